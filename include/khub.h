@@ -1,0 +1,194 @@
+/* libkhub: one AI's link to a hub. No threads, no globals; memory that it can't get is an error, never an exit.
+ *
+ * A link connects (and reconnects, with backoff), says hello, hands every message to a callback and sends what is published.
+ * It lives in anyone's loop: wait until khub_fd is readable (or writable, when khub_wants_write says so) or khub_timeout_ms has
+ * passed, then call khub_turn. Or let khub_run do all of that.
+ *
+ *     struct khub_options options = {.ai_id = "ada", .specialization = "networking"};
+ *     struct khub *link;
+ *     if (khub_new(&options, &(struct khub_callbacks){.message = on_message}, &link) < 0) …
+ *     khub_run(link, -1);
+ *     khub_free(link);
+ *
+ * Functions return 0 or more, or a negative code of KHUB_ERRORS. When a call returns an error, no callback comes of it.
+ * A callback may call everything but khub_free, khub_turn and khub_run. Callbacks come only from inside khub_turn and khub_run.
+ * A link is used by one thread at a time; links have nothing in common. */
+#ifndef KHUB_H
+#define KHUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define KHUB_PUBLIC __attribute__((visibility("default")))
+#else
+#define KHUB_PUBLIC
+#endif
+
+/* X(NAME, value, sentence) */
+#define KHUB_ERRORS(X)                                                                             \
+    X(NO_MEMORY, -1, "out of memory")                                                              \
+    X(ARGUMENT, -2, "an argument is missing, too long or malformed")                               \
+    X(ADDRESS, -3, "the address is not host:port, [ipv6]:port or unix:/path, or has no such host") \
+    X(FULL, -4, "the queue of messages to send is full")                                           \
+    X(TOO_LONG, -5, "the message is longer than a line may be")                                    \
+    X(REFUSED, -6, "the hub refused this AI")                                                      \
+    X(UNREACHABLE, -7, "the hub could not be reached")                                             \
+    X(CLOSED, -8, "the link was closed")                                                           \
+    X(SYSTEM, -9, "a system call failed; errno says why")
+
+enum khub_error {
+#define X(name, value, sentence) KHUB_E_##name = (value),
+    KHUB_ERRORS(X)
+#undef X
+};
+/* The sentence for a code; static storage; never NULL. */
+KHUB_PUBLIC const char *khub_error_text(int error);
+
+/* Bytes of the link's, NUL-terminated as well. Good until the callback returns. */
+struct khub_text {
+    const char *at;
+    size_t len;
+};
+
+/* A message as it came: the members decoded, `payload` the JSON text of an object. target_ai is "" for everyone; seq is 0 on a
+ * level 1 link. A newer hub may send types that are not known here. */
+struct khub_message {
+    struct khub_text message_id, sender_id, type, timestamp, target_ai, payload;
+    struct khub_text line; /* the whole line, for those who want to keep it */
+    uint64_t seq;
+};
+
+enum khub_state {
+    KHUB_WAITING,    /* for the next try */
+    KHUB_CONNECTING, /* the socket is being connected */
+    KHUB_GREETING,   /* hello sent, training_sync awaited */
+    KHUB_JOINED,     /* the hub has answered */
+    KHUB_ENDED       /* khub_close, refused for good, or out of retries; khub_run returns */
+};
+KHUB_PUBLIC const char *khub_state_text(enum khub_state state);
+
+struct khub;
+
+struct khub_callbacks {
+    /* Every message, training_sync and error included. May be NULL. */
+    void (*message)(struct khub *link, const struct khub_message *message, void *data);
+    /* The link's state changed; error is 0 or what led to it, detail a sentence or "". May be NULL. JOINED comes before the
+     * training_sync that brought it about; an error message of the hub's comes before the state that it leads to. */
+    void (*state)(struct khub *link, enum khub_state state, int error, const char *detail,
+                  void *data);
+};
+
+/* All strings are copied. Zero and NULL mean the default named behind.
+ *
+ * A try has failed when it does not end in JOINED; a connection that is lost later is no failed try, and the first try after it
+ * comes after retry_first_ms. Of each delay at least half is waited, the rest is chance. What ends a link at once, retries or not,
+ * is a refusal that no retry would heal: id_in_use (unless the id was this link's before, or a resume_token is at hand: then the
+ * hub has yet to notice that the old connection is gone), taken_over, protected_mode, unauthorized, reserved_id, or a hello that
+ * the hub finds faulty. It is KHUB_E_REFUSED, with the hub's sentence as the detail. */
+struct khub_options {
+    const char *address;             /* "127.0.0.1:6000"; "host:port", "[::1]:6000", "unix:/path" */
+    const char *ai_id;               /* required, 1..128 bytes */
+    const char *specialization;      /* "general" */
+    const char *const *capabilities; /* NULL-terminated; none */
+    const char *const *features;     /* features_supported, NULL-terminated; none */
+    const char *version;             /* this AI's own, "1.0.0" */
+    const char *room;                /* "main"; level 2 only */
+    int level;                       /* 2; or 1, the seed's protocol */
+    bool observer;                   /* level 2: sees all, is listed nowhere */
+    bool not_ready;                  /* collaboration_ready: false */
+    const char *resume_token;        /* of an earlier link of this id; none */
+    unsigned retry_first_ms;         /* 200: doubles after each failed try, with jitter */
+    unsigned retry_max_ms;           /* 10000 */
+    int retries;           /* failed tries in a row that end it; 0: none do; -1: any loss */
+    unsigned heartbeat_ms; /* 30000; level 2 only */
+    size_t queue_max;      /* bytes that may wait to be sent: 8 MiB */
+    size_t line_max;       /* bytes of a line that may come in: 64 MiB (syncs are long) */
+    void *data;            /* for the callbacks, and khub_data */
+};
+
+KHUB_PUBLIC int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,
+                         struct khub **ret_link);
+/* Closes and frees at once; what was not sent is lost (khub_close and khub_run first, to flush). NULL is fine. */
+KHUB_PUBLIC void khub_free(struct khub *link);
+/* Sends what is queued (joining first if need be), hears the hub out, then ends the link; turns or khub_run do the work. With a
+ * hub that is away and retries 0 that may take for ever: give khub_run a time. Nothing can be published any more. */
+KHUB_PUBLIC void khub_close(struct khub *link);
+
+/* The loop's side. The fd changes at each reconnect and is -1 while there is none: ask after every turn. Between two sockets there
+ * is always a turn that ends with -1, so that a new one is not taken for the old when it has the same number. After publishing
+ * outside a callback ask for wants_write or the time-out again: both say that there is something to do. */
+KHUB_PUBLIC int khub_fd(const struct khub *link);
+KHUB_PUBLIC bool khub_wants_write(const struct khub *link);
+/* Milliseconds until khub_turn is wanted even if the fd is silent; -1: none. */
+KHUB_PUBLIC int khub_timeout_ms(const struct khub *link);
+/* Does what can be done now without blocking (name look-up of a host that is no number aside). 0, or the error that ended the link. */
+KHUB_PUBLIC int khub_turn(struct khub *link);
+/* Turns until `ms` have passed (-1: for ever), khub_stop was called, or the link ended. 0, or the error that ended it. */
+KHUB_PUBLIC int khub_run(struct khub *link, int ms);
+/* khub_run, this one or the next, returns after the turn under way. */
+KHUB_PUBLIC void khub_stop(struct khub *link);
+
+KHUB_PUBLIC enum khub_state khub_link_state(const struct khub *link);
+KHUB_PUBLIC void *khub_data(const struct khub *link);
+KHUB_PUBLIC const char *khub_ai_id(const struct khub *link);
+/* Level 2, once joined (before: the one of the options, or ""). Lets a later link take the id over. */
+KHUB_PUBLIC const char *khub_resume_token(const struct khub *link);
+/* The highest seq seen, 0 at level 1. */
+KHUB_PUBLIC uint64_t khub_seq(const struct khub *link);
+/* Bytes queued and not yet taken by the kernel. */
+KHUB_PUBLIC size_t khub_queued(const struct khub *link);
+/* Lines from the hub that were no messages, or longer than line_max: skipped. */
+KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
+
+/* Publishing. `payload`, `pattern`, … are JSON texts of an object, at most 64 levels deep as a payload; other texts are UTF-8 (what
+ * is not becomes U+FFFD). target NULL or "": everyone. KHUB_E_ARGUMENT, TOO_LONG, FULL, NO_MEMORY or CLOSED: nothing was queued.
+ *
+ * Messages wait in the queue until the link has joined, and leave it in order. A line that was under way when a connection was
+ * lost is sent again, whole, on the next; a line that the kernel had taken wholly is not, though the hub may not have got it.
+ *
+ * khub_publish takes every type that a client may send but hello, which is the link's own. ret_message_id (37 bytes, or NULL)
+ * receives the UUID. */
+KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *payload,
+                             const char *target, char *ret_message_id);
+KHUB_PUBLIC int khub_share_pattern(struct khub *link, const char *pattern);
+KHUB_PUBLIC int khub_share_code(struct khub *link, const char *code);
+KHUB_PUBLIC int khub_share_component(struct khub *link, const char *component);
+/* Answers a feature request: to the requestor alone. */
+KHUB_PUBLIC int khub_answer_feature(struct khub *link, const char *requestor, const char *feature,
+                                    const char *component);
+KHUB_PUBLIC int khub_report_performance(struct khub *link, const char *component_id,
+                                        const char *metrics);
+/* requirements may be NULL: {}. */
+KHUB_PUBLIC int khub_request_feature(struct khub *link, const char *feature,
+                                     const char *requirements);
+/* target NULL or "": anyone. offered and seeking are NULL-terminated or NULL. */
+KHUB_PUBLIC int khub_request_collaboration(struct khub *link, const char *type,
+                                           const char *description, const char *target,
+                                           const char *const *offered, const char *const *seeking);
+KHUB_PUBLIC int khub_respond_collaboration(struct khub *link, const char *session_id, bool accepted,
+                                           const char *reason);
+KHUB_PUBLIC int khub_report_progress(struct khub *link, const char *session_id, double progress,
+                                     const char *note);
+/* Ends a session early: status "failed" or "cancelled". */
+KHUB_PUBLIC int khub_end_collaboration(struct khub *link, const char *session_id,
+                                       const char *status, const char *note);
+/* Completes a session with its result. */
+KHUB_PUBLIC int khub_complete_collaboration(struct khub *link, const char *session_id,
+                                            const char *component);
+/* value: any JSON text. base_version: the version this value was made from, 0 for a new key. */
+KHUB_PUBLIC int khub_update_workspace(struct khub *link, const char *session_id, const char *key,
+                                      const char *value, uint64_t base_version);
+KHUB_PUBLIC int khub_chat(struct khub *link, const char *text, const char *target);
+/* A new hello with other capabilities (NULL-terminated); later connections say them as well. */
+KHUB_PUBLIC int khub_update_capabilities(struct khub *link, const char *const *capabilities);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,126 @@
+/* Connecting: each address of the host in turn, without blocking. */
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "client/link.h"
+
+/* Seconds of silence before the kernel asks whether the hub's machine is still there: all that level 1, which has no
+ * heartbeats, can rely on. */
+#define KEEPALIVE_IDLE_S     60
+#define KEEPALIVE_INTERVAL_S 15
+#define KEEPALIVE_PROBES     4
+
+static void socket_tune(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } wishes[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+    };
+    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++)
+        setsockopt(fd, wishes[i].level, wishes[i].name, &wishes[i].value, sizeof(int));
+}
+
+/* A socket that connects to a free port of its own machine may be given that very port, and then talks to itself. */
+static bool talks_to_itself(int fd)
+{
+    struct sockaddr_storage here = {0}, there = {0};
+    socklen_t here_len = sizeof here, there_len = sizeof there;
+    if (getsockname(fd, (struct sockaddr *)&here, &here_len) < 0 ||
+        getpeername(fd, (struct sockaddr *)&there, &there_len) < 0)
+        return false;
+    return here.ss_family != AF_UNIX && here_len == there_len &&
+           memcmp(&here, &there, here_len) == 0;
+}
+
+/* Starts to connect to one endpoint. 0 connected or under way, or the errno of the failure. */
+static int endpoint_try(struct khub *link, const struct endpoint *endpoint)
+{
+    int fd = socket(endpoint->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    if (endpoint->at.ss_family != AF_UNIX)
+        socket_tune(fd);
+    link->fd = fd;
+    if (connect(fd, (const struct sockaddr *)&endpoint->at, endpoint->len) == 0 ||
+        errno == EINPROGRESS || errno == EINTR)
+        return 0;
+    return errno;
+}
+
+/* Whether the socket under way is connected: 1, 0 not yet, or a negative errno. */
+static int connect_outcome(int fd)
+{
+    struct pollfd asked = {.fd = fd, .events = POLLOUT};
+    if (poll(&asked, 1, 0) <= 0)
+        return 0;
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+        error = errno;
+    if (error != 0)
+        return -error;
+    return talks_to_itself(fd) ? -ECONNREFUSED : 1;
+}
+
+/* The endpoint under way is none. The next one waits for the next turn, so that between two sockets, which may well get the same
+ * number, khub_fd says -1: whoever watches the fd can tell that it is another. */
+static void endpoint_failed(struct khub *link, int error)
+{
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    if (link->endpoint_next < link->endpoint_count) {
+        link->again = true;
+        return;
+    }
+    int cause = error == ENOMEM ? KHUB_E_NO_MEMORY : KHUB_E_UNREACHABLE;
+    link_lost(link, cause, "no connection to the hub: %s", strerror(error));
+}
+
+static void endpoint_next(struct khub *link)
+{
+    int error = endpoint_try(link, &link->endpoints[link->endpoint_next++]);
+    if (error == 0)
+        link->due_ms = link_now_ms() + CONNECT_MS;
+    else
+        endpoint_failed(link, error);
+}
+
+void link_connect(struct khub *link)
+{
+    const char *why = "";
+    unsigned count = 0;
+    int error = link_address_resolve(&link->address, link->endpoints, &count, &why);
+    if (error < 0) {
+        link_lost(link, error, "%s: %s", link->address.host, why);
+        return;
+    }
+    assert(count > 0);
+    link->endpoint_count = count;
+    link->endpoint_next = 0;
+    endpoint_next(link);
+}
+
+void link_connect_step(struct khub *link)
+{
+    if (link->fd < 0) {
+        endpoint_next(link);
+        return;
+    }
+    int outcome = connect_outcome(link->fd);
+    if (outcome == 0 && link_now_ms() >= link->due_ms)
+        outcome = -ETIMEDOUT;
+    if (outcome > 0)
+        link_connected(link);
+    else if (outcome < 0)
+        endpoint_failed(link, -outcome);
+}

@@ -1,0 +1,498 @@
+/* A link's life: its making, its states, its turn.
+ *
+ *                    due                    connected                 training_sync
+ *      WAITING ───────────────▶ CONNECTING ───────────▶ GREETING ───────────────────▶ JOINED
+ *         ▲                        │                       │                            │
+ *         └────────────────────────┴───────────────────────┴────────────────────────────┘
+ *           no address answers; the connection is lost; the hub says shutting_down, slow_consumer, …
+ *
+ *      any ──▶ ENDED   khub_close and all is sent; refused for good; out of retries
+ *
+ * What makes it hard is that callbacks may call nearly everything. So: only khub_turn changes the state and calls callbacks;
+ * what a callback calls leaves marks (closing, stop, again) and lines in the queue, nothing more. After anything that may have
+ * moved the state, the caller looks at it again. fd >= 0 says that there is a connection or one under way. */
+#include "client/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t link_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static const char *or_default(const char *text, const char *otherwise)
+{
+    return text ? text : otherwise;
+}
+
+static void profile_add(struct text *profile, const char *name, const char *value)
+{
+    text_addf(profile, "\"%s\":", name);
+    text_add_string(profile, slice_of(value));
+    text_add_literal(profile, ",");
+}
+
+static int profile_write(struct khub *link, const struct khub_options *options)
+{
+    struct text *profile = &link->profile;
+    profile_add(profile, "specialization",
+                or_default(options->specialization, LINK_SPECIALIZATION));
+    profile_add(profile, "version", or_default(options->version, LINK_VERSION));
+    text_add_literal(profile, "\"features_supported\":");
+    text_add_list(profile, options->features);
+    text_addf(profile, ",\"collaboration_ready\":%s", options->not_ready ? "false" : "true");
+    if (link->level >= 2) {
+        text_add_literal(profile, ",\"protocol\":2,");
+        profile_add(profile, "room", or_default(options->room, LINK_ROOM));
+        text_addf(profile, "\"role\":\"%s\"", options->observer ? "observer" : "member");
+    }
+    text_add_list(&link->capabilities, options->capabilities);
+    if (profile->failed || link->capabilities.failed)
+        return KHUB_E_NO_MEMORY;
+    if (profile->len + link->capabilities.len + HELLO_FRAME_MAX > WIRE_LINE_MAX)
+        return KHUB_E_TOO_LONG;
+    return 0;
+}
+
+static int options_check(const struct khub_options *options)
+{
+    if (!options->ai_id || !link_id_fits(options->ai_id) || strcmp(options->ai_id, "hub") == 0)
+        return KHUB_E_ARGUMENT;
+    if (options->level < 0 || options->level > 2 || options->retries < -1)
+        return KHUB_E_ARGUMENT;
+    if (options->resume_token && strlen(options->resume_token) > TOKEN_MAX)
+        return KHUB_E_ARGUMENT;
+    return 0;
+}
+
+static int link_fill(struct khub *link, const struct khub_options *options)
+{
+    int error = link_address_parse(or_default(options->address, LINK_ADDRESS), &link->address);
+    if (error < 0)
+        return error;
+    /* options_check has seen to it that they fit; the NULs are calloc's. */
+    memcpy(link->ai_id, options->ai_id, strlen(options->ai_id));
+    const char *token = or_default(options->resume_token, "");
+    memcpy(link->resume_token, token, strlen(token));
+    link->level = options->level ? options->level : 2;
+    link->retries = options->retries;
+    link->retry_first_ms = options->retry_first_ms ? options->retry_first_ms : LINK_RETRY_FIRST_MS;
+    link->retry_max_ms = options->retry_max_ms ? options->retry_max_ms : LINK_RETRY_MAX_MS;
+    link->heartbeat_ms = options->heartbeat_ms ? options->heartbeat_ms : LINK_HEARTBEAT_MS;
+    link->queue_max = options->queue_max ? options->queue_max : LINK_QUEUE_MAX;
+    link->line_max = options->line_max ? options->line_max : LINK_LINE_MAX;
+    if (link->line_max > SIZE_MAX / 8) /* so that no sum with it can overflow */
+        link->line_max = SIZE_MAX / 8;
+    link->data = options->data;
+    frame_init(&link->frame, link->line_max);
+    link->input = malloc(INPUT_SIZE);
+    if (!link->input)
+        return KHUB_E_NO_MEMORY;
+    return profile_write(link, options);
+}
+
+int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,
+             struct khub **ret_link)
+{
+    if (!options || !ret_link)
+        return KHUB_E_ARGUMENT;
+    int error = options_check(options);
+    if (error < 0)
+        return error;
+    struct khub *link = calloc(1, sizeof *link);
+    if (!link)
+        return KHUB_E_NO_MEMORY;
+    link->magic = LINK_MAGIC;
+    link->fd = -1;
+    link->line_limit = WIRE_LINE_MAX;
+    link->state = KHUB_WAITING;
+    link->due_ms = link_now_ms();
+    if (callbacks)
+        link->callbacks = *callbacks;
+    error = link_fill(link, options);
+    if (error < 0) {
+        khub_free(link);
+        return error;
+    }
+    *ret_link = link;
+    return 0;
+}
+
+void khub_free(struct khub *link)
+{
+    if (!link)
+        return;
+    assert(link->magic == LINK_MAGIC && !link->turning);
+    if (link->fd >= 0)
+        close(link->fd);
+    text_free(&link->profile);
+    text_free(&link->capabilities);
+    text_free(&link->draft);
+    text_free(&link->scratch);
+    outbox_free(&link->hello);
+    outbox_free(&link->queue);
+    frame_free(&link->frame);
+    free(link->input);
+    link->magic = 0;
+    free(link);
+}
+
+static void link_move(struct khub *link, enum khub_state state, int error)
+{
+    link->state = state;
+    if (link->callbacks.state)
+        link->callbacks.state(link, state, error, link->detail, link->data);
+}
+
+static void connection_drop(struct khub *link)
+{
+    if (link->fd >= 0)
+        close(link->fd);
+    link->fd = -1;
+    link->lingering = false;
+    link->unheard = 0;
+    frame_free(&link->frame);
+    frame_init(&link->frame, link->line_max);
+    outbox_free(&link->hello);
+    outbox_rewind(&link->queue);
+}
+
+static bool all_sent(const struct khub *link)
+{
+    return outbox_unsent(&link->queue).len == 0;
+}
+
+void link_end(struct khub *link, int error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(link->detail, sizeof link->detail, format, arguments);
+    va_end(arguments);
+    connection_drop(link);
+    link->error = error;
+    link->due_ms = NEVER;
+    link_move(link, KHUB_ENDED, error);
+}
+
+/* Half of the delay is fixed, half is chance, so that those whom one hub's end sent away do not come back as one. */
+static unsigned retry_delay(const struct khub *link)
+{
+    uint64_t delay = link->retry_first_ms;
+    for (unsigned i = 1; i < link->failures && delay < link->retry_max_ms; i++)
+        delay *= 2;
+    if (delay > link->retry_max_ms)
+        delay = link->retry_max_ms;
+    uint64_t chance;
+    if (getrandom(&chance, sizeof chance, GRND_NONBLOCK) != sizeof chance)
+        return (unsigned)delay;
+    return (unsigned)(delay - chance % (delay / 2 + 1));
+}
+
+void link_lost(struct khub *link, int cause, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(link->detail, sizeof link->detail, format, arguments);
+    va_end(arguments);
+
+    link->failures = link->state == KHUB_JOINED ? 0 : link->failures + 1;
+    connection_drop(link);
+    if (link->closing && all_sent(link)) {
+        link_end(link, 0, "%s", "");
+        return;
+    }
+    if (link->retries < 0 || (link->retries > 0 && link->failures >= (unsigned)link->retries)) {
+        link->error = cause;
+        link->due_ms = NEVER;
+        link_move(link, KHUB_ENDED, cause);
+        return;
+    }
+    link->due_ms = link_now_ms() + retry_delay(link);
+    link_move(link, KHUB_WAITING, cause);
+}
+
+static void waiting_step(struct khub *link)
+{
+    if (link_now_ms() < link->due_ms)
+        return;
+    link->detail[0] = '\0';
+    link_move(link, KHUB_CONNECTING, 0);
+    link_connect(link);
+}
+
+void link_connected(struct khub *link)
+{
+    int error = link_write_hello(link);
+    if (error < 0) {
+        link_lost(link, error, "the hello could not be written: %s", khub_error_text(error));
+        return;
+    }
+    link->due_ms = link_now_ms() + GREETING_MS;
+    link->detail[0] = '\0';
+    link_move(link, KHUB_GREETING, 0);
+}
+
+void link_joined(struct khub *link)
+{
+    link->joined_once = true;
+    link->failures = 0;
+    link->due_ms = link->level >= 2 ? link_now_ms() + link->heartbeat_ms : NEVER;
+    link->detail[0] = '\0';
+    link_move(link, KHUB_JOINED, 0);
+}
+
+/* Sends until the outbox is empty or the kernel takes no more. 0, or -1 with errno. */
+static int transmit_outbox(struct khub *link, struct outbox *outbox)
+{
+    struct slice unsent;
+    while ((unsent = outbox_unsent(outbox)).len > 0) {
+        ssize_t count = send(link->fd, unsent.at, unsent.len, MSG_NOSIGNAL);
+        if (count >= 0) {
+            outbox_advance(outbox, (size_t)count);
+            continue;
+        }
+        if (errno == EINTR)
+            continue;
+        return errno == EAGAIN ? 0 : -1;
+    }
+    return 0;
+}
+
+static void transmit(struct khub *link)
+{
+    int result = transmit_outbox(link, &link->hello);
+    if (result == 0 && link->state == KHUB_JOINED && outbox_unsent(&link->hello).len == 0)
+        result = transmit_outbox(link, &link->queue);
+    if (result == 0)
+        return;
+    int error = errno;
+    /* A hub that closed has often said why: that is worth more than "broken pipe". */
+    link_receive(link);
+    if (link->fd >= 0)
+        link_lost(link, KHUB_E_UNREACHABLE, "sending to the hub failed: %s", strerror(error));
+}
+
+/* Says that nothing more will come, and leaves the socket open until the hub has taken everything: closing it at once, with
+ * bytes of the hub's unread, would make the kernel throw away what is on its way. */
+static void linger_begin(struct khub *link)
+{
+    shutdown(link->fd, SHUT_WR);
+    link->lingering = true;
+    link->due_ms = link_now_ms() + LINGER_MS;
+}
+
+static void heartbeat_due(struct khub *link)
+{
+    if (link->unheard >= HEARTBEATS_UNHEARD) {
+        link_lost(link, KHUB_E_UNREACHABLE, "the hub has not answered %u heartbeats",
+                  link->unheard);
+        return;
+    }
+    /* Where lines wait to be taken they are sign of life enough, and a heartbeat would only wait behind them. */
+    if (all_sent(link))
+        link_queue_heartbeat(link);
+    link->unheard++;
+    link->due_ms = link_now_ms() + link->heartbeat_ms;
+}
+
+static void open_step(struct khub *link)
+{
+    link_receive(link);
+    if (link->fd < 0)
+        return;
+    if (link_now_ms() >= link->due_ms) {
+        if (link->state == KHUB_GREETING)
+            link_lost(link, KHUB_E_UNREACHABLE, "the hub has not answered the hello");
+        else if (link->lingering)
+            link_end(link, 0, "%s", "");
+        else
+            heartbeat_due(link);
+        if (link->fd < 0)
+            return;
+    }
+    if (link->lingering)
+        return;
+    transmit(link);
+    if (link->fd >= 0 && link->closing && link->state == KHUB_JOINED && all_sent(link))
+        linger_begin(link);
+}
+
+static void ended_step(struct khub *link)
+{
+    (void)link;
+}
+
+static void (*const steps[])(struct khub *link) = {
+    [KHUB_WAITING] = waiting_step, [KHUB_CONNECTING] = link_connect_step,
+    [KHUB_GREETING] = open_step,   [KHUB_JOINED] = open_step,
+    [KHUB_ENDED] = ended_step,
+};
+
+/* A closed link with nothing left to send need not be joined to end. */
+static bool ends_now(const struct khub *link)
+{
+    return link->closing && link->state < KHUB_JOINED && all_sent(link);
+}
+
+int khub_turn(struct khub *link)
+{
+    assert(link->magic == LINK_MAGIC);
+    if (link->turning)
+        return KHUB_E_ARGUMENT;
+    link->turning = true;
+    link->again = false;
+    enum khub_state before;
+    do {
+        before = link->state;
+        if (ends_now(link))
+            link_end(link, 0, "%s", "");
+        else
+            steps[link->state](link);
+        /* Without a socket the turn is over, whatever may be next: see endpoint_failed. */
+    } while (link->state != before && link->fd >= 0);
+    link->turning = false;
+    return link->state == KHUB_ENDED ? link->error : 0;
+}
+
+/* The earlier of the link's own time-out and what is left of khub_run's (deadline NEVER: for ever); -1: none. */
+static int run_timeout(const struct khub *link, int64_t deadline)
+{
+    int wanted = khub_timeout_ms(link);
+    if (deadline == NEVER)
+        return wanted;
+    int64_t left = deadline - link_now_ms();
+    if (left < 0)
+        left = 0;
+    return wanted >= 0 && wanted < left ? wanted : (int)left;
+}
+
+int khub_run(struct khub *link, int ms)
+{
+    assert(link->magic == LINK_MAGIC);
+    if (link->turning)
+        return KHUB_E_ARGUMENT;
+    int64_t deadline = ms < 0 ? NEVER : link_now_ms() + ms;
+    int error;
+    for (;;) {
+        error = khub_turn(link);
+        if (link->state == KHUB_ENDED || link->stop || link_now_ms() >= deadline)
+            break;
+        struct pollfd waited = {.fd = link->fd,
+                                .events = (short)(POLLIN | (khub_wants_write(link) ? POLLOUT : 0))};
+        if (poll(&waited, 1, run_timeout(link, deadline)) < 0 && errno != EINTR) {
+            error = KHUB_E_SYSTEM;
+            break;
+        }
+    }
+    link->stop = 0;
+    return error;
+}
+
+void khub_stop(struct khub *link)
+{
+    link->stop = 1;
+}
+
+void khub_close(struct khub *link)
+{
+    assert(link->magic == LINK_MAGIC);
+    link->closing = true;
+    link->again = true;
+}
+
+int khub_fd(const struct khub *link)
+{
+    return link->fd;
+}
+
+bool khub_wants_write(const struct khub *link)
+{
+    if (link->fd < 0)
+        return false;
+    return link->state == KHUB_CONNECTING || outbox_unsent(&link->hello).len > 0 ||
+           (link->state == KHUB_JOINED && !all_sent(link));
+}
+
+int khub_timeout_ms(const struct khub *link)
+{
+    if (link->state == KHUB_ENDED)
+        return -1;
+    if (link->again)
+        return 0;
+    if (link->due_ms == NEVER)
+        return -1;
+    int64_t left = link->due_ms - link_now_ms();
+    if (left < 0)
+        return 0;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+enum khub_state khub_link_state(const struct khub *link)
+{
+    return link->state;
+}
+
+void *khub_data(const struct khub *link)
+{
+    return link->data;
+}
+
+const char *khub_ai_id(const struct khub *link)
+{
+    return link->ai_id;
+}
+
+const char *khub_resume_token(const struct khub *link)
+{
+    return link->resume_token;
+}
+
+uint64_t khub_seq(const struct khub *link)
+{
+    return link->seq;
+}
+
+size_t khub_queued(const struct khub *link)
+{
+    return outbox_unsent(&link->queue).len;
+}
+
+uint64_t khub_skipped(const struct khub *link)
+{
+    return link->skipped;
+}
+
+const char *khub_error_text(int error)
+{
+    switch (error) {
+    case 0:
+        return "no error";
+#define X(name, value, sentence)                                                                   \
+    case value:                                                                                    \
+        return sentence;
+        KHUB_ERRORS(X)
+#undef X
+    default:
+        return "an unknown error";
+    }
+}
+
+const char *khub_state_text(enum khub_state state)
+{
+    static const char *const texts[] = {
+        [KHUB_WAITING] = "waiting", [KHUB_CONNECTING] = "connecting", [KHUB_GREETING] = "greeting",
+        [KHUB_JOINED] = "joined",   [KHUB_ENDED] = "ended",
+    };
+    return (unsigned)state < sizeof texts / sizeof texts[0] ? texts[state] : "unknown";
+}

@@ -1,0 +1,92 @@
+/* The inside of a struct khub, shared by the files of this room; see link.c for its states. */
+#ifndef KHUB_CLIENT_LINK_H
+#define KHUB_CLIENT_LINK_H
+
+#include <signal.h>
+
+#include "client/address.h"
+#include "client/limits.h"
+#include "client/outbox.h"
+#include "khub.h"
+#include "wire/frame.h"
+#include "wire/limits.h"
+#include "wire/text.h"
+
+#define LINK_MAGIC 0x6b687562u
+#define NEVER      INT64_MAX
+
+struct khub {
+    uint32_t magic;
+    enum khub_state state;
+    int error;                    /* what ended the link, once it has ended */
+    char detail[WIRE_DETAIL_MAX]; /* the sentence for the latest change of state */
+    int64_t due_ms; /* monotonic: when this state wants to be looked at again, or NEVER */
+
+    /* What it was told at its making. */
+    struct khub_callbacks callbacks;
+    void *data;
+    struct address address;
+    char ai_id[WIRE_ID_MAX + 1];
+    int level, retries;
+    unsigned retry_first_ms, retry_max_ms, heartbeat_ms;
+    size_t queue_max, line_max;
+    struct text profile;      /* members of every hello's payload, as JSON without the braces */
+    struct text capabilities; /* a JSON array */
+
+    /* What the hub said. */
+    char resume_token[TOKEN_MAX + 1];
+    uint64_t seq;
+    uint64_t skipped;  /* lines from the hub that were no messages */
+    size_t line_limit; /* bytes of a line that the hub takes */
+    bool joined_once;
+
+    /* The try or connection of now. */
+    int fd;
+    struct endpoint endpoints[ENDPOINTS_MAX];
+    unsigned endpoint_count, endpoint_next;
+    unsigned failures; /* tries in a row that did not end in JOINED */
+    unsigned unheard;  /* heartbeats sent since the hub was last heard */
+    struct outbox hello;
+    char hello_id[UUID_SIZE];
+    struct frame frame;
+    char *input; /* INPUT_SIZE bytes */
+
+    struct outbox queue;
+    struct text draft;   /* the line being written */
+    struct text scratch; /* the message being handed to a callback */
+
+    bool turning;               /* inside khub_turn */
+    bool again;                 /* there is more to do than the fd will tell */
+    bool closing;               /* khub_close was called */
+    bool lingering;             /* all is sent and said to be all; the hub's end is awaited */
+    volatile sig_atomic_t stop; /* khub_run is to return */
+};
+
+/* link.c: moves between the states. Only khub_turn calls these, so only it calls callbacks. */
+int64_t link_now_ms(void);
+/* The try failed, or the connection is lost: waits for the next try, or ends. */
+void link_lost(struct khub *link, int cause, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void link_end(struct khub *link, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The socket is connected: says hello. */
+void link_connected(struct khub *link);
+/* The hub has answered the hello. */
+void link_joined(struct khub *link);
+
+/* connect.c: begins with the first endpoint of the address; goes on with a connect under way. */
+void link_connect(struct khub *link);
+void link_connect_step(struct khub *link);
+
+/* receive.c: reads what has come and hands it to the callbacks. */
+void link_receive(struct khub *link);
+
+/* publish.c: writes the hello of a new connection to link->hello; queues a heartbeat. 0 or a code. */
+int link_write_hello(struct khub *link);
+int link_queue_heartbeat(struct khub *link);
+/* Appends a JSON array of the strings (NULL-terminated, or NULL). */
+void text_add_list(struct text *text, const char *const *list);
+/* Whether an id is UTF-8 and fits the name rule. */
+bool link_id_fits(const char *id);
+
+#endif

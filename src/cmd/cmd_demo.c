@@ -1,0 +1,299 @@
+/* khub demo: a hub and three AIs as real processes, watched for a minute, and what came of it.
+ *
+ * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
+ * child is ended by its pid and the directory is gone. So there is one way out, demo_end. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/children.h"
+#include "cmd/commands.h"
+#include "cmd/demo.h"
+#include "cmd/stop.h"
+#include "cmd/visit.h"
+
+#define HUB_START_MS  10000
+#define LATE_MS       60000 /* that trainers may take beyond their minutes, to end their sessions */
+#define LOOK_MS       200   /* between looks at the children, and between drawings of the block */
+#define STOP_GRACE_MS 5000
+
+const struct demo_ai demo_ais[DEMO_AIS] = {
+    {"AI_Node_1", "networking"},
+    {"AI_Node_2", "file_system"},
+    {"AI_Node_3", "security"},
+};
+
+struct demo_settings {
+    double minutes;
+    const char *color;
+    bool json, keep;
+};
+
+struct demo {
+    const struct demo_settings *settings;
+    char directory[CHILD_PATH_MAX / 2], address[32];
+    struct child hub, trainers[DEMO_AIS];
+    struct demo_view view;
+    struct visit visit;
+    json_t *summaries[DEMO_AIS];
+};
+
+static void path_in(const struct demo *demo, const char *name, const char *suffix,
+                    char path[CHILD_PATH_MAX])
+{
+    snprintf(path, CHILD_PATH_MAX, "%s/%s%s", demo->directory, name, suffix);
+}
+
+static int fail_child(struct demo *demo, const struct child *child)
+{
+    demo_view_end(&demo->view);
+    complain("demo", "%s ended early (%s). Its last lines:", child->name, child_ending(child));
+    child_print_tail(child, stderr);
+    return EXIT_FAILED;
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000L}, NULL);
+}
+
+/* Waits for the port file, which the hub writes once it listens. */
+static int find_port(struct demo *demo, const char *path)
+{
+    int64_t until = time_monotonic_ms() + HUB_START_MS;
+    while (time_monotonic_ms() < until && !stop_asked()) {
+        unsigned port = 0;
+        FILE *file = fopen(path, "re");
+        bool found = file && fscanf(file, "%5u\n", &port) == 1 && port > 0;
+        if (file)
+            fclose(file);
+        if (found) {
+            snprintf(demo->address, sizeof(demo->address), "127.0.0.1:%u", port);
+            return EXIT_WORKED;
+        }
+        if (child_ended(&demo->hub))
+            return fail_child(demo, &demo->hub);
+        nap();
+    }
+    return complain("demo", "the hub did not listen within %d s.", HUB_START_MS / 1000);
+}
+
+static int start_hub(struct demo *demo)
+{
+    char port_file[CHILD_PATH_MAX];
+    path_in(demo, "port", "", port_file);
+    const char *const arguments[] = {"serve",   "--listen", "127.0.0.1:0", "--port-file",
+                                     port_file, "--log",    "-",           NULL};
+    if (child_start(&demo->hub, "hub", demo->directory, arguments) < 0)
+        return complain("demo", "could not start the hub: %s", strerror(errno));
+    return find_port(demo, port_file);
+}
+
+static int start_trainers(struct demo *demo)
+{
+    char minutes[32], summary[CHILD_PATH_MAX];
+    snprintf(minutes, sizeof(minutes), "%.6g", demo->settings->minutes);
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        path_in(demo, demo_ais[i].ai_id, ".json", summary);
+        const char *const arguments[] = {"train",
+                                         "--hub",
+                                         demo->address,
+                                         "--summary",
+                                         summary,
+                                         demo_ais[i].ai_id,
+                                         demo_ais[i].specialization,
+                                         minutes,
+                                         NULL};
+        if (child_start(&demo->trainers[i], demo_ais[i].ai_id, demo->directory, arguments) < 0)
+            return complain("demo", "could not start %s: %s", demo_ais[i].ai_id, strerror(errno));
+    }
+    return EXIT_WORKED;
+}
+
+static void on_message(struct visit *visit, const struct khub_message *message)
+{
+    demo_view_message(visit->data, message);
+}
+
+/* Whether all trainers are through; *ret_code: EXIT_FAILED when one or the hub went wrong. */
+static bool all_done(struct demo *demo, int *ret_code)
+{
+    bool done = true;
+    if (child_ended(&demo->hub)) {
+        *ret_code = fail_child(demo, &demo->hub);
+        return true;
+    }
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        bool ended = child_ended(&demo->trainers[i]);
+        if (ended && !child_worked(&demo->trainers[i])) {
+            *ret_code = fail_child(demo, &demo->trainers[i]);
+            return true;
+        }
+        done = done && ended;
+    }
+    return done;
+}
+
+/* The link breaks a moment before the process is gone: its end says more. */
+static int lose_hub(struct demo *demo)
+{
+    int64_t until = time_monotonic_ms() + LOOK_MS;
+    while (!child_ended(&demo->hub) && time_monotonic_ms() < until)
+        nap();
+    if (demo->hub.pid == 0)
+        return fail_child(demo, &demo->hub);
+    return complain("demo", "lost the hub: %s", demo->visit.why);
+}
+
+static int follow(struct demo *demo)
+{
+    int code = EXIT_WORKED;
+    int64_t last = demo->view.ends + LATE_MS;
+    while (!all_done(demo, &code)) {
+        int64_t now = time_monotonic_ms();
+        struct pollfd reader = {.fd = STDOUT_FILENO};
+        if (now > last)
+            return complain("demo", "the AIs did not end %d s after their time.", LATE_MS / 1000);
+        enum visit_result result = visit_wait(&demo->visit, now + LOOK_MS, &reader, 1);
+        if (result == VISIT_STOPPED)
+            return complain("demo", "stopped before the end.");
+        if (result == VISIT_ENDED)
+            return lose_hub(demo);
+        if (fflush(stdout) != 0 || (reader.revents & (POLLERR | POLLHUP | POLLNVAL)))
+            return EXIT_FAILED; /* nobody reads any more */
+        demo_view_refresh(&demo->view);
+    }
+    if (code == EXIT_WORKED)
+        visit_settle(&demo->visit, STOP_GRACE_MS); /* the last messages, still on their way to us */
+    return code;
+}
+
+static void read_summaries(struct demo *demo)
+{
+    char path[CHILD_PATH_MAX];
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        path_in(demo, demo_ais[i].ai_id, ".json", path);
+        demo->summaries[i] = json_load_file(path, 0, NULL);
+    }
+}
+
+/* Everything up to the result: the hub, the AIs, the minute. */
+static int perform(struct demo *demo)
+{
+    int code = start_hub(demo);
+    if (code != EXIT_WORKED)
+        return code;
+    demo->visit = (struct visit){.command = "demo",
+                                 .address = demo->address,
+                                 .observer = true,
+                                 .message = on_message,
+                                 .data = &demo->view};
+    code = visit_begin(&demo->visit);
+    if (code != EXIT_WORKED)
+        return code;
+    demo->visit.quiet = true; /* from here on the children's ends say what went wrong */
+    demo->view.begun = time_monotonic_ms();
+    demo->view.ends = demo->view.begun + (int64_t)(demo->settings->minutes * 60000);
+    demo_view_note(&demo->view, "a hub on %s and three AIs, for %g %s", demo->address,
+                   demo->settings->minutes, demo->settings->minutes == 1 ? "minute" : "minutes");
+    code = start_trainers(demo);
+    if (code == EXIT_WORKED)
+        code = follow(demo);
+    demo_view_end(&demo->view);
+    if (code != EXIT_WORKED)
+        return code;
+    visit_end(&demo->visit);
+    child_stop(&demo->hub, STOP_GRACE_MS);
+    if (!child_worked(&demo->hub))
+        return fail_child(demo, &demo->hub);
+    read_summaries(demo);
+    return demo_result(&demo->view, demo->summaries, demo->settings->json);
+}
+
+static void remove_directory(const char *path)
+{
+    DIR *directory = opendir(path);
+    if (!directory)
+        return;
+    struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL)
+        unlinkat(dirfd(directory), entry->d_name, 0); /* . and .. refuse */
+    closedir(directory);
+    rmdir(path);
+}
+
+static void demo_end(struct demo *demo)
+{
+    demo_view_end(&demo->view);
+    feed_free(&demo->view.feed);
+    demo->visit.quiet = true;
+    visit_end(&demo->visit);
+    for (size_t i = 0; i < DEMO_AIS; i++)
+        child_ask(&demo->trainers[i]);
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        child_stop(&demo->trainers[i], STOP_GRACE_MS);
+        json_decref(demo->summaries[i]);
+    }
+    child_stop(&demo->hub, STOP_GRACE_MS);
+    if (demo->settings->keep)
+        fprintf(stderr, "khub demo: the logs are in %s\n", demo->directory);
+    else
+        remove_directory(demo->directory);
+}
+
+static int run(const void *data)
+{
+    const char *temporary = getenv("TMPDIR");
+    struct demo demo = {.settings = data};
+    int len = snprintf(demo.directory, sizeof(demo.directory), "%s/khub-demo-XXXXXX",
+                       temporary && *temporary ? temporary : "/tmp");
+    if (len < 0 || (size_t)len >= sizeof(demo.directory) || !mkdtemp(demo.directory))
+        return complain("demo", "could not make a directory in %s: %s",
+                        temporary && *temporary ? temporary : "/tmp", strerror(errno));
+    stop_catch();
+    demo_view_begin(&demo.view, demo.settings->color, demo.settings->json);
+    int code = perform(&demo);
+    demo_end(&demo);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct demo_settings, member)
+static const struct setting options[] = {
+    {.name = "minutes",
+     .letter = 'm',
+     .kind = SETTING_NUMBER,
+     AT(minutes),
+     .argument = "N",
+     .fallback = "1",
+     .low = 0.05,
+     .high = 1440,
+     .help = "How long the AIs train."},
+    JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),
+    COLOR_SETTING(struct demo_settings),
+    {.name = "keep",
+     .kind = SETTING_FLAG,
+     AT(keep),
+     .help = "Keeps the logs and summaries of the hub and the AIs, and says where."},
+    {0},
+};
+
+const struct command command_demo = {
+    .name = "demo",
+    .summary = "see a hub and three AIs at work, for a minute",
+    .about = "Starts a hub and three AIs (networking, file_system and security) as processes of "
+             "their own on this "
+             "machine, on a free port of 127.0.0.1, and shows what they say to each other. At the "
+             "end it sums up: "
+             "what each AI has learned, what was shared, taken in and checked, which sessions were "
+             "completed. "
+             "Ctrl-C ends it at once. It leaves nothing behind.",
+    .example = "  khub demo\n  khub demo --minutes 0.5 --json",
+    .worked = "everything happened that should",
+    .failed = "something of it did not; it says what",
+    .options = options,
+    .settings_size = sizeof(struct demo_settings),
+    .run = run,
+};

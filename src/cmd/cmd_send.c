@@ -1,0 +1,217 @@
+/* khub send: one message, written by hand. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cmd/commands.h"
+#include "cmd/fields.h"
+#include "cmd/json_out.h"
+#include "cmd/nearest.h"
+#include "cmd/visit.h"
+#include "wire/message.h"
+
+#define SETTLE_MS         5000
+#define PAYLOAD_BYTES_MAX (64u << 20) /* of stdin; the hub's own limit comes first */
+
+struct send_settings {
+    const char *hub, *type, *payload, *to, *as;
+    bool json;
+};
+
+/* What the hub said about our message. */
+struct verdict {
+    char message_id[UUID_SIZE];
+    bool refused;
+    char *code, *detail;
+};
+
+static void on_message(struct visit *visit, const struct khub_message *message)
+{
+    struct verdict *verdict = visit->data;
+    struct slice text = {message->payload.at, message->payload.len};
+    if (verdict->refused || strcmp(message->type.at, "error") != 0 ||
+        strcmp(message->sender_id.at, "hub") != 0)
+        return;
+    struct json_value payload = json_value_of(text);
+    OWNED char *reply = field_string(payload, "in_reply_to");
+    if (strcmp(reply, verdict->message_id) != 0 && *reply != '\0')
+        return;
+    verdict->refused = true;
+    verdict->code = field_string(payload, "code");
+    verdict->detail = field_string(payload, "detail");
+}
+
+static int check_type(const char *text)
+{
+    struct nearest nearest = {.word = text};
+    enum message_type type;
+    if (strcmp(text, "hello") == 0) {
+        complain("send", "TYPE is 'hello': joining says hello already; it can't be sent by hand.");
+        return EXIT_USAGE;
+    }
+    if (message_type_find(slice_of(text), &type) == 0 && message_type_from_client(type))
+        return EXIT_WORKED;
+    if (message_type_find(slice_of(text), &type) == 0) {
+        complain("send", "TYPE is '%s': only the hub sends that.", text);
+        return EXIT_USAGE;
+    }
+    for (int i = 0; i < MESSAGE_TYPE_COUNT; i++) {
+        if (message_type_from_client((enum message_type)i))
+            nearest_offer(&nearest, message_type_text((enum message_type)i));
+    }
+    if (nearest.count > 0)
+        complain("send", "TYPE is '%s': did you mean '%s'?", text, nearest.best[0].name);
+    else
+        complain("send", "TYPE is '%s': there is no such message type.", text);
+    return EXIT_USAGE;
+}
+
+static int read_stdin(struct text *payload)
+{
+    char chunk[65536];
+    size_t len;
+    while ((len = fread(chunk, 1, sizeof(chunk), stdin)) > 0) {
+        text_add(payload, (struct slice){chunk, len});
+        if (payload->len > PAYLOAD_BYTES_MAX)
+            return complain("send", "stdin has more than %u MiB.", PAYLOAD_BYTES_MAX >> 20);
+    }
+    if (ferror(stdin))
+        return complain("send", "could not read stdin: %s", strerror(errno));
+    return payload->failed ? complain("send", "out of memory") : EXIT_WORKED;
+}
+
+/* One strict JSON object on one line, with its own spelling. */
+static int check_payload(struct text *payload)
+{
+    size_t at;
+    enum json_fault fault = json_check(text_slice(payload), WIRE_DEPTH_MAX, &at);
+    if (fault == JSON_TOO_DEEP)
+        complain("send", "PAYLOAD is nested deeper than %u at byte %zu.", WIRE_DEPTH_MAX, at + 1);
+    else if (fault != JSON_FINE)
+        complain("send", "PAYLOAD is no JSON (RFC 8259) at byte %zu of %zu.", at + 1, payload->len);
+    else if (json_value_of(text_slice(payload)).kind != JSON_KIND_OBJECT)
+        complain("send", "PAYLOAD must be a JSON object, such as '{\"text\":\"hello\"}'.");
+    else {
+        for (size_t i = 0; i < payload->len; i++) {
+            if (payload->at[i] == '\n' || payload->at[i] == '\r')
+                payload->at[i] = ' '; /* between tokens: strings have none of them raw */
+        }
+        text_add(payload, (struct slice){"", 1}); /* its NUL */
+        return EXIT_WORKED;
+    }
+    return EXIT_USAGE;
+}
+
+static int report(const struct send_settings *settings, const struct verdict *verdict)
+{
+    if (settings->json) {
+        printf("{\"message_id\":\"%s\",\"accepted\":%s", verdict->message_id,
+               verdict->refused ? "false" : "true");
+        if (verdict->refused) {
+            fputs(",\"code\":", stdout);
+            json_print_string(stdout, slice_of(verdict->code));
+            fputs(",\"detail\":", stdout);
+            json_print_string(stdout, slice_of(verdict->detail));
+        }
+        puts("}");
+    } else if (verdict->refused) {
+        complain("send", "%s: %s", verdict->code, verdict->detail);
+    } else {
+        printf("accepted: %s %s\n", settings->type, verdict->message_id);
+    }
+    return verdict->refused ? EXIT_FAILED : EXIT_WORKED;
+}
+
+static int send_payload(const struct send_settings *settings, const char *payload)
+{
+    struct verdict verdict = {0};
+    struct visit visit = {.command = "send",
+                          .address = settings->hub,
+                          .ai_id = settings->as,
+                          .message = on_message,
+                          .data = &verdict};
+    int code = visit_begin(&visit);
+    if (code == EXIT_WORKED) {
+        int error =
+            khub_publish(visit.link, settings->type, payload, settings->to, verdict.message_id);
+        if (error == KHUB_E_ARGUMENT && settings->to) {
+            complain("send", "--to is '%s': that can't be an ai_id.", settings->to);
+            code = EXIT_USAGE;
+        } else if (error < 0) {
+            code = complain("send", "%s", khub_error_text(error));
+        } else if (visit_settle(&visit, SETTLE_MS) < 0 && !verdict.refused) {
+            code = complain("send", "the hub did not say within %d s whether it took the message.",
+                            SETTLE_MS / 1000);
+        } else {
+            code = report(settings, &verdict);
+        }
+    }
+    visit_end(&visit);
+    free(verdict.code);
+    free(verdict.detail);
+    return code;
+}
+
+static int run(const void *data)
+{
+    const struct send_settings *settings = data;
+    struct text payload = {0};
+    int code = check_type(settings->type);
+    if (code == EXIT_WORKED && strcmp(settings->payload, "-") == 0)
+        code = read_stdin(&payload);
+    else
+        text_add(&payload, slice_of(settings->payload));
+    if (code == EXIT_WORKED)
+        code = check_payload(&payload);
+    if (code == EXIT_WORKED)
+        code =
+            payload.failed ? complain("send", "out of memory") : send_payload(settings, payload.at);
+    text_free(&payload);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct send_settings, member)
+static const struct setting options[] = {
+    HUB_SETTING(struct send_settings),
+    {.name = "to",
+     .kind = SETTING_TEXT,
+     AT(to),
+     .argument = "AI_ID",
+     .help = "The one AI that gets it. Without it: all."},
+    {.name = "as",
+     .kind = SETTING_TEXT,
+     AT(as),
+     .argument = "AI_ID",
+     .help = "The name to send under. Without it: user@host/send and a number."},
+    JSON_SETTING(struct send_settings,
+                 "The verdict as JSON: message_id, accepted, and when refused code and detail."),
+    {0},
+};
+
+static const struct setting operands[] = {
+    {.name = "TYPE",
+     .kind = SETTING_TEXT,
+     AT(type),
+     .required = true,
+     .help =
+         "A message type: pattern_share, code_share, os_component_share, feature_request, chat…"},
+    {.name = "PAYLOAD",
+     .kind = SETTING_TEXT,
+     AT(payload),
+     .required = true,
+     .help = "A JSON object; - reads it from stdin."},
+    {0},
+};
+
+const struct command command_send = {
+    .name = "send",
+    .summary = "send one message, written by hand",
+    .about = "Joins a hub, sends one message, waits until the hub has judged it, and leaves.",
+    .example = "  khub send chat '{\"text\":\"good morning\"}' --to AI_Node_1\n"
+               "  khub send pattern_share - < pattern.json",
+    .worked = "the hub took the message",
+    .failed = "the hub refused it, or could not be reached",
+    .options = options,
+    .operands = operands,
+    .settings_size = sizeof(struct send_settings),
+    .run = run,
+};

@@ -1,0 +1,172 @@
+/* khub serve: the hub. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/visit.h"
+#include "net/server.h"
+#include "wire/limits.h"
+
+struct serve_settings {
+    struct text_list listen;
+    long port;
+    bool insecure, quiet;
+    size_t max_line, sync_limit, max_knowledge, max_output;
+    double rate;
+    long max_connections;
+    const char *port_file, *log;
+};
+
+/* "-" is stdout, to stand in a pipe; a file is added to. */
+static FILE *open_log(const char *path)
+{
+    FILE *log = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
+    if (log)
+        setvbuf(log, NULL, _IOLBF, 0);
+    return log;
+}
+
+static int run(const void *data)
+{
+    const struct serve_settings *settings = data;
+    struct server_options options = server_options_default();
+    char listen[32];
+    if (settings->port != KHUB_PORT && settings->listen.count > 0) {
+        complain("serve", "--port and --listen say the same thing: use one of them.");
+        return EXIT_USAGE;
+    }
+    if (settings->listen.count == 0) {
+        snprintf(listen, sizeof(listen), "0.0.0.0:%ld", settings->port);
+        options.listen[options.listen_count++] = listen;
+    }
+    for (size_t i = 0; i < settings->listen.count; i++)
+        options.listen[options.listen_count++] = settings->listen.at[i];
+    options.hub.line_max = settings->max_line;
+    options.hub.sync_limit = settings->sync_limit;
+    options.hub.knowledge_max = settings->max_knowledge;
+    options.hub.output_max = settings->max_output;
+    options.hub.rate = settings->rate;
+    options.connections_max = (size_t)settings->max_connections;
+    options.insecure = settings->insecure;
+    options.port_file = settings->port_file;
+    options.console = settings->quiet ? NULL : stdout;
+    if (settings->log) {
+        options.log = open_log(settings->log);
+        if (!options.log)
+            return complain("serve", "could not open the log '%s': %s", settings->log,
+                            strerror(errno));
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    int code = server_run(&options);
+    if (options.log && options.log != stdout && fclose(options.log) != 0)
+        return complain("serve", "could not write the log '%s': %s", settings->log,
+                        strerror(errno));
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct serve_settings, member)
+static const struct setting options[] = {
+    {.name = "listen",
+     .letter = 'l',
+     .kind = SETTING_LIST,
+     AT(listen),
+     .argument = "ADDRESS",
+     .help = "Where to listen: host:port, [ipv6]:port or unix:/path; port 0 is any free one. "
+             "Without it: 0.0.0.0, at --port."},
+    {.name = "port",
+     .letter = 'p',
+     .kind = SETTING_WHOLE,
+     AT(port),
+     .argument = "N",
+     .high = 65535,
+     .fallback = "6000",
+     .help = "Short for --listen 0.0.0.0:N."},
+    {.name = "insecure",
+     .kind = SETTING_FLAG,
+     AT(insecure),
+     .help = "Takes AIs from other machines too. This version has no tokens: whoever reaches the "
+             "port may "
+             "join, read and write everything. Without it only peers of this machine are taken."},
+    {.name = "max-line",
+     .kind = SETTING_SIZE,
+     AT(max_line),
+     .argument = "BYTES",
+     .fallback = "1M",
+     .low = 1024,
+     .high = 1 << 30,
+     .help = "The longest message; a longer one is refused."},
+    {.name = "sync-limit",
+     .kind = SETTING_SIZE,
+     AT(sync_limit),
+     .argument = "BYTES",
+     .fallback = "1M",
+     .low = 0,
+     .high = 1 << 30,
+     .help = "Knowledge told to an AI that joins, newest first."},
+    {.name = "max-knowledge",
+     .kind = SETTING_SIZE,
+     AT(max_knowledge),
+     .argument = "BYTES",
+     .fallback = "1G",
+     .low = 1024,
+     .high = 1ll << 40,
+     .help = "Knowledge kept in a room."},
+    {.name = "max-output",
+     .kind = SETTING_SIZE,
+     AT(max_output),
+     .argument = "BYTES",
+     .fallback = "8M",
+     .low = 65536,
+     .high = 1ll << 34,
+     .help = "What may wait for one AI that reads slowly; beyond that it is closed."},
+    {.name = "rate",
+     .kind = SETTING_NUMBER,
+     AT(rate),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 1e9,
+     .help = "Messages a second that one AI may send; 0 is no limit."},
+    {.name = "max-connections",
+     .kind = SETTING_WHOLE,
+     AT(max_connections),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 10000000,
+     .help = "AIs at the same time; 0 is as many as the system lets."},
+    {.name = "port-file",
+     .kind = SETTING_TEXT,
+     AT(port_file),
+     .argument = "FILE",
+     .help = "Writes the TCP port there once it listens; for scripts that use port 0."},
+    {.name = "log",
+     .kind = SETTING_TEXT,
+     AT(log),
+     .argument = "FILE",
+     .help = "Adds key=value lines there, one for each event; - is stdout. Without it: none."},
+    {.name = "quiet",
+     .letter = 'q',
+     .kind = SETTING_FLAG,
+     AT(quiet),
+     .help = "No lines about who comes and goes on stdout."},
+    {0},
+};
+
+const struct command command_serve = {
+    .name = "serve",
+    .summary = "run the hub",
+    .about = "Runs the hub: AIs connect to it, say hello, and from then on hear each other, share "
+             "patterns and "
+             "components, and work on them in pairs. It keeps what they share while it runs.\n\nIt "
+             "ends on "
+             "SIGINT (Ctrl-C) or SIGTERM, after everything queued was sent.",
+    .example = "  khub serve --port 6000 --log /var/log/khub.log\n"
+               "  khub serve --listen unix:/run/khub.sock --quiet",
+    .worked = "was stopped, and stopped in order",
+    .failed = "could not listen or run",
+    .options = options,
+    .settings_size = sizeof(struct serve_settings),
+    .run = run,
+};

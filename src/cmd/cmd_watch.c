@@ -1,0 +1,165 @@
+/* khub watch: what the AIs say to each other. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/feed.h"
+#include "cmd/fields.h"
+#include "cmd/json_out.h"
+#include "cmd/stop.h"
+#include "cmd/visit.h"
+
+struct watch_settings {
+    const char *hub, *color;
+    double seconds; /* 0: no end */
+    bool json;
+};
+
+struct watcher {
+    const struct watch_settings *settings;
+    struct terminal terminal;
+    struct feed feed;
+    bool started;
+    bool broken; /* stdout can't be written: nobody looks any more, or the disk is full */
+};
+
+static void flush(struct watcher *watcher)
+{
+    if (fflush(stdout) != 0)
+        watcher->broken = true;
+}
+
+/* Whoever pipes the lines elsewhere gets the peers' own bytes; a terminal gets the same JSON with
+ * nothing in it to obey. */
+static void print_raw(const struct watcher *watcher, struct slice line)
+{
+    if (watcher->terminal.is_terminal)
+        json_print(stdout, line, false);
+    else
+        fwrite(line.at, 1, line.len, stdout);
+    putchar('\n');
+}
+
+/* Our own welcome: who is there already. */
+static void print_start(struct watcher *watcher, struct visit *visit)
+{
+    struct json_value members = json_get(visit->sync, "members"), member;
+    struct json_iterator iterator = {.rest = members.raw};
+    size_t count = field_count(members);
+    while (members.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &member)) {
+        OWNED char *ai_id = field_string(member, "ai_id");
+        feed_expect(&watcher->feed, slice_of(ai_id));
+    }
+    feed_note(&watcher->feed, time_now_ms(), "watching %s: %zu %s there", visit->address, count,
+              count == 1 ? "AI is" : "AIs are");
+}
+
+static void on_message(struct visit *visit, const struct khub_message *message)
+{
+    struct watcher *watcher = visit->data;
+    if (watcher->settings->json) {
+        print_raw(watcher, (struct slice){message->line.at, message->line.len});
+    } else if (strcmp(message->type.at, "training_sync") == 0 &&
+               strcmp(message->target_ai.at, visit->ai_id) == 0) {
+        if (!watcher->started)
+            print_start(watcher, visit);
+        watcher->started = true;
+    } else if (strcmp(message->type.at, "heartbeat") != 0) {
+        terminal_measure(&watcher->terminal);
+        feed_print(&watcher->feed, message, time_now_ms());
+    }
+    flush(watcher);
+}
+
+static void on_change(struct visit *visit, const char *why)
+{
+    struct watcher *watcher = visit->data;
+    const char *before = why ? "lost the hub: " : "the hub is back", *said = why ? why : "";
+    const char *behind = why ? "; trying again" : "";
+    if (watcher->settings->json)
+        complain("watch", "%s%s%s", before, said, behind);
+    else
+        feed_note(&watcher->feed, time_now_ms(), "%s%s%s", before, said, behind);
+    flush(watcher);
+}
+
+/* Until time is up, Ctrl-C, or nobody reads any more. */
+static int watch(struct watcher *watcher, struct visit *visit)
+{
+    double seconds = watcher->settings->seconds;
+    int64_t until = seconds > 0 ? time_monotonic_ms() + (int64_t)(seconds * 1000) : -1;
+    for (;;) {
+        struct pollfd reader = {
+            .fd = STDOUT_FILENO}; /* POLLERR: the other end of the pipe is closed */
+        switch (visit_wait(visit, until, &reader, 1)) {
+        case VISIT_STOPPED:
+            return EXIT_WORKED;
+        case VISIT_ENDED:
+            return EXIT_FAILED;
+        case VISIT_TURNED:
+            break;
+        }
+        if (watcher->broken || (reader.revents & (POLLERR | POLLHUP | POLLNVAL)))
+            return EXIT_WORKED; /* main looks whether that was a failure */
+        if (until >= 0 && time_monotonic_ms() >= until)
+            return EXIT_WORKED;
+    }
+}
+
+static int run(const void *data)
+{
+    const struct watch_settings *settings = data;
+    struct watcher watcher = {.settings = settings};
+    struct visit visit = {.command = "watch",
+                          .address = settings->hub,
+                          .observer = true,
+                          .keeps_trying = true,
+                          .message = on_message,
+                          .changed = on_change,
+                          .data = &watcher};
+    watcher.terminal = terminal_of(STDOUT_FILENO, settings->color);
+    feed_begin(&watcher.feed, &watcher.terminal, stdout);
+    stop_catch();
+    int code = visit_begin(&visit);
+    if (code == EXIT_WORKED)
+        code = watch(&watcher, &visit);
+    visit_end(&visit);
+    feed_free(&watcher.feed);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct watch_settings, member)
+static const struct setting options[] = {
+    HUB_SETTING(struct watch_settings),
+    JSON_SETTING(struct watch_settings,
+                 "Every message as it came over the wire, one JSON object a line."),
+    {.name = "for",
+     .kind = SETTING_NUMBER,
+     AT(seconds),
+     .argument = "SECONDS",
+     .low = 0.1,
+     .high = 1e7,
+     .help = "Ends after so long. Without it: with Ctrl-C."},
+    COLOR_SETTING(struct watch_settings),
+    {0},
+};
+
+const struct command command_watch = {
+    .name = "watch",
+    .summary = "see what the AIs say to each other, one line a message",
+    .about = "Shows every message as it passes through the hub: when, from whom to whom, its type, "
+             "and the gist of "
+             "it. It looks on as an observer: the AIs do not notice. When the hub goes away it "
+             "says so, and "
+             "comes back with it.\n\nIn windows under 118 columns types have short names: "
+             "invitation is a "
+             "collaboration_request, session a collaboration_update, report a performance_report, "
+             "asks a "
+             "feature_response.",
+    .example = "  khub watch\n  khub watch --json --for 60 > minute.jsonl",
+    .worked = "watched until the time was up, Ctrl-C, or the reader of the pipe had enough",
+    .failed = "the hub could not be reached at the start",
+    .options = options,
+    .settings_size = sizeof(struct watch_settings),
+    .run = run,
+};

@@ -1,0 +1,144 @@
+/* khub who: the AIs at a hub, and what they work on together. */
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/fields.h"
+#include "cmd/json_out.h"
+#include "cmd/summary.h"
+#include "cmd/table.h"
+#include "cmd/visit.h"
+
+struct who_settings {
+    const char *hub;
+    bool json;
+};
+
+static const struct column member_columns[] = {
+    {.title = "AI", .shrinks = true},           {.title = "SPECIALIZATION", .shrinks = true},
+    {.title = "LEVEL", .right = true},          {.title = "SESSIONS", .right = true},
+    {.title = "CONTRIBUTION", .right = true},   {.title = "JOINED", .right = true},
+    {.title = "CAPABILITIES", .shrinks = true},
+};
+
+static const struct column session_columns[] = {
+    {.title = "SESSION"},
+    {.title = "TYPE", .shrinks = true},
+    {.title = "STATUS"},
+    {.title = "PROGRESS", .right = true},
+    {.title = "INITIATOR", .shrinks = true},
+    {.title = "PARTICIPANTS", .shrinks = true},
+};
+
+#define COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])
+
+static void add_text(struct table *table, struct json_value object, const char *name)
+{
+    OWNED char *text = field_string(object, name);
+    table_add(table, text);
+}
+
+static void add_member(struct table *table, struct json_value member, int64_t now)
+{
+    OWNED char *capabilities = field_names(json_get(member, "capabilities"));
+    char ago[AGO_SIZE];
+    field_ago(member, "joined", now, ago);
+    add_text(table, member, "ai_id");
+    add_text(table, member, "specialization");
+    add_text(table, member, "level");
+    add_text(table, member, "sessions");
+    table_addf(table, "%.0f", field_number(member, "contribution_score", 0));
+    table_add(table, ago);
+    table_add(table, capabilities);
+}
+
+static void add_session(struct table *table, struct json_value session)
+{
+    OWNED char *id = field_string(session, "session_id");
+    OWNED char *participants = field_names(json_get(session, "participants"));
+    struct slice short_id = session_short(slice_of(id));
+    table_addf(table, "%.*s", SLICE_FORMAT(short_id));
+    add_text(table, session, "type");
+    add_text(table, session, "status");
+    table_addf(table, "%.0f %%", 100 * field_number(session, "progress", 0));
+    add_text(table, session, "initiator");
+    table_add(table, participants);
+}
+
+static void print_tables(struct json_value members, struct json_value sessions, const char *address)
+{
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    struct json_iterator iterator = {.rest = members.raw};
+    struct json_value element;
+    struct table table;
+    if (field_count(members) == 0) {
+        printf("Nobody is at %s. Try: khub train AI_Node_1 networking\n", address);
+        return;
+    }
+    table_begin(&table, COLUMNS(member_columns));
+    while (json_next_element(&iterator, &element))
+        add_member(&table, element, time_now_ms());
+    table_print(&table, &terminal, stdout);
+    table_free(&table);
+    if (field_count(sessions) == 0)
+        return;
+
+    putchar('\n');
+    table_begin(&table, COLUMNS(session_columns));
+    iterator = (struct json_iterator){.rest = sessions.raw};
+    while (json_next_element(&iterator, &element))
+        add_session(&table, element);
+    table_print(&table, &terminal, stdout);
+    table_free(&table);
+}
+
+int who_print(const char *address, bool json)
+{
+    struct visit visit = {.command = "who", .address = address, .observer = true};
+    int code = visit_begin(&visit);
+    if (code == EXIT_WORKED) {
+        struct json_value members = json_get(visit.sync, "members");
+        struct json_value sessions = json_get(visit.sync, "sessions");
+        if (members.kind != JSON_KIND_ARRAY || sessions.kind != JSON_KIND_ARRAY) {
+            code = complain("who", "the hub at %s does not tell who is there.", address);
+        } else if (json) {
+            fputs("{\"members\":", stdout);
+            json_print(stdout, members.raw, false);
+            fputs(",\"sessions\":", stdout);
+            json_print(stdout, sessions.raw, false);
+            fputs("}\n", stdout);
+        } else {
+            print_tables(members, sessions, address);
+        }
+    }
+    visit_end(&visit);
+    return code;
+}
+
+static int run(const void *data)
+{
+    const struct who_settings *settings = data;
+    return who_print(settings->hub, settings->json);
+}
+
+static const struct setting options[] = {
+    HUB_SETTING(struct who_settings),
+    JSON_SETTING(struct who_settings, "As JSON: {\"members\": […], \"sessions\": […]}."),
+    {0},
+};
+
+const struct command command_who = {
+    .name = "who",
+    .summary = "list the AIs at a hub and their sessions",
+    .about =
+        "Lists the AIs that are connected, what each can do, how much it has contributed (1 for "
+        "each entry "
+        "shared, 1 for each use of it by another, 5 when another has tested it), and below the "
+        "collaboration sessions that are pending or active. It looks on as an observer: the AIs do "
+        "not notice.",
+    .example = "  khub who\n  khub who --json | python3 -m json.tool",
+    .worked = "listed",
+    .failed = "the hub could not be reached",
+    .options = options,
+    .settings_size = sizeof(struct who_settings),
+    .run = run,
+};

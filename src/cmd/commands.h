@@ -1,0 +1,24 @@
+/* The subcommands of khub, one file each (cmd_NAME.c), gathered in one table. */
+#ifndef KHUB_CMD_COMMANDS_H
+#define KHUB_CMD_COMMANDS_H
+
+#include "cmd/options.h"
+
+/* Ended by NULL, in the order of help. */
+extern const struct command *const commands[];
+
+extern const struct command command_serve, command_train, command_demo, command_who, command_watch,
+    command_send, command_request, command_chat, command_kb, command_help, command_version;
+
+/* NULL when there is none. */
+const struct command *command_find(const char *name);
+/* Says so on stderr, with the nearest name. Returns EXIT_USAGE. */
+int command_unknown(const char *name);
+/* What khub is and its subcommands, one a line. */
+void commands_help(FILE *out);
+/* What `khub who` does. An exit code. */
+int who_print(const char *address, bool json);
+/* The whole program, main's arguments in, its exit code out. */
+int commands_main(int argc, char **argv);
+
+#endif

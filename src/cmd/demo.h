@@ -1,0 +1,50 @@
+/* The parts of `khub demo`: what is seen while it runs (demo_view.c) and what came of it
+ * (demo_result.c). */
+#ifndef KHUB_CMD_DEMO_H
+#define KHUB_CMD_DEMO_H
+
+#include <jansson.h>
+
+#include "cmd/feed.h"
+#include "wire/json.h"
+
+#define DEMO_AIS      3u
+#define DEMO_DONE_MAX 256u /* completed sessions told apart */
+
+struct demo_ai {
+    const char *ai_id, *specialization;
+};
+extern const struct demo_ai demo_ais[DEMO_AIS];
+
+/* What the observer itself saw of one AI, or of all. */
+struct demo_count {
+    unsigned messages, patterns, components, checked;
+    double ratio; /* 0: none shared yet */
+};
+
+struct demo_view {
+    struct terminal terminal;
+    struct feed feed;
+    bool silent;         /* no lines at all: --json */
+    bool block;          /* a block of figures stays under the lines */
+    unsigned drawn;      /* lines of it that stand on the screen */
+    int64_t begun, ends; /* monotonic ms */
+    struct demo_count all, each[DEMO_AIS];
+    char completed[DEMO_DONE_MAX][40]; /* session_ids */
+    unsigned completed_count;
+};
+
+void demo_view_begin(struct demo_view *view, const char *color, bool silent);
+void demo_view_message(struct demo_view *view, const struct khub_message *message);
+void demo_view_note(struct demo_view *view, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Draws the block anew, after whatever was printed. */
+void demo_view_refresh(struct demo_view *view);
+/* Takes the block away, for good. */
+void demo_view_end(struct demo_view *view);
+
+/* Prints the tables (or, with json, one object) of the trainers' summaries, DEMO_AIS of them, NULL
+ * where there is none; then what did not happen, on stderr. An exit code. */
+int demo_result(const struct demo_view *view, json_t *const *summaries, bool json);
+
+#endif

@@ -1,0 +1,212 @@
+/* What came of the demo: tables from the trainers' own summaries, and the list of what has to have
+ * happened. */
+#include <math.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "cmd/demo.h"
+#include "cmd/options.h"
+#include "cmd/table.h"
+
+/* A figure is one or two members of a summary, added: "patterns.checked". */
+struct figure {
+    const char *group, *name;
+    const char *other_group; /* NULL: none */
+};
+
+/* What must have happened, for each AI or at least once in all. */
+static const struct requirement {
+    struct figure figure;
+    bool each;
+    const char
+        *missing; /* the sentence about what did not happen, behind the AI's name or as it is */
+} requirements[] = {
+    {{"patterns", "shared"}, true, "shared no pattern"},
+    {{"components", "shared"}, true, "shared no component"},
+    {{"patterns", "checked", "components"}, true, "checked nothing of another's"},
+    {{"patterns", "taken_in", "components"}, false, "no AI took in what another had found"},
+    {{"sessions", "completed"}, false, "no collaboration session was completed"},
+};
+
+static double number_at(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+static unsigned figure_of(const json_t *summary, const struct figure *figure)
+{
+    double sum = number_at(json_object_get(summary, figure->group), figure->name);
+    if (figure->other_group)
+        sum += number_at(json_object_get(summary, figure->other_group), figure->name);
+    return sum > 0 && sum < 1e9 ? (unsigned)sum : 0;
+}
+
+static const char *text_at(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "-";
+}
+
+static void add_gain(struct table *table, double ratio)
+{
+    if (ratio > 0)
+        table_addf(table, "%.1f %%", 100 * (1 - ratio));
+    else
+        table_add(table, "-");
+}
+
+static void print_learned(const struct terminal *terminal, json_t *const *summaries)
+{
+    static const struct column columns[] = {
+        {.title = "AI"},
+        {.title = "LEARNED", .shrinks = true},
+        {.title = "GAIN", .right = true},
+        {.title = "BEST PRACTICE", .right = true},
+        {.title = "BOUND", .right = true},
+        {.title = "TEXTBOOK", .shrinks = true},
+    };
+    struct table table;
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        const json_t *training = json_object_get(summaries[i], "training");
+        bool own = json_is_true(json_object_get(training, "own_subject"));
+        table_add(&table, demo_ais[i].ai_id);
+        table_addf(&table, "%s%s", text_at(training, "subject"), own ? "" : " *");
+        add_gain(&table, number_at(training, "ratio_heldout"));
+        add_gain(&table, number_at(json_object_get(training, "best_practice"), "ratio"));
+        add_gain(&table, number_at(training, "bound_ratio"));
+        table_add(&table, text_at(json_object_get(training, "textbook"), "name"));
+    }
+    table_print(&table, terminal, stdout);
+    table_free(&table);
+}
+
+static void print_shared(const struct terminal *terminal, json_t *const *summaries)
+{
+    static const struct column columns[] = {
+        {.title = "AI"},
+        {.title = "PATTERNS", .right = true},
+        {.title = "COMPONENTS", .right = true},
+        {.title = "TAKEN IN", .right = true},
+        {.title = "CHECKED", .right = true},
+        {.title = "SESSIONS COMPLETED", .right = true},
+    };
+    static const struct figure figures[] = {{"patterns", "shared"},
+                                            {"components", "shared"},
+                                            {"patterns", "taken_in", "components"},
+                                            {"patterns", "checked", "components"},
+                                            {"sessions", "completed"}};
+    struct table table;
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        table_add(&table, demo_ais[i].ai_id);
+        for (size_t j = 0; j < sizeof(figures) / sizeof(figures[0]); j++)
+            table_addf(&table, "%u", figure_of(summaries[i], &figures[j]));
+    }
+    table_print(&table, terminal, stdout);
+    table_free(&table);
+}
+
+static void print_tables(const struct demo_view *view, json_t *const *summaries)
+{
+    struct terminal terminal = view->terminal;
+    bool nearest = false;
+    terminal_measure(&terminal);
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        const json_t *training = json_object_get(summaries[i], "training");
+        nearest = nearest || json_is_false(json_object_get(training, "own_subject"));
+    }
+    unsigned width = terminal.width > 0 && terminal.width < 88 ? terminal.width : 88;
+    putchar('\n');
+    print_learned(&terminal, summaries);
+    putchar('\n');
+    options_fill(stdout,
+                 "Gain: how much lower the cost is than the textbook policy's, on held-out "
+                 "synthetic workloads that "
+                 "no AI trained on. Beside it the best ordinary practice, and the bound that "
+                 "nobody can beat.",
+                 0, width);
+    if (nearest)
+        options_fill(stdout, "* the nearest subject there is to this AI's specialization.", 0,
+                     width);
+    putchar('\n');
+    print_shared(&terminal, summaries);
+    printf("\n%u messages relayed; %u sessions seen to complete.\n", view->all.messages,
+           view->completed_count);
+}
+
+static void print_json(const struct demo_view *view, json_t *const *summaries, json_t *missing)
+{
+    json_t *ais = json_array();
+    for (size_t i = 0; i < DEMO_AIS; i++)
+        json_array_append(ais, summaries[i] ? summaries[i] : json_null());
+    json_t *root = json_pack("{s:b,s:O,s:i,s:i,s:o}", "worked", json_array_size(missing) == 0,
+                             "missing", missing, "messages_relayed", (int)view->all.messages,
+                             "sessions_completed", (int)view->completed_count, "ais", ais);
+    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    if (text)
+        puts(text);
+    free(text);
+    json_decref(root);
+}
+
+static void miss(json_t *missing, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void miss(json_t *missing, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    json_array_append_new(missing, json_vsprintf(format, arguments));
+    va_end(arguments);
+}
+
+static void judge_each(json_t *missing, const char *ai_id, const json_t *summary)
+{
+    const json_t *training = json_object_get(summary, "training");
+    if (!(number_at(training, "gain") > 0))
+        miss(missing, "%s gained nothing over its baseline", ai_id);
+    for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
+        if (requirements[i].each && figure_of(summary, &requirements[i].figure) == 0)
+            miss(missing, "%s %s", ai_id, requirements[i].missing);
+    }
+}
+
+static void judge(const struct demo_view *view, json_t *const *summaries, json_t *missing)
+{
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        if (summaries[i])
+            judge_each(missing, demo_ais[i].ai_id, summaries[i]);
+        else
+            miss(missing, "%s left no summary", demo_ais[i].ai_id);
+    }
+    for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
+        unsigned sum = 0;
+        for (size_t j = 0; j < DEMO_AIS && !requirements[i].each; j++)
+            sum += figure_of(summaries[j], &requirements[i].figure);
+        if (!requirements[i].each && sum == 0)
+            miss(missing, "%s", requirements[i].missing);
+    }
+    if (view->all.messages == 0)
+        miss(missing, "no message was relayed");
+    if (view->completed_count == 0)
+        miss(missing, "the observer saw no session complete");
+}
+
+int demo_result(const struct demo_view *view, json_t *const *summaries, bool json)
+{
+    json_t *missing = json_array();
+    if (!missing)
+        return EXIT_FAILED;
+    judge(view, summaries, missing);
+    if (json)
+        print_json(view, summaries, missing);
+    else
+        print_tables(view, summaries);
+    fflush(stdout);
+    size_t count = json_array_size(missing);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, "khub demo: did not work: %s.\n",
+                json_string_value(json_array_get(missing, i)));
+    json_decref(missing);
+    return count == 0 ? EXIT_WORKED : EXIT_FAILED;
+}

@@ -1,0 +1,27 @@
+/* The stream of messages as people watch it: one aligned line a message. */
+#ifndef KHUB_CMD_FEED_H
+#define KHUB_CMD_FEED_H
+
+#include "cmd/summary.h"
+#include "khub.h"
+
+struct feed {
+    const struct terminal *terminal;
+    FILE *out;
+    struct line line;
+    unsigned sender_columns, target_columns; /* as wide as the widest name so far, within bounds */
+};
+
+void feed_begin(struct feed *feed, const struct terminal *terminal, FILE *out);
+void feed_free(struct feed *feed);
+/* Widens the name columns beforehand, so that later lines stand under earlier ones. */
+void feed_expect(struct feed *feed, struct slice ai_id);
+/* Prints a message's line; now: unix milliseconds. */
+void feed_print(struct feed *feed, const struct khub_message *message, int64_t now);
+/* A line of the watcher's own: "-- 14:03:07 …". */
+void feed_note(struct feed *feed, int64_t now, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The colour that this AI always has. */
+enum style feed_style(struct slice ai_id);
+
+#endif

@@ -1,0 +1,79 @@
+/* See fields.h. */
+#include "cmd/fields.h"
+
+#include <stdio.h>
+
+#include "cmd/options.h"
+#include "cmd/terminal.h"
+
+static void *or_die(void *memory)
+{
+    if (!memory) {
+        fputs("khub: out of memory\n", stderr);
+        exit(EXIT_FAILED);
+    }
+    return memory;
+}
+
+char *field_text(struct json_value value)
+{
+    if (value.kind == JSON_KIND_NULL || value.kind == JSON_KIND_ABSENT)
+        value.raw.len = 0;
+    char *text = or_die(malloc(value.raw.len + 1));
+    size_t len = value.raw.len;
+    if (value.kind == JSON_KIND_STRING && value.escaped) {
+        long decoded = json_decode(value, text, value.raw.len);
+        len = decoded < 0 ? 0 : (size_t)decoded;
+    } else if (len > 0) {
+        memcpy(text, value.raw.at, len);
+    }
+    text[len] = '\0';
+    return text;
+}
+
+char *field_string(struct json_value object, const char *name)
+{
+    return field_text(json_get(object, name));
+}
+
+double field_number(struct json_value object, const char *name, double otherwise)
+{
+    double number;
+    return json_number(json_get(object, name), &number) == 0 ? number : otherwise;
+}
+
+size_t field_count(struct json_value value)
+{
+    struct json_iterator iterator = {.rest = value.raw};
+    struct json_value name, element;
+    size_t count = 0;
+    while (value.kind == JSON_KIND_ARRAY    ? json_next_element(&iterator, &element)
+           : value.kind == JSON_KIND_OBJECT ? json_next_member(&iterator, &name, &element)
+                                            : false)
+        count++;
+    return count;
+}
+
+char *field_names(struct json_value array)
+{
+    struct json_iterator iterator = {.rest = array.raw};
+    struct json_value element;
+    struct text names = {0};
+    while (array.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &element)) {
+        OWNED char *name = field_text(element);
+        text_addf(&names, "%s%s", names.len > 0 ? ", " : "", name);
+    }
+    text_add(&names, (struct slice){"", 1}); /* its NUL */
+    or_die(names.failed ? NULL : names.at);
+    return names.at;
+}
+
+void field_ago(struct json_value object, const char *name, int64_t now_ms, char buffer[AGO_SIZE])
+{
+    char *text = field_string(object, name);
+    int64_t then;
+    buffer[0] = '\0';
+    if (time_parse(text, &then) == 0)
+        span_format(now_ms - then, buffer);
+    free(text);
+}

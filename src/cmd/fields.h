@@ -1,0 +1,30 @@
+/* Members of peers' JSON as C values, whatever they really are. */
+#ifndef KHUB_CMD_FIELDS_H
+#define KHUB_CMD_FIELDS_H
+
+#include <stdlib.h>
+
+#include "wire/json.h"
+
+/* Ends the scope of a `char *` that the scope owns. */
+static inline void free_text(char **text)
+{
+    free(*text);
+}
+#define OWNED __attribute__((cleanup(free_text)))
+
+/* The decoded text of a string, the raw text of any other value, "" of an absent one or null.
+ * Caller frees; dies when out of memory. */
+char *field_text(struct json_value value);
+char *field_string(struct json_value object, const char *name);
+/* The number, or otherwise. */
+double field_number(struct json_value object, const char *name, double otherwise);
+/* Elements of an array, members of an object, 0 of anything else. */
+size_t field_count(struct json_value value);
+/* An array's elements as "a, b, c"; caller frees. */
+char *field_names(struct json_value array);
+/* How long ago an ISO time is, "12 min"; "" when it is none. */
+#define AGO_SIZE 16
+void field_ago(struct json_value object, const char *name, int64_t now_ms, char buffer[AGO_SIZE]);
+
+#endif

@@ -1,0 +1,17 @@
+/* Printing JSON that came over the wire, with its own numbers and its own order, such that no
+ * terminal obeys it. */
+#ifndef KHUB_CMD_JSON_OUT_H
+#define KHUB_CMD_JSON_OUT_H
+
+#include <stdio.h>
+
+#include "wire/slice.h"
+
+/* Writes an accepted text (wire/json.h), one member a line with two spaces of indent when pretty,
+ * else on one line. Characters that a terminal might act on are written as \u escapes: the same
+ * JSON. No line end behind it. */
+void json_print(FILE *out, struct slice accepted, bool pretty);
+/* A JSON string with its quotes, of any bytes. */
+void json_print_string(FILE *out, struct slice bytes);
+
+#endif

@@ -1,0 +1,278 @@
+/* The making of one line of output (terminal.h).
+ *
+ * The heart is glyph_next: the one place where bytes of a peer's turn into bytes for a terminal. It
+ * lets through what fills columns and does nothing else. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "cmd/terminal.h"
+
+#define MARKS_MAX 2u /* accents and the like that may sit on one letter */
+
+static const char *const style_codes[STYLE_COUNT] = {
+    [STYLE_PLAIN] = "\033[0m", [STYLE_DIM] = "\033[2m",      [STYLE_BOLD] = "\033[1m",
+    [STYLE_RED] = "\033[31m",  [STYLE_GREEN] = "\033[32m",   [STYLE_YELLOW] = "\033[33m",
+    [STYLE_BLUE] = "\033[34m", [STYLE_MAGENTA] = "\033[35m", [STYLE_CYAN] = "\033[36m",
+};
+
+/* What one character of the input becomes. */
+struct glyph {
+    char bytes[16];
+    size_t len;
+    unsigned columns;
+};
+
+/* The code point at the start of bytes and its length in *ret_len; -1 for a byte that is no UTF-8
+ * (length 1). */
+static int32_t code_point(struct slice bytes, size_t *ret_len)
+{
+    static const struct {
+        unsigned char mask, lead;
+        int32_t least;
+    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    unsigned char first = (unsigned char)bytes.at[0];
+    *ret_len = 1;
+    for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
+        if ((first & forms[form].mask) != forms[form].lead)
+            continue;
+        if (bytes.len < form + 1)
+            return -1;
+        int32_t point = first & (unsigned char)~forms[form].mask;
+        for (size_t i = 1; i <= form; i++) {
+            unsigned char next = (unsigned char)bytes.at[i];
+            if ((next & 0xc0) != 0x80)
+                return -1;
+            point = point << 6 | (next & 0x3f);
+        }
+        if (point < forms[form].least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
+            return -1;
+        *ret_len = form + 1;
+        return point;
+    }
+    return -1;
+}
+
+/* Marks that show nothing and change how what stands beside them is shown: direction, joining,
+ * tags. */
+static bool is_invisible(int32_t point)
+{
+    static const struct {
+        int32_t first, last;
+    } ranges[] = {{0x80, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},     {0x115f, 0x1160},
+                  {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202f},   {0x2060, 0x206f},
+                  {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+                  {0xfff0, 0xfffb}, {0xe000, 0xf8ff}, {0xe0000, 0x10ffff}};
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (point >= ranges[i].first && point <= ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
+static void glyph_spell(struct glyph *glyph, const char *format, unsigned number)
+{
+    /* glyph->bytes holds "\u{10ffff}" and its NUL. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    glyph->len = (size_t)snprintf(glyph->bytes, sizeof(glyph->bytes), format, number);
+#pragma GCC diagnostic pop
+    glyph->columns = (unsigned)glyph->len;
+}
+
+/* Takes one character from *rest. *marks counts those of no width in a row; a glyph of length 0 is
+ * one too many of them. */
+static struct glyph glyph_next(struct slice *rest, bool unicode, unsigned *marks)
+{
+    struct glyph glyph = {0};
+    size_t len;
+    int32_t point = code_point(*rest, &len);
+    const char *at = rest->at;
+    *rest = (struct slice){rest->at + len, rest->len - len};
+    if (point == '\n' || point == '\r' || point == '\t')
+        point = ' ', at = " ";
+    int columns = point < 0 || is_invisible(point) ? -1
+                  : point < 0x7f                   ? (point >= ' ' ? 1 : -1)
+                  : unicode && point != 0x7f       ? wcwidth((wchar_t)point)
+                                                   : -1;
+    if (point < 0 || (point < 0x20 && columns < 0) || point == 0x7f) {
+        glyph_spell(&glyph, "\\x%02x", (unsigned char)*at);
+    } else if (columns < 0) {
+        glyph_spell(&glyph, "\\u{%x}", (unsigned)point);
+    } else if (columns > 0 || *marks < MARKS_MAX) {
+        memcpy(glyph.bytes, at, len);
+        glyph.len = len;
+        glyph.columns = (unsigned)columns;
+    }
+    *marks = columns == 0 ? *marks + 1 : 0;
+    return glyph;
+}
+
+unsigned text_columns(struct slice text, bool unicode)
+{
+    unsigned columns = 0, marks = 0;
+    while (text.len > 0)
+        columns += glyph_next(&text, unicode, &marks).columns;
+    return columns;
+}
+
+void line_begin(struct line *line, const struct terminal *terminal)
+{
+    *line = (struct line){.terminal = terminal, .width = terminal->width};
+}
+
+void line_clear(struct line *line)
+{
+    text_clear(&line->text);
+    line->column = 0;
+    line->fits = 0;
+    line->width = line->terminal->width;
+    line->style = STYLE_PLAIN;
+    line->full = false;
+}
+
+void line_free(struct line *line)
+{
+    text_free(&line->text);
+}
+
+void line_style(struct line *line, enum style style)
+{
+    if (!line->terminal->color || line->full || style == line->style)
+        return;
+    if (line->style != STYLE_PLAIN)
+        text_add_literal(&line->text, style_codes[STYLE_PLAIN]);
+    if (style != STYLE_PLAIN)
+        text_add_literal(&line->text, style_codes[style]);
+    line->style = style;
+}
+
+static const char *ellipsis(const struct line *line)
+{
+    return line->terminal->unicode ? "…" : "~";
+}
+
+static void line_cut(struct line *line)
+{
+    if (line->text.failed)
+        return;
+    line->text.len = line->fits;
+    if (line->terminal->color) /* the end of a colour may be in what was cut */
+        text_add_literal(&line->text, style_codes[STYLE_PLAIN]);
+    line->style = STYLE_PLAIN;
+    text_add_literal(&line->text, ellipsis(line));
+    line->column = line->width;
+    line->full = true;
+}
+
+/* Bytes known to be harmless, all of them or, at the end of the line, none. */
+static void line_put(struct line *line, struct slice bytes, unsigned columns)
+{
+    if (line->full)
+        return;
+    if (line->width > 0 && line->column + columns > line->width) {
+        line_cut(line);
+        return;
+    }
+    text_add(&line->text, bytes);
+    line->column += columns;
+    if (line->width == 0 || line->column < line->width)
+        line->fits = line->text.len;
+}
+
+void line_add(struct line *line, struct slice bytes)
+{
+    unsigned marks = 0;
+    while (bytes.len > 0 && !line->full) {
+        struct glyph glyph = glyph_next(&bytes, line->terminal->unicode, &marks);
+        line_put(line, (struct slice){glyph.bytes, glyph.len}, glyph.columns);
+    }
+}
+
+void line_addf(struct line *line, const char *format, ...)
+{
+    char *made = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vasprintf(&made, format, arguments);
+    va_end(arguments);
+    if (len < 0)
+        return;
+    line_add(line, (struct slice){made, (size_t)len});
+    free(made);
+}
+
+void line_pad(struct line *line, unsigned column)
+{
+    while (line->column < column && !line->full)
+        line_put(line, slice_of(" "), 1);
+}
+
+/* The longest start of bytes that fills at most `columns`; *ret_columns: what it fills. */
+static struct slice fitting(struct slice bytes, unsigned columns, bool unicode,
+                            unsigned *ret_columns)
+{
+    struct slice rest = bytes;
+    unsigned filled = 0, marks = 0;
+    size_t kept = 0;
+    while (rest.len > 0) {
+        struct glyph glyph = glyph_next(&rest, unicode, &marks);
+        if (filled + glyph.columns > columns)
+            break;
+        filled += glyph.columns;
+        kept = bytes.len - rest.len;
+    }
+    *ret_columns = filled;
+    return (struct slice){bytes.at, kept};
+}
+
+static void line_cell_any(struct line *line, struct slice bytes, unsigned columns, bool right)
+{
+    bool unicode = line->terminal->unicode;
+    unsigned filled, end = line->column + columns;
+    struct slice shown = fitting(bytes, columns, unicode, &filled);
+    bool cut = shown.len < bytes.len && columns > 0;
+    if (cut)
+        shown = fitting(bytes, columns - 1, unicode, &filled);
+    if (right)
+        line_pad(line, end - filled - cut);
+    line_add(line, shown);
+    if (cut)
+        line_put(line, slice_of(ellipsis(line)), 1);
+    line_pad(line, end);
+}
+
+void line_cell(struct line *line, struct slice bytes, unsigned columns)
+{
+    line_cell_any(line, bytes, columns, false);
+}
+
+void line_cell_right(struct line *line, struct slice bytes, unsigned columns)
+{
+    line_cell_any(line, bytes, columns, true);
+}
+
+void line_bar(struct line *line, double share, unsigned columns)
+{
+    double clean = share > 0 ? (share < 1 ? share : 1) : 0; /* NAN fails both */
+    unsigned done = (unsigned)(clean * columns + 0.5);
+    bool unicode = line->terminal->unicode;
+    for (unsigned i = 0; i < columns; i++)
+        line_put(line, slice_of(i < done ? (unicode ? "━" : "#") : (unicode ? "─" : ".")), 1);
+}
+
+struct slice line_end(struct line *line)
+{
+    if (line->style != STYLE_PLAIN) {
+        text_add_literal(&line->text, style_codes[STYLE_PLAIN]);
+        line->style = STYLE_PLAIN;
+    }
+    return text_slice(&line->text);
+}
+
+void line_print(struct line *line, FILE *out)
+{
+    struct slice made = line_end(line);
+    fwrite(made.at, 1, made.len, out);
+    fputc('\n', out);
+}

@@ -1,0 +1,37 @@
+/* See stop.h. The signals are blocked but while waiting, so none can fall between the question and
+ * the wait. */
+#include "cmd/stop.h"
+
+static volatile sig_atomic_t asked;
+static sigset_t mask;
+
+static void note_signal(int number)
+{
+    (void)number;
+    asked = 1;
+}
+
+void stop_catch(void)
+{
+    struct sigaction action = {.sa_handler = note_signal};
+    sigset_t both;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    sigprocmask(SIG_BLOCK, &both, &mask);
+    sigdelset(&mask, SIGINT);
+    sigdelset(&mask, SIGTERM);
+}
+
+bool stop_asked(void)
+{
+    return asked != 0;
+}
+
+const sigset_t *stop_mask(void)
+{
+    return &mask;
+}

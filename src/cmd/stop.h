@@ -1,0 +1,15 @@
+/* SIGINT and SIGTERM as a question that loops ask. */
+#ifndef KHUB_CMD_STOP_H
+#define KHUB_CMD_STOP_H
+
+#include <signal.h>
+#include <stdbool.h>
+
+/* From now on the two are held back, but while stop_mask() is in force (ppoll), and end nothing by
+ * themselves. */
+void stop_catch(void);
+bool stop_asked(void);
+/* The mask for ppoll, under which they come through. */
+const sigset_t *stop_mask(void);
+
+#endif

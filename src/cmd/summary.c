@@ -1,0 +1,390 @@
+/* See summary.h. Payloads are peers' own: any member may be absent, of another kind, or megabytes
+ * long, and a summary is then poorer but never wrong. Members are read with wire's cursor, which
+ * converts no number that is not shown. */
+#include "cmd/summary.h"
+
+#include <math.h>
+
+#include "wire/json.h"
+#include "wire/limits.h"
+
+#define BAR_COLUMNS      10u
+#define NAMES_SHOWN_MAX  4u
+#define SESSION_SHOWN    8u
+#define ESCAPE_BYTES_MAX 12u /* of one escaped character: a surrogate pair */
+
+/* The start of an escaped string, at most SUMMARY_TEXT_MAX - ESCAPE_BYTES_MAX bytes of it, cut
+ * between two characters. */
+static struct json_value string_start(struct json_value string)
+{
+    size_t at = 0;
+    while (at < string.raw.len && at < SUMMARY_TEXT_MAX - ESCAPE_BYTES_MAX) {
+        if (string.raw.at[at] != '\\') {
+            at++;
+            continue;
+        }
+        bool unicode = at + 1 < string.raw.len && string.raw.at[at + 1] == 'u';
+        bool high = unicode && at + 3 < string.raw.len && (string.raw.at[at + 2] | 0x20) == 'd' &&
+                    strchr("89abAB", string.raw.at[at + 3]);
+        at += high ? 12 : unicode ? 6 : 2;
+    }
+    string.raw.len = at < string.raw.len ? at : string.raw.len;
+    return string;
+}
+
+/* A string's text, or another value as it is written; objects and arrays only as … */
+static void add_value(struct line *line, struct json_value value)
+{
+    char decoded[SUMMARY_TEXT_MAX];
+    if (value.kind == JSON_KIND_STRING && value.escaped) {
+        long len = json_decode(string_start(value), decoded, sizeof(decoded));
+        if (len >= 0)
+            line_add(line, (struct slice){decoded, (size_t)len});
+    } else if (value.kind == JSON_KIND_OBJECT) {
+        line_add(line, slice_of("{…}"));
+    } else if (value.kind == JSON_KIND_ARRAY) {
+        line_add(line, slice_of("[…]"));
+    } else if (value.kind != JSON_KIND_ABSENT) {
+        value.raw.len = value.raw.len < SUMMARY_TEXT_MAX ? value.raw.len : SUMMARY_TEXT_MAX;
+        line_add(line, value.raw);
+    }
+}
+
+static bool says_something(struct json_value value)
+{
+    return value.kind != JSON_KIND_ABSENT && value.kind != JSON_KIND_NULL &&
+           !(value.kind == JSON_KIND_STRING && value.raw.len == 0);
+}
+
+static struct json_value first_of(struct json_value object, const char *name, const char *otherwise)
+{
+    struct json_value value = json_get(object, name);
+    return says_something(value) ? value : json_get(object, otherwise);
+}
+
+/* Adds "before", the member, "behind", when there is such a member. */
+static void add_member(struct line *line, const char *before, struct json_value value,
+                       const char *behind)
+{
+    if (!says_something(value))
+        return;
+    line_add(line, slice_of(before));
+    add_value(line, value);
+    line_add(line, slice_of(behind));
+}
+
+static void add_number(struct line *line, const char *before, struct json_value value)
+{
+    double number;
+    if (json_number(value, &number) == 0)
+        line_addf(line, fabs(number) < 1000 ? "%s%.3f  " : "%s%.4g  ", before, number);
+}
+
+static void add_names(struct line *line, const char *before, struct json_value array)
+{
+    struct json_iterator iterator = {.rest = array.raw};
+    struct json_value name;
+    unsigned count = 0;
+    if (array.kind != JSON_KIND_ARRAY)
+        return;
+    while (!line->full && json_next_element(&iterator, &name)) {
+        if (count < NAMES_SHOWN_MAX) {
+            line_add(line, slice_of(count == 0 ? before : ", "));
+            add_value(line, name);
+        }
+        count++;
+    }
+    if (count > NAMES_SHOWN_MAX)
+        line_addf(line, " and %u more", count - NAMES_SHOWN_MAX);
+}
+
+static unsigned count_elements(struct json_value value)
+{
+    struct json_iterator iterator = {.rest = value.raw};
+    struct json_value name, element;
+    unsigned count = 0;
+    if (value.kind == JSON_KIND_ARRAY) {
+        while (json_next_element(&iterator, &element))
+            count++;
+    } else if (value.kind == JSON_KIND_OBJECT) {
+        while (json_next_member(&iterator, &name, &element))
+            count++;
+    }
+    return count;
+}
+
+struct slice session_short(struct slice session_id)
+{
+    size_t len = 0;
+    while (len < session_id.len && len < SESSION_SHOWN && (session_id.at[len] & 0x80) == 0)
+        len++;
+    return (struct slice){session_id.at, len};
+}
+
+static void add_session(struct line *line, struct json_value payload)
+{
+    struct json_value session = json_get(payload, "session_id");
+    if (session.kind == JSON_KIND_STRING && !session.escaped)
+        line_add(line, session_short(session.raw));
+    else
+        add_value(line, session);
+}
+
+static void add_status(struct line *line, struct json_value status)
+{
+    static const struct {
+        const char *text;
+        enum style style;
+    } looks[] = {{"completed", STYLE_GREEN},  {"active", STYLE_CYAN},     {"pending", STYLE_DIM},
+                 {"declined", STYLE_YELLOW},  {"expired", STYLE_DIM},     {"failed", STYLE_RED},
+                 {"cancelled", STYLE_YELLOW}, {"abandoned", STYLE_YELLOW}};
+    enum style before = line->style;
+    if (!says_something(status))
+        return;
+    line_add(line, slice_of(" "));
+    for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+        if (json_string_is(status, slice_of(looks[i].text)))
+            line_style(line, looks[i].style);
+    }
+    add_value(line, status);
+    line_style(line, before);
+}
+
+static void say_hello(struct line *line, struct json_value payload)
+{
+    unsigned count = count_elements(json_get(payload, "capabilities"));
+    add_member(line, "", json_get(payload, "specialization"), ", ");
+    line_addf(line, "%u %s", count, count == 1 ? "capability" : "capabilities");
+    if (json_string_is(json_get(payload, "role"), slice_of("observer")))
+        line_add(line, slice_of(", observer"));
+}
+
+/* Numbers by which patterns and components are judged, wherever their makers put them; those that
+ * only describe them when there are no better. They stand first in a summary: names are long, and
+ * cut. */
+static void add_measures(struct line *line, struct json_value thing)
+{
+    static const struct {
+        const char *name, *before;
+        bool describes;
+    } measures[] = {{"ratio", "ratio ", false},
+                    {"ratio_heldout", "ratio ", false},
+                    {"gain", "gain ", false},
+                    {"score", "score ", false},
+                    {"confidence", "confidence ", true},
+                    {"development_level", "level ", true}};
+    struct json_value holders[] = {thing, json_get(thing, "measured"), json_get(thing, "metrics"),
+                                   json_get(thing, "data")};
+    unsigned before = line->column;
+    for (size_t i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
+        if (holders[i].kind != JSON_KIND_OBJECT)
+            continue;
+        for (size_t j = 0; j < sizeof(measures) / sizeof(measures[0]); j++) {
+            if (!measures[j].describes || line->column == before)
+                add_number(line, measures[j].before, json_get(holders[i], measures[j].name));
+        }
+    }
+}
+
+static void say_pattern(struct line *line, struct json_value payload)
+{
+    struct json_value pattern = json_get(payload, "pattern");
+    add_measures(line, pattern);
+    add_member(line, "", first_of(pattern, "subject", "specialization"), "  ");
+    add_value(line, first_of(pattern, "id", "name"));
+}
+
+static void say_code(struct line *line, struct json_value payload)
+{
+    struct json_value code = json_get(payload, "code");
+    add_measures(line, code);
+    add_value(line, first_of(code, "id", "name"));
+    add_member(line, "  ", json_get(code, "language"), "");
+}
+
+static void say_feature_request(struct line *line, struct json_value payload)
+{
+    add_member(line, "wants ", json_get(payload, "feature"), "");
+    struct json_value requirements = json_get(payload, "requirements");
+    if (count_elements(requirements) > 0)
+        line_addf(line, "  (%u requirements)", count_elements(requirements));
+}
+
+static void say_feature_response(struct line *line, struct json_value payload)
+{
+    struct json_value request = json_get(payload, "original_request");
+    struct json_value asked = json_get(payload, "asked");
+    add_member(line, "", json_get(payload, "requestor"), " ");
+    add_member(line, "wants ", json_get(request, "feature"), "");
+    if (asked.kind == JSON_KIND_ARRAY && count_elements(asked) == 0)
+        line_add(line, slice_of("; nobody offers that"));
+    add_names(line, "; asked: ", asked);
+}
+
+static void say_collaboration_request(struct line *line, struct json_value payload)
+{
+    if (says_something(json_get(payload, "session_id"))) {
+        add_session(line, payload);
+        line_add(line, slice_of(" "));
+    }
+    add_member(line, "", json_get(payload, "type"), ": ");
+    add_value(line, json_get(payload, "description"));
+}
+
+static void say_collaboration_response(struct line *line, struct json_value payload)
+{
+    bool accepted = json_get(payload, "accepted").kind == JSON_KIND_TRUE;
+    add_session(line, payload);
+    line_style(line, accepted ? STYLE_GREEN : STYLE_YELLOW);
+    line_add(line, slice_of(accepted ? " accepted" : " declined"));
+    line_style(line, STYLE_PLAIN);
+    add_member(line, ": ", json_get(payload, "reason"), "");
+}
+
+/* While it goes on, how far and what was found last; at its turns, status and participants. */
+static void say_collaboration_update(struct line *line, struct json_value payload)
+{
+    struct json_value status = json_get(payload, "status");
+    double progress = 0;
+    add_session(line, payload);
+    if (json_number(json_get(payload, "progress"), &progress) == 0) {
+        line_add(line, slice_of(" "));
+        line_addf(line, "%3.0f %% ", 100 * fmin(fmax(progress, 0), 1));
+        line_style(line, STYLE_CYAN);
+        line_bar(line, progress, BAR_COLUMNS);
+        line_style(line, STYLE_PLAIN);
+    }
+    bool turns = !(progress > 0) || !json_string_is(status, slice_of("active"));
+    if (turns)
+        add_status(line, status);
+    add_member(line, " ", first_of(payload, "note", "reason"), "");
+    add_member(line, " by ", json_get(payload, "by"), "");
+    if (turns)
+        add_names(line, " with ", json_get(payload, "participants"));
+}
+
+static void say_workspace(struct line *line, struct json_value payload)
+{
+    add_session(line, payload);
+    add_member(line, " ", json_get(payload, "key"), "");
+    add_member(line, " v", first_of(payload, "version", "base_version"), "");
+    line_add(line, slice_of("  "));
+    add_measures(line, json_get(payload, "value"));
+}
+
+static void say_component(struct line *line, struct json_value payload)
+{
+    struct json_value component = json_get(payload, "component");
+    bool complete = json_get(payload, "collaboration_complete").kind == JSON_KIND_TRUE;
+    add_measures(line, component);
+    add_value(line, first_of(component, "name", "id"));
+    if (json_get(component, "own_subject").kind == JSON_KIND_FALSE)
+        add_member(line, "  of ", json_get(component, "subject"), ", the nearest it can");
+    add_member(line, "  for ", json_get(payload, "original_requestor"), "");
+    add_member(line, "'s ", json_get(payload, "feature_name"), "");
+    if (complete) {
+        line_style(line, STYLE_GREEN);
+        line_add(line, slice_of("  completes "));
+        add_session(line, payload);
+        line_style(line, STYLE_PLAIN);
+    }
+}
+
+static void say_performance(struct line *line, struct json_value payload)
+{
+    struct json_value performance = json_get(payload, "performance");
+    add_measures(line, performance);
+    if (json_get(performance, "integration_tested").kind == JSON_KIND_TRUE) {
+        enum style before = line->style;
+        line_style(line, STYLE_GREEN);
+        line_add(line, slice_of("tested  "));
+        line_style(line, before);
+    }
+    add_value(line, json_get(payload, "component_id"));
+    add_member(line, ": ", first_of(performance, "why", "reason"), "");
+}
+
+static void say_sync(struct line *line, struct json_value payload)
+{
+    static const char *const sections[] = {"shared_patterns", "shared_components",
+                                           "collective_features", "performance_benchmarks"};
+    struct json_value knowledge = json_get(payload, "global_knowledge_base");
+    unsigned entries = 0, ais = count_elements(json_get(payload, "active_ais"));
+    for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
+        entries += count_elements(json_get(knowledge, sections[i]));
+    line_addf(line, "%u %s, %u knowledge %s", ais, ais == 1 ? "AI" : "AIs", entries,
+              entries == 1 ? "entry" : "entries");
+}
+
+static void say_presence(struct line *line, struct json_value payload)
+{
+    add_member(line, "", json_get(payload, "ai_id"), " ");
+    add_value(line, json_get(payload, "status"));
+    add_member(line, ": ", json_get(payload, "reason"), "");
+}
+
+static void say_chat(struct line *line, struct json_value payload)
+{
+    add_value(line, first_of(payload, "text", "message"));
+}
+
+static void say_error(struct line *line, struct json_value payload)
+{
+    line_style(line, STYLE_RED);
+    add_value(line, json_get(payload, "code"));
+    line_style(line, STYLE_PLAIN);
+    add_member(line, ": ", json_get(payload, "detail"), "");
+}
+
+static void say_heartbeat(struct line *line, struct json_value payload)
+{
+    add_member(line, "seq ", json_get(payload, "seq"), "");
+}
+
+static void say_other(struct line *line, struct json_value payload)
+{
+    payload.raw.len = payload.raw.len < SUMMARY_TEXT_MAX ? payload.raw.len : SUMMARY_TEXT_MAX;
+    line_add(line, payload.raw);
+}
+
+static const struct {
+    struct type_look look;
+    void (*say)(struct line *line, struct json_value payload);
+} types[MESSAGE_TYPE_COUNT + 1] = {
+    [MESSAGE_HELLO] = {{"hello", STYLE_GREEN}, say_hello},
+    [MESSAGE_PATTERN_SHARE] = {{"pattern", STYLE_CYAN}, say_pattern},
+    [MESSAGE_CODE_SHARE] = {{"code", STYLE_CYAN}, say_code},
+    [MESSAGE_FEATURE_REQUEST] = {{"request", STYLE_MAGENTA}, say_feature_request},
+    [MESSAGE_FEATURE_RESPONSE] = {{"asks", STYLE_MAGENTA}, say_feature_response},
+    [MESSAGE_COLLABORATION_REQUEST] = {{"invitation", STYLE_YELLOW}, say_collaboration_request},
+    [MESSAGE_OS_COMPONENT_SHARE] = {{"component", STYLE_BLUE}, say_component},
+    [MESSAGE_PERFORMANCE_REPORT] = {{"report", STYLE_DIM}, say_performance},
+    [MESSAGE_TRAINING_SYNC] = {{"sync", STYLE_DIM}, say_sync},
+    [MESSAGE_HEARTBEAT] = {{"heartbeat", STYLE_DIM}, say_heartbeat},
+    [MESSAGE_ERROR] = {{"error", STYLE_RED}, say_error},
+    [MESSAGE_ACK] = {{"ack", STYLE_DIM}, say_other},
+    [MESSAGE_PRESENCE] = {{"presence", STYLE_DIM}, say_presence},
+    [MESSAGE_CHAT] = {{"chat", STYLE_BOLD}, say_chat},
+    [MESSAGE_COLLABORATION_RESPONSE] = {{"answer", STYLE_YELLOW}, say_collaboration_response},
+    [MESSAGE_COLLABORATION_UPDATE] = {{"session", STYLE_YELLOW}, say_collaboration_update},
+    [MESSAGE_WORKSPACE_UPDATE] = {{"workspace", STYLE_DIM}, say_workspace},
+    [MESSAGE_KNOWLEDGE_RESULT] = {{"knowledge", STYLE_DIM}, say_other},
+    [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
+};
+
+const struct type_look *type_look(enum message_type type)
+{
+    return &types[type < MESSAGE_TYPE_COUNT ? type : MESSAGE_TYPE_COUNT].look;
+}
+
+void summary_add(struct line *line, enum message_type type, struct slice payload)
+{
+    size_t at;
+    struct json_value value = {.raw = payload};
+    if (json_check(payload, WIRE_DEPTH_MAX, &at) == JSON_FINE)
+        value = json_value_of(payload);
+    if (value.kind == JSON_KIND_OBJECT && type < MESSAGE_TYPE_COUNT)
+        types[type].say(line, value);
+    else
+        say_other(line, value);
+}

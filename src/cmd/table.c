@@ -1,0 +1,137 @@
+/* See table.h. */
+#include "cmd/table.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#define GAP          2u /* columns between columns */
+#define SHRUNK_LEAST 8u /* no column is cut below this */
+
+void table_begin(struct table *table, const struct column *columns, size_t column_count)
+{
+    assert(column_count > 0 && column_count <= TABLE_COLUMNS_MAX);
+    *table = (struct table){.columns = columns, .column_count = column_count};
+}
+
+static void table_take(struct table *table, char *cell)
+{
+    if (table->count == table->capacity) {
+        size_t capacity = table->capacity ? table->capacity * 2 : 64;
+        char **cells = reallocarray(table->cells, capacity, sizeof(*cells));
+        if (!cells) {
+            table->failed = true;
+            free(cell);
+            return;
+        }
+        table->cells = cells;
+        table->capacity = capacity;
+    }
+    table->cells[table->count++] = cell;
+}
+
+void table_add(struct table *table, const char *text)
+{
+    char *cell = strdup(text);
+    if (cell)
+        table_take(table, cell);
+    else
+        table->failed = true;
+}
+
+void table_addf(struct table *table, const char *format, ...)
+{
+    char *cell;
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vasprintf(&cell, format, arguments);
+    va_end(arguments);
+    if (len >= 0)
+        table_take(table, cell);
+    else
+        table->failed = true;
+}
+
+static unsigned total_width(const struct table *table, const unsigned *widths)
+{
+    unsigned total = (unsigned)(table->column_count - 1) * GAP;
+    for (size_t i = 0; i < table->column_count; i++)
+        total += widths[i];
+    return total;
+}
+
+/* Takes columns off the widest that shrinks, until the row fits or none is left to take from. */
+static void fit_widths(const struct table *table, unsigned *widths, unsigned window)
+{
+    while (window > 0 && total_width(table, widths) > window) {
+        size_t widest = table->column_count;
+        for (size_t i = 0; i < table->column_count; i++) {
+            if (table->columns[i].shrinks && widths[i] > SHRUNK_LEAST &&
+                (widest == table->column_count || widths[i] > widths[widest]))
+                widest = i;
+        }
+        if (widest == table->column_count)
+            return;
+        widths[widest]--;
+    }
+}
+
+static void print_row(const struct table *table, const unsigned *widths, const char *const *cells,
+                      struct line *line, FILE *out)
+{
+    size_t shown = table->column_count; /* no blanks at the end of a line */
+    while (shown > 0 && (!cells[shown - 1] || !*cells[shown - 1]))
+        shown--;
+    for (size_t i = 0; i < shown; i++) {
+        bool last = i + 1 == shown;
+        struct slice cell = slice_of(cells[i] ? cells[i] : "");
+        if (i > 0)
+            line_pad(line, line->column + GAP);
+        if (table->columns[i].right)
+            line_cell_right(line, cell, widths[i]);
+        else if (last && text_columns(cell, line->terminal->unicode) <= widths[i])
+            line_add(line, cell);
+        else
+            line_cell(line, cell, widths[i]);
+    }
+    line_print(line, out);
+}
+
+void table_print(const struct table *table, const struct terminal *terminal, FILE *out)
+{
+    unsigned widths[TABLE_COLUMNS_MAX];
+    const char *cells[TABLE_COLUMNS_MAX];
+    assert(table->column_count > 0);
+    for (size_t i = 0; i < table->column_count; i++) {
+        cells[i] = table->columns[i].title;
+        widths[i] = text_columns(slice_of(cells[i]), terminal->unicode);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        unsigned columns = text_columns(slice_of(table->cells[i]), terminal->unicode);
+        unsigned *width = &widths[i % table->column_count];
+        *width = columns > *width ? columns : *width;
+    }
+    fit_widths(table, widths, terminal->width);
+
+    struct line line;
+    line_begin(&line, terminal);
+    line_style(&line, STYLE_BOLD);
+    print_row(table, widths, cells, &line, out);
+    for (size_t row = 0; row < table->count; row += table->column_count) {
+        for (size_t i = 0; i < table->column_count; i++)
+            cells[i] = row + i < table->count ? table->cells[row + i] : NULL;
+        line_clear(&line);
+        print_row(table, widths, cells, &line, out);
+    }
+    line_free(&line);
+    if (table->failed)
+        fputs("khub: out of memory: the table is not whole\n", stderr);
+}
+
+void table_free(struct table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i]);
+    free(table->cells);
+    *table = (struct table){0};
+}

@@ -1,0 +1,122 @@
+/* See terminal.h: what the terminal is, and the clock's texts. The line is made in line.c. */
+#include "cmd/terminal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WIDTH_LEAST 20u   /* narrower windows get lines that wrap */
+#define WIDTH_MOST  4096u /* what $COLUMNS may claim */
+
+const char *const color_choices[] = {"auto", "always", "never", NULL};
+
+static bool locale_is_utf8(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+        const char *value = getenv(variables[i]);
+        if (value && *value)
+            return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+    }
+    return false;
+}
+
+static bool wants_color(bool is_terminal, const char *color)
+{
+    if (strcmp(color, "auto") != 0)
+        return strcmp(color, "always") == 0;
+    const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM");
+    return is_terminal && !(no_color && *no_color) && kind && strcmp(kind, "dumb") != 0;
+}
+
+struct terminal terminal_of(int fd, const char *color)
+{
+    struct terminal terminal = {.fd = fd, .is_terminal = isatty(fd) == 1};
+    terminal.color = wants_color(terminal.is_terminal, color);
+    terminal.unicode = !terminal.is_terminal || locale_is_utf8();
+    terminal_measure(&terminal);
+    return terminal;
+}
+
+void terminal_measure(struct terminal *terminal)
+{
+    struct winsize size;
+    terminal->width = 0;
+    if (terminal->is_terminal && ioctl(terminal->fd, TIOCGWINSZ, &size) == 0 &&
+        size.ws_col >= WIDTH_LEAST)
+        terminal->width = size.ws_col;
+    const char *columns = getenv("COLUMNS");
+    if (terminal->width == 0 && columns) {
+        long width = strtol(columns, NULL, 10);
+        if (width >= (long)WIDTH_LEAST && width <= (long)WIDTH_MOST)
+            terminal->width = (unsigned)width;
+    }
+}
+
+void clock_format(int64_t unix_ms, char buffer[CLOCK_SIZE])
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm local;
+    if (!localtime_r(&seconds, &local) || strftime(buffer, CLOCK_SIZE, "%H:%M:%S", &local) == 0)
+        snprintf(buffer, CLOCK_SIZE, "--:--:--");
+}
+
+void span_format(int64_t ms, char buffer[CLOCK_SIZE])
+{
+    static const struct {
+        int64_t below_s, unit_s;
+        const char *unit;
+    } spans[] = {{120, 1, "s"}, {7200, 60, "min"}, {172800, 3600, "h"}, {INT64_MAX, 86400, "d"}};
+    int64_t seconds = ms / 1000;
+    if (seconds < 1) {
+        snprintf(buffer, CLOCK_SIZE, "just now");
+        return;
+    }
+    size_t i = 0;
+    while (seconds >= spans[i].below_s)
+        i++;
+    int64_t count = seconds / spans[i].unit_s;
+    snprintf(buffer, CLOCK_SIZE, "%lld %s", (long long)(count > 99999 ? 99999 : count),
+             spans[i].unit);
+}
+
+int time_parse(const char *text, int64_t *ret_unix_ms)
+{
+    struct tm fields = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &fields);
+    if (!rest)
+        return -1;
+    int64_t ms = (int64_t)timegm(&fields) * 1000;
+    if (*rest == '.') {
+        double fraction = strtod(rest, NULL);
+        ms += (int64_t)(fraction * 1000);
+        rest += 1 + strspn(rest + 1, "0123456789");
+    }
+    unsigned hours, minutes;
+    if ((*rest == '+' || *rest == '-') && sscanf(rest + 1, "%2u:%2u", &hours, &minutes) == 2) {
+        int64_t offset = (int64_t)(hours * 3600 + minutes * 60) * 1000;
+        ms -= *rest == '+' ? offset : -offset;
+    }
+    *ret_unix_ms = ms;
+    return 0;
+}
+
+static int64_t clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t time_now_ms(void)
+{
+    return clock_ms(CLOCK_REALTIME);
+}
+
+int64_t time_monotonic_ms(void)
+{
+    return clock_ms(CLOCK_MONOTONIC);
+}

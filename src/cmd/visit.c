@@ -1,0 +1,273 @@
+/* See visit.h. */
+#include "cmd/visit.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/options.h"
+#include "cmd/stop.h"
+#include "cmd/terminal.h"
+#include "wire/limits.h"
+
+#define SYNC_DEPTH_MAX                                                                             \
+    (WIRE_DEPTH_MAX + 16u) /* entries of the deepest payload, inside a training_sync */
+#define HEARTBEAT_MS 30000
+#define FLUSH_MS     3000 /* for what is queued when a visit ends */
+
+int complain(const char *command, const char *format, ...)
+{
+    struct terminal terminal = terminal_of(STDERR_FILENO, "never");
+    struct line line;
+    char *sentence;
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vasprintf(&sentence, format, arguments);
+    va_end(arguments);
+    if (len < 0)
+        return EXIT_FAILED;
+    terminal.width = 0; /* sentences wrap, and are not cut */
+    line_begin(&line, &terminal);
+    line_addf(&line, "khub %s: %s", command, sentence);
+    line_print(&line, stderr);
+    line_free(&line);
+    free(sentence);
+    return EXIT_FAILED;
+}
+
+void identity_make(const char *role, char buffer[IDENTITY_SIZE])
+{
+    char host[64] = "localhost";
+    const struct passwd *user = getpwuid(getuid());
+    gethostname(host, sizeof(host) - 1);
+    int len = snprintf(buffer, IDENTITY_SIZE, "%.32s@%s", user ? user->pw_name : "somebody", host);
+    if (role)
+        snprintf(buffer + len, IDENTITY_SIZE - (size_t)len, "/%.16s.%d", role, (int)getpid());
+}
+
+static void keep_sync(struct visit *visit, const struct khub_message *message)
+{
+    size_t at;
+    text_clear(&visit->sync_text);
+    text_add(&visit->sync_text, (struct slice){message->payload.at, message->payload.len});
+    struct slice text = text_slice(&visit->sync_text);
+    visit->sync = (struct json_value){0};
+    if (!visit->sync_text.failed && json_check(text, SYNC_DEPTH_MAX, &at) == JSON_FINE)
+        visit->sync = json_value_of(text);
+}
+
+static void on_message(struct khub *link, const struct khub_message *message, void *data)
+{
+    struct visit *visit = data;
+    (void)link;
+    if (strcmp(message->type.at, "training_sync") == 0) {
+        keep_sync(visit, message);
+        if (visit->sync.kind == JSON_KIND_OBJECT)
+            visit->joined = true;
+    }
+    if (visit->message)
+        visit->message(visit, message);
+}
+
+static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
+                     void *data)
+{
+    struct visit *visit = data;
+    (void)link;
+    if (error != 0) {
+        visit->error = error;
+        snprintf(visit->why, sizeof(visit->why), "%s", *detail ? detail : khub_error_text(error));
+    }
+    if (visit->joined && error != 0 && !visit->lost) {
+        visit->lost = true;
+        if (visit->changed && state != KHUB_ENDED)
+            visit->changed(visit, visit->why);
+    } else if (state == KHUB_JOINED && visit->lost) {
+        visit->lost = false;
+        visit->error = 0;
+        if (visit->changed)
+            visit->changed(visit, NULL);
+    }
+}
+
+/* How to start the hub that is not there. */
+static void print_hint(const struct visit *visit)
+{
+    bool local =
+        strncmp(visit->address, "127.", 4) == 0 || strncmp(visit->address, "unix:", 5) == 0 ||
+        strncmp(visit->address, "localhost", 9) == 0 || strncmp(visit->address, "[::1]", 5) == 0;
+    if (strcmp(visit->address, HUB_DEFAULT) == 0)
+        complain(visit->command, "start one with 'khub serve', or name another with --hub.");
+    else if (local)
+        complain(visit->command, "start one with 'khub serve --listen %s'.", visit->address);
+    else
+        complain(visit->command, "is 'khub serve' running there?");
+}
+
+static int explain(struct visit *visit)
+{
+    visit->ended = true;
+    if (visit->quiet)
+        return EXIT_FAILED;
+    if (visit->error == KHUB_E_REFUSED)
+        return complain(visit->command, "the hub at %s refused us: %s", visit->address, visit->why);
+    if (visit->error == KHUB_E_ADDRESS || visit->error == KHUB_E_NO_MEMORY)
+        return complain(visit->command, "'%s': %s", visit->address, visit->why);
+    if (visit->joined)
+        return complain(visit->command, "lost the hub at %s: %s", visit->address, visit->why);
+    complain(visit->command, "no hub at %s: %s", visit->address, visit->why);
+    print_hint(visit);
+    return EXIT_FAILED;
+}
+
+static int open_link(struct visit *visit)
+{
+    struct khub_options options = {
+        .address = visit->address,
+        .ai_id = visit->ai_id,
+        .specialization = visit->specialization,
+        .version = KHUB_VERSION,
+        .observer = visit->observer,
+        .not_ready = true,
+        .retries = visit->keeps_trying ? 0 : -1,
+        .heartbeat_ms = HEARTBEAT_MS,
+        .data = visit,
+    };
+    struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
+    int error = khub_new(&options, &callbacks, &visit->link);
+    if (error == 0)
+        return EXIT_WORKED;
+    if (error == KHUB_E_ADDRESS) {
+        complain(visit->command, "--hub is '%s': %s.", visit->address, khub_error_text(error));
+        return EXIT_USAGE;
+    }
+    if (error == KHUB_E_ARGUMENT) {
+        complain(visit->command,
+                 "'%s' can't be an ai_id: it must be 1 to 128 bytes of UTF-8 without "
+                 "control characters.",
+                 visit->ai_id);
+        return EXIT_USAGE;
+    }
+    return complain(visit->command, "%s", khub_error_text(error));
+}
+
+int visit_begin(struct visit *visit)
+{
+    if (!visit->ai_id) {
+        identity_make(visit->command, visit->identity);
+        visit->ai_id = visit->identity;
+    }
+    int code = open_link(visit);
+    if (code != EXIT_WORKED) {
+        visit->ended = true;
+        return code;
+    }
+    int64_t until = time_monotonic_ms() + VISIT_JOIN_MS;
+    while (!visit->joined) {
+        enum visit_result result = visit_wait(visit, until, NULL, 0);
+        if (result != VISIT_TURNED)
+            return EXIT_FAILED;
+        if (visit->joined)
+            break;
+        if (visit->error != 0)
+            return explain(visit);
+        if (time_monotonic_ms() >= until) {
+            snprintf(visit->why, sizeof(visit->why),
+                     "something took the connection, but did not answer as a hub does");
+            return explain(visit);
+        }
+    }
+    return EXIT_WORKED;
+}
+
+static struct timespec time_left(int64_t until, int link_ms, bool *ret_endless)
+{
+    int64_t left = until < 0 ? -1 : until - time_monotonic_ms();
+    if (until >= 0 && left < 0)
+        left = 0;
+    if (link_ms >= 0 && (left < 0 || link_ms < left))
+        left = link_ms;
+    *ret_endless = left < 0;
+    return (struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
+}
+
+enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *polls, size_t count)
+{
+    struct pollfd all[VISIT_POLLS_MAX + 1] = {{.fd = -1}};
+    if (count > VISIT_POLLS_MAX)
+        abort();
+    if (visit->ended)
+        return VISIT_ENDED;
+    all[0].fd = khub_fd(visit->link);
+    all[0].events = (short)(POLLIN | (khub_wants_write(visit->link) ? POLLOUT : 0));
+    for (size_t i = 0; i < count; i++)
+        all[i + 1] = polls[i];
+    bool endless;
+    struct timespec left = time_left(until, khub_timeout_ms(visit->link), &endless);
+    int ready = ppoll(all, count + 1, endless ? NULL : &left, stop_mask());
+    for (size_t i = 0; i < count; i++)
+        polls[i].revents = ready > 0 ? all[i + 1].revents : 0;
+    if (stop_asked())
+        return VISIT_STOPPED;
+
+    int error = khub_turn(visit->link);
+    if (error == 0 && khub_link_state(visit->link) != KHUB_ENDED)
+        return VISIT_TURNED;
+    if (visit->error == 0)
+        visit->error = error != 0 ? error : KHUB_E_CLOSED;
+    if (visit->why[0] == '\0')
+        snprintf(visit->why, sizeof(visit->why), "%s", khub_error_text(visit->error));
+    explain(visit);
+    return VISIT_ENDED;
+}
+
+struct settling {
+    void (*message)(struct visit *visit, const struct khub_message *message);
+    void *data;
+    bool answered;
+};
+
+static void settle_message(struct visit *visit, const struct khub_message *message)
+{
+    struct settling *settling = visit->data;
+    if (strcmp(message->type.at, "heartbeat") == 0 && strcmp(message->sender_id.at, "hub") == 0) {
+        settling->answered = true;
+        return;
+    }
+    visit->data = settling->data;
+    if (settling->message)
+        settling->message(visit, message);
+    visit->data = settling;
+}
+
+/* The hub answers in order: when it echoes a heartbeat, it has judged all that stood before it. */
+int visit_settle(struct visit *visit, int ms)
+{
+    struct settling settling = {.message = visit->message, .data = visit->data};
+    int64_t until = time_monotonic_ms() + ms;
+    if (visit->ended || khub_publish(visit->link, "heartbeat", "{}", NULL, NULL) < 0)
+        return -1;
+    visit->message = settle_message;
+    visit->data = &settling;
+    enum visit_result result = VISIT_TURNED;
+    while (!settling.answered && result == VISIT_TURNED && time_monotonic_ms() < until)
+        result = visit_wait(visit, until, NULL, 0);
+    visit->message = settling.message;
+    visit->data = settling.data;
+    return settling.answered ? 0 : -1;
+}
+
+void visit_end(struct visit *visit)
+{
+    if (visit->link && !visit->ended) {
+        visit->quiet = true;
+        khub_close(visit->link);
+        khub_run(visit->link, FLUSH_MS);
+    }
+    khub_free(visit->link);
+    text_free(&visit->sync_text);
+    visit->link = NULL;
+}

@@ -1,0 +1,71 @@
+/* A subcommand's stay at a hub: joins over libkhub, waits for messages (and for whatever else the
+ * subcommand polls), ends.
+ *
+ * What goes wrong is told to the person here, once, in a sentence that says what to do; callers
+ * only pass the exit code on. */
+#ifndef KHUB_CMD_VISIT_H
+#define KHUB_CMD_VISIT_H
+
+#include <poll.h>
+#include <stdint.h>
+
+#include "khub.h"
+#include "wire/json.h"
+#include "wire/text.h"
+
+#define VISIT_JOIN_MS   10000 /* for the hub's answer to hello */
+#define VISIT_POLLS_MAX 4u    /* descriptors of the subcommand's own in one wait */
+#define IDENTITY_SIZE   129u
+
+struct visit {
+    /* Set by the caller before visit_begin; strings are not copied. */
+    const char *command; /* "who", for error sentences */
+    const char *address; /* of the hub */
+    const char *ai_id;   /* NULL: one is made, user@host/command.pid */
+    const char *specialization;
+    bool observer;
+    bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */
+    bool quiet;        /* says nothing when it can't join: the caller tries again */
+    /* Every message; may be NULL. */
+    void (*message)(struct visit *visit, const struct khub_message *message);
+    /* The hub was lost (why) or, with why NULL, joined again; may be NULL. */
+    void (*changed)(struct visit *visit, const char *why);
+    void *data;
+
+    /* The visit's own. */
+    struct khub *link;
+    char identity[IDENTITY_SIZE];
+    struct text sync_text;
+    struct json_value sync; /* payload of the latest training_sync */
+    bool joined, lost, ended;
+    int error;
+    char why[512];
+};
+
+enum visit_result {
+    VISIT_TURNED = 0, /* something was done, or `until` has come */
+    VISIT_STOPPED,    /* SIGINT or SIGTERM */
+    VISIT_ENDED       /* the link has; the sentence was printed */
+};
+
+/* Joins. EXIT_WORKED, or the exit code after a sentence on stderr (or after SIGINT: EXIT_FAILED).
+ * In any case visit_end is due. */
+int visit_begin(struct visit *visit);
+/* Waits until something can be done or the monotonic time `until` (ms; -1: no end), and does it.
+ * polls: the caller's own descriptors, or NULL; their revents are set. */
+enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *polls,
+                             size_t count);
+/* Waits, `ms` at the most, until all that was published before has been judged by the hub: every
+ * error for it has then gone through the message callback. 0, or -1 when the hub did not say so in
+ * time. */
+int visit_settle(struct visit *visit, int ms);
+/* Sends what is queued, leaves and frees. */
+void visit_end(struct visit *visit);
+
+/* user@host, with "/role.pid" behind when role is not NULL; fits an ai_id. */
+void identity_make(const char *role, char buffer[IDENTITY_SIZE]);
+
+/* "khub COMMAND: …" on stderr. Returns EXIT_FAILED. */
+int complain(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

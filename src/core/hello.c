@@ -1,0 +1,353 @@
+/* Joining: who may take an id, what a hello sets, and the training_sync that answers it. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "core/room.h"
+
+/* ── who may join ── */
+
+int join_check(const struct room *room, const struct peer *peer, const struct message *message,
+               struct refusal *ret_refusal)
+{
+    const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
+    if (!holder || !holder->peer || holder->peer == peer->id)
+        return 0;
+    if (message->type == MESSAGE_HELLO) {
+        struct json_value token = json_get(message->payload, "resume_token");
+        if (token.kind == JSON_KIND_STRING && json_string_is(token, slice_of(holder->resume_token)))
+            return 0;
+    }
+    return refuse(
+        ret_refusal, WIRE_ID_IN_USE,
+        "\"%.*s\" is held by another connection; take another id, or show its resume_token "
+        "(level 2) to take it over",
+        SLICE_FORMAT(message->sender_id));
+}
+
+/* The old connection goes, without a word to the others: its AI stays. */
+static void join_take_over(struct request *request, struct member *member)
+{
+    struct hub *hub = request->hub;
+    struct peer *old = peer_find(hub, member->peer);
+    struct refusal refusal;
+    refuse(&refusal, WIRE_TAKEN_OVER, "a newer connection showed the resume_token of \"%.*s\"",
+           SLICE_FORMAT(member->key));
+    if (old) {
+        hub_error(hub, old, &refusal, (struct slice){NULL, 0}, (struct slice){NULL, 0},
+                  request->entry->time_ms);
+        hub->edge.close(hub->edge.ctx, old->id, CLOSE_TAKEN_OVER);
+        peer_drop(hub, old);
+    }
+    member_depart(request->room, member, request->entry->time_ms);
+}
+
+void join_proceed(struct request *request)
+{
+    struct room *room = request->room;
+    struct slice ai_id = request->message->sender_id;
+    struct member *member = member_find(room, ai_id);
+    if (member && member->peer)
+        join_take_over(request, member);
+    member = member_join(room, request->peer, ai_id, request->entry->time_ms);
+    hub_secret(request->hub, room->key, request->entry->seq, request->made++, member->resume_token);
+    request->member = member;
+}
+
+void presence_tell(struct request *request, const struct member *member, struct slice reason)
+{
+    struct text *text =
+        hub_message_begin(request, MESSAGE_PRESENCE, slice_of("hub"), (struct slice){NULL, 0});
+    text_add_literal(text, "{\"ai_id\":");
+    text_add_string(text, member->key);
+    text_add_literal(text, ",\"status\":\"left\",\"reason\":");
+    text_add_string(text, reason);
+    text_add_literal(text, "}");
+    struct outgoing outgoing;
+    hub_message_end(request, MESSAGE_PRESENCE, &outgoing);
+    outgoing_to_all(&outgoing, member);
+}
+
+/* ── what a hello says ── */
+
+int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct slice *ret_name,
+               struct refusal *ret_refusal)
+{
+    struct json_value name = json_get(message->payload, "room");
+    if (name.kind == JSON_KIND_ABSENT || name.kind == JSON_KIND_NULL) {
+        *ret_name = slice_of("main");
+        return 0;
+    }
+    long len = name.kind == JSON_KIND_STRING ? json_decode(name, buffer, ROOM_NAME_MAX) : 0;
+    if (len <= 0 || !message_id_fits((struct slice){buffer, (size_t)len}))
+        return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
+                      "payload.room must be a string of 1 to %u bytes without control characters",
+                      ROOM_NAME_MAX);
+    *ret_name = (struct slice){buffer, (size_t)len};
+    return 0;
+}
+
+static int hello_check_capabilities(struct request *request, struct json_value array)
+{
+    struct json_iterator elements = {.rest = array.raw};
+    struct json_value element;
+    char buffer[CAPABILITY_BYTES_MAX];
+    size_t count = 0;
+    if (array.kind == JSON_KIND_ABSENT || array.kind == JSON_KIND_NULL)
+        return 0;
+    if (array.kind != JSON_KIND_ARRAY)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.capabilities must be an array of strings");
+    while (json_next_element(&elements, &element)) {
+        if (element.kind != JSON_KIND_STRING || element.raw.len == 0 ||
+            json_decode(element, buffer, sizeof buffer) < 0)
+            return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                          "payload.capabilities[%zu] must be a string of 1 to %u bytes", count,
+                          CAPABILITY_BYTES_MAX);
+        if (++count > CAPABILITIES_MAX)
+            return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                          "payload.capabilities has more than %u members", CAPABILITIES_MAX);
+    }
+    return 0;
+}
+
+/* What a hello says of the AI; texts in the struct's own buffers. */
+struct hello {
+    char specialization_text[WIRE_ID_MAX], role_text[16];
+    struct slice specialization, role;
+    struct json_value capabilities;
+    bool ready;
+    int level;
+};
+
+static int hello_read_level(struct request *request, int *ret_level)
+{
+    struct json_value protocol = json_get(request->message->payload, "protocol");
+    uint64_t level = 1;
+    if (protocol.kind != JSON_KIND_ABSENT && protocol.kind != JSON_KIND_NULL &&
+        (json_u64(protocol, &level) < 0 || level == 0))
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.protocol must be 1 or 2");
+    *ret_level = level > 2 ? 2 : (int)level;
+    return 0;
+}
+
+static int hello_read(struct request *request, struct hello *ret_hello)
+{
+    struct json_value payload = request->message->payload;
+    int error;
+    if ((error = payload_text(request, payload, "payload.specialization", OPTIONAL,
+                              sizeof ret_hello->specialization_text, ret_hello->specialization_text,
+                              &ret_hello->specialization)) < 0 ||
+        (error = payload_bool(request, payload, "payload.collaboration_ready", true,
+                              &ret_hello->ready)) < 0 ||
+        (error =
+             payload_text(request, payload, "payload.role", OPTIONAL, sizeof ret_hello->role_text,
+                          ret_hello->role_text, &ret_hello->role)) < 0 ||
+        (error = hello_read_level(request, &ret_hello->level)) < 0)
+        return error;
+    if (ret_hello->role.len && !slice_is(ret_hello->role, "member") &&
+        !slice_is(ret_hello->role, "observer"))
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.role must be \"member\" or \"observer\", and is \"%.*s\"",
+                      SLICE_FORMAT(ret_hello->role));
+    ret_hello->capabilities = json_get(payload, "capabilities");
+    return hello_check_capabilities(request, ret_hello->capabilities);
+}
+
+int hello_check(struct request *request)
+{
+    struct hello hello;
+    int error = hello_read(request, &hello);
+    if (error < 0)
+        return error;
+    bool observer = hello.level == 2 && slice_is(hello.role, "observer");
+    if (request->member && observer != request->member->observer)
+        return refuse(request->refusal, WIRE_FORBIDDEN,
+                      "a connection keeps the role it began with");
+    return 0;
+}
+
+/* ── training_sync ── */
+
+struct opportunity {
+    const struct member *member;
+    bool foreign;   /* another specialization */
+    size_t lacking; /* capabilities that the newcomer has not */
+};
+
+/* The better first; joining order decides what is left, since candidates come in it and a tie keeps its place. */
+static bool opportunity_better(const struct opportunity *left, const struct opportunity *right)
+{
+    if (left->foreign != right->foreign)
+        return left->foreign;
+    if (left->lacking != right->lacking)
+        return left->lacking > right->lacking;
+    if (left->member->ready != right->member->ready)
+        return left->member->ready;
+    return left->member->sessions < right->member->sessions;
+}
+
+static size_t opportunities_find(struct room *room, const struct member *newcomer,
+                                 struct opportunity best[OPPORTUNITIES_MAX])
+{
+    size_t count = 0;
+    room->mark++;
+    for (size_t i = 0; i < newcomer->capability_count; i++)
+        newcomer->capabilities[i]->mark = room->mark;
+    for (size_t i = 0; i < room->seat_count; i++) {
+        const struct member *other = room->seats[i].member;
+        if (other == newcomer || other->observer)
+            continue;
+        struct opportunity candidate = {
+            .member = other,
+            .foreign = !slice_equal(other->specialization, newcomer->specialization)};
+        for (size_t j = 0; j < other->capability_count; j++)
+            candidate.lacking += other->capabilities[j]->mark != room->mark;
+        size_t place = count;
+        while (place > 0 && opportunity_better(&candidate, &best[place - 1]))
+            place--;
+        if (place == OPPORTUNITIES_MAX)
+            continue;
+        if (count < OPPORTUNITIES_MAX)
+            count++;
+        memmove(&best[place + 1], &best[place], (count - 1 - place) * sizeof *best);
+        best[place] = candidate;
+    }
+    return count;
+}
+
+static void sync_write_opportunities(struct room *room, const struct member *newcomer,
+                                     struct text *text)
+{
+    struct opportunity best[OPPORTUNITIES_MAX];
+    size_t count = opportunities_find(room, newcomer, best);
+    text_add_literal(text, ",\"collaboration_opportunities\":[");
+    for (size_t i = 0; i < count; i++) {
+        text_add_literal(text, i ? ",{\"ai_id\":" : "{\"ai_id\":");
+        text_add_string(text, best[i].member->key);
+        text_add_literal(text, ",\"specialization\":");
+        text_add_string(text, best[i].member->specialization);
+        text_add_literal(text, ",\"capabilities\":");
+        member_capability_text(best[i].member, text);
+        text_add_literal(text, ",\"suggested_type\":\"cross_specialization\"}");
+    }
+    text_add_literal(text, "]");
+}
+
+/* The list is kept: written anew for each of N that join, it would be N * N names. */
+static void sync_write_active(struct room *room, struct text *text)
+{
+    struct text *listed = &room->listed;
+    if (room->listed_seats == 0)
+        text_clear(listed);
+    for (; room->listed_seats < room->seat_count; room->listed_seats++) {
+        const struct seat *seat = &room->seats[room->listed_seats];
+        if (seat->observer)
+            continue;
+        if (listed->len)
+            text_add_literal(listed, ",");
+        text_add_string(listed, seat->member->key);
+    }
+    text_add_literal(text, ",\"active_ais\":[");
+    text_add(text, text_slice(listed));
+    text_add_literal(text, "]");
+}
+
+static void sync_write_level_2(const struct request *request, struct text *text)
+{
+    const struct hub_config *config = &request->hub->config;
+    text_addf(text,
+              ",\"seq\":%llu,\"resume_token\":\"%s\",\"hub_version\":\"" KHUB_VERSION
+              "\",\"room\":",
+              (unsigned long long)request->entry->seq, request->member->resume_token);
+    text_add_string(text, request->room->key);
+    text_addf(text,
+              ",\"limits\":{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"rate\":%.17g,"
+              "\"heartbeat_timeout_s\":%.3f}",
+              config->line_max, config->output_max, config->sync_limit, config->rate,
+              (double)config->heartbeat_ms / 1000);
+}
+
+/* What an observer is told beside: who is there and what is worked on. */
+static void sync_write_observer(const struct room *room, struct text *text)
+{
+    const char *before = "";
+    char joined[TIMESTAMP_SIZE];
+    text_add_literal(text, ",\"members\":[");
+    for (size_t i = 0; i < room->seat_count; i++) {
+        const struct member *member = room->seats[i].member;
+        if (member->observer)
+            continue;
+        timestamp_format(member->joined_ms, joined);
+        text_addf(text, "%s{\"ai_id\":", before);
+        text_add_string(text, member->key);
+        text_add_literal(text, ",\"specialization\":");
+        text_add_string(text, member->specialization);
+        text_add_literal(text, ",\"capabilities\":");
+        member_capability_text(member, text);
+        text_addf(
+            text,
+            ",\"collaboration_ready\":%s,\"level\":%d,\"contribution_score\":%llu,\"sessions\":%zu,"
+            "\"joined\":\"%s\"}",
+            member->ready ? "true" : "false", member->level,
+            (unsigned long long)member_contribution(room, member->key), member->sessions, joined);
+        before = ",";
+    }
+    text_add_literal(text, "],\"sessions\":[");
+    const struct session *session;
+    before = "";
+    TAILQ_FOREACH (session, &room->live, next) {
+        text_add_literal(text, before);
+        session_write(session, false, text);
+        before = ",";
+    }
+    text_add_literal(text, "]");
+}
+
+static void sync_send(struct request *request)
+{
+    struct room *room = request->room;
+    const struct member *member = request->member;
+    struct text *text =
+        hub_message_begin(request, MESSAGE_TRAINING_SYNC, slice_of("hub"), member->key);
+    text_add_literal(text, "{\"global_knowledge_base\":");
+    bool truncated = knowledge_write(&room->knowledge, request->hub->config.sync_limit, text);
+    sync_write_active(room, text);
+    sync_write_opportunities(room, member, text);
+    text_add_literal(text, ",\"knowledge_totals\":");
+    knowledge_write_totals(&room->knowledge, text);
+    text_addf(text, ",\"truncated\":%s", truncated ? "true" : "false");
+    if (member->level == 2)
+        sync_write_level_2(request, text);
+    if (member->observer)
+        sync_write_observer(room, text);
+    text_add_literal(text, "}");
+    struct outgoing outgoing;
+    hub_message_end(request, MESSAGE_TRAINING_SYNC, &outgoing);
+    outgoing_to_member(&outgoing, member);
+}
+
+void hello_proceed(struct request *request)
+{
+    struct hello hello;
+    int error = hello_read(request, &hello);
+    assert(error == 0); /* checked before */
+    (void)error;
+    struct room *room = request->room;
+    bool first = !request->member;
+    if (first)
+        join_proceed(request);
+    struct member *member = request->member;
+    member->ready = hello.ready;
+    member_set_level(room, member, hello.level,
+                     hello.level == 2 && slice_is(hello.role, "observer"));
+    slice_free(&member->specialization);
+    member->specialization =
+        slice_copy(hello.specialization.len ? hello.specialization : slice_of("general"));
+    member_set_capabilities(room, member, hello.capabilities);
+    if (first)
+        hub_note(request->hub, member->peer, HUB_JOINED, member->key, member->specialization);
+    sync_send(request);
+    request->handled = member->observer; /* listed nowhere: nobody hears of it */
+}

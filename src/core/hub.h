@@ -1,0 +1,133 @@
+/* The hub as a state machine: lines in, effects out. No I/O, no clock, no randomness.
+ *
+ * Two halves. *Admit* is what depends on a connection: is the line valid, is the sender who this connection is, may it, is it too
+ * fast. *Apply* depends on entries alone (log.h). The edge (net/, or a test) owns the sockets and the clock and hands in what
+ * happened; the hub answers through struct hub_edge.
+ *
+ * Effects of one call come in order, during the call; a callback must not call back into the hub. */
+#ifndef KHUB_CORE_HUB_H
+#define KHUB_CORE_HUB_H
+
+#include "core/limits.h"
+#include "core/log.h"
+#include "wire/message.h"
+
+struct hub;
+
+/* Why a connection ends: the closed list for `reason=`, presence and counters. X(NAME, text) */
+#define CLOSE_REASONS(X)                                                                           \
+    X(PEER_CLOSED, "peer_closed")                                                                  \
+    X(PEER_RESET, "peer_reset")                                                                    \
+    X(WRITE_FAILED, "write_failed")                                                                \
+    X(BAD_LINES, "bad_lines")                                                                      \
+    X(TAKEN_OVER, "taken_over")                                                                    \
+    X(SLOW_CONSUMER, "slow_consumer")                                                              \
+    X(HEARTBEAT_TIMEOUT, "heartbeat_timeout")                                                      \
+    X(HELLO_TIMEOUT, "hello_timeout")                                                              \
+    X(PROTECTED_MODE, "protected_mode")                                                            \
+    X(CONNECTIONS_FULL, "connections_full")                                                        \
+    X(OUT_OF_MEMORY, "out_of_memory")                                                              \
+    X(SHUTTING_DOWN, "shutting_down")
+
+enum close_reason {
+#define X(name, text) CLOSE_##name,
+    CLOSE_REASONS(X)
+#undef X
+        CLOSE_REASON_COUNT
+};
+const char *close_reason_text(enum close_reason reason);
+
+/* What happened, for the edge to log and count. X(NAME, text): subject and detail are as said. */
+#define HUB_EVENTS(X)                                                                              \
+    X(JOINED, "joined")       /* subject: ai_id, detail: specialization */                         \
+    X(LEFT, "left")           /* subject: ai_id, detail: reason */                                 \
+    X(REFUSED, "refused")     /* subject: error code, detail: its sentence */                      \
+    X(KNOWLEDGE, "knowledge") /* subject: id of the entry, detail: its section */                  \
+    X(SESSION, "session")     /* subject: session_id, detail: its new status */
+
+enum hub_event {
+#define X(name, text) HUB_##name,
+    HUB_EVENTS(X)
+#undef X
+        HUB_EVENT_COUNT
+};
+const char *hub_event_text(enum hub_event event);
+
+/* Bytes that were appended to an out-stream: offset and length in stream `stream`. */
+struct span {
+    uint32_t stream;
+    uint32_t len;
+    uint64_t offset;
+};
+
+struct hub_edge {
+    void *ctx;
+    /* Appends the parts, in order, to the end of an out-stream and returns where they lie. Streams are numbered from 0; the
+     * hub uses two a room (one for each level), so that what goes to all of a level lies side by side. */
+    struct span (*append)(void *ctx, uint32_t stream, const struct slice *parts, unsigned count);
+    /* Queues a span of the stream for a peer. Never blocks. */
+    void (*deliver)(void *ctx, peer_id to, struct span span);
+    /* Ends a connection after what was queued for it is out. The hub forgets it with this call: no hub_gone for it. */
+    void (*close)(void *ctx, peer_id peer, enum close_reason reason);
+    /* 16 bytes that nobody outside can guess, a pure function of (key of this hub, room, seq, count). */
+    void (*derive)(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                   uint8_t ret_bytes[16]);
+    /* May be NULL. `peer` may be 0. */
+    void (*note)(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
+                 struct slice detail);
+    /* Makes the log of a new room. NULL: log_memory(HISTORY_MESSAGES, HISTORY_BYTES). */
+    struct log (*open_log)(void *ctx, struct slice room);
+};
+
+struct hub_config {
+    size_t line_max;      /* bytes */
+    size_t sync_limit;    /* bytes of knowledge in a training_sync */
+    size_t knowledge_max; /* bytes of knowledge in a room */
+    size_t output_max;    /* bytes queued for one connection; told to level 2 */
+    double rate;          /* messages a second for one connection, bursts of 2 s; 0 = no limit */
+    int64_t pending_ms, silent_ms, heartbeat_ms; /* see limits.h */
+};
+/* The defaults of limits.h. */
+struct hub_config hub_config_default(void);
+
+/* Dies with a message when out of memory, as all of the daemon does. The edge is copied. */
+struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge);
+void hub_free(struct hub *hub);
+
+/* A connection exists. `now` is unix time in milliseconds, here and below; it may jump either way: a step
+ * back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
+void hub_open(struct hub *hub, peer_id id, int64_t now);
+/* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier effect. */
+void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
+/* It said a line over line_max, which the edge skips. */
+void hub_line_too_long(struct hub *hub, peer_id id, int64_t now);
+/* It went away. Tells the others. */
+void hub_gone(struct hub *hub, peer_id id, enum close_reason reason, int64_t now);
+/* The edge closes it: the peer gets this error last, then close. */
+void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_error error,
+               int64_t now);
+/* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms from now (at most 1000). */
+int64_t hub_tick(struct hub *hub, int64_t now);
+/* The hub stops: level 2 gets shutting_down; every connection is closed. */
+void hub_stop(struct hub *hub, int64_t now);
+
+/* An entry that this hub did not make (replay, or a replicated log): applies it. */
+void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entry);
+
+struct hub_counts {
+    uint64_t messages;   /* entries of messages applied */
+    uint64_t deliveries; /* calls of deliver */
+    uint64_t refused;
+    size_t rooms, peers, members, observers, remembered;
+    size_t sessions_live, sessions_ended;
+    size_t patterns, components, features, benchmarks, knowledge_bytes;
+};
+struct hub_counts hub_count(const struct hub *hub);
+/* Recounts everything from scratch. 0, or -1 with a sentence on what does not agree. For tests and the simulation. */
+int hub_verify(const struct hub *hub, char *ret_why, size_t size);
+/* Appends the named room's whole state (members, knowledge, sessions) as one JSON object in a fixed order: two hubs that applied the
+ * same entries write the same bytes. */
+struct text;
+void hub_dump(const struct hub *hub, struct slice name, struct text *text);
+
+#endif

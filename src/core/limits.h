@@ -1,0 +1,43 @@
+/* Every bound of the hub's state, in one place. Those that a hub's owner may want to move stand in struct hub_config too. */
+#ifndef KHUB_CORE_LIMITS_H
+#define KHUB_CORE_LIMITS_H
+
+#define ROOM_NAME_MAX 64u
+#define ROOMS_MAX     256u
+#define MEMBERS_REMEMBERED_MAX                                                                     \
+    65536u /* ids of AIs that left, kept for target_offline; the oldest go first */
+#define CAPABILITIES_MAX        64u /* of one AI */
+#define CAPABILITY_BYTES_MAX    128u
+#define OPPORTUNITIES_MAX       5u   /* in one training_sync, the seed's number */
+#define NEAREST_NAMES_MAX       3u   /* in one unknown_target */
+#define BAD_LINES_MAX           100u /* in a row; then the connection is closed */
+
+#define SESSIONS_LIVE_MAX       4096u /* pending and active, in a room */
+#define SESSIONS_LIVE_EACH_MAX  64u   /* pending and active, of one initiator */
+#define SESSIONS_ENDED_MAX      1024u /* remembered after their end, the oldest go first */
+#define PARTICIPANTS_MAX        8u
+#define WORKSPACE_KEYS_MAX      256u
+#define WORKSPACE_KEY_BYTES_MAX 256u
+#define WORKSPACE_BYTES_MAX     (4u << 20)
+#define WORKSPACES_BYTES_MAX    (256u << 20) /* of all sessions of all rooms */
+
+#define KNOWLEDGE_ENTRIES_MAX   200000u    /* in a room, over the four sections */
+#define KNOWLEDGE_BYTES_MAX     (1u << 30) /* in a room; --max-knowledge changes it */
+#define REPORTS_EACH_MAX        256u       /* performance reports kept for one component, newest */
+#define REPORTS_BYTES_EACH_MAX  (4u << 20) /* their metrics, together */
+#define COMPONENT_ID_BYTES_MAX  512u
+#define REQUIREMENTS_BYTES_MAX  (16u << 10) /* of a feature_request */
+
+#define SYNC_LIMIT              (1u << 20) /* bytes of knowledge in one training_sync; --sync-limit changes it */
+#define HISTORY_MESSAGES        1000u /* the seed's message_history */
+#define HISTORY_BYTES           (64u << 20)
+#define HISTORY_BYTES_OTHER     (4u << 20) /* of a room that is not `main` */
+#define STORED_ROOMS            4u /* all rooms together store at most this many times --max-knowledge */
+
+#define SESSION_PENDING_MS      60000  /* pending with no taker: expired */
+#define SESSION_SILENT_MS       120000 /* active, and no participant heard of: abandoned */
+#define HEARTBEAT_TIMEOUT_MS    90000  /* level 2, silent: closed */
+#define CLOCK_STEP_MAX_MS                                                                          \
+    5000 /* a longer step of the clock between two calls counts as this much */
+
+#endif

@@ -1,0 +1,66 @@
+#include <string.h>
+
+#include "core/room.h"
+
+static const char *const kind_names[] = {
+    [JSON_KIND_ABSENT] = "absent",   [JSON_KIND_NULL] = "null",
+    [JSON_KIND_FALSE] = "false",     [JSON_KIND_TRUE] = "true",
+    [JSON_KIND_NUMBER] = "a number", [JSON_KIND_STRING] = "a string",
+    [JSON_KIND_ARRAY] = "an array",  [JSON_KIND_OBJECT] = "an object",
+};
+
+static struct json_value payload_member(struct json_value object, const char *path)
+{
+    return json_get(object, strrchr(path, '.') + 1);
+}
+
+int payload_text(struct request *request, struct json_value object, const char *path,
+                 enum need need, size_t max, char *buffer, struct slice *ret_text)
+{
+    struct json_value value = payload_member(object, path);
+    bool nothing = value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL ||
+                   (value.kind == JSON_KIND_STRING && value.raw.len == 0);
+    if (nothing && need == OPTIONAL) {
+        *ret_text = (struct slice){buffer, 0};
+        return 0;
+    }
+    if (nothing || value.kind != JSON_KIND_STRING)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be a %sstring, and is %s", path,
+                      need == REQUIRED ? "non-empty " : "",
+                      value.kind == JSON_KIND_STRING ? "empty" : kind_names[value.kind]);
+    long len = json_decode(value, buffer, max);
+    if (len < 0)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s is longer than %zu bytes", path, max);
+    *ret_text = (struct slice){buffer, (size_t)len};
+    return 0;
+}
+
+int payload_object(struct request *request, struct json_value object, const char *path,
+                   struct json_value *ret_object)
+{
+    struct json_value value = payload_member(object, path);
+    if (value.kind != JSON_KIND_OBJECT)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be an object, and is %s", path,
+                      kind_names[value.kind]);
+    *ret_object = value;
+    return 0;
+}
+
+int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,
+                 bool *ret_bool)
+{
+    struct json_value value = payload_member(object, path);
+    switch (value.kind) {
+    case JSON_KIND_ABSENT:
+    case JSON_KIND_NULL:
+        *ret_bool = preset;
+        return 0;
+    case JSON_KIND_TRUE:
+    case JSON_KIND_FALSE:
+        *ret_bool = value.kind == JSON_KIND_TRUE;
+        return 0;
+    default:
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be true or false, and is %s",
+                      path, kind_names[value.kind]);
+    }
+}

@@ -1,0 +1,357 @@
+/* Rooms and who is in them: members, their seats, their capabilities. */
+#include "core/room.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+
+struct room *room_find(const struct hub *hub, struct slice name)
+{
+    for (size_t i = 0; i < hub->room_count; i++)
+        if (slice_equal(hub->rooms[i]->key, name))
+            return hub->rooms[i];
+    return NULL;
+}
+
+struct room *room_new(struct hub *hub, struct slice name)
+{
+    struct room *room = memory_new(sizeof *room);
+    room->key = slice_copy(name);
+    room->hub = hub;
+    room->number = (uint32_t)hub->room_count;
+    room->log =
+        hub->edge.open_log
+            ? hub->edge.open_log(hub->edge.ctx, room->key)
+            : log_memory(HISTORY_MESSAGES, hub->room_count ? HISTORY_BYTES_OTHER : HISTORY_BYTES);
+    TAILQ_INIT(&room->departed);
+    TAILQ_INIT(&room->capability_list);
+    TAILQ_INIT(&room->live);
+    TAILQ_INIT(&room->ended);
+    knowledge_init(&room->knowledge);
+    hub->rooms =
+        memory_grow(hub->rooms, &hub->room_capacity, hub->room_count + 1, sizeof *hub->rooms);
+    hub->rooms[hub->room_count++] = room;
+    return room;
+}
+
+static void capability_free(void *object)
+{
+    struct capability *capability = object;
+    slice_free(&capability->key);
+    free(capability);
+}
+
+static void member_free(void *object)
+{
+    struct member *member = object;
+    slice_free(&member->key);
+    slice_free(&member->specialization);
+    free(member->capabilities);
+    free(member);
+}
+
+static void session_release(void *object)
+{
+    session_free(object);
+}
+
+void room_free(struct room *room)
+{
+    index_clear(&room->members, member_free);
+    index_clear(&room->capabilities, capability_free);
+    index_clear(&room->sessions, session_release);
+    knowledge_free(&room->knowledge);
+    room->log.free(room->log.state);
+    free(room->seats);
+    text_free(&room->listed);
+    slice_free(&room->key);
+    free(room);
+}
+
+/* ── capabilities ── */
+
+static struct capability *capability_get(struct room *room, struct slice text)
+{
+    struct capability *capability = index_find(&room->capabilities, text);
+    if (!capability) {
+        capability = memory_new(sizeof *capability);
+        capability->key = slice_copy(text);
+        index_add(&room->capabilities, capability);
+        TAILQ_INSERT_TAIL(&room->capability_list, capability, next);
+    }
+    capability->users++;
+    return capability;
+}
+
+static void capability_put(struct room *room, struct capability *capability)
+{
+    if (--capability->users)
+        return;
+    index_remove(&room->capabilities, capability);
+    TAILQ_REMOVE(&room->capability_list, capability, next);
+    capability_free(capability);
+}
+
+static void member_drop_capabilities(struct room *room, struct member *member)
+{
+    for (size_t i = 0; i < member->capability_count; i++)
+        capability_put(room, member->capabilities[i]);
+    free(member->capabilities);
+    member->capabilities = NULL;
+    member->capability_count = 0;
+}
+
+void member_set_capabilities(struct room *room, struct member *member, struct json_value array)
+{
+    member_drop_capabilities(room, member);
+    struct json_iterator elements = {.rest = array.raw};
+    struct json_value element;
+    size_t capacity = 0;
+    char buffer[CAPABILITY_BYTES_MAX];
+    room->mark++;
+    while (array.kind == JSON_KIND_ARRAY && json_next_element(&elements, &element)) {
+        long len = json_decode(element, buffer, sizeof buffer);
+        assert(len >= 0); /* hello_check has seen to it */
+        struct capability *capability = capability_get(room, (struct slice){buffer, (size_t)len});
+        if (capability->mark == room->mark) { /* named twice */
+            capability->users--;
+            continue;
+        }
+        capability->mark = room->mark;
+        member->capabilities =
+            memory_grow(member->capabilities, &capacity, member->capability_count + 1,
+                        sizeof *member->capabilities);
+        member->capabilities[member->capability_count++] = capability;
+    }
+}
+
+size_t member_capability_text(const struct member *member, struct text *text)
+{
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < member->capability_count; i++) {
+        if (i)
+            text_add_literal(text, ",");
+        text_add_string(text, member->capabilities[i]->key);
+    }
+    text_add_literal(text, "]");
+    return member->capability_count;
+}
+
+static char ascii_lower(char byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
+}
+
+static bool text_begins(const char *text, struct slice part)
+{
+    for (size_t i = 0; i < part.len; i++)
+        if (ascii_lower(text[i]) != ascii_lower(part.at[i]))
+            return false;
+    return true;
+}
+
+static bool text_contains(struct slice text, struct slice part)
+{
+    for (size_t i = 0; i + part.len <= text.len; i++)
+        if (text_begins(text.at + i, part))
+            return true;
+    return false;
+}
+
+void capability_mark_containing(struct room *room, struct slice text)
+{
+    struct capability *capability;
+    room->mark++;
+    TAILQ_FOREACH (capability, &room->capability_list, next)
+        if (text_contains(capability->key, text))
+            capability->mark = room->mark;
+}
+
+bool member_has_marked(const struct room *room, const struct member *member)
+{
+    for (size_t i = 0; i < member->capability_count; i++)
+        if (member->capabilities[i]->mark == room->mark)
+            return true;
+    return false;
+}
+
+/* ── members ── */
+
+struct member *member_find(const struct room *room, struct slice ai_id)
+{
+    return index_find(&room->members, ai_id);
+}
+
+static void departed_remove(struct room *room, struct member *member)
+{
+    TAILQ_REMOVE(&room->departed, member, next);
+    room->departed_count--;
+}
+
+struct member *member_join(struct room *room, struct peer *peer, struct slice ai_id, int64_t now)
+{
+    struct member *member = member_find(room, ai_id);
+    if (member) {
+        assert(!member->peer);
+        departed_remove(room, member);
+        slice_free(&member->specialization);
+    } else {
+        member = memory_new(sizeof *member);
+        member->key = slice_copy(ai_id);
+        member->sessions =
+            session_count_active(room, ai_id); /* it was forgotten, its sessions were not */
+        index_add(&room->members, member);
+    }
+    member->peer = peer->id;
+    member->specialization = slice_copy(slice_of("general"));
+    member->level = 1;
+    member->observer = false;
+    member->ready = false;
+    member->joined_ms = now;
+    peer->room = room;
+    peer->member = member;
+    room->seats =
+        memory_grow(room->seats, &room->seat_capacity, room->seat_count + 1, sizeof *room->seats);
+    room->seats[room->seat_count++] =
+        (struct seat){peer->id, member, member->level, member->observer};
+    return member;
+}
+
+static struct seat *seat_find(const struct room *room, const struct member *member)
+{
+    size_t place = room->seat_count - 1; /* the newest are asked for most */
+    while (room->seats[place].member != member)
+        place--;
+    return &room->seats[place];
+}
+
+void member_set_level(struct room *room, struct member *member, int level, bool observer)
+{
+    struct seat *seat = seat_find(room, member);
+    if (observer != member->observer)
+        room->listed_seats = 0;
+    room->observer_count += (size_t)observer - (size_t)member->observer;
+    seat->level = member->level = level;
+    seat->observer = member->observer = observer;
+}
+
+void departed_trim(struct room *room)
+{
+    while (room->departed_count > MEMBERS_REMEMBERED_MAX) {
+        struct member *oldest = TAILQ_FIRST(&room->departed);
+        departed_remove(room, oldest);
+        index_remove(&room->members, oldest);
+        member_free(oldest);
+    }
+}
+
+void member_depart(struct room *room, struct member *member, int64_t now)
+{
+    struct seat *seat = seat_find(room, member);
+    size_t behind = room->seat_count - (size_t)(seat - room->seats) - 1;
+    room->observer_count -= (size_t)member->observer;
+    room->listed_seats = 0;
+    memmove(seat, seat + 1, behind * sizeof *seat);
+    room->seat_count--;
+    member_drop_capabilities(room, member);
+    member->peer = 0;
+    member->left_ms = now;
+    member->heard = room->hub->clock;
+    TAILQ_INSERT_TAIL(&room->departed, member, next);
+    room->departed_count++;
+}
+
+uint64_t member_contribution(const struct room *room, struct slice ai_id)
+{
+    const struct contributor *contributor = knowledge_contributor(&room->knowledge, ai_id);
+    return contributor ? contributor_score(contributor) : 0;
+}
+
+/* ── names like that ── */
+
+#define NEAREST_DISTANCE 3
+#define NEAREST_BYTES    (16u << 10) /* of names that one refusal is worth comparing */
+
+static size_t smallest(size_t a, size_t b, size_t c)
+{
+    size_t least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* Levenshtein's distance if it is at most NEAREST_DISTANCE, else more than that. Only the band of columns that can still be in
+ * reach is filled, and it ends when none is. */
+static size_t name_distance(struct slice left, struct slice right)
+{
+    const size_t far = NEAREST_DISTANCE + 1;
+    size_t row[WIRE_ID_MAX + 2];
+    if (left.len > WIRE_ID_MAX || right.len > WIRE_ID_MAX ||
+        left.len + NEAREST_DISTANCE < right.len || right.len + NEAREST_DISTANCE < left.len)
+        return far;
+    for (size_t column = 0; column <= right.len; column++)
+        row[column] = column < far ? column : far;
+    for (size_t i = 1; i <= left.len; i++) {
+        size_t first = i > NEAREST_DISTANCE ? i - NEAREST_DISTANCE : 1;
+        size_t last = i + NEAREST_DISTANCE < right.len ? i + NEAREST_DISTANCE : right.len;
+        size_t diagonal = row[first - 1];
+        row[first - 1] = first == 1 && i < far ? i : far;
+        size_t least = row[first - 1];
+        for (size_t column = first; column <= last; column++) {
+            size_t above = column == i + NEAREST_DISTANCE ? far : row[column];
+            size_t changed = diagonal + (left.at[i - 1] != right.at[column - 1]);
+            diagonal = row[column];
+            row[column] = smallest(above + 1, row[column - 1] + 1, changed);
+            least = row[column] < least ? row[column] : least;
+        }
+        if (least >= far)
+            return far;
+    }
+    return row[right.len];
+}
+
+struct nearest {
+    const struct member *members[NEAREST_NAMES_MAX];
+    size_t distances[NEAREST_NAMES_MAX];
+    size_t count;
+};
+
+/* Keeps the nearest, of equals those that came first. */
+static void nearest_offer(struct nearest *nearest, const struct member *member, size_t distance)
+{
+    size_t place = nearest->count;
+    while (place > 0 && distance < nearest->distances[place - 1])
+        place--;
+    if (place == NEAREST_NAMES_MAX)
+        return;
+    if (nearest->count < NEAREST_NAMES_MAX)
+        nearest->count++;
+    for (size_t i = nearest->count - 1; i > place; i--) {
+        nearest->members[i] = nearest->members[i - 1];
+        nearest->distances[i] = nearest->distances[i - 1];
+    }
+    nearest->members[place] = member;
+    nearest->distances[place] = distance;
+}
+
+void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size)
+{
+    struct nearest nearest = {.count = 0};
+    size_t compared = 0;
+    for (size_t i = 0; i < room->seat_count && compared < NEAREST_BYTES; i++) {
+        const struct seat *seat = &room->seats[i];
+        if (seat->observer)
+            continue;
+        compared += seat->member->key.len;
+        size_t distance = name_distance(name, seat->member->key);
+        if (distance <= NEAREST_DISTANCE && distance < name.len)
+            nearest_offer(&nearest, seat->member, distance);
+    }
+    size_t at = 0;
+    buffer[0] = '\0';
+    for (size_t i = 0; i < nearest.count && at < size; i++)
+        at += (size_t)snprintf(buffer + at, size - at, "%s\"%.*s\"", i ? ", " : "; did you mean ",
+                               SLICE_FORMAT(nearest.members[i]->key));
+    if (nearest.count && at + 1 < size)
+        snprintf(buffer + at, size - at, "?");
+}

@@ -1,0 +1,371 @@
+/* A room from the inside: its members, knowledge, sessions and order. Shared by the files of core/ and nobody else.
+ *
+ * `struct peer` is a connection (the admit side); `struct member` is who an AI is in its room (the applied side), and outlives its
+ * connections. Texts of a member, session or entry are owned copies. */
+#ifndef KHUB_CORE_ROOM_H
+#define KHUB_CORE_ROOM_H
+
+#include <sys/queue.h>
+
+#include "core/hub.h"
+#include "core/index.h"
+#include "wire/text.h"
+
+struct room;
+struct session;
+
+struct peer {
+    peer_id id; /* 0: the slot is empty */
+    struct room *room;
+    struct member *member; /* NULL until it has joined */
+    int64_t heard;         /* hub clock */
+    unsigned bad_lines;    /* in a row */
+    double allowance;      /* messages it may send right now, under a rate limit */
+    int64_t allowance_at;  /* hub clock */
+};
+
+/* A capability that somebody in the room has or had; shared by all who name it. */
+struct capability {
+    struct slice key;
+    size_t users;
+    uint64_t mark; /* room->mark of the last search that marked it */
+    TAILQ_ENTRY(capability) next;
+};
+TAILQ_HEAD(capability_list, capability);
+
+struct member {
+    struct slice key; /* ai_id */
+    peer_id peer;     /* 0: not connected */
+    int level;        /* 1 or 2 */
+    bool observer, ready;
+    struct slice specialization;
+    struct capability **capabilities;
+    size_t capability_count;
+    int64_t joined_ms, left_ms; /* unix time */
+    int64_t heard;              /* hub clock at which it left */
+    size_t sessions;            /* active ones it takes part in */
+    char resume_token[33];
+    TAILQ_ENTRY(member) next; /* in room->departed while not connected */
+};
+TAILQ_HEAD(member_list, member);
+
+/* A connected member as delivery sees it: side by side in memory, in the order of joining. */
+struct seat {
+    peer_id peer;
+    struct member *member;
+    int level;
+    bool observer;
+};
+
+/* ── knowledge ── */
+
+#define SECTIONS(X)                                                                                \
+    X(PATTERNS, "shared_patterns")                                                                 \
+    X(COMPONENTS, "shared_components")                                                             \
+    X(FEATURES, "collective_features")                                                             \
+    X(BENCHMARKS, "performance_benchmarks")
+
+enum section {
+#define X(name, text) SECTION_##name,
+    SECTIONS(X)
+#undef X
+        SECTION_COUNT
+};
+
+/* What one AI's knowledge is worth; lives as long as an entry of it does. */
+struct contributor {
+    struct slice key; /* ai_id */
+    uint64_t entries, uses, tested;
+};
+
+/* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of each reporter. */
+struct report {
+    struct slice reporter, timestamp, metrics;
+    double score; /* metrics.score, 0..1; negative: none given */
+    TAILQ_ENTRY(report) next;
+};
+TAILQ_HEAD(report_list, report);
+
+struct knowledge_entry {
+    struct slice key; /* decoded id */
+    enum section section;
+    struct slice body; /* the pattern, code or component as it came; none for benchmarks */
+    struct slice timestamp;
+    struct slice own_id;             /* of a feature: component.id, or none */
+    struct contributor *contributor; /* NULL for benchmarks */
+    uint64_t usage, revision;
+    bool tested;
+    size_t bytes; /* what it counts for in knowledge->bytes */
+    size_t report_count;
+    struct report_list reports;
+    TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
+};
+TAILQ_HEAD(knowledge_list, knowledge_entry);
+
+/* A feature by its component's own id, the latest of the first contributor who used that id: reporters know that id, and only the hub knows the key. */
+struct alias {
+    struct slice key;
+    struct knowledge_entry *entry;
+};
+
+struct knowledge {
+    struct index sections[SECTION_COUNT];
+    struct index aliases, contributors;
+    struct knowledge_list recent;
+    size_t bytes;
+};
+
+/* ── sessions ── */
+
+#define SESSION_STATES(X)                                                                          \
+    X(PENDING, "pending")                                                                          \
+    X(ACTIVE, "active")                                                                            \
+    X(COMPLETED, "completed")                                                                      \
+    X(FAILED, "failed")                                                                            \
+    X(CANCELLED, "cancelled")                                                                      \
+    X(DECLINED, "declined")                                                                        \
+    X(EXPIRED, "expired")                                                                          \
+    X(ABANDONED, "abandoned")
+
+enum session_state {
+#define X(name, text) SESSION_##name,
+    SESSION_STATES(X)
+#undef X
+        SESSION_STATE_COUNT
+};
+
+struct slot { /* one key of a workspace */
+    struct slice key;
+    struct slice value;
+    uint64_t version;
+};
+
+struct session {
+    struct slice key;               /* session_id */
+    struct slice initiator, target; /* target.len 0: offered to everyone */
+    struct slice type, description; /* decoded */
+    enum session_state state;
+    int64_t created_ms;                          /* unix time */
+    int64_t since;                               /* hub clock at which it was made */
+    struct slice participants[PARTICIPANTS_MAX]; /* the initiator first */
+    size_t participant_count;
+    double progress;
+    struct index workspace;
+    size_t workspace_bytes;
+    TAILQ_ENTRY(session) next; /* in room->live or room->ended */
+};
+TAILQ_HEAD(session_list, session);
+
+/* ── the room ── */
+
+struct room {
+    struct slice key; /* its name */
+    struct hub *hub;
+    uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
+    struct log log;
+    uint64_t last_seq;
+
+    struct index members;
+    struct member_list departed; /* the longest gone first */
+    size_t departed_count;
+    struct seat *seats;
+    size_t seat_count, seat_capacity, observer_count;
+    struct text listed;  /* active_ais of a sync, as far as the first listed_seats go */
+    size_t listed_seats; /* 0: anew */
+    struct index capabilities;
+    struct capability_list capability_list;
+    uint64_t mark;
+
+    struct knowledge knowledge;
+
+    struct index sessions;
+    struct session_list live, ended;
+    size_t live_count, ended_count;
+};
+
+struct hub {
+    struct hub_config config;
+    struct hub_edge edge;
+    struct peer *peers; /* by the index half of their id */
+    size_t peer_capacity, peer_count;
+    struct room **rooms;
+    size_t room_count, room_capacity;
+    int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
+    size_t workspace_bytes;  /* of all sessions */
+    uint64_t refusals;       /* makes the ids of error messages differ */
+    uint64_t messages, deliveries, refused;
+    struct text scratch, payload; /* for building lines */
+};
+
+/* One accepted message on its way: what check found is there for proceed. */
+struct request {
+    struct hub *hub;
+    struct room *room;
+    struct peer *peer;
+    struct member *member; /* the sender; NULL in a check before it has joined */
+    const struct message *message;
+    const struct entry *entry; /* NULL while checking */
+    struct refusal *refusal;   /* for check */
+    uint32_t made;             /* messages the hub has made for this entry so far */
+    bool handled;              /* a handler has seen to the relaying itself */
+    struct member *target;     /* of target_ai; NULL: everyone */
+    struct session *session;
+    struct json_value body;
+    struct text extra; /* members of an error's payload behind the standard ones */
+};
+
+/* room.c: rooms, members, seats, capabilities */
+struct room *room_find(const struct hub *hub, struct slice name);
+struct room *room_new(struct hub *hub, struct slice name);
+void room_free(struct room *room);
+struct member *member_find(const struct room *room, struct slice ai_id);
+/* Finds or makes the member and seats it on the peer. */
+struct member *member_join(struct room *room, struct peer *peer, struct slice ai_id, int64_t now);
+void member_set_capabilities(struct room *room, struct member *member, struct json_value array);
+void member_set_level(struct room *room, struct member *member, int level, bool observer);
+/* Takes the member from its seat; its peer's slot is left to the caller. */
+void member_depart(struct room *room, struct member *member, int64_t now);
+/* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may be somebody's target. */
+void departed_trim(struct room *room);
+size_t member_capability_text(const struct member *member, struct text *text);
+uint64_t member_contribution(const struct room *room, struct slice ai_id);
+/* Marks the room's capabilities that contain the text (ASCII case aside). */
+void capability_mark_containing(struct room *room, struct slice text);
+bool member_has_marked(const struct room *room, const struct member *member);
+/* At most NEAREST_NAMES_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or "". */
+void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size);
+
+/* relay.c: effects */
+struct outgoing {
+    struct room *room;
+    struct slice parts[3]; /* of the line, without its last brace */
+    int level;             /* of its type */
+    uint64_t seq;
+    bool appended[2];
+    struct span spans[2];
+};
+void outgoing_to(struct outgoing *outgoing, const struct seat *seat);
+/* To the connected member of this id, whatever its level, if its level receives the type. */
+void outgoing_to_member(struct outgoing *outgoing, const struct member *member);
+/* To every observer but those two (NULL: none). */
+void outgoing_to_observers(struct outgoing *outgoing, const struct member *but,
+                           const struct member *but_too);
+/* To everyone in the room but this member. */
+void outgoing_to_all(struct outgoing *outgoing, const struct member *but);
+/* Relays the request's own line by the relay rule. */
+void relay_message(struct request *request);
+/* A message the hub makes: begin, write the payload's object into the text returned, then end, which fills *ret_outgoing. */
+struct text *hub_message_begin(struct request *request, enum message_type type, struct slice sender,
+                               struct slice target);
+void hub_message_end(struct request *request, enum message_type type,
+                     struct outgoing *ret_outgoing);
+/* An error to a peer, joined or not. extra: further members of its payload, each with a comma before it; may be empty. */
+void hub_error(struct hub *hub, struct peer *peer, const struct refusal *refusal,
+               struct slice in_reply_to, struct slice extra, int64_t now);
+void hub_note(struct hub *hub, peer_id peer, enum hub_event event, struct slice subject,
+              struct slice detail);
+/* A finite number as a JSON number with a fraction, as Python writes a float: 0.0, not 0. */
+void text_add_fraction(struct text *text, double number);
+/* 32 hex digits and a NUL that nobody can guess. */
+void hub_secret(struct hub *hub, struct slice room, uint64_t seq, uint32_t count, char ret_hex[33]);
+void hub_uuid(struct hub *hub, struct slice room, uint64_t seq, uint32_t count,
+              char ret_uuid[UUID_SIZE]);
+
+/* hub.c */
+struct peer *peer_find(struct hub *hub, peer_id id);
+void peer_drop(struct hub *hub, struct peer *peer);
+
+/* hello.c */
+int hello_check(struct request *request);
+void hello_proceed(struct request *request);
+/* The room a hello asks for; "main" when it names none. -code when the name is not one. */
+int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct slice *ret_name,
+               struct refusal *ret_refusal);
+/* May this message's sender take its id on this peer? */
+int join_check(const struct room *room, const struct peer *peer, const struct message *message,
+               struct refusal *ret_refusal);
+void join_proceed(struct request *request);
+/* Tells level 2 who went. */
+void presence_tell(struct request *request, const struct member *member, struct slice reason);
+
+/* knowledge.c: state; shares.c: its messages */
+void knowledge_init(struct knowledge *knowledge);
+void knowledge_free(struct knowledge *knowledge);
+struct knowledge_entry *knowledge_find(const struct knowledge *knowledge, enum section section,
+                                       struct slice id);
+/* What an entry of these texts would add to knowledge->bytes. */
+size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp);
+/* A new entry, or a new revision of the one that is there. own_id: see struct knowledge_entry. */
+struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
+                                      struct slice id, struct slice body, struct slice contributor,
+                                      struct slice timestamp, struct slice own_id);
+/* A report on everything of this id, and in the benchmarks. */
+void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
+                      struct slice timestamp, struct json_value metrics);
+const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
+                                                struct slice ai_id);
+uint64_t contributor_score(const struct contributor *contributor);
+double knowledge_quality(const struct knowledge_entry *entry);
+size_t knowledge_count(const struct knowledge *knowledge);
+const char *section_text(enum section section);
+/* One entry as "id":{…}. */
+void knowledge_write_entry(const struct knowledge_entry *entry, struct text *text);
+/* The knowledge base as an object, newest first, with entries of at most `limit` bytes in all; true when something was left out. */
+bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text);
+void knowledge_write_totals(const struct knowledge *knowledge, struct text *text);
+
+int pattern_check(struct request *request);
+void pattern_proceed(struct request *request);
+int code_check(struct request *request);
+void code_proceed(struct request *request);
+int component_check(struct request *request);
+void component_proceed(struct request *request);
+int report_check(struct request *request);
+void report_proceed(struct request *request);
+int feature_check(struct request *request);
+void feature_proceed(struct request *request);
+
+/* session.c: state; collaboration.c: its messages */
+const char *session_state_text(enum session_state state);
+bool session_move_legal(enum session_state from, enum session_state to);
+struct session *session_find(const struct room *room, struct slice session_id);
+bool session_has(const struct session *session, struct slice ai_id);
+bool session_live(const struct session *session);
+struct session *session_new(struct room *room, struct slice session_id, struct slice initiator,
+                            struct slice target, int64_t now);
+void session_add(struct room *room, struct session *session, struct slice ai_id);
+void session_move(struct room *room, struct session *session, enum session_state to);
+void session_free(struct session *session);
+/* The end of its time: pending → expired, active → abandoned; otherwise nothing. */
+void session_expire(struct request *request, struct slice session_id);
+/* Of this AI's, the active ones. */
+size_t session_count_active(const struct room *room, struct slice ai_id);
+bool session_due(const struct room *room, const struct session *session);
+void session_write(const struct session *session, bool workspace, struct text *text);
+/* A level 1 AI accepts by its first message that names a session. */
+void session_accept_by_naming(struct request *request);
+void session_complete(struct request *request);
+
+int collaboration_request_check(struct request *request);
+void collaboration_request_proceed(struct request *request);
+int collaboration_response_check(struct request *request);
+void collaboration_response_proceed(struct request *request);
+int collaboration_update_check(struct request *request);
+void collaboration_update_proceed(struct request *request);
+int workspace_check(struct request *request);
+void workspace_proceed(struct request *request);
+/* For an os_component_share with collaboration_complete: sets request->session. */
+int completion_check(struct request *request);
+
+/* payload.c: reading members of a payload, with refusals that name them. `path` is what a person is told, "payload.pattern.id";
+ * its last part is the member's name in `object`. */
+enum need { OPTIONAL, REQUIRED };
+/* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives len 0; "" is absent. */
+int payload_text(struct request *request, struct json_value object, const char *path,
+                 enum need need, size_t max, char *buffer, struct slice *ret_text);
+int payload_object(struct request *request, struct json_value object, const char *path,
+                   struct json_value *ret_object);
+int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,
+                 bool *ret_bool);
+
+#endif

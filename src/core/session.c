@@ -1,0 +1,214 @@
+/* Collaboration sessions: the state machine.
+ *
+ *              accept                 completion
+ *   pending ───────────▶ active ──────────────────▶ completed
+ *      │                   ├── a participant says ─▶ failed | cancelled
+ *      │                   └── nobody heard of ────▶ abandoned
+ *      ├── the one asked refuses ──▶ declined
+ *      ├── no taker in time ───────▶ expired
+ *      └── the initiator ──────────▶ cancelled
+ *
+ * Pending and active sessions are live; an ended one is remembered for a while without its workspace. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "core/room.h"
+
+#define TO(state) (1u << SESSION_##state)
+static const unsigned moves[SESSION_STATE_COUNT] = {
+    [SESSION_PENDING] = TO(ACTIVE) | TO(DECLINED) | TO(EXPIRED) | TO(CANCELLED),
+    [SESSION_ACTIVE] = TO(COMPLETED) | TO(FAILED) | TO(CANCELLED) | TO(ABANDONED),
+};
+
+bool session_move_legal(enum session_state from, enum session_state to)
+{
+    return (moves[from] >> to) & 1u;
+}
+
+const char *session_state_text(enum session_state state)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        SESSION_STATES(X)
+#undef X
+    };
+    return texts[state];
+}
+
+struct session *session_find(const struct room *room, struct slice session_id)
+{
+    return index_find(&room->sessions, session_id);
+}
+
+bool session_live(const struct session *session)
+{
+    return session->state == SESSION_PENDING || session->state == SESSION_ACTIVE;
+}
+
+bool session_has(const struct session *session, struct slice ai_id)
+{
+    for (size_t i = 0; i < session->participant_count; i++)
+        if (slice_equal(session->participants[i], ai_id))
+            return true;
+    return false;
+}
+
+size_t session_count_active(const struct room *room, struct slice ai_id)
+{
+    const struct session *session;
+    size_t count = 0;
+    TAILQ_FOREACH (session, &room->live, next)
+        count += session->state == SESSION_ACTIVE && session_has(session, ai_id);
+    return count;
+}
+
+struct session *session_new(struct room *room, struct slice session_id, struct slice initiator,
+                            struct slice target, int64_t now)
+{
+    struct session *session = memory_new(sizeof *session);
+    session->key = slice_copy(session_id);
+    session->initiator = slice_copy(initiator);
+    session->target = slice_copy(target);
+    session->created_ms = now;
+    session->since = room->hub->clock;
+    session->participants[session->participant_count++] = slice_copy(initiator);
+    index_add(&room->sessions, session);
+    TAILQ_INSERT_TAIL(&room->live, session, next);
+    room->live_count++;
+    return session;
+}
+
+static void slot_free(void *object)
+{
+    struct slot *slot = object;
+    slice_free(&slot->key);
+    slice_free(&slot->value);
+    free(slot);
+}
+
+void session_free(struct session *session)
+{
+    index_clear(&session->workspace, slot_free);
+    for (size_t i = 0; i < session->participant_count; i++)
+        slice_free(&session->participants[i]);
+    slice_free(&session->key);
+    slice_free(&session->initiator);
+    slice_free(&session->target);
+    slice_free(&session->type);
+    slice_free(&session->description);
+    free(session);
+}
+
+/* Keeps the members' counts of active sessions. One who is forgotten has none to keep. */
+static void member_count_session(struct room *room, struct slice ai_id, int change)
+{
+    struct member *member = member_find(room, ai_id);
+    if (member)
+        member->sessions += (size_t)change;
+}
+
+void session_add(struct room *room, struct session *session, struct slice ai_id)
+{
+    assert(session->participant_count < PARTICIPANTS_MAX);
+    session->participants[session->participant_count++] = slice_copy(ai_id);
+    if (session->state == SESSION_ACTIVE)
+        member_count_session(room, ai_id, 1);
+}
+
+static void session_end(struct room *room, struct session *session)
+{
+    index_clear(&session->workspace, slot_free);
+    room->hub->workspace_bytes -= session->workspace_bytes;
+    session->workspace_bytes = 0;
+    TAILQ_REMOVE(&room->live, session, next);
+    room->live_count--;
+    TAILQ_INSERT_TAIL(&room->ended, session, next);
+    if (++room->ended_count <= SESSIONS_ENDED_MAX)
+        return;
+    struct session *oldest = TAILQ_FIRST(&room->ended);
+    TAILQ_REMOVE(&room->ended, oldest, next);
+    room->ended_count--;
+    index_remove(&room->sessions, oldest);
+    session_free(oldest);
+}
+
+void session_move(struct room *room, struct session *session, enum session_state to)
+{
+    assert(session_move_legal(session->state, to));
+    int change = (to == SESSION_ACTIVE) - (session->state == SESSION_ACTIVE);
+    for (size_t i = 0; change && i < session->participant_count; i++)
+        member_count_session(room, session->participants[i], change);
+    session->state = to;
+    if (!session_live(session))
+        session_end(room, session);
+}
+
+/* Hub clock at which the last of its participants was heard of. */
+static int64_t session_heard(const struct room *room, const struct session *session)
+{
+    int64_t heard = session->since;
+    for (size_t i = 0; i < session->participant_count; i++) {
+        const struct member *member = member_find(room, session->participants[i]);
+        if (!member)
+            continue;
+        const struct peer *peer = member->peer ? peer_find(room->hub, member->peer) : NULL;
+        int64_t last = peer ? peer->heard : member->heard;
+        heard = last > heard ? last : heard;
+    }
+    return heard;
+}
+
+bool session_due(const struct room *room, const struct session *session)
+{
+    const struct hub *hub = room->hub;
+    if (session->state == SESSION_PENDING)
+        return hub->clock - session->since >= hub->config.pending_ms;
+    return hub->clock - session_heard(room, session) >= hub->config.silent_ms;
+}
+
+struct workspace_writer {
+    struct text *text;
+    const char *before;
+};
+
+static void slot_write(void *object, void *ctx)
+{
+    const struct slot *slot = object;
+    struct workspace_writer *writer = ctx;
+    text_add_literal(writer->text, writer->before);
+    text_add_string(writer->text, slot->key);
+    text_add_literal(writer->text, ":{\"value\":");
+    text_add(writer->text, slot->value);
+    text_addf(writer->text, ",\"version\":%llu}", (unsigned long long)slot->version);
+    writer->before = ",";
+}
+
+void session_write(const struct session *session, bool workspace, struct text *text)
+{
+    text_add_literal(text, "{\"session_id\":");
+    text_add_string(text, session->key);
+    text_add_literal(text, ",\"type\":");
+    text_add_string(text, session->type);
+    text_addf(text, ",\"status\":\"%s\",\"initiator\":", session_state_text(session->state));
+    text_add_string(text, session->initiator);
+    text_add_literal(text, ",\"participants\":[");
+    for (size_t i = 0; i < session->participant_count; i++) {
+        text_add_literal(text, i ? "," : "");
+        text_add_string(text, session->participants[i]);
+    }
+    text_add_literal(text, "],\"progress\":");
+    text_add_fraction(text, session->progress);
+    if (workspace) {
+        struct workspace_writer writer = {text, ""};
+        text_add_literal(text, ",\"target\":");
+        text_add_string(text, session->target);
+        text_add_literal(text, ",\"description\":");
+        text_add_string(text, session->description);
+        text_addf(text, ",\"created_ms\":%lld,\"shared_workspace\":{",
+                  (long long)session->created_ms);
+        index_walk(&session->workspace, slot_write, &writer);
+        text_add_literal(text, "}");
+    }
+    text_add_literal(text, "}");
+}

@@ -1,0 +1,310 @@
+/* The messages that add to what a room knows: pattern_share, code_share, os_component_share, performance_report; and feature_request,
+ * which asks for it. */
+#include <stdio.h>
+
+#include "core/room.h"
+
+/* What all rooms know. */
+static size_t hub_knowledge_bytes(const struct hub *hub)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < hub->room_count; i++)
+        bytes += hub->rooms[i]->knowledge.bytes;
+    return bytes;
+}
+
+/* Room for `bytes` more, in entries and in bytes? */
+static int quota_check(struct request *request, bool new_entry, size_t bytes)
+{
+    if (!request->room)
+        return 0;
+    const struct knowledge *knowledge = &request->room->knowledge;
+    size_t limit = request->hub->config.knowledge_max;
+    if (new_entry && knowledge_count(knowledge) >= KNOWLEDGE_ENTRIES_MAX)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "this room knows %u entries, the most it keeps", KNOWLEDGE_ENTRIES_MAX);
+    if (bytes > limit || knowledge->bytes > limit - bytes)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "this room's knowledge takes %zu bytes; %zu more go over its limit of %zu",
+                      knowledge->bytes, bytes, limit);
+    if (hub_knowledge_bytes(request->hub) / STORED_ROOMS > limit)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "all rooms together know %u times %zu bytes, the most this hub keeps",
+                      STORED_ROOMS, limit);
+    return 0;
+}
+
+/* ── pattern_share, code_share ── */
+
+struct share {
+    const char *body_path, *id_path;
+    enum section section;
+};
+static const struct share pattern = {"payload.pattern", "payload.pattern.id", SECTION_PATTERNS};
+static const struct share code = {"payload.code", "payload.code.id", SECTION_COMPONENTS};
+
+static int share_check(struct request *request, const struct share *share)
+{
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice id;
+    int error;
+    if ((error = payload_object(request, request->message->payload, share->body_path,
+                                &request->body)) < 0 ||
+        (error = payload_text(request, request->body, share->id_path, OPTIONAL, sizeof buffer,
+                              buffer, &id)) < 0)
+        return error;
+    const struct knowledge_entry *held =
+        request->room && id.len ? knowledge_find(&request->room->knowledge, share->section, id)
+                                : NULL;
+    if (held && !slice_equal(held->contributor->key, request->message->sender_id))
+        return refuse(request->refusal, WIRE_NOT_OWNER,
+                      "\"%.*s\" was contributed by \"%.*s\"; take another id", SLICE_FORMAT(id),
+                      SLICE_FORMAT(held->contributor->key));
+    if (!id.len)
+        id.len = UUID_SIZE - 1; /* the hub will make one */
+    return quota_check(request, !held,
+                       knowledge_cost(id, request->body.raw, request->message->timestamp));
+}
+
+static void share_proceed(struct request *request, const struct share *share)
+{
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice id;
+    payload_text(request, request->body, share->id_path, OPTIONAL, sizeof buffer, buffer, &id);
+    if (!id.len) {
+        hub_uuid(request->hub, request->room->key, request->entry->seq, request->made++, buffer);
+        id.len = UUID_SIZE - 1;
+    }
+    knowledge_put(&request->room->knowledge, share->section, id, request->body.raw,
+                  request->member->key, request->message->timestamp, (struct slice){NULL, 0});
+    hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, id,
+             slice_of(section_text(share->section)));
+}
+
+int pattern_check(struct request *request)
+{
+    return share_check(request, &pattern);
+}
+
+void pattern_proceed(struct request *request)
+{
+    share_proceed(request, &pattern);
+}
+
+int code_check(struct request *request)
+{
+    return share_check(request, &code);
+}
+
+void code_proceed(struct request *request)
+{
+    share_proceed(request, &code);
+}
+
+/* ── os_component_share ── */
+
+#define COMPONENT_NAME_MAX 256u
+#define FEATURE_KEY_MAX    (WIRE_ID_MAX + COMPONENT_NAME_MAX + 64u)
+
+int component_check(struct request *request)
+{
+    char name[COMPONENT_NAME_MAX], id[COMPONENT_ID_BYTES_MAX];
+    struct slice text;
+    int error;
+    if ((error = payload_object(request, request->message->payload, "payload.component",
+                                &request->body)) < 0 ||
+        (error = payload_text(request, request->body, "payload.component.name", OPTIONAL,
+                              sizeof name, name, &text)) < 0 ||
+        (error = payload_text(request, request->body, "payload.component.id", OPTIONAL, sizeof id,
+                              id, &text)) < 0 ||
+        (error = completion_check(request)) < 0)
+        return error;
+    struct slice key = {NULL, FEATURE_KEY_MAX};
+    return quota_check(request, true,
+                       knowledge_cost(key, request->body.raw, request->message->timestamp));
+}
+
+static struct slice feature_key_numbered(char buffer[FEATURE_KEY_MAX], size_t stem, unsigned number)
+{
+    struct slice key = {buffer, stem};
+    if (number > 1)
+        key.len += (size_t)snprintf(buffer + stem, FEATURE_KEY_MAX - stem, "_%u", number);
+    return key;
+}
+
+/* The first free one of stem, stem_2, stem_3… They are taken in order, so it is found by doubling and halving: a peer that shares
+ * thousands in a second doesn't make the hub count through them. */
+static struct slice feature_key_unclashed(const struct room *room, char buffer[FEATURE_KEY_MAX],
+                                          size_t stem)
+{
+    unsigned taken = 0, open = 1;
+    while (knowledge_find(&room->knowledge, SECTION_FEATURES,
+                          feature_key_numbered(buffer, stem, open))) {
+        taken = open;
+        open *= 2;
+    }
+    while (open - taken > 1) {
+        unsigned middle = taken + (open - taken) / 2;
+        if (knowledge_find(&room->knowledge, SECTION_FEATURES,
+                           feature_key_numbered(buffer, stem, middle)))
+            taken = middle;
+        else
+            open = middle;
+    }
+    return feature_key_numbered(buffer, stem, open);
+}
+
+/* "{sender}_{name}_{unix seconds}", the seed's; a clash gets _2, _3… */
+static struct slice feature_key(const struct request *request, char buffer[FEATURE_KEY_MAX])
+{
+    char name_buffer[COMPONENT_NAME_MAX];
+    struct slice name, sender = request->member->key;
+    struct request quiet = *request;
+    payload_text(&quiet, request->body, "payload.component.name", OPTIONAL, sizeof name_buffer,
+                 name_buffer, &name);
+    if (!name.len)
+        name = slice_of("unknown");
+    /* written by hand: a name may hold NULs, at which printf's "%.*s" would stop */
+    memcpy(buffer, sender.at, sender.len);
+    buffer[sender.len] = '_';
+    memcpy(buffer + sender.len + 1, name.at, name.len);
+    size_t stem = sender.len + 1 + name.len;
+    stem += (size_t)snprintf(buffer + stem, FEATURE_KEY_MAX - stem, "_%lld",
+                             (long long)(request->entry->time_ms / 1000));
+    return feature_key_unclashed(request->room, buffer, stem);
+}
+
+void component_proceed(struct request *request)
+{
+    char key_buffer[FEATURE_KEY_MAX], id_buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice id, key = feature_key(request, key_buffer);
+    payload_text(request, request->body, "payload.component.id", OPTIONAL, sizeof id_buffer,
+                 id_buffer, &id);
+    knowledge_put(&request->room->knowledge, SECTION_FEATURES, key, request->body.raw,
+                  request->member->key, request->message->timestamp, id);
+    hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, key,
+             slice_of(section_text(SECTION_FEATURES)));
+    if (request->session)
+        session_complete(request);
+}
+
+/* ── performance_report ── */
+
+static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_MAX],
+                       struct slice *ret_id)
+{
+    int error = payload_text(request, request->message->payload, "payload.component_id", REQUIRED,
+                             COMPONENT_ID_BYTES_MAX, buffer, ret_id);
+    if (error == 0)
+        error = payload_object(request, request->message->payload, "payload.performance",
+                               &request->body);
+    return error;
+}
+
+int report_check(struct request *request)
+{
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice id;
+    int error = report_read(request, buffer, &id);
+    if (error < 0 || !request->room)
+        return error;
+    bool new_entry = !knowledge_find(&request->room->knowledge, SECTION_BENCHMARKS, id);
+    /* it is kept with the benchmarks and at the most with a pattern, a component and a feature of that id */
+    return quota_check(request, new_entry,
+                       4 * knowledge_cost(id, request->body.raw, request->message->timestamp));
+}
+
+void report_proceed(struct request *request)
+{
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice id;
+    report_read(request, buffer, &id);
+    knowledge_report(&request->room->knowledge, id, request->member->key,
+                     request->message->timestamp, request->body);
+    hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, id,
+             slice_of(section_text(SECTION_BENCHMARKS)));
+}
+
+/* ── feature_request ── */
+
+static int feature_read(struct request *request, char buffer[COMPONENT_ID_BYTES_MAX],
+                        struct slice *ret_feature)
+{
+    return payload_text(request, request->message->payload, "payload.feature", REQUIRED,
+                        COMPONENT_ID_BYTES_MAX, buffer, ret_feature);
+}
+
+int feature_check(struct request *request)
+{
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice feature;
+    size_t requirements = json_get(request->message->payload, "requirements").raw.len;
+    if (requirements > REQUIREMENTS_BYTES_MAX) /* they are said again to each who is asked */
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.requirements has %zu bytes, and may have %u", requirements,
+                      REQUIREMENTS_BYTES_MAX);
+    return feature_read(request, buffer, &feature);
+}
+
+/* {"original_request":{…},"requestor":… — and no brace yet */
+static void feature_write(const struct request *request, struct text *text)
+{
+    struct json_value payload = request->message->payload;
+    struct json_value requirements = json_get(payload, "requirements");
+    text_add_literal(text, "{\"original_request\":{\"feature\":\"");
+    text_add(text, json_get(payload, "feature").raw);
+    text_add_literal(text, "\",\"requirements\":");
+    if (requirements.kind == JSON_KIND_STRING)
+        text_add(text, (struct slice){requirements.raw.at - 1, requirements.raw.len + 2});
+    else
+        text_add(text, requirements.kind == JSON_KIND_ABSENT ? slice_of("{}") : requirements.raw);
+    text_add_literal(text, "},\"requestor\":");
+    text_add_string(text, request->member->key);
+}
+
+/* What an asked AI gets: one line for each, since target_ai names it. */
+static void feature_ask(struct request *request, const struct member *asked)
+{
+    struct outgoing outgoing;
+    struct text *text =
+        hub_message_begin(request, MESSAGE_FEATURE_RESPONSE, slice_of("hub"), asked->key);
+    feature_write(request, text);
+    text_add_literal(text, "}");
+    hub_message_end(request, MESSAGE_FEATURE_RESPONSE, &outgoing);
+    outgoing_to_member(&outgoing, asked);
+}
+
+static void feature_tell_requestor(struct request *request, struct slice asked)
+{
+    struct outgoing outgoing;
+    struct text *text =
+        hub_message_begin(request, MESSAGE_FEATURE_RESPONSE, slice_of("hub"), request->member->key);
+    feature_write(request, text);
+    text_add_literal(text, ",\"asked\":[");
+    text_add(text, asked);
+    text_add_literal(text, "]}");
+    hub_message_end(request, MESSAGE_FEATURE_RESPONSE, &outgoing);
+    outgoing_to_member(&outgoing, request->member);
+}
+
+void feature_proceed(struct request *request)
+{
+    struct room *room = request->room;
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct slice feature;
+    struct text *asked = &request->hub->payload;
+    feature_read(request, buffer, &feature);
+    capability_mark_containing(room, feature);
+    text_clear(asked);
+    for (size_t i = 0; i < room->seat_count; i++) {
+        const struct member *member = room->seats[i].member;
+        if (member == request->member || member->observer || !member_has_marked(room, member))
+            continue;
+        feature_ask(request, member);
+        if (asked->len)
+            text_add_literal(asked, ",");
+        text_add_string(asked, member->key);
+    }
+    if (request->member->level == 2)
+        feature_tell_requestor(request, text_slice(asked));
+}

@@ -1,0 +1,338 @@
+/* The hub seen from outside: counts, a recount of everything that is counted, and a dump in a fixed order. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/room.h"
+
+struct hub_counts hub_count(const struct hub *hub)
+{
+    struct hub_counts counts = {.messages = hub->messages,
+                                .deliveries = hub->deliveries,
+                                .refused = hub->refused,
+                                .rooms = hub->room_count,
+                                .peers = hub->peer_count};
+    for (size_t i = 0; i < hub->room_count; i++) {
+        const struct room *room = hub->rooms[i];
+        const struct index *sections = room->knowledge.sections;
+        counts.members += room->seat_count - room->observer_count;
+        counts.observers += room->observer_count;
+        counts.remembered += room->departed_count;
+        counts.sessions_live += room->live_count;
+        counts.sessions_ended += room->ended_count;
+        counts.patterns += sections[SECTION_PATTERNS].count;
+        counts.components += sections[SECTION_COMPONENTS].count;
+        counts.features += sections[SECTION_FEATURES].count;
+        counts.benchmarks += sections[SECTION_BENCHMARKS].count;
+        counts.knowledge_bytes += room->knowledge.bytes;
+    }
+    return counts;
+}
+
+/* ── recount ── */
+
+struct verdict {
+    const struct room *room;
+    char *why;
+    size_t size;
+    bool wrong;
+    /* sums over a section, or over members */
+    size_t bytes, entries;
+    size_t workspaces; /* bytes of all, over all rooms */
+    const struct contributor *contributor;
+    uint64_t shared, uses, tested;
+};
+
+static void verdict_fail(struct verdict *verdict, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void verdict_fail(struct verdict *verdict, const char *format, ...)
+{
+    va_list arguments;
+    if (verdict->wrong)
+        return;
+    verdict->wrong = true;
+    va_start(arguments, format);
+    vsnprintf(verdict->why, verdict->size, format, arguments);
+    va_end(arguments);
+}
+
+/* The kept list of active_ais, as far as it goes. */
+static void verify_listed(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    struct text anew = {0};
+    for (size_t i = 0; i < room->listed_seats && i < room->seat_count; i++) {
+        if (room->seats[i].observer)
+            continue;
+        if (anew.len)
+            text_add_literal(&anew, ",");
+        text_add_string(&anew, room->seats[i].member->key);
+    }
+    if (room->listed_seats > room->seat_count ||
+        (room->listed_seats && !slice_equal(text_slice(&anew), text_slice(&room->listed))))
+        verdict_fail(verdict, "the kept list of active AIs is not that of the first %zu seats",
+                     room->listed_seats);
+    text_free(&anew);
+}
+
+static void verify_seats(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    size_t observers = 0, departed = 0;
+    for (size_t i = 0; i < room->seat_count; i++) {
+        const struct seat *seat = &room->seats[i];
+        const struct member *member = seat->member;
+        const struct peer *peer = peer_find(room->hub, seat->peer);
+        observers += seat->observer;
+        if (!peer || peer->member != member || peer->room != room || member->peer != seat->peer)
+            verdict_fail(verdict, "seat of \"%.*s\": its peer is not its own",
+                         SLICE_FORMAT(member->key));
+        if (seat->level != member->level || seat->observer != member->observer)
+            verdict_fail(verdict, "seat of \"%.*s\": level or role differ",
+                         SLICE_FORMAT(member->key));
+        if (member_find(room, member->key) != member)
+            verdict_fail(verdict, "\"%.*s\" is not in the registry", SLICE_FORMAT(member->key));
+    }
+    const struct member *gone;
+    TAILQ_FOREACH (gone, &room->departed, next) {
+        departed++;
+        if (gone->peer)
+            verdict_fail(verdict, "\"%.*s\" left, and has a peer", SLICE_FORMAT(gone->key));
+    }
+    if (observers != room->observer_count)
+        verdict_fail(verdict, "%zu observers, counted %zu", observers, room->observer_count);
+    if (departed != room->departed_count || departed + room->seat_count != room->members.count)
+        verdict_fail(verdict, "%zu seated and %zu gone, but %zu members", room->seat_count,
+                     departed, room->members.count);
+}
+
+static void verify_member(void *object, void *ctx)
+{
+    const struct member *member = object;
+    struct verdict *verdict = ctx;
+    size_t active = session_count_active(verdict->room, member->key);
+    if (active != member->sessions)
+        verdict_fail(verdict, "\"%.*s\" is in %zu active sessions, counted %zu",
+                     SLICE_FORMAT(member->key), active, member->sessions);
+}
+
+static void verify_capabilities(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    const struct capability *capability;
+    size_t listed = 0;
+    TAILQ_FOREACH (capability, &room->capability_list, next) {
+        size_t users = 0;
+        for (size_t i = 0; i < room->seat_count; i++)
+            for (size_t j = 0; j < room->seats[i].member->capability_count; j++)
+                users += room->seats[i].member->capabilities[j] == capability;
+        listed++;
+        if (users != capability->users)
+            verdict_fail(verdict, "capability \"%.*s\" has %zu users, counted %zu",
+                         SLICE_FORMAT(capability->key), users, capability->users);
+    }
+    if (listed != room->capabilities.count)
+        verdict_fail(verdict, "%zu capabilities listed, %zu indexed", listed,
+                     room->capabilities.count);
+}
+
+static void verify_slot(void *object, void *ctx)
+{
+    const struct slot *slot = object;
+    struct verdict *verdict = ctx;
+    verdict->bytes += slot->key.len + slot->value.len;
+    verdict->entries++;
+}
+
+static void verify_session(struct verdict *verdict, const struct session *session, bool live)
+{
+    verdict->bytes = verdict->entries = 0;
+    index_walk(&session->workspace, verify_slot, verdict);
+    verdict->workspaces += verdict->bytes;
+    if (session_live(session) != live)
+        verdict_fail(verdict, "session %.*s is %s, and in the wrong list",
+                     SLICE_FORMAT(session->key), session_state_text(session->state));
+    if (verdict->bytes != session->workspace_bytes || verdict->entries > WORKSPACE_KEYS_MAX ||
+        verdict->bytes > WORKSPACE_BYTES_MAX || (!live && verdict->entries))
+        verdict_fail(verdict, "session %.*s: workspace of %zu keys, %zu bytes, counted %zu",
+                     SLICE_FORMAT(session->key), verdict->entries, verdict->bytes,
+                     session->workspace_bytes);
+    if (!session->participant_count || session->participant_count > PARTICIPANTS_MAX ||
+        (session->state == SESSION_PENDING && session->participant_count != 1))
+        verdict_fail(verdict, "session %.*s is %s with %zu participants",
+                     SLICE_FORMAT(session->key), session_state_text(session->state),
+                     session->participant_count);
+}
+
+static void verify_sessions(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    const struct session *session;
+    size_t live = 0, ended = 0;
+    TAILQ_FOREACH (session, &room->live, next) {
+        verify_session(verdict, session, true);
+        live++;
+    }
+    TAILQ_FOREACH (session, &room->ended, next) {
+        verify_session(verdict, session, false);
+        ended++;
+    }
+    if (live != room->live_count || ended != room->ended_count ||
+        live + ended != room->sessions.count)
+        verdict_fail(verdict, "%zu live and %zu ended sessions, counted %zu and %zu, indexed %zu",
+                     live, ended, room->live_count, room->ended_count, room->sessions.count);
+    if (live > SESSIONS_LIVE_MAX || ended > SESSIONS_ENDED_MAX)
+        verdict_fail(verdict, "%zu live, %zu ended sessions: over the limit", live, ended);
+}
+
+static void verify_contributor(void *object, void *ctx)
+{
+    struct verdict *verdict = ctx;
+    const struct contributor *contributor = object;
+    const struct knowledge_entry *entry;
+    uint64_t entries = 0, uses = 0, tested = 0;
+    TAILQ_FOREACH (entry, &verdict->room->knowledge.recent, recent) {
+        if (entry->contributor != contributor)
+            continue;
+        entries++;
+        uses += entry->usage;
+        tested += entry->tested;
+    }
+    if (entries != contributor->entries || uses != contributor->uses ||
+        tested != contributor->tested || !entries)
+        verdict_fail(
+            verdict, "\"%.*s\" contributed %llu/%llu/%llu, counted %llu/%llu/%llu",
+            SLICE_FORMAT(contributor->key), (unsigned long long)entries, (unsigned long long)uses,
+            (unsigned long long)tested, (unsigned long long)contributor->entries,
+            (unsigned long long)contributor->uses, (unsigned long long)contributor->tested);
+}
+
+static void verify_knowledge(struct verdict *verdict)
+{
+    const struct knowledge *knowledge = &verdict->room->knowledge;
+    const struct knowledge_entry *entry;
+    size_t bytes = 0, entries = 0;
+    TAILQ_FOREACH (entry, &knowledge->recent, recent) {
+        const struct report *report;
+        size_t reports = 0;
+        TAILQ_FOREACH (report, &entry->reports, next)
+            reports++;
+        bytes += entry->bytes;
+        entries++;
+        if (reports != entry->report_count || reports > REPORTS_EACH_MAX)
+            verdict_fail(verdict, "entry \"%.*s\" has %zu reports, counted %zu",
+                         SLICE_FORMAT(entry->key), reports, entry->report_count);
+        if (knowledge_find(knowledge, entry->section, entry->key) != entry)
+            verdict_fail(verdict, "entry \"%.*s\" is not in its section", SLICE_FORMAT(entry->key));
+        if ((entry->contributor == NULL) != (entry->section == SECTION_BENCHMARKS))
+            verdict_fail(verdict, "entry \"%.*s\" has the wrong contributor",
+                         SLICE_FORMAT(entry->key));
+    }
+    if (bytes != knowledge->bytes || entries != knowledge_count(knowledge) ||
+        entries > KNOWLEDGE_ENTRIES_MAX)
+        verdict_fail(verdict, "%zu entries of %zu bytes, counted %zu of %zu", entries, bytes,
+                     knowledge_count(knowledge), knowledge->bytes);
+    index_walk(&knowledge->contributors, verify_contributor, verdict);
+}
+
+static void verify_peers(struct verdict *verdict, const struct hub *hub)
+{
+    size_t peers = 0, joined = 0, seats = 0;
+    for (size_t i = 0; i < hub->peer_capacity; i++) {
+        peers += hub->peers[i].id != 0;
+        joined += hub->peers[i].member != NULL;
+    }
+    for (size_t i = 0; i < hub->room_count; i++)
+        seats += hub->rooms[i]->seat_count;
+    if (peers != hub->peer_count || joined != seats)
+        verdict_fail(verdict, "%zu peers, counted %zu; %zu joined, %zu seats", peers,
+                     hub->peer_count, joined, seats);
+}
+
+int hub_verify(const struct hub *hub, char *ret_why, size_t size)
+{
+    struct verdict verdict = {.why = ret_why, .size = size};
+    verify_peers(&verdict, hub);
+    for (size_t i = 0; i < hub->room_count && !verdict.wrong; i++) {
+        verdict.room = hub->rooms[i];
+        verify_seats(&verdict);
+        verify_listed(&verdict);
+        index_walk(&verdict.room->members, verify_member, &verdict);
+        verify_capabilities(&verdict);
+        verify_sessions(&verdict);
+        verify_knowledge(&verdict);
+    }
+    if (!verdict.wrong && verdict.workspaces != hub->workspace_bytes)
+        verdict_fail(&verdict, "all workspaces hold %zu bytes, counted %zu", verdict.workspaces,
+                     hub->workspace_bytes);
+    return verdict.wrong ? -1 : 0;
+}
+
+/* ── dump ── */
+
+struct dump {
+    const struct room *room;
+    struct text *text;
+    const char *before;
+};
+
+static void dump_member(void *object, void *ctx)
+{
+    const struct member *member = object;
+    struct dump *dump = ctx;
+    struct text *text = dump->text;
+    text_add_literal(text, dump->before);
+    text_add_literal(text, "{\"ai_id\":");
+    text_add_string(text, member->key);
+    text_addf(text,
+              ",\"connected\":%s,\"level\":%d,\"observer\":%s,\"ready\":%s,\"specialization\":",
+              member->peer ? "true" : "false", member->level, member->observer ? "true" : "false",
+              member->ready ? "true" : "false");
+    text_add_string(text, member->specialization);
+    text_add_literal(text, ",\"capabilities\":");
+    member_capability_text(member, text);
+    text_addf(text,
+              ",\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
+              "\"resume_token\":\"%s\"}",
+              (unsigned long long)member_contribution(dump->room, member->key), member->sessions,
+              (long long)member->joined_ms, (long long)member->left_ms, member->resume_token);
+    dump->before = ",";
+}
+
+static void dump_entry(void *object, void *ctx)
+{
+    const struct knowledge_entry *entry = object;
+    struct dump *dump = ctx;
+    text_add_literal(dump->text, dump->before);
+    knowledge_write_entry(entry, dump->text);
+    dump->before = ",";
+}
+
+static void dump_session(void *object, void *ctx)
+{
+    struct dump *dump = ctx;
+    text_add_literal(dump->text, dump->before);
+    session_write(object, true, dump->text);
+    dump->before = ",";
+}
+
+void hub_dump(const struct hub *hub, struct slice name, struct text *text)
+{
+    const struct room *room = room_find(hub, name);
+    if (!room) {
+        text_add_literal(text, "null");
+        return;
+    }
+    struct dump dump = {room, text, ""};
+    text_addf(text, "{\"seq\":%llu,\"members\":[", (unsigned long long)room->last_seq);
+    index_walk(&room->members, dump_member, &dump);
+    for (int section = 0; section < SECTION_COUNT; section++) {
+        text_addf(text, section ? "},\"%s\":{" : "],\"%s\":{", section_text((enum section)section));
+        dump.before = "";
+        index_walk(&room->knowledge.sections[section], dump_entry, &dump);
+    }
+    text_add_literal(text, "},\"sessions\":[");
+    dump.before = "";
+    index_walk(&room->sessions, dump_session, &dump);
+    text_add_literal(text, "]}");
+}

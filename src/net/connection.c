@@ -1,0 +1,528 @@
+/* One connection. What makes it hard: any call of the hub may end this connection or another one, and its effects arrive in the
+ * middle of it. So effects only queue and mark; the loop's turn does what follows, and memory outlives the turn. */
+#include "net/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/pace.h"
+#include "net/state.h"
+
+static void mark_dirty(struct connection *connection)
+{
+    if (connection->dirty)
+        return;
+    connection->dirty = true;
+    TAILQ_INSERT_TAIL(&connection->server->dirty, connection, dirty_link);
+}
+
+/* ── out ── */
+
+/* Deliveries stop; what the peer sent before is still read, and its end is found there. */
+static void write_failed(struct connection *connection, int error)
+{
+    bool peers_doing = error == EPIPE || error == ECONNRESET;
+    connection->broken = true;
+    connection->blocked = false;
+    if (connection->state == CONNECTION_OPEN)
+        connection->reason = peers_doing ? CLOSE_PEER_RESET : CLOSE_WRITE_FAILED;
+    queue_clear(&connection->queue, &connection->server->streams);
+}
+
+#define WRITE_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
+
+/* One gather write. */
+static void connection_write(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct iovec vectors[WRITE_VECTORS_MAX];
+    struct msghdr message = {.msg_iov = vectors};
+    size_t bytes;
+    ssize_t sent;
+    message.msg_iovlen =
+        queue_vectors(&connection->queue, vectors, WRITE_VECTORS_MAX, WRITE_BYTES_MAX, &bytes);
+    do /* the kernel takes one piece by send() for a few per cent less */
+        sent = message.msg_iovlen == 1
+                   ? send(connection->fd, vectors[0].iov_base, vectors[0].iov_len, WRITE_FLAGS)
+                   : sendmsg(connection->fd, &message, WRITE_FLAGS);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
+        write_failed(connection, errno);
+        return;
+    }
+    if (sent > 0) {
+        connection->bytes_out += (uint64_t)sent;
+        server->bytes_out += (uint64_t)sent;
+        connection->sent_at = uv_now(&server->loop);
+        queue_consume(&connection->queue, &server->streams, (size_t)sent);
+    }
+    connection->blocked = connection->queue.bytes > 0;
+}
+
+/* Everything is out: on to the next state. */
+static void flushed(struct connection *connection)
+{
+    struct server *server = connection->server;
+    bool crowded = server->connection_count > server->options.connections_max / 2;
+    if (connection->eof || connection->broken || crowded) {
+        connection_destroy(connection);
+        return;
+    }
+    shutdown(connection->fd, SHUT_WR);
+    connection->state = CONNECTION_LINGERING;
+    connection->deadline = uv_now(&server->loop) + CLOSE_LINGER_MS;
+}
+
+void connection_flush(struct connection *connection)
+{
+    if (connection->state == CONNECTION_DEAD)
+        return;
+    if (connection->queue.bytes && !connection->blocked)
+        connection_write(connection);
+    if (connection->lagging)
+        pace_check(connection);
+    if (connection->state == CONNECTION_FLUSHING && connection->queue.bytes == 0)
+        flushed(connection);
+    if (connection->state != CONNECTION_DEAD)
+        connection_watch(connection);
+}
+
+void connection_overflow(struct connection *connection)
+{
+    if (connection->over || connection->state != CONNECTION_OPEN)
+        return;
+    connection->over = true;
+    TAILQ_INSERT_TAIL(&connection->server->overfull, connection, overfull_link);
+}
+
+/* A queue that is long, or in many pieces, is written at once: it may be only because this turn has not written yet. `len`: of
+ * the line that made it so, which may be longer than the bound by itself. */
+static void long_queue(struct connection *connection, size_t len)
+{
+    if (!connection->blocked) {
+        connection_write(connection);
+        connection_watch(connection);
+    }
+    if (connection->queue.bytes > connection->server->options.hub.output_max &&
+        connection->queue.bytes > len)
+        connection_overflow(connection);
+    pace_check(connection);
+}
+
+void connection_deliver(struct server *server, peer_id to, struct span span)
+{
+    struct connection *connection = server_find(server, to);
+    if (!connection || connection->state != CONNECTION_OPEN || connection->over ||
+        connection->broken)
+        return;
+    bool split = queue_push(&connection->queue, &server->streams, span);
+    mark_dirty(connection);
+    if (split || connection->queue.bytes > server->long_queue)
+        long_queue(connection, span.len);
+}
+
+/* ── in ── */
+
+static void count_partial(struct connection *connection, size_t bytes)
+{
+    struct server *server = connection->server;
+    server->partial_bytes += bytes - connection->partial;
+    connection->partial = bytes;
+}
+
+/* What the hub does with one result of framing. */
+static void take(struct connection *connection, enum frame_result result, struct slice line,
+                 int64_t now)
+{
+    struct hub *hub = connection->server->hub;
+    if (result == FRAME_LINE)
+        hub_line(hub, connection->id, line, now);
+    else if (result == FRAME_TOO_LONG)
+        hub_line_too_long(hub, connection->id, now);
+    else
+        hub_expel(hub, connection->id, CLOSE_OUT_OF_MEMORY, WIRE_QUOTA_EXCEEDED, now);
+    turn_relieve(connection->server);
+}
+
+static void feed(struct connection *connection, struct slice input)
+{
+    struct server *server = connection->server;
+    int64_t now = clock_now();
+    struct slice line = {NULL, 0};
+    enum frame_result result;
+    while (connection->state == CONNECTION_OPEN && !connection->over &&
+           (result = frame_next(&connection->frame, &input, &line)) != FRAME_MORE)
+        take(connection, result, line, now);
+    if (connection->state == CONNECTION_DEAD)
+        return;
+    if (connection->state != CONNECTION_OPEN)
+        frame_free(&connection->frame);
+    count_partial(connection, frame_pending(&connection->frame));
+    if (server->partial_bytes > PARTIAL_TOTAL_MAX && connection->partial > PARTIAL_FAIR_BYTES &&
+        connection->state == CONNECTION_OPEN)
+        connection_expel(connection, CLOSE_OUT_OF_MEMORY, WIRE_QUOTA_EXCEEDED);
+}
+
+/* Takes it off the lists of the living. */
+static void leave_lists(struct connection *connection)
+{
+    struct server *server = connection->server;
+    connection_joined(connection);
+    pace_forget(connection);
+    if (connection->held)
+        TAILQ_REMOVE(&server->held, connection, held_link);
+    if (connection->over)
+        TAILQ_REMOVE(&server->overfull, connection, overfull_link);
+    connection->held = connection->over = false;
+}
+
+/* Says that it ended, and why. */
+static void connection_end(struct connection *connection, enum close_reason reason)
+{
+    struct server *server = connection->server;
+    struct journal *journal = &server->journal;
+    connection->reason = (uint8_t)reason;
+    server->closed[reason]++;
+    journal_begin(journal, connection->serial, "disconnected");
+    journal_text(journal, "reason", slice_of(close_reason_text(reason)));
+    journal_text(journal, "from", slice_of(connection->address));
+    journal_number(journal, "in", connection->bytes_in);
+    journal_number(journal, "out", connection->bytes_out);
+    journal_number(journal, "queued", connection->queue.bytes);
+    if (connection->unlogged_count)
+        journal_number(journal, "unlogged", connection->unlogged_count);
+    journal_end(journal);
+    journal_say(journal, "[-] AI disconnected from %s", connection->address);
+    leave_lists(connection);
+}
+
+void connection_close(struct connection *connection, enum close_reason reason)
+{
+    struct server *server = connection->server;
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    connection_end(connection, reason);
+    connection->state = CONNECTION_FLUSHING;
+    connection->deadline = uv_now(&server->loop) + CLOSE_FLUSH_MS;
+    TAILQ_INSERT_TAIL(&server->closing, connection, closing_link);
+    beat_start(server);
+    mark_dirty(connection);
+}
+
+static void read_end(struct connection *connection)
+{
+    connection->eof = true;
+    if (connection->state == CONNECTION_LINGERING) {
+        connection_destroy(connection);
+        return;
+    }
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    /* What it asked for before it shut its side down, it still gets. */
+    enum close_reason reason = connection->broken ? connection->reason : CLOSE_PEER_CLOSED;
+    connection_close(connection, reason);
+    hub_gone(connection->server->hub, connection->id, reason, clock_now());
+}
+
+static void read_failed(struct connection *connection, int error)
+{
+    if (connection->state == CONNECTION_OPEN) {
+        enum close_reason reason = connection->broken    ? connection->reason
+                                   : error == ECONNRESET ? CLOSE_PEER_RESET
+                                                         : CLOSE_WRITE_FAILED;
+        connection_end(connection, reason);
+        hub_gone(connection->server->hub, connection->id, reason, clock_now());
+    }
+    connection_destroy(connection);
+}
+
+/* One read a turn, so that nobody starves beside a fast sender. */
+static void connection_read(struct connection *connection)
+{
+    struct server *server = connection->server;
+    ssize_t len = recv(connection->fd, server->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    if (len < 0) {
+        bool later = errno == EINTR || errno == EAGAIN;
+        if (!later || connection->broken)
+            read_failed(connection, errno);
+        return;
+    }
+    if (len == 0) {
+        read_end(connection);
+        return;
+    }
+    connection->bytes_in += (uint64_t)len;
+    server->bytes_in += (uint64_t)len;
+    if (connection->state == CONNECTION_OPEN)
+        feed(connection, (struct slice){server->read_buffer, (size_t)len});
+}
+
+static void hold(struct connection *connection)
+{
+    if (connection->held)
+        return;
+    connection->held = true;
+    TAILQ_INSERT_TAIL(&connection->server->held, connection, held_link);
+}
+
+static void on_poll(uv_poll_t *handle, int status, int events)
+{
+    struct connection *connection = handle->data;
+    if (status < 0) {
+        /* A socket in error; libuv does not watch it any more. Reading tells what the error is, after the last bytes. */
+        connection->watched = 0;
+        events = UV_READABLE;
+    }
+    if (events & UV_WRITABLE) {
+        connection->blocked = false;
+        connection_flush(connection);
+    }
+    if (connection->state != CONNECTION_DEAD && (events & UV_READABLE)) {
+        if (connection->state == CONNECTION_OPEN && connection->server->paused)
+            hold(connection);
+        else
+            connection_read(connection);
+    }
+    if (connection->state != CONNECTION_DEAD)
+        connection_watch(connection);
+}
+
+void connection_watch(struct connection *connection)
+{
+    int wanted = (connection->eof || connection->held ? 0 : UV_READABLE) |
+                 (connection->blocked ? UV_WRITABLE : 0);
+    if (wanted == connection->watched)
+        return;
+    connection->watched = wanted;
+    if (wanted)
+        uv_poll_start(&connection->poll, wanted, on_poll);
+    else
+        uv_poll_stop(&connection->poll);
+}
+
+/* ── beginning ── */
+
+static uint32_t slot_take(struct server *server)
+{
+    if (server->free_slot == SLOT_NONE) {
+        uint32_t count = server->slot_count ? server->slot_count * 2 : 64;
+        struct slot *slots = realloc(server->slots, count * sizeof *slots);
+        if (!slots)
+            return SLOT_NONE;
+        for (uint32_t i = server->slot_count; i < count; i++)
+            slots[i] =
+                (struct slot){.generation = 1, .next_free = i + 1 < count ? i + 1 : SLOT_NONE};
+        server->free_slot = server->slot_count;
+        server->slots = slots;
+        server->slot_count = count;
+    }
+    uint32_t index = server->free_slot;
+    server->free_slot = server->slots[index].next_free;
+    return index;
+}
+
+static void slot_give(struct server *server, uint32_t index)
+{
+    struct slot *slot = &server->slots[index];
+    slot->connection = NULL;
+    if (++slot->generation == 0) /* no id is ever 0 */
+        slot->generation = 1;
+    slot->next_free = server->free_slot;
+    server->free_slot = index;
+}
+
+static struct connection *connection_new(struct server *server, int fd)
+{
+    struct connection *connection = aligned_alloc(64, (sizeof *connection + 63) / 64 * 64);
+    if (!connection)
+        return NULL;
+    *connection = (struct connection){.fd = fd, .server = server, .state = CONNECTION_OPEN};
+    connection->poll.data = connection;
+    queue_init(&connection->queue);
+    frame_init(&connection->frame, server->options.hub.line_max);
+    uint32_t index = slot_take(server);
+    if (index == SLOT_NONE || uv_poll_init(&server->loop, &connection->poll, fd) < 0) {
+        if (index != SLOT_NONE)
+            slot_give(server, index);
+        free(connection);
+        return NULL;
+    }
+    struct slot *slot = &server->slots[index];
+    slot->connection = connection;
+    connection->id = (peer_id)slot->generation << 32 | index;
+    connection->serial = ++server->serial;
+    connection->opened_at = connection->sent_at = uv_now(&server->loop);
+    server->connection_count++;
+    return connection;
+}
+
+/* An error line of the edge's own, for a peer that the hub never hears of. */
+static void refuse_foreigner(struct connection *connection)
+{
+    struct server *server = connection->server;
+    struct text line = {0};
+    uint8_t random[16];
+    char uuid[UUID_SIZE], timestamp[TIMESTAMP_SIZE];
+    struct hub_edge edge = edge_of(server);
+    edge.derive(server, slice_of(connection->address), connection->serial, 0, random);
+    uuid_format(random, uuid);
+    timestamp_format(clock_now(), timestamp);
+    message_begin(&line, slice_of(uuid), slice_of("hub"), MESSAGE_ERROR, slice_of(timestamp),
+                  (struct slice){NULL, 0});
+    text_add_literal(&line, "{\"code\":");
+    text_add_string(&line, slice_of(wire_error_code(WIRE_PROTECTED_MODE)));
+    text_add_literal(&line, ",\"detail\":");
+    text_add_string(
+        &line, slice_of("this hub has no tokens and takes only peers of its own machine; its owner "
+                        "can lift that with --insecure"));
+    text_add_literal(&line, ",\"in_reply_to\":null}");
+    message_end(&line);
+    text_add_literal(&line, "\n");
+    queue_push_copy(&connection->queue, &server->streams, text_slice(&line));
+    text_free(&line);
+    connection_close(connection, CLOSE_PROTECTED_MODE);
+}
+
+/* No room: those who never said anything go first. */
+static bool make_room(struct server *server)
+{
+    if (server->connection_count < server->options.connections_max)
+        return true;
+    connection_expel_silent(server, HELLO_GRACE_MS, 1);
+    return server->connection_count < server->options.connections_max;
+}
+
+void connection_refused(struct server *server, const char *address)
+{
+    uint64_t now = uv_now(&server->loop);
+    server->closed[CLOSE_CONNECTIONS_FULL]++;
+    if (server->full_said && now - server->full_said < 1000)
+        return;
+    server->full_said = now;
+    journal_begin(&server->journal, 0, "refused");
+    journal_text(&server->journal, "reason", slice_of(close_reason_text(CLOSE_CONNECTIONS_FULL)));
+    journal_text(&server->journal, "from", slice_of(address));
+    journal_number(&server->journal, "connections", server->connection_count);
+    journal_number(&server->journal, "so_far", server->closed[CLOSE_CONNECTIONS_FULL]);
+    journal_end(&server->journal);
+}
+
+void connection_open(struct server *server, int fd, const struct address *peer,
+                     const struct address *listener)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    address_format(peer->any.sa_family == AF_UNIX ? listener : peer, address);
+    struct connection *connection = make_room(server) ? connection_new(server, fd) : NULL;
+    if (!connection) {
+        connection_refused(server, address);
+        close(fd);
+        return;
+    }
+    memcpy(connection->address, address, sizeof address);
+    server->accepted++;
+    journal_begin(&server->journal, connection->serial, "connected");
+    journal_text(&server->journal, "from", slice_of(address));
+    journal_end(&server->journal);
+    journal_say(&server->journal, "[+] AI connected from %s", address);
+    if (!server->options.insecure && !address_is_local(peer)) {
+        refuse_foreigner(connection);
+        return;
+    }
+    connection->newcomer = true;
+    TAILQ_INSERT_TAIL(&server->newcomers, connection, newcomer_link);
+    hub_open(server->hub, connection->id, clock_now());
+    connection_watch(connection);
+}
+
+void connection_joined(struct connection *connection)
+{
+    if (!connection->newcomer)
+        return;
+    connection->newcomer = false;
+    TAILQ_REMOVE(&connection->server->newcomers, connection, newcomer_link);
+}
+
+/* ── ending ── */
+
+void connection_expel(struct connection *connection, enum close_reason reason,
+                      enum wire_error error)
+{
+    struct server *server = connection->server;
+    if (connection->over) {
+        connection->over = false;
+        TAILQ_REMOVE(&server->overfull, connection, overfull_link);
+    }
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    queue_cut(&connection->queue, &server->streams);
+    hub_expel(server->hub, connection->id, reason, error, clock_now());
+}
+
+void connection_expel_silent(struct server *server, uint64_t age, size_t count)
+{
+    uint64_t now = uv_now(&server->loop);
+    for (struct connection *connection; count && (connection = TAILQ_FIRST(&server->newcomers));
+         count--) {
+        if (now - connection->opened_at < age)
+            return;
+        connection_expel(connection, CLOSE_HELLO_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT);
+        connection_flush(connection);
+        if (connection->state != CONNECTION_DEAD)
+            connection_destroy(connection);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void connection_destroy(struct connection *connection)
+{
+    struct server *server = connection->server;
+    if (connection->state == CONNECTION_DEAD)
+        return;
+    if (connection->state == CONNECTION_FLUSHING || connection->state == CONNECTION_LINGERING)
+        TAILQ_REMOVE(&server->closing, connection, closing_link);
+    connection->state = CONNECTION_DEAD;
+    leave_lists(connection);
+    if (connection->dirty)
+        TAILQ_REMOVE(&server->dirty, connection, dirty_link);
+    connection->dirty = false;
+    count_partial(connection, 0);
+    frame_free(&connection->frame);
+    queue_clear(&connection->queue, &server->streams);
+    slot_give(server, (uint32_t)connection->id);
+    server->connection_count--;
+    uv_close((uv_handle_t *)&connection->poll, on_closed);
+    close(connection->fd);
+}
+
+void connection_deadlines(struct server *server)
+{
+    uint64_t now = uv_now(&server->loop);
+    struct connection *connection = TAILQ_FIRST(&server->closing);
+    while (connection) {
+        struct connection *next = TAILQ_NEXT(connection, closing_link);
+        if (now >= connection->deadline)
+            connection_destroy(connection);
+        connection = next;
+    }
+}
+
+bool connection_may_log(struct connection *connection)
+{
+    uint64_t now = uv_now(&connection->server->loop);
+    if (now - connection->logged_at >= 1000) {
+        connection->logged_at = now;
+        connection->logged_count = 0;
+    }
+    if (connection->logged_count == LOG_LINES_EACH_MAX) {
+        connection->unlogged_count++;
+        return false;
+    }
+    connection->logged_count++;
+    return true;
+}

@@ -1,0 +1,96 @@
+/* One connection: bytes in, lines to the hub; spans from the hub, bytes out.
+ *
+ *     OPEN ──close()/EOF──▶ FLUSHING ──queue empty──▶ LINGERING ──EOF──▶ DEAD
+ *      │                       │ deadline, write error   │ deadline        ▲
+ *      └──reset, write error───┴─────────────────────────┴─────────────────┘
+ *
+ * OPEN: the hub knows it. FLUSHING: what was queued goes out, what comes in is thrown away. LINGERING: our side is shut down;
+ * closing with unread bytes would make the system send a reset, which can destroy what the peer has not read yet. DEAD: freed
+ * at the end of the turn. */
+#ifndef KHUB_NET_CONNECTION_H
+#define KHUB_NET_CONNECTION_H
+
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "net/address.h"
+#include "net/queue.h"
+#include "wire/frame.h"
+
+struct server;
+
+enum connection_state {
+    CONNECTION_OPEN,
+    CONNECTION_FLUSHING,
+    CONNECTION_LINGERING,
+    CONNECTION_DEAD
+};
+
+TAILQ_HEAD(connection_list, connection);
+typedef TAILQ_ENTRY(connection) connection_link;
+
+struct connection {
+    /* One cache line: all that a delivery looks at. */
+    peer_id id;
+    uint8_t state;
+    bool dirty;   /* in server->dirty */
+    bool blocked; /* more to write than a turn or the socket takes: wait until it is writable */
+    bool
+        over; /* its queue passed the bound: in server->overfull, takes nothing until it is expelled */
+    bool broken; /* writing failed: takes nothing more, and ends as soon as what it sent is read */
+    bool newcomer, lagging, held; /* in the server's lists of these names */
+    struct queue queue;
+
+    bool eof; /* the peer shut its side down */
+    uint8_t reason;
+    int fd, watched; /* watched: events that poll waits for */
+    struct server *server;
+    uv_poll_t poll;
+    struct frame frame;
+    size_t partial; /* bytes of frame that server->partial_bytes counts */
+    connection_link dirty_link, overfull_link, newcomer_link, laggard_link, held_link, closing_link;
+    uint64_t serial; /* its name in the log */
+    uint64_t bytes_in, bytes_out;
+    uint64_t opened_at, sent_at, deadline; /* loop time, ms */
+    uint64_t lagging_since, taken_at; /* loop time: it began to lag; its peer last took something */
+    uint64_t taken,
+        lagging_taken;  /* bytes that its peer has, at the last look and when it began to lag */
+    uint64_t logged_at; /* loop time at which logged_count began */
+    uint32_t logged_count, unlogged_count;
+    char address[ADDRESS_TEXT_SIZE];
+};
+
+/* Takes over an accepted, non-blocking socket; it is closed in any case. A peer that may not come in gets its error and is
+ * closed. `listener` is what a peer of a unix socket is called by. */
+void connection_open(struct server *server, int fd, const struct address *peer,
+                     const struct address *listener);
+
+/* Counts one that there was no room for, and says so at most once a second. */
+void connection_refused(struct server *server, const char *address);
+
+/* For the hub's effects; they never call the hub. */
+void connection_deliver(struct server *server, peer_id to, struct span span);
+void connection_close(struct connection *connection, enum close_reason reason);
+
+/* Writes what the socket takes, within the bounds of one turn; goes on to the next state when all is out. */
+void connection_flush(struct connection *connection);
+/* Has the hub expel an open connection: it gets this error last. What else was queued is forgotten. */
+void connection_expel(struct connection *connection, enum close_reason reason,
+                      enum wire_error error);
+/* Closes it at once, whatever is queued. The hub has forgotten it, or will not be asked again. */
+void connection_destroy(struct connection *connection);
+/* Waits for what the connection's state wants: bytes, or room to write. */
+void connection_watch(struct connection *connection);
+/* Puts it on the list of those to be expelled as slow consumers. */
+void connection_overflow(struct connection *connection);
+/* It joined a room: not a newcomer any more. */
+void connection_joined(struct connection *connection);
+
+/* Destroys those whose time to take their last bytes is over. */
+void connection_deadlines(struct server *server);
+/* Expels, as hello_timeout, those that never joined and came more than `age` ms ago; at most `count` of them, oldest first. */
+void connection_expel_silent(struct server *server, uint64_t age, size_t count);
+/* Whether one more log line on this connection's account may be written now. */
+bool connection_may_log(struct connection *connection);
+
+#endif

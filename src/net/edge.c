@@ -1,0 +1,97 @@
+/* The hub's effects, carried out. None of these calls the hub. */
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "net/state.h"
+
+static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
+                               unsigned count)
+{
+    struct server *server = ctx;
+    return streams_append(&server->streams, stream, parts, count);
+}
+
+static void edge_deliver(void *ctx, peer_id to, struct span span)
+{
+    connection_deliver(ctx, to, span);
+}
+
+static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
+{
+    struct connection *connection = server_find(ctx, peer);
+    if (connection)
+        connection_close(connection, reason);
+}
+
+int edge_key(uint8_t ret_key[32])
+{
+    return getrandom(ret_key, 32, 0) == 32 ? 0 : -1;
+}
+
+static void put_u64(uint8_t *to, uint64_t value)
+{
+    for (int i = 0; i < 8; i++)
+        to[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+/* HMAC-SHA256 under this run's key, of the name behind the two numbers: they have a fixed length, so no two inputs are alike. */
+static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                        uint8_t ret_bytes[16])
+{
+    struct server *server = ctx;
+    uint8_t input[16 + 256], digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    size_t name = room.len < sizeof input - 16 ? room.len : sizeof input - 16;
+    put_u64(input, seq);
+    put_u64(input + 8, count);
+    if (name)
+        memcpy(input + 16, room.at, name);
+    if (!HMAC(EVP_sha256(), server->key, sizeof server->key, input, 16 + name, digest, &len)) {
+        fprintf(stderr, "khub: HMAC-SHA256 is not to be had from libcrypto\n");
+        abort();
+    }
+    memcpy(ret_bytes, digest, 16);
+}
+
+/* X(event, key of its subject, key of its detail) */
+#define NOTE_KEYS(X)                                                                               \
+    X(JOINED, "ai", "specialization")                                                              \
+    X(LEFT, "ai", "reason")                                                                        \
+    X(REFUSED, "code", "detail")                                                                   \
+    X(KNOWLEDGE, "entry", "section")                                                               \
+    X(SESSION, "session", "status")
+
+static const char *const note_keys[HUB_EVENT_COUNT][2] = {
+#define X(event, subject, detail) [HUB_##event] = {subject, detail},
+    NOTE_KEYS(X)
+#undef X
+};
+
+static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
+                      struct slice detail)
+{
+    struct server *server = ctx;
+    struct journal *journal = &server->journal;
+    struct connection *connection = server_find(server, peer);
+    if (connection && event == HUB_JOINED)
+        connection_joined(connection);
+    if (connection && !connection_may_log(connection))
+        return;
+    journal_begin(journal, connection ? connection->serial : 0, hub_event_text(event));
+    journal_text(journal, note_keys[event][0], subject);
+    journal_text(journal, note_keys[event][1], detail);
+    journal_end(journal);
+}
+
+struct hub_edge edge_of(struct server *server)
+{
+    return (struct hub_edge){.ctx = server,
+                             .append = edge_append,
+                             .deliver = edge_deliver,
+                             .close = edge_close,
+                             .derive = edge_derive,
+                             .note = edge_note};
+}

@@ -1,0 +1,133 @@
+/* The log. What makes it hard: a peer's text ends up in it, and must neither forge a line nor fill the disk with one. */
+#include "net/journal.h"
+
+#include <stdarg.h>
+#include <time.h>
+
+#include "net/limits.h"
+
+int64_t clock_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void journal_init(struct journal *journal, FILE *log, FILE *console)
+{
+    *journal = (struct journal){.log = log, .console = console};
+}
+
+void journal_free(struct journal *journal)
+{
+    journal_flush(journal);
+    text_free(&journal->lines);
+    text_free(&journal->console_lines);
+}
+
+void journal_begin(struct journal *journal, uint64_t connection, const char *event)
+{
+    if (!journal->log)
+        return;
+    char timestamp[TIMESTAMP_SIZE];
+    timestamp_format(clock_now(), timestamp);
+    text_addf(&journal->lines, "time=%s", timestamp);
+    if (connection)
+        text_addf(&journal->lines, " conn=c%llu", (unsigned long long)connection);
+    text_addf(&journal->lines, " event=%s", event);
+}
+
+/* What needs no quotes: what addresses, codes and most ids are made of. */
+static bool is_plain(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.at[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     (c && strchr("_-.,:/+@[]", c));
+        if (!plain)
+            return false;
+    }
+    return value.len > 0;
+}
+
+/* Cut between characters: not in front of a UTF-8 continuation byte. */
+static struct slice value_cut(struct slice value)
+{
+    if (value.len <= LOG_VALUE_MAX)
+        return value;
+    value.len = LOG_VALUE_MAX;
+    while (value.len && ((unsigned char)value.at[value.len] & 0xc0) == 0x80)
+        value.len--;
+    return value;
+}
+
+/* text_add_string escapes what JSON wants escaped; the other control characters (U+007F..9F) could still move a terminal. */
+static void add_quoted(struct text *lines, struct slice value)
+{
+    char calm[LOG_VALUE_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.at[i];
+        unsigned char next = i + 1 < value.len ? (unsigned char)value.at[i + 1] : 0;
+        bool control = c == 0x7f || (c == 0xc2 && next >= 0x80 && next <= 0x9f);
+        calm[len++] = control ? '?' : (char)c;
+        i += control && c == 0xc2;
+    }
+    text_add_string(lines, (struct slice){calm, len});
+}
+
+void journal_text(struct journal *journal, const char *key, struct slice value)
+{
+    if (!journal->log)
+        return;
+    struct slice shown = value_cut(value);
+    text_addf(&journal->lines, " %s=", key);
+    if (is_plain(value))
+        text_add(&journal->lines, shown);
+    else
+        add_quoted(&journal->lines, shown);
+    if (shown.len < value.len)
+        text_add_literal(&journal->lines, "…");
+}
+
+void journal_number(struct journal *journal, const char *key, uint64_t value)
+{
+    if (journal->log)
+        text_addf(&journal->lines, " %s=%llu", key, (unsigned long long)value);
+}
+
+void journal_end(struct journal *journal)
+{
+    if (journal->log)
+        text_add_literal(&journal->lines, "\n");
+}
+
+void journal_say(struct journal *journal, const char *format, ...)
+{
+    if (!journal->console)
+        return;
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    text_addf(&journal->console_lines, "%s\n", line);
+}
+
+static void lines_flush(struct text *lines, FILE *to)
+{
+    struct slice bytes = text_slice(lines);
+    if (bytes.len) {
+        fwrite(bytes.at, 1, bytes.len, to);
+        fflush(to);
+    }
+    text_clear(lines);
+}
+
+void journal_flush(struct journal *journal)
+{
+    if (journal->lines.len)
+        lines_flush(&journal->lines, journal->log);
+    if (journal->console_lines.len)
+        lines_flush(&journal->console_lines, journal->console);
+}

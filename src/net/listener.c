@@ -1,0 +1,220 @@
+/* Listeners. What makes it hard: a socket file that may belong to a hub that is dead or to one that lives, and what to do with a
+ * peer that waits when there is no file descriptor left for it: the socket stays readable, and a loop that can't accept spins. */
+#include "net/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "net/state.h"
+
+/* ── accepting ── */
+
+/* No files left: one is kept in reserve, to accept with and close, so that the peer knows at once. */
+static bool turn_away(struct listener *listener)
+{
+    struct server *server = listener->server;
+    if (server->reserve_fd < 0)
+        return false;
+    close(server->reserve_fd);
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+    server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        connection_refused(server, "?");
+    return fd >= 0;
+}
+
+static void on_pause_over(uv_timer_t *timer);
+
+static void on_connection(uv_poll_t *handle, int status, int events)
+{
+    struct listener *listener = handle->data;
+    struct server *server = listener->server;
+    (void)events;
+    if (status < 0) /* libuv has stopped watching it */
+        uv_timer_start(&server->accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
+    for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+        struct address peer = {.len = sizeof peer.storage};
+        int fd = accept4(listener->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            connection_open(server, fd, &peer, &listener->address);
+            continue;
+        }
+        if (errno == EAGAIN)
+            return;
+        bool exhausted = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS;
+        if (exhausted && !turn_away(listener)) {
+            uv_poll_stop(handle);
+            uv_timer_start(&server->accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
+            return;
+        }
+        /* Anything else is the fate of that one peer (ECONNABORTED, EPROTO and their like). */
+    }
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    if (server->reserve_fd < 0)
+        server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (size_t i = 0; i < server->listener_count; i++)
+        if (server->listeners[i].fd >= 0)
+            uv_poll_start(&server->listeners[i].poll, UV_READABLE, on_connection);
+}
+
+/* ── opening ── */
+
+/* Whether somebody answers at a unix socket's path. */
+static bool is_live(const struct address *address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    bool live = connect(fd, &address->any, address->len) == 0 || errno == EAGAIN;
+    close(fd);
+    return live;
+}
+
+static int bind_unix(int fd, const struct address *address)
+{
+    struct stat file;
+    if (bind(fd, &address->any, address->len) == 0)
+        return 0;
+    bool stale = errno == EADDRINUSE && stat(address->local.sun_path, &file) == 0 &&
+                 S_ISSOCK(file.st_mode) && !is_live(address);
+    if (!stale) {
+        errno = EADDRINUSE == errno || errno == ECONNREFUSED ? EADDRINUSE : errno;
+        return -1;
+    }
+    if (unlink(address->local.sun_path) < 0)
+        return -1;
+    return bind(fd, &address->any, address->len);
+}
+
+static void option_set(int fd, int level, int name, int value)
+{
+    /* None of these is worth dying for where a system refuses it. */
+    setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* Linux hands these on to every socket that the listener accepts. */
+static void options_set(int fd, int family)
+{
+    if (family == AF_UNIX)
+        return;
+    option_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    option_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+    option_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    option_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    option_set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+    option_set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS);
+    option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (family == AF_INET6)
+        option_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+}
+
+/* X(errno, hint) */
+#define HINTS(X)                                                                                   \
+    X(EADDRINUSE, "another hub may be running there: stop it, or choose another with --listen")    \
+    X(EADDRNOTAVAIL, "this machine has no such address")                                           \
+    X(EACCES, "ports below 1024, and directories of others, need rights that this user has not")   \
+    X(ENOENT, "the directory of the socket does not exist")
+
+static const char *hint_of(int error)
+{
+    switch (error) {
+#define X(code, hint)                                                                              \
+    case code:                                                                                     \
+        return hint;
+        HINTS(X)
+#undef X
+    default:
+        return NULL;
+    }
+}
+
+static int sentence(char *ret_why, size_t size, const char *text, int error)
+{
+    const char *hint = hint_of(error);
+    snprintf(ret_why, size, "cannot listen on %s: %s%s%s", text, strerror(error),
+             hint ? "\n  hint: " : "", hint ? hint : "");
+    return -1;
+}
+
+static int listener_watch(struct listener *listener)
+{
+    struct server *server = listener->server;
+    int error = uv_poll_init(&server->loop, &listener->poll, listener->fd);
+    if (error < 0)
+        return error;
+    listener->poll.data = listener;
+    return uv_poll_start(&listener->poll, UV_READABLE, on_connection);
+}
+
+static int socket_open(struct listener *listener)
+{
+    struct address *address = &listener->address;
+    int family = address->any.sa_family;
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    options_set(fd, family);
+    int bound = family == AF_UNIX ? bind_unix(fd, address) : bind(fd, &address->any, address->len);
+    if (bound < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    listener->fd = fd;
+    struct stat file;
+    if (family == AF_UNIX && stat(address->local.sun_path, &file) == 0) {
+        listener->device = file.st_dev;
+        listener->inode = file.st_ino;
+    } else if (family != AF_UNIX) {
+        address->len = sizeof address->storage;
+        getsockname(fd, &address->any, &address->len);
+    }
+    return 0;
+}
+
+int listener_open(struct server *server, const char *text, char *ret_why, size_t size)
+{
+    struct listener *listener = &server->listeners[server->listener_count];
+    const char *why;
+    *listener = (struct listener){.server = server, .fd = -1};
+    if (address_parse(text, &listener->address, &why) < 0) {
+        snprintf(ret_why, size, "cannot listen on %s: %s", text, why);
+        return -1;
+    }
+    if (socket_open(listener) < 0)
+        return sentence(ret_why, size, text, errno);
+    int error = listener_watch(listener);
+    if (error < 0) {
+        close(listener->fd);
+        return sentence(ret_why, size, text, -error);
+    }
+    server->listener_count++;
+    return 0;
+}
+
+void listener_close(struct listener *listener)
+{
+    struct stat file;
+    const char *path = listener->address.local.sun_path;
+    if (listener->fd < 0)
+        return;
+    if (listener->address.any.sa_family == AF_UNIX && stat(path, &file) == 0 &&
+        file.st_dev == listener->device && file.st_ino == listener->inode)
+        unlink(path);
+    uv_close((uv_handle_t *)&listener->poll, NULL);
+    close(listener->fd);
+    listener->fd = -1;
+}

@@ -1,0 +1,140 @@
+/* Pace. What makes it hard is telling a hub that is behind from a peer that is slow. Holding everybody back for one peer that
+ * trickles would let it throttle the room; not holding at all would cut honest receivers when the machine is the bottleneck.
+ * So a laggard counts
+ *   - for LAG_PATIENCE_MS at most, and only while its socket takes bytes;
+ *   - longer only when most of those who receive anything lag as well (then the machine is behind, not the peer) and
+ *     as long as it takes LAG_PACE bytes a second.
+ * Who does not count fills its queue to the bound and is cut. */
+#include "net/pace.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "net/state.h"
+
+/* Bytes that the peer's side has: what went out, less what the system still holds. Its buffers are large enough that the
+ * socket can be full for seconds while the peer reads all the time. */
+static uint64_t bytes_taken(const struct connection *connection)
+{
+    int held = 0;
+    if (ioctl(connection->fd, SIOCOUTQ, &held) < 0 || held < 0)
+        held = 0;
+    return connection->bytes_out - (uint64_t)held;
+}
+
+static void look(struct connection *connection, uint64_t now)
+{
+    uint64_t taken = bytes_taken(connection);
+    if (taken != connection->taken)
+        connection->taken_at = now;
+    connection->taken = taken;
+}
+
+static bool is_moving(const struct connection *connection, uint64_t now)
+{
+    return now - connection->taken_at <= LAG_PATIENCE_MS;
+}
+
+static bool keeps_pace(const struct connection *connection, uint64_t now, size_t output_max)
+{
+    uint64_t taken = connection->taken - connection->lagging_taken;
+    return taken * 1000 >= LAG_PACE(output_max) * (now - connection->lagging_since);
+}
+
+static bool counts(const struct connection *connection, uint64_t now, bool majority)
+{
+    if (!is_moving(connection, now))
+        return false;
+    if (now - connection->lagging_since <= LAG_PATIENCE_MS)
+        return true;
+    return majority && keeps_pace(connection, now, connection->server->options.hub.output_max);
+}
+
+/* Most of those who received something lately, or wait to, lag and still take bytes. While all are held back nobody receives
+ * anything: then "lately" is before the pause, or a lone laggard would be the majority as soon as it has lasted a while. */
+static bool most_lag(const struct server *server, uint64_t now)
+{
+    uint64_t until = server->paused ? server->paused_at : now;
+    size_t receiving = 0, lagging = 0;
+    for (uint32_t i = 0; i < server->slot_count; i++) {
+        const struct connection *connection = server->slots[i].connection;
+        if (!connection || connection->state != CONNECTION_OPEN)
+            continue;
+        bool sent_lately = connection->bytes_out && connection->sent_at + LAG_PATIENCE_MS >= until;
+        receiving += connection->queue.bytes || sent_lately;
+        lagging += connection->lagging && is_moving(connection, now);
+    }
+    return lagging * 2 > receiving;
+}
+
+static void resume(struct server *server)
+{
+    server->paused = false;
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&server->held))) {
+        TAILQ_REMOVE(&server->held, connection, held_link);
+        connection->held = false;
+        connection_watch(connection);
+    }
+}
+
+static void hold_back(struct server *server)
+{
+    if (!server->paused)
+        server->paused_at = uv_now(&server->loop);
+    server->paused = true;
+}
+
+static void decide(struct server *server, bool hold)
+{
+    if (hold)
+        hold_back(server);
+    else if (server->paused)
+        resume(server);
+}
+
+void pace_review(struct server *server)
+{
+    uint64_t now = uv_now(&server->loop);
+    bool hold = false;
+    struct connection *connection;
+    TAILQ_FOREACH (connection, &server->laggards, laggard_link)
+        look(connection, now);
+    bool majority = !TAILQ_EMPTY(&server->laggards) && most_lag(server, now);
+    TAILQ_FOREACH (connection, &server->laggards, laggard_link)
+        hold = hold || counts(connection, now, majority);
+    decide(server, hold);
+}
+
+void pace_forget(struct connection *connection)
+{
+    struct server *server = connection->server;
+    if (!connection->lagging)
+        return;
+    connection->lagging = false;
+    TAILQ_REMOVE(&server->laggards, connection, laggard_link);
+    if (TAILQ_EMPTY(&server->laggards))
+        decide(server, false);
+}
+
+void pace_check(struct connection *connection)
+{
+    struct server *server = connection->server;
+    size_t output_max = server->options.hub.output_max;
+    if (connection->lagging) {
+        if (connection->queue.bytes < LAG_BELOW(output_max))
+            pace_forget(connection);
+        return;
+    }
+    if (connection->queue.bytes <= LAG_ABOVE(output_max) || connection->state != CONNECTION_OPEN)
+        return;
+    uint64_t now = uv_now(&server->loop);
+    connection->lagging = true;
+    connection->lagging_since = now;
+    connection->taken_at = connection->sent_at;
+    connection->taken = connection->lagging_taken = bytes_taken(connection);
+    TAILQ_INSERT_TAIL(&server->laggards, connection, laggard_link);
+    if (is_moving(connection, now))
+        hold_back(server);
+    beat_start(server);
+}

@@ -1,0 +1,382 @@
+/* The hub's daemon: one loop, its timers and signals, the turn, and the beginning and end of it all. */
+#include "net/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "net/pace.h"
+#include "net/state.h"
+
+struct server_options server_options_default(void)
+{
+    return (struct server_options){.hub = hub_config_default()};
+}
+
+/* ── the turn ── */
+
+static void settle_overfull(struct server *server)
+{
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&server->overfull)))
+        connection_expel(connection, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER);
+}
+
+static void write_dirty(struct server *server)
+{
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&server->dirty))) {
+        TAILQ_REMOVE(&server->dirty, connection, dirty_link);
+        connection->dirty = false;
+        connection_flush(connection);
+    }
+}
+
+/* Slow readers must not keep whole chunks for a few bytes, nor all together more than there is. */
+static void bound_memory(struct server *server)
+{
+    if (server->compacted > server->streams.bytes)
+        server->compacted = server->streams.bytes;
+    if (server->streams.bytes - server->compacted < COPY_OUT_EVERY &&
+        server->streams.bytes <= OUTPUT_TOTAL_MAX)
+        return;
+    struct connection *longest = NULL;
+    for (uint32_t i = 0; i < server->slot_count; i++) {
+        struct connection *connection = server->slots[i].connection;
+        if (!connection || !connection->blocked)
+            continue;
+        queue_copy_out(&connection->queue, &server->streams);
+        if (connection->state == CONNECTION_OPEN && !connection->over &&
+            (!longest || connection->queue.bytes > longest->queue.bytes))
+            longest = connection;
+    }
+    streams_sweep(&server->streams);
+    server->compacted = server->streams.bytes;
+    if (server->streams.bytes > OUTPUT_TOTAL_MAX && longest)
+        connection_overflow(longest);
+}
+
+static void settle(struct server *server)
+{
+    /* Expelling one tells the others, which can make one of them overflow: each round ends at least one connection. */
+    do {
+        settle_overfull(server);
+        write_dirty(server);
+        streams_sweep(&server->streams);
+        bound_memory(server);
+    } while (!TAILQ_EMPTY(&server->overfull));
+    server->appended_flushed = server->appended_swept = server->streams.appended;
+}
+
+void turn_relieve(struct server *server)
+{
+    uint64_t appended = server->streams.appended;
+    if (appended - server->appended_flushed > FLUSH_EARLY_BYTES) {
+        settle(server);
+    } else if (appended - server->appended_swept > SWEEP_EARLY_BYTES) {
+        streams_sweep(&server->streams);
+        server->appended_swept = appended;
+    }
+}
+
+static void server_close(struct server *server);
+
+void turn_end(struct server *server)
+{
+    settle(server);
+    journal_flush(&server->journal);
+    if (server->stopping && server->connection_count == 0)
+        server_close(server);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    turn_end(handle->data);
+}
+
+static void on_check(uv_check_t *handle)
+{
+    turn_end(handle->data);
+}
+
+/* ── timers ── */
+
+static void on_beat(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    pace_review(server);
+    connection_deadlines(server);
+    if (TAILQ_EMPTY(&server->laggards) && TAILQ_EMPTY(&server->closing))
+        uv_timer_stop(timer);
+}
+
+void beat_start(struct server *server)
+{
+    if (!uv_is_active((uv_handle_t *)&server->beat))
+        uv_timer_start(&server->beat, on_beat, BEAT_MS, BEAT_MS);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    if (server->connection_count > server->options.connections_max / 2)
+        connection_expel_silent(server, HELLO_TIMEOUT_MS, server->connection_count);
+    int64_t wait = server->stopping ? 1000 : hub_tick(server->hub, clock_now());
+    if (!uv_is_closing((uv_handle_t *)timer))
+        uv_timer_start(timer, on_tick, wait < 1 ? 1 : wait > 1000 ? 1000 : (uint64_t)wait, 0);
+}
+
+/* ── signals ── */
+
+static void log_counters(struct server *server)
+{
+    struct journal *journal = &server->journal;
+    struct hub_counts counts = hub_count(server->hub);
+    journal_begin(journal, 0, "counters");
+    journal_number(journal, "connections", server->connection_count);
+    journal_number(journal, "accepted", server->accepted);
+    journal_number(journal, "in", server->bytes_in);
+    journal_number(journal, "out", server->bytes_out);
+    journal_number(journal, "held", server->streams.bytes);
+    journal_number(journal, "messages", counts.messages);
+    journal_number(journal, "deliveries", counts.deliveries);
+    journal_number(journal, "refused", counts.refused);
+    journal_number(journal, "rooms", counts.rooms);
+    journal_number(journal, "members", counts.members);
+    journal_number(journal, "observers", counts.observers);
+    journal_number(journal, "sessions_live", counts.sessions_live);
+    journal_number(journal, "sessions_ended", counts.sessions_ended);
+    journal_number(journal, "patterns", counts.patterns);
+    journal_number(journal, "components", counts.components);
+    journal_number(journal, "features", counts.features);
+    journal_number(journal, "benchmarks", counts.benchmarks);
+    journal_number(journal, "knowledge", counts.knowledge_bytes);
+    for (int reason = 0; reason < CLOSE_REASON_COUNT; reason++)
+        journal_number(journal, close_reason_text((enum close_reason)reason),
+                       server->closed[reason]);
+    journal_end(journal);
+}
+
+static void on_asked(uv_signal_t *handle, int number)
+{
+    (void)number;
+    log_counters(handle->data);
+}
+
+/* Ends what is left, and with it the loop. */
+static void server_close(struct server *server)
+{
+    uv_handle_t *handles[] = {
+        (uv_handle_t *)&server->prepare,     (uv_handle_t *)&server->check,
+        (uv_handle_t *)&server->tick,        (uv_handle_t *)&server->beat,
+        (uv_handle_t *)&server->stop_timer,  (uv_handle_t *)&server->accept_timer,
+        (uv_handle_t *)&server->interrupted, (uv_handle_t *)&server->terminated,
+        (uv_handle_t *)&server->asked};
+    for (uint32_t i = 0; i < server->slot_count; i++)
+        if (server->slots[i].connection)
+            connection_destroy(server->slots[i].connection);
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
+        if (!uv_is_closing(handles[i]))
+            uv_close(handles[i], NULL);
+}
+
+static void on_stop_over(uv_timer_t *timer)
+{
+    server_close(timer->data);
+}
+
+static void on_stop(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    if (server->stopping) {
+        server_close(server);
+        return;
+    }
+    server->stopping = true;
+    journal_begin(&server->journal, 0, "stopping");
+    journal_text(&server->journal, "signal", slice_of(number == SIGINT ? "SIGINT" : "SIGTERM"));
+    journal_end(&server->journal);
+    journal_say(&server->journal, "[hub] Shutting down Collaborative Kernel Hub.");
+    for (size_t i = 0; i < server->listener_count; i++)
+        listener_close(&server->listeners[i]);
+    uv_timer_start(&server->stop_timer, on_stop_over, STOP_MS, 0);
+    hub_stop(server->hub, clock_now());
+}
+
+/* ── beginning ── */
+
+/* As many files as the system lets; returns how many. */
+static size_t files_raise(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur > INT32_MAX ? INT32_MAX : limit.rlim_cur;
+}
+
+static int fail(const char *what, const char *why)
+{
+    fprintf(stderr, "khub: %s%s%s\n", what, why ? ": " : "", why ? why : "");
+    return -1;
+}
+
+static int write_port(const struct server *server)
+{
+    const char *path = server->options.port_file;
+    char temporary[4096];
+    unsigned port = 0;
+    if (!path)
+        return 0;
+    for (size_t i = 0; i < server->listener_count && !port; i++)
+        port = address_port(&server->listeners[i].address);
+    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
+        return fail(path, strerror(ENAMETOOLONG));
+    FILE *file = fopen(temporary, "we");
+    if (!file)
+        return fail(temporary, strerror(errno));
+    fprintf(file, "%u\n", port);
+    if (fclose(file) != 0 || rename(temporary, path) < 0) /* whole, or not there */
+        return fail(path, strerror(errno));
+    return 0;
+}
+
+static int listen_all(struct server *server)
+{
+    const struct server_options *options = &server->options;
+    static const char *const everywhere[] = {"0.0.0.0:6000"};
+    const char *const *addresses = options->listen_count ? options->listen : everywhere;
+    size_t count = options->listen_count ? options->listen_count : 1;
+    char why[512], address[ADDRESS_TEXT_SIZE];
+    if (count > LISTENERS_MAX)
+        return fail("too many addresses to listen on", NULL);
+    for (size_t i = 0; i < count; i++) {
+        if (listener_open(server, addresses[i], why, sizeof why) < 0)
+            return fail(why, NULL);
+        address_format(&server->listeners[i].address, address);
+        journal_begin(&server->journal, 0, "listening");
+        journal_text(&server->journal, "address", slice_of(address));
+        journal_end(&server->journal);
+        journal_say(&server->journal, "[hub] Collaborative Kernel Hub listening on %s", address);
+    }
+    return write_port(server);
+}
+
+static void warn_insecure(struct server *server)
+{
+    journal_begin(&server->journal, 0, "warning");
+    journal_text(&server->journal, "insecure",
+                 slice_of("peers of other machines are taken without tokens: anyone who reaches "
+                          "this port is in"));
+    journal_end(&server->journal);
+    journal_say(&server->journal,
+                "[hub] WARNING: --insecure: anyone who reaches this port is in. Nothing is asked, "
+                "nothing is encrypted.");
+}
+
+static void handles_init(struct server *server)
+{
+    uv_loop_t *loop = &server->loop;
+    uv_timer_t *timers[] = {&server->tick, &server->beat, &server->stop_timer,
+                            &server->accept_timer};
+    struct {
+        uv_signal_t *handle;
+        uv_signal_cb callback;
+        int number;
+    } signals[] = {{&server->interrupted, on_stop, SIGINT},
+                   {&server->terminated, on_stop, SIGTERM},
+                   {&server->asked, on_asked, SIGUSR1}};
+    for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
+        uv_timer_init(loop, timers[i]);
+        timers[i]->data = server;
+    }
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        uv_signal_init(loop, signals[i].handle);
+        signals[i].handle->data = server;
+        uv_signal_start(signals[i].handle, signals[i].callback, signals[i].number);
+    }
+    uv_prepare_init(loop, &server->prepare);
+    uv_check_init(loop, &server->check);
+    server->prepare.data = server->check.data = server;
+    uv_prepare_start(&server->prepare, on_prepare);
+    uv_check_start(&server->check, on_check);
+    uv_timer_start(&server->tick, on_tick, 1000, 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int server_start(struct server *server)
+{
+    handles_init(server);
+    size_t files = files_raise();
+    size_t most = files > 2 * FILES_RESERVED ? files - FILES_RESERVED : files / 2;
+    if (server->options.connections_max == 0 || server->options.connections_max > most)
+        server->options.connections_max = most;
+    server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    size_t lag_above = LAG_ABOVE(server->options.hub.output_max);
+    server->long_queue = lag_above < WRITE_EARLY_BYTES ? lag_above : WRITE_EARLY_BYTES;
+    server->read_buffer = malloc(READ_BYTES);
+    if (!server->read_buffer)
+        return fail("out of memory", NULL);
+    if (edge_key(server->key) < 0)
+        return fail("the system has no randomness", strerror(errno));
+    struct hub_edge edge = edge_of(server);
+    server->hub = hub_new(&server->options.hub, &edge);
+    journal_begin(&server->journal, 0, "started");
+    journal_text(&server->journal, "version", slice_of(KHUB_VERSION));
+    journal_number(&server->journal, "pid", (uint64_t)getpid());
+    journal_number(&server->journal, "connections_max", server->options.connections_max);
+    journal_end(&server->journal);
+    if (server->options.insecure)
+        warn_insecure(server);
+    return listen_all(server);
+}
+
+static void server_free(struct server *server)
+{
+    if (server->hub) {
+        log_counters(server);
+        hub_free(server->hub);
+    }
+    journal_free(&server->journal);
+    streams_free(&server->streams);
+    if (server->reserve_fd >= 0)
+        close(server->reserve_fd);
+    free(server->read_buffer);
+    free(server->slots);
+    free(server);
+}
+
+int server_run(const struct server_options *options)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server || uv_loop_init(&server->loop) < 0) {
+        fail("cannot make an event loop", strerror(errno));
+        free(server);
+        return 1;
+    }
+    struct connection_list *lists[] = {&server->dirty,    &server->overfull, &server->newcomers,
+                                       &server->laggards, &server->held,     &server->closing};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        TAILQ_INIT(lists[i]);
+    server->options = *options;
+    server->reserve_fd = -1;
+    server->free_slot = SLOT_NONE;
+    streams_init(&server->streams);
+    journal_init(&server->journal, options->log, options->console);
+    int started = server_start(server);
+    if (started < 0)
+        server_close(server);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    int busy = uv_loop_close(&server->loop);
+    assert(busy == 0);
+    server_free(server);
+    return started < 0 ? 1 : 0;
+}

@@ -1,0 +1,88 @@
+/* What the files of net/ share: the hub's edge as one struct, and the turn of its loop.
+ *
+ * A turn: sockets are read, lines go to the hub, the hub calls back (edge.c) and queues fill; then turn_end settles what
+ * the callbacks could not (expelling, since they must not call the hub), writes every dirty queue once, sweeps the
+ * out-streams and writes the log. Memory of connections is freed by libuv's closing phase, after that. */
+#ifndef KHUB_NET_STATE_H
+#define KHUB_NET_STATE_H
+
+#include <uv.h>
+
+#include "net/connection.h"
+#include "net/journal.h"
+#include "net/listener.h"
+#include "net/server.h"
+#include "net/stream.h"
+
+struct slot {
+    struct connection *connection; /* NULL: free */
+    uint32_t generation;           /* of the connection in it, or of the next one */
+    uint32_t next_free;
+};
+
+struct server {
+    struct server_options options;
+    uv_loop_t loop;
+    struct hub *hub;
+    struct streams streams;
+    struct journal journal;
+
+    struct listener listeners[LISTENERS_MAX];
+    size_t listener_count;
+    int reserve_fd;     /* given up for a moment when there are no more files */
+    uint64_t full_said; /* loop time of the last log line on a full hub; 0: none */
+
+    struct slot *slots;
+    uint32_t slot_count, free_slot; /* SLOT_NONE: no free one */
+    size_t connection_count;        /* not dead, those being closed included */
+    uint64_t serial;                /* of the newest connection */
+    uint64_t accepted, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
+
+    struct connection_list dirty;     /* something to write */
+    struct connection_list overfull;  /* to be expelled, once no call of the hub is under way */
+    struct connection_list newcomers; /* never joined a room, oldest first */
+    struct connection_list laggards;  /* pace.h */
+    struct connection_list held;      /* ready to be read, while reading is paused */
+    struct connection_list closing;   /* flushing and lingering */
+    bool paused;                      /* nothing is read: somebody who counts is behind */
+    uint64_t paused_at;               /* uv_now when it began */
+    uint64_t appended_flushed;        /* streams.appended when all was written last */
+    uint64_t appended_swept;          /* and when chunks were swept last */
+    size_t long_queue;                /* bytes; longer ones are written before the turn's end */
+    size_t compacted;                 /* streams.bytes after the last queue_copy_out of all */
+    size_t partial_bytes;             /* of lines not yet ended, over all connections */
+
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_timer_t tick, beat, stop_timer, accept_timer;
+    uv_signal_t interrupted, terminated, asked;
+    bool stopping;
+
+    uint8_t key[32]; /* of edge_derive */
+    char *read_buffer;
+};
+
+#define SLOT_NONE UINT32_MAX
+
+/* Settles, writes, sweeps, logs. Not within a call of the hub. */
+void turn_end(struct server *server);
+/* The same in the middle of a turn, when much was appended since the last time. */
+void turn_relieve(struct server *server);
+/* Starts the timer of pace_review and connection_deadlines, if it does not run. */
+void beat_start(struct server *server);
+/* The connection that the hub knows by this id, or NULL. */
+static inline struct connection *server_find(const struct server *server, peer_id id)
+{
+    uint32_t index = (uint32_t)id;
+    if (index >= server->slot_count)
+        return NULL;
+    struct connection *connection = server->slots[index].connection;
+    return connection && connection->id == id ? connection : NULL;
+}
+
+/* The hub's effects, carried out (edge.c). */
+struct hub_edge edge_of(struct server *server);
+/* Zero, or -1 when the system has no randomness. */
+int edge_key(uint8_t ret_key[32]);
+
+#endif

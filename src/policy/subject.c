@@ -1,0 +1,114 @@
+/* The table of subjects, and what holds for all of them: names, seeds, and the way between search
+ * space and units. */
+#include "policy/subject.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "policy/elementary.h"
+#include "policy/random.h"
+#include "policy/subject_table.h"
+
+static const struct subject *const table[] = {&subject_process_manager, &subject_file_system};
+
+/* Specializations without a subject of their own, and the nearest there is: scheduling and
+ * queueing, or recognising what will be wanted again in a stream of references. */
+static const struct {
+    const char *specialization;
+    const struct subject *nearest;
+} substitutes[] = {
+    {"networking", &subject_process_manager},  {"security", &subject_file_system},
+    {"performance", &subject_process_manager}, {"graphics", &subject_process_manager},
+    {"audio", &subject_process_manager},       {"window_manager", &subject_process_manager},
+    {"general", &subject_process_manager},
+};
+
+const struct subject *const *subjects(size_t *ret_count)
+{
+    *ret_count = sizeof table / sizeof *table;
+    return table;
+}
+
+const struct subject *subject_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
+    return NULL;
+}
+
+const struct subject *subject_for(const char *specialization, bool *ret_own)
+{
+    const struct subject *own = subject_find(specialization);
+    *ret_own = own != NULL;
+    if (own)
+        return own;
+    for (size_t i = 0; i < sizeof substitutes / sizeof *substitutes; i++)
+        if (strcmp(substitutes[i].specialization, specialization) == 0)
+            return substitutes[i].nearest;
+    return table[0];
+}
+
+static double clamp(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+/* Mirrors u at 0 and 1 as often as it takes. */
+static double fold(double u)
+{
+    if (!isfinite(u))
+        return 0.5;
+    double period = u - 2 * floor(u / 2); /* 0..2 */
+    return period > 1 ? 2 - period : period;
+}
+
+void subject_units(const struct subject *subject, const double *u, double *ret_parameters)
+{
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        double x = fold(u[i]);
+        double value = p->logarithmic ? p->low * elementary_power(p->high / p->low, x)
+                                      : p->low + (p->high - p->low) * x;
+        ret_parameters[i] = clamp(value, p->low, p->high);
+    }
+}
+
+void subject_unit_cube(const struct subject *subject, const double *parameters, double *ret_u)
+{
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        double x = p->logarithmic
+                       ? elementary_log(parameters[i] / p->low) / elementary_log(p->high / p->low)
+                       : (parameters[i] - p->low) / (p->high - p->low);
+        ret_u[i] = clamp(x, 0, 1);
+    }
+}
+
+bool subject_valid(const struct subject *subject, const double *parameters, int count,
+                   int *ret_which)
+{
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        if (i >= count || !(parameters[i] >= p->low && parameters[i] <= p->high)) {
+            *ret_which = i;
+            return false;
+        }
+    }
+    if (count > subject->parameter_count) {
+        *ret_which = subject->parameter_count;
+        return false;
+    }
+    return true;
+}
+
+uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    const char *parts[] = {subject->name, "/", split};
+    for (size_t k = 0; k < 3; k++)
+        for (const char *c = parts[k]; *c; c++)
+            hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+    uint64_t state = hash ^ index;
+    return splitmix64(&state);
+}

@@ -1,0 +1,78 @@
+/* A subject: one simulated OS subsystem, the parameterised policy that governs it, what others do, and what nobody can beat.
+ *
+ * All functions are pure: same arguments, same bits, on every compiler and optimisation level (-ffp-contract=off, never
+ * -ffast-math). A workload is generated once for a seed and may then be read by several threads at once. */
+#ifndef KHUB_POLICY_SUBJECT_H
+#define KHUB_POLICY_SUBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SUBJECT_PARAMETERS_MAX 12
+
+struct parameter {
+    const char *name, *unit, *meaning;
+    double low, high;
+    bool logarithmic; /* searched on a log scale */
+    bool whole;       /* rounded to an integer inside cost() */
+    double textbook;  /* the textbook setting */
+};
+
+struct subject {
+    const char *name;    /* "process_manager" */
+    const char *title;   /* one line for people */
+    const char *cost;    /* what cost() measures, with its unit: "mean response time, ms" */
+    const char *version; /* changes whenever a simulator's numbers may */
+    int parameter_count;
+    const struct parameter *parameters;
+    int baseline_count; /* baseline 0 is the textbook, the rest is best practice */
+    const char *const *baseline_names;
+    void *(*workload_new)(uint64_t seed); /* NULL when out of memory */
+    void (*workload_free)(void *workload);
+    double (*cost_of)(const void *workload,
+                      const double *parameters); /* lower is better, > 0; NAN when out of memory */
+    double (*baseline_cost)(const void *workload, int which);
+    double (*bound_cost)(const void *workload); /* no policy can be lower on this workload */
+    /* Writes the policy with these parameters as freestanding C11. Length as snprintf. */
+    int (*render)(const double *parameters, char *buffer, size_t size);
+};
+
+/* All that are built; *ret_count of them. */
+const struct subject *const *subjects(size_t *ret_count);
+/* By name; NULL when there is none. */
+const struct subject *subject_find(const char *name);
+/* The subject on which an AI of this specialization trains; *ret_own is false when it is only the nearest one. Never NULL. */
+const struct subject *subject_for(const char *specialization, bool *ret_own);
+
+/* Search space [0,1]^n <-> units. Out-of-range u is folded back (reflection). */
+void subject_units(const struct subject *subject, const double *u, double *ret_parameters);
+void subject_unit_cube(const struct subject *subject, const double *parameters, double *ret_u);
+/* Whether all parameters are finite and in range (as others send them). On false, *ret_which is the first bad one. */
+bool subject_valid(const struct subject *subject, const double *parameters, int count,
+                   int *ret_which);
+
+/* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). Splits: "train/<AI>" (its own training and its part of a session),
+ * "peer/<AI>" (on which it runs what others send), "session/<session>/<AI>" and "search/<AI>" (seeds of searches,
+ * not workloads), and "test" (held out, the same for all). */
+uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index);
+
+/* A set of workloads with their baseline costs: what a score is measured on. */
+struct exam;
+struct exam *exam_new(const struct subject *subject, const char *split,
+                      size_t seeds); /* NULL: out of memory */
+void exam_free(struct exam *exam);
+size_t exam_size(const struct exam *exam);
+struct score {
+    double ratio; /* mean over seeds of cost / textbook cost; < 1 is better than the textbook */
+    double ci95;  /* 1.96 standard errors of that mean */
+    double cost;  /* mean cost in the subject's unit */
+    size_t seeds, wins; /* seeds on which it beat the textbook */
+};
+struct score exam_score(const struct exam *exam, const double *parameters);
+struct score exam_baseline(const struct exam *exam, int which);
+struct score exam_bound(const struct exam *exam);
+/* (1 - ratio) / (1 - bound ratio) */
+double exam_gap_closed(const struct exam *exam, double ratio);
+
+#endif

@@ -1,0 +1,118 @@
+#include "trainer/jobs.h"
+
+#include <assert.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const unsigned bounds[JOB_CLASSES] = {[JOB_SESSION] = JOBS_SESSION_MAX,
+                                             [JOB_FEATURE] = JOBS_FEATURE_MAX,
+                                             [JOB_CHECK] = JOBS_CHECK_MAX,
+                                             [JOB_TRAIN] = JOBS_TRAIN_MAX};
+
+static void jobs_start(struct jobs *jobs);
+
+void jobs_init(struct jobs *jobs, uv_loop_t *loop)
+{
+    *jobs = (struct jobs){.loop = loop};
+    jobs->request.data = jobs;
+    atomic_init(&jobs->stop, false);
+}
+
+enum job_class jobs_choose(struct jobs *jobs)
+{
+    enum job_class chosen = JOB_CLASSES, impatient = JOB_CLASSES;
+    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++) {
+        if (jobs->classes[class].count == 0)
+            continue;
+        if (chosen == JOB_CLASSES)
+            chosen = class;
+        if (impatient == JOB_CLASSES && jobs->classes[class].passed_over >= JOBS_PATIENCE)
+            impatient = class;
+    }
+    if (impatient != JOB_CLASSES)
+        chosen = impatient;
+    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++)
+        if (class != chosen && jobs->classes[class].count > 0)
+            jobs->classes[class].passed_over++;
+    if (chosen != JOB_CLASSES)
+        jobs->classes[chosen].passed_over = 0;
+    return chosen;
+}
+
+static struct job *jobs_pop(struct jobs *jobs, enum job_class class)
+{
+    struct job *job = jobs->classes[class].first;
+    jobs->classes[class].first = job->next;
+    jobs->classes[class].count--;
+    if (!job->next)
+        jobs->classes[class].last = NULL;
+    return job;
+}
+
+static void jobs_work(uv_work_t *request)
+{
+    struct jobs *jobs = request->data;
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), JOBS_NICENESS); /* of this thread alone */
+    jobs->running->work(jobs->running);
+}
+
+static void jobs_worked(uv_work_t *request, int status)
+{
+    struct jobs *jobs = request->data;
+    struct job *job = jobs->running;
+    jobs->running = NULL;
+    job->done(job, status == 0);
+    jobs_start(jobs);
+}
+
+static void jobs_start(struct jobs *jobs)
+{
+    if (jobs->running)
+        return;
+    enum job_class class = jobs_choose(jobs);
+    if (class == JOB_CLASSES)
+        return;
+    jobs->running = jobs_pop(jobs, class);
+    int error = uv_queue_work(jobs->loop, &jobs->request, jobs_work, jobs_worked);
+    assert(error == 0); /* it only refuses a missing callback */
+}
+
+int jobs_push(struct jobs *jobs, enum job_class class, struct job *job)
+{
+    if (jobs->stopping || jobs->classes[class].count >= bounds[class])
+        return -1;
+    job->next = NULL;
+    if (jobs->classes[class].last)
+        jobs->classes[class].last->next = job;
+    else
+        jobs->classes[class].first = job;
+    jobs->classes[class].last = job;
+    jobs->classes[class].count++;
+    jobs_start(jobs);
+    return 0;
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+    jobs->stopping = true;
+    atomic_store(&jobs->stop, true);
+    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++)
+        while (jobs->classes[class].count > 0) {
+            struct job *job = jobs_pop(jobs, class);
+            job->done(job, false);
+        }
+}
+
+bool jobs_idle(const struct jobs *jobs)
+{
+    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++)
+        if (jobs->classes[class].count > 0)
+            return false;
+    return !jobs->running;
+}
+
+unsigned jobs_waiting(const struct jobs *jobs, enum job_class class)
+{
+    return jobs->classes[class].count;
+}

@@ -1,0 +1,51 @@
+/* The worker's queue: the brain's jobs, one after the other on a libuv worker thread, while the loop goes on listening.
+ *
+ * Four classes, the first before the second and so on; but a class that was passed over JOBS_PATIENCE times in a row gets its turn,
+ * so that no flood of checks can starve training. Each class has a bound. All calls are the loop thread's. */
+#ifndef KHUB_TRAINER_JOBS_H
+#define KHUB_TRAINER_JOBS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+enum job_class { JOB_SESSION, JOB_FEATURE, JOB_CHECK, JOB_TRAIN, JOB_CLASSES };
+
+#define JOBS_SESSION_MAX 32u
+#define JOBS_FEATURE_MAX 16u
+#define JOBS_CHECK_MAX   64u
+#define JOBS_TRAIN_MAX   2u
+#define JOBS_PATIENCE    4u
+#define JOBS_NICENESS    5 /* work gives way to those who talk */
+
+struct job {
+    void (*work)(struct job *job); /* on the worker */
+    void (*done)(struct job *job,
+                 bool ran); /* on the loop; frees the job. ran false: it was dropped unworked */
+    struct job *next;
+};
+
+struct jobs {
+    uv_loop_t *loop;
+    uv_work_t request;
+    struct job *running; /* NULL: none */
+    struct {
+        struct job *first, *last;
+        unsigned count, passed_over;
+    } classes[JOB_CLASSES];
+    bool stopping;
+    atomic_bool stop; /* what a running job looks at */
+};
+
+void jobs_init(struct jobs *jobs, uv_loop_t *loop);
+/* 0, or -1 when the class is full or the queue is stopping: then `done` is not called. */
+int jobs_push(struct jobs *jobs, enum job_class class, struct job *job);
+/* The class whose job is due next; JOB_CLASSES: none waits. Counts who was passed over. */
+enum job_class jobs_choose(struct jobs *jobs);
+/* Drops what waits, tells the running one to end, and takes no more. */
+void jobs_stop(struct jobs *jobs);
+bool jobs_idle(const struct jobs *jobs);
+unsigned jobs_waiting(const struct jobs *jobs, enum job_class class);
+
+#endif

@@ -1,0 +1,174 @@
+/* The growing buffer, and the few things the hub writes with it itself. */
+#include "wire/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "wire/json_scan.h"
+#include "wire/utf8.h"
+
+#define TEXT_MIN 256u /* bytes of the first allocation */
+
+void text_free(struct text *text)
+{
+    free(text->at);
+    *text = (struct text){0};
+}
+
+void text_clear(struct text *text)
+{
+    text->len = 0;
+    text->failed = false;
+}
+
+/* Room for `more` bytes behind len; false, and failed, when there is none to be had. */
+static bool text_reserve(struct text *text, size_t more)
+{
+    size_t needed;
+    if (text->failed)
+        return false;
+    if (__builtin_add_overflow(text->len, more, &needed) || needed > SIZE_MAX / 4) {
+        text->failed = true;
+        return false;
+    }
+    if (needed <= text->capacity)
+        return true;
+    size_t capacity = text->capacity ? text->capacity : TEXT_MIN;
+    while (capacity < needed)
+        capacity *= 2;
+    char *grown = realloc(text->at, capacity);
+    if (!grown) {
+        text->failed = true;
+        return false;
+    }
+    text->at = grown;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_add(struct text *text, struct slice bytes)
+{
+    if (bytes.len == 0 || !text_reserve(text, bytes.len))
+        return;
+    memcpy(text->at + text->len, bytes.at, bytes.len);
+    text->len += bytes.len;
+}
+
+void text_add_literal(struct text *text, const char *literal)
+{
+    text_add(text, slice_of(literal));
+}
+
+void text_addf(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        text->failed = true;
+    /* vsnprintf ends with a NUL, which is not counted but needs its place. */
+    if (length < 0 || !text_reserve(text, (size_t)length + 1))
+        return;
+    va_start(arguments, format);
+    vsnprintf(text->at + text->len, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text->len += (size_t)length;
+}
+
+/* One byte that a JSON string cannot have as it is: a quote, a backslash or a control character. */
+static void add_escaped(struct text *text, char byte)
+{
+    static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    const char *name = memchr(named, byte, sizeof named - 1);
+    if (name)
+        text_add(text, (struct slice){(char[]){'\\', letters[name - named]}, 2});
+    else
+        text_addf(text, "\\u%04x", (unsigned)(unsigned char)byte);
+}
+
+void text_add_string(struct text *text, struct slice bytes)
+{
+    const char *at = bytes.at, *end = at + bytes.len;
+    text_add_literal(text, "\"");
+    while (at < end) {
+        const char *stop = json_plain_run(at, end);
+        text_add(text, (struct slice){at, (size_t)(stop - at)});
+        if (stop == end)
+            break;
+        size_t length = utf8_length(stop, end);
+        if (length == 1)
+            add_escaped(text, *stop);
+        else if (length > 1)
+            text_add(text, (struct slice){stop, length});
+        else
+            text_add_literal(text, "\xEF\xBF\xBD");
+        at = stop + (length ? length : 1);
+    }
+    text_add_literal(text, "\"");
+}
+
+struct slice text_slice(const struct text *text)
+{
+    if (text->failed)
+        return (struct slice){NULL, 0};
+    return (struct slice){text->at, text->len};
+}
+
+void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE])
+{
+    const int64_t last_ms = INT64_C(253402300799999); /* the end of the year 9999 */
+    if (unix_ms < 0)
+        unix_ms = 0;
+    if (unix_ms > last_ms)
+        unix_ms = last_ms;
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm parts;
+    gmtime_r(&seconds, &parts);
+    size_t used = strftime(buffer, TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(buffer + used, TIMESTAMP_SIZE - used, ".%03u+00:00", (unsigned)(unix_ms % 1000));
+}
+
+void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE])
+{
+    static const char digits[] = "0123456789abcdef";
+    char *at = buffer;
+    for (int i = 0; i < 16; i++) {
+        unsigned byte = random[i];
+        if (i == 6)
+            byte = (byte & 0x0F) | 0x40; /* version 4: random */
+        if (i == 8)
+            byte = (byte & 0x3F) | 0x80; /* the variant of RFC 9562 */
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *at++ = '-';
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 0xF];
+    }
+    *at = '\0';
+}
+
+void message_begin(struct text *text, struct slice message_id, struct slice sender_id,
+                   enum message_type type, struct slice timestamp, struct slice target)
+{
+    text_add_literal(text, "{\"message_id\":");
+    text_add_string(text, message_id);
+    text_add_literal(text, ",\"sender_id\":");
+    text_add_string(text, sender_id);
+    text_add_literal(text, ",\"message_type\":\"");
+    text_add_literal(text, message_type_text(type));
+    text_add_literal(text, "\",\"timestamp\":");
+    text_add_string(text, timestamp);
+    text_add_literal(text, ",\"target_ai\":");
+    if (target.len > 0)
+        text_add_string(text, target);
+    else
+        text_add_literal(text, "null");
+    text_add_literal(text, ",\"payload\":");
+}
+
+void message_end(struct text *text)
+{
+    text_add_literal(text, "}");
+}

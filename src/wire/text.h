@@ -1,0 +1,44 @@
+/* A growing buffer, for writing JSON and lines. Failure to allocate is sticky: check `failed` once, at the end. */
+#ifndef KHUB_WIRE_TEXT_H
+#define KHUB_WIRE_TEXT_H
+
+#include <stdint.h>
+
+#include "wire/slice.h"
+#include "wire/types.h"
+
+struct text {
+    char *at;
+    size_t len, capacity;
+    bool failed;
+};
+
+void text_free(struct text *text);  /* back to {0}; text_free of {0} is fine */
+void text_clear(struct text *text); /* len = 0, not failed; keeps the memory */
+void text_add(struct text *text, struct slice bytes);
+void text_add_literal(struct text *text, const char *literal);
+void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A JSON string with its quotes; `bytes` is UTF-8 (invalid bytes become U+FFFD, so the output is always strict JSON). */
+void text_add_string(struct text *text, struct slice bytes);
+/* What was written; nothing (len 0) when it failed, so that half a line never goes out. */
+struct slice text_slice(const struct text *text);
+
+/* The start of a peer's bytes, safe to show to a person: valid UTF-8, control characters as \u00XX, other bytes as \xXX, cut
+ * with an ellipsis. Returns buffer. */
+#define EXCERPT_SIZE 96
+const char *excerpt_format(struct slice bytes, char buffer[EXCERPT_SIZE]);
+
+/* ISO 8601 in UTC with milliseconds, "2026-11-22T08:00:00.123+00:00", which Python 3.7's fromisoformat reads as well. */
+#define TIMESTAMP_SIZE 32
+void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE]);
+/* A UUIDv4 from 16 random bytes, 36 characters and a NUL. */
+#define UUID_SIZE 37
+void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE]);
+
+/* Appends one NetworkMessage up to its payload: {"message_id":…,…,"target_ai":…,"payload": — then add the payload's object and
+ * call message_end, which closes it (no line end). target.len 0 writes null. */
+void message_begin(struct text *text, struct slice message_id, struct slice sender_id,
+                   enum message_type type, struct slice timestamp, struct slice target);
+void message_end(struct text *text);
+
+#endif

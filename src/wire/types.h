@@ -1,0 +1,89 @@
+/* The two lists of the wire: message types and error codes. Parser, printer, docs and tests use these tables. */
+#ifndef KHUB_WIRE_TYPES_H
+#define KHUB_WIRE_TYPES_H
+
+#include <stdbool.h>
+
+#include "wire/slice.h"
+
+/* X(NAME, text on the wire, level that receives it, may a client send it) */
+#define MESSAGE_TYPES(X)                                                                           \
+    X(HELLO, "hello", 1, true)                                                                     \
+    X(PATTERN_SHARE, "pattern_share", 1, true)                                                     \
+    X(CODE_SHARE, "code_share", 1, true)                                                           \
+    X(FEATURE_REQUEST, "feature_request", 1, true)                                                 \
+    X(FEATURE_RESPONSE, "feature_response", 1, true)                                               \
+    X(COLLABORATION_REQUEST, "collaboration_request", 1, true)                                     \
+    X(OS_COMPONENT_SHARE, "os_component_share", 1, true)                                           \
+    X(PERFORMANCE_REPORT, "performance_report", 1, true)                                           \
+    X(TRAINING_SYNC, "training_sync", 1, false)                                                    \
+    X(HEARTBEAT, "heartbeat", 1, true)                                                             \
+    X(ERROR, "error", 1, false)                                                                    \
+    X(ACK, "ack", 2, false)                                                                        \
+    X(PRESENCE, "presence", 2, false)                                                              \
+    X(CHAT, "chat", 2, true)                                                                       \
+    X(COLLABORATION_RESPONSE, "collaboration_response", 2, true)                                   \
+    X(COLLABORATION_UPDATE, "collaboration_update", 2, true)                                       \
+    X(WORKSPACE_UPDATE, "workspace_update", 2, true)                                               \
+    X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)
+
+enum message_type {
+#define X(name, text, level, client) MESSAGE_##name,
+    MESSAGE_TYPES(X)
+#undef X
+        MESSAGE_TYPE_COUNT
+};
+
+/* X(NAME, code on the wire, what it means in one sentence) */
+#define WIRE_ERRORS(X)                                                                             \
+    X(BAD_JSON, "bad_json", "the line is not one strict JSON object (RFC 8259)")                   \
+    X(LINE_TOO_LONG, "line_too_long", "the line is over the limit and was skipped")                \
+    X(MISSING_FIELD, "missing_field", "a required top-level member is missing")                    \
+    X(UNKNOWN_FIELD, "unknown_field", "a top-level member is not one of the six")                  \
+    X(DUPLICATE_FIELD, "duplicate_field", "a top-level member stands twice")                       \
+    X(BAD_FIELD, "bad_field", "a top-level member has the wrong type, length or content")          \
+    X(UNKNOWN_TYPE, "unknown_type", "message_type is not one that this hub knows")                 \
+    X(FORBIDDEN_TYPE, "forbidden_type", "only the hub may send this message_type")                 \
+    X(BAD_PAYLOAD, "bad_payload", "a member of payload is missing or wrong")                       \
+    X(SENDER_MISMATCH, "sender_mismatch", "sender_id is not the one this connection began with")   \
+    X(RESERVED_ID, "reserved_id", "this id is the hub's own")                                      \
+    X(ID_IN_USE, "id_in_use", "another connection holds this id")                                  \
+    X(TAKEN_OVER, "taken_over", "a newer connection showed this id's resume_token")                \
+    X(UNAUTHORIZED, "unauthorized", "no valid token was shown")                                    \
+    X(FORBIDDEN, "forbidden", "this AI may not do that")                                           \
+    X(UNKNOWN_TARGET, "unknown_target", "the target was never seen in this room")                  \
+    X(TARGET_OFFLINE, "target_offline", "the target is not connected; it was not delivered")       \
+    X(UNKNOWN_SESSION, "unknown_session", "there is no such collaboration session")                \
+    X(NOT_PARTICIPANT, "not_participant", "this AI is no participant of the session")              \
+    X(CONFLICT, "conflict", "the state has moved on: see the current value and version")           \
+    X(NOT_OWNER, "not_owner", "another AI contributed the entry of this id")                       \
+    X(NOT_FOUND, "not_found", "there is no such entry")                                            \
+    X(RATE_LIMITED, "rate_limited", "too many messages in too short a time")                       \
+    X(QUOTA_EXCEEDED, "quota_exceeded", "a limit on stored state is reached")                      \
+    X(SLOW_CONSUMER, "slow_consumer", "this connection reads too slowly; its queue is full")       \
+    X(REPLAY_TRUNCATED, "replay_truncated", "the log does not reach back that far")                \
+    X(HEARTBEAT_TIMEOUT, "heartbeat_timeout", "nothing was heard for too long")                    \
+    X(SHUTTING_DOWN, "shutting_down", "the hub is stopping")                                       \
+    X(PROTECTED_MODE, "protected_mode", "the hub has no tokens and takes only local peers")
+
+enum wire_error {
+    WIRE_OK = 0,
+#define X(name, code, meaning) WIRE_##name,
+    WIRE_ERRORS(X)
+#undef X
+        WIRE_ERROR_COUNT
+};
+
+/* The text on the wire, "pattern_share"; static storage. */
+const char *message_type_text(enum message_type type);
+/* The level (1 or 2) whose AIs receive this type, and whether a client may send it. */
+int message_type_level(enum message_type type);
+bool message_type_from_client(enum message_type type);
+/* 0 and *ret_type, or -1 when the text is no type. */
+int message_type_find(struct slice text, enum message_type *ret_type);
+
+/* The code on the wire, "bad_json", and its meaning in one sentence; static storage. */
+const char *wire_error_code(enum wire_error error);
+const char *wire_error_meaning(enum wire_error error);
+
+#endif

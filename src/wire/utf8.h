@@ -1,0 +1,59 @@
+/* UTF-8 as RFC 3629 has it: no overlong form, no surrogate, nothing above U+10FFFF. */
+#ifndef KHUB_WIRE_UTF8_H
+#define KHUB_WIRE_UTF8_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define UTF8_MAX 4 /* bytes of the longest sequence */
+
+/* The length (1..4) of the sequence that starts at `at`, or 0 when none does that is valid and ends by `end`. at < end. */
+static inline size_t utf8_length(const char *at, const char *end)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+    size_t left = (size_t)(end - at);
+    unsigned lead = byte[0];
+    if (lead < 0x80)
+        return 1;
+    if (lead < 0xC2 || lead > 0xF4)
+        return 0;
+    size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (left < length)
+        return 0;
+    /* Only the second byte can make a sequence overlong, a surrogate, or too large. */
+    unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (byte[1] < lowest || byte[1] > highest)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if ((byte[i] & 0xC0) != 0x80)
+            return 0;
+    return length;
+}
+
+/* Writes a code point (no surrogate, at most U+10FFFF) and returns its length. */
+static inline size_t utf8_write(uint32_t code, char buffer[UTF8_MAX])
+{
+    if (code < 0x80) {
+        buffer[0] = (char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        buffer[0] = (char)(0xC0 | code >> 6);
+        buffer[1] = (char)(0x80 | (code & 0x3F));
+        return 2;
+    }
+    if (code < 0x10000) {
+        buffer[0] = (char)(0xE0 | code >> 12);
+        buffer[1] = (char)(0x80 | (code >> 6 & 0x3F));
+        buffer[2] = (char)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    buffer[0] = (char)(0xF0 | code >> 18);
+    buffer[1] = (char)(0x80 | (code >> 12 & 0x3F));
+    buffer[2] = (char)(0x80 | (code >> 6 & 0x3F));
+    buffer[3] = (char)(0x80 | (code & 0x3F));
+    return 4;
+}
+
+#endif

@@ -1,0 +1,558 @@
+#!/usr/bin/env python3
+"""Each subcommand of khub as a person or a script meets it: real processes, a real hub, wrong arguments, broken pipes.
+
+usage: cli.py KHUB [PART OF A NAME]
+"""
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import PATIENCE, Hub, Skip, check, equal, run, shorten, test, wait_until  # noqa: E402
+
+KHUB = os.path.abspath(sys.argv[1])
+SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb", "help", "version"]
+CLIENTS = [["who"], ["watch"], ["send", "chat", "{}"], ["request", "storage"], ["chat"], ["kb", "list"]]
+HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
+
+
+def environment(hub=None, **more):
+    """This process's own, without what would change the output."""
+    found = {name: value for name, value in os.environ.items() if name not in ("KHUB_HUB", "NO_COLOR", "COLUMNS")}
+    found["LANG"] = "C.UTF-8"
+    if hub:
+        found["KHUB_HUB"] = f"127.0.0.1:{hub.port}"
+    found.update(more)
+    return found
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out.decode(), err.decode()
+
+
+def khub(*words, hub=None, given=b"", **more):
+    """Runs khub to its end."""
+    done = subprocess.run([KHUB, *words], input=given, capture_output=True, timeout=PATIENCE,
+                          env=environment(hub, **more), check=False)
+    result = Result(done.returncode, done.stdout, done.stderr)
+    for report in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "Assertion"):
+        check(report not in result.err, result.err[-3000:])
+    return result
+
+
+def worked(*words, **more):
+    result = khub(*words, **more)
+    equal(result.code, 0, f"exit code of {words} ({shorten(result.err)})")
+    return result
+
+
+def refused(code, *words, said=(), **more):
+    """It ends with this code and says all of that on stderr, nothing on stdout."""
+    result = khub(*words, **more)
+    equal(result.code, code, f"exit code of {words}")
+    for part in said:
+        check(part in result.err, repr(part), "is not in", shorten(result.err))
+    return result
+
+
+class Running:
+    """A khub that goes on; its stdout is read as it comes."""
+
+    def __init__(self, *words, hub=None, stdin=subprocess.DEVNULL, **more):
+        self.process = subprocess.Popen([KHUB, *words], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env=environment(hub, **more))
+        self.text = ""
+
+    def wait_for(self, part):
+        """Reads until this stands in the output."""
+        end = time.monotonic() + PATIENCE
+        while part not in self.text:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            check(data, "waited in vain for", repr(part), "in", shorten(self.text))
+            self.text += data.decode()
+        return self.text
+
+    def end(self, number=signal.SIGINT):
+        """Ends it and returns its exit code and stderr."""
+        if number:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        self.text += out.decode()
+        return self.process.returncode, err.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr, self.process.stdin):
+            if stream:
+                stream.close()
+
+
+def harmless(text):
+    """No character that a terminal obeys, line ends aside."""
+    for bad in re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", text):
+        raise AssertionError(f"{bad!r} is in {shorten(text)}")
+    return text
+
+
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+# ── help and wrong usage ──
+
+
+@test
+def help_explains_each_subcommand():
+    listing = worked("help").out
+    for name in SUBCOMMANDS:
+        check(re.search(rf"^  {name} +\S", listing, re.M), name, "is not listed")
+        page = worked(name, "--help").out
+        equal(page, worked("help", name).out, f"khub help {name}")
+        for part in (f"Usage: khub {name}", "Example:\n  khub ", "Exit codes:\n  0  ", "--help"):
+            check(part in page, repr(part), "is not in the help of", name)
+    equal(worked("--help").out, listing, "khub --help")
+    check(re.fullmatch(r"khub \d+\.\d+\.\d+ .*\n", worked("--version").out))
+
+
+@test
+def wrong_usage_is_named():
+    refused(2, said=["Usage: khub"])
+    refused(2, "wach", said=["'wach'", "did you mean 'watch'"])
+    refused(2, "help", "srve", said=["'srve'", "'serve'"])
+    refused(2, "who", "--jsn", said=["'--jsn'", "'--json'", "khub who --help"])
+    refused(2, "who", "extra", said=["'extra'"])
+    refused(2, "who", "--hub", "nonsense", said=["'nonsense'", "host:port"])
+    refused(2, "who", KHUB_HUB="nonsense", said=["'nonsense'"])
+    refused(2, "serve", "--port", "65536", said=["--port", "'65536'", "65535"])
+    refused(2, "serve", "--port", "7000", "--listen", "127.0.0.1:0", said=["--port", "--listen"])
+    refused(2, "serve", "--max-line", "1k2", said=["'1k2'", "64K"])
+    refused(2, "train", "a", "netwrking", said=["'netwrking'", "'networking'", "window_manager", "general"])
+    refused(2, "train", "a", "audio", "0.01", said=["MINUTES", "'0.01'", "0.05", "1440"])
+    refused(2, "train", "a", said=["SPECIALIZATION is missing"])
+    refused(2, "kb", "lst", said=["'lst'", "'list'"])
+    refused(2, "kb", "get", said=["ID"])
+    refused(2, "kb", "list", "x", said=["list takes no ID"])
+    refused(2, "send", "chat", "[1]", said=["object"])
+    refused(2, "send", "chat", '{"a":}', said=["JSON", "byte 6"])
+    refused(2, "send", "chatt", "{}", said=["'chatt'", "'chat'"])
+    refused(2, "send", "training_sync", "{}", said=["only the hub"])
+    refused(2, "request", "x", "--requirements", "[]", said=["--requirements", "object"])
+    refused(2, "watch", "--color", "sometimes", said=["'sometimes'", "auto, always or never"])
+    refused(2, "demo", "--minutes", "0", said=["--minutes", "0.05"])
+
+
+@test
+def a_missing_hub_is_named():
+    address = f"127.0.0.1:{free_port()}"
+    for words in CLIENTS:
+        refused(1, *words, "--hub", address, said=[address, f"khub serve --listen {address}"])
+    refused(1, "train", "a", "audio", "0.05", "--hub", address, said=[address])
+    refused(1, "who", "--hub", "unix:/nonexistent/socket", said=["unix:/nonexistent/socket"])
+
+
+@test
+def something_else_is_no_hub():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with Running("who", "--hub", address) as who:
+            peer, _ = server.accept()
+            peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            peer.close()
+            code, err = who.end(number=None)
+    equal(code, 1, "exit code")
+    check(address in err, err)
+
+
+@test
+def a_full_disk_is_a_failure():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([KHUB, "help"], stdout=full, stderr=subprocess.PIPE, check=False)
+    equal(done.returncode, 1, "exit code")
+    check(b"could not write" in done.stderr, done.stderr)
+
+
+# ── serve ──
+
+
+@test
+def serve_tells_who_comes_and_goes():
+    with Hub() as hub:
+        check(f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}" in hub.console(), hub.console())
+        hub.join("ada").close()
+        wait_until(lambda: "[-] AI disconnected from" in hub.console(), "the line of the end")
+        check("[+] AI connected from" in hub.console(), hub.console())
+
+
+@test
+def serve_is_quiet_and_logs():
+    folder = tempfile.mkdtemp()
+    try:
+        log = os.path.join(folder, "log")
+        with Hub("--quiet", "--log", log) as hub:
+            hub.join("ada").close()
+            with open(log, encoding="utf-8") as file:
+                wait_until(lambda: "ada" in file.read() or file.seek(0) != 0, "a line about ada")
+            equal(hub.console(), "", "console")
+    finally:
+        shutil.rmtree(folder)
+
+
+@test
+def serve_fails_on_a_taken_port():
+    with Hub() as hub:
+        refused(1, "serve", "--listen", f"127.0.0.1:{hub.port}", said=[str(hub.port)])
+    refused(1, "serve", "--listen", "127.0.0.1:0", "--log", "/nonexistent/log", said=["/nonexistent/log"])
+
+
+@test
+def serve_takes_a_unix_socket():
+    with Hub(listen=("127.0.0.1:0", "unix:FOLDER/hub.sock")) as hub:
+        hub.join("ada")
+        who = json.loads(worked("who", "--json", "--hub", f"unix:{hub.folder}/hub.sock").out)
+        equal([member["ai_id"] for member in who["members"]], ["ada"], "members")
+
+
+# ── who ──
+
+
+def collaborate(hub):
+    """Two AIs in an active session; returns them and its id."""
+    ada = hub.join("ada", 2, specialization="networking", capabilities=["tcp", "grüße \x1b[31m"])
+    bea = hub.join("日本", 2, specialization="audio")
+    ada.expect("hello")
+    ada.say("collaboration_request", {"type": "feature_development", "description": "d", "target_ai": "日本",
+                                      "expertise_offered": [], "seeking_expertise": []})
+    session = bea.expect("collaboration_request")["payload"]["session_id"]
+    bea.say("collaboration_response", {"session_id": session, "accepted": True, "reason": ""})
+    bea.drain()
+    return ada, bea, session
+
+
+@test
+def who_lists_members_and_sessions():
+    with Hub() as hub:
+        check("Nobody is at" in worked("who", hub=hub).out)
+        equal(json.loads(worked("who", "--json", hub=hub).out), {"members": [], "sessions": []}, "an empty hub")
+        _, _, session = collaborate(hub)
+        text = harmless(worked("who", hub=hub).out)
+        for part in ("ada", "networking", "grüße \\x1b[31m", "日本", session[:8], "feature_development", "active"):
+            check(part in text, repr(part), "is not in", text)
+        rows = [line.split() for line in text.splitlines()]
+        equal(rows[0][:3], ["AI", "SPECIALIZATION", "LEVEL"], "titles")
+        who = json.loads(worked("who", "--json", hub=hub).out)
+        equal(sorted(member["ai_id"] for member in who["members"]), ["ada", "日本"], "members")
+        equal(who["sessions"][0]["session_id"], session, "session")
+
+
+@test
+def who_is_not_noticed():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        worked("who", hub=hub)
+        ada.expect_nothing()
+
+
+# ── watch ──
+
+
+@test
+def watch_shows_one_harmless_line_a_message():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("watch", hub=hub) as watch:
+            watch.wait_for("1 AI is there")
+            ada.say("chat", {"text": HOSTILE})
+            ada.say("pattern_share", {"pattern": {"id": "p1", "big": 10 ** 400, "ratio_heldout": 0.5}})
+            ada.say("chat", {"text": "the last"})
+            watch.wait_for("the last\n")
+            code, err = watch.end()
+    equal((code, err), (0, ""), "how it ended")
+    lines = harmless(watch.text).splitlines()
+    equal(len(lines), 4, "lines")
+    check("\\x1b[31mred" in lines[1] and "second line" in lines[1], lines[1])
+    check(re.match(r"\d\d:\d\d:\d\d ada +→ all +pattern_share +ratio 0.500  p1$", lines[2]), lines[2])
+    equal(len({line.index("→") for line in lines[1:]}), 1, "column of the arrow")
+
+
+@test
+def watch_has_colors_of_its_own_only():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("watch", "--color", "always", hub=hub) as watch:
+            watch.wait_for("there")
+            ada.say("chat", {"text": HOSTILE})
+            watch.wait_for("second line")
+            watch.end()
+    check("\x1b[36m" in watch.text or "\x1b[2m" in watch.text, shorten(watch.text))
+    harmless(re.sub(r"\x1b\[\d+m", "", watch.text))
+    check("\\x1b[31mred" in watch.text, shorten(watch.text))
+
+
+@test
+def watch_json_gives_the_lines_as_they_came():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("watch", "--json", hub=hub) as watch:
+            watch.wait_for("training_sync")
+            sent = b'{"message_id":"m1", "sender_id":"ada","message_type":"chat","timestamp":"t","payload":{"text":"x","n":1.50}}'
+            ada.send(sent)
+            watch.wait_for('"n":1.50')
+            equal(watch.end()[0], 0, "exit code")
+    lines = watch.text.splitlines()
+    check(lines[-1].startswith(sent.decode()[:-1] + ',"seq":'), lines[-1])
+    for line in lines:
+        json.loads(line)
+
+
+@test
+def watch_ends_after_its_time():
+    with Hub() as hub:
+        equal(worked("watch", "--for", "0.2", hub=hub).err, "", "stderr")
+
+
+@test
+def watch_ends_when_nobody_reads():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("watch", hub=hub) as silent, Running("watch", hub=hub) as busy:
+            silent.wait_for("there")
+            busy.wait_for("there")
+            for watch in (silent, busy):
+                watch.process.stdout.close()
+            ada.say("chat", {"text": "x" * 100000})
+            for watch in (silent, busy):
+                equal(watch.process.wait(PATIENCE), 0, "exit code")
+                equal(watch.process.stderr.read(), b"", "stderr")
+
+
+@test
+def watch_comes_back_with_the_hub():
+    with Hub() as first:
+        port = first.port
+        watch = Running("watch", hub=first)
+        watch.wait_for("there")
+    with watch:
+        watch.wait_for("lost the hub")
+        with Hub(listen=(f"127.0.0.1:{port}",)) as second:
+            watch.wait_for("the hub is back")
+            second.join("ada", 2).say("chat", {"text": "after"})
+            watch.wait_for("after")
+            equal(watch.end(signal.SIGTERM)[0], 0, "exit code")
+
+
+# ── send ──
+
+
+@test
+def send_says_whether_the_hub_took_it():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        text = worked("send", "chat", '{"text":"hi"}', "--to", "ada", "--as", "me", hub=hub).out
+        check(re.fullmatch(r"accepted: chat [0-9a-f-]{36}\n", text), text)
+        equal(ada.expect("hello")["sender_id"], "me", "sender")
+        ada.expect("chat", text="hi")
+        refused(1, "send", "chat", '{"text":"hi"}', "--to", "nobody", hub=hub, said=["unknown_target", "nobody"])
+        verdict = json.loads(worked("send", "pattern_share", "-", "--json", hub=hub,
+                                    given=b'{"pattern":\r\n{"id":"p1","n":1e400}\n}').out)
+        equal(verdict["accepted"], True, "verdict")
+        result = khub("send", "pattern_share", '{"pattern":7}', "--json", hub=hub)
+        equal(result.code, 1, "exit code")
+        verdict = json.loads(result.out)
+        equal((verdict["accepted"], verdict["code"]), (False, "bad_payload"), "verdict")
+        entry = json.loads(worked("kb", "get", "p1", "--json", hub=hub).out.replace("1e400", '"1e400"'))[0]
+        equal(entry["entry"]["pattern"]["n"], "1e400", "the number's own spelling")
+        refused(1, "send", "chat", "{}", "--as", "ada", hub=hub, said=["ada"])
+        refused(2, "send", "chat", "{}", "--as", "x" * 129, hub=hub, said=["128"])
+
+
+# ── request ──
+
+
+@test
+def request_collects_what_is_built():
+    with Hub() as hub:
+        ada = hub.join("ada", 2, capabilities=["storage_management"])
+        with Running("request", "storage", "--as", "me", "--requirements", '{"ms":5}', hub=hub) as request:
+            ada.expect("hello")
+            seen = [ada.receive(), ada.receive()]
+            equal(sorted(line["message_type"] for line in seen), ["feature_request", "feature_response"], "asked by")
+            asked = next(line for line in seen if line["message_type"] == "feature_response")
+            equal(asked["payload"]["original_request"], {"feature": "storage", "requirements": {"ms": 5}}, "request")
+            ada.say("os_component_share", {"component": {"name": "store\x1b[31m", "implementation": "int a;\nint\tb;\n"},
+                                           "original_requestor": "me", "feature_name": "storage"}, "me")
+            code, err = request.end(number=None)
+    equal((code, err), (0, ""), "how it ended")
+    harmless(request.text)
+    for part in ("asked: ada\n", "ada: store\\x1b[31m", "    | int a;\n    | int b;\n"):
+        check(part in request.text, repr(part), "is not in", request.text)
+
+
+@test
+def request_fails_when_nothing_comes():
+    with Hub() as hub:
+        refused(1, "request", "storage", "--wait", "0.3", hub=hub, said=["nothing came"])
+        hub.join("ada", 2, capabilities=["storage_management"])
+        result = khub("request", "storage", "--wait", "0.3", "--json", hub=hub)
+        equal(result.code, 1, "exit code")
+        equal(json.loads(result.out), {"feature": "storage", "asked": ["ada"], "components": []}, "what is told")
+
+
+# ── chat ──
+
+
+@test
+def chat_works_from_a_pipe():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        worked("chat", "--as", "me", hub=hub, given=b'first "line"\n\n/to ada for you\n//slash\nlast')
+        ada.expect("hello")
+        ada.expect("chat", text='first "line"')
+        equal(ada.expect("chat", text="for you")["target_ai"], "ada", "target")
+        ada.expect("chat", text="/slash")
+        ada.expect("chat", text="last")
+        ada.expect("presence", ai_id="me")
+        result = khub("chat", hub=hub, given=b"/to nobody x\n")
+        equal(result.code, 1, "exit code")
+        check("nobody" in result.out, result.out)
+        equal(khub("chat", hub=hub, given=b"/nonsense\n").code, 1, "exit code")
+        check("ada" in worked("chat", hub=hub, given=b"/who\n/quit\nnever said\n").out)
+
+
+@test
+def chat_shows_what_others_say():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("chat", "--as", "me", hub=hub, stdin=subprocess.PIPE) as chat:
+            ada.expect("hello")
+            ada.say("chat", {"text": HOSTILE})
+            ada.say("chat", {"text": "secret"}, "me")
+            chat.wait_for("ada to you: secret")
+            chat.process.stdin.close()
+            chat.process.stdin = None
+            equal(chat.end(number=None), (0, ""), "how it ended")
+    check("ada: \\x1b[31mred" in harmless(chat.text), chat.text)
+
+
+def read_until(terminal, part):
+    text = ""
+    while part not in text:
+        ready, _, _ = select.select([terminal], [], [], PATIENCE)
+        check(ready, "waited in vain for", repr(part), "in", shorten(text))
+        text += os.read(terminal, 65536).decode()
+    return text
+
+
+@test
+def chat_gives_the_terminal_back():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        try:
+            master, slave = pty.openpty()
+        except OSError as error:
+            raise Skip(f"no pseudo-terminal here: {error}") from error
+        try:
+            before = termios.tcgetattr(slave)
+            for ending in (b"\x04", b"/quit\n", None):
+                process = subprocess.Popen([KHUB, "chat", "--as", "me"], stdin=slave, stdout=slave, stderr=slave,
+                                           env=environment(hub, TERM="xterm"))
+                read_until(master, "/help")
+                ada.expect("hello")
+                os.write(master, "abc\x7fgr\u00fc\u00df\x1b[A dich\n".encode())
+                ada.expect("chat", text="abgr\u00fc\u00df dich")
+                check(termios.tcgetattr(slave) != before, "the terminal was never changed")
+                if ending:
+                    os.write(master, ending)
+                else:
+                    process.send_signal(signal.SIGINT)
+                equal(process.wait(PATIENCE), 0, "exit code")
+                equal(termios.tcgetattr(slave), before, "the terminal's settings")
+                ada.expect("presence", ai_id="me")
+        finally:
+            os.close(master)
+            os.close(slave)
+
+
+# ── kb ──
+
+
+@test
+def kb_lists_and_gets():
+    with Hub() as hub:
+        check("Nothing has been shared" in worked("kb", "list", hub=hub).out)
+        equal(json.loads(worked("kb", "list", "--json", hub=hub).out), [], "an empty hub")
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.say("pattern_share", {"pattern": {"id": "first_pattern", "x": HOSTILE, "n": 1.0}})
+        ada.say("code_share", {"code": {"id": "some_code", "text": "int a;"}})
+        ada.say("os_component_share", {"component": {"name": "fs"}})
+        ada.drain()
+        bea.say("performance_report", {"component_id": "first_pattern", "performance": {"score": 0.75}})
+        bea.drain()
+        text = harmless(worked("kb", "list", hub=hub).out)
+        check(re.search(r"^first_pattern +patterns +ada .* 1 +0\.750$", text, re.M), text)
+        for part in ("some_code", "ada_fs_", "benchmarks"):
+            check(part in text, repr(part), "is not in", text)
+        check("some_code" not in worked("kb", "list", "-s", "patterns", hub=hub).out)
+        entries = json.loads(worked("kb", "list", "--json", hub=hub).out)
+        equal(sorted(entry["section"] for entry in entries),
+              ["collective_features", "performance_benchmarks", "shared_components", "shared_patterns"], "sections")
+        page = harmless(worked("kb", "get", "first_pattern", "-s", "patterns", hub=hub).out)
+        entry = json.loads(page.split(":\n", 1)[1])
+        equal(entry["pattern"]["x"], HOSTILE, "the text, unescaped")
+        check('"n": 1.0' in page, page)
+        equal(json.loads(worked("kb", "get", "some_code", "--json", hub=hub).out)[0]["entry"]["contributor"], "ada", "owner")
+        refused(1, "kb", "get", "frst_pattern", hub=hub, said=["'frst_pattern'", "'first_pattern'"])
+        refused(1, "kb", "get", "some_code", "-s", "patterns", hub=hub, said=["'some_code'"])
+
+
+@test
+def kb_says_when_it_does_not_know_all():
+    with Hub("--sync-limit", "2K") as hub:
+        ada = hub.join("ada", 2)
+        for number in range(20):
+            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 200}})
+        ada.drain()
+        result = worked("kb", "list", hub=hub)
+        check("of 20 entries" in result.err, result.err)
+
+
+# ── train ──
+
+
+@test
+def train_sums_up():
+    folder = tempfile.mkdtemp()
+    try:
+        with Hub() as hub:
+            path = os.path.join(folder, "summary.json")
+            out = worked("train", "ada", "file_system", "0.05", "--json", "--summary", path, hub=hub).out
+            with open(path, encoding="utf-8") as file:
+                summary = json.load(file)
+            equal(summary["ai_id"], "ada", "ai_id")
+            check('"ai_id"' in out, shorten(out))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    run()

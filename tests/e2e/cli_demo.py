@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""khub demo: that it works, and that whatever ends it (its time, Ctrl-C, a dying child, its own death) leaves nothing behind.
+
+usage: cli_demo.py KHUB [PART OF A NAME]
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import PATIENCE, check, equal, run, sanitized, shorten, test, wait_until  # noqa: E402
+
+KHUB = os.path.abspath(sys.argv[1])
+PROCESSES = 4  # a hub and three AIs
+MINUTES = "0.7"
+
+
+class Demo:
+    """A running demo whose temporary files lie in a folder of its own."""
+
+    def __init__(self, *options):
+        self.folder = tempfile.mkdtemp()
+        self.process = subprocess.Popen([KHUB, "demo", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": self.folder})
+        self.seen = set()
+
+    def children(self):
+        """pid of each process that the demo has started and that still runs, by its arguments."""
+        found = {}
+        for path in glob.glob("/proc/[0-9]*/stat"):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    fields = file.read().rsplit(")", 1)[1].split()
+                with open(os.path.dirname(path) + "/cmdline", encoding="utf-8", errors="replace") as file:
+                    words = file.read().split("\0")
+            except OSError:
+                continue  # it has just ended
+            if int(fields[1]) == self.process.pid and fields[0] != "Z":
+                found[int(path.split("/")[2])] = words
+        self.seen.update(found)
+        return found
+
+    def wait_started(self):
+        wait_until(lambda: len(self.children()) == PROCESSES, "the hub and the AIs")
+        # execv has happened in all of them: forked copies still look like the demo
+        wait_until(lambda: all("demo" not in words for words in self.children().values()), "the children's programs")
+
+    def pid_of(self, word):
+        return next(pid for pid, words in self.children().items() if word in words)
+
+    def end(self):
+        out, err = self.process.communicate(timeout=300)
+        return self.process.returncode, out.decode(), err.decode()
+
+    def leaves_nothing(self):
+        """No directory, and none of the processes."""
+        equal(os.listdir(self.folder), [], "what is left in the temporary directory")
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in self.seen), "the end of the children")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            stream.close()
+        shutil.rmtree(self.folder)
+
+
+@test
+def demo_shows_ais_at_work():
+    with Demo("--minutes", MINUTES) as demo:
+        code, out, err = demo.end()
+        demo.leaves_nothing()
+    if sanitized():  # too slow to learn as much as it should
+        equal(code == 0, err == "", f"whether it says why it failed: {shorten(err)}")
+    else:
+        equal((code, err), (0, ""), "how it ended")
+    for part in ("AI_Node_1", "pattern_share", "collaboration_request", "GAIN", "SESSIONS COMPLETED", "synthetic"):
+        check(part in out, repr(part), "is not in the output")
+    check(re.search(r"^\d+ messages relayed; ", out, re.M), out[-500:])
+    check("\x1b" not in out, "an escape sequence, and no terminal")
+
+
+@test
+def demo_tells_what_did_not_happen():
+    """In three seconds no session can be completed (and in a slow build not even less)."""
+    with Demo("--minutes", "0.05", "--json") as demo:
+        code, out, err = demo.end()
+        demo.leaves_nothing()
+    result = json.loads(out)
+    equal(len(result["ais"]), 3, "AIs")
+    equal(result["worked"], code == 0, "worked")
+    equal(len(result["missing"]), err.count("did not work:"), "sentences")
+    for sentence in result["missing"]:
+        check(sentence in err, sentence, "is not in", err)
+    equal(code, 1 if result["missing"] else 0, "exit code")
+    check(result["sessions_completed"] > 0 or result["missing"], "no session, and nobody misses it")
+
+
+@test
+def demo_is_interrupted():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with Demo() as demo:
+            demo.wait_started()
+            demo.process.send_signal(number)
+            code, _, err = demo.end()
+            equal(code, 1, "exit code")
+            check("stopped before the end" in err, err)
+            demo.leaves_nothing()
+
+
+@test
+def demo_reports_a_child_that_dies():
+    for word, name in (("file_system", "AI_Node_2"), ("serve", "hub")):
+        with Demo() as demo:
+            demo.wait_started()
+            os.kill(demo.pid_of(word), signal.SIGKILL)
+            code, _, err = demo.end()
+            equal(code, 1, "exit code")
+            check(f"{name} ended early (signal 9" in err, err)
+            demo.leaves_nothing()
+
+
+@test
+def demo_ends_when_nobody_reads():
+    with Demo() as demo:
+        demo.wait_started()
+        demo.process.stdout.close()
+        demo.process.stdout = open(os.devnull, encoding="ascii")
+        equal(demo.process.wait(PATIENCE), 1, "exit code")
+        demo.leaves_nothing()
+
+
+@test
+def demo_takes_its_children_along():
+    with Demo() as demo:
+        demo.wait_started()
+        demo.process.kill()
+        demo.process.wait()
+        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in demo.seen), "the end of the children")
+
+
+@test
+def demo_keeps_the_logs_when_asked():
+    with Demo("--keep") as demo:
+        demo.wait_started()
+        demo.process.send_signal(signal.SIGINT)
+        _, _, err = demo.end()
+        folder = re.search(r"the logs are in (\S+)", err).group(1)
+        check(os.path.getsize(os.path.join(folder, "hub.log")) > 0, "the hub's log is empty")
+        check(os.path.exists(os.path.join(folder, "AI_Node_1.log")), os.listdir(folder))
+
+
+if __name__ == "__main__":
+    run()

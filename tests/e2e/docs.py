@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""The documents say what is true: every message type, error code, subcommand and ./dev command is described.
+
+usage: docs.py KHUB
+"""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import check, run, test  # noqa: E402
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def rows(table):
+    """The texts of an X-macro table of src/wire/types.h."""
+    body = read("src", "wire", "types.h").split(f"#define {table}(X)")[1].split("\n\n")[0]
+    found = re.findall(r'X\(\w+, "(\w+)"', body)
+    check(len(found) > 10, table, "has", len(found), "rows")
+    return found
+
+
+def described(what, document, names):
+    text = read(*document)
+    for name in names:
+        check(f"`{name}`" in text, what, name, "is not in", "/".join(document))
+
+
+@test
+def protocol_lists_every_message_type():
+    described("message type", ("docs", "PROTOCOL.md"), rows("MESSAGE_TYPES"))
+
+
+@test
+def protocol_lists_every_error_code():
+    described("error code", ("docs", "PROTOCOL.md"), rows("WIRE_ERRORS"))
+
+
+@test
+def readme_lists_every_subcommand():
+    help_text = subprocess.run([sys.argv[1], "help"], stdout=subprocess.PIPE, check=True, text=True).stdout
+    names = re.findall(r"^  ([a-z]+)  +\S", help_text, re.MULTILINE)
+    check(len(names) >= 10, "subcommands found:", names)
+    described("subcommand", ("README.md",), [f"khub {name}" for name in names if name not in ("help", "version")])
+
+
+@test
+def dev_describes_every_command():
+    script = read("dev")
+    commands = re.findall(r"^([a-z]+)\) ", script.split("case $command in")[1], re.MULTILINE)
+    usage = script.split("<<'EOF'")[1].split("\nEOF")[0]
+    check(len(commands) >= 6, "commands found:", commands)
+    for name in commands:
+        check(re.search(rf"^  {name} ", usage, re.MULTILINE), "./dev help does not describe", name)
+
+
+@test
+def documents_point_at_files_that_exist():
+    for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", read(document)):
+            check(os.path.exists(os.path.join(ROOT, target)), document, "points to", target)
+
+
+run()

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""The README's first steps, run as they stand (but for the port).
+
+usage: readme.py KHUB
+"""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import Hub, check, equal, run, test  # noqa: E402
+
+
+def blocks(language):
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
+        return re.findall(rf"```{language}\n(.*?)```", file.read(), re.DOTALL)
+
+
+@test
+def the_lines_for_nc_are_taken():
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("{")]
+    equal(len(lines), 2, "lines for nc")
+    with Hub() as hub:
+        client = hub.connect()
+        for line in lines:
+            client.send(line.encode())
+        client.expect("training_sync", active_ais=["ada"])
+        judge = hub.join("judge", 2)
+        check("greeting" in judge.sync["global_knowledge_base"]["shared_patterns"], "the pattern is not known")
+
+
+@test
+def the_python_program_joins_and_shares():
+    (program,) = blocks("python")
+    with Hub() as hub:
+        watcher = hub.join("watcher", 2, role="observer")
+        child = subprocess.Popen([sys.executable, "-u", "-c", program.replace("6000", str(hub.port))],
+                                 stdout=subprocess.PIPE, text=True)
+        watcher.expect("hello")
+        watcher.expect("code_share")
+        equal(child.stdout.readline().split(), ["hub", "training_sync"], "what it printed")
+        equal(hub.stop(), 0, "exit code of the hub")
+        child.communicate()
+        equal(child.returncode, 0, "exit code of the program")
+
+
+run()

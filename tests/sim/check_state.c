@@ -1,0 +1,251 @@
+/* The hub's whole state against the model's: hub_count, hub_dump, hub_verify. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+static const char *text_of(json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text ? text : "";
+}
+
+static bool number_is(json_t *object, const char *name, double number)
+{
+    json_t *value = json_object_get(object, name);
+    return json_is_number(value) && fabs(json_number_value(value) - number) < 1e-9;
+}
+
+static void check_number(struct world *world, const char *what, size_t is, size_t should)
+{
+    if (is != should)
+        world_fail(world, "hub_count: %s is %zu, and should be %zu", what, is, should);
+}
+
+void check_counts(struct world *world)
+{
+    struct hub_counts is = hub_count(world->hub), should = {0};
+    for (int link = 0; link < LINKS; link++)
+        should.peers += world->links[link].open;
+    for (int at = 0; at < ROOMS; at++) {
+        const struct room_model *room = &world->rooms[at];
+        size_t sections[SECTIONS] = {0};
+        should.rooms += room->exists;
+        for (int name = 0; name < NAMES; name++) {
+            const struct member *member = &room->members[name];
+            should.members += member->link != NOBODY && !member->observer;
+            should.observers += member->link != NOBODY && member->observer;
+            should.remembered += member->seen && member->link == NOBODY;
+        }
+        for (size_t i = 0; i < room->entry_count; i++)
+            sections[room->entries[i].section]++;
+        for (size_t i = 0; i < room->session_count; i++)
+            should.sessions_live += model_session_live(&room->sessions[i]);
+        should.patterns += sections[PATTERNS];
+        should.components += sections[COMPONENTS];
+        should.features += sections[FEATURES];
+        should.benchmarks += sections[BENCHMARKS];
+    }
+    check_number(world, "peers", is.peers, should.peers);
+    check_number(world, "rooms", is.rooms, should.rooms);
+    check_number(world, "members", is.members, should.members);
+    check_number(world, "observers", is.observers, should.observers);
+    check_number(world, "remembered", is.remembered, should.remembered);
+    check_number(world, "patterns", is.patterns, should.patterns);
+    check_number(world, "components", is.components, should.components);
+    check_number(world, "features", is.features, should.features);
+    check_number(world, "benchmarks", is.benchmarks, should.benchmarks);
+    check_number(world, "sessions_live", is.sessions_live, should.sessions_live);
+    check_number(world, "messages", is.messages, world->accepted);
+    check_number(world, "refused", is.refused, world->refused);
+    if (is.knowledge_bytes > world->config.knowledge_max * is.rooms || is.rooms > ROOMS_MAX ||
+        is.sessions_ended > SESSIONS_ENDED_MAX * is.rooms ||
+        is.sessions_live > SESSIONS_LIVE_MAX * is.rooms ||
+        is.remembered > MEMBERS_REMEMBERED_MAX * is.rooms)
+        world_fail(world, "hub_count: over a limit (%zu bytes of knowledge)", is.knowledge_bytes);
+}
+
+/* ── members ── */
+
+static void check_member(struct world *world, const struct room_model *room, int name, json_t *is)
+{
+    const struct member *member = &room->members[name];
+    bool connected = member->link != NOBODY;
+    if (!is || json_is_true(json_object_get(is, "connected")) != connected ||
+        !number_is(is, "contribution_score", model_member_score(room, name)) ||
+        !number_is(is, "sessions", model_member_sessions(room, name))) {
+        char *text = is ? json_dumps(is, 0) : NULL;
+        world_fail(world, "%s should be %s, score %u, sessions %u: %s", names[name],
+                   connected ? "here" : "away", model_member_score(room, name),
+                   model_member_sessions(room, name), text ? text : "is not there");
+        free(text);
+        return;
+    }
+    const char *specialization =
+        member->specialization == NOBODY ? "general" : specializations[member->specialization];
+    json_t *can = json_object_get(is, "capabilities");
+    bool same = number_is(is, "level", member->level) &&
+                json_array_size(can) == member->capability_count &&
+                json_is_true(json_object_get(is, "observer")) == member->observer &&
+                json_is_true(json_object_get(is, "ready")) == member->ready &&
+                strcmp(text_of(is, "specialization"), specialization) == 0;
+    for (unsigned i = 0; same && i < member->capability_count; i++)
+        same = strcmp(json_string_value(json_array_get(can, i)),
+                      capabilities[member->capabilities[i]]) == 0;
+    if (connected && !same)
+        world_fail(world, "%s is registered otherwise than it said", names[name]);
+}
+
+static void check_members(struct world *world, const struct room_model *room, json_t *members)
+{
+    size_t seen = 0;
+    for (int name = 0; name < NAMES; name++) {
+        json_t *found = NULL, *row;
+        size_t index;
+        if (!room->members[name].seen)
+            continue;
+        json_array_foreach(members, index, row)
+        {
+            if (strcmp(text_of(row, "ai_id"), names[name]) == 0)
+                found = row;
+        }
+        check_member(world, room, name, found);
+        seen++;
+    }
+    if (json_array_size(members) != seen)
+        world_fail(world, "%zu members are known, not %zu", json_array_size(members), seen);
+}
+
+/* ── knowledge ── */
+
+static const char *const body_names[SECTIONS] = {"pattern", "code", "component", ""};
+
+static bool entry_same(const struct entry_model *entry, json_t *is)
+{
+    if (entry->section == BENCHMARKS)
+        return json_array_size(is) == entry->report_count;
+    json_t *body = json_loads(entry->body, 0, NULL);
+    bool same = body && json_equal(body, json_object_get(is, body_names[entry->section])) &&
+                strcmp(text_of(is, "contributor"), names[entry->contributor]) == 0 &&
+                strcmp(text_of(is, "timestamp"), entry->timestamp) == 0;
+    json_decref(body);
+    if (entry->section == PATTERNS || entry->section == COMPONENTS)
+        same = same && number_is(is, "usage_count", entry->usage);
+    if (entry->section == COMPONENTS)
+        same = same && number_is(is, "quality_score", model_entry_quality(entry));
+    if (entry->section == FEATURES)
+        same =
+            same && json_is_true(json_object_get(is, "integration_tested")) == entry->tested &&
+            json_object_size(json_object_get(is, "performance_benchmarks")) == entry->score_count;
+    return same;
+}
+
+static void check_knowledge(struct world *world, const struct room_model *room, json_t *dump)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < room->entry_count && !world_failed(world); i++) {
+        const struct entry_model *entry = &room->entries[i];
+        json_t *is =
+            json_object_get(json_object_get(dump, section_names[entry->section]), entry->key);
+        if (is && entry_same(entry, is))
+            continue;
+        char *text = is ? json_dumps(is, JSON_COMPACT) : NULL;
+        world_fail(world,
+                   "%s of %s: by %d, used %u, quality %g, tested %d, %u reporters; is %.500s",
+                   entry->key, section_names[entry->section], entry->contributor, entry->usage,
+                   model_entry_quality(entry), entry->tested, entry->score_count,
+                   text ? text : "not there");
+        free(text);
+    }
+    for (int section = 0; section < SECTIONS; section++)
+        count += json_object_size(json_object_get(dump, section_names[section]));
+    if (count != room->entry_count)
+        world_fail(world, "%zu entries are known, not %zu", count, room->entry_count);
+}
+
+/* ── sessions ── */
+
+static bool workspace_same(const struct session_model *session, json_t *workspace)
+{
+    size_t count = 0;
+    for (int key = 0; key < KEYS; key++) {
+        const struct slot_model *slot = &session->workspace[key];
+        json_t *is = json_object_get(workspace, keys[key]);
+        if (!slot->version)
+            continue;
+        json_t *value = json_loads(slot->value, JSON_DECODE_ANY, NULL);
+        bool same = number_is(is, "version", slot->version) &&
+                    json_equal(value, json_object_get(is, "value"));
+        json_decref(value);
+        if (!same)
+            return false;
+        count++;
+    }
+    return json_object_size(workspace) == count;
+}
+
+static bool session_same(const struct session_model *session, json_t *is)
+{
+    json_t *participants = json_object_get(is, "participants");
+    if (strcmp(text_of(is, "status"), state_names[session->state]) != 0 ||
+        strcmp(text_of(is, "initiator"), names[session->initiator]) != 0 ||
+        strcmp(text_of(is, "target"), session->target == NOBODY ? "" : names[session->target]) !=
+            0 ||
+        !number_is(is, "progress", session->progress) ||
+        json_array_size(participants) != session->participant_count)
+        return false;
+    for (unsigned i = 0; i < session->participant_count; i++)
+        if (strcmp(json_string_value(json_array_get(participants, i)),
+                   names[session->participants[i]]) != 0)
+            return false;
+    return workspace_same(session, json_object_get(is, "shared_workspace"));
+}
+
+static void check_sessions(struct world *world, const struct room_model *room, json_t *sessions)
+{
+    size_t index;
+    json_t *is;
+    json_array_foreach(sessions, index, is)
+    {
+        const struct session_model *session = model_session_find(room, text_of(is, "session_id"));
+        if (session && session_same(session, is))
+            continue;
+        char *text = json_dumps(is, JSON_COMPACT);
+        world_fail(world, "a session should be %s: %.700s",
+                   session ? state_names[session->state] : "unknown", text ? text : "");
+        free(text);
+    }
+    if (json_array_size(sessions) != room->session_count &&
+        room->session_count <= SESSIONS_ENDED_MAX)
+        world_fail(world, "%zu sessions are known, not %zu", json_array_size(sessions),
+                   room->session_count);
+}
+
+void check_state(struct world *world)
+{
+    char why[512] = "";
+    if (hub_verify(world->hub, why, sizeof why) != 0)
+        world_fail(world, "hub_verify: %s", why);
+    for (int at = 0; at < ROOMS && !world_failed(world); at++) {
+        const struct room_model *room = &world->rooms[at];
+        struct text text = {0};
+        json_error_t error;
+        if (!room->exists)
+            continue;
+        hub_dump(world->hub, room_slice(at), &text);
+        json_t *dump =
+            json_loadb(text.at, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+        if (!dump)
+            world_fail(world, "hub_dump of %s is no JSON: %s", room_names[at], error.text);
+        if (dump && !number_is(dump, "seq", (double)room->seq))
+            world_fail(world, "hub_dump of %s: seq is not %llu", room_names[at],
+                       (unsigned long long)room->seq);
+        check_members(world, room, json_object_get(dump, "members"));
+        check_knowledge(world, room, dump);
+        check_sessions(world, room, json_object_get(dump, "sessions"));
+        json_decref(dump);
+        text_free(&text);
+    }
+}

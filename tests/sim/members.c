@@ -1,0 +1,114 @@
+/* The model of who is where: joining, taking over, leaving, and what a training_sync owes its reader. */
+#include <stdio.h>
+#include <string.h>
+
+#include "sim.h"
+
+int model_member_room(const struct world *world, const struct said *said)
+{
+    const struct link *link = &world->links[said->link];
+    if (link->name != NOBODY)
+        return link->room;
+    return said->type == MESSAGE_HELLO ? said->hello.room : 0;
+}
+
+uint64_t model_hello_codes(struct world *world, const struct said *said)
+{
+    const struct link *link = &world->links[said->link];
+    int room = model_member_room(world, said);
+    const struct member *member = &world->rooms[room].members[said->sender];
+    uint64_t codes = 0;
+    if (link->name == NOBODY) {
+        bool shown = said->hello.token[0] && strcmp(said->hello.token, member->token) == 0;
+        if (member->link != NOBODY && !shown)
+            codes |= FLAW(ID_IN_USE);
+        return codes;
+    }
+    if (said->hello.room != link->room)
+        codes |= FLAW(FORBIDDEN);
+    if (said->hello.observer != member->observer)
+        codes |= FLAW(FORBIDDEN);
+    return codes;
+}
+
+static void seat_remove(struct room_model *room, int name)
+{
+    unsigned place = 0;
+    while (room->seats[place] != name)
+        place++;
+    memmove(&room->seats[place], &room->seats[place + 1],
+            (room->seat_count - place - 1) * sizeof *room->seats);
+    room->seat_count--;
+}
+
+static void link_forget(struct world *world, int link)
+{
+    struct link *at = &world->links[link];
+    *at = (struct link){.room = NOBODY, .name = NOBODY, .generation = at->generation};
+}
+
+/* Takes the id's seat, from its old connection if it has one. */
+void model_member_join(struct world *world, const struct said *said, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    struct member *member = &room->members[said->sender];
+    struct link *link = &world->links[said->link];
+    if (member->link != NOBODY) {
+        expect_error(world, member->link, FLAW(TAKEN_OVER));
+        expect_close(world, member->link, CLOSE_TAKEN_OVER);
+        link_forget(world, member->link);
+        seat_remove(room, said->sender);
+    }
+    *member =
+        (struct member){.seen = true, .link = said->link, .level = 1, .specialization = NOBODY};
+    room->seats[room->seat_count++] = said->sender;
+    link->room = at;
+    link->name = said->sender;
+}
+
+void model_member_hello(struct world *world, const struct said *said, int at)
+{
+    struct member *member = &world->rooms[at].members[said->sender];
+    member->level = said->hello.level;
+    member->observer = said->hello.observer;
+    member->ready = said->hello.ready;
+    member->specialization = said->hello.specialization;
+    member->capability_count = said->hello.capability_count;
+    memcpy(member->capabilities, said->hello.capabilities, sizeof member->capabilities);
+    expect_made(world, said->link, MESSAGE_TRAINING_SYNC, HUB, said->sender);
+}
+
+/* The link's end; tells level 2 of it when it was a listed member's and the hub goes on. */
+void model_member_leave(struct world *world, int link, enum close_reason reason)
+{
+    int at = world->links[link].room, name = world->links[link].name;
+    if (name != NOBODY) {
+        struct room_model *room = &world->rooms[at];
+        struct member *member = &room->members[name];
+        seat_remove(room, name);
+        member->link = NOBODY;
+        member->heard = world->clock;
+        member->capability_count = 0;
+        for (unsigned i = 0; i < room->seat_count; i++)
+            if (!member->observer && reason != CLOSE_SHUTTING_DOWN)
+                expect_made_to(world, at, room->seats[i], MESSAGE_PRESENCE, HUB, NOBODY);
+    }
+    link_forget(world, link);
+}
+
+unsigned model_member_sessions(const struct room_model *room, int name)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < room->session_count; i++)
+        count += room->sessions[i].state == ACTIVE && model_session_has(&room->sessions[i], name);
+    return count;
+}
+
+unsigned model_member_score(const struct room_model *room, int name)
+{
+    unsigned score = 0;
+    for (size_t i = 0; i < room->entry_count; i++)
+        if (room->entries[i].contributor == name)
+            score += 1 + room->entries[i].usage + (room->entries[i].tested ? 5 : 0);
+    return score;
+}

@@ -1,0 +1,238 @@
+/* What a call of the hub must cause. The parts of the model that belong to one subject are in members.c, shares.c and sessions.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* ── expectations ── */
+
+struct expected *expect_made(struct world *world, int link, enum message_type type, int sender,
+                             int target)
+{
+    struct expected *expected = &world->expected[world->expected_count++];
+    *expected = (struct expected){.link = link,
+                                  .room = world->links[link].room,
+                                  .level = link_level(world, link),
+                                  .type = type,
+                                  .sender = sender,
+                                  .target = target,
+                                  .session = NOBODY,
+                                  .key = NOBODY};
+    if (world->expected_count == CAUSED_MAX)
+        world_fail(world, "too much is expected of one call");
+    return expected;
+}
+
+void expect_error(struct world *world, int link, uint64_t codes)
+{
+    const struct link *to = &world->links[link];
+    expect_made(world, link, MESSAGE_ERROR, HUB, to->name)->codes = codes;
+}
+
+void expect_close(struct world *world, int link, enum close_reason reason)
+{
+    world->closes[world->close_count++] = (struct expected_close){.link = link, .reason = reason};
+}
+
+int link_level(const struct world *world, int link)
+{
+    const struct link *at = &world->links[link];
+    return at->name < 0 ? 1 : world->rooms[at->room].members[at->name].level;
+}
+
+struct expected *expect_made_to(struct world *world, int room, int name, enum message_type type,
+                                int sender, int target)
+{
+    const struct member *member = &world->rooms[room].members[name];
+    if (member->link == NOBODY || message_type_level(type) > member->level)
+        return NULL;
+    return expect_made(world, member->link, type, sender, target);
+}
+
+static void expect_relay_to(struct world *world, const struct said *said, int room, int name)
+{
+    struct expected *expected =
+        expect_made_to(world, room, name, said->type, said->sender, said->target);
+    if (expected)
+        expected->relay = true;
+}
+
+/* To its target and the observers, or to everyone but its sender. */
+static void expect_relay(struct world *world, const struct said *said, int room)
+{
+    const struct room_model *at = &world->rooms[room];
+    for (unsigned i = 0; i < at->seat_count; i++) {
+        int name = at->seats[i];
+        if (name == said->sender)
+            continue;
+        if (said->target == NOBODY || said->target == name || at->members[name].observer)
+            expect_relay_to(world, said, room, name);
+    }
+    if (said->target != NOBODY && at->members[said->target].link == NOBODY)
+        expect_error(world, said->link, FLAW(TARGET_OFFLINE));
+}
+
+/* ── the clock: durations stand still while the wall clock runs back, and leaps are cut short ── */
+
+void model_clock(struct world *world, int64_t now)
+{
+    int64_t passed = world->started ? now - world->now : 0;
+    if (passed > 0)
+        world->clock += passed < CLOCK_STEP_MAX_MS ? passed : CLOCK_STEP_MAX_MS;
+    world->now = now;
+    world->started = true;
+}
+
+/* ── what may be refused, and why ── */
+
+static uint64_t target_codes(const struct world *world, const struct said *said, int room)
+{
+    if (said->target == NOBODY)
+        return 0;
+    if (said->target == said->sender)
+        return FLAW(BAD_FIELD);
+    if (said->target == STRANGER || !world->rooms[room].members[said->target].seen)
+        return FLAW(UNKNOWN_TARGET);
+    return 0;
+}
+
+static uint64_t state_codes(struct world *world, const struct said *said, int room)
+{
+    uint64_t codes = target_codes(world, said, room);
+    const struct link *link = &world->links[said->link];
+    if (said->type == MESSAGE_HELLO)
+        return codes | model_hello_codes(world, said);
+    if (link->name == NOBODY && world->rooms[room].members[said->sender].link != NOBODY)
+        codes |= FLAW(ID_IN_USE);
+    return codes | model_share_codes(world, said, room) | model_session_codes(world, said, room);
+}
+
+/* The code of the first error that the said link got in this call. */
+static uint64_t code_heard(const struct world *world, int link)
+{
+    for (size_t i = 0; i < world->caused_count; i++) {
+        const struct caused *caused = &world->caused[i];
+        const char *type = json_string_value(json_object_get(caused->object, "message_type"));
+        json_t *payload = json_object_get(caused->object, "payload");
+        const char *code = json_string_value(json_object_get(payload, "code"));
+        if (caused->link != link || !type || strcmp(type, "error") != 0 || !code)
+            continue;
+        for (unsigned error = 1; error < WIRE_ERROR_COUNT; error++)
+            if (strcmp(code, wire_error_code((enum wire_error)error)) == 0)
+                return 1ull << error;
+    }
+    return 0;
+}
+
+/* Refusals that depend on what the model does not count to the byte: allowed only where they can be true. */
+static uint64_t incidental_codes(const struct world *world, const struct said *said)
+{
+    uint64_t heard = code_heard(world, said->link), codes = 0;
+    if (world->temper.limited)
+        codes |= FLAW(RATE_LIMITED);
+    if (world->log_failed)
+        codes |= FLAW(QUOTA_EXCEEDED);
+    if (world->temper.small && hub_count(world->hub).knowledge_bytes + 4 * (said->len + 2048) >
+                                   world->config.knowledge_max)
+        codes |= FLAW(QUOTA_EXCEEDED);
+    return heard & codes;
+}
+
+static void model_refuse(struct world *world, const struct said *said, uint64_t codes)
+{
+    struct link *link = &world->links[said->link];
+    world->refused++;
+    expect_error(world, said->link, codes);
+    if (!said->bad_line)
+        return;
+    if (++link->bad_lines == BAD_LINES_MAX) {
+        expect_error(world, said->link, codes);
+        expect_close(world, said->link, CLOSE_BAD_LINES);
+        model_member_leave(world, said->link, CLOSE_BAD_LINES);
+    }
+}
+
+static void model_accept(struct world *world, const struct said *said, int room)
+{
+    struct link *link = &world->links[said->link];
+    world->accepted++;
+    if (link->name == NOBODY)
+        model_member_join(world, said, room);
+    if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)
+        model_session_named(world, said, room);
+    if (said->type == MESSAGE_HELLO)
+        model_member_hello(world, said, room);
+    model_share_apply(world, said, room);
+    model_session_apply(world, said, room);
+    bool hidden = said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer;
+    bool stamped = said->type == MESSAGE_COLLABORATION_REQUEST ||
+                   said->type == MESSAGE_COLLABORATION_RESPONSE ||
+                   said->type == MESSAGE_COLLABORATION_UPDATE ||
+                   said->type == MESSAGE_WORKSPACE_UPDATE;
+    if (!hidden && !stamped && said->type != MESSAGE_HEARTBEAT)
+        expect_relay(world, said, room);
+}
+
+void model_line(struct world *world, const struct said *said)
+{
+    struct link *link = &world->links[said->link];
+    int room = model_member_room(world, said);
+    link->heard = world->clock;
+    uint64_t codes = said->flaws;
+    if (!said->bad_line) {
+        link->bad_lines = 0;
+        codes |= state_codes(world, said, room);
+    }
+    bool beat = said->type == MESSAGE_HEARTBEAT && link->name != NOBODY && !said->bad_line;
+    if (beat)
+        codes = 0; /* a sign of life is looked at no further */
+    uint64_t incidental = said->bad_line ? 0 : incidental_codes(world, said);
+    if (codes || incidental)
+        model_refuse(world, said, codes | incidental);
+    else if (!beat)
+        model_accept(world, said, room);
+    else if (link_level(world, said->link) == 2)
+        expect_made(world, said->link, MESSAGE_HEARTBEAT, HUB, link->name);
+}
+
+void model_too_long(struct world *world, int link)
+{
+    const struct said said = {.link = link, .bad_line = true};
+    world->links[link].heard = world->clock;
+    model_refuse(world, &said, FLAW(LINE_TOO_LONG));
+}
+
+void model_gone(struct world *world, int link, enum close_reason reason)
+{
+    model_member_leave(world, link, reason);
+}
+
+void model_expel(struct world *world, int link, enum close_reason reason, enum wire_error error)
+{
+    expect_error(world, link, 1ull << error);
+    expect_close(world, link, reason);
+    model_member_leave(world, link, reason);
+}
+
+void model_tick(struct world *world)
+{
+    for (int room = 0; room < ROOMS; room++)
+        model_session_tick(world, room);
+    for (int link = 0; link < LINKS; link++)
+        if (world->links[link].open && link_level(world, link) == 2 &&
+            world->clock - world->links[link].heard >= world->config.heartbeat_ms)
+            model_expel(world, link, CLOSE_HEARTBEAT_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT);
+}
+
+void model_stop(struct world *world)
+{
+    for (int link = 0; link < LINKS; link++) {
+        if (!world->links[link].open)
+            continue;
+        if (link_level(world, link) == 2)
+            expect_error(world, link, FLAW(SHUTTING_DOWN));
+        expect_close(world, link, CLOSE_SHUTTING_DOWN);
+        model_member_leave(world, link, CLOSE_SHUTTING_DOWN);
+    }
+}

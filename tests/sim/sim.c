@@ -1,0 +1,426 @@
+/* Runs seeds: each a world of its own, some thousand steps long, judged after every step. Prints TAP.
+ *
+ *     sim                            KHUB_SIM_SEEDS seeds (300) of KHUB_SIM_STEPS steps (2000)
+ *     sim --seed N [--steps M] [--verbose]     one seed; the state is compared whole after each step, so that the first step
+ *                                    that went wrong is the one that is named */
+#include <assert.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sim.h"
+
+enum { SEEDS = 300, STEPS = 2000, STATE_EVERY = 64, BLOCK = 25, TWICE_EVERY = 10 };
+
+/* ── if the hub dies ── */
+
+static char last_words[256];
+
+static void remember(uint64_t seed, unsigned step)
+{
+    snprintf(last_words, sizeof last_words,
+             "Bail out! seed %llu died at step %u; replay: build/tests/sim/sim --seed %llu --steps "
+             "%u --verbose\n",
+             (unsigned long long)seed, step, (unsigned long long)seed, step + 1);
+}
+
+static void die(int number)
+{
+    (void)!write(STDOUT_FILENO, last_words, strlen(last_words));
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* ── steps ── */
+
+/* A slot that is (or is not) in use; NOBODY when there is none. Some are picked more often, so that something comes of them. */
+static int pick_link(struct world *world, bool open)
+{
+    unsigned start = chance_one_in(&world->chance, 4) ? 0 : chance_below(&world->chance, LINKS);
+    for (unsigned i = 0; i < LINKS; i++) {
+        int link = (int)((start + i) % LINKS);
+        if (world->links[link].open == open)
+            return link;
+    }
+    return NOBODY;
+}
+
+static void settle(struct world *world, const struct said *said)
+{
+    if (!world_failed(world))
+        check_call(world, said);
+    if (!world_failed(world))
+        check_counts(world);
+}
+
+static bool step_connect(struct world *world)
+{
+    int at = pick_link(world, false);
+    if (at == NOBODY)
+        return false;
+    struct link *link = &world->links[at];
+    link->id = (peer_id)++link->generation << 32 | (unsigned)at;
+    link->open = true;
+    link->heard = world->clock;
+    world_say(world, "link %d connects", at);
+    hub_open(world->hub, link->id, world->now);
+    settle(world, NULL);
+    return true;
+}
+
+static void tell(const struct world *world)
+{
+    for (size_t i = 0; world->verbose && i < world->caused_count; i++)
+        printf("#        → %d %.*s\n", world->caused[i].link,
+               (int)(world->caused[i].len < 300 ? world->caused[i].len : 300),
+               world->caused[i].line);
+}
+
+static bool step_say(struct world *world)
+{
+    int at = pick_link(world, true);
+    struct said said;
+    if (at == NOBODY)
+        return false;
+    traffic_say(world, at, &said);
+    world_say(world, "link %d (%s) says %.*s", at,
+              world->links[at].name < 0 ? "?" : names[world->links[at].name],
+              (int)(said.len < 400 ? said.len : 400), said.line);
+    /* bytes of exactly that length, so that a sanitizer sees who reads behind them */
+    char *bytes = malloc(said.len);
+    assert(bytes);
+    memcpy(bytes, said.line, said.len);
+    hub_line(world->hub, world->links[at].id, (struct slice){bytes, said.len}, world->now);
+    free(bytes);
+    check_lines(world);
+    tell(world);
+    if (!world_failed(world))
+        model_line(world, &said);
+    settle(world, &said);
+    said_free(&said);
+    return true;
+}
+
+static bool step_gone(struct world *world)
+{
+    static const enum close_reason reasons[] = {CLOSE_PEER_CLOSED, CLOSE_PEER_RESET,
+                                                CLOSE_WRITE_FAILED};
+    int at = pick_link(world, true);
+    if (at == NOBODY)
+        return false;
+    enum close_reason reason = reasons[chance_below(&world->chance, 3)];
+    world_say(world, "link %d goes: %s", at, close_reason_text(reason));
+    world->closed[at] = -1; /* nothing can reach it any more */
+    hub_gone(world->hub, world->links[at].id, reason, world->now);
+    check_lines(world);
+    tell(world);
+    model_gone(world, at, reason);
+    settle(world, NULL);
+    return true;
+}
+
+static bool step_expel(struct world *world)
+{
+    int at = pick_link(world, true);
+    if (at == NOBODY)
+        return false;
+    world_say(world, "link %d reads too slowly", at);
+    hub_expel(world->hub, world->links[at].id, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER, world->now);
+    check_lines(world);
+    tell(world);
+    model_expel(world, at, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER);
+    settle(world, NULL);
+    return true;
+}
+
+static bool step_too_long(struct world *world)
+{
+    int at = pick_link(world, true);
+    if (at == NOBODY)
+        return false;
+    world_say(world, "link %d says a line that is too long", at);
+    hub_line_too_long(world->hub, world->links[at].id, world->now);
+    check_lines(world);
+    tell(world);
+    model_too_long(world, at);
+    settle(world, NULL);
+    return true;
+}
+
+static void step_tick(struct world *world)
+{
+    world_say(world, "tick");
+    int64_t next = hub_tick(world->hub, world->now);
+    if (next < 0 || next > 1000)
+        world_fail(world, "hub_tick asks for the next call in %lld ms", (long long)next);
+    check_lines(world);
+    tell(world);
+    model_tick(world);
+    settle(world, NULL);
+}
+
+/* A line, an end and an expulsion of a connection that is no more: nothing may come of it. */
+static bool step_ghost(struct world *world)
+{
+    int at = pick_link(world, false);
+    if (at == NOBODY || !world->links[at].generation)
+        return false;
+    peer_id ghost = (peer_id)world->links[at].generation << 32 | (unsigned)at;
+    world_say(world, "link %d, long gone, stirs", at);
+    hub_line(world->hub, ghost, slice_of("{}"), world->now);
+    hub_line_too_long(world->hub, ghost, world->now);
+    hub_gone(world->hub, ghost, CLOSE_PEER_RESET, world->now);
+    hub_expel(world->hub, ghost, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER, world->now);
+    check_lines(world);
+    settle(world, NULL);
+    return true;
+}
+
+/* Mostly a busy hub; now and then nobody says much for minutes, and once in a while somebody sets the clock. */
+static void step_time(struct world *world)
+{
+    struct chance *chance = &world->chance;
+    int64_t passed = chance_one_in(chance, 4) ? 0 : chance_below(chance, 400);
+    if (chance_one_in(chance, 200))
+        world->sleepy = 5 + chance_below(chance, 40);
+    if (world->sleepy) {
+        world->sleepy--;
+        passed = 1000 + chance_below(chance, CLOCK_STEP_MAX_MS - 1000);
+    } else if (chance_one_in(chance, 200)) {
+        int64_t jump = chance_below(chance, 100 * 3600 * 1000);
+        passed = chance_one_in(chance, 2) ? -jump : jump;
+        world_say(world, "the clock is set, %lld ms off", (long long)passed);
+    }
+    model_clock(world, world->now + passed);
+}
+
+static void step(struct world *world)
+{
+    static bool (*const rare[])(struct world *) = {step_gone, step_expel, step_too_long,
+                                                   step_ghost};
+    const unsigned *weights = &world->temper.weights[16];
+    unsigned open = 0, pick = chance_below(&world->chance, 100);
+    bool done = false;
+    for (int link = 0; link < LINKS; link++)
+        open += world->links[link].open;
+    world_begin(world);
+    step_time(world);
+    if (open < 2 + weights[5] && pick < 30)
+        done = step_connect(world);
+    else if (pick < 2 + weights[0])
+        done = rare[chance_below(&world->chance, 4)](world);
+    else if (pick >= 14 && (!world->sleepy || pick > 80))
+        done = step_say(world);
+    if (!done)
+        step_tick(world);
+}
+
+static void stop(struct world *world)
+{
+    world_begin(world);
+    world_say(world, "the hub stops");
+    model_clock(world, world->now + 5);
+    hub_stop(world->hub, world->now);
+    check_lines(world);
+    tell(world);
+    model_stop(world);
+    settle(world, NULL);
+    if (!world_failed(world))
+        check_state(world);
+}
+
+/* ── replay ── */
+
+static void dump_rooms(const struct hub *hub, struct text texts[ROOMS])
+{
+    for (int room = 0; room < ROOMS; room++) {
+        text_clear(&texts[room]);
+        hub_dump(hub, room_slice(room), &texts[room]);
+    }
+}
+
+static void compare_dumps(struct world *world, const struct hub *replayed,
+                          const struct text before[ROOMS], const char *which)
+{
+    struct text after[ROOMS] = {{0}};
+    dump_rooms(replayed, after);
+    for (int room = 0; room < ROOMS; room++) {
+        size_t at = 0;
+        while (at < before[room].len && at < after[room].len &&
+               before[room].at[at] == after[room].at[at])
+            at++;
+        size_t from = at > 150 ? at - 150 : 0;
+        /* a room whose first message its log couldn't keep has no entries, and so no replay */
+        if (world->rooms[room].seq &&
+            !slice_equal(text_slice(&before[room]), text_slice(&after[room])))
+            world_fail(world, "replay %s: %s differs at byte %zu: run …%.300s… replay …%.300s…",
+                       which, room_names[room], at,
+                       before[room].len > from ? before[room].at + from : "",
+                       after[room].len > from ? after[room].at + from : "");
+        text_free(&after[room]);
+    }
+}
+
+static void apply_from(struct world *world, struct hub *hub, size_t from, size_t to, int room)
+{
+    for (size_t i = from; i < to; i++)
+        if (room == NOBODY || world->log[i].room == room)
+            hub_apply(hub, room_slice(world->log[i].room), &world->log[i].entry);
+}
+
+/* The entries of the run, applied to a fresh hub, leave the same state: in the order of the run, and room after room. */
+static void replay(struct world *world, size_t before_stop, const struct text running[ROOMS],
+                   const struct text stopped[ROOMS])
+{
+    struct hub *hub = world_mute_hub(world);
+    apply_from(world, hub, 0, before_stop, NOBODY);
+    compare_dumps(world, hub, running, "before the stop");
+    apply_from(world, hub, before_stop, world->log_count, NOBODY);
+    compare_dumps(world, hub, stopped, "whole");
+    hub_free(hub);
+    hub = world_mute_hub(world);
+    for (int room = 0; room < ROOMS; room++)
+        apply_from(world, hub, 0, world->log_count, room);
+    compare_dumps(world, hub, stopped, "room by room");
+    char why[512] = "";
+    if (hub_verify(hub, why, sizeof why) != 0)
+        world_fail(world, "hub_verify after replay: %s", why);
+    hub_free(hub);
+}
+
+/* ── seeds ── */
+
+struct outcome {
+    bool good;
+    unsigned step;
+    uint64_t hash;
+    char why[sizeof((struct world *)0)->why];
+    uint64_t accepted, refused;
+};
+
+static struct outcome run(uint64_t seed, unsigned steps, unsigned state_every, bool verbose)
+{
+    struct world *world = malloc(sizeof *world);
+    struct text running[ROOMS] = {{0}}, stopped[ROOMS] = {{0}};
+    assert(world);
+    world_new(world, seed, verbose);
+    while (world->step < steps && !world_failed(world)) {
+        remember(seed, world->step);
+        step(world);
+        if (!world_failed(world) && (world->step + 1) % state_every == 0)
+            check_state(world);
+        world->step++;
+    }
+    if (!world_failed(world)) {
+        size_t before_stop = world->log_count;
+        dump_rooms(world->hub, running);
+        stop(world);
+        dump_rooms(world->hub, stopped);
+        if (!world_failed(world))
+            replay(world, before_stop, running, stopped);
+    }
+    struct outcome outcome = {.good = !world_failed(world),
+                              .step = world->step,
+                              .hash = world->hash,
+                              .accepted = world->accepted,
+                              .refused = world->refused};
+    memcpy(outcome.why, world->why, sizeof outcome.why);
+    for (int room = 0; room < ROOMS; room++) {
+        text_free(&running[room]);
+        text_free(&stopped[room]);
+    }
+    world_free(world);
+    free(world);
+    return outcome;
+}
+
+static void report(uint64_t seed, unsigned steps, const struct outcome *outcome)
+{
+    /* the state is compared only now and then: look for the first step that shows it */
+    struct outcome closer = run(seed, steps, 1, false);
+    const struct outcome *shown = closer.good ? outcome : &closer;
+    printf("# seed %llu failed at step %u of %u: %s\n", (unsigned long long)seed, shown->step,
+           steps, shown->why);
+    printf("# replay: build/tests/sim/sim --seed %llu --steps %u --verbose\n",
+           (unsigned long long)seed, shown->step);
+}
+
+static unsigned from_environment(const char *name, unsigned preset)
+{
+    const char *text = getenv(name);
+    long number = text ? strtol(text, NULL, 10) : 0;
+    return number > 0 && number < 100000000 ? (unsigned)number : preset;
+}
+
+static int run_one(uint64_t seed, unsigned steps, bool verbose)
+{
+    struct outcome outcome = run(seed, steps, 1, verbose);
+    printf("1..1\n%s 1 - seed %llu, %u steps\n", outcome.good ? "ok" : "not ok",
+           (unsigned long long)seed, steps);
+    if (!outcome.good)
+        printf("# step %u: %s\n", outcome.step, outcome.why);
+    printf("# %llu messages accepted, %llu refused, hash %016llx\n",
+           (unsigned long long)outcome.accepted, (unsigned long long)outcome.refused,
+           (unsigned long long)outcome.hash);
+    return outcome.good ? 0 : 1;
+}
+
+static int run_all(unsigned seeds, unsigned steps)
+{
+    unsigned blocks = (seeds + BLOCK - 1) / BLOCK, failures = 0, different = 0;
+    uint64_t accepted = 0, refused = 0;
+    printf("1..%u\n", blocks + 1);
+    for (unsigned block = 0; block < blocks; block++) {
+        unsigned first = block * BLOCK + 1, last = first + BLOCK - 1, before = failures;
+        last = last > seeds ? seeds : last;
+        for (unsigned seed = first; seed <= last; seed++) {
+            struct outcome outcome = run(seed, steps, STATE_EVERY, false);
+            accepted += outcome.accepted;
+            refused += outcome.refused;
+            if (!outcome.good) {
+                failures++;
+                report(seed, steps, &outcome);
+            } else if (seed % TWICE_EVERY == 0 &&
+                       run(seed, steps, STATE_EVERY, false).hash != outcome.hash) {
+                different++;
+                printf("# seed %u: two runs differ\n", seed);
+            }
+        }
+        printf("%s %u - seeds %u to %u, %u steps each\n", failures == before ? "ok" : "not ok",
+               block + 1, first, last, steps);
+        fflush(stdout);
+    }
+    printf("%s %u - two runs of one seed give the same bytes\n", different ? "not ok" : "ok",
+           blocks + 1);
+    printf("# %llu messages accepted, %llu refused\n", (unsigned long long)accepted,
+           (unsigned long long)refused);
+    return failures || different ? 1 : 0;
+}
+
+int main(int count, char **arguments)
+{
+    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+                                            {"steps", required_argument, NULL, 'n'},
+                                            {"verbose", no_argument, NULL, 'v'},
+                                            {NULL, 0, NULL, 0}};
+    unsigned steps = from_environment("KHUB_SIM_STEPS", STEPS);
+    unsigned seeds = from_environment("KHUB_SIM_SEEDS", SEEDS);
+    uint64_t seed = 0;
+    bool verbose = false;
+    for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
+        if (option == 's')
+            seed = strtoull(optarg, NULL, 10);
+        else if (option == 'n')
+            steps = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == 'v')
+            verbose = true;
+        else
+            return 2;
+    }
+    signal(SIGABRT, die);
+    signal(SIGSEGV, die);
+    return seed ? run_one(seed, steps, verbose) : run_all(seeds, steps);
+}

@@ -1,0 +1,325 @@
+/* The simulation: a hub among simulated AIs, and a model of what it must do.
+ *
+ *     traffic.c   what an AI might say, well or ill, from one stream of random numbers
+ *     world.c     the edge: connections, out-streams, logs; records what the hub does in a call
+ *     model.c     who is where, and what every call must cause     members.c, sessions.c, shares.c: its parts
+ *     check.c     what it did cause against what it had to; the hub's state against the model's
+ *     sim.c       seeds, steps, replay, the report
+ *
+ * The model is written from docs/PROTOCOL.md and shares no code with core/ beyond the tables of wire/types.h and the limits. One step
+ * is one call of the hub. What a call must cause is a list of expectations; each delivery and close must meet one of them, and none
+ * may be left. */
+#ifndef KHUB_TESTS_SIM_H
+#define KHUB_TESTS_SIM_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/hub.h"
+#include "wire/text.h"
+
+/* ── random numbers: splitmix64 ── */
+
+struct chance {
+    uint64_t state;
+};
+uint64_t chance_next(struct chance *chance);
+/* 0 .. count - 1 */
+unsigned chance_below(struct chance *chance, unsigned count);
+bool chance_one_in(struct chance *chance, unsigned count);
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
+
+/* ── the pools from which everything is drawn ── */
+
+enum { NAMES = 14, STRANGERS = 3, CAPABILITIES = 12, SPECIALIZATIONS = 5, KEYS = 5, ROOMS = 3 };
+enum { NOBODY = -1, STRANGER = -2, HUB = -3 }; /* beside indices of names */
+extern const char *const names[NAMES], *const strangers[STRANGERS];
+extern const char *const capabilities[CAPABILITIES];
+extern const char *const specializations[SPECIALIZATIONS];
+extern const char *const room_names[ROOMS], *const keys[KEYS];
+
+/* ── the model's state ── */
+
+enum { LINKS = 24, CAPABILITIES_EACH = 6 };
+
+struct link { /* a connection */
+    bool open;
+    peer_id id;
+    int room, name; /* NOBODY until it has joined */
+    unsigned bad_lines;
+    int64_t heard;
+    uint64_t seq; /* the highest it was told */
+    unsigned generation;
+};
+
+struct member {
+    bool seen, observer, ready;
+    int link; /* NOBODY: away */
+    int level;
+    int specialization; /* NOBODY: "general" */
+    int capabilities[CAPABILITIES_EACH];
+    unsigned capability_count;
+    int64_t heard; /* of one who is away: when it left */
+    char token[40];
+};
+
+enum section { PATTERNS, COMPONENTS, FEATURES, BENCHMARKS, SECTIONS };
+extern const char *const section_names[SECTIONS];
+
+struct score {
+    int reporter;
+    double score; /* negative: none */
+};
+
+struct entry_model {
+    enum section section;
+    char *key, *body, *own_id, *timestamp;
+    int contributor;
+    unsigned usage, report_count;
+    bool tested;
+    struct score scores[NAMES]; /* the latest of each reporter, in the order of reporting */
+    unsigned score_count;
+};
+
+enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
+extern const char *const state_names[STATES];
+
+struct slot_model {
+    char *value;
+    unsigned version;
+};
+
+struct session_model {
+    char id[40];
+    int initiator, target; /* target NOBODY: everyone */
+    enum state state;
+    int participants[PARTICIPANTS_MAX];
+    unsigned participant_count;
+    double progress;
+    int64_t since;
+    struct slot_model workspace[KEYS];
+};
+
+struct room_model {
+    bool exists;
+    struct member members[NAMES];
+    int seats[NAMES]; /* names, in the order of joining */
+    unsigned seat_count;
+    struct entry_model *entries;
+    size_t entry_count, entry_capacity;
+    struct session_model *sessions;
+    size_t session_count, session_capacity;
+    uint64_t seq; /* of the last entry in its log */
+};
+
+/* ── what a call causes ── */
+
+struct caused {
+    int link;
+    struct span span;
+    const char *line; /* in the stream; len without the line's end */
+    size_t len;
+    json_t *object;
+    bool met;
+};
+
+struct expected {
+    int link, room, level; /* as they were when it was expected */
+    enum message_type type;
+    bool relay;     /* the line that was said; else one that the hub makes */
+    int sender;     /* HUB or a name */
+    int target;     /* NOBODY: null or absent */
+    uint64_t codes; /* of an error: a bit for each code it may bear */
+    int session;    /* of collaboration messages; NOBODY: none */
+    enum state state;
+    double progress;
+    unsigned participants;
+    int key; /* of workspace messages */
+    bool met;
+};
+
+struct expected_close {
+    int link;
+    enum close_reason reason;
+    bool met;
+};
+
+struct stream {
+    char *at;
+    size_t len, capacity;
+};
+
+struct logged {
+    int room;
+    struct entry entry;
+};
+
+enum { CAUSED_MAX = 4096, STREAMS = 2 * ROOMS + 2 };
+
+/* How one seed's world differs from another's. */
+struct temper {
+    unsigned weights[32];
+    unsigned hostile;   /* one in so many messages is ill */
+    unsigned log_fails; /* one in so many messages is not kept by the log; 0: none */
+    bool villains;      /* some connections say garbage, line after line */
+    bool limited;       /* a rate limit is set */
+    bool small;         /* knowledge_max is small */
+};
+
+struct world {
+    struct chance chance, faults;
+    struct temper temper;
+    struct hub_config config;
+    struct hub *hub;
+    int64_t now, clock;
+    bool started;          /* the clock has a first reading */
+    unsigned step, sleepy; /* sleepy: so many steps yet in which little is said */
+    bool verbose;
+
+    struct link links[LINKS];
+    struct room_model rooms[ROOMS];
+    size_t open_logs;
+    uint64_t accepted, refused; /* messages */
+
+    struct stream streams[STREAMS];
+    struct caused *caused;
+    size_t caused_count;
+    int closed[LINKS]; /* reason + 1, in this call */
+    char made_id[600]; /* of the last knowledge note in this call */
+    size_t made_id_len;
+    char session_noted[40];
+    bool log_failed;
+    struct expected *expected;
+    size_t expected_count;
+    struct expected_close closes[LINKS];
+    size_t close_count;
+
+    struct logged *log;
+    size_t log_count, log_capacity;
+    uint64_t hash;
+
+    uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
+    size_t secret_count, secret_capacity;
+
+    char why[1024]; /* the first thing that was wrong; "" while all is well */
+};
+
+/* Notes what is wrong; the first counts. */
+void world_fail(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_say(const struct world *world, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool world_failed(const struct world *world);
+
+/* ── world.c ── */
+void world_new(struct world *world, uint64_t seed, bool verbose);
+void world_free(struct world *world);
+/* Before each call of the hub. */
+void world_begin(struct world *world);
+/* A hub with this world's configuration and secrets, whose effects go nowhere: for replay. */
+struct hub *world_mute_hub(struct world *world);
+struct slice room_slice(int room);
+
+/* ── what is said ── */
+
+enum hello_role { ROLE_NONE, ROLE_MEMBER, ROLE_OBSERVER };
+
+struct said {
+    int link;
+    int sender; /* name, HUB, or STRANGER: another AI's */
+    enum message_type type;
+    int target;     /* name, STRANGER or NOBODY */
+    uint64_t flaws; /* codes that its own form demands: bits of enum wire_error */
+    bool bad_line;  /* it is no message at all, or not this sender's: counted */
+    char message_id[48], timestamp[40];
+    char *line; /* as sent, owned */
+    size_t len;
+    const char *core; /* the line without white space around it */
+    size_t core_len;
+
+    /* payload, by type */
+    struct {
+        int room, level, specialization;
+        bool observer, ready, secret;
+        int capabilities[CAPABILITIES_EACH];
+        unsigned capability_count;
+        char token[40];
+    } hello;
+    char id[600], own_id[64], name[64]; /* share, report, component */
+    char *body;                         /* the object shared, owned */
+    bool complete, tested, accepted;
+    double score, progress; /* negative: none */
+    int feature;            /* capability index whose text is asked for */
+    char feature_text[64];
+    int asked;           /* of a collaboration_request: name, STRANGER or NOBODY */
+    char session_id[40]; /* "" none */
+    enum state end;      /* of an update: FAILED, CANCELLED, or PENDING for none */
+    int key;
+    char *value; /* owned */
+    uint64_t base_version;
+};
+#define FLAW(code) (1ull << WIRE_##code)
+
+/* ── traffic.c ── */
+/* Fills *ret_said with something for an open link to say. */
+void traffic_say(struct world *world, int link, struct said *ret_said);
+void said_free(struct said *said);
+
+/* ── model.c: what a call must cause; each is called after the hub's, on the state before it ── */
+void model_line(struct world *world, const struct said *said);
+void model_too_long(struct world *world, int link);
+void model_gone(struct world *world, int link, enum close_reason reason);
+void model_expel(struct world *world, int link, enum close_reason reason, enum wire_error error);
+void model_tick(struct world *world);
+void model_stop(struct world *world);
+void model_clock(struct world *world, int64_t now);
+
+struct expected *expect_made(struct world *world, int link, enum message_type type, int sender,
+                             int target);
+void expect_error(struct world *world, int link, uint64_t codes);
+void expect_close(struct world *world, int link, enum close_reason reason);
+/* To a name in the room, if it is connected and its level receives the type. NULL when not. */
+struct expected *expect_made_to(struct world *world, int room, int name, enum message_type type,
+                                int sender, int target);
+int link_level(const struct world *world, int link);
+
+/* members.c */
+uint64_t model_hello_codes(struct world *world, const struct said *said);
+void model_member_join(struct world *world, const struct said *said, int room);
+void model_member_hello(struct world *world, const struct said *said, int room);
+void model_member_leave(struct world *world, int link, enum close_reason reason);
+int model_member_room(const struct world *world, const struct said *said);
+unsigned model_member_sessions(const struct room_model *room, int name);
+unsigned model_member_score(const struct room_model *room, int name);
+
+/* shares.c */
+uint64_t model_share_codes(struct world *world, const struct said *said, int room);
+void model_share_apply(struct world *world, const struct said *said, int room);
+struct entry_model *model_entry_find(const struct room_model *room, enum section section,
+                                     const char *key);
+double model_entry_quality(const struct entry_model *entry);
+bool capability_contains(const char *capability, const char *text);
+
+/* sessions.c */
+uint64_t model_session_codes(struct world *world, const struct said *said, int room);
+void model_session_apply(struct world *world, const struct said *said, int room);
+/* A level 1 AI takes up a session by naming it. */
+void model_session_named(struct world *world, const struct said *said, int room);
+void model_session_completed(struct world *world, const struct said *said, int room);
+bool model_session_has(const struct session_model *session, int name);
+bool model_session_live(const struct session_model *session);
+struct session_model *model_session_find(const struct room_model *room, const char *id);
+void model_session_tick(struct world *world, int room);
+
+/* ── check.c ── */
+/* Reads what the call delivered, and judges its form. Before the model's turn, which looks at it. */
+void check_lines(struct world *world);
+/* The effects of the call that was made against the expectations. */
+void check_call(struct world *world, const struct said *said);
+/* The hub's counts against the model's and the limits: cheap. */
+void check_counts(struct world *world);
+/* The whole state of every room, member by member and entry by entry, and hub_verify. */
+void check_state(struct world *world);
+
+#endif

@@ -1,0 +1,417 @@
+/* The simulated edge: connections, out-streams as byte arrays that only grow, logs that are wrapped to see (and fail) what goes in. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+uint64_t chance_next(struct chance *chance)
+{
+    uint64_t z = chance->state += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+unsigned chance_below(struct chance *chance, unsigned count)
+{
+    return (unsigned)(chance_next(chance) % count);
+}
+
+bool chance_one_in(struct chance *chance, unsigned count)
+{
+    return chance_below(chance, count) == 0;
+}
+
+uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ at[i]) * 0x100000001b3u;
+    return hash;
+}
+
+static void hash_number(struct world *world, uint64_t number)
+{
+    world->hash = hash_bytes(world->hash, &number, sizeof number);
+}
+
+void world_fail(struct world *world, const char *format, ...)
+{
+    va_list arguments;
+    if (world->why[0])
+        return;
+    va_start(arguments, format);
+    vsnprintf(world->why, sizeof world->why, format, arguments);
+    va_end(arguments);
+}
+
+bool world_failed(const struct world *world)
+{
+    return world->why[0] != '\0';
+}
+
+void world_say(const struct world *world, const char *format, ...)
+{
+    va_list arguments;
+    if (!world->verbose)
+        return;
+    va_start(arguments, format);
+    printf("# %6u ", world->step);
+    vprintf(format, arguments);
+    putchar('\n');
+    va_end(arguments);
+}
+
+struct slice room_slice(int room)
+{
+    return slice_of(room_names[room]);
+}
+
+static int room_index(struct slice name)
+{
+    for (int room = 0; room < ROOMS; room++)
+        if (slice_is(name, room_names[room]))
+            return room;
+    return NOBODY;
+}
+
+/* ── effects ── */
+
+static struct span edge_append(void *ctx, uint32_t number, const struct slice *parts,
+                               unsigned count)
+{
+    struct world *world = ctx;
+    struct span span = {.stream = number};
+    if (number >= STREAMS) {
+        world_fail(world, "a line was appended to stream %u", number);
+        return span;
+    }
+    struct stream *stream = &world->streams[number];
+    span.offset = stream->len;
+    for (unsigned i = 0; i < count; i++) {
+        while (stream->len + parts[i].len > stream->capacity) {
+            stream->capacity = stream->capacity ? 2 * stream->capacity : 1 << 16;
+            stream->at = realloc(stream->at, stream->capacity);
+            assert(stream->at);
+        }
+        if (parts[i].len)
+            memcpy(stream->at + stream->len, parts[i].at, parts[i].len);
+        stream->len += parts[i].len;
+    }
+    span.len = (uint32_t)(stream->len - span.offset);
+    hash_number(world, number);
+    world->hash = hash_bytes(world->hash, stream->at + span.offset, span.len);
+    return span;
+}
+
+static int link_of(struct world *world, peer_id peer)
+{
+    uint32_t index = (uint32_t)peer;
+    if (index < LINKS && world->links[index].open && world->links[index].id == peer)
+        return (int)index;
+    return NOBODY;
+}
+
+static void edge_deliver(void *ctx, peer_id to, struct span span)
+{
+    struct world *world = ctx;
+    int link = link_of(world, to);
+    hash_number(world, to);
+    hash_number(world, span.offset);
+    if (link == NOBODY || world->closed[link]) {
+        world_fail(world, "a line was delivered to peer %llx, which is not there",
+                   (unsigned long long)to);
+        return;
+    }
+    if (span.stream >= STREAMS || span.offset + span.len > world->streams[span.stream].len ||
+        world->caused_count == CAUSED_MAX) {
+        world_fail(world, "a span lies outside its stream");
+        return;
+    }
+    world->caused[world->caused_count++] = (struct caused){.link = link, .span = span};
+}
+
+static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
+{
+    struct world *world = ctx;
+    int link = link_of(world, peer);
+    hash_number(world, peer ^ (uint64_t)reason << 56);
+    if (link == NOBODY || world->closed[link])
+        world_fail(world, "peer %llx was closed, and is not there", (unsigned long long)peer);
+    else
+        world->closed[link] = (int)reason + 1;
+}
+
+static void derive(struct slice room, uint64_t seq, uint32_t count, uint8_t ret_bytes[16])
+{
+    struct chance secret = {hash_bytes(0xcbf29ce484222325u, room.at, room.len) ^ seq << 32 ^ count};
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t word = chance_next(&secret);
+        memcpy(ret_bytes + 8 * i, &word, sizeof word);
+    }
+}
+
+/* Into the set; false when it was there. */
+static bool secret_add(uint64_t *secrets, size_t capacity, uint64_t secret)
+{
+    size_t place = (size_t)secret & (capacity - 1);
+    while (secrets[place] && secrets[place] != secret)
+        place = (place + 1) & (capacity - 1);
+    bool new = !secrets[place];
+    secrets[place] = secret;
+    return new;
+}
+
+static void secrets_grow(struct world *world)
+{
+    size_t capacity = world->secret_capacity ? 2 * world->secret_capacity : 4096;
+    uint64_t *grown = calloc(capacity, sizeof *grown);
+    assert(grown);
+    for (size_t i = 0; i < world->secret_capacity; i++)
+        if (world->secrets[i])
+            secret_add(grown, capacity, world->secrets[i]);
+    free(world->secrets);
+    world->secrets = grown;
+    world->secret_capacity = capacity;
+}
+
+/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's message_id. */
+static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                        uint8_t ret_bytes[16])
+{
+    struct world *world = ctx;
+    uint64_t secret;
+    derive(room, seq, count, ret_bytes);
+    memcpy(&secret, ret_bytes, sizeof secret);
+    if (2 * ++world->secret_count > world->secret_capacity)
+        secrets_grow(world);
+    if (!secret_add(world->secrets, world->secret_capacity, secret | 1))
+        world_fail(world, "the hub derived (%.*s, %llu, %u) twice", SLICE_FORMAT(room),
+                   (unsigned long long)seq, count);
+}
+
+static void mute_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                        uint8_t ret_bytes[16])
+{
+    (void)ctx;
+    derive(room, seq, count, ret_bytes);
+}
+
+static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
+                      struct slice detail)
+{
+    struct world *world = ctx;
+    (void)peer;
+    world->hash = hash_bytes(world->hash, subject.at, subject.len);
+    world->hash = hash_bytes(world->hash, detail.at, detail.len);
+    if (event == HUB_KNOWLEDGE && subject.len < sizeof world->made_id) {
+        memcpy(world->made_id, subject.at, subject.len);
+        world->made_id[subject.len] = '\0';
+        world->made_id_len = subject.len;
+    }
+    if (event == HUB_SESSION && subject.len < sizeof world->session_noted) {
+        memcpy(world->session_noted, subject.at, subject.len);
+        world->session_noted[subject.len] = '\0';
+    }
+}
+
+/* ── the log ── */
+
+struct wrapped_log {
+    struct log inner;
+    struct world *world;
+    int room;
+};
+
+static int wrapped_append(void *state, struct entry *entry)
+{
+    struct wrapped_log *log = state;
+    struct world *world = log->world;
+    bool may_fail = entry->kind == ENTRY_MESSAGE; /* who is gone is gone, whatever the log says */
+    if (may_fail && world->temper.log_fails &&
+        chance_one_in(&world->faults, world->temper.log_fails)) {
+        world->log_failed = true;
+        return -1;
+    }
+    if (log->inner.append(log->inner.state, entry) < 0)
+        return -1;
+    if (world->log_count == world->log_capacity) {
+        world->log_capacity = world->log_capacity ? 2 * world->log_capacity : 256;
+        world->log = realloc(world->log, world->log_capacity * sizeof *world->log);
+        assert(world->log);
+    }
+    struct logged *logged = &world->log[world->log_count++];
+    *logged = (struct logged){.room = log->room, .entry = *entry};
+    char *bytes = malloc(entry->bytes.len + 1);
+    assert(bytes);
+    memcpy(bytes, entry->bytes.at, entry->bytes.len);
+    logged->entry.bytes.at = bytes;
+    struct room_model *room = &world->rooms[log->room];
+    if (entry->seq <= room->seq)
+        world_fail(world, "the log of %s gave seq %llu after %llu", room_names[log->room],
+                   (unsigned long long)entry->seq, (unsigned long long)room->seq);
+    room->seq = entry->seq;
+    return 0;
+}
+
+static uint64_t wrapped_committed(void *state)
+{
+    struct wrapped_log *log = state;
+    return log->inner.committed(log->inner.state);
+}
+
+static uint64_t wrapped_first(void *state)
+{
+    struct wrapped_log *log = state;
+    return log->inner.first(log->inner.state);
+}
+
+static int wrapped_read(void *state, uint64_t after,
+                        int (*each)(void *ctx, const struct entry *entry), void *ctx)
+{
+    struct wrapped_log *log = state;
+    return log->inner.read(log->inner.state, after, each, ctx);
+}
+
+static void wrapped_free(void *state)
+{
+    struct wrapped_log *log = state;
+    log->inner.free(log->inner.state);
+    free(log);
+}
+
+static struct log edge_open_log(void *ctx, struct slice name)
+{
+    struct world *world = ctx;
+    struct wrapped_log *log = malloc(sizeof *log);
+    assert(log);
+    *log = (struct wrapped_log){log_memory(50, 1 << 16), world, room_index(name)};
+    assert(log->room != NOBODY);
+    if (world->rooms[log->room].exists)
+        world_fail(world, "room %s was made twice", room_names[log->room]);
+    world->rooms[log->room].exists = true;
+    world->open_logs++;
+    return (struct log){log,           wrapped_append, wrapped_committed,
+                        wrapped_first, wrapped_read,   wrapped_free};
+}
+
+/* ── worlds ── */
+
+static void temper_draw(struct world *world)
+{
+    struct temper *temper = &world->temper;
+    struct chance *chance = &world->chance;
+    /* Each seed likes some actions better than others: what is rare in one is common in the next. */
+    for (size_t i = 0; i < sizeof temper->weights / sizeof *temper->weights; i++)
+        temper->weights[i] = chance_one_in(chance, 4) ? 1 : 2 + chance_below(chance, 12);
+    temper->hostile = 3 + chance_below(chance, 20);
+    temper->log_fails = chance_one_in(chance, 5) ? 10 + chance_below(chance, 60) : 0;
+    temper->villains = chance_one_in(chance, 6);
+    temper->limited = chance_one_in(chance, 8);
+    temper->small = chance_one_in(chance, 5);
+}
+
+void world_new(struct world *world, uint64_t seed, bool verbose)
+{
+    *world = (struct world){.chance = {seed * 0x9e3779b97f4a7c15u + 1},
+                            .faults = {~seed},
+                            .verbose = verbose,
+                            .now = 1795334400000,
+                            .hash = 0xcbf29ce484222325u};
+    world->caused = calloc(CAUSED_MAX, sizeof *world->caused);
+    world->expected = calloc(CAUSED_MAX, sizeof *world->expected);
+    assert(world->caused && world->expected);
+    temper_draw(world);
+    world->config = hub_config_default();
+    world->config.rate = world->temper.limited ? 1 + chance_below(&world->chance, 4) : 0;
+    world->config.sync_limit = 1u << (6 + chance_below(&world->chance, 9));
+    if (world->temper.small)
+        world->config.knowledge_max = 3000 + chance_below(&world->chance, 20000);
+    for (int link = 0; link < LINKS; link++)
+        world->links[link].room = world->links[link].name = NOBODY;
+    for (int room = 0; room < ROOMS; room++)
+        for (int name = 0; name < NAMES; name++)
+            world->rooms[room].members[name] =
+                (struct member){.link = NOBODY, .specialization = NOBODY};
+    struct hub_edge edge = {world,       edge_append, edge_deliver, edge_close,
+                            edge_derive, edge_note,   edge_open_log};
+    world->hub = hub_new(&world->config, &edge);
+}
+
+static void room_model_free(struct room_model *room)
+{
+    for (size_t i = 0; i < room->entry_count; i++) {
+        free(room->entries[i].key);
+        free(room->entries[i].body);
+        free(room->entries[i].own_id);
+        free(room->entries[i].timestamp);
+    }
+    for (size_t i = 0; i < room->session_count; i++)
+        for (int key = 0; key < KEYS; key++)
+            free(room->sessions[i].workspace[key].value);
+    free(room->entries);
+    free(room->sessions);
+}
+
+void world_free(struct world *world)
+{
+    world_begin(world);
+    hub_free(world->hub);
+    for (int room = 0; room < ROOMS; room++)
+        room_model_free(&world->rooms[room]);
+    for (size_t i = 0; i < STREAMS; i++)
+        free(world->streams[i].at);
+    for (size_t i = 0; i < world->log_count; i++)
+        free((void *)(uintptr_t)world->log[i].entry.bytes.at);
+    free(world->log);
+    free(world->secrets);
+    free(world->caused);
+    free(world->expected);
+}
+
+void world_begin(struct world *world)
+{
+    for (size_t i = 0; i < world->caused_count; i++)
+        if (world->caused[i].object)
+            json_decref(world->caused[i].object);
+    world->caused_count = world->expected_count = world->close_count = 0;
+    for (size_t i = 0; i < STREAMS; i++)
+        if (world->streams[i].len > 1 << 20)
+            world->streams[i].len = 0; /* nobody reads behind the call that wrote it */
+    memset(world->closed, 0, sizeof world->closed);
+    world->made_id[0] = world->session_noted[0] = '\0';
+    world->made_id_len = 0;
+    world->log_failed = false;
+}
+
+/* ── replay ── */
+
+static struct span mute_append(void *ctx, uint32_t stream, const struct slice *parts,
+                               unsigned count)
+{
+    struct span span = {.stream = stream};
+    (void)ctx;
+    for (unsigned i = 0; i < count; i++)
+        span.len += (uint32_t)parts[i].len;
+    return span;
+}
+
+static void mute_deliver(void *ctx, peer_id to, struct span span)
+{
+    (void)ctx, (void)to, (void)span;
+}
+
+static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
+{
+    (void)ctx, (void)peer, (void)reason;
+}
+
+struct hub *world_mute_hub(struct world *world)
+{
+    struct hub_edge edge = {
+        .append = mute_append, .deliver = mute_deliver, .close = mute_close, .derive = mute_derive};
+    return hub_new(&world->config, &edge);
+}

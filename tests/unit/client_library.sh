@@ -1,0 +1,66 @@
+#!/bin/bash
+# libkhub as others get it: what it exports, whether its header stands alone, and whether an installation builds the example.
+#   client_library.sh SOURCE_ROOT BUILD_ROOT SHARED_LIBRARY CC
+set -euo pipefail
+source_root=$1 build_root=$2 library=$3 cc=$4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+die() {
+    echo "not ok: $*" >&2
+    exit 1
+}
+
+# Every KHUB_PUBLIC function is exported, and nothing else is.
+nm -D --defined-only "$library" | awk '{print $3}' | sed 's/@.*//' | sort >"$work/exported"
+grep -v '^#' "$source_root/include/khub.h" | tr '\n' ' ' |
+    grep -o 'KHUB_PUBLIC [^;]*;' | grep -o '\bkhub_[a-z_0-9]*(' | tr -d '(' | sort >"$work/declared"
+[ "$(wc -l <"$work/declared")" -gt 25 ] || die "the header's functions were not found"
+diff "$work/declared" "$work/exported" || die "declared (<) and exported (>) differ"
+nm -D --undefined-only "$library" | grep -E ' (pthread_create|signal|sigaction|exit|abort)(@|$)' &&
+    die "the library starts threads, takes signals or exits"
+readelf -d "$library" >"$work/dynamic" # through a file: a pipe breaks when grep has seen enough
+grep -q 'SONAME.*libkhub\.so\.0' "$work/dynamic" || die "no soname"
+
+# The header compiles alone, as C and as C++.
+echo '#include <khub.h>' >"$work/alone.c"
+for standard in c99 c11 c17; do
+    "$cc" -std=$standard -Wall -Wextra -pedantic -Werror -I"$source_root/include" -c "$work/alone.c" \
+        -o "$work/alone.o" || die "the header does not compile as $standard"
+done
+cxx=$(command -v c++ || command -v clang++ || true)
+if [ -n "$cxx" ]; then
+    cp "$work/alone.c" "$work/alone.cc"
+    "$cxx" -std=c++11 -Wall -Wextra -pedantic -Werror -I"$source_root/include" -c "$work/alone.cc" \
+        -o "$work/alone.o" || die "the header does not compile as C++"
+else
+    echo "no C++ compiler here: that part is left out"
+fi
+
+# An installation: found by pkg-config, builds the example against both libraries, and the example runs.
+DESTDIR=$work/root meson install -C "$build_root" --no-rebuild --quiet || die "meson install"
+pc=$(find "$work/root" -name khub.pc)
+[ -n "$pc" ] || die "no khub.pc"
+export PKG_CONFIG_SYSROOT_DIR=$work/root
+flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs khub)
+unset PKG_CONFIG_SYSROOT_DIR
+json=$(pkg-config --cflags --libs jansson)
+directory=$(dirname "$(find "$work/root" -name libkhub.so)")
+# shellcheck disable=SC2086 # the flags are words
+"$cc" -Wall -Wextra -Werror "$source_root/examples/hello_khub.c" $flags $json -o "$work/hello" ||
+    die "the example does not build with: $flags"
+ldd "$work/hello" >"$work/libraries"
+grep -q 'libkhub\.so\.0' "$work/libraries" || die "the example does not use the shared library"
+# shellcheck disable=SC2086
+"$cc" "$source_root/examples/hello_khub.c" -I"$source_root/include" "$directory/libkhub.a" $json \
+    -o "$work/hello_static" || die "the static library does not suffice alone"
+
+status=0
+"$work/hello_static" 2>/dev/null || status=$?
+[ $status -eq 2 ] || die "without an id the example exits with $status"
+status=0
+LD_LIBRARY_PATH=$directory KHUB_HUB=unix:$work/no-such-hub "$work/hello" ada 2>"$work/said" || status=$?
+[ $status -eq 1 ] || die "without a hub the example exits with $status"
+grep -q 'No such file' "$work/said" || die "it does not say why: $(cat "$work/said")"
+[ "$(wc -l <"$source_root/examples/hello_khub.c")" -lt 60 ] || die "the example is too long"
+echo ok

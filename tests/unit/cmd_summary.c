@@ -1,0 +1,302 @@
+/* The gist of each message type, and of payloads that are made to break it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include <locale.h>
+#include <stdlib.h>
+
+#include "cmd/feed.h"
+#include "wire/limits.h"
+
+static const struct terminal plain = {.fd = -1};
+
+static char *summary(enum message_type type, struct slice payload)
+{
+    struct line line;
+    line_begin(&line, &plain);
+    summary_add(&line, type, payload);
+    struct slice made = line_end(&line);
+    char *text = strndup(made.at ? made.at : "", made.len);
+    assert_non_null(text);
+    line_free(&line);
+    return text;
+}
+
+static const struct {
+    enum message_type type;
+    const char *payload, *text;
+} gists[] = {
+    {MESSAGE_HELLO, "{\"specialization\":\"networking\",\"capabilities\":[\"a\",\"b\"]}",
+     "networking, 2 capabilities"},
+    {MESSAGE_HELLO, "{\"capabilities\":[\"a\"]}", "1 capability"},
+    {MESSAGE_HELLO, "{}", "0 capabilities"},
+    {MESSAGE_PATTERN_SHARE,
+     "{\"pattern\":{\"id\":\"p\",\"ratio_heldout\":0.67,\"subject\":\"cpu\",\"confidence\":1}}",
+     "ratio 0.670  cpu  p"},
+    {MESSAGE_PATTERN_SHARE,
+     "{\"pattern\":{\"id\":\"p\",\"confidence\":0.8,\"specialization\":\"x\"}}",
+     "confidence 0.800  x  p"},
+    {MESSAGE_CODE_SHARE, "{\"code\":{\"id\":\"c\",\"language\":\"c11\"}}", "c  c11"},
+    {MESSAGE_FEATURE_REQUEST, "{\"feature\":\"encryption\",\"requirements\":{\"a\":1}}",
+     "wants encryption  (1 requirements)"},
+    {MESSAGE_FEATURE_RESPONSE,
+     "{\"original_request\":{\"feature\":\"f\"},\"requestor\":\"ada\",\"asked\":[\"b\",\"c\"]}",
+     "ada wants f; asked: b, c"},
+    {MESSAGE_FEATURE_RESPONSE,
+     "{\"original_request\":{\"feature\":\"f\"},\"requestor\":\"ada\",\"asked\":[]}",
+     "ada wants f; nobody offers that"},
+    {MESSAGE_COLLABORATION_REQUEST,
+     "{\"session_id\":\"0123456789\",\"type\":\"t\",\"description\":\"d\"}", "01234567 t: d"},
+    {MESSAGE_COLLABORATION_RESPONSE, "{\"session_id\":\"0123456789\",\"accepted\":true}",
+     "01234567 accepted"},
+    {MESSAGE_COLLABORATION_RESPONSE,
+     "{\"session_id\":\"0123456789\",\"accepted\":false,\"reason\":\"busy\"}",
+     "01234567 declined: busy"},
+    {MESSAGE_COLLABORATION_UPDATE,
+     "{\"session_id\":\"0123456789\",\"status\":\"active\",\"progress\":0.5,\"by\":\"b\","
+     "\"participants\":[\"a\"],"
+     "\"note\":\"n\"}",
+     "01234567  50 % #####..... n by b"},
+    {MESSAGE_COLLABORATION_UPDATE,
+     "{\"session_id\":\"0123456789\",\"status\":\"completed\",\"progress\":1,\"participants\":["
+     "\"a\",\"b\"]}",
+     "01234567 100 % ########## completed with a, b"},
+    {MESSAGE_WORKSPACE_UPDATE,
+     "{\"session_id\":\"0123456789\",\"key\":\"k\",\"version\":3,\"value\":{\"ratio\":0.5}}",
+     "01234567 k v3  ratio 0.500  "},
+    {MESSAGE_OS_COMPONENT_SHARE, "{\"component\":{\"name\":\"fs\",\"development_level\":0.6}}",
+     "level 0.600  fs"},
+    {MESSAGE_OS_COMPONENT_SHARE,
+     "{\"component\":{\"name\":\"fs\"},\"collaboration_complete\":true,\"session_id\":"
+     "\"0123456789\"}",
+     "fs  completes 01234567"},
+    {MESSAGE_OS_COMPONENT_SHARE,
+     "{\"component\":{\"name\":\"fs\"},\"original_requestor\":\"ada\",\"feature_name\":"
+     "\"storage\"}",
+     "fs  for ada's storage"},
+    {MESSAGE_OS_COMPONENT_SHARE,
+     "{\"component\":{\"name\":\"enc\",\"own_subject\":false,\"subject\":\"cpu\"}}",
+     "enc  of cpu, the nearest it can"},
+    {MESSAGE_PERFORMANCE_REPORT,
+     "{\"component_id\":\"c\",\"performance\":{\"score\":0,\"integration_tested\":true,\"reason\":"
+     "\"no\"}}",
+     "score 0.000  tested  c: no"},
+    {MESSAGE_TRAINING_SYNC,
+     "{\"global_knowledge_base\":{\"shared_patterns\":{\"a\":{}},\"shared_components\":{}},"
+     "\"active_ais\":[\"a\",\"b\"]}",
+     "2 AIs, 1 knowledge entry"},
+    {MESSAGE_PRESENCE, "{\"ai_id\":\"a\",\"status\":\"left\",\"reason\":\"peer_closed\"}",
+     "a left: peer_closed"},
+    {MESSAGE_CHAT, "{\"text\":\"hi \\u001b[31m\\n\\\"you\\\"\"}", "hi \\x1b[31m \"you\""},
+    {MESSAGE_ERROR, "{\"code\":\"bad_json\",\"detail\":\"d\"}", "bad_json: d"},
+    {MESSAGE_HEARTBEAT, "{\"seq\":12}", "seq 12"},
+    {MESSAGE_TYPE_COUNT, "{\"x\":1}", "{\"x\":1}"},
+    {MESSAGE_CHAT, "not \033 JSON", "not \\x1b JSON"},
+    {MESSAGE_CHAT, "[1]", "[1]"},
+    {MESSAGE_CHAT, "", ""},
+};
+
+static void gists_are_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(gists) / sizeof(gists[0]); i++) {
+        char *text = summary(gists[i].type, slice_of(gists[i].payload));
+        assert_string_equal(text, gists[i].text);
+        free(text);
+    }
+}
+
+static void every_type_has_a_look(void **state)
+{
+    (void)state;
+    for (int i = 0; i <= MESSAGE_TYPE_COUNT; i++) {
+        const struct type_look *look = type_look((enum message_type)i);
+        assert_non_null(look->label);
+        assert_true(strlen(look->label) <= TYPE_LABEL_MAX);
+        if (i < MESSAGE_TYPE_COUNT)
+            assert_true(strlen(message_type_text((enum message_type)i)) <= TYPE_TEXT_MAX);
+    }
+}
+
+/* Each member that a summariser looks at, as every kind of value it should not be. */
+static void hostile_members_do_no_harm(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"null",
+                                         "true",
+                                         "0",
+                                         "-1e999",
+                                         "123456789012345678901234567890",
+                                         "\"\"",
+                                         "\"\\ud83d\\ude00\\u0000\\u001b\"",
+                                         "[]",
+                                         "[[[[]]],{},null,1e400,\"x\",1,2,3]",
+                                         "{}",
+                                         "{\"id\":{\"id\":[]},\"name\":[1],\"ratio\":\"x\"}"};
+    static const char *const members[] = {"specialization",
+                                          "capabilities",
+                                          "role",
+                                          "pattern",
+                                          "code",
+                                          "feature",
+                                          "requirements",
+                                          "requestor",
+                                          "asked",
+                                          "session_id",
+                                          "type",
+                                          "description",
+                                          "accepted",
+                                          "reason",
+                                          "status",
+                                          "progress",
+                                          "by",
+                                          "participants",
+                                          "note",
+                                          "key",
+                                          "version",
+                                          "value",
+                                          "component",
+                                          "performance",
+                                          "component_id",
+                                          "ai_id",
+                                          "text",
+                                          "code",
+                                          "detail",
+                                          "active_ais",
+                                          "global_knowledge_base",
+                                          "original_request",
+                                          "collaboration_complete"};
+    char payload[8192];
+    for (int type = 0; type <= MESSAGE_TYPE_COUNT; type++) {
+        for (size_t value = 0; value < sizeof(values) / sizeof(values[0]); value++) {
+            int len = snprintf(payload, sizeof(payload), "{");
+            for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+                len += snprintf(
+                    payload + len, sizeof(payload) - (size_t)len, "%s\"%s\":%s", i ? "," : "",
+                    members[i],
+                    values[(value + i * (value % 3)) % (sizeof(values) / sizeof(values[0]))]);
+            len += snprintf(payload + len, sizeof(payload) - (size_t)len, "}");
+            char *text = summary((enum message_type)type, (struct slice){payload, (size_t)len});
+            for (const char *at = text; *at; at++)
+                assert_true(*at >= ' ' && *at < 0x7f);
+            free(text);
+        }
+    }
+}
+
+/* A megabyte of text, of escapes cut at every place, and of nesting. */
+static void great_payloads_are_cut(void **state)
+{
+    (void)state;
+    size_t size = 1 << 20;
+    char *payload = malloc(size + 64);
+    static const char *const fillings[] = {
+        "x", "\\u001b", "\\\\", "\\ud83d\\ude00", "\xf0\x9f\x98\x80", "\\n"};
+    assert_non_null(payload);
+    for (size_t i = 0; i < sizeof(fillings) / sizeof(fillings[0]); i++) {
+        for (size_t shift = 0; shift < 12; shift++) {
+            size_t len = (size_t)sprintf(payload, "{\"text\":\"%.*s", (int)shift, "aaaaaaaaaaaa");
+            for (size_t piece = strlen(fillings[i]); len + piece < size; len += piece)
+                memcpy(payload + len, fillings[i], piece);
+            len += (size_t)sprintf(payload + len, "\"}");
+            char *text = summary(MESSAGE_CHAT, (struct slice){payload, len});
+            assert_true(strlen(text) > 100 && strlen(text) < 16 * SUMMARY_TEXT_MAX);
+            assert_memory_equal(text, "aaaaaaaaaaaa", shift);
+            free(text);
+        }
+    }
+    memset(payload, '[', size);
+    char *text = summary(MESSAGE_CHAT, (struct slice){payload, size});
+    assert_true(strlen(text) <= SUMMARY_TEXT_MAX);
+    free(text);
+    free(payload);
+}
+
+static struct khub_text khub_text_of(const char *text)
+{
+    return (struct khub_text){text, strlen(text)};
+}
+
+/* The type starts in the same column on each line, whoever speaks, and a line is never wider than
+ * the window. */
+static void feed_lines_are_aligned(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"hub", "AI_Node_1", "日本語のAIさん", "a\033b",
+                                        "a name that is much longer than its column"};
+    for (unsigned width = 20; width <= 200; width += 20) {
+        struct terminal terminal = {.fd = -1, .unicode = true, .width = width};
+        struct feed feed;
+        char *text;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        feed_begin(&feed, &terminal, out);
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+            feed_expect(&feed, slice_of(names[i]));
+        for (size_t i = 0; i < 5; i++) {
+            struct khub_message message = {
+                .sender_id = khub_text_of(names[i]),
+                .target_ai = khub_text_of(i % 2 ? names[4 - i] : ""),
+                .type = khub_text_of("chat"),
+                .payload = khub_text_of("{\"text\":\"日本語 and much more to say\"}")};
+            feed_print(&feed, &message, 0);
+        }
+        feed_note(&feed, 0, "a note with \033 in it");
+        fclose(out);
+        long column = -1;
+        for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+            struct slice whole = {line, strcspn(line, "\n")};
+            const char *type = memmem(whole.at, whole.len, "  chat", 6);
+            assert_true(text_columns(whole, true) <= width);
+            if (!type || width < 80)
+                continue;
+            long at = text_columns((struct slice){line, (size_t)(type - line)}, true);
+            assert_true(column < 0 || column == at);
+            column = at;
+        }
+        assert_true(width < 80 || column > 0);
+        assert_null(strchr(text, '\033'));
+        feed_free(&feed);
+        free(text);
+    }
+}
+
+static void an_unknown_type_is_shown(void **state)
+{
+    (void)state;
+    struct feed feed;
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    struct khub_message message = {.sender_id = khub_text_of("a"),
+                                   .target_ai = khub_text_of(""),
+                                   .type = khub_text_of("from_the_future\033"),
+                                   .payload = khub_text_of("{\"x\":1}")};
+    feed_begin(&feed, &plain, out);
+    feed_print(&feed, &message, 0);
+    fclose(out);
+    assert_non_null(strstr(text, "from_the_future\\x1b"));
+    assert_non_null(strstr(text, "{\"x\":1}"));
+    feed_free(&feed);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gists_are_told),
+        cmocka_unit_test(every_type_has_a_look),
+        cmocka_unit_test(hostile_members_do_no_harm),
+        cmocka_unit_test(great_payloads_are_cut),
+        cmocka_unit_test(feed_lines_are_aligned),
+        cmocka_unit_test(an_unknown_type_is_shown),
+    };
+    if (!setlocale(LC_CTYPE, "C.UTF-8"))
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

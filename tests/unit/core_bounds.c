@@ -1,0 +1,189 @@
+/* Bounds that take thousands of AIs to reach, on a hub whose effects go nowhere. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "core/hub.h"
+
+struct world {
+    struct hub *hub;
+    uint64_t delivered, closed;
+};
+
+static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
+                               unsigned count)
+{
+    struct span span = {.stream = stream};
+    (void)ctx;
+    for (unsigned i = 0; i < count; i++)
+        span.len += (uint32_t)parts[i].len;
+    return span;
+}
+
+static void edge_deliver(void *ctx, peer_id to, struct span span)
+{
+    struct world *world = ctx;
+    (void)to;
+    world->delivered += span.len;
+}
+
+static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
+{
+    struct world *world = ctx;
+    (void)peer, (void)reason;
+    world->closed++;
+}
+
+/* Every secret is 32 zeros. */
+static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                        uint8_t ret_bytes[16])
+{
+    (void)ctx, (void)room, (void)seq, (void)count;
+    memset(ret_bytes, 0, 16);
+}
+
+static int world_new(void **state)
+{
+    static struct world world;
+    struct hub_config config = hub_config_default();
+    struct hub_edge edge = {.ctx = &world,
+                            .append = edge_append,
+                            .deliver = edge_deliver,
+                            .close = edge_close,
+                            .derive = edge_derive};
+    world = (struct world){.hub = hub_new(&config, &edge)};
+    *state = &world;
+    return 0;
+}
+
+static int world_free(void **state)
+{
+    struct world *world = *state;
+    char why[256] = "";
+    int right = hub_verify(world->hub, why, sizeof why);
+    hub_free(world->hub);
+    if (right < 0)
+        print_error("%s\n", why);
+    return right;
+}
+
+static void hello(struct world *world, peer_id peer, const char *ai_id, const char *payload,
+                  const char *target)
+{
+    char line[512];
+    int len = snprintf(line, sizeof line,
+                       "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"hello\","
+                       "\"timestamp\":\"t\",\"payload\":{%s},\"target_ai\":\"%s\"}",
+                       ai_id, payload, target);
+    hub_open(world->hub, peer, 1000);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+}
+
+static void come_and_go(struct world *world, unsigned count)
+{
+    char ai_id[32];
+    for (unsigned i = 0; i < count; i++) {
+        peer_id peer = (peer_id)(i + 1) << 32 | 2;
+        snprintf(ai_id, sizeof ai_id, "d%u", i);
+        hello(world, peer, ai_id, "", "");
+        hub_gone(world->hub, peer, CLOSE_PEER_CLOSED, 1000);
+    }
+}
+
+static void those_longest_gone_are_forgotten(void **state)
+{
+    struct world *world = *state;
+    come_and_go(world, MEMBERS_REMEMBERED_MAX + 10);
+    assert_int_equal(hub_count(world->hub).remembered, MEMBERS_REMEMBERED_MAX);
+    assert_int_equal(hub_count(world->hub).members, 0);
+}
+
+/* The hello's target is the one longest gone, and the taker's old self would be one more than are remembered. */
+static void a_takeover_does_not_forget_its_own_target(void **state)
+{
+    struct world *world = *state;
+    hello(world, (peer_id)1 << 32 | 1, "victim", "\"protocol\":2", "");
+    come_and_go(world, MEMBERS_REMEMBERED_MAX);
+    uint64_t before = world->delivered;
+    hello(world, (peer_id)1 << 32 | 3, "victim",
+          "\"protocol\":2,\"resume_token\":\"00000000000000000000000000000000\"", "d0");
+    assert_int_equal(world->closed, 1);
+    assert_true(world->delivered > before);
+    assert_int_equal(hub_count(world->hub).members, 1);
+    assert_int_equal(hub_count(world->hub).remembered, MEMBERS_REMEMBERED_MAX);
+}
+
+static void rooms_end_somewhere(void **state)
+{
+    struct world *world = *state;
+    char payload[64], ai_id[32];
+    for (unsigned i = 0; i < ROOMS_MAX + 5; i++) {
+        snprintf(payload, sizeof payload, "\"protocol\":2,\"room\":\"r%u\"", i);
+        snprintf(ai_id, sizeof ai_id, "a%u", i);
+        hello(world, (peer_id)1 << 32 | (i + 1), ai_id, payload, "");
+    }
+    assert_int_equal(hub_count(world->hub).rooms, ROOMS_MAX);
+    assert_int_equal(hub_count(world->hub).members, ROOMS_MAX - 1); /* `main` is empty */
+    assert_int_equal(hub_count(world->hub).refused, 6);
+}
+
+/* An entry of a few MiB of reports is known, and costs a newcomer's hello nothing. */
+static void reports_on_one_component_are_bounded_in_bytes(void **state)
+{
+    struct world *world = *state;
+    static char line[(1 << 20) + 512];
+    peer_id peer = (peer_id)1 << 32 | 1;
+    hello(world, peer, "eve", "", "");
+    int len = snprintf(
+        line, sizeof line,
+        "{\"message_id\":\"m\",\"sender_id\":\"eve\",\"message_type\":\"performance_report\","
+        "\"timestamp\":\"t\",\"payload\":{\"component_id\":\"c\",\"performance\":{\"x\":\"");
+    memset(line + len, 'x', 1000000);
+    len += 1000000;
+    len += snprintf(line + len, 16, "\"}}}");
+    for (int i = 0; i < 20; i++)
+        hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+    struct hub_counts counts = hub_count(world->hub);
+    assert_int_equal(counts.refused, 0);
+    assert_int_equal(counts.benchmarks, 1);
+    assert_in_range(counts.knowledge_bytes, 3000000, REPORTS_BYTES_EACH_MAX + 4096);
+    uint64_t before = world->delivered;
+    hello(world, (peer_id)1 << 32 | 2, "ada", "", "");
+    assert_true(world->delivered - before < 4096);
+}
+
+/* They are said again to everyone who is asked. */
+static void requirements_are_bounded(void **state)
+{
+    struct world *world = *state;
+    static char line[REQUIREMENTS_BYTES_MAX + 512], text[REQUIREMENTS_BYTES_MAX];
+    peer_id peer = (peer_id)1 << 32 | 1;
+    hello(world, peer, "eve", "", "");
+    memset(text, 'x', sizeof text);
+    for (unsigned more = 0; more < 2; more++) {
+        int len = snprintf(line, sizeof line,
+                           "{\"message_id\":\"m\",\"sender_id\":\"eve\",\"message_type\":"
+                           "\"feature_request\",\"timestamp\":\"t\",\"payload\":{\"feature\":\"f\","
+                           "\"requirements\":{\"a\":\"%.*s\"}}}",
+                           (int)(REQUIREMENTS_BYTES_MAX - strlen("{'a':''}") + more), text);
+        hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+        assert_int_equal(hub_count(world->hub).refused, more);
+    }
+}
+
+int main(void)
+{
+#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_new, world_free)
+    const struct CMUnitTest tests[] = {
+        WORLD_TEST(those_longest_gone_are_forgotten),
+        WORLD_TEST(a_takeover_does_not_forget_its_own_target),
+        WORLD_TEST(rooms_end_somewhere),
+        WORLD_TEST(requirements_are_bounded),
+        WORLD_TEST(reports_on_one_component_are_bounded_in_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,585 @@
+/* The recording edge, and the words of core_fixture.h. */
+#include "core_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/types.h"
+
+enum { STREAMS_MAX = 16, LINE_SIZE = 1 << 16 };
+
+struct stream {
+    char *at;
+    size_t len;
+};
+
+/* A delivered line. */
+struct delivery {
+    unsigned peer;
+    bool read;
+    char *line;
+    json_t *object;
+};
+
+struct side {
+    char id[160];
+    int level;
+    int asked; /* the level of the hello that is under way, 0 when none is */
+    bool open;
+    bool closed_by_hub;
+    enum close_reason reason;
+};
+
+struct fixture {
+    struct hub *hub;
+    int64_t now;
+    struct stream streams[STREAMS_MAX];
+    struct delivery *deliveries;
+    size_t count;
+    struct side sides[PEERS_MAX];
+    char line[LINE_SIZE];
+    char message_id[64];
+    char names[4096];
+    const char *read;
+    unsigned messages, newcomers;
+    json_t *kept; /* array: what must live as long as the fixture */
+};
+
+static peer_id peer_of(unsigned peer)
+{
+    return (peer_id)1 << 32 | peer;
+}
+
+static struct side *side_of(struct fixture *f, peer_id peer)
+{
+    unsigned index = (unsigned)(peer & 0xffffffffu);
+    assert_true(index > 0 && index < PEERS_MAX && peer >> 32 == 1);
+    return &f->sides[index];
+}
+
+static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
+                               unsigned count)
+{
+    struct fixture *f = ctx;
+    assert_true(stream < STREAMS_MAX);
+    struct stream *out = &f->streams[stream];
+    struct span span = {.stream = stream, .offset = out->len};
+    for (unsigned i = 0; i < count; i++) {
+        out->at = realloc(out->at, out->len + parts[i].len + 1);
+        assert_non_null(out->at);
+        if (parts[i].len > 0)
+            memcpy(out->at + out->len, parts[i].at, parts[i].len);
+        out->len += parts[i].len;
+    }
+    span.len = (uint32_t)(out->len - span.offset);
+    return span;
+}
+
+/* Strictly. Numbers beyond jansson's reach pass the hub; they are read as reals, and those beyond a double as less. */
+static json_t *parse(const char *line)
+{
+    json_error_t error;
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+    json_t *object = json_loads(line, flags, &error);
+    if (!object && json_error_code(&error) == json_error_numeric_overflow) {
+        char *smaller = strdup(line), *huge;
+        while ((huge = strstr(smaller, "e999")))
+            memcpy(huge, "e+99", 4);
+        object = json_loads(smaller, flags | JSON_DECODE_INT_AS_REAL, &error);
+        free(smaller);
+    }
+    if (!object)
+        fail_msg("not strict JSON: %s in %s", error.text, line);
+    return object;
+}
+
+static void check_shape(struct side *side, const char *line, json_t *object)
+{
+    static const char *const members[] = {"message_id", "sender_id", "message_type",
+                                          "timestamp",  "payload",   "target_ai"};
+    size_t found = json_object_get(object, "target_ai") ? 6 : 5;
+    for (size_t i = 0; i < 5; i++)
+        if (!json_object_get(object, members[i]))
+            fail_msg("no %s in %s", members[i], line);
+    assert_true(json_is_object(json_object_get(object, "payload")));
+    enum message_type type;
+    assert_int_equal(message_type_find(slice_of(string_of(object, "message_type")), &type), 0);
+    bool has_seq = json_is_number(json_object_get(object, "seq"));
+    if (type == MESSAGE_TRAINING_SYNC && side->asked)
+        side->level = side->asked;
+    if (message_type_level(type) > side->level || has_seq != (side->level == 2))
+        fail_msg("a level %d peer got %s", side->level, line);
+    assert_int_equal(json_object_size(object), found + has_seq);
+}
+
+static void edge_deliver(void *ctx, peer_id to, struct span span)
+{
+    struct fixture *f = ctx;
+    struct side *side = side_of(f, to);
+    assert_true(side->open);
+    assert_true(span.stream < STREAMS_MAX && span.offset + span.len <= f->streams[span.stream].len);
+    assert_true(span.len > 1 && f->streams[span.stream].at[span.offset + span.len - 1] == '\n');
+    char *line = strndup(f->streams[span.stream].at + span.offset, span.len - 1);
+    json_t *object = parse(line);
+    check_shape(side, line, object);
+    f->deliveries = realloc(f->deliveries, (f->count + 1) * sizeof *f->deliveries);
+    assert_non_null(f->deliveries);
+    f->deliveries[f->count++] =
+        (struct delivery){.peer = (unsigned)(to & 0xffffffffu), .line = line, .object = object};
+}
+
+static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
+{
+    struct side *side = side_of(ctx, peer);
+    assert_true(side->open);
+    side->open = false;
+    side->closed_by_hub = true;
+    side->reason = reason;
+}
+
+static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                        uint8_t ret_bytes[16])
+{
+    (void)ctx;
+    uint64_t state = 0x9e3779b97f4a7c15u ^ seq << 20 ^ count;
+    for (size_t i = 0; i < room.len; i++)
+        state = (state ^ (uint8_t)room.at[i]) * 0x100000001b3u;
+    for (unsigned i = 0; i < 16; i++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        ret_bytes[i] = (uint8_t)(state >> 56);
+    }
+}
+
+struct hub_config fixture_config(void)
+{
+    struct hub_config config = hub_config_default();
+    config.rate = 0;
+    return config;
+}
+
+struct fixture *fixture_new(const struct hub_config *config)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    struct hub_edge edge = {.ctx = f,
+                            .append = edge_append,
+                            .deliver = edge_deliver,
+                            .close = edge_close,
+                            .derive = edge_derive};
+    f->now = 1795334400000;
+    f->kept = json_array();
+    f->hub = hub_new(config, &edge);
+    return f;
+}
+
+void fixture_free(struct fixture *f)
+{
+    char why[256] = "";
+    int verdict = hub_verify(f->hub, why, sizeof why);
+    hub_free(f->hub);
+    for (size_t i = 0; i < f->count; i++) {
+        free(f->deliveries[i].line);
+        json_decref(f->deliveries[i].object);
+    }
+    for (size_t i = 0; i < STREAMS_MAX; i++)
+        free(f->streams[i].at);
+    free(f->deliveries);
+    json_decref(f->kept);
+    free(f);
+    if (verdict != 0)
+        fail_msg("hub_verify: %s", why);
+}
+
+int fixture_setup(void **state)
+{
+    struct hub_config config = fixture_config();
+    *state = fixture_new(&config);
+    return 0;
+}
+
+int fixture_teardown(void **state)
+{
+    fixture_free(*state);
+    return 0;
+}
+
+struct hub *fixture_hub(struct fixture *f)
+{
+    return f->hub;
+}
+
+int64_t now(const struct fixture *f)
+{
+    return f->now;
+}
+
+void pass(struct fixture *f, int64_t ms)
+{
+    f->now += ms;
+}
+
+void wait_ticking(struct fixture *f, int64_t ms)
+{
+    int64_t end = f->now + ms;
+    while (f->now < end) {
+        f->now += end - f->now < 1000 ? end - f->now : 1000;
+        int64_t next = hub_tick(f->hub, f->now);
+        assert_true(next >= 0 && next <= 1000);
+    }
+}
+
+void open_peer(struct fixture *f, unsigned peer)
+{
+    struct side *side = side_of(f, peer_of(peer));
+    assert_false(side->open);
+    *side = (struct side){.level = 1, .open = true};
+    hub_open(f->hub, peer_of(peer), f->now);
+}
+
+void say_bytes(struct fixture *f, unsigned peer, const char *bytes, size_t len)
+{
+    /* A copy of exactly this length, so that a sanitizer sees a read past the end. */
+    char *copy = malloc(len ? len : 1);
+    assert_non_null(copy);
+    memcpy(copy, bytes, len);
+    hub_line(f->hub, peer_of(peer), (struct slice){copy, len}, f->now);
+    free(copy);
+}
+
+/* Formats f->line from `at` on, single quotes made double. Returns where it ends. */
+__attribute__((format(printf, 3, 0))) static size_t put(struct fixture *f, size_t at,
+                                                        const char *format, va_list arguments)
+{
+    int len = vsnprintf(f->line + at, LINE_SIZE - at, format, arguments);
+    assert_true(len >= 0 && at + (size_t)len < LINE_SIZE);
+    for (size_t i = at; i < at + (size_t)len; i++)
+        if (f->line[i] == '\'')
+            f->line[i] = '"';
+    return at + (size_t)len;
+}
+
+__attribute__((format(printf, 3, 4))) static size_t putf(struct fixture *f, size_t at,
+                                                         const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    at = put(f, at, format, arguments);
+    va_end(arguments);
+    return at;
+}
+
+static void say_line(struct fixture *f, unsigned peer)
+{
+    say_bytes(f, peer, f->line, strlen(f->line));
+}
+
+void say_raw(struct fixture *f, unsigned peer, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    put(f, 0, format, arguments);
+    va_end(arguments);
+    f->message_id[0] = '\0';
+    say_line(f, peer);
+}
+
+/* Builds the line of a message of the peer's id; target NULL: null. */
+__attribute__((format(printf, 5, 0))) static void put_message(struct fixture *f, unsigned peer,
+                                                              const char *target, const char *type,
+                                                              const char *payload_format,
+                                                              va_list arguments)
+{
+    const char *quote = target ? "'" : "";
+    snprintf(f->message_id, sizeof f->message_id, "message-%u", ++f->messages);
+    size_t at = putf(f, 0, "{'message_id':'%s','sender_id':'%s','message_type':'%s',",
+                     f->message_id, side_of(f, peer_of(peer))->id, type);
+    at = putf(f, at, "'timestamp':'2026-11-22T08:00:00.000000','payload':");
+    at = put(f, at, payload_format, arguments);
+    putf(f, at, ",'target_ai':%s%s%s}", quote, target ? target : "null", quote);
+}
+
+void say(struct fixture *f, unsigned peer, const char *type, const char *payload_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, payload_format);
+    put_message(f, peer, NULL, type, payload_format, arguments);
+    va_end(arguments);
+    say_line(f, peer);
+}
+
+void say_to(struct fixture *f, unsigned peer, const char *target, const char *type,
+            const char *payload_format, ...)
+{
+    va_list arguments;
+    va_start(arguments, payload_format);
+    put_message(f, peer, target, type, payload_format, arguments);
+    va_end(arguments);
+    say_line(f, peer);
+}
+
+void say_hello(struct fixture *f, unsigned peer, const char *id, const char *payload_format, ...)
+{
+    struct side *side = side_of(f, peer_of(peer));
+    va_list arguments;
+    snprintf(side->id, sizeof side->id, "%s", id);
+    va_start(arguments, payload_format);
+    put_message(f, peer, NULL, "hello", payload_format, arguments);
+    va_end(arguments);
+    side->asked = strstr(f->line, "\"protocol\":2") ? 2 : 1;
+    say_line(f, peer);
+    side->asked = 0;
+}
+
+void leave(struct fixture *f, unsigned peer)
+{
+    struct side *side = side_of(f, peer_of(peer));
+    assert_true(side->open);
+    side->open = false;
+    hub_gone(f->hub, peer_of(peer), CLOSE_PEER_CLOSED, f->now);
+}
+
+json_t *join(struct fixture *f, unsigned peer, const char *id, int level, const char *members)
+{
+    open_peer(f, peer);
+    say_hello(f, peer, id, "{%s%s%s}", level == 2 ? "'protocol':2" : "",
+              level == 2 && *members ? "," : "", members);
+    json_t *sync = expect(f, peer, "training_sync");
+    skip_all(f);
+    return sync;
+}
+
+const char *last_line(const struct fixture *f)
+{
+    return f->line;
+}
+
+const char *last_message_id(const struct fixture *f)
+{
+    return f->message_id;
+}
+
+static struct delivery *next_for(struct fixture *f, unsigned peer)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->deliveries[i].peer == peer && !f->deliveries[i].read)
+            return &f->deliveries[i];
+    return NULL;
+}
+
+json_t *expect_whole(struct fixture *f, unsigned peer, const char *type)
+{
+    for (struct delivery *next; (next = next_for(f, peer));) {
+        next->read = true;
+        if (strcmp(string_of(next->object, "message_type"), type) == 0) {
+            f->read = next->line;
+            return next->object;
+        }
+    }
+    fail_msg("peer %u got no %s after %s", peer, type, f->line);
+    return NULL;
+}
+
+json_t *expect(struct fixture *f, unsigned peer, const char *type)
+{
+    return json_object_get(expect_whole(f, peer, type), "payload");
+}
+
+json_t *expect_error(struct fixture *f, unsigned peer, const char *code)
+{
+    struct delivery *next = next_for(f, peer);
+    if (!next)
+        fail_msg("peer %u got no error %s after %s", peer, code, f->line);
+    json_t *payload = json_object_get(next->object, "payload");
+    json_t *found = json_object_get(payload, "code");
+    if (!found || strcmp(json_string_value(found), code) != 0)
+        fail_msg("peer %u got no error %s after %s, but %s", peer, code, f->line, next->line);
+    next->read = true;
+    f->read = next->line;
+    assert_string_equal(string_of(next->object, "sender_id"), "hub");
+    assert_true(strlen(string_of(payload, "detail")) > 0);
+    json_t *reply = json_object_get(payload, "in_reply_to");
+    assert_non_null(reply);
+    if (f->message_id[0])
+        assert_string_equal(json_string_value(reply), f->message_id);
+    return payload;
+}
+
+void expect_relayed(struct fixture *f, unsigned peer)
+{
+    char expected[LINE_SIZE + 64];
+    struct delivery *next = next_for(f, peer);
+    if (!next)
+        fail_msg("peer %u was not told %s", peer, f->line);
+    next->read = true;
+    f->read = next->line;
+    if (side_of(f, peer_of(peer))->level == 2)
+        snprintf(expected, sizeof expected, "%.*s,\"seq\":%lld}", (int)strlen(f->line) - 1, f->line,
+                 (long long)number_of(next->object, "seq"));
+    else
+        snprintf(expected, sizeof expected, "%s", f->line);
+    assert_string_equal(next->line, expected);
+}
+
+void expect_nothing(struct fixture *f, unsigned peer)
+{
+    struct delivery *next = next_for(f, peer);
+    if (next)
+        fail_msg("peer %u got %s", peer, next->line);
+}
+
+void expect_no(struct fixture *f, unsigned peer, const char *type)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (f->deliveries[i].peer == peer && !f->deliveries[i].read &&
+            strcmp(string_of(f->deliveries[i].object, "message_type"), type) == 0)
+            fail_msg("peer %u got %s", peer, f->deliveries[i].line);
+}
+
+void expect_closed(struct fixture *f, unsigned peer, enum close_reason reason)
+{
+    struct side *side = side_of(f, peer_of(peer));
+    assert_true(side->closed_by_hub);
+    assert_string_equal(close_reason_text(side->reason), close_reason_text(reason));
+}
+
+void expect_open(struct fixture *f, unsigned peer)
+{
+    assert_true(side_of(f, peer_of(peer))->open);
+}
+
+void skip_all(struct fixture *f)
+{
+    for (size_t i = 0; i < f->count; i++)
+        f->deliveries[i].read = true;
+}
+
+const char *read_line(const struct fixture *f)
+{
+    return f->read;
+}
+
+/* Joins somebody, takes their training_sync, lets them go; nobody else's unread lines change. */
+static json_t *sync_of_visitor(struct fixture *f, const char *payload)
+{
+    unsigned peer = PEERS_MAX - 1;
+    char id[32];
+    size_t before = f->count;
+    snprintf(id, sizeof id, "visitor-%u", ++f->newcomers);
+    open_peer(f, peer);
+    say_hello(f, peer, id, "%s", payload);
+    json_t *sync = expect(f, peer, "training_sync");
+    leave(f, peer);
+    for (size_t i = before; i < f->count; i++)
+        f->deliveries[i].read = true;
+    return sync;
+}
+
+json_t *newcomer_sync(struct fixture *f)
+{
+    return sync_of_visitor(f, "{}");
+}
+
+json_t *knowledge(struct fixture *f, const char *section)
+{
+    json_t *base = json_object_get(newcomer_sync(f), "global_knowledge_base");
+    assert_true(json_is_object(json_object_get(base, section)));
+    return json_object_get(base, section);
+}
+
+/* The element of the observer's array `name` whose member `key` is `value`. */
+static json_t *observed(struct fixture *f, const char *name, const char *key, const char *value)
+{
+    json_t *sync = sync_of_visitor(f, "{'protocol':2,'role':'observer'}");
+    size_t index;
+    json_t *element;
+    assert_true(json_is_array(json_object_get(sync, name)));
+    json_array_foreach(json_object_get(sync, name), index, element)
+    {
+        if (strcmp(string_of(element, key), value) == 0)
+            return element;
+    }
+    return NULL;
+}
+
+json_t *member_of(struct fixture *f, const char *id)
+{
+    return observed(f, "members", "ai_id", id);
+}
+
+json_t *session_of(struct fixture *f, const char *session_id)
+{
+    return observed(f, "sessions", "session_id", session_id);
+}
+
+static json_t *present(json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    if (!value) {
+        char *text = json_dumps(object, JSON_ENCODE_ANY);
+        print_message("no %s in %s\n", name, text ? text : "nothing");
+        free(text);
+    }
+    assert_non_null(value);
+    return value;
+}
+
+const char *string_of(json_t *object, const char *name)
+{
+    json_t *value = present(object, name);
+    assert_true(json_is_string(value));
+    return json_string_value(value);
+}
+
+json_int_t integer_of(json_t *object, const char *name)
+{
+    json_t *value = present(object, name);
+    assert_true(json_is_integer(value));
+    return json_integer_value(value);
+}
+
+double number_of(json_t *object, const char *name)
+{
+    json_t *value = present(object, name);
+    assert_true(json_is_number(value));
+    return json_number_value(value);
+}
+
+const char *joined_of(json_t *object, const char *name)
+{
+    static char text[4096];
+    json_t *array = present(object, name);
+    size_t index, len = 0;
+    json_t *element;
+    assert_true(json_is_array(array));
+    text[0] = '\0';
+    json_array_foreach(array, index, element)
+    {
+        assert_true(json_is_string(element));
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", index ? "," : "",
+                                json_string_value(element));
+        assert_true(len < sizeof text);
+    }
+    return text;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+const char *names_of(json_t *object)
+{
+    static char text[4096];
+    const char *names[256], *name;
+    size_t count = 0, len = 0;
+    json_t *value;
+    assert_true(json_is_object(object) && json_object_size(object) <= 256);
+    json_object_foreach(object, name, value) names[count++] = name;
+    qsort(names, count, sizeof *names, compare_names);
+    text[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? "," : "", names[i]);
+        assert_true(len < sizeof text);
+    }
+    return text;
+}

@@ -1,0 +1,102 @@
+/* A hub on a recording edge, and the few words in which the unit tests of core/ are written.
+ *
+ *     join(f, ADA, "ada", 2, "'specialization':'networking'");
+ *     say(f, ADA, "pattern_share", "{'pattern':{'id':'p1'}}");
+ *     expect_relayed(f, BOB);
+ *
+ * JSON in a test is written with single quotes; they become double quotes on their way in. Every line that the hub delivers is
+ * checked at once, whatever the test is about: strict JSON, exactly the six members, seq for level 2 alone, to a peer that
+ * is there. Expectations read a peer's lines in order. What they return belongs to the fixture. */
+#ifndef KHUB_TESTS_CORE_FIXTURE_H
+#define KHUB_TESTS_CORE_FIXTURE_H
+
+/* cmocka.h wants these before it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <math.h>
+
+#include "core/hub.h"
+
+enum { ADA = 1, BOB, CEY, DAN, EVE, FAY, GUS, HAL, IDA, JON, PEERS_MAX = 1200 };
+
+struct fixture;
+
+/* The configuration that fixture_setup uses: the defaults, without a rate limit. */
+struct hub_config fixture_config(void);
+struct fixture *fixture_new(const struct hub_config *config);
+void fixture_free(struct fixture *f);
+/* cmocka's setup and teardown: *state is a struct fixture of fixture_config. */
+int fixture_setup(void **state);
+int fixture_teardown(void **state);
+
+struct hub *fixture_hub(struct fixture *f);
+int64_t now(const struct fixture *f);
+/* Moves the clock (either way) without telling the hub. */
+void pass(struct fixture *f, int64_t ms);
+/* Moves the clock second by second, with a hub_tick at each, as the edge does. */
+void wait_ticking(struct fixture *f, int64_t ms);
+
+/* A connection is made / says one raw line as it stands / goes away. */
+void open_peer(struct fixture *f, unsigned peer);
+void say_bytes(struct fixture *f, unsigned peer, const char *bytes, size_t len);
+void say_raw(struct fixture *f, unsigned peer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void leave(struct fixture *f, unsigned peer);
+/* Opens and says hello, level 1 or 2; `members` are further members of hello's payload ("" for none). Then all lines
+ * delivered so far, to anyone, count as read. Returns the payload of the training_sync. */
+json_t *join(struct fixture *f, unsigned peer, const char *id, int level, const char *members);
+/* hello again, or on a connection that is open: nothing is skipped, nothing expected. */
+void say_hello(struct fixture *f, unsigned peer, const char *id, const char *payload_format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A message of the peer's own id, to everyone or to one. */
+void say(struct fixture *f, unsigned peer, const char *type, const char *payload_format, ...)
+    __attribute__((format(printf, 4, 5)));
+void say_to(struct fixture *f, unsigned peer, const char *target, const char *type,
+            const char *payload_format, ...) __attribute__((format(printf, 5, 6)));
+/* The line and the message_id of the last thing said. */
+const char *last_line(const struct fixture *f);
+const char *last_message_id(const struct fixture *f);
+
+/* The next unread line of that type for the peer; those before it are skipped. Fails when there is none. */
+json_t *expect(struct fixture *f, unsigned peer, const char *type);       /* the payload */
+json_t *expect_whole(struct fixture *f, unsigned peer, const char *type); /* the line's object */
+/* The next unread line is an error of this code, in reply to the last thing said. Its payload. */
+json_t *expect_error(struct fixture *f, unsigned peer, const char *code);
+/* The next unread line is, byte for byte, what was said last (for level 2: with seq appended). */
+void expect_relayed(struct fixture *f, unsigned peer);
+/* Nothing unread / nothing unread of this type. */
+void expect_nothing(struct fixture *f, unsigned peer);
+void expect_no(struct fixture *f, unsigned peer, const char *type);
+/* The hub has closed it, for this reason. */
+void expect_closed(struct fixture *f, unsigned peer, enum close_reason reason);
+void expect_open(struct fixture *f, unsigned peer);
+/* All lines delivered so far count as read. */
+void skip_all(struct fixture *f);
+/* The bytes of the last line that `expect…` returned. */
+const char *read_line(const struct fixture *f);
+
+/* A section of the knowledge base as a newcomer to `main` sees it; and that newcomer's whole payload. */
+json_t *knowledge(struct fixture *f, const char *section);
+json_t *newcomer_sync(struct fixture *f);
+/* What an observer's training_sync says of a member (NULL: not there) / of a live session. */
+json_t *member_of(struct fixture *f, const char *id);
+json_t *session_of(struct fixture *f, const char *session_id);
+
+/* Members of an object. They fail the test when it is not there, or of another kind. */
+const char *string_of(json_t *object, const char *name);
+json_int_t integer_of(json_t *object, const char *name);
+double number_of(json_t *object, const char *name);
+/* An array of strings as "a,b,c", good until the next call. */
+const char *joined_of(json_t *object, const char *name);
+/* The names of an object's members, sorted, as "a,b,c", good until the next call. */
+const char *names_of(json_t *object);
+
+#define assert_number(actual, expected) assert_true(fabs((actual) - (expected)) < 1e-9)
+
+#endif

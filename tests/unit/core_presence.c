@@ -1,0 +1,173 @@
+/* Who is there: presence, heartbeats, those the edge expels, and the end. */
+#include "core_fixture.h"
+
+#include <string.h>
+
+#define PRESENCE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+static peer_id id_of(unsigned peer)
+{
+    return (peer_id)1 << 32 | peer;
+}
+
+static void test_level_2_is_told_who_left(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 1, "");
+    join(f, BOB, "bob", 2, "");
+    join(f, CEY, "cey", 1, "");
+    leave(f, CEY);
+    json_t *payload = expect(f, BOB, "presence");
+    assert_string_equal(names_of(payload), "ai_id,reason,status");
+    assert_string_equal(string_of(payload, "ai_id"), "cey");
+    assert_string_equal(string_of(payload, "status"), "left");
+    assert_string_equal(string_of(payload, "reason"), "peer_closed");
+    expect_nothing(f, ADA);
+    assert_string_equal(joined_of(newcomer_sync(f), "active_ais"), "ada,bob,visitor-1");
+}
+
+static void test_one_who_never_joined_leaves_unnoticed(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    open_peer(f, BOB);
+    say_raw(f, BOB, "junk");
+    leave(f, BOB);
+    expect_nothing(f, ADA);
+    assert_int_equal(hub_count(fixture_hub(f)).peers, 1);
+    assert_int_equal(hub_count(fixture_hub(f)).remembered, 0);
+}
+
+static void test_a_heartbeat_is_answered_to_level_2(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 1, "");
+    join(f, CEY, "cey", 2, "");
+    say(f, ADA, "heartbeat", "{'seq':3}");
+    json_t *line = expect_whole(f, ADA, "heartbeat");
+    assert_string_equal(string_of(line, "sender_id"), "hub");
+    json_t *payload = json_object_get(line, "payload");
+    assert_non_null(json_object_get(payload, "server_time"));
+    assert_int_equal(integer_of(payload, "seq"), integer_of(line, "seq"));
+    say(f, BOB, "heartbeat", "{}");
+    expect_nothing(f, BOB);
+    expect_nothing(f, CEY); /* heartbeats are not relayed */
+}
+
+static void test_silent_level_2_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 1, ""); /* left alone */
+    join(f, CEY, "cey", 2, "");
+    for (unsigned i = 0; i < 4; i++) {
+        wait_ticking(f, 22000);
+        say(f, CEY, "heartbeat", "{}");
+    }
+    expect_open(f, ADA);
+    skip_all(f);
+    wait_ticking(f, 4000);
+    json_t *error = expect(f, ADA, "error");
+    assert_string_equal(string_of(error, "code"), "heartbeat_timeout");
+    expect_closed(f, ADA, CLOSE_HEARTBEAT_TIMEOUT);
+    assert_string_equal(string_of(expect(f, CEY, "presence"), "reason"), "heartbeat_timeout");
+    expect_open(f, BOB);
+    expect_open(f, CEY);
+}
+
+static void test_a_jump_of_the_clock_closes_nobody(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    pass(f, -3600 * 1000);
+    hub_tick(fixture_hub(f), now(f));
+    expect_open(f, ADA);
+    pass(f, 24 * 3600 * 1000); /* counts as CLOCK_STEP_MAX_MS */
+    hub_tick(fixture_hub(f), now(f));
+    expect_open(f, ADA);
+    wait_ticking(f, 80 * 1000);
+    expect_open(f, ADA);
+    wait_ticking(f, 6 * 1000);
+    expect_closed(f, ADA, CLOSE_HEARTBEAT_TIMEOUT);
+}
+
+static void test_a_slow_consumer_is_expelled(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    hub_expel(fixture_hub(f), id_of(ADA), CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER, now(f));
+    json_t *error = expect(f, ADA, "error");
+    assert_string_equal(string_of(error, "code"), "slow_consumer");
+    expect_closed(f, ADA, CLOSE_SLOW_CONSUMER);
+    json_t *presence = expect(f, BOB, "presence");
+    assert_string_equal(string_of(presence, "ai_id"), "ada");
+    assert_string_equal(string_of(presence, "reason"), "slow_consumer");
+    hub_gone(fixture_hub(f), id_of(ADA), CLOSE_PEER_CLOSED, now(f)); /* the hub has forgotten it */
+    expect_nothing(f, BOB);
+}
+
+static void test_protected_mode_sends_strangers_away(void **state)
+{
+    struct fixture *f = *state;
+    open_peer(f, ADA);
+    hub_expel(fixture_hub(f), id_of(ADA), CLOSE_PROTECTED_MODE, WIRE_PROTECTED_MODE, now(f));
+    json_t *line = expect_whole(f, ADA, "error");
+    assert_string_equal(string_of(json_object_get(line, "payload"), "code"), "protected_mode");
+    assert_null(json_object_get(line, "seq"));
+    expect_closed(f, ADA, CLOSE_PROTECTED_MODE);
+    assert_int_equal(hub_count(fixture_hub(f)).peers, 0);
+}
+
+static void test_the_end_is_told_to_level_2_and_closes_all(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 1, "");
+    join(f, BOB, "bob", 2, "");
+    join(f, CEY, "cey", 2, "'room':'lab'");
+    open_peer(f, DAN);
+    hub_stop(fixture_hub(f), now(f));
+    expect_nothing(f, ADA);
+    assert_string_equal(string_of(expect(f, BOB, "error"), "code"), "shutting_down");
+    assert_string_equal(string_of(expect(f, CEY, "error"), "code"), "shutting_down");
+    expect_nothing(f, BOB); /* nobody is told of each other's end */
+    for (unsigned peer = ADA; peer <= DAN; peer++)
+        expect_closed(f, peer, CLOSE_SHUTTING_DOWN);
+    assert_int_equal(hub_count(fixture_hub(f)).peers, 0);
+}
+
+/* An entry that comes from elsewhere leaves the same state as a line that was said. */
+static void test_an_entry_is_applied_as_a_line_is(void **state)
+{
+    struct fixture *f = *state;
+    const char *line =
+        "{\"message_id\":\"m\",\"sender_id\":\"ada\",\"message_type\":\"pattern_share\","
+        "\"timestamp\":\"t\",\"payload\":{\"pattern\":{\"id\":\"p\"}}}";
+    struct entry entry = {.seq = 1,
+                          .time_ms = now(f),
+                          .peer = id_of(ADA),
+                          .kind = ENTRY_MESSAGE,
+                          .bytes = slice_of(line)};
+    open_peer(f, ADA);
+    hub_apply(fixture_hub(f), slice_of("main"), &entry);
+    expect_nothing(f, ADA);
+    assert_non_null(json_object_get(knowledge(f, "shared_patterns"), "p"));
+    assert_non_null(member_of(f, "ada"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        PRESENCE_TEST(test_level_2_is_told_who_left),
+        PRESENCE_TEST(test_one_who_never_joined_leaves_unnoticed),
+        PRESENCE_TEST(test_a_heartbeat_is_answered_to_level_2),
+        PRESENCE_TEST(test_silent_level_2_is_closed),
+        PRESENCE_TEST(test_a_jump_of_the_clock_closes_nobody),
+        PRESENCE_TEST(test_a_slow_consumer_is_expelled),
+        PRESENCE_TEST(test_protected_mode_sends_strangers_away),
+        PRESENCE_TEST(test_the_end_is_told_to_level_2_and_closes_all),
+        PRESENCE_TEST(test_an_entry_is_applied_as_a_line_is),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+#!/bin/bash
+# Builds policy_bits.c with every compiler and optimisation there is here and compares what it prints, to the last bit.
+# usage: policy_bits.sh SOURCE_ROOT
+set -eu
+root=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+variants=()
+for compiler in gcc clang; do
+    command -v "$compiler" >/dev/null || continue
+    for flags in "-O0" "-O2" "-O3 -march=native"; do
+        variants+=("$compiler $flags")
+    done
+done
+if [ ${#variants[@]} -eq 0 ]; then
+    echo "1..0 # SKIP neither gcc nor clang is here"
+    exit 77
+fi
+
+echo "1..${#variants[@]}"
+failures=0
+for i in "${!variants[@]}"; do
+    # shellcheck disable=SC2086 # the flags are words
+    ${variants[i]} -std=gnu17 -D_GNU_SOURCE -ffp-contract=off -I"$root/src" \
+        "$root/tests/unit/policy_bits.c" "$root"/src/policy/*.c -lm -o "$work/bits$i"
+    "$work/bits$i" >"$work/out$i"
+    if [ -s "$work/out$i" ] && cmp -s "$work/out0" "$work/out$i"; then
+        echo "ok $((i + 1)) - ${variants[i]}: the bits of ${variants[0]}"
+    else
+        echo "not ok $((i + 1)) - ${variants[i]}: other bits than ${variants[0]}"
+        diff "$work/out0" "$work/out$i" | head -4 | sed 's/^/# /'
+        failures=1
+    fi
+done
+exit $failures

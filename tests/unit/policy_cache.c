@@ -1,0 +1,357 @@
+/* The page cache's simulators against closed formulas, plain re-implementations, and each other. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "policy/cache.h"
+#include "policy/zipf.h"
+#include "policy_effort.h"
+
+enum { PAGES = 10000 };
+static const struct s3fifo textbook_1000 = {
+    .small = 100, .ghost = 900, .promote = 2, .cap = 3, .run = UINT32_MAX};
+
+/* Independent references by Zipf's law. The pages are rank * 7 mod PAGES, so that neighbours in
+ * rank are no run. */
+static uint32_t *independent_references(const struct zipf *zipf, uint64_t seed, uint32_t count)
+{
+    uint32_t *pages = malloc(count * sizeof *pages);
+    struct random random;
+    random_seed(&random, seed);
+    for (uint32_t i = 0; i < count; i++)
+        pages[i] = zipf_draw(zipf, &random) * 7 % PAGES;
+    return pages;
+}
+
+/* How much of a page's references hit when the cache keeps for the time t what was referenced at
+ * rate p. */
+typedef double hit_share(double p, double t);
+
+static double lru_hit_share(double p, double t)
+{
+    return 1 - exp(-p * t);
+}
+
+static double fifo_hit_share(double p, double t)
+{
+    return p * t / (1 + p * t);
+}
+
+/* Che's approximation (LRU) and Gelenbe's fixed point (FIFO = RANDOM): t is such that `capacity`
+ * pages are resident. */
+static double fixed_point_misses(const struct zipf *zipf, uint32_t capacity, hit_share *share)
+{
+    double low = 0, high = 1e9, hits = 0;
+    for (int step = 0; step < 100; step++) {
+        double t = (low + high) / 2, resident = 0;
+        hits = 0;
+        for (uint32_t k = 0; k < zipf->count; k++) {
+            double p = zipf_probability(zipf, k), here = share(p, t);
+            resident += here;
+            hits += p * here;
+        }
+        if (resident < capacity)
+            low = t;
+        else
+            high = t;
+    }
+    return 1 - hits;
+}
+
+static void independent_reference_model(void **state)
+{
+    (void)state;
+    static const double published[] = {0.8434, 0.5633, 0.6095, 0.3244, 0.3437, 0.1386};
+    uint32_t count = test_sample(1000000);
+    for (int e = 0; e < 3; e++) {
+        struct zipf zipf;
+        assert_int_equal(zipf_init(&zipf, PAGES, 0.8 + 0.2 * e), 0);
+        uint32_t *pages = independent_references(&zipf, 1 + (uint64_t)e, count);
+        for (int c = 0; c < 2; c++) {
+            struct trace trace = {c ? 1000 : 100, PAGES, count, pages};
+            double che = fixed_point_misses(&zipf, trace.capacity, lru_hit_share);
+            double gelenbe = fixed_point_misses(&zipf, trace.capacity, fifo_hit_share);
+            double lru = (double)cache_lru_misses(&trace) / count;
+            double fifo = (double)cache_fifo_misses(&trace) / count;
+            print_message("# Zipf %.1f, C %u: LRU %.4f (Che %.4f), FIFO %.4f (Gelenbe %.4f)\n",
+                          0.8 + 0.2 * e, trace.capacity, lru, che, fifo, gelenbe);
+            assert_near(che, published[2 * e + c], 0.0005);
+            assert_near(lru, che, test_tolerance(0.002));
+            assert_near(fifo, gelenbe, test_tolerance(0.002));
+        }
+        free(pages);
+        zipf_clear(&zipf);
+    }
+}
+
+static void loop_of_110_in_100_frames(void **state)
+{
+    (void)state;
+    enum { LOOP = 110, FRAMES = 100, PASSES = 1000 };
+    static uint32_t pages[LOOP * PASSES];
+    for (uint32_t i = 0; i < LOOP * PASSES; i++)
+        pages[i] = i % LOOP;
+    struct trace trace = {FRAMES, LOOP, LOOP * PASSES, pages};
+    assert_int_equal(cache_lru_misses(&trace), trace.count);
+    assert_int_equal(cache_fifo_misses(&trace), trace.count);
+    assert_int_equal(cache_clock_misses(&trace), trace.count);
+    assert_int_equal(cache_arc_misses(&trace), trace.count);
+    /* After the cold misses of the frames MIN misses (N - C) of N - 1 references. */
+    double warm = (double)(cache_min_misses(&trace) - FRAMES) / (trace.count - FRAMES);
+    assert_near(warm, (double)(LOOP - FRAMES) / (LOOP - 1), 1e-4);
+}
+
+static void order_of_the_literature(void **state)
+{
+    (void)state;
+    uint32_t count = test_sample(1000000);
+    struct zipf zipf;
+    assert_int_equal(zipf_init(&zipf, PAGES, 1.0), 0);
+    uint32_t *pages = independent_references(&zipf, 4, count);
+    struct trace trace = {1000, PAGES, count, pages};
+    double static_optimum = 1; /* the 1000 likeliest pages stay for ever */
+    for (uint32_t rank = 0; rank < trace.capacity; rank++)
+        static_optimum -= zipf_probability(&zipf, rank);
+    const double miss[] = {(double)cache_fifo_misses(&trace) / count,
+                           (double)cache_lru_misses(&trace) / count,
+                           (double)cache_clock_misses(&trace) / count,
+                           (double)cache_arc_misses(&trace) / count,
+                           (double)cache_s3fifo_misses(&trace, &textbook_1000) / count,
+                           static_optimum,
+                           (double)cache_min_misses(&trace) / count};
+    static const double expected[] = {0.369, 0.324, 0.314, 0.271, 0.262, 0.235, 0.183};
+    static const char *const names[] = {"FIFO", "LRU", "CLOCK", "ARC", "S3-FIFO", "A0", "MIN"};
+    for (int i = 0; i < 7; i++) {
+        print_message("# %s %.4f (%.3f)\n", names[i], miss[i], expected[i]);
+        assert_near(miss[i], expected[i], test_tolerance(0.006));
+        assert_true(i == 0 || miss[i] < miss[i - 1]);
+    }
+    free(pages);
+    zipf_clear(&zipf);
+}
+
+/* S3-FIFO again, as plainly as can be: queues are arrays that are shifted, oldest first. */
+enum { PLAIN_MAX = 64, PLAIN_GHOSTS = 256 };
+struct plain_page {
+    uint32_t page, hits, came;
+};
+struct plain_queue {
+    struct plain_page at[PLAIN_MAX];
+    uint32_t count;
+};
+
+static struct plain_page plain_take(struct plain_queue *queue, uint32_t index)
+{
+    struct plain_page page = queue->at[index];
+    queue->count--;
+    memmove(&queue->at[index], &queue->at[index + 1], (queue->count - index) * sizeof page);
+    return page;
+}
+
+static void plain_insert(struct plain_queue *queue, uint32_t index, struct plain_page page)
+{
+    memmove(&queue->at[index + 1], &queue->at[index], (queue->count - index) * sizeof page);
+    queue->at[index] = page;
+    queue->count++;
+}
+
+static struct plain_page *plain_find(struct plain_queue *queue, uint32_t page)
+{
+    for (uint32_t i = 0; i < queue->count; i++)
+        if (queue->at[i].page == page)
+            return &queue->at[i];
+    return NULL;
+}
+
+struct plain {
+    struct plain_queue small, main;
+    uint32_t ghosts[PLAIN_GHOSTS], ghost_count; /* newest first; UINT32_MAX: since brought back */
+    uint32_t newcomers;
+};
+
+static void plain_evict(struct plain *cache, const struct s3fifo *policy)
+{
+    while (cache->small.count >= policy->small || cache->main.count == 0) {
+        struct plain_page oldest = plain_take(&cache->small, 0);
+        if (oldest.hits < policy->promote) {
+            memmove(&cache->ghosts[1], &cache->ghosts[0], (PLAIN_GHOSTS - 1) * sizeof(uint32_t));
+            cache->ghosts[0] = oldest.page;
+            cache->ghost_count += cache->ghost_count < policy->ghost;
+            return;
+        }
+        oldest.hits = 0;
+        plain_insert(&cache->main, cache->main.count, oldest);
+    }
+    while (cache->main.at[0].hits > 0) {
+        struct plain_page oldest = plain_take(&cache->main, 0);
+        oldest.hits--;
+        plain_insert(&cache->main, cache->main.count, oldest);
+    }
+    plain_take(&cache->main, 0);
+}
+
+static bool plain_remembers(struct plain *cache, uint32_t page)
+{
+    for (uint32_t i = 0; i < cache->ghost_count; i++)
+        if (cache->ghosts[i] == page) {
+            cache->ghosts[i] = UINT32_MAX;
+            return true;
+        }
+    return false;
+}
+
+static bool plain_hit(struct plain *cache, const struct s3fifo *policy, uint32_t page)
+{
+    struct plain_page *small = plain_find(&cache->small, page);
+    struct plain_page *main = plain_find(&cache->main, page);
+    uint32_t most = policy->cap > policy->promote ? policy->cap : policy->promote;
+    if (small && cache->newcomers - small->came >= policy->correlated && small->hits < most)
+        small->hits++;
+    if (main && main->hits < policy->cap)
+        main->hits++;
+    return small || main;
+}
+
+static int64_t plain_misses(const struct trace *trace, const struct s3fifo *policy)
+{
+    struct plain *cache = calloc(1, sizeof *cache);
+    int64_t misses = 0;
+    uint32_t run = 0;
+    for (uint32_t i = 0; i < trace->count; i++) {
+        uint32_t page = trace->pages[i];
+        run = i > 0 && page == trace->pages[i - 1] + 1 ? run + 1 : 1;
+        if (plain_hit(cache, policy, page))
+            continue;
+        misses++;
+        if (cache->small.count + cache->main.count == trace->capacity)
+            plain_evict(cache, policy);
+        struct plain_page entry = {.page = page, .came = cache->newcomers};
+        if (plain_remembers(cache, page))
+            plain_insert(&cache->main, cache->main.count, entry);
+        else if (run >= policy->run)
+            plain_insert(&cache->small, 0, entry);
+        else {
+            plain_insert(&cache->small, cache->small.count, entry);
+            cache->newcomers++;
+        }
+    }
+    free(cache);
+    return misses;
+}
+
+/* A short trace with everything in it: skew, runs, loops, immediate repeats. */
+static void mixed_references(struct random *random, uint32_t *pages, uint32_t count, uint32_t range)
+{
+    for (uint32_t i = 0; i < count;) {
+        uint32_t kind = (uint32_t)random_below(random, 10);
+        uint32_t skewed = (uint32_t)(range * pow(random_uniform(random), 3));
+        uint32_t length = kind == 0 ? 1 + (uint32_t)random_below(random, range - skewed) : 1;
+        for (uint32_t k = 0; k < length && i < count; k++, i++)
+            pages[i] = kind == 1 && i > 0 ? pages[i - 1] : skewed + k;
+    }
+}
+
+static void s3fifo_is_as_described(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000 };
+    static uint32_t pages[COUNT];
+    struct random random;
+    random_seed(&random, 11);
+    for (uint32_t round = 0; round < test_sample(500); round++) {
+        uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
+        struct trace trace = {capacity, 200, COUNT, pages};
+        struct s3fifo policy = {.small = 1 + (uint32_t)random_below(&random, capacity),
+                                .ghost = (uint32_t)random_below(&random, PLAIN_GHOSTS),
+                                .promote = 1 + (uint32_t)random_below(&random, 4),
+                                .cap = 1 + (uint32_t)random_below(&random, 7),
+                                .correlated = (uint32_t)random_below(&random, capacity),
+                                .run = 2 + (uint32_t)random_below(&random, 20)};
+        mixed_references(&random, pages, COUNT, trace.page_count);
+        assert_int_equal(cache_s3fifo_misses(&trace, &policy), plain_misses(&trace, &policy));
+    }
+}
+
+/* MIN again: looks ahead along the trace for each victim. */
+static int64_t plain_min_misses(const struct trace *trace)
+{
+    uint32_t frames[PLAIN_MAX], used = 0;
+    int64_t misses = 0;
+    for (uint32_t i = 0; i < trace->count; i++) {
+        uint32_t k = 0, victim = 0, latest = 0;
+        while (k < used && frames[k] != trace->pages[i])
+            k++;
+        if (k < used)
+            continue;
+        misses++;
+        for (k = 0; k < used && used == trace->capacity; k++) {
+            uint32_t next = i;
+            while (next < trace->count && trace->pages[next] != frames[k])
+                next++;
+            if (next >= latest) {
+                latest = next;
+                victim = k;
+            }
+        }
+        frames[used < trace->capacity ? used++ : victim] = trace->pages[i];
+    }
+    return misses;
+}
+
+static void min_is_right_and_a_bound(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    static uint32_t pages[COUNT];
+    struct random random;
+    random_seed(&random, 12);
+    for (uint32_t round = 0; round < test_sample(200); round++) {
+        uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
+        struct trace trace = {capacity, 150, COUNT, pages};
+        struct s3fifo policy = {.small = 1 + (uint32_t)random_below(&random, capacity),
+                                .ghost = capacity,
+                                .promote = 1,
+                                .cap = 3,
+                                .run = 2 + (uint32_t)random_below(&random, 20)};
+        mixed_references(&random, pages, COUNT, trace.page_count);
+        int64_t bound = cache_min_misses(&trace);
+        assert_int_equal(bound, plain_min_misses(&trace));
+        assert_true(bound <= cache_fifo_misses(&trace));
+        assert_true(bound <= cache_lru_misses(&trace));
+        assert_true(bound <= cache_clock_misses(&trace));
+        assert_true(bound <= cache_arc_misses(&trace));
+        assert_true(bound <= cache_s3fifo_misses(&trace, &policy));
+    }
+}
+
+/* Belady's anomaly, and the textbook strings of 12 references. */
+static void beladys_string(void **state)
+{
+    (void)state;
+    const uint32_t pages[] = {1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5};
+    struct trace three = {3, 6, 12, pages}, four = {4, 6, 12, pages};
+    assert_int_equal(cache_fifo_misses(&three), 9);
+    assert_int_equal(cache_fifo_misses(&four), 10);
+    assert_int_equal(cache_lru_misses(&three), 10);
+    assert_int_equal(cache_lru_misses(&four), 8);
+    assert_int_equal(cache_min_misses(&three), 7);
+    assert_int_equal(cache_min_misses(&four), 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(beladys_string),
+        cmocka_unit_test(independent_reference_model),
+        cmocka_unit_test(loop_of_110_in_100_frames),
+        cmocka_unit_test(order_of_the_literature),
+        cmocka_unit_test(s3fifo_is_as_described),
+        cmocka_unit_test(min_is_right_and_a_bound),
+    };
+    return cmocka_run_group_tests_name("policy_cache", tests, NULL, NULL);
+}

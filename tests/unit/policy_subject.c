@@ -1,0 +1,438 @@
+/* What holds for every subject: ranges, purity, bounds, exams, and memory that runs out. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/random.h"
+#include "policy/subject.h"
+#include "policy_effort.h"
+
+/* Linked with --wrap: the allocation after so many more fails (-1: none). */
+static long allocations_left = -1;
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+static bool allocation_fails(void)
+{
+    return allocations_left >= 0 && allocations_left-- == 0;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return allocation_fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+static void random_parameters(const struct subject *subject, struct random *random, double *ret)
+{
+    double u[SUBJECT_PARAMETERS_MAX];
+    for (int i = 0; i < subject->parameter_count; i++)
+        u[i] = random_between(random, -2, 3);
+    subject_units(subject, u, ret);
+}
+
+static void textbook_parameters(const struct subject *subject, double *ret)
+{
+    for (int i = 0; i < subject->parameter_count; i++)
+        ret[i] = subject->parameters[i].textbook;
+}
+
+/* Runs `check` on every subject. */
+static void for_each(void (*check)(const struct subject *subject))
+{
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++)
+        check(all[i]);
+}
+
+static void check_definition(const struct subject *subject)
+{
+    int which;
+    double textbook[SUBJECT_PARAMETERS_MAX];
+    assert_ptr_equal(subject_find(subject->name), subject);
+    assert_in_range(subject->parameter_count, 1, SUBJECT_PARAMETERS_MAX);
+    assert_true(subject->baseline_count > 0 && subject->version[0] && subject->cost[0]);
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        assert_true(p->name && p->unit && p->meaning && p->low < p->high);
+        assert_true(!p->logarithmic || p->low > 0);
+    }
+    textbook_parameters(subject, textbook);
+    assert_true(subject_valid(subject, textbook, subject->parameter_count, &which));
+}
+
+static void definitions(void **state)
+{
+    (void)state;
+    for_each(check_definition);
+    assert_null(subject_find("no such subject"));
+}
+
+static void subject_for_every_specialization(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *specialization, *subject;
+    } table[] = {
+        {"process_manager", "process_manager"}, {"file_system", "file_system"},
+        {"networking", "process_manager"},      {"security", "file_system"},
+        {"performance", "process_manager"},     {"graphics", "process_manager"},
+        {"audio", "process_manager"},           {"window_manager", "process_manager"},
+        {"general", "process_manager"},         {"astrology", "process_manager"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        bool own;
+        const struct subject *subject = subject_for(table[i].specialization, &own);
+        assert_string_equal(subject->name, table[i].subject);
+        assert_int_equal(own, strcmp(table[i].specialization, table[i].subject) == 0);
+    }
+}
+
+static void check_units(const struct subject *subject)
+{
+    double u[SUBJECT_PARAMETERS_MAX], back[SUBJECT_PARAMETERS_MAX];
+    double p[SUBJECT_PARAMETERS_MAX], q[SUBJECT_PARAMETERS_MAX];
+    int n = subject->parameter_count, which;
+    struct random random;
+    random_seed(&random, 21);
+    for (int corner = 0; corner < 2; corner++) {
+        for (int i = 0; i < n; i++)
+            u[i] = corner;
+        subject_units(subject, u, p);
+        assert_true(subject_valid(subject, p, n, &which));
+        for (int i = 0; i < n; i++) {
+            double edge = corner ? subject->parameters[i].high : subject->parameters[i].low;
+            assert_near(p[i], edge, 1e-14 * edge);
+        }
+    }
+    for (int round = 0; round < 1000; round++) {
+        for (int i = 0; i < n; i++)
+            u[i] = random_uniform(&random);
+        subject_units(subject, u, p);
+        assert_true(subject_valid(subject, p, n, &which));
+        subject_unit_cube(subject, p, back);
+        for (int i = 0; i < n; i++) {
+            assert_near(back[i], u[i], 1e-14);
+            back[i] =
+                round % 2 ? -u[i] - 2 * (round % 5) : 2 - u[i] + 2 * (round % 5); /* mirrored */
+        }
+        subject_units(subject, back, q);
+        for (int i = 0; i < n; i++)
+            assert_near(q[i], p[i], 1e-13 * subject->parameters[i].high);
+    }
+    for (int i = 0; i < n; i++)
+        u[i] = i % 2 ? HUGE_VAL : nan("");
+    subject_units(subject, u, p);
+    assert_true(subject_valid(subject, p, n, &which));
+}
+
+static void units_and_folding(void **state)
+{
+    (void)state;
+    for_each(check_units);
+}
+
+static void check_validity(const struct subject *subject)
+{
+    int n = subject->parameter_count, which = -7;
+    double p[SUBJECT_PARAMETERS_MAX + 1], textbook[SUBJECT_PARAMETERS_MAX + 1] = {0};
+    textbook_parameters(subject, textbook);
+    assert_true(subject_valid(subject, textbook, n, &which));
+    assert_int_equal(which, -7);
+    void *workload = subject->workload_new(1);
+    for (int i = 0; i < n; i++) {
+        const struct parameter *range = &subject->parameters[i];
+        const double bad[] = {nan(""), HUGE_VAL, -HUGE_VAL, range->low - 1e-9, range->high * 1.0001,
+                              -1e300};
+        for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+            memcpy(p, textbook, sizeof p);
+            p[i] = bad[b];
+            assert_false(subject_valid(subject, p, n, &which));
+            assert_int_equal(which, i);
+            assert_true(isnan(subject->cost_of(workload, p)));
+            assert_int_equal(subject->render(p, NULL, 0), -1);
+        }
+    }
+    assert_false(subject_valid(subject, textbook, n - 1, &which));
+    assert_int_equal(which, n - 1);
+    assert_false(subject_valid(subject, textbook, n + 1, &which));
+    assert_int_equal(which, n);
+    subject->workload_free(workload);
+}
+
+static void validity(void **state)
+{
+    (void)state;
+    for_each(check_validity);
+}
+
+static void seeds_of_splits(void **state)
+{
+    (void)state;
+    const struct subject *process = subject_find("process_manager");
+    const struct subject *file = subject_find("file_system");
+    assert_true(subject_seed(process, "test", 0) == UINT64_C(0x1cd43401858ea8c7));
+    assert_true(subject_seed(process, "test", 0) != subject_seed(process, "test", 1));
+    assert_true(subject_seed(process, "test", 0) != subject_seed(process, "peer", 0));
+    assert_true(subject_seed(process, "test", 0) != subject_seed(file, "test", 0));
+    assert_true(subject_seed(process, "train/a", 3) != subject_seed(process, "train/b", 3));
+}
+
+/* Costs measured once and pinned: whoever changes them must also change the subject's version. */
+static void known_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *subject;
+        uint64_t seed;
+        double textbook_setting, middle, baselines[5], bound;
+    } table[] = {
+        {"process_manager",
+         UINT64_C(0x1),
+         147.00848408333334,
+         162.341011794,
+         {186.84846270666668, 147.00848408333334, 763.939038482, 205.54849362466666},
+         77.75333899666667},
+        {"process_manager",
+         UINT64_C(0x2),
+         53.78880774266667,
+         54.889550092,
+         {65.721671061999999, 53.78880774266667, 364.925962336, 65.037104286666676},
+         36.919477764},
+        {"process_manager",
+         UINT64_C(0x1cd43401858ea8c7),
+         37.790546459333328,
+         38.531519330666669,
+         {51.867533477999999, 37.790546459333328, 222.39546679533333, 49.165615118666665},
+         23.669105944666665},
+        {"file_system",
+         UINT64_C(0x1),
+         0.49330000000000002,
+         0.51205000000000001,
+         {0.56622499999999998, 0.55722499999999997, 0.50842500000000002, 0.49330000000000002,
+          0.60185},
+         0.39552500000000002},
+        {"file_system",
+         UINT64_C(0x2),
+         0.46587499999999998,
+         0.47899999999999998,
+         {0.50460000000000005, 0.49875000000000003, 0.47970000000000002, 0.46587499999999998,
+          0.540825},
+         0.36575000000000002},
+        {"file_system",
+         UINT64_C(0x69a64f8db5fb4117),
+         0.59192500000000003,
+         0.65752500000000003,
+         {0.69194999999999995, 0.68620000000000003, 0.64539999999999997, 0.58102500000000001,
+          0.71062499999999995},
+         0.45605000000000001},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const struct subject *subject = subject_find(table[i].subject);
+        double p[SUBJECT_PARAMETERS_MAX], u[SUBJECT_PARAMETERS_MAX];
+        void *workload = subject->workload_new(table[i].seed);
+        textbook_parameters(subject, p);
+        double cost = subject->cost_of(workload, p);
+        assert_near(cost, table[i].textbook_setting, 1e-9 * cost);
+        for (int k = 0; k < subject->parameter_count; k++)
+            u[k] = 0.5;
+        subject_units(subject, u, p);
+        cost = subject->cost_of(workload, p);
+        assert_near(cost, table[i].middle, 1e-9 * cost);
+        for (int which = 0; which < subject->baseline_count; which++) {
+            cost = subject->baseline_cost(workload, which);
+            assert_near(cost, table[i].baselines[which], 1e-9 * cost);
+        }
+        cost = subject->bound_cost(workload);
+        assert_near(cost, table[i].bound, 1e-9 * cost);
+        subject->workload_free(workload);
+    }
+}
+
+static void check_bound(const struct subject *subject)
+{
+    struct random random;
+    random_seed(&random, 31);
+    for (uint64_t seed = 0; seed < test_sample(200); seed++) {
+        double p[SUBJECT_PARAMETERS_MAX];
+        void *workload = subject->workload_new(random_u64(&random));
+        double bound = subject->bound_cost(workload);
+        assert_true(bound > 0);
+        for (int which = 0; which < subject->baseline_count; which++)
+            assert_true(bound <= subject->baseline_cost(workload, which));
+        for (int k = 0; k < 6; k++) {
+            random_parameters(subject, &random, p);
+            assert_true(bound <= subject->cost_of(workload, p));
+        }
+        subject->workload_free(workload);
+    }
+}
+
+static void nobody_beats_the_bound(void **state)
+{
+    (void)state;
+    for_each(check_bound);
+}
+
+enum { COSTS = 40 };
+struct reader {
+    const struct subject *subject;
+    const void *workload;
+    double costs[COSTS];
+};
+
+static void *read_costs(void *data)
+{
+    struct reader *reader = data;
+    struct random random;
+    random_seed(&random, 41);
+    for (int i = 0; i < COSTS; i++) {
+        double p[SUBJECT_PARAMETERS_MAX];
+        random_parameters(reader->subject, &random, p);
+        reader->costs[i] = reader->subject->cost_of(reader->workload, p);
+    }
+    return NULL;
+}
+
+/* The same bits twice, from a workload made anew, and from two threads on one workload. */
+static void check_purity(const struct subject *subject)
+{
+    struct reader readers[4];
+    void *first = subject->workload_new(5), *second = subject->workload_new(5);
+    pthread_t threads[2];
+    for (int i = 0; i < 4; i++)
+        readers[i] = (struct reader){.subject = subject, .workload = i == 1 ? second : first};
+    read_costs(&readers[0]);
+    read_costs(&readers[1]);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_costs, &readers[2 + i]), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (int i = 1; i < 4; i++)
+        assert_memory_equal(readers[0].costs, readers[i].costs, sizeof readers[0].costs);
+    subject->workload_free(first);
+    subject->workload_free(second);
+}
+
+static void same_arguments_same_bits(void **state)
+{
+    (void)state;
+    for_each(check_purity);
+}
+
+static void check_exam(const struct subject *subject)
+{
+    enum { SEEDS = 9 };
+    double p[SUBJECT_PARAMETERS_MAX], sum = 0, ratios[SEEDS], spread = 0, cost = 0;
+    textbook_parameters(subject, p);
+    struct exam *exam = exam_new(subject, "peer", SEEDS);
+    assert_int_equal(exam_size(exam), SEEDS);
+    struct score textbook = exam_baseline(exam, 0), score = exam_score(exam, p);
+    assert_true(textbook.ratio == 1 && textbook.ci95 == 0 && textbook.wins == 0);
+    size_t wins = 0;
+    for (size_t i = 0; i < SEEDS; i++) {
+        void *workload = subject->workload_new(subject_seed(subject, "peer", i));
+        double mine = subject->cost_of(workload, p), base = subject->baseline_cost(workload, 0);
+        ratios[i] = mine / base;
+        sum += ratios[i];
+        cost += mine / SEEDS;
+        wins += mine < base;
+        subject->workload_free(workload);
+    }
+    for (size_t i = 0; i < SEEDS; i++)
+        spread += pow(ratios[i] - sum / SEEDS, 2);
+    assert_near(score.ratio, sum / SEEDS, 1e-14);
+    assert_near(score.ci95, 1.96 * sqrt(spread / (SEEDS - 1) / SEEDS), 1e-9);
+    assert_near(score.cost, cost, 1e-12 * cost);
+    assert_int_equal(score.wins, wins);
+    assert_int_equal(score.seeds, SEEDS);
+    struct score bound = exam_bound(exam);
+    assert_true(bound.ratio < score.ratio && bound.ratio < 1);
+    assert_true(exam_gap_closed(exam, 1) == 0 && exam_gap_closed(exam, bound.ratio) == 1);
+    p[0] = nan("");
+    score = exam_score(exam, p);
+    assert_true(isnan(score.ratio) && isnan(score.ci95) && score.wins == 0);
+    exam_free(exam);
+}
+
+static void exams(void **state)
+{
+    (void)state;
+    for_each(check_exam);
+    exam_free(NULL);
+}
+
+/* Fails one allocation after the other until all are had: an exam is then NULL or whole, a cost NAN
+ * or right. */
+static void check_memory(const struct subject *subject)
+{
+    double p[SUBJECT_PARAMETERS_MAX];
+    textbook_parameters(subject, p);
+    struct exam *exam = NULL;
+    long tries = 0;
+    for (; !exam; tries++) {
+        allocations_left = tries;
+        exam = exam_new(subject, "peer", 2);
+    }
+    assert_in_range(tries, 4, 100);
+    allocations_left = -1;
+    double right = exam_score(exam, p).ratio, bound = exam_bound(exam).ratio;
+    for (tries = 0;; tries++) {
+        allocations_left = tries;
+        double ratio = exam_score(exam, p).ratio;
+        if (!isnan(ratio)) {
+            assert_true(ratio == right);
+            break;
+        }
+    }
+    assert_in_range(tries, 1, 100);
+    for (tries = 0;; tries++) {
+        allocations_left = tries;
+        double ratio = exam_bound(exam).ratio;
+        if (!isnan(ratio)) {
+            assert_true(ratio == bound);
+            break;
+        }
+    }
+    assert_in_range(tries, 1, 100);
+    allocations_left = -1;
+    exam_free(exam);
+}
+
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    for_each(check_memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(definitions),
+        cmocka_unit_test(subject_for_every_specialization),
+        cmocka_unit_test(units_and_folding),
+        cmocka_unit_test(validity),
+        cmocka_unit_test(seeds_of_splits),
+        cmocka_unit_test(known_answers),
+        cmocka_unit_test(nobody_beats_the_bound),
+        cmocka_unit_test(same_arguments_same_bits),
+        cmocka_unit_test(exams),
+        cmocka_unit_test(memory_runs_out),
+    };
+    return cmocka_run_group_tests_name("policy_subject", tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+/* The worker's queue: order, bounds, patience, and a quick end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "trainer/jobs.h"
+
+struct note {
+    struct job job;
+    struct jobs *jobs;
+    enum job_class class;
+    bool waits; /* for the queue's stop */
+};
+
+static struct {
+    enum job_class classes[512];
+    size_t count, dropped;
+    const struct note *inside; /* the worker's alone */
+    bool overlapped;
+} seen;
+
+static void note_work(struct job *job)
+{
+    struct note *note = (struct note *)job;
+    if (seen.inside)
+        seen.overlapped = true;
+    seen.inside = note;
+    while (note->waits && !atomic_load(&note->jobs->stop))
+        uv_sleep(1);
+    seen.inside = NULL;
+}
+
+static void note_done(struct job *job, bool ran)
+{
+    struct note *note = (struct note *)job;
+    if (ran)
+        seen.classes[seen.count++] = note->class;
+    else
+        seen.dropped++;
+    free(note);
+}
+
+static int push(struct jobs *jobs, enum job_class class, bool waits)
+{
+    struct note *note = calloc(1, sizeof *note);
+    *note = (struct note){.job = {.work = note_work, .done = note_done},
+                          .jobs = jobs,
+                          .class = class,
+                          .waits = waits};
+    int result = jobs_push(jobs, class, &note->job);
+    if (result < 0)
+        free(note);
+    return result;
+}
+
+static void begin(uv_loop_t *loop, struct jobs *jobs)
+{
+    seen.count = seen.dropped = 0;
+    seen.overlapped = false;
+    uv_loop_init(loop);
+    jobs_init(jobs, loop);
+}
+
+static void end(uv_loop_t *loop, struct jobs *jobs)
+{
+    uv_run(loop, UV_RUN_DEFAULT);
+    assert_true(jobs_idle(jobs));
+    assert_false(seen.overlapped);
+    assert_int_equal(uv_loop_close(loop), 0);
+}
+
+static void test_order(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct jobs jobs;
+    begin(&loop, &jobs);
+    push(&jobs, JOB_TRAIN, false); /* runs at once */
+    push(&jobs, JOB_TRAIN, false);
+    push(&jobs, JOB_CHECK, false);
+    push(&jobs, JOB_FEATURE, false);
+    push(&jobs, JOB_SESSION, false);
+    push(&jobs, JOB_SESSION, false);
+    end(&loop, &jobs);
+    static const enum job_class wanted[] = {JOB_TRAIN,   JOB_SESSION, JOB_SESSION,
+                                            JOB_FEATURE, JOB_CHECK,   JOB_TRAIN};
+    assert_int_equal(seen.count, 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(seen.classes[i], wanted[i]);
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    static const unsigned bounds[] = {JOBS_SESSION_MAX, JOBS_FEATURE_MAX, JOBS_CHECK_MAX,
+                                      JOBS_TRAIN_MAX};
+    uv_loop_t loop;
+    struct jobs jobs;
+    begin(&loop, &jobs);
+    push(&jobs, JOB_TRAIN, true); /* occupies the worker */
+    unsigned all = 0;
+    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++) {
+        for (unsigned i = 0; i < bounds[class]; i++)
+            assert_int_equal(push(&jobs, class, false), 0);
+        assert_int_equal(push(&jobs, class, false), -1);
+        assert_int_equal(jobs_waiting(&jobs, class), bounds[class]);
+        all += bounds[class];
+    }
+    jobs_stop(&jobs);
+    assert_int_equal(seen.dropped, all);
+    assert_int_equal(push(&jobs, JOB_SESSION, false), -1);
+    end(&loop, &jobs);
+    assert_int_equal(seen.count, 1);
+}
+
+/* A flood of checks that never ends, and one training job: it gets its turn. */
+static void test_patience(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct jobs jobs;
+    begin(&loop, &jobs);
+    push(&jobs, JOB_CHECK, false);
+    push(&jobs, JOB_TRAIN, false);
+    for (unsigned i = 0; i < 3 * JOBS_PATIENCE; i++)
+        push(&jobs, JOB_CHECK, false);
+    end(&loop, &jobs);
+    size_t at = 0;
+    while (seen.classes[at] != JOB_TRAIN)
+        at++;
+    assert_in_range(at, 2, JOBS_PATIENCE + 2);
+    assert_int_equal(seen.count, 3 * JOBS_PATIENCE + 2);
+}
+
+static void test_stop_ends_what_runs(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct jobs jobs;
+    begin(&loop, &jobs);
+    push(&jobs, JOB_TRAIN, true); /* would run for ever */
+    push(&jobs, JOB_TRAIN, false);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    jobs_stop(&jobs);
+    end(&loop, &jobs);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.dropped, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_stop_ends_what_runs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

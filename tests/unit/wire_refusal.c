@@ -1,0 +1,87 @@
+/* Refusals by themselves, the name rule of ids, and the tables of types and errors. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire_sentence.h"
+
+static void refusals_are_cut_at_characters(void **state)
+{
+    (void)state;
+    static char text[WIRE_DETAIL_MAX * 2];
+    static const char *const letters[] = {"a", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    for (size_t width = 1; width <= 4; width++) {
+        for (size_t shift = 0; shift < 4; shift++) {
+            memset(text, '.', shift);
+            text[shift] = '\0';
+            while (strlen(text) < WIRE_DETAIL_MAX + 8)
+                strcat(text, letters[width - 1]);
+            memset(&refusal, 0x5A, sizeof refusal);
+            assert_int_equal(refuse(&refusal, WIRE_CONFLICT, "%s", text), -WIRE_CONFLICT);
+            assert_int_equal(refusal.code, WIRE_CONFLICT);
+            assert_sentence();
+            assert_memory_equal(refusal.detail, text, strlen(refusal.detail));
+            assert_true(strlen(refusal.detail) >= WIRE_DETAIL_MAX - 1 - (width - 1));
+        }
+    }
+    /* bytes that should not be there are made harmless */
+    refuse(&refusal, WIRE_NOT_FOUND, "%s",
+           "line\nfeed \x1b[31m \xFF \xE2\x82 \xC2\x85 \x7F end of it");
+    assert_sentence();
+    ASSERT_SAYS("line?feed ?[31m ? ?? ?? ? end of it");
+}
+
+static void ids_that_fit(void **state)
+{
+    (void)state;
+    char text[WIRE_ID_MAX + 1];
+    memset(text, 'a', sizeof text);
+    assert_false(message_id_fits((struct slice){text, 0}));
+    assert_true(message_id_fits((struct slice){text, 1}));
+    assert_true(message_id_fits((struct slice){text, WIRE_ID_MAX}));
+    assert_false(message_id_fits((struct slice){text, WIRE_ID_MAX + 1}));
+    assert_true(
+        message_id_fits((struct slice)SLICE("AI 1 \"quoted\" \\ / <b> \xE2\x82\xAC \xC2\xA0")));
+    assert_false(message_id_fits((struct slice)SLICE("1234567\x7F")));
+    assert_false(message_id_fits((struct slice)SLICE("1234567\xC2\x80")));
+    assert_false(message_id_fits((struct slice)SLICE("12345678\xC2\x9F")));
+    assert_true(message_id_fits((struct slice)SLICE("\xC3\x80\xC3\x9F")));
+    assert_false(message_id_fits((struct slice)SLICE("a\0b")));
+}
+
+static void the_tables(void **state)
+{
+    (void)state;
+    for (unsigned error = 0; error < WIRE_ERROR_COUNT; error++) {
+        assert_true(strlen(wire_error_code((enum wire_error)error)) >= 2);
+        assert_true(strlen(wire_error_meaning((enum wire_error)error)) > 10);
+    }
+    assert_string_equal(wire_error_code(WIRE_BAD_JSON), "bad_json");
+    assert_string_equal(wire_error_code(WIRE_PROTECTED_MODE), "protected_mode");
+    assert_string_equal(message_type_text(MESSAGE_HELLO), "hello");
+    assert_int_equal(message_type_level(MESSAGE_HELLO), 1);
+    assert_int_equal(message_type_level(MESSAGE_CHAT), 2);
+    assert_true(message_type_from_client(MESSAGE_CHAT));
+    assert_false(message_type_from_client(MESSAGE_TRAINING_SYNC));
+    enum message_type type = MESSAGE_TYPE_COUNT;
+    assert_int_equal(message_type_find((struct slice)SLICE("presence"), &type), 0);
+    assert_int_equal(type, MESSAGE_PRESENCE);
+    assert_int_equal(message_type_find((struct slice)SLICE("presenc"), &type), -1);
+    assert_int_equal(type, MESSAGE_PRESENCE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refusals_are_cut_at_characters),
+        cmocka_unit_test(ids_that_fit),
+        cmocka_unit_test(the_tables),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

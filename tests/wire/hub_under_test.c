@@ -1,0 +1,59 @@
+/* A real hub for the wire tests, started with what they want to vary:
+ *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--NAME NUMBER]…
+ * Its log goes to stderr, the seed's lines to stdout. */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "net/server.h"
+
+/* X(name, its place in struct server_options, type) */
+#define NUMBERS(X)                                                                                 \
+    X("--connections-max", connections_max, size_t)                                                \
+    X("--line-max", hub.line_max, size_t)                                                          \
+    X("--output-max", hub.output_max, size_t)                                                      \
+    X("--sync-limit", hub.sync_limit, size_t)                                                      \
+    X("--heartbeat-ms", hub.heartbeat_ms, int64_t)                                                 \
+    X("--rate", hub.rate, double)
+
+static int set_number(struct server_options *options, const char *name, const char *value)
+{
+#define X(text, place, type)                                                                       \
+    if (strcmp(name, text) == 0) {                                                                 \
+        options->place = (type)strtod(value, NULL);                                                \
+        return 0;                                                                                  \
+    }
+    NUMBERS(X)
+#undef X
+    return -1;
+}
+
+static int usage(const char *argument)
+{
+    fprintf(stderr, "hub_under_test: what is %s?\n", argument);
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct server_options options = server_options_default();
+    options.log = stderr;
+    options.console = stdout;
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--insecure") == 0) {
+            options.insecure = true;
+            continue;
+        }
+        if (!value)
+            return usage(argv[i]);
+        if (strcmp(argv[i], "--listen") == 0 && options.listen_count < LISTENERS_MAX)
+            options.listen[options.listen_count++] = value;
+        else if (strcmp(argv[i], "--port-file") == 0)
+            options.port_file = value;
+        else if (set_number(&options, argv[i], value) < 0)
+            return usage(argv[i]);
+        i++;
+    }
+    return server_run(&options);
+}

@@ -1,0 +1,291 @@
+"""Listening, and the beginning and end of a hub: addresses, sockets left behind, protected mode, signals."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+
+from harness import MIB, Client, Hub, Room, Skip, check, encode, equal, message, program_command, run, shorten, test, wait_until
+
+
+def start_in_vain(*options):
+    """Runs a hub that can't start and returns what it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = program_command() + list(options) + ["--port-file", os.path.join(folder, "port")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        equal(done.returncode, 1, f"exit code ({done.stderr})")
+        check(not os.path.exists(os.path.join(folder, "port")))
+        return done.stderr
+
+
+def own_address():
+    """An address of this machine that is not loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError as error:
+            raise Skip("this machine has no address but loopback") from error
+        address = probe.getsockname()[0]
+    if address.startswith("127."):
+        raise Skip("this machine has no address but loopback")
+    return address
+
+
+@test
+def the_console_shows_the_seeds_own_lines():
+    with Hub() as hub:
+        client = hub.connect()
+        host, port = client.socket.getsockname()
+        hub.wait_log("event=connected")
+        client.close()
+        hub.wait_log("event=disconnected")
+        equal(hub.stop(), 0)
+        equal(hub.console().splitlines(), [
+            f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}",
+            f"[+] AI connected from {host}:{port}",
+            f"[-] AI disconnected from {host}:{port}",
+            "[hub] Shutting down Collaborative Kernel Hub.",
+        ])
+
+
+@test
+def every_line_of_the_log_is_pairs_and_ends_in_counters():
+    with Hub() as hub:
+        place = Room(hub)
+        hub.connect().close()
+        hub.wait_log("conn=c3 event=disconnected reason=peer_closed from=127.0.0.1:[0-9]+ in=0 out=0")
+        place.unaffected()
+        place.ada.close()
+        equal(hub.stop(), 0)
+        pair = r'[a-z_]+=(?:[^\s"=]+|"(?:[^"\\]|\\.)*")…?'
+        for line in hub.log().splitlines():
+            check(re.fullmatch(rf"time=[^ ]+(?: {pair})+", line), "not pairs:", line)
+        last = hub.log().splitlines()[-1]
+        for reason in ("peer_closed", "peer_reset", "write_failed", "bad_lines", "taken_over", "slow_consumer",
+                       "heartbeat_timeout", "hello_timeout", "protected_mode", "connections_full", "out_of_memory",
+                       "shutting_down"):
+            check(f" {reason}=" in last, reason, "is not counted in", last)
+
+
+@test
+def ipv6_unix_and_ipv4_are_listened_on_together():
+    if not socket.has_ipv6 or not os.path.exists("/proc/net/if_inet6"):
+        raise Skip("no IPv6 here")
+    with Hub(listen=("127.0.0.1:0", "[::1]:0", "unix:FOLDER/socket")) as hub:
+        path = os.path.join(hub.folder, "socket")
+        port6 = int(re.search(r"address=\[::1\]:(\d+)", hub.log()).group(1))
+        clients = [hub.connect(), hub.connect(("::1", port6)), hub.connect(path)]
+        for client, name in zip(clients, ("four", "six", "unix")):
+            client.hello(name, 1)
+        clients[2].say("feature_response", {"hop": 1}, "six")
+        clients[1].expect("hello")
+        clients[1].expect("feature_response", hop=1)
+        clients[1].say("feature_response", {"hop": 2}, "four")
+        check(any(line["payload"].get("hop") == 2 for line in clients[0].drain()))
+        check("[+] AI connected from [::1]:" in hub.console(), hub.console())
+        check(f"[+] AI connected from unix:{path}" in hub.console(), hub.console())
+        for client in clients:
+            client.close()
+        equal(hub.stop(), 0)
+        check(not os.path.exists(path), "the socket's file is still there")
+
+
+@test
+def a_socket_file_left_by_a_dead_hub_is_replaced():
+    with tempfile.TemporaryDirectory() as folder:
+        address = f"unix:{folder}/socket"
+        dead = Hub(listen=("127.0.0.1:0", address))
+        dead.process.kill()
+        dead.process.wait()
+        check(os.path.exists(f"{folder}/socket"))
+        with Hub(listen=("127.0.0.1:0", address)) as hub:
+            hub.connect(f"{folder}/socket").hello("ada", 1)
+
+
+@test
+def a_socket_file_of_a_living_hub_is_left_alone():
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/socket"
+        with Hub(listen=("127.0.0.1:0", f"unix:{path}")) as hub:
+            text = start_in_vain("--listen", f"unix:{path}")
+            check(path in text and "in use" in text and "hint:" in text, text)
+            hub.connect(path).hello("ada", 1)
+
+
+@test
+def a_file_that_is_no_socket_is_left_alone():
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/precious"
+        with open(path, "w", encoding="ascii") as file:
+            file.write("data")
+        text = start_in_vain("--listen", f"unix:{path}")
+        check(path in text, text)
+        with open(path, encoding="ascii") as file:
+            equal(file.read(), "data")
+
+
+@test
+def a_port_in_use_is_named_with_a_hint():
+    with Hub() as hub:
+        text = start_in_vain("--listen", f"127.0.0.1:{hub.port}")
+        check(f"127.0.0.1:{hub.port}" in text and "in use" in text and "hint:" in text, text)
+        hub.join("ada", 1)
+
+
+@test
+def addresses_that_are_none_are_named_with_the_reason():
+    for address, word in [("127.0.0.1:99999", "HOST:PORT"), ("nonsense:::", ""), ("unix:", "path"),
+                          ("192.0.2.77:0", "no such address"), ("unix:/nonexistent/dir/socket", "hint:")]:
+        text = start_in_vain("--listen", address)
+        check(address in text and word in text, shorten(text))
+
+
+@test
+def a_foreign_peer_is_told_of_protected_mode():
+    address = own_address()
+    with Hub(listen=("127.0.0.1:0", f"{address}:0")) as hub:
+        port = int(re.search(rf"address={re.escape(address)}:(\d+)", hub.log()).group(1))
+        ada = hub.join("ada", 1)
+        for said in (b"", encode(message("eve", "hello")) + b"\n", b"x" * 300000):
+            client = Client((address, port))
+            try:
+                client.send_bytes(said)
+            except ConnectionError:  # it may be closed by then
+                pass
+            client.expect_error("protected_mode", "--insecure")
+            client.expect_end()
+            client.close()
+        ada.expect_nothing()
+        equal(hub.counters()["protected_mode"], 3)
+        equal(hub.counters()["members"], 1)
+
+
+@test
+def insecure_lifts_protected_mode_loudly():
+    address = own_address()
+    with Hub("--insecure", listen=("127.0.0.1:0", f"{address}:0")) as hub:
+        port = int(re.search(rf"address={re.escape(address)}:(\d+)", hub.log()).group(1))
+        client = Client((address, port))
+        client.hello("far", 1)
+        check("WARNING: --insecure" in hub.console(), hub.console())
+        check("event=warning insecure=" in hub.log(), hub.log())
+        client.close()
+    with Hub() as hub:
+        check("WARNING" not in hub.console() and "event=warning" not in hub.log())
+
+
+def stop_gracefully(number):
+    with Hub() as hub:
+        ada, bea, eve = hub.join("ada", 1), hub.join("bea", 2), hub.join("eve", 1)
+        for count in range(64):  # more than the sockets take, and unread when the signal comes
+            eve.send(encode(message("eve", "feature_response", {"number": count, "text": "x" * (60 << 10)})))
+        eve.drain()
+        hub.process.send_signal(number)
+        hub.wait_log("event=stopping")
+        for client in (ada, bea):
+            got = []
+            while (line := client.receive()) is not None:
+                got.append(line)
+            numbers = [line["payload"]["number"] for line in got if line["message_type"] == "feature_response"]
+            equal(numbers, list(range(64)), "what was queued")
+            codes = [line["payload"]["code"] for line in got if line["message_type"] == "error"]
+            equal(codes, ["shutting_down"] if client is bea else [], f"errors at {client.name}")
+            client.close()
+        eve.expect_end()
+        eve.close()
+        equal(hub.process.wait(60), 0, "exit code")
+        check("[hub] Shutting down Collaborative Kernel Hub." in hub.console())
+
+
+@test
+def sigterm_flushes_what_is_queued_and_exits_0():
+    stop_gracefully(signal.SIGTERM)
+
+
+@test
+def sigint_does_the_same():
+    stop_gracefully(signal.SIGINT)
+
+
+@test
+def nobody_new_comes_in_while_the_hub_stops():
+    with Hub() as hub:
+        ada = hub.join("ada", 1)
+        eve = hub.connect(buffer=4096)
+        eve.hello("eve", 1)
+        for _ in range(64):
+            ada.say("feature_response", {"text": "x" * (100 << 10)})
+        ada.drain()
+        hub.process.send_signal(signal.SIGTERM)
+        hub.wait_log("event=stopping")
+        try:
+            hub.connect()
+            raise AssertionError("it was let in")
+        except ConnectionRefusedError:
+            pass
+        equal(hub.process.wait(60), 0, "exit code")  # eve never reads: it is not waited for in vain
+
+
+@test
+def a_second_signal_ends_it_at_once():
+    with Hub() as hub:
+        ada = hub.join("ada", 1)
+        eve = hub.connect(buffer=4096)
+        eve.hello("eve", 1)
+        for _ in range(64):
+            ada.say("feature_response", {"text": "x" * (100 << 10)})
+        ada.drain()
+        hub.process.send_signal(signal.SIGTERM)
+        hub.wait_log("event=stopping")
+        hub.process.send_signal(signal.SIGTERM)
+        equal(hub.process.wait(60), 0, "exit code")
+
+
+@test
+def accepted_sockets_have_keepalive():
+    with Hub() as hub:
+        ada = hub.join("ada", 1)
+        ada.expect_nothing()
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        port = f":{hub.port:04X}"
+        timers = [row[5].split(":")[0] for row in rows if row[1].endswith(port) and row[3] == "01"]
+        # 02 is the keepalive timer; 01 a segment that is not acknowledged yet
+        check(timers and all(timer in ("01", "02") for timer in timers), timers)
+        ada.close()
+
+
+@test
+def half_closing_still_gets_the_answers():
+    with Hub() as hub:
+        client = hub.connect()  # as `printf … | nc -N` does
+        client.send_bytes(encode(message("ada", "hello", {"protocol": 2})) + b"\nnot json\n")
+        client.socket.shutdown(socket.SHUT_WR)
+        client.expect("training_sync")
+        client.expect_error("bad_json")
+        client.expect_end()
+        hub.wait_log("event=disconnected reason=peer_closed")
+        client.close()
+
+
+@test
+def answers_larger_than_the_socket_reach_one_that_half_closed():
+    with Hub() as hub:
+        eve = hub.join("eve", 1)
+        for number in range(3):
+            eve.say("pattern_share", {"pattern": {"id": f"p{number}", "text": "x" * (300 << 10)}})
+        eve.expect_nothing()
+        client = hub.connect(buffer=4096)
+        client.send_bytes(encode(message("ada", "hello")) + b"\n" + encode(message("ada", "hello")) + b"\n")
+        client.socket.shutdown(socket.SHUT_WR)
+        for _ in range(2):
+            sync = client.expect("training_sync")
+            check(len(client.raw) > MIB // 2, len(client.raw), sync["payload"]["active_ais"])
+        client.expect_end()
+        client.close()
+        wait_until(lambda: hub.counters()["connections"] == 1, "the end of the connection")
+
+
+run()
