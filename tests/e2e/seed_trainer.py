@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import datetime
 import json
+import signal
 import sys
 import time
 import uuid
@@ -173,15 +174,19 @@ class Trainer:
         self.hello()
         listener = asyncio.create_task(self.listen(reader))
         self.share_what_is_known()
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        ending = asyncio.create_task(ended.wait())
         end = time.monotonic() + minutes * 60
-        while not listener.done() and (left := end - time.monotonic()) > 0:
+        while not listener.done() and not ending.done() and (left := end - time.monotonic()) > 0:
             if sum(session["status"] == "active" for session in self.sessions.values()) < 2:
                 self.offer_collaboration()
-            await asyncio.wait([listener], timeout=min(10, left))
+            await asyncio.wait([listener, ending], timeout=min(10, left), return_when=asyncio.FIRST_COMPLETED)
         if listener.done():
             listener.result()
             raise ConnectionError("the hub closed the connection")
         listener.cancel()
+        ending.cancel()
         self.writer.close()
 
     def summary(self):
