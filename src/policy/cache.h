@@ -63,4 +63,16 @@ static inline bool s3fifo_keeps(const struct s3fifo *policy, bool in_main, uint3
     return hits >= (in_main ? 1 : policy->promote);
 }
 
+/* The mechanism without its decisions: somebody else takes them, knowing `context`. Whatever the
+ * answers are, the simulation ends: `small` is taken as 1..capacity, hits as 0..7, and a page of
+ * the main queue that has no hits left goes. */
+struct s3fifo_decider {
+    const void *context;
+    uint32_t small, ghost;
+    enum s3fifo_place (*on_miss)(const void *context, bool remembered, uint32_t run);
+    uint32_t (*on_hit)(const void *context, bool in_main, uint32_t hits, uint32_t newcomers_since);
+    bool (*keeps)(const void *context, bool in_main, uint32_t hits);
+};
+int64_t cache_decided_misses(const struct trace *trace, const struct s3fifo_decider *decider);
+
 #endif

@@ -58,24 +58,32 @@ size_t exam_size(const struct exam *exam)
     return exam->count;
 }
 
-/* One cost per sitting: with parameters, or (NULL) of baseline `which`, or (which < 0) of the
- * bound. */
-static double sitting_cost(const struct exam *exam, size_t i, const double *parameters, int which)
+/* Who decides: one of these. */
+struct decider {
+    const double *parameters;
+    const module_function *functions;
+    int baseline; /* when the others are NULL; below 0 is the bound */
+};
+
+static double sitting_cost(const struct exam *exam, size_t i, struct decider decider)
 {
+    const struct subject *subject = exam->subject;
     const void *workload = exam->sittings[i].workload;
-    if (parameters)
-        return exam->subject->cost_of(workload, parameters);
-    return which < 0 ? exam->subject->bound_cost(workload)
-                     : exam->subject->baseline_cost(workload, which);
+    if (decider.parameters)
+        return subject->cost_of(workload, decider.parameters);
+    if (decider.functions)
+        return subject->module_cost(workload, decider.functions);
+    return decider.baseline < 0 ? subject->bound_cost(workload)
+                                : subject->baseline_cost(workload, decider.baseline);
 }
 
-static struct score measure(const struct exam *exam, const double *parameters, int which)
+static struct score measure(const struct exam *exam, struct decider decider)
 {
     double n = (double)exam->count, sum = 0, squares = 0, costs = 0;
     struct score score = {.seeds = exam->count};
     for (size_t i = 0; i < exam->count; i++) {
         double textbook = exam->sittings[i].textbook;
-        double cost = sitting_cost(exam, i, parameters, which), ratio = cost / textbook;
+        double cost = sitting_cost(exam, i, decider), ratio = cost / textbook;
         sum += ratio;
         squares += (ratio - 1) * (ratio - 1); /* about 1, where ratios lie: less cancellation */
         costs += cost;
@@ -92,17 +100,36 @@ static struct score measure(const struct exam *exam, const double *parameters, i
 
 struct score exam_score(const struct exam *exam, const double *parameters)
 {
-    return measure(exam, parameters, 0);
+    return measure(exam, (struct decider){.parameters = parameters});
+}
+
+struct score exam_module(const struct exam *exam, const module_function *functions)
+{
+    return measure(exam, (struct decider){.functions = functions});
 }
 
 struct score exam_baseline(const struct exam *exam, int which)
 {
-    return measure(exam, NULL, which);
+    return measure(exam, (struct decider){.baseline = which});
 }
 
 struct score exam_bound(const struct exam *exam)
 {
-    return measure(exam, NULL, -1);
+    return measure(exam, (struct decider){.baseline = -1});
+}
+
+int exam_solve(const struct exam *exam, double *ret_parameters)
+{
+    const void **workloads = malloc(exam->count * sizeof *workloads);
+    if (!workloads || !exam->subject->solve) {
+        free(workloads);
+        return -1;
+    }
+    for (size_t i = 0; i < exam->count; i++)
+        workloads[i] = exam->sittings[i].workload;
+    int result = exam->subject->solve(workloads, exam->count, ret_parameters);
+    free(workloads);
+    return result;
 }
 
 double exam_gap_closed(const struct exam *exam, double ratio)

@@ -138,24 +138,14 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
-static uint32_t fixed_point(double x)
-{
-    return (uint32_t)floor(x * 65536 + 0.5);
-}
-
-static uint32_t whole(double x)
-{
-    return (uint32_t)floor(x + 0.5);
-}
-
 struct file_tuning file_tuning(const double *p)
 {
-    return (struct file_tuning){.small = fixed_point(p[SMALL]),
-                                .ghost = fixed_point(p[GHOST]),
-                                .correlated = fixed_point(p[CORRELATED]),
-                                .promote = whole(p[PROMOTE]),
-                                .cap = whole(p[CAP]),
-                                .run = whole(p[RUN])};
+    return (struct file_tuning){.small = fixed_point(p[SMALL], 65536),
+                                .ghost = fixed_point(p[GHOST], 65536),
+                                .correlated = fixed_point(p[CORRELATED], 65536),
+                                .promote = fixed_point(p[PROMOTE], 1),
+                                .cap = fixed_point(p[CAP], 1),
+                                .run = fixed_point(p[RUN], 1)};
 }
 
 struct s3fifo file_policy(const struct file_tuning *tuning, uint32_t capacity)
@@ -183,6 +173,55 @@ static double cost_of(const void *workload, const double *p)
     struct file_tuning tuning = file_tuning(p);
     struct s3fifo policy = file_policy(&tuning, trace->capacity);
     return miss_ratio(cache_s3fifo_misses(trace, &policy));
+}
+
+static const char *const function_names[] = {"small_frames", "ghost_pages", "on_miss",
+                                             "on_hit",       "keeps",       NULL};
+
+/* A compiled policy, asked about a cache of this size. */
+struct module {
+    uint32_t capacity;
+    uint32_t (*on_miss)(uint32_t remembered, uint32_t run);
+    uint32_t (*on_hit)(uint32_t capacity, uint32_t in_main, uint32_t hits, uint32_t newcomers);
+    uint32_t (*keeps)(uint32_t in_main, uint32_t hits);
+};
+
+static enum s3fifo_place ask_on_miss(const void *context, bool remembered, uint32_t run)
+{
+    const struct module *module = context;
+    uint32_t place = module->on_miss(remembered, run);
+    return place > S3FIFO_BEHIND ? S3FIFO_BEHIND : (enum s3fifo_place)place;
+}
+
+static uint32_t ask_on_hit(const void *context, bool in_main, uint32_t hits,
+                           uint32_t newcomers_since)
+{
+    const struct module *module = context;
+    return module->on_hit(module->capacity, in_main, hits, newcomers_since);
+}
+
+static bool ask_keeps(const void *context, bool in_main, uint32_t hits)
+{
+    return ((const struct module *)context)->keeps(in_main, hits) != 0;
+}
+
+static double module_cost(const void *workload, const module_function *functions)
+{
+    const struct trace *trace = &((const struct file_workload *)workload)->trace;
+    uint32_t (*small_frames)(uint32_t) = (uint32_t(*)(uint32_t))functions[0];
+    uint32_t (*ghost_pages)(uint32_t) = (uint32_t(*)(uint32_t))functions[1];
+    struct module module = {.capacity = trace->capacity,
+                            .on_miss = (uint32_t(*)(uint32_t, uint32_t))functions[2],
+                            .on_hit =
+                                (uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))functions[3],
+                            .keeps = (uint32_t(*)(uint32_t, uint32_t))functions[4]};
+    struct s3fifo_decider decider = {.context = &module,
+                                     .small = small_frames(trace->capacity),
+                                     .ghost = ghost_pages(trace->capacity),
+                                     .on_miss = ask_on_miss,
+                                     .on_hit = ask_on_hit,
+                                     .keeps = ask_keeps};
+    return miss_ratio(cache_decided_misses(trace, &decider));
 }
 
 static int64_t textbook_s3fifo_misses(const struct trace *trace)
@@ -213,6 +252,7 @@ static double bound_cost(const void *workload)
 
 const struct subject subject_file_system = {
     .name = "file_system",
+    .specialization = "file_system",
     .title = "page-cache replacement by S3-FIFO with tuned queues",
     .cost = "miss ratio",
     .version = "1",
@@ -226,4 +266,6 @@ const struct subject subject_file_system = {
     .baseline_cost = baseline_cost,
     .bound_cost = bound_cost,
     .render = file_render,
+    .functions = function_names,
+    .module_cost = module_cost,
 };

@@ -110,6 +110,53 @@ static double cost_of(const void *workload, const double *p)
     return cpu_mean_response(load->jobs, load->count, &policy) / NS_PER_MS;
 }
 
+static const char *const function_names[] = {"levels", "slice_us", "level_of", "boost_us", NULL};
+
+static int64_t clamp(uint64_t us, double low_ms, double high_ms)
+{
+    int64_t low = whole_us(low_ms), high = whole_us(high_ms);
+    return us < (uint64_t)low / 1000 ? low : us > (uint64_t)high / 1000 ? high : (int64_t)us * 1000;
+}
+
+/* The tables behind the four answers: a level ends at the least attained time that belongs to a
+ * later one. */
+static struct cpu_policy ask_module(const module_function *functions)
+{
+    enum { LONGEST_US_BITS = 50 };
+    uint32_t (*levels)(void) = (uint32_t(*)(void))functions[0];
+    uint32_t (*slice_us)(uint32_t) = (uint32_t(*)(uint32_t))functions[1];
+    uint32_t (*level_of)(uint64_t) = (uint32_t(*)(uint64_t))functions[2];
+    uint64_t (*boost_us)(void) = (uint64_t(*)(void))functions[3];
+    uint32_t count = levels();
+    count = count < 1 ? 1 : count > CPU_LEVELS_MAX ? CPU_LEVELS_MAX : count;
+    struct cpu_policy policy = {
+        .levels = (int)count,
+        .boost = clamp(boost_us(), parameters[BOOST].low, parameters[BOOST].high),
+        .switch_cost = SWITCH_COST_NS};
+    uint64_t end = 0;
+    for (int level = 0; level < policy.levels; level++) {
+        policy.slice[level] =
+            clamp(slice_us((uint32_t)level), parameters[SLICE0].low, UINT32_MAX / 1e3);
+        uint64_t high = UINT64_C(1) << LONGEST_US_BITS;
+        while (end < high) { /* from the last level's end on: ends must rise */
+            uint64_t middle = (end + high) / 2;
+            if (level_of(middle) > (uint32_t)level)
+                high = middle;
+            else
+                end = middle + 1;
+        }
+        policy.level_end[level] = (int64_t)end * 1000;
+    }
+    return policy;
+}
+
+static double module_cost(const void *workload, const module_function *functions)
+{
+    const struct process_workload *load = workload;
+    struct cpu_policy policy = ask_module(functions);
+    return cpu_mean_response(load->jobs, load->count, &policy) / NS_PER_MS;
+}
+
 static const char *const baseline_names[] = {"RR 10 ms", "MLFQ textbook", "FCFS", "RR 1 ms"};
 
 static double baseline_cost(const void *workload, int which)
@@ -137,6 +184,7 @@ static double bound_cost(const void *workload)
 
 const struct subject subject_process_manager = {
     .name = "process_manager",
+    .specialization = "process_manager",
     .title = "multi-level feedback queue with context-switch cost",
     .cost = "mean response time, ms",
     .version = "1",
@@ -150,4 +198,6 @@ const struct subject subject_process_manager = {
     .baseline_cost = baseline_cost,
     .bound_cost = bound_cost,
     .render = process_render,
+    .functions = function_names,
+    .module_cost = module_cost,
 };

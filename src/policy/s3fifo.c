@@ -1,9 +1,11 @@
 /* The simulator of S3-FIFO. Both queues are rings; the ghost queue needs none: a page remembers
- * when it was given up. */
+ * when it was given up. Decisions are asked for one by one, of S3-FIFO's own rules or of a compiled
+ * policy, which may answer anything. */
 #include <stdlib.h>
 
 #include "policy/cache.h"
 
+enum { HITS_MAX = 7 };
 enum place { ABSENT = 0, SMALL, MAIN, GHOST };
 
 struct page {
@@ -17,10 +19,10 @@ struct ring {
 };
 
 struct s3fifo_run {
-    const struct s3fifo *policy;
+    const struct s3fifo_decider *decider;
     struct page *pages;
     struct ring small, main;
-    uint32_t newcomers, given_up;
+    uint32_t small_frames, newcomers, given_up;
 };
 
 static bool ring_init(struct ring *ring, uint32_t capacity)
@@ -52,11 +54,11 @@ static uint32_t ring_take_oldest(struct ring *ring)
 /* Makes one frame free. */
 static void evict(struct s3fifo_run *cache)
 {
-    const struct s3fifo *policy = cache->policy;
-    while (cache->small.count >= policy->small || cache->main.count == 0) {
+    const struct s3fifo_decider *decider = cache->decider;
+    while (cache->small.count >= cache->small_frames || cache->main.count == 0) {
         uint32_t id = ring_take_oldest(&cache->small);
         struct page *page = &cache->pages[id];
-        if (!s3fifo_keeps(policy, false, page->hits)) {
+        if (!decider->keeps(decider->context, false, page->hits)) {
             page->place = GHOST;
             page->stamp = cache->given_up++;
             return;
@@ -68,7 +70,7 @@ static void evict(struct s3fifo_run *cache)
     for (;;) {
         uint32_t id = ring_take_oldest(&cache->main);
         struct page *page = &cache->pages[id];
-        if (!s3fifo_keeps(policy, true, page->hits)) {
+        if (page->hits == 0 || !decider->keeps(decider->context, true, page->hits)) {
             page->place = ABSENT;
             return;
         }
@@ -80,8 +82,9 @@ static void evict(struct s3fifo_run *cache)
 static void bring_in(struct s3fifo_run *cache, uint32_t id, uint32_t run)
 {
     struct page *page = &cache->pages[id];
-    bool remembered = page->place == GHOST && cache->given_up - page->stamp <= cache->policy->ghost;
-    enum s3fifo_place place = s3fifo_on_miss(cache->policy, remembered, run);
+    const struct s3fifo_decider *decider = cache->decider;
+    bool remembered = page->place == GHOST && cache->given_up - page->stamp <= decider->ghost;
+    enum s3fifo_place place = decider->on_miss(decider->context, remembered, run);
     *page = (struct page){.place = place == S3FIFO_MAIN ? MAIN : SMALL, .stamp = cache->newcomers};
     if (place == S3FIFO_MAIN)
         ring_add_newest(&cache->main, id);
@@ -93,9 +96,15 @@ static void bring_in(struct s3fifo_run *cache, uint32_t id, uint32_t run)
     }
 }
 
-int64_t cache_s3fifo_misses(const struct trace *trace, const struct s3fifo *policy)
+static uint32_t clamp(uint32_t x, uint32_t low, uint32_t high)
 {
-    struct s3fifo_run cache = {.policy = policy,
+    return x < low ? low : x > high ? high : x;
+}
+
+int64_t cache_decided_misses(const struct trace *trace, const struct s3fifo_decider *decider)
+{
+    struct s3fifo_run cache = {.decider = decider,
+                               .small_frames = clamp(decider->small, 1, trace->capacity),
                                .pages = calloc(trace->page_count, sizeof *cache.pages)};
     bool ready = ring_init(&cache.small, trace->capacity);
     ready = ring_init(&cache.main, trace->capacity) && ready && cache.pages;
@@ -107,9 +116,9 @@ int64_t cache_s3fifo_misses(const struct trace *trace, const struct s3fifo *poli
         run = id == before + 1 ? run + 1 : 1;
         before = id;
         if (page->place == SMALL || page->place == MAIN) {
-            page->hits = s3fifo_on_hit(policy, page->place == MAIN, page->hits,
-                                       cache.newcomers - page->stamp) &
-                         7;
+            uint32_t hits = decider->on_hit(decider->context, page->place == MAIN, page->hits,
+                                            cache.newcomers - page->stamp);
+            page->hits = clamp(hits, 0, HITS_MAX) & HITS_MAX;
             continue;
         }
         misses++;
@@ -121,4 +130,31 @@ int64_t cache_s3fifo_misses(const struct trace *trace, const struct s3fifo *poli
     free(cache.small.pages);
     free(cache.main.pages);
     return misses;
+}
+
+static enum s3fifo_place own_on_miss(const void *policy, bool remembered, uint32_t run)
+{
+    return s3fifo_on_miss(policy, remembered, run);
+}
+
+static uint32_t own_on_hit(const void *policy, bool in_main, uint32_t hits,
+                           uint32_t newcomers_since)
+{
+    return s3fifo_on_hit(policy, in_main, hits, newcomers_since);
+}
+
+static bool own_keeps(const void *policy, bool in_main, uint32_t hits)
+{
+    return s3fifo_keeps(policy, in_main, hits);
+}
+
+int64_t cache_s3fifo_misses(const struct trace *trace, const struct s3fifo *policy)
+{
+    struct s3fifo_decider own = {.context = policy,
+                                 .small = policy->small,
+                                 .ghost = policy->ghost,
+                                 .on_miss = own_on_miss,
+                                 .on_hit = own_on_hit,
+                                 .keeps = own_keeps};
+    return cache_decided_misses(trace, &own);
 }

@@ -9,7 +9,10 @@
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
-static const struct subject *const table[] = {&subject_process_manager, &subject_file_system};
+static const struct subject *const table[] = {
+    &subject_process_manager, &subject_file_system,    &subject_networking,
+    &subject_security,        &subject_performance,    &subject_graphics,
+    &subject_audio,           &subject_window_manager, &subject_size_classes};
 
 /* Specializations without a subject of their own, and the nearest there is: scheduling and
  * queueing, or recognising what will be wanted again in a stream of references. */
@@ -17,9 +20,6 @@ static const struct {
     const char *specialization;
     const struct subject *nearest;
 } substitutes[] = {
-    {"networking", &subject_process_manager},  {"security", &subject_file_system},
-    {"performance", &subject_process_manager}, {"graphics", &subject_process_manager},
-    {"audio", &subject_process_manager},       {"window_manager", &subject_process_manager},
     {"general", &subject_process_manager},
 };
 
@@ -100,6 +100,11 @@ bool subject_valid(const struct subject *subject, const double *parameters, int 
         return false;
     }
     return true;
+}
+
+uint32_t fixed_point(double value, double one)
+{
+    return (uint32_t)floor(value * one + 0.5);
 }
 
 uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index)

@@ -19,11 +19,15 @@ struct parameter {
     double textbook;  /* the textbook setting */
 };
 
+/* A function of a compiled policy, to be cast to what it is. */
+typedef void (*module_function)(void);
+
 struct subject {
-    const char *name;    /* "process_manager" */
-    const char *title;   /* one line for people */
-    const char *cost;    /* what cost() measures, with its unit: "mean response time, ms" */
-    const char *version; /* changes whenever a simulator's numbers may */
+    const char *name;           /* "process_manager" */
+    const char *specialization; /* of the AIs that train on it */
+    const char *title;          /* one line for people */
+    const char *cost;           /* what cost() measures, with its unit: "mean response time, ms" */
+    const char *version;        /* changes whenever a simulator's numbers may */
     int parameter_count;
     const struct parameter *parameters;
     int baseline_count; /* baseline 0 is the textbook, the rest is best practice */
@@ -34,8 +38,18 @@ struct subject {
                       const double *parameters); /* lower is better, > 0; NAN when out of memory */
     double (*baseline_cost)(const void *workload, int which);
     double (*bound_cost)(const void *workload); /* no policy can be lower on this workload */
-    /* Writes the policy with these parameters as freestanding C11. Length as snprintf. */
+    /* The best parameters for these workloads, where they can be computed instead of searched; NULL where not. 0, or -1 when
+     * out of memory. */
+    int (*solve)(const void *const *workloads, size_t count, double *ret_parameters);
+    /* Writes the policy with these parameters as freestanding C11: integers only, no undefined symbols. Length as snprintf;
+     * -1 when a parameter is out of range. */
     int (*render)(const double *parameters, char *buffer, size_t size);
+    /* Names of the functions that a rendered policy defines, NULL-ended; module_cost takes them in this order. */
+    const char *const *functions;
+    /* The cost on the same simulator when a compiled policy decides: for a rendered one that of its parameters, to the bit.
+     * It may come from anybody and do what it likes (call it in a sandbox), but its answers can break nothing here: what is
+     * out of range is taken as the nearest in range. NAN when out of memory. */
+    double (*module_cost)(const void *workload, const module_function *functions);
 };
 
 /* All that are built; *ret_count of them. */
@@ -51,6 +65,9 @@ void subject_unit_cube(const struct subject *subject, const double *parameters, 
 /* Whether all parameters are finite and in range (as others send them). On false, *ret_which is the first bad one. */
 bool subject_valid(const struct subject *subject, const double *parameters, int count,
                    int *ret_which);
+
+/* value * one, rounded: a parameter as a policy's rules have it, in whole multiples of 1/one. value >= 0. */
+uint32_t fixed_point(double value, double one);
 
 /* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). Splits: "train/<AI>" (its own training and its part of a session),
  * "peer/<AI>" (on which it runs what others send), "session/<session>/<AI>" and "search/<AI>" (seeds of searches,
@@ -70,6 +87,10 @@ struct score {
     size_t seeds, wins; /* seeds on which it beat the textbook */
 };
 struct score exam_score(const struct exam *exam, const double *parameters);
+/* As exam_score, with a compiled policy deciding (struct subject's functions). */
+struct score exam_module(const struct exam *exam, const module_function *functions);
+/* The subject's solve on these workloads. 0, or -1 when out of memory or it has none. */
+int exam_solve(const struct exam *exam, double *ret_parameters);
 struct score exam_baseline(const struct exam *exam, int which);
 struct score exam_bound(const struct exam *exam);
 /* (1 - ratio) / (1 - bound ratio) */

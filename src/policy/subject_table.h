@@ -6,5 +6,12 @@
 
 extern const struct subject subject_process_manager;
 extern const struct subject subject_file_system;
+extern const struct subject subject_networking;
+extern const struct subject subject_security;
+extern const struct subject subject_graphics;
+extern const struct subject subject_audio;
+extern const struct subject subject_window_manager;
+extern const struct subject subject_performance;
+extern const struct subject subject_size_classes;
 
 #endif

@@ -9,20 +9,20 @@
 
 static void print_costs(const struct subject *subject, struct random *random)
 {
-    for (uint64_t seed = 0; seed < 6; seed++) {
+    for (uint64_t seed = 0; seed < 2; seed++) {
         void *workload = subject->workload_new(seed);
         for (int which = 0; which < subject->baseline_count; which++)
-            printf("%s %a\n", subject->baseline_names[which],
+            printf("%s: %s %a\n", subject->name, subject->baseline_names[which],
                    subject->baseline_cost(workload, which));
-        printf("bound %a\n", subject->bound_cost(workload));
-        for (int k = 0; k < 12; k++) {
+        printf("%s: bound %a\n", subject->name, subject->bound_cost(workload));
+        for (int k = 0; k < 6; k++) {
             double u[SUBJECT_PARAMETERS_MAX], p[SUBJECT_PARAMETERS_MAX];
             for (int i = 0; i < subject->parameter_count; i++)
                 u[i] = random_between(random, -1, 2);
             subject_units(subject, u, p);
             for (int i = 0; i < subject->parameter_count; i++)
                 printf("%a ", p[i]);
-            printf("%a\n", subject->cost_of(workload, p));
+            printf("%s: %a\n", subject->name, subject->cost_of(workload, p));
         }
         subject->workload_free(workload);
     }
@@ -33,14 +33,14 @@ static void print_search(const struct subject *subject)
     struct exam *exam = exam_new(subject, "train/bits", 2);
     struct cmaes *search = cmaes_new(subject->parameter_count, 7, NULL, 0.3);
     double costs[64], p[SUBJECT_PARAMETERS_MAX];
-    for (int generation = 0; generation < 12; generation++) {
+    for (int generation = 0; generation < 4; generation++) {
         for (int k = 0; k < cmaes_lambda(search); k++) {
             subject_units(subject, cmaes_candidate(search, k), p);
             costs[k] = exam_score(exam, p).ratio;
             printf("%a ", costs[k]);
         }
         cmaes_tell(search, costs);
-        printf("sigma %a\n", cmaes_sigma(search));
+        printf("%s: sigma %a\n", subject->name, cmaes_sigma(search));
     }
     cmaes_free(search);
     exam_free(exam);

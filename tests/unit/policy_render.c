@@ -1,6 +1,7 @@
-/* Rendered policies: compiled as a kernel would (freestanding, no warnings, no undefined symbols),
- * loaded, asked, and put in the simulator's place: what the module decides is what was simulated,
- * to the last bit. Needs cc and nm; skips without. */
+/* Rendered policies of every subject: compiled as a kernel would (freestanding, no warnings, no
+ * undefined symbols) by gcc and by clang, loaded, and put in the simulator's place: what the module
+ * decides costs what was simulated, to the last bit. And modules that answer anything at all, which
+ * break nothing. Needs gcc or clang, and nm; skips without. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,17 +10,21 @@
 
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "policy/file_system.h"
-#include "policy/process_manager.h"
 #include "policy/random.h"
 #include "policy/subject.h"
-#include "policy_effort.h"
+
+enum { FUNCTIONS_MAX = 16, SUBJECTS_MAX = 32, ROUNDS = 4 };
 
 static char directory[] = P_tmpdir "/policy_render_XXXXXX";
+static const char *compilers[2];
+static int compiler_count;
 
 __attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
 {
@@ -32,7 +37,46 @@ __attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
     return system(command);
 }
 
-static char *rendered(const struct subject *subject, const double *parameters)
+static FILE *source_new(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/policy.c", directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    return file;
+}
+
+struct module {
+    void *library;
+    module_function functions[FUNCTIONS_MAX];
+};
+
+/* Loads policy.c as this compiler makes it, each time under another name: what has the name of
+ * something that is loaded isn't loaded again. */
+static struct module module_new(const struct subject *subject, const char *compiler)
+{
+    static int made;
+    char path[128];
+    snprintf(path, sizeof path, "%s/policy%d.so", directory, made++);
+    assert_int_equal(shell("cd %s && %s -std=c11 -ffreestanding -nostdlib -Os -fPIC -shared "
+                           "policy.c -o %s",
+                           directory, compiler, path),
+                     0);
+    struct module module = {.library = dlopen(path, RTLD_NOW | RTLD_LOCAL)};
+    if (!module.library)
+        fail_msg("%s", dlerror());
+    for (int i = 0; subject->functions[i]; i++) {
+        assert_in_range(i, 0, FUNCTIONS_MAX - 1);
+        void *function = dlsym(module.library, subject->functions[i]);
+        if (!function)
+            fail_msg("the module defines no %s", subject->functions[i]);
+        memcpy(&module.functions[i], &function, sizeof function);
+    }
+    return module;
+}
+
+/* The source of this policy is in policy.c, and is as it should be. */
+static void render(const struct subject *subject, const double *parameters)
 {
     int length = subject->render(parameters, NULL, 0);
     assert_true(length > 0);
@@ -43,44 +87,21 @@ static char *rendered(const struct subject *subject, const double *parameters)
     assert_int_equal(subject->render(parameters, small, sizeof small), length);
     assert_int_equal(strlen(small), sizeof small - 1);
     assert_memory_equal(small, text, sizeof small - 1);
-    return text;
-}
-
-/* Renders, compiles and loads. */
-static void *module_new(const struct subject *subject, const double *parameters)
-{
-    char path[128];
-    char *text = rendered(subject, parameters);
     assert_non_null(strstr(text, subject->name));
     for (int i = 0; i < subject->parameter_count; i++)
         assert_non_null(strstr(text, subject->parameters[i].name));
-    snprintf(path, sizeof path, "%s/policy.c", directory);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
+    FILE *file = source_new();
     assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
     free(text);
-    assert_int_equal(
-        shell("cd %s && rm -f policy.so && "
-              "cc -std=c11 -Wall -Wextra -Werror -ffreestanding -Os -c policy.c && "
-              "test -z \"$(nm -u policy.o)\" && "
-              "cc -std=c11 -ffreestanding -nostdlib -Os -fPIC -shared policy.c -o policy.so",
-              directory),
-        0);
-    snprintf(path, sizeof path, "%s/policy.so", directory);
-    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!module)
-        fail_msg("%s", dlerror());
-    return module;
+    for (int i = 0; i < compiler_count; i++)
+        assert_int_equal(
+            shell("cd %s && %s -std=c11 -Wall -Wextra -Werror -ffreestanding -Os -c policy.c && "
+                  "test -z \"$(nm -u policy.o)\"",
+                  directory, compilers[i]),
+            0);
 }
 
-static void *module_function(void *module, const char *name)
-{
-    void *function = dlsym(module, name);
-    assert_non_null(function);
-    return function;
-}
-
-/* The textbook, the corners, and some between. */
+/* The textbook, the corners, and what lies between. */
 static void parameters_of_round(const struct subject *subject, int round, double *ret)
 {
     struct random random;
@@ -94,131 +115,90 @@ static void parameters_of_round(const struct subject *subject, int round, double
         subject_units(subject, u, ret);
 }
 
-static int rounds(void)
+static void assert_runs_modules(const struct subject *subject)
 {
-    return 3 + (int)test_sample(5);
+    if (!subject->functions || !subject->module_cost)
+        fail_msg("%s renders no module that can be run", subject->name);
 }
 
-/* The module's policy as a table, by asking: a level ends at the least time that belongs to a later
- * one. */
-static struct cpu_policy ask_module(void *module)
+static void decides_as_simulated(void **state)
 {
-    uint32_t (*levels)(void) = (uint32_t(*)(void))module_function(module, "levels");
-    uint32_t (*slice_us)(uint32_t) = (uint32_t(*)(uint32_t))module_function(module, "slice_us");
-    uint32_t (*level_of)(uint64_t) = (uint32_t(*)(uint64_t))module_function(module, "level_of");
-    uint64_t (*boost_us)(void) = (uint64_t(*)(void))module_function(module, "boost_us");
-    struct cpu_policy policy = {
-        .levels = (int)levels(), .boost = (int64_t)boost_us() * 1000, .switch_cost = 50000};
-    assert_in_range(policy.levels, 1, CPU_LEVELS_MAX);
-    for (int level = 0; level < policy.levels; level++) {
-        policy.slice[level] = (int64_t)slice_us((uint32_t)level) * 1000;
-        uint64_t low = 0, high = UINT64_C(1) << 50;
-        while (low < high) {
-            uint64_t middle = (low + high) / 2;
-            if (level_of(middle) > (uint32_t)level)
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        policy.level_end[level] = (int64_t)low * 1000;
-    }
-    assert_int_equal(level_of(0), 0);
-    assert_int_equal(level_of(UINT64_MAX), policy.levels - 1);
-    return policy;
-}
-
-static void process_manager_module(void **state)
-{
-    (void)state;
-    const struct subject *subject = subject_find("process_manager");
-    struct process_workload *workload = subject->workload_new(3);
-    for (int round = 0; round < rounds(); round++) {
+    const struct subject *subject = *state;
+    assert_runs_modules(subject);
+    struct exam *exam = exam_new(subject, "peer/render", 2);
+    for (int round = 0; round < ROUNDS; round++) {
         double p[SUBJECT_PARAMETERS_MAX];
         parameters_of_round(subject, round, p);
-        void *module = module_new(subject, p);
-        struct cpu_policy asked = ask_module(module), own = process_policy(p);
-        assert_int_equal(asked.levels, own.levels);
-        assert_true(asked.boost == own.boost);
-        for (int level = 0; level < own.levels; level++) {
-            assert_true(asked.slice[level] == own.slice[level]);
-            assert_true(level + 1 == own.levels || asked.level_end[level] == own.level_end[level]);
-        }
-        double cost = cpu_mean_response(workload->jobs, workload->count, &asked) / 1e6;
-        assert_true(cost == subject->cost_of(workload, p));
-        dlclose(module);
+        render(subject, p);
+        struct module module = module_new(subject, compilers[round % compiler_count]);
+        struct score asked = exam_module(exam, module.functions), own = exam_score(exam, p);
+        dlclose(module.library);
+        if (asked.ratio != own.ratio || asked.cost != own.cost)
+            fail_msg("%s, round %d: the module's cost is %a, the policy's %a", subject->name, round,
+                     asked.cost, own.cost);
     }
-    subject->workload_free(workload);
+    exam_free(exam);
 }
 
-struct file_module {
-    uint32_t (*small_frames)(uint32_t capacity);
-    uint32_t (*ghost_pages)(uint32_t capacity);
-    uint32_t (*on_miss)(uint32_t remembered, uint32_t run);
-    uint32_t (*on_hit)(uint32_t capacity, uint32_t in_main, uint32_t hits, uint32_t newcomers);
-    uint32_t (*keeps)(uint32_t in_main, uint32_t hits);
-};
+/* What every function of a hostile module answers: the most there is, nothing, and now this, now
+ * that. */
+static const char *const answers[] = {
+    "~0ull", "0", "(seed = seed * 6364136223846793005u + 1442695040888963407u) >> 20"};
 
-/* Every decision there is to take in a cache of this size. */
-static void compare_decisions(const struct file_module *ask, const struct s3fifo *own,
-                              uint32_t capacity)
+static void answers_break_nothing(void **state)
 {
-    assert_int_equal(ask->small_frames(capacity), own->small);
-    assert_int_equal(ask->ghost_pages(capacity), own->ghost);
-    for (uint32_t run = 1; run <= 2000; run++)
-        for (uint32_t remembered = 0; remembered < 2; remembered++)
-            assert_int_equal(ask->on_miss(remembered, run), s3fifo_on_miss(own, remembered, run));
-    for (uint32_t in_main = 0; in_main < 2; in_main++)
-        for (uint32_t hits = 0; hits < 8; hits++) {
-            assert_int_equal(ask->keeps(in_main, hits), s3fifo_keeps(own, in_main, hits));
-            for (uint32_t newcomers = 0; newcomers <= capacity; newcomers++)
-                assert_int_equal(ask->on_hit(capacity, in_main, hits, newcomers),
-                                 s3fifo_on_hit(own, in_main, hits, newcomers));
-        }
+    const struct subject *subject = *state;
+    assert_runs_modules(subject);
+    struct exam *exam = exam_new(subject, "peer/render", 2);
+    for (size_t k = 0; k < sizeof answers / sizeof *answers; k++) {
+        FILE *file = source_new();
+        fprintf(file, "unsigned long long seed;\n");
+        for (int i = 0; subject->functions[i]; i++)
+            fprintf(file, "unsigned long long %s(void) { return %s; }\n", subject->functions[i],
+                    answers[k]);
+        assert_int_equal(fclose(file), 0);
+        struct module module = module_new(subject, compilers[0]);
+        struct score score = exam_module(exam, module.functions);
+        dlclose(module.library);
+        if (!(score.cost > 0 && score.cost < HUGE_VAL))
+            fail_msg("%s, all answers %s: cost %g", subject->name, answers[k], score.cost);
+        assert_true(score.ratio >= exam_bound(exam).ratio);
+    }
+    exam_free(exam);
 }
 
-/* The least value from which on the module answers so; `most` when it never does. */
-static struct s3fifo ask_file_module(const struct file_module *ask, uint32_t capacity)
-{
-    struct s3fifo policy = {
-        .small = ask->small_frames(capacity), .ghost = ask->ghost_pages(capacity), .run = 1};
-    while (!ask->keeps(0, policy.promote))
-        policy.promote++;
-    while (ask->on_hit(capacity, 1, policy.cap, 0) > policy.cap)
-        policy.cap++;
-    while (ask->on_hit(capacity, 0, 0, policy.correlated) == 0)
-        policy.correlated++;
-    while (ask->on_miss(0, policy.run) != S3FIFO_BEHIND)
-        policy.run++;
-    return policy;
-}
-
-static void file_system_module(void **state)
+/* file_system's module answers for caches of every size; its workload asks it about one. */
+static void file_system_of_any_size(void **state)
 {
     (void)state;
     const struct subject *subject = subject_find("file_system");
-    struct file_workload *workload = subject->workload_new(3);
-    for (int round = 0; round < rounds(); round++) {
-        double p[SUBJECT_PARAMETERS_MAX];
-        parameters_of_round(subject, round, p);
-        void *module = module_new(subject, p);
-        struct file_module ask = {
-            (uint32_t(*)(uint32_t))module_function(module, "small_frames"),
-            (uint32_t(*)(uint32_t))module_function(module, "ghost_pages"),
-            (uint32_t(*)(uint32_t, uint32_t))module_function(module, "on_miss"),
-            (uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))module_function(module, "on_hit"),
-            (uint32_t(*)(uint32_t, uint32_t))module_function(module, "keeps"),
-        };
-        struct file_tuning tuning = file_tuning(p);
-        for (uint32_t capacity = 1; capacity <= 1024; capacity += 93) {
-            struct s3fifo own = file_policy(&tuning, capacity);
-            compare_decisions(&ask, &own, capacity);
-        }
-        struct s3fifo asked = ask_file_module(&ask, workload->trace.capacity);
-        double cost = (double)cache_s3fifo_misses(&workload->trace, &asked) / workload->trace.count;
-        assert_true(cost == subject->cost_of(workload, p));
-        dlclose(module);
+    double p[SUBJECT_PARAMETERS_MAX];
+    parameters_of_round(subject, 3, p);
+    render(subject, p);
+    struct module module = module_new(subject, compilers[0]);
+    uint32_t (*small_frames)(uint32_t) = (uint32_t(*)(uint32_t))module.functions[0];
+    uint32_t (*ghost_pages)(uint32_t) = (uint32_t(*)(uint32_t))module.functions[1];
+    uint32_t (*on_miss)(uint32_t, uint32_t) = (uint32_t(*)(uint32_t, uint32_t))module.functions[2];
+    uint32_t (*on_hit)(uint32_t, uint32_t, uint32_t, uint32_t) =
+        (uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))module.functions[3];
+    uint32_t (*keeps)(uint32_t, uint32_t) = (uint32_t(*)(uint32_t, uint32_t))module.functions[4];
+    struct file_tuning tuning = file_tuning(p);
+    for (uint32_t capacity = 1; capacity <= 1024; capacity += 93) {
+        struct s3fifo own = file_policy(&tuning, capacity);
+        assert_int_equal(small_frames(capacity), own.small);
+        assert_int_equal(ghost_pages(capacity), own.ghost);
+        for (uint32_t run = 1; run <= 2000; run++)
+            for (uint32_t remembered = 0; remembered < 2; remembered++)
+                assert_int_equal(on_miss(remembered, run), s3fifo_on_miss(&own, remembered, run));
+        for (uint32_t in_main = 0; in_main < 2; in_main++)
+            for (uint32_t hits = 0; hits < 8; hits++) {
+                assert_int_equal(keeps(in_main, hits), s3fifo_keeps(&own, in_main, hits));
+                for (uint32_t newcomers = 0; newcomers <= capacity; newcomers++)
+                    assert_int_equal(on_hit(capacity, in_main, hits, newcomers),
+                                     s3fifo_on_hit(&own, in_main, hits, newcomers));
+            }
     }
-    subject->workload_free(workload);
+    dlclose(module.library);
 }
 
 static int set_up(void **state)
@@ -235,13 +215,29 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    if (shell("cc --version >/dev/null 2>&1 && nm --version >/dev/null 2>&1") != 0) {
-        printf("1..0 # SKIP no cc or no nm to compile rendered policies with\n");
+    static const char *const known[] = {"gcc", "clang"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (shell("%s --version >/dev/null 2>&1", known[i]) == 0)
+            compilers[compiler_count++] = known[i];
+    if (compiler_count == 0 || shell("nm --version >/dev/null 2>&1") != 0) {
+        printf("1..0 # SKIP no compiler or no nm to compile rendered policies with\n");
         return 77;
     }
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(process_manager_module),
-        cmocka_unit_test(file_system_module),
-    };
-    return cmocka_run_group_tests_name("policy_render", tests, set_up, tear_down);
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    assert_in_range(count, 1, SUBJECTS_MAX);
+    static char names[SUBJECTS_MAX][64];
+    struct CMUnitTest tests[2 * SUBJECTS_MAX + 1] = {cmocka_unit_test(file_system_of_any_size)};
+    for (size_t i = 0; i < count; i++) {
+        union { /* cmocka's state is not const */
+            const struct subject *subject;
+            void *state;
+        } given = {.subject = all[i]};
+        snprintf(names[i], sizeof names[i], "%s, answers break nothing", all[i]->name);
+        tests[1 + 2 * i] =
+            (struct CMUnitTest){all[i]->name, decides_as_simulated, NULL, NULL, given.state};
+        tests[2 + 2 * i] =
+            (struct CMUnitTest){names[i], answers_break_nothing, NULL, NULL, given.state};
+    }
+    return _cmocka_run_group_tests("policy_render", tests, 1 + 2 * count, set_up, tear_down);
 }

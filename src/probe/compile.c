@@ -1,0 +1,205 @@
+/* From C source to a shared object, as strict as a kernel's build, and with no way in but the interface: what is undefined, or would
+ * run before it is asked (constructors, indirect functions), is refused by looking at the object itself. */
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "probe/room.h"
+
+#define COMPILE_SECONDS 60.0 /* a policy of 10 kB takes 0.1 */
+#define COMPLAINT_MAX   160u
+
+static bool executable(const char *directory, size_t length, const char *program)
+{
+    char path[PROBE_PATH_MAX];
+    int written = snprintf(path, sizeof path, "%.*s/%s", (int)length, directory, program);
+    return written > 0 && (size_t)written < sizeof path && access(path, X_OK) == 0;
+}
+
+bool compile_possible(void)
+{
+    const char *path = getenv("PATH");
+    while (path && *path) {
+        size_t length = strcspn(path, ":");
+        if (executable(path, length, "cc"))
+            return true;
+        path += length + (path[length] == ':');
+    }
+    return false;
+}
+
+/* First line of what the compiler said. */
+static void first_complaint(const char *path, char ret_line[COMPLAINT_MAX])
+{
+    FILE *file = fopen(path, "re");
+    ret_line[0] = '\0';
+    char line[1024];
+    while (file && fgets(line, sizeof line, file)) {
+        const char *error = strstr(line, "error: ");
+        if (!error)
+            continue;
+        size_t length = strcspn(error, "\n");
+        length = length < COMPLAINT_MAX - 1 ? length : COMPLAINT_MAX - 1;
+        memcpy(ret_line, error, length);
+        ret_line[length] = '\0';
+        break;
+    }
+    if (file)
+        fclose(file);
+}
+
+/* Runs cc in the directory, its output in a file there. 0 when it worked. */
+static int run_compiler(const char *const *arguments, const char *log, const atomic_bool *stop)
+{
+    posix_spawn_file_actions_t actions;
+    if (posix_spawn_file_actions_init(&actions) != 0)
+        return -1;
+    pid_t pid;
+    int failed =
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) |
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600) |
+        posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    /* posix_spawnp takes char *const[], and promises not to write to it */
+    failed = failed ||
+             posix_spawnp(&pid, "cc", &actions, NULL, (char *const *)(uintptr_t)arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed)
+        return -1;
+    bool late;
+    return probe_wait(pid, COMPILE_SECONDS, stop, &late) == 0 ? 0 : -1;
+}
+
+/* ── what the object has ── */
+
+static bool runs_by_itself(const char *section)
+{
+    static const char *const names[] = {".init", ".fini", ".ctors", ".dtors", ".preinit_array"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(section, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+                                       struct probe_report *report)
+{
+    Elf_Data *data = elf_getdata(section, NULL);
+    size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
+    for (size_t i = 0; data && i < count; i++) {
+        GElf_Sym symbol;
+        if (!gelf_getsym(data, (int)i, &symbol))
+            return PROBE_FAILED;
+        const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+        if (!name || (symbol.st_shndx == SHN_UNDEF && !*name))
+            continue;
+        if (symbol.st_shndx == SHN_UNDEF) {
+            probe_explain(report, "it needs %.64s, which it does not define", name);
+            return PROBE_UNDEFINED;
+        }
+        if (GELF_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC) {
+            probe_explain(report, "%.64s would run before it is asked (an indirect function)",
+                          name);
+            return PROBE_NOT_COMPILED;
+        }
+    }
+    return PROBE_RAN;
+}
+
+static enum probe_result check_sections(Elf *elf, struct probe_report *report)
+{
+    size_t names;
+    if (elf_kind(elf) != ELF_K_ELF || elf_getshdrstrndx(elf, &names) != 0)
+        return PROBE_FAILED;
+    Elf_Scn *section = NULL;
+    while ((section = elf_nextscn(elf, section))) {
+        GElf_Shdr header;
+        const char *name;
+        if (!gelf_getshdr(section, &header) || !(name = elf_strptr(elf, names, header.sh_name)))
+            return PROBE_FAILED;
+        if (runs_by_itself(name)) {
+            probe_explain(report, "its section %.32s would run before it is asked", name);
+            return PROBE_NOT_COMPILED;
+        }
+        if (header.sh_flags & SHF_ALLOC && strncmp(name, ".eh_frame", 9) != 0)
+            report->object_bytes += header.sh_size;
+        if (header.sh_type == SHT_SYMTAB) {
+            enum probe_result result = check_symbols(elf, section, &header, report);
+            if (result != PROBE_RAN)
+                return result;
+        }
+    }
+    return PROBE_RAN;
+}
+
+static enum probe_result check_object(const char *path, struct probe_report *report)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    Elf *elf = NULL;
+    enum probe_result result = PROBE_FAILED;
+    if (fd >= 0 && elf_version(EV_CURRENT) != EV_NONE)
+        elf = elf_begin(fd, ELF_C_READ, NULL);
+    if (elf)
+        result = check_sections(elf, report);
+    if (result == PROBE_FAILED)
+        probe_explain(report, "the compiler's object can't be read");
+    elf_end(elf);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+static int write_source(const char *path, const char *source)
+{
+    FILE *file = fopen(path, "wxe");
+    if (!file)
+        return -1;
+    int failed = fputs(source, file) < 0;
+    failed |= fclose(file) != 0;
+    return failed ? -1 : 0;
+}
+
+enum probe_result compile_module(const char *directory, const char *source, const atomic_bool *stop,
+                                 struct probe_report *report)
+{
+    char source_path[PROBE_PATH_MAX], object[PROBE_PATH_MAX], library[PROBE_PATH_MAX],
+        log[PROBE_PATH_MAX], complaint[COMPLAINT_MAX];
+    snprintf(source_path, sizeof source_path, "%s/policy.c", directory);
+    snprintf(object, sizeof object, "%s/policy.o", directory);
+    snprintf(library, sizeof library, "%s/policy.so", directory);
+    snprintf(log, sizeof log, "%s/log", directory);
+    if (strlen(source) > PROBE_SOURCE_MAX) {
+        probe_explain(report, "its source has %zu bytes; the limit is %u", strlen(source),
+                      PROBE_SOURCE_MAX);
+        return PROBE_NOT_COMPILED;
+    }
+    if (write_source(source_path, source) < 0) {
+        probe_explain(report, "can't write %.128s: %s", source_path, strerror(errno));
+        return PROBE_FAILED;
+    }
+    const char *const compile[] = {
+        "cc", "-std=c11",  "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-Os", "-fPIC",
+        "-c", source_path, "-o",    object,    NULL};
+    if (run_compiler(compile, log, stop) < 0) {
+        first_complaint(log, complaint);
+        probe_explain(report, "cc: %s", *complaint ? complaint : "it did not compile");
+        return PROBE_NOT_COMPILED;
+    }
+    enum probe_result result = check_object(object, report);
+    if (result != PROBE_RAN)
+        return result;
+    const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs",
+                                object, "-o",      library,     NULL};
+    if (run_compiler(link, log, stop) < 0) {
+        first_complaint(log, complaint);
+        probe_explain(report, "cc: %s", *complaint ? complaint : "it did not link");
+        return PROBE_NOT_COMPILED;
+    }
+    return PROBE_RAN;
+}

@@ -1,0 +1,47 @@
+/* The probe: what a policy's C source is worth, found out without trusting it.
+ *
+ * The source is compiled as a kernel would take it (freestanding C11, -Wall -Wextra -Werror, no undefined symbols), and runs through the
+ * subject's own simulator in a child process that can compute and nothing else: no files, no network, no other processes
+ * (seccomp), bounded CPU time and memory (rlimits). Needs a C compiler (cc) at run time, and says so when there is none. */
+#ifndef KHUB_PROBE_PROBE_H
+#define KHUB_PROBE_PROBE_H
+
+#include <stdatomic.h>
+
+#include "policy/subject.h"
+
+/* X(NAME, what it means) */
+#define PROBE_RESULTS(X)                                                                           \
+    X(RAN, "it ran; score is measured")                                                            \
+    X(NO_COMPILER, "there is no C compiler (cc) here")                                             \
+    X(NOT_COMPILED, "it does not compile as freestanding C11 without warnings")                    \
+    X(UNDEFINED, "it needs symbols that it does not define")                                       \
+    X(MISSING, "it lacks a function of the subject's interface")                                   \
+    X(KILLED, "it did what it may not, and was killed")                                            \
+    X(TIMEOUT, "it ran longer than it may")                                                        \
+    X(FAILED, "it could not be run here")
+
+enum probe_result {
+#define X(name, meaning) PROBE_##name,
+    PROBE_RESULTS(X)
+#undef X
+        PROBE_RESULT_COUNT
+};
+const char *probe_result_text(enum probe_result result); /* "killed" */
+const char *probe_result_meaning(enum probe_result result);
+
+#define PROBE_SOURCE_MAX (256u << 10) /* bytes */
+
+struct probe_report {
+    enum probe_result result;
+    struct score score;  /* when it ran: on `seeds` workloads of `split` */
+    size_t object_bytes; /* text and read-only data of the compiled object; 0: not compiled */
+    char why[256];       /* one sentence; "" when it ran */
+};
+
+/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s, the run what `seeds` workloads take. `stop` may be NULL; when it
+ * becomes true, the child is killed and the result is PROBE_FAILED. */
+void probe_module(const struct subject *subject, const char *source, const char *split,
+                  size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
+
+#endif

@@ -1,0 +1,399 @@
+/* window_manager: the list against McCabe's formula, the rules on traces worked out by hand, the
+ * Bayes order against its own promises and against everybody, and how much a list moves. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "policy/rules/window_manager.h"
+#include "policy/search.h"
+#include "policy/subject_table.h"
+#include "policy/window_manager.h"
+#include "policy/zipf.h"
+#include "policy_effort.h"
+
+static const struct subject *const subject = &subject_window_manager;
+enum { PARAMETERS = 7, MRU = 0, MARKOV = 1, LRFU = 2, FREQUENCY = 3 };
+
+/* 1 + 2 sum_{i<j} p_i p_j / (p_i + p_j) (McCabe 1965): mean place, counted from 1. */
+static double mccabe(const struct zipf *zipf)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < zipf->count; i++)
+        for (uint32_t j = 0; j < i; j++) {
+            double p = zipf_probability(zipf, i), q = zipf_probability(zipf, j);
+            sum += p * q / (p + q);
+        }
+    return 1 + 2 * sum;
+}
+
+static double best_fixed_order(const struct zipf *zipf)
+{
+    double sum = 0;
+    for (uint32_t i = 0; i < zipf->count; i++)
+        sum += (i + 1) * zipf_probability(zipf, i);
+    return sum;
+}
+
+static void last_use_is_as_mccabe_says(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t count, choices;
+        double known, ratio; /* to the best fixed order; 2 ln 2 in the limit */
+    } table[] = {
+        {10, 1000000, 4.295, 1.258}, {100, 1000000, 26.26, 1.362}, {1000, 600000, 184.7, 1.383}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct zipf zipf;
+        struct random random;
+        uint32_t count = test_sample(table[i].choices);
+        uint16_t *windows = malloc(count * sizeof *windows);
+        assert_int_equal(zipf_init(&zipf, table[i].count, 1), 0);
+        random_seed(&random, i);
+        for (uint32_t k = 0; k < count; k++)
+            windows[k] = (uint16_t)zipf_draw(&zipf, &random);
+        struct window_trace trace = {table[i].count, count, windows};
+        double presses = switcher_mru_presses(&trace), theory = mccabe(&zipf);
+        print_message("# Zipf, %u windows: %.3f (McCabe %.3f), %.3f of the best fixed order\n",
+                      table[i].count, 1 + presses, theory, theory / best_fixed_order(&zipf));
+        assert_near(theory, table[i].known, 5e-4 * table[i].known);
+        assert_near(theory / best_fixed_order(&zipf), table[i].ratio, 6e-4);
+        assert_near(1 + presses, theory, test_tolerance(0.01) * theory);
+        zipf_clear(&zipf);
+        free(windows);
+    }
+}
+
+/* Writes the same, whatever happens. */
+static void stubborn_order(void *context, uint8_t *ret_windows, uint32_t count)
+{
+    memcpy(ret_windows, context, count);
+}
+
+static void stubborn_switched(void *context, uint32_t window)
+{
+    (void)context;
+    (void)window;
+}
+
+static void any_list_is_a_list(void **state)
+{
+    (void)state;
+    static const uint16_t windows[] = {3, 1, 0, 2, 4};
+    const struct window_trace trace = {5, 5, windows};
+    static const struct {
+        uint8_t list[5];
+        double presses[5];
+    } table[] = {
+        {{0, 1, 2, 3, 4}, {3, 2, 1, 2, 4}}, /* the one in use is not counted, wherever it stands */
+        {{4, 3, 2, 1, 0}, {2, 3, 4, 3, 1}},
+        {{0, 2, 2, 255, 3}, {2, 4, 1, 1, 4}}, /* what is missing stands at the end */
+        {{9, 9, 9, 9, 9}, {4, 4, 4, 4, 4}},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        uint8_t list[5];
+        double sum = 0;
+        memcpy(list, table[i].list, sizeof list);
+        struct switcher switcher = {list, stubborn_order, stubborn_switched};
+        for (int k = 0; k < 5; k++)
+            sum += table[i].presses[k];
+        assert_near(switcher_presses(&trace, &switcher), sum / 5, 1e-12);
+    }
+}
+
+/* The rules on a trace that repeats `windows`, once they had time to learn it. */
+static double presses_on(const double *weights, const uint16_t *windows, uint32_t period)
+{
+    enum { LEARN = 240, COUNT = 480 };
+    double p[PARAMETERS] = {1, weights[0], weights[1], weights[2], 100, 100, 0.5};
+    struct window_manager_rules rules;
+    struct window_manager_state memory;
+    uint32_t presses = 0;
+    window_manager_rules_of(p, &rules);
+    window_manager_reset(&memory);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint8_t list[8];
+        uint32_t place = 0, chosen = windows[i % period];
+        window_manager_order(&rules, &memory, list, 8);
+        while (list[place] != chosen)
+            place++;
+        presses += i < LEARN ? 0 : place;
+        window_manager_switched(&rules, &memory, chosen);
+    }
+    return (double)presses / (COUNT - LEARN);
+}
+
+static void habits_are_learnt(void **state)
+{
+    (void)state;
+    static const uint16_t round[] = {1, 2, 3, 0}, star[] = {1, 0, 2, 0};
+    static const double none[] = {0.01, 0.01, 0.01}, any[] = {30, 0.01, 0.01};
+    static const double one[] = {0.01, 30, 0.01}, two[] = {0.01, 0.01, 30};
+    assert_near(presses_on(none, round, 4), 3, 0);
+    assert_near(presses_on(one, round, 4), 1, 0);
+    assert_near(presses_on(two, round, 4), 1, 0);
+    /* After 0 comes 1 or 2, and which of them only the window before tells. */
+    assert_near(presses_on(none, star, 4), 1.5, 0);
+    assert_near(presses_on(any, star, 4), 1.5, 0);
+    assert_near(presses_on(one, star, 4), 1.5, 0);
+    assert_near(presses_on(two, star, 4), 1, 0);
+}
+
+static void half_lives(void **state)
+{
+    (void)state;
+    double p[PARAMETERS] = {1, 1, 1, 1, 2, 10, 1};
+    struct window_manager_rules rules;
+    struct window_manager_state memory;
+    window_manager_rules_of(p, &rules);
+    assert_int_equal(rules.recency[1], ONE);
+    assert_int_equal(rules.recency[2], ONE / 2);
+    assert_int_equal(rules.recency[10], 6554);
+    assert_int_equal(rules.prior, ONE);
+    window_manager_reset(&memory);
+    for (uint32_t i = 0; i < 5; i++) /* 1 comes first, 2 and 0 change places after it */
+        window_manager_switched(&rules, &memory, i == 0 ? 1 : i % 2 ? 2 : 0);
+    assert_near(memory.of_any.of[1], 0.25 * ONE, 4); /* four choices later */
+    assert_near(memory.of_any.of[0], 1.5 * ONE, 4);
+    assert_near(memory.of_one[2].of[0], (1 + pow(0.5, 0.1)) * ONE, 4);
+    assert_int_equal(memory.of_two[0][1].of[2], ONE);
+    assert_int_equal(memory.of_any.all,
+                     memory.of_any.of[0] + memory.of_any.of[1] + memory.of_any.of[2]);
+    window_manager_switched(&rules, &memory, 0);           /* no switch */
+    window_manager_switched(&rules, &memory, WINDOWS_MAX); /* nobody known */
+    assert_near(memory.of_any.of[1], 0.25 * ONE, 4);
+}
+
+/* Each window once, the one in use first, with more windows than are known and after some are gone.
+ */
+static void all_windows_are_listed(void **state)
+{
+    (void)state;
+    double p[PARAMETERS] = {1, 3, 3, 3, 20, 20, 1};
+    struct window_manager_rules rules;
+    struct window_manager_state memory;
+    struct random random;
+    random_seed(&random, 3);
+    window_manager_rules_of(p, &rules);
+    window_manager_reset(&memory);
+    for (int round = 0; round < 500; round++) {
+        uint32_t count = 2 + (uint32_t)random_below(&random, 24), chosen;
+        uint8_t list[26] = {0};
+        bool seen[26] = {false};
+        do
+            chosen = (uint32_t)random_below(&random, count);
+        while (chosen >= WINDOWS_MAX);
+        window_manager_switched(&rules, &memory, chosen);
+        window_manager_order(&rules, &memory, list, count);
+        assert_int_equal(list[0], chosen);
+        for (uint32_t i = 0; i < count; i++) {
+            assert_true(list[i] < count && !seen[list[i]]);
+            seen[list[i]] = true;
+        }
+    }
+}
+
+static void without_scores_it_is_last_use(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        double presses = switcher_mru_presses(&load->trace);
+        assert_true(subject->baseline_cost(load, MRU) == presses);
+        /* A window that comes from place k moves k places, and k others one. */
+        assert_near(window_movement(load, NULL, MRU), 2 * presses / load->trace.window_count,
+                    1e-12);
+        subject->workload_free(load);
+    }
+}
+
+static void workloads_are_as_described(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 200; seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        uint32_t in_use = 0, task_switches = 0;
+        assert_in_range(load->trace.window_count, 8, TRACE_WINDOWS_MAX);
+        assert_in_range(load->task_count, 2, TASKS_MAX);
+        assert_int_equal(load->trace.count, SWITCHES);
+        for (uint32_t i = 0; i < SWITCHES; i++) {
+            assert_true(load->windows[i] < load->trace.window_count);
+            assert_true(load->windows[i] != in_use);
+            in_use = load->windows[i];
+            task_switches += i % EPOCH > 0 && load->task_of[i] != load->task_of[i - 1];
+        }
+        double share = load->task_switch * (1 - load->noise), error = sqrt(share / SWITCHES);
+        assert_near((double)task_switches / (SWITCHES - SWITCHES / EPOCH), share, 4.5 * error);
+        for (int epoch = 1; epoch < SWITCHES / EPOCH; epoch++) {
+            uint32_t replaced = 0;
+            for (uint32_t k = 0; k < load->task_count; k++)
+                replaced += load->tasks[epoch][k].in_turn != load->tasks[epoch - 1][k].in_turn;
+            assert_int_equal(replaced, 1);
+        }
+        subject->workload_free(load);
+    }
+}
+
+/* Probabilities are true when what they promise comes, and a told task is worth something. */
+static void bayes_order_keeps_its_promise(void **state)
+{
+    (void)state;
+    uint32_t seeds = test_sample(400);
+    double error[2] = {0}, presses[2] = {0};
+    for (uint64_t seed = 0; seed < seeds; seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        for (int told = 0; told < 2; told++) {
+            double promised, got = window_bayes_presses(load, told, &promised);
+            presses[told] += got / seeds;
+            error[told] += (got - promised) / seeds;
+        }
+        subject->workload_free(load);
+    }
+    print_message("# Bayes order: %.4f presses (promised %+.4f), with the task told %.4f (%+.4f)\n",
+                  presses[0], -error[0], presses[1], -error[1]);
+    assert_near(error[0], 0, test_tolerance(0.008)); /* four standard errors */
+    assert_near(error[1], 0, test_tolerance(0.008));
+    assert_in_range((int)(1000 * (presses[0] / presses[1] - 1)), 20, 70);
+}
+
+static void random_parameters(struct random *random, double *ret)
+{
+    double u[SUBJECT_PARAMETERS_MAX];
+    for (int i = 0; i < subject->parameter_count; i++)
+        u[i] = random_uniform(random);
+    subject_units(subject, u, ret);
+}
+
+static const double tuned[PARAMETERS] = {0.39, 0.566, 3.25, 2.97, 141, 6.95, 6.01};
+
+static void nobody_beats_the_bound(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 9);
+    double least = HUGE_VAL;
+    uint64_t seeds = 64 + test_sample(936);
+    for (uint64_t seed = 0; seed < seeds; seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        double bound = subject->bound_cost(load), p[SUBJECT_PARAMETERS_MAX];
+        assert_true(bound >= 1);
+        for (int which = 0; which < subject->baseline_count; which++)
+            assert_true(bound <= subject->baseline_cost(load, which));
+        for (int k = 0; k < 3; k++) {
+            random_parameters(&random, p);
+            assert_true(bound <= subject->cost_of(load, p));
+        }
+        least = fmin(least, subject->cost_of(load, tuned) / bound);
+        subject->workload_free(load);
+    }
+    print_message("# tuned: at least %.3f of the bound on %u seeds\n", least, (unsigned)seeds);
+    assert_true(least > 1);
+}
+
+/* Searches on one workload, so that what is found fits its luck as well as can be. */
+static void not_even_who_knows_the_trace_beats_it(void **state)
+{
+    (void)state;
+    double least = HUGE_VAL;
+    for (uint64_t seed = 0; seed < test_sample(30); seed++) {
+        char split[32];
+        struct search search;
+        snprintf(split, sizeof split, "peer/%u", (unsigned)seed);
+        struct panel panel = {.exams = {exam_new(subject, split, 1)}, .count = 1};
+        assert_int_equal(search_begin(&search, subject, seed, tuned), 0);
+        search_run(&search, &panel, 300, NULL);
+        least = fmin(least, search.best_ratio / exam_bound(panel.exams[0]).ratio);
+        search_end(&search);
+        panel_free(&panel);
+    }
+    print_message("# searched on the very trace: at least %.3f of the bound\n", least);
+    assert_true(least > 1);
+}
+
+static void costs_lie_where_they_should(void **state)
+{
+    (void)state;
+    struct exam *exam = exam_new(subject, "test", 64);
+    static const double known[] = {1, 0.846, 1.010, 1.303};
+    for (int which = 0; which < subject->baseline_count; which++)
+        assert_near(exam_baseline(exam, which).ratio, known[which], 0.04);
+    assert_near(exam_bound(exam).ratio, 0.639, 0.03);
+    struct score score = exam_score(exam, tuned);
+    print_message("# tuned %.3f +- %.3f of MRU, wins %zu/%zu\n", score.ratio, score.ci95,
+                  score.wins, score.seeds);
+    assert_near(score.ratio, 0.721, 0.04);
+    assert_true(score.ratio < exam_baseline(exam, MARKOV).ratio - 0.08);
+    assert_true(score.wins >= 60);
+    exam_free(exam);
+}
+
+/* Fewer presses are worth less when the list is never the same. */
+static void how_much_the_list_moves(void **state)
+{
+    (void)state;
+    double moved[4] = {0}, by_tuned = 0;
+    for (uint64_t seed = 0; seed < 64; seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        for (int which = 0; which < 4; which++)
+            moved[which] += window_movement(load, NULL, which) / 64;
+        by_tuned += window_movement(load, tuned, MRU) / 64;
+        subject->workload_free(load);
+    }
+    print_message("# places a window moves at a switch: MRU %.2f, Markov-1 %.2f, LRFU %.2f, "
+                  "frequency %.2f, tuned %.2f\n",
+                  moved[MRU], moved[MARKOV], moved[LRFU], moved[FREQUENCY], by_tuned);
+    assert_true(moved[MRU] < by_tuned && by_tuned < moved[MARKOV]);
+}
+
+static uint32_t greedy_size(void)
+{
+    return UINT32_MAX;
+}
+
+static void no_reset(void *state)
+{
+    (void)state;
+}
+
+static void nonsense_order(void *state, uint8_t *ret_windows, uint32_t count)
+{
+    (void)state;
+    memset(ret_windows, 255, count);
+}
+
+static void modules_may_answer_anything(void **state)
+{
+    (void)state;
+    struct window_workload *load = subject->workload_new(1);
+    const module_function functions[] = {(module_function)greedy_size, (module_function)no_reset,
+                                         (module_function)nonsense_order,
+                                         (module_function)stubborn_switched};
+    double cost = subject->module_cost(load, functions);
+    assert_true(cost == load->trace.window_count - 1); /* each stands at the end */
+    subject->workload_free(load);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(last_use_is_as_mccabe_says),
+        cmocka_unit_test(any_list_is_a_list),
+        cmocka_unit_test(habits_are_learnt),
+        cmocka_unit_test(half_lives),
+        cmocka_unit_test(all_windows_are_listed),
+        cmocka_unit_test(without_scores_it_is_last_use),
+        cmocka_unit_test(workloads_are_as_described),
+        cmocka_unit_test(bayes_order_keeps_its_promise),
+        cmocka_unit_test(nobody_beats_the_bound),
+        cmocka_unit_test(not_even_who_knows_the_trace_beats_it),
+        cmocka_unit_test(costs_lie_where_they_should),
+        cmocka_unit_test(how_much_the_list_moves),
+        cmocka_unit_test(modules_may_answer_anything),
+    };
+    return cmocka_run_group_tests_name("policy_window_manager", tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+/* The probe: what a rendered policy scores, and what happens to C that is not what it should be. Needs cc. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "policy/subject.h"
+#include "probe/probe.h"
+
+#define SEEDS 2u
+
+static const struct subject *subject(void)
+{
+    return subject_find("process_manager");
+}
+
+static char *rendered(const struct subject *of)
+{
+    double textbook[SUBJECT_PARAMETERS_MAX];
+    for (int i = 0; i < of->parameter_count; i++)
+        textbook[i] = of->parameters[i].textbook;
+    int length = of->render(textbook, NULL, 0);
+    assert_true(length > 0);
+    char *text = malloc((size_t)length + 1);
+    of->render(textbook, text, (size_t)length + 1);
+    return text;
+}
+
+static struct probe_report probe(const char *source)
+{
+    struct probe_report report;
+    probe_module(subject(), source, "test/probe", SEEDS, NULL, &report);
+    if (report.result != PROBE_RAN)
+        print_message("# %s: %s\n", probe_result_text(report.result), report.why);
+    return report;
+}
+
+static void expect(const char *source, enum probe_result result, const char *why)
+{
+    struct probe_report report = probe(source);
+    assert_string_equal(probe_result_text(report.result), probe_result_text(result));
+    if (!strstr(report.why, why))
+        fail_msg("\"%s\" does not say \"%s\"", report.why, why);
+}
+
+/* The textbook's policy with something more in its slice_us, and something more behind it all. */
+static void expect_with(const char *in_slice_us, const char *behind, enum probe_result result,
+                        const char *why)
+{
+    static const char body[] = "uint32_t slice_us(uint32_t level)\n{\n";
+    char source[1 << 16];
+    char *text = rendered(subject());
+    char *at = strstr(text, body);
+    assert_non_null(at);
+    at += strlen(body);
+    int length = snprintf(source, sizeof source, "%.*s%s%s%s", (int)(at - text), text, in_slice_us,
+                          at, behind);
+    assert_in_range(length, 1, sizeof source - 1);
+    free(text);
+    expect(source, result, why);
+}
+
+static void runs_with_the_same_score(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct probe_report report;
+        double textbook[SUBJECT_PARAMETERS_MAX];
+        for (int k = 0; k < all[i]->parameter_count; k++)
+            textbook[k] = all[i]->parameters[k].textbook;
+        struct exam *exam = exam_new(all[i], "test/probe", SEEDS);
+        struct score score = exam_score(exam, textbook);
+        exam_free(exam);
+        char *text = rendered(all[i]);
+        probe_module(all[i], text, "test/probe", SEEDS, NULL, &report);
+        free(text);
+        print_message("# %s: %s, %zu bytes %s\n", all[i]->name, probe_result_text(report.result),
+                      report.object_bytes, report.why);
+        assert_int_equal(report.result, PROBE_RAN);
+        assert_string_equal(report.why, "");
+        assert_true(report.score.ratio == score.ratio && report.score.cost == score.cost);
+        assert_int_equal(report.score.seeds, SEEDS);
+        assert_in_range(report.object_bytes, 16, 65536);
+    }
+}
+
+static void source_that_does_not_compile(void **state)
+{
+    (void)state;
+    expect("int main(", PROBE_NOT_COMPILED, "cc: error:");
+    expect_with("int unused;", "", PROBE_NOT_COMPILED, "unused");
+    expect("#include <stdio.h>\nint x;\n#error no\n", PROBE_NOT_COMPILED, "error");
+    char *huge = calloc(1, PROBE_SOURCE_MAX + 2);
+    memset(huge, '\n', PROBE_SOURCE_MAX + 1);
+    expect(huge, PROBE_NOT_COMPILED, "the limit is 262144");
+    free(huge);
+}
+
+static void source_that_wants_more(void **state)
+{
+    (void)state;
+    expect_with("extern int system(const char *); system(\"id\");", "", PROBE_UNDEFINED, "system");
+    expect("unsigned slice_us(unsigned level)\n{\n    return level;\n}\n", PROBE_MISSING,
+           "define ");
+}
+
+static void source_that_runs_before_it_is_asked(void **state)
+{
+    (void)state;
+    expect_with("", "__attribute__((constructor)) void early(void);\nvoid early(void)\n{\n}\n",
+                PROBE_NOT_COMPILED, ".init_array");
+    expect_with("",
+                "static int chosen(void)\n{\n    return 1;\n}\n"
+                "typedef int (*choice)(void);\n"
+                "static choice choose(void)\n{\n    return chosen;\n}\n"
+                "int indirect(void) __attribute__((ifunc(\"choose\")));\n",
+                PROBE_NOT_COMPILED, "indirect");
+}
+
+static void source_that_attacks(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    /* socket(AF_INET, SOCK_STREAM, 0), then open("/etc/passwd"), then fork() */
+    expect_with("long r; __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(41), \"D\"(2), \"S\"(1), "
+                "\"d\"(0) : \"rcx\", \"r11\", \"memory\");",
+                "", PROBE_KILLED, "system call");
+    expect_with("long r; __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(2), "
+                "\"D\"(\"/etc/passwd\"), \"S\"(0) : \"rcx\", \"r11\", \"memory\");",
+                "", PROBE_KILLED, "system call");
+    expect_with("long r; __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(257), \"D\"(-100), "
+                "\"S\"(\"/etc/passwd\"), \"d\"(0) : \"rcx\", \"r11\", \"memory\");",
+                "", PROBE_KILLED, "system call");
+    expect_with("long r; __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(57) : \"rcx\", "
+                "\"r11\", \"memory\");",
+                "", PROBE_KILLED, "system call");
+#endif
+    expect_with("volatile unsigned long at = 8; *(volatile int *)at = 1;", "", PROBE_KILLED,
+                "crashed");
+}
+
+/* The CPU limit is the lower of the probe's own and what this process may have. */
+static void source_that_never_ends(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        setrlimit(RLIMIT_CPU, &(struct rlimit){4, 4});
+        char *text = rendered(subject());
+        char source[1 << 16];
+        char *at = strstr(text, "uint64_t boost_us(void)\n{\n");
+        int head = (int)(at - text) + 26;
+        snprintf(source, sizeof source, "%.*s    for (volatile int i = 0;; i++)\n        ;\n}\n",
+                 head, text);
+        struct probe_report report;
+        probe_module(subject(), source, "test/probe", SEEDS, NULL, &report);
+        free(text);
+        _exit(report.result == PROBE_TIMEOUT ? 0 : 1 + (int)report.result);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void stopped_and_without_a_compiler(void **state)
+{
+    (void)state;
+    struct probe_report report;
+    atomic_bool stop = true;
+    char *text = rendered(subject());
+    probe_module(subject(), text, "test/probe", SEEDS, &stop, &report);
+    assert_int_not_equal(report.result, PROBE_RAN);
+    const char *path = getenv("PATH");
+    char *before = strdup(path ? path : "");
+    setenv("PATH", "/nowhere", 1);
+    probe_module(subject(), text, "test/probe", SEEDS, NULL, &report);
+    setenv("PATH", before, 1);
+    free(before);
+    free(text);
+    assert_int_equal(report.result, PROBE_NO_COMPILER);
+    assert_true(report.why[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(runs_with_the_same_score),
+        cmocka_unit_test(source_that_does_not_compile),
+        cmocka_unit_test(source_that_wants_more),
+        cmocka_unit_test(source_that_runs_before_it_is_asked),
+        cmocka_unit_test(source_that_attacks),
+        cmocka_unit_test(source_that_never_ends),
+        cmocka_unit_test(stopped_and_without_a_compiler),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
