@@ -278,8 +278,6 @@ static void say_component(struct line *line, struct json_value payload)
     bool complete = json_get(payload, "collaboration_complete").kind == JSON_KIND_TRUE;
     add_measures(line, component);
     add_value(line, first_of(component, "name", "id"));
-    if (json_get(component, "own_subject").kind == JSON_KIND_FALSE)
-        add_member(line, "  of ", json_get(component, "subject"), ", the nearest it can");
     add_member(line, "  for ", json_get(payload, "original_requestor"), "");
     add_member(line, "'s ", json_get(payload, "feature_name"), "");
     if (complete) {
@@ -341,6 +339,39 @@ static void say_heartbeat(struct line *line, struct json_value payload)
     add_member(line, "seq ", json_get(payload, "seq"), "");
 }
 
+static void say_commitment(struct line *line, struct json_value payload)
+{
+    struct json_value sha256 = json_get(payload, "sha256");
+    add_member(line, "", json_get(payload, "subject"), "  ");
+    if (sha256.kind == JSON_KIND_STRING && !sha256.escaped)
+        line_add(line, session_short(sha256.raw));
+}
+
+static void say_challenge(struct line *line, struct json_value payload)
+{
+    struct json_value nonce = json_get(payload, "nonce");
+    add_member(line, "", json_get(payload, "subject"), "  ");
+    if (nonce.kind != JSON_KIND_STRING || nonce.escaped)
+        return;
+    line_add(line, slice_of("nonce "));
+    line_add(line, session_short(nonce.raw));
+}
+
+/* Who claims is named behind how it went: ids are long, and cut. */
+static void say_verification(struct line *line, struct json_value payload)
+{
+    struct json_value status = json_get(payload, "status");
+    line_style(line, json_string_is(status, slice_of("confirmed")) ? STYLE_GREEN
+                     : json_string_is(status, slice_of("refuted")) ? STYLE_RED
+                                                                   : STYLE_YELLOW);
+    add_value(line, status);
+    line_style(line, STYLE_PLAIN);
+    add_member(line, "  ", json_get(payload, "agreeing"), " agree");
+    add_member(line, ", ", json_get(payload, "disagreeing"), " disagree");
+    add_member(line, "  ", json_get(payload, "id"), "");
+    add_member(line, " of ", json_get(payload, "author"), "");
+}
+
 static void say_other(struct line *line, struct json_value payload)
 {
     payload.raw.len = payload.raw.len < SUMMARY_TEXT_MAX ? payload.raw.len : SUMMARY_TEXT_MAX;
@@ -369,6 +400,9 @@ static const struct {
     [MESSAGE_COLLABORATION_UPDATE] = {{"session", STYLE_YELLOW}, say_collaboration_update},
     [MESSAGE_WORKSPACE_UPDATE] = {{"workspace", STYLE_DIM}, say_workspace},
     [MESSAGE_KNOWLEDGE_RESULT] = {{"knowledge", STYLE_DIM}, say_other},
+    [MESSAGE_COMMITMENT] = {{"commitment", STYLE_DIM}, say_commitment},
+    [MESSAGE_CHALLENGE] = {{"challenge", STYLE_DIM}, say_challenge},
+    [MESSAGE_VERIFICATION] = {{"verdict", STYLE_BOLD}, say_verification},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -267,6 +267,8 @@ static void sync_write_level_2(const struct request *request, struct text *text)
               "\"heartbeat_timeout_s\":%.3f}",
               config->line_max, config->output_max, config->sync_limit, config->rate,
               (double)config->heartbeat_ms / 1000);
+    text_add_literal(text, ",\"ledger\":");
+    ledger_show(&request->room->knowledge.ledger, text);
 }
 
 /* What an observer is told beside: who is there and what is worked on. */

@@ -29,6 +29,7 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
                                         collaboration_response_proceed},
     [MESSAGE_COLLABORATION_UPDATE] = {collaboration_update_check, collaboration_update_proceed},
     [MESSAGE_WORKSPACE_UPDATE] = {workspace_check, workspace_proceed},
+    [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
 };
 
 const char *close_reason_text(enum close_reason reason)
@@ -188,6 +189,10 @@ static void request_proceed(struct request *request)
         join_proceed(request);
         hub_note(request->hub, request->member->peer, HUB_JOINED, request->member->key,
                  request->member->specialization);
+    }
+    if (request->mismatched) { /* refused, but for good reason with a place in the log: it counts */
+        claim_refuse(request);
+        return;
     }
     if (request->member && request->member->level == 1)
         session_accept_by_naming(request);

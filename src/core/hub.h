@@ -39,11 +39,12 @@ const char *close_reason_text(enum close_reason reason);
 
 /* What happened, for the edge to log and count. X(NAME, text): subject and detail are as said. */
 #define HUB_EVENTS(X)                                                                              \
-    X(JOINED, "joined")       /* subject: ai_id, detail: specialization */                         \
-    X(LEFT, "left")           /* subject: ai_id, detail: reason */                                 \
-    X(REFUSED, "refused")     /* subject: error code, detail: its sentence */                      \
-    X(KNOWLEDGE, "knowledge") /* subject: id of the entry, detail: its section */                  \
-    X(SESSION, "session")     /* subject: session_id, detail: its new status */
+    X(JOINED, "joined")             /* subject: ai_id, detail: specialization */                   \
+    X(LEFT, "left")                 /* subject: ai_id, detail: reason */                           \
+    X(REFUSED, "refused")           /* subject: error code, detail: its sentence */                \
+    X(KNOWLEDGE, "knowledge")       /* subject: id of the entry, detail: its section */            \
+    X(SESSION, "session")           /* subject: session_id, detail: its new status */              \
+    X(VERIFICATION, "verification") /* subject: id of the entry, detail: its claim's new status */
 
 enum hub_event {
 #define X(name, text) HUB_##name,
@@ -72,6 +73,8 @@ struct hub_edge {
     /* 16 bytes that nobody outside can guess, a pure function of (key of this hub, room, seq, count). */
     void (*derive)(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                    uint8_t ret_bytes[16]);
+    /* SHA-256 of the parts, one behind the other. */
+    void (*sha256)(void *ctx, const struct slice *parts, unsigned count, uint8_t ret_digest[32]);
     /* May be NULL. `peer` may be 0. */
     void (*note)(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
                  struct slice detail);

@@ -24,6 +24,7 @@ void knowledge_init(struct knowledge *knowledge)
 {
     *knowledge = (struct knowledge){0};
     TAILQ_INIT(&knowledge->recent);
+    ledger_init(&knowledge->ledger);
 }
 
 static void report_free(struct report *report)
@@ -46,6 +47,7 @@ static void entry_free(void *object)
     slice_free(&entry->body);
     slice_free(&entry->timestamp);
     slice_free(&entry->own_id);
+    claim_free(entry->claim);
     free(entry);
 }
 
@@ -65,6 +67,7 @@ static void alias_free(void *object)
 
 void knowledge_free(struct knowledge *knowledge)
 {
+    ledger_free(&knowledge->ledger);
     index_clear(&knowledge->aliases, alias_free);
     for (int section = 0; section < SECTION_COUNT; section++)
         index_clear(&knowledge->sections[section], entry_free);
@@ -99,14 +102,17 @@ const struct contributor *knowledge_contributor(const struct knowledge *knowledg
     return index_find(&knowledge->contributors, ai_id);
 }
 
-#define SCORE_SHARED 1u
-#define SCORE_USED   1u
-#define SCORE_TESTED 5u
+#define SCORE_SHARED  1u
+#define SCORE_USED    1u
+#define SCORE_TESTED  5u
+#define SCORE_REFUTED 10u /* lost */
 
 uint64_t contributor_score(const struct contributor *contributor)
 {
-    return SCORE_SHARED * contributor->entries + SCORE_USED * contributor->uses +
-           SCORE_TESTED * contributor->tested;
+    uint64_t won = SCORE_SHARED * contributor->entries + SCORE_USED * contributor->uses +
+                   SCORE_TESTED * contributor->tested;
+    uint64_t lost = SCORE_REFUTED * contributor->claims[CLAIM_REFUTED];
+    return won > lost ? won - lost : 0;
 }
 
 static struct contributor *contributor_get(struct knowledge *knowledge, struct slice ai_id)
@@ -160,9 +166,10 @@ static size_t reports_cost(const struct knowledge_entry *entry)
     return cost;
 }
 
-static size_t entry_cost(const struct knowledge_entry *entry)
+size_t knowledge_entry_cost(const struct knowledge_entry *entry)
 {
-    return knowledge_cost(entry->key, entry->body, entry->timestamp) + reports_cost(entry);
+    return knowledge_cost(entry->key, entry->body, entry->timestamp) + reports_cost(entry) +
+           claim_cost(entry->claim);
 }
 
 static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry)
@@ -180,7 +187,8 @@ static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry
 
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
                                       struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id)
+                                      struct slice timestamp, struct slice own_id,
+                                      const struct claiming *claiming)
 {
     struct knowledge_entry *entry = knowledge_find(knowledge, section, id);
     if (!entry) {
@@ -198,7 +206,8 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     entry->own_id = slice_copy(own_id);
     if (own_id.len)
         alias_set(knowledge, entry);
-    entry_weigh(knowledge, entry, entry_cost(entry));
+    claim_put(knowledge, entry, claiming);
+    entry_weigh(knowledge, entry, knowledge_entry_cost(entry));
     return entry;
 }
 
@@ -227,7 +236,7 @@ static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry
     while (entry->report_count > REPORTS_EACH_MAX ||
            (entry->report_count > 1 && reports_cost(entry) > REPORTS_BYTES_EACH_MAX))
         entry_drop_report(entry, TAILQ_FIRST(&entry->reports));
-    entry_weigh(knowledge, entry, entry_cost(entry));
+    entry_weigh(knowledge, entry, knowledge_entry_cost(entry));
 }
 
 /* The latest of each reporter is kept. */
@@ -257,13 +266,16 @@ double knowledge_quality(const struct knowledge_entry *entry)
     return scores ? sum / (double)scores : 0;
 }
 
-/* A use by another AI counts; an AI's report on its own counts for nothing. */
-static void entry_report(struct knowledge *knowledge, struct knowledge_entry *entry,
-                         struct slice reporter, struct slice timestamp, struct json_value metrics)
+/* A use by another AI counts; an AI's report on its own counts for nothing. True when a claim's status changed. */
+static bool entry_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                         struct slice reporter, struct slice timestamp, struct json_value metrics,
+                         enum claim_status *ret_was)
 {
+    bool own = slice_equal(reporter, entry->contributor->key);
+    bool changed = !own && claim_report(knowledge, entry, reporter, metrics, ret_was);
     entry_replace_report(knowledge, entry, reporter, timestamp, metrics);
-    if (slice_equal(reporter, entry->contributor->key))
-        return;
+    if (own)
+        return false;
     entry->usage++;
     entry->contributor->uses++;
     if (entry->section == SECTION_FEATURES && !entry->tested &&
@@ -271,27 +283,39 @@ static void entry_report(struct knowledge *knowledge, struct knowledge_entry *en
         entry->tested = true;
         entry->contributor->tested++;
     }
+    return changed;
 }
 
-void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
-                      struct slice timestamp, struct json_value metrics)
+void knowledge_named(const struct knowledge *knowledge, struct slice id,
+                     struct knowledge_entry *ret_named[NAMED_MAX])
+{
+    ret_named[0] = knowledge_find(knowledge, SECTION_PATTERNS, id);
+    ret_named[1] = knowledge_find(knowledge, SECTION_COMPONENTS, id);
+    ret_named[2] = knowledge_find(knowledge, SECTION_FEATURES, id);
+    if (ret_named[2])
+        return;
+    const struct alias *alias = index_find(&knowledge->aliases, id);
+    ret_named[2] = alias ? alias->entry : NULL;
+}
+
+size_t knowledge_report(struct knowledge *knowledge, struct slice component_id,
+                        struct slice reporter, struct slice timestamp, struct json_value metrics,
+                        struct claim_change ret_changes[NAMED_MAX])
 {
     struct knowledge_entry *benchmark = knowledge_find(knowledge, SECTION_BENCHMARKS, component_id);
     if (!benchmark)
         benchmark = entry_new(knowledge, SECTION_BENCHMARKS, component_id);
     entry_touch(knowledge, benchmark);
     entry_add_report(knowledge, benchmark, reporter, timestamp, metrics);
-    struct knowledge_entry *feature = knowledge_find(knowledge, SECTION_FEATURES, component_id);
-    if (!feature) {
-        const struct alias *alias = index_find(&knowledge->aliases, component_id);
-        feature = alias ? alias->entry : NULL;
+    struct knowledge_entry *named[NAMED_MAX];
+    size_t changes = 0;
+    knowledge_named(knowledge, component_id, named);
+    for (size_t i = 0; i < NAMED_MAX; i++) {
+        enum claim_status was;
+        if (named[i] && entry_report(knowledge, named[i], reporter, timestamp, metrics, &was))
+            ret_changes[changes++] = (struct claim_change){named[i], was};
     }
-    struct knowledge_entry *const named[] = {
-        knowledge_find(knowledge, SECTION_PATTERNS, component_id),
-        knowledge_find(knowledge, SECTION_COMPONENTS, component_id), feature};
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        if (named[i])
-            entry_report(knowledge, named[i], reporter, timestamp, metrics);
+    return changes;
 }
 
 /* ── writing ── */
@@ -309,7 +333,7 @@ static void write_pattern(const struct knowledge_entry *entry, struct text *text
     text_add_literal(text, "{\"pattern\":");
     text_add(text, entry->body);
     write_contributor(entry, text);
-    text_addf(text, ",\"usage_count\":%llu}", (unsigned long long)entry->usage);
+    text_addf(text, ",\"usage_count\":%llu", (unsigned long long)entry->usage);
 }
 
 static void write_component(const struct knowledge_entry *entry, struct text *text)
@@ -319,7 +343,7 @@ static void write_component(const struct knowledge_entry *entry, struct text *te
     write_contributor(entry, text);
     text_add_literal(text, ",\"quality_score\":");
     text_add_fraction(text, knowledge_quality(entry));
-    text_addf(text, ",\"usage_count\":%llu}", (unsigned long long)entry->usage);
+    text_addf(text, ",\"usage_count\":%llu", (unsigned long long)entry->usage);
 }
 
 static void write_feature(const struct knowledge_entry *entry, struct text *text)
@@ -338,7 +362,7 @@ static void write_feature(const struct knowledge_entry *entry, struct text *text
         text_add(text, report->metrics);
         before = ",";
     }
-    text_add_literal(text, "}}");
+    text_add_literal(text, "}");
 }
 
 static void write_benchmark(const struct knowledge_entry *entry, struct text *text)
@@ -358,8 +382,10 @@ static void write_benchmark(const struct knowledge_entry *entry, struct text *te
     text_add_literal(text, "]");
 }
 
-void knowledge_write_entry(const struct knowledge_entry *entry, struct text *text)
+void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
+                           struct text *text)
 {
+    /* benchmarks are written whole, the others without their last brace */
     static void (*const writers[])(const struct knowledge_entry *,
                                    struct text *) = {[SECTION_PATTERNS] = write_pattern,
                                                      [SECTION_COMPONENTS] = write_component,
@@ -368,13 +394,19 @@ void knowledge_write_entry(const struct knowledge_entry *entry, struct text *tex
     text_add_string(text, entry->key);
     text_add_literal(text, ":");
     writers[entry->section](entry, text);
+    if (entry->section == SECTION_BENCHMARKS)
+        return;
+    verification_write(knowledge, entry, text);
+    text_add_literal(text, "}");
 }
 
-/* What an entry takes at the least when it is written: its texts, but for the reports' timestamps, which not every section shows. */
+/* What an entry takes at the least when it is written: its texts, but for the reports' timestamps, which not every section shows, and
+ * for its claim, which holds more than is written. */
 static size_t entry_least(const struct knowledge_entry *entry)
 {
-    size_t unwritten =
-        ENTRY_OVERHEAD + entry->report_count * (REPORT_OVERHEAD + WIRE_TIMESTAMP_MAX);
+    size_t unwritten = ENTRY_OVERHEAD +
+                       entry->report_count * (REPORT_OVERHEAD + WIRE_TIMESTAMP_MAX) +
+                       claim_cost(entry->claim);
     return entry->bytes > unwritten ? entry->bytes - unwritten : 0;
 }
 
@@ -397,7 +429,7 @@ bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct tex
         }
         if (before)
             text_add_literal(part, ",");
-        knowledge_write_entry(entry, part);
+        knowledge_write_entry(knowledge, entry, part);
         size_t size = part->len - before;
         if (used + size <= limit) {
             used += size;

@@ -28,15 +28,27 @@
 #define COMPONENT_ID_BYTES_MAX  512u
 #define REQUIREMENTS_BYTES_MAX  (16u << 10) /* of a feature_request */
 
-#define SYNC_LIMIT              (1u << 20) /* bytes of knowledge in one training_sync; --sync-limit changes it */
-#define HISTORY_MESSAGES        1000u /* the seed's message_history */
-#define HISTORY_BYTES           (64u << 20)
-#define HISTORY_BYTES_OTHER     (4u << 20) /* of a room that is not `main` */
-#define STORED_ROOMS            4u /* all rooms together store at most this many times --max-knowledge */
+/* The oldest commitments go first, unclaimed before claimed. */
+#define COMMITMENTS_EACH_MAX 256u   /* kept of one AI */
+#define COMMITMENTS_MAX      65536u /* kept in a room */
+#define ACCOUNTS_MAX         16384u /* AIs in a room's ledger; the one longest unchanged goes first */
+#define ACCOUNTS_SHOWN_MAX   256u   /* of them in one training_sync, newest change first */
+#define CLAIM_SEEDS_MIN      16u    /* workloads on which a claim may stand */
+#define CLAIM_SEEDS_MAX      1024u
+#define VERIFIERS_MAX        32u  /* kept of one claim */
+#define VERIFIER_TEXT_MAX    256u /* bytes of its profile and of its reason; longer: not kept */
+#define PARENTS_MAX          16u  /* of one claim that are looked at */
+#define ANCESTORS_MAX        32u  /* of one claim that are looked at, nearest first */
 
-#define SESSION_PENDING_MS      60000  /* pending with no taker: expired */
-#define SESSION_SILENT_MS       120000 /* active, and no participant heard of: abandoned */
-#define HEARTBEAT_TIMEOUT_MS    90000  /* level 2, silent: closed */
+#define SYNC_LIMIT           (1u << 20) /* bytes of knowledge in one training_sync; --sync-limit changes it */
+#define HISTORY_MESSAGES     1000u /* the seed's message_history */
+#define HISTORY_BYTES        (64u << 20)
+#define HISTORY_BYTES_OTHER  (4u << 20) /* of a room that is not `main` */
+#define STORED_ROOMS         4u /* all rooms together store at most this many times --max-knowledge */
+
+#define SESSION_PENDING_MS   60000  /* pending with no taker: expired */
+#define SESSION_SILENT_MS    120000 /* active, and no participant heard of: abandoned */
+#define HEARTBEAT_TIMEOUT_MS 90000  /* level 2, silent: closed */
 #define CLOCK_STEP_MAX_MS                                                                          \
     5000 /* a longer step of the clock between two calls counts as this much */
 

@@ -9,7 +9,7 @@
 
 #include "core/hub.h"
 #include "core/index.h"
-#include "wire/text.h"
+#include "wire/claim.h"
 
 struct room;
 struct session;
@@ -57,6 +57,83 @@ struct seat {
     bool observer;
 };
 
+/* ── the ledger ── */
+
+#define CLAIM_STATUSES(X)                                                                          \
+    X(CLAIMED, "claimed")                                                                          \
+    X(CONFIRMED, "confirmed")                                                                      \
+    X(REFUTED, "refuted")                                                                          \
+    X(CONTESTED, "contested")
+
+enum claim_status {
+#define X(name, text) CLAIM_##name,
+    CLAIM_STATUSES(X)
+#undef X
+        CLAIM_STATUS_COUNT
+};
+
+/* Parameters that an AI committed itself to, by their hash, and the nonce that it got for them. */
+struct commitment {
+    struct slice key; /* commitment_id, in `id` */
+    char id[UUID_SIZE], nonce[33], sha256[CLAIM_DIGEST_SIZE];
+    struct account *account;
+    struct slice subject, subject_version;
+    bool claimed;
+    TAILQ_ENTRY(commitment) of_account, of_room;
+};
+TAILQ_HEAD(commitment_list, commitment);
+
+/* An AI's page in the ledger; kept when it leaves. What became of its claims stands with the contributor. */
+struct account {
+    struct slice key; /* ai_id */
+    uint64_t commitments, mismatched;
+    struct commitment_list open, claimed; /* those kept, oldest first */
+    size_t kept;
+    const struct contributor *contributor; /* NULL while it has no claim */
+    TAILQ_ENTRY(account) recent;           /* the newest change first */
+};
+TAILQ_HEAD(account_list, account);
+
+struct ledger {
+    struct index accounts, commitments;
+    struct account_list recent;
+    struct commitment_list open, claimed; /* oldest first */
+    size_t bytes;                         /* counted in knowledge->bytes as well */
+    struct text shown;                    /* what a sync shows of it, */
+    bool shown_whole;                     /* if that is up to date */
+};
+
+/* Somebody else's measurement of a claim. */
+struct verifier {
+    struct slice ai_id;
+    bool agrees;
+    double ratio;                 /* NAN: it could not be measured */
+    double ratio_own;             /* NAN: none given */
+    struct slice profile, reason; /* JSON as it came; {NULL}: none */
+};
+
+/* What an entry claims of itself and what others found. */
+struct claim {
+    bool live; /* the entry's present revision is a claim; else only `settled` says something */
+    char commitment_id[UUID_SIZE], nonce[33];
+    double ratio;
+    unsigned seeds;
+    enum claim_status status;
+    struct verifier *verifiers; /* each AI once, in the order of their latest measurements */
+    size_t verifier_count, verifier_capacity;
+    struct knowledge_entry **parents; /* those of body.parents that were known */
+    size_t parent_count;
+    uint64_t
+        settled[CLAIM_STATUS_COUNT]; /* claims that former revisions made, by what became of them */
+};
+
+/* What a share that is under way claims. */
+struct claiming {
+    struct commitment *commitment; /* NULL: nothing */
+    double ratio;
+    unsigned seeds;
+};
+
 /* ── knowledge ── */
 
 #define SECTIONS(X)                                                                                \
@@ -76,6 +153,8 @@ enum section {
 struct contributor {
     struct slice key; /* ai_id */
     uint64_t entries, uses, tested;
+    uint64_t
+        claims[CLAIM_STATUS_COUNT]; /* by what became of them, those of former revisions included */
 };
 
 /* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of each reporter. */
@@ -95,7 +174,8 @@ struct knowledge_entry {
     struct contributor *contributor; /* NULL for benchmarks */
     uint64_t usage, revision;
     bool tested;
-    size_t bytes; /* what it counts for in knowledge->bytes */
+    struct claim *claim; /* NULL: it never was one */
+    size_t bytes;        /* what it counts for in knowledge->bytes */
     size_t report_count;
     struct report_list reports;
     TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
@@ -112,7 +192,9 @@ struct knowledge {
     struct index sections[SECTION_COUNT];
     struct index aliases, contributors;
     struct knowledge_list recent;
+    struct ledger ledger;
     size_t bytes;
+    size_t refuted; /* live claims that are */
 };
 
 /* ── sessions ── */
@@ -211,7 +293,9 @@ struct request {
     struct member *target;     /* of target_ai; NULL: everyone */
     struct session *session;
     struct json_value body;
-    struct text extra; /* members of an error's payload behind the standard ones */
+    struct claiming claiming; /* of a pattern or component */
+    bool mismatched;          /* it claims what was not committed to; *refusal says how */
+    struct text extra;        /* members of an error's payload behind the standard ones */
 };
 
 /* room.c: rooms, members, seats, capabilities */
@@ -295,13 +379,26 @@ struct knowledge_entry *knowledge_find(const struct knowledge *knowledge, enum s
                                        struct slice id);
 /* What an entry of these texts would add to knowledge->bytes. */
 size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp);
+/* What an entry counts for there, reports, claim and all. */
+size_t knowledge_entry_cost(const struct knowledge_entry *entry);
 /* A new entry, or a new revision of the one that is there. own_id: see struct knowledge_entry. */
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
                                       struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id);
-/* A report on everything of this id, and in the benchmarks. */
-void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
-                      struct slice timestamp, struct json_value metrics);
+                                      struct slice timestamp, struct slice own_id,
+                                      const struct claiming *claiming);
+/* What an id names: a pattern, a component, and a feature by its key or its component's own id; each NULL when there is none. */
+#define NAMED_MAX 3
+void knowledge_named(const struct knowledge *knowledge, struct slice id,
+                     struct knowledge_entry *ret_named[NAMED_MAX]);
+/* A report on everything of this id, and in the benchmarks. ret_changes: where it changed what is held of a claim. Returns their
+ * number. */
+struct claim_change {
+    const struct knowledge_entry *entry;
+    enum claim_status was;
+};
+size_t knowledge_report(struct knowledge *knowledge, struct slice component_id,
+                        struct slice reporter, struct slice timestamp, struct json_value metrics,
+                        struct claim_change ret_changes[NAMED_MAX]);
 const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
                                                 struct slice ai_id);
 uint64_t contributor_score(const struct contributor *contributor);
@@ -309,11 +406,58 @@ double knowledge_quality(const struct knowledge_entry *entry);
 size_t knowledge_count(const struct knowledge *knowledge);
 const char *section_text(enum section section);
 /* One entry as "id":{…}. */
-void knowledge_write_entry(const struct knowledge_entry *entry, struct text *text);
+void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
+                           struct text *text);
 /* The knowledge base as an object, newest first, with entries of at most `limit` bytes in all; true when something was left out. */
 bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text);
 void knowledge_write_totals(const struct knowledge *knowledge, struct text *text);
 
+/* ledger.c: who committed to what, and whether a claim is that */
+void ledger_init(struct ledger *ledger);
+void ledger_free(struct ledger *ledger);
+int commitment_check(struct request *request);
+void commitment_proceed(struct request *request);
+/* Whether request->body, which stands at `path` in the message, is a claim, and fit to be one: fills request->claiming, or
+ * request->mismatched and the refusal. */
+int claim_check(struct request *request, const char *path);
+/* What a mismatch costs: it is counted, and its sender told. */
+void claim_refuse(struct request *request);
+/* The claim that was checked is made now. */
+void claim_made(struct request *request);
+/* The AI's page comes first in what is shown. */
+void account_touch(struct knowledge *knowledge, struct slice ai_id);
+/* What a page, and a commitment of these texts, counts for in ledger->bytes. */
+size_t account_cost(struct slice ai_id);
+size_t commitment_cost(struct slice subject, struct slice subject_version);
+/* {ai_id: {commitments, claims, …}}, newest change first; show: as many as a training_sync shows. */
+void ledger_write(const struct ledger *ledger, size_t accounts_max, struct text *text);
+void ledger_show(struct ledger *ledger, struct text *text);
+
+/* verification.c: claims, and what others measured of them */
+const char *claim_status_text(enum claim_status status);
+void claim_free(struct claim *claim);
+#define CLAIM_OVERHEAD 768u /* bytes that a claim counts for beside its verifiers */
+size_t claim_cost(const struct claim *claim);
+/* What this AI's report may add to that at the most. */
+size_t verifier_cost_most(struct slice ai_id);
+/* The entry's new revision claims this, or nothing (NULL). Its body is in place. */
+void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
+               const struct claiming *claiming);
+/* Somebody other than the author reports on it. True when the status changed; *ret_was is the former one. */
+bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
+                  struct json_value metrics, enum claim_status *ret_was);
+/* What follows from the verifiers alone; *ret_agreeing of them agree. */
+enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing);
+bool claim_agrees(double claimed, double measured);
+bool claim_refuted(const struct knowledge_entry *entry);
+/* ,"verification":{…} when the entry is a claim. */
+void verification_write(const struct knowledge *knowledge, const struct knowledge_entry *entry,
+                        struct text *text);
+/* Tells level 2 what became of a claim. */
+void verification_tell(struct request *request, const struct claim_change *change);
+
+/* shares.c: room for `bytes` more, in entries and in bytes? */
+int quota_check(struct request *request, bool new_entry, size_t bytes);
 int pattern_check(struct request *request);
 void pattern_proceed(struct request *request);
 int code_check(struct request *request);

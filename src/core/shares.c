@@ -13,8 +13,7 @@ static size_t hub_knowledge_bytes(const struct hub *hub)
     return bytes;
 }
 
-/* Room for `bytes` more, in entries and in bytes? */
-static int quota_check(struct request *request, bool new_entry, size_t bytes)
+int quota_check(struct request *request, bool new_entry, size_t bytes)
 {
     if (!request->room)
         return 0;
@@ -39,9 +38,26 @@ static int quota_check(struct request *request, bool new_entry, size_t bytes)
 struct share {
     const char *body_path, *id_path;
     enum section section;
+    bool claims; /* it may be a claim */
 };
-static const struct share pattern = {"payload.pattern", "payload.pattern.id", SECTION_PATTERNS};
-static const struct share code = {"payload.code", "payload.code.id", SECTION_COMPONENTS};
+static const struct share pattern = {"payload.pattern", "payload.pattern.id", SECTION_PATTERNS,
+                                     true};
+static const struct share code = {"payload.code", "payload.code.id", SECTION_COMPONENTS, false};
+
+/* Room for an entry that may be a claim? Of one that is mismatched only the account is kept. */
+static int body_quota_check(struct request *request, bool new_entry, struct slice key)
+{
+    if (request->mismatched)
+        return quota_check(request, false, account_cost(request->message->sender_id));
+    return quota_check(request, new_entry,
+                       knowledge_cost(key, request->body.raw, request->message->timestamp) +
+                           (request->claiming.commitment ? CLAIM_OVERHEAD : 0));
+}
+
+static const struct claiming *request_claiming(const struct request *request)
+{
+    return request->claiming.commitment ? &request->claiming : NULL;
+}
 
 static int share_check(struct request *request, const struct share *share)
 {
@@ -60,10 +76,11 @@ static int share_check(struct request *request, const struct share *share)
         return refuse(request->refusal, WIRE_NOT_OWNER,
                       "\"%.*s\" was contributed by \"%.*s\"; take another id", SLICE_FORMAT(id),
                       SLICE_FORMAT(held->contributor->key));
+    if (share->claims && (error = claim_check(request, share->body_path)) < 0)
+        return error;
     if (!id.len)
         id.len = UUID_SIZE - 1; /* the hub will make one */
-    return quota_check(request, !held,
-                       knowledge_cost(id, request->body.raw, request->message->timestamp));
+    return body_quota_check(request, !held, id);
 }
 
 static void share_proceed(struct request *request, const struct share *share)
@@ -76,7 +93,9 @@ static void share_proceed(struct request *request, const struct share *share)
         id.len = UUID_SIZE - 1;
     }
     knowledge_put(&request->room->knowledge, share->section, id, request->body.raw,
-                  request->member->key, request->message->timestamp, (struct slice){NULL, 0});
+                  request->member->key, request->message->timestamp, (struct slice){NULL, 0},
+                  request_claiming(request));
+    claim_made(request);
     hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, id,
              slice_of(section_text(share->section)));
 }
@@ -117,11 +136,10 @@ int component_check(struct request *request)
                               sizeof name, name, &text)) < 0 ||
         (error = payload_text(request, request->body, "payload.component.id", OPTIONAL, sizeof id,
                               id, &text)) < 0 ||
-        (error = completion_check(request)) < 0)
+        (error = completion_check(request)) < 0 ||
+        (error = claim_check(request, "payload.component")) < 0)
         return error;
-    struct slice key = {NULL, FEATURE_KEY_MAX};
-    return quota_check(request, true,
-                       knowledge_cost(key, request->body.raw, request->message->timestamp));
+    return body_quota_check(request, true, (struct slice){NULL, FEATURE_KEY_MAX});
 }
 
 static struct slice feature_key_numbered(char buffer[FEATURE_KEY_MAX], size_t stem, unsigned number)
@@ -181,7 +199,8 @@ void component_proceed(struct request *request)
     payload_text(request, request->body, "payload.component.id", OPTIONAL, sizeof id_buffer,
                  id_buffer, &id);
     knowledge_put(&request->room->knowledge, SECTION_FEATURES, key, request->body.raw,
-                  request->member->key, request->message->timestamp, id);
+                  request->member->key, request->message->timestamp, id, request_claiming(request));
+    claim_made(request);
     hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, key,
              slice_of(section_text(SECTION_FEATURES)));
     if (request->session)
@@ -209,20 +228,27 @@ int report_check(struct request *request)
     if (error < 0 || !request->room)
         return error;
     bool new_entry = !knowledge_find(&request->room->knowledge, SECTION_BENCHMARKS, id);
-    /* it is kept with the benchmarks and at the most with a pattern, a component and a feature of that id */
+    /* it is kept with the benchmarks, and at the most with a pattern, a component and a feature of that id and what they claim */
     return quota_check(request, new_entry,
-                       4 * knowledge_cost(id, request->body.raw, request->message->timestamp));
+                       (1 + NAMED_MAX) *
+                               knowledge_cost(id, request->body.raw, request->message->timestamp) +
+                           NAMED_MAX * verifier_cost_most(request->message->sender_id));
 }
 
 void report_proceed(struct request *request)
 {
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
+    struct claim_change changes[NAMED_MAX];
     report_read(request, buffer, &id);
-    knowledge_report(&request->room->knowledge, id, request->member->key,
-                     request->message->timestamp, request->body);
+    size_t count = knowledge_report(&request->room->knowledge, id, request->member->key,
+                                    request->message->timestamp, request->body, changes);
     hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, id,
              slice_of(section_text(SECTION_BENCHMARKS)));
+    relay_message(request); /* first what was said, then what follows from it */
+    request->handled = true;
+    for (size_t i = 0; i < count; i++)
+        verification_tell(request, &changes[i]);
 }
 
 /* ── feature_request ── */

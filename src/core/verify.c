@@ -185,19 +185,124 @@ static void verify_sessions(struct verdict *verdict)
         verdict_fail(verdict, "%zu live, %zu ended sessions: over the limit", live, ended);
 }
 
+/* ── the ledger ── */
+
+/* Judges a claim anew from its verifiers. */
+static void verify_claim(struct verdict *verdict, const struct knowledge_entry *entry)
+{
+    const struct claim *claim = entry->claim;
+    size_t agreeing, again = 0;
+    if (entry->section != SECTION_PATTERNS && entry->section != SECTION_FEATURES)
+        verdict_fail(verdict, "entry \"%.*s\" can't be a claim", SLICE_FORMAT(entry->key));
+    for (size_t i = 0; i < claim->verifier_count; i++) {
+        const struct verifier *verifier = &claim->verifiers[i];
+        if (verifier->agrees && !claim_agrees(claim->ratio, verifier->ratio))
+            again++;
+        if (slice_equal(verifier->ai_id, entry->contributor->key))
+            again++;
+        for (size_t k = 0; k < i; k++)
+            again += slice_equal(verifier->ai_id, claim->verifiers[k].ai_id);
+    }
+    if (again || claim->verifier_count > VERIFIERS_MAX || claim->parent_count > PARENTS_MAX ||
+        (!claim->live && (claim->verifier_count || claim->parent_count)))
+        verdict_fail(verdict, "claim \"%.*s\" has wrong verifiers or parents",
+                     SLICE_FORMAT(entry->key));
+    if (claim->live && claim_judge(claim, &agreeing) != claim->status)
+        verdict_fail(verdict, "claim \"%.*s\" is not %s", SLICE_FORMAT(entry->key),
+                     claim_status_text(claim->status));
+}
+
+static void verify_commitments(struct verdict *verdict, const struct ledger *ledger,
+                               const struct commitment_list *list, bool claimed)
+{
+    const struct commitment *commitment;
+    TAILQ_FOREACH (commitment, list, of_room) {
+        verdict->entries++;
+        verdict->bytes += commitment_cost(commitment->subject, commitment->subject_version);
+        if (commitment->claimed != claimed ||
+            index_find(&ledger->commitments, commitment->key) != commitment ||
+            index_find(&ledger->accounts, commitment->account->key) != commitment->account)
+            verdict_fail(verdict, "commitment %s is in the wrong place", commitment->id);
+    }
+}
+
+static void verify_account(struct verdict *verdict, const struct account *account)
+{
+    const struct commitment *commitment;
+    size_t kept = 0, strange = 0;
+    TAILQ_FOREACH (commitment, &account->open, of_account) {
+        kept++;
+        strange += commitment->account != account || commitment->claimed;
+    }
+    TAILQ_FOREACH (commitment, &account->claimed, of_account) {
+        kept++;
+        strange += commitment->account != account || !commitment->claimed;
+    }
+    if (strange || kept != account->kept || kept > COMMITMENTS_EACH_MAX ||
+        kept > account->commitments)
+        verdict_fail(verdict, "\"%.*s\" has %zu commitments, counted %zu of %llu",
+                     SLICE_FORMAT(account->key), kept, account->kept,
+                     (unsigned long long)account->commitments);
+    if (account->contributor &&
+        account->contributor != knowledge_contributor(&verdict->room->knowledge, account->key))
+        verdict_fail(verdict, "the account of \"%.*s\" is another's", SLICE_FORMAT(account->key));
+    verdict->bytes += account_cost(account->key);
+}
+
+/* The kept text of what is shown. */
+static void verify_shown(struct verdict *verdict, const struct ledger *ledger)
+{
+    struct text anew = {0};
+    ledger_write(ledger, ACCOUNTS_SHOWN_MAX, &anew);
+    if (ledger->shown_whole && !slice_equal(text_slice(&anew), text_slice(&ledger->shown)))
+        verdict_fail(verdict, "the kept text of the ledger is out of date");
+    text_free(&anew);
+}
+
+static void verify_ledger(struct verdict *verdict)
+{
+    const struct ledger *ledger = &verdict->room->knowledge.ledger;
+    const struct account *account;
+    size_t accounts = 0;
+    verdict->bytes = verdict->entries = 0;
+    TAILQ_FOREACH (account, &ledger->recent, recent) {
+        verify_account(verdict, account);
+        accounts++;
+    }
+    verify_shown(verdict, ledger);
+    verify_commitments(verdict, ledger, &ledger->open, false);
+    verify_commitments(verdict, ledger, &ledger->claimed, true);
+    if (accounts != ledger->accounts.count || accounts > ACCOUNTS_MAX ||
+        verdict->entries != ledger->commitments.count || verdict->entries > COMMITMENTS_MAX ||
+        verdict->bytes != ledger->bytes)
+        verdict_fail(verdict,
+                     "the ledger has %zu accounts, %zu commitments, %zu bytes; counted %zu, %zu, "
+                     "%zu",
+                     accounts, verdict->entries, verdict->bytes, ledger->accounts.count,
+                     ledger->commitments.count, ledger->bytes);
+}
+
+/* ── knowledge ── */
+
 static void verify_contributor(void *object, void *ctx)
 {
     struct verdict *verdict = ctx;
     const struct contributor *contributor = object;
     const struct knowledge_entry *entry;
-    uint64_t entries = 0, uses = 0, tested = 0;
+    uint64_t entries = 0, uses = 0, tested = 0, claims[CLAIM_STATUS_COUNT] = {0};
     TAILQ_FOREACH (entry, &verdict->room->knowledge.recent, recent) {
         if (entry->contributor != contributor)
             continue;
         entries++;
         uses += entry->usage;
         tested += entry->tested;
+        for (int status = 0; entry->claim && status < CLAIM_STATUS_COUNT; status++)
+            claims[status] += entry->claim->settled[status] +
+                              (entry->claim->live && (int)entry->claim->status == status);
     }
+    if (memcmp(claims, contributor->claims, sizeof claims) != 0)
+        verdict_fail(verdict, "the claims of \"%.*s\" are miscounted",
+                     SLICE_FORMAT(contributor->key));
     if (entries != contributor->entries || uses != contributor->uses ||
         tested != contributor->tested || !entries)
         verdict_fail(
@@ -211,7 +316,7 @@ static void verify_knowledge(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
     const struct knowledge_entry *entry;
-    size_t bytes = 0, entries = 0;
+    size_t bytes = knowledge->ledger.bytes, entries = 0, refuted = 0;
     TAILQ_FOREACH (entry, &knowledge->recent, recent) {
         const struct report *report;
         size_t reports = 0;
@@ -219,6 +324,12 @@ static void verify_knowledge(struct verdict *verdict)
             reports++;
         bytes += entry->bytes;
         entries++;
+        refuted += claim_refuted(entry);
+        if (entry->claim)
+            verify_claim(verdict, entry);
+        if (entry->bytes != knowledge_entry_cost(entry))
+            verdict_fail(verdict, "entry \"%.*s\" takes %zu bytes, counted %zu",
+                         SLICE_FORMAT(entry->key), knowledge_entry_cost(entry), entry->bytes);
         if (reports != entry->report_count || reports > REPORTS_EACH_MAX)
             verdict_fail(verdict, "entry \"%.*s\" has %zu reports, counted %zu",
                          SLICE_FORMAT(entry->key), reports, entry->report_count);
@@ -228,6 +339,8 @@ static void verify_knowledge(struct verdict *verdict)
             verdict_fail(verdict, "entry \"%.*s\" has the wrong contributor",
                          SLICE_FORMAT(entry->key));
     }
+    if (refuted != knowledge->refuted)
+        verdict_fail(verdict, "%zu claims are refuted, counted %zu", refuted, knowledge->refuted);
     if (bytes != knowledge->bytes || entries != knowledge_count(knowledge) ||
         entries > KNOWLEDGE_ENTRIES_MAX)
         verdict_fail(verdict, "%zu entries of %zu bytes, counted %zu of %zu", entries, bytes,
@@ -260,6 +373,7 @@ int hub_verify(const struct hub *hub, char *ret_why, size_t size)
         index_walk(&verdict.room->members, verify_member, &verdict);
         verify_capabilities(&verdict);
         verify_sessions(&verdict);
+        verify_ledger(&verdict);
         verify_knowledge(&verdict);
     }
     if (!verdict.wrong && verdict.workspaces != hub->workspace_bytes)
@@ -304,8 +418,37 @@ static void dump_entry(void *object, void *ctx)
     const struct knowledge_entry *entry = object;
     struct dump *dump = ctx;
     text_add_literal(dump->text, dump->before);
-    knowledge_write_entry(entry, dump->text);
+    knowledge_write_entry(&dump->room->knowledge, entry, dump->text);
     dump->before = ",";
+}
+
+static void dump_commitments(struct dump *dump, const struct commitment_list *list)
+{
+    const struct commitment *commitment;
+    TAILQ_FOREACH (commitment, list, of_room) {
+        text_addf(dump->text,
+                  "%s{\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"ai_id\":", dump->before,
+                  commitment->id, commitment->nonce);
+        text_add_string(dump->text, commitment->account->key);
+        text_add_literal(dump->text, ",\"subject\":");
+        text_add_string(dump->text, commitment->subject);
+        text_add_literal(dump->text, ",\"subject_version\":");
+        text_add_string(dump->text, commitment->subject_version);
+        text_addf(dump->text, ",\"sha256\":\"%s\",\"claimed\":%s}", commitment->sha256,
+                  commitment->claimed ? "true" : "false");
+        dump->before = ",";
+    }
+}
+
+static void dump_ledger(struct dump *dump)
+{
+    const struct ledger *ledger = &dump->room->knowledge.ledger;
+    text_add_literal(dump->text, "},\"ledger\":");
+    ledger_write(ledger, ACCOUNTS_MAX, dump->text);
+    text_add_literal(dump->text, ",\"commitments\":[");
+    dump->before = "";
+    dump_commitments(dump, &ledger->open);
+    dump_commitments(dump, &ledger->claimed);
 }
 
 static void dump_session(void *object, void *ctx)
@@ -331,7 +474,8 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
         dump.before = "";
         index_walk(&room->knowledge.sections[section], dump_entry, &dump);
     }
-    text_add_literal(text, "},\"sessions\":[");
+    dump_ledger(&dump);
+    text_add_literal(text, "],\"sessions\":[");
     dump.before = "";
     index_walk(&room->sessions, dump_session, &dump);
     text_add_literal(text, "]}");

@@ -56,13 +56,29 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
     memcpy(ret_bytes, digest, 16);
 }
 
+static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
+                        uint8_t ret_digest[32])
+{
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    bool good = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
+    (void)ctx;
+    for (unsigned i = 0; i < count && good; i++)
+        good = EVP_DigestUpdate(digest, parts[i].at, parts[i].len);
+    if (!good || !EVP_DigestFinal_ex(digest, ret_digest, NULL)) {
+        fprintf(stderr, "khub: SHA-256 is not to be had from libcrypto\n");
+        abort();
+    }
+    EVP_MD_CTX_free(digest);
+}
+
 /* X(event, key of its subject, key of its detail) */
 #define NOTE_KEYS(X)                                                                               \
     X(JOINED, "ai", "specialization")                                                              \
     X(LEFT, "ai", "reason")                                                                        \
     X(REFUSED, "code", "detail")                                                                   \
     X(KNOWLEDGE, "entry", "section")                                                               \
-    X(SESSION, "session", "status")
+    X(SESSION, "session", "status")                                                                \
+    X(VERIFICATION, "entry", "status")
 
 static const char *const note_keys[HUB_EVENT_COUNT][2] = {
 #define X(event, subject, detail) [HUB_##event] = {subject, detail},
@@ -93,5 +109,6 @@ struct hub_edge edge_of(struct server *server)
                              .deliver = edge_deliver,
                              .close = edge_close,
                              .derive = edge_derive,
+                             .sha256 = edge_sha256,
                              .note = edge_note};
 }

@@ -25,7 +25,10 @@
     X(COLLABORATION_RESPONSE, "collaboration_response", 2, true)                                   \
     X(COLLABORATION_UPDATE, "collaboration_update", 2, true)                                       \
     X(WORKSPACE_UPDATE, "workspace_update", 2, true)                                               \
-    X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)
+    X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)                                              \
+    X(COMMITMENT, "commitment", 2, true)                                                           \
+    X(CHALLENGE, "challenge", 2, false)                                                            \
+    X(VERIFICATION, "verification", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -58,6 +61,7 @@ enum message_type {
     X(CONFLICT, "conflict", "the state has moved on: see the current value and version")           \
     X(NOT_OWNER, "not_owner", "another AI contributed the entry of this id")                       \
     X(NOT_FOUND, "not_found", "there is no such entry")                                            \
+    X(BAD_CLAIM, "bad_claim", "the claim is not what was committed to")                            \
     X(RATE_LIMITED, "rate_limited", "too many messages in too short a time")                       \
     X(QUOTA_EXCEEDED, "quota_exceeded", "a limit on stored state is reached")                      \
     X(SLOW_CONSUMER, "slow_consumer", "this connection reads too slowly; its queue is full")       \

@@ -1,11 +1,11 @@
 /* Any bytes as a line: wire and jansson must agree on it (tests/unit/oracle.h says in what), the cursor must come to an end inside of
- * it even though nobody judged it, and written as a string the bytes must be strict JSON. */
+ * it even though nobody judged it, and written as a string the bytes must be strict JSON. Taken for the parameters of a claim they
+ * are refused, or have a text. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "oracle.h"
-#include "wire/message.h"
-#include "wire/text.h"
+#include "wire/claim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -38,6 +38,25 @@ static void write_string(struct slice bytes)
     text_free(&text);
 }
 
+static void take_for_parameters(struct slice bytes)
+{
+    static struct claim_parameters parameters;
+    struct text text = {0};
+    struct refusal refusal;
+    size_t at;
+    if (json_check(bytes, WIRE_DEPTH_MAX, &at) != JSON_FINE)
+        return;
+    struct json_value value = json_value_of(bytes), parts[] = {value, json_get(value, "payload")};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (claim_read(parts[i], "parameters", &parameters, &refusal) != 0)
+            continue;
+        expect(claim_write(slice_of("s"), slice_of("1"), parameters.all, parameters.count, &text) ==
+                   0,
+               "parameters that were read can't be written");
+    }
+    text_free(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice bytes = {(const char *)data, size};
@@ -46,5 +65,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(!fault, fault);
     walk_unjudged(bytes);
     write_string(bytes);
+    take_for_parameters(bytes);
     return 0;
 }

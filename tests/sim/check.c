@@ -176,6 +176,66 @@ static void check_roster(struct world *world, const struct room_model *room, jso
         world_fail(world, "%zu active AIs are listed, not %zu", json_array_size(active), listed);
 }
 
+/* What nothing was claimed with is known to the one who committed, and to nobody else. */
+static void check_secrecy(struct world *world, const struct caused *caused, int at)
+{
+    const struct room_model *room = &world->rooms[at];
+    for (size_t i = 0; i < room->commitment_count; i++) {
+        const struct commitment_model *commitment = &room->commitments[i];
+        if (!commitment->claimed && commitment->name != world->links[caused->link].name &&
+            memmem(caused->line, caused->len, commitment->nonce, 32))
+            world_fail(world, "the nonce %s is told before it is claimed with", commitment->nonce);
+    }
+}
+
+static void check_ledger(struct world *world, const struct room_model *room, json_t *ledger)
+{
+    size_t shown = 0;
+    for (int name = 0; name < NAMES; name++) {
+        if (!model_account_shown(room, name))
+            continue;
+        shown++;
+        if (!model_account_same(room, name, json_object_get(ledger, names[name])))
+            world_fail(world, "a sync shows another account of %s", names[name]);
+    }
+    if (json_object_size(ledger) != shown)
+        world_fail(world, "a sync shows %zu accounts, not %zu", json_object_size(ledger), shown);
+}
+
+static void check_challenge(struct world *world, const struct expected *expected, json_t *payload,
+                            const struct said *said)
+{
+    const struct room_model *room = &world->rooms[expected->room];
+    const struct commitment_model *commitment = NULL;
+    char sha256[65];
+    for (size_t i = 0; i < room->commitment_count; i++)
+        if (strcmp(room->commitments[i].id, text_of(payload, "commitment_id")) == 0)
+            commitment = &room->commitments[i];
+    ledger_digest(said->subject, said->version, said->set, sha256);
+    if (!commitment || commitment->name != said->sender || commitment->subject != said->subject ||
+        commitment->version != said->version || commitment->set != said->set ||
+        strcmp(commitment->nonce, text_of(payload, "nonce")) != 0 ||
+        strcmp(subjects[said->subject], text_of(payload, "subject")) != 0 ||
+        strcmp(versions[said->version], text_of(payload, "subject_version")) != 0 ||
+        strcmp(sha256, text_of(payload, "sha256")) != 0 ||
+        strcmp(said->message_id, text_of(payload, "in_reply_to")) != 0)
+        world_fail(world, "a challenge that is another commitment's");
+}
+
+static void check_verification(struct world *world, const struct expected *expected,
+                               json_t *payload)
+{
+    const struct room_model *room = &world->rooms[expected->room];
+    const struct entry_model *entry = &room->entries[expected->entry];
+    if (strcmp(text_of(payload, "author"), names[entry->contributor]) != 0 ||
+        strcmp(text_of(payload, "was"), claim_state_names[expected->was]) != 0 ||
+        strcmp(text_of(payload, "status"), claim_state_names[expected->is]) != 0 ||
+        json_integer_value(json_object_get(payload, "agreeing")) != expected->agreeing ||
+        json_integer_value(json_object_get(payload, "disagreeing")) != expected->disagreeing)
+        world_fail(world, "a verification of %s that should be %s, %u to %u", entry->key,
+                   claim_state_names[expected->is], expected->agreeing, expected->disagreeing);
+}
+
 static void check_sync(struct world *world, const struct expected *expected, json_t *payload)
 {
     struct room_model *room = &world->rooms[world->links[expected->link].room];
@@ -201,6 +261,11 @@ static void check_sync(struct world *world, const struct expected *expected, jso
                  member->observer ? json_object_get(payload, "members") : NULL);
     check_opportunities(world, room, expected->target,
                         json_object_get(payload, "collaboration_opportunities"));
+    json_t *ledger = json_object_get(payload, "ledger");
+    if ((member->level == 2) != json_is_object(ledger))
+        world_fail(world, "a ledger is shown at level %d, or none", member->level);
+    if (ledger)
+        check_ledger(world, room, ledger);
     const char *token = text_of(payload, "resume_token");
     if ((member->level == 2) != (strlen(token) == 32))
         world_fail(world, "the resume_token is \"%s\" at level %d", token, member->level);
@@ -263,6 +328,12 @@ static void check_payload(struct world *world, const struct expected *expected, 
     case MESSAGE_TRAINING_SYNC:
         check_sync(world, expected, payload);
         break;
+    case MESSAGE_CHALLENGE:
+        check_challenge(world, expected, payload, said);
+        break;
+    case MESSAGE_VERIFICATION:
+        check_verification(world, expected, payload);
+        break;
     case MESSAGE_FEATURE_RESPONSE:
         check_feature(world, expected, payload, said);
         break;
@@ -319,6 +390,12 @@ static bool matches(const struct world *world, const struct caused *caused,
         strcmp(text_of(json_object_get(object, "payload"), "status"),
                state_names[expected->state]) != 0)
         return false;
+    const struct entry_model *entry =
+        expected->entry == NOBODY ? NULL : &world->rooms[expected->room].entries[expected->entry];
+    json_t *payload = json_object_get(object, "payload");
+    if (entry && (strcmp(text_of(payload, "id"), entry->key) != 0 ||
+                  strcmp(text_of(payload, "section"), section_names[entry->section]) != 0))
+        return false;
     return strcmp(text_of(object, "message_type"), message_type_text(expected->type)) == 0 &&
            strcmp(text_of(object, "sender_id"), name_text(expected->sender)) == 0 &&
            strcmp(target, name_text(expected->target)) == 0;
@@ -370,6 +447,8 @@ void check_call(struct world *world, const struct said *said)
         met->met = true;
         if (!met->relay)
             check_payload(world, met, caused->object, said);
+        if (!met->relay && met->room != NOBODY)
+            check_secrecy(world, caused, met->room);
         check_order(world, caused);
     }
     for (size_t k = 0; k < world->expected_count; k++) {

@@ -122,7 +122,70 @@ static void check_members(struct world *world, const struct room_model *room, js
 
 static const char *const body_names[SECTIONS] = {"pattern", "code", "component", ""};
 
-static bool entry_same(const struct entry_model *entry, json_t *is)
+static bool refuted_same(const struct room_model *room, const struct entry_model *entry, json_t *is)
+{
+    size_t refuted[ANCESTORS_MAX];
+    unsigned count = model_claim_refuted(room, entry, refuted);
+    bool same = json_array_size(is) == count;
+    for (unsigned i = 0; same && i < count; i++)
+        same = strcmp(json_string_value(json_array_get(is, i)), room->entries[refuted[i]].key) == 0;
+    return same;
+}
+
+static bool verifiers_same(const struct claim_model *claim, json_t *is)
+{
+    bool same = json_array_size(is) == claim->verifier_count;
+    for (unsigned i = 0; same && i < claim->verifier_count; i++) {
+        const struct verifier_model *verifier = &claim->verifiers[i];
+        json_t *row = json_array_get(is, i), *ratio = json_object_get(row, "ratio");
+        same = strcmp(text_of(row, "ai_id"), names[verifier->name]) == 0 &&
+               json_is_true(json_object_get(row, "agrees")) == verifier->agrees &&
+               (verifier->ratio > 0 ? json_number_value(ratio) == verifier->ratio : !ratio);
+    }
+    return same;
+}
+
+static bool claim_same(const struct room_model *room, const struct entry_model *entry, json_t *is)
+{
+    const struct claim_model *claim = &entry->claim;
+    if (!claim->live)
+        return is == NULL;
+    const struct commitment_model *commitment = &room->commitments[claim->commitment];
+    return strcmp(text_of(is, "status"), claim_state_names[claim->state]) == 0 &&
+           strcmp(text_of(is, "commitment_id"), commitment->id) == 0 &&
+           strcmp(text_of(is, "nonce"), commitment->nonce) == 0 &&
+           json_number_value(json_object_get(is, "ratio")) == claim->ratio &&
+           number_is(is, "n", claim->seeds) &&
+           verifiers_same(claim, json_object_get(is, "verifiers")) &&
+           refuted_same(room, entry, json_object_get(is, "refuted_parents"));
+}
+
+static void check_accounts(struct world *world, const struct room_model *room, json_t *dump)
+{
+    json_t *ledger = json_object_get(dump, "ledger");
+    json_t *commitments = json_object_get(dump, "commitments");
+    size_t accounts = 0, claimed = 0, claimed_is = 0, index;
+    json_t *row;
+    for (int name = 0; name < NAMES; name++) {
+        if (!model_account_shown(room, name))
+            continue;
+        accounts++;
+        if (!model_account_same(room, name, json_object_get(ledger, names[name])))
+            world_fail(world, "the ledger says other things of %s", names[name]);
+    }
+    for (size_t i = 0; i < room->commitment_count; i++)
+        claimed += room->commitments[i].claimed;
+    json_array_foreach(commitments, index, row)
+    {
+        claimed_is += json_is_true(json_object_get(row, "claimed"));
+    }
+    if (json_object_size(ledger) != accounts ||
+        json_array_size(commitments) != room->commitment_count || claimed != claimed_is)
+        world_fail(world, "the ledger has %zu accounts, %zu commitments, %zu of them claimed",
+                   json_object_size(ledger), json_array_size(commitments), claimed_is);
+}
+
+static bool entry_same(const struct room_model *room, const struct entry_model *entry, json_t *is)
 {
     if (entry->section == BENCHMARKS)
         return json_array_size(is) == entry->report_count;
@@ -131,6 +194,7 @@ static bool entry_same(const struct entry_model *entry, json_t *is)
                 strcmp(text_of(is, "contributor"), names[entry->contributor]) == 0 &&
                 strcmp(text_of(is, "timestamp"), entry->timestamp) == 0;
     json_decref(body);
+    same = same && claim_same(room, entry, json_object_get(is, "verification"));
     if (entry->section == PATTERNS || entry->section == COMPONENTS)
         same = same && number_is(is, "usage_count", entry->usage);
     if (entry->section == COMPONENTS)
@@ -149,7 +213,7 @@ static void check_knowledge(struct world *world, const struct room_model *room, 
         const struct entry_model *entry = &room->entries[i];
         json_t *is =
             json_object_get(json_object_get(dump, section_names[entry->section]), entry->key);
-        if (is && entry_same(entry, is))
+        if (is && entry_same(room, entry, is))
             continue;
         char *text = is ? json_dumps(is, JSON_COMPACT) : NULL;
         world_fail(world,
@@ -244,6 +308,7 @@ void check_state(struct world *world)
                        (unsigned long long)room->seq);
         check_members(world, room, json_object_get(dump, "members"));
         check_knowledge(world, room, dump);
+        check_accounts(world, room, dump);
         check_sessions(world, room, json_object_get(dump, "sessions"));
         json_decref(dump);
         text_free(&text);

@@ -18,7 +18,8 @@ struct expected *expect_made(struct world *world, int link, enum message_type ty
                                   .sender = sender,
                                   .target = target,
                                   .session = NOBODY,
-                                  .key = NOBODY};
+                                  .key = NOBODY,
+                                  .entry = NOBODY};
     if (world->expected_count == CAUSED_MAX)
         world_fail(world, "too much is expected of one call");
     return expected;
@@ -105,7 +106,8 @@ static uint64_t state_codes(struct world *world, const struct said *said, int ro
         return codes | model_hello_codes(world, said);
     if (link->name == NOBODY && world->rooms[room].members[said->sender].link != NOBODY)
         codes |= FLAW(ID_IN_USE);
-    return codes | model_share_codes(world, said, room) | model_session_codes(world, said, room);
+    return codes | model_share_codes(world, said, room) | model_session_codes(world, said, room) |
+           model_ledger_codes(world, said, room);
 }
 
 /* The code of the first error that the said link got in this call. */
@@ -159,13 +161,23 @@ static void model_accept(struct world *world, const struct said *said, int room)
     world->accepted++;
     if (link->name == NOBODY)
         model_member_join(world, said, room);
+    if (model_claim_contradicts(world, said, room)) {
+        world->refused++;
+        world->rooms[room].mismatched[said->sender]++;
+        expect_error(world, said->link, FLAW(BAD_CLAIM));
+        return;
+    }
     if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)
         model_session_named(world, said, room);
     if (said->type == MESSAGE_HELLO)
         model_member_hello(world, said, room);
     model_share_apply(world, said, room);
     model_session_apply(world, said, room);
-    bool hidden = said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer;
+    if (said->type == MESSAGE_COMMITMENT)
+        model_commitment_apply(world, said, room);
+    bool hidden =
+        said->type == MESSAGE_COMMITMENT ||
+        (said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer);
     bool stamped = said->type == MESSAGE_COLLABORATION_REQUEST ||
                    said->type == MESSAGE_COLLABORATION_RESPONSE ||
                    said->type == MESSAGE_COLLABORATION_UPDATE ||

@@ -30,7 +30,7 @@ const char *const specializations[SPECIALIZATIONS] = {"networking", "security", 
 const char *const room_names[ROOMS] = {"main", "lab", "room \"3\""};
 const char *const keys[KEYS] = {"best", "plan", "k\"ey", "clé", "z"};
 
-static const char *const own_ids[] = {"fs-1", "fs-2", "net-1", "p3", "own \"id\""};
+const char *const own_ids[OWN_IDS] = {"fs-1", "fs-2", "net-1", "p3", "own \"id\""};
 static const char *const component_names[] = {"sched", "fs", "net stack", "driver"};
 static const char *const values[] = {"1",
                                      "-2.5",
@@ -88,19 +88,19 @@ void put_name(struct writer *writer, const char *name)
 }
 
 /* One member of a payload that has begun with "{". */
-static void put_member(struct writer *writer, const char *name)
+void put_member(struct writer *writer, const char *name)
 {
     put_comma(writer);
     put_name(writer, name);
 }
 
-static void put_text_member(struct writer *writer, const char *name, const char *text)
+void put_text_member(struct writer *writer, const char *name, const char *text)
 {
     put_member(writer, name);
     put_string(writer, text);
 }
 
-static void put_raw_member(struct writer *writer, const char *name, const char *raw)
+void put_raw_member(struct writer *writer, const char *name, const char *raw)
 {
     put_member(writer, name);
     put(writer, raw);
@@ -108,29 +108,27 @@ static void put_raw_member(struct writer *writer, const char *name, const char *
 }
 
 /* A member of a kind that it must not be of. */
-static void put_flawed_member(struct writer *writer, struct said *said, const char *name,
-                              const char *const *wrong, unsigned count)
+void put_flawed_member(struct writer *writer, struct said *said, const char *name,
+                       const char *const *wrong, unsigned count)
 {
     put_raw_member(writer, name, wrong[chance_below(writer->chance, count)]);
     said->flaws |= FLAW(BAD_PAYLOAD);
 }
 
-static const char *const no_string[] = {"5", "[]", "{}", "true"};
+const char *const no_string[NO_STRINGS] = {"5", "[]", "{}", "true"};
 static const char *const no_object[] = {"5", "[]", "\"x\"", "null"};
 static const char *const no_array[] = {"5", "{}", "\"x\""};
 static const char *const no_bool[] = {"5", "\"true\"", "[]"};
-#define FLAWED(writer, said, name, wrong)                                                          \
-    put_flawed_member(writer, said, name, wrong, sizeof(wrong) / sizeof *(wrong))
 
 /* ── payloads ── */
 
-static unsigned below(struct maker *maker, unsigned count)
+unsigned below(struct maker *maker, unsigned count)
 {
     return chance_below(maker->writer->chance, count);
 }
 
 /* Is this the place of the flaw? */
-static bool flaw_here(struct maker *maker, unsigned places)
+bool flaw_here(struct maker *maker, unsigned places)
 {
     if (!maker->flawed || below(maker, places) != 0)
         return false;
@@ -255,6 +253,8 @@ static void make_body(struct maker *maker, const char *name, const char *id_name
         FLAWED(writer, maker->said, id_name, no_string);
     if (maker->said->own_id[0])
         put_text_member(writer, "id", maker->said->own_id);
+    if (maker->said->type != MESSAGE_CODE_SHARE)
+        make_claim(maker);
     put_raw_member(writer, "value", PICK(writer->chance, values));
     if (below(maker, 15) == 0)
         text_addf(&writer->text, ",\"filling\":\"%0*d\"", (int)below(maker, 5000), 0);
@@ -295,7 +295,10 @@ static void make_reported_id(struct maker *maker)
     struct said *said = maker->said;
     const struct room_model *room = &maker->world->rooms[maker->room];
     const char *id = PICK(maker->writer->chance, own_ids);
-    if (room->entry_count && below(maker, 4))
+    const struct entry_model *claim = below(maker, 3) ? some_claim(maker) : NULL;
+    if (claim)
+        id = claim->own_id[0] && below(maker, 3) == 0 ? claim->own_id : claim->key;
+    else if (room->entry_count && below(maker, 4))
         id = room->entries[below(maker, (unsigned)room->entry_count)].key;
     if (strlen(id) <= COMPONENT_ID_BYTES_MAX)
         snprintf(said->id, sizeof said->id, "%s", id);
@@ -330,6 +333,7 @@ static void make_report(struct maker *maker)
         said->tested = below(maker, 3) != 0;
         put_raw_member(maker->writer, "integration_tested", said->tested ? "true" : "1");
     }
+    make_measurement(maker);
     put(maker->writer, "}");
 }
 
@@ -510,6 +514,7 @@ void payload_make(struct maker *maker)
         [MESSAGE_COLLABORATION_RESPONSE] = make_response,
         [MESSAGE_COLLABORATION_UPDATE] = make_update,
         [MESSAGE_WORKSPACE_UPDATE] = make_write,
+        [MESSAGE_COMMITMENT] = make_commitment,
     };
     enum message_type type = maker->said->type;
     put(maker->writer, "{");

@@ -32,6 +32,12 @@ static struct entry_model *feature_by_own_id(const struct room_model *room, cons
     return found;
 }
 
+struct entry_model *model_feature_named(const struct room_model *room, const char *id)
+{
+    struct entry_model *feature = model_entry_find(room, FEATURES, id);
+    return feature ? feature : feature_by_own_id(room, id);
+}
+
 double model_entry_quality(const struct entry_model *entry)
 {
     double sum = 0;
@@ -90,6 +96,7 @@ static void entry_store(struct room_model *room, enum section section, const cha
     entry->body = copy(said->body);
     entry->own_id = copy(section == FEATURES ? said->own_id : "");
     entry->timestamp = copy(said->timestamp);
+    model_claim_put(room, entry, said);
 }
 
 static void share_entry(struct world *world, const struct said *said, struct room_model *room)
@@ -131,16 +138,21 @@ static void entry_report(struct entry_model *entry, const struct said *said)
     entry->tested |= entry->section == FEATURES && said->tested;
 }
 
-static void share_report(const struct said *said, struct room_model *room)
+static void share_report(struct world *world, const struct said *said, int at)
 {
+    struct room_model *room = &world->rooms[at];
     struct entry_model *benchmark = model_entry_find(room, BENCHMARKS, said->id);
     if (!benchmark)
         benchmark = entry_add(room, BENCHMARKS, said->id);
     benchmark->report_count += benchmark->report_count < REPORTS_EACH_MAX;
-    entry_report(model_entry_find(room, PATTERNS, said->id), said);
-    entry_report(model_entry_find(room, COMPONENTS, said->id), said);
-    struct entry_model *feature = model_entry_find(room, FEATURES, said->id);
-    entry_report(feature ? feature : feature_by_own_id(room, said->id), said);
+    struct entry_model *named[] = {model_entry_find(room, PATTERNS, said->id),
+                                   model_entry_find(room, COMPONENTS, said->id),
+                                   model_feature_named(room, said->id)};
+    for (unsigned i = 0; i < 3; i++) {
+        entry_report(named[i], said);
+        if (named[i])
+            model_claim_report(world, said, at, named[i]);
+    }
 }
 
 bool capability_contains(const char *capability, const char *text)
@@ -181,7 +193,7 @@ void model_share_apply(struct world *world, const struct said *said, int room)
         model_session_completed(world, said, room);
         break;
     case MESSAGE_PERFORMANCE_REPORT:
-        share_report(said, &world->rooms[room]);
+        share_report(world, said, room);
         break;
     case MESSAGE_FEATURE_REQUEST:
         share_ask(world, said, room);

@@ -2,7 +2,7 @@
  *
  *     traffic.c   what an AI might say, well or ill, from one stream of random numbers
  *     world.c     the edge: connections, out-streams, logs; records what the hub does in a call
- *     model.c     who is where, and what every call must cause     members.c, sessions.c, shares.c: its parts
+ *     model.c     who is where, and what every call must cause     members.c, sessions.c, shares.c, ledger.c: its parts
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     sim.c       seeds, steps, replay, the report
  *
@@ -73,6 +73,40 @@ struct score {
     double score; /* negative: none */
 };
 
+/* ── the ledger ── */
+
+enum { SUBJECTS = 3, VERSIONS = 2, PARAMETER_SETS = 5, PARENTS = 3 };
+extern const char *const subjects[SUBJECTS], *const versions[VERSIONS];
+
+/* Who committed to what: everything by its index in the pools. */
+struct commitment_model {
+    char id[40], nonce[40];
+    int name, subject, version, set;
+    bool claimed;
+};
+
+enum claim_state { CLAIMED, CONFIRMED, REFUTED, CONTESTED, CLAIM_STATES };
+extern const char *const claim_state_names[CLAIM_STATES];
+
+struct verifier_model {
+    int name;
+    bool agrees;
+    double ratio; /* 0: could not measure it */
+};
+
+struct claim_model {
+    bool live;
+    int commitment; /* index in the room's */
+    double ratio;
+    unsigned seeds;
+    enum claim_state state;
+    struct verifier_model verifiers[NAMES]; /* the latest last */
+    unsigned verifier_count;
+    size_t parents[PARENTS]; /* indices of entries */
+    unsigned parent_count;
+    unsigned settled[CLAIM_STATES]; /* of former revisions */
+};
+
 struct entry_model {
     enum section section;
     char *key, *body, *own_id, *timestamp;
@@ -81,6 +115,7 @@ struct entry_model {
     bool tested;
     struct score scores[NAMES]; /* the latest of each reporter, in the order of reporting */
     unsigned score_count;
+    struct claim_model claim;
 };
 
 enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
@@ -111,6 +146,9 @@ struct room_model {
     size_t entry_count, entry_capacity;
     struct session_model *sessions;
     size_t session_count, session_capacity;
+    struct commitment_model *commitments;
+    size_t commitment_count, commitment_capacity;
+    unsigned mismatched[NAMES];
     uint64_t seq; /* of the last entry in its log */
 };
 
@@ -136,7 +174,10 @@ struct expected {
     enum state state;
     double progress;
     unsigned participants;
-    int key; /* of workspace messages */
+    int key;   /* of workspace messages */
+    int entry; /* of a verification: index in the room's; NOBODY: none */
+    enum claim_state was, is;
+    unsigned agreeing, disagreeing;
     bool met;
 };
 
@@ -219,6 +260,8 @@ void world_free(struct world *world);
 void world_begin(struct world *world);
 /* A hub with this world's configuration and secrets, whose effects go nowhere: for replay. */
 struct hub *world_mute_hub(struct world *world);
+/* What stands for SHA-256. */
+void world_digest(const struct slice *parts, unsigned count, uint8_t ret_digest[32]);
 struct slice room_slice(int room);
 
 /* ── what is said ── */
@@ -258,6 +301,23 @@ struct said {
     int key;
     char *value; /* owned */
     uint64_t base_version;
+    int subject, version, set; /* of a commitment */
+    struct {
+        bool made;
+        char id[40], nonce[40];
+        int subject, version, set;
+        double ratio;
+        unsigned seeds;
+        char parents[PARENTS][600];
+        unsigned parent_count;
+    } claim;
+    struct {
+        bool made;
+        char nonce[40];
+        unsigned n;
+        double ratio; /* 0: none */
+        bool denied;  /* claim_holds is false */
+    } measured;
 };
 #define FLAW(code) (1ull << WIRE_##code)
 
@@ -298,6 +358,8 @@ uint64_t model_share_codes(struct world *world, const struct said *said, int roo
 void model_share_apply(struct world *world, const struct said *said, int room);
 struct entry_model *model_entry_find(const struct room_model *room, enum section section,
                                      const char *key);
+/* A feature by its key, or by its component's own id. */
+struct entry_model *model_feature_named(const struct room_model *room, const char *id);
 double model_entry_quality(const struct entry_model *entry);
 bool capability_contains(const char *capability, const char *text);
 
@@ -311,6 +373,27 @@ bool model_session_has(const struct session_model *session, int name);
 bool model_session_live(const struct session_model *session);
 struct session_model *model_session_find(const struct room_model *room, const char *id);
 void model_session_tick(struct world *world, int room);
+
+/* ledger.c */
+/* The digest of a parameter set under a subject and version, 64 digits: the simulation's own function in SHA-256's place. */
+void ledger_digest(int subject, int version, int set, char ret_hex[65]);
+uint64_t model_ledger_codes(struct world *world, const struct said *said, int room);
+/* Is it a claim that contradicts its commitment? Those are counted, and change nothing else. */
+bool model_claim_contradicts(const struct world *world, const struct said *said, int room);
+void model_commitment_apply(struct world *world, const struct said *said, int room);
+/* The entry's new revision claims what was said, or nothing. */
+void model_claim_put(struct room_model *room, struct entry_model *entry, const struct said *said);
+void model_claim_report(struct world *world, const struct said *said, int room,
+                        struct entry_model *entry);
+unsigned model_claim_agreeing(const struct claim_model *claim);
+/* The indices of refuted ancestors, nearest first; returns their number. */
+unsigned model_claim_refuted(const struct room_model *room, const struct entry_model *entry,
+                             size_t ret_refuted[ANCESTORS_MAX]);
+/* Of this AI, claims that ended so or stand so. */
+unsigned model_claim_count(const struct room_model *room, int name, enum claim_state state);
+/* Has this AI a page in the ledger, and is that what it says? */
+bool model_account_shown(const struct room_model *room, int name);
+bool model_account_same(const struct room_model *room, int name, json_t *is);
 
 /* ── check.c ── */
 /* Reads what the call delivered, and judges its form. Before the model's turn, which looks at it. */

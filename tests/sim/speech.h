@@ -22,6 +22,18 @@ void put_string(struct writer *writer, const char *text);
 /* A member's name and colon. */
 void put_name(struct writer *writer, const char *name);
 
+/* A member of a payload that has begun with "{": its name alone, with a text, with a value as it stands. */
+void put_member(struct writer *writer, const char *name);
+void put_text_member(struct writer *writer, const char *name, const char *text);
+void put_raw_member(struct writer *writer, const char *name, const char *raw);
+/* A member of a kind that it must not be of. */
+void put_flawed_member(struct writer *writer, struct said *said, const char *name,
+                       const char *const *wrong, unsigned count);
+#define FLAWED(writer, said, name, wrong)                                                          \
+    put_flawed_member(writer, said, name, wrong, sizeof(wrong) / sizeof *(wrong))
+enum { OWN_IDS = 5, NO_STRINGS = 4 };
+extern const char *const own_ids[OWN_IDS], *const no_string[NO_STRINGS];
+
 /* A name, mostly of one who is in the room. */
 int somebody(struct world *world, int room);
 
@@ -35,6 +47,17 @@ struct maker {
     int room;    /* in which the message will count */
     bool flawed; /* its payload is to have one flaw, if its type can have any */
 };
+
+unsigned below(struct maker *maker, unsigned count);
+/* Is this the place of the flaw? */
+bool flaw_here(struct maker *maker, unsigned places);
+
+/* claims.c: the payload of a commitment; what makes a claim of a body that has begun, and a measurement of a report; or nothing. */
+void make_commitment(struct maker *maker);
+void make_claim(struct maker *maker);
+void make_measurement(struct maker *maker);
+/* An entry that is a claim, or NULL. */
+const struct entry_model *some_claim(struct maker *maker);
 
 /* Writes the payload of said->type, and into *said what it says. */
 void payload_make(struct maker *maker);

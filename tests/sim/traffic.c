@@ -111,8 +111,9 @@ static void put_message(struct maker *maker)
 /* Somebody else's name, the hub's, or a type that is the hub's. Whoever has not joined may still be anybody. */
 static void forge(struct world *world, struct said *said)
 {
-    static const enum message_type of_hub[] = {MESSAGE_TRAINING_SYNC, MESSAGE_ACK, MESSAGE_PRESENCE,
-                                               MESSAGE_ERROR, MESSAGE_KNOWLEDGE_RESULT};
+    static const enum message_type of_hub[] = {
+        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,       MESSAGE_PRESENCE,    MESSAGE_ERROR,
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE, MESSAGE_VERIFICATION};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -142,7 +143,8 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_CHAT,
                                               MESSAGE_COLLABORATION_RESPONSE,
                                               MESSAGE_COLLABORATION_UPDATE,
-                                              MESSAGE_WORKSPACE_UPDATE};
+                                              MESSAGE_WORKSPACE_UPDATE,
+                                              MESSAGE_COMMITMENT};
     enum { COUNT = sizeof types / sizeof *types };
     unsigned total = 0, picked, type = 0;
     if (link->name == NOBODY && !chance_one_in(&world->chance, 4))

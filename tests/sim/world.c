@@ -154,6 +154,24 @@ static void derive(struct slice room, uint64_t seq, uint32_t count, uint8_t ret_
     }
 }
 
+void world_digest(const struct slice *parts, unsigned count, uint8_t ret_digest[32])
+{
+    struct chance state = {0xcbf29ce484222325u};
+    for (unsigned i = 0; i < count; i++)
+        state.state = hash_bytes(state.state, parts[i].at, parts[i].len);
+    for (unsigned i = 0; i < 4; i++) {
+        uint64_t word = chance_next(&state);
+        memcpy(ret_digest + 8 * i, &word, sizeof word);
+    }
+}
+
+static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
+                        uint8_t ret_digest[32])
+{
+    (void)ctx;
+    world_digest(parts, count, ret_digest);
+}
+
 /* Into the set; false when it was there. */
 static bool secret_add(uint64_t *secrets, size_t capacity, uint64_t secret)
 {
@@ -178,12 +196,19 @@ static void secrets_grow(struct world *world)
     world->secret_capacity = capacity;
 }
 
-/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's message_id. */
+/* Counts from here on are not of an entry. */
+#define NO_ENTRY 0x80000000u
+
+/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's message_id. What is derived for an entry
+ * that has no place yet could be known before somebody commits to something. */
 static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                         uint8_t ret_bytes[16])
 {
     struct world *world = ctx;
     uint64_t secret;
+    if (count < NO_ENTRY && seq > world->rooms[room_index(room)].seq)
+        world_fail(world, "the hub derived (%.*s, %llu, %u) ahead of time", SLICE_FORMAT(room),
+                   (unsigned long long)seq, count);
     derive(room, seq, count, ret_bytes);
     memcpy(&secret, ret_bytes, sizeof secret);
     if (2 * ++world->secret_count > world->secret_capacity)
@@ -337,7 +362,7 @@ void world_new(struct world *world, uint64_t seed, bool verbose)
             world->rooms[room].members[name] =
                 (struct member){.link = NOBODY, .specialization = NOBODY};
     struct hub_edge edge = {world,       edge_append, edge_deliver, edge_close,
-                            edge_derive, edge_note,   edge_open_log};
+                            edge_derive, edge_sha256, edge_note,    edge_open_log};
     world->hub = hub_new(&world->config, &edge);
 }
 
@@ -354,6 +379,7 @@ static void room_model_free(struct room_model *room)
             free(room->sessions[i].workspace[key].value);
     free(room->entries);
     free(room->sessions);
+    free(room->commitments);
 }
 
 void world_free(struct world *world)
@@ -411,7 +437,10 @@ static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
 
 struct hub *world_mute_hub(struct world *world)
 {
-    struct hub_edge edge = {
-        .append = mute_append, .deliver = mute_deliver, .close = mute_close, .derive = mute_derive};
+    struct hub_edge edge = {.append = mute_append,
+                            .deliver = mute_deliver,
+                            .close = mute_close,
+                            .derive = mute_derive,
+                            .sha256 = edge_sha256};
     return hub_new(&world->config, &edge);
 }

@@ -79,9 +79,6 @@ static const struct {
      "{\"component\":{\"name\":\"fs\"},\"original_requestor\":\"ada\",\"feature_name\":"
      "\"storage\"}",
      "fs  for ada's storage"},
-    {MESSAGE_OS_COMPONENT_SHARE,
-     "{\"component\":{\"name\":\"enc\",\"own_subject\":false,\"subject\":\"cpu\"}}",
-     "enc  of cpu, the nearest it can"},
     {MESSAGE_PERFORMANCE_REPORT,
      "{\"component_id\":\"c\",\"performance\":{\"score\":0,\"integration_tested\":true,\"reason\":"
      "\"no\"}}",
@@ -95,6 +92,15 @@ static const struct {
     {MESSAGE_CHAT, "{\"text\":\"hi \\u001b[31m\\n\\\"you\\\"\"}", "hi \\x1b[31m \"you\""},
     {MESSAGE_ERROR, "{\"code\":\"bad_json\",\"detail\":\"d\"}", "bad_json: d"},
     {MESSAGE_HEARTBEAT, "{\"seq\":12}", "seq 12"},
+    {MESSAGE_COMMITMENT,
+     "{\"subject\":\"cpu\",\"subject_version\":\"1\",\"sha256\":\"0123456789abcdef\"}",
+     "cpu  01234567"},
+    {MESSAGE_CHALLENGE, "{\"subject\":\"cpu\",\"nonce\":\"fedcba9876543210\"}",
+     "cpu  nonce fedcba98"},
+    {MESSAGE_VERIFICATION,
+     "{\"id\":\"p\",\"section\":\"shared_patterns\",\"author\":\"ada\",\"status\":\"refuted\","
+     "\"was\":\"claimed\",\"agreeing\":0,\"disagreeing\":2}",
+     "refuted  0 agree, 2 disagree  p of ada"},
     {MESSAGE_TYPE_COUNT, "{\"x\":1}", "{\"x\":1}"},
     {MESSAGE_CHAT, "not \033 JSON", "not \\x1b JSON"},
     {MESSAGE_CHAT, "[1]", "[1]"},
@@ -170,7 +176,14 @@ static void hostile_members_do_no_harm(void **state)
                                           "active_ais",
                                           "global_knowledge_base",
                                           "original_request",
-                                          "collaboration_complete"};
+                                          "collaboration_complete",
+                                          "subject",
+                                          "sha256",
+                                          "nonce",
+                                          "id",
+                                          "author",
+                                          "agreeing",
+                                          "disagreeing"};
     char payload[8192];
     for (int type = 0; type <= MESSAGE_TYPE_COUNT; type++) {
         for (size_t value = 0; value < sizeof(values) / sizeof(values[0]); value++) {

@@ -12,6 +12,7 @@
 struct world {
     struct hub *hub;
     uint64_t delivered, closed;
+    bool secrets_differ;
 };
 
 static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
@@ -38,12 +39,24 @@ static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
     world->closed++;
 }
 
-/* Every secret is 32 zeros. */
+/* Every secret is 32 zeros, unless a test wants them to differ. */
 static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                         uint8_t ret_bytes[16])
 {
-    (void)ctx, (void)room, (void)seq, (void)count;
+    const struct world *world = ctx;
+    (void)room;
     memset(ret_bytes, 0, 16);
+    if (!world->secrets_differ)
+        return;
+    memcpy(ret_bytes, &seq, 6); /* a UUID has bits of its own in bytes 6 and 8 */
+    memcpy(ret_bytes + 12, &count, sizeof count);
+}
+
+static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
+                        uint8_t ret_digest[32])
+{
+    (void)ctx, (void)parts, (void)count;
+    memset(ret_digest, 0, 32);
 }
 
 static int world_new(void **state)
@@ -54,7 +67,8 @@ static int world_new(void **state)
                             .append = edge_append,
                             .deliver = edge_deliver,
                             .close = edge_close,
-                            .derive = edge_derive};
+                            .derive = edge_derive,
+                            .sha256 = edge_sha256};
     world = (struct world){.hub = hub_new(&config, &edge)};
     *state = &world;
     return 0;
@@ -175,6 +189,57 @@ static void requirements_are_bounded(void **state)
     }
 }
 
+static void commitment(struct world *world, peer_id peer, const char *ai_id, unsigned number)
+{
+    char line[512];
+    int len =
+        snprintf(line, sizeof line,
+                 "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"commitment\","
+                 "\"timestamp\":\"t\",\"payload\":{\"subject\":\"s\",\"subject_version\":\"1\","
+                 "\"sha256\":\"%064x\"}}",
+                 ai_id, number);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+}
+
+/* Bytes of the ledger: each AI commits itself so often, and leaves. */
+static size_t ledger_bytes(struct world *world, unsigned ais, unsigned commitments)
+{
+    char ai_id[32];
+    world->secrets_differ = true;
+    for (unsigned i = 0; i < ais; i++) {
+        peer_id peer = (peer_id)(i + 1) << 32 | 7;
+        snprintf(ai_id, sizeof ai_id, "c%07u", i);
+        hello(world, peer, ai_id, "\"protocol\":2", "");
+        for (unsigned k = 0; k < commitments; k++)
+            commitment(world, peer, ai_id, k);
+        hub_gone(world->hub, peer, CLOSE_PEER_CLOSED, 1000);
+    }
+    assert_int_equal(hub_count(world->hub).refused, 0);
+    return hub_count(world->hub).knowledge_bytes;
+}
+
+static void commitments_end_somewhere(void **state)
+{
+    struct world *world = *state;
+    size_t full = ledger_bytes(world, COMMITMENTS_MAX / COMMITMENTS_EACH_MAX, COMMITMENTS_EACH_MAX);
+    assert_in_range(full / COMMITMENTS_MAX, 384, 512);
+    hello(world, (peer_id)1 << 32 | 9, "late", "\"protocol\":2", "");
+    commitment(world, (peer_id)1 << 32 | 9, "late", 1);
+    size_t more = hub_count(world->hub).knowledge_bytes - full; /* an account, no commitment */
+    assert_in_range(more, 1, 383);
+    commitment(world, (peer_id)1 << 32 | 9, "late", 2);
+    assert_int_equal(hub_count(world->hub).knowledge_bytes, full + more);
+}
+
+static void accounts_end_somewhere(void **state)
+{
+    struct world *world = *state;
+    size_t full = ledger_bytes(world, ACCOUNTS_MAX, 1);
+    hello(world, (peer_id)1 << 32 | 9, "late_one", "\"protocol\":2", "");
+    commitment(world, (peer_id)1 << 32 | 9, "late_one", 1);
+    assert_int_equal(hub_count(world->hub).knowledge_bytes, full);
+}
+
 int main(void)
 {
 #define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, world_new, world_free)
@@ -183,6 +248,8 @@ int main(void)
         WORLD_TEST(a_takeover_does_not_forget_its_own_target),
         WORLD_TEST(rooms_end_somewhere),
         WORLD_TEST(requirements_are_bounded),
+        WORLD_TEST(commitments_end_somewhere),
+        WORLD_TEST(accounts_end_somewhere),
         WORLD_TEST(reports_on_one_component_are_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,10 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
 struct hub *fixture_hub(struct fixture *f);
+/* Its hub's edge, for another hub beside it whose effects somebody mutes. */
+struct hub_edge fixture_edge(struct fixture *f);
+/* What that edge gives as the text's SHA-256, 64 hex digits, good until the next call. It is another function. */
+const char *digest_of(const char *text);
 int64_t now(const struct fixture *f);
 /* Moves the clock (either way) without telling the hub. */
 void pass(struct fixture *f, int64_t ms);

@@ -83,6 +83,8 @@ REFUSED = [
     ("forbidden_type", with_member("message_type", '"presence"'), ["presence"]),
     ("forbidden_type", with_member("message_type", '"error"'), ["error"]),
     ("forbidden_type", with_member("message_type", '"knowledge_result"'), ["knowledge_result"]),
+    ("forbidden_type", with_member("message_type", '"challenge"'), ["challenge"]),
+    ("forbidden_type", with_member("message_type", '"verification"'), ["verification"]),
     ("bad_payload", with_member("payload", "{}"), ["pattern"]),
     ("bad_payload", with_member("payload", '{"pattern":[]}'), ["pattern"]),
     ("unknown_target", with_member("target_ai", '"aba"'), ["ada"]),

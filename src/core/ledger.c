@@ -1,0 +1,486 @@
+/* The ledger: who committed itself to which parameters before it knew the workloads that it would be measured on, and whether what it
+ * claims later is that.
+ *
+ * A commitment is a hash of parameters; the hub answers with a nonce that nobody could know before, and from which the workloads
+ * follow. The same AI gets the same nonce for the same parameters, so nobody rolls the dice twice for one set of them; who rolls for a
+ * thousand sets that hardly differ and claims the luckiest is seen, since commitments are counted whatever becomes of them.
+ *
+ * A claim that contradicts its commitment is refused, and counted on its sender's account: that is state, so it is decided when the
+ * message has its place in the log. One whose commitment is not known is refused and counts for nothing: the hub may have forgotten. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "core/room.h"
+
+#define ACCOUNT_OVERHEAD    256u /* bytes that an account counts for beside its id, */
+#define COMMITMENT_OVERHEAD 384u /* and a commitment beside its texts */
+
+void ledger_init(struct ledger *ledger)
+{
+    *ledger = (struct ledger){0};
+    TAILQ_INIT(&ledger->recent);
+    TAILQ_INIT(&ledger->open);
+    TAILQ_INIT(&ledger->claimed);
+}
+
+static void account_free(void *object)
+{
+    struct account *account = object;
+    slice_free(&account->key);
+    free(account);
+}
+
+static void commitment_free(void *object)
+{
+    struct commitment *commitment = object;
+    slice_free(&commitment->subject);
+    slice_free(&commitment->subject_version);
+    free(commitment);
+}
+
+void ledger_free(struct ledger *ledger)
+{
+    index_clear(&ledger->commitments, commitment_free);
+    index_clear(&ledger->accounts, account_free);
+    text_free(&ledger->shown);
+}
+
+/* ── commitments ── */
+
+size_t commitment_cost(struct slice subject, struct slice subject_version)
+{
+    return COMMITMENT_OVERHEAD + subject.len + subject_version.len;
+}
+
+/* The ledger's bytes are some of its room's. They wrap and come right when it shrinks. */
+static void ledger_weigh(struct knowledge *knowledge, size_t more)
+{
+    knowledge->ledger.bytes += more;
+    knowledge->bytes += more;
+}
+
+static struct commitment_list *list_of_account(const struct commitment *commitment)
+{
+    struct account *account = commitment->account;
+    return commitment->claimed ? &account->claimed : &account->open;
+}
+
+static struct commitment_list *list_of_room(struct ledger *ledger,
+                                            const struct commitment *commitment)
+{
+    return commitment->claimed ? &ledger->claimed : &ledger->open;
+}
+
+static void commitment_enlist(struct ledger *ledger, struct commitment *commitment)
+{
+    TAILQ_INSERT_TAIL(list_of_account(commitment), commitment, of_account);
+    TAILQ_INSERT_TAIL(list_of_room(ledger, commitment), commitment, of_room);
+}
+
+static void commitment_delist(struct ledger *ledger, struct commitment *commitment)
+{
+    TAILQ_REMOVE(list_of_account(commitment), commitment, of_account);
+    TAILQ_REMOVE(list_of_room(ledger, commitment), commitment, of_room);
+}
+
+static void commitment_drop(struct knowledge *knowledge, struct commitment *commitment)
+{
+    struct ledger *ledger = &knowledge->ledger;
+    commitment_delist(ledger, commitment);
+    commitment->account->kept--;
+    index_remove(&ledger->commitments, commitment);
+    ledger_weigh(knowledge, -commitment_cost(commitment->subject, commitment->subject_version));
+    commitment_free(commitment);
+}
+
+/* The oldest that nothing was claimed with, or else the oldest. An entry that was claimed with it keeps what it needs. */
+static struct commitment *oldest_of(const struct commitment_list *open,
+                                    const struct commitment_list *claimed)
+{
+    struct commitment *oldest = TAILQ_FIRST(open);
+    return oldest ? oldest : TAILQ_FIRST(claimed);
+}
+
+static struct commitment *commitment_find(const struct ledger *ledger, struct slice id)
+{
+    return index_find(&ledger->commitments, id);
+}
+
+/* ── accounts ── */
+
+size_t account_cost(struct slice ai_id)
+{
+    return ACCOUNT_OVERHEAD + ai_id.len;
+}
+
+static struct account *account_find(const struct ledger *ledger, struct slice ai_id)
+{
+    return index_find(&ledger->accounts, ai_id);
+}
+
+static void account_drop(struct knowledge *knowledge, struct account *account)
+{
+    struct commitment *commitment;
+    while ((commitment = oldest_of(&account->open, &account->claimed)))
+        commitment_drop(knowledge, commitment);
+    TAILQ_REMOVE(&knowledge->ledger.recent, account, recent);
+    index_remove(&knowledge->ledger.accounts, account);
+    ledger_weigh(knowledge, -account_cost(account->key));
+    account_free(account);
+}
+
+void account_touch(struct knowledge *knowledge, struct slice ai_id)
+{
+    struct account *account = account_find(&knowledge->ledger, ai_id);
+    if (!account)
+        return;
+    TAILQ_REMOVE(&knowledge->ledger.recent, account, recent);
+    TAILQ_INSERT_HEAD(&knowledge->ledger.recent, account, recent);
+    knowledge->ledger.shown_whole = false;
+}
+
+/* The AI's account, made when there is none, and touched. */
+static struct account *account_get(struct knowledge *knowledge, struct slice ai_id)
+{
+    struct ledger *ledger = &knowledge->ledger;
+    struct account *account = account_find(ledger, ai_id);
+    if (account) {
+        account_touch(knowledge, ai_id);
+        return account;
+    }
+    while (ledger->accounts.count >= ACCOUNTS_MAX)
+        account_drop(knowledge, TAILQ_LAST(&ledger->recent, account_list));
+    account = memory_new(sizeof *account);
+    account->key = slice_copy(ai_id);
+    account->contributor = knowledge_contributor(knowledge, ai_id);
+    TAILQ_INIT(&account->open);
+    TAILQ_INIT(&account->claimed);
+    index_add(&ledger->accounts, account);
+    TAILQ_INSERT_HEAD(&ledger->recent, account, recent);
+    ledger->shown_whole = false;
+    ledger_weigh(knowledge, account_cost(ai_id));
+    return account;
+}
+
+/* ── commitment ── */
+
+struct promise {
+    char subject_text[CLAIM_SUBJECT_MAX], version_text[CLAIM_SUBJECT_MAX];
+    char sha256_text[CLAIM_DIGEST_SIZE];
+    struct slice subject, subject_version, sha256;
+};
+
+static int subject_check(struct request *request, const char *path, struct slice text)
+{
+    if (claim_text_fits(text, CLAIM_SUBJECT_MAX))
+        return 0;
+    return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must not hold control characters", path);
+}
+
+static int promise_read(struct request *request, struct promise *ret_promise)
+{
+    static const char subject_path[] = "payload.subject",
+                      version_path[] = "payload.subject_version", sha256_path[] = "payload.sha256";
+    struct json_value payload = request->message->payload;
+    int error;
+    if ((error = payload_text(request, payload, subject_path, REQUIRED, CLAIM_SUBJECT_MAX,
+                              ret_promise->subject_text, &ret_promise->subject)) < 0 ||
+        (error = subject_check(request, subject_path, ret_promise->subject)) < 0 ||
+        (error = payload_text(request, payload, version_path, REQUIRED, CLAIM_SUBJECT_MAX,
+                              ret_promise->version_text, &ret_promise->subject_version)) < 0 ||
+        (error = subject_check(request, version_path, ret_promise->subject_version)) < 0 ||
+        (error = payload_text(request, payload, sha256_path, REQUIRED, CLAIM_DIGEST_SIZE - 1,
+                              ret_promise->sha256_text, &ret_promise->sha256)) < 0)
+        return error;
+    if (!claim_digest_fits(ret_promise->sha256))
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be %u lower-case hex digits",
+                      sha256_path, CLAIM_DIGEST_SIZE - 1);
+    return 0;
+}
+
+int commitment_check(struct request *request)
+{
+    struct promise promise;
+    if (!request->member || request->member->level < 2)
+        return refuse(
+            request->refusal, WIRE_FORBIDDEN,
+            "a commitment is answered with a challenge, which level 2 alone receives: say "
+            "hello with \"protocol\":2 first");
+    int error = promise_read(request, &promise);
+    if (error < 0)
+        return error;
+    return quota_check(request, false,
+                       account_cost(request->member->key) +
+                           commitment_cost(promise.subject, promise.subject_version));
+}
+
+static struct commitment *same_among(const struct commitment_list *list,
+                                     const struct promise *promise)
+{
+    struct commitment *commitment;
+    TAILQ_FOREACH (commitment, list, of_account)
+        if (slice_is(promise->sha256, commitment->sha256) &&
+            slice_equal(promise->subject, commitment->subject) &&
+            slice_equal(promise->subject_version, commitment->subject_version))
+            return commitment;
+    return NULL;
+}
+
+static struct commitment *commitment_new(struct request *request, struct account *account,
+                                         const struct promise *promise)
+{
+    struct knowledge *knowledge = &request->room->knowledge;
+    struct ledger *ledger = &knowledge->ledger;
+    while (account->kept >= COMMITMENTS_EACH_MAX)
+        commitment_drop(knowledge, oldest_of(&account->open, &account->claimed));
+    while (ledger->commitments.count >= COMMITMENTS_MAX)
+        commitment_drop(knowledge, oldest_of(&ledger->open, &ledger->claimed));
+    struct commitment *commitment = memory_new(sizeof *commitment);
+    uint64_t seq = request->entry->seq;
+    hub_uuid(request->hub, request->room->key, seq, request->made++, commitment->id);
+    hub_secret(request->hub, request->room->key, seq, request->made++, commitment->nonce);
+    memcpy(commitment->sha256, promise->sha256.at, promise->sha256.len);
+    commitment->key = slice_of(commitment->id);
+    commitment->account = account;
+    commitment->subject = slice_copy(promise->subject);
+    commitment->subject_version = slice_copy(promise->subject_version);
+    index_add(&ledger->commitments, commitment);
+    commitment_enlist(ledger, commitment);
+    account->kept++;
+    account->commitments++;
+    ledger_weigh(knowledge, commitment_cost(promise->subject, promise->subject_version));
+    return commitment;
+}
+
+static void challenge_send(struct request *request, const struct commitment *commitment)
+{
+    struct text *text =
+        hub_message_begin(request, MESSAGE_CHALLENGE, slice_of("hub"), request->member->key);
+    text_addf(text, "{\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"subject\":", commitment->id,
+              commitment->nonce);
+    text_add_string(text, commitment->subject);
+    text_add_literal(text, ",\"subject_version\":");
+    text_add_string(text, commitment->subject_version);
+    text_addf(text, ",\"sha256\":\"%s\",\"in_reply_to\":", commitment->sha256);
+    text_add_string(text, request->message->message_id);
+    text_add_literal(text, "}");
+    struct outgoing outgoing;
+    hub_message_end(request, MESSAGE_CHALLENGE, &outgoing);
+    outgoing_to_member(&outgoing, request->member);
+}
+
+void commitment_proceed(struct request *request)
+{
+    struct promise promise;
+    promise_read(request, &promise);
+    struct account *account = account_get(&request->room->knowledge, request->member->key);
+    struct commitment *commitment = same_among(&account->open, &promise);
+    if (!commitment)
+        commitment = same_among(&account->claimed, &promise);
+    if (!commitment)
+        commitment = commitment_new(request, account, &promise);
+    challenge_send(request, commitment);
+    request->handled = true;
+}
+
+/* ── claims ── */
+
+#define PATH_SIZE 64u
+
+/* A body that bears a commitment_id, as it came. */
+struct claimed {
+    const char *path; /* "payload.pattern" */
+    char id_text[UUID_SIZE], subject_text[CLAIM_SUBJECT_MAX], version_text[CLAIM_SUBJECT_MAX];
+    char nonce_text[CLAIM_SUBJECT_MAX];
+    struct slice id, subject, subject_version, nonce;
+    struct claim_parameters parameters;
+    double ratio;
+    uint64_t seeds;
+};
+
+static const char *member_path(const struct claimed *claimed, const char *name,
+                               char buffer[PATH_SIZE])
+{
+    snprintf(buffer, PATH_SIZE, "%s.%s", claimed->path, name);
+    return buffer;
+}
+
+static int claimed_text(struct request *request, const struct claimed *claimed, const char *name,
+                        enum need need, size_t max, char *buffer, struct slice *ret_text)
+{
+    char path[PATH_SIZE];
+    return payload_text(request, request->body, member_path(claimed, name, path), need, max, buffer,
+                        ret_text);
+}
+
+static int claimed_numbers(struct request *request, struct claimed *claimed)
+{
+    if (json_number(json_get(request->body, "ratio_heldout"), &claimed->ratio) != 0 ||
+        !(claimed->ratio > 0))
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "%s.ratio_heldout must be a number above 0", claimed->path);
+    if (json_u64(json_get(request->body, "seeds"), &claimed->seeds) != 0 ||
+        claimed->seeds < CLAIM_SEEDS_MIN || claimed->seeds > CLAIM_SEEDS_MAX)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "%s.seeds must be a whole number from %u to %u", claimed->path,
+                      CLAIM_SEEDS_MIN, CLAIM_SEEDS_MAX);
+    return 0;
+}
+
+/* All that a claim must have, besides its commitment_id. */
+static int claimed_read(struct request *request, struct claimed *claimed)
+{
+    char path[PATH_SIZE];
+    int error;
+    if ((error = claimed_text(request, claimed, "subject", REQUIRED, CLAIM_SUBJECT_MAX,
+                              claimed->subject_text, &claimed->subject)) < 0 ||
+        (error = claimed_text(request, claimed, "subject_version", REQUIRED, CLAIM_SUBJECT_MAX,
+                              claimed->version_text, &claimed->subject_version)) < 0 ||
+        (error = claimed_text(request, claimed, "nonce", REQUIRED, sizeof claimed->nonce_text,
+                              claimed->nonce_text, &claimed->nonce)) < 0 ||
+        (error = claim_read(json_get(request->body, "parameters"),
+                            member_path(claimed, "parameters", path), &claimed->parameters,
+                            request->refusal)) < 0)
+        return error;
+    return claimed_numbers(request, claimed);
+}
+
+static int contradiction(struct request *request, const struct claimed *claimed, const char *name,
+                         struct slice is, struct slice should)
+{
+    char excerpt[EXCERPT_SIZE];
+    return refuse(request->refusal, WIRE_BAD_CLAIM,
+                  "%s.%s is \"%s\", and that of commitment %.*s is \"%.*s\"", claimed->path, name,
+                  excerpt_format(is, excerpt), SLICE_FORMAT(claimed->id), SLICE_FORMAT(should));
+}
+
+/* Are the parameters those that were hashed? */
+static int compare_parameters(struct request *request, struct claimed *claimed,
+                              const struct commitment *commitment)
+{
+    struct hub *hub = request->hub;
+    uint8_t digest[CLAIM_DIGEST_BYTES];
+    char sha256[CLAIM_DIGEST_SIZE];
+    text_clear(&hub->payload);
+    claim_write(commitment->subject, commitment->subject_version, claimed->parameters.all,
+                claimed->parameters.count, &hub->payload);
+    struct slice text = text_slice(&hub->payload);
+    hub->edge.sha256(hub->edge.ctx, &text, 1, digest);
+    claim_digest_format(digest, sha256);
+    if (strcmp(sha256, commitment->sha256) == 0)
+        return 0;
+    return refuse(request->refusal, WIRE_BAD_CLAIM,
+                  "%s.parameters have the SHA-256 %s, and those of commitment %s %s", claimed->path,
+                  sha256, commitment->id, commitment->sha256);
+}
+
+/* 0, or -code when the claim is another one than was committed to. */
+static int compare(struct request *request, struct claimed *claimed,
+                   const struct commitment *commitment)
+{
+    if (!slice_equal(commitment->account->key, request->message->sender_id))
+        return refuse(request->refusal, WIRE_BAD_CLAIM, "commitment %s is another AI's",
+                      commitment->id);
+    if (!slice_equal(claimed->subject, commitment->subject))
+        return contradiction(request, claimed, "subject", claimed->subject, commitment->subject);
+    if (!slice_equal(claimed->subject_version, commitment->subject_version))
+        return contradiction(request, claimed, "subject_version", claimed->subject_version,
+                             commitment->subject_version);
+    if (!slice_is(claimed->nonce, commitment->nonce))
+        return contradiction(request, claimed, "nonce", claimed->nonce,
+                             slice_of(commitment->nonce));
+    return compare_parameters(request, claimed, commitment);
+}
+
+int claim_check(struct request *request, const char *path)
+{
+    struct claimed claimed;
+    claimed.path = path;
+    int error = claimed_text(request, &claimed, "commitment_id", OPTIONAL, sizeof claimed.id_text,
+                             claimed.id_text, &claimed.id);
+    if (error < 0 || !claimed.id.len)
+        return error;
+    if ((error = claimed_read(request, &claimed)) < 0)
+        return error;
+    struct commitment *commitment =
+        request->room ? commitment_find(&request->room->knowledge.ledger, claimed.id) : NULL;
+    if (!commitment)
+        return refuse(request->refusal, WIRE_BAD_CLAIM,
+                      "%s.commitment_id \"%.*s\" is not known here (any more): commit anew", path,
+                      SLICE_FORMAT(claimed.id));
+    if (compare(request, &claimed, commitment) < 0)
+        request->mismatched = true;
+    else
+        request->claiming = (struct claiming){commitment, claimed.ratio, (unsigned)claimed.seeds};
+    return 0;
+}
+
+void claim_refuse(struct request *request)
+{
+    account_get(&request->room->knowledge, request->member->key)->mismatched++;
+    request->hub->refused++;
+    hub_error(request->hub, request->peer, request->refusal, request->message->message_id,
+              (struct slice){NULL, 0}, request->entry->time_ms);
+}
+
+void claim_made(struct request *request)
+{
+    struct knowledge *knowledge = &request->room->knowledge;
+    struct commitment *commitment = request->claiming.commitment;
+    if (!commitment)
+        return;
+    struct account *account = commitment->account;
+    account->contributor = knowledge_contributor(knowledge, account->key);
+    account_touch(knowledge, account->key);
+    if (commitment->claimed)
+        return;
+    commitment_delist(&knowledge->ledger, commitment);
+    commitment->claimed = true;
+    commitment_enlist(&knowledge->ledger, commitment);
+}
+
+/* ── writing ── */
+
+static void write_account(const struct account *account, struct text *text)
+{
+    static const uint64_t none[CLAIM_STATUS_COUNT];
+    const uint64_t *claims = account->contributor ? account->contributor->claims : none;
+    uint64_t all = 0;
+    for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
+        all += claims[status];
+    text_add_string(text, account->key);
+    text_addf(text,
+              ":{\"commitments\":%llu,\"claims\":%llu,\"confirmed\":%llu,\"refuted\":%llu,"
+              "\"contested\":%llu,\"mismatched\":%llu}",
+              (unsigned long long)account->commitments, (unsigned long long)all,
+              (unsigned long long)claims[CLAIM_CONFIRMED],
+              (unsigned long long)claims[CLAIM_REFUTED],
+              (unsigned long long)claims[CLAIM_CONTESTED], (unsigned long long)account->mismatched);
+}
+
+void ledger_write(const struct ledger *ledger, size_t accounts_max, struct text *text)
+{
+    const struct account *account;
+    size_t written = 0;
+    text_add_literal(text, "{");
+    TAILQ_FOREACH (account, &ledger->recent, recent) {
+        if (written == accounts_max)
+            break;
+        if (written++)
+            text_add_literal(text, ",");
+        write_account(account, text);
+    }
+    text_add_literal(text, "}");
+}
+
+/* What is shown is kept: many join while nobody's account changes. */
+void ledger_show(struct ledger *ledger, struct text *text)
+{
+    if (!ledger->shown_whole) {
+        text_clear(&ledger->shown);
+        ledger_write(ledger, ACCOUNTS_SHOWN_MAX, &ledger->shown);
+        ledger->shown_whole = true;
+    }
+    text_add(text, text_slice(&ledger->shown));
+}

@@ -1,0 +1,148 @@
+#include "wire/claim.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define DOUBLE_DIGITS 16u
+
+static const char hex_digits[] = "0123456789abcdef";
+
+bool claim_text_fits(struct slice text, size_t max)
+{
+    return text.len <= max && message_id_fits(text);
+}
+
+bool claim_digest_fits(struct slice text)
+{
+    if (text.len != CLAIM_DIGEST_SIZE - 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (!memchr(hex_digits, text.at[i], sizeof hex_digits - 1))
+            return false;
+    return true;
+}
+
+static int compare_names(const void *left, const void *right)
+{
+    const struct claim_parameter *first = left, *second = right;
+    return slice_compare(first->name, second->name);
+}
+
+/* Sorts; two of the same name stand side by side then. The second of them, or NULL. */
+static const struct claim_parameter *sort(struct claim_parameter *parameters, size_t count)
+{
+    if (count > 1)
+        qsort(parameters, count, sizeof *parameters, compare_names);
+    for (size_t i = 1; i < count; i++)
+        if (slice_equal(parameters[i - 1].name, parameters[i].name))
+            return &parameters[i];
+    return NULL;
+}
+
+/* ── reading ── */
+
+/* One member into the next place. */
+static int read_member(struct json_value name, struct json_value value, const char *path,
+                       struct claim_parameters *parameters, struct refusal *ret_refusal)
+{
+    char excerpt[EXCERPT_SIZE];
+    struct claim_parameter *parameter = &parameters->all[parameters->count];
+    char *buffer = parameters->names[parameters->count];
+    long len = json_decode(name, buffer, CLAIM_NAME_MAX);
+    parameter->name = (struct slice){buffer, len < 0 ? 0 : (size_t)len};
+    if (!claim_text_fits(parameter->name, CLAIM_NAME_MAX))
+        return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
+                      "%s: a name has 1 to %u bytes and no control characters, unlike \"%s\"", path,
+                      CLAIM_NAME_MAX, excerpt_format(name.raw, excerpt));
+    if (json_number(value, &parameter->value) != 0)
+        return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s.%.*s must be a finite number, not %s",
+                      path, SLICE_FORMAT(parameter->name), excerpt_format(value.raw, excerpt));
+    parameters->count++;
+    return 0;
+}
+
+int claim_read(struct json_value object, const char *path, struct claim_parameters *ret_parameters,
+               struct refusal *ret_refusal)
+{
+    struct json_iterator members = {.rest = object.raw};
+    struct json_value name, value;
+    ret_parameters->count = 0;
+    if (object.kind != JSON_KIND_OBJECT)
+        return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s must be an object {name: number}", path);
+    while (json_next_member(&members, &name, &value)) {
+        if (ret_parameters->count == CLAIM_PARAMETERS_MAX)
+            return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s has more than %u members", path,
+                          CLAIM_PARAMETERS_MAX);
+        int error = read_member(name, value, path, ret_parameters, ret_refusal);
+        if (error < 0)
+            return error;
+    }
+    const struct claim_parameter *twice = sort(ret_parameters->all, ret_parameters->count);
+    if (twice)
+        return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s.%.*s stands twice", path,
+                      SLICE_FORMAT(twice->name));
+    return 0;
+}
+
+/* ── writing ── */
+
+static void write_hex(const uint8_t *bytes, size_t count, char *ret_hex)
+{
+    for (size_t i = 0; i < count; i++) {
+        ret_hex[2 * i] = hex_digits[bytes[i] >> 4];
+        ret_hex[2 * i + 1] = hex_digits[bytes[i] & 15];
+    }
+}
+
+static void write_number(double number, char ret_digits[DOUBLE_DIGITS])
+{
+    uint64_t bits;
+    uint8_t bytes[sizeof bits];
+    memcpy(&bits, &number, sizeof bits);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(bits >> (56 - 8 * i));
+    write_hex(bytes, sizeof bytes, ret_digits);
+}
+
+static bool writable(struct slice subject, struct slice subject_version,
+                     struct claim_parameter *parameters, size_t count)
+{
+    if (!claim_text_fits(subject, CLAIM_SUBJECT_MAX) ||
+        !claim_text_fits(subject_version, CLAIM_SUBJECT_MAX) || count > CLAIM_PARAMETERS_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!claim_text_fits(parameters[i].name, CLAIM_NAME_MAX) || !isfinite(parameters[i].value))
+            return false;
+    return !sort(parameters, count);
+}
+
+int claim_write(struct slice subject, struct slice subject_version,
+                struct claim_parameter *parameters, size_t count, struct text *text)
+{
+    size_t before = text->len;
+    if (!writable(subject, subject_version, parameters, count))
+        return -1;
+    text_add_literal(text, "khub parameters 1\n");
+    text_add(text, subject);
+    text_add_literal(text, "\n");
+    text_add(text, subject_version);
+    text_add_literal(text, "\n");
+    for (size_t i = 0; i < count; i++) {
+        char tail[DOUBLE_DIGITS + 2];
+        tail[0] = '=';
+        write_number(parameters[i].value, tail + 1);
+        tail[sizeof tail - 1] = '\n';
+        text_add(text, parameters[i].name);
+        text_add(text, (struct slice){tail, sizeof tail});
+    }
+    if (!text->failed)
+        return 0;
+    text->len = before;
+    return -1;
+}
+
+void claim_digest_format(const uint8_t digest[CLAIM_DIGEST_BYTES], char ret_hex[CLAIM_DIGEST_SIZE])
+{
+    write_hex(digest, CLAIM_DIGEST_BYTES, ret_hex);
+    ret_hex[CLAIM_DIGEST_SIZE - 1] = '\0';
+}

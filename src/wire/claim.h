@@ -1,0 +1,56 @@
+/* The text that is hashed when an AI commits itself to a set of parameters: the hub and the AIs must write the same bytes.
+ *
+ *     khub parameters 1
+ *     SUBJECT
+ *     SUBJECT_VERSION
+ *     NAME=HHHHHHHHHHHHHHHH          for each parameter, in the order of the names' bytes
+ *
+ * Each line ends with '\n'. H…: the value's IEEE 754 double as 16 lower-case hex digits, so that 0.1 and 1e-1 are one number and no
+ * rounding is a matter of opinion. No name holds a control character, hence a '\n'; and the digits are always sixteen, so a '='
+ * in a name misleads nobody. */
+#ifndef KHUB_WIRE_CLAIM_H
+#define KHUB_WIRE_CLAIM_H
+
+#include <stdint.h>
+
+#include "wire/message.h"
+#include "wire/text.h"
+
+#define CLAIM_PARAMETERS_MAX 64u
+#define CLAIM_NAME_MAX       64u /* bytes of a parameter's name, decoded */
+#define CLAIM_SUBJECT_MAX    64u /* bytes of a subject, and of its version */
+#define CLAIM_DIGEST_BYTES   32u
+#define CLAIM_DIGEST_SIZE    65u /* as lower-case hex digits, with a NUL */
+
+struct claim_parameter {
+    struct slice name;
+    double value;
+};
+
+/* Parameters as they came in an object; the names lie in `names`, so it is not to be copied. */
+struct claim_parameters {
+    struct claim_parameter all[CLAIM_PARAMETERS_MAX];
+    size_t count;
+    char names[CLAIM_PARAMETERS_MAX][CLAIM_NAME_MAX];
+};
+
+/* The name rule of subjects, versions (both at most CLAIM_SUBJECT_MAX bytes) and parameters: 1..max bytes of UTF-8 without
+ * control characters. */
+bool claim_text_fits(struct slice text, size_t max);
+/* 64 digits, lower case. */
+bool claim_digest_fits(struct slice text);
+
+/* Reads an accepted object {name: number}. 0, or -code with *ret_refusal filled (bad_payload); `path` is what a person is told,
+ * "payload.pattern.parameters". Leaves the parameters sorted by name. */
+int claim_read(struct json_value object, const char *path, struct claim_parameters *ret_parameters,
+               struct refusal *ret_refusal);
+
+/* Appends the text. Sorts the parameters by name. 0, or -1 with nothing appended when a text breaks its rule, two names are the
+ * same, a number is not finite, there are too many, or memory is out. */
+int claim_write(struct slice subject, struct slice subject_version,
+                struct claim_parameter *parameters, size_t count, struct text *text);
+
+/* SHA-256 of that text, as it stands on the wire. */
+void claim_digest_format(const uint8_t digest[CLAIM_DIGEST_BYTES], char ret_hex[CLAIM_DIGEST_SIZE]);
+
+#endif

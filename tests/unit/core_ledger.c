@@ -1,0 +1,590 @@
+/* The ledger: commitments, challenges, claims and what contradicts them; what a newcomer is told of it, and its replay. */
+#include "core_claims.h"
+
+#include "core/room.h"
+#include "wire/text.h"
+
+/* ── commitments ── */
+
+static void test_a_commitment_is_answered_with_a_challenge(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    say(f, ADA, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
+        digest_of(canonical));
+    json_t *whole = expect_whole(f, ADA, "challenge");
+    json_t *payload = json_object_get(whole, "payload");
+    assert_string_equal(string_of(whole, "sender_id"), "hub");
+    assert_string_equal(string_of(whole, "target_ai"), "ada");
+    assert_string_equal(names_of(payload),
+                        "commitment_id,in_reply_to,nonce,sha256,subject,subject_version");
+    assert_string_equal(string_of(payload, "in_reply_to"), last_message_id(f));
+    assert_string_equal(string_of(payload, "subject"), "cpu");
+    assert_string_equal(string_of(payload, "subject_version"), "v1");
+    assert_string_equal(string_of(payload, "sha256"), digest_of(canonical));
+    const char *id = string_of(payload, "commitment_id"), *nonce = string_of(payload, "nonce");
+    assert_int_equal(strlen(id), 36);
+    assert_int_equal(id[14], '4');
+    assert_int_equal(strlen(nonce), 32);
+    assert_int_equal(strspn(nonce, "0123456789abcdef"), 32);
+    /* the nonce stands nowhere else in the line, and nobody else got one */
+    assert_null(strstr(string_of(whole, "message_id"), nonce));
+    for (unsigned peer = ADA; peer <= EVE; peer++)
+        expect_nothing(f, peer);
+    assert_string_equal(account_of(f, "ada"), "1 0 0 0 0 0");
+}
+
+static void test_nobody_rolls_the_dice_twice(void **state)
+{
+    struct fixture *f = *state;
+    char other[65];
+    join_five(f);
+    struct challenge first = commit(f, ADA), second = commit(f, ADA);
+    assert_string_equal(first.id, second.id);
+    assert_string_equal(first.nonce, second.nonce);
+    assert_string_equal(account_of(f, "ada"), "1 0 0 0 0 0");
+    leave(f, ADA);
+    join(f, ADA, "ada", 2, "");
+    second = commit(f, ADA);
+    assert_string_equal(first.nonce, second.nonce);
+    /* once it is claimed it is the same still */
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p',%s}}", claim_of(&first, 0.5, ""));
+    second = commit(f, ADA);
+    assert_string_equal(first.nonce, second.nonce);
+    assert_string_equal(account_of(f, "ada"), "1 1 0 0 0 0");
+    /* anything else is another one */
+    snprintf(other, sizeof other, "%s", digest_of("other"));
+    struct challenge others[] = {commit_to(f, ADA, "fs", "v1", digest_of(canonical)),
+                                 commit_to(f, ADA, "cpu", "v2", digest_of(canonical)),
+                                 commit_to(f, ADA, "cpu", "v1", other), commit(f, BOB)};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_string_not_equal(first.id, others[i].id);
+        assert_string_not_equal(first.nonce, others[i].nonce);
+    }
+    assert_string_equal(account_of(f, "ada"), "4 1 0 0 0 0");
+    assert_string_equal(account_of(f, "bob"), "1 0 0 0 0 0");
+}
+
+static void test_a_commitment_has_its_form(void **state)
+{
+    struct fixture *f = *state;
+    char sha256[80], text[80];
+    snprintf(sha256, sizeof sha256, "%s", digest_of(canonical));
+    snprintf(text, sizeof text, "%065d", 0);
+    static const struct {
+        const char *subject, *version, *sha256, *says;
+    } wrong[] = {
+        {"null", "'v'", NULL, "payload.subject must be"},
+        {"''", "'v'", NULL, "payload.subject must be a non-empty string"},
+        {"7", "'v'", NULL, "payload.subject must be a non-empty string, and is a number"},
+        {"'a\\nb'", "'v'", NULL, "payload.subject must not hold control characters"},
+        {"LONG", "'v'", NULL, "payload.subject is longer than 64 bytes"},
+        {"'s'", "null", NULL, "payload.subject_version must be"},
+        {"'s'", "'\\u0000'", NULL, "payload.subject_version must not hold control characters"},
+        {"'s'", "LONG", NULL, "payload.subject_version is longer than 64 bytes"},
+        {"'s'", "'v'", "null", "payload.sha256 must be"},
+        {"'s'", "'v'", "'12'", "payload.sha256 must be 64 lower-case hex digits"},
+        {"'s'", "'v'", "LONG", "payload.sha256 is longer than 64 bytes"},
+        {"'s'", "'v'", "UPPER", "payload.sha256 must be 64 lower-case hex digits"},
+    };
+    join_five(f);
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *members[3] = {wrong[i].subject, wrong[i].version, wrong[i].sha256};
+        char made[3][96];
+        for (unsigned k = 0; k < 3; k++) {
+            const char *member = members[k] ? members[k] : sha256;
+            if (member == sha256)
+                snprintf(made[k], sizeof made[k], "'%s'", sha256);
+            else if (strcmp(member, "LONG") == 0)
+                snprintf(made[k], sizeof made[k], "'%s'", text);
+            else if (strcmp(member, "UPPER") == 0)
+                snprintf(made[k], sizeof made[k], "'%.63sA'", sha256);
+            else
+                snprintf(made[k], sizeof made[k], "%s", member);
+        }
+        say(f, ADA, "commitment", "{'subject':%s,'subject_version':%s,'sha256':%s}", made[0],
+            made[1], made[2]);
+        assert_non_null(
+            strstr(string_of(expect_error(f, ADA, "bad_payload"), "detail"), wrong[i].says));
+        expect_nothing(f, ADA);
+    }
+    assert_string_equal(account_of(f, "ada"), "");
+    say(f, ADA, "commitment", "{'subject':'%.64s','subject_version':'%.64s','sha256':'%s'}", text,
+        text, sha256);
+    expect(f, ADA, "challenge");
+}
+
+static void test_level_1_can_not_commit(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    say(f, DAN, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
+        digest_of(canonical));
+    assert_non_null(strstr(string_of(expect_error(f, DAN, "forbidden"), "detail"), "level 2"));
+    open_peer(f, FAY);
+    say_raw(f, FAY,
+            "{'message_id':'m','sender_id':'fay','message_type':'commitment','timestamp':'t',"
+            "'payload':{'subject':'cpu','subject_version':'v1','sha256':'%s'}}",
+            digest_of(canonical));
+    expect_error(f, FAY, "forbidden");
+    assert_null(member_of(f, "fay"));
+    assert_string_equal(account_of(f, "dan"), "");
+}
+
+static void test_commitments_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    char text[32];
+    join_five(f);
+    struct challenge claimed = claim(f, ADA, "p", 0.5), second, last;
+    second = commit_to(f, ADA, "cpu", "v1", digest_of("second"));
+    for (unsigned i = 2; i < COMMITMENTS_EACH_MAX; i++) {
+        snprintf(text, sizeof text, "%u", i);
+        last = commit_to(f, ADA, "cpu", "v1", digest_of(text));
+    }
+    struct challenge again = commit_to(f, ADA, "cpu", "v1", digest_of("second"));
+    assert_string_equal(again.nonce, second.nonce);
+    commit_to(f, ADA, "cpu", "v1", digest_of("one more"));
+    /* the oldest went with which nothing was claimed */
+    again = commit(f, ADA);
+    assert_string_equal(again.nonce, claimed.nonce);
+    again = commit_to(f, ADA, "cpu", "v1", digest_of(text));
+    assert_string_equal(again.nonce, last.nonce);
+    again = commit_to(f, ADA, "cpu", "v1", digest_of("second"));
+    assert_string_not_equal(again.nonce, second.nonce);
+    snprintf(text, sizeof text, "%u 1 0 0 0 0", COMMITMENTS_EACH_MAX + 2);
+    assert_string_equal(account_of(f, "ada"), text);
+}
+
+static void test_claimed_commitments_go_when_there_are_no_others(void **state)
+{
+    struct fixture *f = *state;
+    char parameters[64], text[128], id[16];
+    struct challenge first = {"", ""};
+    join_five(f);
+    for (unsigned i = 0; i <= COMMITMENTS_EACH_MAX; i++) {
+        uint64_t bits;
+        double value = i;
+        memcpy(&bits, &value, sizeof bits);
+        snprintf(text, sizeof text, "khub parameters 1\ncpu\nv1\na=%016llx\n",
+                 (unsigned long long)bits);
+        snprintf(parameters, sizeof parameters, "{'a':%u}", i);
+        snprintf(id, sizeof id, "p%u", i);
+        struct challenge challenge = commit_to(f, ADA, "cpu", "v1", digest_of(text));
+        say(f, ADA, "pattern_share",
+            "{'pattern':{'id':'%s','commitment_id':'%s','nonce':'%s','subject':'cpu',"
+            "'subject_version':'v1','parameters':%s,'ratio_heldout':0.5,'seeds':16}}",
+            id, challenge.id, challenge.nonce, parameters);
+        expect_no(f, ADA, "error");
+        first = i ? first : challenge;
+    }
+    /* what was claimed with the first one stands, and can be measured */
+    say(f, BOB, "performance_report",
+        "{'component_id':'p0','performance':{'ratio':0.5,'n':16,'nonce':'%s'}}", first.nonce);
+    assert_int_equal(json_array_size(json_object_get(verification_of(f, "p0"), "verifiers")), 1);
+    say(f, ADA, "pattern_share",
+        "{'pattern':{'commitment_id':'%s','nonce':'%s','subject':'cpu','subject_version':'v1',"
+        "'parameters':{'a':0},'ratio_heldout':0.5,'seeds':16}}",
+        first.id, first.nonce);
+    assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "bad_claim");
+    snprintf(text, sizeof text, "%u %u 0 0 0 0", COMMITMENTS_EACH_MAX + 1,
+             COMMITMENTS_EACH_MAX + 1);
+    assert_string_equal(account_of(f, "ada"), text);
+}
+
+static void test_the_ledger_takes_its_share_of_the_knowledge(void **state)
+{
+    struct hub_config config = fixture_config();
+    (void)state;
+    config.knowledge_max = 4096;
+    struct fixture *f = fixture_new(&config);
+    char text[32];
+    unsigned made = 0;
+    size_t before = hub_count(fixture_hub(f)).knowledge_bytes;
+    join(f, ADA, "ada", 2, "");
+    for (; hub_count(fixture_hub(f)).refused == 0; made++) {
+        snprintf(text, sizeof text, "%u", made);
+        say(f, ADA, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
+            digest_of(text));
+        size_t bytes = hub_count(fixture_hub(f)).knowledge_bytes;
+        assert_true(bytes <= config.knowledge_max && bytes - before < 1024);
+        before = bytes;
+    }
+    assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "quota_exceeded");
+    assert_in_range(made, 5, 20);
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p','x':'%01000d'}}", 0);
+    expect_error(f, ADA, "quota_exceeded");
+    fixture_free(f);
+}
+
+/* ── claims ── */
+
+static void test_a_claim_is_stored_with_its_verification(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    struct challenge challenge = commit(f, ADA);
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p',%s}}", claim_of(&challenge, 0.67, ""));
+    expect_relayed(f, BOB);
+    expect_relayed(f, DAN);
+    expect_nothing(f, ADA);
+    json_t *entry = json_object_get(knowledge(f, "shared_patterns"), "p");
+    assert_string_equal(names_of(entry), "contributor,pattern,timestamp,usage_count,verification");
+    json_t *verification = json_object_get(entry, "verification");
+    assert_string_equal(names_of(verification),
+                        "commitment_id,n,nonce,ratio,refuted_parents,status,verifiers");
+    assert_string_equal(string_of(verification, "status"), "claimed");
+    assert_string_equal(string_of(verification, "commitment_id"), challenge.id);
+    assert_string_equal(string_of(verification, "nonce"), challenge.nonce);
+    assert_true(number_of(verification, "ratio") == 0.67);
+    assert_int_equal(integer_of(verification, "n"), 64);
+    assert_int_equal(json_array_size(json_object_get(verification, "verifiers")), 0);
+    assert_string_equal(joined_of(verification, "refuted_parents"), "");
+    assert_string_equal(account_of(f, "ada"), "1 1 0 0 0 0");
+}
+
+static void test_a_component_may_be_a_claim(void **state)
+{
+    struct fixture *f = *state;
+    static const char key[] = "ada_sched_1795334400";
+    join_five(f);
+    struct challenge challenge = commit(f, ADA);
+    say(f, ADA, "os_component_share", "{'component':{'name':'sched','id':'own-7',%s}}",
+        claim_of(&challenge, 0.5, ""));
+    expect_relayed(f, BOB);
+    report(f, BOB, "own-7", &challenge, 0.5); /* by its own id */
+    report(f, CEY, key, &challenge, 0.5);     /* by the hub's */
+    json_t *told = expect(f, ADA, "verification");
+    assert_string_equal(string_of(told, "id"), key);
+    assert_string_equal(string_of(told, "section"), "collective_features");
+    assert_string_equal(string_of(verification_in(f, "collective_features", key), "status"),
+                        "confirmed");
+}
+
+/* One report names a pattern and a component that were claimed with one commitment. */
+static void test_a_report_may_settle_two_claims(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    struct challenge challenge = claim(f, ADA, "p", 0.5);
+    say(f, ADA, "os_component_share", "{'component':{'name':'sched','id':'p',%s}}",
+        claim_of(&challenge, 0.5, ""));
+    report(f, BOB, "p", &challenge, 0.5);
+    report(f, CEY, "p", &challenge, 0.5);
+    assert_string_equal(string_of(expect(f, ADA, "verification"), "section"), "shared_patterns");
+    assert_string_equal(string_of(expect(f, ADA, "verification"), "section"),
+                        "collective_features");
+    assert_string_equal(account_of(f, "ada"), "1 2 2 0 0 0");
+}
+
+static void test_without_a_commitment_all_is_as_ever(void **state)
+{
+    static const char *const bodies[] = {"{'id':'p','ratio_heldout':'best','seeds':-3,'nonce':7}",
+                                         "{'id':'p','commitment_id':null}",
+                                         "{'id':'p','commitment_id':''}"};
+    struct fixture *f = *state;
+    join_five(f);
+    for (unsigned i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        say(f, DAN, "pattern_share", "{'pattern':%s}", bodies[i]);
+        expect_relayed(f, BOB);
+        say(f, BOB, "performance_report",
+            "{'component_id':'p','performance':{'ratio':1,'n':64,'nonce':'x'}}");
+        json_t *entry = json_object_get(knowledge(f, "shared_patterns"), "p");
+        assert_string_equal(names_of(entry), "contributor,pattern,timestamp,usage_count");
+        skip_all(f);
+    }
+    assert_string_equal(account_of(f, "dan"), "");
+    /* code is never a claim */
+    say(f, DAN, "code_share", "{'code':{'id':'c','commitment_id':5}}");
+    expect_relayed(f, BOB);
+}
+
+static void test_a_claim_has_its_form(void **state)
+{
+    static const struct {
+        const char *name, *value, *says;
+    } wrong[] = {
+        {"commitment_id", "7", "commitment_id must be a string"},
+        {"commitment_id", "'0123456789012345678901234567890123456789'", "longer than"},
+        {"subject", "null", "subject must be a non-empty string, and is null"},
+        {"subject_version", "{}", "subject_version must be a non-empty string"},
+        {"nonce", "null", "nonce must be a non-empty string"},
+        {"nonce", "12", "nonce must be a non-empty string, and is a number"},
+        {"parameters", "null", "parameters must be an object"},
+        {"parameters", "{'a':'1'}", "parameters.a must be a finite number"},
+        {"parameters", "{'a':1,'a':2}", "parameters.a stands twice"},
+        {"ratio_heldout", "0", "ratio_heldout must be a number above 0"},
+        {"ratio_heldout", "-0.5", "ratio_heldout must be a number above 0"},
+        {"ratio_heldout", "1e999", "ratio_heldout must be a number above 0"},
+        {"ratio_heldout", "'0.5'", "ratio_heldout must be a number above 0"},
+        {"seeds", "15", "seeds must be a whole number from 16 to 1024"},
+        {"seeds", "1025", "seeds must be a whole number from 16 to 1024"},
+        {"seeds", "64.5", "seeds must be a whole number from 16 to 1024"},
+        {"seeds", "null", "seeds must be a whole number from 16 to 1024"},
+    };
+    static const char *const types[] = {"pattern_share", "os_component_share"};
+    static const char *const names[] = {"pattern", "component"};
+    struct fixture *f = *state;
+    char more[200], path[64];
+    join_five(f);
+    struct challenge challenge = commit(f, ADA);
+    for (unsigned i = 0; i < 2 * sizeof wrong / sizeof *wrong; i++) {
+        unsigned kind = i % 2, k = i / 2;
+        snprintf(more, sizeof more, ",'%s':%s", wrong[k].name, wrong[k].value);
+        say_raw(f, ADA,
+                "{'message_id':'m%u','sender_id':'ada','message_type':'%s','timestamp':'t',"
+                "'payload':{'%s':{'name':'n',%s}}}",
+                i, types[kind], names[kind], claim_of(&challenge, 0.5, more));
+        const char *detail = string_of(expect_error(f, ADA, "bad_payload"), "detail");
+        snprintf(path, sizeof path, "payload.%s.%s", names[kind], wrong[k].name);
+        if (!strstr(detail, wrong[k].says) || !strstr(detail, path))
+            fail_msg("'%s' does not say '%s' of %s", detail, wrong[k].says, path);
+        expect_nothing(f, BOB);
+    }
+    assert_string_equal(account_of(f, "ada"), "1 0 0 0 0 0");
+    for (unsigned seeds = CLAIM_SEEDS_MIN; seeds; seeds = seeds < 1024 ? CLAIM_SEEDS_MAX : 0) {
+        say(f, ADA, "pattern_share", "{'pattern':{%s}}",
+            claim_spelt(&challenge, PARAMETERS, 0.5, seeds, ""));
+        expect_nothing(f, ADA);
+    }
+    assert_string_equal(account_of(f, "ada"), "1 2 0 0 0 0");
+}
+
+static void test_a_claim_that_was_not_committed_to(void **state)
+{
+    static const struct {
+        const char *name, *value, *says;
+    } lies[] = {
+        {"subject", "'fs'", "payload.pattern.subject is \"fs\""},
+        {"subject_version", "'v2'", "payload.pattern.subject_version is \"v2\""},
+        {"nonce", "'00000000000000000000000000000000'", "payload.pattern.nonce is \"0000"},
+        {"nonce", "'x'", "payload.pattern.nonce is \"x\""},
+        {"parameters", "{'boost':1000,'quantum':0.5000000000000001}",
+         "parameters have the SHA-256"},
+        {"parameters", "{'boost':1000}", "parameters have the SHA-256"},
+        {"parameters", "{}", "parameters have the SHA-256"},
+        {"parameters", "{'boost':1000,'quantum':0.5,'x':0}", "parameters have the SHA-256"},
+    };
+    struct fixture *f = *state;
+    char more[200], wanted[64];
+    join_five(f);
+    struct challenge challenge = commit(f, ADA);
+    uint64_t refused = hub_count(fixture_hub(f)).refused;
+    for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
+        snprintf(more, sizeof more, ",'%s':%s", lies[i].name, lies[i].value);
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'p',%s}}", claim_of(&challenge, 0.5, more));
+        const char *detail = string_of(expect_error(f, ADA, "bad_claim"), "detail");
+        if (!strstr(detail, lies[i].says) || !strstr(detail, challenge.id))
+            fail_msg("'%s' does not say '%s'", detail, lies[i].says);
+        for (unsigned peer = ADA; peer <= EVE; peer++)
+            expect_nothing(f, peer);
+        snprintf(wanted, sizeof wanted, "1 0 0 0 0 %u", i + 1);
+        assert_string_equal(account_of(f, "ada"), wanted);
+        assert_int_equal(hub_count(fixture_hub(f)).refused, refused + i + 1);
+    }
+    assert_int_equal(json_object_size(knowledge(f, "shared_patterns")), 0);
+    assert_number(score_of(f, "ada"), 0);
+}
+
+static void test_another_ais_commitment_is_no_use(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    struct challenge challenge = claim(f, ADA, "p", 0.5);
+    skip_all(f);
+    say(f, BOB, "pattern_share", "{'pattern':{'id':'q',%s}}", claim_of(&challenge, 0.5, ""));
+    assert_non_null(
+        strstr(string_of(expect_error(f, BOB, "bad_claim"), "detail"), "is another AI's"));
+    expect_nothing(f, ADA);
+    assert_string_equal(account_of(f, "bob"), "0 0 0 0 0 1");
+    assert_string_equal(account_of(f, "ada"), "1 1 0 0 0 0");
+}
+
+/* A hub that was started anew knows no commitments, and accuses nobody of it. */
+static void test_an_unknown_commitment_counts_for_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct challenge challenge = {"no-such-commitment", "00000000000000000000000000000000"};
+    join_five(f);
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'q',%s}}", claim_of(&challenge, 0.5, ""));
+    assert_non_null(strstr(string_of(expect_error(f, ADA, "bad_claim"), "detail"), "commit anew"));
+    expect_nothing(f, BOB);
+    assert_string_equal(account_of(f, "ada"), "");
+    open_peer(f, FAY);
+    say_raw(f, FAY,
+            "{'message_id':'m','sender_id':'fay','message_type':'pattern_share','timestamp':'t',"
+            "'payload':{'pattern':{%s}}}",
+            claim_of(&challenge, 0.5, ""));
+    expect_error(f, FAY, "bad_claim");
+    assert_null(member_of(f, "fay"));
+}
+
+/* The refusal costs the session nothing: what was not accepted completes none, and takes none up. */
+static void test_a_false_claim_moves_no_session(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    struct challenge challenge = claim(f, ADA, "p", 0.5);
+    say(f, BOB, "collaboration_request", "{'type':'t','description':'d','target_ai':'ada'}");
+    char session[64];
+    snprintf(session, sizeof session, "%s",
+             string_of(expect(f, BOB, "collaboration_update"), "session_id"));
+    say(f, ADA, "collaboration_response", "{'session_id':'%s','accepted':true}", session);
+    say(f, ADA, "os_component_share",
+        "{'component':{'name':'n',%s},'collaboration_complete':true,'session_id':'%s'}",
+        claim_of(&challenge, 0.5, ",'subject':'fs'"), session);
+    expect(f, ADA, "error");
+    assert_string_equal(string_of(session_of(f, session), "status"), "active");
+    skip_all(f);
+    say(f, BOB, "collaboration_request", "{'type':'t','description':'d','target_ai':'dan'}");
+    snprintf(session, sizeof session, "%s",
+             string_of(expect(f, BOB, "collaboration_update"), "session_id"));
+    say(f, DAN, "pattern_share", "{'pattern':{%s},'session_id':'%s'}",
+        claim_of(&challenge, 0.5, ""), session);
+    expect(f, DAN, "error");
+    assert_string_equal(string_of(session_of(f, session), "status"), "pending");
+    assert_string_equal(account_of(f, "dan"), "0 0 0 0 0 1");
+}
+
+static void test_parameters_are_compared_as_numbers(void **state)
+{
+    static const char *const spellings[] = {"{'quantum':0.5,'boost':1000}",
+                                            "{'quantum':5e-1,'boost':1E3}",
+                                            "{'\\u0071uantum':0.50,'boost':1000.0}"};
+    struct fixture *f = *state;
+    join_five(f);
+    struct challenge challenge = commit(f, ADA);
+    for (unsigned i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        say(f, ADA, "pattern_share", "{'pattern':{%s}}",
+            claim_spelt(&challenge, spellings[i], 0.5, 64, ""));
+        expect_nothing(f, ADA);
+    }
+    assert_string_equal(account_of(f, "ada"), "1 3 0 0 0 0");
+}
+
+/* ── what a newcomer is told ── */
+
+static void test_the_ledger_is_level_2s(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    commit(f, ADA);
+    commit(f, BOB);
+    leave(f, ADA);
+    json_t *sync = join(f, FAY, "fay", 2, "");
+    assert_string_equal(names_of(json_object_get(sync, "ledger")), "ada,bob"); /* ada is gone */
+    assert_true(strstr(read_line(f), "\"ledger\":{\"bob\"") != NULL);          /* newest first */
+    assert_null(json_object_get(newcomer_sync(f), "ledger"));
+    join(f, ADA, "ada", 2, "");
+    claim(f, ADA, "p", 0.5);
+    leave(f, FAY);
+    join(f, FAY, "fay", 2, "");
+    assert_true(strstr(read_line(f), "\"ledger\":{\"ada\"") != NULL);
+    /* rooms share nothing */
+    sync = join(f, GUS, "gus", 2, "'room':'lab'");
+    assert_int_equal(json_object_size(json_object_get(sync, "ledger")), 0);
+}
+
+static void test_a_sync_shows_so_many_accounts(void **state)
+{
+    struct fixture *f = *state;
+    char id[16];
+    for (unsigned i = 0; i < ACCOUNTS_SHOWN_MAX + 3; i++) {
+        snprintf(id, sizeof id, "a%u", i);
+        open_peer(f, i + 1);
+        say_hello(f, i + 1, id, "{'protocol':2}");
+        commit(f, i + 1);
+    }
+    json_t *ledger = json_object_get(join(f, ACCOUNTS_SHOWN_MAX + 9, "last", 2, ""), "ledger");
+    assert_int_equal(json_object_size(ledger), ACCOUNTS_SHOWN_MAX);
+    assert_null(json_object_get(ledger, "a2"));
+    assert_non_null(json_object_get(ledger, "a3"));
+}
+
+/* ── replay ── */
+
+static void mute_deliver(void *ctx, peer_id to, struct span span)
+{
+    (void)ctx, (void)to, (void)span;
+}
+
+static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
+{
+    (void)ctx, (void)peer, (void)reason;
+}
+
+static int apply(void *ctx, const struct entry *entry)
+{
+    hub_apply(ctx, slice_of("main"), entry);
+    return 0;
+}
+
+/* The entries of all that happened, applied to another hub: the same ledger, the refused claims counted. */
+static void test_replay_gives_the_same_ledger(void **state)
+{
+    struct fixture *f = *state;
+    struct text running = {0}, replayed = {0};
+    join_five(f);
+    struct challenge root = claim(f, ADA, "root", 0.4), good;
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'lie',%s}}",
+        claim_of(&root, 0.5, ",'nonce':'x'"));
+    say_raw(f, ADA,
+            "{'message_id':'m','sender_id':'ada','message_type':'pattern_share','timestamp':'t',"
+            "'payload':{'pattern':{%s}}}",
+            claim_of(&root, 0.5, ",'parameters':{}"));
+    say(f, BOB, "os_component_share", "{'component':{'name':'n',%s}}", claim_of(&root, 0.5, ""));
+    derive_claim(f, BOB, "child", "['root']");
+    good = claim(f, CEY, "good", 0.6);
+    report(f, BOB, "root", &root, 0.7);
+    report(f, CEY, "root", &root, 0.7);
+    report(f, BOB, "good", &good, 0.6);
+    report(f, ADA, "good", &good, 0.6);
+    commit_to(f, BOB, "fs", "v9", digest_of("x"));
+    leave(f, ADA);
+    hub_dump(fixture_hub(f), slice_of("main"), &running);
+    assert_non_null(strstr(running.at, "\"mismatched\":2"));
+    assert_non_null(strstr(running.at, "\"status\":\"refuted\""));
+
+    struct hub_edge edge = fixture_edge(f);
+    struct hub_config config = fixture_config();
+    edge.deliver = mute_deliver;
+    edge.close = mute_close;
+    struct hub *second = hub_new(&config, &edge);
+    const struct log *log = &fixture_hub(f)->rooms[0]->log;
+    assert_int_equal(log->first(log->state), 1);
+    assert_int_equal(log->read(log->state, 0, apply, second), 0);
+    hub_dump(second, slice_of("main"), &replayed);
+    assert_true(slice_equal(text_slice(&running), text_slice(&replayed)));
+    char why[256];
+    assert_int_equal(hub_verify(second, why, sizeof why), 0);
+    hub_free(second);
+    text_free(&running);
+    text_free(&replayed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LEDGER_TEST(test_a_commitment_is_answered_with_a_challenge),
+        LEDGER_TEST(test_nobody_rolls_the_dice_twice),
+        LEDGER_TEST(test_a_commitment_has_its_form),
+        LEDGER_TEST(test_level_1_can_not_commit),
+        LEDGER_TEST(test_commitments_are_bounded),
+        LEDGER_TEST(test_claimed_commitments_go_when_there_are_no_others),
+        cmocka_unit_test(test_the_ledger_takes_its_share_of_the_knowledge),
+        LEDGER_TEST(test_a_claim_is_stored_with_its_verification),
+        LEDGER_TEST(test_a_component_may_be_a_claim),
+        LEDGER_TEST(test_a_report_may_settle_two_claims),
+        LEDGER_TEST(test_without_a_commitment_all_is_as_ever),
+        LEDGER_TEST(test_a_claim_has_its_form),
+        LEDGER_TEST(test_a_claim_that_was_not_committed_to),
+        LEDGER_TEST(test_another_ais_commitment_is_no_use),
+        LEDGER_TEST(test_an_unknown_commitment_counts_for_nothing),
+        LEDGER_TEST(test_a_false_claim_moves_no_session),
+        LEDGER_TEST(test_parameters_are_compared_as_numbers),
+        LEDGER_TEST(test_the_ledger_is_level_2s),
+        LEDGER_TEST(test_a_sync_shows_so_many_accounts),
+        LEDGER_TEST(test_replay_gives_the_same_ledger),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
