@@ -1,6 +1,11 @@
-/* khub train: one AI node. */
+/* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes. */
+#include <unistd.h>
+
 #include "cmd/commands.h"
+#include "cmd/terminal.h"
 #include "cmd/visit.h"
+#include "trainer/brain.h"
+#include "trainer/summary.h"
 #include "trainer/trainer.h"
 
 #define MINUTES_LEAST 0.05
@@ -12,11 +17,110 @@ struct train_settings {
     bool json;
 };
 
+/* The live line, the last one of the terminal. Empty: none is to be seen. */
+struct live {
+    struct terminal terminal;
+    struct line line;
+    bool drawn;
+};
+
+static void live_wipe(struct live *live)
+{
+    if (!live->drawn)
+        return;
+    fputs("\r\x1b[K", stdout);
+    fflush(stdout);
+    live->drawn = false;
+}
+
+static void live_draw(struct live *live)
+{
+    struct slice text = line_end(&live->line);
+    if (text.len == 0)
+        return;
+    fputs("\r\x1b[K", stdout);
+    fwrite(text.at, 1, text.len, stdout);
+    fflush(stdout);
+    live->drawn = true;
+}
+
+static void add_ratio(struct line *line, const char *label, double ratio)
+{
+    if (ratio > 0)
+        line_addf(line, "  %s %.3f", label, ratio);
+    else
+        line_addf(line, "  %s -", label);
+}
+
+static void add_training(struct line *line, const struct brain_standing *standing)
+{
+    line_addf(line, "%u evaluations", standing->evaluations);
+    add_ratio(line, "train", standing->ratio_train);
+    add_ratio(line, "held-out", standing->seeds > 0 ? standing->ratio_heldout : 0);
+    if (standing->seeds > 0)
+        line_addf(line, "  gap closed %.0f %%", 100 * standing->gap_closed);
+    if (standing->taken > 0)
+        line_addf(line, "  took %u, from", standing->taken);
+    for (size_t i = 0; i < BRAIN_TAKEN_MAX && standing->taken_from[i][0]; i++) {
+        line_add(line, slice_of(i > 0 ? ", " : " "));
+        line_add(line, slice_of(standing->taken_from[i]));
+    }
+}
+
+static void add_refereeing(struct line *line, const struct trainer_progress *progress)
+{
+    const struct brain_standing *standing = progress->standing;
+    const struct summary *count = progress->count;
+    line_addf(line, "checked %u, refuted %u  subjects %u",
+              count->patterns_checked + count->components_checked,
+              count->patterns_refuted + count->components_refuted, standing->subjects_seen);
+    add_ratio(line, "geometric mean", standing->geometric_mean);
+}
+
+static void on_progress(const struct trainer_progress *progress, void *data)
+{
+    struct live *live = data;
+    char left[CLOCK_SIZE];
+    if (!progress) {
+        live_wipe(live);
+        line_clear(&live->line);
+        return;
+    }
+    terminal_measure(&live->terminal);
+    line_clear(&live->line);
+    if (live->terminal.width > 1)
+        live->line.width = live->terminal.width - 1; /* the last column would wrap it */
+    if (!progress->joined)
+        line_addf(&live->line, "no hub  ");
+    if (progress->standing->referee)
+        add_refereeing(&live->line, progress);
+    else
+        add_training(&live->line, progress->standing);
+    if (progress->left_ms > 0) {
+        span_format((int64_t)progress->left_ms, left);
+        line_addf(&live->line, "  %s left", left);
+    }
+    live_draw(live);
+}
+
+static void on_log(const char *text, void *data)
+{
+    struct live *live = data;
+    bool drawn = live->drawn;
+    live_wipe(live);
+    fprintf(stderr, "[TRAINER] %s\n", text);
+    if (drawn)
+        live_draw(live);
+}
+
 static int run(const void *data)
 {
     const struct train_settings *settings = data;
+    struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
+    bool shows = live.terminal.is_terminal && !settings->json;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    return trainer_run(&(struct trainer_options){
+    line_begin(&live.line, &live.terminal);
+    int exit_code = trainer_run(&(struct trainer_options){
         .address = settings->hub,
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
@@ -24,7 +128,12 @@ static int run(const void *data)
         .summary_path = settings->summary,
         .json = settings->json,
         .out = stdout,
+        .log = shows ? on_log : NULL,
+        .progress = shows ? on_progress : NULL,
+        .data = &live,
     });
+    line_free(&live.line);
+    return exit_code;
 }
 
 #define AT(member) .offset = offsetof(struct train_settings, member)

@@ -14,15 +14,6 @@ static const struct subject *const table[] = {
     &subject_security,        &subject_performance,    &subject_graphics,
     &subject_audio,           &subject_window_manager, &subject_size_classes};
 
-/* Specializations without a subject of their own, and the nearest there is: scheduling and
- * queueing, or recognising what will be wanted again in a stream of references. */
-static const struct {
-    const char *specialization;
-    const struct subject *nearest;
-} substitutes[] = {
-    {"general", &subject_process_manager},
-};
-
 const struct subject *const *subjects(size_t *ret_count)
 {
     *ret_count = sizeof table / sizeof *table;
@@ -37,16 +28,12 @@ const struct subject *subject_find(const char *name)
     return NULL;
 }
 
-const struct subject *subject_for(const char *specialization, bool *ret_own)
+const struct subject *subject_for(const char *specialization)
 {
-    const struct subject *own = subject_find(specialization);
-    *ret_own = own != NULL;
-    if (own)
-        return own;
-    for (size_t i = 0; i < sizeof substitutes / sizeof *substitutes; i++)
-        if (strcmp(substitutes[i].specialization, specialization) == 0)
-            return substitutes[i].nearest;
-    return table[0];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i]->specialization, specialization) == 0)
+            return table[i];
+    return NULL;
 }
 
 static double clamp(double x, double low, double high)

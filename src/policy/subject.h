@@ -56,8 +56,8 @@ struct subject {
 const struct subject *const *subjects(size_t *ret_count);
 /* By name; NULL when there is none. */
 const struct subject *subject_find(const char *name);
-/* The subject on which an AI of this specialization trains; *ret_own is false when it is only the nearest one. Never NULL. */
-const struct subject *subject_for(const char *specialization, bool *ret_own);
+/* The subject that an AI of this specialization searches (the first of its own); NULL when there is none. */
+const struct subject *subject_for(const char *specialization);
 
 /* Search space [0,1]^n <-> units. Out-of-range u is folded back (reflection). */
 void subject_units(const struct subject *subject, const double *u, double *ret_parameters);
@@ -69,9 +69,9 @@ bool subject_valid(const struct subject *subject, const double *parameters, int 
 /* value * one, rounded: a parameter as a policy's rules have it, in whole multiples of 1/one. value >= 0. */
 uint32_t fixed_point(double value, double one);
 
-/* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). Splits: "train/<AI>" (its own training and its part of a session),
- * "peer/<AI>" (on which it runs what others send), "session/<session>/<AI>" and "search/<AI>" (seeds of searches,
- * not workloads), and "test" (held out, the same for all). */
+/* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). A split is a name for a set of workloads: "train/<AI>" an AI's own,
+ * "peer/<AI>" those on which it runs what others send, "heldout/<AI>" those it shows itself on, "review/<session>/<AI>" fresh ones
+ * for a review, "test/<nonce>" those that judge a claim. Or for the luck of a search: "search/<AI>", "session/<session>/<AI>". */
 uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index);
 
 /* A set of workloads with their baseline costs: what a score is measured on. */

@@ -1,30 +1,44 @@
-/* What others claim, run again.
+/* What others claim, measured again.
  *
- * Two questions, kept apart. Does the claim hold: are the numbers, measured on the held-out workloads that the claim itself
- * names, the same to 1e-9, and is a component's source there, and what its parameters render to? And is it good for this AI: how does it
- * do on workloads of this AI's own that nobody else has used? Only parameters are run, never another's source. */
+ * Two questions, kept apart. Does the claim hold: are the numbers, measured on the workloads that follow from its nonce, the same
+ * to 1e-9, and is a component's source what its parameters render to? And is it good for this AI: how does it do on workloads of this
+ * AI's own? Only parameters are run, and C that this AI has rendered from them; never another's source. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "trainer/brain_policy.h"
-#include "trainer/words.h"
 
-#define REASON_SIZE 256
+#define REASON_SIZE 512
 
-static bool agrees(double claimed, double measured)
+bool numbers_agree(double claimed, double measured)
 {
-    return fabs(claimed - measured) <= CLAIM_TOLERANCE * fmax(fabs(claimed), fabs(measured));
+    return isfinite(measured) &&
+           fabs(claimed - measured) <= CLAIM_TOLERANCE * fmax(fabs(claimed), fabs(measured));
 }
 
+/* A claim as it is checked. */
+struct checked {
+    const struct subject *subject;
+    const json_t *thing;
+    const char *nonce;
+    size_t seeds;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct score score, own;
+    bool holds, integrated;
+    const char *module; /* what came of its C; NULL: a pattern's */
+    char why[REASON_SIZE];
+};
+
 /* Whether the numbers that are claimed are those that were measured. The score's always; what stands beside it (the bound, the
- * textbook's cost, and what follows from them) when the claim is on the whole held-out set, for which this AI knows them too.
- * Not compared: best_practice, confidence, and what only the claimant can know: ratio_train, ratio_session, evaluations. */
-static bool claims_hold(const json_t *thing, const struct bench *bench, const struct score *score,
-                        char *ret_why, size_t size)
+ * textbook's cost, and what follows from them) when it is on as many workloads as this AI would prove its own. Not compared: names,
+ * confidence, and what only the claimant can know: ratio_train, ratio_session, evaluations. */
+static bool numbers_hold(struct checked *checked, struct trial *trial)
 {
-    bool whole = score->seeds == HELDOUT_SEEDS;
-    double gap = (1 - score->ratio) / (1 - bench->bound_ratio);
+    const struct score *score = &checked->score;
+    bool whole = checked->seeds == HELDOUT_SEEDS;
+    struct yardstick beside = whole ? *trial_yardstick(trial) : (struct yardstick){0};
+    double gap = yardstick_gap_closed(&beside, score->ratio);
     const struct {
         const char *name;
         double measured;
@@ -33,23 +47,23 @@ static bool claims_hold(const json_t *thing, const struct bench *bench, const st
                   {"ci95", score->ci95, false, false},
                   {"cost_heldout", score->cost, false, false},
                   {"wins", (double)score->wins, false, false},
-                  {"bound_ratio", bench->bound_ratio, false, true},
+                  {"bound_ratio", beside.bound_ratio, false, true},
                   {"gap_closed", gap, false, true},
-                  {"baseline_cost", bench->textbook_cost, false, true},
+                  {"baseline_cost", beside.textbook_cost, false, true},
+                  {"practice_ratio", beside.practice_ratio, false, true},
                   {"development_level", fmin(fmax(gap, 0), 1), false, true}};
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
-        if (claims[i].beside && !whole)
-            continue;
         double claimed;
-        if (!json_object_get(thing, claims[i].name) && !claims[i].required)
+        if ((claims[i].beside && !whole) ||
+            (!json_object_get(checked->thing, claims[i].name) && !claims[i].required))
             continue;
-        if (!member_number(thing, claims[i].name, &claimed)) {
-            snprintf(ret_why, size, "%s is missing or no number", claims[i].name);
+        if (!member_number(checked->thing, claims[i].name, &claimed)) {
+            snprintf(checked->why, REASON_SIZE, "%s is missing or no number", claims[i].name);
             return false;
         }
-        if (!agrees(claimed, claims[i].measured)) {
-            snprintf(ret_why, size, "%s is claimed to be %.12g and measures %.12g", claims[i].name,
-                     claimed, claims[i].measured);
+        if (!numbers_agree(claimed, claims[i].measured)) {
+            snprintf(checked->why, REASON_SIZE, "%s is claimed to be %.12g and measures %.12g",
+                     claims[i].name, claimed, claims[i].measured);
             return false;
         }
     }
@@ -60,130 +74,135 @@ static bool claims_hold(const json_t *thing, const struct bench *bench, const st
 static bool is_component(const json_t *thing)
 {
     const char *type = member_string(thing, "type", 64);
-    return json_object_get(thing, "development_level") || !type ||
+    return json_object_get(thing, "implementation") ||
+           json_object_get(thing, "development_level") || !type ||
            strcmp(type, "tuned_policy") != 0;
 }
 
-static bool source_holds(const struct subject *subject, const json_t *thing,
-                         const double *parameters, char *ret_why, size_t size)
+static bool source_holds(struct checked *checked)
 {
-    const json_t *source = json_object_get(thing, "implementation");
-    if (!source && !is_component(thing))
-        return true;
-    if (!source) {
-        snprintf(ret_why, size, "implementation is missing");
-        return false;
-    }
-    json_t *rendered = implementation_json(subject, parameters);
-    bool same = rendered && json_equal(source, rendered);
+    const json_t *source = json_object_get(checked->thing, "implementation");
+    json_t *rendered = implementation_json(checked->subject, checked->parameters);
+    bool same = source && rendered && json_equal(source, rendered);
     json_decref(rendered);
     if (!same)
-        snprintf(ret_why, size, "implementation is not what the parameters render to");
+        snprintf(checked->why, REASON_SIZE, "%s",
+                 source ? "its C is not what its parameters render to"
+                        : "implementation is missing");
     return same;
 }
 
-/* How many held-out workloads the claim stands on; 0 when on a number that can't be checked. */
+/* Whether this AI's own rendering does what the parameters do. Where that can't be found out, it is not held against the claim. */
+static bool module_holds(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
+{
+    char split[SPLIT_SIZE];
+    snprintf(split, sizeof split, "test/%s", checked->nonce);
+    const struct module *module =
+        policy_module(brain, checked->subject, checked->parameters, split, stop);
+    checked->module = module->text;
+    checked->integrated = module->outcome == MODULE_SAME || module->outcome == MODULE_NO_COMPILER;
+    if (module->outcome == MODULE_DIFFERS)
+        snprintf(checked->why, REASON_SIZE, "its C does not score what its parameters do: %s",
+                 module->text);
+    return module->outcome != MODULE_DIFFERS;
+}
+
+/* On how many workloads the claim stands; 0 when on a number that can't be checked. */
 static size_t claim_seeds(const json_t *thing)
 {
     double seeds;
     if (!member_number(thing, "seeds", &seeds) ||
-        !(seeds >= CLAIM_SEEDS_MIN && seeds <= HELDOUT_SEEDS) || seeds != floor(seeds))
+        !(seeds >= CLAIM_SEEDS_MIN && seeds <= CLAIM_SEEDS_MAX) || seeds != floor(seeds))
         return 0;
     return (size_t)seeds;
 }
 
-/* The score on the claim's own workloads. 0 or -1 (out of memory). */
-static int claim_score(struct bench *bench, size_t seeds, const double *parameters,
-                       struct score *ret_score)
+/* What can't be run has no ratio: it is said to be 0, so that all who find it so agree. */
+static json_t *refusal_json(const struct checked *checked)
 {
-    if (seeds == HELDOUT_SEEDS) {
-        if (bench_heldout(bench) < 0)
-            return -1;
-        *ret_score = exam_score(bench->heldout, parameters);
-        return 0;
-    }
-    struct exam *exam = exam_new(bench->subject, "test", seeds);
-    if (!exam)
+    return json_pack("{s:f,s:b,s:b,s:s,s:f,s:i,s:s,s:s,s:s}", "score", 0.0, "integration_tested", 0,
+                     "claim_holds", 0, "reason", checked->why, "ratio", 0.0, "n",
+                     (int)checked->seeds, "nonce", checked->nonce, "subject",
+                     checked->subject->name, "subject_version", checked->subject->version);
+}
+
+static json_t *metrics_json(const struct policy_brain *brain, const struct checked *checked)
+{
+    const struct score *own = &checked->own;
+    char profile[SPLIT_SIZE];
+    if (brain->subject)
+        snprintf(profile, sizeof profile, "peer/%s", brain->ai_id);
+    else
+        snprintf(profile, sizeof profile, "referee");
+    json_t *metrics = json_pack(
+        "{s:f,s:b,s:b,s:f,s:i,s:s,s:f,s:f,s:i,s:s,s:s,s:s}", "score",
+        checked->holds ? fmin(fmax(1 - own->ratio, 0), 1) : 0.0, "integration_tested",
+        checked->holds && checked->integrated, "claim_holds", checked->holds, "ratio",
+        checked->score.ratio, "n", (int)checked->seeds, "nonce", checked->nonce, "ratio_own",
+        own->ratio, "ci95_own", own->ci95, "n_own", (int)own->seeds, "profile", profile, "subject",
+        checked->subject->name, "subject_version", checked->subject->version);
+    if (metrics && checked->module)
+        json_object_set_new(metrics, "module", json_string(checked->module));
+    if (metrics && !checked->holds)
+        json_object_set_new(metrics, "reason", json_string(checked->why));
+    double claimed;
+    if (metrics && member_number(checked->thing, "ratio_heldout", &claimed))
+        json_object_set_new(metrics, "claimed", json_real(claimed));
+    return metrics;
+}
+
+/* On this AI's own workloads. 0, or -1 when out of memory. */
+static int own_score(struct policy_brain *brain, struct checked *checked)
+{
+    struct bench *bench = policy_bench(brain, checked->subject);
+    if (!brain->subject)
+        return referee_score(brain, bench, checked->parameters, &checked->own);
+    if (bench_peer(brain, bench) < 0)
         return -1;
-    *ret_score = exam_score(exam, parameters);
-    exam_free(exam);
+    checked->own = exam_score(bench->peer, checked->parameters);
     return 0;
 }
 
-static json_t *refusal_json(const struct subject *subject, const char *why)
+/* 0, or -1 when out of memory or stopped. */
+static int claim_measure(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
 {
-    return json_pack("{s:f,s:b,s:b,s:s,s:s,s:s}", "score", 0.0, "integration_tested", 0,
-                     "claim_holds", 0, "reason", why, "subject", subject->name, "subject_version",
-                     subject->version);
+    struct trial *trial = policy_trial(brain, checked->subject, checked->nonce, checked->seeds);
+    if (!trial || atomic_load(stop))
+        return -1;
+    checked->score = exam_score(trial->exam, checked->parameters);
+    if (isnan(checked->score.ratio)) /* for want of memory: nobody's fault */
+        return -1;
+    checked->holds = numbers_hold(checked, trial);
+    checked->integrated = true;
+    if (checked->seeds > HELDOUT_SEEDS) /* too much to keep for the next one */
+        trial_end(trial);
+    if (checked->holds && is_component(checked->thing))
+        checked->holds = source_holds(checked) && module_holds(brain, checked, stop);
+    if (atomic_load(stop))
+        return -1;
+    return own_score(brain, checked);
 }
 
 json_t *policy_check(void *state, const json_t *thing, brain_stop *stop)
 {
     struct policy_brain *brain = state;
-    const struct subject *subject = member_subject(thing);
-    if (!subject || atomic_load(stop))
+    struct checked checked = {.subject = member_subject(thing),
+                              .thing = thing,
+                              .nonce = member_string(thing, "nonce", NONCE_LENGTH),
+                              .seeds = claim_seeds(thing)};
+    if (!checked.subject || !member_string(thing, "commitment_id", COMMITMENT_MAX) ||
+        !nonce_valid(checked.nonce) || atomic_load(stop))
         return NULL;
-    struct bench *bench = policy_bench(brain, subject);
-    double parameters[SUBJECT_PARAMETERS_MAX], claimed;
-    char why[REASON_SIZE];
-    if (parameters_read(subject, json_object_get(thing, "parameters"), parameters, why,
-                        sizeof why) < 0)
-        return refusal_json(subject, why);
-    if (!member_number(thing, "ratio_heldout", &claimed))
-        return refusal_json(subject, "ratio_heldout is missing or no number");
-    size_t seeds = claim_seeds(thing);
-    if (seeds == 0)
-        return refusal_json(subject,
-                            "seeds must be 16..64: fewer prove nothing, more take too long");
-    struct score score;
-    if (claim_score(bench, seeds, parameters, &score) < 0 || atomic_load(stop) ||
-        bench_peer(brain, bench) < 0)
-        return NULL;
-    bool holds = claims_hold(thing, bench, &score, why, sizeof why) &&
-                 source_holds(subject, thing, parameters, why, sizeof why);
-    struct score peer = exam_score(bench->peer, parameters);
-    char profile[SPLIT_SIZE];
-    snprintf(profile, sizeof profile, "peer/%s", brain->ai_id);
-    json_t *metrics = json_pack(
-        "{s:f,s:b,s:b,s:f,s:f,s:i,s:f,s:f,s:i,s:s,s:s,s:s}", "score",
-        holds ? fmin(fmax(1 - peer.ratio, 0), 1) : 0.0, "integration_tested", holds, "claim_holds",
-        holds, "ratio", score.ratio, "claimed", claimed, "n", (int)seeds, "ratio_own", peer.ratio,
-        "ci95_own", peer.ci95, "n_own", (int)peer.seeds, "profile", profile, "subject",
-        subject->name, "subject_version", subject->version);
-    if (metrics && !holds)
-        json_object_set_new(metrics, "reason", json_string(why));
-    return metrics;
-}
-
-bool policy_take_in(void *state, const json_t *thing, const json_t *metrics)
-{
-    struct policy_brain *brain = state;
-    const struct subject *subject = member_subject(thing);
-    double parameters[SUBJECT_PARAMETERS_MAX], ratio;
-    char why[REASON_SIZE];
-    if (!subject || !json_is_true(json_object_get(metrics, "claim_holds")) ||
-        !member_number(metrics, "ratio_own", &ratio) ||
-        parameters_read(subject, json_object_get(thing, "parameters"), parameters, why,
-                        sizeof why) < 0)
-        return false;
-    struct bench *bench = policy_bench(brain, subject);
-    const char *id = member_string(thing, "id", PATTERN_ID_MAX - 1);
-    bool better = !bench->known || ratio < bench->best_ratio;
-    if (better) {
-        bench->known = true;
-        bench->best_ratio = ratio;
-        memcpy(bench->best, parameters, sizeof bench->best);
-        words_cut(id ? id : "", bench->best_id, sizeof bench->best_id);
+    if (checked.seeds == 0) {
+        snprintf(checked.why, REASON_SIZE,
+                 "seeds must be %u..%u: fewer prove nothing, more take too long", CLAIM_SEEDS_MIN,
+                 CLAIM_SEEDS_MAX);
+        return refusal_json(&checked);
     }
-    /* Of its own subject it takes what is better on its own workloads than its own best; of the others the best there is. */
-    if (subject != brain->subject || !brain->search.cmaes)
-        return better;
-    double before = brain->search.best_ratio;
-    if (!(search_try(&brain->search, &brain->train, parameters) < before))
-        return false;
-    policy_add_parent(brain, id ? id : "");
-    /* What came from another is not shared again until this AI has made it better. */
-    brain->pattern_ratio = fmin(brain->pattern_ratio, brain->search.best_ratio);
-    brain->component_ratio = fmin(brain->component_ratio, brain->search.best_ratio);
-    return true;
+    if (parameters_read(checked.subject, json_object_get(thing, "parameters"), checked.parameters,
+                        checked.why, REASON_SIZE) < 0)
+        return refusal_json(&checked);
+    if (claim_measure(brain, &checked, stop) < 0)
+        return NULL;
+    return metrics_json(brain, &checked);
 }

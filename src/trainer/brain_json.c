@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "trainer/brain_policy.h"
+#include "trainer/words.h"
 
 json_t *parameters_json(const struct subject *subject, const double *parameters)
 {
@@ -68,6 +69,11 @@ int parameters_read(const struct subject *subject, const json_t *json, double *r
     return 0;
 }
 
+bool parameters_same(const struct subject *subject, const double *a, const double *b)
+{
+    return memcmp(a, b, (size_t)subject->parameter_count * sizeof *a) == 0;
+}
+
 json_t *implementation_json(const struct subject *subject, const double *parameters)
 {
     char *source = malloc(IMPLEMENTATION_MAX);
@@ -77,29 +83,32 @@ json_t *implementation_json(const struct subject *subject, const double *paramet
     return json;
 }
 
-static json_t *practice_json(const struct bench *bench)
+static int names_read(const json_t *array, struct candidate *candidate)
 {
-    return bench->practice
-               ? json_pack("{s:s,s:f}", "name", bench->practice, "ratio", bench->practice_ratio)
-               : json_null();
+    size_t count = json_array_size(array);
+    if (count < 1 || count > BRAIN_CONTRIBUTORS_MAX)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *name = json_array_get(array, i);
+        size_t length = json_string_length(name);
+        if (!json_is_string(name) || length < 1 || length > AI_ID_MAX)
+            return -1;
+        memcpy(candidate->names[i], json_string_value(name), length + 1);
+    }
+    candidate->name_count = count;
+    return 0;
 }
 
-int measured_add(json_t *object, const struct bench *bench, const double *parameters,
-                 const struct measured *measured)
+int candidate_read(const json_t *json, struct candidate *ret_candidate)
 {
-    const struct subject *subject = bench->subject;
-    const struct score *score = &measured->score;
-    json_t *more = json_pack(
-        "{s:s,s:s,s:o,s:s,s:b,s:f,s:f,s:f,s:i,s:i,s:s,s:s,s:f,s:o,s:f,s:f}", "subject",
-        subject->name, "subject_version", subject->version, "parameters",
-        parameters_json(subject, parameters), "cost", subject->cost, "synthetic", 1, "cost_heldout",
-        score->cost, "ratio_heldout", score->ratio, "ci95", score->ci95, "wins", (int)score->wins,
-        "seeds", (int)score->seeds, "split", "test", "baseline", subject->baseline_names[0],
-        "baseline_cost", bench->textbook_cost, "best_practice", practice_json(bench), "bound_ratio",
-        measured->bound_ratio, "gap_closed", measured->gap_closed);
-    if (!more)
+    char why[128];
+    struct candidate candidate = {.subject = member_subject(json)};
+    const char *by = member_string(json, "by", AI_ID_MAX);
+    if (!candidate.subject || names_read(json_object_get(json, "workloads"), &candidate) < 0 ||
+        parameters_read(candidate.subject, json_object_get(json, "parameters"),
+                        candidate.parameters, why, sizeof why) < 0)
         return -1;
-    int result = json_object_update(object, more);
-    json_decref(more);
-    return result;
+    words_cut(by ? by : "", candidate.by, sizeof candidate.by);
+    *ret_candidate = candidate;
+    return 0;
 }

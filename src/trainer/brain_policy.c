@@ -1,288 +1,218 @@
-/* The policy brain: learns the parameters of an OS policy on a simulated subsystem, by CMA-ES on its own workloads.
+/* The policy brain: learns the parameters of an OS policy on a simulated subsystem, by CMA-ES on its own workloads, and by what
+ * others found.
  *
- * What makes it hard is honesty. Selection looks at the training workloads only; every number that is shared is measured on
- * held-out ones that all AIs know by name and nobody selects on, with the best ordinary practice and the bound beside it. */
+ * What makes it hard is honesty. The search looks at the training workloads only; what is claimed is measured on workloads that
+ * nobody could know when the parameters were chosen; and what came from another is tried, used, and named, but never claimed. */
 #include "trainer/brain_policy.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "policy/random.h"
-#include "trainer/capabilities.h"
 #include "trainer/words.h"
 
-struct bench *policy_bench(struct policy_brain *brain, const struct subject *subject)
+void policy_meet(struct policy_brain *brain)
 {
-    size_t count;
-    const struct subject *const *all = subjects(&count);
-    for (size_t i = 0; i < count && i < SUBJECTS_MAX; i++)
-        if (all[i] == subject) {
-            brain->benches[i].subject = subject;
-            return &brain->benches[i];
-        }
-    abort(); /* subjects come from the table, never from a peer */
+    if (brain->met)
+        return;
+    brain->met = true;
+    if (!brain->search.cmaes || !isfinite(brain->search.best_ratio))
+        return;
+    brain->found_alone = true;
+    brain->evaluations_alone = brain->search.evaluations;
+    memcpy(brain->alone, brain->search.best, sizeof brain->alone);
 }
 
-int bench_peer(struct policy_brain *brain, struct bench *bench)
-{
-    char split[SPLIT_SIZE];
-    snprintf(split, sizeof split, "peer/%s", brain->ai_id);
-    if (!bench->peer)
-        bench->peer = exam_new(bench->subject, split, PEER_SEEDS);
-    return bench->peer ? 0 : -1;
-}
-
-int bench_heldout(struct bench *bench)
-{
-    const struct subject *subject = bench->subject;
-    if (bench->heldout)
-        return 0;
-    struct exam *exam = exam_new(subject, "test", HELDOUT_SEEDS);
-    if (!exam)
-        return -1;
-    bench->bound_ratio = exam_bound(exam).ratio;
-    bench->textbook_cost = exam_baseline(exam, 0).cost;
-    bench->practice_ratio = HUGE_VAL;
-    for (int i = 1; i < subject->baseline_count; i++) {
-        double ratio = exam_baseline(exam, i).ratio;
-        if (ratio < bench->practice_ratio) {
-            bench->practice_ratio = ratio;
-            bench->practice = subject->baseline_names[i];
-        }
-    }
-    bench->heldout = exam;
-    return 0;
-}
-
-void bench_measure(const struct bench *bench, const double *parameters,
-                   struct measured *ret_measured)
-{
-    struct score score = exam_score(bench->heldout, parameters);
-    *ret_measured = (struct measured){.score = score,
-                                      .practice = bench->practice,
-                                      .practice_ratio = bench->practice_ratio,
-                                      .bound_ratio = bench->bound_ratio,
-                                      .gap_closed = (1 - score.ratio) / (1 - bench->bound_ratio)};
-}
-
-json_t *policy_id(struct policy_brain *brain, const char *middle)
-{
-    return json_sprintf("%s_%s_%lld_%u", brain->ai_id, middle, (long long)time(NULL),
-                        brain->made++);
-}
-
-void policy_add_parent(struct policy_brain *brain, const char *id)
+static void add_parent(struct policy_brain *brain, const char *id)
 {
     if (brain->parent_count == PARENTS_MAX) {
         memmove(brain->parents[0], brain->parents[1],
                 sizeof brain->parents - sizeof brain->parents[0]);
         brain->parent_count--;
     }
-    words_cut(id, brain->parents[brain->parent_count++], PATTERN_ID_MAX);
+    words_copy(brain->parents[brain->parent_count], id);
+    brain->parent_count++;
 }
 
-int policy_begin(struct policy_brain *brain)
+void policy_take(struct policy_brain *brain, const char *author, const char *id)
+{
+    double ratio = brain->search.best_ratio;
+    brain->pattern_ratio = fmin(brain->pattern_ratio, ratio);
+    brain->component_ratio = fmin(brain->component_ratio, ratio);
+    if (id[0])
+        add_parent(brain, id);
+    if (strcmp(author, brain->ai_id) == 0)
+        return;
+    brain->taken++;
+    size_t at = 0; /* its place is the front, whether it was in the list or not */
+    while (at + 1 < BRAIN_TAKEN_MAX && brain->taken_from[at][0] &&
+           strcmp(brain->taken_from[at], author) != 0)
+        at++;
+    memmove(brain->taken_from[1], brain->taken_from[0], at * sizeof brain->taken_from[0]);
+    words_copy(brain->taken_from[0], author);
+}
+
+int policy_begin(struct policy_brain *brain, brain_stop *stop)
 {
     if (brain->train.count == 0) {
-        char split[SPLIT_SIZE];
-        snprintf(split, sizeof split, "train/%s", brain->ai_id);
-        struct exam *exam = exam_new(brain->subject, split, TRAIN_SEEDS);
+        struct exam *exam = policy_exam(brain, brain->subject, "train", TRAIN_SEEDS);
         if (!exam)
             return -1;
         brain->train = (struct panel){.exams = {exam}, .count = 1};
     }
     if (brain->search.cmaes)
         return 0;
-    /* Somebody's confirmed best, if it came before the first step, is worth more than a hundred evaluations from scratch. */
-    const struct bench *bench = policy_bench(brain, brain->subject);
-    if (search_begin(&brain->search, brain->subject, brain->seed,
-                     bench->known ? bench->best : NULL) < 0)
+    /* What others found before the first step is worth more than a hundred evaluations from scratch. */
+    double ratio;
+    unsigned evaluations;
+    const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
+    bool warm = elite && ratio < 1;
+    if (search_begin(&brain->search, brain->subject, brain->seed, warm ? elite->parameters : NULL) <
+        0)
         return -1;
-    if (bench->known) {
-        brain->pattern_ratio = search_try(&brain->search, &brain->train, bench->best);
-        policy_add_parent(brain, bench->best_id);
+    brain->search.evaluations = evaluations;
+    if (warm) {
+        policy_meet(brain);
+        search_offer(&brain->search, elite->parameters, ratio);
+        policy_take(brain, elite->author, elite->id);
     }
     return 0;
 }
 
-static json_t *parents_json(const struct policy_brain *brain)
+/* Between two generations, every so often: the best of a few that others found is injected. Returns the evaluations spent. */
+static unsigned policy_look(struct policy_brain *brain, brain_stop *stop)
 {
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < brain->parent_count; i++)
-        json_array_append_new(array, json_string(brain->parents[i]));
-    return array;
-}
-
-static json_t *pattern_json(struct policy_brain *brain, const struct bench *bench,
-                            const struct measured *measured)
-{
-    const struct search *search = &brain->search;
-    double wins = (double)measured->score.wins / (double)measured->score.seeds;
-    json_t *pattern =
-        json_pack("{s:o,s:s,s:s,s:b,s:f,s:f,s:i,s:i,s:s,s:o}", "id", policy_id(brain, "pattern"),
-                  "type", "tuned_policy", "specialization", brain->specialization, "own_subject",
-                  brain->own_subject, "confidence", wins, "ratio_train", search->best_ratio,
-                  "train_seeds", (int)TRAIN_SEEDS, "evaluations", (int)search->evaluations,
-                  "optimiser", "cma-es", "parents", parents_json(brain));
-    if (pattern && measured_add(pattern, bench, search->best, measured) < 0) {
-        json_decref(pattern);
-        return NULL;
+    struct search *search = &brain->search;
+    if (search->next != 0 || search->generations % PULL_GENERATIONS != 0 ||
+        search->generations == brain->pulled)
+        return 0;
+    brain->pulled = search->generations;
+    double ratio, before = search->best_ratio;
+    unsigned evaluations;
+    const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
+    if (elite) {
+        policy_meet(brain);
+        search_offer(search, elite->parameters, ratio);
+        if (ratio < before)
+            policy_take(brain, elite->author, elite->id);
     }
-    return pattern;
+    search->evaluations += evaluations;
+    return evaluations;
 }
 
-/* A component of the current best. name may be a peer's text of any length up to FEATURE_BYTES_MAX: the id does not hold it, or
- * with a long id of the AI it would be longer than anybody takes. */
-static json_t *component_json(struct policy_brain *brain, const struct bench *bench,
-                              const struct measured *measured, const char *middle, const char *name)
+static void policy_search(struct policy_brain *brain, unsigned evaluations, brain_stop *stop)
 {
-    const struct search *search = &brain->search;
-    json_t *component = json_pack(
-        "{s:o,s:s,s:s,s:b,s:f,s:o,s:o,s:s,s:f,s:i,s:i,s:o}", "id", policy_id(brain, middle), "name",
-        name, "specialization", brain->specialization, "own_subject", brain->own_subject,
-        "development_level", fmin(fmax(measured->gap_closed, 0), 1), "capabilities",
-        capabilities_json(brain->specialization), "implementation",
-        implementation_json(brain->subject, search->best), "language", "c11", "ratio_train",
-        search->best_ratio, "train_seeds", (int)TRAIN_SEEDS, "evaluations",
-        (int)search->evaluations, "parents", parents_json(brain));
-    if (component && measured_add(component, bench, search->best, measured) < 0) {
-        json_decref(component);
-        return NULL;
+    struct search *search = &brain->search;
+    unsigned done = 0;
+    while (done < evaluations && !atomic_load(stop)) {
+        done += policy_look(brain, stop);
+        unsigned left = done < evaluations ? evaluations - done : 0;
+        unsigned generation = (unsigned)(cmaes_lambda(search->cmaes) - search->next);
+        done += search_run(search, &brain->train, left < generation ? left : generation, stop);
     }
-    return component;
 }
 
-/* Adds what is worth sharing. 0, or -1 when out of memory. */
-static int policy_share(struct policy_brain *brain, bool all, json_t *patterns, json_t *components)
-{
-    double ratio = brain->search.best_ratio;
-    double wanted = brain->pattern_ratio * (all ? 1 : 1 - PUBLISH_IMPROVEMENT);
-    struct bench *bench = policy_bench(brain, brain->subject);
-    if (!(ratio < wanted))
-        return 0;
-    if (!all && brain->shared.score.seeds > 0 &&
-        brain->search.evaluations - brain->shared_evaluations < PUBLISH_EVALUATIONS)
-        return 0;
-    if (bench_heldout(bench) < 0)
-        return -1;
-    struct measured measured;
-    bench_measure(bench, brain->search.best, &measured);
-    json_t *pattern = pattern_json(brain, bench, &measured);
-    if (!pattern || json_array_append_new(patterns, pattern) < 0)
-        return -1;
-    brain->pattern_ratio = ratio;
-    brain->shared = measured;
-    brain->shared_evaluations = brain->search.evaluations;
-    if (!all && !(ratio < brain->component_ratio * (1 - RENDER_IMPROVEMENT)))
-        return 0;
-    char name[80];
-    snprintf(name, sizeof name, "%s_module", brain->subject->name);
-    json_t *component = component_json(brain, bench, &measured, name, name);
-    if (!component || json_array_append_new(components, component) < 0)
-        return -1;
-    brain->component_ratio = ratio;
-    return 0;
-}
-
-static int policy_train(void *state, unsigned evaluations, brain_stop *stop, json_t **ret_patterns,
-                        json_t **ret_components)
+static int policy_train(void *state, unsigned evaluations, brain_stop *stop, json_t **ret_claims)
 {
     struct policy_brain *brain = state;
-    json_t *patterns = json_array(), *components = json_array();
-    if (!patterns || !components || policy_begin(brain) < 0)
+    json_t *claims = json_array();
+    if (!claims || policy_begin(brain, stop) < 0)
         goto failed;
-    search_run(&brain->search, &brain->train, evaluations, stop);
-    if (!atomic_load(stop) && policy_share(brain, evaluations == 0, patterns, components) < 0)
+    policy_search(brain, evaluations, stop);
+    if (!atomic_load(stop) && policy_claim(brain, evaluations == 0, claims) < 0)
         goto failed;
-    *ret_patterns = patterns;
-    *ret_components = components;
+    if (!atomic_load(stop) && policy_solve(brain, claims) < 0)
+        goto failed;
+    *ret_claims = claims;
     return 0;
 failed:
-    json_decref(patterns);
-    json_decref(components);
+    json_decref(claims);
     return -1;
 }
 
-/* What the one who asked should know of the answer. */
-static json_t *answer_note(const struct policy_brain *brain, const json_t *requirements)
+/* The standing. */
+
+static int heldout_begin(struct policy_brain *brain)
 {
-    const char *unread = json_is_object(requirements) && json_object_size(requirements) > 0
-                             ? "; the requirements were not read"
-                             : "";
-    if (brain->own_subject)
-        return json_sprintf("a policy of %s, tuned for %s%s", brain->subject->name,
-                            brain->subject->cost, unread);
-    return json_sprintf(
-        "this AI has no simulator for %s yet: a policy of %s, the nearest there is, "
-        "tuned for %s%s",
-        brain->specialization, brain->subject->name, brain->subject->cost, unread);
+    if (brain->heldout)
+        return 0;
+    brain->heldout = policy_exam(brain, brain->subject, "heldout", HELDOUT_SEEDS);
+    if (!brain->heldout)
+        return -1;
+    yardstick_measure(brain->subject, brain->heldout, &brain->yardstick);
+    return 0;
 }
 
-static json_t *policy_answer(void *state, const char *feature, const json_t *requirements,
-                             brain_stop *stop)
+static void shown_measure(const struct policy_brain *brain, const double *parameters,
+                          struct shown *shown)
+{
+    if (shown->measured && parameters_same(brain->subject, shown->parameters, parameters))
+        return;
+    const struct shown *choice = &brain->shown_choice;
+    if (choice->measured && parameters_same(brain->subject, choice->parameters, parameters)) {
+        *shown = *choice;
+        return;
+    }
+    memcpy(shown->parameters, parameters, sizeof shown->parameters);
+    shown->score = exam_score(brain->heldout, parameters);
+    shown->measured = true;
+}
+
+static void policy_measure_standing(void *state, brain_stop *stop)
 {
     struct policy_brain *brain = state;
-    struct bench *bench = policy_bench(brain, brain->subject);
-    if (policy_begin(brain) < 0 || bench_heldout(bench) < 0)
-        return NULL;
-    if (brain->search.evaluations < ANSWER_EVALUATIONS)
-        search_run(&brain->search, &brain->train, ANSWER_EVALUATIONS - brain->search.evaluations,
-                   stop);
-    if (atomic_load(stop) || !isfinite(brain->search.best_ratio))
-        return NULL;
-    struct measured measured;
-    bench_measure(bench, brain->search.best, &measured);
-    char name[FEATURE_BYTES_MAX + 1];
-    words_cut(feature, name, sizeof name);
-    json_t *component = component_json(brain, bench, &measured, "answer", name);
-    if (component)
-        json_object_set_new(component, "note", answer_note(brain, requirements));
-    return component;
+    if (atomic_load(stop) || !policy_choose(brain, stop) || heldout_begin(brain) < 0 ||
+        atomic_load(stop))
+        return;
+    shown_measure(brain, brain->choice.parameters, &brain->shown_choice);
+    if (brain->met && brain->found_alone)
+        shown_measure(brain, brain->alone, &brain->shown_alone);
+    else if (!brain->met && brain->search.cmaes && isfinite(brain->search.best_ratio))
+        shown_measure(brain, brain->search.best, &brain->shown_alone);
 }
 
 static void policy_standing(void *state, struct brain_standing *ret_standing)
 {
     const struct policy_brain *brain = state;
     const struct subject *subject = brain->subject;
-    const struct measured *shared = &brain->shared;
+    const struct score *score = &brain->shown_choice.score;
+    const struct yardstick *yardstick = &brain->yardstick;
     double ratio = brain->search.best_ratio;
-    *ret_standing = (struct brain_standing){
+    struct brain_standing standing = {
         .subject = subject->name,
         .subject_version = subject->version,
         .cost = subject->cost,
-        .own_subject = brain->own_subject,
         .evaluations = brain->search.evaluations,
+        .generations = brain->search.generations,
         .ratio_train = isfinite(ratio) ? ratio : 0,
-        .ratio_heldout = shared->score.ratio,
-        .ci95 = shared->score.ci95,
-        .cost_heldout = shared->score.cost,
-        .wins = shared->score.wins,
-        .seeds = shared->score.seeds,
+        .evaluations_alone = brain->met ? brain->evaluations_alone : brain->search.evaluations,
+        .ratio_alone = brain->shown_alone.score.ratio,
+        .ratio_heldout = score->ratio,
+        .ci95 = score->ci95,
+        .cost_heldout = score->cost,
+        .wins = score->wins,
+        .seeds = score->seeds,
         .textbook = subject->baseline_names[0],
-        .practice = shared->practice,
-        .practice_ratio = shared->practice ? shared->practice_ratio : 0,
-        .bound_ratio = shared->bound_ratio,
-        .gap_closed = shared->gap_closed,
+        .taken = brain->taken,
     };
-    for (size_t i = 0; i < SUBJECTS_MAX; i++)
-        if (brain->benches[i].subject == subject)
-            ret_standing->textbook_cost = brain->benches[i].textbook_cost;
+    if (brain->shown_choice.measured) {
+        standing.textbook_cost = yardstick->textbook_cost;
+        standing.practice = yardstick->practice;
+        standing.practice_ratio = yardstick->practice ? yardstick->practice_ratio : 0;
+        standing.bound_ratio = yardstick->bound_ratio;
+        standing.gap_closed = yardstick_gap_closed(yardstick, score->ratio);
+    }
+    memcpy(standing.taken_from, brain->taken_from, sizeof standing.taken_from);
+    *ret_standing = standing;
 }
 
 static char *policy_describe(void *state)
 {
     const struct policy_brain *brain = state;
     char *sentence = NULL;
-    int length = brain->own_subject
-                     ? asprintf(&sentence, "training %s (%s; synthetic workloads)",
-                                brain->subject->name, brain->subject->cost)
-                     : asprintf(&sentence,
-                                "no simulator for %s yet: training the nearest subject, %s (%s; "
-                                "synthetic workloads)",
-                                brain->specialization, brain->subject->name, brain->subject->cost);
+    int length = asprintf(&sentence, "training %s (%s; synthetic workloads)", brain->subject->name,
+                          brain->subject->cost);
     return length < 0 ? NULL : sentence;
 }
 
@@ -291,13 +221,27 @@ static void policy_free(void *state)
     struct policy_brain *brain = state;
     panel_free(&brain->train);
     search_end(&brain->search);
+    exam_free(brain->heldout);
+    trial_end(&brain->trial);
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
         exam_free(brain->benches[i].peer);
-        exam_free(brain->benches[i].heldout);
+        cross_free(&brain->benches[i].cross);
     }
     for (size_t i = 0; i < BRAIN_SESSIONS_MAX; i++)
         policy_session_free(&brain->slots[i]);
     free(brain);
+}
+
+/* Another subject of the same specialization, for which the best can be computed. */
+static const struct subject *second_subject(const struct subject *first)
+{
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    for (size_t i = 0; i < count; i++)
+        if (all[i] != first && all[i]->solve &&
+            strcmp(all[i]->specialization, first->specialization) == 0)
+            return all[i];
+    return NULL;
 }
 
 struct brain *brain_policy_new(const char *ai_id, const char *specialization)
@@ -309,19 +253,17 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         free(policy);
         return NULL;
     }
-    words_cut(ai_id, policy->ai_id, sizeof policy->ai_id);
-    words_cut(specialization, policy->specialization, sizeof policy->specialization);
-    policy->subject = subject_for(specialization, &policy->own_subject);
-    char split[SPLIT_SIZE];
-    snprintf(split, sizeof split, "search/%s", policy->ai_id);
-    policy->seed = subject_seed(policy->subject, split, 0);
+    words_copy(policy->ai_id, ai_id);
+    words_copy(policy->specialization, specialization);
     policy->search.best_ratio = HUGE_VAL;
-    policy->pattern_ratio = policy->component_ratio = HUGE_VAL;
+    policy->pattern_ratio = policy->component_ratio = 1;
     *brain = (struct brain){.name = "policy",
                             .state = policy,
                             .describe = policy_describe,
                             .train = policy_train,
+                            .prove = policy_prove,
                             .standing = policy_standing,
+                            .measure_standing = policy_measure_standing,
                             .answer = policy_answer,
                             .collaborate = policy_collaborate,
                             .conclude = policy_conclude,
@@ -329,6 +271,20 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
                             .check = policy_check,
                             .take_in = policy_take_in,
                             .free = policy_free};
+    if (strcmp(specialization, "general") == 0) {
+        referee_become(brain);
+        return brain;
+    }
+    char split[SPLIT_SIZE];
+    policy->subject = subject_for(specialization);
+    if (!policy
+             ->subject) { /* callers check the specialization; one without a subject has nothing to train */
+        brain_free(brain);
+        return NULL;
+    }
+    policy->second = second_subject(policy->subject);
+    snprintf(split, sizeof split, "search/%s", policy->ai_id);
+    policy->seed = subject_seed(policy->subject, split, 0);
     return brain;
 }
 

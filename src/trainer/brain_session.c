@@ -1,7 +1,9 @@
 /* Collaboration: partners search on from one shared candidate, each in turn, on the workloads of all of them.
  *
  * Workloads follow from the AIs' names, so every partner gets the same ratio for the same parameters, to the bit: a candidate
- * that another wrote is run before it is believed, the best of both is kept, and no order of writes can make it worse. */
+ * that another wrote is run before it is believed, the best of both is kept, and no order of writes can make it worse. A partner
+ * of another subject has nothing to search for, and reviews (brain_review.c); once one has, and nobody else searches, the candidate
+ * stands, and its owner waits for the other reviews. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,47 +18,15 @@
 #define SESSION_SEEDS_MIN 2u  /* of each */
 #define TYPE_BYTES_MAX    64u
 
-struct candidate {
-    const struct subject *subject;
-    double parameters[SUBJECT_PARAMETERS_MAX];
-    char names[BRAIN_CONTRIBUTORS_MAX][AI_ID_MAX + 1]; /* whose workloads */
-    size_t name_count;
-    char by[AI_ID_MAX + 1];
-};
-
-static int names_read(const json_t *array, struct candidate *candidate)
+size_t session_seeds(size_t partners)
 {
-    size_t count = json_array_size(array);
-    if (count < 1 || count > BRAIN_CONTRIBUTORS_MAX)
-        return -1;
-    for (size_t i = 0; i < count; i++) {
-        const json_t *name = json_array_get(array, i);
-        size_t length = json_string_length(name);
-        if (!json_is_string(name) || length < 1 || length > AI_ID_MAX)
-            return -1;
-        memcpy(candidate->names[i], json_string_value(name), length + 1);
-    }
-    candidate->name_count = count;
-    return 0;
-}
-
-static int candidate_read(const json_t *json, struct candidate *ret_candidate)
-{
-    char why[128];
-    struct candidate candidate = {.subject = member_subject(json)};
-    const char *by = member_string(json, "by", AI_ID_MAX);
-    if (!candidate.subject || names_read(json_object_get(json, "workloads"), &candidate) < 0 ||
-        parameters_read(candidate.subject, json_object_get(json, "parameters"),
-                        candidate.parameters, why, sizeof why) < 0)
-        return -1;
-    words_cut(by ? by : "", candidate.by, sizeof candidate.by);
-    *ret_candidate = candidate;
-    return 0;
+    size_t each = SESSION_SEEDS / partners;
+    return each < SESSION_SEEDS_MIN ? SESSION_SEEDS_MIN : each;
 }
 
 /* The candidate with which this AI opens a session: the best it has in its own subject. */
-static void candidate_open(const struct policy_brain *brain, const struct brain_session *session,
-                           struct candidate *ret_candidate)
+static void candidate_open(struct policy_brain *brain, const struct brain_session *session,
+                           brain_stop *stop, struct candidate *ret_candidate)
 {
     struct candidate candidate = {.subject = brain->subject,
                                   .name_count = session->participant_count};
@@ -64,8 +34,8 @@ static void candidate_open(const struct policy_brain *brain, const struct brain_
         words_cut(session->participants[i], candidate.names[i], sizeof candidate.names[i]);
     for (int i = 0; i < brain->subject->parameter_count; i++)
         candidate.parameters[i] = brain->subject->parameters[i].textbook;
-    if (isfinite(brain->search.best_ratio))
-        memcpy(candidate.parameters, brain->search.best, sizeof candidate.parameters);
+    if (policy_choose(brain, stop))
+        memcpy(candidate.parameters, brain->choice.parameters, sizeof candidate.parameters);
     words_cut(brain->ai_id, candidate.by, sizeof candidate.by);
     *ret_candidate = candidate;
 }
@@ -74,10 +44,11 @@ void policy_session_free(struct session_slot *slot)
 {
     panel_free(&slot->panel);
     search_end(&slot->search);
+    json_decref(slot->review);
     *slot = (struct session_slot){0};
 }
 
-static struct session_slot *slot_find(struct policy_brain *brain, const char *id)
+struct session_slot *slot_find(struct policy_brain *brain, const char *id)
 {
     for (size_t i = 0; i < BRAIN_SESSIONS_MAX; i++)
         if (brain->slots[i].id[0] && strcmp(brain->slots[i].id, id) == 0)
@@ -85,7 +56,7 @@ static struct session_slot *slot_find(struct policy_brain *brain, const char *id
     return NULL;
 }
 
-static struct session_slot *slot_take(struct policy_brain *brain)
+struct session_slot *slot_take(struct policy_brain *brain)
 {
     struct session_slot *oldest = &brain->slots[0];
     for (size_t i = 1; i < BRAIN_SESSIONS_MAX; i++)
@@ -110,8 +81,7 @@ static int slot_build(struct session_slot *slot, const char *ai_id, const char *
                       const struct candidate *candidate)
 {
     char split[SPLIT_SIZE + AI_ID_MAX];
-    size_t each = SESSION_SEEDS / candidate->name_count;
-    each = each < SESSION_SEEDS_MIN ? SESSION_SEEDS_MIN : each;
+    size_t each = session_seeds(candidate->name_count);
     for (; slot->panel.count < candidate->name_count; slot->panel.count++) {
         size_t i = slot->panel.count;
         snprintf(split, sizeof split, "train/%s", candidate->names[i]);
@@ -132,12 +102,21 @@ static int slot_build(struct session_slot *slot, const char *ai_id, const char *
     return 0;
 }
 
-/* This AI's search for a session, on the candidate's subject and workloads. NULL when out of memory. */
+/* Runs the shared candidate on all partners' workloads, unless this AI has just done so. */
+static void slot_join(struct session_slot *slot, const struct candidate *candidate)
+{
+    if (!slot->measured || !parameters_same(candidate->subject, slot->last, candidate->parameters))
+        search_try(&slot->search, &slot->panel, candidate->parameters);
+}
+
+/* This AI's search for a session, on the candidate's subject and workloads, joined with the candidate, and at first with what this
+ * AI would use itself. NULL when out of memory. */
 static struct session_slot *slot_open(struct policy_brain *brain, const char *id,
-                                      const struct candidate *candidate)
+                                      const struct candidate *candidate, brain_stop *stop)
 {
     struct session_slot *slot = slot_find(brain, id);
-    if (!slot || !slot_fits(slot, candidate)) {
+    bool fits = slot && slot_fits(slot, candidate);
+    if (!fits) {
         if (slot)
             policy_session_free(
                 slot); /* work on another subject or other workloads is no part of it */
@@ -147,16 +126,11 @@ static struct session_slot *slot_open(struct policy_brain *brain, const char *id
             return NULL;
     }
     slot->used = ++brain->session_clock;
+    slot_join(slot, candidate);
+    if (!fits && candidate->subject == brain->subject && policy_choose(brain, stop) &&
+        !parameters_same(brain->subject, brain->choice.parameters, candidate->parameters))
+        search_try(&slot->search, &slot->panel, brain->choice.parameters);
     return slot;
-}
-
-/* Runs the shared candidate on all partners' workloads, unless this AI has just done so. */
-static void slot_join(struct session_slot *slot, const struct candidate *candidate)
-{
-    size_t bytes = (size_t)candidate->subject->parameter_count * sizeof *candidate->parameters;
-    if (slot->measured && memcmp(slot->last, candidate->parameters, bytes) == 0)
-        return;
-    search_try(&slot->search, &slot->panel, candidate->parameters);
 }
 
 static json_t *names_json(const struct session_slot *slot)
@@ -198,40 +172,88 @@ static json_t *slot_json(const struct policy_brain *brain, const struct session_
                      (int)BRAIN_SESSION_BUDGET);
 }
 
+/* Adds the reviews that are of these very parameters. */
+static void reviews_keep(json_t *result, const json_t *shared)
+{
+    json_t *reviews = candidate_reviews(shared);
+    if (result && json_object_size(reviews) > 0)
+        json_object_set(result, "reviews", reviews);
+    json_decref(reviews);
+}
+
+/* The candidate after a step; *json is as it was shared, NULL when nothing usable is. */
+static json_t *step_json(const struct policy_brain *brain, struct session_slot *slot,
+                         const struct candidate *shared, const json_t *json)
+{
+    const struct search *search = &slot->search;
+    if (!isfinite(search->best_ratio))
+        return NULL;
+    bool kept = json && parameters_same(search->subject, search->best, shared->parameters);
+    const char *by = kept && shared->by[0] ? shared->by : brain->ai_id;
+    json_t *result = slot_json(brain, slot, by, json);
+    if (kept)
+        reviews_keep(result, json);
+    words_copy(slot->by, by);
+    memcpy(slot->last, search->best, sizeof slot->last);
+    slot->measured = true;
+    return result;
+}
+
+/* Whether only this AI has searched, and the candidate, which is its own and has its true ratio, was reviewed: then it stands. */
+static bool slot_waits(const struct policy_brain *brain, const struct session_slot *slot,
+                       const struct candidate *shared, const json_t *json)
+{
+    const struct search *search = &slot->search;
+    return json && candidate_evaluations(json, brain->ai_id) > 0 && candidate_reviewed(json) &&
+           candidate_ratio(json) == search->best_ratio &&
+           parameters_same(search->subject, search->best, shared->parameters);
+}
+
+static bool others_searched(const struct policy_brain *brain, const struct candidate *shared,
+                            const json_t *json)
+{
+    return candidate_spent(json) > candidate_evaluations(json, brain->ai_id) ||
+           (shared->by[0] && strcmp(shared->by, brain->ai_id) != 0);
+}
+
+/* A step on a candidate of this AI's own subject. NULL when out of memory. */
+static json_t *policy_step(struct policy_brain *brain, const struct brain_session *session,
+                           const struct candidate *shared, const json_t *json, unsigned evaluations,
+                           brain_stop *stop)
+{
+    struct session_slot *slot = slot_find(brain, session->id);
+    if (json || !slot || !slot->search.cmaes) /* else nothing usable is shared, but it has begun */
+        slot = slot_open(brain, session->id, shared, stop);
+    if (!slot)
+        return NULL;
+    slot->shared |= json && others_searched(brain, shared, json);
+    if (slot_waits(brain, slot, shared, json))
+        return json_deep_copy(json);
+    unsigned spent = candidate_spent(json);
+    unsigned left = spent < BRAIN_SESSION_BUDGET ? BRAIN_SESSION_BUDGET - spent : 0;
+    search_run(&slot->search, &slot->panel, evaluations < left ? evaluations : left, stop);
+    return step_json(brain, slot, shared, json);
+}
+
 int policy_collaborate(void *state, const struct brain_session *session, const json_t *candidate,
                        unsigned evaluations, brain_stop *stop, json_t **ret_candidate,
                        double *ret_progress)
 {
     struct policy_brain *brain = state;
     struct candidate shared;
-    struct session_slot *slot = slot_find(brain, session->id);
-    bool own =
-        !candidate && slot; /* nothing usable is shared, but this AI has begun: its own best */
-    if (!candidate)
-        candidate_open(brain, session, &shared);
-    else if (candidate_read(candidate, &shared) < 0)
+    json_t *result = NULL;
+    if (candidate && candidate_read(candidate, &shared) < 0)
         return -1;
-    if (!own) {
-        slot = slot_open(brain, session->id, &shared);
-        if (!slot)
+    if (candidate && shared.subject != brain->subject) {
+        if (policy_review(brain, session->id, candidate, &shared, stop, &result) < 0)
             return -1;
-        slot_join(slot, &shared);
+    } else if (brain->subject) {
+        if (!candidate)
+            candidate_open(brain, session, stop, &shared);
+        result = policy_step(brain, session, &shared, candidate, evaluations, stop);
     }
-    struct search *search = &slot->search;
-    double before = search->best_ratio;
-    unsigned spent = candidate_spent(candidate);
-    unsigned left = spent < BRAIN_SESSION_BUDGET ? BRAIN_SESSION_BUDGET - spent : 0;
-    search_run(search, &slot->panel, evaluations < left ? evaluations : left, stop);
-    size_t bytes = (size_t)search->subject->parameter_count * sizeof *search->best;
-    bool kept = !own && memcmp(search->best, shared.parameters, bytes) == 0;
-    json_t *result =
-        isfinite(before) || isfinite(search->best_ratio)
-            ? slot_json(brain, slot, kept && shared.by[0] ? shared.by : brain->ai_id, candidate)
-            : NULL;
-    if (!result)
+    if (!result) /* a referee has nothing to open a session with */
         return -1;
-    memcpy(slot->last, search->best, bytes);
-    slot->measured = true;
     *ret_candidate = result;
     *ret_progress = candidate_progress(result);
     return 0;
@@ -245,42 +267,74 @@ static json_t *participants_json(const struct brain_session *session)
     return array;
 }
 
+/* The best on each partner's own workloads. */
+static json_t *ratios_json(const struct session_slot *slot)
+{
+    json_t *ratios = json_object();
+    for (size_t i = 0; ratios && i < slot->panel.count; i++) {
+        double ratio = exam_score(slot->panel.exams[i], slot->search.best).ratio;
+        json_object_set_new(ratios, slot->names[i], json_real(ratio));
+    }
+    return ratios;
+}
+
 json_t *policy_conclude(void *state, const struct brain_session *session, const json_t *candidate,
                         brain_stop *stop)
 {
     struct policy_brain *brain = state;
     struct candidate shared;
-    if (candidate_read(candidate, &shared) < 0)
+    if (candidate_read(candidate, &shared) < 0 || atomic_load(stop))
         return NULL;
-    struct session_slot *slot = slot_open(brain, session->id, &shared);
-    struct bench *bench = policy_bench(brain, shared.subject);
-    if (!slot || bench_heldout(bench) < 0 || atomic_load(stop))
+    struct session_slot *slot = slot_open(brain, session->id, &shared, stop);
+    if (!slot || !isfinite(slot->search.best_ratio))
         return NULL;
-    slot_join(slot, &shared);
     const struct search *search = &slot->search;
-    if (!isfinite(search->best_ratio))
-        return NULL;
-    struct measured measured;
-    bench_measure(bench, search->best, &measured);
+    const struct subject *subject = search->subject;
+    bool kept = parameters_same(subject, search->best, shared.parameters);
+    bool reviewed = kept && candidate_reviewed(candidate);
     char type[TYPE_BYTES_MAX + 1], session_part[AI_ID_MAX + 8];
-    words_cut(session->type, type, sizeof type);
+    words_copy(type, session->type);
     snprintf(session_part, sizeof session_part, "collab_%s", session->id);
-    json_t *component = json_pack(
-        "{s:o,s:o,s:o,s:s,s:s,s:f,s:o,s:o,s:s,s:f,s:i,s:o,s:o}", "id",
-        policy_id(brain, session_part), "name",
-        json_sprintf("collaborative_%s", type[0] ? type : "session"), "contributors",
-        participants_json(session), "session_id", session->id, "specialization",
-        brain->specialization, "development_level", fmin(fmax(measured.gap_closed, 0), 1),
-        "capabilities", capabilities_json(brain->specialization), "implementation",
-        implementation_json(search->subject, search->best), "language", "c11", "ratio_session",
-        search->best_ratio, "session_seeds",
-        (int)(slot->panel.count * exam_size(slot->panel.exams[0])), "workloads", names_json(slot),
-        "evaluations", spent_json(brain->ai_id, search->evaluations, candidate));
-    if (component && measured_add(component, bench, search->best, &measured) < 0) {
-        json_decref(component);
-        return NULL;
+    json_t *claim = json_pack(
+        "{s:s,s:o,s:o,s:s,s:o,s:s,s:s,s:o,s:s,s:s,s:o,s:s,s:b,s:f,s:i,s:o,s:o,s:o,s:s}", "kind",
+        "component", "id", policy_id(brain, session_part), "name",
+        json_sprintf("collaborative_%s", type[0] ? type : "session"), "type",
+        reviewed ? "reviewed" : "collaborative", "contributors", participants_json(session),
+        "session_id", session->id, "specialization", subject->specialization, "capabilities",
+        capabilities_json(subject->specialization), "subject", subject->name, "subject_version",
+        subject->version, "parameters", parameters_json(subject, search->best), "cost",
+        subject->cost, "synthetic", 1, "ratio_session", search->best_ratio, "session_seeds",
+        (int)(slot->panel.count * exam_size(slot->panel.exams[0])), "ratios", ratios_json(slot),
+        "workloads", names_json(slot), "evaluations",
+        spent_json(brain->ai_id, search->evaluations, candidate), "optimiser", "cma-es");
+    if (claim && kept)
+        reviews_keep(claim, candidate);
+    return claim;
+}
+
+/* Takes the session's best to where it is compared with all else. True when it is better than what this AI had. */
+static bool slot_learn(struct policy_brain *brain, const struct session_slot *slot)
+{
+    struct search *search = &brain->search;
+    struct bench *bench = policy_bench(brain, brain->subject);
+    struct known known = {.tried = true};
+    words_copy(known.author, slot->by[0] ? slot->by : brain->ai_id);
+    snprintf(known.id, sizeof known.id, "session:%s", slot->id);
+    memcpy(known.parameters, slot->search.best, sizeof known.parameters);
+    if (bench_peer(brain, bench) == 0) {
+        known.ratio_own = exam_score(bench->peer, known.parameters).ratio;
+        cross_add(&bench->cross, brain->subject, &known);
     }
-    return component;
+    double ratio = panel_ratio(&brain->train, known.parameters);
+    search->evaluations++;
+    if (!(ratio < search->best_ratio))
+        return false;
+    if (slot->shared)
+        policy_meet(brain);
+    search_offer(search, known.parameters, ratio);
+    if (slot->shared)
+        policy_take(brain, known.author, known.id);
+    return true;
 }
 
 bool policy_forget(void *state, const char *session_id, brain_stop *stop)
@@ -289,17 +343,9 @@ bool policy_forget(void *state, const char *session_id, brain_stop *stop)
     struct session_slot *slot = slot_find(brain, session_id);
     if (!slot)
         return false;
-    bool better = false;
-    if (slot->search.subject == brain->subject && isfinite(slot->search.best_ratio) &&
-        !atomic_load(stop) && policy_begin(brain) == 0) {
-        double before = brain->search.best_ratio;
-        better = search_try(&brain->search, &brain->train, slot->search.best) < before;
-        if (better) {
-            char id[PATTERN_ID_MAX];
-            snprintf(id, sizeof id, "session:%s", session_id);
-            policy_add_parent(brain, id);
-        }
-    }
+    bool better = brain->subject && slot->search.subject == brain->subject &&
+                  isfinite(slot->search.best_ratio) && !atomic_load(stop) &&
+                  policy_begin(brain, stop) == 0 && slot_learn(brain, slot);
     policy_session_free(slot);
     return better;
 }

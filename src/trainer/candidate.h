@@ -1,9 +1,11 @@
 /* The shared candidate of a session, as it lies in the workspace under "candidate":
  *
  *     {"subject", "subject_version", "parameters": {name: value}, "ratio": on the workloads of all named in
- *      "workloads": [AI, …], "by": AI that found it, "evaluations": {AI: how many it has spent}, "budget"}
+ *      "workloads": [AI, …], "by": AI that found it, "evaluations": {AI: how many it has spent}, "budget",
+ *      "reviews": {AI: {"ratio", "ci95", "n", "split", "holds", "module", "text"}}}
  *
- * It may come from anyone, so nothing here trusts it. */
+ * Partners of its subject search on from it, and stand in "evaluations"; the others review it, and stand in "reviews". It may come
+ * from anyone, so nothing here trusts it. */
 #ifndef KHUB_TRAINER_CANDIDATE_H
 #define KHUB_TRAINER_CANDIDATE_H
 
@@ -16,9 +18,13 @@
 unsigned candidate_evaluations(const json_t *candidate, const char *ai_id);
 /* Of all AIs together, at most BRAIN_SESSION_BUDGET. */
 unsigned candidate_spent(const json_t *candidate);
-/* The share of the budget that is spent, 0..1. */
+/* Whether only one AI searched, and another has reviewed what it found: then there is nothing in common to search for. */
+bool candidate_reviewed(const json_t *candidate);
+/* The share of the work that is done, 0..1: of the reviews when it is reviewed, else of the budget. */
 double candidate_progress(const json_t *candidate);
 /* The ratio it says it has; 0 when it says none. */
 double candidate_ratio(const json_t *candidate);
+/* What can be used of its reviews: bounded, with the members above and no others. NULL when out of memory. */
+json_t *candidate_reviews(const json_t *candidate);
 
 #endif

@@ -98,8 +98,10 @@ static void take_sync(struct node *node, const char *sender, const json_t *paylo
     peers_count(node);
     node_say(node, "Received TRAINING_SYNC: active AIs=%zu, collab opportunities=%zu",
              json_array_size(active), json_array_size(opportunities));
-    sharing_sync(node, json_object_get(payload, "global_knowledge_base"),
-                 !json_is_false(json_object_get(payload, "truncated")));
+    json_t *knowledge = json_object_get(payload, "global_knowledge_base");
+    if (json_is_false(json_object_get(payload, "truncated")))
+        sharing_again(node, knowledge);
+    elites_take(node, knowledge, json_object_get(payload, "ledger"));
 }
 
 static void take_hello(struct node *node, const char *sender, const json_t *payload)
@@ -122,7 +124,12 @@ static void take_presence(struct node *node, const char *sender, const json_t *p
 
 static void take_pattern(struct node *node, const char *sender, const json_t *payload)
 {
-    sharing_pattern(node, sender, json_object_get(payload, "pattern"));
+    checks_pattern(node, sender, json_object_get(payload, "pattern"));
+}
+
+static void take_component(struct node *node, const char *sender, const json_t *payload)
+{
+    checks_component(node, sender, json_object_get(payload, "component"));
 }
 
 static void take_update(struct node *node, const char *sender, const json_t *payload)
@@ -135,6 +142,8 @@ static void take_error(struct node *node, const char *sender, const json_t *payl
 {
     (void)sender;
     const char *code = payload_string(payload, "code", 64);
+    if (claims_error(node, code, payload))
+        return;                        /* said there, with what it means */
     if (strcmp(code, "conflict") != 0) /* a conflict is everyday work */
         node_say(node, "the hub refused: %s: %s", SAY(code),
                  SAY(payload_string(payload, "detail", 1024)));
@@ -154,8 +163,8 @@ static const struct {
 } takers[] = {
     {"hello", take_hello, 0, false},
     {"pattern_share", take_pattern, 0, false},
-    {"code_share", sharing_code, 0, false},
-    {"os_component_share", sharing_component, 0, false},
+    {"code_share", checks_code, 0, false},
+    {"os_component_share", take_component, 0, false},
     {"performance_report", sharing_report, 0, false},
     {"feature_request", feature_request, 0, false},
     {"feature_response", feature_response, 0, true},
@@ -164,6 +173,8 @@ static const struct {
     {"workspace_update", sessions_workspace, 0, false},
     {"training_sync", take_sync, 3, true}, /* to each entry of shared_patterns */
     {"presence", take_presence, 0, true},
+    {"challenge", claims_challenge, 0, true},
+    {"verification", checks_verification, 0, true},
     {"error", take_error, 1, true}, /* `value` may be anybody's */
     {"chat", take_chat, 0, false},
 };

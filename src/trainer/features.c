@@ -26,22 +26,32 @@ static void feature_done(struct job *job, bool ran)
 {
     struct feature_job *work = (struct feature_job *)job;
     struct node *node = work->base.node;
-    if (ran && work->component) {
-        json_t *payload =
-            json_pack("{s:O,s:s,s:s}", "component", work->component, "original_requestor",
-                      work->requestor, "feature_name", work->feature);
-        if (node_publish(node, "os_component_share", payload, work->requestor, NULL) == 0) {
-            node->count.features_answered++;
-            sharing_published(node, work->component);
-            node_say(node, "Fulfilled feature request '%s' for %s (held-out ratio %.3f)",
-                     SAY(work->feature), SAY(work->requestor),
-                     json_number_value(json_object_get(work->component, "ratio_heldout")));
-        }
-        json_decref(payload);
-    }
+    struct claim_use use = {.purpose = CLAIM_ANSWER};
+    const char *reason;
+    words_copy(use.requestor, work->requestor);
+    words_copy(use.feature, work->feature);
+    if (ran && work->component && !claims_add(node, json_incref(work->component), &use, &reason))
+        node_say(node, "feature request '%s' of %s is not answered: %s", SAY(work->feature),
+                 SAY(work->requestor), reason);
     json_decref(work->requirements);
     json_decref(work->component);
     free(work);
+}
+
+void feature_proved(struct node *node, const struct claim *claim)
+{
+    const struct claim_use *use = &claim->use;
+    json_t *payload = json_pack("{s:O,s:s,s:s}", "component", claim->result, "original_requestor",
+                                use->requestor, "feature_name", use->feature);
+    if (node_publish(node, "os_component_share", payload, use->requestor, NULL) == 0) {
+        node->count.features_answered++;
+        node->count.claims_proved++;
+        seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
+        node_say(node, "Fulfilled feature request '%s' for %s (held-out ratio %.3f)",
+                 SAY(use->feature), SAY(use->requestor),
+                 json_number_value(json_object_get(claim->result, "ratio_heldout")));
+    }
+    json_decref(payload);
 }
 
 static struct feature_seen *feature_find(struct node *node, const char *requestor,

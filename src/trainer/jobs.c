@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 static const unsigned bounds[JOB_CLASSES] = {[JOB_SESSION] = JOBS_SESSION_MAX,
+                                             [JOB_PROVE] = JOBS_PROVE_MAX,
                                              [JOB_FEATURE] = JOBS_FEATURE_MAX,
                                              [JOB_CHECK] = JOBS_CHECK_MAX,
                                              [JOB_TRAIN] = JOBS_TRAIN_MAX};
@@ -38,6 +39,17 @@ enum job_class jobs_choose(struct jobs *jobs)
     if (chosen != JOB_CLASSES)
         jobs->classes[chosen].passed_over = 0;
     return chosen;
+}
+
+static void jobs_append(struct jobs *jobs, enum job_class class, struct job *job)
+{
+    job->next = NULL;
+    if (jobs->classes[class].last)
+        jobs->classes[class].last->next = job;
+    else
+        jobs->classes[class].first = job;
+    jobs->classes[class].last = job;
+    jobs->classes[class].count++;
 }
 
 static struct job *jobs_pop(struct jobs *jobs, enum job_class class)
@@ -82,15 +94,21 @@ int jobs_push(struct jobs *jobs, enum job_class class, struct job *job)
 {
     if (jobs->stopping || jobs->classes[class].count >= bounds[class])
         return -1;
-    job->next = NULL;
-    if (jobs->classes[class].last)
-        jobs->classes[class].last->next = job;
-    else
-        jobs->classes[class].first = job;
-    jobs->classes[class].last = job;
-    jobs->classes[class].count++;
+    jobs_append(jobs, class, job);
     jobs_start(jobs);
     return 0;
+}
+
+void jobs_drop(struct jobs *jobs, enum job_class class,
+               bool (*unwanted)(const struct job *job, const void *data), const void *data)
+{
+    for (unsigned left = jobs->classes[class].count; left > 0; left--) {
+        struct job *job = jobs_pop(jobs, class);
+        if (unwanted(job, data))
+            job->done(job, false);
+        else
+            jobs_append(jobs, class, job);
+    }
 }
 
 void jobs_stop(struct jobs *jobs)

@@ -1,6 +1,6 @@
 /* The worker's queue: the brain's jobs, one after the other on a libuv worker thread, while the loop goes on listening.
  *
- * Four classes, the first before the second and so on; but a class that was passed over JOBS_PATIENCE times in a row gets its turn,
+ * Five classes, the first before the second and so on; but a class that was passed over JOBS_PATIENCE times in a row gets its turn,
  * so that no flood of checks can starve training. Each class has a bound. All calls are the loop thread's. */
 #ifndef KHUB_TRAINER_JOBS_H
 #define KHUB_TRAINER_JOBS_H
@@ -10,12 +10,13 @@
 #include <stddef.h>
 #include <uv.h>
 
-enum job_class { JOB_SESSION, JOB_FEATURE, JOB_CHECK, JOB_TRAIN, JOB_CLASSES };
+enum job_class { JOB_SESSION, JOB_PROVE, JOB_FEATURE, JOB_CHECK, JOB_TRAIN, JOB_CLASSES };
 
 #define JOBS_SESSION_MAX 32u
+#define JOBS_PROVE_MAX   32u
 #define JOBS_FEATURE_MAX 16u
 #define JOBS_CHECK_MAX   64u
-#define JOBS_TRAIN_MAX   2u
+#define JOBS_TRAIN_MAX   3u
 #define JOBS_PATIENCE    4u
 #define JOBS_NICENESS    5 /* work gives way to those who talk */
 
@@ -43,6 +44,9 @@ void jobs_init(struct jobs *jobs, uv_loop_t *loop);
 int jobs_push(struct jobs *jobs, enum job_class class, struct job *job);
 /* The class whose job is due next; JOB_CLASSES: none waits. Counts who was passed over. */
 enum job_class jobs_choose(struct jobs *jobs);
+/* Drops those of a class that wait and are `unwanted`; the running one goes on. */
+void jobs_drop(struct jobs *jobs, enum job_class class,
+               bool (*unwanted)(const struct job *job, const void *data), const void *data);
 /* Drops what waits, tells the running one to end, and takes no more. */
 void jobs_stop(struct jobs *jobs);
 bool jobs_idle(const struct jobs *jobs);

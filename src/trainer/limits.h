@@ -16,10 +16,15 @@
 #define SEEKING_MAX          6u    /* capabilities named in a request */
 #define FEATURES_MAX         256u  /* requests remembered, to act once on each */
 #define SEEN_THINGS_MAX      1024u /* patterns and components remembered, to check each once */
-#define SYNC_PATTERNS_MAX    8u /* of those the hub knows at joining, the best by their own word */
-#define REFUTED_MAX          3u /* claims of one AI that failed; then its things are not run */
-#define UNREADABLE_MAX       4u /* candidates of a session that can't be run; then it has failed */
-#define WRITES_LOST_MAX      4u /* writes in a row to which no answer that can be read came */
+#define ELITES_MAX           8u  /* of what the hub knows at joining, the best of its own subject */
+#define ELITES_OF_ONE_MAX    2u  /* of one AI */
+#define REFEREE_ELITES_MAX   32u /* the referee takes more, of all subjects */
+#define REFEREE_OF_ONE_MAX   8u
+#define CHECKS_OF_ONE_MAX    16u /* things of one AI that wait to be checked */
+#define CLAIMS_MAX           32u /* that wait for the hub's nonce, or to be proved */
+#define REFUTED_MAX          3u  /* claims of one AI that failed; then its things are not run */
+#define UNREADABLE_MAX       4u  /* candidates of a session that can't be run; then it has failed */
+#define WRITES_LOST_MAX      4u  /* writes in a row to which no answer that can be read came */
 
 #define TICK_MS              200
 #define REQUEST_MS           10000  /* the seed's */
@@ -36,6 +41,10 @@
 #define GRACE_MS             6000   /* for sessions to come to their end after the time is up */
 #define FLUSH_MS             3000   /* for the last messages */
 #define TRAIN_EVALUATIONS    16u    /* of one training job: short, so that sessions wait little */
+#define MEASURE_MS           2000   /* at least, from one measuring of the standing to the next */
+#define PROGRESS_MS          250    /* from one telling of the progress to the next */
+#define CHALLENGE_MS         30000  /* for the hub's nonce, while it is there */
+#define REVIEW_MS            20000  /* for a partner's review, after the last one */
 #define RETRIES_MAX          12     /* tries in a row to reach the hub: about 40 s */
 #define RETRY_MAX_MS         5000   /* from one try to the next */
 

@@ -19,11 +19,13 @@ void node_say(const struct node *node, const char *format, ...)
 {
     char line[1024];
     va_list arguments;
-    (void)node;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "[TRAINER] %s\n", line);
+    if (node->options->log)
+        node->options->log(line, node->options->data);
+    else
+        fprintf(stderr, "[TRAINER] %s\n", line);
 }
 
 uint64_t node_now(const struct node *node)
@@ -144,6 +146,7 @@ static void on_joined(struct node *node)
     }
     node->joined = true;
     node->lost = false;
+    claims_joined(node);
 }
 
 static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
@@ -190,6 +193,8 @@ static void node_flush(struct node *node)
 {
     sessions_leave(node);
     jobs_stop(&node->jobs);
+    claims_drop(node);
+    uv_timer_stop(&node->progress);
     node->phase = NODE_FLUSHING;
     node->phase_deadline = node_now(node) + FLUSH_MS;
     khub_close(node->link);
@@ -209,6 +214,7 @@ static void node_close(struct node *node)
     handle_close((uv_handle_t *)&node->link_timer);
     handle_close((uv_handle_t *)&node->tick);
     handle_close((uv_handle_t *)&node->request);
+    handle_close((uv_handle_t *)&node->progress);
     handle_close((uv_handle_t *)&node->interrupt);
     handle_close((uv_handle_t *)&node->terminate);
 }
@@ -222,9 +228,12 @@ static void on_tick(uv_timer_t *timer)
             khub_link_state(node->link) != KHUB_JOINED; /* unless it comes back in the grace */
         node_ending(node, "time is up", GRACE_MS);
     }
-    if (node->phase <= NODE_ENDING)
+    if (node->phase <= NODE_ENDING) {
+        sharing_tick(node);
+        claims_tick(node);
         sessions_tick(node);
-    bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs);
+    }
+    bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs) && !claims_pending(node);
     if (node->phase == NODE_ENDING && (quiet || now >= node->phase_deadline))
         node_flush(node);
     bool flushed = khub_link_state(node->link) == KHUB_ENDED && jobs_idle(&node->jobs);
@@ -238,6 +247,16 @@ static void on_tick(uv_timer_t *timer)
 static void on_request(uv_timer_t *timer)
 {
     sessions_request(timer->data);
+}
+
+static void on_progress(uv_timer_t *timer)
+{
+    struct node *node = timer->data;
+    struct trainer_progress progress = {.standing = &node->standing,
+                                        .count = &node->count,
+                                        .left_ms = node_left(node),
+                                        .joined = khub_link_state(node->link) == KHUB_JOINED};
+    node->options->progress(&progress, node->options->data);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -266,13 +285,16 @@ static void handle_start(struct node *node)
     uv_timer_init(&node->loop, &node->link_timer);
     uv_timer_init(&node->loop, &node->tick);
     uv_timer_init(&node->loop, &node->request);
+    uv_timer_init(&node->loop, &node->progress);
     uv_signal_init(&node->loop, &node->interrupt);
     uv_signal_init(&node->loop, &node->terminate);
     node->prepare.data = node->link_timer.data = node->tick.data = node->request.data = node;
-    node->interrupt.data = node->terminate.data = node;
+    node->interrupt.data = node->terminate.data = node->progress.data = node;
     uv_prepare_start(&node->prepare, on_prepare);
     uv_timer_start(&node->tick, on_tick, TICK_MS, TICK_MS);
     uv_timer_start(&node->request, on_request, REQUEST_MS, REQUEST_MS);
+    if (node->options->progress)
+        uv_timer_start(&node->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
     uv_signal_start(&node->interrupt, on_signal, SIGINT);
     uv_signal_start(&node->terminate, on_signal, SIGTERM);
 }
@@ -320,8 +342,9 @@ static void node_release(struct node *node)
         json_decref(node->peers[i].capabilities);
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
         json_decref(node->sessions[i].candidate);
-    json_decref(node->last_pattern);
-    json_decref(node->last_component);
+    json_decref(node->last_pattern.claim);
+    json_decref(node->last_component.claim);
+    claims_drop(node);
     khub_free(node->link);
     free(node->peers);
     free(node);
@@ -332,11 +355,11 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     struct node *node = calloc(1, sizeof *node);
     if (!node)
         return KHUB_E_NO_MEMORY;
-    struct brain_standing standing;
-    brain->standing(brain->state, &standing);
+    brain->standing(brain->state, &node->standing);
     node->options = options;
     node->capabilities = trainer_capabilities(options->specialization);
-    node->subject = standing.subject;
+    node->subject = node->standing.subject;
+    node->referee = node->standing.referee;
     node->brain = brain;
     node->ended = "";
     node->poll_fd = -1;
@@ -363,6 +386,8 @@ int node_run(struct node *node)
              what ? what : "");
     free(what);
     uv_run(&node->loop, UV_RUN_DEFAULT);
+    if (node->options->progress)
+        node->options->progress(NULL, node->options->data);
     int exit_code = node_exit_code(node);
     if (node_summarize(node, exit_code) < 0)
         exit_code = 1;

@@ -1,5 +1,6 @@
 /* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c (messages and peers),
- * sharing.c (patterns, components, reports), features.c (feature requests), sessions.c and session_work.c (collaboration).
+ * sharing.c (training, and what goes out of it), claims.c (how a claim is proved), checks.c and elites.c (what others share, now
+ * and before), features.c (feature requests), sessions.c and session_work.c (collaboration).
  *
  * All of it runs on the loop's thread. The brain is touched by jobs alone. */
 #ifndef KHUB_TRAINER_NODE_H
@@ -16,6 +17,7 @@
 #include "trainer/summary.h"
 #include "trainer/trainer.h"
 #include "trainer/words.h"
+#include "wire/claim.h"
 
 /*          own request              accept
  *    ┌──── WAITING                 INVITED ────┐
@@ -40,13 +42,16 @@ struct session {
     uint64_t version;  /* of it; 0: nothing yet */
     uint64_t job_version;
     bool working, writing,
-        reconcile; /* a job runs; a write is unanswered; join the current value at once */
-    bool replace;  /* the current candidate can't be run: put this AI's own best in its place */
+        reconcile;   /* a job runs; a write is unanswered; join the current value at once */
+    bool had_review; /* another has reviewed the candidate, or an earlier one */
+    bool replace;    /* the current candidate can't be run: put this AI's own best in its place */
     unsigned unreadable;  /* candidates, of all that came */
     unsigned writes_lost; /* in a row */
     uint64_t since; /* when it was made, or when it became active; loop time, ms, as all of these */
     uint64_t next_step, write_deadline, retry_at, concluding_since;
     uint64_t spent_since;           /* 0: budget not spent yet */
+    uint64_t changed;               /* when the candidate last did */
+    uint64_t reviewed;              /* the version that this AI has seen to; 0: none */
     char sent[SENT_REMEMBERED][37]; /* message_ids, for errors that answer them */
     unsigned sent_next;
 };
@@ -54,8 +59,43 @@ struct session {
 struct peer {
     char id[ID_MAX + 1], specialization[64];
     json_t *capabilities; /* strings, at most PEER_CAPABILITIES */
-    unsigned refuted;
+    unsigned held,
+        refuted; /* claims that this AI has run. refuted REFUTED_MAX: it is not listened to any more */
+    bool suspect; /* others have refuted it, though all held that this AI has run */
     bool present;
+};
+
+/* What a claim is made for, and so what becomes of it when it is proved. */
+enum claim_purpose {
+    CLAIM_TRAINED, /* shared with everyone */
+    CLAIM_ANSWER,  /* sent to the one who asked for a feature */
+    CLAIM_RESULT   /* ends a session */
+};
+struct claim_use {
+    enum claim_purpose purpose;
+    char requestor[ID_MAX + 1], feature[ID_MAX + 1]; /* of an answer */
+    char session_id[SESSION_ID_MAX + 1];             /* of a result */
+};
+
+/* See claims.c. */
+struct claim {
+    bool used;
+    unsigned serial; /* tells it from an earlier one in its place */
+    struct claim_use use;
+    json_t *claim;
+    json_t *result; /* what was proved for `nonce`; NULL: nothing yet */
+    char subject[CLAIM_SUBJECT_MAX + 1], version[CLAIM_SUBJECT_MAX + 1], sha256[CLAIM_DIGEST_SIZE];
+    char commitment_id[37], nonce[33]; /* "": none yet */
+    char sent[37];   /* message_id of the commitment on this connection; "": not sent */
+    bool challenged; /* answered on this connection */
+    bool proving;
+    uint64_t sent_at, retry_at; /* loop time, ms */
+};
+
+/* What this AI shared last of a kind, for a hub that lost it. */
+struct last_shared {
+    json_t *claim; /* as it was before it was proved; NULL: nothing yet */
+    char id[THING_ID_MAX + 1];
 };
 
 struct feature_seen {
@@ -73,10 +113,12 @@ enum node_phase {
 struct node {
     const struct trainer_options *options;
     const char *const *capabilities;
-    const char *subject; /* on which it trains */
+    const char *subject;            /* on which it trains */
+    bool referee;                   /* trains on none, and checks all */
+    struct brain_standing standing; /* as the last job found it */
     uv_loop_t loop;
     uv_prepare_t prepare;
-    uv_timer_t link_timer, tick, request;
+    uv_timer_t link_timer, tick, request, progress;
     uv_signal_t interrupt, terminate;
     uv_poll_t *poll; /* of poll_fd; NULL: none */
     int poll_fd;
@@ -88,7 +130,8 @@ struct node {
     const char *ended;                          /* why */
     uint64_t started, deadline, phase_deadline; /* loop time, ms */
     bool joined, lost, refused;                 /* once; now, for good; by the hub */
-    bool last_measured;                         /* the last training job has been asked for */
+    bool training, measuring;                   /* a job for it is on its way */
+    uint64_t trained_at, measured_at;           /* when the last one was done */
     struct session sessions[SESSIONS_TRACKED_MAX];
     struct peer *peers; /* PEERS_MAX */
     size_t peer_count;
@@ -97,7 +140,9 @@ struct node {
     size_t feature_next;
     uint64_t seen[SEEN_THINGS_MAX]; /* hashes of contributor and id */
     size_t seen_next;
-    json_t *last_pattern, *last_component; /* that this AI shared; NULL: none yet */
+    struct claim claims[CLAIMS_MAX];
+    unsigned claim_serial;
+    struct last_shared last_pattern, last_component;
 };
 
 /* A brain's job for this node. The specific jobs have it first. */
@@ -130,17 +175,49 @@ const char *payload_string(const json_t *payload, const char *name, size_t max);
 
 /* sharing.c */
 void sharing_train(struct node *node); /* the next training job */
-void sharing_last(struct node *node);  /* measures and shares what was not shared yet */
-void sharing_pattern(struct node *node, const char *sender, const json_t *pattern);
-void sharing_component(struct node *node, const char *sender, const json_t *payload);
-void sharing_code(struct node *node, const char *sender, const json_t *payload);
+void sharing_last(struct node *node);  /* claims what was not claimed yet, measures the standing */
+void sharing_tick(struct node *node);
+/* A proved claim of training's goes out to everyone. */
+void sharing_proved(struct node *node, const struct claim *claim);
+/* What a hub that began anew has lost is claimed again. knowledge: the sync's. */
+void sharing_again(struct node *node, const json_t *knowledge);
 void sharing_report(struct node *node, const char *sender, const json_t *payload);
-void sharing_sync(struct node *node, const json_t *knowledge, bool truncated);
-void sharing_published(struct node *node, const json_t *thing); /* this AI's own, by its id */
+
+/* claims.c */
+/* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there is no room for it, or it is none. */
+bool claims_add(struct node *node, json_t *claim, const struct claim_use *use,
+                const char **ret_reason);
+bool claim_is_component(const struct claim *claim);
+void claims_challenge(struct node *node, const char *sender, const json_t *payload);
+/* True when the error answers a commitment of this AI's. */
+bool claims_error(struct node *node, const char *code, const json_t *payload);
+void claims_joined(struct node *node); /* a new connection: all are committed to again */
+void claims_tick(struct node *node);
+bool claims_pending(const struct node *node);
+bool claims_has(const struct node *node, const json_t *claim); /* this very object is pending */
+void claims_drop(struct node *node);
+
+/* checks.c */
+/* What of whom has been seen: by contributor and id. */
+bool seen_already(const struct node *node, const char *sender, const char *id);
+/* Remembers it; false when it was seen before. What this AI itself shared is remembered under its own id. */
+bool seen_first(struct node *node, const char *sender, const char *id);
+void checks_pattern(struct node *node, const char *sender, const json_t *pattern);
+void checks_component(struct node *node, const char *sender, const json_t *component);
+void checks_code(struct node *node, const char *sender, const json_t *payload);
+/* The hub's word on how a claim stands. */
+void checks_verification(struct node *node, const char *sender, const json_t *payload);
+/* Nothing of this AI is checked any more, nor what of it waits. */
+void checks_shun(struct node *node, struct peer *peer);
+
+/* elites.c */
+/* Has the best of what the hub knows checked. ledger: {AI: its counts}, NULL: none. */
+void elites_take(struct node *node, json_t *knowledge, json_t *ledger);
 
 /* features.c */
 void feature_request(struct node *node, const char *sender, const json_t *payload);
 void feature_response(struct node *node, const char *sender, const json_t *payload);
+void feature_proved(struct node *node, const struct claim *claim);
 
 /* sessions.c */
 void sessions_request(struct node *node);
@@ -155,13 +232,17 @@ void sessions_leave(struct node *node);
 /* Forgets it, here and in the brain. */
 void session_end(struct node *node, struct session *session);
 void session_remember_sent(struct session *session, const char *message_id);
-void session_current(struct session *session, json_t *value,
+void session_current(struct node *node, struct session *session, json_t *value,
                      uint64_t version); /* value is borrowed */
 
 /* session_work.c */
 void sessions_tick(struct node *node);
 /* Ends it, and says so to the hub. */
 void session_fail(struct node *node, struct session *session, const char *note);
+/* The final candidate is proved: the session's end, if it still is one. */
+void session_proved(struct node *node, const struct claim *claim);
+/* It will not be. */
+void session_unproved(struct node *node, const char *session_id, const char *reason);
 /* A write was of no avail. False: too many were, and the session has failed. */
 bool session_write_lost(struct node *node, struct session *session);
 

@@ -1,4 +1,6 @@
-/* Working a session: steps of search on the shared candidate, in turns of a second, until the budget that all share is spent.
+/* Working a session. Partners of one subject take steps of search on the shared candidate, in turns of a second, until the budget
+ * that all share is spent. Of a partner's subject that this AI does not train on, it reviews the candidate instead: it runs it on fresh
+ * workloads, and again whenever it has changed, and says what it found; nobody makes progress that is none.
  *
  * The candidate lies in the workspace under one key, and a write says which version it was made from. When another's write was
  * first, the hub says conflict: this AI takes the current value, runs it, keeps the better of both, and writes again, so that no
@@ -127,9 +129,47 @@ static void step_work(struct job *job)
         work->result = NULL;
 }
 
+/* Whether this AI only reviews it: the subject is another's. */
+static bool session_reviews(const struct node *node, const json_t *candidate)
+{
+    return candidate &&
+           strcmp(payload_string(candidate, "subject", CLAIM_SUBJECT_MAX), node->subject) != 0;
+}
+
+static void step_tell(struct node *node, struct session *session, const struct session_job *work)
+{
+    char message_id[37], note[600];
+    const char *self = node->options->ai_id;
+    if (session_reviews(node, work->result)) {
+        const json_t *review = json_object_get(json_object_get(work->result, "reviews"), self);
+        snprintf(note, sizeof note, "reviewed: %s",
+                 payload_string(review, "text", sizeof note - 16));
+        node->count.sessions_reviews++;
+        node_say(node, "reviewed the candidate of collab %s: %s", SAY(session->id),
+                 SAY(payload_string(review, "text", sizeof note - 16)));
+    } else if (work->evaluations == 0) {
+        return; /* only joined with another's: no step of its own to tell of */
+    } else {
+        snprintf(note, sizeof note, "ratio %.4f, %u of %u evaluations",
+                 candidate_ratio(work->result), candidate_spent(work->result),
+                 BRAIN_SESSION_BUDGET);
+        node->count.sessions_steps++;
+        node_say(node, "working on collab %s → progress=%.1f (%s)", SAY(session->id),
+                 work->progress, note);
+    }
+    json_t *payload = json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress",
+                                work->progress, "note", note);
+    if (node_publish(node, "collaboration_update", payload, NULL, message_id) == 0)
+        session_remember_sent(session, message_id);
+    json_decref(payload);
+}
+
 static void step_write(struct node *node, struct session *session, const struct session_job *work)
 {
-    char message_id[37], note[160];
+    char message_id[37];
+    session->reviewed = session->version;
+    if (session->candidate && json_equal(work->result, session->candidate))
+        return; /* nothing new to say */
     json_t *payload =
         json_pack("{s:s,s:s,s:O,s:I}", "session_id", session->id, "key", CANDIDATE_KEY, "value",
                   work->result, "base_version", (json_int_t)session->version);
@@ -139,20 +179,10 @@ static void step_write(struct node *node, struct session *session, const struct 
         session->write_deadline = node_now(node) + WRITE_MS;
         json_decref(session->candidate);
         session->candidate = json_incref(work->result);
+        session->changed = node_now(node);
     }
     json_decref(payload);
-    if (work->evaluations == 0)
-        return; /* only joined with another's: no step of its own to tell of */
-    node->count.sessions_steps++;
-    snprintf(note, sizeof note, "ratio %.4f, %u of %u evaluations", candidate_ratio(work->result),
-             candidate_spent(work->result), BRAIN_SESSION_BUDGET);
-    node_say(node, "working on collab %s → progress=%.1f (%s)", SAY(session->id), work->progress,
-             note);
-    payload = json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress", work->progress,
-                        "note", note);
-    if (node_publish(node, "collaboration_update", payload, NULL, message_id) == 0)
-        session_remember_sent(session, message_id);
-    json_decref(payload);
+    step_tell(node, session, work);
 }
 
 static void step_done(struct job *job, bool ran)
@@ -228,26 +258,71 @@ static void conclude_done(struct job *job, bool ran)
         session->state =
             SESSION_ACTIVE; /* a last step came in meanwhile: its candidate is at least as good */
     } else if (session && ran && work->result) {
-        char message_id[37];
-        json_t *payload = json_pack("{s:O,s:b,s:s}", "component", work->result,
-                                    "collaboration_complete", 1, "session_id", session->id);
-        if (node_publish(node, "os_component_share", payload, NULL, message_id) == 0) {
-            session_remember_sent(session, message_id);
-            node->count.sessions_concluded++;
-            sharing_published(node, work->result);
-            node->count.components_shared++;
-            node_say(node,
-                     "%s completed collaboration %s (ratio %.4f on the partners' workloads, %.4f "
-                     "held-out)",
-                     node->options->ai_id, SAY(session->id),
-                     json_number_value(json_object_get(work->result, "ratio_session")),
-                     json_number_value(json_object_get(work->result, "ratio_heldout")));
-        }
-        json_decref(payload);
+        struct claim_use use = {.purpose = CLAIM_RESULT};
+        const char *reason;
+        words_copy(use.session_id, session->id);
+        if (!claims_add(node, json_incref(work->result), &use, &reason))
+            session_fail(node, session, reason);
     } else if (session && ran && !node->jobs.stopping) {
         session_fail(node, session, "the final candidate can't be run by this AI");
     }
     session_job_free(work);
+}
+
+static struct session *session_concluding(struct node *node, const char *id)
+{
+    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
+        if (node->sessions[i].used && node->sessions[i].state == SESSION_CONCLUDING &&
+            strcmp(node->sessions[i].id, id) == 0)
+            return &node->sessions[i];
+    return NULL;
+}
+
+/* Who did what, for the log. */
+static const char *session_manner(const struct node *node, const struct session *session)
+{
+    if (candidate_reviewed(session->candidate))
+        return "searched by one and reviewed";
+    for (size_t i = 0; i < session->participant_count; i++)
+        if (strcmp(session->participants[i], node->options->ai_id) != 0 &&
+            candidate_evaluations(session->candidate, session->participants[i]) > 0)
+            return "searched together";
+    return "searched by this AI alone";
+}
+
+void session_proved(struct node *node, const struct claim *claim)
+{
+    struct session *session = session_concluding(node, claim->use.session_id);
+    char message_id[37];
+    if (!session)
+        return;
+    if (session->version != session->job_version) {
+        session->state = SESSION_ACTIVE; /* as in conclude_done */
+        return;
+    }
+    json_t *payload = json_pack("{s:O,s:b,s:s}", "component", claim->result,
+                                "collaboration_complete", 1, "session_id", session->id);
+    if (node_publish(node, "os_component_share", payload, NULL, message_id) == 0) {
+        session_remember_sent(session, message_id);
+        node->count.sessions_concluded++;
+        node->count.claims_proved++;
+        seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
+        node->count.components_shared++;
+        node_say(node,
+                 "%s completed collaboration %s (%s; ratio %.4f on the partners' workloads, %.4f "
+                 "held-out)",
+                 node->options->ai_id, SAY(session->id), session_manner(node, session),
+                 json_number_value(json_object_get(claim->result, "ratio_session")),
+                 json_number_value(json_object_get(claim->result, "ratio_heldout")));
+    }
+    json_decref(payload);
+}
+
+void session_unproved(struct node *node, const char *session_id, const char *reason)
+{
+    struct session *session = session_concluding(node, session_id);
+    if (session)
+        session_fail(node, session, reason);
 }
 
 static void conclude_start(struct node *node, struct session *session)
@@ -279,7 +354,32 @@ static void session_limits(struct node *node, struct session *session)
         session->reconcile = session->candidate != NULL;
         if (khub_link_state(node->link) == KHUB_JOINED)
             session_write_lost(node, session); /* not for want of a hub */
+    } else if (session->state == SESSION_ACTIVE && node->referee && !session->candidate &&
+               now - session->since >= ENDED_MS) {
+        session_fail(node, session, "nobody has brought a candidate for the referee to review");
     }
+}
+
+/* All evaluations are spent, or all reviews in. A review that does not come (a partner of level 1 can't give any) is not waited for,
+ * but one that did come before the candidate's last change is: it will come again. */
+static bool session_is_spent(const struct node *node, const struct session *session)
+{
+    bool waited = node_now(node) - session->changed >= REVIEW_MS;
+    bool reviewed = json_object_size(json_object_get(session->candidate, "reviews")) > 0;
+    if (candidate_progress(session->candidate) >= 1)
+        return reviewed || waited || !session->had_review;
+    return candidate_reviewed(session->candidate) && waited;
+}
+
+/* Whether this AI's next move waits for another's: there is nothing to search, and it has said of this candidate what it has to say. */
+static bool session_waits(const struct node *node, const struct session *session)
+{
+    if (!session->candidate)
+        return node->referee;
+    bool searches = !session_reviews(node, session->candidate) &&
+                    !candidate_reviewed(session->candidate) &&
+                    candidate_progress(session->candidate) < 1;
+    return !searches && !session->replace && session->reviewed == session->version;
 }
 
 static void session_tick(struct node *node, struct session *session)
@@ -293,7 +393,7 @@ static void session_tick(struct node *node, struct session *session)
         step_start(node, session);
         return;
     }
-    if (candidate_progress(session->candidate) >= 1) {
+    if (session_is_spent(node, session)) {
         if (session->spent_since == 0)
             session->spent_since = now;
         size_t turn = session_turn(session, node->options->ai_id);
@@ -305,7 +405,7 @@ static void session_tick(struct node *node, struct session *session)
         return;
     }
     session->spent_since = 0; /* a candidate that took the other's place may say less */
-    if (now >= session->next_step)
+    if (now >= session->next_step && !session_waits(node, session))
         step_start(node, session);
 }
 

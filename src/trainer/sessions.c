@@ -103,7 +103,7 @@ void session_remember_sent(struct session *session, const char *message_id)
     words_copy(session->sent[place], message_id);
 }
 
-void session_current(struct session *session, json_t *value, uint64_t version)
+void session_current(struct node *node, struct session *session, json_t *value, uint64_t version)
 {
     if (version <= session->version && session->candidate)
         return;
@@ -113,6 +113,8 @@ void session_current(struct session *session, json_t *value, uint64_t version)
     json_decref(session->candidate);
     session->candidate = copy;
     session->version = version;
+    session->changed = node_now(node);
+    session->had_review |= json_object_size(json_object_get(copy, "reviews")) > 0;
     session->replace = false;
 }
 
@@ -168,14 +170,15 @@ static json_t *offered_json(const struct node *node)
     return offered;
 }
 
+/* The referee asks for none: it has no candidate of its own to bring, and reviews those of others. */
 void sessions_request(struct node *node)
 {
     const struct trainer_options *options = node->options;
     size_t active = 0;
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
         active += node->sessions[i].used && node->sessions[i].state >= SESSION_ACTIVE;
-    if (node->phase != NODE_RUNNING || node->others == 0 || active >= SESSIONS_WANTED ||
-        sessions_waiting(node) >= REQUESTS_WAITING_MAX ||
+    if (node->phase != NODE_RUNNING || node->referee || node->others == 0 ||
+        active >= SESSIONS_WANTED || sessions_waiting(node) >= REQUESTS_WAITING_MAX ||
         khub_link_state(node->link) != KHUB_JOINED || node_left(node) < SESSION_NEEDS_MS)
         return;
     json_t *payload =
@@ -319,9 +322,10 @@ void sessions_workspace(struct node *node, const char *sender, const json_t *pay
         session->writes_lost = 0;
         session->version =
             (uint64_t)version > session->version ? (uint64_t)version : session->version;
+        session->reviewed = session->version;
         return;
     }
-    session_current(session, json_object_get(payload, "value"), (uint64_t)version);
+    session_current(node, session, json_object_get(payload, "value"), (uint64_t)version);
     if (session->state == SESSION_ACTIVE &&
         session->version == 1) /* opened: no need to wait longer */
         session->next_step = node_now(node);
@@ -342,7 +346,7 @@ static void session_conflict(struct node *node, struct session *session, json_t 
 {
     bool readable = json_is_object(value) && version >= session->version;
     session->writing = false;
-    session_current(session, value ? value : json_null(), version);
+    session_current(node, session, value ? value : json_null(), version);
     session->reconcile = true;
     if (readable)
         session->writes_lost = 0;
@@ -421,9 +425,11 @@ void sessions_leave(struct node *node)
             continue;
         bool waiting = session->state == SESSION_WAITING, goes_on = session_goes_on(node, session);
         char note[160];
-        snprintf(note, sizeof note, "%s ends (%s) with %u of %u evaluations spent%s",
+        snprintf(note, sizeof note, "%s ends (%s) with %u of %u evaluations spent%s%s",
                  node->options->ai_id, node->ended, candidate_spent(session->candidate),
-                 BRAIN_SESSION_BUDGET, goes_on ? "; the others go on" : "");
+                 BRAIN_SESSION_BUDGET,
+                 candidate_reviewed(session->candidate) ? ", and reviewed" : "",
+                 goes_on ? "; the others go on" : "");
         json_t *payload = goes_on
                               ? json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress",
                                           candidate_progress(session->candidate), "note", note)

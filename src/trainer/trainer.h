@@ -3,7 +3,19 @@
 #define KHUB_TRAINER_TRAINER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
+
+struct brain_standing; /* brain.h */
+struct summary;        /* summary.h */
+
+/* How it goes, for a live line. */
+struct trainer_progress {
+    const struct brain_standing *standing;
+    const struct summary *count;
+    uint64_t left_ms; /* until its time is up */
+    bool joined;      /* now */
+};
 
 struct trainer_options {
     const char *address; /* of the hub */
@@ -12,6 +24,11 @@ struct trainer_options {
     const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */
     bool json;                /* the summary on `out` as JSON in place of the table */
     FILE *out;
+    /* Both are called on the thread of trainer_run; NULL is fine. */
+    void (*log)(const char *line, void *data); /* in place of stderr; without "[TRAINER] " */
+    /* Four times a second; and with NULL once at the end, before the summary. */
+    void (*progress)(const struct trainer_progress *progress, void *data);
+    void *data;
 };
 
 /* The eight specializations and `general`, NULL-terminated; and the seed's capabilities of one (NULL-terminated), NULL when unknown. */

@@ -14,11 +14,13 @@ struct note {
     struct job job;
     struct jobs *jobs;
     enum job_class class;
-    bool waits; /* for the queue's stop */
+    unsigned number; /* in the order of pushing, from 0 */
+    bool waits;      /* for the queue's stop */
 };
 
 static struct {
     enum job_class classes[512];
+    unsigned numbers[512], pushed;
     size_t count, dropped;
     const struct note *inside; /* the worker's alone */
     bool overlapped;
@@ -38,10 +40,12 @@ static void note_work(struct job *job)
 static void note_done(struct job *job, bool ran)
 {
     struct note *note = (struct note *)job;
-    if (ran)
+    if (ran) {
+        seen.numbers[seen.count] = note->number;
         seen.classes[seen.count++] = note->class;
-    else
+    } else {
         seen.dropped++;
+    }
     free(note);
 }
 
@@ -51,6 +55,7 @@ static int push(struct jobs *jobs, enum job_class class, bool waits)
     *note = (struct note){.job = {.work = note_work, .done = note_done},
                           .jobs = jobs,
                           .class = class,
+                          .number = seen.pushed++,
                           .waits = waits};
     int result = jobs_push(jobs, class, &note->job);
     if (result < 0)
@@ -61,6 +66,7 @@ static int push(struct jobs *jobs, enum job_class class, bool waits)
 static void begin(uv_loop_t *loop, struct jobs *jobs)
 {
     seen.count = seen.dropped = 0;
+    seen.pushed = 0;
     seen.overlapped = false;
     uv_loop_init(loop);
     jobs_init(jobs, loop);
@@ -84,10 +90,10 @@ static void test_order(void **state)
     push(&jobs, JOB_TRAIN, false);
     push(&jobs, JOB_CHECK, false);
     push(&jobs, JOB_FEATURE, false);
-    push(&jobs, JOB_SESSION, false);
+    push(&jobs, JOB_PROVE, false);
     push(&jobs, JOB_SESSION, false);
     end(&loop, &jobs);
-    static const enum job_class wanted[] = {JOB_TRAIN,   JOB_SESSION, JOB_SESSION,
+    static const enum job_class wanted[] = {JOB_TRAIN,   JOB_SESSION, JOB_PROVE,
                                             JOB_FEATURE, JOB_CHECK,   JOB_TRAIN};
     assert_int_equal(seen.count, 6);
     for (size_t i = 0; i < 6; i++)
@@ -97,8 +103,8 @@ static void test_order(void **state)
 static void test_bounds(void **state)
 {
     (void)state;
-    static const unsigned bounds[] = {JOBS_SESSION_MAX, JOBS_FEATURE_MAX, JOBS_CHECK_MAX,
-                                      JOBS_TRAIN_MAX};
+    static const unsigned bounds[] = {JOBS_SESSION_MAX, JOBS_PROVE_MAX, JOBS_FEATURE_MAX,
+                                      JOBS_CHECK_MAX, JOBS_TRAIN_MAX};
     uv_loop_t loop;
     struct jobs jobs;
     begin(&loop, &jobs);
@@ -152,6 +158,31 @@ static void test_stop_ends_what_runs(void **state)
     assert_int_equal(seen.dropped, 1);
 }
 
+static bool is_before(const struct job *job, const void *number)
+{
+    return ((const struct note *)job)->number < *(const unsigned *)number;
+}
+
+/* Those that wait and are not wanted any more go, the others keep their order; the one that runs runs on. */
+static void test_dropped_from_the_queue(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    struct jobs jobs;
+    begin(&loop, &jobs);
+    for (unsigned i = 0; i < 6; i++)
+        push(&jobs, i == 2 ? JOB_TRAIN : JOB_CHECK, false);
+    unsigned fourth = 4;
+    jobs_drop(&jobs, JOB_CHECK, is_before, &fourth);
+    assert_int_equal(seen.dropped, 2);
+    assert_int_equal(jobs_waiting(&jobs, JOB_CHECK), 2);
+    end(&loop, &jobs);
+    static const unsigned wanted[] = {0, 4, 5, 2};
+    assert_int_equal(seen.count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(seen.numbers[i], wanted[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +190,7 @@ int main(void)
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_stop_ends_what_runs),
+        cmocka_unit_test(test_dropped_from_the_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

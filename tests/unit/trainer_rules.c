@@ -242,10 +242,29 @@ static void test_candidate_numbers(void **state)
     assert_true(candidate_ratio(NULL) == 0);
 }
 
+static void assert_printed(const struct summary *summary, const struct summary_head *head,
+                           const struct brain_standing *standing, const char *const *wanted,
+                           size_t count)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    summary_print(summary, head, standing, out);
+    fclose(out);
+    for (size_t i = 0; i < count; i++)
+        if (!strstr(text, wanted[i]))
+            fail_msg("no \"%s\" in:\n%s", wanted[i], text);
+    free(text);
+}
+
 static void test_summary(void **state)
 {
     (void)state;
-    struct summary summary = {.patterns_shared = 3, .patterns_taken_in = 2, .link_reconnects = 1};
+    struct summary summary = {.patterns_shared = 3,
+                              .patterns_taken_in = 2,
+                              .claims_committed = 5,
+                              .claims_confirmed = 4,
+                              .link_reconnects = 1};
     struct summary_head head = {.ai_id = "ada",
                                 .specialization = "networking",
                                 .hub = "127.0.0.1:6000",
@@ -257,7 +276,12 @@ static void test_summary(void **state)
                                       .cost = "ms",
                                       .evaluations = 100,
                                       .ratio_train = 0.7,
+                                      .ratio_alone = 0.78,
+                                      .evaluations_alone = 40,
+                                      .taken = 2,
+                                      .taken_from = {"eve\x1b[2J", "bob"},
                                       .ratio_heldout = 0.75,
+                                      .ci95 = 0.02,
                                       .seeds = 64,
                                       .wins = 60,
                                       .textbook = "RR",
@@ -270,139 +294,53 @@ static void test_summary(void **state)
     const json_t *training = json_object_get(json, "training"),
                  *patterns = json_object_get(json, "patterns");
     assert_true(json_number_value(json_object_get(training, "gain")) == 0.25);
+    assert_true(json_number_value(json_object_get(training, "ratio_alone")) == 0.78);
+    assert_int_equal(json_array_size(json_object_get(training, "taken_from")), 2);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(json, "claims"), "confirmed")), 4);
     assert_int_equal(json_integer_value(json_object_get(patterns, "shared")), 3);
     assert_int_equal(json_integer_value(json_object_get(patterns, "taken_in")), 2);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(json, "link"), "reconnects")), 1);
     assert_true(json_is_true(json_object_get(json, "joined")));
     json_decref(json);
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    summary_print(&summary, &head, &standing, out);
-    fclose(out);
     static const char *const wanted[] = {
-        "ada (networking)", "the nearest there is", "0.750", "RR", "MLFQ", "0.450",
-        "45.0 %",           "patterns shared"};
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        assert_non_null(strstr(text, wanted[i]));
-    free(text);
-}
-
-/* A node with its real brain and a link to nowhere. */
-
-static const struct trainer_options options = {.address = "unix:/nonexistent/khub",
-                                               .ai_id = "ada",
-                                               .specialization = "process_manager",
-                                               .minutes = 60};
-
-static struct khub_text text_of(const char *text)
-{
-    return (struct khub_text){.at = text, .len = strlen(text)};
-}
-
-static void say(struct node *node, const char *sender, const char *type, const char *payload)
-{
-    struct khub_message message = {.message_id = text_of("m"),
-                                   .sender_id = text_of(sender),
-                                   .type = text_of(type),
-                                   .timestamp = text_of(""),
-                                   .target_ai = text_of(""),
-                                   .payload = text_of(payload),
-                                   .line = text_of("")};
-    node_message(node, &message);
-}
-
-static struct node *node_with(struct brain *brain)
-{
-    struct node *node;
-    assert_non_null(brain);
-    assert_int_equal(node_new(&options, brain, &node), 0);
-    return node;
-}
-
-/* What jansson does not take costs the entry it stands in, not the whole sync; nor an error's answer. */
-static void test_odd_json_costs_itself_only(void **state)
-{
-    (void)state;
-    static const char *const odd[] = {"99999999999999999999", "1e999", "\"\\u0000\"",
-                                      "{\"\\u0000\":1}"};
-    static const unsigned received[] = {2, 1, 2, 1}; /* some are only odd, not unreadable */
-    struct brain *brain = brain_policy_new("ada", "process_manager");
-    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        struct node *node = node_with(brain);
-        char payload[1024];
-        snprintf(payload, sizeof payload,
-                 "{\"active_ais\":[\"ada\",\"bob\",%s],\"collaboration_opportunities\":[{\"ai_id\":"
-                 "\"cyd\",\"specialization\":\"audio\",\"x\":%s}],\"global_knowledge_base\":{"
-                 "\"other\":%s,\"shared_patterns\":{"
-                 "\"p\":{\"pattern\":{\"id\":\"p\",\"subject\":\"process_manager\",\"x\":[%s]},"
-                 "\"contributor\":\"bob\"},"
-                 "\"q\":{\"pattern\":{\"id\":\"q\",\"subject\":\"process_manager\"},"
-                 "\"contributor\":\"cyd\"}}}}",
-                 odd[i], odd[i], odd[i], odd[i]);
-        say(node, "hub", "training_sync", payload);
-        assert_int_equal(node->count.link_skipped, 0);
-        assert_int_equal(node->others, 2);
-        assert_string_equal(node_peer(node, "cyd", false)->specialization, "audio");
-        assert_int_equal(node->count.patterns_received, received[i]);
-        say(node, "bob", "collaboration_request",
-            "{\"session_id\":\"s1\",\"type\":\"feature_development\",\"initiator\":\"bob\"}");
-        struct session *session = &node->sessions[0];
-        assert_true(session->used);
-        session_remember_sent(session, "m1");
-        session->writing = true;
-        snprintf(
-            payload, sizeof payload,
-            "{\"code\":\"conflict\",\"in_reply_to\":\"m1\",\"value\":{\"x\":%s},\"version\":7}",
-            odd[i]);
-        say(node, "hub", "error", payload);
-        assert_int_equal(node->count.link_skipped, 0);
-        assert_false(session->writing);
-        node_free(node);
-    }
-    brain_free(brain);
-}
-
-/* Many lies of one AI leave room for the others. */
-static void test_sync_is_shared_out(void **state)
-{
-    (void)state;
-    struct brain *brain = brain_policy_new("ada", "process_manager");
-    struct node *node = node_with(brain);
-    json_t *patterns = json_object();
-    for (int i = 0; i < 24; i++) {
-        char id[16];
-        snprintf(id, sizeof id, "p%d", i);
-        const char *who = i < 10 ? "eve" : i < 20 ? "mal" : i < 22 ? "bob" : "ada";
-        json_object_set_new(patterns, id,
-                            json_pack("{s:{s:s,s:s,s:f},s:s}", "pattern", "id", id, "subject",
-                                      "process_manager", "ratio_train", i < 20 ? 0.001 : 0.7,
-                                      "contributor", who));
-    }
-    json_t *knowledge = json_pack("{s:o}", "shared_patterns", patterns);
-    node_peer(node, "mal", true)->refuted = REFUTED_MAX;
-    sharing_sync(node, knowledge, false);
-    assert_int_equal(node->count.patterns_received, 4); /* two of eve's, two of bob's */
-    node->phase = NODE_ENDING; /* nothing is checked any more: it comes to its end all the same */
-    sharing_sync(node, knowledge, false);
-    assert_int_equal(node->count.patterns_received, 6);
-    json_decref(knowledge);
-    node_free(node);
-    brain_free(brain);
-}
-
-/* What this AI never shared nobody can confirm. */
-static void test_reports_on_nothing(void **state)
-{
-    (void)state;
-    struct brain *brain = brain_policy_new("ada", "process_manager");
-    struct node *node = node_with(brain);
-    say(node, "eve", "performance_report",
-        "{\"component_id\":\"ada_pattern_1_1\",\"performance\":{\"claim_holds\":true}}");
-    assert_int_equal(node->count.reports_confirmed, 0);
-    node_free(node);
-    brain_free(brain);
+        "ada (networking)",
+        "textbook: RR                                  1.000                         0.0 %\n",
+        "best practice: MLFQ                           0.800                        36.4 %\n",
+        "own, alone                                    0.780                        40.0 %\n",
+        "best after meeting others                     0.750  ± 0.020  60 of 64     45.5 %\n",
+        "bound that nobody can beat                    0.450                       100.0 %\n",
+        "2 of others', the latest of eve\\x1b[2J, bob\n",
+        "claims committed to",
+        "patterns shared"};
+    assert_printed(&summary, &head, &standing, wanted, sizeof wanted / sizeof *wanted);
+    /* It began with another's, and no practice is known. */
+    standing.ratio_alone = 0;
+    standing.practice = NULL;
+    standing.practice_ratio = 0;
+    static const char *const unknown[] = {"own, alone                                        -\n",
+                                          "best practice                                     -\n"};
+    assert_printed(&summary, &head, &standing, unknown, 2);
+    standing.seeds = 0;
+    static const char *const unmeasured[] = {"nothing was measured on held-out workloads"};
+    assert_printed(&summary, &head, &standing, unmeasured, 1);
+    /* general */
+    standing = (struct brain_standing){.referee = true,
+                                       .subject = "all",
+                                       .subject_version = "",
+                                       .cost = "",
+                                       .textbook = "",
+                                       .subjects_seen = 3,
+                                       .geometric_mean = 0.912};
+    static const char *const referee[] = {"saw a claim hold", " 3\n", "geometric mean", "0.912"};
+    assert_printed(&summary, &head, &standing, referee, 4);
+    json = summary_json(&summary, &head, &standing);
+    training = json_object_get(json, "training");
+    assert_true(json_is_true(json_object_get(training, "referee")));
+    assert_int_equal(json_integer_value(json_object_get(training, "subjects_seen")), 3);
+    assert_true(json_number_value(json_object_get(training, "geometric_mean")) == 0.912);
+    json_decref(json);
 }
 
 int main(void)
@@ -416,9 +354,6 @@ int main(void)
         cmocka_unit_test(test_who_concludes),
         cmocka_unit_test(test_candidate_numbers),
         cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_odd_json_costs_itself_only),
-        cmocka_unit_test(test_sync_is_shared_out),
-        cmocka_unit_test(test_reports_on_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

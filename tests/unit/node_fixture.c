@@ -1,0 +1,304 @@
+#include "node_fixture.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trainer/candidate.h"
+
+#define SAID_MAX 4096
+
+struct calls calls;
+struct wishes wishes;
+enum khub_state link_state;
+struct said said[SAID_MAX];
+size_t said_count;
+static bool noting;
+
+/* The link. */
+
+static void said_clear(void)
+{
+    for (; said_count > 0; said_count--)
+        json_decref(said[said_count - 1].payload);
+}
+
+int __real_khub_publish(struct khub *link, const char *type, const char *payload,
+                        const char *target, char *ret_message_id);
+int __wrap_khub_publish(struct khub *link, const char *type, const char *payload,
+                        const char *target, char *ret_message_id);
+enum khub_state __real_khub_link_state(const struct khub *link);
+enum khub_state __wrap_khub_link_state(const struct khub *link);
+
+int __wrap_khub_publish(struct khub *link, const char *type, const char *payload,
+                        const char *target, char *ret_message_id)
+{
+    if (!noting)
+        return __real_khub_publish(link, type, payload, target, ret_message_id);
+    if (said_count == SAID_MAX)
+        said_clear(); /* a test that says so much looks at none of it */
+    struct said *note = &said[said_count++];
+    snprintf(note->type, sizeof note->type, "%s", type);
+    snprintf(note->target, sizeof note->target, "%s", target ? target : "");
+    snprintf(note->message_id, sizeof note->message_id, "said-%zu", said_count);
+    note->payload = json_loads(payload, 0, NULL);
+    assert(json_is_object(note->payload));
+    if (ret_message_id)
+        snprintf(ret_message_id, 37, "%s", note->message_id);
+    return 0;
+}
+
+enum khub_state __wrap_khub_link_state(const struct khub *link)
+{
+    return noting ? link_state : __real_khub_link_state(link);
+}
+
+const struct said *said_last(const char *type)
+{
+    for (size_t i = said_count; i > 0; i--)
+        if (strcmp(said[i - 1].type, type) == 0)
+            return &said[i - 1];
+    return NULL;
+}
+
+size_t said_of(const char *type)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < said_count; i++)
+        count += strcmp(said[i].type, type) == 0;
+    return count;
+}
+
+/* The brain. */
+
+static char *fake_describe(void *state)
+{
+    (void)state;
+    return strdup("counting");
+}
+
+json_t *claim_make(const char *kind, const char *id, double parameter)
+{
+    return json_pack("{s:s,s:s,s:s,s:s,s:{s:f}}", "kind", kind, "id", id, "subject",
+                     "process_manager", "subject_version", "1", "parameters", "a", parameter);
+}
+
+static int fake_train(void *state, unsigned evaluations, brain_stop *stop, json_t **ret_claims)
+{
+    (void)state, (void)stop;
+    calls.trained++;
+    calls.evaluations = evaluations;
+    *ret_claims = json_array();
+    for (; wishes.claims > 0; wishes.claims--)
+        json_array_append_new(*ret_claims, claim_make("pattern", "found", wishes.claims));
+    return 0;
+}
+
+static json_t *fake_prove(void *state, const json_t *claim, const char *commitment_id,
+                          const char *nonce, brain_stop *stop)
+{
+    (void)state, (void)stop;
+    calls.proved++;
+    if (wishes.unprovable)
+        return NULL;
+    json_t *result = json_deep_copy(claim);
+    json_object_set_new(result, "commitment_id", json_string(commitment_id));
+    json_object_set_new(result, "nonce", json_string(nonce));
+    json_object_set_new(result, "ratio_heldout", json_real(0.7));
+    return result;
+}
+
+static void fake_standing(void *state, struct brain_standing *ret_standing)
+{
+    (void)state;
+    *ret_standing = (struct brain_standing){
+        .subject = wishes.referee ? "all" : "process_manager",
+        .subject_version = "1",
+        .cost = "ms",
+        .textbook = "RR",
+        .referee = wishes.referee,
+        .evaluations = calls.trained < wishes.moves ? calls.trained : wishes.moves};
+}
+
+static void fake_measure(void *state, brain_stop *stop)
+{
+    (void)state, (void)stop;
+    calls.measured++;
+}
+
+static json_t *fake_answer(void *state, const char *feature, const json_t *requirements,
+                           brain_stop *stop)
+{
+    (void)state, (void)requirements, (void)stop;
+    calls.answered++;
+    snprintf(calls.feature, sizeof calls.feature, "%s", feature);
+    return claim_make("component", "made", 1);
+}
+
+/* The candidate with one review more. */
+static json_t *reviewed(const json_t *candidate)
+{
+    json_t *result = json_deep_copy(candidate);
+    if (!json_object_get(result, "reviews"))
+        json_object_set_new(result, "reviews", json_object());
+    json_object_set_new(json_object_get(result, "reviews"), "ada",
+                        json_pack("{s:s}", "text", wishes.review));
+    return result;
+}
+
+static int fake_collaborate(void *state, const struct brain_session *session,
+                            const json_t *candidate, unsigned evaluations, brain_stop *stop,
+                            json_t **ret_candidate, double *ret_progress)
+{
+    (void)state, (void)evaluations, (void)stop;
+    assert(session->participant_count >= 1 && session->participant_count <= BRAIN_CONTRIBUTORS_MAX);
+    calls.given += candidate != NULL;
+    calls.stepped++;
+    if (json_object_get(candidate, "bad") || (wishes.referee && !candidate))
+        return -1;
+    if (wishes.review)
+        *ret_candidate = reviewed(candidate);
+    else
+        *ret_candidate = json_pack("{s:s,s:{s:i}}", "subject", "process_manager", "evaluations",
+                                   "ada", 10 + (int)calls.stepped);
+    *ret_progress = 0.1;
+    return 0;
+}
+
+static json_t *fake_conclude(void *state, const struct brain_session *session,
+                             const json_t *candidate, brain_stop *stop)
+{
+    (void)state, (void)session, (void)candidate, (void)stop;
+    calls.concluded++;
+    return claim_make("component", "concluded", 2);
+}
+
+static bool fake_forget(void *state, const char *session_id, brain_stop *stop)
+{
+    (void)state, (void)session_id, (void)stop;
+    return false;
+}
+
+static json_t *fake_check(void *state, const json_t *thing, brain_stop *stop)
+{
+    (void)state, (void)stop;
+    calls.checked++;
+    size_t used = strlen(calls.order);
+    snprintf(calls.order + used, sizeof calls.order - used, "%s ",
+             json_string_value(json_object_get(thing, "id")));
+    bool holds = !json_object_get(thing, "lie");
+    return json_pack("{s:b,s:f,s:f,s:s,s:i}", "claim_holds", holds, "ratio_own", 0.7, "ratio", 0.7,
+                     "nonce", "00112233445566778899aabbccddeeff", "n", 64);
+}
+
+static bool fake_take_in(void *state, const char *author, const json_t *thing,
+                         const json_t *metrics)
+{
+    (void)state, (void)thing, (void)metrics;
+    assert(author[0]);
+    calls.taken++;
+    return true;
+}
+
+static void fake_free(void *state)
+{
+    (void)state;
+}
+
+static struct brain fake = {.name = "fake",
+                            .describe = fake_describe,
+                            .train = fake_train,
+                            .prove = fake_prove,
+                            .standing = fake_standing,
+                            .measure_standing = fake_measure,
+                            .answer = fake_answer,
+                            .collaborate = fake_collaborate,
+                            .conclude = fake_conclude,
+                            .forget = fake_forget,
+                            .check = fake_check,
+                            .take_in = fake_take_in,
+                            .free = fake_free};
+
+/* The node. */
+
+static const struct trainer_options options = {.address = "unix:/nonexistent/khub",
+                                               .ai_id = "ada",
+                                               .specialization = "process_manager",
+                                               .minutes = 60};
+
+struct node *node_make(void)
+{
+    struct node *node;
+    calls.answered = calls.checked = calls.taken = calls.stepped = calls.given = calls.concluded =
+        calls.proved = calls.trained = calls.measured = 0;
+    calls.order[0] = '\0';
+    said_clear();
+    noting = true;
+    link_state = KHUB_JOINED;
+    assert_int_equal(node_new(&options, &fake, &node), 0);
+    return node;
+}
+
+void node_unmake(struct node *node)
+{
+    node_free(node);
+    said_clear();
+    noting = false;
+    wishes = (struct wishes){0};
+}
+
+static struct khub_text text_of(const char *text)
+{
+    return (struct khub_text){.at = text, .len = strlen(text)};
+}
+
+void say(struct node *node, const char *sender, const char *type, const char *payload)
+{
+    struct khub_message message = {.message_id = text_of("m"),
+                                   .sender_id = text_of(sender),
+                                   .type = text_of(type),
+                                   .timestamp = text_of(""),
+                                   .target_ai = text_of(""),
+                                   .payload = text_of(payload),
+                                   .line = text_of("")};
+    node_message(node, &message);
+}
+
+void say_json(struct node *node, const char *sender, const char *type, json_t *payload)
+{
+    char *text = json_dumps(payload, 0);
+    assert_non_null(text);
+    say(node, sender, type, text);
+    free(text);
+    json_decref(payload);
+}
+
+void work(struct node *node)
+{
+    while (!jobs_idle(&node->jobs))
+        uv_run(&node->loop, UV_RUN_ONCE);
+}
+
+void challenge_last(struct node *node, char nonce)
+{
+    char digits[33];
+    const struct said *commitment = said_last("commitment");
+    assert_non_null(commitment);
+    memset(digits, nonce, 32);
+    digits[32] = '\0';
+    json_t *payload = json_deep_copy(commitment->payload);
+    json_object_set_new(payload, "commitment_id", json_sprintf("commitment-%c", nonce));
+    json_object_set_new(payload, "nonce", json_string(digits));
+    json_object_set_new(payload, "in_reply_to", json_string(commitment->message_id));
+    say_json(node, "hub", "challenge", payload);
+}
+
+void claim_through(struct node *node, json_t *claim)
+{
+    const struct claim_use use = {.purpose = CLAIM_TRAINED};
+    const char *reason;
+    assert_true(claims_add(node, claim, &use, &reason));
+    challenge_last(node, '1');
+    work(node);
+}

@@ -1,0 +1,62 @@
+/* An AI node with a brain that only counts, and a link that only notes what is said: for tests of what it does with each message. */
+#ifndef KHUB_TESTS_NODE_FIXTURE_H
+#define KHUB_TESTS_NODE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdatomic.h>
+
+#include "trainer/node.h"
+
+/* What the brain was asked; the worker counts, the loop looks. */
+extern struct calls {
+    atomic_uint answered, checked, taken, stepped, given, concluded, proved, trained, measured;
+    atomic_uint evaluations; /* wanted of the last training job */
+    char feature[256];
+    char order[512]; /* ids of what was checked, each with a space behind it */
+} calls;
+
+/* How the brain answers. Set it while the worker is idle. */
+extern struct wishes {
+    bool referee;    /* of node_make's next */
+    unsigned claims; /* that the next training job finds */
+    unsigned moves;  /* training jobs that have something to do */
+    bool unprovable; /* prove comes to nothing */
+    const char
+        *review; /* collaborate gives the candidate with this AI's review in it; NULL: searches */
+} wishes;
+
+/* The link: joined or not, and what was published. */
+extern enum khub_state link_state;
+struct said {
+    char type[64], target[130], message_id[37];
+    json_t *payload;
+};
+extern struct said said[];
+extern size_t said_count;
+/* The last one of a type; NULL: none. */
+const struct said *said_last(const char *type);
+size_t said_of(const char *type);
+
+/* The AI is "ada", the subject process_manager. All counts and notes begin anew. */
+struct node *node_make(void);
+void node_unmake(struct node *node);
+void say(struct node *node, const char *sender, const char *type, const char *payload);
+/* The same with a payload of json_pack's, which is consumed. */
+void say_json(struct node *node, const char *sender, const char *type, json_t *payload);
+/* Until the worker has nothing left to do. */
+void work(struct node *node);
+
+/* A claim as a brain makes it: of the node's subject, with one parameter. */
+json_t *claim_make(const char *kind, const char *id, double parameter);
+/* The hub's answer to the commitment that was said last; nonce: one digit, repeated. */
+void challenge_last(struct node *node, char nonce);
+/* A claim of training's, from its commitment to its publication. */
+void claim_through(struct node *node, json_t *claim);
+
+#endif

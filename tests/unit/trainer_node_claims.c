@@ -1,0 +1,365 @@
+/* From a claim to what is published: commitments, nonces, proofs, and the links and hubs that go on the way. */
+#include "node_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct claim_use trained = {.purpose = CLAIM_TRAINED};
+
+static void add(struct node *node, json_t *claim, const struct claim_use *use)
+{
+    const char *reason = NULL;
+    assert_true(claims_add(node, claim, use, &reason));
+    assert_null(reason);
+}
+
+static const char *text_in(const json_t *object, const char *name)
+{
+    return payload_string(object, name, 128);
+}
+
+static void refuse_last(struct node *node, const char *code)
+{
+    say_json(node, "hub", "error",
+             json_pack("{s:s,s:s,s:s}", "code", code, "detail", "so it is", "in_reply_to",
+                       said_last("commitment")->message_id));
+}
+
+static void test_nothing_goes_out_unproved(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    add(node, claim_make("pattern", "p1", 0.5), &trained);
+    assert_int_equal(said_count, 1);
+    const json_t *commitment = said_last("commitment")->payload;
+    assert_int_equal(json_object_size(commitment), 3);
+    assert_string_equal(text_in(commitment, "subject"), "process_manager");
+    assert_string_equal(text_in(commitment, "subject_version"), "1");
+    /* Of "khub parameters 1\nprocess_manager\n1\na=3fe0000000000000\n", by another program. */
+    assert_string_equal(text_in(commitment, "sha256"),
+                        "d78e3b3408088eccb429053b2f73118e4920ad6576a94b95d9765f61b1509b4c");
+    work(node);
+    assert_int_equal(calls.proved, 0);
+    challenge_last(node, '1');
+    work(node);
+    assert_int_equal(calls.proved, 1);
+    const json_t *pattern = json_object_get(said_last("pattern_share")->payload, "pattern");
+    assert_string_equal(text_in(pattern, "id"), "p1");
+    assert_string_equal(text_in(pattern, "nonce"), "11111111111111111111111111111111");
+    assert_string_equal(text_in(pattern, "commitment_id"), "commitment-1");
+    assert_false(claims_pending(node));
+    assert_int_equal(node->count.claims_committed, 1);
+    assert_int_equal(node->count.claims_proved, 1);
+    assert_int_equal(node->count.patterns_shared, 1);
+    /* A component brings its own report along, with the nonce. */
+    claim_through(node, claim_make("component", "c1", 0.25));
+    assert_string_equal(
+        text_in(json_object_get(said_last("os_component_share")->payload, "component"), "id"),
+        "c1");
+    const json_t *report = said_last("performance_report")->payload;
+    assert_string_equal(text_in(report, "component_id"), "c1");
+    assert_non_null(json_object_get(json_object_get(report, "performance"), "nonce"));
+    node_unmake(node);
+}
+
+static void test_same_parameters_share_a_commitment(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    add(node, claim_make("pattern", "p1", 0.5), &trained);
+    add(node, claim_make("component", "c1", 0.5), &trained);
+    assert_int_equal(said_of("commitment"), 1);
+    challenge_last(node, '1');
+    /* One that comes while these are being proved has its nonce at once. */
+    add(node, claim_make("component", "c2", 0.5), &trained);
+    add(node, claim_make("pattern", "p2", 0.75), &trained);
+    assert_int_equal(said_of("commitment"), 2);
+    work(node);
+    assert_int_equal(calls.proved, 3);
+    assert_int_equal(said_of("pattern_share"), 1);
+    assert_int_equal(said_of("os_component_share"), 2);
+    challenge_last(node, '2');
+    work(node);
+    assert_int_equal(said_of("pattern_share"), 2);
+    assert_false(claims_pending(node));
+    node_unmake(node);
+}
+
+static void test_what_is_no_claim(void **state)
+{
+    (void)state;
+    static const char *const odd[] = {
+        "{}",
+        "{\"subject\":\"s\",\"subject_version\":\"1\"}",
+        "{\"subject\":\"s\",\"subject_version\":\"1\",\"parameters\":[]}",
+        "{\"subject\":\"s\",\"subject_version\":\"1\",\"parameters\":{\"a\":\"1\"}}",
+        "{\"subject\":\"s\",\"subject_version\":\"\",\"parameters\":{\"a\":1}}",
+        "{\"subject\":\"s\\n\",\"subject_version\":\"1\",\"parameters\":{\"a\":1}}",
+    };
+    struct node *node = node_make();
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        const char *reason = NULL;
+        assert_false(claims_add(node, json_loads(odd[i], 0, NULL), &trained, &reason));
+        assert_non_null(reason);
+    }
+    assert_int_equal(said_count, 0);
+    node_unmake(node);
+}
+
+/* Only the hub's challenge, for what was committed to, with a nonce that is one. */
+static void test_odd_challenges(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    add(node, claim_make("pattern", "p1", 0.5), &trained);
+    const json_t *commitment = said_last("commitment")->payload;
+    static const struct {
+        const char *sender, *member, *value;
+    } odd[] = {
+        {"eve", "x", ""},
+        {"hub", "sha256", "d78e"},
+        {"hub", "subject", "audio"},
+        {"hub", "subject_version", "2"},
+        {"hub", "nonce", "12"},
+        {"hub", "commitment_id", ""},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        json_t *payload = json_deep_copy(commitment);
+        json_object_set_new(payload, "commitment_id", json_string("c"));
+        json_object_set_new(payload, "nonce", json_string("00112233445566778899aabbccddeeff"));
+        json_object_set_new(payload, odd[i].member, json_string(odd[i].value));
+        say_json(node, odd[i].sender, "challenge", payload);
+        work(node);
+        assert_int_equal(calls.proved, 0);
+    }
+    assert_true(claims_pending(node));
+    node_unmake(node);
+}
+
+static void relink(struct node *node)
+{
+    link_state = KHUB_JOINED;
+    claims_joined(node);
+}
+
+static void test_a_lost_link(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    link_state = KHUB_WAITING;
+    add(node, claim_make("pattern", "p1", 0.5), &trained);
+    claims_tick(node);
+    assert_int_equal(said_count, 0);
+    relink(node);
+    assert_int_equal(said_of("commitment"), 1);
+    challenge_last(node, '1');
+    link_state = KHUB_WAITING;
+    work(node);
+    assert_int_equal(calls.proved, 1);
+    assert_int_equal(said_of("pattern_share"), 0);
+    /* The same hub gives the same nonce: what was proved stands. */
+    relink(node);
+    assert_int_equal(said_of("commitment"), 2);
+    assert_int_equal(said_of("pattern_share"), 0);
+    challenge_last(node, '1');
+    assert_int_equal(said_of("pattern_share"), 1);
+    assert_int_equal(calls.proved, 1);
+    /* A fresh one gives another: all again. */
+    add(node, claim_make("pattern", "p2", 0.75), &trained);
+    challenge_last(node, '2');
+    link_state = KHUB_WAITING;
+    work(node);
+    relink(node);
+    challenge_last(node, '3');
+    assert_int_equal(said_of("pattern_share"), 1);
+    work(node);
+    assert_int_equal(calls.proved, 3);
+    assert_int_equal(said_of("pattern_share"), 2);
+    assert_string_equal(
+        text_in(json_object_get(said_last("pattern_share")->payload, "pattern"), "nonce"),
+        "33333333333333333333333333333333");
+    /* And when it comes while the old one is being proved, that proof counts for nothing. */
+    add(node, claim_make("pattern", "p3", 1), &trained);
+    challenge_last(node, '4');
+    relink(node);
+    challenge_last(node, '5');
+    work(node);
+    assert_int_equal(calls.proved, 5);
+    assert_int_equal(said_of("pattern_share"), 3);
+    assert_string_equal(
+        text_in(json_object_get(said_last("pattern_share")->payload, "pattern"), "nonce"),
+        "55555555555555555555555555555555");
+    node_unmake(node);
+}
+
+static void test_refused_commitments(void **state)
+{
+    (void)state;
+    static const char *const codes[] = {"bad_claim", "quota_exceeded", "unknown_type"};
+    struct node *node = node_make();
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        add(node, claim_make("pattern", "p1", 0.5), &trained);
+        add(node, claim_make("component", "c1", 0.5), &trained);
+        refuse_last(node, codes[i]);
+        assert_false(claims_pending(node));
+    }
+    /* Too fast for the hub: the same again, a while later. */
+    add(node, claim_make("pattern", "p1", 0.5), &trained);
+    size_t before = said_of("commitment");
+    refuse_last(node, "rate_limited");
+    claims_tick(node);
+    assert_int_equal(said_of("commitment"), before);
+    node->claims[0].retry_at = 0;
+    claims_tick(node);
+    assert_int_equal(said_of("commitment"), before + 1);
+    /* No answer at all. */
+    node->claims[0].sent_at -= CHALLENGE_MS;
+    claims_tick(node);
+    assert_false(claims_pending(node));
+    /* What can't be measured. */
+    wishes.unprovable = true;
+    claim_through(node, claim_make("pattern", "p1", 0.5));
+    assert_false(claims_pending(node));
+    assert_int_equal(said_of("pattern_share"), 0);
+    node_unmake(node);
+}
+
+static void test_claims_are_bounded(void **state)
+{
+    (void)state;
+    struct claim_use answer = {.purpose = CLAIM_ANSWER, .requestor = "bob", .feature = "f"};
+    struct node *node = node_make();
+    for (unsigned i = 0; i < CLAIMS_MAX + 5; i++)
+        add(node, claim_make("pattern", "p", i), &trained);
+    /* Newer ones have taken the place of the oldest; an answer does too. */
+    assert_int_equal(said_of("commitment"), CLAIMS_MAX + 5);
+    add(node, claim_make("component", "c", -1), &answer);
+    for (unsigned i = 1; i < CLAIMS_MAX; i++)
+        add(node, claim_make("component", "c", -1.0 - i), &answer);
+    const char *reason = NULL;
+    assert_false(claims_add(node, claim_make("component", "c", 0), &answer, &reason));
+    assert_non_null(reason);
+    work(node);
+    node_unmake(node);
+}
+
+static void test_a_feature_is_answered_by_proof(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    say(node, "bob", "feature_request", "{\"feature\":\"process_scheduling\"}");
+    work(node);
+    assert_int_equal(calls.answered, 1);
+    assert_int_equal(said_of("os_component_share"), 0);
+    challenge_last(node, '1');
+    work(node);
+    const struct said *answer = said_last("os_component_share");
+    assert_non_null(answer);
+    assert_string_equal(answer->target, "bob");
+    assert_string_equal(text_in(answer->payload, "original_requestor"), "bob");
+    assert_string_equal(text_in(answer->payload, "feature_name"), "process_scheduling");
+    assert_non_null(
+        json_object_get(json_object_get(answer->payload, "component"), "commitment_id"));
+    assert_int_equal(node->count.features_answered, 1);
+    assert_int_equal(node->count.components_shared, 0);
+    say(node, "cyd", "feature_request", "{\"feature\":\"process_scheduling\"}");
+    work(node);
+    refuse_last(node, "quota_exceeded");
+    assert_int_equal(node->count.features_answered, 1);
+    assert_false(claims_pending(node));
+    node_unmake(node);
+}
+
+static void sync_with(struct node *node, const char *pattern_id, bool truncated)
+{
+    json_t *patterns = json_object();
+    if (pattern_id)
+        json_object_set_new(patterns, pattern_id, json_object());
+    say_json(node, "hub", "training_sync",
+             json_pack("{s:[],s:[],s:{s:o},s:b}", "active_ais", "collaboration_opportunities",
+                       "global_knowledge_base", "shared_patterns", patterns, "truncated",
+                       truncated));
+}
+
+/* A hub that began anew hears again what this AI shared last, proved on its own nonce. */
+static void test_shared_again(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    sync_with(node, NULL, false);
+    assert_int_equal(said_count, 0);
+    claim_through(node, claim_make("pattern", "p1", 0.5));
+    claim_through(node, claim_make("component", "c1", 0.25));
+    sync_with(node, "p1", false);
+    sync_with(node, NULL, true); /* it may only not be told */
+    assert_int_equal(said_of("commitment"), 2);
+    sync_with(node, NULL, false);
+    sync_with(node, NULL, false); /* once, for all its haste */
+    assert_int_equal(said_of("commitment"), 4);
+    challenge_last(node, '7');
+    work(node);
+    const json_t *component =
+        json_object_get(said_last("os_component_share")->payload, "component");
+    assert_string_equal(text_in(component, "id"), "c1");
+    assert_string_equal(text_in(component, "nonce"), "77777777777777777777777777777777");
+    node_unmake(node);
+}
+
+/* Training makes claims; at the end it hands out the rest, and these still come through. */
+static void test_training_and_its_end(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    wishes.claims = 2;
+    wishes.moves = 3;
+    sharing_train(node);
+    work(node);
+    assert_int_equal(calls.trained, 4); /* the fourth had nothing to do: no fifth at once */
+    assert_int_equal(calls.evaluations, TRAIN_EVALUATIONS);
+    assert_int_equal(said_of("commitment"), 2);
+    node->joined = true;
+    node->trained_at = node->measured_at = node_now(node);
+    sharing_tick(node);
+    work(node);
+    assert_int_equal(calls.trained, 4);
+    assert_int_equal(calls.measured, 0);
+    node->trained_at -= MEASURE_MS;
+    node->measured_at -= MEASURE_MS;
+    sharing_tick(node);
+    work(node);
+    assert_int_equal(calls.trained, 5);
+    assert_int_equal(calls.measured, 1);
+    challenge_last(node, '1');
+    work(node);
+    claims_drop(node);
+    wishes.claims = 1;
+    node->phase = NODE_ENDING;
+    sharing_last(node);
+    work(node);
+    assert_int_equal(calls.evaluations, 0);
+    assert_int_equal(calls.measured, 2);
+    assert_true(claims_pending(node));
+    size_t before = said_of("pattern_share");
+    challenge_last(node, '2');
+    work(node);
+    assert_int_equal(said_of("pattern_share"), before + 1);
+    assert_false(claims_pending(node));
+    node_unmake(node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_goes_out_unproved),
+        cmocka_unit_test(test_same_parameters_share_a_commitment),
+        cmocka_unit_test(test_what_is_no_claim),
+        cmocka_unit_test(test_odd_challenges),
+        cmocka_unit_test(test_a_lost_link),
+        cmocka_unit_test(test_refused_commitments),
+        cmocka_unit_test(test_claims_are_bounded),
+        cmocka_unit_test(test_a_feature_is_answered_by_proof),
+        cmocka_unit_test(test_shared_again),
+        cmocka_unit_test(test_training_and_its_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

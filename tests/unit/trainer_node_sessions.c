@@ -1,0 +1,413 @@
+/* An AI node in collaboration: what it accepts, steps of search and reviews, lost writes, who ends a session and how. */
+#include "node_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void ask(struct node *node, unsigned number, const char *type)
+{
+    char payload[200];
+    snprintf(payload, sizeof payload,
+             "{\"session_id\":\"s%u\",\"type\":\"%s\",\"initiator\":\"bob\",\"description\":\"\"}",
+             number, type);
+    say(node, "bob", "collaboration_request", payload);
+}
+
+static void test_acceptance_is_bounded(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    for (unsigned i = 0; i < 4; i++)
+        ask(node, i, "code_review");
+    assert_int_equal(node->count.sessions_accepted, SESSIONS_OTHER_TYPES);
+    assert_int_equal(node->count.sessions_declined, 1);
+    for (unsigned i = 4; i < 20; i++)
+        ask(node, i, "feature_development");
+    assert_int_equal(node->count.sessions_accepted, SESSIONS_AT_ONCE_MAX);
+    assert_int_equal(sessions_live(node), SESSIONS_AT_ONCE_MAX);
+    ask(node, 0, "feature_development"); /* known already */
+    say(node, "bob", "collaboration_request",
+        "{\"type\":\"feature_development\"}"); /* no session of the hub's */
+    assert_int_equal(node->count.sessions_accepted, SESSIONS_AT_ONCE_MAX);
+    assert_int_equal(node->count.sessions_declined, 1 + 20 - 4 - 5);
+    /* One comes to its end: there is room again. */
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s0\",\"status\":\"completed\",\"participants\":[\"bob\",\"ada\"]}");
+    ask(node, 50, "cross_specialization");
+    assert_int_equal(node->count.sessions_accepted, SESSIONS_AT_ONCE_MAX + 1);
+    assert_int_equal(node->count.sessions_completed, 1);
+    node_unmake(node);
+}
+
+static void until_stepped(struct node *node, unsigned steps)
+{
+    while (calls.stepped < steps || !jobs_idle(&node->jobs))
+        uv_run(&node->loop, UV_RUN_ONCE);
+}
+
+static void test_session_conflict_and_loss(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    ask(node, 1, "feature_development");
+    struct session *session = &node->sessions[0];
+    assert_int_equal(session->state, SESSION_INVITED);
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s1\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"],"
+        "\"progress\":0}");
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    assert_int_equal(session->participant_count, 2);
+    say(node, "bob", "workspace_update",
+        "{\"session_id\":\"s1\",\"key\":\"candidate\",\"value\":{\"a\":1},\"version\":1}");
+    assert_int_equal(session->version, 1);
+    until_stepped(node, 1);
+    assert_true(session->writing);
+    /* The hub: another was first. The current value is taken, joined, and written again. */
+    char payload[400];
+    snprintf(payload, sizeof payload,
+             "{\"code\":\"conflict\",\"detail\":\"\",\"in_reply_to\":\"%s\",\"session_id\":\"s1\","
+             "\"key\":\"candidate\","
+             "\"value\":{\"b\":2},\"version\":7}",
+             session->sent[0]);
+    say(node, "hub", "error", payload);
+    assert_false(session->writing);
+    assert_true(session->reconcile);
+    assert_int_equal(session->version, 7);
+    assert_non_null(json_object_get(session->candidate, "b"));
+    until_stepped(node, 2);
+    assert_true(session->writing);
+    /* It is in, as version 8. */
+    say(node, "hub", "workspace_update",
+        "{\"session_id\":\"s1\",\"key\":\"candidate\",\"version\":8,\"accepted\":true}");
+    assert_false(session->writing);
+    assert_int_equal(session->version, 8);
+    /* An older version that comes late changes nothing. */
+    say(node, "bob", "workspace_update",
+        "{\"session_id\":\"s1\",\"key\":\"candidate\",\"value\":{\"c\":3},\"version\":5}");
+    assert_null(json_object_get(session->candidate, "c"));
+    /* The hub has no such session any more. */
+    snprintf(payload, sizeof payload,
+             "{\"code\":\"unknown_session\",\"detail\":\"\",\"in_reply_to\":\"%s\"}",
+             session->sent[1]);
+    say(node, "hub", "error", payload);
+    assert_false(session->used);
+    assert_int_equal(node->count.sessions_failed, 1);
+    node_unmake(node);
+}
+
+/* A session of ada and bob with bob's candidate in it; `number` is below 10. */
+static struct session *session_begin(struct node *node, unsigned number, const char *candidate)
+{
+    char payload[400];
+    ask(node, number, "feature_development");
+    struct session *session = NULL;
+    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
+        if (node->sessions[i].used && node->sessions[i].id[1] == (char)('0' + number))
+            session = &node->sessions[i];
+    assert_non_null(session);
+    snprintf(payload, sizeof payload,
+             "{\"session_id\":\"s%u\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"]}",
+             number);
+    say(node, "hub", "collaboration_update", payload);
+    snprintf(payload, sizeof payload,
+             "{\"session_id\":\"s%u\",\"key\":\"candidate\",\"value\":%s,\"version\":1}", number,
+             candidate);
+    say(node, "bob", "workspace_update", payload);
+    return session;
+}
+
+/* The hub's answer to the write sent last. */
+static void refuse_write(struct node *node, const struct session *session, const char *code,
+                         const char *more)
+{
+    char payload[400];
+    unsigned last = session->sent_next - 2; /* after it comes the word of progress */
+    snprintf(payload, sizeof payload, "{\"code\":\"%s\",\"in_reply_to\":\"%s\"%s}", code,
+             session->sent[last % SENT_REMEMBERED], more);
+    say(node, "hub", "error", payload);
+}
+
+static void test_session_time_limits(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"own\",\"status\":\"pending\",\"participants\":[\"ada\"]}");
+    ask(node, 1, "feature_development");
+    sessions_tick(node);
+    assert_int_equal(node->sessions[0].state, SESSION_WAITING);
+    assert_true(node->sessions[0].used && node->sessions[1].used);
+    node->sessions[0].since -= OFFERED_MS;
+    node->sessions[1].since -= OFFERED_MS;
+    sessions_tick(node);
+    assert_false(node->sessions[0].used || node->sessions[1].used);
+    assert_int_equal(node->count.sessions_failed, 0);
+    struct session *session = session_begin(node, 2, "{\"a\":1}");
+    session->since -= OFFERED_MS;
+    sessions_tick(node);
+    assert_true(session->used);
+    session->since -= ACTIVE_MS;
+    sessions_tick(node);
+    assert_false(session->used);
+    assert_int_equal(node->count.sessions_failed, 1);
+    work(node);
+    node_unmake(node);
+}
+
+static void test_unreadable_candidate(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, "{\"bad\":1}");
+    until_stepped(node, 1);
+    assert_true(session->replace);
+    assert_int_equal(session->unreadable, 1);
+    until_stepped(node, 2); /* its own best, in its place */
+    assert_int_equal(calls.given, 1);
+    assert_false(session->replace);
+    assert_true(session->writing);
+    say(node, "hub", "workspace_update",
+        "{\"session_id\":\"s1\",\"key\":\"candidate\",\"version\":2,\"accepted\":true}");
+    until_stepped(node, 3); /* and on from what is shared */
+    assert_int_equal(calls.given, 2);
+    assert_int_equal(session->unreadable, 1);
+    /* Every time again: not for ever. */
+    for (uint64_t version = 3; session->used && version < 20; version++) {
+        json_t *bad = json_pack("{s:i}", "bad", 1);
+        session->writing = false;
+        session->reconcile = true;
+        session_current(node, session, bad, version);
+        json_decref(bad);
+        until_stepped(node, calls.stepped + 1);
+    }
+    assert_false(session->used);
+    assert_int_equal(node->count.sessions_failed, 1);
+    work(node);
+    node_unmake(node);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, "{\"a\":1}");
+    until_stepped(node, 1);
+    refuse_write(node, session, "rate_limited", "");
+    assert_true(session->used && session->reconcile && !session->writing);
+    session->state = SESSION_CONCLUDING;
+    refuse_write(node, session, "rate_limited", "");
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    refuse_write(node, session, "quota_exceeded", "");
+    assert_false(session->used);
+    assert_int_equal(node->count.sessions_failed, 1);
+    /* Conflicts that bring nothing to go on from. */
+    session = session_begin(node, 2, "{\"a\":1}");
+    until_stepped(node, 2);
+    for (unsigned i = 1; i < WRITES_LOST_MAX; i++)
+        refuse_write(node, session, "conflict", ",\"version\":5");
+    assert_true(session->used);
+    assert_int_equal(session->version, 5);
+    refuse_write(node, session, "conflict", ",\"version\":5");
+    assert_false(session->used);
+    assert_int_equal(node->count.sessions_failed, 2);
+    work(node);
+    node_unmake(node);
+}
+
+/* A candidate of bob's subject, which is not ada's. */
+static const char audio[] = "{\"subject\":\"audio\",\"evaluations\":{\"bob\":20}}";
+
+static void accept_write(struct node *node, unsigned version)
+{
+    char payload[200];
+    snprintf(payload, sizeof payload,
+             "{\"session_id\":\"s1\",\"key\":\"candidate\",\"version\":%u,\"accepted\":true}",
+             version);
+    say(node, "hub", "workspace_update", payload);
+}
+
+static void write_of_bob(struct node *node, const char *value, unsigned version)
+{
+    char payload[400];
+    snprintf(payload, sizeof payload,
+             "{\"session_id\":\"s1\",\"key\":\"candidate\",\"value\":%s,\"version\":%u}", value,
+             version);
+    say(node, "bob", "workspace_update", payload);
+}
+
+/* Every step that is due, as if a long time had passed. */
+static void tick_often(struct node *node, struct session *session)
+{
+    for (unsigned i = 0; i < 5 && session->used; i++) {
+        session->next_step = 0;
+        sessions_tick(node);
+        work(node);
+    }
+}
+
+/* Of another's subject it reviews the candidate: once, and again when it has changed; then it waits for the owner. */
+static void test_reviews_once_for_each_candidate(void **state)
+{
+    (void)state;
+    wishes.review = "holds";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, audio);
+    tick_often(node, session);
+    assert_int_equal(calls.stepped, 1);
+    const json_t *value = json_object_get(said_last("workspace_update")->payload, "value");
+    assert_non_null(json_object_get(json_object_get(value, "reviews"), "ada"));
+    assert_string_equal(payload_string(said_last("collaboration_update")->payload, "note", 64),
+                        "reviewed: holds");
+    accept_write(node, 2);
+    tick_often(node, session);
+    assert_int_equal(calls.stepped, 1); /* all is said, and bob concludes */
+    assert_int_equal(calls.concluded, 0);
+    assert_int_equal(node->count.sessions_reviews, 1);
+    assert_int_equal(node->count.sessions_steps, 0);
+    write_of_bob(node, audio, 3); /* a new one, without the review */
+    tick_often(node, session);
+    assert_int_equal(calls.stepped, 2);
+    assert_int_equal(said_of("workspace_update"), 2);
+    node_unmake(node);
+}
+
+/* What another has reviewed there is nothing more to search for: the owner ends it. What it had to say is not written twice. */
+static void test_a_reviewed_candidate_is_concluded(void **state)
+{
+    (void)state;
+    static const char own[] = "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":20},"
+                              "\"workloads\":[\"ada\",\"bob\"],\"reviews\":{\"bob\":{\"ratio\":0.8,"
+                              "\"holds\":true,\"text\":\"fine\"}}}";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, own);
+    tick_often(node, session);
+    assert_int_equal(calls.stepped, 0);
+    assert_int_equal(calls.concluded, 1);
+    assert_int_equal(session->state, SESSION_CONCLUDING);
+    assert_int_equal(said_of("os_component_share"), 0);
+    challenge_last(node, '1');
+    work(node);
+    const json_t *result = said_last("os_component_share")->payload;
+    assert_true(json_is_true(json_object_get(result, "collaboration_complete")));
+    assert_string_equal(payload_string(result, "session_id", 64), "s1");
+    assert_non_null(json_object_get(json_object_get(result, "component"), "nonce"));
+    assert_int_equal(node->count.sessions_concluded, 1);
+    node_unmake(node);
+}
+
+/* Three take part, and the third can't review: the owner goes on with what there is, but not at once. */
+static void test_a_review_that_never_comes(void **state)
+{
+    (void)state;
+    static const char own[] = "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":20},"
+                              "\"workloads\":[\"ada\",\"bob\",\"cyd\"],\"reviews\":{\"bob\":{"
+                              "\"ratio\":0.8,\"holds\":true,\"text\":\"fine\"}}}";
+    wishes.review = "unchanged";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, own);
+    session->reviewed = session->version;
+    tick_often(node, session);
+    assert_int_equal(calls.concluded, 0);
+    session->changed -= REVIEW_MS;
+    tick_often(node, session);
+    assert_int_equal(calls.concluded, 1);
+    node_unmake(node);
+}
+
+/* The last step has made the review obsolete: another one comes, and until then the session is not ended. */
+static void test_the_last_candidate_is_reviewed(void **state)
+{
+    (void)state;
+    static const char searched[] =
+        "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":240}}";
+    static const char reviewed[] = "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":240},"
+                                   "\"workloads\":[\"ada\",\"bob\"],\"reviews\":{\"bob\":{"
+                                   "\"ratio\":0.8,\"holds\":true,\"text\":\"fine\"}}}";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, searched);
+    session->had_review = true;
+    session->reviewed = session->version;
+    tick_often(node, session);
+    assert_int_equal(calls.stepped + calls.concluded, 0);
+    write_of_bob(node, reviewed, 2);
+    tick_often(node, session);
+    assert_int_equal(calls.concluded, 1);
+    node_unmake(node);
+}
+
+/* While the result waited for its proof another wrote: that is the candidate now. */
+static void test_a_late_step_before_the_end(void **state)
+{
+    (void)state;
+    static const char own[] =
+        "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":200,\"bob\":40}}";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, own);
+    session->present[0] = false; /* bob, whose turn it would be */
+    tick_often(node, session);
+    assert_int_equal(session->state, SESSION_CONCLUDING);
+    write_of_bob(node, own, 2);
+    challenge_last(node, '1');
+    work(node);
+    assert_int_equal(said_of("os_component_share"), 0);
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    /* And when the hub refuses the claim, the session has failed, with the reason. */
+    tick_often(node, session);
+    assert_int_equal(calls.concluded, 2);
+    say_json(node, "hub", "error",
+             json_pack("{s:s,s:s,s:s}", "code", "quota_exceeded", "detail", "full", "in_reply_to",
+                       said_last("commitment")->message_id));
+    assert_false(session->used);
+    assert_non_null(strstr(payload_string(said_last("collaboration_update")->payload, "note", 300),
+                           "quota_exceeded"));
+    work(node);
+    node_unmake(node);
+}
+
+/* The referee asks for no sessions, opens none, and waits for a candidate; but not for ever. */
+static void test_the_referee_reviews(void **state)
+{
+    (void)state;
+    wishes.referee = true;
+    wishes.review = "holds";
+    struct node *node = node_make();
+    say(node, "bob", "hello", "{}");
+    sessions_request(node);
+    assert_int_equal(said_of("collaboration_request"), 0);
+    ask(node, 1, "feature_development");
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s1\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"]}");
+    struct session *session = &node->sessions[0];
+    tick_often(node, session);
+    assert_int_equal(calls.stepped, 0);
+    write_of_bob(node, audio, 1);
+    tick_often(node, session);
+    assert_int_equal(node->count.sessions_reviews, 1);
+    ask(node, 2, "feature_development");
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s2\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"]}");
+    node->sessions[1].since -= ENDED_MS;
+    sessions_tick(node);
+    assert_false(node->sessions[1].used);
+    work(node);
+    node_unmake(node);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_acceptance_is_bounded),
+        cmocka_unit_test(test_session_conflict_and_loss),
+        cmocka_unit_test(test_session_time_limits),
+        cmocka_unit_test(test_unreadable_candidate),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_reviews_once_for_each_candidate),
+        cmocka_unit_test(test_a_reviewed_candidate_is_concluded),
+        cmocka_unit_test(test_a_review_that_never_comes),
+        cmocka_unit_test(test_the_last_candidate_is_reviewed),
+        cmocka_unit_test(test_a_late_step_before_the_end),
+        cmocka_unit_test(test_the_referee_reviews),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
