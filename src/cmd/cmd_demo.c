@@ -1,4 +1,5 @@
-/* khub demo: a hub and three AIs as real processes, watched for a minute, and what came of it.
+/* khub demo: a hub and four AIs as real processes, watched for a minute, and what came of it. The fourth comes later, to a hub that knows
+ * something already.
  *
  * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
  * child is ended by its pid and the directory is gone. So there is one way out, demo_end. */
@@ -16,18 +17,19 @@
 #include "cmd/visit.h"
 
 #define HUB_START_MS  10000
-#define LATE_MS       60000 /* that trainers may take beyond their minutes, to end their sessions */
+#define LATE_MS       60000 /* that AIs may take to end when they are asked to */
 #define LOOK_MS       200   /* between looks at the children, and between drawings of the block */
 #define STOP_GRACE_MS 5000
 
 const struct demo_ai demo_ais[DEMO_AIS] = {
-    {"AI_Node_1", "networking"},
-    {"AI_Node_2", "file_system"},
-    {"AI_Node_3", "security"},
+    {"AI_Node_1", "networking", 0},
+    {"AI_Node_2", "file_system", 0},
+    {"AI_Node_3", "security", 0},
+    {"AI_Node_4", "networking", 0.4},
 };
 
 struct demo_settings {
-    double minutes;
+    double minutes, patience;
     const char *color;
     bool json, keep;
 };
@@ -38,6 +40,8 @@ struct demo {
     struct child hub, trainers[DEMO_AIS];
     struct demo_view view;
     struct visit visit;
+    bool started[DEMO_AIS];
+    bool ending; /* they have been asked to end */
     json_t *summaries[DEMO_AIS];
 };
 
@@ -92,23 +96,24 @@ static int start_hub(struct demo *demo)
     return find_port(demo, port_file);
 }
 
-static int start_trainers(struct demo *demo)
+/* Starts those whose time has come. They would go on for longer than the demo does: it asks them to end. */
+static int start_trainers(struct demo *demo, int64_t now)
 {
     char minutes[32], summary[CHILD_PATH_MAX];
-    snprintf(minutes, sizeof(minutes), "%.6g", demo->settings->minutes);
+    int64_t all = demo->view.ends - demo->view.begun;
+    snprintf(minutes, sizeof(minutes), "%.6g",
+             2 * (demo->settings->minutes + demo->settings->patience) + 1);
     for (size_t i = 0; i < DEMO_AIS; i++) {
-        path_in(demo, demo_ais[i].ai_id, ".json", summary);
-        const char *const arguments[] = {"train",
-                                         "--hub",
-                                         demo->address,
-                                         "--summary",
-                                         summary,
-                                         demo_ais[i].ai_id,
-                                         demo_ais[i].specialization,
-                                         minutes,
+        const struct demo_ai *ai = &demo_ais[i];
+        if (demo->started[i] || (double)(now - demo->view.begun) < ai->joins * (double)all)
+            continue;
+        path_in(demo, ai->ai_id, ".json", summary);
+        const char *const arguments[] = {"train", "--hub",   demo->address,      "--summary",
+                                         summary, ai->ai_id, ai->specialization, minutes,
                                          NULL};
-        if (child_start(&demo->trainers[i], demo_ais[i].ai_id, demo->directory, arguments) < 0)
-            return complain("demo", "could not start %s: %s", demo_ais[i].ai_id, strerror(errno));
+        if (child_start(&demo->trainers[i], ai->ai_id, demo->directory, arguments) < 0)
+            return complain("demo", "could not start %s: %s", ai->ai_id, strerror(errno));
+        demo->started[i] = true;
     }
     return EXIT_WORKED;
 }
@@ -127,8 +132,8 @@ static bool all_done(struct demo *demo, int *ret_code)
         return true;
     }
     for (size_t i = 0; i < DEMO_AIS; i++) {
-        bool ended = child_ended(&demo->trainers[i]);
-        if (ended && !child_worked(&demo->trainers[i])) {
+        bool ended = demo->started[i] && child_ended(&demo->trainers[i]);
+        if (ended && !(demo->ending && child_worked(&demo->trainers[i]))) {
             *ret_code = fail_child(demo, &demo->trainers[i]);
             return true;
         }
@@ -148,23 +153,54 @@ static int lose_hub(struct demo *demo)
     return complain("demo", "lost the hub: %s", demo->visit.why);
 }
 
+/* The time is up, and all has happened, or will not for as long as anybody waits. */
+static bool time_to_end(const struct demo *demo, int64_t now)
+{
+    int64_t patience = (int64_t)(demo->settings->patience * 60000);
+    return now >= demo->view.ends &&
+           (demo_view_happened(&demo->view) || now >= demo->view.ends + patience);
+}
+
+static void ask_to_end(struct demo *demo)
+{
+    demo->ending = true;
+    for (size_t i = 0; i < DEMO_AIS; i++)
+        child_ask(&demo->trainers[i]);
+}
+
+/* One turn of watching: EXIT_WORKED to go on. */
+static int watch(struct demo *demo)
+{
+    struct pollfd reader = {.fd = STDOUT_FILENO};
+    int64_t until = time_monotonic_ms() + LOOK_MS;
+    enum visit_result result = visit_wait(&demo->visit, until, &reader, 1);
+    if (result == VISIT_STOPPED)
+        return complain("demo", "stopped before the end.");
+    if (result == VISIT_ENDED)
+        return lose_hub(demo);
+    if (fflush(stdout) != 0 || (reader.revents & (POLLERR | POLLHUP | POLLNVAL)))
+        return EXIT_FAILED; /* nobody reads any more */
+    demo_view_refresh(&demo->view);
+    return EXIT_WORKED;
+}
+
 static int follow(struct demo *demo)
 {
     int code = EXIT_WORKED;
-    int64_t last = demo->view.ends + LATE_MS;
+    int64_t last = 0; /* when even asking them to end has not helped */
     while (!all_done(demo, &code)) {
         int64_t now = time_monotonic_ms();
-        struct pollfd reader = {.fd = STDOUT_FILENO};
-        if (now > last)
-            return complain("demo", "the AIs did not end %d s after their time.", LATE_MS / 1000);
-        enum visit_result result = visit_wait(&demo->visit, now + LOOK_MS, &reader, 1);
-        if (result == VISIT_STOPPED)
-            return complain("demo", "stopped before the end.");
-        if (result == VISIT_ENDED)
-            return lose_hub(demo);
-        if (fflush(stdout) != 0 || (reader.revents & (POLLERR | POLLHUP | POLLNVAL)))
-            return EXIT_FAILED; /* nobody reads any more */
-        demo_view_refresh(&demo->view);
+        if (!demo->ending && time_to_end(demo, now)) {
+            ask_to_end(demo);
+            last = now + LATE_MS;
+        }
+        if (demo->ending && now > last)
+            return complain("demo", "the AIs did not end within %d s.", LATE_MS / 1000);
+        code = demo->ending ? EXIT_WORKED : start_trainers(demo, now);
+        if (code == EXIT_WORKED)
+            code = watch(demo);
+        if (code != EXIT_WORKED)
+            return code;
     }
     if (code == EXIT_WORKED)
         visit_settle(&demo->visit, STOP_GRACE_MS); /* the last messages, still on their way to us */
@@ -197,11 +233,9 @@ static int perform(struct demo *demo)
     demo->visit.quiet = true; /* from here on the children's ends say what went wrong */
     demo->view.begun = time_monotonic_ms();
     demo->view.ends = demo->view.begun + (int64_t)(demo->settings->minutes * 60000);
-    demo_view_note(&demo->view, "a hub on %s and three AIs, for %g %s", demo->address,
+    demo_view_note(&demo->view, "a hub on %s and four AIs, for %g %s", demo->address,
                    demo->settings->minutes, demo->settings->minutes == 1 ? "minute" : "minutes");
-    code = start_trainers(demo);
-    if (code == EXIT_WORKED)
-        code = follow(demo);
+    code = follow(demo);
     demo_view_end(&demo->view);
     if (code != EXIT_WORKED)
         return code;
@@ -271,6 +305,15 @@ static const struct setting options[] = {
      .low = 0.05,
      .high = 1440,
      .help = "How long the AIs train."},
+    {.name = "patience",
+     .kind = SETTING_NUMBER,
+     AT(patience),
+     .argument = "N",
+     .fallback = "4",
+     .low = 0,
+     .high = 1440,
+     .help =
+         "How many minutes longer at the most, on a slow machine, until everything has happened."},
     JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),
     COLOR_SETTING(struct demo_settings),
     {.name = "keep",
@@ -282,13 +325,13 @@ static const struct setting options[] = {
 
 const struct command command_demo = {
     .name = "demo",
-    .summary = "see a hub and three AIs at work, for a minute",
-    .about = "Starts a hub and three AIs (networking, file_system and security) as processes of "
-             "their own on this "
-             "machine, on a free port of 127.0.0.1, and shows what they say to each other. At the "
-             "end it sums up: "
-             "what each AI has learned, what was shared, taken in and checked, which sessions were "
-             "completed. "
+    .summary = "see a hub and four AIs at work, for a minute",
+    .about = "Starts a hub and AIs (networking, file_system, security, and later a second one of "
+             "networking) as processes of their own on this machine, on a free port of 127.0.0.1, "
+             "and shows what they say to each other. At the end it sums up: what each AI has "
+             "learned alone and together with the others, beside the textbook and the bound that "
+             "nobody can beat; what was shared, taken in, checked and confirmed by others; which "
+             "sessions were completed. "
              "Ctrl-C ends it at once. It leaves nothing behind.",
     .example = "  khub demo\n  khub demo --minutes 0.5 --json",
     .worked = "everything happened that should",

@@ -6,14 +6,11 @@
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/json_out.h"
+#include "cmd/kb.h"
 #include "cmd/nearest.h"
+#include "cmd/subject_named.h"
 #include "cmd/table.h"
 #include "cmd/visit.h"
-
-struct kb_settings {
-    const char *hub, *action, *id, *section;
-    bool json;
-};
 
 /* A section as the hub calls it and as people do. */
 static const struct section {
@@ -27,7 +24,7 @@ static const struct section {
 #define SECTION_TOTAL (sizeof(sections) / sizeof(sections[0]))
 static const char *const section_choices[] = {"all",      "patterns",   "components",
                                               "features", "benchmarks", NULL};
-static const char *const actions[] = {"list", "get", NULL};
+static const char *const actions[] = {"list", "get", "top", "ledger", NULL};
 
 /* One entry on its way through each_entry. */
 struct entry {
@@ -53,6 +50,7 @@ struct survey {
     struct nearest nearest;
     char *names[NEAREST_MAX]; /* copies of those in nearest */
     bool found;
+    int code; /* of what was found */
 };
 
 static bool wanted(const struct kb_settings *settings, const struct section *section)
@@ -75,6 +73,30 @@ static void each_entry(struct survey *survey, struct json_value sync,
             OWNED char *id = field_text(name);
             entry.id = id;
             visit(survey, &entry);
+        }
+    }
+}
+
+void kb_each_claim(struct json_value sync, const char *subject,
+                   void (*visit)(void *data, const struct kb_claim *claim), void *data)
+{
+    static const struct {
+        const char *section, *body;
+    } holders[] = {{"shared_patterns", "pattern"}, {"collective_features", "component"}};
+    struct json_value knowledge = json_get(sync, "global_knowledge_base");
+    for (size_t i = 0; i < sizeof(holders) / sizeof(holders[0]); i++) {
+        struct json_value section = json_get(knowledge, holders[i].section), name, entry;
+        struct json_iterator iterator = {.rest = section.raw};
+        while (section.kind == JSON_KIND_OBJECT && json_next_member(&iterator, &name, &entry)) {
+            struct kb_claim claim = {.pattern = i == 0,
+                                     .entry = entry,
+                                     .body = json_get(entry, holders[i].body),
+                                     .verification = json_get(entry, "verification")};
+            OWNED char *id = field_text(name);
+            claim.id = id;
+            if (claim.verification.kind == JSON_KIND_OBJECT &&
+                json_string_is(json_get(claim.body, "subject"), slice_of(subject)))
+                visit(data, &claim);
         }
     }
 }
@@ -252,7 +274,10 @@ static void get_entry(struct survey *survey, const struct entry *entry)
     survey->count++;
     if (!entry_is(entry, survey->settings->id))
         return;
-    if (survey->settings->json) {
+    if (survey->settings->source) {
+        if (!survey->found)
+            survey->code = kb_print_source(entry->value);
+    } else if (survey->settings->json) {
         fputs(survey->found ? ",\n" : "[", stdout);
         print_entry_json(entry);
     } else {
@@ -290,8 +315,8 @@ static int get(struct survey *survey, struct json_value sync)
 {
     each_entry(survey, sync, get_entry);
     if (survey->found) {
-        fputs(survey->settings->json ? "]\n" : "", stdout);
-        return EXIT_WORKED;
+        fputs(survey->settings->json && !survey->settings->source ? "]\n" : "", stdout);
+        return survey->code;
     }
     survey->nearest.word = survey->settings->id;
     each_entry(survey, sync, offer_entry);
@@ -304,19 +329,67 @@ static int get(struct survey *survey, struct json_value sync)
     return EXIT_FAILED;
 }
 
+/* What an action wants behind it; NULL: nothing. */
+static const struct action {
+    const char *name, *wants;
+} wants[] = {
+    {"list", NULL},
+    {"get", "get wants an ID; 'khub kb list' shows them."},
+    {"top", "top wants a SUBJECT; 'khub subjects' lists them."},
+    {"ledger", NULL},
+};
+
+static int check_operands(const struct kb_settings *settings)
+{
+    for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
+        if (strcmp(settings->action, wants[i].name) != 0)
+            continue;
+        if (!settings->id && wants[i].wants) {
+            complain("kb", "%s", wants[i].wants);
+            return EXIT_USAGE;
+        }
+        if (settings->id && !wants[i].wants) {
+            complain("kb", "%s takes no ID.", settings->action);
+            return EXIT_USAGE;
+        }
+    }
+    if (settings->source && strcmp(settings->action, "get") != 0) {
+        complain("kb", "--source goes with get, and not with %s.", settings->action);
+        return EXIT_USAGE;
+    }
+    if (strcmp(settings->action, "top") == 0 && !subject_named("kb", settings->id))
+        return EXIT_USAGE;
+    return EXIT_WORKED;
+}
+
+static int act(struct survey *survey, struct json_value sync)
+{
+    const struct kb_settings *settings = survey->settings;
+    int code = EXIT_WORKED;
+    if (strcmp(settings->action, "get") == 0)
+        return get(survey, sync);
+    if (strcmp(settings->action, "list") == 0)
+        return list(survey, sync);
+    if (strcmp(settings->action, "top") == 0)
+        code = kb_top(settings, sync);
+    else
+        code = kb_ledger(settings, sync);
+    if (json_get(sync, "truncated").kind == JSON_KIND_TRUE)
+        complain("kb", "the hub told only the newest of its entries (its --sync-limit).");
+    return code;
+}
+
 static int run(const void *data)
 {
     const struct kb_settings *settings = data;
     struct survey survey = {.settings = settings, .now = time_now_ms()};
     struct visit visit = {.command = "kb", .address = settings->hub, .observer = true};
-    bool gets = strcmp(settings->action, "get") == 0;
-    if (gets != (settings->id != NULL)) {
-        complain("kb", gets ? "get wants an ID; 'khub kb list' shows them." : "list takes no ID.");
-        return EXIT_USAGE;
-    }
-    int code = visit_begin(&visit);
+    int code = check_operands(settings);
+    if (code != EXIT_WORKED)
+        return code;
+    code = visit_begin(&visit);
     if (code == EXIT_WORKED)
-        code = gets ? get(&survey, visit.sync) : list(&survey, visit.sync);
+        code = act(&survey, visit.sync);
     visit_end(&visit);
     return code;
 }
@@ -336,6 +409,10 @@ static const struct setting options[] = {
         struct kb_settings,
         "As JSON: an array of {\"id\", \"section\", \"entry\"}; an ID may stand in several "
         "sections."),
+    {.name = "source",
+     .kind = SETTING_FLAG,
+     AT(source),
+     .help = "Of get: only the C source, fit to paste; a pattern's is made of its parameters."},
     {0},
 };
 
@@ -346,19 +423,26 @@ static const struct setting operands[] = {
      .required = true,
      .choices = actions,
      .help = "What to do."},
-    {.name = "ID", .kind = SETTING_TEXT, AT(id), .help = "The entry to get."},
+    {.name = "ID",
+     .kind = SETTING_TEXT,
+     AT(id),
+     .help = "Of get: the entry; of top: the subject ('khub subjects' lists them)."},
     {0},
 };
 
 const struct command command_kb = {
     .name = "kb",
-    .summary = "list what the AIs have shared, or get one entry of it",
+    .summary = "list, rank or get what the AIs have shared",
     .about = "Reads the hub's knowledge: shared patterns, code components, features (whole OS "
              "components) and performance "
              "reports. SCORE is the mean of what other AIs measured, from 0 to 1; USED counts uses "
              "by others, of "
-             "benchmarks the reports.",
-    .example = "  khub kb list --section features\n  khub kb get AI_Node_1_pattern_1 --json",
+             "benchmarks the reports.\n"
+             "top ranks the claims of one subject that two other AIs have measured again and found "
+             "true, by the mean ratio on those AIs' own workloads, never by the author's number. "
+             "ledger shows what each AI has claimed and what came of it.",
+    .example = "  khub kb list --section features\n  khub kb get AI_Node_1_pattern_1 --json\n"
+               "  khub kb top networking\n  khub kb get AI_Node_1_component_3 --source > policy.c",
     .worked = "printed",
     .failed = "there is no such entry, or the hub could not be reached",
     .options = options,

@@ -8,7 +8,8 @@
 extern const struct command *const commands[];
 
 extern const struct command command_serve, command_train, command_demo, command_who, command_watch,
-    command_send, command_request, command_chat, command_kb, command_help, command_version;
+    command_send, command_request, command_chat, command_kb, command_subjects, command_learn,
+    command_help, command_version;
 
 /* NULL when there is none. */
 const struct command *command_find(const char *name);

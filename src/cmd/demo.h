@@ -8,17 +8,18 @@
 #include "cmd/feed.h"
 #include "wire/json.h"
 
-#define DEMO_AIS      3u
+#define DEMO_AIS      4u
 #define DEMO_DONE_MAX 256u /* completed sessions told apart */
 
 struct demo_ai {
     const char *ai_id, *specialization;
+    double joins; /* after this share of the time: 0 is at once */
 };
 extern const struct demo_ai demo_ais[DEMO_AIS];
 
 /* What the observer itself saw of one AI, or of all. */
 struct demo_count {
-    unsigned messages, patterns, components, checked;
+    unsigned messages, patterns, components, checked, confirmed;
     double ratio; /* 0: none shared yet */
 };
 
@@ -38,6 +39,9 @@ void demo_view_begin(struct demo_view *view, const char *color, bool silent);
 void demo_view_message(struct demo_view *view, const struct khub_message *message);
 void demo_view_note(struct demo_view *view, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Whether all has been seen that must happen: of each AI a check of another's, of those that were there from the first a pattern and a
+ * component; a completed session, and a claim that two others confirmed. */
+bool demo_view_happened(const struct demo_view *view);
 /* Draws the block anew, after whatever was printed. */
 void demo_view_refresh(struct demo_view *view);
 /* Takes the block away, for good. */

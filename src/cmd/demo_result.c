@@ -14,18 +14,21 @@ struct figure {
     const char *other_group; /* NULL: none */
 };
 
-/* What must have happened, for each AI or at least once in all. */
+/* What must have happened: for each AI, for each that was there from the first, or at least once in all. A latecomer that takes the best
+ * there is may have nothing to add to it. */
+enum whose { EACH, EACH_FIRST, SOMEBODY };
 static const struct requirement {
     struct figure figure;
-    bool each;
+    enum whose whose;
     const char
         *missing; /* the sentence about what did not happen, behind the AI's name or as it is */
 } requirements[] = {
-    {{"patterns", "shared"}, true, "shared no pattern"},
-    {{"components", "shared"}, true, "shared no component"},
-    {{"patterns", "checked", "components"}, true, "checked nothing of another's"},
-    {{"patterns", "taken_in", "components"}, false, "no AI took in what another had found"},
-    {{"sessions", "completed"}, false, "no collaboration session was completed"},
+    {{"patterns", "shared"}, EACH_FIRST, "shared no pattern"},
+    {{"components", "shared"}, EACH_FIRST, "shared no component"},
+    {{"patterns", "checked", "components"}, EACH, "checked nothing of another's"},
+    {{"patterns", "taken_in", "components"}, SOMEBODY, "no AI took in what another had found"},
+    {{"claims", "confirmed"}, SOMEBODY, "no claim was confirmed by two others"},
+    {{"sessions", "completed"}, SOMEBODY, "no collaboration session was completed"},
 };
 
 static double number_at(const json_t *object, const char *name)
@@ -47,35 +50,41 @@ static const char *text_at(const json_t *object, const char *name)
     return text ? text : "-";
 }
 
-static void add_gain(struct table *table, double ratio)
+static void add_ratio(struct table *table, double ratio)
 {
     if (ratio > 0)
-        table_addf(table, "%.1f %%", 100 * (1 - ratio));
+        table_addf(table, "%.3f", ratio);
     else
         table_add(table, "-");
 }
 
+/* Held-out ratios to the textbook. Alone: before it took in anything of another's; a newcomer may have begun with another's. */
 static void print_learned(const struct terminal *terminal, json_t *const *summaries)
 {
     static const struct column columns[] = {
         {.title = "AI"},
         {.title = "LEARNED", .shrinks = true},
-        {.title = "GAIN", .right = true},
+        {.title = "TEXTBOOK", .right = true},
         {.title = "BEST PRACTICE", .right = true},
+        {.title = "ALONE", .right = true},
+        {.title = "TOGETHER", .right = true},
         {.title = "BOUND", .right = true},
-        {.title = "TEXTBOOK", .shrinks = true},
+        {.title = "TAKEN FROM", .shrinks = true},
     };
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < DEMO_AIS; i++) {
         const json_t *training = json_object_get(summaries[i], "training");
-        bool own = json_is_true(json_object_get(training, "own_subject"));
+        const json_t *from = json_object_get(training, "taken_from");
         table_add(&table, demo_ais[i].ai_id);
-        table_addf(&table, "%s%s", text_at(training, "subject"), own ? "" : " *");
-        add_gain(&table, number_at(training, "ratio_heldout"));
-        add_gain(&table, number_at(json_object_get(training, "best_practice"), "ratio"));
-        add_gain(&table, number_at(training, "bound_ratio"));
-        table_add(&table, text_at(json_object_get(training, "textbook"), "name"));
+        table_add(&table, text_at(training, "subject"));
+        add_ratio(&table, number_at(json_object_get(training, "textbook"), "ratio"));
+        add_ratio(&table, number_at(json_object_get(training, "best_practice"), "ratio"));
+        add_ratio(&table, number_at(training, "ratio_alone"));
+        add_ratio(&table, number_at(training, "ratio_heldout"));
+        add_ratio(&table, number_at(training, "bound_ratio"));
+        const char *first = json_string_value(json_array_get(from, 0));
+        table_add(&table, first ? first : "-");
     }
     table_print(&table, terminal, stdout);
     table_free(&table);
@@ -89,12 +98,16 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
         {.title = "COMPONENTS", .right = true},
         {.title = "TAKEN IN", .right = true},
         {.title = "CHECKED", .right = true},
+        {.title = "CLAIMS", .right = true},
+        {.title = "CONFIRMED", .right = true},
         {.title = "SESSIONS COMPLETED", .right = true},
     };
     static const struct figure figures[] = {{"patterns", "shared"},
                                             {"components", "shared"},
                                             {"patterns", "taken_in", "components"},
                                             {"patterns", "checked", "components"},
+                                            {"claims", "proved"},
+                                            {"claims", "confirmed"},
                                             {"sessions", "completed"}};
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
@@ -110,29 +123,23 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
 static void print_tables(const struct demo_view *view, json_t *const *summaries)
 {
     struct terminal terminal = view->terminal;
-    bool nearest = false;
     terminal_measure(&terminal);
-    for (size_t i = 0; i < DEMO_AIS; i++) {
-        const json_t *training = json_object_get(summaries[i], "training");
-        nearest = nearest || json_is_false(json_object_get(training, "own_subject"));
-    }
     unsigned width = terminal.width > 0 && terminal.width < 88 ? terminal.width : 88;
     putchar('\n');
     print_learned(&terminal, summaries);
     putchar('\n');
-    options_fill(stdout,
-                 "Gain: how much lower the cost is than the textbook policy's, on held-out "
-                 "synthetic workloads that "
-                 "no AI trained on. Beside it the best ordinary practice, and the bound that "
-                 "nobody can beat.",
-                 0, width);
-    if (nearest)
-        options_fill(stdout, "* the nearest subject there is to this AI's specialization.", 0,
-                     width);
+    options_fill(
+        stdout,
+        "Ratios of the cost to the textbook policy's, on held-out synthetic workloads that "
+        "no AI trained on; lower is better. Alone is what an AI had found before it took in "
+        "anything of another's (-: it began with another's), together what it would use "
+        "now, bound what nobody can beat.",
+        0, width);
     putchar('\n');
     print_shared(&terminal, summaries);
-    printf("\n%u messages relayed; %u sessions seen to complete.\n", view->all.messages,
-           view->completed_count);
+    printf("\n%u messages relayed; %u sessions seen to complete; %u claims confirmed by two other "
+           "AIs.\n",
+           view->all.messages, view->completed_count, view->all.confirmed);
 }
 
 static void print_json(const struct demo_view *view, json_t *const *summaries, json_t *missing)
@@ -140,9 +147,10 @@ static void print_json(const struct demo_view *view, json_t *const *summaries, j
     json_t *ais = json_array();
     for (size_t i = 0; i < DEMO_AIS; i++)
         json_array_append(ais, summaries[i] ? summaries[i] : json_null());
-    json_t *root = json_pack("{s:b,s:O,s:i,s:i,s:o}", "worked", json_array_size(missing) == 0,
+    json_t *root = json_pack("{s:b,s:O,s:i,s:i,s:i,s:o}", "worked", json_array_size(missing) == 0,
                              "missing", missing, "messages_relayed", (int)view->all.messages,
-                             "sessions_completed", (int)view->completed_count, "ais", ais);
+                             "sessions_completed", (int)view->completed_count, "claims_confirmed",
+                             (int)view->all.confirmed, "ais", ais);
     char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
     if (text)
         puts(text);
@@ -160,14 +168,16 @@ static void miss(json_t *missing, const char *format, ...)
     va_end(arguments);
 }
 
-static void judge_each(json_t *missing, const char *ai_id, const json_t *summary)
+static void judge_each(json_t *missing, const struct demo_ai *ai, const json_t *summary)
 {
     const json_t *training = json_object_get(summary, "training");
     if (!(number_at(training, "gain") > 0))
-        miss(missing, "%s gained nothing over its baseline", ai_id);
+        miss(missing, "%s gained nothing over its baseline", ai->ai_id);
     for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
-        if (requirements[i].each && figure_of(summary, &requirements[i].figure) == 0)
-            miss(missing, "%s %s", ai_id, requirements[i].missing);
+        enum whose whose = requirements[i].whose;
+        if ((whose == EACH || (whose == EACH_FIRST && ai->joins <= 0)) &&
+            figure_of(summary, &requirements[i].figure) == 0)
+            miss(missing, "%s %s", ai->ai_id, requirements[i].missing);
     }
 }
 
@@ -175,15 +185,15 @@ static void judge(const struct demo_view *view, json_t *const *summaries, json_t
 {
     for (size_t i = 0; i < DEMO_AIS; i++) {
         if (summaries[i])
-            judge_each(missing, demo_ais[i].ai_id, summaries[i]);
+            judge_each(missing, &demo_ais[i], summaries[i]);
         else
             miss(missing, "%s left no summary", demo_ais[i].ai_id);
     }
     for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
         unsigned sum = 0;
-        for (size_t j = 0; j < DEMO_AIS && !requirements[i].each; j++)
+        for (size_t j = 0; j < DEMO_AIS; j++)
             sum += figure_of(summaries[j], &requirements[i].figure);
-        if (!requirements[i].each && sum == 0)
+        if (requirements[i].whose == SOMEBODY && sum == 0)
             miss(missing, "%s", requirements[i].missing);
     }
     if (view->all.messages == 0)

@@ -68,8 +68,8 @@ static void draw_ai(const struct demo_view *view, size_t which, struct line *lin
         line_addf(line, "gain %4.1f %%  ", 100 * (1 - count->ratio));
     else
         line_add(line, slice_of("training…    "));
-    line_addf(line, "patterns %-3u components %-3u checks %u", count->patterns, count->components,
-              count->checked);
+    line_addf(line, "patterns %-3u components %-3u checks %-3u confirmed %u", count->patterns,
+              count->components, count->checked, count->confirmed);
 }
 
 void demo_view_refresh(struct demo_view *view)
@@ -129,6 +129,28 @@ static void count_message(struct demo_count *count, enum message_type type,
         count->ratio = ratio; /* the latest that it published */
 }
 
+/* The hub's word: two others have measured the claim again and found it true. */
+static void note_verification(struct demo_view *view, struct json_value payload)
+{
+    if (!json_string_is(json_get(payload, "status"), slice_of("confirmed")))
+        return;
+    view->all.confirmed++;
+    for (size_t i = 0; i < DEMO_AIS; i++)
+        view->each[i].confirmed +=
+            json_string_is(json_get(payload, "author"), slice_of(demo_ais[i].ai_id));
+}
+
+bool demo_view_happened(const struct demo_view *view)
+{
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        const struct demo_count *count = &view->each[i];
+        bool first = demo_ais[i].joins <= 0;
+        if (count->checked == 0 || (first && (count->patterns == 0 || count->components == 0)))
+            return false;
+    }
+    return view->completed_count > 0 && view->all.confirmed > 0;
+}
+
 void demo_view_message(struct demo_view *view, const struct khub_message *message)
 {
     enum message_type type;
@@ -143,7 +165,10 @@ void demo_view_message(struct demo_view *view, const struct khub_message *messag
         if (strcmp(message->sender_id.at, demo_ais[i].ai_id) == 0)
             count_message(&view->each[i], type, payload);
     }
-    note_completed(view, payload);
+    if (type == MESSAGE_COLLABORATION_UPDATE)
+        note_completed(view, payload);
+    if (type == MESSAGE_VERIFICATION)
+        note_verification(view, payload);
     if (view->silent)
         return;
     erase(view);

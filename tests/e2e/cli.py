@@ -20,51 +20,12 @@ import time
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, Hub, Skip, check, equal, run, shorten, test, wait_until  # noqa: E402
+from program import KHUB, environment, harmless, khub, refused, worked  # noqa: E402
 
-KHUB = os.path.abspath(sys.argv[1])
-SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb", "help", "version"]
+SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb",
+               "subjects", "learn", "help", "version"]
 CLIENTS = [["who"], ["watch"], ["send", "chat", "{}"], ["request", "storage"], ["chat"], ["kb", "list"]]
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
-
-
-def environment(hub=None, **more):
-    """This process's own, without what would change the output."""
-    found = {name: value for name, value in os.environ.items() if name not in ("KHUB_HUB", "NO_COLOR", "COLUMNS")}
-    found["LANG"] = "C.UTF-8"
-    if hub:
-        found["KHUB_HUB"] = f"127.0.0.1:{hub.port}"
-    found.update(more)
-    return found
-
-
-class Result:
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out.decode(), err.decode()
-
-
-def khub(*words, hub=None, given=b"", **more):
-    """Runs khub to its end."""
-    done = subprocess.run([KHUB, *words], input=given, capture_output=True, timeout=PATIENCE,
-                          env=environment(hub, **more), check=False)
-    result = Result(done.returncode, done.stdout, done.stderr)
-    for report in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "Assertion"):
-        check(report not in result.err, result.err[-3000:])
-    return result
-
-
-def worked(*words, **more):
-    result = khub(*words, **more)
-    equal(result.code, 0, f"exit code of {words} ({shorten(result.err)})")
-    return result
-
-
-def refused(code, *words, said=(), **more):
-    """It ends with this code and says all of that on stderr, nothing on stdout."""
-    result = khub(*words, **more)
-    equal(result.code, code, f"exit code of {words}")
-    for part in said:
-        check(part in result.err, repr(part), "is not in", shorten(result.err))
-    return result
 
 
 class Running:
@@ -103,13 +64,6 @@ class Running:
         for stream in (self.process.stdout, self.process.stderr, self.process.stdin):
             if stream:
                 stream.close()
-
-
-def harmless(text):
-    """No character that a terminal obeys, line ends aside."""
-    for bad in re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", text):
-        raise AssertionError(f"{bad!r} is in {shorten(text)}")
-    return text
 
 
 def free_port():

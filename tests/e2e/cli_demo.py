@@ -15,11 +15,12 @@ import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import PATIENCE, check, equal, run, sanitized, shorten, test, wait_until  # noqa: E402
+from harness import PATIENCE, check, equal, run, test, wait_until  # noqa: E402
 
 KHUB = os.path.abspath(sys.argv[1])
-PROCESSES = 4  # a hub and three AIs
-MINUTES = "0.7"
+PROCESSES = 4  # a hub and the three AIs that come at once
+MINUTES = "0.5"
+PATIENT = "60"  # minutes: it ends when everything has happened, on however slow a machine
 
 
 class Demo:
@@ -56,7 +57,7 @@ class Demo:
         return next(pid for pid, words in self.children().items() if word in words)
 
     def end(self):
-        out, err = self.process.communicate(timeout=300)
+        out, err = self.process.communicate()
         return self.process.returncode, out.decode(), err.decode()
 
     def leaves_nothing(self):
@@ -78,14 +79,11 @@ class Demo:
 
 @test
 def demo_shows_ais_at_work():
-    with Demo("--minutes", MINUTES) as demo:
+    with Demo("--minutes", MINUTES, "--patience", PATIENT) as demo:
         code, out, err = demo.end()
         demo.leaves_nothing()
-    if sanitized():  # too slow to learn as much as it should
-        equal(code == 0, err == "", f"whether it says why it failed: {shorten(err)}")
-    else:
-        equal((code, err), (0, ""), "how it ended")
-    for part in ("AI_Node_1", "pattern_share", "collaboration_request", "GAIN", "SESSIONS COMPLETED", "synthetic"):
+    equal((code, err), (0, ""), "how it ended")
+    for part in ("AI_Node_4", "pattern_share", "collaboration_request", "TOGETHER", "CONFIRMED", "synthetic"):
         check(part in out, repr(part), "is not in the output")
     check(re.search(r"^\d+ messages relayed; ", out, re.M), out[-500:])
     check("\x1b" not in out, "an escape sequence, and no terminal")
@@ -94,11 +92,11 @@ def demo_shows_ais_at_work():
 @test
 def demo_tells_what_did_not_happen():
     """In three seconds no session can be completed (and in a slow build not even less)."""
-    with Demo("--minutes", "0.05", "--json") as demo:
+    with Demo("--minutes", "0.05", "--patience", "0", "--json") as demo:
         code, out, err = demo.end()
         demo.leaves_nothing()
     result = json.loads(out)
-    equal(len(result["ais"]), 3, "AIs")
+    equal(len(result["ais"]), 4, "AIs")
     equal(result["worked"], code == 0, "worked")
     equal(len(result["missing"]), err.count("did not work:"), "sentences")
     for sentence in result["missing"]:

@@ -1,0 +1,418 @@
+/* khub learn: one subject, learned here and now, without a hub.
+ *
+ * The search sees the training workloads alone; the curve's held-out points are measured beside it and choose nothing. */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/learn.h"
+#include "cmd/stop.h"
+#include "cmd/subject_named.h"
+#include "cmd/table.h"
+#include "cmd/visit.h"
+#include "policy/search.h"
+
+#define CURVE_STEP    1.4 /* from one held-out point of the curve to the next, as a factor */
+#define PROGRESS_TENS 10u /* lines of progress where there is no terminal */
+
+struct learn_settings {
+    const char *subject, *out, *as;
+    long evaluations, train, heldout;
+    bool json, force;
+};
+
+struct learning {
+    const struct learn_settings *settings;
+    struct terminal terminal;
+    struct panel train;
+    struct exam *heldout;
+    struct search search;
+    struct learned learned;
+    unsigned next_point, tens;
+    bool drawn;
+    char directory[512];
+};
+
+static bool interrupted(void)
+{
+    ppoll(NULL, 0, &(struct timespec){0}, stop_mask());
+    return stop_asked();
+}
+
+static void erase_line(struct learning *learning)
+{
+    if (learning->drawn)
+        fputs("\r\033[K", stderr);
+    learning->drawn = false;
+}
+
+/* One line that stays where it is on a terminal; elsewhere a line at each tenth. */
+static void show_progress(struct learning *learning)
+{
+    const struct learned *learned = &learning->learned;
+    const struct plot_point *last = &learned->points[learned->point_count - 1];
+    unsigned budget = (unsigned)learning->settings->evaluations;
+    unsigned done = learning->search.evaluations, tens = done * PROGRESS_TENS / budget;
+    if (learning->settings->json || (!learning->terminal.is_terminal && tens == learning->tens))
+        return;
+    learning->tens = tens;
+    erase_line(learning);
+    fprintf(stderr,
+            "%s: %u of %u evaluations, train %.3f, held-out %.3f %s %.3f, gap closed %.0f %%",
+            learned->subject->name, done, budget, learning->search.best_ratio, last->heldout,
+            learning->terminal.unicode ? "±" : "+-", last->ci95,
+            100 * learned_gap_closed(learned, last->heldout));
+    if (learning->terminal.is_terminal)
+        learning->drawn = true;
+    else
+        fputc('\n', stderr);
+    fflush(stderr);
+}
+
+static void say(struct learning *learning, const char *what)
+{
+    if (learning->settings->json)
+        return;
+    erase_line(learning);
+    fprintf(stderr, "%s: %s\n", learning->learned.subject->name, what);
+}
+
+/* ── measuring ── */
+
+static int make_workloads(struct learning *learning)
+{
+    struct learned *learned = &learning->learned;
+    char split[160];
+    snprintf(split, sizeof split, "train/%s", learning->settings->as);
+    learning->train.exams[0] = exam_new(learned->subject, split, learned->train_seeds);
+    learning->train.count = learning->train.exams[0] != NULL;
+    snprintf(split, sizeof split, "heldout/%s", learning->settings->as);
+    learning->heldout = exam_new(learned->subject, split, learned->heldout_seeds);
+    if (!learning->train.count || !learning->heldout)
+        return -1;
+    for (int i = 0; i < learned->subject->baseline_count; i++)
+        learned->baselines[i] = exam_baseline(learning->heldout, i);
+    learned->bound = exam_bound(learning->heldout);
+    return 0;
+}
+
+static void add_point(struct learning *learning, const double *parameters, double train)
+{
+    struct learned *learned = &learning->learned;
+    if (learned->point_count == LEARN_POINTS_MAX)
+        learned->point_count--; /* the last one is the one that counts */
+    learned->heldout = exam_score(learning->heldout, parameters);
+    learned->points[learned->point_count++] = (struct plot_point){
+        learning->search.evaluations, train, learned->heldout.ratio, learned->heldout.ci95};
+}
+
+/* One generation after the other, so that an interrupt is heard and the curve has its points. */
+static int search_all(struct learning *learning)
+{
+    struct search *search = &learning->search;
+    struct learned *learned = &learning->learned;
+    unsigned budget = (unsigned)learning->settings->evaluations;
+    char split[160];
+    snprintf(split, sizeof split, "search/%s", learning->settings->as);
+    if (search_begin(search, learned->subject, subject_seed(learned->subject, split, 0), NULL) < 0)
+        return -1;
+    learning->next_point = 1;
+    while (search->evaluations < budget && !learned->interrupted) {
+        unsigned left = budget - search->evaluations;
+        unsigned generation = (unsigned)cmaes_lambda(search->cmaes);
+        search_run(search, &learning->train, generation < left ? generation : left, NULL);
+        learned->interrupted = interrupted();
+        if (search->evaluations >= learning->next_point || search->evaluations >= budget ||
+            learned->interrupted) {
+            add_point(learning, search->best, search->best_ratio);
+            learning->next_point = (unsigned)(search->evaluations * CURVE_STEP) + 1;
+        }
+        show_progress(learning);
+    }
+    memcpy(learned->parameters, search->best, sizeof learned->parameters);
+    return isfinite(search->best_ratio) ? 0 : -1;
+}
+
+static int solve(struct learning *learning)
+{
+    struct learned *learned = &learning->learned;
+    if (exam_solve(learning->train.exams[0], learned->parameters) < 0)
+        return -1;
+    learning->search.evaluations = 1;
+    add_point(learning, learned->parameters, panel_ratio(&learning->train, learned->parameters));
+    return 0;
+}
+
+/* Renders it, compiles it, and runs it on the held-out workloads. */
+static int make_module(struct learning *learning)
+{
+    struct learned *learned = &learning->learned;
+    const struct subject *subject = learned->subject;
+    int length = subject->render(learned->parameters, NULL, 0);
+    char split[160];
+    learned->source = length > 0 ? malloc((size_t)length + 1) : NULL;
+    if (!learned->source)
+        return -1;
+    subject->render(learned->parameters, learned->source, (size_t)length + 1);
+    snprintf(split, sizeof split, "heldout/%s", learning->settings->as);
+    probe_module(subject, learned->source, split, learned->heldout_seeds, NULL, &learned->module);
+    learned->module_agrees = learned->module.result == PROBE_RAN &&
+                             learned->module.score.ratio == learned->heldout.ratio;
+    if (learned->module.result == PROBE_RAN && !learned->module_agrees)
+        snprintf(learned->module.why, sizeof learned->module.why,
+                 "its ratio is %.9g and not %.9g as its parameters'", learned->module.score.ratio,
+                 learned->heldout.ratio);
+    return 0;
+}
+
+static int learn(struct learning *learning)
+{
+    struct learned *learned = &learning->learned;
+    int64_t begun = time_monotonic_ms();
+    say(learning, "making the workloads");
+    if (make_workloads(learning) < 0)
+        return -1;
+    if ((learned->subject->solve ? solve(learning) : search_all(learning)) < 0)
+        return -1;
+    learned->evaluations = learning->search.evaluations;
+    learned->ratio_train = learned->points[learned->point_count - 1].train;
+    learned->seconds = 1e-3 * (double)(time_monotonic_ms() - begun);
+    return make_module(learning);
+}
+
+/* ── showing ── */
+
+static void add_row(struct table *table, const struct learning *learning, const char *name,
+                    const struct score *score)
+{
+    const struct learned *learned = &learning->learned;
+    table_add(table, name);
+    table_addf(table, "%.3f %s %.3f", score->ratio, learning->terminal.unicode ? "±" : "+-",
+               score->ci95);
+    table_addf(table, "%zu/%zu", score->wins, score->seeds);
+    table_addf(table, "%.4g", score->cost);
+    table_addf(table, "%.0f %%", 100 * learned_gap_closed(learned, score->ratio));
+}
+
+static void print_table(const struct learning *learning)
+{
+    const struct learned *learned = &learning->learned;
+    static const struct column columns[] = {
+        {.title = "HELD-OUT", .shrinks = true}, {.title = "RATIO", .right = true},
+        {.title = "BETTER ON", .right = true},  {.title = "MEAN COST", .right = true},
+        {.title = "GAP CLOSED", .right = true},
+    };
+    struct table table;
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (int i = 0; i < learned->subject->baseline_count; i++)
+        add_row(&table, learning, learned->subject->baseline_names[i], &learned->baselines[i]);
+    add_row(&table, learning, "tuned", &learned->heldout);
+    add_row(&table, learning, "bound that nobody can beat", &learned->bound);
+    table_print(&table, &learning->terminal, stdout);
+    table_free(&table);
+}
+
+static void print_people(const struct learning *learning)
+{
+    const struct learned *learned = &learning->learned;
+    const struct subject *subject = learned->subject;
+    printf("\n%s: %s\n%s; ratio to %s, lower is better\n\n", subject->name, subject->title,
+           subject->cost, subject->baseline_names[0]);
+    print_table(learning);
+    printf("\n%u %s in %.1f s on %zu training workloads, measured on %zu held-out ones; all "
+           "synthetic.\n",
+           learned->evaluations, learned->evaluations == 1 ? "evaluation" : "evaluations",
+           learned->seconds, learned->train_seeds, learned->heldout_seeds);
+    if (learned->module_agrees)
+        printf(
+            "The C module: %zu bytes, no undefined symbols, and in a sandbox the same score to the "
+            "bit.\n",
+            learned->module.object_bytes);
+    else
+        printf("The C module was not run: %s.\n", learned->module.why);
+    printf("Written: %s/report.md, convergence.svg, ratios.svg, policy.c\n", learning->directory);
+}
+
+static json_t *score_json(const struct learned *learned, const char *name,
+                          const struct score *score)
+{
+    return json_pack("{s:s,s:f,s:f,s:i,s:i,s:f,s:f}", "name", name, "ratio", score->ratio, "ci95",
+                     score->ci95, "wins", (int)score->wins, "seeds", (int)score->seeds, "cost",
+                     score->cost, "gap_closed", learned_gap_closed(learned, score->ratio));
+}
+
+static int print_json(const struct learning *learning)
+{
+    const struct learned *learned = &learning->learned;
+    const struct subject *subject = learned->subject;
+    json_t *baselines = json_array(), *parameters = json_object();
+    for (int i = 0; i < subject->baseline_count; i++)
+        json_array_append_new(
+            baselines, score_json(learned, subject->baseline_names[i], &learned->baselines[i]));
+    for (int i = 0; i < subject->parameter_count; i++)
+        json_object_set_new(parameters, subject->parameters[i].name,
+                            json_real(learned->parameters[i]));
+    json_t *root = json_pack(
+        "{s:s,s:s,s:s,s:b,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o,s:o,s:{s:s,s:b,s:i},s:s}", "subject",
+        subject->name, "subject_version", subject->version, "cost", subject->cost, "synthetic", 1,
+        "interrupted", learned->interrupted, "evaluations", (int)learned->evaluations, "seconds",
+        learned->seconds, "ratio_train", learned->ratio_train, "train_seeds",
+        (int)learned->train_seeds, "heldout", score_json(learned, "tuned", &learned->heldout),
+        "baselines", baselines, "bound", score_json(learned, "bound", &learned->bound),
+        "parameters", parameters, "module", "result", probe_result_text(learned->module.result),
+        "agrees", learned->module_agrees, "bytes", (int)learned->module.object_bytes, "directory",
+        learning->directory);
+    int failed = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
+    json_decref(root);
+    putchar('\n');
+    return failed ? complain("learn", "out of memory") : EXIT_WORKED;
+}
+
+/* ── the command ── */
+
+/* Before the work: nobody wants to hear of it after. */
+static int make_directory(struct learning *learning)
+{
+    const struct learn_settings *settings = learning->settings;
+    int length = snprintf(learning->directory, sizeof learning->directory, "%s%s",
+                          settings->out ? settings->out : "khub-learn-",
+                          settings->out ? "" : learning->learned.subject->name);
+    if (length < 0 || (size_t)length >= sizeof learning->directory)
+        return complain("learn", "the name of the directory is longer than %zu bytes",
+                        sizeof learning->directory - 1);
+    if (mkdir(learning->directory, 0777) == 0)
+        return EXIT_WORKED;
+    if (errno != EEXIST)
+        return complain("learn", "can't make the directory %s: %s", learning->directory,
+                        strerror(errno));
+    if (!settings->force)
+        return complain("learn",
+                        "%s is there already; name another with --out, or say --force to write "
+                        "into it",
+                        learning->directory);
+    return EXIT_WORKED;
+}
+
+static int report(struct learning *learning)
+{
+    const struct learn_settings *settings = learning->settings;
+    char line[256];
+    snprintf(line, sizeof line, "khub learn %s --evaluations %ld --train %ld --heldout %ld --as %s",
+             settings->subject, settings->evaluations, settings->train, settings->heldout,
+             settings->as);
+    if (learn_report_write(&learning->learned, learning->directory, line) < 0)
+        return complain("learn", "can't write the report in %s: %s", learning->directory,
+                        strerror(errno));
+    if (settings->json)
+        return print_json(learning);
+    print_people(learning);
+    return EXIT_WORKED;
+}
+
+static int run(const void *data)
+{
+    const struct learn_settings *settings = data;
+    struct learning learning = {.settings = settings,
+                                .terminal = terminal_of(STDERR_FILENO, "auto")};
+    struct learned *learned = &learning.learned;
+    learned->subject = subject_named("learn", settings->subject);
+    if (!learned->subject)
+        return EXIT_USAGE;
+    learned->train_seeds = (size_t)settings->train;
+    learned->heldout_seeds = (size_t)settings->heldout;
+    int code = make_directory(&learning);
+    if (code != EXIT_WORKED)
+        return code;
+    stop_catch();
+    bool worked = learn(&learning) == 0;
+    erase_line(&learning);
+    code = worked ? report(&learning) : complain("learn", "out of memory");
+    if (worked && learned->module.result == PROBE_RAN && !learned->module_agrees)
+        code = complain("learn", "the C module is not what was tuned: %s", learned->module.why);
+    free(learned->source);
+    search_end(&learning.search);
+    panel_free(&learning.train);
+    exam_free(learning.heldout);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct learn_settings, member)
+static const struct setting operands[] = {
+    {.name = "SUBJECT",
+     .kind = SETTING_TEXT,
+     AT(subject),
+     .required = true,
+     .help = "What to learn; 'khub subjects' lists them."},
+    {0},
+};
+static const struct setting options[] = {
+    {.name = "evaluations",
+     .letter = 'e',
+     .kind = SETTING_WHOLE,
+     AT(evaluations),
+     .argument = "N",
+     .fallback = "1500",
+     .low = 1,
+     .high = 1000000,
+     .help = "How many settings to try."},
+    {.name = "train",
+     .kind = SETTING_WHOLE,
+     AT(train),
+     .argument = "N",
+     .fallback = "16",
+     .low = 1,
+     .high = 1024,
+     .help = "Workloads that it learns on; below 16 it learns them by heart."},
+    {.name = "heldout",
+     .kind = SETTING_WHOLE,
+     AT(heldout),
+     .argument = "N",
+     .fallback = "64",
+     .low = 2,
+     .high = 1024,
+     .help = "Workloads that it is measured on, and never learns from."},
+    {.name = "as",
+     .kind = SETTING_TEXT,
+     AT(as),
+     .argument = "NAME",
+     .fallback = "learn",
+     .help = "Whose workloads and luck: another name is another run, the same name the same run."},
+    {.name = "out",
+     .letter = 'o',
+     .kind = SETTING_TEXT,
+     AT(out),
+     .argument = "DIRECTORY",
+     .help = "Where the report goes; khub-learn-SUBJECT when nobody says."},
+    {.name = "force",
+     .kind = SETTING_FLAG,
+     AT(force),
+     .help = "Writes into a directory that is there."},
+    JSON_SETTING(struct learn_settings, "No progress; the result as JSON on stdout."),
+    {0},
+};
+
+const struct command command_learn = {
+    .name = "learn",
+    .summary = "learn one subject here, without a hub, and write a report",
+    .about =
+        "Tunes the policy of one simulated subsystem by CMA-ES on training workloads, measures it "
+        "on "
+        "held-out ones beside the textbook, the best ordinary practices and the bound that nobody "
+        "can beat, makes a freestanding C module of it, compiles that and runs it in a sandbox. "
+        "Writes report.md with two plots (SVG) and policy.c. Ctrl-C ends the search early, with "
+        "what it has found by then.",
+    .example = "  khub learn audio\n  khub learn networking --evaluations 300 --out net\n"
+               "  khub learn graphics --json | jq .heldout.ratio",
+    .worked = "learned, measured and written",
+    .failed = "something could not be done; it says what",
+    .options = options,
+    .operands = operands,
+    .settings_size = sizeof(struct learn_settings),
+    .run = run,
+};

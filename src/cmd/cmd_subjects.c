@@ -1,0 +1,183 @@
+/* khub subjects: what can be learned. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/nearest.h"
+#include "cmd/subject_named.h"
+#include "cmd/table.h"
+#include "cmd/visit.h"
+
+struct subjects_settings {
+    const char *name;
+    bool json;
+};
+
+const struct subject *subject_named(const char *command, const char *name)
+{
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    const struct subject *found = subject_find(name);
+    struct nearest nearest = {.word = name};
+    if (found)
+        return found;
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&nearest, all[i]->name);
+    if (nearest.count > 0)
+        complain(command, "no subject is called '%s': did you mean '%s'?", name,
+                 nearest.best[0].name);
+    else
+        complain(command, "no subject is called '%s'; 'khub subjects' lists them.", name);
+    return NULL;
+}
+
+static void print_all(const struct terminal *terminal)
+{
+    static const struct column columns[] = {
+        {.title = "SUBJECT"},
+        {.title = "WHAT IS TUNED", .shrinks = true},
+        {.title = "COST (LOWER IS BETTER)", .shrinks = true},
+        {.title = "PARAMETERS", .right = true},
+        {.title = "TEXTBOOK", .shrinks = true},
+    };
+    struct table table;
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < count; i++) {
+        table_add(&table, all[i]->name);
+        table_add(&table, all[i]->title);
+        table_add(&table, all[i]->cost);
+        table_addf(&table, "%d", all[i]->parameter_count);
+        table_add(&table, all[i]->baseline_names[0]);
+    }
+    table_print(&table, terminal, stdout);
+    table_free(&table);
+    puts("\nAll workloads are synthetic. 'khub subjects NAME' shows one; 'khub learn NAME' learns "
+         "it.");
+}
+
+static void print_parameters(const struct subject *subject, const struct terminal *terminal)
+{
+    static const struct column columns[] = {
+        {.title = "PARAMETER"},
+        {.title = "FROM", .right = true},
+        {.title = "TO", .right = true},
+        {.title = "TEXTBOOK", .right = true},
+        {.title = "UNIT"},
+        {.title = "SCALE"},
+        {.title = "MEANING", .shrinks = true},
+    };
+    struct table table;
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        table_add(&table, p->name);
+        table_addf(&table, "%g", p->low);
+        table_addf(&table, "%g", p->high);
+        table_addf(&table, "%g", p->textbook);
+        table_add(&table, p->unit);
+        table_addf(&table, "%s%s", p->logarithmic ? "log" : "linear", p->whole ? ", whole" : "");
+        table_add(&table, p->meaning);
+    }
+    table_print(&table, terminal, stdout);
+    table_free(&table);
+}
+
+static void print_one(const struct subject *subject, const struct terminal *terminal)
+{
+    printf("%s: %s\n\n", subject->name, subject->title);
+    printf("  cost            %s\n", subject->cost);
+    printf("  version         %s\n", subject->version);
+    printf("  learned by      %s%s\n", subject->specialization,
+           subject->solve ? ", computed (dynamic programme) instead of searched" : "");
+    printf("  textbook        %s\n", subject->baseline_names[0]);
+    for (int i = 1; i < subject->baseline_count; i++)
+        printf("  %-15s %s\n", i == 1 ? "best practices" : "", subject->baseline_names[i]);
+    printf("  C module        ");
+    for (size_t i = 0; subject->functions[i]; i++)
+        printf("%s%s", i ? ", " : "", subject->functions[i]);
+    printf("\n\n");
+    print_parameters(subject, terminal);
+}
+
+static json_t *subject_json(const struct subject *subject)
+{
+    json_t *parameters = json_array(), *baselines = json_array(), *functions = json_array();
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        json_array_append_new(parameters,
+                              json_pack("{s:s,s:s,s:s,s:f,s:f,s:f,s:b,s:b}", "name", p->name,
+                                        "unit", p->unit, "meaning", p->meaning, "low", p->low,
+                                        "high", p->high, "textbook", p->textbook, "logarithmic",
+                                        p->logarithmic, "whole", p->whole));
+    }
+    for (int i = 0; i < subject->baseline_count; i++)
+        json_array_append_new(baselines, json_string(subject->baseline_names[i]));
+    for (size_t i = 0; subject->functions[i]; i++)
+        json_array_append_new(functions, json_string(subject->functions[i]));
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:o}", "name", subject->name, "title",
+                     subject->title, "specialization", subject->specialization, "cost",
+                     subject->cost, "version", subject->version, "computed", subject->solve != NULL,
+                     "baselines", baselines, "functions", functions, "parameters", parameters);
+}
+
+static int print_json(const struct subject *one)
+{
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    json_t *root = one ? subject_json(one) : json_array();
+    for (size_t i = 0; !one && i < count; i++)
+        json_array_append_new(root, subject_json(all[i]));
+    int failed = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
+    json_decref(root);
+    putchar('\n');
+    return failed ? complain("subjects", "out of memory") : EXIT_WORKED;
+}
+
+static int run(const void *data)
+{
+    const struct subjects_settings *settings = data;
+    const struct subject *one = NULL;
+    if (settings->name && !(one = subject_named("subjects", settings->name)))
+        return EXIT_USAGE;
+    if (settings->json)
+        return print_json(one);
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    if (one)
+        print_one(one, &terminal);
+    else
+        print_all(&terminal);
+    return EXIT_WORKED;
+}
+
+#define AT(member) .offset = offsetof(struct subjects_settings, member)
+static const struct setting operands[] = {
+    {.name = "NAME", .kind = SETTING_TEXT, AT(name), .help = "Only this one, with its parameters."},
+    {0},
+};
+static const struct setting options[] = {
+    JSON_SETTING(struct subjects_settings, "As JSON: an array, or with a NAME one object."),
+    {0},
+};
+
+const struct command command_subjects = {
+    .name = "subjects",
+    .summary = "list what the AIs can learn, with parameters and baselines",
+    .about =
+        "Lists the simulated operating-system subsystems whose policies the AIs tune: what is "
+        "tuned, "
+        "what it costs, the parameters with their units and ranges, the textbook setting and the "
+        "best "
+        "ordinary practices that stand beside every result, and the functions of the C module that "
+        "is made of it.",
+    .example = "  khub subjects\n  khub subjects audio\n  khub subjects --json",
+    .worked = "printed",
+    .failed = "could not be written",
+    .options = options,
+    .operands = operands,
+    .settings_size = sizeof(struct subjects_settings),
+    .run = run,
+};

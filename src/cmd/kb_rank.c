@@ -1,0 +1,202 @@
+/* What is proved: the ranking of a subject's claims, and the ledger of who claimed what. */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/commands.h"
+#include "cmd/fields.h"
+#include "cmd/json_out.h"
+#include "cmd/kb.h"
+#include "cmd/table.h"
+#include "cmd/visit.h"
+
+#define RANKED_MAX 1024u
+
+struct ranked {
+    char *id, *author;
+    bool pattern;
+    double own, claimed,
+        gap_closed; /* own: mean over the verifiers' own workloads; NAN: none told */
+    unsigned agreeing;
+    struct json_value entry;
+};
+
+struct ranking {
+    struct ranked at[RANKED_MAX];
+    size_t count;
+    unsigned claimed, refuted, contested, left_out; /* not ranked */
+};
+
+/* Means over those who agree: one who disagrees measured something else. */
+static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
+{
+    struct json_iterator iterator = {.rest = verifiers.raw};
+    struct json_value verifier;
+    double sum = 0;
+    unsigned told = 0;
+    while (verifiers.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &verifier)) {
+        if (json_get(verifier, "agrees").kind != JSON_KIND_TRUE)
+            continue;
+        double own = field_number(verifier, "ratio_own", (double)NAN);
+        ranked->agreeing++;
+        if (isfinite(own)) {
+            sum += own;
+            told++;
+        }
+    }
+    ranked->own = told > 0 ? sum / told : (double)NAN;
+}
+
+static void rank_claim(void *data, const struct kb_claim *claim)
+{
+    struct ranking *ranking = data;
+    OWNED char *status = field_string(claim->verification, "status");
+    if (strcmp(status, "confirmed") != 0) {
+        ranking->claimed += strcmp(status, "claimed") == 0;
+        ranking->refuted += strcmp(status, "refuted") == 0;
+        ranking->contested += strcmp(status, "contested") == 0;
+        return;
+    }
+    if (ranking->count == RANKED_MAX) {
+        ranking->left_out++;
+        return;
+    }
+    struct ranked *ranked = &ranking->at[ranking->count++];
+    *ranked = (struct ranked){.id = strdup(claim->id),
+                              .author = field_string(claim->entry, "contributor"),
+                              .pattern = claim->pattern,
+                              .claimed = field_number(claim->body, "ratio_heldout", (double)NAN),
+                              .gap_closed = field_number(claim->body, "gap_closed", (double)NAN),
+                              .entry = claim->entry};
+    read_verifiers(json_get(claim->verification, "verifiers"), ranked);
+}
+
+/* By the verifiers' workloads; who told none comes last; then by id, so that the order is one. */
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    double x = isfinite(a->own) ? a->own : HUGE_VAL, y = isfinite(b->own) ? b->own : HUGE_VAL;
+    if (x != y)
+        return x < y ? -1 : 1;
+    return strcmp(a->id ? a->id : "", b->id ? b->id : "");
+}
+
+static void add_ratio(struct table *table, double ratio)
+{
+    if (isfinite(ratio))
+        table_addf(table, "%.3f", ratio);
+    else
+        table_add(table, "-");
+}
+
+static void print_ranking(const struct ranking *ranking)
+{
+    static const struct column columns[] = {
+        {.title = "", .right = true},
+        {.title = "ID", .shrinks = true},
+        {.title = "KIND"},
+        {.title = "AUTHOR", .shrinks = true},
+        {.title = "VERIFIERS'", .right = true},
+        {.title = "CLAIMED", .right = true},
+        {.title = "GAP CLOSED", .right = true},
+        {.title = "CONFIRMED BY", .right = true},
+    };
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    struct table table;
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < ranking->count; i++) {
+        const struct ranked *ranked = &ranking->at[i];
+        table_addf(&table, "%zu", i + 1);
+        table_add(&table, ranked->id ? ranked->id : "");
+        table_add(&table, ranked->pattern ? "pattern" : "component");
+        table_add(&table, ranked->author);
+        add_ratio(&table, ranked->own);
+        add_ratio(&table, ranked->claimed);
+        if (isfinite(ranked->gap_closed))
+            table_addf(&table, "%.0f %%", 100 * ranked->gap_closed);
+        else
+            table_add(&table, "-");
+        table_addf(&table, "%u", ranked->agreeing);
+    }
+    table_print(&table, &terminal, stdout);
+    table_free(&table);
+}
+
+static void print_ranking_json(const struct ranking *ranking)
+{
+    putchar('[');
+    for (size_t i = 0; i < ranking->count; i++) {
+        const struct ranked *ranked = &ranking->at[i];
+        printf("%s{\"id\":", i ? ",\n" : "");
+        json_print_string(stdout, slice_of(ranked->id ? ranked->id : ""));
+        if (isfinite(ranked->own))
+            printf(",\"ratio_verifiers\":%.17g", ranked->own);
+        printf(",\"confirmed_by\":%u,\"entry\":", ranked->agreeing);
+        json_print(stdout, ranked->entry.raw, false);
+        putchar('}');
+    }
+    puts("]");
+}
+
+int kb_top(const struct kb_settings *settings, struct json_value sync)
+{
+    struct ranking *ranking = calloc(1, sizeof *ranking);
+    if (!ranking)
+        return complain("kb", "out of memory");
+    kb_each_claim(sync, settings->id, rank_claim, ranking);
+    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_ranked);
+    if (settings->json)
+        print_ranking_json(ranking);
+    else if (ranking->count > 0)
+        print_ranking(ranking);
+    else
+        printf("No claim of %s is confirmed by two other AIs yet.\n", settings->id);
+    if (!settings->json)
+        printf("%s%u more claimed, %u contested, %u refuted. Ratios to the textbook on synthetic "
+               "workloads; lower is better.\n",
+               ranking->count > 0 ? "\n" : "", ranking->claimed + ranking->left_out,
+               ranking->contested, ranking->refuted);
+    for (size_t i = 0; i < ranking->count; i++) {
+        free(ranking->at[i].id);
+        free(ranking->at[i].author);
+    }
+    free(ranking);
+    return EXIT_WORKED;
+}
+
+/* ── the ledger ── */
+
+int kb_ledger(const struct kb_settings *settings, struct json_value sync)
+{
+    static const char *const counts[] = {"commitments", "claims",    "confirmed",
+                                         "refuted",     "contested", "mismatched"};
+    static const struct column columns[] = {
+        {.title = "AI", .shrinks = true},       {.title = "COMMITMENTS", .right = true},
+        {.title = "CLAIMS", .right = true},     {.title = "CONFIRMED", .right = true},
+        {.title = "REFUTED", .right = true},    {.title = "CONTESTED", .right = true},
+        {.title = "MISMATCHED", .right = true},
+    };
+    struct json_value ledger = json_get(sync, "ledger"), name, account;
+    struct json_iterator iterator = {.rest = ledger.raw};
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    struct table table;
+    if (settings->json) {
+        json_print(stdout, ledger.kind == JSON_KIND_OBJECT ? ledger.raw : slice_of("{}"), true);
+        putchar('\n');
+        return EXIT_WORKED;
+    }
+    if (field_count(ledger) == 0) {
+        puts("No AI has claimed anything yet.");
+        return EXIT_WORKED;
+    }
+    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    while (json_next_member(&iterator, &name, &account)) {
+        OWNED char *ai_id = field_text(name);
+        table_add(&table, ai_id);
+        for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+            table_addf(&table, "%.0f", field_number(account, counts[i], 0));
+    }
+    table_print(&table, &terminal, stdout);
+    table_free(&table);
+    return EXIT_WORKED;
+}

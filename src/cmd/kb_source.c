@@ -1,0 +1,62 @@
+/* The C source of an entry. A component brings its own; a pattern's is rendered from its parameters. Whatever is printed is said to be what
+ * the parameters render to, or not. */
+#include <string.h>
+
+#include "cmd/commands.h"
+#include "cmd/fields.h"
+#include "cmd/kb.h"
+#include "cmd/visit.h"
+#include "policy/subject.h"
+
+/* The policy of a body's subject and parameters as C; NULL when this khub can't render it, and then *ret_why says why. */
+static char *rendered(struct json_value body, const char **ret_why)
+{
+    OWNED char *name = field_string(body, "subject");
+    OWNED char *version = field_string(body, "subject_version");
+    const struct subject *subject = subject_find(name);
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    *ret_why = "it is of no subject of this khub, or of another version of it";
+    if (!subject || strcmp(subject->version, version) != 0)
+        return NULL;
+    struct json_value given = json_get(body, "parameters");
+    for (int i = 0; i < subject->parameter_count; i++)
+        parameters[i] = field_number(given, subject->parameters[i].name, 0);
+    *ret_why = "its parameters are missing or out of range";
+    int length = subject->render(parameters, NULL, 0);
+    char *text = length > 0 ? malloc((size_t)length + 1) : NULL;
+    if (text)
+        subject->render(parameters, text, (size_t)length + 1);
+    return text;
+}
+
+/* A terminal must not obey what a peer wrote; what khub renders is plain ASCII. */
+static bool harmless(const char *text)
+{
+    for (; *text; text++)
+        if ((*text < 0x20 || *text > 0x7e) && *text != '\n' && *text != '\t')
+            return false;
+    return true;
+}
+
+int kb_print_source(struct json_value entry)
+{
+    const char *why;
+    struct json_value component = json_get(entry, "component");
+    bool brings = component.kind == JSON_KIND_OBJECT;
+    struct json_value body = brings ? component : json_get(entry, "pattern");
+    OWNED char *made = rendered(body, &why);
+    OWNED char *given = field_string(body, "implementation");
+    if (!*given && !made)
+        return complain("kb", "there is no C source in it, and none can be made: %s.", why);
+    if (*given && !harmless(given))
+        return complain("kb", "its source has more than printable ASCII; look at it with --json.");
+    fputs(*given ? given : made, stdout);
+    if (!*given)
+        complain("kb", "rendered here from the pattern's parameters.");
+    else if (made && strcmp(given, made) == 0)
+        complain("kb", "this is what its parameters render to.");
+    else
+        complain("kb", "careful: this is not what its parameters render to%s%s.", made ? "" : ": ",
+                 made ? "" : why);
+    return EXIT_WORKED;
+}

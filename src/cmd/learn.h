@@ -1,0 +1,36 @@
+/* What `khub learn` has found out, on its way to the table, the JSON and the report. */
+#ifndef KHUB_CMD_LEARN_H
+#define KHUB_CMD_LEARN_H
+
+#include "cmd/plot.h"
+#include "policy/subject.h"
+#include "probe/probe.h"
+
+#define LEARN_POINTS_MAX 64u
+#define LEARN_LEVELS_MAX 12u
+
+struct learned {
+    const struct subject *subject;
+    size_t train_seeds, heldout_seeds;
+    unsigned evaluations;
+    double seconds;
+    bool interrupted;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    double ratio_train;
+    struct score heldout, bound, baselines[LEARN_LEVELS_MAX];
+    struct plot_point points[LEARN_POINTS_MAX];
+    size_t point_count;
+    char *source; /* of the C module */
+    struct probe_report module;
+    bool module_agrees; /* it ran, with the same score to the bit */
+};
+
+double learned_gap_closed(const struct learned *learned, double ratio);
+/* Best of the ordinary practices (not the textbook); 0: there is none. */
+int learned_practice(const struct learned *learned);
+
+/* Writes report.md, convergence.svg, ratios.svg and policy.c into an existing directory. 0, or -1 with errno. */
+int learn_report_write(const struct learned *learned, const char *directory,
+                       const char *command_line);
+
+#endif

@@ -1,0 +1,180 @@
+/* The report of `khub learn`: what was learned, measured against what, drawn, and as C. */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "cmd/learn.h"
+
+#define PATH_SIZE 4096u
+
+double learned_gap_closed(const struct learned *learned, double ratio)
+{
+    return (1 - ratio) / (1 - learned->bound.ratio);
+}
+
+int learned_practice(const struct learned *learned)
+{
+    int best = 0;
+    for (int i = 1; i < learned->subject->baseline_count; i++)
+        if (best == 0 || learned->baselines[i].ratio < learned->baselines[best].ratio)
+            best = i;
+    return best;
+}
+
+static FILE *open_in(const char *directory, const char *name)
+{
+    char path[PATH_SIZE];
+    int length = snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (length < 0 || (size_t)length >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    return fopen(path, "we");
+}
+
+/* A full disk shows at the last flush. */
+static int close_written(FILE *file)
+{
+    int failed = ferror(file);
+    int saved = errno;
+    if (fclose(file) != 0)
+        return -1;
+    errno = saved;
+    return failed ? -1 : 0;
+}
+
+/* Baselines, the tuned policy, the bound. Returns how many. */
+static size_t levels_of(const struct learned *learned, struct plot_level *levels)
+{
+    const struct subject *subject = learned->subject;
+    size_t count = 0;
+    for (int i = 0; i < subject->baseline_count; i++)
+        levels[count++] =
+            (struct plot_level){subject->baseline_names[i], learned->baselines[i].ratio,
+                                learned->baselines[i].ci95, i == 0 ? PLOT_TEXTBOOK : PLOT_PRACTICE};
+    levels[0].ci95 = 0; /* it is 1 by definition */
+    levels[count++] =
+        (struct plot_level){"tuned", learned->heldout.ratio, learned->heldout.ci95, PLOT_TUNED};
+    levels[count++] = (struct plot_level){"bound", learned->bound.ratio, 0, PLOT_BOUND};
+    return count;
+}
+
+/* From the highest ratio to the lowest: top to bottom in the picture. */
+static void levels_sort(struct plot_level *levels, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = i; k > 0 && levels[k].ratio > levels[k - 1].ratio; k--) {
+            struct plot_level other = levels[k];
+            levels[k] = levels[k - 1];
+            levels[k - 1] = other;
+        }
+}
+
+static int write_plots(const struct learned *learned, const char *directory)
+{
+    struct plot_level levels[LEARN_LEVELS_MAX + 2];
+    size_t count = levels_of(learned, levels);
+    char title[160], note[200];
+    snprintf(title, sizeof title, "%s: %s", learned->subject->name, learned->subject->cost);
+    snprintf(
+        note, sizeof note,
+        "Ratio to the textbook, mean of %zu held-out workloads, 95 %% interval; lower is better. "
+        "Synthetic workloads.",
+        learned->heldout_seeds);
+    FILE *file = open_in(directory, "ratios.svg");
+    if (!file)
+        return -1;
+    plot_ratios(file, title, note, levels, count);
+    if (close_written(file) < 0)
+        return -1;
+    file = open_in(directory, "convergence.svg");
+    if (!file)
+        return -1;
+    /* The tuned policy is the curve itself. */
+    levels_sort(levels, count);
+    for (size_t i = 0; i < count; i++)
+        if (levels[i].role == PLOT_TUNED) {
+            memmove(&levels[i], &levels[i + 1], (count - i - 1) * sizeof levels[0]);
+            count--;
+            break;
+        }
+    snprintf(note, sizeof note,
+             "%zu training and %zu held-out workloads, synthetic; %u evaluations.",
+             learned->train_seeds, learned->heldout_seeds, learned->evaluations);
+    plot_convergence(file, title, note, learned->points, learned->point_count, levels, count);
+    return close_written(file);
+}
+
+static void write_row(FILE *file, const struct learned *learned, const char *name,
+                      const struct score *score)
+{
+    fprintf(file, "| %s | %.3f ± %.3f | %zu/%zu | %.4g | %.0f %% |\n", name, score->ratio,
+            score->ci95, score->wins, score->seeds, score->cost,
+            100 * learned_gap_closed(learned, score->ratio));
+}
+
+static void write_results(FILE *file, const struct learned *learned)
+{
+    const struct subject *subject = learned->subject;
+    fprintf(file,
+            "| held-out, %zu workloads | ratio to the textbook (95 %%) | better on | %s | gap "
+            "closed |\n|---|---|---|---|---|\n",
+            learned->heldout_seeds, subject->cost);
+    for (int i = 0; i < subject->baseline_count; i++)
+        write_row(file, learned, subject->baseline_names[i], &learned->baselines[i]);
+    write_row(file, learned, "**tuned**", &learned->heldout);
+    write_row(file, learned, "bound that nobody can beat", &learned->bound);
+    fprintf(file, "\nOn its own %zu training workloads the tuned policy has %.3f.\n",
+            learned->train_seeds, learned->ratio_train);
+}
+
+static void write_parameters(FILE *file, const struct learned *learned)
+{
+    const struct subject *subject = learned->subject;
+    fputs("\n## Parameters\n\n| parameter | tuned | textbook | range | meaning "
+          "|\n|---|---|---|---|---|\n",
+          file);
+    for (int i = 0; i < subject->parameter_count; i++) {
+        const struct parameter *p = &subject->parameters[i];
+        double value = learned->parameters[i];
+        fprintf(file, "| %s | %.4g%s%s | %g | %g to %g | %s |\n", p->name,
+                p->whole ? floor(value + 0.5) : value, *p->unit ? " " : "", p->unit, p->textbook,
+                p->low, p->high, p->meaning);
+    }
+}
+
+static void write_module(FILE *file, const struct learned *learned)
+{
+    fputs("\n## The policy as C\n\n", file);
+    if (learned->module_agrees)
+        fprintf(file,
+                "[policy.c](policy.c) compiles freestanding without warnings or undefined symbols "
+                "(%zu bytes), and gave the same score to the bit when the simulator ran with it "
+                "in a sandbox.\n",
+                learned->module.object_bytes);
+    else
+        fprintf(file, "[policy.c](policy.c) was not run: %s.\n", learned->module.why);
+}
+
+int learn_report_write(const struct learned *learned, const char *directory,
+                       const char *command_line)
+{
+    FILE *file = open_in(directory, "policy.c");
+    if (!file)
+        return -1;
+    fputs(learned->source, file);
+    if (close_written(file) < 0 || write_plots(learned, directory) < 0 ||
+        !(file = open_in(directory, "report.md")))
+        return -1;
+    fprintf(file, "# %s: %s\n\n", learned->subject->name, learned->subject->title);
+    fprintf(file, "`%s`: %u evaluations in %.1f s%s. ", command_line, learned->evaluations,
+            learned->seconds, learned->interrupted ? ", interrupted before the end" : "");
+    fputs(
+        "All workloads are synthetic; the numbers hold for them and say nothing of any other.\n\n",
+        file);
+    write_results(file, learned);
+    fputs("\n![ratios](ratios.svg)\n\n![convergence](convergence.svg)\n", file);
+    write_parameters(file, learned);
+    write_module(file, learned);
+    return close_written(file);
+}
