@@ -135,9 +135,9 @@ static void axes(FILE *out, const struct field *field)
         rule(out, CURVE_LEFT, y, WIDTH - LEFT, y, "stroke=\"#e6e8eb\"");
         label(out, CURVE_LEFT - 8, y + 4, "end", "font-size=\"11\"", "%.2f", i * step);
     }
-    for (double tick = 1; tick <= field->last; tick *= 10)
-        label(out, field_x(field, tick), HEAD + CURVE_TALL + 18, "middle", "font-size=\"11\"",
-              "%.0f", tick);
+    for (unsigned tick = 1; tick <= field->last; tick *= 10)
+        label(out, field_x(field, tick), HEAD + CURVE_TALL + 18, "middle", "font-size=\"11\"", "%u",
+              tick);
     label(out, WIDTH - LEFT, HEAD + CURVE_TALL + 32, "end", "font-size=\"11\"", "evaluations");
 }
 

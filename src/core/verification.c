@@ -40,7 +40,7 @@ static void verifier_clear(struct verifier *verifier)
 
 size_t verifier_cost_most(struct slice ai_id)
 {
-    return VERIFIER_OVERHEAD + ai_id.len + 2 * VERIFIER_TEXT_MAX;
+    return VERIFIER_OVERHEAD + ai_id.len + (size_t)2 * VERIFIER_TEXT_MAX;
 }
 
 size_t claim_cost(const struct claim *claim)
@@ -142,7 +142,7 @@ static size_t largest_agreement(double *ratios, size_t count)
 
 enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing)
 {
-    double ratios[VERIFIERS_MAX];
+    double ratios[VERIFIERS_MAX] = {0};
     size_t agreeing = 0, measured = 0, unmeasured = 0;
     for (size_t i = 0; i < claim->verifier_count; i++) {
         const struct verifier *verifier = &claim->verifiers[i];

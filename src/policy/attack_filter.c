@@ -22,9 +22,9 @@ struct ways {
 static struct ways ways_of(const struct program *program, uint8_t call)
 {
     struct ways ways = {.count = 0};
-    for (uint8_t state = 0; state < PROGRAM_STATES; state++)
+    for (uint32_t state = 0; state < PROGRAM_STATES; state++)
         if (program->probability[state][call] > 0) {
-            ways.way[ways.count].from = state;
+            ways.way[ways.count].from = (uint8_t)state;
             ways.way[ways.count].to = program->next[state][call];
             ways.way[ways.count++].probability = program->probability[state][call];
         }

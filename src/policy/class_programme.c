@@ -27,7 +27,7 @@ static void choose_before(struct programme *table, uint32_t k, uint32_t j, doubl
 double class_programme(const double *weights, const double *charges, uint32_t steps,
                        uint32_t classes, uint32_t *ret_chosen)
 {
-    struct programme *table = malloc(sizeof *table);
+    struct programme *table = calloc(1, sizeof *table);
     if (!table)
         return nan("");
     double sum = 0;

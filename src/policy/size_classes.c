@@ -241,8 +241,8 @@ static int solve(const void *const *workloads, size_t count, double *ret_paramet
     double weights[SIZE_STEPS] = {0}, charges[SIZE_STEPS];
     uint32_t chosen[SIZE_CLASSES];
     for (uint32_t i = 0; i < SIZE_STEPS; i++) {
-        uint32_t bytes = slab_bytes(size_of_step(i));
-        charges[i] = (double)bytes / (bytes / size_of_step(i));
+        uint32_t bytes = slab_bytes(size_of_step(i)), objects = bytes / size_of_step(i);
+        charges[i] = (double)bytes / objects;
     }
     for (size_t w = 0; w < count; w++) {
         const struct size_workload *load = workloads[w];

@@ -99,8 +99,8 @@ int64_t slab_reserved(const struct slab_event *events, uint32_t count, uint32_t 
                       const struct slab_policy *policy)
 {
     struct allocator a = {.returned = NONE,
-                          .slab_of = malloc(objects * sizeof *a.slab_of),
-                          .slabs = malloc(objects * sizeof *a.slabs)};
+                          .slab_of = calloc(objects, sizeof *a.slab_of),
+                          .slabs = calloc(objects, sizeof *a.slabs)};
     int64_t sum = -1;
     if (a.slab_of && a.slabs) {
         for (uint32_t i = 0; i < policy->count; i++) {

@@ -9,15 +9,15 @@
 static uint8_t law_draw(const double *law, struct random *random)
 {
     double dice = random_uniform(random);
-    uint8_t last = 0;
-    for (uint8_t call = 0; call < SYSCALLS; call++) {
+    uint32_t last = 0;
+    for (uint32_t call = 0; call < SYSCALLS; call++) {
         if (law[call] <= 0)
             continue;
         last = call;
         if ((dice -= law[call]) < 0)
             break;
     }
-    return last;
+    return (uint8_t)last;
 }
 
 static void normalise(double *law)
@@ -85,7 +85,7 @@ const uint16_t *mimicry_counts(const struct mimicry *mimicry, int attack, const 
     const uint16_t *models[ATTACKS] = {
         attack == ATTACK_FOREIGN ? mimicry->foreign : mimicry->single, mimicry->pairs[next[-1]],
         mimicry->triples[next[-2]][next[-1]]};
-    while ((*ret_total = total(models[attack])) == 0)
+    while ((*ret_total = total(models[attack])) == 0 && attack > 0)
         attack--;
     return models[attack];
 }

@@ -69,11 +69,12 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
     const json_t *verification = json_object_get(entry, "verification");
     const json_t *verifiers = json_object_get(verification, "verifiers");
     const char *status = payload_string(verification, "status", 16);
-    struct elite elite = {.thing = json_object_get(entry, pattern ? "pattern" : "component"),
+    const json_t *thing = json_object_get(entry, pattern ? "pattern" : "component");
+    struct elite elite = {.thing = thing,
                           .author = payload_string(entry, "contributor", ID_MAX),
                           .pattern = pattern,
                           .verified = verifiers_mean(verifiers),
-                          .claimed = positive(json_object_get(elite.thing, "ratio_train"))};
+                          .claimed = positive(json_object_get(thing, "ratio_train"))};
     const char *id = payload_string(elite.thing, "id", THING_ID_MAX);
     const struct peer *peer = node_peer(node, elite.author, false);
     if (node->referee)

@@ -55,6 +55,7 @@ static void jobs_append(struct jobs *jobs, enum job_class class, struct job *job
 static struct job *jobs_pop(struct jobs *jobs, enum job_class class)
 {
     struct job *job = jobs->classes[class].first;
+    assert(job); /* callers have looked at the count */
     jobs->classes[class].first = job->next;
     jobs->classes[class].count--;
     if (!job->next)

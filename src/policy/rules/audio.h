@@ -43,7 +43,7 @@ static inline void audio_packet(const struct audio_rules *rules, struct audio_st
     if (state->packets == 0) {
         last = before_last = delay;
         state->mean = delay * 65536;
-        state->deviation = AUDIO_FIRST_DEVIATION_US * 65536;
+        state->deviation = (int64_t)AUDIO_FIRST_DEVIATION_US * 65536;
         state->packets = 1;
     }
     state->before_last = last;
