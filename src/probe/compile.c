@@ -55,21 +55,59 @@ static void first_complaint(const char *path, char ret_line[COMPLAINT_MAX])
         fclose(file);
 }
 
-/* Runs cc in the directory, its output in a file there. 0 when it worked. */
-static int run_compiler(const char *const *arguments, const char *log, const atomic_bool *stop)
+/* This process's environment with temporary files in the directory; the caller frees the array alone. `temporary` is "TMPDIR=…". */
+static char **environment_of(char *temporary)
+{
+    size_t count = 0, kept = 0;
+    while (environ[count])
+        count++;
+    char **environment = calloc(count + 2, sizeof *environment);
+    for (size_t i = 0; environment && i < count; i++)
+        if (strncmp(environ[i], "TMPDIR=", 7) != 0)
+            environment[kept++] = environ[i];
+    if (environment)
+        environment[kept] = temporary;
+    return environment;
+}
+
+/* Starts cc as the head of a process group (it has children of its own, which must not outlive it). 0 or an error number. */
+static int spawn_compiler(const char *const *arguments, char **environment,
+                          const posix_spawn_file_actions_t *actions, pid_t *ret_pid)
+{
+    posix_spawnattr_t attributes;
+    int failed = posix_spawnattr_init(&attributes);
+    if (failed)
+        return failed;
+    failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    /* posix_spawnp takes char *const[], and promises not to write to it */
+    if (!failed)
+        failed = posix_spawnp(ret_pid, "cc", actions, &attributes,
+                              (char *const *)(uintptr_t)arguments, environment);
+    posix_spawnattr_destroy(&attributes);
+    return failed;
+}
+
+/* Runs cc, its output and its temporary files in the directory. 0 when it worked. */
+static int run_compiler(const char *const *arguments, const char *directory,
+                        const atomic_bool *stop)
 {
     posix_spawn_file_actions_t actions;
-    if (posix_spawn_file_actions_init(&actions) != 0)
+    char log[PROBE_PATH_MAX], temporary[PROBE_PATH_MAX];
+    snprintf(log, sizeof log, "%s/log", directory);
+    snprintf(temporary, sizeof temporary, "TMPDIR=%s", directory);
+    char **environment = environment_of(temporary);
+    if (!environment || posix_spawn_file_actions_init(&actions) != 0) {
+        free(environment);
         return -1;
+    }
     pid_t pid;
     int failed =
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) |
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600) |
         posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    /* posix_spawnp takes char *const[], and promises not to write to it */
-    failed = failed ||
-             posix_spawnp(&pid, "cc", &actions, NULL, (char *const *)(uintptr_t)arguments, environ);
+    failed = failed || spawn_compiler(arguments, environment, &actions, &pid);
     posix_spawn_file_actions_destroy(&actions);
+    free(environment);
     if (failed)
         return -1;
     bool late;
@@ -186,7 +224,7 @@ enum probe_result compile_module(const char *directory, const char *source, cons
     const char *const compile[] = {
         "cc", "-std=c11",  "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-Os", "-fPIC",
         "-c", source_path, "-o",    object,    NULL};
-    if (run_compiler(compile, log, stop) < 0) {
+    if (run_compiler(compile, directory, stop) < 0) {
         first_complaint(log, complaint);
         probe_explain(report, "cc: %s", *complaint ? complaint : "it did not compile");
         return PROBE_NOT_COMPILED;
@@ -196,7 +234,7 @@ enum probe_result compile_module(const char *directory, const char *source, cons
         return result;
     const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs",
                                 object, "-o",      library,     NULL};
-    if (run_compiler(link, log, stop) < 0) {
+    if (run_compiler(link, directory, stop) < 0) {
         first_complaint(log, complaint);
         probe_explain(report, "cc: %s", *complaint ? complaint : "it did not link");
         return PROBE_NOT_COMPILED;

@@ -75,6 +75,7 @@ int probe_wait(int pid, double seconds, const atomic_bool *stop, bool *ret_late)
             break;
         poll(NULL, 0, LOOK_MS);
     }
+    kill(-pid, SIGKILL); /* a compiler's group; of a child there is none */
     kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -181,12 +182,12 @@ static void run_module(const struct subject *subject, const char *directory, con
 
 static void remove_directory(const char *path)
 {
-    static const char *const names[] = {"policy.c", "policy.o", "policy.so", "log"};
-    char file[PROBE_PATH_MAX];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        snprintf(file, sizeof file, "%s/%s", path, names[i]);
-        unlink(file);
-    }
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    while (directory && (entry = readdir(directory)))
+        unlinkat(dirfd(directory), entry->d_name, 0); /* . and .. refuse */
+    if (directory)
+        closedir(directory);
     rmdir(path);
 }
 

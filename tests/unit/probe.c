@@ -6,6 +6,9 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <dirent.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +153,54 @@ static void source_that_attacks(void **state)
                 "crashed");
 }
 
+static size_t entries_of(const char *path)
+{
+    DIR *directory = opendir(path);
+    size_t count = 0;
+    assert_non_null(directory);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count - 2; /* . and .. */
+}
+
+static void *stop_soon(void *data)
+{
+    atomic_bool *stop = data;
+    poll(NULL, 0, 30); /* somewhere in compiling, most likely */
+    atomic_store(stop, true);
+    return NULL;
+}
+
+/* Whenever it is stopped, no file and no process of it is left. */
+static void leaves_nothing_behind(void **state)
+{
+    (void)state;
+    char directory[] = "/tmp/khub-test-probe-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    const char *before = getenv("TMPDIR");
+    char *kept = before ? strdup(before) : NULL;
+    setenv("TMPDIR", directory, 1);
+    char *text = rendered(subject());
+    for (int round = 0; round < 8; round++) {
+        struct probe_report report;
+        pthread_t thread;
+        atomic_bool stop = false;
+        assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
+        probe_module(subject(), text, "test/probe", 64, &stop, &report);
+        pthread_join(thread, NULL);
+        assert_int_equal(entries_of(directory), 0);
+        assert_true(waitpid(-1, NULL, WNOHANG) < 0); /* no child at all */
+    }
+    free(text);
+    if (kept)
+        setenv("TMPDIR", kept, 1);
+    else
+        unsetenv("TMPDIR");
+    free(kept);
+    rmdir(directory);
+}
+
 /* The CPU limit is the lower of the probe's own and what this process may have. */
 static void source_that_never_ends(void **state)
 {
@@ -202,6 +253,7 @@ int main(void)
         cmocka_unit_test(source_that_runs_before_it_is_asked),
         cmocka_unit_test(source_that_attacks),
         cmocka_unit_test(source_that_never_ends),
+        cmocka_unit_test(leaves_nothing_behind),
         cmocka_unit_test(stopped_and_without_a_compiler),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
