@@ -76,12 +76,16 @@ static void commitment_enlist(struct ledger *ledger, struct commitment *commitme
 {
     TAILQ_INSERT_TAIL(list_of_account(commitment), commitment, of_account);
     TAILQ_INSERT_TAIL(list_of_room(ledger, commitment), commitment, of_room);
+    commitment->account->kept_claimed += commitment->claimed;
+    ledger->claimed_count += commitment->claimed;
 }
 
 static void commitment_delist(struct ledger *ledger, struct commitment *commitment)
 {
     TAILQ_REMOVE(list_of_account(commitment), commitment, of_account);
     TAILQ_REMOVE(list_of_room(ledger, commitment), commitment, of_room);
+    commitment->account->kept_claimed -= commitment->claimed;
+    ledger->claimed_count -= commitment->claimed;
 }
 
 static void commitment_drop(struct knowledge *knowledge, struct commitment *commitment)
@@ -94,12 +98,14 @@ static void commitment_drop(struct knowledge *knowledge, struct commitment *comm
     commitment_free(commitment);
 }
 
-/* The oldest that nothing was claimed with, or else the oldest. An entry that was claimed with it keeps what it needs. */
+/* Of so many that are kept: the oldest that nothing was claimed with. But when those that something was claimed with are more than
+ * half, the oldest of them, or in time nobody could commit for longer than until the next one does. An entry that was claimed with it
+ * keeps what it needs. */
 static struct commitment *oldest_of(const struct commitment_list *open,
-                                    const struct commitment_list *claimed)
+                                    const struct commitment_list *claimed, size_t claimed_count,
+                                    size_t kept)
 {
-    struct commitment *oldest = TAILQ_FIRST(open);
-    return oldest ? oldest : TAILQ_FIRST(claimed);
+    return TAILQ_FIRST(2 * claimed_count > kept ? claimed : open);
 }
 
 static struct commitment *commitment_find(const struct ledger *ledger, struct slice id)
@@ -119,10 +125,15 @@ static struct account *account_find(const struct ledger *ledger, struct slice ai
     return index_find(&ledger->accounts, ai_id);
 }
 
+static struct commitment *oldest_of_account(const struct account *account)
+{
+    return oldest_of(&account->open, &account->claimed, account->kept_claimed, account->kept);
+}
+
 static void account_drop(struct knowledge *knowledge, struct account *account)
 {
     struct commitment *commitment;
-    while ((commitment = oldest_of(&account->open, &account->claimed)))
+    while ((commitment = oldest_of_account(account)))
         commitment_drop(knowledge, commitment);
     TAILQ_REMOVE(&knowledge->ledger.recent, account, recent);
     index_remove(&knowledge->ledger.accounts, account);
@@ -233,9 +244,10 @@ static struct commitment *commitment_new(struct request *request, struct account
     struct knowledge *knowledge = &request->room->knowledge;
     struct ledger *ledger = &knowledge->ledger;
     while (account->kept >= COMMITMENTS_EACH_MAX)
-        commitment_drop(knowledge, oldest_of(&account->open, &account->claimed));
+        commitment_drop(knowledge, oldest_of_account(account));
     while (ledger->commitments.count >= COMMITMENTS_MAX)
-        commitment_drop(knowledge, oldest_of(&ledger->open, &ledger->claimed));
+        commitment_drop(knowledge, oldest_of(&ledger->open, &ledger->claimed, ledger->claimed_count,
+                                             ledger->commitments.count));
     struct commitment *commitment = memory_new(sizeof *commitment);
     uint64_t seq = request->entry->seq;
     hub_uuid(request->hub, request->room->key, seq, request->made++, commitment->id);
@@ -307,20 +319,20 @@ static const char *member_path(const struct claimed *claimed, const char *name,
 }
 
 static int claimed_text(struct request *request, const struct claimed *claimed, const char *name,
-                        enum need need, size_t max, char *buffer, struct slice *ret_text)
+                        struct json_value value, enum need need, size_t max, char *buffer,
+                        struct slice *ret_text)
 {
     char path[PATH_SIZE];
-    return payload_text(request, request->body, member_path(claimed, name, path), need, max, buffer,
-                        ret_text);
+    return payload_text_of(request, value, member_path(claimed, name, path), need, max, buffer,
+                           ret_text);
 }
 
 static int claimed_numbers(struct request *request, struct claimed *claimed)
 {
-    if (json_number(json_get(request->body, "ratio_heldout"), &claimed->ratio) != 0 ||
-        !(claimed->ratio > 0))
+    if (json_number(request->members.ratio_heldout, &claimed->ratio) != 0 || !(claimed->ratio > 0))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "%s.ratio_heldout must be a number above 0", claimed->path);
-    if (json_u64(json_get(request->body, "seeds"), &claimed->seeds) != 0 ||
+    if (json_u64(request->members.seeds, &claimed->seeds) != 0 ||
         claimed->seeds < CLAIM_SEEDS_MIN || claimed->seeds > CLAIM_SEEDS_MAX)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "%s.seeds must be a whole number from %u to %u", claimed->path,
@@ -331,17 +343,19 @@ static int claimed_numbers(struct request *request, struct claimed *claimed)
 /* All that a claim must have, besides its commitment_id. */
 static int claimed_read(struct request *request, struct claimed *claimed)
 {
+    const struct body_members *members = &request->members;
     char path[PATH_SIZE];
     int error;
-    if ((error = claimed_text(request, claimed, "subject", REQUIRED, CLAIM_SUBJECT_MAX,
-                              claimed->subject_text, &claimed->subject)) < 0 ||
-        (error = claimed_text(request, claimed, "subject_version", REQUIRED, CLAIM_SUBJECT_MAX,
-                              claimed->version_text, &claimed->subject_version)) < 0 ||
-        (error = claimed_text(request, claimed, "nonce", REQUIRED, sizeof claimed->nonce_text,
-                              claimed->nonce_text, &claimed->nonce)) < 0 ||
-        (error = claim_read(json_get(request->body, "parameters"),
-                            member_path(claimed, "parameters", path), &claimed->parameters,
-                            request->refusal)) < 0)
+    if ((error = claimed_text(request, claimed, "subject", members->subject, REQUIRED,
+                              CLAIM_SUBJECT_MAX, claimed->subject_text, &claimed->subject)) < 0 ||
+        (error = claimed_text(request, claimed, "subject_version", members->subject_version,
+                              REQUIRED, CLAIM_SUBJECT_MAX, claimed->version_text,
+                              &claimed->subject_version)) < 0 ||
+        (error = claimed_text(request, claimed, "nonce", members->nonce, REQUIRED,
+                              sizeof claimed->nonce_text, claimed->nonce_text, &claimed->nonce)) <
+            0 ||
+        (error = claim_read(members->parameters, member_path(claimed, "parameters", path),
+                            &claimed->parameters, request->refusal)) < 0)
         return error;
     return claimed_numbers(request, claimed);
 }
@@ -396,9 +410,12 @@ static int compare(struct request *request, struct claimed *claimed,
 int claim_check(struct request *request, const char *path)
 {
     struct claimed claimed;
+    struct json_value id = request->members.commitment_id;
+    if (id.kind == JSON_KIND_ABSENT)
+        return 0;
     claimed.path = path;
-    int error = claimed_text(request, &claimed, "commitment_id", OPTIONAL, sizeof claimed.id_text,
-                             claimed.id_text, &claimed.id);
+    int error = claimed_text(request, &claimed, "commitment_id", id, OPTIONAL,
+                             sizeof claimed.id_text, claimed.id_text, &claimed.id);
     if (error < 0 || !claimed.id.len)
         return error;
     if ((error = claimed_read(request, &claimed)) < 0)
@@ -412,7 +429,8 @@ int claim_check(struct request *request, const char *path)
     if (compare(request, &claimed, commitment) < 0)
         request->mismatched = true;
     else
-        request->claiming = (struct claiming){commitment, claimed.ratio, (unsigned)claimed.seeds};
+        request->claiming = (struct claiming){commitment, claimed.ratio, (unsigned)claimed.seeds,
+                                              request->members.parents};
     return 0;
 }
 

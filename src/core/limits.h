@@ -28,7 +28,7 @@
 #define COMPONENT_ID_BYTES_MAX  512u
 #define REQUIREMENTS_BYTES_MAX  (16u << 10) /* of a feature_request */
 
-/* The oldest commitments go first, unclaimed before claimed. */
+/* The oldest commitments go first, unclaimed before claimed while those are at most half. */
 #define COMMITMENTS_EACH_MAX 256u   /* kept of one AI */
 #define COMMITMENTS_MAX      65536u /* kept in a room */
 #define ACCOUNTS_MAX         16384u /* AIs in a room's ledger; the one longest unchanged goes first */

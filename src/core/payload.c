@@ -17,7 +17,13 @@ static struct json_value payload_member(struct json_value object, const char *pa
 int payload_text(struct request *request, struct json_value object, const char *path,
                  enum need need, size_t max, char *buffer, struct slice *ret_text)
 {
-    struct json_value value = payload_member(object, path);
+    return payload_text_of(request, payload_member(object, path), path, need, max, buffer,
+                           ret_text);
+}
+
+int payload_text_of(struct request *request, struct json_value value, const char *path,
+                    enum need need, size_t max, char *buffer, struct slice *ret_text)
+{
     bool nothing = value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL ||
                    (value.kind == JSON_KIND_STRING && value.raw.len == 0);
     if (nothing && need == OPTIONAL) {

@@ -88,7 +88,7 @@ struct account {
     struct slice key; /* ai_id */
     uint64_t commitments, mismatched;
     struct commitment_list open, claimed; /* those kept, oldest first */
-    size_t kept;
+    size_t kept, kept_claimed;
     const struct contributor *contributor; /* NULL while it has no claim */
     TAILQ_ENTRY(account) recent;           /* the newest change first */
 };
@@ -98,9 +98,10 @@ struct ledger {
     struct index accounts, commitments;
     struct account_list recent;
     struct commitment_list open, claimed; /* oldest first */
-    size_t bytes;                         /* counted in knowledge->bytes as well */
-    struct text shown;                    /* what a sync shows of it, */
-    bool shown_whole;                     /* if that is up to date */
+    size_t claimed_count;
+    size_t bytes;      /* counted in knowledge->bytes as well */
+    struct text shown; /* what a sync shows of it, */
+    bool shown_whole;  /* if that is up to date */
 };
 
 /* Somebody else's measurement of a claim. */
@@ -121,6 +122,7 @@ struct claim {
     enum claim_status status;
     struct verifier *verifiers; /* each AI once, in the order of their latest measurements */
     size_t verifier_count, verifier_capacity;
+    size_t gone[2]; /* verifiers that made room for others, by whether they agreed */
     struct knowledge_entry **parents; /* those of body.parents that were known */
     size_t parent_count;
     uint64_t
@@ -132,6 +134,14 @@ struct claiming {
     struct commitment *commitment; /* NULL: nothing */
     double ratio;
     unsigned seeds;
+    struct json_value parents;
+};
+
+/* What the hub reads of a pattern, code or component, found in one walk over it: it may have a hundred thousand members. */
+struct body_members {
+    struct json_value id, name, parents;
+    struct json_value commitment_id, subject, subject_version, nonce, parameters, ratio_heldout,
+        seeds;
 };
 
 /* ── knowledge ── */
@@ -293,9 +303,10 @@ struct request {
     struct member *target;     /* of target_ai; NULL: everyone */
     struct session *session;
     struct json_value body;
-    struct claiming claiming; /* of a pattern or component */
-    bool mismatched;          /* it claims what was not committed to; *refusal says how */
-    struct text extra;        /* members of an error's payload behind the standard ones */
+    struct body_members members; /* of a pattern, code or component */
+    struct claiming claiming;    /* of a pattern or component */
+    bool mismatched;             /* it claims what was not committed to; *refusal says how */
+    struct text extra;           /* members of an error's payload behind the standard ones */
 };
 
 /* room.c: rooms, members, seats, capabilities */
@@ -417,8 +428,8 @@ void ledger_init(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);
 int commitment_check(struct request *request);
 void commitment_proceed(struct request *request);
-/* Whether request->body, which stands at `path` in the message, is a claim, and fit to be one: fills request->claiming, or
- * request->mismatched and the refusal. */
+/* Whether the body, which stands at `path` in the message and whose members were found, is a claim, and fit to be one: fills
+ * request->claiming, or request->mismatched and the refusal. */
 int claim_check(struct request *request, const char *path);
 /* What a mismatch costs: it is counted, and its sender told. */
 void claim_refuse(struct request *request);
@@ -507,6 +518,9 @@ enum need { OPTIONAL, REQUIRED };
 /* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives len 0; "" is absent. */
 int payload_text(struct request *request, struct json_value object, const char *path,
                  enum need need, size_t max, char *buffer, struct slice *ret_text);
+/* The same of a member that was found before. */
+int payload_text_of(struct request *request, struct json_value value, const char *path,
+                    enum need need, size_t max, char *buffer, struct slice *ret_text);
 int payload_object(struct request *request, struct json_value object, const char *path,
                    struct json_value *ret_object);
 int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,

@@ -1,5 +1,6 @@
 /* The messages that add to what a room knows: pattern_share, code_share, os_component_share, performance_report; and feature_request,
  * which asks for it. */
+#include <stddef.h>
 #include <stdio.h>
 
 #include "core/room.h"
@@ -33,6 +34,27 @@ int quota_check(struct request *request, bool new_entry, size_t bytes)
     return 0;
 }
 
+/* Finds the body of what is shared, and its members. */
+static int body_find(struct request *request, const char *path)
+{
+    static const struct json_place places[] = {
+        {SLICE("id"), offsetof(struct body_members, id)},
+        {SLICE("name"), offsetof(struct body_members, name)},
+        {SLICE("parents"), offsetof(struct body_members, parents)},
+        {SLICE("commitment_id"), offsetof(struct body_members, commitment_id)},
+        {SLICE("subject"), offsetof(struct body_members, subject)},
+        {SLICE("subject_version"), offsetof(struct body_members, subject_version)},
+        {SLICE("nonce"), offsetof(struct body_members, nonce)},
+        {SLICE("parameters"), offsetof(struct body_members, parameters)},
+        {SLICE("ratio_heldout"), offsetof(struct body_members, ratio_heldout)},
+        {SLICE("seeds"), offsetof(struct body_members, seeds)},
+    };
+    int error = payload_object(request, request->message->payload, path, &request->body);
+    if (error == 0)
+        json_get_members(request->body, places, sizeof places / sizeof *places, &request->members);
+    return error;
+}
+
 /* ── pattern_share, code_share ── */
 
 struct share {
@@ -64,10 +86,9 @@ static int share_check(struct request *request, const struct share *share)
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
     int error;
-    if ((error = payload_object(request, request->message->payload, share->body_path,
-                                &request->body)) < 0 ||
-        (error = payload_text(request, request->body, share->id_path, OPTIONAL, sizeof buffer,
-                              buffer, &id)) < 0)
+    if ((error = body_find(request, share->body_path)) < 0 ||
+        (error = payload_text_of(request, request->members.id, share->id_path, OPTIONAL,
+                                 sizeof buffer, buffer, &id)) < 0)
         return error;
     const struct knowledge_entry *held =
         request->room && id.len ? knowledge_find(&request->room->knowledge, share->section, id)
@@ -87,7 +108,8 @@ static void share_proceed(struct request *request, const struct share *share)
 {
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
-    payload_text(request, request->body, share->id_path, OPTIONAL, sizeof buffer, buffer, &id);
+    payload_text_of(request, request->members.id, share->id_path, OPTIONAL, sizeof buffer, buffer,
+                    &id);
     if (!id.len) {
         hub_uuid(request->hub, request->room->key, request->entry->seq, request->made++, buffer);
         id.len = UUID_SIZE - 1;
@@ -130,12 +152,11 @@ int component_check(struct request *request)
     char name[COMPONENT_NAME_MAX], id[COMPONENT_ID_BYTES_MAX];
     struct slice text;
     int error;
-    if ((error = payload_object(request, request->message->payload, "payload.component",
-                                &request->body)) < 0 ||
-        (error = payload_text(request, request->body, "payload.component.name", OPTIONAL,
-                              sizeof name, name, &text)) < 0 ||
-        (error = payload_text(request, request->body, "payload.component.id", OPTIONAL, sizeof id,
-                              id, &text)) < 0 ||
+    if ((error = body_find(request, "payload.component")) < 0 ||
+        (error = payload_text_of(request, request->members.name, "payload.component.name", OPTIONAL,
+                                 sizeof name, name, &text)) < 0 ||
+        (error = payload_text_of(request, request->members.id, "payload.component.id", OPTIONAL,
+                                 sizeof id, id, &text)) < 0 ||
         (error = completion_check(request)) < 0 ||
         (error = claim_check(request, "payload.component")) < 0)
         return error;
@@ -178,8 +199,8 @@ static struct slice feature_key(const struct request *request, char buffer[FEATU
     char name_buffer[COMPONENT_NAME_MAX];
     struct slice name, sender = request->member->key;
     struct request quiet = *request;
-    payload_text(&quiet, request->body, "payload.component.name", OPTIONAL, sizeof name_buffer,
-                 name_buffer, &name);
+    payload_text_of(&quiet, request->members.name, "payload.component.name", OPTIONAL,
+                    sizeof name_buffer, name_buffer, &name);
     if (!name.len)
         name = slice_of("unknown");
     /* written by hand: a name may hold NULs, at which printf's "%.*s" would stop */
@@ -196,8 +217,8 @@ void component_proceed(struct request *request)
 {
     char key_buffer[FEATURE_KEY_MAX], id_buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id, key = feature_key(request, key_buffer);
-    payload_text(request, request->body, "payload.component.id", OPTIONAL, sizeof id_buffer,
-                 id_buffer, &id);
+    payload_text_of(request, request->members.id, "payload.component.id", OPTIONAL,
+                    sizeof id_buffer, id_buffer, &id);
     knowledge_put(&request->room->knowledge, SECTION_FEATURES, key, request->body.raw,
                   request->member->key, request->message->timestamp, id, request_claiming(request));
     claim_made(request);

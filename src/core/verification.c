@@ -5,9 +5,9 @@
  *     refuted     two disagree with it and found the same, and fewer than two agree
  *     contested   anything else
  *
- * The status follows from the verifiers alone (claim_judge), of whom the latest measurement of each is kept, in bounds. It can change for
- * as long as somebody measures. A new revision of the entry that claims something else is a new claim; what became of the old one stays on
- * its author's account, or whoever was refuted would only have to share again. */
+ * The status follows from the verifiers alone (claim_judge), of whom the latest measurement of each is kept, in bounds; those who are
+ * pushed out are counted. It can change for as long as somebody measures. A new revision of the entry that claims something else is a
+ * new claim; what became of the old one stays on its author's account, or whoever was refuted would only have to share again. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,7 +60,7 @@ static void claim_empty(struct claim *claim)
 {
     for (size_t i = 0; i < claim->verifier_count; i++)
         verifier_clear(&claim->verifiers[i]);
-    claim->verifier_count = 0;
+    claim->verifier_count = claim->gone[false] = claim->gone[true] = 0;
     free(claim->parents);
     claim->parents = NULL;
     claim->parent_count = 0;
@@ -82,7 +82,8 @@ static void verifier_remove(struct claim *claim, size_t place)
             (--claim->verifier_count - place) * sizeof *claim->verifiers);
 }
 
-/* The longest there of the larger camp makes room: so however many speak for one side, the other's voice stays. */
+/* The longest there of the larger camp makes room, so that however many speak for one side, the other's voice stays. Many may take
+ * one side until those of it who were honest are gone, and then change: hence what was said by those who are gone is counted. */
 static void verifiers_trim(struct claim *claim)
 {
     size_t agreeing = 0, place = 0;
@@ -91,6 +92,7 @@ static void verifiers_trim(struct claim *claim)
     bool larger = 2 * agreeing > claim->verifier_count;
     while (claim->verifiers[place].agrees != larger)
         place++;
+    claim->gone[larger]++;
     verifier_remove(claim, place);
 }
 
@@ -159,9 +161,10 @@ enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing)
     *ret_agreeing = agreeing;
     if (claim->verifier_count < VERIFIERS_NEEDED)
         return CLAIM_CLAIMED;
-    if (agreeing >= VERIFIERS_NEEDED && together < VERIFIERS_NEEDED)
+    /* those who are gone decide nothing, but they may stand in the way of it; what they found is taken to be the same */
+    if (agreeing >= VERIFIERS_NEEDED && together + claim->gone[false] < VERIFIERS_NEEDED)
         return CLAIM_CONFIRMED;
-    if (together >= VERIFIERS_NEEDED && agreeing < VERIFIERS_NEEDED)
+    if (together >= VERIFIERS_NEEDED && agreeing + claim->gone[true] < VERIFIERS_NEEDED)
         return CLAIM_REFUTED;
     return CLAIM_CONTESTED;
 }
@@ -194,10 +197,10 @@ static struct knowledge_entry *parent_find(const struct knowledge *knowledge,
 }
 
 static void claim_set_parents(const struct knowledge *knowledge,
-                              const struct knowledge_entry *entry)
+                              const struct knowledge_entry *entry, struct json_value parents)
 {
     struct claim *claim = entry->claim;
-    struct json_value parents = json_get(json_value_of(entry->body), "parents"), parent;
+    struct json_value parent;
     struct json_iterator elements = {.rest = parents.raw};
     free(claim->parents);
     claim->parents = NULL;
@@ -244,7 +247,7 @@ void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
         entry->contributor->claims[CLAIM_CLAIMED]++;
     }
     if (claiming)
-        claim_set_parents(knowledge, entry);
+        claim_set_parents(knowledge, entry, claiming->parents);
 }
 
 /* ── reports ── */
@@ -256,10 +259,7 @@ struct reported {
 
 static struct reported report_members(struct json_value metrics)
 {
-    static const struct {
-        struct slice name;
-        size_t at;
-    } known[] = {
+    static const struct json_place places[] = {
         {SLICE("nonce"), offsetof(struct reported, nonce)},
         {SLICE("n"), offsetof(struct reported, n)},
         {SLICE("ratio"), offsetof(struct reported, ratio)},
@@ -269,12 +269,7 @@ static struct reported report_members(struct json_value metrics)
         {SLICE("reason"), offsetof(struct reported, reason)},
     };
     struct reported reported = {.nonce = {.kind = JSON_KIND_ABSENT}};
-    struct json_iterator members = {.rest = metrics.raw};
-    struct json_value name, value;
-    while (json_next_member(&members, &name, &value))
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-            if (json_string_is(name, known[i].name))
-                memcpy((char *)&reported + known[i].at, &value, sizeof value);
+    json_get_members(metrics, places, sizeof places / sizeof *places, &reported);
     return reported;
 }
 

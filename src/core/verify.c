@@ -216,6 +216,7 @@ static void verify_commitments(struct verdict *verdict, const struct ledger *led
                                const struct commitment_list *list, bool claimed)
 {
     const struct commitment *commitment;
+    size_t before = verdict->entries;
     TAILQ_FOREACH (commitment, list, of_room) {
         verdict->entries++;
         verdict->bytes += commitment_cost(commitment->subject, commitment->subject_version);
@@ -224,22 +225,26 @@ static void verify_commitments(struct verdict *verdict, const struct ledger *led
             index_find(&ledger->accounts, commitment->account->key) != commitment->account)
             verdict_fail(verdict, "commitment %s is in the wrong place", commitment->id);
     }
+    if (claimed && verdict->entries - before != ledger->claimed_count)
+        verdict_fail(verdict, "%zu commitments were claimed with, counted %zu",
+                     verdict->entries - before, ledger->claimed_count);
 }
 
 static void verify_account(struct verdict *verdict, const struct account *account)
 {
     const struct commitment *commitment;
-    size_t kept = 0, strange = 0;
+    size_t kept = 0, claimed = 0, strange = 0;
     TAILQ_FOREACH (commitment, &account->open, of_account) {
         kept++;
         strange += commitment->account != account || commitment->claimed;
     }
     TAILQ_FOREACH (commitment, &account->claimed, of_account) {
         kept++;
+        claimed++;
         strange += commitment->account != account || !commitment->claimed;
     }
-    if (strange || kept != account->kept || kept > COMMITMENTS_EACH_MAX ||
-        kept > account->commitments)
+    if (strange || kept != account->kept || claimed != account->kept_claimed ||
+        kept > COMMITMENTS_EACH_MAX || kept > account->commitments)
         verdict_fail(verdict, "\"%.*s\" has %zu commitments, counted %zu of %llu",
                      SLICE_FORMAT(account->key), kept, account->kept,
                      (unsigned long long)account->commitments);

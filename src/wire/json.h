@@ -50,6 +50,15 @@ bool json_next_element(struct json_iterator *iterator, struct json_value *ret_va
 /* The member of an object by its name; of duplicates the last, as Python and jansson do. JSON_KIND_ABSENT when there is
  * none or `object` is no object. */
 struct json_value json_get(struct json_value object, const char *name);
+/* Where a member goes that is looked for: to the struct json_value that lies `at` bytes into what is filled. */
+#define JSON_PLACE_NAME_MAX 64
+struct json_place {
+    struct slice name; /* 1..JSON_PLACE_NAME_MAX bytes */
+    size_t at;
+};
+/* Several members in one walk over the object, each as json_get finds it. Those that are not there leave *ret_found as it is. */
+void json_get_members(struct json_value object, const struct json_place *places, size_t count,
+                      void *ret_found);
 
 /* Decodes a string's escapes into buffer, at most `size` bytes, no NUL added. Returns the decoded length, or -1 when it does not fit. */
 long json_decode(struct json_value string, char *buffer, size_t size);

@@ -163,6 +163,26 @@ struct json_value json_get(struct json_value object, const char *name)
     return found;
 }
 
+void json_get_members(struct json_value object, const struct json_place *places, size_t count,
+                      void *ret_found)
+{
+    struct json_iterator members = {.rest = object.raw};
+    struct json_value name, value;
+    if (object.kind != JSON_KIND_OBJECT)
+        return;
+    while (json_next_member(&members, &name, &value)) {
+        char buffer[JSON_PLACE_NAME_MAX];
+        struct slice decoded = name.raw;
+        if (name.escaped) {
+            long len = json_decode(name, buffer, sizeof buffer);
+            decoded = (struct slice){buffer, len < 0 ? 0 : (size_t)len};
+        }
+        for (size_t i = 0; i < count; i++)
+            if (slice_equal(decoded, places[i].name))
+                memcpy((char *)ret_found + places[i].at, &value, sizeof value);
+    }
+}
+
 static uint32_t hex_four(const char *at)
 {
     uint32_t code = 0;

@@ -8,11 +8,13 @@
 #include <cmocka.h>
 
 #include "core/hub.h"
+#include "wire/text.h"
 
 struct world {
     struct hub *hub;
     uint64_t delivered, closed;
     bool secrets_differ;
+    uint8_t derived[2][16]; /* the last first and second secret of an entry */
 };
 
 static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
@@ -43,13 +45,15 @@ static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
 static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                         uint8_t ret_bytes[16])
 {
-    const struct world *world = ctx;
+    struct world *world = ctx;
     (void)room;
     memset(ret_bytes, 0, 16);
     if (!world->secrets_differ)
         return;
     memcpy(ret_bytes, &seq, 6); /* a UUID has bits of its own in bytes 6 and 8 */
     memcpy(ret_bytes + 12, &count, sizeof count);
+    if (count < 2)
+        memcpy(world->derived[count], ret_bytes, 16);
 }
 
 static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
@@ -231,6 +235,65 @@ static void commitments_end_somewhere(void **state)
     assert_int_equal(hub_count(world->hub).knowledge_bytes, full + more);
 }
 
+/* Commits to no parameters of this subject: of them there is but one digest in this world. */
+static void commit_to_subject(struct world *world, peer_id peer, const char *ai_id,
+                              unsigned subject)
+{
+    char line[512];
+    int len =
+        snprintf(line, sizeof line,
+                 "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"commitment\","
+                 "\"timestamp\":\"t\",\"payload\":{\"subject\":\"%u\",\"subject_version\":\"1\","
+                 "\"sha256\":\"%064d\"}}",
+                 ai_id, subject, 0);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+}
+
+/* Claims with the commitment whose secrets these are. */
+static void claim_subject(struct world *world, peer_id peer, const char *ai_id, unsigned subject,
+                          uint8_t secrets[2][16])
+{
+    char line[1024], id[UUID_SIZE], nonce[33];
+    uuid_format(secrets[0], id);
+    for (unsigned i = 0; i < 16; i++)
+        snprintf(nonce + 2 * i, 3, "%02x", secrets[1][i]);
+    int len = snprintf(line, sizeof line,
+                       "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":"
+                       "\"pattern_share\",\"timestamp\":\"t\",\"payload\":{\"pattern\":{"
+                       "\"id\":\"%s\",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"subject\":"
+                       "\"%u\",\"subject_version\":\"1\",\"parameters\":{},"
+                       "\"ratio_heldout\":0.5,\"seeds\":16}}}",
+                       ai_id, ai_id, id, nonce, subject);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+}
+
+/* A room that keeps nothing but commitments that were claimed with: those who commit now don't push out each other's. */
+static void claimed_commitments_leave_room_for_others(void **state)
+{
+    struct world *world = *state;
+    peer_id early = (peer_id)1 << 32 | 1, late = (peer_id)1 << 32 | 2;
+    uint8_t secrets[2][16];
+    char ai_id[32];
+    world->secrets_differ = true;
+    hello(world, early, "early", "\"protocol\":2", "");
+    hello(world, late, "late", "\"protocol\":2", "");
+    for (unsigned i = 0; i < COMMITMENTS_MAX / COMMITMENTS_EACH_MAX; i++) {
+        peer_id peer = (peer_id)1 << 32 | (i + 3);
+        snprintf(ai_id, sizeof ai_id, "c%u", i);
+        hello(world, peer, ai_id, "\"protocol\":2", "");
+        for (unsigned k = 0; k < COMMITMENTS_EACH_MAX; k++) {
+            commit_to_subject(world, peer, ai_id, k);
+            claim_subject(world, peer, ai_id, k, world->derived);
+        }
+    }
+    assert_int_equal(hub_count(world->hub).refused, 0);
+    commit_to_subject(world, early, "early", 1);
+    memcpy(secrets, world->derived, sizeof secrets);
+    commit_to_subject(world, late, "late", 1);
+    claim_subject(world, early, "early", 1, secrets);
+    assert_int_equal(hub_count(world->hub).refused, 0);
+}
+
 static void accounts_end_somewhere(void **state)
 {
     struct world *world = *state;
@@ -249,6 +312,7 @@ int main(void)
         WORLD_TEST(rooms_end_somewhere),
         WORLD_TEST(requirements_are_bounded),
         WORLD_TEST(commitments_end_somewhere),
+        WORLD_TEST(claimed_commitments_leave_room_for_others),
         WORLD_TEST(accounts_end_somewhere),
         WORLD_TEST(reports_on_one_component_are_bounded_in_bytes),
     };

@@ -156,25 +156,35 @@ static void test_commitments_are_bounded(void **state)
     assert_string_equal(account_of(f, "ada"), text);
 }
 
+/* Commits to {"a":number}; and claims it, as the pattern of that number. */
+static struct challenge commit_to_number(struct fixture *f, unsigned number)
+{
+    char text[128];
+    uint64_t bits;
+    double value = number;
+    memcpy(&bits, &value, sizeof bits);
+    snprintf(text, sizeof text, "khub parameters 1\ncpu\nv1\na=%016llx\n",
+             (unsigned long long)bits);
+    return commit_to(f, ADA, "cpu", "v1", digest_of(text));
+}
+
+static void claim_number(struct fixture *f, const struct challenge *challenge, unsigned number)
+{
+    say(f, ADA, "pattern_share",
+        "{'pattern':{'id':'p%u','commitment_id':'%s','nonce':'%s','subject':'cpu',"
+        "'subject_version':'v1','parameters':{'a':%u},'ratio_heldout':0.5,'seeds':16}}",
+        number, challenge->id, challenge->nonce, number);
+}
+
 static void test_claimed_commitments_go_when_there_are_no_others(void **state)
 {
     struct fixture *f = *state;
-    char parameters[64], text[128], id[16];
+    char text[128];
     struct challenge first = {"", ""};
     join_five(f);
     for (unsigned i = 0; i <= COMMITMENTS_EACH_MAX; i++) {
-        uint64_t bits;
-        double value = i;
-        memcpy(&bits, &value, sizeof bits);
-        snprintf(text, sizeof text, "khub parameters 1\ncpu\nv1\na=%016llx\n",
-                 (unsigned long long)bits);
-        snprintf(parameters, sizeof parameters, "{'a':%u}", i);
-        snprintf(id, sizeof id, "p%u", i);
-        struct challenge challenge = commit_to(f, ADA, "cpu", "v1", digest_of(text));
-        say(f, ADA, "pattern_share",
-            "{'pattern':{'id':'%s','commitment_id':'%s','nonce':'%s','subject':'cpu',"
-            "'subject_version':'v1','parameters':%s,'ratio_heldout':0.5,'seeds':16}}",
-            id, challenge.id, challenge.nonce, parameters);
+        struct challenge challenge = commit_to_number(f, i);
+        claim_number(f, &challenge, i);
         expect_no(f, ADA, "error");
         first = i ? first : challenge;
     }
@@ -182,14 +192,28 @@ static void test_claimed_commitments_go_when_there_are_no_others(void **state)
     say(f, BOB, "performance_report",
         "{'component_id':'p0','performance':{'ratio':0.5,'n':16,'nonce':'%s'}}", first.nonce);
     assert_int_equal(json_array_size(json_object_get(verification_of(f, "p0"), "verifiers")), 1);
-    say(f, ADA, "pattern_share",
-        "{'pattern':{'commitment_id':'%s','nonce':'%s','subject':'cpu','subject_version':'v1',"
-        "'parameters':{'a':0},'ratio_heldout':0.5,'seeds':16}}",
-        first.id, first.nonce);
+    claim_number(f, &first, 0);
     assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "bad_claim");
     snprintf(text, sizeof text, "%u %u 0 0 0 0", COMMITMENTS_EACH_MAX + 1,
              COMMITMENTS_EACH_MAX + 1);
     assert_string_equal(account_of(f, "ada"), text);
+}
+
+/* Who has claimed much may still commit to several sets of parameters before it claims the first of them. */
+static void test_claimed_commitments_leave_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct challenge challenges[COMMITMENTS_EACH_MAX / 2];
+    join_five(f);
+    for (unsigned i = 0; i < COMMITMENTS_EACH_MAX; i++) {
+        struct challenge challenge = commit_to_number(f, i);
+        claim_number(f, &challenge, i);
+    }
+    for (unsigned i = 0; i < COMMITMENTS_EACH_MAX / 2; i++)
+        challenges[i] = commit_to_number(f, 1000 + i);
+    for (unsigned i = 0; i < COMMITMENTS_EACH_MAX / 2; i++)
+        claim_number(f, &challenges[i], 1000 + i);
+    expect_no(f, ADA, "error");
 }
 
 static void test_the_ledger_takes_its_share_of_the_knowledge(void **state)
@@ -571,6 +595,7 @@ int main(void)
         LEDGER_TEST(test_level_1_can_not_commit),
         LEDGER_TEST(test_commitments_are_bounded),
         LEDGER_TEST(test_claimed_commitments_go_when_there_are_no_others),
+        LEDGER_TEST(test_claimed_commitments_leave_room_for_others),
         cmocka_unit_test(test_the_ledger_takes_its_share_of_the_knowledge),
         LEDGER_TEST(test_a_claim_is_stored_with_its_verification),
         LEDGER_TEST(test_a_component_may_be_a_claim),

@@ -183,6 +183,34 @@ static void test_verifiers_are_named_with_what_they_found(void **state)
     assert_true(json_is_false(json_object_get(cey, "agrees")));
 }
 
+/* Whatever is said of a claim, and whatever it is called, is strict JSON when the hub says it again (the fixture checks each line). */
+static void test_odd_texts_and_numbers_are_told_as_json(void **state)
+{
+    static const char odd[] = "a\\u0001b\\\"c\\\\\\u007f\\ud83d\\ude00}";
+    static const char *const numbers[] = {"1e-320", "1e308", "-0", "-0.0", "1E+2", "5e-324"};
+    struct fixture *f = *state;
+    char id[64];
+    join_five(f);
+    for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        snprintf(id, sizeof id, "%u%s", i, odd);
+        struct challenge challenge = claim(f, ADA, id, i ? 0.5 : 1e-320);
+        for (unsigned peer = BOB; peer <= CEY; peer++)
+            say(f, peer, "performance_report",
+                "{'component_id':'%s','performance':{'ratio':%s,'n':64,'nonce':'%s',"
+                "'claim_holds':false,'ratio_own':%s,'profile':'%s','reason':'%s'}}",
+                id, numbers[i], challenge.nonce, numbers[i], odd, odd);
+        json_t *whole = expect_whole(f, EVE, "verification");
+        json_t *told = json_object_get(json_object_get(whole, "payload"), "id");
+        assert_int_equal(json_string_length(told), 13);
+        char more[80];
+        snprintf(more, sizeof more, "['%s']", id);
+        snprintf(id, sizeof id, "child-%u", i);
+        derive_claim(f, ADA, id, more);
+    }
+    assert_int_equal(json_object_size(knowledge(f, "shared_patterns")), 12);
+    assert_string_equal(account_of(f, "ada"), "1 12 0 6 0 0");
+}
+
 /* Parameters that no simulator takes: nobody can measure them, and on that they agree. */
 static void test_what_can_not_be_measured_is_refuted(void **state)
 {
@@ -267,6 +295,46 @@ static void test_both_camps_are_heard(void **state)
     assert_string_equal(string_of(json_array_get(verifiers, 0), "ai_id"), "bob");
     snprintf(id, sizeof id, "sybil-%u", 2 * VERIFIERS_MAX - 1);
     assert_string_equal(string_of(json_array_get(verifiers, VERIFIERS_MAX - 1), "ai_id"), id);
+}
+
+/* More than are kept say what those said who came first, until none of them is left, and then all change their minds. */
+static void outvote(struct fixture *f, const char *id, const struct challenge *challenge,
+                    double first, double step, double then)
+{
+    char sybil[16];
+    for (unsigned i = 0; i < VERIFIERS_MAX + 2; i++) {
+        snprintf(sybil, sizeof sybil, "%s-%u", id, i);
+        open_peer(f, JON + 1 + i);
+        say_hello(f, JON + 1 + i, sybil, "{}");
+        report(f, JON + 1 + i, id, challenge, first + step * i);
+    }
+    json_t *verifiers = json_object_get(verification_of(f, id), "verifiers");
+    assert_string_equal(string_of(json_array_get(verifiers, 2), "ai_id") + strlen(id), "-4");
+    for (unsigned i = 0; i < VERIFIERS_MAX + 2; i++)
+        report(f, JON + 1 + i, id, challenge, then);
+    for (unsigned i = 0; i < VERIFIERS_MAX + 2; i++)
+        leave(f, JON + 1 + i);
+}
+
+/* Two honest ones who were pushed out of the list of verifiers are outvoted as little as two that are in it. */
+static void test_those_pushed_out_still_count(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    struct challenge lie = claim(f, ADA, "lie", 0.4), truth = claim(f, ADA, "truth", 0.5);
+    report(f, BOB, "lie", &lie, 0.7);
+    report(f, CEY, "lie", &lie, 0.7);
+    outvote(f, "lie", &lie, 1, 0.1, 0.4);
+    assert_status(f, "lie", "contested");
+    report(f, BOB, "truth", &truth, 0.5);
+    report(f, CEY, "truth", &truth, 0.5);
+    outvote(f, "truth", &truth, 0.5, 0, 0.7);
+    assert_status(f, "truth", "contested");
+    /* a new claim begins with nobody on either side */
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'lie',%s}}", claim_of(&lie, 0.7, ""));
+    report(f, BOB, "lie", &lie, 0.7);
+    report(f, CEY, "lie", &lie, 0.7);
+    assert_status(f, "lie", "confirmed");
 }
 
 /* ── revisions ── */
@@ -398,11 +466,13 @@ int main(void)
         LEDGER_TEST(test_what_is_no_verification),
         LEDGER_TEST(test_the_latest_measurement_of_each_counts),
         LEDGER_TEST(test_verifiers_are_named_with_what_they_found),
+        LEDGER_TEST(test_odd_texts_and_numbers_are_told_as_json),
         LEDGER_TEST(test_what_can_not_be_measured_is_refuted),
         LEDGER_TEST(test_the_same_number_may_be_denied),
         LEDGER_TEST(test_agreement_has_a_tolerance),
         LEDGER_TEST(test_disagreement_has_the_same_tolerance),
         LEDGER_TEST(test_both_camps_are_heard),
+        LEDGER_TEST(test_those_pushed_out_still_count),
         LEDGER_TEST(test_the_same_claim_again_keeps_its_verifiers),
         LEDGER_TEST(test_history_is_not_rewritten),
         LEDGER_TEST(test_refuting_flags_what_was_derived),
