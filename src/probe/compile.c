@@ -1,10 +1,9 @@
 /* From C source to a shared object, as strict as a kernel's build, and with no way in but the interface: what is undefined, or would
- * run before it is asked (constructors, indirect functions), is refused by looking at the object itself. */
+ * run before it is asked (constructors, indirect functions, what would steer the loader), is refused by looking at the object itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,45 +69,34 @@ static char **environment_of(char *temporary)
     return environment;
 }
 
-/* Starts cc as the head of a process group (it has children of its own, which must not outlive it). 0 or an error number. */
-static int spawn_compiler(const char *const *arguments, char **environment,
-                          const posix_spawn_file_actions_t *actions, pid_t *ret_pid)
+/* Becomes cc, as the head of a process group (it has children of its own, which must not outlive it). */
+_Noreturn static void become_compiler(const char *const *arguments, char *const *environment,
+                                      const char *log)
 {
-    posix_spawnattr_t attributes;
-    int failed = posix_spawnattr_init(&attributes);
-    if (failed)
-        return failed;
-    failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-    /* posix_spawnp takes char *const[], and promises not to write to it */
-    if (!failed)
-        failed = posix_spawnp(ret_pid, "cc", actions, &attributes,
-                              (char *const *)(uintptr_t)arguments, environment);
-    posix_spawnattr_destroy(&attributes);
-    return failed;
+    int input = open("/dev/null", O_RDONLY);
+    int output = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (input >= 0 && output >= 0 && dup2(input, 0) == 0 && dup2(output, 1) == 1 &&
+        dup2(output, 2) == 2 && setpgid(0, 0) == 0 && sandbox_bound_compiler() == 0)
+        /* execvpe takes char *const[], and promises not to write to it */
+        execvpe("cc", (char *const *)(uintptr_t)arguments, environment);
+    _exit(127);
 }
 
 /* Runs cc, its output and its temporary files in the directory. 0 when it worked. */
 static int run_compiler(const char *const *arguments, const char *directory,
                         const atomic_bool *stop)
 {
-    posix_spawn_file_actions_t actions;
     char log[PROBE_PATH_MAX], temporary[PROBE_PATH_MAX];
     snprintf(log, sizeof log, "%s/log", directory);
     snprintf(temporary, sizeof temporary, "TMPDIR=%s", directory);
     char **environment = environment_of(temporary);
-    if (!environment || posix_spawn_file_actions_init(&actions) != 0) {
-        free(environment);
+    if (!environment)
         return -1;
-    }
-    pid_t pid;
-    int failed =
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0) |
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600) |
-        posix_spawn_file_actions_adddup2(&actions, 1, 2);
-    failed = failed || spawn_compiler(arguments, environment, &actions, &pid);
-    posix_spawn_file_actions_destroy(&actions);
+    pid_t pid = fork();
+    if (pid == 0)
+        become_compiler(arguments, environment, log);
     free(environment);
-    if (failed)
+    if (pid < 0)
         return -1;
     bool late;
     return probe_wait(pid, COMPILE_SECONDS, stop, &late) == 0 ? 0 : -1;
@@ -116,13 +104,28 @@ static int run_compiler(const char *const *arguments, const char *directory,
 
 /* ── what the object has ── */
 
-static bool runs_by_itself(const char *section)
+/* What compilers make of functions and data. Anything else, a linker might hand on to the loader: constructors, or the loader's own
+ * tables with somebody's entries in them. */
+static bool is_ordinary(const char *section, const GElf_Shdr *header)
 {
-    static const char *const names[] = {".init", ".fini", ".ctors", ".dtors", ".preinit_array"};
+    static const char *const names[] = {
+        ".text",   ".rodata", ".data",     ".bss",          ".eh_frame", ".comment", ".note",
+        ".symtab", ".strtab", ".shstrtab", ".llvm_addrsig", ".ARM.",     ".riscv."};
+    if (header->sh_type == SHT_NULL)
+        return true;
+    if (header->sh_type == SHT_RELA || header->sh_type == SHT_REL)
+        return header->sh_info != 0; /* of which section */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strncmp(section, names[i], strlen(names[i])) == 0)
             return true;
     return false;
+}
+
+/* An indirect function, or one that linkers name to the loader. */
+static bool runs_by_itself(const GElf_Sym *symbol, const char *name)
+{
+    return GELF_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC || strcmp(name, "_init") == 0 ||
+           strcmp(name, "_fini") == 0;
 }
 
 static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
@@ -141,9 +144,8 @@ static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Sh
             probe_explain(report, "it needs %.64s, which it does not define", name);
             return PROBE_UNDEFINED;
         }
-        if (GELF_ST_TYPE(symbol.st_info) == STT_GNU_IFUNC) {
-            probe_explain(report, "%.64s would run before it is asked (an indirect function)",
-                          name);
+        if (runs_by_itself(&symbol, name)) {
+            probe_explain(report, "%.64s would run before it is asked", name);
             return PROBE_NOT_COMPILED;
         }
     }
@@ -161,8 +163,8 @@ static enum probe_result check_sections(Elf *elf, struct probe_report *report)
         const char *name;
         if (!gelf_getshdr(section, &header) || !(name = elf_strptr(elf, names, header.sh_name)))
             return PROBE_FAILED;
-        if (runs_by_itself(name)) {
-            probe_explain(report, "its section %.32s would run before it is asked", name);
+        if (!is_ordinary(name, &header)) {
+            probe_explain(report, "its section %.32s is neither code nor data", name);
             return PROBE_NOT_COMPILED;
         }
         if (header.sh_flags & SHF_ALLOC && strncmp(name, ".eh_frame", 9) != 0)
@@ -232,7 +234,8 @@ enum probe_result compile_module(const char *directory, const char *source, cons
     enum probe_result result = check_object(object, report);
     if (result != PROBE_RAN)
         return result;
-    const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs",
+    /* -Bsymbolic: what it calls is its own, whatever names are loaded here already. */
+    const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,-Bsymbolic",
                                 object, "-o",      library,     NULL};
     if (run_compiler(link, directory, stop) < 0) {
         first_complaint(log, complaint);

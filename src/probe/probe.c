@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -144,8 +145,21 @@ static void explain_ending(struct probe_report *report, int status, bool late)
     } else {
         report->result = PROBE_FAILED;
         probe_explain(report, "%s",
-                      status < 0 ? "it was stopped" : "the sandbox could not be made");
+                      status < 0 ? "it was stopped" : "it could not be loaded in the sandbox");
     }
+}
+
+/* Whether an honest child could have told this; a module that found the pipe may have written anything. */
+static bool believable(const struct verdict *verdict, const struct subject *subject, size_t seeds)
+{
+    int32_t functions = 0;
+    while (subject->functions[functions])
+        functions++;
+    if (verdict->result == PROBE_MISSING)
+        return verdict->missing >= 0 && verdict->missing < functions;
+    return verdict->result == PROBE_RAN && verdict->score.ratio > 0 &&
+           isfinite(verdict->score.ratio) && verdict->score.seeds == seeds &&
+           verdict->score.wins <= seeds;
 }
 
 static void run_module(const struct subject *subject, const char *directory, const char *split,
@@ -172,6 +186,10 @@ static void run_module(const struct subject *subject, const char *directory, con
     close(ends[0]);
     if (status != 0 || !told || verdict.result == PROBE_FAILED) {
         explain_ending(report, status, late);
+        return;
+    }
+    if (!believable(&verdict, subject, seeds)) {
+        probe_explain(report, "what it told is no score");
         return;
     }
     report->result = (enum probe_result)verdict.result;

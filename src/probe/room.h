@@ -15,6 +15,8 @@ bool compile_possible(void);
 enum probe_result compile_module(const char *directory, const char *source, const atomic_bool *stop,
                                  struct probe_report *report);
 
+/* Bounds what a compiler that the calling process is about to become can take: memory, CPU time, disk. 0 or -1. */
+int sandbox_bound_compiler(void);
 /* Takes from the calling process, for good: other processes, writing files, the network, core dumps, descriptors other than
  * `keep_fd`; leaves it what loading a shared object takes. 0 or -1. */
 int sandbox_enter(int keep_fd);

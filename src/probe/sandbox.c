@@ -23,8 +23,10 @@
 #define SANITIZED 0
 #endif
 
-#define CPU_SECONDS  60u
-#define MEMORY_BYTES (UINT64_C(2) << 30)
+#define CPU_SECONDS           60u
+#define MEMORY_BYTES          (UINT64_C(2) << 30)
+#define COMPILER_MEMORY_BYTES (UINT64_C(1) << 30)  /* of 50 MB that a policy takes */
+#define COMPILER_FILE_BYTES   (UINT64_C(16) << 20) /* of 20 kB */
 
 static int limit(int resource, rlim_t most)
 {
@@ -34,6 +36,14 @@ static int limit(int resource, rlim_t most)
     if (now.rlim_max != RLIM_INFINITY && most > now.rlim_max)
         most = now.rlim_max;
     return setrlimit((__rlimit_resource_t)resource, &(struct rlimit){most, most});
+}
+
+int sandbox_bound_compiler(void)
+{
+    int failed = prctl(PR_SET_PDEATHSIG, SIGKILL) | limit(RLIMIT_CPU, CPU_SECONDS) |
+                 limit(RLIMIT_CORE, 0) | limit(RLIMIT_FSIZE, COMPILER_FILE_BYTES) |
+                 limit(RLIMIT_AS, COMPILER_MEMORY_BYTES);
+    return failed ? -1 : 0;
 }
 
 static int limit_all(void)

@@ -8,7 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "policy/cache.h"
+#include "policy/file_system.h"
+#include "policy/subject_table.h"
 #include "policy/zipf.h"
 #include "policy_effort.h"
 
@@ -329,6 +330,132 @@ static void min_is_right_and_a_bound(void **state)
     }
 }
 
+/* ARC again, as its authors write it (Megiddo, Modha 2003, figure 4): lists are arrays, oldest first. */
+enum { PT1, PT2, PB1, PB2, PLAIN_LISTS };
+struct plain_arc {
+    uint32_t at[PLAIN_LISTS][2 * PLAIN_MAX], count[PLAIN_LISTS];
+    double target;
+};
+
+static bool plain_arc_remove(struct plain_arc *arc, int list, uint32_t page)
+{
+    for (uint32_t i = 0; i < arc->count[list]; i++)
+        if (arc->at[list][i] == page) {
+            arc->count[list]--;
+            memmove(&arc->at[list][i], &arc->at[list][i + 1],
+                    (arc->count[list] - i) * sizeof(uint32_t));
+            return true;
+        }
+    return false;
+}
+
+static void plain_arc_add(struct plain_arc *arc, int list, uint32_t page)
+{
+    arc->at[list][arc->count[list]++] = page;
+}
+
+static uint32_t plain_arc_drop(struct plain_arc *arc, int list)
+{
+    uint32_t oldest = arc->at[list][0];
+    plain_arc_remove(arc, list, oldest);
+    return oldest;
+}
+
+static void plain_arc_replace(struct plain_arc *arc, bool in_b2)
+{
+    double t1 = arc->count[PT1];
+    if (t1 > 0 && (t1 > arc->target || (in_b2 && t1 == arc->target)))
+        plain_arc_add(arc, PB1, plain_arc_drop(arc, PT1));
+    else
+        plain_arc_add(arc, PB2, plain_arc_drop(arc, PT2));
+}
+
+static void plain_arc_miss(struct plain_arc *arc, uint32_t page, uint32_t c)
+{
+    uint32_t *count = arc->count, b1 = count[PB1], b2 = count[PB2];
+    if (plain_arc_remove(arc, PB1, page)) {
+        arc->target = fmin(c, arc->target + fmax(1, b2 / b1)); /* whole pages, as the simulator */
+        plain_arc_replace(arc, false);
+        plain_arc_add(arc, PT2, page);
+        return;
+    }
+    if (plain_arc_remove(arc, PB2, page)) {
+        arc->target = fmax(0, arc->target - fmax(1, b1 / b2));
+        plain_arc_replace(arc, true);
+        plain_arc_add(arc, PT2, page);
+        return;
+    }
+    uint32_t all = count[PT1] + count[PT2] + b1 + b2;
+    if (count[PT1] + b1 == c) {
+        plain_arc_drop(arc, count[PT1] < c ? PB1 : PT1);
+        if (count[PT1] + count[PT2] == c)
+            plain_arc_replace(arc, false);
+    } else if (all >= c) {
+        if (all == 2 * c)
+            plain_arc_drop(arc, PB2);
+        plain_arc_replace(arc, false);
+    }
+    plain_arc_add(arc, PT1, page);
+}
+
+static void arc_is_as_published(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000 };
+    static uint32_t pages[COUNT];
+    struct random random;
+    random_seed(&random, 13);
+    for (uint32_t round = 0; round < test_sample(300); round++) {
+        uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
+        struct trace trace = {capacity, 200, COUNT, pages};
+        struct plain_arc arc = {.target = 0};
+        int64_t misses = 0;
+        mixed_references(&random, pages, COUNT, trace.page_count);
+        for (uint32_t i = 0; i < COUNT; i++)
+            if (plain_arc_remove(&arc, PT1, pages[i]) || plain_arc_remove(&arc, PT2, pages[i]))
+                plain_arc_add(&arc, PT2, pages[i]);
+            else {
+                misses++;
+                plain_arc_miss(&arc, pages[i], capacity);
+            }
+        assert_int_equal(cache_arc_misses(&trace), misses);
+    }
+}
+
+/* file_system's baselines on its own workloads, and beside what an independent prototype with priors of its own has. */
+static void baselines_are_what_they_say(void **state)
+{
+    (void)state;
+    const struct subject *subject = &subject_file_system;
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        struct file_workload *load = subject->workload_new(seed);
+        const struct trace *trace = &load->trace;
+        uint32_t c = trace->capacity;
+        struct s3fifo published = {.small = c * 6554 / 65536,
+                                   .ghost = c * 58982 / 65536,
+                                   .promote = 2,
+                                   .cap = 3,
+                                   .run = UINT32_MAX};
+        const int64_t misses[] = {cache_lru_misses(trace), cache_clock_misses(trace),
+                                  cache_arc_misses(trace), cache_s3fifo_misses(trace, &published),
+                                  cache_fifo_misses(trace)};
+        for (int which = 0; which < subject->baseline_count; which++)
+            assert_true(subject->baseline_cost(load, which) ==
+                        (double)misses[which] / trace->count);
+        subject->workload_free(load);
+    }
+    static const double known[] = {1, 0.993, 0.942, 0.926, 1.044};
+    struct exam *exam = exam_new(subject, "test", 8 + test_sample(24));
+    for (int which = 0; which < subject->baseline_count; which++) {
+        struct score score = exam_baseline(exam, which);
+        print_message("# %s: %.3f +- %.3f (%.3f)\n", subject->baseline_names[which], score.ratio,
+                      score.ci95, known[which]);
+        assert_near(score.ratio, known[which], 0.03);
+    }
+    assert_near(exam_bound(exam).ratio, 0.762, 0.04);
+    exam_free(exam);
+}
+
 /* Belady's anomaly, and the textbook strings of 12 references. */
 static void beladys_string(void **state)
 {
@@ -352,6 +479,8 @@ int main(void)
         cmocka_unit_test(order_of_the_literature),
         cmocka_unit_test(s3fifo_is_as_described),
         cmocka_unit_test(min_is_right_and_a_bound),
+        cmocka_unit_test(arc_is_as_published),
+        cmocka_unit_test(baselines_are_what_they_say),
     };
     return cmocka_run_group_tests_name("policy_cache", tests, NULL, NULL);
 }

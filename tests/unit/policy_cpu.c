@@ -8,8 +8,9 @@
 
 #include <cmocka.h>
 
-#include "policy/cpu.h"
+#include "policy/process_manager.h"
 #include "policy/random.h"
+#include "policy/subject_table.h"
 #include "policy_effort.h"
 
 #define MS INT64_C(1000000)
@@ -241,12 +242,58 @@ static void srpt_is_a_bound(void **state)
     }
 }
 
+/* process_manager's, on its own workloads; every switch costs 50 us. */
+static void baselines_are_what_they_say(void **state)
+{
+    (void)state;
+    const struct subject *subject = &subject_process_manager;
+    const struct cpu_policy known[] = {
+        round_robin(10 * MS, MS / 20),
+        {.levels = 3,
+         .slice = {10 * MS, 20 * MS, 40 * MS},
+         .level_end = {20 * MS, 60 * MS},
+         .boost = 1000 * MS,
+         .switch_cost = MS / 20},
+        round_robin(CPU_NEVER, MS / 20),
+        round_robin(MS, MS / 20),
+    };
+    assert_int_equal(subject->baseline_count, 4);
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct process_workload *load = subject->workload_new(seed);
+        for (int which = 0; which < subject->baseline_count; which++)
+            assert_true(subject->baseline_cost(load, which) ==
+                        cpu_mean_response(load->jobs, load->count, &known[which]) / MS);
+        subject->workload_free(load);
+    }
+}
+
+/* Beside what an independent prototype with priors of its own has. */
+static void baselines_lie_where_they_should(void **state)
+{
+    (void)state;
+    static const double known[] = {1, 0.796, 4.60, 1.03}, tolerances[] = {0, 0.05, 1.5, 0.1};
+    struct exam *exam = exam_new(&subject_process_manager, "test", 64);
+    for (int which = 0; which < 4; which++) {
+        struct score score = exam_baseline(exam, which);
+        print_message("# %s: %.3f +- %.3f (%.3f)\n", subject_process_manager.baseline_names[which],
+                      score.ratio, score.ci95, known[which]);
+        assert_near(score.ratio, known[which], tolerances[which]);
+    }
+    assert_near(exam_bound(exam).ratio, 0.452, 0.06);
+    exam_free(exam);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(constants_of_the_laws), cmocka_unit_test(queueing_theory),
-        cmocka_unit_test(round_robin_by_hand),   cmocka_unit_test(levels_by_hand),
-        cmocka_unit_test(boost_ends_starvation), cmocka_unit_test(srpt_is_a_bound),
+        cmocka_unit_test(constants_of_the_laws),
+        cmocka_unit_test(queueing_theory),
+        cmocka_unit_test(round_robin_by_hand),
+        cmocka_unit_test(levels_by_hand),
+        cmocka_unit_test(boost_ends_starvation),
+        cmocka_unit_test(srpt_is_a_bound),
+        cmocka_unit_test(baselines_are_what_they_say),
+        cmocka_unit_test(baselines_lie_where_they_should),
     };
     return cmocka_run_group_tests_name("policy_cpu", tests, NULL, NULL);
 }

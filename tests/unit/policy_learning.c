@@ -15,7 +15,7 @@
 /* Evaluations in full: enough for each to be clearly better, with the smaller samples of slow builds as well. */
 static unsigned evaluations(void)
 {
-    return 80 + test_sample(160);
+    return 90 + test_sample(60);
 }
 
 static double learn(const struct subject *subject, const struct panel *train, double *ret_best)

@@ -81,23 +81,23 @@ static void compare(const char *name, int budget)
     panel_free(&problem.panel);
 }
 
-static void process_manager(void **state)
+static void graphics(void **state)
 {
     (void)state;
-    compare("process_manager", 100 + (int)test_sample(500));
+    compare("graphics", 100 + (int)test_sample(500));
 }
 
-static void window_manager(void **state)
+static void audio(void **state)
 {
     (void)state;
-    compare("window_manager", 100 + (int)test_sample(500));
+    compare("audio", 100 + (int)test_sample(500));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(process_manager),
-        cmocka_unit_test(window_manager),
+        cmocka_unit_test(graphics),
+        cmocka_unit_test(audio),
     };
     return cmocka_run_group_tests_name("policy_nlopt", tests, NULL, NULL);
 }

@@ -212,6 +212,46 @@ static void without_scores_it_is_last_use(void **state)
     }
 }
 
+/* The counts behind the baselines in floating point: of each window, and of each after each other. */
+static double plain_presses(const struct window_trace *trace, bool after, double keep)
+{
+    double counts[TRACE_WINDOWS_MAX][TRACE_WINDOWS_MAX] = {{0}};
+    uint32_t used[TRACE_WINDOWS_MAX] = {0}, in_use = 0, presses = 0;
+    for (uint32_t i = 0; i < trace->count; i++) {
+        uint32_t chosen = trace->windows[i], row = after ? in_use : 0;
+        for (uint32_t w = 0; w < trace->window_count; w++) {
+            double more = counts[row][w] - counts[row][chosen];
+            /* Of equals the one used last stands first, of those never used the one with the lower number. */
+            bool earlier = used[w] != used[chosen] ? used[w] > used[chosen] : w < chosen;
+            presses += w != in_use && (w == chosen || more > 1e-9 || (more > -1e-9 && earlier));
+        }
+        for (uint32_t w = 0; w < trace->window_count; w++)
+            counts[row][w] *= keep;
+        counts[row][chosen]++;
+        used[in_use] = 2 * i + 1;
+        used[chosen] = 2 * i + 2;
+        in_use = chosen;
+    }
+    return (double)presses / trace->count;
+}
+
+static void baselines_are_what_they_say(void **state)
+{
+    (void)state;
+    double half_life_6 = pow(0.5, 1.0 / 6);
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        const struct window_trace *trace = &load->trace;
+        const double known[] = {[MRU] = switcher_mru_presses(trace),
+                                [MARKOV] = plain_presses(trace, true, 1),
+                                [LRFU] = plain_presses(trace, false, half_life_6),
+                                [FREQUENCY] = plain_presses(trace, false, 1)};
+        for (int which = 0; which < subject->baseline_count; which++)
+            assert_near(subject->baseline_cost(load, which), known[which], 0.005);
+        subject->workload_free(load);
+    }
+}
+
 static void workloads_are_as_described(void **state)
 {
     (void)state;
@@ -261,33 +301,18 @@ static void bayes_order_keeps_its_promise(void **state)
     assert_in_range((int)(1000 * (presses[0] / presses[1] - 1)), 20, 70);
 }
 
-static void random_parameters(struct random *random, double *ret)
-{
-    double u[SUBJECT_PARAMETERS_MAX];
-    for (int i = 0; i < subject->parameter_count; i++)
-        u[i] = random_uniform(random);
-    subject_units(subject, u, ret);
-}
-
 static const double tuned[PARAMETERS] = {0.39, 0.566, 3.25, 2.97, 141, 6.95, 6.01};
 
+/* Here a bound in expectation only, so more traces than policy_subject.c has for all, with the policy that comes nearest. */
 static void nobody_beats_the_bound(void **state)
 {
     (void)state;
-    struct random random;
-    random_seed(&random, 9);
     double least = HUGE_VAL;
     uint64_t seeds = 64 + test_sample(936);
     for (uint64_t seed = 0; seed < seeds; seed++) {
         struct window_workload *load = subject->workload_new(seed);
-        double bound = subject->bound_cost(load), p[SUBJECT_PARAMETERS_MAX];
+        double bound = subject->bound_cost(load);
         assert_true(bound >= 1);
-        for (int which = 0; which < subject->baseline_count; which++)
-            assert_true(bound <= subject->baseline_cost(load, which));
-        for (int k = 0; k < 3; k++) {
-            random_parameters(&random, p);
-            assert_true(bound <= subject->cost_of(load, p));
-        }
         least = fmin(least, subject->cost_of(load, tuned) / bound);
         subject->workload_free(load);
     }
@@ -300,7 +325,7 @@ static void not_even_who_knows_the_trace_beats_it(void **state)
 {
     (void)state;
     double least = HUGE_VAL;
-    for (uint64_t seed = 0; seed < test_sample(30); seed++) {
+    for (uint64_t seed = 0; seed < test_sample(15); seed++) {
         char split[32];
         struct search search;
         snprintf(split, sizeof split, "peer/%u", (unsigned)seed);
@@ -347,7 +372,8 @@ static void how_much_the_list_moves(void **state)
     print_message("# places a window moves at a switch: MRU %.2f, Markov-1 %.2f, LRFU %.2f, "
                   "frequency %.2f, tuned %.2f\n",
                   moved[MRU], moved[MARKOV], moved[LRFU], moved[FREQUENCY], by_tuned);
-    assert_true(moved[MRU] < by_tuned && by_tuned < moved[MARKOV]);
+    assert_near(by_tuned / moved[MRU], 2.7, 0.1); /* as is said of it */
+    assert_true(by_tuned < moved[MARKOV]);
 }
 
 static uint32_t greedy_size(void)
@@ -387,6 +413,7 @@ int main(void)
         cmocka_unit_test(half_lives),
         cmocka_unit_test(all_windows_are_listed),
         cmocka_unit_test(without_scores_it_is_last_use),
+        cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(workloads_are_as_described),
         cmocka_unit_test(bayes_order_keeps_its_promise),
         cmocka_unit_test(nobody_beats_the_bound),

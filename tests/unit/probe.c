@@ -131,6 +131,85 @@ static void source_that_runs_before_it_is_asked(void **state)
                 PROBE_NOT_COMPILED, "indirect");
 }
 
+/* Names and sections by which linkers fill in what the loader does. */
+static void source_that_steers_the_loader(void **state)
+{
+    (void)state;
+    expect_with("", "void _init(void);\nvoid _init(void)\n{\n}\n", PROBE_NOT_COMPILED, "_init");
+    expect_with("", "void _fini(void);\nvoid _fini(void)\n{\n}\n", PROBE_NOT_COMPILED, "_fini");
+    expect_with("", "__asm__(\".section .dynamic\\n.quad 12, 0x1000\\n.text\");\n",
+                PROBE_NOT_COMPILED, ".dynamic");
+    expect_with("", "__asm__(\".section .rela.got\\n.quad 0x3000, 37, 0x1000\\n.text\");\n",
+                PROBE_NOT_COMPILED, ".rela.got");
+    expect_with("", "__asm__(\".section .dynamic,\\\"a\\\",@3\\n.quad 12, 0x1000\\n.text\");\n",
+                PROBE_NOT_COMPILED, ".dynamic");
+}
+
+/* A module's function may be called like one of libc's: it is the module's that is called. */
+static void source_with_names_of_libc(void **state)
+{
+    (void)state;
+    char source[1 << 16];
+    char *text = rendered(subject());
+    const char *at = strstr(text, "/* How long a job");
+    const char *body = strstr(text, "uint32_t slice_us(uint32_t level)\n{\n");
+    assert_true(at && body);
+    body += strlen("uint32_t slice_us(uint32_t level)\n{\n");
+    int length =
+        snprintf(source, sizeof source,
+                 "%.*suint32_t select(uint32_t level);\n%.*s    return select(level);\n}\n\n"
+                 "__attribute__((noinline)) uint32_t select(uint32_t level)\n{\n%s",
+                 (int)(at - text), text, (int)(body - at), at, body);
+    assert_in_range(length, 1, sizeof source - 1);
+    struct probe_report report = probe(source);
+    free(text);
+    assert_string_equal(probe_result_text(report.result), "ran");
+}
+
+/* What takes a compiler all memory or all disk there is, if it may. */
+static void source_that_bloats_the_compiler(void **state)
+{
+    (void)state;
+    expect("#include \"/dev/zero\"\n", PROBE_NOT_COMPILED, "");
+    expect("__asm__(\".fill 0x4000000, 8, 1\");\n", PROBE_NOT_COMPILED, "");
+}
+
+#if defined(__x86_64__)
+/* A module that finds the pipe and tells a verdict of its own (the first two words are its result and the missing function's number),
+ * then exits as the child would. */
+static void expect_told(int result, int missing)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0); /* the probe's pipe will have the same numbers */
+    close(ends[0]);
+    close(ends[1]);
+    char lie[1024];
+    int length = snprintf(
+        lie, sizeof lie,
+        "static struct { int result, missing; double rest[16]; } lie;\n    long r;\n"
+        "    lie.result = %d;\n    lie.missing = %d;\n"
+        "    __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(1), \"D\"(%d), \"S\"(&lie), "
+        "\"d\"(%zu) : "
+        "\"rcx\", \"r11\", \"memory\");\n"
+        "    __asm__ volatile(\"syscall\" : \"=a\"(r) : \"a\"(231), \"D\"(0) : \"rcx\", \"r11\", "
+        "\"memory\");\n",
+        result, missing, ends[1], 2 * sizeof(int) + sizeof(struct score));
+    assert_in_range(length, 1, sizeof lie - 1);
+    expect_with(lie, "", PROBE_FAILED, "no score");
+}
+#endif
+
+static void source_that_lies(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    expect_told(PROBE_MISSING, 1 << 28);
+    expect_told(PROBE_MISSING, -1);
+    expect_told(1000000, 0);
+    expect_told(PROBE_RAN, 0); /* with a ratio of 0 */
+#endif
+}
+
 static void source_that_attacks(void **state)
 {
     (void)state;
@@ -207,7 +286,7 @@ static void source_that_never_ends(void **state)
     (void)state;
     pid_t pid = fork();
     if (pid == 0) {
-        setrlimit(RLIMIT_CPU, &(struct rlimit){4, 4});
+        setrlimit(RLIMIT_CPU, &(struct rlimit){1, 1});
         char *text = rendered(subject());
         char source[1 << 16];
         char *at = strstr(text, "uint64_t boost_us(void)\n{\n");
@@ -251,6 +330,10 @@ int main(void)
         cmocka_unit_test(source_that_does_not_compile),
         cmocka_unit_test(source_that_wants_more),
         cmocka_unit_test(source_that_runs_before_it_is_asked),
+        cmocka_unit_test(source_that_steers_the_loader),
+        cmocka_unit_test(source_with_names_of_libc),
+        cmocka_unit_test(source_that_bloats_the_compiler),
+        cmocka_unit_test(source_that_lies),
         cmocka_unit_test(source_that_attacks),
         cmocka_unit_test(source_that_never_ends),
         cmocka_unit_test(leaves_nothing_behind),
