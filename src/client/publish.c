@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "client/link.h"
+#include "wire/claim.h"
 #include "wire/json.h"
 #include "wire/message.h"
 
@@ -262,6 +263,19 @@ int khub_report_performance(struct khub *link, const char *component_id, const c
     const struct field fields[] = {{"component_id", FIELD_STRING, .text = component_id},
                                    {"performance", FIELD_OBJECT, .text = metrics}};
     return PUBLISH(link, MESSAGE_PERFORMANCE_REPORT, NULL, fields);
+}
+
+int khub_commit(struct khub *link, const char *subject, const char *subject_version,
+                const char *sha256)
+{
+    const struct field fields[] = {
+        {"subject", FIELD_STRING, .text = subject},
+        {"subject_version", FIELD_STRING, .text = subject_version},
+        {"sha256", FIELD_STRING, .text = sha256},
+    };
+    if (!sha256 || !claim_digest_fits(slice_of(sha256)))
+        return KHUB_E_ARGUMENT;
+    return PUBLISH(link, MESSAGE_COMMITMENT, NULL, fields);
 }
 
 int khub_request_feature(struct khub *link, const char *feature, const char *requirements)

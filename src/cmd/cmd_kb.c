@@ -231,7 +231,7 @@ static void note_truncated(const struct survey *survey, struct json_value sync)
 static int list(struct survey *survey, struct json_value sync)
 {
     static const struct column columns[] = {
-        {.title = "ID", .shrinks = true},
+        {.title = "ID", .wraps = true},
         {.title = "SECTION"},
         {.title = "CONTRIBUTOR", .shrinks = true},
         {.title = "AGE", .right = true},
@@ -408,7 +408,8 @@ static const struct setting options[] = {
     JSON_SETTING(
         struct kb_settings,
         "As JSON: an array of {\"id\", \"section\", \"entry\"}; an ID may stand in several "
-        "sections."),
+        "sections. Of top: of {\"id\", \"ratio_verifiers\", \"confirmed_by\", \"entry\"}; "
+        "ledger: the hub's object."),
     {.name = "source",
      .kind = SETTING_FLAG,
      AT(source),
@@ -444,7 +445,8 @@ const struct command command_kb = {
     .example = "  khub kb list --section features\n  khub kb get AI_Node_1_pattern_1 --json\n"
                "  khub kb top networking\n  khub kb get AI_Node_1_component_3 --source > policy.c",
     .worked = "printed",
-    .failed = "there is no such entry, or the hub could not be reached",
+    .failed = "there is no such entry, its source is not what its parameters render to, or the "
+              "hub could not be reached",
     .options = options,
     .operands = operands,
     .settings_size = sizeof(struct kb_settings),

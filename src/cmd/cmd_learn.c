@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/json_out.h"
 #include "cmd/learn.h"
 #include "cmd/stop.h"
 #include "cmd/subject_named.h"
@@ -29,7 +29,8 @@ struct learn_settings {
 
 struct learning {
     const struct learn_settings *settings;
-    struct terminal terminal;
+    struct terminal terminal; /* of the progress, which is stderr */
+    struct line line;
     struct panel train;
     struct exam *heldout;
     struct search search;
@@ -39,17 +40,16 @@ struct learning {
     char directory[512];
 };
 
-static bool interrupted(void)
-{
-    ppoll(NULL, 0, &(struct timespec){0}, stop_mask());
-    return stop_asked();
-}
-
 static void erase_line(struct learning *learning)
 {
     if (learning->drawn)
         fputs("\r\033[K", stderr);
     learning->drawn = false;
+}
+
+static const char *plus_minus(const struct terminal *terminal)
+{
+    return terminal->unicode ? "±" : "+-";
 }
 
 /* One line that stays where it is on a terminal; elsewhere a line at each tenth. */
@@ -63,11 +63,17 @@ static void show_progress(struct learning *learning)
         return;
     learning->tens = tens;
     erase_line(learning);
-    fprintf(stderr,
-            "%s: %u of %u evaluations, train %.3f, held-out %.3f %s %.3f, gap closed %.0f %%",
-            learned->subject->name, done, budget, learning->search.best_ratio, last->heldout,
-            learning->terminal.unicode ? "±" : "+-", last->ci95,
-            100 * learned_gap_closed(learned, last->heldout));
+    terminal_measure(&learning->terminal);
+    line_clear(&learning->line);
+    if (learning->terminal.width > 1)
+        learning->line.width = learning->terminal.width - 1; /* the last column would wrap it */
+    line_addf(&learning->line,
+              "%s: %u of %u evaluations, held-out %.3f %s %.3f, gap closed %.0f %%, train %.3f",
+              learned->subject->name, done, budget, last->heldout, plus_minus(&learning->terminal),
+              last->ci95, 100 * learned_gap_closed(learned, last->heldout),
+              learning->search.best_ratio);
+    struct slice text = line_end(&learning->line);
+    fwrite(text.at, 1, text.len, stderr);
     if (learning->terminal.is_terminal)
         learning->drawn = true;
     else
@@ -127,7 +133,7 @@ static int search_all(struct learning *learning)
         unsigned left = budget - search->evaluations;
         unsigned generation = (unsigned)cmaes_lambda(search->cmaes);
         search_run(search, &learning->train, generation < left ? generation : left, NULL);
-        learned->interrupted = interrupted();
+        learned->interrupted = stop_asked();
         if (search->evaluations >= learning->next_point || search->evaluations >= budget ||
             learned->interrupted) {
             add_point(learning, search->best, search->best_ratio);
@@ -188,47 +194,47 @@ static int learn(struct learning *learning)
 
 /* ── showing ── */
 
-static void add_row(struct table *table, const struct learning *learning, const char *name,
-                    const struct score *score)
+static void add_row(struct table *table, const struct terminal *terminal,
+                    const struct learned *learned, const char *name, const struct score *score)
 {
-    const struct learned *learned = &learning->learned;
     table_add(table, name);
-    table_addf(table, "%.3f %s %.3f", score->ratio, learning->terminal.unicode ? "±" : "+-",
-               score->ci95);
+    table_addf(table, "%.3f %s %.3f", score->ratio, plus_minus(terminal), score->ci95);
     table_addf(table, "%zu/%zu", score->wins, score->seeds);
     table_addf(table, "%.4g", score->cost);
     table_addf(table, "%.0f %%", 100 * learned_gap_closed(learned, score->ratio));
 }
 
-static void print_table(const struct learning *learning)
+static void print_table(const struct learned *learned)
 {
-    const struct learned *learned = &learning->learned;
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     static const struct column columns[] = {
-        {.title = "HELD-OUT", .shrinks = true}, {.title = "RATIO", .right = true},
+        {.title = "HELD-OUT", .wraps = true},   {.title = "RATIO", .right = true},
         {.title = "BETTER ON", .right = true},  {.title = "MEAN COST", .right = true},
         {.title = "GAP CLOSED", .right = true},
     };
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (int i = 0; i < learned->subject->baseline_count; i++)
-        add_row(&table, learning, learned->subject->baseline_names[i], &learned->baselines[i]);
-    add_row(&table, learning, "tuned", &learned->heldout);
-    add_row(&table, learning, "bound that nobody can beat", &learned->bound);
-    table_print(&table, &learning->terminal, stdout);
+        add_row(&table, &terminal, learned, learned->subject->baseline_names[i],
+                &learned->baselines[i]);
+    add_row(&table, &terminal, learned, "tuned", &learned->heldout);
+    add_row(&table, &terminal, learned, "bound that nobody can beat", &learned->bound);
+    table_print(&table, &terminal, stdout);
     table_free(&table);
 }
 
-static void print_people(const struct learning *learning)
+static void print_people(const struct learned *learned)
 {
-    const struct learned *learned = &learning->learned;
     const struct subject *subject = learned->subject;
     printf("\n%s: %s\n%s; ratio to %s, lower is better\n\n", subject->name, subject->title,
            subject->cost, subject->baseline_names[0]);
-    print_table(learning);
-    printf("\n%u %s in %.1f s on %zu training workloads, measured on %zu held-out ones; all "
+    print_table(learned);
+    printf("\n%u %s in %.1f s%s, on %zu training %s; measured on %zu held-out ones; all "
            "synthetic.\n",
            learned->evaluations, learned->evaluations == 1 ? "evaluation" : "evaluations",
-           learned->seconds, learned->train_seeds, learned->heldout_seeds);
+           learned->seconds, learned->interrupted ? ", interrupted before the end" : "",
+           learned->train_seeds, learned->train_seeds == 1 ? "workload" : "workloads",
+           learned->heldout_seeds);
     if (learned->module_agrees)
         printf(
             "The C module: %zu bytes, no undefined symbols, and in a sandbox the same score to the "
@@ -236,7 +242,6 @@ static void print_people(const struct learning *learning)
             learned->module.object_bytes);
     else
         printf("The C module was not run: %s.\n", learned->module.why);
-    printf("Written: %s/report.md, convergence.svg, ratios.svg, policy.c\n", learning->directory);
 }
 
 static json_t *score_json(const struct learned *learned, const char *name,
@@ -268,10 +273,7 @@ static int print_json(const struct learning *learning)
         "parameters", parameters, "module", "result", probe_result_text(learned->module.result),
         "agrees", learned->module_agrees, "bytes", (int)learned->module.object_bytes, "directory",
         learning->directory);
-    int failed = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
-    json_decref(root);
-    putchar('\n');
-    return failed ? complain("learn", "out of memory") : EXIT_WORKED;
+    return json_print_result("learn", root);
 }
 
 /* ── the command ── */
@@ -306,13 +308,19 @@ static int report(struct learning *learning)
     snprintf(line, sizeof line, "khub learn %s --evaluations %ld --train %ld --heldout %ld --as %s",
              settings->subject, settings->evaluations, settings->train, settings->heldout,
              settings->as);
-    if (learn_report_write(&learning->learned, learning->directory, line) < 0)
-        return complain("learn", "can't write the report in %s: %s", learning->directory,
-                        strerror(errno));
+    int error = learn_report_write(&learning->learned, learning->directory, line) < 0 ? errno : 0;
+    int code = EXIT_WORKED;
     if (settings->json)
-        return print_json(learning);
-    print_people(learning);
-    return EXIT_WORKED;
+        code = print_json(learning);
+    else
+        print_people(&learning->learned);
+    if (error) /* what was learned is told all the same: it may have taken hours */
+        return complain("learn", "can't write the report in %s: %s", learning->directory,
+                        strerror(error));
+    if (!settings->json)
+        printf("Written: %s/report.md, convergence.svg, ratios.svg, policy.c\n",
+               learning->directory);
+    return code;
 }
 
 static int run(const void *data)
@@ -329,13 +337,15 @@ static int run(const void *data)
     int code = make_directory(&learning);
     if (code != EXIT_WORKED)
         return code;
-    stop_catch();
+    stop_hear();
+    line_begin(&learning.line, &learning.terminal);
     bool worked = learn(&learning) == 0;
     erase_line(&learning);
     code = worked ? report(&learning) : complain("learn", "out of memory");
     if (worked && learned->module.result == PROBE_RAN && !learned->module_agrees)
         code = complain("learn", "the C module is not what was tuned: %s", learned->module.why);
     free(learned->source);
+    line_free(&learning.line);
     search_end(&learning.search);
     panel_free(&learning.train);
     exam_free(learning.heldout);
@@ -368,7 +378,7 @@ static const struct setting options[] = {
      .fallback = "16",
      .low = 1,
      .high = 1024,
-     .help = "Workloads that it learns on; below 16 it learns them by heart."},
+     .help = "Workloads that it learns on; few are learned by heart."},
     {.name = "heldout",
      .kind = SETTING_WHOLE,
      AT(heldout),

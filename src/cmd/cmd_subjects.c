@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/json_out.h"
 #include "cmd/nearest.h"
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
@@ -37,10 +38,8 @@ static void print_all(const struct terminal *terminal)
 {
     static const struct column columns[] = {
         {.title = "SUBJECT"},
-        {.title = "WHAT IS TUNED", .shrinks = true},
-        {.title = "COST (LOWER IS BETTER)", .shrinks = true},
-        {.title = "PARAMETERS", .right = true},
-        {.title = "TEXTBOOK", .shrinks = true},
+        {.title = "WHAT IS TUNED", .wraps = true},
+        {.title = "COST (LOWER IS BETTER)", .wraps = true},
     };
     struct table table;
     size_t count;
@@ -50,13 +49,11 @@ static void print_all(const struct terminal *terminal)
         table_add(&table, all[i]->name);
         table_add(&table, all[i]->title);
         table_add(&table, all[i]->cost);
-        table_addf(&table, "%d", all[i]->parameter_count);
-        table_add(&table, all[i]->baseline_names[0]);
     }
     table_print(&table, terminal, stdout);
     table_free(&table);
-    puts("\nAll workloads are synthetic. 'khub subjects NAME' shows one; 'khub learn NAME' learns "
-         "it.");
+    puts("\nAll workloads are synthetic. 'khub subjects NAME' shows one with parameters and\n"
+         "baselines; 'khub learn NAME' learns it.");
 }
 
 static void print_parameters(const struct subject *subject, const struct terminal *terminal)
@@ -68,7 +65,7 @@ static void print_parameters(const struct subject *subject, const struct termina
         {.title = "TEXTBOOK", .right = true},
         {.title = "UNIT"},
         {.title = "SCALE"},
-        {.title = "MEANING", .shrinks = true},
+        {.title = "MEANING", .wraps = true},
     };
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
@@ -131,10 +128,7 @@ static int print_json(const struct subject *one)
     json_t *root = one ? subject_json(one) : json_array();
     for (size_t i = 0; !one && i < count; i++)
         json_array_append_new(root, subject_json(all[i]));
-    int failed = root ? json_dumpf(root, stdout, JSON_INDENT(2)) : -1;
-    json_decref(root);
-    putchar('\n');
-    return failed ? complain("subjects", "out of memory") : EXIT_WORKED;
+    return json_print_result("subjects", root);
 }
 
 static int run(const void *data)
@@ -168,11 +162,9 @@ const struct command command_subjects = {
     .summary = "list what the AIs can learn, with parameters and baselines",
     .about =
         "Lists the simulated operating-system subsystems whose policies the AIs tune: what is "
-        "tuned, "
-        "what it costs, the parameters with their units and ranges, the textbook setting and the "
-        "best "
-        "ordinary practices that stand beside every result, and the functions of the C module that "
-        "is made of it.",
+        "tuned, and what it costs. With a NAME (or --json) also the parameters with their units "
+        "and ranges, the textbook setting and the best ordinary practices that stand beside every "
+        "result, and the functions of the C module that is made of it.",
     .example = "  khub subjects\n  khub subjects audio\n  khub subjects --json",
     .worked = "printed",
     .failed = "could not be written",

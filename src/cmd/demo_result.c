@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/demo.h"
+#include "cmd/json_out.h"
 #include "cmd/options.h"
 #include "cmd/table.h"
 
@@ -58,18 +59,18 @@ static void add_ratio(struct table *table, double ratio)
         table_add(table, "-");
 }
 
-/* Held-out ratios to the textbook. Alone: before it took in anything of another's; a newcomer may have begun with another's. */
+/* Held-out ratios to the textbook. Alone: before anything of another's came into its search; a newcomer may have begun with another's. */
 static void print_learned(const struct terminal *terminal, json_t *const *summaries)
 {
     static const struct column columns[] = {
         {.title = "AI"},
-        {.title = "LEARNED", .shrinks = true},
+        {.title = "LEARNED"},
         {.title = "TEXTBOOK", .right = true},
-        {.title = "BEST PRACTICE", .right = true},
+        {.title = "BEST PRACTICE", .right = true, .wraps = true},
         {.title = "ALONE", .right = true},
         {.title = "TOGETHER", .right = true},
         {.title = "BOUND", .right = true},
-        {.title = "TAKEN FROM", .shrinks = true},
+        {.title = "TRAINED ON FROM", .wraps = true},
     };
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
@@ -100,7 +101,7 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
         {.title = "CHECKED", .right = true},
         {.title = "CLAIMS", .right = true},
         {.title = "CONFIRMED", .right = true},
-        {.title = "SESSIONS COMPLETED", .right = true},
+        {.title = "SESSIONS DONE", .right = true, .wraps = true},
     };
     static const struct figure figures[] = {{"patterns", "shared"},
                                             {"components", "shared"},
@@ -130,19 +131,22 @@ static void print_tables(const struct demo_view *view, json_t *const *summaries)
     putchar('\n');
     options_fill(
         stdout,
-        "Ratios of the cost to the textbook policy's, on held-out synthetic workloads that "
-        "no AI trained on; lower is better. Alone is what an AI had found before it took in "
-        "anything of another's (-: it began with another's), together what it would use "
-        "now, bound what nobody can beat.",
+        "Ratios of the cost to the textbook policy's, on held-out synthetic workloads that no AI "
+        "trains on or chooses by; lower is better. Alone is what an AI had found when something of "
+        "another's first came into its search (-: it began with another's), together what it would "
+        "use now, bound what nobody can beat. Its own search went on meanwhile: what meeting by "
+        "itself gains, ./dev bench meeting measures. Trained on from: whose pattern came into its "
+        "search last.",
         0, width);
     putchar('\n');
     print_shared(&terminal, summaries);
-    printf("\n%u messages relayed; %u sessions seen to complete; %u claims confirmed by two other "
-           "AIs.\n",
-           view->all.messages, view->completed_count, view->all.confirmed);
+    printf("\n%u messages relayed; %u %s completed; %u %s confirmed by two others.\n",
+           view->all.messages, view->completed_count,
+           view->completed_count == 1 ? "session" : "sessions", view->all.confirmed,
+           view->all.confirmed == 1 ? "claim" : "claims");
 }
 
-static void print_json(const struct demo_view *view, json_t *const *summaries, json_t *missing)
+static int print_json(const struct demo_view *view, json_t *const *summaries, json_t *missing)
 {
     json_t *ais = json_array();
     for (size_t i = 0; i < DEMO_AIS; i++)
@@ -151,11 +155,7 @@ static void print_json(const struct demo_view *view, json_t *const *summaries, j
                              "missing", missing, "messages_relayed", (int)view->all.messages,
                              "sessions_completed", (int)view->completed_count, "claims_confirmed",
                              (int)view->all.confirmed, "ais", ais);
-    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-    if (text)
-        puts(text);
-    free(text);
-    json_decref(root);
+    return json_print_result("demo", root);
 }
 
 static void miss(json_t *missing, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -208,8 +208,9 @@ int demo_result(const struct demo_view *view, json_t *const *summaries, bool jso
     if (!missing)
         return EXIT_FAILED;
     judge(view, summaries, missing);
+    int code = EXIT_WORKED;
     if (json)
-        print_json(view, summaries, missing);
+        code = print_json(view, summaries, missing);
     else
         print_tables(view, summaries);
     fflush(stdout);
@@ -218,5 +219,5 @@ int demo_result(const struct demo_view *view, json_t *const *summaries, bool jso
         fprintf(stderr, "khub demo: did not work: %s.\n",
                 json_string_value(json_array_get(missing, i)));
     json_decref(missing);
-    return count == 0 ? EXIT_WORKED : EXIT_FAILED;
+    return count == 0 ? code : EXIT_FAILED;
 }

@@ -6,6 +6,7 @@
 
 #define HELP_WIDTH  88u
 #define HELP_INDENT 26u
+#define EXIT_INDENT 5u
 
 void options_fill(FILE *out, const char *text, unsigned indent, unsigned width)
 {
@@ -111,6 +112,9 @@ void options_help(const struct command *command, FILE *out)
         print_settings("Arguments", command->operands, true, out);
     print_settings("Options", command->options, false, out);
     fprintf(out, "Example:\n%s\n\n", command->example);
-    fprintf(out, "Exit codes:\n  0  %s\n  1  %s\n  2  wrong usage\n", command->worked,
-            command->failed);
+    fputs("Exit codes:\n  0  ", out);
+    options_fill(out, command->worked, EXIT_INDENT, HELP_WIDTH);
+    fputs("  1  ", out);
+    options_fill(out, command->failed, EXIT_INDENT, HELP_WIDTH);
+    fputs("  2  wrong usage\n", out);
 }

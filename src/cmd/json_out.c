@@ -2,7 +2,10 @@
  * matters. */
 #include "cmd/json_out.h"
 
-#include "wire/text.h"
+#include <stdlib.h>
+
+#include "cmd/options.h"
+#include "cmd/visit.h"
 
 /* Length of the character at the start, when it is one that terminals act on (DEL, C1, line
  * separators, marks of direction), else 0. */
@@ -99,4 +102,15 @@ void json_print_string(FILE *out, struct slice bytes)
     if (!text.failed)
         json_print(out, text_slice(&text), false);
     text_free(&text);
+}
+
+int json_print_result(const char *command, json_t *root)
+{
+    char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
+    json_decref(root);
+    if (!text)
+        return complain(command, "out of memory");
+    puts(text);
+    free(text);
+    return EXIT_WORKED;
 }

@@ -10,21 +10,19 @@
 #include "cmd/table.h"
 #include "cmd/visit.h"
 
-#define RANKED_MAX 1024u
-
 struct ranked {
     char *id, *author;
     bool pattern;
-    double own, claimed,
-        gap_closed; /* own: mean over the verifiers' own workloads; NAN: none told */
+    double own, claimed; /* own: mean over the verifiers' own workloads; NAN: none told */
     unsigned agreeing;
     struct json_value entry;
 };
 
 struct ranking {
-    struct ranked at[RANKED_MAX];
-    size_t count;
-    unsigned claimed, refuted, contested, left_out; /* not ranked */
+    struct ranked *at;
+    size_t count, capacity;
+    unsigned claimed, refuted, contested; /* not ranked */
+    bool failed;                          /* out of memory */
 };
 
 /* Means over those who agree: one who disagrees measured something else. */
@@ -57,16 +55,20 @@ static void rank_claim(void *data, const struct kb_claim *claim)
         ranking->contested += strcmp(status, "contested") == 0;
         return;
     }
-    if (ranking->count == RANKED_MAX) {
-        ranking->left_out++;
-        return;
+    if (ranking->count == ranking->capacity) {
+        size_t capacity = ranking->capacity ? ranking->capacity * 2 : 64;
+        struct ranked *more = reallocarray(ranking->at, capacity, sizeof *more);
+        ranking->failed = ranking->failed || !more;
+        if (!more)
+            return;
+        ranking->at = more;
+        ranking->capacity = capacity;
     }
     struct ranked *ranked = &ranking->at[ranking->count++];
     *ranked = (struct ranked){.id = strdup(claim->id),
                               .author = field_string(claim->entry, "contributor"),
                               .pattern = claim->pattern,
                               .claimed = field_number(claim->body, "ratio_heldout", (double)NAN),
-                              .gap_closed = field_number(claim->body, "gap_closed", (double)NAN),
                               .entry = claim->entry};
     read_verifiers(json_get(claim->verification, "verifiers"), ranked);
 }
@@ -93,13 +95,12 @@ static void print_ranking(const struct ranking *ranking)
 {
     static const struct column columns[] = {
         {.title = "", .right = true},
-        {.title = "ID", .shrinks = true},
+        {.title = "ID", .wraps = true},
         {.title = "KIND"},
         {.title = "AUTHOR", .shrinks = true},
-        {.title = "VERIFIERS'", .right = true},
+        {.title = "RATIO", .right = true},
         {.title = "CLAIMED", .right = true},
-        {.title = "GAP CLOSED", .right = true},
-        {.title = "CONFIRMED BY", .right = true},
+        {.title = "BY", .right = true},
     };
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct table table;
@@ -112,10 +113,6 @@ static void print_ranking(const struct ranking *ranking)
         table_add(&table, ranked->author);
         add_ratio(&table, ranked->own);
         add_ratio(&table, ranked->claimed);
-        if (isfinite(ranked->gap_closed))
-            table_addf(&table, "%.0f %%", 100 * ranked->gap_closed);
-        else
-            table_add(&table, "-");
         table_addf(&table, "%u", ranked->agreeing);
     }
     table_print(&table, &terminal, stdout);
@@ -140,28 +137,29 @@ static void print_ranking_json(const struct ranking *ranking)
 
 int kb_top(const struct kb_settings *settings, struct json_value sync)
 {
-    struct ranking *ranking = calloc(1, sizeof *ranking);
-    if (!ranking)
-        return complain("kb", "out of memory");
-    kb_each_claim(sync, settings->id, rank_claim, ranking);
-    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_ranked);
+    struct ranking ranking = {0};
+    kb_each_claim(sync, settings->id, rank_claim, &ranking);
+    if (ranking.count > 0)
+        qsort(ranking.at, ranking.count, sizeof ranking.at[0], compare_ranked);
     if (settings->json)
-        print_ranking_json(ranking);
-    else if (ranking->count > 0)
-        print_ranking(ranking);
+        print_ranking_json(&ranking);
+    else if (ranking.count > 0)
+        print_ranking(&ranking);
     else
         printf("No claim of %s is confirmed by two other AIs yet.\n", settings->id);
     if (!settings->json)
-        printf("%s%u more claimed, %u contested, %u refuted. Ratios to the textbook on synthetic "
-               "workloads; lower is better.\n",
-               ranking->count > 0 ? "\n" : "", ranking->claimed + ranking->left_out,
-               ranking->contested, ranking->refuted);
-    for (size_t i = 0; i < ranking->count; i++) {
-        free(ranking->at[i].id);
-        free(ranking->at[i].author);
+        printf("%s%u more claimed, %u contested, %u refuted.\n", ranking.count > 0 ? "\n" : "",
+               ranking.claimed, ranking.contested, ranking.refuted);
+    if (!settings->json && ranking.count > 0)
+        puts("RATIO to the textbook's cost, lower is better: the mean on the own workloads (all\n"
+             "synthetic) of those who confirmed the claim, and of how many (BY). CLAIMED is the\n"
+             "author's.");
+    for (size_t i = 0; i < ranking.count; i++) {
+        free(ranking.at[i].id);
+        free(ranking.at[i].author);
     }
-    free(ranking);
-    return EXIT_WORKED;
+    free(ranking.at);
+    return ranking.failed ? complain("kb", "out of memory: the ranking is not whole") : EXIT_WORKED;
 }
 
 /* ── the ledger ── */

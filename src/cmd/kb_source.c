@@ -55,8 +55,9 @@ int kb_print_source(struct json_value entry)
         complain("kb", "rendered here from the pattern's parameters.");
     else if (made && strcmp(given, made) == 0)
         complain("kb", "this is what its parameters render to.");
+    else if (made)
+        return complain("kb", "careful: this is not what its parameters render to.");
     else
-        complain("kb", "careful: this is not what its parameters render to%s%s.", made ? "" : ": ",
-                 made ? "" : why);
+        complain("kb", "careful: nothing to compare it with: %s.", why);
     return EXIT_WORKED;
 }

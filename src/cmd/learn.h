@@ -26,8 +26,6 @@ struct learned {
 };
 
 double learned_gap_closed(const struct learned *learned, double ratio);
-/* Best of the ordinary practices (not the textbook); 0: there is none. */
-int learned_practice(const struct learned *learned);
 
 /* Writes report.md, convergence.svg, ratios.svg and policy.c into an existing directory. 0, or -1 with errno. */
 int learn_report_write(const struct learned *learned, const char *directory,

@@ -12,15 +12,6 @@ double learned_gap_closed(const struct learned *learned, double ratio)
     return (1 - ratio) / (1 - learned->bound.ratio);
 }
 
-int learned_practice(const struct learned *learned)
-{
-    int best = 0;
-    for (int i = 1; i < learned->subject->baseline_count; i++)
-        if (best == 0 || learned->baselines[i].ratio < learned->baselines[best].ratio)
-            best = i;
-    return best;
-}
-
 static FILE *open_in(const char *directory, const char *name)
 {
     char path[PATH_SIZE];
@@ -98,9 +89,9 @@ static int write_plots(const struct learned *learned, const char *directory)
             count--;
             break;
         }
-    snprintf(note, sizeof note,
-             "%zu training and %zu held-out workloads, synthetic; %u evaluations.",
-             learned->train_seeds, learned->heldout_seeds, learned->evaluations);
+    snprintf(note, sizeof note, "Synthetic workloads, %zu to train on and %zu held out; %u %s.",
+             learned->train_seeds, learned->heldout_seeds, learned->evaluations,
+             learned->evaluations == 1 ? "evaluation" : "evaluations");
     plot_convergence(file, title, note, learned->points, learned->point_count, levels, count);
     return close_written(file);
 }
@@ -124,8 +115,8 @@ static void write_results(FILE *file, const struct learned *learned)
         write_row(file, learned, subject->baseline_names[i], &learned->baselines[i]);
     write_row(file, learned, "**tuned**", &learned->heldout);
     write_row(file, learned, "bound that nobody can beat", &learned->bound);
-    fprintf(file, "\nOn its own %zu training workloads the tuned policy has %.3f.\n",
-            learned->train_seeds, learned->ratio_train);
+    fprintf(file, "\nOn its own %zu training %s the tuned policy has %.3f.\n", learned->train_seeds,
+            learned->train_seeds == 1 ? "workload" : "workloads", learned->ratio_train);
 }
 
 static void write_parameters(FILE *file, const struct learned *learned)
@@ -167,8 +158,9 @@ int learn_report_write(const struct learned *learned, const char *directory,
         !(file = open_in(directory, "report.md")))
         return -1;
     fprintf(file, "# %s: %s\n\n", learned->subject->name, learned->subject->title);
-    fprintf(file, "`%s`: %u evaluations in %.1f s%s. ", command_line, learned->evaluations,
-            learned->seconds, learned->interrupted ? ", interrupted before the end" : "");
+    fprintf(file, "`%s`: %u %s in %.1f s%s. ", command_line, learned->evaluations,
+            learned->evaluations == 1 ? "evaluation" : "evaluations", learned->seconds,
+            learned->interrupted ? ", interrupted before the end" : "");
     fputs(
         "All workloads are synthetic; the numbers hold for them and say nothing of any other.\n\n",
         file);

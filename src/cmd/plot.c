@@ -99,8 +99,8 @@ void plot_ratios(FILE *out, const char *title, const char *note, const struct pl
             LEFT, y, length, BAR, colours[level->role]);
         bool cut = level->ratio > most;
         if (level->ci95 > 0 && !cut) {
-            double low = LEFT + (level->ratio - level->ci95) * scale;
-            end = LEFT + (level->ratio + level->ci95) * scale;
+            double low = LEFT + fmax(level->ratio - level->ci95, 0) * scale;
+            end = LEFT + fmin(level->ratio + level->ci95, most) * scale;
             rule(out, low, middle, end, middle, "stroke=\"#22262c\" stroke-width=\"1.5\"");
         }
         label(out, end + 6, middle + 4.5, "start",

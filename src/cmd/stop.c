@@ -1,5 +1,5 @@
-/* See stop.h. The signals are blocked but while waiting, so none can fall between the question and
- * the wait. */
+/* See stop.h. For those who wait, the signals are blocked but while waiting, so none can fall between
+ * the question and the wait. */
 #include "cmd/stop.h"
 
 static volatile sig_atomic_t asked;
@@ -24,6 +24,23 @@ void stop_catch(void)
     sigprocmask(SIG_BLOCK, &both, &mask);
     sigdelset(&mask, SIGINT);
     sigdelset(&mask, SIGTERM);
+}
+
+static void note_first_signal(int number)
+{
+    if (asked) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    asked = 1;
+}
+
+void stop_hear(void)
+{
+    struct sigaction action = {.sa_handler = note_first_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 bool stop_asked(void)

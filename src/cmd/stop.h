@@ -8,6 +8,8 @@
 /* From now on the two are held back, but while stop_mask() is in force (ppoll), and end nothing by
  * themselves. */
 void stop_catch(void);
+/* For who computes and waits for nothing: the first of them asks, the next ends the program as ever. */
+void stop_hear(void);
 bool stop_asked(void);
 /* The mask for ppoll, under which they come through. */
 const sigset_t *stop_mask(void);

@@ -241,7 +241,14 @@ static void say_collaboration_response(struct line *line, struct json_value payl
     add_member(line, ": ", json_get(payload, "reason"), "");
 }
 
-/* While it goes on, how far and what was found last; at its turns, status and participants. */
+static bool names_itself(struct slice note, struct slice by)
+{
+    return by.len > 0 && by.len < note.len && memcmp(note.at, by.at, by.len) == 0 &&
+           note.at[by.len] == ' ';
+}
+
+/* While it goes on, how far and who found what last (a note is long, and may be cut: who comes first); at its turns, status
+ * and participants. */
 static void say_collaboration_update(struct line *line, struct json_value payload)
 {
     struct json_value status = json_get(payload, "status");
@@ -257,8 +264,11 @@ static void say_collaboration_update(struct line *line, struct json_value payloa
     bool turns = !(progress > 0) || !json_string_is(status, slice_of("active"));
     if (turns)
         add_status(line, status);
-    add_member(line, " ", first_of(payload, "note", "reason"), "");
-    add_member(line, " by ", json_get(payload, "by"), "");
+    struct json_value note = first_of(payload, "note", "reason"), by = json_get(payload, "by");
+    bool noted = note.kind == JSON_KIND_STRING && says_something(note);
+    if (!noted || !names_itself(note.raw, by.raw))
+        add_member(line, noted ? " " : " by ", by, noted ? ":" : "");
+    add_member(line, " ", note, "");
     if (turns)
         add_names(line, " with ", json_get(payload, "participants"));
 }

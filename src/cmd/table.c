@@ -66,7 +66,8 @@ static void fit_widths(const struct table *table, unsigned *widths, unsigned win
     while (window > 0 && total_width(table, widths) > window) {
         size_t widest = table->column_count;
         for (size_t i = 0; i < table->column_count; i++) {
-            if (table->columns[i].shrinks && widths[i] > SHRUNK_LEAST &&
+            bool shrinks = table->columns[i].shrinks || table->columns[i].wraps;
+            if (shrinks && widths[i] > SHRUNK_LEAST &&
                 (widest == table->column_count || widths[i] > widths[widest]))
                 widest = i;
         }
@@ -76,15 +77,38 @@ static void fit_widths(const struct table *table, unsigned *widths, unsigned win
     }
 }
 
-static void print_row(const struct table *table, const unsigned *widths, const char *const *cells,
-                      struct line *line, FILE *out)
+/* Takes the words off the cell that fit into `width` columns, or of one that is too long what fits. */
+static struct slice take_words(struct slice *cell, unsigned width, bool unicode)
+{
+    bool whole = text_columns(*cell, unicode) <= width;
+    size_t taken = whole ? cell->len : 0, fits = 0; /* to the end of a word, and of a letter */
+    for (size_t end = 1; !whole && end <= cell->len; end++) {
+        if (end < cell->len && (cell->at[end] & 0xc0) == 0x80)
+            continue; /* inside of a letter in UTF-8 */
+        if (text_columns((struct slice){cell->at, end}, unicode) > width)
+            break;
+        fits = end;
+        if (end < cell->len && cell->at[end] == ' ' && cell->at[end - 1] != ' ')
+            taken = end;
+    }
+    if (taken == 0)
+        taken = fits > 0 ? fits : cell->len;
+    struct slice words = {cell->at, taken};
+    while (taken < cell->len && cell->at[taken] == ' ')
+        taken++;
+    *cell = (struct slice){cell->at + taken, cell->len - taken};
+    return words;
+}
+
+static void print_line(const struct table *table, const unsigned *widths, const struct slice *cells,
+                       struct line *line, FILE *out)
 {
     size_t shown = table->column_count; /* no blanks at the end of a line */
-    while (shown > 0 && (!cells[shown - 1] || !*cells[shown - 1]))
+    while (shown > 0 && cells[shown - 1].len == 0)
         shown--;
     for (size_t i = 0; i < shown; i++) {
         bool last = i + 1 == shown;
-        struct slice cell = slice_of(cells[i] ? cells[i] : "");
+        struct slice cell = cells[i];
         if (i > 0)
             line_pad(line, line->column + GAP);
         if (table->columns[i].right)
@@ -95,6 +119,29 @@ static void print_row(const struct table *table, const unsigned *widths, const c
             line_cell(line, cell, widths[i]);
     }
     line_print(line, out);
+}
+
+/* As many lines as its longest wrapped cell takes. */
+static void print_row(const struct table *table, const unsigned *widths, const char *const *cells,
+                      struct line *line, FILE *out)
+{
+    struct slice rests[TABLE_COLUMNS_MAX], pieces[TABLE_COLUMNS_MAX];
+    bool more = true;
+    for (size_t i = 0; i < table->column_count; i++)
+        rests[i] = slice_of(cells[i] ? cells[i] : "");
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < table->column_count; i++) {
+            pieces[i] = rests[i];
+            if (table->columns[i].wraps)
+                pieces[i] = take_words(&rests[i], widths[i], line->terminal->unicode);
+            else
+                rests[i].len = 0;
+            more = more || rests[i].len > 0;
+        }
+        print_line(table, widths, pieces, line, out);
+        line_clear(line);
+    }
 }
 
 void table_print(const struct table *table, const struct terminal *terminal, FILE *out)
@@ -120,7 +167,6 @@ void table_print(const struct table *table, const struct terminal *terminal, FIL
     for (size_t row = 0; row < table->count; row += table->column_count) {
         for (size_t i = 0; i < table->column_count; i++)
             cells[i] = row + i < table->count ? table->cells[row + i] : NULL;
-        line_clear(&line);
         print_row(table, widths, cells, &line, out);
     }
     line_free(&line);

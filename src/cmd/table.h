@@ -10,6 +10,7 @@ struct column {
     const char *title;
     bool right;   /* numbers */
     bool shrinks; /* is cut first when the window is narrow */
+    bool wraps;   /* shrinks, but nothing is lost: it goes on in the lines below */
 };
 
 struct table {

@@ -6,13 +6,15 @@ usage: cli_learn.py KHUB
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 
-from program import harmless, refused, worked
+from program import KHUB, environment, harmless, refused, worked
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
@@ -50,6 +52,26 @@ def subjects_are_listed_with_parameters():
             check(parameter["low"] <= parameter["textbook"] <= parameter["high"], parameter)
         check(subject["baselines"] and subject["functions"], subject)
     refused(2, "subjects", "windw_manager", said=["'windw_manager'", "'window_manager'"])
+
+
+@test
+def a_narrow_window_loses_nothing():
+    for line in worked("subjects", COLUMNS="60").out.split("\n\n")[0].splitlines():
+        check(len(line) <= 60 and "…" not in line, line)
+    audio = json.loads(worked("subjects", "audio", "--json").out)
+    words = worked("subjects", "audio", COLUMNS="80").out.split()
+    for parameter in audio["parameters"]:
+        for word in parameter["meaning"].split():
+            check(word in words, word, "of", parameter["name"], "is not there")
+
+
+@test
+def a_full_disk_is_no_success():
+    for words in (["subjects"], ["subjects", "--json"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([KHUB, *words], stdout=full, stderr=subprocess.PIPE, env=environment(), check=False)
+        equal((done.returncode, done.stderr.count(b"\n")), (1, 1), "exit code and sentences")
+        check(b"could not write" in done.stderr, done.stderr)
 
 
 @test
@@ -92,6 +114,60 @@ def learn_says_what_is_wrong():
         refused(2, "learn", "audio", "--evaluations", "0", said=["--evaluations", "'0'", "1000000"])
         refused(1, "learn", "audio", "--out", folder, said=[folder, "--force"])
         refused(1, "learn", "audio", "--out", os.path.join(folder, "no", "such"), said=["can't make the directory"])
+
+
+@test
+def learn_tells_what_it_can_not_write():
+    with Folder() as folder:
+        os.makedirs(os.path.join(folder, "report.md"))
+        result = refused(1, "learn", "audio", "--evaluations", "1", "--train", "1", "--heldout", "2", "--force", "--out", folder,
+                         said=["can't write the report", "directory"])
+        check("tuned" in result.out and "1 evaluation in" in result.out and "1 training workload;" in result.out, result.out)
+        check("Written" not in result.out, result.out)
+
+
+def start_learning(folder, *more):
+    process = subprocess.Popen([KHUB, "learn", "networking", "--out", os.path.join(folder, "it"), *more], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment())
+    check(b"making the workloads" in process.stderr.readline())
+    return process
+
+
+@test
+def learn_is_interrupted():
+    with Folder() as folder:
+        process = start_learning(folder, "--evaluations", "1000000", "--train", "2", "--heldout", "2")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+        equal(process.returncode, 0, "exit code")
+        check("interrupted before the end" in out.decode() and "tuned" in out.decode(), out)
+        with open(os.path.join(folder, "it", "report.md"), encoding="utf-8") as file:
+            check("interrupted" in file.read(), "the report does not say so")
+
+
+@test
+def the_second_interrupt_ends_learning():
+    with Folder() as folder:
+        process = start_learning(folder, "--heldout", "1024", "--train", "1024")
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        check(process.returncode in (-signal.SIGINT, -signal.SIGTERM), process.returncode)
+
+
+@test
+def pictures_stay_on_their_paper():
+    """Of two workloads the interval may be wider than the picture."""
+    with Folder() as folder:
+        worked("learn", "audio", "--evaluations", "1", "--train", "1", "--heldout", "2", "--out", os.path.join(folder, "it"))
+        with open(os.path.join(folder, "it", "ratios.svg"), encoding="utf-8") as file:
+            text = file.read()
+        width = float(re.search(r'width="(\d+)"', text).group(1))
+        for x in re.findall(r'x[12]?="([-\d.]+)"', text):
+            check(0 < float(x) < width, x, "is beside the picture")
+        names = float(re.search(r'<rect x="([\d.]+)"', text).group(1))
+        for x in re.findall(r'<line x1="([-\d.]+)"', text):
+            check(float(x) >= names, x, "is in the names")
 
 
 # ── claims, by AIs that are a few lines of Python ──
@@ -166,12 +242,12 @@ def kb_prints_source():
         ada.drain()
         made = worked("kb", "get", "textbook", "--source", hub=hub)
         check("rendered here" in made.err and "stdint.h" in made.out, made.err)
-        for identity, text, said in (("same", made.out, "what its parameters render to"),
-                                     ("other", "int x;\n", "careful"), ("without", "", "rendered here")):
+        for identity, text, said, code in (("same", made.out, "what its parameters render to", 0),
+                                           ("other", "int x;\n", "careful", 1), ("without", "", "rendered here", 0)):
             ada.say("os_component_share", {"component": {"name": identity, "id": identity, "implementation": text,
                                                          **body}})
             ada.drain()
-            result = worked("kb", "get", identity, "--source", hub=hub)
+            result = refused(code, "kb", "get", identity, "--source", hub=hub)
             equal(result.out, text or made.out, "source of " + identity)
             check(said in result.err, result.err)
         ada.say("os_component_share", {"component": {"name": "evil", "id": "evil", "implementation": "\x1b[2J"}})

@@ -3,6 +3,7 @@
 
 usage: docs.py KHUB
 """
+import fnmatch
 import os
 import re
 import subprocess
@@ -58,6 +59,15 @@ def dev_describes_every_command():
     check(len(commands) >= 6, "commands found:", commands)
     for name in commands:
         check(re.search(rf"^  {name} ", usage, re.MULTILINE), "./dev help does not describe", name)
+
+
+@test
+def architecture_walks_past_every_file():
+    named = re.findall(r"`(\S+\.[ch])`", read("ARCHITECTURE.md"))
+    files = [name for _, _, found in os.walk(os.path.join(ROOT, "src")) for name in found if name.endswith(".c")]
+    check(len(files) > 100, "files found:", len(files))
+    for name in files:
+        check(name == "main.c" or any(fnmatch.fnmatch(name, pattern) for pattern in named), name, "is not in ARCHITECTURE.md")
 
 
 @test

@@ -61,7 +61,15 @@ static const struct {
      "{\"session_id\":\"0123456789\",\"status\":\"active\",\"progress\":0.5,\"by\":\"b\","
      "\"participants\":[\"a\"],"
      "\"note\":\"n\"}",
-     "01234567  50 % #####..... n by b"},
+     "01234567  50 % #####..... b: n"},
+    {MESSAGE_COLLABORATION_UPDATE,
+     "{\"session_id\":\"0123456789\",\"status\":\"active\",\"progress\":0.5,\"by\":\"b\","
+     "\"note\":\"b ends\"}",
+     "01234567  50 % #####..... b ends"},
+    {MESSAGE_COLLABORATION_UPDATE,
+     "{\"session_id\":\"0123456789\",\"status\":\"active\",\"progress\":0.5,\"by\":\"b\","
+     "\"note\":\"bob ends\"}",
+     "01234567  50 % #####..... b: bob ends"},
     {MESSAGE_COLLABORATION_UPDATE,
      "{\"session_id\":\"0123456789\",\"status\":\"completed\",\"progress\":1,\"participants\":["
      "\"a\",\"b\"]}",

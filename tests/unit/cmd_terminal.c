@@ -243,6 +243,40 @@ static void tables_are_aligned(void **state)
     table_free(&table);
 }
 
+static void columns_wrap_and_lose_nothing(void **state)
+{
+    (void)state;
+    static const struct column columns[] = {
+        {.title = "N"}, {.title = "MEANING", .wraps = true}, {.title = "UNIT"}};
+    struct table table;
+    table_begin(&table, columns, 3);
+    table_add(&table, "1");
+    table_add(&table, "share of the  grüße");
+    table_add(&table, "ms");
+    table_add(&table, "2");
+    table_add(&table, "indivisible, or so");
+    table_add(&table, "");
+    table_add(&table, "3");
+    table_add(&table, "");
+    table_add(&table, "s");
+    struct terminal narrow = plain;
+    narrow.width = 17;
+    char *text = printed(&table, &narrow);
+    assert_string_equal(text, "N  MEANING   UNIT\n"
+                              "1  share of  ms\n"
+                              "   the\n"
+                              "   grüße\n"
+                              "2  indivisi\n"
+                              "   ble, or\n"
+                              "   so\n"
+                              "3            s\n");
+    free(text);
+    text = printed(&table, &plain);
+    assert_non_null(strstr(text, "1  share of the  grüße  ms\n"));
+    free(text);
+    table_free(&table);
+}
+
 static void a_narrow_window_leaves_something(void **state)
 {
     (void)state;
@@ -432,6 +466,7 @@ int main(void)
         cmocka_unit_test(cells_are_as_wide_as_asked),
         cmocka_unit_test(bars_stay_in_bounds),
         cmocka_unit_test(tables_are_aligned),
+        cmocka_unit_test(columns_wrap_and_lose_nothing),
         cmocka_unit_test(a_narrow_window_leaves_something),
         cmocka_unit_test(times_are_read),
         cmocka_unit_test(spans_are_told),
