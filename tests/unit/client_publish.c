@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define DIGEST "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OBJECT "{\"id\":\"p1\",\"n\":[1,2.50,-0e9]}"
 
 static const char *const some[] = {"a", "\"b\"", NULL};
@@ -32,6 +33,10 @@ static int answer(struct khub *link)
 static int performance(struct khub *link)
 {
     return khub_report_performance(link, "c/1", OBJECT);
+}
+static int commit(struct khub *link)
+{
+    return khub_commit(link, "audio", "1", DIGEST);
 }
 static int feature(struct khub *link)
 {
@@ -106,6 +111,8 @@ static const struct {
      "{\"component\":" OBJECT ",\"original_requestor\":\"eve\",\"feature_name\":\"ra\\\"id\"}"},
     {performance, "performance_report", "null",
      "{\"component_id\":\"c/1\",\"performance\":" OBJECT "}"},
+    {commit, "commitment", "null",
+     "{\"subject\":\"audio\",\"subject_version\":\"1\",\"sha256\":\"" DIGEST "\"}"},
     {feature, "feature_request", "null", "{\"feature\":\"raid\",\"requirements\":{}}"},
     {feature_with_needs, "feature_request", "null",
      "{\"feature\":\"raid\",\"requirements\":{\"disks\":2}}"},
@@ -246,6 +253,9 @@ static void json_is_checked(void **state)
     }
     assert_int_equal(khub_update_workspace(link, "s", "k", "nil", 0), KHUB_E_ARGUMENT);
     assert_int_equal(khub_update_workspace(link, "s", "k", NULL, 0), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_commit(link, NULL, "1", DIGEST), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_commit(link, "audio", "1", NULL), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_commit(link, "audio", "1", DIGEST "0"), KHUB_E_ARGUMENT);
     assert_int_equal(khub_update_workspace(link, "s", "k", "null", 0), 0);
 }
 
