@@ -332,11 +332,10 @@ static int claimed_numbers(struct request *request, struct claimed *claimed)
     if (json_number(request->members.ratio_heldout, &claimed->ratio) != 0 || !(claimed->ratio > 0))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "%s.ratio_heldout must be a number above 0", claimed->path);
-    if (json_u64(request->members.seeds, &claimed->seeds) != 0 ||
-        claimed->seeds < CLAIM_SEEDS_MIN || claimed->seeds > CLAIM_SEEDS_MAX)
+    if (json_u64(request->members.seeds, &claimed->seeds) != 0 || claimed->seeds != CLAIM_SEEDS)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "%s.seeds must be a whole number from %u to %u", claimed->path,
-                      CLAIM_SEEDS_MIN, CLAIM_SEEDS_MAX);
+                      "%s.seeds must be %u: every claim is measured on as many workloads",
+                      claimed->path, CLAIM_SEEDS);
     return 0;
 }
 

@@ -33,8 +33,8 @@
 #define COMMITMENTS_MAX      65536u /* kept in a room */
 #define ACCOUNTS_MAX         16384u /* AIs in a room's ledger; the one longest unchanged goes first */
 #define ACCOUNTS_SHOWN_MAX   256u   /* of them in one training_sync, newest change first */
-#define CLAIM_SEEDS_MIN      16u    /* workloads on which a claim may stand */
-#define CLAIM_SEEDS_MAX      1024u
+#define CLAIM_SEEDS                                                                                \
+    64u /* workloads on which a claim stands: with a choice, one could look for the luckiest number */
 #define VERIFIERS_MAX        32u  /* kept of one claim */
 #define VERIFIER_TEXT_MAX    256u /* bytes of its profile and of its reason; longer: not kept */
 #define PARENTS_MAX          16u  /* of one claim that are looked at */

@@ -5,7 +5,8 @@
 #include "speech.h"
 
 static const double ratios[] = {0.5, 0.5 * (1 + 5e-10), 0.75, 0.75 * (1 - 2e-9), 1.25};
-static const unsigned seed_counts[] = {16, 64, 1024};
+#define SEEDS_OF_A_CLAIM 64u
+static const unsigned seed_counts[] = {16, SEEDS_OF_A_CLAIM, 1024}; /* of what is reported */
 
 static void put_number_member(struct writer *writer, const char *name, double number)
 {
@@ -76,7 +77,7 @@ static void claim_draw(struct maker *maker, const struct commitment_model *commi
     said->claim.version = commitment->version;
     said->claim.set = commitment->set;
     said->claim.ratio = PICK(maker->writer->chance, ratios);
-    said->claim.seeds = PICK(maker->writer->chance, seed_counts);
+    said->claim.seeds = SEEDS_OF_A_CLAIM;
     snprintf(said->claim.id, sizeof said->claim.id, "%s",
              below(maker, 30) ? commitment->id : "no-such-commitment");
     snprintf(said->claim.nonce, sizeof said->claim.nonce, "%s",
@@ -149,7 +150,7 @@ void make_claim(struct maker *maker)
         put_number_member(writer, "ratio_heldout", said->claim.ratio);
     }
     if (flaw_here(maker, 2)) {
-        static const char *const wrong[] = {"15", "1025", "16.5", "null", "[]"};
+        static const char *const wrong[] = {"63", "65", "16", "64.5", "null", "[]"};
         FLAWED(writer, said, "seeds", wrong);
     } else {
         put_number_member(writer, "seeds", said->claim.seeds);

@@ -262,7 +262,7 @@ static void claim_subject(struct world *world, peer_id peer, const char *ai_id, 
                        "\"pattern_share\",\"timestamp\":\"t\",\"payload\":{\"pattern\":{"
                        "\"id\":\"%s\",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"subject\":"
                        "\"%u\",\"subject_version\":\"1\",\"parameters\":{},"
-                       "\"ratio_heldout\":0.5,\"seeds\":16}}}",
+                       "\"ratio_heldout\":0.5,\"seeds\":64}}}",
                        ai_id, ai_id, id, nonce, subject);
     hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
 }

@@ -172,7 +172,7 @@ static void claim_number(struct fixture *f, const struct challenge *challenge, u
 {
     say(f, ADA, "pattern_share",
         "{'pattern':{'id':'p%u','commitment_id':'%s','nonce':'%s','subject':'cpu',"
-        "'subject_version':'v1','parameters':{'a':%u},'ratio_heldout':0.5,'seeds':16}}",
+        "'subject_version':'v1','parameters':{'a':%u},'ratio_heldout':0.5,'seeds':64}}",
         number, challenge->id, challenge->nonce, number);
 }
 
@@ -190,7 +190,7 @@ static void test_claimed_commitments_go_when_there_are_no_others(void **state)
     }
     /* what was claimed with the first one stands, and can be measured */
     say(f, BOB, "performance_report",
-        "{'component_id':'p0','performance':{'ratio':0.5,'n':16,'nonce':'%s'}}", first.nonce);
+        "{'component_id':'p0','performance':{'ratio':0.5,'n':64,'nonce':'%s'}}", first.nonce);
     assert_int_equal(json_array_size(json_object_get(verification_of(f, "p0"), "verifiers")), 1);
     claim_number(f, &first, 0);
     assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "bad_claim");
@@ -341,10 +341,10 @@ static void test_a_claim_has_its_form(void **state)
         {"ratio_heldout", "-0.5", "ratio_heldout must be a number above 0"},
         {"ratio_heldout", "1e999", "ratio_heldout must be a number above 0"},
         {"ratio_heldout", "'0.5'", "ratio_heldout must be a number above 0"},
-        {"seeds", "15", "seeds must be a whole number from 16 to 1024"},
-        {"seeds", "1025", "seeds must be a whole number from 16 to 1024"},
-        {"seeds", "64.5", "seeds must be a whole number from 16 to 1024"},
-        {"seeds", "null", "seeds must be a whole number from 16 to 1024"},
+        {"seeds", "63", "seeds must be 64"},
+        {"seeds", "65", "seeds must be 64"},
+        {"seeds", "64.5", "seeds must be 64"},
+        {"seeds", "null", "seeds must be 64"},
     };
     static const char *const types[] = {"pattern_share", "os_component_share"};
     static const char *const names[] = {"pattern", "component"};
@@ -366,12 +366,10 @@ static void test_a_claim_has_its_form(void **state)
         expect_nothing(f, BOB);
     }
     assert_string_equal(account_of(f, "ada"), "1 0 0 0 0 0");
-    for (unsigned seeds = CLAIM_SEEDS_MIN; seeds; seeds = seeds < 1024 ? CLAIM_SEEDS_MAX : 0) {
-        say(f, ADA, "pattern_share", "{'pattern':{%s}}",
-            claim_spelt(&challenge, PARAMETERS, 0.5, seeds, ""));
-        expect_nothing(f, ADA);
-    }
-    assert_string_equal(account_of(f, "ada"), "1 2 0 0 0 0");
+    say(f, ADA, "pattern_share", "{'pattern':{%s}}",
+        claim_spelt(&challenge, PARAMETERS, 0.5, CLAIM_SEEDS, ""));
+    expect_nothing(f, ADA);
+    assert_string_equal(account_of(f, "ada"), "1 1 0 0 0 0");
 }
 
 static void test_a_claim_that_was_not_committed_to(void **state)
