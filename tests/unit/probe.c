@@ -98,6 +98,30 @@ static void runs_with_the_same_score(void **state)
     }
 }
 
+static void *probe_on_a_thread(void *data)
+{
+    char *text = rendered(subject());
+    for (unsigned i = 0; i < 4; i++) {
+        probe_module(subject(), text, "test/probe", 16, NULL, data);
+        if (((struct probe_report *)data)->result != PROBE_RAN)
+            break;
+    }
+    free(text);
+    return NULL;
+}
+
+/* As trainers do it; malloc asks the kernel otherwise there than on the first thread. */
+static void runs_on_a_thread(void **state)
+{
+    (void)state;
+    struct probe_report report;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, probe_on_a_thread, &report), 0);
+    pthread_join(thread, NULL);
+    assert_string_equal(report.why, "");
+    assert_int_equal(report.result, PROBE_RAN);
+}
+
 static void source_that_does_not_compile(void **state)
 {
     (void)state;
@@ -327,6 +351,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_with_the_same_score),
+        cmocka_unit_test(runs_on_a_thread),
         cmocka_unit_test(source_that_does_not_compile),
         cmocka_unit_test(source_that_wants_more),
         cmocka_unit_test(source_that_runs_before_it_is_asked),
