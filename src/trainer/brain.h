@@ -88,10 +88,11 @@ struct brain {
                         brain_stop *stop);
     /* The session is over: learns from its best (true: this was better than what it had), and lets go of its memory. */
     bool (*forget)(void *state, const char *session_id, brain_stop *stop);
-    /* Measures somebody else's pattern or component again. Returns metrics {claim_holds, ratio, n, nonce, ratio_own, ci95_own, n_own,
-     * profile, score, integration_tested, …} to report, or NULL when it is of no subject that this brain can run, proves nothing
-     * (no commitment and nonce), or `stop` was set. A claim that does not hold has score 0 and a `reason`. A component's C is compared
-     * with what its parameters render to, and only this AI's own rendering is compiled and run (in a sandbox). */
+    /* Measures somebody else's pattern or component again; its `kind` is what it was shared as. Returns metrics {claim_holds, ratio, n,
+     * nonce, ratio_own, ci95_own, n_own, profile, score, integration_tested, …} to report, or NULL when it is of no subject that this
+     * brain can run, proves nothing (no commitment and nonce), is on more workloads than it runs, or `stop` was set. A claim that does not
+     * hold has score 0 and a `reason`. A component's C is compared with what its parameters render to, and only this AI's own rendering
+     * is compiled and run (in a sandbox). */
     json_t *(*check)(void *state, const json_t *thing, brain_stop *stop);
     /* Takes in a checked pattern or component of `author`, to train on from it when it is better than what it has. True when taken. */
     bool (*take_in)(void *state, const char *author, const json_t *thing, const json_t *metrics);

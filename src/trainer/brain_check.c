@@ -30,32 +30,29 @@ struct checked {
     char why[REASON_SIZE];
 };
 
-/* Whether the numbers that are claimed are those that were measured. The score's always; what stands beside it (the bound, the
- * textbook's cost, and what follows from them) when it is on as many workloads as this AI would prove its own. Not compared: names,
- * confidence, and what only the claimant can know: ratio_train, ratio_session, evaluations. */
+/* Whether the numbers that are claimed are those that were measured: the score's, what stands beside it (the bound, the textbook's
+ * cost), and what follows from them. Not compared: names, confidence, and what decides nothing: ratio_train, evaluations. */
 static bool numbers_hold(struct checked *checked, struct trial *trial)
 {
     const struct score *score = &checked->score;
-    bool whole = checked->seeds == HELDOUT_SEEDS;
-    struct yardstick beside = whole ? *trial_yardstick(trial) : (struct yardstick){0};
-    double gap = yardstick_gap_closed(&beside, score->ratio);
+    const struct yardstick *beside = trial_yardstick(trial);
+    double gap = yardstick_gap_closed(beside, score->ratio);
     const struct {
         const char *name;
         double measured;
-        bool required, beside;
-    } claims[] = {{"ratio_heldout", score->ratio, true, false},
-                  {"ci95", score->ci95, false, false},
-                  {"cost_heldout", score->cost, false, false},
-                  {"wins", (double)score->wins, false, false},
-                  {"bound_ratio", beside.bound_ratio, false, true},
-                  {"gap_closed", gap, false, true},
-                  {"baseline_cost", beside.textbook_cost, false, true},
-                  {"practice_ratio", beside.practice_ratio, false, true},
-                  {"development_level", fmin(fmax(gap, 0), 1), false, true}};
+        bool required;
+    } claims[] = {{"ratio_heldout", score->ratio, true},
+                  {"ci95", score->ci95, false},
+                  {"cost_heldout", score->cost, false},
+                  {"wins", (double)score->wins, false},
+                  {"bound_ratio", beside->bound_ratio, false},
+                  {"gap_closed", gap, false},
+                  {"baseline_cost", beside->textbook_cost, false},
+                  {"practice_ratio", beside->practice_ratio, false},
+                  {"development_level", fmin(fmax(gap, 0), 1), false}};
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
         double claimed;
-        if ((claims[i].beside && !whole) ||
-            (!json_object_get(checked->thing, claims[i].name) && !claims[i].required))
+        if (!json_object_get(checked->thing, claims[i].name) && !claims[i].required)
             continue;
         if (!member_number(checked->thing, claims[i].name, &claimed)) {
             snprintf(checked->why, REASON_SIZE, "%s is missing or no number", claims[i].name);
@@ -70,13 +67,49 @@ static bool numbers_hold(struct checked *checked, struct trial *trial)
     return true;
 }
 
+/* A session's result says how it does on each partner's workloads, which all know by its name. Whether these numbers are true; -1: out
+ * of memory. */
+static int partners_hold(struct checked *checked)
+{
+    const json_t *ratios = json_object_get(checked->thing, "ratios");
+    struct candidate candidate;
+    double mean, all, claimed, sum = 0;
+    if (!ratios && !json_object_get(checked->thing, "ratio_session"))
+        return true;
+    size_t each = 0;
+    if (candidate_read(checked->thing, &candidate) == 0 &&
+        member_number(checked->thing, "session_seeds", &all) && all >= 1 &&
+        all <= HELDOUT_SEEDS * BRAIN_CONTRIBUTORS_MAX)
+        each = (size_t)all / candidate.name_count;
+    if (each < 1 || !member_number(checked->thing, "ratio_session", &mean)) {
+        snprintf(checked->why, REASON_SIZE, "ratio_session is not said to be on whose workloads");
+        return false;
+    }
+    for (size_t i = 0; i < candidate.name_count; i++) {
+        double ratio = candidate_ratio_on(&candidate, i, each);
+        if (isnan(ratio))
+            return -1;
+        sum += ratio;
+        if (ratios && (!member_number(ratios, candidate.names[i], &claimed) ||
+                       !numbers_agree(claimed, ratio))) {
+            snprintf(checked->why, REASON_SIZE, "its ratio on the workloads of %s measures %.12g",
+                     candidate.names[i], ratio);
+            return false;
+        }
+    }
+    sum /= (double)candidate.name_count;
+    if (!numbers_agree(mean, sum))
+        snprintf(checked->why, REASON_SIZE,
+                 "ratio_session is claimed to be %.12g and measures %.12g", mean, sum);
+    return numbers_agree(mean, sum);
+}
+
 /* A component, which must bring its source; anything else is a pattern. */
 static bool is_component(const json_t *thing)
 {
-    const char *type = member_string(thing, "type", 64);
+    const char *kind = member_string(thing, "kind", 16);
     return json_object_get(thing, "implementation") ||
-           json_object_get(thing, "development_level") || !type ||
-           strcmp(type, "tuned_policy") != 0;
+           json_object_get(thing, "development_level") || (kind && strcmp(kind, "component") == 0);
 }
 
 static bool source_holds(struct checked *checked)
@@ -107,7 +140,8 @@ static bool module_holds(struct policy_brain *brain, struct checked *checked, br
     return module->outcome != MODULE_DIFFERS;
 }
 
-/* On how many workloads the claim stands; 0 when on a number that can't be checked. */
+/* On how many workloads the claim stands; 0 when on a number that this AI does not run. That says nothing against the claim: the hub
+ * takes more, and refuses what is no number of workloads at all. */
 static size_t claim_seeds(const json_t *thing)
 {
     double seeds;
@@ -176,6 +210,10 @@ static int claim_measure(struct policy_brain *brain, struct checked *checked, br
     checked->integrated = true;
     if (checked->seeds > HELDOUT_SEEDS) /* too much to keep for the next one */
         trial_end(trial);
+    int partners = checked->holds ? partners_hold(checked) : 0;
+    if (partners < 0)
+        return -1;
+    checked->holds = partners;
     if (checked->holds && is_component(checked->thing))
         checked->holds = source_holds(checked) && module_holds(brain, checked, stop);
     if (atomic_load(stop))
@@ -191,14 +229,8 @@ json_t *policy_check(void *state, const json_t *thing, brain_stop *stop)
                               .nonce = member_string(thing, "nonce", NONCE_LENGTH),
                               .seeds = claim_seeds(thing)};
     if (!checked.subject || !member_string(thing, "commitment_id", COMMITMENT_MAX) ||
-        !nonce_valid(checked.nonce) || atomic_load(stop))
+        !nonce_valid(checked.nonce) || checked.seeds == 0 || atomic_load(stop))
         return NULL;
-    if (checked.seeds == 0) {
-        snprintf(checked.why, REASON_SIZE,
-                 "seeds must be %u..%u: fewer prove nothing, more take too long", CLAIM_SEEDS_MIN,
-                 CLAIM_SEEDS_MAX);
-        return refusal_json(&checked);
-    }
     if (parameters_read(checked.subject, json_object_get(thing, "parameters"), checked.parameters,
                         checked.why, REASON_SIZE) < 0)
         return refusal_json(&checked);

@@ -270,7 +270,10 @@ struct session_slot *slot_find(struct policy_brain *brain, const char *id);
 /* A free slot; the one longest untouched is given up for it. */
 struct session_slot *slot_take(struct policy_brain *brain);
 
-/* brain_review.c: the candidate with this AI's review of it. 0, or -1 when out of memory. */
+/* brain_review.c */
+/* A candidate's ratio on the workloads of one of those it names. NAN: out of memory. */
+double candidate_ratio_on(const struct candidate *candidate, size_t which, size_t seeds);
+/* The candidate with this AI's review of it. 0, or -1 when out of memory. */
 int policy_review(struct policy_brain *brain, const char *session_id, const json_t *json,
                   const struct candidate *candidate, brain_stop *stop, json_t **ret_candidate);
 

@@ -2,6 +2,7 @@
  *
  * It runs the candidate on the workloads that its ratio is said to be of, and on fresh ones that follow from the session's and
  * its own name; renders the component, compiles it, runs it; and says in one sentence what came of it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,20 +10,22 @@
 #include "trainer/candidate.h"
 #include "trainer/words.h"
 
-/* The mean over the workloads of those it names. Below 0: out of memory. */
+double candidate_ratio_on(const struct candidate *candidate, size_t which, size_t seeds)
+{
+    char split[SPLIT_SIZE];
+    snprintf(split, sizeof split, "train/%s", candidate->names[which]);
+    struct exam *exam = exam_new(candidate->subject, split, seeds);
+    double ratio = exam ? exam_score(exam, candidate->parameters).ratio : nan("");
+    exam_free(exam);
+    return ratio;
+}
+
+/* The mean over the workloads of those it names. NAN: out of memory. */
 static double ratio_on_workloads(const struct candidate *candidate)
 {
     double sum = 0;
-    for (size_t i = 0; i < candidate->name_count; i++) {
-        char split[SPLIT_SIZE];
-        snprintf(split, sizeof split, "train/%s", candidate->names[i]);
-        struct exam *exam =
-            exam_new(candidate->subject, split, session_seeds(candidate->name_count));
-        if (!exam)
-            return -1;
-        sum += exam_score(exam, candidate->parameters).ratio;
-        exam_free(exam);
-    }
+    for (size_t i = 0; i < candidate->name_count; i++)
+        sum += candidate_ratio_on(candidate, i, session_seeds(candidate->name_count));
     return sum / (double)candidate->name_count;
 }
 
@@ -59,7 +62,7 @@ static json_t *review_make(struct policy_brain *brain, const char *session_id, c
     exam_free(exam);
     const struct module *module =
         policy_module(brain, candidate->subject, candidate->parameters, split, stop);
-    if (atomic_load(stop) || measured < 0)
+    if (atomic_load(stop) || isnan(measured))
         return NULL;
     return review_json(&score, split, candidate_ratio(json), measured, module);
 }

@@ -235,6 +235,23 @@ static json_t *policy_step(struct policy_brain *brain, const struct brain_sessio
     return step_json(brain, slot, shared, json);
 }
 
+/* Reads a candidate that is on the workloads of those who take part, and no others'. 0 or -1. */
+static int session_read(const struct brain_session *session, const json_t *json,
+                        struct candidate *ret_candidate)
+{
+    if (candidate_read(json, ret_candidate) < 0)
+        return -1;
+    for (size_t i = 0; i < ret_candidate->name_count; i++) {
+        size_t k = 0;
+        while (k < session->participant_count &&
+               strcmp(ret_candidate->names[i], session->participants[k]) != 0)
+            k++;
+        if (k == session->participant_count)
+            return -1;
+    }
+    return 0;
+}
+
 int policy_collaborate(void *state, const struct brain_session *session, const json_t *candidate,
                        unsigned evaluations, brain_stop *stop, json_t **ret_candidate,
                        double *ret_progress)
@@ -242,7 +259,7 @@ int policy_collaborate(void *state, const struct brain_session *session, const j
     struct policy_brain *brain = state;
     struct candidate shared;
     json_t *result = NULL;
-    if (candidate && candidate_read(candidate, &shared) < 0)
+    if (candidate && session_read(session, candidate, &shared) < 0)
         return -1;
     if (candidate && shared.subject != brain->subject) {
         if (policy_review(brain, session->id, candidate, &shared, stop, &result) < 0)
@@ -283,7 +300,7 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
 {
     struct policy_brain *brain = state;
     struct candidate shared;
-    if (candidate_read(candidate, &shared) < 0 || atomic_load(stop))
+    if (session_read(session, candidate, &shared) < 0 || atomic_load(stop))
         return NULL;
     struct session_slot *slot = slot_open(brain, session->id, &shared, stop);
     if (!slot || !isfinite(slot->search.best_ratio))

@@ -101,6 +101,22 @@ json_t *candidate_reviews(const json_t *candidate)
     return reviews;
 }
 
+void candidate_disown(json_t *candidate, const char *writer, const json_t *before)
+{
+    const json_t *known = json_object_get(before, "reviews");
+    json_t *reviews = json_object_get(candidate, "reviews"), *review;
+    bool same =
+        json_equal(json_object_get(candidate, "parameters"), json_object_get(before, "parameters"));
+    const char *name;
+    void *next;
+    json_object_foreach_safe(reviews, next, name, review)
+    {
+        if (strcmp(name, writer) != 0 &&
+            !(same && json_equal(review, json_object_get(known, name))))
+            json_object_del(reviews, name);
+    }
+}
+
 static size_t review_count(const json_t *candidate)
 {
     json_t *reviews = candidate_reviews(candidate);

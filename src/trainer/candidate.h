@@ -24,6 +24,8 @@ bool candidate_reviewed(const json_t *candidate);
 double candidate_progress(const json_t *candidate);
 /* The ratio it says it has; 0 when it says none. */
 double candidate_ratio(const json_t *candidate);
+/* Takes out the reviews that `writer` gave in another's name, but for those that were there `before`, of the same parameters. */
+void candidate_disown(json_t *candidate, const char *writer, const json_t *before);
 /* What can be used of its reviews: bounded, with the members above and no others. NULL when out of memory. */
 json_t *candidate_reviews(const json_t *candidate);
 

@@ -113,10 +113,8 @@ static void check_done(struct job *job, bool ran)
         else
             check_refused(node, work);
     } else if (ran && !node->jobs.stopping) {
-        node_say(
-            node,
-            "Received %s %s from %s: it proves nothing, or is of no subject that this AI can run",
-            work->pattern ? "pattern" : "component", SAY(work->id), SAY(work->sender));
+        node_say(node, "Received %s %s from %s: it proves nothing, or nothing that this AI can run",
+                 work->pattern ? "pattern" : "component", SAY(work->id), SAY(work->sender));
     }
     json_decref(work->thing);
     json_decref(work->metrics);
@@ -155,7 +153,11 @@ static void check_push(struct node *node, const char *sender, const json_t *thin
     work->thing = json_deep_copy(thing); /* its own: the worker and the loop share no JSON */
     words_copy(work->sender, sender);
     words_copy(work->id, id);
-    if (!work->thing || jobs_push(&node->jobs, JOB_CHECK, &work->base.job) < 0) {
+    /* What it was shared as decides what it must bring, and not what it says of itself. */
+    bool named =
+        work->thing && json_object_set_new(work->thing, "kind",
+                                           json_string(pattern ? "pattern" : "component")) == 0;
+    if (!named || jobs_push(&node->jobs, JOB_CHECK, &work->base.job) < 0) {
         node->count.link_skipped++;
         json_decref(work->thing);
         free(work);

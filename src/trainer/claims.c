@@ -140,8 +140,10 @@ static bool claim_join(struct node *node, struct claim *claim)
 
 static void claim_commit(struct node *node, struct claim *claim)
 {
-    if (claim_join(node, claim))
+    if (claim_join(node, claim)) {
+        node->count.claims_committed++;
         return;
+    }
     json_t *payload = json_pack("{s:s,s:s,s:s}", "subject", claim->subject, "subject_version",
                                 claim->version, "sha256", claim->sha256);
     if (node_publish(node, "commitment", payload, NULL, claim->sent) == 0) {

@@ -62,7 +62,16 @@ static bool elite_before(const struct elite *a, const struct elite *b)
     return a->verified < b->verified || (!(a->verified > b->verified) && a->claimed < b->claimed);
 }
 
-/* Whether this AI should run it at all; with its place in the order. */
+/* Of an older simulator it can be run no more, and would only take the place of one that can. */
+static bool elite_is_of_subject(const struct node *node, const json_t *thing)
+{
+    const struct brain_standing *own = &node->standing;
+    return strcmp(payload_string(thing, "subject", CLAIM_SUBJECT_MAX), own->subject) == 0 &&
+           strcmp(payload_string(thing, "subject_version", CLAIM_SUBJECT_MAX),
+                  own->subject_version) == 0;
+}
+
+/* Whether this AI should run it at all, which is for claims alone; with its place in the order. */
 static bool elite_read(struct node *node, const json_t *entry, bool pattern,
                        struct elite *ret_elite)
 {
@@ -82,10 +91,9 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
     else
         elite.rank = strcmp(status, "confirmed") != 0;
     bool wanted = node->referee ? !is_verifier(verifiers, node->options->ai_id)
-                                : strcmp(payload_string(elite.thing, "subject", CLAIM_SUBJECT_MAX),
-                                         node->subject) == 0;
+                                : elite_is_of_subject(node, elite.thing);
     *ret_elite = elite;
-    return wanted && id[0] && elite.author[0] && strcmp(status, "refuted") != 0 &&
+    return wanted && status[0] && id[0] && elite.author[0] && strcmp(status, "refuted") != 0 &&
            !(peer && peer->refuted >= REFUTED_MAX) &&
            strcmp(elite.author, node->options->ai_id) != 0 && !seen_already(node, elite.author, id);
 }

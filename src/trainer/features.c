@@ -82,6 +82,18 @@ static bool feature_new(struct feature_seen *seen, bool response)
     return true;
 }
 
+/* Those of a requestor that wait: to be made, or to be proved. */
+static unsigned answers_waiting(const struct node *node, const char *requestor)
+{
+    unsigned count = 0;
+    for (const struct job *job = node->jobs.classes[JOB_FEATURE].first; job; job = job->next)
+        count += strcmp(((const struct feature_job *)job)->requestor, requestor) == 0;
+    for (size_t i = 0; i < CLAIMS_MAX; i++)
+        count += node->claims[i].used && node->claims[i].use.purpose == CLAIM_ANSWER &&
+                 strcmp(node->claims[i].use.requestor, requestor) == 0;
+    return count;
+}
+
 static void feature_take(struct node *node, const char *requestor, const char *feature,
                          const json_t *requirements, bool response)
 {
@@ -91,9 +103,12 @@ static void feature_take(struct node *node, const char *requestor, const char *f
     node->count.features_heard++;
     if (!words_match(feature, node->capabilities))
         return;
-    struct feature_job *work = calloc(1, sizeof *work);
-    if (!work)
+    struct feature_job *work =
+        answers_waiting(node, requestor) < ANSWERS_OF_ONE_MAX ? calloc(1, sizeof *work) : NULL;
+    if (!work) {
+        node_say(node, "too busy for feature request '%s' of %s", SAY(feature), SAY(requestor));
         return;
+    }
     work->base =
         (struct node_job){.job = {.work = feature_work, .done = feature_done}, .node = node};
     words_copy(work->requestor, requestor);

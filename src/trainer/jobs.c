@@ -20,25 +20,38 @@ void jobs_init(struct jobs *jobs, uv_loop_t *loop)
     atomic_init(&jobs->stop, false);
 }
 
-enum job_class jobs_choose(struct jobs *jobs)
+enum job_class jobs_choose(const struct jobs *jobs)
 {
-    enum job_class chosen = JOB_CLASSES, impatient = JOB_CLASSES;
+    enum job_class chosen = JOB_CLASSES, most = JOB_CLASSES;
+    int64_t owed = JOBS_OWED;
     for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++) {
         if (jobs->classes[class].count == 0)
             continue;
         if (chosen == JOB_CLASSES)
             chosen = class;
-        if (impatient == JOB_CLASSES && jobs->classes[class].passed_over >= JOBS_PATIENCE)
-            impatient = class;
+        if (jobs->classes[class].owed >= owed) {
+            most = class;
+            owed = jobs->classes[class].owed + 1;
+        }
     }
-    if (impatient != JOB_CLASSES)
-        chosen = impatient;
-    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++)
-        if (class != chosen && jobs->classes[class].count > 0)
-            jobs->classes[class].passed_over++;
-    if (chosen != JOB_CLASSES)
-        jobs->classes[chosen].passed_over = 0;
-    return chosen;
+    return most != JOB_CLASSES ? most : chosen;
+}
+
+/* A class that gets just its share keeps the balance: it gains a part while others run, and pays all but that part for running. */
+void jobs_account(struct jobs *jobs, enum job_class class, uint64_t took)
+{
+    int64_t time = took < JOBS_DEBT_MAX ? (int64_t)took : JOBS_DEBT_MAX, part = time / JOBS_SHARE;
+    bool contended = false;
+    for (enum job_class other = JOB_SESSION; other < JOB_CLASSES; other++) {
+        int64_t *owed = &jobs->classes[other].owed;
+        if (other == class || jobs->classes[other].count == 0)
+            continue;
+        contended = true;
+        *owed = *owed + part < JOBS_OWED_MAX ? *owed + part : JOBS_OWED_MAX;
+    }
+    int64_t *own = &jobs->classes[class].owed, left = *own - (time - part);
+    if (contended)
+        *own = left > -JOBS_DEBT_MAX ? left : -JOBS_DEBT_MAX;
 }
 
 static void jobs_append(struct jobs *jobs, enum job_class class, struct job *job)
@@ -67,7 +80,9 @@ static void jobs_work(uv_work_t *request)
 {
     struct jobs *jobs = request->data;
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), JOBS_NICENESS); /* of this thread alone */
+    uint64_t began = uv_hrtime();
     jobs->running->work(jobs->running);
+    jobs->took = uv_hrtime() - began;
 }
 
 static void jobs_worked(uv_work_t *request, int status)
@@ -75,6 +90,7 @@ static void jobs_worked(uv_work_t *request, int status)
     struct jobs *jobs = request->data;
     struct job *job = jobs->running;
     jobs->running = NULL;
+    jobs_account(jobs, jobs->running_class, jobs->took);
     job->done(job, status == 0);
     jobs_start(jobs);
 }
@@ -87,6 +103,7 @@ static void jobs_start(struct jobs *jobs)
     if (class == JOB_CLASSES)
         return;
     jobs->running = jobs_pop(jobs, class);
+    jobs->running_class = class;
     int error = uv_queue_work(jobs->loop, &jobs->request, jobs_work, jobs_worked);
     assert(error == 0); /* it only refuses a missing callback */
 }

@@ -232,8 +232,9 @@ void sessions_leave(struct node *node);
 /* Forgets it, here and in the brain. */
 void session_end(struct node *node, struct session *session);
 void session_remember_sent(struct session *session, const char *message_id);
-void session_current(struct node *node, struct session *session, json_t *value,
-                     uint64_t version); /* value is borrowed */
+/* A value of the workspace, borrowed; writer "": nobody knows whose. */
+void session_current(struct node *node, struct session *session, const char *writer, json_t *value,
+                     uint64_t version);
 
 /* session_work.c */
 void sessions_tick(struct node *node);

@@ -103,13 +103,15 @@ void session_remember_sent(struct session *session, const char *message_id)
     words_copy(session->sent[place], message_id);
 }
 
-void session_current(struct node *node, struct session *session, json_t *value, uint64_t version)
+void session_current(struct node *node, struct session *session, const char *writer, json_t *value,
+                     uint64_t version)
 {
     if (version <= session->version && session->candidate)
         return;
     json_t *copy = json_deep_copy(value);
     if (!copy)
         return;
+    candidate_disown(copy, writer, session->candidate);
     json_decref(session->candidate);
     session->candidate = copy;
     session->version = version;
@@ -325,7 +327,7 @@ void sessions_workspace(struct node *node, const char *sender, const json_t *pay
         session->reviewed = session->version;
         return;
     }
-    session_current(node, session, json_object_get(payload, "value"), (uint64_t)version);
+    session_current(node, session, sender, json_object_get(payload, "value"), (uint64_t)version);
     if (session->state == SESSION_ACTIVE &&
         session->version == 1) /* opened: no need to wait longer */
         session->next_step = node_now(node);
@@ -346,7 +348,7 @@ static void session_conflict(struct node *node, struct session *session, json_t 
 {
     bool readable = json_is_object(value) && version >= session->version;
     session->writing = false;
-    session_current(node, session, value ? value : json_null(), version);
+    session_current(node, session, "", value ? value : json_null(), version);
     session->reconcile = true;
     if (readable)
         session->writes_lost = 0;

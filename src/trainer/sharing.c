@@ -171,9 +171,11 @@ void sharing_proved(struct node *node, const struct claim *claim)
         *(component ? &node->count.components_shared : &node->count.patterns_shared) += 1;
         seen_first(node, node->options->ai_id, id);
         keep_last(component ? &node->last_component : &node->last_pattern, claim);
-        node_say(node, "Shared %s %s (held-out ratio %.3f, bound %.3f: %.0f %% of the gap closed)",
+        node_say(node,
+                 "Shared %s %s (held-out ratio %.3f, bound %.3f: %.0f %% of the gap closed%s%s)",
                  component ? "component" : "pattern", id, number(thing, "ratio_heldout"),
-                 number(thing, "bound_ratio"), 100 * number(thing, "gap_closed"));
+                 number(thing, "bound_ratio"), 100 * number(thing, "gap_closed"),
+                 component ? "; its C: " : "", payload_string(thing, "module", 1024));
         if (component)
             report_own(node, thing);
     }

@@ -81,6 +81,7 @@ class Watcher(threading.Thread):
         self.client.hello("the test", 2, role="observer")
         self.client.socket.settimeout(None)
         self.trainers = trainers
+        self.company = []  # clients that would say nothing meanwhile
         self.lines = []
         self.news = threading.Condition()
         self.beat = time.monotonic()
@@ -107,7 +108,8 @@ class Watcher(threading.Thread):
             for trainer in self.trainers:
                 check(trainer.process.poll() is None, "a trainer ended before", what, "\n", trainer.log()[-3000:])
             if time.monotonic() - self.beat > BEAT:
-                self.client.say("heartbeat")
+                for client in (self.client, *self.company):
+                    client.say("heartbeat")
                 self.beat = time.monotonic()
 
     def wait_for(self, message_type, condition=lambda line: True):
@@ -324,6 +326,93 @@ def a_liar_is_refused():
             for trainer in (cpu, disk):
                 summary = trainer.end()
                 check(summary["components"]["refuted"] >= 1 and summary["claims"]["refuted"] == 0, summary)
+
+
+def measured_by(watcher, trainer, client, claim):
+    """The claim with its true ratio, on the workloads of the client's nonce; learned by having a wrong one checked."""
+    claim = commit(client, claim)
+    client.say("pattern_share", {"pattern": dict(claim, id=f"{claim['author']}_first", ratio_heldout=0.5)})
+    found = watcher.wait("a measurement", lambda: checks_of(watcher, (trainer,), f"{claim['author']}_first"))
+    return dict(claim, ratio_heldout=found[0]["payload"]["performance"]["ratio"])
+
+
+@test
+def each_lie_is_caught_and_named():
+    with Hub() as hub, contextlib.ExitStack() as stack:
+        mark = os.path.join(hub.folder, "mark")
+        liars = {name: stack.enter_context(contextlib.closing(hub.join(name, 2)))
+                 for name in ("boaster", "tuner", "swapper", "forger", "burglar")}
+        cpu = stack.enter_context(Trainer(hub, "cpu", "process_manager"))
+        watcher = Watcher(hub, cpu)
+        watcher.company = list(liars.values())
+        true = thing_of(watcher.wait_for("os_component_share"))
+        bare = {name: true[name] for name in ("subject", "subject_version", "parameters", "seeds", "ratio_heldout", "implementation")}
+        first = sorted(bare["parameters"])[0]
+        tuned = {**bare["parameters"], first: bare["parameters"][first] * (1 + 1e-6)}
+        # Only cpu is here: its word alone refutes nothing yet, but tells two of them what is true on their workloads.
+        forged = {}
+        for name in ("forger", "burglar"):
+            pattern = {key: value for key, value in bare.items() if key != "implementation"}
+            forged[name] = dict(measured_by(watcher, "cpu", liars[name], dict(pattern, author=name)),
+                                implementation=bare["implementation"])
+        disk = stack.enter_context(Trainer(hub, "disk", "file_system"))
+        watcher.trainers = (cpu, disk)
+        watcher.wait_for("hello", lambda line: line["sender_id"] == "disk")
+
+        def share(name, claim):
+            liars[name].say("os_component_share", {"component": dict(claim, id=f"{name}_lie")})
+
+        # Too good a ratio.
+        share("boaster", dict(commit(liars["boaster"], bare), ratio_heldout=bare["ratio_heldout"] / 2))
+        # Tuned when the nonce was known: not what was committed to; and a new commitment has another nonce.
+        committed = commit(liars["tuner"], bare)
+        anew = commit(liars["tuner"], dict(bare, parameters=tuned))
+        check(anew["nonce"] != committed["nonce"], "one nonce for two commitments")
+        for lie in (dict(committed, parameters=tuned), dict(anew, nonce=committed["nonce"])):
+            share("tuner", lie)
+            equal(next_of(liars["tuner"], "error")["payload"]["code"], "bad_claim", "code")
+        # Parameters that are not those of the ratio.
+        textbook = {**bare["parameters"], first: bare["parameters"][first] * 1.1}
+        share("swapper", commit(liars["swapper"], dict(bare, parameters=textbook)))
+        # True numbers, and C that is not what the parameters render to; or that calls system().
+        changed = bare["implementation"].replace("1", "2", 1)
+        check(changed != bare["implementation"], "nothing was forged")
+        share("forger", dict(forged["forger"], implementation=changed))
+        harm = (f'int system(const char *);\n__attribute__((constructor)) static void run(void)\n'
+                f'{{\n    system("touch {mark}");\n}}\n')
+        share("burglar", dict(forged["burglar"], implementation=bare["implementation"] + harm))
+
+        reasons = {"boaster": "ratio_heldout is claimed", "swapper": "ratio_heldout is claimed",
+                   "forger": "its C is not what its parameters render to",
+                   "burglar": "its C is not what its parameters render to"}
+        for name, reason in reasons.items():
+            watcher.wait(f"{name} is refuted", lambda name=name: watcher.seen("verification", lambda line: (
+                line["payload"]["author"], line["payload"]["status"]) == (name, "refuted")))
+            for line in checks_of(watcher, ("cpu", "disk"), f"{name}_lie"):
+                found = line["payload"]["performance"]
+                check(not found["claim_holds"] and reason in found["reason"], found)
+            for trainer in (cpu, disk):
+                trainer.wait_log(f"{name} is not listened to any more")
+        check(not os.path.exists(mark), "another's C was run")
+        check(not watcher.seen("os_component_share", lambda line: line["sender_id"] == "tuner"), "the tuner was heard")
+        # Who comes later reads it in the ledger, and an honest claim fares as ever.
+        with contextlib.closing(hub.join("newcomer", 2)) as newcomer:
+            ledger = newcomer.sync["ledger"]
+            for name in reasons:
+                equal((ledger[name]["refuted"], ledger[name]["mismatched"], ledger[name]["confirmed"]), (1, 0, 0), name)
+            equal((ledger["tuner"]["mismatched"], ledger["tuner"]["claims"]), (2, 0), "tuner")
+            for name in ("cpu", "disk"):
+                entry = ledger.get(name, {"refuted": 0, "mismatched": 0})
+                equal((entry["refuted"], entry["mismatched"]), (0, 0), name)
+        with Trainer(hub, "late", "process_manager") as late:
+            for name in reasons:
+                late.wait_log(f"{name} is not listened to any more")
+            watcher.wait("an honest claim is confirmed", lambda: watcher.seen("verification", lambda line: (
+                line["payload"]["author"], line["payload"]["status"]) == ("cpu", "confirmed")))
+            late.end()
+        for trainer in (cpu, disk):
+            summary = trainer.end()
+            equal(summary["claims"]["refuted"], 0, "honest claims refuted")
 
 
 @test

@@ -29,6 +29,29 @@ static json_t *step(struct brain *brain, json_t *candidate, unsigned evaluations
     return candidate;
 }
 
+/* What a result says of each partner's workloads is no more believed than the rest. */
+static void expect_partners_checked(struct brain *brain, const json_t *component)
+{
+    static const struct {
+        const char *member, *json, *reason;
+    } lies[] = {{"ratio_session", "0.1", "ratio_session is claimed"},
+                {"ratio_session", NULL, "is not said to be on whose"},
+                {"ratios", "{\"ada\":0.1,\"bob\":0.1}", "its ratio on the workloads of ada"},
+                {"ratios", "7", "its ratio on the workloads of ada"},
+                {"workloads", "[\"ada\"]", "its ratio on the workloads of ada"},
+                {"workloads", "[]", "is not said to be on whose"},
+                {"session_seeds", "1e300", "is not said to be on whose"}};
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        json_t *lie = altered(component, lies[i].member, lies[i].json);
+        json_t *metrics = brain->check(brain->state, lie, &go);
+        assert_false(truth(metrics, "claim_holds"));
+        if (!strstr(text(metrics, "reason"), lies[i].reason))
+            fail_msg("\"%s\" does not say \"%s\"", text(metrics, "reason"), lies[i].reason);
+        json_decref(metrics);
+        json_decref(lie);
+    }
+}
+
 static void test_session_is_worked_to_its_end(void **state)
 {
     (void)state;
@@ -66,6 +89,7 @@ static void test_session_is_worked_to_its_end(void **state)
     json_t *metrics = brains[1]->check(brains[1]->state, component, &go);
     assert_true(truth(metrics, "claim_holds"));
     json_decref(metrics);
+    expect_partners_checked(brains[1], component);
     json_decref(component);
     json_decref(candidate);
     /* Both learn from it: what another searched too is theirs together, and nobody claims it again. */
@@ -117,6 +141,26 @@ static void test_session_believes_nobody(void **state)
     json_decref(honest);
     brain_free(ada);
     brain_free(bob);
+}
+
+/* On the workloads of one who takes no part a result would say nothing of the partners'. */
+static void test_workloads_are_the_partners(void **state)
+{
+    (void)state;
+    struct brain *ada = brain_of("ada", SUBJECT), *cyd = brain_of("cyd", OTHER);
+    struct brain *brains[] = {ada, cyd};
+    double progress;
+    json_t *honest = step(ada, NULL, 0, &progress), *result;
+    json_t *lie = altered(honest, "workloads", "[\"ada\",\"eve\"]");
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(
+            brains[i]->collaborate(brains[i]->state, &session, lie, 4, &go, &result, &progress),
+            -1);
+    assert_null(ada->conclude(ada->state, &session, lie, &go));
+    json_decref(lie);
+    json_decref(honest);
+    brain_free(ada);
+    brain_free(cyd);
 }
 
 /* A conflict: both wrote from the same value. The one who was second joins the first, and loses nothing of its own. */
@@ -380,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_session_is_worked_to_its_end),
         cmocka_unit_test(test_joining_brings_the_own_best),
         cmocka_unit_test(test_session_believes_nobody),
+        cmocka_unit_test(test_workloads_are_the_partners),
         cmocka_unit_test(test_session_conflict),
         cmocka_unit_test(test_session_hostile_candidates),
         cmocka_unit_test(test_session_bound),

@@ -1,4 +1,4 @@
-/* The worker's queue: order, bounds, patience, and a quick end. */
+/* The worker's queue: order, bounds, everyone's share, and a quick end. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,23 +124,34 @@ static void test_bounds(void **state)
     assert_int_equal(seen.count, 1);
 }
 
-/* A flood of checks that never ends, and one training job: it gets its turn. */
-static void test_patience(void **state)
+/* However long the checks of a flood take: training has its share of the time, and sessions come before both. */
+static void test_share_of_the_time(void **state)
 {
     (void)state;
+    static const uint64_t
+        ms = 1000000,
+        took[JOB_CLASSES] = {
+            [JOB_SESSION] = 100 * ms, [JOB_CHECK] = 3000 * ms, [JOB_TRAIN] = 50 * ms};
     uv_loop_t loop;
     struct jobs jobs;
     begin(&loop, &jobs);
+    push(&jobs, JOB_PROVE, true); /* occupies the worker */
     push(&jobs, JOB_CHECK, false);
     push(&jobs, JOB_TRAIN, false);
-    for (unsigned i = 0; i < 3 * JOBS_PATIENCE; i++)
-        push(&jobs, JOB_CHECK, false);
+    for (unsigned sessions = 0; sessions < 2; sessions++) {
+        uint64_t spent[JOB_CLASSES] = {0}, all = 0;
+        for (unsigned i = 0; i < 10000; i++) {
+            enum job_class class = jobs_choose(&jobs);
+            jobs_account(&jobs, class, took[class]);
+            spent[class] += took[class];
+            all += took[class];
+        }
+        assert_in_range(spent[JOB_TRAIN] * 100 / all, 15, 30);
+        assert_in_range(spent[JOB_SESSION] * 100 / all, sessions ? 40 : 0, sessions ? 70 : 0);
+        push(&jobs, JOB_SESSION, false);
+    }
+    jobs_stop(&jobs);
     end(&loop, &jobs);
-    size_t at = 0;
-    while (seen.classes[at] != JOB_TRAIN)
-        at++;
-    assert_in_range(at, 2, JOBS_PATIENCE + 2);
-    assert_int_equal(seen.count, 3 * JOBS_PATIENCE + 2);
 }
 
 static void test_stop_ends_what_runs(void **state)
@@ -188,7 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_share_of_the_time),
         cmocka_unit_test(test_stop_ends_what_runs),
         cmocka_unit_test(test_dropped_from_the_queue),
     };

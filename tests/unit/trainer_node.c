@@ -63,10 +63,10 @@ static void test_peers(void **state)
         "\"bob\",\"specialization\":"
         "\"security\",\"capabilities\":[\"encryption\",1,null]}],\"global_knowledge_base\":{"
         "\"shared_patterns\":{\"p\":{"
-        "\"pattern\":{\"id\":\"p\",\"subject\":\"process_manager\",\"ratio_heldout\":0.8},"
-        "\"contributor\":\"bob\"},"
-        "\"q\":{\"pattern\":{\"id\":\"q\",\"subject\":\"file_system\",\"ratio_heldout\":0.8},"
-        "\"contributor\":\"bob\"},"
+        "\"pattern\":{\"id\":\"p\",\"subject\":\"process_manager\",\"subject_version\":\"1\"},"
+        "\"verification\":{\"status\":\"claimed\"},\"contributor\":\"bob\"},"
+        "\"q\":{\"pattern\":{\"id\":\"q\",\"subject\":\"file_system\",\"subject_version\":\"1\"},"
+        "\"verification\":{\"status\":\"claimed\"},\"contributor\":\"bob\"},"
         "\"r\":{\"pattern\":[],\"contributor\":{}}}}}");
     assert_int_equal(node->others, 1);
     work(node);
@@ -102,10 +102,12 @@ static void test_odd_json_costs_itself_only(void **state)
                  "{\"active_ais\":[\"ada\",\"bob\",%s],\"collaboration_opportunities\":[{\"ai_id\":"
                  "\"cyd\",\"specialization\":\"audio\",\"x\":%s}],\"global_knowledge_base\":{"
                  "\"other\":%s,\"shared_patterns\":{"
-                 "\"p\":{\"pattern\":{\"id\":\"p\",\"subject\":\"process_manager\",\"x\":[%s]},"
-                 "\"contributor\":\"bob\"},"
-                 "\"q\":{\"pattern\":{\"id\":\"q\",\"subject\":\"process_manager\"},"
-                 "\"contributor\":\"cyd\"}}}}",
+                 "\"p\":{\"pattern\":{\"id\":\"p\",\"subject\":\"process_manager\","
+                 "\"subject_version\":\"1\",\"x\":[%s]},"
+                 "\"verification\":{\"status\":\"claimed\"},\"contributor\":\"bob\"},"
+                 "\"q\":{\"pattern\":{\"id\":\"q\",\"subject\":\"process_manager\","
+                 "\"subject_version\":\"1\"},"
+                 "\"verification\":{\"status\":\"claimed\"},\"contributor\":\"cyd\"}}}}",
                  odd[i], odd[i], odd[i], odd[i]);
         say(node, "hub", "training_sync", payload);
         assert_int_equal(node->count.link_skipped, 0);

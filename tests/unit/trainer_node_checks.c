@@ -148,11 +148,11 @@ static void test_the_refuted_are_not_heard(void **state)
 
 static json_t *entry(const char *id, const char *contributor, const char *subject, double train)
 {
-    return json_pack("{s:{s:s,s:s,s:f},s:s}", "pattern", "id", id, "subject", subject,
-                     "ratio_train", train, "contributor", contributor);
+    return json_pack("{s:{s:s,s:s,s:s,s:f},s:s,s:{s:s}}", "pattern", "id", id, "subject", subject,
+                     "subject_version", "1", "ratio_train", train, "contributor", contributor,
+                     "verification", "status", "claimed");
 }
 
-/* status NULL: no claim */
 static json_t *verified_entry(const char *id, const char *contributor, double train,
                               const char *status, const char *verifier, double own)
 {
@@ -191,6 +191,34 @@ static void test_elites_in_order(void **state)
     work(node);
     assert_string_equal(calls.order, "conf1 conf2 one word1 word2 ");
     node_unmake(node);
+}
+
+/* What proves nothing, or is of another version of the subject, takes no place from what can be run. */
+static void test_elites_can_be_run(void **state)
+{
+    (void)state;
+    for (unsigned referee = 0; referee < 2; referee++) {
+        wishes.referee = referee;
+        struct node *node = node_make();
+        json_t *patterns = json_object();
+        for (int i = 0; i < 100; i++) {
+            char id[16], who[16];
+            snprintf(id, sizeof id, "o%d", i);
+            snprintf(who, sizeof who, "w%d", i);
+            json_t *odd = verified_entry(id, who, 0.1, "confirmed", "x", 0.1);
+            if (referee)
+                json_object_del(odd, "verification");
+            else
+                json_object_set_new(json_object_get(odd, "pattern"), "subject_version",
+                                    json_string("0"));
+            json_object_set_new(patterns, id, odd);
+        }
+        json_object_set_new(patterns, "new", entry("new", "bob", "process_manager", 0.9));
+        sync_take(node, patterns, json_object(), json_object());
+        work(node);
+        assert_string_equal(calls.order, "new ");
+        node_unmake(node);
+    }
 }
 
 /* Many promises of one AI leave room for the others, and thousands cost no more than a few. */
@@ -238,8 +266,9 @@ static void test_the_referee(void **state)
     json_object_set_new(patterns, "2", entry("none", "bob", "audio", 0.1));
     json_object_set_new(patterns, "3", verified_entry("done", "bob", 0.1, "claimed", "ada", 0.1));
     json_object_set_new(features, "4",
-                        json_pack("{s:{s:s,s:s},s:s}", "component", "id", "part", "subject",
-                                  "networking", "contributor", "cyd"));
+                        json_pack("{s:{s:s,s:s},s:s,s:{s:s}}", "component", "id", "part", "subject",
+                                  "networking", "contributor", "cyd", "verification", "status",
+                                  "claimed"));
     sync_take(node, patterns, features, json_object());
     share(node, "dan", "new", false);
     work(node);
@@ -273,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_verifications_of_its_own),
         cmocka_unit_test(test_the_refuted_are_not_heard),
         cmocka_unit_test(test_elites_in_order),
+        cmocka_unit_test(test_elites_can_be_run),
         cmocka_unit_test(test_elites_are_shared_out),
         cmocka_unit_test(test_the_referee),
         cmocka_unit_test(test_reports_on_its_own),

@@ -347,6 +347,23 @@ static void test_training_and_its_end(void **state)
     node_unmake(node);
 }
 
+/* One who asks for a thousand things has a few answered, and others are too; training's claims keep their places. */
+static void test_flood_of_requests(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    for (unsigned i = 0; i < 10 * CLAIMS_MAX; i++) {
+        say_json(node, "eve", "feature_request",
+                 json_pack("{s:o}", "feature", json_sprintf("process_scheduling %u", i)));
+        work(node);
+    }
+    assert_int_equal(calls.answered, ANSWERS_OF_ONE_MAX);
+    say(node, "bob", "feature_request", "{\"feature\":\"process_scheduling\"}");
+    work(node);
+    assert_int_equal(calls.answered, ANSWERS_OF_ONE_MAX + 1);
+    node_unmake(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_refused_commitments),
         cmocka_unit_test(test_claims_are_bounded),
         cmocka_unit_test(test_a_feature_is_answered_by_proof),
+        cmocka_unit_test(test_flood_of_requests),
         cmocka_unit_test(test_shared_again),
         cmocka_unit_test(test_training_and_its_end),
     };

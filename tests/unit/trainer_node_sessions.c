@@ -177,7 +177,7 @@ static void test_unreadable_candidate(void **state)
         json_t *bad = json_pack("{s:i}", "bad", 1);
         session->writing = false;
         session->reconcile = true;
-        session_current(node, session, bad, version);
+        session_current(node, session, "bob", bad, version);
         json_decref(bad);
         until_stepped(node, calls.stepped + 1);
     }
@@ -315,6 +315,46 @@ static void test_a_review_that_never_comes(void **state)
     node_unmake(node);
 }
 
+static void write_reviewed(struct node *node, struct session *session, const char *writer,
+                           int parameter, const char *bobs, const char *cyds)
+{
+    json_t *reviews = json_pack("{s:{s:s},s:{s:s}}", "bob", "text", bobs, "cyd", "text", cyds);
+    say_json(node, writer, "workspace_update",
+             json_pack("{s:s,s:s,s:{s:s,s:{s:i},s:o},s:i}", "session_id", session->id, "key",
+                       "candidate", "value", "subject", "process_manager", "parameters", "a",
+                       parameter, "reviews", reviews, "version", (int)session->version + 1));
+}
+
+static const char *review_in(const struct session *session, const char *name)
+{
+    const json_t *reviews = json_object_get(session->candidate, "reviews");
+    return payload_string(json_object_get(reviews, name), "text", 64);
+}
+
+/* Nobody reviews in another's name, or keeps another's review for what it was not given for. */
+static void test_reviews_in_anothers_name(void **state)
+{
+    (void)state;
+    wishes.review = "unchanged";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, "{}");
+    write_reviewed(node, session, "bob", 1, "bob's", "bob's too");
+    assert_string_equal(review_in(session, "bob"), "bob's");
+    assert_string_equal(review_in(session, "cyd"), "");
+    write_reviewed(node, session, "cyd", 1, "bob's", "cyd's");
+    assert_string_equal(review_in(session, "bob"), "bob's"); /* as it was */
+    assert_string_equal(review_in(session, "cyd"), "cyd's");
+    write_reviewed(node, session, "bob", 1, "bob's, changed", "cyd's, not any more");
+    assert_string_equal(review_in(session, "bob"), "bob's, changed");
+    assert_string_equal(review_in(session, "cyd"), "");
+    write_reviewed(node, session, "cyd", 1, "bob's, changed", "cyd's");
+    write_reviewed(node, session, "bob", 2, "bob's", "cyd's"); /* of other parameters */
+    assert_string_equal(review_in(session, "bob"), "bob's");
+    assert_string_equal(review_in(session, "cyd"), "");
+    work(node);
+    node_unmake(node);
+}
+
 /* The last step has made the review obsolete: another one comes, and until then the session is not ended. */
 static void test_the_last_candidate_is_reviewed(void **state)
 {
@@ -405,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_reviews_once_for_each_candidate),
         cmocka_unit_test(test_a_reviewed_candidate_is_concluded),
         cmocka_unit_test(test_a_review_that_never_comes),
+        cmocka_unit_test(test_reviews_in_anothers_name),
         cmocka_unit_test(test_the_last_candidate_is_reviewed),
         cmocka_unit_test(test_a_late_step_before_the_end),
         cmocka_unit_test(test_the_referee_reviews),
