@@ -4,9 +4,9 @@
  * shared on its own two and reports the ratio; the one with the best mean over all eight is the consensus. Held-out workloads judge what
  * each had alone, and the consensus.
  *
- * Newcomer: at the hub are what four AIs found on eight workloads each, and how each did on the others' workloads. An AI that has just
- * joined takes the best of these by the others' mean (never by the author's), and runs it once; against what it would have by itself
- * after 120 evaluations on its own four workloads.
+ * Newcomer: at the hub are what four AIs found on eight workloads each, and how each did on those on which the others run what they
+ * are sent (16 each, as trainers have them). An AI that has just joined takes the best of these by the others' mean (never by the
+ * author's), and runs it once; against what it would have by itself after 120 evaluations on its own four workloads.
  *
  * usage: meeting HUB [REPETITIONS [SUBJECT]]     (10, all) */
 #include <jansson.h>
@@ -26,6 +26,7 @@
 #define NEWCOMER_ALONE 120u
 #define ELITES         4u
 #define ELITE_SEEDS    8u
+#define PEER_SEEDS     16u
 #define ELITE_SEARCH   500u
 #define HELDOUT_SEEDS  64u
 #define ID_SIZE        96u
@@ -45,7 +46,8 @@ struct ai {
     struct meeting *meeting;
     struct khub *link;
     char name[64];
-    struct panel own;
+    struct panel own;  /* it learns on them */
+    struct panel peer; /* it runs what others share on them; none: on its own */
     double best[SUBJECT_PARAMETERS_MAX], ratio;
     unsigned heard; /* patterns of others, all run */
 };
@@ -133,7 +135,8 @@ static void hear_pattern(struct ai *ai, const json_t *pattern)
     char metrics[96];
     const char *id = json_string_value(json_object_get(pattern, "id"));
     parameters_of(ai->meeting->subject, pattern, parameters);
-    snprintf(metrics, sizeof metrics, "{\"ratio_own\": %.17g}", panel_ratio(&ai->own, parameters));
+    snprintf(metrics, sizeof metrics, "{\"ratio_own\": %.17g}",
+             panel_ratio(ai->peer.count ? &ai->peer : &ai->own, parameters));
     if (khub_report_performance(ai->link, id, metrics) < 0)
         die("a report could not be sent");
     ai->heard++;
@@ -241,7 +244,8 @@ static void meet(struct meeting *meeting, const char *name)
 
 /* AIs with workloads of their own, each with the best that it finds by itself. */
 static struct meeting *gather(const char *hub, const struct subject *subject, const char *name,
-                              size_t count, size_t seeds, unsigned evaluations, uint64_t luck)
+                              size_t count, size_t seeds, size_t peer_seeds, unsigned evaluations,
+                              uint64_t luck)
 {
     struct meeting *meeting = calloc(1, sizeof *meeting);
     if (!meeting)
@@ -254,6 +258,9 @@ static struct meeting *gather(const char *hub, const struct subject *subject, co
         snprintf(ai->name, sizeof ai->name, "%s_%zu", name, i);
         snprintf(split, sizeof split, "train/%s", ai->name);
         panel_make(&ai->own, subject, split, seeds);
+        snprintf(split, sizeof split, "peer/%s", ai->name);
+        if (peer_seeds > 0)
+            panel_make(&ai->peer, subject, split, peer_seeds);
         ai->ratio = search_alone(subject, &ai->own, evaluations, luck + i + 1, ai->best);
     }
     return meeting;
@@ -261,8 +268,10 @@ static struct meeting *gather(const char *hub, const struct subject *subject, co
 
 static void meeting_free(struct meeting *meeting)
 {
-    for (size_t i = 0; i < meeting->count; i++)
+    for (size_t i = 0; i < meeting->count; i++) {
         panel_free(&meeting->ais[i].own);
+        panel_free(&meeting->ais[i].peer);
+    }
     free(meeting);
 }
 
@@ -279,7 +288,7 @@ static void repeat(const char *hub, const struct subject *subject, const struct 
     char name[48];
     snprintf(name, sizeof name, "%s_%u", subject->name, repetition);
     struct meeting *meeting =
-        gather(hub, subject, name, AIS, OWN_SEEDS, EVALUATIONS, (uint64_t)repetition * AIS);
+        gather(hub, subject, name, AIS, OWN_SEEDS, 0, EVALUATIONS, (uint64_t)repetition * AIS);
     double mean = 0, least = HUGE_VAL, consensus_mean = HUGE_VAL;
     const struct found *consensus = NULL;
     for (size_t i = 0; i < AIS; i++) {
@@ -369,7 +378,8 @@ static void newcomers(const char *hub, const struct subject *subject, const stru
 {
     char name[48], split[ID_SIZE];
     snprintf(name, sizeof name, "elite_%s", subject->name);
-    struct meeting *meeting = gather(hub, subject, name, ELITES, ELITE_SEEDS, ELITE_SEARCH, 1000);
+    struct meeting *meeting =
+        gather(hub, subject, name, ELITES, ELITE_SEEDS, PEER_SEEDS, ELITE_SEARCH, 1000);
     meet(meeting, name);
     meeting_free(meeting);
     *ret_elite = *ret_alone = 0;

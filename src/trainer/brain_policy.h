@@ -19,7 +19,7 @@
 #define HELDOUT_SEEDS       64u
 #define REVIEW_SEEDS        32u
 #define MODULE_SEEDS        16u  /* on which a component's C runs */
-#define CROSS_SEEDS         4u   /* of each AI's workloads, to compare candidates */
+#define CROSS_SEEDS         8u   /* of each AI's workloads, to compare candidates */
 #define CLAIM_SEEDS_MIN     16u  /* fewer prove nothing */
 #define CLAIM_SEEDS_MAX     256u /* more take too long */
 #define NONCE_LENGTH        32u

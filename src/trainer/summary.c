@@ -93,7 +93,7 @@ static void row_print(const struct row *row, double bound, FILE *out)
     snprintf(label, sizeof label, "%s%s%s", row->label, row->name ? ": " : "",
              row->name ? row->name : "");
     fputs("  ", out);
-    cell_print(out, label, 44);
+    cell_print(out, label, 39);
     if (!(row->ratio > 0)) {
         fputs("      -\n", out);
         return;
@@ -107,7 +107,7 @@ static void row_print(const struct row *row, double bound, FILE *out)
     fprintf(out, "  %5.3f  ", row->ratio);
     cell_print(out, ci95, 9);
     cell_print(out, wins, 10);
-    fprintf(out, "%9s\n", gap);
+    fprintf(out, "%10s\n", gap);
 }
 
 /* What was learned, between the textbook and what nobody can beat. */
@@ -124,7 +124,7 @@ static void table_print(const struct brain_standing *standing, FILE *out)
          .seeds = standing->seeds},
         {.label = "bound that nobody can beat", .ratio = standing->bound_ratio},
     };
-    fprintf(out, "  %-44s  %5s  %-9s%-10s%9s\n", "held-out workloads", "ratio", "95 % CI", "wins",
+    fprintf(out, "  %-39s  %5s  %-9s%-10s%10s\n", "held-out workloads", "ratio", "95 % CI", "wins",
             "gap closed");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         row_print(&rows[i], standing->bound_ratio, out);

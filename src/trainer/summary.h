@@ -42,7 +42,7 @@
     X(features, answered, "feature requests answered")                                             \
     X(link, reconnects, "reconnects")                                                              \
     X(link, messages, "messages heard")                                                            \
-    X(link, skipped, "messages skipped (not to be read, or queue full)")
+    X(link, skipped, "messages skipped (unreadable, or queue full)")
 
 struct summary {
 #define X(group, name, label) unsigned group##_##name;
