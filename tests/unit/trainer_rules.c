@@ -306,11 +306,11 @@ static void test_summary(void **state)
     json_decref(json);
     static const char *const wanted[] = {
         "ada (networking)",
-        "textbook: RR                                  1.000                         0.0 %\n",
-        "best practice: MLFQ                           0.800                        36.4 %\n",
-        "own, alone                                    0.780                        40.0 %\n",
-        "best after meeting others                     0.750  ± 0.020  60 of 64     45.5 %\n",
-        "bound that nobody can beat                    0.450                       100.0 %\n",
+        "textbook: RR                             1.000                          0.0 %\n",
+        "best practice: MLFQ                      0.800                         36.4 %\n",
+        "own, alone                               0.780                         40.0 %\n",
+        "best after meeting others                0.750  ± 0.020  60 of 64      45.5 %\n",
+        "bound that nobody can beat               0.450                        100.0 %\n",
         "2 of others', the latest of eve\\x1b[2J, bob\n",
         "claims committed to",
         "patterns shared"};
@@ -319,8 +319,8 @@ static void test_summary(void **state)
     standing.ratio_alone = 0;
     standing.practice = NULL;
     standing.practice_ratio = 0;
-    static const char *const unknown[] = {"own, alone                                        -\n",
-                                          "best practice                                     -\n"};
+    static const char *const unknown[] = {"own, alone                                   -\n",
+                                          "best practice                                -\n"};
     assert_printed(&summary, &head, &standing, unknown, 2);
     standing.seeds = 0;
     static const char *const unmeasured[] = {"nothing was measured on held-out workloads"};
