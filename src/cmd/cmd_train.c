@@ -1,12 +1,13 @@
 /* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes. */
 #include <unistd.h>
 
+#include "brain/brain.h"
+#include "brain/capabilities.h"
 #include "cmd/commands.h"
 #include "cmd/terminal.h"
 #include "cmd/visit.h"
-#include "trainer/brain.h"
-#include "trainer/summary.h"
-#include "trainer/trainer.h"
+#include "node/summary.h"
+#include "node/trainer.h"
 
 #define MINUTES_LEAST 0.05
 #define MINUTES_MOST  1440

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "trainer/brain_policy.h"
+#include "brain/policy/parts.h"
 
 #define SUBJECT "graphics" /* of which an evaluation takes least */
 #define OTHER   "audio"

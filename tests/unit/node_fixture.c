@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trainer/candidate.h"
+#include "brain/policy/candidate.h"
 
 #define SAID_MAX 4096
 

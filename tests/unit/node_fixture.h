@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "trainer/node.h"
+#include "node/node.h"
 
 /* What the brain was asked; the worker counts, the loop looks. */
 extern struct calls {

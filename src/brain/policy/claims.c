@@ -1,0 +1,268 @@
+/* What a brain makes of what it found: first a claim, whose parameters are committed to, and when the hub has said on which
+ * workloads, the measured thing that is shared.
+ *
+ * What is claimed is chosen on the training workloads alone, and must be this AI's own: what came from another is claimed again only
+ * when it was made better. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "brain/capabilities.h"
+#include "brain/policy/parts.h"
+#include "brain/words.h"
+
+/* What there is to claim. */
+struct finding {
+    const struct subject *subject;
+    const double *parameters;
+    double ratio_train;
+    unsigned evaluations;
+    const char *optimiser;
+    json_t *parents; /* ids; taken over by the claim */
+};
+
+json_t *policy_id(struct policy_brain *brain, const char *middle)
+{
+    return json_sprintf("%s_%s_%lld_%u", brain->ai_id, middle, (long long)time(NULL),
+                        brain->made++);
+}
+
+static json_t *parents_json(const struct policy_brain *brain)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array && i < brain->parent_count; i++)
+        json_array_append_new(array, json_string(brain->parents[i]));
+    return array;
+}
+
+static json_t *claim_json(const struct policy_brain *brain, const char *kind,
+                          const struct finding *finding)
+{
+    const struct subject *subject = finding->subject;
+    return json_pack("{s:s,s:s,s:s,s:s,s:o,s:s,s:b,s:f,s:i,s:i,s:s,s:o}", "kind", kind,
+                     "specialization", brain->specialization, "subject", subject->name,
+                     "subject_version", subject->version, "parameters",
+                     parameters_json(subject, finding->parameters), "cost", subject->cost,
+                     "synthetic", 1, "ratio_train", finding->ratio_train, "train_seeds",
+                     (int)TRAIN_SEEDS, "evaluations", (int)finding->evaluations, "optimiser",
+                     finding->optimiser, "parents", finding->parents);
+}
+
+/* Adds the members of `more`, which is taken over. NULL and nothing left when either is NULL. */
+static json_t *merged(json_t *object, json_t *more)
+{
+    if (object && more && json_object_update(object, more) == 0) {
+        json_decref(more);
+        return object;
+    }
+    json_decref(object);
+    json_decref(more);
+    return NULL;
+}
+
+/* The claim with an id and one member more; NULL when out of memory. */
+static json_t *claim_named(json_t *claim, json_t *id, const char *member, const char *name)
+{
+    json_t *names = json_pack("{s:o,s:s}", "id", id, member, name);
+    return merged(claim, names);
+}
+
+static int claim_pattern(struct policy_brain *brain, const struct finding *finding, json_t *claims)
+{
+    json_t *claim = claim_named(claim_json(brain, "pattern", finding), policy_id(brain, "pattern"),
+                                "type", "tuned_policy");
+    return claim ? json_array_append_new(claims, claim) : -1;
+}
+
+/* name may be a peer's text of any length up to FEATURE_BYTES_MAX: the id does not hold it, or with a long id of the AI it would
+ * be longer than anybody takes. */
+static json_t *claim_component(struct policy_brain *brain, const struct finding *finding,
+                               const char *middle, const char *name)
+{
+    json_t *claim = claim_named(claim_json(brain, "component", finding), policy_id(brain, middle),
+                                "name", name);
+    if (claim)
+        json_object_set_new(claim, "capabilities", capabilities_json(brain->specialization));
+    return claim;
+}
+
+static int claim_module(struct policy_brain *brain, const struct finding *finding, json_t *claims)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s_module", finding->subject->name);
+    json_t *claim = claim_component(brain, finding, name, name);
+    return claim ? json_array_append_new(claims, claim) : -1;
+}
+
+static struct finding finding_own(const struct policy_brain *brain)
+{
+    return (struct finding){.subject = brain->subject,
+                            .parameters = brain->search.best,
+                            .ratio_train = brain->search.best_ratio,
+                            .evaluations = brain->search.evaluations,
+                            .optimiser = "cma-es",
+                            .parents = parents_json(brain)};
+}
+
+int policy_claim(struct policy_brain *brain, bool all, json_t *claims)
+{
+    double ratio = brain->search.best_ratio;
+    if (!(ratio < brain->pattern_ratio * (1 - (all ? LAST_IMPROVEMENT : PUBLISH_IMPROVEMENT))))
+        return 0;
+    if (!all && brain->claimed &&
+        brain->search.evaluations - brain->claimed_evaluations < PUBLISH_EVALUATIONS)
+        return 0;
+    struct finding finding = finding_own(brain);
+    if (claim_pattern(brain, &finding, claims) < 0)
+        return -1;
+    brain->pattern_ratio = ratio;
+    brain->claimed = true;
+    brain->claimed_evaluations = brain->search.evaluations;
+    if (!(ratio < brain->component_ratio * (1 - (all ? LAST_IMPROVEMENT : RENDER_IMPROVEMENT))))
+        return 0;
+    finding = finding_own(brain);
+    if (claim_module(brain, &finding, claims) < 0)
+        return -1;
+    brain->component_ratio = ratio;
+    return 0;
+}
+
+int policy_solve(struct policy_brain *brain, json_t *claims)
+{
+    const struct subject *subject = brain->second;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    if (!subject)
+        return 0;
+    struct exam *exam = policy_exam(brain, subject, "train", TRAIN_SEEDS);
+    int result = exam ? exam_solve(exam, parameters) : -1;
+    if (result == 0) {
+        struct finding finding = {.subject = subject,
+                                  .parameters = parameters,
+                                  .ratio_train = exam_score(exam, parameters).ratio,
+                                  .optimiser = "solved exactly",
+                                  .parents = json_array()};
+        result = claim_pattern(brain, &finding, claims);
+        finding.parents = json_array();
+        if (claim_module(brain, &finding, claims) < 0)
+            result = -1;
+        brain->second = NULL; /* once is enough: there is nothing better */
+    }
+    exam_free(exam);
+    return result;
+}
+
+/* Proof. */
+
+static json_t *measured_json(const struct subject *subject, const struct score *score,
+                             const struct yardstick *beside)
+{
+    json_t *measured =
+        json_pack("{s:f,s:f,s:f,s:i,s:i,s:s,s:f,s:f,s:f}", "ratio_heldout", score->ratio, "ci95",
+                  score->ci95, "cost_heldout", score->cost, "wins", (int)score->wins, "seeds",
+                  (int)score->seeds, "baseline", subject->baseline_names[0], "baseline_cost",
+                  beside->textbook_cost, "bound_ratio", beside->bound_ratio, "gap_closed",
+                  yardstick_gap_closed(beside, score->ratio));
+    if (measured && beside->practice) {
+        json_object_set_new(measured, "practice", json_string(beside->practice));
+        json_object_set_new(measured, "practice_ratio", json_real(beside->practice_ratio));
+    }
+    return measured;
+}
+
+/* The component's C, as it was found to compile and run here. NULL when out of memory, and when it does not do what its
+ * parameters do: then it is not shared. */
+static json_t *component_json(struct policy_brain *brain, const struct trial *trial,
+                              const double *parameters, double gap_closed, brain_stop *stop)
+{
+    char split[SPLIT_SIZE];
+    snprintf(split, sizeof split, "test/%s", trial->nonce);
+    const struct module *module = policy_module(brain, trial->subject, parameters, split, stop);
+    if (module->outcome == MODULE_DIFFERS)
+        return NULL;
+    return json_pack("{s:o,s:s,s:f,s:s}", "implementation",
+                     implementation_json(trial->subject, parameters), "language", "c11",
+                     "development_level", fmin(fmax(gap_closed, 0), 1), "module", module->text);
+}
+
+json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
+                     brain_stop *stop)
+{
+    struct policy_brain *brain = state;
+    const struct subject *subject = member_subject(claim);
+    const char *kind = member_string(claim, "kind", 16);
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char why[128];
+    if (!subject || !kind || !nonce_valid(nonce) || atomic_load(stop) ||
+        parameters_read(subject, json_object_get(claim, "parameters"), parameters, why,
+                        sizeof why) < 0)
+        return NULL;
+    struct trial *trial = policy_trial(brain, subject, nonce, HELDOUT_SEEDS);
+    if (!trial || atomic_load(stop))
+        return NULL;
+    struct score score = exam_score(trial->exam, parameters);
+    const struct yardstick *beside = trial_yardstick(trial);
+    json_t *proved = merged(json_deep_copy(claim), measured_json(subject, &score, beside));
+    proved = merged(proved, json_pack("{s:s,s:s}", "commitment_id", commitment_id, "nonce", nonce));
+    if (strcmp(kind, "component") == 0) {
+        double gap_closed = yardstick_gap_closed(beside, score.ratio);
+        proved = merged(proved, component_json(brain, trial, parameters, gap_closed, stop));
+    } else {
+        double wins = (double)score.wins / (double)score.seeds;
+        proved = merged(proved, json_pack("{s:f}", "confidence", wins));
+    }
+    if (proved)
+        json_object_del(proved, "kind");
+    if (proved && atomic_load(stop)) {
+        json_decref(proved);
+        return NULL;
+    }
+    return proved;
+}
+
+/* Answers. */
+
+/* What the one who asked should know of it. */
+static json_t *answer_note(const struct policy_brain *brain, const json_t *requirements)
+{
+    const char *unread = json_is_object(requirements) && json_object_size(requirements) > 0
+                             ? "; the requirements were not read"
+                             : "";
+    const char *author = brain->choice.author;
+    return json_sprintf("a policy of %s, tuned for %s%s%s%s", brain->subject->name,
+                        brain->subject->cost, author[0] ? ", found by " : "", author, unread);
+}
+
+/* The choice as a finding; ratio_train is measured on this AI's own workloads, whoever found it. */
+static struct finding finding_choice(const struct policy_brain *brain)
+{
+    struct finding finding = finding_own(brain);
+    const struct choice *choice = &brain->choice;
+    if (!choice->author[0])
+        return finding;
+    json_decref(finding.parents);
+    finding.parents = choice->id[0] ? json_pack("[s]", choice->id) : json_array();
+    finding.parameters = choice->parameters;
+    finding.ratio_train = panel_ratio(&brain->train, choice->parameters);
+    return finding;
+}
+
+json_t *policy_answer(void *state, const char *feature, const json_t *requirements,
+                      brain_stop *stop)
+{
+    struct policy_brain *brain = state;
+    if (policy_begin(brain, stop) < 0)
+        return NULL;
+    if (brain->search.evaluations < ANSWER_EVALUATIONS)
+        search_run(&brain->search, &brain->train, ANSWER_EVALUATIONS - brain->search.evaluations,
+                   stop);
+    if (!policy_choose(brain, stop) || atomic_load(stop))
+        return NULL;
+    struct finding finding = finding_choice(brain);
+    char name[FEATURE_BYTES_MAX + 1];
+    words_cut(feature, name, sizeof name);
+    json_t *component = claim_component(brain, &finding, "answer", name);
+    if (component)
+        json_object_set_new(component, "note", answer_note(brain, requirements));
+    return component;
+}

@@ -1,0 +1,286 @@
+/* The policy brain's own parts, shared by its files: train.c (training), claims.c (what it makes of what it found),
+ * known.c (what it knows of others, and what of all it would use), check.c (what others claim), module.c (their C),
+ * session.c and review.c (collaboration), referee.c (`general`), exam.c (workloads), json.c.
+ *
+ * A score is made of workloads, and these of a split's name. "train/<AI>" are the workloads of one AI: it trains on them, and others
+ * know them by its name, so that all can compare the same candidates on the same workloads. "peer/<AI>" are those on which it
+ * measures what others send, "heldout/<AI>" those on which it shows how far it is, "test/<nonce>" those of a claim. */
+#ifndef KHUB_BRAIN_POLICY_PARTS_H
+#define KHUB_BRAIN_POLICY_PARTS_H
+
+#include "brain/brain.h"
+#include "policy/search.h"
+#include "policy/subject.h"
+
+#define AI_ID_MAX           128u
+#define SPLIT_SIZE          (2 * AI_ID_MAX + 16)
+#define TRAIN_SEEDS         16u
+#define PEER_SEEDS          16u
+#define HELDOUT_SEEDS       64u
+#define REVIEW_SEEDS        32u
+#define MODULE_SEEDS        16u  /* on which a component's C runs */
+#define CROSS_SEEDS         8u   /* of each AI's workloads, to compare candidates */
+#define CLAIM_SEEDS_MIN     16u  /* fewer prove nothing */
+#define CLAIM_SEEDS_MAX     256u /* more take too long */
+#define NONCE_LENGTH        32u
+#define COMMITMENT_MAX      64u
+#define SUBJECTS_MAX        16u
+#define PARENTS_MAX         8u
+#define PATTERN_ID_MAX      256u
+#define FEATURE_BYTES_MAX   128u
+#define IMPLEMENTATION_MAX  (64u << 10)
+#define CLAIM_TOLERANCE     1e-9  /* relative */
+#define PUBLISH_IMPROVEMENT 0.002 /* of the ratio, since the last pattern that was claimed */
+#define RENDER_IMPROVEMENT  0.01  /* since the last component */
+#define LAST_IMPROVEMENT    1e-4  /* since either, when training is over */
+#define PUBLISH_EVALUATIONS 48u   /* at least, from one pattern that is claimed to the next */
+#define ANSWER_EVALUATIONS  64u   /* at least so many stand behind a component made for a request */
+#define PULL_GENERATIONS    5u    /* from one look at what others found to the next */
+#define PULL_MAX            3u    /* candidates of others that are run at each */
+#define KNOWN_MAX           32u
+#define KNOWN_OF_ONE_MAX    4u /* of one AI */
+#define CROSS_WORKLOADS_MAX 9u /* of this AI and eight others */
+#define MODULES_MAX         16u
+
+/* What others do on the workloads of an exam, and what nobody can beat: what stands beside a score. */
+struct yardstick {
+    double textbook_cost, practice_ratio, bound_ratio;
+    const char *practice; /* NULL: no practice but the textbook's */
+};
+void yardstick_measure(const struct subject *subject, const struct exam *exam,
+                       struct yardstick *ret_yardstick);
+double yardstick_gap_closed(const struct yardstick *yardstick, double ratio);
+
+/* The workloads of a nonce: a pattern and its component have the same, so one place is enough. */
+struct trial {
+    const struct subject *subject; /* NULL: none */
+    char nonce[NONCE_LENGTH + 1];
+    struct exam *exam;
+    bool compared; /* the yardstick was measured: */
+    struct yardstick yardstick;
+};
+
+/* A candidate that another AI found. */
+struct known {
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX];
+    double ratio_own;                   /* when it was checked, on this AI's workloads for that */
+    bool tried;                         /* on its training workloads */
+    double ratios[CROSS_WORKLOADS_MAX]; /* on each AI's workloads; NAN: not run there yet */
+};
+
+/* Candidates of one subject, on the workloads of all who found one. */
+struct cross {
+    struct known known[KNOWN_MAX];
+    size_t known_count;
+    struct {
+        char ai_id[AI_ID_MAX + 1];
+        struct exam *exam;            /* NULL: not made yet */
+    } workloads[CROSS_WORKLOADS_MAX]; /* the first: this AI's own */
+    size_t workload_count;
+};
+
+/* One subject as this AI knows it. */
+struct bench {
+    const struct subject *subject;
+    struct exam *peer; /* NULL: not made yet */
+    struct cross cross;
+};
+
+/* What came of compiling and running the C that parameters render to. */
+enum module_outcome {
+    MODULE_SAME,    /* it scores what its parameters score */
+    MODULE_DIFFERS, /* it does not */
+    MODULE_NO_COMPILER,
+    MODULE_NOT_RUN /* for a reason that says nothing of it */
+};
+struct module {
+    const struct subject *subject; /* NULL: none */
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    enum module_outcome outcome;
+    size_t bytes;
+    char text[320]; /* for people */
+};
+
+struct session_slot {
+    char id[AI_ID_MAX + 1]; /* "": free */
+    uint64_t used;
+    char names[BRAIN_CONTRIBUTORS_MAX][AI_ID_MAX + 1]; /* whose workloads */
+    struct panel panel;
+    struct search search;
+    char by[AI_ID_MAX + 1]; /* who found what was shared last */
+    bool shared;            /* another searched too */
+    bool measured;          /* `last` was run, or reviewed: */
+    double last[SUBJECT_PARAMETERS_MAX];
+    json_t *review; /* this AI's, of `last`; NULL: none */
+    const struct subject *reviewed;
+    double claimed; /* the ratio that the candidate had then, by its own word */
+};
+
+/* A session's shared candidate, as it was read (candidate.h). */
+struct candidate {
+    const struct subject *subject;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char names[BRAIN_CONTRIBUTORS_MAX][AI_ID_MAX + 1]; /* whose workloads */
+    size_t name_count;
+    char by[AI_ID_MAX + 1];
+};
+
+/* What it would use now: its own best, or another's. */
+struct choice {
+    bool made;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX]; /* "": its own */
+};
+
+/* A set of parameters with its held-out score. */
+struct shown {
+    bool measured;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct score score;
+};
+
+struct policy_brain {
+    char ai_id[AI_ID_MAX + 1], specialization[64];
+    const struct subject *subject; /* NULL: a referee */
+    const struct subject *second;  /* of the same specialization, and solved once; NULL: none */
+    uint64_t seed, session_clock;
+    unsigned made; /* ids given out */
+    struct panel train;
+    struct search search;
+    unsigned pulled; /* the generation at which it last looked at what others found */
+    double pattern_ratio, component_ratio; /* on train, of what was claimed last; 1: nothing yet */
+    bool claimed;
+    unsigned claimed_evaluations; /* when it was claimed */
+    char parents[PARENTS_MAX][PATTERN_ID_MAX];
+    size_t parent_count;
+    unsigned taken;
+    char taken_from[BRAIN_TAKEN_MAX][AI_ID_MAX + 1];
+    /* What it had found before anything of another's came into its search. */
+    bool met, found_alone;
+    double alone[SUBJECT_PARAMETERS_MAX];
+    unsigned evaluations_alone;
+    struct known own; /* its own best, as a candidate beside those of others */
+    struct choice choice;
+    struct exam *heldout;
+    struct yardstick yardstick; /* on heldout */
+    struct shown shown_choice, shown_alone;
+    struct trial trial;
+    struct module modules[MODULES_MAX];
+    unsigned module_next;
+    unsigned cells; /* a referee's: candidates that it ran on an AI's workloads */
+    struct bench benches[SUBJECTS_MAX];
+    struct session_slot slots[BRAIN_SESSIONS_MAX];
+};
+
+/* exam.c. Exams are made when first wanted. */
+/* Never NULL for a subject of the table. */
+struct bench *policy_bench(struct policy_brain *brain, const struct subject *subject);
+/* The bench's exam for what others send: 0, or -1 when out of memory. */
+int bench_peer(struct policy_brain *brain, struct bench *bench);
+/* An exam on "<kind>/<AI>". NULL when out of memory. */
+struct exam *policy_exam(const struct policy_brain *brain, const struct subject *subject,
+                         const char *kind, size_t seeds);
+/* 32 lower-case hex digits, as the hub gives them. */
+bool nonce_valid(const char *nonce);
+/* The workloads of a nonce, the brain's; good until the next call. NULL when out of memory. */
+struct trial *policy_trial(struct policy_brain *brain, const struct subject *subject,
+                           const char *nonce, size_t seeds);
+const struct yardstick *trial_yardstick(struct trial *trial);
+void trial_end(struct trial *trial);
+
+/* train.c */
+/* Own workloads and search, begun if need be; 0, or -1 when out of memory. */
+int policy_begin(struct policy_brain *brain, brain_stop *stop);
+/* Something of another's comes into the search: what was found alone is kept. */
+void policy_meet(struct policy_brain *brain);
+/* Remembers that the current best came from another, and is no news of this AI's. */
+void policy_take(struct policy_brain *brain, const char *author, const char *id);
+
+/* claims.c */
+/* Appends claims of what is new. 0, or -1 when out of memory. */
+int policy_claim(struct policy_brain *brain, bool all, json_t *claims);
+/* The same for the specialization's second subject, which is computed, not searched. */
+int policy_solve(struct policy_brain *brain, json_t *claims);
+/* "<ai>_<middle>_<unix seconds>_<n>" */
+json_t *policy_id(struct policy_brain *brain, const char *middle);
+json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
+                     brain_stop *stop);
+json_t *policy_answer(void *state, const char *feature, const json_t *requirements,
+                      brain_stop *stop);
+
+/* known.c */
+/* Adds a candidate of another's; false when it is known, or worse than those that it would have to replace. */
+bool cross_add(struct cross *cross, const struct subject *subject, const struct known *known);
+/* Whether a row of ratios has gaps on this cross's workloads. */
+bool cross_gap(const struct cross *cross, const struct known *known, size_t *ret_which);
+/* One AI's workloads, as far as they are used here. NULL when out of memory. */
+struct exam *cross_exam(struct cross *cross, const struct subject *subject, size_t which);
+/* Runs a candidate on one AI's workloads. 0, or -1 when out of memory. */
+int cross_fill(struct cross *cross, const struct subject *subject, struct known *known,
+               size_t which);
+/* Its mean over the workloads on which it was run; ratio_own when on none. */
+double cross_mean(const struct cross *cross, const struct known *known);
+void cross_free(struct cross *cross);
+/* Runs those of others that were not run yet on the training workloads, at most PULL_MAX. Returns the best one, NULL when none
+ * was run or none can be; *ret_evaluations were spent. */
+const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, double *ret_ratio,
+                                unsigned *ret_evaluations);
+/* Makes the choice anew. False when stopped or out of memory, and nothing has changed. */
+bool policy_choose(struct policy_brain *brain, brain_stop *stop);
+bool policy_take_in(void *state, const char *author, const json_t *thing, const json_t *metrics);
+
+/* json.c: parameters as {name: value}, exact to the bit. */
+json_t *parameters_json(const struct subject *subject, const double *parameters);
+/* 0, or -1 and a sentence on what is wrong (names the parameter). */
+int parameters_read(const struct subject *subject, const json_t *json, double *ret_parameters,
+                    char *ret_why, size_t size);
+bool parameters_same(const struct subject *subject, const double *a, const double *b);
+/* A finite number member; false when missing or of another type. */
+bool member_number(const json_t *object, const char *name, double *ret_number);
+/* A string member of at most `max` bytes; NULL when missing, longer or of another type. */
+const char *member_string(const json_t *object, const char *name, size_t max);
+/* The subject a thing says it is of; NULL when it says none, or another version of it. */
+const struct subject *member_subject(const json_t *object);
+/* 0, or -1 when it is none that can be run. */
+int candidate_read(const json_t *json, struct candidate *ret_candidate);
+/* The policy's C source. NULL when out of memory. */
+json_t *implementation_json(const struct subject *subject, const double *parameters);
+
+/* module.c: compiles and runs the C that the parameters render to on MODULE_SEEDS workloads of a split, unless that was done
+ * before. Good until the next call. */
+const struct module *policy_module(struct policy_brain *brain, const struct subject *subject,
+                                   const double *parameters, const char *split, brain_stop *stop);
+
+/* check.c */
+bool numbers_agree(double claimed, double measured);
+json_t *policy_check(void *state, const json_t *thing, brain_stop *stop);
+
+/* session.c */
+/* Workloads of each partner on which a session's candidates are run. */
+size_t session_seeds(size_t partners);
+int policy_collaborate(void *state, const struct brain_session *session, const json_t *candidate,
+                       unsigned evaluations, brain_stop *stop, json_t **ret_candidate,
+                       double *ret_progress);
+json_t *policy_conclude(void *state, const struct brain_session *session, const json_t *candidate,
+                        brain_stop *stop);
+bool policy_forget(void *state, const char *session_id, brain_stop *stop);
+void policy_session_free(struct session_slot *slot);
+struct session_slot *slot_find(struct policy_brain *brain, const char *id);
+/* A free slot; the one longest untouched is given up for it. */
+struct session_slot *slot_take(struct policy_brain *brain);
+
+/* review.c */
+/* A candidate's ratio on the workloads of one of those it names. NAN: out of memory. */
+double candidate_ratio_on(const struct candidate *candidate, size_t which, size_t seeds);
+/* The candidate with this AI's review of it. 0, or -1 when out of memory. */
+int policy_review(struct policy_brain *brain, const char *session_id, const json_t *json,
+                  const struct candidate *candidate, brain_stop *stop, json_t **ret_candidate);
+
+/* referee.c */
+void referee_become(struct brain *brain);
+/* A candidate on the workloads of all who found one for this subject, and on its own. 0, or -1 when out of memory. */
+int referee_score(struct policy_brain *brain, struct bench *bench, const double *parameters,
+                  struct score *ret_score);
+
+#endif

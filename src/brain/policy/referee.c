@@ -1,0 +1,141 @@
+/* The referee, `general`: it has no subject of its own, trains nothing and claims nothing. It measures what others claim, of all
+ * subjects, and keeps for each a matrix: every candidate that it found to be true, on the workloads of everyone who found one.
+ * So it knows what holds for all and not only for its author, and how far all of them together are. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "brain/capabilities.h"
+#include "brain/policy/parts.h"
+#include "policy/elementary.h"
+
+int referee_score(struct policy_brain *brain, struct bench *bench, const double *parameters,
+                  struct score *ret_score)
+{
+    struct cross *cross = &bench->cross;
+    struct score all = {0};
+    double variance = 0;
+    for (size_t i = 0; i < cross->workload_count; i++) {
+        const struct exam *exam = cross_exam(cross, bench->subject, i);
+        if (!exam)
+            return -1;
+        struct score score = exam_score(exam, parameters);
+        all.ratio += score.ratio;
+        variance += score.ci95 * score.ci95;
+        all.seeds += score.seeds;
+        brain->cells++;
+    }
+    if (isnan(all.ratio))
+        return -1;
+    all.ratio /= (double)cross->workload_count;
+    all.ci95 = sqrt(variance) / (double)cross->workload_count;
+    *ret_score = all;
+    return 0;
+}
+
+/* Of all subjects, a candidate that was not run yet on somebody's workloads; NULL: the matrices are full. */
+static struct known *referee_gap(struct policy_brain *brain, struct bench **ret_bench,
+                                 size_t *ret_which)
+{
+    for (size_t i = 0; i < SUBJECTS_MAX; i++) {
+        struct cross *cross = &brain->benches[i].cross;
+        for (size_t k = 0; k < cross->known_count; k++)
+            if (cross_gap(cross, &cross->known[k], ret_which)) {
+                *ret_bench = &brain->benches[i];
+                return &cross->known[k];
+            }
+    }
+    return NULL;
+}
+
+static int referee_train(void *state, unsigned evaluations, brain_stop *stop, json_t **ret_claims)
+{
+    struct policy_brain *brain = state;
+    json_t *claims = json_array();
+    int result = claims ? 0 : -1;
+    for (unsigned done = 0; result == 0 && done < evaluations && !atomic_load(stop); done++) {
+        struct bench *bench;
+        size_t which;
+        struct known *known = referee_gap(brain, &bench, &which);
+        if (!known)
+            break;
+        result = cross_fill(&bench->cross, bench->subject, known, which);
+        brain->cells++;
+    }
+    if (result == 0)
+        *ret_claims = claims;
+    else
+        json_decref(claims);
+    return result;
+}
+
+/* The best mean of a subject's candidates; HUGE_VAL: none is known. */
+static double referee_best(const struct cross *cross)
+{
+    double best = HUGE_VAL;
+    for (size_t i = 0; i < cross->known_count; i++)
+        best = fmin(best, cross_mean(cross, &cross->known[i]));
+    return best;
+}
+
+static void referee_standing(void *state, struct brain_standing *ret_standing)
+{
+    struct policy_brain *brain = state;
+    struct brain_standing standing = {.referee = true,
+                                      .subject = "all",
+                                      .subject_version = "",
+                                      .cost = "",
+                                      .textbook = "",
+                                      .evaluations = brain->cells};
+    double logs = 0;
+    unsigned trained = 0;
+    for (size_t i = 0; trainer_specializations[i]; i++) {
+        const struct subject *subject = subject_for(trainer_specializations[i]);
+        if (strcmp(trainer_specializations[i], brain->specialization) == 0)
+            continue;
+        trained++;
+        double best = subject ? referee_best(&policy_bench(brain, subject)->cross) : HUGE_VAL;
+        if (!isfinite(best))
+            continue; /* counts as 1 */
+        standing.subjects_seen++;
+        logs += elementary_log(best);
+    }
+    if (standing.subjects_seen > 0)
+        standing.geometric_mean = elementary_exp(logs / trained);
+    *ret_standing = standing;
+}
+
+static char *referee_describe(void *state)
+{
+    (void)state;
+    size_t count;
+    char *sentence = NULL;
+    subjects(&count);
+    int length = asprintf(&sentence,
+                          "a referee: measures again what others claim, of all %zu subjects "
+                          "(synthetic workloads)",
+                          count);
+    return length < 0 ? NULL : sentence;
+}
+
+static json_t *referee_answer(void *state, const char *feature, const json_t *requirements,
+                              brain_stop *stop)
+{
+    (void)state, (void)feature, (void)requirements, (void)stop;
+    return NULL;
+}
+
+/* It shows no ratio of its own, and so has no held-out workloads. */
+static void referee_measure_standing(void *state, brain_stop *stop)
+{
+    (void)state, (void)stop;
+}
+
+void referee_become(struct brain *brain)
+{
+    brain->describe = referee_describe;
+    brain->train = referee_train;
+    brain->standing = referee_standing;
+    brain->measure_standing = referee_measure_standing;
+    brain->answer = referee_answer;
+}

@@ -1,0 +1,297 @@
+/* The policy brain: learns the parameters of an OS policy on a simulated subsystem, by CMA-ES on its own workloads, and by what
+ * others found.
+ *
+ * What makes it hard is honesty. The search looks at the training workloads only; what is claimed is measured on workloads that
+ * nobody could know when the parameters were chosen; and what came from another is tried, used, and named, but never claimed. */
+#include "brain/policy/parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brain/words.h"
+
+void policy_meet(struct policy_brain *brain)
+{
+    if (brain->met)
+        return;
+    brain->met = true;
+    if (!brain->search.cmaes || !isfinite(brain->search.best_ratio))
+        return;
+    brain->found_alone = true;
+    brain->evaluations_alone = brain->search.evaluations;
+    memcpy(brain->alone, brain->search.best, sizeof brain->alone);
+}
+
+static void add_parent(struct policy_brain *brain, const char *id)
+{
+    if (brain->parent_count == PARENTS_MAX) {
+        memmove(brain->parents[0], brain->parents[1],
+                sizeof brain->parents - sizeof brain->parents[0]);
+        brain->parent_count--;
+    }
+    words_copy(brain->parents[brain->parent_count], id);
+    brain->parent_count++;
+}
+
+void policy_take(struct policy_brain *brain, const char *author, const char *id)
+{
+    double ratio = brain->search.best_ratio;
+    brain->pattern_ratio = fmin(brain->pattern_ratio, ratio);
+    brain->component_ratio = fmin(brain->component_ratio, ratio);
+    if (id[0])
+        add_parent(brain, id);
+    if (strcmp(author, brain->ai_id) == 0)
+        return;
+    brain->taken++;
+    size_t at = 0; /* its place is the front, whether it was in the list or not */
+    while (at + 1 < BRAIN_TAKEN_MAX && brain->taken_from[at][0] &&
+           strcmp(brain->taken_from[at], author) != 0)
+        at++;
+    memmove(brain->taken_from[1], brain->taken_from[0], at * sizeof brain->taken_from[0]);
+    words_copy(brain->taken_from[0], author);
+}
+
+int policy_begin(struct policy_brain *brain, brain_stop *stop)
+{
+    if (brain->train.count == 0) {
+        struct exam *exam = policy_exam(brain, brain->subject, "train", TRAIN_SEEDS);
+        if (!exam)
+            return -1;
+        brain->train = (struct panel){.exams = {exam}, .count = 1};
+    }
+    if (brain->search.cmaes)
+        return 0;
+    /* What others found before the first step is worth more than a hundred evaluations from scratch. */
+    double ratio;
+    unsigned evaluations;
+    const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
+    bool warm = elite && ratio < 1;
+    if (search_begin(&brain->search, brain->subject, brain->seed, warm ? elite->parameters : NULL) <
+        0)
+        return -1;
+    brain->search.evaluations = evaluations;
+    if (warm) {
+        policy_meet(brain);
+        search_offer(&brain->search, elite->parameters, ratio);
+        policy_take(brain, elite->author, elite->id);
+    }
+    return 0;
+}
+
+/* Between two generations, every so often: the best of a few that others found is injected. Returns the evaluations spent. */
+static unsigned policy_look(struct policy_brain *brain, brain_stop *stop)
+{
+    struct search *search = &brain->search;
+    if (search->next != 0 || search->generations % PULL_GENERATIONS != 0 ||
+        search->generations == brain->pulled)
+        return 0;
+    brain->pulled = search->generations;
+    double ratio, before = search->best_ratio;
+    unsigned evaluations;
+    const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
+    if (elite) {
+        policy_meet(brain);
+        search_offer(search, elite->parameters, ratio);
+        if (ratio < before)
+            policy_take(brain, elite->author, elite->id);
+    }
+    search->evaluations += evaluations;
+    return evaluations;
+}
+
+static void policy_search(struct policy_brain *brain, unsigned evaluations, brain_stop *stop)
+{
+    struct search *search = &brain->search;
+    unsigned done = 0;
+    while (done < evaluations && !atomic_load(stop)) {
+        done += policy_look(brain, stop);
+        unsigned left = done < evaluations ? evaluations - done : 0;
+        unsigned generation = (unsigned)(cmaes_lambda(search->cmaes) - search->next);
+        done += search_run(search, &brain->train, left < generation ? left : generation, stop);
+    }
+}
+
+static int policy_train(void *state, unsigned evaluations, brain_stop *stop, json_t **ret_claims)
+{
+    struct policy_brain *brain = state;
+    json_t *claims = json_array();
+    if (!claims || policy_begin(brain, stop) < 0)
+        goto failed;
+    policy_search(brain, evaluations, stop);
+    if (!atomic_load(stop) && policy_claim(brain, evaluations == 0, claims) < 0)
+        goto failed;
+    if (!atomic_load(stop) && policy_solve(brain, claims) < 0)
+        goto failed;
+    *ret_claims = claims;
+    return 0;
+failed:
+    json_decref(claims);
+    return -1;
+}
+
+/* The standing. */
+
+static int heldout_begin(struct policy_brain *brain)
+{
+    if (brain->heldout)
+        return 0;
+    brain->heldout = policy_exam(brain, brain->subject, "heldout", HELDOUT_SEEDS);
+    if (!brain->heldout)
+        return -1;
+    yardstick_measure(brain->subject, brain->heldout, &brain->yardstick);
+    return 0;
+}
+
+static void shown_measure(const struct policy_brain *brain, const double *parameters,
+                          struct shown *shown)
+{
+    if (shown->measured && parameters_same(brain->subject, shown->parameters, parameters))
+        return;
+    const struct shown *choice = &brain->shown_choice;
+    if (choice->measured && parameters_same(brain->subject, choice->parameters, parameters)) {
+        *shown = *choice;
+        return;
+    }
+    memcpy(shown->parameters, parameters, sizeof shown->parameters);
+    shown->score = exam_score(brain->heldout, parameters);
+    shown->measured = true;
+}
+
+static void policy_measure_standing(void *state, brain_stop *stop)
+{
+    struct policy_brain *brain = state;
+    if (atomic_load(stop) || !policy_choose(brain, stop) || heldout_begin(brain) < 0 ||
+        atomic_load(stop))
+        return;
+    shown_measure(brain, brain->choice.parameters, &brain->shown_choice);
+    if (brain->met && brain->found_alone)
+        shown_measure(brain, brain->alone, &brain->shown_alone);
+    else if (!brain->met && brain->search.cmaes && isfinite(brain->search.best_ratio))
+        shown_measure(brain, brain->search.best, &brain->shown_alone);
+}
+
+static void policy_standing(void *state, struct brain_standing *ret_standing)
+{
+    const struct policy_brain *brain = state;
+    const struct subject *subject = brain->subject;
+    const struct score *score = &brain->shown_choice.score;
+    const struct yardstick *yardstick = &brain->yardstick;
+    double ratio = brain->search.best_ratio;
+    struct brain_standing standing = {
+        .subject = subject->name,
+        .subject_version = subject->version,
+        .cost = subject->cost,
+        .evaluations = brain->search.evaluations,
+        .generations = brain->search.generations,
+        .ratio_train = isfinite(ratio) ? ratio : 0,
+        .evaluations_alone = brain->met ? brain->evaluations_alone : brain->search.evaluations,
+        .ratio_alone = brain->shown_alone.score.ratio,
+        .ratio_heldout = score->ratio,
+        .ci95 = score->ci95,
+        .cost_heldout = score->cost,
+        .wins = score->wins,
+        .seeds = score->seeds,
+        .textbook = subject->baseline_names[0],
+        .taken = brain->taken,
+    };
+    if (brain->shown_choice.measured) {
+        standing.textbook_cost = yardstick->textbook_cost;
+        standing.practice = yardstick->practice;
+        standing.practice_ratio = yardstick->practice ? yardstick->practice_ratio : 0;
+        standing.bound_ratio = yardstick->bound_ratio;
+        standing.gap_closed = yardstick_gap_closed(yardstick, score->ratio);
+    }
+    memcpy(standing.taken_from, brain->taken_from, sizeof standing.taken_from);
+    *ret_standing = standing;
+}
+
+static char *policy_describe(void *state)
+{
+    const struct policy_brain *brain = state;
+    char *sentence = NULL;
+    int length = asprintf(&sentence, "training %s (%s; synthetic workloads)", brain->subject->name,
+                          brain->subject->cost);
+    return length < 0 ? NULL : sentence;
+}
+
+static void policy_free(void *state)
+{
+    struct policy_brain *brain = state;
+    panel_free(&brain->train);
+    search_end(&brain->search);
+    exam_free(brain->heldout);
+    trial_end(&brain->trial);
+    for (size_t i = 0; i < SUBJECTS_MAX; i++) {
+        exam_free(brain->benches[i].peer);
+        cross_free(&brain->benches[i].cross);
+    }
+    for (size_t i = 0; i < BRAIN_SESSIONS_MAX; i++)
+        policy_session_free(&brain->slots[i]);
+    free(brain);
+}
+
+/* Another subject of the same specialization, for which the best can be computed. */
+static const struct subject *second_subject(const struct subject *first)
+{
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    for (size_t i = 0; i < count; i++)
+        if (all[i] != first && all[i]->solve &&
+            strcmp(all[i]->specialization, first->specialization) == 0)
+            return all[i];
+    return NULL;
+}
+
+struct brain *brain_policy_new(const char *ai_id, const char *specialization)
+{
+    struct brain *brain = calloc(1, sizeof *brain);
+    struct policy_brain *policy = calloc(1, sizeof *policy);
+    if (!brain || !policy) {
+        free(brain);
+        free(policy);
+        return NULL;
+    }
+    words_copy(policy->ai_id, ai_id);
+    words_copy(policy->specialization, specialization);
+    policy->search.best_ratio = HUGE_VAL;
+    policy->pattern_ratio = policy->component_ratio = 1;
+    *brain = (struct brain){.name = "policy",
+                            .state = policy,
+                            .describe = policy_describe,
+                            .train = policy_train,
+                            .prove = policy_prove,
+                            .standing = policy_standing,
+                            .measure_standing = policy_measure_standing,
+                            .answer = policy_answer,
+                            .collaborate = policy_collaborate,
+                            .conclude = policy_conclude,
+                            .forget = policy_forget,
+                            .check = policy_check,
+                            .take_in = policy_take_in,
+                            .free = policy_free};
+    if (strcmp(specialization, "general") == 0) {
+        referee_become(brain);
+        return brain;
+    }
+    char split[SPLIT_SIZE];
+    policy->subject = subject_for(specialization);
+    if (!policy
+             ->subject) { /* callers check the specialization; one without a subject has nothing to train */
+        brain_free(brain);
+        return NULL;
+    }
+    policy->second = second_subject(policy->subject);
+    snprintf(split, sizeof split, "search/%s", policy->ai_id);
+    policy->seed = subject_seed(policy->subject, split, 0);
+    return brain;
+}
+
+void brain_free(struct brain *brain)
+{
+    if (!brain)
+        return;
+    brain->free(brain->state);
+    free(brain);
+}

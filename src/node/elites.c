@@ -1,0 +1,176 @@
+/* What the hub already knows when this AI joins: of thousands of entries, the few that are worth running first.
+ *
+ * An AI that trains takes the best of its own subject, and goes by what others have measured before it goes by an author's word.
+ * The referee takes of all subjects what has too few verifiers. Nobody's entries crowd out another's. */
+#include <math.h>
+#include <string.h>
+
+#include "node/node.h"
+
+#define VERIFIERS_WANTED 2u
+
+struct elite {
+    const json_t *thing;
+    const char *author;
+    bool pattern;
+    unsigned rank;   /* lower is first; within a rank: */
+    double verified; /* the mean over its verifiers' own workloads; HUGE_VAL: none says */
+    double claimed;  /* on the author's training workloads: the held-out ones select nothing */
+};
+
+struct elites {
+    struct elite all[REFEREE_ELITES_MAX]; /* the best first */
+    size_t count, most, of_one;
+};
+
+static double positive(const json_t *number)
+{
+    double value = json_number_value(number);
+    return value > 0 ? value : HUGE_VAL;
+}
+
+static double verifiers_mean(const json_t *verifiers)
+{
+    const json_t *verifier;
+    size_t i, count = 0;
+    double sum = 0;
+    json_array_foreach(verifiers, i, verifier)
+    {
+        double ratio = positive(json_object_get(verifier, "ratio_own"));
+        count += isfinite(ratio);
+        sum += isfinite(ratio) ? ratio : 0;
+    }
+    return count > 0 ? sum / (double)count : HUGE_VAL;
+}
+
+static bool is_verifier(const json_t *verifiers, const char *ai_id)
+{
+    const json_t *verifier;
+    size_t i;
+    json_array_foreach(verifiers, i, verifier)
+    {
+        if (strcmp(payload_string(verifier, "ai_id", ID_MAX), ai_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool elite_before(const struct elite *a, const struct elite *b)
+{
+    if (a->rank != b->rank)
+        return a->rank < b->rank;
+    return a->verified < b->verified || (!(a->verified > b->verified) && a->claimed < b->claimed);
+}
+
+/* Of an older simulator it can be run no more, and would only take the place of one that can. */
+static bool elite_is_of_subject(const struct node *node, const json_t *thing)
+{
+    const struct brain_standing *own = &node->standing;
+    return strcmp(payload_string(thing, "subject", CLAIM_SUBJECT_MAX), own->subject) == 0 &&
+           strcmp(payload_string(thing, "subject_version", CLAIM_SUBJECT_MAX),
+                  own->subject_version) == 0;
+}
+
+/* Whether this AI should run it at all, which is for claims alone; with its place in the order. */
+static bool elite_read(struct node *node, const json_t *entry, bool pattern,
+                       struct elite *ret_elite)
+{
+    const json_t *verification = json_object_get(entry, "verification");
+    const json_t *verifiers = json_object_get(verification, "verifiers");
+    const char *status = payload_string(verification, "status", 16);
+    const json_t *thing = json_object_get(entry, pattern ? "pattern" : "component");
+    struct elite elite = {.thing = thing,
+                          .author = payload_string(entry, "contributor", ID_MAX),
+                          .pattern = pattern,
+                          .verified = verifiers_mean(verifiers),
+                          .claimed = positive(json_object_get(thing, "ratio_train"))};
+    const char *id = payload_string(elite.thing, "id", THING_ID_MAX);
+    const struct peer *peer = node_peer(node, elite.author, false);
+    if (node->referee)
+        elite.rank = json_array_size(verifiers) >= VERIFIERS_WANTED;
+    else
+        elite.rank = strcmp(status, "confirmed") != 0;
+    bool wanted = node->referee ? !is_verifier(verifiers, node->options->ai_id)
+                                : elite_is_of_subject(node, elite.thing);
+    *ret_elite = elite;
+    return wanted && status[0] && id[0] && elite.author[0] && strcmp(status, "refuted") != 0 &&
+           !(peer && peer->refuted >= REFUTED_MAX) &&
+           strcmp(elite.author, node->options->ai_id) != 0 && !seen_already(node, elite.author, id);
+}
+
+static void elite_remove(struct elites *elites, size_t place)
+{
+    elites->count--;
+    memmove(&elites->all[place], &elites->all[place + 1],
+            (elites->count - place) * sizeof *elites->all);
+}
+
+/* Its author's share, and then the whole, are kept to the best. */
+static void elite_add(struct elites *elites, const struct elite *elite)
+{
+    size_t of_one = 0, last = 0, place = 0;
+    for (size_t i = 0; i < elites->count; i++)
+        if (strcmp(elites->all[i].author, elite->author) == 0) {
+            of_one++;
+            last = i;
+        }
+    if (of_one >= elites->of_one) {
+        if (!elite_before(elite, &elites->all[last]))
+            return;
+        elite_remove(elites, last);
+    }
+    while (place < elites->count && !elite_before(elite, &elites->all[place]))
+        place++;
+    if (place >= elites->most)
+        return;
+    if (elites->count == elites->most)
+        elites->count--;
+    memmove(&elites->all[place + 1], &elites->all[place],
+            (elites->count - place) * sizeof *elites->all);
+    elites->all[place] = *elite;
+    elites->count++;
+}
+
+static void elites_of(struct node *node, json_t *section, bool pattern, struct elites *elites)
+{
+    const char *key;
+    json_t *entry;
+    struct elite elite;
+    json_object_foreach(section, key, entry)
+    {
+        if (elite_read(node, entry, pattern, &elite))
+            elite_add(elites, &elite);
+    }
+}
+
+/* Whose claims were refuted before this AI came. */
+static void ledger_take(struct node *node, json_t *ledger)
+{
+    const char *ai_id;
+    json_t *counts;
+    size_t read = 0;
+    json_object_foreach(ledger, ai_id, counts)
+    {
+        if (read++ >= PEERS_MAX)
+            break;
+        bool liar = json_integer_value(json_object_get(counts, "refuted")) > 0 &&
+                    strcmp(ai_id, node->options->ai_id) != 0;
+        struct peer *peer = liar ? node_peer(node, ai_id, true) : NULL;
+        if (peer && peer->refuted < REFUTED_MAX)
+            checks_shun(node, peer);
+    }
+}
+
+void elites_take(struct node *node, json_t *knowledge, json_t *ledger)
+{
+    struct elites elites = {.most = node->referee ? REFEREE_ELITES_MAX : ELITES_MAX,
+                            .of_one = node->referee ? REFEREE_OF_ONE_MAX : ELITES_OF_ONE_MAX};
+    ledger_take(node, ledger);
+    elites_of(node, json_object_get(knowledge, "shared_patterns"), true, &elites);
+    if (node->referee)
+        elites_of(node, json_object_get(knowledge, "collective_features"), false, &elites);
+    for (size_t i = 0; i < elites.count; i++) {
+        const struct elite *elite = &elites.all[i];
+        (elite->pattern ? checks_pattern : checks_component)(node, elite->author, elite->thing);
+    }
+}

@@ -1,0 +1,140 @@
+/* Feature requests: any word that matches one of this AI's capabilities is answered with a component made by the brain.
+ *
+ * One request reaches this AI twice: as it was sent, and as the hub's feature_response. Both are counted for each requestor and
+ * feature; only when the higher of the two counts rises is there something new to do. So each request is answered once,
+ * whichever comes first, and a request that is sent again is answered again. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/node.h"
+
+struct feature_job {
+    struct node_job base;
+    char requestor[ID_MAX + 1], feature[ID_MAX + 1];
+    json_t *requirements, *component;
+};
+
+static void feature_work(struct job *job)
+{
+    struct feature_job *work = (struct feature_job *)job;
+    struct node *node = work->base.node;
+    work->component = node->brain->answer(node->brain->state, work->feature, work->requirements,
+                                          &node->jobs.stop);
+}
+
+static void feature_done(struct job *job, bool ran)
+{
+    struct feature_job *work = (struct feature_job *)job;
+    struct node *node = work->base.node;
+    struct claim_use use = {.purpose = CLAIM_ANSWER};
+    const char *reason;
+    words_copy(use.requestor, work->requestor);
+    words_copy(use.feature, work->feature);
+    if (ran && work->component && !claims_add(node, json_incref(work->component), &use, &reason))
+        node_say(node, "feature request '%s' of %s is not answered: %s", SAY(work->feature),
+                 SAY(work->requestor), reason);
+    json_decref(work->requirements);
+    json_decref(work->component);
+    free(work);
+}
+
+void feature_proved(struct node *node, const struct claim *claim)
+{
+    const struct claim_use *use = &claim->use;
+    json_t *payload = json_pack("{s:O,s:s,s:s}", "component", claim->result, "original_requestor",
+                                use->requestor, "feature_name", use->feature);
+    if (node_publish(node, "os_component_share", payload, use->requestor, NULL) == 0) {
+        node->count.features_answered++;
+        node->count.claims_proved++;
+        seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
+        node_say(node, "Fulfilled feature request '%s' for %s (held-out ratio %.3f)",
+                 SAY(use->feature), SAY(use->requestor),
+                 json_number_value(json_object_get(claim->result, "ratio_heldout")));
+    }
+    json_decref(payload);
+}
+
+static struct feature_seen *feature_find(struct node *node, const char *requestor,
+                                         const char *feature)
+{
+    for (size_t i = 0; i < FEATURES_MAX; i++)
+        if (strcmp(node->features[i].requestor, requestor) == 0 &&
+            strcmp(node->features[i].feature, feature) == 0)
+            return &node->features[i];
+    struct feature_seen *seen = &node->features[node->feature_next++ % FEATURES_MAX];
+    *seen = (struct feature_seen){0};
+    words_copy(seen->requestor, requestor);
+    words_copy(seen->feature, feature);
+    return seen;
+}
+
+/* True when this one was not acted upon yet. */
+static bool feature_new(struct feature_seen *seen, bool response)
+{
+    if (response)
+        seen->responses++;
+    else
+        seen->requests++;
+    unsigned most = seen->requests > seen->responses ? seen->requests : seen->responses;
+    if (most <= seen->answered)
+        return false;
+    seen->answered = most;
+    return true;
+}
+
+/* Those of a requestor that wait: to be made, or to be proved. */
+static unsigned answers_waiting(const struct node *node, const char *requestor)
+{
+    unsigned count = 0;
+    for (const struct job *job = node->jobs.classes[JOB_FEATURE].first; job; job = job->next)
+        count += strcmp(((const struct feature_job *)job)->requestor, requestor) == 0;
+    for (size_t i = 0; i < CLAIMS_MAX; i++)
+        count += node->claims[i].used && node->claims[i].use.purpose == CLAIM_ANSWER &&
+                 strcmp(node->claims[i].use.requestor, requestor) == 0;
+    return count;
+}
+
+static void feature_take(struct node *node, const char *requestor, const char *feature,
+                         const json_t *requirements, bool response)
+{
+    if (!feature[0] || !requestor[0] || strcmp(requestor, node->options->ai_id) == 0 ||
+        !feature_new(feature_find(node, requestor, feature), response))
+        return;
+    node->count.features_heard++;
+    if (!words_match(feature, node->capabilities))
+        return;
+    struct feature_job *work =
+        answers_waiting(node, requestor) < ANSWERS_OF_ONE_MAX ? calloc(1, sizeof *work) : NULL;
+    if (!work) {
+        node_say(node, "too busy for feature request '%s' of %s", SAY(feature), SAY(requestor));
+        return;
+    }
+    work->base =
+        (struct node_job){.job = {.work = feature_work, .done = feature_done}, .node = node};
+    words_copy(work->requestor, requestor);
+    words_copy(work->feature, feature);
+    work->requirements = json_deep_copy(requirements);
+    if (jobs_push(&node->jobs, JOB_FEATURE, &work->base.job) < 0) {
+        node_say(node, "too busy for feature request '%s' of %s", SAY(feature), SAY(requestor));
+        json_decref(work->requirements);
+        free(work);
+    }
+}
+
+void feature_request(struct node *node, const char *sender, const json_t *payload)
+{
+    /* A requestor named in the payload is not believed: nobody has components sent to another. */
+    feature_take(node, sender, payload_string(payload, "feature", ID_MAX),
+                 json_object_get(payload, "requirements"), false);
+}
+
+void feature_response(struct node *node, const char *sender, const json_t *payload)
+{
+    (void)sender;
+    if (json_object_get(payload, "asked")) /* to the requestor: whom the hub has asked */
+        return;
+    const json_t *original = json_object_get(payload, "original_request");
+    feature_take(node, payload_string(payload, "requestor", ID_MAX),
+                 payload_string(original, "feature", ID_MAX),
+                 json_object_get(original, "requirements"), true);
+}

@@ -1,0 +1,409 @@
+/* The node's loop: the hub's link, the timers, the worker, and how it all ends.
+ *
+ * A prepare handle runs before each wait and brings the loop's view of the link (its fd, its time-out) up to date, so that
+ * nothing else has to think of it. The end comes in steps: no new work, sessions brought to their end, the last results shared,
+ * the queue flushed, and only then the summary. */
+#include "node/node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void node_ending(struct node *node, const char *why, unsigned grace_ms);
+static void on_request(uv_timer_t *timer);
+
+void node_say(const struct node *node, const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (node->options->log)
+        node->options->log(line, node->options->data);
+    else
+        fprintf(stderr, "[TRAINER] %s\n", line);
+}
+
+uint64_t node_now(const struct node *node)
+{
+    return uv_now(&node->loop);
+}
+
+uint64_t node_left(const struct node *node)
+{
+    uint64_t now = node_now(node);
+    return node->phase == NODE_RUNNING && now < node->deadline ? node->deadline - now : 0;
+}
+
+int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
+                 char *ret_message_id)
+{
+    if (node->phase >= NODE_FLUSHING)
+        return KHUB_E_CLOSED; /* what a last job still had to say */
+    char *text = payload ? json_dumps(payload, JSON_COMPACT) : NULL;
+    int error =
+        text ? khub_publish(node->link, type, text, target, ret_message_id) : KHUB_E_NO_MEMORY;
+    free(text);
+    if (error < 0) {
+        node->count.link_skipped++;
+        node_say(node, "a %s could not be sent: %s", type, khub_error_text(error));
+    }
+    return error;
+}
+
+/* The link. */
+
+static void poll_freed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void poll_drop(struct node *node)
+{
+    if (!node->poll)
+        return;
+    uv_poll_stop(node->poll);
+    uv_close((uv_handle_t *)node->poll, poll_freed);
+    node->poll = NULL;
+}
+
+static void link_turn(struct node *node)
+{
+    enum khub_state before = khub_link_state(node->link);
+    khub_turn(node->link);
+    /* Until it is joined a link may go through several sockets of one number: only a new watch is sure to be of the last. */
+    if (before != KHUB_JOINED || khub_link_state(node->link) != KHUB_JOINED)
+        poll_drop(node);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    (void)status, (void)events; /* khub_turn finds out by itself */
+    link_turn(poll->data);
+}
+
+static void on_link_timer(uv_timer_t *timer)
+{
+    link_turn(timer->data);
+}
+
+static void poll_make(struct node *node, int fd)
+{
+    uv_poll_t *poll = malloc(sizeof *poll);
+    if (!poll)
+        return; /* tried again before the next wait; the timer keeps the link alive */
+    if (uv_poll_init(&node->loop, poll, fd) < 0) {
+        free(poll);
+        return;
+    }
+    poll->data = node;
+    node->poll = poll;
+    node->poll_fd = fd;
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct node *node = prepare->data;
+    if (node->phase == NODE_ENDED)
+        return;
+    int fd = khub_fd(node->link), ms = khub_timeout_ms(node->link);
+    if (node->poll && fd != node->poll_fd)
+        poll_drop(node);
+    if (fd >= 0 && !node->poll)
+        poll_make(node, fd);
+    if (node->poll)
+        uv_poll_start(node->poll, UV_READABLE | (khub_wants_write(node->link) ? UV_WRITABLE : 0),
+                      on_poll);
+    if (fd >= 0 && !node->poll)
+        ms = ms < 0 || ms > TICK_MS ? TICK_MS : ms;
+    if (ms >= 0)
+        uv_timer_start(&node->link_timer, on_link_timer, (uint64_t)ms, 0);
+    else
+        uv_timer_stop(&node->link_timer);
+}
+
+static void on_message(struct khub *link, const struct khub_message *message, void *data)
+{
+    (void)link;
+    struct node *node = data;
+    node->count.link_messages++;
+    node_message(node, message);
+}
+
+static void on_joined(struct node *node)
+{
+    if (node->joined)
+        node->count.link_reconnects++;
+    node_say(node, "%s to hub at %s", node->joined ? "Reconnected" : "Connected",
+             node->options->address);
+    if (!node->joined) {
+        uv_timer_start(&node->request, on_request, TICK_MS, REQUEST_MS);
+        sharing_train(node); /* not before: what is shared would go to nobody */
+    }
+    node->joined = true;
+    node->lost = false;
+    claims_joined(node);
+}
+
+static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
+                     void *data)
+{
+    (void)link;
+    struct node *node = data;
+    if (state == KHUB_JOINED)
+        on_joined(node);
+    if (state == KHUB_WAITING && node->phase <= NODE_ENDING)
+        node_say(node, "%s the hub at %s: %s", node->joined ? "Lost" : "Cannot connect to",
+                 node->options->address, SAY(detail));
+    if (state != KHUB_ENDED)
+        return;
+    node->refused = error == KHUB_E_REFUSED;
+    if (error < 0)
+        node->lost =
+            true; /* and stays so: that the link then ended in order makes up for nothing */
+    if (error < 0 && node->phase <= NODE_ENDING) {
+        if (!node->refused) /* that was said when it came */
+            node_say(node, "The link to the hub at %s has ended: %s: %s", node->options->address,
+                     khub_error_text(error), SAY(detail));
+        node_ending(node, node->refused ? "the hub refused this AI" : "the hub was lost", 0);
+    }
+}
+
+/* The end. */
+
+static void node_ending(struct node *node, const char *why, unsigned grace_ms)
+{
+    if (node->phase != NODE_RUNNING)
+        return;
+    node->phase = NODE_ENDING;
+    node->ended = why;
+    node->phase_deadline = node_now(node) + grace_ms;
+    uv_timer_stop(&node->request);
+    if (grace_ms > 0)
+        sharing_last(node);
+    else
+        jobs_stop(&node->jobs);
+}
+
+static void node_flush(struct node *node)
+{
+    sessions_leave(node);
+    jobs_stop(&node->jobs);
+    claims_drop(node);
+    uv_timer_stop(&node->progress);
+    node->phase = NODE_FLUSHING;
+    node->phase_deadline = node_now(node) + FLUSH_MS;
+    khub_close(node->link);
+}
+
+static void handle_close(uv_handle_t *handle)
+{
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void node_close(struct node *node)
+{
+    node->phase = NODE_ENDED;
+    poll_drop(node);
+    handle_close((uv_handle_t *)&node->prepare);
+    handle_close((uv_handle_t *)&node->link_timer);
+    handle_close((uv_handle_t *)&node->tick);
+    handle_close((uv_handle_t *)&node->request);
+    handle_close((uv_handle_t *)&node->progress);
+    handle_close((uv_handle_t *)&node->interrupt);
+    handle_close((uv_handle_t *)&node->terminate);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct node *node = timer->data;
+    uint64_t now = node_now(node);
+    if (node->phase == NODE_RUNNING && now >= node->deadline) {
+        node->lost =
+            khub_link_state(node->link) != KHUB_JOINED; /* unless it comes back in the grace */
+        node_ending(node, "time is up", GRACE_MS);
+    }
+    if (node->phase <= NODE_ENDING) {
+        sharing_tick(node);
+        claims_tick(node);
+        sessions_tick(node);
+    }
+    bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs) && !claims_pending(node);
+    if (node->phase == NODE_ENDING && (quiet || now >= node->phase_deadline))
+        node_flush(node);
+    bool flushed = khub_link_state(node->link) == KHUB_ENDED && jobs_idle(&node->jobs);
+    if (node->phase == NODE_FLUSHING && (flushed || now >= node->phase_deadline)) {
+        if (khub_queued(node->link) > 0)
+            node_say(node, "%zu bytes could not be sent to the hub", khub_queued(node->link));
+        node_close(node);
+    }
+}
+
+static void on_request(uv_timer_t *timer)
+{
+    sessions_request(timer->data);
+}
+
+static void on_progress(uv_timer_t *timer)
+{
+    struct node *node = timer->data;
+    struct trainer_progress progress = {.standing = &node->standing,
+                                        .count = &node->count,
+                                        .left_ms = node_left(node),
+                                        .joined = khub_link_state(node->link) == KHUB_JOINED};
+    node->options->progress(&progress, node->options->data);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    node_ending(handle->data, number == SIGINT ? "SIGINT" : "SIGTERM", 0);
+}
+
+static int node_link(struct node *node)
+{
+    const struct trainer_options *options = node->options;
+    struct khub_options wishes = {.address = options->address,
+                                  .ai_id = options->ai_id,
+                                  .specialization = options->specialization,
+                                  .capabilities = node->capabilities,
+                                  .features = trainer_features,
+                                  .retries = RETRIES_MAX,
+                                  .retry_max_ms = RETRY_MAX_MS,
+                                  .data = node};
+    struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
+    return khub_new(&wishes, &callbacks, &node->link);
+}
+
+static void handle_start(struct node *node)
+{
+    uv_prepare_init(&node->loop, &node->prepare);
+    uv_timer_init(&node->loop, &node->link_timer);
+    uv_timer_init(&node->loop, &node->tick);
+    uv_timer_init(&node->loop, &node->request);
+    uv_timer_init(&node->loop, &node->progress);
+    uv_signal_init(&node->loop, &node->interrupt);
+    uv_signal_init(&node->loop, &node->terminate);
+    node->prepare.data = node->link_timer.data = node->tick.data = node->request.data = node;
+    node->interrupt.data = node->terminate.data = node->progress.data = node;
+    uv_prepare_start(&node->prepare, on_prepare);
+    uv_timer_start(&node->tick, on_tick, TICK_MS, TICK_MS);
+    uv_timer_start(&node->request, on_request, REQUEST_MS, REQUEST_MS);
+    if (node->options->progress)
+        uv_timer_start(&node->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
+    uv_signal_start(&node->interrupt, on_signal, SIGINT);
+    uv_signal_start(&node->terminate, on_signal, SIGTERM);
+}
+
+/* 0, or -1 when it could not be written where it should. */
+static int node_summarize(struct node *node, int exit_code)
+{
+    const struct trainer_options *options = node->options;
+    struct brain_standing standing;
+    node->brain->standing(node->brain->state,
+                          &standing); /* the worker is idle: the loop has ended */
+    struct summary_head head = {.ai_id = options->ai_id,
+                                .specialization = options->specialization,
+                                .hub = options->address,
+                                .ended = node->ended,
+                                .joined = node->joined,
+                                .exit_code = exit_code,
+                                .seconds = (double)(node_now(node) - node->started) / 1000};
+    json_t *json = summary_json(&node->count, &head, &standing);
+    if (options->json && json) {
+        json_dumpf(json, options->out, JSON_INDENT(2));
+        fputc('\n', options->out);
+        fflush(options->out);
+    } else {
+        summary_print(&node->count, &head, &standing, options->out);
+    }
+    bool unwritten = options->summary_path &&
+                     (!json || json_dump_file(json, options->summary_path, JSON_INDENT(2)) < 0);
+    if (unwritten)
+        node_say(node, "the summary could not be written to %s: %s", options->summary_path,
+                 strerror(errno));
+    json_decref(json);
+    return unwritten ? -1 : 0;
+}
+
+static int node_exit_code(const struct node *node)
+{
+    return node->joined && !node->lost ? 0 : 1;
+}
+
+/* A session's candidate, the peers' capabilities: what is left when the loop has ended. */
+static void node_release(struct node *node)
+{
+    for (size_t i = 0; i < node->peer_count; i++)
+        json_decref(node->peers[i].capabilities);
+    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
+        json_decref(node->sessions[i].candidate);
+    json_decref(node->last_pattern.claim);
+    json_decref(node->last_component.claim);
+    claims_drop(node);
+    khub_free(node->link);
+    free(node->peers);
+    free(node);
+}
+
+int node_new(const struct trainer_options *options, struct brain *brain, struct node **ret_node)
+{
+    struct node *node = calloc(1, sizeof *node);
+    if (!node)
+        return KHUB_E_NO_MEMORY;
+    brain->standing(brain->state, &node->standing);
+    node->options = options;
+    node->capabilities = trainer_capabilities(options->specialization);
+    node->subject = node->standing.subject;
+    node->referee = node->standing.referee;
+    node->brain = brain;
+    node->ended = "";
+    node->poll_fd = -1;
+    node->peers = calloc(PEERS_MAX, sizeof *node->peers);
+    int error = node->peers ? node_link(node) : KHUB_E_NO_MEMORY;
+    if (error == 0 && uv_loop_init(&node->loop) < 0)
+        error = KHUB_E_SYSTEM;
+    if (error < 0) {
+        node_release(node);
+        return error;
+    }
+    node->started = node_now(node);
+    node->deadline = node->started + (uint64_t)(options->minutes * 60000);
+    jobs_init(&node->jobs, &node->loop);
+    handle_start(node);
+    *ret_node = node;
+    return 0;
+}
+
+int node_run(struct node *node)
+{
+    char *what = node->brain->describe(node->brain->state);
+    node_say(node, "%s (%s): %s", node->options->ai_id, node->options->specialization,
+             what ? what : "");
+    free(what);
+    uv_run(&node->loop, UV_RUN_DEFAULT);
+    if (node->options->progress)
+        node->options->progress(NULL, node->options->data);
+    int exit_code = node_exit_code(node);
+    if (node_summarize(node, exit_code) < 0)
+        exit_code = 1;
+    return exit_code;
+}
+
+void node_free(struct node *node)
+{
+    if (!node)
+        return;
+    node_close(node);
+    jobs_stop(&node->jobs);
+    uv_run(&node->loop,
+           UV_RUN_DEFAULT); /* until the running job has ended and the handles are closed */
+    int error = uv_loop_close(&node->loop);
+    assert(error == 0);
+    (void)error;
+    node_release(node);
+}

@@ -1,0 +1,257 @@
+/* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c (messages and peers),
+ * sharing.c (training, and what goes out of it), claims.c (how a claim is proved), checks.c and elites.c (what others share, now
+ * and before), features.c (feature requests), sessions.c and session_work.c (collaboration).
+ *
+ * All of it runs on the loop's thread. The brain is touched by jobs alone. */
+#ifndef KHUB_NODE_NODE_H
+#define KHUB_NODE_NODE_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "brain/brain.h"
+#include "brain/capabilities.h"
+#include "brain/words.h"
+#include "khub.h"
+#include "node/jobs.h"
+#include "node/limits.h"
+#include "node/summary.h"
+#include "node/trainer.h"
+#include "wire/claim.h"
+
+/*          own request              accept
+ *    ┌──── WAITING                 INVITED ────┐
+ *    │        │ active                │ active │ declined, expired, completed by a level 1 partner, …
+ *    │        └───────► ACTIVE ◄──────┘        │
+ *    │                    │ budget spent       │
+ *    │                CONCLUDING               │
+ *    └────────────────► (gone) ◄───────────────┘ */
+enum session_state { SESSION_WAITING, SESSION_INVITED, SESSION_ACTIVE, SESSION_CONCLUDING };
+
+#define SENT_REMEMBERED 6u
+
+struct session {
+    bool used;
+    enum session_state state;
+    bool initiator; /* this AI asked for it */
+    char id[SESSION_ID_MAX + 1], type[64], initiator_id[ID_MAX + 1];
+    char participants[BRAIN_CONTRIBUTORS_MAX][ID_MAX + 1];
+    bool present[BRAIN_CONTRIBUTORS_MAX]; /* connected, as far as is known */
+    size_t participant_count;
+    json_t *candidate; /* as it lies in the workspace; NULL: nothing yet */
+    uint64_t version;  /* of it; 0: nothing yet */
+    uint64_t job_version;
+    bool working, writing,
+        reconcile;   /* a job runs; a write is unanswered; join the current value at once */
+    bool had_review; /* another has reviewed the candidate, or an earlier one */
+    bool replace;    /* the current candidate can't be run: put this AI's own best in its place */
+    unsigned unreadable;  /* candidates, of all that came */
+    unsigned writes_lost; /* in a row */
+    uint64_t since; /* when it was made, or when it became active; loop time, ms, as all of these */
+    uint64_t next_step, write_deadline, retry_at, concluding_since;
+    uint64_t spent_since;           /* 0: budget not spent yet */
+    uint64_t changed;               /* when the candidate last did */
+    uint64_t reviewed;              /* the version that this AI has seen to; 0: none */
+    char sent[SENT_REMEMBERED][37]; /* message_ids, for errors that answer them */
+    unsigned sent_next;
+};
+
+struct peer {
+    char id[ID_MAX + 1], specialization[64];
+    json_t *capabilities; /* strings, at most PEER_CAPABILITIES */
+    unsigned held,
+        refuted; /* claims that this AI has run. refuted REFUTED_MAX: it is not listened to any more */
+    bool suspect; /* others have refuted it, though all held that this AI has run */
+    bool present;
+};
+
+/* What a claim is made for, and so what becomes of it when it is proved. */
+enum claim_purpose {
+    CLAIM_TRAINED, /* shared with everyone */
+    CLAIM_ANSWER,  /* sent to the one who asked for a feature */
+    CLAIM_RESULT   /* ends a session */
+};
+struct claim_use {
+    enum claim_purpose purpose;
+    char requestor[ID_MAX + 1], feature[ID_MAX + 1]; /* of an answer */
+    char session_id[SESSION_ID_MAX + 1];             /* of a result */
+};
+
+/* See claims.c. */
+struct claim {
+    bool used;
+    unsigned serial; /* tells it from an earlier one in its place */
+    struct claim_use use;
+    json_t *claim;
+    json_t *result; /* what was proved for `nonce`; NULL: nothing yet */
+    char subject[CLAIM_SUBJECT_MAX + 1], version[CLAIM_SUBJECT_MAX + 1], sha256[CLAIM_DIGEST_SIZE];
+    char commitment_id[37], nonce[33]; /* "": none yet */
+    char sent[37];   /* message_id of the commitment on this connection; "": not sent */
+    bool challenged; /* answered on this connection */
+    bool proving;
+    uint64_t sent_at, retry_at; /* loop time, ms */
+};
+
+/* What this AI shared last of a kind, for a hub that lost it. */
+struct last_shared {
+    json_t *claim; /* as it was before it was proved; NULL: nothing yet */
+    char id[THING_ID_MAX + 1];
+};
+
+struct feature_seen {
+    char requestor[ID_MAX + 1], feature[ID_MAX + 1];
+    unsigned requests, responses, answered;
+};
+
+enum node_phase {
+    NODE_RUNNING,
+    NODE_ENDING,   /* no new work; sessions come to their end */
+    NODE_FLUSHING, /* the last messages are being sent */
+    NODE_ENDED
+};
+
+struct node {
+    const struct trainer_options *options;
+    const char *const *capabilities;
+    const char *subject;            /* on which it trains */
+    bool referee;                   /* trains on none, and checks all */
+    struct brain_standing standing; /* as the last job found it */
+    uv_loop_t loop;
+    uv_prepare_t prepare;
+    uv_timer_t link_timer, tick, request, progress;
+    uv_signal_t interrupt, terminate;
+    uv_poll_t *poll; /* of poll_fd; NULL: none */
+    int poll_fd;
+    struct khub *link;
+    struct brain *brain;
+    struct jobs jobs;
+    struct summary count;
+    enum node_phase phase;
+    const char *ended;                          /* why */
+    uint64_t started, deadline, phase_deadline; /* loop time, ms */
+    bool joined, lost, refused;                 /* once; now, for good; by the hub */
+    bool training, measuring;                   /* a job for it is on its way */
+    uint64_t trained_at, measured_at;           /* when the last one was done */
+    struct session sessions[SESSIONS_TRACKED_MAX];
+    struct peer *peers; /* PEERS_MAX */
+    size_t peer_count;
+    size_t others; /* AIs known to be here */
+    struct feature_seen features[FEATURES_MAX];
+    size_t feature_next;
+    uint64_t seen[SEEN_THINGS_MAX]; /* hashes of contributor and id */
+    size_t seen_next;
+    struct claim claims[CLAIMS_MAX];
+    unsigned claim_serial;
+    struct last_shared last_pattern, last_component;
+};
+
+/* A brain's job for this node. The specific jobs have it first. */
+struct node_job {
+    struct job job;
+    struct node *node;
+};
+
+/* node.c */
+/* The options and the brain stay the caller's. 0 or KHUB_E_…. */
+int node_new(const struct trainer_options *options, struct brain *brain, struct node **ret_node);
+int node_run(struct node *node); /* the exit code */
+void node_free(struct node *node);
+/* One line of log, "[TRAINER] …". Peers' text goes through SAY first. */
+void node_say(const struct node *node, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+#define SAY(text) words_printable((text), (char[WORDS_PRINTED_SIZE]){0})
+uint64_t node_now(const struct node *node);  /* loop time, ms */
+uint64_t node_left(const struct node *node); /* ms until the time is up */
+/* Publishes an object (dumped exactly; not consumed). ret_message_id may be NULL. 0 or KHUB_E_… (logged). */
+int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
+                 char *ret_message_id);
+
+/* dispatch.c */
+void node_message(struct node *node, const struct khub_message *message);
+struct peer *node_peer(struct node *node, const char *id,
+                       bool make); /* NULL: unknown, or no room */
+/* A string member of at most `max` bytes, "" when missing, longer or of another type. */
+const char *payload_string(const json_t *payload, const char *name, size_t max);
+
+/* sharing.c */
+void sharing_train(struct node *node); /* the next training job */
+void sharing_last(struct node *node);  /* claims what was not claimed yet, measures the standing */
+void sharing_tick(struct node *node);
+/* A proved claim of training's goes out to everyone. */
+void sharing_proved(struct node *node, const struct claim *claim);
+/* What a hub that began anew has lost is claimed again. knowledge: the sync's. */
+void sharing_again(struct node *node, const json_t *knowledge);
+void sharing_report(struct node *node, const char *sender, const json_t *payload);
+
+/* claims.c */
+/* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there is no room for it, or it is none. */
+bool claims_add(struct node *node, json_t *claim, const struct claim_use *use,
+                const char **ret_reason);
+bool claim_is_component(const struct claim *claim);
+void claims_challenge(struct node *node, const char *sender, const json_t *payload);
+/* True when the error answers a commitment of this AI's. */
+bool claims_error(struct node *node, const char *code, const json_t *payload);
+void claims_joined(struct node *node); /* a new connection: all are committed to again */
+void claims_tick(struct node *node);
+bool claims_pending(const struct node *node);
+bool claims_has(const struct node *node, const json_t *claim); /* this very object is pending */
+void claims_drop(struct node *node);
+
+/* checks.c */
+/* What of whom has been seen: by contributor and id. */
+bool seen_already(const struct node *node, const char *sender, const char *id);
+/* Remembers it; false when it was seen before. What this AI itself shared is remembered under its own id. */
+bool seen_first(struct node *node, const char *sender, const char *id);
+void checks_pattern(struct node *node, const char *sender, const json_t *pattern);
+void checks_component(struct node *node, const char *sender, const json_t *component);
+void checks_code(struct node *node, const char *sender, const json_t *payload);
+/* The hub's word on how a claim stands. */
+void checks_verification(struct node *node, const char *sender, const json_t *payload);
+/* Nothing of this AI is checked any more, nor what of it waits. */
+void checks_shun(struct node *node, struct peer *peer);
+
+/* elites.c */
+/* Has the best of what the hub knows checked. ledger: {AI: its counts}, NULL: none. */
+void elites_take(struct node *node, json_t *knowledge, json_t *ledger);
+
+/* features.c */
+void feature_request(struct node *node, const char *sender, const json_t *payload);
+void feature_response(struct node *node, const char *sender, const json_t *payload);
+void feature_proved(struct node *node, const struct claim *claim);
+
+/* sessions.c */
+void sessions_request(struct node *node);
+void sessions_asked(struct node *node, const char *sender, const json_t *payload);
+void sessions_updated(struct node *node, const json_t *payload);
+void sessions_workspace(struct node *node, const char *sender, const json_t *payload);
+void sessions_error(struct node *node, const char *code, const json_t *payload);
+void sessions_presence(struct node *node, const char *ai_id, bool present);
+size_t sessions_live(const struct node *node); /* that this AI takes part in */
+/* Ends what has not come to its end, and says so to the others. */
+void sessions_leave(struct node *node);
+/* Forgets it, here and in the brain. */
+void session_end(struct node *node, struct session *session);
+void session_remember_sent(struct session *session, const char *message_id);
+/* A value of the workspace, borrowed; writer "": nobody knows whose. */
+void session_current(struct node *node, struct session *session, const char *writer, json_t *value,
+                     uint64_t version);
+
+/* session_work.c */
+void sessions_tick(struct node *node);
+/* Ends it, and says so to the hub. */
+void session_fail(struct node *node, struct session *session, const char *note);
+/* The final candidate is proved: the session's end, if it still is one. */
+void session_proved(struct node *node, const struct claim *claim);
+/* It will not be. */
+void session_unproved(struct node *node, const char *session_id, const char *reason);
+/* A write was of no avail. False: too many were, and the session has failed. */
+bool session_write_lost(struct node *node, struct session *session);
+
+/* The rules of collaboration, apart from any node so that they can be tested. */
+/* NULL: accept; or the reason for declining. live: sessions this AI takes part in. */
+const char *session_decline(const char *type, size_t live, uint64_t left_ms);
+/* How many come before `self` in concluding, 0: it is self's turn at once. First the initiator, if it worked; then those who
+ * worked, in the order of their ids; SIZE_MAX: not self's to do. Absent ones are passed over. */
+size_t session_turn(const struct session *session, const char *self);
+
+#endif

@@ -1,0 +1,227 @@
+/* What this AI itself finds: training in short jobs, its claims on their way to the hub, and what is published when they are proved.
+ *
+ * The standing (how good it is on workloads that it does not train on) costs as much as many evaluations, and is for showing only:
+ * it is measured every few seconds, on the worker like all that the brain does. */
+#include <stdlib.h>
+
+#include "node/node.h"
+
+/* Training. */
+
+struct train_job {
+    struct node_job base;
+    unsigned evaluations;
+    int error;
+    bool moved; /* it had something to do */
+    json_t *claims;
+    struct brain_standing standing;
+};
+
+static void train_push(struct node *node, unsigned evaluations);
+
+static void train_work(struct job *job)
+{
+    struct train_job *work = (struct train_job *)job;
+    struct node *node = work->base.node;
+    struct brain *brain = node->brain;
+    brain->standing(brain->state, &work->standing);
+    unsigned before = work->standing.evaluations;
+    work->error = brain->train(brain->state, work->evaluations, &node->jobs.stop, &work->claims);
+    brain->standing(brain->state, &work->standing);
+    work->moved = work->standing.evaluations != before;
+}
+
+static void train_done(struct job *job, bool ran)
+{
+    struct train_job *work = (struct train_job *)job;
+    struct node *node = work->base.node;
+    const struct claim_use use = {.purpose = CLAIM_TRAINED};
+    const char *reason;
+    json_t *claim;
+    size_t i;
+    json_array_foreach(work->claims, i, claim)
+    {
+        if (!claims_add(node, json_incref(claim), &use, &reason))
+            node_say(node, "what was found is not shared: %s", reason);
+    }
+    node->training = false;
+    node->trained_at = node_now(node);
+    if (ran)
+        node->standing = work->standing;
+    if (ran && work->error < 0)
+        node_say(node, "training is out of memory; it is tried again");
+    if (ran && work->moved && node->phase == NODE_RUNNING)
+        train_push(node, TRAIN_EVALUATIONS);
+    json_decref(work->claims);
+    free(work);
+}
+
+static void train_push(struct node *node, unsigned evaluations)
+{
+    struct train_job *work = calloc(1, sizeof *work);
+    if (!work)
+        return;
+    work->base = (struct node_job){.job = {.work = train_work, .done = train_done}, .node = node};
+    work->evaluations = evaluations;
+    node->training = jobs_push(&node->jobs, JOB_TRAIN, &work->base.job) == 0;
+    if (!node->training)
+        free(work);
+}
+
+/* Measuring. */
+
+struct measure_job {
+    struct node_job base;
+    struct brain_standing standing;
+};
+
+static void measure_work(struct job *job)
+{
+    struct measure_job *work = (struct measure_job *)job;
+    struct brain *brain = work->base.node->brain;
+    brain->measure_standing(brain->state, &work->base.node->jobs.stop);
+    brain->standing(brain->state, &work->standing);
+}
+
+static void measure_done(struct job *job, bool ran)
+{
+    struct measure_job *work = (struct measure_job *)job;
+    struct node *node = work->base.node;
+    if (ran)
+        node->standing = work->standing;
+    node->measuring = false;
+    node->measured_at = node_now(node);
+    free(work);
+}
+
+static void measure_push(struct node *node)
+{
+    struct measure_job *work = calloc(1, sizeof *work);
+    if (!work)
+        return;
+    work->base =
+        (struct node_job){.job = {.work = measure_work, .done = measure_done}, .node = node};
+    node->measuring = jobs_push(&node->jobs, JOB_TRAIN, &work->base.job) == 0;
+    if (!node->measuring)
+        free(work);
+}
+
+void sharing_train(struct node *node)
+{
+    train_push(node, TRAIN_EVALUATIONS);
+}
+
+void sharing_last(struct node *node)
+{
+    train_push(node, 0);
+    measure_push(node);
+}
+
+void sharing_tick(struct node *node)
+{
+    uint64_t now = node_now(node);
+    if (node->phase != NODE_RUNNING || !node->joined)
+        return;
+    if (!node->training && now - node->trained_at >= MEASURE_MS) /* it had nothing to do */
+        train_push(node, TRAIN_EVALUATIONS);
+    if (!node->measuring && now - node->measured_at >= MEASURE_MS)
+        measure_push(node);
+}
+
+/* Publishing. */
+
+static double number(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+/* The seed's shape: what this AI measured of its own component, under the component's id. */
+static void report_own(struct node *node, const json_t *component)
+{
+    static const char *const told[] = {
+        "ratio_heldout", "ci95",       "wins",        "seeds",   "nonce",          "cost_heldout",
+        "bound_ratio",   "gap_closed", "evaluations", "subject", "subject_version"};
+    json_t *metrics = json_pack("{s:b}", "self_reported", 1);
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        json_object_set(metrics, told[i], json_object_get(component, told[i]));
+    json_t *payload = json_pack("{s:O,s:o}", "component_id", json_object_get(component, "id"),
+                                "performance", metrics);
+    if (node_publish(node, "performance_report", payload, NULL, NULL) == 0)
+        node->count.reports_sent++;
+    json_decref(payload);
+}
+
+/* The latest is kept, for a hub that lost it. */
+static void keep_last(struct last_shared *last, const struct claim *claim)
+{
+    json_decref(last->claim);
+    last->claim = json_incref(claim->claim);
+    words_copy(last->id, payload_string(claim->result, "id", THING_ID_MAX));
+}
+
+void sharing_proved(struct node *node, const struct claim *claim)
+{
+    json_t *thing = claim->result;
+    bool component = claim_is_component(claim);
+    const char *id = payload_string(thing, "id", THING_ID_MAX);
+    json_t *payload = json_pack("{s:O}", component ? "component" : "pattern", thing);
+    if (node_publish(node, component ? "os_component_share" : "pattern_share", payload, NULL,
+                     NULL) == 0) {
+        node->count.claims_proved++;
+        *(component ? &node->count.components_shared : &node->count.patterns_shared) += 1;
+        seen_first(node, node->options->ai_id, id);
+        keep_last(component ? &node->last_component : &node->last_pattern, claim);
+        node_say(node,
+                 "Shared %s %s (held-out ratio %.3f, bound %.3f: %.0f %% of the gap closed%s%s)",
+                 component ? "component" : "pattern", id, number(thing, "ratio_heldout"),
+                 number(thing, "bound_ratio"), 100 * number(thing, "gap_closed"),
+                 component ? "; its C: " : "", payload_string(thing, "module", 1024));
+        if (component)
+            report_own(node, thing);
+    }
+    json_decref(payload);
+}
+
+static void share_again(struct node *node, const struct last_shared *last)
+{
+    const struct claim_use use = {.purpose = CLAIM_TRAINED};
+    const char *reason;
+    if (!last->claim || claims_has(node, last->claim))
+        return;
+    if (!claims_add(node, json_incref(last->claim), &use, &reason))
+        node_say(node, "%s is not shared again: %s", last->id, reason);
+}
+
+void sharing_again(struct node *node, const json_t *knowledge)
+{
+    const json_t *patterns = json_object_get(knowledge, "shared_patterns");
+    if (!node->last_pattern.claim || json_object_get(patterns, node->last_pattern.id))
+        return;
+    share_again(node, &node->last_pattern);
+    share_again(node, &node->last_component);
+}
+
+void sharing_report(struct node *node, const char *sender, const json_t *payload)
+{
+    const char *id = payload_string(payload, "component_id", THING_ID_MAX);
+    const json_t *metrics = json_object_get(payload, "performance");
+    const json_t *holds = json_object_get(metrics, "claim_holds");
+    char reporter[ID_MAX + 2];
+    if (!json_is_boolean(holds) || strlen(sender) > ID_MAX ||
+        strcmp(sender, node->options->ai_id) == 0 ||
+        !seen_already(node, node->options->ai_id, id)) /* nothing that this AI shared */
+        return;
+    snprintf(reporter, sizeof reporter, "\n%s",
+             sender); /* not what it shared: what it reported on */
+    if (!seen_first(node, reporter, id))
+        return;
+    if (json_is_true(holds)) {
+        node->count.reports_confirmed++;
+        node_say(node, "%s finds that %s holds (%.3f on its own workloads)", SAY(sender), SAY(id),
+                 number(metrics, "ratio_own"));
+    } else {
+        node->count.reports_refuted++;
+        node_say(node, "%s finds that %s does not hold: %s", SAY(sender), SAY(id),
+                 SAY(payload_string(metrics, "reason", 1024)));
+    }
+}

@@ -1,0 +1,75 @@
+/* What a node did, counted and told: a table for people, JSON for programs. */
+#ifndef KHUB_NODE_SUMMARY_H
+#define KHUB_NODE_SUMMARY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "brain/brain.h"
+
+/* X(group, name, label) in the order in which they are shown */
+#define SUMMARY_COUNTS(X)                                                                          \
+    X(patterns, shared, "patterns shared")                                                         \
+    X(patterns, received, "patterns received")                                                     \
+    X(patterns, checked, "patterns checked by running them")                                       \
+    X(patterns, refuted, "  of these: claim did not hold")                                         \
+    X(patterns, taken_in, "  of these: taken in")                                                  \
+    X(components, shared, "components shared")                                                     \
+    X(components, received, "components received")                                                 \
+    X(components, checked, "components checked by running them")                                   \
+    X(components, refuted, "  of these: claim did not hold")                                       \
+    X(components, taken_in, "  of these: taken in")                                                \
+    X(claims, committed, "claims committed to")                                                    \
+    X(claims, proved, "  proved on the hub's nonce, and published")                                \
+    X(claims, confirmed, "  of these: confirmed by two others")                                    \
+    X(claims, refuted, "  of these: refuted by two others")                                        \
+    X(claims, contested, "  of these: contested")                                                  \
+    X(reports, sent, "performance reports sent")                                                   \
+    X(reports, confirmed, "reports that an own claim holds")                                       \
+    X(reports, refuted, "reports that an own claim does not hold")                                 \
+    X(sessions, requested, "collaborations requested")                                             \
+    X(sessions, accepted, "collaborations accepted")                                               \
+    X(sessions, declined, "collaborations declined")                                               \
+    X(sessions, active, "sessions that became active")                                             \
+    X(sessions, steps, "steps of search in them")                                                  \
+    X(sessions, reviews, "reviews given in them")                                                  \
+    X(sessions, concluded, "sessions concluded by this AI")                                        \
+    X(sessions, completed, "sessions completed")                                                   \
+    X(sessions, learned, "sessions whose result was better than its own")                          \
+    X(sessions, failed, "sessions failed, cancelled or abandoned")                                 \
+    X(features, heard, "feature requests heard")                                                   \
+    X(features, answered, "feature requests answered")                                             \
+    X(link, reconnects, "reconnects")                                                              \
+    X(link, messages, "messages heard")                                                            \
+    X(link, skipped, "messages skipped (unreadable, or queue full)")
+
+struct summary {
+#define X(group, name, label) unsigned group##_##name;
+    SUMMARY_COUNTS(X)
+#undef X
+};
+
+/* What the summary tells beside the counts. */
+struct summary_head {
+    const char *ai_id, *specialization, *hub, *ended; /* why it ended: "time is up", "SIGINT", … */
+    bool joined;
+    int exit_code;
+    double seconds;
+};
+
+/* {"ai_id", "specialization", "hub", "joined", "ended", "exit_code", "seconds",
+ *  "training": {"subject", "subject_version", "referee", "cost", "synthetic", "evaluations", "generations", "ratio_train",
+ *               "ratio_alone", "evaluations_alone" (by itself, before it took anything from others; 0: it began with another's),
+ *               "ratio_heldout" (of what it would use now), "ci95", "gain" (1 - ratio_heldout), "wins", "seeds",
+ *               "cost_heldout", "textbook": {"name", "ratio", "cost"}, "best_practice": {"name", "ratio"} or null, "bound_ratio",
+ *               "gap_closed", "taken", "taken_from": [AI, …], "subjects_seen", "geometric_mean" (the last two the referee's)},
+ *  and a group of counts each for "patterns", "components", "claims", "reports", "sessions", "features" and "link":
+ *  {"shared": n, …}}.
+ * seeds 0: nothing was measured on held-out workloads. NULL when out of memory. */
+json_t *summary_json(const struct summary *summary, const struct summary_head *head,
+                     const struct brain_standing *standing);
+void summary_print(const struct summary *summary, const struct summary_head *head,
+                   const struct brain_standing *standing, FILE *out);
+
+#endif

@@ -1,0 +1,64 @@
+/* `khub train`: checks the options, makes the node and its brain, runs them. */
+#include "node/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/node.h"
+
+#define MINUTES_MAX (366.0 * 24 * 60)
+
+/* A sentence on what is wrong, or NULL. */
+static const char *options_wrong(const struct trainer_options *options)
+{
+    size_t length = options->ai_id ? strlen(options->ai_id) : 0;
+    if (length < 1 || length > ID_MAX)
+        return "the AI's id must be 1 to 128 bytes long";
+    if (strcmp(options->ai_id, "hub") == 0)
+        return "the id \"hub\" is the hub's own";
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)options->ai_id[i] < 0x20 || options->ai_id[i] == 0x7f)
+            return "the AI's id must have no control characters";
+    if (!options->specialization || !trainer_capabilities(options->specialization))
+        return "no such specialization; there are window_manager, file_system, process_manager, "
+               "security, "
+               "networking, graphics, audio, performance and general";
+    if (!isfinite(options->minutes) || options->minutes <= 0 || options->minutes > MINUTES_MAX)
+        return "the minutes must be more than 0 and at most a year";
+    return NULL;
+}
+
+/* json_string knows whether a text is UTF-8, which the wire is. */
+static bool is_utf8(const char *text)
+{
+    json_t *json = json_string(text);
+    json_decref(json);
+    return json != NULL;
+}
+
+int trainer_run(const struct trainer_options *options)
+{
+    const char *wrong = options_wrong(options);
+    if (!wrong && !is_utf8(options->ai_id))
+        wrong = "the AI's id must be UTF-8";
+    if (wrong) {
+        fprintf(stderr, "[TRAINER] %s\n", wrong);
+        return 2;
+    }
+    json_object_seed(0); /* now: the worker and the loop must not both find it unset */
+    struct trainer_options filled = *options;
+    filled.address = options->address ? options->address : "127.0.0.1:6000";
+    filled.out = options->out ? options->out : stdout;
+    struct brain *brain = brain_policy_new(options->ai_id, options->specialization);
+    struct node *node = NULL;
+    int error = brain ? node_new(&filled, brain, &node) : KHUB_E_NO_MEMORY;
+    if (error < 0)
+        fprintf(stderr, "[TRAINER] %s: %s\n", filled.address, khub_error_text(error));
+    int exit_code = error == 0                                            ? node_run(node)
+                    : error == KHUB_E_ADDRESS || error == KHUB_E_ARGUMENT ? 2
+                                                                          : 1;
+    node_free(node);
+    brain_free(brain);
+    return exit_code;
+}

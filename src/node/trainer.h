@@ -1,0 +1,37 @@
+/* `khub train`: one AI node, from its connection to its summary. */
+#ifndef KHUB_NODE_TRAINER_H
+#define KHUB_NODE_TRAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct brain_standing; /* brain.h */
+struct summary;        /* summary.h */
+
+/* How it goes, for a live line. */
+struct trainer_progress {
+    const struct brain_standing *standing;
+    const struct summary *count;
+    uint64_t left_ms; /* until its time is up */
+    bool joined;      /* now */
+};
+
+struct trainer_options {
+    const char *address; /* of the hub */
+    const char *ai_id, *specialization;
+    double minutes;
+    const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */
+    bool json;                /* the summary on `out` as JSON in place of the table */
+    FILE *out;
+    /* Both are called on the thread of trainer_run; NULL is fine. */
+    void (*log)(const char *line, void *data); /* in place of stderr; without "[TRAINER] " */
+    /* Four times a second; and with NULL once at the end, before the summary. */
+    void (*progress)(const struct trainer_progress *progress, void *data);
+    void *data;
+};
+
+/* Runs to the end, logging to stderr ("[TRAINER] …"); the summary goes to `out`. SIGINT and SIGTERM end it early and cleanly. Returns an exit code: 0 it worked; 1 the hub could not be reached, refused it, or was lost for good; 2 bad options. */
+int trainer_run(const struct trainer_options *options);
+
+#endif
