@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 
 enum { TRAIN_SEEDS = 16, TEST_SEEDS = 64, RUNS_MAX = 64 };
 

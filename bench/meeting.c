@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "khub.h"
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 
 #define AIS            8u
 #define OWN_SEEDS      2u

@@ -16,7 +16,7 @@
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
 #include "cmd/visit.h"
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 
 #define CURVE_STEP    1.4 /* from one held-out point of the curve to the next, as a factor */
 #define PROGRESS_TENS 10u /* lines of progress where there is no terminal */

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <stdbool.h>
 
-#include "policy/audio.h"
+#include "policy/audio/simulator.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"

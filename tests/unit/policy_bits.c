@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/cmaes.h"
+#include "policy/optimise/cmaes.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 

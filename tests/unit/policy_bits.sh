@@ -18,12 +18,11 @@ if [ ${#variants[@]} -eq 0 ]; then
     exit 77
 fi
 
-for rules in "$root"/src/policy/rules/*.h; do
-    [ -e "$rules" ] || continue # no subject has any
-    name=$(basename "$rules" .h)_rules
-    python3 "$root/src/policy/rules/embed.py" "$name" "$rules" "$work/$name.c"
+for rules in "$root"/src/policy/*/rules.h; do
+    name=$(basename "$(dirname "$rules")")_rules
+    python3 "$root/src/policy/embed.py" "$name" "$rules" "$work/$name.c"
 done
-mapfile -t sources < <(find "$root/src/policy" "$work" -maxdepth 1 -name '*.c' | sort)
+mapfile -t sources < <(find "$root/src/policy" "$work" -name '*.c' | sort)
 
 print_bits() { # NUMBER OF THE VARIANT
     # shellcheck disable=SC2086 # the flags are words

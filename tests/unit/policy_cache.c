@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "policy/file_system.h"
+#include "policy/file_system/simulator.h"
 #include "policy/subject_table.h"
 #include "policy/zipf.h"
 #include "policy_effort.h"

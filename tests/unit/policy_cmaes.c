@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "policy/cmaes_internal.h"
+#include "policy/optimise/cmaes_internal.h"
 #include "policy_effort.h"
 
 static void constants(void **state)

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "policy/process_manager.h"
+#include "policy/process_manager/simulator.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "policy/graphics.h"
+#include "policy/graphics/simulator.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"

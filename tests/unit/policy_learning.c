@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 #include "policy_effort.h"
 
 /* Evaluations in full: enough for each to be clearly better, with the smaller samples of slow builds as well. */

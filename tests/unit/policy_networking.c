@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/congestion.h"
-#include "policy/networking.h"
+#include "policy/networking/congestion.h"
+#include "policy/networking/rules.h"
+#include "policy/networking/simulator.h"
 #include "policy/random.h"
-#include "policy/rules/networking.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
 

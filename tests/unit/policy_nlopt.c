@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <nlopt.h>
 
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 #include "policy_effort.h"
 
 enum { RUNS = 3, TRAIN_SEEDS = 4 };

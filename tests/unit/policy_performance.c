@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "policy/elementary.h"
-#include "policy/performance.h"
+#include "policy/performance/rules.h"
+#include "policy/performance/simulator.h"
 #include "policy/random.h"
-#include "policy/rules/performance.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
 

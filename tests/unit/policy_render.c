@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "policy/file_system.h"
+#include "policy/file_system/simulator.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "policy/cmaes.h"
-#include "policy/roc.h"
-#include "policy/rules/security.h"
-#include "policy/security.h"
+#include "policy/optimise/cmaes.h"
+#include "policy/security/roc.h"
+#include "policy/security/rules.h"
+#include "policy/security/simulator.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"
 

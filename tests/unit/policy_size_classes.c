@@ -9,10 +9,10 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "policy/class_programme.h"
 #include "policy/random.h"
-#include "policy/rules/size_classes.h"
-#include "policy/size_classes.h"
+#include "policy/size_classes/class_programme.h"
+#include "policy/size_classes/rules.h"
+#include "policy/size_classes/simulator.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
 

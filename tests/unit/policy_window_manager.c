@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "policy/rules/window_manager.h"
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 #include "policy/subject_table.h"
-#include "policy/window_manager.h"
+#include "policy/window_manager/rules.h"
+#include "policy/window_manager/simulator.h"
 #include "policy/zipf.h"
 #include "policy_effort.h"
 

@@ -9,7 +9,7 @@
 #define KHUB_BRAIN_POLICY_PARTS_H
 
 #include "brain/brain.h"
-#include "policy/search.h"
+#include "policy/optimise/search.h"
 #include "policy/subject.h"
 
 #define AI_ID_MAX           128u

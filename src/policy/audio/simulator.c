@@ -1,0 +1,250 @@
+/* audio: how long does a receiver hold back the packets of a call before it plays them?
+ *
+ * The question. Packets leave every 20 ms and arrive when they like. Played at once, each late one
+ * is a gap; held back for long, nothing is late, and the two parties begin to interrupt each other.
+ * The delay may change between talkspurts only, where silence hides it. What is it to be?
+ *
+ * The cost is the E-model's (ITU-T G.107) as Cole and Rosenbluth put it for packets (SIGCOMM CCR
+ * 2001): R = 94.2 - Id - Ie, with Id = 0.024 d + 0.11 (d - 177.3)+ for d ms from mouth to ear, and,
+ * for G.711 with concealment, Ie = 30 ln(1 + 15 e) when a share e is not played. Id is averaged over
+ * packets; d is the playout delay and 25 ms for coding; e counts both the lost and the late. So
+ * R is 90.6 at 150 ms and 73.5 at 300 ms without loss, and 75.0 at 5 % and 100 ms.
+ *
+ * The workload (synthetic; the priors are ours). Calls of 180 s; talkspurts and pauses are
+ * exponential, mean 1.004 and 1.587 s (ITU-T P.59). The network's delay is a base of 10..150 ms, a
+ * queue that is lognormal AR(1), spikes of 30..300 ms that drain by 10..20 ms a packet, and now and
+ * then another route. No packet overtakes another. One call in five loses up to 2 % of its packets.
+ * A real receiver knows a network delay only up to the offset between the two clocks; here the
+ * clocks agree, and delays are what they are (the floor and the fixed buffers need that).
+ *
+ * The policy. Algorithm 4 of Ramjee, Kurose, Towsley and Schulzrinne (INFOCOM 1994): exponential
+ * means of delay and deviation; in a spike the mean follows the packets. Here each has a gain of its
+ * own, a spike its own number of deviations, and there are a margin and a floor.
+ *
+ * What others do. Kurose and Ross teach gains of 0.01 and 4 deviations without spikes; Ramjee 1 is
+ * that with gains of 0.002, Ramjee 4 has 0.125. Or one doesn't adapt at all: under the E-model delay
+ * below 177 ms is nearly free, so a fixed buffer of 150 ms beats all three. Sun and Ifeachor found
+ * the same: where delay is small, see to the losses. Hence the floor.
+ *
+ * Known answer. If jitter is independent and exponential with mean m above a base b, a fixed delay
+ * loses e = e^(-(d-b)/m), and is best where 0.024 = 450 e / (m (1 + 15 e)), below 177.3 ms.
+ *
+ * The bound. The best choice of one delay for each talkspurt, by somebody who knows all delays; why
+ * none that changes the delay at talkspurts only can beat it stands in playout.c. */
+#include "policy/audio/simulator.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "policy/elementary.h"
+#include "policy/module_state.h"
+#include "policy/random.h"
+#include "policy/subject_table.h"
+
+enum { SLOTS = 9000, SLOT_MS = 20 }; /* 180 s */
+#define TALKSPURT (1004.0 / SLOT_MS) /* mean, in slots */
+#define PAUSE     (1587.0 / SLOT_MS)
+
+enum {
+    MEAN_GAIN,
+    DEVIATION_GAIN,
+    DEVIATIONS,
+    SPIKE_THRESHOLD,
+    SPIKE_EXIT,
+    MARGIN,
+    SPIKE_DEVIATIONS,
+    FLOOR,
+    PARAMETERS
+};
+
+static const struct parameter parameters[PARAMETERS] = {
+    [MEAN_GAIN] = {"mean_gain", "", "share of the mean delay that a packet replaces", 0.001, 0.5,
+                   true, false, 0.01},
+    [DEVIATION_GAIN] = {"deviation_gain", "", "share of the deviation that a packet replaces",
+                        0.001, 0.5, true, false, 0.01},
+    [DEVIATIONS] = {"deviations", "", "deviations above the mean", 0.5, 12, false, false, 4},
+    [SPIKE_THRESHOLD] = {"spike_threshold", "ms", "jump beyond two deviations that is a spike", 3,
+                         300, true, false, 100},
+    [SPIKE_EXIT] = {"spike_exit", "ms", "variation at which a spike is over", 0.5, 30, true, false,
+                    7.875},
+    [MARGIN] = {"margin", "ms", "constant reserve", 0, 40, false, false, 0},
+    [SPIKE_DEVIATIONS] = {"spike_deviations", "", "deviations above the mean in a spike", 0, 12,
+                          false, false, 4},
+    [FLOOR] = {"floor", "ms", "least playout delay", 0, 220, false, false, 0},
+};
+
+/* A call and the memory it lies in. */
+struct call_workload {
+    struct audio_call call; /* of the arrays below */
+    uint32_t delays_us[SLOTS], starts[SLOTS + 1];
+};
+
+/* The network at one moment; all in ms. */
+struct network {
+    double base, queue_scale, queue_sigma, queue_memory, queue;
+    double spike_chance, spike, drain;
+    double route_chance;
+    double loss;
+    double last; /* delay of the packet before */
+};
+
+static struct network network_new(struct random *random)
+{
+    struct network network = {.base = random_log_between(random, 10, 150)};
+    network.queue_scale = random_log_between(random, 3, 20);
+    network.queue_sigma = random_between(random, 0.3, 1);
+    network.queue_memory = random_between(random, 0.8, 0.98);
+    network.queue = random_normal(random);
+    network.spike_chance = random_log_between(random, 0.0003, 0.008);
+    network.route_chance = random_between(random, 0, 0.0015);
+    if (random_uniform(random) < 0.2)
+        network.loss = random_between(random, 0, 0.02);
+    return network;
+}
+
+static double network_delay(struct network *network, struct random *random)
+{
+    if (random_uniform(random) < network->spike_chance) {
+        network->spike += random_log_between(random, 30, 300);
+        network->drain = random_between(random, 10, 20);
+    }
+    if (random_uniform(random) < network->route_chance)
+        network->base = random_log_between(random, 10, 150);
+    double memory = network->queue_memory;
+    network->queue = memory * network->queue + sqrt(1 - memory * memory) * random_normal(random);
+    double delay = network->base + network->spike +
+                   network->queue_scale * elementary_exp(network->queue_sigma * network->queue);
+    network->spike = network->spike > network->drain ? network->spike - network->drain : 0;
+    if (delay < network->last - SLOT_MS)
+        delay = network->last - SLOT_MS;
+    return network->last = delay;
+}
+
+static void *workload_new(uint64_t seed)
+{
+    struct call_workload *load = malloc(sizeof *load);
+    if (!load)
+        return NULL;
+    struct random random;
+    random_seed(&random, seed);
+    struct network network = network_new(&random);
+    uint32_t packets = 0, talkspurts = 0, slots_left = 0;
+    bool speaks = false;
+    for (uint32_t slot = 0; slot < SLOTS; slot++) {
+        if (slots_left-- == 0) {
+            speaks = !speaks;
+            slots_left = (uint32_t)random_exponential(&random, speaks ? TALKSPURT : PAUSE);
+            if (speaks)
+                load->starts[talkspurts++] = packets;
+        }
+        double delay = network_delay(&network, &random);
+        if (speaks)
+            load->delays_us[packets++] =
+                random_uniform(&random) < network.loss ? AUDIO_LOST : (uint32_t)(delay * 1000);
+    }
+    load->starts[talkspurts] = packets;
+    load->call = (struct audio_call){packets, talkspurts, load->delays_us, load->starts};
+    return load;
+}
+
+struct audio_rules audio_rules_of(const double *p)
+{
+    return (struct audio_rules){
+        .mean_gain = fixed_point(p[MEAN_GAIN], 0x1p20),
+        .deviation_gain = fixed_point(p[DEVIATION_GAIN], 0x1p20),
+        .deviations = fixed_point(p[DEVIATIONS], 0x1p20),
+        .spike_deviations = fixed_point(p[SPIKE_DEVIATIONS], 0x1p20),
+        .spike_threshold_us = fixed_point(p[SPIKE_THRESHOLD], 1000),
+        .spike_exit_us = fixed_point(p[SPIKE_EXIT], 1000),
+        .margin_us = fixed_point(p[MARGIN], 1000),
+        .floor_us = fixed_point(p[FLOOR], 1000),
+    };
+}
+
+struct tuned {
+    struct audio_rules rules;
+    struct audio_state state;
+};
+
+static uint32_t tuned_playout_delay(void *context)
+{
+    const struct tuned *tuned = context;
+    return audio_playout_delay(&tuned->rules, &tuned->state);
+}
+
+static void tuned_packet(void *context, uint32_t delay_us)
+{
+    struct tuned *tuned = context;
+    audio_packet(&tuned->rules, &tuned->state, delay_us);
+}
+
+static double cost_by_rules(const void *workload, struct audio_rules rules)
+{
+    struct tuned tuned = {.rules = rules};
+    struct audio_policy policy = {tuned_playout_delay, tuned_packet, &tuned};
+    return audio_impairment(&((const struct call_workload *)workload)->call, &policy);
+}
+
+static double cost_of(const void *workload, const double *p)
+{
+    int which;
+    if (!subject_valid(&subject_audio, p, PARAMETERS, &which))
+        return nan("");
+    return cost_by_rules(workload, audio_rules_of(p));
+}
+
+static const char *const baseline_names[] = {"Kurose-Ross (u=.01, K=4)", "fixed 150 ms",
+                                             "fixed 100 ms", "Ramjee 1", "Ramjee 4"};
+
+static double baseline_cost(const void *workload, int which)
+{
+    enum { GAIN_KUROSE_ROSS = 10486, GAIN_RAMJEE_1 = 2095, GAIN_RAMJEE_4 = 131072, FOUR = 4 << 20 };
+    static const struct audio_rules baselines[] = {
+        {GAIN_KUROSE_ROSS, GAIN_KUROSE_ROSS, FOUR, 0, UINT32_MAX, 0, 0, 0},
+        {.spike_threshold_us = UINT32_MAX, .floor_us = 150000},
+        {.spike_threshold_us = UINT32_MAX, .floor_us = 100000},
+        {GAIN_RAMJEE_1, GAIN_RAMJEE_1, FOUR, 0, UINT32_MAX, 0, 0, 0},
+        {GAIN_RAMJEE_4, GAIN_RAMJEE_4, FOUR, FOUR, 100000, 7875, 0, 0},
+    };
+    return cost_by_rules(workload, baselines[which]);
+}
+
+static double bound_cost(const void *workload)
+{
+    return audio_least_impairment(&((const struct call_workload *)workload)->call);
+}
+
+static const char *const functions[] = {"state_size", "state_reset", "playout_delay_us", "packet",
+                                        NULL};
+
+static double module_cost(const void *workload, const module_function *module)
+{
+    struct audio_policy policy = {.playout_delay_us = (uint32_t(*)(void *))module[2],
+                                  .packet = (void (*)(void *, uint32_t))module[3],
+                                  .context = module_state_new(module)};
+    if (!policy.context)
+        return nan("");
+    double cost = audio_impairment(&((const struct call_workload *)workload)->call, &policy);
+    free(policy.context);
+    return cost;
+}
+
+const struct subject subject_audio = {
+    .name = "audio",
+    .specialization = "audio",
+    .title = "playout delay of a call, between being late and being slow",
+    .cost = "E-model impairment Id + Ie",
+    .version = "1",
+    .parameter_count = PARAMETERS,
+    .parameters = parameters,
+    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
+    .baseline_names = baseline_names,
+    .workload_new = workload_new,
+    .workload_free = free,
+    .cost_of = cost_of,
+    .baseline_cost = baseline_cost,
+    .bound_cost = bound_cost,
+    .render = audio_render,
+    .functions = functions,
+    .module_cost = module_cost,
+};

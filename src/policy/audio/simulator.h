@@ -1,0 +1,40 @@
+/* What the tests and the component's run need of this subject beyond subject.h. */
+#ifndef KHUB_POLICY_AUDIO_SIMULATOR_H
+#define KHUB_POLICY_AUDIO_SIMULATOR_H
+
+#include <stddef.h>
+
+#include "policy/audio/rules.h"
+
+#define AUDIO_LOST UINT32_MAX
+
+/* A call: the network delays of its packets, in the order they were sent, or AUDIO_LOST. */
+struct audio_call {
+    uint32_t packet_count, talkspurt_count;
+    const uint32_t *delays_us;
+    const uint32_t *starts; /* of each talkspurt its first packet; then packet_count */
+};
+
+/* Who decides how long a talkspurt is held back. */
+struct audio_policy {
+    uint32_t (*playout_delay_us)(void *context);
+    void (*packet)(void *context, uint32_t delay_us); /* may be NULL */
+    void *context;
+};
+
+/* The E-model's rating, 94.2 at best, for this delay from mouth to ear and this share of packets not played (Cole, Rosenbluth
+ * 2001; G.711 with concealment). */
+double audio_rating(uint32_t delay_us, double loss_share);
+
+/* Mean delay impairment plus loss impairment of a call. */
+double audio_impairment(const struct audio_call *call, const struct audio_policy *policy);
+/* The least there is for a call, all delays known. NAN when out of memory. */
+double audio_least_impairment(const struct audio_call *call);
+
+/* The parameters as they are simulated and rendered. */
+struct audio_rules audio_rules_of(const double *parameters);
+
+/* struct subject's render; -1 when a parameter is out of range. */
+int audio_render(const double *parameters, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,271 @@
+/* file_system: which page to give up when the page cache is full.
+ *
+ * The question. A page wanted once must not push out one wanted often, but nobody knows yet which
+ * is which. LRU lets a single long scan flush everything. S3-FIFO makes newcomers prove themselves
+ * in a small queue: how small, how many hits are proof, how long is a page remembered after it was
+ * given up, are hits right after the first only one visit, which runs are scans?
+ *
+ * The model. Fixed-size pages, a cache of 128..1024 frames, 40,000 references; the cost is the
+ * share that misses, cold misses included. Every missed page is brought in (no bypass), by all
+ * policies and by the bound.
+ *
+ * The workload (synthetic). Zipf (exponent 0.7..1.1) over 12,000 pages whose popularity
+ * drifts; 2..15 % of references to pages never seen again; up to 20 % to one of the last few pages;
+ * sequential scans of 100..2,000 pages; loops over 0.3..1.6 times the cache. How often these come
+ * (below) is our choice, made so that LRU, CLOCK, ARC and S3-FIFO lie to each other about as they
+ * do on published traces. S3-FIFO: Yang et al., SOSP 2023; ARC: Megiddo, Modha 2003.
+ *
+ * Known answers. Under independent references LRU follows Che's approximation, FIFO the fixed point
+ * of RANDOM (Gelenbe 1973); on a loop one page longer than the cache LRU, FIFO and ARC miss always.
+ * Belady's MIN is the best possible on every trace: the bound. */
+#include "policy/file_system/simulator.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "policy/random.h"
+#include "policy/subject_table.h"
+#include "policy/zipf.h"
+
+enum { REFERENCES = 40000, POPULAR = 12000, FILES = 20000, RECENT = 32 };
+enum { PAGES = POPULAR + FILES + REFERENCES };
+
+enum { SMALL, PROMOTE, GHOST, CAP, CORRELATED, RUN, PARAMETERS };
+
+static const struct parameter parameters[PARAMETERS] = {
+    [SMALL] = {"small", "of the cache", "newcomers' queue", 0.01, 0.8, true, false, 0.1},
+    [PROMOTE] = {"promote", "hits", "hits that prove a newcomer", 1, 4, false, true, 2},
+    [GHOST] = {"ghost", "of the cache", "numbers of pages remembered after they left", 0.02, 4,
+               true, false, 0.9},
+    [CAP] = {"cap", "hits", "hits remembered of a page", 1, 7, false, true, 3},
+    [CORRELATED] = {"correlated", "of small", "newcomers' share that must follow before hits count",
+                    0, 0.95, false, false, 0},
+    [RUN] = {"run", "pages", "sequential run from which on pages are dropped behind", 2, 512, true,
+             true, 512},
+};
+
+/* One workload in the making. */
+struct generator {
+    struct random random;
+    struct zipf zipf;
+    uint32_t *page_of_rank;
+    uint32_t capacity, fresh; /* pages below are new; downwards, so that they make no runs */
+    double one_hit, correlated, drift, scan, loop;
+    uint32_t *pages, count;
+};
+
+static void add(struct generator *g, uint32_t page)
+{
+    if (g->count < REFERENCES)
+        g->pages[g->count++] = page;
+}
+
+/* Passes over consecutive pages of some file. */
+static void add_run(struct generator *g, uint32_t length, uint32_t passes)
+{
+    uint32_t start = POPULAR + (uint32_t)random_below(&g->random, FILES - length);
+    for (uint32_t pass = 0; pass < passes; pass++)
+        for (uint32_t i = 0; i < length; i++)
+            add(g, start + i);
+}
+
+static void add_loop(struct generator *g)
+{
+    uint32_t length = (uint32_t)(g->capacity * random_between(&g->random, 0.3, 1.6));
+    uint32_t passes = 3 + (uint32_t)random_below(&g->random, 6);
+    add_run(g, length, passes);
+}
+
+static void add_popular(struct generator *g)
+{
+    /* Now and then somebody's page is forgotten and another comes up. */
+    if (random_uniform(&g->random) < g->drift) {
+        uint32_t a = zipf_draw(&g->zipf, &g->random);
+        uint32_t b = (uint32_t)random_below(&g->random, POPULAR);
+        uint32_t page = g->page_of_rank[a];
+        g->page_of_rank[a] = g->page_of_rank[b];
+        g->page_of_rank[b] = page;
+    }
+    add(g, g->page_of_rank[zipf_draw(&g->zipf, &g->random)]);
+}
+
+static void generate(struct generator *g)
+{
+    /* A random order, so that neighbours in rank are no run. */
+    for (uint32_t rank = 0; rank < POPULAR; rank++) {
+        uint32_t other = (uint32_t)random_below(&g->random, rank + 1);
+        g->page_of_rank[rank] = g->page_of_rank[other];
+        g->page_of_rank[other] = rank;
+    }
+    while (g->count < REFERENCES) {
+        double dice = random_uniform(&g->random);
+        if ((dice -= g->scan) < 0)
+            add_run(g, 100 + (uint32_t)random_below(&g->random, 1901), 1);
+        else if ((dice -= g->loop) < 0)
+            add_loop(g);
+        else if ((dice -= g->one_hit) < 0)
+            add(g, --g->fresh);
+        else if (dice < g->correlated && g->count >= RECENT)
+            add(g, g->pages[g->count - 1 - random_below(&g->random, RECENT)]);
+        else
+            add_popular(g);
+    }
+}
+
+static void *workload_new(uint64_t seed)
+{
+    struct file_workload *load = malloc(sizeof *load + REFERENCES * sizeof load->pages[0]);
+    struct generator g = {.fresh = PAGES, .page_of_rank = malloc(POPULAR * sizeof(uint32_t))};
+    random_seed(&g.random, seed);
+    g.capacity = (uint32_t)random_log_between(&g.random, 128, 1024);
+    if (!load || !g.page_of_rank ||
+        zipf_init(&g.zipf, POPULAR, random_between(&g.random, 0.7, 1.1)) < 0) {
+        free(load);
+        free(g.page_of_rank);
+        return NULL;
+    }
+    g.one_hit = random_between(&g.random, 0.02, 0.15);
+    g.correlated = random_between(&g.random, 0, 0.2);
+    g.drift = random_between(&g.random, 0, 0.01);
+    g.scan = random_between(&g.random, 0, 0.4) / 1050;
+    g.loop = random_between(&g.random, 0, 0.2) / (0.95 * 5.5 * g.capacity);
+    g.pages = load->pages;
+    generate(&g);
+    load->trace = (struct trace){
+        .capacity = g.capacity, .page_count = PAGES, .count = REFERENCES, .pages = load->pages};
+    zipf_clear(&g.zipf);
+    free(g.page_of_rank);
+    return load;
+}
+
+struct file_tuning file_tuning(const double *p)
+{
+    return (struct file_tuning){.small = fixed_point(p[SMALL], 65536),
+                                .ghost = fixed_point(p[GHOST], 65536),
+                                .correlated = fixed_point(p[CORRELATED], 65536),
+                                .promote = fixed_point(p[PROMOTE], 1),
+                                .cap = fixed_point(p[CAP], 1),
+                                .run = fixed_point(p[RUN], 1)};
+}
+
+struct s3fifo file_policy(const struct file_tuning *tuning, uint32_t capacity)
+{
+    struct s3fifo policy = {.promote = tuning->promote, .cap = tuning->cap, .run = tuning->run};
+    policy.small = (uint32_t)(((uint64_t)capacity * tuning->small) >> 16);
+    if (policy.small == 0)
+        policy.small = 1;
+    policy.ghost = (uint32_t)(((uint64_t)capacity * tuning->ghost) >> 16);
+    policy.correlated = (uint32_t)(((uint64_t)policy.small * tuning->correlated) >> 16);
+    return policy;
+}
+
+static double miss_ratio(int64_t misses)
+{
+    return misses < 0 ? nan("") : (double)misses / REFERENCES;
+}
+
+static double cost_of(const void *workload, const double *p)
+{
+    const struct trace *trace = &((const struct file_workload *)workload)->trace;
+    int which;
+    if (!subject_valid(&subject_file_system, p, PARAMETERS, &which))
+        return nan("");
+    struct file_tuning tuning = file_tuning(p);
+    struct s3fifo policy = file_policy(&tuning, trace->capacity);
+    return miss_ratio(cache_s3fifo_misses(trace, &policy));
+}
+
+static const char *const function_names[] = {"small_frames", "ghost_pages", "on_miss",
+                                             "on_hit",       "keeps",       NULL};
+
+/* A compiled policy, asked about a cache of this size. */
+struct module {
+    uint32_t capacity;
+    uint32_t (*on_miss)(uint32_t remembered, uint32_t run);
+    uint32_t (*on_hit)(uint32_t capacity, uint32_t in_main, uint32_t hits, uint32_t newcomers);
+    uint32_t (*keeps)(uint32_t in_main, uint32_t hits);
+};
+
+static enum s3fifo_place ask_on_miss(const void *context, bool remembered, uint32_t run)
+{
+    const struct module *module = context;
+    uint32_t place = module->on_miss(remembered, run);
+    return place > S3FIFO_BEHIND ? S3FIFO_BEHIND : (enum s3fifo_place)place;
+}
+
+static uint32_t ask_on_hit(const void *context, bool in_main, uint32_t hits,
+                           uint32_t newcomers_since)
+{
+    const struct module *module = context;
+    return module->on_hit(module->capacity, in_main, hits, newcomers_since);
+}
+
+static bool ask_keeps(const void *context, bool in_main, uint32_t hits)
+{
+    return ((const struct module *)context)->keeps(in_main, hits) != 0;
+}
+
+static double module_cost(const void *workload, const module_function *functions)
+{
+    const struct trace *trace = &((const struct file_workload *)workload)->trace;
+    uint32_t (*small_frames)(uint32_t) = (uint32_t(*)(uint32_t))functions[0];
+    uint32_t (*ghost_pages)(uint32_t) = (uint32_t(*)(uint32_t))functions[1];
+    struct module module = {.capacity = trace->capacity,
+                            .on_miss = (uint32_t(*)(uint32_t, uint32_t))functions[2],
+                            .on_hit =
+                                (uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))functions[3],
+                            .keeps = (uint32_t(*)(uint32_t, uint32_t))functions[4]};
+    struct s3fifo_decider decider = {.context = &module,
+                                     .small = small_frames(trace->capacity),
+                                     .ghost = ghost_pages(trace->capacity),
+                                     .on_miss = ask_on_miss,
+                                     .on_hit = ask_on_hit,
+                                     .keeps = ask_keeps};
+    return miss_ratio(cache_decided_misses(trace, &decider));
+}
+
+static int64_t textbook_s3fifo_misses(const struct trace *trace)
+{
+    double textbook[PARAMETERS];
+    for (int i = 0; i < PARAMETERS; i++)
+        textbook[i] = parameters[i].textbook;
+    struct file_tuning tuning = file_tuning(textbook);
+    struct s3fifo policy = file_policy(&tuning, trace->capacity);
+    policy.run = UINT32_MAX; /* the published one drops nothing behind */
+    return cache_s3fifo_misses(trace, &policy);
+}
+
+static const char *const baseline_names[] = {"LRU", "CLOCK", "ARC", "S3-FIFO 10 %", "FIFO"};
+static int64_t (*const baselines[])(const struct trace *) = {
+    cache_lru_misses, cache_clock_misses, cache_arc_misses, textbook_s3fifo_misses,
+    cache_fifo_misses};
+
+static double baseline_cost(const void *workload, int which)
+{
+    return miss_ratio(baselines[which](&((const struct file_workload *)workload)->trace));
+}
+
+static double bound_cost(const void *workload)
+{
+    return miss_ratio(cache_min_misses(&((const struct file_workload *)workload)->trace));
+}
+
+const struct subject subject_file_system = {
+    .name = "file_system",
+    .specialization = "file_system",
+    .title = "page-cache replacement by S3-FIFO with tuned queues",
+    .cost = "miss ratio",
+    .version = "1",
+    .parameter_count = PARAMETERS,
+    .parameters = parameters,
+    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
+    .baseline_names = baseline_names,
+    .workload_new = workload_new,
+    .workload_free = free,
+    .cost_of = cost_of,
+    .baseline_cost = baseline_cost,
+    .bound_cost = bound_cost,
+    .render = file_render,
+    .functions = function_names,
+    .module_cost = module_cost,
+};

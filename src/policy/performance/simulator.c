@@ -1,0 +1,274 @@
+/* performance: how long a thread should spin for a mutex before it goes to sleep.
+ *
+ * The question. The mutex is taken. Spinning burns CPU time for as long as the wait lasts; going to
+ * sleep and being woken costs 8 us, however long it lasts. Nobody knows how long it will last. With
+ * which limit to spin, and when not to spin at all?
+ *
+ * The model. 20,000 contended acquires with waits W. With the limit L an acquire costs W when the
+ * mutex comes within it, else L and the 8 us. The policy keeps a running estimate of one turn at
+ * the mutex (rising and falling at different speeds, long waits clipped), scales it to the queue
+ * before it, adds a margin, and parks at once when even the expected wait is too long. After each
+ * acquire it learns how long it took.
+ *
+ * The workload (synthetic; the ranges are our choice). Three regimes that alternate, each with its
+ * own lognormal holds and its own crowd of 0..6 in the queue. W is what is left of the owner's hold
+ * and the holds of those before us; with probability 0.0003..0.02 the owner is preempted, 1.5 ms
+ * in the mean.
+ *
+ * Known answers. Spinning for as long as parking costs is never worse than twice the best in
+ * hindsight (Karlin, Li, Manasse, Owicki 1991: ski rental). For exponential waits of mean m the
+ * limit t costs m (1 - e^-t/m) + C e^-t/m. The textbook is what glibc does for
+ * PTHREAD_MUTEX_ADAPTIVE_NP: at most 100 rounds, and 10 more than twice a running mean of rounds
+ * (here 40 ns each). The bound knows W: the sum of min(W, C). */
+#include "policy/performance/simulator.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "policy/elementary.h"
+#include "policy/module_state.h"
+#include "policy/performance/rules.h"
+#include "policy/random.h"
+#include "policy/subject_table.h"
+
+enum { ACQUIRES = 20000, REGIMES = 3, QUEUE_MAX = 6 };
+
+enum { UP, DOWN, MULTIPLIER, MARGIN, CAP, PARK_AT, CLIP, QUEUE_WEIGHT, PARAMETERS };
+
+static const struct parameter parameters[PARAMETERS] = {
+    [UP] = {"up", "", "share of a longer turn that is believed", 0.002, 0.5, true, false, 0.125},
+    [DOWN] = {"down", "", "share of a shorter turn that is believed", 0.002, 0.5, true, false,
+              0.125},
+    [MULTIPLIER] = {"multiplier", "", "limit to expected wait", 0.3, 8, true, false, 2},
+    [MARGIN] = {"margin", "us", "limit beyond that", 0, 8, false, false, 0.4},
+    [CAP] = {"cap", "us", "longest limit", 0.5, 60, true, false, 4},
+    [PARK_AT] = {"park_at", "us", "expected wait from which on to park at once", 1, 60, true, false,
+                 60},
+    [CLIP] = {"clip", "us", "longest turn that is believed", 1, 100, true, false, 4},
+    [QUEUE_WEIGHT] = {"queue_weight", "turns", "wait for each one in the queue", 0, 3, false, false,
+                      0},
+};
+
+/* One workload in the making. */
+struct regime {
+    double share;         /* of the time, before the three are made to sum up to 1 */
+    double median, sigma; /* of the holds, us */
+    double crowd;         /* chance of one more in the queue */
+};
+
+static void draw_regimes(struct random *random, struct regime *ret_regimes)
+{
+    static const struct {
+        double share_up_to, median;
+    } kinds[REGIMES] = {{1, 0.25}, {0.8, 1.5}, {0.3, 10}};
+    double scale = random_log_between(random, 0.4, 2), total = 0;
+    for (int i = 0; i < REGIMES; i++) {
+        struct regime *regime = &ret_regimes[i];
+        total += regime->share = random_between(random, 0, kinds[i].share_up_to);
+        regime->median = scale * kinds[i].median * random_log_between(random, 1 / 1.5, 1.5);
+        regime->sigma = random_between(random, 0.2, 0.8);
+        regime->crowd = random_between(random, 0.05, 0.6);
+    }
+    for (int i = 0; i < REGIMES; i++)
+        ret_regimes[i].share /= total;
+}
+
+static const struct regime *draw_regime(struct random *random, const struct regime *regimes)
+{
+    double dice = random_uniform(random);
+    int i = 0;
+    while (i < REGIMES - 1 && (dice -= regimes[i].share) >= 0)
+        i++;
+    return &regimes[i];
+}
+
+static double draw_hold(struct random *random, const struct regime *regime)
+{
+    return regime->median * elementary_exp(regime->sigma * random_normal(random));
+}
+
+static void *workload_new(uint64_t seed)
+{
+    struct performance_workload *load = malloc(sizeof *load + ACQUIRES * sizeof load->acquires[0]);
+    if (!load)
+        return NULL;
+    struct random random;
+    struct regime regimes[REGIMES];
+    random_seed(&random, seed);
+    draw_regimes(&random, regimes);
+    double preempted = random_log_between(&random, 0.0003, 0.02);
+    double change = 1 / random_log_between(&random, 50, 2000);
+    const struct regime *regime = draw_regime(&random, regimes);
+    load->count = ACQUIRES;
+    for (uint32_t i = 0; i < ACQUIRES; i++) {
+        if (random_uniform(&random) < change)
+            regime = draw_regime(&random, regimes);
+        uint32_t queue = 0;
+        while (queue < QUEUE_MAX && random_uniform(&random) < regime->crowd)
+            queue++;
+        double wait = draw_hold(&random, regime);
+        wait *= random_uniform(&random); /* the owner has had a part of its turn */
+        for (uint32_t k = 0; k < queue; k++)
+            wait += draw_hold(&random, regime);
+        if (random_uniform(&random) < preempted)
+            wait += random_exponential(&random, 1500);
+        load->acquires[i] = (struct acquire){(uint32_t)(wait * 1000), queue};
+    }
+    return load;
+}
+
+void performance_rules_of(const double *p, struct performance_rules *ret_rules)
+{
+    *ret_rules = (struct performance_rules){.up = fixed_point(p[UP], 65536),
+                                            .down = fixed_point(p[DOWN], 65536),
+                                            .multiplier = fixed_point(p[MULTIPLIER], 4096),
+                                            .queue_weight = fixed_point(p[QUEUE_WEIGHT], 4096),
+                                            .margin = fixed_point(p[MARGIN], 1000),
+                                            .cap = fixed_point(p[CAP], 1000),
+                                            .park_at = fixed_point(p[PARK_AT], 1000),
+                                            .clip = fixed_point(p[CLIP], 1000)};
+}
+
+static uint64_t spent(uint32_t wait, uint32_t limit)
+{
+    return wait <= limit ? wait : (uint64_t)limit + PERFORMANCE_PARK_NS;
+}
+
+static double mean_us(const struct performance_workload *load, uint64_t ns)
+{
+    return (double)ns / load->count / 1000;
+}
+
+/* Who decides: the rules, or a compiled module. */
+struct decider {
+    uint32_t (*spin_limit)(const void *context, void *state, uint32_t queue);
+    void (*feedback)(const void *context, void *state, uint32_t waited);
+    const void *context;
+    void *state;
+};
+
+static inline double simulate(const struct performance_workload *load, struct decider decider)
+{
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < load->count; i++) {
+        uint32_t wait = load->acquires[i].wait;
+        ns += spent(wait,
+                    decider.spin_limit(decider.context, decider.state, load->acquires[i].queue));
+        decider.feedback(decider.context, decider.state, wait);
+    }
+    return mean_us(load, ns);
+}
+
+static uint32_t ruled_limit(const void *rules, void *state, uint32_t queue)
+{
+    return performance_spin_limit(rules, state, queue);
+}
+
+static void ruled_feedback(const void *rules, void *state, uint32_t waited)
+{
+    performance_learn(rules, state, waited);
+}
+
+static double cost_of(const void *workload, const double *p)
+{
+    int which;
+    if (!subject_valid(&subject_performance, p, PARAMETERS, &which))
+        return nan("");
+    struct performance_rules rules;
+    struct performance_state state;
+    performance_rules_of(p, &rules);
+    performance_reset(&state);
+    return simulate(workload, (struct decider){ruled_limit, ruled_feedback, &rules, &state});
+}
+
+double performance_fixed_cost(const struct performance_workload *load, uint32_t limit)
+{
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < load->count; i++)
+        ns += spent(load->acquires[i].wait, limit);
+    return mean_us(load, ns);
+}
+
+/* nptl/pthread_mutex_lock.c; a round is a pause and a look. */
+static double glibc_adaptive_cost(const struct performance_workload *load)
+{
+    const int round_ns = 40, most_rounds = 100;
+    uint64_t ns = 0;
+    int spins = 0;
+    for (uint32_t i = 0; i < load->count; i++) {
+        uint32_t wait = load->acquires[i].wait;
+        int most = spins * 2 + 10 < most_rounds ? spins * 2 + 10 : most_rounds;
+        uint32_t limit = (uint32_t)(most * round_ns);
+        int count = wait <= limit ? ((int)wait + round_ns - 1) / round_ns : most + 1;
+        spins += (count - spins) / 8;
+        ns += spent(wait, limit);
+    }
+    return mean_us(load, ns);
+}
+
+static const char *const baseline_names[] = {"glibc adaptive", "spin 8 us", "park at once",
+                                             "spin always"};
+
+static double baseline_cost(const void *workload, int which)
+{
+    static const uint32_t limits[] = {0, PERFORMANCE_PARK_NS, 0, UINT32_MAX};
+    return which == 0 ? glibc_adaptive_cost(workload)
+                      : performance_fixed_cost(workload, limits[which]);
+}
+
+static double bound_cost(const void *workload)
+{
+    const struct performance_workload *load = workload;
+    uint64_t ns = 0;
+    for (uint32_t i = 0; i < load->count; i++) {
+        uint32_t wait = load->acquires[i].wait;
+        ns += wait < PERFORMANCE_PARK_NS ? wait : PERFORMANCE_PARK_NS;
+    }
+    return mean_us(load, ns);
+}
+
+static const char *const functions[] = {"state_size", "state_reset", "spin_limit_ns", "feedback",
+                                        NULL};
+
+static uint32_t asked_limit(const void *module, void *state, uint32_t queue)
+{
+    const module_function *ask = module;
+    return ((uint32_t(*)(void *, uint32_t))ask[2])(state, queue);
+}
+
+static void told_feedback(const void *module, void *state, uint32_t waited)
+{
+    const module_function *ask = module;
+    ((void (*)(void *, uint32_t))ask[3])(state, waited);
+}
+
+static double module_cost(const void *workload, const module_function *module)
+{
+    void *state = module_state_new(module);
+    if (!state)
+        return nan("");
+    struct decider decider = {asked_limit, told_feedback, module, state};
+    double cost = simulate(workload, decider);
+    free(state);
+    return cost;
+}
+
+const struct subject subject_performance = {
+    .name = "performance",
+    .specialization = "performance",
+    .title = "mutex that spins, then parks",
+    .cost = "CPU time per contended acquire, us",
+    .version = "1",
+    .parameter_count = PARAMETERS,
+    .parameters = parameters,
+    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
+    .baseline_names = baseline_names,
+    .workload_new = workload_new,
+    .workload_free = free,
+    .cost_of = cost_of,
+    .baseline_cost = baseline_cost,
+    .bound_cost = bound_cost,
+    .render = performance_render,
+    .functions = functions,
+    .module_cost = module_cost,
+};

@@ -1,0 +1,29 @@
+/* What the tests and the component's run need of this subject beyond subject.h. */
+#ifndef KHUB_POLICY_PERFORMANCE_SIMULATOR_H
+#define KHUB_POLICY_PERFORMANCE_SIMULATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PERFORMANCE_PARK_NS 8000 /* what going to sleep and being woken costs */
+
+struct acquire {
+    uint32_t wait;  /* nanoseconds until the mutex would be ours */
+    uint32_t queue; /* how many wait already */
+};
+struct performance_workload {
+    uint32_t count;
+    struct acquire acquires[];
+};
+
+/* CPU time per acquire, in microseconds, when everybody spins so long and then parks. */
+double performance_fixed_cost(const struct performance_workload *load, uint32_t limit);
+
+/* The parameters as they are simulated and rendered. */
+struct performance_rules;
+void performance_rules_of(const double *parameters, struct performance_rules *ret_rules);
+
+/* struct subject's render; -1 when a parameter is out of range. */
+int performance_render(const double *parameters, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,165 @@
+#include "policy/security/syscalls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/elementary.h"
+
+/* Draws an index with these probabilities, which sum up to 1 but for rounding. */
+static uint8_t law_draw(const double *law, struct random *random)
+{
+    double dice = random_uniform(random);
+    uint32_t last = 0;
+    for (uint32_t call = 0; call < SYSCALLS; call++) {
+        if (law[call] <= 0)
+            continue;
+        last = call;
+        if ((dice -= law[call]) < 0)
+            break;
+    }
+    return (uint8_t)last;
+}
+
+static void normalise(double *law)
+{
+    double sum = 0;
+    for (int call = 0; call < SYSCALLS; call++)
+        sum += law[call];
+    for (int call = 0; call < SYSCALLS; call++)
+        law[call] /= sum;
+}
+
+/* Calls are as popular as words are, so that several states share one. Each state's first way out
+ * leads to the next state: all are visited again and again. */
+void program_draw(struct program *program, struct random *random)
+{
+    static const int ways_out[] = {1, 1, 2, 3};
+    double popularity[SYSCALLS];
+    for (int call = 0; call < SYSCALLS; call++)
+        popularity[call] = elementary_power(call + 1, -1.25);
+    normalise(popularity);
+    *program = (struct program){0};
+    for (int state = 0; state < PROGRAM_STATES; state++) {
+        int ways = ways_out[random_below(random, 4)];
+        for (int way = 0; way < ways; way++) {
+            uint8_t call;
+            do
+                call = law_draw(popularity, random);
+            while (program->probability[state][call] > 0);
+            double weight = random_exponential(random, 1);
+            program->probability[state][call] = weight * weight;
+            program->next[state][call] = way == 0 ? (uint8_t)((state + 1) % PROGRAM_STATES)
+                                                  : (uint8_t)random_below(random, PROGRAM_STATES);
+        }
+        normalise(program->probability[state]);
+    }
+}
+
+void mimicry_learn(struct mimicry *mimicry, const uint8_t *calls, size_t count,
+                   struct random *random)
+{
+    *mimicry = (struct mimicry){0};
+    for (int call = 0; call < SYSCALLS; call++)
+        mimicry->foreign[call] = (uint16_t)(1 + random_exponential(random, 1000));
+    for (size_t i = 0; i < count; i++) {
+        mimicry->single[calls[i]]++;
+        if (i >= 1)
+            mimicry->pairs[calls[i - 1]][calls[i]]++;
+        if (i >= 2)
+            mimicry->triples[calls[i - 2]][calls[i - 1]][calls[i]]++;
+    }
+}
+
+static uint32_t total(const uint16_t *counts)
+{
+    uint32_t sum = 0;
+    for (int call = 0; call < SYSCALLS; call++)
+        sum += counts[call];
+    return sum;
+}
+
+/* Calls that were never followed by any are no model; then fewer of them are. */
+const uint16_t *mimicry_counts(const struct mimicry *mimicry, int attack, const uint8_t *next,
+                               uint32_t *ret_total)
+{
+    const uint16_t *models[ATTACKS] = {
+        attack == ATTACK_FOREIGN ? mimicry->foreign : mimicry->single, mimicry->pairs[next[-1]],
+        mimicry->triples[next[-2]][next[-1]]};
+    while ((*ret_total = total(models[attack])) == 0 && attack > 0)
+        attack--;
+    return models[attack];
+}
+
+uint8_t syscalls_normal(const struct program *program, uint8_t state, struct random *random,
+                        uint8_t *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        calls[i] = law_draw(program->probability[state], random);
+        state = program->next[state][calls[i]];
+    }
+    return state;
+}
+
+void syscalls_attacked(const struct program *program, const struct mimicry *mimicry, uint8_t state,
+                       struct random *random, uint8_t *calls, uint8_t *kinds, size_t count)
+{
+    int attack = ATTACKS, aftermath = 0; /* ATTACKS: none */
+    for (size_t i = 0; i < count; i++) {
+        if (attack == ATTACKS) {
+            if (random_uniform(random) < ATTACK_START)
+                attack = (int)random_below(random, ATTACKS);
+        } else if (random_uniform(random) < ATTACK_END) {
+            attack = ATTACKS;
+            aftermath = AFTERMATH_CALLS;
+        }
+        if (attack != ATTACKS) {
+            uint32_t total;
+            const uint16_t *counts = mimicry_counts(mimicry, attack, &calls[i], &total);
+            uint64_t dice = random_below(random, total);
+            for (calls[i] = 0; dice >= counts[calls[i]]; calls[i]++)
+                dice -= counts[calls[i]];
+            kinds[i] = CALL_ATTACK;
+        } else {
+            state = syscalls_normal(program, state, random, &calls[i], 1);
+            kinds[i] = aftermath > 0 ? CALL_AFTERMATH : CALL_NORMAL;
+            aftermath -= aftermath > 0;
+        }
+    }
+}
+
+/* n-grams by their calls, 5 bits each, and how many of each there are; open addressing. */
+enum { SLOT_BITS = 15, SLOTS = 1 << SLOT_BITS, CALL_BITS = 5 };
+struct slot {
+    uint64_t gram;
+    uint16_t count; /* 0: the slot is free */
+};
+
+static struct slot *slot_of(struct slot *slots, uint64_t gram)
+{
+    size_t i = (size_t)(gram * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SLOT_BITS));
+    while (slots[i].count > 0 && slots[i].gram != gram)
+        i = (i + 1) % SLOTS;
+    return &slots[i];
+}
+
+int syscalls_count(const uint8_t *calls, size_t training, size_t count,
+                   uint16_t (*ret_seen)[ORDERS])
+{
+    struct slot *slots = malloc(SLOTS * sizeof *slots);
+    if (!slots)
+        return -1;
+    for (size_t order = ORDER_LEAST; order <= ORDER_MOST; order++) {
+        uint64_t gram = 0, mask = (UINT64_C(1) << (order * CALL_BITS)) - 1;
+        memset(slots, 0, SLOTS * sizeof *slots);
+        for (size_t i = 0; i < count; i++) {
+            gram = (gram << CALL_BITS | calls[i]) & mask;
+            struct slot *slot = i + 1 < order ? NULL : slot_of(slots, gram);
+            if (i >= training)
+                ret_seen[i - training][order - ORDER_LEAST] = slot ? slot->count : 0;
+            else if (slot)
+                *slot = (struct slot){gram, (uint16_t)(slot->count + 1)};
+        }
+    }
+    free(slots);
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* The workload of window_manager: somebody who goes back and forth between windows, task by task, and
+ * the order of windows by the true probabilities of what comes next. */
+#ifndef KHUB_POLICY_WINDOW_MANAGER_WINDOW_TASKS_H
+#define KHUB_POLICY_WINDOW_MANAGER_WINDOW_TASKS_H
+
+#include <stdbool.h>
+
+#include "policy/window_manager/switcher.h"
+
+enum { SWITCHES = 1200, EPOCH = 300, TASKS_MAX = 5, TASK_WINDOWS_MAX = 4 };
+enum { TRACE_WINDOWS_MAX = 14 };
+
+/* What somebody is busy with: windows used in turn. */
+struct task {
+    uint32_t size;
+    uint32_t windows[TASK_WINDOWS_MAX];
+    double in_turn; /* probability that the next window in turn is next */
+};
+
+struct window_workload {
+    struct window_trace trace; /* its windows are those below */
+    uint16_t windows[SWITCHES];
+    /* The truth behind it, which policies don't see. */
+    double task_switch, noise; /* probabilities */
+    uint32_t task_count;
+    struct task tasks[SWITCHES / EPOCH][TASKS_MAX]; /* in each epoch */
+    uint8_t task_of[SWITCHES];                      /* on before each switch */
+};
+
+/* To be freed with free(); NULL when out of memory. */
+void *window_workload_new(uint64_t seed);
+
+/* Mean presses when windows stand by their true probability of being next; equal ones share their
+ * places. With knows_task somebody tells which task is on; else it is inferred from the switches so
+ * far, as well as it can be (Bayes). ret_expected: what the probabilities themselves promise. */
+double window_bayes_presses(const struct window_workload *load, bool knows_task,
+                            double *ret_expected);
+
+#endif
