@@ -40,19 +40,20 @@ struct run {
     struct score score;
 };
 
-static int learn_once(const struct subject *subject, const struct exam *test, int number,
+static int learn_once(const struct subject *subject, const struct evaluation_set *test, int number,
                       unsigned budget, struct run *ret_run)
 {
     char split[32];
     snprintf(split, sizeof split, "train/bench%d", number);
-    struct panel train = {.exams = {exam_new(subject, split, TRAIN_SEEDS)}, .count = 1};
+    struct objective train = {.sets = {evaluation_set_new(subject, split, TRAIN_SEEDS)},
+                              .count = 1};
     struct search search = {0};
-    if (!train.exams[0])
+    if (!train.sets[0])
         return -1;
     double begin = seconds();
     int failed;
     if (subject->solve) {
-        failed = exam_solve(train.exams[0], ret_run->best);
+        failed = evaluation_set_solve(train.sets[0], ret_run->best);
         ret_run->evaluations = 1;
     } else {
         failed = search_begin(&search, subject, (uint64_t)number + 1, NULL);
@@ -63,17 +64,17 @@ static int learn_once(const struct subject *subject, const struct exam *test, in
     }
     if (!failed) {
         ret_run->us = (seconds() - begin) * 1e6 / ret_run->evaluations;
-        ret_run->train = panel_ratio(&train, ret_run->best);
-        ret_run->score = exam_score(test, ret_run->best);
+        ret_run->train = objective_ratio(&train, ret_run->best);
+        ret_run->score = evaluation_set_score(test, ret_run->best);
     }
-    panel_free(&train);
+    objective_free(&train);
     return failed;
 }
 
-static void print_score(const char *who, struct score score, double gap_closed)
+static void print_score(const char *who, struct score score, double bound_ratio)
 {
     printf("  %-22s %6.3f +- %.3f  %3zu/%zu  %10.4g  %6.0f %%\n", who, score.ratio, score.ci95,
-           score.wins, score.seeds, score.cost, 100 * gap_closed);
+           score.wins, score.seeds, score.cost, 100 * gap_closed(score.ratio, bound_ratio));
 }
 
 static int compare_ratios(const void *left, const void *right)
@@ -83,12 +84,12 @@ static int compare_ratios(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-static void print_run(const struct subject *subject, const struct exam *test, int number,
+static void print_run(const struct subject *subject, double bound_ratio, int number,
                       const struct run *run)
 {
     char who[64];
     snprintf(who, sizeof who, "tuned, run %d", number + 1);
-    print_score(who, run->score, exam_gap_closed(test, run->score.ratio));
+    print_score(who, run->score, bound_ratio);
     printf("  %22s train %.3f; %u evaluations, %.0f us each, %.0f us a seed;", "", run->train,
            run->evaluations, run->us, run->us / TRAIN_SEEDS);
     for (int i = 0; i < subject->parameter_count; i++)
@@ -113,27 +114,28 @@ static void print_prototype(const struct subject *subject, double median)
 
 static int learn(const struct subject *subject, unsigned budget, int runs)
 {
-    struct exam *test = exam_new(subject, "bench", TEST_SEEDS);
+    struct evaluation_set *test = evaluation_set_new(subject, "bench", TEST_SEEDS);
     struct run run[RUNS_MAX];
     if (!test)
         return -1;
+    struct score bound = evaluation_set_bound(test);
     printf("\n%s: %s; %s; ratio to %s, 95 %% interval\n", subject->name, subject->title,
            subject->cost, subject->baseline_names[0]);
     printf("  %-22s %15s  %5s  %10s  %8s\n", "", "held-out ratio", "wins", "mean cost", "gap");
     for (int which = 0; which < subject->baseline_count; which++) {
-        struct score score = exam_baseline(test, which);
-        print_score(subject->baseline_names[which], score, exam_gap_closed(test, score.ratio));
+        struct score score = evaluation_set_baseline(test, which);
+        print_score(subject->baseline_names[which], score, bound.ratio);
     }
     for (int i = 0; i < runs; i++) {
         if (learn_once(subject, test, i, budget, &run[i]) < 0)
             return -1;
-        print_run(subject, test, i, &run[i]);
+        print_run(subject, bound.ratio, i, &run[i]);
     }
-    print_score("bound", exam_bound(test), 1);
+    print_score("bound", bound, bound.ratio);
     qsort(run, (size_t)runs, sizeof run[0], compare_ratios);
     print_prototype(subject, run[runs / 2].score.ratio);
     fflush(stdout);
-    exam_free(test);
+    evaluation_set_free(test);
     return 0;
 }
 

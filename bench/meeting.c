@@ -46,8 +46,8 @@ struct ai {
     struct meeting *meeting;
     struct khub *link;
     char name[64];
-    struct panel own;  /* it learns on them */
-    struct panel peer; /* it runs what others share on them; none: on its own */
+    struct objective own;  /* it learns on them */
+    struct objective peer; /* it runs what others share on them; none: on its own */
     double best[SUBJECT_PARAMETERS_MAX], ratio;
     unsigned heard; /* patterns of others, all run */
 };
@@ -70,23 +70,24 @@ static _Noreturn void die(const char *what)
 
 /* ── alone ── */
 
-static void panel_make(struct panel *panel, const struct subject *subject, const char *split,
-                       size_t seeds)
+static void objective_make(struct objective *objective, const struct subject *subject,
+                           const char *split, size_t seeds)
 {
-    *panel = (struct panel){.exams = {exam_new(subject, split, seeds)}, .count = 1};
-    if (!panel->exams[0])
+    *objective =
+        (struct objective){.sets = {evaluation_set_new(subject, split, seeds)}, .count = 1};
+    if (!objective->sets[0])
         die("out of memory");
 }
 
 /* The best after so many evaluations on its own workloads; its ratio on them. */
-static double search_alone(const struct subject *subject, const struct panel *own,
+static double search_alone(const struct subject *subject, const struct objective *own,
                            unsigned evaluations, uint64_t seed, double *ret_best)
 {
     struct search search;
     if (subject->solve) {
-        if (exam_solve(own->exams[0], ret_best) < 0)
+        if (evaluation_set_solve(own->sets[0], ret_best) < 0)
             die("out of memory");
-        return panel_ratio(own, ret_best);
+        return objective_ratio(own, ret_best);
     }
     if (search_begin(&search, subject, seed, NULL) < 0)
         die("out of memory");
@@ -136,7 +137,7 @@ static void hear_pattern(struct ai *ai, const json_t *pattern)
     const char *id = json_string_value(json_object_get(pattern, "id"));
     parameters_of(ai->meeting->subject, pattern, parameters);
     snprintf(metrics, sizeof metrics, "{\"ratio_own\": %.17g}",
-             panel_ratio(ai->peer.count ? &ai->peer : &ai->own, parameters));
+             objective_ratio(ai->peer.count ? &ai->peer : &ai->own, parameters));
     if (khub_report_performance(ai->link, id, metrics) < 0)
         die("a report could not be sent");
     ai->heard++;
@@ -257,10 +258,10 @@ static struct meeting *gather(const char *hub, const struct subject *subject, co
         ai->meeting = meeting;
         snprintf(ai->name, sizeof ai->name, "%s_%zu", name, i);
         snprintf(split, sizeof split, "train/%s", ai->name);
-        panel_make(&ai->own, subject, split, seeds);
+        objective_make(&ai->own, subject, split, seeds);
         snprintf(split, sizeof split, "peer/%s", ai->name);
         if (peer_seeds > 0)
-            panel_make(&ai->peer, subject, split, peer_seeds);
+            objective_make(&ai->peer, subject, split, peer_seeds);
         ai->ratio = search_alone(subject, &ai->own, evaluations, luck + i + 1, ai->best);
     }
     return meeting;
@@ -269,8 +270,8 @@ static struct meeting *gather(const char *hub, const struct subject *subject, co
 static void meeting_free(struct meeting *meeting)
 {
     for (size_t i = 0; i < meeting->count; i++) {
-        panel_free(&meeting->ais[i].own);
-        panel_free(&meeting->ais[i].peer);
+        objective_free(&meeting->ais[i].own);
+        objective_free(&meeting->ais[i].peer);
     }
     free(meeting);
 }
@@ -282,8 +283,8 @@ struct tally {
     unsigned better, repetitions;
 };
 
-static void repeat(const char *hub, const struct subject *subject, const struct exam *heldout,
-                   unsigned repetition, struct tally *tally)
+static void repeat(const char *hub, const struct subject *subject,
+                   const struct evaluation_set *heldout, unsigned repetition, struct tally *tally)
 {
     char name[48];
     snprintf(name, sizeof name, "%s_%u", subject->name, repetition);
@@ -292,7 +293,7 @@ static void repeat(const char *hub, const struct subject *subject, const struct 
     double mean = 0, least = HUGE_VAL, consensus_mean = HUGE_VAL;
     const struct found *consensus = NULL;
     for (size_t i = 0; i < AIS; i++) {
-        double ratio = exam_score(heldout, meeting->ais[i].best).ratio;
+        double ratio = evaluation_set_score(heldout, meeting->ais[i].best).ratio;
         mean += ratio / AIS;
         least = fmin(least, ratio);
     }
@@ -306,7 +307,7 @@ static void repeat(const char *hub, const struct subject *subject, const struct 
     }
     if (!consensus)
         die("nothing was shared");
-    double met = exam_score(heldout, consensus->parameters).ratio;
+    double met = evaluation_set_score(heldout, consensus->parameters).ratio;
     tally->alone += mean;
     tally->met += met;
     tally->hindsight += least;
@@ -373,8 +374,8 @@ static void arrive(const char *hub, const char *name, struct arrival *arrival)
     khub_free(link);
 }
 
-static void newcomers(const char *hub, const struct subject *subject, const struct exam *heldout,
-                      double *ret_elite, double *ret_alone)
+static void newcomers(const char *hub, const struct subject *subject,
+                      const struct evaluation_set *heldout, double *ret_elite, double *ret_alone)
 {
     char name[48], split[ID_SIZE];
     snprintf(name, sizeof name, "elite_%s", subject->name);
@@ -385,16 +386,16 @@ static void newcomers(const char *hub, const struct subject *subject, const stru
     *ret_elite = *ret_alone = 0;
     for (unsigned i = 0; i < NEWCOMERS; i++) {
         struct arrival arrival = {.subject = subject};
-        struct panel own;
+        struct objective own;
         double alone[SUBJECT_PARAMETERS_MAX];
         snprintf(name, sizeof name, "newcomer_%s_%u", subject->name, i);
         snprintf(split, sizeof split, "train/%s", name);
-        panel_make(&own, subject, split, NEWCOMER_SEEDS);
+        objective_make(&own, subject, split, NEWCOMER_SEEDS);
         arrive(hub, name, &arrival);
         search_alone(subject, &own, NEWCOMER_ALONE, i + 1, alone);
-        *ret_elite += exam_score(heldout, arrival.parameters).ratio / NEWCOMERS;
-        *ret_alone += exam_score(heldout, alone).ratio / NEWCOMERS;
-        panel_free(&own);
+        *ret_elite += evaluation_set_score(heldout, arrival.parameters).ratio / NEWCOMERS;
+        *ret_alone += evaluation_set_score(heldout, alone).ratio / NEWCOMERS;
+        objective_free(&own);
     }
 }
 
@@ -418,7 +419,7 @@ int main(int argc, char **argv)
         const struct subject *subject = table[i];
         if (only && strcmp(only, subject->name) != 0)
             continue;
-        struct exam *heldout = exam_new(subject, "bench", HELDOUT_SEEDS);
+        struct evaluation_set *heldout = evaluation_set_new(subject, "bench", HELDOUT_SEEDS);
         struct tally tally = {0};
         double elite, alone;
         if (!heldout)
@@ -430,7 +431,7 @@ int main(int argc, char **argv)
                tally.alone / repetitions, tally.met / repetitions, tally.hindsight / repetitions,
                tally.better, tally.repetitions, elite, alone);
         fflush(stdout);
-        exam_free(heldout);
+        evaluation_set_free(heldout);
         better += tally.better;
         all += tally.repetitions;
         newcomer_better += elite < alone;

@@ -31,8 +31,8 @@ struct learning {
     const struct learn_settings *settings;
     struct terminal terminal; /* of the progress, which is stderr */
     struct line line;
-    struct panel train;
-    struct exam *heldout;
+    struct objective train;
+    struct evaluation_set *heldout;
     struct search search;
     struct learned learned;
     unsigned next_point, tens;
@@ -70,7 +70,7 @@ static void show_progress(struct learning *learning)
     line_addf(&learning->line,
               "%s: %u of %u evaluations, held-out %.3f %s %.3f, gap closed %.0f %%, train %.3f",
               learned->subject->name, done, budget, last->heldout, plus_minus(&learning->terminal),
-              last->ci95, 100 * learned_gap_closed(learned, last->heldout),
+              last->ci95, 100 * gap_closed(last->heldout, learned->bound.ratio),
               learning->search.best_ratio);
     struct slice text = line_end(&learning->line);
     fwrite(text.at, 1, text.len, stderr);
@@ -96,15 +96,15 @@ static int make_workloads(struct learning *learning)
     struct learned *learned = &learning->learned;
     char split[160];
     snprintf(split, sizeof split, "train/%s", learning->settings->as);
-    learning->train.exams[0] = exam_new(learned->subject, split, learned->train_seeds);
-    learning->train.count = learning->train.exams[0] != NULL;
+    learning->train.sets[0] = evaluation_set_new(learned->subject, split, learned->train_seeds);
+    learning->train.count = learning->train.sets[0] != NULL;
     snprintf(split, sizeof split, "heldout/%s", learning->settings->as);
-    learning->heldout = exam_new(learned->subject, split, learned->heldout_seeds);
+    learning->heldout = evaluation_set_new(learned->subject, split, learned->heldout_seeds);
     if (!learning->train.count || !learning->heldout)
         return -1;
     for (int i = 0; i < learned->subject->baseline_count; i++)
-        learned->baselines[i] = exam_baseline(learning->heldout, i);
-    learned->bound = exam_bound(learning->heldout);
+        learned->baselines[i] = evaluation_set_baseline(learning->heldout, i);
+    learned->bound = evaluation_set_bound(learning->heldout);
     return 0;
 }
 
@@ -113,7 +113,7 @@ static void add_point(struct learning *learning, const double *parameters, doubl
     struct learned *learned = &learning->learned;
     if (learned->point_count == LEARN_POINTS_MAX)
         learned->point_count--; /* the last one is the one that counts */
-    learned->heldout = exam_score(learning->heldout, parameters);
+    learned->heldout = evaluation_set_score(learning->heldout, parameters);
     learned->points[learned->point_count++] = (struct plot_point){
         learning->search.evaluations, train, learned->heldout.ratio, learned->heldout.ci95};
 }
@@ -148,10 +148,11 @@ static int search_all(struct learning *learning)
 static int solve(struct learning *learning)
 {
     struct learned *learned = &learning->learned;
-    if (exam_solve(learning->train.exams[0], learned->parameters) < 0)
+    if (evaluation_set_solve(learning->train.sets[0], learned->parameters) < 0)
         return -1;
     learning->search.evaluations = 1;
-    add_point(learning, learned->parameters, panel_ratio(&learning->train, learned->parameters));
+    add_point(learning, learned->parameters,
+              objective_ratio(&learning->train, learned->parameters));
     return 0;
 }
 
@@ -201,7 +202,7 @@ static void add_row(struct table *table, const struct terminal *terminal,
     table_addf(table, "%.3f %s %.3f", score->ratio, plus_minus(terminal), score->ci95);
     table_addf(table, "%zu/%zu", score->wins, score->seeds);
     table_addf(table, "%.4g", score->cost);
-    table_addf(table, "%.0f %%", 100 * learned_gap_closed(learned, score->ratio));
+    table_addf(table, "%.0f %%", 100 * gap_closed(score->ratio, learned->bound.ratio));
 }
 
 static void print_table(const struct learned *learned)
@@ -249,7 +250,7 @@ static json_t *score_json(const struct learned *learned, const char *name,
 {
     return json_pack("{s:s,s:f,s:f,s:i,s:i,s:f,s:f}", "name", name, "ratio", score->ratio, "ci95",
                      score->ci95, "wins", (int)score->wins, "seeds", (int)score->seeds, "cost",
-                     score->cost, "gap_closed", learned_gap_closed(learned, score->ratio));
+                     score->cost, "gap_closed", gap_closed(score->ratio, learned->bound.ratio));
 }
 
 static int print_json(const struct learning *learning)
@@ -347,8 +348,8 @@ static int run(const void *data)
     free(learned->source);
     line_free(&learning.line);
     search_end(&learning.search);
-    panel_free(&learning.train);
-    exam_free(learning.heldout);
+    objective_free(&learning.train);
+    evaluation_set_free(learning.heldout);
     return code;
 }
 

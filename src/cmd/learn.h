@@ -3,6 +3,7 @@
 #define KHUB_CMD_LEARN_H
 
 #include "cmd/plot.h"
+#include "policy/optimise/evaluation.h"
 #include "policy/subject.h"
 #include "probe/probe.h"
 
@@ -24,8 +25,6 @@ struct learned {
     struct probe_report module;
     bool module_agrees; /* it ran, with the same score to the bit */
 };
-
-double learned_gap_closed(const struct learned *learned, double ratio);
 
 /* Writes report.md, convergence.svg, ratios.svg and policy.c into an existing directory. 0, or -1 with errno. */
 int learn_report_write(const struct learned *learned, const char *directory,

@@ -7,11 +7,6 @@
 
 #define PATH_SIZE 4096u
 
-double learned_gap_closed(const struct learned *learned, double ratio)
-{
-    return (1 - ratio) / (1 - learned->bound.ratio);
-}
-
 static FILE *open_in(const char *directory, const char *name)
 {
     char path[PATH_SIZE];
@@ -101,7 +96,7 @@ static void write_row(FILE *file, const struct learned *learned, const char *nam
 {
     fprintf(file, "| %s | %.3f ± %.3f | %zu/%zu | %.4g | %.0f %% |\n", name, score->ratio,
             score->ci95, score->wins, score->seeds, score->cost,
-            100 * learned_gap_closed(learned, score->ratio));
+            100 * gap_closed(score->ratio, learned->bound.ratio));
 }
 
 static void write_results(FILE *file, const struct learned *learned)

@@ -74,26 +74,4 @@ uint32_t fixed_point(double value, double one);
  * for a review, "test/<nonce>" those that judge a claim. Or for the luck of a search: "search/<AI>", "session/<session>/<AI>". */
 uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index);
 
-/* A set of workloads with their baseline costs: what a score is measured on. */
-struct exam;
-struct exam *exam_new(const struct subject *subject, const char *split,
-                      size_t seeds); /* NULL: out of memory */
-void exam_free(struct exam *exam);
-size_t exam_size(const struct exam *exam);
-struct score {
-    double ratio; /* mean over seeds of cost / textbook cost; < 1 is better than the textbook */
-    double ci95;  /* 1.96 standard errors of that mean */
-    double cost;  /* mean cost in the subject's unit */
-    size_t seeds, wins; /* seeds on which it beat the textbook */
-};
-struct score exam_score(const struct exam *exam, const double *parameters);
-/* As exam_score, with a compiled policy deciding (struct subject's functions). */
-struct score exam_module(const struct exam *exam, const module_function *functions);
-/* The subject's solve on these workloads. 0, or -1 when out of memory or it has none. */
-int exam_solve(const struct exam *exam, double *ret_parameters);
-struct score exam_baseline(const struct exam *exam, int which);
-struct score exam_bound(const struct exam *exam);
-/* (1 - ratio) / (1 - bound ratio) */
-double exam_gap_closed(const struct exam *exam, double ratio);
-
 #endif

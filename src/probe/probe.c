@@ -109,7 +109,7 @@ _Noreturn static void child(int fd, const char *directory, const struct subject 
     for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
         signal(deadly[i], SIG_DFL); /* a sanitizer, say, would handle some of them */
     snprintf(path, sizeof path, "%s/policy.so", directory);
-    struct exam *exam = exam_new(subject, split, seeds);
+    struct evaluation_set *exam = evaluation_set_new(subject, split, seeds);
     if (!exam || sandbox_enter(fd) < 0)
         tell(fd, &verdict);
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -123,7 +123,7 @@ _Noreturn static void child(int fd, const char *directory, const struct subject 
     }
     if (!module || sandbox_seal(fd) < 0)
         tell(fd, &verdict);
-    verdict.score = exam_module(exam, functions);
+    verdict.score = evaluation_set_module(exam, functions);
     verdict.result = PROBE_RAN;
     tell(fd, &verdict);
 }

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "policy/optimise/evaluation.h"
 #include "policy/subject.h"
 
 /* X(NAME, what it means) */

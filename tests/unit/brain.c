@@ -143,10 +143,10 @@ static void test_proof_is_on_the_nonce(void **state)
     json_t *again = proved(brain, json_incref(claim), '1');
     assert_true(number(first, "ratio_heldout") != number(second, "ratio_heldout"));
     assert_true(json_equal(first, again));
-    struct exam *exam =
-        exam_new(subject_find(SUBJECT), "test/11111111111111111111111111111111", HELDOUT_SEEDS);
-    assert_true(number(first, "ratio_heldout") == exam_score(exam, parameters).ratio);
-    exam_free(exam);
+    struct evaluation_set *exam = evaluation_set_new(
+        subject_find(SUBJECT), "test/11111111111111111111111111111111", HELDOUT_SEEDS);
+    assert_true(number(first, "ratio_heldout") == evaluation_set_score(exam, parameters).ratio);
+    evaluation_set_free(exam);
     static const char *const bad[] = {"", "1", "1111111111111111111111111111111g",
                                       "../../../../../../../../../../../",
                                       "111111111111111111111111111111111"};

@@ -302,9 +302,9 @@ static void test_partner_of_another_subject_reviews(void **state)
     assert_string_equal(text(review, "split"), split);
     double parameters[SUBJECT_PARAMETERS_MAX];
     parameters_of(candidate, parameters);
-    struct exam *exam = exam_new(insides(ada)->subject, split, REVIEW_SEEDS);
-    assert_true(number(review, "ratio") == exam_score(exam, parameters).ratio);
-    exam_free(exam);
+    struct evaluation_set *exam = evaluation_set_new(insides(ada)->subject, split, REVIEW_SEEDS);
+    assert_true(number(review, "ratio") == evaluation_set_score(exam, parameters).ratio);
+    evaluation_set_free(exam);
     assert_non_null(strstr(text(review, "text"), "fresh workloads"));
     assert_non_null(
         strstr(text(review, "module"), have_compiler() ? "same score" : "not compiled"));

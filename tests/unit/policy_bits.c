@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "policy/optimise/cmaes.h"
+#include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 
@@ -30,20 +31,20 @@ static void print_costs(const struct subject *subject, struct random *random)
 
 static void print_search(const struct subject *subject)
 {
-    struct exam *exam = exam_new(subject, "train/bits", 2);
+    struct evaluation_set *set = evaluation_set_new(subject, "train/bits", 2);
     struct cmaes *search = cmaes_new(subject->parameter_count, 7, NULL, 0.3);
     double costs[64], p[SUBJECT_PARAMETERS_MAX];
     for (int generation = 0; generation < 4; generation++) {
         for (int k = 0; k < cmaes_lambda(search); k++) {
             subject_units(subject, cmaes_candidate(search, k), p);
-            costs[k] = exam_score(exam, p).ratio;
+            costs[k] = evaluation_set_score(set, p).ratio;
             printf("%a ", costs[k]);
         }
         cmaes_tell(search, costs);
         printf("%s: sigma %a\n", subject->name, cmaes_sigma(search));
     }
     cmaes_free(search);
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 int main(void)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "policy/file_system/simulator.h"
+#include "policy/optimise/evaluation.h"
 #include "policy/subject_table.h"
 #include "policy/zipf.h"
 #include "policy_effort.h"
@@ -445,15 +446,15 @@ static void baselines_are_what_they_say(void **state)
         subject->workload_free(load);
     }
     static const double known[] = {1, 0.993, 0.942, 0.926, 1.044};
-    struct exam *exam = exam_new(subject, "test", 8 + test_sample(24));
+    struct evaluation_set *set = evaluation_set_new(subject, "test", 8 + test_sample(24));
     for (int which = 0; which < subject->baseline_count; which++) {
-        struct score score = exam_baseline(exam, which);
+        struct score score = evaluation_set_baseline(set, which);
         print_message("# %s: %.3f +- %.3f (%.3f)\n", subject->baseline_names[which], score.ratio,
                       score.ci95, known[which]);
         assert_near(score.ratio, known[which], 0.03);
     }
-    assert_near(exam_bound(exam).ratio, 0.762, 0.04);
-    exam_free(exam);
+    assert_near(evaluation_set_bound(set).ratio, 0.762, 0.04);
+    evaluation_set_free(set);
 }
 
 /* Belady's anomaly, and the textbook strings of 12 references. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "policy/optimise/evaluation.h"
 #include "policy/process_manager/simulator.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
@@ -272,15 +273,15 @@ static void baselines_lie_where_they_should(void **state)
 {
     (void)state;
     static const double known[] = {1, 0.796, 4.60, 1.03}, tolerances[] = {0, 0.05, 1.5, 0.1};
-    struct exam *exam = exam_new(&subject_process_manager, "test", 64);
+    struct evaluation_set *set = evaluation_set_new(&subject_process_manager, "test", 64);
     for (int which = 0; which < 4; which++) {
-        struct score score = exam_baseline(exam, which);
+        struct score score = evaluation_set_baseline(set, which);
         print_message("# %s: %.3f +- %.3f (%.3f)\n", subject_process_manager.baseline_names[which],
                       score.ratio, score.ci95, known[which]);
         assert_near(score.ratio, known[which], tolerances[which]);
     }
-    assert_near(exam_bound(exam).ratio, 0.452, 0.06);
-    exam_free(exam);
+    assert_near(evaluation_set_bound(set).ratio, 0.452, 0.06);
+    evaluation_set_free(set);
 }
 
 int main(void)

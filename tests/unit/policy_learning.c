@@ -18,11 +18,11 @@ static unsigned evaluations(void)
     return 90 + test_sample(60);
 }
 
-static double learn(const struct subject *subject, const struct panel *train, double *ret_best)
+static double learn(const struct subject *subject, const struct objective *train, double *ret_best)
 {
     if (subject->solve) {
-        assert_int_equal(exam_solve(train->exams[0], ret_best), 0);
-        return panel_ratio(train, ret_best);
+        assert_int_equal(evaluation_set_solve(train->sets[0], ret_best), 0);
+        return objective_ratio(train, ret_best);
     }
     struct search search;
     assert_int_equal(search_begin(&search, subject, 1, NULL), 0);
@@ -37,13 +37,15 @@ static void learns(void **state)
 {
     const struct subject *subject = *state;
     double best[SUBJECT_PARAMETERS_MAX] = {0}, textbook[SUBJECT_PARAMETERS_MAX];
-    struct panel train = {.exams = {exam_new(subject, "train/test", 8)}, .count = 1};
-    struct exam *heldout = exam_new(subject, "heldout/test", 8 + test_sample(24));
+    struct objective train = {.sets = {evaluation_set_new(subject, "train/test", 8)}, .count = 1};
+    struct evaluation_set *heldout =
+        evaluation_set_new(subject, "heldout/test", 8 + test_sample(24));
     double train_ratio = learn(subject, &train, best);
     for (int i = 0; i < subject->parameter_count; i++)
         textbook[i] = subject->parameters[i].textbook;
-    struct score tuned = exam_score(heldout, best), setting = exam_score(heldout, textbook);
-    double closed = exam_gap_closed(heldout, tuned.ratio);
+    struct score tuned = evaluation_set_score(heldout, best),
+                 setting = evaluation_set_score(heldout, textbook);
+    double closed = gap_closed(tuned.ratio, evaluation_set_bound(heldout).ratio);
     print_message("# %s: train %.3f, held-out %.3f +- %.3f (textbook setting %.3f), wins %zu/%zu, "
                   "gap closed %.2f\n",
                   subject->name, train_ratio, tuned.ratio, tuned.ci95, setting.ratio, tuned.wins,
@@ -51,10 +53,10 @@ static void learns(void **state)
     assert_true(tuned.ratio + tuned.ci95 < 1);
     assert_true(tuned.wins * 10 >= tuned.seeds * 7);
     assert_true(tuned.ratio < setting.ratio);
-    assert_true(train_ratio <= panel_ratio(&train, textbook)); /* which was injected */
+    assert_true(train_ratio <= objective_ratio(&train, textbook)); /* which was injected */
     assert_true(closed > 0 && closed < 1);
-    panel_free(&train);
-    exam_free(heldout);
+    objective_free(&train);
+    evaluation_set_free(heldout);
 }
 
 int main(void)

@@ -13,6 +13,7 @@
 #include "policy/networking/congestion.h"
 #include "policy/networking/rules.h"
 #include "policy/networking/simulator.h"
+#include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
@@ -401,15 +402,15 @@ static void learning_pays(void **state)
 {
     (void)state;
     static const double tuned[PARAMETERS] = {1, 0.0012, 0.2, 0.017, 0.088, 0.97, 0.78, 0.15};
-    struct exam *exam = exam_new(subject, "peer", test_sample(200));
-    struct score score = exam_score(exam, tuned), bound = exam_bound(exam);
-    struct score vegas = exam_baseline(exam, 2);
+    struct evaluation_set *set = evaluation_set_new(subject, "peer", test_sample(200));
+    struct score score = evaluation_set_score(set, tuned), bound = evaluation_set_bound(set);
+    struct score vegas = evaluation_set_baseline(set, 2);
     print_message("# tuned %.3f +- %.3f, Vegas %.3f, bound %.3f of Reno\n", score.ratio, score.ci95,
                   vegas.ratio, bound.ratio);
     assert_near(score.ratio, 0.63, test_tolerance(0.05));
     assert_true(score.ratio + 0.1 < vegas.ratio);
-    assert_true(exam_gap_closed(exam, score.ratio) > 0.7);
-    exam_free(exam);
+    assert_true(gap_closed(score.ratio, bound.ratio) > 0.7);
+    evaluation_set_free(set);
 }
 
 static const struct networking_rules example = {.additive = 1 << 24,

@@ -18,7 +18,7 @@ static const double margin = 0.005;
 
 struct problem {
     const struct subject *subject;
-    struct panel panel;
+    struct objective objective;
     int evaluations;
 };
 
@@ -30,7 +30,7 @@ static double ratio_of(unsigned n, const double *u, double *gradient, void *data
     assert_null(gradient);
     problem->evaluations++;
     subject_units(problem->subject, u, p);
-    return panel_ratio(&problem->panel, p);
+    return objective_ratio(&problem->objective, p);
 }
 
 static double best_of_crs(struct problem *problem, unsigned long seed, int budget)
@@ -56,7 +56,7 @@ static double best_of_cmaes(const struct problem *problem, uint64_t seed, int bu
 {
     struct search search;
     assert_int_equal(search_begin(&search, problem->subject, seed, NULL), 0);
-    assert_int_equal(search_run(&search, &problem->panel, (unsigned)budget, NULL), budget);
+    assert_int_equal(search_run(&search, &problem->objective, (unsigned)budget, NULL), budget);
     double best = search.best_ratio;
     search_end(&search);
     return best;
@@ -64,12 +64,12 @@ static double best_of_cmaes(const struct problem *problem, uint64_t seed, int bu
 
 static void compare(const char *name, int budget)
 {
-    struct problem problem = {.subject = subject_find(name), .panel = {.count = 1}};
+    struct problem problem = {.subject = subject_find(name), .objective = {.count = 1}};
     double textbook[SUBJECT_PARAMETERS_MAX], crs = 0, own = 0;
-    problem.panel.exams[0] = exam_new(problem.subject, "train/nlopt", TRAIN_SEEDS);
+    problem.objective.sets[0] = evaluation_set_new(problem.subject, "train/nlopt", TRAIN_SEEDS);
     for (int i = 0; i < problem.subject->parameter_count; i++)
         textbook[i] = problem.subject->parameters[i].textbook;
-    double before = panel_ratio(&problem.panel, textbook);
+    double before = objective_ratio(&problem.objective, textbook);
     for (unsigned seed = 1; seed <= RUNS; seed++) {
         crs += best_of_crs(&problem, seed, budget) / RUNS;
         own += best_of_cmaes(&problem, seed, budget) / RUNS;
@@ -78,7 +78,7 @@ static void compare(const char *name, int budget)
                   budget, before, crs, own);
     assert_true(own <= crs + test_tolerance(margin));
     assert_true(own < before - 0.01 && crs < before - 0.01);
-    panel_free(&problem.panel);
+    objective_free(&problem.objective);
 }
 
 static void graphics(void **state)

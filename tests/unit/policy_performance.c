@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/elementary.h"
+#include "policy/optimise/evaluation.h"
 #include "policy/performance/rules.h"
 #include "policy/performance/simulator.h"
 #include "policy/random.h"
@@ -222,20 +223,20 @@ static void baselines_lie_where_they_should(void **state)
     static const double tuned[] = {0.0812, 0.148, 3.49, 4.02, 38.7, 6.14, 11, 1.5};
     static const double published[] = {1, 0.810, 4.25, 4.46};
     static const double tolerances[] = {1e-12, 0.07, 1.3, 1.5};
-    struct exam *exam = exam_new(performance(), "test", 64);
+    struct evaluation_set *set = evaluation_set_new(performance(), "test", 64);
     for (int which = 0; which < 4; which++) {
-        struct score score = exam_baseline(exam, which);
+        struct score score = evaluation_set_baseline(set, which);
         print_message("# %s: %.3f +- %.3f\n", performance()->baseline_names[which], score.ratio,
                       score.ci95);
         assert_near(score.ratio, published[which], tolerances[which]);
     }
-    struct score score = exam_score(exam, tuned);
+    struct score score = evaluation_set_score(set, tuned);
     print_message("# tuned: %.3f +- %.3f, %zu wins; bound %.3f\n", score.ratio, score.ci95,
-                  score.wins, exam_bound(exam).ratio);
+                  score.wins, evaluation_set_bound(set).ratio);
     assert_near(score.ratio, 0.696, 0.03);
-    assert_near(exam_bound(exam).ratio, 0.635, 0.03);
+    assert_near(evaluation_set_bound(set).ratio, 0.635, 0.03);
     assert_true(score.wins >= 60);
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 int main(void)

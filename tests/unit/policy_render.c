@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "policy/file_system/simulator.h"
+#include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 
@@ -125,19 +126,20 @@ static void decides_as_simulated(void **state)
 {
     const struct subject *subject = *state;
     assert_runs_modules(subject);
-    struct exam *exam = exam_new(subject, "peer/render", 2);
+    struct evaluation_set *set = evaluation_set_new(subject, "peer/render", 2);
     for (int round = 0; round < ROUNDS; round++) {
         double p[SUBJECT_PARAMETERS_MAX];
         parameters_of_round(subject, round, p);
         render(subject, p);
         struct module module = module_new(subject, compilers[round % compiler_count]);
-        struct score asked = exam_module(exam, module.functions), own = exam_score(exam, p);
+        struct score asked = evaluation_set_module(set, module.functions),
+                     own = evaluation_set_score(set, p);
         dlclose(module.library);
         if (asked.ratio != own.ratio || asked.cost != own.cost)
             fail_msg("%s, round %d: the module's cost is %a, the policy's %a", subject->name, round,
                      asked.cost, own.cost);
     }
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 /* What every function of a hostile module answers: the most there is, nothing, and now this, now
@@ -149,7 +151,7 @@ static void answers_break_nothing(void **state)
 {
     const struct subject *subject = *state;
     assert_runs_modules(subject);
-    struct exam *exam = exam_new(subject, "peer/render", 2);
+    struct evaluation_set *set = evaluation_set_new(subject, "peer/render", 2);
     for (size_t k = 0; k < sizeof answers / sizeof *answers; k++) {
         FILE *file = source_new();
         fprintf(file, "unsigned long long seed;\n");
@@ -158,13 +160,13 @@ static void answers_break_nothing(void **state)
                     answers[k]);
         assert_int_equal(fclose(file), 0);
         struct module module = module_new(subject, compilers[0]);
-        struct score score = exam_module(exam, module.functions);
+        struct score score = evaluation_set_module(set, module.functions);
         dlclose(module.library);
         if (!(score.cost > 0 && score.cost < HUGE_VAL))
             fail_msg("%s, all answers %s: cost %g", subject->name, answers[k], score.cost);
-        assert_true(score.ratio >= exam_bound(exam).ratio);
+        assert_true(score.ratio >= evaluation_set_bound(set).ratio);
     }
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 /* file_system's module answers for caches of every size; its workload asks it about one. */

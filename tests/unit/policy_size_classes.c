@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/size_classes/class_programme.h"
 #include "policy/size_classes/rules.h"
@@ -295,8 +296,8 @@ static void parameters_mean_classes(void **state)
             assert_true(sizes[i] >= SIZE_QUANTUM && sizes[i] % SIZE_QUANTUM == 0 &&
                         (i == 0 || sizes[i] >= sizes[i - 1]));
     }
-    struct exam *exam = exam_new(subject, "train/classes", 2);
-    assert_int_equal(exam_solve(exam, p), 0);
+    struct evaluation_set *set = evaluation_set_new(subject, "train/classes", 2);
+    assert_int_equal(evaluation_set_solve(set, p), 0);
     size_classes_tuned(p, sizes);
     for (int i = 0; i < SIZE_TUNED; i++)
         assert_true(sizes[i] == p[i]);
@@ -304,7 +305,7 @@ static void parameters_mean_classes(void **state)
     subject_units(subject, u, p);
     size_classes_tuned(p, again);
     assert_memory_equal(sizes, again, sizeof sizes);
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 static void least_class_that_fits(void **state)
@@ -379,27 +380,28 @@ static void solved_classes_on_other_workloads(void **state)
     (void)state;
     static const double published[] = {1, 0.960, 0.465}, tolerances[] = {1e-12, 0.03, 0.04};
     const struct subject *subject = size_classes();
-    struct exam *train = exam_new(subject, "train/classes", 16);
-    struct exam *test = exam_new(subject, "test", 64);
+    struct evaluation_set *train = evaluation_set_new(subject, "train/classes", 16);
+    struct evaluation_set *test = evaluation_set_new(subject, "test", 64);
     double p[SUBJECT_PARAMETERS_MAX], textbook[SUBJECT_PARAMETERS_MAX];
-    assert_int_equal(exam_solve(train, p), 0);
-    struct score score = exam_score(test, p), bound = exam_bound(test);
+    assert_int_equal(evaluation_set_solve(train, p), 0);
+    struct score score = evaluation_set_score(test, p), bound = evaluation_set_bound(test);
     for (int which = 0; which < 3; which++) {
-        struct score other = exam_baseline(test, which);
+        struct score other = evaluation_set_baseline(test, which);
         print_message("# %s: %.3f +- %.3f\n", subject->baseline_names[which], other.ratio,
                       other.ci95);
         assert_near(other.ratio, published[which], tolerances[which]);
     }
     print_message("# solved: %.3f +- %.3f (train %.3f), %zu wins; bound %.3f\n", score.ratio,
-                  score.ci95, exam_score(train, p).ratio, score.wins, bound.ratio);
+                  score.ci95, evaluation_set_score(train, p).ratio, score.wins, bound.ratio);
     assert_near(score.ratio, 0.356, 0.05);
     assert_near(bound.ratio, 0.122, 0.03);
     assert_true(score.wins >= 60);
     for (int i = 0; i < SIZE_TUNED; i++) /* the textbook setting is kmalloc */
         textbook[i] = subject->parameters[i].textbook;
-    assert_true(exam_score(test, textbook).ratio == exam_baseline(test, 1).ratio);
-    exam_free(train);
-    exam_free(test);
+    assert_true(evaluation_set_score(test, textbook).ratio ==
+                evaluation_set_baseline(test, 1).ratio);
+    evaluation_set_free(train);
+    evaluation_set_free(test);
 }
 
 int main(void)

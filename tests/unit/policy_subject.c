@@ -1,4 +1,4 @@
-/* What holds for every subject: ranges, purity, bounds, exams, and memory that runs out. */
+/* What holds for every subject: ranges, purity, bounds, sets, and memory that runs out. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
@@ -273,9 +274,9 @@ static void check_exam(const struct subject *subject)
     enum { SEEDS = 9 };
     double p[SUBJECT_PARAMETERS_MAX], sum = 0, ratios[SEEDS], spread = 0, cost = 0;
     textbook_parameters(subject, p);
-    struct exam *exam = exam_new(subject, "peer", SEEDS);
-    assert_int_equal(exam_size(exam), SEEDS);
-    struct score textbook = exam_baseline(exam, 0), score = exam_score(exam, p);
+    struct evaluation_set *set = evaluation_set_new(subject, "peer", SEEDS);
+    assert_int_equal(evaluation_set_size(set), SEEDS);
+    struct score textbook = evaluation_set_baseline(set, 0), score = evaluation_set_score(set, p);
     assert_true(textbook.ratio == 1 && textbook.ci95 == 0 && textbook.wins == 0);
     size_t wins = 0;
     for (size_t i = 0; i < SEEDS; i++) {
@@ -294,40 +295,40 @@ static void check_exam(const struct subject *subject)
     assert_near(score.cost, cost, 1e-12 * cost);
     assert_int_equal(score.wins, wins);
     assert_int_equal(score.seeds, SEEDS);
-    struct score bound = exam_bound(exam);
+    struct score bound = evaluation_set_bound(set);
     assert_true(bound.ratio < score.ratio && bound.ratio < 1);
-    assert_true(exam_gap_closed(exam, 1) == 0 && exam_gap_closed(exam, bound.ratio) == 1);
+    assert_true(gap_closed(1, bound.ratio) == 0 && gap_closed(bound.ratio, bound.ratio) == 1);
     p[0] = nan("");
-    score = exam_score(exam, p);
+    score = evaluation_set_score(set, p);
     assert_true(isnan(score.ratio) && isnan(score.ci95) && score.wins == 0);
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
-static void exams(void **state)
+static void sets(void **state)
 {
     (void)state;
     for_each(check_exam);
-    exam_free(NULL);
+    evaluation_set_free(NULL);
 }
 
-/* Fails one allocation after the other until all are had: an exam is then NULL or whole, a cost NAN
+/* Fails one allocation after the other until all are had: a set is then NULL or whole, a cost NAN
  * or right. */
 static void check_memory(const struct subject *subject)
 {
     double p[SUBJECT_PARAMETERS_MAX];
     textbook_parameters(subject, p);
-    struct exam *exam = NULL;
+    struct evaluation_set *set = NULL;
     long tries = 0;
-    for (; !exam; tries++) {
+    for (; !set; tries++) {
         allocations_left = tries;
-        exam = exam_new(subject, "peer", 2);
+        set = evaluation_set_new(subject, "peer", 2);
     }
     assert_in_range(tries, 4, 100);
     allocations_left = -1;
-    double right = exam_score(exam, p).ratio, bound = exam_bound(exam).ratio;
+    double right = evaluation_set_score(set, p).ratio, bound = evaluation_set_bound(set).ratio;
     for (tries = 0;; tries++) {
         allocations_left = tries;
-        double ratio = exam_score(exam, p).ratio;
+        double ratio = evaluation_set_score(set, p).ratio;
         if (!isnan(ratio)) {
             assert_true(ratio == right);
             break;
@@ -336,7 +337,7 @@ static void check_memory(const struct subject *subject)
     assert_in_range(tries, 0, 100); /* some need no memory */
     for (tries = 0;; tries++) {
         allocations_left = tries;
-        double ratio = exam_bound(exam).ratio;
+        double ratio = evaluation_set_bound(set).ratio;
         if (!isnan(ratio)) {
             assert_true(ratio == bound);
             break;
@@ -344,7 +345,7 @@ static void check_memory(const struct subject *subject)
     }
     assert_in_range(tries, 0, 100);
     allocations_left = -1;
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 static void memory_runs_out(void **state)
@@ -363,7 +364,7 @@ int main(void)
         cmocka_unit_test(seeds_of_splits),
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(same_arguments_same_bits),
-        cmocka_unit_test(exams),
+        cmocka_unit_test(sets),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests_name("policy_subject", tests, NULL, NULL);

@@ -329,12 +329,12 @@ static void not_even_who_knows_the_trace_beats_it(void **state)
         char split[32];
         struct search search;
         snprintf(split, sizeof split, "peer/%u", (unsigned)seed);
-        struct panel panel = {.exams = {exam_new(subject, split, 1)}, .count = 1};
+        struct objective objective = {.sets = {evaluation_set_new(subject, split, 1)}, .count = 1};
         assert_int_equal(search_begin(&search, subject, seed, tuned), 0);
-        search_run(&search, &panel, 300, NULL);
-        least = fmin(least, search.best_ratio / exam_bound(panel.exams[0]).ratio);
+        search_run(&search, &objective, 300, NULL);
+        least = fmin(least, search.best_ratio / evaluation_set_bound(objective.sets[0]).ratio);
         search_end(&search);
-        panel_free(&panel);
+        objective_free(&objective);
     }
     print_message("# searched on the very trace: at least %.3f of the bound\n", least);
     assert_true(least > 1);
@@ -343,18 +343,18 @@ static void not_even_who_knows_the_trace_beats_it(void **state)
 static void costs_lie_where_they_should(void **state)
 {
     (void)state;
-    struct exam *exam = exam_new(subject, "test", 64);
+    struct evaluation_set *set = evaluation_set_new(subject, "test", 64);
     static const double known[] = {1, 0.846, 1.010, 1.303};
     for (int which = 0; which < subject->baseline_count; which++)
-        assert_near(exam_baseline(exam, which).ratio, known[which], 0.04);
-    assert_near(exam_bound(exam).ratio, 0.639, 0.03);
-    struct score score = exam_score(exam, tuned);
+        assert_near(evaluation_set_baseline(set, which).ratio, known[which], 0.04);
+    assert_near(evaluation_set_bound(set).ratio, 0.639, 0.03);
+    struct score score = evaluation_set_score(set, tuned);
     print_message("# tuned %.3f +- %.3f of MRU, wins %zu/%zu\n", score.ratio, score.ci95,
                   score.wins, score.seeds);
     assert_near(score.ratio, 0.721, 0.04);
-    assert_true(score.ratio < exam_baseline(exam, MARKOV).ratio - 0.08);
+    assert_true(score.ratio < evaluation_set_baseline(set, MARKOV).ratio - 0.08);
     assert_true(score.wins >= 60);
-    exam_free(exam);
+    evaluation_set_free(set);
 }
 
 /* Fewer presses are worth less when the list is never the same. */

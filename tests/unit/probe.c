@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "policy/optimise/evaluation.h"
 #include "policy/subject.h"
 #include "probe/probe.h"
 
@@ -82,9 +83,9 @@ static void runs_with_the_same_score(void **state)
         double textbook[SUBJECT_PARAMETERS_MAX];
         for (int k = 0; k < all[i]->parameter_count; k++)
             textbook[k] = all[i]->parameters[k].textbook;
-        struct exam *exam = exam_new(all[i], "test/probe", SEEDS);
-        struct score score = exam_score(exam, textbook);
-        exam_free(exam);
+        struct evaluation_set *exam = evaluation_set_new(all[i], "test/probe", SEEDS);
+        struct score score = evaluation_set_score(exam, textbook);
+        evaluation_set_free(exam);
         char *text = rendered(all[i]);
         probe_module(all[i], text, "test/probe", SEEDS, NULL, &report);
         free(text);

@@ -36,7 +36,7 @@ static bool numbers_hold(struct checked *checked, struct trial *trial)
 {
     const struct score *score = &checked->score;
     const struct yardstick *beside = trial_yardstick(trial);
-    double gap = yardstick_gap_closed(beside, score->ratio);
+    double gap = gap_closed(score->ratio, beside->bound_ratio);
     const struct {
         const char *name;
         double measured;
@@ -193,7 +193,7 @@ static int own_score(struct policy_brain *brain, struct checked *checked)
         return referee_score(brain, bench, checked->parameters, &checked->own);
     if (bench_peer(brain, bench) < 0)
         return -1;
-    checked->own = exam_score(bench->peer, checked->parameters);
+    checked->own = evaluation_set_score(bench->peer, checked->parameters);
     return 0;
 }
 
@@ -203,7 +203,7 @@ static int claim_measure(struct policy_brain *brain, struct checked *checked, br
     struct trial *trial = policy_trial(brain, checked->subject, checked->nonce, checked->seeds);
     if (!trial || atomic_load(stop))
         return -1;
-    checked->score = exam_score(trial->exam, checked->parameters);
+    checked->score = evaluation_set_score(trial->exam, checked->parameters);
     if (isnan(checked->score.ratio)) /* for want of memory: nobody's fault */
         return -1;
     checked->holds = numbers_hold(checked, trial);

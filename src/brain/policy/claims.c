@@ -134,12 +134,12 @@ int policy_solve(struct policy_brain *brain, json_t *claims)
     double parameters[SUBJECT_PARAMETERS_MAX];
     if (!subject)
         return 0;
-    struct exam *exam = policy_exam(brain, subject, "train", TRAIN_SEEDS);
-    int result = exam ? exam_solve(exam, parameters) : -1;
+    struct evaluation_set *exam = policy_exam(brain, subject, "train", TRAIN_SEEDS);
+    int result = exam ? evaluation_set_solve(exam, parameters) : -1;
     if (result == 0) {
         struct finding finding = {.subject = subject,
                                   .parameters = parameters,
-                                  .ratio_train = exam_score(exam, parameters).ratio,
+                                  .ratio_train = evaluation_set_score(exam, parameters).ratio,
                                   .optimiser = "solved exactly",
                                   .parents = json_array()};
         result = claim_pattern(brain, &finding, claims);
@@ -148,7 +148,7 @@ int policy_solve(struct policy_brain *brain, json_t *claims)
             result = -1;
         brain->second = NULL; /* once is enough: there is nothing better */
     }
-    exam_free(exam);
+    evaluation_set_free(exam);
     return result;
 }
 
@@ -162,7 +162,7 @@ static json_t *measured_json(const struct subject *subject, const struct score *
                   score->ci95, "cost_heldout", score->cost, "wins", (int)score->wins, "seeds",
                   (int)score->seeds, "baseline", subject->baseline_names[0], "baseline_cost",
                   beside->textbook_cost, "bound_ratio", beside->bound_ratio, "gap_closed",
-                  yardstick_gap_closed(beside, score->ratio));
+                  gap_closed(score->ratio, beside->bound_ratio));
     if (measured && beside->practice) {
         json_object_set_new(measured, "practice", json_string(beside->practice));
         json_object_set_new(measured, "practice_ratio", json_real(beside->practice_ratio));
@@ -173,7 +173,7 @@ static json_t *measured_json(const struct subject *subject, const struct score *
 /* The component's C, as it was found to compile and run here. NULL when out of memory, and when it does not do what its
  * parameters do: then it is not shared. */
 static json_t *component_json(struct policy_brain *brain, const struct trial *trial,
-                              const double *parameters, double gap_closed, brain_stop *stop)
+                              const double *parameters, double closed, brain_stop *stop)
 {
     char split[SPLIT_SIZE];
     snprintf(split, sizeof split, "test/%s", trial->nonce);
@@ -182,7 +182,7 @@ static json_t *component_json(struct policy_brain *brain, const struct trial *tr
         return NULL;
     return json_pack("{s:o,s:s,s:f,s:s}", "implementation",
                      implementation_json(trial->subject, parameters), "language", "c11",
-                     "development_level", fmin(fmax(gap_closed, 0), 1), "module", module->text);
+                     "development_level", fmin(fmax(closed, 0), 1), "module", module->text);
 }
 
 json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
@@ -200,13 +200,13 @@ json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id
     struct trial *trial = policy_trial(brain, subject, nonce, HELDOUT_SEEDS);
     if (!trial || atomic_load(stop))
         return NULL;
-    struct score score = exam_score(trial->exam, parameters);
+    struct score score = evaluation_set_score(trial->exam, parameters);
     const struct yardstick *beside = trial_yardstick(trial);
     json_t *proved = merged(json_deep_copy(claim), measured_json(subject, &score, beside));
     proved = merged(proved, json_pack("{s:s,s:s}", "commitment_id", commitment_id, "nonce", nonce));
     if (strcmp(kind, "component") == 0) {
-        double gap_closed = yardstick_gap_closed(beside, score.ratio);
-        proved = merged(proved, component_json(brain, trial, parameters, gap_closed, stop));
+        double closed = gap_closed(score.ratio, beside->bound_ratio);
+        proved = merged(proved, component_json(brain, trial, parameters, closed, stop));
     } else {
         double wins = (double)score.wins / (double)score.seeds;
         proved = merged(proved, json_pack("{s:f}", "confidence", wins));
@@ -243,7 +243,7 @@ static struct finding finding_choice(const struct policy_brain *brain)
     json_decref(finding.parents);
     finding.parents = choice->id[0] ? json_pack("[s]", choice->id) : json_array();
     finding.parameters = choice->parameters;
-    finding.ratio_train = panel_ratio(&brain->train, choice->parameters);
+    finding.ratio_train = objective_ratio(&brain->train, choice->parameters);
     return finding;
 }
 

@@ -24,12 +24,12 @@ struct bench *policy_bench(struct policy_brain *brain, const struct subject *sub
     abort(); /* subjects come from the table, never from a peer */
 }
 
-struct exam *policy_exam(const struct policy_brain *brain, const struct subject *subject,
-                         const char *kind, size_t seeds)
+struct evaluation_set *policy_exam(const struct policy_brain *brain, const struct subject *subject,
+                                   const char *kind, size_t seeds)
 {
     char split[SPLIT_SIZE];
     snprintf(split, sizeof split, "%s/%s", kind, brain->ai_id);
-    return exam_new(subject, split, seeds);
+    return evaluation_set_new(subject, split, seeds);
 }
 
 int bench_peer(struct policy_brain *brain, struct bench *bench)
@@ -39,25 +39,20 @@ int bench_peer(struct policy_brain *brain, struct bench *bench)
     return bench->peer ? 0 : -1;
 }
 
-void yardstick_measure(const struct subject *subject, const struct exam *exam,
+void yardstick_measure(const struct subject *subject, const struct evaluation_set *exam,
                        struct yardstick *ret_yardstick)
 {
-    struct yardstick yardstick = {.textbook_cost = exam_baseline(exam, 0).cost,
-                                  .bound_ratio = exam_bound(exam).ratio,
+    struct yardstick yardstick = {.textbook_cost = evaluation_set_baseline(exam, 0).cost,
+                                  .bound_ratio = evaluation_set_bound(exam).ratio,
                                   .practice_ratio = HUGE_VAL};
     for (int i = 1; i < subject->baseline_count; i++) {
-        double ratio = exam_baseline(exam, i).ratio;
+        double ratio = evaluation_set_baseline(exam, i).ratio;
         if (ratio < yardstick.practice_ratio) {
             yardstick.practice_ratio = ratio;
             yardstick.practice = subject->baseline_names[i];
         }
     }
     *ret_yardstick = yardstick;
-}
-
-double yardstick_gap_closed(const struct yardstick *yardstick, double ratio)
-{
-    return (1 - ratio) / (1 - yardstick->bound_ratio);
 }
 
 bool nonce_valid(const char *nonce)
@@ -68,7 +63,7 @@ bool nonce_valid(const char *nonce)
 
 void trial_end(struct trial *trial)
 {
-    exam_free(trial->exam);
+    evaluation_set_free(trial->exam);
     *trial = (struct trial){0};
 }
 
@@ -76,13 +71,13 @@ struct trial *policy_trial(struct policy_brain *brain, const struct subject *sub
                            const char *nonce, size_t seeds)
 {
     struct trial *trial = &brain->trial;
-    if (trial->subject == subject && exam_size(trial->exam) == seeds &&
+    if (trial->subject == subject && evaluation_set_size(trial->exam) == seeds &&
         strcmp(trial->nonce, nonce) == 0)
         return trial;
     trial_end(trial);
     char split[SPLIT_SIZE];
     snprintf(split, sizeof split, "test/%s", nonce);
-    trial->exam = exam_new(subject, split, seeds);
+    trial->exam = evaluation_set_new(subject, split, seeds);
     if (!trial->exam)
         return NULL;
     trial->subject = subject;

@@ -71,13 +71,13 @@ bool cross_gap(const struct cross *cross, const struct known *known, size_t *ret
     return false;
 }
 
-struct exam *cross_exam(struct cross *cross, const struct subject *subject, size_t which)
+struct evaluation_set *cross_exam(struct cross *cross, const struct subject *subject, size_t which)
 {
-    struct exam **exam = &cross->workloads[which].exam;
+    struct evaluation_set **exam = &cross->workloads[which].exam;
     if (!*exam) {
         char split[SPLIT_SIZE];
         snprintf(split, sizeof split, "train/%s", cross->workloads[which].ai_id);
-        *exam = exam_new(subject, split, CROSS_SEEDS);
+        *exam = evaluation_set_new(subject, split, CROSS_SEEDS);
     }
     return *exam;
 }
@@ -85,8 +85,8 @@ struct exam *cross_exam(struct cross *cross, const struct subject *subject, size
 int cross_fill(struct cross *cross, const struct subject *subject, struct known *known,
                size_t which)
 {
-    struct exam *exam = cross_exam(cross, subject, which);
-    known->ratios[which] = exam ? exam_score(exam, known->parameters).ratio : nan("");
+    struct evaluation_set *exam = cross_exam(cross, subject, which);
+    known->ratios[which] = exam ? evaluation_set_score(exam, known->parameters).ratio : nan("");
     return isnan(known->ratios[which]) ? -1 : 0;
 }
 
@@ -105,7 +105,7 @@ double cross_mean(const struct cross *cross, const struct known *known)
 void cross_free(struct cross *cross)
 {
     for (size_t i = 0; i < cross->workload_count; i++)
-        exam_free(cross->workloads[i].exam);
+        evaluation_set_free(cross->workloads[i].exam);
 }
 
 /* Of those that were not run yet, the one that was best when it was checked. */
@@ -132,7 +132,7 @@ const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, do
         if (!known)
             break;
         known->tried = true;
-        double ratio = panel_ratio(&brain->train, known->parameters);
+        double ratio = objective_ratio(&brain->train, known->parameters);
         if (ratio < best_ratio) {
             best = known;
             best_ratio = ratio;
@@ -204,7 +204,7 @@ static double ratio_have(struct policy_brain *brain, struct bench *bench)
         have = fmin(have, bench->cross.known[i].ratio_own);
     if (bench->subject == brain->subject && brain->search.cmaes &&
         isfinite(brain->search.best_ratio) && bench_peer(brain, bench) == 0)
-        have = fmin(have, exam_score(bench->peer, brain->search.best).ratio);
+        have = fmin(have, evaluation_set_score(bench->peer, brain->search.best).ratio);
     return have;
 }
 

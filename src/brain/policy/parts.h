@@ -47,15 +47,14 @@ struct yardstick {
     double textbook_cost, practice_ratio, bound_ratio;
     const char *practice; /* NULL: no practice but the textbook's */
 };
-void yardstick_measure(const struct subject *subject, const struct exam *exam,
+void yardstick_measure(const struct subject *subject, const struct evaluation_set *exam,
                        struct yardstick *ret_yardstick);
-double yardstick_gap_closed(const struct yardstick *yardstick, double ratio);
 
 /* The workloads of a nonce: a pattern and its component have the same, so one place is enough. */
 struct trial {
     const struct subject *subject; /* NULL: none */
     char nonce[NONCE_LENGTH + 1];
-    struct exam *exam;
+    struct evaluation_set *exam;
     bool compared; /* the yardstick was measured: */
     struct yardstick yardstick;
 };
@@ -75,7 +74,7 @@ struct cross {
     size_t known_count;
     struct {
         char ai_id[AI_ID_MAX + 1];
-        struct exam *exam;            /* NULL: not made yet */
+        struct evaluation_set *exam;  /* NULL: not made yet */
     } workloads[CROSS_WORKLOADS_MAX]; /* the first: this AI's own */
     size_t workload_count;
 };
@@ -83,7 +82,7 @@ struct cross {
 /* One subject as this AI knows it. */
 struct bench {
     const struct subject *subject;
-    struct exam *peer; /* NULL: not made yet */
+    struct evaluation_set *peer; /* NULL: not made yet */
     struct cross cross;
 };
 
@@ -106,7 +105,7 @@ struct session_slot {
     char id[AI_ID_MAX + 1]; /* "": free */
     uint64_t used;
     char names[BRAIN_CONTRIBUTORS_MAX][AI_ID_MAX + 1]; /* whose workloads */
-    struct panel panel;
+    struct objective panel;
     struct search search;
     char by[AI_ID_MAX + 1]; /* who found what was shared last */
     bool shared;            /* another searched too */
@@ -146,7 +145,7 @@ struct policy_brain {
     const struct subject *second;  /* of the same specialization, and solved once; NULL: none */
     uint64_t seed, session_clock;
     unsigned made; /* ids given out */
-    struct panel train;
+    struct objective train;
     struct search search;
     unsigned pulled; /* the generation at which it last looked at what others found */
     double pattern_ratio, component_ratio; /* on train, of what was claimed last; 1: nothing yet */
@@ -162,7 +161,7 @@ struct policy_brain {
     unsigned evaluations_alone;
     struct known own; /* its own best, as a candidate beside those of others */
     struct choice choice;
-    struct exam *heldout;
+    struct evaluation_set *heldout;
     struct yardstick yardstick; /* on heldout */
     struct shown shown_choice, shown_alone;
     struct trial trial;
@@ -179,8 +178,8 @@ struct bench *policy_bench(struct policy_brain *brain, const struct subject *sub
 /* The bench's exam for what others send: 0, or -1 when out of memory. */
 int bench_peer(struct policy_brain *brain, struct bench *bench);
 /* An exam on "<kind>/<AI>". NULL when out of memory. */
-struct exam *policy_exam(const struct policy_brain *brain, const struct subject *subject,
-                         const char *kind, size_t seeds);
+struct evaluation_set *policy_exam(const struct policy_brain *brain, const struct subject *subject,
+                                   const char *kind, size_t seeds);
 /* 32 lower-case hex digits, as the hub gives them. */
 bool nonce_valid(const char *nonce);
 /* The workloads of a nonce, the brain's; good until the next call. NULL when out of memory. */
@@ -215,7 +214,7 @@ bool cross_add(struct cross *cross, const struct subject *subject, const struct 
 /* Whether a row of ratios has gaps on this cross's workloads. */
 bool cross_gap(const struct cross *cross, const struct known *known, size_t *ret_which);
 /* One AI's workloads, as far as they are used here. NULL when out of memory. */
-struct exam *cross_exam(struct cross *cross, const struct subject *subject, size_t which);
+struct evaluation_set *cross_exam(struct cross *cross, const struct subject *subject, size_t which);
 /* Runs a candidate on one AI's workloads. 0, or -1 when out of memory. */
 int cross_fill(struct cross *cross, const struct subject *subject, struct known *known,
                size_t which);

@@ -16,10 +16,10 @@ int referee_score(struct policy_brain *brain, struct bench *bench, const double 
     struct score all = {0};
     double variance = 0;
     for (size_t i = 0; i < cross->workload_count; i++) {
-        const struct exam *exam = cross_exam(cross, bench->subject, i);
+        const struct evaluation_set *exam = cross_exam(cross, bench->subject, i);
         if (!exam)
             return -1;
-        struct score score = exam_score(exam, parameters);
+        struct score score = evaluation_set_score(exam, parameters);
         all.ratio += score.ratio;
         variance += score.ci95 * score.ci95;
         all.seeds += score.seeds;

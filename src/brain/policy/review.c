@@ -14,9 +14,9 @@ double candidate_ratio_on(const struct candidate *candidate, size_t which, size_
 {
     char split[SPLIT_SIZE];
     snprintf(split, sizeof split, "train/%s", candidate->names[which]);
-    struct exam *exam = exam_new(candidate->subject, split, seeds);
-    double ratio = exam ? exam_score(exam, candidate->parameters).ratio : nan("");
-    exam_free(exam);
+    struct evaluation_set *exam = evaluation_set_new(candidate->subject, split, seeds);
+    double ratio = exam ? evaluation_set_score(exam, candidate->parameters).ratio : nan("");
+    evaluation_set_free(exam);
     return ratio;
 }
 
@@ -54,12 +54,12 @@ static json_t *review_make(struct policy_brain *brain, const char *session_id, c
     words_copy(session, session_id);
     snprintf(split, sizeof split, "review/%s/%s", session, brain->ai_id);
     double measured = ratio_on_workloads(candidate);
-    struct exam *exam =
-        atomic_load(stop) ? NULL : exam_new(candidate->subject, split, REVIEW_SEEDS);
+    struct evaluation_set *exam =
+        atomic_load(stop) ? NULL : evaluation_set_new(candidate->subject, split, REVIEW_SEEDS);
     if (!exam)
         return NULL;
-    struct score score = exam_score(exam, candidate->parameters);
-    exam_free(exam);
+    struct score score = evaluation_set_score(exam, candidate->parameters);
+    evaluation_set_free(exam);
     const struct module *module =
         policy_module(brain, candidate->subject, candidate->parameters, split, stop);
     if (atomic_load(stop) || isnan(measured))

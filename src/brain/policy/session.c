@@ -42,7 +42,7 @@ static void candidate_open(struct policy_brain *brain, const struct brain_sessio
 
 void policy_session_free(struct session_slot *slot)
 {
-    panel_free(&slot->panel);
+    objective_free(&slot->panel);
     search_end(&slot->search);
     json_decref(slot->review);
     *slot = (struct session_slot){0};
@@ -85,8 +85,8 @@ static int slot_build(struct session_slot *slot, const char *ai_id, const char *
     for (; slot->panel.count < candidate->name_count; slot->panel.count++) {
         size_t i = slot->panel.count;
         snprintf(split, sizeof split, "train/%s", candidate->names[i]);
-        slot->panel.exams[i] = exam_new(candidate->subject, split, each);
-        if (!slot->panel.exams[i]) {
+        slot->panel.sets[i] = evaluation_set_new(candidate->subject, split, each);
+        if (!slot->panel.sets[i]) {
             policy_session_free(slot);
             return -1;
         }
@@ -163,7 +163,7 @@ static json_t *slot_json(const struct policy_brain *brain, const struct session_
 {
     const struct search *search = &slot->search;
     const struct subject *subject = search->subject;
-    size_t seeds = slot->panel.count * exam_size(slot->panel.exams[0]);
+    size_t seeds = slot->panel.count * evaluation_set_size(slot->panel.sets[0]);
     return json_pack("{s:s,s:s,s:o,s:f,s:i,s:o,s:s,s:o,s:i}", "subject", subject->name,
                      "subject_version", subject->version, "parameters",
                      parameters_json(subject, search->best), "ratio", search->best_ratio, "seeds",
@@ -289,7 +289,7 @@ static json_t *ratios_json(const struct session_slot *slot)
 {
     json_t *ratios = json_object();
     for (size_t i = 0; ratios && i < slot->panel.count; i++) {
-        double ratio = exam_score(slot->panel.exams[i], slot->search.best).ratio;
+        double ratio = evaluation_set_score(slot->panel.sets[i], slot->search.best).ratio;
         json_object_set_new(ratios, slot->names[i], json_real(ratio));
     }
     return ratios;
@@ -321,8 +321,8 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
         capabilities_json(subject->specialization), "subject", subject->name, "subject_version",
         subject->version, "parameters", parameters_json(subject, search->best), "cost",
         subject->cost, "synthetic", 1, "ratio_session", search->best_ratio, "session_seeds",
-        (int)(slot->panel.count * exam_size(slot->panel.exams[0])), "ratios", ratios_json(slot),
-        "workloads", names_json(slot), "evaluations",
+        (int)(slot->panel.count * evaluation_set_size(slot->panel.sets[0])), "ratios",
+        ratios_json(slot), "workloads", names_json(slot), "evaluations",
         spent_json(brain->ai_id, search->evaluations, candidate), "optimiser", "cma-es");
     if (claim && kept)
         reviews_keep(claim, candidate);
@@ -339,10 +339,10 @@ static bool slot_learn(struct policy_brain *brain, const struct session_slot *sl
     snprintf(known.id, sizeof known.id, "session:%s", slot->id);
     memcpy(known.parameters, slot->search.best, sizeof known.parameters);
     if (bench_peer(brain, bench) == 0) {
-        known.ratio_own = exam_score(bench->peer, known.parameters).ratio;
+        known.ratio_own = evaluation_set_score(bench->peer, known.parameters).ratio;
         cross_add(&bench->cross, brain->subject, &known);
     }
-    double ratio = panel_ratio(&brain->train, known.parameters);
+    double ratio = objective_ratio(&brain->train, known.parameters);
     search->evaluations++;
     if (!(ratio < search->best_ratio))
         return false;

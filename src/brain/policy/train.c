@@ -56,10 +56,10 @@ void policy_take(struct policy_brain *brain, const char *author, const char *id)
 int policy_begin(struct policy_brain *brain, brain_stop *stop)
 {
     if (brain->train.count == 0) {
-        struct exam *exam = policy_exam(brain, brain->subject, "train", TRAIN_SEEDS);
+        struct evaluation_set *exam = policy_exam(brain, brain->subject, "train", TRAIN_SEEDS);
         if (!exam)
             return -1;
-        brain->train = (struct panel){.exams = {exam}, .count = 1};
+        brain->train = (struct objective){.sets = {exam}, .count = 1};
     }
     if (brain->search.cmaes)
         return 0;
@@ -155,7 +155,7 @@ static void shown_measure(const struct policy_brain *brain, const double *parame
         return;
     }
     memcpy(shown->parameters, parameters, sizeof shown->parameters);
-    shown->score = exam_score(brain->heldout, parameters);
+    shown->score = evaluation_set_score(brain->heldout, parameters);
     shown->measured = true;
 }
 
@@ -201,7 +201,7 @@ static void policy_standing(void *state, struct brain_standing *ret_standing)
         standing.practice = yardstick->practice;
         standing.practice_ratio = yardstick->practice ? yardstick->practice_ratio : 0;
         standing.bound_ratio = yardstick->bound_ratio;
-        standing.gap_closed = yardstick_gap_closed(yardstick, score->ratio);
+        standing.gap_closed = gap_closed(score->ratio, yardstick->bound_ratio);
     }
     memcpy(standing.taken_from, brain->taken_from, sizeof standing.taken_from);
     *ret_standing = standing;
@@ -219,12 +219,12 @@ static char *policy_describe(void *state)
 static void policy_free(void *state)
 {
     struct policy_brain *brain = state;
-    panel_free(&brain->train);
+    objective_free(&brain->train);
     search_end(&brain->search);
-    exam_free(brain->heldout);
+    evaluation_set_free(brain->heldout);
     trial_end(&brain->trial);
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
-        exam_free(brain->benches[i].peer);
+        evaluation_set_free(brain->benches[i].peer);
         cross_free(&brain->benches[i].cross);
     }
     for (size_t i = 0; i < BRAIN_SESSIONS_MAX; i++)

@@ -7,19 +7,19 @@
 #define SIGMA_SCRATCH 0.3
 #define SIGMA_WARM    0.1
 
-double panel_ratio(const struct panel *panel, const double *parameters)
+double objective_ratio(const struct objective *objective, const double *parameters)
 {
     double sum = 0;
-    for (size_t i = 0; i < panel->count; i++)
-        sum += exam_score(panel->exams[i], parameters).ratio;
-    return sum / (double)panel->count;
+    for (size_t i = 0; i < objective->count; i++)
+        sum += evaluation_set_score(objective->sets[i], parameters).ratio;
+    return sum / (double)objective->count;
 }
 
-void panel_free(struct panel *panel)
+void objective_free(struct objective *objective)
 {
-    for (size_t i = 0; i < panel->count; i++)
-        exam_free(panel->exams[i]);
-    *panel = (struct panel){0};
+    for (size_t i = 0; i < objective->count; i++)
+        evaluation_set_free(objective->sets[i]);
+    *objective = (struct objective){0};
 }
 
 int search_begin(struct search *search, const struct subject *subject, uint64_t seed,
@@ -53,7 +53,7 @@ static void search_keep(struct search *search, const double *parameters, double 
     memcpy(search->best, parameters, (size_t)search->subject->parameter_count * sizeof *parameters);
 }
 
-unsigned search_run(struct search *search, const struct panel *panel, unsigned evaluations,
+unsigned search_run(struct search *search, const struct objective *objective, unsigned evaluations,
                     const atomic_bool *stop)
 {
     unsigned done = 0;
@@ -64,7 +64,7 @@ unsigned search_run(struct search *search, const struct panel *panel, unsigned e
         }
         double parameters[SUBJECT_PARAMETERS_MAX];
         subject_units(search->subject, cmaes_candidate(search->cmaes, search->next), parameters);
-        double ratio = panel_ratio(panel, parameters);
+        double ratio = objective_ratio(objective, parameters);
         search_keep(search, parameters, ratio);
         search->costs[search->next++] = ratio;
         done++;
@@ -87,9 +87,10 @@ void search_offer(struct search *search, const double *parameters, double ratio)
     search->offered = true;
 }
 
-double search_try(struct search *search, const struct panel *panel, const double *parameters)
+double search_try(struct search *search, const struct objective *objective,
+                  const double *parameters)
 {
-    double ratio = panel_ratio(panel, parameters);
+    double ratio = objective_ratio(objective, parameters);
     search->evaluations++;
     search_offer(search, parameters, ratio);
     return ratio;

@@ -1,22 +1,24 @@
-/* The search for parameters, in pieces: CMA-ES on a panel of exams, from scratch or from what is known already. */
+/* The search for parameters, in pieces: CMA-ES on the workloads of one or more sets, from scratch
+ * or from what is known already. */
 #ifndef KHUB_POLICY_OPTIMISE_SEARCH_H
 #define KHUB_POLICY_OPTIMISE_SEARCH_H
 
 #include <stdatomic.h>
 
 #include "policy/optimise/cmaes.h"
-#include "policy/subject.h"
+#include "policy/optimise/evaluation.h"
 
-#define PANEL_MAX  16u
-#define LAMBDA_MAX 64u
+#define OBJECTIVE_SETS_MAX 16u
+#define LAMBDA_MAX         64u
 
-/* Workloads of several AIs; a score on them is the mean of each one's mean. Owns the exams. */
-struct panel {
-    struct exam *exams[PANEL_MAX];
+/* What a search makes small: the ratio on the workloads of one or more AIs, as the mean of each
+ * set's mean. Owns the sets. */
+struct objective {
+    struct evaluation_set *sets[OBJECTIVE_SETS_MAX];
     size_t count;
 };
-double panel_ratio(const struct panel *panel, const double *parameters);
-void panel_free(struct panel *panel);
+double objective_ratio(const struct objective *objective, const double *parameters);
+void objective_free(struct objective *objective);
 
 /* CMA-ES that can be left after any evaluation and gone on with. */
 struct search {
@@ -35,11 +37,13 @@ int search_begin(struct search *search, const struct subject *subject, uint64_t 
                  const double *start);
 void search_end(struct search *search);
 /* Runs about `evaluations` (fewer when stopped; stop may be NULL); returns how many. */
-unsigned search_run(struct search *search, const struct panel *panel, unsigned evaluations,
+unsigned search_run(struct search *search, const struct objective *objective, unsigned evaluations,
                     const atomic_bool *stop);
-/* Hands the search a point whose ratio on its panel is known: it becomes the best if it is, and is injected. */
+/* Hands the search a point whose ratio on its objective is known: it becomes the best if it is, and
+ * is injected. */
 void search_offer(struct search *search, const double *parameters, double ratio);
 /* Evaluates one point and offers it. Returns its ratio. */
-double search_try(struct search *search, const struct panel *panel, const double *parameters);
+double search_try(struct search *search, const struct objective *objective,
+                  const double *parameters);
 
 #endif

@@ -1,0 +1,130 @@
+#include "policy/optimise/evaluation.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct instance {
+    void *workload;
+    double textbook;
+};
+
+struct evaluation_set {
+    const struct subject *subject;
+    size_t count;
+    struct instance instances[];
+};
+
+struct evaluation_set *evaluation_set_new(const struct subject *subject, const char *split,
+                                          size_t seeds)
+{
+    if (seeds > (SIZE_MAX - sizeof(struct evaluation_set)) / sizeof(struct instance))
+        return NULL;
+    struct evaluation_set *set = calloc(1, sizeof *set + seeds * sizeof set->instances[0]);
+    if (!set)
+        return NULL;
+    set->subject = subject;
+    for (; set->count < seeds; set->count++) {
+        struct instance *instance = &set->instances[set->count];
+        instance->workload = subject->workload_new(subject_seed(subject, split, set->count));
+        if (!instance->workload) {
+            evaluation_set_free(set);
+            return NULL;
+        }
+        instance->textbook = subject->baseline_cost(instance->workload, 0);
+        if (!(instance->textbook > 0)) {
+            set->count++;
+            evaluation_set_free(set);
+            return NULL;
+        }
+    }
+    return set;
+}
+
+void evaluation_set_free(struct evaluation_set *set)
+{
+    if (!set)
+        return;
+    for (size_t i = 0; i < set->count; i++)
+        set->subject->workload_free(set->instances[i].workload);
+    free(set);
+}
+
+size_t evaluation_set_size(const struct evaluation_set *set)
+{
+    return set->count;
+}
+
+/* Who decides: one of these. */
+struct decider {
+    const double *parameters;
+    const module_function *functions;
+    int baseline; /* when the others are NULL; below 0 is the bound */
+};
+
+static double instance_cost(const struct evaluation_set *set, size_t i, struct decider decider)
+{
+    const struct subject *subject = set->subject;
+    const void *workload = set->instances[i].workload;
+    if (decider.parameters)
+        return subject->cost_of(workload, decider.parameters);
+    if (decider.functions)
+        return subject->module_cost(workload, decider.functions);
+    return decider.baseline < 0 ? subject->bound_cost(workload)
+                                : subject->baseline_cost(workload, decider.baseline);
+}
+
+static struct score measure(const struct evaluation_set *set, struct decider decider)
+{
+    double n = (double)set->count, sum = 0, squares = 0, costs = 0;
+    struct score score = {.seeds = set->count};
+    for (size_t i = 0; i < set->count; i++) {
+        double textbook = set->instances[i].textbook;
+        double cost = instance_cost(set, i, decider), ratio = cost / textbook;
+        sum += ratio;
+        squares += (ratio - 1) * (ratio - 1); /* about 1, where ratios lie: less cancellation */
+        costs += cost;
+        score.wins += cost < textbook;
+    }
+    score.ratio = sum / n;
+    score.cost = costs / n;
+    double spread = squares - n * (score.ratio - 1) * (score.ratio - 1);
+    score.ci95 = n > 1 ? 1.96 * sqrt(fmax(spread, 0) / (n - 1) / n) : 0;
+    if (isnan(score.ratio))
+        score.ci95 = nan("");
+    return score;
+}
+
+struct score evaluation_set_score(const struct evaluation_set *set, const double *parameters)
+{
+    return measure(set, (struct decider){.parameters = parameters});
+}
+
+struct score evaluation_set_module(const struct evaluation_set *set,
+                                   const module_function *functions)
+{
+    return measure(set, (struct decider){.functions = functions});
+}
+
+struct score evaluation_set_baseline(const struct evaluation_set *set, int which)
+{
+    return measure(set, (struct decider){.baseline = which});
+}
+
+struct score evaluation_set_bound(const struct evaluation_set *set)
+{
+    return measure(set, (struct decider){.baseline = -1});
+}
+
+int evaluation_set_solve(const struct evaluation_set *set, double *ret_parameters)
+{
+    const void **workloads = malloc(set->count * sizeof *workloads);
+    if (!workloads || !set->subject->solve) {
+        free(workloads);
+        return -1;
+    }
+    for (size_t i = 0; i < set->count; i++)
+        workloads[i] = set->instances[i].workload;
+    int result = set->subject->solve(workloads, set->count, ret_parameters);
+    free(workloads);
+    return result;
+}

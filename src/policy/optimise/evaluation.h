@@ -1,0 +1,43 @@
+/* What a policy is worth: its cost on a set of workloads, beside the textbook's cost on the same ones. */
+#ifndef KHUB_POLICY_OPTIMISE_EVALUATION_H
+#define KHUB_POLICY_OPTIMISE_EVALUATION_H
+
+#include "policy/subject.h"
+
+/* The workloads 0..size-1 of a split, generated once, and the textbook's cost on each. Never changes
+ * after evaluation_set_new: several threads may score on it at once. */
+struct evaluation_set;
+/* To be freed; NULL when out of memory. Of 0 seeds all scores are NAN. */
+struct evaluation_set *evaluation_set_new(const struct subject *subject, const char *split,
+                                          size_t seeds);
+void evaluation_set_free(struct evaluation_set *set); /* NULL is allowed */
+size_t evaluation_set_size(const struct evaluation_set *set);
+
+/* Scores are paired: on each workload the policy's cost is divided by the textbook's on the same
+ * one, and the ratios are averaged. So one heavy-tailed workload weighs no more than another, and
+ * the interval is that of the difference, not of the workloads. */
+struct score {
+    double ratio;       /* mean of cost / textbook's cost; < 1 is better than the textbook */
+    double ci95;        /* 1.96 standard errors of that mean; 0 on one workload */
+    double cost;        /* mean cost in the subject's unit */
+    size_t seeds, wins; /* workloads; those on which it beat the textbook */
+};
+/* All are NAN (wins but 0) when out of memory or when a parameter is out of range. */
+struct score evaluation_set_score(const struct evaluation_set *set, const double *parameters);
+/* A compiled policy decides (struct subject's functions). */
+struct score evaluation_set_module(const struct evaluation_set *set,
+                                   const module_function *functions);
+/* which: 0..baseline_count-1, as struct subject's baseline_names. */
+struct score evaluation_set_baseline(const struct evaluation_set *set, int which);
+struct score evaluation_set_bound(const struct evaluation_set *set);
+/* The subject's own solution for these workloads. 0, or -1 when out of memory or it has none. */
+int evaluation_set_solve(const struct evaluation_set *set, double *ret_parameters);
+
+/* How much of the way from the textbook (ratio 1) to the bound a ratio is: 0 at the textbook, 1 at
+ * the bound, negative when worse than the textbook. bound_ratio < 1. */
+static inline double gap_closed(double ratio, double bound_ratio)
+{
+    return (1 - ratio) / (1 - bound_ratio);
+}
+
+#endif
