@@ -5,12 +5,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cmd/terminal.h"
+#include "process/lifeline.h"
 
 #define ARGUMENTS_MAX 16u
 #define TAIL_BYTES    8192
@@ -28,10 +28,10 @@ static void become(const struct child *child, const char *const *arguments, pid_
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    lifeline_tie(parent, SIGKILL); /* nobody is left who would wait for a graceful end */
     int log = open(child->log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (getppid() != parent || log < 0 || null < 0)
+    if (log < 0 || null < 0)
         _exit(EXEC_FAILED);
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);

@@ -1,6 +1,6 @@
 /* Processes of this same program, started, watched and ended by their parent. Each is a process
  * group of its own: Ctrl-C reaches the parent alone, which ends them in order; should it die
- * without a word, the kernel ends them. */
+ * without a word, the kernel kills them at once. */
 #ifndef KHUB_CMD_CHILDREN_H
 #define KHUB_CMD_CHILDREN_H
 

@@ -2,10 +2,9 @@
  * something already.
  *
  * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
- * child is ended by its pid and the directory is gone. So there is one way out, demo_end. */
-#include <dirent.h>
+ * child is ended by its pid and the directory is gone. So there is one way out, demo_end; and where there is
+ * none (kill -9), the kernel ends the children, and the next demo removes the directory. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "cmd/demo.h"
 #include "cmd/stop.h"
 #include "cmd/visit.h"
+#include "process/scratch.h"
 
 #define HUB_START_MS  10000
 #define LATE_MS       60000 /* that AIs may take to end when they are asked to */
@@ -36,7 +36,8 @@ struct demo_settings {
 
 struct demo {
     const struct demo_settings *settings;
-    char directory[CHILD_PATH_MAX / 2], address[32];
+    struct scratch scratch; /* logs, summaries, the hub's port */
+    char address[32];
     struct child hub, trainers[DEMO_AIS];
     struct demo_view view;
     struct visit visit;
@@ -48,7 +49,7 @@ struct demo {
 static void path_in(const struct demo *demo, const char *name, const char *suffix,
                     char path[CHILD_PATH_MAX])
 {
-    snprintf(path, CHILD_PATH_MAX, "%s/%s%s", demo->directory, name, suffix);
+    snprintf(path, CHILD_PATH_MAX, "%s/%s%s", demo->scratch.path, name, suffix);
 }
 
 static int fail_child(struct demo *demo, const struct child *child)
@@ -91,7 +92,7 @@ static int start_hub(struct demo *demo)
     path_in(demo, "port", "", port_file);
     const char *const arguments[] = {"serve",   "--listen", "127.0.0.1:0", "--port-file",
                                      port_file, "--log",    "-",           NULL};
-    if (child_start(&demo->hub, "hub", demo->directory, arguments) < 0)
+    if (child_start(&demo->hub, "hub", demo->scratch.path, arguments) < 0)
         return complain("demo", "could not start the hub: %s", strerror(errno));
     return find_port(demo, port_file);
 }
@@ -111,7 +112,7 @@ static int start_trainers(struct demo *demo, int64_t now)
         const char *const arguments[] = {"train", "--hub",   demo->address,      "--summary",
                                          summary, ai->ai_id, ai->specialization, minutes,
                                          NULL};
-        if (child_start(&demo->trainers[i], ai->ai_id, demo->directory, arguments) < 0)
+        if (child_start(&demo->trainers[i], ai->ai_id, demo->scratch.path, arguments) < 0)
             return complain("demo", "could not start %s: %s", ai->ai_id, strerror(errno));
         demo->started[i] = true;
     }
@@ -247,18 +248,6 @@ static int perform(struct demo *demo)
     return demo_result(&demo->view, demo->summaries, demo->settings->json);
 }
 
-static void remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    if (!directory)
-        return;
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL)
-        unlinkat(dirfd(directory), entry->d_name, 0); /* . and .. refuse */
-    closedir(directory);
-    rmdir(path);
-}
-
 static void demo_end(struct demo *demo)
 {
     demo_view_end(&demo->view);
@@ -272,21 +261,19 @@ static void demo_end(struct demo *demo)
         json_decref(demo->summaries[i]);
     }
     child_stop(&demo->hub, STOP_GRACE_MS);
-    if (demo->settings->keep)
-        fprintf(stderr, "khub demo: the logs are in %s\n", demo->directory);
+    if (!demo->settings->keep)
+        scratch_remove(&demo->scratch);
+    else if (scratch_keep(&demo->scratch) == 0)
+        complain("demo", "the logs are in %s", demo->scratch.path);
     else
-        remove_directory(demo->directory);
+        complain("demo", "could not keep %s: %s", demo->scratch.path, strerror(errno));
 }
 
 static int run(const void *data)
 {
-    const char *temporary = getenv("TMPDIR");
     struct demo demo = {.settings = data};
-    int len = snprintf(demo.directory, sizeof(demo.directory), "%s/khub-demo-XXXXXX",
-                       temporary && *temporary ? temporary : "/tmp");
-    if (len < 0 || (size_t)len >= sizeof(demo.directory) || !mkdtemp(demo.directory))
-        return complain("demo", "could not make a directory in %s: %s",
-                        temporary && *temporary ? temporary : "/tmp", strerror(errno));
+    if (scratch_make("demo", &demo.scratch) < 0)
+        return complain("demo", "could not make a temporary directory: %s", strerror(errno));
     stop_catch();
     demo_view_begin(&demo.view, demo.settings->color, demo.settings->json);
     int code = perform(&demo);

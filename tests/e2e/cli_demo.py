@@ -26,8 +26,8 @@ PATIENT = "60"  # minutes: it ends when everything has happened, on however slow
 class Demo:
     """A running demo whose temporary files lie in a folder of its own."""
 
-    def __init__(self, *options):
-        self.folder = tempfile.mkdtemp()
+    def __init__(self, *options, folder=None):
+        self.folder = folder or tempfile.mkdtemp()
         self.process = subprocess.Popen([KHUB, "demo", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": self.folder})
         self.seen = set()
@@ -74,7 +74,8 @@ class Demo:
             self.process.wait()
         for stream in (self.process.stdout, self.process.stderr):
             stream.close()
-        shutil.rmtree(self.folder)
+        if os.path.exists(self.folder):
+            shutil.rmtree(self.folder)
 
 
 @test
@@ -141,11 +142,19 @@ def demo_ends_when_nobody_reads():
 
 @test
 def demo_takes_its_children_along():
+    """Killed, it can ask nobody: the children are killed too, and the next demo removes the directory."""
     with Demo() as demo:
         demo.wait_started()
         demo.process.kill()
         demo.process.wait()
         wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in demo.seen), "the end of the children")
+        left = glob.glob(os.path.join(demo.folder, "khub-demo-*"))
+        equal(len(left), 1, "directories left")
+        summaries = glob.glob(os.path.join(left[0], "*.json"))
+        equal(summaries, [], "summaries: a child was asked to end, and took its time")
+        with Demo("--minutes", "0.05", "--patience", "0", "--json", folder=demo.folder) as second:
+            second.end()
+            equal(os.listdir(demo.folder), [], "what is left")
 
 
 @test
