@@ -1,4 +1,4 @@
-/* Peers' words: matched with what this AI can do, cut to a bound, and made safe to print. */
+/* Peers' words: matched with what this AI can do, and cut to a bound. */
 #ifndef KHUB_BRAIN_WORDS_H
 #define KHUB_BRAIN_WORDS_H
 
@@ -13,9 +13,5 @@ bool words_match(const char *feature, const char *const *capabilities);
 void words_cut(const char *text, char *ret_copy, size_t size);
 /* Into an array, whose length the text has been checked against. */
 #define words_copy(array, text) words_cut((text), (array), sizeof(array))
-/* For a person's terminal: control characters, line and direction marks as \xNN, cut with "…" when it is long. */
-#define WORDS_PRINTED_MAX  160u /* bytes of the original that are shown */
-#define WORDS_PRINTED_SIZE (WORDS_PRINTED_MAX * 4 + 4)
-const char *words_printable(const char *text, char buffer[WORDS_PRINTED_SIZE]);
 
 #endif

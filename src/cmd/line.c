@@ -1,12 +1,13 @@
 /* The making of one line of output (terminal.h).
  *
- * The heart is glyph_next: the one place where bytes of a peer's turn into bytes for a terminal. It
- * lets through what fills columns and does nothing else. */
+ * The heart is glyph_next: what of a peer's bytes is safe to show, says wire/shown.h; it counts the
+ * columns of that, and spells what this terminal lacks. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <wchar.h>
 
 #include "cmd/terminal.h"
+#include "wire/shown.h"
 
 #define MARKS_MAX 2u /* accents and the like that may sit on one letter */
 
@@ -18,92 +19,27 @@ static const char *const style_codes[STYLE_COUNT] = {
 
 /* What one character of the input becomes. */
 struct glyph {
-    char bytes[16];
-    size_t len;
+    struct shown shown;
     unsigned columns;
 };
-
-/* The code point at the start of bytes and its length in *ret_len; -1 for a byte that is no UTF-8
- * (length 1). */
-static int32_t code_point(struct slice bytes, size_t *ret_len)
-{
-    static const struct {
-        unsigned char mask, lead;
-        int32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-    unsigned char first = (unsigned char)bytes.at[0];
-    *ret_len = 1;
-    for (size_t form = 0; form < sizeof(forms) / sizeof(forms[0]); form++) {
-        if ((first & forms[form].mask) != forms[form].lead)
-            continue;
-        if (bytes.len < form + 1)
-            return -1;
-        int32_t point = first & (unsigned char)~forms[form].mask;
-        for (size_t i = 1; i <= form; i++) {
-            unsigned char next = (unsigned char)bytes.at[i];
-            if ((next & 0xc0) != 0x80)
-                return -1;
-            point = point << 6 | (next & 0x3f);
-        }
-        if (point < forms[form].least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-            return -1;
-        *ret_len = form + 1;
-        return point;
-    }
-    return -1;
-}
-
-/* Marks that show nothing and change how what stands beside them is shown: direction, joining,
- * tags. */
-static bool is_invisible(int32_t point)
-{
-    static const struct {
-        int32_t first, last;
-    } ranges[] = {{0x80, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},     {0x115f, 0x1160},
-                  {0x180b, 0x180f}, {0x200b, 0x200f}, {0x2028, 0x202f},   {0x2060, 0x206f},
-                  {0x3164, 0x3164}, {0xfe00, 0xfe0f}, {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
-                  {0xfff0, 0xfffb}, {0xe000, 0xf8ff}, {0xe0000, 0x10ffff}};
-    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        if (point >= ranges[i].first && point <= ranges[i].last)
-            return true;
-    }
-    return false;
-}
-
-static void glyph_spell(struct glyph *glyph, const char *format, unsigned number)
-{
-    /* glyph->bytes holds "\u{10ffff}" and its NUL. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    glyph->len = (size_t)snprintf(glyph->bytes, sizeof(glyph->bytes), format, number);
-#pragma GCC diagnostic pop
-    glyph->columns = (unsigned)glyph->len;
-}
 
 /* Takes one character from *rest. *marks counts those of no width in a row; a glyph of length 0 is
  * one too many of them. */
 static struct glyph glyph_next(struct slice *rest, bool unicode, unsigned *marks)
 {
-    struct glyph glyph = {0};
-    size_t len;
-    int32_t point = code_point(*rest, &len);
-    const char *at = rest->at;
-    *rest = (struct slice){rest->at + len, rest->len - len};
-    if (point == '\n' || point == '\r' || point == '\t')
-        point = ' ', at = " ";
-    int columns = point < 0 || is_invisible(point) ? -1
-                  : point < 0x7f                   ? (point >= ' ' ? 1 : -1)
-                  : unicode && point != 0x7f       ? wcwidth((wchar_t)point)
-                                                   : -1;
-    if (point < 0 || (point < 0x20 && columns < 0) || point == 0x7f) {
-        glyph_spell(&glyph, "\\x%02x", (unsigned char)*at);
-    } else if (columns < 0) {
-        glyph_spell(&glyph, "\\u{%x}", (unsigned)point);
-    } else if (columns > 0 || *marks < MARKS_MAX) {
-        memcpy(glyph.bytes, at, len);
-        glyph.len = len;
-        glyph.columns = (unsigned)columns;
-    }
+    struct glyph glyph = {.shown = shown_next(rest)};
+    struct shown *shown = &glyph.shown;
+    if (shown->spelt && (shown->code == '\n' || shown->code == '\r' || shown->code == '\t'))
+        *shown = (struct shown){.bytes = " ", .len = 1, .code = ' '};
+    int columns = shown->spelt         ? -1
+                  : shown->code < 0x7f ? 1
+                  : unicode            ? wcwidth((wchar_t)shown->code)
+                                       : -1;
+    if (columns < 0 && !shown->spelt)
+        shown_spell(shown);
+    if (columns == 0 && *marks >= MARKS_MAX)
+        shown->len = 0;
+    glyph.columns = columns < 0 ? (unsigned)shown->len : (unsigned)columns;
     *marks = columns == 0 ? *marks + 1 : 0;
     return glyph;
 }
@@ -185,7 +121,7 @@ void line_add(struct line *line, struct slice bytes)
     unsigned marks = 0;
     while (bytes.len > 0 && !line->full) {
         struct glyph glyph = glyph_next(&bytes, line->terminal->unicode, &marks);
-        line_put(line, (struct slice){glyph.bytes, glyph.len}, glyph.columns);
+        line_put(line, (struct slice){glyph.shown.bytes, glyph.shown.len}, glyph.columns);
     }
 }
 

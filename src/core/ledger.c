@@ -12,6 +12,7 @@
 
 #include "core/memory.h"
 #include "core/room.h"
+#include "wire/shown.h"
 
 #define ACCOUNT_OVERHEAD    256u /* bytes that an account counts for beside its id, */
 #define COMMITMENT_OVERHEAD 384u /* and a commitment beside its texts */

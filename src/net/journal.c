@@ -61,21 +61,6 @@ static struct slice value_cut(struct slice value)
     return value;
 }
 
-/* text_add_string escapes what JSON wants escaped; the other control characters (U+007F..9F) could still move a terminal. */
-static void add_quoted(struct text *lines, struct slice value)
-{
-    char calm[LOG_VALUE_MAX];
-    size_t len = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.at[i];
-        unsigned char next = i + 1 < value.len ? (unsigned char)value.at[i + 1] : 0;
-        bool control = c == 0x7f || (c == 0xc2 && next >= 0x80 && next <= 0x9f);
-        calm[len++] = control ? '?' : (char)c;
-        i += control && c == 0xc2;
-    }
-    text_add_string(lines, (struct slice){calm, len});
-}
-
 void journal_text(struct journal *journal, const char *key, struct slice value)
 {
     if (!journal->log)
@@ -85,7 +70,7 @@ void journal_text(struct journal *journal, const char *key, struct slice value)
     if (is_plain(value))
         text_add(&journal->lines, shown);
     else
-        add_quoted(&journal->lines, shown);
+        text_add_string(&journal->lines, shown);
     if (shown.len < value.len)
         text_add_literal(&journal->lines, "…");
 }

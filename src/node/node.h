@@ -18,6 +18,7 @@
 #include "node/summary.h"
 #include "node/trainer.h"
 #include "wire/claim.h"
+#include "wire/shown.h"
 
 /*          own request              accept
  *    ┌──── WAITING                 INVITED ────┐
@@ -159,7 +160,7 @@ void node_free(struct node *node);
 /* One line of log, "[TRAINER] …". Peers' text goes through SAY first. */
 void node_say(const struct node *node, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-#define SAY(text) words_printable((text), (char[WORDS_PRINTED_SIZE]){0})
+#define SAY(text) SHOWN(text)
 uint64_t node_now(const struct node *node);  /* loop time, ms */
 uint64_t node_left(const struct node *node); /* ms until the time is up */
 /* Publishes an object (dumped exactly; not consumed). ret_message_id may be NULL. 0 or KHUB_E_… (logged). */

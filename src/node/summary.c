@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "brain/words.h"
+#include "wire/shown.h"
 
 static json_t *taken_json(const struct brain_standing *standing)
 {
@@ -154,8 +154,7 @@ static void training_print(const struct brain_standing *standing, FILE *out)
     if (standing->taken > 0) {
         fprintf(out, "  trained on from %u of others', the latest of", standing->taken);
         for (size_t i = 0; i < BRAIN_TAKEN_MAX && standing->taken_from[i][0]; i++)
-            fprintf(out, "%s %s", i > 0 ? "," : "",
-                    words_printable(standing->taken_from[i], (char[WORDS_PRINTED_SIZE]){0}));
+            fprintf(out, "%s %s", i > 0 ? "," : "", SHOWN(standing->taken_from[i]));
         fputc('\n', out);
     }
     fputc('\n', out);

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "wire/shown.h"
+
 #define DOUBLE_DIGITS 16u
 
 static const char hex_digits[] = "0123456789abcdef";

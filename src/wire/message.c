@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "wire/json_scan.h"
+#include "wire/shown.h"
 #include "wire/text.h"
 
 /* X(NAME, as it stands on the wire) */

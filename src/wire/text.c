@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "wire/json_scan.h"
-#include "wire/utf8.h"
-
 #define TEXT_MIN 256u /* bytes of the first allocation */
 
 void text_free(struct text *text)
@@ -76,38 +73,6 @@ void text_addf(struct text *text, const char *format, ...)
     vsnprintf(text->at + text->len, (size_t)length + 1, format, arguments);
     va_end(arguments);
     text->len += (size_t)length;
-}
-
-/* One byte that a JSON string cannot have as it is: a quote, a backslash or a control character. */
-static void add_escaped(struct text *text, char byte)
-{
-    static const char named[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
-    const char *name = memchr(named, byte, sizeof named - 1);
-    if (name)
-        text_add(text, (struct slice){(char[]){'\\', letters[name - named]}, 2});
-    else
-        text_addf(text, "\\u%04x", (unsigned)(unsigned char)byte);
-}
-
-void text_add_string(struct text *text, struct slice bytes)
-{
-    const char *at = bytes.at, *end = at + bytes.len;
-    text_add_literal(text, "\"");
-    while (at < end) {
-        const char *stop = json_plain_run(at, end);
-        text_add(text, (struct slice){at, (size_t)(stop - at)});
-        if (stop == end)
-            break;
-        size_t length = utf8_length(stop, end);
-        if (length == 1)
-            add_escaped(text, *stop);
-        else if (length > 1)
-            text_add(text, (struct slice){stop, length});
-        else
-            text_add_literal(text, "\xEF\xBF\xBD");
-        at = stop + (length ? length : 1);
-    }
-    text_add_literal(text, "\"");
 }
 
 struct slice text_slice(const struct text *text)

@@ -18,15 +18,14 @@ void text_clear(struct text *text); /* len = 0, not failed; keeps the memory */
 void text_add(struct text *text, struct slice bytes);
 void text_add_literal(struct text *text, const char *literal);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A JSON string with its quotes; `bytes` is UTF-8 (invalid bytes become U+FFFD, so the output is always strict JSON). */
+/* A JSON string with its quotes; `bytes` is UTF-8 (invalid bytes become U+FFFD, so the output is
+ * always strict JSON). What hides (shown.h) is written as \u escapes: the same string, safe to show. */
 void text_add_string(struct text *text, struct slice bytes);
+/* An accepted text (wire/json.h) on one line, or one member a line with two spaces of indent when
+ * pretty, with its own numbers and its own order; what hides becomes \u escapes. */
+void text_add_json(struct text *text, struct slice accepted, bool pretty);
 /* What was written; nothing (len 0) when it failed, so that half a line never goes out. */
 struct slice text_slice(const struct text *text);
-
-/* The start of a peer's bytes, safe to show to a person: valid UTF-8, control characters as \u00XX, other bytes as \xXX, cut
- * with an ellipsis. Returns buffer. */
-#define EXCERPT_SIZE 96
-const char *excerpt_format(struct slice bytes, char buffer[EXCERPT_SIZE]);
 
 /* ISO 8601 in UTC with milliseconds, "2026-11-22T08:00:00.123+00:00", which Python 3.7's fromisoformat reads as well. */
 #define TIMESTAMP_SIZE 32

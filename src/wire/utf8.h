@@ -31,6 +31,16 @@ static inline size_t utf8_length(const char *at, const char *end)
     return length;
 }
 
+/* The code point of a sequence whose length utf8_length has found. */
+static inline uint32_t utf8_read(const char *at, size_t length)
+{
+    const unsigned char *byte = (const unsigned char *)at;
+    uint32_t code = length == 1 ? byte[0] : byte[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (byte[i] & 0x3Fu);
+    return code;
+}
+
 /* Writes a code point (no surrogate, at most U+10FFFF) and returns its length. */
 static inline size_t utf8_write(uint32_t code, char buffer[UTF8_MAX])
 {

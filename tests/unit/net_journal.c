@@ -47,7 +47,10 @@ static void values_are_escaped(void **state)
     expect_shown((struct slice)SLICE("say \"hi\" \\"), "\"say \\\"hi\\\" \\\\\"");
     expect_shown((struct slice)SLICE("\x1b[2J"), "\"\\u001b[2J\"");
     expect_shown((struct slice)SLICE("\x7f|\xc2\x9b|\xc2\xa0"),
-                 "\"?|?|\xc2\xa0\""); /* DEL and C1 move terminals too */
+                 "\"\\u007f|\\u009b|\xc2\xa0\""); /* DEL and C1 move terminals too */
+    expect_shown((struct slice)SLICE("\xe2\x80\xae"
+                                     "evil\xe2\x80\x8b"),
+                 "\"\\u202eevil\\u200b\"");
     expect_shown((struct slice)SLICE("nul\0nul"), "\"nul\\u0000nul\"");
     expect_shown((struct slice)SLICE("bad \xff\xfe"), "\"bad \xef\xbf\xbd\xef\xbf\xbd\"");
     expect_shown((struct slice)SLICE("\xc3\xa9t\xc3\xa9"), "\"\xc3\xa9t\xc3\xa9\"");

@@ -134,40 +134,6 @@ static void test_words_cut(void **state)
     assert_string_equal(copy, "");
 }
 
-static void test_words_printable(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *printed;
-    } cases[] = {
-        {"plain text", "plain text"},
-        {"\x1b[31mred\x1b[0m", "\\x1b[31mred\\x1b[0m"},
-        {"line\nline\r\t", "line\\x0aline\\x0d\\x09"},
-        {"Grüße 世界 😀", "Grüße 世界 😀"},
-        {"\xe2\x80\xae", "\\xe2\\x80\\xae"}, /* right-to-left override */
-        {"\xc2\x9b"
-         "31m",
-         "\\xc2\\x9b"
-         "31m"}, /* the C1 control that is ESC [ */
-        {"\xff\xc3(", "\\xff\\xc3("},
-        {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},
-        {"cut\xe4\xb8", "cut\\xe4\\xb8"},
-        {"", ""},
-    };
-    char buffer[WORDS_PRINTED_SIZE];
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_string_equal(words_printable(cases[i].text, buffer), cases[i].printed);
-    char longest[3 * WORDS_PRINTED_MAX + 1];
-    memset(longest, '\x01', sizeof longest - 1);
-    longest[sizeof longest - 1] = '\0';
-    words_printable(longest, buffer);
-    assert_int_equal(strlen(buffer), 4 * WORDS_PRINTED_MAX + strlen("…"));
-    for (size_t i = 0; i + 3 < sizeof longest; i += 3)
-        memcpy(longest + i, "世", 3);
-    words_printable(longest, buffer);
-    assert_string_equal(buffer + strlen(buffer) - strlen("世…"), "世…");
-}
-
 static struct session session_with(const char *initiator, const char *candidate)
 {
     static const char *const names[] = {"ada", "bob", "cyd"};
@@ -350,7 +316,6 @@ int main(void)
         cmocka_unit_test(test_acceptance),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_cut),
-        cmocka_unit_test(test_words_printable),
         cmocka_unit_test(test_who_concludes),
         cmocka_unit_test(test_candidate_numbers),
         cmocka_unit_test(test_summary),
