@@ -1,4 +1,4 @@
-/* libkhub: one AI's link to a hub. No threads, no globals; memory that it can't get is an error, never an exit.
+/* libkhub: one AI's link to a hub. No globals, and no thread but one that looks a host's name up; memory that it can't get is an error, never an exit.
  *
  * A link connects (and reconnects, with backoff), says hello, hands every message to a callback and sends what is published.
  * It lives in anyone's loop: wait until khub_fd is readable (or writable, when khub_wants_write says so) or khub_timeout_ms has
@@ -127,7 +127,7 @@ KHUB_PUBLIC int khub_fd(const struct khub *link);
 KHUB_PUBLIC bool khub_wants_write(const struct khub *link);
 /* Milliseconds until khub_turn is wanted even if the fd is silent; -1: none. */
 KHUB_PUBLIC int khub_timeout_ms(const struct khub *link);
-/* Does what can be done now without blocking (name look-up of a host that is no number aside). 0, or the error that ended the link. */
+/* Does what can be done now without blocking. 0, or the error that ended the link. */
 KHUB_PUBLIC int khub_turn(struct khub *link);
 /* Turns until `ms` have passed (-1: for ever), khub_stop was called, or the link ended. 0, or the error that ended it. */
 KHUB_PUBLIC int khub_run(struct khub *link, int ms);

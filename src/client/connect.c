@@ -1,6 +1,7 @@
 /* Connecting: each address of the host in turn, without blocking. */
 #include <assert.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -44,14 +45,13 @@ static bool talks_to_itself(int fd)
 /* Starts to connect to one endpoint. 0 connected or under way, or the errno of the failure. */
 static int endpoint_try(struct khub *link, const struct endpoint *endpoint)
 {
-    int fd = socket(endpoint->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(endpoint->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;
-    if (endpoint->at.ss_family != AF_UNIX)
+    if (endpoint->any.sa_family != AF_UNIX)
         socket_tune(fd);
     link->fd = fd;
-    if (connect(fd, (const struct sockaddr *)&endpoint->at, endpoint->len) == 0 ||
-        errno == EINPROGRESS || errno == EINTR)
+    if (connect(fd, &endpoint->any, endpoint->len) == 0 || errno == EINPROGRESS || errno == EINTR)
         return 0;
     return errno;
 }
@@ -88,6 +88,7 @@ static void endpoint_failed(struct khub *link, int error)
 
 static void endpoint_next(struct khub *link)
 {
+    assert(link->endpoint_next < link->endpoint_count);
     int error = endpoint_try(link, &link->endpoints[link->endpoint_next++]);
     if (error == 0)
         link->due_ms = link_now_ms() + CONNECT_MS;
@@ -95,23 +96,59 @@ static void endpoint_next(struct khub *link)
         endpoint_failed(link, error);
 }
 
+static void lookup_failed(struct khub *link, int fault, const char *why)
+{
+    static const struct {
+        int fault, cause;
+    } causes[] = {{EAI_MEMORY, KHUB_E_NO_MEMORY},
+                  {EAI_SYSTEM, KHUB_E_SYSTEM},
+                  {EAI_AGAIN, KHUB_E_UNREACHABLE}};
+    int cause = KHUB_E_ADDRESS;
+    for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++)
+        if (causes[i].fault == fault)
+            cause = causes[i].cause;
+    link_lost(link, cause, "%s: %s", link->address.host, why);
+}
+
 void link_connect(struct khub *link)
 {
     const char *why = "";
-    unsigned count = 0;
-    int error = link_address_resolve(&link->address, link->endpoints, &count, &why);
-    if (error < 0) {
-        link_lost(link, error, "%s: %s", link->address.host, why);
-        return;
+    link->endpoint_count = link->endpoint_next = 0;
+    int fault = address_resolve(&link->address, AI_NUMERICHOST, ENDPOINTS_MAX, link->endpoints,
+                                &link->endpoint_count, &why);
+    if (fault == 0) {
+        endpoint_next(link);
+    } else if (fault != EAI_NONAME) {
+        lookup_failed(link, fault, why);
+    } else if (lookup_begin(&link->address, &link->lookup) < 0) {
+        link_lost(link, KHUB_E_NO_MEMORY, "no thread to look up %s", link->address.host);
+    } else {
+        link->due_ms = link_now_ms() + LOOKUP_MS;
     }
-    assert(count > 0);
-    link->endpoint_count = count;
-    link->endpoint_next = 0;
-    endpoint_next(link);
+}
+
+/* The first endpoint waits for the next turn, as each next one does. */
+static void lookup_step(struct khub *link)
+{
+    const char *why = "the resolver does not answer";
+    int fault = EAI_AGAIN;
+    bool answered = lookup_take(link->lookup, link->endpoints, &link->endpoint_count, &fault, &why);
+    if (!answered && link_now_ms() < link->due_ms)
+        return;
+    lookup_drop(link->lookup);
+    link->lookup = NULL;
+    if (fault)
+        lookup_failed(link, fault, why);
+    else
+        link->again = true;
 }
 
 void link_connect_step(struct khub *link)
 {
+    if (link->lookup) {
+        lookup_step(link);
+        return;
+    }
     if (link->fd < 0) {
         endpoint_next(link);
         return;

@@ -13,6 +13,8 @@
 #define LINK_QUEUE_MAX      ((size_t)8 << 20)
 #define LINK_LINE_MAX       ((size_t)64 << 20)
 
+#define ENDPOINTS_MAX       16u /* socket addresses tried for one host; further ones are left out */
+#define LOOKUP_MS           60000 /* for the resolver to answer */
 #define CONNECT_MS          10000 /* for one socket address to answer */
 #define GREETING_MS         30000 /* without a byte from the hub, between hello and its answer */
 #define LINGER_MS           5000  /* for the hub to take what was sent before the end */

@@ -78,9 +78,10 @@ static int options_check(const struct khub_options *options)
 
 static int link_fill(struct khub *link, const struct khub_options *options)
 {
-    int error = link_address_parse(or_default(options->address, LINK_ADDRESS), &link->address);
-    if (error < 0)
-        return error;
+    const char *why;
+    if (address_parse(or_default(options->address, LINK_ADDRESS), &link->address, &why) < 0 ||
+        (!link->address.local && strspn(link->address.port, "0") == strlen(link->address.port)))
+        return KHUB_E_ADDRESS; /* no port, and port 0, are for those who listen */
     /* options_check has seen to it that they fit; the NULs are calloc's. */
     memcpy(link->ai_id, options->ai_id, strlen(options->ai_id));
     const char *token = or_default(options->resume_token, "");
@@ -136,6 +137,7 @@ void khub_free(struct khub *link)
     assert(link->magic == LINK_MAGIC && !link->turning);
     if (link->fd >= 0)
         close(link->fd);
+    lookup_drop(link->lookup);
     text_free(&link->profile);
     text_free(&link->capabilities);
     text_free(&link->draft);
@@ -160,6 +162,8 @@ static void connection_drop(struct khub *link)
     if (link->fd >= 0)
         close(link->fd);
     link->fd = -1;
+    lookup_drop(link->lookup);
+    link->lookup = NULL;
     link->lingering = false;
     link->unheard = 0;
     frame_free(&link->frame);
@@ -388,7 +392,7 @@ int khub_run(struct khub *link, int ms)
         error = khub_turn(link);
         if (link->state == KHUB_ENDED || link->stop || link_now_ms() >= deadline)
             break;
-        struct pollfd waited = {.fd = link->fd,
+        struct pollfd waited = {.fd = khub_fd(link),
                                 .events = (short)(POLLIN | (khub_wants_write(link) ? POLLOUT : 0))};
         if (poll(&waited, 1, run_timeout(link, deadline)) < 0 && errno != EINTR) {
             error = KHUB_E_SYSTEM;
@@ -413,7 +417,7 @@ void khub_close(struct khub *link)
 
 int khub_fd(const struct khub *link)
 {
-    return link->fd;
+    return link->lookup ? lookup_fd(link->lookup) : link->fd;
 }
 
 bool khub_wants_write(const struct khub *link)

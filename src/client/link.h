@@ -4,10 +4,11 @@
 
 #include <signal.h>
 
-#include "client/address.h"
 #include "client/limits.h"
+#include "client/lookup.h"
 #include "client/outbox.h"
 #include "khub.h"
+#include "wire/address.h"
 #include "wire/frame.h"
 #include "wire/limits.h"
 #include "wire/text.h"
@@ -42,8 +43,9 @@ struct khub {
 
     /* The try or connection of now. */
     int fd;
+    struct lookup *lookup; /* of the address's host, under way; then there is no fd yet */
     struct endpoint endpoints[ENDPOINTS_MAX];
-    unsigned endpoint_count, endpoint_next;
+    size_t endpoint_count, endpoint_next;
     unsigned failures; /* tries in a row that did not end in JOINED */
     unsigned unheard;  /* heartbeats sent since the hub was last heard */
     struct outbox hello;
@@ -74,7 +76,7 @@ void link_connected(struct khub *link);
 /* The hub has answered the hello. */
 void link_joined(struct khub *link);
 
-/* connect.c: begins with the first endpoint of the address; goes on with a connect under way. */
+/* connect.c: begins with the first endpoint of the address; goes on with what is under way. */
 void link_connect(struct khub *link);
 void link_connect_step(struct khub *link);
 

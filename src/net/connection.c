@@ -409,11 +409,11 @@ void connection_refused(struct server *server, const char *address)
     journal_end(&server->journal);
 }
 
-void connection_open(struct server *server, int fd, const struct address *peer,
-                     const struct address *listener)
+void connection_open(struct server *server, int fd, const struct endpoint *peer,
+                     const struct endpoint *listener)
 {
-    char address[ADDRESS_TEXT_SIZE];
-    address_format(peer->any.sa_family == AF_UNIX ? listener : peer, address);
+    char address[ENDPOINT_TEXT_SIZE];
+    endpoint_format(peer->any.sa_family == AF_UNIX ? listener : peer, address);
     struct connection *connection = make_room(server) ? connection_new(server, fd) : NULL;
     if (!connection) {
         connection_refused(server, address);
@@ -426,7 +426,7 @@ void connection_open(struct server *server, int fd, const struct address *peer,
     journal_text(&server->journal, "from", slice_of(address));
     journal_end(&server->journal);
     journal_say(&server->journal, "[+] AI connected from %s", address);
-    if (!server->options.insecure && !address_is_local(peer)) {
+    if (!server->options.insecure && !endpoint_is_local(peer)) {
         refuse_foreigner(connection);
         return;
     }

@@ -13,8 +13,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#include "net/address.h"
 #include "net/queue.h"
+#include "wire/address.h"
 #include "wire/frame.h"
 
 struct server;
@@ -57,13 +57,13 @@ struct connection {
         lagging_taken;  /* bytes that its peer has, at the last look and when it began to lag */
     uint64_t logged_at; /* loop time at which logged_count began */
     uint32_t logged_count, unlogged_count;
-    char address[ADDRESS_TEXT_SIZE];
+    char address[ENDPOINT_TEXT_SIZE];
 };
 
 /* Takes over an accepted, non-blocking socket; it is closed in any case. A peer that may not come in gets its error and is
  * closed. `listener` is what a peer of a unix socket is called by. */
-void connection_open(struct server *server, int fd, const struct address *peer,
-                     const struct address *listener);
+void connection_open(struct server *server, int fd, const struct endpoint *peer,
+                     const struct endpoint *listener);
 
 /* Counts one that there was no room for, and says so at most once a second. */
 void connection_refused(struct server *server, const char *address);

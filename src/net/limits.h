@@ -61,7 +61,6 @@
 #define KEEPALIVE_COUNT      4
 #define UNACKED_MS           120000
 
-#define ADDRESS_TEXT_SIZE    128u
 #define LOG_VALUE_MAX        200u /* bytes of one peer's text in a log line */
 #define LOG_LINES_EACH_MAX   20u  /* log lines that one connection can cause in a second */
 

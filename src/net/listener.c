@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
     if (status < 0) /* libuv has stopped watching it */
         uv_timer_start(&server->accept_timer, on_pause_over, ACCEPT_PAUSE_MS, 0);
     for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct address peer = {.len = sizeof peer.storage};
+        struct endpoint peer = {.len = sizeof peer.storage};
         int fd = accept4(listener->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             connection_open(server, fd, &peer, &listener->address);
@@ -72,7 +73,7 @@ static void on_pause_over(uv_timer_t *timer)
 /* ── opening ── */
 
 /* Whether somebody answers at a unix socket's path. */
-static bool is_live(const struct address *address)
+static bool is_live(const struct endpoint *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -82,7 +83,7 @@ static bool is_live(const struct address *address)
     return live;
 }
 
-static int bind_unix(int fd, const struct address *address)
+static int bind_unix(int fd, const struct endpoint *address)
 {
     struct stat file;
     if (bind(fd, &address->any, address->len) == 0)
@@ -160,7 +161,7 @@ static int listener_watch(struct listener *listener)
 
 static int socket_open(struct listener *listener)
 {
-    struct address *address = &listener->address;
+    struct endpoint *address = &listener->address;
     int family = address->any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -188,9 +189,12 @@ static int socket_open(struct listener *listener)
 int listener_open(struct server *server, const char *text, char *ret_why, size_t size)
 {
     struct listener *listener = &server->listeners[server->listener_count];
+    struct address address;
     const char *why;
+    size_t count;
     *listener = (struct listener){.server = server, .fd = -1};
-    if (address_parse(text, &listener->address, &why) < 0) {
+    if (address_parse(text, &address, &why) < 0 ||
+        address_resolve(&address, AI_PASSIVE, 1, &listener->address, &count, &why) != 0) {
         snprintf(ret_why, size, "cannot listen on %s: %s", text, why);
         return -1;
     }

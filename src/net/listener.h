@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-#include "net/address.h"
+#include "wire/address.h"
 
 struct server;
 
@@ -12,7 +12,7 @@ struct listener {
     struct server *server;
     uv_poll_t poll;
     int fd; /* -1: closed */
-    struct address address;
+    struct endpoint address;
     dev_t device; /* of a unix socket's file, so that only our own is removed */
     ino_t inode;
 };

@@ -237,7 +237,7 @@ static int write_port(const struct server *server)
     if (!path)
         return 0;
     for (size_t i = 0; i < server->listener_count && !port; i++)
-        port = address_port(&server->listeners[i].address);
+        port = endpoint_port(&server->listeners[i].address);
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
         return fail(path, strerror(ENAMETOOLONG));
     FILE *file = fopen(temporary, "we");
@@ -255,13 +255,13 @@ static int listen_all(struct server *server)
     static const char *const everywhere[] = {"0.0.0.0:6000"};
     const char *const *addresses = options->listen_count ? options->listen : everywhere;
     size_t count = options->listen_count ? options->listen_count : 1;
-    char why[512], address[ADDRESS_TEXT_SIZE];
+    char why[512], address[ENDPOINT_TEXT_SIZE];
     if (count > LISTENERS_MAX)
         return fail("too many addresses to listen on", NULL);
     for (size_t i = 0; i < count; i++) {
         if (listener_open(server, addresses[i], why, sizeof why) < 0)
             return fail(why, NULL);
-        address_format(&server->listeners[i].address, address);
+        endpoint_format(&server->listeners[i].address, address);
         journal_begin(&server->journal, 0, "listening");
         journal_text(&server->journal, "address", slice_of(address));
         journal_end(&server->journal);

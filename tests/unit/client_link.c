@@ -348,7 +348,7 @@ static struct endpoint closed_endpoint(void)
     struct endpoint endpoint = {.len = sizeof loopback};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_return_code(bind(fd, (struct sockaddr *)&loopback, endpoint.len), errno);
-    assert_return_code(getsockname(fd, (struct sockaddr *)&endpoint.at, &endpoint.len), errno);
+    assert_return_code(getsockname(fd, &endpoint.any, &endpoint.len), errno);
     close(fd);
     return endpoint;
 }
@@ -361,12 +361,14 @@ static void one_after_the_other_address_is_tried(void **state)
     life_link(life, plain);
     struct khub *link = life->link;
     const char *why;
-    unsigned count;
-    assert_int_equal(link_address_resolve(&link->address, link->endpoints, &count, &why), 0);
+    size_t count;
+    assert_int_equal(address_resolve(&link->address, AI_NUMERICHOST, ENDPOINTS_MAX, link->endpoints,
+                                     &count, &why),
+                     0);
     link->endpoints[3] = link->endpoints[0];
     link->endpoints[0] = closed_endpoint();
     link->endpoints[1] = closed_endpoint();
-    link->endpoints[2] = (struct endpoint){.at.ss_family = AF_MAX - 1, .len = 16};
+    link->endpoints[2] = (struct endpoint){.any.sa_family = AF_MAX - 1, .len = 16};
     link->endpoint_count = 4;
     link->state = KHUB_CONNECTING;
     UNTIL(life, khub_link_state(link) == KHUB_JOINED);
@@ -458,6 +460,7 @@ static void options_are_checked(void **state)
         {{.ai_id = "ada", .retries = -2}, KHUB_E_ARGUMENT},
         {{.ai_id = "ada", .resume_token = token_257}, KHUB_E_ARGUMENT},
         {{.ai_id = "ada", .address = "nowhere"}, KHUB_E_ADDRESS},
+        {{.ai_id = "ada", .address = "nowhere:0"}, KHUB_E_ADDRESS},
         {{.ai_id = "\"quoted\\\" caf\xc3\xa9 \xf0\x9f\x90\xa2"}, 0},
         {{.ai_id = id_129 + 1}, 0},
     };

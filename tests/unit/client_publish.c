@@ -138,7 +138,7 @@ static const struct {
     {workspace, "workspace_update", "null",
      "{\"session_id\":\"s1\",\"key\":\"k\",\"value\": [1, \"two\"]  "
      ",\"base_version\":18446744073709551615}"},
-    {chat, "chat", "\"eve\"", "{\"text\":\"\\\"caf\xc3\xa9\\\"\\n\\t\\\\ \\u0001\x7f\"}"},
+    {chat, "chat", "\"eve\"", "{\"text\":\"\\\"caf\xc3\xa9\\\"\\n\\t\\\\ \\u0001\\u007f\"}"},
     {chat_invalid, "chat", "null", "{\"text\":\"latin1 \xef\xbf\xbd!\"}"},
 };
 #define CASE_COUNT (sizeof cases / sizeof cases[0])
