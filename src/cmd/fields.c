@@ -2,9 +2,12 @@
 #include "cmd/fields.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/options.h"
 #include "cmd/terminal.h"
+
+#define AHEAD_MS 60000 /* that another machine's clock may be ahead of ours */
 
 static void *or_die(void *memory)
 {
@@ -68,12 +71,20 @@ char *field_names(struct json_value array)
     return names.at;
 }
 
+/* Whether an ISO time says its offset from UTC: Z, or a sign and digits behind the time of day. */
+static bool has_zone(const char *time)
+{
+    const char *clock = strpbrk(time, "Tt ");
+    return clock && strpbrk(clock, "Zz+-") != NULL;
+}
+
 void field_ago(struct json_value object, const char *name, int64_t now_ms, char buffer[AGO_SIZE])
 {
-    char *text = field_string(object, name);
+    OWNED char *text = field_string(object, name);
     int64_t then;
     buffer[0] = '\0';
-    if (time_parse(text, &then) == 0)
+    if (time_parse(text, &then) == 0 && has_zone(text) && then <= now_ms + AHEAD_MS)
         span_format(now_ms - then, buffer);
-    free(text);
+    else if (*text)
+        memcpy(buffer, "?", 2);
 }

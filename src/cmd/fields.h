@@ -23,7 +23,8 @@ double field_number(struct json_value object, const char *name, double otherwise
 size_t field_count(struct json_value value);
 /* An array's elements as "a, b, c"; caller frees. */
 char *field_names(struct json_value array);
-/* How long ago an ISO time is, "12 min"; "" when it is none. */
+/* How long ago an ISO time is, "12 min"; "" when there is none. "?" when nobody can tell: it has no
+ * zone (a peer's local time may be hours off ours), is no time, or lies ahead. */
 #define AGO_SIZE 16
 void field_ago(struct json_value object, const char *name, int64_t now_ms, char buffer[AGO_SIZE]);
 

@@ -1,13 +1,33 @@
-/* khub kb's parts: cmd_kb.c (list, get), kb_rank.c (top, ledger), kb_source.c (a component's C). */
+/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_score.c (how good others
+ * found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
 #include "wire/json.h"
 
+#define KB_SECTIONS 4u
+
 struct kb_settings {
     const char *hub, *action, *id, *section;
+    long limit; /* of list, entries of each section; of top, rows; 0: not said */
     bool json, source;
 };
+
+/* A section as people name it, of several entries and of one, and as the hub does. */
+struct kb_section {
+    const char *name, *one, *member;
+};
+extern const struct kb_section kb_sections[KB_SECTIONS];
+
+/* An entry of the hub's; good during the call. */
+struct kb_entry {
+    const struct kb_section *section;
+    const char *id;
+    struct json_value value; /* an object; of reports, an array */
+};
+/* Calls `visit` with each entry of the section ("all": of each), section by section, newest first. */
+void kb_each_entry(const char *section, struct json_value sync,
+                   void (*visit)(void *data, const struct kb_entry *entry), void *data);
 
 /* A claim: an entry whose parameters were committed to, with what others found. */
 struct kb_claim {
@@ -18,11 +38,28 @@ struct kb_claim {
 /* Calls `visit` with each claim of the subject that is in the sync. */
 void kb_each_claim(struct json_value sync, const char *subject,
                    void (*visit)(void *data, const struct kb_claim *claim), void *data);
+/* The pattern or component of an entry; absent when it has none. */
+struct json_value kb_body(struct json_value entry);
+/* A text that two bodies share exactly when their parameters have the same names and values,
+ * however these are written; NULL without parameters. Caller frees. */
+char *kb_parameters_text(struct json_value body);
+
+/* What was reported on each ID. */
+struct kb_scores;
+/* Of the whole sync, which must outlive it. kb_scores_free is due. */
+struct kb_scores *kb_scores_new(struct json_value sync);
+void kb_scores_free(struct kb_scores *scores);
+/* How good others found it, by the hub's rule: the mean, from 0 to 1, over the reporters other than
+ * the contributor, of the latest score of each. NAN when nobody gave one. */
+double kb_score(const struct kb_scores *scores, const struct kb_entry *entry);
 
 /* All return an exit code. */
+int kb_list(const struct kb_settings *settings, struct json_value sync);
 int kb_top(const struct kb_settings *settings, struct json_value sync);
 int kb_ledger(const struct kb_settings *settings, struct json_value sync);
 /* The C source of an entry on stdout, and on stderr whether it is what its parameters render to. */
 int kb_print_source(struct json_value entry);
+/* {"id", "section", "entry"} on stdout, without a line end. */
+void kb_print_entry(const struct kb_entry *entry);
 
 #endif

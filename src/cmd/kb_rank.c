@@ -12,7 +12,9 @@
 
 struct ranked {
     char *id, *author;
+    char *parameters; /* kb_parameters_text */
     bool pattern;
+    unsigned copies;     /* claims with the same parameters, this one among them */
     double own, claimed; /* own: mean over the verifiers' own workloads; NAN: none told */
     unsigned agreeing;
     struct json_value entry;
@@ -24,6 +26,45 @@ struct ranking {
     unsigned claimed, refuted, contested; /* not ranked */
     bool failed;                          /* out of memory */
 };
+
+struct parameter {
+    char *name;
+    double value;
+};
+
+static int compare_parameters(const void *left, const void *right)
+{
+    return strcmp(((const struct parameter *)left)->name, ((const struct parameter *)right)->name);
+}
+
+char *kb_parameters_text(struct json_value body)
+{
+    struct json_value given = json_get(body, "parameters"), name, value;
+    struct json_iterator iterator = {.rest = given.raw};
+    size_t count = field_count(given), filled = 0;
+    if (given.kind != JSON_KIND_OBJECT || count == 0)
+        return NULL;
+    struct parameter *parameters = calloc(count, sizeof(*parameters));
+    struct text text = {0};
+    while (parameters && json_next_member(&iterator, &name, &value)) {
+        parameters[filled].name = field_text(name);
+        if (json_number(value, &parameters[filled].value) < 0)
+            parameters[filled].value = (double)NAN;
+        filled++;
+    }
+    if (filled > 0)
+        qsort(parameters, filled, sizeof(*parameters), compare_parameters);
+    for (size_t i = 0; i < filled; i++) {
+        text_addf(&text, "%s=%a\n", parameters[i].name, parameters[i].value);
+        free(parameters[i].name);
+    }
+    free(parameters);
+    text_add(&text, (struct slice){"", 1}); /* its NUL */
+    if (!text.failed)
+        return text.at;
+    text_free(&text);
+    return NULL;
+}
 
 /* Means over those who agree: one who disagrees measured something else. */
 static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
@@ -67,10 +108,17 @@ static void rank_claim(void *data, const struct kb_claim *claim)
     struct ranked *ranked = &ranking->at[ranking->count++];
     *ranked = (struct ranked){.id = strdup(claim->id),
                               .author = field_string(claim->entry, "contributor"),
+                              .parameters = kb_parameters_text(claim->body),
                               .pattern = claim->pattern,
+                              .copies = 1,
                               .claimed = field_number(claim->body, "ratio_heldout", (double)NAN),
                               .entry = claim->entry};
     read_verifiers(json_get(claim->verification, "verifiers"), ranked);
+}
+
+static const char *text_or_empty(const char *text)
+{
+    return text ? text : "";
 }
 
 /* By the verifiers' workloads; who told none comes last; then by id, so that the order is one. */
@@ -80,7 +128,44 @@ static int compare_ranked(const void *left, const void *right)
     double x = isfinite(a->own) ? a->own : HUGE_VAL, y = isfinite(b->own) ? b->own : HUGE_VAL;
     if (x != y)
         return x < y ? -1 : 1;
-    return strcmp(a->id ? a->id : "", b->id ? b->id : "");
+    return strcmp(text_or_empty(a->id), text_or_empty(b->id));
+}
+
+/* Copies side by side, and of these the one that most agree on first. */
+static int compare_copies(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    int order = strcmp(text_or_empty(a->parameters), text_or_empty(b->parameters));
+    if (order == 0)
+        order = a->agreeing != b->agreeing ? (a->agreeing > b->agreeing ? -1 : 1)
+                                           : compare_ranked(left, right);
+    return order;
+}
+
+static void free_ranked(struct ranked *ranked)
+{
+    free(ranked->id);
+    free(ranked->author);
+    free(ranked->parameters);
+}
+
+/* Whoever confirms what another found and shares it again adds nothing: one row for all of them. */
+static void merge_copies(struct ranking *ranking)
+{
+    size_t kept = 0;
+    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_copies);
+    for (size_t i = 1; i < ranking->count; i++) {
+        struct ranked *next = &ranking->at[i];
+        const char *parameters = ranking->at[kept].parameters;
+        if (parameters && next->parameters && strcmp(parameters, next->parameters) == 0) {
+            ranking->at[kept].copies++;
+            free_ranked(next);
+        } else {
+            ranking->at[++kept] = *next;
+        }
+    }
+    ranking->count = kept + 1;
+    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_ranked);
 }
 
 static void add_ratio(struct table *table, double ratio)
@@ -94,10 +179,11 @@ static void add_ratio(struct table *table, double ratio)
 static void print_ranking(const struct ranking *ranking)
 {
     static const struct column columns[] = {
-        {.title = "", .right = true},
+        {.title = "#", .right = true},
         {.title = "ID", .wraps = true},
         {.title = "KIND"},
         {.title = "AUTHOR", .shrinks = true},
+        {.title = "COPIES", .right = true},
         {.title = "RATIO", .right = true},
         {.title = "CLAIMED", .right = true},
         {.title = "BY", .right = true},
@@ -108,9 +194,10 @@ static void print_ranking(const struct ranking *ranking)
     for (size_t i = 0; i < ranking->count; i++) {
         const struct ranked *ranked = &ranking->at[i];
         table_addf(&table, "%zu", i + 1);
-        table_add(&table, ranked->id ? ranked->id : "");
+        table_add(&table, text_or_empty(ranked->id));
         table_add(&table, ranked->pattern ? "pattern" : "component");
         table_add(&table, ranked->author);
+        table_addf(&table, "%u", ranked->copies);
         add_ratio(&table, ranked->own);
         add_ratio(&table, ranked->claimed);
         table_addf(&table, "%u", ranked->agreeing);
@@ -125,14 +212,28 @@ static void print_ranking_json(const struct ranking *ranking)
     for (size_t i = 0; i < ranking->count; i++) {
         const struct ranked *ranked = &ranking->at[i];
         printf("%s{\"id\":", i ? ",\n" : "");
-        json_print_string(stdout, slice_of(ranked->id ? ranked->id : ""));
+        json_print_string(stdout, slice_of(text_or_empty(ranked->id)));
         if (isfinite(ranked->own))
             printf(",\"ratio_verifiers\":%.17g", ranked->own);
-        printf(",\"confirmed_by\":%u,\"entry\":", ranked->agreeing);
+        printf(",\"confirmed_by\":%u,\"copies\":%u,\"entry\":", ranked->agreeing, ranked->copies);
         json_print(stdout, ranked->entry.raw, false);
         putchar('}');
     }
     puts("]");
+}
+
+static void print_standing(const struct ranking *ranking, const char *subject)
+{
+    if (ranking->count > 0)
+        print_ranking(ranking);
+    else
+        printf("No claim of %s is confirmed by two other AIs yet.\n", subject);
+    printf("%s%u more claimed, %u contested, %u refuted.\n", ranking->count > 0 ? "\n" : "",
+           ranking->claimed, ranking->contested, ranking->refuted);
+    if (ranking->count > 0)
+        puts("RATIO to the textbook's cost, lower is better: the mean on the own workloads (all\n"
+             "synthetic) of those who confirmed the claim, and of how many (BY). CLAIMED is the\n"
+             "author's. COPIES are claims with these parameters, the one shown among them.");
 }
 
 int kb_top(const struct kb_settings *settings, struct json_value sync)
@@ -140,24 +241,16 @@ int kb_top(const struct kb_settings *settings, struct json_value sync)
     struct ranking ranking = {0};
     kb_each_claim(sync, settings->id, rank_claim, &ranking);
     if (ranking.count > 0)
-        qsort(ranking.at, ranking.count, sizeof ranking.at[0], compare_ranked);
+        merge_copies(&ranking);
+    size_t all = ranking.count;
+    if (settings->limit > 0 && (size_t)settings->limit < all)
+        ranking.count = (size_t)settings->limit;
     if (settings->json)
         print_ranking_json(&ranking);
-    else if (ranking.count > 0)
-        print_ranking(&ranking);
     else
-        printf("No claim of %s is confirmed by two other AIs yet.\n", settings->id);
-    if (!settings->json)
-        printf("%s%u more claimed, %u contested, %u refuted.\n", ranking.count > 0 ? "\n" : "",
-               ranking.claimed, ranking.contested, ranking.refuted);
-    if (!settings->json && ranking.count > 0)
-        puts("RATIO to the textbook's cost, lower is better: the mean on the own workloads (all\n"
-             "synthetic) of those who confirmed the claim, and of how many (BY). CLAIMED is the\n"
-             "author's.");
-    for (size_t i = 0; i < ranking.count; i++) {
-        free(ranking.at[i].id);
-        free(ranking.at[i].author);
-    }
+        print_standing(&ranking, settings->id);
+    for (size_t i = 0; i < all; i++)
+        free_ranked(&ranking.at[i]);
     free(ranking.at);
     return ranking.failed ? complain("kb", "out of memory: the ranking is not whole") : EXIT_WORKED;
 }

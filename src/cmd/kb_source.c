@@ -41,9 +41,7 @@ static bool harmless(const char *text)
 int kb_print_source(struct json_value entry)
 {
     const char *why;
-    struct json_value component = json_get(entry, "component");
-    bool brings = component.kind == JSON_KIND_OBJECT;
-    struct json_value body = brings ? component : json_get(entry, "pattern");
+    struct json_value body = kb_body(entry);
     OWNED char *made = rendered(body, &why);
     OWNED char *given = field_string(body, "implementation");
     if (!*given && !made)

@@ -447,49 +447,6 @@ def chat_gives_the_terminal_back():
             os.close(slave)
 
 
-# ── kb ──
-
-
-@test
-def kb_lists_and_gets():
-    with Hub() as hub:
-        check("Nothing has been shared" in worked("kb", "list", hub=hub).out)
-        equal(json.loads(worked("kb", "list", "--json", hub=hub).out), [], "an empty hub")
-        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
-        ada.say("pattern_share", {"pattern": {"id": "first_pattern", "x": HOSTILE, "n": 1.0}})
-        ada.say("code_share", {"code": {"id": "some_code", "text": "int a;"}})
-        ada.say("os_component_share", {"component": {"name": "fs"}})
-        ada.drain()
-        bea.say("performance_report", {"component_id": "first_pattern", "performance": {"score": 0.75}})
-        bea.drain()
-        text = harmless(worked("kb", "list", hub=hub).out)
-        check(re.search(r"^first_pattern +patterns +ada .* 1 +0\.750$", text, re.M), text)
-        for part in ("some_code", "ada_fs_", "benchmarks"):
-            check(part in text, repr(part), "is not in", text)
-        check("some_code" not in worked("kb", "list", "-s", "patterns", hub=hub).out)
-        entries = json.loads(worked("kb", "list", "--json", hub=hub).out)
-        equal(sorted(entry["section"] for entry in entries),
-              ["collective_features", "performance_benchmarks", "shared_components", "shared_patterns"], "sections")
-        page = harmless(worked("kb", "get", "first_pattern", "-s", "patterns", hub=hub).out)
-        entry = json.loads(page.split(":\n", 1)[1])
-        equal(entry["pattern"]["x"], HOSTILE, "the text, unescaped")
-        check('"n": 1.0' in page, page)
-        equal(json.loads(worked("kb", "get", "some_code", "--json", hub=hub).out)[0]["entry"]["contributor"], "ada", "owner")
-        refused(1, "kb", "get", "frst_pattern", hub=hub, said=["'frst_pattern'", "'first_pattern'"])
-        refused(1, "kb", "get", "some_code", "-s", "patterns", hub=hub, said=["'some_code'"])
-
-
-@test
-def kb_says_when_it_does_not_know_all():
-    with Hub("--sync-limit", "2K") as hub:
-        ada = hub.join("ada", 2)
-        for number in range(20):
-            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 200}})
-        ada.drain()
-        result = worked("kb", "list", hub=hub)
-        check("of 20 entries" in result.err, result.err)
-
-
 # ── train ──
 
 

@@ -1,24 +1,22 @@
 #!/usr/bin/env python3
-"""khub subjects, khub learn, and what khub kb says of claims that were committed to, measured again, confirmed or refuted.
+"""khub subjects and khub learn.
 
 usage: cli_learn.py KHUB
 """
-import hashlib
 import json
 import os
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 
-from program import KHUB, environment, harmless, refused, worked
+from program import KHUB, environment, refused, worked
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, equal, run, test  # noqa: E402
+from harness import check, equal, run, test  # noqa: E402
 
 SPECIALIZATIONS = {"process_manager", "file_system", "networking", "security", "performance", "graphics", "audio",
                    "window_manager"}
@@ -168,94 +166,6 @@ def pictures_stay_on_their_paper():
         names = float(re.search(r'<rect x="([\d.]+)"', text).group(1))
         for x in re.findall(r'<line x1="([-\d.]+)"', text):
             check(float(x) >= names, x, "is in the names")
-
-
-# ── claims, by AIs that are a few lines of Python ──
-
-
-def canonical_sha256(subject, version, parameters):
-    text = f"khub parameters 1\n{subject}\n{version}\n"
-    for name in sorted(parameters):
-        text += f"{name}={struct.pack('>d', parameters[name]).hex()}\n"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def claim(client, identity, ratio, parameters):
-    """Commits, and claims a ratio; what others need to measure it again."""
-    client.drain()
-    client.say("commitment", {"subject": "audio", "subject_version": "1",
-                              "sha256": canonical_sha256("audio", "1", parameters)})
-    challenge = client.expect("challenge")["payload"]
-    client.say("pattern_share", {"pattern": {
-        "id": identity, "subject": "audio", "subject_version": "1", "parameters": parameters, "seeds": 64,
-        "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"], "ratio_heldout": ratio,
-        "gap_closed": 0.5}})
-    client.drain()
-    return {"nonce": challenge["nonce"], "n": 64, "ratio": ratio}
-
-
-def report(client, identity, measured, **more):
-    client.say("performance_report", {"component_id": identity, "performance": {**measured, **more}})
-    client.drain()
-
-
-@test
-def kb_ranks_what_is_confirmed():
-    with Hub() as hub:
-        check("No claim of audio is confirmed" in worked("kb", "top", "audio", hub=hub).out)
-        check("No AI has claimed" in worked("kb", "ledger", hub=hub).out)
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        modest = claim(ada, "modest", 0.6, {"a": 1.5})
-        good = claim(bea, "good", 0.7, {"a": 2.5})
-        liar = claim(cid, "liar", 0.1, {"a": 3.5})
-        claim(cid, "unseen", 0.2, {"a": 4.5})
-        report(bea, "modest", modest, ratio_own=0.65)
-        report(cid, "modest", modest, ratio_own=0.67)
-        report(ada, "good", good, ratio_own=0.60)
-        report(cid, "good", good, ratio_own=0.62)
-        report(ada, "liar", {**liar, "ratio": 0.9}, reason="not so")
-        report(bea, "liar", {**liar, "ratio": 0.9})
-        text = harmless(worked("kb", "top", "audio", hub=hub).out)
-        lines = [line.split() for line in text.splitlines()]
-        equal(lines[1][:2] + lines[2][:2], ["1", "good", "2", "modest"], "by the verifiers, not by the claim")
-        check("1 more claimed, 0 contested, 1 refuted" in text, text)
-        check("liar" not in text and "unseen" not in text, text)
-        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
-        equal([entry["id"] for entry in top], ["good", "modest"], "ids")
-        check(abs(top[0]["ratio_verifiers"] - 0.61) < 1e-12, top[0]["ratio_verifiers"])
-        ledger = json.loads(worked("kb", "ledger", "--json", hub=hub).out)
-        equal((ledger["cid"]["claims"], ledger["cid"]["refuted"]), (2, 1), "cid in the ledger")
-        equal((ledger["ada"]["confirmed"], ledger["ada"]["refuted"]), (1, 0), "ada in the ledger")
-        check("cid" in harmless(worked("kb", "ledger", hub=hub).out))
-        refused(2, "kb", "top", hub=hub, said=["SUBJECT"])
-        refused(2, "kb", "top", "adio", hub=hub, said=["'adio'", "'audio'"])
-
-
-@test
-def kb_prints_source():
-    with Hub() as hub:
-        ada = hub.join("ada", 2)
-        audio = json.loads(worked("subjects", "audio", "--json").out)
-        parameters = {parameter["name"]: parameter["textbook"] for parameter in audio["parameters"]}
-        body = {"subject": "audio", "subject_version": audio["version"], "parameters": parameters}
-        ada.say("pattern_share", {"pattern": {"id": "textbook", **body}})
-        ada.drain()
-        made = worked("kb", "get", "textbook", "--source", hub=hub)
-        check("rendered here" in made.err and "stdint.h" in made.out, made.err)
-        for identity, text, said, code in (("same", made.out, "what its parameters render to", 0),
-                                           ("other", "int x;\n", "careful", 1), ("without", "", "rendered here", 0)):
-            ada.say("os_component_share", {"component": {"name": identity, "id": identity, "implementation": text,
-                                                         **body}})
-            ada.drain()
-            result = refused(code, "kb", "get", identity, "--source", hub=hub)
-            equal(result.out, text or made.out, "source of " + identity)
-            check(said in result.err, result.err)
-        ada.say("os_component_share", {"component": {"name": "evil", "id": "evil", "implementation": "\x1b[2J"}})
-        ada.say("pattern_share", {"pattern": {"id": "plain"}})
-        ada.drain()
-        refused(1, "kb", "get", "evil", "--source", hub=hub, said=["printable"])
-        refused(1, "kb", "get", "plain", "--source", hub=hub, said=["no C source"])
-        refused(2, "kb", "list", "--source", hub=hub, said=["--source", "get"])
 
 
 run()

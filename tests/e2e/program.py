@@ -55,3 +55,22 @@ def harmless(text):
     for bad in re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", text):
         raise AssertionError(f"{bad!r} is in {shorten(text)}")
     return text
+
+
+def table(text):
+    """The rows of a table as khub prints it to a pipe, each a dict by title. Empty cells there are none."""
+    rows, titles = [], None
+    for line in text.splitlines():
+        cells = re.split(r" {2,}", line.strip())
+        if titles and len(cells) == len(titles):
+            rows.append(dict(zip(titles, cells)))
+        elif len(cells) > 1 and line.isupper():
+            titles = cells
+    return rows
+
+
+def row(text, title, value):
+    """The one row that has this value under this title."""
+    found = [cells for cells in table(text) if cells[title] == value]
+    equal(len(found), 1, f"rows with {title} {value} in {shorten(text)}")
+    return found[0]

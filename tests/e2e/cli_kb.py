@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""khub kb as a person or a script meets it: what is listed, what is proved, and whose word it is.
+
+usage: cli_kb.py KHUB [PART OF A NAME]
+"""
+import datetime
+import hashlib
+import json
+import os
+import re
+import struct
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import Hub, check, equal, run, test  # noqa: E402
+from program import harmless, refused, row, table, worked  # noqa: E402
+
+HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
+
+
+# ── claims, by AIs that are a few lines of Python ──
+
+
+def canonical_sha256(subject, version, parameters):
+    text = f"khub parameters 1\n{subject}\n{version}\n"
+    for name in sorted(parameters):
+        text += f"{name}={struct.pack('>d', parameters[name]).hex()}\n"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def claim(client, identity, ratio, parameters):
+    """Commits, and claims a ratio; what others need to measure it again."""
+    client.drain()
+    client.say("commitment", {"subject": "audio", "subject_version": "1",
+                              "sha256": canonical_sha256("audio", "1", parameters)})
+    challenge = client.expect("challenge")["payload"]
+    client.say("pattern_share", {"pattern": {
+        "id": identity, "subject": "audio", "subject_version": "1", "parameters": parameters, "seeds": 64,
+        "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"], "ratio_heldout": ratio,
+        "gap_closed": 0.5}})
+    client.drain()
+    return {"nonce": challenge["nonce"], "n": 64, "ratio": ratio}
+
+
+def report(client, identity, measured, **more):
+    client.say("performance_report", {"component_id": identity, "performance": {**measured, **more}})
+    client.drain()
+
+
+@test
+def kb_ranks_what_is_confirmed():
+    with Hub() as hub:
+        check("No claim of audio is confirmed" in worked("kb", "top", "audio", hub=hub).out)
+        check("No AI has claimed" in worked("kb", "ledger", hub=hub).out)
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        modest = claim(ada, "modest", 0.6, {"a": 1.5})
+        good = claim(bea, "good", 0.7, {"a": 2.5})
+        liar = claim(cid, "liar", 0.1, {"a": 3.5})
+        claim(cid, "unseen", 0.2, {"a": 4.5})
+        report(bea, "modest", modest, ratio_own=0.65)
+        report(cid, "modest", modest, ratio_own=0.67)
+        report(ada, "good", good, ratio_own=0.60)
+        report(cid, "good", good, ratio_own=0.62)
+        report(ada, "liar", {**liar, "ratio": 0.9}, reason="not so")
+        report(bea, "liar", {**liar, "ratio": 0.9})
+        text = harmless(worked("kb", "top", "audio", hub=hub).out)
+        check(text.index("good") < text.index("modest"), "by the verifiers, not by the claim", text)
+        check("1 more claimed, 0 contested, 1 refuted" in text, text)
+        check("liar" not in text and "unseen" not in text, text)
+        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
+        equal([entry["id"] for entry in top], ["good", "modest"], "ids")
+        check(abs(top[0]["ratio_verifiers"] - 0.61) < 1e-12, top[0]["ratio_verifiers"])
+        ledger = json.loads(worked("kb", "ledger", "--json", hub=hub).out)
+        equal((ledger["cid"]["claims"], ledger["cid"]["refuted"]), (2, 1), "cid in the ledger")
+        equal((ledger["ada"]["confirmed"], ledger["ada"]["refuted"]), (1, 0), "ada in the ledger")
+        check("cid" in harmless(worked("kb", "ledger", hub=hub).out))
+        refused(2, "kb", "top", hub=hub, said=["SUBJECT"])
+        refused(2, "kb", "top", "adio", hub=hub, said=["'adio'", "'audio'"])
+
+
+@test
+def kb_prints_source():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        audio = json.loads(worked("subjects", "audio", "--json").out)
+        parameters = {parameter["name"]: parameter["textbook"] for parameter in audio["parameters"]}
+        body = {"subject": "audio", "subject_version": audio["version"], "parameters": parameters}
+        ada.say("pattern_share", {"pattern": {"id": "textbook", **body}})
+        ada.drain()
+        made = worked("kb", "get", "textbook", "--source", hub=hub)
+        check("rendered here" in made.err and "stdint.h" in made.out, made.err)
+        for identity, text, said, code in (("same", made.out, "what its parameters render to", 0),
+                                           ("other", "int x;\n", "careful", 1), ("without", "", "rendered here", 0)):
+            ada.say("os_component_share", {"component": {"name": identity, "id": identity, "implementation": text,
+                                                         **body}})
+            ada.drain()
+            result = refused(code, "kb", "get", identity, "--source", hub=hub)
+            equal(result.out, text or made.out, "source of " + identity)
+            check(said in result.err, result.err)
+        ada.say("os_component_share", {"component": {"name": "evil", "id": "evil", "implementation": "\x1b[2J"}})
+        ada.say("pattern_share", {"pattern": {"id": "plain"}})
+        ada.drain()
+        refused(1, "kb", "get", "evil", "--source", hub=hub, said=["printable"])
+        refused(1, "kb", "get", "plain", "--source", hub=hub, said=["no C source"])
+        refused(2, "kb", "list", "--source", hub=hub, said=["--source", "get"])
+
+
+# ── what is listed ──
+
+
+@test
+def kb_lists_and_gets():
+    with Hub() as hub:
+        check("Nothing has been shared" in worked("kb", "list", hub=hub).out)
+        equal(json.loads(worked("kb", "list", "--json", hub=hub).out), [], "an empty hub")
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.say("pattern_share", {"pattern": {"id": "first_pattern", "x": HOSTILE, "n": 1.0}})
+        ada.say("code_share", {"code": {"id": "some_code", "text": "int a;"}})
+        ada.say("os_component_share", {"component": {"name": "fs"}})
+        ada.drain()
+        bea.say("performance_report", {"component_id": "first_pattern", "performance": {"score": 0.75}})
+        bea.drain()
+        text = harmless(worked("kb", "list", hub=hub).out)
+        found = row(text, "ID", "first_pattern")
+        equal((found["KIND"], found["AUTHOR"], found["SCORE"]), ("pattern", "ada", "0.750"), "what is listed")
+        for part in ("some_code", "ada_fs_", "--section reports"):
+            check(part in text, repr(part), "is not in", text)
+        check("some_code" not in worked("kb", "list", "-s", "patterns", hub=hub).out)
+        entries = json.loads(worked("kb", "list", "--json", hub=hub).out)
+        equal(sorted(entry["section"] for entry in entries),
+              ["collective_features", "performance_benchmarks", "shared_components", "shared_patterns"], "sections")
+        page = harmless(worked("kb", "get", "first_pattern", "-s", "patterns", hub=hub).out)
+        entry = json.loads(page.split(":\n", 1)[1])
+        equal(entry["pattern"]["x"], HOSTILE, "the text, unescaped")
+        check('"n": 1.0' in page, page)
+        equal(json.loads(worked("kb", "get", "some_code", "--json", hub=hub).out)[0]["entry"]["contributor"], "ada", "owner")
+        refused(1, "kb", "get", "frst_pattern", hub=hub, said=["'frst_pattern'", "'first_pattern'"])
+        refused(1, "kb", "get", "some_code", "-s", "patterns", hub=hub, said=["'some_code'"])
+
+
+@test
+def kb_says_when_it_does_not_know_all():
+    with Hub("--sync-limit", "2K") as hub:
+        ada = hub.join("ada", 2)
+        for number in range(20):
+            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 200}})
+        ada.drain()
+        result = worked("kb", "list", hub=hub)
+        check("of 20 entries" in result.err, result.err)
+
+
+@test
+def kb_shows_the_hubs_score():
+    """The mean of the latest score of each other AI; neither the author's own nor what is no share of one."""
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        ada.say("code_share", {"code": {"id": "code", "source": "int a;"}})
+        ada.say("pattern_share", {"pattern": {"id": "pattern"}})
+        ada.say("os_component_share", {"component": {"id": "component", "name": "component"}})
+        for identity in ("unscored", "wild"):
+            ada.say("pattern_share", {"pattern": {"id": identity}})
+        ada.drain()
+        for identity in ("code", "pattern", "component"):
+            for score in [1.0] * 9:
+                report(ada, identity, {"score": score})
+            report(bea, identity, {"score": 0.9})
+            report(bea, identity, {"score": 0.1})
+            report(cid, identity, {"score": 0.3})
+        report(ada, "unscored", {"score": 1.0})
+        report(bea, "wild", {"score": 0.5})
+        bea.say("performance_report", {"component_id": "wild", "performance": {"score": 1000000}})
+        text = worked("kb", "list", hub=hub).out
+        entries = json.loads(worked("kb", "list", "-s", "code", "--json", hub=hub).out)
+        check(abs(entries[0]["entry"]["quality_score"] - 0.2) < 1e-12, entries)
+        for found in table(text):
+            wanted = {"unscored": ("-",), "wild": ("0.500", "-")}.get(found["ID"], ("0.200",))
+            check(found["SCORE"] in wanted, found)
+        reported = worked("kb", "list", "-s", "reports", hub=hub).out
+        equal(row(reported, "ID", "pattern")["SCORE"], "0.200", "the same score beside the reports")
+
+
+@test
+def kb_says_what_is_there():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        for number in range(30):
+            ada.say("os_component_share", {"component": {"name": f"c{number}"}})
+        ada.say("pattern_share", {"pattern": {"id": "p"}})
+        ada.drain()
+        text = worked("kb", "list", "--section", "code", hub=hub).out
+        check("No code so far" in text and "30 components" in text and "1 pattern" in text, text)
+        text = worked("kb", "list", hub=hub).out
+        check("ada_c29_" in text and "ada_c0_" not in text, "not the newest:", text)
+        check("20 of 30 components" in text and "--limit 30" in text, text)
+        equal(len(table(worked("kb", "list", "--limit", "30", hub=hub).out)), 31, "all of them")
+        text = worked("kb", "list", "-s", "components", "--limit", "2", hub=hub).out
+        check("2 of 30 components" in text and "ada_c27_" not in text, text)
+        equal(len(json.loads(worked("kb", "list", "--json", hub=hub).out)), 31, "for a script, all")
+        equal(len(json.loads(worked("kb", "list", "--json", "--limit", "2", hub=hub).out)), 3, "or what it asks for")
+        refused(2, "kb", "list", "--section", "features", hub=hub, said=["components"])
+        refused(2, "kb", "get", "p", "--limit", "2", hub=hub, said=["--limit"])
+
+
+@test
+def kb_tells_what_became_of_claims():
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        good = claim(ada, "good", 0.5, {"a": 1.5})
+        liar = claim(ada, "liar", 0.1, {"a": 2.5})
+        claim(ada, "new", 0.4, {"a": 3.5})
+        ada.say("pattern_share", {"pattern": {"id": "no_claim"}})
+        ada.say("os_component_share", {"component": {"name": "tested", "id": "tested"}})
+        ada.drain()
+        for other in (bea, cid):
+            report(other, "good", good)
+            report(other, "liar", {**liar, "ratio": 0.9})
+        report(bea, "tested", {"integration_tested": True})
+        text = worked("kb", "list", hub=hub).out
+        status = {found["ID"].split("_17")[0]: found["STATUS"] for found in table(text)}
+        equal(status, {"good": "confirmed", "liar": "refuted", "new": "claimed", "no_claim": "-",
+                       "ada_tested": "tested"}, "status of each")
+
+
+@test
+def kb_top_shows_copies_once():
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        for identity, value, ratio in (("first", 1.5, 0.5), ("again", 1.5, 0.5), ("more", 1.5, 0.5), ("else", 2.5, 0.6)):
+            measured = claim(ada, identity, ratio, {"b": 1, "a": value})
+            for other in (bea, cid):
+                report(other, identity, measured, ratio_own=ratio)
+        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
+        equal([entry["copies"] for entry in top], [3, 1], "copies")
+        text = worked("kb", "top", "audio", hub=hub).out
+        check(row(text, "ID", "else")["COPIES"] == "1", text)
+        shown = top[0]["id"]
+        named = worked("kb", "get", shown, hub=hub).err
+        equal(sorted(re.findall(r"first|again|more|else", named)), sorted({"first", "again", "more"} - {shown}),
+              "the copies that get names")
+        equal(worked("kb", "get", "else", hub=hub).err, "", "of what has none")
+        equal(len(json.loads(worked("kb", "top", "audio", "--json", "--limit", "1", hub=hub).out)), 1, "rows")
+
+
+@test
+def kb_does_not_guess_zones():
+    """README's Python says local time without a zone; wherever its author is, no age is hours off."""
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        times = {"naive": now.replace(tzinfo=None).isoformat(), "utc": now.isoformat().replace("+00:00", "Z"),
+                 "east": now.astimezone(datetime.timezone(datetime.timedelta(hours=9))).isoformat(),
+                 "ahead": (now + datetime.timedelta(hours=9)).isoformat(), "none": "yesterday"}
+        for identity, timestamp in times.items():
+            ada.say("pattern_share", {"pattern": {"id": identity}}, timestamp=timestamp)
+        ada.drain()
+        text = worked("kb", "list", hub=hub).out
+        for identity in ("naive", "ahead", "none"):
+            equal(row(text, "ID", identity)["AGE"], "?", "age of " + identity)
+        for identity in ("utc", "east"):
+            check(re.fullmatch(r"just now|\d+ (s|min)", row(text, "ID", identity)["AGE"]), identity, text)
+
+
+if __name__ == "__main__":
+    run()
