@@ -12,126 +12,12 @@ import os
 import pty
 import signal
 import struct
-import subprocess
 import sys
-import threading
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 from harness import Hub, check, equal, run, shorten, test  # noqa: E402
-
-LONG = "120"  # minutes: more than any test may take
-BEAT = 20.0   # seconds: the hub parts with those who say nothing for 90
-
-
-class Trainer:
-    """`khub train` as a process; its log and its summary in the hub's folder."""
-
-    def __init__(self, hub, ai_id, specialization, minutes=LONG, stdout=None):
-        self.log_path = os.path.join(hub.folder, ai_id + ".log")
-        self.summary_path = os.path.join(hub.folder, ai_id + ".json")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(
-                [sys.argv[1], "train", ai_id, specialization, minutes, "--hub", f"127.0.0.1:{hub.port}",
-                 "--summary", self.summary_path], stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8") as file:
-            return file.read()
-
-    def wait_log(self, text):
-        while text not in self.log():
-            check(self.process.poll() is None, "the trainer ended without", repr(text), ":\n", self.log()[-3000:])
-            time.sleep(0.02)
-
-    def summary(self, code=0):
-        """Of a trainer that ends by itself."""
-        found = self.process.wait()
-        check(found == code, "exit code", found, "instead of", code, "\n", self.log()[-3000:])
-        check("Sanitizer" not in self.log() and "runtime error:" not in self.log(), self.log()[-6000:])
-        with open(self.summary_path, encoding="utf-8") as file:
-            return json.load(file)
-
-    def end(self, number=signal.SIGTERM):
-        """Told to end, it does so in order. Its summary."""
-        check(self.process.poll() is None, "the trainer has ended by itself:\n", self.log()[-3000:])
-        self.process.send_signal(number)
-        summary = self.summary()
-        equal(summary["ended"], number.name, "why it ended")
-        return summary
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        if kind:
-            print(f"# {self.log_path}:\n# " + "\n# ".join(self.log().splitlines()[-25:]))
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-
-class Watcher(threading.Thread):
-    """An observer that keeps all lines, until the connection ends."""
-
-    def __init__(self, hub, *trainers):
-        super().__init__(daemon=True)
-        self.client = hub.connect()
-        self.client.hello("the test", 2, role="observer")
-        self.client.socket.settimeout(None)
-        self.trainers = trainers
-        self.company = []  # clients that would say nothing meanwhile
-        self.lines = []
-        self.news = threading.Condition()
-        self.beat = time.monotonic()
-        self.start()
-
-    def run(self):
-        with contextlib.suppress(OSError):
-            while (line := self.client.receive()) is not None:
-                with self.news:
-                    self.lines.append(line)
-                    self.news.notify_all()
-
-    def seen(self, message_type, condition=lambda line: True):
-        return [line for line in self.lines if line["message_type"] == message_type and condition(line)]
-
-    def wait(self, what, happened):
-        """Until happened() is true, which may take as long as the trainers live. What it gave."""
-        while True:
-            with self.news:
-                found = happened()
-                if found:
-                    return found
-                self.news.wait(1.0)
-            for trainer in self.trainers:
-                check(trainer.process.poll() is None, "a trainer ended before", what, "\n", trainer.log()[-3000:])
-            if time.monotonic() - self.beat > BEAT:
-                for client in (self.client, *self.company):
-                    client.say("heartbeat")
-                self.beat = time.monotonic()
-
-    def wait_for(self, message_type, condition=lambda line: True):
-        return self.wait(message_type, lambda: self.seen(message_type, condition))[0]
-
-
-def next_of(client, message_type, condition=lambda line: True):
-    """The next line of that type; others are passed over, for as long as it takes."""
-    client.socket.settimeout(BEAT)
-    while True:
-        try:
-            line = client.receive()
-        except TimeoutError:
-            client.say("heartbeat")
-            continue
-        check(line is not None, "the connection ended before a", message_type)
-        if line["message_type"] == message_type and condition(line):
-            return line
-
-
-def thing_of(line):
-    return line["payload"].get("pattern") or line["payload"].get("component") or {}
+from trainers import Trainer, Watcher, next_of, thing_of  # noqa: E402
 
 
 def is_proved(thing):
@@ -344,7 +230,6 @@ def each_lie_is_caught_and_named():
                  for name in ("boaster", "tuner", "swapper", "forger", "burglar")}
         cpu = stack.enter_context(Trainer(hub, "cpu", "process_manager"))
         watcher = Watcher(hub, cpu)
-        watcher.company = list(liars.values())
         true = thing_of(watcher.wait_for("os_component_share"))
         bare = {name: true[name] for name in ("subject", "subject_version", "parameters", "seeds", "ratio_heldout", "implementation")}
         first = sorted(bare["parameters"])[0]

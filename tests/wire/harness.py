@@ -1,8 +1,11 @@
 """A real hub and clients that say lines to it, for tests that run over sockets. Python's standard library only.
 
 A test is a function marked with @test; run(program) runs those of the calling script and prints TAP. The program is the
-script's first argument: hub_under_test, or khub (then `serve` is put in front of the options). A socket that stays silent for
-PATIENCE seconds is a failure; nothing else is timed.
+script's first argument: hub_under_test, or khub (then `serve` is put in front of the options).
+
+No test depends on how fast the machine is. PATIENCE only guards against waiting for ever. A client of level 2 says a
+heartbeat every BEAT seconds in the background, as every AI of that level must; what the hub answers to it, the test
+does not see.
 """
 
 import collections
@@ -16,11 +19,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import uuid
 
-PATIENCE = 60.0
+PATIENCE = 1800.0
+BEAT = 20.0  # the hub parts with those of level 2 who say nothing for 90
 MIB = 1 << 20
 
 _tests = []
@@ -95,6 +100,9 @@ class Client:
         self.lines = collections.deque()
         self.rest = []  # pieces of a line that has not ended
         self.raw = b""
+        self.sending = threading.Lock()
+        self.whole = True  # what was sent so far ends with a line's end
+        self.beats = collections.deque()  # one for each heartbeat that is to be answered: is it ours, not the test's?
         self.name = None
         self.level = 1
         self.sync = None
@@ -108,6 +116,11 @@ class Client:
         self.socket.close()
 
     def send_bytes(self, data):
+        with self.sending:
+            self.send_unlocked(data)
+
+    def send_unlocked(self, data):
+        self.whole = data.endswith(b"\n")
         self.socket.sendall(data)
 
     def send(self, line):
@@ -116,11 +129,40 @@ class Client:
     def say(self, message_type, payload=None, target=None, **others):
         """Sends a message of this client's own and returns its message_id."""
         fields = message(self.name, message_type, payload, target, **others)
-        self.send(fields)
+        with self.sending:
+            if message_type == "heartbeat" and self.level == 2:
+                self.beats.append(False)
+            self.send_unlocked(encode(fields) + b"\n")
         return fields["message_id"]
+
+    def beat(self):
+        """A heartbeat in the background, unless the client has not joined or is just sending."""
+        if self.level != 2 or self.sync is None or not self.sending.acquire(blocking=False):
+            return
+        try:
+            if self.whole:
+                self.beats.append(True)
+                self.send_unlocked(encode(message(self.name, "heartbeat")) + b"\n")
+        except OSError:
+            pass  # it has ended, which is the test's to notice
+        finally:
+            self.sending.release()
+
+    def answers_beat(self, line):
+        """Whether this line answers a heartbeat that was said in the background."""
+        if not self.beats or b'"heartbeat"' not in line:
+            return False
+        fields = json.loads(line)
+        return (fields["message_type"], fields["sender_id"]) == ("heartbeat", "hub") and self.beats.popleft()
 
     def receive_raw(self):
         """The next line without its end; None at the end of the connection."""
+        line = self.next_line()
+        while line is not None and self.answers_beat(line):
+            line = self.next_line()
+        return line
+
+    def next_line(self):
         while not self.lines:
             data = self.socket.recv(1 << 18)
             if not data:
@@ -199,10 +241,11 @@ class Client:
 
 
 class Hub:
-    """A hub process on a port of its own, with its log and console in files."""
+    """A hub process on a port of its own, with its log and console in files. Its clients of level 2 are kept alive."""
 
     def __init__(self, *options, listen=("127.0.0.1:0",)):
         self.clients = []
+        self.over = threading.Event()
         self.folder = tempfile.mkdtemp(prefix="khub-test-")
         self.log_path = os.path.join(self.folder, "log")
         self.console_path = os.path.join(self.folder, "console")
@@ -212,7 +255,9 @@ class Hub:
         for address in self.listen:
             command += ["--listen", address]
         command += [str(option) for option in options]
-        with open(self.log_path, "wb") as log, open(self.console_path, "wb") as console:
+        if command[1] == "serve" and "--log" not in options:
+            command += ["--log", self.log_path]
+        with open(self.log_path, "ab") as log, open(self.console_path, "wb") as console:
             self.process = subprocess.Popen(command, stdout=console, stderr=log, stdin=subprocess.DEVNULL)
         wait_until(lambda: os.path.exists(self.port_path) or self.process.poll() is not None, "the port file")
         if self.process.poll() is not None:
@@ -221,6 +266,12 @@ class Hub:
             raise AssertionError(f"the hub did not start ({self.process.returncode}): {text}")
         with open(self.port_path, encoding="ascii") as file:
             self.port = int(file.read())
+        threading.Thread(target=self.beat, daemon=True).start()
+
+    def beat(self):
+        while not self.over.wait(BEAT):
+            for client in list(self.clients):
+                client.beat()
 
     def log(self):
         with open(self.log_path, encoding="utf-8") as file:
@@ -277,6 +328,13 @@ class Hub:
             check(word not in text, text[text.find(word):][:2000])
         return code
 
+    def kill(self):
+        """Ends it without a word, and removes its files."""
+        self.over.set()
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
     def __enter__(self):
         return self
 
@@ -289,10 +347,7 @@ class Hub:
             else:
                 print("# the hub's last lines:\n# " + "\n# ".join(self.log().splitlines()[-15:]))
         finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait()
-            shutil.rmtree(self.folder)
+            self.kill()
 
 
 class Room:

@@ -97,8 +97,7 @@ def a_socket_file_left_by_a_dead_hub_is_replaced():
     with tempfile.TemporaryDirectory() as folder:
         address = f"unix:{folder}/socket"
         dead = Hub(listen=("127.0.0.1:0", address))
-        dead.process.kill()
-        dead.process.wait()
+        dead.kill()
         check(os.path.exists(f"{folder}/socket"))
         with Hub(listen=("127.0.0.1:0", address)) as hub:
             hub.connect(f"{folder}/socket").hello("ada", 1)

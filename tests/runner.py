@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Runs one test program for meson, whose default setup puts this in front of each, and sees to what none should have to.
+
+- $TMPDIR is a folder of the program's own, and removed in the end. A file that is left in it is a failure.
+- A process that outlives the program is a failure, and is ended.
+- Of a failed TAP program meson shows stderr alone: so what stands on stdout, passed cases aside, is repeated there.
+
+usage: runner.py PROGRAM [ARGUMENT...]
+"""
+import collections
+import ctypes
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+GRACE = 60.0  # seconds for processes that are about to end; passes in vain only where one was left
+LINES_MAX = 300
+
+
+def copy_output(source, unsaid):
+    """Passes stdout on; keeps what is not the plan or a passed case."""
+    for line in iter(source.readline, b""):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+        if not re.match(rb"(ok |1\.\.)", line):
+            unsaid.append(line)
+
+
+def children():
+    """What a child of this process is called, by its pid. Those that ended are collected on the way."""
+    found = {}
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        for pid in file.read().split():
+            if os.waitpid(int(pid), os.WNOHANG)[0] == 0:
+                with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as words:
+                    found[int(pid)] = words.read().replace("\0", " ").strip()
+    return found
+
+
+def end_those_left():
+    """The processes that the program left behind and that do not end; none should be there."""
+    end = time.monotonic() + GRACE
+    while (left := children()) and time.monotonic() < end:
+        time.sleep(0.01)
+    while still := children():  # theirs are ours when they have ended
+        for pid in still:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return [f"left process {pid}: {words}" for pid, words in left.items()]
+
+
+def run(command, folder):
+    """The program's exit code, and what is wrong beside it."""
+    unsaid = collections.deque(maxlen=LINES_MAX)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": folder}) as program:
+        copier = threading.Thread(target=copy_output, args=(program.stdout, unsaid))
+        copier.start()
+        code = program.wait()
+        faults = end_those_left()  # before the copier's end: they may hold the pipe
+        copier.join()
+    faults += [f"left file {os.path.join(where, name)}" for where, folders, files in os.walk(folder)
+               for name in files + folders]
+    if code or faults or any(line.startswith(b"not ok") for line in unsaid):
+        sys.stderr.buffer.write(b"".join(unsaid))
+    for fault in faults:
+        print("runner.py:", fault, file=sys.stderr)
+    if code < 0:
+        print(f"runner.py: ended by signal {-code}", file=sys.stderr)
+    return code if code > 0 else 128 - code if code else 1 if faults else 0
+
+
+def main():
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # meson's, when it waits no longer
+    folder = tempfile.mkdtemp(prefix="khub-test-")
+    try:
+        sys.exit(run(sys.argv[1:], folder))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
