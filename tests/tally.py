@@ -2,11 +2,19 @@
 """Adds up what `meson test` wrote in each build directory into one line: N passed, N failed, N skipped.
 
 usage: tally.py SUITES_FAILED BUILD...   (SUITES_FAILED: 1 when some `meson test` ended with an error)
-Says each failure and the reason of each skip first. Exits 1 when anything failed or nothing ran.
+
+Says each failure, the reason of each skip and the slowest programs first. Exits 1 when anything failed or nothing ran.
 """
+import json
 import os
 import sys
 import xml.etree.ElementTree as ElementTree
+
+SLOWEST = 10
+
+
+def log(build, name):
+    return os.path.join(build, "meson-logs", name)
 
 
 def outcome(case):
@@ -20,10 +28,17 @@ def outcome(case):
 
 def cases(build):
     """Every test case of a build's last run: (its name, its element)."""
-    path = os.path.join(build, "meson-logs", "testlog.junit.xml")
-    for suite in ElementTree.parse(path).getroot().iter("testsuite"):
+    for suite in ElementTree.parse(log(build, "testlog.junit.xml")).getroot().iter("testsuite"):
         for case in suite.findall("testcase"):
             yield f"{build}: {suite.get('name')}: {case.get('name')}", case
+
+
+def durations(build):
+    """Every test program of a build's last run: (seconds, its name)."""
+    with open(log(build, "testlog.json"), encoding="utf-8") as file:
+        for line in file:
+            program = json.loads(line)
+            yield program["duration"], f"{build}: {program['name'].split(' / ')[-1]}"
 
 
 def main():
@@ -38,6 +53,8 @@ def main():
     if suites_failed and not counts["failed"]:
         counts["failed"] = 1
         print("failed: a test program ended with an error outside its cases; see meson-logs/testlog.txt")
+    slowest = sorted((one for build in builds for one in durations(build)), reverse=True)[:SLOWEST]
+    print("slowest: " + ", ".join(f"{name} {seconds:.1f} s" for seconds, name in slowest))
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     return 1 if counts["failed"] or not counts["passed"] else 0
 

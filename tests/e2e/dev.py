@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""./dev, with stand-ins for the tools that it calls: what it installs, what it does with names, what it leaves.
+
+usage: dev.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import check, equal, run, test  # noqa: E402
+
+PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "libssl-dev", "libseccomp": "libseccomp-dev",
+            "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
+            "yajl": "libyajl-dev", "threads": "libc6-dev"}
+
+# Each says in the file "calls" how it was called. Nothing is installed here; a build directory is one that has build.ninja.
+TOOLS = {
+    "dpkg-query": "exit 1",
+    "apt-get": "exit 0",
+    "sudo": 'exec "$@"',
+    "ninja": "exit 0",
+    "meson": """case $1 in
+setup) [ ! -e broken ] || { echo "no compiler"; exit 1; }; touch "$2/build.ninja" ;;
+introspect) cat tests.json ;;
+test) mkdir -p "$3/meson-logs"; cp testlog.* "$3/meson-logs" ;;
+esac""",
+}
+JUNIT = """<testsuites><testsuite name="khub:unit"><testcase name="alpha"/><testcase name="beta"/></testsuite></testsuites>"""
+
+
+class Tree:
+    """A copy of ./dev and of what it calls in the tree, in a folder of its own."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp()
+        os.makedirs(os.path.join(self.folder, "tests"))
+        os.makedirs(os.path.join(self.folder, "tools"))
+        for name in ("dev", "tests/names.py", "tests/tally.py"):
+            shutil.copy(os.path.join(ROOT, name), os.path.join(self.folder, name))
+        for name, text in TOOLS.items():
+            path = self.write("tools/" + name, f'#!/bin/bash\necho "{name} $*" >>calls\n{text}\n')
+            os.chmod(path, 0o755)
+        self.write("tests.json", json.dumps([{"name": name, "suite": ["khub:unit"]} for name in ("core_join", "core_log")]))
+        self.write("testlog.junit.xml", JUNIT)
+        self.write("testlog.json", "".join(json.dumps({"name": f"khub:unit / test{n}", "duration": float(n)}) + "\n"
+                                           for n in range(20)))
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def files(self):
+        return sorted(os.listdir(self.folder))
+
+    def dev(self, *words):
+        """Its exit code, what it said, and the calls it made."""
+        self.write("calls", "")
+        done = subprocess.run([os.path.join(self.folder, "dev"), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**os.environ, "PATH": os.path.join(self.folder, "tools") + ":" + os.environ["PATH"]},
+                              check=False)
+        with open(os.path.join(self.folder, "calls"), encoding="utf-8") as file:
+            return done.returncode, done.stdout.decode(), file.read().splitlines()
+
+
+@contextlib.contextmanager
+def tree():
+    found = Tree()
+    try:
+        yield found
+    finally:
+        shutil.rmtree(found.folder)
+
+
+def wanted(setup):
+    """The packages of what the meson.build files ask for that are read with this call's options."""
+    options = {"tests": "true", "bench": "false"}  # as in meson_options.txt
+    options.update(re.findall(r"-D(\w+)=(\w+)", setup))
+    patterns = ["meson.build", "src/**/meson.build", "examples/meson.build"]
+    patterns += [f"{room}/**/meson.build" for room in ("tests", "bench") if options[room] == "true"]
+    found = set()
+    for pattern in patterns:
+        for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
+            with open(path, encoding="utf-8") as file:
+                found.update(re.findall(r"(?<![a-z_])dependency\('([^']+)'", file.read()))
+    check({"libuv", "jansson"} <= found, "dependencies found:", found)
+    return {PACKAGES[name] for name in found}
+
+
+@test
+def each_command_installs_what_its_build_needs():
+    """On a machine where nothing is installed and no other command ran before."""
+    for words in (["build"], ["test"], ["test", "core_join"], ["bench", "scan"], ["lint"], ["fuzz", "1"]):
+        with tree() as place:
+            _, said, calls = place.dev(*words)
+            setups = [number for number, call in enumerate(calls) if call.startswith("meson setup")]
+            check(setups, words, "configured nothing:", said)
+            for number in setups:
+                installed = " ".join(call for call in calls[:number] if call.startswith("apt-get install")).split()
+                for package in wanted(calls[number]):
+                    check(package in installed, words, "configures without", package, ":", calls[number])
+
+
+@test
+def a_test_that_does_not_exist_is_an_error():
+    with tree() as place:
+        for words, meant in ((["core_jion"], "core_join"), (["core_log", "core_jion"], "core_join"),
+                             (["--suite", "uint"], "unit")):
+            code, said, calls = place.dev("test", *words)
+            equal(code, 2, f"exit code of {words} ({said})")
+            check(words[-1] in said and meant in said.split("did you mean")[1], said)
+            check(not any(call.startswith("meson test") for call in calls), "it ran something:", calls)
+        code, said, calls = place.dev("test", "core_log", "--suite", "unit")
+        check(any(call.startswith("meson test") for call in calls), calls)
+        equal((code, said.splitlines()[-1]), (0, "2 passed, 0 failed, 0 skipped"), "a test that exists")
+
+
+@test
+def the_slowest_are_named():
+    with tree() as place:
+        code, said, _ = place.dev("test")
+        *_, slowest, last = said.splitlines()
+        equal((code, last), (0, "6 passed, 0 failed, 0 skipped"), "how it ended")
+        equal(len(slowest.split(",")), 10, "tests named")
+        check(slowest.startswith("slowest: ") and "test19 19.0 s" in slowest and "test16 " in slowest, slowest)
+        check("test15 " not in slowest, slowest)  # of each of three builds
+
+
+@test
+def clean_leaves_nothing():
+    with tree() as place:
+        place.write("calls", "")
+        before = place.files()
+        place.write("broken", "")
+        code, said, _ = place.dev("bench", "scan")
+        check(code == 1 and "no compiler" in said, said)
+        os.remove(os.path.join(place.folder, "broken"))
+        for words in (["build"], ["test"], ["lint"], ["fuzz", "1"]):
+            place.dev(*words)
+        check(len(place.files()) > len(before) + 3, place.files())
+        equal(place.dev("clean")[0], 0, "exit code")
+        equal(place.files(), before, "files")
+
+
+run()
