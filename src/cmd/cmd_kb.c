@@ -5,9 +5,9 @@
 #include "cmd/fields.h"
 #include "cmd/json_out.h"
 #include "cmd/kb.h"
-#include "cmd/nearest.h"
 #include "cmd/subject_named.h"
 #include "cmd/visit.h"
+#include "wire/nearest.h"
 
 const struct kb_section kb_sections[KB_SECTIONS] = {
     {"patterns", "pattern", "shared_patterns"},
@@ -151,14 +151,14 @@ static void offer_entry(void *data, const struct kb_entry *entry)
     char *copy = strdup(entry->id);
     if (!copy)
         return;
-    nearest_offer(&search->nearest, copy);
+    nearest_offer(&search->nearest, slice_of(copy));
     bool kept = false;
     for (size_t i = 0; i < search->nearest.count; i++)
-        kept = kept || search->nearest.best[i].name == copy;
+        kept = kept || search->nearest.best[i].name.at == copy;
     for (size_t i = 0; i < NEAREST_MAX && kept; i++) {
         bool still = false;
         for (size_t j = 0; j < search->nearest.count; j++)
-            still = still || search->nearest.best[j].name == search->names[i];
+            still = still || search->nearest.best[j].name.at == search->names[i];
         if (!still) {
             free(search->names[i]);
             search->names[i] = copy;
@@ -170,7 +170,7 @@ static void offer_entry(void *data, const struct kb_entry *entry)
 
 static int get(const struct kb_settings *settings, struct json_value sync)
 {
-    struct search search = {.settings = settings, .nearest = {.word = settings->id}};
+    struct search search = {.settings = settings, .nearest = {.word = slice_of(settings->id)}};
     kb_each_entry(settings->section, sync, get_entry, &search);
     if (search.found) {
         fputs(settings->json && !settings->source ? "]\n" : "", stdout);
@@ -181,7 +181,7 @@ static int get(const struct kb_settings *settings, struct json_value sync)
     kb_each_entry(settings->section, sync, offer_entry, &search);
     complain("kb", "there is no entry '%s'.", settings->id);
     for (size_t i = 0; i < search.nearest.count; i++)
-        complain("kb", "did you mean '%s'?", search.nearest.best[i].name);
+        complain("kb", "did you mean '%s'?", search.nearest.best[i].name.at);
     for (size_t i = 0; i < NEAREST_MAX; i++)
         free(search.names[i]);
     return EXIT_FAILED;

@@ -5,9 +5,9 @@
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/json_out.h"
-#include "cmd/nearest.h"
 #include "cmd/visit.h"
 #include "wire/message.h"
+#include "wire/nearest.h"
 
 #define SETTLE_MS         5000
 #define PAYLOAD_BYTES_MAX (64u << 20) /* of stdin; the hub's own limit comes first */
@@ -42,7 +42,7 @@ static void on_message(struct visit *visit, const struct khub_message *message)
 
 static int check_type(const char *text)
 {
-    struct nearest nearest = {.word = text};
+    struct nearest nearest = {.word = slice_of(text)};
     enum message_type type;
     if (strcmp(text, "hello") == 0) {
         complain("send", "TYPE is 'hello': joining says hello already; it can't be sent by hand.");
@@ -56,10 +56,10 @@ static int check_type(const char *text)
     }
     for (int i = 0; i < MESSAGE_TYPE_COUNT; i++) {
         if (message_type_from_client((enum message_type)i))
-            nearest_offer(&nearest, message_type_text((enum message_type)i));
+            nearest_offer(&nearest, slice_of(message_type_text((enum message_type)i)));
     }
     if (nearest.count > 0)
-        complain("send", "TYPE is '%s': did you mean '%s'?", text, nearest.best[0].name);
+        complain("send", "TYPE is '%s': did you mean '%s'?", text, nearest.best[0].name.at);
     else
         complain("send", "TYPE is '%s': there is no such message type.", text);
     return EXIT_USAGE;

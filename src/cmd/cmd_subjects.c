@@ -6,10 +6,10 @@
 
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
-#include "cmd/nearest.h"
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
 #include "cmd/visit.h"
+#include "wire/nearest.h"
 
 struct subjects_settings {
     const char *name;
@@ -21,14 +21,14 @@ const struct subject *subject_named(const char *command, const char *name)
     size_t count;
     const struct subject *const *all = subjects(&count);
     const struct subject *found = subject_find(name);
-    struct nearest nearest = {.word = name};
+    struct nearest nearest = {.word = slice_of(name)};
     if (found)
         return found;
     for (size_t i = 0; i < count; i++)
-        nearest_offer(&nearest, all[i]->name);
+        nearest_offer(&nearest, slice_of(all[i]->name));
     if (nearest.count > 0)
         complain(command, "no subject is called '%s': did you mean '%s'?", name,
-                 nearest.best[0].name);
+                 nearest.best[0].name.at);
     else
         complain(command, "no subject is called '%s'; 'khub subjects' lists them.", name);
     return NULL;

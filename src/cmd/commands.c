@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/nearest.h"
 #include "cmd/visit.h"
+#include "wire/nearest.h"
 
 const struct command *const commands[] = {
     &command_demo, &command_serve, &command_train,   &command_learn, &command_subjects,
@@ -38,12 +38,12 @@ const struct command *command_find(const char *name)
 
 int command_unknown(const char *name)
 {
-    struct nearest nearest = {.word = name};
+    struct nearest nearest = {.word = slice_of(name)};
     for (const struct command *const *command = commands; *command; command++)
-        nearest_offer(&nearest, (*command)->name);
+        nearest_offer(&nearest, slice_of((*command)->name));
     if (nearest.count > 0)
         fprintf(stderr, "khub: unknown subcommand '%s': did you mean '%s'?\n", name,
-                nearest.best[0].name);
+                nearest.best[0].name.at);
     else
         fprintf(stderr, "khub: unknown subcommand '%s'.\n", name);
     fputs("Try 'khub help'.\n", stderr);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/nearest.h"
+#include "wire/nearest.h"
 
 #define LONG_FIRST    256 /* getopt's value of the first long option: above every letter */
 #define HELP_VALUE    (LONG_FIRST + (int)SETTINGS_MAX)
@@ -195,15 +195,15 @@ static enum options_result refuse_choice(const struct parsing *parsing,
 {
     char all[512];
     size_t len = 0;
-    struct nearest nearest = {.word = text};
+    struct nearest nearest = {.word = slice_of(text)};
     for (const char *const *choice = setting->choices; *choice && len < sizeof(all); choice++) {
-        nearest_offer(&nearest, *choice);
+        nearest_offer(&nearest, slice_of(*choice));
         len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s",
                                 len == 0 ? "" : (choice[1] ? ", " : " or "), *choice);
     }
     if (nearest.count > 0)
         return wrong(parsing, "%s is '%s': did you mean '%s'? It may be %s.", shown, text,
-                     nearest.best[0].name, all);
+                     nearest.best[0].name.at, all);
     return wrong(parsing, "%s is '%s': it must be %s.", shown, text, all);
 }
 
@@ -237,13 +237,13 @@ static enum options_result unknown_option(const struct parsing *parsing, const c
         name++;
     char bare[NEAREST_BYTES_MAX + 1];
     snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(name, "="), name);
-    struct nearest nearest = {.word = bare};
+    struct nearest nearest = {.word = slice_of(bare)};
     for (size_t i = 0; i < settings_count(parsing->command->options); i++)
-        nearest_offer(&nearest, parsing->command->options[i].name);
-    nearest_offer(&nearest, help_setting.name);
+        nearest_offer(&nearest, slice_of(parsing->command->options[i].name));
+    nearest_offer(&nearest, slice_of(help_setting.name));
     if (strncmp(word, "--", 2) == 0 && nearest.count > 0)
         return wrong(parsing, "unknown option '%s': did you mean '--%s'?", word,
-                     nearest.best[0].name);
+                     nearest.best[0].name.at);
     return wrong(parsing, "unknown option '%s'.", word);
 }
 

@@ -9,7 +9,6 @@
 #define CAPABILITIES_MAX        64u /* of one AI */
 #define CAPABILITY_BYTES_MAX    128u
 #define OPPORTUNITIES_MAX       5u   /* in one training_sync, the seed's number */
-#define NEAREST_NAMES_MAX       3u   /* in one unknown_target */
 #define BAD_LINES_MAX           100u /* in a row; then the connection is closed */
 
 #define SESSIONS_LIVE_MAX       4096u /* pending and active, in a room */

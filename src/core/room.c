@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+#include "wire/nearest.h"
 
 struct room *room_find(const struct hub *hub, struct slice name)
 {
@@ -271,87 +272,24 @@ uint64_t member_contribution(const struct room *room, struct slice ai_id)
 
 /* ── names like that ── */
 
-#define NEAREST_DISTANCE 3
-#define NEAREST_BYTES    (16u << 10) /* of names that one refusal is worth comparing */
-
-static size_t smallest(size_t a, size_t b, size_t c)
-{
-    size_t least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-/* Levenshtein's distance if it is at most NEAREST_DISTANCE, else more than that. Only the band of columns that can still be in
- * reach is filled, and it ends when none is. */
-static size_t name_distance(struct slice left, struct slice right)
-{
-    const size_t far = NEAREST_DISTANCE + 1;
-    size_t row[WIRE_ID_MAX + 2];
-    if (left.len > WIRE_ID_MAX || right.len > WIRE_ID_MAX ||
-        left.len + NEAREST_DISTANCE < right.len || right.len + NEAREST_DISTANCE < left.len)
-        return far;
-    for (size_t column = 0; column <= right.len; column++)
-        row[column] = column < far ? column : far;
-    for (size_t i = 1; i <= left.len; i++) {
-        size_t first = i > NEAREST_DISTANCE ? i - NEAREST_DISTANCE : 1;
-        size_t last = i + NEAREST_DISTANCE < right.len ? i + NEAREST_DISTANCE : right.len;
-        size_t diagonal = row[first - 1];
-        row[first - 1] = first == 1 && i < far ? i : far;
-        size_t least = row[first - 1];
-        for (size_t column = first; column <= last; column++) {
-            size_t above = column == i + NEAREST_DISTANCE ? far : row[column];
-            size_t changed = diagonal + (left.at[i - 1] != right.at[column - 1]);
-            diagonal = row[column];
-            row[column] = smallest(above + 1, row[column - 1] + 1, changed);
-            least = row[column] < least ? row[column] : least;
-        }
-        if (least >= far)
-            return far;
-    }
-    return row[right.len];
-}
-
-struct nearest {
-    const struct member *members[NEAREST_NAMES_MAX];
-    size_t distances[NEAREST_NAMES_MAX];
-    size_t count;
-};
-
-/* Keeps the nearest, of equals those that came first. */
-static void nearest_offer(struct nearest *nearest, const struct member *member, size_t distance)
-{
-    size_t place = nearest->count;
-    while (place > 0 && distance < nearest->distances[place - 1])
-        place--;
-    if (place == NEAREST_NAMES_MAX)
-        return;
-    if (nearest->count < NEAREST_NAMES_MAX)
-        nearest->count++;
-    for (size_t i = nearest->count - 1; i > place; i--) {
-        nearest->members[i] = nearest->members[i - 1];
-        nearest->distances[i] = nearest->distances[i - 1];
-    }
-    nearest->members[place] = member;
-    nearest->distances[place] = distance;
-}
+#define NEAREST_BYTES (16u << 10) /* of names that one refusal is worth comparing */
 
 void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size)
 {
-    struct nearest nearest = {.count = 0};
+    struct nearest nearest = {.word = name};
     size_t compared = 0;
     for (size_t i = 0; i < room->seat_count && compared < NEAREST_BYTES; i++) {
         const struct seat *seat = &room->seats[i];
         if (seat->observer)
             continue;
         compared += seat->member->key.len;
-        size_t distance = name_distance(name, seat->member->key);
-        if (distance <= NEAREST_DISTANCE && distance < name.len)
-            nearest_offer(&nearest, seat->member, distance);
+        nearest_offer(&nearest, seat->member->key);
     }
     size_t at = 0;
     buffer[0] = '\0';
     for (size_t i = 0; i < nearest.count && at < size; i++)
         at += (size_t)snprintf(buffer + at, size - at, "%s\"%.*s\"", i ? ", " : "; did you mean ",
-                               SLICE_FORMAT(nearest.members[i]->key));
+                               SLICE_FORMAT(nearest.best[i].name));
     if (nearest.count && at + 1 < size)
         snprintf(buffer + at, size - at, "?");
 }

@@ -327,7 +327,7 @@ uint64_t member_contribution(const struct room *room, struct slice ai_id);
 /* Marks the room's capabilities that contain the text (ASCII case aside). */
 void capability_mark_containing(struct room *room, struct slice text);
 bool member_has_marked(const struct room *room, const struct member *member);
-/* At most NEAREST_NAMES_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or "". */
+/* At most NEAREST_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or "". */
 void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size);
 
 /* relay.c: effects */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "cmd/commands.h"
-#include "cmd/nearest.h"
 #include "net/server.h"
 #include "wire/limits.h"
 
@@ -443,50 +442,6 @@ static void sizes_are_read(void **state)
     }
 }
 
-static void distances_are_counted(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *left, *right;
-        unsigned distance;
-    } pairs[] = {{"", "", 0},
-                 {"a", "", 1},
-                 {"watch", "watch", 0},
-                 {"watch", "wach", 1},
-                 {"watch", "wacth", 1},
-                 {"watch", "Watch", 0},
-                 {"kitten", "sitting", 3},
-                 {"who", "kb", 3}};
-    char longer[NEAREST_BYTES_MAX + 2];
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-        assert_int_equal(nearest_distance(pairs[i].left, pairs[i].right), pairs[i].distance);
-        assert_int_equal(nearest_distance(pairs[i].right, pairs[i].left), pairs[i].distance);
-    }
-    memset(longer, 'x', sizeof(longer));
-    longer[sizeof(longer) - 1] = '\0';
-    assert_int_equal(nearest_distance(longer, "x"), UINT_MAX);
-    longer[sizeof(longer) - 2] = '\0';
-    assert_int_equal(nearest_distance(longer, "x"), NEAREST_BYTES_MAX - 1);
-}
-
-static void the_nearest_come_first(void **state)
-{
-    (void)state;
-    struct nearest nearest = {.word = "pattern_1"};
-    const char *const names[] = {"xattern_2",      "other",     "pattern_2",
-                                 "my_pattern_1_b", "pattern_1", "pattern_3"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        nearest_offer(&nearest, names[i]);
-    assert_int_equal(nearest.count, NEAREST_MAX);
-    assert_string_equal(nearest.best[0].name, "pattern_1");
-    assert_string_equal(nearest.best[1].name, "pattern_2");
-    assert_string_equal(nearest.best[2].name, "my_pattern_1_b");
-    nearest = (struct nearest){.word = "zzz"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        nearest_offer(&nearest, names[i]);
-    assert_int_equal(nearest.count, 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -502,8 +457,6 @@ int main(void)
         cmocka_unit_test(names_are_unique),
         cmocka_unit_test(serve_has_the_hubs_defaults),
         cmocka_unit_test(sizes_are_read),
-        cmocka_unit_test(distances_are_counted),
-        cmocka_unit_test(the_nearest_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, free_words);
 }
