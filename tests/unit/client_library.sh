@@ -17,8 +17,10 @@ grep -v '^#' "$source_root/include/khub.h" | tr '\n' ' ' |
     grep -o 'KHUB_PUBLIC [^;]*;' | grep -o '\bkhub_[a-z_0-9]*(' | tr -d '(' | sort >"$work/declared"
 [ "$(wc -l <"$work/declared")" -gt 25 ] || die "the header's functions were not found"
 diff "$work/declared" "$work/exported" || die "declared (<) and exported (>) differ"
-nm -D --undefined-only "$library" | grep -E ' (pthread_create|signal|sigaction|exit|abort)(@|$)' &&
-    die "the library starts threads, takes signals or exits"
+nm -D --undefined-only "$library" | grep -E ' (signal|sigaction|exit|abort)(@|$)' &&
+    die "the library takes signals or exits"
+nm -A --undefined-only "$build_root/src/client/libkhub.a" | grep pthread_create | grep -v '[:/_]lookup\.c' &&
+    die "the library starts threads for more than looking a name up"
 readelf -d "$library" >"$work/dynamic" # through a file: a pipe breaks when grep has seen enough
 grep -q 'SONAME.*libkhub\.so\.0' "$work/dynamic" || die "no soname"
 
@@ -41,6 +43,14 @@ fi
 DESTDIR=$work/root meson install -C "$build_root" --no-rebuild --quiet || die "meson install"
 pc=$(find "$work/root" -name khub.pc)
 [ -n "$pc" ] || die "no khub.pc"
+# Under the usual prefix it lies where this system looks without being told.
+where=${pc#"$work/root"}
+if [[ $where == /usr/local/* ]]; then
+    pkg-config --variable pc_path pkg-config | tr : '\n' | grep -qx "$(dirname "$where")" ||
+        die "pkg-config does not find $where"
+    libraries=$(dirname "$(dirname "$where")")
+    cat /etc/ld.so.conf.d/*.conf | grep -qx "$libraries" || die "the loader does not look into $libraries"
+fi
 export PKG_CONFIG_SYSROOT_DIR=$work/root
 flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs khub)
 unset PKG_CONFIG_SYSROOT_DIR
