@@ -161,12 +161,12 @@ static int make_module(struct learning *learning)
 {
     struct learned *learned = &learning->learned;
     const struct subject *subject = learned->subject;
-    int length = subject->render(learned->parameters, NULL, 0);
+    int length = subject_render(subject, learned->parameters, NULL, 0);
     char split[160];
     learned->source = length > 0 ? malloc((size_t)length + 1) : NULL;
     if (!learned->source)
         return -1;
-    subject->render(learned->parameters, learned->source, (size_t)length + 1);
+    subject_render(subject, learned->parameters, learned->source, (size_t)length + 1);
     snprintf(split, sizeof split, "heldout/%s", learning->settings->as);
     probe_module(subject, learned->source, split, learned->heldout_seeds, NULL, &learned->module);
     learned->module_agrees = learned->module.result == PROBE_RAN &&

@@ -22,10 +22,10 @@ static char *rendered(struct json_value body, const char **ret_why)
     for (int i = 0; i < subject->parameter_count; i++)
         parameters[i] = field_number(given, subject->parameters[i].name, 0);
     *ret_why = "its parameters are missing or out of range";
-    int length = subject->render(parameters, NULL, 0);
+    int length = subject_render(subject, parameters, NULL, 0);
     char *text = length > 0 ? malloc((size_t)length + 1) : NULL;
     if (text)
-        subject->render(parameters, text, (size_t)length + 1);
+        subject_render(subject, parameters, text, (size_t)length + 1);
     return text;
 }
 

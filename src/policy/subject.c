@@ -2,6 +2,7 @@
  * space and units. */
 #include "policy/subject.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,8 +90,31 @@ bool subject_valid(const struct subject *subject, const double *parameters, int 
     return true;
 }
 
+void subject_textbook(const struct subject *subject, double *ret_parameters)
+{
+    for (int i = 0; i < subject->parameter_count; i++)
+        ret_parameters[i] = subject->parameters[i].textbook;
+}
+
+int subject_rules(const struct subject *subject, const double *parameters, struct rules *ret_rules)
+{
+    int which;
+    if (!subject_valid(subject, parameters, subject->parameter_count, &which))
+        return -1;
+    subject->rules_of(parameters, ret_rules);
+    return 0;
+}
+
+double subject_cost(const struct subject *subject, const void *workload, const double *parameters)
+{
+    struct rules rules;
+    return subject_rules(subject, parameters, &rules) < 0 ? nan("")
+                                                          : subject->cost_of(workload, &rules);
+}
+
 uint32_t fixed_point(double value, double one)
 {
+    assert(value * one >= 0 && value * one <= UINT32_MAX);
     return (uint32_t)floor(value * one + 0.5);
 }
 

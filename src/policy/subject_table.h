@@ -1,4 +1,5 @@
-/* The subjects that are built, one file each. A new one is a line here and one in subject.c. */
+/* The subjects that are built, a folder each. A new one is a line here, one in subject.c and one in
+ * meson.build. */
 #ifndef KHUB_POLICY_SUBJECT_TABLE_H
 #define KHUB_POLICY_SUBJECT_TABLE_H
 

@@ -200,9 +200,9 @@ static void test_hostile_source(void **state)
     assert_int_not_equal(stat(mark, &status), 0);
 }
 
-static double dearer_cost(const void *workload, const double *parameters)
+static double dearer_cost(const void *workload, const void *rules)
 {
-    return 1.5 * subject_find(SUBJECT)->cost_of(workload, parameters);
+    return 1.5 * subject_find(SUBJECT)->cost_of(workload, rules);
 }
 
 /* A module whose decisions are not those of its parameters is found out by running it. */

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "policy/audio/simulator.h"
 #include "policy/random.h"
@@ -216,7 +217,7 @@ static void nobody_beats_the_bound(void **state)
         assert_true(bound > 0);
         for (int round = 0; round < 8; round++)
             assert_true(bound < subject->module_cost(load, dice_module));
-        subject->workload_free(load);
+        free(load);
     }
 }
 
@@ -262,7 +263,8 @@ static void rules_are_ramjees(void **state)
     static const double gains[] = {0.01, 0.002, 0.125};
     for (int which = 0; which < 3; which++) {
         const double gain = gains[which], p[] = {gain, gain, 4, 100, 7.875, 0, 4, 0};
-        struct audio_rules rules = audio_rules_of(p);
+        struct audio_rules rules;
+        subject->rules_of(p, &rules);
         struct audio_state memory = {0};
         struct ramjee ramjee = {.gain = rules.mean_gain / 0x1p20, .threshold = 100};
         struct random random;
@@ -289,7 +291,8 @@ static void margins_and_floors_by_hand(void **state)
 {
     (void)state;
     const double p[] = {0.5, 0.5, 1, 100, 10, 5, 3, 60};
-    struct audio_rules rules = audio_rules_of(p);
+    struct audio_rules rules;
+    subject->rules_of(p, &rules);
     struct audio_state memory = {0};
     assert_int_equal(audio_playout_delay(&rules, &memory), 60000); /* knows nothing */
     audio_packet(&rules, &memory, 40000);                          /* 1 ms: half of the first 2 */
@@ -339,9 +342,9 @@ static void modules_are_simulated_alike(void **state)
         double p[SUBJECT_PARAMETERS_MAX];
         void *load = subject->workload_new(seed);
         draw_parameters(subject, &random, p);
-        module_rules = audio_rules_of(p);
-        assert_true(subject->module_cost(load, module) == subject->cost_of(load, p));
-        subject->workload_free(load);
+        subject->rules_of(p, &module_rules);
+        assert_true(subject->module_cost(load, module) == subject_cost(subject, load, p));
+        free(load);
     }
 }
 
@@ -358,12 +361,12 @@ static void baselines_are_what_they_say(void **state)
     for (uint64_t seed = 0; seed < 8; seed++) {
         void *load = subject->workload_new(seed);
         for (int which = 0; which < subject->baseline_count; which++) {
-            module_rules = audio_rules_of(settings[which]);
+            subject->rules_of(settings[which], &module_rules);
             if (which != 4)
                 module_rules.spike_threshold_us = UINT32_MAX;
             assert_true(subject->module_cost(load, module) == subject->baseline_cost(load, which));
         }
-        subject->workload_free(load);
+        free(load);
     }
 }
 
@@ -376,7 +379,7 @@ static void fixed_buffer_beats_the_textbook(void **state)
         void *load = subject->workload_new(subject_seed(subject, "test", seed));
         for (int which = 0; which < subject->baseline_count; which++)
             sums[which] += subject->baseline_cost(load, which) / subject->baseline_cost(load, 0);
-        subject->workload_free(load);
+        free(load);
     }
     assert_true(sums[1] < 0.9 * sums[0] && sums[1] < 0.9 * sums[3]);
     assert_true(sums[4] > sums[2] && sums[2] > sums[0]);

@@ -1,6 +1,7 @@
 /* Prints, to the last bit, costs of every subject and a search's way: policy_bits.sh compares what
  * different compilers make of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/optimise/cmaes.h"
@@ -23,9 +24,9 @@ static void print_costs(const struct subject *subject, struct random *random)
             subject_units(subject, u, p);
             for (int i = 0; i < subject->parameter_count; i++)
                 printf("%a ", p[i]);
-            printf("%s: %a\n", subject->name, subject->cost_of(workload, p));
+            printf("%s: %a\n", subject->name, subject_cost(subject, workload, p));
         }
-        subject->workload_free(workload);
+        free(workload);
     }
 }
 

@@ -19,8 +19,9 @@ if [ ${#variants[@]} -eq 0 ]; then
 fi
 
 for rules in "$root"/src/policy/*/rules.h; do
-    name=$(basename "$(dirname "$rules")")_rules
-    python3 "$root/src/policy/embed.py" "$name" "$rules" "$work/$name.c"
+    folder=$(dirname "$rules")
+    name=$(basename "$folder")_module
+    python3 "$root/src/policy/embed.py" "$name" "$rules" "$folder/module.c.in" "$work/$name.c"
 done
 mapfile -t sources < <(find "$root/src/policy" "$work" -name '*.c' | sort)
 

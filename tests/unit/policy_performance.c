@@ -7,6 +7,7 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/elementary.h"
@@ -70,7 +71,7 @@ static void spinning_for_the_cost_of_parking_is_2_competitive(void **state)
         double ratio =
             performance_fixed_cost(load, PERFORMANCE_PARK_NS) / performance()->bound_cost(load);
         worst = ratio > worst ? ratio : worst;
-        performance()->workload_free(load);
+        free(load);
     }
     print_message("# worst of %u seeds: %.2f times the bound\n", test_sample(200), worst);
     assert_true(worst > 1.3 && worst <= 2);
@@ -93,7 +94,7 @@ static void nobody_beats_the_bound(void **state)
         for (uint32_t i = 0; i < load->count; i++)
             told += load->acquires[i].wait <= 8000 ? load->acquires[i].wait : 8000;
         assert_near(bound, (double)told / load->count / 1000, 1e-12 * bound);
-        subject->workload_free(load);
+        free(load);
     }
 }
 
@@ -212,7 +213,7 @@ static void modules_decide(void **state)
                     performance_fixed_cost(load, constant_limit));
     constant_limit = UINT32_MAX - 1;
     assert_true(subject->module_cost(load, module) == subject->baseline_cost(load, 3));
-    subject->workload_free(load);
+    free(load);
 }
 
 /* What the priors were chosen for: glibc's limit is the worst of the sensible ones here, a limit of

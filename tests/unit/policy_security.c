@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/optimise/cmaes.h"
@@ -39,7 +40,7 @@ static int tear_down(void **state)
 {
     (void)state;
     for (size_t i = 0; i < SHARED; i++)
-        subject->workload_free(shared[i]);
+        free(shared[i]);
     return 0;
 }
 
@@ -290,13 +291,13 @@ static void nobody_beats_the_filter(void **state)
         for (int evaluations = 0; evaluations < EVALUATIONS;) {
             for (int k = 0; k < cmaes_lambda(search); k++, evaluations++) {
                 subject_units(subject, cmaes_candidate(search, k), p);
-                costs[k] = subject->cost_of(load, p);
+                costs[k] = subject_cost(subject, load, p);
                 assert_true(costs[k] >= bound && costs[k] <= 1);
             }
             cmaes_tell(search, costs);
         }
         cmaes_free(search);
-        subject->workload_free(load);
+        free(load);
     }
 }
 
@@ -323,11 +324,11 @@ static void rarities(void **state)
     double p[SUBJECT_PARAMETERS_MAX];
     struct security_rules rules;
     textbook(p);
-    security_rules_of(p, &rules);
+    subject->rules_of(p, &rules);
     assert_int_equal(security_rarity(&rules, 0), 65536);
     assert_int_equal(security_rarity(&rules, 1), 0); /* STIDE's: foreign or not */
     p[2] = 2;
-    security_rules_of(p, &rules);
+    subject->rules_of(p, &rules);
     for (uint32_t seen = 0; seen < 99; seen++)
         assert_near(security_rarity(&rules, seen) / 65536.0, 1 - log10(seen + 1) / 2, 0.001);
     assert_in_range(security_rarity(&rules, 99), 0, 20);
@@ -348,7 +349,7 @@ static void suspicion_is_remembered(void **state)
         struct security_rules rules;
         struct security_state memory;
         p[6] = slow;
-        security_rules_of(p, &rules);
+        subject->rules_of(p, &rules);
         security_reset(&memory);
         assert_int_equal(security_step(&rules, &memory, known), 0);
         for (int i = 0; i < 1000; i++)
@@ -389,7 +390,7 @@ static void nobody_sees_the_truth(void **state)
     assert_in_range(subject->baseline_count, 1, 6);
     textbook(p);
     for (int forged = 0; forged < 2; forged++) {
-        costs[forged][6] = subject->cost_of(load, p);
+        costs[forged][6] = subject_cost(subject, load, p);
         costs[forged][7] = subject->bound_cost(load);
         for (int which = 0; which < 6; which++)
             costs[forged][which] =
@@ -398,7 +399,7 @@ static void nobody_sees_the_truth(void **state)
             load->kinds[i] = (uint8_t)(load->kinds[i] == CALL_ATTACK ? CALL_NORMAL : CALL_ATTACK);
     }
     assert_memory_equal(costs[0], costs[1], sizeof costs[0]);
-    subject->workload_free(load);
+    free(load);
 }
 
 static void workloads_are_reproducible(void **state)
@@ -408,9 +409,9 @@ static void workloads_are_reproducible(void **state)
     assert_memory_equal(a, b, sizeof *a);
     assert_memory_not_equal(a->kinds, c->kinds, sizeof a->kinds);
     assert_memory_not_equal(a->seen, c->seen, sizeof a->seen);
-    subject->workload_free(a);
-    subject->workload_free(b);
-    subject->workload_free(c);
+    free(a);
+    free(b);
+    free(c);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/optimise/evaluation.h"
@@ -127,20 +128,21 @@ static void slabs_against_a_plain_allocator(void **state)
             ticks += event->size > 0 ? event->size : -(double)sizes[event->object];
             load->requested += ticks;
         }
-        uint32_t tuned[SIZE_CLASSES];
+        struct size_table tuned;
         double p[SUBJECT_PARAMETERS_MAX];
         struct random random;
         random_seed(&random, seed);
         random_parameters(&random, p);
-        size_classes_tuned(p, tuned);
-        double plain = plain_reserved(load, tuned, SIZE_CLASSES);
-        assert_near(size_classes_waste(load, tuned, SIZE_CLASSES), plain / load->requested - 1,
-                    1e-12);
-        assert_true(subject->cost_of(load, p) == size_classes_waste(load, tuned, SIZE_CLASSES));
+        subject->rules_of(p, &tuned);
+        double plain = plain_reserved(load, tuned.sizes, SIZE_CLASSES);
+        assert_near(size_classes_waste(load, tuned.sizes, SIZE_CLASSES),
+                    plain / load->requested - 1, 1e-12);
+        assert_true(subject_cost(subject, load, p) ==
+                    size_classes_waste(load, tuned.sizes, SIZE_CLASSES));
         plain = plain_reserved(load, powers_of_two, 10);
         assert_near(subject->baseline_cost(load, 0), plain / load->requested - 1, 1e-12);
         free(sizes);
-        subject->workload_free(load);
+        free(load);
     }
 }
 
@@ -176,7 +178,7 @@ static void workloads_add_up(void **state)
     assert_memory_equal(lifetimes, load->lifetimes, sizeof lifetimes);
     print_message("# %u objects, at most %u at once, %.0f bytes in the mean\n", load->objects, most,
                   load->requested / load->count);
-    size_classes()->workload_free(load);
+    free(load);
 }
 
 /* All sets of classes. The last step always is one of them. */
@@ -240,10 +242,10 @@ static void nobody_beats_the_bound(void **state)
         double bound = subject->bound_cost(load), p[SUBJECT_PARAMETERS_MAX];
         const void *workload = load;
         assert_int_equal(subject->solve(&workload, 1, p), 0); /* tuned on this very one */
-        double solved = subject->cost_of(load, p);
+        double solved = subject_cost(subject, load, p);
         assert_true(bound <= solved);
         nearest = solved / bound < nearest ? solved / bound : nearest;
-        subject->workload_free(load);
+        free(load);
     }
     print_message("# nearest to its bound: %.3f times\n", nearest);
     assert_true(nearest < 2.5);
@@ -272,7 +274,7 @@ static void bound_is_tight_inside_objects(void **state)
         reserved += in_use;
     }
     assert_true((reserved - load->requested) / load->requested == size_classes()->bound_cost(load));
-    size_classes()->workload_free(load);
+    free(load);
 }
 
 /* Any point is a valid set, in any order; what solve returns stays what it is. */
@@ -283,14 +285,15 @@ static void parameters_mean_classes(void **state)
     struct random random;
     random_seed(&random, 74);
     double p[SUBJECT_PARAMETERS_MAX], u[SUBJECT_PARAMETERS_MAX], swapped[SUBJECT_PARAMETERS_MAX];
-    uint32_t sizes[SIZE_CLASSES], again[SIZE_CLASSES];
+    struct size_table table, again;
+    const uint32_t *sizes = table.sizes;
     for (int round = 0; round < 1000; round++) {
         random_parameters(&random, p);
         for (int i = 0; i < SIZE_TUNED; i++)
             swapped[i] = p[(i + round) % SIZE_TUNED];
-        size_classes_tuned(p, sizes);
-        size_classes_tuned(swapped, again);
-        assert_memory_equal(sizes, again, sizeof sizes);
+        subject->rules_of(p, &table);
+        subject->rules_of(swapped, &again);
+        assert_memory_equal(&table, &again, sizeof table);
         assert_int_equal(sizes[SIZE_CLASSES - 1], SLAB_OBJECT_MAX);
         for (int i = 0; i < SIZE_CLASSES; i++)
             assert_true(sizes[i] >= SIZE_QUANTUM && sizes[i] % SIZE_QUANTUM == 0 &&
@@ -298,13 +301,13 @@ static void parameters_mean_classes(void **state)
     }
     struct evaluation_set *set = evaluation_set_new(subject, "train/classes", 2);
     assert_int_equal(evaluation_set_solve(set, p), 0);
-    size_classes_tuned(p, sizes);
+    subject->rules_of(p, &table);
     for (int i = 0; i < SIZE_TUNED; i++)
         assert_true(sizes[i] == p[i]);
     subject_unit_cube(subject, p, u); /* and on the way through the search space */
     subject_units(subject, u, p);
-    size_classes_tuned(p, again);
-    assert_memory_equal(sizes, again, sizeof sizes);
+    subject->rules_of(p, &again);
+    assert_memory_equal(&table, &again, sizeof table);
     evaluation_set_free(set);
 }
 
@@ -324,7 +327,8 @@ static void least_class_that_fits(void **state)
 }
 
 /* In a module's place. */
-static uint32_t claimed_count, claimed_sizes[SIZE_CLASSES], sizes_meant[SIZE_CLASSES], liar;
+static uint32_t claimed_count, liar;
+static struct size_table claimed, meant;
 
 static uint32_t fake_count(void)
 {
@@ -333,12 +337,12 @@ static uint32_t fake_count(void)
 
 static uint32_t fake_size(uint32_t which)
 {
-    return claimed_sizes[which];
+    return claimed.sizes[which];
 }
 
 static uint32_t fake_class_of(uint32_t size)
 {
-    return size_classes_of(&(struct size_classes_rules){SIZE_CLASSES, sizes_meant}, size) + liar;
+    return size_classes_of(&(struct size_classes_rules){SIZE_CLASSES, meant.sizes}, size) + liar;
 }
 
 static void modules_decide(void **state)
@@ -353,25 +357,25 @@ static void modules_decide(void **state)
     for (int round = 0; round < 8; round++) {
         double p[SUBJECT_PARAMETERS_MAX];
         random_parameters(&random, p);
-        size_classes_tuned(p, claimed_sizes);
-        size_classes_tuned(p, sizes_meant);
-        double cost = subject->cost_of(load, p);
+        subject->rules_of(p, &claimed);
+        subject->rules_of(p, &meant);
+        double cost = subject_cost(subject, load, p);
         claimed_count = SIZE_CLASSES;
         liar = 0;
         assert_true(subject->module_cost(load, module) == cost);
         claimed_count = UINT32_MAX; /* no more than the subject has */
-        claimed_sizes[SIZE_TUNED] = UINT32_MAX;
-        claimed_sizes[0]--; /* not a multiple of 16: made one */
+        claimed.sizes[SIZE_TUNED] = UINT32_MAX;
+        claimed.sizes[0]--; /* not a multiple of 16: made one */
         assert_true(subject->module_cost(load, module) == cost);
         liar =
             round % 2 ? 1000 : UINT32_MAX; /* no such class, or one too small: the one that fits */
         assert_true(subject->module_cost(load, module) == cost);
     }
     claimed_count = 0; /* one class: the largest */
-    claimed_sizes[0] = 0;
+    claimed.sizes[0] = 0;
     static const uint32_t largest = SLAB_OBJECT_MAX;
     assert_true(subject->module_cost(load, module) == size_classes_waste(load, &largest, 1));
-    subject->workload_free(load);
+    free(load);
 }
 
 /* The best classes for the training workloads, on others, where the design has them. */

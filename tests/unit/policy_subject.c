@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/optimise/evaluation.h"
@@ -169,15 +170,15 @@ static void check_validity(const struct subject *subject)
             p[i] = bad[b];
             assert_false(subject_valid(subject, p, n, &which));
             assert_int_equal(which, i);
-            assert_true(isnan(subject->cost_of(workload, p)));
-            assert_int_equal(subject->render(p, NULL, 0), -1);
+            assert_true(isnan(subject_cost(subject, workload, p)));
+            assert_int_equal(subject_render(subject, p, NULL, 0), -1);
         }
     }
     assert_false(subject_valid(subject, textbook, n - 1, &which));
     assert_int_equal(which, n - 1);
     assert_false(subject_valid(subject, textbook, n + 1, &which));
     assert_int_equal(which, n);
-    subject->workload_free(workload);
+    free(workload);
 }
 
 static void validity(void **state)
@@ -211,9 +212,9 @@ static void check_bound(const struct subject *subject)
             assert_true(bound <= subject->baseline_cost(workload, which));
         for (int k = 0; k < 6; k++) {
             random_parameters(subject, &random, p);
-            assert_true(bound <= subject->cost_of(workload, p));
+            assert_true(bound <= subject_cost(subject, workload, p));
         }
-        subject->workload_free(workload);
+        free(workload);
     }
 }
 
@@ -238,7 +239,7 @@ static void *read_costs(void *data)
     for (int i = 0; i < COSTS; i++) {
         double p[SUBJECT_PARAMETERS_MAX];
         random_parameters(reader->subject, &random, p);
-        reader->costs[i] = reader->subject->cost_of(reader->workload, p);
+        reader->costs[i] = subject_cost(reader->subject, reader->workload, p);
     }
     return NULL;
 }
@@ -259,8 +260,8 @@ static void check_purity(const struct subject *subject)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (int i = 1; i < 4; i++)
         assert_memory_equal(readers[0].costs, readers[i].costs, sizeof readers[0].costs);
-    subject->workload_free(first);
-    subject->workload_free(second);
+    free(first);
+    free(second);
 }
 
 static void same_arguments_same_bits(void **state)
@@ -281,12 +282,13 @@ static void check_exam(const struct subject *subject)
     size_t wins = 0;
     for (size_t i = 0; i < SEEDS; i++) {
         void *workload = subject->workload_new(subject_seed(subject, "peer", i));
-        double mine = subject->cost_of(workload, p), base = subject->baseline_cost(workload, 0);
+        double mine = subject_cost(subject, workload, p),
+               base = subject->baseline_cost(workload, 0);
         ratios[i] = mine / base;
         sum += ratios[i];
         cost += mine / SEEDS;
         wins += mine < base;
-        subject->workload_free(workload);
+        free(workload);
     }
     for (size_t i = 0; i < SEEDS; i++)
         spread += pow(ratios[i] - sum / SEEDS, 2);

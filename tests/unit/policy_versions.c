@@ -1,6 +1,7 @@
-/* A subject's version stands for its numbers: two AIs whose versions are equal get equal costs, to
- * the bit, or their claims would refute each other for nothing. So whoever changes a number changes
- * the version too: this has a fingerprint of each version's numbers and says when they moved. */
+/* A subject's version stands for its numbers and for its module's text: two AIs whose versions are
+ * equal get equal costs, to the bit, and write the same C, or their claims would refute each other
+ * for nothing. So whoever changes one of them changes the version too: this has fingerprints of each
+ * version and says when they moved. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,23 +10,24 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/subject.h"
 
 static const struct {
     const char *subject, *version;
-    uint64_t fingerprint;
+    uint64_t numbers, text;
 } known[] = {
-    {"process_manager", "1", UINT64_C(0x1926680ebc7dfdad)},
-    {"file_system", "1", UINT64_C(0x420abcb011dfa6cf)},
-    {"networking", "1", UINT64_C(0xa916951754bbd429)},
-    {"security", "1", UINT64_C(0x2123a3f509497956)},
-    {"performance", "1", UINT64_C(0x4d31a8500e24796d)},
-    {"graphics", "1", UINT64_C(0x285bbdfdd9d1e334)},
-    {"audio", "1", UINT64_C(0x95e36b70992b30f8)},
-    {"window_manager", "1", UINT64_C(0x11b10aa1435d08ce)},
-    {"size_classes", "1", UINT64_C(0x1985208fa047dfcd)},
+    {"process_manager", "2", UINT64_C(0x1926680ebc7dfdad), UINT64_C(0xf90ff91a584e0f41)},
+    {"file_system", "2", UINT64_C(0x420abcb011dfa6cf), UINT64_C(0xbc85732ba968a312)},
+    {"networking", "1", UINT64_C(0xa916951754bbd429), UINT64_C(0x9bd77f39561f99c4)},
+    {"security", "1", UINT64_C(0x2123a3f509497956), UINT64_C(0xf8c99397aa11c38e)},
+    {"performance", "1", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xbb17dfc5a6c3aaee)},
+    {"graphics", "1", UINT64_C(0x285bbdfdd9d1e334), UINT64_C(0xba0487842a7f624a)},
+    {"audio", "1", UINT64_C(0x95e36b70992b30f8), UINT64_C(0xc316dedeb912a077)},
+    {"window_manager", "1", UINT64_C(0x11b10aa1435d08ce), UINT64_C(0xfc4725d3c4cdf932)},
+    {"size_classes", "1", UINT64_C(0x1985208fa047dfcd), UINT64_C(0x58425640940483cd)},
 };
 
 static void add_bytes(uint64_t *hash, const void *bytes, size_t size) /* FNV-1a */
@@ -70,12 +72,12 @@ static void add_costs(uint64_t *hash, const struct subject *subject, uint64_t se
         }
         if (k > 0)
             subject_units(subject, u, p);
-        add_number(hash, subject->cost_of(workload, p));
+        add_number(hash, subject_cost(subject, workload, p));
     }
-    subject->workload_free(workload);
+    free(workload);
 }
 
-static uint64_t fingerprint(const struct subject *subject)
+static uint64_t number_fingerprint(const struct subject *subject)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     add_parameters(&hash, subject);
@@ -84,27 +86,45 @@ static uint64_t fingerprint(const struct subject *subject)
     return hash;
 }
 
-static void numbers_move_with_the_version(void **state)
+/* The module's text for the textbook setting: its head, rules, constants and functions. */
+static uint64_t text_fingerprint(const struct subject *subject)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    double textbook[SUBJECT_PARAMETERS_MAX];
+    subject_textbook(subject, textbook);
+    int length = subject_render(subject, textbook, NULL, 0);
+    char *text = malloc((size_t)length + 1);
+    subject_render(subject, textbook, text, (size_t)length + 1);
+    const char *rules = strstr(text, "*/"); /* the head has the version in it */
+    assert_non_null(rules);
+    add_bytes(&hash, rules, strlen(rules));
+    free(text);
+    return hash;
+}
+
+static void both_move_with_the_version(void **state)
 {
     (void)state;
     size_t count, moved = 0;
     const struct subject *const *all = subjects(&count);
     for (size_t i = 0; i < count; i++) {
-        uint64_t now = fingerprint(all[i]);
+        uint64_t numbers = number_fingerprint(all[i]), text = text_fingerprint(all[i]);
         size_t k = 0;
         while (k < sizeof known / sizeof *known && strcmp(known[k].subject, all[i]->name) != 0)
             k++;
         bool found = k < sizeof known / sizeof *known;
         bool raised = found && strcmp(known[k].version, all[i]->version) != 0;
-        if (found && !raised && known[k].fingerprint == now)
+        if (found && !raised && known[k].numbers == numbers && known[k].text == text)
             continue;
         moved++;
-        print_error("%s: %s; enter {\"%s\", \"%s\", UINT64_C(0x%016llx)}\n", all[i]->name,
-                    !found   ? "it is not known here"
-                    : raised ? "it has a new version"
-                             : "its numbers moved, so raise its version",
+        print_error("%s: %s; enter {\"%s\", \"%s\", UINT64_C(0x%016llx), UINT64_C(0x%016llx)}\n",
+                    all[i]->name,
+                    !found                        ? "it is not known here"
+                    : raised                      ? "it has a new version"
+                    : known[k].numbers != numbers ? "its numbers moved, so raise its version"
+                                                  : "its module's text moved, so raise its version",
                     all[i]->name, found && !raised ? "the new version" : all[i]->version,
-                    (unsigned long long)now);
+                    (unsigned long long)numbers, (unsigned long long)text);
     }
     assert_int_equal(moved, 0);
     assert_int_equal(count, sizeof known / sizeof *known);
@@ -114,9 +134,9 @@ static void numbers_move_with_the_version(void **state)
 static struct subject changed;
 static struct parameter changed_parameters[SUBJECT_PARAMETERS_MAX];
 
-static double changed_cost_of(const void *workload, const double *parameters)
+static double changed_cost_of(const void *workload, const void *rules)
 {
-    return nextafter(subject_find(changed.name)->cost_of(workload, parameters), 0);
+    return nextafter(subject_find(changed.name)->cost_of(workload, rules), 0);
 }
 
 static double changed_bound_cost(const void *workload)
@@ -128,30 +148,30 @@ static void every_number_is_in_the_fingerprint(void **state)
 {
     (void)state;
     const struct subject *subject = subject_find("process_manager");
-    uint64_t right = fingerprint(subject);
+    uint64_t right = number_fingerprint(subject);
     changed = *subject;
-    assert_true(fingerprint(&changed) == right);
+    assert_true(number_fingerprint(&changed) == right);
     changed.cost_of = changed_cost_of;
-    assert_true(fingerprint(&changed) != right);
+    assert_true(number_fingerprint(&changed) != right);
     changed = *subject;
     changed.bound_cost = changed_bound_cost;
-    assert_true(fingerprint(&changed) != right);
+    assert_true(number_fingerprint(&changed) != right);
     changed = *subject;
     changed.parameters = changed_parameters;
     for (int i = 0; i < subject->parameter_count; i++)
         changed_parameters[i] = subject->parameters[i];
-    assert_true(fingerprint(&changed) == right);
+    assert_true(number_fingerprint(&changed) == right);
     changed_parameters[2].high = nextafter(changed_parameters[2].high, 0);
-    assert_true(fingerprint(&changed) != right);
+    assert_true(number_fingerprint(&changed) != right);
     changed_parameters[2] = subject->parameters[2];
     changed_parameters[4].name = "other";
-    assert_true(fingerprint(&changed) != right);
+    assert_true(number_fingerprint(&changed) != right);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_move_with_the_version),
+        cmocka_unit_test(both_move_with_the_version),
         cmocka_unit_test(every_number_is_in_the_fingerprint),
     };
     return cmocka_run_group_tests_name("policy_versions", tests, NULL, NULL);

@@ -32,10 +32,10 @@ static char *rendered(const struct subject *of)
     double textbook[SUBJECT_PARAMETERS_MAX];
     for (int i = 0; i < of->parameter_count; i++)
         textbook[i] = of->parameters[i].textbook;
-    int length = of->render(textbook, NULL, 0);
+    int length = subject_render(of, textbook, NULL, 0);
     assert_true(length > 0);
     char *text = malloc((size_t)length + 1);
-    of->render(textbook, text, (size_t)length + 1);
+    subject_render(of, textbook, text, (size_t)length + 1);
     return text;
 }
 

@@ -77,7 +77,7 @@ bool parameters_same(const struct subject *subject, const double *a, const doubl
 json_t *implementation_json(const struct subject *subject, const double *parameters)
 {
     char *source = malloc(IMPLEMENTATION_MAX);
-    int length = source ? subject->render(parameters, source, IMPLEMENTATION_MAX) : -1;
+    int length = source ? subject_render(subject, parameters, source, IMPLEMENTATION_MAX) : -1;
     json_t *json = length >= 0 && (size_t)length < IMPLEMENTATION_MAX ? json_string(source) : NULL;
     free(source);
     return json;

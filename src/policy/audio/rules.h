@@ -2,6 +2,9 @@
  * its own for the time of a delay spike (the shape of Ramjee's algorithm 4).
  *
  * Times that need fractions are in 1/65536 us; gains and multiples in 1/2^20. */
+#ifndef KHUB_POLICY_AUDIO_RULES_H
+#define KHUB_POLICY_AUDIO_RULES_H
+
 #include <stdint.h>
 
 enum {
@@ -83,3 +86,5 @@ static inline uint32_t audio_playout_delay(const struct audio_rules *rules,
         delay = rules->floor_us;
     return (uint32_t)(delay < 0 ? 0 : delay < AUDIO_DELAY_MAX_US ? delay : AUDIO_DELAY_MAX_US);
 }
+
+#endif

@@ -37,7 +37,7 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
-#include "policy/module_state.h"
+#include "policy/module.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -147,9 +147,9 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
-struct audio_rules audio_rules_of(const double *p)
+static void rules_of(const double *p, void *ret_rules)
 {
-    return (struct audio_rules){
+    *(struct audio_rules *)ret_rules = (struct audio_rules){
         .mean_gain = fixed_point(p[MEAN_GAIN], 0x1p20),
         .deviation_gain = fixed_point(p[DEVIATION_GAIN], 0x1p20),
         .deviations = fixed_point(p[DEVIATIONS], 0x1p20),
@@ -160,6 +160,15 @@ struct audio_rules audio_rules_of(const double *p)
         .floor_us = fixed_point(p[FLOOR], 1000),
     };
 }
+
+RULES_FIT(audio_rules);
+static const struct constant constants[] = {
+    CONSTANT(audio_rules, mean_gain),          CONSTANT(audio_rules, deviation_gain),
+    CONSTANT(audio_rules, deviations),         CONSTANT(audio_rules, spike_deviations),
+    CONSTANT(audio_rules, spike_threshold_us), CONSTANT(audio_rules, spike_exit_us),
+    CONSTANT(audio_rules, margin_us),          CONSTANT(audio_rules, floor_us),
+};
+extern const char audio_module[];
 
 struct tuned {
     struct audio_rules rules;
@@ -178,19 +187,11 @@ static void tuned_packet(void *context, uint32_t delay_us)
     audio_packet(&tuned->rules, &tuned->state, delay_us);
 }
 
-static double cost_by_rules(const void *workload, struct audio_rules rules)
+static double cost_of(const void *workload, const void *rules)
 {
-    struct tuned tuned = {.rules = rules};
+    struct tuned tuned = {.rules = *(const struct audio_rules *)rules};
     struct audio_policy policy = {tuned_playout_delay, tuned_packet, &tuned};
     return audio_impairment(&((const struct call_workload *)workload)->call, &policy);
-}
-
-static double cost_of(const void *workload, const double *p)
-{
-    int which;
-    if (!subject_valid(&subject_audio, p, PARAMETERS, &which))
-        return nan("");
-    return cost_by_rules(workload, audio_rules_of(p));
 }
 
 static const char *const baseline_names[] = {"Kurose-Ross (u=.01, K=4)", "fixed 150 ms",
@@ -206,7 +207,7 @@ static double baseline_cost(const void *workload, int which)
         {GAIN_RAMJEE_1, GAIN_RAMJEE_1, FOUR, 0, UINT32_MAX, 0, 0, 0},
         {GAIN_RAMJEE_4, GAIN_RAMJEE_4, FOUR, FOUR, 100000, 7875, 0, 0},
     };
-    return cost_by_rules(workload, baselines[which]);
+    return cost_of(workload, &baselines[which]);
 }
 
 static double bound_cost(const void *workload)
@@ -235,16 +236,6 @@ const struct subject subject_audio = {
     .title = "playout delay of a call, between being late and being slow",
     .cost = "E-model impairment Id + Ie",
     .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = audio_render,
-    .functions = functions,
-    .module_cost = module_cost,
+    .module = audio_module,
+    SUBJECT_PARTS,
 };

@@ -31,10 +31,4 @@ double audio_impairment(const struct audio_call *call, const struct audio_policy
 /* The least there is for a call, all delays known. NAN when out of memory. */
 double audio_least_impairment(const struct audio_call *call);
 
-/* The parameters as they are simulated and rendered. */
-struct audio_rules audio_rules_of(const double *parameters);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int audio_render(const double *parameters, char *buffer, size_t size);
-
 #endif

@@ -23,6 +23,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "policy/module.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy/zipf.h"
@@ -138,101 +139,86 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
-struct file_tuning file_tuning(const double *p)
+static void rules_of(const double *p, void *ret_rules)
 {
-    return (struct file_tuning){.small = fixed_point(p[SMALL], 65536),
-                                .ghost = fixed_point(p[GHOST], 65536),
-                                .correlated = fixed_point(p[CORRELATED], 65536),
-                                .promote = fixed_point(p[PROMOTE], 1),
-                                .cap = fixed_point(p[CAP], 1),
-                                .run = fixed_point(p[RUN], 1)};
+    *(struct file_system_rules *)ret_rules =
+        (struct file_system_rules){.small = fixed_point(p[SMALL], 65536),
+                                   .ghost = fixed_point(p[GHOST], 65536),
+                                   .correlated = fixed_point(p[CORRELATED], 65536),
+                                   .promote = fixed_point(p[PROMOTE], 1),
+                                   .cap = fixed_point(p[CAP], 1),
+                                   .run = fixed_point(p[RUN], 1)};
 }
 
-struct s3fifo file_policy(const struct file_tuning *tuning, uint32_t capacity)
-{
-    struct s3fifo policy = {.promote = tuning->promote, .cap = tuning->cap, .run = tuning->run};
-    policy.small = (uint32_t)(((uint64_t)capacity * tuning->small) >> 16);
-    if (policy.small == 0)
-        policy.small = 1;
-    policy.ghost = (uint32_t)(((uint64_t)capacity * tuning->ghost) >> 16);
-    policy.correlated = (uint32_t)(((uint64_t)policy.small * tuning->correlated) >> 16);
-    return policy;
-}
+RULES_FIT(file_system_rules);
+static const struct constant constants[] = {
+    CONSTANT(file_system_rules, small),      CONSTANT(file_system_rules, ghost),
+    CONSTANT(file_system_rules, correlated), CONSTANT(file_system_rules, promote),
+    CONSTANT(file_system_rules, cap),        CONSTANT(file_system_rules, run),
+};
+extern const char file_system_module[];
 
 static double miss_ratio(int64_t misses)
 {
     return misses < 0 ? nan("") : (double)misses / REFERENCES;
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    const struct trace *trace = &((const struct file_workload *)workload)->trace;
-    int which;
-    if (!subject_valid(&subject_file_system, p, PARAMETERS, &which))
-        return nan("");
-    struct file_tuning tuning = file_tuning(p);
-    struct s3fifo policy = file_policy(&tuning, trace->capacity);
-    return miss_ratio(cache_s3fifo_misses(trace, &policy));
+    return miss_ratio(cache_s3fifo_misses(&((const struct file_workload *)workload)->trace, rules));
 }
 
-static const char *const function_names[] = {"small_frames", "ghost_pages", "on_miss",
-                                             "on_hit",       "keeps",       NULL};
+static const char *const functions[] = {"small_frames", "ghost_pages", "on_miss",
+                                        "on_hit",       "keeps",       NULL};
 
-/* A compiled policy, asked about a cache of this size. */
-struct module {
-    uint32_t capacity;
-    uint32_t (*on_miss)(uint32_t remembered, uint32_t run);
-    uint32_t (*on_hit)(uint32_t capacity, uint32_t in_main, uint32_t hits, uint32_t newcomers);
-    uint32_t (*keeps)(uint32_t in_main, uint32_t hits);
-};
-
-static enum s3fifo_place ask_on_miss(const void *context, bool remembered, uint32_t run)
+static uint32_t asked_small(const void *module, uint32_t capacity)
 {
-    const struct module *module = context;
-    uint32_t place = module->on_miss(remembered, run);
-    return place > S3FIFO_BEHIND ? S3FIFO_BEHIND : (enum s3fifo_place)place;
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint32_t))ask[0])(capacity);
 }
 
-static uint32_t ask_on_hit(const void *context, bool in_main, uint32_t hits,
-                           uint32_t newcomers_since)
+static uint32_t asked_ghost(const void *module, uint32_t capacity)
 {
-    const struct module *module = context;
-    return module->on_hit(module->capacity, in_main, hits, newcomers_since);
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint32_t))ask[1])(capacity);
 }
 
-static bool ask_keeps(const void *context, bool in_main, uint32_t hits)
+static uint32_t asked_on_miss(const void *module, uint32_t remembered, uint32_t run)
 {
-    return ((const struct module *)context)->keeps(in_main, hits) != 0;
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint32_t, uint32_t))ask[2])(remembered, run);
 }
 
-static double module_cost(const void *workload, const module_function *functions)
+static uint32_t asked_on_hit(const void *module, uint32_t capacity, uint32_t in_main, uint32_t hits,
+                             uint32_t newcomers)
 {
-    const struct trace *trace = &((const struct file_workload *)workload)->trace;
-    uint32_t (*small_frames)(uint32_t) = (uint32_t(*)(uint32_t))functions[0];
-    uint32_t (*ghost_pages)(uint32_t) = (uint32_t(*)(uint32_t))functions[1];
-    struct module module = {.capacity = trace->capacity,
-                            .on_miss = (uint32_t(*)(uint32_t, uint32_t))functions[2],
-                            .on_hit =
-                                (uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))functions[3],
-                            .keeps = (uint32_t(*)(uint32_t, uint32_t))functions[4]};
-    struct s3fifo_decider decider = {.context = &module,
-                                     .small = small_frames(trace->capacity),
-                                     .ghost = ghost_pages(trace->capacity),
-                                     .on_miss = ask_on_miss,
-                                     .on_hit = ask_on_hit,
-                                     .keeps = ask_keeps};
-    return miss_ratio(cache_decided_misses(trace, &decider));
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))ask[3])(capacity, in_main, hits,
+                                                                         newcomers);
+}
+
+static uint32_t asked_keeps(const void *module, uint32_t in_main, uint32_t hits)
+{
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint32_t, uint32_t))ask[4])(in_main, hits);
+}
+
+static double module_cost(const void *workload, const module_function *module)
+{
+    struct cache_decider decider = {asked_small,  asked_ghost, asked_on_miss,
+                                    asked_on_hit, asked_keeps, module};
+    return miss_ratio(
+        cache_decided_misses(&((const struct file_workload *)workload)->trace, &decider));
 }
 
 static int64_t textbook_s3fifo_misses(const struct trace *trace)
 {
     double textbook[PARAMETERS];
-    for (int i = 0; i < PARAMETERS; i++)
-        textbook[i] = parameters[i].textbook;
-    struct file_tuning tuning = file_tuning(textbook);
-    struct s3fifo policy = file_policy(&tuning, trace->capacity);
-    policy.run = UINT32_MAX; /* the published one drops nothing behind */
-    return cache_s3fifo_misses(trace, &policy);
+    struct file_system_rules rules;
+    subject_textbook(&subject_file_system, textbook);
+    rules_of(textbook, &rules);
+    rules.run = UINT32_MAX; /* the published one drops nothing behind */
+    return cache_s3fifo_misses(trace, &rules);
 }
 
 static const char *const baseline_names[] = {"LRU", "CLOCK", "ARC", "S3-FIFO 10 %", "FIFO"};
@@ -255,17 +241,7 @@ const struct subject subject_file_system = {
     .specialization = "file_system",
     .title = "page-cache replacement by S3-FIFO with tuned queues",
     .cost = "miss ratio",
-    .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = file_render,
-    .functions = function_names,
-    .module_cost = module_cost,
+    .version = "2",
+    .module = file_system_module,
+    SUBJECT_PARTS,
 };

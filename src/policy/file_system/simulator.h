@@ -11,17 +11,4 @@ struct file_workload {
     uint32_t pages[];
 };
 
-/* The parameters as they are simulated and rendered: fractions in 1/65536. */
-struct file_tuning {
-    uint32_t small, ghost,
-        correlated; /* small and ghost of the capacity, correlated of the small queue */
-    uint32_t promote, cap, run;
-};
-struct file_tuning file_tuning(const double *parameters);
-/* For a cache of this many frames. */
-struct s3fifo file_policy(const struct file_tuning *tuning, uint32_t capacity);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int file_render(const double *parameters, char *buffer, size_t size);
-
 #endif

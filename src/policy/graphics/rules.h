@@ -2,6 +2,9 @@
  *
  * Times that need fractions are in 1/65536 us, shares and rates in 1/2^20; damage counts in screens
  * of 2^21 pixels (about 1920 x 1080) and no further than one. */
+#ifndef KHUB_POLICY_GRAPHICS_RULES_H
+#define KHUB_POLICY_GRAPHICS_RULES_H
+
 #include <stdint.h>
 
 enum {
@@ -80,3 +83,5 @@ static inline void graphics_done(const struct graphics_rules *rules, struct grap
     state->reserve += missed ? (int64_t)rules->step : -(int64_t)rules->step / GRAPHICS_HITS;
     state->reserve = graphics_clamp(state->reserve, 0, GRAPHICS_PERIOD_US * INT64_C(65536));
 }
+
+#endif

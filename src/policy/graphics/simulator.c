@@ -40,7 +40,7 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
-#include "policy/module_state.h"
+#include "policy/module.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -140,9 +140,9 @@ double graphics_mean_cost(const struct graphics_workload *workload,
     return (double)sum / workload->count / 1000;
 }
 
-struct graphics_rules graphics_rules_of(const double *p)
+static void rules_of(const double *p, void *ret_rules)
 {
-    return (struct graphics_rules){
+    *(struct graphics_rules *)ret_rules = (struct graphics_rules){
         .rate = fixed_point(p[RATE], 0x1p20),
         .deviation_rate = fixed_point(p[DEVIATION_RATE], 0x1p20),
         .slope_rate = fixed_point(p[SLOPE_RATE], 0x1p20),
@@ -152,6 +152,15 @@ struct graphics_rules graphics_rules_of(const double *p)
         .step = fixed_point(p[STEP], 65536000),
     };
 }
+
+RULES_FIT(graphics_rules);
+static const struct constant constants[] = {
+    CONSTANT(graphics_rules, rate),       CONSTANT(graphics_rules, deviation_rate),
+    CONSTANT(graphics_rules, slope_rate), CONSTANT(graphics_rules, deviations),
+    CONSTANT(graphics_rules, hold),       CONSTANT(graphics_rules, margin_us),
+    CONSTANT(graphics_rules, step),
+};
+extern const char graphics_module[];
 
 struct tuned {
     struct graphics_rules rules;
@@ -170,12 +179,9 @@ static void tuned_done(void *context, uint32_t cost_us, uint32_t missed)
     graphics_done(&tuned->rules, &tuned->state, cost_us, missed);
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    int which;
-    if (!subject_valid(&subject_graphics, p, PARAMETERS, &which))
-        return nan("");
-    struct tuned tuned = {.rules = graphics_rules_of(p)};
+    struct tuned tuned = {.rules = *(const struct graphics_rules *)rules};
     struct graphics_policy policy = {tuned_lead, tuned_done, &tuned};
     return graphics_mean_cost(workload, &policy);
 }
@@ -255,16 +261,6 @@ const struct subject subject_graphics = {
     .title = "start of composing before vblank, by predicted cost",
     .cost = "latency and jank, ms a frame",
     .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = graphics_render,
-    .functions = functions,
-    .module_cost = module_cost,
+    .module = graphics_module,
+    SUBJECT_PARTS,
 };

@@ -26,10 +26,4 @@ struct graphics_policy {
 double graphics_mean_cost(const struct graphics_workload *workload,
                           const struct graphics_policy *policy);
 
-/* The parameters as they are simulated and rendered. */
-struct graphics_rules graphics_rules_of(const double *parameters);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int graphics_render(const double *parameters, char *buffer, size_t size);
-
 #endif

@@ -5,6 +5,9 @@
  * a share of itself that is the larger the further below; above it shrinks by a share that is the
  * larger the further above; after a loss it keeps `kept`. Until the delay first shows it doubles as
  * in slow start. No clock, no floating point: fit for a kernel. */
+#ifndef KHUB_POLICY_NETWORKING_RULES_H
+#define KHUB_POLICY_NETWORKING_RULES_H
+
 #include <stdint.h>
 
 /* Windows are in 1/2^24 packet, so that what a single acknowledgement adds to a large one is not
@@ -74,3 +77,5 @@ static inline uint32_t networking_on_loss(const struct networking_rules *rules,
     state->window = state->window * rules->kept >> 16;
     return networking_answer(state);
 }
+
+#endif

@@ -40,7 +40,7 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
-#include "policy/module_state.h"
+#include "policy/module.h"
 #include "policy/networking/congestion.h"
 #include "policy/networking/rules.h"
 #include "policy/random.h"
@@ -139,18 +139,28 @@ static double cost_under(const struct networking_workload *load,
     return link_run(&link, &report) < 0 ? nan("") : networking_cost(&link, &report);
 }
 
-void networking_rules_of(const double *p, struct networking_rules *ret_rules)
+static void rules_of(const double *p, void *ret_rules)
 {
     const double fine = 1 << 24, coarse = 1 << 16;
-    *ret_rules = (struct networking_rules){.additive = fixed_point(p[ADDITIVE], fine),
-                                           .gain = fixed_point(p[GAIN], fine),
-                                           .decrease = fixed_point(p[DECREASE], fine),
-                                           .start_gain = fixed_point(p[START_GAIN], fine),
-                                           .target_us = fixed_point(p[TARGET], 1000),
-                                           .target_rtt = fixed_point(p[TARGET_RTT], coarse),
-                                           .kept = fixed_point(p[KEPT], coarse),
-                                           .start_exit = fixed_point(p[START_EXIT], coarse)};
+    *(struct networking_rules *)ret_rules =
+        (struct networking_rules){.additive = fixed_point(p[ADDITIVE], fine),
+                                  .gain = fixed_point(p[GAIN], fine),
+                                  .decrease = fixed_point(p[DECREASE], fine),
+                                  .start_gain = fixed_point(p[START_GAIN], fine),
+                                  .target_us = fixed_point(p[TARGET], 1000),
+                                  .target_rtt = fixed_point(p[TARGET_RTT], coarse),
+                                  .kept = fixed_point(p[KEPT], coarse),
+                                  .start_exit = fixed_point(p[START_EXIT], coarse)};
 }
+
+RULES_FIT(networking_rules);
+static const struct constant constants[] = {
+    CONSTANT(networking_rules, additive),  CONSTANT(networking_rules, gain),
+    CONSTANT(networking_rules, decrease),  CONSTANT(networking_rules, start_gain),
+    CONSTANT(networking_rules, target_us), CONSTANT(networking_rules, target_rtt),
+    CONSTANT(networking_rules, kept),      CONSTANT(networking_rules, start_exit),
+};
+extern const char networking_module[];
 
 static void *ruled_state_new(const void *rules)
 {
@@ -182,14 +192,9 @@ static struct congestion_control ruled(const struct networking_rules *rules)
                                        .context = rules};
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    struct networking_rules rules;
-    int which;
-    if (!subject_valid(&subject_networking, p, PARAMETERS, &which))
-        return nan("");
-    networking_rules_of(p, &rules);
-    struct congestion_control control = ruled(&rules);
+    struct congestion_control control = ruled(rules);
     return cost_under(workload, &control);
 }
 
@@ -199,7 +204,7 @@ double networking_share_beside_reno(const double *p, double buffer)
     struct networking_rules rules;
     struct congestion_control control = congestion_reno;
     if (p) {
-        networking_rules_of(p, &rules);
+        rules_of(p, &rules);
         control = ruled(&rules);
     }
     /* 2000 packets/s, 40 ms; both from the start, measured after 15 s */
@@ -271,16 +276,6 @@ const struct subject subject_networking = {
     .title = "window congestion control that aims at a queueing delay",
     .cost = "1 / geometric mean of the flows' power",
     .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = networking_render,
-    .functions = functions,
-    .module_cost = module_cost,
+    .module = networking_module,
+    SUBJECT_PARTS,
 };

@@ -16,15 +16,8 @@ struct networking_workload {
 /* The cost of what a link reports: 1 / geometric mean of the flows' powers. */
 double networking_cost(const struct link *link, const struct link_report *report);
 
-/* The parameters as they are simulated and rendered. */
-struct networking_rules;
-void networking_rules_of(const double *parameters, struct networking_rules *ret_rules);
-
 /* The share of the link that one flow under these parameters gets beside one under Reno; buffer in
  * products of bandwidth and delay. Parameters NULL: Reno beside Reno. NAN when out of memory. */
 double networking_share_beside_reno(const double *parameters, double buffer);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int networking_render(const double *parameters, char *buffer, size_t size);
 
 #endif

@@ -45,7 +45,7 @@ void evaluation_set_free(struct evaluation_set *set)
     if (!set)
         return;
     for (size_t i = 0; i < set->count; i++)
-        set->subject->workload_free(set->instances[i].workload);
+        free(set->instances[i].workload);
     free(set);
 }
 
@@ -56,7 +56,7 @@ size_t evaluation_set_size(const struct evaluation_set *set)
 
 /* Who decides: one of these. */
 struct decider {
-    const double *parameters;
+    const struct rules *rules;
     const module_function *functions;
     int baseline; /* when the others are NULL; below 0 is the bound */
 };
@@ -65,8 +65,8 @@ static double instance_cost(const struct evaluation_set *set, size_t i, struct d
 {
     const struct subject *subject = set->subject;
     const void *workload = set->instances[i].workload;
-    if (decider.parameters)
-        return subject->cost_of(workload, decider.parameters);
+    if (decider.rules)
+        return subject->cost_of(workload, decider.rules);
     if (decider.functions)
         return subject->module_cost(workload, decider.functions);
     return decider.baseline < 0 ? subject->bound_cost(workload)
@@ -96,7 +96,10 @@ static struct score measure(const struct evaluation_set *set, struct decider dec
 
 struct score evaluation_set_score(const struct evaluation_set *set, const double *parameters)
 {
-    return measure(set, (struct decider){.parameters = parameters});
+    struct rules rules;
+    if (subject_rules(set->subject, parameters, &rules) < 0)
+        return (struct score){nan(""), nan(""), nan(""), .seeds = set->count};
+    return measure(set, (struct decider){.rules = &rules});
 }
 
 struct score evaluation_set_module(const struct evaluation_set *set,

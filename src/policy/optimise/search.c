@@ -26,8 +26,7 @@ int search_begin(struct search *search, const struct subject *subject, uint64_t 
                  const double *start)
 {
     double u[SUBJECT_PARAMETERS_MAX], textbook[SUBJECT_PARAMETERS_MAX];
-    for (int i = 0; i < subject->parameter_count; i++)
-        textbook[i] = subject->parameters[i].textbook;
+    subject_textbook(subject, textbook);
     subject_unit_cube(subject, start ? start : textbook, u);
     struct cmaes *cmaes = cmaes_new(subject->parameter_count, seed, start ? u : NULL,
                                     start ? SIGMA_WARM : SIGMA_SCRATCH);

@@ -1,5 +1,8 @@
 /* The decisions of a spin-then-park mutex: how long to wait awake, and what to learn from a wait.
  * Times in nanoseconds, fractions in fixed point, no floating point: fit for a kernel. */
+#ifndef KHUB_POLICY_PERFORMANCE_RULES_H
+#define KHUB_POLICY_PERFORMANCE_RULES_H
+
 #include <stdint.h>
 
 struct performance_rules {
@@ -43,3 +46,5 @@ static inline void performance_learn(const struct performance_rules *rules,
     else
         state->turn -= (uint32_t)(((uint64_t)(state->turn - seen) * rules->down) >> 16);
 }
+
+#endif

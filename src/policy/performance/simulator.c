@@ -26,7 +26,7 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
-#include "policy/module_state.h"
+#include "policy/module.h"
 #include "policy/performance/rules.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
@@ -117,17 +117,27 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
-void performance_rules_of(const double *p, struct performance_rules *ret_rules)
+static void rules_of(const double *p, void *ret_rules)
 {
-    *ret_rules = (struct performance_rules){.up = fixed_point(p[UP], 65536),
-                                            .down = fixed_point(p[DOWN], 65536),
-                                            .multiplier = fixed_point(p[MULTIPLIER], 4096),
-                                            .queue_weight = fixed_point(p[QUEUE_WEIGHT], 4096),
-                                            .margin = fixed_point(p[MARGIN], 1000),
-                                            .cap = fixed_point(p[CAP], 1000),
-                                            .park_at = fixed_point(p[PARK_AT], 1000),
-                                            .clip = fixed_point(p[CLIP], 1000)};
+    *(struct performance_rules *)ret_rules =
+        (struct performance_rules){.up = fixed_point(p[UP], 65536),
+                                   .down = fixed_point(p[DOWN], 65536),
+                                   .multiplier = fixed_point(p[MULTIPLIER], 4096),
+                                   .queue_weight = fixed_point(p[QUEUE_WEIGHT], 4096),
+                                   .margin = fixed_point(p[MARGIN], 1000),
+                                   .cap = fixed_point(p[CAP], 1000),
+                                   .park_at = fixed_point(p[PARK_AT], 1000),
+                                   .clip = fixed_point(p[CLIP], 1000)};
 }
+
+RULES_FIT(performance_rules);
+static const struct constant constants[] = {
+    CONSTANT(performance_rules, up),         CONSTANT(performance_rules, down),
+    CONSTANT(performance_rules, multiplier), CONSTANT(performance_rules, queue_weight),
+    CONSTANT(performance_rules, margin),     CONSTANT(performance_rules, cap),
+    CONSTANT(performance_rules, park_at),    CONSTANT(performance_rules, clip),
+};
+extern const char performance_module[];
 
 static uint64_t spent(uint32_t wait, uint32_t limit)
 {
@@ -169,16 +179,11 @@ static void ruled_feedback(const void *rules, void *state, uint32_t waited)
     performance_learn(rules, state, waited);
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    int which;
-    if (!subject_valid(&subject_performance, p, PARAMETERS, &which))
-        return nan("");
-    struct performance_rules rules;
     struct performance_state state;
-    performance_rules_of(p, &rules);
     performance_reset(&state);
-    return simulate(workload, (struct decider){ruled_limit, ruled_feedback, &rules, &state});
+    return simulate(workload, (struct decider){ruled_limit, ruled_feedback, rules, &state});
 }
 
 double performance_fixed_cost(const struct performance_workload *load, uint32_t limit)
@@ -259,16 +264,6 @@ const struct subject subject_performance = {
     .title = "mutex that spins, then parks",
     .cost = "CPU time per contended acquire, us",
     .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = performance_render,
-    .functions = functions,
-    .module_cost = module_cost,
+    .module = performance_module,
+    SUBJECT_PARTS,
 };

@@ -19,11 +19,4 @@ struct performance_workload {
 /* CPU time per acquire, in microseconds, when everybody spins so long and then parks. */
 double performance_fixed_cost(const struct performance_workload *load, uint32_t limit);
 
-/* The parameters as they are simulated and rendered. */
-struct performance_rules;
-void performance_rules_of(const double *parameters, struct performance_rules *ret_rules);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int performance_render(const double *parameters, char *buffer, size_t size);
-
 #endif

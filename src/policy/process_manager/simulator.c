@@ -24,6 +24,8 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
+#include "policy/module.h"
+#include "policy/process_manager/rules.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -79,68 +81,66 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
-static int64_t whole_us(double ms)
+static void rules_of(const double *p, void *ret_rules)
 {
-    return (int64_t)floor(ms * 1000 + 0.5) * 1000;
-}
-
-struct cpu_policy process_policy(const double *p)
-{
-    struct cpu_policy policy = {.levels = (int)floor(p[LEVELS] + 0.5),
-                                .boost = whole_us(p[BOOST]),
-                                .switch_cost = SWITCH_COST_NS};
+    struct process_manager_rules *rules = ret_rules;
+    *rules = (struct process_manager_rules){.levels = fixed_point(p[LEVELS], 1),
+                                            .boost_us = fixed_point(p[BOOST], 1000)};
     double slice = p[SLICE0], allotment = p[ALLOTMENT0], end = 0;
-    for (int level = 0; level < policy.levels; level++) {
+    for (uint32_t level = 0; level < rules->levels; level++) {
         end += allotment;
-        policy.slice[level] = whole_us(slice);
-        policy.level_end[level] = whole_us(end);
+        rules->slices_us[level] = fixed_point(slice, 1000);
+        /* nobody gets an hour of CPU from one boost to the next: 2^32 us are as good as more */
+        rules->level_ends_us[level] = fixed_point(fmin(end, UINT32_MAX / 1e3), 1000);
         slice *= p[SLICE_GROWTH];
         allotment *= p[ALLOTMENT_GROWTH];
     }
-    return policy;
 }
 
-static double cost_of(const void *workload, const double *p)
-{
-    const struct process_workload *load = workload;
-    int which;
-    if (!subject_valid(&subject_process_manager, p, PARAMETERS, &which))
-        return nan("");
-    struct cpu_policy policy = process_policy(p);
-    return cpu_mean_response(load->jobs, load->count, &policy) / NS_PER_MS;
-}
+RULES_FIT(process_manager_rules);
+static const struct constant constants[] = {
+    CONSTANT(process_manager_rules, levels),
+    CONSTANT(process_manager_rules, slices_us),
+    CONSTANT(process_manager_rules, level_ends_us),
+    CONSTANT(process_manager_rules, boost_us),
+};
+extern const char process_manager_module[];
 
-static const char *const function_names[] = {"levels", "slice_us", "level_of", "boost_us", NULL};
+/* Who decides: the rules, or a compiled module. */
+struct decider {
+    uint32_t (*levels)(const void *context);
+    uint32_t (*slice_us)(const void *context, uint32_t level);
+    uint32_t (*level_of)(const void *context, uint64_t attained_us);
+    uint64_t (*boost_us)(const void *context);
+    const void *context;
+};
 
-static int64_t clamp(uint64_t us, double low_ms, double high_ms)
+static int64_t clamped_ns(uint64_t us, double low_ms, double high_ms)
 {
-    int64_t low = whole_us(low_ms), high = whole_us(high_ms);
-    return us < (uint64_t)low / 1000 ? low : us > (uint64_t)high / 1000 ? high : (int64_t)us * 1000;
+    uint64_t low = fixed_point(low_ms, 1000), high = fixed_point(high_ms, 1000);
+    return (int64_t)(us < low ? low : us > high ? high : us) * 1000;
 }
 
 /* The tables behind the four answers: a level ends at the least attained time that belongs to a
  * later one. */
-static struct cpu_policy ask_module(const module_function *functions)
+static struct cpu_policy tables(const struct decider *decider)
 {
     enum { LONGEST_US_BITS = 50 };
-    uint32_t (*levels)(void) = (uint32_t(*)(void))functions[0];
-    uint32_t (*slice_us)(uint32_t) = (uint32_t(*)(uint32_t))functions[1];
-    uint32_t (*level_of)(uint64_t) = (uint32_t(*)(uint64_t))functions[2];
-    uint64_t (*boost_us)(void) = (uint64_t(*)(void))functions[3];
-    uint32_t count = levels();
+    const void *context = decider->context;
+    uint32_t count = decider->levels(context);
     count = count < 1 ? 1 : count > CPU_LEVELS_MAX ? CPU_LEVELS_MAX : count;
-    struct cpu_policy policy = {
-        .levels = (int)count,
-        .boost = clamp(boost_us(), parameters[BOOST].low, parameters[BOOST].high),
-        .switch_cost = SWITCH_COST_NS};
+    struct cpu_policy policy = {.levels = (int)count,
+                                .boost = clamped_ns(decider->boost_us(context),
+                                                    parameters[BOOST].low, parameters[BOOST].high),
+                                .switch_cost = SWITCH_COST_NS};
     uint64_t end = 0;
-    for (int level = 0; level < policy.levels; level++) {
+    for (uint32_t level = 0; level < count; level++) {
         policy.slice[level] =
-            clamp(slice_us((uint32_t)level), parameters[SLICE0].low, UINT32_MAX / 1e3);
+            clamped_ns(decider->slice_us(context, level), parameters[SLICE0].low, UINT32_MAX / 1e3);
         uint64_t high = UINT64_C(1) << LONGEST_US_BITS;
         while (end < high) { /* from the last level's end on: ends must rise */
             uint64_t middle = (end + high) / 2;
-            if (level_of(middle) > (uint32_t)level)
+            if (decider->level_of(context, middle) > level)
                 high = middle;
             else
                 end = middle + 1;
@@ -150,30 +150,90 @@ static struct cpu_policy ask_module(const module_function *functions)
     return policy;
 }
 
-static double module_cost(const void *workload, const module_function *functions)
+static double mean_response_ms(const struct process_workload *load, const struct cpu_policy *policy)
 {
-    const struct process_workload *load = workload;
-    struct cpu_policy policy = ask_module(functions);
-    return cpu_mean_response(load->jobs, load->count, &policy) / NS_PER_MS;
+    return cpu_mean_response(load->jobs, load->count, policy) / NS_PER_MS;
+}
+
+static double decided_cost(const void *workload, const struct decider *decider)
+{
+    struct cpu_policy policy = tables(decider);
+    return mean_response_ms(workload, &policy);
+}
+
+static uint32_t ruled_levels(const void *rules)
+{
+    return ((const struct process_manager_rules *)rules)->levels;
+}
+
+static uint32_t ruled_slice_us(const void *rules, uint32_t level)
+{
+    return process_manager_slice_us(rules, level);
+}
+
+static uint32_t ruled_level_of(const void *rules, uint64_t attained_us)
+{
+    return process_manager_level_of(rules, attained_us);
+}
+
+static uint64_t ruled_boost_us(const void *rules)
+{
+    return ((const struct process_manager_rules *)rules)->boost_us;
+}
+
+static double cost_of(const void *workload, const void *rules)
+{
+    return decided_cost(workload, &(struct decider){ruled_levels, ruled_slice_us, ruled_level_of,
+                                                    ruled_boost_us, rules});
+}
+
+static const char *const functions[] = {"levels", "slice_us", "level_of", "boost_us", NULL};
+
+static uint32_t asked_levels(const void *module)
+{
+    const module_function *ask = module;
+    return ((uint32_t(*)(void))ask[0])();
+}
+
+static uint32_t asked_slice_us(const void *module, uint32_t level)
+{
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint32_t))ask[1])(level);
+}
+
+static uint32_t asked_level_of(const void *module, uint64_t attained_us)
+{
+    const module_function *ask = module;
+    return ((uint32_t(*)(uint64_t))ask[2])(attained_us);
+}
+
+static uint64_t asked_boost_us(const void *module)
+{
+    const module_function *ask = module;
+    return ((uint64_t(*)(void))ask[3])();
+}
+
+static double module_cost(const void *workload, const module_function *module)
+{
+    return decided_cost(workload, &(struct decider){asked_levels, asked_slice_us, asked_level_of,
+                                                    asked_boost_us, module});
 }
 
 static const char *const baseline_names[] = {"RR 10 ms", "MLFQ textbook", "FCFS", "RR 1 ms"};
 
 static double baseline_cost(const void *workload, int which)
 {
-    const struct process_workload *load = workload;
     static const int64_t round_robin[] = {10 * NS_PER_MS, 0, CPU_NEVER, NS_PER_MS};
+    if (round_robin[which] == 0) {
+        double textbook[PARAMETERS];
+        subject_textbook(&subject_process_manager, textbook);
+        return subject_cost(&subject_process_manager, workload, textbook);
+    }
     struct cpu_policy policy = {.levels = 1,
                                 .slice = {round_robin[which]},
                                 .boost = CPU_NEVER,
                                 .switch_cost = SWITCH_COST_NS};
-    if (round_robin[which] == 0) {
-        double textbook[PARAMETERS];
-        for (int i = 0; i < PARAMETERS; i++)
-            textbook[i] = parameters[i].textbook;
-        policy = process_policy(textbook);
-    }
-    return cpu_mean_response(load->jobs, load->count, &policy) / NS_PER_MS;
+    return mean_response_ms(workload, &policy);
 }
 
 static double bound_cost(const void *workload)
@@ -187,17 +247,7 @@ const struct subject subject_process_manager = {
     .specialization = "process_manager",
     .title = "multi-level feedback queue with context-switch cost",
     .cost = "mean response time, ms",
-    .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = process_render,
-    .functions = function_names,
-    .module_cost = module_cost,
+    .version = "2",
+    .module = process_manager_module,
+    SUBJECT_PARTS,
 };

@@ -9,11 +9,4 @@ struct process_workload {
     struct job jobs[];
 };
 
-/* The policy that these parameters mean, in whole microseconds: what is simulated is what is
- * rendered. */
-struct cpu_policy process_policy(const double *parameters);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int process_render(const double *parameters, char *buffer, size_t size);
-
 #endif

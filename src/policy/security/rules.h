@@ -2,6 +2,9 @@
  * tells how often each of those that end at this call was seen; the policy judges. Rare ones of
  * many lengths are weighed together, and what they say is remembered for a short and a long while,
  * since attacks last. */
+#ifndef KHUB_POLICY_SECURITY_RULES_H
+#define KHUB_POLICY_SECURITY_RULES_H
+
 #include <stdint.h>
 
 enum { SECURITY_ORDER_LEAST = 2, SECURITY_ORDERS = 11 }; /* n-grams of 2..12 calls */
@@ -65,3 +68,5 @@ static inline uint32_t security_step(const struct security_rules *rules,
     uint32_t score = (uint32_t)(level >> 28);
     return score < 65535 ? score : 65535;
 }
+
+#endif

@@ -36,7 +36,7 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
-#include "policy/module_state.h"
+#include "policy/module.h"
 #include "policy/security/roc.h"
 #include "policy/security/rules.h"
 #include "policy/subject_table.h"
@@ -105,8 +105,9 @@ void security_stide(const struct security_workload *load, size_t window, size_t 
     }
 }
 
-void security_rules_of(const double *p, struct security_rules *ret)
+static void rules_of(const double *p, void *ret_rules)
 {
+    struct security_rules *ret = ret_rules;
     double weights[ORDERS], sum = 0;
     for (int k = 0; k < ORDERS; k++) {
         double distance = (ORDER_LEAST + k - p[CENTRE]) / p[WIDTH];
@@ -121,6 +122,14 @@ void security_rules_of(const double *p, struct security_rules *ret)
     ret->keep[1] = fixed_point(elementary_power(0.5, 1 / p[LONG_MEMORY]), 65536);
     ret->mix = fixed_point(p[MIX], 65536);
 }
+
+RULES_FIT(security_rules);
+static const struct constant constants[] = {
+    CONSTANT(security_rules, weights), CONSTANT(security_rules, decline),
+    CONSTANT(security_rules, gain),    CONSTANT(security_rules, keep),
+    CONSTANT(security_rules, mix),
+};
+extern const char security_module[];
 
 /* Who judges the calls: our rules, or a compiled module's. */
 struct decider {
@@ -147,16 +156,11 @@ static uint32_t own_step(const void *rules, void *state, const uint32_t *seen)
     return security_step(rules, state, seen);
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    int which;
-    if (!subject_valid(&subject_security, p, PARAMETERS, &which))
-        return nan("");
-    struct security_rules rules;
     struct security_state state;
-    security_rules_of(p, &rules);
     security_reset(&state);
-    return simulate(workload, (struct decider){own_step, &rules, &state});
+    return simulate(workload, (struct decider){own_step, rules, &state});
 }
 
 static const char *const functions[] = {"state_size", "state_reset", "ids_step", NULL};
@@ -205,16 +209,6 @@ const struct subject subject_security = {
     .title = "anomaly detection in system calls by n-grams of many lengths",
     .cost = "attack calls missed at up to 2 % false alarms (1 - partial AUC)",
     .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = security_render,
-    .functions = functions,
-    .module_cost = module_cost,
+    .module = security_module,
+    SUBJECT_PARTS,
 };

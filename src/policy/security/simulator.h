@@ -17,11 +17,4 @@ struct security_workload {
 void security_stide(const struct security_workload *load, size_t window, size_t frame,
                     uint16_t *ret_scores);
 
-/* The parameters as they are simulated and rendered. */
-struct security_rules;
-void security_rules_of(const double *parameters, struct security_rules *ret_rules);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int security_render(const double *parameters, char *buffer, size_t size);
-
 #endif

@@ -1,4 +1,7 @@
 /* The decision of an allocator with size classes: which one serves a request. */
+#ifndef KHUB_POLICY_SIZE_CLASSES_RULES_H
+#define KHUB_POLICY_SIZE_CLASSES_RULES_H
+
 #include <stdint.h>
 
 struct size_classes_rules {
@@ -19,3 +22,5 @@ static inline uint32_t size_classes_of(const struct size_classes_rules *rules, u
     }
     return low;
 }
+
+#endif

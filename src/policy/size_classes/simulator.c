@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "policy/elementary.h"
+#include "policy/module.h"
 #include "policy/random.h"
 #include "policy/size_classes/class_programme.h"
 #include "policy/size_classes/rules.h"
@@ -164,8 +165,9 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
-void size_classes_tuned(const double *p, uint32_t ret_sizes[SIZE_CLASSES])
+static void rules_of(const double *p, void *ret_rules)
 {
+    uint32_t *ret_sizes = ((struct size_table *)ret_rules)->sizes;
     for (uint32_t i = 0; i < SIZE_TUNED; i++) {
         uint32_t size = SIZE_QUANTUM * (uint32_t)floor(p[i] / SIZE_QUANTUM + 0.5), at = i;
         for (; at > 0 && ret_sizes[at - 1] > size; at--)
@@ -174,6 +176,12 @@ void size_classes_tuned(const double *p, uint32_t ret_sizes[SIZE_CLASSES])
     }
     ret_sizes[SIZE_TUNED] = SLAB_OBJECT_MAX;
 }
+
+RULES_FIT(size_table);
+static const struct constant constants[] = {
+    CONSTANT(size_table, sizes),
+};
+extern const char size_classes_module[];
 
 static double waste(const struct size_workload *load, const struct slab_policy *policy)
 {
@@ -192,14 +200,9 @@ double size_classes_waste(const struct size_workload *load, const uint32_t *size
     return waste(load, &(struct slab_policy){count, sizes, ruled_class, &rules});
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    uint32_t sizes[SIZE_CLASSES];
-    int which;
-    if (!subject_valid(&subject_size_classes, p, SIZE_TUNED, &which))
-        return nan("");
-    size_classes_tuned(p, sizes);
-    return size_classes_waste(workload, sizes, SIZE_CLASSES);
+    return size_classes_waste(workload, ((const struct size_table *)rules)->sizes, SIZE_CLASSES);
 }
 
 static const char *const baseline_names[] = {"powers of two", "kmalloc", "jemalloc, 32 classes"};
@@ -300,17 +303,7 @@ const struct subject subject_size_classes = {
     .title = "size classes of a slab allocator",
     .cost = "waste to requested bytes",
     .version = "1",
-    .parameter_count = SIZE_TUNED,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
     .solve = solve,
-    .render = size_classes_render,
-    .functions = functions,
-    .module_cost = module_cost,
+    .module = size_classes_module,
+    SUBJECT_PARTS,
 };

@@ -21,13 +21,13 @@ struct size_workload {
     struct slab_event events[];
 };
 
-/* The classes that these parameters mean, ascending; the last is SLAB_OBJECT_MAX. */
-void size_classes_tuned(const double *parameters, uint32_t ret_sizes[SIZE_CLASSES]);
+/* The rules of this subject: the classes that parameters mean, ascending; the last is
+ * SLAB_OBJECT_MAX. */
+struct size_table {
+    uint32_t sizes[SIZE_CLASSES];
+};
 
 /* (reserved - requested) / requested with these classes, ascending; NAN when out of memory. */
 double size_classes_waste(const struct size_workload *load, const uint32_t *sizes, uint32_t count);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int size_classes_render(const double *parameters, char *buffer, size_t size);
 
 #endif

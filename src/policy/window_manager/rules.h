@@ -4,6 +4,9 @@
  * Three memories count what came next, and forget slowly: after anything, after the window in use,
  * after the last two. A window's score is recency[place in the list of recent ones], and of each
  * memory weight * count / (all its counts + prior). Fixed point: ONE is 1. */
+#ifndef KHUB_POLICY_WINDOW_MANAGER_RULES_H
+#define KHUB_POLICY_WINDOW_MANAGER_RULES_H
+
 #include <stdint.h>
 
 enum { WINDOWS_MAX = 16, MEMORIES = 3, ONE = 65536 };
@@ -95,3 +98,5 @@ static inline void window_manager_switched(const struct window_manager_rules *ru
         in_hand = moved;
     } while (in_hand != window);
 }
+
+#endif

@@ -32,7 +32,7 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
-#include "policy/module_state.h"
+#include "policy/module.h"
 #include "policy/subject_table.h"
 #include "policy/window_manager/rules.h"
 
@@ -70,16 +70,26 @@ static uint32_t kept(double half_life)
     return fixed_point(elementary_power(0.5, 1 / half_life), ONE);
 }
 
-void window_manager_rules_of(const double *p, struct window_manager_rules *ret_rules)
+static void rules_of(const double *p, void *ret_rules)
 {
-    *ret_rules = (struct window_manager_rules){
+    struct window_manager_rules *rules = ret_rules;
+    *rules = (struct window_manager_rules){
         .weight = {fixed_point(p[WEIGHT_ANY], ONE), fixed_point(p[WEIGHT_ONE], ONE),
                    fixed_point(p[WEIGHT_TWO], ONE)},
         .keep = {kept(p[HALF_LIFE_ANY]), kept(p[HALF_LIFE_AFTER]), kept(p[HALF_LIFE_AFTER])},
         .prior = fixed_point(p[PRIOR], ONE)};
     for (uint32_t rank = 1; rank < WINDOWS_MAX; rank++)
-        ret_rules->recency[rank] = fixed_point(elementary_power(rank, -p[GAMMA]), ONE);
+        rules->recency[rank] = fixed_point(elementary_power(rank, -p[GAMMA]), ONE);
 }
+
+RULES_FIT(window_manager_rules);
+static const struct constant constants[] = {
+    CONSTANT(window_manager_rules, recency),
+    CONSTANT(window_manager_rules, weight),
+    CONSTANT(window_manager_rules, keep),
+    CONSTANT(window_manager_rules, prior),
+};
+extern const char window_manager_module[];
 
 /* The rules with their constants and their memory. */
 struct tuned {
@@ -113,14 +123,9 @@ static double measure(const struct window_workload *load, const struct window_ma
     return result;
 }
 
-static double cost_of(const void *workload, const double *p)
+static double cost_of(const void *workload, const void *rules)
 {
-    struct window_manager_rules rules;
-    int which;
-    if (!subject_valid(&subject_window_manager, p, PARAMETERS, &which))
-        return nan("");
-    window_manager_rules_of(p, &rules);
-    return measure(workload, &rules, switcher_presses);
+    return measure(workload, rules, switcher_presses);
 }
 
 /* The same rules make the others: no score at all leaves the order of last use, one share alone is
@@ -142,7 +147,7 @@ double window_movement(const struct window_workload *load, const double *p, int 
 {
     struct window_manager_rules rules = baselines[which];
     if (p)
-        window_manager_rules_of(p, &rules);
+        rules_of(p, &rules);
     return measure(load, &rules, switcher_movement);
 }
 
@@ -152,8 +157,12 @@ static double bound_cost(const void *workload)
     return window_bayes_presses(workload, true, &expected);
 }
 
-static const char *const function_names[] = {"state_size", "state_reset", "order", "switched",
-                                             NULL};
+static void *workload_new(uint64_t seed)
+{
+    return window_workload_new(seed);
+}
+
+static const char *const functions[] = {"state_size", "state_reset", "order", "switched", NULL};
 
 struct module {
     void *state;
@@ -173,13 +182,13 @@ static void tell_switched(void *context, uint32_t window)
     module->switched(module->state, window);
 }
 
-static double module_cost(const void *workload, const module_function *functions)
+static double module_cost(const void *workload, const module_function *ask)
 {
     const struct window_workload *load = workload;
     struct module module = {
-        .state = module_state_new(functions),
-        .order = (void (*)(void *, uint8_t *, uint32_t))functions[2],
-        .switched = (void (*)(void *, uint32_t))functions[3],
+        .state = module_state_new(ask),
+        .order = (void (*)(void *, uint8_t *, uint32_t))ask[2],
+        .switched = (void (*)(void *, uint32_t))ask[3],
     };
     if (!module.state)
         return nan("");
@@ -195,16 +204,6 @@ const struct subject subject_window_manager = {
     .title = "order of the window switcher by recency and habit",
     .cost = "Tab presses for a switch",
     .version = "1",
-    .parameter_count = PARAMETERS,
-    .parameters = parameters,
-    .baseline_count = sizeof baseline_names / sizeof *baseline_names,
-    .baseline_names = baseline_names,
-    .workload_new = window_workload_new,
-    .workload_free = free,
-    .cost_of = cost_of,
-    .baseline_cost = baseline_cost,
-    .bound_cost = bound_cost,
-    .render = window_manager_render,
-    .functions = function_names,
-    .module_cost = module_cost,
+    .module = window_manager_module,
+    SUBJECT_PARTS,
 };

@@ -11,11 +11,4 @@
  * memory. */
 double window_movement(const struct window_workload *load, const double *parameters, int which);
 
-struct window_manager_rules;
-/* The parameters in fixed point, as they are simulated and rendered. */
-void window_manager_rules_of(const double *parameters, struct window_manager_rules *ret_rules);
-
-/* struct subject's render; -1 when a parameter is out of range. */
-int window_manager_render(const double *parameters, char *buffer, size_t size);
-
 #endif
