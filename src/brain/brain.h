@@ -1,14 +1,20 @@
-/* A brain: what an AI node thinks with. The node (node.c) talks to the hub; the brain trains, makes, works and checks.
+/* A brain: what an AI node thinks with. The node talks to the hub; the brain trains, makes, works
+ * and checks. What its numbers mean is the brain's own affair: the node prints them, passes them on,
+ * and reads none.
  *
- * All of a brain's work runs on one worker thread, one job after the other, never at the same time as another of its jobs; it
- * touches nothing of the node's. A job looks at `stop` between two evaluations (milliseconds; making a new set of workloads
- * takes up to a second) and ends early, with what it has, when it is set. Results are JSON (jansson), owned by the caller,
- * that the node publishes as they are. JSON that is handed in may come from a peer: no content of it may do harm.
+ * Work runs in jobs on worker threads, never on the node's loop. A brain says how many of its jobs
+ * may run at once (`workers`); one that says 1 needs no locks. A job looks at `stop` every few
+ * milliseconds (making a new set of workloads takes up to a second) and ends early, with what it
+ * has, when it is set. What a brain spends is counted in units of its own (`budget`).
  *
- * Nothing is shared on its word. What a brain makes is first a *claim*: an object with at least {kind: "pattern" or "component",
- * subject, subject_version, parameters}. The node commits to its parameters at the hub, which answers with a nonce that nobody
- * could know before; prove() measures the claim on the workloads that follow from the nonce, and gives what is published. Anyone
- * can measure the same again. */
+ * Results are JSON (jansson) and the caller's; the node publishes them as they are. JSON that is
+ * handed in may come from a peer: no content of it may do harm.
+ *
+ * Nothing is shared on its word. What a brain makes is first a *claim*: an object with at least
+ * {kind: "pattern" or "component", id, subject, subject_version, parameters}. The node commits to its
+ * parameters at the hub, which answers with a nonce that nobody could know before; prove() measures
+ * the claim on the workloads that follow from the nonce, and gives what is published. Anyone can
+ * measure the same again. */
 #ifndef KHUB_BRAIN_BRAIN_H
 #define KHUB_BRAIN_BRAIN_H
 
@@ -16,35 +22,34 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef atomic_bool brain_stop;
 
-#define BRAIN_CONTRIBUTORS_MAX 8u   /* AIs in one session */
-#define BRAIN_SESSIONS_MAX     16u  /* a brain keeps; the one longest untouched goes first */
-#define BRAIN_SESSION_BUDGET   240u /* evaluations that all in a session spend together */
-#define BRAIN_TAKEN_MAX        8u   /* AIs that are named as those from whom something was taken */
+#define BRAIN_CONTRIBUTORS_MAX 8u  /* AIs in one session */
+#define BRAIN_SESSIONS_MAX     16u /* a brain keeps; the one longest untouched goes first */
+#define BRAIN_WORKERS_MAX      16u
+#define BRAIN_ROWS_MAX         8u
+#define BRAIN_BRIEF_MAX        4u
+#define BRAIN_TEXT_SIZE        600u /* bytes of a sentence, its NUL among them */
 
-/* How far training has come. Ratios are to the textbook baseline's cost: below 1 is better. The held-out workloads are this
- * AI's own, for showing only: no choice is made by them. seeds 0: not measured yet. */
+/* A figure for people: "held-out", 0.813, "". */
+struct brain_row {
+    char name[80];
+    double value;     /* NAN: not known yet, shown as "-" */
+    const char *unit; /* static; "": none */
+    int decimals;
+    char note[64]; /* what else belongs to it, set in columns under the heading; "": nothing */
+};
+
+/* How far training has come, to be shown. Texts may hold names of peers: print them safely. */
 struct brain_standing {
-    const char *subject, *subject_version; /* static, as all names here */
-    const char *cost;                      /* what is measured, with its unit */
-    bool referee;                      /* trains nothing: measures what others claim (general) */
-    unsigned evaluations, generations; /* of its own training */
-    double ratio_train;                /* best so far, on its own workloads; 0: none yet */
-    unsigned evaluations_alone;        /* until something of another's first came into its search */
-    double
-        ratio_alone; /* held-out, of the best that it had found by then; 0: it began with another's */
-    double ratio_heldout, ci95,
-        cost_heldout; /* held-out, of what it would use now: own or another's */
-    size_t wins, seeds;
-    const char *textbook, *practice; /* names; practice NULL: none known */
-    double textbook_cost, practice_ratio, bound_ratio, gap_closed;
-    unsigned taken;                        /* patterns of others that it trains on from */
-    char taken_from[BRAIN_TAKEN_MAX][129]; /* whose, newest first; "": no more */
-    /* The referee's: over the subjects of which it has seen a confirmed claim; the others count as 1. 0: none yet. */
-    double geometric_mean;
-    unsigned subjects_seen;
+    uint64_t spent;      /* units, of its own training */
+    char title[200];     /* what it trains */
+    const char *heading; /* over the rows; static; "": none */
+    struct brain_row brief[BRAIN_BRIEF_MAX], rows[BRAIN_ROWS_MAX]; /* in a line; in a table */
+    size_t brief_count, row_count;
+    char remark[BRAIN_TEXT_SIZE]; /* whose work it has built on; "": nobody's */
 };
 
 /* A session as the brain needs to know it. */
@@ -54,54 +59,114 @@ struct brain_session {
     size_t participant_count;        /* 1..BRAIN_CONTRIBUTORS_MAX */
 };
 
+/* What there is to see in a session's candidate, without running it. It says so itself: anyone may
+ * have written it. */
+struct brain_view {
+    double progress;                     /* 0..1, of all the work that the session is for */
+    bool worked[BRAIN_CONTRIBUTORS_MAX]; /* who has worked on it, in the participants' order */
+    bool has_reviews;
+    bool reviewed;  /* one has worked, another reviewed: there is nothing to do in common */
+    bool foreign;   /* to this AI, which can review it but not work on it */
+    char text[128]; /* what was spent, and what came of it */
+};
+
+/* One step of work in a session. */
+struct brain_step {
+    json_t *candidate;          /* a better or equal one, with its measured numbers; the caller's */
+    double progress;            /* as in brain_view */
+    bool review;                /* this AI has reviewed it, and done no more */
+    char note[BRAIN_TEXT_SIZE]; /* what it did, for the partners; "": nothing to tell */
+};
+
+/* What the hub knows of a thing: the thing, and its verification (NULL: none). */
+struct brain_entry {
+    const json_t *thing, *verification;
+};
+
 struct brain {
     const char *name; /* "policy" */
     void *state;
-    /* One sentence on what it will train, or that it is a referee. Caller frees. */
-    char *(*describe)(void *state);
-    /* Trains for about `evaluations` more; 0: only hands out what was not claimed yet. *ret_claims: array of claims (may be empty).
-     * 0 or -1 (out of memory). */
-    int (*train)(void *state, unsigned evaluations, brain_stop *stop, json_t **ret_claims);
-    /* Measures a claim on the workloads of the nonce (32 hex digits). The result is what is shared: the claim with commitment_id, nonce,
-     * ratio_heldout, ci95, wins, seeds, baseline, bound_ratio, gap_closed …, a component with its implementation. NULL: stopped or out
-     * of memory. */
+
+    /* These never change while it lives: any thread may read them. */
+    const char *subject, *subject_version; /* on which it trains; "": on none */
+    char description[200];                 /* a sentence: what it will do */
+    bool referee;     /* trains on none, and measures what others claim of all */
+    unsigned workers; /* 1..BRAIN_WORKERS_MAX jobs at once */
+    struct {
+        const char *unit; /* "evaluations" */
+        unsigned
+            training;     /* of one training job: well below a second, so that others wait little */
+        unsigned session; /* that all in a session spend together */
+    } budget;
+
+    /* Any thread may call these at any time: they run nothing and change nothing. */
+
+    /* What is in a candidate (NULL: none yet). */
+    void (*view)(const void *state, const struct brain_session *session, const json_t *candidate,
+                 struct brain_view *ret_view);
+    /* Takes out of a candidate what `writer` put there in another's name, but for what was there
+     * `before` (NULL: nothing). */
+    void (*disown)(json_t *candidate, const char *writer, const json_t *before);
+    /* Which of two promises more, by what others measured and then by its author's word: below 0 when
+     * it is `a`, 0 when there is nothing to choose. */
+    int (*compare)(const struct brain_entry *a, const struct brain_entry *b);
+    /* A thing's figures in a few words: as it claims them; with metrics, as those who checked it
+     * found them; thing NULL: the metrics alone. Either may come from a peer. */
+    void (*tell)(const json_t *thing, const json_t *metrics, char ret_text[BRAIN_TEXT_SIZE]);
+    /* What the author of a proved component reports of it. NULL when out of memory. */
+    json_t *(*own_metrics)(const json_t *component);
+    /* Whether it can make something for a feature request; else, in a sentence, why not. */
+    bool (*can_answer)(const void *state, const char *feature, char ret_why[BRAIN_TEXT_SIZE]);
+
+    /* These are jobs. */
+
+    /* Trains for about `budget` units; 0: only hands out what was not claimed yet. *ret_claims:
+     * array of claims, which may be empty. 0 or -1 (out of memory). */
+    int (*train)(void *state, unsigned budget, brain_stop *stop, json_t **ret_claims);
+    /* Measures a claim on the workloads of the nonce (32 hex digits). The result is what is shared:
+     * the claim with commitment_id, nonce and its measured figures, a component with its
+     * implementation. NULL: stopped, out of memory, or not what the claim says. */
     json_t *(*prove)(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
                      brain_stop *stop);
     /* What is known without measuring anything. */
     void (*standing)(void *state, struct brain_standing *ret_standing);
-    /* Measures the held-out ratios of the standing again if what it would use has changed. */
+    /* Measures what the standing shows again, if what it would use has changed. */
     void (*measure_standing)(void *state, brain_stop *stop);
-    /* A claim (kind component) for a feature request. NULL when it can't. */
+    /* A claim (kind component) for a feature request that can be answered, named for what it is.
+     * NULL: stopped, or out of memory. */
     json_t *(*answer)(void *state, const char *feature, const json_t *requirements,
                       brain_stop *stop);
-    /* One step of work on a session's shared candidate. Partners of one subject: about `evaluations` of search on all partners' workloads,
-     * after the candidate was run; 0: only joins it with this brain's own best. Partners of different subjects: verifies the candidate on
-     * fresh workloads, reviews its component, and says so in the candidate's `reviews`. candidate NULL: nothing is shared yet.
-     * *ret_candidate is a better or equal one with its measured numbers, *ret_progress the share of the session's work that is done
-     * (0..1): evaluations of the budget, or reviews of those wanted. 0, or -1 when the candidate is none that this brain can run. */
+    /* A step on a session's candidate (NULL: nothing is shared yet), for about `budget` units; 0:
+     * only joins it with this brain's own best. A foreign candidate is reviewed instead. 0, or -1
+     * when it is none that this brain can run, or it has none to begin with. */
     int (*collaborate)(void *state, const struct brain_session *session, const json_t *candidate,
-                       unsigned evaluations, brain_stop *stop, json_t **ret_candidate,
-                       double *ret_progress);
-    /* The session's final candidate as a claim (kind component) with the participants' names, its ratio on each one's workloads (or the
-     * reviews). NULL when it can't be run. */
+                       unsigned budget, brain_stop *stop, struct brain_step *ret_step);
+    /* The session's final candidate as a claim (kind component), with those who took part. NULL when
+     * it can't be run. */
     json_t *(*conclude)(void *state, const struct brain_session *session, const json_t *candidate,
                         brain_stop *stop);
-    /* The session is over: learns from its best (true: this was better than what it had), and lets go of its memory. */
+    /* The session is over: learns from its best (true: this was better than what it had), and lets
+     * go of its memory. */
     bool (*forget)(void *state, const char *session_id, brain_stop *stop);
-    /* Measures somebody else's pattern or component again; its `kind` is what it was shared as. Returns metrics {claim_holds, ratio, n,
-     * nonce, ratio_own, ci95_own, n_own, profile, score, integration_tested, …} to report, or NULL when it is of no subject that this
-     * brain can run, proves nothing (no commitment and nonce), is on more workloads than it runs, or `stop` was set. A claim that does not
-     * hold has score 0 and a `reason`. A component's C is compared with what its parameters render to, and only this AI's own rendering
-     * is compiled and run (in a sandbox). */
+    /* Measures somebody else's pattern or component again; its `kind` is what it was shared as.
+     * Returns metrics to report: {claim_holds, reason (when it does not hold), score, ratio, n,
+     * nonce, integration_tested, …}. NULL when it is of no subject that this brain can run, proves
+     * nothing (no commitment and nonce), is on more workloads than it runs, or `stop` was set.
+     * Another's source is never run. */
     json_t *(*check)(void *state, const json_t *thing, brain_stop *stop);
-    /* Takes in a checked pattern or component of `author`, to train on from it when it is better than what it has. True when taken. */
+    /* Takes in a checked pattern or component of `author`, to train on from it when it is better than
+     * what it has. True when taken. */
     bool (*take_in)(void *state, const char *author, const json_t *thing, const json_t *metrics);
+    /* What the summary says of training, as an object. NULL when out of memory. */
+    json_t *(*summary)(void *state);
     void (*free)(void *state);
 };
 
-/* The policy brain: CMA-ES on a simulated OS subsystem (policy/); for `general` the referee of all of them. NULL when out of memory, or
- * when no subject is of this specialization. */
+/* The policy brain (policy/): learns the parameters of an OS policy on a simulated subsystem; for
+ * `general` the referee of all of them. NULL when out of memory, or when no subject is of this
+ * specialization. */
 struct brain *brain_policy_new(const char *ai_id, const char *specialization);
+/* NULL is fine. No job may be running. */
 void brain_free(struct brain *brain);
 
 #endif

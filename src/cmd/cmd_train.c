@@ -1,4 +1,5 @@
 /* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes. */
+#include <math.h>
 #include <unistd.h>
 
 #include "brain/brain.h"
@@ -45,37 +46,18 @@ static void live_draw(struct live *live)
     live->drawn = true;
 }
 
-static void add_ratio(struct line *line, const char *label, double ratio)
+static void add_standing(struct line *line, const struct brain_standing *standing)
 {
-    if (ratio > 0)
-        line_addf(line, "  %s %.3f", label, ratio);
-    else
-        line_addf(line, "  %s -", label);
-}
-
-static void add_training(struct line *line, const struct brain_standing *standing)
-{
-    line_addf(line, "%u evaluations", standing->evaluations);
-    add_ratio(line, "train", standing->ratio_train);
-    add_ratio(line, "held-out", standing->seeds > 0 ? standing->ratio_heldout : 0);
-    if (standing->seeds > 0)
-        line_addf(line, "  gap closed %.0f %%", 100 * standing->gap_closed);
-    if (standing->taken > 0)
-        line_addf(line, "  took %u, from", standing->taken);
-    for (size_t i = 0; i < BRAIN_TAKEN_MAX && standing->taken_from[i][0]; i++) {
-        line_add(line, slice_of(i > 0 ? ", " : " "));
-        line_add(line, slice_of(standing->taken_from[i]));
+    for (size_t i = 0; i < standing->brief_count; i++) {
+        const struct brain_row *row = &standing->brief[i];
+        line_addf(line, "%s%s ", i > 0 ? "  " : "", row->name);
+        if (isnan(row->value))
+            line_addf(line, "-");
+        else
+            line_addf(line, "%.*f%s", row->decimals, row->value, row->unit);
     }
-}
-
-static void add_refereeing(struct line *line, const struct trainer_progress *progress)
-{
-    const struct brain_standing *standing = progress->standing;
-    const struct summary *count = progress->count;
-    line_addf(line, "checked %u, refuted %u  subjects %u",
-              count->patterns_checked + count->components_checked,
-              count->patterns_refuted + count->components_refuted, standing->subjects_seen);
-    add_ratio(line, "geometric mean", standing->geometric_mean);
+    if (standing->remark[0])
+        line_addf(line, "  %s", standing->remark);
 }
 
 static void on_progress(const struct trainer_progress *progress, void *data)
@@ -93,10 +75,12 @@ static void on_progress(const struct trainer_progress *progress, void *data)
         live->line.width = live->terminal.width - 1; /* the last column would wrap it */
     if (!progress->joined)
         line_addf(&live->line, "no hub  ");
-    if (progress->standing->referee)
-        add_refereeing(&live->line, progress);
-    else
-        add_training(&live->line, progress->standing);
+    const struct summary *count = progress->count;
+    if (progress->referee)
+        line_addf(&live->line, "checked %u, refuted %u  ",
+                  count->patterns_checked + count->components_checked,
+                  count->patterns_refuted + count->components_refuted);
+    add_standing(&live->line, progress->standing);
     if (progress->left_ms > 0) {
         span_format((int64_t)progress->left_ms, left);
         line_addf(&live->line, "  %s left", left);

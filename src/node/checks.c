@@ -87,17 +87,12 @@ static void check_refused(struct node *node, const struct check_job *work)
 static void check_said(struct node *node, const struct check_job *work)
 {
     const char *what = work->pattern ? "pattern" : "component";
-    double own = json_number_value(json_object_get(work->metrics, "ratio_own"));
-    double claimed = json_number_value(json_object_get(work->thing, "ratio_heldout"));
     if (work->taken)
-        node_say(node,
-                 "Integrated shared %s %s from %s (its claim of %.3f holds; %.3f on own workloads)",
-                 what, SAY(work->id), SAY(work->sender), claimed, own);
+        node_say(node, "Integrated shared %s %s from %s (its %s)", what, SAY(work->id),
+                 SAY(work->sender), TELL(node, work->thing, work->metrics));
     else
-        node_say(node,
-                 "Checked %s %s from %s: the claim of %.3f holds; %.3f on own workloads is no "
-                 "better than known",
-                 what, SAY(work->id), SAY(work->sender), claimed, own);
+        node_say(node, "Checked %s %s from %s: its %s is no better than known", what, SAY(work->id),
+                 SAY(work->sender), TELL(node, work->thing, work->metrics));
 }
 
 static void check_done(struct job *job, bool ran)

@@ -1,20 +1,70 @@
 /* From a claim to what is published: nothing leaves the brain on its word alone.
  *
- *     claims_add        commitment          challenge           proved
- *    ────────────► waits ─────────► committed ─────────► proving ─────────► published, and gone
- *                    ▲                  │                   │ ▲
- *                    └── a new connection, rate_limited ────┤ └── another nonce (a hub that began anew)
- *                                                           └───► refused: gone, and the reason is said
+ *    claims_add          commitment            challenge              proved
+ *   ───────────▶ WAITING ──────────▶ COMMITTED ─────────▶ CHALLENGED ─────────▶ published, FREE
+ *                   ▲                    │                  │   │ ▲
+ *                   └── a new connection, rate_limited ◀────┘   │ └─ another nonce
+ *                                                               └─────▶ refused: FREE, and told why
+ *
+ * Beside it runs the proof, which may outlast a connection, and is for one nonce:
+ *
+ *     NONE ───▶ RUNNING ───▶ DONE          RUNNING ───▶ NONE: of another nonce, or it came to nothing
+ *       ▲                      │
+ *       └──── another nonce ───┘
  *
  * The commitment is a hash of the parameters; the hub's nonce, which nobody could know before, decides on which workloads they
  * are measured. Claims with the same parameters share one commitment. What is hard is the link: it may go at any point, and the hub
  * that comes back may be the same (then its nonce is too, and what was proved stands) or a fresh one (then all is proved again).
  * So each connection begins by committing to all that is pending, and nothing is published before the hub has answered on it. */
+#include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "node/node.h"
+
+#define TO(state) (1u << CLAIM_##state)
+static const unsigned moves[CLAIM_STATES] = {
+    [CLAIM_FREE] = TO(WAITING),
+    [CLAIM_WAITING] = TO(COMMITTED) | TO(FREE),
+    [CLAIM_COMMITTED] = TO(CHALLENGED) | TO(WAITING) | TO(FREE),
+    [CLAIM_CHALLENGED] = TO(CHALLENGED) | TO(WAITING) | TO(FREE),
+};
+#undef TO
+#define TO(state) (1u << PROOF_##state)
+static const unsigned proof_moves[PROOF_STATES] = {
+    [PROOF_NONE] = TO(RUNNING),
+    [PROOF_RUNNING] = TO(DONE) | TO(NONE),
+    [PROOF_DONE] = TO(NONE),
+};
+#undef TO
+
+bool claims_move_legal(enum claim_state from, enum claim_state to)
+{
+    return (moves[from] >> to) & 1u;
+}
+
+bool claims_proof_move_legal(enum proof_state from, enum proof_state to)
+{
+    return (proof_moves[from] >> to) & 1u;
+}
+
+static void claim_move(struct claim *claim, enum claim_state to)
+{
+    assert(claims_move_legal(claim->state, to));
+    claim->state = to;
+    if (to <= CLAIM_WAITING)
+        claim->sent[0] = '\0';
+}
+
+/* result: taken over; of DONE alone. */
+static void proof_move(struct claim *claim, enum proof_state to, json_t *result)
+{
+    assert(claims_proof_move_legal(claim->proof, to) && (to == PROOF_DONE) == (result != NULL));
+    json_decref(claim->result);
+    claim->result = result;
+    claim->proof = to;
+}
 
 bool claim_is_component(const struct claim *claim)
 {
@@ -23,10 +73,12 @@ bool claim_is_component(const struct claim *claim)
 
 static void claim_free(struct claim *claim)
 {
+    if (claim->state == CLAIM_FREE)
+        return;
     json_decref(claim->claim);
     json_decref(claim->result);
     claim->claim = claim->result = NULL;
-    claim->used = false;
+    claim_move(claim, CLAIM_FREE);
 }
 
 /* It comes to nothing, and whoever waits for it is told. */
@@ -37,8 +89,7 @@ static void claim_end(struct node *node, struct claim *claim, const char *reason
         node_say(node, "a %s of %s is not shared: %s",
                  claim_is_component(claim) ? "component" : "pattern", claim->subject, reason);
     if (use->purpose == CLAIM_ANSWER)
-        node_say(node, "feature request '%s' of %s is not answered: %s", SAY(use->feature),
-                 SAY(use->requestor), reason);
+        feature_declined(node, use->requestor, use->feature, reason);
     if (use->purpose == CLAIM_RESULT)
         session_unproved(node, use->session_id, reason);
     claim_free(claim);
@@ -69,11 +120,10 @@ static void prove_done(struct job *job, bool ran)
     struct prove_job *work = (struct prove_job *)job;
     struct node *node = work->base.node;
     struct claim *claim = &node->claims[work->place];
-    if (claim->used && claim->serial == work->serial) {
-        claim->proving = false;
-        bool current = strcmp(claim->nonce, work->nonce) == 0;
-        if (current && work->result)
-            claim->result = json_incref(work->result);
+    if (claim->state != CLAIM_FREE && claim->serial == work->serial) {
+        bool current = strcmp(claim->nonce, work->nonce) == 0, proved = current && work->result;
+        proof_move(claim, proved ? PROOF_DONE : PROOF_NONE,
+                   proved ? json_incref(work->result) : NULL);
         if (current && !work->result && !node->jobs.stopping)
             claim_end(node, claim, ran ? "it could not be measured" : "its measuring was dropped");
         else
@@ -96,7 +146,7 @@ static void claim_prove(struct node *node, struct claim *claim)
     words_copy(work->nonce, claim->nonce);
     work->claim = json_deep_copy(claim->claim); /* the worker and the loop share no JSON */
     if (work->claim && jobs_push(&node->jobs, JOB_PROVE, &work->base.job) == 0) {
-        claim->proving = true;
+        proof_move(claim, PROOF_RUNNING, NULL);
         return;
     }
     json_decref(work->claim);
@@ -113,13 +163,13 @@ static bool claims_alike(const struct claim *a, const struct claim *b)
 
 static void claim_nonce(struct claim *claim, const char *commitment_id, const char *nonce)
 {
-    if (strcmp(claim->nonce, nonce) != 0 || strcmp(claim->commitment_id, commitment_id) != 0) {
-        json_decref(claim->result);
-        claim->result = NULL;
-    }
+    bool other =
+        strcmp(claim->nonce, nonce) != 0 || strcmp(claim->commitment_id, commitment_id) != 0;
+    if (other && claim->proof == PROOF_DONE)
+        proof_move(claim, PROOF_NONE, NULL); /* a hub that began anew */
     words_copy(claim->commitment_id, commitment_id);
     words_copy(claim->nonce, nonce);
-    claim->challenged = true;
+    claim_move(claim, CLAIM_CHALLENGED);
 }
 
 /* Joins the commitment of another pending claim with the same parameters. */
@@ -127,11 +177,12 @@ static bool claim_join(struct node *node, struct claim *claim)
 {
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
         struct claim *other = &node->claims[i];
-        if (other == claim || !other->used || !other->sent[0] || !claims_alike(other, claim))
+        if (other == claim || other->state < CLAIM_COMMITTED || !claims_alike(other, claim))
             continue;
         words_copy(claim->sent, other->sent);
         claim->sent_at = other->sent_at;
-        if (other->challenged)
+        claim_move(claim, CLAIM_COMMITTED);
+        if (other->state == CLAIM_CHALLENGED)
             claim_nonce(claim, other->commitment_id, other->nonce);
         return true;
     }
@@ -148,6 +199,7 @@ static void claim_commit(struct node *node, struct claim *claim)
                                 claim->version, "sha256", claim->sha256);
     if (node_publish(node, "commitment", payload, NULL, claim->sent) == 0) {
         claim->sent_at = node_now(node);
+        claim_move(claim, CLAIM_COMMITTED);
         node->count.claims_committed++;
     } else {
         claim->sent[0] = '\0';
@@ -171,11 +223,11 @@ static void claim_next(struct node *node, struct claim *claim)
 {
     if (khub_link_state(node->link) != KHUB_JOINED || node_now(node) < claim->retry_at)
         return;
-    if (!claim->sent[0])
+    if (claim->state == CLAIM_WAITING)
         claim_commit(node, claim);
-    if (claim->challenged && claim->result)
+    if (claim->state == CLAIM_CHALLENGED && claim->proof == PROOF_DONE)
         claim_publish(node, claim);
-    else if (claim->challenged && !claim->proving)
+    else if (claim->state == CLAIM_CHALLENGED && claim->proof == PROOF_NONE)
         claim_prove(node, claim);
 }
 
@@ -223,7 +275,7 @@ static struct claim *claim_place(struct node *node)
     struct claim *oldest = NULL;
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
         struct claim *claim = &node->claims[i];
-        if (!claim->used)
+        if (claim->state == CLAIM_FREE)
             return claim;
         if (claim->use.purpose == CLAIM_TRAINED && (!oldest || claim->serial < oldest->serial))
             oldest = claim;
@@ -236,7 +288,7 @@ static struct claim *claim_place(struct node *node)
 bool claims_add(struct node *node, json_t *json, const struct claim_use *use,
                 const char **ret_reason)
 {
-    struct claim claim = {.used = true, .use = *use, .claim = json};
+    struct claim claim = {.use = *use, .claim = json};
     words_copy(claim.subject, payload_string(json, "subject", CLAIM_SUBJECT_MAX));
     words_copy(claim.version, payload_string(json, "subject_version", CLAIM_SUBJECT_MAX));
     bool whole = claim_hash(&claim) == 0;
@@ -249,6 +301,7 @@ bool claims_add(struct node *node, json_t *json, const struct claim_use *use,
     }
     claim.serial = ++node->claim_serial;
     *place = claim;
+    claim_move(place, CLAIM_WAITING);
     claim_next(node, place);
     return true;
 }
@@ -268,7 +321,7 @@ void claims_challenge(struct node *node, const char *sender, const json_t *paylo
         return;
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
         struct claim *claim = &node->claims[i];
-        if (!claim->used || !claim->sent[0] || !claims_alike(claim, &wanted))
+        if (claim->state < CLAIM_COMMITTED || !claims_alike(claim, &wanted))
             continue;
         claim_nonce(claim, id, nonce);
         claim_next(node, claim);
@@ -284,11 +337,11 @@ bool claims_error(struct node *node, const char *code, const json_t *payload)
              SAY(payload_string(payload, "detail", 1024)));
     for (size_t i = 0; answered[0] && i < CLAIMS_MAX; i++) {
         struct claim *claim = &node->claims[i];
-        if (!claim->used || strcmp(claim->sent, answered) != 0)
+        if (claim->state < CLAIM_COMMITTED || strcmp(claim->sent, answered) != 0)
             continue;
         found = true;
         if (strcmp(code, "rate_limited") == 0) {
-            claim->sent[0] = '\0';
+            claim_move(claim, CLAIM_WAITING);
             claim->retry_at = node_now(node) + STEP_MS;
         } else {
             claim_end(node, claim, reason);
@@ -300,8 +353,8 @@ bool claims_error(struct node *node, const char *code, const json_t *payload)
 void claims_joined(struct node *node)
 {
     for (size_t i = 0; i < CLAIMS_MAX; i++) {
-        node->claims[i].sent[0] = '\0';
-        node->claims[i].challenged = false;
+        if (node->claims[i].state >= CLAIM_COMMITTED)
+            claim_move(&node->claims[i], CLAIM_WAITING);
         node->claims[i].retry_at = 0;
     }
     claims_tick(node);
@@ -312,10 +365,9 @@ void claims_tick(struct node *node)
     bool joined = khub_link_state(node->link) == KHUB_JOINED;
     for (size_t i = 0; joined && i < CLAIMS_MAX; i++) {
         struct claim *claim = &node->claims[i];
-        if (claim->used && claim->sent[0] && !claim->challenged &&
-            node_now(node) - claim->sent_at >= CHALLENGE_MS)
+        if (claim->state == CLAIM_COMMITTED && node_now(node) - claim->sent_at >= CHALLENGE_MS)
             claim_end(node, claim, "the hub has not answered its commitment");
-        else if (claim->used)
+        else if (claim->state != CLAIM_FREE)
             claim_next(node, claim);
     }
 }
@@ -323,7 +375,7 @@ void claims_tick(struct node *node)
 bool claims_pending(const struct node *node)
 {
     for (size_t i = 0; i < CLAIMS_MAX; i++)
-        if (node->claims[i].used)
+        if (node->claims[i].state != CLAIM_FREE)
             return true;
     return false;
 }
@@ -331,7 +383,7 @@ bool claims_pending(const struct node *node)
 bool claims_has(const struct node *node, const json_t *json)
 {
     for (size_t i = 0; i < CLAIMS_MAX; i++)
-        if (node->claims[i].used && node->claims[i].claim == json)
+        if (node->claims[i].state != CLAIM_FREE && node->claims[i].claim == json)
             return true;
     return false;
 }

@@ -2,7 +2,6 @@
  *
  * An AI that trains takes the best of its own subject, and goes by what others have measured before it goes by an author's word.
  * The referee takes of all subjects what has too few verifiers. Nobody's entries crowd out another's. */
-#include <math.h>
 #include <string.h>
 
 #include "node/node.h"
@@ -13,35 +12,15 @@ struct elite {
     const json_t *thing;
     const char *author;
     bool pattern;
-    unsigned rank;   /* lower is first; within a rank: */
-    double verified; /* the mean over its verifiers' own workloads; HUGE_VAL: none says */
-    double claimed;  /* on the author's training workloads: the held-out ones select nothing */
+    unsigned rank; /* lower is first; within a rank the brain knows */
+    struct brain_entry entry;
 };
 
 struct elites {
+    const struct brain *brain;
     struct elite all[REFEREE_ELITES_MAX]; /* the best first */
     size_t count, most, of_one;
 };
-
-static double positive(const json_t *number)
-{
-    double value = json_number_value(number);
-    return value > 0 ? value : HUGE_VAL;
-}
-
-static double verifiers_mean(const json_t *verifiers)
-{
-    const json_t *verifier;
-    size_t i, count = 0;
-    double sum = 0;
-    json_array_foreach(verifiers, i, verifier)
-    {
-        double ratio = positive(json_object_get(verifier, "ratio_own"));
-        count += isfinite(ratio);
-        sum += isfinite(ratio) ? ratio : 0;
-    }
-    return count > 0 ? sum / (double)count : HUGE_VAL;
-}
 
 static bool is_verifier(const json_t *verifiers, const char *ai_id)
 {
@@ -55,20 +34,20 @@ static bool is_verifier(const json_t *verifiers, const char *ai_id)
     return false;
 }
 
-static bool elite_before(const struct elite *a, const struct elite *b)
+static bool elite_before(const struct elites *elites, const struct elite *a, const struct elite *b)
 {
     if (a->rank != b->rank)
         return a->rank < b->rank;
-    return a->verified < b->verified || (!(a->verified > b->verified) && a->claimed < b->claimed);
+    return elites->brain->compare(&a->entry, &b->entry) < 0;
 }
 
 /* Of an older simulator it can be run no more, and would only take the place of one that can. */
 static bool elite_is_of_subject(const struct node *node, const json_t *thing)
 {
-    const struct brain_standing *own = &node->standing;
-    return strcmp(payload_string(thing, "subject", CLAIM_SUBJECT_MAX), own->subject) == 0 &&
+    const struct brain *brain = node->brain;
+    return strcmp(payload_string(thing, "subject", CLAIM_SUBJECT_MAX), brain->subject) == 0 &&
            strcmp(payload_string(thing, "subject_version", CLAIM_SUBJECT_MAX),
-                  own->subject_version) == 0;
+                  brain->subject_version) == 0;
 }
 
 /* Whether this AI should run it at all, which is for claims alone; with its place in the order. */
@@ -82,16 +61,15 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
     struct elite elite = {.thing = thing,
                           .author = payload_string(entry, "contributor", ID_MAX),
                           .pattern = pattern,
-                          .verified = verifiers_mean(verifiers),
-                          .claimed = positive(json_object_get(thing, "ratio_train"))};
+                          .entry = {.thing = thing, .verification = verification}};
     const char *id = payload_string(elite.thing, "id", THING_ID_MAX);
     const struct peer *peer = node_peer(node, elite.author, false);
-    if (node->referee)
+    if (node->brain->referee)
         elite.rank = json_array_size(verifiers) >= VERIFIERS_WANTED;
     else
         elite.rank = strcmp(status, "confirmed") != 0;
-    bool wanted = node->referee ? !is_verifier(verifiers, node->options->ai_id)
-                                : elite_is_of_subject(node, elite.thing);
+    bool wanted = node->brain->referee ? !is_verifier(verifiers, node->options->ai_id)
+                                       : elite_is_of_subject(node, elite.thing);
     *ret_elite = elite;
     return wanted && status[0] && id[0] && elite.author[0] && strcmp(status, "refuted") != 0 &&
            !(peer && peer->refuted >= REFUTED_MAX) &&
@@ -115,11 +93,11 @@ static void elite_add(struct elites *elites, const struct elite *elite)
             last = i;
         }
     if (of_one >= elites->of_one) {
-        if (!elite_before(elite, &elites->all[last]))
+        if (!elite_before(elites, elite, &elites->all[last]))
             return;
         elite_remove(elites, last);
     }
-    while (place < elites->count && !elite_before(elite, &elites->all[place]))
+    while (place < elites->count && !elite_before(elites, elite, &elites->all[place]))
         place++;
     if (place >= elites->most)
         return;
@@ -163,11 +141,13 @@ static void ledger_take(struct node *node, json_t *ledger)
 
 void elites_take(struct node *node, json_t *knowledge, json_t *ledger)
 {
-    struct elites elites = {.most = node->referee ? REFEREE_ELITES_MAX : ELITES_MAX,
-                            .of_one = node->referee ? REFEREE_OF_ONE_MAX : ELITES_OF_ONE_MAX};
+    struct elites elites = {.brain = node->brain,
+                            .most = node->brain->referee ? REFEREE_ELITES_MAX : ELITES_MAX,
+                            .of_one =
+                                node->brain->referee ? REFEREE_OF_ONE_MAX : ELITES_OF_ONE_MAX};
     ledger_take(node, ledger);
     elites_of(node, json_object_get(knowledge, "shared_patterns"), true, &elites);
-    if (node->referee)
+    if (node->brain->referee)
         elites_of(node, json_object_get(knowledge, "collective_features"), false, &elites);
     for (size_t i = 0; i < elites.count; i++) {
         const struct elite *elite = &elites.all[i];

@@ -1,4 +1,5 @@
-/* Feature requests: any word that matches one of this AI's capabilities is answered with a component made by the brain.
+/* Feature requests: one of which any word matches a capability of this AI is answered, with a component
+ * that the brain makes, or declined at once, in a chat to the one who asked.
  *
  * One request reaches this AI twice: as it was sent, and as the hub's feature_response. Both are counted for each requestor and
  * feature; only when the higher of the two counts rises is there something new to do. So each request is answered once,
@@ -30,9 +31,10 @@ static void feature_done(struct job *job, bool ran)
     const char *reason;
     words_copy(use.requestor, work->requestor);
     words_copy(use.feature, work->feature);
+    if (ran && !work->component && !node->jobs.stopping)
+        feature_declined(node, work->requestor, work->feature, "it could not be made");
     if (ran && work->component && !claims_add(node, json_incref(work->component), &use, &reason))
-        node_say(node, "feature request '%s' of %s is not answered: %s", SAY(work->feature),
-                 SAY(work->requestor), reason);
+        feature_declined(node, work->requestor, work->feature, reason);
     json_decref(work->requirements);
     json_decref(work->component);
     free(work);
@@ -47,10 +49,23 @@ void feature_proved(struct node *node, const struct claim *claim)
         node->count.features_answered++;
         node->count.claims_proved++;
         seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
-        node_say(node, "Fulfilled feature request '%s' for %s (held-out ratio %.3f)",
-                 SAY(use->feature), SAY(use->requestor),
-                 json_number_value(json_object_get(claim->result, "ratio_heldout")));
+        node_say(node, "Fulfilled feature request '%s' for %s (%s)", SAY(use->feature),
+                 SAY(use->requestor), TELL(node, claim->result, NULL));
     }
+    json_decref(payload);
+}
+
+void feature_declined(struct node *node, const char *requestor, const char *feature,
+                      const char *reason)
+{
+    node->count.features_declined++;
+    node_say(node, "feature request '%s' of %s is not answered: %s", SAY(feature), SAY(requestor),
+             reason);
+    json_t *payload =
+        json_pack("{s:o,s:s,s:b}", "text",
+                  json_sprintf("the feature request '%s' is not answered: %s", feature, reason),
+                  "feature_name", feature, "declined", 1);
+    node_publish(node, "chat", payload, requestor, NULL);
     json_decref(payload);
 }
 
@@ -89,9 +104,24 @@ static unsigned answers_waiting(const struct node *node, const char *requestor)
     for (const struct job *job = node->jobs.classes[JOB_FEATURE].first; job; job = job->next)
         count += strcmp(((const struct feature_job *)job)->requestor, requestor) == 0;
     for (size_t i = 0; i < CLAIMS_MAX; i++)
-        count += node->claims[i].used && node->claims[i].use.purpose == CLAIM_ANSWER &&
+        count += node->claims[i].state != CLAIM_FREE &&
+                 node->claims[i].use.purpose == CLAIM_ANSWER &&
                  strcmp(node->claims[i].use.requestor, requestor) == 0;
     return count;
+}
+
+static struct feature_job *feature_job_new(struct node *node, const char *requestor,
+                                           const char *feature, const json_t *requirements)
+{
+    struct feature_job *work = calloc(1, sizeof *work);
+    if (!work)
+        return NULL;
+    work->base =
+        (struct node_job){.job = {.work = feature_work, .done = feature_done}, .node = node};
+    words_copy(work->requestor, requestor);
+    words_copy(work->feature, feature);
+    work->requirements = json_deep_copy(requirements);
+    return work;
 }
 
 static void feature_take(struct node *node, const char *requestor, const char *feature,
@@ -102,21 +132,19 @@ static void feature_take(struct node *node, const char *requestor, const char *f
         return;
     node->count.features_heard++;
     if (!words_match(feature, node->capabilities))
-        return;
-    struct feature_job *work =
-        answers_waiting(node, requestor) < ANSWERS_OF_ONE_MAX ? calloc(1, sizeof *work) : NULL;
-    if (!work) {
-        node_say(node, "too busy for feature request '%s' of %s", SAY(feature), SAY(requestor));
+        return; /* nobody has asked this AI */
+    char why[BRAIN_TEXT_SIZE];
+    struct feature_job *work = NULL;
+    if (!node->brain->can_answer(node->brain->state, feature, why)) {
+        feature_declined(node, requestor, feature, why);
         return;
     }
-    work->base =
-        (struct node_job){.job = {.work = feature_work, .done = feature_done}, .node = node};
-    words_copy(work->requestor, requestor);
-    words_copy(work->feature, feature);
-    work->requirements = json_deep_copy(requirements);
-    if (jobs_push(&node->jobs, JOB_FEATURE, &work->base.job) < 0) {
-        node_say(node, "too busy for feature request '%s' of %s", SAY(feature), SAY(requestor));
-        json_decref(work->requirements);
+    if (answers_waiting(node, requestor) < ANSWERS_OF_ONE_MAX)
+        work = feature_job_new(node, requestor, feature, requirements);
+    if (!work || jobs_push(&node->jobs, JOB_FEATURE, &work->base.job) < 0) {
+        feature_declined(node, requestor, feature, "this AI is too busy");
+        if (work)
+            json_decref(work->requirements);
         free(work);
     }
 }

@@ -5,58 +5,60 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const unsigned bounds[JOB_CLASSES] = {[JOB_SESSION] = JOBS_SESSION_MAX,
-                                             [JOB_PROVE] = JOBS_PROVE_MAX,
-                                             [JOB_FEATURE] = JOBS_FEATURE_MAX,
-                                             [JOB_CHECK] = JOBS_CHECK_MAX,
-                                             [JOB_TRAIN] = JOBS_TRAIN_MAX};
+/* Shares of the workers' time, when all wait; with fewer, in the same proportions. */
+static const struct {
+    unsigned most; /* that wait */
+    int64_t weight;
+} classes[JOB_CLASSES] = {[JOB_SESSION] = {JOBS_SESSION_MAX, 6},
+                          [JOB_PROVE] = {JOBS_PROVE_MAX, 3},
+                          [JOB_FEATURE] = {JOBS_FEATURE_MAX, 3},
+                          [JOB_CHECK] = {JOBS_CHECK_MAX, 3},
+                          [JOB_TRAIN] = {JOBS_TRAIN_MAX, 2}};
 
 static void jobs_start(struct jobs *jobs);
 
-void jobs_init(struct jobs *jobs, uv_loop_t *loop)
+void jobs_init(struct jobs *jobs, uv_loop_t *loop, unsigned workers)
 {
-    *jobs = (struct jobs){.loop = loop};
-    jobs->request.data = jobs;
+    assert(workers >= 1 && workers <= JOBS_WORKERS_MAX);
+    *jobs = (struct jobs){.loop = loop, .worker_count = workers};
+    for (unsigned i = 0; i < workers; i++) {
+        jobs->workers[i].jobs = jobs;
+        jobs->workers[i].request.data = &jobs->workers[i];
+    }
     atomic_init(&jobs->stop, false);
+}
+
+static int64_t class_had(const struct jobs *jobs, enum job_class class)
+{
+    return jobs->classes[class].had + jobs->classes[class].running * jobs->classes[class].latest;
 }
 
 enum job_class jobs_choose(const struct jobs *jobs)
 {
-    enum job_class chosen = JOB_CLASSES, most = JOB_CLASSES;
-    int64_t owed = JOBS_OWED;
-    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++) {
-        if (jobs->classes[class].count == 0)
-            continue;
-        if (chosen == JOB_CLASSES)
+    enum job_class chosen = JOB_CLASSES;
+    for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++)
+        if (jobs->classes[class].count > 0 &&
+            (chosen == JOB_CLASSES || class_had(jobs, class) < class_had(jobs, chosen)))
             chosen = class;
-        if (jobs->classes[class].owed >= owed) {
-            most = class;
-            owed = jobs->classes[class].owed + 1;
-        }
-    }
-    return most != JOB_CLASSES ? most : chosen;
+    return chosen;
 }
 
-/* A class that gets just its share keeps the balance: it gains a part while others run, and pays all but that part for running. */
 void jobs_account(struct jobs *jobs, enum job_class class, uint64_t took)
 {
-    int64_t time = took < JOBS_DEBT_MAX ? (int64_t)took : JOBS_DEBT_MAX, part = time / JOBS_SHARE;
-    bool contended = false;
-    for (enum job_class other = JOB_SESSION; other < JOB_CLASSES; other++) {
-        int64_t *owed = &jobs->classes[other].owed;
-        if (other == class || jobs->classes[other].count == 0)
-            continue;
-        contended = true;
-        *owed = *owed + part < JOBS_OWED_MAX ? *owed + part : JOBS_OWED_MAX;
-    }
-    int64_t *own = &jobs->classes[class].owed, left = *own - (time - part);
-    if (contended)
-        *own = left > -JOBS_DEBT_MAX ? left : -JOBS_DEBT_MAX;
+    int64_t time = took < JOBS_CHARGE_MAX ? (int64_t)took : JOBS_CHARGE_MAX;
+    int64_t *had = &jobs->classes[class].had;
+    jobs->had = *had > jobs->had ? *had : jobs->had;
+    jobs->classes[class].latest = time / classes[class].weight + 1;
+    *had += jobs->classes[class].latest;
 }
 
 static void jobs_append(struct jobs *jobs, enum job_class class, struct job *job)
 {
     job->next = NULL;
+    if (jobs->classes[class].count == 0 && jobs->classes[class].running == 0 &&
+        jobs->classes[class].had < jobs->had)
+        jobs->classes[class].had =
+            jobs->had; /* it had nothing to do: that is made up for to nobody */
     if (jobs->classes[class].last)
         jobs->classes[class].last->next = job;
     else
@@ -78,39 +80,44 @@ static struct job *jobs_pop(struct jobs *jobs, enum job_class class)
 
 static void jobs_work(uv_work_t *request)
 {
-    struct jobs *jobs = request->data;
+    struct job_worker *worker = request->data;
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), JOBS_NICENESS); /* of this thread alone */
     uint64_t began = uv_hrtime();
-    jobs->running->work(jobs->running);
-    jobs->took = uv_hrtime() - began;
+    worker->job->work(worker->job);
+    worker->took = uv_hrtime() - began;
 }
 
 static void jobs_worked(uv_work_t *request, int status)
 {
-    struct jobs *jobs = request->data;
-    struct job *job = jobs->running;
-    jobs->running = NULL;
-    jobs_account(jobs, jobs->running_class, jobs->took);
+    struct job_worker *worker = request->data;
+    struct jobs *jobs = worker->jobs;
+    struct job *job = worker->job;
+    worker->job = NULL;
+    jobs_account(jobs, worker->class, worker->took);
+    jobs->classes[worker->class].running--;
     job->done(job, status == 0);
     jobs_start(jobs);
 }
 
+/* Gives all who are free something to do. */
 static void jobs_start(struct jobs *jobs)
 {
-    if (jobs->running)
-        return;
-    enum job_class class = jobs_choose(jobs);
-    if (class == JOB_CLASSES)
-        return;
-    jobs->running = jobs_pop(jobs, class);
-    jobs->running_class = class;
-    int error = uv_queue_work(jobs->loop, &jobs->request, jobs_work, jobs_worked);
-    assert(error == 0); /* it only refuses a missing callback */
+    for (unsigned i = 0; i < jobs->worker_count; i++) {
+        struct job_worker *worker = &jobs->workers[i];
+        enum job_class class = worker->job ? JOB_CLASSES : jobs_choose(jobs);
+        if (class == JOB_CLASSES)
+            continue;
+        worker->class = class;
+        jobs->classes[class].running++;
+        worker->job = jobs_pop(jobs, class);
+        int error = uv_queue_work(jobs->loop, &worker->request, jobs_work, jobs_worked);
+        assert(error == 0); /* it only refuses a missing callback */
+    }
 }
 
 int jobs_push(struct jobs *jobs, enum job_class class, struct job *job)
 {
-    if (jobs->stopping || jobs->classes[class].count >= bounds[class])
+    if (jobs->stopping || jobs->classes[class].count >= classes[class].most)
         return -1;
     jobs_append(jobs, class, job);
     jobs_start(jobs);
@@ -143,9 +150,9 @@ void jobs_stop(struct jobs *jobs)
 bool jobs_idle(const struct jobs *jobs)
 {
     for (enum job_class class = JOB_SESSION; class < JOB_CLASSES; class ++)
-        if (jobs->classes[class].count > 0)
+        if (jobs->classes[class].count > 0 || jobs->classes[class].running > 0)
             return false;
-    return !jobs->running;
+    return true;
 }
 
 unsigned jobs_waiting(const struct jobs *jobs, enum job_class class)

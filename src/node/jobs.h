@@ -1,7 +1,10 @@
-/* The worker's queue: the brain's jobs, one after the other on a libuv worker thread, while the loop goes on listening.
+/* The workers' queue: the brain's jobs on libuv's worker threads, as many at once as the brain asks
+ * for, while the loop goes on listening.
  *
- * Five classes, the first before the second and so on; but each that waits gets its share of the worker's time, so that no flood of
- * checks can starve training, however long a check takes. Each class has a bound. All calls are the loop thread's. */
+ * Five classes in a weighted round robin: a worker that is free takes a job of the class that has had
+ * the least of its share of the workers' time, however long its jobs take. So no flood of checks can
+ * starve training, and a session waits for little. A class that had nothing to do has no claim on time
+ * gone by. Each class has a bound. All calls are the loop thread's. */
 #ifndef KHUB_NODE_JOBS_H
 #define KHUB_NODE_JOBS_H
 
@@ -18,11 +21,9 @@ enum job_class { JOB_SESSION, JOB_PROVE, JOB_FEATURE, JOB_CHECK, JOB_TRAIN, JOB_
 #define JOBS_FEATURE_MAX 16u
 #define JOBS_CHECK_MAX   64u
 #define JOBS_TRAIN_MAX   3u
-#define JOBS_SHARE       5 /* one part in so many of the worker's time is each class's that waits */
-#define JOBS_OWED        INT64_C(250000000) /* ns that a class may be behind before it gets its turn */
-#define JOBS_OWED_MAX    INT64_C(1000000000)  /* that are made up for */
-#define JOBS_DEBT_MAX    INT64_C(10000000000) /* that it may be ahead */
+#define JOBS_CHARGE_MAX  INT64_C(10000000000) /* ns of one job that its class is charged with */
 #define JOBS_NICENESS    5                    /* work gives way to those who talk */
+#define JOBS_WORKERS_MAX 16u
 
 struct job {
     void (*work)(struct job *job); /* on the worker */
@@ -31,34 +32,43 @@ struct job {
     struct job *next;
 };
 
+struct job_worker {
+    struct jobs *jobs;
+    uv_work_t request;
+    struct job *job; /* NULL: it is free */
+    enum job_class class;
+    uint64_t took; /* ns */
+};
+
 struct jobs {
     uv_loop_t *loop;
-    uv_work_t request;
-    struct job *running; /* NULL: none */
+    unsigned worker_count;
+    struct job_worker workers[JOBS_WORKERS_MAX];
     struct {
         struct job *first, *last;
-        unsigned count;
-        int64_t owed; /* ns, for having waited while others ran */
+        unsigned count, running;
+        int64_t had;    /* ns of the workers' time, by its weight: the least is next */
+        int64_t latest; /* ns, likewise, of its last job: what one that runs is thought to take */
     } classes[JOB_CLASSES];
-    enum job_class running_class;
-    uint64_t took; /* ns, the job that ran last */
+    int64_t had; /* by the class that came last */
     bool stopping;
     atomic_bool stop; /* what a running job looks at */
 };
 
-void jobs_init(struct jobs *jobs, uv_loop_t *loop);
+/* workers: 1..JOBS_WORKERS_MAX. The queue must not move in memory from here on. */
+void jobs_init(struct jobs *jobs, uv_loop_t *loop, unsigned workers);
 /* 0, or -1 when the class is full or the queue is stopping: then `done` is not called. */
 int jobs_push(struct jobs *jobs, enum job_class class, struct job *job);
 /* The class whose job is due next; JOB_CLASSES: none waits. */
 enum job_class jobs_choose(const struct jobs *jobs);
-/* A job of that class took so many nanoseconds: what is owed to those who wait. */
+/* A job of that class took so many nanoseconds of a worker's time. */
 void jobs_account(struct jobs *jobs, enum job_class class, uint64_t took);
-/* Drops those of a class that wait and are `unwanted`; the running one goes on. */
+/* Drops those of a class that wait and are `unwanted`; those that run go on. */
 void jobs_drop(struct jobs *jobs, enum job_class class,
                bool (*unwanted)(const struct job *job, const void *data), const void *data);
-/* Drops what waits, tells the running one to end, and takes no more. */
+/* Drops what waits, tells what runs to end, and takes no more. */
 void jobs_stop(struct jobs *jobs);
-bool jobs_idle(const struct jobs *jobs);
+bool jobs_idle(const struct jobs *jobs); /* nothing waits, nothing runs */
 unsigned jobs_waiting(const struct jobs *jobs, enum job_class class);
 
 #endif

@@ -1,4 +1,4 @@
-/* Every bound of an AI node, in one place. Those of the brain stand in brain.h and brain_policy.h, those of the worker in
+/* Every bound of an AI node, in one place. Those of the brain stand in brain.h, those of the workers in
  * jobs.h. */
 #ifndef KHUB_NODE_LIMITS_H
 #define KHUB_NODE_LIMITS_H
@@ -27,6 +27,8 @@
 #define UNREADABLE_MAX       4u  /* candidates of a session that can't be run; then it has failed */
 #define WRITES_LOST_MAX      4u  /* writes in a row to which no answer that can be read came */
 
+#define CANDIDATE_KEY        "candidate" /* of the workspace */
+
 #define TICK_MS              200
 #define REQUEST_MS           10000  /* the seed's */
 #define STEP_MS              1000   /* from the beginning of a session's step to that of the next */
@@ -41,7 +43,6 @@
 #define SESSION_NEEDS_MS     10000  /* with less time left, no session is begun */
 #define GRACE_MS             6000   /* for sessions to come to their end after the time is up */
 #define FLUSH_MS             3000   /* for the last messages */
-#define TRAIN_EVALUATIONS    16u    /* of one training job: short, so that sessions wait little */
 #define MEASURE_MS           2000   /* at least, from one measuring of the standing to the next */
 #define PROGRESS_MS          250    /* from one telling of the progress to the next */
 #define CHALLENGE_MS         30000  /* for the hub's nonce, while it is there */

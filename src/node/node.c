@@ -28,6 +28,13 @@ void node_say(const struct node *node, const char *format, ...)
         fprintf(stderr, "[TRAINER] %s\n", line);
 }
 
+const char *node_tell(const struct node *node, const json_t *thing, const json_t *metrics,
+                      char buffer[BRAIN_TEXT_SIZE])
+{
+    node->brain->tell(thing, metrics, buffer);
+    return buffer;
+}
+
 uint64_t node_now(const struct node *node)
 {
     return uv_now(&node->loop);
@@ -254,6 +261,7 @@ static void on_progress(uv_timer_t *timer)
     struct node *node = timer->data;
     struct trainer_progress progress = {.standing = &node->standing,
                                         .count = &node->count,
+                                        .referee = node->brain->referee,
                                         .left_ms = node_left(node),
                                         .joined = khub_link_state(node->link) == KHUB_JOINED};
     node->options->progress(&progress, node->options->data);
@@ -303,9 +311,10 @@ static void handle_start(struct node *node)
 static int node_summarize(struct node *node, int exit_code)
 {
     const struct trainer_options *options = node->options;
+    struct brain *brain = node->brain;
     struct brain_standing standing;
-    node->brain->standing(node->brain->state,
-                          &standing); /* the worker is idle: the loop has ended */
+    assert(jobs_idle(&node->jobs)); /* the brain is the loop's now */
+    brain->standing(brain->state, &standing);
     struct summary_head head = {.ai_id = options->ai_id,
                                 .specialization = options->specialization,
                                 .hub = options->address,
@@ -313,7 +322,7 @@ static int node_summarize(struct node *node, int exit_code)
                                 .joined = node->joined,
                                 .exit_code = exit_code,
                                 .seconds = (double)(node_now(node) - node->started) / 1000};
-    json_t *json = summary_json(&node->count, &head, &standing);
+    json_t *json = summary_json(&node->count, &head, brain->summary(brain->state));
     if (options->json && json) {
         json_dumpf(json, options->out, JSON_INDENT(2));
         fputc('\n', options->out);
@@ -358,8 +367,6 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     brain->standing(brain->state, &node->standing);
     node->options = options;
     node->capabilities = trainer_capabilities(options->specialization);
-    node->subject = node->standing.subject;
-    node->referee = node->standing.referee;
     node->brain = brain;
     node->ended = "";
     node->poll_fd = -1;
@@ -373,7 +380,7 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     }
     node->started = node_now(node);
     node->deadline = node->started + (uint64_t)(options->minutes * 60000);
-    jobs_init(&node->jobs, &node->loop);
+    jobs_init(&node->jobs, &node->loop, brain->workers);
     handle_start(node);
     *ret_node = node;
     return 0;
@@ -381,10 +388,8 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
 
 int node_run(struct node *node)
 {
-    char *what = node->brain->describe(node->brain->state);
     node_say(node, "%s (%s): %s", node->options->ai_id, node->options->specialization,
-             what ? what : "");
-    free(what);
+             node->brain->description);
     uv_run(&node->loop, UV_RUN_DEFAULT);
     if (node->options->progress)
         node->options->progress(NULL, node->options->data);

@@ -20,19 +20,19 @@
 #include "wire/claim.h"
 #include "wire/shown.h"
 
-/*          own request              accept
- *    ┌──── WAITING                 INVITED ────┐
- *    │        │ active                │ active │ declined, expired, completed by a level 1 partner, …
- *    │        └───────► ACTIVE ◄──────┘        │
- *    │                    │ budget spent       │
- *    │                CONCLUDING               │
- *    └────────────────► (gone) ◄───────────────┘ */
-enum session_state { SESSION_WAITING, SESSION_INVITED, SESSION_ACTIVE, SESSION_CONCLUDING };
+/* See sessions.c. */
+enum session_state {
+    SESSION_FREE,
+    SESSION_WAITING,
+    SESSION_INVITED,
+    SESSION_ACTIVE,
+    SESSION_CONCLUDING,
+    SESSION_STATES
+};
 
 #define SENT_REMEMBERED 6u
 
 struct session {
-    bool used;
     enum session_state state;
     bool initiator; /* this AI asked for it */
     char id[SESSION_ID_MAX + 1], type[64], initiator_id[ID_MAX + 1];
@@ -79,17 +79,19 @@ struct claim_use {
 };
 
 /* See claims.c. */
+enum claim_state { CLAIM_FREE, CLAIM_WAITING, CLAIM_COMMITTED, CLAIM_CHALLENGED, CLAIM_STATES };
+enum proof_state { PROOF_NONE, PROOF_RUNNING, PROOF_DONE, PROOF_STATES };
+
 struct claim {
-    bool used;
+    enum claim_state state;
+    enum proof_state proof;
     unsigned serial; /* tells it from an earlier one in its place */
     struct claim_use use;
     json_t *claim;
-    json_t *result; /* what was proved for `nonce`; NULL: nothing yet */
+    json_t *result; /* what was proved for `nonce`; NULL but when PROOF_DONE */
     char subject[CLAIM_SUBJECT_MAX + 1], version[CLAIM_SUBJECT_MAX + 1], sha256[CLAIM_DIGEST_SIZE];
     char commitment_id[37], nonce[33]; /* "": none yet */
-    char sent[37];   /* message_id of the commitment on this connection; "": not sent */
-    bool challenged; /* answered on this connection */
-    bool proving;
+    char sent[37];              /* message_id of the commitment on this connection; "": not sent */
     uint64_t sent_at, retry_at; /* loop time, ms */
 };
 
@@ -114,8 +116,6 @@ enum node_phase {
 struct node {
     const struct trainer_options *options;
     const char *const *capabilities;
-    const char *subject;            /* on which it trains */
-    bool referee;                   /* trains on none, and checks all */
     struct brain_standing standing; /* as the last job found it */
     uv_loop_t loop;
     uv_prepare_t prepare;
@@ -188,6 +188,8 @@ void sharing_report(struct node *node, const char *sender, const json_t *payload
 /* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there is no room for it, or it is none. */
 bool claims_add(struct node *node, json_t *claim, const struct claim_use *use,
                 const char **ret_reason);
+bool claims_move_legal(enum claim_state from, enum claim_state to);
+bool claims_proof_move_legal(enum proof_state from, enum proof_state to);
 bool claim_is_component(const struct claim *claim);
 void claims_challenge(struct node *node, const char *sender, const json_t *payload);
 /* True when the error answers a commitment of this AI's. */
@@ -219,6 +221,14 @@ void elites_take(struct node *node, json_t *knowledge, json_t *ledger);
 void feature_request(struct node *node, const char *sender, const json_t *payload);
 void feature_response(struct node *node, const char *sender, const json_t *payload);
 void feature_proved(struct node *node, const struct claim *claim);
+/* It will not be answered: the one who asked is told why. */
+void feature_declined(struct node *node, const char *requestor, const char *feature,
+                      const char *reason);
+
+/* A thing's figures in the brain's words (struct brain's tell). */
+#define TELL(node, thing, metrics) node_tell((node), (thing), (metrics), (char[BRAIN_TEXT_SIZE]){0})
+const char *node_tell(const struct node *node, const json_t *thing, const json_t *metrics,
+                      char buffer[BRAIN_TEXT_SIZE]);
 
 /* sessions.c */
 void sessions_request(struct node *node);
@@ -232,6 +242,10 @@ size_t sessions_live(const struct node *node); /* that this AI takes part in */
 void sessions_leave(struct node *node);
 /* Forgets it, here and in the brain. */
 void session_end(struct node *node, struct session *session);
+/* What the brain sees in its candidate. */
+struct brain_view session_view(const struct node *node, const struct session *session);
+bool sessions_move_legal(enum session_state from, enum session_state to);
+void sessions_move(struct session *session, enum session_state to);
 void session_remember_sent(struct session *session, const char *message_id);
 /* A value of the workspace, borrowed; writer "": nobody knows whose. */
 void session_current(struct node *node, struct session *session, const char *writer, json_t *value,
@@ -251,8 +265,9 @@ bool session_write_lost(struct node *node, struct session *session);
 /* The rules of collaboration, apart from any node so that they can be tested. */
 /* NULL: accept; or the reason for declining. live: sessions this AI takes part in. */
 const char *session_decline(const char *type, size_t live, uint64_t left_ms);
-/* How many come before `self` in concluding, 0: it is self's turn at once. First the initiator, if it worked; then those who
- * worked, in the order of their ids; SIZE_MAX: not self's to do. Absent ones are passed over. */
-size_t session_turn(const struct session *session, const char *self);
+/* How many come before `self` in concluding, 0: it is self's turn at once. First the initiator, if it
+ * worked; then those who worked, in the order of their ids; SIZE_MAX: not self's to do. Absent ones are
+ * passed over. */
+size_t session_turn(const struct session *session, const struct brain_view *view, const char *self);
 
 #endif

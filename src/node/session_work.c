@@ -9,25 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "brain/policy/candidate.h"
 #include "node/node.h"
 
-size_t session_turn(const struct session *session, const char *self)
+size_t session_turn(const struct session *session, const struct brain_view *view, const char *self)
 {
-    unsigned own = candidate_evaluations(session->candidate, self);
     size_t before = 0;
-    bool initiator = strcmp(session->initiator_id, self) == 0;
-    if (own == 0)
-        return SIZE_MAX;
+    bool initiator = strcmp(session->initiator_id, self) == 0, worked = false;
     for (size_t i = 0; i < session->participant_count; i++) {
         const char *other = session->participants[i];
-        if (strcmp(other, self) == 0 || !session->present[i] ||
-            candidate_evaluations(session->candidate, other) == 0)
+        bool own = strcmp(other, self) == 0;
+        worked |= own && view->worked[i];
+        if (own || !session->present[i] || !view->worked[i])
             continue;
         bool first = strcmp(other, session->initiator_id) == 0;
         before += first || (!initiator && strcmp(other, self) < 0);
     }
-    return before;
+    return worked ? before : SIZE_MAX;
 }
 
 /* A job on a session. It holds copies: the session may end while it runs. */
@@ -38,9 +35,10 @@ struct session_job {
     char names[BRAIN_CONTRIBUTORS_MAX][ID_MAX + 1];
     const char *participants[BRAIN_CONTRIBUTORS_MAX];
     size_t participant_count;
-    unsigned evaluations;
-    json_t *candidate, *result;
-    double progress;
+    unsigned budget;
+    json_t *candidate;
+    struct brain_step step;
+    json_t *result; /* of concluding */
 };
 
 static struct session_job *session_job_new(struct node *node, struct session *session)
@@ -64,6 +62,7 @@ static struct session_job *session_job_new(struct node *node, struct session *se
 static void session_job_free(struct session_job *work)
 {
     json_decref(work->candidate);
+    json_decref(work->step.candidate);
     json_decref(work->result);
     free(work);
 }
@@ -93,7 +92,8 @@ static struct session *session_job_over(struct session_job *work)
 {
     struct session *session = work->slot;
     session->working = false;
-    return session->used && strcmp(session->id, work->id) == 0 ? session : NULL;
+    bool there = session->state != SESSION_FREE && strcmp(session->id, work->id) == 0;
+    return there ? session : NULL;
 }
 
 void session_fail(struct node *node, struct session *session, const char *note)
@@ -124,65 +124,50 @@ static void step_work(struct job *job)
     struct brain *brain = node->brain;
     struct brain_session session = session_of(work);
     brain_stop *stop = &node->jobs.stop;
-    if (brain->collaborate(brain->state, &session, work->candidate, work->evaluations, stop,
-                           &work->result, &work->progress) < 0)
-        work->result = NULL;
+    if (brain->collaborate(brain->state, &session, work->candidate, work->budget, stop,
+                           &work->step) < 0)
+        work->step.candidate = NULL;
 }
 
-/* Whether this AI only reviews it: the subject is another's. */
-static bool session_reviews(const struct node *node, const json_t *candidate)
+static void step_tell(struct node *node, struct session *session, const struct brain_step *step)
 {
-    return candidate &&
-           strcmp(payload_string(candidate, "subject", CLAIM_SUBJECT_MAX), node->subject) != 0;
-}
-
-static void step_tell(struct node *node, struct session *session, const struct session_job *work)
-{
-    char message_id[37], note[600];
-    const char *self = node->options->ai_id;
-    if (session_reviews(node, work->result)) {
-        const json_t *review = json_object_get(json_object_get(work->result, "reviews"), self);
-        snprintf(note, sizeof note, "reviewed: %s",
-                 payload_string(review, "text", sizeof note - 16));
+    char message_id[37];
+    if (!step->note[0])
+        return;
+    if (step->review) {
         node->count.sessions_reviews++;
-        node_say(node, "reviewed the candidate of collab %s: %s", SAY(session->id),
-                 SAY(payload_string(review, "text", sizeof note - 16)));
-    } else if (work->evaluations == 0) {
-        return; /* only joined with another's: no step of its own to tell of */
+        node_say(node, "collab %s: %s", SAY(session->id), SAY(step->note));
     } else {
-        snprintf(note, sizeof note, "ratio %.4f, %u of %u evaluations",
-                 candidate_ratio(work->result), candidate_spent(work->result),
-                 BRAIN_SESSION_BUDGET);
         node->count.sessions_steps++;
         node_say(node, "working on collab %s → progress=%.1f (%s)", SAY(session->id),
-                 work->progress, note);
+                 step->progress, SAY(step->note));
     }
     json_t *payload = json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress",
-                                work->progress, "note", note);
+                                step->progress, "note", step->note);
     if (node_publish(node, "collaboration_update", payload, NULL, message_id) == 0)
         session_remember_sent(session, message_id);
     json_decref(payload);
 }
 
-static void step_write(struct node *node, struct session *session, const struct session_job *work)
+static void step_write(struct node *node, struct session *session, const struct brain_step *step)
 {
     char message_id[37];
     session->reviewed = session->version;
-    if (session->candidate && json_equal(work->result, session->candidate))
+    if (session->candidate && json_equal(step->candidate, session->candidate))
         return; /* nothing new to say */
     json_t *payload =
         json_pack("{s:s,s:s,s:O,s:I}", "session_id", session->id, "key", CANDIDATE_KEY, "value",
-                  work->result, "base_version", (json_int_t)session->version);
+                  step->candidate, "base_version", (json_int_t)session->version);
     if (node_publish(node, "workspace_update", payload, NULL, message_id) == 0) {
         session_remember_sent(session, message_id);
         session->writing = true;
         session->write_deadline = node_now(node) + WRITE_MS;
         json_decref(session->candidate);
-        session->candidate = json_incref(work->result);
+        session->candidate = json_incref(step->candidate);
         session->changed = node_now(node);
     }
     json_decref(payload);
-    step_tell(node, session, work);
+    step_tell(node, session, step);
 }
 
 static void step_done(struct job *job, bool ran)
@@ -194,8 +179,8 @@ static void step_done(struct job *job, bool ran)
         session_job_free(work);
         return;
     }
-    session->replace = !work->result && session->version == session->job_version;
-    if (!work->result) {
+    session->replace = !work->step.candidate && session->version == session->job_version;
+    if (!work->step.candidate) {
         node_say(node, "the candidate of collab %s can't be run", SAY(session->id));
         if (++session->unreadable >= UNREADABLE_MAX)
             session_fail(node, session, "the shared candidate can't be run by this AI");
@@ -203,19 +188,19 @@ static void step_done(struct job *job, bool ran)
         session->reconcile =
             true; /* another wrote meanwhile: join that first, which takes no time */
     } else {
-        step_write(node, session, work);
+        step_write(node, session, &work->step);
     }
     session_job_free(work);
 }
 
-/* How many evaluations this AI should spend in a step, so that all who work are through in STEPS steps. */
-static unsigned step_evaluations(const struct session *session, const char *self)
+/* What this AI should spend in a step, so that all who work are through in STEPS steps. */
+static unsigned step_budget(const struct node *node, const struct session *session)
 {
+    struct brain_view view = session_view(node, session);
     unsigned workers = 1;
     for (size_t i = 0; i < session->participant_count; i++)
-        workers += strcmp(session->participants[i], self) != 0 &&
-                   candidate_evaluations(session->candidate, session->participants[i]) > 0;
-    return BRAIN_SESSION_BUDGET / (STEPS * workers);
+        workers += view.worked[i] && strcmp(session->participants[i], node->options->ai_id) != 0;
+    return node->brain->budget.session / (STEPS * workers);
 }
 
 static void step_start(struct node *node, struct session *session)
@@ -226,8 +211,7 @@ static void step_start(struct node *node, struct session *session)
     work->base.job = (struct job){.work = step_work, .done = step_done};
     /* The one that opens the workspace does so at once, with what it has; the search begins with the next step. */
     bool opens = !session->candidate;
-    work->evaluations =
-        session->reconcile || opens ? 0 : step_evaluations(session, node->options->ai_id);
+    work->budget = session->reconcile || opens ? 0 : step_budget(node, session);
     if (session->replace && !session->reconcile) { /* put this AI's own best in its place */
         json_decref(work->candidate);
         work->candidate = NULL;
@@ -255,8 +239,8 @@ static void conclude_done(struct job *job, bool ran)
     struct node *node = work->base.node;
     struct session *session = session_job_over(work);
     if (session && ran && session->version != session->job_version) {
-        session->state =
-            SESSION_ACTIVE; /* a last step came in meanwhile: its candidate is at least as good */
+        /* a last step came in meanwhile: its candidate is at least as good */
+        sessions_move(session, SESSION_ACTIVE);
     } else if (session && ran && work->result) {
         struct claim_use use = {.purpose = CLAIM_RESULT};
         const char *reason;
@@ -272,8 +256,7 @@ static void conclude_done(struct job *job, bool ran)
 static struct session *session_concluding(struct node *node, const char *id)
 {
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        if (node->sessions[i].used && node->sessions[i].state == SESSION_CONCLUDING &&
-            strcmp(node->sessions[i].id, id) == 0)
+        if (node->sessions[i].state == SESSION_CONCLUDING && strcmp(node->sessions[i].id, id) == 0)
             return &node->sessions[i];
     return NULL;
 }
@@ -281,13 +264,13 @@ static struct session *session_concluding(struct node *node, const char *id)
 /* Who did what, for the log. */
 static const char *session_manner(const struct node *node, const struct session *session)
 {
-    if (candidate_reviewed(session->candidate))
-        return "searched by one and reviewed";
+    struct brain_view view = session_view(node, session);
+    if (view.reviewed)
+        return "made by one and reviewed";
     for (size_t i = 0; i < session->participant_count; i++)
-        if (strcmp(session->participants[i], node->options->ai_id) != 0 &&
-            candidate_evaluations(session->candidate, session->participants[i]) > 0)
-            return "searched together";
-    return "searched by this AI alone";
+        if (view.worked[i] && strcmp(session->participants[i], node->options->ai_id) != 0)
+            return "made together";
+    return "made by this AI alone";
 }
 
 void session_proved(struct node *node, const struct claim *claim)
@@ -297,7 +280,7 @@ void session_proved(struct node *node, const struct claim *claim)
     if (!session)
         return;
     if (session->version != session->job_version) {
-        session->state = SESSION_ACTIVE; /* as in conclude_done */
+        sessions_move(session, SESSION_ACTIVE); /* as in conclude_done */
         return;
     }
     json_t *payload = json_pack("{s:O,s:b,s:s}", "component", claim->result,
@@ -308,12 +291,8 @@ void session_proved(struct node *node, const struct claim *claim)
         node->count.claims_proved++;
         seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
         node->count.components_shared++;
-        node_say(node,
-                 "%s completed collaboration %s (%s; ratio %.4f on the partners' workloads, %.4f "
-                 "held-out)",
-                 node->options->ai_id, SAY(session->id), session_manner(node, session),
-                 json_number_value(json_object_get(claim->result, "ratio_session")),
-                 json_number_value(json_object_get(claim->result, "ratio_heldout")));
+        node_say(node, "%s completed collaboration %s (%s; %s)", node->options->ai_id,
+                 SAY(session->id), session_manner(node, session), TELL(node, claim->result, NULL));
     }
     json_decref(payload);
 }
@@ -332,7 +311,7 @@ static void conclude_start(struct node *node, struct session *session)
         return;
     work->base.job = (struct job){.work = conclude_work, .done = conclude_done};
     if (session_job_start(node, session, work)) {
-        session->state = SESSION_CONCLUDING;
+        sessions_move(session, SESSION_CONCLUDING);
         session->concluding_since = node_now(node);
     }
 }
@@ -354,7 +333,7 @@ static void session_limits(struct node *node, struct session *session)
         session->reconcile = session->candidate != NULL;
         if (khub_link_state(node->link) == KHUB_JOINED)
             session_write_lost(node, session); /* not for want of a hub */
-    } else if (session->state == SESSION_ACTIVE && node->referee && !session->candidate &&
+    } else if (session->state == SESSION_ACTIVE && node->brain->referee && !session->candidate &&
                now - session->since >= ENDED_MS) {
         session_fail(node, session, "nobody has brought a candidate for the referee to review");
     }
@@ -362,41 +341,41 @@ static void session_limits(struct node *node, struct session *session)
 
 /* All evaluations are spent, or all reviews in. A review that does not come (a partner of level 1 can't give any) is not waited for,
  * but one that did come before the candidate's last change is: it will come again. */
-static bool session_is_spent(const struct node *node, const struct session *session)
+static bool session_is_spent(const struct node *node, const struct session *session,
+                             const struct brain_view *view)
 {
     bool waited = node_now(node) - session->changed >= REVIEW_MS;
-    bool reviewed = json_object_size(json_object_get(session->candidate, "reviews")) > 0;
-    if (candidate_progress(session->candidate) >= 1)
-        return reviewed || waited || !session->had_review;
-    return candidate_reviewed(session->candidate) && waited;
+    if (view->progress >= 1)
+        return view->has_reviews || waited || !session->had_review;
+    return view->reviewed && waited;
 }
 
 /* Whether this AI's next move waits for another's: there is nothing to search, and it has said of this candidate what it has to say. */
-static bool session_waits(const struct node *node, const struct session *session)
+static bool session_waits(const struct node *node, const struct session *session,
+                          const struct brain_view *view)
 {
     if (!session->candidate)
-        return node->referee;
-    bool searches = !session_reviews(node, session->candidate) &&
-                    !candidate_reviewed(session->candidate) &&
-                    candidate_progress(session->candidate) < 1;
-    return !searches && !session->replace && session->reviewed == session->version;
+        return node->brain->referee;
+    bool works = !view->foreign && !view->reviewed && view->progress < 1;
+    return !works && !session->replace && session->reviewed == session->version;
 }
 
 static void session_tick(struct node *node, struct session *session)
 {
     uint64_t now = node_now(node);
     session_limits(node, session);
-    if (!session->used || session->working || session->writing ||
-        session->state != SESSION_ACTIVE || now < session->retry_at)
+    if (session->working || session->writing || session->state != SESSION_ACTIVE ||
+        now < session->retry_at)
         return;
     if (session->reconcile) {
         step_start(node, session);
         return;
     }
-    if (session_is_spent(node, session)) {
+    struct brain_view view = session_view(node, session);
+    if (session_is_spent(node, session, &view)) {
         if (session->spent_since == 0)
             session->spent_since = now;
-        size_t turn = session_turn(session, node->options->ai_id);
+        size_t turn = session_turn(session, &view, node->options->ai_id);
         if (turn != SIZE_MAX && now - session->spent_since >= turn * TURN_MS)
             conclude_start(node, session);
         else if (turn == SIZE_MAX && now - session->spent_since >= ENDED_MS)
@@ -405,13 +384,13 @@ static void session_tick(struct node *node, struct session *session)
         return;
     }
     session->spent_since = 0; /* a candidate that took the other's place may say less */
-    if (now >= session->next_step && !session_waits(node, session))
+    if (now >= session->next_step && !session_waits(node, session, &view))
         step_start(node, session);
 }
 
 void sessions_tick(struct node *node)
 {
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        if (node->sessions[i].used)
+        if (node->sessions[i].state != SESSION_FREE)
             session_tick(node, &node->sessions[i]);
 }

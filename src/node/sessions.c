@@ -1,10 +1,50 @@
-/* Collaboration: asking, accepting or declining, and what the hub says of a session. The work itself is in session_work.c. */
+/* Collaboration: asking, accepting or declining, and what the hub says of a session. The work itself is
+ * in session_work.c.
+ *
+ *              own request ──▶ WAITING ─┐              ┌───────────────────────────────┐
+ *     FREE ──┤                          ├─ active ──▶ ACTIVE ── budget spent ──▶ CONCLUDING
+ *       ▲      accepted ─────▶ INVITED ─┘              │   another's last step ◀──────┘ │
+ *       │                         │                    │                                │
+ *       └── declined, expired, … ─┴── failed, lost, … ─┴──── completed, refused, … ─────┘ */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "brain/policy/candidate.h"
 #include "node/node.h"
+
+#define TO(state) (1u << SESSION_##state)
+static const unsigned moves[SESSION_STATES] = {
+    [SESSION_FREE] = TO(WAITING) | TO(INVITED),   [SESSION_WAITING] = TO(ACTIVE) | TO(FREE),
+    [SESSION_INVITED] = TO(ACTIVE) | TO(FREE),    [SESSION_ACTIVE] = TO(CONCLUDING) | TO(FREE),
+    [SESSION_CONCLUDING] = TO(ACTIVE) | TO(FREE),
+};
+#undef TO
+
+bool sessions_move_legal(enum session_state from, enum session_state to)
+{
+    return (moves[from] >> to) & 1u;
+}
+
+void sessions_move(struct session *session, enum session_state to)
+{
+    assert(sessions_move_legal(session->state, to));
+    session->state = to;
+}
+
+struct brain_view session_view(const struct node *node, const struct session *session)
+{
+    const char *participants[BRAIN_CONTRIBUTORS_MAX];
+    struct brain_view view;
+    for (size_t i = 0; i < session->participant_count; i++)
+        participants[i] = session->participants[i];
+    struct brain_session known = {.id = session->id,
+                                  .type = session->type,
+                                  .participants = participants,
+                                  .participant_count = session->participant_count};
+    node->brain->view(node->brain->state, &known, session->candidate, &view);
+    return view;
+}
 
 const char *session_decline(const char *type, size_t live, uint64_t left_ms)
 {
@@ -24,7 +64,7 @@ size_t sessions_live(const struct node *node)
 {
     size_t count = 0;
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        count += node->sessions[i].used && node->sessions[i].state != SESSION_WAITING;
+        count += node->sessions[i].state > SESSION_WAITING;
     return count;
 }
 
@@ -32,14 +72,14 @@ static size_t sessions_waiting(const struct node *node)
 {
     size_t count = 0;
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        count += node->sessions[i].used && node->sessions[i].state == SESSION_WAITING;
+        count += node->sessions[i].state == SESSION_WAITING;
     return count;
 }
 
 static struct session *session_find(struct node *node, const char *id)
 {
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        if (node->sessions[i].used && strcmp(node->sessions[i].id, id) == 0)
+        if (node->sessions[i].state != SESSION_FREE && strcmp(node->sessions[i].id, id) == 0)
             return &node->sessions[i];
     return NULL;
 }
@@ -49,9 +89,11 @@ static struct session *session_new(struct node *node, const char *id, enum sessi
 {
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++) {
         struct session *session = &node->sessions[i];
-        if (session->used || session->working) /* a job of its predecessor still refers to it */
+        if (session->state != SESSION_FREE ||
+            session->working) /* a job of its predecessor still refers to it */
             continue;
-        *session = (struct session){.used = true, .state = state, .since = node_now(node)};
+        *session = (struct session){.since = node_now(node)};
+        sessions_move(session, state);
         words_copy(session->id, id);
         return session;
     }
@@ -94,7 +136,7 @@ void session_end(struct node *node, struct session *session)
     }
     json_decref(session->candidate);
     session->candidate = NULL;
-    session->used = false;
+    sessions_move(session, SESSION_FREE);
 }
 
 void session_remember_sent(struct session *session, const char *message_id)
@@ -111,12 +153,12 @@ void session_current(struct node *node, struct session *session, const char *wri
     json_t *copy = json_deep_copy(value);
     if (!copy)
         return;
-    candidate_disown(copy, writer, session->candidate);
+    node->brain->disown(copy, writer, session->candidate);
     json_decref(session->candidate);
     session->candidate = copy;
     session->version = version;
     session->changed = node_now(node);
-    session->had_review |= json_object_size(json_object_get(copy, "reviews")) > 0;
+    session->had_review |= session_view(node, session).has_reviews;
     session->replace = false;
 }
 
@@ -178,8 +220,8 @@ void sessions_request(struct node *node)
     const struct trainer_options *options = node->options;
     size_t active = 0;
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        active += node->sessions[i].used && node->sessions[i].state >= SESSION_ACTIVE;
-    if (node->phase != NODE_RUNNING || node->referee || node->others == 0 ||
+        active += node->sessions[i].state >= SESSION_ACTIVE;
+    if (node->phase != NODE_RUNNING || node->brain->referee || node->others == 0 ||
         active >= SESSIONS_WANTED || sessions_waiting(node) >= REQUESTS_WAITING_MAX ||
         khub_link_state(node->link) != KHUB_JOINED || node_left(node) < SESSION_NEEDS_MS)
         return;
@@ -256,7 +298,7 @@ static void session_participants(struct node *node, struct session *session, con
 
 static void session_activate(struct node *node, struct session *session)
 {
-    session->state = SESSION_ACTIVE;
+    sessions_move(session, SESSION_ACTIVE);
     session->since = node_now(node);
     session->next_step = node_now(node) + (session->initiator ? OPEN_MS : JOIN_MS);
     node->count.sessions_active++;
@@ -337,7 +379,8 @@ static struct session *session_sent(struct node *node, const char *message_id)
 {
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
         for (size_t k = 0; k < SENT_REMEMBERED; k++)
-            if (node->sessions[i].used && strcmp(node->sessions[i].sent[k], message_id) == 0)
+            if (node->sessions[i].state != SESSION_FREE &&
+                strcmp(node->sessions[i].sent[k], message_id) == 0)
                 return &node->sessions[i];
     return NULL;
 }
@@ -362,7 +405,7 @@ static void session_put_off(struct node *node, struct session *session)
     session->writing = false;
     session->retry_at = node_now(node) + STEP_MS;
     if (session->state == SESSION_CONCLUDING)
-        session->state = SESSION_ACTIVE;
+        sessions_move(session, SESSION_ACTIVE);
     else
         session->reconcile = session->candidate != NULL;
 }
@@ -410,11 +453,12 @@ void sessions_presence(struct node *node, const char *ai_id, bool present)
 }
 
 /* Whether somebody else who works on it is still there to bring it to its end. */
-static bool session_goes_on(const struct node *node, const struct session *session)
+static bool session_goes_on(const struct node *node, const struct session *session,
+                            const struct brain_view *view)
 {
     for (size_t i = 0; i < session->participant_count; i++)
-        if (session->present[i] && strcmp(session->participants[i], node->options->ai_id) != 0 &&
-            candidate_evaluations(session->candidate, session->participants[i]) > 0)
+        if (session->present[i] && view->worked[i] &&
+            strcmp(session->participants[i], node->options->ai_id) != 0)
             return true;
     return false;
 }
@@ -423,20 +467,18 @@ void sessions_leave(struct node *node)
 {
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++) {
         struct session *session = &node->sessions[i];
-        if (!session->used)
+        if (session->state == SESSION_FREE)
             continue;
-        bool waiting = session->state == SESSION_WAITING, goes_on = session_goes_on(node, session);
-        char note[160];
-        snprintf(note, sizeof note, "%s ends (%s) with %u of %u evaluations spent%s%s",
-                 node->options->ai_id, node->ended, candidate_spent(session->candidate),
-                 BRAIN_SESSION_BUDGET,
-                 candidate_reviewed(session->candidate) ? ", and reviewed" : "",
-                 goes_on ? "; the others go on" : "");
-        json_t *payload = goes_on
-                              ? json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress",
-                                          candidate_progress(session->candidate), "note", note)
-                              : json_pack("{s:s,s:s,s:s}", "session_id", session->id, "status",
-                                          waiting ? "cancelled" : "failed", "note", note);
+        struct brain_view view = session_view(node, session);
+        bool waiting = session->state == SESSION_WAITING,
+             goes_on = session_goes_on(node, session, &view);
+        char note[ID_MAX + sizeof view.text + 64];
+        snprintf(note, sizeof note, "%s ends (%s) with %s%s", node->options->ai_id, node->ended,
+                 view.text, goes_on ? "; the others go on" : "");
+        json_t *payload = goes_on ? json_pack("{s:s,s:f,s:s}", "session_id", session->id,
+                                              "progress", view.progress, "note", note)
+                                  : json_pack("{s:s,s:s,s:s}", "session_id", session->id, "status",
+                                              waiting ? "cancelled" : "failed", "note", note);
         node_publish(node, "collaboration_update", payload, NULL, NULL);
         json_decref(payload);
         if (!waiting)

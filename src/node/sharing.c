@@ -10,14 +10,14 @@
 
 struct train_job {
     struct node_job base;
-    unsigned evaluations;
+    unsigned budget;
     int error;
     bool moved; /* it had something to do */
     json_t *claims;
     struct brain_standing standing;
 };
 
-static void train_push(struct node *node, unsigned evaluations);
+static void train_push(struct node *node, unsigned budget);
 
 static void train_work(struct job *job)
 {
@@ -25,10 +25,10 @@ static void train_work(struct job *job)
     struct node *node = work->base.node;
     struct brain *brain = node->brain;
     brain->standing(brain->state, &work->standing);
-    unsigned before = work->standing.evaluations;
-    work->error = brain->train(brain->state, work->evaluations, &node->jobs.stop, &work->claims);
+    uint64_t before = work->standing.spent;
+    work->error = brain->train(brain->state, work->budget, &node->jobs.stop, &work->claims);
     brain->standing(brain->state, &work->standing);
-    work->moved = work->standing.evaluations != before;
+    work->moved = work->standing.spent != before;
 }
 
 static void train_done(struct job *job, bool ran)
@@ -51,18 +51,18 @@ static void train_done(struct job *job, bool ran)
     if (ran && work->error < 0)
         node_say(node, "training is out of memory; it is tried again");
     if (ran && work->moved && node->phase == NODE_RUNNING)
-        train_push(node, TRAIN_EVALUATIONS);
+        train_push(node, node->brain->budget.training);
     json_decref(work->claims);
     free(work);
 }
 
-static void train_push(struct node *node, unsigned evaluations)
+static void train_push(struct node *node, unsigned budget)
 {
     struct train_job *work = calloc(1, sizeof *work);
     if (!work)
         return;
     work->base = (struct node_job){.job = {.work = train_work, .done = train_done}, .node = node};
-    work->evaluations = evaluations;
+    work->budget = budget;
     node->training = jobs_push(&node->jobs, JOB_TRAIN, &work->base.job) == 0;
     if (!node->training)
         free(work);
@@ -108,7 +108,7 @@ static void measure_push(struct node *node)
 
 void sharing_train(struct node *node)
 {
-    train_push(node, TRAIN_EVALUATIONS);
+    train_push(node, node->brain->budget.training);
 }
 
 void sharing_last(struct node *node)
@@ -123,27 +123,18 @@ void sharing_tick(struct node *node)
     if (node->phase != NODE_RUNNING || !node->joined)
         return;
     if (!node->training && now - node->trained_at >= MEASURE_MS) /* it had nothing to do */
-        train_push(node, TRAIN_EVALUATIONS);
+        train_push(node, node->brain->budget.training);
     if (!node->measuring && now - node->measured_at >= MEASURE_MS)
         measure_push(node);
 }
 
 /* Publishing. */
 
-static double number(const json_t *object, const char *name)
-{
-    return json_number_value(json_object_get(object, name));
-}
-
 /* The seed's shape: what this AI measured of its own component, under the component's id. */
 static void report_own(struct node *node, const json_t *component)
 {
-    static const char *const told[] = {
-        "ratio_heldout", "ci95",       "wins",        "seeds",   "nonce",          "cost_heldout",
-        "bound_ratio",   "gap_closed", "evaluations", "subject", "subject_version"};
-    json_t *metrics = json_pack("{s:b}", "self_reported", 1);
-    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        json_object_set(metrics, told[i], json_object_get(component, told[i]));
+    json_t *metrics = node->brain->own_metrics(component);
+    json_object_set_new(metrics, "self_reported", json_true());
     json_t *payload = json_pack("{s:O,s:o}", "component_id", json_object_get(component, "id"),
                                 "performance", metrics);
     if (node_publish(node, "performance_report", payload, NULL, NULL) == 0)
@@ -171,11 +162,8 @@ void sharing_proved(struct node *node, const struct claim *claim)
         *(component ? &node->count.components_shared : &node->count.patterns_shared) += 1;
         seen_first(node, node->options->ai_id, id);
         keep_last(component ? &node->last_component : &node->last_pattern, claim);
-        node_say(node,
-                 "Shared %s %s (held-out ratio %.3f, bound %.3f: %.0f %% of the gap closed%s%s)",
-                 component ? "component" : "pattern", id, number(thing, "ratio_heldout"),
-                 number(thing, "bound_ratio"), 100 * number(thing, "gap_closed"),
-                 component ? "; its C: " : "", payload_string(thing, "module", 1024));
+        node_say(node, "Shared %s %s (%s)", component ? "component" : "pattern", id,
+                 TELL(node, thing, NULL));
         if (component)
             report_own(node, thing);
     }
@@ -217,8 +205,8 @@ void sharing_report(struct node *node, const char *sender, const json_t *payload
         return;
     if (json_is_true(holds)) {
         node->count.reports_confirmed++;
-        node_say(node, "%s finds that %s holds (%.3f on its own workloads)", SAY(sender), SAY(id),
-                 number(metrics, "ratio_own"));
+        node_say(node, "%s finds that %s holds (%s)", SAY(sender), SAY(id),
+                 TELL(node, NULL, metrics));
     } else {
         node->count.reports_refuted++;
         node_say(node, "%s finds that %s does not hold: %s", SAY(sender), SAY(id),

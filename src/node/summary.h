@@ -40,6 +40,7 @@
     X(sessions, failed, "sessions failed, cancelled or abandoned")                                 \
     X(features, heard, "feature requests heard")                                                   \
     X(features, answered, "feature requests answered")                                             \
+    X(features, declined, "feature requests declined")                                             \
     X(link, reconnects, "reconnects")                                                              \
     X(link, messages, "messages heard")                                                            \
     X(link, skipped, "messages skipped (unreadable, or queue full)")
@@ -59,16 +60,11 @@ struct summary_head {
 };
 
 /* {"ai_id", "specialization", "hub", "joined", "ended", "exit_code", "seconds",
- *  "training": {"subject", "subject_version", "referee", "cost", "synthetic", "evaluations", "generations", "ratio_train",
- *               "ratio_alone", "evaluations_alone" (by itself, before it took anything from others; 0: it began with another's),
- *               "ratio_heldout" (of what it would use now), "ci95", "gain" (1 - ratio_heldout), "wins", "seeds",
- *               "cost_heldout", "textbook": {"name", "ratio", "cost"}, "best_practice": {"name", "ratio"} or null, "bound_ratio",
- *               "gap_closed", "taken", "taken_from": [AI, …], "subjects_seen", "geometric_mean" (the last two the referee's)},
- *  and a group of counts each for "patterns", "components", "claims", "reports", "sessions", "features" and "link":
- *  {"shared": n, …}}.
- * seeds 0: nothing was measured on held-out workloads. NULL when out of memory. */
+ *  "training": the brain's own (consumed), and a group of counts each for "patterns", "components",
+ *  "claims", "reports", "sessions", "features" and "link": {"shared": n, …}}.
+ * NULL when out of memory. */
 json_t *summary_json(const struct summary *summary, const struct summary_head *head,
-                     const struct brain_standing *standing);
+                     json_t *training);
 void summary_print(const struct summary *summary, const struct summary_head *head,
                    const struct brain_standing *standing, FILE *out);
 

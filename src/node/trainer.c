@@ -52,6 +52,11 @@ int trainer_run(const struct trainer_options *options)
     filled.out = options->out ? options->out : stdout;
     struct brain *brain = brain_policy_new(options->ai_id, options->specialization);
     struct node *node = NULL;
+    if (brain) { /* libuv has 4 threads unless it is told otherwise before the first is used */
+        char workers[16];
+        snprintf(workers, sizeof workers, "%u", brain->workers);
+        setenv("UV_THREADPOOL_SIZE", workers, 0);
+    }
     int error = brain ? node_new(&filled, brain, &node) : KHUB_E_NO_MEMORY;
     if (error < 0)
         fprintf(stderr, "[TRAINER] %s: %s\n", filled.address, khub_error_text(error));

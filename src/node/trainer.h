@@ -15,6 +15,7 @@ struct trainer_progress {
     const struct summary *count;
     uint64_t left_ms; /* until its time is up */
     bool joined;      /* now */
+    bool referee;     /* it measures what others claim, and trains nothing */
 };
 
 struct trainer_options {

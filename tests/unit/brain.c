@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "brain/capabilities.h"
 #include "tests/unit/brain_fixture.h"
 
 static void test_training_improves(void **state)
@@ -14,7 +15,7 @@ static void test_training_improves(void **state)
     double before = 2;
     for (unsigned i = 0; i < 4; i++) {
         train_only(brain, 48);
-        struct brain_standing standing = standing_of(brain);
+        struct policy_figures standing = figures_of(brain);
         assert_int_equal(standing.evaluations, 48 * (i + 1));
         assert_int_equal(standing.evaluations_alone, standing.evaluations);
         assert_true(standing.generations > 0);
@@ -164,11 +165,11 @@ static void test_standing(void **state)
     (void)state;
     struct brain *brain = brain_of("ada", SUBJECT);
     brain->measure_standing(brain->state, &go); /* nothing to measure yet */
-    assert_int_equal(standing_of(brain).seeds, 0);
+    assert_int_equal(figures_of(brain).seeds, 0);
     train_only(brain, 200);
     brain->measure_standing(brain->state, &go);
-    struct brain_standing standing = standing_of(brain);
-    assert_false(standing.referee);
+    struct policy_figures standing = figures_of(brain);
+    assert_false(brain->referee);
     assert_int_equal(standing.seeds, HELDOUT_SEEDS);
     assert_true(standing.ratio_heldout < 0.97);
     assert_true(standing.ratio_alone == standing.ratio_heldout); /* it has met nobody */
@@ -177,9 +178,7 @@ static void test_standing(void **state)
     assert_true(standing.textbook_cost > 0);
     assert_non_null(standing.practice);
     assert_int_equal(standing.taken, 0);
-    char *sentence = brain->describe(brain->state);
-    assert_non_null(strstr(sentence, SUBJECT));
-    free(sentence);
+    assert_non_null(strstr(brain->description, SUBJECT));
     brain_free(brain);
 }
 
@@ -194,10 +193,12 @@ static void test_answer(void **state)
     json_t *claim = brain->answer(brain->state, feature, requirements, &go);
     assert_non_null(claim);
     assert_string_equal(text(claim, "kind"), "component");
-    assert_int_equal(strlen(text(claim, "name")), FEATURE_BYTES_MAX);
-    assert_int_equal(strncmp(text(claim, "id"), "ada_answer_", strlen("ada_answer_")), 0);
+    assert_string_equal(text(claim, "name"),
+                        SUBJECT "_module"); /* what it is, not what was asked */
+    assert_non_null(strstr(text(claim, "note"), "xxx"));
+    assert_true(strlen(text(claim, "id")) < 24);
     assert_non_null(strstr(text(claim, "note"), "not read"));
-    assert_true(standing_of(brain).evaluations >= ANSWER_EVALUATIONS);
+    assert_true(figures_of(brain).evaluations >= ANSWER_EVALUATIONS);
     json_t *component = proved(brain, claim, '3');
     json_t *metrics = brain->check(brain->state, component, &go);
     assert_true(truth(metrics, "claim_holds"));
@@ -205,11 +206,60 @@ static void test_answer(void **state)
     json_decref(component);
     json_decref(requirements);
     claim = brain->answer(brain->state, "display management", NULL, &go);
-    assert_string_equal(text(claim, "name"), "display management");
-    assert_non_null(strstr(text(claim, "note"), SUBJECT));
+    assert_non_null(strstr(text(claim, "note"), "display management"));
+    assert_non_null(strstr(text(claim, "note"), insides(brain)->subject->title));
     assert_null(strstr(text(claim, "note"), "requirements"));
     json_decref(claim);
     brain_free(brain);
+}
+
+/* Of a specialization's capabilities, those that its subject is no answer to are declined, with what it has. */
+static void test_what_can_be_answered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *specialization, *feature;
+        bool answered;
+    } cases[] = {
+        {"security", "encryption", false},
+        {"security", "access_control", false},
+        {"security", "security_analysis", true},
+        {"process_manager", "memory_management", false},
+        {"process_manager", "process_scheduling", true},
+        {"process_manager", "CPU scheduling", true},
+        {"file_system", "Storage_Management", true},
+        {"audio", "sound_synthesis", false},
+        {"networking", "congestion control", true},
+        {"graphics", "os_development", true},
+        {"general", "os_development", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct brain *brain = brain_of("ada", cases[i].specialization);
+        char why[BRAIN_TEXT_SIZE] = "";
+        bool can = brain->can_answer(brain->state, cases[i].feature, why);
+        if (can != cases[i].answered)
+            fail_msg("%s of %s: %s", cases[i].feature, cases[i].specialization, why);
+        assert_int_equal(!can, why[0] != '\0');
+        if (!can && !brain->referee)
+            assert_non_null(strstr(why, insides(brain)->subject->title));
+        brain_free(brain);
+    }
+}
+
+/* Whatever a specialization may be asked for, one of its subjects answers something. */
+static void test_each_subject_answers(void **state)
+{
+    (void)state;
+    for (size_t i = 0; trainer_specializations[i]; i++) {
+        struct brain *brain = brain_of("ada", trainer_specializations[i]);
+        const char *const *capabilities = trainer_capabilities(trainer_specializations[i]);
+        char why[BRAIN_TEXT_SIZE];
+        size_t answered = 0;
+        for (size_t k = 3; capabilities[k]; k++) /* behind those of all */
+            answered += brain->can_answer(brain->state, capabilities[k], why);
+        assert_true(brain->referee ? answered == 0 : answered > 0);
+        brain_free(brain);
+    }
 }
 
 /* A specialization with a subject whose best can be computed claims that too, once. */
@@ -265,12 +315,12 @@ static void test_stop(void **state)
     assert_int_equal(pthread_create(&thread, NULL, stop_soon, &stop), 0);
     assert_int_equal(brain->train(brain->state, 100000000, &stop, &claims), 0);
     pthread_join(thread, NULL);
-    assert_true(standing_of(brain).evaluations < 100000000);
+    assert_true(figures_of(brain).evaluations < 100000000);
     assert_int_equal(json_array_size(claims), 0);
     assert_null(brain->answer(brain->state, "x", NULL, &stop));
     assert_null(brain->prove(brain->state, claim, "c", "11111111111111111111111111111111", &stop));
     brain->measure_standing(brain->state, &stop);
-    assert_int_equal(standing_of(brain).seeds, 0);
+    assert_int_equal(figures_of(brain).seeds, 0);
     json_decref(claims);
     json_decref(claim);
     brain_free(brain);
@@ -284,7 +334,7 @@ static void test_deterministic(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct brain *brain = brain_of("ada", OTHER);
         train_only(brain, 60);
-        ratios[i] = standing_of(brain).ratio_train;
+        ratios[i] = figures_of(brain).ratio_train;
         brain_free(brain);
     }
     assert_true(ratios[0] == ratios[1]);
@@ -299,6 +349,8 @@ int main(void)
         cmocka_unit_test(test_proof_is_on_the_nonce),
         cmocka_unit_test(test_standing),
         cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_what_can_be_answered),
+        cmocka_unit_test(test_each_subject_answers),
         cmocka_unit_test(test_second_subject_is_solved),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_deterministic),

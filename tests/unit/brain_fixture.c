@@ -17,11 +17,29 @@ struct policy_brain *insides(struct brain *brain)
     return brain->state;
 }
 
-struct brain_standing standing_of(struct brain *brain)
+struct policy_figures figures_of(struct brain *brain)
 {
-    struct brain_standing standing;
-    brain->standing(brain->state, &standing);
-    return standing;
+    struct policy_figures figures;
+    if (brain->referee)
+        referee_figures(brain->state, &figures);
+    else
+        policy_figures(brain->state, &figures);
+    return figures;
+}
+
+int collaborate(struct brain *brain, const struct brain_session *session, const json_t *candidate,
+                unsigned budget, json_t **ret_candidate, double *ret_progress)
+{
+    struct brain_step step;
+    struct brain_view view;
+    int result = brain->collaborate(brain->state, session, candidate, budget, &go, &step);
+    if (result < 0)
+        return result;
+    brain->view(brain->state, session, step.candidate, &view);
+    assert_true(view.progress == step.progress && view.foreign == step.review);
+    *ret_candidate = step.candidate;
+    *ret_progress = step.progress;
+    return 0;
 }
 
 void train(struct brain *brain, unsigned evaluations, json_t **ret_pattern, json_t **ret_component)

@@ -18,7 +18,10 @@ extern brain_stop go; /* never set */
 
 struct brain *brain_of(const char *ai_id, const char *specialization);
 struct policy_brain *insides(struct brain *brain);
-struct brain_standing standing_of(struct brain *brain);
+struct policy_figures figures_of(struct brain *brain);
+/* A step; what the brain sees in its result goes with what it says of it. 0 or -1. */
+int collaborate(struct brain *brain, const struct brain_session *session, const json_t *candidate,
+                unsigned budget, json_t **ret_candidate, double *ret_progress);
 
 /* Trains; the claims of each kind that came of it, the last one (NULL: none). The caller lets go of both. */
 void train(struct brain *brain, unsigned evaluations, json_t **ret_pattern, json_t **ret_component);

@@ -15,13 +15,13 @@ static void test_warm_start(void **state)
     assert_true(taken(bob, "ada", good));  /* before bob's first step */
     assert_false(taken(bob, "ada", good)); /* the second time it is no news */
     train_only(bob, 1);
-    struct brain_standing standing = standing_of(bob);
+    struct policy_figures standing = figures_of(bob);
     assert_true(standing.ratio_train < 0.8);
     assert_int_equal(standing.taken, 1);
     assert_string_equal(standing.taken_from[0], "ada");
     assert_string_equal(standing.taken_from[1], "");
     bob->measure_standing(bob->state, &go);
-    standing = standing_of(bob);
+    standing = figures_of(bob);
     assert_true(standing.ratio_alone == 0); /* it has never been alone */
     assert_int_equal(standing.evaluations_alone, 0);
     assert_int_equal(standing.seeds, HELDOUT_SEEDS);
@@ -37,27 +37,27 @@ static void test_pulls_between_generations(void **state)
     (void)state;
     struct brain *twin = brain_of("bob", SUBJECT), *bob = brain_of("bob", SUBJECT);
     train_only(bob, 8);
-    double before = standing_of(bob).ratio_train;
+    double before = figures_of(bob).ratio_train;
     json_t *good = shared_by(twin, "pattern", 300);
     taken(bob, "ada", good);
-    assert_true(standing_of(bob).ratio_train == before);
-    assert_int_equal(standing_of(bob).taken, 0);
+    assert_true(figures_of(bob).ratio_train == before);
+    assert_int_equal(figures_of(bob).taken, 0);
     unsigned generation = 0;
-    for (unsigned i = 0; i < 200 && standing_of(bob).taken == 0; i++) {
-        generation = standing_of(bob).generations;
+    for (unsigned i = 0; i < 200 && figures_of(bob).taken == 0; i++) {
+        generation = figures_of(bob).generations;
         train_only(bob, 1);
     }
-    assert_int_equal(standing_of(bob).taken, 1);
-    assert_string_equal(standing_of(bob).taken_from[0], "ada");
+    assert_int_equal(figures_of(bob).taken, 1);
+    assert_string_equal(figures_of(bob).taken_from[0], "ada");
     assert_int_equal(generation, PULL_GENERATIONS);
-    assert_true(standing_of(bob).ratio_train < before);
-    unsigned alone = standing_of(bob).evaluations_alone;
-    assert_true(alone > 8 && alone < standing_of(bob).evaluations);
+    assert_true(figures_of(bob).ratio_train < before);
+    unsigned alone = figures_of(bob).evaluations_alone;
+    assert_true(alone > 8 && alone < figures_of(bob).evaluations);
     train_only(bob, 20);
-    assert_int_equal(standing_of(bob).evaluations_alone, alone);
+    assert_int_equal(figures_of(bob).evaluations_alone, alone);
     bob->measure_standing(bob->state, &go);
-    assert_true(standing_of(bob).ratio_alone > 0);
-    assert_true(standing_of(bob).ratio_heldout != standing_of(bob).ratio_alone);
+    assert_true(figures_of(bob).ratio_alone > 0);
+    assert_true(figures_of(bob).ratio_heldout != figures_of(bob).ratio_alone);
     json_decref(good);
     brain_free(twin);
     brain_free(bob);
@@ -81,8 +81,8 @@ static void test_pulls_a_few(void **state)
     train_only(bob, 1); /* at the start */
     for (int i = 0; i < 5; i++)
         assert_int_equal(cross->known[i].tried, i >= 2);
-    assert_int_equal(standing_of(bob).evaluations, PULL_MAX + 1);
-    while (standing_of(bob).generations < PULL_GENERATIONS)
+    assert_int_equal(figures_of(bob).evaluations, PULL_MAX + 1);
+    while (figures_of(bob).generations < PULL_GENERATIONS)
         train_only(bob, 1);
     train_only(bob, 1);
     for (int i = 0; i < 5; i++)
@@ -102,7 +102,7 @@ static void test_what_was_taken_is_not_claimed(void **state)
     train(bob, 0, &pattern, &component);
     assert_null(pattern);
     assert_null(component);
-    double theirs = standing_of(bob).ratio_train;
+    double theirs = figures_of(bob).ratio_train;
     pattern = claim_of(bob, "pattern");
     assert_true(number(pattern, "ratio_train") <= theirs * (1 - PUBLISH_IMPROVEMENT));
     const json_t *parents = json_object_get(pattern, "parents");
@@ -122,7 +122,7 @@ static void test_worse_changes_nothing(void **state)
     train_only(ada, 300);
     assert_false(taken(ada, "bob", poor));
     train_only(ada, 100);
-    assert_int_equal(standing_of(ada).taken, 0);
+    assert_int_equal(figures_of(ada).taken, 0);
     assert_true(policy_choose(ada->state, &go));
     assert_string_equal(insides(ada)->choice.author, "");
     json_decref(poor);
@@ -202,7 +202,7 @@ static void test_over_fitting_loses(void **state)
     assert_string_equal(inside->choice.author, "ada");
     assert_true(parameters_same(inside->subject, inside->choice.parameters, theirs));
     bob->measure_standing(bob->state, &go);
-    assert_true(standing_of(bob).ratio_heldout < 0.9);
+    assert_true(figures_of(bob).ratio_heldout < 0.9);
     json_t *claim = bob->answer(bob->state, "graphics", NULL, &go);
     double answered[SUBJECT_PARAMETERS_MAX];
     parameters_of(claim, answered);
@@ -273,12 +273,12 @@ static void test_referee(void **state)
                               brain_of("cyd", OTHER)};
     static const char *const names[] = {"ada", "bob", "cyd"};
     json_t *pattern, *component;
-    struct brain_standing standing = standing_of(referee);
-    assert_true(standing.referee);
+    struct policy_figures standing = figures_of(referee);
+    assert_true(referee->referee);
     assert_true(standing.geometric_mean == 0);
     train(referee, 10, &pattern, &component); /* there is nothing to do yet */
     assert_null(pattern);
-    assert_int_equal(standing_of(referee).evaluations, 0);
+    assert_int_equal(figures_of(referee).evaluations, 0);
     double best[2] = {1, 1};
     for (size_t i = 0; i < 3; i++) {
         json_t *thing = shared_by(makers[i], "pattern", 60);
@@ -290,7 +290,7 @@ static void test_referee(void **state)
         json_decref(metrics);
         json_decref(thing);
     }
-    unsigned left = gaps(referee), before = standing_of(referee).evaluations;
+    unsigned left = gaps(referee), before = figures_of(referee).evaluations;
     assert_int_equal(left, 2 * 3 + 2);
     train(referee, 3, &pattern, &component);
     assert_int_equal(gaps(referee), left - 3);
@@ -298,7 +298,7 @@ static void test_referee(void **state)
     assert_null(pattern);
     assert_null(component);
     assert_int_equal(gaps(referee), 0);
-    standing = standing_of(referee);
+    standing = figures_of(referee);
     assert_int_equal(standing.evaluations, before + left); /* and then it stops */
     assert_int_equal(standing.subjects_seen, 2);
     for (size_t i = 0; i < 3; i++) {
@@ -324,14 +324,11 @@ static void test_referee_makes_nothing(void **state)
     json_t *result;
     double progress;
     assert_null(referee->answer(referee->state, "optimization", NULL, &go));
-    assert_int_equal(
-        referee->collaborate(referee->state, &session, NULL, 4, &go, &result, &progress), -1);
+    assert_int_equal(collaborate(referee, &session, NULL, 4, &result, &progress), -1);
     assert_false(referee->forget(referee->state, "s", &go));
     referee->measure_standing(referee->state, &go);
-    assert_int_equal(standing_of(referee).seeds, 0);
-    char *sentence = referee->describe(referee->state);
-    assert_non_null(strstr(sentence, "referee"));
-    free(sentence);
+    assert_int_equal(figures_of(referee).seeds, 0);
+    assert_non_null(strstr(referee->description, "referee"));
     brain_free(referee);
 }
 

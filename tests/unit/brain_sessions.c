@@ -18,9 +18,7 @@ static json_t *step(struct brain *brain, json_t *candidate, unsigned evaluations
                     double *ret_progress)
 {
     json_t *next;
-    assert_int_equal(brain->collaborate(brain->state, &session, candidate, evaluations, &go, &next,
-                                        ret_progress),
-                     0);
+    assert_int_equal(collaborate(brain, &session, candidate, evaluations, &next, ret_progress), 0);
     assert_true(*ret_progress >= 0 && *ret_progress <= 1);
     assert_true(*ret_progress == candidate_progress(next));
     json_decref(candidate);
@@ -70,9 +68,9 @@ static void test_session_is_worked_to_its_end(void **state)
         assert_true(steps < 40);
     }
     assert_true(ratio < first);
-    assert_int_equal(candidate_spent(candidate), BRAIN_SESSION_BUDGET);
-    assert_true(candidate_evaluations(candidate, "ada") >= BRAIN_SESSION_BUDGET / 4);
-    assert_true(candidate_evaluations(candidate, "bob") >= BRAIN_SESSION_BUDGET / 4);
+    assert_int_equal(candidate_spent(candidate), SESSION_BUDGET);
+    assert_true(candidate_evaluations(candidate, "ada") >= SESSION_BUDGET / 4);
+    assert_true(candidate_evaluations(candidate, "bob") >= SESSION_BUDGET / 4);
     json_t *claim = brains[0]->conclude(brains[0]->state, &session, candidate, &go);
     assert_non_null(claim);
     assert_string_equal(text(claim, "kind"), "component");
@@ -94,7 +92,7 @@ static void test_session_is_worked_to_its_end(void **state)
     json_decref(candidate);
     /* Both learn from it: what another searched too is theirs together, and nobody claims it again. */
     assert_true(brains[1]->forget(brains[1]->state, session.id, &go));
-    assert_true(standing_of(brains[1]).ratio_train < 1);
+    assert_true(figures_of(brains[1]).ratio_train < 1);
     json_t *pattern, *module;
     train(brains[1], 0, &pattern, &module);
     assert_null(pattern);
@@ -153,9 +151,7 @@ static void test_workloads_are_the_partners(void **state)
     json_t *honest = step(ada, NULL, 0, &progress), *result;
     json_t *lie = altered(honest, "workloads", "[\"ada\",\"eve\"]");
     for (size_t i = 0; i < 2; i++)
-        assert_int_equal(
-            brains[i]->collaborate(brains[i]->state, &session, lie, 4, &go, &result, &progress),
-            -1);
+        assert_int_equal(collaborate(brains[i], &session, lie, 4, &result, &progress), -1);
     assert_null(ada->conclude(ada->state, &session, lie, &go));
     json_decref(lie);
     json_decref(honest);
@@ -229,9 +225,7 @@ static void test_session_hostile_candidates(void **state)
         json_t *bad = altered(honest, hostile[i].member, hostile[i].json);
         struct brain *both[] = {ada, cyd};
         for (size_t k = 0; k < 2; k++) {
-            assert_int_equal(
-                both[k]->collaborate(both[k]->state, &session, bad, 4, &go, &result, &progress),
-                -1);
+            assert_int_equal(collaborate(both[k], &session, bad, 4, &result, &progress), -1);
             assert_null(both[k]->conclude(both[k]->state, &session, bad, &go));
         }
         json_decref(bad);
@@ -266,7 +260,7 @@ static void test_session_bound(void **state)
             .id = id, .type = "x", .participants = two, .participant_count = 2};
         json_t *result;
         double progress;
-        assert_int_equal(ada->collaborate(ada->state, &one, NULL, 0, &go, &result, &progress), 0);
+        assert_int_equal(collaborate(ada, &one, NULL, 0, &result, &progress), 0);
         json_decref(result);
     }
     assert_false(ada->forget(ada->state, "session-0", &go));
@@ -328,7 +322,7 @@ static void test_partner_of_another_subject_reviews(void **state)
     assert_false(bob->forget(bob->state, session.id, &go));
     /* Nobody else has searched: what came of it is ada's own, and she may claim it. */
     bool better = ada->forget(ada->state, session.id, &go);
-    struct brain_standing standing = standing_of(ada);
+    struct policy_figures standing = figures_of(ada);
     assert_int_equal(standing.taken, 0);
     assert_int_equal(standing.evaluations_alone, standing.evaluations);
     json_t *pattern, *module;
@@ -403,8 +397,7 @@ static void test_mixed_session(void **state)
     double progress = 0;
     for (unsigned i = 0; i < 60 && progress < 1; i++) {
         struct brain *brain = brains[i % 3];
-        assert_int_equal(
-            brain->collaborate(brain->state, &mixed, candidate, 20, &go, &next, &progress), 0);
+        assert_int_equal(collaborate(brain, &mixed, candidate, 20, &next, &progress), 0);
         json_decref(candidate);
         candidate = relayed(next);
         json_decref(next);
@@ -412,7 +405,7 @@ static void test_mixed_session(void **state)
             assert_false(candidate_reviewed(candidate));
     }
     assert_true(progress == 1);
-    assert_int_equal(candidate_spent(candidate), BRAIN_SESSION_BUDGET);
+    assert_int_equal(candidate_spent(candidate), SESSION_BUDGET);
     json_decref(candidate);
     for (size_t i = 0; i < 3; i++)
         brain_free(brains[i]);

@@ -49,7 +49,7 @@ static void test_the_hub_is_not_impersonated(void **state)
     say(node, "eve", "error", "{\"code\":\"unknown_session\"}");
     say(node, "eve", "presence", "{\"ai_id\":\"bob\",\"status\":\"left\"}");
     say(node, "eve", "training_sync", "{\"active_ais\":[\"x\",\"y\"]}");
-    assert_true(node->sessions[0].used);
+    assert_int_not_equal(node->sessions[0].state, SESSION_FREE);
     assert_int_equal(node->others, 0);
     node_unmake(node);
 }
@@ -117,7 +117,7 @@ static void test_odd_json_costs_itself_only(void **state)
         say(node, "bob", "collaboration_request",
             "{\"session_id\":\"s1\",\"type\":\"feature_development\",\"initiator\":\"bob\"}");
         struct session *session = &node->sessions[0];
-        assert_true(session->used);
+        assert_int_not_equal(session->state, SESSION_FREE);
         session_remember_sent(session, "m1");
         session->writing = true;
         snprintf(

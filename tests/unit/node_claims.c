@@ -315,7 +315,7 @@ static void test_training_and_its_end(void **state)
     sharing_train(node);
     work(node);
     assert_int_equal(calls.trained, 4); /* the fourth had nothing to do: no fifth at once */
-    assert_int_equal(calls.evaluations, TRAIN_EVALUATIONS);
+    assert_int_equal(calls.evaluations, node->brain->budget.training);
     assert_int_equal(said_of("commitment"), 2);
     node->joined = true;
     node->trained_at = node->measured_at = node_now(node);

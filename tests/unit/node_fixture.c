@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "brain/policy/candidate.h"
-
 #define SAID_MAX 4096
 
 struct calls calls;
@@ -72,10 +70,27 @@ size_t said_of(const char *type)
 
 /* The brain. */
 
-static char *fake_describe(void *state)
+/* What is seen in a candidate or a thing without running it, the policy brain sees. */
+static struct brain *seer;
+
+static void fake_view(const void *state, const struct brain_session *session,
+                      const json_t *candidate, struct brain_view *ret_view)
 {
     (void)state;
-    return strdup("counting");
+    seer->view(seer->state, session, candidate, ret_view);
+}
+
+static bool fake_can_answer(const void *state, const char *feature, char ret_why[BRAIN_TEXT_SIZE])
+{
+    (void)state;
+    snprintf(ret_why, BRAIN_TEXT_SIZE, "it can make nothing of that kind");
+    return strcmp(feature, "memory_management") != 0;
+}
+
+static json_t *fake_summary(void *state)
+{
+    (void)state;
+    return json_object();
 }
 
 json_t *claim_make(const char *kind, const char *id, double parameter)
@@ -113,12 +128,7 @@ static void fake_standing(void *state, struct brain_standing *ret_standing)
 {
     (void)state;
     *ret_standing = (struct brain_standing){
-        .subject = wishes.referee ? "all" : "process_manager",
-        .subject_version = "1",
-        .cost = "ms",
-        .textbook = "RR",
-        .referee = wishes.referee,
-        .evaluations = calls.trained < wishes.moves ? calls.trained : wishes.moves};
+        .heading = "", .spent = calls.trained < wishes.moves ? calls.trained : wishes.moves};
 }
 
 static void fake_measure(void *state, brain_stop *stop)
@@ -148,21 +158,25 @@ static json_t *reviewed(const json_t *candidate)
 }
 
 static int fake_collaborate(void *state, const struct brain_session *session,
-                            const json_t *candidate, unsigned evaluations, brain_stop *stop,
-                            json_t **ret_candidate, double *ret_progress)
+                            const json_t *candidate, unsigned budget, brain_stop *stop,
+                            struct brain_step *ret_step)
 {
-    (void)state, (void)evaluations, (void)stop;
+    (void)state, (void)stop;
     assert(session->participant_count >= 1 && session->participant_count <= BRAIN_CONTRIBUTORS_MAX);
     calls.given += candidate != NULL;
     calls.stepped++;
     if (json_object_get(candidate, "bad") || (wishes.referee && !candidate))
         return -1;
+    struct brain_step step = {.progress = 0.1, .review = wishes.review};
     if (wishes.review)
-        *ret_candidate = reviewed(candidate);
+        step.candidate = reviewed(candidate);
     else
-        *ret_candidate = json_pack("{s:s,s:{s:i}}", "subject", "process_manager", "evaluations",
+        step.candidate = json_pack("{s:s,s:{s:i}}", "subject", "process_manager", "evaluations",
                                    "ada", 10 + (int)calls.stepped);
-    *ret_progress = 0.1;
+    if (budget > 0)
+        snprintf(step.note, sizeof step.note, "%s%s", wishes.review ? "reviewed: " : "a step",
+                 wishes.review ? wishes.review : "");
+    *ret_step = step;
     return 0;
 }
 
@@ -207,7 +221,13 @@ static void fake_free(void *state)
 }
 
 static struct brain fake = {.name = "fake",
-                            .describe = fake_describe,
+                            .description = "counting",
+                            .subject_version = "1",
+                            .workers = 1,
+                            .budget = {.unit = "evaluations", .training = 16, .session = 240},
+                            .view = fake_view,
+                            .can_answer = fake_can_answer,
+                            .summary = fake_summary,
                             .train = fake_train,
                             .prove = fake_prove,
                             .standing = fake_standing,
@@ -236,6 +256,14 @@ struct node *node_make(void)
     said_clear();
     noting = true;
     link_state = KHUB_JOINED;
+    seer = brain_policy_new("ada", "process_manager");
+    assert_non_null(seer);
+    fake.disown = seer->disown;
+    fake.compare = seer->compare;
+    fake.tell = seer->tell;
+    fake.own_metrics = seer->own_metrics;
+    fake.referee = wishes.referee;
+    fake.subject = wishes.referee ? "" : "process_manager";
     assert_int_equal(node_new(&options, &fake, &node), 0);
     return node;
 }
@@ -243,6 +271,7 @@ struct node *node_make(void)
 void node_unmake(struct node *node)
 {
     node_free(node);
+    brain_free(seer);
     said_clear();
     noting = false;
     wishes = (struct wishes){0};

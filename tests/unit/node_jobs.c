@@ -69,7 +69,7 @@ static void begin(uv_loop_t *loop, struct jobs *jobs)
     seen.pushed = 0;
     seen.overlapped = false;
     uv_loop_init(loop);
-    jobs_init(jobs, loop);
+    jobs_init(jobs, loop, 1);
 }
 
 static void end(uv_loop_t *loop, struct jobs *jobs)
@@ -124,7 +124,7 @@ static void test_bounds(void **state)
     assert_int_equal(seen.count, 1);
 }
 
-/* However long the checks of a flood take: training has its share of the time, and sessions come before both. */
+/* However long each one's jobs take: all that wait have their shares of the time, by their weights. */
 static void test_share_of_the_time(void **state)
 {
     (void)state;
@@ -146,12 +146,80 @@ static void test_share_of_the_time(void **state)
             spent[class] += took[class];
             all += took[class];
         }
-        assert_in_range(spent[JOB_TRAIN] * 100 / all, 15, 30);
-        assert_in_range(spent[JOB_SESSION] * 100 / all, sessions ? 40 : 0, sessions ? 70 : 0);
+        uint64_t part = 1000 / (sessions ? 6 + 3 + 2 : 3 + 2);
+        assert_in_range(spent[JOB_TRAIN] * 1000 / all, 2 * part - 10, 2 * part + 10);
+        assert_in_range(spent[JOB_CHECK] * 1000 / all, 3 * part - 10, 3 * part + 10);
+        assert_int_equal(spent[JOB_SESSION] > 0, sessions);
         push(&jobs, JOB_SESSION, false);
     }
     jobs_stop(&jobs);
     end(&loop, &jobs);
+}
+
+/* A class that had nothing to do comes next when it has, and then has no more than its share. */
+static void test_no_claim_on_time_gone_by(void **state)
+{
+    (void)state;
+    static const uint64_t ms = 1000000;
+    uv_loop_t loop;
+    struct jobs jobs;
+    begin(&loop, &jobs);
+    push(&jobs, JOB_PROVE, true); /* occupies the worker */
+    push(&jobs, JOB_TRAIN, false);
+    for (unsigned i = 0; i < 10000; i++)
+        jobs_account(&jobs, JOB_TRAIN, 100 * ms);
+    push(&jobs, JOB_SESSION, false);
+    unsigned sessions = 0;
+    assert_int_equal(jobs_choose(&jobs), JOB_SESSION);
+    for (unsigned i = 0; i < 80; i++) {
+        enum job_class class = jobs_choose(&jobs);
+        jobs_account(&jobs, class, 100 * ms);
+        sessions += class == JOB_SESSION;
+    }
+    assert_in_range(sessions, 58, 62); /* 6 of 8 */
+    jobs_stop(&jobs);
+    end(&loop, &jobs);
+}
+
+static struct {
+    uv_barrier_t all_here;
+    atomic_uint inside;
+    unsigned done;
+} company;
+
+static void company_work(struct job *job)
+{
+    (void)job;
+    atomic_fetch_add(&company.inside, 1);
+    uv_barrier_wait(&company.all_here); /* which needs as many at once as the queue has workers */
+}
+
+static void company_done(struct job *job, bool ran)
+{
+    (void)job;
+    company.done += ran;
+}
+
+static void test_as_many_workers_as_wanted(void **state)
+{
+    (void)state;
+    enum { WORKERS = 3 };
+    uv_loop_t loop;
+    struct jobs jobs;
+    struct job all[2 * WORKERS];
+    uv_loop_init(&loop);
+    jobs_init(&jobs, &loop, WORKERS);
+    assert_int_equal(uv_barrier_init(&company.all_here, WORKERS), 0);
+    for (size_t i = 0; i < 2 * WORKERS; i++) {
+        all[i] = (struct job){.work = company_work, .done = company_done};
+        assert_int_equal(jobs_push(&jobs, JOB_CHECK, &all[i]), 0);
+    }
+    assert_int_equal(jobs_waiting(&jobs, JOB_CHECK), WORKERS);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(jobs_idle(&jobs));
+    assert_int_equal(company.done, 2 * WORKERS);
+    uv_barrier_destroy(&company.all_here);
+    assert_int_equal(uv_loop_close(&loop), 0);
 }
 
 static void test_stop_ends_what_runs(void **state)
@@ -188,7 +256,7 @@ static void test_dropped_from_the_queue(void **state)
     assert_int_equal(seen.dropped, 2);
     assert_int_equal(jobs_waiting(&jobs, JOB_CHECK), 2);
     end(&loop, &jobs);
-    static const unsigned wanted[] = {0, 4, 5, 2};
+    static const unsigned wanted[] = {0, 2, 4, 5}; /* training had its turn */
     assert_int_equal(seen.count, 4);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(seen.numbers[i], wanted[i]);
@@ -200,6 +268,8 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_share_of_the_time),
+        cmocka_unit_test(test_no_claim_on_time_gone_by),
+        cmocka_unit_test(test_as_many_workers_as_wanted),
         cmocka_unit_test(test_stop_ends_what_runs),
         cmocka_unit_test(test_dropped_from_the_queue),
     };

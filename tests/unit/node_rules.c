@@ -6,11 +6,11 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "brain/capabilities.h"
-#include "brain/policy/candidate.h"
 #include "node/node.h"
 
 /* Written out, not taken from the table under test. */
@@ -134,17 +134,15 @@ static void test_words_cut(void **state)
     assert_string_equal(copy, "");
 }
 
-static struct session session_with(const char *initiator, const char *candidate)
+static struct session session_with(const char *initiator)
 {
     static const char *const names[] = {"ada", "bob", "cyd"};
-    struct session session = {.used = true, .state = SESSION_ACTIVE, .participant_count = 3};
+    struct session session = {.state = SESSION_ACTIVE, .participant_count = 3};
     strcpy(session.initiator_id, initiator);
     for (size_t i = 0; i < 3; i++) {
         strcpy(session.participants[i], names[i]);
         session.present[i] = true;
     }
-    session.candidate = json_loads(candidate, 0, NULL);
-    assert_non_null(session.candidate);
     return session;
 }
 
@@ -153,59 +151,32 @@ static void test_who_concludes(void **state)
 {
     (void)state;
     static const struct {
-        const char *initiator, *evaluations;
-        size_t turns[3]; /* of ada, bob, cyd */
+        const char *initiator;
+        bool worked[3]; /* ada, bob, cyd */
+        size_t turns[3];
     } cases[] = {
-        {"ada", "{\"evaluations\":{\"ada\":1,\"bob\":2,\"cyd\":3}}", {0, 1, 2}},
-        {"bob", "{\"evaluations\":{\"ada\":1,\"bob\":2,\"cyd\":3}}", {1, 0, 2}},
-        {"cyd", "{\"evaluations\":{\"ada\":1,\"bob\":2,\"cyd\":3}}", {1, 2, 0}},
-        {"cyd",
-         "{\"evaluations\":{\"ada\":1,\"bob\":2}}",
-         {0, 1, SIZE_MAX}}, /* cyd is of level 1 */
-        {"ada", "{\"evaluations\":{\"bob\":400}}", {SIZE_MAX, 0, SIZE_MAX}},
-        {"ada", "{\"evaluations\":{\"bob\":-1,\"cyd\":\"9\"}}", {SIZE_MAX, SIZE_MAX, SIZE_MAX}},
-        {"eve", "{\"evaluations\":{\"ada\":1,\"bob\":2,\"cyd\":3}}", {0, 1, 2}},
+        {"ada", {true, true, true}, {0, 1, 2}},
+        {"bob", {true, true, true}, {1, 0, 2}},
+        {"cyd", {true, true, true}, {1, 2, 0}},
+        {"cyd", {true, true, false}, {0, 1, SIZE_MAX}}, /* cyd is of level 1 */
+        {"ada", {false, true, false}, {SIZE_MAX, 0, SIZE_MAX}},
+        {"ada", {false, false, false}, {SIZE_MAX, SIZE_MAX, SIZE_MAX}},
+        {"eve", {true, true, true}, {0, 1, 2}},
     };
     static const char *const names[] = {"ada", "bob", "cyd"};
+    struct brain_view view = {0};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct session session = session_with(cases[i].initiator, cases[i].evaluations);
+        struct session session = session_with(cases[i].initiator);
+        memcpy(view.worked, cases[i].worked, sizeof cases[i].worked);
         for (size_t k = 0; k < 3; k++)
-            assert_true(session_turn(&session, names[k]) == cases[i].turns[k]);
-        json_decref(session.candidate);
+            assert_true(session_turn(&session, &view, names[k]) == cases[i].turns[k]);
     }
     /* The initiator is gone: the others move up. */
-    struct session session = session_with("ada", cases[0].evaluations);
+    struct session session = session_with("ada");
+    memset(view.worked, 1, 3);
     session.present[0] = false;
-    assert_int_equal(session_turn(&session, "bob"), 0);
-    assert_int_equal(session_turn(&session, "cyd"), 1);
-    json_decref(session.candidate);
-}
-
-static void test_candidate_numbers(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *json;
-        unsigned spent;
-    } cases[] = {
-        {"{}", 0},
-        {"{\"evaluations\":{\"a\":100,\"b\":50}}", 150},
-        {"{\"evaluations\":{\"a\":300,\"b\":300}}", BRAIN_SESSION_BUDGET},
-        {"{\"evaluations\":{\"a\":99999999999999}}", BRAIN_SESSION_BUDGET},
-        {"{\"evaluations\":{\"a\":-1,\"b\":1.5,\"c\":\"9\",\"d\":null,\"e\":[7]}}", 0},
-        {"{\"evaluations\":[100]}", 0},
-        {"{\"evaluations\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":"
-         "1,\"j\":1}}",
-         8},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_t *candidate = json_loads(cases[i].json, 0, NULL);
-        assert_int_equal(candidate_spent(candidate), cases[i].spent);
-        assert_true(candidate_progress(candidate) == cases[i].spent / (double)BRAIN_SESSION_BUDGET);
-        json_decref(candidate);
-    }
-    assert_int_equal(candidate_spent(NULL), 0);
-    assert_true(candidate_ratio(NULL) == 0);
+    assert_int_equal(session_turn(&session, &view, "bob"), 0);
+    assert_int_equal(session_turn(&session, &view, "cyd"), 1);
 }
 
 static void assert_printed(const struct summary *summary, const struct summary_head *head,
@@ -237,31 +208,11 @@ static void test_summary(void **state)
                                 .ended = "time is up",
                                 .joined = true,
                                 .seconds = 60};
-    struct brain_standing standing = {.subject = "process_manager",
-                                      .subject_version = "1",
-                                      .cost = "ms",
-                                      .evaluations = 100,
-                                      .ratio_train = 0.7,
-                                      .ratio_alone = 0.78,
-                                      .evaluations_alone = 40,
-                                      .taken = 2,
-                                      .taken_from = {"eve\x1b[2J", "bob"},
-                                      .ratio_heldout = 0.75,
-                                      .ci95 = 0.02,
-                                      .seeds = 64,
-                                      .wins = 60,
-                                      .textbook = "RR",
-                                      .practice = "MLFQ",
-                                      .practice_ratio = 0.8,
-                                      .bound_ratio = 0.45,
-                                      .gap_closed = 0.45};
-    json_t *json = summary_json(&summary, &head, &standing);
+    json_t *json = summary_json(&summary, &head, json_pack("{s:i}", "figure", 7));
     assert_non_null(json);
-    const json_t *training = json_object_get(json, "training"),
-                 *patterns = json_object_get(json, "patterns");
-    assert_true(json_number_value(json_object_get(training, "gain")) == 0.25);
-    assert_true(json_number_value(json_object_get(training, "ratio_alone")) == 0.78);
-    assert_int_equal(json_array_size(json_object_get(training, "taken_from")), 2);
+    const json_t *patterns = json_object_get(json, "patterns");
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(json, "training"), "figure")), 7);
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(json, "claims"), "confirmed")), 4);
     assert_int_equal(json_integer_value(json_object_get(patterns, "shared")), 3);
@@ -270,43 +221,54 @@ static void test_summary(void **state)
         json_integer_value(json_object_get(json_object_get(json, "link"), "reconnects")), 1);
     assert_true(json_is_true(json_object_get(json, "joined")));
     json_decref(json);
+    struct brain_standing standing = {
+        .title = "counting sheep",
+        .heading = "heading",
+        .rows = {{.name = "sheep", .value = 12, .unit = " head", .note = "a note"},
+                 {.name = "Größe", .value = 0.5, .unit = "", .decimals = 3},
+                 {.name = "wolves", .value = nan(""), .unit = " head"}},
+        .row_count = 3,
+        .remark = "a remark"};
     static const char *const wanted[] = {
         "ada (networking)",
-        "textbook: RR                             1.000                          0.0 %\n",
-        "best practice: MLFQ                      0.800                         36.4 %\n",
-        "own, alone                               0.780                         40.0 %\n",
-        "best after meeting others                0.750  ± 0.020  60 of 64      45.5 %\n",
-        "bound that nobody can beat               0.450                        100.0 %\n",
-        "2 of others', the latest of eve\\x1b[2J, bob\n",
+        "  counting sheep\n  heading\n",
+        "  sheep                                       12 head  a note\n",
+        "  Größe                                    0.500\n",
+        "  wolves                                       -\n",
+        "  a remark\n",
         "claims committed to",
         "patterns shared"};
     assert_printed(&summary, &head, &standing, wanted, sizeof wanted / sizeof *wanted);
-    /* It began with another's, and no practice is known. */
-    standing.ratio_alone = 0;
-    standing.practice = NULL;
-    standing.practice_ratio = 0;
-    static const char *const unknown[] = {"own, alone                                   -\n",
-                                          "best practice                                -\n"};
-    assert_printed(&summary, &head, &standing, unknown, 2);
-    standing.seeds = 0;
-    static const char *const unmeasured[] = {"nothing was measured on held-out workloads"};
-    assert_printed(&summary, &head, &standing, unmeasured, 1);
-    /* general */
-    standing = (struct brain_standing){.referee = true,
-                                       .subject = "all",
-                                       .subject_version = "",
-                                       .cost = "",
-                                       .textbook = "",
-                                       .subjects_seen = 3,
-                                       .geometric_mean = 0.912};
-    static const char *const referee[] = {"saw a claim hold", " 3\n", "geometric mean", "0.912"};
-    assert_printed(&summary, &head, &standing, referee, 4);
-    json = summary_json(&summary, &head, &standing);
-    training = json_object_get(json, "training");
-    assert_true(json_is_true(json_object_get(training, "referee")));
-    assert_int_equal(json_integer_value(json_object_get(training, "subjects_seen")), 3);
-    assert_true(json_number_value(json_object_get(training, "geometric_mean")) == 0.912);
-    json_decref(json);
+}
+
+/* No state is left in a way that the drawings do not have, and each can be left for FREE. */
+static void test_moves(void **state)
+{
+    (void)state;
+    static const char sessions[] = "-WI--" /* FREE may become WAITING or INVITED */
+                                   "F--A-"
+                                   "F--A-"
+                                   "F---C"
+                                   "F--A-";
+    static const char claims[] = "-W--"
+                                 "F-C-"
+                                 "FW-C"
+                                 "FW-C";
+    static const char proofs[] = "-R-"
+                                 "N-D"
+                                 "N--";
+    for (size_t from = 0; from < SESSION_STATES; from++)
+        for (size_t to = 0; to < SESSION_STATES; to++)
+            assert_int_equal(sessions_move_legal((enum session_state)from, (enum session_state)to),
+                             sessions[from * SESSION_STATES + to] != '-');
+    for (size_t from = 0; from < CLAIM_STATES; from++)
+        for (size_t to = 0; to < CLAIM_STATES; to++)
+            assert_int_equal(claims_move_legal((enum claim_state)from, (enum claim_state)to),
+                             claims[from * CLAIM_STATES + to] != '-');
+    for (size_t from = 0; from < PROOF_STATES; from++)
+        for (size_t to = 0; to < PROOF_STATES; to++)
+            assert_int_equal(claims_proof_move_legal((enum proof_state)from, (enum proof_state)to),
+                             proofs[from * PROOF_STATES + to] != '-');
 }
 
 int main(void)
@@ -317,7 +279,7 @@ int main(void)
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_words_cut),
         cmocka_unit_test(test_who_concludes),
-        cmocka_unit_test(test_candidate_numbers),
+        cmocka_unit_test(test_moves),
         cmocka_unit_test(test_summary),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,7 @@ static void test_session_conflict_and_loss(void **state)
              "{\"code\":\"unknown_session\",\"detail\":\"\",\"in_reply_to\":\"%s\"}",
              session->sent[1]);
     say(node, "hub", "error", payload);
-    assert_false(session->used);
+    assert_int_equal(session->state, SESSION_FREE);
     assert_int_equal(node->count.sessions_failed, 1);
     node_unmake(node);
 }
@@ -103,7 +103,8 @@ static struct session *session_begin(struct node *node, unsigned number, const c
     ask(node, number, "feature_development");
     struct session *session = NULL;
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
-        if (node->sessions[i].used && node->sessions[i].id[1] == (char)('0' + number))
+        if ((node->sessions[i].state != SESSION_FREE) &&
+            node->sessions[i].id[1] == (char)('0' + number))
             session = &node->sessions[i];
     assert_non_null(session);
     snprintf(payload, sizeof payload,
@@ -137,19 +138,21 @@ static void test_session_time_limits(void **state)
     ask(node, 1, "feature_development");
     sessions_tick(node);
     assert_int_equal(node->sessions[0].state, SESSION_WAITING);
-    assert_true(node->sessions[0].used && node->sessions[1].used);
+    assert_true((node->sessions[0].state != SESSION_FREE) &&
+                (node->sessions[1].state != SESSION_FREE));
     node->sessions[0].since -= OFFERED_MS;
     node->sessions[1].since -= OFFERED_MS;
     sessions_tick(node);
-    assert_false(node->sessions[0].used || node->sessions[1].used);
+    assert_false((node->sessions[0].state != SESSION_FREE) ||
+                 (node->sessions[1].state != SESSION_FREE));
     assert_int_equal(node->count.sessions_failed, 0);
     struct session *session = session_begin(node, 2, "{\"a\":1}");
     session->since -= OFFERED_MS;
     sessions_tick(node);
-    assert_true(session->used);
+    assert_int_not_equal(session->state, SESSION_FREE);
     session->since -= ACTIVE_MS;
     sessions_tick(node);
-    assert_false(session->used);
+    assert_int_equal(session->state, SESSION_FREE);
     assert_int_equal(node->count.sessions_failed, 1);
     work(node);
     node_unmake(node);
@@ -173,7 +176,7 @@ static void test_unreadable_candidate(void **state)
     assert_int_equal(calls.given, 2);
     assert_int_equal(session->unreadable, 1);
     /* Every time again: not for ever. */
-    for (uint64_t version = 3; session->used && version < 20; version++) {
+    for (uint64_t version = 3; (session->state != SESSION_FREE) && version < 20; version++) {
         json_t *bad = json_pack("{s:i}", "bad", 1);
         session->writing = false;
         session->reconcile = true;
@@ -181,7 +184,7 @@ static void test_unreadable_candidate(void **state)
         json_decref(bad);
         until_stepped(node, calls.stepped + 1);
     }
-    assert_false(session->used);
+    assert_int_equal(session->state, SESSION_FREE);
     assert_int_equal(node->count.sessions_failed, 1);
     work(node);
     node_unmake(node);
@@ -194,22 +197,22 @@ static void test_refusals(void **state)
     struct session *session = session_begin(node, 1, "{\"a\":1}");
     until_stepped(node, 1);
     refuse_write(node, session, "rate_limited", "");
-    assert_true(session->used && session->reconcile && !session->writing);
+    assert_true((session->state != SESSION_FREE) && session->reconcile && !session->writing);
     session->state = SESSION_CONCLUDING;
     refuse_write(node, session, "rate_limited", "");
     assert_int_equal(session->state, SESSION_ACTIVE);
     refuse_write(node, session, "quota_exceeded", "");
-    assert_false(session->used);
+    assert_int_equal(session->state, SESSION_FREE);
     assert_int_equal(node->count.sessions_failed, 1);
     /* Conflicts that bring nothing to go on from. */
     session = session_begin(node, 2, "{\"a\":1}");
     until_stepped(node, 2);
     for (unsigned i = 1; i < WRITES_LOST_MAX; i++)
         refuse_write(node, session, "conflict", ",\"version\":5");
-    assert_true(session->used);
+    assert_int_not_equal(session->state, SESSION_FREE);
     assert_int_equal(session->version, 5);
     refuse_write(node, session, "conflict", ",\"version\":5");
-    assert_false(session->used);
+    assert_int_equal(session->state, SESSION_FREE);
     assert_int_equal(node->count.sessions_failed, 2);
     work(node);
     node_unmake(node);
@@ -239,7 +242,7 @@ static void write_of_bob(struct node *node, const char *value, unsigned version)
 /* Every step that is due, as if a long time had passed. */
 static void tick_often(struct node *node, struct session *session)
 {
-    for (unsigned i = 0; i < 5 && session->used; i++) {
+    for (unsigned i = 0; i < 5 && (session->state != SESSION_FREE); i++) {
         session->next_step = 0;
         sessions_tick(node);
         work(node);
@@ -398,7 +401,7 @@ static void test_a_late_step_before_the_end(void **state)
     say_json(node, "hub", "error",
              json_pack("{s:s,s:s,s:s}", "code", "quota_exceeded", "detail", "full", "in_reply_to",
                        said_last("commitment")->message_id));
-    assert_false(session->used);
+    assert_int_equal(session->state, SESSION_FREE);
     assert_non_null(strstr(payload_string(said_last("collaboration_update")->payload, "note", 300),
                            "quota_exceeded"));
     work(node);
@@ -429,7 +432,7 @@ static void test_the_referee_reviews(void **state)
         "{\"session_id\":\"s2\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"]}");
     node->sessions[1].since -= ENDED_MS;
     sessions_tick(node);
-    assert_false(node->sessions[1].used);
+    assert_int_equal(node->sessions[1].state, SESSION_FREE);
     work(node);
     node_unmake(node);
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "brain/brain.h"
+#include "brain/policy/parts.h"
 
 #define REVIEW_TEXT_MAX  512u /* of each text of a review */
 #define REVIEWS_READ_MAX 64u  /* entries that are looked at: there may be odd ones among them */
@@ -13,7 +13,7 @@ static unsigned evaluations_of(const json_t *count)
     json_int_t n = json_is_integer(count) ? json_integer_value(count) : 0;
     if (n < 0)
         return 0;
-    return n > BRAIN_SESSION_BUDGET ? BRAIN_SESSION_BUDGET : (unsigned)n;
+    return n > SESSION_BUDGET ? SESSION_BUDGET : (unsigned)n;
 }
 
 unsigned candidate_evaluations(const json_t *candidate, const char *ai_id)
@@ -34,7 +34,7 @@ static unsigned spent_by(const json_t *candidate, unsigned *ret_workers)
         at = json_object_iter_next(all, at);
     }
     *ret_workers = workers;
-    return sum > BRAIN_SESSION_BUDGET ? BRAIN_SESSION_BUDGET : sum;
+    return sum > SESSION_BUDGET ? SESSION_BUDGET : sum;
 }
 
 unsigned candidate_spent(const json_t *candidate)
@@ -101,6 +101,11 @@ json_t *candidate_reviews(const json_t *candidate)
     return reviews;
 }
 
+const char *candidate_review_text(const json_t *candidate, const char *ai_id)
+{
+    return text_of(json_object_get(json_object_get(candidate, "reviews"), ai_id), "text");
+}
+
 void candidate_disown(json_t *candidate, const char *writer, const json_t *before)
 {
     const json_t *known = json_object_get(before, "reviews");
@@ -135,7 +140,7 @@ bool candidate_reviewed(const json_t *candidate)
 double candidate_progress(const json_t *candidate)
 {
     if (!candidate_reviewed(candidate))
-        return (double)candidate_spent(candidate) / BRAIN_SESSION_BUDGET;
+        return (double)candidate_spent(candidate) / SESSION_BUDGET;
     size_t wanted = json_array_size(json_object_get(candidate, "workloads"));
     wanted = wanted > BRAIN_CONTRIBUTORS_MAX ? BRAIN_CONTRIBUTORS_MAX : wanted;
     size_t count = review_count(candidate);

@@ -12,11 +12,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#define CANDIDATE_KEY "candidate"
-
-/* Evaluations that one AI says it has spent: 0..BRAIN_SESSION_BUDGET, 0 for anything odd. */
+/* Evaluations that one AI says it has spent: 0..SESSION_BUDGET, 0 for anything odd. */
 unsigned candidate_evaluations(const json_t *candidate, const char *ai_id);
-/* Of all AIs together, at most BRAIN_SESSION_BUDGET. */
+/* Of all AIs together, at most SESSION_BUDGET. */
 unsigned candidate_spent(const json_t *candidate);
 /* Whether only one AI searched, and another has reviewed what it found: then there is nothing in common to search for. */
 bool candidate_reviewed(const json_t *candidate);
@@ -24,6 +22,8 @@ bool candidate_reviewed(const json_t *candidate);
 double candidate_progress(const json_t *candidate);
 /* The ratio it says it has; 0 when it says none. */
 double candidate_ratio(const json_t *candidate);
+/* What an AI's review says in words; "": nothing. Borrowed from the candidate. */
+const char *candidate_review_text(const json_t *candidate, const char *ai_id);
 /* Takes out the reviews that `writer` gave in another's name, but for those that were there `before`, of the same parameters. */
 void candidate_disown(json_t *candidate, const char *writer, const json_t *before);
 /* What can be used of its reviews: bounded, with the members above and no others. NULL when out of memory. */

@@ -10,22 +10,18 @@
 
 #include "brain/capabilities.h"
 #include "brain/policy/parts.h"
-#include "brain/words.h"
 
-/* What there is to claim. */
-struct finding {
-    const struct subject *subject;
-    const double *parameters;
-    double ratio_train;
-    unsigned evaluations;
-    const char *optimiser;
-    json_t *parents; /* ids; taken over by the claim */
-};
-
-json_t *policy_id(struct policy_brain *brain, const char *middle)
+json_t *policy_id(struct policy_brain *brain)
 {
-    return json_sprintf("%s_%s_%lld_%u", brain->ai_id, middle, (long long)time(NULL),
-                        brain->made++);
+    /* The seconds tell it from those of an earlier run. */
+    char seconds[16], *at = seconds + sizeof seconds - 1;
+    *at = '\0';
+    for (unsigned long long left = (unsigned long long)time(NULL); at > seconds; left /= 36) {
+        *--at = "0123456789abcdefghijklmnopqrstuvwxyz"[left % 36];
+        if (left < 36)
+            break;
+    }
+    return json_sprintf("%s_%s_%u", brain->ai_id, at, brain->made++);
 }
 
 static json_t *parents_json(const struct policy_brain *brain)
@@ -49,18 +45,6 @@ static json_t *claim_json(const struct policy_brain *brain, const char *kind,
                      finding->optimiser, "parents", finding->parents);
 }
 
-/* Adds the members of `more`, which is taken over. NULL and nothing left when either is NULL. */
-static json_t *merged(json_t *object, json_t *more)
-{
-    if (object && more && json_object_update(object, more) == 0) {
-        json_decref(more);
-        return object;
-    }
-    json_decref(object);
-    json_decref(more);
-    return NULL;
-}
-
 /* The claim with an id and one member more; NULL when out of memory. */
 static json_t *claim_named(json_t *claim, json_t *id, const char *member, const char *name)
 {
@@ -70,32 +54,28 @@ static json_t *claim_named(json_t *claim, json_t *id, const char *member, const 
 
 static int claim_pattern(struct policy_brain *brain, const struct finding *finding, json_t *claims)
 {
-    json_t *claim = claim_named(claim_json(brain, "pattern", finding), policy_id(brain, "pattern"),
-                                "type", "tuned_policy");
+    json_t *claim = claim_named(claim_json(brain, "pattern", finding), policy_id(brain), "type",
+                                "tuned_policy");
     return claim ? json_array_append_new(claims, claim) : -1;
 }
 
-/* name may be a peer's text of any length up to FEATURE_BYTES_MAX: the id does not hold it, or with a long id of the AI it would
- * be longer than anybody takes. */
-static json_t *claim_component(struct policy_brain *brain, const struct finding *finding,
-                               const char *middle, const char *name)
+json_t *claim_component(struct policy_brain *brain, const struct finding *finding)
 {
-    json_t *claim = claim_named(claim_json(brain, "component", finding), policy_id(brain, middle),
-                                "name", name);
-    if (claim)
-        json_object_set_new(claim, "capabilities", capabilities_json(brain->specialization));
-    return claim;
+    char name[80];
+    snprintf(name, sizeof name, "%s_module", finding->subject->name);
+    json_t *claim =
+        claim_named(claim_json(brain, "component", finding), policy_id(brain), "name", name);
+    return merged(claim, json_pack("{s:s,s:o}", "title", finding->subject->title, "capabilities",
+                                   capabilities_json(brain->specialization)));
 }
 
 static int claim_module(struct policy_brain *brain, const struct finding *finding, json_t *claims)
 {
-    char name[80];
-    snprintf(name, sizeof name, "%s_module", finding->subject->name);
-    json_t *claim = claim_component(brain, finding, name, name);
+    json_t *claim = claim_component(brain, finding);
     return claim ? json_array_append_new(claims, claim) : -1;
 }
 
-static struct finding finding_own(const struct policy_brain *brain)
+struct finding finding_own(const struct policy_brain *brain)
 {
     return (struct finding){.subject = brain->subject,
                             .parameters = brain->search.best,
@@ -218,51 +198,4 @@ json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id
         return NULL;
     }
     return proved;
-}
-
-/* Answers. */
-
-/* What the one who asked should know of it. */
-static json_t *answer_note(const struct policy_brain *brain, const json_t *requirements)
-{
-    const char *unread = json_is_object(requirements) && json_object_size(requirements) > 0
-                             ? "; the requirements were not read"
-                             : "";
-    const char *author = brain->choice.author;
-    return json_sprintf("a policy of %s, tuned for %s%s%s%s", brain->subject->name,
-                        brain->subject->cost, author[0] ? ", found by " : "", author, unread);
-}
-
-/* The choice as a finding; ratio_train is measured on this AI's own workloads, whoever found it. */
-static struct finding finding_choice(const struct policy_brain *brain)
-{
-    struct finding finding = finding_own(brain);
-    const struct choice *choice = &brain->choice;
-    if (!choice->author[0])
-        return finding;
-    json_decref(finding.parents);
-    finding.parents = choice->id[0] ? json_pack("[s]", choice->id) : json_array();
-    finding.parameters = choice->parameters;
-    finding.ratio_train = objective_ratio(&brain->train, choice->parameters);
-    return finding;
-}
-
-json_t *policy_answer(void *state, const char *feature, const json_t *requirements,
-                      brain_stop *stop)
-{
-    struct policy_brain *brain = state;
-    if (policy_begin(brain, stop) < 0)
-        return NULL;
-    if (brain->search.evaluations < ANSWER_EVALUATIONS)
-        search_run(&brain->search, &brain->train, ANSWER_EVALUATIONS - brain->search.evaluations,
-                   stop);
-    if (!policy_choose(brain, stop) || atomic_load(stop))
-        return NULL;
-    struct finding finding = finding_choice(brain);
-    char name[FEATURE_BYTES_MAX + 1];
-    words_cut(feature, name, sizeof name);
-    json_t *component = claim_component(brain, &finding, "answer", name);
-    if (component)
-        json_object_set_new(component, "note", answer_note(brain, requirements));
-    return component;
 }

@@ -112,3 +112,14 @@ int candidate_read(const json_t *json, struct candidate *ret_candidate)
     *ret_candidate = candidate;
     return 0;
 }
+
+json_t *merged(json_t *object, json_t *more)
+{
+    if (object && more && json_object_update(object, more) == 0) {
+        json_decref(more);
+        return object;
+    }
+    json_decref(object);
+    json_decref(more);
+    return NULL;
+}

@@ -228,3 +228,40 @@ bool policy_take_in(void *state, const char *author, const json_t *thing, const 
     bool better = known.ratio_own < ratio_have(brain, bench);
     return cross_add(&bench->cross, subject, &known) && better;
 }
+
+/* ── what the hub knows ── */
+
+static double positive(const json_t *number)
+{
+    double value = json_number_value(number);
+    return value > 0 ? value : HUGE_VAL;
+}
+
+/* The mean over its verifiers' own workloads; HUGE_VAL: none says. */
+static double verifiers_mean(const json_t *verification)
+{
+    const json_t *verifier;
+    size_t i, count = 0;
+    double sum = 0;
+    json_array_foreach(json_object_get(verification, "verifiers"), i, verifier)
+    {
+        double ratio = positive(json_object_get(verifier, "ratio_own"));
+        count += isfinite(ratio);
+        sum += isfinite(ratio) ? ratio : 0;
+    }
+    return count > 0 ? sum / (double)count : HUGE_VAL;
+}
+
+static int order(double a, double b)
+{
+    return a < b ? -1 : a > b;
+}
+
+int policy_compare(const struct brain_entry *a, const struct brain_entry *b)
+{
+    int verified = order(verifiers_mean(a->verification), verifiers_mean(b->verification));
+    /* On the author's training workloads: the held-out ones select nothing. */
+    return verified ? verified
+                    : order(positive(json_object_get(a->thing, "ratio_train")),
+                            positive(json_object_get(b->thing, "ratio_train")));
+}

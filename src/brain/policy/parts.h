@@ -41,6 +41,9 @@
 #define KNOWN_OF_ONE_MAX    4u /* of one AI */
 #define CROSS_WORKLOADS_MAX 9u /* of this AI and eight others */
 #define MODULES_MAX         16u
+#define TAKEN_MAX           8u   /* AIs that are named as those whose work it has built on */
+#define TRAINING_BUDGET     16u  /* evaluations of a training job */
+#define SESSION_BUDGET      240u /* evaluations that all in a session spend together */
 
 /* What others do on the workloads of an exam, and what nobody can beat: what stands beside a score. */
 struct yardstick {
@@ -133,10 +136,36 @@ struct choice {
 };
 
 /* A set of parameters with its held-out score. */
-struct shown {
+struct heldout_score {
     bool measured;
     double parameters[SUBJECT_PARAMETERS_MAX];
     struct score score;
+};
+
+/* How far training has come. Ratios are to the textbook baseline's cost: below 1 is better. The held-out
+ * workloads are this AI's own. */
+struct policy_figures {
+    unsigned evaluations, generations; /* of its own training */
+    double ratio_train;                /* best so far, on its own workloads; 0: none yet */
+    unsigned evaluations_alone;        /* until something of another's first came into its search */
+    double
+        ratio_alone; /* held-out, of the best that it had found by then; 0: it began with another's */
+    double ratio_heldout, ci95,
+        cost_heldout;     /* held-out, of what it would use now: own or another's */
+    size_t wins, seeds;   /* seeds 0: not measured yet */
+    const char *practice; /* name; NULL: none known */
+    double textbook_cost, practice_ratio, bound_ratio, gap_closed;
+    /* Whose work it has built on: trained on from, or would use now. With none, what it would use is what
+     * it found alone. */
+    unsigned taken;
+    char taken_from[TAKEN_MAX][AI_ID_MAX + 1]; /* newest first; "": no more */
+    /* The referee's: over the subjects of which it has seen a confirmed claim; the others count as 1. 0: none yet. */
+    double geometric_mean;
+    unsigned subjects_seen;
+};
+struct figures_head {
+    const char *subject, *version, *cost, *textbook;
+    bool referee;
 };
 
 struct policy_brain {
@@ -154,7 +183,7 @@ struct policy_brain {
     char parents[PARENTS_MAX][PATTERN_ID_MAX];
     size_t parent_count;
     unsigned taken;
-    char taken_from[BRAIN_TAKEN_MAX][AI_ID_MAX + 1];
+    char taken_from[TAKEN_MAX][AI_ID_MAX + 1];
     /* What it had found before anything of another's came into its search. */
     bool met, found_alone;
     double alone[SUBJECT_PARAMETERS_MAX];
@@ -163,7 +192,8 @@ struct policy_brain {
     struct choice choice;
     struct evaluation_set *heldout;
     struct yardstick yardstick; /* on heldout */
-    struct shown shown_choice, shown_alone;
+    struct heldout_score heldout_choice, heldout_alone;
+    char heldout_author[AI_ID_MAX + 1]; /* of heldout_choice; "": its own */
     struct trial trial;
     struct module modules[MODULES_MAX];
     unsigned module_next;
@@ -196,15 +226,48 @@ void policy_meet(struct policy_brain *brain);
 /* Remembers that the current best came from another, and is no news of this AI's. */
 void policy_take(struct policy_brain *brain, const char *author, const char *id);
 
+/* An AI whose candidate came into the search, or is used: it is named for it. */
+void policy_credit(struct policy_brain *brain, const char *author);
+
+/* standing.c */
+void policy_figures(const struct policy_brain *brain, struct policy_figures *ret_figures);
+/* As the summary has them. NULL when out of memory. */
+json_t *figures_json(const struct figures_head *head, const struct policy_figures *figures);
+/* Of a subject, in rows. */
+void figures_show(const struct subject *subject, const struct policy_figures *figures,
+                  struct brain_standing *ret_standing);
+void policy_standing(void *state, struct brain_standing *ret_standing);
+void policy_measure_standing(void *state, brain_stop *stop);
+json_t *policy_summary(void *state);
+
 /* claims.c */
 /* Appends claims of what is new. 0, or -1 when out of memory. */
 int policy_claim(struct policy_brain *brain, bool all, json_t *claims);
 /* The same for the specialization's second subject, which is computed, not searched. */
 int policy_solve(struct policy_brain *brain, json_t *claims);
-/* "<ai>_<middle>_<unix seconds>_<n>" */
-json_t *policy_id(struct policy_brain *brain, const char *middle);
+/* "<ai>_<unix seconds, in base 36>_<n>": short, and no other thing of this AI's has it. */
+json_t *policy_id(struct policy_brain *brain);
+/* What there is to claim. */
+struct finding {
+    const struct subject *subject;
+    const double *parameters;
+    double ratio_train;
+    unsigned evaluations;
+    const char *optimiser;
+    json_t *parents; /* ids; taken over by the claim */
+};
+/* This AI's own best. */
+struct finding finding_own(const struct policy_brain *brain);
+/* A component is named for what it is. NULL when out of memory. */
+json_t *claim_component(struct policy_brain *brain, const struct finding *finding);
+
 json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
                      brain_stop *stop);
+
+/* answers.c */
+void policy_tell(const json_t *thing, const json_t *metrics, char ret_text[BRAIN_TEXT_SIZE]);
+json_t *policy_own_metrics(const json_t *component);
+bool policy_can_answer(const void *state, const char *feature, char ret_why[BRAIN_TEXT_SIZE]);
 json_t *policy_answer(void *state, const char *feature, const json_t *requirements,
                       brain_stop *stop);
 
@@ -228,8 +291,13 @@ const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, do
 /* Makes the choice anew. False when stopped or out of memory, and nothing has changed. */
 bool policy_choose(struct policy_brain *brain, brain_stop *stop);
 bool policy_take_in(void *state, const char *author, const json_t *thing, const json_t *metrics);
+int policy_compare(const struct brain_entry *a, const struct brain_entry *b);
 
-/* json.c: parameters as {name: value}, exact to the bit. */
+/* json.c */
+/* Adds the members of `more`, which is taken over, as `object` is. NULL and nothing left when either is
+ * NULL, or out of memory. */
+json_t *merged(json_t *object, json_t *more);
+/* Parameters as {name: value}, exact to the bit. */
 json_t *parameters_json(const struct subject *subject, const double *parameters);
 /* 0, or -1 and a sentence on what is wrong (names the parameter). */
 int parameters_read(const struct subject *subject, const json_t *json, double *ret_parameters,
@@ -259,13 +327,14 @@ json_t *policy_check(void *state, const json_t *thing, brain_stop *stop);
 /* Workloads of each partner on which a session's candidates are run. */
 size_t session_seeds(size_t partners);
 int policy_collaborate(void *state, const struct brain_session *session, const json_t *candidate,
-                       unsigned evaluations, brain_stop *stop, json_t **ret_candidate,
-                       double *ret_progress);
+                       unsigned evaluations, brain_stop *stop, struct brain_step *ret_step);
 json_t *policy_conclude(void *state, const struct brain_session *session, const json_t *candidate,
                         brain_stop *stop);
 bool policy_forget(void *state, const char *session_id, brain_stop *stop);
 void policy_session_free(struct session_slot *slot);
 struct session_slot *slot_find(struct policy_brain *brain, const char *id);
+void policy_view(const void *state, const struct brain_session *session, const json_t *candidate,
+                 struct brain_view *ret_view);
 /* A free slot; the one longest untouched is given up for it. */
 struct session_slot *slot_take(struct policy_brain *brain);
 
@@ -278,6 +347,7 @@ int policy_review(struct policy_brain *brain, const char *session_id, const json
 
 /* referee.c */
 void referee_become(struct brain *brain);
+void referee_figures(struct policy_brain *brain, struct policy_figures *ret_figures);
 /* A candidate on the workloads of all who found one for this subject, and on its own. 0, or -1 when out of memory. */
 int referee_score(struct policy_brain *brain, struct bench *bench, const double *parameters,
                   struct score *ret_score);

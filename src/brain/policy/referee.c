@@ -78,15 +78,9 @@ static double referee_best(const struct cross *cross)
     return best;
 }
 
-static void referee_standing(void *state, struct brain_standing *ret_standing)
+void referee_figures(struct policy_brain *brain, struct policy_figures *ret_figures)
 {
-    struct policy_brain *brain = state;
-    struct brain_standing standing = {.referee = true,
-                                      .subject = "all",
-                                      .subject_version = "",
-                                      .cost = "",
-                                      .textbook = "",
-                                      .evaluations = brain->cells};
+    struct policy_figures figures = {.evaluations = brain->cells};
     double logs = 0;
     unsigned trained = 0;
     for (size_t i = 0; trainer_specializations[i]; i++) {
@@ -97,25 +91,57 @@ static void referee_standing(void *state, struct brain_standing *ret_standing)
         double best = subject ? referee_best(&policy_bench(brain, subject)->cross) : HUGE_VAL;
         if (!isfinite(best))
             continue; /* counts as 1 */
-        standing.subjects_seen++;
+        figures.subjects_seen++;
         logs += elementary_log(best);
     }
-    if (standing.subjects_seen > 0)
-        standing.geometric_mean = elementary_exp(logs / trained);
-    *ret_standing = standing;
+    if (figures.subjects_seen > 0)
+        figures.geometric_mean = elementary_exp(logs / trained);
+    *ret_figures = figures;
 }
 
-static char *referee_describe(void *state)
+static void referee_standing(void *state, struct brain_standing *ret_standing)
 {
-    (void)state;
-    size_t count;
-    char *sentence = NULL;
-    subjects(&count);
-    int length = asprintf(&sentence,
-                          "a referee: measures again what others claim, of all %zu subjects "
-                          "(synthetic workloads)",
-                          count);
-    return length < 0 ? NULL : sentence;
+    struct policy_brain *brain = state;
+    struct policy_figures figures;
+    referee_figures(brain, &figures);
+    double mean = figures.geometric_mean > 0 ? figures.geometric_mean : nan("");
+    *ret_standing = (struct brain_standing){
+        .spent = figures.evaluations,
+        .title = "a referee of all subjects",
+        .heading = "",
+        .brief = {{.name = "subjects", .value = figures.subjects_seen, .unit = ""},
+                  {.name = "geometric mean", .value = mean, .unit = "", .decimals = 3}},
+        .brief_count = 2,
+        .rows = {{.name = "subjects of which it saw a claim hold",
+                  .value = figures.subjects_seen,
+                  .unit = ""},
+                 {.name = "geometric mean of the best ratios",
+                  .value = mean,
+                  .unit = "",
+                  .decimals = 3,
+                  .note = "(the others count as 1)"},
+                 {.name = "measured for the cross-evaluation",
+                  .value = figures.evaluations,
+                  .unit = ""}},
+        .row_count = 3};
+}
+
+static json_t *referee_summary(void *state)
+{
+    struct policy_figures figures;
+    referee_figures(state, &figures);
+    return figures_json(
+        &(struct figures_head){
+            .subject = "all", .version = "", .cost = "", .textbook = "", .referee = true},
+        &figures);
+}
+
+static bool referee_can_answer(const void *state, const char *feature,
+                               char ret_why[BRAIN_TEXT_SIZE])
+{
+    (void)state, (void)feature;
+    snprintf(ret_why, BRAIN_TEXT_SIZE, "it is a referee: it measures, and makes nothing");
+    return false;
 }
 
 static json_t *referee_answer(void *state, const char *feature, const json_t *requirements,
@@ -133,7 +159,16 @@ static void referee_measure_standing(void *state, brain_stop *stop)
 
 void referee_become(struct brain *brain)
 {
-    brain->describe = referee_describe;
+    size_t count;
+    subjects(&count);
+    brain->referee = true;
+    brain->subject = brain->subject_version = "";
+    snprintf(
+        brain->description, sizeof brain->description,
+        "a referee: measures again what others claim, of all %zu subjects (synthetic workloads)",
+        count);
+    brain->can_answer = referee_can_answer;
+    brain->summary = referee_summary;
     brain->train = referee_train;
     brain->standing = referee_standing;
     brain->measure_standing = referee_measure_standing;

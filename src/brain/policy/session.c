@@ -169,7 +169,7 @@ static json_t *slot_json(const struct policy_brain *brain, const struct session_
                      parameters_json(subject, search->best), "ratio", search->best_ratio, "seeds",
                      (int)seeds, "workloads", names_json(slot), "by", by, "evaluations",
                      spent_json(brain->ai_id, search->evaluations, shared), "budget",
-                     (int)BRAIN_SESSION_BUDGET);
+                     (int)SESSION_BUDGET);
 }
 
 /* Adds the reviews that are of these very parameters. */
@@ -230,7 +230,7 @@ static json_t *policy_step(struct policy_brain *brain, const struct brain_sessio
     if (slot_waits(brain, slot, shared, json))
         return json_deep_copy(json);
     unsigned spent = candidate_spent(json);
-    unsigned left = spent < BRAIN_SESSION_BUDGET ? BRAIN_SESSION_BUDGET - spent : 0;
+    unsigned left = spent < SESSION_BUDGET ? SESSION_BUDGET - spent : 0;
     search_run(&slot->search, &slot->panel, evaluations < left ? evaluations : left, stop);
     return step_json(brain, slot, shared, json);
 }
@@ -252,28 +252,57 @@ static int session_read(const struct brain_session *session, const json_t *json,
     return 0;
 }
 
+/* "0.8123, 57 of 240 evaluations" */
+static void step_note(const json_t *candidate, char ret_note[BRAIN_TEXT_SIZE])
+{
+    snprintf(ret_note, BRAIN_TEXT_SIZE, "ratio %.4f, %u of %u evaluations",
+             candidate_ratio(candidate), candidate_spent(candidate), SESSION_BUDGET);
+}
+
 int policy_collaborate(void *state, const struct brain_session *session, const json_t *candidate,
-                       unsigned evaluations, brain_stop *stop, json_t **ret_candidate,
-                       double *ret_progress)
+                       unsigned evaluations, brain_stop *stop, struct brain_step *ret_step)
 {
     struct policy_brain *brain = state;
     struct candidate shared;
-    json_t *result = NULL;
+    struct brain_step step = {0};
     if (candidate && session_read(session, candidate, &shared) < 0)
         return -1;
-    if (candidate && shared.subject != brain->subject) {
-        if (policy_review(brain, session->id, candidate, &shared, stop, &result) < 0)
+    step.review = candidate && shared.subject != brain->subject;
+    if (step.review) {
+        if (policy_review(brain, session->id, candidate, &shared, stop, &step.candidate) < 0)
             return -1;
+        snprintf(step.note, sizeof step.note, "reviewed: %s",
+                 candidate_review_text(step.candidate, brain->ai_id));
     } else if (brain->subject) {
         if (!candidate)
             candidate_open(brain, session, stop, &shared);
-        result = policy_step(brain, session, &shared, candidate, evaluations, stop);
+        step.candidate = policy_step(brain, session, &shared, candidate, evaluations, stop);
+        if (evaluations > 0) /* else it only joined with another's: no step of its own to tell of */
+            step_note(step.candidate, step.note);
     }
-    if (!result) /* a referee has nothing to open a session with */
+    if (!step.candidate) /* a referee has nothing to open a session with */
         return -1;
-    *ret_candidate = result;
-    *ret_progress = candidate_progress(result);
+    step.progress = candidate_progress(step.candidate);
+    *ret_step = step;
     return 0;
+}
+
+void policy_view(const void *state, const struct brain_session *session, const json_t *candidate,
+                 struct brain_view *ret_view)
+{
+    const struct policy_brain *brain = state;
+    const char *subject = member_string(candidate, "subject", 64);
+    bool own = subject && brain->subject && strcmp(subject, brain->subject->name) == 0;
+    struct brain_view view = {.foreign = candidate && !own,
+                              .progress = candidate_progress(candidate),
+                              .reviewed = candidate_reviewed(candidate),
+                              .has_reviews =
+                                  json_object_size(json_object_get(candidate, "reviews")) > 0};
+    for (size_t i = 0; i < session->participant_count; i++)
+        view.worked[i] = candidate_evaluations(candidate, session->participants[i]) > 0;
+    snprintf(view.text, sizeof view.text, "%u of %u evaluations spent%s",
+             candidate_spent(candidate), SESSION_BUDGET, view.reviewed ? ", and reviewed" : "");
+    *ret_view = view;
 }
 
 static json_t *participants_json(const struct brain_session *session)
@@ -309,14 +338,13 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
     const struct subject *subject = search->subject;
     bool kept = parameters_same(subject, search->best, shared.parameters);
     bool reviewed = kept && candidate_reviewed(candidate);
-    char type[TYPE_BYTES_MAX + 1], session_part[AI_ID_MAX + 8];
+    char type[TYPE_BYTES_MAX + 1];
     words_copy(type, session->type);
-    snprintf(session_part, sizeof session_part, "collab_%s", session->id);
     json_t *claim = json_pack(
-        "{s:s,s:o,s:o,s:s,s:o,s:s,s:s,s:o,s:s,s:s,s:o,s:s,s:b,s:f,s:i,s:o,s:o,s:o,s:s}", "kind",
-        "component", "id", policy_id(brain, session_part), "name",
-        json_sprintf("collaborative_%s", type[0] ? type : "session"), "type",
-        reviewed ? "reviewed" : "collaborative", "contributors", participants_json(session),
+        "{s:s,s:o,s:o,s:s,s:s,s:o,s:s,s:s,s:o,s:s,s:s,s:o,s:s,s:b,s:f,s:i,s:o,s:o,s:o,s:s}", "kind",
+        "component", "id", policy_id(brain), "name",
+        json_sprintf("collaborative_%s", type[0] ? type : "session"), "title", subject->title,
+        "type", reviewed ? "reviewed" : "collaborative", "contributors", participants_json(session),
         "session_id", session->id, "specialization", subject->specialization, "capabilities",
         capabilities_json(subject->specialization), "subject", subject->name, "subject_version",
         subject->version, "parameters", parameters_json(subject, search->best), "cost",
@@ -351,6 +379,10 @@ static bool slot_learn(struct policy_brain *brain, const struct session_slot *sl
     search_offer(search, known.parameters, ratio);
     if (slot->shared)
         policy_take(brain, known.author, known.id);
+    /* Its own last step, on what the others had found. */
+    for (size_t i = 0;
+         slot->shared && strcmp(known.author, brain->ai_id) == 0 && i < slot->panel.count; i++)
+        policy_credit(brain, slot->names[i]);
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "brain/policy/candidate.h"
 #include "brain/words.h"
 
 void policy_meet(struct policy_brain *brain)
@@ -35,6 +36,19 @@ static void add_parent(struct policy_brain *brain, const char *id)
     brain->parent_count++;
 }
 
+void policy_credit(struct policy_brain *brain, const char *author)
+{
+    if (!author[0] || strcmp(author, brain->ai_id) == 0)
+        return;
+    brain->taken++;
+    size_t at = 0; /* its place is the front, whether it was in the list or not */
+    while (at + 1 < TAKEN_MAX && brain->taken_from[at][0] &&
+           strcmp(brain->taken_from[at], author) != 0)
+        at++;
+    memmove(brain->taken_from[1], brain->taken_from[0], at * sizeof brain->taken_from[0]);
+    words_copy(brain->taken_from[0], author);
+}
+
 void policy_take(struct policy_brain *brain, const char *author, const char *id)
 {
     double ratio = brain->search.best_ratio;
@@ -42,15 +56,7 @@ void policy_take(struct policy_brain *brain, const char *author, const char *id)
     brain->component_ratio = fmin(brain->component_ratio, ratio);
     if (id[0])
         add_parent(brain, id);
-    if (strcmp(author, brain->ai_id) == 0)
-        return;
-    brain->taken++;
-    size_t at = 0; /* its place is the front, whether it was in the list or not */
-    while (at + 1 < BRAIN_TAKEN_MAX && brain->taken_from[at][0] &&
-           strcmp(brain->taken_from[at], author) != 0)
-        at++;
-    memmove(brain->taken_from[1], brain->taken_from[0], at * sizeof brain->taken_from[0]);
-    words_copy(brain->taken_from[0], author);
+    policy_credit(brain, author);
 }
 
 int policy_begin(struct policy_brain *brain, brain_stop *stop)
@@ -91,11 +97,11 @@ static unsigned policy_look(struct policy_brain *brain, brain_stop *stop)
     double ratio, before = search->best_ratio;
     unsigned evaluations;
     const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
-    if (elite) {
+    if (elite &&
+        ratio < before) { /* a worse one would only steer the search away from the better */
         policy_meet(brain);
         search_offer(search, elite->parameters, ratio);
-        if (ratio < before)
-            policy_take(brain, elite->author, elite->id);
+        policy_take(brain, elite->author, elite->id);
     }
     search->evaluations += evaluations;
     return evaluations;
@@ -129,91 +135,6 @@ static int policy_train(void *state, unsigned evaluations, brain_stop *stop, jso
 failed:
     json_decref(claims);
     return -1;
-}
-
-/* The standing. */
-
-static int heldout_begin(struct policy_brain *brain)
-{
-    if (brain->heldout)
-        return 0;
-    brain->heldout = policy_exam(brain, brain->subject, "heldout", HELDOUT_SEEDS);
-    if (!brain->heldout)
-        return -1;
-    yardstick_measure(brain->subject, brain->heldout, &brain->yardstick);
-    return 0;
-}
-
-static void shown_measure(const struct policy_brain *brain, const double *parameters,
-                          struct shown *shown)
-{
-    if (shown->measured && parameters_same(brain->subject, shown->parameters, parameters))
-        return;
-    const struct shown *choice = &brain->shown_choice;
-    if (choice->measured && parameters_same(brain->subject, choice->parameters, parameters)) {
-        *shown = *choice;
-        return;
-    }
-    memcpy(shown->parameters, parameters, sizeof shown->parameters);
-    shown->score = evaluation_set_score(brain->heldout, parameters);
-    shown->measured = true;
-}
-
-static void policy_measure_standing(void *state, brain_stop *stop)
-{
-    struct policy_brain *brain = state;
-    if (atomic_load(stop) || !policy_choose(brain, stop) || heldout_begin(brain) < 0 ||
-        atomic_load(stop))
-        return;
-    shown_measure(brain, brain->choice.parameters, &brain->shown_choice);
-    if (brain->met && brain->found_alone)
-        shown_measure(brain, brain->alone, &brain->shown_alone);
-    else if (!brain->met && brain->search.cmaes && isfinite(brain->search.best_ratio))
-        shown_measure(brain, brain->search.best, &brain->shown_alone);
-}
-
-static void policy_standing(void *state, struct brain_standing *ret_standing)
-{
-    const struct policy_brain *brain = state;
-    const struct subject *subject = brain->subject;
-    const struct score *score = &brain->shown_choice.score;
-    const struct yardstick *yardstick = &brain->yardstick;
-    double ratio = brain->search.best_ratio;
-    struct brain_standing standing = {
-        .subject = subject->name,
-        .subject_version = subject->version,
-        .cost = subject->cost,
-        .evaluations = brain->search.evaluations,
-        .generations = brain->search.generations,
-        .ratio_train = isfinite(ratio) ? ratio : 0,
-        .evaluations_alone = brain->met ? brain->evaluations_alone : brain->search.evaluations,
-        .ratio_alone = brain->shown_alone.score.ratio,
-        .ratio_heldout = score->ratio,
-        .ci95 = score->ci95,
-        .cost_heldout = score->cost,
-        .wins = score->wins,
-        .seeds = score->seeds,
-        .textbook = subject->baseline_names[0],
-        .taken = brain->taken,
-    };
-    if (brain->shown_choice.measured) {
-        standing.textbook_cost = yardstick->textbook_cost;
-        standing.practice = yardstick->practice;
-        standing.practice_ratio = yardstick->practice ? yardstick->practice_ratio : 0;
-        standing.bound_ratio = yardstick->bound_ratio;
-        standing.gap_closed = gap_closed(score->ratio, yardstick->bound_ratio);
-    }
-    memcpy(standing.taken_from, brain->taken_from, sizeof standing.taken_from);
-    *ret_standing = standing;
-}
-
-static char *policy_describe(void *state)
-{
-    const struct policy_brain *brain = state;
-    char *sentence = NULL;
-    int length = asprintf(&sentence, "training %s (%s; synthetic workloads)", brain->subject->name,
-                          brain->subject->cost);
-    return length < 0 ? NULL : sentence;
 }
 
 static void policy_free(void *state)
@@ -257,20 +178,29 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
     words_copy(policy->specialization, specialization);
     policy->search.best_ratio = HUGE_VAL;
     policy->pattern_ratio = policy->component_ratio = 1;
-    *brain = (struct brain){.name = "policy",
-                            .state = policy,
-                            .describe = policy_describe,
-                            .train = policy_train,
-                            .prove = policy_prove,
-                            .standing = policy_standing,
-                            .measure_standing = policy_measure_standing,
-                            .answer = policy_answer,
-                            .collaborate = policy_collaborate,
-                            .conclude = policy_conclude,
-                            .forget = policy_forget,
-                            .check = policy_check,
-                            .take_in = policy_take_in,
-                            .free = policy_free};
+    *brain = (struct brain){
+        .name = "policy",
+        .state = policy,
+        .workers = 1,
+        .budget = {.unit = "evaluations", .training = TRAINING_BUDGET, .session = SESSION_BUDGET},
+        .view = policy_view,
+        .disown = candidate_disown,
+        .compare = policy_compare,
+        .tell = policy_tell,
+        .own_metrics = policy_own_metrics,
+        .can_answer = policy_can_answer,
+        .train = policy_train,
+        .prove = policy_prove,
+        .standing = policy_standing,
+        .measure_standing = policy_measure_standing,
+        .summary = policy_summary,
+        .answer = policy_answer,
+        .collaborate = policy_collaborate,
+        .conclude = policy_conclude,
+        .forget = policy_forget,
+        .check = policy_check,
+        .take_in = policy_take_in,
+        .free = policy_free};
     if (strcmp(specialization, "general") == 0) {
         referee_become(brain);
         return brain;
@@ -278,10 +208,14 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
     char split[SPLIT_SIZE];
     policy->subject = subject_for(specialization);
     if (!policy
-             ->subject) { /* callers check the specialization; one without a subject has nothing to train */
+             ->subject) { /* callers check the specialization; without a subject it has nothing to train */
         brain_free(brain);
         return NULL;
     }
+    brain->subject = policy->subject->name;
+    brain->subject_version = policy->subject->version;
+    snprintf(brain->description, sizeof brain->description, "training %s (%s; synthetic workloads)",
+             policy->subject->name, policy->subject->cost);
     policy->second = second_subject(policy->subject);
     snprintf(split, sizeof split, "search/%s", policy->ai_id);
     policy->seed = subject_seed(policy->subject, split, 0);
