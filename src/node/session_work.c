@@ -136,7 +136,8 @@ static void step_tell(struct node *node, struct session *session, const struct b
         return;
     if (step->review) {
         node->count.sessions_reviews++;
-        node_say(node, "collab %s: %s", SAY(session->id), SAY(step->note));
+        node_say(node, "reviewed the candidate of collab %s (%s)", SAY(session->id),
+                 SAY(step->note));
     } else {
         node->count.sessions_steps++;
         node_say(node, "working on collab %s → progress=%.1f (%s)", SAY(session->id),
