@@ -12,17 +12,12 @@
 
 /* ── telling ── */
 
-/* One line to the participants and the observers. */
-static void outgoing_to_session(struct outgoing *outgoing, const struct session *session,
-                                const struct member *but)
+/* One line to the participants and the observers, but for one (NULL: for nobody). */
+static void effect_to_session(struct request *request, const struct outgoing *outgoing,
+                              const struct session *session, const struct member *but)
 {
-    const struct room *room = outgoing->room;
-    for (size_t i = 0; i < session->participant_count; i++) {
-        const struct member *member = member_find(room, session->participants[i]);
-        if (member && member != but && !member->observer)
-            outgoing_to_member(outgoing, member);
-    }
-    outgoing_to_observers(outgoing, but, NULL);
+    effect_to_names(request, outgoing, session->participants, session->participant_count, true,
+                    but);
 }
 
 static struct text *update_begin(struct request *request, const struct session *session,
@@ -61,8 +56,8 @@ static void session_tell(struct request *request, const struct session *session,
         text_add_member(text, name, value);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_COLLABORATION_UPDATE, &outgoing);
-    outgoing_to_session(&outgoing, session, NULL);
-    hub_note(request->hub, request->peer ? request->peer->id : 0, HUB_SESSION, session->key,
+    effect_to_session(request, &outgoing, session, NULL);
+    hub_note(request->hub, request->from, HUB_SESSION, session->key,
              slice_of(session_state_text(session->state)));
 }
 
@@ -176,13 +171,10 @@ static void offer_send(struct request *request, const struct session *session)
     text_add_array(text, payload, "seeking_expertise");
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_COLLABORATION_REQUEST, &outgoing);
-    if (!session->target.len) {
-        outgoing_to_all(&outgoing, request->member);
-        return;
-    }
-    const struct member *target = member_find(request->room, session->target);
-    outgoing_to_member(&outgoing, target);
-    outgoing_to_observers(&outgoing, request->member, target);
+    if (session->target.len)
+        effect_to_names(request, &outgoing, &session->target, 1, true, request->member);
+    else
+        effect_to_room(request, &outgoing, request->member);
 }
 
 void collaboration_request_proceed(struct request *request)
@@ -202,9 +194,8 @@ void collaboration_request_proceed(struct request *request)
     text_add_member(text, "in_reply_to", request->message->message_id);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_COLLABORATION_UPDATE, &outgoing);
-    outgoing_to_member(&outgoing, request->member);
-    outgoing_to_observers(&outgoing, request->member, NULL);
-    hub_note(request->hub, request->peer->id, HUB_SESSION, session->key, slice_of("pending"));
+    effect_to_session(request, &outgoing, session, NULL);
+    hub_note(request->hub, request->from, HUB_SESSION, session->key, slice_of("pending"));
     request->handled = true;
 }
 
@@ -479,15 +470,24 @@ int workspace_check(struct request *request)
     if (session->workspace_bytes - before + after > WORKSPACE_BYTES_MAX)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED, "a workspace holds at most %u bytes",
                       WORKSPACE_BYTES_MAX);
-    if (request->hub->workspace_bytes - before + after > WORKSPACES_BYTES_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "all workspaces together hold at most %u bytes", WORKSPACES_BYTES_MAX);
     return 0;
 }
 
-static struct slot *slot_put(struct hub *hub, struct session *session, const struct write *write)
+size_t workspace_growth(const struct request *request)
 {
-    hub->workspace_bytes -= session->workspace_bytes;
+    struct request quiet = *request;
+    struct write write;
+    if (write_read(&quiet, &write) < 0)
+        return 0;
+    const struct slot *slot = index_find(&request->session->workspace, write.key);
+    size_t before = slot ? slot->key.len + slot->value.len : 0;
+    size_t after = write.key.len + write.value.len;
+    return after > before ? after - before : 0;
+}
+
+static struct slot *slot_put(struct room *room, struct session *session, const struct write *write)
+{
+    room->workspace_bytes -= session->workspace_bytes;
     struct slot *slot = index_find(&session->workspace, write->key);
     if (!slot) {
         slot = memory_new(sizeof *slot);
@@ -499,7 +499,7 @@ static struct slot *slot_put(struct hub *hub, struct session *session, const str
     slice_free(&slot->value);
     slot->value = slice_copy(write->value);
     slot->version++;
-    hub->workspace_bytes += session->workspace_bytes;
+    room->workspace_bytes += session->workspace_bytes;
     return slot;
 }
 
@@ -519,17 +519,17 @@ void workspace_proceed(struct request *request)
     struct write write = {.base_version = 0};
     struct outgoing outgoing;
     write_read(request, &write);
-    const struct slot *slot = slot_put(request->hub, request->session, &write);
+    const struct slot *slot = slot_put(request->room, request->session, &write);
     struct text *text = write_begin(request, request->member->key, (struct slice){NULL, 0}, slot);
     text_add_literal(text, ",\"value\":");
     text_add(text, slot->value);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_WORKSPACE_UPDATE, &outgoing);
-    outgoing_to_session(&outgoing, request->session, request->member);
+    effect_to_session(request, &outgoing, request->session, request->member);
     text = write_begin(request, slice_of("hub"), request->member->key, slot);
     text_add_literal(text, ",\"accepted\":true}");
     hub_message_end(request, MESSAGE_WORKSPACE_UPDATE, &outgoing);
-    outgoing_to_member(&outgoing, request->member);
+    effect_to_member(request, &outgoing, request->member);
     request->handled = true;
 }
 
@@ -576,12 +576,12 @@ void session_complete(struct request *request)
     session_tell(request, session, request->member->key, NULL, NULL, (struct slice){NULL, 0});
 }
 
-void session_expire(struct request *request, struct slice session_id)
+void session_expire(struct request *request, struct slice session_id, enum session_state in)
 {
     struct session *session = session_find(request->room, session_id);
-    if (!session || !session_live(session))
+    if (!session || session->state != in)
         return;
     session_move(request->room, session,
-                 session->state == SESSION_PENDING ? SESSION_EXPIRED : SESSION_ABANDONED);
+                 in == SESSION_PENDING ? SESSION_EXPIRED : SESSION_ABANDONED);
     session_tell(request, session, (struct slice){NULL, 0}, NULL, NULL, (struct slice){NULL, 0});
 }

@@ -8,39 +8,34 @@
 
 /* ── who may join ── */
 
-int join_check(const struct room *room, const struct peer *peer, const struct message *message,
-               struct refusal *ret_refusal)
+int join_check(struct request *request)
 {
-    const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
-    if (!holder || !holder->peer || holder->peer == peer->id)
+    struct slice ai_id = request->message->sender_id;
+    const struct member *holder = request->room ? member_find(request->room, ai_id) : NULL;
+    if (!holder || !holder->peer || holder->peer == request->takes_over)
         return 0;
-    if (message->type == MESSAGE_HELLO) {
-        struct json_value token = json_get(message->payload, "resume_token");
-        if (token.kind == JSON_KIND_STRING && json_string_is(token, slice_of(holder->resume_token)))
-            return 0;
-    }
     return refuse(
-        ret_refusal, WIRE_ID_IN_USE,
+        request->refusal, WIRE_ID_IN_USE,
         "\"%.*s\" is held by another connection; take another id, or show its resume_token "
         "(level 2) to take it over",
-        SLICE_FORMAT(message->sender_id));
+        SLICE_FORMAT(ai_id));
 }
 
 /* The old connection goes, without a word to the others: its AI stays. */
 static void join_take_over(struct request *request, struct member *member)
 {
     struct hub *hub = request->hub;
-    struct peer *old = peer_find(hub, member->peer);
+    struct seat old = {member->peer, member, member->level, member->observer};
     struct refusal refusal;
     refuse(&refusal, WIRE_TAKEN_OVER, "a newer connection showed the resume_token of \"%.*s\"",
            SLICE_FORMAT(member->key));
-    if (old) {
-        hub_error(hub, old, &refusal, (struct slice){NULL, 0}, (struct slice){NULL, 0},
-                  request->entry->time_ms);
-        hub->edge.close(hub->edge.ctx, old->id, CLOSE_TAKEN_OVER);
-        peer_drop(hub, old);
-    }
+    hub_error(request, &old, &refusal, (struct slice){NULL, 0});
     member_depart(request->room, member, request->entry->time_ms);
+    struct peer *peer = peer_find(hub, old.peer);
+    if (peer) {
+        hub->edge.close(hub->edge.ctx, old.peer, CLOSE_TAKEN_OVER);
+        peer_drop(hub, peer);
+    }
 }
 
 void join_proceed(struct request *request)
@@ -50,7 +45,7 @@ void join_proceed(struct request *request)
     struct member *member = member_find(room, ai_id);
     if (member && member->peer)
         join_take_over(request, member);
-    member = member_join(room, request->peer, ai_id, request->entry->time_ms);
+    member = member_join(room, request->from, ai_id, request->entry->time_ms);
     hub_secret(request->hub, room->key, request->entry->seq, request->made++, member->resume_token);
     request->member = member;
 }
@@ -66,7 +61,7 @@ void presence_tell(struct request *request, const struct member *member, struct 
     text_add_literal(text, "}");
     struct outgoing outgoing;
     hub_message_end(request, MESSAGE_PRESENCE, &outgoing);
-    outgoing_to_all(&outgoing, member);
+    effect_to_room(request, &outgoing, member);
 }
 
 /* ── what a hello says ── */
@@ -256,7 +251,7 @@ static void sync_write_active(struct room *room, struct text *text)
 
 static void sync_write_level_2(const struct request *request, struct text *text)
 {
-    const struct hub_config *config = &request->hub->config;
+    const struct room_limits *limits = &request->room->limits;
     text_addf(text,
               ",\"seq\":%llu,\"resume_token\":\"%s\",\"hub_version\":\"" KHUB_VERSION
               "\",\"room\":",
@@ -265,8 +260,8 @@ static void sync_write_level_2(const struct request *request, struct text *text)
     text_addf(text,
               ",\"limits\":{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"rate\":%.17g,"
               "\"heartbeat_timeout_s\":%.3f}",
-              config->line_max, config->output_max, config->sync_limit, config->rate,
-              (double)config->heartbeat_ms / 1000);
+              limits->line_max, limits->output_max, limits->sync_limit, limits->rate,
+              (double)limits->heartbeat_ms / 1000);
     text_add_literal(text, ",\"ledger\":");
     ledger_show(&request->room->knowledge.ledger, text);
 }
@@ -314,7 +309,7 @@ static void sync_send(struct request *request)
     struct text *text =
         hub_message_begin(request, MESSAGE_TRAINING_SYNC, slice_of("hub"), member->key);
     text_add_literal(text, "{\"global_knowledge_base\":");
-    bool truncated = knowledge_write(&room->knowledge, request->hub->config.sync_limit, text);
+    bool truncated = knowledge_write(&room->knowledge, room->limits.sync_limit, text);
     sync_write_active(room, text);
     sync_write_opportunities(room, member, text);
     text_add_literal(text, ",\"knowledge_totals\":");
@@ -327,7 +322,7 @@ static void sync_send(struct request *request)
     text_add_literal(text, "}");
     struct outgoing outgoing;
     hub_message_end(request, MESSAGE_TRAINING_SYNC, &outgoing);
-    outgoing_to_member(&outgoing, member);
+    effect_to_member(request, &outgoing, member);
 }
 
 void hello_proceed(struct request *request)

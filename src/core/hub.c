@@ -1,7 +1,13 @@
-/* The hub's entrance: admit a line, give it its place, apply it.
+/* Admit: the hub's entrance, and its only door.
  *
- * Every message type is one row of `handlers`: a check that may refuse and changes nothing, and a proceed that can't fail. The check runs
- * against the state in which proceed will run, so an accepted message is accepted for good. */
+ * What depends on a connection, or on this hub alone, is decided here: is the line valid, whose is
+ * it, may it, is it too fast, has this hub room for it. Secrets are cut out before anything keeps
+ * the line. Then it is proposed to its room's log; what apply makes of it is apply's word (apply.c).
+ * Its check runs here already, on the state of now, so that what is plainly wrong takes no place in
+ * the log: a courtesy, not the judgement.
+ *
+ * A connection is bound to a room and an id by the first line of it that is proposed, and stays so
+ * unless apply refuses that and nothing else of it is under way. */
 #include "core/hub.h"
 
 #include <assert.h>
@@ -10,27 +16,6 @@
 
 #include "core/memory.h"
 #include "core/room.h"
-
-struct handler {
-    int (*check)(struct request *request);
-    void (*proceed)(struct request *request);
-};
-
-/* A type without a row is only relayed. */
-static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
-    [MESSAGE_HELLO] = {hello_check, hello_proceed},
-    [MESSAGE_PATTERN_SHARE] = {pattern_check, pattern_proceed},
-    [MESSAGE_CODE_SHARE] = {code_check, code_proceed},
-    [MESSAGE_FEATURE_REQUEST] = {feature_check, feature_proceed},
-    [MESSAGE_OS_COMPONENT_SHARE] = {component_check, component_proceed},
-    [MESSAGE_PERFORMANCE_REPORT] = {report_check, report_proceed},
-    [MESSAGE_COLLABORATION_REQUEST] = {collaboration_request_check, collaboration_request_proceed},
-    [MESSAGE_COLLABORATION_RESPONSE] = {collaboration_response_check,
-                                        collaboration_response_proceed},
-    [MESSAGE_COLLABORATION_UPDATE] = {collaboration_update_check, collaboration_update_proceed},
-    [MESSAGE_WORKSPACE_UPDATE] = {workspace_check, workspace_proceed},
-    [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
-};
 
 const char *close_reason_text(enum close_reason reason)
 {
@@ -63,7 +48,10 @@ struct hub_config hub_config_default(void)
                                .rate = 0,
                                .pending_ms = SESSION_PENDING_MS,
                                .silent_ms = SESSION_SILENT_MS,
-                               .heartbeat_ms = HEARTBEAT_TIMEOUT_MS};
+                               .heartbeat_ms = HEARTBEAT_TIMEOUT_MS,
+                               .rooms_max = ROOMS_MAX,
+                               .stored_max = STORED_BYTES_MAX,
+                               .workspaces_max = WORKSPACES_BYTES_MAX};
 }
 
 struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge)
@@ -71,8 +59,35 @@ struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge
     struct hub *hub = memory_new(sizeof *hub);
     hub->config = *config;
     hub->edge = *edge;
-    room_new(hub, slice_of("main"));
     return hub;
+}
+
+static void room_start(struct room *room, int64_t now)
+{
+    struct text *limits = &room->hub->cut;
+    text_clear(limits);
+    limits_write(&room->hub->config, limits);
+    struct entry entry = {.time_ms = now, .kind = ENTRY_START, .bytes = text_slice(limits)};
+    int error = room->log.propose(room->log.state, &entry);
+    assert(error == 0); /* the log's face: it refuses messages alone */
+    (void)error;
+}
+
+static struct room *room_open(struct hub *hub, struct slice name, int64_t now)
+{
+    struct room *room = room_new(hub, name);
+    room_start(room, now);
+    return room;
+}
+
+void hub_start(struct hub *hub, int64_t now)
+{
+    assert(!hub->lobby && !hub->peer_count);
+    for (size_t i = 0; i < hub->room_count; i++)
+        room_start(hub->rooms[i], now);
+    hub->lobby = room_find(hub, slice_of("main"));
+    if (!hub->lobby)
+        hub->lobby = room_open(hub, slice_of("main"), now);
 }
 
 void hub_free(struct hub *hub)
@@ -82,7 +97,11 @@ void hub_free(struct hub *hub)
     for (size_t i = 0; i < hub->room_count; i++)
         room_free(hub->rooms[i]);
     free(hub->rooms);
+    for (size_t i = 0; i < hub->peer_capacity; i++)
+        slice_free(&hub->peers[i].ai_id);
     free(hub->peers);
+    free(hub->addressees);
+    text_free(&hub->cut);
     text_free(&hub->scratch);
     text_free(&hub->payload);
     free(hub);
@@ -135,6 +154,7 @@ static struct peer *peer_new(struct hub *hub, peer_id id)
 
 void peer_drop(struct hub *hub, struct peer *peer)
 {
+    slice_free(&peer->ai_id);
     *peer = (struct peer){0};
     hub->peer_count--;
 }
@@ -145,161 +165,84 @@ void hub_open(struct hub *hub, peer_id id, int64_t now)
     peer_new(hub, id);
 }
 
-/* ── applying entries ── */
-
-static int target_check(struct request *request)
+static void peer_bind(struct peer *peer, struct room *room, struct slice ai_id)
 {
-    struct slice target = request->message->target;
-    request->target = NULL;
-    if (!target.len)
-        return 0;
-    if (slice_equal(target, request->message->sender_id))
-        return refuse(request->refusal, WIRE_BAD_FIELD, "target_ai is the sender itself, \"%.*s\"",
-                      SLICE_FORMAT(target));
-    request->target = request->room ? member_find(request->room, target) : NULL;
-    if (request->target)
-        return 0;
-    char nearest[WIRE_DETAIL_MAX] = "";
-    if (request->room)
-        member_nearest(request->room, target, nearest, sizeof nearest);
-    return refuse(request->refusal, WIRE_UNKNOWN_TARGET, "no AI \"%.*s\" was seen in this room%s",
-                  SLICE_FORMAT(target), nearest);
-}
-
-/* All that may refuse a message for the state's sake. Changes nothing. request->room is NULL for a room that is not there yet. */
-static int request_check(struct request *request)
-{
-    const struct handler *handler = &handlers[request->message->type];
-    int error = 0;
-    if (!request->member)
-        error = join_check(request->room, request->peer, request->message, request->refusal);
-    if (error == 0)
-        error = target_check(request);
-    if (error == 0 && handler->check)
-        error = handler->check(request);
-    return error;
-}
-
-static void request_proceed(struct request *request)
-{
-    enum message_type type = request->message->type;
-    const struct handler *handler = &handlers[type];
-    request->hub->messages++;
-    if (!request->member && type != MESSAGE_HELLO) {
-        join_proceed(request);
-        hub_note(request->hub, request->member->peer, HUB_JOINED, request->member->key,
-                 request->member->specialization);
-    }
-    if (request->mismatched) { /* refused, but for good reason with a place in the log: it counts */
-        claim_refuse(request);
+    if (peer->ai_id.len)
         return;
-    }
-    if (request->member && request->member->level == 1)
-        session_accept_by_naming(request);
-    if (handler->proceed)
-        handler->proceed(request);
-    if (!request->handled && type != MESSAGE_HEARTBEAT)
-        relay_message(request);
+    peer->ai_id = slice_copy(ai_id);
+    peer->room = room;
 }
 
-/* Gives the entry its place in the room's log. When the log can't keep it, it takes no place and -1 is returned. */
-static int room_append(struct room *room, struct entry *entry)
+void admit_joined(struct hub *hub, struct member *member)
 {
-    if (room->log.append(room->log.state, entry) < 0)
-        return -1;
-    room->last_seq = entry->seq;
-    return 0;
+    struct peer *peer = peer_find(hub, member->peer);
+    if (peer)
+        peer->member = member;
+    hub->edge.joined(hub->edge.ctx, member->peer);
 }
 
-static void apply_leave(struct hub *hub, struct room *room, const struct entry *entry)
+void admit_departed(struct hub *hub, peer_id id)
+{
+    struct peer *peer = peer_find(hub, id);
+    if (peer)
+        peer->member = NULL;
+}
+
+void admit_applied(struct hub *hub, const struct entry *entry)
 {
     struct peer *peer = peer_find(hub, entry->peer);
-    if (!peer || !peer->member)
+    if (!peer || !peer->under_way)
         return;
-    struct member *member = peer->member;
-    struct request request = {.hub = hub, .room = room, .entry = entry};
-    bool told =
-        !member->observer && !slice_is(entry->bytes, close_reason_text(CLOSE_SHUTTING_DOWN));
-    member_depart(room, member, entry->time_ms);
-    peer_drop(hub, peer);
-    if (told)
-        presence_tell(&request, member, entry->bytes);
-    hub_note(hub, entry->peer, HUB_LEFT, member->key, entry->bytes);
-    departed_trim(room);
-}
-
-static void apply_expire(struct hub *hub, struct room *room, const struct entry *entry)
-{
-    struct request request = {.hub = hub, .room = room, .entry = entry};
-    session_expire(&request, entry->bytes);
-}
-
-/* A message that was logged elsewhere or earlier: judged anew, since the judgement is a function of the entries before it. */
-static void apply_message(struct hub *hub, struct room *room, const struct entry *entry)
-{
-    struct message message;
-    struct refusal refusal;
-    struct peer *peer = peer_find(hub, entry->peer);
-    if (!peer)
-        peer = peer_new(hub, entry->peer);
-    if (message_parse(entry->bytes, &message, &refusal) < 0)
+    if (--peer->under_way || peer->member)
         return;
-    struct request request = {.hub = hub,
-                              .room = room,
-                              .peer = peer,
-                              .member = peer->member,
-                              .message = &message,
-                              .refusal = &refusal};
-    if (request_check(&request) == 0) {
-        request.entry = entry;
-        request_proceed(&request);
-    }
-    text_free(&request.extra);
+    slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
+    peer->room = NULL;
 }
 
-void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entry)
+/* ── answers: what this hub says to a connection of its own accord ── */
+
+static struct seat peer_seat(const struct peer *peer)
 {
-    static void (*const appliers[])(struct hub *, struct room *,
-                                    const struct entry *) = {[ENTRY_MESSAGE] = apply_message,
-                                                             [ENTRY_LEAVE] = apply_leave,
-                                                             [ENTRY_EXPIRE] = apply_expire};
-    struct room *room = room_find(hub, room_name);
-    if (!room)
-        room = room_new(hub, room_name);
-    hub_set_clock(hub, entry->time_ms);
-    room->last_seq = entry->seq;
-    appliers[entry->kind](hub, room, entry);
+    return (struct seat){
+        .peer = peer->id, .member = peer->member, .level = peer->member ? peer->member->level : 1};
 }
 
-/* ── admitting lines ── */
+static void peer_answer(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
+                        struct slice in_reply_to, int64_t now)
+{
+    struct request request = {
+        .hub = hub, .room = peer->room ? peer->room : hub->lobby, .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    hub_error(&request, &seat, refusal, in_reply_to);
+}
 
-static void hub_refuse(struct hub *hub, struct peer *peer, const struct refusal *refusal,
-                       struct slice in_reply_to, int64_t now)
+static void peer_refuse(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
+                        struct slice in_reply_to, int64_t now)
 {
     hub->refused++;
-    hub_error(hub, peer, refusal, in_reply_to, (struct slice){NULL, 0}, now);
+    peer_answer(hub, peer, refusal, in_reply_to, now);
 }
 
+/* The connection is no more; if it was somebody's, or may still become so, its room hears of it. */
 static void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, int64_t now)
 {
-    if (!peer->member) {
-        peer_drop(hub, peer);
-        return;
-    }
-    struct room *room = peer->room;
     struct entry entry = {.time_ms = now,
                           .peer = peer->id,
                           .kind = ENTRY_LEAVE,
                           .bytes = slice_of(close_reason_text(reason))};
-    if (room_append(room, &entry) < 0)
-        entry.seq = room->last_seq; /* it went all the same */
-    apply_leave(hub, room, &entry);
+    struct room *room = peer->room;
+    peer_drop(hub, peer);
+    if (!room)
+        return;
+    int error = room->log.propose(room->log.state, &entry);
+    assert(error == 0); /* the log's face: it refuses messages alone */
+    (void)error;
 }
 
 static void peer_expel(struct hub *hub, struct peer *peer, enum close_reason reason,
                        const struct refusal *refusal, int64_t now)
 {
-    hub_error(hub, peer, refusal, (struct slice){NULL, 0}, (struct slice){NULL, 0}, now);
+    peer_answer(hub, peer, refusal, (struct slice){NULL, 0}, now);
     hub->edge.close(hub->edge.ctx, peer->id, reason);
     peer_leave(hub, peer, reason, now);
 }
@@ -308,13 +251,15 @@ static void peer_expel(struct hub *hub, struct peer *peer, enum close_reason rea
 static void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
                           struct slice in_reply_to, int64_t now)
 {
-    hub_refuse(hub, peer, refusal, in_reply_to, now);
+    peer_refuse(hub, peer, refusal, in_reply_to, now);
     if (++peer->bad_lines < BAD_LINES_MAX)
         return;
     refuse(refusal, refusal->code, "that was bad line %u in a row: the connection is closed",
            BAD_LINES_MAX);
     peer_expel(hub, peer, CLOSE_BAD_LINES, refusal, now);
 }
+
+/* ── admitting lines ── */
 
 static bool peer_within_rate(struct hub *hub, struct peer *peer)
 {
@@ -339,10 +284,10 @@ static int admit_check(const struct peer *peer, const struct message *message,
     if (slice_is(sender, "hub"))
         return refuse(ret_refusal, WIRE_RESERVED_ID,
                       "sender_id \"hub\" is the hub's own; take another");
-    if (peer->member && !slice_equal(sender, peer->member->key))
+    if (peer->ai_id.len && !slice_equal(sender, peer->ai_id))
         return refuse(ret_refusal, WIRE_SENDER_MISMATCH,
                       "sender_id is \"%.*s\", but this connection began as \"%.*s\"",
-                      SLICE_FORMAT(sender), SLICE_FORMAT(peer->member->key));
+                      SLICE_FORMAT(sender), SLICE_FORMAT(peer->ai_id));
     if (!message_type_from_client(message->type))
         return refuse(ret_refusal, WIRE_FORBIDDEN_TYPE, "only the hub sends %s messages",
                       message_type_text(message->type));
@@ -354,7 +299,7 @@ static int admit_room(struct hub *hub, const struct peer *peer, const struct mes
                       char buffer[ROOM_NAME_MAX], struct slice *ret_name, struct room **ret_room,
                       struct refusal *ret_refusal)
 {
-    if (peer->member && message->type != MESSAGE_HELLO) {
+    if (peer->room && message->type != MESSAGE_HELLO) {
         *ret_room = peer->room;
         return 0;
     }
@@ -363,71 +308,183 @@ static int admit_room(struct hub *hub, const struct peer *peer, const struct mes
         message->type == MESSAGE_HELLO ? hello_room(message, buffer, &name, ret_refusal) : 0;
     if (error < 0)
         return error;
-    if (peer->member && !slice_equal(name, peer->room->key))
+    if (peer->room && !slice_equal(name, peer->room->key))
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "this connection is in room \"%.*s\"; connect anew for another",
                       SLICE_FORMAT(peer->room->key));
     struct room *room = room_find(hub, name);
-    if (!room && hub->room_count >= ROOMS_MAX)
+    if (!room && hub->room_count >= hub->config.rooms_max)
         return refuse(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                      "there are %u rooms already, the most this hub keeps", ROOMS_MAX);
+                      "there are %zu rooms already, the most this hub keeps",
+                      hub->config.rooms_max);
     *ret_name = name;
     *ret_room = room;
     return 0;
 }
 
-/* Ids of heartbeats come from a range of counts that no entry's messages and secrets reach. */
-#define HEARTBEAT_COUNTS 0xC0000000u
+static const bool stores[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_PATTERN_SHARE] = true,      [MESSAGE_CODE_SHARE] = true,
+    [MESSAGE_OS_COMPONENT_SHARE] = true, [MESSAGE_PERFORMANCE_REPORT] = true,
+    [MESSAGE_COMMITMENT] = true,
+};
+
+/* Has this hub room for what the message stores, over all its rooms? */
+static int admit_quota(const struct request *request)
+{
+    const struct hub *hub = request->hub;
+    size_t stored = 0, workspaces = 0;
+    for (size_t i = 0; i < hub->room_count; i++) {
+        stored += hub->rooms[i]->knowledge.bytes;
+        workspaces += hub->rooms[i]->workspace_bytes;
+    }
+    if (stores[request->message->type] && stored > hub->config.stored_max)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "all rooms together know %zu bytes; this hub keeps %zu", stored,
+                      hub->config.stored_max);
+    if (request->message->type == MESSAGE_WORKSPACE_UPDATE &&
+        workspaces + workspace_growth(request) > hub->config.workspaces_max)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "all workspaces together hold at most %zu bytes", hub->config.workspaces_max);
+    return 0;
+}
 
 /* Proof of life: not logged, not relayed, answered to level 2. */
 static void peer_heartbeat(struct hub *hub, struct peer *peer, int64_t now)
 {
     if (peer->member->level != 2)
         return;
-    struct entry entry = {.seq = peer->room->last_seq, .time_ms = now};
-    struct request request = {.hub = hub,
-                              .room = peer->room,
-                              .entry = &entry,
-                              .made = HEARTBEAT_COUNTS |
-                                      ((uint32_t)hub->refusals++ & ~HEARTBEAT_COUNTS)};
+    struct request request = {.hub = hub, .room = peer->room, .answered_ms = now};
+    struct outgoing outgoing;
+    struct seat seat = peer_seat(peer);
     char time[TIMESTAMP_SIZE];
     timestamp_format(now, time);
     struct text *text =
         hub_message_begin(&request, MESSAGE_HEARTBEAT, slice_of("hub"), peer->member->key);
     text_addf(text, "{\"server_time\":\"%s\",\"seq\":%llu}", time,
               (unsigned long long)peer->room->last_seq);
-    struct outgoing outgoing;
     hub_message_end(&request, MESSAGE_HEARTBEAT, &outgoing);
-    outgoing_to_member(&outgoing, peer->member);
+    effect_to_connection(&request, &outgoing, &seat);
 }
 
-static void hub_take(struct hub *hub, struct peer *peer, const struct message *message,
-                     struct refusal *refusal, int64_t now)
+/* Hands the admitted message to its room's log. */
+static void request_propose(struct request *request, struct slice room_name, int error, int64_t now)
+{
+    struct hub *hub = request->hub;
+    struct peer *peer = peer_find(hub, request->from);
+    struct slice message_id = request->message->message_id;
+    if (!request->room)
+        request->room = room_open(hub, room_name, now);
+    struct entry entry = {.time_ms = now,
+                          .peer = request->from,
+                          .takes_over = request->takes_over,
+                          .kind = ENTRY_MESSAGE,
+                          .bytes = request->message->line};
+    struct room *room = request->room;
+    peer_bind(peer, room, request->message->sender_id);
+    peer->under_way++;
+    hub->judged = (struct judged){request, request->judged_at, error};
+    int kept = room->log.propose(room->log.state, &entry);
+    hub->judged.request = NULL;
+    if (kept == 0)
+        return;
+    struct refusal refusal;
+    refuse(&refusal, WIRE_QUOTA_EXCEEDED,
+           "the hub's log can't keep this message now; send it again later");
+    peer_refuse(hub, peer, &refusal, message_id, now);
+    admit_applied(hub, &entry);
+}
+
+static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,
+                          peer_id takes_over, struct refusal *refusal, int64_t now)
 {
     char name_buffer[ROOM_NAME_MAX];
     struct slice name = {NULL, 0};
-    struct request request = {
-        .hub = hub, .peer = peer, .member = peer->member, .message = message, .refusal = refusal};
-    if (admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal) < 0 ||
-        request_check(&request) < 0) {
+    struct request request = {.hub = hub,
+                              .from = peer->id,
+                              .takes_over = takes_over,
+                              .member = peer->member,
+                              .message = message,
+                              .refusal = refusal};
+    int error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
+    if (error == 0) {
+        request.judged_at = request.room ? request.room->last_seq : 0;
+        error = request_check(&request);
+        if (error == 0)
+            error = admit_quota(&request);
+        else if (request.mismatched)
+            error = 0; /* it counts against its sender: apply's to say */
+    }
+    if (error == 0) {
+        request_propose(&request, name, request.mismatched ? -(int)refusal->code : 0, now);
+    } else {
         hub->refused++;
-        hub_error(hub, peer, refusal, message->message_id, text_slice(&request.extra), now);
-        text_free(&request.extra);
-        return;
+        struct seat seat = peer_seat(peer);
+        request.answered_ms = now;
+        request.room = peer->room ? peer->room : hub->lobby;
+        hub_error(&request, &seat, refusal, message->message_id);
     }
-    if (!request.room)
-        request.room = room_new(hub, name);
-    struct entry entry = {
-        .time_ms = now, .peer = peer->id, .kind = ENTRY_MESSAGE, .bytes = message->line};
-    if (room_append(request.room, &entry) < 0) {
-        refuse(refusal, WIRE_QUOTA_EXCEEDED,
-               "the hub's log can't keep this message now; send it again later");
-        hub_refuse(hub, peer, refusal, message->message_id, now);
-        return;
-    }
-    request.entry = &entry;
-    request_proceed(&request);
     text_free(&request.extra);
+}
+
+/* ── secrets ── */
+
+static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token");
+
+/* The line of a hello without the secrets in it, in *text; false when there are none. */
+static bool hello_cut(const struct message *message, struct text *text)
+{
+    struct slice line = message->line, payload = message->payload.raw;
+    struct json_iterator members = {.rest = payload};
+    struct json_value name, value;
+    const char *before = "{";
+    bool cut = false;
+    text_clear(text);
+    text_add(text, (struct slice){line.at, (size_t)(payload.at - line.at)});
+    while (json_next_member(&members, &name, &value)) {
+        if (json_string_is(name, token) || json_string_is(name, resume_token)) {
+            cut = true;
+            continue;
+        }
+        /* name without its quotes, value with all that is its own */
+        const char *end = value.raw.at + value.raw.len + (value.kind == JSON_KIND_STRING);
+        text_add_literal(text, before);
+        text_add(text, (struct slice){name.raw.at - 1, (size_t)(end - name.raw.at + 1)});
+        before = ",";
+    }
+    text_add_literal(text, *before == '{' ? "{}" : "}");
+    text_add(text, (struct slice){payload.at + payload.len,
+                                  (size_t)(line.at + line.len - payload.at - payload.len)});
+    return cut;
+}
+
+/* The connection whose place this hello may take, since it shows the secret that was given to it. */
+static peer_id hello_takes_over(const struct hub *hub, const struct message *message)
+{
+    char buffer[ROOM_NAME_MAX];
+    struct slice name;
+    struct refusal refusal;
+    struct json_value shown = json_get(message->payload, "resume_token");
+    if (shown.kind != JSON_KIND_STRING || hello_room(message, buffer, &name, &refusal) < 0)
+        return 0;
+    const struct room *room = room_find(hub, name);
+    const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
+    return holder && holder->peer && json_string_is(shown, slice_of(holder->resume_token))
+               ? holder->peer
+               : 0;
+}
+
+static void admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
+                        struct refusal *refusal, int64_t now)
+{
+    struct message without;
+    struct text line = {0};
+    peer_id takes_over = hello_takes_over(hub, message);
+    if (!hello_cut(message, &line)) {
+        admit_message(hub, peer, message, takes_over, refusal, now);
+    } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
+        admit_message(hub, peer, &without, takes_over, refusal, now);
+    }
+    text_free(&line);
 }
 
 void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
@@ -448,11 +505,13 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         refuse(&refusal, WIRE_RATE_LIMITED,
                "more than %g messages a second (bursts of 2 s); send it again later",
                hub->config.rate);
-        hub_refuse(hub, peer, &refusal, message.message_id, now);
+        peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer->member) {
         peer_heartbeat(hub, peer, now);
+    } else if (message.type == MESSAGE_HELLO) {
+        admit_hello(hub, peer, &message, &refusal, now);
     } else {
-        hub_take(hub, peer, &message, &refusal, now);
+        admit_message(hub, peer, &message, 0, &refusal, now);
     }
 }
 
@@ -491,15 +550,17 @@ void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_
     peer_expel(hub, peer, reason, &refusal, now);
 }
 
-static void tick_sessions(struct hub *hub, struct room *room, int64_t now)
+static void tick_sessions(struct room *room, int64_t now)
 {
     struct session *session = TAILQ_FIRST(&room->live);
     while (session) {
         struct session *next = TAILQ_NEXT(session, next);
         if (session_due(room, session)) {
-            struct entry entry = {.time_ms = now, .kind = ENTRY_EXPIRE, .bytes = session->key};
-            if (room_append(room, &entry) == 0)
-                apply_expire(hub, room, &entry);
+            struct entry entry = {.time_ms = now,
+                                  .kind = session->state == SESSION_PENDING ? ENTRY_EXPIRE
+                                                                            : ENTRY_ABANDON,
+                                  .bytes = session->key};
+            room->log.propose(room->log.state, &entry);
         }
         session = next;
     }
@@ -509,7 +570,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
 {
     hub_set_clock(hub, now);
     for (size_t i = 0; i < hub->room_count; i++)
-        tick_sessions(hub, hub->rooms[i], now);
+        tick_sessions(hub->rooms[i], now);
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];
         if (peer->id && peer->member && peer->member->level == 2 &&
@@ -529,7 +590,7 @@ void hub_stop(struct hub *hub, int64_t now)
         if (!peer->id)
             continue;
         if (peer->member && peer->member->level == 2)
-            hub_error(hub, peer, &refusal, (struct slice){NULL, 0}, (struct slice){NULL, 0}, now);
+            peer_answer(hub, peer, &refusal, (struct slice){NULL, 0}, now);
         hub->edge.close(hub->edge.ctx, peer->id, CLOSE_SHUTTING_DOWN);
         peer_leave(hub, peer, CLOSE_SHUTTING_DOWN, now);
     }

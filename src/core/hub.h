@@ -1,13 +1,19 @@
 /* The hub as a state machine: lines in, effects out. No I/O, no clock, no randomness.
  *
- * Two halves. *Admit* is what depends on a connection: is the line valid, is the sender who this connection is, may it, is it too
- * fast. *Apply* depends on entries alone (log.h). The edge (net/, or a test) owns the sockets and the clock and hands in what
- * happened; the hub answers through struct hub_edge.
+ *     hub_line → admit ── propose(entry) ──▶ log ── committed ──▶ apply → effects
  *
- * Effects of one call come in order, during the call; a callback must not call back into the hub. */
+ * *Admit* (hub.c) is what depends on a connection or on this hub alone: is the line valid, is the
+ * sender who this connection is, is it too fast, has this hub room for it. *Apply* (apply.c) is the
+ * only judge of all else, and a function of the room's earlier entries: it proceeds, or refuses.
+ * Between the two stands the log (log.h), which may answer at once or take its time.
+ *
+ * The edge (net/, or a test) owns the sockets, the clock and the logs. It hands in what happened;
+ * the hub answers through struct hub_edge, in order, within calls of the hub or of a log's commit.
+ * A callback must not call back into the hub. */
 #ifndef KHUB_CORE_HUB_H
 #define KHUB_CORE_HUB_H
 
+#include "core/effect.h"
 #include "core/limits.h"
 #include "core/log.h"
 #include "wire/message.h"
@@ -54,32 +60,27 @@ enum hub_event {
 };
 const char *hub_event_text(enum hub_event event);
 
-/* Bytes that were appended to an out-stream: offset and length in stream `stream`. */
-struct span {
-    uint32_t stream;
-    uint32_t len;
-    uint64_t offset;
-};
-
 struct hub_edge {
     void *ctx;
-    /* Appends the parts, in order, to the end of an out-stream and returns where they lie. Streams are numbered from 0; the
-     * hub uses two a room (one for each level), so that what goes to all of a level lies side by side. */
-    struct span (*append)(void *ctx, uint32_t stream, const struct slice *parts, unsigned count);
-    /* Queues a span of the stream for a peer. Never blocks. */
-    void (*deliver)(void *ctx, peer_id to, struct span span);
+    /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
+     * connection may be gone already. What the effect points to is good during the call alone. */
+    void (*effect)(void *ctx, const struct effect *effect);
+    /* The connection is somebody's now: it will say whose by notes and effects. */
+    void (*joined)(void *ctx, peer_id peer);
     /* Ends a connection after what was queued for it is out. The hub forgets it with this call: no hub_gone for it. */
     void (*close)(void *ctx, peer_id peer, enum close_reason reason);
     /* 16 bytes that nobody outside can guess, a pure function of (key of this hub, room, seq, count). */
     void (*derive)(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                    uint8_t ret_bytes[16]);
+    /* 16 bytes that it never gave before: for answers that no entry caused. */
+    void (*unique)(void *ctx, uint8_t ret_bytes[16]);
     /* SHA-256 of the parts, one behind the other. */
     void (*sha256)(void *ctx, const struct slice *parts, unsigned count, uint8_t ret_digest[32]);
     /* May be NULL. `peer` may be 0. */
     void (*note)(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
                  struct slice detail);
-    /* Makes the log of a new room. NULL: log_memory(HISTORY_MESSAGES, HISTORY_BYTES). */
-    struct log (*open_log)(void *ctx, struct slice room);
+    /* Makes the log of a room. */
+    struct log (*open_log)(void *ctx, struct slice room, struct commit commit);
 };
 
 struct hub_config {
@@ -89,6 +90,10 @@ struct hub_config {
     size_t output_max;    /* bytes queued for one connection; told to level 2 */
     double rate;          /* messages a second for one connection, bursts of 2 s; 0 = no limit */
     int64_t pending_ms, silent_ms, heartbeat_ms; /* see limits.h */
+    /* over all rooms */
+    size_t rooms_max;
+    size_t stored_max;     /* bytes of knowledge */
+    size_t workspaces_max; /* bytes of workspaces */
 };
 /* The defaults of limits.h. */
 struct hub_config hub_config_default(void);
@@ -96,6 +101,9 @@ struct hub_config hub_config_default(void);
 /* Dies with a message when out of memory, as all of the daemon does. The edge is copied. */
 struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge);
 void hub_free(struct hub *hub);
+/* Begins to serve, in `main` and in every room that was replayed before: none of the connections that were there before is
+ * there any more. Once, before the first hub_open. `now` as below. */
+void hub_start(struct hub *hub, int64_t now);
 
 /* A connection exists. `now` is unix time in milliseconds, here and below; it may jump either way: a step
  * back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
@@ -114,12 +122,12 @@ int64_t hub_tick(struct hub *hub, int64_t now);
 /* The hub stops: level 2 gets shutting_down; every connection is closed. */
 void hub_stop(struct hub *hub, int64_t now);
 
-/* An entry that this hub did not make (replay, or a replicated log): applies it. */
+/* An entry that was committed before this hub was made (replay): what a log's commit does. */
 void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entry);
 
 struct hub_counts {
-    uint64_t messages;   /* entries of messages applied */
-    uint64_t deliveries; /* calls of deliver */
+    uint64_t messages; /* entries of messages applied */
+    uint64_t effects;  /* lines handed to the edge, each once, however many receive it */
     uint64_t refused;
     size_t rooms, peers, members, observers, remembered;
     size_t sessions_live, sessions_ended;

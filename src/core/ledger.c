@@ -5,8 +5,8 @@
  * follow. The same AI gets the same nonce for the same parameters, so nobody rolls the dice twice for one set of them; who rolls for a
  * thousand sets that hardly differ and claims the luckiest is seen, since commitments are counted whatever becomes of them.
  *
- * A claim that contradicts its commitment is refused, and counted on its sender's account: that is state, so it is decided when the
- * message has its place in the log. One whose commitment is not known is refused and counts for nothing: the hub may have forgotten. */
+ * A claim that contradicts its commitment is refused, and counted on its sender's account. One whose
+ * commitment is not known is refused and counts for nothing: the hub may have forgotten. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -280,7 +280,7 @@ static void challenge_send(struct request *request, const struct commitment *com
     text_add_literal(text, "}");
     struct outgoing outgoing;
     hub_message_end(request, MESSAGE_CHALLENGE, &outgoing);
-    outgoing_to_member(&outgoing, request->member);
+    effect_to_member(request, &outgoing, request->member);
 }
 
 void commitment_proceed(struct request *request)
@@ -426,20 +426,18 @@ int claim_check(struct request *request, const char *path)
         return refuse(request->refusal, WIRE_BAD_CLAIM,
                       "%s.commitment_id \"%.*s\" is not known here (any more): commit anew", path,
                       SLICE_FORMAT(claimed.id));
-    if (compare(request, &claimed, commitment) < 0)
-        request->mismatched = true;
-    else
+    error = compare(request, &claimed, commitment);
+    if (error == 0)
         request->claiming = (struct claiming){commitment, claimed.ratio, (unsigned)claimed.seeds,
                                               request->members.parents};
-    return 0;
+    else if (quota_check(request, false, account_cost(request->message->sender_id)) == 0)
+        request->mismatched = true; /* it will be counted, and there is room for that */
+    return error == 0 ? 0 : -(int)request->refusal->code;
 }
 
-void claim_refuse(struct request *request)
+void claim_count_mismatch(struct request *request)
 {
-    account_get(&request->room->knowledge, request->member->key)->mismatched++;
-    request->hub->refused++;
-    hub_error(request->hub, request->peer, request->refusal, request->message->message_id,
-              (struct slice){NULL, 0}, request->entry->time_ms);
+    account_get(&request->room->knowledge, request->message->sender_id)->mismatched++;
 }
 
 void claim_made(struct request *request)

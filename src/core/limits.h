@@ -40,10 +40,7 @@
 #define ANCESTORS_MAX        32u  /* of one claim that are looked at, nearest first */
 
 #define SYNC_LIMIT           (1u << 20) /* bytes of knowledge in one training_sync; --sync-limit changes it */
-#define HISTORY_MESSAGES     1000u /* the seed's message_history */
-#define HISTORY_BYTES        (64u << 20)
-#define HISTORY_BYTES_OTHER  (4u << 20) /* of a room that is not `main` */
-#define STORED_ROOMS         4u /* all rooms together store at most this many times --max-knowledge */
+#define STORED_BYTES_MAX     (4ull << 30) /* of knowledge, in all rooms */
 
 #define SESSION_PENDING_MS   60000  /* pending with no taker: expired */
 #define SESSION_SILENT_MS    120000 /* active, and no participant heard of: abandoned */

@@ -22,10 +22,7 @@ struct room *room_new(struct hub *hub, struct slice name)
     room->key = slice_copy(name);
     room->hub = hub;
     room->number = (uint32_t)hub->room_count;
-    room->log =
-        hub->edge.open_log
-            ? hub->edge.open_log(hub->edge.ctx, room->key)
-            : log_memory(HISTORY_MESSAGES, hub->room_count ? HISTORY_BYTES_OTHER : HISTORY_BYTES);
+    room->log = hub->edge.open_log(hub->edge.ctx, room->key, (struct commit){room_apply, room});
     TAILQ_INIT(&room->departed);
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
@@ -191,7 +188,7 @@ static void departed_remove(struct room *room, struct member *member)
     room->departed_count--;
 }
 
-struct member *member_join(struct room *room, struct peer *peer, struct slice ai_id, int64_t now)
+struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now)
 {
     struct member *member = member_find(room, ai_id);
     if (member) {
@@ -205,18 +202,16 @@ struct member *member_join(struct room *room, struct peer *peer, struct slice ai
             session_count_active(room, ai_id); /* it was forgotten, its sessions were not */
         index_add(&room->members, member);
     }
-    member->peer = peer->id;
+    member->peer = peer;
     member->specialization = slice_copy(slice_of("general"));
     member->level = 1;
     member->observer = false;
     member->ready = false;
     member->joined_ms = now;
-    peer->room = room;
-    peer->member = member;
     room->seats =
         memory_grow(room->seats, &room->seat_capacity, room->seat_count + 1, sizeof *room->seats);
-    room->seats[room->seat_count++] =
-        (struct seat){peer->id, member, member->level, member->observer};
+    room->seats[room->seat_count++] = (struct seat){peer, member, member->level, member->observer};
+    admit_joined(room->hub, member);
     return member;
 }
 
@@ -226,6 +221,14 @@ static struct seat *seat_find(const struct room *room, const struct member *memb
     while (room->seats[place].member != member)
         place--;
     return &room->seats[place];
+}
+
+struct member *member_seated(const struct room *room, peer_id peer)
+{
+    for (size_t i = room->seat_count; i > 0; i--)
+        if (room->seats[i - 1].peer == peer)
+            return room->seats[i - 1].member;
+    return NULL;
 }
 
 void member_set_level(struct room *room, struct member *member, int level, bool observer)
@@ -248,20 +251,33 @@ void departed_trim(struct room *room)
     }
 }
 
-void member_depart(struct room *room, struct member *member, int64_t now)
+static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
-    struct seat *seat = seat_find(room, member);
-    size_t behind = room->seat_count - (size_t)(seat - room->seats) - 1;
+    admit_departed(room->hub, member->peer);
     room->observer_count -= (size_t)member->observer;
     room->listed_seats = 0;
-    memmove(seat, seat + 1, behind * sizeof *seat);
-    room->seat_count--;
     member_drop_capabilities(room, member);
     member->peer = 0;
     member->left_ms = now;
     member->heard = room->hub->clock;
     TAILQ_INSERT_TAIL(&room->departed, member, next);
     room->departed_count++;
+}
+
+void member_depart(struct room *room, struct member *member, int64_t now)
+{
+    struct seat *seat = seat_find(room, member);
+    size_t behind = room->seat_count - (size_t)(seat - room->seats) - 1;
+    memmove(seat, seat + 1, behind * sizeof *seat);
+    room->seat_count--;
+    member_unseat(room, member, now);
+}
+
+void members_depart(struct room *room, int64_t now)
+{
+    for (size_t i = 0; i < room->seat_count; i++)
+        member_unseat(room, room->seats[i].member, now);
+    room->seat_count = 0;
 }
 
 uint64_t member_contribution(const struct room *room, struct slice ai_id)

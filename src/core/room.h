@@ -14,10 +14,13 @@
 struct room;
 struct session;
 
+/* A connection. Bound to a room and an id once a line of it was proposed. */
 struct peer {
-    peer_id id; /* 0: the slot is empty */
-    struct room *room;
+    peer_id id;            /* 0: the slot is empty */
+    struct room *room;     /* NULL: not bound */
+    struct slice ai_id;    /* owned; len 0: not bound */
     struct member *member; /* NULL until it has joined */
+    unsigned under_way;    /* messages proposed and not yet applied */
     int64_t heard;         /* hub clock */
     unsigned bad_lines;    /* in a row */
     double allowance;      /* messages it may send right now, under a rate limit */
@@ -48,14 +51,6 @@ struct member {
     TAILQ_ENTRY(member) next; /* in room->departed while not connected */
 };
 TAILQ_HEAD(member_list, member);
-
-/* A connected member as delivery sees it: side by side in memory, in the order of joining. */
-struct seat {
-    peer_id peer;
-    struct member *member;
-    int level;
-    bool observer;
-};
 
 /* ── the ledger ── */
 
@@ -250,12 +245,20 @@ TAILQ_HEAD(session_list, session);
 
 /* ── the room ── */
 
+/* What apply reads of a hub's configuration; it comes in with ENTRY_START (limits.c). */
+struct room_limits {
+    size_t line_max, sync_limit, knowledge_max, output_max; /* bytes */
+    double rate;                                            /* messages a second; 0: none */
+    int64_t heartbeat_ms;
+};
+
 struct room {
     struct slice key; /* its name */
     struct hub *hub;
     uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
     struct log log;
-    uint64_t last_seq;
+    uint64_t last_seq; /* of the last entry applied */
+    struct room_limits limits;
 
     struct index members;
     struct member_list departed; /* the longest gone first */
@@ -273,6 +276,14 @@ struct room {
     struct index sessions;
     struct session_list live, ended;
     size_t live_count, ended_count;
+    size_t workspace_bytes; /* of all sessions */
+};
+
+/* What admit judged last, for apply to use if nothing comes between. */
+struct judged {
+    struct request *request; /* NULL: nothing */
+    uint64_t last_seq;       /* that its room had then */
+    int error;
 };
 
 struct hub {
@@ -282,30 +293,37 @@ struct hub {
     size_t peer_capacity, peer_count;
     struct room **rooms;
     size_t room_count, room_capacity;
+    struct room *lobby;      /* "main": where those are who have not joined */
     int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
-    size_t workspace_bytes;  /* of all sessions */
-    uint64_t refusals;       /* makes the ids of error messages differ */
-    uint64_t messages, deliveries, refused;
+    uint64_t messages, effects, refused;
+    struct judged judged;
+    struct seat *addressees; /* of the effect that is being sent to some */
+    size_t addressee_capacity;
     struct text scratch, payload; /* for building lines */
+    struct text cut;              /* of limits */
 };
 
-/* One accepted message on its way: what check found is there for proceed. */
+/* One message on its way: what check found is there for proceed. Of an answer of admit's, and of other entries, only
+ * what says where and when. */
 struct request {
     struct hub *hub;
-    struct room *room;
-    struct peer *peer;
+    struct room *room; /* NULL: a check of a message for a room that is not there yet */
+    peer_id from, takes_over;
     struct member *member; /* the sender; NULL in a check before it has joined */
     const struct message *message;
-    const struct entry *entry; /* NULL while checking */
+    const struct entry *entry; /* NULL while checking, and of an answer */
+    int64_t answered_ms;       /* of an answer: unix time */
+    uint64_t judged_at;        /* the room's last seq when admit checked it */
     struct refusal *refusal;   /* for check */
-    uint32_t made;             /* messages the hub has made for this entry so far */
+    uint32_t made;             /* ids made for this entry so far */
+    uint32_t effects;          /* and effects */
     bool handled;              /* a handler has seen to the relaying itself */
     struct member *target;     /* of target_ai; NULL: everyone */
     struct session *session;
     struct json_value body;
     struct body_members members; /* of a pattern, code or component */
     struct claiming claiming;    /* of a pattern or component */
-    bool mismatched;             /* it claims what was not committed to; *refusal says how */
+    bool mismatched;             /* refused, since it claims what was not committed to */
     struct text extra;           /* members of an error's payload behind the standard ones */
 };
 
@@ -314,12 +332,16 @@ struct room *room_find(const struct hub *hub, struct slice name);
 struct room *room_new(struct hub *hub, struct slice name);
 void room_free(struct room *room);
 struct member *member_find(const struct room *room, struct slice ai_id);
-/* Finds or makes the member and seats it on the peer. */
-struct member *member_join(struct room *room, struct peer *peer, struct slice ai_id, int64_t now);
+/* Finds or makes the member and seats it on the connection. */
+struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
+/* Who sits on this connection, or NULL. */
+struct member *member_seated(const struct room *room, peer_id peer);
 void member_set_capabilities(struct room *room, struct member *member, struct json_value array);
 void member_set_level(struct room *room, struct member *member, int level, bool observer);
-/* Takes the member from its seat; its peer's slot is left to the caller. */
+/* Takes the member from its seat. */
 void member_depart(struct room *room, struct member *member, int64_t now);
+/* The same for all who are there. */
+void members_depart(struct room *room, int64_t now);
 /* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may be somebody's target. */
 void departed_trim(struct room *room);
 size_t member_capability_text(const struct member *member, struct text *text);
@@ -330,33 +352,31 @@ bool member_has_marked(const struct room *room, const struct member *member);
 /* At most NEAREST_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or "". */
 void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size);
 
-/* relay.c: effects */
+/* effects.c: lines on their way out */
 struct outgoing {
-    struct room *room;
-    struct slice parts[3]; /* of the line, without its last brace */
-    int level;             /* of its type */
-    uint64_t seq;
-    bool appended[2];
-    struct span spans[2];
+    struct slice line; /* without its last brace */
+    int level;         /* of its type: who is below never receives it */
 };
-void outgoing_to(struct outgoing *outgoing, const struct seat *seat);
-/* To the connected member of this id, whatever its level, if its level receives the type. */
-void outgoing_to_member(struct outgoing *outgoing, const struct member *member);
-/* To every observer but those two (NULL: none). */
-void outgoing_to_observers(struct outgoing *outgoing, const struct member *but,
-                           const struct member *but_too);
-/* To everyone in the room but this member. */
-void outgoing_to_all(struct outgoing *outgoing, const struct member *but);
-/* Relays the request's own line by the relay rule. */
-void relay_message(struct request *request);
+/* To everyone in the room but this member (NULL: to all). */
+void effect_to_room(struct request *request, const struct outgoing *outgoing,
+                    const struct member *but);
+/* To at most PARTICIPANTS_MAX members by their ids, connected or not; when `observed`, to the observers as well; never to `but`
+ * (NULL: nobody). */
+void effect_to_names(struct request *request, const struct outgoing *outgoing,
+                     const struct slice *names, size_t count, bool observed,
+                     const struct member *but);
+void effect_to_member(struct request *request, const struct outgoing *outgoing,
+                      const struct member *member);
+void effect_to_connection(struct request *request, const struct outgoing *outgoing,
+                          const struct seat *seat);
 /* A message the hub makes: begin, write the payload's object into the text returned, then end, which fills *ret_outgoing. */
 struct text *hub_message_begin(struct request *request, enum message_type type, struct slice sender,
                                struct slice target);
 void hub_message_end(struct request *request, enum message_type type,
                      struct outgoing *ret_outgoing);
-/* An error to a peer, joined or not. extra: further members of its payload, each with a comma before it; may be empty. */
-void hub_error(struct hub *hub, struct peer *peer, const struct refusal *refusal,
-               struct slice in_reply_to, struct slice extra, int64_t now);
+/* An error to a connection, joined or not, with request->extra as further members of its payload. in_reply_to.len 0: to nothing. */
+void hub_error(struct request *request, const struct seat *to, const struct refusal *refusal,
+               struct slice in_reply_to);
 void hub_note(struct hub *hub, peer_id peer, enum hub_event event, struct slice subject,
               struct slice detail);
 /* A finite number as a JSON number with a fraction, as Python writes a float: 0.0, not 0. */
@@ -366,9 +386,27 @@ void hub_secret(struct hub *hub, struct slice room, uint64_t seq, uint32_t count
 void hub_uuid(struct hub *hub, struct slice room, uint64_t seq, uint32_t count,
               char ret_uuid[UUID_SIZE]);
 
-/* hub.c */
+/* hub.c: what apply tells admit */
 struct peer *peer_find(struct hub *hub, peer_id id);
 void peer_drop(struct hub *hub, struct peer *peer);
+void admit_joined(struct hub *hub, struct member *member);
+void admit_departed(struct hub *hub, peer_id peer);
+void admit_applied(struct hub *hub, const struct entry *entry);
+
+/* apply.c */
+/* All that may refuse a message for the state's sake. Changes nothing. 0, or -code. */
+int request_check(struct request *request);
+/* Relays the request's own line by the relay rule. */
+void relay_message(struct request *request);
+/* An error to who sent it. */
+void request_error(struct request *request, const struct refusal *refusal);
+/* A log's commit; ctx is the room. */
+void room_apply(void *ctx, const struct entry *entry);
+
+/* limits.c */
+void limits_write(const struct hub_config *config, struct text *text);
+/* False, and nothing changed, when the bytes are not what limits_write wrote. */
+bool limits_read(struct slice bytes, struct room_limits *ret_limits);
 
 /* hello.c */
 int hello_check(struct request *request);
@@ -376,9 +414,8 @@ void hello_proceed(struct request *request);
 /* The room a hello asks for; "main" when it names none. -code when the name is not one. */
 int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct slice *ret_name,
                struct refusal *ret_refusal);
-/* May this message's sender take its id on this peer? */
-int join_check(const struct room *room, const struct peer *peer, const struct message *message,
-               struct refusal *ret_refusal);
+/* May this message's sender take its id on this connection? */
+int join_check(struct request *request);
 void join_proceed(struct request *request);
 /* Tells level 2 who went. */
 void presence_tell(struct request *request, const struct member *member, struct slice reason);
@@ -431,8 +468,8 @@ void commitment_proceed(struct request *request);
 /* Whether the body, which stands at `path` in the message and whose members were found, is a claim, and fit to be one: fills
  * request->claiming, or request->mismatched and the refusal. */
 int claim_check(struct request *request, const char *path);
-/* What a mismatch costs: it is counted, and its sender told. */
-void claim_refuse(struct request *request);
+/* What a claim that contradicts its commitment costs its sender: it is counted on its account. */
+void claim_count_mismatch(struct request *request);
 /* The claim that was checked is made now. */
 void claim_made(struct request *request);
 /* The AI's page comes first in what is shown. */
@@ -491,8 +528,8 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
 void session_add(struct room *room, struct session *session, struct slice ai_id);
 void session_move(struct room *room, struct session *session, enum session_state to);
 void session_free(struct session *session);
-/* The end of its time: pending → expired, active → abandoned; otherwise nothing. */
-void session_expire(struct request *request, struct slice session_id);
+/* The end of its time: pending → expired, active → abandoned; nothing when it is in another state by now. */
+void session_expire(struct request *request, struct slice session_id, enum session_state in);
 /* Of this AI's, the active ones. */
 size_t session_count_active(const struct room *room, struct slice ai_id);
 bool session_due(const struct room *room, const struct session *session);
@@ -507,6 +544,8 @@ int collaboration_response_check(struct request *request);
 void collaboration_response_proceed(struct request *request);
 int collaboration_update_check(struct request *request);
 void collaboration_update_proceed(struct request *request);
+/* Bytes by which a workspace_update, if it is taken, adds to its workspace. */
+size_t workspace_growth(const struct request *request);
 int workspace_check(struct request *request);
 void workspace_proceed(struct request *request);
 /* For an os_component_share with collaboration_complete: sets request->session. */

@@ -119,7 +119,7 @@ void session_add(struct room *room, struct session *session, struct slice ai_id)
 static void session_end(struct room *room, struct session *session)
 {
     index_clear(&session->workspace, slot_free);
-    room->hub->workspace_bytes -= session->workspace_bytes;
+    room->workspace_bytes -= session->workspace_bytes;
     session->workspace_bytes = 0;
     TAILQ_REMOVE(&room->live, session, next);
     room->live_count--;

@@ -5,21 +5,12 @@
 
 #include "core/room.h"
 
-/* What all rooms know. */
-static size_t hub_knowledge_bytes(const struct hub *hub)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < hub->room_count; i++)
-        bytes += hub->rooms[i]->knowledge.bytes;
-    return bytes;
-}
-
 int quota_check(struct request *request, bool new_entry, size_t bytes)
 {
     if (!request->room)
         return 0;
     const struct knowledge *knowledge = &request->room->knowledge;
-    size_t limit = request->hub->config.knowledge_max;
+    size_t limit = request->room->limits.knowledge_max;
     if (new_entry && knowledge_count(knowledge) >= KNOWLEDGE_ENTRIES_MAX)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "this room knows %u entries, the most it keeps", KNOWLEDGE_ENTRIES_MAX);
@@ -27,10 +18,6 @@ int quota_check(struct request *request, bool new_entry, size_t bytes)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "this room's knowledge takes %zu bytes; %zu more go over its limit of %zu",
                       knowledge->bytes, bytes, limit);
-    if (hub_knowledge_bytes(request->hub) / STORED_ROOMS > limit)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "all rooms together know %u times %zu bytes, the most this hub keeps",
-                      STORED_ROOMS, limit);
     return 0;
 }
 
@@ -66,11 +53,9 @@ static const struct share pattern = {"payload.pattern", "payload.pattern.id", SE
                                      true};
 static const struct share code = {"payload.code", "payload.code.id", SECTION_COMPONENTS, false};
 
-/* Room for an entry that may be a claim? Of one that is mismatched only the account is kept. */
+/* Room for an entry that may be a claim? */
 static int body_quota_check(struct request *request, bool new_entry, struct slice key)
 {
-    if (request->mismatched)
-        return quota_check(request, false, account_cost(request->message->sender_id));
     return quota_check(request, new_entry,
                        knowledge_cost(key, request->body.raw, request->message->timestamp) +
                            (request->claiming.commitment ? CLAIM_OVERHEAD : 0));
@@ -118,7 +103,7 @@ static void share_proceed(struct request *request, const struct share *share)
                   request->member->key, request->message->timestamp, (struct slice){NULL, 0},
                   request_claiming(request));
     claim_made(request);
-    hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, id,
+    hub_note(request->hub, request->from, HUB_KNOWLEDGE, id,
              slice_of(section_text(share->section)));
 }
 
@@ -222,7 +207,7 @@ void component_proceed(struct request *request)
     knowledge_put(&request->room->knowledge, SECTION_FEATURES, key, request->body.raw,
                   request->member->key, request->message->timestamp, id, request_claiming(request));
     claim_made(request);
-    hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, key,
+    hub_note(request->hub, request->from, HUB_KNOWLEDGE, key,
              slice_of(section_text(SECTION_FEATURES)));
     if (request->session)
         session_complete(request);
@@ -264,7 +249,7 @@ void report_proceed(struct request *request)
     report_read(request, buffer, &id);
     size_t count = knowledge_report(&request->room->knowledge, id, request->member->key,
                                     request->message->timestamp, request->body, changes);
-    hub_note(request->hub, request->member->peer, HUB_KNOWLEDGE, id,
+    hub_note(request->hub, request->from, HUB_KNOWLEDGE, id,
              slice_of(section_text(SECTION_BENCHMARKS)));
     relay_message(request); /* first what was said, then what follows from it */
     request->handled = true;
@@ -318,7 +303,7 @@ static void feature_ask(struct request *request, const struct member *asked)
     feature_write(request, text);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_FEATURE_RESPONSE, &outgoing);
-    outgoing_to_member(&outgoing, asked);
+    effect_to_member(request, &outgoing, asked);
 }
 
 static void feature_tell_requestor(struct request *request, struct slice asked)
@@ -331,7 +316,7 @@ static void feature_tell_requestor(struct request *request, struct slice asked)
     text_add(text, asked);
     text_add_literal(text, "]}");
     hub_message_end(request, MESSAGE_FEATURE_RESPONSE, &outgoing);
-    outgoing_to_member(&outgoing, request->member);
+    effect_to_member(request, &outgoing, request->member);
 }
 
 void feature_proceed(struct request *request)

@@ -425,6 +425,6 @@ void verification_tell(struct request *request, const struct claim_change *chang
               claim->verifier_count - agreeing);
     struct outgoing outgoing;
     hub_message_end(request, MESSAGE_VERIFICATION, &outgoing);
-    outgoing_to_all(&outgoing, NULL);
-    hub_note(request->hub, request->peer->id, HUB_VERIFICATION, entry->key, status);
+    effect_to_room(request, &outgoing, NULL);
+    hub_note(request->hub, request->from, HUB_VERIFICATION, entry->key, status);
 }

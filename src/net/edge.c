@@ -5,18 +5,39 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "log/memory.h"
 #include "net/state.h"
 
-static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
-                               unsigned count)
+/* A line is appended to its room's out-stream at most once for each level, and delivered as a span
+ * of that stream: what goes to many is stored once, and lies side by side. */
+static void edge_effect(void *ctx, const struct effect *effect)
 {
     struct server *server = ctx;
-    return streams_append(&server->streams, stream, parts, count);
+    struct span spans[2];
+    bool appended[2] = {false, false};
+    for (size_t i = 0; i < effect->seat_count; i++) {
+        const struct seat *seat = &effect->seats[i];
+        size_t level = (size_t)seat->level - 1;
+        if (seat->level < effect->level || (seat->member && seat->member == effect->skipped))
+            continue;
+        if (!appended[level]) {
+            char tail[EFFECT_TAIL_SIZE];
+            struct slice parts[EFFECT_PARTS];
+            effect_parts(effect, seat->level, tail, parts);
+            spans[level] = streams_append(&server->streams, effect->stream * 2 + (uint32_t)level,
+                                          parts, EFFECT_PARTS);
+            appended[level] = true;
+        }
+        server->deliveries++;
+        connection_deliver(server, seat->peer, spans[level]);
+    }
 }
 
-static void edge_deliver(void *ctx, peer_id to, struct span span)
+static void edge_joined(void *ctx, peer_id peer)
 {
-    connection_deliver(ctx, to, span);
+    struct connection *connection = server_find(ctx, peer);
+    if (connection)
+        connection_joined(connection);
 }
 
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -56,6 +77,19 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
     memcpy(ret_bytes, digest, 16);
 }
 
+/* The same under a counter of its own: what is derived for a room has a name behind the numbers. */
+static void edge_unique(void *ctx, uint8_t ret_bytes[16])
+{
+    struct server *server = ctx;
+    edge_derive(server, (struct slice){NULL, 0}, ++server->answers, 0, ret_bytes);
+}
+
+static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
+{
+    (void)ctx, (void)room;
+    return log_memory(commit);
+}
+
 static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
                         uint8_t ret_digest[32])
 {
@@ -92,8 +126,6 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
     struct server *server = ctx;
     struct journal *journal = &server->journal;
     struct connection *connection = server_find(server, peer);
-    if (connection && event == HUB_JOINED)
-        connection_joined(connection);
     if (connection && !connection_may_log(connection))
         return;
     journal_begin(journal, connection ? connection->serial : 0, hub_event_text(event));
@@ -105,10 +137,12 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
 struct hub_edge edge_of(struct server *server)
 {
     return (struct hub_edge){.ctx = server,
-                             .append = edge_append,
-                             .deliver = edge_deliver,
+                             .effect = edge_effect,
+                             .joined = edge_joined,
                              .close = edge_close,
                              .derive = edge_derive,
+                             .unique = edge_unique,
                              .sha256 = edge_sha256,
-                             .note = edge_note};
+                             .note = edge_note,
+                             .open_log = edge_open_log};
 }

@@ -143,7 +143,7 @@ static void log_counters(struct server *server)
     journal_number(journal, "out", server->bytes_out);
     journal_number(journal, "held", server->streams.bytes);
     journal_number(journal, "messages", counts.messages);
-    journal_number(journal, "deliveries", counts.deliveries);
+    journal_number(journal, "deliveries", server->deliveries);
     journal_number(journal, "refused", counts.refused);
     journal_number(journal, "rooms", counts.rooms);
     journal_number(journal, "members", counts.members);
@@ -329,6 +329,7 @@ static int server_start(struct server *server)
         return fail("the system has no randomness", strerror(errno));
     struct hub_edge edge = edge_of(server);
     server->hub = hub_new(&server->options.hub, &edge);
+    hub_start(server->hub, clock_now());
     journal_begin(&server->journal, 0, "started");
     journal_text(&server->journal, "version", slice_of(KHUB_VERSION));
     journal_number(&server->journal, "pid", (uint64_t)getpid());

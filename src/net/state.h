@@ -36,7 +36,8 @@ struct server {
     uint32_t slot_count, free_slot; /* SLOT_NONE: no free one */
     size_t connection_count;        /* not dead, those being closed included */
     uint64_t serial;                /* of the newest connection */
-    uint64_t accepted, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
+    uint64_t accepted, deliveries, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
+    uint64_t answers; /* of the hub's that no entry caused: their ids differ by it */
 
     struct connection_list dirty;     /* something to write */
     struct connection_list overfull;  /* to be expelled, once no call of the hub is under way */

@@ -10,6 +10,13 @@
 #include "core/hub.h"
 #include "net/limits.h"
 
+/* Bytes that were appended to an out-stream: offset and length in stream `stream`. */
+struct span {
+    uint32_t stream;
+    uint32_t len;
+    uint64_t offset;
+};
+
 #define STREAM_NONE UINT32_MAX /* of chunks that belong to one queue alone */
 
 struct chunk {

@@ -158,15 +158,15 @@ static void model_refuse(struct world *world, const struct said *said, uint64_t 
 static void model_accept(struct world *world, const struct said *said, int room)
 {
     struct link *link = &world->links[said->link];
-    world->accepted++;
-    if (link->name == NOBODY)
-        model_member_join(world, said, room);
     if (model_claim_contradicts(world, said, room)) {
         world->refused++;
         world->rooms[room].mismatched[said->sender]++;
         expect_error(world, said->link, FLAW(BAD_CLAIM));
         return;
     }
+    world->accepted++;
+    if (link->name == NOBODY)
+        model_member_join(world, said, room);
     if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)
         model_session_named(world, said, room);
     if (said->type == MESSAGE_HELLO)

@@ -154,6 +154,12 @@ struct room_model {
 
 /* ── what a call causes ── */
 
+/* Where a line lies in a stream of the simulated edge. */
+struct span {
+    uint32_t stream, len;
+    uint64_t offset;
+};
+
 struct caused {
     int link;
     struct span span;
@@ -243,6 +249,7 @@ struct world {
 
     uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
     size_t secret_count, secret_capacity;
+    uint64_t answers;
 
     char why[1024]; /* the first thing that was wrong; "" while all is well */
 };

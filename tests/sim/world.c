@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log/memory.h"
 #include "sim.h"
 
 uint64_t chance_next(struct chance *chance)
@@ -80,10 +81,9 @@ static int room_index(struct slice name)
 
 /* ── effects ── */
 
-static struct span edge_append(void *ctx, uint32_t number, const struct slice *parts,
-                               unsigned count)
+static struct span stream_append(struct world *world, uint32_t number, const struct slice *parts,
+                                 unsigned count)
 {
-    struct world *world = ctx;
     struct span span = {.stream = number};
     if (number >= STREAMS) {
         world_fail(world, "a line was appended to stream %u", number);
@@ -115,9 +115,8 @@ static int link_of(struct world *world, peer_id peer)
     return NOBODY;
 }
 
-static void edge_deliver(void *ctx, peer_id to, struct span span)
+static void deliver(struct world *world, peer_id to, struct span span)
 {
-    struct world *world = ctx;
     int link = link_of(world, to);
     hash_number(world, to);
     hash_number(world, span.offset);
@@ -132,6 +131,36 @@ static void edge_deliver(void *ctx, peer_id to, struct span span)
         return;
     }
     world->caused[world->caused_count++] = (struct caused){.link = link, .span = span};
+}
+
+static void edge_effect(void *ctx, const struct effect *effect)
+{
+    struct world *world = ctx;
+    struct span spans[2];
+    bool appended[2] = {false, false};
+    for (size_t i = 0; i < effect->seat_count; i++) {
+        const struct seat *seat = &effect->seats[i];
+        size_t level = (size_t)seat->level - 1;
+        char tail[EFFECT_TAIL_SIZE];
+        struct slice parts[EFFECT_PARTS];
+        if (seat->level < effect->level || (seat->member && seat->member == effect->skipped))
+            continue;
+        if (!appended[level]) {
+            effect_parts(effect, seat->level, tail, parts);
+            spans[level] =
+                stream_append(world, effect->stream * 2 + (uint32_t)level, parts, EFFECT_PARTS);
+            appended[level] = true;
+        }
+        deliver(world, seat->peer, spans[level]);
+    }
+}
+
+static void edge_joined(void *ctx, peer_id peer)
+{
+    struct world *world = ctx;
+    hash_number(world, peer);
+    if (link_of(world, peer) == NOBODY)
+        world_fail(world, "peer %llx joined, and is not there", (unsigned long long)peer);
 }
 
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -196,26 +225,34 @@ static void secrets_grow(struct world *world)
     world->secret_capacity = capacity;
 }
 
-/* Counts from here on are not of an entry. */
-#define NO_ENTRY 0x80000000u
+/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's message_id. */
+static void secret_note(struct world *world, const uint8_t bytes[16])
+{
+    uint64_t secret;
+    memcpy(&secret, bytes, sizeof secret);
+    if (2 * ++world->secret_count > world->secret_capacity)
+        secrets_grow(world);
+    if (!secret_add(world->secrets, world->secret_capacity, secret | 1))
+        world_fail(world, "the hub made the same secret twice");
+}
 
-/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's message_id. What is derived for an entry
- * that has no place yet could be known before somebody commits to something. */
+/* What is derived for an entry that has no place yet could be known before somebody commits to something. */
 static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                         uint8_t ret_bytes[16])
 {
     struct world *world = ctx;
-    uint64_t secret;
-    if (count < NO_ENTRY && seq > world->rooms[room_index(room)].seq)
+    if (seq > world->rooms[room_index(room)].seq)
         world_fail(world, "the hub derived (%.*s, %llu, %u) ahead of time", SLICE_FORMAT(room),
                    (unsigned long long)seq, count);
     derive(room, seq, count, ret_bytes);
-    memcpy(&secret, ret_bytes, sizeof secret);
-    if (2 * ++world->secret_count > world->secret_capacity)
-        secrets_grow(world);
-    if (!secret_add(world->secrets, world->secret_capacity, secret | 1))
-        world_fail(world, "the hub derived (%.*s, %llu, %u) twice", SLICE_FORMAT(room),
-                   (unsigned long long)seq, count);
+    secret_note(world, ret_bytes);
+}
+
+static void edge_unique(void *ctx, uint8_t ret_bytes[16])
+{
+    struct world *world = ctx;
+    derive(slice_of("an answer"), ++world->answers, 0, ret_bytes);
+    secret_note(world, ret_bytes);
 }
 
 static void mute_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
@@ -247,22 +284,27 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
 
 struct wrapped_log {
     struct log inner;
+    struct commit commit;
     struct world *world;
     int room;
 };
 
-static int wrapped_append(void *state, struct entry *entry)
+static int wrapped_propose(void *state, const struct entry *entry)
 {
     struct wrapped_log *log = state;
     struct world *world = log->world;
-    bool may_fail = entry->kind == ENTRY_MESSAGE; /* who is gone is gone, whatever the log says */
-    if (may_fail && world->temper.log_fails &&
+    if (entry->kind == ENTRY_MESSAGE && world->temper.log_fails &&
         chance_one_in(&world->faults, world->temper.log_fails)) {
         world->log_failed = true;
         return -1;
     }
-    if (log->inner.append(log->inner.state, entry) < 0)
-        return -1;
+    return log->inner.propose(log->inner.state, entry);
+}
+
+static void wrapped_apply(void *state, const struct entry *entry)
+{
+    struct wrapped_log *log = state;
+    struct world *world = log->world;
     if (world->log_count == world->log_capacity) {
         world->log_capacity = world->log_capacity ? 2 * world->log_capacity : 256;
         world->log = realloc(world->log, world->log_capacity * sizeof *world->log);
@@ -279,26 +321,7 @@ static int wrapped_append(void *state, struct entry *entry)
         world_fail(world, "the log of %s gave seq %llu after %llu", room_names[log->room],
                    (unsigned long long)entry->seq, (unsigned long long)room->seq);
     room->seq = entry->seq;
-    return 0;
-}
-
-static uint64_t wrapped_committed(void *state)
-{
-    struct wrapped_log *log = state;
-    return log->inner.committed(log->inner.state);
-}
-
-static uint64_t wrapped_first(void *state)
-{
-    struct wrapped_log *log = state;
-    return log->inner.first(log->inner.state);
-}
-
-static int wrapped_read(void *state, uint64_t after,
-                        int (*each)(void *ctx, const struct entry *entry), void *ctx)
-{
-    struct wrapped_log *log = state;
-    return log->inner.read(log->inner.state, after, each, ctx);
+    log->commit.apply(log->commit.ctx, entry);
 }
 
 static void wrapped_free(void *state)
@@ -308,19 +331,19 @@ static void wrapped_free(void *state)
     free(log);
 }
 
-static struct log edge_open_log(void *ctx, struct slice name)
+static struct log edge_open_log(void *ctx, struct slice name, struct commit commit)
 {
     struct world *world = ctx;
     struct wrapped_log *log = malloc(sizeof *log);
     assert(log);
-    *log = (struct wrapped_log){log_memory(50, 1 << 16), world, room_index(name)};
+    *log = (struct wrapped_log){log_memory((struct commit){wrapped_apply, log}), commit, world,
+                                room_index(name)};
     assert(log->room != NOBODY);
     if (world->rooms[log->room].exists)
         world_fail(world, "room %s was made twice", room_names[log->room]);
     world->rooms[log->room].exists = true;
     world->open_logs++;
-    return (struct log){log,           wrapped_append, wrapped_committed,
-                        wrapped_first, wrapped_read,   wrapped_free};
+    return (struct log){log, wrapped_propose, wrapped_free};
 }
 
 /* ── worlds ── */
@@ -361,9 +384,10 @@ void world_new(struct world *world, uint64_t seed, bool verbose)
         for (int name = 0; name < NAMES; name++)
             world->rooms[room].members[name] =
                 (struct member){.link = NOBODY, .specialization = NOBODY};
-    struct hub_edge edge = {world,       edge_append, edge_deliver, edge_close,
-                            edge_derive, edge_sha256, edge_note,    edge_open_log};
+    struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close,   edge_derive,
+                            edge_unique, edge_sha256, edge_note,   edge_open_log};
     world->hub = hub_new(&world->config, &edge);
+    hub_start(world->hub, world->now);
 }
 
 static void room_model_free(struct room_model *room)
@@ -415,19 +439,20 @@ void world_begin(struct world *world)
 
 /* ── replay ── */
 
-static struct span mute_append(void *ctx, uint32_t stream, const struct slice *parts,
-                               unsigned count)
+static void mute_effect(void *ctx, const struct effect *effect)
 {
-    struct span span = {.stream = stream};
-    (void)ctx;
-    for (unsigned i = 0; i < count; i++)
-        span.len += (uint32_t)parts[i].len;
-    return span;
+    (void)ctx, (void)effect;
 }
 
-static void mute_deliver(void *ctx, peer_id to, struct span span)
+static void mute_joined(void *ctx, peer_id peer)
 {
-    (void)ctx, (void)to, (void)span;
+    (void)ctx, (void)peer;
+}
+
+static struct log mute_open_log(void *ctx, struct slice room, struct commit commit)
+{
+    (void)ctx, (void)room;
+    return log_memory(commit);
 }
 
 static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -437,10 +462,11 @@ static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
 
 struct hub *world_mute_hub(struct world *world)
 {
-    struct hub_edge edge = {.append = mute_append,
-                            .deliver = mute_deliver,
+    struct hub_edge edge = {.effect = mute_effect,
+                            .joined = mute_joined,
                             .close = mute_close,
                             .derive = mute_derive,
-                            .sha256 = edge_sha256};
+                            .sha256 = edge_sha256,
+                            .open_log = mute_open_log};
     return hub_new(&world->config, &edge);
 }

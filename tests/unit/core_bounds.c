@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "core/hub.h"
+#include "log/memory.h"
 #include "wire/text.h"
 
 struct world {
@@ -17,21 +18,30 @@ struct world {
     uint8_t derived[2][16]; /* the last first and second secret of an entry */
 };
 
-static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
-                               unsigned count)
-{
-    struct span span = {.stream = stream};
-    (void)ctx;
-    for (unsigned i = 0; i < count; i++)
-        span.len += (uint32_t)parts[i].len;
-    return span;
-}
-
-static void edge_deliver(void *ctx, peer_id to, struct span span)
+static void edge_effect(void *ctx, const struct effect *effect)
 {
     struct world *world = ctx;
-    (void)to;
-    world->delivered += span.len;
+    for (size_t i = 0; i < effect->seat_count; i++)
+        if (effect->seats[i].level >= effect->level &&
+            (!effect->skipped || effect->seats[i].member != effect->skipped))
+            world->delivered += effect->line.len;
+}
+
+static void edge_joined(void *ctx, peer_id peer)
+{
+    (void)ctx, (void)peer;
+}
+
+static void edge_unique(void *ctx, uint8_t ret_bytes[16])
+{
+    (void)ctx;
+    memset(ret_bytes, 0, 16);
+}
+
+static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
+{
+    (void)ctx, (void)room;
+    return log_memory(commit);
 }
 
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -68,12 +78,15 @@ static int world_new(void **state)
     static struct world world;
     struct hub_config config = hub_config_default();
     struct hub_edge edge = {.ctx = &world,
-                            .append = edge_append,
-                            .deliver = edge_deliver,
+                            .effect = edge_effect,
+                            .joined = edge_joined,
                             .close = edge_close,
                             .derive = edge_derive,
-                            .sha256 = edge_sha256};
+                            .unique = edge_unique,
+                            .sha256 = edge_sha256,
+                            .open_log = edge_open_log};
     world = (struct world){.hub = hub_new(&config, &edge)};
+    hub_start(world.hub, 1000);
     *state = &world;
     return 0;
 }

@@ -4,14 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log/memory.h"
 #include "wire/types.h"
 
-enum { STREAMS_MAX = 16, LINE_SIZE = 1 << 16 };
-
-struct stream {
-    char *at;
-    size_t len;
-};
+enum { LINE_SIZE = 1 << 16 };
 
 /* A delivered line. */
 struct delivery {
@@ -25,15 +21,19 @@ struct side {
     char id[160];
     int level;
     int asked; /* the level of the hello that is under way, 0 when none is */
-    bool open;
+    bool open, joined;
     bool closed_by_hub;
     enum close_reason reason;
 };
 
+struct recorded;
+
 struct fixture {
     struct hub *hub;
+    struct recorded
+        *recorded; /* the entries of its hub, in the order in which they were committed */
+    size_t recorded_count;
     int64_t now;
-    struct stream streams[STREAMS_MAX];
     struct delivery *deliveries;
     size_t count;
     struct side sides[PEERS_MAX];
@@ -42,6 +42,7 @@ struct fixture {
     char names[4096];
     const char *read;
     unsigned messages, newcomers;
+    uint64_t answers;
     json_t *kept; /* array: what must live as long as the fixture */
 };
 
@@ -55,24 +56,6 @@ static struct side *side_of(struct fixture *f, peer_id peer)
     unsigned index = (unsigned)(peer & 0xffffffffu);
     assert_true(index > 0 && index < PEERS_MAX && peer >> 32 == 1);
     return &f->sides[index];
-}
-
-static struct span edge_append(void *ctx, uint32_t stream, const struct slice *parts,
-                               unsigned count)
-{
-    struct fixture *f = ctx;
-    assert_true(stream < STREAMS_MAX);
-    struct stream *out = &f->streams[stream];
-    struct span span = {.stream = stream, .offset = out->len};
-    for (unsigned i = 0; i < count; i++) {
-        out->at = realloc(out->at, out->len + parts[i].len + 1);
-        assert_non_null(out->at);
-        if (parts[i].len > 0)
-            memcpy(out->at + out->len, parts[i].at, parts[i].len);
-        out->len += parts[i].len;
-    }
-    span.len = (uint32_t)(out->len - span.offset);
-    return span;
 }
 
 /* Strictly. Numbers beyond jansson's reach pass the hub; they are read as reals, and those beyond a double as less. */
@@ -112,20 +95,43 @@ static void check_shape(struct side *side, const char *line, json_t *object)
     assert_int_equal(json_object_size(object), found + has_seq);
 }
 
-static void edge_deliver(void *ctx, peer_id to, struct span span)
+static void deliver(struct fixture *f, peer_id to, const struct slice parts[EFFECT_PARTS])
 {
-    struct fixture *f = ctx;
     struct side *side = side_of(f, to);
     assert_true(side->open);
-    assert_true(span.stream < STREAMS_MAX && span.offset + span.len <= f->streams[span.stream].len);
-    assert_true(span.len > 1 && f->streams[span.stream].at[span.offset + span.len - 1] == '\n');
-    char *line = strndup(f->streams[span.stream].at + span.offset, span.len - 1);
+    size_t len = parts[0].len + parts[1].len;
+    assert_true(len > 1 && parts[1].at[parts[1].len - 1] == '\n');
+    char *line = malloc(len);
+    assert_non_null(line);
+    memcpy(line, parts[0].at, parts[0].len);
+    memcpy(line + parts[0].len, parts[1].at, parts[1].len);
+    line[len - 1] = '\0';
     json_t *object = parse(line);
     check_shape(side, line, object);
     f->deliveries = realloc(f->deliveries, (f->count + 1) * sizeof *f->deliveries);
     assert_non_null(f->deliveries);
     f->deliveries[f->count++] =
         (struct delivery){.peer = (unsigned)(to & 0xffffffffu), .line = line, .object = object};
+}
+
+static void edge_effect(void *ctx, const struct effect *effect)
+{
+    for (size_t i = 0; i < effect->seat_count; i++) {
+        const struct seat *seat = &effect->seats[i];
+        char tail[EFFECT_TAIL_SIZE];
+        struct slice parts[EFFECT_PARTS];
+        if (seat->level < effect->level || (seat->member && seat->member == effect->skipped))
+            continue;
+        effect_parts(effect, seat->level, tail, parts);
+        deliver(ctx, seat->peer, parts);
+    }
+}
+
+static void edge_joined(void *ctx, peer_id peer)
+{
+    struct side *side = side_of(ctx, peer);
+    assert_true(side->open && !side->joined);
+    side->joined = true;
 }
 
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -148,6 +154,77 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
         state = state * 6364136223846793005u + 1442695040888963407u;
         ret_bytes[i] = (uint8_t)(state >> 56);
     }
+}
+
+static void edge_unique(void *ctx, uint8_t ret_bytes[16])
+{
+    struct fixture *f = ctx;
+    edge_derive(ctx, slice_of("answers"), ++f->answers, 0, ret_bytes);
+}
+
+/* ── logs that remember ── */
+
+struct recorder {
+    struct log inner;
+    struct commit commit;
+    struct fixture *f;
+    struct slice room;
+};
+
+struct recorded {
+    struct slice room;
+    struct entry entry;
+};
+
+static struct slice kept_copy(struct slice bytes)
+{
+    char *copy = malloc(bytes.len + 1);
+    assert_non_null(copy);
+    if (bytes.len)
+        memcpy(copy, bytes.at, bytes.len);
+    return (struct slice){copy, bytes.len};
+}
+
+static void recorder_apply(void *ctx, const struct entry *entry)
+{
+    struct recorder *recorder = ctx;
+    struct fixture *f = recorder->f;
+    f->recorded = realloc(f->recorded, (f->recorded_count + 1) * sizeof *f->recorded);
+    assert_non_null(f->recorded);
+    struct recorded *recorded = &f->recorded[f->recorded_count++];
+    *recorded = (struct recorded){kept_copy(recorder->room), *entry};
+    recorded->entry.bytes = kept_copy(entry->bytes);
+    recorder->commit.apply(recorder->commit.ctx, entry);
+}
+
+static int recorder_propose(void *state, const struct entry *entry)
+{
+    struct recorder *recorder = state;
+    return recorder->inner.propose(recorder->inner.state, entry);
+}
+
+static void recorder_free(void *state)
+{
+    struct recorder *recorder = state;
+    recorder->inner.free(recorder->inner.state);
+    free((char *)(uintptr_t)recorder->room.at);
+    free(recorder);
+}
+
+static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
+{
+    struct recorder *recorder = malloc(sizeof *recorder);
+    assert_non_null(recorder);
+    *recorder = (struct recorder){log_memory((struct commit){recorder_apply, recorder}), commit,
+                                  ctx, kept_copy(room)};
+    return (struct log){recorder, recorder_propose, recorder_free};
+}
+
+void fixture_replay(const struct fixture *f, struct hub *hub)
+{
+    size_t count = f->recorded_count; /* hub may be on this fixture's edge */
+    for (size_t i = 0; i < count; i++)
+        hub_apply(hub, f->recorded[i].room, &f->recorded[i].entry);
 }
 
 /* Not SHA-256, but a function of the bytes, which is all that the core knows of it. */
@@ -179,11 +256,13 @@ const char *digest_of(const char *text)
 struct hub_edge fixture_edge(struct fixture *f)
 {
     return (struct hub_edge){.ctx = f,
-                             .append = edge_append,
-                             .deliver = edge_deliver,
+                             .effect = edge_effect,
+                             .joined = edge_joined,
                              .close = edge_close,
                              .derive = edge_derive,
-                             .sha256 = edge_sha256};
+                             .unique = edge_unique,
+                             .sha256 = edge_sha256,
+                             .open_log = edge_open_log};
 }
 
 struct hub_config fixture_config(void)
@@ -201,6 +280,7 @@ struct fixture *fixture_new(const struct hub_config *config)
     f->now = 1795334400000;
     f->kept = json_array();
     f->hub = hub_new(config, &edge);
+    hub_start(f->hub, f->now);
     return f;
 }
 
@@ -213,8 +293,11 @@ void fixture_free(struct fixture *f)
         free(f->deliveries[i].line);
         json_decref(f->deliveries[i].object);
     }
-    for (size_t i = 0; i < STREAMS_MAX; i++)
-        free(f->streams[i].at);
+    for (size_t i = 0; i < f->recorded_count; i++) {
+        free((char *)(uintptr_t)f->recorded[i].room.at);
+        free((char *)(uintptr_t)f->recorded[i].entry.bytes.at);
+    }
+    free(f->recorded);
     free(f->deliveries);
     json_decref(f->kept);
     free(f);

@@ -40,7 +40,7 @@ static void test_sync_of_level_2_has_more(void **state)
     assert_int_equal(strlen(string_of(sync, "resume_token")), 32);
     assert_string_equal(string_of(sync, "hub_version"), KHUB_VERSION);
     assert_string_equal(string_of(sync, "room"), "main");
-    assert_int_equal(integer_of(sync, "seq"), 1);
+    assert_int_equal(integer_of(sync, "seq"), 2); /* the first is the hub's own start */
     json_t *limits = json_object_get(sync, "limits");
     assert_int_equal(integer_of(limits, "max_line"), fixture_config().line_max);
     assert_int_equal(integer_of(limits, "max_output"), fixture_config().output_max);
@@ -405,16 +405,16 @@ static void test_rooms_share_nothing(void **state)
     assert_int_equal(hub_count(fixture_hub(f)).rooms, 2);
 }
 
-/* The order of a room is its own: the first message of each has seq 1. */
+/* The order of a room is its own: its first entry is the hub's start, its first message has seq 2. */
 static void test_each_room_counts_its_own_seq(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(integer_of(join(f, ADA, "ada", 2, ""), "seq"), 1);
-    assert_int_equal(integer_of(join(f, BOB, "bob", 2, ""), "seq"), 2);
-    assert_int_equal(integer_of(join(f, CEY, "cey", 2, "'room':'lab'"), "seq"), 1);
+    assert_int_equal(integer_of(join(f, ADA, "ada", 2, ""), "seq"), 2);
+    assert_int_equal(integer_of(join(f, BOB, "bob", 2, ""), "seq"), 3);
+    assert_int_equal(integer_of(join(f, CEY, "cey", 2, "'room':'lab'"), "seq"), 2);
     join(f, DAN, "dan", 2, "'room':'lab'");
     say(f, CEY, "chat", "{}");
-    assert_int_equal(integer_of(expect_whole(f, DAN, "chat"), "seq"), 3);
+    assert_int_equal(integer_of(expect_whole(f, DAN, "chat"), "seq"), 4);
 }
 
 static void test_a_role_is_kept(void **state)

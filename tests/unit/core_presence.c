@@ -137,23 +137,45 @@ static void test_the_end_is_told_to_level_2_and_closes_all(void **state)
     assert_int_equal(hub_count(fixture_hub(f)).peers, 0);
 }
 
-/* An entry that comes from elsewhere leaves the same state as a line that was said. */
-static void test_an_entry_is_applied_as_a_line_is(void **state)
+static void mute_effect(void *ctx, const struct effect *effect)
+{
+    (void)ctx, (void)effect;
+}
+
+static void mute_joined(void *ctx, peer_id peer)
+{
+    (void)ctx, (void)peer;
+}
+
+/* The hub that starts again where another one was killed: none of those who were there is there any more, their ids are free,
+ * and what they shared is known. */
+static void test_a_start_departs_all_former_connections(void **state)
 {
     struct fixture *f = *state;
-    const char *line =
-        "{\"message_id\":\"m\",\"sender_id\":\"ada\",\"message_type\":\"pattern_share\","
-        "\"timestamp\":\"t\",\"payload\":{\"pattern\":{\"id\":\"p\"}}}";
-    struct entry entry = {.seq = 1,
-                          .time_ms = now(f),
-                          .peer = id_of(ADA),
-                          .kind = ENTRY_MESSAGE,
-                          .bytes = slice_of(line)};
-    open_peer(f, ADA);
-    hub_apply(fixture_hub(f), slice_of("main"), &entry);
-    expect_nothing(f, ADA);
-    assert_non_null(json_object_get(knowledge(f, "shared_patterns"), "p"));
-    assert_non_null(member_of(f, "ada"));
+    join(f, ADA, "ada", 2, "'specialization':'networking'");
+    join(f, BOB, "bob", 1, "");
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p'}}");
+    struct hub_config config = fixture_config();
+    struct hub_edge edge = fixture_edge(f);
+    edge.effect = mute_effect;
+    edge.joined = mute_joined;
+    struct hub *second = hub_new(&config, &edge);
+    fixture_replay(f, second);
+    assert_int_equal(hub_count(second).members, 2);
+    struct entry start = {.seq = 100, .time_ms = now(f), .kind = ENTRY_START};
+    hub_apply(second, slice_of("main"), &start);
+    assert_int_equal(hub_count(second).members, 0);
+    assert_int_equal(hub_count(second).remembered, 2);
+    assert_int_equal(hub_count(second).patterns, 1);
+    const char *line = "{\"message_id\":\"m\",\"sender_id\":\"ada\",\"message_type\":\"hello\","
+                       "\"timestamp\":\"t\",\"payload\":{}}";
+    struct entry hello = {
+        .seq = 101, .time_ms = now(f), .peer = 5, .kind = ENTRY_MESSAGE, .bytes = slice_of(line)};
+    hub_apply(second, slice_of("main"), &hello);
+    assert_int_equal(hub_count(second).members, 1);
+    char why[256];
+    assert_int_equal(hub_verify(second, why, sizeof why), 0);
+    hub_free(second);
 }
 
 int main(void)
@@ -167,7 +189,7 @@ int main(void)
         PRESENCE_TEST(test_a_slow_consumer_is_expelled),
         PRESENCE_TEST(test_protected_mode_sends_strangers_away),
         PRESENCE_TEST(test_the_end_is_told_to_level_2_and_closes_all),
-        PRESENCE_TEST(test_an_entry_is_applied_as_a_line_is),
+        PRESENCE_TEST(test_a_start_departs_all_former_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

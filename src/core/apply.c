@@ -1,0 +1,227 @@
+/* Apply: what a committed entry does. The only judge, and the only path.
+ *
+ * Every message type is one row of `handlers`: a check that may refuse and changes nothing, and a
+ * proceed that can't fail. Both are functions of the room's earlier entries alone, so that whoever
+ * replays them comes to the same state and the same effects. A refused entry changes nothing, but
+ * for one thing: an AI that claims what it did not commit to is counted (claim_count_mismatch). */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "core/room.h"
+
+struct handler {
+    int (*check)(struct request *request);
+    void (*proceed)(struct request *request);
+};
+
+/* A type without a row is only relayed. */
+static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_HELLO] = {hello_check, hello_proceed},
+    [MESSAGE_PATTERN_SHARE] = {pattern_check, pattern_proceed},
+    [MESSAGE_CODE_SHARE] = {code_check, code_proceed},
+    [MESSAGE_FEATURE_REQUEST] = {feature_check, feature_proceed},
+    [MESSAGE_OS_COMPONENT_SHARE] = {component_check, component_proceed},
+    [MESSAGE_PERFORMANCE_REPORT] = {report_check, report_proceed},
+    [MESSAGE_COLLABORATION_REQUEST] = {collaboration_request_check, collaboration_request_proceed},
+    [MESSAGE_COLLABORATION_RESPONSE] = {collaboration_response_check,
+                                        collaboration_response_proceed},
+    [MESSAGE_COLLABORATION_UPDATE] = {collaboration_update_check, collaboration_update_proceed},
+    [MESSAGE_WORKSPACE_UPDATE] = {workspace_check, workspace_proceed},
+    [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
+};
+
+/* ── messages ── */
+
+static int target_check(struct request *request)
+{
+    struct slice target = request->message->target;
+    request->target = NULL;
+    if (!target.len)
+        return 0;
+    if (slice_equal(target, request->message->sender_id))
+        return refuse(request->refusal, WIRE_BAD_FIELD, "target_ai is the sender itself, \"%.*s\"",
+                      SLICE_FORMAT(target));
+    request->target = request->room ? member_find(request->room, target) : NULL;
+    if (request->target)
+        return 0;
+    char nearest[WIRE_DETAIL_MAX] = "";
+    if (request->room)
+        member_nearest(request->room, target, nearest, sizeof nearest);
+    return refuse(request->refusal, WIRE_UNKNOWN_TARGET, "no AI \"%.*s\" was seen in this room%s",
+                  SLICE_FORMAT(target), nearest);
+}
+
+int request_check(struct request *request)
+{
+    const struct handler *handler = &handlers[request->message->type];
+    int error = 0;
+    if (!request->member)
+        error = join_check(request);
+    if (error == 0)
+        error = target_check(request);
+    if (error == 0 && handler->check)
+        error = handler->check(request);
+    return error;
+}
+
+static void relay_offline(struct request *request)
+{
+    struct refusal refusal;
+    refuse(&refusal, WIRE_TARGET_OFFLINE,
+           "\"%.*s\" is not connected: the message was accepted, but not delivered to it",
+           SLICE_FORMAT(request->target->key));
+    request_error(request, &refusal);
+}
+
+void relay_message(struct request *request)
+{
+    const struct message *message = request->message;
+    struct outgoing outgoing = {.line = {message->line.at, message->line.len - 1},
+                                .level = message_type_level(message->type)};
+    if (!request->target) {
+        effect_to_room(request, &outgoing, request->member);
+        return;
+    }
+    effect_to_names(request, &outgoing, &request->target->key, 1, true, request->member);
+    if (!request->target->peer)
+        relay_offline(request);
+}
+
+static void request_proceed(struct request *request)
+{
+    enum message_type type = request->message->type;
+    const struct handler *handler = &handlers[type];
+    request->hub->messages++;
+    if (!request->member && type != MESSAGE_HELLO) {
+        join_proceed(request);
+        hub_note(request->hub, request->from, HUB_JOINED, request->member->key,
+                 request->member->specialization);
+    }
+    if (request->member && request->member->level == 1)
+        session_accept_by_naming(request);
+    if (handler->proceed)
+        handler->proceed(request);
+    if (!request->handled && type != MESSAGE_HEARTBEAT)
+        relay_message(request);
+}
+
+void request_error(struct request *request, const struct refusal *refusal)
+{
+    const struct member *member = request->member;
+    struct seat seat = {
+        .peer = request->from, .member = request->member, .level = member ? member->level : 1};
+    hub_error(request, &seat, refusal, request->message->message_id);
+}
+
+static void request_find_sender(struct request *request)
+{
+    struct member *member =
+        request->room ? member_find(request->room, request->message->sender_id) : NULL;
+    request->member = member && member->peer == request->from ? member : NULL;
+}
+
+static void request_settle(struct request *request, const struct entry *entry, int error)
+{
+    request->entry = entry;
+    if (error == 0) {
+        request_proceed(request);
+        return;
+    }
+    request->hub->refused++;
+    if (request->mismatched)
+        claim_count_mismatch(request);
+    request_error(request, request->refusal);
+}
+
+/* What admit judged a moment ago stands, if nothing was applied in between: no line is read twice on its way through a log
+ * that commits at once. */
+static bool judged_just_now(const struct hub *hub, const struct room *room,
+                            const struct entry *entry)
+{
+    const struct judged *judged = &hub->judged;
+    return judged->request && judged->request->room == room && judged->last_seq == room->last_seq &&
+           judged->request->message->line.at == entry->bytes.at &&
+           judged->request->from == entry->peer;
+}
+
+static void apply_message(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    if (judged_just_now(hub, room, entry)) {
+        struct judged judged = hub->judged;
+        hub->judged.request = NULL;
+        room->last_seq = entry->seq;
+        request_settle(judged.request, entry, judged.error);
+        return;
+    }
+    struct message message;
+    struct refusal refusal;
+    room->last_seq = entry->seq;
+    if (message_parse(entry->bytes, &message, &refusal) < 0)
+        return; /* admit let nothing like that in */
+    struct request request = {.hub = hub,
+                              .room = room,
+                              .from = entry->peer,
+                              .takes_over = entry->takes_over,
+                              .message = &message,
+                              .refusal = &refusal};
+    request_find_sender(&request);
+    int error = request_check(&request);
+    request_settle(&request, entry, error);
+    text_free(&request.extra);
+}
+
+/* ── what else happens ── */
+
+static void apply_start(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    (void)hub;
+    room->last_seq = entry->seq;
+    members_depart(room, entry->time_ms);
+    departed_trim(room);
+    limits_read(entry->bytes, &room->limits);
+}
+
+static void apply_leave(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .from = entry->peer, .entry = entry};
+    struct member *member = member_seated(room, entry->peer);
+    room->last_seq = entry->seq;
+    if (!member)
+        return;
+    bool told =
+        !member->observer && !slice_is(entry->bytes, close_reason_text(CLOSE_SHUTTING_DOWN));
+    member_depart(room, member, entry->time_ms);
+    if (told)
+        presence_tell(&request, member, entry->bytes);
+    hub_note(hub, entry->peer, HUB_LEFT, member->key, entry->bytes);
+    departed_trim(room);
+}
+
+static void apply_expire(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    session_expire(&request, entry->bytes,
+                   entry->kind == ENTRY_EXPIRE ? SESSION_PENDING : SESSION_ACTIVE);
+}
+
+void room_apply(void *ctx, const struct entry *entry)
+{
+    static void (*const appliers[ENTRY_KIND_COUNT])(
+        struct hub *, struct room *, const struct entry *) = {[ENTRY_START] = apply_start,
+                                                              [ENTRY_MESSAGE] = apply_message,
+                                                              [ENTRY_LEAVE] = apply_leave,
+                                                              [ENTRY_EXPIRE] = apply_expire,
+                                                              [ENTRY_ABANDON] = apply_expire};
+    struct room *room = ctx;
+    assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
+    appliers[entry->kind](room->hub, room, entry);
+    admit_applied(room->hub, entry);
+}
+
+void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entry)
+{
+    struct room *room = room_find(hub, room_name);
+    room_apply(room ? room : room_new(hub, room_name), entry);
+}

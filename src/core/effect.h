@@ -1,0 +1,59 @@
+/* An effect: one line that an entry causes, and who should have it.
+ *
+ * Effects of an entry are numbered; with the same entries before it, an entry has the same effects
+ * everywhere and always. So who was away can have them later: room, seq and number name one. The
+ * edge fans an effect out to those who are connected now (`seats`), and may keep it for those who
+ * are not (`audience`). */
+#ifndef KHUB_CORE_EFFECT_H
+#define KHUB_CORE_EFFECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/entry.h"
+#include "core/limits.h"
+
+struct member;
+
+/* A connected member as delivery sees it: side by side in memory, in the order of joining. */
+struct seat {
+    peer_id peer;
+    struct member *member; /* NULL: a connection that has not joined */
+    int level;
+    bool observer;
+};
+
+enum audience {
+    AUDIENCE_ROOM,      /* all who are there, but `but` */
+    AUDIENCE_MEMBERS,   /* those named; when `observed`, observers as well */
+    AUDIENCE_CONNECTION /* the connection that spoke, or lost its id: nobody else, and never later */
+};
+
+struct effect {
+    struct slice room;
+    uint64_t seq;    /* of the entry; of an answer: the last that the room had */
+    uint32_t number; /* within the entry, from 1; 0: an answer that no entry caused */
+
+    enum audience audience;
+    struct slice names[PARTICIPANTS_MAX]; /* ids */
+    size_t name_count;
+    bool observed;
+    struct slice but; /* an id; len 0: nobody */
+
+    int level;         /* only those of this level or above receive it */
+    struct slice line; /* a JSON object without its last brace; see effect_parts */
+
+    uint32_t stream; /* the room's number: its levels' out-streams are 2 × that, and + 1 */
+    const struct seat *seats; /* all who are connected and should have it, their levels aside, */
+    size_t seat_count;
+    const struct member *skipped; /* and this one among them not (NULL: nobody) */
+};
+
+#define EFFECT_TAIL_SIZE 32
+#define EFFECT_PARTS     2
+/* The line as that level (1 or 2) reads it, line end included, in two parts of which the second
+ * lies in `tail`: level 2 reads ,"seq":N before the last brace. */
+void effect_parts(const struct effect *effect, int level, char tail[EFFECT_TAIL_SIZE],
+                  struct slice ret_parts[EFFECT_PARTS]);
+
+#endif

@@ -1,0 +1,36 @@
+/* An entry: one thing that happened in a room, at its place in the room's order.
+ *
+ * What a hub does is a function of its rooms' entries alone: same entries, same state, same effects. */
+#ifndef KHUB_CORE_ENTRY_H
+#define KHUB_CORE_ENTRY_H
+
+#include <stdint.h>
+
+#include "wire/slice.h"
+
+/* A connection, named by the edge: generation << 32 | index. 0 is nobody. */
+typedef uint64_t peer_id;
+
+enum entry_kind {
+    /* A hub began to serve this room, under these limits: bytes are a JSON object (limits_write).
+     * None of the connections that its earlier entries speak of is there any more. */
+    ENTRY_START,
+    ENTRY_MESSAGE, /* bytes: an admitted line, without secrets; peer: who said it */
+    ENTRY_LEAVE,   /* bytes: the reason; peer: the connection that went */
+    ENTRY_EXPIRE,  /* bytes: the session_id of a pending session that found no taker */
+    ENTRY_ABANDON, /* bytes: the session_id of an active session, of which nobody was heard */
+    ENTRY_KIND_COUNT
+};
+
+struct entry {
+    uint64_t seq;    /* its place, from 1, rising, never used twice; 0 until the log sets it */
+    int64_t time_ms; /* unix time at which the edge saw it */
+    peer_id peer;
+    /* Of a hello that showed a resume_token: the connection that held the id when the token was
+     * found to be right. The token itself is in no entry. 0: none was shown. */
+    peer_id takes_over;
+    enum entry_kind kind;
+    struct slice bytes;
+};
+
+#endif

@@ -1,0 +1,39 @@
+/* What apply reads of a hub's configuration, as the bytes of ENTRY_START. So a hub that replays a
+ * room judges each entry by the limits of its time: one that was started with a smaller
+ * --max-knowledge takes less from then on, and drops nothing that was accepted before. */
+#include <inttypes.h>
+
+#include "core/room.h"
+
+void limits_write(const struct hub_config *config, struct text *text)
+{
+    text_addf(text,
+              "{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"max_knowledge\":%zu,"
+              "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 "}",
+              config->line_max, config->output_max, config->sync_limit, config->knowledge_max,
+              config->rate, config->heartbeat_ms);
+}
+
+bool limits_read(struct slice bytes, struct room_limits *ret_limits)
+{
+    size_t at;
+    uint64_t line, output, sync, knowledge, heartbeat;
+    double rate;
+    if (json_check(bytes, 1, &at) != JSON_FINE)
+        return false;
+    struct json_value limits = json_value_of(bytes);
+    if (json_u64(json_get(limits, "max_line"), &line) < 0 ||
+        json_u64(json_get(limits, "max_output"), &output) < 0 ||
+        json_u64(json_get(limits, "sync_limit"), &sync) < 0 ||
+        json_u64(json_get(limits, "max_knowledge"), &knowledge) < 0 ||
+        json_number(json_get(limits, "rate"), &rate) < 0 ||
+        json_u64(json_get(limits, "heartbeat_timeout_ms"), &heartbeat) < 0)
+        return false;
+    *ret_limits = (struct room_limits){.line_max = line,
+                                       .output_max = output,
+                                       .sync_limit = sync,
+                                       .knowledge_max = knowledge,
+                                       .rate = rate,
+                                       .heartbeat_ms = (int64_t)heartbeat};
+    return true;
+}

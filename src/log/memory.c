@@ -1,0 +1,31 @@
+#include "log/memory.h"
+
+#include <stdlib.h>
+
+#include "core/memory.h"
+
+struct memory_log {
+    struct commit commit;
+    uint64_t seq; /* of the newest entry */
+};
+
+static int memory_propose(void *state, const struct entry *entry)
+{
+    struct memory_log *log = state;
+    struct entry committed = *entry;
+    committed.seq = ++log->seq;
+    log->commit.apply(log->commit.ctx, &committed);
+    return 0;
+}
+
+static void memory_free(void *state)
+{
+    free(state);
+}
+
+struct log log_memory(struct commit commit)
+{
+    struct memory_log *log = memory_new(sizeof *log);
+    log->commit = commit;
+    return (struct log){log, memory_propose, memory_free};
+}
