@@ -59,33 +59,32 @@ static void add_ratio(struct table *table, double ratio)
         table_add(table, "-");
 }
 
-/* Held-out ratios to the textbook. Alone: before anything of another's came into its search; a newcomer may have begun with another's. */
+/* Held-out ratios to the textbook's cost. What an AI has stands under TOGETHER when another's work is
+ * in it, and under ALONE when not; of who had something before it met another's, both are known. */
 static void print_learned(const struct terminal *terminal, json_t *const *summaries)
 {
     static const struct column columns[] = {
         {.title = "AI"},
         {.title = "LEARNED"},
-        {.title = "TEXTBOOK", .right = true},
         {.title = "BEST PRACTICE", .right = true, .wraps = true},
         {.title = "ALONE", .right = true},
         {.title = "TOGETHER", .right = true},
         {.title = "BOUND", .right = true},
-        {.title = "TRAINED ON FROM", .wraps = true},
+        {.title = "BUILT ON THE WORK OF", .wraps = true},
     };
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < DEMO_AIS; i++) {
         const json_t *training = json_object_get(summaries[i], "training");
-        const json_t *from = json_object_get(training, "taken_from");
+        const json_t *from = json_array_get(json_object_get(training, "taken_from"), 0);
+        double now = number_at(training, "ratio_heldout");
         table_add(&table, demo_ais[i].ai_id);
         table_add(&table, text_at(training, "subject"));
-        add_ratio(&table, number_at(json_object_get(training, "textbook"), "ratio"));
         add_ratio(&table, number_at(json_object_get(training, "best_practice"), "ratio"));
-        add_ratio(&table, number_at(training, "ratio_alone"));
-        add_ratio(&table, number_at(training, "ratio_heldout"));
+        add_ratio(&table, from ? number_at(training, "ratio_alone") : now);
+        add_ratio(&table, from ? now : 0);
         add_ratio(&table, number_at(training, "bound_ratio"));
-        const char *first = json_string_value(json_array_get(from, 0));
-        table_add(&table, first ? first : "-");
+        table_add(&table, from ? json_string_value(from) : "nobody else");
     }
     table_print(&table, terminal, stdout);
     table_free(&table);
@@ -97,19 +96,14 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
         {.title = "AI"},
         {.title = "PATTERNS", .right = true},
         {.title = "COMPONENTS", .right = true},
-        {.title = "TAKEN IN", .right = true},
         {.title = "CHECKED", .right = true},
         {.title = "CLAIMS", .right = true},
         {.title = "CONFIRMED", .right = true},
         {.title = "SESSIONS DONE", .right = true, .wraps = true},
     };
-    static const struct figure figures[] = {{"patterns", "shared"},
-                                            {"components", "shared"},
-                                            {"patterns", "taken_in", "components"},
-                                            {"patterns", "checked", "components"},
-                                            {"claims", "proved"},
-                                            {"claims", "confirmed"},
-                                            {"sessions", "completed"}};
+    static const struct figure figures[] = {
+        {"patterns", "shared"}, {"components", "shared"}, {"patterns", "checked", "components"},
+        {"claims", "proved"},   {"claims", "confirmed"},  {"sessions", "completed"}};
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < DEMO_AIS; i++) {
@@ -125,18 +119,18 @@ static void print_tables(const struct demo_view *view, json_t *const *summaries)
 {
     struct terminal terminal = view->terminal;
     terminal_measure(&terminal);
-    unsigned width = terminal.width > 0 && terminal.width < 88 ? terminal.width : 88;
+    unsigned width =
+        terminal.width > 0 && terminal.width < HELP_WIDTH ? terminal.width : HELP_WIDTH;
     putchar('\n');
     print_learned(&terminal, summaries);
     putchar('\n');
     options_fill(
         stdout,
-        "Ratios of the cost to the textbook policy's, on held-out synthetic workloads that no AI "
-        "trains on or chooses by; lower is better. Alone is what an AI had found when something of "
-        "another's first came into its search (-: it began with another's), together what it would "
-        "use now, bound what nobody can beat. Its own search went on meanwhile: what meeting by "
-        "itself gains, ./dev bench meeting measures. Trained on from: whose pattern came into its "
-        "search last.",
+        "Cost on held-out synthetic workloads, which no AI trains on or chooses by, as a share of "
+        "the textbook policy's: lower is better, and nobody can get below BOUND. Each AI has "
+        "workloads of its own, so BEST PRACTICE and BOUND differ between two of one subject. ALONE "
+        "has nothing of another's in it, TOGETHER has. An AI's own search goes on meanwhile: what "
+        "meeting alone gains, ./dev bench meeting measures.",
         0, width);
     putchar('\n');
     print_shared(&terminal, summaries);

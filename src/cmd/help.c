@@ -4,7 +4,6 @@
 
 #include "cmd/options.h"
 
-#define HELP_WIDTH  88u
 #define HELP_INDENT 26u
 #define EXIT_INDENT 5u
 

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define HELP_WIDTH                                                                                 \
+    80u /* columns of what is printed for reading: a terminal's, unless somebody widens it */
 #define SETTINGS_MAX 32u /* options of one subcommand */
 #define LIST_MAX     16u /* times a repeatable option may stand */
 

@@ -76,6 +76,11 @@ def free_port():
 # ── help and wrong usage ──
 
 
+def fits_a_terminal(page):
+    for line in page.splitlines():
+        check(len(line) <= 80, len(line), "columns:", line)
+
+
 @test
 def help_explains_each_subcommand():
     listing = worked("help").out
@@ -85,6 +90,8 @@ def help_explains_each_subcommand():
         equal(page, worked("help", name).out, f"khub help {name}")
         for part in (f"Usage: khub {name}", "Example:\n  khub ", "Exit codes:\n  0  ", "--help"):
             check(part in page, repr(part), "is not in the help of", name)
+        fits_a_terminal(page)
+    fits_a_terminal(listing)
     equal(worked("--help").out, listing, "khub --help")
     check(re.fullmatch(r"khub \d+\.\d+\.\d+ .*\n", worked("--version").out))
 

@@ -17,7 +17,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, check, equal, run, test, wait_until  # noqa: E402
 
-KHUB = os.path.abspath(sys.argv[1])
+from program import KHUB, table  # noqa: E402
+
 PROCESSES = 4  # a hub and the three AIs that come at once
 MINUTES = "0.5"
 PATIENT = "60"  # minutes: it ends when everything has happened, on however slow a machine
@@ -84,8 +85,15 @@ def demo_shows_ais_at_work():
         code, out, err = demo.end()
         demo.leaves_nothing()
     equal((code, err), (0, ""), "how it ended")
-    for part in ("AI_Node_4", "pattern_share", "collaboration_request", "TOGETHER", "CONFIRMED", "synthetic"):
+    for part in ("AI_Node_4", "pattern_share", "collaboration_request", "CONFIRMED", "synthetic"):
         check(part in out, repr(part), "is not in the output")
+    learned = table(out[out.index("BUILT ON") - 200:])[:4]
+    equal([cells["AI"] for cells in learned], [f"AI_Node_{number}" for number in range(1, 5)], "who learned")
+    for cells in learned:
+        # what is said to be another's work names its author, and the other way round
+        builds = re.fullmatch(r"AI_Node_\d", cells["BUILT ON THE WORK OF"]) is not None
+        equal(builds, cells["TOGETHER"] != "-", f"whether it builds on another's: {cells}")
+        check(builds or cells["ALONE"] != "-", "nothing measured", cells)
     check(re.search(r"^\d+ messages relayed; ", out, re.M), out[-500:])
     check("\x1b" not in out, "an escape sequence, and no terminal")
 
