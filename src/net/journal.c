@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <time.h>
 
-#include "net/limits.h"
+#include "net/bounds.h"
 
 int64_t clock_now(void)
 {

@@ -8,7 +8,7 @@
 #define KHUB_NET_STREAM_H
 
 #include "core/hub.h"
-#include "net/limits.h"
+#include "net/bounds.h"
 
 /* Bytes that were appended to an out-stream: offset and length in stream `stream`. */
 struct span {

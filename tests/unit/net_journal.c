@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #include "net/journal.h"
-#include "net/limits.h"
+#include "net/bounds.h"
 
 /* What the log shows for a value, behind "key=". */
 static void expect_shown(struct slice value, const char *wanted)

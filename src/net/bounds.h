@@ -1,6 +1,6 @@
 /* Every bound of the edge, in one place. What a hub's owner may want to move stands in struct server_options. */
-#ifndef KHUB_NET_LIMITS_H
-#define KHUB_NET_LIMITS_H
+#ifndef KHUB_NET_BOUNDS_H
+#define KHUB_NET_BOUNDS_H
 
 /* Out-streams (stream.h): bytes of one chunk's allocation, its head included; freed chunks kept for reuse; streams, two for
  * each of the core's ROOMS_MAX and then some; what is a large line; bytes of all chunks, over which the longest queues are cut. */
