@@ -1,5 +1,6 @@
 /* khub serve: the hub. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,13 +19,12 @@ struct serve_settings {
     const char *port_file, *log;
 };
 
-/* "-" is stdout, to stand in a pipe; a file is added to. */
-static FILE *open_log(const char *path)
+/* "-" is stdout, to stand in a pipe; a file is added to. A descriptor, or -1. */
+static int open_log(const char *path)
 {
-    FILE *log = strcmp(path, "-") == 0 ? stdout : fopen(path, "ae");
-    if (log)
-        setvbuf(log, NULL, _IOLBF, 0);
-    return log;
+    if (strcmp(path, "-") == 0)
+        return STDOUT_FILENO;
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
 }
 
 static int run(const void *data)
@@ -50,19 +50,16 @@ static int run(const void *data)
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
     options.port_file = settings->port_file;
-    options.console = settings->quiet ? NULL : stdout;
+    options.console = settings->quiet ? -1 : STDOUT_FILENO;
     if (settings->log) {
         options.log = open_log(settings->log);
-        if (!options.log)
+        if (options.log < 0)
             return complain("serve", "could not open the log '%s': %s", settings->log,
                             strerror(errno));
+        if (options.log != STDOUT_FILENO)
+            options.log_path = settings->log;
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    int code = server_run(&options);
-    if (options.log && options.log != stdout && fclose(options.log) != 0)
-        return complain("serve", "could not write the log '%s': %s", settings->log,
-                        strerror(errno));
-    return code;
+    return server_run(&options);
 }
 
 #define AT(member) .offset = offsetof(struct serve_settings, member)
@@ -145,7 +142,8 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(log),
      .argument = "FILE",
-     .help = "Adds key=value lines there, one for each event; - is stdout. Without it: none."},
+     .help = "Adds key=value lines there, one for each event, and opens it anew on SIGHUP; - is "
+             "stdout. Without it: none."},
     {.name = "quiet",
      .letter = 'q',
      .kind = SETTING_FLAG,
@@ -161,7 +159,8 @@ const struct command command_serve = {
              "patterns and "
              "components, and work on them in pairs. It keeps what they share while it runs.\n\nIt "
              "ends on "
-             "SIGINT (Ctrl-C) or SIGTERM, after everything queued was sent.",
+             "SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after everything queued was sent. SIGHUP does "
+             "not end it: it opens the log anew, and SIGUSR1 logs counters.",
     .example = "  khub serve --port 6000 --log /var/log/khub.log\n"
                "  khub serve --listen unix:/run/khub.sock --quiet",
     .worked = "was stopped, and stopped in order",

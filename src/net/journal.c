@@ -1,8 +1,11 @@
 /* The log. What makes it hard: a peer's text ends up in it, and must neither forge a line nor fill the disk with one. */
 #include "net/journal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "net/bounds.h"
 
@@ -13,16 +16,60 @@ int64_t clock_now(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void journal_init(struct journal *journal, FILE *log, FILE *console)
+static void log_notice(struct text *text, uint64_t lines)
 {
-    *journal = (struct journal){.log = log, .console = console};
+    char timestamp[TIMESTAMP_SIZE];
+    timestamp_format(clock_now(), timestamp);
+    text_addf(text, "time=%s event=dropped lines=%llu\n", timestamp, (unsigned long long)lines);
 }
 
-void journal_free(struct journal *journal)
+static void console_notice(struct text *text, uint64_t lines)
+{
+    text_addf(text, "[hub] %llu lines are missing here: they were not read in time\n",
+              (unsigned long long)lines);
+}
+
+static struct sink *sink_of(int fd, sink_notice *notice)
+{
+    return sink_open(fd, fd > STDERR_FILENO, notice);
+}
+
+int journal_init(struct journal *journal, int log, int console)
+{
+    *journal = (struct journal){0};
+    if (log >= 0 && !(journal->log = sink_of(log, log_notice)))
+        return -1;
+    if (console >= 0 && console == log)
+        journal->console = journal->log;
+    else if (console >= 0 && !(journal->console = sink_of(console, console_notice)))
+        return -1;
+    return 0;
+}
+
+int journal_reopen(struct journal *journal, const char *path)
+{
+    /* O_NONBLOCK: a named pipe without a reader is an error, and not a reason to wait. */
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags, 0666);
+    if (fd < 0)
+        return -1;
+    journal_flush(journal);
+    sink_redirect(journal->log, fd);
+    return 0;
+}
+
+int journal_free(struct journal *journal)
 {
     journal_flush(journal);
+    if (journal->console != journal->log)
+        sink_close(journal->console);
+    int closed = sink_close(journal->log);
+    int error = errno;
     text_free(&journal->lines);
     text_free(&journal->console_lines);
+    *journal = (struct journal){0};
+    errno = error;
+    return closed;
 }
 
 void journal_begin(struct journal *journal, uint64_t connection, const char *event)
@@ -99,20 +146,15 @@ void journal_say(struct journal *journal, const char *format, ...)
     text_addf(&journal->console_lines, "%s\n", line);
 }
 
-static void lines_flush(struct text *lines, FILE *to)
+static void lines_flush(struct text *lines, struct sink *to)
 {
-    struct slice bytes = text_slice(lines);
-    if (bytes.len) {
-        fwrite(bytes.at, 1, bytes.len, to);
-        fflush(to);
-    }
+    if (lines->len)
+        sink_write(to, text_slice(lines));
     text_clear(lines);
 }
 
 void journal_flush(struct journal *journal)
 {
-    if (journal->lines.len)
-        lines_flush(&journal->lines, journal->log);
-    if (journal->console_lines.len)
-        lines_flush(&journal->console_lines, journal->console);
+    lines_flush(&journal->lines, journal->log);
+    lines_flush(&journal->console_lines, journal->console);
 }

@@ -1,20 +1,22 @@
-/* The log: one event a line, key=value, time first. Lines are gathered and written once per loop turn. */
+/* The log: one event a line, key=value, time first; and the console, for people. Lines are gathered and handed to their sinks
+ * once a loop turn: whoever reads them slowly, or never, holds nothing up. */
 #ifndef KHUB_NET_JOURNAL_H
 #define KHUB_NET_JOURNAL_H
 
-#include <stdio.h>
-
-#include "wire/text.h"
+#include "net/sink.h"
 
 struct journal {
-    FILE *log;     /* may be NULL */
-    FILE *console; /* may be NULL */
+    struct sink *log, *console; /* may be NULL; may be the same */
     struct text lines, console_lines;
 };
 
-void journal_init(struct journal *journal, FILE *log, FILE *console);
-/* Writes what is left. */
-void journal_free(struct journal *journal);
+/* Descriptors to write to, or -1: none. They may be the same. Those that are no standard stream are closed by the journal.
+ * 0, or -1 with errno. */
+int journal_init(struct journal *journal, int log, int console);
+/* The log goes to this file from now on, which is made if need be. 0, or -1 with errno, and nothing has changed. */
+int journal_reopen(struct journal *journal, const char *path);
+/* Writes what is left, if somebody takes it. 0, or -1 when the log is not whole and can't say so, with errno. */
+int journal_free(struct journal *journal);
 
 /* time=… [conn=cN] event=…; connection 0: none. Then pairs, then journal_end. Nothing happens when there is no log. */
 void journal_begin(struct journal *journal, uint64_t connection, const char *event);

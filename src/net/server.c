@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 
 struct server_options server_options_default(void)
 {
-    return (struct server_options){.hub = hub_config_default()};
+    return (struct server_options){.hub = hub_config_default(), .log = -1, .console = -1};
 }
 
 /* ── the turn ── */
@@ -167,6 +168,24 @@ static void on_asked(uv_signal_t *handle, int number)
     log_counters(handle->data);
 }
 
+/* Whoever rotates logs moves the file and says so. */
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct server *server = handle->data;
+    struct journal *journal = &server->journal;
+    const char *path = server->options.log_path;
+    (void)number;
+    if (!path)
+        return;
+    int reopened = journal_reopen(journal, path);
+    const char *why = reopened < 0 ? strerror(errno) : NULL;
+    journal_begin(journal, 0, why ? "warning" : "reopened");
+    journal_text(journal, "log", slice_of(path));
+    if (why)
+        journal_text(journal, "error", slice_of(why));
+    journal_end(journal);
+}
+
 /* Ends what is left, and with it the loop. */
 static void server_close(struct server *server)
 {
@@ -175,6 +194,7 @@ static void server_close(struct server *server)
         (uv_handle_t *)&server->tick,        (uv_handle_t *)&server->beat,
         (uv_handle_t *)&server->stop_timer,  (uv_handle_t *)&server->accept_timer,
         (uv_handle_t *)&server->interrupted, (uv_handle_t *)&server->terminated,
+        (uv_handle_t *)&server->quit,        (uv_handle_t *)&server->hung_up,
         (uv_handle_t *)&server->asked};
     for (uint32_t i = 0; i < server->slot_count; i++)
         if (server->slots[i].connection)
@@ -200,7 +220,9 @@ static void on_stop(uv_signal_t *handle, int number)
     }
     server->stopping = true;
     journal_begin(&server->journal, 0, "stopping");
-    journal_text(&server->journal, "signal", slice_of(number == SIGINT ? "SIGINT" : "SIGTERM"));
+    char name[32];
+    snprintf(name, sizeof name, "SIG%s", sigabbrev_np(number));
+    journal_text(&server->journal, "signal", slice_of(name));
     journal_end(&server->journal);
     journal_say(&server->journal, "[hub] Shutting down Collaborative Kernel Hub.");
     for (size_t i = 0; i < server->listener_count; i++)
@@ -293,6 +315,8 @@ static void handles_init(struct server *server)
         int number;
     } signals[] = {{&server->interrupted, on_stop, SIGINT},
                    {&server->terminated, on_stop, SIGTERM},
+                   {&server->quit, on_stop, SIGQUIT},
+                   {&server->hung_up, on_hangup, SIGHUP},
                    {&server->asked, on_asked, SIGUSR1}};
     for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
         uv_timer_init(loop, timers[i]);
@@ -310,11 +334,11 @@ static void handles_init(struct server *server)
     uv_check_start(&server->check, on_check);
     uv_timer_start(&server->tick, on_tick, 1000, 0);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a log that may not grow any more is no reason to die */
 }
 
 static int server_start(struct server *server)
 {
-    handles_init(server);
     size_t files = files_raise();
     size_t most = files > 2 * FILES_RESERVED ? files - FILES_RESERVED : files / 2;
     if (server->options.connections_max == 0 || server->options.connections_max > most)
@@ -340,19 +364,29 @@ static int server_start(struct server *server)
     return listen_all(server);
 }
 
-static void server_free(struct server *server)
+/* A reader that went away, or stands still, is no fault of the hub's. */
+static int journal_end_of(struct journal *journal)
+{
+    if (journal_free(journal) == 0 || errno == EPIPE || errno == EAGAIN)
+        return 0;
+    return fail("could not write the whole log", strerror(errno));
+}
+
+/* 0, or -1 when the log is not whole. */
+static int server_free(struct server *server)
 {
     if (server->hub) {
         log_counters(server);
         hub_free(server->hub);
     }
-    journal_free(&server->journal);
+    int logged = journal_end_of(&server->journal);
     streams_free(&server->streams);
     if (server->reserve_fd >= 0)
         close(server->reserve_fd);
     free(server->read_buffer);
     free(server->slots);
     free(server);
+    return logged;
 }
 
 int server_run(const struct server_options *options)
@@ -371,13 +405,17 @@ int server_run(const struct server_options *options)
     server->reserve_fd = -1;
     server->free_slot = SLOT_NONE;
     streams_init(&server->streams);
-    journal_init(&server->journal, options->log, options->console);
-    int started = server_start(server);
+    int started = journal_init(&server->journal, options->log, options->console);
+    if (started < 0)
+        fail("cannot write a log", strerror(errno));
+    handles_init(server);
+    if (started == 0)
+        started = server_start(server);
     if (started < 0)
         server_close(server);
     uv_run(&server->loop, UV_RUN_DEFAULT);
     int busy = uv_loop_close(&server->loop);
     assert(busy == 0);
-    server_free(server);
-    return started < 0 ? 1 : 0;
+    int ended = server_free(server);
+    return started < 0 || ended < 0 ? 1 : 0;
 }

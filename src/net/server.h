@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 
 #include "core/hub.h"
 
@@ -18,12 +17,14 @@ struct server_options {
     bool insecure;          /* take peers that are not loopback without tokens */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE lets (minus a reserve) */
     const char *port_file;  /* writes the first TCP port there once it listens; NULL: not */
-    FILE *log;              /* key=value lines; NULL: none */
-    FILE *console;          /* the seed's own lines; NULL: none */
+    int log;                /* descriptor of key=value lines, closed at the end; -1: none */
+    const char *log_path;   /* on SIGHUP the log goes on in this file; NULL: where it is */
+    int console;            /* descriptor of the lines for people; -1: none */
 };
 struct server_options server_options_default(void);
 
-/* Serves until SIGINT or SIGTERM, then stops gracefully. An exit code: 0 stopped; 1 could not listen or run. */
+/* Serves until SIGINT, SIGTERM or SIGQUIT, then stops gracefully; a second one ends it at once. SIGHUP opens the log anew,
+ * SIGUSR1 logs the counters. An exit code: 0 stopped; 1 could not listen, run, or write the whole log. */
 int server_run(const struct server_options *options);
 
 #endif

@@ -56,7 +56,7 @@ struct server {
     uv_prepare_t prepare;
     uv_check_t check;
     uv_timer_t tick, beat, stop_timer, accept_timer;
-    uv_signal_t interrupted, terminated, asked;
+    uv_signal_t interrupted, terminated, quit, hung_up, asked;
     bool stopping;
 
     uint8_t key[32]; /* of edge_derive */

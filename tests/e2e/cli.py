@@ -159,10 +159,39 @@ def a_full_disk_is_a_failure():
 @test
 def serve_tells_who_comes_and_goes():
     with Hub() as hub:
-        check(f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}" in hub.console(), hub.console())
+        hub.wait_console(f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}")
         hub.join("ada").close()
-        wait_until(lambda: "[-] AI disconnected from" in hub.console(), "the line of the end")
-        check("[+] AI connected from" in hub.console(), hub.console())
+        hub.wait_console("[-] AI disconnected from")
+        hub.wait_console("[+] AI connected from")
+
+
+def closing(*descriptors):
+    """A shell that runs the words behind it with these standard streams closed."""
+    closed = " ".join(f"{fd}<&-" if fd == 0 else f"{fd}>&-" for fd in descriptors)
+    return ["sh", "-c", f'exec "$@" {closed}', "sh"]
+
+
+@test
+def serve_and_train_do_without_standard_streams():
+    for streams in ((0,), (1,), (2,), (0, 1, 2)):
+        with tempfile.TemporaryDirectory() as folder:
+            port = os.path.join(folder, "port")
+            serve = subprocess.Popen(closing(*streams) + [KHUB, "serve", "--listen", "127.0.0.1:0", "--port-file", port],
+                                     stdout=subprocess.DEVNULL)
+            try:
+                wait_until(lambda: os.path.exists(port) or serve.poll() is not None, "the port file")
+                equal(serve.poll(), None, f"exit code of serve without {streams}")
+                with open(port, encoding="ascii") as file:
+                    hub = f"127.0.0.1:{int(file.read())}"
+                train = subprocess.run(closing(*streams) + [KHUB, "train", "ada", "general", "0.05", "--hub", hub],
+                                       capture_output=True, timeout=PATIENCE, check=False)
+                equal(train.returncode, 0, f"exit code of train without {streams} ({train.stderr})")
+                serve.send_signal(signal.SIGTERM)
+                equal(serve.wait(PATIENCE), 0, f"exit code of serve without {streams}")
+            finally:
+                if serve.poll() is None:
+                    serve.kill()
+                    serve.wait()
 
 
 @test

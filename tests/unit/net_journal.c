@@ -6,25 +6,46 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include "net/journal.h"
 #include "net/bounds.h"
+#include "net/journal.h"
+
+/* A file for a journal to write to; the same for reading. */
+static int written_file(void)
+{
+    int fd = memfd_create("journal", MFD_CLOEXEC);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* What was written there, as a string. */
+static char *read_back(int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    char *text = calloc(1, (size_t)size + 1);
+    assert_non_null(text);
+    assert_int_equal(pread(fd, text, (size_t)size, 0), size);
+    close(fd);
+    return text;
+}
 
 /* What the log shows for a value, behind "key=". */
 static void expect_shown(struct slice value, const char *wanted)
 {
-    char *written = NULL;
-    size_t size = 0;
-    FILE *log = open_memstream(&written, &size);
+    int log = written_file();
     struct journal journal;
-    journal_init(&journal, log, NULL);
+    assert_int_equal(journal_init(&journal, dup(log), -1), 0);
     journal_begin(&journal, 12, "test");
     journal_text(&journal, "key", value);
     journal_end(&journal);
-    journal_free(&journal);
-    fclose(log);
+    assert_int_equal(journal_free(&journal), 0);
+    char *written = read_back(log);
     static const char head[] = " conn=c12 event=test key=";
     const char *at = strstr(written, head);
     assert_int_equal(memcmp(written, "time=20", 7), 0);
@@ -69,24 +90,53 @@ static void long_values_are_cut_between_characters(void **state)
     expect_shown((struct slice){value, sizeof value}, wanted);
 }
 
-static void the_console_has_the_seeds_lines(void **state)
+static void the_console_has_the_lines_for_people(void **state)
 {
     (void)state;
-    char *written = NULL;
-    size_t size = 0;
-    FILE *console = open_memstream(&written, &size);
+    int console = written_file();
     struct journal journal;
-    journal_init(&journal, NULL, console);
+    assert_int_equal(journal_init(&journal, -1, dup(console)), 0);
     journal_begin(&journal, 1, "nothing");
     journal_number(&journal, "n", 1);
     journal_end(&journal);
-    journal_say(&journal, "[+] AI connected from %s", "127.0.0.1:54321");
+    journal_say(&journal, "[+] ada joined from %s", "127.0.0.1:54321");
     journal_flush(&journal);
     journal_flush(&journal);
-    journal_free(&journal);
-    fclose(console);
-    assert_string_equal(written, "[+] AI connected from 127.0.0.1:54321\n");
+    assert_int_equal(journal_free(&journal), 0);
+    char *written = read_back(console);
+    assert_string_equal(written, "[+] ada joined from 127.0.0.1:54321\n");
     free(written);
+}
+
+static void log_and_console_may_be_the_same(void **state)
+{
+    (void)state;
+    int both = written_file();
+    struct journal journal;
+    int fd = dup(both);
+    assert_int_equal(journal_init(&journal, fd, fd), 0);
+    journal_begin(&journal, 1, "one");
+    journal_end(&journal);
+    journal_flush(&journal);
+    journal_say(&journal, "two");
+    assert_int_equal(journal_free(&journal), 0);
+    char *written = read_back(both);
+    assert_non_null(strstr(written, " event=one\ntwo\n"));
+    free(written);
+}
+
+static void a_log_that_cannot_be_written_is_an_error_at_the_end(void **state)
+{
+    (void)state;
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    struct journal journal;
+    if (full < 0)
+        skip();
+    assert_int_equal(journal_init(&journal, full, -1), 0);
+    journal_begin(&journal, 0, "lost");
+    journal_end(&journal);
+    assert_int_equal(journal_free(&journal), -1);
+    assert_int_equal(errno, ENOSPC);
 }
 
 int main(void)
@@ -94,7 +144,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_escaped),
         cmocka_unit_test(long_values_are_cut_between_characters),
-        cmocka_unit_test(the_console_has_the_seeds_lines),
+        cmocka_unit_test(the_console_has_the_lines_for_people),
+        cmocka_unit_test(log_and_console_may_be_the_same),
+        cmocka_unit_test(a_log_that_cannot_be_written_is_an_error_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -241,9 +241,11 @@ class Client:
 
 
 class Hub:
-    """A hub process on a port of its own, with its log and console in files. Its clients of level 2 are kept alive."""
+    """A hub process on a port of its own, with its log and console in files. Its clients of level 2 are kept alive. `streams`
+    replaces standard streams (Popen's names); a hub whose stderr is replaced has no log to look at."""
 
-    def __init__(self, *options, listen=("127.0.0.1:0",)):
+    def __init__(self, *options, listen=("127.0.0.1:0",), **streams):
+        logged = "stderr" not in streams and not (is_khub() and "--log" in options)
         self.clients = []
         self.over = threading.Event()
         self.folder = tempfile.mkdtemp(prefix="khub-test-")
@@ -258,7 +260,8 @@ class Hub:
         if command[1] == "serve" and "--log" not in options:
             command += ["--log", self.log_path]
         with open(self.log_path, "ab") as log, open(self.console_path, "wb") as console:
-            self.process = subprocess.Popen(command, stdout=console, stderr=log, stdin=subprocess.DEVNULL)
+            streams = {"stdin": subprocess.DEVNULL, "stdout": console, "stderr": log, **streams}
+            self.process = subprocess.Popen(command, **streams)
         wait_until(lambda: os.path.exists(self.port_path) or self.process.poll() is not None, "the port file")
         if self.process.poll() is not None:
             text = self.log()
@@ -266,6 +269,8 @@ class Hub:
             raise AssertionError(f"the hub did not start ({self.process.returncode}): {text}")
         with open(self.port_path, encoding="ascii") as file:
             self.port = int(file.read())
+        if logged:
+            wait_until(lambda: self.log().count(" event=listening ") >= len(self.listen), "the log's beginning")
         threading.Thread(target=self.beat, daemon=True).start()
 
     def beat(self):
@@ -317,6 +322,9 @@ class Hub:
 
     def wait_log(self, pattern):
         return wait_until(lambda: re.search(pattern, self.log()), f"{pattern} in the log")
+
+    def wait_console(self, text):
+        return wait_until(lambda: text in self.console(), f"{text} on the console")
 
     def stop(self, number=signal.SIGTERM):
         """Ends it and returns its exit code; a sanitizer's report is a failure."""
@@ -389,9 +397,13 @@ def room(*options, **more):
 # ── running ──
 
 
+def is_khub():
+    return os.path.basename(sys.argv[1]) == "khub"
+
+
 def program_command():
     program = os.path.abspath(sys.argv[1])
-    return [program, "serve"] if os.path.basename(program) == "khub" else [program]
+    return [program, "serve"] if is_khub() else [program]
 
 
 def sanitized():

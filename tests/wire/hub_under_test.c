@@ -1,9 +1,11 @@
 /* A real hub for the wire tests, started with what they want to vary:
- *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--NAME NUMBER]…
- * Its log goes to stderr, the seed's lines to stdout. */
+ *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--log FILE] [--NAME NUMBER]…
+ * Its log goes to stderr, and to FILE after a SIGHUP; the lines for people to stdout. */
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "net/server.h"
 
@@ -37,8 +39,8 @@ static int usage(const char *argument)
 int main(int argc, char **argv)
 {
     struct server_options options = server_options_default();
-    options.log = stderr;
-    options.console = stdout;
+    options.log = STDERR_FILENO;
+    options.console = STDOUT_FILENO;
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--insecure") == 0) {
@@ -51,6 +53,8 @@ int main(int argc, char **argv)
             options.listen[options.listen_count++] = value;
         else if (strcmp(argv[i], "--port-file") == 0)
             options.port_file = value;
+        else if (strcmp(argv[i], "--log") == 0)
+            options.log_path = value;
         else if (set_number(&options, argv[i], value) < 0)
             return usage(argv[i]);
         i++;

@@ -84,8 +84,8 @@ def ipv6_unix_and_ipv4_are_listened_on_together():
         clients[1].expect("feature_response", hop=1)
         clients[1].say("feature_response", {"hop": 2}, "four")
         check(any(line["payload"].get("hop") == 2 for line in clients[0].drain()))
-        check("[+] AI connected from [::1]:" in hub.console(), hub.console())
-        check(f"[+] AI connected from unix:{path}" in hub.console(), hub.console())
+        hub.wait_console("[+] AI connected from [::1]:")
+        hub.wait_console(f"[+] AI connected from unix:{path}")
         for client in clients:
             client.close()
         equal(hub.stop(), 0)
@@ -168,10 +168,11 @@ def insecure_lifts_protected_mode_loudly():
         port = int(re.search(rf"address={re.escape(address)}:(\d+)", hub.log()).group(1))
         client = Client((address, port))
         client.hello("far", 1)
-        check("WARNING: --insecure" in hub.console(), hub.console())
-        check("event=warning insecure=" in hub.log(), hub.log())
+        hub.wait_console("WARNING: --insecure")
+        hub.wait_log("event=warning insecure=")
         client.close()
     with Hub() as hub:
+        equal(hub.stop(), 0)
         check("WARNING" not in hub.console() and "event=warning" not in hub.log())
 
 
