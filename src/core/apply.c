@@ -7,8 +7,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "core/admit.h"
+#include "core/effects.h"
+#include "core/handlers.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 struct handler {
     int (*check)(struct request *request);

@@ -2,8 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/effects.h"
+#include "core/handlers.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 #define COLLABORATION_TYPE_MAX        64u
 #define COLLABORATION_DESCRIPTION_MAX 4096u

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "core/entry.h"
-#include "core/limits.h"
+#include "core/hub_limits.h"
 
 struct member;
 

@@ -2,8 +2,9 @@
  * the hub makes itself. */
 #include <stdio.h>
 
+#include "core/admit.h"
+#include "core/effects.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 /* ── lines as a level reads them ── */
 

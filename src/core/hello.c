@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/admit.h"
+#include "core/effects.h"
+#include "core/handlers.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 /* ── who may join ── */
 

@@ -8,14 +8,15 @@
  *
  * A connection is bound to a room and an id by the first line of it that is proposed, and stays so
  * unless apply refuses that and nothing else of it is under way. */
-#include "core/hub.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/admit.h"
+#include "core/effects.h"
+#include "core/handlers.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 const char *close_reason_text(enum close_reason reason)
 {

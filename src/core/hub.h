@@ -14,7 +14,7 @@
 #define KHUB_CORE_HUB_H
 
 #include "core/effect.h"
-#include "core/limits.h"
+#include "core/hub_limits.h"
 #include "core/log.h"
 #include "wire/message.h"
 

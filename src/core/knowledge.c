@@ -4,8 +4,9 @@
  * list, as the seed does; the other sections keep the latest report of each reporter. */
 #include <stdlib.h>
 
+#include "core/effects.h"
+#include "core/knowledge.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 #define ENTRY_OVERHEAD  256u /* bytes a stored entry counts for beside its texts */
 #define REPORT_OVERHEAD 128u

@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/admit.h"
+#include "core/effects.h"
+#include "core/handlers.h"
 #include "core/memory.h"
-#include "core/room.h"
+
 #include "wire/shown.h"
 
 #define ACCOUNT_OVERHEAD    256u /* bytes that an account counts for beside its id, */

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "core/room.h"
+#include "core/request.h"
 
 static const char *const kind_names[] = {
     [JSON_KIND_ABSENT] = "absent",   [JSON_KIND_NULL] = "null",

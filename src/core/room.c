@@ -1,11 +1,12 @@
 /* Rooms and who is in them: members, their seats, their capabilities. */
-#include "core/room.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/admit.h"
 #include "core/memory.h"
+
 #include "wire/nearest.h"
 
 struct room *room_find(const struct hub *hub, struct slice name)

@@ -3,7 +3,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "core/room.h"
+#include "core/effects.h"
+#include "core/handlers.h"
 
 int quota_check(struct request *request, bool new_entry, size_t bytes)
 {
@@ -324,19 +325,19 @@ void feature_proceed(struct request *request)
     struct room *room = request->room;
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice feature;
-    struct text *asked = &request->hub->payload;
+    struct text asked = {0};
     feature_read(request, buffer, &feature);
     capability_mark_containing(room, feature);
-    text_clear(asked);
     for (size_t i = 0; i < room->seat_count; i++) {
         const struct member *member = room->seats[i].member;
         if (member == request->member || member->observer || !member_has_marked(room, member))
             continue;
         feature_ask(request, member);
-        if (asked->len)
-            text_add_literal(asked, ",");
-        text_add_string(asked, member->key);
+        if (asked.len)
+            text_add_literal(&asked, ",");
+        text_add_string(&asked, member->key);
     }
     if (request->member->level == 2)
-        feature_tell_requestor(request, text_slice(asked));
+        feature_tell_requestor(request, text_slice(&asked));
+    text_free(&asked);
 }

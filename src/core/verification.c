@@ -11,8 +11,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/effects.h"
+#include "core/handlers.h"
 #include "core/memory.h"
-#include "core/room.h"
 
 #define VERIFIER_OVERHEAD 160u /* bytes that a verifier counts for beside its texts */
 

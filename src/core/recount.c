@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/room.h"
+#include "core/admit.h"
 
 struct hub_counts hub_count(const struct hub *hub)
 {

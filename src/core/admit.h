@@ -1,0 +1,50 @@
+/* The admitted side: connections, and the hub that has them. Apply tells it what became of them. */
+#ifndef KHUB_CORE_ADMIT_H
+#define KHUB_CORE_ADMIT_H
+
+#include "core/request.h"
+
+/* A connection. Bound to a room and an id once a line of it was proposed. */
+struct peer {
+    peer_id id;            /* 0: the slot is empty */
+    struct room *room;     /* NULL: not bound */
+    struct slice ai_id;    /* owned; len 0: not bound */
+    struct member *member; /* NULL until it has joined */
+    unsigned under_way;    /* messages proposed and not yet applied */
+    int64_t heard;         /* hub clock */
+    unsigned bad_lines;    /* in a row */
+    double allowance;      /* messages it may send right now, under a rate limit */
+    int64_t allowance_at;  /* hub clock */
+};
+
+/* What admit judged last, for apply to use if nothing comes between. */
+struct judged {
+    struct request *request; /* NULL: nothing */
+    uint64_t last_seq;       /* that its room had then */
+    int error;
+};
+
+struct hub {
+    struct hub_config config;
+    struct hub_edge edge;
+    struct peer *peers; /* by the index half of their id */
+    size_t peer_capacity, peer_count;
+    struct room **rooms;
+    size_t room_count, room_capacity;
+    struct room *lobby;      /* "main": where those are who have not joined */
+    int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
+    uint64_t messages, effects, refused;
+    struct judged judged;
+    struct seat *addressees; /* of the effect that is being sent to some */
+    size_t addressee_capacity;
+    struct text scratch, payload; /* for building lines */
+    struct text cut;              /* of limits */
+};
+
+struct peer *peer_find(struct hub *hub, peer_id id);
+void peer_drop(struct hub *hub, struct peer *peer);
+void admit_joined(struct hub *hub, struct member *member);
+void admit_departed(struct hub *hub, peer_id peer);
+void admit_applied(struct hub *hub, const struct entry *entry);
+
+#endif

@@ -1,0 +1,124 @@
+/* What AIs claim of their shares: who committed to what (ledger.c), and what others measured
+ * (verification.c). */
+#ifndef KHUB_CORE_CLAIMS_H
+#define KHUB_CORE_CLAIMS_H
+
+#include "core/index.h"
+#include "wire/claim.h"
+#include "wire/json.h"
+#include "wire/text.h"
+#include <sys/queue.h>
+
+struct knowledge;
+struct knowledge_entry;
+
+#define CLAIM_STATUSES(X)                                                                          \
+    X(CLAIMED, "claimed")                                                                          \
+    X(CONFIRMED, "confirmed")                                                                      \
+    X(REFUTED, "refuted")                                                                          \
+    X(CONTESTED, "contested")
+
+enum claim_status {
+#define X(name, text) CLAIM_##name,
+    CLAIM_STATUSES(X)
+#undef X
+        CLAIM_STATUS_COUNT
+};
+
+/* Parameters that an AI committed itself to, by their hash, and the nonce that it got for them. */
+struct commitment {
+    struct slice key; /* commitment_id, in `id` */
+    char id[UUID_SIZE], nonce[33], sha256[CLAIM_DIGEST_SIZE];
+    struct account *account;
+    struct slice subject, subject_version;
+    bool claimed;
+    TAILQ_ENTRY(commitment) of_account, of_room;
+};
+TAILQ_HEAD(commitment_list, commitment);
+
+/* An AI's page in the ledger; kept when it leaves. What became of its claims stands with the contributor. */
+struct account {
+    struct slice key; /* ai_id */
+    uint64_t commitments, mismatched;
+    struct commitment_list open, claimed; /* those kept, oldest first */
+    size_t kept, kept_claimed;
+    const struct contributor *contributor; /* NULL while it has no claim */
+    TAILQ_ENTRY(account) recent;           /* the newest change first */
+};
+TAILQ_HEAD(account_list, account);
+
+struct ledger {
+    struct index accounts, commitments;
+    struct account_list recent;
+    struct commitment_list open, claimed; /* oldest first */
+    size_t claimed_count;
+    size_t bytes;      /* counted in knowledge->bytes as well */
+    struct text shown; /* what a sync shows of it, */
+    bool shown_whole;  /* if that is up to date */
+};
+
+/* Somebody else's measurement of a claim. */
+struct verifier {
+    struct slice ai_id;
+    bool agrees;
+    double ratio;                 /* NAN: it could not be measured */
+    double ratio_own;             /* NAN: none given */
+    struct slice profile, reason; /* JSON as it came; {NULL}: none */
+};
+
+/* What an entry claims of itself and what others found. */
+struct claim {
+    bool live; /* the entry's present revision is a claim; else only `settled` says something */
+    char commitment_id[UUID_SIZE], nonce[33];
+    double ratio;
+    unsigned seeds;
+    enum claim_status status;
+    struct verifier *verifiers; /* each AI once, in the order of their latest measurements */
+    size_t verifier_count, verifier_capacity;
+    size_t gone[2]; /* verifiers that made room for others, by whether they agreed */
+    struct knowledge_entry **parents; /* those of body.parents that were known */
+    size_t parent_count;
+    uint64_t
+        settled[CLAIM_STATUS_COUNT]; /* claims that former revisions made, by what became of them */
+};
+
+/* What a share that is under way claims. */
+struct claiming {
+    struct commitment *commitment; /* NULL: nothing */
+    double ratio;
+    unsigned seeds;
+    struct json_value parents;
+};
+
+void ledger_init(struct ledger *ledger);
+void ledger_free(struct ledger *ledger);
+/* The AI's page comes first in what is shown. */
+void account_touch(struct knowledge *knowledge, struct slice ai_id);
+/* What a page, and a commitment of these texts, counts for in ledger->bytes. */
+size_t account_cost(struct slice ai_id);
+size_t commitment_cost(struct slice subject, struct slice subject_version);
+/* {ai_id: {commitments, claims, …}}, newest change first; show: as many as a training_sync shows. */
+void ledger_write(const struct ledger *ledger, size_t accounts_max, struct text *text);
+void ledger_show(struct ledger *ledger, struct text *text);
+
+const char *claim_status_text(enum claim_status status);
+void claim_free(struct claim *claim);
+#define CLAIM_OVERHEAD 768u /* bytes that a claim counts for beside its verifiers */
+size_t claim_cost(const struct claim *claim);
+/* What this AI's report may add to that at the most. */
+size_t verifier_cost_most(struct slice ai_id);
+/* The entry's new revision claims this, or nothing (NULL). Its body is in place. */
+void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
+               const struct claiming *claiming);
+/* Somebody other than the author reports on it. True when the status changed; *ret_was is the former one. */
+bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
+                  struct json_value metrics, enum claim_status *ret_was);
+/* What follows from the verifiers alone; *ret_agreeing of them agree. */
+enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing);
+bool claim_agrees(double claimed, double measured);
+bool claim_refuted(const struct knowledge_entry *entry);
+/* ,"verification":{…} when the entry is a claim. */
+void verification_write(const struct knowledge *knowledge, const struct knowledge_entry *entry,
+                        struct text *text);
+
+#endif

@@ -1,0 +1,71 @@
+/* What each message type does: a check that may refuse and changes nothing, and a proceed that
+ * can't fail. One row each in apply.c. */
+#ifndef KHUB_CORE_HANDLERS_H
+#define KHUB_CORE_HANDLERS_H
+
+#include "core/request.h"
+
+/* ── joining (hello.c) ── */
+
+int hello_check(struct request *request);
+void hello_proceed(struct request *request);
+/* The room a hello asks for; "main" when it names none. -code when the name is not one. */
+int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct slice *ret_name,
+               struct refusal *ret_refusal);
+/* May this message's sender take its id on this connection? */
+int join_check(struct request *request);
+void join_proceed(struct request *request);
+/* Tells level 2 who went. */
+void presence_tell(struct request *request, const struct member *member, struct slice reason);
+
+/* ── shares (shares.c) ── */
+
+/* Room for `bytes` more, in entries and in bytes? */
+int quota_check(struct request *request, bool new_entry, size_t bytes);
+int pattern_check(struct request *request);
+void pattern_proceed(struct request *request);
+int code_check(struct request *request);
+void code_proceed(struct request *request);
+int component_check(struct request *request);
+void component_proceed(struct request *request);
+int report_check(struct request *request);
+void report_proceed(struct request *request);
+int feature_check(struct request *request);
+void feature_proceed(struct request *request);
+
+/* ── commitments and claims (ledger.c, verification.c) ── */
+
+int commitment_check(struct request *request);
+void commitment_proceed(struct request *request);
+/* Whether the body, which stands at `path` in the message and whose members were found, is a claim, and fit to be one: fills
+ * request->claiming, or request->mismatched and the refusal. */
+int claim_check(struct request *request, const char *path);
+/* What a claim that contradicts its commitment costs its sender: it is counted on its account. */
+void claim_count_mismatch(struct request *request);
+/* The claim that was checked is made now. */
+void claim_made(struct request *request);
+/* Tells level 2 what became of a claim. */
+void verification_tell(struct request *request, const struct claim_change *change);
+
+/* ── collaboration (collaboration.c) ── */
+
+/* The end of its time: pending → expired, active → abandoned; nothing when it is in another state by now. */
+void session_expire(struct request *request, struct slice session_id, enum session_state in);
+/* A level 1 AI accepts by its first message that names a session. */
+void session_accept_by_naming(struct request *request);
+void session_complete(struct request *request);
+
+int collaboration_request_check(struct request *request);
+void collaboration_request_proceed(struct request *request);
+int collaboration_response_check(struct request *request);
+void collaboration_response_proceed(struct request *request);
+int collaboration_update_check(struct request *request);
+void collaboration_update_proceed(struct request *request);
+/* Bytes by which a workspace_update, if it is taken, adds to its workspace. */
+size_t workspace_growth(const struct request *request);
+int workspace_check(struct request *request);
+void workspace_proceed(struct request *request);
+/* For an os_component_share with collaboration_complete: sets request->session. */
+int completion_check(struct request *request);
+
+#endif

@@ -1,0 +1,107 @@
+/* What a room knows: patterns, components, features and measurements, with who contributed them. */
+#ifndef KHUB_CORE_KNOWLEDGE_H
+#define KHUB_CORE_KNOWLEDGE_H
+
+#include "core/claims.h"
+
+#define SECTIONS(X)                                                                                \
+    X(PATTERNS, "shared_patterns")                                                                 \
+    X(COMPONENTS, "shared_components")                                                             \
+    X(FEATURES, "collective_features")                                                             \
+    X(BENCHMARKS, "performance_benchmarks")
+
+enum section {
+#define X(name, text) SECTION_##name,
+    SECTIONS(X)
+#undef X
+        SECTION_COUNT
+};
+
+/* What one AI's knowledge is worth; lives as long as an entry of it does. */
+struct contributor {
+    struct slice key; /* ai_id */
+    uint64_t entries, uses, tested;
+    uint64_t
+        claims[CLAIM_STATUS_COUNT]; /* by what became of them, those of former revisions included */
+};
+
+/* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of each reporter. */
+struct report {
+    struct slice reporter, timestamp, metrics;
+    double score; /* metrics.score, 0..1; negative: none given */
+    TAILQ_ENTRY(report) next;
+};
+TAILQ_HEAD(report_list, report);
+
+struct knowledge_entry {
+    struct slice key; /* decoded id */
+    enum section section;
+    struct slice body; /* the pattern, code or component as it came; none for benchmarks */
+    struct slice timestamp;
+    struct slice own_id;             /* of a feature: component.id, or none */
+    struct contributor *contributor; /* NULL for benchmarks */
+    uint64_t usage, revision;
+    bool tested;
+    struct claim *claim; /* NULL: it never was one */
+    size_t bytes;        /* what it counts for in knowledge->bytes */
+    size_t report_count;
+    struct report_list reports;
+    TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
+};
+TAILQ_HEAD(knowledge_list, knowledge_entry);
+
+/* A feature by its component's own id, the latest of the first contributor who used that id: reporters know that id, and only the hub knows the key. */
+struct alias {
+    struct slice key;
+    struct knowledge_entry *entry;
+};
+
+struct knowledge {
+    struct index sections[SECTION_COUNT];
+    struct index aliases, contributors;
+    struct knowledge_list recent;
+    struct ledger ledger;
+    size_t bytes;
+    size_t refuted; /* live claims that are */
+};
+
+void knowledge_init(struct knowledge *knowledge);
+void knowledge_free(struct knowledge *knowledge);
+struct knowledge_entry *knowledge_find(const struct knowledge *knowledge, enum section section,
+                                       struct slice id);
+/* What an entry of these texts would add to knowledge->bytes. */
+size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp);
+/* What an entry counts for there, reports, claim and all. */
+size_t knowledge_entry_cost(const struct knowledge_entry *entry);
+/* A new entry, or a new revision of the one that is there. own_id: see struct knowledge_entry. */
+struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
+                                      struct slice id, struct slice body, struct slice contributor,
+                                      struct slice timestamp, struct slice own_id,
+                                      const struct claiming *claiming);
+/* What an id names: a pattern, a component, and a feature by its key or its component's own id; each NULL when there is none. */
+#define NAMED_MAX 3
+void knowledge_named(const struct knowledge *knowledge, struct slice id,
+                     struct knowledge_entry *ret_named[NAMED_MAX]);
+/* A report on everything of this id, and in the benchmarks. ret_changes: where it changed what is held of a claim. Returns their
+ * number. */
+struct claim_change {
+    const struct knowledge_entry *entry;
+    enum claim_status was;
+};
+size_t knowledge_report(struct knowledge *knowledge, struct slice component_id,
+                        struct slice reporter, struct slice timestamp, struct json_value metrics,
+                        struct claim_change ret_changes[NAMED_MAX]);
+const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
+                                                struct slice ai_id);
+uint64_t contributor_score(const struct contributor *contributor);
+double knowledge_quality(const struct knowledge_entry *entry);
+size_t knowledge_count(const struct knowledge *knowledge);
+const char *section_text(enum section section);
+/* One entry as "id":{…}. */
+void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
+                           struct text *text);
+/* The knowledge base as an object, newest first, with entries of at most `limit` bytes in all; true when something was left out. */
+bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text);
+void knowledge_write_totals(const struct knowledge *knowledge, struct text *text);
+
+#endif

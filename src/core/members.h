@@ -1,0 +1,60 @@
+/* Who is in a room: members, their seats, their capabilities. A member is an AI as its room knows
+ * it, and outlives its connections. Texts are owned copies. */
+#ifndef KHUB_CORE_MEMBERS_H
+#define KHUB_CORE_MEMBERS_H
+
+#include "core/effect.h"
+#include "core/index.h"
+#include "wire/json.h"
+#include "wire/text.h"
+#include <sys/queue.h>
+
+struct room;
+
+/* A capability that somebody in the room has or had; shared by all who name it. */
+struct capability {
+    struct slice key;
+    size_t users;
+    uint64_t mark; /* room->mark of the last search that marked it */
+    TAILQ_ENTRY(capability) next;
+};
+TAILQ_HEAD(capability_list, capability);
+
+struct member {
+    struct slice key; /* ai_id */
+    peer_id peer;     /* 0: not connected */
+    int level;        /* 1 or 2 */
+    bool observer, ready;
+    struct slice specialization;
+    struct capability **capabilities;
+    size_t capability_count;
+    int64_t joined_ms, left_ms; /* unix time */
+    int64_t heard;              /* hub clock at which it left */
+    size_t sessions;            /* active ones it takes part in */
+    char resume_token[33];
+    TAILQ_ENTRY(member) next; /* in room->departed while not connected */
+};
+TAILQ_HEAD(member_list, member);
+
+struct member *member_find(const struct room *room, struct slice ai_id);
+/* Finds or makes the member and seats it on the connection. */
+struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
+/* Who sits on this connection, or NULL. */
+struct member *member_seated(const struct room *room, peer_id peer);
+void member_set_capabilities(struct room *room, struct member *member, struct json_value array);
+void member_set_level(struct room *room, struct member *member, int level, bool observer);
+/* Takes the member from its seat. */
+void member_depart(struct room *room, struct member *member, int64_t now);
+/* The same for all who are there. */
+void members_depart(struct room *room, int64_t now);
+/* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may be somebody's target. */
+void departed_trim(struct room *room);
+size_t member_capability_text(const struct member *member, struct text *text);
+uint64_t member_contribution(const struct room *room, struct slice ai_id);
+/* Marks the room's capabilities that contain the text (ASCII case aside). */
+void capability_mark_containing(struct room *room, struct slice text);
+bool member_has_marked(const struct room *room, const struct member *member);
+/* At most NEAREST_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or "". */
+void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,61 @@
+/* One message on its way from admit through the log to apply, and the reading of its payload. */
+#ifndef KHUB_CORE_REQUEST_H
+#define KHUB_CORE_REQUEST_H
+
+#include "core/room.h"
+
+/* What the hub reads of a pattern, code or component, found in one walk over it: it may have a hundred thousand members. */
+struct body_members {
+    struct json_value id, name, parents;
+    struct json_value commitment_id, subject, subject_version, nonce, parameters, ratio_heldout,
+        seeds;
+};
+
+/* One message on its way: what check found is there for proceed. Of an answer of admit's, and of other entries, only
+ * what says where and when. */
+struct request {
+    struct hub *hub;
+    struct room *room; /* NULL: a check of a message for a room that is not there yet */
+    peer_id from, takes_over;
+    struct member *member; /* the sender; NULL in a check before it has joined */
+    const struct message *message;
+    const struct entry *entry; /* NULL while checking, and of an answer */
+    int64_t answered_ms;       /* of an answer: unix time */
+    uint64_t judged_at;        /* the room's last seq when admit checked it */
+    struct refusal *refusal;   /* for check */
+    uint32_t made;             /* ids made for this entry so far */
+    uint32_t effects;          /* and effects */
+    bool handled;              /* a handler has seen to the relaying itself */
+    struct member *target;     /* of target_ai; NULL: everyone */
+    struct session *session;
+    struct json_value body;
+    struct body_members members; /* of a pattern, code or component */
+    struct claiming claiming;    /* of a pattern or component */
+    bool mismatched;             /* refused, since it claims what was not committed to */
+    struct text extra;           /* members of an error's payload behind the standard ones */
+};
+
+/* All that may refuse a message for the state's sake. Changes nothing. 0, or -code. */
+int request_check(struct request *request);
+/* Relays the request's own line by the relay rule. */
+void relay_message(struct request *request);
+/* An error to who sent it. */
+void request_error(struct request *request, const struct refusal *refusal);
+/* A log's commit; ctx is the room. */
+void room_apply(void *ctx, const struct entry *entry);
+
+/* Reading members of a payload, with refusals that name them. `path` is what a person is told, "payload.pattern.id";
+ * its last part is the member's name in `object`. */
+enum need { OPTIONAL, REQUIRED };
+/* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives len 0; "" is absent. */
+int payload_text(struct request *request, struct json_value object, const char *path,
+                 enum need need, size_t max, char *buffer, struct slice *ret_text);
+/* The same of a member that was found before. */
+int payload_text_of(struct request *request, struct json_value value, const char *path,
+                    enum need need, size_t max, char *buffer, struct slice *ret_text);
+int payload_object(struct request *request, struct json_value object, const char *path,
+                   struct json_value *ret_object);
+int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,
+                 bool *ret_bool);
+
+#endif

@@ -1,0 +1,66 @@
+/* Collaboration sessions and their workspaces. */
+#ifndef KHUB_CORE_SESSIONS_H
+#define KHUB_CORE_SESSIONS_H
+
+#include "core/hub_limits.h"
+#include "core/index.h"
+#include "wire/text.h"
+#include <sys/queue.h>
+
+struct room;
+
+#define SESSION_STATES(X)                                                                          \
+    X(PENDING, "pending")                                                                          \
+    X(ACTIVE, "active")                                                                            \
+    X(COMPLETED, "completed")                                                                      \
+    X(FAILED, "failed")                                                                            \
+    X(CANCELLED, "cancelled")                                                                      \
+    X(DECLINED, "declined")                                                                        \
+    X(EXPIRED, "expired")                                                                          \
+    X(ABANDONED, "abandoned")
+
+enum session_state {
+#define X(name, text) SESSION_##name,
+    SESSION_STATES(X)
+#undef X
+        SESSION_STATE_COUNT
+};
+
+struct slot { /* one key of a workspace */
+    struct slice key;
+    struct slice value;
+    uint64_t version;
+};
+
+struct session {
+    struct slice key;               /* session_id */
+    struct slice initiator, target; /* target.len 0: offered to everyone */
+    struct slice type, description; /* decoded */
+    enum session_state state;
+    int64_t created_ms;                          /* unix time */
+    int64_t since;                               /* hub clock at which it was made */
+    struct slice participants[PARTICIPANTS_MAX]; /* the initiator first */
+    size_t participant_count;
+    double progress;
+    struct index workspace;
+    size_t workspace_bytes;
+    TAILQ_ENTRY(session) next; /* in room->live or room->ended */
+};
+TAILQ_HEAD(session_list, session);
+
+const char *session_state_text(enum session_state state);
+bool session_move_legal(enum session_state from, enum session_state to);
+struct session *session_find(const struct room *room, struct slice session_id);
+bool session_has(const struct session *session, struct slice ai_id);
+bool session_live(const struct session *session);
+struct session *session_new(struct room *room, struct slice session_id, struct slice initiator,
+                            struct slice target, int64_t now);
+void session_add(struct room *room, struct session *session, struct slice ai_id);
+void session_move(struct room *room, struct session *session, enum session_state to);
+void session_free(struct session *session);
+/* Of this AI's, the active ones. */
+size_t session_count_active(const struct room *room, struct slice ai_id);
+bool session_due(const struct room *room, const struct session *session);
+void session_write(const struct session *session, bool workspace, struct text *text);
+
+#endif
