@@ -3,6 +3,7 @@
 #ifndef KHUB_CORE_CLAIMS_H
 #define KHUB_CORE_CLAIMS_H
 
+#include "core/hub_limits.h"
 #include "core/index.h"
 #include "wire/claim.h"
 #include "wire/json.h"
@@ -87,7 +88,9 @@ struct claiming {
     struct commitment *commitment; /* NULL: nothing */
     double ratio;
     unsigned seeds;
-    struct json_value parents;
+    /* entries that its body names as its parents, and that are known */
+    struct knowledge_entry *parents[PARENTS_MAX];
+    size_t parent_count;
 };
 
 void ledger_init(struct ledger *ledger);
@@ -110,9 +113,15 @@ size_t verifier_cost_most(struct slice ai_id);
 /* The entry's new revision claims this, or nothing (NULL). Its body is in place. */
 void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
                const struct claiming *claiming);
-/* Somebody other than the author reports on it. True when the status changed; *ret_was is the former one. */
+/* What a report made of a claim. */
+struct claim_change {
+    const struct knowledge_entry *entry;
+    enum claim_status was;
+};
+/* An AI reports on the entry; its author's own reports say nothing of its claim. True when the status changed, with
+ * *ret_change filled. */
 bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
-                  struct json_value metrics, enum claim_status *ret_was);
+                  struct json_value metrics, struct claim_change *ret_change);
 /* What follows from the verifiers alone; *ret_agreeing of them agree. */
 enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing);
 bool claim_agrees(double claimed, double measured);

@@ -25,7 +25,6 @@ void knowledge_init(struct knowledge *knowledge)
 {
     *knowledge = (struct knowledge){0};
     TAILQ_INIT(&knowledge->recent);
-    ledger_init(&knowledge->ledger);
 }
 
 static void report_free(struct report *report)
@@ -68,7 +67,6 @@ static void alias_free(void *object)
 
 void knowledge_free(struct knowledge *knowledge)
 {
-    ledger_free(&knowledge->ledger);
     index_clear(&knowledge->aliases, alias_free);
     for (int section = 0; section < SECTION_COUNT; section++)
         index_clear(&knowledge->sections[section], entry_free);
@@ -135,12 +133,6 @@ static void entry_touch(struct knowledge *knowledge, struct knowledge_entry *ent
     TAILQ_INSERT_HEAD(&knowledge->recent, entry, recent);
 }
 
-static void entry_weigh(struct knowledge *knowledge, struct knowledge_entry *entry, size_t bytes)
-{
-    knowledge->bytes += bytes - entry->bytes; /* wraps and comes right when it shrinks */
-    entry->bytes = bytes;
-}
-
 static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum section section,
                                          struct slice id)
 {
@@ -153,24 +145,22 @@ static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum secti
     return entry;
 }
 
-static size_t report_cost(const struct report *report)
+size_t report_cost(const struct report *report)
 {
     return REPORT_OVERHEAD + report->reporter.len + report->timestamp.len + report->metrics.len;
 }
 
-static size_t reports_cost(const struct knowledge_entry *entry)
-{
-    const struct report *report;
-    size_t cost = 0;
-    TAILQ_FOREACH (report, &entry->reports, next)
-        cost += report_cost(report);
-    return cost;
-}
-
 size_t knowledge_entry_cost(const struct knowledge_entry *entry)
 {
-    return knowledge_cost(entry->key, entry->body, entry->timestamp) + reports_cost(entry) +
+    return knowledge_cost(entry->key, entry->body, entry->timestamp) + entry->reports_bytes +
            claim_cost(entry->claim);
+}
+
+void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    size_t bytes = knowledge_entry_cost(entry);
+    knowledge->bytes += bytes - entry->bytes; /* wraps and comes right when it shrinks */
+    entry->bytes = bytes;
 }
 
 static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry)
@@ -188,8 +178,7 @@ static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry
 
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
                                       struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id,
-                                      const struct claiming *claiming)
+                                      struct slice timestamp, struct slice own_id)
 {
     struct knowledge_entry *entry = knowledge_find(knowledge, section, id);
     if (!entry) {
@@ -207,8 +196,7 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     entry->own_id = slice_copy(own_id);
     if (own_id.len)
         alias_set(knowledge, entry);
-    claim_put(knowledge, entry, claiming);
-    entry_weigh(knowledge, entry, knowledge_entry_cost(entry));
+    knowledge_weigh(knowledge, entry);
     return entry;
 }
 
@@ -218,6 +206,7 @@ static void entry_drop_report(struct knowledge_entry *entry, struct report *repo
 {
     TAILQ_REMOVE(&entry->reports, report, next);
     entry->report_count--;
+    entry->reports_bytes -= report_cost(report);
     report_free(report);
 }
 
@@ -234,10 +223,11 @@ static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry
     report->score = scored ? score : -1;
     TAILQ_INSERT_TAIL(&entry->reports, report, next);
     entry->report_count++;
+    entry->reports_bytes += report_cost(report);
     while (entry->report_count > REPORTS_EACH_MAX ||
-           (entry->report_count > 1 && reports_cost(entry) > REPORTS_BYTES_EACH_MAX))
+           (entry->report_count > 1 && entry->reports_bytes > REPORTS_BYTES_EACH_MAX))
         entry_drop_report(entry, TAILQ_FIRST(&entry->reports));
-    entry_weigh(knowledge, entry, knowledge_entry_cost(entry));
+    knowledge_weigh(knowledge, entry);
 }
 
 /* The latest of each reporter is kept. */
@@ -267,16 +257,13 @@ double knowledge_quality(const struct knowledge_entry *entry)
     return scores ? sum / (double)scores : 0;
 }
 
-/* A use by another AI counts; an AI's report on its own counts for nothing. True when a claim's status changed. */
-static bool entry_report(struct knowledge *knowledge, struct knowledge_entry *entry,
-                         struct slice reporter, struct slice timestamp, struct json_value metrics,
-                         enum claim_status *ret_was)
+/* A use by another AI counts; an AI's report on its own counts for nothing. */
+static void entry_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                         struct slice reporter, struct slice timestamp, struct json_value metrics)
 {
-    bool own = slice_equal(reporter, entry->contributor->key);
-    bool changed = !own && claim_report(knowledge, entry, reporter, metrics, ret_was);
     entry_replace_report(knowledge, entry, reporter, timestamp, metrics);
-    if (own)
-        return false;
+    if (slice_equal(reporter, entry->contributor->key))
+        return;
     entry->usage++;
     entry->contributor->uses++;
     if (entry->section == SECTION_FEATURES && !entry->tested &&
@@ -284,7 +271,6 @@ static bool entry_report(struct knowledge *knowledge, struct knowledge_entry *en
         entry->tested = true;
         entry->contributor->tested++;
     }
-    return changed;
 }
 
 void knowledge_named(const struct knowledge *knowledge, struct slice id,
@@ -299,24 +285,18 @@ void knowledge_named(const struct knowledge *knowledge, struct slice id,
     ret_named[2] = alias ? alias->entry : NULL;
 }
 
-size_t knowledge_report(struct knowledge *knowledge, struct slice component_id,
-                        struct slice reporter, struct slice timestamp, struct json_value metrics,
-                        struct claim_change ret_changes[NAMED_MAX])
+void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
+                      struct slice timestamp, struct json_value metrics,
+                      struct knowledge_entry *const named[NAMED_MAX])
 {
     struct knowledge_entry *benchmark = knowledge_find(knowledge, SECTION_BENCHMARKS, component_id);
     if (!benchmark)
         benchmark = entry_new(knowledge, SECTION_BENCHMARKS, component_id);
     entry_touch(knowledge, benchmark);
     entry_add_report(knowledge, benchmark, reporter, timestamp, metrics);
-    struct knowledge_entry *named[NAMED_MAX];
-    size_t changes = 0;
-    knowledge_named(knowledge, component_id, named);
-    for (size_t i = 0; i < NAMED_MAX; i++) {
-        enum claim_status was;
-        if (named[i] && entry_report(knowledge, named[i], reporter, timestamp, metrics, &was))
-            ret_changes[changes++] = (struct claim_change){named[i], was};
-    }
-    return changes;
+    for (size_t i = 0; i < NAMED_MAX; i++)
+        if (named[i])
+            entry_report(knowledge, named[i], reporter, timestamp, metrics);
 }
 
 /* ── writing ── */

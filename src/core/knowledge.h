@@ -44,7 +44,7 @@ struct knowledge_entry {
     bool tested;
     struct claim *claim; /* NULL: it never was one */
     size_t bytes;        /* what it counts for in knowledge->bytes */
-    size_t report_count;
+    size_t report_count, reports_bytes;
     struct report_list reports;
     TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
 };
@@ -73,24 +73,21 @@ struct knowledge_entry *knowledge_find(const struct knowledge *knowledge, enum s
 size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp);
 /* What an entry counts for there, reports, claim and all. */
 size_t knowledge_entry_cost(const struct knowledge_entry *entry);
+size_t report_cost(const struct report *report);
 /* A new entry, or a new revision of the one that is there. own_id: see struct knowledge_entry. */
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
                                       struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id,
-                                      const struct claiming *claiming);
+                                      struct slice timestamp, struct slice own_id);
+/* Brings knowledge->bytes up to date after the entry, or its claim, has changed. */
+void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* What an id names: a pattern, a component, and a feature by its key or its component's own id; each NULL when there is none. */
 #define NAMED_MAX 3
 void knowledge_named(const struct knowledge *knowledge, struct slice id,
                      struct knowledge_entry *ret_named[NAMED_MAX]);
-/* A report on everything of this id, and in the benchmarks. ret_changes: where it changed what is held of a claim. Returns their
- * number. */
-struct claim_change {
-    const struct knowledge_entry *entry;
-    enum claim_status was;
-};
-size_t knowledge_report(struct knowledge *knowledge, struct slice component_id,
-                        struct slice reporter, struct slice timestamp, struct json_value metrics,
-                        struct claim_change ret_changes[NAMED_MAX]);
+/* A report in the benchmarks, and on what its id names. */
+void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
+                      struct slice timestamp, struct json_value metrics,
+                      struct knowledge_entry *const named[NAMED_MAX]);
 const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
                                                 struct slice ai_id);
 uint64_t contributor_score(const struct contributor *contributor);

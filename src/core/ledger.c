@@ -168,7 +168,7 @@ static struct account *account_get(struct knowledge *knowledge, struct slice ai_
         account_drop(knowledge, TAILQ_LAST(&ledger->recent, account_list));
     account = memory_new(sizeof *account);
     account->key = slice_copy(ai_id);
-    account->contributor = knowledge_contributor(knowledge, ai_id);
+    account->contributor = index_find(&knowledge->contributors, ai_id);
     TAILQ_INIT(&account->open);
     TAILQ_INIT(&account->claimed);
     index_add(&ledger->accounts, account);
@@ -431,8 +431,8 @@ int claim_check(struct request *request, const char *path)
                       SLICE_FORMAT(claimed.id));
     error = compare(request, &claimed, commitment);
     if (error == 0)
-        request->claiming = (struct claiming){commitment, claimed.ratio, (unsigned)claimed.seeds,
-                                              request->members.parents};
+        request->claiming = (struct claiming){
+            .commitment = commitment, .ratio = claimed.ratio, .seeds = (unsigned)claimed.seeds};
     else if (quota_check(request, false, account_cost(request->message->sender_id)) == 0)
         request->mismatched = true; /* it will be counted, and there is room for that */
     return error == 0 ? 0 : -(int)request->refusal->code;
@@ -450,7 +450,7 @@ void claim_made(struct request *request)
     if (!commitment)
         return;
     struct account *account = commitment->account;
-    account->contributor = knowledge_contributor(knowledge, account->key);
+    account->contributor = index_find(&knowledge->contributors, account->key);
     account_touch(knowledge, account->key);
     if (commitment->claimed)
         return;

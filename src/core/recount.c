@@ -329,9 +329,11 @@ static void verify_knowledge(struct verdict *verdict)
     size_t bytes = knowledge->ledger.bytes, entries = 0, refuted = 0;
     TAILQ_FOREACH (entry, &knowledge->recent, recent) {
         const struct report *report;
-        size_t reports = 0;
-        TAILQ_FOREACH (report, &entry->reports, next)
+        size_t reports = 0, reports_bytes = 0;
+        TAILQ_FOREACH (report, &entry->reports, next) {
             reports++;
+            reports_bytes += report_cost(report);
+        }
         bytes += entry->bytes;
         entries++;
         refuted += claim_refuted(entry);
@@ -340,7 +342,8 @@ static void verify_knowledge(struct verdict *verdict)
         if (entry->bytes != knowledge_entry_cost(entry))
             verdict_fail(verdict, "entry \"%.*s\" takes %zu bytes, counted %zu",
                          SLICE_FORMAT(entry->key), knowledge_entry_cost(entry), entry->bytes);
-        if (reports != entry->report_count || reports > REPORTS_EACH_MAX)
+        if (reports != entry->report_count || reports > REPORTS_EACH_MAX ||
+            reports_bytes != entry->reports_bytes)
             verdict_fail(verdict, "entry \"%.*s\" has %zu reports, counted %zu",
                          SLICE_FORMAT(entry->key), reports, entry->report_count);
         if (knowledge_find(knowledge, entry->section, entry->key) != entry)

@@ -29,6 +29,7 @@ struct room *room_new(struct hub *hub, struct slice name)
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
     knowledge_init(&room->knowledge);
+    ledger_init(&room->knowledge.ledger);
     hub->rooms =
         memory_grow(hub->rooms, &hub->room_capacity, hub->room_count + 1, sizeof *hub->rooms);
     hub->rooms[hub->room_count++] = room;
@@ -61,6 +62,7 @@ void room_free(struct room *room)
     index_clear(&room->members, member_free);
     index_clear(&room->capabilities, capability_free);
     index_clear(&room->sessions, session_release);
+    ledger_free(&room->knowledge.ledger);
     knowledge_free(&room->knowledge);
     room->log.free(room->log.state);
     free(room->seats);

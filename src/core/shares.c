@@ -62,9 +62,50 @@ static int body_quota_check(struct request *request, bool new_entry, struct slic
                            (request->claiming.commitment ? CLAIM_OVERHEAD : 0));
 }
 
-static const struct claiming *request_claiming(const struct request *request)
+/* Of several that an id names, a pattern comes first, then a feature: those can be claims. */
+static struct knowledge_entry *parent_find(const struct knowledge *knowledge,
+                                           struct json_value parent)
 {
-    return request->claiming.commitment ? &request->claiming : NULL;
+    char buffer[COMPONENT_ID_BYTES_MAX];
+    struct knowledge_entry *named[NAMED_MAX];
+    long len = parent.kind == JSON_KIND_STRING ? json_decode(parent, buffer, sizeof buffer) : -1;
+    if (len <= 0)
+        return NULL;
+    knowledge_named(knowledge, (struct slice){buffer, (size_t)len}, named);
+    return named[0] ? named[0] : named[2] ? named[2] : named[1];
+}
+
+static void parents_find(struct request *request)
+{
+    struct claiming *claiming = &request->claiming;
+    struct json_value parents = request->members.parents, parent;
+    struct json_iterator elements = {.rest = parents.raw};
+    if (parents.kind != JSON_KIND_ARRAY)
+        return;
+    for (size_t i = 0; i < PARENTS_MAX && json_next_element(&elements, &parent); i++) {
+        struct knowledge_entry *found = parent_find(&request->room->knowledge, parent);
+        if (found)
+            claiming->parents[claiming->parent_count++] = found;
+    }
+}
+
+/* What is shared is known, and what it claims is claimed. */
+static void body_put(struct request *request, enum section section, struct slice id,
+                     struct slice own_id)
+{
+    struct knowledge *knowledge = &request->room->knowledge;
+    struct knowledge_entry *entry =
+        knowledge_put(knowledge, section, id, request->body.raw, request->member->key,
+                      request->message->timestamp, own_id);
+    bool claims = request->claiming.commitment != NULL;
+    if (claims)
+        parents_find(request);
+    if (claims || entry->claim) {
+        claim_put(knowledge, entry, claims ? &request->claiming : NULL);
+        knowledge_weigh(knowledge, entry);
+        claim_made(request);
+    }
+    hub_note(request->hub, request->from, HUB_KNOWLEDGE, id, slice_of(section_text(section)));
 }
 
 static int share_check(struct request *request, const struct share *share)
@@ -100,12 +141,7 @@ static void share_proceed(struct request *request, const struct share *share)
         hub_uuid(request->hub, request->room->key, request->entry->seq, request->made++, buffer);
         id.len = UUID_SIZE - 1;
     }
-    knowledge_put(&request->room->knowledge, share->section, id, request->body.raw,
-                  request->member->key, request->message->timestamp, (struct slice){NULL, 0},
-                  request_claiming(request));
-    claim_made(request);
-    hub_note(request->hub, request->from, HUB_KNOWLEDGE, id,
-             slice_of(section_text(share->section)));
+    body_put(request, share->section, id, (struct slice){NULL, 0});
 }
 
 int pattern_check(struct request *request)
@@ -205,11 +241,7 @@ void component_proceed(struct request *request)
     struct slice id, key = feature_key(request, key_buffer);
     payload_text_of(request, request->members.id, "payload.component.id", OPTIONAL,
                     sizeof id_buffer, id_buffer, &id);
-    knowledge_put(&request->room->knowledge, SECTION_FEATURES, key, request->body.raw,
-                  request->member->key, request->message->timestamp, id, request_claiming(request));
-    claim_made(request);
-    hub_note(request->hub, request->from, HUB_KNOWLEDGE, key,
-             slice_of(section_text(SECTION_FEATURES)));
+    body_put(request, SECTION_FEATURES, key, id);
     if (request->session)
         session_complete(request);
 }
@@ -247,9 +279,16 @@ void report_proceed(struct request *request)
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
     struct claim_change changes[NAMED_MAX];
+    struct knowledge_entry *named[NAMED_MAX];
+    struct knowledge *knowledge = &request->room->knowledge;
+    struct slice reporter = request->member->key;
+    size_t count = 0;
     report_read(request, buffer, &id);
-    size_t count = knowledge_report(&request->room->knowledge, id, request->member->key,
-                                    request->message->timestamp, request->body, changes);
+    knowledge_named(knowledge, id, named);
+    for (size_t i = 0; i < NAMED_MAX; i++)
+        if (named[i] && claim_report(knowledge, named[i], reporter, request->body, &changes[count]))
+            count++;
+    knowledge_report(knowledge, id, reporter, request->message->timestamp, request->body, named);
     hub_note(request->hub, request->from, HUB_KNOWLEDGE, id,
              slice_of(section_text(SECTION_BENCHMARKS)));
     relay_message(request); /* first what was said, then what follows from it */

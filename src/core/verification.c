@@ -184,37 +184,18 @@ static bool claim_same(const struct claim *claim, const struct claiming *claimin
            strcmp(claim->commitment_id, claiming->commitment->id) == 0;
 }
 
-/* Of several that an id names, a pattern comes first, then a feature: those can be claims. */
-static struct knowledge_entry *parent_find(const struct knowledge *knowledge,
-                                           struct json_value parent)
-{
-    char buffer[COMPONENT_ID_BYTES_MAX];
-    struct knowledge_entry *named[NAMED_MAX];
-    long len = json_decode(parent, buffer, sizeof buffer);
-    if (parent.kind != JSON_KIND_STRING || len <= 0)
-        return NULL;
-    knowledge_named(knowledge, (struct slice){buffer, (size_t)len}, named);
-    return named[0] ? named[0] : named[2] ? named[2] : named[1];
-}
-
-static void claim_set_parents(const struct knowledge *knowledge,
-                              const struct knowledge_entry *entry, struct json_value parents)
+static void claim_set_parents(const struct knowledge_entry *entry, const struct claiming *claiming)
 {
     struct claim *claim = entry->claim;
-    struct json_value parent;
-    struct json_iterator elements = {.rest = parents.raw};
     free(claim->parents);
     claim->parents = NULL;
     claim->parent_count = 0;
-    if (parents.kind != JSON_KIND_ARRAY)
-        return;
-    for (size_t i = 0; i < PARENTS_MAX && json_next_element(&elements, &parent); i++) {
-        struct knowledge_entry *found = parent_find(knowledge, parent);
-        if (!found || found == entry)
+    for (size_t i = 0; i < claiming->parent_count; i++) {
+        if (claiming->parents[i] == entry)
             continue;
         if (!claim->parents)
             claim->parents = memory_new(PARENTS_MAX * sizeof *claim->parents);
-        claim->parents[claim->parent_count++] = found;
+        claim->parents[claim->parent_count++] = claiming->parents[i];
     }
 }
 
@@ -248,7 +229,7 @@ void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
         entry->contributor->claims[CLAIM_CLAIMED]++;
     }
     if (claiming)
-        claim_set_parents(knowledge, entry, claiming->parents);
+        claim_set_parents(entry, claiming);
 }
 
 /* ── reports ── */
@@ -311,12 +292,13 @@ static bool report_read(const struct claim *claim, struct slice reporter, struct
 }
 
 bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
-                  struct json_value metrics, enum claim_status *ret_was)
+                  struct json_value metrics, struct claim_change *ret_change)
 {
     struct claim *claim = entry->claim;
     struct verifier verifier;
     size_t agreeing;
-    if (!claim || !claim->live || !report_read(claim, reporter, metrics, &verifier))
+    if (!claim || !claim->live || slice_equal(reporter, entry->contributor->key) ||
+        !report_read(claim, reporter, metrics, &verifier))
         return false;
     enum claim_status was = claim->status;
     verifier_put(claim, &verifier);
@@ -328,7 +310,7 @@ bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, st
     entry->contributor->claims[was]--;
     entry->contributor->claims[claim->status]++;
     account_touch(knowledge, entry->contributor->key);
-    *ret_was = was;
+    *ret_change = (struct claim_change){entry, was};
     return true;
 }
 
