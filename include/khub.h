@@ -84,6 +84,9 @@ struct khub_callbacks {
                   void *data);
 };
 
+/* For sync_max: a training_sync without knowledge. */
+#define KHUB_SYNC_NONE SIZE_MAX
+
 /* All strings are copied. Zero and NULL mean the default named behind.
  *
  * A try has failed when it does not end in JOINED; a connection that is lost later is no failed try, and the first try after it
@@ -109,6 +112,7 @@ struct khub_options {
     unsigned heartbeat_ms; /* 30000; level 2 only */
     size_t queue_max;      /* bytes that may wait to be sent: 8 MiB */
     size_t line_max;       /* bytes of a line that may come in: 64 MiB (syncs are long) */
+    size_t sync_max;       /* level 2: bytes of knowledge in a training_sync: as the hub likes */
     void *data;            /* for the callbacks, and khub_data */
 };
 

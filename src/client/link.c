@@ -56,6 +56,10 @@ static int profile_write(struct khub *link, const struct khub_options *options)
         text_add_literal(profile, ",\"protocol\":2,");
         profile_add(profile, "room", or_default(options->room, LINK_ROOM));
         text_addf(profile, "\"role\":\"%s\"", options->observer ? "observer" : "member");
+        if (options->sync_max == KHUB_SYNC_NONE)
+            text_add_literal(profile, ",\"sync\":\"none\"");
+        else if (options->sync_max > 0)
+            text_addf(profile, ",\"sync\":%zu", options->sync_max);
     }
     text_add_list(&link->capabilities, options->capabilities);
     if (profile->failed || link->capabilities.failed)

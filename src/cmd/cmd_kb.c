@@ -251,7 +251,8 @@ static int act(const struct kb_settings *settings, struct json_value sync)
 static int run(const void *data)
 {
     const struct kb_settings *settings = data;
-    struct visit visit = {.command = "kb", .address = settings->hub, .observer = true};
+    struct visit visit = {
+        .command = "kb", .address = settings->hub, .observer = true, .knowing = true};
     int code = check_operands(settings);
     if (code != EXIT_WORKED)
         return code;

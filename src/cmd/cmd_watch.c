@@ -8,11 +8,13 @@
 #include "cmd/json_out.h"
 #include "cmd/stop.h"
 #include "cmd/visit.h"
+#include "cmd/watch_filter.h"
 
 struct watch_settings {
     const char *hub, *color;
     double seconds; /* 0: no end */
     bool json;
+    struct watch_filter filter;
 };
 
 struct watcher {
@@ -54,17 +56,25 @@ static void print_start(struct watcher *watcher, struct visit *visit)
               count == 1 ? "AI is" : "AIs are");
 }
 
+/* The hub's answer to our own hello. */
+static bool is_welcome(const struct visit *visit, const struct khub_message *message)
+{
+    return strcmp(message->type.at, "training_sync") == 0 &&
+           strcmp(message->target_ai.at, visit->ai_id) == 0;
+}
+
 static void on_message(struct visit *visit, const struct khub_message *message)
 {
     struct watcher *watcher = visit->data;
+    bool passes = watch_filter_passes(&watcher->settings->filter, message);
     if (watcher->settings->json) {
-        print_raw(watcher, (struct slice){message->line.at, message->line.len});
-    } else if (strcmp(message->type.at, "training_sync") == 0 &&
-               strcmp(message->target_ai.at, visit->ai_id) == 0) {
+        if (passes)
+            print_raw(watcher, (struct slice){message->line.at, message->line.len});
+    } else if (is_welcome(visit, message)) {
         if (!watcher->started)
             print_start(watcher, visit);
         watcher->started = true;
-    } else if (strcmp(message->type.at, "heartbeat") != 0) {
+    } else if (passes && strcmp(message->type.at, "heartbeat") != 0) {
         terminal_measure(&watcher->terminal);
         feed_print(&watcher->feed, message, time_now_ms());
     }
@@ -117,6 +127,8 @@ static int run(const void *data)
                           .message = on_message,
                           .changed = on_change,
                           .data = &watcher};
+    if (watch_filter_check(&settings->filter) != EXIT_WORKED)
+        return EXIT_USAGE;
     watcher.terminal = terminal_of(STDOUT_FILENO, settings->color);
     feed_begin(&watcher.feed, &watcher.terminal, stdout);
     stop_catch();
@@ -133,6 +145,24 @@ static const struct setting options[] = {
     HUB_SETTING(struct watch_settings),
     JSON_SETTING(struct watch_settings,
                  "Every message as it came over the wire, one JSON object a line."),
+    {.name = "type",
+     .letter = 't',
+     .kind = SETTING_LIST,
+     AT(filter.types),
+     .argument = "TYPE",
+     .help = "Only messages of that type, by its name on the wire or its short one."},
+    {.name = "ai",
+     .letter = 'a',
+     .kind = SETTING_LIST,
+     AT(filter.ais),
+     .argument = "AI_ID",
+     .help = "Only what that AI says, what it is told, and what is said of it."},
+    {.name = "session",
+     .letter = 's',
+     .kind = SETTING_LIST,
+     AT(filter.sessions),
+     .argument = "ID",
+     .help = "Only that session; the eight characters that are shown will do."},
     {.name = "for",
      .kind = SETTING_NUMBER,
      AT(seconds),
@@ -147,16 +177,16 @@ static const struct setting options[] = {
 const struct command command_watch = {
     .name = "watch",
     .summary = "see what the AIs say to each other, one line a message",
-    .about = "Shows every message as it passes through the hub: when, from whom to whom, its type, "
-             "and the gist of "
-             "it. It looks on as an observer: the AIs do not notice. When the hub goes away it "
-             "says so, and "
-             "comes back with it.\n\nIn windows under 118 columns types have short names: "
-             "invitation is a "
-             "collaboration_request, session a collaboration_update, report a performance_report, "
-             "asks a "
-             "feature_response.",
-    .example = "  khub watch\n  khub watch --json --for 60 > minute.jsonl",
+    .about =
+        "Shows every message as it passes through the hub: when, from whom, to whom unless it is "
+        "for all, its type, and the gist of it. It looks on as an observer: the AIs do not "
+        "notice. When the hub goes away it says so, and comes back with it.\n\n"
+        "Windows under 118 columns show short names of types: invitation is a "
+        "collaboration_request, answer a collaboration_response, session a "
+        "collaboration_update, report a performance_report, asks a feature_response, verdict a "
+        "verification. Long ids are cut in the middle.",
+    .example = "  khub watch\n  khub watch --ai AI_Node_1 --type report --type verdict\n"
+               "  khub watch --json --for 60 > minute.jsonl",
     .worked = "watched until the time was up, Ctrl-C, or the reader of the pipe had enough",
     .failed = "the hub could not be reached at the start",
     .options = options,

@@ -68,8 +68,8 @@ static void draw_ai(const struct demo_view *view, size_t which, struct line *lin
         line_addf(line, "gain %4.1f %%  ", 100 * (1 - count->ratio));
     else
         line_add(line, slice_of("training…    "));
-    line_addf(line, "patterns %-3u components %-3u checks %-3u confirmed %u", count->patterns,
-              count->components, count->checked, count->confirmed);
+    line_addf(line, "shared %-4u checked %-4u confirmed %u", count->patterns + count->components,
+              count->checked, count->confirmed);
 }
 
 void demo_view_refresh(struct demo_view *view)

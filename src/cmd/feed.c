@@ -6,7 +6,6 @@
 
 #define NAME_COLUMNS_LEAST 6u
 #define NAME_COLUMNS_MOST  18u
-#define LONG_TYPES_WIDTH   118u /* from here on there is room for types as on the wire */
 
 void feed_begin(struct feed *feed, const struct terminal *terminal, FILE *out)
 {
@@ -47,24 +46,38 @@ enum style feed_style(struct slice ai_id)
     return styles[(hash >> 16) % (sizeof(styles) / sizeof(styles[0]))];
 }
 
-static void add_name(struct line *line, struct slice name, enum style style, unsigned columns)
-{
-    line_style(line, style);
-    line_cell(line, name, columns);
-    line_style(line, STYLE_PLAIN);
-}
-
 static void add_type(struct feed *feed, enum message_type type, struct slice text)
 {
     struct line *line = &feed->line;
     const struct type_look *look = type_look(type);
-    bool whole = feed->terminal->width == 0 || feed->terminal->width >= LONG_TYPES_WIDTH;
+    bool whole = line_is_roomy(line); /* for types as on the wire */
     line_style(line, look->style);
     if (whole || type == MESSAGE_TYPE_COUNT)
         line_cell(line, text, whole ? TYPE_TEXT_MAX : TYPE_LABEL_MAX);
     else
         line_cell(line, slice_of(look->label), TYPE_LABEL_MAX);
     line_style(line, STYLE_PLAIN);
+}
+
+/* Most messages are for all. Where columns are rare, only another target is named, and behind the
+ * type. */
+static void add_target(struct feed *feed, struct slice target, bool behind_type)
+{
+    struct line *line = &feed->line;
+    if (line_is_roomy(line) == behind_type || (behind_type && target.len == 0))
+        return;
+    line_style(line, STYLE_DIM);
+    line_add(line, slice_of(behind_type ? "" : " "));
+    line_add(line, slice_of(feed->terminal->unicode ? "→ " : "> "));
+    if (target.len == 0)
+        line_cell(line, slice_of("all"), feed->target_columns);
+    line_style(line, target.len == 0 ? STYLE_PLAIN : feed_style(target));
+    if (behind_type)
+        line_add(line, target);
+    else if (target.len > 0)
+        line_cell(line, target, feed->target_columns);
+    line_style(line, STYLE_PLAIN);
+    line_add(line, slice_of(behind_type ? " " : ""));
 }
 
 void feed_print(struct feed *feed, const struct khub_message *message, int64_t now)
@@ -86,17 +99,14 @@ void feed_print(struct feed *feed, const struct khub_message *message, int64_t n
     line_add(line, slice_of(clock));
     line_style(line, STYLE_PLAIN);
     line_add(line, slice_of(" "));
-    add_name(line, sender, feed_style(sender), feed->sender_columns);
-    line_style(line, STYLE_DIM);
-    line_add(line, slice_of(feed->terminal->unicode ? " → " : " > "));
+    line_style(line, feed_style(sender));
+    line_cell(line, sender, feed->sender_columns);
     line_style(line, STYLE_PLAIN);
-    if (target.len == 0)
-        add_name(line, slice_of("all"), STYLE_DIM, feed->target_columns);
-    else
-        add_name(line, target, feed_style(target), feed->target_columns);
+    add_target(feed, target, false);
     line_add(line, slice_of("  "));
     add_type(feed, type, text);
     line_add(line, slice_of(" "));
+    add_target(feed, target, true);
     if (type_look(type)->style == STYLE_DIM) /* what comes often stays in the background */
         line_style(line, STYLE_DIM);
     summary_add(line, type, (struct slice){message->payload.at, message->payload.len});

@@ -12,6 +12,13 @@
 #define NAMES_SHOWN_MAX  4u
 #define SESSION_SHOWN    8u
 #define ESCAPE_BYTES_MAX 12u /* of one escaped character: a surrogate pair */
+#define LANGUAGE_COLUMNS 8u  /* kept for a language behind the id of a piece of code */
+#define ID_COLUMNS_LEAST 12u /* an id is cut in the middle to no less */
+
+bool line_is_roomy(const struct line *line)
+{
+    return line->width == 0 || line->width >= ROOMY_WIDTH;
+}
 
 /* The start of an escaped string, at most SUMMARY_TEXT_MAX - ESCAPE_BYTES_MAX bytes of it, cut
  * between two characters. */
@@ -48,6 +55,30 @@ static void add_value(struct line *line, struct json_value value)
         value.raw.len = value.raw.len < SUMMARY_TEXT_MAX ? value.raw.len : SUMMARY_TEXT_MAX;
         line_add(line, value.raw);
     }
+}
+
+static unsigned columns_left(const struct line *line)
+{
+    return line->width > line->column ? line->width - line->column : 0;
+}
+
+/* An id, or a name like one, in what is left of the line but `reserved` columns. Their authors put
+ * what tells them apart at both ends: they are cut in the middle. */
+static void add_id(struct line *line, struct json_value value, unsigned reserved)
+{
+    unsigned left = columns_left(line), most = left > reserved ? left - reserved : 0;
+    struct slice id = value.raw;
+    bool plain = value.kind == JSON_KIND_STRING && !value.escaped;
+    for (size_t i = 0; plain && i < id.len; i++)
+        plain = id.at[i] >= ' ' && id.at[i] <= '~';
+    if (!plain || line->width == 0 || id.len <= most || most < ID_COLUMNS_LEAST) {
+        add_value(line, value);
+        return;
+    }
+    size_t tail = (most - 1) / 2, head = most - 1 - tail;
+    line_add(line, (struct slice){id.at, head});
+    line_add(line, slice_of(line->terminal->unicode ? "…" : "~"));
+    line_add(line, (struct slice){id.at + id.len - tail, tail});
 }
 
 static bool says_something(struct json_value value)
@@ -164,6 +195,7 @@ static void say_hello(struct line *line, struct json_value payload)
  * cut. */
 static void add_measures(struct line *line, struct json_value thing)
 {
+    enum { MEASURES_FIRST = 2 }; /* one of these is enough where columns are rare */
     static const struct {
         const char *name, *before;
         bool describes;
@@ -180,7 +212,8 @@ static void add_measures(struct line *line, struct json_value thing)
         if (holders[i].kind != JSON_KIND_OBJECT)
             continue;
         for (size_t j = 0; j < sizeof(measures) / sizeof(measures[0]); j++) {
-            if (!measures[j].describes || line->column == before)
+            bool rare = measures[j].describes || (!line_is_roomy(line) && j >= MEASURES_FIRST);
+            if (!rare || line->column == before)
                 add_number(line, measures[j].before, json_get(holders[i], measures[j].name));
         }
     }
@@ -191,15 +224,16 @@ static void say_pattern(struct line *line, struct json_value payload)
     struct json_value pattern = json_get(payload, "pattern");
     add_measures(line, pattern);
     add_member(line, "", first_of(pattern, "subject", "specialization"), "  ");
-    add_value(line, first_of(pattern, "id", "name"));
+    add_id(line, first_of(pattern, "id", "name"), 0);
 }
 
 static void say_code(struct line *line, struct json_value payload)
 {
     struct json_value code = json_get(payload, "code");
     add_measures(line, code);
-    add_value(line, first_of(code, "id", "name"));
-    add_member(line, "  ", json_get(code, "language"), "");
+    struct json_value language = json_get(code, "language");
+    add_id(line, first_of(code, "id", "name"), language.raw.len > 0 ? LANGUAGE_COLUMNS : 0);
+    add_member(line, "  ", language, "");
 }
 
 static void say_feature_request(struct line *line, struct json_value payload)
@@ -254,14 +288,16 @@ static void say_collaboration_update(struct line *line, struct json_value payloa
     struct json_value status = json_get(payload, "status");
     double progress = 0;
     add_session(line, payload);
-    if (json_number(json_get(payload, "progress"), &progress) == 0) {
+    bool told = json_number(json_get(payload, "progress"), &progress) == 0;
+    bool turns = !(progress > 0) || !json_string_is(status, slice_of("active"));
+    if (told && (!turns || line_is_roomy(line)))
+        line_addf(line, " %3.0f %%", 100 * fmin(fmax(progress, 0), 1));
+    if (told && line_is_roomy(line)) {
         line_add(line, slice_of(" "));
-        line_addf(line, "%3.0f %% ", 100 * fmin(fmax(progress, 0), 1));
         line_style(line, STYLE_CYAN);
         line_bar(line, progress, BAR_COLUMNS);
         line_style(line, STYLE_PLAIN);
     }
-    bool turns = !(progress > 0) || !json_string_is(status, slice_of("active"));
     if (turns)
         add_status(line, status);
     struct json_value note = first_of(payload, "note", "reason"), by = json_get(payload, "by");
@@ -287,15 +323,18 @@ static void say_component(struct line *line, struct json_value payload)
     struct json_value component = json_get(payload, "component");
     bool complete = json_get(payload, "collaboration_complete").kind == JSON_KIND_TRUE;
     add_measures(line, component);
-    add_value(line, first_of(component, "name", "id"));
-    add_member(line, "  for ", json_get(payload, "original_requestor"), "");
-    add_member(line, "'s ", json_get(payload, "feature_name"), "");
     if (complete) {
         line_style(line, STYLE_GREEN);
-        line_add(line, slice_of("  completes "));
+        line_add(line, slice_of("completes "));
         add_session(line, payload);
         line_style(line, STYLE_PLAIN);
+        line_add(line, slice_of("  "));
     }
+    struct json_value requestor = json_get(payload, "original_requestor");
+    add_id(line, first_of(component, "name", "id"),
+           says_something(requestor) ? columns_left(line) / 2 : 0);
+    add_member(line, "  for ", requestor, "");
+    add_member(line, "'s ", json_get(payload, "feature_name"), "");
 }
 
 static void say_performance(struct line *line, struct json_value payload)
@@ -308,8 +347,10 @@ static void say_performance(struct line *line, struct json_value payload)
         line_add(line, slice_of("tested  "));
         line_style(line, before);
     }
-    add_value(line, json_get(payload, "component_id"));
-    add_member(line, ": ", first_of(performance, "why", "reason"), "");
+    struct json_value why = first_of(performance, "why", "reason");
+    add_id(line, json_get(payload, "component_id"),
+           says_something(why) ? columns_left(line) / 2 : 0);
+    add_member(line, ": ", why, "");
 }
 
 static void say_sync(struct line *line, struct json_value payload)
@@ -367,7 +408,16 @@ static void say_challenge(struct line *line, struct json_value payload)
     line_add(line, session_short(nonce.raw));
 }
 
-/* Who claims is named behind how it went: ids are long, and cut. */
+/* "  2 agree"; where columns are rare, not of nobody. */
+static void add_camp(struct line *line, const char *before, struct json_value count,
+                     const char *behind)
+{
+    double number;
+    if (line_is_roomy(line) || json_number(count, &number) < 0 || number > 0)
+        add_member(line, before, count, behind);
+}
+
+/* Who claims is named behind how it went: ids are long, and mostly begin with the name. */
 static void say_verification(struct line *line, struct json_value payload)
 {
     struct json_value status = json_get(payload, "status");
@@ -376,10 +426,12 @@ static void say_verification(struct line *line, struct json_value payload)
                                                                    : STYLE_YELLOW);
     add_value(line, status);
     line_style(line, STYLE_PLAIN);
-    add_member(line, "  ", json_get(payload, "agreeing"), " agree");
-    add_member(line, ", ", json_get(payload, "disagreeing"), " disagree");
-    add_member(line, "  ", json_get(payload, "id"), "");
-    add_member(line, " of ", json_get(payload, "author"), "");
+    add_camp(line, "  ", json_get(payload, "agreeing"), " agree");
+    add_camp(line, ", ", json_get(payload, "disagreeing"), " disagree");
+    line_add(line, slice_of("  "));
+    add_id(line, json_get(payload, "id"), 0);
+    if (line_is_roomy(line))
+        add_member(line, " of ", json_get(payload, "author"), "");
 }
 
 static void say_other(struct line *line, struct json_value payload)

@@ -2,6 +2,8 @@
 #ifndef KHUB_CMD_SUMMARY_H
 #define KHUB_CMD_SUMMARY_H
 
+#include <stdbool.h>
+
 #include "cmd/terminal.h"
 #include "wire/types.h"
 
@@ -13,6 +15,11 @@ struct type_look {
 #define TYPE_LABEL_MAX 10u
 #define TYPE_TEXT_MAX  22u /* columns of the longest type as it is on the wire */
 const struct type_look *type_look(enum message_type type);
+
+/* A window this wide has room for all that a summary can tell. In a narrower one what matters comes
+ * first, what is only nice to see is left out, and ids are cut in the middle: both ends tell. */
+#define ROOMY_WIDTH 118u
+bool line_is_roomy(const struct line *line);
 
 /* Adds the summary of a payload to the line. payload: any bytes; those that are no JSON object are
  * shown as they are, made harmless. Of a peer's texts at most SUMMARY_TEXT_MAX bytes are looked at.

@@ -131,6 +131,7 @@ static int open_link(struct visit *visit)
         .specialization = visit->specialization,
         .version = KHUB_VERSION,
         .observer = visit->observer,
+        .sync_max = visit->knowing ? 0 : KHUB_SYNC_NONE,
         .not_ready = true,
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = HEARTBEAT_MS,

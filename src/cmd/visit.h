@@ -24,6 +24,7 @@ struct visit {
     const char *ai_id;   /* NULL: one is made, user@host/command.pid */
     const char *specialization;
     bool observer;
+    bool knowing;      /* wants the hub's knowledge in `sync`; else it is not sent */
     bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */
     bool quiet;        /* says nothing when it can't join: the caller tries again */
     /* Every message; may be NULL. */

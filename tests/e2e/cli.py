@@ -316,6 +316,52 @@ def watch_json_gives_the_lines_as_they_came():
 
 
 @test
+def watch_shows_what_is_asked_for():
+    with Hub() as hub:
+        with Running("watch", "--type", "report", "--type", "chat", hub=hub) as types, \
+                Running("watch", "--ai", "日本", "--json", hub=hub) as names:
+            types.wait_for("watching")
+            wait_until(lambda: hub.console().count("[+] AI connected") == 2, "both watchers")
+            ada, bea, session = collaborate(hub)
+            with Running("watch", "--session", session[:8], "--type", "session", hub=hub) as sessions:
+                sessions.wait_for("watching")
+                ada.say("collaboration_update", {"session_id": session, "progress": 0.5, "note": "half"})
+                ada.say("performance_report", {"component_id": "x", "performance": {"score": 0.5}})
+                ada.say("pattern_share", {"pattern": {"id": "p"}})
+                ada.drain()
+                bea.say("chat", {"text": "the last"})
+                ada.say("collaboration_update", {"session_id": session, "progress": 0.7, "note": "more"})
+                types.wait_for("the last")
+                names.wait_for("the last")
+                sessions.wait_for("more")
+                for watch in (types, names, sessions):
+                    equal(watch.end(), (0, ""), "how it ended")
+    equal(len(types.text.splitlines()), 3, types.text)
+    check("performance_report" in types.text and "chat" in types.text, types.text)
+    heard = [json.loads(line) for line in names.text.splitlines()]
+    check({line["message_type"] for line in heard} >= {"hello", "collaboration_update", "chat"}, names.text)
+    check(not {line["message_type"] for line in heard} & {"pattern_share", "performance_report"}, names.text)
+    lines = sessions.text.splitlines()
+    equal(len(lines), 3, sessions.text)
+    check("half" in lines[1] and "more" in lines[2], sessions.text)
+    refused(2, "watch", "--type", "reprot", said=["'reprot'", "'report'"])
+
+
+@test
+def small_clients_are_not_told_everything():
+    """A hello says whether its sender wants to know what the hub knows: only kb does."""
+    for words in CLIENTS:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            with Running(*words, "--hub", f"127.0.0.1:{server.getsockname()[1]}") as client:
+                peer, _ = server.accept()
+                with peer.makefile("rb") as lines:
+                    hello = json.loads(lines.readline())
+                equal(hello["payload"].get("sync"), None if words[0] == "kb" else "none", f"sync of {words}")
+                peer.close()
+                client.end(number=None)
+
+
+@test
 def watch_ends_after_its_time():
     with Hub() as hub:
         equal(worked("watch", "--for", "0.2", hub=hub).err, "", "stderr")

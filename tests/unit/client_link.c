@@ -66,8 +66,11 @@ static void level_1_is_the_seeds_hello(void **state)
 {
     struct life *life = *state;
     life->hub.level = 1;
-    life_join(life, (struct khub_options){
-                        .level = 1, .not_ready = true, .observer = true, .resume_token = "unused"});
+    life_join(life, (struct khub_options){.level = 1,
+                                          .not_ready = true,
+                                          .observer = true,
+                                          .resume_token = "unused",
+                                          .sync_max = KHUB_SYNC_NONE});
     char *payload = line_payload(fake_hub_line(&life->hub, "hello", 0));
     assert_string_equal(payload, "{\"specialization\":\"general\",\"version\":\"1.0.0\","
                                  "\"features_supported\":[],\"collaboration_ready\":false,"
@@ -77,6 +80,29 @@ static void level_1_is_the_seeds_hello(void **state)
     UNTIL(life, life_message(life, "chat"));
     assert_int_equal(khub_seq(life->link), 0);
     assert_int_equal(khub_timeout_ms(life->link), -1);
+}
+
+/* Small clients need no megabyte of knowledge, at whatever connection. */
+static void says_how_much_it_wants_to_know(void **state)
+{
+    struct life *life = *state;
+    life_join(life, (struct khub_options){.sync_max = KHUB_SYNC_NONE});
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    for (unsigned i = 0; i < 2; i++) {
+        const char *hello = fake_hub_line(&life->hub, "hello", i);
+        assert_line_valid(hello);
+        assert_non_null(strstr(hello, "\"role\":\"member\",\"sync\":\"none\","));
+    }
+}
+
+static void says_how_many_bytes_it_wants_to_know(void **state)
+{
+    struct life *life = *state;
+    life_join(life, (struct khub_options){.sync_max = 4096});
+    const char *hello = fake_hub_line(&life->hub, "hello", 0);
+    assert_line_valid(hello);
+    assert_non_null(strstr(hello, "\"role\":\"member\",\"sync\":4096,"));
 }
 
 static void comes_back_with_its_token(void **state)
@@ -500,6 +526,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIFE(joins_and_says_hello),
         LIFE(level_1_is_the_seeds_hello),
+        LIFE(says_how_much_it_wants_to_know),
+        LIFE(says_how_many_bytes_it_wants_to_know),
         LIFE(comes_back_with_its_token),
         LIFE(waits_longer_after_each_failure),
         LIFE(delays_have_jitter),

@@ -82,7 +82,7 @@ static const struct {
     {MESSAGE_OS_COMPONENT_SHARE,
      "{\"component\":{\"name\":\"fs\"},\"collaboration_complete\":true,\"session_id\":"
      "\"0123456789\"}",
-     "fs  completes 01234567"},
+     "completes 01234567  fs"},
     {MESSAGE_OS_COMPONENT_SHARE,
      "{\"component\":{\"name\":\"fs\"},\"original_requestor\":\"ada\",\"feature_name\":"
      "\"storage\"}",
@@ -287,6 +287,74 @@ static void feed_lines_are_aligned(void **state)
     }
 }
 
+/* Lines as trainers make them, in a terminal of 80 columns: what somebody looks for is there. */
+static const struct {
+    const char *type, *target, *payload, *shown[4];
+} narrow[] = {
+    {"performance_report",
+     "",
+     "{\"component_id\":\"AI_Node_1_collab_595af5d1-d3b0-4809-a7cf-5ca68acbe1c7_1795660273_2\","
+     "\"performance\":{\"ratio\":0.772,\"score\":0.237,\"integration_tested\":true}}",
+     {"ratio 0.772", "tested", "AI_Node_1", "0273_2"}},
+    {"performance_report",
+     "",
+     "{\"component_id\":\"AI_Node_1_collab_595af5d1-d3b0-4809-a7cf-5ca68acbe1c7_1795660273_2\","
+     "\"performance\":{\"ratio\":0.772,\"reason\":\"not so\"}}",
+     {"ratio 0.772", "AI_No", "73_2", "not so"}},
+    {"verification",
+     "",
+     "{\"id\":\"AI_Node_2_collaborative_feature_development_1795461869\",\"author\":\"AI_Node_2\","
+     "\"status\":\"confirmed\",\"agreeing\":2,\"disagreeing\":0}",
+     {"confirmed", "2 agree", "AI_Node_2", "461869"}},
+    {"collaboration_update",
+     "",
+     "{\"session_id\":\"2d8af666-d3b0-4809-a7cf-5ca68acbe1c7\",\"status\":\"active\","
+     "\"progress\":0.76,\"by\":\"AI_Node_1\",\"note\":\"ratio 0.6890, 183 of 240 evaluations\"}",
+     {"2d8af666", "76 %", "AI_Node_1", "0.6890, 183 of"}},
+    {"collaboration_update",
+     "AI_Node_1",
+     "{\"session_id\":\"2d8af666-d3b0-4809-a7cf-5ca68acbe1c7\",\"status\":\"active\","
+     "\"progress\":0,\"by\":\"AI_Node_3\",\"participants\":[\"AI_Node_1\",\"AI_Node_3\"]}",
+     {"AI_Node_1 2d8af666", "active", "by AI_Node_3"}},
+    {"os_component_share",
+     "",
+     "{\"component\":{\"name\":\"collaborative_feature_development\",\"ratio_heldout\":0.65,"
+     "\"score\":0.35},\"collaboration_complete\":true,\"session_id\":\"2d8af666-d3b0\"}",
+     {"ratio 0.650", "completes 2d8af666", "collabor", "lopment"}},
+    {"pattern_share",
+     "",
+     "{\"pattern\":{\"id\":\"AI_Node_4_pattern_1795461840_0\",\"subject\":\"networking\","
+     "\"ratio_heldout\":0.833}}",
+     {"ratio 0.833", "networking", "AI_Node_4", "840_0"}},
+};
+
+static void what_matters_stays_in_80_columns(void **state)
+{
+    (void)state;
+    struct terminal terminal = {.fd = -1, .unicode = true, .width = 80};
+    for (size_t i = 0; i < sizeof(narrow) / sizeof(narrow[0]); i++) {
+        struct feed feed;
+        char *text;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        struct khub_message message = {.sender_id = khub_text_of("AI_Node_3"),
+                                       .target_ai = khub_text_of(narrow[i].target),
+                                       .type = khub_text_of(narrow[i].type),
+                                       .payload = khub_text_of(narrow[i].payload)};
+        feed_begin(&feed, &terminal, out);
+        feed_expect(&feed, slice_of("AI_Node_3"));
+        feed_print(&feed, &message, 0);
+        fclose(out);
+        assert_true(text_columns((struct slice){text, size - 1}, true) <= 80);
+        for (size_t j = 0; j < 4 && narrow[i].shown[j]; j++) {
+            if (!strstr(text, narrow[i].shown[j]))
+                fail_msg("'%s' is not in %s", narrow[i].shown[j], text);
+        }
+        feed_free(&feed);
+        free(text);
+    }
+}
+
 static void an_unknown_type_is_shown(void **state)
 {
     (void)state;
@@ -315,6 +383,7 @@ int main(void)
         cmocka_unit_test(hostile_members_do_no_harm),
         cmocka_unit_test(great_payloads_are_cut),
         cmocka_unit_test(feed_lines_are_aligned),
+        cmocka_unit_test(what_matters_stays_in_80_columns),
         cmocka_unit_test(an_unknown_type_is_shown),
     };
     if (!setlocale(LC_CTYPE, "C.UTF-8"))
