@@ -70,7 +70,7 @@ static void print_learned(const struct terminal *terminal, json_t *const *summar
         {.title = "ALONE", .right = true},
         {.title = "TOGETHER", .right = true},
         {.title = "BOUND", .right = true},
-        {.title = "BUILT ON THE WORK OF", .wraps = true},
+        {.title = "BUILT ON"},
     };
     struct table table;
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
@@ -130,7 +130,7 @@ static void print_tables(const struct demo_view *view, json_t *const *summaries)
         "the textbook policy's: lower is better, and nobody can get below BOUND. Each AI has "
         "workloads of its own, so BEST PRACTICE and BOUND differ between two of one subject. ALONE "
         "has nothing of another's in it, TOGETHER has. An AI's own search goes on meanwhile: what "
-        "meeting alone gains, ./dev bench meeting measures.",
+        "meeting by itself gains, ./dev bench meeting measures.",
         0, width);
     putchar('\n');
     print_shared(&terminal, summaries);

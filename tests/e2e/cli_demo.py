@@ -96,11 +96,11 @@ def demo_shows_ais_at_work():
     equal((code, err), (0, ""), "how it ended")
     for part in ("AI_Node_4", "pattern_share", "collaboration_request", "CONFIRMED", "synthetic"):
         check(part in out, repr(part), "is not in the output")
-    learned = table(out[out.index("BUILT ON") - 200:])[:4]
+    learned = table(out[out.index("BEST PRACTICE") - 200:])[:4]
     equal([cells["AI"] for cells in learned], [f"AI_Node_{number}" for number in range(1, 5)], "who learned")
     for cells in learned:
         # what is said to be another's work names its author, and the other way round
-        builds = re.fullmatch(r"AI_Node_\d", cells["BUILT ON THE WORK OF"]) is not None
+        builds = re.fullmatch(r"AI_Node_\d", cells["BUILT ON"]) is not None
         equal(builds, cells["TOGETHER"] != "-", f"whether it builds on another's: {cells}")
         check(builds or cells["ALONE"] != "-", "nothing measured", cells)
     check(re.search(r"^\d+ messages relayed; ", out, re.M), out[-500:])
