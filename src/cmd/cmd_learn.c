@@ -38,6 +38,7 @@ struct learning {
     unsigned next_point, tens;
     bool drawn;
     char directory[512];
+    bool made_directory;
 };
 
 static void erase_line(struct learning *learning)
@@ -91,63 +92,100 @@ static void say(struct learning *learning, const char *what)
 
 /* ── measuring ── */
 
+/* The name of a split of this run, to be freed; NULL when out of memory. All of --as is in it: another
+ * name is another run, however long. */
+static char *split_of(const struct learning *learning, const char *kind)
+{
+    char *split;
+    return asprintf(&split, "%s/%s", kind, learning->settings->as) < 0 ? NULL : split;
+}
+
+static struct evaluation_set *workloads_of(const struct learning *learning, const char *kind,
+                                           size_t seeds)
+{
+    char *split = split_of(learning, kind);
+    struct evaluation_set *set =
+        split ? evaluation_set_new_until(learning->learned.subject, split, seeds, stop_flag())
+              : NULL;
+    free(split);
+    return set;
+}
+
 static int make_workloads(struct learning *learning)
 {
     struct learned *learned = &learning->learned;
-    char split[160];
-    snprintf(split, sizeof split, "train/%s", learning->settings->as);
-    learning->train.sets[0] = evaluation_set_new(learned->subject, split, learned->train_seeds);
+    learning->train.sets[0] = workloads_of(learning, "train", learned->train_seeds);
     learning->train.count = learning->train.sets[0] != NULL;
-    snprintf(split, sizeof split, "heldout/%s", learning->settings->as);
-    learning->heldout = evaluation_set_new(learned->subject, split, learned->heldout_seeds);
+    learning->heldout = workloads_of(learning, "heldout", learned->heldout_seeds);
     if (!learning->train.count || !learning->heldout)
         return -1;
     for (int i = 0; i < learned->subject->baseline_count; i++)
         learned->baselines[i] = evaluation_set_baseline(learning->heldout, i);
     learned->bound = evaluation_set_bound(learning->heldout);
-    return 0;
+    return isnan(learned->bound.ratio) ? -1 : 0;
 }
 
 static void add_point(struct learning *learning, const double *parameters, double train)
 {
     struct learned *learned = &learning->learned;
-    if (learned->point_count == LEARN_POINTS_MAX)
-        learned->point_count--; /* the last one is the one that counts */
+    const struct plot_point *last =
+        learned->point_count > 0 ? &learned->points[learned->point_count - 1] : NULL;
+    if (last && (isnan(last->heldout) || last->evaluations == learning->search.evaluations ||
+                 learned->point_count == LEARN_POINTS_MAX))
+        learned->point_count--; /* the newest is the one that counts */
     learned->heldout = evaluation_set_score(learning->heldout, parameters);
     learned->points[learned->point_count++] = (struct plot_point){
         learning->search.evaluations, train, learned->heldout.ratio, learned->heldout.ci95};
 }
 
-/* One generation after the other, so that an interrupt is heard and the curve has its points. */
+/* What was found so far is measured, however soon the user wants an end. */
+static void measure_to_the_end(struct learning *learning)
+{
+    evaluation_set_heed(learning->heldout, NULL);
+    evaluation_set_heed(learning->train.sets[0], NULL);
+}
+
+/* One generation after the other, so that the curve has its points. 0, or -1 when out of memory or
+ * interrupted before anything was found. */
 static int search_all(struct learning *learning)
 {
     struct search *search = &learning->search;
     struct learned *learned = &learning->learned;
     unsigned budget = (unsigned)learning->settings->evaluations;
-    char split[160];
-    snprintf(split, sizeof split, "search/%s", learning->settings->as);
-    if (search_begin(search, learned->subject, subject_seed(learned->subject, split, 0), NULL) < 0)
+    char *split = split_of(learning, "search");
+    uint64_t seed = split ? subject_seed(learned->subject, split, 0) : 0;
+    free(split);
+    if (!split || search_begin(search, learned->subject, seed, NULL) < 0)
         return -1;
     learning->next_point = 1;
     while (search->evaluations < budget && !learned->interrupted) {
         unsigned left = budget - search->evaluations;
         unsigned generation = (unsigned)cmaes_lambda(search->cmaes);
-        search_run(search, &learning->train, generation < left ? generation : left, NULL);
-        learned->interrupted = stop_asked();
-        if (search->evaluations >= learning->next_point || search->evaluations >= budget ||
-            learned->interrupted) {
+        search_run(search, &learning->train, generation < left ? generation : left, stop_flag());
+        bool due = search->evaluations >= learning->next_point || search->evaluations >= budget;
+        if (due && isfinite(search->best_ratio)) {
             add_point(learning, search->best, search->best_ratio);
             learning->next_point = (unsigned)(search->evaluations * CURVE_STEP) + 1;
         }
-        show_progress(learning);
+        learned->interrupted = stop_asked() && search->evaluations < budget;
+        if (!stop_asked() && learned->point_count > 0)
+            show_progress(learning);
+    }
+    if (!isfinite(search->best_ratio))
+        return -1;
+    if (stop_asked()) {
+        say(learning, "interrupted; measuring what it has found");
+        measure_to_the_end(learning);
+        add_point(learning, search->best, search->best_ratio);
     }
     memcpy(learned->parameters, search->best, sizeof learned->parameters);
-    return isfinite(search->best_ratio) ? 0 : -1;
+    return 0;
 }
 
 static int solve(struct learning *learning)
 {
     struct learned *learned = &learning->learned;
+    measure_to_the_end(learning);
     if (evaluation_set_solve(learning->train.sets[0], learned->parameters) < 0)
         return -1;
     learning->search.evaluations = 1;
@@ -156,26 +194,40 @@ static int solve(struct learning *learning)
     return 0;
 }
 
+static void try_module(struct learning *learning, const char *split)
+{
+    struct learned *learned = &learning->learned;
+    struct probe_report *module = &learned->module;
+    module->result = PROBE_FAILED;
+    if (!stop_asked())
+        probe_module(learned->subject, learned->source, split, learned->heldout_seeds, stop_flag(),
+                     module);
+    if (stop_asked() && module->result != PROBE_RAN)
+        *module = (struct probe_report){.result = PROBE_FAILED,
+                                        .why = "interrupted before it was measured"};
+    learned->module_agrees =
+        module->result == PROBE_RAN && module->score.ratio == learned->heldout.ratio;
+    if (module->result == PROBE_RAN && !learned->module_agrees)
+        snprintf(module->why, sizeof module->why,
+                 "its ratio is %.9g and not %.9g as its parameters'", module->score.ratio,
+                 learned->heldout.ratio);
+}
+
 /* Renders it, compiles it, and runs it on the held-out workloads. */
 static int make_module(struct learning *learning)
 {
     struct learned *learned = &learning->learned;
     const struct subject *subject = learned->subject;
     int length = subject_render(subject, learned->parameters, NULL, 0);
-    char split[160];
+    char *split = split_of(learning, "heldout");
     learned->source = length > 0 ? malloc((size_t)length + 1) : NULL;
-    if (!learned->source)
-        return -1;
-    subject_render(subject, learned->parameters, learned->source, (size_t)length + 1);
-    snprintf(split, sizeof split, "heldout/%s", learning->settings->as);
-    probe_module(subject, learned->source, split, learned->heldout_seeds, NULL, &learned->module);
-    learned->module_agrees = learned->module.result == PROBE_RAN &&
-                             learned->module.score.ratio == learned->heldout.ratio;
-    if (learned->module.result == PROBE_RAN && !learned->module_agrees)
-        snprintf(learned->module.why, sizeof learned->module.why,
-                 "its ratio is %.9g and not %.9g as its parameters'", learned->module.score.ratio,
-                 learned->heldout.ratio);
-    return 0;
+    int failed = !split || !learned->source ? -1 : 0;
+    if (!failed) {
+        subject_render(subject, learned->parameters, learned->source, (size_t)length + 1);
+        try_module(learning, split);
+    }
+    free(split);
+    return failed;
 }
 
 static int learn(struct learning *learning)
@@ -265,7 +317,7 @@ static int print_json(const struct learning *learning)
         json_object_set_new(parameters, subject->parameters[i].name,
                             json_real(learned->parameters[i]));
     json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:b,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o,s:o,s:{s:s,s:b,s:i},s:s}", "subject",
+        "{s:s,s:s,s:s,s:b,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o,s:o,s:{s:s,s:b,s:i},s:o}", "subject",
         subject->name, "subject_version", subject->version, "cost", subject->cost, "synthetic", 1,
         "interrupted", learned->interrupted, "evaluations", (int)learned->evaluations, "seconds",
         learned->seconds, "ratio_train", learned->ratio_train, "train_seeds",
@@ -273,7 +325,7 @@ static int print_json(const struct learning *learning)
         "baselines", baselines, "bound", score_json(learned, "bound", &learned->bound),
         "parameters", parameters, "module", "result", probe_result_text(learned->module.result),
         "agrees", learned->module_agrees, "bytes", (int)learned->module.object_bytes, "directory",
-        learning->directory);
+        json_of_bytes(learning->directory));
     return json_print_result("learn", root);
 }
 
@@ -289,7 +341,8 @@ static int make_directory(struct learning *learning)
     if (length < 0 || (size_t)length >= sizeof learning->directory)
         return complain("learn", "the name of the directory is longer than %zu bytes",
                         sizeof learning->directory - 1);
-    if (mkdir(learning->directory, 0777) == 0)
+    learning->made_directory = mkdir(learning->directory, 0777) == 0;
+    if (learning->made_directory)
         return EXIT_WORKED;
     if (errno != EEXIST)
         return complain("learn", "can't make the directory %s: %s", learning->directory,
@@ -305,12 +358,14 @@ static int make_directory(struct learning *learning)
 static int report(struct learning *learning)
 {
     const struct learn_settings *settings = learning->settings;
-    char line[256];
-    snprintf(line, sizeof line, "khub learn %s --evaluations %ld --train %ld --heldout %ld --as %s",
-             settings->subject, settings->evaluations, settings->train, settings->heldout,
-             settings->as);
+    char *line;
+    if (asprintf(&line, "khub learn %s --evaluations %ld --train %ld --heldout %ld --as %s",
+                 settings->subject, settings->evaluations, settings->train, settings->heldout,
+                 settings->as) < 0)
+        return complain("learn", "out of memory");
     int error = learn_report_write(&learning->learned, learning->directory, line) < 0 ? errno : 0;
     int code = EXIT_WORKED;
+    free(line);
     if (settings->json)
         code = print_json(learning);
     else
@@ -342,7 +397,13 @@ static int run(const void *data)
     line_begin(&learning.line, &learning.terminal);
     bool worked = learn(&learning) == 0;
     erase_line(&learning);
-    code = worked ? report(&learning) : complain("learn", "out of memory");
+    if (worked)
+        code = report(&learning);
+    else
+        code = complain("learn",
+                        stop_asked() ? "interrupted before anything was learned" : "out of memory");
+    if (!worked && learning.made_directory)
+        rmdir(learning.directory);
     if (worked && learned->module.result == PROBE_RAN && !learned->module_agrees)
         code = complain("learn", "the C module is not what was tuned: %s", learned->module.why);
     free(learned->source);

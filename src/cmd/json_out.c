@@ -30,6 +30,16 @@ void json_print_string(FILE *out, struct slice bytes)
     print_and_free(out, &text);
 }
 
+json_t *json_of_bytes(const char *bytes)
+{
+    struct text text = {0};
+    text_add_string(&text, slice_of(bytes));
+    struct slice made = text_slice(&text);
+    json_t *json = text.failed ? NULL : json_loadb(made.at, made.len, JSON_DECODE_ANY, NULL);
+    text_free(&text);
+    return json;
+}
+
 int json_print_result(const char *command, json_t *root)
 {
     char *made = root ? json_dumps(root, 0) : NULL;

@@ -2,13 +2,13 @@
  * the question and the wait. */
 #include "cmd/stop.h"
 
-static volatile sig_atomic_t asked;
+static atomic_bool asked; /* lock-free, so a signal handler may */
 static sigset_t mask;
 
 static void note_signal(int number)
 {
     (void)number;
-    asked = 1;
+    atomic_store(&asked, true);
 }
 
 void stop_catch(void)
@@ -28,11 +28,11 @@ void stop_catch(void)
 
 static void note_first_signal(int number)
 {
-    if (asked) {
+    if (atomic_load(&asked)) {
         signal(number, SIG_DFL);
         raise(number);
     }
-    asked = 1;
+    atomic_store(&asked, true);
 }
 
 void stop_hear(void)
@@ -45,7 +45,12 @@ void stop_hear(void)
 
 bool stop_asked(void)
 {
-    return asked != 0;
+    return atomic_load(&asked);
+}
+
+const atomic_bool *stop_flag(void)
+{
+    return &asked;
 }
 
 const sigset_t *stop_mask(void)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from program import KHUB, environment, refused, worked
 
@@ -97,11 +98,26 @@ def learn_writes_a_report():
 @test
 def the_same_name_is_the_same_run():
     with Folder() as folder:
-        runs = [learn(folder, "one"), learn(folder, "two"), learn(folder, "three", "--as", "another")]
+        long = 300 * "n"
+        names = [[], [], ["--as", "another"], ["--as", long + "1"], ["--as", long + "2"]]
+        runs = [learn(folder, str(i), *name) for i, name in enumerate(names)]
         for found in runs:
             del found["seconds"], found["directory"]
         equal(runs[0], runs[1], "the same run")
         check(runs[0]["parameters"] != runs[2]["parameters"], "another name is the same run")
+        check(runs[3]["parameters"] != runs[4]["parameters"], "another long name is the same run")
+        with open(os.path.join(folder, "4", "report.md"), encoding="utf-8") as file:
+            check(f"--as {long}2`" in file.read(), "the report does not name the run")
+
+
+@test
+def a_directory_of_any_bytes():
+    with Folder() as folder:
+        latin = os.path.join(os.fsencode(folder), b"gr\xfcn")
+        result = json.loads(worked("learn", "audio", "--evaluations", "1", "--train", "1", "--heldout", "2", "--json", "--out",
+                                   latin).out)
+        equal(result["directory"], os.path.join(folder, "gr\ufffdn"), "the directory")
+        equal(sorted(os.listdir(latin)), [b"convergence.svg", b"policy.c", b"ratios.svg", b"report.md"], "files")
 
 
 @test
@@ -124,9 +140,9 @@ def learn_tells_what_it_can_not_write():
         check("Written" not in result.out, result.out)
 
 
-def start_learning(folder, *more):
-    process = subprocess.Popen([KHUB, "learn", "networking", "--out", os.path.join(folder, "it"), *more], stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, env=environment())
+def start_learning(folder, *more, subject="networking", **variables):
+    process = subprocess.Popen([KHUB, "learn", subject, "--out", os.path.join(folder, "it"), *more], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment(**variables))
     check(b"making the workloads" in process.stderr.readline())
     return process
 
@@ -134,21 +150,59 @@ def start_learning(folder, *more):
 @test
 def learn_is_interrupted():
     with Folder() as folder:
-        process = start_learning(folder, "--evaluations", "1000000", "--train", "2", "--heldout", "2")
+        process = start_learning(folder, "--evaluations", "1000000", "--train", "1", "--heldout", "2", subject="audio")
+        check(b" of 1000000 evaluations" in process.stderr.readline(), "a tenth is told")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate()
         equal(process.returncode, 0, "exit code")
         check("interrupted before the end" in out.decode() and "tuned" in out.decode(), out)
+        check("was not run: interrupted" in out.decode(), out)
         with open(os.path.join(folder, "it", "report.md"), encoding="utf-8") as file:
             check("interrupted" in file.read(), "the report does not say so")
 
 
 @test
+def who_has_learned_nothing_ends_at_once():
+    """It makes workloads for long, and leaves no empty directory."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with Folder() as folder:
+            process = start_learning(folder, "--heldout", "1024", "--train", "1024", subject="security")
+            process.send_signal(number)
+            out, err = process.communicate()
+            equal((process.returncode, out), (1, b""), "exit code and output")
+            check(b"interrupted before anything was learned" in err, err)
+            equal(os.listdir(folder), [], "what is left")
+
+
+@test
+def a_compiler_that_takes_its_time_is_left():
+    """What was learned is told and written all the same."""
+    with Folder() as folder:
+        mark, programs = os.path.join(folder, "mark"), os.path.join(folder, "programs")
+        os.mkdir(programs)
+        with open(os.path.join(programs, "cc"), "w", encoding="ascii") as file:
+            file.write(f"#!/bin/sh\n: >'{mark}'\nexec '{shutil.which('sleep')}' 1000\n")
+        os.chmod(os.path.join(programs, "cc"), 0o755)
+        process = start_learning(folder, "--evaluations", "1", "--train", "1", "--heldout", "2", PATH=programs)
+        while not os.path.exists(mark) and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate()
+        equal(process.returncode, 0, f"exit code ({err})")
+        check("was not run: interrupted before it was measured" in out.decode(), out)
+        check("interrupted before the end" not in out.decode(), "the search was over", out)
+        check(os.path.exists(os.path.join(folder, "it", "policy.c")), "nothing is written")
+
+
+@test
 def the_second_interrupt_ends_learning():
     with Folder() as folder:
-        process = start_learning(folder, "--heldout", "1024", "--train", "1024")
+        process = start_learning(folder, "--heldout", "1024", "--train", "1024", subject="security")
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
         process.communicate()
         check(process.returncode in (-signal.SIGINT, -signal.SIGTERM), process.returncode)
 

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 #include "policy/optimise/search.h"
@@ -59,15 +60,88 @@ static void learns(void **state)
     evaluation_set_free(heldout);
 }
 
+/* A subject whose work is counted, and that is told to stop in the middle of it. */
+static struct subject counted;
+static atomic_bool stop;
+static unsigned calls, last_call; /* last_call: the one that brings the stop */
+
+static void count_call(void)
+{
+    if (++calls == last_call)
+        atomic_store(&stop, true);
+}
+
+static void *counted_workload_new(uint64_t seed)
+{
+    count_call();
+    return subject_find(counted.name)->workload_new(seed);
+}
+
+static double counted_cost_of(const void *workload, const void *rules)
+{
+    count_call();
+    return subject_find(counted.name)->cost_of(workload, rules);
+}
+
+static void stop_after(unsigned more)
+{
+    calls = 0;
+    last_call = more;
+    atomic_store(&stop, false);
+}
+
+static void stops_after_the_workload_in_hand(void **state)
+{
+    (void)state;
+    enum { SEEDS = 8 };
+    counted = *subject_find("audio");
+    counted.workload_new = counted_workload_new;
+    counted.cost_of = counted_cost_of;
+    stop_after(3);
+    assert_null(evaluation_set_new_until(&counted, "train/test", SEEDS, &stop));
+    assert_int_equal(calls, 3);
+
+    double textbook[SUBJECT_PARAMETERS_MAX];
+    subject_textbook(&counted, textbook);
+    stop_after(SEEDS + 5);
+    struct objective train = {
+        .sets = {evaluation_set_new_until(&counted, "train/test", SEEDS, &stop)}, .count = 1};
+    assert_true(isnan(evaluation_set_score(train.sets[0], textbook).ratio));
+    assert_int_equal(calls, SEEDS + 5);
+
+    /* In the third evaluation of a search: two were whole, and only they count. */
+    struct search search;
+    stop_after(2 * SEEDS + 5);
+    assert_int_equal(search_begin(&search, &counted, 1, NULL), 0);
+    assert_int_equal(search_run(&search, &train, 100, &stop), 2);
+    assert_int_equal(search.evaluations, 2);
+    assert_int_equal(calls, 2 * SEEDS + 5);
+    double ratio = search.best_ratio;
+    assert_true(isnan(evaluation_set_score(train.sets[0], search.best).ratio));
+    evaluation_set_heed(train.sets[0], NULL);
+    assert_true(evaluation_set_score(train.sets[0], search.best).ratio == ratio);
+    /* It goes on with the very candidate that was left. */
+    atomic_store(&stop, false);
+    assert_int_equal(search_run(&search, &train, 100, &stop), 100);
+    struct search whole;
+    assert_int_equal(search_begin(&whole, &counted, 1, NULL), 0);
+    assert_int_equal(search_run(&whole, &train, 102, NULL), 102);
+    assert_true(whole.best_ratio == search.best_ratio);
+    search_end(&whole);
+    search_end(&search);
+    objective_free(&train);
+}
+
 int main(void)
 {
     size_t count;
     const struct subject *const *all = subjects(&count);
-    struct CMUnitTest tests[16];
+    struct CMUnitTest tests[16 + 1];
     assert_in_range(count, 8, 16);
     for (size_t i = 0; i < count; i++)
         /* initial_state is handed through as void *, and only read */
         tests[i] = (struct CMUnitTest){
             .name = all[i]->name, .test_func = learns, .initial_state = (void *)(uintptr_t)all[i]};
+    tests[count++] = (struct CMUnitTest)cmocka_unit_test(stops_after_the_workload_in_hand);
     return _cmocka_run_group_tests("learning", tests, count, NULL, NULL);
 }

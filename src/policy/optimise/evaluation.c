@@ -10,34 +10,49 @@ struct instance {
 
 struct evaluation_set {
     const struct subject *subject;
+    const atomic_bool *stop; /* may be NULL */
     size_t count;
     struct instance instances[];
 };
 
+static bool stopped(const struct evaluation_set *set)
+{
+    return set->stop && atomic_load(set->stop);
+}
+
 struct evaluation_set *evaluation_set_new(const struct subject *subject, const char *split,
                                           size_t seeds)
 {
-    if (seeds > (SIZE_MAX - sizeof(struct evaluation_set)) / sizeof(struct instance))
+    return evaluation_set_new_until(subject, split, seeds, NULL);
+}
+
+struct evaluation_set *evaluation_set_new_until(const struct subject *subject, const char *split,
+                                                size_t seeds, const atomic_bool *stop)
+{
+    struct evaluation_set *set;
+    if (seeds > (SIZE_MAX - sizeof *set) / sizeof set->instances[0])
         return NULL;
-    struct evaluation_set *set = calloc(1, sizeof *set + seeds * sizeof set->instances[0]);
+    set = calloc(1, sizeof *set + seeds * sizeof set->instances[0]);
     if (!set)
         return NULL;
     set->subject = subject;
-    for (; set->count < seeds; set->count++) {
-        struct instance *instance = &set->instances[set->count];
-        instance->workload = subject->workload_new(subject_seed(subject, split, set->count));
-        if (!instance->workload) {
-            evaluation_set_free(set);
-            return NULL;
-        }
-        instance->textbook = subject->baseline_cost(instance->workload, 0);
-        if (!(instance->textbook > 0)) {
-            set->count++;
+    set->stop = stop;
+    while (set->count < seeds) {
+        uint64_t seed = subject_seed(subject, split, set->count);
+        void *workload = stopped(set) ? NULL : subject->workload_new(seed);
+        double textbook = workload ? subject->baseline_cost(workload, 0) : nan("");
+        set->instances[set->count++] = (struct instance){workload, textbook};
+        if (!(textbook > 0)) {
             evaluation_set_free(set);
             return NULL;
         }
     }
     return set;
+}
+
+void evaluation_set_heed(struct evaluation_set *set, const atomic_bool *stop)
+{
+    set->stop = stop;
 }
 
 void evaluation_set_free(struct evaluation_set *set)
@@ -79,7 +94,8 @@ static struct score measure(const struct evaluation_set *set, struct decider dec
     struct score score = {.seeds = set->count};
     for (size_t i = 0; i < set->count; i++) {
         double textbook = set->instances[i].textbook;
-        double cost = instance_cost(set, i, decider), ratio = cost / textbook;
+        double cost = stopped(set) ? nan("") : instance_cost(set, i, decider);
+        double ratio = cost / textbook;
         sum += ratio;
         squares += (ratio - 1) * (ratio - 1); /* about 1, where ratios lie: less cancellation */
         costs += cost;

@@ -2,14 +2,22 @@
 #ifndef KHUB_POLICY_OPTIMISE_EVALUATION_H
 #define KHUB_POLICY_OPTIMISE_EVALUATION_H
 
+#include <stdatomic.h>
+
 #include "policy/subject.h"
 
-/* The workloads 0..size-1 of a split, generated once, and the textbook's cost on each. Never changes
- * after evaluation_set_new: several threads may score on it at once. */
+/* The workloads 0..size-1 of a split, generated once, and the textbook's cost on each. Scoring changes
+ * nothing in it: several threads may do so at once. */
 struct evaluation_set;
 /* To be freed; NULL when out of memory. Of 0 seeds all scores are NAN. */
 struct evaluation_set *evaluation_set_new(const struct subject *subject, const char *split,
                                           size_t seeds);
+/* The same, but gives up when *stop becomes true, and then is NULL; later scores give up likewise, and
+ * then are NAN. At most one workload later. stop must outlive the set; NULL: never. */
+struct evaluation_set *evaluation_set_new_until(const struct subject *subject, const char *split,
+                                                size_t seeds, const atomic_bool *stop);
+/* From now on scores give up when this one becomes true; NULL: never. Not while somebody scores. */
+void evaluation_set_heed(struct evaluation_set *set, const atomic_bool *stop);
 void evaluation_set_free(struct evaluation_set *set); /* NULL is allowed */
 size_t evaluation_set_size(const struct evaluation_set *set);
 
@@ -22,7 +30,7 @@ struct score {
     double cost;        /* mean cost in the subject's unit */
     size_t seeds, wins; /* workloads; those on which it beat the textbook */
 };
-/* All are NAN (wins but 0) when out of memory or when a parameter is out of range. */
+/* ratio, ci95 and cost are NAN when out of memory, stopped, or when a parameter is out of range. */
 struct score evaluation_set_score(const struct evaluation_set *set, const double *parameters);
 /* A compiled policy decides (struct subject's functions). */
 struct score evaluation_set_module(const struct evaluation_set *set,

@@ -64,6 +64,8 @@ unsigned search_run(struct search *search, const struct objective *objective, un
         double parameters[SUBJECT_PARAMETERS_MAX];
         subject_units(search->subject, cmaes_candidate(search->cmaes, search->next), parameters);
         double ratio = objective_ratio(objective, parameters);
+        if (isnan(ratio) && stop && atomic_load(stop))
+            break; /* it gave up in the middle (evaluation_set_heed): that was no evaluation */
         search_keep(search, parameters, ratio);
         search->costs[search->next++] = ratio;
         done++;

@@ -36,7 +36,7 @@ struct search {
 int search_begin(struct search *search, const struct subject *subject, uint64_t seed,
                  const double *start);
 void search_end(struct search *search);
-/* Runs about `evaluations` (fewer when stopped; stop may be NULL); returns how many. */
+/* Runs so many, or fewer when *stop (may be NULL) becomes true; returns how many. */
 unsigned search_run(struct search *search, const struct objective *objective, unsigned evaluations,
                     const atomic_bool *stop);
 /* Hands the search a point whose ratio on its objective is known: it becomes the best if it is, and
