@@ -232,65 +232,6 @@ static void stop(struct world *world)
         check_state(world);
 }
 
-/* ── replay ── */
-
-static void dump_rooms(const struct hub *hub, struct text texts[ROOMS])
-{
-    for (int room = 0; room < ROOMS; room++) {
-        text_clear(&texts[room]);
-        hub_dump(hub, room_slice(room), &texts[room]);
-    }
-}
-
-static void compare_dumps(struct world *world, const struct hub *replayed,
-                          const struct text before[ROOMS], const char *which)
-{
-    struct text after[ROOMS] = {{0}};
-    dump_rooms(replayed, after);
-    for (int room = 0; room < ROOMS; room++) {
-        size_t at = 0;
-        while (at < before[room].len && at < after[room].len &&
-               before[room].at[at] == after[room].at[at])
-            at++;
-        size_t from = at > 150 ? at - 150 : 0;
-        /* a room whose first message its log couldn't keep has no entries, and so no replay */
-        if (world->rooms[room].seq &&
-            !slice_equal(text_slice(&before[room]), text_slice(&after[room])))
-            world_fail(world, "replay %s: %s differs at byte %zu: run …%.300s… replay …%.300s…",
-                       which, room_names[room], at,
-                       before[room].len > from ? before[room].at + from : "",
-                       after[room].len > from ? after[room].at + from : "");
-        text_free(&after[room]);
-    }
-}
-
-static void apply_from(struct world *world, struct hub *hub, size_t from, size_t to, int room)
-{
-    for (size_t i = from; i < to; i++)
-        if (room == NOBODY || world->log[i].room == room)
-            hub_apply(hub, room_slice(world->log[i].room), &world->log[i].entry);
-}
-
-/* The entries of the run, applied to a fresh hub, leave the same state: in the order of the run, and room after room. */
-static void replay(struct world *world, size_t before_stop, const struct text running[ROOMS],
-                   const struct text stopped[ROOMS])
-{
-    struct hub *hub = world_mute_hub(world);
-    apply_from(world, hub, 0, before_stop, NOBODY);
-    compare_dumps(world, hub, running, "before the stop");
-    apply_from(world, hub, before_stop, world->log_count, NOBODY);
-    compare_dumps(world, hub, stopped, "whole");
-    hub_free(hub);
-    hub = world_mute_hub(world);
-    for (int room = 0; room < ROOMS; room++)
-        apply_from(world, hub, 0, world->log_count, room);
-    compare_dumps(world, hub, stopped, "room by room");
-    char why[512] = "";
-    if (hub_verify(hub, why, sizeof why) != 0)
-        world_fail(world, "hub_verify after replay: %s", why);
-    hub_free(hub);
-}
-
 /* ── seeds ── */
 
 struct outcome {
@@ -315,7 +256,7 @@ static struct outcome run(uint64_t seed, unsigned steps, unsigned state_every, b
         world->step++;
     }
     if (!world_failed(world)) {
-        size_t before_stop = world->log_count;
+        size_t before_stop = world->record.count;
         dump_rooms(world->hub, running);
         stop(world);
         dump_rooms(world->hub, stopped);
@@ -328,10 +269,8 @@ static struct outcome run(uint64_t seed, unsigned steps, unsigned state_every, b
                               .accepted = world->accepted,
                               .refused = world->refused};
     memcpy(outcome.why, world->why, sizeof outcome.why);
-    for (int room = 0; room < ROOMS; room++) {
-        text_free(&running[room]);
-        text_free(&stopped[room]);
-    }
+    dump_free(running);
+    dump_free(stopped);
     world_free(world);
     free(world);
     return outcome;

@@ -4,7 +4,8 @@
  *     world.c     the edge: connections, out-streams, logs; records what the hub does in a call
  *     model.c     who is where, and what every call must cause     members.c, sessions.c, shares.c, ledger.c: its parts
  *     check.c     what it did cause against what it had to; the hub's state against the model's
- *     sim.c       seeds, steps, replay, the report
+ *     replay.c    entries and their effects, once more on a fresh hub
+ *     sim.c       seeds, steps, the report
  *
  * The model is written from docs/PROTOCOL.md and shares no code with core/ beyond the tables of wire/types.h and the limits. One step
  * is one call of the hub. What a call must cause is a list of expectations; each delivery and close must meet one of them, and none
@@ -198,9 +199,16 @@ struct stream {
     size_t len, capacity;
 };
 
+/* An entry that was applied, and its effects as record_effect writes them. */
 struct logged {
     int room;
-    struct entry entry;
+    struct entry entry; /* the bytes are a copy */
+    struct text effects;
+};
+
+struct record {
+    struct logged *at;
+    size_t count, capacity;
 };
 
 enum { CAUSED_MAX = 4096, STREAMS = 2 * ROOMS + 2 };
@@ -243,8 +251,10 @@ struct world {
     struct expected_close closes[LINKS];
     size_t close_count;
 
-    struct logged *log;
-    size_t log_count, log_capacity;
+    struct record record;
+    struct logged *applying; /* the entry that is being applied, or NULL */
+    uint32_t effects;        /* that it had so far */
+    struct text again;       /* effects of the entry that is replayed */
     uint64_t hash;
 
     uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
@@ -265,11 +275,30 @@ void world_new(struct world *world, uint64_t seed, bool verbose);
 void world_free(struct world *world);
 /* Before each call of the hub. */
 void world_begin(struct world *world);
-/* A hub with this world's configuration and secrets, whose effects go nowhere: for replay. */
-struct hub *world_mute_hub(struct world *world);
+/* What this world derives: the same for the same. */
+void world_derive(struct slice room, uint64_t seq, uint32_t count, uint8_t ret_bytes[16]);
 /* What stands for SHA-256. */
 void world_digest(const struct slice *parts, unsigned count, uint8_t ret_digest[32]);
 struct slice room_slice(int room);
+
+/* ── replay.c ── */
+/* Appends a copy of the entry, with no effects yet. The pointer is good until the next one. */
+struct logged *record_entry(struct record *record, int room, const struct entry *entry);
+/* Everything of an effect that must come out the same in a replay. */
+void record_effect(struct text *text, const struct effect *effect);
+void record_free(struct record *record);
+void dump_rooms(const struct hub *hub, struct text texts[ROOMS]);
+void dump_free(struct text texts[ROOMS]);
+void compare_texts(struct world *world, const struct text *before, const struct text *after,
+                   const char *what, const char *which);
+void compare_dumps(struct world *world, const struct hub *replayed, const struct text before[ROOMS],
+                   const char *which);
+/* Applies it to a hub whose effects go to world->again, and compares those with the recorded. */
+void replay_entry(struct world *world, struct hub *hub, const struct logged *logged);
+/* The entries of the run, applied to a fresh hub, leave the same state and cause the same effects:
+ * in the order of the run, and room after room. */
+void replay(struct world *world, size_t before_stop, const struct text running[ROOMS],
+            const struct text stopped[ROOMS]);
 
 /* ── what is said ── */
 

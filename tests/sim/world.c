@@ -133,9 +133,28 @@ static void deliver(struct world *world, peer_id to, struct span span)
     world->caused[world->caused_count++] = (struct caused){.link = link, .span = span};
 }
 
+/* An effect is the applied entry's, the next of it; or an answer, while nothing is applied. */
+static void effect_note(struct world *world, const struct effect *effect)
+{
+    const struct logged *applying = world->applying;
+    uint64_t last = world->rooms[room_index(effect->room)].seq;
+    if (applying ? effect->number != world->effects + 1 : effect->number != 0)
+        world_fail(world, "effect %u of %.*s came as number %u", effect->number,
+                   SLICE_FORMAT(effect->room), world->effects + 1);
+    if (effect->seq != last || (applying && !slice_equal(effect->room, room_slice(applying->room))))
+        world_fail(world, "an effect of %.*s, seq %llu, came when the room was at %llu",
+                   SLICE_FORMAT(effect->room), (unsigned long long)effect->seq,
+                   (unsigned long long)last);
+    if (!applying)
+        return;
+    world->effects = effect->number;
+    record_effect(&world->applying->effects, effect);
+}
+
 static void edge_effect(void *ctx, const struct effect *effect)
 {
     struct world *world = ctx;
+    effect_note(world, effect);
     struct span spans[2];
     bool appended[2] = {false, false};
     for (size_t i = 0; i < effect->seat_count; i++) {
@@ -174,7 +193,7 @@ static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
         world->closed[link] = (int)reason + 1;
 }
 
-static void derive(struct slice room, uint64_t seq, uint32_t count, uint8_t ret_bytes[16])
+void world_derive(struct slice room, uint64_t seq, uint32_t count, uint8_t ret_bytes[16])
 {
     struct chance secret = {hash_bytes(0xcbf29ce484222325u, room.at, room.len) ^ seq << 32 ^ count};
     for (unsigned i = 0; i < 2; i++) {
@@ -244,22 +263,15 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
     if (seq > world->rooms[room_index(room)].seq)
         world_fail(world, "the hub derived (%.*s, %llu, %u) ahead of time", SLICE_FORMAT(room),
                    (unsigned long long)seq, count);
-    derive(room, seq, count, ret_bytes);
+    world_derive(room, seq, count, ret_bytes);
     secret_note(world, ret_bytes);
 }
 
 static void edge_unique(void *ctx, uint8_t ret_bytes[16])
 {
     struct world *world = ctx;
-    derive(slice_of("an answer"), ++world->answers, 0, ret_bytes);
+    world_derive(slice_of("an answer"), ++world->answers, 0, ret_bytes);
     secret_note(world, ret_bytes);
-}
-
-static void mute_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
-                        uint8_t ret_bytes[16])
-{
-    (void)ctx;
-    derive(room, seq, count, ret_bytes);
 }
 
 static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
@@ -305,23 +317,17 @@ static void wrapped_apply(void *state, const struct entry *entry)
 {
     struct wrapped_log *log = state;
     struct world *world = log->world;
-    if (world->log_count == world->log_capacity) {
-        world->log_capacity = world->log_capacity ? 2 * world->log_capacity : 256;
-        world->log = realloc(world->log, world->log_capacity * sizeof *world->log);
-        assert(world->log);
-    }
-    struct logged *logged = &world->log[world->log_count++];
-    *logged = (struct logged){.room = log->room, .entry = *entry};
-    char *bytes = malloc(entry->bytes.len + 1);
-    assert(bytes);
-    memcpy(bytes, entry->bytes.at, entry->bytes.len);
-    logged->entry.bytes.at = bytes;
+    size_t place = world->record.count;
+    record_entry(&world->record, log->room, entry);
     struct room_model *room = &world->rooms[log->room];
     if (entry->seq <= room->seq)
         world_fail(world, "the log of %s gave seq %llu after %llu", room_names[log->room],
                    (unsigned long long)entry->seq, (unsigned long long)room->seq);
     room->seq = entry->seq;
+    world->applying = &world->record.at[place];
+    world->effects = 0;
     log->commit.apply(log->commit.ctx, entry);
+    world->applying = NULL;
 }
 
 static void wrapped_free(void *state)
@@ -414,9 +420,8 @@ void world_free(struct world *world)
         room_model_free(&world->rooms[room]);
     for (size_t i = 0; i < STREAMS; i++)
         free(world->streams[i].at);
-    for (size_t i = 0; i < world->log_count; i++)
-        free((void *)(uintptr_t)world->log[i].entry.bytes.at);
-    free(world->log);
+    record_free(&world->record);
+    text_free(&world->again);
     free(world->secrets);
     free(world->caused);
     free(world->expected);
@@ -435,38 +440,4 @@ void world_begin(struct world *world)
     world->made_id[0] = world->session_noted[0] = '\0';
     world->made_id_len = 0;
     world->log_failed = false;
-}
-
-/* ── replay ── */
-
-static void mute_effect(void *ctx, const struct effect *effect)
-{
-    (void)ctx, (void)effect;
-}
-
-static void mute_joined(void *ctx, peer_id peer)
-{
-    (void)ctx, (void)peer;
-}
-
-static struct log mute_open_log(void *ctx, struct slice room, struct commit commit)
-{
-    (void)ctx, (void)room;
-    return log_memory(commit);
-}
-
-static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
-{
-    (void)ctx, (void)peer, (void)reason;
-}
-
-struct hub *world_mute_hub(struct world *world)
-{
-    struct hub_edge edge = {.effect = mute_effect,
-                            .joined = mute_joined,
-                            .close = mute_close,
-                            .derive = mute_derive,
-                            .sha256 = edge_sha256,
-                            .open_log = mute_open_log};
-    return hub_new(&world->config, &edge);
 }
