@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "probe/room.h"
+#include "process/lifeline.h"
 
 #define COMPILE_SECONDS 60.0 /* a policy of 10 kB takes 0.1 */
 #define COMPLAINT_MAX   160u
@@ -69,14 +70,14 @@ static char **environment_of(char *temporary)
     return environment;
 }
 
-/* Becomes cc, as the head of a process group (it has children of its own, which must not outlive it). */
+/* Becomes cc, in a process group of its own: it has children, which must not outlive it. */
 _Noreturn static void become_compiler(const char *const *arguments, char *const *environment,
                                       const char *log)
 {
     int input = open("/dev/null", O_RDONLY);
     int output = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (input >= 0 && output >= 0 && dup2(input, 0) == 0 && dup2(output, 1) == 1 &&
-        dup2(output, 2) == 2 && setpgid(0, 0) == 0 && sandbox_bound_compiler() == 0)
+        dup2(output, 2) == 2 && sandbox_bound_compiler() == 0)
         /* execvpe takes char *const[], and promises not to write to it */
         execvpe("cc", (char *const *)(uintptr_t)arguments, environment);
     _exit(127);
@@ -92,7 +93,7 @@ static int run_compiler(const char *const *arguments, const char *directory,
     char **environment = environment_of(temporary);
     if (!environment)
         return -1;
-    pid_t pid = fork();
+    pid_t pid = lifeline_fork_group();
     if (pid == 0)
         become_compiler(arguments, environment, log);
     free(environment);

@@ -5,7 +5,6 @@
  * tries by hand, can do no harm. */
 #include "probe/probe.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +20,8 @@
 #include <unistd.h>
 
 #include "probe/room.h"
+#include "process/lifeline.h"
+#include "process/scratch.h"
 
 #define RUN_SECONDS   120.0
 #define FUNCTIONS_MAX 16u
@@ -99,13 +100,14 @@ _Noreturn static void tell(int fd, const struct verdict *verdict)
 }
 
 /* The exam is made before the module is there, and only then is the rest of the powers given up. */
-_Noreturn static void child(int fd, const char *directory, const struct subject *subject,
-                            const char *split, size_t seeds)
+_Noreturn static void child(int fd, pid_t parent, const char *directory,
+                            const struct subject *subject, const char *split, size_t seeds)
 {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGXCPU};
     struct verdict verdict = {.result = PROBE_FAILED};
     char path[PROBE_PATH_MAX];
     module_function functions[FUNCTIONS_MAX];
+    lifeline_tie(parent, SIGKILL);
     for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
         signal(deadly[i], SIG_DFL); /* a sanitizer, say, would handle some of them */
     snprintf(path, sizeof path, "%s/policy.so", directory);
@@ -170,9 +172,9 @@ static void run_module(const struct subject *subject, const char *directory, con
         probe_explain(report, "no pipe: %s", strerror(errno));
         return;
     }
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        child(ends[1], directory, subject, split, seeds);
+        child(ends[1], parent, directory, subject, split, seeds);
     close(ends[1]);
     if (pid < 0) {
         probe_explain(report, "no process: %s", strerror(errno));
@@ -198,17 +200,6 @@ static void run_module(const struct subject *subject, const char *directory, con
         probe_explain(report, "it does not define %s", subject->functions[verdict.missing]);
 }
 
-static void remove_directory(const char *path)
-{
-    DIR *directory = opendir(path);
-    struct dirent *entry;
-    while (directory && (entry = readdir(directory)))
-        unlinkat(dirfd(directory), entry->d_name, 0); /* . and .. refuse */
-    if (directory)
-        closedir(directory);
-    rmdir(path);
-}
-
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report)
 {
@@ -218,18 +209,15 @@ void probe_module(const struct subject *subject, const char *source, const char 
         probe_explain(ret_report, "%s", probe_result_meaning(PROBE_NO_COMPILER));
         return;
     }
-    const char *temporary = getenv("TMPDIR");
-    char directory[PROBE_PATH_MAX / 2];
-    int length = snprintf(directory, sizeof directory, "%s/khub-probe-XXXXXX",
-                          temporary && *temporary ? temporary : "/tmp");
-    if (length < 0 || (size_t)length >= sizeof directory || !mkdtemp(directory)) {
+    struct scratch scratch;
+    if (scratch_make("probe", &scratch) < 0) {
         probe_explain(ret_report, "no temporary directory: %s", strerror(errno));
         return;
     }
-    ret_report->result = compile_module(directory, source, stop, ret_report);
+    ret_report->result = compile_module(scratch.path, source, stop, ret_report);
     if (ret_report->result == PROBE_RAN) {
         ret_report->result = PROBE_FAILED;
-        run_module(subject, directory, split, seeds, stop, ret_report);
+        run_module(subject, scratch.path, split, seeds, stop, ret_report);
     }
-    remove_directory(directory);
+    scratch_remove(&scratch);
 }

@@ -40,9 +40,8 @@ static int limit(int resource, rlim_t most)
 
 int sandbox_bound_compiler(void)
 {
-    int failed = prctl(PR_SET_PDEATHSIG, SIGKILL) | limit(RLIMIT_CPU, CPU_SECONDS) |
-                 limit(RLIMIT_CORE, 0) | limit(RLIMIT_FSIZE, COMPILER_FILE_BYTES) |
-                 limit(RLIMIT_AS, COMPILER_MEMORY_BYTES);
+    int failed = limit(RLIMIT_CPU, CPU_SECONDS) | limit(RLIMIT_CORE, 0) |
+                 limit(RLIMIT_FSIZE, COMPILER_FILE_BYTES) | limit(RLIMIT_AS, COMPILER_MEMORY_BYTES);
     return failed ? -1 : 0;
 }
 
@@ -80,8 +79,8 @@ static int install(scmp_filter_ctx filter, int failed)
 
 int sandbox_enter(int keep_fd)
 {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || limit_all() < 0)
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        limit_all() < 0)
         return -1;
     if (keep_fd > 0 && close_range(0, (unsigned)keep_fd - 1, 0) != 0)
         return -1;

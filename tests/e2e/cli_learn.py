@@ -208,6 +208,31 @@ def the_second_interrupt_ends_learning():
 
 
 @test
+def no_compiler_outlives_learning():
+    """A signal ends it at once while cc is at work, and cc with it; kill -9 ends both, and the next one tidies up."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with Folder() as folder:
+            fifo, compiler = os.path.join(folder, "fifo"), os.path.join(folder, "cc")
+            os.mkfifo(fifo)
+            with open(compiler, "w", encoding="utf-8") as file:  # has a child of its own, as cc does
+                file.write(f'#!/bin/sh\nexec 9>{fifo}\nsleep 1000 &\nwait\n')
+            os.chmod(compiler, 0o755)
+            words = ("learn", "audio", "--evaluations", "1", "--train", "1", "--heldout", "2", "--out")
+            more = {"TMPDIR": folder, "PATH": folder + ":" + os.environ["PATH"]}
+            with subprocess.Popen([KHUB, *words, os.path.join(folder, "it")], env=environment(**more),
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                with open(fifo, "rb") as alive:  # opens when cc runs
+                    process.send_signal(number)
+                    equal(alive.read(), b"", "what cc said")  # ends when cc and its children have
+                equal(process.wait(), -number if number == signal.SIGKILL else 0, "exit code")
+            left = [name for name in os.listdir(folder) if name.startswith("khub-probe-")]
+            equal(len(left), 1 if number == signal.SIGKILL else 0, "directories left")
+            os.unlink(compiler)
+            worked(*words, os.path.join(folder, "again"), **more)
+            check(not [name for name in os.listdir(folder) if name.startswith("khub-probe-")], os.listdir(folder))
+
+
+@test
 def pictures_stay_on_their_paper():
     """Of two workloads the interval may be wider than the picture."""
     with Folder() as folder:

@@ -1,6 +1,7 @@
 /* Lies, as a brain meets them: each is caught by measuring again, is given a reason, and harms nobody. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -221,6 +222,24 @@ static void test_module_that_does_otherwise(void **state)
     assert_int_equal(policy_module(insides(bob), honest, parameters, "test/x", &go)->outcome, same);
 }
 
+/* Where there is no compiler a component's claim can be true, but it is not tested: nothing was run. */
+static void test_what_was_not_run_is_not_tested(void **state)
+{
+    (void)state;
+    const char *path = getenv("PATH");
+    char *before = strdup(path ? path : "");
+    struct brain *dan = brain_of("dan", SUBJECT); /* has compiled nothing yet */
+    setenv("PATH", "/nowhere", 1);
+    json_t *metrics = dan->check(dan->state, component, &go);
+    setenv("PATH", before, 1);
+    free(before);
+    assert_true(truth(metrics, "claim_holds"));
+    assert_false(truth(metrics, "integration_tested"));
+    assert_non_null(strstr(text(metrics, "module"), "no C compiler"));
+    json_decref(metrics);
+    brain_free(dan);
+}
+
 /* What proves nothing gets no word from this AI. */
 static void test_what_is_no_claim(void **state)
 {
@@ -314,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_component_needs_its_source),
         cmocka_unit_test(test_hostile_source),
         cmocka_unit_test(test_module_that_does_otherwise),
+        cmocka_unit_test(test_what_was_not_run_is_not_tested),
         cmocka_unit_test(test_what_is_no_claim),
         cmocka_unit_test(test_other_seeds),
     };

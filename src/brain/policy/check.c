@@ -125,7 +125,8 @@ static bool source_holds(struct checked *checked)
     return same;
 }
 
-/* Whether this AI's own rendering does what the parameters do. Where that can't be found out, it is not held against the claim. */
+/* Whether this AI's own rendering does what the parameters do. Where that can't be found out, for want of
+ * a compiler say, it is not held against the claim, and does not speak for it either. */
 static bool module_holds(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
 {
     char split[SPLIT_SIZE];
@@ -133,7 +134,7 @@ static bool module_holds(struct policy_brain *brain, struct checked *checked, br
     const struct module *module =
         policy_module(brain, checked->subject, checked->parameters, split, stop);
     checked->module = module->text;
-    checked->integrated = module->outcome == MODULE_SAME || module->outcome == MODULE_NO_COMPILER;
+    checked->integrated = module->outcome == MODULE_SAME; /* what was not run is not tested */
     if (module->outcome == MODULE_DIFFERS)
         snprintf(checked->why, REASON_SIZE, "its C does not score what its parameters do: %s",
                  module->text);
