@@ -47,7 +47,7 @@
 #define PROGRESS_MS          250    /* from one telling of the progress to the next */
 #define CHALLENGE_MS         30000  /* for the hub's nonce, while it is there */
 #define REVIEW_MS            20000  /* for a partner's review, after the last one */
-#define RETRIES_MAX          12     /* tries in a row to reach the hub: about 40 s */
-#define RETRY_MAX_MS         5000   /* from one try to the next */
+#define RETRY_MAX_MS         5000   /* from one try to reach the hub to the next */
+#define AWAY_MS              60000  /* from one word on a hub that is away to the next */
 
 #endif

@@ -153,7 +153,22 @@ static void on_joined(struct node *node)
     }
     node->joined = true;
     node->lost = false;
+    node->away_said = 0;
     claims_joined(node);
+}
+
+/* Once, and then seldom: it is tried again for as long as there is time. */
+static void say_away(struct node *node, const char *detail)
+{
+    uint64_t now = node_now(node);
+    if (node->away_said == 0)
+        node_say(node, "%s the hub at %s: %s; trying again until the time is up",
+                 node->joined ? "Lost" : "Cannot connect to", node->options->address, SAY(detail));
+    else if (now - node->away_said >= AWAY_MS)
+        node_say(node, "Still no hub at %s: %s", node->options->address, SAY(detail));
+    else
+        return;
+    node->away_said = now;
 }
 
 static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
@@ -164,8 +179,7 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
     if (state == KHUB_JOINED)
         on_joined(node);
     if (state == KHUB_WAITING && node->phase <= NODE_ENDING)
-        node_say(node, "%s the hub at %s: %s", node->joined ? "Lost" : "Cannot connect to",
-                 node->options->address, SAY(detail));
+        say_away(node, detail);
     if (state != KHUB_ENDED)
         return;
     node->refused = error == KHUB_E_REFUSED;
@@ -280,7 +294,7 @@ static int node_link(struct node *node)
                                   .specialization = options->specialization,
                                   .capabilities = node->capabilities,
                                   .features = trainer_features,
-                                  .retries = RETRIES_MAX,
+                                  .retries = 0, /* none ends it: the time does */
                                   .retry_max_ms = RETRY_MAX_MS,
                                   .data = node};
     struct khub_callbacks callbacks = {.message = on_message, .state = on_state};

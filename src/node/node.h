@@ -131,8 +131,9 @@ struct node {
     const char *ended;                          /* why */
     uint64_t started, deadline, phase_deadline; /* loop time, ms */
     bool joined, lost, refused;                 /* once; now, for good; by the hub */
-    bool training, measuring;                   /* a job for it is on its way */
-    uint64_t trained_at, measured_at;           /* when the last one was done */
+    uint64_t away_said;               /* when it was said that the hub is away; 0: not yet */
+    bool training, measuring;         /* a job for it is on its way */
+    uint64_t trained_at, measured_at; /* when the last one was done */
     struct session sessions[SESSIONS_TRACKED_MAX];
     struct peer *peers; /* PEERS_MAX */
     size_t peer_count;

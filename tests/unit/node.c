@@ -38,6 +38,29 @@ static void test_feature_is_answered_once(void **state)
     node_unmake(node);
 }
 
+/* Asked for what it has a capability for and no answer, it says so at once, to the one who asked. */
+static void test_a_feature_is_declined(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    say(node, "hub", "feature_response",
+        "{\"original_request\":{\"feature\":\"memory_management\"},\"requestor\":\"bob\"}");
+    say(node, "bob", "feature_request", "{\"feature\":\"memory_management\"}");
+    const struct said *chat = said_last("chat");
+    assert_non_null(chat);
+    assert_string_equal(chat->target, "bob");
+    assert_string_equal(payload_string(chat->payload, "feature_name", 64), "memory_management");
+    assert_true(json_is_true(json_object_get(chat->payload, "declined")));
+    assert_non_null(strstr(payload_string(chat->payload, "text", 600), "nothing of that kind"));
+    assert_int_equal(said_of("chat"), 1); /* once, though it heard of it twice */
+    assert_int_equal(calls.answered, 0);
+    assert_int_equal(node->count.features_declined, 1);
+    /* What no capability of its own matches, nobody has asked it. */
+    say(node, "bob", "feature_request", "{\"feature\":\"encryption\"}");
+    assert_int_equal(said_of("chat"), 1);
+    node_unmake(node);
+}
+
 static void test_the_hub_is_not_impersonated(void **state)
 {
     (void)state;
@@ -332,10 +355,37 @@ static void test_no_hub(void **state)
     free(text);
 }
 
+/* For as long as it has time it waits for its hub, and says so once, and then seldom. */
+static void test_it_waits_for_its_hub(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    uv_update_time(&node->loop);
+    link_clock = (int64_t)(uv_hrtime() / 1000000) + 1;
+    for (unsigned i = 0; i < 200; i++) { /* each comes to nothing: there is no such socket */
+        khub_turn(node->link);
+        link_clock += 10000;
+    }
+    assert_int_not_equal(link_state_real(node), KHUB_ENDED);
+    assert_int_equal(node->phase, NODE_RUNNING);
+    assert_int_equal(heard_of("Cannot connect to the hub"), 1);
+    assert_int_equal(heard_count, 1);
+    node->loop.time += AWAY_MS;
+    for (unsigned i = 0; i < 200; i++) {
+        khub_turn(node->link);
+        link_clock += 10000;
+    }
+    assert_int_equal(heard_of("Still no hub"), 1);
+    assert_int_equal(heard_count, 2);
+    link_clock = 0;
+    node_unmake(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_feature_is_answered_once),
+        cmocka_unit_test(test_a_feature_is_declined),
         cmocka_unit_test(test_the_hub_is_not_impersonated),
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_odd_json_costs_itself_only),
@@ -343,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_random_payloads),
         cmocka_unit_test(test_bad_options),
         cmocka_unit_test(test_no_hub),
+        cmocka_unit_test(test_it_waits_for_its_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define SAID_MAX 4096
 
@@ -13,6 +14,20 @@ enum khub_state link_state;
 struct said said[SAID_MAX];
 size_t said_count;
 static bool noting;
+char heard[HEARD_MAX][256];
+size_t heard_count;
+int64_t link_clock;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    if (link_clock == 0 || clock != CLOCK_MONOTONIC)
+        return __real_clock_gettime(clock, now);
+    *now = (struct timespec){.tv_sec = link_clock / 1000, .tv_nsec = link_clock % 1000 * 1000000};
+    return 0;
+}
 
 /* The link. */
 
@@ -50,6 +65,26 @@ int __wrap_khub_publish(struct khub *link, const char *type, const char *payload
 enum khub_state __wrap_khub_link_state(const struct khub *link)
 {
     return noting ? link_state : __real_khub_link_state(link);
+}
+
+enum khub_state link_state_real(const struct node *node)
+{
+    return __real_khub_link_state(node->link);
+}
+
+static void hear(const char *line, void *data)
+{
+    (void)data;
+    print_message("[TRAINER] %s\n", line);
+    snprintf(heard[heard_count++ % HEARD_MAX], sizeof heard[0], "%s", line);
+}
+
+size_t heard_of(const char *beginning)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < heard_count && i < HEARD_MAX; i++)
+        count += strncmp(heard[i], beginning, strlen(beginning)) == 0;
+    return count;
 }
 
 const struct said *said_last(const char *type)
@@ -245,7 +280,8 @@ static struct brain fake = {.name = "fake",
 static const struct trainer_options options = {.address = "unix:/nonexistent/khub",
                                                .ai_id = "ada",
                                                .specialization = "process_manager",
-                                               .minutes = 60};
+                                               .minutes = 60,
+                                               .log = hear};
 
 struct node *node_make(void)
 {
@@ -254,6 +290,7 @@ struct node *node_make(void)
         calls.proved = calls.trained = calls.measured = 0;
     calls.order[0] = '\0';
     said_clear();
+    heard_count = 0;
     noting = true;
     link_state = KHUB_JOINED;
     seer = brain_policy_new("ada", "process_manager");

@@ -43,6 +43,16 @@ extern size_t said_count;
 const struct said *said_last(const char *type);
 size_t said_of(const char *type);
 
+/* What the node says in its log, newest last. */
+#define HEARD_MAX 64
+extern char heard[HEARD_MAX][256];
+extern size_t heard_count;
+/* Lines of it that begin so. */
+size_t heard_of(const char *beginning);
+/* The link's own clock is this one when it is not 0; ms. */
+extern int64_t link_clock;
+enum khub_state link_state_real(const struct node *node);
+
 /* The AI is "ada", the subject process_manager. All counts and notes begin anew. */
 struct node *node_make(void);
 void node_unmake(struct node *node);
