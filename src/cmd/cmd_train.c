@@ -1,5 +1,11 @@
-/* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes. */
+/* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes.
+ *
+ * Any peer can have it say much, and its console may stand still: so all goes through sinks, for which
+ * nobody waits. */
+#include <errno.h>
 #include <math.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "brain/brain.h"
@@ -7,6 +13,7 @@
 #include "cmd/commands.h"
 #include "cmd/terminal.h"
 #include "cmd/visit.h"
+#include "net/sink.h"
 #include "node/summary.h"
 #include "node/trainer.h"
 
@@ -24,14 +31,17 @@ struct live {
     struct terminal terminal;
     struct line line;
     bool drawn;
+    FILE *out;
+    struct sink
+        *log; /* the same terminal as `out` has one sink with it, so that all stays in order */
 };
 
 static void live_wipe(struct live *live)
 {
     if (!live->drawn)
         return;
-    fputs("\r\x1b[K", stdout);
-    fflush(stdout);
+    fputs("\r\x1b[K", live->out);
+    fflush(live->out);
     live->drawn = false;
 }
 
@@ -40,9 +50,9 @@ static void live_draw(struct live *live)
     struct slice text = line_end(&live->line);
     if (text.len == 0)
         return;
-    fputs("\r\x1b[K", stdout);
-    fwrite(text.at, 1, text.len, stdout);
-    fflush(stdout);
+    fputs("\r\x1b[K", live->out);
+    fwrite(text.at, 1, text.len, live->out);
+    fflush(live->out);
     live->drawn = true;
 }
 
@@ -93,32 +103,62 @@ static void on_log(const char *text, void *data)
     struct live *live = data;
     bool drawn = live->drawn;
     live_wipe(live);
-    fprintf(stderr, "[TRAINER] %s\n", text);
+    struct text line = {0};
+    text_addf(&line, "[TRAINER] %s\n", text);
+    sink_write(live->log, text_slice(&line));
+    text_free(&line);
     if (drawn)
         live_draw(live);
 }
 
-static int run(const void *data)
+static void notice_dropped(struct text *text, uint64_t lines)
 {
-    const struct train_settings *settings = data;
-    struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
-    bool shows = live.terminal.is_terminal && !settings->json;
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    line_begin(&live.line, &live.terminal);
-    int exit_code = trainer_run(&(struct trainer_options){
+    text_addf(text, "[TRAINER] %llu lines are missing here: they were not read in time\n",
+              (unsigned long long)lines);
+}
+
+static bool same_terminal(void)
+{
+    struct stat out, err;
+    return isatty(STDERR_FILENO) && isatty(STDOUT_FILENO) && fstat(STDOUT_FILENO, &out) == 0 &&
+           fstat(STDERR_FILENO, &err) == 0 && out.st_rdev == err.st_rdev;
+}
+
+static int train(const struct train_settings *settings, struct live *live)
+{
+    bool shows = live->terminal.is_terminal && !settings->json;
+    line_begin(&live->line, &live->terminal);
+    int code = trainer_run(&(struct trainer_options){
         .address = settings->hub,
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,
         .summary_path = settings->summary,
         .json = settings->json,
-        .out = stdout,
-        .log = shows ? on_log : NULL,
+        .out = live->out,
+        .log = on_log,
         .progress = shows ? on_progress : NULL,
-        .data = &live,
+        .data = live,
     });
-    line_free(&live.line);
-    return exit_code;
+    line_free(&live->line);
+    return code;
+}
+
+static int run(const void *data)
+{
+    struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
+    struct sink *out = sink_open(STDOUT_FILENO, false, notice_dropped);
+    bool shared = same_terminal();
+    live.log = shared ? out : sink_open(STDERR_FILENO, false, notice_dropped);
+    live.out = out ? sink_stream(out) : NULL;
+    int code = live.out && live.log ? train(data, &live) : complain("train", "out of memory");
+    if (live.out)
+        fclose(live.out);
+    if (live.log && !shared)
+        sink_close(live.log); /* that lines of it were lost is no failure */
+    if (out && sink_close(out) < 0 && code == EXIT_WORKED)
+        code = complain("train", "the summary could not be written: %s", strerror(errno));
+    return code;
 }
 
 #define AT(member) .offset = offsetof(struct train_settings, member)

@@ -6,18 +6,22 @@ Nothing is given a time to happen in: the trainers run until an observer has see
 usage: trainer.py KHUB [PART_OF_A_NAME]
 """
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import pty
 import signal
 import struct
+import subprocess
 import sys
+import termios
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 from harness import Hub, check, equal, run, shorten, test  # noqa: E402
-from trainers import Trainer, Watcher, next_of, thing_of  # noqa: E402
+from trainers import LONG, Trainer, Watcher, next_of, thing_of  # noqa: E402
 
 
 def is_proved(thing):
@@ -354,6 +358,34 @@ def a_hub_that_restarts_is_found_again():
                 again = thing_of(next_of(bob, "pattern_share"))
                 check(is_proved(again) and again["nonce"] != nonce, again)
                 equal(cpu.end()["link"]["reconnects"], 1, "reconnects")
+
+
+@test
+def a_console_that_nobody_reads_holds_nobody_up():
+    with Hub() as hub, contextlib.closing(hub.join("eve", 2)) as eve:
+        path = os.path.join(hub.folder, "summary.json")
+        with subprocess.Popen([sys.argv[1], "train", "disk", "file_system", LONG, "--hub", f"127.0.0.1:{hub.port}",
+                               "--summary", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as trainer:
+            try:
+                next_of(eve, "hello", lambda line: line["sender_id"] == "disk")
+                said = struct.pack("i", 0)
+                while True:  # until the pipe takes no more: what it holds stays what it is
+                    before = said
+                    for _ in range(20):
+                        eve.say("chat", {"text": "x" * 4000, "target_ai": "disk"})
+                    said = fcntl.ioctl(trainer.stderr, termios.FIONREAD, struct.pack("i", 0))
+                    if said == before and struct.unpack("i", said)[0] > 32768:
+                        break
+                    time.sleep(0.05)
+                eve.say("feature_request", {"feature": "storage_management", "requirements": {}})
+                next_of(eve, "os_component_share", lambda line: line["payload"].get("feature_name") == "storage_management")
+                trainer.send_signal(signal.SIGTERM)
+                check(trainer.wait() in (0, 1), "exit code", trainer.returncode)
+                with open(path, encoding="utf-8") as file:
+                    equal(json.load(file)["ended"], "SIGTERM", "why it ended")
+            finally:
+                trainer.kill()
 
 
 @test
