@@ -14,7 +14,6 @@
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"
-#include "policy_parameters.h"
 
 static const struct subject *const subject = &subject_audio;
 enum { CODING_US = 25000 };
@@ -333,21 +332,6 @@ static const module_function module[] = {
     (module_function)module_size, (module_function)module_reset, (module_function)module_delay,
     (module_function)module_packet};
 
-static void modules_are_simulated_alike(void **state)
-{
-    (void)state;
-    struct random random;
-    random_seed(&random, 12);
-    for (uint64_t seed = 0; seed < 20; seed++) {
-        double p[SUBJECT_PARAMETERS_MAX];
-        void *load = subject->workload_new(seed);
-        draw_parameters(subject, &random, p);
-        subject->rules_of(p, &module_rules);
-        assert_true(subject->module_cost(load, module) == subject_cost(subject, load, p));
-        free(load);
-    }
-}
-
 static void baselines_are_what_they_say(void **state)
 {
     (void)state;
@@ -395,7 +379,6 @@ int main(void)
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(rules_are_ramjees),
         cmocka_unit_test(margins_and_floors_by_hand),
-        cmocka_unit_test(modules_are_simulated_alike),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(fixed_buffer_beats_the_textbook),
     };

@@ -13,7 +13,6 @@
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"
-#include "policy_parameters.h"
 
 static const struct subject *const subject = &subject_graphics;
 enum { PERIOD = GRAPHICS_PERIOD_US, SCREEN = 1 << 21 };
@@ -290,47 +289,6 @@ static void overruns_and_peaks_by_hand(void **state)
     assert_near(graphics_lead(&rules, &memory, 0), mean + 2 * deviation + 0.5 * peak, 2);
 }
 
-/* A module made of the same rules. */
-static struct graphics_rules module_rules;
-
-static uint32_t module_size(void)
-{
-    return sizeof(struct graphics_state);
-}
-
-static void module_reset(void *memory)
-{
-    *(struct graphics_state *)memory = (struct graphics_state){0};
-}
-
-static uint32_t module_lead(void *memory, uint32_t damage_px)
-{
-    return graphics_lead(&module_rules, memory, damage_px);
-}
-
-static void module_done(void *memory, uint32_t cost_us, uint32_t missed)
-{
-    graphics_done(&module_rules, memory, cost_us, missed);
-}
-
-static void modules_are_simulated_alike(void **state)
-{
-    (void)state;
-    static const module_function module[] = {
-        (module_function)module_size, (module_function)module_reset, (module_function)module_lead,
-        (module_function)module_done};
-    struct random random;
-    random_seed(&random, 12);
-    for (uint64_t seed = 0; seed < 20; seed++) {
-        double p[SUBJECT_PARAMETERS_MAX];
-        void *load = subject->workload_new(seed);
-        draw_parameters(subject, &random, p);
-        subject->rules_of(p, &module_rules);
-        assert_true(subject->module_cost(load, module) == subject_cost(subject, load, p));
-        free(load);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,7 +299,6 @@ int main(void)
         cmocka_unit_test(cost_of_damage_is_learned),
         cmocka_unit_test(reserves_by_hand),
         cmocka_unit_test(overruns_and_peaks_by_hand),
-        cmocka_unit_test(modules_are_simulated_alike),
     };
     return cmocka_run_group_tests_name("policy_graphics", tests, NULL, NULL);
 }

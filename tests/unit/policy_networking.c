@@ -18,25 +18,12 @@
 #include "policy/random.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
+#include "policy_parameters.h"
 
 enum { PARAMETERS = 8 };
 
 static const double never = HUGE_VAL;
 static const struct subject *subject;
-
-static void textbook_parameters(double *ret)
-{
-    for (int i = 0; i < PARAMETERS; i++)
-        ret[i] = subject->parameters[i].textbook;
-}
-
-static void random_parameters(struct random *random, double *ret)
-{
-    double u[PARAMETERS];
-    for (int i = 0; i < PARAMETERS; i++)
-        u[i] = random_uniform(random);
-    subject_units(subject, u, ret);
-}
 
 static struct link_report report_of(const struct link *link)
 {
@@ -388,7 +375,7 @@ static void starves_beside_reno(void **state)
         double buffer, least, most;
     } cases[] = {{0.25, 0.05, 0.2}, {1, 0.005, 0.05}, {4, 0.001, 0.02}};
     double p[PARAMETERS];
-    textbook_parameters(p);
+    subject_textbook(subject, p);
     for (int k = 0; k < 3; k++) {
         double reno = networking_share_beside_reno(NULL, cases[k].buffer);
         double share = networking_share_beside_reno(p, cases[k].buffer);
@@ -460,7 +447,7 @@ static void rules_keep_their_range(void **state)
         double p[PARAMETERS];
         struct networking_rules rules;
         struct networking_state s;
-        random_parameters(&random, p);
+        draw_parameters(subject, &random, p);
         subject->rules_of(p, &rules);
         networking_reset(&s);
         for (int i = 0; i < 500; i++) {

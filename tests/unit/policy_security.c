@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/optimise/cmaes.h"
 #include "policy/security/roc.h"
 #include "policy/security/rules.h"
 #include "policy/security/simulator.h"
@@ -42,12 +41,6 @@ static int tear_down(void **state)
     for (size_t i = 0; i < SHARED; i++)
         free(shared[i]);
     return 0;
-}
-
-static void textbook(double *ret_parameters)
-{
-    for (int i = 0; i < subject->parameter_count; i++)
-        ret_parameters[i] = subject->parameters[i].textbook;
 }
 
 /* Of the calls to which the filter gives a probability, that share is an attack's. What it gives
@@ -278,29 +271,6 @@ static void the_least_area_is_that_of_the_best_order(void **state)
     }
 }
 
-/* Not even a policy that is tuned on the very workload. */
-static void nobody_beats_the_filter(void **state)
-{
-    (void)state;
-    enum { EVALUATIONS = 36 };
-    for (uint32_t seed = 0; seed < test_sample(24); seed++) {
-        struct security_workload *load = workload_new(1000 + seed);
-        double p[SUBJECT_PARAMETERS_MAX], costs[64], bound = subject->bound_cost(load);
-        assert_true(bound > 0 && bound < 1);
-        struct cmaes *search = cmaes_new(subject->parameter_count, seed, NULL, 0.3);
-        for (int evaluations = 0; evaluations < EVALUATIONS;) {
-            for (int k = 0; k < cmaes_lambda(search); k++, evaluations++) {
-                subject_units(subject, cmaes_candidate(search, k), p);
-                costs[k] = subject_cost(subject, load, p);
-                assert_true(costs[k] >= bound && costs[k] <= 1);
-            }
-            cmaes_tell(search, costs);
-        }
-        cmaes_free(search);
-        free(load);
-    }
-}
-
 static void logarithms_of_integers(void **state)
 {
     (void)state;
@@ -323,7 +293,7 @@ static void rarities(void **state)
     (void)state;
     double p[SUBJECT_PARAMETERS_MAX];
     struct security_rules rules;
-    textbook(p);
+    subject_textbook(subject, p);
     subject->rules_of(p, &rules);
     assert_int_equal(security_rarity(&rules, 0), 65536);
     assert_int_equal(security_rarity(&rules, 1), 0); /* STIDE's: foreign or not */
@@ -388,7 +358,7 @@ static void nobody_sees_the_truth(void **state)
     struct security_workload *load = workload_new(1);
     double p[SUBJECT_PARAMETERS_MAX], costs[2][8];
     assert_in_range(subject->baseline_count, 1, 6);
-    textbook(p);
+    subject_textbook(subject, p);
     for (int forged = 0; forged < 2; forged++) {
         costs[forged][6] = subject_cost(subject, load, p);
         costs[forged][7] = subject->bound_cost(load);
@@ -402,18 +372,6 @@ static void nobody_sees_the_truth(void **state)
     free(load);
 }
 
-static void workloads_are_reproducible(void **state)
-{
-    (void)state;
-    struct security_workload *a = workload_new(1), *b = workload_new(1), *c = workload_new(2);
-    assert_memory_equal(a, b, sizeof *a);
-    assert_memory_not_equal(a->kinds, c->kinds, sizeof a->kinds);
-    assert_memory_not_equal(a->seen, c->seen, sizeof a->seen);
-    free(a);
-    free(b);
-    free(c);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,13 +382,11 @@ int main(void)
         cmocka_unit_test(foreign_sequences_need_their_window),
         cmocka_unit_test(curves_by_hand),
         cmocka_unit_test(the_least_area_is_that_of_the_best_order),
-        cmocka_unit_test(nobody_beats_the_filter),
         cmocka_unit_test(logarithms_of_integers),
         cmocka_unit_test(rarities),
         cmocka_unit_test(suspicion_is_remembered),
         cmocka_unit_test(frames_are_counted),
         cmocka_unit_test(nobody_sees_the_truth),
-        cmocka_unit_test(workloads_are_reproducible),
     };
     return cmocka_run_group_tests_name("policy_security", tests, NULL, tear_down);
 }

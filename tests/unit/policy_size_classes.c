@@ -17,18 +17,11 @@
 #include "policy/size_classes/simulator.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
+#include "policy_parameters.h"
 
 static const struct subject *size_classes(void)
 {
     return subject_find("size_classes");
-}
-
-static void random_parameters(struct random *random, double *ret)
-{
-    double u[SUBJECT_PARAMETERS_MAX];
-    for (int i = 0; i < SIZE_TUNED; i++)
-        u[i] = random_uniform(random);
-    subject_units(size_classes(), u, ret);
 }
 
 static const uint32_t powers_of_two[] = {16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
@@ -132,7 +125,7 @@ static void slabs_against_a_plain_allocator(void **state)
         double p[SUBJECT_PARAMETERS_MAX];
         struct random random;
         random_seed(&random, seed);
-        random_parameters(&random, p);
+        draw_parameters(subject, &random, p);
         subject->rules_of(p, &tuned);
         double plain = plain_reserved(load, tuned.sizes, SIZE_CLASSES);
         assert_near(size_classes_waste(load, tuned.sizes, SIZE_CLASSES),
@@ -288,7 +281,7 @@ static void parameters_mean_classes(void **state)
     struct size_table table, again;
     const uint32_t *sizes = table.sizes;
     for (int round = 0; round < 1000; round++) {
-        random_parameters(&random, p);
+        draw_parameters(subject, &random, p);
         for (int i = 0; i < SIZE_TUNED; i++)
             swapped[i] = p[(i + round) % SIZE_TUNED];
         subject->rules_of(p, &table);
@@ -356,7 +349,7 @@ static void modules_decide(void **state)
     random_seed(&random, 75);
     for (int round = 0; round < 8; round++) {
         double p[SUBJECT_PARAMETERS_MAX];
-        random_parameters(&random, p);
+        draw_parameters(subject, &random, p);
         subject->rules_of(p, &claimed);
         subject->rules_of(p, &meant);
         double cost = subject_cost(subject, load, p);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/optimise/evaluation.h"
+#include "policy/optimise/search.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 #include "policy_effort.h"
@@ -46,12 +46,6 @@ static void random_parameters(const struct subject *subject, struct random *rand
     subject_units(subject, u, ret);
 }
 
-static void textbook_parameters(const struct subject *subject, double *ret)
-{
-    for (int i = 0; i < subject->parameter_count; i++)
-        ret[i] = subject->parameters[i].textbook;
-}
-
 /* Runs `check` on every subject. */
 static void for_each(void (*check)(const struct subject *subject))
 {
@@ -74,14 +68,51 @@ static void check_definition(const struct subject *subject)
         assert_true(p->name && p->unit && p->meaning && p->low < p->high);
         assert_true(!p->logarithmic || p->low > 0);
     }
-    textbook_parameters(subject, textbook);
+    subject_textbook(subject, textbook);
     assert_true(subject_valid(subject, textbook, subject->parameter_count, &which));
+}
+
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        count++;
+    return count;
+}
+
+/* What is drawn, told and rendered by name has a name of its own, and the module's text a place for
+ * each constant. */
+static void check_names(const struct subject *subject)
+{
+    for (int i = 0; i < subject->parameter_count; i++)
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(subject->parameters[i].name, subject->parameters[k].name);
+    for (int i = 0; i < subject->baseline_count; i++) {
+        assert_true(subject->baseline_names[i][0] != '\0');
+        for (int k = 0; k < i; k++)
+            assert_string_not_equal(subject->baseline_names[i], subject->baseline_names[k]);
+    }
+    for (size_t i = 0; i < subject->constant_count; i++) {
+        const struct constant *constant = &subject->constants[i];
+        char place[64];
+        snprintf(place, sizeof place, "@%s@", constant->name);
+        assert_int_equal(occurrences(subject->module, place), 1);
+        assert_true(constant->count > 0 && constant->first + constant->count <= RULES_WORDS);
+    }
+    assert_int_equal(occurrences(subject->module, "@"), 2 * subject->constant_count);
+    assert_non_null(subject->functions[0]);
+    for (int i = 0; subject->functions[i]; i++) {
+        char call[64];
+        snprintf(call, sizeof call, " %s(", subject->functions[i]);
+        assert_true(occurrences(subject->module, call) >= 2); /* declared, defined */
+    }
 }
 
 static void definitions(void **state)
 {
     (void)state;
     for_each(check_definition);
+    for_each(check_names);
     assert_null(subject_find("no such subject"));
 }
 
@@ -157,7 +188,7 @@ static void check_validity(const struct subject *subject)
 {
     int n = subject->parameter_count, which = -7;
     double p[SUBJECT_PARAMETERS_MAX + 1], textbook[SUBJECT_PARAMETERS_MAX + 1] = {0};
-    textbook_parameters(subject, textbook);
+    subject_textbook(subject, textbook);
     assert_true(subject_valid(subject, textbook, n, &which));
     assert_int_equal(which, -7);
     void *workload = subject->workload_new(1);
@@ -218,10 +249,31 @@ static void check_bound(const struct subject *subject)
     }
 }
 
+/* Not even who searches on the very workload. */
+static void check_bound_of_one(const struct subject *subject)
+{
+    for (uint32_t seed = 0; seed < 1 + test_sample(3); seed++) {
+        char split[32];
+        double p[SUBJECT_PARAMETERS_MAX];
+        struct search search;
+        snprintf(split, sizeof split, "bound/%u", seed);
+        struct objective one = {.sets = {evaluation_set_new(subject, split, 1)}, .count = 1};
+        double bound = evaluation_set_bound(one.sets[0]).ratio;
+        assert_int_equal(search_begin(&search, subject, seed, NULL), 0);
+        search_run(&search, &one, test_sample(200), NULL);
+        assert_true(search.best_ratio >= bound);
+        if (evaluation_set_solve(one.sets[0], p) == 0)
+            assert_true(objective_ratio(&one, p) >= bound);
+        search_end(&search);
+        objective_free(&one);
+    }
+}
+
 static void nobody_beats_the_bound(void **state)
 {
     (void)state;
     for_each(check_bound);
+    for_each(check_bound_of_one);
 }
 
 enum { COSTS = 40 };
@@ -244,7 +296,8 @@ static void *read_costs(void *data)
     return NULL;
 }
 
-/* The same bits twice, from a workload made anew, and from two threads on one workload. */
+/* The same bits twice, from a workload made anew, and from two threads on one workload; others from
+ * another seed. */
 static void check_purity(const struct subject *subject)
 {
     struct reader readers[4];
@@ -260,6 +313,11 @@ static void check_purity(const struct subject *subject)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (int i = 1; i < 4; i++)
         assert_memory_equal(readers[0].costs, readers[i].costs, sizeof readers[0].costs);
+    void *third = subject->workload_new(6);
+    struct reader other = {.subject = subject, .workload = third};
+    read_costs(&other);
+    assert_memory_not_equal(readers[0].costs, other.costs, sizeof other.costs);
+    free(third);
     free(first);
     free(second);
 }
@@ -270,11 +328,11 @@ static void same_arguments_same_bits(void **state)
     for_each(check_purity);
 }
 
-static void check_exam(const struct subject *subject)
+static void check_scores(const struct subject *subject)
 {
     enum { SEEDS = 9 };
     double p[SUBJECT_PARAMETERS_MAX], sum = 0, ratios[SEEDS], spread = 0, cost = 0;
-    textbook_parameters(subject, p);
+    subject_textbook(subject, p);
     struct evaluation_set *set = evaluation_set_new(subject, "peer", SEEDS);
     assert_int_equal(evaluation_set_size(set), SEEDS);
     struct score textbook = evaluation_set_baseline(set, 0), score = evaluation_set_score(set, p);
@@ -306,10 +364,10 @@ static void check_exam(const struct subject *subject)
     evaluation_set_free(set);
 }
 
-static void sets(void **state)
+static void scores(void **state)
 {
     (void)state;
-    for_each(check_exam);
+    for_each(check_scores);
     evaluation_set_free(NULL);
 }
 
@@ -318,7 +376,7 @@ static void sets(void **state)
 static void check_memory(const struct subject *subject)
 {
     double p[SUBJECT_PARAMETERS_MAX];
-    textbook_parameters(subject, p);
+    subject_textbook(subject, p);
     struct evaluation_set *set = NULL;
     long tries = 0;
     for (; !set; tries++) {
@@ -366,7 +424,7 @@ int main(void)
         cmocka_unit_test(seeds_of_splits),
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(same_arguments_same_bits),
-        cmocka_unit_test(sets),
+        cmocka_unit_test(scores),
         cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests_name("policy_subject", tests, NULL, NULL);
