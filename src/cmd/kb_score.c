@@ -26,11 +26,18 @@ struct mean {
     size_t count;
 };
 
-static void mean_add(struct mean *mean, struct json_value metrics)
+/* NAN when there is none. */
+static double score_of(struct json_value metrics)
 {
     double score = metrics.kind == JSON_KIND_OBJECT ? field_number(metrics, "score", (double)NAN)
                                                     : (double)NAN;
-    if (score >= 0 && score <= 1) {
+    return score >= 0 && score <= 1 ? score : (double)NAN;
+}
+
+static void mean_add(struct mean *mean, struct json_value metrics)
+{
+    double score = score_of(metrics);
+    if (!isnan(score)) {
         mean->sum += score;
         mean->count++;
     }
@@ -54,12 +61,13 @@ static double mean_of_latest(struct json_value latest, struct slice contributor)
     return mean_value(&mean);
 }
 
-/* Whether the reporter is in what is left of an array of reports. */
-static bool reports_again(struct json_iterator rest, struct slice reporter)
+/* Whether the reporter gives another score in what is left of an array of reports. */
+static bool scores_again(struct json_iterator rest, struct slice reporter)
 {
     struct json_value report;
     while (json_next_element(&rest, &report))
-        if (slice_equal(json_get(report, "reporter").raw, reporter))
+        if (slice_equal(json_get(report, "reporter").raw, reporter) &&
+            !isnan(score_of(json_get(report, "metrics"))))
             return true;
     return false;
 }
@@ -71,7 +79,7 @@ static double mean_of_reports(struct json_value reports, struct slice contributo
     struct mean mean = {0};
     while (reports.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &report)) {
         struct slice reporter = json_get(report, "reporter").raw;
-        if (!slice_equal(reporter, contributor) && !reports_again(iterator, reporter))
+        if (!slice_equal(reporter, contributor) && !scores_again(iterator, reporter))
             mean_add(&mean, json_get(report, "metrics"));
     }
     return mean_value(&mean);

@@ -211,16 +211,13 @@ static void entry_drop_report(struct knowledge_entry *entry, struct report *repo
 }
 
 static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry *entry,
-                             struct slice reporter, struct slice timestamp,
-                             struct json_value metrics)
+                             const struct reporting *reporting, double score)
 {
     struct report *report = memory_new(sizeof *report);
-    report->reporter = slice_copy(reporter);
-    report->timestamp = slice_copy(timestamp);
-    report->metrics = slice_copy(metrics.raw);
-    double score;
-    bool scored = json_number(json_get(metrics, "score"), &score) == 0 && score >= 0 && score <= 1;
-    report->score = scored ? score : -1;
+    report->reporter = slice_copy(reporting->reporter);
+    report->timestamp = slice_copy(reporting->timestamp);
+    report->metrics = slice_copy(reporting->metrics.raw);
+    report->score = score;
     TAILQ_INSERT_TAIL(&entry->reports, report, next);
     entry->report_count++;
     entry->reports_bytes += report_cost(report);
@@ -230,18 +227,21 @@ static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry
     knowledge_weigh(knowledge, entry);
 }
 
-/* The latest of each reporter is kept. */
+/* The latest of each reporter is kept; one without a score leaves the reporter's earlier one in
+ * force. */
 static void entry_replace_report(struct knowledge *knowledge, struct knowledge_entry *entry,
-                                 struct slice reporter, struct slice timestamp,
-                                 struct json_value metrics)
+                                 const struct reporting *reporting)
 {
     struct report *report;
+    double score = reporting->score;
     TAILQ_FOREACH (report, &entry->reports, next)
-        if (slice_equal(report->reporter, reporter)) {
+        if (slice_equal(report->reporter, reporting->reporter)) {
+            if (score < 0)
+                score = report->score;
             entry_drop_report(entry, report);
             break;
         }
-    entry_add_report(knowledge, entry, reporter, timestamp, metrics);
+    entry_add_report(knowledge, entry, reporting, score);
 }
 
 double knowledge_quality(const struct knowledge_entry *entry)
@@ -259,15 +259,15 @@ double knowledge_quality(const struct knowledge_entry *entry)
 
 /* A use by another AI counts; an AI's report on its own counts for nothing. */
 static void entry_report(struct knowledge *knowledge, struct knowledge_entry *entry,
-                         struct slice reporter, struct slice timestamp, struct json_value metrics)
+                         const struct reporting *reporting)
 {
-    entry_replace_report(knowledge, entry, reporter, timestamp, metrics);
-    if (slice_equal(reporter, entry->contributor->key))
+    entry_replace_report(knowledge, entry, reporting);
+    if (slice_equal(reporting->reporter, entry->contributor->key))
         return;
     entry->usage++;
     entry->contributor->uses++;
     if (entry->section == SECTION_FEATURES && !entry->tested &&
-        json_get(metrics, "integration_tested").kind == JSON_KIND_TRUE) {
+        json_get(reporting->metrics, "integration_tested").kind == JSON_KIND_TRUE) {
         entry->tested = true;
         entry->contributor->tested++;
     }
@@ -285,18 +285,18 @@ void knowledge_named(const struct knowledge *knowledge, struct slice id,
     ret_named[2] = alias ? alias->entry : NULL;
 }
 
-void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
-                      struct slice timestamp, struct json_value metrics,
+void knowledge_report(struct knowledge *knowledge, struct slice component_id,
+                      const struct reporting *reporting,
                       struct knowledge_entry *const named[NAMED_MAX])
 {
     struct knowledge_entry *benchmark = knowledge_find(knowledge, SECTION_BENCHMARKS, component_id);
     if (!benchmark)
         benchmark = entry_new(knowledge, SECTION_BENCHMARKS, component_id);
     entry_touch(knowledge, benchmark);
-    entry_add_report(knowledge, benchmark, reporter, timestamp, metrics);
+    entry_add_report(knowledge, benchmark, reporting, reporting->score);
     for (size_t i = 0; i < NAMED_MAX; i++)
         if (named[i])
-            entry_report(knowledge, named[i], reporter, timestamp, metrics);
+            entry_report(knowledge, named[i], reporting);
 }
 
 /* ── writing ── */

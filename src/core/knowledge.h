@@ -25,10 +25,11 @@ struct contributor {
         claims[CLAIM_STATUS_COUNT]; /* by what became of them, those of former revisions included */
 };
 
-/* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of each reporter. */
+/* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of
+ * each reporter. */
 struct report {
     struct slice reporter, timestamp, metrics;
-    double score; /* metrics.score, 0..1; negative: none given */
+    double score; /* the latest metrics.score that its reporter gave, 0..1; negative: none ever */
     TAILQ_ENTRY(report) next;
 };
 TAILQ_HEAD(report_list, report);
@@ -84,9 +85,15 @@ void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry)
 #define NAMED_MAX 3
 void knowledge_named(const struct knowledge *knowledge, struct slice id,
                      struct knowledge_entry *ret_named[NAMED_MAX]);
+/* A performance_report as it came. */
+struct reporting {
+    struct slice reporter, timestamp;
+    struct json_value metrics; /* an object */
+    double score;              /* 0..1; negative: none given */
+};
 /* A report in the benchmarks, and on what its id names. */
-void knowledge_report(struct knowledge *knowledge, struct slice component_id, struct slice reporter,
-                      struct slice timestamp, struct json_value metrics,
+void knowledge_report(struct knowledge *knowledge, struct slice component_id,
+                      const struct reporting *reporting,
                       struct knowledge_entry *const named[NAMED_MAX]);
 const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
                                                 struct slice ai_id);

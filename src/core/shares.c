@@ -1,10 +1,12 @@
 /* The messages that add to what a room knows: pattern_share, code_share, os_component_share, performance_report; and feature_request,
  * which asks for it. */
+#include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "wire/shown.h"
 
 int quota_check(struct request *request, bool new_entry, size_t bytes)
 {
@@ -248,14 +250,35 @@ void component_proceed(struct request *request)
 
 /* ── performance_report ── */
 
+/* A score that is no share of a whole would count as one: absent and null are none. */
+static int score_read(struct request *request, double *ret_score)
+{
+    struct json_value score = json_get(request->body, "score");
+    char excerpt[EXCERPT_SIZE];
+    *ret_score = -1;
+    if (score.kind == JSON_KIND_ABSENT || score.kind == JSON_KIND_NULL)
+        return 0;
+    if (json_number(score, ret_score) == 0 && *ret_score >= 0 && *ret_score <= 1)
+        return 0;
+    return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                  "payload.performance.score must be a number from 0 to 1, and is %s",
+                  excerpt_format(score.raw, excerpt));
+}
+
+/* What the report says and of whom; the id goes to buffer. */
 static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_MAX],
-                       struct slice *ret_id)
+                       struct slice *ret_id, struct reporting *ret_reporting)
 {
     int error = payload_text(request, request->message->payload, "payload.component_id", REQUIRED,
                              COMPONENT_ID_BYTES_MAX, buffer, ret_id);
     if (error == 0)
         error = payload_object(request, request->message->payload, "payload.performance",
                                &request->body);
+    if (error == 0)
+        error = score_read(request, &ret_reporting->score);
+    ret_reporting->reporter = request->message->sender_id;
+    ret_reporting->timestamp = request->message->timestamp;
+    ret_reporting->metrics = request->body;
     return error;
 }
 
@@ -263,11 +286,13 @@ int report_check(struct request *request)
 {
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
-    int error = report_read(request, buffer, &id);
+    struct reporting reporting;
+    int error = report_read(request, buffer, &id, &reporting);
     if (error < 0 || !request->room)
         return error;
     bool new_entry = !knowledge_find(&request->room->knowledge, SECTION_BENCHMARKS, id);
-    /* it is kept with the benchmarks, and at the most with a pattern, a component and a feature of that id and what they claim */
+    /* it is kept with the benchmarks, and at the most with a pattern, a component and a feature of
+     * that id and what they claim */
     return quota_check(request, new_entry,
                        (1 + NAMED_MAX) *
                                knowledge_cost(id, request->body.raw, request->message->timestamp) +
@@ -281,14 +306,17 @@ void report_proceed(struct request *request)
     struct claim_change changes[NAMED_MAX];
     struct knowledge_entry *named[NAMED_MAX];
     struct knowledge *knowledge = &request->room->knowledge;
-    struct slice reporter = request->member->key;
+    struct reporting reporting;
     size_t count = 0;
-    report_read(request, buffer, &id);
+    int error = report_read(request, buffer, &id, &reporting);
+    assert(error == 0); /* checked before */
+    (void)error;
     knowledge_named(knowledge, id, named);
     for (size_t i = 0; i < NAMED_MAX; i++)
-        if (named[i] && claim_report(knowledge, named[i], reporter, request->body, &changes[count]))
+        if (named[i] && claim_report(knowledge, named[i], reporting.reporter, reporting.metrics,
+                                     &changes[count]))
             count++;
-    knowledge_report(knowledge, id, reporter, request->message->timestamp, request->body, named);
+    knowledge_report(knowledge, id, &reporting, named);
     hub_note(request->hub, request->from, HUB_KNOWLEDGE, id,
              slice_of(section_text(SECTION_BENCHMARKS)));
     relay_message(request); /* first what was said, then what follows from it */

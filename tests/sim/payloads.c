@@ -325,9 +325,11 @@ static void make_report(struct maker *maker)
     put(maker->writer, "{");
     said->score = -1;
     if (below(maker, 3)) {
-        const char *score = below(maker, 5) ? PICK(maker->writer->chance, scores) : "7";
+        const char *score = below(maker, 15) ? PICK(maker->writer->chance, scores) : "7";
         put_raw_member(maker->writer, "score", score);
-        said->score = strcmp(score, "7") == 0 ? -1 : strtod(score, NULL);
+        said->score = strtod(score, NULL);
+        if (said->score > 1)
+            said->flaws |= FLAW(BAD_PAYLOAD);
     }
     if (below(maker, 3) == 0) {
         said->tested = below(maker, 3) != 0;

@@ -126,12 +126,15 @@ static void entry_report(struct entry_model *entry, const struct said *said)
         return;
     while (place < entry->score_count && entry->scores[place].reporter != said->sender)
         place++;
+    double score = said->score;
     if (place < entry->score_count) {
+        if (score < 0) /* an earlier one stays in force */
+            score = entry->scores[place].score;
         memmove(&entry->scores[place], &entry->scores[place + 1],
                 (entry->score_count - place - 1) * sizeof *entry->scores);
         entry->score_count--;
     }
-    entry->scores[entry->score_count++] = (struct score){said->sender, said->score};
+    entry->scores[entry->score_count++] = (struct score){said->sender, score};
     if (entry->contributor == said->sender)
         return;
     entry->usage++;

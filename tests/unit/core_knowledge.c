@@ -297,19 +297,48 @@ static void test_quality_is_the_mean_of_the_others_latest_scores(void **state)
     assert_number(quality_of(f), 0.5);
 }
 
-static void test_a_score_outside_0_to_1_is_a_bad_payload_or_no_score(void **state)
+static void test_a_score_that_is_none_from_0_to_1_is_refused(void **state)
 {
-    static const char *const scores[] = {"1.01", "-0.1", "1e999", "'0.9'", "null", "[]"};
+    static const char *const scores[] = {"1.01",  "-0.1", "1e999",   "'0.9'",
+                                         "[0.5]", "true", "{'a':1}", "1000000"};
     struct fixture *f = *state;
     join_ada_and_bob(f);
     say(f, ADA, "code_share", "{'code':{'id':'c1'}}");
+    say(f, BOB, "performance_report", "{'component_id':'c1','performance':{'score':0.5}}");
+    skip_all(f);
     for (unsigned i = 0; i < sizeof scores / sizeof *scores; i++) {
         say(f, BOB, "performance_report", "{'component_id':'c1','performance':{'score':%s}}",
             scores[i]);
-        assert_number(quality_of(f), 0);
+        const char *detail = string_of(expect_error(f, BOB, "bad_payload"), "detail");
+        assert_non_null(strstr(detail, "payload.performance.score"));
+        assert_non_null(strstr(detail, "from 0 to 1, and is "));
+        expect_nothing(f, ADA);
+        assert_number(quality_of(f), 0.5); /* what was said before stays in force */
+        assert_int_equal(integer_of(entry_of(f, "shared_components", "c1"), "usage_count"), 1);
     }
+    say(f, BOB, "performance_report", "{'component_id':'c1','performance':{'score':1000000}}");
+    assert_non_null(strstr(string_of(expect_error(f, BOB, "bad_payload"), "detail"), "1000000"));
     say(f, BOB, "performance_report", "{'component_id':'c1','performance':{'score':1}}");
     assert_number(quality_of(f), 1);
+}
+
+static void test_a_report_without_a_score_leaves_the_earlier_one_in_force(void **state)
+{
+    static const char *const without[] = {"{}", "{'latency':3}", "{'score':null}"};
+    struct fixture *f = *state;
+    join_ada_and_bob(f);
+    join(f, CEY, "cey", 1, "");
+    say(f, ADA, "code_share", "{'code':{'id':'c1'}}");
+    say(f, CEY, "performance_report", "{'component_id':'c1','performance':{'latency':3}}");
+    assert_number(quality_of(f), 0); /* who never gave one counts for nothing */
+    say(f, BOB, "performance_report", "{'component_id':'c1','performance':{'score':0.5}}");
+    for (unsigned i = 0; i < sizeof without / sizeof *without; i++) {
+        say(f, BOB, "performance_report", "{'component_id':'c1','performance':%s}", without[i]);
+        assert_number(quality_of(f), 0.5);
+    }
+    assert_int_equal(integer_of(entry_of(f, "shared_components", "c1"), "usage_count"), 5);
+    say(f, BOB, "performance_report", "{'component_id':'c1','performance':{'score':0.25}}");
+    assert_number(quality_of(f), 0.25);
 }
 
 static void test_a_report_on_a_feature_lands_in_it_as_well(void **state)
@@ -503,7 +532,8 @@ int main(void)
         KNOWLEDGE_TEST(test_a_revision_keeps_its_counts),
         KNOWLEDGE_TEST(test_usage_counts_the_uses_of_others),
         KNOWLEDGE_TEST(test_quality_is_the_mean_of_the_others_latest_scores),
-        KNOWLEDGE_TEST(test_a_score_outside_0_to_1_is_a_bad_payload_or_no_score),
+        KNOWLEDGE_TEST(test_a_score_that_is_none_from_0_to_1_is_refused),
+        KNOWLEDGE_TEST(test_a_report_without_a_score_leaves_the_earlier_one_in_force),
         KNOWLEDGE_TEST(test_a_report_on_a_feature_lands_in_it_as_well),
         KNOWLEDGE_TEST(test_another_ai_may_call_a_feature_tested),
         KNOWLEDGE_TEST(test_contribution_counts_entries_uses_and_tested_features),
