@@ -60,11 +60,12 @@ void check_counts(struct world *world)
     check_number(world, "sessions_live", is.sessions_live, should.sessions_live);
     check_number(world, "messages", is.messages, world->accepted);
     check_number(world, "refused", is.refused, world->refused);
-    if (is.knowledge_bytes > world->config.knowledge_max * is.rooms || is.rooms > ROOMS_MAX ||
-        is.sessions_ended > SESSIONS_ENDED_MAX * is.rooms ||
+    if (is.knowledge_bytes > world->config.knowledge_max * is.rooms ||
+        is.rooms > world->config.rooms_max || is.sessions_ended > SESSIONS_ENDED_MAX * is.rooms ||
         is.sessions_live > SESSIONS_LIVE_MAX * is.rooms ||
         is.remembered > MEMBERS_REMEMBERED_MAX * is.rooms)
         world_fail(world, "hub_count: over a limit (%zu bytes of knowledge)", is.knowledge_bytes);
+    world->stored = is.knowledge_bytes;
 }
 
 /* ── members ── */

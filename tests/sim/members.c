@@ -12,6 +12,15 @@ int model_member_room(const struct world *world, const struct said *said)
     return said->type == MESSAGE_HELLO ? said->hello.room : 0;
 }
 
+bool model_member_crowds(const struct world *world, const struct said *said, int at)
+{
+    size_t count = 0;
+    for (int room = 0; room < ROOMS; room++)
+        count += world->rooms[room].exists;
+    return said->type == MESSAGE_HELLO && !world->rooms[at].exists &&
+           count >= world->config.rooms_max;
+}
+
 uint64_t model_hello_codes(struct world *world, const struct said *said)
 {
     const struct link *link = &world->links[said->link];

@@ -127,6 +127,17 @@ static uint64_t code_heard(const struct world *world, int link)
     return 0;
 }
 
+/* The quotas over all rooms. The hub looks at them last, when nothing else is wrong with a message; but for the number of rooms. */
+static uint64_t quota_codes(const struct world *world, const struct said *said, int room)
+{
+    bool stores = said->type == MESSAGE_PATTERN_SHARE || said->type == MESSAGE_CODE_SHARE ||
+                  said->type == MESSAGE_OS_COMPONENT_SHARE ||
+                  said->type == MESSAGE_PERFORMANCE_REPORT || said->type == MESSAGE_COMMITMENT;
+    bool over = (stores && world->stored > world->config.stored_max) ||
+                model_session_crowds(world, said, room);
+    return over && !model_claim_contradicts(world, said, room) ? FLAW(QUOTA_EXCEEDED) : 0;
+}
+
 /* Refusals that depend on what the model does not count to the byte: allowed only where they can be true. */
 static uint64_t incidental_codes(const struct world *world, const struct said *said)
 {
@@ -195,6 +206,10 @@ void model_line(struct world *world, const struct said *said)
     if (!said->bad_line) {
         link->bad_lines = 0;
         codes |= state_codes(world, said, room);
+        if (!codes)
+            codes = quota_codes(world, said, room);
+        if (link->name == NOBODY && model_member_crowds(world, said, room))
+            codes = FLAW(QUOTA_EXCEEDED);
     }
     bool beat = said->type == MESSAGE_HEARTBEAT && link->name != NOBODY && !said->bad_line;
     if (beat)

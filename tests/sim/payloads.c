@@ -27,7 +27,8 @@ const char *const capabilities[CAPABILITIES] = {"tcp_stack", "TCP",     "crypto"
                                                 "fs",        "network", "say \"hi\"", "process"};
 const char *const specializations[SPECIALIZATIONS] = {"networking", "security", "file_system",
                                                       "general", "mémoire"};
-const char *const room_names[ROOMS] = {"main", "lab", "room \"3\""};
+const char *const room_names[ROOMS] = {"main",    "lab", "room \"3\"", "Main",
+                                       "salle é", "6",   "the last"};
 const char *const keys[KEYS] = {"best", "plan", "k\"ey", "clé", "z"};
 
 const char *const own_ids[OWN_IDS] = {"fs-1", "fs-2", "net-1", "p3", "own \"id\""};
@@ -208,7 +209,9 @@ static void make_hello(struct maker *maker)
     struct said *said = maker->said;
     const struct link *link = &maker->world->links[said->link];
     bool elsewhere = below(maker, link->name == NOBODY ? 3 : 20) == 0;
-    said->hello.room = elsewhere ? (int)below(maker, ROOMS) : link->name == NOBODY ? 0 : link->room;
+    said->hello.room = link->name == NOBODY ? 0 : link->room;
+    if (elsewhere)
+        said->hello.room = (int)below(maker, (unsigned)maker->world->temper.rooms);
     said->hello.level = 1;
     said->hello.ready = true;
     said->hello.specialization = NOBODY;

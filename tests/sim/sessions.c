@@ -134,6 +134,26 @@ uint64_t model_session_codes(struct world *world, const struct said *said, int r
     }
 }
 
+static size_t slot_bytes(const struct slot_model *slot, int key)
+{
+    return slot->version ? strlen(keys[key]) + strlen(slot->value) : 0;
+}
+
+bool model_session_crowds(const struct world *world, const struct said *said, int room)
+{
+    const struct session_model *session = model_session_find(&world->rooms[room], said->session_id);
+    size_t bytes = 0;
+    if (said->type != MESSAGE_WORKSPACE_UPDATE)
+        return false;
+    for (int at = 0; at < ROOMS; at++)
+        for (size_t i = 0; i < world->rooms[at].session_count; i++)
+            for (int key = 0; key < KEYS; key++)
+                bytes += slot_bytes(&world->rooms[at].sessions[i].workspace[key], key);
+    size_t before = slot_bytes(&session->workspace[said->key], said->key),
+           after = strlen(keys[said->key]) + strlen(said->value);
+    return bytes + (after > before ? after - before : 0) > world->config.workspaces_max;
+}
+
 /* ── telling ── */
 
 static void fill(struct expected *expected, const struct room_model *room,

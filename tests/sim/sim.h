@@ -34,7 +34,7 @@ uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
 
 /* ── the pools from which everything is drawn ── */
 
-enum { NAMES = 14, STRANGERS = 3, CAPABILITIES = 12, SPECIALIZATIONS = 5, KEYS = 5, ROOMS = 3 };
+enum { NAMES = 14, STRANGERS = 3, CAPABILITIES = 12, SPECIALIZATIONS = 5, KEYS = 5, ROOMS = 7 };
 enum { NOBODY = -1, STRANGER = -2, HUB = -3 }; /* beside indices of names */
 extern const char *const names[NAMES], *const strangers[STRANGERS];
 extern const char *const capabilities[CAPABILITIES];
@@ -221,6 +221,7 @@ struct temper {
     bool villains;      /* some connections say garbage, line after line */
     bool limited;       /* a rate limit is set */
     bool small;         /* knowledge_max is small */
+    int rooms;          /* the first so many are spoken of */
 };
 
 struct world {
@@ -235,7 +236,7 @@ struct world {
 
     struct link links[LINKS];
     struct room_model rooms[ROOMS];
-    size_t open_logs;
+    size_t stored;              /* bytes of knowledge in all rooms, before this call */
     uint64_t accepted, refused; /* messages */
 
     struct stream streams[STREAMS];
@@ -386,6 +387,8 @@ void model_member_join(struct world *world, const struct said *said, int room);
 void model_member_hello(struct world *world, const struct said *said, int room);
 void model_member_leave(struct world *world, int link, enum close_reason reason);
 int model_member_room(const struct world *world, const struct said *said);
+/* Does it ask for one room more than this hub keeps? */
+bool model_member_crowds(const struct world *world, const struct said *said, int room);
 unsigned model_member_sessions(const struct room_model *room, int name);
 unsigned model_member_score(const struct room_model *room, int name);
 
@@ -402,6 +405,8 @@ bool capability_contains(const char *capability, const char *text);
 /* sessions.c */
 uint64_t model_session_codes(struct world *world, const struct said *said, int room);
 void model_session_apply(struct world *world, const struct said *said, int room);
+/* Would all workspaces together be over the limit? Of a write that is fine otherwise. */
+bool model_session_crowds(const struct world *world, const struct said *said, int room);
 /* A level 1 AI takes up a session by naming it. */
 void model_session_named(struct world *world, const struct said *said, int room);
 void model_session_completed(struct world *world, const struct said *said, int room);

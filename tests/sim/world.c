@@ -348,7 +348,6 @@ static struct log edge_open_log(void *ctx, struct slice name, struct commit comm
     if (world->rooms[log->room].exists)
         world_fail(world, "room %s was made twice", room_names[log->room]);
     world->rooms[log->room].exists = true;
-    world->open_logs++;
     return (struct log){log, wrapped_propose, wrapped_free};
 }
 
@@ -366,6 +365,25 @@ static void temper_draw(struct world *world)
     temper->villains = chance_one_in(chance, 6);
     temper->limited = chance_one_in(chance, 8);
     temper->small = chance_one_in(chance, 5);
+    temper->rooms = chance_one_in(chance, 2) ? ROOMS : 3;
+}
+
+/* Limits that are soon reached, each in some worlds. */
+static void config_draw(struct world *world)
+{
+    struct hub_config *config = &world->config;
+    struct chance *chance = &world->chance;
+    *config = hub_config_default();
+    config->rate = world->temper.limited ? 1 + chance_below(chance, 4) : 0;
+    config->sync_limit = 1u << (6 + chance_below(chance, 9));
+    if (world->temper.small)
+        config->knowledge_max = 3000 + chance_below(chance, 20000);
+    if (chance_one_in(chance, 4))
+        config->rooms_max = 1 + chance_below(chance, ROOMS);
+    if (chance_one_in(chance, 4))
+        config->stored_max = chance_below(chance, 40000);
+    if (chance_one_in(chance, 4))
+        config->workspaces_max = chance_below(chance, 200);
 }
 
 void world_new(struct world *world, uint64_t seed, bool verbose)
@@ -379,11 +397,7 @@ void world_new(struct world *world, uint64_t seed, bool verbose)
     world->expected = calloc(CAUSED_MAX, sizeof *world->expected);
     assert(world->caused && world->expected);
     temper_draw(world);
-    world->config = hub_config_default();
-    world->config.rate = world->temper.limited ? 1 + chance_below(&world->chance, 4) : 0;
-    world->config.sync_limit = 1u << (6 + chance_below(&world->chance, 9));
-    if (world->temper.small)
-        world->config.knowledge_max = 3000 + chance_below(&world->chance, 20000);
+    config_draw(world);
     for (int link = 0; link < LINKS; link++)
         world->links[link].room = world->links[link].name = NOBODY;
     for (int room = 0; room < ROOMS; room++)
