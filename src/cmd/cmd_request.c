@@ -12,12 +12,18 @@
 
 #define ASKED_MS    5000 /* for the hub to say whom it asked */
 #define UNASKED_MS  5000 /* for AIs to volunteer when the hub knew none to ask */
-#define ANSWERS_MAX 64u  /* components kept; more are not shown */
+#define ANSWERS_MAX 64u  /* components, and as many refusals, kept; more are not shown */
 
 struct request_settings {
     const char *hub, *feature, *requirements, *as;
     double seconds;
     bool json;
+};
+
+/* What an AI said to it: a component, or that it has none. */
+struct answer {
+    char *sender;
+    struct text payload;
 };
 
 struct request {
@@ -27,9 +33,8 @@ struct request {
     bool refused;
     struct text asked; /* the JSON array of their ids */
     size_t asked_count;
-    struct text answers[ANSWERS_MAX]; /* payloads */
-    char *senders[ANSWERS_MAX];
-    size_t answer_count;
+    struct answer answers[ANSWERS_MAX], declines[ANSWERS_MAX];
+    size_t answer_count, decline_count;
 };
 
 static void take_asked(struct request *request, struct json_value payload)
@@ -99,18 +104,53 @@ static void print_answer(const struct request *request, const char *sender, stru
     line_free(&line);
 }
 
+static void print_decline(const struct request *request, const char *sender, struct slice payload)
+{
+    OWNED char *text = field_string(json_value_of(payload), "text");
+    struct line line;
+    line_begin(&line, &request->terminal);
+    line_style(&line, STYLE_YELLOW);
+    line_addf(&line, "%s: ", sender);
+    line_style(&line, STYLE_PLAIN);
+    line_addf(&line, "%s", text);
+    line_print(&line, stdout);
+    line_free(&line);
+}
+
+/* Keeps what somebody said to it; NULL when there is no room for more. */
+static struct answer *keep(struct answer answers[ANSWERS_MAX], size_t *count,
+                           const struct khub_message *message)
+{
+    if (*count == ANSWERS_MAX)
+        return NULL;
+    struct answer *answer = &answers[(*count)++];
+    text_add(&answer->payload, (struct slice){message->payload.at, message->payload.len});
+    answer->sender = field_text((struct json_value){
+        .raw = {message->sender_id.at, message->sender_id.len}, .kind = JSON_KIND_STRING});
+    return answer;
+}
+
 static void take_answer(struct request *request, const struct khub_message *message)
 {
-    struct slice payload = {message->payload.at, message->payload.len};
-    if (request->answer_count == ANSWERS_MAX)
-        return;
-    size_t at = request->answer_count++;
-    text_add(&request->answers[at], payload);
-    request->senders[at] = field_text((struct json_value){
-        .raw = {message->sender_id.at, message->sender_id.len}, .kind = JSON_KIND_STRING});
-    if (!request->settings->json)
-        print_answer(request, request->senders[at], payload);
+    struct answer *answer = keep(request->answers, &request->answer_count, message);
+    if (answer && !request->settings->json)
+        print_answer(request, answer->sender, text_slice(&answer->payload));
     fflush(stdout);
+}
+
+static void take_decline(struct request *request, const struct khub_message *message)
+{
+    struct answer *answer = keep(request->declines, &request->decline_count, message);
+    if (answer && !request->settings->json)
+        print_decline(request, answer->sender, text_slice(&answer->payload));
+    fflush(stdout);
+}
+
+/* A chat to us that says that what we asked for is not to be had from its sender. */
+static bool declines(const struct request *request, struct json_value payload)
+{
+    return json_get(payload, "declined").kind == JSON_KIND_TRUE &&
+           json_string_is(json_get(payload, "feature_name"), slice_of(request->settings->feature));
 }
 
 static void on_message(struct visit *visit, const struct khub_message *message)
@@ -125,10 +165,22 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         OWNED char *detail = field_string(payload, "detail");
         complain("request", "%s", detail);
         request->refused = true;
-    } else if (strcmp(message->type.at, "os_component_share") == 0 &&
-               strcmp(message->target_ai.at, visit->ai_id) == 0) {
+    } else if (strcmp(message->target_ai.at, visit->ai_id) != 0) {
+        return;
+    } else if (strcmp(message->type.at, "os_component_share") == 0) {
         take_answer(request, message);
+    } else if (strcmp(message->type.at, "chat") == 0 && declines(request, payload)) {
+        take_decline(request, message);
     }
+}
+
+/* Whether nobody is left to wait for. Who was not asked may still volunteer, or decline unasked. */
+static bool all_heard(const struct request *request)
+{
+    size_t heard = request->answer_count + request->decline_count;
+    if (!request->told)
+        return false;
+    return request->asked_count == 0 ? request->answer_count > 0 : heard >= request->asked_count;
 }
 
 /* Until all that were asked have answered, time is up, or Ctrl-C. */
@@ -138,8 +190,7 @@ static void collect(struct request *request, struct visit *visit)
     enum visit_result result = VISIT_TURNED;
     while (result == VISIT_TURNED && !request->refused) {
         bool unasked = request->told && request->asked_count == 0;
-        if (request->told && request->answer_count > 0 &&
-            request->answer_count >= request->asked_count)
+        if (all_heard(request))
             break;
         int64_t patience = !request->told                 ? ASKED_MS
                            : unasked && wait > UNASKED_MS ? UNASKED_MS
@@ -150,6 +201,22 @@ static void collect(struct request *request, struct visit *visit)
     }
 }
 
+/* {"from": …, "MEMBER": …}, with that member of the payload. */
+static void print_json_answer(const struct answer *answer, const char *member, bool another)
+{
+    struct json_value value = json_get(json_value_of(text_slice(&answer->payload)), member);
+    fputs(another ? ",{\"from\":" : "{\"from\":", stdout);
+    json_print_string(stdout, slice_of(answer->sender));
+    printf(",\"%s\":", member);
+    if (value.kind == JSON_KIND_STRING) {
+        OWNED char *text = field_text(value);
+        json_print_string(stdout, slice_of(text));
+    } else {
+        json_print(stdout, value.kind == JSON_KIND_ABSENT ? slice_of("null") : value.raw, false);
+    }
+    putchar('}');
+}
+
 static void print_json(const struct request *request)
 {
     fputs("{\"feature\":", stdout);
@@ -157,15 +224,11 @@ static void print_json(const struct request *request)
     fputs(",\"asked\":", stdout);
     json_print(stdout, request->told ? text_slice(&request->asked) : slice_of("[]"), false);
     fputs(",\"components\":[", stdout);
-    for (size_t i = 0; i < request->answer_count; i++) {
-        fputs(i > 0 ? ",{\"from\":" : "{\"from\":", stdout);
-        json_print_string(stdout, slice_of(request->senders[i]));
-        fputs(",\"component\":", stdout);
-        json_print(stdout,
-                   json_get(json_value_of(text_slice(&request->answers[i])), "component").raw,
-                   false);
-        putchar('}');
-    }
+    for (size_t i = 0; i < request->answer_count; i++)
+        print_json_answer(&request->answers[i], "component", i > 0);
+    fputs("],\"declined\":[", stdout);
+    for (size_t i = 0; i < request->decline_count; i++)
+        print_json_answer(&request->declines[i], "text", i > 0);
     puts("]}");
 }
 
@@ -173,16 +236,17 @@ static int report(const struct request *request)
 {
     if (request->settings->json)
         print_json(request);
-    if (request->answer_count > 0 && request->answer_count >= request->asked_count)
-        return EXIT_WORKED;
     if (!request->told && !request->refused)
         return complain("request", "the hub did not say whom it asked.");
+    if (request->answer_count == 0 && request->decline_count > 0)
+        return complain("request", "nobody here can make that.");
     if (request->answer_count == 0)
         return request->refused || request->settings->json
                    ? EXIT_FAILED
                    : complain("request", "nothing came back.");
-    fprintf(stderr, "khub request: %zu of %zu answered in time.\n", request->answer_count,
-            request->asked_count);
+    if (!all_heard(request))
+        complain("request", "%zu of %zu answered in time.",
+                 request->answer_count + request->decline_count, request->asked_count);
     return EXIT_WORKED;
 }
 
@@ -220,9 +284,11 @@ static int run(const void *data)
         }
     }
     visit_end(&visit);
-    for (size_t i = 0; i < request.answer_count; i++) {
-        text_free(&request.answers[i]);
-        free(request.senders[i]);
+    for (size_t i = 0; i < ANSWERS_MAX; i++) {
+        text_free(&request.answers[i].payload);
+        free(request.answers[i].sender);
+        text_free(&request.declines[i].payload);
+        free(request.declines[i].sender);
     }
     text_free(&request.asked);
     return code;
@@ -254,7 +320,8 @@ static const struct setting options[] = {
      .help = "The name to ask under. Without it: user@host/request and a number."},
     JSON_SETTING(
         struct request_settings,
-        "As JSON: {\"feature\", \"asked\": […], \"components\": [{\"from\", \"component\"}]}."),
+        "As JSON: {\"feature\", \"asked\": […], \"components\": [{\"from\", \"component\"}], "
+        "\"declined\": [{\"from\", \"text\"}]}."),
     {0},
 };
 
@@ -270,14 +337,17 @@ static const struct setting operands[] = {
 const struct command command_request = {
     .name = "request",
     .summary = "ask the AIs for a feature, and collect what they build",
-    .about = "Sends a feature_request by hand, prints whom the hub asked, and then each component "
-             "that comes back. "
-             "It ends when all that were asked have answered, or after --wait. When the hub "
-             "asked nobody, AIs may still volunteer: then it ends with the first, or after 5 s.",
-    .example = "  khub request encryption\n"
-               "  khub request storage --requirements '{\"max_latency_ms\":5}' --wait 60",
+    .about =
+        "Asks all AIs for a feature (a feature_request), prints whom the hub asked, and then each "
+        "component that comes back, or that an AI has none. It ends when all that were asked have "
+        "answered, or after --wait. When the hub asked nobody, AIs may still volunteer: then it "
+        "ends with the first, or after 5 s.\n\n"
+        "An AI of khub train has what its specialization learns: a component goes by its own "
+        "name, whatever was asked for. Its C source: khub kb get ID --source.",
+    .example = "  khub request process_scheduling\n"
+               "  khub request storage_management --requirements '{\"max_latency_ms\":5}'",
     .worked = "at least one component came",
-    .failed = "nothing came, or the hub could not be reached",
+    .failed = "nothing came, all that were asked declined, or the hub could not be reached",
     .options = options,
     .operands = operands,
     .settings_size = sizeof(struct request_settings),

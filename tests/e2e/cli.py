@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -451,7 +452,54 @@ def request_fails_when_nothing_comes():
         hub.join("ada", 2, capabilities=["storage_management"])
         result = khub("request", "storage", "--wait", "0.3", "--json", hub=hub)
         equal(result.code, 1, "exit code")
-        equal(json.loads(result.out), {"feature": "storage", "asked": ["ada"], "components": []}, "what is told")
+        equal(json.loads(result.out), {"feature": "storage", "asked": ["ada"], "components": [], "declined": []},
+              "what is told")
+
+
+@test
+def request_shows_who_declines():
+    """And ends at once when nobody is left who could answer."""
+    with Hub() as hub:
+        ada = hub.join("ada", 2, capabilities=["storage_management"])
+        bea = hub.join("bea", 2, capabilities=["storage"])
+        for options in ([], ["--json"]):
+            with Running("request", "storage", "--as", "me", "--wait", "86400", *options, hub=hub) as request:
+                while ada.receive()["message_type"] != "feature_response":
+                    pass
+                ada.say("chat", {"text": "something else", "feature_name": "x", "declined": True}, "me")
+                ada.say("chat", {"text": "just talk"}, "me")
+                for client in (ada, bea):
+                    client.say("chat", {"text": f"not from me: {HOSTILE}", "feature_name": "storage",
+                                        "declined": True}, "me")
+                code, err = request.end(number=None)
+            equal(code, 1, "exit code")
+            check("nobody here can make that" in err, err)
+            harmless(request.text)
+            if options:
+                told = json.loads(request.text)
+                equal({answer["from"] for answer in told["declined"]}, {"ada", "bea"}, "who declined")
+                equal(told["declined"][0]["text"], f"not from me: {HOSTILE}", "what was said")
+            else:
+                check("ada: not from me: \\x1b[31mred" in request.text, request.text)
+                check("talk" not in request.text and "else" not in request.text, request.text)
+            ada.drain()
+
+
+@test
+def what_help_says_to_request_is_answered():
+    """By AIs of khub train, as they come."""
+    page = worked("help", "request").out
+    examples = re.findall(r"^  (khub request .*)$", page[page.index("Example:"):], re.M)
+    check(examples, "no example in", page)
+    with Hub() as hub:
+        with Running("train", "A1", "process_manager", "10", hub=hub) as first, \
+                Running("train", "A2", "file_system", "10", hub=hub) as second:
+            wait_until(lambda: len(json.loads(worked("who", "--json", hub=hub).out)["members"]) == 2, "the AIs")
+            for example in examples:
+                result = worked(*shlex.split(example)[1:], "--wait", "86400", hub=hub)
+                check(re.search(r"^A\d: ratio ", result.out, re.M), example, "brought", result.out)
+            for train in (first, second):
+                equal(train.end()[0], 0, "exit code")
 
 
 # ── chat ──
