@@ -57,7 +57,8 @@ double kb_score(const struct kb_scores *scores, const struct kb_entry *entry);
 int kb_list(const struct kb_settings *settings, struct json_value sync);
 int kb_top(const struct kb_settings *settings, struct json_value sync);
 int kb_ledger(const struct kb_settings *settings, struct json_value sync);
-/* The C source of an entry on stdout, and on stderr whether it is what its parameters render to. */
+/* The source of an entry on stdout, and of claims on stderr whether it is what their parameters
+ * render to. */
 int kb_print_source(struct json_value entry);
 /* {"id", "section", "entry"} on stdout, without a line end. */
 void kb_print_entry(const struct kb_entry *entry);

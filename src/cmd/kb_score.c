@@ -34,10 +34,9 @@ static double score_of(struct json_value metrics)
     return score >= 0 && score <= 1 ? score : (double)NAN;
 }
 
-static void mean_add(struct mean *mean, struct json_value metrics)
+static void mean_add(struct mean *mean, double score)
 {
-    double score = score_of(metrics);
-    if (!isnan(score)) {
+    if (isfinite(score)) {
         mean->sum += score;
         mean->count++;
     }
@@ -48,26 +47,27 @@ static double mean_value(const struct mean *mean)
     return mean->count > 0 ? mean->sum / (double)mean->count : (double)NAN;
 }
 
-/* Of an object {reporter: metrics}, which has the latest of each. The hub writes all names alike, so
- * that JSON texts can be compared. */
-static double mean_of_latest(struct json_value latest, struct slice contributor)
+/* The latest score that a reporter gave in an array of reports; NAN: none. The hub writes all names
+ * alike, so that JSON texts can be compared. */
+static double latest_score(struct json_value reports, struct slice reporter)
 {
-    struct json_iterator iterator = {.rest = latest.raw};
-    struct json_value reporter, metrics;
-    struct mean mean = {0};
-    while (latest.kind == JSON_KIND_OBJECT && json_next_member(&iterator, &reporter, &metrics))
-        if (!slice_equal(reporter.raw, contributor))
-            mean_add(&mean, metrics);
-    return mean_value(&mean);
+    struct json_iterator iterator = {.rest = reports.raw};
+    struct json_value report;
+    double latest = (double)NAN;
+    while (reports.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &report)) {
+        double score = score_of(json_get(report, "metrics"));
+        if (isfinite(score) && slice_equal(json_get(report, "reporter").raw, reporter))
+            latest = score;
+    }
+    return latest;
 }
 
-/* Whether the reporter gives another score in what is left of an array of reports. */
-static bool scores_again(struct json_iterator rest, struct slice reporter)
+/* Whether the reporter is in what is left of an array of reports. */
+static bool reports_again(struct json_iterator rest, struct slice reporter)
 {
     struct json_value report;
     while (json_next_element(&rest, &report))
-        if (slice_equal(json_get(report, "reporter").raw, reporter) &&
-            !isnan(score_of(json_get(report, "metrics"))))
+        if (slice_equal(json_get(report, "reporter").raw, reporter))
             return true;
     return false;
 }
@@ -79,8 +79,8 @@ static double mean_of_reports(struct json_value reports, struct slice contributo
     struct mean mean = {0};
     while (reports.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &report)) {
         struct slice reporter = json_get(report, "reporter").raw;
-        if (!slice_equal(reporter, contributor) && !scores_again(iterator, reporter))
-            mean_add(&mean, json_get(report, "metrics"));
+        if (!slice_equal(reporter, contributor) && !reports_again(iterator, reporter))
+            mean_add(&mean, latest_score(reports, reporter));
     }
     return mean_value(&mean);
 }
@@ -141,11 +141,38 @@ void kb_scores_free(struct kb_scores *scores)
     free(scores);
 }
 
+static struct json_value reports_on(const struct kb_scores *scores, const char *id)
+{
+    const struct reported *reported = scores ? find_reported(scores, id) : NULL;
+    return reported ? reported->reports : (struct json_value){0};
+}
+
+/* Of a component, which has the latest report of each; that one may be without a score, and an
+ * earlier one with, under the hub's name for it or its own. */
+static double mean_of_component(const struct kb_scores *scores, const struct kb_entry *entry)
+{
+    struct json_value latest = json_get(entry->value, "performance_benchmarks"), reporter, metrics;
+    struct slice contributor = json_get(entry->value, "contributor").raw;
+    struct json_iterator iterator = {.rest = latest.raw};
+    struct mean mean = {0};
+    OWNED char *own_id = field_string(kb_body(entry->value), "id");
+    while (json_next_member(&iterator, &reporter, &metrics)) {
+        double score = score_of(metrics);
+        if (slice_equal(reporter.raw, contributor))
+            continue;
+        if (!isfinite(score))
+            score = latest_score(reports_on(scores, entry->id), reporter.raw);
+        if (!isfinite(score))
+            score = latest_score(reports_on(scores, own_id), reporter.raw);
+        mean_add(&mean, score);
+    }
+    return mean_value(&mean);
+}
+
 double kb_score(const struct kb_scores *scores, const struct kb_entry *entry)
 {
-    struct json_value latest = json_get(entry->value, "performance_benchmarks");
-    if (latest.kind == JSON_KIND_OBJECT)
-        return mean_of_latest(latest, json_get(entry->value, "contributor").raw);
+    if (json_get(entry->value, "performance_benchmarks").kind == JSON_KIND_OBJECT)
+        return mean_of_component(scores, entry);
     /* The hub says 0 when nobody gave a score, too. */
     double told = field_number(entry->value, "quality_score", 0);
     if (told > 0)

@@ -1,5 +1,5 @@
-/* The C source of an entry. A component brings its own; a pattern's is rendered from its parameters. Whatever is printed is said to be what
- * the parameters render to, or not. */
+/* The source of an entry. Code and components bring their own; a pattern's is rendered from its
+ * parameters. Whatever is printed is said to be what the parameters render to, or not. */
 #include <string.h>
 
 #include "cmd/commands.h"
@@ -8,7 +8,8 @@
 #include "cmd/visit.h"
 #include "policy/subject.h"
 
-/* The policy of a body's subject and parameters as C; NULL when this khub can't render it, and then *ret_why says why. */
+/* The policy of a body's subject and parameters as C; NULL when this khub can't render it, and then
+ * *ret_why says why. */
 static char *rendered(struct json_value body, const char **ret_why)
 {
     OWNED char *name = field_string(body, "subject");
@@ -38,9 +39,25 @@ static bool harmless(const char *text)
     return true;
 }
 
+/* A piece of code claims nothing: there is nothing to compare it with. */
+static int print_code(struct json_value code)
+{
+    OWNED char *source = field_string(code, "source");
+    if (!*source)
+        return complain("kb", "there is no source in it.");
+    if (!harmless(source))
+        return complain("kb", "its source has more than printable ASCII; look at it with --json.");
+    fputs(source, stdout);
+    fputs(source[strlen(source) - 1] == '\n' ? "" : "\n", stdout);
+    return EXIT_WORKED;
+}
+
 int kb_print_source(struct json_value entry)
 {
     const char *why;
+    struct json_value code = json_get(entry, "code");
+    if (code.kind == JSON_KIND_OBJECT)
+        return print_code(code);
     struct json_value body = kb_body(entry);
     OWNED char *made = rendered(body, &why);
     OWNED char *given = field_string(body, "implementation");

@@ -103,6 +103,9 @@ def kb_prints_source():
         ada.drain()
         refused(1, "kb", "get", "evil", "--source", hub=hub, said=["printable"])
         refused(1, "kb", "get", "plain", "--source", hub=hub, said=["no C source"])
+        ada.say("code_share", {"code": {"id": "xor", "language": "c", "source": "a ^ b"}})  # README's own
+        ada.drain()
+        equal(worked("kb", "get", "xor", "--source", hub=hub).out, "a ^ b\n", "source of a piece of code")
         refused(2, "kb", "list", "--source", hub=hub, said=["--source", "get"])
 
 
@@ -167,6 +170,7 @@ def kb_shows_the_hubs_score():
             report(bea, identity, {"score": 0.9})
             report(bea, identity, {"score": 0.1})
             report(cid, identity, {"score": 0.3})
+            report(cid, identity, {"integration_tested": True})  # without a score: the earlier one counts on
         report(ada, "unscored", {"score": 1.0})
         report(bea, "wild", {"score": 0.5})
         bea.say("performance_report", {"component_id": "wild", "performance": {"score": 1000000}})
