@@ -1,9 +1,12 @@
-/* What the trainers' search learns: each subject, a few runs, scored on workloads that nobody trained on. usage: learning [EVALUATIONS
- * [RUNS [SUBJECT]]]     (1500, 5, all)
+/* What the trainers' search learns: each subject, a few runs, scored on workloads that nobody
+ * trained on.
  *
- * All workloads are synthetic; beside the tuned policy stand the best ordinary practice and the bound that none beats. Beside those stands
- * what an independent prototype of the same design measured (one run of 1,500 evaluations, with workload priors of its own): a right
- * implementation lands near it. */
+ * usage: learning [EVALUATIONS [RUNS [SUBJECT]]]     (1500, 5, all)
+ *
+ * All workloads are synthetic; beside the tuned policy stand the best ordinary practice and the
+ * bound that none beats. Beside those stands what an independent prototype of the same design
+ * measured (one run of 1,500 evaluations, with workload priors of its own): a right implementation
+ * lands near it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

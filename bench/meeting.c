@@ -1,12 +1,14 @@
 /* What AIs gain by meeting: through a real hub, alone against together.
  *
- * Meeting: eight AIs of one subject, each with two workloads of its own, search alone; share what they found; each runs what the others
- * shared on its own two and reports the ratio; the one with the best mean over all eight is the consensus. Held-out workloads judge what
- * each had alone, and the consensus.
+ * Meeting: eight AIs of one subject, each with two workloads of its own, search alone; share what
+ * they found; each runs what the others shared on its own two and reports the ratio; the one with
+ * the best mean over all eight is the consensus. Held-out workloads judge what each had alone, and
+ * the consensus.
  *
- * Newcomer: at the hub are what four AIs found on eight workloads each, and how each did on those on which the others run what they
- * are sent (16 each, as trainers have them). An AI that has just joined takes the best of these by the others' mean (never by the
- * author's), and runs it once; against what it would have by itself after 120 evaluations on its own four workloads.
+ * Newcomer: at the hub are what four AIs found on eight workloads each, and how each did on those
+ * on which the others run what they are sent (16 each, as trainers have them). An AI that has just
+ * joined takes the best of these by the others' mean (never by the author's), and runs it once;
+ * against what it would have by itself after 120 evaluations on its own four workloads.
  *
  * usage: meeting HUB [REPETITIONS [SUBJECT]]     (10, all) */
 #include <jansson.h>

@@ -1,6 +1,7 @@
 /* khub learn: one subject, learned here and now, without a hub.
  *
- * The search sees the training workloads alone; the curve's held-out points are measured beside it and choose nothing. */
+ * The search sees the training workloads alone; the curve's held-out points are measured beside it
+ * and choose nothing. */
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
@@ -92,8 +93,8 @@ static void say(struct learning *learning, const char *what)
 
 /* ── measuring ── */
 
-/* The name of a split of this run, to be freed; NULL when out of memory. All of --as is in it: another
- * name is another run, however long. */
+/* The name of a split of this run, to be freed; NULL when out of memory. All of --as is in it:
+ * another name is another run, however long. */
 static char *split_of(const struct learning *learning, const char *kind)
 {
     char *split;

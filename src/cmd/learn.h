@@ -26,7 +26,8 @@ struct learned {
     bool module_agrees; /* it ran, with the same score to the bit */
 };
 
-/* Writes report.md, convergence.svg, ratios.svg and policy.c into an existing directory. 0, or -1 with errno. */
+/* Writes report.md, convergence.svg, ratios.svg and policy.c into an existing directory. 0, or -1
+ * with errno. */
 int learn_report_write(const struct learned *learned, const char *directory,
                        const char *command_line);
 

@@ -1,5 +1,5 @@
-/* SVG by hand: two plain charts, whose every mark is a number that was measured. Colours are told apart by people who see no red or
- * green, and hold on white and on dark paper. */
+/* SVG by hand: two plain charts, whose every mark is a number that was measured. Colours are told
+ * apart by people who see no red or green, and hold on white and on dark paper. */
 #include "cmd/plot.h"
 
 #include <math.h>
@@ -75,7 +75,8 @@ static double most_of(const struct plot_level *levels, size_t count)
     return most;
 }
 
-/* A bar longer than this is cut and says its number: one absurd baseline must not flatten the rest. */
+/* A bar longer than this is cut and says its number: one absurd baseline must not flatten the
+ * rest. */
 #define BAR_MOST 1.8
 
 void plot_ratios(FILE *out, const char *title, const char *note, const struct plot_level *levels,

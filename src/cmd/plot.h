@@ -18,10 +18,12 @@ struct plot_point {
     double train, heldout, ci95; /* heldout 0: not measured here */
 };
 
-/* Ratios side by side as bars, the textbook's 1 as a line. `title` and `note` stand above and below. */
+/* Ratios side by side as bars, the textbook's 1 as a line. `title` and `note` stand above and
+ * below. */
 void plot_ratios(FILE *out, const char *title, const char *note, const struct plot_level *levels,
                  size_t count);
-/* Training and held-out ratio over evaluations (log scale), with the levels as lines. count >= 1. */
+/* Training and held-out ratio over evaluations (log scale), with the levels as lines. count >=
+ * 1. */
 void plot_convergence(FILE *out, const char *title, const char *note,
                       const struct plot_point *points, size_t count,
                       const struct plot_level *levels, size_t level_count);

@@ -1,7 +1,8 @@
 """usage: embed.py NAME RULES MODULE OUTPUT
 
-Writes the C array `const char NAME[]`: the text of MODULE, in which the line @rules@ stands for the text of
-RULES without its include guard. Other @names@ stay: they are filled in when a policy is rendered."""
+Writes the C array `const char NAME[]`: the text of MODULE, in which the line @rules@ stands for
+the text of RULES without its include guard. The other @names@ stay: they are filled in when a
+policy is rendered."""
 import re
 import sys
 

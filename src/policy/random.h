@@ -1,4 +1,5 @@
-/* splitmix64 and xoshiro256** (Blackman, Vigna; public domain algorithms), and the distributions that workloads need. */
+/* splitmix64 and xoshiro256** (Blackman, Vigna; public domain algorithms), and the distributions
+ * that workloads need. */
 #ifndef KHUB_POLICY_RANDOM_H
 #define KHUB_POLICY_RANDOM_H
 

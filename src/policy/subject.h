@@ -1,7 +1,9 @@
-/* A subject: one simulated OS subsystem, the parameterised policy that governs it, what others do, and what nobody can beat.
+/* A subject: one simulated subsystem of an operating system, the policy that governs it and its
+ * parameters, what others do instead, and a bound that no policy can beat.
  *
- * All functions are pure: same arguments, same bits, on every compiler and optimisation level (-ffp-contract=off, never
- * -ffast-math). A workload is generated once for a seed and may then be read by several threads at once. */
+ * All functions are pure: the same arguments give the same bits, with every compiler and at every
+ * level of optimisation (-ffp-contract=off, never -ffast-math). A workload is generated once from a
+ * seed; then several threads may read it at once. */
 #ifndef KHUB_POLICY_SUBJECT_H
 #define KHUB_POLICY_SUBJECT_H
 
@@ -19,14 +21,16 @@ struct parameter {
     double textbook;  /* the textbook setting */
 };
 
-/* The rules a policy decides by: what its parameters mean in whole numbers. Each subject has a struct
- * of its own for them, of uint32_t alone, that lies in these words (RULES_FIT in module.h). */
+/* The rules a policy decides by: what its parameters mean in whole numbers. Each subject has a
+ * struct of its own for them, of uint32_t alone, that lies in these words (RULES_FIT in
+ * module.h). */
 #define RULES_WORDS 32
 struct rules {
     uint32_t words[RULES_WORDS];
 };
 
-/* A member of a subject's rules, or an array of them. In the subject's text @name@ stands for it. */
+/* A member of a subject's rules, or an array of them. In the subject's text @name@ stands for
+ * it. */
 struct constant {
     const char *name;
     size_t first, count; /* words */
@@ -75,13 +79,15 @@ struct subject {
 const struct subject *const *subjects(size_t *ret_count);
 /* By name; NULL when there is none. */
 const struct subject *subject_find(const char *name);
-/* The subject that an AI of this specialization searches (the first of its own); NULL when there is none. */
+/* The subject that an AI of this specialization searches (the first of its own); NULL when there is
+ * none. */
 const struct subject *subject_for(const char *specialization);
 
 /* Search space [0,1]^n <-> units. Out-of-range u is folded back (reflection). */
 void subject_units(const struct subject *subject, const double *u, double *ret_parameters);
 void subject_unit_cube(const struct subject *subject, const double *parameters, double *ret_u);
-/* Whether all parameters are finite and in range (as others send them). On false, *ret_which is the first bad one. */
+/* Whether all parameters are finite and in range (as others send them). On false, *ret_which is the
+ * first bad one. */
 bool subject_valid(const struct subject *subject, const double *parameters, int count,
                    int *ret_which);
 
@@ -101,9 +107,11 @@ int subject_render(const struct subject *subject, const double *parameters, char
  * 0 <= value * one < 2^32. */
 uint32_t fixed_point(double value, double one);
 
-/* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). A split is a name for a set of workloads: "train/<AI>" an AI's own,
- * "peer/<AI>" those on which it runs what others send, "heldout/<AI>" those it shows itself on, "review/<session>/<AI>" fresh ones
- * for a review, "test/<nonce>" those that judge a claim. Or for the luck of a search: "search/<AI>", "session/<session>/<AI>". */
+/* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). A split is a name for a set of
+ * workloads: "train/<AI>" an AI's own, "peer/<AI>" those on which it runs what others send,
+ * "heldout/<AI>" those it shows itself on, "review/<session>/<AI>" fresh ones for a review,
+ * "test/<nonce>" those that judge a claim. Or for the luck of a search: "search/<AI>",
+ * "session/<session>/<AI>". */
 uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index);
 
 #endif

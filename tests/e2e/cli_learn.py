@@ -209,12 +209,13 @@ def the_second_interrupt_ends_learning():
 
 @test
 def no_compiler_outlives_learning():
-    """A signal ends it at once while cc is at work, and cc with it; kill -9 ends both, and the next one tidies up."""
+    """A signal ends it at once while cc is at work, and cc with it; kill -9 ends both, and the next
+    one tidies up."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with Folder() as folder:
             fifo, compiler = os.path.join(folder, "fifo"), os.path.join(folder, "cc")
             os.mkfifo(fifo)
-            with open(compiler, "w", encoding="utf-8") as file:  # has a child of its own, as cc does
+            with open(compiler, "w", encoding="utf-8") as file:  # has a child, as cc does
                 file.write(f'#!/bin/sh\nexec 9>{fifo}\nsleep 1000 &\nwait\n')
             os.chmod(compiler, 0o755)
             words = ("learn", "audio", "--evaluations", "1", "--train", "1", "--heldout", "2", "--out")

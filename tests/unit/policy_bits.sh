@@ -1,5 +1,6 @@
 #!/bin/bash
-# Builds policy_bits.c with every compiler and optimisation there is here and compares what it prints, to the last bit.
+# Builds policy_bits.c with gcc and clang, as far as they are here, at several levels of
+# optimisation, and compares what it prints, to the last bit.
 # usage: policy_bits.sh SOURCE_ROOT
 set -eu
 root=$1

@@ -353,7 +353,8 @@ static void min_is_right_and_a_bound(void **state)
     }
 }
 
-/* ARC again, as its authors write it (Megiddo, Modha 2003, figure 4): lists are arrays, oldest first. */
+/* ARC again, as its authors write it (Megiddo, Modha 2003, figure 4): lists are arrays, oldest
+ * first. */
 enum { PT1, PT2, PB1, PB2, PLAIN_LISTS };
 struct plain_arc {
     uint32_t at[PLAIN_LISTS][2 * PLAIN_MAX], count[PLAIN_LISTS];
@@ -445,7 +446,8 @@ static void arc_is_as_published(void **state)
     }
 }
 
-/* file_system's baselines on its own workloads, and beside what an independent prototype with priors of its own has. */
+/* file_system's baselines on its own workloads, and beside what an independent prototype with
+ * priors of its own has. */
 static void baselines_are_what_they_say(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* graphics: the newsvendor's optimum, frames worked out by hand, the clairvoyant, and what the rules
- * learn. */
+/* graphics: the newsvendor's optimum, frames worked out by hand, the clairvoyant, and what the
+ * rules learn. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,8 +38,8 @@ static double fixed_cost(const struct graphics_workload *load, uint32_t lead_us)
     return graphics_mean_cost(load, &policy);
 }
 
-/* Of a lead of `lead` ms when costs are exponential with mean m: every missed vblank costs a period,
- * the first one a period more. */
+/* Of a lead of `lead` ms when costs are exponential with mean m: every missed vblank costs a
+ * period, the first one a period more. */
 static double newsvendor(double m, double lead)
 {
     return lead + T_MS * exp(-lead / m) * (1 + 1 / (1 - exp(-T_MS / m)));

@@ -1,5 +1,6 @@
-/* A short run of the whole, for each subject: a few hundred evaluations on a few training seeds (or the computed optimum) beat the
- * textbook, and the textbook's setting of the same policy, on seeds that nobody trained on. */
+/* A short run of the whole, for each subject: a few hundred evaluations on a few training seeds (or
+ * the computed optimum) beat the textbook, and the textbook's setting of the same policy, on seeds
+ * that nobody trained on. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +14,8 @@
 #include "policy/optimise/search.h"
 #include "policy_effort.h"
 
-/* Evaluations in full: enough for each to be clearly better, with the smaller samples of slow builds as well. */
+/* Evaluations in full: enough for each to be clearly better, with the smaller samples of slow
+ * builds as well. */
 static unsigned evaluations(void)
 {
     return 90 + test_sample(60);

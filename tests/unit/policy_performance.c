@@ -30,7 +30,8 @@ static struct performance_workload *load_of(uint32_t count)
     return load;
 }
 
-/* Whoever spins up to t for a wait that is exponential with mean m pays m (1 - e^-t/m) + C e^-t/m. */
+/* Whoever spins up to t for a wait that is exponential with mean m pays m (1 - e^-t/m) + C
+ * e^-t/m. */
 static void exponential_waits(void **state)
 {
     (void)state;

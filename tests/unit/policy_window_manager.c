@@ -213,7 +213,8 @@ static void without_scores_it_is_last_use(void **state)
     }
 }
 
-/* The counts behind the baselines in floating point: of each window, and of each after each other. */
+/* The counts behind the baselines in floating point: of each window, and of each after each
+ * other. */
 static double plain_presses(const struct window_trace *trace, bool after, double keep)
 {
     double counts[TRACE_WINDOWS_MAX][TRACE_WINDOWS_MAX] = {{0}};
@@ -222,7 +223,8 @@ static double plain_presses(const struct window_trace *trace, bool after, double
         uint32_t chosen = trace->windows[i], row = after ? in_use : 0;
         for (uint32_t w = 0; w < trace->window_count; w++) {
             double more = counts[row][w] - counts[row][chosen];
-            /* Of equals the one used last stands first, of those never used the one with the lower number. */
+            /* Of equals the one used last stands first, of those never used the one with the lower
+             * number. */
             bool earlier = used[w] != used[chosen] ? used[w] > used[chosen] : w < chosen;
             presses += w != in_use && (w == chosen || more > 1e-9 || (more > -1e-9 && earlier));
         }
@@ -304,7 +306,8 @@ static void bayes_order_keeps_its_promise(void **state)
 
 static const double tuned[PARAMETERS] = {0.39, 0.566, 3.25, 2.97, 141, 6.95, 6.01};
 
-/* Here a bound in expectation only, so more traces than policy_subject.c has for all, with the policy that comes nearest. */
+/* Here a bound in expectation only, so more traces than policy_subject.c has for all, with the
+ * policy that comes nearest. */
 static void nobody_beats_the_bound(void **state)
 {
     (void)state;

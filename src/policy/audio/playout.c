@@ -1,13 +1,13 @@
 /* A call played out: what a policy's delays do to it, and the least that any could.
  *
- * Whatever a policy knows, if it changes the delay at talkspurts only, then all that it does to a call
- * is to choose one delay for each of them. The bound is the best of all such choices. A choice comes
- * to (D, L): delay impairments and losses, both sums over talkspurts. The cost grows with both and is
- * concave, as ln is; so it is least at a corner of the lower left hull of all (D, L). A corner is
- * where D + lambda L is least for some price lambda of a loss, and that each talkspurt can see to
- * alone, along a hull of its own. So, as lambda rises from 0, the talkspurts' hulls are walked
- * together in the order of their slopes, and the least cost met on the way is exact. (Moon, Kurose,
- * Towsley 1998 bound the mean delay for a given loss, by dynamic programming.) */
+ * Whatever a policy knows, if it changes the delay at talkspurts only, then all that it does to a
+ * call is to choose one delay for each of them. The bound is the best of all such choices. A choice
+ * comes to (D, L): delay impairments and losses, both sums over talkspurts. The cost grows with
+ * both and is concave, as ln is; so it is least at a corner of the lower left hull of all (D, L). A
+ * corner is where D + lambda L is least for some price lambda of a loss, and that each talkspurt
+ * can see to alone, along a hull of its own. So, as lambda rises from 0, the talkspurts' hulls are
+ * walked together in the order of their slopes, and the least cost met on the way is exact. (Moon,
+ * Kurose, Towsley 1998 bound the mean delay for a given loss, by dynamic programming.) */
 #include "policy/audio/simulator.h"
 
 #include <math.h>
@@ -99,7 +99,8 @@ static uint32_t hull_add(struct outcome *hull, uint32_t corners, struct outcome 
     return corners + 1;
 }
 
-/* The lower left hull of what a talkspurt's delays can do, from nothing played on; sorts the delays. */
+/* The lower left hull of what a talkspurt's delays can do, from nothing played on; sorts the
+ * delays. */
 static uint32_t talkspurt_hull(uint32_t *delays_us, uint32_t count, struct outcome *ret_hull)
 {
     qsort(delays_us, count, sizeof *delays_us, by_delay);

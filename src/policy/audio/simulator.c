@@ -6,9 +6,9 @@
  *
  * The cost is the E-model's (ITU-T G.107) as Cole and Rosenbluth put it for packets (SIGCOMM CCR
  * 2001): R = 94.2 - Id - Ie, with Id = 0.024 d + 0.11 (d - 177.3)+ for d ms from mouth to ear, and,
- * for G.711 with concealment, Ie = 30 ln(1 + 15 e) when a share e is not played. Id is averaged over
- * packets; d is the playout delay and 25 ms for coding; e counts both the lost and the late. So
- * R is 90.6 at 150 ms and 73.5 at 300 ms without loss, and 75.0 at 5 % and 100 ms.
+ * for G.711 with concealment, Ie = 30 ln(1 + 15 e) when a share e is not played. Id is averaged
+ * over packets; d is the playout delay and 25 ms for coding; e counts both the lost and the late.
+ * So R is 90.6 at 150 ms and 73.5 at 300 ms without loss, and 75.0 at 5 % and 100 ms.
  *
  * The workload (synthetic; the priors are ours). Calls of 180 s; talkspurts and pauses are
  * exponential, mean 1.004 and 1.587 s (ITU-T P.59). The network's delay is a base of 10..150 ms, a
@@ -18,13 +18,13 @@
  * clocks agree, and delays are what they are (the floor and the fixed buffers need that).
  *
  * The policy. Algorithm 4 of Ramjee, Kurose, Towsley and Schulzrinne (INFOCOM 1994): exponential
- * means of delay and deviation; in a spike the mean follows the packets. Here each has a gain of its
- * own, a spike its own number of deviations, and there are a margin and a floor.
+ * means of delay and deviation; in a spike the mean follows the packets. Here each has a gain of
+ * its own, a spike its own number of deviations, and there are a margin and a floor.
  *
  * What others do. Kurose and Ross teach gains of 0.01 and 4 deviations without spikes; Ramjee 1 is
- * that with gains of 0.002, Ramjee 4 has 0.125. Or one doesn't adapt at all: under the E-model delay
- * below 177 ms is nearly free, so a fixed buffer of 150 ms beats all three. Sun and Ifeachor found
- * the same: where delay is small, see to the losses. Hence the floor.
+ * that with gains of 0.002, Ramjee 4 has 0.125. Or one doesn't adapt at all: under the E-model
+ * delay below 177 ms is nearly free, so a fixed buffer of 150 ms beats all three. Sun and Ifeachor
+ * found the same: where delay is small, see to the losses. Hence the floor.
  *
  * Known answer. If jitter is independent and exponential with mean m above a base b, a fixed delay
  * loses e = e^(-(d-b)/m), and is best where 0.024 = 450 e / (m (1 + 15 e)), below 177.3 ms.

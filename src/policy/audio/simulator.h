@@ -22,8 +22,8 @@ struct audio_policy {
     void *context;
 };
 
-/* The E-model's rating, 94.2 at best, for this delay from mouth to ear and this share of packets not played (Cole, Rosenbluth
- * 2001; G.711 with concealment). */
+/* The E-model's rating, 94.2 at best, for this delay from mouth to ear and this share of packets
+ * not played (Cole, Rosenbluth 2001; G.711 with concealment). */
 double audio_rating(uint32_t delay_us, double loss_share);
 
 /* Mean delay impairment plus loss impairment of a call. */

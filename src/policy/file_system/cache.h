@@ -27,8 +27,8 @@ int64_t cache_min_misses(const struct trace *trace);
 /* S3-FIFO by these rules. */
 int64_t cache_s3fifo_misses(const struct trace *trace, const struct file_system_rules *rules);
 
-/* The mechanism without its decisions: somebody else takes them, knowing `context` (the questions are
- * those of rules.h). Whatever the answers are, the simulation ends: small frames are taken as
+/* The mechanism without its decisions: somebody else takes them, knowing `context` (the questions
+ * are those of rules.h). Whatever the answers are, the simulation ends: small frames are taken as
  * 1..capacity, hits as 0..7, an unknown place as FILE_SYSTEM_BEHIND, and a page of the main queue
  * that has no hits left goes. */
 struct cache_decider {

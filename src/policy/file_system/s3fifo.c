@@ -5,8 +5,8 @@
 
 #include "policy/file_system/cache.h"
 
-/* So each of simulate's two callers gets a simulator of its own: that of the rules has their code in
- * place of calls, and takes 0.8 of the time. */
+/* So each of simulate's two callers gets a simulator of its own: that of the rules has their code
+ * in place of calls, and takes 0.8 of the time. */
 #define INLINED __attribute__((always_inline)) inline
 
 enum { HITS_MAX = 7 };

@@ -44,7 +44,7 @@ static inline int64_t graphics_prediction(const struct graphics_state *state)
     return state->mean + graphics_share(state->slope, state->unusual);
 }
 
-/* So many microseconds before vblank composing shall start, when this many pixels are to be drawn. */
+/* How many microseconds before vblank to start composing a frame with this many pixels to draw. */
 static inline uint32_t graphics_lead(const struct graphics_rules *rules,
                                      struct graphics_state *state, uint32_t damage_px)
 {

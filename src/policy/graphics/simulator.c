@@ -1,10 +1,10 @@
 /* graphics: when does a compositor start to draw the next frame?
  *
  * The question. The screen shows a new frame every 16.667 ms, at vblank. Who starts composing right
- * after the last vblank is always in time, but shows what the applications had drawn almost a period
- * ago. Who starts late shows newer pictures (late latching), until a frame takes longer than he
- * thought: then it comes a whole period late, and the eye sees a jerk. How long before vblank, when
- * every frame costs something else and only the damaged area is known in advance?
+ * after the last vblank is always in time, but shows what the applications had drawn almost a
+ * period ago. Starting late shows newer pictures (late latching), until a frame takes longer than
+ * expected: then it comes a whole period late, and the eye sees a jerk. How long before vblank,
+ * when every frame costs something else and only the damaged area is known in advance?
  *
  * The model. Composing of frame i takes c, and starts L before its vblank, 0 <= L <= T. If c <= L
  * the frame is shown at its vblank, and the picture is L old. If not, it misses n = ceil((c-L)/T)
@@ -19,21 +19,22 @@
  *
  * The policy. An exponential mean, with a slope on damage learned by least mean squares (Widrow,
  * Hoff 1960); above that prediction a reserve of so many mean overruns, a share of the last peak, a
- * margin, and a part that grows by a step at each miss and shrinks by 1/32 of it at each hit: alone,
- * it would come to miss one frame in 33 (Robbins, Monro 1951).
+ * margin, and a part that grows by a step at each miss and shrinks by 1/32 of it at each hit:
+ * alone, it would come to miss one frame in 33 (Robbins, Monro 1951).
  *
- * What others do. Weston starts 7 ms before vblank. Mutter takes the greatest cost of recent frames (at
- * first of 16, as here; later of a second or two) and 1 ms more. KWin 5 takes the greatest in its
- * journal of 15, but no less than a share of the period that the user chooses, and 3 ms more: here a
- * quarter, its "low latency"; with its default, half, it would cost a third more than Weston.
+ * What others do. Weston starts 7 ms before vblank. Mutter takes the greatest cost of recent frames
+ * (at first of 16, as here; later of a second or two) and 1 ms more. KWin 5 takes the greatest in
+ * its journal of 15, but no less than a share of the period that the user chooses, and 3 ms more:
+ * here a quarter, its "low latency"; with its default, half, it would cost a third more than
+ * Weston.
  *
- * Known answer. If costs are independent and exponential with mean m, this is a newsvendor's problem:
- * L + T e^(-L/m) (k + 1/(1 - e^(-T/m))), with a penalty of k = 1 periods, is least at
+ * Known answer. If costs are independent and exponential with mean m, this is a newsvendor's
+ * problem: L + T e^(-L/m) (k + 1/(1 - e^(-T/m))), with a penalty of k = 1 periods, is least at
  * L* = m ln(T (k + 1/(1 - e^(-T/m))) / m).
  *
- * The bound. A clairvoyant starts exactly c before vblank. Since L + nT >= c, no frame costs less than
- * c; one with c > T misses whatever is done, and costs c + T at least (by starting c - nT before
- * vblank). The mean of these is the best possible on every trace. */
+ * The bound. A clairvoyant starts exactly c before vblank. Since L + nT >= c, no frame costs less
+ * than c; one with c > T misses whatever is done, and costs c + T at least (by starting c - nT
+ * before vblank). The mean of these is the best possible on every trace. */
 #include "policy/graphics/simulator.h"
 
 #include <math.h>
@@ -260,7 +261,7 @@ const struct subject subject_graphics = {
     .specialization = "graphics",
     .title = "start of composing before vblank, by predicted cost",
     .cost = "latency and jank, ms a frame",
-    .version = "1",
+    .version = "2",
     .module = graphics_module,
     SUBJECT_PARTS,
 };

@@ -16,8 +16,9 @@
  * to half longer; buffer 0.3..4 bandwidth-delay products; in half of the cases chance losses, one
  * packet in 500..33,000; the senders begin within 3 s.
  *
- * The cost is 1 / power: exp(-mean over senders of [log(throughput / fair share) - log(round trip
- * / base)]), Remy's objective (SIGCOMM 2013), measured once all have begun.
+ * The cost is 1 / power:
+ * exp(-mean over senders of [log(throughput / fair share) - log(round trip / base)]),
+ * Remy's objective (SIGCOMM 2013), measured once all have begun.
  *
  * The bound is 1, Kleinrock's point: pipe just full, queue empty, equal shares. Nobody is below it:
  * throughput counts what left the link in the measured time, and the fair share is an n-th of all
@@ -28,8 +29,8 @@
  *
  * Known answers. Of a link with a buffer of b <= 1 products Reno uses the part
  * ((1+b)^2 - w^2) / ((1+b)^2 + 1 - 2w), where w = (1+b)/2: 75 % without buffer. With every n-th
- * packet lost its window is sqrt(3n/2) (Mathis et al. 1997). CUBIC's window follows the curve of RFC
- * 9438; Vegas alone holds 2 to 4 packets in the queue.
+ * packet lost its window is sqrt(3n/2) (Mathis et al. 1997). CUBIC's window follows the curve of
+ * RFC 9438; Vegas alone holds 2 to 4 packets in the queue.
  *
  * An honest limit. Beside Reno a sender of this family starves: with the textbook setting, at 2,000
  * packets/s and 40 ms, it gets 9.7, 1.1 and 0.3 % of the link with buffers of 0.25, 1 and 4

@@ -1,4 +1,5 @@
-/* What a policy is worth: its cost on a set of workloads, beside the textbook's cost on the same ones. */
+/* What a policy is worth: its cost on a set of workloads, beside the textbook's cost on the same
+ * ones. */
 #ifndef KHUB_POLICY_OPTIMISE_EVALUATION_H
 #define KHUB_POLICY_OPTIMISE_EVALUATION_H
 
@@ -6,14 +7,14 @@
 
 #include "policy/subject.h"
 
-/* The workloads 0..size-1 of a split, generated once, and the textbook's cost on each. Scoring changes
- * nothing in it: several threads may do so at once. */
+/* The workloads 0..size-1 of a split, generated once, and the textbook's cost on each. Scoring
+ * changes nothing in it: several threads may do so at once. */
 struct evaluation_set;
 /* To be freed; NULL when out of memory. Of 0 seeds all scores are NAN. */
 struct evaluation_set *evaluation_set_new(const struct subject *subject, const char *split,
                                           size_t seeds);
-/* The same, but gives up when *stop becomes true, and then is NULL; later scores give up likewise, and
- * then are NAN. At most one workload later. stop must outlive the set; NULL: never. */
+/* The same, but gives up when *stop becomes true, and then is NULL; later scores give up likewise,
+ * and then are NAN. At most one workload later. stop must outlive the set; NULL: never. */
 struct evaluation_set *evaluation_set_new_until(const struct subject *subject, const char *split,
                                                 size_t seeds, const atomic_bool *stop);
 /* From now on scores give up when this one becomes true; NULL: never. Not while somebody scores. */

@@ -32,7 +32,8 @@ struct search {
     double best_ratio;                    /* HUGE_VAL: none yet */
     unsigned evaluations, generations;
 };
-/* start (in units) may be NULL: from scratch, with the textbook's setting injected. 0, or -1 when out of memory. */
+/* start (in units) may be NULL: from scratch, with the textbook's setting injected. 0, or -1 when
+ * out of memory. */
 int search_begin(struct search *search, const struct subject *subject, uint64_t seed,
                  const double *start);
 void search_end(struct search *search);

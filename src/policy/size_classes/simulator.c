@@ -8,15 +8,15 @@
  * requested: bytes in slabs that nobody asked for, over bytes asked for and in use, both summed up
  * over time. All sizes are multiples of 16 bytes; 8,192, the largest request, always is a class.
  *
- * The workload (synthetic; the ranges are our choice). Most requests, 0.7..0.9 of them, are for
- * 16 kinds of objects, out of 32 with sizes such as Linux shows in /proc/slabinfo: spikes. The rest
- * is two lognormals, names and buffers. 0.5..0.9 of each stay long and hold slabs open, the others
- * go after 20..200 events in the mean.
+ * The workload (synthetic; the ranges are our choice). Most requests, 0.7..0.9 of them, are for 16
+ * kinds of objects, out of 32 with sizes such as Linux shows in /proc/slabinfo: spikes. The rest is
+ * two lognormals, names and buffers. 0.5..0.9 of each stay long and hold slabs open, the others go
+ * after 20..200 events in the mean.
  *
  * Known answers. Powers of two waste a quarter of what they reserve on uniform sizes. Four classes
- * to each doubling, jemalloc's choice, waste a fifth at worst inside an object. The best classes for
- * known requests are no search but a dynamic programme, O(K n^2) for K classes of n sizes, exact
- * for what is wasted inside objects and at the ends of slabs: `solve` runs it on the training
+ * to each doubling, jemalloc's choice, waste a fifth at worst inside an object. The best classes
+ * for known requests are no search but a dynamic programme, O(K n^2) for K classes of n sizes,
+ * exact for what is wasted inside objects and at the ends of slabs: `solve` runs it on the training
  * workloads. The bound runs it on the very workload for what is wasted inside objects alone, which
  * slabs can only add to: nothing that has twelve classes wastes less. jemalloc's 32 are a larger
  * budget, shown for comparison; what it saves inside objects it pays for in half-empty slabs. */

@@ -14,9 +14,9 @@ struct window_trace {
     const uint16_t *windows; /* 0..window_count-1 */
 };
 
-/* Who decides, knowing `context`. order() writes the windows 0..count-1 as they shall stand, the one
- * in use first. Whatever it writes is taken as a list: what is in it twice or does not exist is left
- * out, what is missing stands at the end. */
+/* Who decides, knowing `context`. order() writes the windows 0..count-1 as they shall stand, the
+ * one in use first. Whatever it writes is taken as a list: what is in it twice or does not exist is
+ * left out, what is missing stands at the end. */
 struct switcher {
     void *context;
     void (*order)(void *context, uint8_t *ret_windows, uint32_t count);

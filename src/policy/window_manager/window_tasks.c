@@ -1,7 +1,7 @@
 /* Somebody at work on several things, in several windows, and the chain's own probabilities.
  *
- * The next window is drawn from what the current one and the task that is on allow. Whoever sees only
- * the windows has to infer the task: a forward filter over tasks, exact for this chain. */
+ * The next window is drawn from what the current one and the task that is on allow. Whoever sees
+ * only the windows has to infer the task: a forward filter over tasks, exact for this chain. */
 #include "policy/window_manager/window_tasks.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* The workload of window_manager: somebody who goes back and forth between windows, task by task, and
- * the order of windows by the true probabilities of what comes next. */
+/* The workload of window_manager: somebody who goes back and forth between windows, task by task,
+ * and the order of windows by the true probabilities of what comes next. */
 #ifndef KHUB_POLICY_WINDOW_MANAGER_WINDOW_TASKS_H
 #define KHUB_POLICY_WINDOW_MANAGER_WINDOW_TASKS_H
 
