@@ -24,6 +24,12 @@ struct judged {
     int error;
 };
 
+/* A claim that was loaded, whose parents may not be there yet: [[section, id], …]. */
+struct orphan {
+    struct claim *claim;
+    struct slice parents; /* owned */
+};
+
 struct hub {
     struct hub_config config;
     struct hub_edge edge;
@@ -34,6 +40,9 @@ struct hub {
     struct room *lobby;      /* "main": where those are who have not joined */
     int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
     uint64_t messages, effects, refused;
+    bool changes_kept;      /* rooms keep a list of changed rows */
+    struct orphan *orphans; /* while rows are loaded */
+    size_t orphan_count, orphan_capacity;
     struct judged judged;
     struct seat *addressees; /* of the effect that is being sent to some */
     size_t addressee_capacity;

@@ -3,6 +3,7 @@
 #ifndef KHUB_CORE_CLAIMS_H
 #define KHUB_CORE_CLAIMS_H
 
+#include "core/changes.h"
 #include "core/hub_limits.h"
 #include "core/index.h"
 #include "wire/claim.h"
@@ -33,6 +34,8 @@ struct commitment {
     struct account *account;
     struct slice subject, subject_version;
     bool claimed;
+    uint64_t order; /* in the lists it is in */
+    struct change change;
     TAILQ_ENTRY(commitment) of_account, of_room;
 };
 TAILQ_HEAD(commitment_list, commitment);
@@ -44,7 +47,9 @@ struct account {
     struct commitment_list open, claimed; /* those kept, oldest first */
     size_t kept, kept_claimed;
     const struct contributor *contributor; /* NULL while it has no claim */
-    TAILQ_ENTRY(account) recent;           /* the newest change first */
+    uint64_t order;                        /* of its last change */
+    struct change change;
+    TAILQ_ENTRY(account) recent; /* the newest change first */
 };
 TAILQ_HEAD(account_list, account);
 
@@ -95,6 +100,12 @@ struct claiming {
 
 void ledger_init(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);
+/* For load.c: an account and a commitment that are in no list yet; a commitment's place in its lists is behind all that are
+ * there. account_restore: NULL when there is one. */
+struct account *account_restore(struct knowledge *knowledge, struct slice ai_id);
+void commitment_restore(struct knowledge *knowledge, struct account *account,
+                        struct commitment *commitment);
+void commitment_insert(struct ledger *ledger, struct commitment *commitment);
 /* The AI's page comes first in what is shown. */
 void account_touch(struct knowledge *knowledge, struct slice ai_id);
 /* What a page, and a commitment of these texts, counts for in ledger->bytes. */

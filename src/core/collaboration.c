@@ -399,6 +399,7 @@ void collaboration_update_proceed(struct request *request)
     update_read(request, &update);
     if (update.progress >= 0)
         session->progress = update.progress;
+    session_changed(request->room, session);
     if (update.end != SESSION_PENDING)
         session_move(request->room, session, update.end);
     session_tell(request, session, request->member->key, NULL, "note", update.note);
@@ -486,21 +487,43 @@ size_t workspace_growth(const struct request *request)
     return after > before ? after - before : 0;
 }
 
+static void slot_set(struct room *room, struct session *session, struct slot *slot,
+                     struct slice value)
+{
+    size_t added = value.len - slot->value.len; /* wraps and comes right when it shrinks */
+    session->workspace_bytes += added;
+    room->workspace_bytes += added;
+    slice_free(&slot->value);
+    slot->value = slice_copy(value);
+}
+
+static struct slot *slot_new(struct room *room, struct session *session, struct slice key)
+{
+    struct slot *slot = memory_new(sizeof *slot);
+    slot->key = slice_copy(key);
+    slot->session = session;
+    index_add(&session->workspace, slot);
+    session->workspace_bytes += key.len;
+    room->workspace_bytes += key.len;
+    return slot;
+}
+
+void workspace_restore(struct room *room, struct session *session, struct slice key,
+                       struct slice value, uint64_t version)
+{
+    struct slot *slot = slot_new(room, session, key);
+    slot_set(room, session, slot, value);
+    slot->version = version;
+}
+
 static struct slot *slot_put(struct room *room, struct session *session, const struct write *write)
 {
-    room->workspace_bytes -= session->workspace_bytes;
     struct slot *slot = index_find(&session->workspace, write->key);
-    if (!slot) {
-        slot = memory_new(sizeof *slot);
-        slot->key = slice_copy(write->key);
-        index_add(&session->workspace, slot);
-        session->workspace_bytes += slot->key.len;
-    }
-    session->workspace_bytes += write->value.len - slot->value.len;
-    slice_free(&slot->value);
-    slot->value = slice_copy(write->value);
+    if (!slot)
+        slot = slot_new(room, session, write->key);
+    slot_set(room, session, slot, write->value);
     slot->version++;
-    room->workspace_bytes += session->workspace_bytes;
+    change_mark(&room->changes, &slot->change, slot, ROW_WORKSPACE);
     return slot;
 }
 

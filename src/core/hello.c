@@ -345,6 +345,7 @@ void hello_proceed(struct request *request)
     member->specialization =
         slice_copy(hello.specialization.len ? hello.specialization : slice_of("general"));
     member_set_capabilities(room, member, hello.capabilities);
+    member_changed(room, member);
     if (first)
         hub_note(request->hub, member->peer, HUB_JOINED, member->key, member->specialization);
     sync_send(request);

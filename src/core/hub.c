@@ -65,10 +65,11 @@ struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge
 
 static void room_start(struct room *room, int64_t now)
 {
-    struct text *limits = &room->hub->cut;
-    text_clear(limits);
-    limits_write(&room->hub->config, limits);
-    struct entry entry = {.time_ms = now, .kind = ENTRY_START, .bytes = text_slice(limits)};
+    struct text *text = &room->hub->cut;
+    struct room_limits limits = limits_of(&room->hub->config);
+    text_clear(text);
+    limits_write(&limits, text);
+    struct entry entry = {.time_ms = now, .kind = ENTRY_START, .bytes = text_slice(text)};
     int error = room->log.propose(room->log.state, &entry);
     assert(error == 0); /* the log's face: it refuses messages alone */
     (void)error;
@@ -101,6 +102,9 @@ void hub_free(struct hub *hub)
     for (size_t i = 0; i < hub->peer_capacity; i++)
         slice_free(&hub->peers[i].ai_id);
     free(hub->peers);
+    for (size_t i = 0; i < hub->orphan_count; i++)
+        slice_free(&hub->orphans[i].parents);
+    free(hub->orphans);
     free(hub->addressees);
     text_free(&hub->cut);
     text_free(&hub->scratch);

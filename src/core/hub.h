@@ -16,6 +16,7 @@
 #include "core/effect.h"
 #include "core/hub_limits.h"
 #include "core/log.h"
+#include "core/row.h"
 #include "wire/message.h"
 
 struct hub;
@@ -124,6 +125,24 @@ void hub_stop(struct hub *hub, int64_t now);
 
 /* An entry that was committed before this hub was made (replay): what a log's commit does. */
 void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entry);
+
+/* ── the state of a room as rows (row.h) ── */
+
+typedef void (*row_reader)(void *ctx, const struct row *row);
+/* Hands out every row, in a fixed order: two hubs that applied the same entries hand out the same bytes. A row is good
+ * during its call. A room that is not there has none. */
+void hub_save(const struct hub *hub, struct slice room, row_reader each, void *ctx);
+/* From now on rooms remember which rows change. */
+void hub_keep_changes(struct hub *hub);
+/* Hands out at most `most` of the rows that changed since they were handed out last, the longest
+ * waiting first. Returns how many still wait. When none does, the room's own row is the last: all
+ * that was handed out so far is the state at the seq that it names. */
+size_t hub_save_changes(struct hub *hub, struct slice room, size_t most, row_reader each,
+                        void *ctx);
+/* Takes rows into a hub that has not started: all of a room, in the order of their kinds, then hub_loaded. 0, or -1 with a
+ * sentence when a row is not what hub_save writes; the hub is then fit for hub_free alone. */
+int hub_load(struct hub *hub, struct slice room, const struct row *row, char *ret_why, size_t size);
+int hub_loaded(struct hub *hub, struct slice room, char *ret_why, size_t size);
 
 struct hub_counts {
     uint64_t messages; /* entries of messages applied */

@@ -127,22 +127,18 @@ static struct contributor *contributor_get(struct knowledge *knowledge, struct s
 
 /* ── entries ── */
 
-static void entry_touch(struct knowledge *knowledge, struct knowledge_entry *entry)
+static void entry_changed(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
-    TAILQ_REMOVE(&knowledge->recent, entry, recent);
-    TAILQ_INSERT_HEAD(&knowledge->recent, entry, recent);
+    change_mark(knowledge->changes, &entry->change, entry,
+                ROW_PATTERN + (enum row_kind)entry->section);
 }
 
-static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum section section,
-                                         struct slice id)
+static void entry_touch(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
-    struct knowledge_entry *entry = memory_new(sizeof *entry);
-    entry->key = slice_copy(id);
-    entry->section = section;
-    TAILQ_INIT(&entry->reports);
-    index_add(&knowledge->sections[section], entry);
+    entry->order = ++knowledge->changes->order;
+    entry_changed(knowledge, entry);
+    TAILQ_REMOVE(&knowledge->recent, entry, recent);
     TAILQ_INSERT_HEAD(&knowledge->recent, entry, recent);
-    return entry;
 }
 
 size_t report_cost(const struct report *report)
@@ -174,6 +170,30 @@ static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry
         return; /* nobody takes over what is reported on another's component */
     }
     alias->entry = entry;
+    change_mark(knowledge->changes, &alias->change, alias, ROW_ALIAS);
+}
+
+struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum section section,
+                                          struct slice id, struct slice contributor)
+{
+    struct knowledge_entry *entry = memory_new(sizeof *entry);
+    entry->key = slice_copy(id);
+    entry->section = section;
+    TAILQ_INIT(&entry->reports);
+    index_add(&knowledge->sections[section], entry);
+    if (section != SECTION_BENCHMARKS) {
+        entry->contributor = contributor_get(knowledge, contributor);
+        entry->contributor->entries++;
+    }
+    return entry;
+}
+
+static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum section section,
+                                         struct slice id, struct slice contributor)
+{
+    struct knowledge_entry *entry = knowledge_restore(knowledge, section, id, contributor);
+    TAILQ_INSERT_HEAD(&knowledge->recent, entry, recent);
+    return entry;
 }
 
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
@@ -181,11 +201,8 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
                                       struct slice timestamp, struct slice own_id)
 {
     struct knowledge_entry *entry = knowledge_find(knowledge, section, id);
-    if (!entry) {
-        entry = entry_new(knowledge, section, id);
-        entry->contributor = contributor_get(knowledge, contributor);
-        entry->contributor->entries++;
-    }
+    if (!entry)
+        entry = entry_new(knowledge, section, id, contributor);
     entry_touch(knowledge, entry);
     entry->revision++;
     slice_free(&entry->body);
@@ -210,8 +227,8 @@ static void entry_drop_report(struct knowledge_entry *entry, struct report *repo
     report_free(report);
 }
 
-static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry *entry,
-                             const struct reporting *reporting, double score)
+static void report_append(struct knowledge_entry *entry, const struct reporting *reporting,
+                          double score)
 {
     struct report *report = memory_new(sizeof *report);
     report->reporter = slice_copy(reporting->reporter);
@@ -221,10 +238,21 @@ static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry
     TAILQ_INSERT_TAIL(&entry->reports, report, next);
     entry->report_count++;
     entry->reports_bytes += report_cost(report);
+}
+
+static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                             const struct reporting *reporting, double score)
+{
+    report_append(entry, reporting, score);
     while (entry->report_count > REPORTS_EACH_MAX ||
            (entry->report_count > 1 && entry->reports_bytes > REPORTS_BYTES_EACH_MAX))
         entry_drop_report(entry, TAILQ_FIRST(&entry->reports));
     knowledge_weigh(knowledge, entry);
+}
+
+void knowledge_restore_report(struct knowledge_entry *entry, const struct reporting *reporting)
+{
+    report_append(entry, reporting, reporting->score);
 }
 
 /* The latest of each reporter is kept; one without a score leaves the reporter's earlier one in
@@ -261,6 +289,7 @@ double knowledge_quality(const struct knowledge_entry *entry)
 static void entry_report(struct knowledge *knowledge, struct knowledge_entry *entry,
                          const struct reporting *reporting)
 {
+    entry_changed(knowledge, entry);
     entry_replace_report(knowledge, entry, reporting);
     if (slice_equal(reporting->reporter, entry->contributor->key))
         return;
@@ -291,7 +320,7 @@ void knowledge_report(struct knowledge *knowledge, struct slice component_id,
 {
     struct knowledge_entry *benchmark = knowledge_find(knowledge, SECTION_BENCHMARKS, component_id);
     if (!benchmark)
-        benchmark = entry_new(knowledge, SECTION_BENCHMARKS, component_id);
+        benchmark = entry_new(knowledge, SECTION_BENCHMARKS, component_id, (struct slice){NULL, 0});
     entry_touch(knowledge, benchmark);
     entry_add_report(knowledge, benchmark, reporting, reporting->score);
     for (size_t i = 0; i < NAMED_MAX; i++)

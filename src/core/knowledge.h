@@ -47,6 +47,8 @@ struct knowledge_entry {
     size_t bytes;        /* what it counts for in knowledge->bytes */
     size_t report_count, reports_bytes;
     struct report_list reports;
+    uint64_t order; /* of its last change */
+    struct change change;
     TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
 };
 TAILQ_HEAD(knowledge_list, knowledge_entry);
@@ -55,12 +57,14 @@ TAILQ_HEAD(knowledge_list, knowledge_entry);
 struct alias {
     struct slice key;
     struct knowledge_entry *entry;
+    struct change change;
 };
 
 struct knowledge {
     struct index sections[SECTION_COUNT];
     struct index aliases, contributors;
     struct knowledge_list recent;
+    struct changes *changes; /* the room's */
     struct ledger ledger;
     size_t bytes;
     size_t refuted; /* live claims that are */
@@ -91,6 +95,10 @@ struct reporting {
     struct json_value metrics; /* an object */
     double score;              /* 0..1; negative: none given */
 };
+/* For load.c: an entry that is in no list yet, and a report on it, as they were. */
+struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum section section,
+                                          struct slice id, struct slice contributor);
+void knowledge_restore_report(struct knowledge_entry *entry, const struct reporting *reporting);
 /* A report in the benchmarks, and on what its id names. */
 void knowledge_report(struct knowledge *knowledge, struct slice component_id,
                       const struct reporting *reporting,

@@ -76,12 +76,19 @@ static struct commitment_list *list_of_room(struct ledger *ledger,
     return commitment->claimed ? &ledger->claimed : &ledger->open;
 }
 
-static void commitment_enlist(struct ledger *ledger, struct commitment *commitment)
+void commitment_insert(struct ledger *ledger, struct commitment *commitment)
 {
     TAILQ_INSERT_TAIL(list_of_account(commitment), commitment, of_account);
     TAILQ_INSERT_TAIL(list_of_room(ledger, commitment), commitment, of_room);
     commitment->account->kept_claimed += commitment->claimed;
     ledger->claimed_count += commitment->claimed;
+}
+
+static void commitment_enlist(struct knowledge *knowledge, struct commitment *commitment)
+{
+    commitment->order = ++knowledge->changes->order;
+    change_mark(knowledge->changes, &commitment->change, commitment, ROW_COMMITMENT);
+    commitment_insert(&knowledge->ledger, commitment);
 }
 
 static void commitment_delist(struct ledger *ledger, struct commitment *commitment)
@@ -98,6 +105,7 @@ static void commitment_drop(struct knowledge *knowledge, struct commitment *comm
     commitment_delist(ledger, commitment);
     commitment->account->kept--;
     index_remove(&ledger->commitments, commitment);
+    change_gone(knowledge->changes, &commitment->change, ROW_COMMITMENT, commitment->key);
     ledger_weigh(knowledge, -commitment_cost(commitment->subject, commitment->subject_version));
     commitment_free(commitment);
 }
@@ -141,8 +149,16 @@ static void account_drop(struct knowledge *knowledge, struct account *account)
         commitment_drop(knowledge, commitment);
     TAILQ_REMOVE(&knowledge->ledger.recent, account, recent);
     index_remove(&knowledge->ledger.accounts, account);
+    change_gone(knowledge->changes, &account->change, ROW_ACCOUNT, account->key);
     ledger_weigh(knowledge, -account_cost(account->key));
     account_free(account);
+}
+
+static void account_changed(struct knowledge *knowledge, struct account *account)
+{
+    account->order = ++knowledge->changes->order;
+    change_mark(knowledge->changes, &account->change, account, ROW_ACCOUNT);
+    knowledge->ledger.shown_whole = false;
 }
 
 void account_touch(struct knowledge *knowledge, struct slice ai_id)
@@ -152,7 +168,22 @@ void account_touch(struct knowledge *knowledge, struct slice ai_id)
         return;
     TAILQ_REMOVE(&knowledge->ledger.recent, account, recent);
     TAILQ_INSERT_HEAD(&knowledge->ledger.recent, account, recent);
-    knowledge->ledger.shown_whole = false;
+    account_changed(knowledge, account);
+}
+
+struct account *account_restore(struct knowledge *knowledge, struct slice ai_id)
+{
+    struct ledger *ledger = &knowledge->ledger;
+    if (account_find(ledger, ai_id))
+        return NULL;
+    struct account *account = memory_new(sizeof *account);
+    account->key = slice_copy(ai_id);
+    account->contributor = index_find(&knowledge->contributors, ai_id);
+    TAILQ_INIT(&account->open);
+    TAILQ_INIT(&account->claimed);
+    index_add(&ledger->accounts, account);
+    ledger_weigh(knowledge, account_cost(ai_id));
+    return account;
 }
 
 /* The AI's account, made when there is none, and touched. */
@@ -166,16 +197,20 @@ static struct account *account_get(struct knowledge *knowledge, struct slice ai_
     }
     while (ledger->accounts.count >= ACCOUNTS_MAX)
         account_drop(knowledge, TAILQ_LAST(&ledger->recent, account_list));
-    account = memory_new(sizeof *account);
-    account->key = slice_copy(ai_id);
-    account->contributor = index_find(&knowledge->contributors, ai_id);
-    TAILQ_INIT(&account->open);
-    TAILQ_INIT(&account->claimed);
-    index_add(&ledger->accounts, account);
+    account = account_restore(knowledge, ai_id);
     TAILQ_INSERT_HEAD(&ledger->recent, account, recent);
-    ledger->shown_whole = false;
-    ledger_weigh(knowledge, account_cost(ai_id));
+    account_changed(knowledge, account);
     return account;
+}
+
+void commitment_restore(struct knowledge *knowledge, struct account *account,
+                        struct commitment *commitment)
+{
+    commitment->key = slice_of(commitment->id);
+    commitment->account = account;
+    index_add(&knowledge->ledger.commitments, commitment);
+    account->kept++;
+    ledger_weigh(knowledge, commitment_cost(commitment->subject, commitment->subject_version));
 }
 
 /* ── commitment ── */
@@ -257,15 +292,11 @@ static struct commitment *commitment_new(struct request *request, struct account
     hub_uuid(request->hub, request->room->key, seq, request->made++, commitment->id);
     hub_secret(request->hub, request->room->key, seq, request->made++, commitment->nonce);
     memcpy(commitment->sha256, promise->sha256.at, promise->sha256.len);
-    commitment->key = slice_of(commitment->id);
-    commitment->account = account;
     commitment->subject = slice_copy(promise->subject);
     commitment->subject_version = slice_copy(promise->subject_version);
-    index_add(&ledger->commitments, commitment);
-    commitment_enlist(ledger, commitment);
-    account->kept++;
+    commitment_restore(knowledge, account, commitment);
+    commitment_enlist(knowledge, commitment);
     account->commitments++;
-    ledger_weigh(knowledge, commitment_cost(promise->subject, promise->subject_version));
     return commitment;
 }
 
@@ -456,7 +487,7 @@ void claim_made(struct request *request)
         return;
     commitment_delist(&knowledge->ledger, commitment);
     commitment->claimed = true;
-    commitment_enlist(&knowledge->ledger, commitment);
+    commitment_enlist(knowledge, commitment);
 }
 
 /* ── writing ── */

@@ -3,6 +3,7 @@
 #ifndef KHUB_CORE_MEMBERS_H
 #define KHUB_CORE_MEMBERS_H
 
+#include "core/changes.h"
 #include "core/effect.h"
 #include "core/index.h"
 #include "wire/json.h"
@@ -32,6 +33,8 @@ struct member {
     int64_t heard;              /* hub clock at which it left */
     size_t sessions;            /* active ones it takes part in */
     char resume_token[33];
+    uint64_t order; /* of its joining, or leaving */
+    struct change change;
     TAILQ_ENTRY(member) next; /* in room->departed while not connected */
 };
 TAILQ_HEAD(member_list, member);
@@ -39,6 +42,10 @@ TAILQ_HEAD(member_list, member);
 struct member *member_find(const struct room *room, struct slice ai_id);
 /* Finds or makes the member and seats it on the connection. */
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
+/* What is kept of it is not what it was. */
+void member_changed(struct room *room, struct member *member);
+/* For load.c: gives it its place behind all that are there. */
+void member_restore(struct room *room, struct member *member);
 /* Who sits on this connection, or NULL. */
 struct member *member_seated(const struct room *room, peer_id peer);
 void member_set_capabilities(struct room *room, struct member *member, struct json_value array);

@@ -24,12 +24,16 @@ struct room *room_new(struct hub *hub, struct slice name)
     room->hub = hub;
     room->number = (uint32_t)hub->room_count;
     room->log = hub->edge.open_log(hub->edge.ctx, room->key, (struct commit){room_apply, room});
+    room->limits = limits_of(&hub->config); /* until its first start says */
+    changes_init(&room->changes);
     TAILQ_INIT(&room->departed);
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
     knowledge_init(&room->knowledge);
     ledger_init(&room->knowledge.ledger);
+    room->knowledge.changes = &room->changes;
+    room->changes.kept = hub->changes_kept;
     hub->rooms =
         memory_grow(hub->rooms, &hub->room_capacity, hub->room_count + 1, sizeof *hub->rooms);
     hub->rooms[hub->room_count++] = room;
@@ -59,6 +63,7 @@ static void session_release(void *object)
 
 void room_free(struct room *room)
 {
+    changes_free(&room->changes);
     index_clear(&room->members, member_free);
     index_clear(&room->capabilities, capability_free);
     index_clear(&room->sessions, session_release);
@@ -191,6 +196,11 @@ static void departed_remove(struct room *room, struct member *member)
     room->departed_count--;
 }
 
+void member_changed(struct room *room, struct member *member)
+{
+    change_mark(&room->changes, &member->change, member, ROW_MEMBER);
+}
+
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now)
 {
     struct member *member = member_find(room, ai_id);
@@ -214,8 +224,24 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     room->seats =
         memory_grow(room->seats, &room->seat_capacity, room->seat_count + 1, sizeof *room->seats);
     room->seats[room->seat_count++] = (struct seat){peer, member, member->level, member->observer};
+    member->order = ++room->changes.order;
+    member_changed(room, member);
     admit_joined(room->hub, member);
     return member;
+}
+
+void member_restore(struct room *room, struct member *member)
+{
+    if (!member->peer) {
+        TAILQ_INSERT_TAIL(&room->departed, member, next);
+        room->departed_count++;
+        return;
+    }
+    room->seats =
+        memory_grow(room->seats, &room->seat_capacity, room->seat_count + 1, sizeof *room->seats);
+    room->seats[room->seat_count++] =
+        (struct seat){member->peer, member, member->level, member->observer};
+    room->observer_count += member->observer;
 }
 
 static struct seat *seat_find(const struct room *room, const struct member *member)
@@ -250,6 +276,7 @@ void departed_trim(struct room *room)
         struct member *oldest = TAILQ_FIRST(&room->departed);
         departed_remove(room, oldest);
         index_remove(&room->members, oldest);
+        change_gone(&room->changes, &oldest->change, ROW_MEMBER, oldest->key);
         member_free(oldest);
     }
 }
@@ -263,6 +290,8 @@ static void member_unseat(struct room *room, struct member *member, int64_t now)
     member->peer = 0;
     member->left_ms = now;
     member->heard = room->hub->clock;
+    member->order = ++room->changes.order;
+    member_changed(room, member);
     TAILQ_INSERT_TAIL(&room->departed, member, next);
     room->departed_count++;
 }

@@ -21,6 +21,7 @@ struct room {
     struct log log;
     uint64_t last_seq; /* of the last entry applied */
     struct room_limits limits;
+    struct changes changes;
 
     struct index members;
     struct member_list departed; /* the longest gone first */
@@ -45,7 +46,8 @@ struct room *room_find(const struct hub *hub, struct slice name);
 struct room *room_new(struct hub *hub, struct slice name);
 void room_free(struct room *room);
 
-void limits_write(const struct hub_config *config, struct text *text);
+struct room_limits limits_of(const struct hub_config *config);
+void limits_write(const struct room_limits *limits, struct text *text);
 /* False, and nothing changed, when the bytes are not what limits_write wrote. */
 bool limits_read(struct slice bytes, struct room_limits *ret_limits);
 

@@ -5,13 +5,23 @@
 
 #include "core/room.h"
 
-void limits_write(const struct hub_config *config, struct text *text)
+struct room_limits limits_of(const struct hub_config *config)
+{
+    return (struct room_limits){.line_max = config->line_max,
+                                .output_max = config->output_max,
+                                .sync_limit = config->sync_limit,
+                                .knowledge_max = config->knowledge_max,
+                                .rate = config->rate,
+                                .heartbeat_ms = config->heartbeat_ms};
+}
+
+void limits_write(const struct room_limits *limits, struct text *text)
 {
     text_addf(text,
               "{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"max_knowledge\":%zu,"
               "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 "}",
-              config->line_max, config->output_max, config->sync_limit, config->knowledge_max,
-              config->rate, config->heartbeat_ms);
+              limits->line_max, limits->output_max, limits->sync_limit, limits->knowledge_max,
+              limits->rate, limits->heartbeat_ms);
 }
 
 bool limits_read(struct slice bytes, struct room_limits *ret_limits)

@@ -64,6 +64,18 @@ size_t session_count_active(const struct room *room, struct slice ai_id)
     return count;
 }
 
+void session_changed(struct room *room, struct session *session)
+{
+    change_mark(&room->changes, &session->change, session, ROW_SESSION);
+}
+
+/* It is the last of a list from now on. */
+static void session_place(struct room *room, struct session *session)
+{
+    session->order = ++room->changes.order;
+    session_changed(room, session);
+}
+
 struct session *session_new(struct room *room, struct slice session_id, struct slice initiator,
                             struct slice target, int64_t now)
 {
@@ -75,6 +87,7 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
     session->since = room->hub->clock;
     session->participants[session->participant_count++] = slice_copy(initiator);
     index_add(&room->sessions, session);
+    session_place(room, session);
     TAILQ_INSERT_TAIL(&room->live, session, next);
     room->live_count++;
     return session;
@@ -113,24 +126,45 @@ void session_add(struct room *room, struct session *session, struct slice ai_id)
 {
     assert(session->participant_count < PARTICIPANTS_MAX);
     session->participants[session->participant_count++] = slice_copy(ai_id);
+    session_changed(room, session);
     if (session->state == SESSION_ACTIVE)
         member_count_session(room, ai_id, 1);
 }
 
+struct slice slot_row_key(const struct slot *slot)
+{
+    const struct slice parts[] = {slot->session->key, SLICE("/"), slot->key};
+    return slice_join(parts, 3);
+}
+
+static void slot_forget(void *object, void *ctx)
+{
+    struct slot *slot = object;
+    struct room *room = ctx;
+    if (!room->changes.kept)
+        return;
+    struct slice key = slot_row_key(slot);
+    change_gone(&room->changes, &slot->change, ROW_WORKSPACE, key);
+    slice_free(&key);
+}
+
 static void session_end(struct room *room, struct session *session)
 {
+    index_walk(&session->workspace, slot_forget, room);
     index_clear(&session->workspace, slot_free);
     room->workspace_bytes -= session->workspace_bytes;
     session->workspace_bytes = 0;
     TAILQ_REMOVE(&room->live, session, next);
     room->live_count--;
     TAILQ_INSERT_TAIL(&room->ended, session, next);
+    session_place(room, session);
     if (++room->ended_count <= SESSIONS_ENDED_MAX)
         return;
     struct session *oldest = TAILQ_FIRST(&room->ended);
     TAILQ_REMOVE(&room->ended, oldest, next);
     room->ended_count--;
     index_remove(&room->sessions, oldest);
+    change_gone(&room->changes, &oldest->change, ROW_SESSION, oldest->key);
     session_free(oldest);
 }
 
@@ -141,8 +175,22 @@ void session_move(struct room *room, struct session *session, enum session_state
     for (size_t i = 0; change && i < session->participant_count; i++)
         member_count_session(room, session->participants[i], change);
     session->state = to;
+    session_changed(room, session);
     if (!session_live(session))
         session_end(room, session);
+}
+
+void session_restore(struct room *room, struct session *session)
+{
+    bool live = session_live(session);
+    if (live)
+        TAILQ_INSERT_TAIL(&room->live, session, next);
+    else
+        TAILQ_INSERT_TAIL(&room->ended, session, next);
+    room->live_count += live;
+    room->ended_count += !live;
+    for (size_t i = 0; session->state == SESSION_ACTIVE && i < session->participant_count; i++)
+        member_count_session(room, session->participants[i], 1);
 }
 
 /* Hub clock at which the last of its participants was heard of. */

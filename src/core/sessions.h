@@ -2,6 +2,7 @@
 #ifndef KHUB_CORE_SESSIONS_H
 #define KHUB_CORE_SESSIONS_H
 
+#include "core/changes.h"
 #include "core/hub_limits.h"
 #include "core/index.h"
 #include "wire/text.h"
@@ -28,8 +29,10 @@ enum session_state {
 
 struct slot { /* one key of a workspace */
     struct slice key;
+    const struct session *session; /* whose workspace it is */
     struct slice value;
     uint64_t version;
+    struct change change;
 };
 
 struct session {
@@ -44,6 +47,8 @@ struct session {
     double progress;
     struct index workspace;
     size_t workspace_bytes;
+    uint64_t order; /* of its making, or end */
+    struct change change;
     TAILQ_ENTRY(session) next; /* in room->live or room->ended */
 };
 TAILQ_HEAD(session_list, session);
@@ -58,6 +63,14 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
 void session_add(struct room *room, struct session *session, struct slice ai_id);
 void session_move(struct room *room, struct session *session, enum session_state to);
 void session_free(struct session *session);
+/* For load.c: gives it its place behind all that are there; a key of its workspace, as it was. */
+void session_restore(struct room *room, struct session *session);
+void workspace_restore(struct room *room, struct session *session, struct slice key,
+                       struct slice value, uint64_t version);
+/* What is kept of it is not what it was. */
+void session_changed(struct room *room, struct session *session);
+/* The key of a workspace's row; owned by the caller. */
+struct slice slot_row_key(const struct slot *slot);
 /* Of this AI's, the active ones. */
 size_t session_count_active(const struct room *room, struct slice ai_id);
 bool session_due(const struct room *room, const struct session *session);

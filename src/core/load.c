@@ -1,0 +1,567 @@
+/* A room's state as rows, in: what save.c wrote. Rows come in the order of their kinds. What names
+ * others of its own kind (a claim its parents), and the places in lists, are settled by hub_loaded.
+ *
+ * Rows come from a disk. So nothing in them is believed that could break an invariant: a member that
+ * is missing, of the wrong kind or over its limit is damage, and said so. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/admit.h"
+#include "core/memory.h"
+
+struct loading {
+    struct room *room;
+    const struct row *row;
+    struct json_value object;
+    const char *missing; /* the first member that was not as it should be; NULL: none */
+};
+
+/* ── members of a row ── */
+
+static struct json_value member(struct loading *loading, struct json_value object, const char *name,
+                                enum json_kind kind)
+{
+    struct json_value value = json_get(object, name);
+    if (value.kind != kind && !loading->missing)
+        loading->missing = name;
+    return value.kind == kind ? value : (struct json_value){.kind = JSON_KIND_ABSENT};
+}
+
+/* Owned; never NULL. */
+static struct slice load_string(struct json_value string)
+{
+    char *buffer = memory_new(string.raw.len + 1);
+    long len = string.kind == JSON_KIND_STRING ? json_decode(string, buffer, string.raw.len) : 0;
+    return (struct slice){buffer, len > 0 ? (size_t)len : 0};
+}
+
+static struct slice load_text(struct loading *loading, struct json_value object, const char *name)
+{
+    return load_string(member(loading, object, name, JSON_KIND_STRING));
+}
+
+/* Into an array of `size`, with a NUL. */
+static void load_short(struct loading *loading, struct json_value object, const char *name,
+                       char *buffer, size_t size)
+{
+    struct json_value value = member(loading, object, name, JSON_KIND_STRING);
+    long len = value.kind == JSON_KIND_STRING ? json_decode(value, buffer, size - 1) : 0;
+    if (len < 0 && !loading->missing)
+        loading->missing = name;
+    buffer[len > 0 ? len : 0] = '\0';
+}
+
+static uint64_t load_u64(struct loading *loading, struct json_value object, const char *name)
+{
+    uint64_t number = 0;
+    if (json_u64(json_get(object, name), &number) < 0 && !loading->missing)
+        loading->missing = name;
+    return number;
+}
+
+static int64_t load_i64(struct loading *loading, struct json_value object, const char *name)
+{
+    double number = 0;
+    if (json_number(json_get(object, name), &number) < 0 && !loading->missing)
+        loading->missing = name;
+    return fabs(number) < 9e15 ? (int64_t)number : 0;
+}
+
+static bool load_bool(struct loading *loading, struct json_value object, const char *name)
+{
+    enum json_kind kind = json_get(object, name).kind;
+    if (kind != JSON_KIND_TRUE && kind != JSON_KIND_FALSE && !loading->missing)
+        loading->missing = name;
+    return kind == JSON_KIND_TRUE;
+}
+
+/* null is NAN. */
+static double load_double(struct loading *loading, struct json_value object, const char *name)
+{
+    struct json_value value = json_get(object, name);
+    double number = (double)NAN;
+    if (value.kind != JSON_KIND_NULL && json_number(value, &number) < 0 && !loading->missing)
+        loading->missing = name;
+    return number;
+}
+
+static struct json_value load_array(struct loading *loading, struct json_value object,
+                                    const char *name)
+{
+    return member(loading, object, name, JSON_KIND_ARRAY);
+}
+
+static void load_damage(struct loading *loading, const char *name)
+{
+    if (!loading->missing)
+        loading->missing = name;
+}
+
+/* ── rows ── */
+
+static void load_room(struct loading *loading)
+{
+    struct room *room = loading->room;
+    room->last_seq = load_u64(loading, loading->object, "seq");
+    room->changes.order = load_u64(loading, loading->object, "order");
+    struct json_value limits = member(loading, loading->object, "limits", JSON_KIND_OBJECT);
+    if (limits.kind == JSON_KIND_OBJECT && !limits_read(limits.raw, &room->limits))
+        load_damage(loading, "limits");
+}
+
+static bool capabilities_fit(struct json_value array)
+{
+    struct json_iterator elements = {.rest = array.raw};
+    struct json_value element;
+    char buffer[CAPABILITY_BYTES_MAX];
+    size_t count = 0;
+    while (array.kind == JSON_KIND_ARRAY && json_next_element(&elements, &element))
+        if (element.kind != JSON_KIND_STRING || ++count > CAPABILITIES_MAX ||
+            json_decode(element, buffer, sizeof buffer) <= 0)
+            return false;
+    return array.kind == JSON_KIND_ARRAY;
+}
+
+static void load_member(struct loading *loading)
+{
+    struct room *room = loading->room;
+    struct json_value object = loading->object;
+    if (member_find(room, loading->row->key)) {
+        load_damage(loading, "key");
+        return;
+    }
+    struct member *member = memory_new(sizeof *member);
+    member->key = slice_copy(loading->row->key);
+    index_add(&room->members, member);
+    member->peer = load_u64(loading, object, "peer");
+    member->level = load_u64(loading, object, "level") == 2 ? 2 : 1;
+    member->observer = load_bool(loading, object, "observer");
+    member->ready = load_bool(loading, object, "ready");
+    member->specialization = load_text(loading, object, "specialization");
+    struct json_value capabilities = load_array(loading, object, "capabilities");
+    if (capabilities_fit(capabilities))
+        member_set_capabilities(room, member, capabilities);
+    else
+        load_damage(loading, "capabilities");
+    member->joined_ms = load_i64(loading, object, "joined_ms");
+    member->left_ms = load_i64(loading, object, "left_ms");
+    load_short(loading, object, "resume_token", member->resume_token, sizeof member->resume_token);
+    member->order = load_u64(loading, object, "order");
+    member->heard = room->hub->clock;
+}
+
+static void load_verifier(struct loading *loading, struct claim *claim, struct json_value object)
+{
+    if (claim->verifier_count == VERIFIERS_MAX) {
+        load_damage(loading, "verifiers");
+        return;
+    }
+    claim->verifiers = memory_grow(claim->verifiers, &claim->verifier_capacity,
+                                   claim->verifier_count + 1, sizeof *claim->verifiers);
+    struct json_value profile = json_get(object, "profile"), reason = json_get(object, "reason");
+    claim->verifiers[claim->verifier_count++] = (struct verifier){
+        .ai_id = load_text(loading, object, "ai_id"),
+        .agrees = load_bool(loading, object, "agrees"),
+        .ratio = load_double(loading, object, "ratio"),
+        .ratio_own = load_double(loading, object, "ratio_own"),
+        .profile =
+            slice_copy(profile.kind == JSON_KIND_STRING ? profile.raw : (struct slice){NULL, 0}),
+        .reason =
+            slice_copy(reason.kind == JSON_KIND_STRING ? reason.raw : (struct slice){NULL, 0})};
+}
+
+/* Its parents may be rows that are still to come. */
+static void parents_await(struct hub *hub, struct claim *claim, struct json_value parents)
+{
+    if (parents.kind != JSON_KIND_ARRAY || parents.raw.len <= 2)
+        return;
+    hub->orphans = memory_grow(hub->orphans, &hub->orphan_capacity, hub->orphan_count + 1,
+                               sizeof *hub->orphans);
+    hub->orphans[hub->orphan_count++] = (struct orphan){claim, slice_copy(parents.raw)};
+}
+
+static void load_claim_live(struct loading *loading, struct claim *claim, struct json_value object)
+{
+    struct json_iterator verifiers = {.rest = load_array(loading, object, "verifiers").raw};
+    struct json_value verifier;
+    size_t agreeing;
+    load_short(loading, object, "commitment_id", claim->commitment_id, sizeof claim->commitment_id);
+    load_short(loading, object, "nonce", claim->nonce, sizeof claim->nonce);
+    claim->ratio = load_double(loading, object, "ratio");
+    claim->seeds = (unsigned)load_u64(loading, object, "seeds");
+    claim->gone[false] = load_u64(loading, object, "gone_disagreeing");
+    claim->gone[true] = load_u64(loading, object, "gone_agreeing");
+    while (json_next_element(&verifiers, &verifier))
+        load_verifier(loading, claim, verifier);
+    parents_await(loading->room->hub, claim, load_array(loading, object, "parents"));
+    claim->status = claim_judge(claim, &agreeing);
+}
+
+static void load_claim(struct loading *loading, struct knowledge_entry *entry,
+                       struct json_value object)
+{
+    struct claim *claim = entry->claim = memory_new(sizeof *claim);
+    struct json_iterator settled = {.rest = load_array(loading, object, "settled").raw};
+    struct json_value count;
+    for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
+        if (!json_next_element(&settled, &count) || json_u64(count, &claim->settled[status]) < 0)
+            load_damage(loading, "settled");
+    claim->live = load_bool(loading, object, "live");
+    if (claim->live)
+        load_claim_live(loading, claim, object);
+    for (int status = 0; entry->contributor && status < CLAIM_STATUS_COUNT; status++)
+        entry->contributor->claims[status] +=
+            claim->settled[status] + (claim->live && (int)claim->status == status);
+}
+
+static void load_knowledge(struct loading *loading)
+{
+    struct knowledge *knowledge = &loading->room->knowledge;
+    struct json_value object = loading->object;
+    enum section section = (enum section)(loading->row->kind - ROW_PATTERN);
+    if (knowledge_find(knowledge, section, loading->row->key)) {
+        load_damage(loading, "key");
+        return;
+    }
+    struct slice contributor = {NULL, 0};
+    if (section != SECTION_BENCHMARKS)
+        contributor = load_text(loading, object, "contributor");
+    struct knowledge_entry *entry =
+        knowledge_restore(knowledge, section, loading->row->key, contributor);
+    slice_free(&contributor);
+    entry->order = load_u64(loading, object, "order");
+    if (section != SECTION_BENCHMARKS) {
+        entry->timestamp = load_text(loading, object, "timestamp");
+        entry->own_id = load_text(loading, object, "own_id");
+        entry->usage = load_u64(loading, object, "usage");
+        entry->revision = load_u64(loading, object, "revision");
+        entry->tested = load_bool(loading, object, "tested");
+        entry->body = slice_copy(member(loading, object, "body", JSON_KIND_OBJECT).raw);
+        entry->contributor->uses += entry->usage;
+        entry->contributor->tested += entry->tested;
+    }
+    struct json_iterator reports = {.rest = load_array(loading, object, "reports").raw};
+    struct json_value report, claim = json_get(object, "claim");
+    while (json_next_element(&reports, &report)) {
+        struct reporting reporting = {.reporter = load_text(loading, report, "reporter"),
+                                      .timestamp = load_text(loading, report, "timestamp"),
+                                      .score = load_double(loading, report, "score"),
+                                      .metrics =
+                                          member(loading, report, "metrics", JSON_KIND_OBJECT)};
+        knowledge_restore_report(entry, &reporting);
+        slice_free(&reporting.reporter);
+        slice_free(&reporting.timestamp);
+    }
+    if (claim.kind == JSON_KIND_OBJECT)
+        load_claim(loading, entry, claim);
+    knowledge->refuted += claim_refuted(entry);
+    knowledge_weigh(knowledge, entry);
+}
+
+static void load_alias(struct loading *loading)
+{
+    struct knowledge *knowledge = &loading->room->knowledge;
+    struct slice feature = load_text(loading, loading->object, "feature");
+    struct knowledge_entry *entry = knowledge_find(knowledge, SECTION_FEATURES, feature);
+    slice_free(&feature);
+    if (!entry || index_find(&knowledge->aliases, loading->row->key)) {
+        load_damage(loading, "feature");
+        return;
+    }
+    struct alias *alias = memory_new(sizeof *alias);
+    alias->key = slice_copy(loading->row->key);
+    alias->entry = entry;
+    index_add(&knowledge->aliases, alias);
+}
+
+static void load_account(struct loading *loading)
+{
+    struct knowledge *knowledge = &loading->room->knowledge;
+    struct json_value object = loading->object;
+    struct account *account = account_restore(knowledge, loading->row->key);
+    if (!account) {
+        load_damage(loading, "key");
+        return;
+    }
+    account->commitments = load_u64(loading, object, "commitments");
+    account->mismatched = load_u64(loading, object, "mismatched");
+    account->order = load_u64(loading, object, "order");
+}
+
+static void load_commitment(struct loading *loading)
+{
+    struct knowledge *knowledge = &loading->room->knowledge;
+    struct json_value object = loading->object;
+    struct slice ai_id = load_text(loading, object, "account");
+    struct account *account = index_find(&knowledge->ledger.accounts, ai_id);
+    slice_free(&ai_id);
+    if (!account || loading->row->key.len != UUID_SIZE - 1 ||
+        index_find(&knowledge->ledger.commitments, loading->row->key)) {
+        load_damage(loading, "account");
+        return;
+    }
+    struct commitment *commitment = memory_new(sizeof *commitment);
+    memcpy(commitment->id, loading->row->key.at, loading->row->key.len);
+    commitment->subject = load_text(loading, object, "subject");
+    commitment->subject_version = load_text(loading, object, "subject_version");
+    load_short(loading, object, "nonce", commitment->nonce, sizeof commitment->nonce);
+    load_short(loading, object, "sha256", commitment->sha256, sizeof commitment->sha256);
+    commitment->claimed = load_bool(loading, object, "claimed");
+    commitment->order = load_u64(loading, object, "order");
+    commitment_restore(knowledge, account, commitment);
+}
+
+static void load_participants(struct loading *loading, struct session *session)
+{
+    struct json_iterator participants = {
+        .rest = load_array(loading, loading->object, "participants").raw};
+    struct json_value participant;
+    while (json_next_element(&participants, &participant)) {
+        if (session->participant_count == PARTICIPANTS_MAX) {
+            load_damage(loading, "participants");
+            return;
+        }
+        session->participants[session->participant_count++] = load_string(participant);
+    }
+    if (!session->participant_count)
+        load_damage(loading, "participants");
+}
+
+static void load_session(struct loading *loading)
+{
+    struct room *room = loading->room;
+    struct json_value object = loading->object;
+    char state[16];
+    if (session_find(room, loading->row->key)) {
+        load_damage(loading, "key");
+        return;
+    }
+    struct session *session = memory_new(sizeof *session);
+    session->key = slice_copy(loading->row->key);
+    session->initiator = load_text(loading, object, "initiator");
+    session->target = load_text(loading, object, "target");
+    session->type = load_text(loading, object, "type");
+    session->description = load_text(loading, object, "description");
+    session->created_ms = load_i64(loading, object, "created_ms");
+    session->since = room->hub->clock; /* nobody was silent while there was no hub */
+    session->progress = load_double(loading, object, "progress");
+    session->order = load_u64(loading, object, "order");
+    load_short(loading, object, "state", state, sizeof state);
+    session->state = SESSION_STATE_COUNT;
+    for (int at = 0; at < SESSION_STATE_COUNT; at++)
+        if (strcmp(state, session_state_text((enum session_state)at)) == 0)
+            session->state = (enum session_state)at;
+    if (session->state == SESSION_STATE_COUNT) {
+        session->state = SESSION_FAILED;
+        load_damage(loading, "state");
+    }
+    load_participants(loading, session);
+    index_add(&room->sessions, session);
+}
+
+static void load_workspace(struct loading *loading)
+{
+    struct room *room = loading->room;
+    struct slice key = loading->row->key;
+    const char *parting = memchr(key.at, '/', key.len);
+    size_t len = parting ? (size_t)(parting - key.at) : key.len;
+    struct session *session = session_find(room, (struct slice){key.at, len});
+    struct json_value value = json_get(loading->object, "value");
+    if (!session || !parting || value.kind == JSON_KIND_ABSENT) {
+        load_damage(loading, "value");
+        return;
+    }
+    if (value.kind == JSON_KIND_STRING)
+        value.raw = (struct slice){value.raw.at - 1, value.raw.len + 2};
+    struct slice slot_key = {parting + 1, key.len - len - 1};
+    if (index_find(&session->workspace, slot_key)) {
+        load_damage(loading, "key");
+        return;
+    }
+    workspace_restore(room, session, slot_key, value.raw,
+                      load_u64(loading, loading->object, "version"));
+}
+
+int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
+             size_t size)
+{
+    static void (*const loaders[ROW_KIND_COUNT])(struct loading * loading) = {
+        [ROW_ROOM] = load_room,
+        [ROW_MEMBER] = load_member,
+        [ROW_PATTERN] = load_knowledge,
+        [ROW_COMPONENT] = load_knowledge,
+        [ROW_FEATURE] = load_knowledge,
+        [ROW_BENCHMARK] = load_knowledge,
+        [ROW_ALIAS] = load_alias,
+        [ROW_ACCOUNT] = load_account,
+        [ROW_COMMITMENT] = load_commitment,
+        [ROW_SESSION] = load_session,
+        [ROW_WORKSPACE] = load_workspace,
+    };
+    size_t at;
+    struct room *room = room_find(hub, room_name);
+    if ((unsigned)row->kind >= ROW_KIND_COUNT || !row->bytes.at ||
+        json_check(row->bytes, JSON_DEPTH_LIMIT, &at) != JSON_FINE) {
+        snprintf(ret_why, size, "a row of room \"%.*s\" is no JSON", SLICE_FORMAT(room_name));
+        return -1;
+    }
+    struct loading loading = {.room = room ? room : room_new(hub, room_name),
+                              .row = row,
+                              .object = json_value_of(row->bytes)};
+    loaders[row->kind](&loading);
+    if (!loading.missing)
+        return 0;
+    snprintf(ret_why, size, "%s \"%.*s\" of room \"%.*s\": \"%s\" is missing, or not what it was",
+             row_kind_text(row->kind), SLICE_FORMAT(row->key), SLICE_FORMAT(room_name),
+             loading.missing);
+    return -1;
+}
+
+/* ── what rows say of each other ── */
+
+static bool parents_link(const struct knowledge *knowledge, const struct orphan *orphan)
+{
+    struct claim *claim = orphan->claim;
+    struct json_iterator parents = {.rest = orphan->parents};
+    struct json_value parent, section, id;
+    claim->parents = memory_new(PARENTS_MAX * sizeof *claim->parents);
+    while (json_next_element(&parents, &parent)) {
+        struct json_iterator pair = {.rest = parent.raw};
+        struct knowledge_entry *found = NULL;
+        uint64_t at;
+        if (claim->parent_count < PARENTS_MAX && json_next_element(&pair, &section) &&
+            json_next_element(&pair, &id) && json_u64(section, &at) == 0 &&
+            at < SECTION_BENCHMARKS) {
+            struct slice key = load_string(id);
+            found = knowledge_find(knowledge, (enum section)at, key);
+            slice_free(&key);
+        }
+        if (!found)
+            return false;
+        claim->parents[claim->parent_count++] = found;
+    }
+    return true;
+}
+
+/* Objects of an index by the order in which they stand in a list. */
+struct place {
+    uint64_t order;
+    void *object;
+};
+
+struct places {
+    struct place *all;
+    size_t count, capacity;
+    uint64_t (*order)(const void *object);
+};
+
+static void places_add(void *object, void *ctx)
+{
+    struct places *places = ctx;
+    places->all =
+        memory_grow(places->all, &places->capacity, places->count + 1, sizeof *places->all);
+    places->all[places->count++] = (struct place){places->order(object), object};
+}
+
+static int places_compare(const void *left, const void *right)
+{
+    const struct place *one = left, *other = right;
+    return (one->order > other->order) - (one->order < other->order);
+}
+
+/* Calls put(room, object) for the objects of some indexes in rising order. */
+static void in_order(const struct index *indexes, size_t count,
+                     uint64_t (*order)(const void *object),
+                     void (*put)(struct room *room, void *object), struct room *room)
+{
+    struct places places = {.order = order};
+    for (size_t i = 0; i < count; i++)
+        index_walk(&indexes[i], places_add, &places);
+    if (places.count)
+        qsort(places.all, places.count, sizeof *places.all, places_compare);
+    for (size_t i = 0; i < places.count; i++)
+        put(room, places.all[i].object);
+    free(places.all);
+}
+
+static uint64_t member_order(const void *object)
+{
+    return ((const struct member *)object)->order;
+}
+
+static uint64_t entry_order(const void *object)
+{
+    return ((const struct knowledge_entry *)object)->order;
+}
+
+static uint64_t account_order(const void *object)
+{
+    return ((const struct account *)object)->order;
+}
+
+static uint64_t commitment_order(const void *object)
+{
+    return ((const struct commitment *)object)->order;
+}
+
+static uint64_t session_order(const void *object)
+{
+    return ((const struct session *)object)->order;
+}
+
+static void put_member(struct room *room, void *object)
+{
+    member_restore(room, object);
+}
+
+static void put_entry(struct room *room, void *object)
+{
+    struct knowledge_entry *entry = object;
+    TAILQ_INSERT_HEAD(&room->knowledge.recent, entry, recent);
+}
+
+static void put_account(struct room *room, void *object)
+{
+    struct account *account = object;
+    TAILQ_INSERT_HEAD(&room->knowledge.ledger.recent, account, recent);
+}
+
+static void put_commitment(struct room *room, void *object)
+{
+    commitment_insert(&room->knowledge.ledger, object);
+}
+
+static void put_session(struct room *room, void *object)
+{
+    session_restore(room, object);
+}
+
+static void lists_restore(struct room *room)
+{
+    struct knowledge *knowledge = &room->knowledge;
+    in_order(&room->members, 1, member_order, put_member, room);
+    in_order(knowledge->sections, SECTION_COUNT, entry_order, put_entry, room);
+    in_order(&knowledge->ledger.accounts, 1, account_order, put_account, room);
+    in_order(&knowledge->ledger.commitments, 1, commitment_order, put_commitment, room);
+    in_order(&room->sessions, 1, session_order, put_session, room);
+}
+
+int hub_loaded(struct hub *hub, struct slice room_name, char *ret_why, size_t size)
+{
+    struct room *room = room_find(hub, room_name);
+    bool linked = room != NULL;
+    for (size_t i = 0; i < hub->orphan_count; i++) {
+        linked = linked && parents_link(&room->knowledge, &hub->orphans[i]);
+        slice_free(&hub->orphans[i].parents);
+    }
+    hub->orphan_count = 0;
+    if (linked) {
+        lists_restore(room);
+        return 0;
+    }
+    snprintf(ret_why, size, "room \"%.*s\": a claim's parents are not there",
+             SLICE_FORMAT(room_name));
+    return -1;
+}

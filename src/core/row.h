@@ -1,0 +1,40 @@
+/* The state of a room as rows: what a checkpoint keeps, and what a hub begins with again.
+ *
+ * Rows hold all that later entries depend on and nothing that follows from other rows: counts, sums
+ * and statuses are counted anew when rows are loaded. Bytes are JSON. */
+#ifndef KHUB_CORE_ROW_H
+#define KHUB_CORE_ROW_H
+
+#include "wire/slice.h"
+
+/* X(NAME, text). Rows are loaded in the order of their kinds: one may name those of earlier kinds. */
+#define ROW_KINDS(X)                                                                               \
+    X(ROOM, "room")       /* one, key "": the last seq, the limits */                              \
+    X(MEMBER, "member")   /* key: ai_id */                                                         \
+    X(PATTERN, "pattern") /* key: id, here and in the next three */                                \
+    X(COMPONENT, "component")                                                                      \
+    X(FEATURE, "feature")                                                                          \
+    X(BENCHMARK, "benchmark")                                                                      \
+    X(ALIAS, "alias")           /* key: a component's own id */                                    \
+    X(ACCOUNT, "account")       /* key: ai_id */                                                   \
+    X(COMMITMENT, "commitment") /* key: commitment_id */                                           \
+    X(SESSION, "session")       /* key: session_id */                                              \
+    X(WORKSPACE, "workspace")   /* key: session_id "/" the workspace's key */
+
+enum row_kind {
+#define X(name, text) ROW_##name,
+    ROW_KINDS(X)
+#undef X
+        ROW_KIND_COUNT
+};
+
+struct row {
+    enum row_kind kind;
+    struct slice key;
+    struct slice bytes; /* a JSON object; at NULL: the row is gone */
+};
+
+/* The kind's text; static storage. */
+const char *row_kind_text(enum row_kind kind);
+
+#endif

@@ -1,0 +1,346 @@
+/* A room's state as rows, out: all of them in a fixed order, or those that changed. load.c reads
+ * them. What follows from other rows (counts, sums, statuses, kept texts) is not written. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "core/admit.h"
+#include "core/memory.h"
+
+struct saving {
+    struct text text; /* of the row that is being written */
+    row_reader each;
+    void *ctx;
+    enum row_kind kind; /* of what an index is walked for */
+};
+
+/* ── members of a JSON object, each with its comma ── */
+
+static void add_name(struct text *text, const char *name)
+{
+    text_addf(text, "%s\"%s\":", text->len > 1 && text->at[text->len - 1] != '{' ? "," : "", name);
+}
+
+static void add_text(struct text *text, const char *name, struct slice value)
+{
+    add_name(text, name);
+    text_add_string(text, value);
+}
+
+static void add_raw(struct text *text, const char *name, struct slice json)
+{
+    add_name(text, name);
+    text_add(text, json);
+}
+
+static void add_u64(struct text *text, const char *name, uint64_t value)
+{
+    add_name(text, name);
+    text_addf(text, "%" PRIu64, value);
+}
+
+static void add_i64(struct text *text, const char *name, int64_t value)
+{
+    add_name(text, name);
+    text_addf(text, "%" PRId64, value);
+}
+
+static void add_bool(struct text *text, const char *name, bool value)
+{
+    add_name(text, name);
+    text_add_literal(text, value ? "true" : "false");
+}
+
+/* A number that reads back as the same double; NAN is null. */
+static void add_double(struct text *text, const char *name, double value)
+{
+    add_name(text, name);
+    if (isnan(value))
+        text_add_literal(text, "null");
+    else
+        text_addf(text, "%.17g", value);
+}
+
+/* ── rows ── */
+
+static void write_room(const struct room *room, struct text *text)
+{
+    add_u64(text, "seq", room->last_seq);
+    add_u64(text, "order", room->changes.order);
+    add_name(text, "limits");
+    limits_write(&room->limits, text);
+}
+
+static void write_member(const void *object, struct text *text)
+{
+    const struct member *member = object;
+    add_u64(text, "peer", member->peer);
+    add_u64(text, "level", (uint64_t)member->level);
+    add_bool(text, "observer", member->observer);
+    add_bool(text, "ready", member->ready);
+    add_text(text, "specialization", member->specialization);
+    add_name(text, "capabilities");
+    member_capability_text(member, text);
+    add_i64(text, "joined_ms", member->joined_ms);
+    add_i64(text, "left_ms", member->left_ms);
+    add_text(text, "resume_token", slice_of(member->resume_token));
+    add_u64(text, "order", member->order);
+}
+
+static void write_report(const struct report *report, struct text *text)
+{
+    text_add_literal(text, "{");
+    add_text(text, "reporter", report->reporter);
+    add_text(text, "timestamp", report->timestamp);
+    add_double(text, "score", report->score);
+    add_raw(text, "metrics", report->metrics);
+    text_add_literal(text, "}");
+}
+
+/* What somebody wrote as a JSON string, kept as it came, without its quotes. */
+static void add_kept_string(struct text *text, const char *name, struct slice raw)
+{
+    if (!raw.len)
+        return;
+    add_name(text, name);
+    text_add_literal(text, "\"");
+    text_add(text, raw);
+    text_add_literal(text, "\"");
+}
+
+static void write_verifier(const struct verifier *verifier, struct text *text)
+{
+    text_add_literal(text, "{");
+    add_text(text, "ai_id", verifier->ai_id);
+    add_bool(text, "agrees", verifier->agrees);
+    add_double(text, "ratio", verifier->ratio);
+    add_double(text, "ratio_own", verifier->ratio_own);
+    add_kept_string(text, "profile", verifier->profile);
+    add_kept_string(text, "reason", verifier->reason);
+    text_add_literal(text, "}");
+}
+
+static void write_claim_live(const struct claim *claim, struct text *text)
+{
+    add_text(text, "commitment_id", slice_of(claim->commitment_id));
+    add_text(text, "nonce", slice_of(claim->nonce));
+    add_double(text, "ratio", claim->ratio);
+    add_u64(text, "seeds", claim->seeds);
+    add_u64(text, "gone_disagreeing", claim->gone[false]);
+    add_u64(text, "gone_agreeing", claim->gone[true]);
+    add_name(text, "verifiers");
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < claim->verifier_count; i++) {
+        text_add_literal(text, i ? "," : "");
+        write_verifier(&claim->verifiers[i], text);
+    }
+    text_add_literal(text, "]");
+    add_name(text, "parents");
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < claim->parent_count; i++) {
+        text_addf(text, "%s[%d,", i ? "," : "", (int)claim->parents[i]->section);
+        text_add_string(text, claim->parents[i]->key);
+        text_add_literal(text, "]");
+    }
+    text_add_literal(text, "]");
+}
+
+static void write_claim(const struct claim *claim, struct text *text)
+{
+    text_add_literal(text, "{\"settled\":[");
+    for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
+        text_addf(text, "%s%" PRIu64, status ? "," : "", claim->settled[status]);
+    text_add_literal(text, "]");
+    add_bool(text, "live", claim->live);
+    if (claim->live)
+        write_claim_live(claim, text);
+    text_add_literal(text, "}");
+}
+
+static void write_knowledge(const void *object, struct text *text)
+{
+    const struct knowledge_entry *entry = object;
+    const struct report *report;
+    const char *before = "";
+    if (entry->section != SECTION_BENCHMARKS) {
+        add_text(text, "contributor", entry->contributor->key);
+        add_text(text, "timestamp", entry->timestamp);
+        add_text(text, "own_id", entry->own_id);
+        add_u64(text, "usage", entry->usage);
+        add_u64(text, "revision", entry->revision);
+        add_bool(text, "tested", entry->tested);
+        add_raw(text, "body", entry->body);
+    }
+    add_u64(text, "order", entry->order);
+    add_name(text, "reports");
+    text_add_literal(text, "[");
+    TAILQ_FOREACH (report, &entry->reports, next) {
+        text_add_literal(text, before);
+        write_report(report, text);
+        before = ",";
+    }
+    text_add_literal(text, "]");
+    if (entry->claim) {
+        add_name(text, "claim");
+        write_claim(entry->claim, text);
+    }
+}
+
+static void write_alias(const void *object, struct text *text)
+{
+    const struct alias *alias = object;
+    add_text(text, "feature", alias->entry->key);
+}
+
+static void write_account(const void *object, struct text *text)
+{
+    const struct account *account = object;
+    add_u64(text, "commitments", account->commitments);
+    add_u64(text, "mismatched", account->mismatched);
+    add_u64(text, "order", account->order);
+}
+
+static void write_commitment(const void *object, struct text *text)
+{
+    const struct commitment *commitment = object;
+    add_text(text, "account", commitment->account->key);
+    add_text(text, "subject", commitment->subject);
+    add_text(text, "subject_version", commitment->subject_version);
+    add_text(text, "nonce", slice_of(commitment->nonce));
+    add_text(text, "sha256", slice_of(commitment->sha256));
+    add_bool(text, "claimed", commitment->claimed);
+    add_u64(text, "order", commitment->order);
+}
+
+static void write_session(const void *object, struct text *text)
+{
+    const struct session *session = object;
+    add_text(text, "initiator", session->initiator);
+    add_text(text, "target", session->target);
+    add_text(text, "type", session->type);
+    add_text(text, "description", session->description);
+    add_text(text, "state", slice_of(session_state_text(session->state)));
+    add_i64(text, "created_ms", session->created_ms);
+    add_double(text, "progress", session->progress);
+    add_name(text, "participants");
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < session->participant_count; i++) {
+        text_add_literal(text, i ? "," : "");
+        text_add_string(text, session->participants[i]);
+    }
+    text_add_literal(text, "]");
+    add_u64(text, "order", session->order);
+}
+
+static void write_workspace(const void *object, struct text *text)
+{
+    const struct slot *slot = object;
+    add_u64(text, "version", slot->version);
+    add_raw(text, "value", slot->value);
+}
+
+static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
+    [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
+    [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
+    [ROW_BENCHMARK] = write_knowledge, [ROW_ALIAS] = write_alias,
+    [ROW_ACCOUNT] = write_account,     [ROW_COMMITMENT] = write_commitment,
+    [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
+};
+
+static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
+{
+    text_add_literal(&saving->text, "}");
+    struct row row = {.kind = kind, .key = key, .bytes = text_slice(&saving->text)};
+    saving->each(saving->ctx, &row);
+}
+
+static void save_room(struct saving *saving, const struct room *room)
+{
+    text_clear(&saving->text);
+    text_add_literal(&saving->text, "{");
+    write_room(room, &saving->text);
+    save_row(saving, ROW_ROOM, (struct slice){NULL, 0});
+}
+
+/* An object's key is its first member, but for a workspace's, which is its session's too. */
+static void save_object(struct saving *saving, enum row_kind kind, const void *object)
+{
+    text_clear(&saving->text);
+    text_add_literal(&saving->text, "{");
+    writers[kind](object, &saving->text);
+    if (kind != ROW_WORKSPACE) {
+        save_row(saving, kind, *(const struct slice *)object);
+        return;
+    }
+    struct slice key = slot_row_key(object);
+    save_row(saving, kind, key);
+    slice_free(&key);
+}
+
+static void save_walked(void *object, void *ctx)
+{
+    struct saving *saving = ctx;
+    save_object(saving, saving->kind, object);
+}
+
+static void save_index(struct saving *saving, enum row_kind kind, const struct index *index)
+{
+    saving->kind = kind;
+    index_walk(index, save_walked, saving);
+}
+
+static void save_workspaces(void *object, void *ctx)
+{
+    const struct session *session = object;
+    save_index(ctx, ROW_WORKSPACE, &session->workspace);
+}
+
+void hub_save(const struct hub *hub, struct slice room_name, row_reader each, void *ctx)
+{
+    const struct room *room = room_find(hub, room_name);
+    struct saving saving = {.each = each, .ctx = ctx};
+    if (!room)
+        return;
+    const struct knowledge *knowledge = &room->knowledge;
+    save_room(&saving, room);
+    save_index(&saving, ROW_MEMBER, &room->members);
+    for (int section = 0; section < SECTION_COUNT; section++)
+        save_index(&saving, ROW_PATTERN + (enum row_kind)section, &knowledge->sections[section]);
+    save_index(&saving, ROW_ALIAS, &knowledge->aliases);
+    save_index(&saving, ROW_ACCOUNT, &knowledge->ledger.accounts);
+    save_index(&saving, ROW_COMMITMENT, &knowledge->ledger.commitments);
+    save_index(&saving, ROW_SESSION, &room->sessions);
+    index_walk(&room->sessions, save_workspaces, &saving);
+    text_free(&saving.text);
+}
+
+/* ── what changed ── */
+
+void hub_keep_changes(struct hub *hub)
+{
+    hub->changes_kept = true;
+    for (size_t i = 0; i < hub->room_count; i++)
+        hub->rooms[i]->changes.kept = true;
+}
+
+size_t hub_save_changes(struct hub *hub, struct slice room_name, size_t most, row_reader each,
+                        void *ctx)
+{
+    struct room *room = room_find(hub, room_name);
+    struct saving saving = {.each = each, .ctx = ctx};
+    struct change *change = NULL;
+    if (!room)
+        return 0;
+    while (most-- && (change = changes_take(&room->changes))) {
+        if (change->of) {
+            save_object(&saving, change->kind, change->of);
+            continue;
+        }
+        struct row row = {.kind = change->kind, .key = change->key};
+        each(ctx, &row);
+        change_free(change);
+    }
+    if (!room->changes.count)
+        save_room(&saving, room);
+    text_free(&saving.text);
+    return room->changes.count;
+}

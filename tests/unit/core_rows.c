@@ -1,0 +1,295 @@
+/* The state of a room as rows: all of it, out and in and out again; what changed; and rows that a disk has damaged. */
+#include "core_claims.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core_steps.h"
+#include "wire/text.h"
+
+#define ROWS_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+/* ── rows, kept ── */
+
+struct kept {
+    enum row_kind kind;
+    char *key, *bytes;
+    size_t key_len;
+};
+
+struct table {
+    struct kept *rows;
+    size_t count;
+};
+
+static char *copy(struct slice bytes)
+{
+    char *copied = malloc(bytes.len + 1);
+    assert_non_null(copied);
+    if (bytes.len)
+        memcpy(copied, bytes.at, bytes.len);
+    copied[bytes.len] = '\0';
+    return copied;
+}
+
+static struct kept *table_find(const struct table *table, const struct row *row)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        struct kept *kept = &table->rows[i];
+        if (kept->kind == row->kind && kept->key_len == row->key.len &&
+            memcmp(kept->key, row->key.at ? row->key.at : "", kept->key_len) == 0)
+            return kept;
+    }
+    return NULL;
+}
+
+/* What a store does with a row: puts it, or deletes it. */
+static void table_take(void *ctx, const struct row *row)
+{
+    struct table *table = ctx;
+    struct kept *kept = table_find(table, row);
+    if (!row->bytes.at) {
+        if (!kept)
+            return; /* it came and went between two checkpoints */
+        free(kept->key);
+        free(kept->bytes);
+        *kept = table->rows[--table->count];
+        return;
+    }
+    if (!kept) {
+        table->rows = realloc(table->rows, (table->count + 1) * sizeof *table->rows);
+        assert_non_null(table->rows);
+        kept = &table->rows[table->count++];
+        *kept = (struct kept){row->kind, copy(row->key), NULL, row->key.len};
+    }
+    free(kept->bytes);
+    kept->bytes = copy(row->bytes);
+}
+
+static int kept_compare(const void *left, const void *right)
+{
+    const struct kept *one = left, *other = right;
+    if (one->kind != other->kind)
+        return one->kind < other->kind ? -1 : 1;
+    return strcmp(one->key, other->key);
+}
+
+static void table_sort(struct table *table)
+{
+    qsort(table->rows, table->count, sizeof *table->rows, kept_compare);
+}
+
+static void table_free(struct table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        free(table->rows[i].key);
+        free(table->rows[i].bytes);
+    }
+    free(table->rows);
+}
+
+static struct table saved(const struct hub *hub)
+{
+    struct table table = {NULL, 0};
+    hub_save(hub, slice_of("main"), table_take, &table);
+    table_sort(&table);
+    return table;
+}
+
+static void assert_same(const struct table *left, const struct table *right)
+{
+    for (size_t i = 0; i < left->count && i < right->count; i++) {
+        assert_string_equal(left->rows[i].key, right->rows[i].key);
+        assert_string_equal(left->rows[i].bytes, right->rows[i].bytes);
+        assert_int_equal(left->rows[i].kind, right->rows[i].kind);
+    }
+    assert_int_equal(left->count, right->count);
+}
+
+/* ── hubs from rows ── */
+
+static struct hub *hub_beside(struct fixture *f)
+{
+    struct hub_config config = fixture_config();
+    struct hub_edge edge = fixture_edge(f);
+    return hub_new(&config, &edge);
+}
+
+static int load(struct hub *hub, const struct table *table, char why[256])
+{
+    why[0] = '\0';
+    for (size_t i = 0; i < table->count; i++) {
+        const struct kept *kept = &table->rows[i];
+        struct row row = {kept->kind, {kept->key, kept->key_len}, slice_of(kept->bytes)};
+        if (hub_load(hub, slice_of("main"), &row, why, 256) < 0)
+            return -1;
+    }
+    return hub_loaded(hub, slice_of("main"), why, 256);
+}
+
+static void assert_loads(struct fixture *f, const struct table *table)
+{
+    char why[256];
+    struct hub *hub = hub_beside(f);
+    if (load(hub, table, why) < 0)
+        fail_msg("%s", why);
+    if (hub_verify(hub, why, sizeof why) < 0)
+        fail_msg("%s", why);
+    struct table again = saved(hub);
+    assert_same(table, &again);
+    struct text dumps[2] = {{0}, {0}};
+    hub_dump(fixture_hub(f), slice_of("main"), &dumps[0]);
+    hub_dump(hub, slice_of("main"), &dumps[1]);
+    assert_true(slice_equal(text_slice(&dumps[0]), text_slice(&dumps[1])));
+    text_free(&dumps[0]);
+    text_free(&dumps[1]);
+    table_free(&again);
+    hub_free(hub);
+}
+
+/* ── a room with one of everything ── */
+
+static void fill(struct fixture *f)
+{
+    join_five(f);
+    struct challenge root = claim(f, ADA, "root", 0.4), good = claim(f, CEY, "good", 0.6);
+    derive_claim(f, BOB, "child", "['root','good']");
+    report(f, BOB, "root", &root, 0.7);
+    report(f, CEY, "root", &root, 0.7);
+    report(f, BOB, "good", &good, 0.6);
+    claim(f, ADA, "root", 0.3); /* a second revision: the first is settled */
+    commit_to(f, BOB, "fs", "v9", digest_of("x"));
+    say(f, BOB, "code_share", "{'code':{'id':'c\\u0000\\u00e9','language':'c'}}");
+    say(f, ADA, "os_component_share", "{'component':{'name':'n','id':'own'}}");
+    say(f, BOB, "performance_report",
+        "{'component_id':'own','performance':{'score':0.5,'integration_tested':true}}");
+    skip_all(f);
+    const char *session = request(f, "bob");
+    answer(f, BOB, session, true);
+    say(f, ADA, "workspace_update",
+        "{'session_id':'%s','key':'a/b','value':{'x':[1,2.50]},'base_version':0}", session);
+    say(f, BOB, "workspace_update", "{'session_id':'%s','key':'s','value':'text','base_version':0}",
+        session);
+    skip_all(f);
+    const char *done = request(f, "cey");
+    answer(f, CEY, done, false);
+    skip_all(f);
+    request(f, "");
+    leave(f, CEY);
+    skip_all(f);
+}
+
+static void test_what_is_saved_loads_and_saves_the_same(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    struct table table = saved(fixture_hub(f));
+    bool kinds[ROW_KIND_COUNT] = {false};
+    for (size_t i = 0; i < table.count; i++)
+        kinds[table.rows[i].kind] = true;
+    for (int kind = 0; kind < ROW_KIND_COUNT; kind++)
+        if (!kinds[kind])
+            fail_msg("no %s among the rows", row_kind_text((enum row_kind)kind));
+    assert_loads(f, &table);
+    table_free(&table);
+}
+
+static void test_changes_add_up_to_the_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct table table = {NULL, 0};
+    hub_keep_changes(fixture_hub(f));
+    hub_save(fixture_hub(f), slice_of("main"), table_take, &table);
+    fill(f);
+    while (hub_save_changes(fixture_hub(f), slice_of("main"), 2, table_take, &table))
+        ;
+    table_sort(&table);
+    struct table whole = saved(fixture_hub(f));
+    assert_same(&whole, &table);
+    size_t before = table.count;
+    assert_int_equal(hub_save_changes(fixture_hub(f), slice_of("main"), 100, table_take, &table),
+                     0);
+    assert_int_equal(table.count, before); /* nothing new: the room's row alone */
+    table_free(&whole);
+    wait_ticking(f, SESSION_SILENT_MS + 2000); /* its session ends, and the workspace goes */
+    hub_save_changes(fixture_hub(f), slice_of("main"), SIZE_MAX, table_take, &table);
+    table_sort(&table);
+    whole = saved(fixture_hub(f));
+    assert_same(&whole, &table);
+    assert_loads(f, &table);
+    table_free(&whole);
+    table_free(&table);
+}
+
+/* ── damage ── */
+
+static void assert_damaged(struct fixture *f, const struct table *table, size_t at,
+                           const char *bytes)
+{
+    char why[256];
+    struct hub *hub = hub_beside(f);
+    char *kept = table->rows[at].bytes;
+    table->rows[at].bytes = strdup(bytes);
+    if (load(hub, table, why) == 0)
+        fail_msg("%s \"%s\" loads as %s", row_kind_text(table->rows[at].kind), table->rows[at].key,
+                 bytes);
+    assert_true(strlen(why) > 0);
+    free(table->rows[at].bytes);
+    table->rows[at].bytes = kept;
+    hub_free(hub);
+}
+
+static void test_damage_is_said_and_breaks_nothing(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    struct table table = saved(fixture_hub(f));
+    for (size_t i = 0; i < table.count; i++) {
+        assert_damaged(f, &table, i, "");
+        assert_damaged(f, &table, i, "{}");
+        assert_damaged(f, &table, i, "[]");
+        assert_damaged(f, &table, i, "{\"order\":-1,\"version\":\"x\",\"feature\":\"none\"}");
+        /* cut anywhere it is no JSON */
+        char *half = strndup(table.rows[i].bytes, strlen(table.rows[i].bytes) / 2);
+        assert_damaged(f, &table, i, half);
+        free(half);
+    }
+    table_free(&table);
+}
+
+/* Each member of each row, missing: damage, or nothing that a recount finds. */
+static void test_a_missing_member_is_damage(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    struct table table = saved(fixture_hub(f));
+    for (size_t i = 0; i < table.count; i++) {
+        json_t *object = json_loads(table.rows[i].bytes, JSON_ALLOW_NUL, NULL);
+        const char *name;
+        json_t *value;
+        assert_non_null(object);
+        json_object_foreach(object, name, value)
+        {
+            json_t *less = json_copy(object);
+            json_object_del(less, name);
+            char *bytes = json_dumps(less, JSON_COMPACT);
+            if (strcmp(name, "claim") != 0) /* an entry need not be one */
+                assert_damaged(f, &table, i, bytes);
+            free(bytes);
+            json_decref(less);
+        }
+        json_decref(object);
+    }
+    table_free(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ROWS_TEST(test_what_is_saved_loads_and_saves_the_same),
+        ROWS_TEST(test_changes_add_up_to_the_whole),
+        ROWS_TEST(test_damage_is_said_and_breaks_nothing),
+        ROWS_TEST(test_a_missing_member_is_damage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
