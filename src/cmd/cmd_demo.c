@@ -1,9 +1,9 @@
-/* khub demo: a hub and four AIs as real processes, watched for a minute, and what came of it. The fourth comes later, to a hub that knows
- * something already.
+/* khub demo: a hub and four AIs as real processes, watched for a minute, and what came of it. The
+ * fourth comes later, to a hub that knows something already.
  *
  * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
- * child is ended by its pid and the directory is gone. So there is one way out, demo_end; and where there is
- * none (kill -9), the kernel ends the children, and the next demo removes the directory. */
+ * child is ended by its pid and the directory is gone. So there is one way out, demo_end; and where
+ * there is none (kill -9), the kernel ends the children, and the next demo removes the directory. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -97,7 +97,8 @@ static int start_hub(struct demo *demo)
     return find_port(demo, port_file);
 }
 
-/* Starts those whose time has come. They would go on for longer than the demo does: it asks them to end. */
+/* Starts those whose time has come. They would go on for longer than the demo does: it asks them to
+ * end. */
 static int start_trainers(struct demo *demo, int64_t now)
 {
     char minutes[32], summary[CHILD_PATH_MAX];

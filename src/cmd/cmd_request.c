@@ -53,10 +53,8 @@ static void take_asked(struct request *request, struct json_value payload)
     if (request->asked_count > 0)
         line_addf(&line, "asked: %s", names);
     else
-        line_addf(
-            &line,
-            "asked: nobody, for no capability here contains '%s'; waiting %d s for volunteers",
-            request->settings->feature, UNASKED_MS / 1000);
+        line_addf(&line, "asked: nobody, for no capability contains '%s'; waiting %d s",
+                  request->settings->feature, UNASKED_MS / 1000);
     line_print(&line, stdout);
     line_free(&line);
 }

@@ -26,7 +26,7 @@ static const struct column session_columns[] = {
     {.title = "STATUS"},
     {.title = "PROGRESS", .right = true},
     {.title = "INITIATOR", .shrinks = true},
-    {.title = "PARTICIPANTS", .shrinks = true},
+    {.title = "PARTICIPANTS", .wraps = true},
 };
 
 #define COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])

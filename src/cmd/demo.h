@@ -39,8 +39,9 @@ void demo_view_begin(struct demo_view *view, const char *color, bool silent);
 void demo_view_message(struct demo_view *view, const struct khub_message *message);
 void demo_view_note(struct demo_view *view, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Whether all has been seen that must happen: of each AI a check of another's, of those that were there from the first a pattern and a
- * component; a completed session, and a claim that two others confirmed. */
+/* Whether all has been seen that must happen: a check of another's thing by each AI, a pattern and a
+ * component of each that was there from the first, a completed session, and a claim that two others
+ * confirmed. */
 bool demo_view_happened(const struct demo_view *view);
 /* Draws the block anew, after whatever was printed. */
 void demo_view_refresh(struct demo_view *view);

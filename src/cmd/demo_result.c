@@ -15,14 +15,13 @@ struct figure {
     const char *other_group; /* NULL: none */
 };
 
-/* What must have happened: for each AI, for each that was there from the first, or at least once in all. A latecomer that takes the best
- * there is may have nothing to add to it. */
+/* What must have happened: for each AI, for each that was there from the first, or at least once in
+ * all. A latecomer that takes the best there is may have nothing to add to it. */
 enum whose { EACH, EACH_FIRST, SOMEBODY };
 static const struct requirement {
     struct figure figure;
     enum whose whose;
-    const char
-        *missing; /* the sentence about what did not happen, behind the AI's name or as it is */
+    const char *missing; /* what did not happen: a sentence, behind the AI's name or as it is */
 } requirements[] = {
     {{"patterns", "shared"}, EACH_FIRST, "shared no pattern"},
     {{"components", "shared"}, EACH_FIRST, "shared no component"},
@@ -59,8 +58,8 @@ static void add_ratio(struct table *table, double ratio)
         table_add(table, "-");
 }
 
-/* Held-out ratios to the textbook's cost. What an AI has stands under TOGETHER when another's work is
- * in it, and under ALONE when not; of who had something before it met another's, both are known. */
+/* Held-out ratios to the textbook's cost. What an AI has stands under TOGETHER when another's work
+ * is in it, and under ALONE when not; of who had something before that, both are known. */
 static void print_learned(const struct terminal *terminal, json_t *const *summaries)
 {
     static const struct column columns[] = {

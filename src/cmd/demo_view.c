@@ -121,7 +121,7 @@ static void count_message(struct demo_count *count, enum message_type type,
     count->messages++;
     count->patterns += type == MESSAGE_PATTERN_SHARE;
     count->components += type == MESSAGE_OS_COMPONENT_SHARE;
-    /* a check is of another's thing, and says whether the claim holds; a report on one's own is none */
+    /* A check is of another's thing, and says whether the claim holds. */
     count->checked +=
         type == MESSAGE_PERFORMANCE_REPORT &&
         json_get(json_get(payload, "performance"), "claim_holds").kind != JSON_KIND_ABSENT;

@@ -25,7 +25,8 @@ struct kb_entry {
     const char *id;
     struct json_value value; /* an object; of reports, an array */
 };
-/* Calls `visit` with each entry of the section ("all": of each), section by section, newest first. */
+/* Calls `visit` with each entry of the section ("all": of each), section by section, the newest
+ * first. */
 void kb_each_entry(const char *section, struct json_value sync,
                    void (*visit)(void *data, const struct kb_entry *entry), void *data);
 

@@ -231,9 +231,12 @@ static void print_standing(const struct ranking *ranking, const char *subject)
     printf("%s%u more claimed, %u contested, %u refuted.\n", ranking->count > 0 ? "\n" : "",
            ranking->claimed, ranking->contested, ranking->refuted);
     if (ranking->count > 0)
-        puts("RATIO to the textbook's cost, lower is better: the mean on the own workloads (all\n"
-             "synthetic) of those who confirmed the claim, and of how many (BY). CLAIMED is the\n"
-             "author's. COPIES are claims with these parameters, the one shown among them.");
+        options_fill(
+            stdout,
+            "RATIO to the textbook's cost, lower is better: the mean on the own workloads (all "
+            "synthetic) of those who confirmed the claim, and of how many (BY). CLAIMED is the "
+            "author's. COPIES are claims with these parameters, the one shown among them.",
+            0, HELP_WIDTH);
 }
 
 int kb_top(const struct kb_settings *settings, struct json_value sync)

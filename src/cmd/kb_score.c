@@ -1,5 +1,5 @@
-/* How good others found an entry: the one rule, which is the hub's (docs/PROTOCOL.md, Knowledge). Of
- * code the hub itself tells the outcome. Of patterns and components it tells the reports, and the
+/* How good others found an entry: the one rule, which is the hub's (docs/PROTOCOL.md, Knowledge).
+ * Of code the hub itself tells the outcome. Of patterns and components it tells the reports, and the
  * same rule is applied to them here. */
 #include <math.h>
 #include <stdlib.h>

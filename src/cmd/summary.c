@@ -281,8 +281,8 @@ static bool names_itself(struct slice note, struct slice by)
            note.at[by.len] == ' ';
 }
 
-/* While it goes on, how far and who found what last (a note is long, and may be cut: who comes first); at its turns, status
- * and participants. */
+/* While it goes on, how far and who found what last: who comes first, for a note is long and may be
+ * cut. At its turns, status and participants. */
 static void say_collaboration_update(struct line *line, struct json_value payload)
 {
     struct json_value status = json_get(payload, "status");

@@ -21,7 +21,7 @@ import time
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, Hub, Skip, check, equal, run, shorten, test, wait_until  # noqa: E402
-from program import KHUB, environment, harmless, khub, refused, worked  # noqa: E402
+from program import KHUB, environment, harmless, khub, refused, row, worked  # noqa: E402
 
 SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb",
                "subjects", "learn", "help", "version"]
@@ -249,8 +249,8 @@ def who_lists_members_and_sessions():
         text = harmless(worked("who", hub=hub).out)
         for part in ("ada", "networking", "grüße \\x1b[31m", "日本", session[:8], "feature_development", "active"):
             check(part in text, repr(part), "is not in", text)
-        rows = [line.split() for line in text.splitlines()]
-        equal(rows[0][:3], ["AI", "SPECIALIZATION", "LEVEL"], "titles")
+        equal(row(text, "AI", "ada")["SPECIALIZATION"], "networking", "what ada is said to be")
+        equal(row(text, "SESSION", session[:8])["STATUS"], "active", "of the session")
         who = json.loads(worked("who", "--json", hub=hub).out)
         equal(sorted(member["ai_id"] for member in who["members"]), ["ada", "日本"], "members")
         equal(who["sessions"][0]["session_id"], session, "session")

@@ -71,6 +71,6 @@ def table(text):
 
 def row(text, title, value):
     """The one row that has this value under this title."""
-    found = [cells for cells in table(text) if cells[title] == value]
+    found = [cells for cells in table(text) if cells.get(title) == value]
     equal(len(found), 1, f"rows with {title} {value} in {shorten(text)}")
     return found[0]
