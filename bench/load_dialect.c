@@ -96,6 +96,17 @@ static size_t pattern_message(const struct plan *plan, uint64_t count, unsigned 
                       "\"}}", ret_line);
 }
 
+/* One that bears a score, on a component of that id: it is kept beside 255 others. */
+static size_t report_message(const struct plan *plan, uint64_t count, unsigned number,
+                             char *ret_line)
+{
+    return line_write(plan, count, number,
+                      "\"performance_report\",\"timestamp\":\"2026-11-22T08:00:00.000000\","
+                      "\"payload\":{\"component_id\":\"bench\",\"performance\":{"
+                      "\"score\":0.5,\"note\":\"",
+                      "\"}}", ret_line);
+}
+
 static size_t bare_frame(const struct plan *plan, struct piece line, unsigned number,
                          char *ret_frame)
 {
@@ -380,6 +391,8 @@ static const struct dialect dialects[] = {
      never},
     {"khub1", khub1_greet, line_frame, khub_ready, pattern_message, bare_frame, bare_frame, false,
      never},
+    {"khub_report", khub1_greet, line_frame, khub_ready, report_message, bare_frame, bare_frame,
+     false, never},
     {"redis", redis_greet, redis_frame, redis_ready, chat_message, redis_publish, redis_arrival,
      false, never},
     {"nats", nats_greet, nats_frame, nats_ready, chat_message, nats_publish, nats_arrival, false,

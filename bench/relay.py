@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """./dev bench relay: what a delivery costs, in CPU of the broker, khub beside a plain copying relay and other brokers.
 
-    relay.py --build DIR [--quick] [--check] [--rounds N] [--brokers a,b] [--cases a,b] [--json FILE]
+    relay.py --build DIR [--before DIR] [--quick] [--check] [--rounds N] [--brokers a,b] [--cases a,b]
+             [--json FILE]
 
+--before DIR: another build's khub takes part in the same rounds, and a table shows this one as a
+multiple of it.
 DIR holds khub, bench/relay_floor and bench/relay_load. Redis, NATS and Mosquitto take part if they are installed.
 
 How it is measured
@@ -126,10 +129,17 @@ BROKERS = (
     Broker("bare", "bare", bare_command, dialect="floor", cases=("fanout",)),
     Broker("khub", "khub", khub_command, cases=("fanout", "direct", "latency", "idle")),
     Broker("khub1", "khub-kb", khub_command, dialect="khub1", cases=("fanout",)),
+    Broker("report", "khub-report", khub_command, dialect="khub_report", cases=("fanout",)),
     Broker("redis", "redis", redis_command, program="redis-server"),
     Broker("nats", "nats", nats_command, program="nats-server"),
     Broker("mosquitto", "mosquitto", mosquitto_command, program="mosquitto"),
 )
+
+
+# name: (this build's broker, and that of the build before)
+COMPARED = tuple((broker, Broker("before-" + broker.name, broker.title + " before", khub_command,
+                                 dialect=broker.dialect, cases=broker.cases))
+                 for broker in BROKERS if broker.command is khub_command)
 
 
 def find_program(name):
@@ -156,12 +166,14 @@ def child_setup(core):
 class Running:
     """A broker that listens, in a directory of its own; stopped by its pid at the end of the with block."""
 
-    def __init__(self, broker, build, case, core):
-        self.broker, self.build, self.case, self.core = broker, build, case, core
+    def __init__(self, broker, bench, case):
+        self.broker, self.case, self.core = broker, case, bench.broker_core
+        self.build, self.before = bench.build, bench.before
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix="relay-")
-        command, self.port = self.broker.command(self.build, self.directory, self.case)
+        build = self.before if self.broker.name.startswith("before-") else self.build
+        command, self.port = self.broker.command(build, self.directory, self.case)
         command[0] = find_program(command[0]) or command[0]
         self.log = open(f"{self.directory}/log", "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log,
@@ -212,7 +224,7 @@ class Running:
 
 def load(bench, broker, case, receivers, *options):
     """One run of the generator against a fresh broker. The figures that it printed, one dict for each."""
-    with Running(broker, bench.build, case, bench.broker_core) as running:
+    with Running(broker, bench, case) as running:
         command = [f"{bench.build}/bench/relay_load", "--dialect", broker.dialect, "--port", str(running.port),
                    "--pid", str(running.process.pid), "--case", case, "--receivers", str(receivers),
                    *(str(option) for option in options)]
@@ -231,11 +243,14 @@ class Bench:
 
     def __init__(self, options):
         self.build = os.path.abspath(options.build)
+        self.before = options.before and os.path.abspath(options.before)
         self.rounds = options.rounds or (2 if options.quick else 7)
         self.seconds, self.warm = (0.1, 0.03) if options.quick else (0.2, 0.05)
         self.idle_rounds = 1 if options.quick else 2
         wanted = options.brokers.split(",") if options.brokers else [broker.name for broker in BROKERS]
         self.brokers = [broker for broker in BROKERS if broker.name in wanted and broker.installed()]
+        if self.before:
+            self.brokers += [before for now, before in COMPARED if now in self.brokers]
         self.absent = [broker.title for broker in BROKERS if broker.name in wanted and not broker.installed()]
         self.cases = options.cases.split(",") if options.cases else ["fanout", "direct", "latency", "idle"]
         cores = sorted(os.sched_getaffinity(0))
@@ -327,8 +342,25 @@ def print_costs(bench, case, window, title):
     heads = ["receivers"] + [broker.title for broker in brokers]
     table(f"{title}: CPU per delivery in µs", heads,
           [[str(key[1])] + [spread(bench.costs(key, broker.name), "{:.3f}") for broker in brokers] for key in keys])
+    if not any(broker.name == "floor" for broker in brokers):
+        return
     table(f"{title}: as a multiple of the floor", heads,
           [[str(key[1])] + [spread(bench.ratios(key, broker.name, "floor")) for broker in brokers] for key in keys])
+
+
+def print_before(bench):
+    """This build as a multiple of the one before, in CPU per delivery."""
+    if not bench.before:
+        return
+    compared = [pair for pair in COMPARED if pair[1] in bench.brokers]
+    rows = []
+    for key in bench.figures:
+        ratios = [bench.ratios(key, now.name, before.name) for now, before in compared]
+        if any(ratios):
+            case, receivers, window = key
+            rows.append([f"{case} to {receivers}, {'bursts' if window == BURST else 'one at a time'}",
+                         *(spread(ratio) for ratio in ratios)])
+    table("As a multiple of the build before", ["", *(now.title for now, _ in compared)], rows)
 
 
 def print_latency(bench):
@@ -424,7 +456,8 @@ def print_head(bench):
     print(f"{os.cpu_count()} x {model}, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f}; {pinned}; "
           f"{bench.rounds} rounds; median (min-max)")
     print("floor: copies each line to each receiver's buffer, one send a receiver a turn. bare: the same without the copy.\n"
-          "khub: chat to level 2. khub-kb: pattern_share to level 1, which khub also stores.")
+          "khub: chat to level 2. khub-kb: pattern_share to level 1, which khub also stores. khub-report:\n"
+          "performance_report to level 1, stored beside 255 others.")
     if bench.absent:
         print("not installed: " + ", ".join(bench.absent))
 
@@ -432,6 +465,7 @@ def print_head(bench):
 def parse_options():
     parser = argparse.ArgumentParser(description="CPU per delivery: khub beside a copying relay and other brokers")
     parser.add_argument("--build", required=True, help="build directory, configured with -Dbench=true")
+    parser.add_argument("--before", metavar="DIR", help="another build, to compare with in the same rounds")
     parser.add_argument("--quick", action="store_true", help="under a minute, less exact")
     parser.add_argument("--check", action="store_true", help="exit 1 if something that is wanted does not hold")
     parser.add_argument("--rounds", type=int, help="7, with --quick 2")
@@ -454,6 +488,7 @@ def main():
     print_costs(bench, "fanout", SINGLE, "Fan-out, one message at a time")
     print_costs(bench, "direct", BURST, f"Direct, to each of {DIRECT_RECEIVERS} in turn, bursts of {BURST}")
     print_costs(bench, "direct", SINGLE, f"Direct, to each of {DIRECT_RECEIVERS} in turn, one message at a time")
+    print_before(bench)
     print_latency(bench)
     print_idle(bench)
     for failure in bench.failures:
