@@ -150,8 +150,8 @@ KHUB_PUBLIC size_t khub_queued(const struct khub *link);
 /* Lines from the hub that were no messages, or longer than line_max: skipped. */
 KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
 
-/* Publishing. `payload`, `pattern`, … are JSON texts of an object, at most 64 levels deep as a payload; other texts are UTF-8 (what
- * is not becomes U+FFFD). target NULL or "": everyone. KHUB_E_ARGUMENT, TOO_LONG, FULL, NO_MEMORY or CLOSED: nothing was queued.
+/* Publishing. `payload`, `pattern`, … are JSON texts of an object, at most 64 levels deep as a payload; other texts
+ * are UTF-8. target NULL or "": everyone. KHUB_E_ARGUMENT, TOO_LONG, FULL, NO_MEMORY or CLOSED: nothing was queued.
  *
  * Messages wait in the queue until the link has joined, and leave it in order. A line that was under way when a connection was
  * lost is sent again, whole, on the next; a line that the kernel had taken wholly is not, though the hub may not have got it.

@@ -7,6 +7,7 @@
 #include "wire/claim.h"
 #include "wire/json.h"
 #include "wire/message.h"
+#include "wire/utf8.h"
 
 /* A member of a payload. Those that are NULL or empty lists are left out if optional, else refused. */
 enum field_kind {
@@ -42,16 +43,7 @@ void text_add_list(struct text *text, const char *const *list)
 
 bool link_id_fits(const char *id)
 {
-    /* json_check is the judge of UTF-8: the id as a JSON string, with stand-ins for what would need escapes. */
-    char quoted[WIRE_ID_MAX + 2];
-    size_t len = strlen(id), at;
-    if (len == 0 || len > WIRE_ID_MAX)
-        return false;
-    quoted[0] = quoted[len + 1] = '"';
-    for (size_t i = 0; i < len; i++)
-        quoted[i + 1] = id[i] == '"' || id[i] == '\\' ? '_' : id[i];
-    return json_check((struct slice){quoted, len + 2}, 1, &at) == JSON_FINE &&
-           message_id_fits((struct slice){id, len});
+    return message_id_fits(slice_of(id)) && utf8_valid(slice_of(id));
 }
 
 /* Appends a JSON text of the caller's, on one line: line ends between its tokens (within strings there are none) become spaces. */
@@ -91,7 +83,7 @@ static int field_add(struct khub *link, struct text *text, const struct field *f
     switch (field->kind) {
     case FIELD_STRING:
     case FIELD_OPTIONAL:
-        if (!field->text)
+        if (!field->text || !utf8_valid(slice_of(field->text)))
             return KHUB_E_ARGUMENT;
         text_add_string(text, slice_of(field->text));
         return 0;

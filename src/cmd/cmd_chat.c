@@ -11,10 +11,18 @@
 #include "cmd/stop.h"
 #include "cmd/visit.h"
 
-#define SETTLE_MS 5000
+#define SETTLE_MS  5000       /* without the hub taking anything */
+#define QUEUED_MAX (1u << 20) /* bytes that wait to be sent, over which no line is taken */
+#define SENT_MAX   (1u << 16) /* latest lines that a refusal is traced to */
 
 struct chat_settings {
     const char *hub, *as, *color;
+};
+
+/* Which line a message was. */
+struct sent {
+    char message_id[UUID_SIZE];
+    uint64_t line;
 };
 
 struct chat {
@@ -23,7 +31,11 @@ struct chat {
     struct line line;
     struct visit visit;
     bool greeted, quits;
-    unsigned refused; /* messages of ours that the hub did not take */
+    unsigned refused; /* lines that did not go, or that the hub did not take */
+    /* From a pipe. Lines up to `judged` are the hub's; it is being asked whether those up to `asked`
+     * are (0: it is not); `last` is the latest that went out. */
+    struct sent *sent; /* SENT_MAX, by the line's number */
+    uint64_t refused_line, judged, asked, last;
 };
 
 static void begin_line(struct chat *chat)
@@ -60,6 +72,41 @@ static void say(struct chat *chat, const char *format, ...)
     line_addf(&chat->line, "%s %s", chat->terminal.unicode ? "──" : "--", sentence);
     end_line(chat);
     free(sentence);
+}
+
+static void fail(struct chat *chat, uint64_t line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A line of ours did not go, or was not taken. From a pipe it is told which (0: nobody knows). */
+static void fail(struct chat *chat, uint64_t line, const char *format, ...)
+{
+    char *sentence;
+    va_list arguments;
+    va_start(arguments, format);
+    int len = vasprintf(&sentence, format, arguments);
+    va_end(arguments);
+    chat->refused++;
+    if (len < 0)
+        return;
+    if (chat->prompt.interactive)
+        say(chat, "%s", sentence);
+    else if (line > 0)
+        complain("chat", "line %llu: %s", (unsigned long long)line, sentence);
+    else
+        complain("chat", "%s", sentence);
+    free(sentence);
+}
+
+/* The line that became this message, or 0. The hub refuses in order, so the search goes on from the
+ * one it refused last. */
+static uint64_t line_of(struct chat *chat, const char *message_id)
+{
+    for (uint64_t line = chat->refused_line + 1; chat->sent && line <= chat->last; line++) {
+        const struct sent *sent = &chat->sent[line % SENT_MAX];
+        if (sent->line == line && strcmp(sent->message_id, message_id) == 0)
+            return chat->refused_line = line;
+    }
+    return 0;
 }
 
 static void show_chat(struct chat *chat, struct slice sender, bool to_us, const char *text)
@@ -105,27 +152,60 @@ static void on_message(struct visit *visit, const struct khub_message *message)
                    *reason = field_string(payload, "reason");
         say(chat, "%s left: %s", ai_id, reason);
     } else if (strcmp(type, "error") == 0) {
-        OWNED char *detail = field_string(payload, "detail");
-        chat->refused++;
-        say(chat, "%s", detail);
+        OWNED char *detail = field_string(payload, "detail"),
+                   *reply = field_string(payload, "in_reply_to");
+        fail(chat, line_of(chat, reply), "%s", detail);
+    } else if (strcmp(type, "heartbeat") == 0 && chat->asked > 0) {
+        chat->judged = chat->asked;
+        chat->asked = 0;
     }
 }
 
 static void on_change(struct visit *visit, const char *why)
 {
     struct chat *chat = visit->data;
-    if (why)
-        say(chat, "lost the hub: %s; trying again, what you type is sent then", why);
-    else
+    if (!why)
         say(chat, "the hub is back");
+    else
+        say(chat, "lost the hub: %s; trying again, what you type is sent then", why);
+    if (why && chat->last > chat->judged)
+        fail(chat, chat->judged + 1,
+             "the hub was lost: this line and those up to %llu may not all have arrived",
+             (unsigned long long)chat->last);
+    chat->judged = chat->last;
+    chat->asked = 0;
+}
+
+/* What was sent to a hub that is lost then is nobody's: so the hub is asked from time to time, with a
+ * heartbeat, which it answers in order. */
+static void ask_verdict(struct chat *chat)
+{
+    if (chat->sent && chat->asked == 0 && chat->last > chat->judged &&
+        khub_queued(chat->visit.link) == 0 &&
+        khub_publish(chat->visit.link, "heartbeat", "{}", NULL, NULL) == 0)
+        chat->asked = chat->last;
 }
 
 static void send_chat(struct chat *chat, const char *text, const char *target)
 {
-    int error = khub_chat(chat->visit.link, text, target);
+    struct text payload = {0};
+    char message_id[UUID_SIZE];
+    text_add_literal(&payload, "{\"text\":");
+    text_add_string(&payload, slice_of(text));
+    text_add(&payload, (struct slice)SLICE("}\0"));
+    int error = payload.failed
+                    ? KHUB_E_NO_MEMORY
+                    : khub_publish(chat->visit.link, "chat", payload.at, target, message_id);
+    text_free(&payload);
     if (error < 0) {
-        chat->refused++;
-        say(chat, "not sent: %s", khub_error_text(error));
+        fail(chat, chat->prompt.number, "not sent: %s", khub_error_text(error));
+        return;
+    }
+    chat->last = chat->prompt.number;
+    if (chat->sent) {
+        struct sent *sent = &chat->sent[chat->last % SENT_MAX];
+        memcpy(sent->message_id, message_id, sizeof message_id);
+        sent->line = chat->last;
     }
 }
 
@@ -134,8 +214,7 @@ static void do_to(struct chat *chat, const char *rest)
     size_t len = strcspn(rest, " ");
     const char *text = rest + len + strspn(rest + len, " ");
     if (len == 0 || *text == '\0') {
-        say(chat, "/to wants an AI_ID and a text");
-        chat->refused++;
+        fail(chat, chat->prompt.number, "/to wants an AI_ID and a text");
         return;
     }
     OWNED char *target =
@@ -196,17 +275,39 @@ static void act_on(struct chat *chat, struct slice typed)
             return;
         }
     }
-    chat->refused++;
-    say(chat, "there is no %.*s; /help shows what there is", (int)len, text);
+    fail(chat, chat->prompt.number, "there is no %.*s; /help shows what there is", (int)len, text);
+}
+
+static bool has_room(const struct chat *chat)
+{
+    return khub_queued(chat->visit.link) < QUEUED_MAX;
+}
+
+/* Of what was read the lines for which there is room; the rest waits until the hub has taken some. */
+static void take_lines(struct chat *chat)
+{
+    struct prompt *prompt = &chat->prompt;
+    struct slice line;
+    while (!chat->quits && has_room(chat)) {
+        if (!prompt_next(prompt, &line)) {
+            chat->quits = prompt->ended;
+            return;
+        }
+        if (prompt->fault)
+            fail(chat, prompt->number, "not sent: %s", prompt->fault);
+        else
+            act_on(chat, line);
+    }
 }
 
 static int talk(struct chat *chat)
 {
+    struct prompt *prompt = &chat->prompt;
     while (!chat->quits) {
-        struct pollfd input[] = {{.fd = chat->prompt.ended ? -1 : STDIN_FILENO, .events = POLLIN},
+        bool reads = !prompt->ended && has_room(chat);
+        struct pollfd input[] = {{.fd = reads ? STDIN_FILENO : -1, .events = POLLIN},
                                  {.fd = STDOUT_FILENO}};
-        struct slice line;
-        prompt_show(&chat->prompt);
+        prompt_show(prompt);
         switch (visit_wait(&chat->visit, -1, input, 2)) {
         case VISIT_STOPPED:
             return EXIT_WORKED;
@@ -218,11 +319,12 @@ static int talk(struct chat *chat)
         if (input[1].revents & (POLLERR | POLLHUP | POLLNVAL))
             return EXIT_WORKED; /* nobody reads any more */
         if (input[0].revents)
-            prompt_read(&chat->prompt);
-        while (!chat->quits && prompt_next(&chat->prompt, &line))
-            act_on(chat, line);
-        chat->quits = chat->quits || chat->prompt.ended;
+            prompt_read(prompt);
+        take_lines(chat);
+        ask_verdict(chat);
     }
+    if (prompt->error && !prompt->interactive)
+        fail(chat, 0, "could not read stdin: %s", strerror(prompt->error));
     if (visit_settle(&chat->visit, SETTLE_MS) < 0)
         return complain("chat", "the hub did not say whether it took everything.");
     return chat->refused > 0 && !chat->prompt.interactive ? EXIT_FAILED : EXIT_WORKED;
@@ -245,12 +347,15 @@ static int run(const void *data)
     stop_catch();
     line_begin(&chat.line, &chat.terminal);
     prompt_begin(&chat.prompt, &chat.terminal);
+    if (!chat.prompt.interactive)
+        chat.sent = calloc(SENT_MAX, sizeof *chat.sent); /* without it refusals have no number */
     int code = visit_begin(&chat.visit);
     if (code == EXIT_WORKED)
         code = talk(&chat);
     prompt_end(&chat.prompt);
     visit_end(&chat.visit);
     line_free(&chat.line);
+    free(chat.sent);
     return code;
 }
 
@@ -269,11 +374,14 @@ static const struct setting options[] = {
 const struct command command_chat = {
     .name = "chat",
     .summary = "talk with the AIs and people at a hub",
-    .about = "Joins a hub under a name; each line you type goes to all, and what others say is "
-             "shown. /to AI_ID text "
-             "goes to one alone, /who lists who is there, /help tells the rest, /quit or Ctrl-D "
-             "leaves.\n\nFrom a pipe "
-             "it sends each line and leaves at the end of input.",
+    .about =
+        "Joins a hub under a name; each line you type goes to all, and what others say is "
+        "shown. /to AI_ID text "
+        "goes to one alone, /who lists who is there, /help tells the rest, /quit or Ctrl-D "
+        "leaves.\n\nFrom a pipe "
+        "it sends each line, waits where the hub is slower, and leaves at the end of input. "
+        "What can't be sent (a line that is longer than a MiB, no UTF-8, or has a NUL byte) is "
+        "named on stderr with its line number.",
     .example = "  khub chat --as Ada\n  echo 'the build is green' | khub chat --as ci",
     .worked = "left in order; from a pipe: and the hub took every line",
     .failed = "the hub could not be reached, refused the name or, from a pipe, a line",

@@ -20,7 +20,7 @@ struct send_settings {
 /* What the hub said about our message. */
 struct verdict {
     char message_id[UUID_SIZE];
-    bool refused;
+    bool objected; /* it sent an error for it */
     char *code, *detail;
 };
 
@@ -28,14 +28,14 @@ static void on_message(struct visit *visit, const struct khub_message *message)
 {
     struct verdict *verdict = visit->data;
     struct slice text = {message->payload.at, message->payload.len};
-    if (verdict->refused || strcmp(message->type.at, "error") != 0 ||
+    if (verdict->objected || strcmp(message->type.at, "error") != 0 ||
         strcmp(message->sender_id.at, "hub") != 0)
         return;
     struct json_value payload = json_value_of(text);
     OWNED char *reply = field_string(payload, "in_reply_to");
     if (strcmp(reply, verdict->message_id) != 0 && *reply != '\0')
         return;
-    verdict->refused = true;
+    verdict->objected = true;
     verdict->code = field_string(payload, "code");
     verdict->detail = field_string(payload, "detail");
 }
@@ -101,24 +101,35 @@ static int check_payload(struct text *payload)
     return EXIT_USAGE;
 }
 
+/* A hub that can't deliver a message to its target has taken it all the same; but an invitation to
+ * nobody it drops. */
+static bool was_accepted(const struct send_settings *settings, const struct verdict *verdict)
+{
+    return !verdict->objected ||
+           (strcmp(verdict->code, wire_error_code(WIRE_TARGET_OFFLINE)) == 0 &&
+            strcmp(settings->type, message_type_text(MESSAGE_COLLABORATION_REQUEST)) != 0);
+}
+
 static int report(const struct send_settings *settings, const struct verdict *verdict)
 {
+    bool accepted = was_accepted(settings, verdict);
     if (settings->json) {
         printf("{\"message_id\":\"%s\",\"accepted\":%s", verdict->message_id,
-               verdict->refused ? "false" : "true");
-        if (verdict->refused) {
+               accepted ? "true" : "false");
+        if (verdict->objected) {
+            fputs(accepted ? ",\"delivered\":false" : "", stdout);
             fputs(",\"code\":", stdout);
             json_print_string(stdout, slice_of(verdict->code));
             fputs(",\"detail\":", stdout);
             json_print_string(stdout, slice_of(verdict->detail));
         }
         puts("}");
-    } else if (verdict->refused) {
-        complain("send", "%s: %s", verdict->code, verdict->detail);
-    } else {
+    } else if (accepted) {
         printf("accepted: %s %s\n", settings->type, verdict->message_id);
     }
-    return verdict->refused ? EXIT_FAILED : EXIT_WORKED;
+    if (verdict->objected && !settings->json)
+        complain("send", "%s: %s", verdict->code, verdict->detail);
+    return verdict->objected ? EXIT_FAILED : EXIT_WORKED;
 }
 
 static int send_payload(const struct send_settings *settings, const char *payload)
@@ -138,7 +149,7 @@ static int send_payload(const struct send_settings *settings, const char *payloa
             code = EXIT_USAGE;
         } else if (error < 0) {
             code = complain("send", "%s", khub_error_text(error));
-        } else if (visit_settle(&visit, SETTLE_MS) < 0 && !verdict.refused) {
+        } else if (visit_settle(&visit, SETTLE_MS) < 0 && !verdict.objected) {
             code = complain("send", "the hub did not say within %d s whether it took the message.",
                             SETTLE_MS / 1000);
         } else {
@@ -183,7 +194,8 @@ static const struct setting options[] = {
      .argument = "AI_ID",
      .help = "The name to send under. Without it: user@host/send and a number."},
     JSON_SETTING(struct send_settings,
-                 "The verdict as JSON: message_id, accepted, and when refused code and detail."),
+                 "The verdict as JSON: message_id, accepted; when refused, or accepted but not "
+                 "delivered (\"delivered\":false), code and detail."),
     {0},
 };
 
@@ -208,8 +220,8 @@ const struct command command_send = {
     .about = "Joins a hub, sends one message, waits until the hub has judged it, and leaves.",
     .example = "  khub send chat '{\"text\":\"good morning\"}' --to AI_Node_1\n"
                "  khub send pattern_share - < pattern.json",
-    .worked = "the hub took the message",
-    .failed = "the hub refused it, or could not be reached",
+    .worked = "the hub took the message and, with --to, delivered it",
+    .failed = "the hub refused it, took it but could not deliver it, or could not be reached",
     .options = options,
     .operands = operands,
     .settings_size = sizeof(struct send_settings),

@@ -5,10 +5,12 @@
 #include <locale.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/stop.h"
 #include "cmd/visit.h"
 #include "wire/nearest.h"
 
@@ -71,10 +73,13 @@ static bool reader_left(void)
  * failed may be long past, so errno alone can't tell. */
 static int flush_stdout(const char *name, int code)
 {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    if (stop_asked() && poll(&out, 1, 0) != 1)
+        __fpurge(stdout); /* a reader that stands still would hold us at the very end */
     errno = 0;
     bool failed = fflush(stdout) != 0 || ferror(stdout);
     int error = errno;
-    if (!failed || error == EPIPE || reader_left())
+    if (!failed || error == EPIPE || stop_asked() || reader_left())
         return code;
     complain(name, "could not write the output%s%s", error ? ": " : "",
              error ? strerror(error) : "");

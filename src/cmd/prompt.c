@@ -3,7 +3,10 @@
 #include "cmd/prompt.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
+
+#include "wire/utf8.h"
 
 #define KEY_END_OF_INPUT 0x04 /* Ctrl-D */
 #define KEY_ERASE_LINE   0x15 /* Ctrl-U */
@@ -12,43 +15,112 @@
 #define KEY_DELETE       0x7f
 #define MARK_COLUMNS     2u /* of "> " */
 
-void prompt_begin(struct prompt *prompt, const struct terminal *terminal)
+/* ── the terminal, also where a signal ends or stops the program ── */
+
+static struct termios cooked;         /* as it was before */
+static volatile sig_atomic_t stopped; /* the program was: the terminal may be another now */
+
+static void set_raw(void)
 {
-    *prompt = (struct prompt){.terminal = terminal};
-    prompt->interactive = terminal->is_terminal && isatty(STDIN_FILENO) == 1 &&
-                          tcgetattr(STDIN_FILENO, &prompt->saved) == 0;
-    if (!prompt->interactive)
-        return;
-    struct termios raw = prompt->saved;
+    struct termios raw = cooked;
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 }
 
+/* The signal comes again, as if nobody had caught it, when this returns. */
+static void give_back(int number)
+{
+    int error = errno;
+    tcsetattr(STDIN_FILENO, TCSANOW, &cooked);
+    signal(number, SIG_DFL);
+    raise(number);
+    stopped = 1;
+    errno = error;
+}
+
+/* Waits in the kernel end, and the loop comes to prompt_show. */
+static void on_continue(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+static const struct {
+    int number;
+    void (*handler)(int);
+} signals[] = {{SIGHUP, give_back},
+               {SIGQUIT, give_back},
+               {SIGABRT, give_back},
+               {SIGTSTP, give_back},
+               {SIGCONT, on_continue}};
+
+/* What was ignored when the program began stays so: nohup, shells without jobs. */
+static void catch_signals(void)
+{
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction action = {.sa_handler = signals[i].handler}, before;
+        sigemptyset(&action.sa_mask);
+        if (sigaction(signals[i].number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i].number, &action, NULL);
+    }
+}
+
+/* In the background the terminal is another's. */
+static void take_again(void)
+{
+    if (!stopped || tcgetpgrp(STDIN_FILENO) != getpgrp())
+        return;
+    stopped = 0;
+    catch_signals();
+    set_raw();
+}
+
+void prompt_begin(struct prompt *prompt, const struct terminal *terminal)
+{
+    *prompt = (struct prompt){.terminal = terminal};
+    prompt->interactive = terminal->is_terminal && terminal->moves && isatty(STDIN_FILENO) == 1 &&
+                          tcgetattr(STDIN_FILENO, &cooked) == 0;
+    if (!prompt->interactive)
+        return;
+    catch_signals();
+    set_raw();
+}
+
 void prompt_end(struct prompt *prompt)
 {
     prompt_hide(prompt);
     if (prompt->interactive)
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &prompt->saved);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &cooked);
     text_free(&prompt->bytes);
     text_free(&prompt->typed);
     text_free(&prompt->line);
 }
 
+/* ── lines ── */
+
 void prompt_feed(struct prompt *prompt, struct slice bytes)
 {
+    size_t left = prompt->bytes.len - prompt->taken;
+    if (prompt->taken > 0)
+        memmove(prompt->bytes.at, prompt->bytes.at + prompt->taken, left);
+    prompt->bytes.len = left;
+    prompt->taken = 0;
     text_add(&prompt->bytes, bytes);
 }
 
 void prompt_read(struct prompt *prompt)
 {
-    char chunk[4096];
+    char chunk[65536];
     ssize_t len = read(STDIN_FILENO, chunk, sizeof(chunk));
     if (len > 0)
         prompt_feed(prompt, (struct slice){chunk, (size_t)len});
-    else if (len == 0 || (errno != EINTR && errno != EAGAIN))
-        prompt->ended = true;
+    if (len > 0 && prompt->bytes.failed)
+        prompt->error = ENOMEM;
+    else if (len < 0 && errno != EINTR && errno != EAGAIN)
+        prompt->error = errno;
+    prompt->ended = prompt->ended || len == 0 || prompt->error != 0;
 }
 
 static void erase_character(struct text *typed)
@@ -115,30 +187,42 @@ static bool take_byte(struct prompt *prompt, char byte)
         return type_key(prompt, (unsigned char)byte);
     if (byte == '\n')
         return true;
-    if (prompt->typed.len < PROMPT_LINE_MAX)
+    prompt->has_nul = prompt->has_nul || byte == '\0';
+    if (prompt->typed.len == PROMPT_LINE_MAX)
+        prompt->too_long = true;
+    else
         text_add(&prompt->typed, (struct slice){&byte, 1});
     return false;
 }
 
+static const char *fault_of(const struct prompt *prompt)
+{
+    if (prompt->typed.failed)
+        return "out of memory";
+    if (prompt->too_long)
+        return "it is longer than a MiB";
+    if (prompt->has_nul)
+        return "it has a NUL byte";
+    return utf8_valid(text_slice(&prompt->typed)) ? NULL : "it is no UTF-8";
+}
+
 bool prompt_next(struct prompt *prompt, struct slice *ret_line)
 {
-    size_t at = 0;
     bool whole = false;
-    while (at < prompt->bytes.len && !whole)
-        whole = take_byte(prompt, prompt->bytes.at[at++]);
-    if (at > 0) {
-        prompt->bytes.len -= at;
-        memmove(prompt->bytes.at, prompt->bytes.at + at, prompt->bytes.len);
-    }
+    while (prompt->taken < prompt->bytes.len && !whole)
+        whole = take_byte(prompt, prompt->bytes.at[prompt->taken++]);
     /* What a pipe gave last needs no line end. */
-    if (!whole && prompt->ended && !prompt->interactive && prompt->typed.len > 0)
-        whole = true;
+    if (!whole && prompt->ended && !prompt->interactive)
+        whole = prompt->typed.len > 0 || prompt->typed.failed;
     if (!whole)
         return false;
+    prompt->number++;
+    prompt->fault = fault_of(prompt);
     struct text line = prompt->line;
     prompt->line = prompt->typed;
     prompt->typed = line;
     text_clear(&prompt->typed);
+    prompt->too_long = prompt->has_nul = false;
     *ret_line = text_slice(&prompt->line);
     return true;
 }
@@ -154,6 +238,7 @@ void prompt_show(struct prompt *prompt)
 {
     if (!prompt->interactive)
         return;
+    take_again();
     struct slice typed = text_slice(&prompt->typed);
     unsigned width = prompt->terminal->width;
     bool unicode = prompt->terminal->unicode;

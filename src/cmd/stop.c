@@ -1,29 +1,16 @@
-/* See stop.h. For those who wait, the signals are blocked but while waiting, so none can fall between
- * the question and the wait. */
+/* See stop.h. The signals are held back only while stop_poll waits, so that none falls between the
+ * question and the wait. */
 #include "cmd/stop.h"
 
+#include <errno.h>
+#include <signal.h>
+
 static atomic_bool asked; /* lock-free, so a signal handler may */
-static sigset_t mask;
 
 static void note_signal(int number)
 {
     (void)number;
     atomic_store(&asked, true);
-}
-
-void stop_catch(void)
-{
-    struct sigaction action = {.sa_handler = note_signal};
-    sigset_t both;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigemptyset(&both);
-    sigaddset(&both, SIGINT);
-    sigaddset(&both, SIGTERM);
-    sigprocmask(SIG_BLOCK, &both, &mask);
-    sigdelset(&mask, SIGINT);
-    sigdelset(&mask, SIGTERM);
 }
 
 static void note_first_signal(int number)
@@ -35,12 +22,22 @@ static void note_first_signal(int number)
     atomic_store(&asked, true);
 }
 
-void stop_hear(void)
+static void handle(void (*handler)(int), int flags)
 {
-    struct sigaction action = {.sa_handler = note_first_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+}
+
+void stop_catch(void)
+{
+    handle(note_signal, 0);
+}
+
+void stop_hear(void)
+{
+    handle(note_first_signal, SA_RESTART);
 }
 
 bool stop_asked(void)
@@ -53,7 +50,20 @@ const atomic_bool *stop_flag(void)
     return &asked;
 }
 
-const sigset_t *stop_mask(void)
+int stop_poll(struct pollfd *polls, nfds_t count, const struct timespec *timeout)
 {
-    return &mask;
+    sigset_t both, before;
+    int ready = -1;
+    sigemptyset(&both);
+    sigaddset(&both, SIGINT);
+    sigaddset(&both, SIGTERM);
+    sigprocmask(SIG_BLOCK, &both, &before);
+    errno = EINTR;
+    if (!atomic_load(&asked))
+        ready = ppoll(polls, count, timeout, &before);
+    int error = errno;
+    /* The kernel delivers nothing in a ppoll that finds something ready; what came meanwhile comes now. */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return ready;
 }

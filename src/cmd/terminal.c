@@ -24,18 +24,20 @@ static bool locale_is_utf8(void)
     return false;
 }
 
-static bool wants_color(bool is_terminal, const char *color)
+static bool wants_color(bool moves, const char *color)
 {
     if (strcmp(color, "auto") != 0)
         return strcmp(color, "always") == 0;
-    const char *no_color = getenv("NO_COLOR"), *kind = getenv("TERM");
-    return is_terminal && !(no_color && *no_color) && kind && strcmp(kind, "dumb") != 0;
+    const char *no_color = getenv("NO_COLOR");
+    return moves && !(no_color && *no_color);
 }
 
 struct terminal terminal_of(int fd, const char *color)
 {
     struct terminal terminal = {.fd = fd, .is_terminal = isatty(fd) == 1};
-    terminal.color = wants_color(terminal.is_terminal, color);
+    const char *kind = getenv("TERM");
+    terminal.moves = terminal.is_terminal && kind && *kind && strcmp(kind, "dumb") != 0;
+    terminal.color = wants_color(terminal.moves, color);
     terminal.unicode = !terminal.is_terminal || locale_is_utf8();
     terminal_measure(&terminal);
     return terminal;

@@ -27,12 +27,14 @@ struct terminal {
     int fd;
     bool is_terminal;
     bool color;
+    bool moves;     /* obeys escape sequences */
     bool unicode;   /* false: arrows, bars and foreign letters are spelt in ASCII */
     unsigned width; /* columns; 0: no end */
 };
 
 extern const char *const color_choices[]; /* auto, always, never; for --color */
-/* What fd is. color: one of color_choices; auto: a terminal, without NO_COLOR, not TERM=dumb. */
+/* What fd is. color: one of color_choices; auto: a terminal, without NO_COLOR, whose
+ * TERM is neither empty nor dumb. */
 struct terminal terminal_of(int fd, const char *color);
 /* Asks for the width again: windows change. */
 void terminal_measure(struct terminal *terminal);

@@ -17,6 +17,7 @@
     (WIRE_DEPTH_MAX + 16u) /* entries of the deepest payload, inside a training_sync */
 #define HEARTBEAT_MS 30000
 #define FLUSH_MS     3000 /* for what is queued when a visit ends */
+#define STOPPED_MS   300  /* the same after SIGINT or SIGTERM */
 
 int complain(const char *command, const char *format, ...)
 {
@@ -68,7 +69,8 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         if (visit->sync.kind == JSON_KIND_OBJECT)
             visit->joined = true;
     }
-    if (visit->message)
+    /* Whoever was told to stop prints nothing more: its reader may stand still. */
+    if (visit->message && !stop_asked())
         visit->message(visit, message);
 }
 
@@ -83,12 +85,12 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
     }
     if (visit->joined && error != 0 && !visit->lost) {
         visit->lost = true;
-        if (visit->changed && state != KHUB_ENDED)
+        if (visit->changed && state != KHUB_ENDED && !stop_asked())
             visit->changed(visit, visit->why);
     } else if (state == KHUB_JOINED && visit->lost) {
         visit->lost = false;
         visit->error = 0;
-        if (visit->changed)
+        if (visit->changed && !stop_asked())
             visit->changed(visit, NULL);
     }
 }
@@ -208,7 +210,7 @@ enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *
         all[i + 1] = polls[i];
     bool endless;
     struct timespec left = time_left(until, khub_timeout_ms(visit->link), &endless);
-    int ready = ppoll(all, count + 1, endless ? NULL : &left, stop_mask());
+    int ready = stop_poll(all, count + 1, endless ? NULL : &left);
     for (size_t i = 0; i < count; i++)
         polls[i].revents = ready > 0 ? all[i + 1].revents : 0;
     if (stop_asked())
@@ -244,7 +246,8 @@ static void settle_message(struct visit *visit, const struct khub_message *messa
     visit->data = settling;
 }
 
-/* The hub answers in order: when it echoes a heartbeat, it has judged all that stood before it. */
+/* The hub answers in order: when it echoes a heartbeat, it has judged all that stood before it. As long
+ * as it takes what is queued, it is waited for. */
 int visit_settle(struct visit *visit, int ms)
 {
     struct settling settling = {.message = visit->message, .data = visit->data};
@@ -254,20 +257,34 @@ int visit_settle(struct visit *visit, int ms)
     visit->message = settle_message;
     visit->data = &settling;
     enum visit_result result = VISIT_TURNED;
-    while (!settling.answered && result == VISIT_TURNED && time_monotonic_ms() < until)
+    size_t queued = khub_queued(visit->link);
+    while (!settling.answered && result == VISIT_TURNED && time_monotonic_ms() < until) {
         result = visit_wait(visit, until, NULL, 0);
+        if (khub_queued(visit->link) < queued)
+            until = time_monotonic_ms() + ms;
+        queued = khub_queued(visit->link);
+    }
     visit->message = settling.message;
     visit->data = settling.data;
     return settling.answered ? 0 : -1;
 }
 
+/* The hub may pour out a full room before it notices that we leave: whoever was told to stop waits less. */
+static void leave(struct visit *visit)
+{
+    int64_t until = time_monotonic_ms() + FLUSH_MS;
+    visit->quiet = true;
+    khub_close(visit->link);
+    while (time_monotonic_ms() < until && visit_wait(visit, until, NULL, 0) == VISIT_TURNED)
+        ;
+    if (!visit->ended && stop_asked())
+        khub_run(visit->link, STOPPED_MS);
+}
+
 void visit_end(struct visit *visit)
 {
-    if (visit->link && !visit->ended) {
-        visit->quiet = true;
-        khub_close(visit->link);
-        khub_run(visit->link, FLUSH_MS);
-    }
+    if (visit->link && !visit->ended)
+        leave(visit);
     khub_free(visit->link);
     text_free(&visit->sync_text);
     visit->link = NULL;

@@ -2,8 +2,9 @@
 #ifndef KHUB_WIRE_UTF8_H
 #define KHUB_WIRE_UTF8_H
 
-#include <stddef.h>
 #include <stdint.h>
+
+#include "wire/slice.h"
 
 #define UTF8_MAX 4 /* bytes of the longest sequence */
 
@@ -29,6 +30,15 @@ static inline size_t utf8_length(const char *at, const char *end)
         if ((byte[i] & 0xC0) != 0x80)
             return 0;
     return length;
+}
+
+static inline bool utf8_valid(struct slice bytes)
+{
+    const char *at = bytes.at, *end = at + bytes.len;
+    size_t length = 1;
+    while (at < end && (length = utf8_length(at, end)) > 0)
+        at += length;
+    return length > 0;
 }
 
 /* The code point of a sequence whose length utf8_length has found. */

@@ -5,9 +5,7 @@ usage: cli.py KHUB [PART OF A NAME]
 """
 import json
 import os
-import pty
 import re
-import select
 import shlex
 import shutil
 import signal
@@ -15,56 +13,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import PATIENCE, Hub, Skip, check, equal, run, shorten, test, wait_until  # noqa: E402
-from program import KHUB, environment, harmless, khub, refused, row, worked  # noqa: E402
+from harness import PATIENCE, Hub, check, equal, run, shorten, test, wait_until  # noqa: E402
+from program import HOSTILE, KHUB, Running, harmless, khub, refused, row, worked  # noqa: E402
 
 SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb",
                "subjects", "learn", "help", "version"]
 CLIENTS = [["who"], ["watch"], ["send", "chat", "{}"], ["request", "storage"], ["chat"], ["kb", "list"]]
-HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
-
-
-class Running:
-    """A khub that goes on; its stdout is read as it comes."""
-
-    def __init__(self, *words, hub=None, stdin=subprocess.DEVNULL, **more):
-        self.process = subprocess.Popen([KHUB, *words], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env=environment(hub, **more))
-        self.text = ""
-
-    def wait_for(self, part):
-        """Reads until this stands in the output."""
-        end = time.monotonic() + PATIENCE
-        while part not in self.text:
-            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
-            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
-            check(data, "waited in vain for", repr(part), "in", shorten(self.text))
-            self.text += data.decode()
-        return self.text
-
-    def end(self, number=signal.SIGINT):
-        """Ends it and returns its exit code and stderr."""
-        if number:
-            self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=PATIENCE)
-        self.text += out.decode()
-        return self.process.returncode, err.decode()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        for stream in (self.process.stdout, self.process.stderr, self.process.stdin):
-            if stream:
-                stream.close()
 
 
 def free_port():
@@ -500,81 +458,6 @@ def what_help_says_to_request_is_answered():
                 check(re.search(r"^A\d: ratio ", result.out, re.M), example, "brought", result.out)
             for train in (first, second):
                 equal(train.end()[0], 0, "exit code")
-
-
-# ── chat ──
-
-
-@test
-def chat_works_from_a_pipe():
-    with Hub() as hub:
-        ada = hub.join("ada", 2)
-        worked("chat", "--as", "me", hub=hub, given=b'first "line"\n\n/to ada for you\n//slash\nlast')
-        ada.expect("hello")
-        ada.expect("chat", text='first "line"')
-        equal(ada.expect("chat", text="for you")["target_ai"], "ada", "target")
-        ada.expect("chat", text="/slash")
-        ada.expect("chat", text="last")
-        ada.expect("presence", ai_id="me")
-        result = khub("chat", hub=hub, given=b"/to nobody x\n")
-        equal(result.code, 1, "exit code")
-        check("nobody" in result.out, result.out)
-        equal(khub("chat", hub=hub, given=b"/nonsense\n").code, 1, "exit code")
-        check("ada" in worked("chat", hub=hub, given=b"/who\n/quit\nnever said\n").out)
-
-
-@test
-def chat_shows_what_others_say():
-    with Hub() as hub:
-        ada = hub.join("ada", 2)
-        with Running("chat", "--as", "me", hub=hub, stdin=subprocess.PIPE) as chat:
-            ada.expect("hello")
-            ada.say("chat", {"text": HOSTILE})
-            ada.say("chat", {"text": "secret"}, "me")
-            chat.wait_for("ada to you: secret")
-            chat.process.stdin.close()
-            chat.process.stdin = None
-            equal(chat.end(number=None), (0, ""), "how it ended")
-    check("ada: \\x1b[31mred" in harmless(chat.text), chat.text)
-
-
-def read_until(terminal, part):
-    text = ""
-    while part not in text:
-        ready, _, _ = select.select([terminal], [], [], PATIENCE)
-        check(ready, "waited in vain for", repr(part), "in", shorten(text))
-        text += os.read(terminal, 65536).decode()
-    return text
-
-
-@test
-def chat_gives_the_terminal_back():
-    with Hub() as hub:
-        ada = hub.join("ada", 2)
-        try:
-            master, slave = pty.openpty()
-        except OSError as error:
-            raise Skip(f"no pseudo-terminal here: {error}") from error
-        try:
-            before = termios.tcgetattr(slave)
-            for ending in (b"\x04", b"/quit\n", None):
-                process = subprocess.Popen([KHUB, "chat", "--as", "me"], stdin=slave, stdout=slave, stderr=slave,
-                                           env=environment(hub, TERM="xterm"))
-                read_until(master, "/help")
-                ada.expect("hello")
-                os.write(master, "abc\x7fgr\u00fc\u00df\x1b[A dich\n".encode())
-                ada.expect("chat", text="abgr\u00fc\u00df dich")
-                check(termios.tcgetattr(slave) != before, "the terminal was never changed")
-                if ending:
-                    os.write(master, ending)
-                else:
-                    process.send_signal(signal.SIGINT)
-                equal(process.wait(PATIENCE), 0, "exit code")
-                equal(termios.tcgetattr(slave), before, "the terminal's settings")
-                ada.expect("presence", ai_id="me")
-        finally:
-            os.close(master)
-            os.close(slave)
 
 
 # ── train ──

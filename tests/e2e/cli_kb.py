@@ -14,9 +14,7 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, equal, run, test  # noqa: E402
-from program import harmless, refused, row, table, worked  # noqa: E402
-
-HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
+from program import HOSTILE, harmless, refused, row, table, worked  # noqa: E402
 
 
 # ── claims, by AIs that are a few lines of Python ──

@@ -1,13 +1,17 @@
 """The khub program as the tests of its subcommands run it: to its end, with what it printed."""
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
 from harness import PATIENCE, check, equal, shorten  # noqa: E402
 
 KHUB = os.path.abspath(sys.argv[1])
+HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
 
 
 def environment(hub=None, **more):
@@ -33,6 +37,44 @@ def khub(*words, hub=None, given=b"", **more):
     for report in ("AddressSanitizer", "runtime error:", "LeakSanitizer", "Assertion"):
         check(report not in result.err, result.err[-3000:])
     return result
+
+
+class Running:
+    """A khub that goes on; its stdout is read as it comes."""
+
+    def __init__(self, *words, hub=None, stdin=subprocess.DEVNULL, **more):
+        self.process = subprocess.Popen([KHUB, *words], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env=environment(hub, **more))
+        self.text = ""
+
+    def wait_for(self, part):
+        """Reads until this stands in the output."""
+        end = time.monotonic() + PATIENCE
+        while part not in self.text:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            data = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            check(data, "waited in vain for", repr(part), "in", shorten(self.text))
+            self.text += data.decode()
+        return self.text
+
+    def end(self, number=signal.SIGINT):
+        """Ends it and returns its exit code and stderr."""
+        if number:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        self.text += out.decode()
+        return self.process.returncode, err.decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr, self.process.stdin):
+            if stream:
+                stream.close()
 
 
 def worked(*words, **more):

@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+"""khub chat, and how the subcommands that go on (watch, request) end: pipes that are fast, long or broken, terminals,
+signals.
+
+usage: cli_chat.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import PATIENCE, Hub, Skip, check, equal, run, shorten, test, wait_until  # noqa: E402
+from program import HOSTILE, KHUB, Running, environment, harmless, khub, worked  # noqa: E402
+
+
+# ── pipes ──
+
+
+@test
+def chat_works_from_a_pipe():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        worked("chat", "--as", "me", hub=hub, given=b'first "line"\n\n/to ada for you\n//slash\nlast')
+        ada.expect("hello")
+        ada.expect("chat", text='first "line"')
+        equal(ada.expect("chat", text="for you")["target_ai"], "ada", "target")
+        ada.expect("chat", text="/slash")
+        ada.expect("chat", text="last")
+        ada.expect("presence", ai_id="me")
+        result = khub("chat", hub=hub, given=b"/to nobody x\n")
+        equal(result.code, 1, "exit code")
+        check("khub chat: line 1: " in result.err and "nobody" in result.err, result.err)
+        equal(khub("chat", hub=hub, given=b"/nonsense\n").code, 1, "exit code")
+        check("ada" in worked("chat", hub=hub, given=b"/who\n/quit\nnever said\n").out)
+
+
+@test
+def chat_shows_what_others_say():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("chat", "--as", "me", hub=hub, stdin=subprocess.PIPE) as chat:
+            ada.expect("hello")
+            ada.say("chat", {"text": HOSTILE})
+            ada.say("chat", {"text": "secret"}, "me")
+            chat.wait_for("ada to you: secret")
+            chat.process.stdin.close()
+            chat.process.stdin = None
+            equal(chat.end(number=None), (0, ""), "how it ended")
+    check("ada: \\x1b[31mred" in harmless(chat.text), chat.text)
+
+
+@test
+def chat_names_the_lines_that_it_can_not_send():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        given = b"a\0b\nfirst\nlatin1 \xe9\n" + b"x" * 1_500_000 + b"\n" + b"y" * 100_000 + b"\n/to \xff x\nlast \xc3"
+        result = khub("chat", "--as", "me", hub=hub, given=given)
+        ada.expect("hello")
+        ada.expect("chat", text="first")
+        ada.expect("chat", text="y" * 100_000)
+        ada.expect("presence", ai_id="me")
+    equal(result.code, 1, "exit code")
+    said = result.err.splitlines()
+    wanted = [(1, "NUL"), (3, "UTF-8"), (4, "longer"), (6, "UTF-8"), (7, "UTF-8")]
+    equal(len(said), len(wanted), "sentences")
+    for line, (number, part) in zip(said, wanted):
+        check(line.startswith(f"khub chat: line {number}: ") and part in line, line)
+
+
+@test
+def chat_says_that_its_input_can_not_be_read():
+    with Hub() as hub:
+        folder = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            done = subprocess.run([KHUB, "chat"], stdin=folder, capture_output=True, env=environment(hub),
+                                  timeout=PATIENCE, check=False)
+        finally:
+            os.close(folder)
+    equal(done.returncode, 1, "exit code")
+    check(b"could not read stdin: " in done.stderr, done.stderr)
+
+
+class Feeder(threading.Thread):
+    """Writes to a process's stdin as fast as it reads, from a thread; `written` counts the bytes."""
+
+    def __init__(self, process, pieces):
+        super().__init__(daemon=True)
+        self.pipe, self.pieces, self.written = process.stdin, pieces, 0
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            for piece in self.pieces:
+                self.pipe.write(piece)
+                self.written += len(piece)
+            self.pipe.close()
+
+    def wait_for_rest(self):
+        """Until it has written all, or nothing more for a while."""
+        before, since = -1, time.monotonic()
+        while self.is_alive() and time.monotonic() - since < 0.5:
+            if self.written != before:
+                before, since = self.written, time.monotonic()
+            time.sleep(0.01)
+
+
+@test
+def chat_waits_for_a_hub_that_is_slower_than_its_pipe():
+    lines = [f"{i} {'x' * 1000}" for i in range(20_000)]
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        with Running("chat", "--as", "me", hub=hub, stdin=subprocess.PIPE) as chat:
+            ada.expect("hello")
+            hub.process.send_signal(signal.SIGSTOP)
+            try:
+                Feeder(chat.process, ((line + "\n").encode() for line in lines)).wait_for_rest()
+            finally:
+                hub.process.send_signal(signal.SIGCONT)
+            for line in lines:
+                ada.expect("chat", text=line)
+            chat.process.stdin = None
+            equal(chat.end(number=None), (0, ""), "how it ended")
+
+
+@test
+def chat_says_which_lines_the_hub_refused():
+    with Hub("--rate", "1") as hub:
+        ada = hub.join("ada", 2)
+        result = khub("chat", "--as", "me", hub=hub, given=b"".join(b"%d\n" % i for i in range(1, 41)))
+        equal(result.code, 1, "exit code")
+        numbers = [int(line.split()[3].rstrip(":")) for line in result.err.splitlines() if " line " in line]
+        heard = []
+        while True:
+            line = ada.receive()
+            if line["message_type"] == "presence":
+                break
+            if line["message_type"] == "chat":
+                heard.append(int(line["payload"]["text"]))
+    equal(sorted(numbers + heard), list(range(1, 41)), "the lines refused and those that came")
+
+
+@test
+def send_tells_what_became_of_a_message_to_one_who_left():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        hub.join("bob", 2).close()
+        ada.expect("hello")
+        ada.expect("presence", ai_id="bob")
+        result = khub("send", "pattern_share", '{"pattern":{"id":"p"}}', "--to", "bob", "--json", hub=hub)
+        verdict = json.loads(result.out)
+        equal((result.code, verdict["accepted"], verdict["delivered"], verdict["code"]),
+              (1, True, False, "target_offline"), "the verdict")
+        check("p" in worked("kb", "list", hub=hub).out.split(), "it was not stored")
+        result = khub("send", "chat", '{"text":"x"}', "--to", "bob", hub=hub)
+        check(result.code == 1 and result.out.startswith("accepted: chat ") and "not delivered" in result.err,
+              result.out, result.err)
+        result = khub("send", "collaboration_request", '{"type":"x","description":"y"}', "--to", "bob", "--json", hub=hub)
+        equal(json.loads(result.out)["accepted"], False, "an invitation to nobody")
+
+
+@test
+def send_refuses_what_is_no_utf8():
+    with Hub() as hub:
+        hub.join("ada", 2)
+        for words, given in (([b"chat", b'{"text":"\xe9"}'], b""), ([b"chat", b"-"], b'{"text":"\xe9"}'),
+                             ([b"chat", b"{}", b"--to", b"\xe9"], b""), ([b"chat", b"{}", b"--as", b"\xe9"], b""),
+                             ([b"ch\xe9t", b"{}"], b"")):
+            done = subprocess.run([KHUB.encode(), b"send", *words], input=given, capture_output=True,
+                                  env=environment(hub), timeout=PATIENCE, check=False)
+            equal((done.returncode, done.stdout), (2, b""), f"exit code of {words}")
+            check(done.stderr.startswith(b"khub send: "), done.stderr)
+
+
+# ── ends ──
+
+
+def endless():
+    while True:
+        yield b"y\n" * 1000
+
+
+@test
+def what_is_busy_can_be_stopped():
+    with Hub() as hub:
+        with Running("watch", hub=hub) as watch, Running("chat", "--as", "flood", hub=hub, stdin=subprocess.PIPE) as chat:
+            watch.wait_for("watching")
+            Feeder(chat.process, endless())
+            watch.wait_for(" y\n")
+            reader = threading.Thread(target=lambda: watch.process.stdout.read(), daemon=True)
+            reader.start()
+            time.sleep(0.5)  # until both are at full load; not before that would only make the test easier
+            watch.process.send_signal(signal.SIGINT)
+            equal(watch.process.wait(PATIENCE), 0, "exit code of watch")
+            reader.join(PATIENCE)
+            chat.process.send_signal(signal.SIGTERM)
+            equal(chat.process.wait(PATIENCE), 0, "exit code of chat")
+            with contextlib.suppress(BrokenPipeError):
+                chat.process.stdin.close()
+            chat.process.stdin = None
+
+
+def stuck_at(pipe):
+    """How many bytes wait in the pipe, again and again, until it is no more for a while: then its writer is stuck."""
+    before, since = 0, time.monotonic()
+    while time.monotonic() - since < 0.3 or before < 30_000:
+        size = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]
+        if size != before:
+            before, since = size, time.monotonic()
+        yield size
+        time.sleep(0.001)
+
+
+@test
+def what_waits_for_its_reader_can_be_stopped():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        for words in (["watch"], ["watch", "--json"], ["chat"]):
+            with Running(*words, hub=hub, stdin=subprocess.PIPE) as stuck:
+                if words[0] == "watch":
+                    stuck.wait_for("there" if len(words) == 1 else "training_sync")
+                else:
+                    ada.expect("hello")
+                for size in stuck_at(stuck.process.stdout):
+                    check(size < 1 << 20, "the pipe has no end")
+                    ada.say("chat", {"text": "x" * 1000})
+                stuck.process.send_signal(signal.SIGTERM)
+                equal(stuck.process.wait(PATIENCE), 0, f"exit code of {words}")
+                equal(stuck.process.stderr.read(), b"", "stderr")
+
+
+# ── terminals ──
+
+
+class Terminal:
+    """A pseudo-terminal. `text` is what came out of it so far."""
+
+    def __init__(self):
+        try:
+            self.master, self.slave = pty.openpty()
+        except OSError as error:
+            raise Skip(f"no pseudo-terminal here: {error}") from error
+        self.text = ""
+        self.before = self.settings()
+
+    def settings(self):
+        return termios.tcgetattr(self.master)
+
+    def is_raw(self):
+        return not self.settings()[3] & termios.ICANON
+
+    def write(self, text):
+        os.write(self.master, text.encode())
+
+    def read_until(self, part):
+        """What comes until this does."""
+        text = ""
+        while part not in text:
+            ready, _, _ = select.select([self.master], [], [], PATIENCE)
+            check(ready, "waited in vain for", repr(part), "in", shorten(text))
+            text += os.read(self.master, 65536).decode()
+        self.text += text
+        return text
+
+    def start(self, *words, hub=None, leader=False, **more):
+        """khub on this terminal; leader: as the leader of a session that it belongs to."""
+        def prepare():
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if leader:
+                os.setsid()
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        return subprocess.Popen(words, stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=prepare,
+                                env=environment(hub, **{"TERM": "xterm", **more}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@test
+def chat_gives_the_terminal_back():
+    with Hub() as hub, Terminal() as terminal:
+        ada = hub.join("ada", 2)
+        for ending in (b"\x04", b"/quit\n", signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
+                       signal.SIGABRT):
+            process = terminal.start(KHUB, "chat", "--as", "me", hub=hub)
+            terminal.read_until("/help")
+            ada.expect("hello")
+            terminal.write("abc\x7fgr\u00fc\u00df\x1b[A dich\n")
+            ada.expect("chat", text="abgr\u00fc\u00df dich")
+            check(terminal.is_raw(), "the terminal was never changed")
+            if isinstance(ending, bytes):
+                os.write(terminal.master, ending)
+            else:
+                process.send_signal(ending)
+            dies = ending in (signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT)
+            equal(process.wait(PATIENCE), -ending if dies else 0, f"exit code after {ending}")
+            equal(terminal.settings(), terminal.before, f"the terminal's settings after {ending}")
+            ada.expect("presence", ai_id="me")
+
+
+@test
+def chat_comes_back_to_the_foreground():
+    with Hub() as hub, Terminal() as terminal:
+        ada = hub.join("ada", 2)
+        shell = terminal.start("bash", "--norc", "--noediting", "-i", hub=hub, leader=True, PS1="$ ")
+        try:
+            terminal.read_until("$ ")
+            terminal.write(f"{KHUB} chat --as me\n")
+            terminal.read_until("/help")
+            ada.expect("hello")
+            wait_until(terminal.is_raw, "the terminal to be changed")
+            for said in ("once", "again"):
+                terminal.write("\x1a")
+                terminal.read_until("$ ")
+                check(not terminal.is_raw(), "the shell got the terminal as chat had it")
+                terminal.write("fg\n")
+                wait_until(terminal.is_raw, "the terminal to be changed again")
+                terminal.write(said + "\n")
+                ada.expect("chat", text=said)
+            terminal.write("/quit\n")
+            terminal.read_until("$ ")
+            terminal.write("exit\n")
+            equal(shell.wait(PATIENCE), 0, "exit code of the shell")
+        finally:
+            if shell.poll() is None:
+                shell.kill()
+                shell.wait()
+
+
+@test
+def plain_terminals_get_plain_text():
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        for kind in ("", "dumb"):
+            with Terminal() as terminal:
+                watch = terminal.start(KHUB, "watch", hub=hub, TERM=kind)
+                chat = terminal.start(KHUB, "chat", "--as", "me", hub=hub, TERM=kind)
+                ada.expect("hello")
+                ada.say("chat", {"text": "hello there"})
+                text = terminal.read_until("hello there")
+                text += terminal.read_until("hello there") if text.count("hello there") < 2 else ""
+                for process in (watch, chat):
+                    process.send_signal(signal.SIGINT)
+                    equal(process.wait(PATIENCE), 0, "exit code")
+                check("\x1b" not in text, repr(text))
+                ada.expect("presence", ai_id="me")
+
+
+run()
