@@ -7,6 +7,8 @@
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
+#include "core/names.h"
+#include "wire/shown.h"
 
 /* ── who may join ── */
 
@@ -14,6 +16,12 @@ int join_check(struct request *request)
 {
     struct slice ai_id = request->message->sender_id;
     const struct member *holder = request->room ? member_find(request->room, ai_id) : NULL;
+    const struct member *like = request->room ? name_taken_for(request->room, ai_id) : NULL;
+    if (like)
+        return refuse(request->refusal, WIRE_ID_IN_USE,
+                      "\"%.*s\" looks like \"%.*s\", who is here; take an id that nobody takes for "
+                      "another's",
+                      SLICE_FORMAT(ai_id), SLICE_FORMAT(like->key));
     if (!holder || !holder->peer || holder->peer == request->takes_over)
         return 0;
     return refuse(
@@ -77,11 +85,16 @@ int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct
         return 0;
     }
     long len = name.kind == JSON_KIND_STRING ? json_decode(name, buffer, ROOM_NAME_MAX) : 0;
-    if (len <= 0 || !message_id_fits((struct slice){buffer, (size_t)len}))
+    *ret_name = (struct slice){buffer, len > 0 ? (size_t)len : 0};
+    if (!ret_name->len || !message_id_fits(*ret_name))
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
                       "payload.room must be a string of 1 to %u bytes without control characters",
                       ROOM_NAME_MAX);
-    *ret_name = (struct slice){buffer, (size_t)len};
+    if (slice_hides(*ret_name))
+        return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
+                      "payload.room, \"%.*s\", has a character that nobody sees, or that changes "
+                      "how others are shown",
+                      SLICE_FORMAT(*ret_name));
     return 0;
 }
 

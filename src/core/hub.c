@@ -17,6 +17,7 @@
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
+#include "core/names.h"
 
 const char *close_reason_text(enum close_reason reason)
 {
@@ -286,9 +287,9 @@ static int admit_check(const struct peer *peer, const struct message *message,
                        struct refusal *ret_refusal)
 {
     struct slice sender = message->sender_id;
-    if (slice_is(sender, "hub"))
-        return refuse(ret_refusal, WIRE_RESERVED_ID,
-                      "sender_id \"hub\" is the hub's own; take another");
+    int error = peer->ai_id.len ? 0 : name_check(sender, ret_refusal);
+    if (error < 0)
+        return error;
     if (peer->ai_id.len && !slice_equal(sender, peer->ai_id))
         return refuse(ret_refusal, WIRE_SENDER_MISMATCH,
                       "sender_id is \"%.*s\", but this connection began as \"%.*s\"",

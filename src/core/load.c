@@ -128,7 +128,7 @@ static void load_member(struct loading *loading)
 {
     struct room *room = loading->room;
     struct json_value object = loading->object;
-    if (member_find(room, loading->row->key)) {
+    if (loading->row->key.len > WIRE_ID_MAX || member_find(room, loading->row->key)) {
         load_damage(loading, "key");
         return;
     }

@@ -35,7 +35,9 @@ struct member {
     char resume_token[33];
     uint64_t order; /* of its joining, or leaving */
     struct change change;
-    TAILQ_ENTRY(member) next; /* in room->departed while not connected */
+    TAILQ_ENTRY(member) next;      /* in room->departed while not connected */
+    struct lookalikes *lookalikes; /* those whose names look like its own, while connected */
+    TAILQ_ENTRY(member) alike;     /* among them */
 };
 TAILQ_HEAD(member_list, member);
 

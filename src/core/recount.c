@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/admit.h"
+#include "core/names.h"
 
 struct hub_counts hub_count(const struct hub *hub)
 {
@@ -93,11 +94,14 @@ static void verify_seats(struct verdict *verdict)
                          SLICE_FORMAT(member->key));
         if (member_find(room, member->key) != member)
             verdict_fail(verdict, "\"%.*s\" is not in the registry", SLICE_FORMAT(member->key));
+        if (!member->lookalikes || name_taken_for(room, member->key) ||
+            index_find(&room->lookalikes, member->lookalikes->key) != member->lookalikes)
+            verdict_fail(verdict, "\"%.*s\" passes for another", SLICE_FORMAT(member->key));
     }
     const struct member *gone;
     TAILQ_FOREACH (gone, &room->departed, next) {
         departed++;
-        if (gone->peer)
+        if (gone->peer || gone->lookalikes)
             verdict_fail(verdict, "\"%.*s\" left, and has a peer", SLICE_FORMAT(gone->key));
     }
     if (observers != room->observer_count)

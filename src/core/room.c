@@ -6,7 +6,7 @@
 
 #include "core/admit.h"
 #include "core/memory.h"
-
+#include "core/names.h"
 #include "wire/nearest.h"
 
 struct room *room_find(const struct hub *hub, struct slice name)
@@ -64,6 +64,7 @@ static void session_release(void *object)
 void room_free(struct room *room)
 {
     changes_free(&room->changes);
+    names_free(&room->lookalikes);
     index_clear(&room->members, member_free);
     index_clear(&room->capabilities, capability_free);
     index_clear(&room->sessions, session_release);
@@ -216,6 +217,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
         index_add(&room->members, member);
     }
     member->peer = peer;
+    name_seat(room, member);
     member->specialization = slice_copy(slice_of("general"));
     member->level = 1;
     member->observer = false;
@@ -242,6 +244,7 @@ void member_restore(struct room *room, struct member *member)
     room->seats[room->seat_count++] =
         (struct seat){member->peer, member, member->level, member->observer};
     room->observer_count += member->observer;
+    name_seat(room, member);
 }
 
 static struct seat *seat_find(const struct room *room, const struct member *member)
@@ -284,6 +287,7 @@ void departed_trim(struct room *room)
 static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
     admit_departed(room->hub, member->peer);
+    name_unseat(room, member);
     room->observer_count -= (size_t)member->observer;
     room->listed_seats = 0;
     member_drop_capabilities(room, member);

@@ -24,6 +24,7 @@ struct room {
     struct changes changes;
 
     struct index members;
+    struct index lookalikes;     /* of connected members (names.h) */
     struct member_list departed; /* the longest gone first */
     size_t departed_count;
     struct seat *seats;
