@@ -1,8 +1,7 @@
-/* The node's loop: the hub's link, the timers, the worker, and how it all ends.
+/* The node's loop: the hub's link, the timers, the workers, and how it all ends.
  *
- * A prepare handle runs before each wait and brings the loop's view of the link (its fd, its time-out) up to date, so that
- * nothing else has to think of it. The end comes in steps: no new work, sessions brought to their end, the last results shared,
- * the queue flushed, and only then the summary. */
+ * The end comes in steps: no new work, sessions brought to their end, the last results shared, the queue
+ * flushed, and only then the summary. */
 #include "node/node.h"
 
 #include <assert.h>
@@ -63,75 +62,6 @@ int node_publish(struct node *node, const char *type, const json_t *payload, con
 }
 
 /* The link. */
-
-static void poll_freed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void poll_drop(struct node *node)
-{
-    if (!node->poll)
-        return;
-    uv_poll_stop(node->poll);
-    uv_close((uv_handle_t *)node->poll, poll_freed);
-    node->poll = NULL;
-}
-
-static void link_turn(struct node *node)
-{
-    enum khub_state before = khub_link_state(node->link);
-    khub_turn(node->link);
-    /* Until it is joined a link may go through several sockets of one number: only a new watch is sure to be of the last. */
-    if (before != KHUB_JOINED || khub_link_state(node->link) != KHUB_JOINED)
-        poll_drop(node);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-    (void)status, (void)events; /* khub_turn finds out by itself */
-    link_turn(poll->data);
-}
-
-static void on_link_timer(uv_timer_t *timer)
-{
-    link_turn(timer->data);
-}
-
-static void poll_make(struct node *node, int fd)
-{
-    uv_poll_t *poll = malloc(sizeof *poll);
-    if (!poll)
-        return; /* tried again before the next wait; the timer keeps the link alive */
-    if (uv_poll_init(&node->loop, poll, fd) < 0) {
-        free(poll);
-        return;
-    }
-    poll->data = node;
-    node->poll = poll;
-    node->poll_fd = fd;
-}
-
-static void on_prepare(uv_prepare_t *prepare)
-{
-    struct node *node = prepare->data;
-    if (node->phase == NODE_ENDED)
-        return;
-    int fd = khub_fd(node->link), ms = khub_timeout_ms(node->link);
-    if (node->poll && fd != node->poll_fd)
-        poll_drop(node);
-    if (fd >= 0 && !node->poll)
-        poll_make(node, fd);
-    if (node->poll)
-        uv_poll_start(node->poll, UV_READABLE | (khub_wants_write(node->link) ? UV_WRITABLE : 0),
-                      on_poll);
-    if (fd >= 0 && !node->poll)
-        ms = ms < 0 || ms > TICK_MS ? TICK_MS : ms;
-    if (ms >= 0)
-        uv_timer_start(&node->link_timer, on_link_timer, (uint64_t)ms, 0);
-    else
-        uv_timer_stop(&node->link_timer);
-}
 
 static void on_message(struct khub *link, const struct khub_message *message, void *data)
 {
@@ -230,9 +160,8 @@ static void handle_close(uv_handle_t *handle)
 static void node_close(struct node *node)
 {
     node->phase = NODE_ENDED;
-    poll_drop(node);
-    handle_close((uv_handle_t *)&node->prepare);
-    handle_close((uv_handle_t *)&node->link_timer);
+    khub_uv_stop(node->adapter);
+    node->adapter = NULL;
     handle_close((uv_handle_t *)&node->tick);
     handle_close((uv_handle_t *)&node->request);
     handle_close((uv_handle_t *)&node->progress);
@@ -303,16 +232,13 @@ static int node_link(struct node *node)
 
 static void handle_start(struct node *node)
 {
-    uv_prepare_init(&node->loop, &node->prepare);
-    uv_timer_init(&node->loop, &node->link_timer);
     uv_timer_init(&node->loop, &node->tick);
     uv_timer_init(&node->loop, &node->request);
     uv_timer_init(&node->loop, &node->progress);
     uv_signal_init(&node->loop, &node->interrupt);
     uv_signal_init(&node->loop, &node->terminate);
-    node->prepare.data = node->link_timer.data = node->tick.data = node->request.data = node;
+    node->tick.data = node->request.data = node;
     node->interrupt.data = node->terminate.data = node->progress.data = node;
-    uv_prepare_start(&node->prepare, on_prepare);
     uv_timer_start(&node->tick, on_tick, TICK_MS, TICK_MS);
     uv_timer_start(&node->request, on_request, REQUEST_MS, REQUEST_MS);
     if (node->options->progress)
@@ -373,6 +299,17 @@ static void node_release(struct node *node)
     free(node);
 }
 
+/* The loop with the link in it. */
+static int node_loop(struct node *node)
+{
+    if (uv_loop_init(&node->loop) < 0)
+        return KHUB_E_SYSTEM;
+    int error = khub_uv_start(&node->loop, node->link, &node->adapter);
+    if (error < 0)
+        uv_loop_close(&node->loop);
+    return error;
+}
+
 int node_new(const struct trainer_options *options, struct brain *brain, struct node **ret_node)
 {
     struct node *node = calloc(1, sizeof *node);
@@ -383,11 +320,10 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     node->capabilities = trainer_capabilities(options->specialization);
     node->brain = brain;
     node->ended = "";
-    node->poll_fd = -1;
     node->peers = calloc(PEERS_MAX, sizeof *node->peers);
     int error = node->peers ? node_link(node) : KHUB_E_NO_MEMORY;
-    if (error == 0 && uv_loop_init(&node->loop) < 0)
-        error = KHUB_E_SYSTEM;
+    if (error == 0)
+        error = node_loop(node);
     if (error < 0) {
         node_release(node);
         return error;

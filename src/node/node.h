@@ -12,7 +12,7 @@
 #include "brain/brain.h"
 #include "brain/capabilities.h"
 #include "brain/words.h"
-#include "khub.h"
+#include "khub_uv.h"
 #include "node/jobs.h"
 #include "node/limits.h"
 #include "node/summary.h"
@@ -118,12 +118,10 @@ struct node {
     const char *const *capabilities;
     struct brain_standing standing; /* as the last job found it */
     uv_loop_t loop;
-    uv_prepare_t prepare;
-    uv_timer_t link_timer, tick, request, progress;
+    uv_timer_t tick, request, progress;
     uv_signal_t interrupt, terminate;
-    uv_poll_t *poll; /* of poll_fd; NULL: none */
-    int poll_fd;
     struct khub *link;
+    struct khub_uv *adapter; /* of the link in the loop; NULL: stopped */
     struct brain *brain;
     struct jobs jobs;
     struct summary count;

@@ -65,6 +65,38 @@ grep -q 'libkhub\.so\.0' "$work/libraries" || die "the example does not use the 
 "$cc" "$source_root/examples/hello_khub.c" -I"$source_root/include" "$directory/libkhub.a" $json \
     -o "$work/hello_static" || die "the static library does not suffice alone"
 
+
+# The libuv adapter: its header alone, its two functions, and a program by its own pkg-config entry.
+cat >"$work/loop.c" <<'END'
+#include <khub_uv.h>
+int main(void)
+{
+    struct khub_options options = {.address = "unix:/nonexistent", .ai_id = "ada", .retries = -1};
+    struct khub_callbacks callbacks = {0};
+    struct khub *link;
+    struct khub_uv *adapter;
+    uv_loop_t loop;
+    if (uv_loop_init(&loop) < 0 || khub_new(&options, &callbacks, &link) < 0 ||
+        khub_uv_start(&loop, link, &adapter) < 0)
+        return 1;
+    uv_run(&loop, UV_RUN_DEFAULT); /* until the link has ended */
+    khub_uv_stop(adapter);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    int failed = uv_loop_close(&loop) < 0 || khub_link_state(link) != KHUB_ENDED;
+    khub_free(link);
+    return failed;
+}
+END
+export PKG_CONFIG_SYSROOT_DIR=$work/root
+flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs khub-uv)
+unset PKG_CONFIG_SYSROOT_DIR
+# shellcheck disable=SC2086
+"$cc" -Wall -Wextra -Werror "$work/loop.c" ${flags//-I$work\/root\/usr\/include /} -o "$work/loop" ||
+    die "a program with khub_uv.h does not build with: $flags"
+LD_LIBRARY_PATH=$directory "$work/loop" || die "a loop does not end with its link"
+nm -D --defined-only "$directory/libkhub-uv.so" | awk '{print $3}' | sort >"$work/uv"
+[ "$(tr '\n' ' ' <"$work/uv")" = "khub_uv_start khub_uv_stop " ] || die "libkhub-uv exports $(cat "$work/uv")"
+
 status=0
 "$work/hello_static" 2>/dev/null || status=$?
 [ $status -eq 2 ] || die "without an id the example exits with $status"
