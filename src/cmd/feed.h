@@ -12,7 +12,10 @@ struct feed {
     unsigned sender_columns, target_columns; /* as wide as the widest name so far, within bounds */
 };
 
+/* Lines for `terminal` (which may change its width between two lines) go to `out`; both are the
+ * caller's and must outlive the feed. */
 void feed_begin(struct feed *feed, const struct terminal *terminal, FILE *out);
+/* Frees what it holds; `out` stays open. */
 void feed_free(struct feed *feed);
 /* Widens the name columns beforehand, so that later lines stand under earlier ones. */
 void feed_expect(struct feed *feed, struct slice ai_id);

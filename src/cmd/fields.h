@@ -16,8 +16,9 @@ static inline void free_text(char **text)
 /* The decoded text of a string, the raw text of any other value, "" of an absent one or null.
  * Caller frees; dies when out of memory. */
 char *field_text(struct json_value value);
+/* The same of an object's member. */
 char *field_string(struct json_value object, const char *name);
-/* The number, or otherwise. */
+/* An object's member as a number; `otherwise` when it is none. */
 double field_number(struct json_value object, const char *name, double otherwise);
 /* Elements of an array, members of an object, 0 of anything else. */
 size_t field_count(struct json_value value);

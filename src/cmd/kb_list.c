@@ -8,7 +8,9 @@
 #include "cmd/table.h"
 #include "cmd/visit.h"
 
-#define READABLE_MAX 20u /* rows of each section, unless somebody says how many */
+#define SECONDS_LEAST 1000000000 /* less is no unix time of any khub, but the number of a clash */
+#define SECONDS_MOST  100000000000
+#define READABLE_MAX  20u /* rows of each section, unless somebody says how many */
 
 struct listing {
     const struct kb_settings *settings;
@@ -74,6 +76,32 @@ static char *status_of(const struct kb_entry *entry)
         (struct json_value){.raw = slice_of(tested ? "tested" : "-"), .kind = JSON_KIND_STRING});
 }
 
+/* The unix seconds at which the hub took a component, which end its key: "…_SECONDS", or with the
+ * number of a clash "…_SECONDS_2". 0: it does not say. */
+static int64_t key_seconds(const char *key)
+{
+    int64_t seconds = 0;
+    for (const char *at = strchr(key, '_'); at; at = strchr(at + 1, '_')) {
+        char *end;
+        long long number = strtoll(at + 1, &end, 10);
+        if ((*end == '\0' || *end == '_') && number >= SECONDS_LEAST && number < SECONDS_MOST)
+            seconds = number;
+    }
+    return seconds;
+}
+
+/* By the hub's own clock where it tells it, else by their author's word. */
+static void entry_age(const struct kb_entry *entry, struct json_value latest, int64_t now,
+                      char ret_age[AGO_SIZE])
+{
+    bool component = json_get(entry->value, "component").kind == JSON_KIND_OBJECT;
+    int64_t seconds = component ? key_seconds(entry->id) : 0;
+    if (seconds > 0)
+        span_format(now - seconds * 1000, ret_age);
+    else
+        field_ago(latest, "timestamp", now, ret_age);
+}
+
 static void list_entry(void *data, const struct kb_entry *entry)
 {
     struct listing *listing = data;
@@ -86,7 +114,7 @@ static void list_entry(void *data, const struct kb_entry *entry)
     OWNED char *status = status_of(entry);
     double score = kb_score(listing->scores, entry);
     char ago[AGO_SIZE];
-    field_ago(latest, "timestamp", listing->now, ago);
+    entry_age(entry, latest, listing->now, ago);
     table_add(&listing->table, entry->id);
     table_add(&listing->table, entry->section->one);
     table_add(&listing->table, author);

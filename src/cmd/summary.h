@@ -14,6 +14,7 @@ struct type_look {
 };
 #define TYPE_LABEL_MAX 10u
 #define TYPE_TEXT_MAX  22u /* columns of the longest type as it is on the wire */
+/* MESSAGE_TYPE_COUNT and above: of a type that is not known here. */
 const struct type_look *type_look(enum message_type type);
 
 /* A window this wide has room for all that a summary can tell. In a narrower one what matters comes

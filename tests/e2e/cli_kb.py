@@ -255,11 +255,15 @@ def kb_does_not_guess_zones():
                  "ahead": (now + datetime.timedelta(hours=9)).isoformat(), "none": "yesterday"}
         for identity, timestamp in times.items():
             ada.say("pattern_share", {"pattern": {"id": identity}}, timestamp=timestamp)
+        for _ in range(2):  # of which the hub's own time is known
+            ada.say("os_component_share", {"component": {"name": "part_7"}}, timestamp=times["naive"])
         ada.drain()
         text = worked("kb", "list", hub=hub).out
         for identity in ("naive", "ahead", "none"):
             equal(row(text, "ID", identity)["AGE"], "?", "age of " + identity)
-        for identity in ("utc", "east"):
+        parts = [found["ID"] for found in table(text) if found["KIND"] == "component"]
+        equal(len(parts), 2, "components")
+        for identity in ["utc", "east", *parts]:
             check(re.fullmatch(r"just now|\d+ (s|min)", row(text, "ID", identity)["AGE"]), identity, text)
 
 

@@ -3,6 +3,8 @@
 
 usage: readme.py KHUB
 """
+import datetime
+import json
 import os
 import re
 import subprocess
@@ -18,10 +20,18 @@ def blocks(language):
         return re.findall(rf"```{language}\n(.*?)```", file.read(), re.DOTALL)
 
 
+def says_its_zone(message):
+    """Else an age would be hours off wherever the reader is not where the writer was."""
+    found = datetime.datetime.fromisoformat(message["timestamp"].replace("Z", "+00:00"))
+    check(found.tzinfo, "no zone in", message["timestamp"])
+
+
 @test
 def the_lines_for_nc_are_taken():
     lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("{")]
     equal(len(lines), 2, "lines for nc")
+    for line in lines:
+        says_its_zone(json.loads(line))
     with Hub() as hub:
         client = hub.connect()
         for line in lines:
@@ -39,7 +49,7 @@ def the_python_program_joins_and_shares():
         child = subprocess.Popen([sys.executable, "-u", "-c", program.replace("6000", str(hub.port))],
                                  stdout=subprocess.PIPE, text=True)
         watcher.expect("hello")
-        watcher.expect("code_share")
+        says_its_zone(watcher.expect("code_share"))
         equal(child.stdout.readline().split(), ["hub", "training_sync"], "what it printed")
         equal(hub.stop(), 0, "exit code of the hub")
         child.communicate()
