@@ -1,5 +1,6 @@
 #include "policy/random.h"
 
+#include <assert.h>
 #include <math.h>
 
 #include "policy/elementary.h"
@@ -78,6 +79,7 @@ double random_bounded_pareto(struct random *random, double alpha, double low, do
 
 uint64_t random_below(struct random *random, uint64_t bound)
 {
+    assert(bound > 0);
     uint64_t uneven = -bound % bound, x; /* 2^64 mod bound numbers would come once too often */
     do
         x = random_u64(random);

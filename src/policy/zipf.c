@@ -1,11 +1,13 @@
 #include "policy/zipf.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "policy/elementary.h"
 
 int zipf_init(struct zipf *zipf, uint32_t count, double exponent)
 {
+    assert(count > 0);
     struct zipf made = {.count = count,
                         .cumulative = malloc(count * sizeof *made.cumulative),
                         .guide = malloc(count * sizeof *made.guide)};
@@ -36,6 +38,7 @@ void zipf_clear(struct zipf *zipf)
 
 double zipf_probability(const struct zipf *zipf, uint32_t rank)
 {
+    assert(rank < zipf->count);
     return zipf->cumulative[rank] - (rank > 0 ? zipf->cumulative[rank - 1] : 0);
 }
 

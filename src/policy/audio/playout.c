@@ -10,6 +10,7 @@
  * Kurose, Towsley 1998 bound the mean delay for a given loss, by dynamic programming.) */
 #include "policy/audio/simulator.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -125,6 +126,7 @@ static int by_slope(const void *a, const void *b)
 
 double audio_least_impairment(const struct audio_call *call)
 {
+    assert(call->starts[call->talkspurt_count] == call->packet_count);
     uint32_t *delays = malloc(call->packet_count * sizeof *delays);
     struct outcome *steps = malloc((call->packet_count + 1) * sizeof *steps), now = {0};
     double least = nan("");

@@ -2,6 +2,7 @@
  * an array. */
 #include "policy/file_system/cache.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ static int64_t ring_misses(const struct trace *trace, bool second_chance)
     uint8_t *state = calloc(trace->page_count, 1);
     uint32_t *ring = malloc(trace->capacity * sizeof *ring);
     uint32_t used = 0, hand = 0;
+    assert(trace->capacity > 0);
     int64_t misses = 0;
     if (!state || !ring)
         misses = -1;
@@ -53,7 +55,7 @@ int64_t cache_clock_misses(const struct trace *trace)
 /* Doubly linked lists over page numbers; the lists' own heads are nodes behind the pages. A page is
  * in one list or none. */
 struct links {
-    struct link {
+    struct node {
         uint32_t newer, older;
     } * nodes;
     uint32_t pages;
@@ -64,23 +66,23 @@ static bool links_init(struct links *links, uint32_t pages, uint32_t lists)
     links->pages = pages;
     links->nodes = malloc((pages + lists) * sizeof *links->nodes);
     for (uint32_t list = 0; links->nodes && list < lists; list++)
-        links->nodes[pages + list] = (struct link){pages + list, pages + list};
+        links->nodes[pages + list] = (struct node){pages + list, pages + list};
     return links->nodes != NULL;
 }
 
 static void links_add_newest(struct links *links, uint32_t list, uint32_t page)
 {
     uint32_t head = links->pages + list, newest = links->nodes[head].older;
-    links->nodes[page] = (struct link){.newer = head, .older = newest};
+    links->nodes[page] = (struct node){.newer = head, .older = newest};
     links->nodes[newest].newer = page;
     links->nodes[head].older = page;
 }
 
 static void links_remove(struct links *links, uint32_t page)
 {
-    struct link link = links->nodes[page];
-    links->nodes[link.newer].older = link.older;
-    links->nodes[link.older].newer = link.newer;
+    struct node node = links->nodes[page];
+    links->nodes[node.newer].older = node.older;
+    links->nodes[node.older].newer = node.newer;
 }
 
 static uint32_t links_oldest(const struct links *links, uint32_t list)
@@ -186,6 +188,7 @@ int64_t cache_arc_misses(const struct trace *trace)
         else {
             misses++;
             arc_miss(&arc, page);
+            assert(arc.size[T1] + arc.size[T2] <= arc.capacity && arc.target <= arc.capacity);
         }
     }
     free(arc.where);
@@ -245,6 +248,7 @@ int64_t cache_min_misses(const struct trace *trace)
         if (!resident[page]) {
             misses++;
             for (bool found = used < trace->capacity; !found; heap_remove_top(heap, entries--)) {
+                assert(entries > 0);
                 struct wanted top = heap[0];
                 found = resident[top.page] && due[top.page] == top.next_use;
                 if (found)

@@ -1,6 +1,7 @@
 /* The simulator of S3-FIFO. Both queues are rings; the ghost queue needs none: a page remembers
  * when it was given up. Decisions are asked for one by one, of S3-FIFO's own rules or of a compiled
  * policy, which may answer anything. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "policy/file_system/cache.h"
@@ -108,6 +109,7 @@ static uint32_t clamp(uint32_t x, uint32_t low, uint32_t high)
 INLINED static int64_t simulate(const struct trace *trace, const struct cache_decider *decider)
 {
     uint32_t capacity = trace->capacity;
+    assert(capacity > 0);
     uint32_t small = decider->small_frames(decider->context, capacity);
     struct s3fifo_run cache = {.decider = decider,
                                .small_frames = clamp(small, 1, capacity),
@@ -133,6 +135,7 @@ INLINED static int64_t simulate(const struct trace *trace, const struct cache_de
             evict(&cache);
         bring_in(&cache, id, run);
     }
+    assert(cache.small.count + cache.main.count <= capacity);
     free(cache.pages);
     free(cache.small.pages);
     free(cache.main.pages);

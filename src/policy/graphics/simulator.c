@@ -37,6 +37,7 @@
  * before vblank). The mean of these is the best possible on every trace. */
 #include "policy/graphics/simulator.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -126,6 +127,7 @@ static void *workload_new(uint64_t seed)
 double graphics_mean_cost(const struct graphics_workload *workload,
                           const struct graphics_policy *policy)
 {
+    assert(workload->count > 0);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < workload->count; i++) {
         const struct graphics_frame *frame = &workload->frames[i];

@@ -7,6 +7,7 @@
  * this packet had, and of a loss when what was sent right after it is acknowledged. */
 #include "policy/networking/link.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* The state at the beginning of a step. */
@@ -172,6 +173,7 @@ static int senders_begin(struct run *run)
     for (uint32_t i = 0; i < run->link->flow_count; i++) {
         const struct link_flow *flow = &run->link->flows[i];
         struct sender *sender = &run->senders[i];
+        assert(flow->round_trip > 0);
         *sender = (struct sender){.flow = flow, .window = LINK_WINDOW_FIRST};
         sender->state = flow->control->state_new(flow->control->context);
         if (!sender->state)
@@ -182,6 +184,9 @@ static int senders_begin(struct run *run)
 
 int link_run(const struct link *link, struct link_report *ret_report)
 {
+    assert(link->flow_count >= 1 && link->flow_count <= LINK_FLOWS_MAX);
+    assert(link->capacity_count >= 1 && link->capacity_count <= LINK_CAPACITIES_MAX);
+    assert(link->measured_from < link->steps);
     struct link_report report = {0};
     struct run run = {.link = link, .report = &report};
     run.moments = malloc((link->steps + (size_t)1) * sizeof *run.moments);

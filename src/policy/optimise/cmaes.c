@@ -7,6 +7,7 @@
  * used, so any monotone change of the cost changes nothing. Names follow the tutorial. */
 #include "policy/optimise/cmaes.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct cmaes {
 
 void cmaes_constants(int n, int lambda, struct cmaes_constants *ret_constants)
 {
+    assert(n >= 1 && lambda >= 2 && lambda <= CMAES_LAMBDA_MAX);
     struct cmaes_constants k = {.lambda = lambda, .mu = lambda / 2};
     double sum = 0, squares = 0;
     for (int i = 0; i < k.mu; i++) {
@@ -118,6 +120,7 @@ static void sample(struct cmaes *search)
 /* A round cloud of this width about the mean that is set. */
 static void begin(struct cmaes *search, int lambda, double sigma)
 {
+    assert(sigma > 0);
     cmaes_constants(search->n, lambda, &search->k);
     search->generation = 0;
     search->sigma = sigma;
@@ -159,6 +162,7 @@ int cmaes_lambda(const struct cmaes *search)
 
 const double *cmaes_candidate(const struct cmaes *search, int k)
 {
+    assert(k >= 0 && k < search->k.lambda);
     return search->candidates[k];
 }
 

@@ -7,12 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { CMAES_LAMBDA_MAX = 60 };
+
 struct cmaes;
 /* start may be NULL (0.5 everywhere). sigma: 0.3 from scratch, 0.1 from an elite. NULL when out of
  * memory or n is outside 1..32. */
 struct cmaes *cmaes_new(int n, uint64_t seed, const double *start, double sigma);
 void cmaes_free(struct cmaes *search);
-int cmaes_lambda(const struct cmaes *search); /* candidates in the current generation */
+/* Candidates of the current generation, at most CMAES_LAMBDA_MAX. */
+int cmaes_lambda(const struct cmaes *search);
 /* Candidate k of this generation, n numbers; owned by the search, good until cmaes_tell. Not
  * folded: fold before evaluating. */
 const double *cmaes_candidate(const struct cmaes *search, int k);

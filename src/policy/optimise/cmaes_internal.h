@@ -5,7 +5,7 @@
 #include "policy/optimise/cmaes.h"
 #include "policy/random.h"
 
-enum { CMAES_N_MAX = 32, CMAES_LAMBDA_MAX = 60 };
+enum { CMAES_N_MAX = 32 };
 
 /* The strategy constants of the tutorial, table 1, with positive weights only. */
 struct cmaes_constants {

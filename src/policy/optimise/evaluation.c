@@ -1,5 +1,6 @@
 #include "policy/optimise/evaluation.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -126,6 +127,7 @@ struct score evaluation_set_module(const struct evaluation_set *set,
 
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which)
 {
+    assert(which >= 0 && which < set->subject->baseline_count);
     return measure(set, (struct decider){.baseline = which});
 }
 

@@ -2,6 +2,7 @@
  * to something else and come back. */
 #include "policy/optimise/search.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 double objective_ratio(const struct objective *objective, const double *parameters)
 {
+    assert(objective->count <= OBJECTIVE_SETS_MAX);
     double sum = 0;
     for (size_t i = 0; i < objective->count; i++)
         sum += evaluation_set_score(objective->sets[i], parameters).ratio;
@@ -56,6 +58,7 @@ static void search_keep(struct search *search, const double *parameters, double 
 unsigned search_run(struct search *search, const struct objective *objective, unsigned evaluations,
                     const atomic_bool *stop)
 {
+    assert(search->cmaes && search->next < cmaes_lambda(search->cmaes));
     unsigned done = 0;
     while (done < evaluations && !(stop && atomic_load(stop))) {
         if (search->next == 0 && search->offered) {

@@ -9,7 +9,6 @@
 #include "policy/optimise/evaluation.h"
 
 #define OBJECTIVE_SETS_MAX 16u
-#define LAMBDA_MAX         64u
 
 /* What a search makes small: the ratio on the workloads of one or more AIs, as the mean of each
  * set's mean. Owns the sets. */
@@ -24,7 +23,7 @@ void objective_free(struct objective *objective);
 struct search {
     const struct subject *subject;
     struct cmaes *cmaes; /* NULL: not begun */
-    double costs[LAMBDA_MAX];
+    double costs[CMAES_LAMBDA_MAX];
     int next;                             /* candidate of the generation that is due */
     bool offered;                         /* `offer` waits to be injected */
     double offer[SUBJECT_PARAMETERS_MAX]; /* in the unit cube */

@@ -5,6 +5,7 @@
  * makes it exact: integers. */
 #include "policy/process_manager/cpu.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -116,6 +117,7 @@ static bool run(struct cpu *cpu, int level)
         task->slice_left = policy->slice[level];
     bool alone = queue->first == NOBODY;
     int64_t length = stretch(cpu, level, task, alone);
+    assert(length >= 0);
     cpu->now += length;
     task->remaining -= length;
     task->attained += length;
@@ -147,6 +149,7 @@ static int first_level(const struct cpu *cpu)
 
 double cpu_mean_response(const struct job *jobs, uint32_t count, const struct cpu_policy *policy)
 {
+    assert(policy->levels >= 1 && policy->levels <= CPU_LEVELS_MAX && policy->boost > 0);
     struct cpu cpu = {.jobs = jobs, .policy = policy, .count = count, .next_boost = policy->boost};
     cpu.tasks = malloc(count * sizeof *cpu.tasks);
     if (!cpu.tasks)

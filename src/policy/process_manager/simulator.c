@@ -97,6 +97,7 @@ static void rules_of(const double *p, void *ret_rules)
     }
 }
 
+_Static_assert((int)PROCESS_MANAGER_LEVELS_MAX == CPU_LEVELS_MAX, "as many levels");
 RULES_FIT(process_manager_rules);
 static const struct constant constants[] = {
     CONSTANT(process_manager_rules, levels),

@@ -1,5 +1,6 @@
 #include "policy/security/attack_filter.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -70,6 +71,8 @@ struct belief attack_filter_take(struct attack_filter *filter, const uint8_t *ca
             of[CALL_ATTACK] += weight;
         }
     }
-    filter->unit = 1 / (of[CALL_NORMAL] + of[CALL_ATTACK] + of[CALL_AFTERMATH]);
+    double sum = of[CALL_NORMAL] + of[CALL_ATTACK] + of[CALL_AFTERMATH];
+    assert(sum > 0); /* what the filter takes for impossible can't be called */
+    filter->unit = 1 / sum;
     return (struct belief){of[CALL_NORMAL] * filter->unit, of[CALL_ATTACK] * filter->unit};
 }

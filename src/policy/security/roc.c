@@ -1,5 +1,6 @@
 #include "policy/security/roc.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -47,6 +48,7 @@ static int by_odds(const void *a, const void *b)
  * they are sorted. */
 double roc_least_missed_area(const struct belief *beliefs, size_t count)
 {
+    assert(count <= SCORES);
     struct ranked *ranking = malloc(count * sizeof *ranking);
     uint16_t *ranks = malloc(count * sizeof *ranks), rank = 0;
     double area = nan("");

@@ -123,6 +123,8 @@ static void rules_of(const double *p, void *ret_rules)
     ret->mix = fixed_point(p[MIX], 65536);
 }
 
+_Static_assert((int)SECURITY_ORDERS == ORDERS && (int)SECURITY_ORDER_LEAST == ORDER_LEAST,
+               "the same n-grams");
 RULES_FIT(security_rules);
 static const struct constant constants[] = {
     CONSTANT(security_rules, weights), CONSTANT(security_rules, decline),

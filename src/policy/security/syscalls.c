@@ -1,5 +1,6 @@
 #include "policy/security/syscalls.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,7 @@ void syscalls_attacked(const struct program *program, const struct mimicry *mimi
         if (attack != ATTACKS) {
             uint32_t total;
             const uint16_t *counts = mimicry_counts(mimicry, attack, &calls[i], &total);
+            assert(total > 0);
             uint64_t dice = random_below(random, total);
             for (calls[i] = 0; dice >= counts[calls[i]]; calls[i]++)
                 dice -= counts[calls[i]];
@@ -145,6 +147,7 @@ static struct slot *slot_of(struct slot *slots, uint64_t gram)
 int syscalls_count(const uint8_t *calls, size_t training, size_t count,
                    uint16_t (*ret_seen)[ORDERS])
 {
+    assert(training < SLOTS); /* else no slot would be free */
     struct slot *slots = malloc(SLOTS * sizeof *slots);
     if (!slots)
         return -1;

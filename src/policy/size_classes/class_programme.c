@@ -1,5 +1,6 @@
 #include "policy/size_classes/class_programme.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -27,6 +28,8 @@ static void choose_before(struct programme *table, uint32_t k, uint32_t j, doubl
 double class_programme(const double *weights, const double *charges, uint32_t steps,
                        uint32_t classes, uint32_t *ret_chosen)
 {
+    assert(classes >= 1 && classes <= CLASSES_MAX);
+    assert(steps >= classes && steps <= CLASS_STEPS_MAX);
     struct programme *table = calloc(1, sizeof *table);
     if (!table)
         return nan("");

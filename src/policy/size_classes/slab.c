@@ -1,5 +1,6 @@
 #include "policy/size_classes/slab.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { PAGE = 4096, PAGES_MAX = 8, OBJECTS_MIN = 4, LEFT_OVER_SHARE = 16 };
@@ -85,6 +86,7 @@ static void release(struct allocator *a, uint16_t object)
     uint16_t index = a->slab_of[object];
     struct slab *slab = &a->slabs[index];
     const struct size_class *class = &a->classes[slab->class];
+    assert(slab->used > 0);
     if (slab->used-- == class->slots)
         link_first(a, index);
     if (slab->used == 0) {
@@ -102,6 +104,7 @@ int64_t slab_reserved(const struct slab_event *events, uint32_t count, uint32_t 
                           .slab_of = calloc(objects, sizeof *a.slab_of),
                           .slabs = calloc(objects, sizeof *a.slabs)};
     int64_t sum = -1;
+    assert(policy->count >= 1 && policy->count <= SLAB_CLASSES_MAX);
     if (a.slab_of && a.slabs) {
         for (uint32_t i = 0; i < policy->count; i++) {
             uint32_t bytes = slab_bytes(policy->sizes[i]);
@@ -109,10 +112,12 @@ int64_t slab_reserved(const struct slab_event *events, uint32_t count, uint32_t 
         }
         sum = 0;
         for (uint32_t i = 0; i < count; i++) {
-            if (events[i].size > 0)
-                allocate(&a, events[i].object,
-                         (uint16_t)policy->class_of(policy->context, events[i].size));
-            else
+            uint32_t size = events[i].size;
+            if (size > 0) {
+                uint32_t class = policy->class_of(policy->context, size);
+                assert(class < policy->count && policy->sizes[class] >= size);
+                allocate(&a, events[i].object, (uint16_t) class);
+            } else
                 release(&a, events[i].object);
             sum += (int64_t)a.reserved;
         }

@@ -1,5 +1,6 @@
 #include "policy/window_manager/switcher.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ static void find_places(const uint8_t *order, uint32_t count, uint32_t in_use, u
 static void ask(const struct switcher *switcher, uint32_t count, uint32_t in_use,
                 uint8_t *ret_places)
 {
+    assert(count <= SWITCHER_WINDOWS_MAX && in_use < count);
     uint8_t order[SWITCHER_WINDOWS_MAX + 1] = {0};
     switcher->order(switcher->context, order, count);
     find_places(order, count, in_use, ret_places);

@@ -4,6 +4,7 @@
  * only the windows has to infer the task: a forward filter over tasks, exact for this chain. */
 #include "policy/window_manager/window_tasks.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,17 @@ static bool belongs(const struct task *task, uint32_t window)
 static uint32_t next_in_turn(const struct task *task, uint32_t window)
 {
     uint32_t i = 0;
-    while (task->windows[i] != window)
+    while (task->windows[i] != window) {
         i++;
+        assert(i < task->size); /* it is one of the task's */
+    }
     return task->windows[(i + 1) % task->size];
 }
 
 /* Any window of the task but the one in use. */
 static uint32_t draw_window(const struct task *task, struct random *random, uint32_t in_use)
 {
+    assert(task->size >= 2);
     uint32_t window;
     do
         window = task->windows[random_below(random, task->size)];
@@ -187,6 +191,7 @@ double window_bayes_presses(const struct window_workload *load, bool knows_task,
                 sums[w] += joint[k][w];
         for (uint32_t w = 0; w < count; w++)
             expected += w == in_use ? 0 : sums[w] * place_of(sums, count, in_use, w);
+        assert(sums[chosen] > 0);
         presses += place_of(sums, count, in_use, chosen);
         for (uint32_t k = 0; k < load->task_count; k++)
             belief[k] = joint[k][chosen] / sums[chosen];
