@@ -360,7 +360,8 @@ void hello_proceed(struct request *request)
     member_set_capabilities(room, member, hello.capabilities);
     member_changed(room, member);
     if (first)
-        hub_note(request->hub, member->peer, HUB_JOINED, member->key, member->specialization);
+        hub_note(request->hub, member->peer, member->observer ? HUB_OBSERVING : HUB_JOINED,
+                 member->key, member->specialization);
     sync_send(request);
     request->handled = member->observer; /* listed nowhere: nobody hears of it */
 }

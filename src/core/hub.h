@@ -32,6 +32,7 @@ struct hub;
     X(HEARTBEAT_TIMEOUT, "heartbeat_timeout")                                                      \
     X(HELLO_TIMEOUT, "hello_timeout")                                                              \
     X(PROTECTED_MODE, "protected_mode")                                                            \
+    X(WRONG_PROTOCOL, "wrong_protocol")                                                            \
     X(CONNECTIONS_FULL, "connections_full")                                                        \
     X(OUT_OF_MEMORY, "out_of_memory")                                                              \
     X(SHUTTING_DOWN, "shutting_down")
@@ -47,6 +48,7 @@ const char *close_reason_text(enum close_reason reason);
 /* What happened, for the edge to log and count. X(NAME, text): subject and detail are as said. */
 #define HUB_EVENTS(X)                                                                              \
     X(JOINED, "joined")             /* subject: ai_id, detail: specialization */                   \
+    X(OBSERVING, "observing")       /* subject: ai_id of an observer, detail: specialization */    \
     X(LEFT, "left")                 /* subject: ai_id, detail: reason */                           \
     X(REFUSED, "refused")           /* subject: error code, detail: its sentence */                \
     X(KNOWLEDGE, "knowledge")       /* subject: id of the entry, detail: its section */            \

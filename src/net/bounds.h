@@ -49,6 +49,9 @@
 #define HELLO_TIMEOUT_MS 60000u
 #define HELLO_GRACE_MS   5000u
 
+/* Of those for whom there is no room so many at a time may take their time to read so; it is within FILES_RESERVED. */
+#define SURPLUS_MAX 16u
+
 /* Accepting rests this long when there are no files left, and the reserve did not help. */
 #define ACCEPT_PAUSE_MS 100u
 #define LISTEN_BACKLOG  4096

@@ -3,12 +3,15 @@
 #include "net/connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/admission.h"
 #include "net/pace.h"
 #include "net/state.h"
+#include "wire/shown.h"
 
 static void mark_dirty(struct connection *connection)
 {
@@ -65,7 +68,8 @@ static void connection_write(struct connection *connection)
 static void flushed(struct connection *connection)
 {
     struct server *server = connection->server;
-    bool crowded = server->connection_count > server->options.connections_max / 2;
+    bool crowded =
+        !connection->surplus && server->connection_count > server->options.connections_max / 2;
     if (connection->eof || connection->broken || crowded) {
         connection_destroy(connection);
         return;
@@ -152,6 +156,8 @@ static void feed(struct connection *connection, struct slice input)
     int64_t now = clock_now();
     struct slice line = {NULL, 0};
     enum frame_result result;
+    if (!connection->opening.over && !admission_opening(connection, input))
+        return;
     while (connection->state == CONNECTION_OPEN && !connection->over &&
            (result = frame_next(&connection->frame, &input, &line)) != FRAME_MORE)
         take(connection, result, line, now);
@@ -188,13 +194,16 @@ static void connection_end(struct connection *connection, enum close_reason reas
     journal_begin(journal, connection->serial, "disconnected");
     journal_text(journal, "reason", slice_of(close_reason_text(reason)));
     journal_text(journal, "from", slice_of(connection->address));
+    if (connection->protocol)
+        journal_text(journal, "protocol", slice_of(connection->protocol->name));
     journal_number(journal, "in", connection->bytes_in);
     journal_number(journal, "out", connection->bytes_out);
     journal_number(journal, "queued", connection->queue.bytes);
     if (connection->unlogged_count)
         journal_number(journal, "unlogged", connection->unlogged_count);
     journal_end(journal);
-    journal_say(journal, "[-] AI disconnected from %s", connection->address);
+    if (connection->name)
+        journal_say(journal, "[-] %s left: %s", connection->name, close_reason_text(reason));
     leave_lists(connection);
 }
 
@@ -333,7 +342,7 @@ static void slot_give(struct server *server, uint32_t index)
     server->free_slot = index;
 }
 
-static struct connection *connection_new(struct server *server, int fd)
+struct connection *connection_new(struct server *server, int fd, const char *address)
 {
     struct connection *connection = aligned_alloc(64, (sizeof *connection + 63) / 64 * 64);
     if (!connection)
@@ -354,86 +363,9 @@ static struct connection *connection_new(struct server *server, int fd)
     connection->id = (peer_id)slot->generation << 32 | index;
     connection->serial = ++server->serial;
     connection->opened_at = connection->sent_at = uv_now(&server->loop);
+    snprintf(connection->address, sizeof connection->address, "%s", address);
     server->connection_count++;
     return connection;
-}
-
-/* An error line of the edge's own, for a peer that the hub never hears of. */
-static void refuse_foreigner(struct connection *connection)
-{
-    struct server *server = connection->server;
-    struct text line = {0};
-    uint8_t random[16];
-    char uuid[UUID_SIZE], timestamp[TIMESTAMP_SIZE];
-    struct hub_edge edge = edge_of(server);
-    edge.derive(server, slice_of(connection->address), connection->serial, 0, random);
-    uuid_format(random, uuid);
-    timestamp_format(clock_now(), timestamp);
-    message_begin(&line, slice_of(uuid), slice_of("hub"), MESSAGE_ERROR, slice_of(timestamp),
-                  (struct slice){NULL, 0});
-    text_add_literal(&line, "{\"code\":");
-    text_add_string(&line, slice_of(wire_error_code(WIRE_PROTECTED_MODE)));
-    text_add_literal(&line, ",\"detail\":");
-    text_add_string(
-        &line, slice_of("this hub has no tokens and takes only peers of its own machine; its owner "
-                        "can lift that with --insecure"));
-    text_add_literal(&line, ",\"in_reply_to\":null}");
-    message_end(&line);
-    text_add_literal(&line, "\n");
-    queue_push_copy(&connection->queue, &server->streams, text_slice(&line));
-    text_free(&line);
-    connection_close(connection, CLOSE_PROTECTED_MODE);
-}
-
-/* No room: those who never said anything go first. */
-static bool make_room(struct server *server)
-{
-    if (server->connection_count < server->options.connections_max)
-        return true;
-    connection_expel_silent(server, HELLO_GRACE_MS, 1);
-    return server->connection_count < server->options.connections_max;
-}
-
-void connection_refused(struct server *server, const char *address)
-{
-    uint64_t now = uv_now(&server->loop);
-    server->closed[CLOSE_CONNECTIONS_FULL]++;
-    if (server->full_said && now - server->full_said < 1000)
-        return;
-    server->full_said = now;
-    journal_begin(&server->journal, 0, "refused");
-    journal_text(&server->journal, "reason", slice_of(close_reason_text(CLOSE_CONNECTIONS_FULL)));
-    journal_text(&server->journal, "from", slice_of(address));
-    journal_number(&server->journal, "connections", server->connection_count);
-    journal_number(&server->journal, "so_far", server->closed[CLOSE_CONNECTIONS_FULL]);
-    journal_end(&server->journal);
-}
-
-void connection_open(struct server *server, int fd, const struct endpoint *peer,
-                     const struct endpoint *listener)
-{
-    char address[ENDPOINT_TEXT_SIZE];
-    endpoint_format(peer->any.sa_family == AF_UNIX ? listener : peer, address);
-    struct connection *connection = make_room(server) ? connection_new(server, fd) : NULL;
-    if (!connection) {
-        connection_refused(server, address);
-        close(fd);
-        return;
-    }
-    memcpy(connection->address, address, sizeof address);
-    server->accepted++;
-    journal_begin(&server->journal, connection->serial, "connected");
-    journal_text(&server->journal, "from", slice_of(address));
-    journal_end(&server->journal);
-    journal_say(&server->journal, "[+] AI connected from %s", address);
-    if (!server->options.insecure && !endpoint_is_local(peer)) {
-        refuse_foreigner(connection);
-        return;
-    }
-    connection->newcomer = true;
-    TAILQ_INSERT_TAIL(&server->newcomers, connection, newcomer_link);
-    hub_open(server->hub, connection->id, clock_now());
-    connection_watch(connection);
 }
 
 void connection_joined(struct connection *connection)
@@ -442,6 +374,20 @@ void connection_joined(struct connection *connection)
         return;
     connection->newcomer = false;
     TAILQ_REMOVE(&connection->server->newcomers, connection, newcomer_link);
+}
+
+/* On the console stand AIs, by name. Observers, who come and go with each `khub who`, and those who never joined, stand in
+ * the log alone. */
+void connection_announce(struct connection *connection, struct slice name,
+                         struct slice specialization)
+{
+    char shown[SHOWN_LINE_SIZE], subject[SHOWN_LINE_SIZE];
+    shown_format(name, shown, sizeof shown);
+    shown_format(specialization, subject, sizeof subject);
+    free(connection->name);
+    connection->name = strdup(shown);
+    journal_say(&connection->server->journal, "[+] %s (%s) joined from %s", shown, subject,
+                connection->address);
 }
 
 /* ── ending ── */
@@ -496,6 +442,8 @@ void connection_destroy(struct connection *connection)
     queue_clear(&connection->queue, &server->streams);
     slot_give(server, (uint32_t)connection->id);
     server->connection_count--;
+    server->surplus_count -= connection->surplus;
+    free(connection->name);
     uv_close((uv_handle_t *)&connection->poll, on_closed);
     close(connection->fd);
 }

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "net/opening.h"
 #include "net/queue.h"
 #include "wire/address.h"
 #include "wire/frame.h"
@@ -41,7 +42,11 @@ struct connection {
     bool newcomer, lagging, held; /* in the server's lists of these names */
     struct queue queue;
 
-    bool eof; /* the peer shut its side down */
+    bool eof;     /* the peer shut its side down */
+    bool surplus; /* beyond connections_max, only to be told so */
+    struct opening opening;
+    const struct protocol *protocol; /* what it began as; NULL: as one of ours */
+    char *name;                      /* as the console calls it; NULL: not at all */
     uint8_t reason;
     int fd, watched; /* watched: events that poll waits for */
     struct server *server;
@@ -60,13 +65,9 @@ struct connection {
     char address[ENDPOINT_TEXT_SIZE];
 };
 
-/* Takes over an accepted, non-blocking socket; it is closed in any case. A peer that may not come in gets its error and is
- * closed. `listener` is what a peer of a unix socket is called by. */
-void connection_open(struct server *server, int fd, const struct endpoint *peer,
-                     const struct endpoint *listener);
-
-/* Counts one that there was no room for, and says so at most once a second. */
-void connection_refused(struct server *server, const char *address);
+/* Takes over an accepted, non-blocking socket, of which the hub does not know yet and which is not read yet. NULL, and the socket
+ * is still the caller's, when there is no memory. */
+struct connection *connection_new(struct server *server, int fd, const char *address);
 
 /* For the hub's effects; they never call the hub. */
 void connection_deliver(struct server *server, peer_id to, struct span span);
@@ -85,6 +86,9 @@ void connection_watch(struct connection *connection);
 void connection_overflow(struct connection *connection);
 /* It joined a room: not a newcomer any more. */
 void connection_joined(struct connection *connection);
+/* It is an AI of that name, which the console tells now and when it leaves. */
+void connection_announce(struct connection *connection, struct slice name,
+                         struct slice specialization);
 
 /* Destroys those whose time to take their last bytes is over. */
 void connection_deadlines(struct server *server);

@@ -108,6 +108,7 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
 /* X(event, key of its subject, key of its detail) */
 #define NOTE_KEYS(X)                                                                               \
     X(JOINED, "ai", "specialization")                                                              \
+    X(OBSERVING, "ai", "specialization")                                                           \
     X(LEFT, "ai", "reason")                                                                        \
     X(REFUSED, "code", "detail")                                                                   \
     X(KNOWLEDGE, "entry", "section")                                                               \
@@ -126,6 +127,8 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
     struct server *server = ctx;
     struct journal *journal = &server->journal;
     struct connection *connection = server_find(server, peer);
+    if (connection && event == HUB_JOINED)
+        connection_announce(connection, subject, detail);
     if (connection && !connection_may_log(connection))
         return;
     journal_begin(journal, connection ? connection->serial : 0, hub_event_text(event));

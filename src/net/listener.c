@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/admission.h"
 #include "net/state.h"
 
 /* ── accepting ── */
@@ -25,10 +26,8 @@ static bool turn_away(struct listener *listener)
     close(server->reserve_fd);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
-        close(fd);
+        admission_full(server, fd, "?");
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0)
-        connection_refused(server, "?");
     return fd >= 0;
 }
 
@@ -45,7 +44,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
         struct endpoint peer = {.len = sizeof peer.storage};
         int fd = accept4(listener->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            connection_open(server, fd, &peer, &listener->address);
+            admission_decide(server, fd, &peer, &listener->address);
             continue;
         }
         if (errno == EAGAIN)

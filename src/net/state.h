@@ -29,12 +29,14 @@ struct server {
 
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
-    int reserve_fd;     /* given up for a moment when there are no more files */
-    uint64_t full_said; /* loop time of the last log line on a full hub; 0: none */
+    int reserve_fd;       /* given up for a moment when there are no more files */
+    uint64_t full_said;   /* loop time of the last log line on a full hub; 0: none */
+    uint64_t turned_away; /* by a full hub, ever */
 
     struct slot *slots;
     uint32_t slot_count, free_slot; /* SLOT_NONE: no free one */
     size_t connection_count;        /* not dead, those being closed included */
+    size_t surplus_count;           /* those of them that are beyond connections_max */
     uint64_t serial;                /* of the newest connection */
     uint64_t accepted, deliveries, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
     uint64_t answers; /* of the hub's that no entry caused: their ids differ by it */

@@ -68,7 +68,9 @@ enum message_type {
     X(REPLAY_TRUNCATED, "replay_truncated", "the log does not reach back that far")                \
     X(HEARTBEAT_TIMEOUT, "heartbeat_timeout", "nothing was heard for too long")                    \
     X(SHUTTING_DOWN, "shutting_down", "the hub is stopping")                                       \
-    X(PROTECTED_MODE, "protected_mode", "the hub has no tokens and takes only local peers")
+    X(PROTECTED_MODE, "protected_mode", "the hub has no tokens and takes only local peers")        \
+    X(WRONG_PROTOCOL, "wrong_protocol", "the connection began as another protocol")                \
+    X(CONNECTIONS_FULL, "connections_full", "the hub takes no more connections")
 
 enum wire_error {
     WIRE_OK = 0,

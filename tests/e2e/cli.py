@@ -120,8 +120,8 @@ def serve_tells_who_comes_and_goes():
     with Hub() as hub:
         hub.wait_console(f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}")
         hub.join("ada").close()
-        hub.wait_console("[-] AI disconnected from")
-        hub.wait_console("[+] AI connected from")
+        hub.wait_console("[-] ada left: peer_closed")
+        hub.wait_console("[+] ada (general) joined from 127.0.0.1:")
 
 
 def closing(*descriptors):

@@ -34,18 +34,24 @@ def own_address():
 
 
 @test
-def the_console_shows_the_seeds_own_lines():
+def the_console_shows_who_comes_and_goes_by_name():
     with Hub() as hub:
         client = hub.connect()
         host, port = client.socket.getsockname()
-        hub.wait_log("event=connected")
+        client.hello("ada \u202e", 1, specialization="networking")
+        watcher = hub.connect()
+        watcher.hello("watcher", 2, role="observer")  # as each `khub who` is: no line for people
+        watcher.close()
+        hub.connect().close()
         client.close()
-        hub.wait_log("event=disconnected")
+        hub.wait_log("conn=c3 event=disconnected")
+        hub.wait_log("conn=c1 event=disconnected")
+        hub.wait_log("event=observing ai=watcher")
         equal(hub.stop(), 0)
         equal(hub.console().splitlines(), [
             f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}",
-            f"[+] AI connected from {host}:{port}",
-            f"[-] AI disconnected from {host}:{port}",
+            f"[+] ada \\u{{202e}} (networking) joined from {host}:{port}",
+            "[-] ada \\u{202e} left: peer_closed",
             "[hub] Shutting down Collaborative Kernel Hub.",
         ])
 
@@ -64,7 +70,8 @@ def every_line_of_the_log_is_pairs_and_ends_in_counters():
             check(re.fullmatch(rf"time=[^ ]+(?: {pair})+", line), "not pairs:", line)
         last = hub.log().splitlines()[-1]
         for reason in ("peer_closed", "peer_reset", "write_failed", "bad_lines", "taken_over", "slow_consumer",
-                       "heartbeat_timeout", "hello_timeout", "protected_mode", "connections_full", "out_of_memory",
+                       "heartbeat_timeout", "hello_timeout", "protected_mode", "wrong_protocol", "connections_full",
+                       "out_of_memory",
                        "shutting_down"):
             check(f" {reason}=" in last, reason, "is not counted in", last)
 
@@ -84,8 +91,8 @@ def ipv6_unix_and_ipv4_are_listened_on_together():
         clients[1].expect("feature_response", hop=1)
         clients[1].say("feature_response", {"hop": 2}, "four")
         check(any(line["payload"].get("hop") == 2 for line in clients[0].drain()))
-        hub.wait_console("[+] AI connected from [::1]:")
-        hub.wait_console(f"[+] AI connected from unix:{path}")
+        hub.wait_console("[+] six (general) joined from [::1]:")
+        hub.wait_console(f"[+] unix (general) joined from unix:{path}")
         for client in clients:
             client.close()
         equal(hub.stop(), 0)

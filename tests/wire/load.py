@@ -204,6 +204,7 @@ def a_full_hub_closes_the_newcomer_and_says_so_in_its_log():
     with Hub("--connections-max", 8) as hub:
         clients = [hub.join(f"a{number}", 1) for number in range(8)]
         extra = hub.connect()
+        extra.expect_error("connections_full")
         extra.expect_end()
         hub.wait_log("event=refused reason=connections_full from=127.0.0.1")
         equal(hub.counters()["connections_full"], 1)
@@ -221,7 +222,9 @@ def the_oldest_silent_one_makes_room_in_a_full_hub():
         silent = [hub.connect(), hub.connect()]
         ada, bea = hub.join("ada", 1), hub.join("bea", 1)
         ada.expect("hello")
-        hub.connect().expect_end()  # too early: they may still be about to speak
+        early = hub.connect()  # they may still be about to speak
+        early.expect_error("connections_full")
+        early.expect_end()
 
         def comes_in():
             client = hub.connect()
@@ -229,11 +232,12 @@ def the_oldest_silent_one_makes_room_in_a_full_hub():
             client.socket.settimeout(60)
             try:
                 client.say("hello")
-                return client.receive()
+                found = client.receive()
+                return found and found["message_type"] == "training_sync"
             except OSError:
-                return None
+                return False
 
-        equal(wait_until(comes_in, "a place")["message_type"], "training_sync")
+        wait_until(comes_in, "a place")
         silent[0].expect_error("heartbeat_timeout")
         silent[0].expect_end()
         silent[1].hello("late", 1)  # the younger one is still there
@@ -251,7 +255,9 @@ def a_hub_without_free_files_lives_on():
         wait_until(lambda: place.hub.counters()["connections"] == 2 + len(filling), "the gaps to be filled")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (max(taken) + 1, hard))
         for _ in range(5):
-            place.hub.connect().expect_end()
+            late = place.hub.connect()
+            late.expect_error("connections_full", "ulimit -n")
+            late.expect_end()
         place.unaffected()
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (5, hard))  # now even its reserve is of no use
         waiting = place.hub.connect()
