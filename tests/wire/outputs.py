@@ -24,8 +24,9 @@ def stands_still(name, reader, writer):
     with Hub(**{name: writer}) as hub:
         os.close(writer)
         ada = hub.join("ada", 2)
-        for _ in range(VISITS):
-            hub.connect().close()
+        for number in range(VISITS):
+            hub.join(f"visitor {number}").close()
+            ada.drain()
             ada.say("heartbeat")
             ada.expect("heartbeat")
         ada.close()
@@ -67,8 +68,8 @@ def what_is_read_late_is_all_there():
     reader, writer = small_pipe()
     with Hub(stdout=writer) as hub:
         os.close(writer)
-        for _ in range(VISITS):
-            hub.connect().close()
+        for number in range(VISITS):
+            hub.join(f"visitor {number}").close()
         wait_until(lambda: hub.log().count(" event=disconnected ") == VISITS, "the end of all visits")
         found = b""
         while found.count(b"\n") < 1 + 2 * VISITS:
