@@ -1,8 +1,10 @@
-/* libkhub: one AI's link to a hub. No globals, and no thread but one that looks a host's name up; memory that it can't get is an error, never an exit.
+/* libkhub: one AI's link to a hub. No globals, and no thread but one that looks a host's name
+ * up; memory that it can't get is an error, never an exit.
  *
- * A link connects (and reconnects, with backoff), says hello, hands every message to a callback and sends what is published.
- * It lives in anyone's loop: wait until khub_fd is readable (or writable, when khub_wants_write says so) or khub_timeout_ms has
- * passed, then call khub_turn. Or let khub_run do all of that.
+ * A link connects (and reconnects, with backoff), says hello, hands every message to a callback
+ * and sends what is published. It lives in anyone's loop: wait until khub_fd is readable (or
+ * writable, when khub_wants_write says so) or khub_timeout_ms has passed, then call khub_turn.
+ * Or let khub_run do all of that.
  *
  *     struct khub_options options = {.ai_id = "ada", .specialization = "networking"};
  *     struct khub *link;
@@ -10,9 +12,10 @@
  *     khub_run(link, -1);
  *     khub_free(link);
  *
- * Functions return 0 or more, or a negative code of KHUB_ERRORS. When a call returns an error, no callback comes of it.
- * A callback may call everything but khub_free, khub_turn and khub_run. Callbacks come only from inside khub_turn and khub_run.
- * A link is used by one thread at a time; links have nothing in common. */
+ * Functions return 0 or more, or a negative code of KHUB_ERRORS. When a call returns an error,
+ * no callback comes of it. A callback may call everything but khub_free, khub_turn and khub_run.
+ * Callbacks come only from inside khub_turn and khub_run. A link is used by one thread at a
+ * time; links have nothing in common. */
 #ifndef KHUB_H
 #define KHUB_H
 
@@ -56,8 +59,9 @@ struct khub_text {
     size_t len;
 };
 
-/* A message as it came: the members decoded, `payload` the JSON text of an object. target_ai is "" for everyone; seq is 0 on a
- * level 1 link. A newer hub may send types that are not known here. */
+/* A message as it came: the members decoded, `payload` the JSON text of an object. target_ai is
+ * "" for everyone; seq is 0 on a level 1 link. A newer hub may send types that are not known
+ * here. */
 struct khub_message {
     struct khub_text message_id, sender_id, type, timestamp, target_ai, payload;
     struct khub_text line; /* the whole line, for those who want to keep it */
@@ -78,8 +82,10 @@ struct khub;
 struct khub_callbacks {
     /* Every message, training_sync and error included. May be NULL. */
     void (*message)(struct khub *link, const struct khub_message *message, void *data);
-    /* The link's state changed; error is 0 or what led to it, detail a sentence or "". May be NULL. JOINED comes before the
-     * training_sync that brought it about; an error message of the hub's comes before the state that it leads to. */
+    /* The link's state changed; error is 0 or what led to it, detail a sentence, safe to
+     * print, or "". May be
+     * NULL. JOINED comes before the training_sync that brought it about; an error message of the
+     * hub's comes before the state that it leads to. */
     void (*state)(struct khub *link, enum khub_state state, int error, const char *detail,
                   void *data);
 };
@@ -89,11 +95,13 @@ struct khub_callbacks {
 
 /* All strings are copied. Zero and NULL mean the default named behind.
  *
- * A try has failed when it does not end in JOINED; a connection that is lost later is no failed try, and the first try after it
- * comes after retry_first_ms. Of each delay at least half is waited, the rest is chance. What ends a link at once, retries or not,
- * is a refusal that no retry would heal: id_in_use (unless the id was this link's before, or a resume_token is at hand: then the
- * hub has yet to notice that the old connection is gone), taken_over, protected_mode, unauthorized, reserved_id, or a hello that
- * the hub finds faulty. It is KHUB_E_REFUSED, with the hub's sentence as the detail. */
+ * A try has failed when it does not end in JOINED; a connection that is lost later is no failed
+ * try, and the first try after it comes after retry_first_ms. Of each delay at least half is
+ * waited, the rest is chance. What ends a link at once, retries or not, is a refusal that no
+ * retry would heal: id_in_use (unless the id was this link's before, or a resume_token is at
+ * hand: then the hub has yet to notice that the old connection is gone), taken_over,
+ * protected_mode, unauthorized, reserved_id, or a hello that the hub finds faulty. It is
+ * KHUB_E_REFUSED, with the hub's sentence as the detail. */
 struct khub_options {
     const char *address;             /* "127.0.0.1:6000"; "host:port", "[::1]:6000", "unix:/path" */
     const char *ai_id;               /* required, 1..128 bytes */
@@ -118,22 +126,26 @@ struct khub_options {
 
 KHUB_PUBLIC int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,
                          struct khub **ret_link);
-/* Closes and frees at once; what was not sent is lost (khub_close and khub_run first, to flush). NULL is fine. */
+/* Closes and frees at once; what was not sent is lost (khub_close and khub_run first, to flush).
+ * NULL is fine. */
 KHUB_PUBLIC void khub_free(struct khub *link);
-/* Sends what is queued (joining first if need be), hears the hub out, then ends the link; turns or khub_run do the work. With a
- * hub that is away and retries 0 that may take for ever: give khub_run a time. Nothing can be published any more. */
+/* Sends what is queued (joining first if need be), hears the hub out, then ends the link; turns
+ * or khub_run do the work. With a hub that is away and retries 0 that may take for ever: give
+ * khub_run a time. Nothing can be published any more. */
 KHUB_PUBLIC void khub_close(struct khub *link);
 
-/* The loop's side. The fd changes at each reconnect and is -1 while there is none: ask after every turn. Between two sockets there
- * is always a turn that ends with -1, so that a new one is not taken for the old when it has the same number. After publishing
- * outside a callback ask for wants_write or the time-out again: both say that there is something to do. */
+/* The loop's side. The fd changes at each reconnect and is -1 while there is none: ask after
+ * every turn. Between two sockets there is always a turn that ends with -1, so that a new one is
+ * not taken for the old when it has the same number. After publishing outside a callback ask for
+ * wants_write or the time-out again: both say that there is something to do. */
 KHUB_PUBLIC int khub_fd(const struct khub *link);
 KHUB_PUBLIC bool khub_wants_write(const struct khub *link);
 /* Milliseconds until khub_turn is wanted even if the fd is silent; -1: none. */
 KHUB_PUBLIC int khub_timeout_ms(const struct khub *link);
 /* Does what can be done now without blocking. 0, or the error that ended the link. */
 KHUB_PUBLIC int khub_turn(struct khub *link);
-/* Turns until `ms` have passed (-1: for ever), khub_stop was called, or the link ended. 0, or the error that ended it. */
+/* Turns until `ms` have passed (-1: for ever), khub_stop was called, or the link ended. 0, or
+ * the error that ended it. */
 KHUB_PUBLIC int khub_run(struct khub *link, int ms);
 /* khub_run, this one or the next, returns after the turn under way. */
 KHUB_PUBLIC void khub_stop(struct khub *link);
@@ -141,7 +153,8 @@ KHUB_PUBLIC void khub_stop(struct khub *link);
 KHUB_PUBLIC enum khub_state khub_link_state(const struct khub *link);
 KHUB_PUBLIC void *khub_data(const struct khub *link);
 KHUB_PUBLIC const char *khub_ai_id(const struct khub *link);
-/* Level 2, once joined (before: the one of the options, or ""). Lets a later link take the id over. */
+/* Level 2, once joined (before: the one of the options, or ""). Lets a later link take the id
+ * over. */
 KHUB_PUBLIC const char *khub_resume_token(const struct khub *link);
 /* The highest seq seen, 0 at level 1. */
 KHUB_PUBLIC uint64_t khub_seq(const struct khub *link);
@@ -150,14 +163,16 @@ KHUB_PUBLIC size_t khub_queued(const struct khub *link);
 /* Lines from the hub that were no messages, or longer than line_max: skipped. */
 KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
 
-/* Publishing. `payload`, `pattern`, … are JSON texts of an object, at most 64 levels deep as a payload; other texts
- * are UTF-8. target NULL or "": everyone. KHUB_E_ARGUMENT, TOO_LONG, FULL, NO_MEMORY or CLOSED: nothing was queued.
+/* Publishing. `payload`, `pattern`, … are JSON texts of an object, at most 64 levels deep as a
+ * payload; other texts are UTF-8. target NULL or "": everyone. KHUB_E_ARGUMENT, TOO_LONG, FULL,
+ * NO_MEMORY or CLOSED: nothing was queued.
  *
- * Messages wait in the queue until the link has joined, and leave it in order. A line that was under way when a connection was
- * lost is sent again, whole, on the next; a line that the kernel had taken wholly is not, though the hub may not have got it.
+ * Messages wait in the queue until the link has joined, and leave it in order. A line that was
+ * under way when a connection was lost is sent again, whole, on the next; a line that the kernel
+ * had taken wholly is not, though the hub may not have got it.
  *
- * khub_publish takes every type that a client may send but hello, which is the link's own. ret_message_id (37 bytes, or NULL)
- * receives the UUID. */
+ * khub_publish takes every type that a client may send but hello, which is the link's own.
+ * ret_message_id (37 bytes, or NULL) receives the UUID. */
 KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *payload,
                              const char *target, char *ret_message_id);
 KHUB_PUBLIC int khub_share_pattern(struct khub *link, const char *pattern);
@@ -168,8 +183,9 @@ KHUB_PUBLIC int khub_answer_feature(struct khub *link, const char *requestor, co
                                     const char *component);
 KHUB_PUBLIC int khub_report_performance(struct khub *link, const char *component_id,
                                         const char *metrics);
-/* Level 2: commits to parameters before they are measured; the hub's challenge brings the commitment_id and the nonce that a claim
- * needs. sha256: 64 lower-case hex digits, of the text that docs/PROTOCOL.md (Honest scores) gives. */
+/* Level 2: commits to parameters before they are measured; the hub's challenge brings the
+ * commitment_id and the nonce that a claim needs. sha256: 64 lower-case hex digits, of the text
+ * that docs/PROTOCOL.md (Honest scores) gives. */
 KHUB_PUBLIC int khub_commit(struct khub *link, const char *subject, const char *subject_version,
                             const char *sha256);
 /* requirements may be NULL: {}. */

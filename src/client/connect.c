@@ -9,8 +9,8 @@
 
 #include "client/link.h"
 
-/* Seconds of silence before the kernel asks whether the hub's machine is still there: all that level 1, which has no
- * heartbeats, can rely on. */
+/* Seconds of silence before the kernel asks whether the hub's machine is still there: all that
+ * level 1, which has no heartbeats, can rely on. */
 #define KEEPALIVE_IDLE_S     60
 #define KEEPALIVE_INTERVAL_S 15
 #define KEEPALIVE_PROBES     4
@@ -30,7 +30,8 @@ static void socket_tune(int fd)
         setsockopt(fd, wishes[i].level, wishes[i].name, &wishes[i].value, sizeof(int));
 }
 
-/* A socket that connects to a free port of its own machine may be given that very port, and then talks to itself. */
+/* A socket that connects to a free port of its own machine may be given that very port, and then
+ * talks to itself. */
 static bool talks_to_itself(int fd)
 {
     struct sockaddr_storage here = {0}, there = {0};
@@ -71,8 +72,9 @@ static int connect_outcome(int fd)
     return talks_to_itself(fd) ? -ECONNREFUSED : 1;
 }
 
-/* The endpoint under way is none. The next one waits for the next turn, so that between two sockets, which may well get the same
- * number, khub_fd says -1: whoever watches the fd can tell that it is another. */
+/* The endpoint under way is none. The next one waits for the next turn, so that between two
+ * sockets, which may well get the same number, khub_fd says -1: whoever watches the fd can tell
+ * that it is another. */
 static void endpoint_failed(struct khub *link, int error)
 {
     if (link->fd >= 0)

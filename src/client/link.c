@@ -1,16 +1,17 @@
-/* A link's life: its making, its states, its turn.
+/* A link's life: its making, its states, its turn. `moves` below is this drawing as a table.
  *
- *                    due                    connected                 training_sync
- *      WAITING ───────────────▶ CONNECTING ───────────▶ GREETING ───────────────────▶ JOINED
- *         ▲                        │                       │                            │
- *         └────────────────────────┴───────────────────────┴────────────────────────────┘
- *           no address answers; the connection is lost; the hub says shutting_down, slow_consumer, …
+ *                due                  connected             training_sync
+ *     WAITING ───────▶ CONNECTING ─────────────▶ GREETING ────────────────▶ JOINED
+ *        ▲                 │                        │                         │
+ *        └─────────────────┴────────────────────────┴─────────────────────────┘
+ *          no address answers; the connection is lost; the hub says shutting_down, …
  *
- *      any ──▶ ENDED   khub_close and all is sent; refused for good; out of retries
+ *     each of the four ──▶ ENDED   closed and all is sent; refused for good; out of retries
  *
- * What makes it hard is that callbacks may call nearly everything. So: only khub_turn changes the state and calls callbacks;
- * what a callback calls leaves marks (closing, stop, again) and lines in the queue, nothing more. After anything that may have
- * moved the state, the caller looks at it again. fd >= 0 says that there is a connection or one under way. */
+ * What makes it hard is that callbacks may call nearly everything. So: only khub_turn changes
+ * the state and calls callbacks; what a callback calls leaves marks (closing, stop, again) and
+ * lines in the queue, nothing more. After anything that may have moved the state, the caller
+ * looks at it again. fd >= 0 says that there is a connection or one under way. */
 #include "client/link.h"
 
 #include <assert.h>
@@ -23,6 +24,8 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "wire/shown.h"
 
 int64_t link_now_ms(void)
 {
@@ -154,8 +157,20 @@ void khub_free(struct khub *link)
     free(link);
 }
 
+#define TO(state) (1u << KHUB_##state)
+static const unsigned moves[] = {
+    [KHUB_WAITING] = TO(CONNECTING) | TO(ENDED),
+    [KHUB_CONNECTING] = TO(WAITING) | TO(GREETING) | TO(ENDED),
+    [KHUB_GREETING] = TO(WAITING) | TO(JOINED) | TO(ENDED),
+    [KHUB_JOINED] = TO(WAITING) | TO(ENDED),
+    [KHUB_ENDED] = 0,
+};
+
 static void link_move(struct khub *link, enum khub_state state, int error)
 {
+    assert(link->turning && (moves[link->state] & 1u << state));
+    assert((link->fd >= 0) == (state == KHUB_GREETING || state == KHUB_JOINED));
+    assert(!link->lookup);
     link->state = state;
     if (link->callbacks.state)
         link->callbacks.state(link, state, error, link->detail, link->data);
@@ -181,19 +196,33 @@ static bool all_sent(const struct khub *link)
     return outbox_unsent(&link->queue).len == 0;
 }
 
-void link_end(struct khub *link, int error, const char *format, ...)
+/* The sentence may be the hub's own: whoever prints it must not be obeyed by a terminal. */
+static void detail_write(struct khub *link, const char *format, va_list arguments)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(link->detail, sizeof link->detail, format, arguments);
-    va_end(arguments);
-    connection_drop(link);
+    char sentence[2 * WIRE_DETAIL_MAX];
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    shown_format(slice_of(sentence), link->detail, sizeof link->detail);
+}
+
+static void ended(struct khub *link, int error)
+{
     link->error = error;
     link->due_ms = NEVER;
     link_move(link, KHUB_ENDED, error);
 }
 
-/* Half of the delay is fixed, half is chance, so that those whom one hub's end sent away do not come back as one. */
+void link_end(struct khub *link, int error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    detail_write(link, format, arguments);
+    va_end(arguments);
+    connection_drop(link);
+    ended(link, error);
+}
+
+/* Half of the delay is fixed, half is chance, so that those whom one hub's end sent away do not
+ * come back as one. */
 static unsigned retry_delay(const struct khub *link)
 {
     uint64_t delay = link->retry_first_ms;
@@ -211,7 +240,7 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(link->detail, sizeof link->detail, format, arguments);
+    detail_write(link, format, arguments);
     va_end(arguments);
 
     link->failures = link->state == KHUB_JOINED ? 0 : link->failures + 1;
@@ -221,9 +250,7 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
         return;
     }
     if (link->retries < 0 || (link->retries > 0 && link->failures >= (unsigned)link->retries)) {
-        link->error = cause;
-        link->due_ms = NEVER;
-        link_move(link, KHUB_ENDED, cause);
+        ended(link, cause);
         return;
     }
     link->due_ms = link_now_ms() + retry_delay(link);
@@ -291,8 +318,9 @@ static void transmit(struct khub *link)
         link_lost(link, KHUB_E_UNREACHABLE, "sending to the hub failed: %s", strerror(error));
 }
 
-/* Says that nothing more will come, and leaves the socket open until the hub has taken everything: closing it at once, with
- * bytes of the hub's unread, would make the kernel throw away what is on its way. */
+/* Says that nothing more will come, and leaves the socket open until the hub has taken
+ * everything: closing it at once, with bytes of the hub's unread, would make the kernel throw
+ * away what is on its way. */
 static void linger_begin(struct khub *link)
 {
     shutdown(link->fd, SHUT_WR);
@@ -307,7 +335,8 @@ static void heartbeat_due(struct khub *link)
                   link->unheard);
         return;
     }
-    /* Where lines wait to be taken they are sign of life enough, and a heartbeat would only wait behind them. */
+    /* Where lines wait to be taken they are sign of life enough, and a heartbeat would only wait
+     * behind them. */
     if (all_sent(link))
         link_queue_heartbeat(link);
     link->unheard++;
@@ -373,7 +402,8 @@ int khub_turn(struct khub *link)
     return link->state == KHUB_ENDED ? link->error : 0;
 }
 
-/* The earlier of the link's own time-out and what is left of khub_run's (deadline NEVER: for ever); -1: none. */
+/* The earlier of the link's own time-out and what is left of khub_run's (deadline NEVER: for
+ * ever); -1: none. */
 static int run_timeout(const struct khub *link, int64_t deadline)
 {
     int wanted = khub_timeout_ms(link);

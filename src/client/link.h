@@ -4,7 +4,7 @@
 
 #include <signal.h>
 
-#include "client/limits.h"
+#include "client/bounds.h"
 #include "client/lookup.h"
 #include "client/outbox.h"
 #include "khub.h"
@@ -83,7 +83,8 @@ void link_connect_step(struct khub *link);
 /* receive.c: reads what has come and hands it to the callbacks. */
 void link_receive(struct khub *link);
 
-/* publish.c: writes the hello of a new connection to link->hello; queues a heartbeat. 0 or a code. */
+/* publish.c: writes the hello of a new connection to link->hello; queues a heartbeat. 0 or a
+ * code. */
 int link_write_hello(struct khub *link);
 int link_queue_heartbeat(struct khub *link);
 /* Appends a JSON array of the strings (NULL-terminated, or NULL). */

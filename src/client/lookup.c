@@ -1,5 +1,5 @@
-/* See lookup.h. What is shared stands in struct lookup; the thread writes its answer, then says so on
- * the eventfd, and the owner reads it only after that. */
+/* See lookup.h. What is shared stands in struct lookup; the thread writes its answer, then says
+ * so on the eventfd, and the owner reads it only after that. */
 #include "client/lookup.h"
 
 #include <assert.h>

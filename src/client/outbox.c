@@ -21,7 +21,8 @@ static int reserve(struct outbox *outbox, size_t more)
 {
     if (outbox->capacity - outbox->len >= more)
         return 0;
-    /* Moving pays only when it frees at least as much as it moves: so a byte is moved once, on average. */
+    /* Moving pays only when it frees at least as much as it moves: so a byte is moved once, on
+     * average. */
     if (outbox->line_start > 0 && outbox->line_start >= outbox->len - outbox->line_start)
         drop_sent_lines(outbox);
     if (outbox->capacity - outbox->len >= more)

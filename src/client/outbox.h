@@ -1,7 +1,8 @@
 /* Lines that wait to be sent, end to end in one buffer.
  *
- * The kernel takes bytes, the hub takes lines: what was sent of a line that never got whole is worth nothing on the next
- * connection. So the outbox knows where the line under way begins, and keeps it until its last byte is sent. */
+ * The kernel takes bytes, the hub takes lines: what was sent of a line that never got whole is
+ * worth nothing on the next connection. So the outbox knows where the line under way begins, and
+ * keeps it until its last byte is sent. */
 #ifndef KHUB_CLIENT_OUTBOX_H
 #define KHUB_CLIENT_OUTBOX_H
 
@@ -14,7 +15,8 @@ struct outbox {
     size_t line_start; /* of the first line not wholly sent; line_start <= sent <= len */
 };
 
-/* Adds a line (which holds no '\n') and its end. 0; KHUB_E_FULL when more than `max` bytes would be kept; KHUB_E_NO_MEMORY. */
+/* Adds a line (which holds no '\n') and its end. 0; KHUB_E_FULL when more than `max` bytes would
+ * be kept; KHUB_E_NO_MEMORY. */
 int outbox_push(struct outbox *outbox, struct slice line, size_t max);
 struct slice outbox_unsent(const struct outbox *outbox);
 /* The kernel took `count` more bytes. */

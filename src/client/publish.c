@@ -1,4 +1,5 @@
-/* Publishing: JSON written, checked against the limits, and put in the queue. Nothing here touches the socket. */
+/* Publishing: JSON written, checked against the limits, and put in the queue. Nothing here
+ * touches the socket. */
 #include <assert.h>
 #include <sys/random.h>
 #include <time.h>
@@ -9,7 +10,8 @@
 #include "wire/message.h"
 #include "wire/utf8.h"
 
-/* A member of a payload. Those that are NULL or empty lists are left out if optional, else refused. */
+/* A member of a payload. Those that are NULL or empty lists are left out if optional, else
+ * refused. */
 enum field_kind {
     FIELD_STRING,
     FIELD_OPTIONAL, /* a string, or NULL */
@@ -46,7 +48,8 @@ bool link_id_fits(const char *id)
     return message_id_fits(slice_of(id)) && utf8_valid(slice_of(id));
 }
 
-/* Appends a JSON text of the caller's, on one line: line ends between its tokens (within strings there are none) become spaces. */
+/* Appends a JSON text of the caller's, on one line: line ends between its tokens (within strings
+ * there are none) become spaces. */
 static int json_add(struct khub *link, struct text *text, const char *json, unsigned depth_max,
                     bool object)
 {
@@ -346,7 +349,8 @@ int khub_chat(struct khub *link, const char *text, const char *target)
     return PUBLISH(link, MESSAGE_CHAT, target, fields);
 }
 
-/* The draft of a hello. The token is shown on a connection's first hello only: it is for the hub, and is not repeated. */
+/* The draft of a hello. The token is shown on a connection's first hello only: it is for the
+ * hub, and is not repeated. */
 static int hello_draft(struct khub *link, const struct text *capabilities, const char *token,
                        char ret_message_id[UUID_SIZE])
 {

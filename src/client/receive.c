@@ -1,11 +1,13 @@
 /* What the hub says: bytes become lines, lines become messages, messages go to the callback.
  *
- * The hub refuses what is not exactly a NetworkMessage (wire/message.h); a client is better off generous. It takes members and
- * types that it does not know, for a newer hub may send them, and deeper nesting than a payload may have, for the hub wraps
- * payloads in its training_sync. What it cannot read at all it skips and counts.
+ * The hub refuses what is not exactly a NetworkMessage (wire/message.h); a client is better off
+ * generous. It takes members and types that it does not know, for a newer hub may send them, and
+ * deeper nesting than a payload may have, for the hub wraps payloads in its training_sync. What
+ * it cannot read at all it skips and counts.
  *
- * Callbacks are promised NUL-terminated texts. All of a message is therefore copied to the link's scratch buffer, decoded on
- * the way; nothing that a callback does can move what it is reading. */
+ * Callbacks are promised NUL-terminated texts. All of a message is therefore copied to the
+ * link's scratch buffer, decoded on the way; nothing that a callback does can move what it is
+ * reading. */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -78,7 +80,8 @@ enum verdict {
     VERDICT_NONE,  /* it concerns one message */
     VERDICT_RETRY, /* this connection is over; the next may do better */
     VERDICT_END,   /* no connection will do better */
-    VERDICT_UNLESS_OURS /* END, but RETRY for an id that was ours before: its old connection will be gone soon */
+    /* END, but RETRY for an id that was ours before: its old connection will be gone soon */
+    VERDICT_UNLESS_OURS
 };
 
 static const struct {

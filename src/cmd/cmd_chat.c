@@ -32,8 +32,8 @@ struct chat {
     struct visit visit;
     bool greeted, quits;
     unsigned refused; /* lines that did not go, or that the hub did not take */
-    /* From a pipe. Lines up to `judged` are the hub's; it is being asked whether those up to `asked`
-     * are (0: it is not); `last` is the latest that went out. */
+    /* From a pipe. Lines up to `judged` are the hub's; it is being asked whether those up to
+     * `asked` are (0: it is not); `last` is the latest that went out. */
     struct sent *sent; /* SENT_MAX, by the line's number */
     uint64_t refused_line, judged, asked, last;
 };
@@ -176,8 +176,8 @@ static void on_change(struct visit *visit, const char *why)
     chat->asked = 0;
 }
 
-/* What was sent to a hub that is lost then is nobody's: so the hub is asked from time to time, with a
- * heartbeat, which it answers in order. */
+/* What was sent to a hub that is lost then is nobody's: so the hub is asked from time to time,
+ * with a heartbeat, which it answers in order. */
 static void ask_verdict(struct chat *chat)
 {
     if (chat->sent && chat->asked == 0 && chat->last > chat->judged &&
@@ -283,7 +283,8 @@ static bool has_room(const struct chat *chat)
     return khub_queued(chat->visit.link) < QUEUED_MAX;
 }
 
-/* Of what was read the lines for which there is room; the rest waits until the hub has taken some. */
+/* Of what was read the lines for which there is room; the rest waits until the hub has taken
+ * some. */
 static void take_lines(struct chat *chat)
 {
     struct prompt *prompt = &chat->prompt;

@@ -1,7 +1,8 @@
 /* Lines that a person types while others' lines come in, or that a pipe gives.
  *
- * On a terminal the line being typed stays at the bottom: prompt_hide before anything is printed,
- * prompt_show after it. The terminal is given back when the program ends, is stopped or is killed. */
+ * On a terminal the line being typed stays at the bottom: prompt_hide before anything is
+ * printed, prompt_show after it. The terminal is given back when the program ends, is stopped or
+ * is killed. */
 #ifndef KHUB_CMD_PROMPT_H
 #define KHUB_CMD_PROMPT_H
 
@@ -31,8 +32,8 @@ struct prompt {
 void prompt_begin(struct prompt *prompt, const struct terminal *terminal);
 /* Reads what stdin has, without waiting when poll says there is something. */
 void prompt_read(struct prompt *prompt);
-/* The next whole line, without its end; false when there is none yet. Good until the next call. Look
- * at `fault` before it: a line with one is not what was typed. */
+/* The next whole line, without its end; false when there is none yet. Good until the next call.
+ * Look at `fault` before it: a line with one is not what was typed. */
 bool prompt_next(struct prompt *prompt, struct slice *ret_line);
 void prompt_hide(struct prompt *prompt);
 void prompt_show(struct prompt *prompt);

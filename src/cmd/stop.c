@@ -62,7 +62,8 @@ int stop_poll(struct pollfd *polls, nfds_t count, const struct timespec *timeout
     if (!atomic_load(&asked))
         ready = ppoll(polls, count, timeout, &before);
     int error = errno;
-    /* The kernel delivers nothing in a ppoll that finds something ready; what came meanwhile comes now. */
+    /* The kernel delivers nothing in a ppoll that finds something ready; what came meanwhile
+     * comes now. */
     sigprocmask(SIG_SETMASK, &before, NULL);
     errno = error;
     return ready;

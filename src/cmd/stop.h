@@ -10,7 +10,8 @@
 /* From now on the two end nothing by themselves, but whatever waits in the kernel: a write to a
  * terminal that is stopped fails with EINTR, and so does stop_poll. */
 void stop_catch(void);
-/* For who computes and waits for nothing: the first of them asks, the next ends the program as ever. */
+/* For who computes and waits for nothing: the first of them asks, the next ends the program as
+ * ever. */
 void stop_hear(void);
 bool stop_asked(void);
 /* The same for who is given something to look at. */

@@ -77,7 +77,8 @@ static void fit_widths(const struct table *table, unsigned *widths, unsigned win
     }
 }
 
-/* Takes the words off the cell that fit into `width` columns, or of one that is too long what fits. */
+/* Takes the words off the cell that fit into `width` columns, or of one that is too long what
+ * fits. */
 static struct slice take_words(struct slice *cell, unsigned width, bool unicode)
 {
     bool whole = text_columns(*cell, unicode) <= width;

@@ -246,8 +246,8 @@ static void settle_message(struct visit *visit, const struct khub_message *messa
     visit->data = settling;
 }
 
-/* The hub answers in order: when it echoes a heartbeat, it has judged all that stood before it. As long
- * as it takes what is queued, it is waited for. */
+/* The hub answers in order: when it echoes a heartbeat, it has judged all that stood before it.
+ * As long as it takes what is queued, it is waited for. */
 int visit_settle(struct visit *visit, int ms)
 {
     struct settling settling = {.message = visit->message, .data = visit->data};
@@ -269,7 +269,8 @@ int visit_settle(struct visit *visit, int ms)
     return settling.answered ? 0 : -1;
 }
 
-/* The hub may pour out a full room before it notices that we leave: whoever was told to stop waits less. */
+/* The hub may pour out a full room before it notices that we leave: whoever was told to stop
+ * waits less. */
 static void leave(struct visit *visit)
 {
     int64_t until = time_monotonic_ms() + FLUSH_MS;

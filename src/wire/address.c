@@ -1,5 +1,5 @@
-/* See address.h. What makes it hard is IPv6: its text holds colons, and it can carry an IPv4 address
- * inside. */
+/* See address.h. What makes it hard is IPv6: its text holds colons, and it can carry an IPv4
+ * address inside. */
 #include "wire/address.h"
 
 #include <arpa/inet.h>

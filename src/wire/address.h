@@ -25,11 +25,13 @@ struct endpoint {
     };
 };
 
-/* Reads "host:port", "[ipv6]:port", "unix:/path", or a host or IPv6 address alone. Looks nothing up. 0, or -1 with *ret_why a sentence, static. */
+/* Reads "host:port", "[ipv6]:port", "unix:/path", or a host or IPv6 address alone. Looks nothing
+ * up. 0, or -1 with *ret_why a sentence, static. */
 int address_parse(const char *text, struct address *ret_address, const char **ret_why);
-/* Fills 1 to `most` endpoints, of port 6000 when the text had none; what is above `most` is left out. flags: AI_PASSIVE to listen on them,
- * AI_NUMERICHOST to look nothing up; without it a name blocks until the resolver answers. 0, or an
- * EAI_… of <netdb.h> (EAI_NONAME: no such host) with *ret_why a sentence, static. */
+/* Fills 1 to `most` endpoints, of port 6000 when the text had none; what is above `most` is left
+ * out. flags: AI_PASSIVE to listen on them, AI_NUMERICHOST to look nothing up; without it a name
+ * blocks until the resolver answers. 0, or an EAI_… of <netdb.h> (EAI_NONAME: no such host) with
+ * *ret_why a sentence, static. */
 int address_resolve(const struct address *address, int flags, size_t most,
                     struct endpoint *ret_endpoints, size_t *ret_count, const char **ret_why);
 

@@ -1,13 +1,15 @@
-/* The text that is hashed when an AI commits itself to a set of parameters: the hub and the AIs must write the same bytes.
+/* The text that is hashed when an AI commits itself to a set of parameters: the hub and the AIs
+ * must write the same bytes.
  *
  *     khub parameters 1
  *     SUBJECT
  *     SUBJECT_VERSION
  *     NAME=HHHHHHHHHHHHHHHH          for each parameter, in the order of the names' bytes
  *
- * Each line ends with '\n'. H…: the value's IEEE 754 double as 16 lower-case hex digits, so that 0.1 and 1e-1 are one number and no
- * rounding is a matter of opinion. No name holds a control character, hence a '\n'; and the digits are always sixteen, so a '='
- * in a name misleads nobody. */
+ * Each line ends with '\n'. H…: the value's IEEE 754 double as 16 lower-case hex digits, so that
+ * 0.1 and 1e-1 are one number and no rounding is a matter of opinion. No name holds a control
+ * character, hence a '\n'; and the digits are always sixteen, so a '=' in a name misleads
+ * nobody. */
 #ifndef KHUB_WIRE_CLAIM_H
 #define KHUB_WIRE_CLAIM_H
 
@@ -34,19 +36,21 @@ struct claim_parameters {
     char names[CLAIM_PARAMETERS_MAX][CLAIM_NAME_MAX];
 };
 
-/* The name rule of subjects, versions (both at most CLAIM_SUBJECT_MAX bytes) and parameters: 1..max bytes of UTF-8 without
- * control characters. */
+/* The name rule of subjects, versions (both at most CLAIM_SUBJECT_MAX bytes) and parameters:
+ * 1..max bytes of UTF-8 without control characters. */
 bool claim_text_fits(struct slice text, size_t max);
 /* 64 digits, lower case. */
 bool claim_digest_fits(struct slice text);
 
-/* Reads an accepted object {name: number}. 0, or -code with *ret_refusal filled (bad_payload); `path` is what a person is told,
- * "payload.pattern.parameters". Leaves the parameters sorted by name. */
+/* Reads an accepted object {name: number}. 0, or -code with *ret_refusal filled (bad_payload);
+ * `path` is what a person is told, "payload.pattern.parameters". Leaves the parameters sorted by
+ * name. */
 int claim_read(struct json_value object, const char *path, struct claim_parameters *ret_parameters,
                struct refusal *ret_refusal);
 
-/* Appends the text. Sorts the parameters by name. 0, or -1 with nothing appended when a text breaks its rule, two names are the
- * same, a number is not finite, there are too many, or memory is out. */
+/* Appends the text. Sorts the parameters by name. 0, or -1 with nothing appended when a text
+ * breaks its rule, two names are the same, a number is not finite, there are too many, or memory
+ * is out. */
 int claim_write(struct slice subject, struct slice subject_version,
                 struct claim_parameter *parameters, size_t count, struct text *text);
 

@@ -5,11 +5,12 @@
 #include "wire/limits.h"
 #include "wire/slice.h"
 
-/* What a reader sees of an id (1 to WIRE_ID_MAX bytes): two ids with one skeleton look alike. Letters
- * of other scripts that look Latin (Unicode's UTS #39), fullwidth, mathematical, circled, raised and
- * small-capital ones become the Latin letter; case is folded; l, I, 1 and | are one, so are 0 and O,
- * rn and m (of I and i, which do not look alike, case makes nothing). Blanks of any kind and hidden
- * characters (shown.h) go: of nothing but these, the skeleton is empty. What has no Latin twin stays.
+/* What a reader sees of an id (1 to WIRE_ID_MAX bytes): two ids with one skeleton look alike.
+ * Letters of other scripts that look Latin (Unicode's UTS #39), fullwidth, mathematical,
+ * circled, raised and small-capital ones become the Latin letter; case is folded; l, I, 1 and |
+ * are one, so are 0 and O, rn and m (of I and i, which do not look alike, case makes nothing).
+ * Blanks of any kind and hidden characters (shown.h) go: of nothing but these, the skeleton is
+ * empty. What has no Latin twin stays.
  *
  * A skeleton is to be compared, never shown. It lies in buffer, without a NUL. */
 #define SKELETON_SIZE (2 * WIRE_ID_MAX) /* m becomes rn */

@@ -1,5 +1,6 @@
-/* Line framing. What makes it hard is that a stream may be split anywhere, also between '\r' and '\n', also in the middle of what
- * is being skipped; and that a peer decides how much it sends before its '\n'. */
+/* Line framing. What makes it hard is that a stream may be split anywhere, also between '\r' and
+ * '\n', also in the middle of what is being skipped; and that a peer decides how much it sends
+ * before its '\n'. */
 #include "wire/frame.h"
 
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* The cursor: a walk over JSON that the scanner has accepted, without a tree and without memory.
  *
- * It trusts the grammar, so it only looks for where things end; but it never trusts it with its life: every step is bounded by the
- * slice, so that even text which nobody judged could only give wrong answers, not wild reads. */
+ * It trusts the grammar, so it only looks for where things end; but it never trusts it with its
+ * life: every step is bounded by the slice, so that even text which nobody judged could only
+ * give wrong answers, not wild reads. */
 #include <locale.h>
 #include <math.h>
 #include <stdlib.h>
@@ -194,7 +195,8 @@ static uint32_t hex_four(const char *at)
     return code;
 }
 
-/* *at: a backslash. Writes what the escape stands for, passes it, and returns the length written. */
+/* *at: a backslash. Writes what the escape stands for, passes it, and returns the length
+ * written. */
 static size_t take_escape(const char **at, const char *end, char buffer[UTF8_MAX])
 {
     static const char letters[] = "bfnrt", controls[] = "\b\f\n\r\t";
@@ -218,7 +220,8 @@ static size_t take_escape(const char **at, const char *end, char buffer[UTF8_MAX
     return utf8_write(code, buffer);
 }
 
-/* The next stretch of a string's meaning: a run of its own bytes, or one escape (in buffer). Moves *at; len 0 at the end. */
+/* The next stretch of a string's meaning: a run of its own bytes, or one escape (in buffer).
+ * Moves *at; len 0 at the end. */
 static struct slice take_stretch(const char **at, const char *end, char buffer[UTF8_MAX])
 {
     const char *from = *at;
@@ -267,7 +270,8 @@ int json_number(struct json_value value, double *ret_number)
 {
     if (value.kind != JSON_KIND_NUMBER || value.raw.len > JSON_NUMBER_MAX)
         return -1;
-    /* strtod wants a NUL, and the decimal point of whatever locale the program around libkhub has set. */
+    /* strtod wants a NUL, and the decimal point of whatever locale the program around libkhub
+     * has set. */
     char copy[JSON_NUMBER_MAX + 16];
     const char *point = localeconv()->decimal_point;
     size_t point_len = strlen(point), used = 0;

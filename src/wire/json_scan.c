@@ -1,8 +1,9 @@
 /* The scanner: strict RFC 8259 over bytes that nobody has judged yet.
  *
- * It is the hub's hottest loop, and the one that meets every peer's bytes first. Most of a line is the inside of strings, so
- * those are passed 16 bytes at a time (SSE2) or 8 (the portable twin, also taken with -DJSON_PORTABLE, so that both
- * are tested on any machine). No byte at or after `end` is ever read, so a line needs no terminator. */
+ * It is the hub's hottest loop, and the one that meets every peer's bytes first. Most of a line
+ * is the inside of strings, so those are passed 16 bytes at a time (SSE2) or 8 (the portable
+ * twin, also taken with -DJSON_PORTABLE, so that both are tested on any machine). No byte at or
+ * after `end` is ever read, so a line needs no terminator. */
 #include "wire/json_scan.h"
 
 #include <stdint.h>
@@ -43,7 +44,8 @@ static inline const char *plain_run(const char *at, const char *end)
     const __m128i space = _mm_set1_epi8(' ');
     while (end - at >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        /* The comparison is a signed one: it finds the control characters and all from 0x80 upward at once. */
+        /* The comparison is a signed one: it finds the control characters and all from 0x80
+         * upward at once. */
         __m128i special = _mm_or_si128(_mm_cmplt_epi8(bytes, space), _mm_cmpeq_epi8(bytes, quote));
         special = _mm_or_si128(special, _mm_cmpeq_epi8(bytes, backslash));
         unsigned found = (unsigned)_mm_movemask_epi8(special);
@@ -58,7 +60,8 @@ static inline const char *plain_run(const char *at, const char *end)
 
 #define EVERY_BYTE UINT64_C(0x0101010101010101)
 
-/* The high bit of each byte of `word` that is zero; bytes above a zero one may be marked as well. */
+/* The high bit of each byte of `word` that is zero; bytes above a zero one may be marked as
+ * well. */
 static inline uint64_t zero_bytes(uint64_t word)
 {
     return (word - EVERY_BYTE) & ~word & (0x80 * EVERY_BYTE);
@@ -186,7 +189,8 @@ static __attribute__((noinline)) const char *scan_string_rest(struct json_scan *
     }
 }
 
-/* at: behind the opening quote. Ends behind the closing one. Most strings are one plain run, so that much is inlined. */
+/* at: behind the opening quote. Ends behind the closing one. Most strings are one plain run, so
+ * that much is inlined. */
 static inline const char *scan_string(struct json_scan *scan, const char *at, bool *ret_escaped)
 {
     at = plain_run(at, scan->end);
@@ -290,7 +294,8 @@ static inline void nest_push(struct nest *nest, bool object)
     nest->depth++;
 }
 
-/* Closes the innermost; returns whether the one around it is an object. False when nothing is open any more. */
+/* Closes the innermost; returns whether the one around it is an object. False when nothing is
+ * open any more. */
 static inline bool nest_pop(struct nest *nest)
 {
     nest->depth--;

@@ -1,7 +1,8 @@
 /* The scanner under json_check and message_parse: wire's own, not for other rooms.
  *
- * A scan moves over bytes that nobody has judged yet. Each step either passes a whole, valid piece of JSON, or sets `fault` and
- * leaves `at` where the fault shows; after a fault no step may follow. Nothing is recursive: what is open is a stack of bits. */
+ * A scan moves over bytes that nobody has judged yet. Each step either passes a whole, valid
+ * piece of JSON, or sets `fault` and leaves `at` where the fault shows; after a fault no step
+ * may follow. Nothing is recursive: what is open is a stack of bits. */
 #ifndef KHUB_WIRE_JSON_SCAN_H
 #define KHUB_WIRE_JSON_SCAN_H
 
@@ -26,15 +27,18 @@ static inline const char *json_skip_space(const char *at, const char *end)
     return at;
 }
 
-/* Passes over bytes that stand for themselves in a string: stops at '"', '\\', below 0x20, at 0x80 and above, or at the end. */
+/* Passes over bytes that stand for themselves in a string: stops at '"', '\\', below 0x20, at
+ * 0x80 and above, or at the end. */
 const char *json_plain_run(const char *at, const char *end);
 
-/* White space and one whole value, nested at most depth_max (a container with nothing in it is 1). False on a fault. */
+/* White space and one whole value, nested at most depth_max (a container with nothing in it is
+ * 1). False on a fault. */
 bool json_scan_value(struct json_scan *scan, unsigned depth_max, struct json_value *ret_value);
 
-/* White space and one whole object, each of whose values is nested at most depth_max. The first members_max of its members go to
- * ret_members, and how many those are to *ret_count, which is kept up to date even when a fault comes; the member in which it came
- * then stands last, with its value JSON_KIND_ABSENT, if its name was whole. False on a fault. */
+/* White space and one whole object, each of whose values is nested at most depth_max. The first
+ * members_max of its members go to ret_members, and how many those are to *ret_count, which is
+ * kept up to date even when a fault comes; the member in which it came then stands last, with
+ * its value JSON_KIND_ABSENT, if its name was whole. False on a fault. */
 struct json_member {
     struct json_value name, value;
 };

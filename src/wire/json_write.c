@@ -1,5 +1,5 @@
-/* JSON as it goes out: strings of any bytes, and accepted texts laid out anew. What was accepted needs
- * no second parser: outside of strings only punctuation matters. */
+/* JSON as it goes out: strings of any bytes, and accepted texts laid out anew. What was accepted
+ * needs no second parser: outside of strings only punctuation matters. */
 #include "wire/json_scan.h"
 #include "wire/shown.h"
 #include "wire/text.h"

@@ -1,7 +1,8 @@
 /* NetworkMessage: one pass over the line finds the six members, then a table judges them.
  *
- * What comes first when a line has several faults: that it is no strict JSON; then the first member that should not be there, or is
- * nested too deep; then the first that is missing or wrong of message_id, sender_id, timestamp, target_ai, message_type, payload. */
+ * What comes first when a line has several faults: that it is no strict JSON; then the first
+ * member that should not be there, or is nested too deep; then the first that is missing or
+ * wrong of message_id, sender_id, timestamp, target_ai, message_type, payload. */
 #include "wire/message.h"
 
 #include <stdint.h>
@@ -69,7 +70,8 @@ bool message_id_fits(struct slice text)
     if (text.len < 1 || text.len > WIRE_ID_MAX)
         return false;
     size_t i = 0;
-    /* Eight bytes at a time while none is a control character, U+007F, or the start of anything longer. */
+    /* Eight bytes at a time while none is a control character, U+007F, or the start of anything
+     * longer. */
     for (; text.len - i >= 8; i += 8) {
         uint64_t word;
         memcpy(&word, text.at + i, sizeof word);
@@ -87,7 +89,8 @@ bool message_id_fits(struct slice text)
     return true;
 }
 
-/* MEMBER_COUNT when the name is none of the six. Lengths are compared first, then a few bytes whose number the compiler knows. */
+/* MEMBER_COUNT when the name is none of the six. Lengths are compared first, then a few bytes
+ * whose number the compiler knows. */
 static enum member member_find(struct json_value name)
 {
     char buffer[16]; /* longer than any member's name */
@@ -208,8 +211,9 @@ static int take_payload(struct message *message, struct json_value value,
     return 0;
 }
 
-/* Sorts members into values, up to the first that should not be there: an unknown one, one that is there already, or one in
- * which the scan stopped because it was nested too deep. What was sorted before it stays. */
+/* Sorts members into values, up to the first that should not be there: an unknown one, one that
+ * is there already, or one in which the scan stopped because it was nested too deep. What was
+ * sorted before it stays. */
 static int sort_members(const struct json_member *members, size_t count,
                         struct json_value values[MEMBER_COUNT], struct refusal *ret_refusal)
 {
@@ -231,10 +235,12 @@ static int sort_members(const struct json_member *members, size_t count,
     return 0;
 }
 
-/* One more than there are names: so the first member that should not be there is always among those kept. */
+/* One more than there are names: so the first member that should not be there is always among
+ * those kept. */
 #define MEMBERS_KEPT (MEMBER_COUNT + 1)
 
-/* Whether the line is one object and nothing else, with no fault of JSON or of its set of members. */
+/* Whether the line is one object and nothing else, with no fault of JSON or of its set of
+ * members. */
 static int scan_line(struct slice line, struct json_value values[MEMBER_COUNT],
                      struct slice *ret_object, struct refusal *ret_refusal)
 {

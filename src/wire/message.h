@@ -1,7 +1,8 @@
 /* NetworkMessage: the six members of a line, found and judged without copying.
  *
- * message_parse makes one pass over the line. Its slices point into the line, or, for a member that is written with
- * escapes, into the message's own `decoded` buffer: so a struct message is never copied, and lives no longer than its line. */
+ * message_parse makes one pass over the line. Its slices point into the line, or, for a member
+ * that is written with escapes, into the message's own `decoded` buffer: so a struct message is
+ * never copied, and lives no longer than its line. */
 #ifndef KHUB_WIRE_MESSAGE_H
 #define KHUB_WIRE_MESSAGE_H
 
@@ -20,21 +21,25 @@ struct message {
     char decoded[3 * WIRE_ID_MAX + WIRE_TIMESTAMP_MAX];
 };
 
-/* Why something was refused: the code, and a sentence that names the member, the offending value and the limit. */
+/* Why something was refused: the code, and a sentence that names the member, the offending value
+ * and the limit. */
 struct refusal {
     enum wire_error code;
     char detail[WIRE_DETAIL_MAX];
 };
 
-/* Fills a refusal (UTF-8 safe cut at the limit; peers' bytes in it must already be valid UTF-8) and returns -code. */
+/* Fills a refusal (UTF-8 safe cut at the limit; peers' bytes in it must already be valid UTF-8)
+ * and returns -code. */
 int refuse(struct refusal *ret_refusal, enum wire_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* 0, or -code with *ret_refusal filled. On a refusal ret_message->message_id is still set when the line had a good one
- * (len 0 otherwise), for in_reply_to; nothing else of it is. The line holds no '\n'. */
+/* 0, or -code with *ret_refusal filled. On a refusal ret_message->message_id is still set when
+ * the line had a good one (len 0 otherwise), for in_reply_to; nothing else of it is. The line
+ * holds no '\n'. */
 int message_parse(struct slice line, struct message *ret_message, struct refusal *ret_refusal);
 
-/* The name rule of ids (1..WIRE_ID_MAX bytes of UTF-8, no control characters U+0000..1F, 7F..9F); text is valid UTF-8. */
+/* The name rule of ids (1..WIRE_ID_MAX bytes of UTF-8, no control characters U+0000..1F,
+ * 7F..9F); text is valid UTF-8. */
 bool message_id_fits(struct slice text);
 
 #endif

@@ -17,12 +17,12 @@ struct nearest {
     } best[NEAREST_MAX];
 };
 
-/* Single letters to add, drop, change or swap with their neighbour, whatever the case of ASCII; more
- * than `most` (at most NEAREST_DISTANCE_MAX) is most + 1. */
+/* Single letters to add, drop, change or swap with their neighbour, whatever the case of ASCII;
+ * more than `most` (at most NEAREST_DISTANCE_MAX) is most + 1. */
 unsigned nearest_distance(struct slice left, struct slice right, unsigned most);
-/* Keeps the name when it is near enough: NEAREST_DISTANCE_MAX and a third of the word's letters wrong
- * at most (one of two letters is near, too), or one holds the other. The name is not copied. Costs a
- * few times the length of both. */
+/* Keeps the name when it is near enough: NEAREST_DISTANCE_MAX and a third of the word's letters
+ * wrong at most (one of two letters is near, too), or one holds the other. The name is not
+ * copied. Costs a few times the length of both. */
 void nearest_offer(struct nearest *nearest, struct slice name);
 
 #endif

@@ -1,4 +1,5 @@
-/* A growing buffer, for writing JSON and lines. Failure to allocate is sticky: check `failed` once, at the end. */
+/* A growing buffer, for writing JSON and lines. Failure to allocate is sticky: check `failed`
+ * once, at the end. */
 #ifndef KHUB_WIRE_TEXT_H
 #define KHUB_WIRE_TEXT_H
 
@@ -19,7 +20,8 @@ void text_add(struct text *text, struct slice bytes);
 void text_add_literal(struct text *text, const char *literal);
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; `bytes` is UTF-8 (invalid bytes become U+FFFD, so the output is
- * always strict JSON). What hides (shown.h) is written as \u escapes: the same string, safe to show. */
+ * always strict JSON). What hides (shown.h) is written as \u escapes: the same string, safe to
+ * show. */
 void text_add_string(struct text *text, struct slice bytes);
 /* An accepted text (wire/json.h) on one line, or one member a line with two spaces of indent when
  * pretty, with its own numbers and its own order; what hides becomes \u escapes. */
@@ -27,15 +29,17 @@ void text_add_json(struct text *text, struct slice accepted, bool pretty);
 /* What was written; nothing (len 0) when it failed, so that half a line never goes out. */
 struct slice text_slice(const struct text *text);
 
-/* ISO 8601 in UTC with milliseconds, "2026-11-22T08:00:00.123+00:00", which Python 3.7's fromisoformat reads as well. */
+/* ISO 8601 in UTC with milliseconds, "2026-11-22T08:00:00.123+00:00", which Python 3.7's
+ * fromisoformat reads as well. */
 #define TIMESTAMP_SIZE 32
 void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE]);
 /* A UUIDv4 from 16 random bytes, 36 characters and a NUL. */
 #define UUID_SIZE 37
 void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE]);
 
-/* Appends one NetworkMessage up to its payload: {"message_id":…,…,"target_ai":…,"payload": — then add the payload's object and
- * call message_end, which closes it (no line end). target.len 0 writes null. */
+/* Appends one NetworkMessage up to its payload: {"message_id":…,…,"target_ai":…,"payload": —
+ * then add the payload's object and call message_end, which closes it (no line end). target.len
+ * 0 writes null. */
 void message_begin(struct text *text, struct slice message_id, struct slice sender_id,
                    enum message_type type, struct slice timestamp, struct slice target);
 void message_end(struct text *text);

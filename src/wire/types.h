@@ -1,4 +1,5 @@
-/* The two lists of the wire: message types and error codes. Parser, printer, docs and tests use these tables. */
+/* The two lists of the wire: message types and error codes. Parser, printer, docs and tests use
+ * these tables. */
 #ifndef KHUB_WIRE_TYPES_H
 #define KHUB_WIRE_TYPES_H
 

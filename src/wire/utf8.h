@@ -8,7 +8,8 @@
 
 #define UTF8_MAX 4 /* bytes of the longest sequence */
 
-/* The length (1..4) of the sequence that starts at `at`, or 0 when none does that is valid and ends by `end`. at < end. */
+/* The length (1..4) of the sequence that starts at `at`, or 0 when none does that is valid and
+ * ends by `end`. at < end. */
 static inline size_t utf8_length(const char *at, const char *end)
 {
     const unsigned char *byte = (const unsigned char *)at;

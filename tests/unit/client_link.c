@@ -258,7 +258,7 @@ static void refusal_is_obeyed(struct life *life, const struct refusal_case *each
         UNTIL(life, fake_hub_count(&life->hub, "hello") == 1);
     else
         UNTIL(life, khub_link_state(life->link) == KHUB_JOINED);
-    fake_hub_refuse(&life->hub, each->code, "caf\xc3\xa9: \\\"no\\\"", each->to_hello);
+    fake_hub_refuse(&life->hub, each->code, "caf\xc3\xa9: \\\"no\\\" \\u001b[2J", each->to_hello);
     life->hub.mute = false;
     if (each->ends) {
         UNTIL(life, khub_link_state(life->link) == KHUB_ENDED);
@@ -267,7 +267,7 @@ static void refusal_is_obeyed(struct life *life, const struct refusal_case *each
     } else {
         UNTIL(life, life_saw(life, KHUB_WAITING, 1));
     }
-    assert_string_equal(life->details[life->state_count - 1], "caf\xc3\xa9: \"no\"");
+    assert_string_equal(life->details[life->state_count - 1], "caf\xc3\xa9: \"no\" \\x1b[2J");
     assert_non_null(strstr(life_message(life, "error")->payload, each->code));
     if (!each->ends) {
         fake_hub_drop(&life->hub);

@@ -1,6 +1,7 @@
-/* Every bound and default of a link, in one place. Those of the wire itself are in wire/limits.h. */
-#ifndef KHUB_CLIENT_LIMITS_H
-#define KHUB_CLIENT_LIMITS_H
+/* Every bound and default of a link, in one place. Those of the wire itself are in
+ * wire/limits.h. */
+#ifndef KHUB_CLIENT_BOUNDS_H
+#define KHUB_CLIENT_BOUNDS_H
 
 #define LINK_ADDRESS        "127.0.0.1:6000"
 #define LINK_SPECIALIZATION "general"
@@ -20,14 +21,14 @@
 #define LINGER_MS           5000  /* for the hub to take what was sent before the end */
 #define HEARTBEATS_UNHEARD  3u    /* sent with nothing coming back: the connection is dead */
 
-#define INPUT_SIZE          (64u << 10) /* bytes of one read */
-#define READS_PER_TURN      16u         /* then others in the loop have their turn */
-#define SCRATCH_KEPT        (256u << 10) /* buffers grown beyond this by a long line are let go after it */
+#define INPUT_SIZE          (64u << 10)  /* bytes of one read */
+#define READS_PER_TURN      16u          /* then others in the loop have their turn */
+#define SCRATCH_KEPT        (256u << 10) /* buffers that a long line grew beyond this are let go */
 #define TOKEN_MAX           256u         /* bytes of a resume_token */
 #define HELLO_FRAME_MAX     4096u        /* bytes of a hello besides its profile and capabilities */
 
-/* Nesting of a line that comes in. A payload may be WIRE_DEPTH_MAX deep; the hub wraps such things in the sections of a
- * training_sync, and the sync in a line. */
+/* Nesting of a line that comes in. A payload may be WIRE_DEPTH_MAX deep; the hub wraps such
+ * things in the sections of a training_sync, and the sync in a line. */
 #define INCOMING_DEPTH_MAX (2 * WIRE_DEPTH_MAX)
 
 #endif
