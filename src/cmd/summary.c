@@ -111,7 +111,9 @@ static void add_number(struct line *line, const char *before, struct json_value 
         line_addf(line, fabs(number) < 1000 ? "%s%.3f  " : "%s%.4g  ", before, number);
 }
 
-static void add_names(struct line *line, const char *before, struct json_value array)
+/* Names but that of `except`, which stands there already. */
+static void add_names(struct line *line, const char *before, struct json_value array,
+                      struct slice except)
 {
     struct json_iterator iterator = {.rest = array.raw};
     struct json_value name;
@@ -119,6 +121,8 @@ static void add_names(struct line *line, const char *before, struct json_value a
     if (array.kind != JSON_KIND_ARRAY)
         return;
     while (!line->full && json_next_element(&iterator, &name)) {
+        if (except.len > 0 && slice_equal(name.raw, except))
+            continue;
         if (count < NAMES_SHOWN_MAX) {
             line_add(line, slice_of(count == 0 ? before : ", "));
             add_value(line, name);
@@ -252,7 +256,7 @@ static void say_feature_response(struct line *line, struct json_value payload)
     add_member(line, "wants ", json_get(request, "feature"), "");
     if (asked.kind == JSON_KIND_ARRAY && count_elements(asked) == 0)
         line_add(line, slice_of("; nobody offers that"));
-    add_names(line, "; asked: ", asked);
+    add_names(line, "; asked: ", asked, (struct slice){0});
 }
 
 static void say_collaboration_request(struct line *line, struct json_value payload)
@@ -306,7 +310,8 @@ static void say_collaboration_update(struct line *line, struct json_value payloa
         add_member(line, noted ? " " : " by ", by, noted ? ":" : "");
     add_member(line, " ", note, "");
     if (turns)
-        add_names(line, " with ", json_get(payload, "participants"));
+        add_names(line, " with ", json_get(payload, "participants"),
+                  line_is_roomy(line) ? (struct slice){0} : by.raw);
 }
 
 static void say_workspace(struct line *line, struct json_value payload)

@@ -314,8 +314,8 @@ static const struct {
     {"collaboration_update",
      "AI_Node_1",
      "{\"session_id\":\"2d8af666-d3b0-4809-a7cf-5ca68acbe1c7\",\"status\":\"active\","
-     "\"progress\":0,\"by\":\"AI_Node_3\",\"participants\":[\"AI_Node_1\",\"AI_Node_3\"]}",
-     {"AI_Node_1 2d8af666", "active", "by AI_Node_3"}},
+     "\"progress\":0,\"by\":\"AI_Node_3\",\"participants\":[\"AI_Node_3\",\"bob\"]}",
+     {"AI_Node_1 2d8af666", "active", "by AI_Node_3 with bob"}},
     {"os_component_share",
      "",
      "{\"component\":{\"name\":\"collaborative_feature_development\",\"ratio_heldout\":0.65,"
