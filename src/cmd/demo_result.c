@@ -2,6 +2,7 @@
  * happened. */
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/demo.h"
@@ -58,6 +59,19 @@ static void add_ratio(struct table *table, double ratio)
         table_add(table, "-");
 }
 
+/* Whose work is in what an AI has, the latest first; NULL: nobody else's. (A session's result goes
+ * under the name of the one who completed it, which may be this AI.) */
+static const char *built_on(const json_t *training, const char *ai_id)
+{
+    const json_t *from = json_object_get(training, "taken_from");
+    for (size_t i = 0; i < json_array_size(from); i++) {
+        const char *author = json_string_value(json_array_get(from, i));
+        if (author && strcmp(author, ai_id) != 0)
+            return author;
+    }
+    return NULL;
+}
+
 /* Held-out ratios to the textbook's cost. What an AI has stands under TOGETHER when another's work
  * is in it, and under ALONE when not; of who had something before that, both are known. */
 static void print_learned(const struct terminal *terminal, json_t *const *summaries)
@@ -75,7 +89,7 @@ static void print_learned(const struct terminal *terminal, json_t *const *summar
     table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < DEMO_AIS; i++) {
         const json_t *training = json_object_get(summaries[i], "training");
-        const json_t *from = json_array_get(json_object_get(training, "taken_from"), 0);
+        const char *from = built_on(training, demo_ais[i].ai_id);
         double now = number_at(training, "ratio_heldout");
         table_add(&table, demo_ais[i].ai_id);
         table_add(&table, text_at(training, "subject"));
@@ -83,7 +97,7 @@ static void print_learned(const struct terminal *terminal, json_t *const *summar
         add_ratio(&table, from ? number_at(training, "ratio_alone") : now);
         add_ratio(&table, from ? now : 0);
         add_ratio(&table, number_at(training, "bound_ratio"));
-        table_add(&table, from ? json_string_value(from) : "nobody else");
+        table_add(&table, from ? from : "nobody else");
     }
     table_print(&table, terminal, stdout);
     table_free(&table);

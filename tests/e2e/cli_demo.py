@@ -101,6 +101,7 @@ def demo_shows_ais_at_work():
     for cells in learned:
         # what is said to be another's work names its author, and the other way round
         builds = re.fullmatch(r"AI_Node_\d", cells["BUILT ON"]) is not None
+        check(cells["BUILT ON"] != cells["AI"], "it builds on itself:", cells)
         equal(builds, cells["TOGETHER"] != "-", f"whether it builds on another's: {cells}")
         check(builds or cells["ALONE"] != "-", "nothing measured", cells)
     check(re.search(r"^\d+ messages relayed; ", out, re.M), out[-500:])
