@@ -157,6 +157,12 @@ struct brain {
     /* Takes in a checked pattern or component of `author`, to train on from it when it is better than
      * what it has. True when taken. */
     bool (*take_in)(void *state, const char *author, const json_t *thing, const json_t *metrics);
+    /* What it would use now, whole: {subject, subject_version, parameters, implementation, …}. NULL:
+     * nothing yet, or out of memory. */
+    json_t *(*learned)(void *state);
+    /* Before the first job: goes on from what learned() gave in an earlier run. The object may hold
+     * anything. False, with a reason: this brain can't. */
+    bool (*resume)(void *state, const json_t *learned, char ret_why[BRAIN_TEXT_SIZE]);
     /* What the summary says of training, as an object. NULL when out of memory. */
     json_t *(*summary)(void *state);
     void (*free)(void *state);

@@ -21,7 +21,7 @@
 #define MINUTES_MOST  1440
 
 struct train_settings {
-    const char *hub, *ai_id, *specialization, *summary;
+    const char *hub, *ai_id, *specialization, *summary, *out;
     double minutes;
     bool json;
 };
@@ -134,6 +134,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .specialization = settings->specialization,
         .minutes = settings->minutes,
         .summary_path = settings->summary,
+        .keep_path = settings->out,
         .json = settings->json,
         .out = live->out,
         .log = on_log,
@@ -170,6 +171,14 @@ static const struct setting options[] = {
      AT(summary),
      .argument = "FILE",
      .help = "Writes the summary as JSON to FILE too."},
+    {.name = "out",
+     .letter = 'o',
+     .kind = SETTING_TEXT,
+     AT(out),
+     .argument = "DIR",
+     .help =
+         "Keeps what it learns in DIR (learned.json, policy.c), whatever ends it, and goes on from what "
+         "is there. Without it an AI of the same name makes the same search again."},
     {0},
 };
 

@@ -45,6 +45,16 @@ uint64_t node_left(const struct node *node)
     return node->phase == NODE_RUNNING && now < node->deadline ? node->deadline - now : 0;
 }
 
+int node_keep(struct node *node, json_t *learned)
+{
+    int failed = node->keeping ? keeping_write(node->keeping, learned) : 0;
+    if (failed)
+        node_say(node, "what it learned can't be kept in %s: %s", node->keeping->path,
+                 strerror(errno));
+    json_decref(learned);
+    return failed;
+}
+
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id)
 {
@@ -262,7 +272,9 @@ static int node_summarize(struct node *node, int exit_code)
                                 .joined = node->joined,
                                 .exit_code = exit_code,
                                 .seconds = (double)(node_now(node) - node->started) / 1000};
-    json_t *json = summary_json(&node->count, &head, brain->summary(brain->state));
+    json_t *json = summary_json(&node->count, &head, brain->summary(brain->state),
+                                brain->learned(brain->state));
+    bool unkept = node_keep(node, brain->learned(brain->state)) < 0;
     if (options->json && json) {
         json_dumpf(json, options->out, JSON_INDENT(2));
         fputc('\n', options->out);
@@ -276,7 +288,7 @@ static int node_summarize(struct node *node, int exit_code)
         node_say(node, "the summary could not be written to %s: %s", options->summary_path,
                  strerror(errno));
     json_decref(json);
-    return unwritten ? -1 : 0;
+    return unwritten || unkept ? -1 : 0;
 }
 
 static int node_exit_code(const struct node *node)
@@ -340,6 +352,8 @@ int node_run(struct node *node)
 {
     node_say(node, "%s (%s): %s", node->options->ai_id, node->options->specialization,
              node->brain->description);
+    if (node->keeping && node->keeping->learned)
+        node_say(node, "Going on from what %s holds", node->keeping->path);
     uv_run(&node->loop, UV_RUN_DEFAULT);
     if (node->options->progress)
         node->options->progress(NULL, node->options->data);

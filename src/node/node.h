@@ -14,6 +14,7 @@
 #include "brain/words.h"
 #include "khub_uv.h"
 #include "node/jobs.h"
+#include "node/keeping.h"
 #include "node/limits.h"
 #include "node/summary.h"
 #include "node/trainer.h"
@@ -124,6 +125,7 @@ struct node {
     struct khub_uv *adapter; /* of the link in the loop; NULL: stopped */
     struct brain *brain;
     struct jobs jobs;
+    struct keeping *keeping; /* the caller's; NULL: nothing is kept */
     struct summary count;
     enum node_phase phase;
     const char *ended;                          /* why */
@@ -162,6 +164,8 @@ void node_say(const struct node *node, const char *format, ...)
 #define SAY(text) SHOWN(text)
 uint64_t node_now(const struct node *node);  /* loop time, ms */
 uint64_t node_left(const struct node *node); /* ms until the time is up */
+/* Keeps what the brain has learned (taken over; NULL: nothing), if it should. 0, or -1, which is logged. */
+int node_keep(struct node *node, json_t *learned);
 /* Publishes an object (dumped exactly; not consumed). ret_message_id may be NULL. 0 or KHUB_E_… (logged). */
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id);

@@ -72,6 +72,7 @@ static void train_push(struct node *node, unsigned budget)
 
 struct measure_job {
     struct node_job base;
+    json_t *learned; /* to be kept; NULL: nothing */
     struct brain_standing standing;
 };
 
@@ -81,6 +82,8 @@ static void measure_work(struct job *job)
     struct brain *brain = work->base.node->brain;
     brain->measure_standing(brain->state, &work->base.node->jobs.stop);
     brain->standing(brain->state, &work->standing);
+    if (work->base.node->keeping)
+        work->learned = brain->learned(brain->state);
 }
 
 static void measure_done(struct job *job, bool ran)
@@ -91,6 +94,7 @@ static void measure_done(struct job *job, bool ran)
         node->standing = work->standing;
     node->measuring = false;
     node->measured_at = node_now(node);
+    node_keep(node, work->learned);
     free(work);
 }
 

@@ -37,6 +37,15 @@ static bool is_utf8(const char *text)
     return json != NULL;
 }
 
+static int keep(const char *path, struct brain *brain, struct keeping *ret_keeping)
+{
+    char why[KEEPING_WHY_SIZE];
+    if (keeping_open(path, brain, ret_keeping, why) == 0)
+        return 0;
+    fprintf(stderr, "[TRAINER] nothing can be kept in %s: %s\n", path, why);
+    return -1;
+}
+
 int trainer_run(const struct trainer_options *options)
 {
     const char *wrong = options_wrong(options);
@@ -52,6 +61,11 @@ int trainer_run(const struct trainer_options *options)
     filled.out = options->out ? options->out : stdout;
     struct brain *brain = brain_policy_new(options->ai_id, options->specialization);
     struct node *node = NULL;
+    struct keeping keeping = {.directory = -1};
+    if (brain && options->keep_path && keep(options->keep_path, brain, &keeping) < 0) {
+        brain_free(brain);
+        return 1;
+    }
     if (brain) { /* libuv has 4 threads unless it is told otherwise before the first is used */
         char workers[16];
         snprintf(workers, sizeof workers, "%u", brain->workers);
@@ -60,10 +74,13 @@ int trainer_run(const struct trainer_options *options)
     int error = brain ? node_new(&filled, brain, &node) : KHUB_E_NO_MEMORY;
     if (error < 0)
         fprintf(stderr, "[TRAINER] %s: %s\n", filled.address, khub_error_text(error));
+    if (error == 0 && options->keep_path)
+        node->keeping = &keeping;
     int exit_code = error == 0                                            ? node_run(node)
                     : error == KHUB_E_ADDRESS || error == KHUB_E_ARGUMENT ? 2
                                                                           : 1;
     node_free(node);
     brain_free(brain);
+    keeping_close(&keeping);
     return exit_code;
 }

@@ -23,7 +23,9 @@ struct trainer_options {
     const char *ai_id, *specialization;
     double minutes;
     const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */
-    bool json;                /* the summary on `out` as JSON in place of the table */
+    const char
+        *keep_path; /* keeps what it learns there, and goes on from it (keeping.h); NULL: not */
+    bool json;      /* the summary on `out` as JSON in place of the table */
     FILE *out;
     /* Both are called on the thread of trainer_run; NULL is fine. */
     void (*log)(const char *line, void *data); /* in place of stderr; without "[TRAINER] " */

@@ -389,6 +389,36 @@ def a_console_that_nobody_reads_holds_nobody_up():
 
 
 @test
+def what_is_learned_outlives_the_trainer():
+    """However it ends; the next one of its name goes on from there, and two at once do not."""
+    with Hub() as hub:
+        kept = os.path.join(hub.folder, "kept")
+        with Trainer(hub, "cpu", "process_manager", more=("--out", kept)) as cpu:
+            while not os.path.exists(os.path.join(kept, "policy.c")):
+                check(cpu.process.poll() is None, "it ended:\n", cpu.log()[-3000:])
+                time.sleep(0.02)
+            with Trainer(hub, "other", "process_manager", more=("--out", kept)) as other:
+                equal(other.process.wait(), 1, "exit code of the second")
+                check("another trainer keeps its own there" in other.log(), other.log())
+            cpu.process.kill()
+            cpu.process.wait()
+        with open(os.path.join(kept, "learned.json"), encoding="utf-8") as file:
+            before = json.load(file)
+        check(before["parameters"] and before["author"] == "cpu", before)
+        with Trainer(hub, "cpu", "process_manager", more=("--out", kept)) as again:
+            again.wait_log(f"Going on from what {kept} holds")
+            summary = again.end()
+        with open(os.path.join(kept, "learned.json"), encoding="utf-8") as file:
+            after = json.load(file)
+        equal(summary["learned"] or before, after, "what the summary says was learned")
+        with open(os.path.join(kept, "policy.c"), encoding="utf-8") as file:
+            equal(file.read(), after["implementation"], "policy.c")
+        with Trainer(hub, "disk", "file_system", more=("--out", kept)) as disk:
+            equal(disk.process.wait(), 1, "exit code of one of another subject")
+            check("another subject" in disk.log(), disk.log())
+
+
+@test
 def told_to_end_it_ends_and_says_so():
     for number in (signal.SIGTERM, signal.SIGINT):
         with Hub() as hub, contextlib.closing(hub.join("bob", 2)) as bob:

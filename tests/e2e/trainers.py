@@ -21,13 +21,13 @@ LONG = "1440"  # minutes: more than any test takes
 class Trainer:
     """`khub train` as a process; its log and its summary in the hub's folder."""
 
-    def __init__(self, hub, ai_id, specialization, minutes=LONG, stdout=None):
+    def __init__(self, hub, ai_id, specialization, minutes=LONG, stdout=None, more=()):
         self.log_path = os.path.join(hub.folder, ai_id + ".log")
         self.summary_path = os.path.join(hub.folder, ai_id + ".json")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.argv[1], "train", ai_id, specialization, minutes, "--hub", f"127.0.0.1:{hub.port}",
-                 "--summary", self.summary_path], stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
+                 "--summary", self.summary_path, *more], stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
 
     def log(self):
         with open(self.log_path, encoding="utf-8") as file:

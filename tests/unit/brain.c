@@ -326,6 +326,45 @@ static void test_stop(void **state)
     brain_free(brain);
 }
 
+/* What is kept of a run is where the next one begins: it never falls behind, and searches on elsewhere. */
+static void test_it_goes_on(void **state)
+{
+    (void)state;
+    struct brain *first = brain_of("ada", SUBJECT), *second = brain_of("ada", SUBJECT);
+    char why[BRAIN_TEXT_SIZE];
+    assert_null(first->learned(first->state));
+    train_only(first, 100);
+    json_t *made = first->learned(first->state);
+    json_t *learned = relayed(made);
+    double before = figures_of(first).ratio_train;
+    assert_non_null(strstr(text(learned, "implementation"), "uint32_t"));
+    assert_string_equal(text(learned, "author"), "ada");
+    assert_true(second->resume(second->state, learned, why));
+    train_only(second, 1);
+    assert_true(figures_of(second).ratio_train <= before);
+    assert_int_equal(figures_of(second).taken, 0); /* its own */
+    train_only(second, 40);
+    assert_int_equal(insides(second)->resumed.evaluations, 100);
+    json_decref(made);
+    /* What is not of its subject, or nothing that can be run, is not gone on from. */
+    static const struct {
+        const char *member, *json, *why;
+    } others[] = {{"subject", "\"" OTHER "\"", "another subject"},
+                  {"subject_version", "\"0\"", "another version of " SUBJECT},
+                  {"parameters", "{}", "parameters"},
+                  {"parameters", "7", "parameters"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        json_t *odd = altered(learned, others[i].member, others[i].json);
+        assert_false(second->resume(second->state, odd, why));
+        if (!strstr(why, others[i].why))
+            fail_msg("\"%s\" does not say \"%s\"", why, others[i].why);
+        json_decref(odd);
+    }
+    json_decref(learned);
+    brain_free(first);
+    brain_free(second);
+}
+
 /* The same AI makes the same search: what it found can be found again. */
 static void test_deterministic(void **state)
 {
@@ -353,6 +392,7 @@ int main(void)
         cmocka_unit_test(test_each_subject_answers),
         cmocka_unit_test(test_second_subject_is_solved),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_it_goes_on),
         cmocka_unit_test(test_deterministic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

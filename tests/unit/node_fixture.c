@@ -122,6 +122,21 @@ static bool fake_can_answer(const void *state, const char *feature, char ret_why
     return strcmp(feature, "memory_management") != 0;
 }
 
+static json_t *fake_learned(void *state)
+{
+    (void)state;
+    return calls.trained > 0
+               ? json_pack("{s:i,s:s}", "trained", (int)calls.trained, "implementation", "int x;\n")
+               : NULL;
+}
+
+static bool fake_resume(void *state, const json_t *learned, char ret_why[BRAIN_TEXT_SIZE])
+{
+    (void)state;
+    snprintf(ret_why, BRAIN_TEXT_SIZE, "it is another's");
+    return json_object_get(learned, "trained") != NULL;
+}
+
 static json_t *fake_summary(void *state)
 {
     (void)state;
@@ -263,6 +278,8 @@ static struct brain fake = {.name = "fake",
                             .view = fake_view,
                             .can_answer = fake_can_answer,
                             .summary = fake_summary,
+                            .learned = fake_learned,
+                            .resume = fake_resume,
                             .train = fake_train,
                             .prove = fake_prove,
                             .standing = fake_standing,
@@ -274,6 +291,11 @@ static struct brain fake = {.name = "fake",
                             .check = fake_check,
                             .take_in = fake_take_in,
                             .free = fake_free};
+
+struct brain *brain_given(void)
+{
+    return &fake;
+}
 
 /* The node. */
 

@@ -62,6 +62,9 @@ void say_json(struct node *node, const char *sender, const char *type, json_t *p
 /* Until the worker has nothing left to do. */
 void work(struct node *node);
 
+/* The brain of the nodes that are made. */
+struct brain *brain_given(void);
+
 /* A claim as a brain makes it: of the node's subject, with one parameter. */
 json_t *claim_make(const char *kind, const char *id, double parameter);
 /* The hub's answer to the commitment that was said last; nonce: one digit, repeated. */

@@ -211,7 +211,8 @@ static void test_summary(void **state)
                                 .ended = "time is up",
                                 .joined = true,
                                 .seconds = 60};
-    json_t *json = summary_json(&summary, &head, json_pack("{s:i}", "figure", 7));
+    json_t *json = summary_json(&summary, &head, json_pack("{s:i}", "figure", 7),
+                                json_pack("{s:s}", "implementation", "int x;"));
     assert_non_null(json);
     const json_t *patterns = json_object_get(json, "patterns");
     assert_int_equal(
@@ -223,6 +224,7 @@ static void test_summary(void **state)
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(json, "link"), "reconnects")), 1);
     assert_true(json_is_true(json_object_get(json, "joined")));
+    assert_true(json_is_object(json_object_get(json, "learned")));
     json_decref(json);
     struct brain_standing standing = {
         .title = "counting sheep",

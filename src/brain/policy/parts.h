@@ -142,6 +142,14 @@ struct heldout_score {
     struct score score;
 };
 
+/* What an earlier run has left. */
+struct resumed {
+    bool there;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX]; /* of the thing that they came from; "": none */
+    unsigned evaluations;                           /* that went into it */
+};
+
 /* How far training has come. Ratios are to the textbook baseline's cost: below 1 is better. The held-out
  * workloads are this AI's own. */
 struct policy_figures {
@@ -172,8 +180,9 @@ struct policy_brain {
     char ai_id[AI_ID_MAX + 1], specialization[64];
     const struct subject *subject; /* NULL: a referee */
     const struct subject *second;  /* of the same specialization, and solved once; NULL: none */
-    uint64_t seed, session_clock;
+    uint64_t session_clock;
     unsigned made; /* ids given out */
+    struct resumed resumed;
     struct objective train;
     struct search search;
     unsigned pulled; /* the generation at which it last looked at what others found */
@@ -239,6 +248,10 @@ void figures_show(const struct subject *subject, const struct policy_figures *fi
 void policy_standing(void *state, struct brain_standing *ret_standing);
 void policy_measure_standing(void *state, brain_stop *stop);
 json_t *policy_summary(void *state);
+
+/* learned.c */
+json_t *policy_learned(void *state);
+bool policy_resume(void *state, const json_t *learned, char ret_why[BRAIN_TEXT_SIZE]);
 
 /* claims.c */
 /* Appends claims of what is new. 0, or -1 when out of memory. */

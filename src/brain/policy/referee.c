@@ -136,6 +136,19 @@ static json_t *referee_summary(void *state)
         &figures);
 }
 
+static json_t *referee_learned(void *state)
+{
+    (void)state;
+    return NULL;
+}
+
+static bool referee_resume(void *state, const json_t *learned, char ret_why[BRAIN_TEXT_SIZE])
+{
+    (void)state, (void)learned;
+    snprintf(ret_why, BRAIN_TEXT_SIZE, "a referee learns nothing");
+    return false;
+}
+
 static bool referee_can_answer(const void *state, const char *feature,
                                char ret_why[BRAIN_TEXT_SIZE])
 {
@@ -169,6 +182,8 @@ void referee_become(struct brain *brain)
         count);
     brain->can_answer = referee_can_answer;
     brain->summary = referee_summary;
+    brain->learned = referee_learned;
+    brain->resume = referee_resume;
     brain->train = referee_train;
     brain->standing = referee_standing;
     brain->measure_standing = referee_measure_standing;

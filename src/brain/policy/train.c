@@ -59,6 +59,52 @@ void policy_take(struct policy_brain *brain, const char *author, const char *id)
     policy_credit(brain, author);
 }
 
+/* From where a search begins. parameters NULL: from scratch. */
+struct start {
+    const double *parameters;
+    const char *author, *id;
+    double ratio;
+    unsigned evaluations; /* that went into finding out */
+};
+
+/* What others found before the first step is worth more than a hundred evaluations from scratch; so is
+ * what this AI itself has found in an earlier run. */
+static void start_choose(struct policy_brain *brain, brain_stop *stop, struct start *ret_start)
+{
+    struct start start = {.author = "", .id = ""};
+    const struct known *elite = policy_pull(brain, stop, &start.ratio, &start.evaluations);
+    if (elite && start.ratio < 1) {
+        start.parameters = elite->parameters;
+        start.author = elite->author;
+        start.id = elite->id;
+    } else {
+        start.ratio = 1;
+    }
+    const struct resumed *resumed = &brain->resumed;
+    if (resumed->there) {
+        double ratio = objective_ratio(&brain->train, resumed->parameters);
+        start.evaluations++;
+        if (ratio < start.ratio) {
+            start.ratio = ratio;
+            start.parameters = resumed->parameters;
+            start.author = resumed->author[0] ? resumed->author : brain->ai_id;
+            start.id = resumed->id;
+        }
+    }
+    *ret_start = start;
+}
+
+/* The same AI has the same luck, but for a run that goes on from another. */
+static uint64_t search_seed(const struct policy_brain *brain)
+{
+    char split[SPLIT_SIZE];
+    if (brain->resumed.there)
+        snprintf(split, sizeof split, "search/%s/%u", brain->ai_id, brain->resumed.evaluations);
+    else
+        snprintf(split, sizeof split, "search/%s", brain->ai_id);
+    return subject_seed(brain->subject, split, 0);
+}
+
 int policy_begin(struct policy_brain *brain, brain_stop *stop)
 {
     if (brain->train.count == 0) {
@@ -69,20 +115,19 @@ int policy_begin(struct policy_brain *brain, brain_stop *stop)
     }
     if (brain->search.cmaes)
         return 0;
-    /* What others found before the first step is worth more than a hundred evaluations from scratch. */
-    double ratio;
-    unsigned evaluations;
-    const struct known *elite = policy_pull(brain, stop, &ratio, &evaluations);
-    bool warm = elite && ratio < 1;
-    if (search_begin(&brain->search, brain->subject, brain->seed, warm ? elite->parameters : NULL) <
-        0)
+    struct start start;
+    start_choose(brain, stop, &start);
+    if (search_begin(&brain->search, brain->subject, search_seed(brain), start.parameters) < 0)
         return -1;
-    brain->search.evaluations = evaluations;
-    if (warm) {
+    brain->search.evaluations = start.evaluations;
+    if (!start.parameters)
+        return 0;
+    bool own = strcmp(start.author, brain->ai_id) == 0;
+    if (!own)
         policy_meet(brain);
-        search_offer(&brain->search, elite->parameters, ratio);
-        policy_take(brain, elite->author, elite->id);
-    }
+    search_offer(&brain->search, start.parameters, start.ratio);
+    if (!own)
+        policy_take(brain, start.author, start.id);
     return 0;
 }
 
@@ -194,6 +239,8 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         .standing = policy_standing,
         .measure_standing = policy_measure_standing,
         .summary = policy_summary,
+        .learned = policy_learned,
+        .resume = policy_resume,
         .answer = policy_answer,
         .collaborate = policy_collaborate,
         .conclude = policy_conclude,
@@ -205,7 +252,6 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         referee_become(brain);
         return brain;
     }
-    char split[SPLIT_SIZE];
     policy->subject = subject_for(specialization);
     if (!policy
              ->subject) { /* callers check the specialization; without a subject it has nothing to train */
@@ -217,8 +263,6 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
     snprintf(brain->description, sizeof brain->description, "training %s (%s; synthetic workloads)",
              policy->subject->name, policy->subject->cost);
     policy->second = second_subject(policy->subject);
-    snprintf(split, sizeof split, "search/%s", policy->ai_id);
-    policy->seed = subject_seed(policy->subject, split, 0);
     return brain;
 }
 
