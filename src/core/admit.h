@@ -37,6 +37,7 @@ struct hub {
     size_t peer_capacity, peer_count;
     struct room **rooms;
     size_t room_count, room_capacity;
+    uint64_t seq_let_go;     /* the highest that a room had which was let go */
     struct room *lobby;      /* "main": where those are who have not joined */
     int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
     uint64_t messages, effects, refused;

@@ -208,7 +208,7 @@ static void apply_expire(struct hub *hub, struct room *room, const struct entry 
                    entry->kind == ENTRY_EXPIRE ? SESSION_PENDING : SESSION_ACTIVE);
 }
 
-void room_apply(void *ctx, const struct entry *entry)
+void room_apply(struct room *room, const struct entry *entry)
 {
     static void (*const appliers[ENTRY_KIND_COUNT])(
         struct hub *, struct room *, const struct entry *) = {[ENTRY_START] = apply_start,
@@ -216,7 +216,6 @@ void room_apply(void *ctx, const struct entry *entry)
                                                               [ENTRY_LEAVE] = apply_leave,
                                                               [ENTRY_EXPIRE] = apply_expire,
                                                               [ENTRY_ABANDON] = apply_expire};
-    struct room *room = ctx;
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     admit_applied(room->hub, entry);

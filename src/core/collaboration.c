@@ -1,4 +1,5 @@
 /* The messages of collaboration: request, response, update, workspace_update, and the component that completes a session. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,7 +125,7 @@ static int offer_check_quota(struct request *request)
     size_t own = 0;
     if (!room)
         return 0;
-    if (room->live_count >= SESSIONS_LIVE_MAX)
+    if (room->live_count >= SESSIONS_LIVE_MAX && !session_unawaited(room))
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "%u sessions are open in this room, the most there may be",
                       SESSIONS_LIVE_MAX);
@@ -178,12 +179,23 @@ static void offer_send(struct request *request, const struct session *session)
         effect_to_room(request, &outgoing, request->member);
 }
 
+/* Of too many sessions, that which nobody waits for goes before its time. */
+static void offer_make_place(struct request *request)
+{
+    if (request->room->live_count < SESSIONS_LIVE_MAX)
+        return;
+    const struct session *session = session_unawaited(request->room);
+    assert(session); /* offer_check_quota has found one */
+    session_expire(request, session->key, SESSION_PENDING);
+}
+
 void collaboration_request_proceed(struct request *request)
 {
     struct offer offer;
     char session_id[UUID_SIZE];
     struct outgoing outgoing;
     offer_read(request, &offer);
+    offer_make_place(request);
     hub_uuid(request->hub, request->room->key, request->entry->seq, request->made++, session_id);
     struct session *session = session_new(request->room, slice_of(session_id), request->member->key,
                                           offer.target, request->entry->time_ms);

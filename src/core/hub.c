@@ -64,25 +64,6 @@ struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge
     return hub;
 }
 
-static void room_start(struct room *room, int64_t now)
-{
-    struct text *text = &room->hub->cut;
-    struct room_limits limits = limits_of(&room->hub->config);
-    text_clear(text);
-    limits_write(&limits, text);
-    struct entry entry = {.time_ms = now, .kind = ENTRY_START, .bytes = text_slice(text)};
-    int error = room->log.propose(room->log.state, &entry);
-    assert(error == 0); /* the log's face: it refuses messages alone */
-    (void)error;
-}
-
-static struct room *room_open(struct hub *hub, struct slice name, int64_t now)
-{
-    struct room *room = room_new(hub, name);
-    room_start(room, now);
-    return room;
-}
-
 void hub_start(struct hub *hub, int64_t now)
 {
     assert(!hub->lobby && !hub->peer_count);
@@ -240,9 +221,7 @@ static void peer_leave(struct hub *hub, struct peer *peer, enum close_reason rea
     peer_drop(hub, peer);
     if (!room)
         return;
-    int error = room->log.propose(room->log.state, &entry);
-    assert(error == 0); /* the log's face: it refuses messages alone */
-    (void)error;
+    room_happened(room, &entry);
 }
 
 static void peer_expel(struct hub *hub, struct peer *peer, enum close_reason reason,
@@ -319,10 +298,12 @@ static int admit_room(struct hub *hub, const struct peer *peer, const struct mes
                       "this connection is in room \"%.*s\"; connect anew for another",
                       SLICE_FORMAT(peer->room->key));
     struct room *room = room_find(hub, name);
-    if (!room && hub->room_count >= hub->config.rooms_max)
-        return refuse(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                      "there are %zu rooms already, the most this hub keeps",
-                      hub->config.rooms_max);
+    if (!room && !rooms_have_place(hub))
+        return refuse(
+            ret_refusal, WIRE_QUOTA_EXCEEDED,
+            "there are %zu rooms already, the most this hub keeps, and something is known "
+            "or under way in each",
+            hub->config.rooms_max);
     *ret_name = name;
     *ret_room = room;
     return 0;
@@ -389,7 +370,7 @@ static void request_propose(struct request *request, struct slice room_name, int
     peer_bind(peer, room, request->message->sender_id);
     peer->under_way++;
     hub->judged = (struct judged){request, request->judged_at, error};
-    int kept = room->log.propose(room->log.state, &entry);
+    int kept = room_propose(room, &entry);
     hub->judged.request = NULL;
     if (kept == 0)
         return;
@@ -566,7 +547,7 @@ static void tick_sessions(struct room *room, int64_t now)
                                   .kind = session->state == SESSION_PENDING ? ENTRY_EXPIRE
                                                                             : ENTRY_ABANDON,
                                   .bytes = session->key};
-            room->log.propose(room->log.state, &entry);
+            room_happened(room, &entry);
         }
         session = next;
     }

@@ -13,6 +13,7 @@
 struct commit {
     void (*apply)(void *ctx, const struct entry *entry);
     void *ctx;
+    uint64_t after; /* seqs of a new log begin above this one */
 };
 
 /* A log's face. Every function gets `state`. */
@@ -24,6 +25,9 @@ struct log {
     int (*propose)(void *state, const struct entry *entry);
     /* Entries that were proposed and not committed are forgotten. */
     void (*free)(void *state);
+    /* The room is no more: frees, and lets its entries go. Nothing is under way. A room of that name
+     * that comes later has a log of its own, without these entries. */
+    void (*forget)(void *state);
 };
 
 #endif

@@ -41,6 +41,7 @@ struct member {
 };
 TAILQ_HEAD(member_list, member);
 
+void members_free(struct room *room);
 struct member *member_find(const struct room *room, struct slice ai_id);
 /* Finds or makes the member and seats it on the connection. */
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);

@@ -41,8 +41,8 @@ int request_check(struct request *request);
 void relay_message(struct request *request);
 /* An error to who sent it. */
 void request_error(struct request *request, const struct refusal *refusal);
-/* A log's commit; ctx is the room. */
-void room_apply(void *ctx, const struct entry *entry);
+/* What a committed entry does. */
+void room_apply(struct room *room, const struct entry *entry);
 
 /* Reading members of a payload, with refusals that name them. `path` is what a person is told, "payload.pattern.id";
  * its last part is the member's name in `object`. */

@@ -19,6 +19,7 @@ struct room {
     struct hub *hub;
     uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
     struct log log;
+    size_t under_way;  /* entries proposed and not yet committed */
     uint64_t last_seq; /* of the last entry applied */
     struct room_limits limits;
     struct changes changes;
@@ -43,9 +44,22 @@ struct room {
     size_t workspace_bytes; /* of all sessions */
 };
 
+/* NULL when there is none. */
 struct room *room_find(const struct hub *hub, struct slice name);
+/* A room with its log, of which nothing has happened yet, over any limit: for entries and rows that
+ * were kept. */
 struct room *room_new(struct hub *hub, struct slice name);
 void room_free(struct room *room);
+/* Can there be one more room, if need be in the place of one that nobody needs? */
+bool rooms_have_place(const struct hub *hub);
+/* That room, started: rooms_have_place, and none has this name. */
+struct room *room_open(struct hub *hub, struct slice name, int64_t now);
+/* This hub begins to serve it. */
+void room_start(struct room *room, int64_t now);
+/* Hands a message to the room's log; -1 when that can't keep it now. */
+int room_propose(struct room *room, const struct entry *entry);
+/* Hands in what has happened, which no log refuses. */
+void room_happened(struct room *room, const struct entry *entry);
 
 struct room_limits limits_of(const struct hub_config *config);
 void limits_write(const struct room_limits *limits, struct text *text);

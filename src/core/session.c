@@ -64,6 +64,17 @@ size_t session_count_active(const struct room *room, struct slice ai_id)
     return count;
 }
 
+struct session *session_unawaited(const struct room *room)
+{
+    struct session *session;
+    TAILQ_FOREACH (session, &room->live, next) {
+        const struct member *initiator = member_find(room, session->initiator);
+        if (session->state == SESSION_PENDING && !(initiator && initiator->peer))
+            return session;
+    }
+    return NULL;
+}
+
 void session_changed(struct room *room, struct session *session)
 {
     change_mark(&room->changes, &session->change, session, ROW_SESSION);

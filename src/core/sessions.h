@@ -71,6 +71,9 @@ void workspace_restore(struct room *room, struct session *session, struct slice 
 void session_changed(struct room *room, struct session *session);
 /* The key of a workspace's row; owned by the caller. */
 struct slice slot_row_key(const struct slot *slot);
+/* The oldest pending session whose initiator is not connected: nobody waits for it. NULL when there
+ * is none. */
+struct session *session_unawaited(const struct room *room);
 /* Of this AI's, the active ones. */
 size_t session_count_active(const struct room *room, struct slice ai_id);
 bool session_due(const struct room *room, const struct session *session);

@@ -27,5 +27,6 @@ struct log log_memory(struct commit commit)
 {
     struct memory_log *log = memory_new(sizeof *log);
     log->commit = commit;
-    return (struct log){log, memory_propose, memory_free};
+    log->seq = commit.after;
+    return (struct log){log, memory_propose, memory_free, memory_free};
 }

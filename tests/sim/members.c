@@ -12,11 +12,21 @@ int model_member_room(const struct world *world, const struct said *said)
     return said->type == MESSAGE_HELLO ? said->hello.room : 0;
 }
 
+bool model_room_idle(const struct room_model *room)
+{
+    bool idle = room->seat_count == 0 && room->entry_count == 0 && room->commitment_count == 0;
+    for (int name = 0; name < NAMES; name++)
+        idle = idle && room->mismatched[name] == 0;
+    for (size_t i = 0; i < room->session_count; i++)
+        idle = idle && !model_session_live(&room->sessions[i]);
+    return idle;
+}
+
 bool model_member_crowds(const struct world *world, const struct said *said, int at)
 {
     size_t count = 0;
     for (int room = 0; room < ROOMS; room++)
-        count += world->rooms[room].exists;
+        count += world->rooms[room].exists && (room == 0 || !model_room_idle(&world->rooms[room]));
     return said->type == MESSAGE_HELLO && !world->rooms[at].exists &&
            count >= world->config.rooms_max;
 }

@@ -180,7 +180,8 @@ void replay_entry(struct world *world, struct hub *hub, const struct logged *log
 static void replay_from(struct world *world, struct hub *hub, size_t from, size_t to, int room)
 {
     for (size_t i = from; i < to; i++)
-        if (room == NOBODY || world->record.at[i].room == room)
+        if (world->record.at[i].room != NOBODY &&
+            (room == NOBODY || world->record.at[i].room == room))
             replay_entry(world, hub, &world->record.at[i]);
 }
 

@@ -201,7 +201,7 @@ struct stream {
 
 /* An entry that was applied, and its effects as record_effect writes them. */
 struct logged {
-    int room;
+    int room;           /* NOBODY: of a room that was let go since */
     struct entry entry; /* the bytes are a copy */
     struct text effects;
 };
@@ -386,6 +386,8 @@ uint64_t model_hello_codes(struct world *world, const struct said *said);
 void model_member_join(struct world *world, const struct said *said, int room);
 void model_member_hello(struct world *world, const struct said *said, int room);
 void model_member_leave(struct world *world, int link, enum close_reason reason);
+/* Nobody is in it, nothing is known and nothing under way: it may go when another needs its place. */
+bool model_room_idle(const struct room_model *room);
 int model_member_room(const struct world *world, const struct said *said);
 /* Does it ask for one room more than this hub keeps? */
 bool model_member_crowds(const struct world *world, const struct said *said, int room);

@@ -330,10 +330,50 @@ static void wrapped_apply(void *state, const struct entry *entry)
     world->applying = NULL;
 }
 
+static void room_model_free(struct room_model *room)
+{
+    for (size_t i = 0; i < room->entry_count; i++) {
+        free(room->entries[i].key);
+        free(room->entries[i].body);
+        free(room->entries[i].own_id);
+        free(room->entries[i].timestamp);
+    }
+    for (size_t i = 0; i < room->session_count; i++)
+        for (int key = 0; key < KEYS; key++)
+            free(room->sessions[i].workspace[key].value);
+    free(room->entries);
+    free(room->sessions);
+    free(room->commitments);
+}
+
+/* As it is before anybody came; seqs never come twice. */
+static void room_model_begin(struct room_model *room)
+{
+    *room = (struct room_model){.seq = room->seq};
+    for (int name = 0; name < NAMES; name++)
+        room->members[name] = (struct member){.link = NOBODY, .specialization = NOBODY};
+}
+
 static void wrapped_free(void *state)
 {
     struct wrapped_log *log = state;
     log->inner.free(log->inner.state);
+    free(log);
+}
+
+static void wrapped_forget(void *state)
+{
+    struct wrapped_log *log = state;
+    struct world *world = log->world;
+    struct room_model *room = &world->rooms[log->room];
+    if (log->room == 0 || !model_room_idle(room))
+        world_fail(world, "room %s was let go, and is needed", room_names[log->room]);
+    for (size_t i = 0; i < world->record.count; i++)
+        if (world->record.at[i].room == log->room)
+            world->record.at[i].room = NOBODY;
+    room_model_free(room);
+    room_model_begin(room);
+    log->inner.forget(log->inner.state);
     free(log);
 }
 
@@ -342,13 +382,13 @@ static struct log edge_open_log(void *ctx, struct slice name, struct commit comm
     struct world *world = ctx;
     struct wrapped_log *log = malloc(sizeof *log);
     assert(log);
-    *log = (struct wrapped_log){log_memory((struct commit){wrapped_apply, log}), commit, world,
-                                room_index(name)};
+    *log = (struct wrapped_log){log_memory((struct commit){wrapped_apply, log, commit.after}),
+                                commit, world, room_index(name)};
     assert(log->room != NOBODY);
     if (world->rooms[log->room].exists)
         world_fail(world, "room %s was made twice", room_names[log->room]);
     world->rooms[log->room].exists = true;
-    return (struct log){log, wrapped_propose, wrapped_free};
+    return (struct log){log, wrapped_propose, wrapped_free, wrapped_forget};
 }
 
 /* ── worlds ── */
@@ -401,29 +441,11 @@ void world_new(struct world *world, uint64_t seed, bool verbose)
     for (int link = 0; link < LINKS; link++)
         world->links[link].room = world->links[link].name = NOBODY;
     for (int room = 0; room < ROOMS; room++)
-        for (int name = 0; name < NAMES; name++)
-            world->rooms[room].members[name] =
-                (struct member){.link = NOBODY, .specialization = NOBODY};
+        room_model_begin(&world->rooms[room]);
     struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close,   edge_derive,
                             edge_unique, edge_sha256, edge_note,   edge_open_log};
     world->hub = hub_new(&world->config, &edge);
     hub_start(world->hub, world->now);
-}
-
-static void room_model_free(struct room_model *room)
-{
-    for (size_t i = 0; i < room->entry_count; i++) {
-        free(room->entries[i].key);
-        free(room->entries[i].body);
-        free(room->entries[i].own_id);
-        free(room->entries[i].timestamp);
-    }
-    for (size_t i = 0; i < room->session_count; i++)
-        for (int key = 0; key < KEYS; key++)
-            free(room->sessions[i].workspace[key].value);
-    free(room->entries);
-    free(room->sessions);
-    free(room->commitments);
 }
 
 void world_free(struct world *world)

@@ -162,6 +162,119 @@ static void rooms_end_somewhere(void **state)
     assert_int_equal(hub_count(world->hub).refused, 6);
 }
 
+static uint64_t seq_now(struct world *world, const char *room)
+{
+    struct text dump = {0};
+    hub_dump(world->hub, slice_of(room), &dump);
+    uint64_t seq = 0;
+    assert_int_equal(json_u64(json_get(json_value_of(text_slice(&dump)), "seq"), &seq), 0);
+    text_free(&dump);
+    return seq;
+}
+
+static void come_and_go_to(struct world *world, const char *room, const char *then)
+{
+    static uint32_t generation;
+    char payload[64];
+    peer_id peer = (peer_id)++generation << 32 | 7;
+    snprintf(payload, sizeof payload, "\"protocol\":2,\"room\":\"%s\"", room);
+    hello(world, peer, "ada", payload, "");
+    if (then)
+        hub_line(world->hub, peer, slice_of(then), 1000);
+    hub_gone(world->hub, peer, CLOSE_PEER_CLOSED, 1000);
+}
+
+/* Names that somebody tried once cost nobody a room: one in which nobody is and nothing is known
+ * makes place. */
+static void empty_rooms_make_place(void **state)
+{
+    struct world *world = *state;
+    char room[32];
+    for (unsigned i = 0; i < 3 * ROOMS_MAX; i++) {
+        snprintf(room, sizeof room, "r%u", i);
+        come_and_go_to(world, room, NULL);
+        assert_int_equal(hub_count(world->hub).refused, 0);
+    }
+    assert_int_equal(hub_count(world->hub).rooms, ROOMS_MAX);
+    struct text dump = {0};
+    hub_dump(world->hub, slice_of("main"), &dump);
+    assert_false(slice_is(text_slice(&dump), "null")); /* it is never let go */
+    text_free(&dump);
+}
+
+/* A room in which something is known stays; so does one in which somebody is. */
+static void rooms_that_are_used_stay(void **state)
+{
+    static const char share[] =
+        "{\"message_id\":\"m\",\"sender_id\":\"ada\",\"message_type\":\"pattern_share\","
+        "\"timestamp\":\"t\",\"payload\":{\"pattern\":{\"id\":\"p\"}}}";
+    static const char report[] =
+        "{\"message_id\":\"m\",\"sender_id\":\"ada\",\"message_type\":\"performance_report\","
+        "\"timestamp\":\"t\",\"payload\":{\"component_id\":\"x\",\"performance\":{}}}";
+    struct world *world = *state;
+    char room[32];
+    hello(world, (peer_id)1 << 32 | 1, "bob", "\"protocol\":2,\"room\":\"bobs\"", "");
+    for (unsigned i = 0; i < ROOMS_MAX - 3; i++) {
+        snprintf(room, sizeof room, "r%u", i);
+        come_and_go_to(world, room, i % 2 ? share : report);
+    }
+    come_and_go_to(world, "empty", NULL);
+    assert_int_equal(hub_count(world->hub).rooms, ROOMS_MAX);
+    uint64_t before = seq_now(world, "empty");
+    come_and_go_to(world, "new", share); /* in the place of the empty one */
+    assert_int_equal(hub_count(world->hub).refused, 0);
+    assert_true(seq_now(world, "new") > before); /* no secret is derived from one seq twice */
+    come_and_go_to(world, "one too many", NULL);
+    assert_int_equal(hub_count(world->hub).refused, 1);
+    assert_int_equal(hub_count(world->hub).rooms, ROOMS_MAX);
+    assert_int_equal(hub_count(world->hub).members, 1);
+}
+
+static void say(struct world *world, peer_id peer, const char *ai_id, const char *type,
+                const char *payload)
+{
+    char line[512];
+    int len = snprintf(line, sizeof line,
+                       "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"%s\","
+                       "\"timestamp\":\"t\",\"payload\":{%s}}",
+                       ai_id, type, payload);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+}
+
+static void fill_with_sessions(struct world *world, unsigned ais)
+{
+    char ai_id[32];
+    for (unsigned i = 0; i < ais; i++) {
+        snprintf(ai_id, sizeof ai_id, "s%u", i);
+        hello(world, (peer_id)1 << 32 | (i + 10), ai_id, "\"protocol\":2", "");
+        for (unsigned k = 0; k < SESSIONS_LIVE_EACH_MAX; k++)
+            say(world, (peer_id)1 << 32 | (i + 10), ai_id, "collaboration_request", "");
+    }
+}
+
+/* Sessions that wait for nobody's answer any more keep nobody from one: the oldest goes first. */
+static void requests_of_who_left_make_place(void **state)
+{
+    enum { AIS = SESSIONS_LIVE_MAX / SESSIONS_LIVE_EACH_MAX };
+    struct world *world = *state;
+    peer_id ada = (peer_id)1 << 32 | 1, bob = (peer_id)1 << 32 | 2;
+    world->secrets_differ = true;
+    hello(world, ada, "ada", "\"protocol\":2", "");
+    hello(world, bob, "bob", "\"protocol\":2", "");
+    fill_with_sessions(world, AIS);
+    assert_int_equal(hub_count(world->hub).sessions_live, SESSIONS_LIVE_MAX);
+    say(world, ada, "ada", "collaboration_request", "");
+    assert_int_equal(hub_count(world->hub).refused, 1); /* all of them are waited for */
+    hub_gone(world->hub, (peer_id)1 << 32 | 10, CLOSE_PEER_CLOSED, 1000);
+    for (unsigned i = 0; i < SESSIONS_LIVE_EACH_MAX; i++)
+        say(world, i % 2 ? ada : bob, i % 2 ? "ada" : "bob", "collaboration_request", "");
+    assert_int_equal(hub_count(world->hub).refused, 1);
+    assert_int_equal(hub_count(world->hub).sessions_live, SESSIONS_LIVE_MAX);
+    assert_int_equal(hub_count(world->hub).sessions_ended, SESSIONS_LIVE_EACH_MAX);
+    say(world, ada, "ada", "collaboration_request", "");
+    assert_int_equal(hub_count(world->hub).refused, 2); /* and all are again */
+}
+
 /* An entry of a few MiB of reports is known, and costs a newcomer's hello nothing. */
 static void reports_on_one_component_are_bounded_in_bytes(void **state)
 {
@@ -323,6 +436,9 @@ int main(void)
         WORLD_TEST(those_longest_gone_are_forgotten),
         WORLD_TEST(a_takeover_does_not_forget_its_own_target),
         WORLD_TEST(rooms_end_somewhere),
+        WORLD_TEST(requests_of_who_left_make_place),
+        WORLD_TEST(empty_rooms_make_place),
+        WORLD_TEST(rooms_that_are_used_stay),
         WORLD_TEST(requirements_are_bounded),
         WORLD_TEST(commitments_end_somewhere),
         WORLD_TEST(claimed_commitments_leave_room_for_others),

@@ -174,6 +174,7 @@ struct recorder {
 struct recorded {
     struct slice room;
     struct entry entry;
+    bool forgotten;
 };
 
 static struct slice kept_copy(struct slice bytes)
@@ -192,7 +193,7 @@ static void recorder_apply(void *ctx, const struct entry *entry)
     f->recorded = realloc(f->recorded, (f->recorded_count + 1) * sizeof *f->recorded);
     assert_non_null(f->recorded);
     struct recorded *recorded = &f->recorded[f->recorded_count++];
-    *recorded = (struct recorded){kept_copy(recorder->room), *entry};
+    *recorded = (struct recorded){kept_copy(recorder->room), *entry, false};
     recorded->entry.bytes = kept_copy(entry->bytes);
     recorder->commit.apply(recorder->commit.ctx, entry);
 }
@@ -211,20 +212,32 @@ static void recorder_free(void *state)
     free(recorder);
 }
 
+/* Its entries are in no replay: a room of that name begins anew. */
+static void recorder_forget(void *state)
+{
+    struct recorder *recorder = state;
+    struct fixture *f = recorder->f;
+    for (size_t i = 0; i < f->recorded_count; i++)
+        f->recorded[i].forgotten |= slice_equal(f->recorded[i].room, recorder->room);
+    recorder_free(state);
+}
+
 static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
 {
     struct recorder *recorder = malloc(sizeof *recorder);
     assert_non_null(recorder);
-    *recorder = (struct recorder){log_memory((struct commit){recorder_apply, recorder}), commit,
-                                  ctx, kept_copy(room)};
-    return (struct log){recorder, recorder_propose, recorder_free};
+    *recorder =
+        (struct recorder){log_memory((struct commit){recorder_apply, recorder, commit.after}),
+                          commit, ctx, kept_copy(room)};
+    return (struct log){recorder, recorder_propose, recorder_free, recorder_forget};
 }
 
 void fixture_replay(const struct fixture *f, struct hub *hub)
 {
     size_t count = f->recorded_count; /* hub may be on this fixture's edge */
     for (size_t i = 0; i < count; i++)
-        hub_apply(hub, f->recorded[i].room, &f->recorded[i].entry);
+        if (!f->recorded[i].forgotten)
+            hub_apply(hub, f->recorded[i].room, &f->recorded[i].entry);
 }
 
 /* Not SHA-256, but a function of the bytes, which is all that the core knows of it. */

@@ -26,7 +26,7 @@ static void see(void *ctx, const struct entry *entry)
 static void test_an_entry_is_committed_within_propose(void **state)
 {
     struct seen seen = {.count = 0};
-    struct log log = log_memory((struct commit){see, &seen});
+    struct log log = log_memory((struct commit){see, &seen, 0});
     struct entry entry = {
         .time_ms = 7, .peer = 9, .takes_over = 8, .kind = ENTRY_MESSAGE, .bytes = slice_of("{}")};
     (void)state;
@@ -46,7 +46,7 @@ static void test_an_entry_is_committed_within_propose(void **state)
 static void test_seqs_rise(void **state)
 {
     struct seen seen = {.count = 0};
-    struct log log = log_memory((struct commit){see, &seen});
+    struct log log = log_memory((struct commit){see, &seen, 0});
     struct entry entry = {.kind = ENTRY_LEAVE, .bytes = slice_of("peer_closed")};
     (void)state;
     for (unsigned i = 0; i < 8; i++)
@@ -56,11 +56,22 @@ static void test_seqs_rise(void **state)
     log.free(log.state);
 }
 
+static void test_seqs_begin_above_what_was(void **state)
+{
+    struct seen seen = {.count = 0};
+    struct log log = log_memory((struct commit){see, &seen, 41});
+    struct entry entry = {.kind = ENTRY_LEAVE, .bytes = slice_of("peer_closed")};
+    (void)state;
+    assert_int_equal(log.propose(log.state, &entry), 0);
+    assert_int_equal(seen.seqs[0], 42);
+    log.forget(log.state);
+}
+
 static void test_each_log_counts_its_own(void **state)
 {
     struct seen left = {.count = 0}, right = {.count = 0};
-    struct log logs[2] = {log_memory((struct commit){see, &left}),
-                          log_memory((struct commit){see, &right})};
+    struct log logs[2] = {log_memory((struct commit){see, &left, 0}),
+                          log_memory((struct commit){see, &right, 0})};
     struct entry entry = {.kind = ENTRY_START};
     (void)state;
     logs[0].propose(logs[0].state, &entry);
@@ -77,6 +88,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_entry_is_committed_within_propose),
         cmocka_unit_test(test_seqs_rise),
+        cmocka_unit_test(test_seqs_begin_above_what_was),
         cmocka_unit_test(test_each_log_counts_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Rooms and who is in them: members, their seats, their capabilities. */
+/* Who is in a room: members, their seats, their capabilities. */
 
 #include <assert.h>
 #include <stdio.h>
@@ -9,36 +9,7 @@
 #include "core/names.h"
 #include "wire/nearest.h"
 
-struct room *room_find(const struct hub *hub, struct slice name)
-{
-    for (size_t i = 0; i < hub->room_count; i++)
-        if (slice_equal(hub->rooms[i]->key, name))
-            return hub->rooms[i];
-    return NULL;
-}
-
-struct room *room_new(struct hub *hub, struct slice name)
-{
-    struct room *room = memory_new(sizeof *room);
-    room->key = slice_copy(name);
-    room->hub = hub;
-    room->number = (uint32_t)hub->room_count;
-    room->log = hub->edge.open_log(hub->edge.ctx, room->key, (struct commit){room_apply, room});
-    room->limits = limits_of(&hub->config); /* until its first start says */
-    changes_init(&room->changes);
-    TAILQ_INIT(&room->departed);
-    TAILQ_INIT(&room->capability_list);
-    TAILQ_INIT(&room->live);
-    TAILQ_INIT(&room->ended);
-    knowledge_init(&room->knowledge);
-    ledger_init(&room->knowledge.ledger);
-    room->knowledge.changes = &room->changes;
-    room->changes.kept = hub->changes_kept;
-    hub->rooms =
-        memory_grow(hub->rooms, &hub->room_capacity, hub->room_count + 1, sizeof *hub->rooms);
-    hub->rooms[hub->room_count++] = room;
-    return room;
-}
+/* ── capabilities ── */
 
 static void capability_free(void *object)
 {
@@ -46,38 +17,6 @@ static void capability_free(void *object)
     slice_free(&capability->key);
     free(capability);
 }
-
-static void member_free(void *object)
-{
-    struct member *member = object;
-    slice_free(&member->key);
-    slice_free(&member->specialization);
-    free(member->capabilities);
-    free(member);
-}
-
-static void session_release(void *object)
-{
-    session_free(object);
-}
-
-void room_free(struct room *room)
-{
-    changes_free(&room->changes);
-    names_free(&room->lookalikes);
-    index_clear(&room->members, member_free);
-    index_clear(&room->capabilities, capability_free);
-    index_clear(&room->sessions, session_release);
-    ledger_free(&room->knowledge.ledger);
-    knowledge_free(&room->knowledge);
-    room->log.free(room->log.state);
-    free(room->seats);
-    text_free(&room->listed);
-    slice_free(&room->key);
-    free(room);
-}
-
-/* ── capabilities ── */
 
 static struct capability *capability_get(struct room *room, struct slice text)
 {
@@ -185,6 +124,24 @@ bool member_has_marked(const struct room *room, const struct member *member)
 }
 
 /* ── members ── */
+
+static void member_free(void *object)
+{
+    struct member *member = object;
+    slice_free(&member->key);
+    slice_free(&member->specialization);
+    free(member->capabilities);
+    free(member);
+}
+
+void members_free(struct room *room)
+{
+    names_free(&room->lookalikes);
+    index_clear(&room->members, member_free);
+    index_clear(&room->capabilities, capability_free);
+    free(room->seats);
+    text_free(&room->listed);
+}
 
 struct member *member_find(const struct room *room, struct slice ai_id)
 {
