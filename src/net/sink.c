@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,7 +32,12 @@ struct sink {
     /* The thread's own. */
     struct text batch;
     bool inside_line; /* the last byte written did not end a line */
+
+    struct sink *next_stuck;
 };
+
+/* Those given up with a write under way: their threads may still come back to them. */
+static _Atomic(struct sink *) stuck;
 
 static uint64_t lines_of(struct slice bytes)
 {
@@ -251,6 +257,9 @@ int sink_close(struct sink *sink)
     pthread_mutex_unlock(&sink->mutex);
     if (!done) {
         pthread_detach(sink->thread);
+        sink->next_stuck = atomic_load(&stuck);
+        while (!atomic_compare_exchange_weak(&stuck, &sink->next_stuck, sink))
+            ;
         errno = EAGAIN;
         return -1;
     }

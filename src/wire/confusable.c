@@ -183,7 +183,7 @@ static bool is_blank(uint32_t code)
 
 struct slice confusable_skeleton(struct slice id, char buffer[SKELETON_SIZE])
 {
-    const char *at = id.at, *end = at + id.len;
+    const char *at = id.at, *end = slice_end(id);
     size_t len = 0;
     assert(id.len <= WIRE_ID_MAX);
     while (at < end) {

@@ -108,7 +108,7 @@ struct json_value json_value_of(struct slice accepted)
 /* Moves to the next thing in a container that begins with `open`. False when there is none. */
 static bool step_in(struct json_iterator *iterator, char open, const char **ret_at)
 {
-    const char *end = iterator->rest.at + iterator->rest.len;
+    const char *end = slice_end(iterator->rest);
     const char *at = json_skip_space(iterator->rest.at, end);
     char expected = iterator->started ? ',' : open;
     if (at == end || *at != expected)
@@ -127,7 +127,7 @@ bool json_next_member(struct json_iterator *iterator, struct json_value *ret_nam
     const char *at;
     if (!step_in(iterator, '{', &at))
         return false;
-    const char *end = iterator->rest.at + iterator->rest.len;
+    const char *end = slice_end(iterator->rest);
     struct json_value name = take_value(&at, end);
     at = json_skip_space(at, end);
     if (name.kind != JSON_KIND_STRING || at == end || *at != ':')
@@ -144,7 +144,7 @@ bool json_next_element(struct json_iterator *iterator, struct json_value *ret_va
     const char *at;
     if (!step_in(iterator, '[', &at))
         return false;
-    const char *end = iterator->rest.at + iterator->rest.len;
+    const char *end = slice_end(iterator->rest);
     *ret_value = take_value(&at, end);
     iterator->rest = (struct slice){at, (size_t)(end - at)};
     return true;

@@ -425,7 +425,7 @@ bool json_scan_object(struct json_scan *scan, unsigned depth_max, size_t members
 
 enum json_fault json_check(struct slice text, unsigned depth_max, size_t *ret_at)
 {
-    struct json_scan scan = {.at = text.at, .end = text.at + text.len};
+    struct json_scan scan = {.at = text.at, .end = slice_end(text)};
     struct json_value value;
     if (json_scan_value(&scan, depth_max, &value)) {
         scan.at = json_skip_space(scan.at, scan.end);

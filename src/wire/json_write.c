@@ -29,7 +29,7 @@ static const char *shown_run(const char *at, const char *end)
 
 void text_add_string(struct text *text, struct slice bytes)
 {
-    const char *at = bytes.at, *end = at + bytes.len;
+    const char *at = bytes.at, *end = slice_end(bytes);
     text_add_literal(text, "\"");
     while (at < end) {
         const char *stop = shown_run(at, end);
@@ -52,7 +52,7 @@ void text_add_string(struct text *text, struct slice bytes)
 /* A string of an accepted text, from its opening quote; returns the bytes it took. */
 static size_t add_accepted_string(struct text *text, struct slice rest)
 {
-    const char *at = rest.at, *end = at + rest.len;
+    const char *at = rest.at, *end = slice_end(rest);
     do {
         size_t length = *at == '\\' ? 2 : utf8_length(at, end);
         uint32_t code = *at == '\\' ? 0 : utf8_read(at, length);

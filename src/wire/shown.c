@@ -41,7 +41,7 @@ bool code_point_hides(uint32_t code)
 
 bool slice_hides(struct slice bytes)
 {
-    const char *at = bytes.at, *end = at + bytes.len;
+    const char *at = bytes.at, *end = slice_end(bytes);
     while (at < end) {
         size_t length = utf8_length(at, end);
         if (length == 0 || code_point_hides(utf8_read(at, length)))
