@@ -197,7 +197,8 @@ static bool all_sent(const struct khub *link)
 }
 
 /* The sentence may be the hub's own: whoever prints it must not be obeyed by a terminal. */
-static void detail_write(struct khub *link, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void
+detail_write(struct khub *link, const char *format, va_list arguments)
 {
     char sentence[2 * WIRE_DETAIL_MAX];
     vsnprintf(sentence, sizeof sentence, format, arguments);

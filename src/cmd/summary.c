@@ -309,9 +309,10 @@ static void say_collaboration_update(struct line *line, struct json_value payloa
     if (!noted || !names_itself(note.raw, by.raw))
         add_member(line, noted ? " " : " by ", by, noted ? ":" : "");
     add_member(line, " ", note, "");
+    if (line_is_roomy(line))
+        by.raw.len = 0; /* then all participants are named */
     if (turns)
-        add_names(line, " with ", json_get(payload, "participants"),
-                  line_is_roomy(line) ? (struct slice){0} : by.raw);
+        add_names(line, " with ", json_get(payload, "participants"), by.raw);
 }
 
 static void say_workspace(struct line *line, struct json_value payload)
