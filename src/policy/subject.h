@@ -3,7 +3,8 @@
  *
  * All functions are pure: the same arguments give the same bits, with every compiler and at every
  * level of optimisation (-ffp-contract=off, never -ffast-math). A workload is generated once from a
- * seed; then several threads may read it at once. */
+ * seed; then several threads may read it at once. An array of parameters has parameter_count numbers,
+ * in the units of their rows in `parameters`. */
 #ifndef KHUB_POLICY_SUBJECT_H
 #define KHUB_POLICY_SUBJECT_H
 
@@ -17,20 +18,18 @@ struct parameter {
     const char *name, *unit, *meaning;
     double low, high;
     bool logarithmic; /* searched on a log scale */
-    bool whole;       /* rounded to an integer inside cost() */
+    bool whole;       /* rounded to an integer when it is used */
     double textbook;  /* the textbook setting */
 };
 
-/* The rules a policy decides by: what its parameters mean in whole numbers. Each subject has a
- * struct of its own for them, of uint32_t alone, that lies in these words (RULES_FIT in
- * module.h). */
+/* The rules a policy decides by: what its parameters mean in whole numbers. Each subject has its own
+ * struct for them, of uint32_t alone, which is stored in these words (RULES_FIT in module.h). */
 #define RULES_WORDS 32
 struct rules {
     uint32_t words[RULES_WORDS];
 };
 
-/* A member of a subject's rules, or an array of them. In the subject's text @name@ stands for
- * it. */
+/* A member of a subject's rules, a uint32_t or an array. @name@ stands for it in the module's text. */
 struct constant {
     const char *name;
     size_t first, count; /* words */
@@ -44,7 +43,7 @@ struct subject {
     const char *specialization; /* of the AIs that train on it */
     const char *title;          /* one line for people */
     const char *cost;           /* what a cost is, with its unit: "mean response time, ms" */
-    const char *version;        /* changes whenever a simulator's numbers may */
+    const char *version;        /* changes with the numbers of the simulator or the module's text */
     int parameter_count;
     const struct parameter *parameters;
     int baseline_count; /* baseline 0 is the textbook, the rest is best practice */
@@ -68,14 +67,13 @@ struct subject {
     /* Names of the functions that the module defines, NULL-ended; module_cost takes them in this
      * order. */
     const char *const *functions;
-    /* The cost on the same simulator when a compiled policy decides: for a rendered one that of its
-     * parameters, to the bit. It may come from anybody and do what it likes (call it in a sandbox),
-     * but its answers can break nothing here: what is out of range is taken as the nearest in
-     * range. */
+    /* The cost on the same simulator when a compiled policy decides; for a rendered one it is that
+     * of its parameters, to the bit. The code may come from anybody and do anything, so call it in
+     * a sandbox; but its answers can break nothing here: what is out of range is clamped. */
     double (*module_cost)(const void *workload, const module_function *functions);
 };
 
-/* All that are built; *ret_count of them. */
+/* All subjects, in a fixed order; *ret_count of them. */
 const struct subject *const *subjects(size_t *ret_count);
 /* By name; NULL when there is none. */
 const struct subject *subject_find(const char *name);
@@ -83,11 +81,12 @@ const struct subject *subject_find(const char *name);
  * none. */
 const struct subject *subject_for(const char *specialization);
 
-/* Search space [0,1]^n <-> units. Out-of-range u is folded back (reflection). */
+/* From the search space [0,1]^parameter_count to units, and back. What is outside [0,1] is folded
+ * back at its ends (reflection), so the result is always in range. */
 void subject_units(const struct subject *subject, const double *u, double *ret_parameters);
 void subject_unit_cube(const struct subject *subject, const double *parameters, double *ret_u);
-/* Whether all parameters are finite and in range (as others send them). On false, *ret_which is the
- * first bad one. */
+/* Whether these `count` numbers, which may come from anybody, are as many as there are parameters,
+ * finite and in range. On false, *ret_which is the index of the first that is not. */
 bool subject_valid(const struct subject *subject, const double *parameters, int count,
                    int *ret_which);
 
@@ -107,11 +106,11 @@ int subject_render(const struct subject *subject, const double *parameters, char
  * 0 <= value * one < 2^32. */
 uint32_t fixed_point(double value, double one);
 
-/* Seed i of a split: splitmix(FNV-1a(subject "/" split) ^ i). A split is a name for a set of
- * workloads: "train/<AI>" an AI's own, "peer/<AI>" those on which it runs what others send,
- * "heldout/<AI>" those it shows itself on, "review/<session>/<AI>" fresh ones for a review,
- * "test/<nonce>" those that judge a claim. Or for the luck of a search: "search/<AI>",
- * "session/<session>/<AI>". */
+/* Seed `index` of a split: splitmix64(FNV-1a(subject "/" split) ^ index). A split is the name of a
+ * set of workloads: "train/<AI>" are those an AI trains on, "peer/<AI>" those on which it measures
+ * what others send, "heldout/<AI>" those on which it shows how far it is, "review/<session>/<AI>"
+ * fresh ones for a review, "test/<nonce>" those by which a claim is checked. Or it is the name of a
+ * search's random numbers: "search/<AI>", "session/<session>/<AI>". */
 uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t index);
 
 #endif

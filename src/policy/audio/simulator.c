@@ -1,36 +1,37 @@
-/* audio: how long does a receiver hold back the packets of a call before it plays them?
+/* audio: how long should a receiver hold back the packets of a call before playing them?
  *
- * The question. Packets leave every 20 ms and arrive when they like. Played at once, each late one
- * is a gap; held back for long, nothing is late, and the two parties begin to interrupt each other.
- * The delay may change between talkspurts only, where silence hides it. What is it to be?
+ * The question. Packets leave every 20 ms and arrive whenever they do. If they are played at once,
+ * each late one is a gap; if they are held back for long, nothing is late, but the two parties
+ * begin to interrupt each other. The delay may change only between talkspurts, where silence hides
+ * the change. What should it be?
  *
- * The cost is the E-model's (ITU-T G.107) as Cole and Rosenbluth put it for packets (SIGCOMM CCR
- * 2001): R = 94.2 - Id - Ie, with Id = 0.024 d + 0.11 (d - 177.3)+ for d ms from mouth to ear, and,
- * for G.711 with concealment, Ie = 30 ln(1 + 15 e) when a share e is not played. Id is averaged
- * over packets; d is the playout delay and 25 ms for coding; e counts both the lost and the late.
- * So R is 90.6 at 150 ms and 73.5 at 300 ms without loss, and 75.0 at 5 % and 100 ms.
+ * The cost is the E-model's (ITU-T G.107) in the form that Cole and Rosenbluth gave it for packets
+ * (SIGCOMM CCR 2001): R = 94.2 - Id - Ie, with Id = 0.024 d + 0.11 (d - 177.3)+ for d ms from mouth
+ * to ear and, for G.711 with concealment, Ie = 30 ln(1 + 15 e) if a share e is not played. Id is
+ * averaged over packets; d is the playout delay plus 25 ms for coding; e counts lost and late
+ * packets. So R is 90.6 at 150 ms and 73.5 at 300 ms without loss, and 75.0 at 5 % and 100 ms.
  *
- * The workload (synthetic; the priors are ours). Calls of 180 s; talkspurts and pauses are
- * exponential, mean 1.004 and 1.587 s (ITU-T P.59). The network's delay is a base of 10..150 ms, a
+ * The workload (synthetic; the priors are ours). Calls of 180 s with exponential talkspurts and
+ * pauses of mean 1.004 and 1.587 s (ITU-T P.59). The network's delay is a base of 10..150 ms, a
  * queue that is lognormal AR(1), spikes of 30..300 ms that drain by 10..20 ms a packet, and now and
- * then another route. No packet overtakes another. One call in five loses up to 2 % of its packets.
- * A real receiver knows a network delay only up to the offset between the two clocks; here the
- * clocks agree, and delays are what they are (the floor and the fixed buffers need that).
+ * then a change of route. No packet overtakes another. One call in five loses up to 2 % of its
+ * packets. A real receiver knows network delays only up to the offset between the two clocks; here
+ * the clocks agree, and delays are absolute (the floor and the fixed buffers need that).
  *
  * The policy. Algorithm 4 of Ramjee, Kurose, Towsley and Schulzrinne (INFOCOM 1994): exponential
- * means of delay and deviation; in a spike the mean follows the packets. Here each has a gain of
- * its own, a spike its own number of deviations, and there are a margin and a floor.
+ * means of delay and deviation; during a spike the mean follows the packets. Here each mean has a
+ * gain of its own, a spike has its own number of deviations, and there are a margin and a floor.
  *
- * What others do. Kurose and Ross teach gains of 0.01 and 4 deviations without spikes; Ramjee 1 is
- * that with gains of 0.002, Ramjee 4 has 0.125. Or one doesn't adapt at all: under the E-model
- * delay below 177 ms is nearly free, so a fixed buffer of 150 ms beats all three. Sun and Ifeachor
- * found the same: where delay is small, see to the losses. Hence the floor.
+ * What others do. Kurose and Ross teach gains of 0.01 and 4 deviations, without spikes; Ramjee 1 is
+ * the same with gains of 0.002; Ramjee 4 has 0.125. Or one does not adapt at all: under the E-model
+ * a delay below 177 ms is nearly free, so a fixed buffer of 150 ms beats all three. Sun and
+ * Ifeachor found the same: where delays are small, losses are what matters. Hence the floor.
  *
  * Known answer. If jitter is independent and exponential with mean m above a base b, a fixed delay
- * loses e = e^(-(d-b)/m), and is best where 0.024 = 450 e / (m (1 + 15 e)), below 177.3 ms.
+ * loses e = e^(-(d-b)/m) and is best where 0.024 = 450 e / (m (1 + 15 e)), below 177.3 ms.
  *
- * The bound. The best choice of one delay for each talkspurt, by somebody who knows all delays; why
- * none that changes the delay at talkspurts only can beat it stands in playout.c. */
+ * The bound. The best choice of one delay for each talkspurt by somebody who knows all delays.
+ * playout.c says why no policy that changes the delay only between talkspurts can beat it. */
 #include "policy/audio/simulator.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* A page cache of fixed size and a trace of references: replacement policies, and the clairvoyant
- * one that none beats. */
+ * one that no other can beat. */
 #ifndef KHUB_POLICY_FILE_SYSTEM_CACHE_H
 #define KHUB_POLICY_FILE_SYSTEM_CACHE_H
 
@@ -27,10 +27,10 @@ int64_t cache_min_misses(const struct trace *trace);
 /* S3-FIFO by these rules. */
 int64_t cache_s3fifo_misses(const struct trace *trace, const struct file_system_rules *rules);
 
-/* The mechanism without its decisions: somebody else takes them, knowing `context` (the questions
- * are those of rules.h). Whatever the answers are, the simulation ends: small frames are taken as
- * 1..capacity, hits as 0..7, an unknown place as FILE_SYSTEM_BEHIND, and a page of the main queue
- * that has no hits left goes. */
+/* The mechanism without its decisions, which `context` and these functions take (the questions are
+ * those of rules.h). Whatever they answer, the simulation ends: small frames are clamped to
+ * 1..capacity and hits to 0..7, an unknown place counts as FILE_SYSTEM_BEHIND, and a page of the
+ * main queue without hits is evicted. */
 struct cache_decider {
     uint32_t (*small_frames)(const void *context, uint32_t capacity);
     uint32_t (*ghost_pages)(const void *context, uint32_t capacity);

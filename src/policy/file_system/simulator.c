@@ -1,23 +1,23 @@
-/* file_system: which page to give up when the page cache is full.
+/* file_system: which page to evict when the page cache is full.
  *
- * The question. A page wanted once must not push out one wanted often, but nobody knows yet which
- * is which. LRU lets a single long scan flush everything. S3-FIFO makes newcomers prove themselves
- * in a small queue: how small, how many hits are proof, how long is a page remembered after it was
- * given up, are hits right after the first only one visit, which runs are scans?
+ * The question. A page wanted once must not push out one that is wanted often, but nobody knows yet
+ * which is which. With LRU a single long scan flushes everything. S3-FIFO makes newcomers prove
+ * themselves in a small queue. How small should it be, how many hits are proof, how long is an
+ * evicted page remembered, are hits right after the first just one visit, and which runs are scans?
  *
- * The model. Fixed-size pages, a cache of 128..1024 frames, 40,000 references; the cost is the
- * share that misses, cold misses included. Every missed page is brought in (no bypass), by all
- * policies and by the bound.
+ * The model. Pages of one size, a cache of 128..1024 frames, 40,000 references. The cost is the
+ * miss ratio, cold misses included. Every missed page is brought in (there is no bypass), by every
+ * policy and by the bound.
  *
- * The workload (synthetic). Zipf (exponent 0.7..1.1) over 12,000 pages whose popularity
- * drifts; 2..15 % of references to pages never seen again; up to 20 % to one of the last few pages;
- * sequential scans of 100..2,000 pages; loops over 0.3..1.6 times the cache. How often these come
- * (below) is our choice, made so that LRU, CLOCK, ARC and S3-FIFO lie to each other about as they
- * do on published traces. S3-FIFO: Yang et al., SOSP 2023; ARC: Megiddo, Modha 2003.
+ * The workload (synthetic). Zipf (exponent 0.7..1.1) over 12,000 pages whose popularity drifts;
+ * 2..15 % of references go to pages that are never seen again, up to 20 % to one of the last few
+ * pages; sequential scans of 100..2,000 pages; loops over 0.3..1.6 times the cache. How often these
+ * occur (below) is our choice, made so that LRU, CLOCK, ARC and S3-FIFO compare about as they do on
+ * published traces. S3-FIFO: Yang et al., SOSP 2023; ARC: Megiddo, Modha 2003.
  *
- * Known answers. Under independent references LRU follows Che's approximation, FIFO the fixed point
- * of RANDOM (Gelenbe 1973); on a loop one page longer than the cache LRU, FIFO and ARC miss always.
- * Belady's MIN is the best possible on every trace: the bound. */
+ * Known answers. Under independent references LRU follows Che's approximation, and FIFO the fixed
+ * point of RANDOM (Gelenbe 1973). On a loop one page longer than the cache, LRU, FIFO and ARC
+ * always miss. Belady's MIN is optimal on every trace: the bound. */
 #include "policy/file_system/simulator.h"
 
 #include <math.h>

@@ -1,40 +1,42 @@
-/* graphics: when does a compositor start to draw the next frame?
+/* graphics: when should a compositor start to draw the next frame?
  *
- * The question. The screen shows a new frame every 16.667 ms, at vblank. Who starts composing right
- * after the last vblank is always in time, but shows what the applications had drawn almost a
- * period ago. Starting late shows newer pictures (late latching), until a frame takes longer than
- * expected: then it comes a whole period late, and the eye sees a jerk. How long before vblank,
- * when every frame costs something else and only the damaged area is known in advance?
+ * The question. The screen shows a new frame every 16.667 ms, at vblank. A compositor that starts
+ * right after the last vblank is always in time, but shows what applications drew almost a period
+ * ago. Starting late shows newer content (late latching), until a frame takes longer than expected:
+ * then it comes a whole period late, and the eye sees a jerk. How long before vblank should it
+ * start, if every frame costs something else and only the damaged area is known in advance?
  *
- * The model. Composing of frame i takes c, and starts L before its vblank, 0 <= L <= T. If c <= L
- * the frame is shown at its vblank, and the picture is L old. If not, it misses n = ceil((c-L)/T)
- * vblanks: it is L + nT old, and the jank counts as T more. The cost is the mean of that over all
- * frames, in ms. Frames don't delay one another.
+ * The model. Composing frame i takes c and starts L before its vblank, 0 <= L <= T. If c <= L, the
+ * frame is shown at its vblank, and its content is L old. If not, it misses n = ceil((c-L)/T)
+ * vblanks: its content is L + nT old, and the jank counts as T more. The cost is the mean of that
+ * over all frames, in ms. Frames do not delay one another.
  *
- * The workload (synthetic; the priors are ours). One minute at 60 Hz. c = (c0 + c1 * damaged share)
- * * regime * noise, and rare spikes: c0 is 0.5..4 ms, c1 1..14 ms for a whole screen. What is shown
- * changes every few seconds, and the damage with it, from a cursor to the whole screen. The regime
- * (the GPU's clock, and what else it does) changes less often, by 0.7..1.8; the noise is lognormal
- * AR(1); 0.15 to 1.2 % of the frames take some 9 ms more (a shader is compiled, a texture loaded).
+ * The workload (synthetic; the priors are ours). One minute at 60 Hz.
+ * c = (c0 + c1 * damaged share) * regime * noise, plus rare spikes. c0 is 0.5..4 ms, c1 is 1..14 ms
+ * for a whole screen. What is shown changes every few seconds, and the damage with it, from a
+ * cursor to the whole screen. The regime (the GPU's clock, and what else it is doing) changes less
+ * often, to 0.7..1.8; the noise is lognormal AR(1); 0.15 to 1.2 % of frames take some 9 ms more (a
+ * shader is compiled, a texture loaded).
  *
- * The policy. An exponential mean, with a slope on damage learned by least mean squares (Widrow,
- * Hoff 1960); above that prediction a reserve of so many mean overruns, a share of the last peak, a
- * margin, and a part that grows by a step at each miss and shrinks by 1/32 of it at each hit:
- * alone, it would come to miss one frame in 33 (Robbins, Monro 1951).
+ * The policy. An exponential mean, with a slope for the damage that is learned by least mean
+ * squares (Widrow, Hoff 1960). On top of that prediction comes a reserve: so many mean overruns, a
+ * share of the last peak, a margin, and a part that grows by a step at each miss and shrinks by
+ * 1/32 of a step at each hit. On its own this last part would settle at one missed frame in 33
+ * (Robbins, Monro 1951).
  *
  * What others do. Weston starts 7 ms before vblank. Mutter takes the greatest cost of recent frames
- * (at first of 16, as here; later of a second or two) and 1 ms more. KWin 5 takes the greatest in
- * its journal of 15, but no less than a share of the period that the user chooses, and 3 ms more:
- * here a quarter, its "low latency"; with its default, half, it would cost a third more than
- * Weston.
+ * (originally of 16, as here; later of a second or two) plus 1 ms. KWin 5 takes the greatest in its
+ * journal of 15, but no less than a share of the period that the user chooses, plus 3 ms: a quarter
+ * here, its "low latency"; its default, half, would cost a third more than Weston.
  *
  * Known answer. If costs are independent and exponential with mean m, this is a newsvendor's
- * problem: L + T e^(-L/m) (k + 1/(1 - e^(-T/m))), with a penalty of k = 1 periods, is least at
+ * problem:
+ * L + T e^(-L/m) (k + 1/(1 - e^(-T/m))), with a penalty of k = 1 periods, is least at
  * L* = m ln(T (k + 1/(1 - e^(-T/m))) / m).
  *
  * The bound. A clairvoyant starts exactly c before vblank. Since L + nT >= c, no frame costs less
- * than c; one with c > T misses whatever is done, and costs c + T at least (by starting c - nT
- * before vblank). The mean of these is the best possible on every trace. */
+ * than c. A frame with c > T misses whatever is done and costs at least c + T (by starting c - nT
+ * before vblank). The mean of these is optimal on every trace. */
 #include "policy/graphics/simulator.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* What the tests and the component's run need of this subject beyond subject.h. */
+/* What this subject's own files and its tests share; everybody else uses subject.h. */
 #ifndef KHUB_POLICY_GRAPHICS_SIMULATOR_H
 #define KHUB_POLICY_GRAPHICS_SIMULATOR_H
 
@@ -15,14 +15,15 @@ struct graphics_workload {
     struct graphics_frame frames[];
 };
 
-/* Who decides when composing starts. A lead beyond the period is taken as the period. */
+/* A policy: when composing starts, in us before vblank (what is beyond the period is taken as the
+ * period), and what came of it. */
 struct graphics_policy {
     uint32_t (*lead_us)(void *context, uint32_t damage_px);
     void (*done)(void *context, uint32_t cost_us, uint32_t missed); /* may be NULL */
     void *context;
 };
 
-/* Latency plus jank, ms a frame. */
+/* Latency plus jank under this policy, in ms per frame. */
 double graphics_mean_cost(const struct graphics_workload *workload,
                           const struct graphics_policy *policy);
 

@@ -1,4 +1,4 @@
-/* What others do about congestion: Reno, CUBIC, Vegas, for a link's flows (link.h). */
+/* The baselines: Reno, CUBIC and Vegas, for the flows of a link (link.h). */
 #ifndef KHUB_POLICY_NETWORKING_CONGESTION_H
 #define KHUB_POLICY_NETWORKING_CONGESTION_H
 
@@ -6,11 +6,11 @@
 
 /* AIMD: one packet a round trip more, half on loss (RFC 5681). */
 extern const struct congestion_control congestion_reno;
-/* A cubic curve through the window of the last loss, with its floor for Reno's friends (RFC 9438),
+/* A cubic curve through the window at the last loss, with the Reno-friendly floor (RFC 9438),
  * without HyStart. */
 extern const struct congestion_control congestion_cubic;
-/* Holds 2 to 4 packets of its own in the queue; slow start at half speed until 1 is there
- * (Brakmo, Peterson 1995). On loss it halves. */
+/* Keeps 2 to 4 packets of its own in the queue; slow start at half speed until 1 is there (Brakmo,
+ * Peterson 1995). Halves its window on loss. */
 extern const struct congestion_control congestion_vegas;
 
 #endif

@@ -1,40 +1,42 @@
 /* networking: how fast to send when nobody says how fast the network is.
  *
- * The question. One bottleneck, one to three senders, and all that a sender learns is how long its
- * packets took and that some were lost, a round trip too late. Reno fills the buffer until it
- * overflows: everyone waits behind the queue that it needs to see. Aim at a small queueing delay
- * instead (the family of Vegas, Swift, Copa): at which, how fast up, how fast down, how much to
- * give back for a loss that may have been mere chance?
+ * The question. One bottleneck, one to three senders, and all a sender learns, a round trip late,
+ * is how long its packets took and that some were lost. Reno fills the buffer until it overflows,
+ * and everyone waits behind the queue that it needs to see. The alternative is to aim at a small
+ * queueing delay (the family of Vegas, Swift, Copa). Which delay, how fast up, how fast down, and
+ * how much to back off for a loss that may have been chance?
  *
- * The model (link.c). A fluid, first in first out, drop-tail, steps of 2 ms, 15 s; a sender paces
- * its window over the round trip and hears of what left the queue one base round trip later. One
- * answer to all losses of a round trip; no timeouts. A latecomer never sees the empty queue and
- * takes the least delay it saw for the base, as in life.
+ * The model (link.c). A fluid queue, first in first out, drop-tail, in steps of 2 ms for 15 s. A
+ * sender paces its window over the round trip and hears of what left the queue one base round trip
+ * later. It reacts once to all losses of a round trip; there are no timeouts. A latecomer never
+ * sees the empty queue and takes the least delay it has seen for the base, as in real life.
  *
  * The workload (synthetic; the ranges are our choice). Capacity 400..8,000 packets/s, in half of
- * the cases changing every 4..10 s to 0.4..1 of that; base round trip 12..150 ms, each sender's up
- * to half longer; buffer 0.3..4 bandwidth-delay products; in half of the cases chance losses, one
- * packet in 500..33,000; the senders begin within 3 s.
+ * the cases changing every 4..10 s to 0.4..1 of that. Base round trip 12..150 ms, each sender's up
+ * to half longer. Buffer 0.3..4 bandwidth-delay products. In half of the cases random losses, one
+ * packet in 500..33,000. The senders begin within 3 s.
  *
  * The cost is 1 / power:
  * exp(-mean over senders of [log(throughput / fair share) - log(round trip / base)]),
  * Remy's objective (SIGCOMM 2013), measured once all have begun.
  *
- * The bound is 1, Kleinrock's point: pipe just full, queue empty, equal shares. Nobody is below it:
- * throughput counts what left the link in the measured time, and the fair share is an n-th of all
- * the link could have carried in that same time, whatever its steps. So the n throughputs sum to at
- * most n fair shares and their geometric mean is at most their arithmetic mean, 1; chance losses
- * only take away; and no packet's round trip is below its base. (With each sender measured from its
- * own start it would be no bound: who came first could leave early, to the gain of both figures.)
+ * The bound is 1, Kleinrock's point: pipe just full, queue empty, equal shares. No policy gets
+ * below it. Throughput counts what left the link in the measured time, and the fair share is an
+ * n-th of all that the link could have carried in that time, whatever its capacity did. So the n
+ * throughputs sum to at most n fair shares, and their geometric mean is at most their arithmetic
+ * mean, 1; random losses only take away; and no packet's round trip is shorter than its base. (If
+ * each sender were measured from its own start, this would be no bound: the first could stop early,
+ * to the benefit of both figures.)
  *
- * Known answers. Of a link with a buffer of b <= 1 products Reno uses the part
- * ((1+b)^2 - w^2) / ((1+b)^2 + 1 - 2w), where w = (1+b)/2: 75 % without buffer. With every n-th
+ * Known answers. On a link with a buffer of b <= 1 products Reno uses the share
+ * ((1+b)^2 - w^2) / ((1+b)^2 + 1 - 2w), where w = (1+b)/2: 75 % without a buffer. With every n-th
  * packet lost its window is sqrt(3n/2) (Mathis et al. 1997). CUBIC's window follows the curve of
- * RFC 9438; Vegas alone holds 2 to 4 packets in the queue.
+ * RFC 9438. Vegas on its own keeps 2 to 4 packets in the queue.
  *
- * An honest limit. Beside Reno a sender of this family starves: with the textbook setting, at 2,000
- * packets/s and 40 ms, it gets 9.7, 1.1 and 0.3 % of the link with buffers of 0.25, 1 and 4
- * products (two Renos: 50 %). The cost doesn't know, since here all senders run the same policy. */
+ * A limit to be aware of. Beside Reno a sender of this family starves: with the textbook setting,
+ * at 2,000 packets/s and 40 ms, it gets 9.7, 1.1 and 0.3 % of the link with buffers of 0.25, 1 and
+ * 4 products (two Renos: 50 %). The cost does not show that, since here all senders run the same
+ * policy. */
 #include "policy/networking/simulator.h"
 
 #include <math.h>

@@ -1,25 +1,25 @@
 /* performance: how long a thread should spin for a mutex before it goes to sleep.
  *
  * The question. The mutex is taken. Spinning burns CPU time for as long as the wait lasts; going to
- * sleep and being woken costs 8 us, however long it lasts. Nobody knows how long it will last. With
- * which limit to spin, and when not to spin at all?
+ * sleep and being woken costs 8 us, however long it lasts. Nobody knows how long it will last. What
+ * should the limit for spinning be, and when is it better not to spin at all?
  *
- * The model. 20,000 contended acquires with waits W. With the limit L an acquire costs W when the
- * mutex comes within it, else L and the 8 us. The policy keeps a running estimate of one turn at
- * the mutex (rising and falling at different speeds, long waits clipped), scales it to the queue
- * before it, adds a margin, and parks at once when even the expected wait is too long. After each
- * acquire it learns how long it took.
+ * The model. 20,000 contended acquires with waits W. With a limit L an acquire costs W if the mutex
+ * becomes free within it, otherwise L plus the 8 us (C). The policy keeps a running estimate of one
+ * turn at the mutex (rising and falling at different rates, long waits clipped), scales it to the
+ * queue ahead, adds a margin, and parks at once if even the expected wait is too long. After each
+ * acquire it learns how long that one took.
  *
- * The workload (synthetic; the ranges are our choice). Three regimes that alternate, each with its
- * own lognormal holds and its own crowd of 0..6 in the queue. W is what is left of the owner's hold
- * and the holds of those before us; with probability 0.0003..0.02 the owner is preempted, 1.5 ms
- * in the mean.
+ * The workload (synthetic; the ranges are our choice). Three alternating regimes, each with
+ * lognormal hold times of its own and a crowd of its own of 0..6 in the queue. W is the rest of the
+ * owner's hold plus the holds of those ahead of us. With probability 0.0003..0.02 the owner is
+ * preempted, for 1.5 ms on average.
  *
  * Known answers. Spinning for as long as parking costs is never worse than twice the best in
- * hindsight (Karlin, Li, Manasse, Owicki 1991: ski rental). For exponential waits of mean m the
- * limit t costs m (1 - e^-t/m) + C e^-t/m. The textbook is what glibc does for
- * PTHREAD_MUTEX_ADAPTIVE_NP: at most 100 rounds, and 10 more than twice a running mean of rounds
- * (here 40 ns each). The bound knows W: the sum of min(W, C). */
+ * hindsight (Karlin, Li, Manasse, Owicki 1991: ski rental). For exponential waits of mean m a limit
+ * t costs m (1 - e^-t/m) + C e^-t/m. The textbook is what glibc does for PTHREAD_MUTEX_ADAPTIVE_NP:
+ * up to 10 rounds more than twice a running mean of rounds, and 100 at most (40 ns each here). The
+ * bound knows W: the sum of min(W, C). */
 #include "policy/performance/simulator.h"
 
 #include <math.h>

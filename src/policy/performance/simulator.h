@@ -1,4 +1,4 @@
-/* What the tests and the component's run need of this subject beyond subject.h. */
+/* What this subject's own files and its tests share; everybody else uses subject.h. */
 #ifndef KHUB_POLICY_PERFORMANCE_SIMULATOR_H
 #define KHUB_POLICY_PERFORMANCE_SIMULATOR_H
 
@@ -16,7 +16,7 @@ struct performance_workload {
     struct acquire acquires[];
 };
 
-/* CPU time per acquire, in microseconds, when everybody spins so long and then parks. */
+/* CPU time per acquire, in us, if a thread spins for `limit` ns and then parks. */
 double performance_fixed_cost(const struct performance_workload *load, uint32_t limit);
 
 #endif

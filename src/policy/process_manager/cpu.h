@@ -1,5 +1,5 @@
 /* One CPU and a trace of jobs: the multi-level feedback queue, and the clairvoyant schedule that no
- * policy beats.
+ * policy can beat.
  *
  * All times are whole nanoseconds, so that a run is the same on every machine. */
 #ifndef KHUB_POLICY_PROCESS_MANAGER_CPU_H

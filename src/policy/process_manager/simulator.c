@@ -1,23 +1,24 @@
-/* process_manager: a multi-level feedback queue that has to pay for its context switches.
+/* process_manager: a multi-level feedback queue that pays for its context switches.
  *
- * The question. One CPU, jobs whose length nobody knows. Serve the short ones first and the mean
- * response time is least, but to find out which are short one must start them all, and every switch
- * to another job costs 50 us (the direct cost and the cold cache; Li, Ding, Shen 2007). How long
- * should slices be, when is a job no longer "short", how often is everybody forgiven?
+ * The question. One CPU, and jobs whose length nobody knows. Serving the short ones first gives the
+ * lowest mean response time, but to find out which are short you have to start them all, and every
+ * switch to another job costs 50 us (the direct cost and the cold cache; Li, Ding, Shen 2007). How
+ * long should slices be, when is a job no longer "short", and how often do all start afresh?
  *
- * The model. Preemptive priority levels, round robin inside a level. A job falls by the CPU time it
- * has had, not by used-up slices, so it gains nothing by yielding just before a slice ends. Every
- * `boost` all jobs begin again at level 0; capped at 1 s, since with the mean alone as the goal a
- * tuner would never boost, and long jobs would starve.
+ * The model. Preemptive priority levels, round robin within a level. A job drops a level by the CPU
+ * time it has had, not by the slices it has used up, so it gains nothing by yielding just before a
+ * slice ends. Once every `boost` all jobs go back to level 0. The period is capped at 1 s: with the
+ * mean as the only goal a tuner would never boost, and long jobs would starve.
  *
- * The workload (synthetic). 1,500 jobs, Poisson arrivals, load 0.6..0.9; a share of 0.6..0.95 is
- * short bursts, lognormal with median 1..4 ms and sigma 1, the rest bounded Pareto, alpha 1.1..1.6,
- * from 20..60 ms to 3 s. The time scale is then set so that the drawn jobs make exactly that load.
+ * The workload (synthetic). 1,500 jobs, Poisson arrivals, load 0.6..0.9. A share of 0.6..0.95 are
+ * short bursts (lognormal, median 1..4 ms, sigma 1); the rest are bounded Pareto (alpha 1.1..1.6,
+ * from 20..60 ms up to 3 s). The time scale is then set so that the jobs drawn make exactly that
+ * load.
  *
- * Known answers. Without switch cost: FCFS is Pollaczek-Khinchine, E[S] + l E[S^2] / 2(1-r); tiny
- * slices are processor sharing, E[S] / (1-r); shortest remaining time first is the integral of
- * Schrage and Miller (1966), and the best possible on every trace (Schrage 1968): the bound. Tuned
- * thresholds of this kind are what PIAS (NSDI 2015) does for flows in a network. */
+ * Known answers. Without switch costs, FCFS follows Pollaczek and Khinchine: E[S] + l E[S^2] /
+ * 2(1-r). Tiny slices are processor sharing: E[S] / (1-r). Shortest remaining time first is the
+ * integral of Schrage and Miller (1966), and optimal on every trace (Schrage 1968): the bound. PIAS
+ * (NSDI 2015) tunes thresholds of this kind for network flows. */
 #include "policy/process_manager/simulator.h"
 
 #include <math.h>

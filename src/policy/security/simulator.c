@@ -1,34 +1,34 @@
 /* security: which system calls are an attacker's and not the program's.
  *
  * The question. A program makes system calls; somebody who has taken it over makes others in its
- * name. All that was watched before is what the program does when it is well. An n-gram of calls
- * that was never seen is suspicious, but long ones are often new to an innocent program, and short
- * ones an attacker knows to imitate. Which lengths should count for how much, how rare is rare, and
- * for how long is a suspicion remembered, when 2 % false alarms are all that anybody bears?
+ * name. All we have seen before is what the program does when all is well. An n-gram of calls never
+ * seen before is suspicious, but long ones are often new even in an innocent program, and short
+ * ones an attacker knows how to imitate. How much should each length count, how rare is rare, and
+ * for how long is suspicion remembered, if 2 % false alarms are all that anybody will put up with?
  *
  * The model. For each call the policy is told how often the n-grams of 2..12 calls that end there
- * occurred in training; rarities are weighed by length, summed, cut off at a saturation and
- * remembered by two leaky integrators. This is STIDE (Forrest and others 1996) made general; the
- * textbook's is STIDE with windows of 6 and a locality frame of 20 (Warrender, Forrest, Pearlmutter
- * 1999). The cost is 1 - (area under the ROC curve up to 2 % false alarms) / 2 %, so nothing is won
- * by moving a threshold. The 20 calls after an attack count for nobody.
+ * occurred in training. Their rarities are weighted by length, summed, capped, and remembered by
+ * two leaky integrators. This generalises STIDE (Forrest and others 1996); the textbook setting is
+ * STIDE with windows of 6 and a locality frame of 20 (Warrender, Forrest, Pearlmutter 1999). The
+ * cost is 1 - (area under the ROC curve up to 2 % false alarms) / 2 %, so moving a threshold gains
+ * nothing. The 20 calls after an attack do not count.
  *
- * The workload (synthetic; the priors are ours). A random automaton of 40 states over 24 calls of
- * uneven popularity is the program; 12,000 calls of training, then 10,000 in which attacks begin
- * every 500 calls and last 30, in the mean. An attack draws from a law of its own, or imitates the
- * training's pairs, or its triples.
+ * The workload (synthetic; the priors are ours). The program is a random automaton of 40 states
+ * over 24 calls of uneven popularity. There are 12,000 calls of training, then 10,000 in which
+ * attacks begin every 500 calls and last for 30, on average. An attack draws from a law of its own,
+ * or imitates the pairs or the triples of the training.
  *
- * How it is counted. The exact Bayes filter knows the program, the attacks' laws and their rate. It
- * tells from the calls so far how probable it is that the last one is an attack's. A call counts
- * for detections and false alarms with these probabilities, not with what it turned out to be: in
- * expectation that is the same for every policy, since none sees more than the filter, but luck is
- * gone. And so the bound holds on every single workload, not only in the mean: to rank calls by the
- * filter's odds is the best there is (Neyman and Pearson). By what calls turned out to be, luck
- * would beat the filter on about one workload in 200.
+ * How calls are counted. The exact Bayes filter knows the program, the attacks' laws and their
+ * rate. From the calls so far it tells how probable it is that the last one is an attack's. A call
+ * counts towards detections and false alarms with these probabilities, not with what it turned out
+ * to be. In expectation that is the same for every policy, since none sees more than the filter
+ * does; but it removes the luck. So the bound holds on every single workload, not just on average:
+ * ranking calls by the filter's odds is the best there is (Neyman and Pearson). Counted by what
+ * calls turned out to be, luck would beat the filter on about one workload in 200.
  *
- * Known answers. The filter is calibrated: of the calls it gives 30 %, 30 % are an attack's. STIDE
- * is best with windows of 5 or 6 (the well-known "why 6?"). A sequence of n calls that is foreign
- * while all its parts are known is seen if and only if the window is n or longer (Tan and Maxion
+ * Known answers. The filter is calibrated: of the calls to which it gives 30 %, 30 % are an
+ * attack's. STIDE is best with windows of 5 or 6 (the well-known "why 6?"). A foreign sequence of n
+ * calls whose parts are all known is seen if and only if the window is n or longer (Tan and Maxion
  * 2002). */
 #include "policy/security/simulator.h"
 

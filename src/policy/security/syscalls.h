@@ -1,5 +1,5 @@
-/* A program that makes system calls, attacks that make others in its name, and how often what is
- * seen was seen before. */
+/* A program that makes system calls, attacks that make other calls in its name, and how often each
+ * n-gram was seen before. */
 #ifndef KHUB_POLICY_SECURITY_SYSCALLS_H
 #define KHUB_POLICY_SECURITY_SYSCALLS_H
 
@@ -11,7 +11,7 @@
 enum { SYSCALLS = 24, PROGRAM_STATES = 40 };
 /* Orders (lengths) of the n-grams that are counted. */
 enum { ORDER_LEAST = 2, ORDER_MOST = 12, ORDERS = ORDER_MOST - ORDER_LEAST + 1 };
-/* So many calls after an attack nobody asks what they are: windows still reach back into it. */
+/* The calls right after an attack count for nothing: windows still reach back into it. */
 enum { AFTERMATH_CALLS = 20 };
 
 enum call_kind { CALL_NORMAL, CALL_ATTACK, CALL_AFTERMATH };
@@ -27,11 +27,13 @@ struct program {
     double probability[PROGRAM_STATES][SYSCALLS];
     uint8_t next[PROGRAM_STATES][SYSCALLS];
 };
+/* A random program (see syscalls.c). */
 void program_draw(struct program *program, struct random *random);
 
-/* What somebody knows who watched the program in training. */
+/* What an attacker knows who has watched the program in training: how often each call, pair and
+ * triple of calls occurred. */
 struct mimicry {
-    uint16_t foreign[SYSCALLS]; /* the law of ATTACK_FOREIGN, which owes nothing to the program */
+    uint16_t foreign[SYSCALLS]; /* the law of ATTACK_FOREIGN, independent of the program */
     uint16_t single[SYSCALLS], pairs[SYSCALLS][SYSCALLS], triples[SYSCALLS][SYSCALLS][SYSCALLS];
 };
 void mimicry_learn(struct mimicry *mimicry, const uint8_t *calls, size_t count,

@@ -1,25 +1,28 @@
 /* size_classes: which object sizes an allocator should keep slabs for.
  *
- * The question. An allocator rounds a request up to the next of a few sizes, so that freed memory
- * fits the next request. Few classes waste inside the objects (internal fragmentation), many leave
- * each a slab that is half empty. Which eleven sizes should there be below the largest one?
+ * The question. An allocator rounds a request up to one of a few sizes, so that freed memory fits
+ * the next request. With few classes memory is wasted inside the objects (internal fragmentation);
+ * with many, each class leaves a slab that is half empty. Which eleven sizes should there be below
+ * the largest one?
  *
- * The model. 16,000 allocations and frees through a slab allocator (slab.c). The cost is waste to
- * requested: bytes in slabs that nobody asked for, over bytes asked for and in use, both summed up
- * over time. All sizes are multiples of 16 bytes; 8,192, the largest request, always is a class.
+ * The model. 16,000 allocations and frees in a slab allocator (slab.c). The cost is wasted to
+ * requested bytes: bytes in slabs that nobody asked for, over bytes requested and in use, both
+ * summed over time. All sizes are multiples of 16 bytes. 8,192, the largest request, is always a
+ * class.
  *
  * The workload (synthetic; the ranges are our choice). Most requests, 0.7..0.9 of them, are for 16
- * kinds of objects, out of 32 with sizes such as Linux shows in /proc/slabinfo: spikes. The rest is
- * two lognormals, names and buffers. 0.5..0.9 of each stay long and hold slabs open, the others go
- * after 20..200 events in the mean.
+ * kinds of objects out of 32 whose sizes are like those Linux shows in /proc/slabinfo: spikes. The
+ * rest come from two lognormals, names and buffers. Of each, 0.5..0.9 live long and keep slabs
+ * open; the others are freed after 20..200 events on average.
  *
- * Known answers. Powers of two waste a quarter of what they reserve on uniform sizes. Four classes
- * to each doubling, jemalloc's choice, waste a fifth at worst inside an object. The best classes
- * for known requests are no search but a dynamic programme, O(K n^2) for K classes of n sizes,
- * exact for what is wasted inside objects and at the ends of slabs: `solve` runs it on the training
- * workloads. The bound runs it on the very workload for what is wasted inside objects alone, which
- * slabs can only add to: nothing that has twelve classes wastes less. jemalloc's 32 are a larger
- * budget, shown for comparison; what it saves inside objects it pays for in half-empty slabs. */
+ * Known answers. On uniform sizes powers of two waste a quarter of what they reserve. Four classes
+ * per doubling, jemalloc's choice, waste at most a fifth inside an object. Finding the best classes
+ * for known requests takes no search but a dynamic programme, O(K n^2) for K classes out of n
+ * sizes, exact for what is wasted inside objects and at the ends of slabs: `solve` runs it on the
+ * training workloads. The bound runs it on the workload itself, for what is wasted inside objects
+ * alone; slabs can only add to that, so nothing with twelve classes wastes less. jemalloc's 32
+ * classes are a larger budget, shown for comparison: what it saves inside objects it pays for in
+ * half-empty slabs. */
 #include "policy/size_classes/simulator.h"
 
 #include <math.h>

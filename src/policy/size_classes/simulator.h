@@ -1,4 +1,4 @@
-/* What the tests and the component's run need of this subject beyond subject.h. */
+/* What this subject's own files and its tests share; everybody else uses subject.h. */
 #ifndef KHUB_POLICY_SIZE_CLASSES_SIMULATOR_H
 #define KHUB_POLICY_SIZE_CLASSES_SIMULATOR_H
 

@@ -1,5 +1,5 @@
-/* A slab allocator, simulated: objects of one size class share slabs of whole pages, and a page
- * goes back only when its slab is empty. */
+/* A simulated slab allocator: objects of one size class share slabs of whole pages, and pages are
+ * given back only when their slab is empty. */
 #ifndef KHUB_POLICY_SIZE_CLASSES_SLAB_H
 #define KHUB_POLICY_SIZE_CLASSES_SLAB_H
 
@@ -12,7 +12,7 @@ struct slab_event {
     uint16_t object;
 };
 
-/* Which classes there are, and who says which of them serves a size: one that is large enough. */
+/* The classes, and the function that says which of them serves a size: one that is large enough. */
 struct slab_policy {
     uint32_t count;        /* of classes, up to SLAB_CLASSES_MAX */
     const uint32_t *sizes; /* 1..SLAB_OBJECT_MAX */

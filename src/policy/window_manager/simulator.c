@@ -1,31 +1,34 @@
-/* window_manager: in which order the window switcher shows the windows.
+/* window_manager: in which order the window switcher lists the windows.
  *
  * The question. Alt-Tab lists windows by their last use, which is right as long as people go back
- * and forth between two. Somebody who goes round editor, terminal, browser presses twice each time;
- * after ten rounds the list could know. How much does recency count against habit, how many of the
- * last windows make a habit, how soon is it forgotten when the work changes?
+ * and forth between two. Somebody who cycles through editor, terminal and browser presses twice
+ * each time, though after ten rounds the list could know better. How much should recency count
+ * against habit, how many of the last windows make a habit, and how soon is it forgotten when the
+ * work changes?
  *
  * The model. A choice costs as many presses of Tab as its place in the list; the window in use has
- * place 0. A window's score is rank^-gamma for its place in the order of last use, plus three
- * weighted shares: of all choices, of those after this window, and of those after these two.
+ * place 0. A window's score is rank^-gamma, for its place in the order of last use, plus three
+ * weighted shares: of all choices, of those made after this window, and of those made after these
+ * two.
  *
- * The workload (synthetic). 8..14 windows; 2..5 tasks of 2..4 windows, each sharing one with a
- * neighbour. In a task the next window in turn follows with probability 0.4..0.95, else any other
- * of the task. A switch is to another task with probability 0.02..0.2, to any window at all with
- * 0.01..0.1. After every 300 of the 1,200 switches a task ends and another begins. Ranges are ours.
+ * The workload (synthetic; the ranges are ours). 8..14 windows; 2..5 tasks of 2..4 windows, each
+ * sharing one with a neighbour. Within a task the next window in turn follows with probability
+ * 0.4..0.95, otherwise any other of the task. A switch leads to another task with probability
+ * 0.02..0.2, and to any window at all with 0.01..0.1. After every 300 of the 1,200 switches one
+ * task ends and another begins.
  *
- * Known answers. Under independent choices (p_1, p_2, ...) the order of last use costs 2 sum_{i<j}
- * p_i p_j / (p_i + p_j) (McCabe 1965), at most pi/2 times the best fixed order (Chung, Hajela,
- * Seymour 1988). Ordering by recency, frequency and what usually follows is AccessRank (Fitchett,
- * Cockburn, CHI 2012), whose other criterion is that people learn places: window_movement() tells
- * the price, a tuned list moves 2.7 times as much as that of last use.
+ * Known answers. Under independent choices (p_1, p_2, ...) the order of last use costs
+ * 2 sum_{i<j} p_i p_j / (p_i + p_j) (McCabe 1965), at most pi/2 times the best fixed order (Chung,
+ * Hajela, Seymour 1988). Ordering by recency, frequency and what usually follows is AccessRank
+ * (Fitchett, Cockburn, CHI 2012). Its other criterion is that people learn places;
+ * window_movement() tells the price: a tuned list moves 2.7 times as much as that of last use.
  *
  * The bound. Windows stand in the order of their true probabilities in the chain that made the
- * trace, and the task that is on is told, which no policy sees. Nobody can expect fewer presses.
- * What was drawn could still favour somebody, so for a single trace this is no theorem; but what
- * telling the task is worth (4 % to an order that infers it as well as can be) was more than luck
- * on every trace we tried: on the 25 nearest of 1,000, parameters searched on that very trace
- * stayed 3.6 % above it or more. */
+ * trace, and the current task is known, which no policy sees. Nobody can expect fewer presses. Luck
+ * could still favour a policy on a single trace, so there this is no theorem. But knowing the task
+ * is worth 4 % to an order that otherwise infers it as well as possible, and that was more than
+ * luck gave on every trace we tried: on the 25 closest of 1,000, parameters searched on that very
+ * trace stayed at least 3.6 % above the bound. */
 #include "policy/window_manager/simulator.h"
 
 #include <math.h>

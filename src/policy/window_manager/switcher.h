@@ -1,4 +1,4 @@
-/* A window switcher: Tab goes down a list of windows, and somebody decides its order.
+/* A window switcher: Tab goes down a list of windows, whose order a policy decides.
  *
  * A trace is the windows that are chosen, one after the other; window 0 is in use before. */
 #ifndef KHUB_POLICY_WINDOW_MANAGER_SWITCHER_H
@@ -14,9 +14,9 @@ struct window_trace {
     const uint16_t *windows; /* 0..window_count-1 */
 };
 
-/* Who decides, knowing `context`. order() writes the windows 0..count-1 as they shall stand, the
- * one in use first. Whatever it writes is taken as a list: what is in it twice or does not exist is
- * left out, what is missing stands at the end. */
+/* A policy, with its `context`. order() writes the windows 0..count-1 in the order of the list, the
+ * one in use first. Whatever it writes is made a list: what does not exist or comes twice is left
+ * out, what is missing goes to the end. switched() tells it which window was chosen. */
 struct switcher {
     void *context;
     void (*order)(void *context, uint8_t *ret_windows, uint32_t count);
@@ -26,8 +26,8 @@ struct switcher {
 /* Mean presses of Tab for a choice. */
 double switcher_presses(const struct window_trace *trace, const struct switcher *switcher);
 
-/* How little can be learnt by heart: mean places by which a window of the list moves between two
- * choices. */
+/* How little can be learned by heart: by how many places a window moves in the list from one choice
+ * to the next, on average. */
 double switcher_movement(const struct window_trace *trace, const struct switcher *switcher);
 
 /* Mean presses when the list is in the order of last use (move to front), for any number of

@@ -1,5 +1,5 @@
-/* The workload of window_manager: somebody who goes back and forth between windows, task by task,
- * and the order of windows by the true probabilities of what comes next. */
+/* The workload of window_manager: a user who goes back and forth between windows, task by task; and
+ * the order of windows by the true probabilities of what comes next. */
 #ifndef KHUB_POLICY_WINDOW_MANAGER_WINDOW_TASKS_H
 #define KHUB_POLICY_WINDOW_MANAGER_WINDOW_TASKS_H
 
@@ -10,7 +10,7 @@
 enum { SWITCHES = 1200, EPOCH = 300, TASKS_MAX = 5, TASK_WINDOWS_MAX = 4 };
 enum { TRACE_WINDOWS_MAX = 14 };
 
-/* What somebody is busy with: windows used in turn. */
+/* What the user is busy with: windows used in turn. */
 struct task {
     uint32_t size;
     uint32_t windows[TASK_WINDOWS_MAX];
@@ -30,9 +30,10 @@ struct window_workload {
 /* To be freed with free(); NULL when out of memory. */
 void *window_workload_new(uint64_t seed);
 
-/* Mean presses when windows stand by their true probability of being next; equal ones share their
- * places. With knows_task somebody tells which task is on; else it is inferred from the switches so
- * far, as well as it can be (Bayes). ret_expected: what the probabilities themselves promise. */
+/* Mean presses when windows are listed by their true probability of being next; equal ones share
+ * their places. knows_task: the current task is known; otherwise it is inferred from the switches
+ * so far, as well as can be (Bayes). ret_expected: the mean that the probabilities themselves
+ * predict. */
 double window_bayes_presses(const struct window_workload *load, bool knows_task,
                             double *ret_expected);
 
