@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "wire/utf8.h"
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -47,12 +49,7 @@ bool words_match(const char *feature, const char *const *capabilities)
 
 void words_cut(const char *text, char *ret_copy, size_t size)
 {
-    size_t length = strnlen(text, size);
-    if (length == size) {
-        length--;
-        while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-            length--;
-    }
-    memcpy(ret_copy, text, length);
-    ret_copy[length] = '\0';
+    struct slice cut = utf8_cut((struct slice){text, strnlen(text, size)}, size - 1);
+    memcpy(ret_copy, cut.at, cut.len);
+    ret_copy[cut.len] = '\0';
 }

@@ -93,7 +93,7 @@ static void endpoint_next(struct khub *link)
     assert(link->endpoint_next < link->endpoint_count);
     int error = endpoint_try(link, &link->endpoints[link->endpoint_next++]);
     if (error == 0)
-        link->due_ms = link_now_ms() + CONNECT_MS;
+        link->due_ms = time_monotonic_ms() + CONNECT_MS;
     else
         endpoint_failed(link, error);
 }
@@ -125,7 +125,7 @@ void link_connect(struct khub *link)
     } else if (lookup_begin(&link->address, &link->lookup) < 0) {
         link_lost(link, KHUB_E_NO_MEMORY, "no thread to look up %s", link->address.host);
     } else {
-        link->due_ms = link_now_ms() + LOOKUP_MS;
+        link->due_ms = time_monotonic_ms() + LOOKUP_MS;
     }
 }
 
@@ -135,7 +135,7 @@ static void lookup_step(struct khub *link)
     const char *why = "the resolver does not answer";
     int fault = EAI_AGAIN;
     bool answered = lookup_take(link->lookup, link->endpoints, &link->endpoint_count, &fault, &why);
-    if (!answered && link_now_ms() < link->due_ms)
+    if (!answered && time_monotonic_ms() < link->due_ms)
         return;
     lookup_drop(link->lookup);
     link->lookup = NULL;
@@ -156,7 +156,7 @@ void link_connect_step(struct khub *link)
         return;
     }
     int outcome = connect_outcome(link->fd);
-    if (outcome == 0 && link_now_ms() >= link->due_ms)
+    if (outcome == 0 && time_monotonic_ms() >= link->due_ms)
         outcome = -ETIMEDOUT;
     if (outcome > 0)
         link_connected(link);

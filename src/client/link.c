@@ -27,13 +27,6 @@
 
 #include "wire/shown.h"
 
-int64_t link_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *or_default(const char *text, const char *otherwise)
 {
     return text ? text : otherwise;
@@ -125,7 +118,7 @@ int khub_new(const struct khub_options *options, const struct khub_callbacks *ca
     link->fd = -1;
     link->line_limit = WIRE_LINE_MAX;
     link->state = KHUB_WAITING;
-    link->due_ms = link_now_ms();
+    link->due_ms = time_monotonic_ms();
     if (callbacks)
         link->callbacks = *callbacks;
     error = link_fill(link, options);
@@ -254,13 +247,13 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
         ended(link, cause);
         return;
     }
-    link->due_ms = link_now_ms() + retry_delay(link);
+    link->due_ms = time_monotonic_ms() + retry_delay(link);
     link_move(link, KHUB_WAITING, cause);
 }
 
 static void waiting_step(struct khub *link)
 {
-    if (link_now_ms() < link->due_ms)
+    if (time_monotonic_ms() < link->due_ms)
         return;
     link->detail[0] = '\0';
     link_move(link, KHUB_CONNECTING, 0);
@@ -274,7 +267,7 @@ void link_connected(struct khub *link)
         link_lost(link, error, "the hello could not be written: %s", khub_error_text(error));
         return;
     }
-    link->due_ms = link_now_ms() + GREETING_MS;
+    link->due_ms = time_monotonic_ms() + GREETING_MS;
     link->detail[0] = '\0';
     link_move(link, KHUB_GREETING, 0);
 }
@@ -283,7 +276,7 @@ void link_joined(struct khub *link)
 {
     link->joined_once = true;
     link->failures = 0;
-    link->due_ms = link->level >= 2 ? link_now_ms() + link->heartbeat_ms : NEVER;
+    link->due_ms = link->level >= 2 ? time_monotonic_ms() + link->heartbeat_ms : NEVER;
     link->detail[0] = '\0';
     link_move(link, KHUB_JOINED, 0);
 }
@@ -326,7 +319,7 @@ static void linger_begin(struct khub *link)
 {
     shutdown(link->fd, SHUT_WR);
     link->lingering = true;
-    link->due_ms = link_now_ms() + LINGER_MS;
+    link->due_ms = time_monotonic_ms() + LINGER_MS;
 }
 
 static void heartbeat_due(struct khub *link)
@@ -341,7 +334,7 @@ static void heartbeat_due(struct khub *link)
     if (all_sent(link))
         link_queue_heartbeat(link);
     link->unheard++;
-    link->due_ms = link_now_ms() + link->heartbeat_ms;
+    link->due_ms = time_monotonic_ms() + link->heartbeat_ms;
 }
 
 static void open_step(struct khub *link)
@@ -349,7 +342,7 @@ static void open_step(struct khub *link)
     link_receive(link);
     if (link->fd < 0)
         return;
-    if (link_now_ms() >= link->due_ms) {
+    if (time_monotonic_ms() >= link->due_ms) {
         if (link->state == KHUB_GREETING)
             link_lost(link, KHUB_E_UNREACHABLE, "the hub has not answered the hello");
         else if (link->lingering)
@@ -410,7 +403,7 @@ static int run_timeout(const struct khub *link, int64_t deadline)
     int wanted = khub_timeout_ms(link);
     if (deadline == NEVER)
         return wanted;
-    int64_t left = deadline - link_now_ms();
+    int64_t left = deadline - time_monotonic_ms();
     if (left < 0)
         left = 0;
     return wanted >= 0 && wanted < left ? wanted : (int)left;
@@ -421,11 +414,11 @@ int khub_run(struct khub *link, int ms)
     assert(link->magic == LINK_MAGIC);
     if (link->turning)
         return KHUB_E_ARGUMENT;
-    int64_t deadline = ms < 0 ? NEVER : link_now_ms() + ms;
+    int64_t deadline = ms < 0 ? NEVER : time_monotonic_ms() + ms;
     int error;
     for (;;) {
         error = khub_turn(link);
-        if (link->state == KHUB_ENDED || link->stop || link_now_ms() >= deadline)
+        if (link->state == KHUB_ENDED || link->stop || time_monotonic_ms() >= deadline)
             break;
         struct pollfd waited = {.fd = khub_fd(link),
                                 .events = (short)(POLLIN | (khub_wants_write(link) ? POLLOUT : 0))};
@@ -471,7 +464,7 @@ int khub_timeout_ms(const struct khub *link)
         return 0;
     if (link->due_ms == NEVER)
         return -1;
-    int64_t left = link->due_ms - link_now_ms();
+    int64_t left = link->due_ms - time_monotonic_ms();
     if (left < 0)
         return 0;
     return left > INT_MAX ? INT_MAX : (int)left;

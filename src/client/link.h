@@ -9,6 +9,7 @@
 #include "client/outbox.h"
 #include "khub.h"
 #include "wire/address.h"
+#include "wire/clock.h"
 #include "wire/frame.h"
 #include "wire/limits.h"
 #include "wire/text.h"
@@ -65,7 +66,6 @@ struct khub {
 };
 
 /* link.c: moves between the states. Only khub_turn calls these, so only it calls callbacks. */
-int64_t link_now_ms(void);
 /* The try failed, or the connection is lost: waits for the next try, or ends. */
 void link_lost(struct khub *link, int cause, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

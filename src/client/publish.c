@@ -143,10 +143,8 @@ static int draft_begin(struct khub *link, enum message_type type, const char *ta
     int error = uuid_make(ret_message_id);
     if (error < 0)
         return error;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     char timestamp[TIMESTAMP_SIZE];
-    timestamp_format((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, timestamp);
+    timestamp_format(time_now_ms(), timestamp);
     text_clear(&link->draft);
     message_begin(&link->draft, slice_of(ret_message_id), slice_of(link->ai_id), type,
                   slice_of(timestamp), slice_of(target ? target : ""));

@@ -288,7 +288,7 @@ void link_receive(struct khub *link)
         }
         link->unheard = 0;
         if (link->state == KHUB_GREETING)
-            link->due_ms = link_now_ms() + GREETING_MS;
+            link->due_ms = time_monotonic_ms() + GREETING_MS;
         input_take(link, (struct slice){link->input, (size_t)count});
         if (link->fd < 0)
             return;

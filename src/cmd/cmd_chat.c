@@ -61,17 +61,13 @@ static void say(struct chat *chat, const char *format, ...) __attribute__((forma
 /* A line of our own, or of the hub's. */
 static void say(struct chat *chat, const char *format, ...)
 {
-    char *sentence;
     va_list arguments;
-    va_start(arguments, format);
-    int len = vasprintf(&sentence, format, arguments);
-    va_end(arguments);
-    if (len < 0)
-        return;
     begin_line(chat);
-    line_addf(&chat->line, "%s %s", chat->terminal.unicode ? "──" : "--", sentence);
+    line_add(&chat->line, slice_of(chat->terminal.unicode ? "── " : "-- "));
+    va_start(arguments, format);
+    line_addv(&chat->line, format, arguments);
+    va_end(arguments);
     end_line(chat);
-    free(sentence);
 }
 
 static void fail(struct chat *chat, uint64_t line, const char *format, ...)

@@ -177,17 +177,12 @@ void demo_view_message(struct demo_view *view, const struct khub_message *messag
 
 void demo_view_note(struct demo_view *view, const char *format, ...)
 {
-    char *sentence;
     va_list arguments;
-    va_start(arguments, format);
-    int len = vasprintf(&sentence, format, arguments);
-    va_end(arguments);
-    if (len < 0)
+    if (view->silent)
         return;
-    if (!view->silent) {
-        erase(view);
-        feed_note(&view->feed, time_now_ms(), "%s", sentence);
-        fflush(stdout);
-    }
-    free(sentence);
+    erase(view);
+    va_start(arguments, format);
+    feed_notev(&view->feed, time_now_ms(), format, arguments);
+    va_end(arguments);
+    fflush(stdout);
 }

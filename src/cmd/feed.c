@@ -113,19 +113,21 @@ void feed_print(struct feed *feed, const struct khub_message *message, int64_t n
     line_print(line, feed->out);
 }
 
-void feed_note(struct feed *feed, int64_t now, const char *format, ...)
+void feed_notev(struct feed *feed, int64_t now, const char *format, va_list arguments)
 {
-    char clock[CLOCK_SIZE], *sentence;
-    va_list arguments;
-    va_start(arguments, format);
-    int len = vasprintf(&sentence, format, arguments);
-    va_end(arguments);
-    if (len < 0)
-        return;
+    char clock[CLOCK_SIZE];
     clock_format(now, clock);
     line_clear(&feed->line);
     line_style(&feed->line, STYLE_DIM);
-    line_addf(&feed->line, "%s %s %s", clock, feed->terminal->unicode ? "──" : "--", sentence);
+    line_addf(&feed->line, "%s %s ", clock, feed->terminal->unicode ? "──" : "--");
+    line_addv(&feed->line, format, arguments);
     line_print(&feed->line, feed->out);
-    free(sentence);
+}
+
+void feed_note(struct feed *feed, int64_t now, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    feed_notev(feed, now, format, arguments);
+    va_end(arguments);
 }

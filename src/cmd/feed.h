@@ -24,6 +24,8 @@ void feed_print(struct feed *feed, const struct khub_message *message, int64_t n
 /* A line of the watcher's own: "-- 14:03:07 …". */
 void feed_note(struct feed *feed, int64_t now, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void feed_notev(struct feed *feed, int64_t now, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 /* The colour that this AI always has. */
 enum style feed_style(struct slice ai_id);
 

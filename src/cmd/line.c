@@ -127,11 +127,16 @@ void line_add(struct line *line, struct slice bytes)
 
 void line_addf(struct line *line, const char *format, ...)
 {
-    char *made = NULL;
     va_list arguments;
     va_start(arguments, format);
-    int len = vasprintf(&made, format, arguments);
+    line_addv(line, format, arguments);
     va_end(arguments);
+}
+
+void line_addv(struct line *line, const char *format, va_list arguments)
+{
+    char *made = NULL;
+    int len = vasprintf(&made, format, arguments);
     if (len < 0)
         return;
     line_add(line, (struct slice){made, (size_t)len});

@@ -105,20 +105,3 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
     *ret_unix_ms = ms;
     return 0;
 }
-
-static int64_t clock_ms(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t time_now_ms(void)
-{
-    return clock_ms(CLOCK_REALTIME);
-}
-
-int64_t time_monotonic_ms(void)
-{
-    return clock_ms(CLOCK_MONOTONIC);
-}

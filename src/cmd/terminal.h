@@ -5,8 +5,10 @@
 #ifndef KHUB_CMD_TERMINAL_H
 #define KHUB_CMD_TERMINAL_H
 
+#include <stdarg.h>
 #include <stdio.h>
 
+#include "wire/clock.h"
 #include "wire/slice.h"
 #include "wire/text.h"
 
@@ -60,7 +62,10 @@ void line_style(struct line *line, enum style style);
 /* Bytes of anyone's: control characters, escape sequences, marks that turn the writing direction,
  * and bytes that are no UTF-8 become visible; line ends and tabs become spaces. */
 void line_add(struct line *line, struct slice bytes);
+/* What printf makes of it, by the same rule. */
 void line_addf(struct line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void line_addv(struct line *line, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 /* Fills with spaces up to a column, counted from 0. */
 void line_pad(struct line *line, unsigned column);
 /* Exactly `columns` columns: cut with an ellipsis, or filled with spaces. */
@@ -80,7 +85,5 @@ void clock_format(int64_t unix_ms, char buffer[CLOCK_SIZE]);
 void span_format(int64_t ms, char buffer[CLOCK_SIZE]);
 /* Unix milliseconds of an ISO 8601 time with its offset (none: UTC). 0, or -1. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
-int64_t time_now_ms(void);       /* unix time */
-int64_t time_monotonic_ms(void); /* for time-outs */
 
 #endif

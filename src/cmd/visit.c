@@ -23,19 +23,15 @@ int complain(const char *command, const char *format, ...)
 {
     struct terminal terminal = terminal_of(STDERR_FILENO, "never");
     struct line line;
-    char *sentence;
     va_list arguments;
-    va_start(arguments, format);
-    int len = vasprintf(&sentence, format, arguments);
-    va_end(arguments);
-    if (len < 0)
-        return EXIT_FAILED;
     terminal.width = 0; /* sentences wrap, and are not cut */
     line_begin(&line, &terminal);
-    line_addf(&line, "khub %s: %s", command, sentence);
+    line_addf(&line, "khub %s: ", command);
+    va_start(arguments, format);
+    line_addv(&line, format, arguments);
+    va_end(arguments);
     line_print(&line, stderr);
     line_free(&line);
-    free(sentence);
     return EXIT_FAILED;
 }
 

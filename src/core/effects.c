@@ -122,8 +122,7 @@ void hub_secret(struct hub *hub, struct slice room, uint64_t seq, uint32_t count
 {
     uint8_t bytes[16];
     hub->edge.derive(hub->edge.ctx, room, seq, count, bytes);
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(ret_hex + 2 * i, 3, "%02x", bytes[i]);
+    hex_format(bytes, sizeof bytes, ret_hex);
 }
 
 void hub_uuid(struct hub *hub, struct slice room, uint64_t seq, uint32_t count,

@@ -16,7 +16,7 @@ static void add_error(struct text *line, struct server *server, enum wire_error 
     struct hub_edge edge = edge_of(server);
     edge.unique(server, random);
     uuid_format(random, uuid);
-    timestamp_format(clock_now(), timestamp);
+    timestamp_format(time_now_ms(), timestamp);
     message_begin(line, slice_of(uuid), slice_of("hub"), MESSAGE_ERROR, slice_of(timestamp),
                   (struct slice){NULL, 0});
     text_add_literal(line, "{\"code\":");
@@ -136,7 +136,7 @@ bool admission_opening(struct connection *connection, struct slice input)
         text_free(&detail);
     }
     send_away(connection, CLOSE_WRONG_PROTOCOL, &answer);
-    hub_gone(hub, connection->id, CLOSE_WRONG_PROTOCOL, clock_now());
+    hub_gone(hub, connection->id, CLOSE_WRONG_PROTOCOL, time_now_ms());
     return false;
 }
 
@@ -168,6 +168,6 @@ void admission_decide(struct server *server, int fd, const struct endpoint *peer
     }
     connection->newcomer = true;
     TAILQ_INSERT_TAIL(&server->newcomers, connection, newcomer_link);
-    hub_open(server->hub, connection->id, clock_now());
+    hub_open(server->hub, connection->id, time_now_ms());
     connection_watch(connection);
 }

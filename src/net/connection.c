@@ -153,7 +153,7 @@ static void take(struct connection *connection, enum frame_result result, struct
 static void feed(struct connection *connection, struct slice input)
 {
     struct server *server = connection->server;
-    int64_t now = clock_now();
+    int64_t now = time_now_ms();
     struct slice line = {NULL, 0};
     enum frame_result result;
     if (!connection->opening.over && !admission_opening(connection, input))
@@ -232,7 +232,7 @@ static void read_end(struct connection *connection)
     /* What it asked for before it shut its side down, it still gets. */
     enum close_reason reason = connection->broken ? connection->reason : CLOSE_PEER_CLOSED;
     connection_close(connection, reason);
-    hub_gone(connection->server->hub, connection->id, reason, clock_now());
+    hub_gone(connection->server->hub, connection->id, reason, time_now_ms());
 }
 
 static void read_failed(struct connection *connection, int error)
@@ -242,7 +242,7 @@ static void read_failed(struct connection *connection, int error)
                                    : error == ECONNRESET ? CLOSE_PEER_RESET
                                                          : CLOSE_WRITE_FAILED;
         connection_end(connection, reason);
-        hub_gone(connection->server->hub, connection->id, reason, clock_now());
+        hub_gone(connection->server->hub, connection->id, reason, time_now_ms());
     }
     connection_destroy(connection);
 }
@@ -403,7 +403,7 @@ void connection_expel(struct connection *connection, enum close_reason reason,
     if (connection->state != CONNECTION_OPEN)
         return;
     queue_cut(&connection->queue, &server->streams);
-    hub_expel(server->hub, connection->id, reason, error, clock_now());
+    hub_expel(server->hub, connection->id, reason, error, time_now_ms());
 }
 
 void connection_expel_silent(struct server *server, uint64_t age, size_t count)

@@ -8,18 +8,12 @@
 #include <unistd.h>
 
 #include "net/bounds.h"
-
-int64_t clock_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+#include "wire/utf8.h"
 
 static void log_notice(struct text *text, uint64_t lines)
 {
     char timestamp[TIMESTAMP_SIZE];
-    timestamp_format(clock_now(), timestamp);
+    timestamp_format(time_now_ms(), timestamp);
     text_addf(text, "time=%s event=dropped lines=%llu\n", timestamp, (unsigned long long)lines);
 }
 
@@ -77,7 +71,7 @@ void journal_begin(struct journal *journal, uint64_t connection, const char *eve
     if (!journal->log)
         return;
     char timestamp[TIMESTAMP_SIZE];
-    timestamp_format(clock_now(), timestamp);
+    timestamp_format(time_now_ms(), timestamp);
     text_addf(&journal->lines, "time=%s", timestamp);
     if (connection)
         text_addf(&journal->lines, " conn=c%llu", (unsigned long long)connection);
@@ -97,22 +91,11 @@ static bool is_plain(struct slice value)
     return value.len > 0;
 }
 
-/* Cut between characters: not in front of a UTF-8 continuation byte. */
-static struct slice value_cut(struct slice value)
-{
-    if (value.len <= LOG_VALUE_MAX)
-        return value;
-    value.len = LOG_VALUE_MAX;
-    while (value.len && ((unsigned char)value.at[value.len] & 0xc0) == 0x80)
-        value.len--;
-    return value;
-}
-
 void journal_text(struct journal *journal, const char *key, struct slice value)
 {
     if (!journal->log)
         return;
-    struct slice shown = value_cut(value);
+    struct slice shown = utf8_cut(value, LOG_VALUE_MAX);
     text_addf(&journal->lines, " %s=", key);
     if (is_plain(value))
         text_add(&journal->lines, shown);

@@ -4,6 +4,7 @@
 #define KHUB_NET_JOURNAL_H
 
 #include "net/sink.h"
+#include "wire/clock.h"
 
 struct journal {
     struct sink *log, *console; /* may be NULL; may be the same */
@@ -30,8 +31,5 @@ void journal_say(struct journal *journal, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 void journal_flush(struct journal *journal);
-
-/* Unix time in ms. */
-int64_t clock_now(void);
 
 #endif

@@ -126,7 +126,7 @@ static void on_tick(uv_timer_t *timer)
     struct server *server = timer->data;
     if (server->connection_count > server->options.connections_max / 2)
         connection_expel_silent(server, HELLO_TIMEOUT_MS, server->connection_count);
-    int64_t wait = server->stopping ? 1000 : hub_tick(server->hub, clock_now());
+    int64_t wait = server->stopping ? 1000 : hub_tick(server->hub, time_now_ms());
     if (!uv_is_closing((uv_handle_t *)timer))
         uv_timer_start(timer, on_tick, wait < 1 ? 1 : wait > 1000 ? 1000 : (uint64_t)wait, 0);
 }
@@ -228,7 +228,7 @@ static void on_stop(uv_signal_t *handle, int number)
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
     uv_timer_start(&server->stop_timer, on_stop_over, STOP_MS, 0);
-    hub_stop(server->hub, clock_now());
+    hub_stop(server->hub, time_now_ms());
 }
 
 /* ── beginning ── */
@@ -353,7 +353,7 @@ static int server_start(struct server *server)
         return fail("the system has no randomness", strerror(errno));
     struct hub_edge edge = edge_of(server);
     server->hub = hub_new(&server->options.hub, &edge);
-    hub_start(server->hub, clock_now());
+    hub_start(server->hub, time_now_ms());
     journal_begin(&server->journal, 0, "started");
     journal_text(&server->journal, "version", slice_of(KHUB_VERSION));
     journal_number(&server->journal, "pid", (uint64_t)getpid());

@@ -7,8 +7,6 @@
 
 #define DOUBLE_DIGITS 16u
 
-static const char hex_digits[] = "0123456789abcdef";
-
 bool claim_text_fits(struct slice text, size_t max)
 {
     return text.len <= max && message_id_fits(text);
@@ -19,7 +17,7 @@ bool claim_digest_fits(struct slice text)
     if (text.len != CLAIM_DIGEST_SIZE - 1)
         return false;
     for (size_t i = 0; i < text.len; i++)
-        if (!memchr(hex_digits, text.at[i], sizeof hex_digits - 1))
+        if (!memchr("0123456789abcdef", text.at[i], 16))
             return false;
     return true;
 }
@@ -88,22 +86,14 @@ int claim_read(struct json_value object, const char *path, struct claim_paramete
 
 /* ── writing ── */
 
-static void write_hex(const uint8_t *bytes, size_t count, char *ret_hex)
-{
-    for (size_t i = 0; i < count; i++) {
-        ret_hex[2 * i] = hex_digits[bytes[i] >> 4];
-        ret_hex[2 * i + 1] = hex_digits[bytes[i] & 15];
-    }
-}
-
-static void write_number(double number, char ret_digits[DOUBLE_DIGITS])
+static void write_number(double number, char ret_digits[DOUBLE_DIGITS + 1])
 {
     uint64_t bits;
     uint8_t bytes[sizeof bits];
     memcpy(&bits, &number, sizeof bits);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(bits >> (56 - 8 * i));
-    write_hex(bytes, sizeof bytes, ret_digits);
+    hex_format(bytes, sizeof bytes, ret_digits);
 }
 
 static bool writable(struct slice subject, struct slice subject_version,
@@ -145,6 +135,5 @@ int claim_write(struct slice subject, struct slice subject_version,
 
 void claim_digest_format(const uint8_t digest[CLAIM_DIGEST_BYTES], char ret_hex[CLAIM_DIGEST_SIZE])
 {
-    write_hex(digest, CLAIM_DIGEST_BYTES, ret_hex);
-    ret_hex[CLAIM_DIGEST_SIZE - 1] = '\0';
+    hex_format(digest, CLAIM_DIGEST_BYTES, ret_hex);
 }

@@ -96,22 +96,32 @@ void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE])
     snprintf(buffer + used, TIMESTAMP_SIZE - used, ".%03u+00:00", (unsigned)(unix_ms % 1000));
 }
 
+static const char hex_digits[] = "0123456789abcdef";
+
+void hex_format(const uint8_t *bytes, size_t count, char *ret_hex)
+{
+    for (size_t i = 0; i < count; i++) {
+        *ret_hex++ = hex_digits[bytes[i] >> 4];
+        *ret_hex++ = hex_digits[bytes[i] & 0xF];
+    }
+    *ret_hex = '\0';
+}
+
 void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-    char *at = buffer;
-    for (int i = 0; i < 16; i++) {
-        unsigned byte = random[i];
-        if (i == 6)
-            byte = (byte & 0x0F) | 0x40; /* version 4: random */
-        if (i == 8)
-            byte = (byte & 0x3F) | 0x80; /* the variant of RFC 9562 */
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *at++ = '-';
-        *at++ = digits[byte >> 4];
-        *at++ = digits[byte & 0xF];
+    static const struct {
+        unsigned first, count;
+    } groups[] = {{0, 4}, {4, 2}, {6, 2}, {8, 2}, {10, 6}};
+    uint8_t bytes[16];
+    memcpy(bytes, random, sizeof bytes);
+    bytes[6] = (bytes[6] & 0x0F) | 0x40; /* version 4: random */
+    bytes[8] = (bytes[8] & 0x3F) | 0x80; /* the variant of RFC 9562 */
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        if (i > 0)
+            *buffer++ = '-';
+        hex_format(bytes + groups[i].first, groups[i].count, buffer);
+        buffer += 2 * groups[i].count;
     }
-    *at = '\0';
 }
 
 void message_begin(struct text *text, struct slice message_id, struct slice sender_id,

@@ -33,6 +33,8 @@ struct slice text_slice(const struct text *text);
  * fromisoformat reads as well. */
 #define TIMESTAMP_SIZE 32
 void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE]);
+/* Lower-case digits: 2 * count of them and a NUL. */
+void hex_format(const uint8_t *bytes, size_t count, char *ret_hex);
 /* A UUIDv4 from 16 random bytes, 36 characters and a NUL. */
 #define UUID_SIZE 37
 void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE]);

@@ -42,6 +42,16 @@ static inline bool utf8_valid(struct slice bytes)
     return length > 0;
 }
 
+/* The longest start of valid UTF-8 that has at most `most` bytes and ends between two characters. */
+static inline struct slice utf8_cut(struct slice bytes, size_t most)
+{
+    if (bytes.len <= most)
+        return bytes;
+    while (most > 0 && ((unsigned char)bytes.at[most] & 0xC0) == 0x80)
+        most--;
+    return (struct slice){bytes.at, most};
+}
+
 /* The code point of a sequence whose length utf8_length has found. */
 static inline uint32_t utf8_read(const char *at, size_t length)
 {

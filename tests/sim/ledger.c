@@ -24,8 +24,7 @@ void ledger_digest(int subject, int version, int set, char ret_hex[65])
              versions[version], canonical[set]);
     struct slice part = slice_of(text);
     world_digest(&part, 1, digest);
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+    hex_format(digest, sizeof digest, ret_hex);
 }
 
 /* ── commitments ── */

@@ -381,8 +381,7 @@ static void claim_subject(struct world *world, peer_id peer, const char *ai_id, 
 {
     char line[1024], id[UUID_SIZE], nonce[33];
     uuid_format(secrets[0], id);
-    for (unsigned i = 0; i < 16; i++)
-        snprintf(nonce + 2 * i, 3, "%02x", secrets[1][i]);
+    hex_format(secrets[1], sizeof secrets[1], nonce);
     int len = snprintf(line, sizeof line,
                        "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":"
                        "\"pattern_share\",\"timestamp\":\"t\",\"payload\":{\"pattern\":{"

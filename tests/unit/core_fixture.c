@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log/memory.h"
+#include "wire/text.h"
 #include "wire/types.h"
 
 enum { LINE_SIZE = 1 << 16 };
@@ -261,8 +262,7 @@ const char *digest_of(const char *text)
     struct slice part = slice_of(text);
     uint8_t digest[32];
     edge_sha256(NULL, &part, 1, digest);
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_format(digest, sizeof digest, hex);
     return hex;
 }
 
