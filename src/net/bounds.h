@@ -55,6 +55,7 @@
 /* Accepting rests this long when there are no files left, and the reserve did not help. */
 #define ACCEPT_PAUSE_MS 100u
 #define LISTEN_BACKLOG  4096
+#define ANY_PORT_TRIES  16u          /* to find one port that is free for all addresses of a name */
 #define FILES_RESERVED  ((size_t)64) /* descriptors that are no connections */
 
 /* A dead peer is noticed after KEEPALIVE_IDLE_S + KEEPALIVE_COUNT * KEEPALIVE_INTERVAL_S at the latest; UNACKED_MS

@@ -3,8 +3,10 @@
 #include "net/connection.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -64,19 +66,33 @@ static void connection_write(struct connection *connection)
     connection->blocked = connection->queue.bytes > 0;
 }
 
-/* Everything is out: on to the next state. */
+/* Whether its peer has all that was sent, and closing would be no reset: nothing came that is not read. */
+static bool is_settled(const struct connection *connection)
+{
+    int unread = 0, unacknowledged = 0;
+    if (ioctl(connection->fd, SIOCINQ, &unread) < 0 || unread > 0)
+        return false;
+    if (connection->over_unix) /* what is sent there is with the peer at once */
+        return true;
+    return ioctl(connection->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
+}
+
+/* Everything is out: on to the next state. A hub that stops waits for nobody who has all. */
 static void flushed(struct connection *connection)
 {
     struct server *server = connection->server;
     bool crowded =
         !connection->surplus && server->connection_count > server->options.connections_max / 2;
-    if (connection->eof || connection->broken || crowded) {
+    bool done = server->stopping && is_settled(connection);
+    if (connection->eof || connection->broken || crowded || done) {
         connection_destroy(connection);
         return;
     }
-    shutdown(connection->fd, SHUT_WR);
+    /* The end of ours would count as unacknowledged: a hub that stops sends it with the closing. */
+    if (!server->stopping)
+        shutdown(connection->fd, SHUT_WR);
     connection->state = CONNECTION_LINGERING;
-    connection->deadline = uv_now(&server->loop) + CLOSE_LINGER_MS;
+    connection->deadline = uv_now(&server->loop) + server->options.linger_ms;
 }
 
 void connection_flush(struct connection *connection)
@@ -454,7 +470,9 @@ void connection_deadlines(struct server *server)
     struct connection *connection = TAILQ_FIRST(&server->closing);
     while (connection) {
         struct connection *next = TAILQ_NEXT(connection, closing_link);
-        if (now >= connection->deadline)
+        bool done =
+            server->stopping && connection->state == CONNECTION_LINGERING && is_settled(connection);
+        if (done || now >= connection->deadline)
             connection_destroy(connection);
         connection = next;
     }

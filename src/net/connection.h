@@ -42,8 +42,9 @@ struct connection {
     bool newcomer, lagging, held; /* in the server's lists of these names */
     struct queue queue;
 
-    bool eof;     /* the peer shut its side down */
-    bool surplus; /* beyond connections_max, only to be told so */
+    bool eof;       /* the peer shut its side down */
+    bool over_unix; /* by a unix socket */
+    bool surplus;   /* beyond connections_max, only to be told so */
     struct opening opening;
     const struct protocol *protocol; /* what it began as; NULL: as one of ours */
     char *name;                      /* as the console calls it; NULL: not at all */

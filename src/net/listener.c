@@ -1,5 +1,5 @@
-/* Listeners. What makes it hard: a socket file that may belong to a hub that is dead or to one that lives, and what to do with a
- * peer that waits when there is no file descriptor left for it: the socket stays readable, and a loop that can't accept spins. */
+/* Listeners. What makes it hard is a peer that waits when there is no file descriptor left for it: the socket stays readable, and
+ * a loop that can't accept spins. */
 #include "net/listener.h"
 
 #include <errno.h>
@@ -9,7 +9,6 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/admission.h"
@@ -71,33 +70,6 @@ static void on_pause_over(uv_timer_t *timer)
 
 /* ── opening ── */
 
-/* Whether somebody answers at a unix socket's path. */
-static bool is_live(const struct endpoint *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return true;
-    bool live = connect(fd, &address->any, address->len) == 0 || errno == EAGAIN;
-    close(fd);
-    return live;
-}
-
-static int bind_unix(int fd, const struct endpoint *address)
-{
-    struct stat file;
-    if (bind(fd, &address->any, address->len) == 0)
-        return 0;
-    bool stale = errno == EADDRINUSE && stat(address->local.sun_path, &file) == 0 &&
-                 S_ISSOCK(file.st_mode) && !is_live(address);
-    if (!stale) {
-        errno = EADDRINUSE == errno || errno == ECONNREFUSED ? EADDRINUSE : errno;
-        return -1;
-    }
-    if (unlink(address->local.sun_path) < 0)
-        return -1;
-    return bind(fd, &address->any, address->len);
-}
-
 static void option_set(int fd, int level, int name, int value)
 {
     /* None of these is worth dying for where a system refuses it. */
@@ -140,9 +112,10 @@ static const char *hint_of(int error)
     }
 }
 
-static int sentence(char *ret_why, size_t size, const char *text, int error)
+static int sentence(char *ret_why, size_t size, const char *text, int error, const char *hint)
 {
-    const char *hint = hint_of(error);
+    if (!*hint)
+        hint = hint_of(error);
     snprintf(ret_why, size, "cannot listen on %s: %s%s%s", text, strerror(error),
              hint ? "\n  hint: " : "", hint ? hint : "");
     return -1;
@@ -158,66 +131,127 @@ static int listener_watch(struct listener *listener)
     return uv_poll_start(&listener->poll, UV_READABLE, on_connection);
 }
 
-static int socket_open(struct listener *listener)
+static void socket_close(struct listener *listener)
+{
+    socket_file_remove(&listener->file);
+    close(listener->fd);
+    listener->fd = -1;
+}
+
+static int socket_open(struct listener *listener, char *ret_hint, size_t size)
 {
     struct endpoint *address = &listener->address;
     int family = address->any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
+    listener->fd = fd;
     options_set(fd, family);
-    int bound = family == AF_UNIX ? bind_unix(fd, address) : bind(fd, &address->any, address->len);
+    int bound = family == AF_UNIX ? socket_file_bind(&listener->file, fd, address, ret_hint, size)
+                                  : bind(fd, &address->any, address->len);
     if (bound < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
         int error = errno;
-        close(fd);
+        socket_close(listener);
         errno = error;
         return -1;
     }
-    listener->fd = fd;
-    struct stat file;
-    if (family == AF_UNIX && stat(address->local.sun_path, &file) == 0) {
-        listener->device = file.st_dev;
-        listener->inode = file.st_ino;
-    } else if (family != AF_UNIX) {
+    if (family != AF_UNIX) {
         address->len = sizeof address->storage;
         getsockname(fd, &address->any, &address->len);
     }
     return 0;
 }
 
+/* ── opening all addresses of a name ── */
+
+/* What `localhost` may stand for though the machine has no such address: IPv6 that is switched off. */
+static bool may_be_left_out(int error)
+{
+    return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
+/* Whether an address came before: a resolver may name one twice. */
+static bool is_repeated(const struct endpoint *endpoints, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (endpoints[i].len == endpoints[index].len &&
+            memcmp(&endpoints[i].storage, &endpoints[index].storage, endpoints[index].len) == 0)
+            return true;
+    return false;
+}
+
+static void sockets_close(struct listener *listeners, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        socket_close(&listeners[i]);
+}
+
+/* Opens each endpoint, the others at the port that the first one got if any will do. Returns how many; -1 with errno when one
+ * can't be, or none. */
+static int sockets_open(struct listener *listeners, struct server *server,
+                        const struct endpoint *endpoints, size_t count, char *ret_hint, size_t size)
+{
+    int opened = 0, error = EADDRNOTAVAIL;
+    for (size_t i = 0; i < count; i++) {
+        struct listener *listener = &listeners[opened];
+        if (is_repeated(endpoints, i))
+            continue;
+        *listener = (struct listener){.server = server, .fd = -1, .file.lock = -1};
+        listener->address = endpoints[i];
+        if (opened > 0)
+            endpoint_set_port(&listener->address, endpoint_port(&listeners[0].address));
+        if (socket_open(listener, ret_hint, size) == 0) {
+            opened++;
+            continue;
+        }
+        error = errno;
+        if (!may_be_left_out(error)) {
+            sockets_close(listeners, (size_t)opened);
+            errno = error;
+            return -1;
+        }
+    }
+    errno = error;
+    return opened > 0 ? opened : -1;
+}
+
 int listener_open(struct server *server, const char *text, char *ret_why, size_t size)
 {
-    struct listener *listener = &server->listeners[server->listener_count];
+    struct listener *listeners = &server->listeners[server->listener_count];
+    struct endpoint endpoints[LISTENERS_MAX];
     struct address address;
     const char *why;
+    char hint[256] = "";
     size_t count;
-    *listener = (struct listener){.server = server, .fd = -1};
+    int opened;
     if (address_parse(text, &address, &why) < 0 ||
-        address_resolve(&address, AI_PASSIVE, 1, &listener->address, &count, &why) != 0) {
+        address_resolve(&address, AI_PASSIVE, LISTENERS_MAX - server->listener_count, endpoints,
+                        &count, &why) != 0) {
         snprintf(ret_why, size, "cannot listen on %s: %s", text, why);
         return -1;
     }
-    if (socket_open(listener) < 0)
-        return sentence(ret_why, size, text, errno);
-    int error = listener_watch(listener);
-    if (error < 0) {
-        close(listener->fd);
-        return sentence(ret_why, size, text, -error);
+    unsigned tries = endpoint_port(&endpoints[0]) == 0 && count > 1 ? ANY_PORT_TRIES : 1;
+    do /* a port that is free for one address may be taken for another */
+        opened = sockets_open(listeners, server, endpoints, count, hint, sizeof hint);
+    while (opened < 0 && errno == EADDRINUSE && --tries);
+    if (opened < 0)
+        return sentence(ret_why, size, text, errno, hint);
+    for (int i = 0; i < opened; i++) {
+        int error = listener_watch(&listeners[i]);
+        if (error < 0) {
+            sockets_close(listeners + i, (size_t)(opened - i));
+            return sentence(ret_why, size, text, -error, hint);
+        }
+        listeners[i].name = address_is_name(&address) ? text : NULL;
+        server->listener_count++;
     }
-    server->listener_count++;
     return 0;
 }
 
 void listener_close(struct listener *listener)
 {
-    struct stat file;
-    const char *path = listener->address.local.sun_path;
     if (listener->fd < 0)
         return;
-    if (listener->address.any.sa_family == AF_UNIX && stat(path, &file) == 0 &&
-        file.st_dev == listener->device && file.st_ino == listener->inode)
-        unlink(path);
     uv_close((uv_handle_t *)&listener->poll, NULL);
-    close(listener->fd);
-    listener->fd = -1;
+    socket_close(listener);
 }

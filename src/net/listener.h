@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-#include "wire/address.h"
+#include "net/socket_file.h"
 
 struct server;
 
@@ -13,11 +13,12 @@ struct listener {
     uv_poll_t poll;
     int fd; /* -1: closed */
     struct endpoint address;
-    dev_t device; /* of a unix socket's file, so that only our own is removed */
-    ino_t inode;
+    const char *name; /* what it was asked for by, if that is the name of a host; else NULL */
+    struct socket_file file; /* of a unix socket */
 };
 
-/* Opens, binds and listens. 0, or -1 with a sentence (and a hint) in ret_why. A dead hub's socket file is replaced. */
+/* Listens on all that `text` stands for, as one or more of server->listeners: "localhost" may have two addresses. `text` must
+ * outlive them. 0, or -1 with a sentence (and a hint) in ret_why. */
 int listener_open(struct server *server, const char *text, char *ret_why, size_t size);
 void listener_close(struct listener *listener);
 

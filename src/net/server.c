@@ -15,7 +15,12 @@
 
 struct server_options server_options_default(void)
 {
-    return (struct server_options){.hub = hub_config_default(), .log = -1, .console = -1};
+    return (struct server_options){.hub = hub_config_default(),
+                                   .hello_timeout_ms = HELLO_TIMEOUT_MS,
+                                   .linger_ms = CLOSE_LINGER_MS,
+                                   .stop_ms = STOP_MS,
+                                   .log = -1,
+                                   .console = -1};
 }
 
 /* ── the turn ── */
@@ -125,7 +130,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     if (server->connection_count > server->options.connections_max / 2)
-        connection_expel_silent(server, HELLO_TIMEOUT_MS, server->connection_count);
+        connection_expel_silent(server, server->options.hello_timeout_ms, server->connection_count);
     int64_t wait = server->stopping ? 1000 : hub_tick(server->hub, time_now_ms());
     if (!uv_is_closing((uv_handle_t *)timer))
         uv_timer_start(timer, on_tick, wait < 1 ? 1 : wait > 1000 ? 1000 : (uint64_t)wait, 0);
@@ -227,7 +232,7 @@ static void on_stop(uv_signal_t *handle, int number)
     journal_say(&server->journal, "[hub] Shutting down Collaborative Kernel Hub.");
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
-    uv_timer_start(&server->stop_timer, on_stop_over, STOP_MS, 0);
+    uv_timer_start(&server->stop_timer, on_stop_over, server->options.stop_ms, 0);
     hub_stop(server->hub, time_now_ms());
 }
 
@@ -271,23 +276,35 @@ static int write_port(const struct server *server)
     return 0;
 }
 
+static void tell_listening(struct server *server, const struct listener *listener)
+{
+    char address[ENDPOINT_TEXT_SIZE];
+    const char *name = listener->name;
+    endpoint_format(&listener->address, address);
+    journal_begin(&server->journal, 0, "listening");
+    journal_text(&server->journal, "address", slice_of(address));
+    if (name)
+        journal_text(&server->journal, "name", slice_of(name));
+    journal_end(&server->journal);
+    journal_say(&server->journal, "[hub] Collaborative Kernel Hub listening on %s%s%s%s", address,
+                name ? " (" : "", name ? name : "", name ? ")" : "");
+}
+
 static int listen_all(struct server *server)
 {
     const struct server_options *options = &server->options;
     static const char *const everywhere[] = {"0.0.0.0:6000"};
     const char *const *addresses = options->listen_count ? options->listen : everywhere;
     size_t count = options->listen_count ? options->listen_count : 1;
-    char why[512], address[ENDPOINT_TEXT_SIZE];
-    if (count > LISTENERS_MAX)
-        return fail("too many addresses to listen on", NULL);
+    char why[512];
     for (size_t i = 0; i < count; i++) {
+        size_t before = server->listener_count;
+        if (before == LISTENERS_MAX)
+            return fail("too many addresses to listen on", NULL);
         if (listener_open(server, addresses[i], why, sizeof why) < 0)
             return fail(why, NULL);
-        endpoint_format(&server->listeners[i].address, address);
-        journal_begin(&server->journal, 0, "listening");
-        journal_text(&server->journal, "address", slice_of(address));
-        journal_end(&server->journal);
-        journal_say(&server->journal, "[hub] Collaborative Kernel Hub listening on %s", address);
+        for (size_t j = before; j < server->listener_count; j++)
+            tell_listening(server, &server->listeners[j]);
     }
     return write_port(server);
 }

@@ -14,6 +14,7 @@ struct server_options {
     const char *listen
         [LISTENERS_MAX]; /* "0.0.0.0:6000", "[::]:6000", "unix:/path"; port 0: any. None: 0.0.0.0:6000 */
     size_t listen_count;
+    uint64_t hello_timeout_ms, linger_ms, stop_ms; /* see bounds.h */
     bool insecure;          /* take peers that are not loopback without tokens */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE lets (minus a reserve) */
     const char *port_file;  /* writes the first TCP port there once it listens; NULL: not */

@@ -149,6 +149,21 @@ unsigned endpoint_port(const struct endpoint *endpoint)
     return 0;
 }
 
+void endpoint_set_port(struct endpoint *endpoint, unsigned port)
+{
+    if (endpoint->any.sa_family == AF_INET)
+        ((struct sockaddr_in *)&endpoint->storage)->sin_port = htons((uint16_t)port);
+    else if (endpoint->any.sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)&endpoint->storage)->sin6_port = htons((uint16_t)port);
+}
+
+bool address_is_name(const struct address *address)
+{
+    struct in_addr v4;
+    return !address->local && !strchr(address->host, ':') &&
+           inet_pton(AF_INET, address->host, &v4) != 1;
+}
+
 bool endpoint_is_local(const struct endpoint *endpoint)
 {
     if (endpoint->any.sa_family == AF_UNIX)

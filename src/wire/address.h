@@ -35,11 +35,16 @@ int address_parse(const char *text, struct address *ret_address, const char **re
 int address_resolve(const struct address *address, int flags, size_t most,
                     struct endpoint *ret_endpoints, size_t *ret_count, const char **ret_why);
 
+/* Whether it is to be looked up: neither numbers nor a unix socket. */
+bool address_is_name(const struct address *address);
+
 #define ENDPOINT_TEXT_SIZE 128u
 /* "127.0.0.1:6000", "[::1]:6000" or "unix:/path". Returns buffer. */
 const char *endpoint_format(const struct endpoint *endpoint, char buffer[ENDPOINT_TEXT_SIZE]);
 /* The TCP port; 0 for a unix socket. */
 unsigned endpoint_port(const struct endpoint *endpoint);
+/* Gives it that TCP port; nothing for a unix socket. */
+void endpoint_set_port(struct endpoint *endpoint, unsigned port);
 /* Whether a peer of this endpoint is on this machine: 127/8, ::1, ::ffff:127/104, a unix socket. */
 bool endpoint_is_local(const struct endpoint *endpoint);
 

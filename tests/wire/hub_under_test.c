@@ -12,6 +12,9 @@
 /* X(name, its place in struct server_options, type) */
 #define NUMBERS(X)                                                                                 \
     X("--connections-max", connections_max, size_t)                                                \
+    X("--hello-timeout-ms", hello_timeout_ms, uint64_t)                                            \
+    X("--linger-ms", linger_ms, uint64_t)                                                          \
+    X("--stop-ms", stop_ms, uint64_t)                                                              \
     X("--line-max", hub.line_max, size_t)                                                          \
     X("--output-max", hub.output_max, size_t)                                                      \
     X("--sync-limit", hub.sync_limit, size_t)                                                      \

@@ -1,9 +1,11 @@
 """Listening, and the beginning and end of a hub: addresses, sockets left behind, protected mode, signals."""
 
+import ctypes
 import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import tempfile
 
@@ -38,7 +40,7 @@ def the_console_shows_who_comes_and_goes_by_name():
     with Hub() as hub:
         client = hub.connect()
         host, port = client.socket.getsockname()
-        client.hello("ada \u202e", 1, specialization="networking")
+        client.hello("ada", 1, specialization="net\u202eworking")
         watcher = hub.connect()
         watcher.hello("watcher", 2, role="observer")  # as each `khub who` is: no line for people
         watcher.close()
@@ -50,8 +52,8 @@ def the_console_shows_who_comes_and_goes_by_name():
         equal(hub.stop(), 0)
         equal(hub.console().splitlines(), [
             f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}",
-            f"[+] ada \\u{{202e}} (networking) joined from {host}:{port}",
-            "[-] ada \\u{202e} left: peer_closed",
+            f"[+] ada (net\\u{{202e}}working) joined from {host}:{port}",
+            "[-] ada left: peer_closed",
             "[hub] Shutting down Collaborative Kernel Hub.",
         ])
 
@@ -250,18 +252,95 @@ def a_second_signal_ends_it_at_once():
         equal(hub.process.wait(60), 0, "exit code")
 
 
+def own_socket_option(client, level, option, hub):
+    """What the hub's side of a connection has for a socket option: of its own descriptor, borrowed by pidfd."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(hub.process.pid)
+    peer = "%s:%d" % client.socket.getsockname()
+    try:
+        for name in os.listdir(f"/proc/{hub.process.pid}/fd"):
+            fd = libc.syscall(438, pidfd, int(name), 0)  # pidfd_getfd
+            if fd < 0:
+                raise Skip(f"no descriptors of other processes here: {os.strerror(ctypes.get_errno())}")
+            try:
+                if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    continue
+                with socket.socket(fileno=os.dup(fd)) as borrowed:
+                    try:
+                        if borrowed.family == socket.AF_INET and "%s:%d" % borrowed.getpeername() == peer:
+                            return borrowed.getsockopt(level, option)
+                    except OSError:  # the listener has no peer
+                        pass
+            finally:
+                os.close(fd)
+    finally:
+        os.close(pidfd)
+    raise AssertionError("the hub has no such connection")
+
+
 @test
-def accepted_sockets_have_keepalive():
+def accepted_sockets_notice_dead_peers_and_send_at_once():
     with Hub() as hub:
         ada = hub.join("ada", 1)
         ada.expect_nothing()
-        with open("/proc/net/tcp", encoding="ascii") as file:
-            rows = [line.split() for line in file.readlines()[1:]]
-        port = f":{hub.port:04X}"
-        timers = [row[5].split(":")[0] for row in rows if row[1].endswith(port) and row[3] == "01"]
-        # 02 is the keepalive timer; 01 a segment that is not acknowledged yet
-        check(timers and all(timer in ("01", "02") for timer in timers), timers)
-        ada.close()
+        for level, option, wanted in [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+                                      (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+                                      (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+                                      (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+                                      (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 120000),
+                                      (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]:
+            equal(own_socket_option(ada, level, option, hub), wanted, f"option {option}")
+
+
+@test
+def who_never_joins_makes_room_in_time_when_half_is_taken():
+    with Hub("--connections-max", 4, "--hello-timeout-ms", 1) as hub:
+        ada, bea = hub.join("ada", 1), hub.join("bea", 1)
+        silent = hub.connect()
+        silent.expect_error("heartbeat_timeout")
+        silent.expect_end()
+        hub.wait_log("conn=c3 event=disconnected reason=hello_timeout")
+        ada.drain()
+        bea.drain()
+    with Hub("--connections-max", 40, "--hello-timeout-ms", 1) as hub:  # here it harms nobody
+        ada, silent = hub.join("ada", 1), hub.connect()
+        for _ in range(3):
+            hub.process.send_signal(signal.SIGUSR1)
+            ada.drain()
+        silent.hello("late", 1)
+
+
+@test
+def a_hub_with_nothing_left_to_send_stops_at_once():
+    # Were it to wait for these, it would be for an hour.
+    with Hub("--linger-ms", 3600000, "--stop-ms", 3600000, listen=("127.0.0.1:0", "unix:FOLDER/socket")) as hub:
+        hub.connect()
+        hub.join("ada", 1)
+        hub.join("bea", 2)
+        hub.connect(os.path.join(hub.folder, "socket")).hello("cy", 2)
+        equal(hub.stop(), 0)
+        for client in hub.clients:
+            while client.receive() is not None:
+                pass
+
+
+@test
+def localhost_is_all_that_it_stands_for():
+    wanted = {info[4][0] for info in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
+    with Hub(listen=("localhost:0",)) as hub:
+        found = re.findall(r"event=listening address=(?:\[(.+)\]|(\S+)):(\d+) name=localhost:0\n", hub.log())
+        check(found, hub.log())
+        equal({port for _, _, port in found}, {str(hub.port)}, "ports")
+        hosts = {six or four for six, four, _ in found}
+        for host in wanted:
+            try:
+                with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+                    probe.bind((host, 0))
+            except OSError:
+                continue  # the machine has no such address
+            check(host in hosts, host, "is not among", hosts)
+            hub.connect((host, hub.port)).hello(f"by {len(hub.clients)}", 1)
+        hub.wait_console(f":{hub.port} (localhost:0)")
 
 
 @test
