@@ -23,12 +23,12 @@ extern "C" {
 
 struct khub_uv;
 
-/* The link stays the caller's, must outlive the adapter, and is in no other loop. From the next time on
- * that the loop is about to wait, it is turned, and keeps the loop alive until it has ended.
- * 0 or KHUB_E_NO_MEMORY. */
+/* The link stays the caller's, must outlive the adapter, and is in no other loop. From the next
+ * time on that the loop is about to wait, it is turned, and keeps the loop alive until it has
+ * ended. 0 or KHUB_E_NO_MEMORY. */
 KHUB_PUBLIC int khub_uv_start(uv_loop_t *loop, struct khub *link, struct khub_uv **ret_adapter);
-/* The link is not touched any more. The adapter frees itself when the loop has closed its handles, and
- * must not be used again. From a callback of the link too. NULL is fine. */
+/* The link is not touched any more. The adapter frees itself when the loop has closed its
+ * handles, and must not be used again. From a callback of the link too. NULL is fine. */
 KHUB_PUBLIC void khub_uv_stop(struct khub_uv *adapter);
 
 #ifdef __cplusplus

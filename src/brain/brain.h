@@ -1,6 +1,6 @@
 /* A brain: what an AI node thinks with. The node talks to the hub; the brain trains, makes, works
- * and checks. What its numbers mean is the brain's own affair: the node prints them, passes them on,
- * and reads none.
+ * and checks. What its numbers mean is the brain's own affair: the node prints them, passes them
+ * on, and reads none.
  *
  * Work runs in jobs on worker threads, never on the node's loop. A brain says how many of its jobs
  * may run at once (`workers`); one that says 1 needs no locks. A job looks at `stop` every few
@@ -11,10 +11,10 @@
  * handed in may come from a peer: no content of it may do harm.
  *
  * Nothing is shared on its word. What a brain makes is first a *claim*: an object with at least
- * {kind: "pattern" or "component", id, subject, subject_version, parameters}. The node commits to its
- * parameters at the hub, which answers with a nonce that nobody could know before; prove() measures
- * the claim on the workloads that follow from the nonce, and gives what is published. Anyone can
- * measure the same again. */
+ * {kind: "pattern" or "component", id, subject, subject_version, parameters}. The node commits
+ * to its parameters at the hub, which answers with a nonce that nobody could know before;
+ * prove() measures the claim on the workloads that follow from the nonce, and gives what is
+ * published. Anyone can measure the same again. */
 #ifndef KHUB_BRAIN_BRAIN_H
 #define KHUB_BRAIN_BRAIN_H
 
@@ -107,8 +107,8 @@ struct brain {
     /* Takes out of a candidate what `writer` put there in another's name, but for what was there
      * `before` (NULL: nothing). */
     void (*disown)(json_t *candidate, const char *writer, const json_t *before);
-    /* Which of two promises more, by what others measured and then by its author's word: below 0 when
-     * it is `a`, 0 when there is nothing to choose. */
+    /* Which of two promises more, by what others measured and then by its author's word: below 0
+     * when it is `a`, 0 when there is nothing to choose. */
     int (*compare)(const struct brain_entry *a, const struct brain_entry *b);
     /* A thing's figures in a few words: as it claims them; with metrics, as those who checked it
      * found them; thing NULL: the metrics alone. Either may come from a peer. */
@@ -141,8 +141,8 @@ struct brain {
      * when it is none that this brain can run, or it has none to begin with. */
     int (*collaborate)(void *state, const struct brain_session *session, const json_t *candidate,
                        unsigned budget, brain_stop *stop, struct brain_step *ret_step);
-    /* The session's final candidate as a claim (kind component), with those who took part. NULL when
-     * it can't be run. */
+    /* The session's final candidate as a claim (kind component), with those who took part. NULL
+     * when it can't be run. */
     json_t *(*conclude)(void *state, const struct brain_session *session, const json_t *candidate,
                         brain_stop *stop);
     /* The session is over: learns from its best (true: this was better than what it had), and lets
@@ -154,11 +154,11 @@ struct brain {
      * nothing (no commitment and nonce), is on more workloads than it runs, or `stop` was set.
      * Another's source is never run. */
     json_t *(*check)(void *state, const json_t *thing, brain_stop *stop);
-    /* Takes in a checked pattern or component of `author`, to train on from it when it is better than
-     * what it has. True when taken. */
+    /* Takes in a checked pattern or component of `author`, to train on from it when it is better
+     * than what it has. True when taken. */
     bool (*take_in)(void *state, const char *author, const json_t *thing, const json_t *metrics);
-    /* What it would use now, whole: {subject, subject_version, parameters, implementation, …}. NULL:
-     * nothing yet, or out of memory. */
+    /* What it would use now, whole: {subject, subject_version, parameters, implementation, …}.
+     * NULL: nothing yet, or out of memory. */
     json_t *(*learned)(void *state);
     /* Before the first job: goes on from what learned() gave in an earlier run. The object may hold
      * anything. False, with a reason: this brain can't. */

@@ -1,7 +1,7 @@
 /* The libuv adapter, on khub.h alone.
  *
- * A prepare handle runs before each wait and brings the loop's view of the link (its fd, its time-out)
- * up to date, so that nothing else has to think of it. */
+ * A prepare handle runs before each wait and brings the loop's view of the link (its fd, its
+ * time-out) up to date, so that nothing else has to think of it. */
 #include "khub_uv.h"
 
 #include <assert.h>
@@ -41,8 +41,8 @@ static void turn(struct khub_uv *adapter)
         return;
     enum khub_state before = khub_link_state(link);
     khub_turn(link);
-    /* Until it is joined a link may go through several sockets of one number: only a new watch is sure
-     * to be of the last. */
+    /* Until it is joined a link may go through several sockets of one number: only a new watch
+     * is sure to be of the last. */
     if (before != KHUB_JOINED || khub_link_state(link) != KHUB_JOINED)
         poll_drop(adapter);
 }

@@ -1,7 +1,7 @@
 /* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes.
  *
- * Any peer can have it say much, and its console may stand still: so all goes through sinks, for which
- * nobody waits. */
+ * Any peer can have it say much, and its console may stand still: so all goes through sinks, for
+ * which nobody waits. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -176,9 +176,8 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(out),
      .argument = "DIR",
-     .help =
-         "Keeps what it learns in DIR (learned.json, policy.c), whatever ends it, and goes on from what "
-         "is there. Without it an AI of the same name makes the same search again."},
+     .help = "Keeps what it learns in DIR (learned.json, policy.c), whatever ends it, and goes on "
+             "from what is there. Without it an AI of the same name makes the same search again."},
     {0},
 };
 

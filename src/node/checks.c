@@ -1,7 +1,8 @@
-/* What others share: it is run before a word of it is believed, and what came of it goes back to all.
+/* What others share: it is run before a word of it is believed, and what came of it goes back to
+ * all.
  *
- * What this AI has measured itself it believes above all. For the rest there is the hub's ledger: an AI of which a claim was refuted by
- * two others is not listened to any more. */
+ * What this AI has measured itself it believes above all. For the rest there is the hub's
+ * ledger: an AI of which a claim was refuted by two others is not listened to any more. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,19 +70,20 @@ static void check_count(struct node *node, const struct check_job *work, bool ho
     *(work->pattern ? &count->patterns_checked : &count->components_checked) += 1;
     *(work->pattern ? &count->patterns_refuted : &count->components_refuted) += !holds;
     *(work->pattern ? &count->patterns_taken_in : &count->components_taken_in) += work->taken;
-    struct peer *peer = node_peer(node, work->sender, true);
-    if (peer && holds)
-        peer->held++;
+    struct member *member = node_member(node, work->sender, true);
+    if (member && holds)
+        member->held++;
 }
 
-/* Its claim did not hold: after a few of these, or one if others say the same, this AI checks nothing more of it. */
+/* Its claim did not hold: after a few of these, or one if others say the same, this AI checks
+ * nothing more of it. */
 static void check_refused(struct node *node, const struct check_job *work)
 {
-    struct peer *peer = node_peer(node, work->sender, true);
+    struct member *member = node_member(node, work->sender, true);
     node_say(node, "Refused %s %s from %s: %s", work->pattern ? "pattern" : "component",
              SAY(work->id), SAY(work->sender), SAY(payload_string(work->metrics, "reason", 1024)));
-    if (peer && (++peer->refuted >= REFUTED_MAX || peer->suspect))
-        checks_shun(node, peer);
+    if (member && (++member->refuted >= REFUTED_MAX || member->suspect))
+        checks_shun(node, member);
 }
 
 static void check_said(struct node *node, const struct check_job *work)
@@ -132,10 +134,10 @@ static unsigned checks_waiting(const struct node *node, const char *sender)
 static void check_push(struct node *node, const char *sender, const json_t *thing, bool pattern)
 {
     const char *id = payload_string(thing, "id", THING_ID_MAX);
-    const struct peer *peer = node_peer(node, sender, false);
+    const struct member *member = node_member(node, sender, false);
     if (!json_is_object(thing) || !id[0] || strlen(sender) > ID_MAX ||
         node->phase != NODE_RUNNING || strcmp(sender, node->options->ai_id) == 0 ||
-        (peer && peer->refuted >= REFUTED_MAX) || !seen_first(node, sender, id))
+        (member && member->refuted >= REFUTED_MAX) || !seen_first(node, sender, id))
         return;
     struct check_job *work =
         checks_waiting(node, sender) < CHECKS_OF_ONE_MAX ? calloc(1, sizeof *work) : NULL;
@@ -178,11 +180,11 @@ void checks_code(struct node *node, const char *sender, const json_t *payload)
              SAY(payload_string(code, "id", THING_ID_MAX)), SAY(sender));
 }
 
-void checks_shun(struct node *node, struct peer *peer)
+void checks_shun(struct node *node, struct member *member)
 {
-    peer->refuted = REFUTED_MAX;
-    jobs_drop(&node->jobs, JOB_CHECK, check_is_of, peer->id);
-    node_say(node, "%s is not listened to any more: its claims do not hold", SAY(peer->id));
+    member->refuted = REFUTED_MAX;
+    jobs_drop(&node->jobs, JOB_CHECK, check_is_of, member->id);
+    node_say(node, "%s is not listened to any more: its claims do not hold", SAY(member->id));
 }
 
 /* What the hub says of a claim's standing. */
@@ -221,12 +223,13 @@ void checks_verification(struct node *node, const char *sender, const json_t *pa
     }
     if (strcmp(status, "refuted") != 0)
         return;
-    struct peer *peer = node_peer(node, author, true);
-    if (!peer || peer->refuted >= REFUTED_MAX)
+    struct member *member = node_member(node, author, true);
+    if (!member || member->refuted >= REFUTED_MAX)
         return;
-    /* Two who lie together can have an honest claim refuted, but not for those who have run its author's. */
-    if (peer->held > 0 && peer->refuted == 0)
-        peer->suspect = true;
+    /* Two who lie together can have an honest claim refuted, but not for those who have run its
+     * author's. */
+    if (member->held > 0 && member->refuted == 0)
+        member->suspect = true;
     else
-        checks_shun(node, peer);
+        checks_shun(node, member);
 }

@@ -8,14 +8,16 @@
  *
  * Beside it runs the proof, which may outlast a connection, and is for one nonce:
  *
- *     NONE ───▶ RUNNING ───▶ DONE          RUNNING ───▶ NONE: of another nonce, or it came to nothing
+ *     NONE ───▶ RUNNING ───▶ DONE     RUNNING ───▶ NONE: for another nonce, or it came to nothing
  *       ▲                      │
  *       └──── another nonce ───┘
  *
- * The commitment is a hash of the parameters; the hub's nonce, which nobody could know before, decides on which workloads they
- * are measured. Claims with the same parameters share one commitment. What is hard is the link: it may go at any point, and the hub
- * that comes back may be the same (then its nonce is too, and what was proved stands) or a fresh one (then all is proved again).
- * So each connection begins by committing to all that is pending, and nothing is published before the hub has answered on it. */
+ * The commitment is a hash of the parameters; the hub's nonce, which nobody could know before,
+ * decides on which workloads they are measured. Claims with the same parameters share one
+ * commitment. What is hard is the link: it may go at any point, and the hub that comes back may be
+ * the same (then its nonce is too, and what was proved stands) or a fresh one (then all is proved
+ * again). So each connection begins by committing to all that is pending, and nothing is published
+ * before the hub has answered on it. */
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -269,7 +271,8 @@ static int claim_hash(struct claim *claim)
     return error;
 }
 
-/* A free place; else that of the oldest claim of training's, whose parameters a newer one has surpassed. NULL: none. */
+/* A free place; else that of the oldest claim of training's, whose parameters a newer one has
+ * surpassed. NULL: none. */
 static struct claim *claim_place(struct node *node)
 {
     struct claim *oldest = NULL;

@@ -17,58 +17,59 @@ const char *payload_string(const json_t *payload, const char *name, size_t max)
                : "";
 }
 
-struct peer *node_peer(struct node *node, const char *id, bool make)
+struct member *node_member(struct node *node, const char *id, bool make)
 {
     if (!id[0] || strlen(id) > ID_MAX)
         return NULL;
-    struct peer *absent = NULL;
-    for (size_t i = 0; i < node->peer_count; i++) {
-        if (strcmp(node->peers[i].id, id) == 0)
-            return &node->peers[i];
-        if (!absent && !node->peers[i].present)
-            absent = &node->peers[i];
+    struct member *absent = NULL;
+    for (size_t i = 0; i < node->member_count; i++) {
+        if (strcmp(node->members[i].id, id) == 0)
+            return &node->members[i];
+        if (!absent && !node->members[i].present)
+            absent = &node->members[i];
     }
     if (!make)
         return NULL;
-    struct peer *peer = node->peer_count < PEERS_MAX ? &node->peers[node->peer_count++] : absent;
-    if (!peer)
+    struct member *member =
+        node->member_count < MEMBERS_MAX ? &node->members[node->member_count++] : absent;
+    if (!member)
         return NULL;
-    json_decref(peer->capabilities);
-    *peer = (struct peer){0};
-    words_copy(peer->id, id);
-    return peer;
+    json_decref(member->capabilities);
+    *member = (struct member){0};
+    words_copy(member->id, id);
+    return member;
 }
 
-static void peer_present(struct node *node, const char *id, const json_t *about)
+static void member_present(struct node *node, const char *id, const json_t *about)
 {
     bool self = strcmp(id, node->options->ai_id) == 0;
-    struct peer *peer = self ? NULL : node_peer(node, id, true);
-    if (!peer)
+    struct member *member = self ? NULL : node_member(node, id, true);
+    if (!member)
         return;
-    peer->present = true;
+    member->present = true;
     sessions_presence(node, id, true);
     if (!about)
         return;
-    words_cut(payload_string(about, "specialization", 63), peer->specialization,
-              sizeof peer->specialization);
-    json_decref(peer->capabilities);
-    peer->capabilities = json_array();
+    words_cut(payload_string(about, "specialization", 63), member->specialization,
+              sizeof member->specialization);
+    json_decref(member->capabilities);
+    member->capabilities = json_array();
     const json_t *capability;
     size_t i;
     json_array_foreach(json_object_get(about, "capabilities"), i, capability)
     {
-        if (i >= PEER_CAPABILITIES)
+        if (i >= MEMBER_CAPABILITIES)
             break;
         if (json_is_string(capability) && json_string_length(capability) <= 128)
-            json_array_append_new(peer->capabilities, json_string(json_string_value(capability)));
+            json_array_append_new(member->capabilities, json_string(json_string_value(capability)));
     }
 }
 
-static void peers_count(struct node *node)
+static void members_count(struct node *node)
 {
     node->others = 0;
-    for (size_t i = 0; i < node->peer_count; i++)
-        node->others += node->peers[i].present;
+    for (size_t i = 0; i < node->member_count; i++)
+        node->others += node->members[i].present;
 }
 
 static void take_sync(struct node *node, const char *sender, const json_t *payload)
@@ -77,25 +78,25 @@ static void take_sync(struct node *node, const char *sender, const json_t *paylo
     const json_t *active = json_object_get(payload, "active_ais"), *entry;
     const json_t *opportunities = json_object_get(payload, "collaboration_opportunities");
     size_t i;
-    for (size_t k = 0; k < node->peer_count; k++)
-        node->peers[k].present = false;
+    for (size_t k = 0; k < node->member_count; k++)
+        node->members[k].present = false;
     json_array_foreach(active, i, entry)
     {
-        if (i >= PEERS_MAX)
+        if (i >= MEMBERS_MAX)
             break;
         if (json_is_string(entry))
-            peer_present(node, json_string_value(entry), NULL);
+            member_present(node, json_string_value(entry), NULL);
     }
     json_array_foreach(opportunities, i, entry)
     {
-        if (i >= PEERS_MAX)
+        if (i >= MEMBERS_MAX)
             break;
-        peer_present(node, payload_string(entry, "ai_id", ID_MAX), entry);
+        member_present(node, payload_string(entry, "ai_id", ID_MAX), entry);
     }
-    for (size_t k = 0; k < node->peer_count; k++)
-        if (!node->peers[k].present) /* who went while this AI was away */
-            sessions_presence(node, node->peers[k].id, false);
-    peers_count(node);
+    for (size_t k = 0; k < node->member_count; k++)
+        if (!node->members[k].present) /* who went while this AI was away */
+            sessions_presence(node, node->members[k].id, false);
+    members_count(node);
     node_say(node, "Received TRAINING_SYNC: active AIs=%zu, collab opportunities=%zu",
              json_array_size(active), json_array_size(opportunities));
     json_t *knowledge = json_object_get(payload, "global_knowledge_base");
@@ -106,19 +107,19 @@ static void take_sync(struct node *node, const char *sender, const json_t *paylo
 
 static void take_hello(struct node *node, const char *sender, const json_t *payload)
 {
-    peer_present(node, sender, payload);
-    peers_count(node);
+    member_present(node, sender, payload);
+    members_count(node);
 }
 
 static void take_presence(struct node *node, const char *sender, const json_t *payload)
 {
     (void)sender;
     const char *id = payload_string(payload, "ai_id", ID_MAX);
-    struct peer *peer = node_peer(node, id, false);
-    if (!peer || strcmp(payload_string(payload, "status", 16), "left") != 0)
+    struct member *member = node_member(node, id, false);
+    if (!member || strcmp(payload_string(payload, "status", 16), "left") != 0)
         return;
-    peer->present = false;
-    peers_count(node);
+    member->present = false;
+    members_count(node);
     sessions_presence(node, id, false);
 }
 
@@ -198,9 +199,10 @@ static bool value_put(json_t *into, const json_t *name, json_t *member)
     return false;
 }
 
-/* Value by value what jansson would not take as a whole: an integer over 64 bits becomes a real, a text may hold NULs. What it
- * takes in no way (1e999, a NUL in a name) is left out of the outermost `levels` containers; further in, it makes all unreadable
- * up to there. NULL: unreadable. As deep as json_check let it be. */
+/* Value by value what jansson would not take as a whole: an integer over 64 bits becomes a real,
+ * a text may hold NULs. What it takes in no way (1e999, a NUL in a name) is left out of the
+ * outermost `levels` containers; further in, it makes all unreadable up to there. NULL:
+ * unreadable. As deep as json_check let it be. */
 static json_t *value_read(struct json_value value, unsigned levels)
 {
     bool object = value.kind == JSON_KIND_OBJECT;
@@ -224,7 +226,8 @@ static json_t *value_read(struct json_value value, unsigned levels)
     return into;
 }
 
-/* The hub relays any JSON, and jansson does not take all of it: one such number in the hub's knowledge must not cost the rest. */
+/* The hub relays any JSON, and jansson does not take all of it: one such number in the hub's
+ * knowledge must not cost the rest. */
 static json_t *payload_read(struct slice text, unsigned levels, json_error_t *ret_error)
 {
     json_t *payload = json_loadb(text.at, text.len, 0, ret_error);

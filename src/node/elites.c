@@ -1,7 +1,9 @@
-/* What the hub already knows when this AI joins: of thousands of entries, the few that are worth running first.
+/* What the hub already knows when this AI joins: of thousands of entries, the few that are worth
+ * running first.
  *
- * An AI that trains takes the best of its own subject, and goes by what others have measured before it goes by an author's word.
- * The referee takes of all subjects what has too few verifiers. Nobody's entries crowd out another's. */
+ * An AI that trains takes the best of its own subject, and goes by what others have measured
+ * before it goes by an author's word. The referee takes of all subjects what has too few
+ * verifiers. Nobody's entries crowd out another's. */
 #include <string.h>
 
 #include "node/node.h"
@@ -63,7 +65,7 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
                           .pattern = pattern,
                           .entry = {.thing = thing, .verification = verification}};
     const char *id = payload_string(elite.thing, "id", THING_ID_MAX);
-    const struct peer *peer = node_peer(node, elite.author, false);
+    const struct member *member = node_member(node, elite.author, false);
     if (node->brain->referee)
         elite.rank = json_array_size(verifiers) >= VERIFIERS_WANTED;
     else
@@ -72,7 +74,7 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
                                        : elite_is_of_subject(node, elite.thing);
     *ret_elite = elite;
     return wanted && status[0] && id[0] && elite.author[0] && strcmp(status, "refuted") != 0 &&
-           !(peer && peer->refuted >= REFUTED_MAX) &&
+           !(member && member->refuted >= REFUTED_MAX) &&
            strcmp(elite.author, node->options->ai_id) != 0 && !seen_already(node, elite.author, id);
 }
 
@@ -129,13 +131,13 @@ static void ledger_take(struct node *node, json_t *ledger)
     size_t read = 0;
     json_object_foreach(ledger, ai_id, counts)
     {
-        if (read++ >= PEERS_MAX)
+        if (read++ >= MEMBERS_MAX)
             break;
         bool liar = json_integer_value(json_object_get(counts, "refuted")) > 0 &&
                     strcmp(ai_id, node->options->ai_id) != 0;
-        struct peer *peer = liar ? node_peer(node, ai_id, true) : NULL;
-        if (peer && peer->refuted < REFUTED_MAX)
-            checks_shun(node, peer);
+        struct member *member = liar ? node_member(node, ai_id, true) : NULL;
+        if (member && member->refuted < REFUTED_MAX)
+            checks_shun(node, member);
     }
 }
 

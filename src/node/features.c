@@ -1,9 +1,10 @@
-/* Feature requests: one of which any word matches a capability of this AI is answered, with a component
- * that the brain makes, or declined at once, in a chat to the one who asked.
+/* Feature requests: one of which any word matches a capability of this AI is answered, with a
+ * component that the brain makes, or declined at once, in a chat to the one who asked.
  *
- * One request reaches this AI twice: as it was sent, and as the hub's feature_response. Both are counted for each requestor and
- * feature; only when the higher of the two counts rises is there something new to do. So each request is answered once,
- * whichever comes first, and a request that is sent again is answered again. */
+ * One request reaches this AI twice: as it was sent, and as the hub's feature_response. Both are
+ * counted for each requestor and feature; only when the higher of the two counts rises is there
+ * something new to do. So each request is answered once, whichever comes first, and a request
+ * that is sent again is answered again. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* What a trainer has learned, kept in a directory: learned.json and policy.c, as it would use them now.
- * A later run goes on from there. */
+/* What a trainer has learned, kept in a directory: learned.json and policy.c, as it would use
+ * them now. A later run goes on from there. */
 #ifndef KHUB_NODE_KEEPING_H
 #define KHUB_NODE_KEEPING_H
 
@@ -15,13 +15,13 @@ struct keeping {
 
 #define KEEPING_WHY_SIZE (BRAIN_TEXT_SIZE + 300)
 
-/* Makes the directory if there is none, locks it, and has the brain go on from what lies there. `path`
- * must outlive it. 0, or -1 with a sentence: it can't be used, another trainer has it, or it holds what
- * this brain can't go on from (and which would be lost). */
+/* Makes the directory if there is none, locks it, and has the brain go on from what lies there.
+ * `path` must outlive it. 0, or -1 with a sentence: it can't be used, another trainer has it, or
+ * it holds what this brain can't go on from (and which would be lost). */
 int keeping_open(const char *path, struct brain *brain, struct keeping *ret_keeping,
                  char ret_why[KEEPING_WHY_SIZE]);
-/* Writes what the brain has learned (borrowed; NULL: nothing), if it is not there already. Each file is
- * whole at any time. 0, or -1 with errno. */
+/* Writes what the brain has learned (borrowed; NULL: nothing), if it is not there already. Each
+ * file is whole at any time. 0, or -1 with errno. */
 int keeping_write(struct keeping *keeping, json_t *learned);
 void keeping_close(struct keeping *keeping);
 

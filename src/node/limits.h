@@ -1,5 +1,5 @@
-/* Every bound of an AI node, in one place. Those of the brain stand in brain.h, those of the workers in
- * jobs.h. */
+/* Every bound of an AI node, in one place. Those of the brain stand in brain.h, those of the
+ * workers in jobs.h. */
 #ifndef KHUB_NODE_LIMITS_H
 #define KHUB_NODE_LIMITS_H
 
@@ -11,8 +11,8 @@
 #define REQUESTS_WAITING_MAX 7u    /* own requests with no taker */
 #define SESSIONS_WANTED      2u    /* with fewer active ones it asks for more (the seed's number) */
 #define SESSIONS_OTHER_TYPES 3u    /* with fewer it accepts any type (the seed's number) */
-#define PEERS_MAX            512u  /* whose specialization is remembered */
-#define PEER_CAPABILITIES    16u   /* remembered of each */
+#define MEMBERS_MAX          512u  /* whose specialization is remembered */
+#define MEMBER_CAPABILITIES  16u   /* remembered of each */
 #define SEEKING_MAX          6u    /* capabilities named in a request */
 #define FEATURES_MAX         256u  /* requests remembered, to act once on each */
 #define SEEN_THINGS_MAX      1024u /* patterns and components remembered, to check each once */

@@ -1,7 +1,7 @@
 /* The node's loop: the hub's link, the timers, the workers, and how it all ends.
  *
- * The end comes in steps: no new work, sessions brought to their end, the last results shared, the queue
- * flushed, and only then the summary. */
+ * The end comes in steps: no new work, sessions brought to their end, the last results shared,
+ * the queue flushed, and only then the summary. */
 #include "node/node.h"
 
 #include <assert.h>
@@ -299,15 +299,15 @@ static int node_exit_code(const struct node *node)
 /* A session's candidate, the peers' capabilities: what is left when the loop has ended. */
 static void node_release(struct node *node)
 {
-    for (size_t i = 0; i < node->peer_count; i++)
-        json_decref(node->peers[i].capabilities);
+    for (size_t i = 0; i < node->member_count; i++)
+        json_decref(node->members[i].capabilities);
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
         json_decref(node->sessions[i].candidate);
     json_decref(node->last_pattern.claim);
     json_decref(node->last_component.claim);
     claims_drop(node);
     khub_free(node->link);
-    free(node->peers);
+    free(node->members);
     free(node);
 }
 
@@ -332,8 +332,8 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     node->capabilities = trainer_capabilities(options->specialization);
     node->brain = brain;
     node->ended = "";
-    node->peers = calloc(PEERS_MAX, sizeof *node->peers);
-    int error = node->peers ? node_link(node) : KHUB_E_NO_MEMORY;
+    node->members = calloc(MEMBERS_MAX, sizeof *node->members);
+    int error = node->members ? node_link(node) : KHUB_E_NO_MEMORY;
     if (error == 0)
         error = node_loop(node);
     if (error < 0) {

@@ -1,6 +1,7 @@
-/* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c (messages and peers),
- * sharing.c (training, and what goes out of it), claims.c (how a claim is proved), checks.c and elites.c (what others share, now
- * and before), features.c (feature requests), sessions.c and session_work.c (collaboration).
+/* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c
+ * (messages and peers), sharing.c (training, and what goes out of it), claims.c (how a claim is
+ * proved), checks.c and elites.c (what others share, now and before), features.c (feature
+ * requests), sessions.c and session_work.c (collaboration).
  *
  * All of it runs on the loop's thread. The brain is touched by jobs alone. */
 #ifndef KHUB_NODE_NODE_H
@@ -58,12 +59,11 @@ struct session {
     unsigned sent_next;
 };
 
-struct peer {
+struct member {
     char id[ID_MAX + 1], specialization[64];
-    json_t *capabilities; /* strings, at most PEER_CAPABILITIES */
-    unsigned held,
-        refuted; /* claims that this AI has run. refuted REFUTED_MAX: it is not listened to any more */
-    bool suspect; /* others have refuted it, though all held that this AI has run */
+    json_t *capabilities;   /* strings, at most MEMBER_CAPABILITIES */
+    unsigned held, refuted; /* claims that this AI has run; REFUTED_MAX refuted: it is shunned */
+    bool suspect;           /* others have refuted it, though all held that this AI has run */
     bool present;
 };
 
@@ -135,8 +135,8 @@ struct node {
     bool training, measuring;         /* a job for it is on its way */
     uint64_t trained_at, measured_at; /* when the last one was done */
     struct session sessions[SESSIONS_TRACKED_MAX];
-    struct peer *peers; /* PEERS_MAX */
-    size_t peer_count;
+    struct member *members; /* MEMBERS_MAX */
+    size_t member_count;
     size_t others; /* AIs known to be here */
     struct feature_seen features[FEATURES_MAX];
     size_t feature_next;
@@ -164,16 +164,18 @@ void node_say(const struct node *node, const char *format, ...)
 #define SAY(text) SHOWN(text)
 uint64_t node_now(const struct node *node);  /* loop time, ms */
 uint64_t node_left(const struct node *node); /* ms until the time is up */
-/* Keeps what the brain has learned (taken over; NULL: nothing), if it should. 0, or -1, which is logged. */
+/* Keeps what the brain has learned (taken over; NULL: nothing), if it should. 0, or -1, which is
+ * logged. */
 int node_keep(struct node *node, json_t *learned);
-/* Publishes an object (dumped exactly; not consumed). ret_message_id may be NULL. 0 or KHUB_E_… (logged). */
+/* Publishes an object (dumped exactly; not consumed). ret_message_id may be NULL. 0 or KHUB_E_…
+ * (logged). */
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id);
 
 /* dispatch.c */
 void node_message(struct node *node, const struct khub_message *message);
-struct peer *node_peer(struct node *node, const char *id,
-                       bool make); /* NULL: unknown, or no room */
+struct member *node_member(struct node *node, const char *id,
+                           bool make); /* NULL: unknown, or no room */
 /* A string member of at most `max` bytes, "" when missing, longer or of another type. */
 const char *payload_string(const json_t *payload, const char *name, size_t max);
 
@@ -188,7 +190,8 @@ void sharing_again(struct node *node, const json_t *knowledge);
 void sharing_report(struct node *node, const char *sender, const json_t *payload);
 
 /* claims.c */
-/* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there is no room for it, or it is none. */
+/* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there
+ * is no room for it, or it is none. */
 bool claims_add(struct node *node, json_t *claim, const struct claim_use *use,
                 const char **ret_reason);
 bool claims_move_legal(enum claim_state from, enum claim_state to);
@@ -206,7 +209,8 @@ void claims_drop(struct node *node);
 /* checks.c */
 /* What of whom has been seen: by contributor and id. */
 bool seen_already(const struct node *node, const char *sender, const char *id);
-/* Remembers it; false when it was seen before. What this AI itself shared is remembered under its own id. */
+/* Remembers it; false when it was seen before. What this AI itself shared is remembered under
+ * its own id. */
 bool seen_first(struct node *node, const char *sender, const char *id);
 void checks_pattern(struct node *node, const char *sender, const json_t *pattern);
 void checks_component(struct node *node, const char *sender, const json_t *component);
@@ -214,7 +218,7 @@ void checks_code(struct node *node, const char *sender, const json_t *payload);
 /* The hub's word on how a claim stands. */
 void checks_verification(struct node *node, const char *sender, const json_t *payload);
 /* Nothing of this AI is checked any more, nor what of it waits. */
-void checks_shun(struct node *node, struct peer *peer);
+void checks_shun(struct node *node, struct member *member);
 
 /* elites.c */
 /* Has the best of what the hub knows checked. ledger: {AI: its counts}, NULL: none. */
@@ -268,9 +272,9 @@ bool session_write_lost(struct node *node, struct session *session);
 /* The rules of collaboration, apart from any node so that they can be tested. */
 /* NULL: accept; or the reason for declining. live: sessions this AI takes part in. */
 const char *session_decline(const char *type, size_t live, uint64_t left_ms);
-/* How many come before `self` in concluding, 0: it is self's turn at once. First the initiator, if it
- * worked; then those who worked, in the order of their ids; SIZE_MAX: not self's to do. Absent ones are
- * passed over. */
+/* How many come before `self` in concluding, 0: it is self's turn at once. First the initiator,
+ * if it worked; then those who worked, in the order of their ids; SIZE_MAX: not self's to do.
+ * Absent ones are passed over. */
 size_t session_turn(const struct session *session, const struct brain_view *view, const char *self);
 
 #endif

@@ -1,11 +1,13 @@
-/* Working a session. Partners of one subject take steps of search on the shared candidate, in turns of a second, until the budget
- * that all share is spent. Of a partner's subject that this AI does not train on, it reviews the candidate instead: it runs it on fresh
- * workloads, and again whenever it has changed, and says what it found; nobody makes progress that is none.
+/* Working a session. Partners of one subject take steps of search on the shared candidate, in turns
+ * of a second, until the budget that all share is spent. Of a partner's subject that this AI does
+ * not train on, it reviews the candidate instead: it runs it on fresh workloads, and again whenever
+ * it has changed, and says what it found; nobody makes progress that is none.
  *
- * The candidate lies in the workspace under one key, and a write says which version it was made from. When another's write was
- * first, the hub says conflict: this AI takes the current value, runs it, keeps the better of both, and writes again, so that no
- * evaluation is lost. Exactly one participant concludes: see session_turn. A partner of level 1 can't read the workspace and is
- * not waited for. */
+ * The candidate lies in the workspace under one key, and a write says which version it was made
+ * from. When another's write was first, the hub says conflict: this AI takes the current value,
+ * runs it, keeps the better of both, and writes again, so that no evaluation is lost. Exactly
+ * one participant concludes: see session_turn. A partner of level 1 can't read the workspace and
+ * is not waited for. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +32,7 @@ size_t session_turn(const struct session *session, const struct brain_view *view
 /* A job on a session. It holds copies: the session may end while it runs. */
 struct session_job {
     struct node_job base;
-    struct session *slot;
+    struct session *place;
     char id[SESSION_ID_MAX + 1], type[64];
     char names[BRAIN_CONTRIBUTORS_MAX][ID_MAX + 1];
     const char *participants[BRAIN_CONTRIBUTORS_MAX];
@@ -47,7 +49,7 @@ static struct session_job *session_job_new(struct node *node, struct session *se
     if (!work)
         return NULL;
     work->base.node = node;
-    work->slot = session;
+    work->place = session;
     words_copy(work->id, session->id);
     words_copy(work->type, session->type);
     for (size_t i = 0; i < session->participant_count; i++) {
@@ -87,10 +89,10 @@ static bool session_job_start(struct node *node, struct session *session, struct
     return true;
 }
 
-/* The session that the job was for, if it is still there. Its slot is free again either way. */
+/* The session that the job was for, if it is still there. Its place is free again either way. */
 static struct session *session_job_over(struct session_job *work)
 {
-    struct session *session = work->slot;
+    struct session *session = work->place;
     session->working = false;
     bool there = session->state != SESSION_FREE && strcmp(session->id, work->id) == 0;
     return there ? session : NULL;
@@ -210,7 +212,8 @@ static void step_start(struct node *node, struct session *session)
     if (!work)
         return;
     work->base.job = (struct job){.work = step_work, .done = step_done};
-    /* The one that opens the workspace does so at once, with what it has; the search begins with the next step. */
+    /* The one that opens the workspace does so at once, with what it has; the search begins with
+     * the next step. */
     bool opens = !session->candidate;
     work->budget = session->reconcile || opens ? 0 : step_budget(node, session);
     if (session->replace && !session->reconcile) { /* put this AI's own best in its place */
@@ -340,8 +343,9 @@ static void session_limits(struct node *node, struct session *session)
     }
 }
 
-/* All evaluations are spent, or all reviews in. A review that does not come (a partner of level 1 can't give any) is not waited for,
- * but one that did come before the candidate's last change is: it will come again. */
+/* All evaluations are spent, or all reviews in. A review that does not come (a partner of level
+ * 1 can't give any) is not waited for, but one that did come before the candidate's last change
+ * is: it will come again. */
 static bool session_is_spent(const struct node *node, const struct session *session,
                              const struct brain_view *view)
 {
@@ -351,7 +355,8 @@ static bool session_is_spent(const struct node *node, const struct session *sess
     return view->reviewed && waited;
 }
 
-/* Whether this AI's next move waits for another's: there is nothing to search, and it has said of this candidate what it has to say. */
+/* Whether this AI's next move waits for another's: there is nothing to search, and it has said
+ * of this candidate what it has to say. */
 static bool session_waits(const struct node *node, const struct session *session,
                           const struct brain_view *view)
 {

@@ -1,5 +1,5 @@
-/* Collaboration: asking, accepting or declining, and what the hub says of a session. The work itself is
- * in session_work.c.
+/* Collaboration: asking, accepting or declining, and what the hub says of a session. The work
+ * itself is in session_work.c.
  *
  *              own request ──▶ WAITING ─┐              ┌───────────────────────────────┐
  *     FREE ──┤                          ├─ active ──▶ ACTIVE ── budget spent ──▶ CONCLUDING
@@ -184,17 +184,18 @@ static bool array_has(const json_t *array, const char *text)
     return false;
 }
 
-/* What this AI lacks and others here have: one of each first, so that all specializations are named. */
+/* What this AI lacks and others here have: one of each first, so that all specializations are
+ * named. */
 static json_t *seeking_json(const struct node *node)
 {
     json_t *seeking = json_array();
-    for (size_t round = 0; round < PEER_CAPABILITIES; round++)
-        for (size_t i = 0; i < node->peer_count; i++) {
+    for (size_t round = 0; round < MEMBER_CAPABILITIES; round++)
+        for (size_t i = 0; i < node->member_count; i++) {
             size_t lacking = 0, k;
             const json_t *capability;
-            if (!node->peers[i].present)
+            if (!node->members[i].present)
                 continue;
-            json_array_foreach(node->peers[i].capabilities, k, capability)
+            json_array_foreach(node->members[i].capabilities, k, capability)
             {
                 const char *text = json_string_value(capability);
                 if (is_own_capability(node, text) || lacking++ != round || array_has(seeking, text))
@@ -214,7 +215,8 @@ static json_t *offered_json(const struct node *node)
     return offered;
 }
 
-/* The referee asks for none: it has no candidate of its own to bring, and reviews those of others. */
+/* The referee asks for none: it has no candidate of its own to bring, and reviews those of
+ * others. */
 void sessions_request(struct node *node)
 {
     const struct trainer_options *options = node->options;
@@ -287,8 +289,8 @@ static void session_participants(struct node *node, struct session *session, con
         if (count >= BRAIN_CONTRIBUTORS_MAX || !json_is_string(name) || length < 1 ||
             length > ID_MAX)
             continue;
-        const struct peer *peer = node_peer(node, json_string_value(name), false);
-        session->present[count] = !peer || peer->present;
+        const struct member *member = node_member(node, json_string_value(name), false);
+        session->present[count] = !member || member->present;
         words_copy(session->participants[count], json_string_value(name));
         count++;
     }
@@ -385,7 +387,8 @@ static struct session *session_sent(struct node *node, const char *message_id)
     return NULL;
 }
 
-/* The current value is taken, to be joined and written again. One that can't be read counts as one that can't be run. */
+/* The current value is taken, to be joined and written again. One that can't be read counts as
+ * one that can't be run. */
 static void session_conflict(struct node *node, struct session *session, json_t *value,
                              uint64_t version)
 {

@@ -1,7 +1,9 @@
-/* What this AI itself finds: training in short jobs, its claims on their way to the hub, and what is published when they are proved.
+/* What this AI itself finds: training in short jobs, its claims on their way to the hub, and what
+ * is published when they are proved.
  *
- * The standing (how good it is on workloads that it does not train on) costs as much as many evaluations, and is for showing only:
- * it is measured every few seconds, on the worker like all that the brain does. */
+ * The standing (how good it is on workloads that it does not train on) costs as much as many
+ * evaluations, and is for showing only: it is measured every few seconds, on the worker like all
+ * that the brain does. */
 #include <stdlib.h>
 
 #include "node/node.h"

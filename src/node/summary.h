@@ -59,11 +59,10 @@ struct summary_head {
     double seconds;
 };
 
-/* {"ai_id", "specialization", "hub", "joined", "ended", "exit_code", "seconds",
- *  "training": the brain's own, "learned": what it would use, with its parameters and its source, or null
- *  (both consumed), and a group of counts each for "patterns", "components",
- *  "claims", "reports", "sessions", "features" and "link": {"shared": n, …}}.
- * NULL when out of memory. */
+/* {"ai_id", "specialization", "hub", "joined", "ended", "exit_code", "seconds", "training": the
+ * brain's own, "learned": what it would use, with its parameters and its source, or null (both
+ * consumed), and a group of counts each for "patterns", "components", "claims", "reports",
+ * "sessions", "features" and "link": {"shared": n, …}}. NULL when out of memory. */
 json_t *summary_json(const struct summary *summary, const struct summary_head *head,
                      json_t *training, json_t *learned);
 void summary_print(const struct summary *summary, const struct summary_head *head,

@@ -34,7 +34,9 @@ struct trainer_options {
     void *data;
 };
 
-/* Runs to the end, logging to stderr ("[TRAINER] …"); the summary goes to `out`. SIGINT and SIGTERM end it early and cleanly. Returns an exit code: 0 it worked; 1 the hub could not be reached, refused it, or was lost for good; 2 bad options. */
+/* Runs to the end, logging to stderr ("[TRAINER] …"); the summary goes to `out`. SIGINT and
+ * SIGTERM end it early and cleanly. Returns an exit code: 0 it worked; 1 the hub could not be
+ * reached, refused it, or was lost for good; 2 bad options. */
 int trainer_run(const struct trainer_options *options);
 
 #endif

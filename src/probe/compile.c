@@ -1,5 +1,6 @@
-/* From C source to a shared object, as strict as a kernel's build, and with no way in but the interface: what is undefined, or would
- * run before it is asked (constructors, indirect functions, what would steer the loader), is refused by looking at the object itself. */
+/* From C source to a shared object, as strict as a kernel's build, and with no way in but the
+ * interface: what is undefined, or would run before it is asked (constructors, indirect
+ * functions, what would steer the loader), is refused by looking at the object itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
@@ -55,7 +56,8 @@ static void first_complaint(const char *path, char ret_line[COMPLAINT_MAX])
         fclose(file);
 }
 
-/* This process's environment with temporary files in the directory; the caller frees the array alone. `temporary` is "TMPDIR=…". */
+/* This process's environment with temporary files in the directory; the caller frees the array
+ * alone. `temporary` is "TMPDIR=…". */
 static char **environment_of(char *temporary)
 {
     size_t count = 0, kept = 0;
@@ -105,8 +107,8 @@ static int run_compiler(const char *const *arguments, const char *directory,
 
 /* ── what the object has ── */
 
-/* What compilers make of functions and data. Anything else, a linker might hand on to the loader: constructors, or the loader's own
- * tables with somebody's entries in them. */
+/* What compilers make of functions and data. Anything else, a linker might hand on to the
+ * loader: constructors, or the loader's own tables with somebody's entries in them. */
 static bool is_ordinary(const char *section, const GElf_Shdr *header)
 {
     static const char *const names[] = {

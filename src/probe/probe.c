@@ -1,7 +1,8 @@
 /* Compile, fork, take all powers from the child, load, run, and read one score from a pipe.
  *
- * The module lives in the child's memory, so a hostile one could write whatever score it likes: a score of foreign source proves nothing.
- * That is why trainers only ever probe what they rendered themselves. What the sandbox is for is that a mistake, or a source that a person
+ * The module lives in the child's memory, so a hostile one could write whatever score it likes:
+ * a score of foreign source proves nothing. That is why trainers only ever probe what they
+ * rendered themselves. What the sandbox is for is that a mistake, or a source that a person
  * tries by hand, can do no harm. */
 #include "probe/probe.h"
 
@@ -151,7 +152,8 @@ static void explain_ending(struct probe_report *report, int status, bool late)
     }
 }
 
-/* Whether an honest child could have told this; a module that found the pipe may have written anything. */
+/* Whether an honest child could have told this; a module that found the pipe may have written
+ * anything. */
 static bool believable(const struct verdict *verdict, const struct subject *subject, size_t seeds)
 {
     int32_t functions = 0;

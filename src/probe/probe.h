@@ -1,8 +1,9 @@
 /* The probe: what a policy's C source is worth, found out without trusting it.
  *
- * The source is compiled as a kernel would take it (freestanding C11, -Wall -Wextra -Werror, no undefined symbols), and runs through the
- * subject's own simulator in a child process that can compute and nothing else: no files, no network, no other processes
- * (seccomp), bounded CPU time and memory (rlimits). Needs a C compiler (cc) at run time, and says so when there is none. */
+ * The source is compiled as a kernel would take it (freestanding C11, -Wall -Wextra -Werror, no
+ * undefined symbols), and runs through the subject's own simulator in a child process that can
+ * compute and nothing else: no files, no network, no other processes (seccomp), bounded CPU time
+ * and memory (rlimits). Needs a C compiler (cc) at run time, and says so when there is none. */
 #ifndef KHUB_PROBE_PROBE_H
 #define KHUB_PROBE_PROBE_H
 
@@ -40,8 +41,9 @@ struct probe_report {
     char why[256];       /* one sentence; "" when it ran */
 };
 
-/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s, the run what `seeds` workloads take. `stop` may be NULL; when it
- * becomes true, the child is killed and the result is PROBE_FAILED. */
+/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s, the run what `seeds`
+ * workloads take. `stop` may be NULL; when it becomes true, the child is killed and the result
+ * is PROBE_FAILED. */
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
 

@@ -1,7 +1,8 @@
 /* The sandbox, in two steps, for loading a shared object takes more system calls than running it.
  *
- * Filters (seccomp) and limits only ever narrow, so nothing that runs in the second step gets the first one's powers back. What is
- * left can read no file, reach no other process and no network, and ends when its CPU time does. */
+ * Filters (seccomp) and limits only ever narrow, so nothing that runs in the second step gets
+ * the first one's powers back. What is left can read no file, reach no other process and no
+ * network, and ends when its CPU time does. */
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>

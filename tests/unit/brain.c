@@ -1,4 +1,5 @@
-/* The policy brain alone: that it learns, what it claims and how it proves it, how far it says it is, and that it can be stopped. */
+/* The policy brain alone: that it learns, what it claims and how it proves it, how far it says
+ * it is, and that it can be stopped. */
 #include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ static void test_training_improves(void **state)
     brain_free(brain);
 }
 
-/* The first claims come when the textbook is beaten, and each is better than the last by as much as it must be. */
+/* The first claims come when the textbook is beaten, and each is better than the last by as much
+ * as it must be. */
 static void test_claims_are_news(void **state)
 {
     (void)state;
@@ -144,10 +146,10 @@ static void test_proof_is_on_the_nonce(void **state)
     json_t *again = proved(brain, json_incref(claim), '1');
     assert_true(number(first, "ratio_heldout") != number(second, "ratio_heldout"));
     assert_true(json_equal(first, again));
-    struct evaluation_set *exam = evaluation_set_new(
+    struct evaluation_set *set = evaluation_set_new(
         subject_find(SUBJECT), "test/11111111111111111111111111111111", HELDOUT_SEEDS);
-    assert_true(number(first, "ratio_heldout") == evaluation_set_score(exam, parameters).ratio);
-    evaluation_set_free(exam);
+    assert_true(number(first, "ratio_heldout") == evaluation_set_score(set, parameters).ratio);
+    evaluation_set_free(set);
     static const char *const bad[] = {"", "1", "1111111111111111111111111111111g",
                                       "../../../../../../../../../../../",
                                       "111111111111111111111111111111111"};
@@ -213,7 +215,8 @@ static void test_answer(void **state)
     brain_free(brain);
 }
 
-/* Of a specialization's capabilities, those that its subject is no answer to are declined, with what it has. */
+/* Of a specialization's capabilities, those that its subject is no answer to are declined, with
+ * what it has. */
 static void test_what_can_be_answered(void **state)
 {
     (void)state;
@@ -326,7 +329,8 @@ static void test_stop(void **state)
     brain_free(brain);
 }
 
-/* What is kept of a run is where the next one begins: it never falls behind, and searches on elsewhere. */
+/* What is kept of a run is where the next one begins: it never falls behind, and searches on
+ * elsewhere. */
 static void test_it_goes_on(void **state)
 {
     (void)state;

@@ -23,7 +23,8 @@ struct policy_figures figures_of(struct brain *brain);
 int collaborate(struct brain *brain, const struct brain_session *session, const json_t *candidate,
                 unsigned budget, json_t **ret_candidate, double *ret_progress);
 
-/* Trains; the claims of each kind that came of it, the last one (NULL: none). The caller lets go of both. */
+/* Trains; the claims of each kind that came of it, the last one (NULL: none). The caller lets go
+ * of both. */
 void train(struct brain *brain, unsigned evaluations, json_t **ret_pattern, json_t **ret_component);
 /* The same without looking at the claims. */
 void train_only(struct brain *brain, unsigned evaluations);
@@ -34,7 +35,8 @@ json_t *claim_of(struct brain *brain, const char *kind);
 json_t *relayed(const json_t *thing);
 /* A copy with one member changed to this JSON; NULL: without it. */
 json_t *altered(const json_t *thing, const char *member, const char *json);
-/* The thing that is shared for a claim, relayed. The claim is let go of. The nonce is one digit, repeated. */
+/* The thing that is shared for a claim, relayed. The claim is let go of. The nonce is one digit,
+ * repeated. */
 json_t *proved(struct brain *brain, json_t *claim, char nonce);
 /* A pattern or component as it is shared, after about so many evaluations. */
 json_t *shared_by(struct brain *brain, const char *kind, unsigned evaluations);

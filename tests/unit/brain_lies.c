@@ -1,4 +1,5 @@
-/* Lies, as a brain meets them: each is caught by measuring again, is given a reason, and harms nobody. */
+/* Lies, as a brain meets them: each is caught by measuring again, is given a reason, and harms
+ * nobody. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,7 @@ static void test_truth_holds(void **state)
         assert_true(number(metrics, "n") == number(thing, "seeds"));
         assert_string_equal(text(metrics, "nonce"), text(thing, "nonce"));
         assert_string_equal(text(metrics, "profile"), checker == bob ? "peer/bob" : "peer/cyd");
-        assert_int_equal(number(metrics, "n_own"), PEER_SEEDS);
+        assert_int_equal(number(metrics, "n_own"), CHECK_SEEDS);
         assert_true(number(metrics, "ratio_own") != number(metrics, "ratio"));
         assert_true(number(metrics, "ci95_own") > 0);
         assert_true(fabs(number(metrics, "score") - (1 - number(metrics, "ratio_own"))) < 1e-12);
@@ -113,8 +114,8 @@ static void test_lies_are_refused(void **state)
     }
 }
 
-/* Tuned after the nonce was known: other parameters than the claim's, with their own true ratio, are not what was claimed; and
- * parameters whose ratio is that of others are caught at once. */
+/* Tuned after the nonce was known: other parameters than the claim's, with their own true ratio,
+ * are not what was claimed; and parameters whose ratio is that of others are caught at once. */
 static void test_other_parameters(void **state)
 {
     (void)state;
@@ -157,7 +158,8 @@ static void test_bad_parameters(void **state)
     json_decref(more);
 }
 
-/* A component with no source is none, whichever sign of one it shows; a pattern needs none, and no type either. */
+/* A component with no source is none, whichever sign of one it shows; a pattern needs none, and
+ * no type either. */
 static void test_component_needs_its_source(void **state)
 {
     (void)state;
@@ -222,7 +224,8 @@ static void test_module_that_does_otherwise(void **state)
     assert_int_equal(policy_module(insides(bob), honest, parameters, "test/x", &go)->outcome, same);
 }
 
-/* Where there is no compiler a component's claim can be true, but it is not tested: nothing was run. */
+/* Where there is no compiler a component's claim can be true, but it is not tested: nothing was
+ * run. */
 static void test_what_was_not_run_is_not_tested(void **state)
 {
     (void)state;
@@ -288,7 +291,8 @@ static void test_what_is_no_claim(void **state)
     assert_null(bob->check(bob->state, NULL, &go));
 }
 
-/* A claim on another number of workloads, if it is true, is as good; and no number beside it is believed for that. */
+/* A claim on another number of workloads, if it is true, is as good; and no number beside it is
+ * believed for that. */
 static void test_other_seeds(void **state)
 {
     (void)state;
@@ -299,8 +303,8 @@ static void test_other_seeds(void **state)
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         char split[64];
         snprintf(split, sizeof split, "test/%s", text(pattern, "nonce"));
-        struct evaluation_set *exam = evaluation_set_new(subject, split, seeds[i]);
-        struct score score = evaluation_set_score(exam, parameters);
+        struct evaluation_set *set = evaluation_set_new(subject, split, seeds[i]);
+        struct score score = evaluation_set_score(set, parameters);
         json_t *thing = json_deep_copy(pattern);
         json_object_set_new(thing, "seeds", json_integer((json_int_t)seeds[i]));
         json_object_set_new(thing, "ratio_heldout", json_real(score.ratio));
@@ -308,7 +312,7 @@ static void test_other_seeds(void **state)
         json_object_set_new(thing, "cost_heldout", json_real(score.cost));
         json_object_set_new(thing, "wins", json_integer((json_int_t)score.wins));
         expect_refusal(thing, "bound_ratio is claimed");
-        double bound = evaluation_set_bound(exam).ratio;
+        double bound = evaluation_set_bound(set).ratio;
         json_object_set_new(thing, "bound_ratio", json_real(bound));
         expect_refusal(thing, "gap_closed is claimed");
         json_object_set_new(thing, "gap_closed", json_real(gap_closed(score.ratio, bound)));
@@ -319,7 +323,7 @@ static void test_other_seeds(void **state)
         assert_int_equal(number(metrics, "n"), seeds[i]);
         json_decref(metrics);
         json_decref(thing);
-        evaluation_set_free(exam);
+        evaluation_set_free(set);
     }
 }
 

@@ -1,5 +1,5 @@
-/* What a brain makes of what others found: it trains on from what is better, claims none of it as its own, and would use what is best
- * for all. And the referee, who makes nothing else. */
+/* What a brain makes of what others found: it trains on from what is better, claims none of it
+ * as its own, and would use what is best for all. And the referee, who makes nothing else. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +30,8 @@ static void test_warm_start(void **state)
     brain_free(bob);
 }
 
-/* One that trains looks at what came in every five generations. The other one is a twin on the same workloads: what it found in
- * longer time is better there. */
+/* One that trains looks at what came in every five generations. The other one is a twin on the
+ * same workloads: what it found in longer time is better there. */
 static void test_pulls_between_generations(void **state)
 {
     (void)state;
@@ -63,30 +63,31 @@ static void test_pulls_between_generations(void **state)
     brain_free(bob);
 }
 
-/* At most three at a look, those that did best when they were checked; the rest waits for the next. */
+/* At most three at a look, those that did best when they were checked; the rest waits for the
+ * next. */
 static void test_pulls_a_few(void **state)
 {
     (void)state;
     struct brain *bob = brain_of("bob", SUBJECT);
     struct policy_brain *inside = insides(bob);
-    struct cross *cross = &policy_bench(inside, inside->subject)->cross;
+    struct mutual *mutual = &policy_record(inside, inside->subject)->mutual;
     for (int i = 0; i < 5; i++) {
         struct known known = {.ratio_own = 0.9 - 0.1 * i};
         snprintf(known.author, sizeof known.author, "ai-%d", i);
         for (int k = 0; k < inside->subject->parameter_count; k++)
             known.parameters[k] = inside->subject->parameters[k].textbook;
         known.parameters[0] = inside->subject->parameters[0].low * (1 + 0.01 * i);
-        assert_true(cross_add(cross, inside->subject, &known));
+        assert_true(mutual_add(mutual, inside->subject, &known));
     }
     train_only(bob, 1); /* at the start */
     for (int i = 0; i < 5; i++)
-        assert_int_equal(cross->known[i].tried, i >= 2);
+        assert_int_equal(mutual->known[i].tried, i >= 2);
     assert_int_equal(figures_of(bob).evaluations, PULL_MAX + 1);
     while (figures_of(bob).generations < PULL_GENERATIONS)
         train_only(bob, 1);
     train_only(bob, 1);
     for (int i = 0; i < 5; i++)
-        assert_true(cross->known[i].tried);
+        assert_true(mutual->known[i].tried);
     brain_free(bob);
 }
 
@@ -152,39 +153,40 @@ static void test_things_that_are_not_taken(void **state)
     brain_free(cyd);
 }
 
-static bool add(struct cross *cross, const char *author, double parameter, double ratio_own)
+static bool add(struct mutual *mutual, const char *author, double parameter, double ratio_own)
 {
     struct known known = {.ratio_own = ratio_own};
     snprintf(known.author, sizeof known.author, "%s", author);
     known.parameters[0] = parameter;
-    return cross_add(cross, subject_find(SUBJECT), &known);
+    return mutual_add(mutual, subject_find(SUBJECT), &known);
 }
 
 /* No flood of one AI's candidates drives out those of others. */
 static void test_known_are_bounded(void **state)
 {
     (void)state;
-    static struct cross cross;
+    static struct mutual mutual;
     char name[16];
     for (unsigned i = 0; i < KNOWN_OF_ONE_MAX; i++)
-        assert_true(add(&cross, "eve", i + 1, 0.5 + i * 0.01));
-    assert_false(add(&cross, "eve", 1, 0.1));  /* the same parameters again */
-    assert_false(add(&cross, "eve", 90, 0.9)); /* worse than all of its own */
-    assert_true(add(&cross, "eve", 91, 0.4));  /* in place of its worst */
-    assert_int_equal(cross.known_count, KNOWN_OF_ONE_MAX);
+        assert_true(add(&mutual, "eve", i + 1, 0.5 + i * 0.01));
+    assert_false(add(&mutual, "eve", 1, 0.1));  /* the same parameters again */
+    assert_false(add(&mutual, "eve", 90, 0.9)); /* worse than all of its own */
+    assert_true(add(&mutual, "eve", 91, 0.4));  /* in place of its worst */
+    assert_int_equal(mutual.known_count, KNOWN_OF_ONE_MAX);
     for (unsigned i = 0; i < KNOWN_MAX; i++) {
         snprintf(name, sizeof name, "ai-%u", i);
-        assert_true(add(&cross, name, 100 + i, 0.9));
+        assert_true(add(&mutual, name, 100 + i, 0.9));
     }
-    assert_int_equal(cross.known_count, KNOWN_MAX);
+    assert_int_equal(mutual.known_count, KNOWN_MAX);
     unsigned of_eve = 0;
-    for (size_t i = 0; i < cross.known_count; i++)
-        of_eve += strcmp(cross.known[i].author, "eve") == 0;
+    for (size_t i = 0; i < mutual.known_count; i++)
+        of_eve += strcmp(mutual.known[i].author, "eve") == 0;
     assert_int_equal(of_eve, 1); /* everyone has a place, and she no more than the others */
-    assert_int_equal(cross.workload_count, CROSS_WORKLOADS_MAX);
+    assert_int_equal(mutual.workload_count, MUTUAL_WORKLOADS_MAX);
 }
 
-/* Its own best looks best on its own workloads. What all found is run on everyone's, and it would use what is best there. */
+/* Its own best looks best on its own workloads. What all found is run on everyone's, and it
+ * would use what is best there. */
 static void test_over_fitting_loses(void **state)
 {
     (void)state;
@@ -257,10 +259,10 @@ static unsigned gaps(struct brain *referee)
 {
     unsigned count = 0;
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
-        struct cross *cross = &insides(referee)->benches[i].cross;
-        for (size_t k = 0; k < cross->known_count; k++)
-            for (size_t w = 0; w < cross->workload_count; w++)
-                count += isnan(cross->known[k].ratios[w]);
+        struct mutual *mutual = &insides(referee)->records[i].mutual;
+        for (size_t k = 0; k < mutual->known_count; k++)
+            for (size_t w = 0; w < mutual->workload_count; w++)
+                count += isnan(mutual->known[k].ratios[w]);
     }
     return count;
 }
@@ -285,7 +287,7 @@ static void test_referee(void **state)
         json_t *metrics = referee->check(referee->state, thing, &go);
         assert_true(truth(metrics, "claim_holds"));
         assert_string_equal(text(metrics, "profile"), "referee");
-        assert_int_equal(number(metrics, "n_own"), CROSS_SEEDS * (i == 1 ? 2 : 1));
+        assert_int_equal(number(metrics, "n_own"), MUTUAL_SEEDS * (i == 1 ? 2 : 1));
         referee->take_in(referee->state, names[i], thing, metrics);
         json_decref(metrics);
         json_decref(thing);
@@ -302,9 +304,9 @@ static void test_referee(void **state)
     assert_int_equal(standing.evaluations, before + left); /* and then it stops */
     assert_int_equal(standing.subjects_seen, 2);
     for (size_t i = 0; i < 3; i++) {
-        struct cross *cross = &policy_bench(referee->state, insides(makers[i])->subject)->cross;
-        for (size_t k = 0; k < cross->known_count; k++)
-            best[i == 2] = fmin(best[i == 2], cross_mean(cross, &cross->known[k]));
+        struct mutual *mutual = &policy_record(referee->state, insides(makers[i])->subject)->mutual;
+        for (size_t k = 0; k < mutual->known_count; k++)
+            best[i == 2] = fmin(best[i == 2], mutual_mean(mutual, &mutual->known[k]));
     }
     assert_true(best[0] < 1 && best[1] < 1);
     double wanted = exp((log(best[0]) + log(best[1])) / 8); /* the other six count as 1 */

@@ -1,5 +1,6 @@
-/* Sessions, as a brain works them: working one never makes its candidate worse, partners of another subject review instead of searching,
- * and nothing that a partner writes is believed or does harm. */
+/* Sessions, as a brain works them: working one never makes its candidate worse, partners of
+ * another subject review instead of searching, and nothing that a partner writes is believed or
+ * does harm. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,7 +91,8 @@ static void test_session_is_worked_to_its_end(void **state)
     expect_partners_checked(brains[1], component);
     json_decref(component);
     json_decref(candidate);
-    /* Both learn from it: what another searched too is theirs together, and nobody claims it again. */
+    /* Both learn from it: what another searched too is theirs together, and nobody claims it
+     * again. */
     assert_true(brains[1]->forget(brains[1]->state, session.id, &go));
     assert_true(figures_of(brains[1]).ratio_train < 1);
     json_t *pattern, *module;
@@ -159,7 +161,8 @@ static void test_workloads_are_the_partners(void **state)
     brain_free(cyd);
 }
 
-/* A conflict: both wrote from the same value. The one who was second joins the first, and loses nothing of its own. */
+/* A conflict: both wrote from the same value. The one who was second joins the first, and loses
+ * nothing of its own. */
 static void test_session_conflict(void **state)
 {
     (void)state;
@@ -248,7 +251,8 @@ static void test_session_hostile_candidates(void **state)
     brain_free(cyd);
 }
 
-/* More sessions than a brain keeps: the one longest untouched goes, and begins anew when it comes back. */
+/* More sessions than a brain keeps: the one longest untouched goes, and begins anew when it
+ * comes back. */
 static void test_session_bound(void **state)
 {
     (void)state;
@@ -272,7 +276,8 @@ static const json_t *review_in(const json_t *candidate, const char *name)
     return json_object_get(json_object_get(candidate, "reviews"), name);
 }
 
-/* Partners of different subjects: one searches, the other reviews, and then the candidate stands. */
+/* Partners of different subjects: one searches, the other reviews, and then the candidate
+ * stands. */
 static void test_partner_of_another_subject_reviews(void **state)
 {
     (void)state;
@@ -296,9 +301,9 @@ static void test_partner_of_another_subject_reviews(void **state)
     assert_string_equal(text(review, "split"), split);
     double parameters[SUBJECT_PARAMETERS_MAX];
     parameters_of(candidate, parameters);
-    struct evaluation_set *exam = evaluation_set_new(insides(ada)->subject, split, REVIEW_SEEDS);
-    assert_true(number(review, "ratio") == evaluation_set_score(exam, parameters).ratio);
-    evaluation_set_free(exam);
+    struct evaluation_set *set = evaluation_set_new(insides(ada)->subject, split, REVIEW_SEEDS);
+    assert_true(number(review, "ratio") == evaluation_set_score(set, parameters).ratio);
+    evaluation_set_free(set);
     assert_non_null(strstr(text(review, "text"), "fresh workloads"));
     assert_non_null(
         strstr(text(review, "module"), have_compiler() ? "same score" : "not compiled"));

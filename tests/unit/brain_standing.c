@@ -1,4 +1,5 @@
-/* What a brain shows without running anything: its figures in rows, and what stands in a candidate. */
+/* What a brain shows without running anything: its figures in rows, and what stands in a
+ * candidate. */
 #include <math.h>
 #include <string.h>
 
@@ -33,7 +34,8 @@ static void test_candidate_numbers(void **state)
     assert_true(candidate_ratio(NULL) == 0);
 }
 
-/* Who has worked on a candidate, whether others have reviewed it, and whether this AI could work on it. */
+/* Who has worked on a candidate, whether others have reviewed it, and whether this AI could work
+ * on it. */
 static void test_view(void **state)
 {
     (void)state;
@@ -172,7 +174,8 @@ static void test_summary(void **state)
     brain_free(referee);
 }
 
-/* The figures do not contradict one another: what differs from what was found alone came of somebody, who is named. */
+/* The figures do not contradict one another: what differs from what was found alone came of
+ * somebody, who is named. */
 static void expect_consistent(struct brain *brain)
 {
     brain->measure_standing(brain->state, &go);

@@ -1,5 +1,6 @@
-/* A link in a libuv loop: it gets its turns from the loop alone, survives its hub, and leaves the loop
- * as it found it. The hub is in the same loop: a Unix socket that answers each hello with a sync. */
+/* A link in a libuv loop: it gets its turns from the loop alone, survives its hub, and leaves
+ * the loop as it found it. The hub is in the same loop: a Unix socket that answers each hello
+ * with a sync. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -148,7 +149,8 @@ static void close_link(void)
     khub_close(test.link);
 }
 
-/* What is published from elsewhere in the loop goes out; and when the link has ended, so does the loop. */
+/* What is published from elsewhere in the loop goes out; and when the link has ended, so does
+ * the loop. */
 static void test_it_ends_with_its_link(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* An AI node and its messages: that it hears what concerns it, believes only whom it should, and that none does it harm. */
+/* An AI node and its messages: that it hears what concerns it, believes only whom it should, and
+ * that none does it harm. */
 #include "node_fixture.h"
 
 #include <stdio.h>
@@ -38,7 +39,8 @@ static void test_feature_is_answered_once(void **state)
     node_unmake(node);
 }
 
-/* Asked for what it has a capability for and no answer, it says so at once, to the one who asked. */
+/* Asked for what it has a capability for and no answer, it says so at once, to the one who
+ * asked. */
 static void test_a_feature_is_declined(void **state)
 {
     (void)state;
@@ -97,21 +99,22 @@ static void test_peers(void **state)
     say(node, "cyd", "hello",
         "{\"specialization\":\"audio\",\"capabilities\":[\"media_handling\"]}");
     assert_int_equal(node->others, 2);
-    assert_string_equal(node_peer(node, "cyd", false)->specialization, "audio");
+    assert_string_equal(node_member(node, "cyd", false)->specialization, "audio");
     say(node, "hub", "presence",
         "{\"ai_id\":\"bob\",\"status\":\"left\",\"reason\":\"peer_closed\"}");
     assert_int_equal(node->others, 1);
     /* More than are remembered. */
-    for (unsigned i = 0; i < PEERS_MAX + 100; i++) {
+    for (unsigned i = 0; i < MEMBERS_MAX + 100; i++) {
         char id[32];
         snprintf(id, sizeof id, "ai%u", i);
         say(node, id, "hello", "{}");
     }
-    assert_true(node->peer_count <= PEERS_MAX);
+    assert_true(node->member_count <= MEMBERS_MAX);
     node_unmake(node);
 }
 
-/* What jansson does not take costs the entry it stands in, not the whole sync; nor an error's answer. */
+/* What jansson does not take costs the entry it stands in, not the whole sync; nor an error's
+ * answer. */
 static void test_odd_json_costs_itself_only(void **state)
 {
     (void)state;
@@ -135,7 +138,7 @@ static void test_odd_json_costs_itself_only(void **state)
         say(node, "hub", "training_sync", payload);
         assert_int_equal(node->count.link_skipped, 0);
         assert_int_equal(node->others, 2);
-        assert_string_equal(node_peer(node, "cyd", false)->specialization, "audio");
+        assert_string_equal(node_member(node, "cyd", false)->specialization, "audio");
         assert_int_equal(node->count.patterns_received, received[i]);
         say(node, "bob", "collaboration_request",
             "{\"session_id\":\"s1\",\"type\":\"feature_development\",\"initiator\":\"bob\"}");

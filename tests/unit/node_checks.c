@@ -1,4 +1,5 @@
-/* What an AI node does with what others share: it runs it, once, reports, and minds who was caught. */
+/* What an AI node does with what others share: it runs it, once, reports, and minds who was
+ * caught. */
 #include "node_fixture.h"
 
 #include <stdio.h>
@@ -135,7 +136,8 @@ static void test_the_refuted_are_not_heard(void **state)
     share(node, "eve", "e4", false);
     work(node);
     assert_string_equal(calls.order, "e1 b1 ");
-    /* Of bob all was found to hold: two others can't silence him. But they are believed when one does not. */
+    /* Of bob all was found to hold: two others can't silence him. But they are believed when one
+     * does not. */
     verified(node, "bob", "claimed", "refuted");
     share(node, "bob", "b2", false);
     share(node, "bob", "b3", true);
@@ -171,7 +173,8 @@ static void sync_take(struct node *node, json_t *patterns, json_t *features, jso
                        features, "ledger", ledger));
 }
 
-/* The confirmed first, by what their verifiers measured; then by their own word. Never the refuted, nor of whom one was. */
+/* The confirmed first, by what their verifiers measured; then by their own word. Never the
+ * refuted, nor of whom one was. */
 static void test_elites_in_order(void **state)
 {
     (void)state;
@@ -193,7 +196,8 @@ static void test_elites_in_order(void **state)
     node_unmake(node);
 }
 
-/* What proves nothing, or is of another version of the subject, takes no place from what can be run. */
+/* What proves nothing, or is of another version of the subject, takes no place from what can be
+ * run. */
 static void test_elites_can_be_run(void **state)
 {
     (void)state;
@@ -234,7 +238,7 @@ static void test_elites_are_shared_out(void **state)
         json_object_set_new(patterns, id,
                             entry(id, who, "process_manager", i < 2000 ? 0.5 - 0.0001 * i : 0.7));
     }
-    node_peer(node, "mal", true)->refuted = REFUTED_MAX;
+    node_member(node, "mal", true)->refuted = REFUTED_MAX;
     sync_take(node, patterns, json_object(), json_object());
     assert_int_equal(node->count.patterns_received, 4);
     work(node);
@@ -252,7 +256,8 @@ static void test_elites_are_shared_out(void **state)
     node_unmake(node);
 }
 
-/* The referee checks all subjects, patterns and components; first what has too few verifiers, and nothing twice. */
+/* The referee checks all subjects, patterns and components; first what has too few verifiers,
+ * and nothing twice. */
 static void test_the_referee(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* From a claim to what is published: commitments, nonces, proofs, and the links and hubs that go on the way. */
+/* From a claim to what is published: commitments, nonces, proofs, and the links and hubs that go
+ * on the way. */
 #include "node_fixture.h"
 
 #include <stdio.h>
@@ -347,7 +348,8 @@ static void test_training_and_its_end(void **state)
     node_unmake(node);
 }
 
-/* One who asks for a thousand things has a few answered, and others are too; training's claims keep their places. */
+/* One who asks for a thousand things has a few answered, and others are too; training's claims
+ * keep their places. */
 static void test_flood_of_requests(void **state)
 {
     (void)state;

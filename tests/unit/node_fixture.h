@@ -1,4 +1,5 @@
-/* An AI node with a brain that only counts, and a link that only notes what is said: for tests of what it does with each message. */
+/* An AI node with a brain that only counts, and a link that only notes what is said: for tests
+ * of what it does with each message. */
 #ifndef KHUB_TESTS_NODE_FIXTURE_H
 #define KHUB_TESTS_NODE_FIXTURE_H
 

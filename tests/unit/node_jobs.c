@@ -124,7 +124,8 @@ static void test_bounds(void **state)
     assert_int_equal(seen.count, 1);
 }
 
-/* However long each one's jobs take: all that wait have their shares of the time, by their weights. */
+/* However long each one's jobs take: all that wait have their shares of the time, by their
+ * weights. */
 static void test_share_of_the_time(void **state)
 {
     (void)state;
@@ -242,7 +243,8 @@ static bool is_before(const struct job *job, const void *number)
     return ((const struct note *)job)->number < *(const unsigned *)number;
 }
 
-/* Those that wait and are not wanted any more go, the others keep their order; the one that runs runs on. */
+/* Those that wait and are not wanted any more go, the others keep their order; the one that runs
+ * runs on. */
 static void test_dropped_from_the_queue(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The rules of an AI node, apart from any hub: what it can do, what it accepts, which words it answers to, who concludes. */
+/* The rules of an AI node, apart from any hub: what it can do, what it accepts, which words it
+ * answers to, who concludes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

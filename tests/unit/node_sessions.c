@@ -1,4 +1,5 @@
-/* An AI node in collaboration: what it accepts, steps of search and reviews, lost writes, who ends a session and how. */
+/* An AI node in collaboration: what it accepts, steps of search and reviews, lost writes, who
+ * ends a session and how. */
 #include "node_fixture.h"
 
 #include <stdio.h>
@@ -249,7 +250,8 @@ static void tick_often(struct node *node, struct session *session)
     }
 }
 
-/* Of another's subject it reviews the candidate: once, and again when it has changed; then it waits for the owner. */
+/* Of another's subject it reviews the candidate: once, and again when it has changed; then it
+ * waits for the owner. */
 static void test_reviews_once_for_each_candidate(void **state)
 {
     (void)state;
@@ -275,7 +277,8 @@ static void test_reviews_once_for_each_candidate(void **state)
     node_unmake(node);
 }
 
-/* What another has reviewed there is nothing more to search for: the owner ends it. What it had to say is not written twice. */
+/* What another has reviewed there is nothing more to search for: the owner ends it. What it had
+ * to say is not written twice. */
 static void test_a_reviewed_candidate_is_concluded(void **state)
 {
     (void)state;
@@ -299,7 +302,8 @@ static void test_a_reviewed_candidate_is_concluded(void **state)
     node_unmake(node);
 }
 
-/* Three take part, and the third can't review: the owner goes on with what there is, but not at once. */
+/* Three take part, and the third can't review: the owner goes on with what there is, but not at
+ * once. */
 static void test_a_review_that_never_comes(void **state)
 {
     (void)state;
@@ -358,7 +362,8 @@ static void test_reviews_in_anothers_name(void **state)
     node_unmake(node);
 }
 
-/* The last step has made the review obsolete: another one comes, and until then the session is not ended. */
+/* The last step has made the review obsolete: another one comes, and until then the session is
+ * not ended. */
 static void test_the_last_candidate_is_reviewed(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The probe: what a rendered policy scores, and what happens to C that is not what it should be. Needs cc. */
+/* The probe: what a rendered policy scores, and what happens to C that is not what it should be.
+ * Needs cc. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -200,8 +201,8 @@ static void source_that_bloats_the_compiler(void **state)
 }
 
 #if defined(__x86_64__)
-/* A module that finds the pipe and tells a verdict of its own (the first two words are its result and the missing function's number),
- * then exits as the child would. */
+/* A module that finds the pipe and tells a verdict of its own (the first two words are its
+ * result and the missing function's number), then exits as the child would. */
 static void expect_told(int result, int missing)
 {
     int directory = dup(0), ends[2]; /* the probe's directory and pipe will have the same numbers */

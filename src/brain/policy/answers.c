@@ -1,9 +1,9 @@
 /* Feature requests, and what is said of a claim in words.
  *
- * A specialization's capabilities are the seed's, and wider than what its subject gives: an AI of
- * `security` is asked for encryption, and has an anomaly detector. So each subject says for what it is
- * an answer; to anything else there is none, and who asks is told so. What is given goes by its own
- * name, whatever it was asked for. */
+ * A specialization's capabilities are the seed's, and wider than what its subject gives: an AI
+ * of `security` is asked for encryption, and has an anomaly detector. So each subject says for
+ * what it is an answer; to anything else there is none, and who asks is told so. What is given
+ * goes by its own name, whatever it was asked for. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* What others claim, measured again.
  *
- * Two questions, kept apart. Does the claim hold: are the numbers, measured on the workloads that follow from its nonce, the same
- * to 1e-9, and is a component's source what its parameters render to? And is it good for this AI: how does it do on workloads of this
- * AI's own? Only parameters are run, and C that this AI has rendered from them; never another's source. */
+ * Two questions, kept apart. Does the claim hold: are the numbers, measured on the workloads
+ * that follow from its nonce, the same to 1e-9, and is a component's source what its parameters
+ * render to? And is it good for this AI: how does it do on workloads of this AI's own? Only
+ * parameters are run, and C that this AI has rendered from them; never another's source. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,12 +31,13 @@ struct checked {
     char why[REASON_SIZE];
 };
 
-/* Whether the numbers that are claimed are those that were measured: the score's, what stands beside it (the bound, the textbook's
- * cost), and what follows from them. Not compared: names, confidence, and what decides nothing: ratio_train, evaluations. */
-static bool numbers_hold(struct checked *checked, struct trial *trial)
+/* Whether the numbers that are claimed are those that were measured: the score's, what stands
+ * beside it (the bound, the textbook's cost), and what follows from them. Not compared: names,
+ * confidence, and what decides nothing: ratio_train, evaluations. */
+static bool numbers_hold(struct checked *checked, struct test_set *test_set)
 {
     const struct score *score = &checked->score;
-    const struct yardstick *beside = trial_yardstick(trial);
+    const struct baselines *beside = test_set_baselines(test_set);
     double gap = gap_closed(score->ratio, beside->bound_ratio);
     const struct {
         const char *name;
@@ -67,8 +69,8 @@ static bool numbers_hold(struct checked *checked, struct trial *trial)
     return true;
 }
 
-/* A session's result says how it does on each partner's workloads, which all know by its name. Whether these numbers are true; -1: out
- * of memory. */
+/* A session's result says how it does on each partner's workloads, which all know by its name.
+ * Whether these numbers are true; -1: out of memory. */
 static int partners_hold(struct checked *checked)
 {
     const json_t *ratios = json_object_get(checked->thing, "ratios");
@@ -125,8 +127,9 @@ static bool source_holds(struct checked *checked)
     return same;
 }
 
-/* Whether this AI's own rendering does what the parameters do. Where that can't be found out, for want of
- * a compiler say, it is not held against the claim, and does not speak for it either. */
+/* Whether this AI's own rendering does what the parameters do. Where that can't be found out,
+ * for want of a compiler say, it is not held against the claim, and does not speak for it
+ * either. */
 static bool module_holds(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
 {
     char split[SPLIT_SIZE];
@@ -141,8 +144,9 @@ static bool module_holds(struct policy_brain *brain, struct checked *checked, br
     return module->outcome != MODULE_DIFFERS;
 }
 
-/* On how many workloads the claim stands; 0 when on a number that this AI does not run. That says nothing against the claim: the hub
- * takes more, and refuses what is no number of workloads at all. */
+/* On how many workloads the claim stands; 0 when on a number that this AI does not run. That
+ * says nothing against the claim: the hub takes more, and refuses what is no number of workloads
+ * at all. */
 static size_t claim_seeds(const json_t *thing)
 {
     double seeds;
@@ -189,28 +193,29 @@ static json_t *metrics_json(const struct policy_brain *brain, const struct check
 /* On this AI's own workloads. 0, or -1 when out of memory. */
 static int own_score(struct policy_brain *brain, struct checked *checked)
 {
-    struct bench *bench = policy_bench(brain, checked->subject);
+    struct record *record = policy_record(brain, checked->subject);
     if (!brain->subject)
-        return referee_score(brain, bench, checked->parameters, &checked->own);
-    if (bench_peer(brain, bench) < 0)
+        return referee_score(brain, record, checked->parameters, &checked->own);
+    if (record_checking(brain, record) < 0)
         return -1;
-    checked->own = evaluation_set_score(bench->peer, checked->parameters);
+    checked->own = evaluation_set_score(record->checking, checked->parameters);
     return 0;
 }
 
 /* 0, or -1 when out of memory or stopped. */
 static int claim_measure(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
 {
-    struct trial *trial = policy_trial(brain, checked->subject, checked->nonce, checked->seeds);
-    if (!trial || atomic_load(stop))
+    struct test_set *test_set =
+        policy_test_set(brain, checked->subject, checked->nonce, checked->seeds);
+    if (!test_set || atomic_load(stop))
         return -1;
-    checked->score = evaluation_set_score(trial->exam, checked->parameters);
+    checked->score = evaluation_set_score(test_set->set, checked->parameters);
     if (isnan(checked->score.ratio)) /* for want of memory: nobody's fault */
         return -1;
-    checked->holds = numbers_hold(checked, trial);
+    checked->holds = numbers_hold(checked, test_set);
     checked->integrated = true;
     if (checked->seeds > HELDOUT_SEEDS) /* too much to keep for the next one */
-        trial_end(trial);
+        test_set_end(test_set);
     int partners = checked->holds ? partners_hold(checked) : 0;
     if (partners < 0)
         return -1;

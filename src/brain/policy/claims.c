@@ -1,8 +1,8 @@
-/* What a brain makes of what it found: first a claim, whose parameters are committed to, and when the hub has said on which
- * workloads, the measured thing that is shared.
+/* What a brain makes of what it found: first a claim, whose parameters are committed to, and when
+ * the hub has said on which workloads, the measured thing that is shared.
  *
- * What is claimed is chosen on the training workloads alone, and must be this AI's own: what came from another is claimed again only
- * when it was made better. */
+ * What is claimed is chosen on the training workloads alone, and must be this AI's own: what
+ * came from another is claimed again only when it was made better. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -114,12 +114,12 @@ int policy_solve(struct policy_brain *brain, json_t *claims)
     double parameters[SUBJECT_PARAMETERS_MAX];
     if (!subject)
         return 0;
-    struct evaluation_set *exam = policy_exam(brain, subject, "train", TRAIN_SEEDS);
-    int result = exam ? evaluation_set_solve(exam, parameters) : -1;
+    struct evaluation_set *set = policy_evaluation_set(brain, subject, "train", TRAIN_SEEDS);
+    int result = set ? evaluation_set_solve(set, parameters) : -1;
     if (result == 0) {
         struct finding finding = {.subject = subject,
                                   .parameters = parameters,
-                                  .ratio_train = evaluation_set_score(exam, parameters).ratio,
+                                  .ratio_train = evaluation_set_score(set, parameters).ratio,
                                   .optimiser = "solved exactly",
                                   .parents = json_array()};
         result = claim_pattern(brain, &finding, claims);
@@ -128,14 +128,14 @@ int policy_solve(struct policy_brain *brain, json_t *claims)
             result = -1;
         brain->second = NULL; /* once is enough: there is nothing better */
     }
-    evaluation_set_free(exam);
+    evaluation_set_free(set);
     return result;
 }
 
 /* Proof. */
 
 static json_t *measured_json(const struct subject *subject, const struct score *score,
-                             const struct yardstick *beside)
+                             const struct baselines *beside)
 {
     json_t *measured =
         json_pack("{s:f,s:f,s:f,s:i,s:i,s:s,s:f,s:f,s:f}", "ratio_heldout", score->ratio, "ci95",
@@ -150,18 +150,18 @@ static json_t *measured_json(const struct subject *subject, const struct score *
     return measured;
 }
 
-/* The component's C, as it was found to compile and run here. NULL when out of memory, and when it does not do what its
- * parameters do: then it is not shared. */
-static json_t *component_json(struct policy_brain *brain, const struct trial *trial,
+/* The component's C, as it was found to compile and run here. NULL when out of memory, and when
+ * it does not do what its parameters do: then it is not shared. */
+static json_t *component_json(struct policy_brain *brain, const struct test_set *test_set,
                               const double *parameters, double closed, brain_stop *stop)
 {
     char split[SPLIT_SIZE];
-    snprintf(split, sizeof split, "test/%s", trial->nonce);
-    const struct module *module = policy_module(brain, trial->subject, parameters, split, stop);
+    snprintf(split, sizeof split, "test/%s", test_set->nonce);
+    const struct module *module = policy_module(brain, test_set->subject, parameters, split, stop);
     if (module->outcome == MODULE_DIFFERS)
         return NULL;
     return json_pack("{s:o,s:s,s:f,s:s}", "implementation",
-                     implementation_json(trial->subject, parameters), "language", "c11",
+                     implementation_json(test_set->subject, parameters), "language", "c11",
                      "development_level", fmin(fmax(closed, 0), 1), "module", module->text);
 }
 
@@ -177,16 +177,16 @@ json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id
         parameters_read(subject, json_object_get(claim, "parameters"), parameters, why,
                         sizeof why) < 0)
         return NULL;
-    struct trial *trial = policy_trial(brain, subject, nonce, HELDOUT_SEEDS);
-    if (!trial || atomic_load(stop))
+    struct test_set *test_set = policy_test_set(brain, subject, nonce, HELDOUT_SEEDS);
+    if (!test_set || atomic_load(stop))
         return NULL;
-    struct score score = evaluation_set_score(trial->exam, parameters);
-    const struct yardstick *beside = trial_yardstick(trial);
+    struct score score = evaluation_set_score(test_set->set, parameters);
+    const struct baselines *beside = test_set_baselines(test_set);
     json_t *proved = merged(json_deep_copy(claim), measured_json(subject, &score, beside));
     proved = merged(proved, json_pack("{s:s,s:s}", "commitment_id", commitment_id, "nonce", nonce));
     if (strcmp(kind, "component") == 0) {
         double closed = gap_closed(score.ratio, beside->bound_ratio);
-        proved = merged(proved, component_json(brain, trial, parameters, closed, stop));
+        proved = merged(proved, component_json(brain, test_set, parameters, closed, stop));
     } else {
         double wins = (double)score.wins / (double)score.seeds;
         proved = merged(proved, json_pack("{s:f}", "confidence", wins));

@@ -1,4 +1,5 @@
-/* Between numbers and JSON: what this AI says it measured, and what others say, which may be anything. */
+/* Between numbers and JSON: what this AI says it measured, and what others say, which may be
+ * anything. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* What others found, and what of all this AI would use.
  *
- * Its own best was chosen on its own workloads, and so fits them better than any other's: that is no reason to prefer it. All
- * candidates are run on the workloads of all whose candidates are known, each with the same weight, and the best mean is what
- * it would use: its own over-fitting loses to what holds for everyone. */
+ * Its own best was chosen on its own workloads, and so fits them better than any other's: that
+ * is no reason to prefer it. All candidates are run on the workloads of all whose candidates are
+ * known, each with the same weight, and the best mean is what it would use: its own over-fitting
+ * loses to what holds for everyone. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,60 +11,61 @@
 #include "brain/policy/parts.h"
 #include "brain/words.h"
 
-/* The candidate that has to go for one of this author: the worst of the author's when it has its share, else, when there is no
- * room, the worst of the author who has most. -1: none has to. */
-static int cross_victim(const struct cross *cross, const char *author)
+/* The candidate that has to go for one of this author: the worst of the author's when it has its
+ * share, else, when there is no room, the worst of the author who has most. -1: none has to. */
+static int mutual_victim(const struct mutual *mutual, const char *author)
 {
     size_t most = 0, own = 0, count[KNOWN_MAX] = {0};
-    for (size_t i = 0; i < cross->known_count; i++) {
-        for (size_t k = 0; k < cross->known_count; k++)
-            count[i] += strcmp(cross->known[i].author, cross->known[k].author) == 0;
+    for (size_t i = 0; i < mutual->known_count; i++) {
+        for (size_t k = 0; k < mutual->known_count; k++)
+            count[i] += strcmp(mutual->known[i].author, mutual->known[k].author) == 0;
         most = count[i] > most ? count[i] : most;
-        own += strcmp(cross->known[i].author, author) == 0;
+        own += strcmp(mutual->known[i].author, author) == 0;
     }
-    if (own < KNOWN_OF_ONE_MAX && cross->known_count < KNOWN_MAX)
+    if (own < KNOWN_OF_ONE_MAX && mutual->known_count < KNOWN_MAX)
         return -1;
     int victim = -1;
-    for (size_t i = 0; i < cross->known_count; i++) {
-        bool of_author = strcmp(cross->known[i].author, author) == 0;
+    for (size_t i = 0; i < mutual->known_count; i++) {
+        bool of_author = strcmp(mutual->known[i].author, author) == 0;
         if ((own >= KNOWN_OF_ONE_MAX ? of_author : count[i] == most) &&
-            (victim < 0 || cross->known[i].ratio_own > cross->known[victim].ratio_own))
+            (victim < 0 || mutual->known[i].ratio_own > mutual->known[victim].ratio_own))
             victim = (int)i;
     }
     return victim;
 }
 
-static void cross_add_workloads(struct cross *cross, const char *ai_id)
+static void mutual_add_workloads(struct mutual *mutual, const char *ai_id)
 {
-    for (size_t i = 0; i < cross->workload_count; i++)
-        if (strcmp(cross->workloads[i].ai_id, ai_id) == 0)
+    for (size_t i = 0; i < mutual->workload_count; i++)
+        if (strcmp(mutual->workloads[i].ai_id, ai_id) == 0)
             return;
-    if (cross->workload_count == CROSS_WORKLOADS_MAX)
+    if (mutual->workload_count == MUTUAL_WORKLOADS_MAX)
         return;
-    words_copy(cross->workloads[cross->workload_count].ai_id, ai_id);
-    cross->workload_count++;
+    words_copy(mutual->workloads[mutual->workload_count].ai_id, ai_id);
+    mutual->workload_count++;
 }
 
-bool cross_add(struct cross *cross, const struct subject *subject, const struct known *known)
+bool mutual_add(struct mutual *mutual, const struct subject *subject, const struct known *known)
 {
-    for (size_t i = 0; i < cross->known_count; i++)
-        if (parameters_same(subject, cross->known[i].parameters, known->parameters))
+    for (size_t i = 0; i < mutual->known_count; i++)
+        if (parameters_same(subject, mutual->known[i].parameters, known->parameters))
             return false;
-    int victim = cross_victim(cross, known->author);
-    if (victim >= 0 && strcmp(cross->known[victim].author, known->author) == 0 &&
-        cross->known[victim].ratio_own <= known->ratio_own)
+    int victim = mutual_victim(mutual, known->author);
+    if (victim >= 0 && strcmp(mutual->known[victim].author, known->author) == 0 &&
+        mutual->known[victim].ratio_own <= known->ratio_own)
         return false;
-    struct known *place = victim >= 0 ? &cross->known[victim] : &cross->known[cross->known_count++];
+    struct known *place =
+        victim >= 0 ? &mutual->known[victim] : &mutual->known[mutual->known_count++];
     *place = *known;
-    for (size_t i = 0; i < CROSS_WORKLOADS_MAX; i++)
+    for (size_t i = 0; i < MUTUAL_WORKLOADS_MAX; i++)
         place->ratios[i] = nan("");
-    cross_add_workloads(cross, known->author);
+    mutual_add_workloads(mutual, known->author);
     return true;
 }
 
-bool cross_gap(const struct cross *cross, const struct known *known, size_t *ret_which)
+bool mutual_gap(const struct mutual *mutual, const struct known *known, size_t *ret_which)
 {
-    for (size_t i = 0; i < cross->workload_count; i++)
+    for (size_t i = 0; i < mutual->workload_count; i++)
         if (isnan(known->ratios[i])) {
             *ret_which = i;
             return true;
@@ -71,30 +73,31 @@ bool cross_gap(const struct cross *cross, const struct known *known, size_t *ret
     return false;
 }
 
-struct evaluation_set *cross_exam(struct cross *cross, const struct subject *subject, size_t which)
+struct evaluation_set *mutual_set(struct mutual *mutual, const struct subject *subject,
+                                  size_t which)
 {
-    struct evaluation_set **exam = &cross->workloads[which].exam;
-    if (!*exam) {
+    struct evaluation_set **set = &mutual->workloads[which].set;
+    if (!*set) {
         char split[SPLIT_SIZE];
-        snprintf(split, sizeof split, "train/%s", cross->workloads[which].ai_id);
-        *exam = evaluation_set_new(subject, split, CROSS_SEEDS);
+        snprintf(split, sizeof split, "train/%s", mutual->workloads[which].ai_id);
+        *set = evaluation_set_new(subject, split, MUTUAL_SEEDS);
     }
-    return *exam;
+    return *set;
 }
 
-int cross_fill(struct cross *cross, const struct subject *subject, struct known *known,
-               size_t which)
+int mutual_fill(struct mutual *mutual, const struct subject *subject, struct known *known,
+                size_t which)
 {
-    struct evaluation_set *exam = cross_exam(cross, subject, which);
-    known->ratios[which] = exam ? evaluation_set_score(exam, known->parameters).ratio : nan("");
+    struct evaluation_set *set = mutual_set(mutual, subject, which);
+    known->ratios[which] = set ? evaluation_set_score(set, known->parameters).ratio : nan("");
     return isnan(known->ratios[which]) ? -1 : 0;
 }
 
-double cross_mean(const struct cross *cross, const struct known *known)
+double mutual_mean(const struct mutual *mutual, const struct known *known)
 {
     double sum = 0;
     size_t count = 0;
-    for (size_t i = 0; i < cross->workload_count; i++)
+    for (size_t i = 0; i < mutual->workload_count; i++)
         if (!isnan(known->ratios[i])) {
             sum += known->ratios[i];
             count++;
@@ -102,18 +105,18 @@ double cross_mean(const struct cross *cross, const struct known *known)
     return count > 0 ? sum / (double)count : known->ratio_own;
 }
 
-void cross_free(struct cross *cross)
+void mutual_free(struct mutual *mutual)
 {
-    for (size_t i = 0; i < cross->workload_count; i++)
-        evaluation_set_free(cross->workloads[i].exam);
+    for (size_t i = 0; i < mutual->workload_count; i++)
+        evaluation_set_free(mutual->workloads[i].set);
 }
 
 /* Of those that were not run yet, the one that was best when it was checked. */
-static struct known *known_next(struct cross *cross)
+static struct known *known_next(struct mutual *mutual)
 {
     struct known *next = NULL;
-    for (size_t i = 0; i < cross->known_count; i++) {
-        struct known *known = &cross->known[i];
+    for (size_t i = 0; i < mutual->known_count; i++) {
+        struct known *known = &mutual->known[i];
         if (!known->tried && (!next || known->ratio_own < next->ratio_own))
             next = known;
     }
@@ -123,12 +126,12 @@ static struct known *known_next(struct cross *cross)
 const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, double *ret_ratio,
                                 unsigned *ret_evaluations)
 {
-    struct cross *cross = &policy_bench(brain, brain->subject)->cross;
+    struct mutual *mutual = &policy_record(brain, brain->subject)->mutual;
     const struct known *best = NULL;
     double best_ratio = HUGE_VAL;
     unsigned count = 0;
     for (; count < PULL_MAX && !atomic_load(stop); count++) {
-        struct known *known = known_next(cross);
+        struct known *known = known_next(mutual);
         if (!known)
             break;
         known->tried = true;
@@ -155,33 +158,33 @@ static bool own_update(struct policy_brain *brain)
     *own = (struct known){0};
     words_copy(own->author, brain->ai_id);
     memcpy(own->parameters, search->best, sizeof own->parameters);
-    for (size_t i = 0; i < CROSS_WORKLOADS_MAX; i++)
+    for (size_t i = 0; i < MUTUAL_WORKLOADS_MAX; i++)
         own->ratios[i] = nan("");
     return true;
 }
 
-static bool row_fill(struct policy_brain *brain, struct cross *cross, struct known *known,
+static bool row_fill(struct policy_brain *brain, struct mutual *mutual, struct known *known,
                      brain_stop *stop)
 {
     size_t which;
-    while (cross_gap(cross, known, &which))
-        if (atomic_load(stop) || cross_fill(cross, brain->subject, known, which) < 0)
+    while (mutual_gap(mutual, known, &which))
+        if (atomic_load(stop) || mutual_fill(mutual, brain->subject, known, which) < 0)
             return false;
     return true;
 }
 
 bool policy_choose(struct policy_brain *brain, brain_stop *stop)
 {
-    struct cross *cross = &policy_bench(brain, brain->subject)->cross;
+    struct mutual *mutual = &policy_record(brain, brain->subject)->mutual;
     bool has_own = own_update(brain);
-    if (has_own && !row_fill(brain, cross, &brain->own, stop))
+    if (has_own && !row_fill(brain, mutual, &brain->own, stop))
         return false;
     const struct known *best = has_own ? &brain->own : NULL;
-    for (size_t i = 0; i < cross->known_count; i++) {
-        struct known *known = &cross->known[i];
-        if (!row_fill(brain, cross, known, stop))
+    for (size_t i = 0; i < mutual->known_count; i++) {
+        struct known *known = &mutual->known[i];
+        if (!row_fill(brain, mutual, known, stop))
             return false;
-        if (!best || cross_mean(cross, known) < cross_mean(cross, best))
+        if (!best || mutual_mean(mutual, known) < mutual_mean(mutual, best))
             best = known;
     }
     if (!best)
@@ -196,15 +199,16 @@ bool policy_choose(struct policy_brain *brain, brain_stop *stop)
     return true;
 }
 
-/* How what this AI has does on the workloads on which it checks others': HUGE_VAL when it has nothing. */
-static double ratio_have(struct policy_brain *brain, struct bench *bench)
+/* How what this AI has does on the workloads on which it checks others': HUGE_VAL when it has
+ * nothing. */
+static double ratio_have(struct policy_brain *brain, struct record *record)
 {
     double have = HUGE_VAL;
-    for (size_t i = 0; i < bench->cross.known_count; i++)
-        have = fmin(have, bench->cross.known[i].ratio_own);
-    if (bench->subject == brain->subject && brain->search.cmaes &&
-        isfinite(brain->search.best_ratio) && bench_peer(brain, bench) == 0)
-        have = fmin(have, evaluation_set_score(bench->peer, brain->search.best).ratio);
+    for (size_t i = 0; i < record->mutual.known_count; i++)
+        have = fmin(have, record->mutual.known[i].ratio_own);
+    if (record->subject == brain->subject && brain->search.cmaes &&
+        isfinite(brain->search.best_ratio) && record_checking(brain, record) == 0)
+        have = fmin(have, evaluation_set_score(record->checking, brain->search.best).ratio);
     return have;
 }
 
@@ -224,9 +228,9 @@ bool policy_take_in(void *state, const char *author, const json_t *thing, const 
         return false; /* measured and reported, but of no use here */
     words_copy(known.author, author);
     words_copy(known.id, id ? id : "");
-    struct bench *bench = policy_bench(brain, subject);
-    bool better = known.ratio_own < ratio_have(brain, bench);
-    return cross_add(&bench->cross, subject, &known) && better;
+    struct record *record = policy_record(brain, subject);
+    bool better = known.ratio_own < ratio_have(brain, record);
+    return mutual_add(&record->mutual, subject, &known) && better;
 }
 
 /* ── what the hub knows ── */

@@ -45,13 +45,13 @@ const struct module *policy_module(struct policy_brain *brain, const struct subj
     *module = (struct module){.outcome = MODULE_NOT_RUN, .text = "not run: out of memory"};
     memcpy(module->parameters, parameters, (size_t)subject->parameter_count * sizeof *parameters);
     json_t *source = implementation_json(subject, parameters);
-    struct evaluation_set *exam = evaluation_set_new(subject, split, MODULE_SEEDS);
-    if (source && exam) {
+    struct evaluation_set *set = evaluation_set_new(subject, split, MODULE_SEEDS);
+    if (source && set) {
         struct probe_report report;
         probe_module(subject, json_string_value(source), split, MODULE_SEEDS, stop, &report);
-        module_judge(&report, evaluation_set_score(exam, parameters).ratio, module);
+        module_judge(&report, evaluation_set_score(set, parameters).ratio, module);
     }
-    evaluation_set_free(exam);
+    evaluation_set_free(set);
     json_decref(source);
     if (module->outcome != MODULE_NOT_RUN) { /* what may be otherwise next time is not remembered */
         module->subject = subject;

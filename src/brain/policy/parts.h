@@ -1,10 +1,12 @@
-/* The policy brain's own parts, shared by its files: train.c (training), claims.c (what it makes of what it found),
- * known.c (what it knows of others, and what of all it would use), check.c (what others claim), module.c (their C),
- * session.c and review.c (collaboration), referee.c (`general`), exam.c (workloads), json.c.
+/* The policy brain's own parts, shared by its files: train.c (training), claims.c (what it makes of
+ * what it found), known.c (what it knows of others, and what of all it would use), check.c (what
+ * others claim), module.c (their C), session.c and review.c (collaboration), referee.c (`general`),
+ * evaluation.c (workloads), json.c.
  *
- * A score is made of workloads, and these of a split's name. "train/<AI>" are the workloads of one AI: it trains on them, and others
- * know them by its name, so that all can compare the same candidates on the same workloads. "peer/<AI>" are those on which it
- * measures what others send, "heldout/<AI>" those on which it shows how far it is, "test/<nonce>" those of a claim. */
+ * A score is made of workloads, and these of a split's name. "train/<AI>" are the workloads of
+ * one AI: it trains on them, and others know them by its name, so that all can compare the same
+ * candidates on the same workloads. "peer/<AI>" are those on which it measures what others send,
+ * "heldout/<AI>" those on which it shows how far it is, "test/<nonce>" those of a claim. */
 #ifndef KHUB_BRAIN_POLICY_PARTS_H
 #define KHUB_BRAIN_POLICY_PARTS_H
 
@@ -12,81 +14,81 @@
 #include "policy/optimise/search.h"
 #include "policy/subject.h"
 
-#define AI_ID_MAX           128u
-#define SPLIT_SIZE          (2 * AI_ID_MAX + 16)
-#define TRAIN_SEEDS         16u
-#define PEER_SEEDS          16u
-#define HELDOUT_SEEDS       64u
-#define REVIEW_SEEDS        32u
-#define MODULE_SEEDS        16u  /* on which a component's C runs */
-#define CROSS_SEEDS         8u   /* of each AI's workloads, to compare candidates */
-#define CLAIM_SEEDS_MIN     16u  /* fewer prove nothing */
-#define CLAIM_SEEDS_MAX     256u /* more take too long */
-#define NONCE_LENGTH        32u
-#define COMMITMENT_MAX      64u
-#define SUBJECTS_MAX        16u
-#define PARENTS_MAX         8u
-#define PATTERN_ID_MAX      256u
-#define FEATURE_BYTES_MAX   128u
-#define IMPLEMENTATION_MAX  (64u << 10)
-#define CLAIM_TOLERANCE     1e-9  /* relative */
-#define PUBLISH_IMPROVEMENT 0.002 /* of the ratio, since the last pattern that was claimed */
-#define RENDER_IMPROVEMENT  0.01  /* since the last component */
-#define LAST_IMPROVEMENT    1e-4  /* since either, when training is over */
-#define PUBLISH_EVALUATIONS 48u   /* at least, from one pattern that is claimed to the next */
-#define ANSWER_EVALUATIONS  64u   /* at least so many stand behind a component made for a request */
-#define PULL_GENERATIONS    5u    /* from one look at what others found to the next */
-#define PULL_MAX            3u    /* candidates of others that are run at each */
-#define KNOWN_MAX           32u
-#define KNOWN_OF_ONE_MAX    4u /* of one AI */
-#define CROSS_WORKLOADS_MAX 9u /* of this AI and eight others */
-#define MODULES_MAX         16u
-#define TAKEN_MAX           8u   /* AIs that are named as those whose work it has built on */
-#define TRAINING_BUDGET     16u  /* evaluations of a training job */
-#define SESSION_BUDGET      240u /* evaluations that all in a session spend together */
+#define AI_ID_MAX            128u
+#define SPLIT_SIZE           (2 * AI_ID_MAX + 16)
+#define TRAIN_SEEDS          16u
+#define CHECK_SEEDS          16u
+#define HELDOUT_SEEDS        64u
+#define REVIEW_SEEDS         32u
+#define MODULE_SEEDS         16u  /* on which a component's C runs */
+#define MUTUAL_SEEDS         8u   /* of each AI's workloads, to compare candidates */
+#define CLAIM_SEEDS_MIN      16u  /* fewer prove nothing */
+#define CLAIM_SEEDS_MAX      256u /* more take too long */
+#define NONCE_LENGTH         32u
+#define COMMITMENT_MAX       64u
+#define SUBJECTS_MAX         16u
+#define PARENTS_MAX          8u
+#define PATTERN_ID_MAX       256u
+#define FEATURE_BYTES_MAX    128u
+#define IMPLEMENTATION_MAX   (64u << 10)
+#define CLAIM_TOLERANCE      1e-9  /* relative */
+#define PUBLISH_IMPROVEMENT  0.002 /* of the ratio, since the last pattern that was claimed */
+#define RENDER_IMPROVEMENT   0.01  /* since the last component */
+#define LAST_IMPROVEMENT     1e-4  /* since either, when training is over */
+#define PUBLISH_EVALUATIONS  48u   /* at least, from one pattern that is claimed to the next */
+#define ANSWER_EVALUATIONS   64u /* at least so many stand behind a component made for a request */
+#define PULL_GENERATIONS     5u  /* from one look at what others found to the next */
+#define PULL_MAX             3u  /* candidates of others that are run at each */
+#define KNOWN_MAX            32u
+#define KNOWN_OF_ONE_MAX     4u /* of one AI */
+#define MUTUAL_WORKLOADS_MAX 9u /* of this AI and eight others */
+#define MODULES_MAX          16u
+#define TAKEN_MAX            8u   /* AIs that are named as those whose work it has built on */
+#define TRAINING_BUDGET      16u  /* evaluations of a training job */
+#define SESSION_BUDGET       240u /* evaluations that all in a session spend together */
 
-/* What others do on the workloads of an exam, and what nobody can beat: what stands beside a score. */
-struct yardstick {
+/* What others do on a set of workloads, and what nobody can beat: what stands beside a score. */
+struct baselines {
     double textbook_cost, practice_ratio, bound_ratio;
     const char *practice; /* NULL: no practice but the textbook's */
 };
-void yardstick_measure(const struct subject *subject, const struct evaluation_set *exam,
-                       struct yardstick *ret_yardstick);
+void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
+                       struct baselines *ret_baselines);
 
 /* The workloads of a nonce: a pattern and its component have the same, so one place is enough. */
-struct trial {
+struct test_set {
     const struct subject *subject; /* NULL: none */
     char nonce[NONCE_LENGTH + 1];
-    struct evaluation_set *exam;
-    bool compared; /* the yardstick was measured: */
-    struct yardstick yardstick;
+    struct evaluation_set *set;
+    bool compared; /* the baselines were measured: */
+    struct baselines baselines;
 };
 
 /* A candidate that another AI found. */
 struct known {
     double parameters[SUBJECT_PARAMETERS_MAX];
     char author[AI_ID_MAX + 1], id[PATTERN_ID_MAX];
-    double ratio_own;                   /* when it was checked, on this AI's workloads for that */
-    bool tried;                         /* on its training workloads */
-    double ratios[CROSS_WORKLOADS_MAX]; /* on each AI's workloads; NAN: not run there yet */
+    double ratio_own;                    /* when it was checked, on this AI's workloads for that */
+    bool tried;                          /* on its training workloads */
+    double ratios[MUTUAL_WORKLOADS_MAX]; /* on each AI's workloads; NAN: not run there yet */
 };
 
 /* Candidates of one subject, on the workloads of all who found one. */
-struct cross {
+struct mutual {
     struct known known[KNOWN_MAX];
     size_t known_count;
     struct {
         char ai_id[AI_ID_MAX + 1];
-        struct evaluation_set *exam;  /* NULL: not made yet */
-    } workloads[CROSS_WORKLOADS_MAX]; /* the first: this AI's own */
+        struct evaluation_set *set;    /* NULL: not made yet */
+    } workloads[MUTUAL_WORKLOADS_MAX]; /* the first: this AI's own */
     size_t workload_count;
 };
 
 /* One subject as this AI knows it. */
-struct bench {
+struct record {
     const struct subject *subject;
-    struct evaluation_set *peer; /* NULL: not made yet */
-    struct cross cross;
+    struct evaluation_set *checking; /* for what others send; NULL: not made yet */
+    struct mutual mutual;
 };
 
 /* What came of compiling and running the C that parameters render to. */
@@ -104,11 +106,11 @@ struct module {
     char text[320]; /* for people */
 };
 
-struct session_slot {
+struct joint_search {
     char id[AI_ID_MAX + 1]; /* "": free */
     uint64_t used;
     char names[BRAIN_CONTRIBUTORS_MAX][AI_ID_MAX + 1]; /* whose workloads */
-    struct objective panel;
+    struct objective objective;
     struct search search;
     char by[AI_ID_MAX + 1]; /* who found what was shared last */
     bool shared;            /* another searched too */
@@ -150,24 +152,24 @@ struct resumed {
     unsigned evaluations;                           /* that went into it */
 };
 
-/* How far training has come. Ratios are to the textbook baseline's cost: below 1 is better. The held-out
- * workloads are this AI's own. */
+/* How far training has come. Ratios are to the textbook baseline's cost: below 1 is better. The
+ * held-out workloads are this AI's own. */
 struct policy_figures {
     unsigned evaluations, generations; /* of its own training */
     double ratio_train;                /* best so far, on its own workloads; 0: none yet */
     unsigned evaluations_alone;        /* until something of another's first came into its search */
-    double
-        ratio_alone; /* held-out, of the best that it had found by then; 0: it began with another's */
+    double ratio_alone; /* held-out, of the best by then; 0: it began with another's */
     double ratio_heldout, ci95,
         cost_heldout;     /* held-out, of what it would use now: own or another's */
     size_t wins, seeds;   /* seeds 0: not measured yet */
     const char *practice; /* name; NULL: none known */
     double textbook_cost, practice_ratio, bound_ratio, gap_closed;
-    /* Whose work it has built on: trained on from, or would use now. With none, what it would use is what
-     * it found alone. */
+    /* Whose work it has built on: trained on from, or would use now. With none, what it would
+     * use is what it found alone. */
     unsigned taken;
     char taken_from[TAKEN_MAX][AI_ID_MAX + 1]; /* newest first; "": no more */
-    /* The referee's: over the subjects of which it has seen a confirmed claim; the others count as 1. 0: none yet. */
+    /* The referee's: over the subjects of which it has seen a confirmed claim; the others count
+     * as 1. 0: none yet. */
     double geometric_mean;
     unsigned subjects_seen;
 };
@@ -200,32 +202,33 @@ struct policy_brain {
     struct known own; /* its own best, as a candidate beside those of others */
     struct choice choice;
     struct evaluation_set *heldout;
-    struct yardstick yardstick; /* on heldout */
+    struct baselines baselines; /* on heldout */
     struct heldout_score heldout_choice, heldout_alone;
     char heldout_author[AI_ID_MAX + 1]; /* of heldout_choice; "": its own */
-    struct trial trial;
+    struct test_set test_set;
     struct module modules[MODULES_MAX];
     unsigned module_next;
     unsigned cells; /* a referee's: candidates that it ran on an AI's workloads */
-    struct bench benches[SUBJECTS_MAX];
-    struct session_slot slots[BRAIN_SESSIONS_MAX];
+    struct record records[SUBJECTS_MAX];
+    struct joint_search joints[BRAIN_SESSIONS_MAX];
 };
 
-/* exam.c. Exams are made when first wanted. */
+/* evaluation.c. Exams are made when first wanted. */
 /* Never NULL for a subject of the table. */
-struct bench *policy_bench(struct policy_brain *brain, const struct subject *subject);
-/* The bench's exam for what others send: 0, or -1 when out of memory. */
-int bench_peer(struct policy_brain *brain, struct bench *bench);
-/* An exam on "<kind>/<AI>". NULL when out of memory. */
-struct evaluation_set *policy_exam(const struct policy_brain *brain, const struct subject *subject,
-                                   const char *kind, size_t seeds);
+struct record *policy_record(struct policy_brain *brain, const struct subject *subject);
+/* Its workloads for what others send: 0, or -1 when out of memory. */
+int record_checking(struct policy_brain *brain, struct record *record);
+/* The workloads of "<kind>/<AI>". NULL when out of memory. */
+struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
+                                             const struct subject *subject, const char *kind,
+                                             size_t seeds);
 /* 32 lower-case hex digits, as the hub gives them. */
 bool nonce_valid(const char *nonce);
 /* The workloads of a nonce, the brain's; good until the next call. NULL when out of memory. */
-struct trial *policy_trial(struct policy_brain *brain, const struct subject *subject,
-                           const char *nonce, size_t seeds);
-const struct yardstick *trial_yardstick(struct trial *trial);
-void trial_end(struct trial *trial);
+struct test_set *policy_test_set(struct policy_brain *brain, const struct subject *subject,
+                                 const char *nonce, size_t seeds);
+const struct baselines *test_set_baselines(struct test_set *test_set);
+void test_set_end(struct test_set *test_set);
 
 /* train.c */
 /* Own workloads and search, begun if need be; 0, or -1 when out of memory. */
@@ -285,20 +288,22 @@ json_t *policy_answer(void *state, const char *feature, const json_t *requiremen
                       brain_stop *stop);
 
 /* known.c */
-/* Adds a candidate of another's; false when it is known, or worse than those that it would have to replace. */
-bool cross_add(struct cross *cross, const struct subject *subject, const struct known *known);
-/* Whether a row of ratios has gaps on this cross's workloads. */
-bool cross_gap(const struct cross *cross, const struct known *known, size_t *ret_which);
+/* Adds a candidate of another's; false when it is known, or worse than those that it would have
+ * to replace. */
+bool mutual_add(struct mutual *mutual, const struct subject *subject, const struct known *known);
+/* Whether a row of ratios has gaps. */
+bool mutual_gap(const struct mutual *mutual, const struct known *known, size_t *ret_which);
 /* One AI's workloads, as far as they are used here. NULL when out of memory. */
-struct evaluation_set *cross_exam(struct cross *cross, const struct subject *subject, size_t which);
+struct evaluation_set *mutual_set(struct mutual *mutual, const struct subject *subject,
+                                  size_t which);
 /* Runs a candidate on one AI's workloads. 0, or -1 when out of memory. */
-int cross_fill(struct cross *cross, const struct subject *subject, struct known *known,
-               size_t which);
+int mutual_fill(struct mutual *mutual, const struct subject *subject, struct known *known,
+                size_t which);
 /* Its mean over the workloads on which it was run; ratio_own when on none. */
-double cross_mean(const struct cross *cross, const struct known *known);
-void cross_free(struct cross *cross);
-/* Runs those of others that were not run yet on the training workloads, at most PULL_MAX. Returns the best one, NULL when none
- * was run or none can be; *ret_evaluations were spent. */
+double mutual_mean(const struct mutual *mutual, const struct known *known);
+void mutual_free(struct mutual *mutual);
+/* Runs those of others that were not run yet on the training workloads, at most PULL_MAX.
+ * Returns the best one, NULL when none was run or none can be; *ret_evaluations were spent. */
 const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, double *ret_ratio,
                                 unsigned *ret_evaluations);
 /* Makes the choice anew. False when stopped or out of memory, and nothing has changed. */
@@ -307,8 +312,8 @@ bool policy_take_in(void *state, const char *author, const json_t *thing, const 
 int policy_compare(const struct brain_entry *a, const struct brain_entry *b);
 
 /* json.c */
-/* Adds the members of `more`, which is taken over, as `object` is. NULL and nothing left when either is
- * NULL, or out of memory. */
+/* Adds the members of `more`, which is taken over, as `object` is. NULL and nothing left when
+ * either is NULL, or out of memory. */
 json_t *merged(json_t *object, json_t *more);
 /* Parameters as {name: value}, exact to the bit. */
 json_t *parameters_json(const struct subject *subject, const double *parameters);
@@ -327,8 +332,8 @@ int candidate_read(const json_t *json, struct candidate *ret_candidate);
 /* The policy's C source. NULL when out of memory. */
 json_t *implementation_json(const struct subject *subject, const double *parameters);
 
-/* module.c: compiles and runs the C that the parameters render to on MODULE_SEEDS workloads of a split, unless that was done
- * before. Good until the next call. */
+/* module.c: compiles and runs the C that the parameters render to on MODULE_SEEDS workloads of a
+ * split, unless that was done before. Good until the next call. */
 const struct module *policy_module(struct policy_brain *brain, const struct subject *subject,
                                    const double *parameters, const char *split, brain_stop *stop);
 
@@ -344,12 +349,12 @@ int policy_collaborate(void *state, const struct brain_session *session, const j
 json_t *policy_conclude(void *state, const struct brain_session *session, const json_t *candidate,
                         brain_stop *stop);
 bool policy_forget(void *state, const char *session_id, brain_stop *stop);
-void policy_session_free(struct session_slot *slot);
-struct session_slot *slot_find(struct policy_brain *brain, const char *id);
+void joint_free(struct joint_search *joint);
+struct joint_search *joint_find(struct policy_brain *brain, const char *id);
 void policy_view(const void *state, const struct brain_session *session, const json_t *candidate,
                  struct brain_view *ret_view);
-/* A free slot; the one longest untouched is given up for it. */
-struct session_slot *slot_take(struct policy_brain *brain);
+/* A free place; the one longest untouched is given up for it. */
+struct joint_search *joint_take(struct policy_brain *brain);
 
 /* review.c */
 /* A candidate's ratio on the workloads of one of those it names. NAN: out of memory. */
@@ -361,8 +366,9 @@ int policy_review(struct policy_brain *brain, const char *session_id, const json
 /* referee.c */
 void referee_become(struct brain *brain);
 void referee_figures(struct policy_brain *brain, struct policy_figures *ret_figures);
-/* A candidate on the workloads of all who found one for this subject, and on its own. 0, or -1 when out of memory. */
-int referee_score(struct policy_brain *brain, struct bench *bench, const double *parameters,
+/* A candidate on the workloads of all who found one for this subject, and on its own. 0, or -1
+ * when out of memory. */
+int referee_score(struct policy_brain *brain, struct record *record, const double *parameters,
                   struct score *ret_score);
 
 #endif

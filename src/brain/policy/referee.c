@@ -1,6 +1,7 @@
-/* The referee, `general`: it has no subject of its own, trains nothing and claims nothing. It measures what others claim, of all
- * subjects, and keeps for each a matrix: every candidate that it found to be true, on the workloads of everyone who found one.
- * So it knows what holds for all and not only for its author, and how far all of them together are. */
+/* The referee, `general`: it has no subject of its own, trains nothing and claims nothing. It
+ * measures what others claim, of all subjects, and keeps for each a matrix: every candidate that
+ * it found to be true, on the workloads of everyone who found one. So it knows what holds for
+ * all and not only for its author, and how far all of them together are. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,17 +10,17 @@
 #include "brain/policy/parts.h"
 #include "policy/elementary.h"
 
-int referee_score(struct policy_brain *brain, struct bench *bench, const double *parameters,
+int referee_score(struct policy_brain *brain, struct record *record, const double *parameters,
                   struct score *ret_score)
 {
-    struct cross *cross = &bench->cross;
+    struct mutual *mutual = &record->mutual;
     struct score all = {0};
     double variance = 0;
-    for (size_t i = 0; i < cross->workload_count; i++) {
-        const struct evaluation_set *exam = cross_exam(cross, bench->subject, i);
-        if (!exam)
+    for (size_t i = 0; i < mutual->workload_count; i++) {
+        const struct evaluation_set *set = mutual_set(mutual, record->subject, i);
+        if (!set)
             return -1;
-        struct score score = evaluation_set_score(exam, parameters);
+        struct score score = evaluation_set_score(set, parameters);
         all.ratio += score.ratio;
         variance += score.ci95 * score.ci95;
         all.seeds += score.seeds;
@@ -27,22 +28,23 @@ int referee_score(struct policy_brain *brain, struct bench *bench, const double 
     }
     if (isnan(all.ratio))
         return -1;
-    all.ratio /= (double)cross->workload_count;
-    all.ci95 = sqrt(variance) / (double)cross->workload_count;
+    all.ratio /= (double)mutual->workload_count;
+    all.ci95 = sqrt(variance) / (double)mutual->workload_count;
     *ret_score = all;
     return 0;
 }
 
-/* Of all subjects, a candidate that was not run yet on somebody's workloads; NULL: the matrices are full. */
-static struct known *referee_gap(struct policy_brain *brain, struct bench **ret_bench,
+/* Of all subjects, a candidate that was not run yet on somebody's workloads; NULL: the matrices
+ * are full. */
+static struct known *referee_gap(struct policy_brain *brain, struct record **ret_record,
                                  size_t *ret_which)
 {
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
-        struct cross *cross = &brain->benches[i].cross;
-        for (size_t k = 0; k < cross->known_count; k++)
-            if (cross_gap(cross, &cross->known[k], ret_which)) {
-                *ret_bench = &brain->benches[i];
-                return &cross->known[k];
+        struct mutual *mutual = &brain->records[i].mutual;
+        for (size_t k = 0; k < mutual->known_count; k++)
+            if (mutual_gap(mutual, &mutual->known[k], ret_which)) {
+                *ret_record = &brain->records[i];
+                return &mutual->known[k];
             }
     }
     return NULL;
@@ -54,12 +56,12 @@ static int referee_train(void *state, unsigned evaluations, brain_stop *stop, js
     json_t *claims = json_array();
     int result = claims ? 0 : -1;
     for (unsigned done = 0; result == 0 && done < evaluations && !atomic_load(stop); done++) {
-        struct bench *bench;
+        struct record *record;
         size_t which;
-        struct known *known = referee_gap(brain, &bench, &which);
+        struct known *known = referee_gap(brain, &record, &which);
         if (!known)
             break;
-        result = cross_fill(&bench->cross, bench->subject, known, which);
+        result = mutual_fill(&record->mutual, record->subject, known, which);
         brain->cells++;
     }
     if (result == 0)
@@ -70,11 +72,11 @@ static int referee_train(void *state, unsigned evaluations, brain_stop *stop, js
 }
 
 /* The best mean of a subject's candidates; HUGE_VAL: none is known. */
-static double referee_best(const struct cross *cross)
+static double referee_best(const struct mutual *mutual)
 {
     double best = HUGE_VAL;
-    for (size_t i = 0; i < cross->known_count; i++)
-        best = fmin(best, cross_mean(cross, &cross->known[i]));
+    for (size_t i = 0; i < mutual->known_count; i++)
+        best = fmin(best, mutual_mean(mutual, &mutual->known[i]));
     return best;
 }
 
@@ -88,7 +90,7 @@ void referee_figures(struct policy_brain *brain, struct policy_figures *ret_figu
         if (strcmp(trainer_specializations[i], brain->specialization) == 0)
             continue;
         trained++;
-        double best = subject ? referee_best(&policy_bench(brain, subject)->cross) : HUGE_VAL;
+        double best = subject ? referee_best(&policy_record(brain, subject)->mutual) : HUGE_VAL;
         if (!isfinite(best))
             continue; /* counts as 1 */
         figures.subjects_seen++;

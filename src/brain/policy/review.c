@@ -1,7 +1,9 @@
-/* Collaboration across subjects: there is nothing in common to search for, so the partner verifies and reviews.
+/* Collaboration across subjects: there is nothing in common to search for, so the partner verifies
+ * and reviews.
  *
- * It runs the candidate on the workloads that its ratio is said to be of, and on fresh ones that follow from the session's and
- * its own name; renders the component, compiles it, runs it; and says in one sentence what came of it. */
+ * It runs the candidate on the workloads that its ratio is said to be of, and on fresh ones that
+ * follow from the session's and its own name; renders the component, compiles it, runs it; and
+ * says in one sentence what came of it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +16,9 @@ double candidate_ratio_on(const struct candidate *candidate, size_t which, size_
 {
     char split[SPLIT_SIZE];
     snprintf(split, sizeof split, "train/%s", candidate->names[which]);
-    struct evaluation_set *exam = evaluation_set_new(candidate->subject, split, seeds);
-    double ratio = exam ? evaluation_set_score(exam, candidate->parameters).ratio : nan("");
-    evaluation_set_free(exam);
+    struct evaluation_set *set = evaluation_set_new(candidate->subject, split, seeds);
+    double ratio = set ? evaluation_set_score(set, candidate->parameters).ratio : nan("");
+    evaluation_set_free(set);
     return ratio;
 }
 
@@ -54,12 +56,12 @@ static json_t *review_make(struct policy_brain *brain, const char *session_id, c
     words_copy(session, session_id);
     snprintf(split, sizeof split, "review/%s/%s", session, brain->ai_id);
     double measured = ratio_on_workloads(candidate);
-    struct evaluation_set *exam =
+    struct evaluation_set *set =
         atomic_load(stop) ? NULL : evaluation_set_new(candidate->subject, split, REVIEW_SEEDS);
-    if (!exam)
+    if (!set)
         return NULL;
-    struct score score = evaluation_set_score(exam, candidate->parameters);
-    evaluation_set_free(exam);
+    struct score score = evaluation_set_score(set, candidate->parameters);
+    evaluation_set_free(set);
     const struct module *module =
         policy_module(brain, candidate->subject, candidate->parameters, split, stop);
     if (atomic_load(stop) || isnan(measured))
@@ -67,28 +69,29 @@ static json_t *review_make(struct policy_brain *brain, const char *session_id, c
     return review_json(&score, split, candidate_ratio(json), measured, module);
 }
 
-/* This AI's review of just these parameters; made when there is none yet. NULL when stopped or out of memory. */
+/* This AI's review of just these parameters; made when there is none yet. NULL when stopped or
+ * out of memory. */
 static json_t *review_of(struct policy_brain *brain, const char *session_id, const json_t *json,
                          const struct candidate *candidate, brain_stop *stop)
 {
-    struct session_slot *slot = slot_find(brain, session_id);
-    if (slot && slot->review && slot->reviewed == candidate->subject &&
-        slot->claimed == candidate_ratio(json) &&
-        parameters_same(candidate->subject, slot->last, candidate->parameters))
-        return slot->review;
+    struct joint_search *joint = joint_find(brain, session_id);
+    if (joint && joint->review && joint->reviewed == candidate->subject &&
+        joint->claimed == candidate_ratio(json) &&
+        parameters_same(candidate->subject, joint->last, candidate->parameters))
+        return joint->review;
     json_t *review = review_make(brain, session_id, json, candidate, stop);
     if (!review)
         return NULL;
-    if (slot)
-        policy_session_free(slot);
+    if (joint)
+        joint_free(joint);
     else
-        slot = slot_take(brain);
-    words_copy(slot->id, session_id);
-    slot->used = ++brain->session_clock;
-    slot->review = review;
-    slot->reviewed = candidate->subject;
-    slot->claimed = candidate_ratio(json);
-    memcpy(slot->last, candidate->parameters, sizeof slot->last);
+        joint = joint_take(brain);
+    words_copy(joint->id, session_id);
+    joint->used = ++brain->session_clock;
+    joint->review = review;
+    joint->reviewed = candidate->subject;
+    joint->claimed = candidate_ratio(json);
+    memcpy(joint->last, candidate->parameters, sizeof joint->last);
     return review;
 }
 

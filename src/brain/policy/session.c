@@ -1,9 +1,11 @@
-/* Collaboration: partners search on from one shared candidate, each in turn, on the workloads of all of them.
+/* Collaboration: partners search on from one shared candidate, each in turn, on the workloads of
+ * all of them.
  *
- * Workloads follow from the AIs' names, so every partner gets the same ratio for the same parameters, to the bit: a candidate
- * that another wrote is run before it is believed, the best of both is kept, and no order of writes can make it worse. A partner
- * of another subject has nothing to search for, and reviews (review.c); once one has, and nobody else searches, the candidate
- * stands, and its owner waits for the other reviews. */
+ * Workloads follow from the AIs' names, so every partner gets the same ratio for the same
+ * parameters, to the bit: a candidate that another wrote is run before it is believed, the best
+ * of both is kept, and no order of writes can make it worse. A partner of another subject has
+ * nothing to search for, and reviews (review.c); once one has, and nobody else searches, the
+ * candidate stands, and its owner waits for the other reviews. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,104 +42,106 @@ static void candidate_open(struct policy_brain *brain, const struct brain_sessio
     *ret_candidate = candidate;
 }
 
-void policy_session_free(struct session_slot *slot)
+void joint_free(struct joint_search *joint)
 {
-    objective_free(&slot->panel);
-    search_end(&slot->search);
-    json_decref(slot->review);
-    *slot = (struct session_slot){0};
+    objective_free(&joint->objective);
+    search_end(&joint->search);
+    json_decref(joint->review);
+    *joint = (struct joint_search){0};
 }
 
-struct session_slot *slot_find(struct policy_brain *brain, const char *id)
+struct joint_search *joint_find(struct policy_brain *brain, const char *id)
 {
     for (size_t i = 0; i < BRAIN_SESSIONS_MAX; i++)
-        if (brain->slots[i].id[0] && strcmp(brain->slots[i].id, id) == 0)
-            return &brain->slots[i];
+        if (brain->joints[i].id[0] && strcmp(brain->joints[i].id, id) == 0)
+            return &brain->joints[i];
     return NULL;
 }
 
-struct session_slot *slot_take(struct policy_brain *brain)
+struct joint_search *joint_take(struct policy_brain *brain)
 {
-    struct session_slot *oldest = &brain->slots[0];
+    struct joint_search *oldest = &brain->joints[0];
     for (size_t i = 1; i < BRAIN_SESSIONS_MAX; i++)
-        if (brain->slots[i].used < oldest->used)
-            oldest = &brain->slots[i];
-    policy_session_free(oldest);
+        if (brain->joints[i].used < oldest->used)
+            oldest = &brain->joints[i];
+    joint_free(oldest);
     return oldest;
 }
 
-static bool slot_fits(const struct session_slot *slot, const struct candidate *candidate)
+static bool joint_fits(const struct joint_search *joint, const struct candidate *candidate)
 {
-    if (slot->search.subject != candidate->subject || slot->panel.count != candidate->name_count)
+    if (joint->search.subject != candidate->subject ||
+        joint->objective.count != candidate->name_count)
         return false;
     for (size_t i = 0; i < candidate->name_count; i++)
-        if (strcmp(slot->names[i], candidate->names[i]) != 0)
+        if (strcmp(joint->names[i], candidate->names[i]) != 0)
             return false;
     return true;
 }
 
-/* The workloads and the search of a free slot. 0, or -1 when out of memory: then the slot is free again. */
-static int slot_build(struct session_slot *slot, const char *ai_id, const char *session_id,
-                      const struct candidate *candidate)
+/* The workloads and the search of a free place. 0, or -1 when out of memory: then it is free
+ * again. */
+static int joint_build(struct joint_search *joint, const char *ai_id, const char *session_id,
+                       const struct candidate *candidate)
 {
     char split[SPLIT_SIZE + AI_ID_MAX];
     size_t each = session_seeds(candidate->name_count);
-    for (; slot->panel.count < candidate->name_count; slot->panel.count++) {
-        size_t i = slot->panel.count;
+    for (; joint->objective.count < candidate->name_count; joint->objective.count++) {
+        size_t i = joint->objective.count;
         snprintf(split, sizeof split, "train/%s", candidate->names[i]);
-        slot->panel.sets[i] = evaluation_set_new(candidate->subject, split, each);
-        if (!slot->panel.sets[i]) {
-            policy_session_free(slot);
+        joint->objective.sets[i] = evaluation_set_new(candidate->subject, split, each);
+        if (!joint->objective.sets[i]) {
+            joint_free(joint);
             return -1;
         }
-        memcpy(slot->names[i], candidate->names[i], sizeof slot->names[i]);
+        memcpy(joint->names[i], candidate->names[i], sizeof joint->names[i]);
     }
     snprintf(split, sizeof split, "session/%s/%s", session_id, ai_id);
     uint64_t seed = subject_seed(candidate->subject, split, 0);
-    if (search_begin(&slot->search, candidate->subject, seed, candidate->parameters) < 0) {
-        policy_session_free(slot);
+    if (search_begin(&joint->search, candidate->subject, seed, candidate->parameters) < 0) {
+        joint_free(joint);
         return -1;
     }
-    words_cut(session_id, slot->id, sizeof slot->id);
+    words_cut(session_id, joint->id, sizeof joint->id);
     return 0;
 }
 
 /* Runs the shared candidate on all partners' workloads, unless this AI has just done so. */
-static void slot_join(struct session_slot *slot, const struct candidate *candidate)
+static void joint_join(struct joint_search *joint, const struct candidate *candidate)
 {
-    if (!slot->measured || !parameters_same(candidate->subject, slot->last, candidate->parameters))
-        search_try(&slot->search, &slot->panel, candidate->parameters);
+    if (!joint->measured ||
+        !parameters_same(candidate->subject, joint->last, candidate->parameters))
+        search_try(&joint->search, &joint->objective, candidate->parameters);
 }
 
-/* This AI's search for a session, on the candidate's subject and workloads, joined with the candidate, and at first with what this
- * AI would use itself. NULL when out of memory. */
-static struct session_slot *slot_open(struct policy_brain *brain, const char *id,
-                                      const struct candidate *candidate, brain_stop *stop)
+/* This AI's search for a session, on the candidate's subject and workloads, joined with the
+ * candidate, and at first with what this AI would use itself. NULL when out of memory. */
+static struct joint_search *joint_open(struct policy_brain *brain, const char *id,
+                                       const struct candidate *candidate, brain_stop *stop)
 {
-    struct session_slot *slot = slot_find(brain, id);
-    bool fits = slot && slot_fits(slot, candidate);
+    struct joint_search *joint = joint_find(brain, id);
+    bool fits = joint && joint_fits(joint, candidate);
     if (!fits) {
-        if (slot)
-            policy_session_free(
-                slot); /* work on another subject or other workloads is no part of it */
+        if (joint)
+            joint_free(joint); /* work on another subject or other workloads is no part of it */
         else
-            slot = slot_take(brain);
-        if (slot_build(slot, brain->ai_id, id, candidate) < 0)
+            joint = joint_take(brain);
+        if (joint_build(joint, brain->ai_id, id, candidate) < 0)
             return NULL;
     }
-    slot->used = ++brain->session_clock;
-    slot_join(slot, candidate);
+    joint->used = ++brain->session_clock;
+    joint_join(joint, candidate);
     if (!fits && candidate->subject == brain->subject && policy_choose(brain, stop) &&
         !parameters_same(brain->subject, brain->choice.parameters, candidate->parameters))
-        search_try(&slot->search, &slot->panel, brain->choice.parameters);
-    return slot;
+        search_try(&joint->search, &joint->objective, brain->choice.parameters);
+    return joint;
 }
 
-static json_t *names_json(const struct session_slot *slot)
+static json_t *names_json(const struct joint_search *joint)
 {
     json_t *array = json_array();
-    for (size_t i = 0; array && i < slot->panel.count; i++)
-        json_array_append_new(array, json_string(slot->names[i]));
+    for (size_t i = 0; array && i < joint->objective.count; i++)
+        json_array_append_new(array, json_string(joint->names[i]));
     return array;
 }
 
@@ -158,16 +162,16 @@ static json_t *spent_json(const char *self, unsigned own, const json_t *shared)
     return all;
 }
 
-static json_t *slot_json(const struct policy_brain *brain, const struct session_slot *slot,
-                         const char *by, const json_t *shared)
+static json_t *joint_json(const struct policy_brain *brain, const struct joint_search *joint,
+                          const char *by, const json_t *shared)
 {
-    const struct search *search = &slot->search;
+    const struct search *search = &joint->search;
     const struct subject *subject = search->subject;
-    size_t seeds = slot->panel.count * evaluation_set_size(slot->panel.sets[0]);
+    size_t seeds = joint->objective.count * evaluation_set_size(joint->objective.sets[0]);
     return json_pack("{s:s,s:s,s:o,s:f,s:i,s:o,s:s,s:o,s:i}", "subject", subject->name,
                      "subject_version", subject->version, "parameters",
                      parameters_json(subject, search->best), "ratio", search->best_ratio, "seeds",
-                     (int)seeds, "workloads", names_json(slot), "by", by, "evaluations",
+                     (int)seeds, "workloads", names_json(joint), "by", by, "evaluations",
                      spent_json(brain->ai_id, search->evaluations, shared), "budget",
                      (int)SESSION_BUDGET);
 }
@@ -182,28 +186,29 @@ static void reviews_keep(json_t *result, const json_t *shared)
 }
 
 /* The candidate after a step; *json is as it was shared, NULL when nothing usable is. */
-static json_t *step_json(const struct policy_brain *brain, struct session_slot *slot,
+static json_t *step_json(const struct policy_brain *brain, struct joint_search *joint,
                          const struct candidate *shared, const json_t *json)
 {
-    const struct search *search = &slot->search;
+    const struct search *search = &joint->search;
     if (!isfinite(search->best_ratio))
         return NULL;
     bool kept = json && parameters_same(search->subject, search->best, shared->parameters);
     const char *by = kept && shared->by[0] ? shared->by : brain->ai_id;
-    json_t *result = slot_json(brain, slot, by, json);
+    json_t *result = joint_json(brain, joint, by, json);
     if (kept)
         reviews_keep(result, json);
-    words_copy(slot->by, by);
-    memcpy(slot->last, search->best, sizeof slot->last);
-    slot->measured = true;
+    words_copy(joint->by, by);
+    memcpy(joint->last, search->best, sizeof joint->last);
+    joint->measured = true;
     return result;
 }
 
-/* Whether only this AI has searched, and the candidate, which is its own and has its true ratio, was reviewed: then it stands. */
-static bool slot_waits(const struct policy_brain *brain, const struct session_slot *slot,
-                       const struct candidate *shared, const json_t *json)
+/* Whether only this AI has searched, and the candidate, which is its own and has its true ratio,
+ * was reviewed: then it stands. */
+static bool joint_waits(const struct policy_brain *brain, const struct joint_search *joint,
+                        const struct candidate *shared, const json_t *json)
 {
-    const struct search *search = &slot->search;
+    const struct search *search = &joint->search;
     return json && candidate_evaluations(json, brain->ai_id) > 0 && candidate_reviewed(json) &&
            candidate_ratio(json) == search->best_ratio &&
            parameters_same(search->subject, search->best, shared->parameters);
@@ -221,18 +226,19 @@ static json_t *policy_step(struct policy_brain *brain, const struct brain_sessio
                            const struct candidate *shared, const json_t *json, unsigned evaluations,
                            brain_stop *stop)
 {
-    struct session_slot *slot = slot_find(brain, session->id);
-    if (json || !slot || !slot->search.cmaes) /* else nothing usable is shared, but it has begun */
-        slot = slot_open(brain, session->id, shared, stop);
-    if (!slot)
+    struct joint_search *joint = joint_find(brain, session->id);
+    if (json || !joint ||
+        !joint->search.cmaes) /* else nothing usable is shared, but it has begun */
+        joint = joint_open(brain, session->id, shared, stop);
+    if (!joint)
         return NULL;
-    slot->shared |= json && others_searched(brain, shared, json);
-    if (slot_waits(brain, slot, shared, json))
+    joint->shared |= json && others_searched(brain, shared, json);
+    if (joint_waits(brain, joint, shared, json))
         return json_deep_copy(json);
     unsigned spent = candidate_spent(json);
     unsigned left = spent < SESSION_BUDGET ? SESSION_BUDGET - spent : 0;
-    search_run(&slot->search, &slot->panel, evaluations < left ? evaluations : left, stop);
-    return step_json(brain, slot, shared, json);
+    search_run(&joint->search, &joint->objective, evaluations < left ? evaluations : left, stop);
+    return step_json(brain, joint, shared, json);
 }
 
 /* Reads a candidate that is on the workloads of those who take part, and no others'. 0 or -1. */
@@ -314,12 +320,12 @@ static json_t *participants_json(const struct brain_session *session)
 }
 
 /* The best on each partner's own workloads. */
-static json_t *ratios_json(const struct session_slot *slot)
+static json_t *ratios_json(const struct joint_search *joint)
 {
     json_t *ratios = json_object();
-    for (size_t i = 0; ratios && i < slot->panel.count; i++) {
-        double ratio = evaluation_set_score(slot->panel.sets[i], slot->search.best).ratio;
-        json_object_set_new(ratios, slot->names[i], json_real(ratio));
+    for (size_t i = 0; ratios && i < joint->objective.count; i++) {
+        double ratio = evaluation_set_score(joint->objective.sets[i], joint->search.best).ratio;
+        json_object_set_new(ratios, joint->names[i], json_real(ratio));
     }
     return ratios;
 }
@@ -331,10 +337,10 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
     struct candidate shared;
     if (session_read(session, candidate, &shared) < 0 || atomic_load(stop))
         return NULL;
-    struct session_slot *slot = slot_open(brain, session->id, &shared, stop);
-    if (!slot || !isfinite(slot->search.best_ratio))
+    struct joint_search *joint = joint_open(brain, session->id, &shared, stop);
+    if (!joint || !isfinite(joint->search.best_ratio))
         return NULL;
-    const struct search *search = &slot->search;
+    const struct search *search = &joint->search;
     const struct subject *subject = search->subject;
     bool kept = parameters_same(subject, search->best, shared.parameters);
     bool reviewed = kept && candidate_reviewed(candidate);
@@ -349,52 +355,54 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
         capabilities_json(subject->specialization), "subject", subject->name, "subject_version",
         subject->version, "parameters", parameters_json(subject, search->best), "cost",
         subject->cost, "synthetic", 1, "ratio_session", search->best_ratio, "session_seeds",
-        (int)(slot->panel.count * evaluation_set_size(slot->panel.sets[0])), "ratios",
-        ratios_json(slot), "workloads", names_json(slot), "evaluations",
+        (int)(joint->objective.count * evaluation_set_size(joint->objective.sets[0])), "ratios",
+        ratios_json(joint), "workloads", names_json(joint), "evaluations",
         spent_json(brain->ai_id, search->evaluations, candidate), "optimiser", "cma-es");
     if (claim && kept)
         reviews_keep(claim, candidate);
     return claim;
 }
 
-/* Takes the session's best to where it is compared with all else. True when it is better than what this AI had. */
-static bool slot_learn(struct policy_brain *brain, const struct session_slot *slot)
+/* Takes the session's best to where it is compared with all else. True when it is better than
+ * what this AI had. */
+static bool joint_learn(struct policy_brain *brain, const struct joint_search *joint)
 {
     struct search *search = &brain->search;
-    struct bench *bench = policy_bench(brain, brain->subject);
+    struct record *record = policy_record(brain, brain->subject);
     struct known known = {.tried = true};
-    words_copy(known.author, slot->by[0] ? slot->by : brain->ai_id);
-    snprintf(known.id, sizeof known.id, "session:%s", slot->id);
-    memcpy(known.parameters, slot->search.best, sizeof known.parameters);
-    if (bench_peer(brain, bench) == 0) {
-        known.ratio_own = evaluation_set_score(bench->peer, known.parameters).ratio;
-        cross_add(&bench->cross, brain->subject, &known);
+    words_copy(known.author, joint->by[0] ? joint->by : brain->ai_id);
+    snprintf(known.id, sizeof known.id, "session:%s", joint->id);
+    memcpy(known.parameters, joint->search.best, sizeof known.parameters);
+    if (record_checking(brain, record) == 0) {
+        known.ratio_own = evaluation_set_score(record->checking, known.parameters).ratio;
+        mutual_add(&record->mutual, brain->subject, &known);
     }
     double ratio = objective_ratio(&brain->train, known.parameters);
     search->evaluations++;
     if (!(ratio < search->best_ratio))
         return false;
-    if (slot->shared)
+    if (joint->shared)
         policy_meet(brain);
     search_offer(search, known.parameters, ratio);
-    if (slot->shared)
+    if (joint->shared)
         policy_take(brain, known.author, known.id);
     /* Its own last step, on what the others had found. */
     for (size_t i = 0;
-         slot->shared && strcmp(known.author, brain->ai_id) == 0 && i < slot->panel.count; i++)
-        policy_credit(brain, slot->names[i]);
+         joint->shared && strcmp(known.author, brain->ai_id) == 0 && i < joint->objective.count;
+         i++)
+        policy_credit(brain, joint->names[i]);
     return true;
 }
 
 bool policy_forget(void *state, const char *session_id, brain_stop *stop)
 {
     struct policy_brain *brain = state;
-    struct session_slot *slot = slot_find(brain, session_id);
-    if (!slot)
+    struct joint_search *joint = joint_find(brain, session_id);
+    if (!joint)
         return false;
-    bool better = brain->subject && slot->search.subject == brain->subject &&
-                  isfinite(slot->search.best_ratio) && !atomic_load(stop) &&
-                  policy_begin(brain, stop) == 0 && slot_learn(brain, slot);
-    policy_session_free(slot);
+    bool better = brain->subject && joint->search.subject == brain->subject &&
+                  isfinite(joint->search.best_ratio) && !atomic_load(stop) &&
+                  policy_begin(brain, stop) == 0 && joint_learn(brain, joint);
+    joint_free(joint);
     return better;
 }

@@ -14,10 +14,10 @@ static int heldout_begin(struct policy_brain *brain)
 {
     if (brain->heldout)
         return 0;
-    brain->heldout = policy_exam(brain, brain->subject, "heldout", HELDOUT_SEEDS);
+    brain->heldout = policy_evaluation_set(brain, brain->subject, "heldout", HELDOUT_SEEDS);
     if (!brain->heldout)
         return -1;
-    yardstick_measure(brain->subject, brain->heldout, &brain->yardstick);
+    baselines_measure(brain->subject, brain->heldout, &brain->baselines);
     return 0;
 }
 
@@ -52,7 +52,8 @@ void policy_measure_standing(void *state, brain_stop *stop)
 
 /* ── the figures ── */
 
-/* Whose work it has built on; the author of what it would use now comes first, trained on or not. */
+/* Whose work it has built on; the author of what it would use now comes first, trained on or
+ * not. */
 static void credit_author(struct policy_figures *figures, const char *author)
 {
     size_t at = 0;
@@ -70,7 +71,7 @@ static void credit_author(struct policy_figures *figures, const char *author)
 void policy_figures(const struct policy_brain *brain, struct policy_figures *ret_figures)
 {
     const struct score *score = &brain->heldout_choice.score;
-    const struct yardstick *yardstick = &brain->yardstick;
+    const struct baselines *baselines = &brain->baselines;
     double ratio = brain->search.best_ratio;
     struct policy_figures figures = {
         .evaluations = brain->search.evaluations,
@@ -86,11 +87,11 @@ void policy_figures(const struct policy_brain *brain, struct policy_figures *ret
         .taken = brain->taken,
     };
     if (brain->heldout_choice.measured) {
-        figures.textbook_cost = yardstick->textbook_cost;
-        figures.practice = yardstick->practice;
-        figures.practice_ratio = yardstick->practice ? yardstick->practice_ratio : 0;
-        figures.bound_ratio = yardstick->bound_ratio;
-        figures.gap_closed = gap_closed(score->ratio, yardstick->bound_ratio);
+        figures.textbook_cost = baselines->textbook_cost;
+        figures.practice = baselines->practice;
+        figures.practice_ratio = baselines->practice ? baselines->practice_ratio : 0;
+        figures.bound_ratio = baselines->bound_ratio;
+        figures.gap_closed = gap_closed(score->ratio, baselines->bound_ratio);
     }
     memcpy(figures.taken_from, brain->taken_from, sizeof figures.taken_from);
     if (brain->heldout_author[0])
@@ -214,13 +215,13 @@ static json_t *taken_json(const struct policy_figures *figures)
     return array;
 }
 
-/* {"subject", "subject_version", "referee", "cost", "synthetic",
- *  "evaluations", "generations", "ratio_train", "ratio_alone", "evaluations_alone" (by itself, before
- *  anything of another's came into its search; 0: it began with another's), "taken", "taken_from":
- *  [AI, …] (whose work it has built on), "subjects_seen", "geometric_mean" (the referee's),
- *  "ratio_heldout" (of what it would use now), "ci95", "cost_heldout", "gain" (1 - ratio_heldout),
- *  "wins", "seeds" (0: nothing was measured), "textbook": {"name", "ratio", "cost"},
- *  "best_practice": {"name", "ratio"} or null, "bound_ratio", "gap_closed"} */
+/* {"subject", "subject_version", "referee", "cost", "synthetic", "evaluations", "generations",
+ * "ratio_train", "ratio_alone", "evaluations_alone" (by itself, before anything of another's
+ * came into its search; 0: it began with another's), "taken", "taken_from": [AI, …] (whose work
+ * it has built on), "subjects_seen", "geometric_mean" (the referee's), "ratio_heldout" (of what
+ * it would use now), "ci95", "cost_heldout", "gain" (1 - ratio_heldout), "wins", "seeds" (0:
+ * nothing was measured), "textbook": {"name", "ratio", "cost"}, "best_practice": {"name",
+ * "ratio"} or null, "bound_ratio", "gap_closed"} */
 json_t *figures_json(const struct figures_head *head, const struct policy_figures *figures)
 {
     bool measured = figures->seeds > 0;

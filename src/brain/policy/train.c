@@ -1,8 +1,9 @@
-/* The policy brain: learns the parameters of an OS policy on a simulated subsystem, by CMA-ES on its own workloads, and by what
- * others found.
+/* The policy brain: learns the parameters of an OS policy on a simulated subsystem, by CMA-ES on
+ * its own workloads, and by what others found.
  *
- * What makes it hard is honesty. The search looks at the training workloads only; what is claimed is measured on workloads that
- * nobody could know when the parameters were chosen; and what came from another is tried, used, and named, but never claimed. */
+ * What makes it hard is honesty. The search looks at the training workloads only; what is
+ * claimed is measured on workloads that nobody could know when the parameters were chosen; and
+ * what came from another is tried, used, and named, but never claimed. */
 #include "brain/policy/parts.h"
 
 #include <math.h>
@@ -67,8 +68,8 @@ struct start {
     unsigned evaluations; /* that went into finding out */
 };
 
-/* What others found before the first step is worth more than a hundred evaluations from scratch; so is
- * what this AI itself has found in an earlier run. */
+/* What others found before the first step is worth more than a hundred evaluations from scratch;
+ * so is what this AI itself has found in an earlier run. */
 static void start_choose(struct policy_brain *brain, brain_stop *stop, struct start *ret_start)
 {
     struct start start = {.author = "", .id = ""};
@@ -108,10 +109,11 @@ static uint64_t search_seed(const struct policy_brain *brain)
 int policy_begin(struct policy_brain *brain, brain_stop *stop)
 {
     if (brain->train.count == 0) {
-        struct evaluation_set *exam = policy_exam(brain, brain->subject, "train", TRAIN_SEEDS);
-        if (!exam)
+        struct evaluation_set *set =
+            policy_evaluation_set(brain, brain->subject, "train", TRAIN_SEEDS);
+        if (!set)
             return -1;
-        brain->train = (struct objective){.sets = {exam}, .count = 1};
+        brain->train = (struct objective){.sets = {set}, .count = 1};
     }
     if (brain->search.cmaes)
         return 0;
@@ -131,7 +133,8 @@ int policy_begin(struct policy_brain *brain, brain_stop *stop)
     return 0;
 }
 
-/* Between two generations, every so often: the best of a few that others found is injected. Returns the evaluations spent. */
+/* Between two generations, every so often: the best of a few that others found is injected.
+ * Returns the evaluations spent. */
 static unsigned policy_look(struct policy_brain *brain, brain_stop *stop)
 {
     struct search *search = &brain->search;
@@ -188,13 +191,13 @@ static void policy_free(void *state)
     objective_free(&brain->train);
     search_end(&brain->search);
     evaluation_set_free(brain->heldout);
-    trial_end(&brain->trial);
+    test_set_end(&brain->test_set);
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
-        evaluation_set_free(brain->benches[i].peer);
-        cross_free(&brain->benches[i].cross);
+        evaluation_set_free(brain->records[i].checking);
+        mutual_free(&brain->records[i].mutual);
     }
     for (size_t i = 0; i < BRAIN_SESSIONS_MAX; i++)
-        policy_session_free(&brain->slots[i]);
+        joint_free(&brain->joints[i]);
     free(brain);
 }
 
@@ -253,8 +256,7 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         return brain;
     }
     policy->subject = subject_for(specialization);
-    if (!policy
-             ->subject) { /* callers check the specialization; without a subject it has nothing to train */
+    if (!policy->subject) { /* nothing to train; callers check the specialization */
         brain_free(brain);
         return NULL;
     }

@@ -1,0 +1,95 @@
+/* The workloads of the policy brain: which of them, and what others do on them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brain/policy/parts.h"
+#include "brain/words.h"
+
+struct record *policy_record(struct policy_brain *brain, const struct subject *subject)
+{
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    for (size_t i = 0; i < count && i < SUBJECTS_MAX; i++)
+        if (all[i] == subject) {
+            struct record *record = &brain->records[i];
+            if (!record->subject) {
+                record->subject = subject;
+                words_copy(record->mutual.workloads[0].ai_id, brain->ai_id);
+                record->mutual.workload_count = 1;
+            }
+            return record;
+        }
+    abort(); /* subjects come from the table, never from a peer */
+}
+
+struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
+                                             const struct subject *subject, const char *kind,
+                                             size_t seeds)
+{
+    char split[SPLIT_SIZE];
+    snprintf(split, sizeof split, "%s/%s", kind, brain->ai_id);
+    return evaluation_set_new(subject, split, seeds);
+}
+
+int record_checking(struct policy_brain *brain, struct record *record)
+{
+    if (!record->checking)
+        record->checking = policy_evaluation_set(brain, record->subject, "peer", CHECK_SEEDS);
+    return record->checking ? 0 : -1;
+}
+
+void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
+                       struct baselines *ret_baselines)
+{
+    struct baselines baselines = {.textbook_cost = evaluation_set_baseline(set, 0).cost,
+                                  .bound_ratio = evaluation_set_bound(set).ratio,
+                                  .practice_ratio = HUGE_VAL};
+    for (int i = 1; i < subject->baseline_count; i++) {
+        double ratio = evaluation_set_baseline(set, i).ratio;
+        if (ratio < baselines.practice_ratio) {
+            baselines.practice_ratio = ratio;
+            baselines.practice = subject->baseline_names[i];
+        }
+    }
+    *ret_baselines = baselines;
+}
+
+bool nonce_valid(const char *nonce)
+{
+    return nonce && strlen(nonce) == NONCE_LENGTH &&
+           strspn(nonce, "0123456789abcdef") == NONCE_LENGTH;
+}
+
+void test_set_end(struct test_set *test_set)
+{
+    evaluation_set_free(test_set->set);
+    *test_set = (struct test_set){0};
+}
+
+struct test_set *policy_test_set(struct policy_brain *brain, const struct subject *subject,
+                                 const char *nonce, size_t seeds)
+{
+    struct test_set *test_set = &brain->test_set;
+    if (test_set->subject == subject && evaluation_set_size(test_set->set) == seeds &&
+        strcmp(test_set->nonce, nonce) == 0)
+        return test_set;
+    test_set_end(test_set);
+    char split[SPLIT_SIZE];
+    snprintf(split, sizeof split, "test/%s", nonce);
+    test_set->set = evaluation_set_new(subject, split, seeds);
+    if (!test_set->set)
+        return NULL;
+    test_set->subject = subject;
+    snprintf(test_set->nonce, sizeof test_set->nonce, "%s", nonce);
+    return test_set;
+}
+
+const struct baselines *test_set_baselines(struct test_set *test_set)
+{
+    if (!test_set->compared)
+        baselines_measure(test_set->subject, test_set->set, &test_set->baselines);
+    test_set->compared = true;
+    return &test_set->baselines;
+}
