@@ -3,8 +3,8 @@
  *
  * All functions are pure: the same arguments give the same bits, with every compiler and at every
  * level of optimisation (-ffp-contract=off, never -ffast-math). A workload is generated once from a
- * seed; then several threads may read it at once. An array of parameters has parameter_count numbers,
- * in the units of their rows in `parameters`. */
+ * seed; then several threads may read it at once. An array of parameters has parameter_count
+ * numbers, in the units of their rows in `parameters`. */
 #ifndef KHUB_POLICY_SUBJECT_H
 #define KHUB_POLICY_SUBJECT_H
 
@@ -22,14 +22,16 @@ struct parameter {
     double textbook;  /* the textbook setting */
 };
 
-/* The rules a policy decides by: what its parameters mean in whole numbers. Each subject has its own
- * struct for them, of uint32_t alone, which is stored in these words (RULES_FIT in module.h). */
+/* The rules a policy decides by: what its parameters mean in whole numbers. Each subject has its
+ * own struct for them, of uint32_t alone, which is stored in these words (RULES_FIT in
+ * module.h). */
 #define RULES_WORDS 32
 struct rules {
     uint32_t words[RULES_WORDS];
 };
 
-/* A member of a subject's rules, a uint32_t or an array. @name@ stands for it in the module's text. */
+/* A member of a subject's rules, a uint32_t or an array. @name@ stands for it in the module's
+ * text. */
 struct constant {
     const char *name;
     size_t first, count; /* words */

@@ -1,3 +1,5 @@
+/* Workloads are made once, each with the textbook's cost on it; every score is a mean of ratios to
+ * those. A set can be told to give up: it looks at its flag before each workload. */
 #include "policy/optimise/evaluation.h"
 
 #include <assert.h>

@@ -1,3 +1,6 @@
+/* A forward filter: a weight for each pair of what may be going on and a state of the program. With
+ * each call the weights flow along the program's transitions, and those the call rules out vanish.
+ * `unit` rescales them, or they would underflow within a few hundred calls. */
 #include "policy/security/attack_filter.h"
 
 #include <assert.h>
