@@ -1,3 +1,4 @@
+/* Argument reduction, then a series: artanh for the logarithm, Taylor for the exponential. */
 #include "policy/elementary.h"
 
 #include <float.h>

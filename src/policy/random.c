@@ -1,3 +1,4 @@
+/* Integer arithmetic, and the functions of elementary.h: the same numbers on every machine. */
 #include "policy/random.h"
 
 #include <assert.h>

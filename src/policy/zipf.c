@@ -1,3 +1,5 @@
+/* Drawing looks up where to begin in a table of `count` steps and walks on from there: a step or
+ * two on average. */
 #include "policy/zipf.h"
 
 #include <assert.h>

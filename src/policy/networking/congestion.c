@@ -1,3 +1,4 @@
+/* Reno, CUBIC and Vegas on one kind of state: a window in packets. */
 #include "policy/networking/congestion.h"
 
 #include <math.h>
@@ -93,7 +94,7 @@ static uint32_t cubic_on_loss(const void *context, void *state, uint64_t now_us)
 {
     struct window *window = state;
     (void)context, (void)now_us;
-    /* Who is losing ground yields a little more, so that a newcomer finds room. */
+    /* Fast convergence: a flow that is losing ground yields more, to make room for newcomers. */
     window->summit =
         window->size < window->summit ? window->size * (1 + cubic_beta) / 2 : window->size;
     window->size *= cubic_beta;

@@ -1,10 +1,11 @@
-/* The bottleneck as a fluid queue, first in first out to the letter.
+/* The bottleneck as a fluid queue, strictly first in, first out.
  *
- * What arrives is kept as a curve for each flow, and what leaves as a place on these curves: at the
- * end of each step the link has sent all that arrived before that place. The place's age is the
- * delay of the packet that leaves there, and each flow's share of what left is what its curve rose
- * by. A sender hears of a departure one round trip later, so it learns from a packet the delay that
- * this packet had, and of a loss when what was sent right after it is acknowledged. */
+ * Arrivals are kept as a cumulative curve for each flow, and departures as a place on these curves:
+ * at the end of each step the link has sent everything that arrived before that place. The age of
+ * the place is the delay of the packet that leaves there, and each flow's share of the departures
+ * is what its curve rose by. A sender hears of a departure one round trip later: from a packet it
+ * learns the delay which that packet had, and of a loss when what was sent right after it is
+ * acknowledged. */
 #include "policy/networking/link.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* The search in pieces: CMA-ES by ask and tell, held at any evaluation, so that a worker can turn
- * to something else and come back. */
+/* CMA-ES by ask and tell, which can be left after any evaluation, so that a worker can turn to
+ * something else and come back. */
 #include "policy/optimise/search.h"
 
 #include <assert.h>

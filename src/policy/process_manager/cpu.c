@@ -100,8 +100,8 @@ static int64_t stretch(const struct cpu *cpu, int level, const struct task *task
     return length;
 }
 
-/* Runs the first job of this level and puts it where it then belongs. Returns whether it is done.
- */
+/* Runs the first job of this level and puts it where it then belongs. Returns whether it is
+ * done. */
 static bool run(struct cpu *cpu, int level)
 {
     const struct cpu_policy *policy = cpu->policy;

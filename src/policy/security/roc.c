@@ -1,3 +1,5 @@
+/* Scores are 16 bits wide, so the curve comes from one tally for each score, walked from the
+ * highest down until the false alarms are used up. */
 #include "policy/security/roc.h"
 
 #include <assert.h>

@@ -1,3 +1,5 @@
+/* A random program, its attackers, and the counts of n-grams: a hash table keyed by the calls
+ * themselves, 5 bits each, one order at a time. */
 #include "policy/security/syscalls.h"
 
 #include <assert.h>

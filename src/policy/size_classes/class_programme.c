@@ -1,3 +1,5 @@
+/* best(k, j), the least cost of the steps 0..j with k + 1 classes of which j is the last, is the
+ * least over i < j of best(k - 1, i) + (weight of the steps i+1..j) * charge(j). */
 #include "policy/size_classes/class_programme.h"
 
 #include <assert.h>

@@ -1,3 +1,6 @@
+/* Each class has a list of its slabs with room, the one to be filled first in front; a slab that is
+ * empty is given back at once. Numbers of slabs are reused, so there are never more than
+ * objects. */
 #include "policy/size_classes/slab.h"
 
 #include <assert.h>

@@ -1,3 +1,4 @@
+/* Whatever an order writes is made into a place for every window (find_places). */
 #include "policy/window_manager/switcher.h"
 
 #include <assert.h>
