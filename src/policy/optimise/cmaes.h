@@ -10,21 +10,23 @@
 enum { CMAES_LAMBDA_MAX = 60 };
 
 struct cmaes;
-/* start may be NULL (0.5 everywhere). sigma: 0.3 from scratch, 0.1 from an elite. NULL when out of
- * memory or n is outside 1..32. */
+/* A search in n dimensions, 1..32. start: n numbers, or NULL (0.5 everywhere); sigma, > 0: the
+ * width of the first cloud, 0.3 from scratch, 0.1 from an elite. To be freed; NULL when out of
+ * memory or n is out of range. */
 struct cmaes *cmaes_new(int n, uint64_t seed, const double *start, double sigma);
 void cmaes_free(struct cmaes *search);
 /* Candidates of the current generation, at most CMAES_LAMBDA_MAX. */
 int cmaes_lambda(const struct cmaes *search);
-/* Candidate k of this generation, n numbers; owned by the search, good until cmaes_tell. Not
- * folded: fold before evaluating. */
+/* Candidate k, 0..lambda-1, of this generation: n numbers, owned by the search, valid until
+ * cmaes_tell. They may be outside [0,1]: subject_units folds them back. */
 const double *cmaes_candidate(const struct cmaes *search, int k);
-/* Replaces the last candidate of the current generation by u (clipped in Mahalanobis length). */
+/* Replaces the last candidate of this generation by u, n numbers (clipped in Mahalanobis
+ * length). */
 void cmaes_inject(struct cmaes *search, const double *u);
-/* Costs of all candidates (lower is better; NAN counts as worst). Samples the next generation;
- * restarts when converged. */
+/* The costs of all lambda candidates (lower is better; NAN counts as worst). Samples the next
+ * generation; restarts, with twice as many candidates, when converged. */
 void cmaes_tell(struct cmaes *search, const double *costs);
-double cmaes_sigma(const struct cmaes *search);
+double cmaes_sigma(const struct cmaes *search); /* the width now */
 int cmaes_restarts(const struct cmaes *search);
 
 #endif

@@ -16,10 +16,11 @@ struct objective {
     struct evaluation_set *sets[OBJECTIVE_SETS_MAX];
     size_t count;
 };
+/* NAN when a set's score is, and of no sets. */
 double objective_ratio(const struct objective *objective, const double *parameters);
-void objective_free(struct objective *objective);
+void objective_free(struct objective *objective); /* its sets; it then has none */
 
-/* CMA-ES that can be left after any evaluation and gone on with. */
+/* CMA-ES that can be left after any evaluation and resumed later, by one thread at a time. */
 struct search {
     const struct subject *subject;
     struct cmaes *cmaes; /* NULL: not begun */
@@ -31,8 +32,8 @@ struct search {
     double best_ratio;                    /* HUGE_VAL: none yet */
     unsigned evaluations, generations;
 };
-/* start (in units) may be NULL: from scratch, with the textbook's setting injected. 0, or -1 when
- * out of memory. */
+/* start (in units) may be NULL: from scratch, with the textbook setting injected. 0, or -1 when out
+ * of memory. To be ended with search_end. */
 int search_begin(struct search *search, const struct subject *subject, uint64_t seed,
                  const double *start);
 void search_end(struct search *search);

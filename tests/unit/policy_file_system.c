@@ -507,5 +507,5 @@ int main(void)
         cmocka_unit_test(arc_is_as_published),
         cmocka_unit_test(baselines_are_what_they_say),
     };
-    return cmocka_run_group_tests_name("policy_cache", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("policy_file_system", tests, NULL, NULL);
 }

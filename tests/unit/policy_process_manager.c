@@ -297,5 +297,5 @@ int main(void)
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(baselines_lie_where_they_should),
     };
-    return cmocka_run_group_tests_name("policy_cpu", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("policy_process_manager", tests, NULL, NULL);
 }
