@@ -70,6 +70,15 @@ def architecture_names_every_room():
 
 
 @test
+def architecture_names_files_that_exist():
+    files = {name for _, _, found in os.walk(os.path.join(ROOT, "src")) for name in found}
+    named = {name.split("/")[-1] for name in re.findall(r"`([\w/]+\.[ch])`", read("ARCHITECTURE.md"))}
+    check(len(named) > 80, "files named:", len(named))
+    for name in named - files:
+        check(os.path.exists(os.path.join(ROOT, "include", name)), name, "is named in ARCHITECTURE.md, and not there")
+
+
+@test
 def documents_point_at_files_that_exist():
     for document in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", read(document)):
