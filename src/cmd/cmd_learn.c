@@ -475,11 +475,10 @@ const struct command command_learn = {
     .summary = "learn one subject here, without a hub, and write a report",
     .about =
         "Tunes the policy of one simulated subsystem by CMA-ES on training workloads, measures it "
-        "on "
-        "held-out ones beside the textbook, the best ordinary practices and the bound that nobody "
-        "can beat, makes a freestanding C module of it, compiles that and runs it in a sandbox. "
-        "Writes report.md with two plots (SVG) and policy.c. Ctrl-C ends the search early, with "
-        "what it has found by then.",
+        "on held-out ones beside the textbook, the best ordinary practices and the bound that "
+        "nobody can beat, makes a freestanding C module of it, compiles that and runs it in a "
+        "sandbox. Writes report.md with two plots (SVG) and policy.c. Ctrl-C ends the search early "
+        "with what it has found by then, whose C is not tried; a second one ends all at once.",
     .example = "  khub learn audio\n  khub learn networking --evaluations 300 --out net\n"
                "  khub learn graphics --json | jq .heldout.ratio",
     .worked = "learned, measured and written",
