@@ -51,6 +51,9 @@ def the_python_program_joins_and_shares():
         watcher.expect("hello")
         says_its_zone(watcher.expect("code_share"))
         equal(child.stdout.readline().split(), ["hub", "training_sync"], "what it printed")
+        shown = subprocess.run([sys.argv[1], "kb", "get", "mix", "--source", "--hub", f"127.0.0.1:{hub.port}"],
+                               stdout=subprocess.PIPE, text=True, check=False).stdout
+        check("unsigned mix(" in shown, "the source it shared is not there:", shown)
         equal(hub.stop(), 0, "exit code of the hub")
         child.communicate()
         equal(child.returncode, 0, "exit code of the program")
