@@ -35,7 +35,7 @@ static inline size_t utf8_length(const char *at, const char *end)
 
 static inline bool utf8_valid(struct slice bytes)
 {
-    const char *at = bytes.at, *end = at + bytes.len;
+    const char *at = bytes.at, *end = slice_end(bytes);
     size_t length = 1;
     while (at < end && (length = utf8_length(at, end)) > 0)
         at += length;

@@ -59,6 +59,12 @@ static void what_hides(void **state)
     assert_true(slice_hides((struct slice)SLICE("h\0ub")));
     assert_false(slice_hides((struct slice)SLICE("grüße 日本 😀")));
     assert_false(slice_hides((struct slice)SLICE("")));
+    assert_false(slice_hides((struct slice){NULL, 0}));
+    assert_true(utf8_valid((struct slice){NULL, 0}));
+    assert_true(utf8_valid((struct slice)SLICE("grüße\0日本 😀")));
+    assert_false(utf8_valid((struct slice)SLICE("gr\xfc\xdf"
+                                                "e")));
+    assert_false(utf8_valid((struct slice)SLICE("\xe2\x82")));
 }
 
 /* Every code point, through both writers: what comes out hides nothing, and JSON keeps it. */
