@@ -157,7 +157,6 @@ void admission_decide(struct server *server, int fd, const struct endpoint *peer
         return;
     }
     server->accepted++;
-    connection->over_unix = peer->any.sa_family == AF_UNIX;
     journal_begin(&server->journal, connection->serial, "connected");
     journal_text(&server->journal, "from", slice_of(address));
     journal_end(&server->journal);

@@ -2,18 +2,30 @@
  * middle of it. So effects only queue and mark; the loop's turn does what follows, and memory outlives the turn. */
 #include "net/connection.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "net/admission.h"
 #include "net/pace.h"
 #include "net/state.h"
 #include "wire/shown.h"
+
+/* The moves of the drawing in connection.h: to which states each may go. */
+#define TO(state) (1u << CONNECTION_##state)
+static const uint8_t moves[CONNECTION_STATE_COUNT] = {
+    [CONNECTION_OPEN] = TO(FLUSHING) | TO(DEAD),
+    [CONNECTION_FLUSHING] = TO(LINGERING) | TO(DEAD),
+    [CONNECTION_LINGERING] = TO(DEAD),
+    [CONNECTION_DEAD] = 0,
+};
+
+static void connection_move(struct connection *connection, enum connection_state to)
+{
+    assert(connection->state < CONNECTION_STATE_COUNT && moves[connection->state] & 1u << to);
+    connection->state = (uint8_t)to;
+}
 
 static void mark_dirty(struct connection *connection)
 {
@@ -36,25 +48,18 @@ static void write_failed(struct connection *connection, int error)
     queue_clear(&connection->queue, &connection->server->streams);
 }
 
-#define WRITE_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
-
 /* One gather write. */
 static void connection_write(struct connection *connection)
 {
     struct server *server = connection->server;
     struct iovec vectors[WRITE_VECTORS_MAX];
-    struct msghdr message = {.msg_iov = vectors};
     size_t bytes;
-    ssize_t sent;
-    message.msg_iovlen =
+    unsigned count =
         queue_vectors(&connection->queue, vectors, WRITE_VECTORS_MAX, WRITE_BYTES_MAX, &bytes);
-    do /* the kernel takes one piece by send() for a few per cent less */
-        sent = message.msg_iovlen == 1
-                   ? send(connection->fd, vectors[0].iov_base, vectors[0].iov_len, WRITE_FLAGS)
-                   : sendmsg(connection->fd, &message, WRITE_FLAGS);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0 && errno != EAGAIN && errno != ENOBUFS) {
-        write_failed(connection, errno);
+    ssize_t sent = io_write(connection->io, vectors, count);
+    assert(sent != 0 && (sent < 0 || (size_t)sent <= bytes));
+    if (sent < 0 && sent != -EAGAIN) {
+        write_failed(connection, (int)-sent);
         return;
     }
     if (sent > 0) {
@@ -66,32 +71,21 @@ static void connection_write(struct connection *connection)
     connection->blocked = connection->queue.bytes > 0;
 }
 
-/* Whether its peer has all that was sent, and closing would be no reset: nothing came that is not read. */
-static bool is_settled(const struct connection *connection)
-{
-    int unread = 0, unacknowledged = 0;
-    if (ioctl(connection->fd, SIOCINQ, &unread) < 0 || unread > 0)
-        return false;
-    if (connection->over_unix) /* what is sent there is with the peer at once */
-        return true;
-    return ioctl(connection->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0;
-}
-
 /* Everything is out: on to the next state. A hub that stops waits for nobody who has all. */
 static void flushed(struct connection *connection)
 {
     struct server *server = connection->server;
     bool crowded =
         !connection->surplus && server->connection_count > server->options.connections_max / 2;
-    bool done = server->stopping && is_settled(connection);
+    bool done = server->stopping && io_is_settled(connection->io);
     if (connection->eof || connection->broken || crowded || done) {
         connection_destroy(connection);
         return;
     }
     /* The end of ours would count as unacknowledged: a hub that stops sends it with the closing. */
     if (!server->stopping)
-        shutdown(connection->fd, SHUT_WR);
-    connection->state = CONNECTION_LINGERING;
+        io_finish(connection->io);
+    connection_move(connection, CONNECTION_LINGERING);
     connection->deadline = uv_now(&server->loop) + server->options.linger_ms;
 }
 
@@ -229,7 +223,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
     if (connection->state != CONNECTION_OPEN)
         return;
     connection_end(connection, reason);
-    connection->state = CONNECTION_FLUSHING;
+    connection_move(connection, CONNECTION_FLUSHING);
     connection->deadline = uv_now(&server->loop) + CLOSE_FLUSH_MS;
     TAILQ_INSERT_TAIL(&server->closing, connection, closing_link);
     beat_start(server);
@@ -267,11 +261,10 @@ static void read_failed(struct connection *connection, int error)
 static void connection_read(struct connection *connection)
 {
     struct server *server = connection->server;
-    ssize_t len = recv(connection->fd, server->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    ssize_t len = io_read(connection->io, server->read_buffer, READ_BYTES);
     if (len < 0) {
-        bool later = errno == EINTR || errno == EAGAIN;
-        if (!later || connection->broken)
-            read_failed(connection, errno);
+        if (len != -EAGAIN || connection->broken)
+            read_failed(connection, (int)-len);
         return;
     }
     if (len == 0) {
@@ -292,91 +285,60 @@ static void hold(struct connection *connection)
     TAILQ_INSERT_TAIL(&connection->server->held, connection, held_link);
 }
 
-static void on_poll(uv_poll_t *handle, int status, int events)
+static void on_readable(struct connection *connection)
 {
-    struct connection *connection = handle->data;
-    if (status < 0) {
-        /* A socket in error; libuv does not watch it any more. Reading tells what the error is, after the last bytes. */
-        connection->watched = 0;
-        events = UV_READABLE;
-    }
-    if (events & UV_WRITABLE) {
-        connection->blocked = false;
-        connection_flush(connection);
-    }
-    if (connection->state != CONNECTION_DEAD && (events & UV_READABLE)) {
-        if (connection->state == CONNECTION_OPEN && connection->server->paused)
-            hold(connection);
-        else
-            connection_read(connection);
-    }
+    if (connection->state == CONNECTION_OPEN && connection->server->paused)
+        hold(connection);
+    else
+        connection_read(connection);
     if (connection->state != CONNECTION_DEAD)
         connection_watch(connection);
 }
 
+static void on_io(struct io *io, enum io_event event, void *context)
+{
+    struct connection *connection = context;
+    assert(io == connection->io && (event == IO_CLOSED) == (connection->state == CONNECTION_DEAD));
+    switch (event) {
+    case IO_READABLE:
+        on_readable(connection);
+        return;
+    case IO_WRITABLE:
+        connection->blocked = false;
+        connection_flush(connection);
+        return;
+    case IO_CLOSED:
+        free(connection);
+        return;
+    }
+}
+
 void connection_watch(struct connection *connection)
 {
-    int wanted = (connection->eof || connection->held ? 0 : UV_READABLE) |
-                 (connection->blocked ? UV_WRITABLE : 0);
-    if (wanted == connection->watched)
-        return;
-    connection->watched = wanted;
-    if (wanted)
-        uv_poll_start(&connection->poll, wanted, on_poll);
-    else
-        uv_poll_stop(&connection->poll);
+    io_want(connection->io, (connection->eof || connection->held ? 0 : IO_WANT_READ) |
+                                (connection->blocked ? IO_WANT_WRITE : 0));
 }
 
 /* ── beginning ── */
-
-static uint32_t slot_take(struct server *server)
-{
-    if (server->free_slot == SLOT_NONE) {
-        uint32_t count = server->slot_count ? server->slot_count * 2 : 64;
-        struct slot *slots = realloc(server->slots, count * sizeof *slots);
-        if (!slots)
-            return SLOT_NONE;
-        for (uint32_t i = server->slot_count; i < count; i++)
-            slots[i] =
-                (struct slot){.generation = 1, .next_free = i + 1 < count ? i + 1 : SLOT_NONE};
-        server->free_slot = server->slot_count;
-        server->slots = slots;
-        server->slot_count = count;
-    }
-    uint32_t index = server->free_slot;
-    server->free_slot = server->slots[index].next_free;
-    return index;
-}
-
-static void slot_give(struct server *server, uint32_t index)
-{
-    struct slot *slot = &server->slots[index];
-    slot->connection = NULL;
-    if (++slot->generation == 0) /* no id is ever 0 */
-        slot->generation = 1;
-    slot->next_free = server->free_slot;
-    server->free_slot = index;
-}
 
 struct connection *connection_new(struct server *server, int fd, const char *address)
 {
     struct connection *connection = aligned_alloc(64, (sizeof *connection + 63) / 64 * 64);
     if (!connection)
         return NULL;
-    *connection = (struct connection){.fd = fd, .server = server, .state = CONNECTION_OPEN};
-    connection->poll.data = connection;
+    *connection = (struct connection){.server = server, .state = CONNECTION_OPEN};
     queue_init(&connection->queue);
     frame_init(&connection->frame, server->options.hub.line_max);
-    uint32_t index = slot_take(server);
-    if (index == SLOT_NONE || uv_poll_init(&server->loop, &connection->poll, fd) < 0) {
-        if (index != SLOT_NONE)
-            slot_give(server, index);
+    if (id_table_add(&server->connections, connection, &connection->id) < 0) {
         free(connection);
         return NULL;
     }
-    struct slot *slot = &server->slots[index];
-    slot->connection = connection;
-    connection->id = (peer_id)slot->generation << 32 | index;
+    connection->io = io_plain(&server->loop, fd, on_io, connection);
+    if (!connection->io) {
+        id_table_remove(&server->connections, connection->id);
+        free(connection);
+        return NULL;
+    }
     connection->serial = ++server->serial;
     connection->opened_at = connection->sent_at = uv_now(&server->loop);
     snprintf(connection->address, sizeof connection->address, "%s", address);
@@ -436,11 +398,6 @@ void connection_expel_silent(struct server *server, uint64_t age, size_t count)
     }
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 void connection_destroy(struct connection *connection)
 {
     struct server *server = connection->server;
@@ -448,7 +405,7 @@ void connection_destroy(struct connection *connection)
         return;
     if (connection->state == CONNECTION_FLUSHING || connection->state == CONNECTION_LINGERING)
         TAILQ_REMOVE(&server->closing, connection, closing_link);
-    connection->state = CONNECTION_DEAD;
+    connection_move(connection, CONNECTION_DEAD);
     leave_lists(connection);
     if (connection->dirty)
         TAILQ_REMOVE(&server->dirty, connection, dirty_link);
@@ -456,12 +413,11 @@ void connection_destroy(struct connection *connection)
     count_partial(connection, 0);
     frame_free(&connection->frame);
     queue_clear(&connection->queue, &server->streams);
-    slot_give(server, (uint32_t)connection->id);
+    id_table_remove(&server->connections, connection->id);
     server->connection_count--;
     server->surplus_count -= connection->surplus;
     free(connection->name);
-    uv_close((uv_handle_t *)&connection->poll, on_closed);
-    close(connection->fd);
+    io_close(connection->io);
 }
 
 void connection_deadlines(struct server *server)
@@ -470,8 +426,8 @@ void connection_deadlines(struct server *server)
     struct connection *connection = TAILQ_FIRST(&server->closing);
     while (connection) {
         struct connection *next = TAILQ_NEXT(connection, closing_link);
-        bool done =
-            server->stopping && connection->state == CONNECTION_LINGERING && is_settled(connection);
+        bool done = server->stopping && connection->state == CONNECTION_LINGERING &&
+                    io_is_settled(connection->io);
         if (done || now >= connection->deadline)
             connection_destroy(connection);
         connection = next;

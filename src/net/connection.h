@@ -11,8 +11,8 @@
 #define KHUB_NET_CONNECTION_H
 
 #include <sys/queue.h>
-#include <uv.h>
 
+#include "net/io.h"
 #include "net/opening.h"
 #include "net/queue.h"
 #include "wire/address.h"
@@ -24,7 +24,8 @@ enum connection_state {
     CONNECTION_OPEN,
     CONNECTION_FLUSHING,
     CONNECTION_LINGERING,
-    CONNECTION_DEAD
+    CONNECTION_DEAD,
+    CONNECTION_STATE_COUNT
 };
 
 TAILQ_HEAD(connection_list, connection);
@@ -42,16 +43,14 @@ struct connection {
     bool newcomer, lagging, held; /* in the server's lists of these names */
     struct queue queue;
 
-    bool eof;       /* the peer shut its side down */
-    bool over_unix; /* by a unix socket */
-    bool surplus;   /* beyond connections_max, only to be told so */
+    bool eof;     /* the peer shut its side down */
+    bool surplus; /* beyond connections_max, only to be told so */
     struct opening opening;
     const struct protocol *protocol; /* what it began as; NULL: as one of ours */
     char *name;                      /* as the console calls it; NULL: not at all */
     uint8_t reason;
-    int fd, watched; /* watched: events that poll waits for */
+    struct io *io;
     struct server *server;
-    uv_poll_t poll;
     struct frame frame;
     size_t partial; /* bytes of frame that server->partial_bytes counts */
     connection_link dirty_link, overfull_link, newcomer_link, laggard_link, held_link, closing_link;

@@ -7,24 +7,11 @@
  * Who does not count fills its queue to the bound and is cut. */
 #include "net/pace.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include "net/state.h"
-
-/* Bytes that the peer's side has: what went out, less what the system still holds. Its buffers are large enough that the
- * socket can be full for seconds while the peer reads all the time. */
-static uint64_t bytes_taken(const struct connection *connection)
-{
-    int held = 0;
-    if (ioctl(connection->fd, SIOCOUTQ, &held) < 0 || held < 0)
-        held = 0;
-    return connection->bytes_out - (uint64_t)held;
-}
 
 static void look(struct connection *connection, uint64_t now)
 {
-    uint64_t taken = bytes_taken(connection);
+    uint64_t taken = io_taken(connection->io);
     if (taken != connection->taken)
         connection->taken_at = now;
     connection->taken = taken;
@@ -56,9 +43,9 @@ static bool most_lag(const struct server *server, uint64_t now)
 {
     uint64_t until = server->paused ? server->paused_at : now;
     size_t receiving = 0, lagging = 0;
-    for (uint32_t i = 0; i < server->slot_count; i++) {
-        const struct connection *connection = server->slots[i].connection;
-        if (!connection || connection->state != CONNECTION_OPEN)
+    const struct connection *connection;
+    for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));) {
+        if (connection->state != CONNECTION_OPEN)
             continue;
         bool sent_lately = connection->bytes_out && connection->sent_at + LAG_PATIENCE_MS >= until;
         receiving += connection->queue.bytes || sent_lately;
@@ -132,7 +119,7 @@ void pace_check(struct connection *connection)
     connection->lagging = true;
     connection->lagging_since = now;
     connection->taken_at = connection->sent_at;
-    connection->taken = connection->lagging_taken = bytes_taken(connection);
+    connection->taken = connection->lagging_taken = io_taken(connection->io);
     TAILQ_INSERT_TAIL(&server->laggards, connection, laggard_link);
     if (is_moving(connection, now))
         hold_back(server);

@@ -51,9 +51,9 @@ static void bound_memory(struct server *server)
         server->streams.bytes <= OUTPUT_TOTAL_MAX)
         return;
     struct connection *longest = NULL;
-    for (uint32_t i = 0; i < server->slot_count; i++) {
-        struct connection *connection = server->slots[i].connection;
-        if (!connection || !connection->blocked)
+    struct connection *connection;
+    for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));) {
+        if (!connection->blocked)
             continue;
         queue_copy_out(&connection->queue, &server->streams);
         if (connection->state == CONNECTION_OPEN && !connection->over &&
@@ -201,9 +201,9 @@ static void server_close(struct server *server)
         (uv_handle_t *)&server->interrupted, (uv_handle_t *)&server->terminated,
         (uv_handle_t *)&server->quit,        (uv_handle_t *)&server->hung_up,
         (uv_handle_t *)&server->asked};
-    for (uint32_t i = 0; i < server->slot_count; i++)
-        if (server->slots[i].connection)
-            connection_destroy(server->slots[i].connection);
+    struct connection *connection;
+    for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));)
+        connection_destroy(connection);
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
@@ -401,7 +401,7 @@ static int server_free(struct server *server)
     if (server->reserve_fd >= 0)
         close(server->reserve_fd);
     free(server->read_buffer);
-    free(server->slots);
+    id_table_free(&server->connections);
     free(server);
     return logged;
 }
@@ -420,7 +420,7 @@ int server_run(const struct server_options *options)
         TAILQ_INIT(lists[i]);
     server->options = *options;
     server->reserve_fd = -1;
-    server->free_slot = SLOT_NONE;
+    id_table_init(&server->connections);
     streams_init(&server->streams);
     int started = journal_init(&server->journal, options->log, options->console);
     if (started < 0)

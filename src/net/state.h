@@ -9,16 +9,11 @@
 #include <uv.h>
 
 #include "net/connection.h"
+#include "net/id_table.h"
 #include "net/journal.h"
 #include "net/listener.h"
 #include "net/server.h"
 #include "net/stream.h"
-
-struct slot {
-    struct connection *connection; /* NULL: free */
-    uint32_t generation;           /* of the connection in it, or of the next one */
-    uint32_t next_free;
-};
 
 struct server {
     struct server_options options;
@@ -33,11 +28,10 @@ struct server {
     uint64_t full_said;   /* loop time of the last log line on a full hub; 0: none */
     uint64_t turned_away; /* by a full hub, ever */
 
-    struct slot *slots;
-    uint32_t slot_count, free_slot; /* SLOT_NONE: no free one */
-    size_t connection_count;        /* not dead, those being closed included */
-    size_t surplus_count;           /* those of them that are beyond connections_max */
-    uint64_t serial;                /* of the newest connection */
+    struct id_table connections; /* as the hub names them */
+    size_t connection_count;     /* not dead, those being closed included */
+    size_t surplus_count;        /* those of them that are beyond connections_max */
+    uint64_t serial;             /* of the newest connection */
     uint64_t accepted, deliveries, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
     uint64_t answers; /* of the hub's that no entry caused: their ids differ by it */
 
@@ -65,8 +59,6 @@ struct server {
     char *read_buffer;
 };
 
-#define SLOT_NONE UINT32_MAX
-
 /* Settles, writes, sweeps, logs. Not within a call of the hub. */
 void turn_end(struct server *server);
 /* The same in the middle of a turn, when much was appended since the last time. */
@@ -76,11 +68,7 @@ void beat_start(struct server *server);
 /* The connection that the hub knows by this id, or NULL. */
 static inline struct connection *server_find(const struct server *server, peer_id id)
 {
-    uint32_t index = (uint32_t)id;
-    if (index >= server->slot_count)
-        return NULL;
-    struct connection *connection = server->slots[index].connection;
-    return connection && connection->id == id ? connection : NULL;
+    return id_table_find(&server->connections, id);
 }
 
 /* The hub's effects, carried out (edge.c). */
