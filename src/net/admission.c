@@ -1,5 +1,6 @@
-/* Admission. What makes it hard is that a refusal shall arrive: closing a socket with unread bytes in it makes the system send a
- * reset, which can destroy what the peer has not read yet. So whoever is refused goes through the states of a connection. */
+/* Admission. What makes it hard is that a refusal shall arrive: closing a socket with unread bytes
+ * in it makes the system send a reset, which can destroy what the peer has not read yet. So whoever
+ * is refused goes through the states of a connection. */
 #include "net/admission.h"
 
 #include <sys/socket.h>
@@ -83,7 +84,8 @@ void admission_full(struct server *server, int fd, const char *address)
     server->closed[CLOSE_CONNECTIONS_FULL]++;
     add_error(&line, server, WIRE_CONNECTIONS_FULL, FULL_DETAIL);
     struct slice bytes = text_slice(&line);
-    /* It fits into an empty socket. What came by now is read, so that closing is less likely to be a reset. */
+    /* It fits into an empty socket. What came by now is read, so that closing is less likely to be
+     * a reset. */
     send(fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
     (void)!recv(fd, server->read_buffer, READ_BYTES, MSG_DONTWAIT);

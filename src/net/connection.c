@@ -1,5 +1,6 @@
-/* One connection. What makes it hard: any call of the hub may end this connection or another one, and its effects arrive in the
- * middle of it. So effects only queue and mark; the loop's turn does what follows, and memory outlives the turn. */
+/* One connection. What makes it hard: any call of the hub may end this connection or another one,
+ * and its effects arrive in the middle of it. So effects only queue and mark; the loop's turn does
+ * what follows, and memory outlives the turn. */
 #include "net/connection.h"
 
 #include <assert.h>
@@ -111,8 +112,9 @@ void connection_overflow(struct connection *connection)
     TAILQ_INSERT_TAIL(&connection->server->overfull, connection, overfull_link);
 }
 
-/* A queue that is long, or in many pieces, is written at once: it may be only because this turn has not written yet. `len`: of
- * the line that made it so, which may be longer than the bound by itself. */
+/* A queue that is long, or in many pieces, is written at once: it may be only because this turn has
+ * not written yet. `len`: of the line that made it so, which may be longer than the bound by
+ * itself. */
 static void long_queue(struct connection *connection, size_t len)
 {
     if (!connection->blocked) {
@@ -354,8 +356,8 @@ void connection_joined(struct connection *connection)
     TAILQ_REMOVE(&connection->server->newcomers, connection, newcomer_link);
 }
 
-/* On the console stand AIs, by name. Observers, who come and go with each `khub who`, and those who never joined, stand in
- * the log alone. */
+/* On the console stand AIs, by name. Observers, who come and go with each `khub who`, and those who
+ * never joined, stand in the log alone. */
 void connection_announce(struct connection *connection, struct slice name,
                          struct slice specialization)
 {

@@ -4,9 +4,9 @@
  *      │                       │ deadline, write error   │ deadline        ▲
  *      └──reset, write error───┴─────────────────────────┴─────────────────┘
  *
- * OPEN: the hub knows it. FLUSHING: what was queued goes out, what comes in is thrown away. LINGERING: our side is shut down;
- * closing with unread bytes would make the system send a reset, which can destroy what the peer has not read yet. DEAD: freed
- * at the end of the turn. */
+ * OPEN: the hub knows it. FLUSHING: what was queued goes out, what comes in is thrown away.
+ * LINGERING: our side is shut down; closing with unread bytes would make the system send a reset,
+ * which can destroy what the peer has not read yet. DEAD: freed at the end of the turn. */
 #ifndef KHUB_NET_CONNECTION_H
 #define KHUB_NET_CONNECTION_H
 
@@ -37,8 +37,7 @@ struct connection {
     uint8_t state;
     bool dirty;   /* in server->dirty */
     bool blocked; /* more to write than a turn or the socket takes: wait until it is writable */
-    bool
-        over; /* its queue passed the bound: in server->overfull, takes nothing until it is expelled */
+    bool over; /* its queue is too long: in server->overfull, takes nothing until it is expelled */
     bool broken; /* writing failed: takes nothing more, and ends as soon as what it sent is read */
     bool newcomer, lagging, held; /* in the server's lists of these names */
     struct queue queue;
@@ -65,17 +64,19 @@ struct connection {
     char address[ENDPOINT_TEXT_SIZE];
 };
 
-/* Takes over an accepted, non-blocking socket, of which the hub does not know yet and which is not read yet. NULL, and the socket
- * is still the caller's, when there is no memory. */
+/* Takes over an accepted, non-blocking socket, of which the hub does not know yet and which is not
+ * read yet. NULL, and the socket is still the caller's, when there is no memory. */
 struct connection *connection_new(struct server *server, int fd, const char *address);
 
 /* For the hub's effects; they never call the hub. */
 void connection_deliver(struct server *server, peer_id to, struct span span);
 void connection_close(struct connection *connection, enum close_reason reason);
 
-/* Writes what the socket takes, within the bounds of one turn; goes on to the next state when all is out. */
+/* Writes what the socket takes, within the bounds of one turn; goes on to the next state when all
+ * is out. */
 void connection_flush(struct connection *connection);
-/* Has the hub expel an open connection: it gets this error last. What else was queued is forgotten. */
+/* Has the hub expel an open connection: it gets this error last. What else was queued is
+ * forgotten. */
 void connection_expel(struct connection *connection, enum close_reason reason,
                       enum wire_error error);
 /* Closes it at once, whatever is queued. The hub has forgotten it, or will not be asked again. */
@@ -92,7 +93,8 @@ void connection_announce(struct connection *connection, struct slice name,
 
 /* Destroys those whose time to take their last bytes is over. */
 void connection_deadlines(struct server *server);
-/* Expels, as hello_timeout, those that never joined and came more than `age` ms ago; at most `count` of them, oldest first. */
+/* Expels, as hello_timeout, those that never joined and came more than `age` ms ago; at most
+ * `count` of them, oldest first. */
 void connection_expel_silent(struct server *server, uint64_t age, size_t count);
 /* Whether one more log line on this connection's account may be written now. */
 bool connection_may_log(struct connection *connection);

@@ -1,4 +1,5 @@
-/* Ids. Free places form a list, so that the one that was left last, which is warm, is taken next. */
+/* Ids. Free places form a list, so that the one that was left last, which is warm, is taken
+ * next. */
 #include "net/id_table.h"
 
 #include <assert.h>

@@ -1,5 +1,6 @@
-/* Things named by an id that is never used twice: an index into a table, and behind it in the upper half how often that place was
- * taken before (its generation). Who holds an id of something that is gone finds nothing, not something else. */
+/* Things named by an id that is never used twice: an index into a table, and behind it in the upper
+ * half how often that place was taken before (its generation). Who holds an id of something that is
+ * gone finds nothing, not something else. */
 #ifndef KHUB_NET_ID_TABLE_H
 #define KHUB_NET_ID_TABLE_H
 
@@ -37,7 +38,8 @@ static inline void *id_table_find(const struct id_table *table, uint64_t id)
     return table->places[index].thing;
 }
 
-/* Walks all things: *cursor begins at 0. NULL at the end. Things may be removed on the way, not added. */
+/* Walks all things: *cursor begins at 0. NULL at the end. Things may be removed on the way, not
+ * added. */
 static inline void *id_table_next(const struct id_table *table, uint32_t *cursor)
 {
     while (*cursor < table->count) {

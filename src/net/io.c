@@ -1,5 +1,6 @@
-/* The plain maker: a socket as it is, watched by libuv. What makes it hard is closing: libuv lets go of a handle only at the end of
- * the turn, and a callback that closes the io may have more events of the same wake-up behind it. */
+/* The plain maker: a socket as it is, watched by libuv. What makes it hard is closing: libuv lets
+ * go of a handle only at the end of the turn, and a callback that closes the io may have more
+ * events of the same wake-up behind it. */
 #include "net/io.h"
 
 #include <assert.h>
@@ -89,7 +90,8 @@ static void plain_on_poll(uv_poll_t *handle, int status, int events)
     struct plain *plain = handle->data;
     struct io *io = &plain->io;
     if (status < 0) {
-        /* A socket in error; libuv does not watch it any more. Reading tells what the error is, after the last bytes. */
+        /* A socket in error; libuv does not watch it any more. Reading tells what the error is,
+         * after the last bytes. */
         io->wanted = 0;
         events = UV_READABLE;
     }
@@ -140,13 +142,14 @@ static void plain_finish(struct io *io)
     shutdown(((struct plain *)io)->fd, SHUT_WR);
 }
 
-/* What went out, less what the system still holds. Its buffers are large enough that a socket can be full for seconds while the
- * peer reads all the time. */
+/* What went out, less what the system still holds. Its buffers are large enough that a socket can
+ * be full for seconds while the peer reads all the time. */
 static uint64_t plain_taken(const struct io *io)
 {
     const struct plain *plain = (const struct plain *)io;
     int held = 0;
-    /* Of a unix socket the system tells the memory that it uses, not bytes; it has little room, and is soon full. */
+    /* Of a unix socket the system tells the memory that it uses, not bytes; it has little room, and
+     * is soon full. */
     if (plain->over_unix || ioctl(plain->fd, SIOCOUTQ, &held) < 0)
         held = 0;
     /* The end of ours, once said, counts as a byte there. */

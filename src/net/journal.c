@@ -1,4 +1,5 @@
-/* The log. What makes it hard: a peer's text ends up in it, and must neither forge a line nor fill the disk with one. */
+/* The log. What makes it hard: a peer's text ends up in it, and must neither forge a line nor fill
+ * the disk with one. */
 #include "net/journal.h"
 
 #include <errno.h>

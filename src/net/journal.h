@@ -1,5 +1,6 @@
-/* The log: one event a line, key=value, time first; and the console, for people. Lines are gathered and handed to their sinks
- * once a loop turn: whoever reads them slowly, or never, holds nothing up. */
+/* The log: one event a line, key=value, time first; and the console, for people. Lines are gathered
+ * and handed to their sinks once a loop turn: whoever reads them slowly, or never, holds nothing
+ * up. */
 #ifndef KHUB_NET_JOURNAL_H
 #define KHUB_NET_JOURNAL_H
 
@@ -11,15 +12,18 @@ struct journal {
     struct text lines, console_lines;
 };
 
-/* Descriptors to write to, or -1: none. They may be the same. Those that are no standard stream are closed by the journal.
- * 0, or -1 with errno. */
+/* Descriptors to write to, or -1: none. They may be the same. Those that are no standard stream are
+ * closed by the journal. 0, or -1 with errno. */
 int journal_init(struct journal *journal, int log, int console);
-/* The log goes to this file from now on, which is made if need be. 0, or -1 with errno, and nothing has changed. */
+/* The log goes to this file from now on, which is made if need be. 0, or -1 with errno, and nothing
+ * has changed. */
 int journal_reopen(struct journal *journal, const char *path);
-/* Writes what is left, if somebody takes it. 0, or -1 when the log is not whole and can't say so, with errno. */
+/* Writes what is left, if somebody takes it. 0, or -1 when the log is not whole and can't say so,
+ * with errno. */
 int journal_free(struct journal *journal);
 
-/* time=… [conn=cN] event=…; connection 0: none. Then pairs, then journal_end. Nothing happens when there is no log. */
+/* time=… [conn=cN] event=…; connection 0: none. Then pairs, then journal_end. Nothing happens when
+ * there is no log. */
 void journal_begin(struct journal *journal, uint64_t connection, const char *event);
 /* Any bytes: in quotes with escapes unless they are plain, cut at LOG_VALUE_MAX. */
 void journal_text(struct journal *journal, const char *key, struct slice value);

@@ -1,5 +1,5 @@
-/* Listeners. What makes it hard is a peer that waits when there is no file descriptor left for it: the socket stays readable, and
- * a loop that can't accept spins. */
+/* Listeners. What makes it hard is a peer that waits when there is no file descriptor left for it:
+ * the socket stays readable, and a loop that can't accept spins. */
 #include "net/listener.h"
 
 #include <errno.h>
@@ -16,7 +16,8 @@
 
 /* ── accepting ── */
 
-/* No files left: one is kept in reserve, to accept with and close, so that the peer knows at once. */
+/* No files left: one is kept in reserve, to accept with and close, so that the peer knows at
+ * once. */
 static bool turn_away(struct listener *listener)
 {
     struct server *server = listener->server;
@@ -164,7 +165,8 @@ static int socket_open(struct listener *listener, char *ret_hint, size_t size)
 
 /* ── opening all addresses of a name ── */
 
-/* What `localhost` may stand for though the machine has no such address: IPv6 that is switched off. */
+/* What `localhost` may stand for though the machine has no such address: IPv6 that is switched
+ * off. */
 static bool may_be_left_out(int error)
 {
     return error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
@@ -186,8 +188,8 @@ static void sockets_close(struct listener *listeners, size_t count)
         socket_close(&listeners[i]);
 }
 
-/* Opens each endpoint, the others at the port that the first one got if any will do. Returns how many; -1 with errno when one
- * can't be, or none. */
+/* Opens each endpoint, the others at the port that the first one got if any will do. Returns how
+ * many; -1 with errno when one can't be, or none. */
 static int sockets_open(struct listener *listeners, struct server *server,
                         const struct endpoint *endpoints, size_t count, char *ret_hint, size_t size)
 {

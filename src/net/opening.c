@@ -6,8 +6,9 @@
 #define ANY   '\xff' /* in a pattern: any byte */
 #define DIGIT '\xfe'
 
-/* X(name, pattern, understands an HTTP answer). What browsers can be made to send stands first: HTTP (WebSockets begin with GET),
- * TLS, and STUN to what a page calls a relay. The rest are mistakes worth a clear word. None has a line end in it. */
+/* X(name, pattern, understands an HTTP answer). What browsers can be made to send stands first:
+ * HTTP (WebSockets begin with GET), TLS, and STUN to what a page calls a relay. The rest are
+ * mistakes worth a clear word. None has a line end in it. */
 #define PROTOCOLS(X)                                                                               \
     X("HTTP", "GET ", true)                                                                        \
     X("HTTP", "HEAD ", true)                                                                       \

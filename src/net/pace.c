@@ -1,9 +1,9 @@
-/* Pace. What makes it hard is telling a hub that is behind from a peer that is slow. Holding everybody back for one peer that
- * trickles would let it throttle the room; not holding at all would cut honest receivers when the machine is the bottleneck.
- * So a laggard counts
- *   - for LAG_PATIENCE_MS at most, and only while its socket takes bytes;
- *   - longer only when most of those who receive anything lag as well (then the machine is behind, not the peer) and
- *     as long as it takes LAG_PACE bytes a second.
+/* Pace. What makes it hard is telling a hub that is behind from a peer that is slow. Holding
+ * everybody back for one peer that trickles would let it throttle the room; not holding at all
+ * would cut honest receivers when the machine is the bottleneck. So a laggard counts
+ *   - for LAG_PATIENCE_MS at most, and only while its peer takes bytes (as its io says);
+ *   - longer only when most of those who receive anything lag as well (then the machine is behind,
+ *     not the peer) and as long as it takes LAG_PACE bytes a second.
  * Who does not count fills its queue to the bound and is cut. */
 #include "net/pace.h"
 
@@ -37,8 +37,9 @@ static bool counts(const struct connection *connection, uint64_t now, bool major
     return majority && keeps_pace(connection, now, connection->server->options.hub.output_max);
 }
 
-/* Most of those who received something lately, or wait to, lag and still take bytes. While all are held back nobody receives
- * anything: then "lately" is before the pause, or a lone laggard would be the majority as soon as it has lasted a while. */
+/* Most of those who received something lately, or wait to, lag and still take bytes. While all are
+ * held back nobody receives anything: then "lately" is before the pause, or a lone laggard would be
+ * the majority as soon as it has lasted a while. */
 static bool most_lag(const struct server *server, uint64_t now)
 {
     uint64_t until = server->paused ? server->paused_at : now;

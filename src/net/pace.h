@@ -1,7 +1,8 @@
 /* Who reads too slowly, and when the hub stops reading because of it.
  *
- * A connection lags from the moment more than LAG_ABOVE of its bound is queued until less than LAG_BELOW is. While one lags
- * that counts, nothing is read from anyone: so a sender is held to what the receivers take, and no memory grows. */
+ * A connection lags from the moment more than LAG_ABOVE of its bound is queued until less than
+ * LAG_BELOW is. While one lags that counts, nothing is read from anyone: so a sender is held to
+ * what the receivers take, and no memory grows. */
 #ifndef KHUB_NET_PACE_H
 #define KHUB_NET_PACE_H
 

@@ -1,5 +1,6 @@
-/* Queues of ranges. What makes it hard: a range counts on every chunk that it touches, so each way of growing, shrinking and
- * splitting one has to keep that count; and a range that is half sent may end inside a line. */
+/* Queues of ranges. What makes it hard: a range counts on every chunk that it touches, so each way
+ * of growing, shrinking and splitting one has to keep that count; and a range that is half sent may
+ * end inside a line. */
 #include "net/queue.h"
 
 #include <assert.h>
@@ -178,8 +179,8 @@ full:
     return count;
 }
 
-/* Takes up to `bytes` from a range's start and returns how many. Lets go of the chunks that it leaves behind; of all of them
- * when the range ends up empty. */
+/* Takes up to `bytes` from a range's start and returns how many. Lets go of the chunks that it
+ * leaves behind; of all of them when the range ends up empty. */
 static size_t range_take(struct range *range, struct streams *streams, size_t bytes)
 {
     size_t taken = 0;

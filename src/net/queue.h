@@ -1,7 +1,8 @@
 /* What one connection has yet to send: ranges of out-streams, oldest first.
  *
- * Neighbours merge, so that whoever receives everything has one range, and one write sends it. The newest range lies in the
- * struct itself; a list for older ones is made only when there is a gap (a line that was not for this connection). */
+ * Neighbours merge, so that whoever receives everything has one range, and one write sends it. The
+ * newest range lies in the struct itself; a list for older ones is made only when there is a gap (a
+ * line that was not for this connection). */
 #ifndef KHUB_NET_QUEUE_H
 #define KHUB_NET_QUEUE_H
 
@@ -30,8 +31,8 @@ void queue_clear(struct queue *queue, struct streams *streams);
 /* The path for what is no neighbour of the newest range, or goes over the end of its chunk. */
 bool queue_push_apart(struct queue *queue, struct streams *streams, struct span span);
 
-/* Adds a span. No allocation, and a look at one chunk, for the neighbour of what came last. True when the queue is in so many
- * ranges that it had better be written soon. */
+/* Adds a span. No allocation, and a look at one chunk, for the neighbour of what came last. True
+ * when the queue is in so many ranges that it had better be written soon. */
 static inline bool queue_push(struct queue *queue, struct streams *streams, struct span span)
 {
     struct range *newest = &queue->newest;
@@ -48,7 +49,8 @@ static inline bool queue_push(struct queue *queue, struct streams *streams, stru
 /* Adds bytes of this connection's own, copied. */
 void queue_push_copy(struct queue *queue, struct streams *streams, struct slice bytes);
 
-/* The oldest bytes, as at most vectors_max vectors of at most bytes_max together. Returns how many vectors; 0 when empty. */
+/* The oldest bytes, as at most vectors_max vectors of at most bytes_max together. Returns how many
+ * vectors; 0 when empty. */
 unsigned queue_vectors(const struct queue *queue, struct iovec *ret_vectors, unsigned vectors_max,
                        size_t bytes_max, size_t *ret_bytes);
 /* They went out. */

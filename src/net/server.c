@@ -1,4 +1,5 @@
-/* The hub's daemon: one loop, its timers and signals, the turn, and the beginning and end of it all. */
+/* The hub's daemon: one loop, its timers and signals, the turn, and the beginning and end of it
+ * all. */
 #include "net/server.h"
 
 #include <assert.h>
@@ -68,7 +69,8 @@ static void bound_memory(struct server *server)
 
 static void settle(struct server *server)
 {
-    /* Expelling one tells the others, which can make one of them overflow: each round ends at least one connection. */
+    /* Expelling one tells the others, which can make one of them overflow: each round ends at least
+     * one connection. */
     do {
         settle_overfull(server);
         write_dirty(server);

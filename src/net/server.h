@@ -11,8 +11,9 @@
 
 struct server_options {
     struct hub_config hub;
-    const char *listen
-        [LISTENERS_MAX]; /* "0.0.0.0:6000", "[::]:6000", "unix:/path"; port 0: any. None: 0.0.0.0:6000 */
+    /* "0.0.0.0:6000", "[::]:6000", "localhost:6000", "unix:/path"; port 0: any that is free. None:
+     * 0.0.0.0:6000 */
+    const char *listen[LISTENERS_MAX];
     size_t listen_count;
     uint64_t hello_timeout_ms, linger_ms, stop_ms; /* see bounds.h */
     bool insecure;          /* take peers that are not loopback without tokens */
@@ -24,8 +25,9 @@ struct server_options {
 };
 struct server_options server_options_default(void);
 
-/* Serves until SIGINT, SIGTERM or SIGQUIT, then stops gracefully; a second one ends it at once. SIGHUP opens the log anew,
- * SIGUSR1 logs the counters. An exit code: 0 stopped; 1 could not listen, run, or write the whole log. */
+/* Serves until SIGINT, SIGTERM or SIGQUIT, then stops gracefully; a second one ends it at once.
+ * SIGHUP opens the log anew, SIGUSR1 logs the counters. An exit code: 0 stopped; 1 could not
+ * listen, run, or write the whole log. */
 int server_run(const struct server_options *options);
 
 #endif

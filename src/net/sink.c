@@ -1,5 +1,5 @@
-/* A sink. What makes it hard is its end: the thread may be inside a write that never returns. Such a thread is left behind with the
- * memory that it looks at; it ends with the process. */
+/* A sink. What makes it hard is its end: the thread may be inside a write that never returns. Such
+ * a thread is left behind with the memory that it looks at; it ends with the process. */
 #include "net/sink.h"
 
 #include <assert.h>
@@ -67,7 +67,8 @@ static size_t piece_of(struct slice bytes)
     return end ? (size_t)(end - bytes.at) + 1 : PIPE_BUF;
 }
 
-/* Blocks as long as it takes. Returns what could not be written: nothing, or the rest behind an error. */
+/* Blocks as long as it takes. Returns what could not be written: nothing, or the rest behind an
+ * error. */
 static struct slice write_out(struct sink *sink, int fd, struct slice bytes)
 {
     while (bytes.len) {
@@ -104,7 +105,8 @@ static uint64_t tell_dropped(struct sink *sink, int fd, uint64_t dropped)
     return told ? 0 : dropped;
 }
 
-/* Writes one batch, `before` and `behind` which lines were dropped. Returns how many dropped lines are still to be told of. */
+/* Writes one batch, `before` and `behind` which lines were dropped. Returns how many dropped lines
+ * are still to be told of. */
 static uint64_t write_batch(struct sink *sink, int fd, uint64_t before, uint64_t behind)
 {
     uint64_t untold = tell_dropped(sink, fd, before);
@@ -230,7 +232,8 @@ static struct timespec after_ms(unsigned ms)
     return at;
 }
 
-/* Whether the thread came to its end. It is given up when it gets nothing out for SINK_PATIENCE_MS. */
+/* Whether the thread came to its end. It is given up when it gets nothing out for
+ * SINK_PATIENCE_MS. */
 static bool wait_done(struct sink *sink)
 {
     struct timespec until = after_ms(SINK_PATIENCE_MS);

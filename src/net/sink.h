@@ -1,9 +1,11 @@
-/* Where lines for people and collectors go: a terminal, a pipe, a file. Any of them may stand still (a terminal stopped with
- * Ctrl-S, a collector that hangs, a disk that is full), and who writes must not stand still with it.
+/* Where lines for people and collectors go: a terminal, a pipe, a file. Any of them may stand still
+ * (a terminal stopped with Ctrl-S, a collector that hangs, a disk that is full), and who writes
+ * must not stand still with it.
  *
- * So a thread of the sink's own does the writing. sink_write only copies: up to SINK_BYTES_MAX wait, and what comes beyond that is
- * dropped and counted. As soon as the thread gets on, it says how many lines are missing, in their place. Non-blocking mode
- * would not do: it belongs to the open file, which other processes share. */
+ * So a thread of the sink's own does the writing. sink_write only copies: up to SINK_BYTES_MAX
+ * wait, and what comes beyond that is dropped and counted. As soon as the thread gets on, it says
+ * how many lines are missing, in their place. Non-blocking mode would not do: it belongs to the
+ * open file, which other processes share. */
 #ifndef KHUB_NET_SINK_H
 #define KHUB_NET_SINK_H
 
@@ -17,19 +19,24 @@
 
 struct sink;
 
-/* Appends a line, with its end, that says that `lines` lines were dropped. Called by the sink's thread. */
+/* Appends a line, with its end, that says that `lines` lines were dropped. Called by the sink's
+ * thread. */
 typedef void sink_notice(struct text *text, uint64_t lines);
 
-/* A sink that writes to `fd`, which is closed with it if it is `owned`. NULL, with errno, when there is no memory or thread. */
+/* A sink that writes to `fd`, which is closed with it if it is `owned`. NULL, with errno, when
+ * there is no memory or thread. */
 struct sink *sink_open(int fd, bool owned, sink_notice *notice);
 /* Copies whole lines; never waits. */
 void sink_write(struct sink *sink, struct slice lines);
-/* What is not written yet goes to `fd` from now on, which the sink owns; the old one is closed if it was owned. */
+/* What is not written yet goes to `fd` from now on, which the sink owns; the old one is closed if
+ * it was owned. */
 void sink_redirect(struct sink *sink, int fd);
-/* Writes what waits, as long as it is taken. 0, or -1 when lines were lost that the sink could not say so of, with errno. */
+/* Writes what waits, as long as it is taken. 0, or -1 when lines were lost that the sink could not
+ * say so of, with errno. */
 int sink_close(struct sink *sink);
 
-/* A stream into the sink, for those who print: what is flushed is written. Close it before the sink. NULL without memory. */
+/* A stream into the sink, for those who print: what is flushed is written. Close it before the
+ * sink. NULL without memory. */
 FILE *sink_stream(struct sink *sink);
 
 #endif

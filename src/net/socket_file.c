@@ -1,5 +1,6 @@
-/* Socket files. What makes it hard is that the lock's file is removed with the socket: a lock may be got on a file that is no longer
- * there, and only counts when the path still leads to the locked file. */
+/* Socket files. What makes it hard is that the lock's file is removed with the socket: a lock may
+ * be got on a file that is no longer there, and only counts when the path still leads to the locked
+ * file. */
 #include "net/socket_file.h"
 
 #include <assert.h>
@@ -91,8 +92,8 @@ static int lock_take(const char *path, char *ret_hint, size_t size)
 
 /* ── the socket ── */
 
-/* Whether somebody may be behind a socket that another file holds, and who. What can't be asked is taken to live: only a refused
- * connection shows that nobody listens. */
+/* Whether somebody may be behind a socket that another file holds, and who. What can't be asked is
+ * taken to live: only a refused connection shows that nobody listens. */
 static bool is_dead(const struct endpoint *endpoint, long *ret_holder)
 {
     struct ucred peer;

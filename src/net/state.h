@@ -1,8 +1,9 @@
 /* What the files of net/ share: the hub's edge as one struct, and the turn of its loop.
  *
- * A turn: sockets are read, lines go to the hub, the hub calls back (edge.c) and queues fill; then turn_end settles what
- * the callbacks could not (expelling, since they must not call the hub), writes every dirty queue once, sweeps the
- * out-streams and writes the log. Memory of connections is freed by libuv's closing phase, after that. */
+ * A turn: sockets are read, lines go to the hub, the hub calls back (edge.c) and queues fill; then
+ * turn_end settles what the callbacks could not (expelling, since they must not call the hub),
+ * writes every dirty queue once, sweeps the out-streams and writes the log. Memory of connections
+ * is freed by libuv's closing phase, after that. */
 #ifndef KHUB_NET_STATE_H
 #define KHUB_NET_STATE_H
 

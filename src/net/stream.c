@@ -1,6 +1,7 @@
-/* Out-streams. What makes it hard is when a chunk may go: a span that was just appended has no reader yet, a chunk in the middle
- * may lose its last reader long before its neighbours do, and the newest chunk is reused while it is warm. So nothing is freed
- * on release: a chunk that drops to no references becomes a suspect, and the sweep decides. */
+/* Out-streams. What makes it hard is when a chunk may go: a span that was just appended has no
+ * reader yet, a chunk in the middle may lose its last reader long before its neighbours do, and the
+ * newest chunk is reused while it is warm. So nothing is freed on release: a chunk that drops to no
+ * references becomes a suspect, and the sweep decides. */
 #include "net/stream.h"
 
 #include <assert.h>
@@ -22,7 +23,8 @@ static void *allocate(size_t size)
     return memory;
 }
 
-/* Whole chunks are the system's own pages: what a burst took goes back when it is over, whatever lies beside it. */
+/* Whole chunks are the system's own pages: what a burst took goes back when it is over, whatever
+ * lies beside it. */
 static struct chunk *chunk_allocate(size_t capacity)
 {
     size_t size = sizeof(struct chunk) + capacity;
@@ -132,7 +134,8 @@ static struct stream *stream_at(struct streams *streams, uint32_t index)
 static struct chunk *stream_tail(struct streams *streams, struct stream *stream, size_t wanted)
 {
     struct chunk *last = stream->last;
-    /* The newest in memory need not be the stream's end: the end may have been swept from behind a slow reader's chunk. */
+    /* The newest in memory need not be the stream's end: the end may have been swept from behind a
+     * slow reader's chunk. */
     if (last && last->used < last->capacity && last->base + last->used == stream->end)
         return last;
     struct chunk *chunk = chunk_new(streams, wanted > CHUNK_CAPACITY ? wanted : CHUNK_CAPACITY);

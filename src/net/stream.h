@@ -1,9 +1,10 @@
 /* Out-streams: lines that were said once, for any number of readers.
  *
- * A stream is an endless run of bytes of which only the part that somebody still has to read is in memory, in chunks.
- * Appending copies a line once, to the end; readers (queue.h) hold ranges of it and count as references on each
- * chunk they touch. A chunk that nobody refers to lives until the next streams_sweep, so that a span can be handed
- * round during one call of the hub without counting. */
+ * A stream is an endless run of bytes of which only the part that somebody still has to read is in
+ * memory, in chunks. Appending copies a line once, to the end; readers (queue.h) hold ranges of it
+ * and count as references on each chunk they touch. A chunk that nobody refers to lives until the
+ * next streams_sweep, so that a span can be handed round during one call of the hub without
+ * counting. */
 #ifndef KHUB_NET_STREAM_H
 #define KHUB_NET_STREAM_H
 
@@ -52,12 +53,14 @@ void streams_init(struct streams *streams);
 /* No queue may refer to them any more. */
 void streams_free(struct streams *streams);
 
-/* Copies the parts to the end of a stream; the stream is made when it is new. Its number is below OUT_STREAMS_MAX, the sum of
- * the parts below 4 GiB. Dies when out of memory. Lines from LARGE_LINE_BYTES on lie in a stream beside it, which the span names: a
- * training_sync is for one receiver, and must not part the lines around it for all others. */
+/* Copies the parts to the end of a stream; the stream is made when it is new. Its number is below
+ * OUT_STREAMS_MAX, the sum of the parts below 4 GiB. Dies when out of memory. Lines from
+ * LARGE_LINE_BYTES on lie in a stream beside it, which the span names: a training_sync is for one
+ * receiver, and must not part the lines around it for all others. */
 struct span streams_append(struct streams *streams, uint32_t number, const struct slice *parts,
                            unsigned count);
-/* The chunk that holds the byte at `offset` of the stream that a span names; it must be in memory. */
+/* The chunk that holds the byte at `offset` of the stream that a span names; it must be in
+ * memory. */
 struct chunk *streams_find(const struct streams *streams, uint32_t index, uint64_t offset);
 
 /* A chunk outside of all streams, with one reference, for `capacity` bytes. */

@@ -1,4 +1,5 @@
-/* The log: a peer's text can neither forge a line nor a pair, nor move a terminal, nor fill the disk at once. */
+/* The log: a peer's text can neither forge a line nor a pair, nor move a terminal, nor fill the
+ * disk at once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

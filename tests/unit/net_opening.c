@@ -1,4 +1,5 @@
-/* Openings: another protocol is known by its first bytes, however they are split; everything else is ours to judge as a line. */
+/* Openings: another protocol is known by its first bytes, however they are split; everything else
+ * is ours to judge as a line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +9,7 @@
 
 #include "net/opening.h"
 
-/* Takes all in two pieces, split at `at`, and a third of what follows. Returns the protocol's name, or NULL. */
+/* Takes all in two pieces, split at `at`. Returns the protocol's name, or NULL. */
 static const char *split_at(struct slice bytes, size_t at)
 {
     struct opening opening = {0};

@@ -1,5 +1,6 @@
-/* Out-streams and queues, without sockets: what a queue gives is byte for byte what was pushed, whatever is merged, split, cut,
- * copied out or swept in between; and no chunk stays when nobody refers to it. */
+/* Out-streams and queues, without sockets: what a queue gives is byte for byte what was pushed,
+ * whatever is merged, split, cut, copied out or swept in between; and no chunk stays when nobody
+ * refers to it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* A sink never waits for who reads it, loses nothing that there was room for, and counts what there was none for. */
+/* A sink never waits for who reads it, loses nothing that there was room for, and counts what there
+ * was none for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,8 @@ static void write_numbered(struct sink *sink, unsigned from, unsigned to)
     }
 }
 
-/* Lines first, first+1 … as long as they follow; returns where they end and the first number that did not come. */
+/* Lines first, first+1 … as long as they follow; returns where they end and the first number that
+ * did not come. */
 static const char *skip_numbered(const char *at, unsigned *first)
 {
     char line[64];
@@ -75,7 +77,8 @@ static void what_fits_arrives_in_order(void **state)
     close(ends[0]);
 }
 
-/* Nobody reads: writing goes on all the same. Who reads later is told how much is missing, where it is missing. */
+/* Nobody reads: writing goes on all the same. Who reads later is told how much is missing, where it
+ * is missing. */
 static void what_nobody_reads_is_dropped_and_counted(void **state)
 {
     (void)state;

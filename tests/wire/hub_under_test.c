@@ -1,5 +1,6 @@
 /* A real hub for the wire tests, started with what they want to vary:
- *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--log FILE] [--NAME NUMBER]…
+ *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--log FILE]
+ *         [--NAME NUMBER]…
  * Its log goes to stderr, and to FILE after a SIGHUP; the lines for people to stdout. */
 #include <stddef.h>
 #include <stdio.h>
