@@ -148,9 +148,9 @@ static int train(const struct train_settings *settings, struct live *live)
 static int run(const void *data)
 {
     struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
-    struct sink *out = sink_open(STDOUT_FILENO, false, notice_dropped);
+    struct sink *out = sink_open(STDOUT_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     bool shared = same_terminal();
-    live.log = shared ? out : sink_open(STDERR_FILENO, false, notice_dropped);
+    live.log = shared ? out : sink_open(STDERR_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     live.out = out ? sink_stream(out) : NULL;
     int code = live.out && live.log ? train(data, &live) : complain("train", "out of memory");
     if (live.out)

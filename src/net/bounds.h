@@ -73,7 +73,9 @@
 #define KEEPALIVE_COUNT      4
 #define UNACKED_MS           120000
 
-#define LOG_VALUE_MAX        200u /* bytes of one peer's text in a log line */
-#define LOG_LINES_EACH_MAX   20u  /* log lines that one connection can cause in a second */
+/* Log that waits to be written: all that ten thousand connections say when they come and go at once. */
+#define LOG_WAITING_MAX    (8u << 20)
+#define LOG_VALUE_MAX      200u /* bytes of one peer's text in a log line */
+#define LOG_LINES_EACH_MAX 20u  /* log lines that one connection can cause in a second */
 
 #endif

@@ -24,19 +24,19 @@ static void console_notice(struct text *text, uint64_t lines)
               (unsigned long long)lines);
 }
 
-static struct sink *sink_of(int fd, sink_notice *notice)
+static struct sink *sink_of(int fd, size_t most, sink_notice *notice)
 {
-    return sink_open(fd, fd > STDERR_FILENO, notice);
+    return sink_open(fd, fd > STDERR_FILENO, most, notice);
 }
 
-int journal_init(struct journal *journal, int log, int console)
+int journal_init(struct journal *journal, int log, size_t log_most, int console)
 {
     *journal = (struct journal){0};
-    if (log >= 0 && !(journal->log = sink_of(log, log_notice)))
+    if (log >= 0 && !(journal->log = sink_of(log, log_most, log_notice)))
         return -1;
     if (console >= 0 && console == log)
         journal->console = journal->log;
-    else if (console >= 0 && !(journal->console = sink_of(console, console_notice)))
+    else if (console >= 0 && !(journal->console = sink_of(console, SINK_BYTES_MAX, console_notice)))
         return -1;
     return 0;
 }

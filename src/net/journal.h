@@ -12,9 +12,9 @@ struct journal {
     struct text lines, console_lines;
 };
 
-/* Descriptors to write to, or -1: none. They may be the same. Those that are no standard stream are
+/* Descriptors to write to, or -1: none. They may be the same. `log_most` bytes of log may wait. Those that are no standard stream are
  * closed by the journal. 0, or -1 with errno. */
-int journal_init(struct journal *journal, int log, int console);
+int journal_init(struct journal *journal, int log, size_t log_most, int console);
 /* The log goes to this file from now on, which is made if need be. 0, or -1 with errno, and nothing
  * has changed. */
 int journal_reopen(struct journal *journal, const char *path);

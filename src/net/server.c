@@ -20,6 +20,7 @@ struct server_options server_options_default(void)
                                    .hello_timeout_ms = HELLO_TIMEOUT_MS,
                                    .linger_ms = CLOSE_LINGER_MS,
                                    .stop_ms = STOP_MS,
+                                   .log_most = LOG_WAITING_MAX,
                                    .log = -1,
                                    .console = -1};
 }
@@ -424,7 +425,7 @@ int server_run(const struct server_options *options)
     server->reserve_fd = -1;
     id_table_init(&server->connections);
     streams_init(&server->streams);
-    int started = journal_init(&server->journal, options->log, options->console);
+    int started = journal_init(&server->journal, options->log, options->log_most, options->console);
     if (started < 0)
         fail("cannot write a log", strerror(errno));
     handles_init(server);

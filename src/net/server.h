@@ -19,6 +19,7 @@ struct server_options {
     bool insecure;          /* take peers that are not loopback without tokens */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE lets (minus a reserve) */
     const char *port_file;  /* writes the first TCP port there once it listens; NULL: not */
+    size_t log_most;        /* bytes of log that may wait to be written */
     int log;                /* descriptor of key=value lines, closed at the end; -1: none */
     const char *log_path;   /* on SIGHUP the log goes on in this file; NULL: where it is */
     int console;            /* descriptor of the lines for people; -1: none */

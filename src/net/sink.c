@@ -13,11 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BATCH_KEPT (64u << 10) /* bytes of memory that are kept for the next batch */
+
 struct sink {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed; /* something waits, or is out, or closing began */
     sink_notice *notice;
+    size_t most; /* bytes that may wait */
 
     /* Under the mutex. */
     struct text waiting;
@@ -114,6 +117,8 @@ static uint64_t write_batch(struct sink *sink, int fd, uint64_t before, uint64_t
     if (untold == 0)
         left = write_out(sink, fd, left);
     untold += lines_of(left);
+    if (sink->batch.capacity > BATCH_KEPT)
+        text_free(&sink->batch);
     text_clear(&sink->batch);
     return untold ? untold + behind : tell_dropped(sink, fd, behind);
 }
@@ -171,7 +176,7 @@ static int thread_start(struct sink *sink)
     return error;
 }
 
-struct sink *sink_open(int fd, bool owned, sink_notice *notice)
+struct sink *sink_open(int fd, bool owned, size_t most, sink_notice *notice)
 {
     struct sink *sink = calloc(1, sizeof *sink);
     if (!sink)
@@ -181,6 +186,7 @@ struct sink *sink_open(int fd, bool owned, sink_notice *notice)
     sink->owned = owned;
     sink->next_fd = -1;
     sink->notice = notice;
+    sink->most = most;
     pthread_mutex_init(&sink->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -200,7 +206,7 @@ void sink_write(struct sink *sink, struct slice lines)
     pthread_mutex_lock(&sink->mutex);
     assert(!sink->closing);
     /* Once one line was dropped, so are all behind it, until the count has its place. */
-    if (sink->dropped || sink->waiting.len + lines.len > SINK_BYTES_MAX)
+    if (sink->dropped || sink->waiting.len + lines.len > sink->most)
         sink->dropped += lines_of(lines);
     else
         text_add(&sink->waiting, lines);

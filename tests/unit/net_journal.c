@@ -41,7 +41,7 @@ static void expect_shown(struct slice value, const char *wanted)
 {
     int log = written_file();
     struct journal journal;
-    assert_int_equal(journal_init(&journal, dup(log), -1), 0);
+    assert_int_equal(journal_init(&journal, dup(log), LOG_WAITING_MAX, -1), 0);
     journal_begin(&journal, 12, "test");
     journal_text(&journal, "key", value);
     journal_end(&journal);
@@ -96,7 +96,7 @@ static void the_console_has_the_lines_for_people(void **state)
     (void)state;
     int console = written_file();
     struct journal journal;
-    assert_int_equal(journal_init(&journal, -1, dup(console)), 0);
+    assert_int_equal(journal_init(&journal, -1, 0, dup(console)), 0);
     journal_begin(&journal, 1, "nothing");
     journal_number(&journal, "n", 1);
     journal_end(&journal);
@@ -115,7 +115,7 @@ static void log_and_console_may_be_the_same(void **state)
     int both = written_file();
     struct journal journal;
     int fd = dup(both);
-    assert_int_equal(journal_init(&journal, fd, fd), 0);
+    assert_int_equal(journal_init(&journal, fd, LOG_WAITING_MAX, fd), 0);
     journal_begin(&journal, 1, "one");
     journal_end(&journal);
     journal_flush(&journal);
@@ -133,7 +133,7 @@ static void a_log_that_cannot_be_written_is_an_error_at_the_end(void **state)
     struct journal journal;
     if (full < 0)
         skip();
-    assert_int_equal(journal_init(&journal, full, -1), 0);
+    assert_int_equal(journal_init(&journal, full, LOG_WAITING_MAX, -1), 0);
     journal_begin(&journal, 0, "lost");
     journal_end(&journal);
     assert_int_equal(journal_free(&journal), -1);

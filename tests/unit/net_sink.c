@@ -67,7 +67,7 @@ static void what_fits_arrives_in_order(void **state)
     int ends[2];
     unsigned next = 0;
     small_pipe(ends);
-    struct sink *sink = sink_open(ends[1], true, notice);
+    struct sink *sink = sink_open(ends[1], true, SINK_BYTES_MAX, notice);
     write_numbered(sink, 0, 300);
     assert_int_equal(sink_close(sink), 0);
     char *read = read_all(ends[0]);
@@ -87,7 +87,7 @@ static void what_nobody_reads_is_dropped_and_counted(void **state)
     unsigned next = 0, lost = 0, all_lost = 0;
     char line[64], wanted[64];
     small_pipe(ends);
-    struct sink *sink = sink_open(ends[1], true, notice);
+    struct sink *sink = sink_open(ends[1], true, SINK_BYTES_MAX, notice);
     write_numbered(sink, 0, WRITTEN);
     FILE *reader = fdopen(ends[0], "r");
     assert_non_null(reader);
@@ -117,7 +117,7 @@ static void a_sink_that_is_stuck_can_be_closed(void **state)
     (void)state;
     int ends[2];
     small_pipe(ends);
-    struct sink *sink = sink_open(ends[1], false, notice);
+    struct sink *sink = sink_open(ends[1], false, SINK_BYTES_MAX, notice);
     write_numbered(sink, 0, 5000);
     assert_int_equal(sink_close(sink), -1);
     assert_int_equal(errno, EAGAIN);
@@ -132,7 +132,7 @@ static void a_failed_write_is_told_of_as_soon_as_one_works(void **state)
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     if (full < 0)
         skip();
-    struct sink *sink = sink_open(full, true, notice);
+    struct sink *sink = sink_open(full, true, SINK_BYTES_MAX, notice);
     sink_write(sink, (struct slice)SLICE("one\ntwo\n"));
     sink_redirect(sink, ends[1]);
     sink_write(sink, (struct slice)SLICE("three\n"));
@@ -151,7 +151,7 @@ static void a_full_disk_is_an_error_at_the_end(void **state)
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     if (full < 0)
         skip();
-    struct sink *sink = sink_open(full, true, notice);
+    struct sink *sink = sink_open(full, true, SINK_BYTES_MAX, notice);
     sink_write(sink, (struct slice)SLICE("one\n"));
     assert_int_equal(sink_close(sink), -1);
     assert_int_equal(errno, ENOSPC);
@@ -162,7 +162,7 @@ static void what_is_printed_arrives(void **state)
     (void)state;
     int ends[2];
     small_pipe(ends);
-    struct sink *sink = sink_open(ends[1], true, notice);
+    struct sink *sink = sink_open(ends[1], true, SINK_BYTES_MAX, notice);
     FILE *stream = sink_stream(sink);
     fprintf(stream, "a line of %d\n", 1);
     fputs("and a start", stream);

@@ -16,6 +16,7 @@
     X("--hello-timeout-ms", hello_timeout_ms, uint64_t)                                            \
     X("--linger-ms", linger_ms, uint64_t)                                                          \
     X("--stop-ms", stop_ms, uint64_t)                                                              \
+    X("--log-most", log_most, size_t)                                                              \
     X("--line-max", hub.line_max, size_t)                                                          \
     X("--output-max", hub.output_max, size_t)                                                      \
     X("--sync-limit", hub.sync_limit, size_t)                                                      \

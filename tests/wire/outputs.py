@@ -81,10 +81,10 @@ def what_is_read_late_is_all_there():
 @test
 def what_finds_no_room_is_counted():
     reader, writer = small_pipe()
-    with Hub(stdout=subprocess.DEVNULL, stderr=writer) as hub:
+    with Hub("--log-most", 10000, stdout=subprocess.DEVNULL, stderr=writer) as hub:
         os.close(writer)
         ada = hub.join("ada", 2)
-        for _ in range(1500):  # counters: half a kilobyte each, so more than waits and is on its way together
+        for _ in range(100):  # counters: half a kilobyte each, so more than waits and is on its way together
             hub.process.send_signal(signal.SIGUSR1)
             ada.say("heartbeat")
             ada.expect("heartbeat")
