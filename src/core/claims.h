@@ -133,6 +133,9 @@ struct claim_change {
  * *ret_change filled. */
 bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
                   struct json_value metrics, struct claim_change *ret_change);
+/* By how much that makes the claim cost more; less than nothing when it costs less. */
+int64_t claim_report_growth(const struct knowledge_entry *entry, struct slice reporter,
+                            struct json_value metrics);
 /* What follows from the verifiers alone; *ret_agreeing of them agree. */
 enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing);
 bool claim_agrees(double claimed, double measured);

@@ -20,8 +20,10 @@ void presence_tell(struct request *request, const struct member *member, struct 
 
 /* ── shares (shares.c) ── */
 
-/* Room for `bytes` more, in entries and in bytes? */
-int quota_check(struct request *request, bool new_entry, size_t bytes);
+/* Has the room room for request->growth? */
+int quota_check(struct request *request);
+/* Makes it. */
+void quota_make_room(struct request *request);
 int pattern_check(struct request *request);
 void pattern_proceed(struct request *request);
 int code_check(struct request *request);

@@ -324,7 +324,8 @@ static int admit_quota(const struct request *request)
         stored += hub->rooms[i]->knowledge.bytes;
         workspaces += hub->rooms[i]->workspace_bytes;
     }
-    if (stores[request->message->type] && stored > hub->config.stored_max)
+    if (stores[request->message->type] && request->growth.bytes > 0 &&
+        stored > hub->config.stored_max)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "all rooms together know %zu bytes; this hub keeps %zu", stored,
                       hub->config.stored_max);

@@ -20,9 +20,13 @@
 #define WORKSPACE_BYTES_MAX     (4u << 20)
 #define WORKSPACES_BYTES_MAX    (256u << 20) /* of all sessions of all rooms */
 
-#define KNOWLEDGE_ENTRIES_MAX   200000u    /* in a room, over the four sections */
+#define KNOWLEDGE_ENTRIES_MAX   200000u    /* in a room: patterns, components and features */
 #define KNOWLEDGE_BYTES_MAX     (1u << 30) /* in a room; --max-knowledge changes it */
-#define REPORTS_EACH_MAX        256u       /* performance reports kept for one component, newest */
+#define KNOWLEDGE_SHARES        8u    /* of both: what one AI may have is one share of so many */
+#define LOOSE_BENCHMARKS_MAX    8192u /* in a room, of ids that name nothing; the oldest go first */
+#define ENTRY_OVERHEAD          256u  /* bytes that an entry counts for beside its texts, */
+#define REPORT_OVERHEAD         128u  /* and a report */
+#define REPORTS_EACH_MAX        256u  /* performance reports kept for one component, newest */
 #define REPORTS_BYTES_EACH_MAX  (4u << 20) /* their metrics, together */
 #define COMPONENT_ID_BYTES_MAX  512u
 #define REQUIREMENTS_BYTES_MAX  (16u << 10) /* of a feature_request */

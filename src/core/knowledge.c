@@ -2,14 +2,11 @@
  *
  * Every count that is shown is kept as it changes and can be recounted from the reports (verify.c does). Benchmark entries keep reports as a
  * list, as the seed does; the other sections keep the latest report of each reporter. */
+#include <assert.h>
 #include <stdlib.h>
 
-#include "core/effects.h"
 #include "core/knowledge.h"
 #include "core/memory.h"
-
-#define ENTRY_OVERHEAD  256u /* bytes a stored entry counts for beside its texts */
-#define REPORT_OVERHEAD 128u
 
 const char *section_text(enum section section)
 {
@@ -25,11 +22,11 @@ void knowledge_init(struct knowledge *knowledge)
 {
     *knowledge = (struct knowledge){0};
     TAILQ_INIT(&knowledge->recent);
+    TAILQ_INIT(&knowledge->loose);
 }
 
 static void report_free(struct report *report)
 {
-    slice_free(&report->reporter);
     slice_free(&report->timestamp);
     slice_free(&report->metrics);
     free(report);
@@ -58,6 +55,13 @@ static void contributor_free(void *object)
     free(contributor);
 }
 
+static void tenant_free(void *object)
+{
+    struct tenant *tenant = object;
+    slice_free(&tenant->key);
+    free(tenant);
+}
+
 static void alias_free(void *object)
 {
     struct alias *alias = object;
@@ -71,6 +75,7 @@ void knowledge_free(struct knowledge *knowledge)
     for (int section = 0; section < SECTION_COUNT; section++)
         index_clear(&knowledge->sections[section], entry_free);
     index_clear(&knowledge->contributors, contributor_free);
+    index_clear(&knowledge->tenants, tenant_free);
     knowledge_init(knowledge);
 }
 
@@ -86,6 +91,11 @@ size_t knowledge_count(const struct knowledge *knowledge)
     for (int section = 0; section < SECTION_COUNT; section++)
         count += knowledge->sections[section].count;
     return count;
+}
+
+size_t knowledge_shared(const struct knowledge *knowledge)
+{
+    return knowledge_count(knowledge) - knowledge->sections[SECTION_BENCHMARKS].count;
 }
 
 size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp)
@@ -125,6 +135,31 @@ static struct contributor *contributor_get(struct knowledge *knowledge, struct s
     return contributor;
 }
 
+/* ── tenants ── */
+
+static struct tenant *tenant_get(struct knowledge *knowledge, struct slice ai_id)
+{
+    struct tenant *tenant = index_find(&knowledge->tenants, ai_id);
+    if (!tenant) {
+        tenant = memory_new(sizeof *tenant);
+        tenant->key = slice_copy(ai_id);
+        index_add(&knowledge->tenants, tenant);
+    }
+    return tenant;
+}
+
+static void tenant_drop_report(struct knowledge *knowledge, struct tenant *tenant, size_t cost)
+{
+    assert(tenant->reports && tenant->bytes >= cost);
+    tenant->reports--;
+    tenant->bytes -= cost;
+    if (tenant->reports || tenant->entries)
+        return;
+    assert(!tenant->bytes);
+    index_remove(&knowledge->tenants, tenant);
+    tenant_free(tenant);
+}
+
 /* ── entries ── */
 
 static void entry_changed(struct knowledge *knowledge, struct knowledge_entry *entry)
@@ -152,12 +187,75 @@ size_t knowledge_entry_cost(const struct knowledge_entry *entry)
            claim_cost(entry->claim);
 }
 
+/* Sums wrap and come right when the entry shrinks. */
 void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
     size_t bytes = knowledge_entry_cost(entry);
-    knowledge->bytes += bytes - entry->bytes; /* wraps and comes right when it shrinks */
+    knowledge->bytes += bytes - entry->bytes;
+    if (entry->is_loose)
+        knowledge->loose_bytes += bytes - entry->bytes;
     entry->bytes = bytes;
+    if (!entry->tenant)
+        return;
+    size_t own = knowledge_cost(entry->key, entry->body, entry->timestamp) +
+                 (entry->claim ? CLAIM_OVERHEAD : 0);
+    entry->tenant->bytes += own - entry->tenant_bytes;
+    entry->tenant_bytes = own;
 }
+
+/* ── benchmarks of ids that name nothing ── */
+
+static void benchmark_loosen(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    entry->is_loose = true;
+    knowledge->loose_count++;
+    knowledge->loose_bytes += entry->bytes;
+    TAILQ_INSERT_TAIL(&knowledge->loose, entry, loose);
+}
+
+static void benchmark_fasten(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    entry->is_loose = false;
+    knowledge->loose_count--;
+    knowledge->loose_bytes -= entry->bytes;
+    TAILQ_REMOVE(&knowledge->loose, entry, loose);
+}
+
+/* Something has this id now, if it has one. */
+static void benchmark_named(struct knowledge *knowledge, struct slice id)
+{
+    struct knowledge_entry *entry =
+        id.len ? knowledge_find(knowledge, SECTION_BENCHMARKS, id) : NULL;
+    if (entry && entry->is_loose)
+        benchmark_fasten(knowledge, entry);
+}
+
+static void entry_drop_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                              struct report *report)
+{
+    size_t cost = report_cost(report);
+    TAILQ_REMOVE(&entry->reports, report, next);
+    entry->report_count--;
+    entry->reports_bytes -= cost;
+    tenant_drop_report(knowledge, report->tenant, cost);
+    report_free(report);
+}
+
+void knowledge_drop_loose(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    struct report *report;
+    assert(entry->is_loose && !entry->tenant && !entry->claim);
+    benchmark_fasten(knowledge, entry);
+    while ((report = TAILQ_FIRST(&entry->reports)))
+        entry_drop_report(knowledge, entry, report);
+    knowledge->bytes -= entry->bytes;
+    TAILQ_REMOVE(&knowledge->recent, entry, recent);
+    index_remove(&knowledge->sections[SECTION_BENCHMARKS], entry);
+    change_gone(knowledge->changes, &entry->change, ROW_BENCHMARK, entry->key);
+    entry_free(entry);
+}
+
+/* ── entries that change ── */
 
 static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
@@ -184,8 +282,21 @@ struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum sect
     if (section != SECTION_BENCHMARKS) {
         entry->contributor = contributor_get(knowledge, contributor);
         entry->contributor->entries++;
+        entry->tenant = tenant_get(knowledge, contributor);
+        entry->tenant->entries++;
     }
     return entry;
+}
+
+void knowledge_restore_place(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    struct knowledge_entry *named[NAMED_MAX];
+    TAILQ_INSERT_HEAD(&knowledge->recent, entry, recent);
+    if (entry->section != SECTION_BENCHMARKS)
+        return;
+    knowledge_named(knowledge, entry->key, named);
+    if (!named[0] && !named[1] && !named[2])
+        benchmark_loosen(knowledge, entry);
 }
 
 static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum section section,
@@ -213,46 +324,59 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     entry->own_id = slice_copy(own_id);
     if (own_id.len)
         alias_set(knowledge, entry);
+    benchmark_named(knowledge, id);
+    benchmark_named(knowledge, own_id);
     knowledge_weigh(knowledge, entry);
     return entry;
 }
 
 /* ── reports ── */
 
-static void entry_drop_report(struct knowledge_entry *entry, struct report *report)
-{
-    TAILQ_REMOVE(&entry->reports, report, next);
-    entry->report_count--;
-    entry->reports_bytes -= report_cost(report);
-    report_free(report);
-}
-
-static void report_append(struct knowledge_entry *entry, const struct reporting *reporting,
-                          double score)
+static void report_append(struct knowledge *knowledge, struct knowledge_entry *entry,
+                          const struct reporting *reporting, double score)
 {
     struct report *report = memory_new(sizeof *report);
-    report->reporter = slice_copy(reporting->reporter);
+    report->tenant = tenant_get(knowledge, reporting->reporter);
+    report->reporter = report->tenant->key;
     report->timestamp = slice_copy(reporting->timestamp);
     report->metrics = slice_copy(reporting->metrics.raw);
     report->score = score;
     TAILQ_INSERT_TAIL(&entry->reports, report, next);
     entry->report_count++;
     entry->reports_bytes += report_cost(report);
+    report->tenant->reports++;
+    report->tenant->bytes += report_cost(report);
 }
 
 static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry *entry,
                              const struct reporting *reporting, double score)
 {
-    report_append(entry, reporting, score);
+    report_append(knowledge, entry, reporting, score);
     while (entry->report_count > REPORTS_EACH_MAX ||
            (entry->report_count > 1 && entry->reports_bytes > REPORTS_BYTES_EACH_MAX))
-        entry_drop_report(entry, TAILQ_FIRST(&entry->reports));
+        entry_drop_report(knowledge, entry, TAILQ_FIRST(&entry->reports));
     knowledge_weigh(knowledge, entry);
 }
 
-void knowledge_restore_report(struct knowledge_entry *entry, const struct reporting *reporting)
+void knowledge_restore_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                              const struct reporting *reporting)
 {
-    report_append(entry, reporting, reporting->score);
+    report_append(knowledge, entry, reporting, reporting->score);
+}
+
+size_t knowledge_drop_oldest_of(struct knowledge *knowledge, struct knowledge_entry *entry,
+                                const struct tenant *tenant)
+{
+    struct report *report;
+    TAILQ_FOREACH (report, &entry->reports, next) {
+        if (report->tenant != tenant)
+            continue;
+        size_t cost = report_cost(report);
+        entry_drop_report(knowledge, entry, report);
+        knowledge_weigh(knowledge, entry);
+        return cost;
+    }
+    return 0;
 }
 
 /* The latest of each reporter is kept; one without a score leaves the reporter's earlier one in
@@ -266,7 +390,7 @@ static void entry_replace_report(struct knowledge *knowledge, struct knowledge_e
         if (slice_equal(report->reporter, reporting->reporter)) {
             if (score < 0)
                 score = report->score;
-            entry_drop_report(entry, report);
+            entry_drop_report(knowledge, entry, report);
             break;
         }
     entry_add_report(knowledge, entry, reporting, score);
@@ -319,151 +443,22 @@ void knowledge_report(struct knowledge *knowledge, struct slice component_id,
                       struct knowledge_entry *const named[NAMED_MAX])
 {
     struct knowledge_entry *benchmark = knowledge_find(knowledge, SECTION_BENCHMARKS, component_id);
-    if (!benchmark)
+    bool names = named[0] || named[1] || named[2];
+    if (!benchmark) {
         benchmark = entry_new(knowledge, SECTION_BENCHMARKS, component_id, (struct slice){NULL, 0});
+        if (!names)
+            benchmark_loosen(knowledge, benchmark);
+    }
     entry_touch(knowledge, benchmark);
     entry_add_report(knowledge, benchmark, reporting, reporting->score);
     for (size_t i = 0; i < NAMED_MAX; i++)
         if (named[i])
             entry_report(knowledge, named[i], reporting);
-}
-
-/* ── writing ── */
-
-static void write_contributor(const struct knowledge_entry *entry, struct text *text)
-{
-    text_add_literal(text, ",\"contributor\":");
-    text_add_string(text, entry->contributor->key);
-    text_add_literal(text, ",\"timestamp\":");
-    text_add_string(text, entry->timestamp);
-}
-
-static void write_pattern(const struct knowledge_entry *entry, struct text *text)
-{
-    text_add_literal(text, "{\"pattern\":");
-    text_add(text, entry->body);
-    write_contributor(entry, text);
-    text_addf(text, ",\"usage_count\":%llu", (unsigned long long)entry->usage);
-}
-
-static void write_component(const struct knowledge_entry *entry, struct text *text)
-{
-    text_add_literal(text, "{\"code\":");
-    text_add(text, entry->body);
-    write_contributor(entry, text);
-    text_add_literal(text, ",\"quality_score\":");
-    text_add_fraction(text, knowledge_quality(entry));
-    text_addf(text, ",\"usage_count\":%llu", (unsigned long long)entry->usage);
-}
-
-static void write_feature(const struct knowledge_entry *entry, struct text *text)
-{
-    const struct report *report;
-    const char *before = "";
-    text_add_literal(text, "{\"component\":");
-    text_add(text, entry->body);
-    write_contributor(entry, text);
-    text_addf(text, ",\"integration_tested\":%s,\"performance_benchmarks\":{",
-              entry->tested ? "true" : "false");
-    TAILQ_FOREACH (report, &entry->reports, next) {
-        text_add_literal(text, before);
-        text_add_string(text, report->reporter);
-        text_add_literal(text, ":");
-        text_add(text, report->metrics);
-        before = ",";
+    if (benchmark->is_loose) { /* it is the newest of them */
+        benchmark_fasten(knowledge, benchmark);
+        benchmark_loosen(knowledge, benchmark);
     }
-    text_add_literal(text, "}");
-}
-
-static void write_benchmark(const struct knowledge_entry *entry, struct text *text)
-{
-    const struct report *report;
-    const char *before = "[";
-    TAILQ_FOREACH (report, &entry->reports, next) {
-        text_addf(text, "%s{\"reporter\":", before);
-        text_add_string(text, report->reporter);
-        text_add_literal(text, ",\"timestamp\":");
-        text_add_string(text, report->timestamp);
-        text_add_literal(text, ",\"metrics\":");
-        text_add(text, report->metrics);
-        text_add_literal(text, "}");
-        before = ",";
-    }
-    text_add_literal(text, "]");
-}
-
-void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
-                           struct text *text)
-{
-    /* benchmarks are written whole, the others without their last brace */
-    static void (*const writers[])(const struct knowledge_entry *,
-                                   struct text *) = {[SECTION_PATTERNS] = write_pattern,
-                                                     [SECTION_COMPONENTS] = write_component,
-                                                     [SECTION_FEATURES] = write_feature,
-                                                     [SECTION_BENCHMARKS] = write_benchmark};
-    text_add_string(text, entry->key);
-    text_add_literal(text, ":");
-    writers[entry->section](entry, text);
-    if (entry->section == SECTION_BENCHMARKS)
-        return;
-    verification_write(knowledge, entry, text);
-    text_add_literal(text, "}");
-}
-
-/* What an entry takes at the least when it is written: its texts, but for the reports' timestamps, which not every section shows, and
- * for its claim, which holds more than is written. */
-static size_t entry_least(const struct knowledge_entry *entry)
-{
-    size_t unwritten = ENTRY_OVERHEAD +
-                       entry->report_count * (REPORT_OVERHEAD + WIRE_TIMESTAMP_MAX) +
-                       claim_cost(entry->claim);
-    return entry->bytes > unwritten ? entry->bytes - unwritten : 0;
-}
-
-/* Newest first until the limit is reached. An entry that is over half of the limit by itself is passed over, or it would hide all the
- * others; a few of them, for each costs its writing, unless it can be seen that it is over the limit. */
-#define GIANTS_PASSED_MAX 4
-
-bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text)
-{
-    struct text parts[SECTION_COUNT] = {{0}};
-    const struct knowledge_entry *entry;
-    size_t used = 0, giants = 0;
-    bool truncated = false;
-    TAILQ_FOREACH (entry, &knowledge->recent, recent) {
-        struct text *part = &parts[entry->section];
-        size_t before = part->len;
-        if (entry_least(entry) > limit) {
-            truncated = true;
-            continue;
-        }
-        if (before)
-            text_add_literal(part, ",");
-        knowledge_write_entry(knowledge, entry, part);
-        size_t size = part->len - before;
-        if (used + size <= limit) {
-            used += size;
-            continue;
-        }
-        truncated = true;
-        part->len = before;
-        if (size <= limit / 2 || ++giants > GIANTS_PASSED_MAX)
-            break;
-    }
-    for (int section = 0; section < SECTION_COUNT; section++) {
-        text_addf(text, "%s\"%s\":{", section ? "," : "{", section_text((enum section)section));
-        text_add(text, text_slice(&parts[section]));
-        text_add_literal(text, "}");
-        text_free(&parts[section]);
-    }
-    text_add_literal(text, "}");
-    return truncated;
-}
-
-void knowledge_write_totals(const struct knowledge *knowledge, struct text *text)
-{
-    for (int section = 0; section < SECTION_COUNT; section++)
-        text_addf(text, "%s\"%s\":%zu", section ? "," : "{", section_text((enum section)section),
-                  knowledge->sections[section].count);
-    text_add_literal(text, "}");
+    assert(!(names && benchmark->is_loose));
+    if (knowledge->loose_count > LOOSE_BENCHMARKS_MAX)
+        knowledge_drop_loose(knowledge, TAILQ_FIRST(&knowledge->loose));
 }

@@ -3,6 +3,7 @@
 #define KHUB_CORE_KNOWLEDGE_H
 
 #include "core/claims.h"
+#include "wire/message.h"
 
 #define SECTIONS(X)                                                                                \
     X(PATTERNS, "shared_patterns")                                                                 \
@@ -25,10 +26,20 @@ struct contributor {
         claims[CLAIM_STATUS_COUNT]; /* by what became of them, those of former revisions included */
 };
 
+/* What of a room's knowledge is one AI's: entries that it contributed and reports that it made. It
+ * lives as long as there is any. */
+struct tenant {
+    struct slice key; /* ai_id */
+    size_t entries, reports;
+    size_t bytes; /* of both; not of what others reported on its entries */
+};
+
 /* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of
  * each reporter. */
 struct report {
-    struct slice reporter, timestamp, metrics;
+    struct tenant *tenant;
+    struct slice reporter; /* the tenant's key */
+    struct slice timestamp, metrics;
     double score; /* the latest metrics.score that its reporter gave, 0..1; negative: none ever */
     TAILQ_ENTRY(report) next;
 };
@@ -40,7 +51,9 @@ struct knowledge_entry {
     struct slice body; /* the pattern, code or component as it came; none for benchmarks */
     struct slice timestamp;
     struct slice own_id;             /* of a feature: component.id, or none */
-    struct contributor *contributor; /* NULL for benchmarks */
+    struct contributor *contributor; /* NULL for benchmarks, */
+    struct tenant *tenant;           /* and so is this, the same AI */
+    size_t tenant_bytes;             /* what the entry counts for with it */
     uint64_t usage, revision;
     bool tested;
     struct claim *claim; /* NULL: it never was one */
@@ -50,6 +63,8 @@ struct knowledge_entry {
     uint64_t order; /* of its last change */
     struct change change;
     TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
+    bool is_loose;                       /* a benchmark of an id that names nothing yet */
+    TAILQ_ENTRY(knowledge_entry) loose;
 };
 TAILQ_HEAD(knowledge_list, knowledge_entry);
 
@@ -62,8 +77,10 @@ struct alias {
 
 struct knowledge {
     struct index sections[SECTION_COUNT];
-    struct index aliases, contributors;
+    struct index aliases, contributors, tenants;
     struct knowledge_list recent;
+    struct knowledge_list loose; /* the one longest without a report first */
+    size_t loose_count, loose_bytes;
     struct changes *changes; /* the room's */
     struct ledger ledger;
     size_t bytes;
@@ -95,10 +112,40 @@ struct reporting {
     struct json_value metrics; /* an object */
     double score;              /* 0..1; negative: none given */
 };
+/* What a change would add to a room's knowledge, and to what of it is one AI's; either may be less
+ * than nothing (growth.c). */
+struct growth {
+    struct slice ai_id;
+    size_t entries; /* beside benchmarks */
+    int64_t bytes, own;
+    size_t exchange;               /* bytes of the AI's earlier reports that may go for it, */
+    struct knowledge_entry *stays; /* on this benchmark, which may not go itself */
+};
+/* An entry of that cost in the place of the one that is held (NULL: a new one). */
+struct growth knowledge_growth_put(const struct knowledge_entry *held, struct slice ai_id,
+                                   size_t cost);
+struct growth knowledge_growth_report(const struct knowledge *knowledge, struct slice component_id,
+                                      const struct reporting *reporting,
+                                      struct knowledge_entry *const named[NAMED_MAX]);
+/* Is there room for it in `limit` bytes, of which one AI may have `share`, when what may go does? What
+ * does not grow always has room. 0, or -code. */
+int knowledge_fits(const struct knowledge *knowledge, const struct growth *growth, size_t limit,
+                   size_t share, struct refusal *ret_refusal);
+/* Makes that room, before the change. */
+void knowledge_make_room(struct knowledge *knowledge, const struct growth *growth, size_t limit,
+                         size_t share);
+/* A benchmark of an id that names nothing goes. */
+void knowledge_drop_loose(struct knowledge *knowledge, struct knowledge_entry *entry);
+/* The AI's oldest report on the entry goes; its bytes, or 0 when there is none. */
+size_t knowledge_drop_oldest_of(struct knowledge *knowledge, struct knowledge_entry *entry,
+                                const struct tenant *tenant);
 /* For load.c: an entry that is in no list yet, and a report on it, as they were. */
 struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum section section,
                                           struct slice id, struct slice contributor);
-void knowledge_restore_report(struct knowledge_entry *entry, const struct reporting *reporting);
+/* The entry, in the list of all, in the order of their last changes. When all is there. */
+void knowledge_restore_place(struct knowledge *knowledge, struct knowledge_entry *entry);
+void knowledge_restore_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                              const struct reporting *reporting);
 /* A report in the benchmarks, and on what its id names. */
 void knowledge_report(struct knowledge *knowledge, struct slice component_id,
                       const struct reporting *reporting,
@@ -107,7 +154,9 @@ const struct contributor *knowledge_contributor(const struct knowledge *knowledg
                                                 struct slice ai_id);
 uint64_t contributor_score(const struct contributor *contributor);
 double knowledge_quality(const struct knowledge_entry *entry);
+/* Entries of all four sections, and those that somebody shared. */
 size_t knowledge_count(const struct knowledge *knowledge);
+size_t knowledge_shared(const struct knowledge *knowledge);
 const char *section_text(enum section section);
 /* One entry as "id":{…}. */
 void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,

@@ -249,6 +249,43 @@ static int promise_read(struct request *request, struct promise *ret_promise)
     return 0;
 }
 
+static struct commitment *same_among(const struct commitment_list *list,
+                                     const struct promise *promise)
+{
+    struct commitment *commitment;
+    TAILQ_FOREACH (commitment, list, of_account)
+        if (slice_is(promise->sha256, commitment->sha256) &&
+            slice_equal(promise->subject, commitment->subject) &&
+            slice_equal(promise->subject_version, commitment->subject_version))
+            return commitment;
+    return NULL;
+}
+
+static struct commitment *same_of(const struct account *account, const struct promise *promise)
+{
+    struct commitment *commitment = same_among(&account->open, promise);
+    return commitment ? commitment : same_among(&account->claimed, promise);
+}
+
+/* What the AI's page adds when it is written, and a commitment on it (NULL: none). The same again adds
+ * nothing; of too many, one makes place. */
+static struct growth account_growth(const struct request *request, const struct promise *promise)
+{
+    struct slice ai_id = request->message->sender_id;
+    const struct account *account = account_find(&request->room->knowledge.ledger, ai_id);
+    struct growth growth = {.ai_id = ai_id};
+    if (!account)
+        growth.bytes += (int64_t)account_cost(ai_id);
+    if (!promise || (account && same_of(account, promise)))
+        return growth;
+    growth.bytes += (int64_t)commitment_cost(promise->subject, promise->subject_version);
+    if (account && account->kept >= COMMITMENTS_EACH_MAX) {
+        const struct commitment *oldest = oldest_of_account(account);
+        growth.bytes -= (int64_t)commitment_cost(oldest->subject, oldest->subject_version);
+    }
+    return growth;
+}
+
 int commitment_check(struct request *request)
 {
     struct promise promise;
@@ -260,21 +297,8 @@ int commitment_check(struct request *request)
     int error = promise_read(request, &promise);
     if (error < 0)
         return error;
-    return quota_check(request, false,
-                       account_cost(request->member->key) +
-                           commitment_cost(promise.subject, promise.subject_version));
-}
-
-static struct commitment *same_among(const struct commitment_list *list,
-                                     const struct promise *promise)
-{
-    struct commitment *commitment;
-    TAILQ_FOREACH (commitment, list, of_account)
-        if (slice_is(promise->sha256, commitment->sha256) &&
-            slice_equal(promise->subject, commitment->subject) &&
-            slice_equal(promise->subject_version, commitment->subject_version))
-            return commitment;
-    return NULL;
+    request->growth = account_growth(request, &promise);
+    return quota_check(request);
 }
 
 static struct commitment *commitment_new(struct request *request, struct account *account,
@@ -321,10 +345,9 @@ void commitment_proceed(struct request *request)
 {
     struct promise promise;
     promise_read(request, &promise);
+    quota_make_room(request);
     struct account *account = account_get(&request->room->knowledge, request->member->key);
-    struct commitment *commitment = same_among(&account->open, &promise);
-    if (!commitment)
-        commitment = same_among(&account->claimed, &promise);
+    struct commitment *commitment = same_of(account, &promise);
     if (!commitment)
         commitment = commitment_new(request, account, &promise);
     challenge_send(request, commitment);
@@ -461,16 +484,18 @@ int claim_check(struct request *request, const char *path)
                       "%s.commitment_id \"%.*s\" is not known here (any more): commit anew", path,
                       SLICE_FORMAT(claimed.id));
     error = compare(request, &claimed, commitment);
+    request->growth = account_growth(request, NULL);
     if (error == 0)
         request->claiming = (struct claiming){
             .commitment = commitment, .ratio = claimed.ratio, .seeds = (unsigned)claimed.seeds};
-    else if (quota_check(request, false, account_cost(request->message->sender_id)) == 0)
+    else if (quota_check(request) == 0)
         request->mismatched = true; /* it will be counted, and there is room for that */
     return error == 0 ? 0 : -(int)request->refusal->code;
 }
 
 void claim_count_mismatch(struct request *request)
 {
+    quota_make_room(request);
     account_get(&request->room->knowledge, request->message->sender_id)->mismatched++;
 }
 

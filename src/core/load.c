@@ -250,7 +250,7 @@ static void load_knowledge(struct loading *loading)
                                       .score = load_double(loading, report, "score"),
                                       .metrics =
                                           member(loading, report, "metrics", JSON_KIND_OBJECT)};
-        knowledge_restore_report(entry, &reporting);
+        knowledge_restore_report(knowledge, entry, &reporting);
         slice_free(&reporting.reporter);
         slice_free(&reporting.timestamp);
     }
@@ -518,8 +518,7 @@ static void put_member(struct room *room, void *object)
 
 static void put_entry(struct room *room, void *object)
 {
-    struct knowledge_entry *entry = object;
-    TAILQ_INSERT_HEAD(&room->knowledge.recent, entry, recent);
+    knowledge_restore_place(&room->knowledge, object);
 }
 
 static void put_account(struct room *room, void *object)

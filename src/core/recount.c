@@ -326,6 +326,55 @@ static void verify_contributor(void *object, void *ctx)
             (unsigned long long)contributor->uses, (unsigned long long)contributor->tested);
 }
 
+/* What each AI has of it, and the benchmarks of ids that name nothing. */
+static void verify_tenant(void *object, void *ctx)
+{
+    struct verdict *verdict = ctx;
+    const struct tenant *tenant = object;
+    const struct knowledge_entry *entry;
+    size_t entries = 0, reports = 0, bytes = 0;
+    TAILQ_FOREACH (entry, &verdict->room->knowledge.recent, recent) {
+        const struct report *report;
+        TAILQ_FOREACH (report, &entry->reports, next)
+            if (report->tenant == tenant) {
+                reports++;
+                bytes += report_cost(report);
+            }
+        if (entry->tenant != tenant)
+            continue;
+        entries++;
+        bytes += knowledge_cost(entry->key, entry->body, entry->timestamp) +
+                 (entry->claim ? CLAIM_OVERHEAD : 0);
+    }
+    if (entries != tenant->entries || reports != tenant->reports || bytes != tenant->bytes ||
+        entries + reports == 0)
+        verdict_fail(verdict,
+                     "\"%.*s\" has %zu entries, %zu reports, %zu bytes; counted %zu, %zu, %zu",
+                     SLICE_FORMAT(tenant->key), entries, reports, bytes, tenant->entries,
+                     tenant->reports, tenant->bytes);
+}
+
+static void verify_loose(struct verdict *verdict)
+{
+    const struct knowledge *knowledge = &verdict->room->knowledge;
+    const struct knowledge_entry *entry;
+    size_t count = 0, bytes = 0, loose = 0;
+    TAILQ_FOREACH (entry, &knowledge->loose, loose) {
+        struct knowledge_entry *named[NAMED_MAX];
+        knowledge_named(knowledge, entry->key, named);
+        count++;
+        bytes += entry->bytes;
+        if (!entry->is_loose || named[0] || named[1] || named[2])
+            verdict_fail(verdict, "benchmark \"%.*s\" names something", SLICE_FORMAT(entry->key));
+    }
+    TAILQ_FOREACH (entry, &knowledge->recent, recent)
+        loose += entry->is_loose;
+    if (count != knowledge->loose_count || count != loose || bytes != knowledge->loose_bytes ||
+        count > LOOSE_BENCHMARKS_MAX)
+        verdict_fail(verdict, "%zu loose benchmarks of %zu bytes, counted %zu of %zu", count, bytes,
+                     knowledge->loose_count, knowledge->loose_bytes);
+}
+
 static void verify_knowledge(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
@@ -359,10 +408,12 @@ static void verify_knowledge(struct verdict *verdict)
     if (refuted != knowledge->refuted)
         verdict_fail(verdict, "%zu claims are refuted, counted %zu", refuted, knowledge->refuted);
     if (bytes != knowledge->bytes || entries != knowledge_count(knowledge) ||
-        entries > KNOWLEDGE_ENTRIES_MAX)
+        knowledge_shared(knowledge) > KNOWLEDGE_ENTRIES_MAX)
         verdict_fail(verdict, "%zu entries of %zu bytes, counted %zu of %zu", entries, bytes,
                      knowledge_count(knowledge), knowledge->bytes);
     index_walk(&knowledge->contributors, verify_contributor, verdict);
+    index_walk(&knowledge->tenants, verify_tenant, verdict);
+    verify_loose(verdict);
 }
 
 static void verify_peers(struct verdict *verdict, const struct hub *hub)

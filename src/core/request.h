@@ -31,6 +31,7 @@ struct request {
     struct json_value body;
     struct body_members members; /* of a pattern, code or component */
     struct claiming claiming;    /* of a pattern or component */
+    struct growth growth;        /* of what a room knows, if it is taken */
     bool mismatched;             /* refused, since it claims what was not committed to */
     struct text extra;           /* members of an error's payload behind the standard ones */
 };

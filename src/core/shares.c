@@ -8,20 +8,27 @@
 #include "core/handlers.h"
 #include "wire/shown.h"
 
-int quota_check(struct request *request, bool new_entry, size_t bytes)
+/* One AI's share of the room's bytes: an eighth, and room for one line at the least. */
+static size_t quota_share(const struct room_limits *limits)
 {
-    if (!request->room)
-        return 0;
-    const struct knowledge *knowledge = &request->room->knowledge;
-    size_t limit = request->room->limits.knowledge_max;
-    if (new_entry && knowledge_count(knowledge) >= KNOWLEDGE_ENTRIES_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "this room knows %u entries, the most it keeps", KNOWLEDGE_ENTRIES_MAX);
-    if (bytes > limit || knowledge->bytes > limit - bytes)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "this room's knowledge takes %zu bytes; %zu more go over its limit of %zu",
-                      knowledge->bytes, bytes, limit);
-    return 0;
+    size_t share = limits->knowledge_max / KNOWLEDGE_SHARES;
+    if (share >= limits->line_max)
+        return share;
+    return limits->line_max < limits->knowledge_max ? limits->line_max : limits->knowledge_max;
+}
+
+int quota_check(struct request *request)
+{
+    const struct room_limits *limits = &request->room->limits;
+    return knowledge_fits(&request->room->knowledge, &request->growth, limits->knowledge_max,
+                          quota_share(limits), request->refusal);
+}
+
+void quota_make_room(struct request *request)
+{
+    const struct room_limits *limits = &request->room->limits;
+    knowledge_make_room(&request->room->knowledge, &request->growth, limits->knowledge_max,
+                        quota_share(limits));
 }
 
 /* Finds the body of what is shared, and its members. */
@@ -56,12 +63,15 @@ static const struct share pattern = {"payload.pattern", "payload.pattern.id", SE
                                      true};
 static const struct share code = {"payload.code", "payload.code.id", SECTION_COMPONENTS, false};
 
-/* Room for an entry that may be a claim? */
-static int body_quota_check(struct request *request, bool new_entry, struct slice key)
+/* Room for an entry that may be a claim, in the place of the one that is held (NULL: a new one)? */
+static int body_quota_check(struct request *request, const struct knowledge_entry *held,
+                            struct slice key)
 {
-    return quota_check(request, new_entry,
-                       knowledge_cost(key, request->body.raw, request->message->timestamp) +
-                           (request->claiming.commitment ? CLAIM_OVERHEAD : 0));
+    bool claims = request->claiming.commitment || (held && held->claim);
+    size_t cost = knowledge_cost(key, request->body.raw, request->message->timestamp) +
+                  (claims ? CLAIM_OVERHEAD : 0);
+    request->growth = knowledge_growth_put(held, request->message->sender_id, cost);
+    return request->room ? quota_check(request) : 0;
 }
 
 /* Of several that an id names, a pattern comes first, then a feature: those can be claims. */
@@ -96,6 +106,7 @@ static void body_put(struct request *request, enum section section, struct slice
                      struct slice own_id)
 {
     struct knowledge *knowledge = &request->room->knowledge;
+    quota_make_room(request);
     struct knowledge_entry *entry =
         knowledge_put(knowledge, section, id, request->body.raw, request->member->key,
                       request->message->timestamp, own_id);
@@ -130,7 +141,7 @@ static int share_check(struct request *request, const struct share *share)
         return error;
     if (!id.len)
         id.len = UUID_SIZE - 1; /* the hub will make one */
-    return body_quota_check(request, !held, id);
+    return body_quota_check(request, held, id);
 }
 
 static void share_proceed(struct request *request, const struct share *share)
@@ -184,7 +195,7 @@ int component_check(struct request *request)
         (error = completion_check(request)) < 0 ||
         (error = claim_check(request, "payload.component")) < 0)
         return error;
-    return body_quota_check(request, true, (struct slice){NULL, FEATURE_KEY_MAX});
+    return body_quota_check(request, NULL, (struct slice){NULL, FEATURE_KEY_MAX});
 }
 
 static struct slice feature_key_numbered(char buffer[FEATURE_KEY_MAX], size_t stem, unsigned number)
@@ -282,6 +293,22 @@ static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_M
     return error;
 }
 
+/* At the most: it is kept with the benchmarks, and with a pattern, a component and a feature of that
+ * id and what they claim. Mostly there is room for all that, and nothing more to be known. */
+static struct growth report_growth_most(const struct knowledge *knowledge, struct slice id,
+                                        const struct reporting *reporting)
+{
+    int64_t each = (int64_t)(knowledge_cost(id, reporting->metrics.raw, reporting->timestamp) +
+                             reporting->reporter.len);
+    return (struct growth){
+        .ai_id = reporting->reporter,
+        .bytes =
+            (1 + NAMED_MAX) * each + NAMED_MAX * (int64_t)verifier_cost_most(reporting->reporter),
+        .own = (1 + NAMED_MAX) * each,
+        .stays = knowledge_find(knowledge, SECTION_BENCHMARKS, id),
+    };
+}
+
 int report_check(struct request *request)
 {
     char buffer[COMPONENT_ID_BYTES_MAX];
@@ -290,13 +317,14 @@ int report_check(struct request *request)
     int error = report_read(request, buffer, &id, &reporting);
     if (error < 0 || !request->room)
         return error;
-    bool new_entry = !knowledge_find(&request->room->knowledge, SECTION_BENCHMARKS, id);
-    /* it is kept with the benchmarks, and at the most with a pattern, a component and a feature of
-     * that id and what they claim */
-    return quota_check(request, new_entry,
-                       (1 + NAMED_MAX) *
-                               knowledge_cost(id, request->body.raw, request->message->timestamp) +
-                           NAMED_MAX * verifier_cost_most(request->message->sender_id));
+    const struct knowledge *knowledge = &request->room->knowledge;
+    struct knowledge_entry *named[NAMED_MAX];
+    request->growth = report_growth_most(knowledge, id, &reporting);
+    if (quota_check(request) == 0)
+        return 0;
+    knowledge_named(knowledge, id, named);
+    request->growth = knowledge_growth_report(knowledge, id, &reporting, named);
+    return quota_check(request);
 }
 
 void report_proceed(struct request *request)
@@ -311,6 +339,7 @@ void report_proceed(struct request *request)
     int error = report_read(request, buffer, &id, &reporting);
     assert(error == 0); /* checked before */
     (void)error;
+    quota_make_room(request);
     knowledge_named(knowledge, id, named);
     for (size_t i = 0; i < NAMED_MAX; i++)
         if (named[i] && claim_report(knowledge, named[i], reporting.reporter, reporting.metrics,

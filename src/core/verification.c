@@ -44,16 +44,18 @@ size_t verifier_cost_most(struct slice ai_id)
     return VERIFIER_OVERHEAD + ai_id.len + (size_t)2 * VERIFIER_TEXT_MAX;
 }
 
+static size_t verifier_cost(const struct verifier *verifier)
+{
+    return VERIFIER_OVERHEAD + verifier->ai_id.len + verifier->profile.len + verifier->reason.len;
+}
+
 size_t claim_cost(const struct claim *claim)
 {
     if (!claim)
         return 0;
     size_t cost = CLAIM_OVERHEAD;
-    for (size_t i = 0; i < claim->verifier_count; i++) {
-        const struct verifier *verifier = &claim->verifiers[i];
-        cost +=
-            VERIFIER_OVERHEAD + verifier->ai_id.len + verifier->profile.len + verifier->reason.len;
-    }
+    for (size_t i = 0; i < claim->verifier_count; i++)
+        cost += verifier_cost(&claim->verifiers[i]);
     return cost;
 }
 
@@ -291,14 +293,35 @@ static bool report_read(const struct claim *claim, struct slice reporter, struct
     return measured || denied;
 }
 
+/* Whether the report is another AI's measurement of what the entry claims. */
+static bool claim_is_measured(const struct knowledge_entry *entry, struct slice reporter,
+                              struct json_value metrics, struct verifier *ret_verifier)
+{
+    return entry->claim && entry->claim->live && !slice_equal(reporter, entry->contributor->key) &&
+           report_read(entry->claim, reporter, metrics, ret_verifier);
+}
+
+int64_t claim_report_growth(const struct knowledge_entry *entry, struct slice reporter,
+                            struct json_value metrics)
+{
+    const struct claim *claim = entry->claim;
+    struct verifier verifier;
+    if (!claim_is_measured(entry, reporter, metrics, &verifier))
+        return 0;
+    int64_t more = (int64_t)verifier_cost(&verifier);
+    for (size_t i = 0; i < claim->verifier_count; i++)
+        if (slice_equal(claim->verifiers[i].ai_id, reporter))
+            more -= (int64_t)verifier_cost(&claim->verifiers[i]);
+    return more;
+}
+
 bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
                   struct json_value metrics, struct claim_change *ret_change)
 {
     struct claim *claim = entry->claim;
     struct verifier verifier;
     size_t agreeing;
-    if (!claim || !claim->live || slice_equal(reporter, entry->contributor->key) ||
-        !report_read(claim, reporter, metrics, &verifier))
+    if (!claim_is_measured(entry, reporter, metrics, &verifier))
         return false;
     enum claim_status was = claim->status;
     verifier_put(claim, &verifier);

@@ -247,9 +247,10 @@ static void check_sync(struct world *world, const struct expected *expected, jso
         size_t count = 0, shown = json_object_size(json_object_get(base, section_names[section]));
         for (size_t i = 0; i < room->entry_count; i++)
             count += room->entries[i].section == (enum section)section;
-        if (json_integer_value(json_object_get(totals, section_names[section])) !=
-                (json_int_t)count ||
-            shown > count)
+        size_t told = (size_t)json_integer_value(json_object_get(totals, section_names[section]));
+        if (world->temper.small && section == BENCHMARKS && told < count)
+            count = told; /* some made place */
+        if (told != count || shown > count)
             world_fail(world, "a sync counts %zu in %s", count, section_names[section]);
         whole = whole && shown == count;
     }

@@ -56,7 +56,9 @@ void check_counts(struct world *world)
     check_number(world, "patterns", is.patterns, should.patterns);
     check_number(world, "components", is.components, should.components);
     check_number(world, "features", is.features, should.features);
-    check_number(world, "benchmarks", is.benchmarks, should.benchmarks);
+    if (!world->temper.small ||
+        is.benchmarks > should.benchmarks) /* in a small room some make place */
+        check_number(world, "benchmarks", is.benchmarks, should.benchmarks);
     check_number(world, "sessions_live", is.sessions_live, should.sessions_live);
     check_number(world, "messages", is.messages, world->accepted);
     check_number(world, "refused", is.refused, world->refused);
@@ -186,10 +188,13 @@ static void check_accounts(struct world *world, const struct room_model *room, j
                    json_object_size(ledger), json_array_size(commitments), claimed_is);
 }
 
-static bool entry_same(const struct room_model *room, const struct entry_model *entry, json_t *is)
+/* In a small room a report may take the place of earlier ones of its reporter. */
+static bool entry_same(const struct room_model *room, const struct entry_model *entry, bool small,
+                       json_t *is)
 {
     if (entry->section == BENCHMARKS)
-        return json_array_size(is) == entry->report_count;
+        return json_array_size(is) == entry->report_count ||
+               (small && json_array_size(is) < entry->report_count);
     json_t *body = json_loads(entry->body, 0, NULL);
     bool same = body && json_equal(body, json_object_get(is, body_names[entry->section])) &&
                 strcmp(text_of(is, "contributor"), names[entry->contributor]) == 0 &&
@@ -214,8 +219,13 @@ static void check_knowledge(struct world *world, const struct room_model *room, 
         const struct entry_model *entry = &room->entries[i];
         json_t *is =
             json_object_get(json_object_get(dump, section_names[entry->section]), entry->key);
-        if (is && entry_same(room, entry, is))
+        if (is && entry_same(room, entry, world->temper.small, is))
             continue;
+        if (!is && world->temper.small && entry->section == BENCHMARKS &&
+            !model_named(room, entry->key)) {
+            count++; /* it made place */
+            continue;
+        }
         char *text = is ? json_dumps(is, JSON_COMPACT) : NULL;
         world_fail(world,
                    "%s of %s: by %d, used %u, quality %g, tested %d, %u reporters; is %.500s",

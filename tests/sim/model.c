@@ -133,7 +133,10 @@ static uint64_t quota_codes(const struct world *world, const struct said *said, 
     bool stores = said->type == MESSAGE_PATTERN_SHARE || said->type == MESSAGE_CODE_SHARE ||
                   said->type == MESSAGE_OS_COMPONENT_SHARE ||
                   said->type == MESSAGE_PERFORMANCE_REPORT || said->type == MESSAGE_COMMITMENT;
-    bool over = (stores && world->stored > world->config.stored_max) ||
+    /* what does not grow is always taken */
+    bool grew = (code_heard(world, said->link) & FLAW(QUOTA_EXCEEDED)) ||
+                hub_count(world->hub).knowledge_bytes > world->stored;
+    bool over = (stores && grew && world->stored > world->config.stored_max) ||
                 model_session_crowds(world, said, room);
     return over && !model_claim_contradicts(world, said, room) ? FLAW(QUOTA_EXCEEDED) : 0;
 }

@@ -141,6 +141,12 @@ static void entry_report(struct entry_model *entry, const struct said *said)
     entry->tested |= entry->section == FEATURES && said->tested;
 }
 
+bool model_named(const struct room_model *room, const char *id)
+{
+    return model_entry_find(room, PATTERNS, id) || model_entry_find(room, COMPONENTS, id) ||
+           model_feature_named(room, id);
+}
+
 static void share_report(struct world *world, const struct said *said, int at)
 {
     struct room_model *room = &world->rooms[at];

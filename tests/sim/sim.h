@@ -401,6 +401,8 @@ struct entry_model *model_entry_find(const struct room_model *room, enum section
                                      const char *key);
 /* A feature by its key, or by its component's own id. */
 struct entry_model *model_feature_named(const struct room_model *room, const char *id);
+/* Does anything but a benchmark have this id? */
+bool model_named(const struct room_model *room, const char *id);
 double model_entry_quality(const struct entry_model *entry);
 bool capability_contains(const char *capability, const char *text);
 

@@ -162,6 +162,54 @@ static void rooms_end_somewhere(void **state)
     assert_int_equal(hub_count(world->hub).refused, 6);
 }
 
+static void say(struct world *world, peer_id peer, const char *ai_id, const char *type,
+                const char *payload)
+{
+    char line[512];
+    int len = snprintf(line, sizeof line,
+                       "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"%s\","
+                       "\"timestamp\":\"t\",\"payload\":{%s}}",
+                       ai_id, type, payload);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+}
+
+static void share_many(struct world *world, peer_id peer, const char *ai_id, unsigned count)
+{
+    char payload[128];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(payload, sizeof payload, "\"pattern\":{\"id\":\"%s-%u\"}", ai_id, i);
+        say(world, peer, ai_id, "pattern_share", payload);
+    }
+}
+
+/* One AI fills its share of the entries, eight fill the room; what is there can be reported on. */
+static void entries_are_shared_out(void **state)
+{
+    enum { EACH = KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES };
+    struct world *world = *state;
+    char ai_id[32];
+    for (unsigned i = 0; i <= KNOWLEDGE_SHARES; i++) {
+        snprintf(ai_id, sizeof ai_id, "b%u", i);
+        hello(world, (peer_id)1 << 32 | (i + 1), ai_id, "", "");
+    }
+    share_many(world, (peer_id)1 << 32 | 1, "b0", EACH + 1);
+    assert_int_equal(hub_count(world->hub).refused, 1);
+    share_many(world, (peer_id)1 << 32 | 1, "b0", EACH); /* what is there can change */
+    assert_int_equal(hub_count(world->hub).refused, 1);
+    for (unsigned i = 1; i < KNOWLEDGE_SHARES; i++) {
+        snprintf(ai_id, sizeof ai_id, "b%u", i);
+        share_many(world, (peer_id)1 << 32 | (i + 1), ai_id, EACH);
+    }
+    assert_int_equal(hub_count(world->hub).refused, 1);
+    assert_int_equal(hub_count(world->hub).patterns, KNOWLEDGE_ENTRIES_MAX);
+    share_many(world, (peer_id)1 << 32 | (KNOWLEDGE_SHARES + 1), "b8", 1);
+    assert_int_equal(hub_count(world->hub).refused, 2);
+    say(world, (peer_id)1 << 32 | (KNOWLEDGE_SHARES + 1), "b8", "performance_report",
+        "\"component_id\":\"b0-7\",\"performance\":{\"score\":1}");
+    assert_int_equal(hub_count(world->hub).refused, 2);
+    assert_int_equal(hub_count(world->hub).benchmarks, 1);
+}
+
 static uint64_t seq_now(struct world *world, const char *room)
 {
     struct text dump = {0};
@@ -228,17 +276,6 @@ static void rooms_that_are_used_stay(void **state)
     assert_int_equal(hub_count(world->hub).refused, 1);
     assert_int_equal(hub_count(world->hub).rooms, ROOMS_MAX);
     assert_int_equal(hub_count(world->hub).members, 1);
-}
-
-static void say(struct world *world, peer_id peer, const char *ai_id, const char *type,
-                const char *payload)
-{
-    char line[512];
-    int len = snprintf(line, sizeof line,
-                       "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"%s\","
-                       "\"timestamp\":\"t\",\"payload\":{%s}}",
-                       ai_id, type, payload);
-    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
 }
 
 static void fill_with_sessions(struct world *world, unsigned ais)
@@ -435,6 +472,7 @@ int main(void)
         WORLD_TEST(those_longest_gone_are_forgotten),
         WORLD_TEST(a_takeover_does_not_forget_its_own_target),
         WORLD_TEST(rooms_end_somewhere),
+        WORLD_TEST(entries_are_shared_out),
         WORLD_TEST(requests_of_who_left_make_place),
         WORLD_TEST(empty_rooms_make_place),
         WORLD_TEST(rooms_that_are_used_stay),
