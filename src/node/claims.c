@@ -121,6 +121,7 @@ static void prove_done(struct job *job, bool ran)
 {
     struct prove_job *work = (struct prove_job *)job;
     struct node *node = work->base.node;
+    assert(work->place < CLAIMS_MAX);
     struct claim *claim = &node->claims[work->place];
     if (claim->state != CLAIM_FREE && claim->serial == work->serial) {
         bool current = strcmp(claim->nonce, work->nonce) == 0, proved = current && work->result;
@@ -138,6 +139,7 @@ static void prove_done(struct job *job, bool ran)
 
 static void claim_prove(struct node *node, struct claim *claim)
 {
+    assert(claim->state == CLAIM_CHALLENGED && strlen(claim->nonce) == 32);
     struct prove_job *work = calloc(1, sizeof *work);
     if (!work)
         return; /* tried again at a later tick */
@@ -212,6 +214,7 @@ static void claim_commit(struct node *node, struct claim *claim)
 
 static void claim_publish(struct node *node, struct claim *claim)
 {
+    assert(claim->state == CLAIM_CHALLENGED && claim->result);
     if (claim->use.purpose == CLAIM_TRAINED)
         sharing_proved(node, claim);
     if (claim->use.purpose == CLAIM_ANSWER)

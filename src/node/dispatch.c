@@ -1,6 +1,7 @@
 /* Messages in: parsed, remembered who is here, handed to those whom they concern. */
 #include "node/node.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "brain/capabilities.h"
@@ -22,6 +23,7 @@ struct member *node_member(struct node *node, const char *id, bool make)
     if (!id[0] || strlen(id) > ID_MAX)
         return NULL;
     struct member *absent = NULL;
+    assert(node->member_count <= MEMBERS_MAX);
     for (size_t i = 0; i < node->member_count; i++) {
         if (strcmp(node->members[i].id, id) == 0)
             return &node->members[i];

@@ -4,6 +4,7 @@
  * An AI that trains takes the best of its own subject, and goes by what others have measured
  * before it goes by an author's word. The referee takes of all subjects what has too few
  * verifiers. Nobody's entries crowd out another's. */
+#include <assert.h>
 #include <string.h>
 
 #include "node/node.h"
@@ -80,6 +81,7 @@ static bool elite_read(struct node *node, const json_t *entry, bool pattern,
 
 static void elite_remove(struct elites *elites, size_t place)
 {
+    assert(place < elites->count);
     elites->count--;
     memmove(&elites->all[place], &elites->all[place + 1],
             (elites->count - place) * sizeof *elites->all);
@@ -103,6 +105,7 @@ static void elite_add(struct elites *elites, const struct elite *elite)
         place++;
     if (place >= elites->most)
         return;
+    assert(elites->count <= elites->most && elites->most <= REFEREE_ELITES_MAX);
     if (elites->count == elites->most)
         elites->count--;
     memmove(&elites->all[place + 1], &elites->all[place],

@@ -92,6 +92,7 @@ static void jobs_worked(uv_work_t *request, int status)
     struct job_worker *worker = request->data;
     struct jobs *jobs = worker->jobs;
     struct job *job = worker->job;
+    assert(job && jobs->classes[worker->class].running > 0);
     worker->job = NULL;
     jobs_account(jobs, worker->class, worker->took);
     jobs->classes[worker->class].running--;
@@ -117,6 +118,7 @@ static void jobs_start(struct jobs *jobs)
 
 int jobs_push(struct jobs *jobs, enum job_class class, struct job *job)
 {
+    assert(job->work && job->done);
     if (jobs->stopping || jobs->classes[class].count >= classes[class].most)
         return -1;
     jobs_append(jobs, class, job);

@@ -1,5 +1,6 @@
 #include "node/keeping.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -99,6 +100,7 @@ static int file_write(int directory, const char *name, const char *text)
 int keeping_write(struct keeping *keeping, json_t *learned)
 {
     const char *source = json_string_value(json_object_get(learned, "implementation"));
+    assert(keeping->directory >= 0);
     if (!learned || (keeping->learned && json_equal(learned, keeping->learned)))
         return 0;
     char *text = json_dumps(learned, JSON_INDENT(2));

@@ -156,6 +156,7 @@ static void node_flush(struct node *node)
     jobs_stop(&node->jobs);
     claims_drop(node);
     uv_timer_stop(&node->progress);
+    assert(node->phase < NODE_FLUSHING && !claims_pending(node));
     node->phase = NODE_FLUSHING;
     node->phase_deadline = node_now(node) + FLUSH_MS;
     khub_close(node->link);
@@ -330,6 +331,8 @@ int node_new(const struct trainer_options *options, struct brain *brain, struct 
     brain->standing(brain->state, &node->standing);
     node->options = options;
     node->capabilities = trainer_capabilities(options->specialization);
+    assert(brain->workers >= 1 && brain->workers <= BRAIN_WORKERS_MAX &&
+           brain->budget.training > 0);
     node->brain = brain;
     node->ended = "";
     node->members = calloc(MEMBERS_MAX, sizeof *node->members);

@@ -8,6 +8,7 @@
  * runs it, keeps the better of both, and writes again, so that no evaluation is lost. Exactly
  * one participant concludes: see session_turn. A partner of level 1 can't read the workspace and
  * is not waited for. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,7 @@ static bool session_job_start(struct node *node, struct session *session, struct
         session_job_free(work);
         return false;
     }
+    assert(!session->working);
     session->working = true;
     session->job_version = session->version;
     return true;
@@ -93,6 +95,7 @@ static bool session_job_start(struct node *node, struct session *session, struct
 static struct session *session_job_over(struct session_job *work)
 {
     struct session *session = work->place;
+    assert(session->working); /* nobody else takes its place meanwhile */
     session->working = false;
     bool there = session->state != SESSION_FREE && strcmp(session->id, work->id) == 0;
     return there ? session : NULL;
@@ -155,6 +158,7 @@ static void step_tell(struct node *node, struct session *session, const struct b
 static void step_write(struct node *node, struct session *session, const struct brain_step *step)
 {
     char message_id[37];
+    assert(!session->writing); /* a step waits for the answer to the one before */
     session->reviewed = session->version;
     if (session->candidate && json_equal(step->candidate, session->candidate))
         return; /* nothing new to say */

@@ -36,6 +36,7 @@ struct brain_view session_view(const struct node *node, const struct session *se
 {
     const char *participants[BRAIN_CONTRIBUTORS_MAX];
     struct brain_view view;
+    assert(session->participant_count <= BRAIN_CONTRIBUTORS_MAX);
     for (size_t i = 0; i < session->participant_count; i++)
         participants[i] = session->participants[i];
     struct brain_session known = {.id = session->id,
@@ -126,6 +127,7 @@ static void forget_done(struct job *job, bool ran)
 
 void session_end(struct node *node, struct session *session)
 {
+    assert(session->state != SESSION_FREE);
     struct forget_job *work = session->state >= SESSION_ACTIVE ? calloc(1, sizeof *work) : NULL;
     if (work) {
         work->base =

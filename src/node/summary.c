@@ -1,5 +1,6 @@
 #include "node/summary.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ static void row_print(const struct brain_row *row, FILE *out)
 
 static void training_print(const struct brain_standing *standing, FILE *out)
 {
+    assert(standing->row_count <= BRAIN_ROWS_MAX && standing->heading);
     fprintf(out, "  %s\n", standing->title);
     if (standing->heading[0])
         fprintf(out, "  %s\n", standing->heading);

@@ -6,6 +6,7 @@
  * tries by hand, can do no harm. */
 #include "probe/probe.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ _Static_assert(sizeof texts / sizeof *texts == PROBE_RESULT_COUNT, "a text for e
 
 const char *probe_result_text(enum probe_result result)
 {
+    assert(result < PROBE_RESULT_COUNT);
     return texts[result];
 }
 
@@ -64,6 +66,7 @@ static double seconds_now(void)
 
 int probe_wait(int pid, double seconds, const atomic_bool *stop, bool *ret_late)
 {
+    assert(pid > 0);
     double until = seconds_now() + seconds;
     int status;
     *ret_late = false;

@@ -3,6 +3,7 @@
  *
  * What is claimed is chosen on the training workloads alone, and must be this AI's own: what
  * came from another is claimed again only when it was made better. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -93,6 +94,7 @@ int policy_claim(struct policy_brain *brain, bool all, json_t *claims)
     if (!all && brain->claimed &&
         brain->search.evaluations - brain->claimed_evaluations < PUBLISH_EVALUATIONS)
         return 0;
+    assert(brain->search.cmaes && isfinite(ratio)); /* it is below a finite one */
     struct finding finding = finding_own(brain);
     if (claim_pattern(brain, &finding, claims) < 0)
         return -1;

@@ -1,4 +1,5 @@
 /* The workloads of the policy brain: which of them, and what others do on them. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ struct test_set *policy_test_set(struct policy_brain *brain, const struct subjec
                                  const char *nonce, size_t seeds)
 {
     struct test_set *test_set = &brain->test_set;
+    assert(nonce_valid(nonce)); /* callers have looked */
     if (test_set->subject == subject && evaluation_set_size(test_set->set) == seeds &&
         strcmp(test_set->nonce, nonce) == 0)
         return test_set;

@@ -4,6 +4,7 @@
  * is no reason to prefer it. All candidates are run on the workloads of all whose candidates are
  * known, each with the same weight, and the best mean is what it would use: its own over-fitting
  * loses to what holds for everyone. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,7 @@ bool mutual_gap(const struct mutual *mutual, const struct known *known, size_t *
 struct evaluation_set *mutual_set(struct mutual *mutual, const struct subject *subject,
                                   size_t which)
 {
+    assert(which < mutual->workload_count);
     struct evaluation_set **set = &mutual->workloads[which].set;
     if (!*set) {
         char split[SPLIT_SIZE];

@@ -6,6 +6,7 @@
  * of both is kept, and no order of writes can make it worse. A partner of another subject has
  * nothing to search for, and reviews (review.c); once one has, and nobody else searches, the
  * candidate stands, and its owner waits for the other reviews. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,6 +272,7 @@ int policy_collaborate(void *state, const struct brain_session *session, const j
     struct policy_brain *brain = state;
     struct candidate shared;
     struct brain_step step = {0};
+    assert(session->participant_count >= 1 && session->participant_count <= BRAIN_CONTRIBUTORS_MAX);
     if (candidate && session_read(session, candidate, &shared) < 0)
         return -1;
     step.review = candidate && shared.subject != brain->subject;
@@ -367,6 +369,7 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
  * what this AI had. */
 static bool joint_learn(struct policy_brain *brain, const struct joint_search *joint)
 {
+    assert(isfinite(joint->search.best_ratio));
     struct search *search = &brain->search;
     struct record *record = policy_record(brain, brain->subject);
     struct known known = {.tried = true};

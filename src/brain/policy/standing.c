@@ -1,5 +1,6 @@
 /* How far training has come: figures on held-out workloads, which are for showing only and choose
  * nothing; as rows for people, and as JSON for programs. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static void heldout_measure(const struct policy_brain *brain, const double *para
         *held = *choice;
         return;
     }
+    assert(brain->heldout);
     memcpy(held->parameters, parameters, sizeof held->parameters);
     held->score = evaluation_set_score(brain->heldout, parameters);
     held->measured = true;

@@ -6,6 +6,7 @@
  * what came from another is tried, used, and named, but never claimed. */
 #include "brain/policy/parts.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ void policy_meet(struct policy_brain *brain)
 
 static void add_parent(struct policy_brain *brain, const char *id)
 {
+    assert(brain->parent_count <= PARENTS_MAX);
     if (brain->parent_count == PARENTS_MAX) {
         memmove(brain->parents[0], brain->parents[1],
                 sizeof brain->parents - sizeof brain->parents[0]);
