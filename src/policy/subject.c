@@ -11,9 +11,10 @@
 #include "policy/subject_table.h"
 
 static const struct subject *const table[] = {
-    &subject_process_manager, &subject_file_system,    &subject_networking,
-    &subject_security,        &subject_performance,    &subject_graphics,
-    &subject_audio,           &subject_window_manager, &subject_size_classes};
+#define X(name) &subject_##name,
+    SUBJECTS(X)
+#undef X
+};
 
 const struct subject *const *subjects(size_t *ret_count)
 {
