@@ -31,9 +31,16 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_COLLABORATION_UPDATE] = {collaboration_update_check, collaboration_update_proceed},
     [MESSAGE_WORKSPACE_UPDATE] = {workspace_check, workspace_proceed},
     [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
+    [MESSAGE_CHAT] = {chat_check, NULL},
 };
 
 /* ── messages ── */
+
+int chat_check(struct request *request)
+{
+    return payload_check_string(request, json_get(request->message->payload, "text"),
+                                "payload.text");
+}
 
 static int target_check(struct request *request)
 {
@@ -73,7 +80,9 @@ static void relay_offline(struct request *request)
     refuse(&refusal, WIRE_TARGET_OFFLINE,
            "\"%.*s\" is not connected: the message was accepted, but not delivered to it",
            SLICE_FORMAT(request->target->key));
+    text_add_literal(&request->extra, ",\"accepted\":true");
     request_error(request, &refusal);
+    text_clear(&request->extra);
 }
 
 void relay_message(struct request *request)

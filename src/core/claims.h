@@ -111,9 +111,12 @@ void account_touch(struct knowledge *knowledge, struct slice ai_id);
 /* What a page, and a commitment of these texts, counts for in ledger->bytes. */
 size_t account_cost(struct slice ai_id);
 size_t commitment_cost(struct slice subject, struct slice subject_version);
-/* {ai_id: {commitments, claims, …}}, newest change first; show: as many as a training_sync shows. */
-void ledger_write(const struct ledger *ledger, size_t accounts_max, struct text *text);
-void ledger_show(struct ledger *ledger, struct text *text);
+/* {ai_id: {commitments, claims, …}}, the newest change first: at most so many AIs, in at most so many
+ * bytes ({} at the least). */
+void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit,
+                  struct text *text);
+/* As many as a training_sync shows. That text is kept: many join while nobody's account changes. */
+void ledger_show(struct ledger *ledger, size_t limit, struct text *text);
 
 const char *claim_status_text(enum claim_status status);
 void claim_free(struct claim *claim);

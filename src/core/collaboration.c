@@ -112,9 +112,11 @@ static int offer_check_target(struct request *request, struct slice target)
         return refuse(request->refusal, WIRE_UNKNOWN_TARGET,
                       "no AI \"%.*s\" was seen in this room%s", SLICE_FORMAT(target), nearest);
     }
-    if (!member->peer)
+    if (!member->peer) {
+        text_add_literal(&request->extra, ",\"accepted\":false");
         return refuse(request->refusal, WIRE_TARGET_OFFLINE,
                       "\"%.*s\" is not connected: no session was made", SLICE_FORMAT(target));
+    }
     return 0;
 }
 

@@ -18,6 +18,9 @@ void join_proceed(struct request *request);
 /* Tells level 2 who went. */
 void presence_tell(struct request *request, const struct member *member, struct slice reason);
 
+/* A chat's text is a string. */
+int chat_check(struct request *request);
+
 /* ── shares (shares.c) ── */
 
 /* Has the room room for request->growth? */

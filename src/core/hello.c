@@ -129,6 +129,7 @@ struct hello {
     struct json_value capabilities;
     bool ready;
     int level;
+    size_t sync_max; /* bytes of knowledge and ledger that it wants; SIZE_MAX: as the room likes */
 };
 
 static int hello_read_level(struct request *request, int *ret_level)
@@ -139,6 +140,21 @@ static int hello_read_level(struct request *request, int *ret_level)
         (json_u64(protocol, &level) < 0 || level == 0))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.protocol must be 1 or 2");
     *ret_level = level > 2 ? 2 : (int)level;
+    return 0;
+}
+
+/* Only level 2 knows of it. */
+static int hello_read_sync(struct request *request, int level, size_t *ret_sync_max)
+{
+    struct json_value sync = json_get(request->message->payload, "sync");
+    uint64_t bytes = SIZE_MAX;
+    if (level == 2 && json_string_is(sync, slice_of("none")))
+        bytes = 0;
+    else if (level == 2 && sync.kind != JSON_KIND_ABSENT && sync.kind != JSON_KIND_NULL &&
+             json_u64(sync, &bytes) < 0)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.sync must be \"none\" or a whole number of bytes");
+    *ret_sync_max = bytes;
     return 0;
 }
 
@@ -154,7 +170,8 @@ static int hello_read(struct request *request, struct hello *ret_hello)
         (error =
              payload_text(request, payload, "payload.role", OPTIONAL, sizeof ret_hello->role_text,
                           ret_hello->role_text, &ret_hello->role)) < 0 ||
-        (error = hello_read_level(request, &ret_hello->level)) < 0)
+        (error = hello_read_level(request, &ret_hello->level)) < 0 ||
+        (error = hello_read_sync(request, ret_hello->level, &ret_hello->sync_max)) < 0)
         return error;
     if (ret_hello->role.len && !slice_is(ret_hello->role, "member") &&
         !slice_is(ret_hello->role, "observer"))
@@ -264,7 +281,7 @@ static void sync_write_active(struct room *room, struct text *text)
     text_add_literal(text, "]");
 }
 
-static void sync_write_level_2(const struct request *request, struct text *text)
+static void sync_write_level_2(const struct request *request, size_t ledger_max, struct text *text)
 {
     const struct room_limits *limits = &request->room->limits;
     text_addf(text,
@@ -278,7 +295,7 @@ static void sync_write_level_2(const struct request *request, struct text *text)
               limits->line_max, limits->output_max, limits->sync_limit, limits->rate,
               (double)limits->heartbeat_ms / 1000);
     text_add_literal(text, ",\"ledger\":");
-    ledger_show(&request->room->knowledge.ledger, text);
+    ledger_show(&request->room->knowledge.ledger, ledger_max, text);
 }
 
 /* What an observer is told beside: who is there and what is worked on. */
@@ -317,21 +334,25 @@ static void sync_write_observer(const struct room *room, struct text *text)
     text_add_literal(text, "]");
 }
 
-static void sync_send(struct request *request)
+/* With knowledge and ledger in at most sync_max bytes; SIZE_MAX: as the room likes. */
+static void sync_send(struct request *request, size_t sync_max)
 {
     struct room *room = request->room;
     const struct member *member = request->member;
     struct text *text =
         hub_message_begin(request, MESSAGE_TRAINING_SYNC, slice_of("hub"), member->key);
     text_add_literal(text, "{\"global_knowledge_base\":");
-    bool truncated = knowledge_write(&room->knowledge, room->limits.sync_limit, text);
+    size_t before = text->len, limit = room->limits.sync_limit;
+    bool truncated = knowledge_write(&room->knowledge, sync_max < limit ? sync_max : limit, text);
+    size_t used = text->len - before;
+    size_t ledger_max = sync_max == SIZE_MAX ? SIZE_MAX : sync_max > used ? sync_max - used : 0;
     sync_write_active(room, text);
     sync_write_opportunities(room, member, text);
     text_add_literal(text, ",\"knowledge_totals\":");
     knowledge_write_totals(&room->knowledge, text);
     text_addf(text, ",\"truncated\":%s", truncated ? "true" : "false");
     if (member->level == 2)
-        sync_write_level_2(request, text);
+        sync_write_level_2(request, ledger_max, text);
     if (member->observer)
         sync_write_observer(room, text);
     text_add_literal(text, "}");
@@ -362,6 +383,6 @@ void hello_proceed(struct request *request)
     if (first)
         hub_note(request->hub, member->peer, member->observer ? HUB_OBSERVING : HUB_JOINED,
                  member->key, member->specialization);
-    sync_send(request);
+    sync_send(request, hello.sync_max);
     request->handled = member->observer; /* listed nowhere: nobody hears of it */
 }

@@ -161,7 +161,8 @@ const char *section_text(enum section section);
 /* One entry as "id":{…}. */
 void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
                            struct text *text);
-/* The knowledge base as an object, newest first, with entries of at most `limit` bytes in all; true when something was left out. */
+/* The knowledge base as an object, newest first, with entries of at most `limit` bytes in all; true
+ * when something was left out. */
 bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text);
 void knowledge_write_totals(const struct knowledge *knowledge, struct text *text);
 

@@ -94,19 +94,22 @@ static size_t entry_least(const struct knowledge_entry *entry)
 
 /* Newest first until the limit is reached. An entry that is over half of the limit by itself is passed over, or it would hide all the
  * others; a few of them, for each costs its writing, unless it can be seen that it is over the limit. */
-#define GIANTS_PASSED_MAX 4
+#define GIANTS_PASSED_MAX  4
+#define ENTRIES_PASSED_MAX 4096
 
 bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text)
 {
     struct text parts[SECTION_COUNT] = {{0}};
     const struct knowledge_entry *entry;
-    size_t used = 0, giants = 0;
+    size_t used = 0, giants = 0, passed = 0;
     bool truncated = false;
     TAILQ_FOREACH (entry, &knowledge->recent, recent) {
         struct text *part = &parts[entry->section];
         size_t before = part->len;
-        if (entry_least(entry) > limit) {
+        if (entry_least(entry) >= limit) {
             truncated = true;
+            if (limit == 0 || ++passed > ENTRIES_PASSED_MAX)
+                break;
             continue;
         }
         if (before)

@@ -534,28 +534,35 @@ static void write_account(const struct account *account, struct text *text)
               (unsigned long long)claims[CLAIM_CONTESTED], (unsigned long long)account->mismatched);
 }
 
-void ledger_write(const struct ledger *ledger, size_t accounts_max, struct text *text)
+void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit, struct text *text)
 {
     const struct account *account;
-    size_t written = 0;
+    size_t written = 0, start = text->len;
     text_add_literal(text, "{");
     TAILQ_FOREACH (account, &ledger->recent, recent) {
+        size_t before = text->len;
         if (written == accounts_max)
             break;
         if (written++)
             text_add_literal(text, ",");
         write_account(account, text);
+        if (text->len - start < limit)
+            continue;
+        text->len = before;
+        break;
     }
     text_add_literal(text, "}");
 }
 
-/* What is shown is kept: many join while nobody's account changes. */
-void ledger_show(struct ledger *ledger, struct text *text)
+void ledger_show(struct ledger *ledger, size_t limit, struct text *text)
 {
     if (!ledger->shown_whole) {
         text_clear(&ledger->shown);
-        ledger_write(ledger, ACCOUNTS_SHOWN_MAX, &ledger->shown);
+        ledger_write(ledger, ACCOUNTS_SHOWN_MAX, SIZE_MAX, &ledger->shown);
         ledger->shown_whole = true;
     }
-    text_add(text, text_slice(&ledger->shown));
+    if (ledger->shown.len <= limit)
+        text_add(text, text_slice(&ledger->shown));
+    else
+        ledger_write(ledger, ACCOUNTS_SHOWN_MAX, limit, text);
 }

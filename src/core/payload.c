@@ -1,3 +1,4 @@
+/* Reading members of a payload, with refusals that name them. */
 #include <string.h>
 
 #include "core/request.h"
@@ -39,6 +40,15 @@ int payload_text_of(struct request *request, struct json_value value, const char
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s is longer than %zu bytes", path, max);
     *ret_text = (struct slice){buffer, (size_t)len};
     return 0;
+}
+
+int payload_check_string(struct request *request, struct json_value value, const char *path)
+{
+    if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL ||
+        value.kind == JSON_KIND_STRING)
+        return 0;
+    return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be a string, and is %s", path,
+                  kind_names[value.kind]);
 }
 
 int payload_object(struct request *request, struct json_value object, const char *path,

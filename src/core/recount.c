@@ -267,7 +267,7 @@ static void verify_account(struct verdict *verdict, const struct account *accoun
 static void verify_shown(struct verdict *verdict, const struct ledger *ledger)
 {
     struct text anew = {0};
-    ledger_write(ledger, ACCOUNTS_SHOWN_MAX, &anew);
+    ledger_write(ledger, ACCOUNTS_SHOWN_MAX, SIZE_MAX, &anew);
     if (ledger->shown_whole && !slice_equal(text_slice(&anew), text_slice(&ledger->shown)))
         verdict_fail(verdict, "the kept text of the ledger is out of date");
     text_free(&anew);
@@ -511,7 +511,7 @@ static void dump_ledger(struct dump *dump)
 {
     const struct ledger *ledger = &dump->room->knowledge.ledger;
     text_add_literal(dump->text, "},\"ledger\":");
-    ledger_write(ledger, ACCOUNTS_MAX, dump->text);
+    ledger_write(ledger, ACCOUNTS_MAX, SIZE_MAX, dump->text);
     text_add_literal(dump->text, ",\"commitments\":[");
     dump->before = "";
     dump_commitments(dump, &ledger->open);

@@ -6,7 +6,7 @@
 
 /* What the hub reads of a pattern, code or component, found in one walk over it: it may have a hundred thousand members. */
 struct body_members {
-    struct json_value id, name, parents;
+    struct json_value id, name, source, language, parents;
     struct json_value commitment_id, subject, subject_version, nonce, parameters, ratio_heldout,
         seeds;
 };
@@ -54,6 +54,8 @@ int payload_text(struct request *request, struct json_value object, const char *
 /* The same of a member that was found before. */
 int payload_text_of(struct request *request, struct json_value value, const char *path,
                     enum need need, size_t max, char *buffer, struct slice *ret_text);
+/* Refused when it is there and no string; absent and null are fine. */
+int payload_check_string(struct request *request, struct json_value value, const char *path);
 int payload_object(struct request *request, struct json_value object, const char *path,
                    struct json_value *ret_object);
 int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,

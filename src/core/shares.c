@@ -37,6 +37,8 @@ static int body_find(struct request *request, const char *path)
     static const struct json_place places[] = {
         {SLICE("id"), offsetof(struct body_members, id)},
         {SLICE("name"), offsetof(struct body_members, name)},
+        {SLICE("source"), offsetof(struct body_members, source)},
+        {SLICE("language"), offsetof(struct body_members, language)},
         {SLICE("parents"), offsetof(struct body_members, parents)},
         {SLICE("commitment_id"), offsetof(struct body_members, commitment_id)},
         {SLICE("subject"), offsetof(struct body_members, subject)},
@@ -167,9 +169,15 @@ void pattern_proceed(struct request *request)
     share_proceed(request, &pattern);
 }
 
+/* What tells a reader what the code is. */
 int code_check(struct request *request)
 {
-    return share_check(request, &code);
+    int error = share_check(request, &code);
+    if (error < 0 ||
+        (error = payload_check_string(request, request->members.name, "payload.code.name")) < 0 ||
+        (error = payload_check_string(request, request->members.source, "payload.code.source")) < 0)
+        return error;
+    return payload_check_string(request, request->members.language, "payload.code.language");
 }
 
 void code_proceed(struct request *request)

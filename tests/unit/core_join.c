@@ -52,6 +52,81 @@ static void test_sync_of_level_2_has_more(void **state)
     assert_null(json_object_get(level1, "limits"));
 }
 
+static size_t known_in(json_t *sync)
+{
+    json_t *base = json_object_get(sync, "global_knowledge_base"), *section;
+    const char *name;
+    size_t count = 0;
+    assert_int_equal(json_object_size(base), 4);
+    json_object_foreach(base, name, section) count += json_object_size(section);
+    return count;
+}
+
+static size_t size_of(json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT);
+    assert_non_null(text);
+    size_t len = strlen(text);
+    free(text);
+    return len;
+}
+
+static void test_a_sync_is_as_large_as_its_reader_wants(void **state)
+{
+    enum { PATTERNS = 40 };
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    for (unsigned i = 0; i < PATTERNS; i++)
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'p%u','x':'%0100u'}}", i, i);
+    for (unsigned i = 0; i < 30; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "judge%u", i);
+        join(f, BOB + i, id, 2, "");
+        say(f, BOB + i, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
+            digest_of(id));
+    }
+    json_t *sync = join(f, 101, "whole", 2, "");
+    assert_int_equal(known_in(sync), PATTERNS);
+    assert_int_equal(json_object_size(json_object_get(sync, "ledger")), 30);
+    size_t base = size_of(json_object_get(sync, "global_knowledge_base"));
+    sync = join(f, 102, "none", 2, "'sync':'none'");
+    assert_int_equal(known_in(sync), 0);
+    assert_int_equal(json_object_size(json_object_get(sync, "ledger")), 0);
+    assert_true(json_is_true(json_object_get(sync, "truncated")));
+    json_t *totals = json_object_get(sync, "knowledge_totals");
+    assert_int_equal(integer_of(totals, "shared_patterns"), PATTERNS);
+    sync = join(f, 103, "some", 2, "'sync':3000");
+    assert_in_range(known_in(sync), 5, 20);
+    assert_true(size_of(json_object_get(sync, "global_knowledge_base")) +
+                    size_of(json_object_get(sync, "ledger")) <
+                3200);
+    char most[32];
+    snprintf(most, sizeof most, "'sync':%zu",
+             base + 1000); /* all that is known, some of the ledger */
+    sync = join(f, 104, "some more", 2, most);
+    assert_int_equal(known_in(sync), PATTERNS);
+    assert_in_range(json_object_size(json_object_get(sync, "ledger")), 5, 29);
+    assert_true(json_is_false(json_object_get(sync, "truncated")));
+    sync = join(f, 105, "all", 2, "'sync':1000000000000");
+    assert_int_equal(known_in(sync), PATTERNS);
+    sync = join(f, 106, "level 1", 1, "'sync':'none'"); /* the seed's protocol knows none of this */
+    assert_int_equal(known_in(sync), PATTERNS);
+}
+
+static void test_a_sync_that_nobody_can_mean_is_a_bad_payload(void **state)
+{
+    static const char *const wrong[] = {"'all'", "''", "-1", "1.5", "true", "[]", "{}", "1e400"};
+    struct fixture *f = *state;
+    open_peer(f, ADA);
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        say_hello(f, ADA, "ada", "{'protocol':2,'sync':%s}", wrong[i]);
+        json_t *error = expect_error(f, ADA, "bad_payload");
+        assert_non_null(strstr(string_of(error, "detail"), "payload.sync"));
+    }
+    say_hello(f, ADA, "ada", "{'protocol':2,'sync':null}");
+    expect(f, ADA, "training_sync");
+}
+
 static void test_active_ais_stand_in_the_order_of_joining(void **state)
 {
     struct fixture *f = *state;
@@ -463,6 +538,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         JOIN_TEST(test_sync_has_the_seeds_shape),
         JOIN_TEST(test_sync_of_level_2_has_more),
+        JOIN_TEST(test_a_sync_is_as_large_as_its_reader_wants),
+        JOIN_TEST(test_a_sync_that_nobody_can_mean_is_a_bad_payload),
         JOIN_TEST(test_active_ais_stand_in_the_order_of_joining),
         JOIN_TEST(test_hello_is_relayed_to_the_others),
         JOIN_TEST(test_hello_is_relayed_without_its_token),

@@ -184,6 +184,24 @@ static void test_a_body_of_the_wrong_kind_is_a_bad_payload(void **state)
     json_object_foreach(base, name, section) assert_int_equal(json_object_size(section), 0);
 }
 
+static void test_what_tells_of_code_is_strings(void **state)
+{
+    static const char *const members[] = {"source", "language", "name"};
+    static const char *const wrong[] = {"5", "[]", "{'a':1}", "false"};
+    struct fixture *f = *state;
+    join_ada_and_bob(f);
+    for (unsigned i = 0; i < sizeof members / sizeof *members; i++)
+        for (unsigned k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+            say(f, ADA, "code_share", "{'code':{'id':'c','%s':%s}}", members[i], wrong[k]);
+            const char *detail = string_of(expect_error(f, ADA, "bad_payload"), "detail");
+            assert_non_null(strstr(detail, members[i]));
+            expect_nothing(f, BOB);
+        }
+    say(f, ADA, "code_share",
+        "{'code':{'id':'c','source':'int x;','language':'c','name':null,'lines':1}}");
+    expect_relayed(f, BOB);
+}
+
 static void test_an_id_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -525,6 +543,7 @@ int main(void)
         KNOWLEDGE_TEST(test_reports_of_one_component_are_bounded),
         KNOWLEDGE_TEST(test_without_an_id_the_hub_makes_one),
         KNOWLEDGE_TEST(test_a_body_of_the_wrong_kind_is_a_bad_payload),
+        KNOWLEDGE_TEST(test_what_tells_of_code_is_strings),
         KNOWLEDGE_TEST(test_an_id_is_bounded),
         KNOWLEDGE_TEST(test_an_entry_belongs_to_its_contributor),
         KNOWLEDGE_TEST(test_sections_have_their_own_ids),

@@ -202,10 +202,33 @@ static void test_a_target_that_went_gets_nothing_but_the_message_counts(void **s
     leave(f, BOB);
     skip_all(f);
     say_to(f, ADA, "bob", "pattern_share", "{'pattern':{'id':'p'}}");
-    expect_error(f, ADA, "target_offline");
+    json_t *error = expect_error(f, ADA, "target_offline");
+    assert_true(json_is_true(json_object_get(error, "accepted"))); /* for who does not read prose */
+    say(f, ADA, "song", "{}");
+    expect_error(f, ADA, "unknown_type");
+    assert_null(strstr(read_line(f), "accepted"));
     expect_nothing(f, CEY);
     assert_int_equal(json_object_size(knowledge(f, "shared_patterns")), 1);
     assert_int_equal(hub_count(fixture_hub(f)).remembered, 2); /* bob, and the visitor */
+}
+
+static void test_a_chats_text_is_a_string(void **state)
+{
+    static const char *const wrong[] = {"5", "true", "['a']", "{'a':'b'}"};
+    static const char *const fine[] = {"{'text':'hi'}", "{'text':''}", "{'text':null}", "{'n':1}"};
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 1, "");
+    join(f, BOB, "bob", 2, "");
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        say(f, ADA, "chat", "{'text':%s}", wrong[i]);
+        json_t *error = expect_error(f, ADA, "bad_payload");
+        assert_non_null(strstr(string_of(error, "detail"), "payload.text must be a string"));
+        expect_nothing(f, BOB);
+    }
+    for (unsigned i = 0; i < sizeof fine / sizeof *fine; i++) {
+        say(f, ADA, "chat", "%s", fine[i]);
+        expect_relayed(f, BOB);
+    }
 }
 
 static void test_depth_of_payload_is_bounded(void **state)
@@ -315,6 +338,7 @@ int main(void)
         LINE_TEST(test_a_refused_line_is_answered_and_goes_nowhere),
         LINE_TEST(test_an_error_names_the_message_it_answers),
         LINE_TEST(test_types_of_the_hub_are_forbidden),
+        LINE_TEST(test_a_chats_text_is_a_string),
         LINE_TEST(test_nobody_speaks_for_another),
         LINE_TEST(test_a_line_is_relayed_with_its_own_bytes),
         LINE_TEST(test_white_space_around_a_line_is_not_relayed),

@@ -85,7 +85,8 @@ static void test_asking_who_is_not_there_makes_no_session(void **state)
     leave(f, BOB);
     skip_all(f);
     say(f, ADA, "collaboration_request", "{'type':'t','description':'d','target_ai':'bob'}");
-    expect_error(f, ADA, "target_offline");
+    json_t *offline = expect_error(f, ADA, "target_offline");
+    assert_true(json_is_false(json_object_get(offline, "accepted")));
     say(f, ADA, "collaboration_request", "{'type':'t','description':'d','target_ai':'ada'}");
     json_t *error = expect(f, ADA, "error");
     assert_true(strncmp(string_of(error, "code"), "bad_", 4) == 0);
