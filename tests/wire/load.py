@@ -1,5 +1,6 @@
 """Load and its bounds: who reads too slowly, says nothing, comes in thousands, or asks for more than it takes."""
 
+import collections
 import os
 import random
 import resource
@@ -10,6 +11,7 @@ from harness import MIB, Client, Hub, Skip, check, encode, equal, message, room,
 
 
 HISTORY = 64 * MIB  # of messages that the hub remembers, beside what it has to send
+WINDOW = 2 * MIB    # a sender that waits for its reader leaves so much in between: the reader never lags
 
 
 def block_of(sender, kind, size, number, target=None):
@@ -18,9 +20,14 @@ def block_of(sender, kind, size, number, target=None):
 
 def read_all(client, count, kind="feature_response"):
     """Reads until `count` messages of this type are there; they must come in order. In a thread: .join() gives nothing away,
-    so failures end up in .failure."""
+    so failures end up in .failure. .wait_for_room(size) is for the sender: on a slow machine too it is never far ahead."""
+
+    news = threading.Condition()
+    ahead = collections.deque()  # sizes of what was sent and not read
+    total = 0
 
     def work():
+        nonlocal total
         try:
             number = 0
             while number < count:
@@ -29,11 +36,24 @@ def read_all(client, count, kind="feature_response"):
                 if line["message_type"] == kind:
                     equal(line["payload"]["number"], number, "number")
                     number += 1
+                    with news:
+                        total -= ahead.popleft() if ahead else 0
+                        news.notify()
         except Exception as failure:  # handed over to the test's own thread
-            thread.failure = failure
+            with news:
+                thread.failure = failure
+                news.notify()
+
+    def wait_for_room(size):
+        nonlocal total
+        with news:
+            news.wait_for(lambda: thread.failure or total < WINDOW)
+            ahead.append(size)
+            total += size
 
     thread = threading.Thread(target=work)
     thread.failure = None
+    thread.wait_for_room = wait_for_room
     thread.start()
     return thread
 
@@ -52,6 +72,7 @@ def a_peer_that_never_reads_is_cut_and_harms_nobody():
         slow.hello("slow", 2)
         reader = read_all(place.bea, count)
         for number in range(count):
+            reader.wait_for_room(size)
             place.ada.send(block_of("ada", "feature_response", size, number))
         finish(reader)
         place.hub.wait_log("conn=c3 event=disconnected reason=slow_consumer")
@@ -72,6 +93,7 @@ def a_peer_that_never_reads_is_closed_all_the_same():
         slow.hello("slow", 1)
         reader = read_all(place.bea, 400)
         for number in range(400):
+            reader.wait_for_room(64 << 10)
             place.ada.send(block_of("ada", "feature_response", 64 << 10, number))
         finish(reader)
         place.hub.wait_log("conn=c3 event=disconnected reason=slow_consumer")
@@ -97,6 +119,7 @@ def a_peer_that_trickles_does_not_throttle_the_room():
         trickler.start()
         reader = read_all(place.bea, count)
         for number in range(count):
+            reader.wait_for_room(size)
             place.ada.send(block_of("ada", "feature_response", size, number))
         finish(reader)
         cut = place.hub.counters()["slow_consumer"]
@@ -143,6 +166,8 @@ def a_slow_reader_of_rare_messages_does_not_keep_the_stream():
         eve.drain()
         reader = read_all(ada, rounds * some)
         for number in range(rounds):
+            for _ in range(some):
+                reader.wait_for_room(4 << 10)
             lines = [block_of("eve", "feature_response", 4 << 10, number * some + i, "ada") for i in range(some)]
             lines.append(block_of("eve", "feature_response", 10, number, "slow"))
             eve.send(b"\n".join(lines))
