@@ -42,25 +42,27 @@ struct connection {
     bool newcomer, lagging, held; /* in the server's lists of these names */
     struct queue queue;
 
-    bool eof;     /* the peer shut its side down */
-    bool surplus; /* beyond connections_max, only to be told so */
-    struct opening opening;
-    const struct protocol *protocol; /* what it began as; NULL: as one of ours */
-    char *name;                      /* as the console calls it; NULL: not at all */
-    uint8_t reason;
+    /* And all that a write looks at. */
     struct io *io;
     struct server *server;
+    uint64_t bytes_out, sent_at;
+    bool eof;     /* the peer shut its side down */
+    bool surplus; /* beyond connections_max, only to be told so */
+    uint8_t reason;
+
     struct frame frame;
     size_t partial; /* bytes of frame that server->partial_bytes counts */
     connection_link dirty_link, overfull_link, newcomer_link, laggard_link, held_link, closing_link;
-    uint64_t serial; /* its name in the log */
-    uint64_t bytes_in, bytes_out;
-    uint64_t opened_at, sent_at, deadline; /* loop time, ms */
-    uint64_t lagging_since, taken_at; /* loop time: it began to lag; its peer last took something */
-    uint64_t taken,
-        lagging_taken;  /* bytes that its peer has, at the last look and when it began to lag */
-    uint64_t logged_at; /* loop time at which logged_count began */
+    uint64_t bytes_in;
+    uint64_t opened_at, deadline; /* loop time in ms, as sent_at and those below */
+    /* Of a laggard: since when; its io_taken at the last look and when it began; when that grew. */
+    uint64_t lagging_since, taken, lagging_taken, taken_at;
+    struct opening opening;
+    const struct protocol *protocol; /* what it began as; NULL: as one of ours */
+    uint64_t serial;                 /* its name in the log */
+    uint64_t logged_at;              /* when logged_count began */
     uint32_t logged_count, unlogged_count;
+    char *name; /* as the console calls it; NULL: not at all */
     char address[ENDPOINT_TEXT_SIZE];
 };
 
