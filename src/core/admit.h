@@ -6,7 +6,7 @@
 
 /* A connection. Bound to a room and an id once a line of it was proposed. */
 struct peer {
-    peer_id id;            /* 0: the slot is empty */
+    peer_id id;            /* 0: the place is empty */
     struct room *room;     /* NULL: not bound */
     struct slice ai_id;    /* owned; len 0: not bound */
     struct member *member; /* NULL until it has joined */

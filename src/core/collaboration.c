@@ -1,8 +1,10 @@
-/* The messages of collaboration: request, response, update, workspace_update, and the component that completes a session. */
+/* The messages of collaboration: request, response, update, and the component that completes a
+ * session. Those of its workspace are in workspace.c. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/collaboration.h"
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
@@ -15,8 +17,8 @@
 /* ── telling ── */
 
 /* One line to the participants and the observers, but for one (NULL: for nobody). */
-static void effect_to_session(struct request *request, const struct outgoing *outgoing,
-                              const struct session *session, const struct member *but)
+void effect_to_session(struct request *request, const struct outgoing *outgoing,
+                       const struct session *session, const struct member *but)
 {
     effect_to_names(request, outgoing, session->participants, session->participant_count, true,
                     but);
@@ -37,12 +39,6 @@ static struct text *update_begin(struct request *request, const struct session *
     text_add_literal(text, "],\"progress\":");
     text_add_fraction(text, session->progress);
     return text;
-}
-
-static void text_add_member(struct text *text, const char *name, struct slice value)
-{
-    text_addf(text, ",\"%s\":", name);
-    text_add_string(text, value);
 }
 
 /* `by` (len 0: the hub's own doing) and one more member, of which `name` may be NULL. */
@@ -247,7 +243,7 @@ static struct session *session_named_live(struct request *request)
     return session ? session_unended(request, session) : NULL;
 }
 
-static struct session *session_named_by_participant(struct request *request)
+struct session *session_named_by_participant(struct request *request)
 {
     struct session *session = session_named(request);
     if (!session)
@@ -260,7 +256,7 @@ static struct session *session_named_by_participant(struct request *request)
     return NULL;
 }
 
-static int refused(const struct request *request)
+int refused(const struct request *request)
 {
     return -(int)request->refusal->code;
 }
@@ -417,157 +413,6 @@ void collaboration_update_proceed(struct request *request)
     if (update.end != SESSION_PENDING)
         session_move(request->room, session, update.end);
     session_tell(request, session, request->member->key, NULL, "note", update.note);
-    request->handled = true;
-}
-
-/* ── workspace_update ── */
-
-struct write {
-    char key_text[WORKSPACE_KEY_BYTES_MAX];
-    struct slice key, value;
-    uint64_t base_version;
-};
-
-static int write_read(struct request *request, struct write *ret_write)
-{
-    struct json_value payload = request->message->payload;
-    struct json_value value = json_get(payload, "value"), base = json_get(payload, "base_version");
-    int error = payload_text(request, payload, "payload.key", REQUIRED, sizeof ret_write->key_text,
-                             ret_write->key_text, &ret_write->key);
-    if (error < 0)
-        return error;
-    if (value.kind == JSON_KIND_ABSENT)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.value is missing");
-    ret_write->base_version = 0;
-    if (base.kind != JSON_KIND_ABSENT && base.kind != JSON_KIND_NULL &&
-        json_u64(base, &ret_write->base_version) < 0)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.base_version must be a whole number, 0 for a new key");
-    ret_write->value = value.raw;
-    if (value.kind == JSON_KIND_STRING)
-        ret_write->value = (struct slice){value.raw.at - 1, value.raw.len + 2};
-    return 0;
-}
-
-/* A stale write is told what stands there now. */
-static int write_conflict(struct request *request, const struct write *write,
-                          const struct slot *slot)
-{
-    struct text *extra = &request->extra;
-    text_add_member(extra, "session_id", request->session->key);
-    text_add_member(extra, "key", write->key);
-    text_add_literal(extra, ",\"value\":");
-    text_add(extra, slot ? slot->value : slice_of("null"));
-    text_addf(extra, ",\"version\":%llu", (unsigned long long)(slot ? slot->version : 0));
-    return refuse(
-        request->refusal, WIRE_CONFLICT, "base_version is %llu, but the key is at version %llu",
-        (unsigned long long)write->base_version, (unsigned long long)(slot ? slot->version : 0));
-}
-
-int workspace_check(struct request *request)
-{
-    struct write write;
-    int error;
-    if ((error = write_read(request, &write)) < 0)
-        return error;
-    const struct session *session = session_named_by_participant(request);
-    if (!session)
-        return refused(request);
-    if (session->state != SESSION_ACTIVE)
-        return refuse(request->refusal, WIRE_CONFLICT, "nobody has accepted the session yet");
-    const struct slot *slot = index_find(&session->workspace, write.key);
-    if (write.base_version != (slot ? slot->version : 0))
-        return write_conflict(request, &write, slot);
-    if (!slot && session->workspace.count >= WORKSPACE_KEYS_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "the workspace has %u keys, the most there may be", WORKSPACE_KEYS_MAX);
-    size_t before = slot ? slot->key.len + slot->value.len : 0;
-    size_t after = write.key.len + write.value.len;
-    if (session->workspace_bytes - before + after > WORKSPACE_BYTES_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED, "a workspace holds at most %u bytes",
-                      WORKSPACE_BYTES_MAX);
-    return 0;
-}
-
-size_t workspace_growth(const struct request *request)
-{
-    struct request quiet = *request;
-    struct write write;
-    if (write_read(&quiet, &write) < 0)
-        return 0;
-    const struct slot *slot = index_find(&request->session->workspace, write.key);
-    size_t before = slot ? slot->key.len + slot->value.len : 0;
-    size_t after = write.key.len + write.value.len;
-    return after > before ? after - before : 0;
-}
-
-static void slot_set(struct room *room, struct session *session, struct slot *slot,
-                     struct slice value)
-{
-    size_t added = value.len - slot->value.len; /* wraps and comes right when it shrinks */
-    session->workspace_bytes += added;
-    room->workspace_bytes += added;
-    slice_free(&slot->value);
-    slot->value = slice_copy(value);
-}
-
-static struct slot *slot_new(struct room *room, struct session *session, struct slice key)
-{
-    struct slot *slot = memory_new(sizeof *slot);
-    slot->key = slice_copy(key);
-    slot->session = session;
-    index_add(&session->workspace, slot);
-    session->workspace_bytes += key.len;
-    room->workspace_bytes += key.len;
-    return slot;
-}
-
-void workspace_restore(struct room *room, struct session *session, struct slice key,
-                       struct slice value, uint64_t version)
-{
-    struct slot *slot = slot_new(room, session, key);
-    slot_set(room, session, slot, value);
-    slot->version = version;
-}
-
-static struct slot *slot_put(struct room *room, struct session *session, const struct write *write)
-{
-    struct slot *slot = index_find(&session->workspace, write->key);
-    if (!slot)
-        slot = slot_new(room, session, write->key);
-    slot_set(room, session, slot, write->value);
-    slot->version++;
-    change_mark(&room->changes, &slot->change, slot, ROW_WORKSPACE);
-    return slot;
-}
-
-static struct text *write_begin(struct request *request, struct slice sender, struct slice target,
-                                const struct slot *slot)
-{
-    struct text *text = hub_message_begin(request, MESSAGE_WORKSPACE_UPDATE, sender, target);
-    text_add_literal(text, "{\"session_id\":");
-    text_add_string(text, request->session->key);
-    text_add_member(text, "key", slot->key);
-    text_addf(text, ",\"version\":%llu", (unsigned long long)slot->version);
-    return text;
-}
-
-void workspace_proceed(struct request *request)
-{
-    struct write write = {.base_version = 0};
-    struct outgoing outgoing;
-    write_read(request, &write);
-    const struct slot *slot = slot_put(request->room, request->session, &write);
-    struct text *text = write_begin(request, request->member->key, (struct slice){NULL, 0}, slot);
-    text_add_literal(text, ",\"value\":");
-    text_add(text, slot->value);
-    text_add_literal(text, "}");
-    hub_message_end(request, MESSAGE_WORKSPACE_UPDATE, &outgoing);
-    effect_to_session(request, &outgoing, request->session, request->member);
-    text = write_begin(request, slice_of("hub"), request->member->key, slot);
-    text_add_literal(text, ",\"accepted\":true}");
-    hub_message_end(request, MESSAGE_WORKSPACE_UPDATE, &outgoing);
-    effect_to_member(request, &outgoing, request->member);
     request->handled = true;
 }
 

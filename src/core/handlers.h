@@ -66,11 +66,14 @@ int collaboration_response_check(struct request *request);
 void collaboration_response_proceed(struct request *request);
 int collaboration_update_check(struct request *request);
 void collaboration_update_proceed(struct request *request);
+/* For an os_component_share with collaboration_complete: sets request->session. */
+int completion_check(struct request *request);
+
+/* ── workspaces (workspace.c) ── */
+
 /* Bytes by which a workspace_update, if it is taken, adds to its workspace. */
 size_t workspace_growth(const struct request *request);
 int workspace_check(struct request *request);
 void workspace_proceed(struct request *request);
-/* For an os_component_share with collaboration_complete: sets request->session. */
-int completion_check(struct request *request);
 
 #endif

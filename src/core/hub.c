@@ -108,14 +108,14 @@ static void hub_set_clock(struct hub *hub, int64_t now)
 
 /* ── peers ── */
 
-static size_t peer_slot(peer_id id)
+static size_t peer_index(peer_id id)
 {
     return (size_t)(uint32_t)id;
 }
 
 struct peer *peer_find(struct hub *hub, peer_id id)
 {
-    struct peer *peer = peer_slot(id) < hub->peer_capacity ? &hub->peers[peer_slot(id)] : NULL;
+    struct peer *peer = peer_index(id) < hub->peer_capacity ? &hub->peers[peer_index(id)] : NULL;
     return peer && id && peer->id == id ? peer : NULL;
 }
 
@@ -129,9 +129,9 @@ static struct peer *peer_new(struct hub *hub, peer_id id)
 {
     size_t before = hub->peer_capacity;
     hub->peers =
-        memory_grow(hub->peers, &hub->peer_capacity, peer_slot(id) + 1, sizeof *hub->peers);
+        memory_grow(hub->peers, &hub->peer_capacity, peer_index(id) + 1, sizeof *hub->peers);
     memset(hub->peers + before, 0, (hub->peer_capacity - before) * sizeof *hub->peers);
-    struct peer *peer = &hub->peers[peer_slot(id)];
+    struct peer *peer = &hub->peers[peer_index(id)];
     assert(peer->id == 0);
     *peer = (struct peer){
         .id = id, .heard = hub->clock, .allowance = rate_burst(hub), .allowance_at = hub->clock};

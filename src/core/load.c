@@ -375,12 +375,12 @@ static void load_workspace(struct loading *loading)
     }
     if (value.kind == JSON_KIND_STRING)
         value.raw = (struct slice){value.raw.at - 1, value.raw.len + 2};
-    struct slice slot_key = {parting + 1, key.len - len - 1};
-    if (index_find(&session->workspace, slot_key)) {
+    struct slice cell_key = {parting + 1, key.len - len - 1};
+    if (index_find(&session->workspace, cell_key)) {
         load_damage(loading, "key");
         return;
     }
-    workspace_restore(room, session, slot_key, value.raw,
+    workspace_restore(room, session, cell_key, value.raw,
                       load_u64(loading, loading->object, "version"));
 }
 

@@ -141,18 +141,18 @@ static void verify_capabilities(struct verdict *verdict)
                      room->capabilities.count);
 }
 
-static void verify_slot(void *object, void *ctx)
+static void verify_cell(void *object, void *ctx)
 {
-    const struct slot *slot = object;
+    const struct cell *cell = object;
     struct verdict *verdict = ctx;
-    verdict->bytes += slot->key.len + slot->value.len;
+    verdict->bytes += cell->key.len + cell->value.len;
     verdict->entries++;
 }
 
 static void verify_session(struct verdict *verdict, const struct session *session, bool live)
 {
     verdict->bytes = verdict->entries = 0;
-    index_walk(&session->workspace, verify_slot, verdict);
+    index_walk(&session->workspace, verify_cell, verdict);
     verdict->workspaces += verdict->bytes;
     if (session_live(session) != live)
         verdict_fail(verdict, "session %.*s is %s, and in the wrong list",

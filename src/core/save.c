@@ -233,9 +233,9 @@ static void write_session(const void *object, struct text *text)
 
 static void write_workspace(const void *object, struct text *text)
 {
-    const struct slot *slot = object;
-    add_u64(text, "version", slot->version);
-    add_raw(text, "value", slot->value);
+    const struct cell *cell = object;
+    add_u64(text, "version", cell->version);
+    add_raw(text, "value", cell->value);
 }
 
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
@@ -271,7 +271,7 @@ static void save_object(struct saving *saving, enum row_kind kind, const void *o
         save_row(saving, kind, *(const struct slice *)object);
         return;
     }
-    struct slice key = slot_row_key(object);
+    struct slice key = cell_row_key(object);
     save_row(saving, kind, key);
     slice_free(&key);
 }

@@ -104,17 +104,17 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
     return session;
 }
 
-static void slot_free(void *object)
+static void cell_free(void *object)
 {
-    struct slot *slot = object;
-    slice_free(&slot->key);
-    slice_free(&slot->value);
-    free(slot);
+    struct cell *cell = object;
+    slice_free(&cell->key);
+    slice_free(&cell->value);
+    free(cell);
 }
 
 void session_free(struct session *session)
 {
-    index_clear(&session->workspace, slot_free);
+    index_clear(&session->workspace, cell_free);
     for (size_t i = 0; i < session->participant_count; i++)
         slice_free(&session->participants[i]);
     slice_free(&session->key);
@@ -142,27 +142,27 @@ void session_add(struct room *room, struct session *session, struct slice ai_id)
         member_count_session(room, ai_id, 1);
 }
 
-struct slice slot_row_key(const struct slot *slot)
+struct slice cell_row_key(const struct cell *cell)
 {
-    const struct slice parts[] = {slot->session->key, SLICE("/"), slot->key};
+    const struct slice parts[] = {cell->session->key, SLICE("/"), cell->key};
     return slice_join(parts, 3);
 }
 
-static void slot_forget(void *object, void *ctx)
+static void cell_forget(void *object, void *ctx)
 {
-    struct slot *slot = object;
+    struct cell *cell = object;
     struct room *room = ctx;
     if (!room->changes.kept)
         return;
-    struct slice key = slot_row_key(slot);
-    change_gone(&room->changes, &slot->change, ROW_WORKSPACE, key);
+    struct slice key = cell_row_key(cell);
+    change_gone(&room->changes, &cell->change, ROW_WORKSPACE, key);
     slice_free(&key);
 }
 
 static void session_end(struct room *room, struct session *session)
 {
-    index_walk(&session->workspace, slot_forget, room);
-    index_clear(&session->workspace, slot_free);
+    index_walk(&session->workspace, cell_forget, room);
+    index_clear(&session->workspace, cell_free);
     room->workspace_bytes -= session->workspace_bytes;
     session->workspace_bytes = 0;
     TAILQ_REMOVE(&room->live, session, next);
@@ -232,15 +232,15 @@ struct workspace_writer {
     const char *before;
 };
 
-static void slot_write(void *object, void *ctx)
+static void cell_write(void *object, void *ctx)
 {
-    const struct slot *slot = object;
+    const struct cell *cell = object;
     struct workspace_writer *writer = ctx;
     text_add_literal(writer->text, writer->before);
-    text_add_string(writer->text, slot->key);
+    text_add_string(writer->text, cell->key);
     text_add_literal(writer->text, ":{\"value\":");
-    text_add(writer->text, slot->value);
-    text_addf(writer->text, ",\"version\":%llu}", (unsigned long long)slot->version);
+    text_add(writer->text, cell->value);
+    text_addf(writer->text, ",\"version\":%llu}", (unsigned long long)cell->version);
     writer->before = ",";
 }
 
@@ -267,7 +267,7 @@ void session_write(const struct session *session, bool workspace, struct text *t
         text_add_string(text, session->description);
         text_addf(text, ",\"created_ms\":%lld,\"shared_workspace\":{",
                   (long long)session->created_ms);
-        index_walk(&session->workspace, slot_write, &writer);
+        index_walk(&session->workspace, cell_write, &writer);
         text_add_literal(text, "}");
     }
     text_add_literal(text, "}");

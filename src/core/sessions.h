@@ -27,7 +27,7 @@ enum session_state {
         SESSION_STATE_COUNT
 };
 
-struct slot { /* one key of a workspace */
+struct cell { /* one key of a workspace */
     struct slice key;
     const struct session *session; /* whose workspace it is */
     struct slice value;
@@ -70,7 +70,7 @@ void workspace_restore(struct room *room, struct session *session, struct slice 
 /* What is kept of it is not what it was. */
 void session_changed(struct room *room, struct session *session);
 /* The key of a workspace's row; owned by the caller. */
-struct slice slot_row_key(const struct slot *slot);
+struct slice cell_row_key(const struct cell *cell);
 /* The oldest pending session whose initiator is not connected: nobody waits for it. NULL when there
  * is none. */
 struct session *session_unawaited(const struct room *room);
