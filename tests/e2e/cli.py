@@ -280,7 +280,7 @@ def watch_shows_what_is_asked_for():
         with Running("watch", "--type", "report", "--type", "chat", hub=hub) as types, \
                 Running("watch", "--ai", "日本", "--json", hub=hub) as names:
             types.wait_for("watching")
-            wait_until(lambda: hub.log().count(" event=joined ") == 2, "both watchers")
+            wait_until(lambda: hub.log().count(" event=observing ") == 2, "both watchers")
             ada, bea, session = collaborate(hub)
             with Running("watch", "--session", session[:8], "--type", "session", hub=hub) as sessions:
                 sessions.wait_for("watching")
