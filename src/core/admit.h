@@ -11,6 +11,7 @@ struct peer {
     struct slice ai_id;    /* owned; len 0: not bound */
     struct member *member; /* NULL until it has joined */
     unsigned under_way;    /* messages proposed and not yet applied */
+    unsigned challenged;   /* takeovers of its id proposed and not yet applied */
     int64_t heard;         /* hub clock */
     unsigned bad_lines;    /* in a row */
     double allowance;      /* messages it may send right now, under a rate limit */
@@ -38,6 +39,7 @@ struct hub {
     struct room **rooms;
     size_t room_count, room_capacity;
     uint64_t seq_let_go;     /* the highest that a room had which was let go */
+    bool serving;            /* hub_start was called: entries are no replay any more */
     struct room *lobby;      /* "main": where those are who have not joined */
     int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
     uint64_t messages, effects, refused;
@@ -54,7 +56,7 @@ struct hub {
 struct peer *peer_find(struct hub *hub, peer_id id);
 void peer_drop(struct hub *hub, struct peer *peer);
 void admit_joined(struct hub *hub, struct member *member);
-void admit_departed(struct hub *hub, peer_id peer);
+void admit_departed(struct hub *hub, const struct member *member);
 void admit_applied(struct hub *hub, const struct entry *entry);
 
 #endif

@@ -186,7 +186,7 @@ static void apply_message(struct hub *hub, struct room *room, const struct entry
 
 static void apply_start(struct hub *hub, struct room *room, const struct entry *entry)
 {
-    (void)hub;
+    room->started = hub->serving;
     room->last_seq = entry->seq;
     members_depart(room, entry->time_ms);
     departed_trim(room);

@@ -16,6 +16,8 @@ int join_check(struct request *request)
 {
     struct slice ai_id = request->message->sender_id;
     const struct member *holder = request->room ? member_find(request->room, ai_id) : NULL;
+    if (request->room && room_starting(request->room))
+        return 0; /* whoever held it is not connected any more */
     const struct member *like = request->room ? name_taken_for(request->room, ai_id) : NULL;
     if (like)
         return refuse(request->refusal, WIRE_ID_IN_USE,

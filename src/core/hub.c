@@ -67,6 +67,7 @@ struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge
 void hub_start(struct hub *hub, int64_t now)
 {
     assert(!hub->lobby && !hub->peer_count);
+    hub->serving = true;
     for (size_t i = 0; i < hub->room_count; i++)
         room_start(hub->rooms[i], now);
     hub->lobby = room_find(hub, slice_of("main"));
@@ -168,16 +169,19 @@ void admit_joined(struct hub *hub, struct member *member)
     hub->edge.joined(hub->edge.ctx, member->peer);
 }
 
-void admit_departed(struct hub *hub, peer_id id)
+void admit_departed(struct hub *hub, const struct member *member)
 {
-    struct peer *peer = peer_find(hub, id);
-    if (peer)
+    struct peer *peer = peer_find(hub, member->peer);
+    if (peer && peer->member == member) /* of a former hub's members, no connection is one */
         peer->member = NULL;
 }
 
 void admit_applied(struct hub *hub, const struct entry *entry)
 {
     struct peer *peer = peer_find(hub, entry->peer);
+    struct peer *challenged = peer_find(hub, entry->takes_over);
+    if (challenged)
+        challenged->challenged--;
     if (!peer || !peer->under_way)
         return;
     if (--peer->under_way || peer->member)
@@ -218,6 +222,8 @@ static void peer_leave(struct hub *hub, struct peer *peer, enum close_reason rea
                           .kind = ENTRY_LEAVE,
                           .bytes = slice_of(close_reason_text(reason))};
     struct room *room = peer->room;
+    if (peer->member)
+        peer->member->heard = hub->clock; /* its seat stands until this is applied */
     peer_drop(hub, peer);
     if (!room)
         return;
@@ -277,6 +283,17 @@ static int admit_check(const struct peer *peer, const struct message *message,
         return refuse(ret_refusal, WIRE_FORBIDDEN_TYPE, "only the hub sends %s messages",
                       message_type_text(message->type));
     return 0;
+}
+
+/* Once a takeover of its id is proposed, no more is proposed of a connection: behind the takeover it
+ * would be nobody's, and might join anew, with nobody left to say that it went. */
+static int admit_challenged(const struct peer *peer, struct refusal *ret_refusal)
+{
+    if (!peer->challenged)
+        return 0;
+    return refuse(ret_refusal, WIRE_TAKEN_OVER,
+                  "a newer connection showed the resume_token of \"%.*s\"",
+                  SLICE_FORMAT(peer->ai_id));
 }
 
 /* Where a message belongs. A room that is not there yet: 0, with *ret_room NULL and its name. */
@@ -370,6 +387,9 @@ static void request_propose(struct request *request, struct slice room_name, int
     struct room *room = request->room;
     peer_bind(peer, room, request->message->sender_id);
     peer->under_way++;
+    struct peer *challenged = peer_find(hub, entry.takes_over);
+    if (challenged)
+        challenged->challenged++;
     hub->judged = (struct judged){request, request->judged_at, error};
     int kept = room_propose(room, &entry);
     hub->judged.request = NULL;
@@ -393,7 +413,9 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .member = peer->member,
                               .message = message,
                               .refusal = refusal};
-    int error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
+    int error = admit_challenged(peer, refusal);
+    if (error == 0)
+        error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
     if (error == 0) {
         request.judged_at = request.room ? request.room->last_seq : 0;
         error = request_check(&request);
@@ -456,7 +478,8 @@ static peer_id hello_takes_over(const struct hub *hub, const struct message *mes
         return 0;
     const struct room *room = room_find(hub, name);
     const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
-    return holder && holder->peer && json_string_is(shown, slice_of(holder->resume_token))
+    return holder && holder->peer && !room_starting(room) &&
+                   json_string_is(shown, slice_of(holder->resume_token))
                ? holder->peer
                : 0;
 }
@@ -467,6 +490,8 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
     struct message without;
     struct text line = {0};
     peer_id takes_over = hello_takes_over(hub, message);
+    if (takes_over == peer->id)
+        takes_over = 0; /* it has what it asks for */
     if (!hello_cut(message, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {

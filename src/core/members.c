@@ -180,6 +180,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     member->observer = false;
     member->ready = false;
     member->joined_ms = now;
+    member->heard = room->hub->clock; /* should its connection be gone already */
     room->seats =
         memory_grow(room->seats, &room->seat_capacity, room->seat_count + 1, sizeof *room->seats);
     room->seats[room->seat_count++] = (struct seat){peer, member, member->level, member->observer};
@@ -243,7 +244,7 @@ void departed_trim(struct room *room)
 
 static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
-    admit_departed(room->hub, member->peer);
+    admit_departed(room->hub, member);
     name_unseat(room, member);
     room->observer_count -= (size_t)member->observer;
     room->listed_seats = 0;

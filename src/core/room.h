@@ -22,6 +22,7 @@ struct room {
     size_t under_way;  /* entries proposed and not yet committed */
     uint64_t last_seq; /* of the last entry applied */
     struct room_limits limits;
+    bool started; /* by this hub, and that is applied: who sits there is connected to it */
     struct changes changes;
 
     struct index members;
@@ -56,6 +57,9 @@ bool rooms_have_place(const struct hub *hub);
 struct room *room_open(struct hub *hub, struct slice name, int64_t now);
 /* This hub begins to serve it. */
 void room_start(struct room *room, int64_t now);
+/* Does this hub's start of it still wait to be applied? Until then its seats are those of an earlier
+ * hub's connections, whose ids connections of this one may have. */
+bool room_starting(const struct room *room);
 /* Hands a message to the room's log; -1 when that can't keep it now. */
 int room_propose(struct room *room, const struct entry *entry);
 /* Hands in what has happened, which no log refuses. */

@@ -107,6 +107,11 @@ void room_start(struct room *room, int64_t now)
     room_happened(room, &entry);
 }
 
+bool room_starting(const struct room *room)
+{
+    return room->hub->serving && !room->started;
+}
+
 /* ── place for a new one ── */
 
 static bool room_idle(const struct room *room)
