@@ -19,7 +19,8 @@ struct logged *record_entry(struct record *record, int room, const struct entry 
     }
     char *bytes = malloc(entry->bytes.len + 1);
     assert(bytes);
-    memcpy(bytes, entry->bytes.at, entry->bytes.len);
+    if (entry->bytes.len)
+        memcpy(bytes, entry->bytes.at, entry->bytes.len);
     struct logged *logged = &record->at[record->count++];
     *logged = (struct logged){.room = room, .entry = *entry};
     logged->entry.bytes.at = bytes;
@@ -161,8 +162,8 @@ void compare_dumps(struct world *world, const struct hub *replayed, const struct
     struct text after[ROOMS] = {{0}};
     dump_rooms(replayed, after);
     for (int room = 0; room < ROOMS; room++)
-        /* a room whose first message its log couldn't keep has no entries, and so no replay */
-        if (world->rooms[room].seq)
+        /* a room whose start is not committed yet has no entries, and so no replay */
+        if (world->rooms[room].logged)
             compare_texts(world, &before[room], &after[room], room_names[room], which);
     dump_free(after);
 }

@@ -1,7 +1,7 @@
 /* Runs seeds: each a world of its own, some thousand steps long, judged after every step. Prints TAP.
  *
  *     sim                            KHUB_SIM_SEEDS seeds (300) of KHUB_SIM_STEPS steps (2000)
- *     sim --seed N [--steps M] [--verbose]     one seed; the state is compared whole after each step, so that the first step
+ *     sim --seed N [--steps M] [--restarts] [--verbose]     one seed; the state is compared whole after each step, so that the first step
  *                                    that went wrong is the one that is named */
 #include <assert.h>
 #include <getopt.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "async.h"
 
 enum { SEEDS = 300, STEPS = 2000, STATE_EVERY = 64, BLOCK = 25, TWICE_EVERY = 10 };
 
@@ -19,12 +19,18 @@ enum { SEEDS = 300, STEPS = 2000, STATE_EVERY = 64, BLOCK = 25, TWICE_EVERY = 10
 
 static char last_words[256];
 
-static void remember(uint64_t seed, unsigned step)
+static void replay_command(const struct world *world, unsigned steps, char *buffer, size_t size)
 {
-    snprintf(last_words, sizeof last_words,
-             "Bail out! seed %llu died at step %u; replay: build/tests/sim/sim --seed %llu --steps "
-             "%u --verbose\n",
-             (unsigned long long)seed, step, (unsigned long long)seed, step + 1);
+    snprintf(buffer, size, "build/tests/sim/sim%s --seed %llu --steps %u --verbose", world->mode,
+             (unsigned long long)world->seed, steps);
+}
+
+void remember(const struct world *world)
+{
+    char command[128];
+    replay_command(world, world->step + 1, command, sizeof command);
+    snprintf(last_words, sizeof last_words, "Bail out! seed %llu died at step %u; replay: %s\n",
+             (unsigned long long)world->seed, world->step, command);
 }
 
 static void die(int number)
@@ -37,7 +43,7 @@ static void die(int number)
 /* ── steps ── */
 
 /* A slot that is (or is not) in use; NOBODY when there is none. Some are picked more often, so that something comes of them. */
-static int pick_link(struct world *world, bool open)
+int pick_link(struct world *world, bool open)
 {
     unsigned start = chance_one_in(&world->chance, 4) ? 0 : chance_below(&world->chance, LINKS);
     for (unsigned i = 0; i < LINKS; i++) {
@@ -180,7 +186,7 @@ static bool step_ghost(struct world *world)
 }
 
 /* Mostly a busy hub; now and then nobody says much for minutes, and once in a while somebody sets the clock. */
-static void step_time(struct world *world)
+void step_time(struct world *world)
 {
     struct chance *chance = &world->chance;
     int64_t passed = chance_one_in(chance, 4) ? 0 : chance_below(chance, 400);
@@ -238,18 +244,16 @@ struct outcome {
     bool good;
     unsigned step;
     uint64_t hash;
-    char why[sizeof((struct world *)0)->why];
+    char why[sizeof((struct world *)0)->why], command[128];
     uint64_t accepted, refused;
 };
 
-static struct outcome run(uint64_t seed, unsigned steps, unsigned state_every, bool verbose)
+static void run_steps(struct world *world, unsigned steps, unsigned state_every)
 {
-    struct world *world = malloc(sizeof *world);
     struct text running[ROOMS] = {{0}}, stopped[ROOMS] = {{0}};
-    assert(world);
-    world_new(world, seed, verbose);
+    world_serve(world);
     while (world->step < steps && !world_failed(world)) {
-        remember(seed, world->step);
+        remember(world);
         step(world);
         if (!world_failed(world) && (world->step + 1) % state_every == 0)
             check_state(world);
@@ -263,28 +267,47 @@ static struct outcome run(uint64_t seed, unsigned steps, unsigned state_every, b
         if (!world_failed(world))
             replay(world, before_stop, running, stopped);
     }
+    dump_free(running);
+    dump_free(stopped);
+}
+
+static const struct mode {
+    const char *option, *what;
+    unsigned share; /* of the seeds, one in so many */
+    void (*run)(struct world *world, unsigned steps, unsigned state_every);
+} modes[] = {{"", "a log that commits at once", 1, run_steps},
+             {" --restarts", "logs that commit later, crashes and restarts", 2, restart_run}};
+enum { MODES = sizeof modes / sizeof *modes };
+
+static struct outcome run(const struct mode *mode, uint64_t seed, unsigned steps,
+                          unsigned state_every, bool verbose)
+{
+    struct world *world = malloc(sizeof *world);
+    assert(world);
+    world_new(world, seed, verbose);
+    world->mode = mode->option;
+    mode->run(world, steps, state_every);
     struct outcome outcome = {.good = !world_failed(world),
                               .step = world->step,
                               .hash = world->hash,
                               .accepted = world->accepted,
                               .refused = world->refused};
     memcpy(outcome.why, world->why, sizeof outcome.why);
-    dump_free(running);
-    dump_free(stopped);
+    replay_command(world, world->step, outcome.command, sizeof outcome.command);
     world_free(world);
     free(world);
     return outcome;
 }
 
-static void report(uint64_t seed, unsigned steps, const struct outcome *outcome)
+static void report(const struct mode *mode, uint64_t seed, unsigned steps,
+                   const struct outcome *outcome)
 {
     /* the state is compared only now and then: look for the first step that shows it */
-    struct outcome closer = run(seed, steps, 1, false);
+    struct outcome closer = run(mode, seed, steps, 1, false);
     const struct outcome *shown = closer.good ? outcome : &closer;
     printf("# seed %llu failed at step %u of %u: %s\n", (unsigned long long)seed, shown->step,
            steps, shown->why);
-    printf("# replay: build/tests/sim/sim --seed %llu --steps %u --verbose\n",
-           (unsigned long long)seed, shown->step);
+    printf("# replay: %s\n", shown->command);
 }
 
 static unsigned from_environment(const char *name, unsigned preset)
@@ -294,9 +317,9 @@ static unsigned from_environment(const char *name, unsigned preset)
     return number > 0 && number < 100000000 ? (unsigned)number : preset;
 }
 
-static int run_one(uint64_t seed, unsigned steps, bool verbose)
+static int run_one(const struct mode *mode, uint64_t seed, unsigned steps, bool verbose)
 {
-    struct outcome outcome = run(seed, steps, 1, verbose);
+    struct outcome outcome = run(mode, seed, steps, 1, verbose);
     printf("1..1\n%s 1 - seed %llu, %u steps\n", outcome.good ? "ok" : "not ok",
            (unsigned long long)seed, steps);
     if (!outcome.good)
@@ -307,53 +330,80 @@ static int run_one(uint64_t seed, unsigned steps, bool verbose)
     return outcome.good ? 0 : 1;
 }
 
-static int run_all(unsigned seeds, unsigned steps)
+struct tally {
+    unsigned test, failures, different;
+    uint64_t accepted, refused;
+};
+
+static void run_seed(const struct mode *mode, uint64_t seed, unsigned steps, struct tally *tally)
 {
-    unsigned blocks = (seeds + BLOCK - 1) / BLOCK, failures = 0, different = 0;
-    uint64_t accepted = 0, refused = 0;
-    printf("1..%u\n", blocks + 1);
-    for (unsigned block = 0; block < blocks; block++) {
-        unsigned first = block * BLOCK + 1, last = first + BLOCK - 1, before = failures;
-        last = last > seeds ? seeds : last;
-        for (unsigned seed = first; seed <= last; seed++) {
-            struct outcome outcome = run(seed, steps, STATE_EVERY, false);
-            accepted += outcome.accepted;
-            refused += outcome.refused;
-            if (!outcome.good) {
-                failures++;
-                report(seed, steps, &outcome);
-            } else if (seed % TWICE_EVERY == 0 &&
-                       run(seed, steps, STATE_EVERY, false).hash != outcome.hash) {
-                different++;
-                printf("# seed %u: two runs differ\n", seed);
-            }
-        }
-        printf("%s %u - seeds %u to %u, %u steps each\n", failures == before ? "ok" : "not ok",
-               block + 1, first, last, steps);
+    struct outcome outcome = run(mode, seed, steps, STATE_EVERY, false);
+    tally->accepted += outcome.accepted;
+    tally->refused += outcome.refused;
+    if (!outcome.good) {
+        tally->failures++;
+        report(mode, seed, steps, &outcome);
+    } else if (seed % TWICE_EVERY == 0 &&
+               run(mode, seed, steps, STATE_EVERY, false).hash != outcome.hash) {
+        tally->different++;
+        printf("# seed %llu: two runs differ\n", (unsigned long long)seed);
+    }
+}
+
+static void run_mode(const struct mode *mode, unsigned seeds, unsigned steps, struct tally *tally)
+{
+    for (unsigned first = 1; first <= seeds; first += BLOCK) {
+        unsigned last = first + BLOCK - 1 < seeds ? first + BLOCK - 1 : seeds;
+        unsigned before = tally->failures;
+        for (unsigned seed = first; seed <= last; seed++)
+            run_seed(mode, seed, steps, tally);
+        printf("%s %u - %s: seeds %u to %u, %u steps each\n",
+               tally->failures == before ? "ok" : "not ok", ++tally->test, mode->what, first, last,
+               steps);
         fflush(stdout);
     }
-    printf("%s %u - two runs of one seed give the same bytes\n", different ? "not ok" : "ok",
-           blocks + 1);
-    printf("# %llu messages accepted, %llu refused\n", (unsigned long long)accepted,
-           (unsigned long long)refused);
-    return failures || different ? 1 : 0;
+}
+
+static unsigned seeds_of(const struct mode *mode, unsigned seeds)
+{
+    return (seeds + mode->share - 1) / mode->share;
+}
+
+static int run_all(unsigned seeds, unsigned steps)
+{
+    struct tally tally = {0};
+    unsigned tests = 1;
+    for (size_t i = 0; i < MODES; i++)
+        tests += (seeds_of(&modes[i], seeds) + BLOCK - 1) / BLOCK;
+    printf("1..%u\n", tests);
+    for (size_t i = 0; i < MODES; i++)
+        run_mode(&modes[i], seeds_of(&modes[i], seeds), steps, &tally);
+    printf("%s %u - two runs of one seed give the same bytes\n", tally.different ? "not ok" : "ok",
+           ++tally.test);
+    printf("# %llu messages accepted, %llu refused\n", (unsigned long long)tally.accepted,
+           (unsigned long long)tally.refused);
+    return tally.failures || tally.different ? 1 : 0;
 }
 
 int main(int count, char **arguments)
 {
     static const struct option options[] = {{"seed", required_argument, NULL, 's'},
                                             {"steps", required_argument, NULL, 'n'},
+                                            {"restarts", no_argument, NULL, 'r'},
                                             {"verbose", no_argument, NULL, 'v'},
                                             {NULL, 0, NULL, 0}};
     unsigned steps = from_environment("KHUB_SIM_STEPS", STEPS);
     unsigned seeds = from_environment("KHUB_SIM_SEEDS", SEEDS);
     uint64_t seed = 0;
+    const struct mode *mode = &modes[0];
     bool verbose = false;
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
         if (option == 's')
             seed = strtoull(optarg, NULL, 10);
         else if (option == 'n')
             steps = (unsigned)strtoul(optarg, NULL, 10);
+        else if (option == 'r')
+            mode = &modes[1];
         else if (option == 'v')
             verbose = true;
         else
@@ -361,5 +411,5 @@ int main(int count, char **arguments)
     }
     signal(SIGABRT, die);
     signal(SIGSEGV, die);
-    return seed ? run_one(seed, steps, verbose) : run_all(seeds, steps);
+    return seed ? run_one(mode, seed, steps, verbose) : run_all(seeds, steps);
 }

@@ -5,6 +5,7 @@
  *     model.c     who is where, and what every call must cause     members.c, sessions.c, shares.c, ledger.c: its parts
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
+ *     async.h     the same on logs that commit later, with crashes and restarts
  *     sim.c       seeds, steps, the report
  *
  * The model is written from docs/PROTOCOL.md and shares no code with core/ beyond the tables of wire/types.h and the limits. One step
@@ -150,7 +151,8 @@ struct room_model {
     struct commitment_model *commitments;
     size_t commitment_count, commitment_capacity;
     unsigned mismatched[NAMES];
-    uint64_t seq; /* of the last entry in its log */
+    uint64_t seq;  /* of the last entry that a log of this name had */
+    size_t logged; /* entries in its log */
 };
 
 /* ── what a call causes ── */
@@ -225,6 +227,8 @@ struct temper {
 };
 
 struct world {
+    uint64_t seed;
+    const char *mode; /* the option that a replay of it needs, "" or " --restarts" */
     struct chance chance, faults;
     struct temper temper;
     struct hub_config config;
@@ -272,7 +276,21 @@ void world_say(const struct world *world, const char *format, ...)
 bool world_failed(const struct world *world);
 
 /* ── world.c ── */
+/* Without a hub. */
 void world_new(struct world *world, uint64_t seed, bool verbose);
+/* A hub on a log that commits at once, whose every call the model predicts. */
+void world_serve(struct world *world);
+/* Limits that are soon reached, each in some worlds. */
+void world_config_draw(struct world *world);
+/* An effect is the applied entry's, the next of it; or an answer, while nothing is applied. */
+void world_effect(struct world *world, const struct effect *effect);
+/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's
+ * message_id. */
+void world_secret(struct world *world, const uint8_t bytes[16]);
+/* Nobody and nothing is in it any more; what is said of its log stays. */
+void room_model_clear(struct room_model *room);
+/* The room was let go, and its entries with it; seqs never come twice. */
+void world_forget(struct world *world, int room);
 void world_free(struct world *world);
 /* Before each call of the hub. */
 void world_begin(struct world *world);
@@ -281,6 +299,7 @@ void world_derive(struct slice room, uint64_t seq, uint32_t count, uint8_t ret_b
 /* What stands for SHA-256. */
 void world_digest(const struct slice *parts, unsigned count, uint8_t ret_digest[32]);
 struct slice room_slice(int room);
+int room_index(struct slice name);
 
 /* ── replay.c ── */
 /* Appends a copy of the entry, with no effects yet. The pointer is good until the next one. */
@@ -357,6 +376,14 @@ struct said {
     } measured;
 };
 #define FLAW(code) (1ull << WIRE_##code)
+
+/* ── sim.c ── */
+/* A slot that is (or is not) in use; NOBODY when there is none. */
+int pick_link(struct world *world, bool open);
+/* Some time passes. */
+void step_time(struct world *world);
+/* What is said should the hub die in this step. */
+void remember(const struct world *world);
 
 /* ── traffic.c ── */
 /* Fills *ret_said with something for an open link to say. */

@@ -71,7 +71,7 @@ struct slice room_slice(int room)
     return slice_of(room_names[room]);
 }
 
-static int room_index(struct slice name)
+int room_index(struct slice name)
 {
     for (int room = 0; room < ROOMS; room++)
         if (slice_is(name, room_names[room]))
@@ -133,15 +133,15 @@ static void deliver(struct world *world, peer_id to, struct span span)
     world->caused[world->caused_count++] = (struct caused){.link = link, .span = span};
 }
 
-/* An effect is the applied entry's, the next of it; or an answer, while nothing is applied. */
-static void effect_note(struct world *world, const struct effect *effect)
+void world_effect(struct world *world, const struct effect *effect)
 {
     const struct logged *applying = world->applying;
     uint64_t last = world->rooms[room_index(effect->room)].seq;
     if (applying ? effect->number != world->effects + 1 : effect->number != 0)
         world_fail(world, "effect %u of %.*s came as number %u", effect->number,
                    SLICE_FORMAT(effect->room), world->effects + 1);
-    if (effect->seq != last || (applying && !slice_equal(effect->room, room_slice(applying->room))))
+    if ((effect->seq != last && world->rooms[room_index(effect->room)].logged) ||
+        (applying && !slice_equal(effect->room, room_slice(applying->room))))
         world_fail(world, "an effect of %.*s, seq %llu, came when the room was at %llu",
                    SLICE_FORMAT(effect->room), (unsigned long long)effect->seq,
                    (unsigned long long)last);
@@ -154,7 +154,7 @@ static void effect_note(struct world *world, const struct effect *effect)
 static void edge_effect(void *ctx, const struct effect *effect)
 {
     struct world *world = ctx;
-    effect_note(world, effect);
+    world_effect(world, effect);
     struct span spans[2];
     bool appended[2] = {false, false};
     for (size_t i = 0; i < effect->seat_count; i++) {
@@ -244,8 +244,7 @@ static void secrets_grow(struct world *world)
     world->secret_capacity = capacity;
 }
 
-/* What is derived twice is an id twice the same, or a resume_token that stands in somebody's message_id. */
-static void secret_note(struct world *world, const uint8_t bytes[16])
+void world_secret(struct world *world, const uint8_t bytes[16])
 {
     uint64_t secret;
     memcpy(&secret, bytes, sizeof secret);
@@ -264,14 +263,14 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
         world_fail(world, "the hub derived (%.*s, %llu, %u) ahead of time", SLICE_FORMAT(room),
                    (unsigned long long)seq, count);
     world_derive(room, seq, count, ret_bytes);
-    secret_note(world, ret_bytes);
+    world_secret(world, ret_bytes);
 }
 
 static void edge_unique(void *ctx, uint8_t ret_bytes[16])
 {
     struct world *world = ctx;
     world_derive(slice_of("an answer"), ++world->answers, 0, ret_bytes);
-    secret_note(world, ret_bytes);
+    world_secret(world, ret_bytes);
 }
 
 static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
@@ -324,13 +323,14 @@ static void wrapped_apply(void *state, const struct entry *entry)
         world_fail(world, "the log of %s gave seq %llu after %llu", room_names[log->room],
                    (unsigned long long)entry->seq, (unsigned long long)room->seq);
     room->seq = entry->seq;
+    room->logged++;
     world->applying = &world->record.at[place];
     world->effects = 0;
     log->commit.apply(log->commit.ctx, entry);
     world->applying = NULL;
 }
 
-static void room_model_free(struct room_model *room)
+void room_model_clear(struct room_model *room)
 {
     for (size_t i = 0; i < room->entry_count; i++) {
         free(room->entries[i].key);
@@ -344,14 +344,20 @@ static void room_model_free(struct room_model *room)
     free(room->entries);
     free(room->sessions);
     free(room->commitments);
-}
-
-/* As it is before anybody came; seqs never come twice. */
-static void room_model_begin(struct room_model *room)
-{
-    *room = (struct room_model){.seq = room->seq};
+    *room = (struct room_model){.exists = room->exists, .seq = room->seq, .logged = room->logged};
     for (int name = 0; name < NAMES; name++)
         room->members[name] = (struct member){.link = NOBODY, .specialization = NOBODY};
+}
+
+void world_forget(struct world *world, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    for (size_t i = 0; i < world->record.count; i++)
+        if (world->record.at[i].room == at)
+            world->record.at[i].room = NOBODY;
+    room_model_clear(room);
+    room->exists = false;
+    room->logged = 0;
 }
 
 static void wrapped_free(void *state)
@@ -368,11 +374,7 @@ static void wrapped_forget(void *state)
     struct room_model *room = &world->rooms[log->room];
     if (log->room == 0 || !model_room_idle(room))
         world_fail(world, "room %s was let go, and is needed", room_names[log->room]);
-    for (size_t i = 0; i < world->record.count; i++)
-        if (world->record.at[i].room == log->room)
-            world->record.at[i].room = NOBODY;
-    room_model_free(room);
-    room_model_begin(room);
+    world_forget(world, log->room);
     log->inner.forget(log->inner.state);
     free(log);
 }
@@ -408,8 +410,7 @@ static void temper_draw(struct world *world)
     temper->rooms = chance_one_in(chance, 2) ? ROOMS : 3;
 }
 
-/* Limits that are soon reached, each in some worlds. */
-static void config_draw(struct world *world)
+void world_config_draw(struct world *world)
 {
     struct hub_config *config = &world->config;
     struct chance *chance = &world->chance;
@@ -423,12 +424,14 @@ static void config_draw(struct world *world)
     if (chance_one_in(chance, 4))
         config->stored_max = chance_below(chance, 40000);
     if (chance_one_in(chance, 4))
-        config->workspaces_max = chance_below(chance, 200);
+        config->workspaces_max = chance_below(chance, 40);
 }
 
 void world_new(struct world *world, uint64_t seed, bool verbose)
 {
-    *world = (struct world){.chance = {seed * 0x9e3779b97f4a7c15u + 1},
+    *world = (struct world){.seed = seed,
+                            .mode = "",
+                            .chance = {seed * 0x9e3779b97f4a7c15u + 1},
                             .faults = {~seed},
                             .verbose = verbose,
                             .now = 1795334400000,
@@ -437,11 +440,15 @@ void world_new(struct world *world, uint64_t seed, bool verbose)
     world->expected = calloc(CAUSED_MAX, sizeof *world->expected);
     assert(world->caused && world->expected);
     temper_draw(world);
-    config_draw(world);
+    world_config_draw(world);
     for (int link = 0; link < LINKS; link++)
         world->links[link].room = world->links[link].name = NOBODY;
     for (int room = 0; room < ROOMS; room++)
-        room_model_begin(&world->rooms[room]);
+        room_model_clear(&world->rooms[room]);
+}
+
+void world_serve(struct world *world)
+{
     struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close,   edge_derive,
                             edge_unique, edge_sha256, edge_note,   edge_open_log};
     world->hub = hub_new(&world->config, &edge);
@@ -453,7 +460,7 @@ void world_free(struct world *world)
     world_begin(world);
     hub_free(world->hub);
     for (int room = 0; room < ROOMS; room++)
-        room_model_free(&world->rooms[room]);
+        room_model_clear(&world->rooms[room]);
     for (size_t i = 0; i < STREAMS; i++)
         free(world->streams[i].at);
     record_free(&world->record);

@@ -1,0 +1,92 @@
+/* A hub on logs that take their time, and what must hold of it all along, whatever is said.
+ *
+ *     async.c    the edge and the logs: queues of proposals, commits, and the rules below
+ *     restart.c  the steps: life, crashes, restarts
+ *     shadow.c   what AIs know of a room, so that traffic.c can speak to the point
+ *
+ * There is no model of what each call must cause: replays of the same entries judge that, and the
+ * synchronous simulation. The rules: no effect before its entry is committed, and none of another
+ * entry's; every message has an answer at once, or it is proposed and then has its effects or one
+ * error; a connection joins once, as one AI, and hears nothing after its end; no secret is in an
+ * entry; nothing is derived for an entry that is not there; no id is given twice, over all lives. */
+#ifndef KHUB_TESTS_ASYNC_H
+#define KHUB_TESTS_ASYNC_H
+
+#include "sim.h"
+
+/* A connection of the hub's present life; ids may equal those of an earlier one. */
+struct connection {
+    peer_id id;
+    int room, name;     /* NOBODY until an entry of it was accepted */
+    bool closed;        /* the edge has ended it: it hears nothing */
+    bool over;          /* its end was committed: no effect names it */
+    unsigned under_way; /* messages proposed and not yet committed */
+    uint64_t seq;       /* the highest it was told */
+    int64_t heard;      /* the world's clock at which it last said something */
+};
+
+struct proposed {
+    struct entry entry; /* the bytes are a copy */
+    char message_id[48];
+    int sender;
+    enum message_type type;
+    bool borrowed; /* the bytes are no copy */
+};
+
+struct queue {
+    struct proposed *at;
+    size_t count, capacity;
+    struct commit commit; /* of the present hub's room; apply NULL: it has none */
+};
+
+/* A line for one connection alone. */
+struct answer {
+    peer_id to;
+    char type[32], code[32], in_reply_to[48];
+};
+
+enum { ANSWERS = 16 };
+struct answers {
+    struct answer at[ANSWERS];
+    size_t count;
+};
+
+struct async {
+    struct world *world;
+    struct queue queues[ROOMS];
+    struct connection *connections[LINKS]; /* of each link, by generation */
+    size_t capacities[LINKS];
+    bool loading;                /* a hub is being replayed: nobody is there */
+    const struct said *said;     /* what is being said, or NULL */
+    unsigned kept;               /* messages that a log kept in this call */
+    bool closed_meanwhile;       /* the one who says it was closed in this call */
+    struct answers call, commit; /* given at once, in this call; and by the entry being applied */
+    unsigned late;               /* one in so many chances is taken to commit something */
+};
+
+/* ── async.c ── */
+void async_new(struct async *async, struct world *world);
+void async_free(struct async *async);
+/* A new hub, which has every committed entry behind it and begins to serve; nobody is connected.
+ * `before` is the state that it must come to; NULL: it is the first. */
+void async_serve(struct async *async, const struct text before[ROOMS]);
+/* The hub is gone, and what was not committed with it. */
+void async_crash(struct async *async);
+/* The oldest `count` proposals of the room are committed. */
+void async_commit(struct async *async, int room, size_t count);
+/* Before each call of the hub. */
+void async_begin(struct async *async);
+/* The present connection of a link. */
+struct connection *async_connection(struct async *async, int link);
+void async_open(struct async *async, int link);
+/* The edge ends it, or it went: from here on it hears nothing. */
+void async_closed(struct async *async, struct connection *connection);
+
+/* ── restart.c ── */
+void restart_run(struct world *world, unsigned steps, unsigned state_every);
+
+/* ── shadow.c ── */
+/* Fills the room's model with what the hub holds now. */
+void shadow_room(struct world *world, int room);
+
+#endif

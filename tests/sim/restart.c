@@ -1,0 +1,208 @@
+/* Life on logs that take their time: lines, ends and ticks between commits, in batches, in the
+ * order of each room; and at any point a crash, and a hub that goes on from what was committed. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "async.h"
+
+/* ── what is said, and what comes of it at once ── */
+
+static bool step_connect(struct async *async)
+{
+    struct world *world = async->world;
+    int at = pick_link(world, false);
+    if (at == NOBODY)
+        return false;
+    world_say(world, "link %d connects", at);
+    async_open(async, at);
+    hub_open(world->hub, world->links[at].id, world->now);
+    return true;
+}
+
+/* An id is in use when a connection of this life has it: those of former lives are gone, whether that is committed or not. */
+static void in_use_check(struct async *async, int room)
+{
+    const struct world *world = async->world;
+    for (int link = 0; link < LINKS; link++)
+        for (unsigned i = 0; i < world->links[link].generation; i++)
+            if (async->connections[link][i].room == room && !async->connections[link][i].over)
+                return;
+    world_fail(async->world, "an id of room %d is in use, and nobody has joined it", room);
+}
+
+/* It was proposed, and nothing else; or answered, once. */
+static void say_check(struct async *async, const struct said *said, bool joined, int room)
+{
+    struct world *world = async->world;
+    bool beat = said->type == MESSAGE_HEARTBEAT && joined && !said->bad_line;
+    bool good = true;
+    if (async->kept)
+        good =
+            async->kept == 1 && async->call.count == 0 && !said->bad_line && !said->flaws && !beat;
+    else if (beat)
+        good = async->call.count <= 1;
+    else if (said->bad_line)
+        good = async->call.count == (async->closed_meanwhile ? 2 : 1);
+    else
+        good =
+            async->call.count == 1 && strcmp(async->call.at[0].in_reply_to, said->message_id) == 0;
+    if (!async->kept && async->closed_meanwhile && !said->bad_line)
+        good = async->call.count <= 1; /* taken over meanwhile */
+    if (good && async->call.count && !joined &&
+        strcmp(async->call.at[0].code, wire_error_code(WIRE_ID_IN_USE)) == 0)
+        in_use_check(async, room);
+    if (!good)
+        world_fail(world, "%s was proposed %u times and answered %zu times", said->message_id,
+                   async->kept, async->call.count);
+}
+
+static bool step_say(struct async *async)
+{
+    struct world *world = async->world;
+    int at = pick_link(world, true);
+    struct said said;
+    if (at == NOBODY)
+        return false;
+    if (chance_one_in(&world->chance, 8))
+        shadow_room(world, world->links[at].room == NOBODY ? 0 : world->links[at].room);
+    struct connection *connection = async_connection(async, at);
+    bool joined = connection->room != NOBODY;
+    connection->heard = world->clock;
+    traffic_say(world, at, &said);
+    world_say(world, "link %d (%d) says %.*s", at, world->links[at].name,
+              (int)(said.len < 400 ? said.len : 400), said.line);
+    char *bytes = malloc(said.len);
+    assert(bytes);
+    memcpy(bytes, said.line, said.len);
+    int room = model_member_room(world, &said);
+    async->said = &said;
+    hub_line(world->hub, world->links[at].id, (struct slice){bytes, said.len}, world->now);
+    async->said = NULL;
+    free(bytes);
+    if (!world_failed(world))
+        say_check(async, &said, joined, room);
+    said_free(&said);
+    return true;
+}
+
+static bool step_end(struct async *async)
+{
+    struct world *world = async->world;
+    int at = pick_link(world, true);
+    if (at == NOBODY)
+        return false;
+    peer_id id = world->links[at].id;
+    unsigned kind = chance_below(&world->chance, 4);
+    if (kind < 2) {
+        world_say(world, "link %d goes", at);
+        async_closed(async, async_connection(async, at));
+        hub_gone(world->hub, id, kind ? CLOSE_PEER_CLOSED : CLOSE_PEER_RESET, world->now);
+    } else if (kind == 2) {
+        world_say(world, "link %d reads too slowly", at);
+        hub_expel(world->hub, id, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER, world->now);
+    } else {
+        world_say(world, "link %d says a line that is too long", at);
+        async_connection(async, at)->heard = world->clock;
+        hub_line_too_long(world->hub, id, world->now);
+    }
+    return true;
+}
+
+static void step_commit(struct async *async)
+{
+    struct world *world = async->world;
+    bool all = chance_one_in(&world->chance, 6);
+    for (int room = 0; room < ROOMS; room++) {
+        size_t count = async->queues[room].count;
+        if (!count || (!all && chance_one_in(&world->chance, 3)))
+            continue;
+        count = all ? count : 1 + chance_below(&world->chance, (unsigned)count);
+        world_say(world, "%zu of %zu are committed in %s", count, async->queues[room].count,
+                  room_names[room]);
+        async_commit(async, room, count);
+    }
+}
+
+/* ── crashes ── */
+
+static void verify(struct world *world, const char *when)
+{
+    char why[512] = "";
+    if (!world_failed(world) && hub_verify(world->hub, why, sizeof why) != 0)
+        world_fail(world, "hub_verify %s: %s", when, why);
+}
+
+/* The limits of the next life may be others: nothing that was accepted may be dropped. */
+static void restart(struct async *async)
+{
+    struct world *world = async->world;
+    struct text before[ROOMS] = {{0}};
+    bool stops = chance_one_in(&world->chance, 3);
+    verify(world, "before a crash");
+    if (stops) {
+        world_say(world, "the hub stops");
+        hub_stop(world->hub, world->now);
+        step_commit(async);
+    }
+    dump_rooms(world->hub, before);
+    async_crash(async);
+    if (chance_one_in(&world->chance, 3))
+        world_config_draw(world);
+    world_say(world, "the hub starts anew");
+    async_serve(async, before);
+    verify(world, "after a restart");
+    dump_free(before);
+}
+
+/* ── steps ── */
+
+static void step(struct async *async)
+{
+    struct world *world = async->world;
+    const unsigned *weights = &world->temper.weights[16];
+    unsigned open = 0, pick = chance_below(&world->chance, 100);
+    bool done = false;
+    for (int link = 0; link < LINKS; link++)
+        open += world->links[link].open;
+    async_begin(async);
+    step_time(world);
+    if (open < 2 + weights[5] && pick < 30)
+        done = step_connect(async);
+    else if (pick < 2 + weights[0] / 2)
+        done = step_end(async);
+    else if (pick >= 14 && (!world->sleepy || pick > 80))
+        done = step_say(async);
+    if (!done) {
+        world_say(world, "tick");
+        hub_tick(world->hub, world->now);
+    }
+    if (chance_one_in(&world->chance, async->late) && !world_failed(world))
+        step_commit(async);
+    if (chance_one_in(&world->chance, 150) && !world_failed(world))
+        restart(async);
+}
+
+void restart_run(struct world *world, unsigned steps, unsigned state_every)
+{
+    struct async async;
+    async_new(&async, world);
+    while (world->step < steps && !world_failed(world)) {
+        remember(world);
+        step(&async);
+        if ((world->step + 1) % state_every == 0)
+            verify(world, "in between");
+        world->step++;
+    }
+    if (!world_failed(world))
+        restart(&async);
+    if (!world_failed(world)) {
+        struct text texts[ROOMS] = {{0}};
+        size_t count = world->record.count;
+        dump_rooms(world->hub, texts);
+        replay(world, count, texts, texts);
+        dump_free(texts);
+    }
+    async_free(&async);
+}
