@@ -40,6 +40,7 @@ static int run(const void *data)
         snprintf(listen, sizeof(listen), "0.0.0.0:%ld", settings->port);
         options.listen[options.listen_count++] = listen;
     }
+    _Static_assert(LIST_MAX <= LISTENERS_MAX, "as many --listen as the options take");
     for (size_t i = 0; i < settings->listen.count; i++)
         options.listen[options.listen_count++] = settings->listen.at[i];
     options.hub.line_max = settings->max_line;
@@ -69,8 +70,8 @@ static const struct setting options[] = {
      .kind = SETTING_LIST,
      AT(listen),
      .argument = "ADDRESS",
-     .help = "Where to listen: host:port, [ipv6]:port or unix:/path; port 0 is any free one. "
-             "Without it: 0.0.0.0, at --port."},
+     .help = "Where to listen: host:port, [ipv6]:port or unix:/path; port 0 is any free one, and "
+             "a name all its addresses. Without it: 0.0.0.0, at --port."},
     {.name = "port",
      .letter = 'p',
      .kind = SETTING_WHOLE,
@@ -83,8 +84,8 @@ static const struct setting options[] = {
      .kind = SETTING_FLAG,
      AT(insecure),
      .help = "Takes AIs from other machines too. This version has no tokens: whoever reaches the "
-             "port may "
-             "join, read and write everything. Without it only peers of this machine are taken."},
+             "port may join, read and write everything. Without it only peers of this machine are "
+             "taken."},
     {.name = "max-line",
      .kind = SETTING_SIZE,
      AT(max_line),
@@ -148,19 +149,18 @@ static const struct setting options[] = {
      .letter = 'q',
      .kind = SETTING_FLAG,
      AT(quiet),
-     .help = "No lines about who comes and goes on stdout."},
+     .help = "No lines on stdout about who comes and goes."},
     {0},
 };
 
 const struct command command_serve = {
     .name = "serve",
     .summary = "run the hub",
-    .about = "Runs the hub: AIs connect to it, say hello, and from then on hear each other, share "
-             "patterns and "
-             "components, and work on them in pairs. It keeps what they share while it runs.\n\nIt "
-             "ends on "
-             "SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after everything queued was sent. SIGHUP does "
-             "not end it: it opens the log anew, and SIGUSR1 logs counters.",
+    .about =
+        "Runs the hub: AIs connect to it, say hello, and from then on hear each other, share "
+        "patterns and components, and work on them in pairs. It keeps what they share while "
+        "it runs.\n\nIt ends on SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after everything queued was sent. SIGHUP does "
+        "not end it: it opens the log anew, and SIGUSR1 logs counters.",
     .example = "  khub serve --port 6000 --log /var/log/khub.log\n"
                "  khub serve --listen unix:/run/khub.sock --quiet",
     .worked = "was stopped, and stopped in order",

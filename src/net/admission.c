@@ -3,6 +3,7 @@
  * is refused goes through the states of a connection. */
 #include "net/admission.h"
 
+#include <assert.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ static void add_error(struct text *line, struct server *server, enum wire_error 
 /* The last that a connection gets. */
 static void send_away(struct connection *connection, enum close_reason reason, struct text *bytes)
 {
+    assert(connection->state == CONNECTION_OPEN);
     queue_push_copy(&connection->queue, &connection->server->streams, text_slice(bytes));
     text_free(bytes);
     connection_close(connection, reason);
@@ -103,6 +105,7 @@ static void refuse_surplus(struct server *server, int fd, const char *address)
         return;
     }
     note_full(server, address);
+    assert(server->surplus_count < SURPLUS_MAX);
     connection->surplus = true;
     server->surplus_count++;
     refuse_with(connection, CLOSE_CONNECTIONS_FULL, WIRE_CONNECTIONS_FULL, FULL_DETAIL);

@@ -144,6 +144,7 @@ void connection_deliver(struct server *server, peer_id to, struct span span)
 static void count_partial(struct connection *connection, size_t bytes)
 {
     struct server *server = connection->server;
+    assert(server->partial_bytes >= connection->partial);
     server->partial_bytes += bytes - connection->partial;
     connection->partial = bytes;
 }
@@ -201,6 +202,7 @@ static void connection_end(struct connection *connection, enum close_reason reas
 {
     struct server *server = connection->server;
     struct journal *journal = &server->journal;
+    assert(connection->state == CONNECTION_OPEN && reason < CLOSE_REASON_COUNT);
     connection->reason = (uint8_t)reason;
     server->closed[reason]++;
     journal_begin(journal, connection->serial, "disconnected");

@@ -2,6 +2,7 @@
  * the disk with one. */
 #include "net/journal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -43,6 +44,7 @@ int journal_init(struct journal *journal, int log, size_t log_most, int console)
 
 int journal_reopen(struct journal *journal, const char *path)
 {
+    assert(journal->log);
     /* O_NONBLOCK: a named pipe without a reader is an error, and not a reason to wait. */
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
     int fd = open(path, flags, 0666);
@@ -132,6 +134,7 @@ void journal_say(struct journal *journal, const char *format, ...)
 
 static void lines_flush(struct text *lines, struct sink *to)
 {
+    assert(to || lines->len == 0);
     if (lines->len)
         sink_write(to, text_slice(lines));
     text_clear(lines);

@@ -44,7 +44,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
         struct endpoint peer = {.len = sizeof peer.storage};
         int fd = accept4(listener->fd, &peer.any, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            admission_decide(server, fd, &peer, &listener->address);
+            admission_decide(server, fd, &peer, &listener->endpoint);
             continue;
         }
         if (errno == EAGAIN)
@@ -141,15 +141,15 @@ static void socket_close(struct listener *listener)
 
 static int socket_open(struct listener *listener, char *ret_hint, size_t size)
 {
-    struct endpoint *address = &listener->address;
-    int family = address->any.sa_family;
+    struct endpoint *endpoint = &listener->endpoint;
+    int family = endpoint->any.sa_family;
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
     listener->fd = fd;
     options_set(fd, family);
-    int bound = family == AF_UNIX ? socket_file_bind(&listener->file, fd, address, ret_hint, size)
-                                  : bind(fd, &address->any, address->len);
+    int bound = family == AF_UNIX ? socket_file_bind(&listener->file, fd, endpoint, ret_hint, size)
+                                  : bind(fd, &endpoint->any, endpoint->len);
     if (bound < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
         int error = errno;
         socket_close(listener);
@@ -157,8 +157,8 @@ static int socket_open(struct listener *listener, char *ret_hint, size_t size)
         return -1;
     }
     if (family != AF_UNIX) {
-        address->len = sizeof address->storage;
-        getsockname(fd, &address->any, &address->len);
+        endpoint->len = sizeof endpoint->storage;
+        getsockname(fd, &endpoint->any, &endpoint->len);
     }
     return 0;
 }
@@ -199,9 +199,9 @@ static int sockets_open(struct listener *listeners, struct server *server,
         if (is_repeated(endpoints, i))
             continue;
         *listener = (struct listener){.server = server, .fd = -1, .file.lock = -1};
-        listener->address = endpoints[i];
+        listener->endpoint = endpoints[i];
         if (opened > 0)
-            endpoint_set_port(&listener->address, endpoint_port(&listeners[0].address));
+            endpoint_set_port(&listener->endpoint, endpoint_port(&listeners[0].endpoint));
         if (socket_open(listener, ret_hint, size) == 0) {
             opened++;
             continue;

@@ -12,7 +12,7 @@ struct listener {
     struct server *server;
     uv_poll_t poll;
     int fd; /* -1: closed */
-    struct endpoint address;
+    struct endpoint endpoint;
     const char *name; /* what it was asked for by, if that is the name of a host; else NULL */
     struct socket_file file; /* of a unix socket */
 };

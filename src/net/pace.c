@@ -7,6 +7,8 @@
  * Who does not count fills its queue to the bound and is cut. */
 #include "net/pace.h"
 
+#include <assert.h>
+
 #include "net/state.h"
 
 static void look(struct connection *connection, uint64_t now)
@@ -57,6 +59,7 @@ static bool most_lag(const struct server *server, uint64_t now)
 
 static void resume(struct server *server)
 {
+    assert(server->paused);
     server->paused = false;
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&server->held))) {
@@ -100,6 +103,7 @@ void pace_forget(struct connection *connection)
     if (!connection->lagging)
         return;
     connection->lagging = false;
+    assert(!TAILQ_EMPTY(&server->laggards));
     TAILQ_REMOVE(&server->laggards, connection, laggard_link);
     if (TAILQ_EMPTY(&server->laggards))
         decide(server, false);

@@ -32,6 +32,7 @@ static void range_release(const struct range *range, struct streams *streams)
 /* Extends a range to `end` over the chunks that follow its last one. */
 static void range_extend(struct range *range, uint64_t end)
 {
+    assert(end > range->end);
     while (range->last->base + range->last->used < end) {
         range->last = range->last->next;
         range->last->references++;
@@ -184,6 +185,7 @@ full:
 static size_t range_take(struct range *range, struct streams *streams, size_t bytes)
 {
     size_t taken = 0;
+    assert(!range_empty(range));
     for (;;) {
         struct chunk *chunk = range->first;
         size_t len = range_part(range, chunk).len;

@@ -267,7 +267,7 @@ static int write_port(const struct server *server)
     if (!path)
         return 0;
     for (size_t i = 0; i < server->listener_count && !port; i++)
-        port = endpoint_port(&server->listeners[i].address);
+        port = endpoint_port(&server->listeners[i].endpoint);
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
         return fail(path, strerror(ENAMETOOLONG));
     FILE *file = fopen(temporary, "we");
@@ -283,7 +283,7 @@ static void tell_listening(struct server *server, const struct listener *listene
 {
     char address[ENDPOINT_TEXT_SIZE];
     const char *name = listener->name;
-    endpoint_format(&listener->address, address);
+    endpoint_format(&listener->endpoint, address);
     journal_begin(&server->journal, 0, "listening");
     journal_text(&server->journal, "address", slice_of(address));
     if (name)
@@ -436,6 +436,10 @@ int server_run(const struct server_options *options)
     uv_run(&server->loop, UV_RUN_DEFAULT);
     int busy = uv_loop_close(&server->loop);
     assert(busy == 0);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        assert(TAILQ_EMPTY(lists[i]));
+    assert(server->connection_count == 0 && server->surplus_count == 0);
+    assert(server->partial_bytes == 0);
     int ended = server_free(server);
     return started < 0 || ended < 0 ? 1 : 0;
 }
