@@ -1,10 +1,12 @@
-/* The load generator's front: options, what is measured, what is printed (one line of JSON for each figure).
+/* The load generator's front: options, what is measured, what is printed (one line of JSON for each
+ * figure).
  *
  *     relay_load --dialect khub --port 6000 --pid 4711 --case fanout --receivers 100 --windows 64,1
  *
- * Messages are sent in bursts: a window of them in one write, and the next burst once every receiver has had all of the last. The
- * pattern is the same for every broker, and no broker's limit on slow receivers is ever near. Window 1 is the worst case for a
- * broker that batches. Exit code 2: a message was lost, doubled, damaged or out of order, or the broker refused something. */
+ * Messages are sent in bursts: a window of them in one write, and the next burst once every
+ * receiver has had all of the last. The pattern is the same for every broker, and no broker's limit
+ * on slow receivers is ever near. Window 1 is the worst case for a broker that batches. Exit code
+ * 2: a message was lost, doubled, damaged or out of order, or the broker refused something. */
 #include "load.h"
 
 #include <getopt.h>

@@ -1,9 +1,10 @@
-/* The load generator of `./dev bench relay`: one thread that is the sender and all the receivers of one broker.
+/* The load generator of `./dev bench relay`: one thread that is the sender and all the receivers of
+ * one broker.
  *
  * load.c          options, the regimes that are measured, the printed results
- * load_swarm.c    connections: joining, reading, and the check that every message came, in order and whole
- * load_dialect.c  how each broker is spoken to
- * load_idle.c     thousands of AIs that join a hub and then say nothing */
+ * load_swarm.c    connections: joining, reading, and the check that every message came, in order
+ * and whole load_dialect.c  how each broker is spoken to load_idle.c     thousands of AIs that join
+ * a hub and then say nothing */
 #ifndef KHUB_BENCH_LOAD_H
 #define KHUB_BENCH_LOAD_H
 
@@ -47,7 +48,8 @@ struct connection;
 
 struct dialect {
     const char *name;
-    /* Writes what a connection says first (up to HELLO_MAX bytes); number is SENDER_NUMBER for the sender. Returns its length. */
+    /* Writes what a connection says first (up to HELLO_MAX bytes); number is SENDER_NUMBER for the
+     * sender. Returns its length. */
     size_t (*greet)(const struct plan *plan, unsigned number, char *ret_bytes);
     /* Length of the frame that begins here; 0 when it is not whole yet. */
     size_t (*frame)(struct piece bytes);
@@ -59,7 +61,8 @@ struct dialect {
     size_t (*publish)(const struct plan *plan, struct piece line, unsigned number, char *ret_frame);
     size_t (*arrival)(const struct plan *plan, struct piece line, unsigned number, char *ret_frame);
     bool numbered; /* instead of the last "}\n" comes ,"seq":N}\n with N rising */
-    /* A frame other than a message, between messages. True: it may come, and this (NULL: nothing) is the answer to it. */
+    /* A frame other than a message, between messages. True: it may come, and this (NULL: nothing)
+     * is the answer to it. */
     bool (*aside)(struct piece frame, const char **ret_answer);
 };
 const struct dialect *dialect_find(const char *name);

@@ -1,7 +1,8 @@
 /* Thousands of AIs that join a hub and then say nothing.
  *
- * That everyone was told of everyone is counted here, on the receiving side: each AI has a bitmap of the others, set by the
- * active_ais of its training_sync and by the relayed hellos, each of which must have the very bytes that its AI sent. */
+ * That everyone was told of everyone is counted here, on the receiving side: each AI has a bitmap
+ * of the others, set by the active_ais of its training_sync and by the relayed hellos, each of
+ * which must have the very bytes that its AI sent. */
 #include "load.h"
 
 #include <dirent.h>

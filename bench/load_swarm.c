@@ -1,6 +1,7 @@
-/* The sender and the receivers. Each receiver knows which message must come next, byte for byte, so that one memcmp per delivery
- * shows that it is there, in order and whole; anything else fails the run. The expected bytes lie in `slots`, a ring as wide as the
- * window: a message is overwritten only after every receiver has it. */
+/* The sender and the receivers. Each receiver knows which message must come next, byte for byte, so
+ * that one memcmp per delivery shows that it is there, in order and whole; anything else fails the
+ * run. The expected bytes lie in `slots`, a ring as wide as the window: a message is overwritten
+ * only after every receiver has it. */
 #include "load.h"
 
 #include <arpa/inet.h>
@@ -121,7 +122,8 @@ static void take_message(struct swarm *swarm, struct connection *connection, int
     swarm->arrived++;
 }
 
-/* What comes before the first message (greetings, others' hellos) is let by; later only what the dialect allows. */
+/* What comes before the first message (greetings, others' hellos) is let by; later only what the
+ * dialect allows. */
 static void take_other(struct swarm *swarm, struct connection *connection, struct piece frame)
 {
     const struct dialect *dialect = swarm->plan->dialect;

@@ -1,23 +1,29 @@
 #!/usr/bin/env python3
-"""./dev bench relay: what a delivery costs, in CPU of the broker, khub beside a plain copying relay and other brokers.
+"""./dev bench relay: what a delivery costs, in CPU of the broker, khub beside a plain copying relay
+and other brokers.
 
-    relay.py --build DIR [--before DIR] [--quick] [--check] [--rounds N] [--brokers a,b] [--cases a,b]
+    relay.py --build DIR [--before DIR] [--quick] [--check] [--rounds N] [--brokers a,b]
+             [--cases a,b]
              [--json FILE]
 
 --before DIR: another build's khub takes part in the same rounds, and a table shows this one as a
-multiple of it.
-DIR holds khub, bench/relay_floor and bench/relay_load. Redis, NATS and Mosquitto take part if they are installed.
+multiple of it. DIR holds khub, bench/relay_floor and bench/relay_load. Redis, NATS and Mosquitto
+take part if they are installed.
 
 How it is measured
-- All get the same 300-byte messages from the same generator (bench/load*.c), in the same pattern: a burst is written at once, and
-  the next one when every receiver has all of the last. Bursts of 64, and of 1 (the worst case for whoever batches).
-- The figure is user and system time of the broker's process (all threads) for each delivery; the kernel's work for loopback TCP
-  is in it. The broker is pinned to one core, the generator to another, the same for all.
-- Each run starts a fresh broker. Rounds interleave (floor, khub, redis, ...; the order moves on by one each round); ratios are
-  taken within a round. Shown is the median over the rounds, and the spread.
-- Every delivery is compared byte for byte with what must come next at that receiver. One lost, doubled, damaged or out of
-  order: the run has failed, and has no figure.
-- As root, broker and generator are put before whatever else runs on the machine. On a busy one the spread is wide all the same.
+- All get the same 300-byte messages from the same generator (bench/load*.c), in the same pattern: a
+  burst is written at once, and the next one when every receiver has all of the last. Bursts of 64,
+  and of 1 (the worst case for whoever batches).
+- The figure is user and system time of the broker's process (all threads) for each delivery; the
+  kernel's work for loopback TCP is in it. The broker is pinned to one core, the generator to
+  another, the same for all.
+- Each run starts a fresh broker. Rounds interleave (floor, khub, redis, ...; the order moves on by
+  one each round); ratios are taken within a round. Shown is the median over the rounds, and the
+  spread.
+- Every delivery is compared byte for byte with what must come next at that receiver. One lost,
+  doubled, damaged or out of order: the run has failed, and has no figure.
+- As root, broker and generator are put before whatever else runs on the machine. On a busy one the
+  spread is wide all the same.
 """
 import argparse
 import json
@@ -66,7 +72,8 @@ def write_file(directory, name, text):
     return path
 
 
-# --- the brokers: command(build, directory, case) returns the command line and its port, None where a port file will tell it
+# --- the brokers: command(build, directory, case) returns the command line and its port, None where
+# a port file will tell it
 
 
 def floor_command(build, directory, case):
@@ -147,7 +154,8 @@ def find_program(name):
 
 
 def child_setup(core):
-    """What a child does before its program: files, its core, and, where that is allowed, precedence over what else runs."""
+    """What a child does before its program: files, its core, and, where that is allowed, precedence
+    over what else runs."""
     def setup():
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -164,7 +172,8 @@ def child_setup(core):
 
 
 class Running:
-    """A broker that listens, in a directory of its own; stopped by its pid at the end of the with block."""
+    """A broker that listens, in a directory of its own; stopped by its pid at the end of the with
+    block."""
 
     def __init__(self, broker, bench, case):
         self.broker, self.case, self.core = broker, case, bench.broker_core
@@ -223,7 +232,8 @@ class Running:
 
 
 def load(bench, broker, case, receivers, *options):
-    """One run of the generator against a fresh broker. The figures that it printed, one dict for each."""
+    """One run of the generator against a fresh broker. The figures that it printed, one dict for
+    each."""
     with Running(broker, bench, case) as running:
         command = [f"{bench.build}/bench/relay_load", "--dialect", broker.dialect, "--port", str(running.port),
                    "--pid", str(running.process.pid), "--case", case, "--receivers", str(receivers),
@@ -239,7 +249,8 @@ def load(bench, broker, case, receivers, *options):
 
 
 class Bench:
-    """The rounds, and what they measured: figures[case, receivers, window][broker] is a list with one dict (or None) a round."""
+    """The rounds, and what they measured: figures[case, receivers, window][broker] is a list with
+    one dict (or None) a round."""
 
     def __init__(self, options):
         self.build = os.path.abspath(options.build)

@@ -1,8 +1,10 @@
-/* What one line costs: message_parse beside jansson, cJSON and yajl, on pattern_share lines of 349 bytes.
+/* What one line costs: message_parse beside jansson, cJSON and yajl, on pattern_share lines of 349
+ * bytes.
  *
- * The lines differ in everything that differs in life (ids, times, numbers), so that the branch predictor cannot learn one
- * line by heart, and each lies at another alignment. Rounds of the four take turns, so that a slow moment of
- * the machine hits all; what counts is each one's median round. Ours does more than the others: it judges the six members as well. */
+ * The lines differ in everything that differs in life (ids, times, numbers), so that the branch
+ * predictor cannot learn one line by heart, and each lies at another alignment. Rounds of the four
+ * take turns, so that a slow moment of the machine hits all; what counts is each one's median
+ * round. Ours does more than the others: it judges the six members as well. */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* libkhub in a libuv loop (libkhub-uv; pkg-config khub-uv): a link gets its turns whenever its socket or
- * its clock wants one, for as long as the loop runs.
+/* libkhub in a libuv loop (libkhub-uv; pkg-config khub-uv): a link gets its turns whenever its
+ * socket or its clock wants one, for as long as the loop runs.
  *
  *     khub_new(&options, &callbacks, &link);
  *     khub_uv_start(&loop, link, &adapter);
@@ -8,8 +8,8 @@
  *     uv_run(&loop, UV_RUN_DEFAULT);  // until its handles are closed
  *     khub_free(link);
  *
- * All calls are the loop's thread's. Publish from any callback of the loop: the adapter asks the link
- * before each wait what it wants. */
+ * All calls are the loop's thread's. Publish from any callback of the loop: the adapter asks the
+ * link before each wait what it wants. */
 #ifndef KHUB_UV_H
 #define KHUB_UV_H
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Runs one test program for meson, whose default setup puts this in front of each, and sees to what none should have to.
+"""Runs one test program for meson, whose default setup puts this in front of each, and sees to what
+none should have to.
 
-- $TMPDIR is a folder of the program's own, and removed in the end. A file that is left in it is a failure.
+- $TMPDIR is a folder of the program's own, and removed in the end. A file that is left in it is a
+  failure.
 - A process that outlives the program is a failure, and is ended.
-- Of a failed TAP program meson shows stderr alone: so what stands on stdout, passed cases aside, is repeated there.
+- Of a failed TAP program meson shows stderr alone: so what stands on stdout, passed cases aside, is
+  repeated there.
 
 usage: runner.py PROGRAM [ARGUMENT...]
 """
@@ -34,7 +37,8 @@ def copy_output(source, unsaid):
 
 
 def children():
-    """What a child of this process is called, by its pid. Those that ended are collected on the way."""
+    """What a child of this process is called, by its pid. Those that ended are collected on the
+    way."""
     found = {}
     with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
         for pid in file.read().split():
@@ -78,7 +82,8 @@ def run(command, folder):
 
 def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # meson's, when it waits no longer
+    # meson's, when it waits no longer
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     folder = tempfile.mkdtemp(prefix="khub-test-")
     try:
         sys.exit(run(sys.argv[1:], folder))

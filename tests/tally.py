@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Adds up what `meson test` wrote in each build directory into one line: N passed, N failed, N skipped.
+"""Adds up what `meson test` wrote in each build directory into one line: N passed, N failed, N
+skipped.
 
-usage: tally.py SUITES_FAILED BUILD...   (SUITES_FAILED: 1 when some `meson test` ended with an error)
+usage: tally.py SUITES_FAILED BUILD...
 
-Says each failure, the reason of each skip and the slowest programs first. Exits 1 when anything failed or nothing ran.
+SUITES_FAILED is 1 when some `meson test` ended with an error.
+
+Says each failure, the reason of each skip and the slowest programs first. Exits 1 when anything
+failed or nothing ran.
 """
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Each subcommand of khub as a person or a script meets it: real processes, a real hub, wrong arguments, broken pipes.
+"""Each subcommand of khub as a person or a script meets it: real processes, a real hub, wrong
+arguments, broken pipes.
 
 usage: cli.py KHUB [PART OF A NAME]
 """

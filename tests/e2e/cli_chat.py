@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""khub chat, and how the subcommands that go on (watch, request) end: pipes that are fast, long or broken, terminals,
-signals.
+"""khub chat, and how the subcommands that go on (watch, request) end: pipes that are fast, long or
+broken, terminals, signals.
 
 usage: cli_chat.py KHUB [PART OF A NAME]
 """
@@ -93,7 +93,8 @@ def chat_says_that_its_input_can_not_be_read():
 
 
 class Feeder(threading.Thread):
-    """Writes to a process's stdin as fast as it reads, from a thread; `written` counts the bytes."""
+    """Writes to a process's stdin as fast as it reads, from a thread; `written` counts the
+    bytes."""
 
     def __init__(self, process, pieces):
         super().__init__(daemon=True)
@@ -200,7 +201,8 @@ def what_is_busy_can_be_stopped():
             watch.wait_for(" y\n")
             reader = threading.Thread(target=lambda: watch.process.stdout.read(), daemon=True)
             reader.start()
-            time.sleep(0.5)  # until both are at full load; not before that would only make the test easier
+            # until both are at full load; not before that would only make the test easier
+            time.sleep(0.5)
             watch.process.send_signal(signal.SIGINT)
             equal(watch.process.wait(PATIENCE), 0, "exit code of watch")
             reader.join(PATIENCE)
@@ -212,7 +214,8 @@ def what_is_busy_can_be_stopped():
 
 
 def stuck_at(pipe):
-    """How many bytes wait in the pipe, again and again, until it is no more for a while: then its writer is stuck."""
+    """How many bytes wait in the pipe, again and again, until it is no more for a while: then its
+    writer is stuck."""
     before, since = 0, time.monotonic()
     while time.monotonic() - since < 0.3 or before < 30_000:
         size = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))[0]

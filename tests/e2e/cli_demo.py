@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""khub demo: that it works, and that whatever ends it (its time, Ctrl-C, a dying child, its own death) leaves nothing behind.
+"""khub demo: that it works, and that whatever ends it (its time, Ctrl-C, a dying child, its own
+death) leaves nothing behind.
 
 usage: cli_demo.py KHUB [PART OF A NAME]
 """
@@ -160,7 +161,8 @@ def demo_ends_when_nobody_reads():
 
 @test
 def demo_takes_its_children_along():
-    """Killed, it can ask nobody: the children are killed too, and the next demo removes the directory."""
+    """Killed, it can ask nobody: the children are killed too, and the next demo removes the
+    directory."""
     with Demo() as demo:
         demo.wait_started()
         demo.process.kill()

@@ -101,7 +101,8 @@ def kb_prints_source():
         ada.drain()
         refused(1, "kb", "get", "evil", "--source", hub=hub, said=["printable"])
         refused(1, "kb", "get", "plain", "--source", hub=hub, said=["no C source"])
-        ada.say("code_share", {"code": {"id": "xor", "language": "c", "source": "a ^ b"}})  # README's own
+        # README's own
+        ada.say("code_share", {"code": {"id": "xor", "language": "c", "source": "a ^ b"}})
         ada.drain()
         equal(worked("kb", "get", "xor", "--source", hub=hub).out, "a ^ b\n", "source of a piece of code")
         refused(2, "kb", "list", "--source", hub=hub, said=["--source", "get"])
@@ -153,7 +154,8 @@ def kb_says_when_it_does_not_know_all():
 
 @test
 def kb_shows_the_hubs_score():
-    """The mean of the latest score of each other AI; neither the author's own nor what is no share of one."""
+    """The mean of the latest score of each other AI; neither the author's own nor what is no share
+    of one."""
     with Hub() as hub:
         ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
         ada.say("code_share", {"code": {"id": "code", "source": "int a;"}})
@@ -168,7 +170,8 @@ def kb_shows_the_hubs_score():
             report(bea, identity, {"score": 0.9})
             report(bea, identity, {"score": 0.1})
             report(cid, identity, {"score": 0.3})
-            report(cid, identity, {"integration_tested": True})  # without a score: the earlier one counts on
+            # without a score: the earlier one counts on
+            report(cid, identity, {"integration_tested": True})
         report(ada, "unscored", {"score": 1.0})
         report(bea, "wild", {"score": 0.5})
         bea.say("performance_report", {"component_id": "wild", "performance": {"score": 1000000}})
@@ -246,7 +249,8 @@ def kb_top_shows_copies_once():
 
 @test
 def kb_does_not_guess_zones():
-    """README's Python says local time without a zone; wherever its author is, no age is hours off."""
+    """README's Python says local time without a zone; wherever its author is, no age is hours
+    off."""
     with Hub() as hub:
         ada = hub.join("ada", 2)
         now = datetime.datetime.now(datetime.timezone.utc)

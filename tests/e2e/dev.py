@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""./dev, with stand-ins for the tools that it calls: what it installs, what it does with names, what it leaves.
+"""./dev, with stand-ins for the tools that it calls: what it installs, what it does with names,
+what it leaves.
 
 usage: dev.py KHUB [PART OF A NAME]
 """
@@ -21,7 +22,8 @@ PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "li
             "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
             "yajl": "libyajl-dev", "threads": "libc6-dev"}
 
-# Each says in the file "calls" how it was called. Nothing is installed here; a build directory is one that has build.ninja.
+# Each says in the file "calls" how it was called. Nothing is installed here; a build directory is
+# one that has build.ninja.
 TOOLS = {
     "dpkg-query": "exit 1",
     "apt-get": "exit 0",

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The documents say what is true: every message type, error code, subcommand and ./dev command is described.
+"""The documents say what is true: every message type, error code, subcommand and ./dev command is
+described.
 
 usage: docs.py KHUB
 """

@@ -100,7 +100,8 @@ def harmless(text):
 
 
 def table(text):
-    """The rows of a table as khub prints it to a pipe, each a dict by title. Empty cells there are none."""
+    """The rows of a table as khub prints it to a pipe, each a dict by title. Empty cells there are
+    none."""
     rows, titles = [], None
     for line in text.splitlines():
         cells = re.split(r" {2,}", line.strip())

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""An AI of khub's first design (seed_trainer.py, level 1, plain Python) at work beside two C trainers, all real processes.
+"""An AI of khub's first design (seed_trainer.py, level 1, plain Python) at work beside two C
+trainers, all real processes.
 
-Nothing is given a time to happen in: all run until what is wanted has happened, and are then asked to end.
+Nothing is given a time to happen in: all run until what is wanted has happened, and are then asked
+to end.
 
 usage: seed_ai.py KHUB
 """
@@ -79,7 +81,8 @@ def a_seed_ai_and_two_trainers_know_and_complete():
 
 @test
 def a_seed_ai_completes_what_a_trainer_offers():
-    """It accepts in silence: its first message that names the session is its result, ten seconds later."""
+    """It accepts in silence: its first message that names the session is its result, ten seconds
+    later."""
     with Hub() as hub, Seed(hub, "networking") as seed, Trainer(hub, "cpu", "process_manager") as cpu:
         watcher = Watcher(hub, seed, cpu)
         watcher.wait("the seed's AI completed a session", lambda: any(

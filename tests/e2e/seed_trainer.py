@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""An AI written after khub's first design: the level 1 peer that every hub must get on with, in Python's standard library.
+"""An AI written after khub's first design: the level 1 peer that every hub must get on with, in
+Python's standard library.
 
 usage: seed_trainer.py AI_ID SPECIALIZATION [MINUTES] [--hub HOST:PORT]
 
-It behaves as that design's trainer does (hello, three patterns, two components, an offer of collaboration every ten seconds, every
-offer taken, ten steps of a second for each, feature requests answered), with its slips mended: message types are plain strings in
-JSON, reading never blocks the loop. It learns nothing, and is a peer for tests, not an example to follow. Ends after MINUTES with a
-summary as one JSON line.
+It behaves as that design's trainer does (hello, three patterns, two components, an offer of
+collaboration every ten seconds, every offer taken, ten steps of a second for each, feature requests
+answered), with its slips mended: message types are plain strings in JSON, reading never blocks the
+loop. It learns nothing, and is a peer for tests, not an example to follow. Ends after MINUTES with
+a summary as one JSON line.
 """
 import argparse
 import asyncio

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""C trainers at work on a real hub: with each other, with a referee, with a liar, with a hub that restarts, and told to end.
+"""C trainers at work on a real hub: with each other, with a referee, with a liar, with a hub that
+restarts, and told to end.
 
-Nothing is given a time to happen in: the trainers run until an observer has seen what is wanted, and are then told to end.
+Nothing is given a time to happen in: the trainers run until an observer has seen what is wanted,
+and are then told to end.
 
 usage: trainer.py KHUB [PART_OF_A_NAME]
 """
@@ -45,7 +47,8 @@ def completed(watcher):
 
 
 def no_errors(*trainers):
-    """The hub found nothing wrong with what they said. (That a session has just ended they can't know.)"""
+    """The hub found nothing wrong with what they said. (That a session has just ended they can't
+    know.)"""
     for trainer in trainers:
         for code in ("bad_", "missing_", "unknown_field", "unknown_type", "forbidden_type", "quota_exceeded"):
             check(f"the hub refused: {code}" not in trainer.log(), trainer.log()[-3000:])
@@ -69,7 +72,8 @@ def two_specializations_share_check_and_review():
             component = thing_of(line)
             equal(sorted(component["contributors"]), ["cpu", "disk"], "contributors")
             check(component["implementation"], component)
-            # Nothing in common to search on: one searched, the other has reviewed (if it was not too slow for the owner).
+            # Nothing in common to search on: one searched, the other has reviewed (if it was not
+            # too slow for the owner).
             owner, = component["evaluations"]
             if not component.get("reviews"):
                 continue
@@ -202,7 +206,8 @@ def a_liar_is_refused():
             eve.send(b'{"message_id":"m","sender_id":"eve","message_type":"pattern_share","timestamp":"2026-11-22T08:00:00",'
                      b'"payload":{"pattern":{"id":"huge","ratio_heldout":1e999}},"target_ai":null}')
             cpu.wait_log("skipped a pattern_share of eve")
-            # Two have measured something else, and agree on what: it is refuted, and eve not heard any more.
+            # Two have measured something else, and agree on what: it is refuted, and eve not heard
+            # any more.
             word = watcher.wait_for("verification", lambda line: line["payload"]["author"] == "eve"
                                     and line["payload"]["status"] == "refuted")["payload"]
             equal((word["agreeing"], word["disagreeing"]), (0, 2), "verification")
@@ -219,7 +224,8 @@ def a_liar_is_refused():
 
 
 def measured_by(watcher, trainer, client, claim):
-    """The claim with its true ratio, on the workloads of the client's nonce; learned by having a wrong one checked."""
+    """The claim with its true ratio, on the workloads of the client's nonce; learned by having a
+    wrong one checked."""
     claim = commit(client, claim)
     client.say("pattern_share", {"pattern": dict(claim, id=f"{claim['author']}_first", ratio_heldout=0.5)})
     found = watcher.wait("a measurement", lambda: checks_of(watcher, (trainer,), f"{claim['author']}_first"))
@@ -238,7 +244,8 @@ def each_lie_is_caught_and_named():
         bare = {name: true[name] for name in ("subject", "subject_version", "parameters", "seeds", "ratio_heldout", "implementation")}
         first = sorted(bare["parameters"])[0]
         tuned = {**bare["parameters"], first: bare["parameters"][first] * (1 + 1e-6)}
-        # Only cpu is here: its word alone refutes nothing yet, but tells two of them what is true on their workloads.
+        # Only cpu is here: its word alone refutes nothing yet, but tells two of them what is true
+        # on their workloads.
         forged = {}
         for name in ("forger", "burglar"):
             pattern = {key: value for key, value in bare.items() if key != "implementation"}
@@ -253,7 +260,8 @@ def each_lie_is_caught_and_named():
 
         # Too good a ratio.
         share("boaster", dict(commit(liars["boaster"], bare), ratio_heldout=bare["ratio_heldout"] / 2))
-        # Tuned when the nonce was known: not what was committed to; and a new commitment has another nonce.
+        # Tuned when the nonce was known: not what was committed to; and a new commitment has
+        # another nonce.
         committed = commit(liars["tuner"], bare)
         anew = commit(liars["tuner"], dict(bare, parameters=tuned))
         check(anew["nonce"] != committed["nonce"], "one nonce for two commitments")
@@ -466,7 +474,8 @@ def a_live_line_on_a_terminal():
         shown, told = b"", False
         with Trainer(hub, "cpu", "process_manager", stdout=follower) as cpu:
             os.close(follower)
-            with contextlib.suppress(OSError):  # which is how a terminal's other end says that it is gone
+            # which is how a terminal's other end says that it is gone
+            with contextlib.suppress(OSError):
                 while data := os.read(leader, 65536):
                     shown += data
                     if b"gap closed" in shown and not told:

@@ -1,6 +1,7 @@
 """`khub train` as a process, and an observer of what happens at a hub; for tests of whole trainers.
 
-Nothing is given a time to happen in: trainers run until an observer has seen what is wanted, and are then told to end.
+Nothing is given a time to happen in: trainers run until an observer has seen what is wanted, and
+are then told to end.
 """
 import contextlib
 import json

@@ -1,5 +1,6 @@
-/* A stream of any bytes: whatever the splits, framing must give what a plain reading of the whole stream gives, and hold no more
- * than it may. The first byte sets the limit of a line, the next four how the stream is split, the rest is the stream. */
+/* A stream of any bytes: whatever the splits, framing must give what a plain reading of the whole
+ * stream gives, and hold no more than it may. The first byte sets the limit of a line, the next
+ * four how the stream is split, the rest is the stream. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

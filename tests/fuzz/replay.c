@@ -1,5 +1,6 @@
-/* A fuzz target without a fuzzer: runs it over the files of a corpus, so that every build, by any compiler, keeps what fuzzing has found.
- * Arguments: directories and files. Fails when there is nothing to run. */
+/* A fuzz target without a fuzzer: runs it over the files of a corpus, so that every build, by any
+ * compiler, keeps what fuzzing has found. Arguments: directories and files. Fails when there is
+ * nothing to run. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -39,7 +39,8 @@ else
     echo "no C++ compiler here: that part is left out"
 fi
 
-# An installation: found by pkg-config, builds the example against both libraries, and the example runs.
+# An installation: found by pkg-config, builds the example against both libraries, and the example
+# runs.
 DESTDIR=$work/root meson install -C "$build_root" --no-rebuild --quiet || die "meson install"
 pc=$(find "$work/root" -name khub.pc)
 [ -n "$pc" ] || die "no khub.pc"

@@ -68,7 +68,8 @@ def a_web_page_gets_an_answer_that_its_browser_understands():
 def what_only_looks_like_another_protocol_is_a_line():
     with room() as place:
         eve = place.hub.connect()
-        for start in (b"\r\nGET\n", b"POST / HTTP/1.1\n", b"\x16\x03\n"):  # the latter two are not its first bytes
+        # the latter two are not its first bytes
+        for start in (b"\r\nGET\n", b"POST / HTTP/1.1\n", b"\x16\x03\n"):
             eve.send_bytes(start)
             eve.expect_error("bad_json")
         eve.hello("eve", 1)

@@ -1,11 +1,13 @@
-"""A real hub and clients that say lines to it, for tests that run over sockets. Python's standard library only.
+"""A real hub and clients that say lines to it, for tests that run over sockets. Python's standard
+library only.
 
-A test is a function marked with @test; run(program) runs those of the calling script and prints TAP. The program is the
-script's first argument: hub_under_test, or khub (then `serve` is put in front of the options).
+A test is a function marked with @test; run(program) runs those of the calling script and prints
+TAP. The program is the script's first argument: hub_under_test, or khub (then `serve` is put in
+front of the options).
 
-No test depends on how fast the machine is. PATIENCE only guards against waiting for ever. A client of level 2 says a
-heartbeat every BEAT seconds in the background, as every AI of that level must; what the hub answers to it, the test
-does not see.
+No test depends on how fast the machine is. PATIENCE only guards against waiting for ever. A client
+of level 2 says a heartbeat every BEAT seconds in the background, as every AI of that level must;
+what the hub answers to it, the test does not see.
 """
 
 import collections
@@ -88,7 +90,8 @@ def encode(fields):
 
 
 class Client:
-    """One connection. Lines out as bytes or dicts, lines in as raw bytes (`.raw` of the last one) or parsed."""
+    """One connection. Lines out as bytes or dicts, lines in as raw bytes (`.raw` of the last one)
+    or parsed."""
 
     def __init__(self, address, buffer=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -102,7 +105,8 @@ class Client:
         self.raw = b""
         self.sending = threading.Lock()
         self.whole = True  # what was sent so far ends with a line's end
-        self.beats = collections.deque()  # one for each heartbeat that is to be answered: is it ours, not the test's?
+        # one for each heartbeat that is to be answered: is it ours, not the test's?
+        self.beats = collections.deque()
         self.name = None
         self.level = 1
         self.sync = None
@@ -219,10 +223,12 @@ class Client:
         return self.sync
 
     def drain(self):
-        """All lines that came until now: what comes before the answer to something that only this client is answered."""
+        """All lines that came until now: what comes before the answer to something that only this
+        client is answered."""
         self.say("heartbeat")
         identity = None
-        if self.level == 1:  # whose heartbeats have no answer; but as a good line they make up for the bad one
+        # whose heartbeats have no answer; but as a good line they make up for the bad one
+        if self.level == 1:
             identity = self.say("barrier_of_a_test")
         lines = []
         while True:
@@ -241,8 +247,9 @@ class Client:
 
 
 class Hub:
-    """A hub process on a port of its own, with its log and console in files. Its clients of level 2 are kept alive. `streams`
-    replaces standard streams (Popen's names); a hub whose stderr is replaced has no log to look at."""
+    """A hub process on a port of its own, with its log and console in files. Its clients of level 2
+    are kept alive. `streams` replaces standard streams (Popen's names); a hub whose stderr is
+    replaced has no log to look at."""
 
     def __init__(self, *options, listen=("127.0.0.1:0",), **streams):
         logged = "stderr" not in streams and not (is_khub() and "--log" in options)
@@ -359,7 +366,8 @@ class Hub:
 
 
 class Room:
-    """A hub with two bystanders: ada (level 1) and bea (level 2), whom nothing that a test does may disturb."""
+    """A hub with two bystanders: ada (level 1) and bea (level 2), whom nothing that a test does may
+    disturb."""
 
     def __init__(self, hub):
         self.hub = hub
@@ -368,7 +376,8 @@ class Room:
         self.ada.expect("hello")
 
     def unaffected(self, heard=()):
-        """The bystanders still talk, and heard (apart from who came and went) only lines of these types."""
+        """The bystanders still talk, and heard (apart from who came and went) only lines of these
+        types."""
         for client in (self.ada, self.bea):
             types = {line["message_type"] for line in client.drain()} - {"hello", "presence"}
             check(types <= set(heard), client.name, "heard", types)

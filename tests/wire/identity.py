@@ -1,4 +1,5 @@
-"""Who is who: forged sender_ids, the hub's own id, two AIs of one id, takeover by resume_token, strange ids."""
+"""Who is who: forged sender_ids, the hub's own id, two AIs of one id, takeover by resume_token,
+strange ids."""
 
 from harness import check, equal, message, room, run, test
 

@@ -1,4 +1,5 @@
-"""Honest scores over real sockets and with the real SHA-256: commit, be challenged, claim, be measured again; and the lies that are caught."""
+"""Honest scores over real sockets and with the real SHA-256: commit, be challenged, claim, be
+measured again; and the lies that are caught."""
 
 import contextlib
 import hashlib

@@ -1,4 +1,5 @@
-"""Listening, and the beginning and end of a hub: addresses, sockets left behind, protected mode, signals."""
+"""Listening, and the beginning and end of a hub: addresses, sockets left behind, protected mode,
+signals."""
 
 import ctypes
 import os
@@ -253,7 +254,8 @@ def a_second_signal_ends_it_at_once():
 
 
 def own_socket_option(client, level, option, hub):
-    """What the hub's side of a connection has for a socket option: of its own descriptor, borrowed by pidfd."""
+    """What the hub's side of a connection has for a socket option: of its own descriptor, borrowed
+    by pidfd."""
     libc = ctypes.CDLL(None, use_errno=True)
     pidfd = os.pidfd_open(hub.process.pid)
     peer = "%s:%d" % client.socket.getsockname()

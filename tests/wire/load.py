@@ -1,4 +1,5 @@
-"""Load and its bounds: who reads too slowly, says nothing, comes in thousands, or asks for more than it takes."""
+"""Load and its bounds: who reads too slowly, says nothing, comes in thousands, or asks for more
+than it takes."""
 
 import collections
 import os
@@ -11,7 +12,8 @@ from harness import MIB, Client, Hub, Skip, check, encode, equal, message, room,
 
 
 HISTORY = 64 * MIB  # of messages that the hub remembers, beside what it has to send
-WINDOW = 2 * MIB    # a sender that waits for its reader leaves so much in between: the reader never lags
+# a sender that waits for its reader leaves so much in between: the reader never lags
+WINDOW = 2 * MIB
 
 
 def block_of(sender, kind, size, number, target=None):
@@ -19,8 +21,9 @@ def block_of(sender, kind, size, number, target=None):
 
 
 def read_all(client, count, kind="feature_response"):
-    """Reads until `count` messages of this type are there; they must come in order. In a thread: .join() gives nothing away,
-    so failures end up in .failure. .wait_for_room(size) is for the sender: on a slow machine too it is never far ahead."""
+    """Reads until `count` messages of this type are there; they must come in order. In a thread:
+    .join() gives nothing away, so failures end up in .failure. .wait_for_room(size) is for the
+    sender: on a slow machine too it is never far ahead."""
 
     news = threading.Condition()
     ahead = collections.deque()  # sizes of what was sent and not read
@@ -284,7 +287,8 @@ def a_hub_without_free_files_lives_on():
             late.expect_error("connections_full", "ulimit -n")
             late.expect_end()
         place.unaffected()
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (5, hard))  # now even its reserve is of no use
+        # now even its reserve is of no use
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (5, hard))
         waiting = place.hub.connect()
         used = place.hub.cpu()
         time.sleep(1)
@@ -312,7 +316,8 @@ def comings_and_goings_of_all_kinds_leave_nothing_behind():
                     if speaks:
                         client.say("hello", {"protocol": dice.choice([1, 2])})
                     for _ in range(dice.randrange(20)):
-                        client.say("feature_response", {"x": "y" * dice.randrange(2000)})  # 3 MiB in all
+                        # 3 MiB in all
+                        client.say("feature_response", {"x": "y" * dice.randrange(2000)})
                     if dice.random() < 0.3:
                         client.send_bytes(b'{"half')
                     if speaks and dice.random() < 0.3:

@@ -1,4 +1,5 @@
-"""What the hub says to people and collectors, and the signals about it: nobody who reads slowly, or not at all, holds it up."""
+"""What the hub says to people and collectors, and the signals about it: nobody who reads slowly, or
+not at all, holds it up."""
 
 import fcntl
 import os
@@ -19,8 +20,8 @@ def small_pipe():
 
 
 def stands_still(name, reader, writer):
-    """A hub whose `name` (stdout or stderr) is `writer`, which nobody reads, answers and stops all the same. Returns what there
-    was to read in the end."""
+    """A hub whose `name` (stdout or stderr) is `writer`, which nobody reads, answers and stops all
+    the same. Returns what there was to read in the end."""
     with Hub(**{name: writer}) as hub:
         os.close(writer)
         ada = hub.join("ada", 2)
@@ -84,7 +85,8 @@ def what_finds_no_room_is_counted():
     with Hub("--log-most", 10000, stdout=subprocess.DEVNULL, stderr=writer) as hub:
         os.close(writer)
         ada = hub.join("ada", 2)
-        for _ in range(100):  # counters: half a kilobyte each, so more than waits and is on its way together
+        # counters: half a kilobyte each, so more than waits and is on its way together
+        for _ in range(100):
             hub.process.send_signal(signal.SIGUSR1)
             ada.say("heartbeat")
             ada.expect("heartbeat")

@@ -1,4 +1,5 @@
-"""Relaying: the same bytes for all, in one order, to those it is for, at each level what it may see."""
+"""Relaying: the same bytes for all, in one order, to those it is for, at each level what it may
+see."""
 
 import json
 import threading

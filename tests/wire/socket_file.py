@@ -1,4 +1,5 @@
-"""The file of a unix socket: whose it is, when hubs start at once, die, or belong to different users."""
+"""The file of a unix socket: whose it is, when hubs start at once, die, or belong to different
+users."""
 
 import os
 import shutil
