@@ -217,30 +217,6 @@ static void modules_decide(void **state)
     free(load);
 }
 
-/* What the priors were chosen for: glibc's limit is the worst of the sensible ones here, a limit of
- * the cost of parking better, and it pays to learn. */
-static void baselines_lie_where_they_should(void **state)
-{
-    (void)state;
-    static const double tuned[] = {0.0812, 0.148, 3.49, 4.02, 38.7, 6.14, 11, 1.5};
-    static const double published[] = {1, 0.810, 4.25, 4.46};
-    static const double tolerances[] = {1e-12, 0.07, 1.3, 1.5};
-    struct evaluation_set *set = evaluation_set_new(performance(), "test", 64);
-    for (int which = 0; which < 4; which++) {
-        struct score score = evaluation_set_baseline(set, which);
-        print_message("# %s: %.3f +- %.3f\n", performance()->baseline_names[which], score.ratio,
-                      score.ci95);
-        assert_near(score.ratio, published[which], tolerances[which]);
-    }
-    struct score score = evaluation_set_score(set, tuned);
-    print_message("# tuned: %.3f +- %.3f, %zu wins; bound %.3f\n", score.ratio, score.ci95,
-                  score.wins, evaluation_set_bound(set).ratio);
-    assert_near(score.ratio, 0.696, 0.03);
-    assert_near(evaluation_set_bound(set).ratio, 0.635, 0.03);
-    assert_true(score.wins >= 60);
-    evaluation_set_free(set);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -250,7 +226,6 @@ int main(void)
         cmocka_unit_test(glibc_by_hand),
         cmocka_unit_test(rules_learn),
         cmocka_unit_test(modules_decide),
-        cmocka_unit_test(baselines_lie_where_they_should),
     };
     return cmocka_run_group_tests_name("policy_performance", tests, NULL, NULL);
 }

@@ -269,33 +269,13 @@ static void baselines_are_what_they_say(void **state)
     }
 }
 
-/* Beside what an independent prototype with priors of its own has. */
-static void baselines_lie_where_they_should(void **state)
-{
-    (void)state;
-    static const double known[] = {1, 0.796, 4.60, 1.03}, tolerances[] = {0, 0.05, 1.5, 0.1};
-    struct evaluation_set *set = evaluation_set_new(&subject_process_manager, "test", 64);
-    for (int which = 0; which < 4; which++) {
-        struct score score = evaluation_set_baseline(set, which);
-        print_message("# %s: %.3f +- %.3f (%.3f)\n", subject_process_manager.baseline_names[which],
-                      score.ratio, score.ci95, known[which]);
-        assert_near(score.ratio, known[which], tolerances[which]);
-    }
-    assert_near(evaluation_set_bound(set).ratio, 0.452, 0.06);
-    evaluation_set_free(set);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(constants_of_the_laws),
-        cmocka_unit_test(queueing_theory),
-        cmocka_unit_test(round_robin_by_hand),
-        cmocka_unit_test(levels_by_hand),
-        cmocka_unit_test(boost_ends_starvation),
-        cmocka_unit_test(srpt_is_a_bound),
+        cmocka_unit_test(constants_of_the_laws),       cmocka_unit_test(queueing_theory),
+        cmocka_unit_test(round_robin_by_hand),         cmocka_unit_test(levels_by_hand),
+        cmocka_unit_test(boost_ends_starvation),       cmocka_unit_test(srpt_is_a_bound),
         cmocka_unit_test(baselines_are_what_they_say),
-        cmocka_unit_test(baselines_lie_where_they_should),
     };
     return cmocka_run_group_tests_name("policy_process_manager", tests, NULL, NULL);
 }
