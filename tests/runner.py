@@ -63,7 +63,7 @@ def end_those_left():
 def run(command, folder):
     """The program's exit code, and what is wrong beside it."""
     unsaid = collections.deque(maxlen=LINES_MAX)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": folder}) as program:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}) as program:
         copier = threading.Thread(target=copy_output, args=(program.stdout, unsaid))
         copier.start()
         code = program.wait()

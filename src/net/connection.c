@@ -228,7 +228,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
         return;
     connection_end(connection, reason);
     connection_move(connection, CONNECTION_FLUSHING);
-    connection->deadline = uv_now(&server->loop) + CLOSE_FLUSH_MS;
+    connection->deadline = uv_now(&server->loop) + server->options.flush_ms;
     TAILQ_INSERT_TAIL(&server->closing, connection, closing_link);
     beat_start(server);
     mark_dirty(connection);

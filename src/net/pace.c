@@ -21,7 +21,7 @@ static void look(struct connection *connection, uint64_t now)
 
 static bool is_moving(const struct connection *connection, uint64_t now)
 {
-    return now - connection->taken_at <= LAG_PATIENCE_MS;
+    return now - connection->taken_at <= connection->server->options.lag_patience_ms;
 }
 
 static bool keeps_pace(const struct connection *connection, uint64_t now, size_t output_max)
@@ -34,7 +34,7 @@ static bool counts(const struct connection *connection, uint64_t now, bool major
 {
     if (!is_moving(connection, now))
         return false;
-    if (now - connection->lagging_since <= LAG_PATIENCE_MS)
+    if (now - connection->lagging_since <= connection->server->options.lag_patience_ms)
         return true;
     return majority && keeps_pace(connection, now, connection->server->options.hub.output_max);
 }
@@ -50,7 +50,8 @@ static bool most_lag(const struct server *server, uint64_t now)
     for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));) {
         if (connection->state != CONNECTION_OPEN)
             continue;
-        bool sent_lately = connection->bytes_out && connection->sent_at + LAG_PATIENCE_MS >= until;
+        bool sent_lately =
+            connection->bytes_out && connection->sent_at + server->options.lag_patience_ms >= until;
         receiving += connection->queue.bytes || sent_lately;
         lagging += connection->lagging && is_moving(connection, now);
     }

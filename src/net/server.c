@@ -18,6 +18,8 @@ struct server_options server_options_default(void)
 {
     return (struct server_options){.hub = hub_config_default(),
                                    .hello_timeout_ms = HELLO_TIMEOUT_MS,
+                                   .lag_patience_ms = LAG_PATIENCE_MS,
+                                   .flush_ms = CLOSE_FLUSH_MS,
                                    .linger_ms = CLOSE_LINGER_MS,
                                    .stop_ms = STOP_MS,
                                    .log_most = LOG_WAITING_MAX,

@@ -15,7 +15,7 @@ struct server_options {
      * 0.0.0.0:6000 */
     const char *listen[LISTENERS_MAX];
     size_t listen_count;
-    uint64_t hello_timeout_ms, linger_ms, stop_ms; /* see bounds.h */
+    uint64_t hello_timeout_ms, lag_patience_ms, flush_ms, linger_ms, stop_ms; /* see bounds.h */
     bool insecure;          /* take peers that are not loopback without tokens */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE lets (minus a reserve) */
     const char *port_file;  /* writes the first TCP port there once it listens; NULL: not */

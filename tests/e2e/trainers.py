@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 from harness import check, equal  # noqa: E402
 
+MODEST = ("nice", "-n", "10")  # a trainer uses all the time it gets, and other tests wait
 LONG = "1440"  # minutes: more than any test takes
 
 
@@ -27,7 +28,8 @@ class Trainer:
         self.summary_path = os.path.join(hub.folder, ai_id + ".json")
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.argv[1], "train", ai_id, specialization, minutes, "--hub", f"127.0.0.1:{hub.port}",
+                [*MODEST, sys.argv[1], "train", ai_id, specialization, minutes, "--hub",
+                 f"127.0.0.1:{hub.port}",
                  "--summary", self.summary_path, *more], stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
 
     def log(self):

@@ -14,6 +14,8 @@
 #define NUMBERS(X)                                                                                 \
     X("--connections-max", connections_max, size_t)                                                \
     X("--hello-timeout-ms", hello_timeout_ms, uint64_t)                                            \
+    X("--lag-patience-ms", lag_patience_ms, uint64_t)                                              \
+    X("--flush-ms", flush_ms, uint64_t)                                                            \
     X("--linger-ms", linger_ms, uint64_t)                                                          \
     X("--stop-ms", stop_ms, uint64_t)                                                              \
     X("--log-most", log_most, size_t)                                                              \

@@ -13,6 +13,7 @@ from harness import MIB, Client, Hub, Skip, check, encode, equal, message, room,
 
 HISTORY = 64 * MIB  # of messages that the hub remembers, beside what it has to send
 # a sender that waits for its reader leaves so much in between: the reader never lags
+LONG_MS = 3600000  # must not pass while a test runs
 WINDOW = 2 * MIB
 
 
@@ -70,7 +71,7 @@ def finish(thread):
 @test
 def a_peer_that_never_reads_is_cut_and_harms_nobody():
     count, size = 600, 64 << 10
-    with room() as place:
+    with room("--flush-ms", LONG_MS) as place:
         slow = place.hub.connect(buffer=4096)
         slow.hello("slow", 2)
         reader = read_all(place.bea, count)
@@ -136,7 +137,7 @@ def a_peer_that_trickles_does_not_throttle_the_room():
 @test
 def a_sender_is_held_to_what_the_receiver_takes():
     count, size = 3000, 64 << 10  # many times the bound of a queue
-    with Hub() as hub:
+    with Hub("--lag-patience-ms", LONG_MS) as hub:
         ada, eve = hub.join("ada", 1), hub.join("eve", 1)
         ada.expect("hello")
 
