@@ -43,8 +43,6 @@ static int reserve(struct outbox *outbox, size_t more)
 int outbox_push(struct outbox *outbox, struct slice line, size_t max)
 {
     size_t kept = outbox->len - outbox->line_start, total;
-    assert(outbox->line_start <= outbox->sent && outbox->sent <= outbox->len);
-    assert(outbox->len <= outbox->capacity);
     if (__builtin_add_overflow(kept, line.len, &total) || total >= max)
         return KHUB_E_FULL;
     if (reserve(outbox, line.len + 1) < 0)
@@ -79,7 +77,6 @@ void outbox_advance(struct outbox *outbox, size_t count)
 
 void outbox_rewind(struct outbox *outbox)
 {
-    assert(outbox->line_start <= outbox->sent);
     outbox->sent = outbox->line_start;
 }
 

@@ -16,7 +16,7 @@ struct serve_settings {
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     long max_connections;
-    const char *port_file, *log;
+    const char *port_file, *log, *data, *sync;
 };
 
 /* "-" is stdout, to stand in a pipe; a file is added to. A descriptor, or -1. */
@@ -25,6 +25,21 @@ static int open_log(const char *path)
     if (strcmp(path, "-") == 0)
         return STDOUT_FILENO;
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+}
+
+/* "always", "none", "interval:MS". 0, or -1. */
+static int read_sync(const char *text, enum store_sync *ret_sync, unsigned *ret_ms)
+{
+    char end;
+    *ret_ms = 100;
+    if (strcmp(text, "always") == 0 || strcmp(text, "none") == 0) {
+        *ret_sync = *text == 'a' ? STORE_SYNC_ALWAYS : STORE_SYNC_NONE;
+        return 0;
+    }
+    *ret_sync = STORE_SYNC_INTERVAL;
+    return sscanf(text, "interval:%u%c", ret_ms, &end) == 1 && *ret_ms >= 1 && *ret_ms <= 60000
+               ? 0
+               : -1;
 }
 
 static int run(const void *data)
@@ -51,6 +66,12 @@ static int run(const void *data)
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
     options.port_file = settings->port_file;
+    options.data = settings->data;
+    if (read_sync(settings->sync, &options.sync, &options.sync_ms) < 0) {
+        complain("serve", "--sync takes always, none, or interval:MS with 1 to 60000 ms, not '%s'.",
+                 settings->sync);
+        return EXIT_USAGE;
+    }
     options.console = settings->quiet ? -1 : STDOUT_FILENO;
     if (settings->log) {
         options.log = open_log(settings->log);
@@ -139,6 +160,19 @@ static const struct setting options[] = {
      AT(port_file),
      .argument = "FILE",
      .help = "Writes the TCP port there once it listens; for scripts that use port 0."},
+    {.name = "data",
+     .kind = SETTING_TEXT,
+     AT(data),
+     .argument = "DIR",
+     .help = "Keeps everything there, in one database: what was accepted is there again after a "
+             "crash. One hub at a time. Without it nothing outlives the hub."},
+    {.name = "sync",
+     .kind = SETTING_TEXT,
+     AT(sync),
+     .argument = "HOW",
+     .fallback = "always",
+     .help = "With --data: always (a message is on disk before anybody hears of it), interval:MS "
+             "(within so many ms), or none (when the system thinks fit)."},
     {.name = "log",
      .kind = SETTING_TEXT,
      AT(log),

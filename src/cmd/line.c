@@ -2,7 +2,6 @@
  *
  * The heart is glyph_next: what of a peer's bytes is safe to show, says wire/shown.h; it counts the
  * columns of that, and spells what this terminal lacks. */
-#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -105,8 +104,6 @@ static void line_cut(struct line *line)
 /* Bytes known to be harmless, all of them or, at the end of the line, none. */
 static void line_put(struct line *line, struct slice bytes, unsigned columns)
 {
-    assert(line->fits <= line->text.len);
-    assert(line->width == 0 || line->column <= line->width);
     if (line->full)
         return;
     if (line->width > 0 && line->column + columns > line->width) {

@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "wire/utf8.h"
-
 #define GAP          2u /* columns between columns */
 #define SHRUNK_LEAST 8u /* no column is cut below this */
 
@@ -86,8 +84,8 @@ static struct slice take_words(struct slice *cell, unsigned width, bool unicode)
     bool whole = text_columns(*cell, unicode) <= width;
     size_t taken = whole ? cell->len : 0, fits = 0; /* to the end of a word, and of a letter */
     for (size_t end = 1; !whole && end <= cell->len; end++) {
-        if (utf8_cut(*cell, end).len < end)
-            continue; /* inside of a letter */
+        if (end < cell->len && (cell->at[end] & 0xc0) == 0x80)
+            continue; /* inside of a letter in UTF-8 */
         if (text_columns((struct slice){cell->at, end}, unicode) > width)
             break;
         fits = end;

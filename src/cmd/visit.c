@@ -1,7 +1,6 @@
 /* See visit.h. */
 #include "cmd/visit.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -197,7 +196,8 @@ static struct timespec time_left(int64_t until, int link_ms, bool *ret_endless)
 enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *polls, size_t count)
 {
     struct pollfd all[VISIT_POLLS_MAX + 1] = {{.fd = -1}};
-    assert(count <= VISIT_POLLS_MAX);
+    if (count > VISIT_POLLS_MAX)
+        abort();
     if (visit->ended)
         return VISIT_ENDED;
     all[0].fd = khub_fd(visit->link);

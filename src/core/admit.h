@@ -58,5 +58,7 @@ void peer_drop(struct hub *hub, struct peer *peer);
 void admit_joined(struct hub *hub, struct member *member);
 void admit_departed(struct hub *hub, const struct member *member);
 void admit_applied(struct hub *hub, const struct entry *entry);
+/* The log took the message, and could not keep it: its sender is told, and nothing else comes of it. */
+void admit_lost(struct hub *hub, const struct entry *entry);
 
 #endif

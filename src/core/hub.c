@@ -371,6 +371,12 @@ static void peer_heartbeat(struct hub *hub, struct peer *peer, int64_t now)
     effect_to_connection(&request, &outgoing, &seat);
 }
 
+static void refuse_unkept(struct refusal *refusal)
+{
+    refuse(refusal, WIRE_STORAGE_UNAVAILABLE,
+           "the hub can't keep this message now: nothing came of it; send it again later");
+}
+
 /* Hands the admitted message to its room's log. */
 static void request_propose(struct request *request, struct slice room_name, int error, int64_t now)
 {
@@ -396,10 +402,23 @@ static void request_propose(struct request *request, struct slice room_name, int
     if (kept == 0)
         return;
     struct refusal refusal;
-    refuse(&refusal, WIRE_QUOTA_EXCEEDED,
-           "the hub's log can't keep this message now; send it again later");
+    refuse_unkept(&refusal);
     peer_refuse(hub, peer, &refusal, message_id, now);
     admit_applied(hub, &entry);
+}
+
+void admit_lost(struct hub *hub, const struct entry *entry)
+{
+    struct peer *peer = peer_find(hub, entry->peer);
+    struct message message;
+    struct refusal refusal;
+    bool parsed = message_parse(entry->bytes, &message, &refusal) == 0;
+    assert(parsed); /* it was admitted */
+    refuse_unkept(&refusal);
+    if (peer)
+        peer_refuse(hub, peer, &refusal, parsed ? message.message_id : (struct slice){NULL, 0},
+                    entry->time_ms);
+    admit_applied(hub, entry);
 }
 
 static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,

@@ -141,6 +141,10 @@ void hub_keep_changes(struct hub *hub);
  * that was handed out so far is the state at the seq that it names. */
 size_t hub_save_changes(struct hub *hub, struct slice room, size_t most, row_reader each,
                         void *ctx);
+/* The last seq that the room applied; 0 when it is not there. */
+uint64_t hub_seq(const struct hub *hub, struct slice room);
+/* Calls each(ctx, name) for every room. */
+void hub_rooms(const struct hub *hub, void (*each)(void *ctx, struct slice room), void *ctx);
 /* Takes rows into a hub that has not started: all of a room, in the order of their kinds, then hub_loaded. 0, or -1 with a
  * sentence when a row is not what hub_save writes; the hub is then fit for hub_free alone. */
 int hub_load(struct hub *hub, struct slice room, const struct row *row, char *ret_why, size_t size);

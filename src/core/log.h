@@ -14,6 +14,8 @@ struct commit {
     void (*apply)(void *ctx, const struct entry *entry);
     void *ctx;
     uint64_t after; /* seqs of a new log begin above this one */
+    /* An ENTRY_MESSAGE that was taken, and then could not be kept after all: it is never committed. */
+    void (*lose)(void *ctx, const struct entry *entry);
 };
 
 /* A log's face. Every function gets `state`. */

@@ -25,11 +25,20 @@ static void room_commit(void *ctx, const struct entry *entry)
     room_apply(room, entry);
 }
 
+static void room_lose(void *ctx, const struct entry *entry)
+{
+    struct room *room = ctx;
+    assert(room->under_way > 0);
+    room->under_way--;
+    admit_lost(room->hub, entry);
+}
+
 /* A room at this place of the hub's. */
 static struct room *room_make(struct hub *hub, struct slice name, size_t place)
 {
     struct room *room = memory_new(sizeof *room);
-    struct commit commit = {.apply = room_commit, .ctx = room, .after = hub->seq_let_go};
+    struct commit commit = {
+        .apply = room_commit, .lose = room_lose, .ctx = room, .after = hub->seq_let_go};
     room->key = slice_copy(name);
     room->hub = hub;
     room->number = (uint32_t)place;

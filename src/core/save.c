@@ -313,6 +313,18 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     text_free(&saving.text);
 }
 
+uint64_t hub_seq(const struct hub *hub, struct slice room_name)
+{
+    const struct room *room = room_find(hub, room_name);
+    return room ? room->last_seq : 0;
+}
+
+void hub_rooms(const struct hub *hub, void (*each)(void *ctx, struct slice room), void *ctx)
+{
+    for (size_t i = 0; i < hub->room_count; i++)
+        each(ctx, hub->rooms[i]->key);
+}
+
 /* ── what changed ── */
 
 void hub_keep_changes(struct hub *hub)

@@ -15,6 +15,8 @@ static void edge_effect(void *ctx, const struct effect *effect)
     struct server *server = ctx;
     struct span spans[2];
     bool appended[2] = {false, false};
+    if (server->disk.recovering)
+        return;
     for (size_t i = 0; i < effect->seat_count; i++) {
         const struct seat *seat = &effect->seats[i];
         size_t level = (size_t)seat->level - 1;
@@ -58,11 +60,10 @@ static void put_u64(uint8_t *to, uint64_t value)
         to[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-/* HMAC-SHA256 under this run's key, of the name behind the two numbers: they have a fixed length, so no two inputs are alike. */
-static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
-                        uint8_t ret_bytes[16])
+/* HMAC-SHA256 under the key, of the name behind the two numbers: they have a fixed length, so no two inputs are alike. */
+static void derive(const uint8_t key[32], struct slice room, uint64_t seq, uint32_t count,
+                   uint8_t ret_bytes[16])
 {
-    struct server *server = ctx;
     uint8_t input[16 + 256], digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     size_t name = room.len < sizeof input - 16 ? room.len : sizeof input - 16;
@@ -70,24 +71,30 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
     put_u64(input + 8, count);
     if (name)
         memcpy(input + 16, room.at, name);
-    if (!HMAC(EVP_sha256(), server->key, sizeof server->key, input, 16 + name, digest, &len)) {
+    if (!HMAC(EVP_sha256(), key, 32, input, 16 + name, digest, &len)) {
         fprintf(stderr, "khub: HMAC-SHA256 is not to be had from libcrypto\n");
         abort();
     }
     memcpy(ret_bytes, digest, 16);
 }
 
-/* The same under a counter of its own: what is derived for a room has a name behind the numbers. */
+static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
+                        uint8_t ret_bytes[16])
+{
+    const struct server *server = ctx;
+    derive(server->key, room, seq, count, ret_bytes);
+}
+
 static void edge_unique(void *ctx, uint8_t ret_bytes[16])
 {
     struct server *server = ctx;
-    edge_derive(server, (struct slice){NULL, 0}, ++server->answers, 0, ret_bytes);
+    derive(server->run_key, (struct slice){NULL, 0}, ++server->answers, 0, ret_bytes);
 }
 
 static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
 {
-    (void)ctx, (void)room;
-    return log_memory(commit);
+    const struct server *server = ctx;
+    return server->disk.store ? store_log(server->disk.store, room, commit) : log_memory(commit);
 }
 
 static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
@@ -127,6 +134,8 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
     struct server *server = ctx;
     struct journal *journal = &server->journal;
     struct connection *connection = server_find(server, peer);
+    if (server->disk.recovering)
+        return;
     if (connection && event == HUB_JOINED)
         connection_announce(connection, subject, detail);
     if (connection && !connection_may_log(connection))

@@ -88,7 +88,7 @@ static void decide(struct server *server, bool hold)
 void pace_review(struct server *server)
 {
     uint64_t now = uv_now(&server->loop);
-    bool hold = false;
+    bool hold = disk_behind(server);
     struct connection *connection;
     TAILQ_FOREACH (connection, &server->laggards, laggard_link)
         look(connection, now);
@@ -107,7 +107,15 @@ void pace_forget(struct connection *connection)
     assert(!TAILQ_EMPTY(&server->laggards));
     TAILQ_REMOVE(&server->laggards, connection, laggard_link);
     if (TAILQ_EMPTY(&server->laggards))
-        decide(server, false);
+        decide(server, disk_behind(server));
+}
+
+void pace_disk(struct server *server)
+{
+    if (disk_behind(server))
+        hold_back(server);
+    else if (server->paused && TAILQ_EMPTY(&server->laggards))
+        resume(server);
 }
 
 void pace_check(struct connection *connection)

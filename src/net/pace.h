@@ -15,4 +15,7 @@ void pace_forget(struct connection *connection);
 /* Decides anew who counts; called at each beat while somebody lags. */
 void pace_review(struct server *server);
 
+/* Holds everybody back while the store is behind, and lets them go on when it is not. */
+void pace_disk(struct server *server);
+
 #endif

@@ -99,6 +99,8 @@ static void server_close(struct server *server);
 void turn_end(struct server *server)
 {
     settle(server);
+    if (server->disk.store)
+        pace_disk(server);
     journal_flush(&server->journal);
     if (server->stopping && server->connection_count == 0)
         server_close(server);
@@ -207,6 +209,7 @@ static void server_close(struct server *server)
         (uv_handle_t *)&server->quit,        (uv_handle_t *)&server->hung_up,
         (uv_handle_t *)&server->asked};
     struct connection *connection;
+    disk_stop(server);
     for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));)
         connection_destroy(connection);
     for (size_t i = 0; i < server->listener_count; i++)
@@ -371,10 +374,15 @@ static int server_start(struct server *server)
     server->read_buffer = malloc(READ_BYTES);
     if (!server->read_buffer)
         return fail("out of memory", NULL);
-    if (edge_key(server->key) < 0)
+    if (edge_key(server->key) < 0 || edge_key(server->run_key) < 0)
         return fail("the system has no randomness", strerror(errno));
+    char why[STORE_WHY_SIZE];
+    if (disk_open(server, why) < 0)
+        return fail(why, NULL);
     struct hub_edge edge = edge_of(server);
     server->hub = hub_new(&server->options.hub, &edge);
+    if (disk_recover(server, why) < 0)
+        return fail(why, NULL);
     hub_start(server->hub, time_now_ms());
     journal_begin(&server->journal, 0, "started");
     journal_text(&server->journal, "version", slice_of(KHUB_VERSION));
@@ -401,6 +409,8 @@ static int server_free(struct server *server)
         log_counters(server);
         hub_free(server->hub);
     }
+    if (disk_close(server) < 0)
+        fail("not everything that was said could be stored", NULL);
     int logged = journal_end_of(&server->journal);
     streams_free(&server->streams);
     if (server->reserve_fd >= 0)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "core/hub.h"
+#include "store/store.h"
 
 #define LISTENERS_MAX 16u
 
@@ -22,7 +23,10 @@ struct server_options {
     size_t log_most;        /* bytes of log that may wait to be written */
     int log;                /* descriptor of key=value lines, closed at the end; -1: none */
     const char *log_path;   /* on SIGHUP the log goes on in this file; NULL: where it is */
-    int console;            /* descriptor of the lines for people; -1: none */
+    const char *data;       /* the directory of the store; NULL: nothing outlives the hub */
+    enum store_sync sync;
+    unsigned sync_ms; /* with STORE_SYNC_INTERVAL, and at the most between writes with NONE */
+    int console;      /* descriptor of the lines for people; -1: none */
 };
 struct server_options server_options_default(void);
 

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "net/connection.h"
+#include "net/disk.h"
 #include "net/id_table.h"
 #include "net/journal.h"
 #include "net/listener.h"
@@ -56,7 +57,9 @@ struct server {
     uv_signal_t interrupted, terminated, quit, hung_up, asked;
     bool stopping;
 
-    uint8_t key[32]; /* of edge_derive */
+    uint8_t key[32];     /* of edge_derive: the store's, or this run's */
+    uint8_t run_key[32]; /* of edge_unique */
+    struct disk disk;
     char *read_buffer;
 };
 

@@ -13,7 +13,7 @@ static const struct {
                           [JOB_PROVE] = {JOBS_PROVE_MAX, 3},
                           [JOB_FEATURE] = {JOBS_FEATURE_MAX, 3},
                           [JOB_CHECK] = {JOBS_CHECK_MAX, 3},
-                          [JOB_TRAIN] = {JOBS_TRAIN_MAX, 3}};
+                          [JOB_TRAIN] = {JOBS_TRAIN_MAX, 2}};
 
 static void jobs_start(struct jobs *jobs);
 

@@ -3,7 +3,6 @@
  * before its '\n'. */
 #include "wire/frame.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #define PARTIAL_MIN 256u /* bytes of the first allocation */
@@ -37,7 +36,6 @@ size_t frame_pending(const struct frame *frame)
 static int partial_add(struct frame *frame, struct slice bytes)
 {
     size_t needed = frame->len + bytes.len;
-    assert(frame->len <= frame->capacity && needed <= frame->line_max + 1);
     if (needed > frame->capacity) {
         size_t capacity = frame->capacity ? frame->capacity : PARTIAL_MIN;
         while (capacity < needed)

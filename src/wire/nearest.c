@@ -66,7 +66,6 @@ void nearest_offer(struct nearest *nearest, struct slice name)
     else if (distance > most)
         return;
     size_t at = nearest->count;
-    assert(at <= NEAREST_MAX);
     while (at > 0 && nearest->best[at - 1].distance > distance)
         at--;
     if (at == NEAREST_MAX)

@@ -65,6 +65,7 @@ enum message_type {
     X(BAD_CLAIM, "bad_claim", "the claim is not what was committed to")                            \
     X(RATE_LIMITED, "rate_limited", "too many messages in too short a time")                       \
     X(QUOTA_EXCEEDED, "quota_exceeded", "a limit on stored state is reached")                      \
+    X(STORAGE_UNAVAILABLE, "storage_unavailable", "the hub can't keep anything on disk just now")  \
     X(SLOW_CONSUMER, "slow_consumer", "this connection reads too slowly; its queue is full")       \
     X(REPLAY_TRUNCATED, "replay_truncated", "the log does not reach back that far")                \
     X(HEARTBEAT_TIMEOUT, "heartbeat_timeout", "nothing was heard for too long")                    \

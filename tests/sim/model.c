@@ -148,7 +148,7 @@ static uint64_t incidental_codes(const struct world *world, const struct said *s
     if (world->temper.limited)
         codes |= FLAW(RATE_LIMITED);
     if (world->log_failed)
-        codes |= FLAW(QUOTA_EXCEEDED);
+        codes |= FLAW(STORAGE_UNAVAILABLE);
     if (world->temper.small && hub_count(world->hub).knowledge_bytes + 4 * (said->len + 2048) >
                                    world->config.knowledge_max)
         codes |= FLAW(QUOTA_EXCEEDED);

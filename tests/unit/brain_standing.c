@@ -188,29 +188,6 @@ static void expect_consistent(struct brain *brain)
     }
 }
 
-/* However slow the machine: who has proved something can show it, and measures itself when it comes
- * to that. */
-static void test_a_proof_is_shown(void **state)
-{
-    (void)state;
-    struct brain *ada = brain_of("ada", SUBJECT);
-    json_t *pattern = proved(ada, claim_of(ada, "pattern"), '7');
-    struct policy_figures figures = figures_of(ada);
-    assert_int_equal(figures.seeds, HELDOUT_SEEDS);
-    assert_true(figures.ratio_heldout == number(pattern, "ratio_heldout"));
-    assert_true(figures.ratio_alone == figures.ratio_heldout);
-    assert_true(figures.bound_ratio == number(pattern, "bound_ratio"));
-    expect_consistent(ada); /* which measures */
-    assert_true(figures_of(ada).bound_ratio != figures.bound_ratio);
-    json_t *claim = altered(pattern, "kind", "\"pattern\""), *again = proved(ada, claim, '8');
-    double own = figures_of(ada).ratio_heldout;
-    expect_consistent(ada);
-    assert_true(figures_of(ada).ratio_heldout == own);
-    json_decref(again);
-    json_decref(pattern);
-    brain_free(ada);
-}
-
 static void test_figures_are_consistent(void **state)
 {
     (void)state;
@@ -245,7 +222,6 @@ int main(void)
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_summary),
         cmocka_unit_test(test_figures_are_consistent),
-        cmocka_unit_test(test_a_proof_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

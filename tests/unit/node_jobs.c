@@ -147,8 +147,8 @@ static void test_share_of_the_time(void **state)
             spent[class] += took[class];
             all += took[class];
         }
-        uint64_t part = 1000 / (sessions ? 6 + 3 + 3 : 3 + 3);
-        assert_in_range(spent[JOB_TRAIN] * 1000 / all, 3 * part - 10, 3 * part + 10);
+        uint64_t part = 1000 / (sessions ? 6 + 3 + 2 : 3 + 2);
+        assert_in_range(spent[JOB_TRAIN] * 1000 / all, 2 * part - 10, 2 * part + 10);
         assert_in_range(spent[JOB_CHECK] * 1000 / all, 3 * part - 10, 3 * part + 10);
         assert_int_equal(spent[JOB_SESSION] > 0, sessions);
         push(&jobs, JOB_SESSION, false);
@@ -177,7 +177,7 @@ static void test_no_claim_on_time_gone_by(void **state)
         jobs_account(&jobs, class, 100 * ms);
         sessions += class == JOB_SESSION;
     }
-    assert_in_range(sessions, 51, 56); /* 6 of 9 */
+    assert_in_range(sessions, 58, 62); /* 6 of 8 */
     jobs_stop(&jobs);
     end(&loop, &jobs);
 }

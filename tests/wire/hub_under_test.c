@@ -1,6 +1,6 @@
 /* A real hub for the wire tests, started with what they want to vary:
  *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--log FILE]
- *         [--NAME NUMBER]…
+ *         [--data DIR] [--NAME NUMBER]…
  * Its log goes to stderr, and to FILE after a SIGHUP; the lines for people to stdout. */
 #include <stddef.h>
 #include <stdio.h>
@@ -62,6 +62,8 @@ int main(int argc, char **argv)
             options.port_file = value;
         else if (strcmp(argv[i], "--log") == 0)
             options.log_path = value;
+        else if (strcmp(argv[i], "--data") == 0)
+            options.data = value;
         else if (set_number(&options, argv[i], value) < 0)
             return usage(argv[i]);
         i++;

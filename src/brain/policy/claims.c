@@ -190,8 +190,6 @@ json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id
         double closed = gap_closed(score.ratio, beside->bound_ratio);
         proved = merged(proved, component_json(brain, test_set, parameters, closed, stop));
     } else {
-        if (subject == brain->subject)
-            policy_show_proof(brain, parameters, &score, beside);
         double wins = (double)score.wins / (double)score.seeds;
         proved = merged(proved, json_pack("{s:f}", "confidence", wins));
     }

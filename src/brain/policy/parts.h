@@ -153,8 +153,7 @@ struct resumed {
 };
 
 /* How far training has come. Ratios are to the textbook baseline's cost: below 1 is better. The
- * held-out workloads are this AI's own; until it has measured itself on these, its latest
- * proof's. */
+ * held-out workloads are this AI's own. */
 struct policy_figures {
     unsigned evaluations, generations; /* of its own training */
     double ratio_train;                /* best so far, on its own workloads; 0: none yet */
@@ -251,9 +250,6 @@ void figures_show(const struct subject *subject, const struct policy_figures *fi
                   struct brain_standing *ret_standing);
 void policy_standing(void *state, struct brain_standing *ret_standing);
 void policy_measure_standing(void *state, brain_stop *stop);
-/* A pattern of its own was proved, with this score beside these baselines. */
-void policy_show_proof(struct policy_brain *brain, const double *parameters,
-                       const struct score *score, const struct baselines *beside);
 json_t *policy_summary(void *state);
 
 /* learned.c */

@@ -19,25 +19,7 @@ static int heldout_begin(struct policy_brain *brain)
     if (!brain->heldout)
         return -1;
     baselines_measure(brain->subject, brain->heldout, &brain->baselines);
-    /* What proofs had to do for so far. */
-    brain->heldout_choice = brain->heldout_alone = (struct heldout_score){0};
     return 0;
-}
-
-/* On a slow machine an AI may share before it has measured itself on workloads of its own. Those of
- * its latest proof are as new to it, and do until then. */
-void policy_show_proof(struct policy_brain *brain, const double *parameters,
-                       const struct score *score, const struct baselines *beside)
-{
-    if (brain->heldout)
-        return;
-    struct heldout_score held = {.measured = true, .score = *score};
-    memcpy(held.parameters, parameters,
-           (size_t)brain->subject->parameter_count * sizeof *parameters);
-    brain->heldout_choice = held;
-    if (!brain->met)
-        brain->heldout_alone = held;
-    brain->baselines = *beside;
 }
 
 static void heldout_measure(const struct policy_brain *brain, const double *parameters,

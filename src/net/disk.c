@@ -1,0 +1,242 @@
+/* What makes it hard: the loop must never wait for the disk. Entries come back through an async
+ * handle, checkpoints are gathered a few hundred rows at a time. */
+#include "net/disk.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+#include "net/pace.h"
+#include "net/state.h"
+
+#define DISK_NONE          SIZE_MAX
+#define CHECKPOINT_ENTRIES 20000u /* since the last one, or */
+#define CHECKPOINT_MS      30000u /* since it, when anything changed at all */
+#define CHECKPOINT_ROWS    200u   /* gathered at once */
+#define CHECKPOINT_STEP_MS 2u
+#define CHECKPOINT_IDLE_MS 1000u
+#define DISK_BACKLOG_MAX   (32u << 20)
+
+/* ── what comes back ── */
+
+static void say_state(struct server *server)
+{
+    struct disk *disk = &server->disk;
+    struct journal *journal = &server->journal;
+    const char *why = store_failure(disk->store);
+    if ((why != NULL) == disk->failing)
+        return;
+    disk->failing = why != NULL;
+    journal_begin(journal, 0, "storage");
+    journal_text(journal, "state", slice_of(why ? "failing" : "well"));
+    if (why)
+        journal_text(journal, "error", slice_of(why));
+    journal_end(journal);
+    if (why)
+        journal_say(journal, "[hub] Nothing can be stored just now (%s): messages are refused.",
+                    why);
+    else
+        journal_say(journal, "[hub] There is room to store messages again.");
+}
+
+static void on_woken(uv_async_t *handle)
+{
+    struct server *server = handle->data;
+    store_take(server->disk.store);
+    say_state(server);
+    pace_disk(server);
+}
+
+static void wake(void *ctx)
+{
+    struct server *server = ctx;
+    uv_async_send(&server->disk.woken);
+}
+
+bool disk_behind(const struct server *server)
+{
+    const struct store *store = server->disk.store;
+    return store && store_backlog(store) > DISK_BACKLOG_MAX;
+}
+
+/* ── checkpoints ── */
+
+static void room_note(void *ctx, struct slice name)
+{
+    struct server *server = ctx;
+    struct disk *disk = &server->disk;
+    for (size_t i = 0; i < disk->room_count; i++)
+        if (slice_equal(disk->rooms[i].name, name))
+            return;
+    disk->rooms =
+        memory_grow(disk->rooms, &disk->room_capacity, disk->room_count + 1, sizeof *disk->rooms);
+    disk->rooms[disk->room_count++] =
+        (struct disk_room){.name = slice_copy(name), .at = uv_now(&server->loop)};
+}
+
+/* Rooms that the hub let go. */
+static void rooms_forget(struct server *server)
+{
+    struct disk *disk = &server->disk;
+    for (size_t i = disk->room_count; i > 0; i--) {
+        struct disk_room *room = &disk->rooms[i - 1];
+        if (hub_seq(server->hub, room->name))
+            continue;
+        slice_free(&room->name);
+        *room = disk->rooms[--disk->room_count];
+    }
+}
+
+static bool room_due(const struct server *server, const struct disk_room *room)
+{
+    uint64_t seq = hub_seq(server->hub, room->name);
+    uint64_t waited = uv_now(&server->loop) - room->at;
+    return seq > room->seq + CHECKPOINT_ENTRIES || (seq > room->seq && waited > CHECKPOINT_MS);
+}
+
+static void take_row(void *ctx, const struct row *row)
+{
+    struct server *server = ctx;
+    const struct disk *disk = &server->disk;
+    store_checkpoint_row(disk->store, disk->rooms[disk->gathering].name, row);
+}
+
+/* Some rows more. When none is left, they are the state at the room's last seq. */
+static void gather(struct server *server)
+{
+    struct disk *disk = &server->disk;
+    struct disk_room *room = &disk->rooms[disk->gathering];
+    uint64_t seq = hub_seq(server->hub, room->name);
+    if (hub_save_changes(server->hub, room->name, CHECKPOINT_ROWS, take_row, server))
+        return;
+    if (seq)
+        store_checkpoint_end(disk->store, room->name, seq);
+    room->seq = seq;
+    room->at = uv_now(&server->loop);
+    disk->gathering = DISK_NONE;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    struct disk *disk = &server->disk;
+    if (disk->gathering == DISK_NONE) {
+        rooms_forget(server);
+        hub_rooms(server->hub, room_note, server);
+        for (size_t i = 0; i < disk->room_count && disk->gathering == DISK_NONE; i++)
+            if (room_due(server, &disk->rooms[i]))
+                disk->gathering = i;
+    }
+    if (disk->gathering != DISK_NONE)
+        gather(server);
+    bool busy = disk->gathering != DISK_NONE;
+    uv_timer_start(timer, on_timer, busy ? CHECKPOINT_STEP_MS : CHECKPOINT_IDLE_MS, 0);
+}
+
+/* ── recovery ── */
+
+struct recovery {
+    struct server *server;
+    char *why;
+};
+
+static int recover_row(void *ctx, struct slice room, const struct row *row)
+{
+    struct recovery *recovery = ctx;
+    return hub_load(recovery->server->hub, room, row, recovery->why, STORE_WHY_SIZE);
+}
+
+static int recover_loaded(void *ctx, struct slice room)
+{
+    struct recovery *recovery = ctx;
+    return hub_loaded(recovery->server->hub, room, recovery->why, STORE_WHY_SIZE);
+}
+
+static uint64_t recover_seq(void *ctx, struct slice room)
+{
+    struct recovery *recovery = ctx;
+    return hub_seq(recovery->server->hub, room);
+}
+
+static int recover_entry(void *ctx, struct slice room, const struct entry *entry)
+{
+    struct recovery *recovery = ctx;
+    recovery->server->disk.entries++;
+    hub_apply(recovery->server->hub, room, entry);
+    return 0;
+}
+
+int disk_recover(struct server *server, char why[STORE_WHY_SIZE])
+{
+    struct disk *disk = &server->disk;
+    struct recovery recovery = {server, why};
+    struct store_reader reader = {&recovery, recover_row, recover_loaded, recover_seq,
+                                  recover_entry};
+    uint64_t before = uv_hrtime();
+    if (!disk->store)
+        return 0;
+    hub_keep_changes(server->hub);
+    disk->recovering = true;
+    int error = store_recover(disk->store, &reader, why);
+    disk->recovering = false;
+    if (error < 0)
+        return -1;
+    if (store_begin(disk->store) < 0) {
+        snprintf(why, STORE_WHY_SIZE, "no thread for the store: %s", strerror(errno));
+        return -1;
+    }
+    uint64_t ms = (uv_hrtime() - before) / 1000000;
+    struct hub_counts counts = hub_count(server->hub);
+    journal_begin(&server->journal, 0, "recovered");
+    journal_number(&server->journal, "rooms", counts.rooms);
+    journal_number(&server->journal, "knowledge", counts.knowledge_bytes);
+    journal_number(&server->journal, "entries", disk->entries);
+    journal_number(&server->journal, "ms", ms);
+    journal_end(&server->journal);
+    journal_say(&server->journal, "[hub] Keeps what it is told in %s.", server->options.data);
+    return 0;
+}
+
+/* ── beginning and end ── */
+
+int disk_open(struct server *server, char why[STORE_WHY_SIZE])
+{
+    struct disk *disk = &server->disk;
+    struct store_options options = {.directory = server->options.data,
+                                    .sync = server->options.sync,
+                                    .interval_ms = server->options.sync_ms,
+                                    .wake = wake,
+                                    .ctx = server};
+    disk->gathering = DISK_NONE;
+    if (!options.directory)
+        return 0;
+    if (store_open(&options, &disk->store, why) < 0)
+        return -1;
+    store_key(disk->store, server->key);
+    uv_async_init(&server->loop, &disk->woken, on_woken);
+    uv_timer_init(&server->loop, &disk->timer);
+    disk->woken.data = disk->timer.data = server;
+    uv_timer_start(&disk->timer, on_timer, CHECKPOINT_IDLE_MS, 0);
+    return 0;
+}
+
+void disk_stop(struct server *server)
+{
+    struct disk *disk = &server->disk;
+    if (!disk->store || uv_is_closing((uv_handle_t *)&disk->woken))
+        return;
+    store_silence(disk->store);
+    uv_close((uv_handle_t *)&disk->timer, NULL);
+    uv_close((uv_handle_t *)&disk->woken, NULL);
+}
+
+int disk_close(struct server *server)
+{
+    struct disk *disk = &server->disk;
+    for (size_t i = 0; i < disk->room_count; i++)
+        slice_free(&disk->rooms[i].name);
+    free(disk->rooms);
+    return store_close(disk->store);
+}

@@ -1,0 +1,260 @@
+/* The database: one SQLite file in a directory that one process has at a time. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "store/inside.h"
+
+#define APPLICATION_ID 0x6b687562 /* "khub" */
+
+/* From each version to the next; the first makes everything. */
+static const char *const migrations[STORE_SCHEMA] = {
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
+    "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE entries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, peer INTEGER NOT NULL,"
+    " takes_over INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " checksum INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE state (room INTEGER NOT NULL, kind INTEGER NOT NULL, key BLOB NOT NULL,"
+    " bytes BLOB NOT NULL, checksum INTEGER NOT NULL,"
+    " PRIMARY KEY (room, kind, key)) STRICT, WITHOUT ROWID;",
+};
+
+static const char *const texts[STATEMENT_COUNT] = {
+    [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+    [STATEMENT_COMMIT] = "COMMIT",
+    [STATEMENT_ROLLBACK] = "ROLLBACK",
+    [STATEMENT_ADD_ROOM] = "INSERT INTO rooms (id, name) VALUES (?1, ?2)"
+                           " ON CONFLICT (id) DO NOTHING",
+    [STATEMENT_ADD_ENTRY] =
+        "INSERT INTO entries (id, time, peer, takes_over, kind, bytes, checksum)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_PUT_ROW] = "INSERT INTO state (room, kind, key, bytes, checksum)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
+                          " SET bytes = excluded.bytes, checksum = excluded.checksum",
+    [STATEMENT_DROP_ROW] = "DELETE FROM state WHERE room = ?1 AND kind = ?2 AND key = ?3",
+    [STATEMENT_PROBE] = "INSERT INTO meta (name, value) VALUES ('probe', randomblob(16384))"
+                        " ON CONFLICT DO UPDATE SET value = excluded.value",
+    [STATEMENT_TRIM] = "DELETE FROM entries WHERE id IN"
+                       " (SELECT id FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3)",
+    [STATEMENT_FORGET_ENTRIES] = "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
+    [STATEMENT_FORGET_ROWS] = "DELETE FROM state WHERE room = ?1",
+    [STATEMENT_FORGET_ROOM] = "DELETE FROM rooms WHERE id = ?1",
+};
+
+static int fail(char why[STORE_WHY_SIZE], const char *directory, const char *what)
+{
+    snprintf(why, STORE_WHY_SIZE, "%s: %s", directory, what);
+    return -1;
+}
+
+/* ── the directory ── */
+
+static int say_holder(int directory, char why[STORE_WHY_SIZE], const char *path)
+{
+    char pid[32] = "";
+    int lock = openat(directory, "lock", O_RDONLY | O_CLOEXEC);
+    ssize_t len = lock >= 0 ? read(lock, pid, sizeof pid - 1) : -1;
+    if (lock >= 0)
+        close(lock);
+    pid[len > 0 ? len : 0] = '\0';
+    pid[strspn(pid, "0123456789")] = '\0';
+    snprintf(why, STORE_WHY_SIZE, "%s: another hub has it (process %s)", path,
+             *pid ? pid : "unknown");
+    return -1;
+}
+
+/* The lock is the kernel's: it ends with the process, whatever ends that. */
+static int directory_take(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    char pid[32];
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return fail(why, path, strerror(errno));
+    database->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (database->directory < 0)
+        return fail(why, path, strerror(errno));
+    database->lock = openat(database->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (database->lock < 0)
+        return fail(why, path, strerror(errno));
+    if (flock(database->lock, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? say_holder(database->directory, why, path)
+                                    : fail(why, path, strerror(errno));
+    int len = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
+    /* whose it is helps a person; on a full disk it is not worth failing for */
+    if (ftruncate(database->lock, 0) == 0)
+        (void)!pwrite(database->lock, pid, (size_t)len, 0);
+    return 0;
+}
+
+/* ── the file ── */
+
+static int file_fail(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    return fail(why, path, sqlite3_errmsg(database->handle));
+}
+
+static int run(struct database *database, const char *sql, const char *path,
+               char why[STORE_WHY_SIZE])
+{
+    return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK
+               ? 0
+               : file_fail(database, path, why);
+}
+
+/* One number, or -1 when there is none. */
+static int64_t number_of(struct database *database, const char *sql)
+{
+    sqlite3_stmt *statement;
+    int64_t number = -1;
+    if (sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        return -1;
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
+static int check_whole(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    sqlite3_stmt *statement;
+    int result =
+        sqlite3_prepare_v2(database->handle, "PRAGMA quick_check(1)", -1, &statement, NULL);
+    if (result != SQLITE_OK)
+        return file_fail(database, path, why);
+    const char *said = sqlite3_step(statement) == SQLITE_ROW
+                           ? (const char *)sqlite3_column_text(statement, 0)
+                           : sqlite3_errmsg(database->handle);
+    bool whole = said && strcmp(said, "ok") == 0;
+    if (!whole)
+        snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %s", path,
+                 said ? said : "unreadable");
+    sqlite3_finalize(statement);
+    return whole ? 0 : -1;
+}
+
+static int migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    int64_t version = number_of(database, "PRAGMA user_version");
+    int64_t application = number_of(database, "PRAGMA application_id");
+    char sql[128];
+    if (version < 0)
+        return file_fail(database, path, why);
+    if (version > 0 && application != APPLICATION_ID)
+        return fail(why, path, "hub.db is another program's database");
+    if (version > STORE_SCHEMA)
+        return fail(why, path, "the database is of a later version of khub");
+    for (; version < STORE_SCHEMA; version++) {
+        snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
+                 APPLICATION_ID, (int)version + 1);
+        if (run(database, "BEGIN IMMEDIATE;", path, why) < 0 ||
+            run(database, migrations[version], path, why) < 0 || run(database, sql, path, why) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Reads the key; makes it when there is none. */
+static int key_read(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    sqlite3_stmt *statement;
+    uint8_t fresh[32];
+    if (getrandom(fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh)
+        return fail(why, path, "the system has no randomness");
+    int result = sqlite3_prepare_v2(database->handle,
+                                    "INSERT INTO meta (name, value) VALUES ('key', ?1)"
+                                    " ON CONFLICT DO UPDATE SET value = value RETURNING value",
+                                    -1, &statement, NULL);
+    if (result != SQLITE_OK)
+        return file_fail(database, path, why);
+    sqlite3_bind_blob(statement, 1, fresh, sizeof fresh, SQLITE_TRANSIENT);
+    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
+    if (found)
+        memcpy(database->key, sqlite3_column_blob(statement, 0), 32);
+    while (sqlite3_step(statement) == SQLITE_ROW)
+        ;
+    sqlite3_finalize(statement);
+    return found ? 0 : fail(why, path, "the hub's key can't be read");
+}
+
+static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    for (int at = 0; at < STATEMENT_COUNT; at++)
+        if (sqlite3_prepare_v3(database->handle, texts[at], -1, SQLITE_PREPARE_PERSISTENT,
+                               &database->statements[at], NULL) != SQLITE_OK)
+            return file_fail(database, path, why);
+    return 0;
+}
+
+int database_open(struct database *database, const char *directory, enum store_sync sync,
+                  char ret_why[STORE_WHY_SIZE])
+{
+    static const char *const syncs[] = {
+        [STORE_SYNC_ALWAYS] = "FULL", [STORE_SYNC_INTERVAL] = "FULL", [STORE_SYNC_NONE] = "OFF"};
+    char path[4096], pragmas[512];
+    if (directory_take(database, directory, ret_why) < 0)
+        return -1;
+    if (snprintf(path, sizeof path, "%s/hub.db", directory) >= (int)sizeof path)
+        return fail(ret_why, directory, strerror(ENAMETOOLONG));
+    mode_t before = umask(0077);
+    int result =
+        sqlite3_open_v2(path, &database->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    snprintf(
+        pragmas, sizeof pragmas,
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s;"
+        "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
+        "PRAGMA trusted_schema = OFF;",
+        syncs[sync]);
+    /* schema by schema, then all that is derived from it; the file is made within, hence the umask */
+    bool opened = result == SQLITE_OK && run(database, pragmas, directory, ret_why) == 0 &&
+                  check_whole(database, directory, ret_why) == 0 &&
+                  migrate(database, directory, ret_why) == 0 &&
+                  key_read(database, directory, ret_why) == 0 &&
+                  prepare_all(database, directory, ret_why) == 0;
+    umask(before);
+    if (result != SQLITE_OK)
+        file_fail(database, directory, ret_why);
+    database->last_room = opened ? number_of(database, "SELECT max(id) FROM rooms") : 0;
+    return opened ? 0 : -1;
+}
+
+void database_close(struct database *database)
+{
+    for (int at = 0; at < STATEMENT_COUNT; at++)
+        sqlite3_finalize(database->statements[at]);
+    sqlite3_close(database->handle);
+    if (database->lock >= 0)
+        close(database->lock);
+    if (database->directory >= 0)
+        close(database->directory);
+}
+
+int database_step(struct database *database, enum statement statement)
+{
+    sqlite3_stmt *step = database->statements[statement];
+    int result = sqlite3_step(step);
+    sqlite3_reset(step);
+    return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : -1;
+}
+
+/* ── checksums ── */
+
+uint64_t entry_checksum(struct slice room, const struct entry *entry)
+{
+    const uint64_t head[] = {entry->seq, (uint64_t)entry->time_ms, entry->peer, entry->takes_over,
+                             (uint64_t)entry->kind};
+    uint64_t seed = XXH3_64bits_withSeed(head, sizeof head, XXH3_64bits(room.at, room.len));
+    return XXH3_64bits_withSeed(entry->bytes.at, entry->bytes.len, seed);
+}
+
+uint64_t row_checksum(struct slice room, const struct row *row)
+{
+    uint64_t seed = XXH3_64bits_withSeed(room.at, room.len, (uint64_t)row->kind);
+    return XXH3_64bits_withSeed(row->bytes.at, row->bytes.len,
+                                XXH3_64bits_withSeed(row->key.at, row->key.len, seed));
+}

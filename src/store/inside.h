@@ -1,0 +1,140 @@
+/* What the files of store/ share. */
+#ifndef KHUB_STORE_INSIDE_H
+#define KHUB_STORE_INSIDE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include "store/store.h"
+#include "wire/text.h"
+
+#define STORE_SCHEMA 1
+
+/* A room's entries have ids that rise with its seqs: room << ID_SEQ_BITS | seq. */
+#define ID_SEQ_BITS 44
+static inline int64_t entry_id(int64_t room, uint64_t seq)
+{
+    return room << ID_SEQ_BITS | (int64_t)seq;
+}
+
+/* ── database.c: the file, its schema, and what is read at the beginning ── */
+
+enum statement {
+    STATEMENT_BEGIN,
+    STATEMENT_COMMIT,
+    STATEMENT_ROLLBACK,
+    STATEMENT_ADD_ROOM,
+    STATEMENT_ADD_ENTRY,
+    STATEMENT_PUT_ROW,
+    STATEMENT_DROP_ROW,
+    STATEMENT_PROBE,
+    STATEMENT_TRIM,
+    STATEMENT_FORGET_ENTRIES,
+    STATEMENT_FORGET_ROWS,
+    STATEMENT_FORGET_ROOM,
+    STATEMENT_COUNT
+};
+
+struct database {
+    int directory, lock;
+    sqlite3 *handle;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    uint8_t key[32];
+    int64_t last_room; /* the highest id of a room so far */
+};
+
+int database_open(struct database *database, const char *directory, enum store_sync sync,
+                  char ret_why[STORE_WHY_SIZE]);
+/* Fine for one that is {0}, with directory and lock -1. */
+void database_close(struct database *database);
+/* Steps the statement, whose parameters are bound, to its end. 0, or -1; it is reset either way. */
+int database_step(struct database *database, enum statement statement);
+/* Of an entry and of a row, so that a flipped bit is seen. */
+uint64_t entry_checksum(struct slice room, const struct entry *entry);
+uint64_t row_checksum(struct slice room, const struct row *row);
+
+/* ── log.c, writer.c ── */
+
+struct store_log {
+    struct store *store;
+    struct commit commit;
+    struct slice room; /* owned */
+    int64_t id;
+    uint64_t seq; /* the last given */
+    bool dead;    /* nobody is there to hand anything back to */
+    bool forgotten;
+    bool written; /* the thread's own: the room is in the database */
+    TAILQ_ENTRY(store_log) next;
+};
+TAILQ_HEAD(store_log_list, store_log);
+
+enum item_kind { ITEM_ENTRY, ITEM_FORGET };
+
+struct item {
+    enum item_kind kind;
+    struct store_log *log;
+    struct entry entry; /* bytes.at: an offset into the batch's bytes, until it is handed back */
+    bool applied;       /* by propose: not to be handed back */
+    bool lost;          /* it could not be kept */
+};
+
+/* Items in the order in which they were proposed. */
+struct batch {
+    struct item *items;
+    size_t count, capacity;
+    struct text bytes;
+    STAILQ_ENTRY(batch) next;
+};
+STAILQ_HEAD(batch_list, batch);
+
+struct checkpoint_row {
+    enum row_kind kind;
+    size_t key_at, key_len, bytes_at, bytes_len; /* in the checkpoint's bytes */
+    bool gone;
+};
+
+struct checkpoint {
+    struct slice room; /* owned */
+    int64_t room_id;
+    uint64_t seq;
+    struct checkpoint_row *rows;
+    size_t count, capacity;
+    struct text bytes;
+    STAILQ_ENTRY(checkpoint) next;
+};
+STAILQ_HEAD(checkpoint_list, checkpoint);
+
+struct store {
+    struct store_options options;
+    struct database database;
+    bool running;
+    pthread_t thread;
+
+    /* the hub's thread alone */
+    struct store_log_list logs;
+    struct checkpoint *gathering; /* NULL: none */
+    char failure_said[STORE_WHY_SIZE];
+
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* something to write, or closing */
+    struct batch *filling;  /* under the mutex, as all below */
+    struct batch_list done, spare;
+    struct checkpoint_list checkpoints;
+    bool closing, silent;
+    char failure[STORE_WHY_SIZE]; /* "" while all is well */
+
+    _Atomic size_t backlog; /* bytes */
+    _Atomic bool failing;
+    bool unwritten; /* the thread's: something was lost at the end */
+};
+
+/* The room's log, or NULL. */
+struct store_log *log_find(const struct store *store, struct slice room);
+void batch_free(struct batch *batch);
+void checkpoint_free(struct checkpoint *checkpoint);
+/* The thread. */
+void *writer_run(void *data);
+
+#endif

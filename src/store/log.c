@@ -1,0 +1,332 @@
+/* The hub's side of the store: entries go in, and come back when they are on disk. */
+#include "store/inside.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/memory.h"
+
+/* Bytes that an empty batch keeps for the next. */
+#define BATCH_KEPT_MAX (1u << 20)
+
+/* ── batches ── */
+
+static struct batch *batch_new(void)
+{
+    return memory_new(sizeof(struct batch));
+}
+
+void batch_free(struct batch *batch)
+{
+    if (!batch)
+        return;
+    text_free(&batch->bytes);
+    free(batch->items);
+    free(batch);
+}
+
+/* Under the mutex. */
+static void batch_add(struct store *store, const struct item *item)
+{
+    struct batch *batch = store->filling;
+    batch->items =
+        memory_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
+    struct item *added = &batch->items[batch->count++];
+    *added = *item;
+    added->entry.bytes.at = (const char *)(uintptr_t)batch->bytes.len;
+    text_add(&batch->bytes, item->entry.bytes);
+    if (batch->bytes.failed) {
+        fprintf(stderr, "khub: out of memory: what is to be stored\n");
+        abort();
+    }
+    atomic_fetch_add(&store->backlog, item->entry.bytes.len + sizeof *item);
+    pthread_cond_signal(&store->changed);
+}
+
+/* ── a room's log ── */
+
+struct store_log *log_find(const struct store *store, struct slice room)
+{
+    struct store_log *log;
+    TAILQ_FOREACH (log, &store->logs, next)
+        if (!log->dead && slice_equal(log->room, room))
+            return log;
+    return NULL;
+}
+
+static int log_propose(void *state, const struct entry *entry)
+{
+    struct store_log *log = state;
+    struct store *store = log->store;
+    if (entry->kind == ENTRY_MESSAGE && atomic_load(&store->failing))
+        return -1;
+    struct item item = {.kind = ITEM_ENTRY, .log = log, .entry = *entry};
+    item.entry.seq = ++log->seq;
+    item.applied = store->options.sync != STORE_SYNC_ALWAYS;
+    pthread_mutex_lock(&store->mutex);
+    batch_add(store, &item);
+    pthread_mutex_unlock(&store->mutex);
+    if (item.applied)
+        log->commit.apply(log->commit.ctx, &item.entry);
+    return 0;
+}
+
+static void log_end(void *state)
+{
+    struct store_log *log = state;
+    log->dead = true;
+}
+
+/* Those of a room that is no more. */
+static void checkpoints_drop(struct store *store, int64_t room_id)
+{
+    struct checkpoint *checkpoint, *next;
+    if (store->gathering && store->gathering->room_id == room_id) {
+        checkpoint_free(store->gathering);
+        store->gathering = NULL;
+    }
+    pthread_mutex_lock(&store->mutex);
+    for (checkpoint = STAILQ_FIRST(&store->checkpoints); checkpoint; checkpoint = next) {
+        next = STAILQ_NEXT(checkpoint, next);
+        if (checkpoint->room_id != room_id)
+            continue;
+        STAILQ_REMOVE(&store->checkpoints, checkpoint, checkpoint, next);
+        checkpoint_free(checkpoint);
+    }
+    pthread_mutex_unlock(&store->mutex);
+}
+
+static void log_forget(void *state)
+{
+    struct store_log *log = state;
+    struct item item = {.kind = ITEM_FORGET, .log = log};
+    log->dead = true;
+    checkpoints_drop(log->store, log->id);
+    pthread_mutex_lock(&log->store->mutex);
+    batch_add(log->store, &item);
+    pthread_mutex_unlock(&log->store->mutex);
+}
+
+struct log store_log(struct store *store, struct slice room, struct commit commit)
+{
+    struct store_log *log = log_find(store, room);
+    if (!log) {
+        log = memory_new(sizeof *log);
+        log->store = store;
+        log->room = slice_copy(room);
+        log->id = ++store->database.last_room;
+        TAILQ_INSERT_TAIL(&store->logs, log, next);
+    }
+    assert(!log->commit.apply); /* a room has one log */
+    if (commit.after > log->seq)
+        log->seq = commit.after;
+    log->commit = commit;
+    return (struct log){log, log_propose, log_end, log_forget};
+}
+
+/* ── handing back ── */
+
+static void item_hand_back(const struct batch *batch, struct item *item)
+{
+    struct store_log *log = item->log;
+    if (log->dead || item->applied || item->kind != ITEM_ENTRY)
+        return;
+    item->entry.bytes.at = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
+    if (item->lost)
+        log->commit.lose(log->commit.ctx, &item->entry);
+    else
+        log->commit.apply(log->commit.ctx, &item->entry);
+}
+
+static struct batch *done_take(struct store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    struct batch *batch = STAILQ_FIRST(&store->done);
+    if (batch)
+        STAILQ_REMOVE_HEAD(&store->done, next);
+    pthread_mutex_unlock(&store->mutex);
+    return batch;
+}
+
+static void batch_recycle(struct store *store, struct batch *batch)
+{
+    batch->count = 0;
+    text_clear(&batch->bytes);
+    if (batch->bytes.capacity > BATCH_KEPT_MAX)
+        text_free(&batch->bytes);
+    pthread_mutex_lock(&store->mutex);
+    STAILQ_INSERT_HEAD(&store->spare, batch, next);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+void store_take(struct store *store)
+{
+    struct batch *batch;
+    while ((batch = done_take(store))) {
+        for (size_t i = 0; i < batch->count; i++)
+            item_hand_back(batch, &batch->items[i]);
+        batch_recycle(store, batch);
+    }
+}
+
+size_t store_backlog(const struct store *store)
+{
+    return atomic_load(&store->backlog);
+}
+
+const char *store_failure(struct store *store)
+{
+    if (!atomic_load(&store->failing))
+        return NULL;
+    pthread_mutex_lock(&store->mutex);
+    memcpy(store->failure_said, store->failure, sizeof store->failure_said);
+    pthread_mutex_unlock(&store->mutex);
+    return store->failure_said;
+}
+
+/* ── checkpoints ── */
+
+void checkpoint_free(struct checkpoint *checkpoint)
+{
+    if (!checkpoint)
+        return;
+    slice_free(&checkpoint->room);
+    text_free(&checkpoint->bytes);
+    free(checkpoint->rows);
+    free(checkpoint);
+}
+
+void store_checkpoint_row(struct store *store, struct slice room, const struct row *row)
+{
+    struct checkpoint *checkpoint = store->gathering;
+    if (!checkpoint) {
+        const struct store_log *log = log_find(store, room);
+        assert(log); /* a room that is there has a log */
+        checkpoint = store->gathering = memory_new(sizeof *checkpoint);
+        checkpoint->room = slice_copy(room);
+        checkpoint->room_id = log->id;
+    }
+    assert(slice_equal(checkpoint->room, room));
+    checkpoint->rows = memory_grow(checkpoint->rows, &checkpoint->capacity, checkpoint->count + 1,
+                                   sizeof *checkpoint->rows);
+    struct text *bytes = &checkpoint->bytes;
+    struct checkpoint_row *kept = &checkpoint->rows[checkpoint->count++];
+    *kept = (struct checkpoint_row){.kind = row->kind,
+                                    .key_at = bytes->len,
+                                    .key_len = row->key.len,
+                                    .bytes_at = bytes->len + row->key.len,
+                                    .bytes_len = row->bytes.len,
+                                    .gone = !row->bytes.at};
+    text_add(bytes, row->key);
+    text_add(bytes, row->bytes);
+}
+
+void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq)
+{
+    struct checkpoint *checkpoint = store->gathering;
+    store->gathering = NULL;
+    if (!checkpoint)
+        return;
+    assert(slice_equal(checkpoint->room, room));
+    checkpoint->seq = seq;
+    pthread_mutex_lock(&store->mutex);
+    STAILQ_INSERT_TAIL(&store->checkpoints, checkpoint, next);
+    pthread_cond_signal(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+/* ── beginning and end ── */
+
+int store_open(const struct store_options *options, struct store **ret_store,
+               char ret_why[STORE_WHY_SIZE])
+{
+    struct store *store = memory_new(sizeof *store);
+    store->options = *options;
+    store->database.directory = store->database.lock = -1;
+    TAILQ_INIT(&store->logs);
+    STAILQ_INIT(&store->done);
+    STAILQ_INIT(&store->spare);
+    STAILQ_INIT(&store->checkpoints);
+    store->filling = batch_new();
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&store->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    if (database_open(&store->database, options->directory, options->sync, ret_why) < 0) {
+        store_close(store);
+        return -1;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+void store_key(const struct store *store, uint8_t ret_key[32])
+{
+    memcpy(ret_key, store->database.key, 32);
+}
+
+int store_begin(struct store *store)
+{
+    sigset_t all, before;
+    sigfillset(&all); /* signals are for the thread that runs the loop */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&store->thread, NULL, writer_run, store);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    store->running = error == 0;
+    errno = error;
+    return error ? -1 : 0;
+}
+
+void store_silence(struct store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->silent = true;
+    pthread_mutex_unlock(&store->mutex);
+}
+
+static void batches_free(struct batch_list *list)
+{
+    struct batch *batch;
+    while ((batch = STAILQ_FIRST(list))) {
+        STAILQ_REMOVE_HEAD(list, next);
+        batch_free(batch);
+    }
+}
+
+int store_close(struct store *store)
+{
+    struct store_log *log;
+    struct checkpoint *checkpoint;
+    if (!store)
+        return 0;
+    pthread_mutex_lock(&store->mutex);
+    store->closing = true;
+    pthread_cond_signal(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
+    if (store->running)
+        pthread_join(store->thread, NULL);
+    int whole = store->unwritten ? -1 : 0;
+    database_close(&store->database);
+    batch_free(store->filling);
+    batches_free(&store->done);
+    batches_free(&store->spare);
+    checkpoint_free(store->gathering);
+    while ((checkpoint = STAILQ_FIRST(&store->checkpoints))) {
+        STAILQ_REMOVE_HEAD(&store->checkpoints, next);
+        checkpoint_free(checkpoint);
+    }
+    while ((log = TAILQ_FIRST(&store->logs))) {
+        TAILQ_REMOVE(&store->logs, log, next);
+        slice_free(&log->room);
+        free(log);
+    }
+    pthread_cond_destroy(&store->changed);
+    pthread_mutex_destroy(&store->mutex);
+    free(store);
+    return whole;
+}

@@ -1,0 +1,96 @@
+/* What a hub keeps on disk: its rooms' entries, and their state at a checkpoint, in one SQLite
+ * database.
+ *
+ * An entry is on disk before it is applied (STORE_SYNC_ALWAYS): so nothing is delivered, answered
+ * or granted that a crash could take back. One thread does all writing, many entries in one
+ * transaction; it is the only one that touches the database while the hub runs. (SQLite 3.7.0 to
+ * 3.51.2 can corrupt a database in WAL mode when two connections to it reset the log at once.)
+ *
+ * State is derived: a checkpoint is written behind, and entries below it are let go. A crash before
+ * it is written costs nothing, since the entries after the last one make it again. */
+#ifndef KHUB_STORE_STORE_H
+#define KHUB_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/log.h"
+#include "core/row.h"
+
+struct store;
+
+enum store_sync {
+    STORE_SYNC_ALWAYS,   /* an entry is applied when it is on disk */
+    STORE_SYNC_INTERVAL, /* applied at once, on disk within interval_ms */
+    STORE_SYNC_NONE      /* applied at once, on disk when the system thinks fit */
+};
+
+struct store_options {
+    const char *directory; /* made when it is not there, for its owner alone */
+    enum store_sync sync;
+    unsigned interval_ms;
+    /* Called by the store's thread: entries are committed, call store_take soon. It must not call the
+     * store. */
+    void (*wake)(void *ctx);
+    void *ctx;
+};
+
+#define STORE_WHY_SIZE 512
+
+/* Opens and locks the directory, and looks whether the database is whole. 0 and *ret_store, or -1
+ * with a sentence in ret_why: it can't be opened or made, another process has it (named by its
+ * pid), it is damaged, or of a later version. */
+int store_open(const struct store_options *options, struct store **ret_store,
+               char ret_why[STORE_WHY_SIZE]);
+
+/* The hub's key: random, made with the store, the same for ever. */
+void store_key(const struct store *store, uint8_t ret_key[32]);
+
+/* ── before it begins ── */
+
+/* Who hears what was kept, room by room: its rows in the order of their kinds, then `loaded`, then
+ * the entries after them. Each returns 0, or -1 to end it. */
+struct store_reader {
+    void *ctx;
+    int (*row)(void *ctx, struct slice room, const struct row *row);
+    int (*loaded)(void *ctx, struct slice room);
+    /* The seq that the room's rows stand for; 0 when there were none. */
+    uint64_t (*seq)(void *ctx, struct slice room);
+    int (*entry)(void *ctx, struct slice room, const struct entry *entry);
+};
+/* 0; -1 with a sentence when something is damaged (its room and seq are named) or the reader ended
+ * it (ret_why is then as the reader left it). */
+int store_recover(struct store *store, const struct store_reader *reader,
+                  char ret_why[STORE_WHY_SIZE]);
+/* Starts the thread. 0, or -1 with errno. */
+int store_begin(struct store *store);
+
+/* ── while it runs, on the hub's thread ── */
+
+/* The log of a room. Dies when out of memory. */
+struct log store_log(struct store *store, struct slice room, struct commit commit);
+/* Hands back what was committed since the last call, and what could not be kept, in order. */
+void store_take(struct store *store);
+/* Bytes proposed that are not on disk yet. */
+size_t store_backlog(const struct store *store);
+/* NULL; or why nothing can be kept just now, a sentence good until the next call. Messages are
+ * refused until it passes, which it does by itself. */
+const char *store_failure(struct store *store);
+
+/* A checkpoint of a room: its rows, as hub_save_changes hands them out (bytes at NULL: gone), and
+ * the seq that they stand for. Rows are gathered in memory; at store_checkpoint_end they go to the
+ * thread, which writes them in one transaction and then lets the entries up to `seq` go. */
+void store_checkpoint_row(struct store *store, struct slice room, const struct row *row);
+void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq);
+
+/* ── the end ── */
+
+/* wake is not called any more once this returns. */
+void store_silence(struct store *store);
+
+/* Writes what was proposed, without handing it back, and closes. NULL is fine. 0, or -1 when
+ * something could not be written. No log of it may be in use any more. */
+int store_close(struct store *store);
+
+#endif

@@ -1,0 +1,186 @@
+"""A hub that keeps what it is told: kill -9 at any time, a full disk, damage, two hubs for one directory."""
+
+import contextlib
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import tempfile
+
+from harness import Hub, check, equal, run, test, wait_until
+
+ROUNDS = 12
+
+
+@contextlib.contextmanager
+def directory():
+    folder = tempfile.mkdtemp(prefix="khub-test-data-")
+    try:
+        yield os.path.join(folder, "data")
+    finally:
+        shutil.rmtree(folder)
+
+
+def kill_9(hub):
+    """Ends the hub at once, and its clients with it. Its own files go; its data stays."""
+    for client in hub.clients:
+        client.close()
+    hub.kill()
+
+
+def patterns(hub, name="judge"):
+    """The patterns that a newcomer is told of, by id."""
+    with contextlib.closing(hub.join(name, 2)) as judge:
+        equal(judge.sync["truncated"], False, "truncated")
+        return judge.sync["global_knowledge_base"]["shared_patterns"]
+
+
+@test
+def what_anybody_heard_of_outlives_kill_9():
+    heard, last_seq, chance = [], 0, random.Random(7)
+    with directory() as data:
+        for number in range(ROUNDS):
+            hub = Hub("--data", data, "--sync-limit", 64 << 20)
+            known = patterns(hub)
+            for identity in heard:
+                check(identity in known, identity, "was heard of, and is lost")
+            reader, writer = hub.join("reader", 2), hub.join("writer", 2)
+            check(reader.sync["seq"] > last_seq, "seq", reader.sync["seq"], "after", last_seq)
+            count, stop = chance.randrange(20, 200), chance.randrange(1, 20)
+            for at in range(count):
+                writer.say("pattern_share", {"pattern": {"id": f"r{number}-{at}", "round": number}})
+            mine = []
+            while len(mine) < stop:
+                line = reader.receive()
+                if line["message_type"] == "pattern_share":
+                    mine.append(line["payload"]["pattern"]["id"])
+                    last_seq = line["seq"]
+            equal(mine, [f"r{number}-{at}" for at in range(stop)], "what was heard, in order")
+            heard += mine
+            kill_9(hub)
+        hub = Hub("--data", data, "--sync-limit", 64 << 20)
+        known = patterns(hub)
+        check(set(heard) <= set(known), set(heard) - set(known), "lost")
+        for number in range(ROUNDS):  # of each round a first part, without a hole
+            mine = [identity for identity in known if identity.startswith(f"r{number}-")]
+            check({f"r{number}-{at}" for at in range(len(mine))} == set(mine), "a hole in round", number)
+        kill_9(hub)
+
+
+@test
+def sessions_and_members_go_on_after_kill_9():
+    with directory() as data:
+        hub = Hub("--data", data)
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.expect("hello")
+        ada.say("collaboration_request", {"type": "t", "description": "d", "target_ai": "bea"})
+        session = ada.expect("collaboration_update")["payload"]["session_id"]
+        bea.expect("collaboration_request")
+        bea.say("collaboration_response", {"session_id": session, "accepted": True})
+        ada.expect("collaboration_update", status="active")
+        ada.say("workspace_update", {"session_id": session, "key": "k", "value": [1, 2], "base_version": 0})
+        ada.expect("workspace_update", version=1, accepted=True)
+        token = ada.sync["resume_token"]
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2)
+            check(ada.sync["resume_token"] != token, "a token is given twice")
+            ada.say("chat", {"text": "there?"}, "bea")
+            ada.expect_error("target_offline", "bea")  # remembered, and not there any more
+            bea = hub.join("bea", 2)
+            ada.expect("hello")
+            ada.say("workspace_update", {"session_id": session, "key": "k", "value": 3, "base_version": 0})
+            ada.expect_error("conflict", "version 1")
+            ada.say("workspace_update", {"session_id": session, "key": "k", "value": 3, "base_version": 1})
+            ada.expect("workspace_update", version=2, accepted=True)
+            bea.expect("workspace_update", version=2, value=3)
+
+
+@test
+def a_stop_and_a_start_lose_nothing():
+    with directory() as data:
+        for number in range(3):
+            with Hub("--data", data) as hub:
+                equal(sorted(patterns(hub)), [f"p{at}" for at in range(number)], "patterns")
+                ada = hub.join("ada", 2)
+                ada.say("pattern_share", {"pattern": {"id": f"p{number}"}})
+                ada.drain()
+
+
+@test
+def one_hub_at_a_time():
+    with directory() as data, Hub("--data", data) as hub:
+        try:
+            Hub("--data", data)
+        except AssertionError as refusal:
+            check(f"process {hub.process.pid}" in str(refusal), refusal)
+            check("(1)" in str(refusal), "exit code:", refusal)
+        else:
+            check(False, "two hubs have one directory")
+        hub.join("ada", 2).drain()
+
+
+@test
+def a_full_disk_refuses_what_it_can_not_keep_and_recovers():
+    with directory() as data, Hub("--data", data) as hub:
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.expect("hello")
+        size = os.path.getsize(os.path.join(data, "hub.db-wal"))
+        # files that may not grow stand for a full disk
+        resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        identity = ada.say("pattern_share", {"pattern": {"id": "large", "text": "x" * 50000}})
+        refused = ada.expect_error("storage_unavailable", "send it again")
+        equal(refused["payload"]["in_reply_to"], identity, "in_reply_to")
+        hub.wait_log("event=storage state=failing error=")
+        ada.say("chat", {"text": "anybody?"})
+        ada.expect_error("storage_unavailable")
+        bea.expect_nothing()
+        ada.expect_nothing()  # heartbeats go on
+        resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        hub.wait_log("event=storage state=well")
+        ada.say("pattern_share", {"pattern": {"id": "small"}})
+        equal(bea.expect("pattern_share")["payload"]["pattern"]["id"], "small", "pattern")
+        equal(list(patterns(hub)), ["small"], "patterns")
+
+
+@test
+def a_hub_does_not_start_on_damage():
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2)
+            ada.say("pattern_share", {"pattern": {"id": "p"}})
+            ada.drain()
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database, database:
+            database.execute("UPDATE entries SET bytes = CAST(replace(bytes, 'pattern', 'pettern') AS BLOB)"
+                             " WHERE instr(bytes, 'pattern_share')")
+        try:
+            Hub("--data", data)
+        except AssertionError as refusal:
+            check('room "main": entry 3 is damaged' in str(refusal), refusal)
+        else:
+            check(False, "a hub started on a damaged entry")
+
+
+@test
+def many_entries_become_a_checkpoint():
+    """After 20,000 of them the database holds state, and few entries."""
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2)
+            for at in range(21000):
+                ada.say("performance_report", {"component_id": f"c{at % 50}", "performance": {"score": 0.5}})
+                if at % 1000 == 0:
+                    ada.drain()
+            ada.drain()
+            log = os.path.join(data, "hub.db-wal")
+            wait_until(lambda: b'"limits":{' in open(log, "rb").read(), "a checkpoint")
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database:
+            rows, entries = (database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                             for table in ("state", "entries"))
+            check(rows > 50 and entries < 21000, rows, "rows and", entries, "entries")
+        with Hub("--data", data) as hub, contextlib.closing(hub.join("judge", 2)) as judge:
+            equal(judge.sync["knowledge_totals"]["performance_benchmarks"], 50, "benchmarks")
+
+
+run()
