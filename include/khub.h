@@ -90,7 +90,7 @@ struct khub_callbacks {
                   void *data);
 };
 
-/* For sync_max: a training_sync without knowledge. */
+/* For sync_max: a training_sync without knowledge and ledger. */
 #define KHUB_SYNC_NONE SIZE_MAX
 
 /* All strings are copied. Zero and NULL mean the default named behind.
@@ -120,7 +120,7 @@ struct khub_options {
     unsigned heartbeat_ms; /* 30000; level 2 only */
     size_t queue_max;      /* bytes that may wait to be sent: 8 MiB */
     size_t line_max;       /* bytes of a line that may come in: 64 MiB (syncs are long) */
-    size_t sync_max;       /* level 2: bytes of knowledge in a training_sync: as the hub likes */
+    size_t sync_max;       /* level 2: bytes of knowledge and ledger in a sync: as the hub likes */
     void *data;            /* for the callbacks, and khub_data */
 };
 

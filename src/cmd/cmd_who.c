@@ -8,6 +8,14 @@
 #include "cmd/table.h"
 #include "cmd/visit.h"
 
+#define COMMON_MAX 64u /* capabilities of one AI */
+
+/* Capabilities that all have; points into the sync. */
+struct common {
+    struct slice at[COMMON_MAX];
+    size_t count;
+};
+
 struct who_settings {
     const char *hub;
     bool json;
@@ -37,9 +45,63 @@ static void add_text(struct table *table, struct json_value object, const char *
     table_add(table, text);
 }
 
-static void add_member(struct table *table, struct json_value member, int64_t now)
+static bool has(struct json_value array, struct slice raw)
 {
-    OWNED char *capabilities = field_names(json_get(member, "capabilities"));
+    struct json_iterator iterator = {.rest = array.raw};
+    struct json_value element;
+    while (array.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &element))
+        if (slice_equal(element.raw, raw))
+            return true;
+    return false;
+}
+
+static bool all_have(struct json_value members, struct slice raw)
+{
+    struct json_iterator iterator = {.rest = members.raw};
+    struct json_value member;
+    while (json_next_element(&iterator, &member))
+        if (!has(json_get(member, "capabilities"), raw))
+            return false;
+    return true;
+}
+
+/* What several AIs have all of them tells nothing, and would fill the column. (The hub writes all
+ * texts alike, so that JSON can be compared.) */
+static struct common common_capabilities(struct json_value members)
+{
+    struct common common = {0};
+    struct json_iterator iterator = {.rest = members.raw};
+    struct json_value first, capability;
+    if (field_count(members) < 2 || !json_next_element(&iterator, &first))
+        return common;
+    iterator = (struct json_iterator){.rest = json_get(first, "capabilities").raw};
+    while (common.count < COMMON_MAX && json_next_element(&iterator, &capability))
+        if (all_have(members, capability.raw))
+            common.at[common.count++] = capability.raw;
+    return common;
+}
+
+static void add_capabilities(struct table *table, struct json_value member,
+                             const struct common *common)
+{
+    struct json_value capabilities = json_get(member, "capabilities"), capability;
+    struct json_iterator iterator = {.rest = capabilities.raw};
+    struct text names = {0};
+    while (capabilities.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &capability)) {
+        bool told = false;
+        for (size_t i = 0; i < common->count; i++)
+            told = told || slice_equal(common->at[i], capability.raw);
+        OWNED char *name = field_text(capability);
+        if (!told)
+            text_addf(&names, "%s%s", names.len > 0 ? ", " : "", name);
+    }
+    table_addf(table, "%.*s", SLICE_FORMAT(text_slice(&names)));
+    text_free(&names);
+}
+
+static void add_member(struct table *table, struct json_value member, const struct common *common,
+                       int64_t now)
+{
     char ago[AGO_SIZE];
     field_ago(member, "joined", now, ago);
     add_text(table, member, "ai_id");
@@ -48,7 +110,7 @@ static void add_member(struct table *table, struct json_value member, int64_t no
     add_text(table, member, "sessions");
     table_addf(table, "%.0f", field_number(member, "contribution_score", 0));
     table_add(table, ago);
-    table_add(table, capabilities);
+    add_capabilities(table, member, common);
 }
 
 static void add_session(struct table *table, struct json_value session)
@@ -74,9 +136,10 @@ static void print_tables(struct json_value members, struct json_value sessions, 
         printf("Nobody is at %s. Try: khub train AI_Node_1 networking\n", address);
         return;
     }
+    const struct common common = common_capabilities(members);
     table_begin(&table, COLUMNS(member_columns));
     while (json_next_element(&iterator, &element))
-        add_member(&table, element, time_now_ms());
+        add_member(&table, element, &common, time_now_ms());
     table_print(&table, &terminal, stdout);
     table_free(&table);
     if (field_count(sessions) == 0)
@@ -130,11 +193,10 @@ const struct command command_who = {
     .name = "who",
     .summary = "list the AIs at a hub and their sessions",
     .about =
-        "Lists the AIs that are connected, what each can do, how much it has contributed (1 for "
-        "each entry "
-        "shared, 1 for each use of it by another, 5 when another has tested it), and below the "
-        "collaboration sessions that are pending or active. It looks on as an observer: the AIs do "
-        "not notice.",
+        "Lists the AIs that are connected, what each can do (without what all of them can), how much "
+        "it has contributed (1 for each entry shared, 1 for each use of it by another, 5 when another "
+        "has tested it), and below the collaboration sessions that are pending or active. It looks on "
+        "as an observer: the AIs do not notice.",
     .example = "  khub who\n  khub who --json | python3 -m json.tool",
     .worked = "listed",
     .failed = "the hub could not be reached",

@@ -216,6 +216,20 @@ def who_lists_members_and_sessions():
 
 
 @test
+def who_tells_what_sets_an_ai_apart():
+    """In 80 columns there is room for little: what all of them can do is left out."""
+    base = ["pattern_recognition", "code_generation", "os_development"]
+    with Hub() as hub:
+        hub.join("ada", 2, capabilities=base + ["tcp"])
+        check("pattern_recognition" in worked("who", hub=hub).out, "what one alone can do")
+        hub.join("bea", 2, capabilities=["audio"] + base)
+        text = worked("who", hub=hub).out
+        equal([row(text, "AI", name)["CAPABILITIES"] for name in ("ada", "bea")], ["tcp", "audio"], "what is told")
+        who = json.loads(worked("who", "--json", hub=hub).out)
+        equal(who["members"][0]["capabilities"], base + ["tcp"], "what a script is told")
+
+
+@test
 def who_is_not_noticed():
     with Hub() as hub:
         ada = hub.join("ada", 2)
@@ -319,6 +333,16 @@ def small_clients_are_not_told_everything():
                 equal(hello["payload"].get("sync"), None if words[0] == "kb" else "none", f"sync of {words}")
                 peer.close()
                 client.end(number=None)
+    with Hub() as hub:
+        ada = hub.join("ada", 2)
+        for number in range(100):
+            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 1000}})
+        ada.drain()
+        with Running("watch", "--json", hub=hub) as watch:
+            sync = watch.wait_for("\n")
+            check(len(sync) < 10000, "a sync of", len(sync), "bytes")
+            equal(watch.end()[0], 0, "exit code")
+        check("p99" in worked("kb", "list", "--limit", "100", hub=hub).out, "what kb knows")
 
 
 @test
