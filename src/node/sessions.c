@@ -1,11 +1,12 @@
 /* Collaboration: asking, accepting or declining, and what the hub says of a session. The work
  * itself is in session_work.c.
  *
- *              own request ──▶ WAITING ─┐              ┌───────────────────────────────┐
- *     FREE ──┤                          ├─ active ──▶ ACTIVE ── budget spent ──▶ CONCLUDING
- *       ▲      accepted ─────▶ INVITED ─┘              │   another's last step ◀──────┘ │
- *       │                         │                    │                                │
- *       └── declined, expired, … ─┴── failed, lost, … ─┴──── completed, refused, … ─────┘ */
+ *             own request ──▶ WAITING ──┐ active              budget spent
+ *    FREE ────┤                         ├─────────▶ ACTIVE ──────────────────▶ CONCLUDING
+ *             └─ accepted ──▶ INVITED ──┘             ▲                             │
+ *                                                     └──── another's last step ────┘
+ *
+ * From each of them it may go back to FREE: declined, expired, failed, lost, completed. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
