@@ -3,7 +3,7 @@
  * proved), checks.c and elites.c (what others share, now and before), features.c (feature
  * requests), sessions.c and session_work.c (collaboration).
  *
- * All of it runs on the loop's thread. The brain is touched by jobs alone. */
+ * All of it runs on the loop's thread. What brain.h calls jobs runs on workers, and nowhere else. */
 #ifndef KHUB_NODE_NODE_H
 #define KHUB_NODE_NODE_H
 

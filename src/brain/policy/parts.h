@@ -1,6 +1,7 @@
 /* The policy brain's own parts, shared by its files: train.c (training), claims.c (what it makes of
  * what it found), known.c (what it knows of others, and what of all it would use), check.c (what
  * others claim), module.c (their C), session.c and review.c (collaboration), referee.c (`general`),
+ * standing.c (how far it is), answers.c (feature requests), learned.c (what is kept of a run),
  * evaluation.c (workloads), json.c.
  *
  * A score is made of workloads, and these of a split's name. "train/<AI>" are the workloads of
