@@ -13,7 +13,7 @@
  * empty. What has no Latin twin stays.
  *
  * A skeleton is to be compared, never shown. It lies in buffer, without a NUL. */
-#define SKELETON_SIZE (2 * WIRE_ID_MAX) /* m becomes rn */
+#define SKELETON_SIZE (2 * (size_t)WIRE_ID_MAX) /* m becomes rn */
 struct slice confusable_skeleton(struct slice id, char buffer[SKELETON_SIZE]);
 
 #endif

@@ -18,7 +18,7 @@ static char folded(char letter)
 unsigned nearest_distance(struct slice left, struct slice right, unsigned most)
 {
     const unsigned far = most + 1;
-    unsigned rows[3][NEAREST_BYTES_MAX + 2];
+    unsigned rows[3][NEAREST_BYTES_MAX + 2] = {0};
     assert(most <= NEAREST_DISTANCE_MAX);
     if (left.len > NEAREST_BYTES_MAX || right.len > NEAREST_BYTES_MAX ||
         left.len + most < right.len || right.len + most < left.len)

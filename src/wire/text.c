@@ -110,7 +110,7 @@ void hex_format(const uint8_t *bytes, size_t count, char *ret_hex)
 void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE])
 {
     static const struct {
-        unsigned first, count;
+        size_t first, count;
     } groups[] = {{0, 4}, {4, 2}, {6, 2}, {8, 2}, {10, 6}};
     uint8_t bytes[16];
     memcpy(bytes, random, sizeof bytes);
