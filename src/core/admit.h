@@ -53,12 +53,24 @@ struct hub {
     struct text cut;              /* of limits */
 };
 
+/* NULL when it is no more, or never was: in a replay there are none. */
 struct peer *peer_find(struct hub *hub, peer_id id);
+/* The hub forgets it, without a word to anybody. */
 void peer_drop(struct hub *hub, struct peer *peer);
+/* Apply tells what became of a connection: it is somebody's now, it is nobody's any more, an entry
+ * of it is applied. Nothing when the connection is not this hub's. */
 void admit_joined(struct hub *hub, struct member *member);
 void admit_departed(struct hub *hub, const struct member *member);
 void admit_applied(struct hub *hub, const struct entry *entry);
-/* The log took the message, and could not keep it: its sender is told, and nothing else comes of it. */
+/* The log took the message, and could not keep it: its sender is told, and nothing else comes of
+ * it. */
 void admit_lost(struct hub *hub, const struct entry *entry);
+
+/* The line of a hello without the secrets in it, in *text; false when there are none
+ * (secrets.c). */
+bool hello_cut(const struct message *message, struct text *text);
+/* The connection whose place this hello may take, since it shows the secret that was given to it; 0
+ * when there is none. */
+peer_id hello_takes_over(const struct hub *hub, const struct message *message);
 
 #endif

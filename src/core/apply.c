@@ -145,8 +145,8 @@ static void request_settle(struct request *request, const struct entry *entry, i
     request_error(request, request->refusal);
 }
 
-/* What admit judged a moment ago stands, if nothing was applied in between: no line is read twice on its way through a log
- * that commits at once. */
+/* What admit judged a moment ago stands, if nothing was applied in between: no line is read
+ * twice on its way through a log that commits at once. */
 static bool judged_just_now(const struct hub *hub, const struct room *room,
                             const struct entry *entry)
 {

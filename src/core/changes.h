@@ -27,6 +27,7 @@ struct changes {
     struct change_list list; /* the first changed first */
 };
 
+/* Nothing is kept yet. */
 void changes_init(struct changes *changes);
 void changes_free(struct changes *changes);
 /* The object that has this change in it is new, or not what it was. */
@@ -35,7 +36,8 @@ void change_mark(struct changes *changes, struct change *change, const void *of,
 /* The object is about to be freed; its row is gone. */
 void change_gone(struct changes *changes, struct change *change, enum row_kind kind,
                  struct slice key);
-/* Takes the first from the list; NULL when there is none. One whose row is gone is the caller's to free. */
+/* Takes the first from the list; NULL when there is none. One whose row is gone is the caller's
+ * to free. */
 struct change *changes_take(struct changes *changes);
 void change_free(struct change *change);
 

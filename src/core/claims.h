@@ -40,7 +40,8 @@ struct commitment {
 };
 TAILQ_HEAD(commitment_list, commitment);
 
-/* An AI's page in the ledger; kept when it leaves. What became of its claims stands with the contributor. */
+/* An AI's page in the ledger; kept when it leaves. What became of its claims stands with the
+ * contributor. */
 struct account {
     struct slice key; /* ai_id */
     uint64_t commitments, mismatched;
@@ -100,8 +101,8 @@ struct claiming {
 
 void ledger_init(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);
-/* For load.c: an account and a commitment that are in no list yet; a commitment's place in its lists is behind all that are
- * there. account_restore: NULL when there is one. */
+/* For load.c: an account and a commitment that are in no list yet; a commitment's place in its
+ * lists is behind all that are there. account_restore: NULL when there is one. */
 struct account *account_restore(struct knowledge *knowledge, struct slice ai_id);
 void commitment_restore(struct knowledge *knowledge, struct account *account,
                         struct commitment *commitment);
@@ -111,13 +112,14 @@ void account_touch(struct knowledge *knowledge, struct slice ai_id);
 /* What a page, and a commitment of these texts, counts for in ledger->bytes. */
 size_t account_cost(struct slice ai_id);
 size_t commitment_cost(struct slice subject, struct slice subject_version);
-/* {ai_id: {commitments, claims, …}}, the newest change first: at most so many AIs, in at most so many
- * bytes ({} at the least). */
+/* {ai_id: {commitments, claims, …}}, the newest change first: at most so many AIs, in at most so
+ * many bytes ({} at the least). */
 void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit,
                   struct text *text);
 /* As many as a training_sync shows. That text is kept: many join while nobody's account changes. */
 void ledger_show(struct ledger *ledger, size_t limit, struct text *text);
 
+/* "claimed"; static storage. */
 const char *claim_status_text(enum claim_status status);
 void claim_free(struct claim *claim);
 #define CLAIM_OVERHEAD 768u /* bytes that a claim counts for beside its verifiers */
@@ -132,8 +134,8 @@ struct claim_change {
     const struct knowledge_entry *entry;
     enum claim_status was;
 };
-/* An AI reports on the entry; its author's own reports say nothing of its claim. True when the status changed, with
- * *ret_change filled. */
+/* An AI reports on the entry; its author's own reports say nothing of its claim. True when the
+ * status changed, with *ret_change filled. */
 bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
                   struct json_value metrics, struct claim_change *ret_change);
 /* By how much that makes the claim cost more; less than nothing when it costs less. */
@@ -141,7 +143,9 @@ int64_t claim_report_growth(const struct knowledge_entry *entry, struct slice re
                             struct json_value metrics);
 /* What follows from the verifiers alone; *ret_agreeing of them agree. */
 enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing);
+/* Is what was measured what was claimed, as two honest simulators compute it? */
 bool claim_agrees(double claimed, double measured);
+/* Is it a claim that stands refuted now? */
 bool claim_refuted(const struct knowledge_entry *entry);
 /* ,"verification":{…} when the entry is a claim. */
 void verification_write(const struct knowledge *knowledge, const struct knowledge_entry *entry,

@@ -155,7 +155,8 @@ static void text_add_array(struct text *text, struct json_value payload, const c
     text_add(text, array.kind == JSON_KIND_ARRAY ? array.raw : slice_of("[]"));
 }
 
-/* The stamped request, which goes in place of the raw one; its sender is the initiator, as in the seed. */
+/* The stamped request, which goes in place of the raw one; its sender is the initiator, as in
+ * the seed. */
 static void offer_send(struct request *request, const struct session *session)
 {
     struct outgoing outgoing;
@@ -212,7 +213,8 @@ void collaboration_request_proceed(struct request *request)
 
 /* ── naming a session ── */
 
-/* The session that payload.session_id names, which becomes request->session; NULL, with the refusal filled, when there is none. */
+/* The session that payload.session_id names, which becomes request->session; NULL, with the
+ * refusal filled, when there is none. */
 static struct session *session_named(struct request *request)
 {
     char buffer[SESSION_ID_MAX];
@@ -418,7 +420,8 @@ void collaboration_update_proceed(struct request *request)
 
 /* ── ends ── */
 
-/* Level 1 knows no sessions' states: what it shares is taken as knowledge, whatever became of the session. */
+/* Level 1 knows no sessions' states: what it shares is taken as knowledge, whatever became of
+ * the session. */
 static int completion_check_level_1(struct request *request)
 {
     char buffer[SESSION_ID_MAX];

@@ -26,7 +26,7 @@ struct seat {
 enum audience {
     AUDIENCE_ROOM,      /* all who are there, but `but` */
     AUDIENCE_MEMBERS,   /* those named; when `observed`, observers as well */
-    AUDIENCE_CONNECTION /* the connection that spoke, or lost its id: nobody else, and never later */
+    AUDIENCE_CONNECTION /* who spoke, or lost its id: nobody else, and never later */
 };
 
 struct effect {

@@ -1,5 +1,6 @@
 /* How a line gets from the core to those who should have it: effects, answers, and the lines that
  * the hub makes itself. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "core/admit.h"
@@ -105,6 +106,7 @@ void effect_to_names(struct request *request, const struct outgoing *outgoing,
         if (seat->observer && seat->member != but && !addressee_named(hub, named, seat->member))
             addressee_add(hub, &seats, seat);
     }
+    assert(effect.name_count <= PARTICIPANTS_MAX && seats <= room->seat_count);
     effect.seats = hub->addressees;
     effect.seat_count = seats;
     effect_send(hub, &effect);
@@ -162,6 +164,7 @@ void hub_message_end(struct request *request, enum message_type type, struct out
 {
     struct text *line = &request->hub->scratch;
     message_end(line);
+    assert(line->len > 1 && line->at[line->len - 1] == '}');
     *ret_outgoing =
         (struct outgoing){.line = {line->at, line->len - 1}, .level = message_type_level(type)};
 }

@@ -1,6 +1,7 @@
 /* An entry: one thing that happened in a room, at its place in the room's order.
  *
- * What a hub does is a function of its rooms' entries alone: same entries, same state, same effects. */
+ * What a hub does is a function of its rooms' entries alone: same entries, same state, same
+ * effects. */
 #ifndef KHUB_CORE_ENTRY_H
 #define KHUB_CORE_ENTRY_H
 

@@ -1,9 +1,9 @@
 /* What a change would add to what a room knows, and whether there is room for it.
  *
- * A room knows so many entries and so many bytes, of which one AI may have an eighth: nobody fills it
- * for everybody. What is there can always be changed, as long as it does not grow. Benchmarks of ids
- * that name nothing make way, the oldest first, and a report may take the place of earlier ones of
- * its reporter on the same id. */
+ * A room knows so many entries and so many bytes, of which one AI may have an eighth: nobody
+ * fills it for everybody. What is there can always be changed, as long as it does not grow.
+ * Benchmarks of ids that name nothing make way, the oldest first, and a report may take the
+ * place of earlier ones of its reporter on the same id. */
 #include "core/knowledge.h"
 
 static const struct tenant *tenant_find(const struct knowledge *knowledge, struct slice ai_id)

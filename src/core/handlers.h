@@ -1,5 +1,8 @@
-/* What each message type does: a check that may refuse and changes nothing, and a proceed that
- * can't fail. One row each in apply.c. */
+/* What each message type does. One row each in apply.c.
+ *
+ * TYPE_check: 0, or -code with request->refusal filled. It changes nothing, but notes in the
+ * request what proceed will want. TYPE_proceed: after a check that passed on the same state; it
+ * can't fail. */
 #ifndef KHUB_CORE_HANDLERS_H
 #define KHUB_CORE_HANDLERS_H
 
@@ -12,7 +15,7 @@ void hello_proceed(struct request *request);
 /* The room a hello asks for; "main" when it names none. -code when the name is not one. */
 int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct slice *ret_name,
                struct refusal *ret_refusal);
-/* May this message's sender take its id on this connection? */
+/* May this message's sender take its id on this connection? And then it does: request->member. */
 int join_check(struct request *request);
 void join_proceed(struct request *request);
 /* Tells level 2 who went. */
@@ -42,8 +45,8 @@ void feature_proceed(struct request *request);
 
 int commitment_check(struct request *request);
 void commitment_proceed(struct request *request);
-/* Whether the body, which stands at `path` in the message and whose members were found, is a claim, and fit to be one: fills
- * request->claiming, or request->mismatched and the refusal. */
+/* Whether the body, which stands at `path` in the message and whose members were found, is a
+ * claim, and fit to be one: fills request->claiming, or request->mismatched and the refusal. */
 int claim_check(struct request *request, const char *path);
 /* What a claim that contradicts its commitment costs its sender: it is counted on its account. */
 void claim_count_mismatch(struct request *request);
@@ -54,7 +57,8 @@ void verification_tell(struct request *request, const struct claim_change *chang
 
 /* ── collaboration (collaboration.c) ── */
 
-/* The end of its time: pending → expired, active → abandoned; nothing when it is in another state by now. */
+/* The end of its time: pending → expired, active → abandoned; nothing when it is in another
+ * state by now. */
 void session_expire(struct request *request, struct slice session_id, enum session_state in);
 /* A level 1 AI accepts by its first message that names a session. */
 void session_accept_by_naming(struct request *request);

@@ -205,7 +205,8 @@ struct opportunity {
     size_t lacking; /* capabilities that the newcomer has not */
 };
 
-/* The better first; joining order decides what is left, since candidates come in it and a tie keeps its place. */
+/* The better first; joining order decides what is left, since candidates come in it and a tie
+ * keeps its place. */
 static bool opportunity_better(const struct opportunity *left, const struct opportunity *right)
 {
     if (left->foreign != right->foreign)

@@ -1,13 +1,13 @@
 /* Admit: the hub's entrance, and its only door.
  *
- * What depends on a connection, or on this hub alone, is decided here: is the line valid, whose is
- * it, may it, is it too fast, has this hub room for it. Secrets are cut out before anything keeps
- * the line. Then it is proposed to its room's log; what apply makes of it is apply's word (apply.c).
- * Its check runs here already, on the state of now, so that what is plainly wrong takes no place in
- * the log: a courtesy, not the judgement.
+ * What depends on a connection, or on this hub alone, is decided here: is the line valid, whose
+ * is it, may it, is it too fast, has this hub room for it. Secrets are cut out before anything
+ * keeps the line. Then it is proposed to its room's log; what apply makes of it is apply's word
+ * (apply.c). Its check runs here already, on the state of now, so that what is plainly wrong
+ * takes no place in the log: a courtesy, not the judgement.
  *
- * A connection is bound to a room and an id by the first line of it that is proposed, and stays so
- * unless apply refuses that and nothing else of it is under way. */
+ * A connection is bound to a room and an id by the first line of it that is proposed, and stays
+ * so unless apply refuses that and nothing else of it is under way. */
 
 #include <assert.h>
 #include <stdio.h>
@@ -95,8 +95,9 @@ void hub_free(struct hub *hub)
     free(hub);
 }
 
-/* Durations are measured on a clock of our own. The edge ticks every second, so a wall clock that runs back, or leaps by more than
- * CLOCK_STEP_MAX_MS, was set, or the machine slept: nobody was silent for all that time. */
+/* Durations are measured on a clock of our own. The edge ticks every second, so a wall clock
+ * that runs back, or leaps by more than CLOCK_STEP_MAX_MS, was set, or the machine slept: nobody
+ * was silent for all that time. */
 static void hub_set_clock(struct hub *hub, int64_t now)
 {
     int64_t step = hub->last_now ? now - hub->last_now : 0;
@@ -142,6 +143,7 @@ static struct peer *peer_new(struct hub *hub, peer_id id)
 
 void peer_drop(struct hub *hub, struct peer *peer)
 {
+    assert(peer->id && hub->peer_count > 0);
     slice_free(&peer->ai_id);
     *peer = (struct peer){0};
     hub->peer_count--;
@@ -238,7 +240,8 @@ static void peer_expel(struct hub *hub, struct peer *peer, enum close_reason rea
     peer_leave(hub, peer, reason, now);
 }
 
-/* A line that is no message, or not this sender's to send. The connection survives 99 of them in a row. */
+/* A line that is no message, or not this sender's to send. The connection survives 99 of them in
+ * a row. */
 static void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
                           struct slice in_reply_to, int64_t now)
 {
@@ -285,8 +288,8 @@ static int admit_check(const struct peer *peer, const struct message *message,
     return 0;
 }
 
-/* Once a takeover of its id is proposed, no more is proposed of a connection: behind the takeover it
- * would be nobody's, and might join anew, with nobody left to say that it went. */
+/* Once a takeover of its id is proposed, no more is proposed of a connection: behind the
+ * takeover it would be nobody's, and might join anew, with nobody left to say that it went. */
 static int admit_challenged(const struct peer *peer, struct refusal *ret_refusal)
 {
     if (!peer->challenged)
@@ -455,53 +458,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
     text_free(&request.extra);
 }
 
-/* ── secrets ── */
-
-static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token");
-
-/* The line of a hello without the secrets in it, in *text; false when there are none. */
-static bool hello_cut(const struct message *message, struct text *text)
-{
-    struct slice line = message->line, payload = message->payload.raw;
-    struct json_iterator members = {.rest = payload};
-    struct json_value name, value;
-    const char *before = "{";
-    bool cut = false;
-    text_clear(text);
-    text_add(text, (struct slice){line.at, (size_t)(payload.at - line.at)});
-    while (json_next_member(&members, &name, &value)) {
-        if (json_string_is(name, token) || json_string_is(name, resume_token)) {
-            cut = true;
-            continue;
-        }
-        /* name without its quotes, value with all that is its own */
-        const char *end = value.raw.at + value.raw.len + (value.kind == JSON_KIND_STRING);
-        text_add_literal(text, before);
-        text_add(text, (struct slice){name.raw.at - 1, (size_t)(end - name.raw.at + 1)});
-        before = ",";
-    }
-    text_add_literal(text, *before == '{' ? "{}" : "}");
-    text_add(text, (struct slice){payload.at + payload.len,
-                                  (size_t)(line.at + line.len - payload.at - payload.len)});
-    return cut;
-}
-
-/* The connection whose place this hello may take, since it shows the secret that was given to it. */
-static peer_id hello_takes_over(const struct hub *hub, const struct message *message)
-{
-    char buffer[ROOM_NAME_MAX];
-    struct slice name;
-    struct refusal refusal;
-    struct json_value shown = json_get(message->payload, "resume_token");
-    if (shown.kind != JSON_KIND_STRING || hello_room(message, buffer, &name, &refusal) < 0)
-        return 0;
-    const struct room *room = room_find(hub, name);
-    const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
-    return holder && holder->peer && !room_starting(room) &&
-                   json_string_is(shown, slice_of(holder->resume_token))
-               ? holder->peer
-               : 0;
-}
+/* ── lines ── */
 
 static void admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
                         struct refusal *refusal, int64_t now)

@@ -43,6 +43,7 @@ enum close_reason {
 #undef X
         CLOSE_REASON_COUNT
 };
+/* Static storage, as in the table. */
 const char *close_reason_text(enum close_reason reason);
 
 /* What happened, for the edge to log and count. X(NAME, text): subject and detail are as said. */
@@ -61,6 +62,7 @@ enum hub_event {
 #undef X
         HUB_EVENT_COUNT
 };
+/* Static storage, as in the table. */
 const char *hub_event_text(enum hub_event event);
 
 struct hub_edge {
@@ -70,9 +72,10 @@ struct hub_edge {
     void (*effect)(void *ctx, const struct effect *effect);
     /* The connection is somebody's now: it will say whose by notes and effects. */
     void (*joined)(void *ctx, peer_id peer);
-    /* Ends a connection after what was queued for it is out. The hub forgets it with this call: no hub_gone for it. */
+    /* Ends a connection after what was queued for it is out. The hub forgets it with this call:
+     * no hub_gone for it. */
     void (*close)(void *ctx, peer_id peer, enum close_reason reason);
-    /* 16 bytes that nobody outside can guess, a pure function of (key of this hub, room, seq, count). */
+    /* 16 bytes that nobody outside can guess: a pure function of this hub's key and the rest. */
     void (*derive)(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                    uint8_t ret_bytes[16]);
     /* 16 bytes that it never gave before: for answers that no entry caused. */
@@ -104,14 +107,15 @@ struct hub_config hub_config_default(void);
 /* Dies with a message when out of memory, as all of the daemon does. The edge is copied. */
 struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge);
 void hub_free(struct hub *hub);
-/* Begins to serve, in `main` and in every room that was replayed before: none of the connections that were there before is
- * there any more. Once, before the first hub_open. `now` as below. */
+/* Begins to serve, in `main` and in every room that was replayed before: none of the connections
+ * that were there before is there any more. Once, before the first hub_open. `now` as below. */
 void hub_start(struct hub *hub, int64_t now);
 
-/* A connection exists. `now` is unix time in milliseconds, here and below; it may jump either way: a step
- * back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
+/* A connection exists. `now` is unix time in milliseconds, here and below; it may jump either
+ * way: a step back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
 void hub_open(struct hub *hub, peer_id id, int64_t now);
-/* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier effect. */
+/* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier
+ * effect. */
 void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
 /* It said a line over line_max, which the edge skips. */
 void hub_line_too_long(struct hub *hub, peer_id id, int64_t now);
@@ -120,7 +124,8 @@ void hub_gone(struct hub *hub, peer_id id, enum close_reason reason, int64_t now
 /* The edge closes it: the peer gets this error last, then close. */
 void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_error error,
                int64_t now);
-/* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms from now (at most 1000). */
+/* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms
+ * from now (at most 1000). */
 int64_t hub_tick(struct hub *hub, int64_t now);
 /* The hub stops: level 2 gets shutting_down; every connection is closed. */
 void hub_stop(struct hub *hub, int64_t now);
@@ -131,8 +136,8 @@ void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entr
 /* ── the state of a room as rows (row.h) ── */
 
 typedef void (*row_reader)(void *ctx, const struct row *row);
-/* Hands out every row, in a fixed order: two hubs that applied the same entries hand out the same bytes. A row is good
- * during its call. A room that is not there has none. */
+/* Hands out every row, in a fixed order: two hubs that applied the same entries hand out the
+ * same bytes. A row is good during its call. A room that is not there has none. */
 void hub_save(const struct hub *hub, struct slice room, row_reader each, void *ctx);
 /* From now on rooms remember which rows change. */
 void hub_keep_changes(struct hub *hub);
@@ -145,8 +150,9 @@ size_t hub_save_changes(struct hub *hub, struct slice room, size_t most, row_rea
 uint64_t hub_seq(const struct hub *hub, struct slice room);
 /* Calls each(ctx, name) for every room. */
 void hub_rooms(const struct hub *hub, void (*each)(void *ctx, struct slice room), void *ctx);
-/* Takes rows into a hub that has not started: all of a room, in the order of their kinds, then hub_loaded. 0, or -1 with a
- * sentence when a row is not what hub_save writes; the hub is then fit for hub_free alone. */
+/* Takes rows into a hub that has not started: all of a room, in the order of their kinds, then
+ * hub_loaded. 0, or -1 with a sentence when a row is not what hub_save writes; the hub is then
+ * fit for hub_free alone. */
 int hub_load(struct hub *hub, struct slice room, const struct row *row, char *ret_why, size_t size);
 int hub_loaded(struct hub *hub, struct slice room, char *ret_why, size_t size);
 
@@ -159,10 +165,11 @@ struct hub_counts {
     size_t patterns, components, features, benchmarks, knowledge_bytes;
 };
 struct hub_counts hub_count(const struct hub *hub);
-/* Recounts everything from scratch. 0, or -1 with a sentence on what does not agree. For tests and the simulation. */
+/* Recounts everything from scratch. 0, or -1 with a sentence on what does not agree. For tests
+ * and the simulation. */
 int hub_verify(const struct hub *hub, char *ret_why, size_t size);
-/* Appends the named room's whole state (members, knowledge, sessions) as one JSON object in a fixed order: two hubs that applied the
- * same entries write the same bytes. */
+/* Appends the named room's whole state (members, knowledge, sessions) as one JSON object in a
+ * fixed order: two hubs that applied the same entries write the same bytes. */
 struct text;
 void hub_dump(const struct hub *hub, struct slice name, struct text *text);
 

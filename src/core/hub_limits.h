@@ -1,55 +1,63 @@
-/* Every bound of the hub's state, in one place. Those that a hub's owner may want to move stand in struct hub_config too. */
+/* Every bound of the hub's state, in one place. Those that a hub's owner may want to move stand
+ * in struct hub_config too. */
 #ifndef KHUB_CORE_LIMITS_H
 #define KHUB_CORE_LIMITS_H
 
-#define ROOM_NAME_MAX 64u
-#define ROOMS_MAX     256u
-#define MEMBERS_REMEMBERED_MAX                                                                     \
-    65536u /* ids of AIs that left, kept for target_offline; the oldest go first */
-#define CAPABILITIES_MAX        64u /* of one AI */
-#define CAPABILITY_BYTES_MAX    128u
-#define OPPORTUNITIES_MAX       5u   /* in one training_sync, the seed's number */
-#define BAD_LINES_MAX           100u /* in a row; then the connection is closed */
+/* ── who is there ── */
+
+#define ROOM_NAME_MAX          64u    /* bytes */
+#define ROOMS_MAX              256u   /* of a hub; an empty one makes place for a new one */
+#define MEMBERS_REMEMBERED_MAX 65536u /* AIs that left, in a room; the longest gone go first */
+#define CAPABILITIES_MAX       64u    /* of one AI */
+#define CAPABILITY_BYTES_MAX   128u
+#define OPPORTUNITIES_MAX      5u   /* in one training_sync, the seed's number */
+#define BAD_LINES_MAX          100u /* in a row; then the connection is closed */
+
+/* ── sessions ── */
 
 #define SESSIONS_LIVE_MAX       4096u /* pending and active, in a room */
 #define SESSIONS_LIVE_EACH_MAX  64u   /* pending and active, of one initiator */
 #define SESSIONS_ENDED_MAX      1024u /* remembered after their end, the oldest go first */
-#define PARTICIPANTS_MAX        8u
+#define PARTICIPANTS_MAX        8u    /* of one session, its initiator counted */
 #define WORKSPACE_KEYS_MAX      256u
 #define WORKSPACE_KEY_BYTES_MAX 256u
 #define WORKSPACE_BYTES_MAX     (4u << 20)
 #define WORKSPACES_BYTES_MAX    (256u << 20) /* of all sessions of all rooms */
 
-#define KNOWLEDGE_ENTRIES_MAX   200000u    /* in a room: patterns, components and features */
-#define KNOWLEDGE_BYTES_MAX     (1u << 30) /* in a room; --max-knowledge changes it */
-#define KNOWLEDGE_SHARES        8u    /* of both: what one AI may have is one share of so many */
-#define LOOSE_BENCHMARKS_MAX    8192u /* in a room, of ids that name nothing; the oldest go first */
-#define ENTRY_OVERHEAD          256u  /* bytes that an entry counts for beside its texts, */
-#define REPORT_OVERHEAD         128u  /* and a report */
-#define REPORTS_EACH_MAX        256u  /* performance reports kept for one component, newest */
-#define REPORTS_BYTES_EACH_MAX  (4u << 20) /* their metrics, together */
-#define COMPONENT_ID_BYTES_MAX  512u
-#define REQUIREMENTS_BYTES_MAX  (16u << 10) /* of a feature_request */
+/* ── knowledge ── */
 
-/* The oldest commitments go first, unclaimed before claimed while those are at most half. */
+#define KNOWLEDGE_ENTRIES_MAX  200000u      /* in a room: patterns, components and features */
+#define KNOWLEDGE_BYTES_MAX    (1u << 30)   /* in a room; --max-knowledge changes it */
+#define STORED_BYTES_MAX       (4ull << 30) /* in all rooms */
+#define KNOWLEDGE_SHARES       8u           /* one AI may have one of so many shares of a room */
+#define LOOSE_BENCHMARKS_MAX   8192u        /* in a room, of ids that name nothing; the oldest go */
+#define ENTRY_OVERHEAD         256u         /* bytes that an entry counts for beside its texts, */
+#define REPORT_OVERHEAD        128u         /* and a report */
+#define REPORTS_EACH_MAX       256u         /* kept for one component, the newest */
+#define REPORTS_BYTES_EACH_MAX (4u << 20)   /* their metrics, together */
+#define COMPONENT_ID_BYTES_MAX 512u
+#define REQUIREMENTS_BYTES_MAX (16u << 10) /* of a feature_request */
+#define SYNC_LIMIT             (1u << 20)  /* in one training_sync; --sync-limit changes it */
+
+/* ── the ledger: the oldest commitments go first, unclaimed before claimed while those are at
+ * most half ── */
+
 #define COMMITMENTS_EACH_MAX 256u   /* kept of one AI */
 #define COMMITMENTS_MAX      65536u /* kept in a room */
-#define ACCOUNTS_MAX         16384u /* AIs in a room's ledger; the one longest unchanged goes first */
+#define ACCOUNTS_MAX         16384u /* AIs in a room's ledger; the longest unchanged goes first */
 #define ACCOUNTS_SHOWN_MAX   256u   /* of them in one training_sync, newest change first */
-#define CLAIM_SEEDS                                                                                \
-    64u /* workloads on which a claim stands: with a choice, one could look for the luckiest number */
-#define VERIFIERS_MAX        32u  /* kept of one claim */
-#define VERIFIER_TEXT_MAX    256u /* bytes of its profile and of its reason; longer: not kept */
-#define PARENTS_MAX          16u  /* of one claim that are looked at */
-#define ANCESTORS_MAX        32u  /* of one claim that are looked at, nearest first */
+/* Workloads on which a claim stands: with a choice, one could look for the luckiest number. */
+#define CLAIM_SEEDS       64u
+#define VERIFIERS_MAX     32u  /* kept of one claim */
+#define VERIFIER_TEXT_MAX 256u /* bytes of its profile and of its reason; longer: not kept */
+#define PARENTS_MAX       16u  /* of one claim that are looked at */
+#define ANCESTORS_MAX     32u  /* of one claim that are looked at, nearest first */
 
-#define SYNC_LIMIT           (1u << 20) /* bytes of knowledge in one training_sync; --sync-limit changes it */
-#define STORED_BYTES_MAX     (4ull << 30) /* of knowledge, in all rooms */
+/* ── time, in milliseconds ── */
 
 #define SESSION_PENDING_MS   60000  /* pending with no taker: expired */
 #define SESSION_SILENT_MS    120000 /* active, and no participant heard of: abandoned */
 #define HEARTBEAT_TIMEOUT_MS 90000  /* level 2, silent: closed */
-#define CLOCK_STEP_MAX_MS                                                                          \
-    5000 /* a longer step of the clock between two calls counts as this much */
+#define CLOCK_STEP_MAX_MS    5000   /* a longer step of the clock counts as this much */
 
 #endif

@@ -1,7 +1,8 @@
-/* An ordered index of objects by a text key: the C library's balanced trees (tsearch), which no choice of keys can slow down
- * and which are walked in one order everywhere.
+/* An ordered index of objects by a text key: the C library's balanced trees (tsearch), which no
+ * choice of keys can slow down and which are walked in one order everywhere.
  *
- * An object's first member is its `struct slice key`; the index neither copies nor frees objects. */
+ * An object's first member is its `struct slice key`; the index neither copies nor frees
+ * objects. */
 #ifndef KHUB_CORE_INDEX_H
 #define KHUB_CORE_INDEX_H
 

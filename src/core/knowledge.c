@@ -1,7 +1,9 @@
-/* What a room knows: patterns, components, features and measurements, in the seed's shapes, with live counts.
+/* What a room knows: patterns, components, features and measurements, in the seed's shapes, with
+ * live counts.
  *
- * Every count that is shown is kept as it changes and can be recounted from the reports (verify.c does). Benchmark entries keep reports as a
- * list, as the seed does; the other sections keep the latest report of each reporter. */
+ * Every count that is shown is kept as it changes and can be recounted from the reports
+ * (verify.c does). Benchmark entries keep reports as a list, as the seed does; the other
+ * sections keep the latest report of each reporter. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -314,6 +316,7 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     struct knowledge_entry *entry = knowledge_find(knowledge, section, id);
     if (!entry)
         entry = entry_new(knowledge, section, id, contributor);
+    assert(slice_equal(entry->contributor->key, contributor)); /* else refused, not_owner */
     entry_touch(knowledge, entry);
     entry->revision++;
     slice_free(&entry->body);

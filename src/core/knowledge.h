@@ -68,7 +68,8 @@ struct knowledge_entry {
 };
 TAILQ_HEAD(knowledge_list, knowledge_entry);
 
-/* A feature by its component's own id, the latest of the first contributor who used that id: reporters know that id, and only the hub knows the key. */
+/* A feature by its component's own id, the latest of the first contributor who used that id:
+ * reporters know that id, and only the hub knows the key. */
 struct alias {
     struct slice key;
     struct knowledge_entry *entry;
@@ -89,12 +90,14 @@ struct knowledge {
 
 void knowledge_init(struct knowledge *knowledge);
 void knowledge_free(struct knowledge *knowledge);
+/* The room's own, NULL when there is none; so are all entries below. */
 struct knowledge_entry *knowledge_find(const struct knowledge *knowledge, enum section section,
                                        struct slice id);
 /* What an entry of these texts would add to knowledge->bytes. */
 size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp);
 /* What an entry counts for there, reports, claim and all. */
 size_t knowledge_entry_cost(const struct knowledge_entry *entry);
+/* What one report counts for there. */
 size_t report_cost(const struct report *report);
 /* A new entry, or a new revision of the one that is there. own_id: see struct knowledge_entry. */
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
@@ -102,7 +105,8 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
                                       struct slice timestamp, struct slice own_id);
 /* Brings knowledge->bytes up to date after the entry, or its claim, has changed. */
 void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry);
-/* What an id names: a pattern, a component, and a feature by its key or its component's own id; each NULL when there is none. */
+/* What an id names: a pattern, a component, and a feature by its key or its component's own id;
+ * each NULL when there is none. */
 #define NAMED_MAX 3
 void knowledge_named(const struct knowledge *knowledge, struct slice id,
                      struct knowledge_entry *ret_named[NAMED_MAX]);
@@ -127,8 +131,8 @@ struct growth knowledge_growth_put(const struct knowledge_entry *held, struct sl
 struct growth knowledge_growth_report(const struct knowledge *knowledge, struct slice component_id,
                                       const struct reporting *reporting,
                                       struct knowledge_entry *const named[NAMED_MAX]);
-/* Is there room for it in `limit` bytes, of which one AI may have `share`, when what may go does? What
- * does not grow always has room. 0, or -code. */
+/* Is there room for it in `limit` bytes, of which one AI may have `share`, when what may go
+ * does? What does not grow always has room. 0, or -code. */
 int knowledge_fits(const struct knowledge *knowledge, const struct growth *growth, size_t limit,
                    size_t share, struct refusal *ret_refusal);
 /* Makes that room, before the change. */
@@ -150,13 +154,17 @@ void knowledge_restore_report(struct knowledge *knowledge, struct knowledge_entr
 void knowledge_report(struct knowledge *knowledge, struct slice component_id,
                       const struct reporting *reporting,
                       struct knowledge_entry *const named[NAMED_MAX]);
+/* NULL when the AI contributed nothing. */
 const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
                                                 struct slice ai_id);
+/* Its contribution_score, never below 0. */
 uint64_t contributor_score(const struct contributor *contributor);
+/* 0..1: the mean of what others scored the entry, which is no benchmark; 0 when nobody did. */
 double knowledge_quality(const struct knowledge_entry *entry);
 /* Entries of all four sections, and those that somebody shared. */
 size_t knowledge_count(const struct knowledge *knowledge);
 size_t knowledge_shared(const struct knowledge *knowledge);
+/* "shared_patterns"; static storage. */
 const char *section_text(enum section section);
 /* One entry as "id":{…}. */
 void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
@@ -164,6 +172,7 @@ void knowledge_write_entry(const struct knowledge *knowledge, const struct knowl
 /* The knowledge base as an object, newest first, with entries of at most `limit` bytes in all; true
  * when something was left out. */
 bool knowledge_write(const struct knowledge *knowledge, size_t limit, struct text *text);
+/* {section: entries, …} */
 void knowledge_write_totals(const struct knowledge *knowledge, struct text *text);
 
 #endif

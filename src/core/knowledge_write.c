@@ -82,8 +82,9 @@ void knowledge_write_entry(const struct knowledge *knowledge, const struct knowl
     text_add_literal(text, "}");
 }
 
-/* What an entry takes at the least when it is written: its texts, but for the reports' timestamps, which not every section shows, and
- * for its claim, which holds more than is written. */
+/* What an entry takes at the least when it is written: its texts, but for the reports'
+ * timestamps, which not every section shows, and for its claim, which holds more than is
+ * written. */
 static size_t entry_least(const struct knowledge_entry *entry)
 {
     size_t unwritten = ENTRY_OVERHEAD +
@@ -92,8 +93,9 @@ static size_t entry_least(const struct knowledge_entry *entry)
     return entry->bytes > unwritten ? entry->bytes - unwritten : 0;
 }
 
-/* Newest first until the limit is reached. An entry that is over half of the limit by itself is passed over, or it would hide all the
- * others; a few of them, for each costs its writing, unless it can be seen that it is over the limit. */
+/* Newest first until the limit is reached. An entry that is over half of the limit by itself is
+ * passed over, or it would hide all the others; a few of them, for each costs its writing,
+ * unless it can be seen that it is over the limit. */
 #define GIANTS_PASSED_MAX  4
 #define ENTRIES_PASSED_MAX 4096
 

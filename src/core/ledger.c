@@ -1,12 +1,15 @@
-/* The ledger: who committed itself to which parameters before it knew the workloads that it would be measured on, and whether what it
- * claims later is that.
+/* The ledger: who committed itself to which parameters before it knew the workloads that it
+ * would be measured on, and whether what it claims later is that.
  *
- * A commitment is a hash of parameters; the hub answers with a nonce that nobody could know before, and from which the workloads
- * follow. The same AI gets the same nonce for the same parameters, so nobody rolls the dice twice for one set of them; who rolls for a
- * thousand sets that hardly differ and claims the luckiest is seen, since commitments are counted whatever becomes of them.
+ * A commitment is a hash of parameters; the hub answers with a nonce that nobody could know
+ * before, and from which the workloads follow. The same AI gets the same nonce for the same
+ * parameters, so nobody rolls the dice twice for one set of them; who rolls for a thousand sets
+ * that hardly differ and claims the luckiest is seen, since commitments are counted whatever
+ * becomes of them.
  *
- * A claim that contradicts its commitment is refused, and counted on its sender's account. One whose
- * commitment is not known is refused and counts for nothing: the hub may have forgotten. */
+ * A claim that contradicts its commitment is refused, and counted on its sender's account. One
+ * whose commitment is not known is refused and counts for nothing: the hub may have forgotten. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -102,6 +105,7 @@ static void commitment_delist(struct ledger *ledger, struct commitment *commitme
 static void commitment_drop(struct knowledge *knowledge, struct commitment *commitment)
 {
     struct ledger *ledger = &knowledge->ledger;
+    assert(commitment->account->kept > 0);
     commitment_delist(ledger, commitment);
     commitment->account->kept--;
     index_remove(&ledger->commitments, commitment);
@@ -110,9 +114,10 @@ static void commitment_drop(struct knowledge *knowledge, struct commitment *comm
     commitment_free(commitment);
 }
 
-/* Of so many that are kept: the oldest that nothing was claimed with. But when those that something was claimed with are more than
- * half, the oldest of them, or in time nobody could commit for longer than until the next one does. An entry that was claimed with it
- * keeps what it needs. */
+/* Of so many that are kept: the oldest that nothing was claimed with. But when those that
+ * something was claimed with are more than half, the oldest of them, or in time nobody could
+ * commit for longer than until the next one does. An entry that was claimed with it keeps what
+ * it needs. */
 static struct commitment *oldest_of(const struct commitment_list *open,
                                     const struct commitment_list *claimed, size_t claimed_count,
                                     size_t kept)
@@ -147,6 +152,7 @@ static void account_drop(struct knowledge *knowledge, struct account *account)
     struct commitment *commitment;
     while ((commitment = oldest_of_account(account)))
         commitment_drop(knowledge, commitment);
+    assert(account->kept == 0 && account->kept_claimed == 0);
     TAILQ_REMOVE(&knowledge->ledger.recent, account, recent);
     index_remove(&knowledge->ledger.accounts, account);
     change_gone(knowledge->changes, &account->change, ROW_ACCOUNT, account->key);
@@ -267,8 +273,8 @@ static struct commitment *same_of(const struct account *account, const struct pr
     return commitment ? commitment : same_among(&account->claimed, promise);
 }
 
-/* What the AI's page adds when it is written, and a commitment on it (NULL: none). The same again adds
- * nothing; of too many, one makes place. */
+/* What the AI's page adds when it is written, and a commitment on it (NULL: none). The same
+ * again adds nothing; of too many, one makes place. */
 static struct growth account_growth(const struct request *request, const struct promise *promise)
 {
     struct slice ai_id = request->message->sender_id;

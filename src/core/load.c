@@ -1,8 +1,9 @@
-/* A room's state as rows, in: what save.c wrote. Rows come in the order of their kinds. What names
- * others of its own kind (a claim its parents), and the places in lists, are settled by hub_loaded.
+/* A room's state as rows, in: what save.c wrote. Rows come in the order of their kinds. What
+ * names others of its own kind (a claim its parents), and the places in lists, are settled by
+ * hub_loaded.
  *
- * Rows come from a disk. So nothing in them is believed that could break an invariant: a member that
- * is missing, of the wrong kind or over its limit is damage, and said so. */
+ * Rows come from a disk. So nothing in them is believed that could break an invariant: a member
+ * that is missing, of the wrong kind or over its limit is damage, and said so. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

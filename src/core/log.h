@@ -14,7 +14,8 @@ struct commit {
     void (*apply)(void *ctx, const struct entry *entry);
     void *ctx;
     uint64_t after; /* seqs of a new log begin above this one */
-    /* An ENTRY_MESSAGE that was taken, and then could not be kept after all: it is never committed. */
+    /* An ENTRY_MESSAGE that was taken, and then could not be kept after all: it is never
+     * committed. */
     void (*lose)(void *ctx, const struct entry *entry);
 };
 
@@ -27,8 +28,8 @@ struct log {
     int (*propose)(void *state, const struct entry *entry);
     /* Entries that were proposed and not committed are forgotten. */
     void (*free)(void *state);
-    /* The room is no more: frees, and lets its entries go. Nothing is under way. A room of that name
-     * that comes later has a log of its own, without these entries. */
+    /* The room is no more: frees, and lets its entries go. Nothing is under way. A room of that
+     * name that comes later has a log of its own, without these entries. */
     void (*forget)(void *state);
 };
 

@@ -150,6 +150,7 @@ struct member *member_find(const struct room *room, struct slice ai_id)
 
 static void departed_remove(struct room *room, struct member *member)
 {
+    assert(!member->peer && room->departed_count > 0);
     TAILQ_REMOVE(&room->departed, member, next);
     room->departed_count--;
 }
@@ -260,6 +261,7 @@ static void member_unseat(struct room *room, struct member *member, int64_t now)
 
 void member_depart(struct room *room, struct member *member, int64_t now)
 {
+    assert(member->peer && room->seat_count > 0);
     struct seat *seat = seat_find(room, member);
     size_t behind = room->seat_count - (size_t)(seat - room->seats) - 1;
     memmove(seat, seat + 1, behind * sizeof *seat);

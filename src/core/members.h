@@ -42,6 +42,7 @@ struct member {
 TAILQ_HEAD(member_list, member);
 
 void members_free(struct room *room);
+/* The room's own, connected or not; NULL when it was never seen, or is forgotten. */
 struct member *member_find(const struct room *room, struct slice ai_id);
 /* Finds or makes the member and seats it on the connection. */
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
@@ -51,20 +52,27 @@ void member_changed(struct room *room, struct member *member);
 void member_restore(struct room *room, struct member *member);
 /* Who sits on this connection, or NULL. */
 struct member *member_seated(const struct room *room, peer_id peer);
+/* Of an array that hello_check has seen, or another kind of value: none. */
 void member_set_capabilities(struct room *room, struct member *member, struct json_value array);
+/* Of a connected member. */
 void member_set_level(struct room *room, struct member *member, int level, bool observer);
 /* Takes the member from its seat. */
 void member_depart(struct room *room, struct member *member, int64_t now);
 /* The same for all who are there. */
 void members_depart(struct room *room, int64_t now);
-/* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may be somebody's target. */
+/* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may
+ * be somebody's target. */
 void departed_trim(struct room *room);
+/* Writes ["…",…]; returns how many. */
 size_t member_capability_text(const struct member *member, struct text *text);
+/* The AI's contribution_score. */
 uint64_t member_contribution(const struct room *room, struct slice ai_id);
 /* Marks the room's capabilities that contain the text (ASCII case aside). */
 void capability_mark_containing(struct room *room, struct slice text);
+/* Has it one of those? */
 bool member_has_marked(const struct room *room, const struct member *member);
-/* At most NEAREST_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or "". */
+/* At most NEAREST_MAX connected ids that resemble a name; writes "…, did you mean "a", "b"?" or
+ * "". */
 void member_nearest(const struct room *room, struct slice name, char *buffer, size_t size);
 
 #endif

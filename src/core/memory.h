@@ -6,7 +6,8 @@
 
 /* Zeroed; free() it. Never NULL. */
 void *memory_new(size_t size) __attribute__((malloc, returns_nonnull));
-/* Grows an array to at least `wanted` elements by doubling; *capacity is its present size in elements. New ones are not zeroed. */
+/* Grows an array to at least `wanted` elements by doubling; *capacity is its present size in
+ * elements. New ones are not zeroed. */
 void *memory_grow(void *array, size_t *capacity, size_t wanted, size_t element)
     __attribute__((returns_nonnull));
 /* A copy of the bytes with a NUL behind them; free((char *)copy.at) frees it. */

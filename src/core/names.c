@@ -1,5 +1,5 @@
-/* Names that pass for others. Two connected members of a room never have ids that a reader takes for
- * one another; who left is not protected: its id itself is anyone's to take. */
+/* Names that pass for others. Two connected members of a room never have ids that a reader takes
+ * for one another; who left is not protected: its id itself is anyone's to take. */
 #include "core/names.h"
 
 #include <assert.h>

@@ -12,8 +12,8 @@ struct lookalikes {
     struct member_list members;
 };
 
-/* May anybody call itself so? 0, or -code: of nothing that can be seen, with what hides or reorders,
- * or like the hub. */
+/* May anybody call itself so? 0, or -code: of nothing that can be seen, with what hides or
+ * reorders, or like the hub. */
 int name_check(struct slice ai_id, struct refusal *ret_refusal);
 /* The connected member that a reader would take this id for; NULL when there is none. */
 const struct member *name_taken_for(const struct room *room, struct slice ai_id);

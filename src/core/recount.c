@@ -1,4 +1,5 @@
-/* The hub seen from outside: counts, a recount of everything that is counted, and a dump in a fixed order. */
+/* The hub seen from outside: counts, a recount of everything that is counted, and a dump in a
+ * fixed order. */
 #include <stdarg.h>
 #include <stdio.h>
 

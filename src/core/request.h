@@ -4,15 +4,16 @@
 
 #include "core/room.h"
 
-/* What the hub reads of a pattern, code or component, found in one walk over it: it may have a hundred thousand members. */
+/* What the hub reads of a pattern, code or component, found in one walk over it: it may have a
+ * hundred thousand members. */
 struct body_members {
     struct json_value id, name, source, language, parents;
     struct json_value commitment_id, subject, subject_version, nonce, parameters, ratio_heldout,
         seeds;
 };
 
-/* One message on its way: what check found is there for proceed. Of an answer of admit's, and of other entries, only
- * what says where and when. */
+/* One message on its way: what check found is there for proceed. Of an answer of admit's, and of
+ * other entries, only what says where and when. */
 struct request {
     struct hub *hub;
     struct room *room; /* NULL: a check of a message for a room that is not there yet */
@@ -45,10 +46,11 @@ void request_error(struct request *request, const struct refusal *refusal);
 /* What a committed entry does. */
 void room_apply(struct room *room, const struct entry *entry);
 
-/* Reading members of a payload, with refusals that name them. `path` is what a person is told, "payload.pattern.id";
- * its last part is the member's name in `object`. */
+/* Reading members of a payload, with refusals that name them. `path` is what a person is told,
+ * "payload.pattern.id"; its last part is the member's name in `object`. */
 enum need { OPTIONAL, REQUIRED };
-/* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives len 0; "" is absent. */
+/* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives
+ * len 0; "" is absent. */
 int payload_text(struct request *request, struct json_value object, const char *path,
                  enum need need, size_t max, char *buffer, struct slice *ret_text);
 /* The same of a member that was found before. */

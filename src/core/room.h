@@ -57,14 +57,15 @@ bool rooms_have_place(const struct hub *hub);
 struct room *room_open(struct hub *hub, struct slice name, int64_t now);
 /* This hub begins to serve it. */
 void room_start(struct room *room, int64_t now);
-/* Does this hub's start of it still wait to be applied? Until then its seats are those of an earlier
- * hub's connections, whose ids connections of this one may have. */
+/* Does this hub's start of it still wait to be applied? Until then its seats are those of an
+ * earlier hub's connections, whose ids connections of this one may have. */
 bool room_starting(const struct room *room);
 /* Hands a message to the room's log; -1 when that can't keep it now. */
 int room_propose(struct room *room, const struct entry *entry);
 /* Hands in what has happened, which no log refuses. */
 void room_happened(struct room *room, const struct entry *entry);
 
+/* What apply reads of the configuration, and its JSON. */
 struct room_limits limits_of(const struct hub_config *config);
 void limits_write(const struct room_limits *limits, struct text *text);
 /* False, and nothing changed, when the bytes are not what limits_write wrote. */

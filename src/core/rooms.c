@@ -1,7 +1,8 @@
 /* The rooms of a hub: how one begins, proposes to its log, and ends.
  *
  * A hub keeps a limited number of them. One in which nobody is, nothing is known and nothing is
- * under way makes place for a new one, so that names that somebody tried once cost nobody a room. */
+ * under way makes place for a new one, so that names that somebody tried once cost nobody a
+ * room. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -144,8 +145,8 @@ bool rooms_have_place(const struct hub *hub)
     return hub->room_count < hub->config.rooms_max || rooms_idle(hub) < hub->room_count;
 }
 
-/* Seqs of the rooms to come begin above its own: no secret is derived from one seq twice, should its
- * name come back. */
+/* Seqs of the rooms to come begin above its own: no secret is derived from one seq twice, should
+ * its name come back. */
 static void room_let_go(struct room *room)
 {
     struct hub *hub = room->hub;

@@ -7,7 +7,8 @@
 
 #include "wire/slice.h"
 
-/* X(NAME, text). Rows are loaded in the order of their kinds: one may name those of earlier kinds. */
+/* X(NAME, text). Rows are loaded in the order of their kinds: one may name those of earlier
+ * kinds. */
 #define ROW_KINDS(X)                                                                               \
     X(ROOM, "room")       /* one, key "": the last seq, the limits */                              \
     X(MEMBER, "member")   /* key: ai_id */                                                         \

@@ -8,7 +8,8 @@
  *      ├── no taker in time ───────▶ expired
  *      └── the initiator ──────────▶ cancelled
  *
- * Pending and active sessions are live; an ended one is remembered for a while without its workspace. */
+ * Pending and active sessions are live; an ended one is remembered for a while without its
+ * workspace. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -165,6 +166,7 @@ static void session_end(struct room *room, struct session *session)
     index_clear(&session->workspace, cell_free);
     room->workspace_bytes -= session->workspace_bytes;
     session->workspace_bytes = 0;
+    assert(room->live_count > 0);
     TAILQ_REMOVE(&room->live, session, next);
     room->live_count--;
     TAILQ_INSERT_TAIL(&room->ended, session, next);

@@ -53,15 +53,24 @@ struct session {
 };
 TAILQ_HEAD(session_list, session);
 
+/* "pending"; static storage. */
 const char *session_state_text(enum session_state state);
+/* Is there such an arrow in session.c's drawing? */
 bool session_move_legal(enum session_state from, enum session_state to);
+/* The room's own; NULL when there is none, or it is forgotten. */
 struct session *session_find(const struct room *room, struct slice session_id);
+/* Does the AI take part in it? */
 bool session_has(const struct session *session, struct slice ai_id);
+/* Pending or active. */
 bool session_live(const struct session *session);
+/* A pending one, whose initiator takes part; the caller adds type and description. */
 struct session *session_new(struct room *room, struct slice session_id, struct slice initiator,
                             struct slice target, int64_t now);
+/* One more takes part; there are fewer than PARTICIPANTS_MAX. */
 void session_add(struct room *room, struct session *session, struct slice ai_id);
+/* A legal move. One that ends loses its workspace, and is freed when too many ended after it. */
 void session_move(struct room *room, struct session *session, enum session_state to);
+/* It is in no index and no list. */
 void session_free(struct session *session);
 /* For load.c: gives it its place behind all that are there; a key of its workspace, as it was. */
 void session_restore(struct room *room, struct session *session);
@@ -76,7 +85,9 @@ struct slice cell_row_key(const struct cell *cell);
 struct session *session_unawaited(const struct room *room);
 /* Of this AI's, the active ones. */
 size_t session_count_active(const struct room *room, struct slice ai_id);
+/* Has its time run out on this hub's clock? For admit: apply has no clock. */
 bool session_due(const struct room *room, const struct session *session);
+/* As an object; with its workspace and all else that a dump shows, or without. */
 void session_write(const struct session *session, bool workspace, struct text *text);
 
 #endif

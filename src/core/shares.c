@@ -1,5 +1,5 @@
-/* The messages that add to what a room knows: pattern_share, code_share, os_component_share, performance_report; and feature_request,
- * which asks for it. */
+/* The messages that add to what a room knows: pattern_share, code_share, os_component_share,
+ * performance_report; and feature_request, which asks for it. */
 #include <assert.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -214,8 +214,9 @@ static struct slice feature_key_numbered(char buffer[FEATURE_KEY_MAX], size_t st
     return key;
 }
 
-/* The first free one of stem, stem_2, stem_3… They are taken in order, so it is found by doubling and halving: a peer that shares
- * thousands in a second doesn't make the hub count through them. */
+/* The first free one of stem, stem_2, stem_3… They are taken in order, so it is found by
+ * doubling and halving: a peer that shares thousands in a second doesn't make the hub count
+ * through them. */
 static struct slice feature_key_unclashed(const struct room *room, char buffer[FEATURE_KEY_MAX],
                                           size_t stem)
 {
@@ -301,8 +302,8 @@ static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_M
     return error;
 }
 
-/* At the most: it is kept with the benchmarks, and with a pattern, a component and a feature of that
- * id and what they claim. Mostly there is room for all that, and nothing more to be known. */
+/* At the most: it is kept with the benchmarks, and with a pattern, a component and a feature of
+ * that id and what they claim. Mostly there is room for all that, and nothing more to be known. */
 static struct growth report_growth_most(const struct knowledge *knowledge, struct slice id,
                                         const struct reporting *reporting)
 {

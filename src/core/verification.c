@@ -1,13 +1,17 @@
-/* What becomes of a claim: others measure it again, and what they agree on counts, never what its author says.
+/* What becomes of a claim: others measure it again, and what they agree on counts, never what
+ * its author says.
  *
  *     claimed     fewer than two others have measured it
  *     confirmed   two agree with it, and no two that disagree found the same
  *     refuted     two disagree with it and found the same, and fewer than two agree
  *     contested   anything else
  *
- * The status follows from the verifiers alone (claim_judge), of whom the latest measurement of each is kept, in bounds; those who are
- * pushed out are counted. It can change for as long as somebody measures. A new revision of the entry that claims something else is a
- * new claim; what became of the old one stays on its author's account, or whoever was refuted would only have to share again. */
+ * The status follows from the verifiers alone (claim_judge), of whom the latest measurement of
+ * each is kept, in bounds; those who are pushed out are counted. It can change for as long as
+ * somebody measures. A new revision of the entry that claims something else is a new claim; what
+ * became of the old one stays on its author's account, or whoever was refuted would only have to
+ * share again. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -85,11 +89,13 @@ static void verifier_remove(struct claim *claim, size_t place)
             (--claim->verifier_count - place) * sizeof *claim->verifiers);
 }
 
-/* The longest there of the larger camp makes room, so that however many speak for one side, the other's voice stays. Many may take
- * one side until those of it who were honest are gone, and then change: hence what was said by those who are gone is counted. */
+/* The longest there of the larger camp makes room, so that however many speak for one side, the
+ * other's voice stays. Many may take one side until those of it who were honest are gone, and
+ * then change: hence what was said by those who are gone is counted. */
 static void verifiers_trim(struct claim *claim)
 {
     size_t agreeing = 0, place = 0;
+    assert(claim->verifier_count > 0);
     for (size_t i = 0; i < claim->verifier_count; i++)
         agreeing += claim->verifiers[i].agrees;
     bool larger = 2 * agreeing > claim->verifier_count;
@@ -125,7 +131,8 @@ bool claim_agrees(double claimed, double measured)
     return fabs(measured - claimed) <= TOLERANCE * fabs(claimed);
 }
 
-/* The most of these ratios that agree with each other. In rising order, those that do stand side by side. */
+/* The most of these ratios that agree with each other. In rising order, those that do stand side
+ * by side. */
 static size_t largest_agreement(double *ratios, size_t count)
 {
     size_t largest = 0;
@@ -164,7 +171,8 @@ enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing)
     *ret_agreeing = agreeing;
     if (claim->verifier_count < VERIFIERS_NEEDED)
         return CLAIM_CLAIMED;
-    /* those who are gone decide nothing, but they may stand in the way of it; what they found is taken to be the same */
+    /* those who are gone decide nothing, but they may stand in the way of it; what they found is
+     * taken to be the same */
     if (agreeing >= VERIFIERS_NEEDED && together + claim->gone[false] < VERIFIERS_NEEDED)
         return CLAIM_CONFIRMED;
     if (together >= VERIFIERS_NEEDED && agreeing + claim->gone[true] < VERIFIERS_NEEDED)
@@ -204,6 +212,7 @@ static void claim_set_parents(const struct knowledge_entry *entry, const struct 
 static void claim_settle(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
     struct claim *claim = entry->claim;
+    assert(claim->live);
     knowledge->refuted -= claim_refuted(entry);
     claim->settled[claim->status]++;
     claim->live = false;
@@ -366,7 +375,8 @@ static void write_verifier(const struct verifier *verifier, struct text *text)
     text_add_literal(text, "}");
 }
 
-/* Those from which it is derived, over however many steps, and that are refuted now; nearest first, each once. */
+/* Those from which it is derived, over however many steps, and that are refuted now; nearest
+ * first, each once. */
 static void write_refuted_parents(const struct knowledge_entry *entry, struct text *text)
 {
     const struct knowledge_entry *line[1 + ANCESTORS_MAX] = {entry};

@@ -1,5 +1,5 @@
 /* Workspaces: the keys that participants of a session write, each with its version. */
-#include <stdlib.h>
+#include <assert.h>
 
 #include "core/collaboration.h"
 #include "core/memory.h"
@@ -89,6 +89,7 @@ static void cell_set(struct room *room, struct session *session, struct cell *ce
     size_t added = value.len - cell->value.len; /* wraps and comes right when it shrinks */
     session->workspace_bytes += added;
     room->workspace_bytes += added;
+    assert(session->workspace_bytes <= room->workspace_bytes);
     slice_free(&cell->value);
     cell->value = slice_copy(value);
 }

@@ -133,7 +133,8 @@ static void those_longest_gone_are_forgotten(void **state)
     assert_int_equal(hub_count(world->hub).members, 0);
 }
 
-/* The hello's target is the one longest gone, and the taker's old self would be one more than are remembered. */
+/* The hello's target is the one longest gone, and the taker's old self would be one more than
+ * are remembered. */
 static void a_takeover_does_not_forget_its_own_target(void **state)
 {
     struct world *world = *state;
@@ -429,7 +430,8 @@ static void claim_subject(struct world *world, peer_id peer, const char *ai_id, 
     hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
 }
 
-/* A room that keeps nothing but commitments that were claimed with: those who commit now don't push out each other's. */
+/* A room that keeps nothing but commitments that were claimed with: those who commit now don't
+ * push out each other's. */
 static void claimed_commitments_leave_room_for_others(void **state)
 {
     struct world *world = *state;

@@ -1,4 +1,5 @@
-/* The words in which the tests of honest scores are written: commit, claim, report, and what the hub holds of it. */
+/* The words in which the tests of honest scores are written: commit, claim, report, and what the
+ * hub holds of it. */
 #ifndef KHUB_TESTS_CORE_CLAIMS_H
 #define KHUB_TESTS_CORE_CLAIMS_H
 
@@ -49,7 +50,8 @@ static inline const char *claim_spelt(const struct challenge *challenge, const c
     return text;
 }
 
-/* The members of a claim; `more` with a comma in front: of a member that stands twice, the last counts. */
+/* The members of a claim; `more` with a comma in front: of a member that stands twice, the last
+ * counts. */
 static inline const char *claim_of(const struct challenge *challenge, double ratio,
                                    const char *more)
 {
@@ -91,7 +93,8 @@ static inline void assert_status(struct fixture *f, const char *id, const char *
     assert_string_equal(string_of(verification_of(f, id), "status"), status);
 }
 
-/* What the ledger says of an AI, "commitments claims confirmed refuted contested mismatched"; "" when nothing. */
+/* What the ledger says of an AI, "commitments claims confirmed refuted contested mismatched"; ""
+ * when nothing. */
 static inline const char *account_of(struct fixture *f, const char *id)
 {
     static char text[128];

@@ -59,7 +59,8 @@ static struct side *side_of(struct fixture *f, peer_id peer)
     return &f->sides[index];
 }
 
-/* Strictly. Numbers beyond jansson's reach pass the hub; they are read as reals, and those beyond a double as less. */
+/* Strictly. Numbers beyond jansson's reach pass the hub; they are read as reals, and those
+ * beyond a double as less. */
 static json_t *parse(const char *line)
 {
     json_error_t error;

@@ -4,9 +4,10 @@
  *     say(f, ADA, "pattern_share", "{'pattern':{'id':'p1'}}");
  *     expect_relayed(f, BOB);
  *
- * JSON in a test is written with single quotes; they become double quotes on their way in. Every line that the hub delivers is
- * checked at once, whatever the test is about: strict JSON, exactly the six members, seq for level 2 alone, to a peer that
- * is there. Expectations read a peer's lines in order. What they return belongs to the fixture. */
+ * JSON in a test is written with single quotes; they become double quotes on their way in. Every
+ * line that the hub delivers is checked at once, whatever the test is about: strict JSON,
+ * exactly the six members, seq for level 2 alone, to a peer that is there. Expectations read a
+ * peer's lines in order. What they return belongs to the fixture. */
 #ifndef KHUB_TESTS_CORE_FIXTURE_H
 #define KHUB_TESTS_CORE_FIXTURE_H
 
@@ -39,7 +40,8 @@ struct hub *fixture_hub(struct fixture *f);
 struct hub_edge fixture_edge(struct fixture *f);
 /* Applies all entries that were committed so far to another hub. */
 void fixture_replay(const struct fixture *f, struct hub *hub);
-/* What that edge gives as the text's SHA-256, 64 hex digits, good until the next call. It is another function. */
+/* What that edge gives as the text's SHA-256, 64 hex digits, good until the next call. It is
+ * another function. */
 const char *digest_of(const char *text);
 int64_t now(const struct fixture *f);
 /* Moves the clock (either way) without telling the hub. */
@@ -53,8 +55,9 @@ void say_bytes(struct fixture *f, unsigned peer, const char *bytes, size_t len);
 void say_raw(struct fixture *f, unsigned peer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void leave(struct fixture *f, unsigned peer);
-/* Opens and says hello, level 1 or 2; `members` are further members of hello's payload ("" for none). Then all lines
- * delivered so far, to anyone, count as read. Returns the payload of the training_sync. */
+/* Opens and says hello, level 1 or 2; `members` are further members of hello's payload ("" for
+ * none). Then all lines delivered so far, to anyone, count as read. Returns the payload of the
+ * training_sync. */
 json_t *join(struct fixture *f, unsigned peer, const char *id, int level, const char *members);
 /* hello again, or on a connection that is open: nothing is skipped, nothing expected. */
 void say_hello(struct fixture *f, unsigned peer, const char *id, const char *payload_format, ...)
@@ -69,7 +72,8 @@ void say_to(struct fixture *f, unsigned peer, const char *target, const char *ty
 const char *last_line(const struct fixture *f);
 const char *last_message_id(const struct fixture *f);
 
-/* The next unread line of that type for the peer; those before it are skipped. Fails when there is none. */
+/* The next unread line of that type for the peer; those before it are skipped. Fails when there
+ * is none. */
 json_t *expect(struct fixture *f, unsigned peer, const char *type);       /* the payload */
 json_t *expect_whole(struct fixture *f, unsigned peer, const char *type); /* the line's object */
 /* The next unread line is an error of this code, in reply to the last thing said. Its payload. */
@@ -87,7 +91,8 @@ void skip_all(struct fixture *f);
 /* The bytes of the last line that `expect…` returned. */
 const char *read_line(const struct fixture *f);
 
-/* A section of the knowledge base as a newcomer to `main` sees it; and that newcomer's whole payload. */
+/* A section of the knowledge base as a newcomer to `main` sees it; and that newcomer's whole
+ * payload. */
 json_t *knowledge(struct fixture *f, const char *section);
 json_t *newcomer_sync(struct fixture *f);
 /* What an observer's training_sync says of a member (NULL: not there) / of a live session. */

@@ -480,7 +480,8 @@ static void test_rooms_share_nothing(void **state)
     assert_int_equal(hub_count(fixture_hub(f)).rooms, 2);
 }
 
-/* The order of a room is its own: its first entry is the hub's start, its first message has seq 2. */
+/* The order of a room is its own: its first entry is the hub's start, its first message has seq
+ * 2. */
 static void test_each_room_counts_its_own_seq(void **state)
 {
     struct fixture *f = *state;

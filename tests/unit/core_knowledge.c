@@ -1,4 +1,5 @@
-/* What AIs share and report: its stored shape, its counters, and how much of it a newcomer is sent. */
+/* What AIs share and report: its stored shape, its counters, and how much of it a newcomer is
+ * sent. */
 #include "core_fixture.h"
 
 #include <stdlib.h>

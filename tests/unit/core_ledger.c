@@ -1,4 +1,5 @@
-/* The ledger: commitments, challenges, claims and what contradicts them; what a newcomer is told of it, and its replay. */
+/* The ledger: commitments, challenges, claims and what contradicts them; what a newcomer is told
+ * of it, and its replay. */
 #include "core_claims.h"
 
 #include "core/room.h"
@@ -199,7 +200,8 @@ static void test_claimed_commitments_go_when_there_are_no_others(void **state)
     assert_string_equal(account_of(f, "ada"), text);
 }
 
-/* Who has claimed much may still commit to several sets of parameters before it claims the first of them. */
+/* Who has claimed much may still commit to several sets of parameters before it claims the first
+ * of them. */
 static void test_claimed_commitments_leave_room_for_others(void **state)
 {
     struct fixture *f = *state;
@@ -441,7 +443,8 @@ static void test_an_unknown_commitment_counts_for_nothing(void **state)
     assert_null(member_of(f, "fay"));
 }
 
-/* The refusal costs the session nothing: what was not accepted completes none, and takes none up. */
+/* The refusal costs the session nothing: what was not accepted completes none, and takes none
+ * up. */
 static void test_a_false_claim_moves_no_session(void **state)
 {
     struct fixture *f = *state;
@@ -540,7 +543,8 @@ static void mute_close(void *ctx, peer_id peer, enum close_reason reason)
     (void)ctx, (void)peer, (void)reason;
 }
 
-/* The entries of all that happened, applied to another hub: the same ledger, the refused claims counted. */
+/* The entries of all that happened, applied to another hub: the same ledger, the refused claims
+ * counted. */
 static void test_replay_gives_the_same_ledger(void **state)
 {
     struct fixture *f = *state;

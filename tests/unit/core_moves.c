@@ -1,11 +1,13 @@
-/* Every move that a session can make, or cannot; its time-outs; and acceptance by naming it, which is all that level 1 knows. */
+/* Every move that a session can make, or cannot; its time-outs; and acceptance by naming it,
+ * which is all that level 1 knows. */
 #include "core_steps.h"
 
 #include <string.h>
 
 #define SESSION_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
-/* The states a session can be brought to by hand, and every message that a participant can then send. */
+/* The states a session can be brought to by hand, and every message that a participant can then
+ * send. */
 static const char *session_in(struct fixture *f, const char *status)
 {
     if (strcmp(status, "pending") == 0)
@@ -128,7 +130,8 @@ static void test_an_active_session_is_abandoned_when_nobody_is_heard_of(void **s
     fixture_free(f);
 }
 
-/* Nobody's wall clock ends a session: the hub's own clock never runs back, and a jump is no minute of silence. */
+/* Nobody's wall clock ends a session: the hub's own clock never runs back, and a jump is no
+ * minute of silence. */
 static void test_a_clock_set_back_ends_nothing(void **state)
 {
     struct fixture *f = *state;

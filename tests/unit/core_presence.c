@@ -147,8 +147,8 @@ static void mute_joined(void *ctx, peer_id peer)
     (void)ctx, (void)peer;
 }
 
-/* The hub that starts again where another one was killed: none of those who were there is there any more, their ids are free,
- * and what they shared is known. */
+/* The hub that starts again where another one was killed: none of those who were there is there
+ * any more, their ids are free, and what they shared is known. */
 static void test_a_start_departs_all_former_connections(void **state)
 {
     struct fixture *f = *state;

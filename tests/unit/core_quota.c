@@ -1,4 +1,5 @@
-/* A room's limits: what one AI may have of it, what makes place, and that what is there can change. */
+/* A room's limits: what one AI may have of it, what makes place, and that what is there can
+ * change. */
 #include "core_fixture.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* The state of a room as rows: all of it, out and in and out again; what changed; and rows that a disk has damaged. */
+/* The state of a room as rows: all of it, out and in and out again; what changed; and rows that
+ * a disk has damaged. */
 #include "core_claims.h"
 
 #include <stdlib.h>

@@ -354,7 +354,8 @@ static void test_completion_comes_with_a_component(void **state)
     assert_int_equal(hub_count(fixture_hub(f)).sessions_live, 0);
 }
 
-/* Both ends of a seed session announce its completion: the second share is a component like any other. */
+/* Both ends of a seed session announce its completion: the second share is a component like any
+ * other. */
 static void test_a_seed_ai_s_second_completion_is_stored(void **state)
 {
     struct fixture *f = *state;

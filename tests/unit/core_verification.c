@@ -1,4 +1,5 @@
-/* What becomes of a claim: what others measure, its status and what that costs, its revisions, and what was derived from it. */
+/* What becomes of a claim: what others measure, its status and what that costs, its revisions,
+ * and what was derived from it. */
 #include "core_claims.h"
 
 /* ── verification ── */
@@ -183,7 +184,8 @@ static void test_verifiers_are_named_with_what_they_found(void **state)
     assert_true(json_is_false(json_object_get(cey, "agrees")));
 }
 
-/* Whatever is said of a claim, and whatever it is called, is strict JSON when the hub says it again (the fixture checks each line). */
+/* Whatever is said of a claim, and whatever it is called, is strict JSON when the hub says it
+ * again (the fixture checks each line). */
 static void test_odd_texts_and_numbers_are_told_as_json(void **state)
 {
     static const char odd[] = "a\\u0001b\\\"c\\\\\\u007f\\ud83d\\ude00}";
@@ -297,7 +299,8 @@ static void test_both_camps_are_heard(void **state)
     assert_string_equal(string_of(json_array_get(verifiers, VERIFIERS_MAX - 1), "ai_id"), id);
 }
 
-/* More than are kept say what those said who came first, until none of them is left, and then all change their minds. */
+/* More than are kept say what those said who came first, until none of them is left, and then
+ * all change their minds. */
 static void outvote(struct fixture *f, const char *id, const struct challenge *challenge,
                     double first, double step, double then)
 {
@@ -316,7 +319,8 @@ static void outvote(struct fixture *f, const char *id, const struct challenge *c
         leave(f, JON + 1 + i);
 }
 
-/* Two honest ones who were pushed out of the list of verifiers are outvoted as little as two that are in it. */
+/* Two honest ones who were pushed out of the list of verifiers are outvoted as little as two
+ * that are in it. */
 static void test_those_pushed_out_still_count(void **state)
 {
     struct fixture *f = *state;

@@ -1,0 +1,47 @@
+/* What of a hello nobody but the hub may see: its secrets, and whose place they open. */
+#include "core/admit.h"
+#include "core/handlers.h"
+
+static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token");
+
+bool hello_cut(const struct message *message, struct text *text)
+{
+    struct slice line = message->line, payload = message->payload.raw;
+    struct json_iterator members = {.rest = payload};
+    struct json_value name, value;
+    const char *before = "{";
+    bool cut = false;
+    text_clear(text);
+    text_add(text, (struct slice){line.at, (size_t)(payload.at - line.at)});
+    while (json_next_member(&members, &name, &value)) {
+        if (json_string_is(name, token) || json_string_is(name, resume_token)) {
+            cut = true;
+            continue;
+        }
+        /* name without its quotes, value with all that is its own */
+        const char *end = value.raw.at + value.raw.len + (value.kind == JSON_KIND_STRING);
+        text_add_literal(text, before);
+        text_add(text, (struct slice){name.raw.at - 1, (size_t)(end - name.raw.at + 1)});
+        before = ",";
+    }
+    text_add_literal(text, *before == '{' ? "{}" : "}");
+    text_add(text, (struct slice){payload.at + payload.len,
+                                  (size_t)(line.at + line.len - payload.at - payload.len)});
+    return cut;
+}
+
+peer_id hello_takes_over(const struct hub *hub, const struct message *message)
+{
+    char buffer[ROOM_NAME_MAX];
+    struct slice name;
+    struct refusal refusal;
+    struct json_value shown = json_get(message->payload, "resume_token");
+    if (shown.kind != JSON_KIND_STRING || hello_room(message, buffer, &name, &refusal) < 0)
+        return 0;
+    const struct room *room = room_find(hub, name);
+    const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
+    return holder && holder->peer && !room_starting(room) &&
+                   json_string_is(shown, slice_of(holder->resume_token))
+               ? holder->peer
+               : 0;
+}
