@@ -61,7 +61,7 @@ static void show_progress(struct learning *learning)
     const struct plot_point *last = &learned->points[learned->point_count - 1];
     unsigned budget = (unsigned)learning->settings->evaluations;
     unsigned done = learning->search.evaluations, tens = done * PROGRESS_TENS / budget;
-    if (learning->settings->json || (!learning->terminal.is_terminal && tens == learning->tens))
+    if (learning->settings->json || (!learning->terminal.moves && tens == learning->tens))
         return;
     learning->tens = tens;
     erase_line(learning);
@@ -76,7 +76,7 @@ static void show_progress(struct learning *learning)
               learning->search.best_ratio);
     struct slice text = line_end(&learning->line);
     fwrite(text.at, 1, text.len, stderr);
-    if (learning->terminal.is_terminal)
+    if (learning->terminal.moves)
         learning->drawn = true;
     else
         fputc('\n', stderr);

@@ -126,7 +126,7 @@ static bool same_terminal(void)
 
 static int train(const struct train_settings *settings, struct live *live)
 {
-    bool shows = live->terminal.is_terminal && !settings->json;
+    bool shows = live->terminal.moves && !settings->json;
     line_begin(&live->line, &live->terminal);
     int code = trainer_run(&(struct trainer_options){
         .address = settings->hub,

@@ -19,7 +19,7 @@ void demo_view_begin(struct demo_view *view, const char *color, bool silent)
 {
     *view = (struct demo_view){.silent = silent};
     view->terminal = terminal_of(STDOUT_FILENO, color);
-    view->block = !silent && view->terminal.is_terminal && view->terminal.color &&
+    view->block = !silent && view->terminal.moves && view->terminal.color &&
                   view->terminal.width >= BLOCK_WIDTH_LEAST;
     feed_begin(&view->feed, &view->terminal, stdout);
     for (size_t i = 0; i < DEMO_AIS; i++)

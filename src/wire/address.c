@@ -96,7 +96,7 @@ int address_resolve(const struct address *address, int flags, size_t most,
         *ret_count = 1;
         return 0;
     }
-    snprintf(port, sizeof port, "%u", KHUB_PORT);
+    snprintf(port, sizeof port, "%d", KHUB_PORT);
     int fault = getaddrinfo(address->host, *address->port ? address->port : port, &hints, &found);
     if (fault) {
         *ret_why = gai_strerror(fault);

@@ -15,6 +15,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -276,6 +277,11 @@ class Terminal:
         self.text += text
         return text
 
+    def read_some(self):
+        """What has come, perhaps nothing."""
+        ready, _, _ = select.select([self.master], [], [], 0.01)
+        return os.read(self.master, 65536).decode() if ready else ""
+
     def start(self, *words, hub=None, leader=False, **more):
         """khub on this terminal; leader: as the leader of a session that it belongs to."""
         def prepare():
@@ -362,6 +368,14 @@ def plain_terminals_get_plain_text():
                     equal(process.wait(PATIENCE), 0, "exit code")
                 check("\x1b" not in text, repr(text))
                 ada.expect("presence", ai_id="me")
+            with Terminal() as terminal, tempfile.TemporaryDirectory() as folder:
+                learn = terminal.start(KHUB, "learn", "window_manager", "--evaluations", "30", "--train", "2",
+                                       "--heldout", "2", "--out", f"{folder}/out", TERM=kind)
+                text = terminal.read_until("report")
+                while learn.poll() is None:
+                    text += terminal.read_some()
+                equal(learn.returncode, 0, "exit code")
+                check("\x1b" not in text, repr(text))
 
 
 run()
