@@ -3,7 +3,7 @@
  *
  * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
  * child is ended by its pid and the directory is gone. So there is one way out, demo_end; and where
- * there is none (kill -9), the kernel ends the children, and the next demo removes the directory. */
+ * there is none (kill -9), the kernel ends the children and the next demo removes the directory. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>

@@ -11,7 +11,7 @@ extern const struct command command_serve, command_train, command_demo, command_
     command_send, command_request, command_chat, command_kb, command_subjects, command_learn,
     command_help, command_version;
 
-/* The subcommand of that name, or of what people type for it (--version); NULL when there is none. */
+/* The subcommand of that name, or of what people type for it (--version). NULL: there is none. */
 const struct command *command_find(const char *name);
 /* Says so on stderr, with the nearest name. Returns EXIT_USAGE. */
 int command_unknown(const char *name);

@@ -35,17 +35,17 @@ struct demo_view {
     unsigned completed_count;
 };
 
-/* color: one of color_choices. silent: counts, and prints nothing. demo_view_end and feed_free of its
- * feed are due. The caller sets `begun` and `ends`. */
+/* color: one of color_choices. silent: counts, and prints nothing. demo_view_end and feed_free of
+ * its feed are due. The caller sets `begun` and `ends`. */
 void demo_view_begin(struct demo_view *view, const char *color, bool silent);
 /* Counts a message, and prints its line. */
 void demo_view_message(struct demo_view *view, const struct khub_message *message);
 /* Prints a line of the demo's own. */
 void demo_view_note(struct demo_view *view, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Whether all has been seen that must happen: a check of another's thing by each AI, a pattern and a
- * component of each that was there from the first, a completed session, and a claim that two others
- * confirmed. */
+/* Whether all has been seen that must happen: a check of another's thing by each AI, a pattern and
+ * a component of each that was there from the first, a completed session, and a claim that two
+ * others confirmed. */
 bool demo_view_happened(const struct demo_view *view);
 /* Draws the block anew, after whatever was printed. */
 void demo_view_refresh(struct demo_view *view);

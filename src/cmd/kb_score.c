@@ -1,6 +1,6 @@
 /* How good others found an entry: the one rule, which is the hub's (docs/PROTOCOL.md, Knowledge).
- * Of code the hub itself tells the outcome. Of patterns and components it tells the reports, and the
- * same rule is applied to them here. */
+ * Of code the hub itself tells the outcome. Of patterns and components it tells the reports, and
+ * the same rule is applied to them here. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,10 +10,11 @@ struct scratch {
     int fd;                      /* the directory, locked as long as it is in use */
 };
 
-/* Makes khub-NAME-XXXXXX in $TMPDIR (or /tmp) and removes those of the same name that nobody holds
- * any more. name: letters, digits and '-'. 0, or -1 with errno; then there is none. */
+/* Makes khub-NAME-XXXXXX in $TMPDIR (or /tmp), and removes those of the same name that nobody
+ * holds any more. name: letters, digits and '-'. 0, or -1 with errno; then there is none. */
 int scratch_make(const char *name, struct scratch *ret_scratch);
-/* Removes it, and the files in it (it has no directories in it). Does nothing when there is none. */
+/* Removes it and the files in it (there are no directories in it). Does nothing when there is
+ * none. */
 void scratch_remove(struct scratch *scratch);
 /* Lets go of it: renames it so that it stays (path is then the new name). 0, or -1 with errno. */
 int scratch_keep(struct scratch *scratch);
