@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(BRAIN_WORKERS_MAX <= JOBS_WORKERS_MAX, "as many workers as a brain may ask for");
+
 static void node_ending(struct node *node, const char *why, unsigned grace_ms);
 static void on_request(uv_timer_t *timer);
 

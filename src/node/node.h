@@ -3,7 +3,8 @@
  * proved), checks.c and elites.c (what others share, now and before), features.c (feature
  * requests), sessions.c and session_work.c (collaboration).
  *
- * All of it runs on the loop's thread. What brain.h calls jobs runs on workers, and nowhere else. */
+ * All of it runs on the loop's thread. What brain.h calls jobs runs on workers, and nowhere
+ * else. */
 #ifndef KHUB_NODE_NODE_H
 #define KHUB_NODE_NODE_H
 
@@ -14,9 +15,9 @@
 #include "brain/capabilities.h"
 #include "brain/words.h"
 #include "khub_uv.h"
+#include "node/bounds.h"
 #include "node/jobs.h"
 #include "node/keeping.h"
-#include "node/limits.h"
 #include "node/summary.h"
 #include "node/trainer.h"
 #include "wire/claim.h"

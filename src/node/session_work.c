@@ -5,7 +5,7 @@
  *
  * The candidate lies in the workspace under one key, and a write says which version it was made
  * from. When another's write was first, the hub says conflict: this AI takes the current value,
- * runs it, keeps the better of both, and writes again, so that no evaluation is lost. Exactly
+ * runs it, keeps the better of both, and writes again, so that no work is lost. Exactly
  * one participant concludes: see session_turn. A partner of level 1 can't read the workspace and
  * is not waited for. */
 #include <assert.h>
@@ -347,7 +347,7 @@ static void session_limits(struct node *node, struct session *session)
     }
 }
 
-/* All evaluations are spent, or all reviews in. A review that does not come (a partner of level
+/* The budget is spent, or all reviews are in. A review that does not come (a partner of level
  * 1 can't give any) is not waited for, but one that did come before the candidate's last change
  * is: it will come again. */
 static bool session_is_spent(const struct node *node, const struct session *session,

@@ -1,7 +1,7 @@
 /* Every bound of an AI node, in one place. Those of the brain stand in brain.h, those of the
  * workers in jobs.h. */
-#ifndef KHUB_NODE_LIMITS_H
-#define KHUB_NODE_LIMITS_H
+#ifndef KHUB_NODE_BOUNDS_H
+#define KHUB_NODE_BOUNDS_H
 
 #define SESSION_ID_MAX       64u   /* bytes; the hub's are UUIDs */
 #define ID_MAX               128u  /* bytes of an AI's id */
