@@ -1,5 +1,6 @@
 #!/bin/bash
-# libkhub as others get it: what it exports, whether its header stands alone, and whether an installation builds the example.
+# libkhub as others get it: what it exports, whether its header stands alone, and whether an
+# installation builds the example.
 #   client_library.sh SOURCE_ROOT BUILD_ROOT SHARED_LIBRARY CC
 set -euo pipefail
 source_root=$1 build_root=$2 library=$3 cc=$4

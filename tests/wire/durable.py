@@ -1,4 +1,5 @@
-"""A hub that keeps what it is told: kill -9 at any time, a full disk, damage, two hubs for one directory."""
+"""A hub that keeps what it is told: kill -9 at any time, a full disk, damage, two hubs for one
+directory."""
 
 import contextlib
 import os
