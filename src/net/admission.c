@@ -1,6 +1,6 @@
-/* Admission. What makes it hard is that a refusal shall arrive: closing a socket with unread bytes
- * in it makes the system send a reset, which can destroy what the peer has not read yet. So whoever
- * is refused goes through the states of a connection. */
+/* Admission. What makes it hard is that a refusal should arrive. Closing a socket that has unread
+ * bytes makes the system send a reset, and a reset can destroy what the peer has not read yet. So a
+ * connection that is refused goes through the same states as any other that is closed. */
 #include "net/admission.h"
 
 #include <assert.h>

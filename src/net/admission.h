@@ -1,17 +1,18 @@
-/* Who is let in. What the edge refuses by itself, the hub never hears of: those from outside, those
- * for whom there is no room, those who speak another protocol. Each is told why, and closed. */
+/* Who is let in. The edge itself refuses peers of other machines, newcomers to a full hub, and
+ * other protocols. Each is told why and closed; the hub never hears of the first two. */
 #ifndef KHUB_NET_ADMISSION_H
 #define KHUB_NET_ADMISSION_H
 
 #include "net/connection.h"
 
-/* Takes over an accepted, non-blocking socket: as a connection that the hub knows, or to be
- * refused. `listener` is what a peer of a unix socket is called by. */
+/* Takes over an accepted, non-blocking socket and either admits or refuses it. A peer of a Unix
+ * socket is named by the `listener`, since it has no address of its own. */
 void admission_decide(struct server *server, int fd, const struct endpoint *peer,
                       const struct endpoint *listener);
-/* Tells and closes one that there is no room for, not even to wait until it has read why. */
+/* Refuses a socket when there is not even room to let it read the reason in peace: sends the error
+ * and closes. */
 void admission_full(struct server *server, int fd, const char *address);
-/* Looks at what a connection begins with. False when it was closed for it. */
+/* Looks at the first bytes of a connection. False when it was closed because of them. */
 bool admission_opening(struct connection *connection, struct slice input);
 
 #endif

@@ -1,6 +1,6 @@
-/* One connection. What makes it hard: any call of the hub may end this connection or another one,
- * and its effects arrive in the middle of it. So effects only queue and mark; the loop's turn does
- * what follows, and memory outlives the turn. */
+/* A connection. What makes it hard is that any call of the hub may end this connection or another,
+ * and that the hub's effects arrive in the middle of that call. So effects only queue and mark. The
+ * end of the turn does the rest, and memory is freed only after the turn. */
 #include "net/connection.h"
 
 #include <assert.h>

@@ -1,5 +1,4 @@
-/* Ids. Free places form a list, so that the one that was left last, which is warm, is taken
- * next. */
+/* Ids. Free places form a stack: the one used last, which is still in the cache, is used next. */
 #include "net/id_table.h"
 
 #include <assert.h>

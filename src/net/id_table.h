@@ -1,6 +1,6 @@
-/* Things named by an id that is never used twice: an index into a table, and behind it in the upper
- * half how often that place was taken before (its generation). Who holds an id of something that is
- * gone finds nothing, not something else. */
+/* A table of things with ids that are never used twice. The lower half of an id is an index into
+ * the table, the upper half counts how often that place has been used (its generation). So whoever
+ * still holds the id of something that is gone finds nothing, rather than something else. */
 #ifndef KHUB_NET_ID_TABLE_H
 #define KHUB_NET_ID_TABLE_H
 
@@ -11,7 +11,7 @@
 
 struct id_place {
     void *thing;         /* NULL: free */
-    uint32_t generation; /* of the thing in it, or of the next one; never 0 */
+    uint32_t generation; /* of the thing here, or of the next one; never 0 */
     uint32_t next_free;  /* ID_NO_PLACE: none */
 };
 
@@ -21,12 +21,12 @@ struct id_table {
 };
 
 void id_table_init(struct id_table *table);
-/* Does nothing to the things. */
+/* The things themselves are left alone. */
 void id_table_free(struct id_table *table);
 
-/* Names a thing. 0, or -1 when there is no memory. No id is 0. */
+/* Gives a thing an id, which is never 0. 0, or -1 when out of memory. */
 int id_table_add(struct id_table *table, void *thing, uint64_t *ret_id);
-/* Its id names nothing any more. It must be in the table. */
+/* Removes the thing of that id, which must be in the table. */
 void id_table_remove(struct id_table *table, uint64_t id);
 
 /* The thing of that id, or NULL. */
@@ -38,8 +38,8 @@ static inline void *id_table_find(const struct id_table *table, uint64_t id)
     return table->places[index].thing;
 }
 
-/* Walks all things: *cursor begins at 0. NULL at the end. Things may be removed on the way, not
- * added. */
+/* Walks all things; *cursor begins at 0. NULL at the end. During the walk, things may be removed
+ * but not added. */
 static inline void *id_table_next(const struct id_table *table, uint32_t *cursor)
 {
     while (*cursor < table->count) {

@@ -1,6 +1,6 @@
-/* The plain maker: a socket as it is, watched by libuv. What makes it hard is closing: libuv lets
- * go of a handle only at the end of the turn, and a callback that closes the io may have more
- * events of the same wake-up behind it. */
+/* The plain io: a socket as it is, watched by libuv. What makes it hard is closing. libuv releases
+ * a handle only at the end of the turn, and a callback that closes the io may have been called for
+ * the first of two events. */
 #include "net/io.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* The log. What makes it hard: a peer's text ends up in it, and must neither forge a line nor fill
- * the disk with one. */
+/* The log. What makes it hard is that peers' text ends up in it. Such text must neither forge a
+ * line nor fill the disk. */
 #include "net/journal.h"
 
 #include <assert.h>

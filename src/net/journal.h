@@ -1,6 +1,6 @@
-/* The log: one event a line, key=value, time first; and the console, for people. Lines are gathered
- * and handed to their sinks once a loop turn: whoever reads them slowly, or never, holds nothing
- * up. */
+/* The log, one event per line as key=value pairs, time first; and the console, which is for people.
+ * Lines are gathered and passed to their sinks once per loop turn. Nobody who reads them slowly, or
+ * not at all, holds the hub up. */
 #ifndef KHUB_NET_JOURNAL_H
 #define KHUB_NET_JOURNAL_H
 
@@ -12,14 +12,14 @@ struct journal {
     struct text lines, console_lines;
 };
 
-/* Descriptors to write to, or -1: none. They may be the same. `log_most` bytes of log may wait. Those that are no standard stream are
- * closed by the journal. 0, or -1 with errno. */
+/* The descriptors to write to; -1 for none. They may be the same. The journal closes them, unless
+ * they are standard streams. At most `log_most` bytes of log may wait. 0, or -1 with errno. */
 int journal_init(struct journal *journal, int log, size_t log_most, int console);
-/* The log goes to this file from now on, which is made if need be. 0, or -1 with errno, and nothing
- * has changed. */
+/* From now on the log goes to this file, which is created if need be. 0; or -1 with errno, and
+ * nothing has changed. */
 int journal_reopen(struct journal *journal, const char *path);
-/* Writes what is left, if somebody takes it. 0, or -1 when the log is not whole and can't say so,
- * with errno. */
+/* Writes what is left, unless that stalls. 0; or -1, with errno, when the log is incomplete without
+ * saying so itself. */
 int journal_free(struct journal *journal);
 
 /* time=… [conn=cN] event=…; connection 0: none. Then pairs, then journal_end. Nothing happens when

@@ -1,5 +1,5 @@
-/* Listeners. What makes it hard is a peer that waits when there is no file descriptor left for it:
- * the socket stays readable, and a loop that can't accept spins. */
+/* Listeners. What makes it hard is a peer that waits when no descriptor is left for it: the
+ * listening socket stays readable, so a loop that cannot accept would spin. */
 #include "net/listener.h"
 
 #include <errno.h>

@@ -17,8 +17,9 @@ struct listener {
     struct socket_file file; /* of a unix socket */
 };
 
-/* Listens on all that `text` stands for, as one or more of server->listeners: "localhost" may have
- * two addresses. `text` must outlive them. 0, or -1 with a sentence (and a hint) in ret_why. */
+/* Listens on every address that `text` stands for ("localhost" may have two), with one listener of
+ * server->listeners for each. `text` must outlive them. 0, or -1 with a sentence (and a hint) in
+ * ret_why. */
 int listener_open(struct server *server, const char *text, char *ret_why, size_t size);
 void listener_close(struct listener *listener);
 

@@ -1,10 +1,13 @@
-/* Pace. What makes it hard is telling a hub that is behind from a peer that is slow. Holding
- * everybody back for one peer that trickles would let it throttle the room; not holding at all
- * would cut honest receivers when the machine is the bottleneck. So a laggard counts
- *   - for LAG_PATIENCE_MS at most, and only while its peer takes bytes (as its io says);
- *   - longer only when most of those who receive anything lag as well (then the machine is behind,
- *     not the peer) and as long as it takes LAG_PACE bytes a second.
- * Who does not count fills its queue to the bound and is cut. */
+/* Pace. What makes it hard is telling a hub that is behind from a peer that is slow. If everybody
+ * waited for a peer that takes a few bytes at a time, that peer could slow down the whole room. If
+ * nobody waited, honest receivers would be cut whenever the machine is the bottleneck. So a
+ * connection that lags is waited for
+ *
+ *   - for at most LAG_PATIENCE_MS, and only while its peer takes bytes (as its io reports);
+ *   - longer only if most of those who receive anything lag too (then the machine is behind, not
+ *     the peer), and only while it takes LAG_PACE bytes per second.
+ *
+ * One that is not waited for fills its queue up to the limit and is closed. */
 #include "net/pace.h"
 
 #include <assert.h>

@@ -1,18 +1,19 @@
 /* Who reads too slowly, and when the hub stops reading because of it.
  *
- * A connection lags from the moment more than LAG_ABOVE of its bound is queued until less than
- * LAG_BELOW is. While one lags that counts, nothing is read from anyone: so a sender is held to
- * what the receivers take, and no memory grows. */
+ * A connection begins to lag when its queue grows beyond LAG_ABOVE of its limit, and stops when the
+ * queue is below LAG_BELOW. While at least one connection lags that is worth waiting for (pace.c
+ * says which), the hub reads from nobody. So senders are held to what receivers take, and memory
+ * does not grow. */
 #ifndef KHUB_NET_PACE_H
 #define KHUB_NET_PACE_H
 
 #include "net/connection.h"
 
-/* Its queue grew over LAG_ABOVE, or moved; cheap when nothing changes. */
+/* To be called when its queue has grown long or has been written. Cheap when nothing changes. */
 void pace_check(struct connection *connection);
-/* It is closing, or dead: it does not lag any more. */
+/* It is being closed, and no longer counts as lagging. */
 void pace_forget(struct connection *connection);
-/* Decides anew who counts; called at each beat while somebody lags. */
+/* Decides again whether to pause. Called at each beat while anybody lags. */
 void pace_review(struct server *server);
 
 /* Holds everybody back while the store is behind, and lets them go on when it is not. */

@@ -1,6 +1,6 @@
-/* Queues of ranges. What makes it hard: a range counts on every chunk that it touches, so each way
- * of growing, shrinking and splitting one has to keep that count; and a range that is half sent may
- * end inside a line. */
+/* Queues of ranges. What makes it hard: a range holds a reference on each chunk that it touches,
+ * and every way of growing, shrinking or splitting a range has to keep the count right. And a range
+ * that is partly sent may end inside a line. */
 #include "net/queue.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
-/* The hub's daemon: one loop, its timers and signals, the turn, and the beginning and end of it
- * all. */
+/* The hub's daemon: its loop with timers and signals, the end of each turn, and how the whole
+ * begins and ends. */
 #include "net/server.h"
 
 #include <assert.h>

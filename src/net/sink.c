@@ -1,5 +1,6 @@
-/* A sink. What makes it hard is its end: the thread may be inside a write that never returns. Such
- * a thread is left behind with the memory that it looks at; it ends with the process. */
+/* A sink. What makes it hard is its end, because the thread may be in a write that never returns.
+ * Such a thread is left behind, together with the memory that it uses, and ends with the
+ * process. */
 #include "net/sink.h"
 
 #include <assert.h>

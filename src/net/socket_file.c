@@ -1,6 +1,6 @@
-/* Socket files. What makes it hard is that the lock's file is removed with the socket: a lock may
- * be got on a file that is no longer there, and only counts when the path still leads to the locked
- * file. */
+/* Socket files. What makes it hard is that the lock file is removed together with the socket. So a
+ * lock may be obtained on a file that has just been removed; it counts only if the path still leads
+ * to the locked file. */
 #include "net/socket_file.h"
 
 #include <assert.h>

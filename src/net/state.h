@@ -1,9 +1,9 @@
-/* What the files of net/ share: the hub's edge as one struct, and the turn of its loop.
+/* What the files of net/ share: the whole server as one struct, and the turn of its loop.
  *
- * A turn: sockets are read, lines go to the hub, the hub calls back (edge.c) and queues fill; then
- * turn_end settles what the callbacks could not (expelling, since they must not call the hub),
- * writes every dirty queue once, sweeps the out-streams and writes the log. Memory of connections
- * is freed by libuv's closing phase, after that. */
+ * In a turn, sockets are read, lines go to the hub, the hub calls back (edge.c), and queues fill.
+ * turn_end then does what the callbacks could not: it expels connections (callbacks must not call
+ * the hub), writes each queue that changed once, frees chunks and writes the log. After that
+ * libuv's closing phase frees the memory of dead connections. */
 #ifndef KHUB_NET_STATE_H
 #define KHUB_NET_STATE_H
 
@@ -26,30 +26,30 @@ struct server {
 
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
-    int reserve_fd;       /* given up for a moment when there are no more files */
+    int reserve_fd;       /* closed for a moment when no descriptors are left */
     uint64_t full_said;   /* loop time of the last log line on a full hub; 0: none */
     uint64_t turned_away; /* by a full hub, ever */
 
     struct id_table connections; /* as the hub names them */
-    size_t connection_count;     /* not dead, those being closed included */
-    size_t surplus_count;        /* those of them that are beyond connections_max */
+    size_t connection_count;     /* all but dead ones; includes those being closed */
+    size_t surplus_count;        /* of these, those beyond connections_max */
     uint64_t serial;             /* of the newest connection */
     uint64_t accepted, deliveries, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
-    uint64_t answers; /* of the hub's that no entry caused: their ids differ by it */
+    uint64_t answers; /* answers that no entry caused; counted to make their ids unique */
 
-    struct connection_list dirty;     /* something to write */
-    struct connection_list overfull;  /* to be expelled, once no call of the hub is under way */
-    struct connection_list newcomers; /* never joined a room, oldest first */
+    struct connection_list dirty;     /* have something to write */
+    struct connection_list overfull;  /* to be expelled once no call of the hub is under way */
+    struct connection_list newcomers; /* have not joined a room; oldest first */
     struct connection_list laggards;  /* pace.h */
-    struct connection_list held;      /* ready to be read, while reading is paused */
-    struct connection_list closing;   /* flushing and lingering */
-    bool paused;                      /* nothing is read: somebody who counts is behind */
-    uint64_t paused_at;               /* uv_now when it began */
-    uint64_t appended_flushed;        /* streams.appended when all was written last */
-    uint64_t appended_swept;          /* and when chunks were swept last */
-    size_t long_queue;                /* bytes; longer ones are written before the turn's end */
+    struct connection_list held;      /* readable, but reading is paused */
+    struct connection_list closing;   /* FLUSHING or LINGERING */
+    bool paused;                      /* reading is paused for a receiver that lags */
+    uint64_t paused_at;               /* loop time at which the pause began */
+    uint64_t appended_flushed;        /* streams.appended when all queues were last written */
+    uint64_t appended_swept;          /* and when chunks were last swept */
+    size_t long_queue;                /* bytes; a longer queue is written before the turn's end */
     size_t compacted;                 /* streams.bytes after the last queue_copy_out of all */
-    size_t partial_bytes;             /* of lines not yet ended, over all connections */
+    size_t partial_bytes;             /* in unfinished lines of all connections */
 
     uv_prepare_t prepare;
     uv_check_t check;
@@ -63,11 +63,11 @@ struct server {
     char *read_buffer;
 };
 
-/* Settles, writes, sweeps, logs. Not within a call of the hub. */
+/* Ends a turn: expels, writes, sweeps, logs. Never within a call of the hub. */
 void turn_end(struct server *server);
-/* The same in the middle of a turn, when much was appended since the last time. */
+/* Does part of that in the middle of a turn, if much was appended since the last time. */
 void turn_relieve(struct server *server);
-/* Starts the timer of pace_review and connection_deadlines, if it does not run. */
+/* Starts the timer of pace_review and connection_deadlines, unless it runs already. */
 void beat_start(struct server *server);
 /* The connection that the hub knows by this id, or NULL. */
 static inline struct connection *server_find(const struct server *server, peer_id id)
@@ -77,7 +77,7 @@ static inline struct connection *server_find(const struct server *server, peer_i
 
 /* The hub's effects, carried out (edge.c). */
 struct hub_edge edge_of(struct server *server);
-/* Zero, or -1 when the system has no randomness. */
+/* A new random key. 0, or -1 when the system has no randomness. */
 int edge_key(uint8_t ret_key[32]);
 
 #endif

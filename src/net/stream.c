@@ -1,6 +1,6 @@
-/* Out-streams. What makes it hard is when a chunk may go: a span that was just appended has no
- * reader yet, a chunk in the middle may lose its last reader long before its neighbours do, and the
- * newest chunk is reused while it is warm. So nothing is freed on release: a chunk that drops to no
+/* Out-streams. What makes it hard is when a chunk may be freed. A span that was just appended has
+ * no reader yet; a chunk in the middle may lose its last reader long before its neighbours do; and
+ * the newest chunk is reused while it is in the cache. So releasing frees nothing: a chunk without
  * references becomes a suspect, and the sweep decides. */
 #include "net/stream.h"
 

@@ -1,9 +1,9 @@
-/* Out-streams: lines that were said once, for any number of readers.
+/* Out-streams: lines that are stored once, for any number of readers.
  *
- * A stream is an endless run of bytes of which only the part that somebody still has to read is in
- * memory, in chunks. Appending copies a line once, to the end; readers (queue.h) hold ranges of it
- * and count as references on each chunk they touch. A chunk that nobody refers to lives until the
- * next streams_sweep, so that a span can be handed round during one call of the hub without
+ * A stream is an endless sequence of bytes. Only the part that somebody has yet to read is in
+ * memory, in chunks. Appending copies a line to the end, once. Readers (queue.h) hold ranges of the
+ * stream and a reference on each chunk that a range touches. A chunk without references lives until
+ * the next streams_sweep, so within one call of the hub a span can be passed on without
  * counting. */
 #ifndef KHUB_NET_STREAM_H
 #define KHUB_NET_STREAM_H
@@ -36,38 +36,37 @@ struct chunk {
 struct stream {
     struct chunk *last;  /* the newest chunk in memory; NULL when there is none */
     struct chunk *begin; /* where the last append began; NULL when that is gone */
-    uint64_t end;        /* offset behind the last byte */
+    uint64_t end;        /* offset one past the last byte */
 };
 
 struct streams {
     struct stream *list;
     size_t count;
-    struct chunk *suspects; /* chunks that may have no references */
+    struct chunk *suspects; /* chunks that may have lost their last reference */
     struct chunk *spare;
     unsigned spare_count;
     uint64_t appended; /* bytes, ever */
-    size_t bytes;      /* of all chunks that are not spare, heads included */
+    size_t bytes;      /* in all chunks but the spare ones, headers included */
 };
 
 void streams_init(struct streams *streams);
-/* No queue may refer to them any more. */
+/* No queue may refer to any of them. */
 void streams_free(struct streams *streams);
 
-/* Copies the parts to the end of a stream; the stream is made when it is new. Its number is below
- * OUT_STREAMS_MAX, the sum of the parts below 4 GiB. Dies when out of memory. Lines from
- * LARGE_LINE_BYTES on lie in a stream beside it, which the span names: a training_sync is for one
- * receiver, and must not part the lines around it for all others. */
+/* Copies the parts to the end of stream `number` (below OUT_STREAMS_MAX), which is made if need be.
+ * Together they are shorter than 4 GiB. Aborts when out of memory. Lines of LARGE_LINE_BYTES or
+ * more go to a second stream of the same number: a training_sync is for one receiver and must not
+ * break the ranges of all others. The returned span names the stream it lies in. */
 struct span streams_append(struct streams *streams, uint32_t number, const struct slice *parts,
                            unsigned count);
-/* The chunk that holds the byte at `offset` of the stream that a span names; it must be in
- * memory. */
+/* The chunk with the byte at `offset` of a span's stream. It must still be in memory. */
 struct chunk *streams_find(const struct streams *streams, uint32_t index, uint64_t offset);
 
-/* A chunk outside of all streams, with one reference, for `capacity` bytes. */
+/* A chunk of `capacity` bytes outside all streams, with one reference. */
 struct chunk *chunk_private(struct streams *streams, size_t capacity);
 void chunk_release(struct streams *streams, struct chunk *chunk);
 
-/* Lets go of the chunks that nobody refers to: once per loop turn. */
+/* Frees the chunks without references. Called once per loop turn. */
 void streams_sweep(struct streams *streams);
 
 #endif
