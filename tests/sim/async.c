@@ -266,6 +266,10 @@ static void message_push(struct async *async, int room, const struct entry *entr
         return;
     }
     secrets_check(async, entry);
+    const struct connection *holder = connection_find(async, entry->takes_over);
+    if (entry->takes_over && (!holder || holder->room != room || holder->name != said->sender))
+        world_fail(world, "a token is good for peer %llx, which is not %s here",
+                   (unsigned long long)entry->takes_over, names[said->sender]);
     proposed->sender = said->sender;
     proposed->type = said->type;
     memcpy(proposed->message_id, said->message_id, sizeof proposed->message_id);
@@ -341,6 +345,7 @@ static void async_log_forget(void *state)
     if (async->queues[log->room].count || log->room == 0)
         world_fail(async->world, "room %s is let go, and is needed", room_names[log->room]);
     world_forget(async->world, log->room);
+    checkpoint_forget(&async->checkpoints[log->room]);
     async_log_free(log);
 }
 
@@ -454,6 +459,25 @@ void async_begin(struct async *async)
     async->closed_meanwhile = false;
 }
 
+/* What was committed: from the beginning, or from checkpoints on. */
+static void async_load(struct async *async)
+{
+    struct world *world = async->world;
+    size_t from[ROOMS] = {0};
+    bool checkpoints = chance_one_in(&world->faults, 2), early = chance_one_in(&world->faults, 3);
+    if (early || !checkpoints) /* more than what changed since is said to have changed */
+        hub_keep_changes(world->hub);
+    for (int room = 0; room < ROOMS; room++)
+        if (checkpoints)
+            from[room] = checkpoint_load(async, room);
+    hub_keep_changes(world->hub);
+    for (size_t i = 0; i < world->record.count && !world_failed(world); i++) {
+        const struct logged *logged = &world->record.at[i];
+        if (logged->room != NOBODY && i >= from[logged->room])
+            replay_entry(world, world->hub, logged);
+    }
+}
+
 void async_serve(struct async *async, const struct text before[ROOMS])
 {
     struct world *world = async->world;
@@ -469,9 +493,7 @@ void async_serve(struct async *async, const struct text before[ROOMS])
         world->rooms[room].exists = false;
     world->hub = hub_new(&world->config, &edge);
     async->loading = true;
-    for (size_t i = 0; i < world->record.count && !world_failed(world); i++)
-        if (world->record.at[i].room != NOBODY)
-            replay_entry(world, world->hub, &world->record.at[i]);
+    async_load(async);
     async->loading = false;
     if (before && !world_failed(world))
         compare_dumps(world, world->hub, before, "restart");
@@ -493,6 +515,8 @@ void async_free(struct async *async)
     async_crash(async);
     for (int link = 0; link < LINKS; link++)
         free(async->connections[link]);
-    for (int room = 0; room < ROOMS; room++)
+    for (int room = 0; room < ROOMS; room++) {
         free(async->queues[room].at);
+        checkpoint_forget(&async->checkpoints[room]);
+    }
 }

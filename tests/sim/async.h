@@ -2,6 +2,7 @@
  *
  *     async.c    the edge and the logs: queues of proposals, commits, and the rules below
  *     restart.c  the steps: life, crashes, restarts
+ *     checkpoint.c  rooms as rows, out and in
  *     shadow.c   what AIs know of a room, so that traffic.c can speak to the point
  *
  * There is no model of what each call must cause: replays of the same entries judge that, and the
@@ -51,11 +52,24 @@ struct answers {
     size_t count;
 };
 
+struct rows {
+    struct row *at; /* keys and bytes are copies */
+    size_t count, capacity;
+};
+
+/* What a store would keep of a room beside its entries. */
+struct checkpoint {
+    struct rows working; /* as far as rows were handed out */
+    struct rows durable; /* the state behind the first `at` entries of the record */
+    size_t at;
+};
+
 struct async {
     struct world *world;
     struct queue queues[ROOMS];
     struct connection *connections[LINKS]; /* of each link, by generation */
     size_t capacities[LINKS];
+    struct checkpoint checkpoints[ROOMS];
     bool loading;                /* a hub is being replayed: nobody is there */
     const struct said *said;     /* what is being said, or NULL */
     unsigned kept;               /* messages that a log kept in this call */
@@ -84,6 +98,17 @@ void async_closed(struct async *async, struct connection *connection);
 
 /* ── restart.c ── */
 void restart_run(struct world *world, unsigned steps, unsigned state_every);
+
+/* ── checkpoint.c ── */
+/* A row_reader; ctx is a set of rows. */
+void rows_put(void *ctx, const struct row *row);
+void rows_clear(struct rows *rows);
+void rows_load(struct world *world, struct hub *hub, int room, const struct rows *rows);
+/* Some of what changed is written, or everything. */
+void checkpoint_save(struct async *async, int room);
+void checkpoint_forget(struct checkpoint *checkpoint);
+/* Gives the hub the last whole state. Returns how many entries of the record are behind it. */
+size_t checkpoint_load(struct async *async, int room);
 
 /* ── shadow.c ── */
 /* Fills the room's model with what the hub holds now. */

@@ -180,6 +180,11 @@ static void step(struct async *async)
     }
     if (chance_one_in(&world->chance, async->late) && !world_failed(world))
         step_commit(async);
+    int room = (int)chance_below(&world->faults, 2 * ROOMS);
+    if (room < ROOMS && world->rooms[room].logged && !world_failed(world))
+        checkpoint_save(async, room);
+    if (chance_one_in(&world->chance, 400) && !world_failed(world))
+        reload_check(world);
     if (chance_one_in(&world->chance, 150) && !world_failed(world))
         restart(async);
 }

@@ -257,6 +257,8 @@ static void run_steps(struct world *world, unsigned steps, unsigned state_every)
         step(world);
         if (!world_failed(world) && (world->step + 1) % state_every == 0)
             check_state(world);
+        if (!world_failed(world) && chance_one_in(&world->faults, 400))
+            reload_check(world);
         world->step++;
     }
     if (!world_failed(world)) {

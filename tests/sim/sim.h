@@ -307,6 +307,9 @@ struct logged *record_entry(struct record *record, int room, const struct entry 
 /* Everything of an effect that must come out the same in a replay. */
 void record_effect(struct text *text, const struct effect *effect);
 void record_free(struct record *record);
+/* A hub that only replays: its effects go to world->again, nobody hears of them. */
+struct hub *mute_hub(struct world *world);
+/* All that a hub holds, a text for each room. */
 void dump_rooms(const struct hub *hub, struct text texts[ROOMS]);
 void dump_free(struct text texts[ROOMS]);
 void compare_texts(struct world *world, const struct text *before, const struct text *after,
@@ -319,6 +322,10 @@ void replay_entry(struct world *world, struct hub *hub, const struct logged *log
  * in the order of the run, and room after room. */
 void replay(struct world *world, size_t before_stop, const struct text running[ROOMS],
             const struct text stopped[ROOMS]);
+
+/* ── checkpoint.c ── */
+/* The state, written as rows and read by another hub, is the same state. */
+void reload_check(struct world *world);
 
 /* ── what is said ── */
 
