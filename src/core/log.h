@@ -29,7 +29,8 @@ struct log {
     /* Entries that were proposed and not committed are forgotten. */
     void (*free)(void *state);
     /* The room is no more: frees, and lets its entries go. Nothing is under way. A room of that
-     * name that comes later has a log of its own, without these entries. */
+     * name that comes later, be it with another hub on the same disk, has a log of its own, whose
+     * seqs begin above those of this one: secrets are made from them. */
     void (*forget)(void *state);
 };
 

@@ -45,6 +45,9 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_FORGET_ENTRIES] = "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
     [STATEMENT_FORGET_ROWS] = "DELETE FROM state WHERE room = ?1",
     [STATEMENT_FORGET_ROOM] = "DELETE FROM rooms WHERE id = ?1",
+    [STATEMENT_LET_GO] =
+        "INSERT INTO meta (name, value)"
+        " VALUES ('let_go', CAST(printf('%020d', ?1) AS BLOB)) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
 };
 
 static int fail(char why[STORE_WHY_SIZE], const char *directory, const char *what)
@@ -181,6 +184,13 @@ static int key_read(struct database *database, const char *path, char why[STORE_
     return found ? 0 : fail(why, path, "the hub's key can't be read");
 }
 
+/* Written as 20 digits, so that they compare as the numbers do. */
+static uint64_t let_go_read(struct database *database)
+{
+    return (uint64_t)number_of(database, "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS"
+                                         " INTEGER) FROM meta WHERE name = 'let_go'), 0)");
+}
+
 static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     for (int at = 0; at < STATEMENT_COUNT; at++)
@@ -219,6 +229,7 @@ int database_open(struct database *database, const char *directory, enum store_s
     umask(before);
     if (result != SQLITE_OK)
         file_fail(database, directory, ret_why);
+    database->let_go = opened ? let_go_read(database) : 0;
     database->last_room = opened ? number_of(database, "SELECT max(id) FROM rooms") : 0;
     return opened ? 0 : -1;
 }

@@ -34,6 +34,7 @@ enum statement {
     STATEMENT_FORGET_ENTRIES,
     STATEMENT_FORGET_ROWS,
     STATEMENT_FORGET_ROOM,
+    STATEMENT_LET_GO,
     STATEMENT_COUNT
 };
 
@@ -43,6 +44,7 @@ struct database {
     sqlite3_stmt *statements[STATEMENT_COUNT];
     uint8_t key[32];
     int64_t last_room; /* the highest id of a room so far */
+    uint64_t let_go;   /* the highest seq of a room that was let go before this hub */
 };
 
 int database_open(struct database *database, const char *directory, enum store_sync sync,

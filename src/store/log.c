@@ -118,6 +118,7 @@ struct log store_log(struct store *store, struct slice room, struct commit commi
         log->store = store;
         log->room = slice_copy(room);
         log->id = ++store->database.last_room;
+        log->seq = store->database.let_go; /* the room may have been there, and have had secrets */
         TAILQ_INSERT_TAIL(&store->logs, log, next);
     }
     assert(!log->commit.apply); /* a room has one log */

@@ -62,8 +62,10 @@ static int write_forget(struct database *database, const struct store_log *log)
     sqlite3_bind_int64(statements[STATEMENT_FORGET_ENTRIES], 2, entry_id(log->id + 1, 0) - 1);
     sqlite3_bind_int64(statements[STATEMENT_FORGET_ROWS], 1, log->id);
     sqlite3_bind_int64(statements[STATEMENT_FORGET_ROOM], 1, log->id);
+    sqlite3_bind_int64(statements[STATEMENT_LET_GO], 1, (int64_t)log->seq);
     if (database_step(database, STATEMENT_FORGET_ENTRIES) < 0 ||
-        database_step(database, STATEMENT_FORGET_ROWS) < 0)
+        database_step(database, STATEMENT_FORGET_ROWS) < 0 ||
+        database_step(database, STATEMENT_LET_GO) < 0)
         return -1;
     return database_step(database, STATEMENT_FORGET_ROOM);
 }

@@ -335,6 +335,28 @@ static void test_a_room_that_is_let_go_leaves_nothing(void **state)
     end(world);
 }
 
+/* From a room's name and a seq its secrets are made: neither comes twice, whatever was let go. */
+static void test_the_seqs_of_a_room_that_is_let_go_never_come_again(void **state)
+{
+    struct world *world = *state;
+    begin(world, STORE_SYNC_ALWAYS);
+    for (unsigned i = 1; i <= 12; i++) {
+        propose(world, ENTRY_MESSAGE, "a");
+        await(world, i);
+    }
+    world->log.forget(world->log.state);
+    struct commit commit = {.apply = applied, .lose = lost, .ctx = world, .after = 12};
+    world->log = store_log(world->store, slice_of("lab"), commit);
+    world->log.forget(world->log.state);
+    world->log = store_log(world->store, slice_of("other"), commit);
+    end(world);
+    begin(world, STORE_SYNC_ALWAYS);
+    propose(world, ENTRY_MESSAGE, "b");
+    await(world, 1);
+    assert_int_equal(world->seen[0].seq, 13);
+    end(world);
+}
+
 /* ── who may have it ── */
 
 static void test_one_hub_at_a_time(void **state)
@@ -537,6 +559,7 @@ int main(void)
         STORE_TEST(test_files_are_their_owners_alone),
         STORE_TEST(test_a_checkpoint_stands_for_the_entries_below_it),
         STORE_TEST(test_a_room_that_is_let_go_leaves_nothing),
+        STORE_TEST(test_the_seqs_of_a_room_that_is_let_go_never_come_again),
         STORE_TEST(test_one_hub_at_a_time),
         STORE_TEST(test_a_flipped_bit_is_seen),
         STORE_TEST(test_another_program_or_version_is_refused),
