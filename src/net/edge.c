@@ -60,7 +60,8 @@ static void put_u64(uint8_t *to, uint64_t value)
         to[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-/* HMAC-SHA256 under the key, of the name behind the two numbers: they have a fixed length, so no two inputs are alike. */
+/* HMAC-SHA256 under the key, of the name behind the two numbers: they have a fixed length, so no
+ * two inputs are alike. */
 static void derive(const uint8_t key[32], struct slice room, uint64_t seq, uint32_t count,
                    uint8_t ret_bytes[16])
 {

@@ -350,7 +350,8 @@ static void check_payload(struct world *world, const struct expected *expected, 
 
 /* ── matching ── */
 
-/* A hello is relayed without its secrets; everything else with its own bytes, and seq behind them for level 2. */
+/* A hello is relayed without its secrets; everything else with its own bytes, and seq behind them
+ * for level 2. */
 static bool relay_matches(const struct world *world, const struct caused *caused,
                           const struct expected *expected, const struct said *said)
 {

@@ -1,4 +1,5 @@
-/* Payloads of honest scores, and of dishonest ones: commitments, claims, and measurements of claims. */
+/* Payloads of honest scores, and of dishonest ones: commitments, claims, and measurements of
+ * claims. */
 #include <stdio.h>
 #include <string.h>
 

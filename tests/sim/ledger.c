@@ -11,7 +11,8 @@ const char *const claim_state_names[CLAIM_STATES] = {"claimed", "confirmed", "re
 const char *const subjects[SUBJECTS] = {"cpu", "file \"system\"", "żółw"};
 const char *const versions[VERSIONS] = {"1", "v-2"};
 
-/* What is hashed of each parameter set, behind its subject and version; payloads.c spells the same sets as JSON. */
+/* What is hashed of each parameter set, behind its subject and version; payloads.c spells the same
+ * sets as JSON. */
 static const char *const canonical[PARAMETER_SETS] = {
     "", "a=3fe0000000000000\n", "a=3fe0000000000001\n", "a=3fe0000000000000\nb=c000000000000000\n",
     "A=0000000000000000\na=408f400000000000\né=3ff0000000000000\n"};
@@ -60,7 +61,8 @@ static struct commitment_model *commitment_add(struct room_model *room)
     return &room->commitments[room->commitment_count++];
 }
 
-/* The challenge that was sent in this call: a new commitment's id and nonce are read from it, and must be new. */
+/* The challenge that was sent in this call: a new commitment's id and nonce are read from it, and
+ * must be new. */
 static void challenge_read(struct world *world, const struct said *said,
                            struct commitment_model *commitment)
 {
@@ -179,7 +181,8 @@ unsigned model_claim_agreeing(const struct claim_model *claim)
     return agreeing;
 }
 
-/* Of those who disagree, the most that found the same: all that are near to the least of them, whoever is the least. */
+/* Of those who disagree, the most that found the same: all that are near to the least of them,
+ * whoever is the least. */
 static unsigned disagreeing_together(const struct claim_model *claim)
 {
     unsigned most = 0;

@@ -1,4 +1,5 @@
-/* The model of who is where: joining, taking over, leaving, and what a training_sync owes its reader. */
+/* The model of who is where: joining, taking over, leaving, and what a training_sync owes its
+ * reader. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* What a call of the hub must cause. The parts of the model that belong to one subject are in members.c, shares.c and sessions.c. */
+/* What a call of the hub must cause. The parts of the model that belong to one subject are in
+ * members.c, shares.c and sessions.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,7 +128,8 @@ static uint64_t code_heard(const struct world *world, int link)
     return 0;
 }
 
-/* The quotas over all rooms. The hub looks at them last, when nothing else is wrong with a message; but for the number of rooms. */
+/* The quotas over all rooms. The hub looks at them last, when nothing else is wrong with a message;
+ * but for the number of rooms. */
 static uint64_t quota_codes(const struct world *world, const struct said *said, int room)
 {
     bool stores = said->type == MESSAGE_PATTERN_SHARE || said->type == MESSAGE_CODE_SHARE ||
@@ -141,7 +143,8 @@ static uint64_t quota_codes(const struct world *world, const struct said *said, 
     return over && !model_claim_contradicts(world, said, room) ? FLAW(QUOTA_EXCEEDED) : 0;
 }
 
-/* Refusals that depend on what the model does not count to the byte: allowed only where they can be true. */
+/* Refusals that depend on what the model does not count to the byte: allowed only where they can be
+ * true. */
 static uint64_t incidental_codes(const struct world *world, const struct said *said)
 {
     uint64_t heard = code_heard(world, said->link), codes = 0;

@@ -239,7 +239,8 @@ static void make_hello(struct maker *maker)
         make_token(maker);
 }
 
-/* The object that is shared, under `name`; `id_name` is the member of it that the hub looks at, `id` its text ("": absent). */
+/* The object that is shared, under `name`; `id_name` is the member of it that the hub looks at,
+ * `id` its text ("": absent). */
 static void make_body(struct maker *maker, const char *name, const char *id_name, const char *id)
 {
     struct writer *writer = maker->writer;

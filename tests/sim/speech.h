@@ -22,7 +22,8 @@ void put_string(struct writer *writer, const char *text);
 /* A member's name and colon. */
 void put_name(struct writer *writer, const char *name);
 
-/* A member of a payload that has begun with "{": its name alone, with a text, with a value as it stands. */
+/* A member of a payload that has begun with "{": its name alone, with a text, with a value as it
+ * stands. */
 void put_member(struct writer *writer, const char *name);
 void put_text_member(struct writer *writer, const char *name, const char *text);
 void put_raw_member(struct writer *writer, const char *name, const char *raw);
@@ -52,7 +53,8 @@ unsigned below(struct maker *maker, unsigned count);
 /* Is this the place of the flaw? */
 bool flaw_here(struct maker *maker, unsigned places);
 
-/* claims.c: the payload of a commitment; what makes a claim of a body that has begun, and a measurement of a report; or nothing. */
+/* claims.c: the payload of a commitment; what makes a claim of a body that has begun, and a
+ * measurement of a report; or nothing. */
 void make_commitment(struct maker *maker);
 void make_claim(struct maker *maker);
 void make_measurement(struct maker *maker);

@@ -1,4 +1,5 @@
-/* Whole lines: a message around a payload, or something that is no message, or not its sender's to send. */
+/* Whole lines: a message around a payload, or something that is no message, or not its sender's to
+ * send. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +109,8 @@ static void put_message(struct maker *maker)
     put(maker->writer, "}");
 }
 
-/* Somebody else's name, the hub's, or a type that is the hub's. Whoever has not joined may still be anybody. */
+/* Somebody else's name, the hub's, or a type that is the hub's. Whoever has not joined may still be
+ * anybody. */
 static void forge(struct world *world, struct said *said)
 {
     static const enum message_type of_hub[] = {

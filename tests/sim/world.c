@@ -1,4 +1,5 @@
-/* The simulated edge: connections, out-streams as byte arrays that only grow, logs that are wrapped to see (and fail) what goes in. */
+/* The simulated edge: connections, out-streams as byte arrays that only grow, logs that are wrapped
+ * to see (and fail) what goes in. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -254,7 +255,8 @@ void world_secret(struct world *world, const uint8_t bytes[16])
         world_fail(world, "the hub made the same secret twice");
 }
 
-/* What is derived for an entry that has no place yet could be known before somebody commits to something. */
+/* What is derived for an entry that has no place yet could be known before somebody commits to
+ * something. */
 static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                         uint8_t ret_bytes[16])
 {
@@ -399,7 +401,8 @@ static void temper_draw(struct world *world)
 {
     struct temper *temper = &world->temper;
     struct chance *chance = &world->chance;
-    /* Each seed likes some actions better than others: what is rare in one is common in the next. */
+    /* Each seed likes some actions better than others: what is rare in one is common in the next.
+     */
     for (size_t i = 0; i < sizeof temper->weights / sizeof *temper->weights; i++)
         temper->weights[i] = chance_one_in(chance, 4) ? 1 : 2 + chance_below(chance, 12);
     temper->hostile = 3 + chance_below(chance, 20);

@@ -19,7 +19,8 @@ static void close_sends_what_is_queued(void **state)
     assert_int_equal(khub_queued(life->link), 0);
 }
 
-/* The hub's last answers are still heard while it takes our last lines; its own end is what ends the link. */
+/* The hub's last answers are still heard while it takes our last lines; its own end is what ends
+ * the link. */
 static void close_hears_the_hub_out(void **state)
 {
     struct life *life = *state;
@@ -70,7 +71,8 @@ static void a_callback_may_publish_and_close(void **state)
     assert_int_equal(fake_hub_count(&life->hub, "chat"), 1);
 }
 
-/* The hub steps inside the link's callback: so khub_run, which owns the thread, has somebody to talk to. */
+/* The hub steps inside the link's callback: so khub_run, which owns the thread, has somebody to
+ * talk to. */
 static void hub_steps(struct life *life, enum khub_state state)
 {
     if (state != KHUB_GREETING)

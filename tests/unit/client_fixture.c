@@ -21,8 +21,9 @@
 
 bool fixture_inside_link;
 
-/* The link's clock. It goes on only by what a poll has waited in vain, so nothing is late on a machine that stands still
- * for seconds. The linker puts these before the C library's (meson.build). */
+/* The link's clock. It goes on only by what a poll has waited in vain, so nothing is late on a
+ * machine that stands still for seconds. The linker puts these before the C library's
+ * (meson.build). */
 static int64_t waited_ms;
 
 int __real_poll(struct pollfd *fds, nfds_t count, int timeout);

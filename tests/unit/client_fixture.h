@@ -1,7 +1,8 @@
 /* A hub that does what a test says: one listener, one peer at a time, no thread of its own.
  *
- * The test drives both sides: life_step waits until either has something to do (poll, never a sleep), lets the link turn,
- * and lets the hub accept and read. UNTIL steps until a condition holds. */
+ * The test drives both sides: life_step waits until either has something to do (poll, never a
+ * sleep), lets the link turn, and lets the hub accept and read. UNTIL steps until a condition
+ * holds. */
 #ifndef KHUB_TESTS_CLIENT_FIXTURE_H
 #define KHUB_TESTS_CLIENT_FIXTURE_H
 
@@ -37,7 +38,8 @@ struct seen_message {
     uint64_t seq;
 };
 
-/* True while the library's own code runs (inside khub_turn, and not inside a callback): for a test that makes its allocations fail. */
+/* True while the library's own code runs (inside khub_turn, and not inside a callback): for a test
+ * that makes its allocations fail. */
 extern bool fixture_inside_link;
 
 /* One link, its hub, and all that its callbacks saw. */
@@ -58,7 +60,8 @@ struct life {
     unsigned counter; /* for those */
 };
 
-/* cmocka setup and teardown: *state is a struct life with a hub that listens on loopback; no link yet. */
+/* cmocka setup and teardown: *state is a struct life with a hub that listens on loopback; no link
+ * yet. */
 int life_setup(void **state);
 int life_teardown(void **state);
 
@@ -86,7 +89,8 @@ const struct seen_message *life_message(const struct life *life, const char *typ
 void fake_hub_open(struct fake_hub *hub, bool local);
 void fake_hub_close(struct fake_hub *hub);
 void fake_hub_step(struct fake_hub *hub);
-/* Sends all of it, blocking: for what fits the socket's buffers. A link that is gone is no error. */
+/* Sends all of it, blocking: for what fits the socket's buffers. A link that is gone is no error.
+ */
 void fake_hub_send(struct fake_hub *hub, const char *text);
 void fake_hub_send_bytes(struct fake_hub *hub, const char *bytes, size_t len);
 /* A line of this type from `sender` with this payload, and `,"seq":N` when seq is not 0. */

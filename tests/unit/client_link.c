@@ -123,7 +123,8 @@ static void comes_back_with_its_token(void **state)
     assert_int_equal(life->hub.accepted, 5);
 }
 
-/* Each delay is at least half of its bound (a busy machine only makes it longer), and said to be at most the bound. */
+/* Each delay is at least half of its bound (a busy machine only makes it longer), and said to be at
+ * most the bound. */
 static void waits_longer_after_each_failure(void **state)
 {
     static const int bounds[] = {8, 16, 32, 64, 64, 64};
@@ -322,7 +323,8 @@ static void greeting_waits_through_other_errors(void **state)
     assert_string_equal(khub_resume_token(life->link), "real");
 }
 
-/* The hub may not have noticed yet that our old connection is gone: at level 1 there is no token to show. */
+/* The hub may not have noticed yet that our old connection is gone: at level 1 there is no token to
+ * show. */
 static void an_id_in_use_that_was_ours_is_tried_again(void **state)
 {
     for (int level = 1; level <= 2; level++) {
@@ -379,8 +381,8 @@ static struct endpoint closed_endpoint(void)
     return endpoint;
 }
 
-/* As if the resolver had given these: two that refuse, one of a family that is none, and the hub's. life_step checks that the
- * fd is -1 between any two. */
+/* As if the resolver had given these: two that refuse, one of a family that is none, and the hub's.
+ * life_step checks that the fd is -1 between any two. */
 static void one_after_the_other_address_is_tried(void **state)
 {
     struct life *life = *state;

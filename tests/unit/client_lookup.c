@@ -1,5 +1,5 @@
-/* A host's name is looked up beside the loop: while the resolver is silent, turns return, and the link
- * may be closed or freed. */
+/* A host's name is looked up beside the loop: while the resolver is silent, turns return, and the
+ * link may be closed or freed. */
 #include "client_fixture.h"
 
 #include <netdb.h>

@@ -1,7 +1,9 @@
-/* A whole life of a link with allocations failing: the k-th alone, and all from the k-th on, for every k that there is.
+/* A whole life of a link with allocations failing: the k-th alone, and all from the k-th on, for
+ * every k that there is.
  *
- * The linker's --wrap puts our malloc, calloc and realloc before those of the library (client and wire). They fail only inside
- * the library, never in the fixture. Leaks are LeakSanitizer's to find: run this in a sanitizer build. */
+ * The linker's --wrap puts our malloc, calloc and realloc before those of the library (client and
+ * wire). They fail only inside the library, never in the fixture. Leaks are LeakSanitizer's to
+ * find: run this in a sanitizer build. */
 #include "client_fixture.h"
 
 #include <stdio.h>
@@ -84,7 +86,8 @@ static int publish_each(struct khub *link, unsigned which)
 }
 #define EACH_COUNT 15
 
-/* Publishes all; what fails for want of memory is tried once more, and published unless memory is gone for good. */
+/* Publishes all; what fails for want of memory is tried once more, and published unless memory is
+ * gone for good. */
 static void publish_all(struct life *life)
 {
     for (unsigned which = 0; which < EACH_COUNT; which++) {

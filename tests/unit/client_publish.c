@@ -1,4 +1,5 @@
-/* Every way to publish: the exact payload, judged by the hub's own parser; and every way to get it wrong. */
+/* Every way to publish: the exact payload, judged by the hub's own parser; and every way to get it
+ * wrong. */
 #include "client_fixture.h"
 
 #include <math.h>

@@ -45,7 +45,8 @@ static void an_outbox_is_bounded(void **state)
     outbox_free(&outbox);
 }
 
-/* Random pushes, sends and losses, against the plain idea: an array of lines and a count of bytes sent of the first. */
+/* Random pushes, sends and losses, against the plain idea: an array of lines and a count of bytes
+ * sent of the first. */
 static void an_outbox_agrees_with_its_model(void **state)
 {
     struct outbox outbox = {0};
@@ -177,7 +178,8 @@ static void a_cut_line_is_sent_again(void **state)
     free(text);
 }
 
-/* However often and wherever the connection breaks: nothing out of order, nothing cut, nothing twice. */
+/* However often and wherever the connection breaks: nothing out of order, nothing cut, nothing
+ * twice. */
 static void many_losses_keep_the_order(void **state)
 {
     struct life *life = *state;

@@ -1,4 +1,5 @@
-/* What may come from a hub: any split, any length, any nonsense; and what of it the callback is told. */
+/* What may come from a hub: any split, any length, any nonsense; and what of it the callback is
+ * told. */
 #include "client_fixture.h"
 
 #include <stdio.h>
@@ -179,7 +180,8 @@ static void lines_over_the_limit_are_skipped(void **state)
     assert_int_equal(khub_skipped(life->link), 1);
 }
 
-/* The deepest pattern that an AI may share comes wrapped in a sync, and must not keep anyone from joining. */
+/* The deepest pattern that an AI may share comes wrapped in a sync, and must not keep anyone from
+ * joining. */
 static void a_sync_may_nest_deeper_than_a_payload(void **state)
 {
     struct life *life = *state;
@@ -241,7 +243,8 @@ static void odd_syncs_still_join(void **state)
     (void)state;
 }
 
-/* A good line with a few bytes changed, cut or doubled, many times: whatever it is then, the next good line is heard. */
+/* A good line with a few bytes changed, cut or doubled, many times: whatever it is then, the next
+ * good line is heard. */
 static void mutated_lines_are_survived(void **state)
 {
     static const char good[] = "{" GOOD ",\"payload\":{\"text\":\"caf\xc3\xa9 \\u00e9\\n\"},"

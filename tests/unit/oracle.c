@@ -6,7 +6,8 @@
 #include "wire/message.h"
 #include "wire/utf8.h"
 
-/* A string's meaning in a block of exactly its size, so that a sanitizer sees any write too far. The caller frees it. */
+/* A string's meaning in a block of exactly its size, so that a sanitizer sees any write too far.
+ * The caller frees it. */
 static char *decoded(struct json_value string, size_t *ret_len)
 {
     char *buffer = malloc(string.raw.len + 1);
@@ -39,8 +40,8 @@ static json_t *number_tree(struct json_value value)
     return tree;
 }
 
-/* Whether the cursor stopped at the closing bracket: all that is left is that, white space, and in an empty container the
- * opening one. */
+/* Whether the cursor stopped at the closing bracket: all that is left is that, white space, and in
+ * an empty container the opening one. */
 static bool is_used_up(struct json_iterator iterator)
 {
     const char *at = iterator.rest.at, *last = at + iterator.rest.len - 1;
@@ -51,8 +52,8 @@ static bool is_used_up(struct json_iterator iterator)
     return iterator.rest.len > 0 && at == last && (*at == ']' || *at == '}');
 }
 
-/* The cursor's view of a value as a jansson tree; NULL when the cursor contradicts itself. Recursive, but no deeper than the scanner
- * let pass. */
+/* The cursor's view of a value as a jansson tree; NULL when the cursor contradicts itself.
+ * Recursive, but no deeper than the scanner let pass. */
 static json_t *tree_of(struct json_value value)
 {
     json_t *tree = NULL;
@@ -242,8 +243,9 @@ static const char *compare_message(const struct message *message, const json_t *
     return same ? NULL : "the cursor sees another payload";
 }
 
-/* Where jansson gave up for a reason that is none to wire (see oracle.h), or -1: a fault of wire's must not come before it. A number
- * overflows before jansson looks whether it may stand there, so its place is the number's first byte. */
+/* Where jansson gave up for a reason that is none to wire (see oracle.h), or -1: a fault of wire's
+ * must not come before it. A number overflows before jansson looks whether it may stand there, so
+ * its place is the number's first byte. */
 static int gave_up_at(struct slice line, const json_error_t *error)
 {
     enum json_error_code code = json_error_code(error);
@@ -257,7 +259,8 @@ static int gave_up_at(struct slice line, const json_error_t *error)
     return at;
 }
 
-/* wire stopped at `at` because of the depth: whether it had to, and jansson found no fault before that. */
+/* wire stopped at `at` because of the depth: whether it had to, and jansson found no fault before
+ * that. */
 static const char *compare_depth(struct slice line, size_t at, const json_t *tree,
                                  const json_error_t *error)
 {

@@ -1,6 +1,6 @@
-/* Agreement with jansson on mutated lines. Each line is made from a number alone, so a disagreement is replayed with
- *   KHUB_ORACLE_FIRST=<number> KHUB_ORACLE_LINES=1 <this program>
- * KHUB_ORACLE_LINES sets how many lines are judged. */
+/* Agreement with jansson on mutated lines. Each line is made from a number alone, so a disagreement
+ * is replayed with KHUB_ORACLE_FIRST=<number> KHUB_ORACLE_LINES=1 <this program> KHUB_ORACLE_LINES
+ * sets how many lines are judged. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -190,7 +190,8 @@ struct line {
     size_t len;
 };
 
-/* Puts `bytes` in the place of `cut` bytes at `from`; leaves the line alone when it would not fit. */
+/* Puts `bytes` in the place of `cut` bytes at `from`; leaves the line alone when it would not fit.
+ */
 static void splice(struct line *line, size_t from, size_t cut, struct slice bytes)
 {
     if (line->len - cut + bytes.len > ROOM)
@@ -260,7 +261,8 @@ static void graft(struct line *line)
     splice(line, some_place(line), 0, (struct slice){other.at + from, below(other.len - from + 1)});
 }
 
-/* A value in the place of a value: mostly still good JSON, so that the rules behind the grammar are met as well. */
+/* A value in the place of a value: mostly still good JSON, so that the rules behind the grammar are
+ * met as well. */
 static void replace_value(struct line *line)
 {
     static const char *const values[] = {

@@ -14,7 +14,8 @@
 
 #include "process/lifeline.h"
 
-#define OUTLIVED_S 20u /* then a process that should be dead says so: only failing takes so long */
+/* Then a process that should be dead says so: only failing takes so long. */
+#define OUTLIVED_S 20u
 
 static int told; /* the end of the pipe that processes under test write to */
 

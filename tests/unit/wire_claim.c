@@ -1,4 +1,5 @@
-/* The text of a claim: the same bytes from the same parameters, however they are spelt, and from no others. */
+/* The text of a claim: the same bytes from the same parameters, however they are spelt, and from no
+ * others. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -336,7 +336,8 @@ static void numbers_in_any_locale(void **state)
     setlocale(LC_NUMERIC, "C");
 }
 
-/* The cursor is for accepted text only; on anything else its answers mean nothing, but it stays in the slice and comes to an end. */
+/* The cursor is for accepted text only; on anything else its answers mean nothing, but it stays in
+ * the slice and comes to an end. */
 static void unjudged_bytes_do_no_harm(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Texts laid so that their last byte is the last of a page, with a page behind it that nobody may touch: reading one byte too
- * far ends the test in every build, not only under a sanitizer. */
+/* Texts laid so that their last byte is the last of a page, with a page behind it that nobody may
+ * touch: reading one byte too far ends the test in every build, not only under a sanitizer. */
 #ifndef KHUB_TESTS_WIRE_GUARD_H
 #define KHUB_TESTS_WIRE_GUARD_H
 

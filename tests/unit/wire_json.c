@@ -1,5 +1,5 @@
-/* The scanner's boundaries: each production of RFC 8259 and what lies just beside it, every byte in every place of a string, all
- * of UTF-8. Built twice: with SSE2, and with its portable twin. */
+/* The scanner's boundaries: each production of RFC 8259 and what lies just beside it, every byte in
+ * every place of a string, all of UTF-8. Built twice: with SSE2, and with its portable twin. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -381,7 +381,8 @@ static void every_byte_in_every_place_of_a_string(void **state)
     }
 }
 
-/* A plain second opinion: the code point that the bytes spell, if they spell one in its shortest form. */
+/* A plain second opinion: the code point that the bytes spell, if they spell one in its shortest
+ * form. */
 static bool spells_one(const unsigned char *byte, size_t len)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -415,7 +416,8 @@ static void utf8_is_judged_as_a_whole(const unsigned char *bytes, size_t len)
                  len, fine ? "passed" : "was refused");
 }
 
-/* All sequences of two and three bytes, and those of four with every first two and the bounds of the last two. */
+/* All sequences of two and three bytes, and those of four with every first two and the bounds of
+ * the last two. */
 static void utf8_sequences(void **state)
 {
     (void)state;
@@ -440,7 +442,8 @@ static void utf8_sequences(void **state)
     }
 }
 
-/* Each code point, written by the textbook, passes; it passes at every place around the blocks, and cut short at the end it does not. */
+/* Each code point, written by the textbook, passes; it passes at every place around the blocks, and
+ * cut short at the end it does not. */
 static void utf8_code_points(void **state)
 {
     (void)state;

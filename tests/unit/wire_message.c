@@ -1,4 +1,5 @@
-/* NetworkMessage: each rule of each member at its boundary, what is refused for what, and what the sentence says. */
+/* NetworkMessage: each rule of each member at its boundary, what is refused for what, and what the
+ * sentence says. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -293,7 +294,8 @@ static void lengths_at_their_limits(void **state)
     }
 }
 
-/* Every code point up to U+0100, raw where JSON lets it be, and escaped, at every place of ids of every length around the block of 8. */
+/* Every code point up to U+0100, raw where JSON lets it be, and escaped, at every place of ids of
+ * every length around the block of 8. */
 static void control_characters_in_ids(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* What a refusal's sentence must be, whoever reads it: some text, valid UTF-8, no control characters. */
+/* What a refusal's sentence must be, whoever reads it: some text, valid UTF-8, no control
+ * characters. */
 #ifndef KHUB_TESTS_WIRE_SENTENCE_H
 #define KHUB_TESTS_WIRE_SENTENCE_H
 

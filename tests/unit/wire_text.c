@@ -1,4 +1,5 @@
-/* The text builder: strings that are always strict JSON, growth, failed allocations, and the lines the hub writes itself. */
+/* The text builder: strings that are always strict JSON, growth, failed allocations, and the lines
+ * the hub writes itself. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,8 @@
 #include "wire/utf8.h"
 #include "wire_guard.h"
 
-/* The k-th allocation from now fails, and all after it; 0: none. The linker puts these in the place of the real ones. */
+/* The k-th allocation from now fails, and all after it; 0: none. The linker puts these in the place
+ * of the real ones. */
 static unsigned failing_at;
 
 void *__real_realloc(void *block, size_t size);
