@@ -366,6 +366,8 @@ def print_before(bench):
     compared = [pair for pair in COMPARED if pair[1] in bench.brokers]
     rows = []
     for key in bench.figures:
+        if key[0] in ("idle", "silent"):  # no deliveries to count by
+            continue
         ratios = [bench.ratios(key, now.name, before.name) for now, before in compared]
         if any(ratios):
             case, receivers, window = key

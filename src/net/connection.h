@@ -50,10 +50,11 @@ struct connection {
     bool eof;     /* the peer has shut down its side */
     bool surplus; /* one too many: kept only until it has read so */
     uint8_t reason;
+    connection_link dirty_link;
 
     struct frame frame;
     size_t partial; /* bytes of the unfinished line, as counted in server->partial_bytes */
-    connection_link dirty_link, overfull_link, newcomer_link, laggard_link, held_link, closing_link;
+    connection_link overfull_link, newcomer_link, laggard_link, held_link, closing_link;
     uint64_t bytes_in;
     uint64_t opened_at, deadline; /* loop time in ms, like sent_at and all times below */
     /* While it lags (pace.h): since when, io_taken at the last look and at the start, and when
