@@ -278,6 +278,8 @@ static int node_summarize(struct node *node, int exit_code)
     json_t *json = summary_json(&node->count, &head, brain->summary(brain->state),
                                 brain->learned(brain->state));
     bool unkept = node_keep(node, brain->learned(brain->state)) < 0;
+    if (node->keeping && node->keeping->learned && !unkept)
+        node_say(node, "What it learned is in %s: learned.json and policy.c", node->keeping->path);
     if (options->json && json) {
         json_dumpf(json, options->out, JSON_INDENT(2));
         fputc('\n', options->out);
