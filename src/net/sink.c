@@ -14,7 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BATCH_KEPT (64u << 10) /* bytes of memory that are kept for the next batch */
+#define SLOW_ROUNDS 40u         /* 10 s */
+#define BATCH_KEPT  (64u << 10) /* bytes of memory that are kept for the next batch */
 
 struct sink {
     pthread_t thread;
@@ -239,17 +240,27 @@ static struct timespec after_ms(unsigned ms)
     return at;
 }
 
-/* Whether the thread came to its end. It is given up when it gets nothing out for
- * SINK_PATIENCE_MS. */
+/* Whether a write there would not block now: then the thread is only slow. */
+static bool takes_bytes(int fd)
+{
+    return poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 0) > 0;
+}
+
+/* Whether the thread came to its end. It is given up when it gets nothing out for SINK_PATIENCE_MS
+ * into something that takes nothing, or SLOW_ROUNDS times as long into something that seems to. */
 static bool wait_done(struct sink *sink)
 {
     struct timespec until = after_ms(SINK_PATIENCE_MS);
     uint64_t progress = sink->progress;
+    unsigned rounds = 0;
     while (!sink->done) {
         bool late = pthread_cond_timedwait(&sink->changed, &sink->mutex, &until) == ETIMEDOUT;
-        if (late && sink->progress == progress)
+        bool moved = sink->progress != progress;
+        if (late && !moved && (!takes_bytes(sink->fd) || ++rounds == SLOW_ROUNDS))
             return sink->done;
-        if (sink->progress != progress)
+        if (moved)
+            rounds = 0;
+        if (late || moved)
             until = after_ms(SINK_PATIENCE_MS);
         progress = sink->progress;
     }
