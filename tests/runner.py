@@ -28,8 +28,10 @@ LINES_MAX = 300
 
 
 def copy_output(source, unsaid):
-    """Passes stdout on; keeps what is not the plan or a passed case."""
+    """Passes stdout on, what is no TAP as a comment; keeps what is not the plan or a passed case."""
     for line in iter(source.readline, b""):
+        if not re.match(rb"(ok |not ok |1\.\.|#)", line):
+            line = b"# " + line
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
         if not re.match(rb"(ok |1\.\.)", line):

@@ -22,7 +22,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
-from harness import Hub, check, equal, run, shorten, test  # noqa: E402
+from harness import Hub, Skip, check, equal, run, shorten, test  # noqa: E402
 from trainers import LONG, Trainer, Watcher, next_of, thing_of  # noqa: E402
 
 
@@ -470,7 +470,10 @@ def a_name_that_is_taken_is_refused():
 @test
 def a_live_line_on_a_terminal():
     with Hub() as hub:
-        leader, follower = pty.openpty()
+        try:
+            leader, follower = pty.openpty()
+        except OSError as error:
+            raise Skip(f"no pseudo-terminal here: {error}") from error
         shown, told = b"", False
         with Trainer(hub, "cpu", "process_manager", stdout=follower) as cpu:
             os.close(follower)
