@@ -151,10 +151,17 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         OWNED char *detail = field_string(payload, "detail"),
                    *reply = field_string(payload, "in_reply_to");
         fail(chat, line_of(chat, reply), "%s", detail);
-    } else if (strcmp(type, "heartbeat") == 0 && chat->asked > 0) {
-        chat->judged = chat->asked;
-        chat->asked = 0;
     }
+}
+
+/* Lines that went out and may have been lost on their way: nobody will know. */
+static void fail_unjudged(struct chat *chat, const char *what)
+{
+    if (chat->sent && chat->last > chat->judged)
+        fail(chat, chat->judged + 1, "%s: this line and those up to %llu may not all have arrived",
+             what, (unsigned long long)chat->last);
+    chat->judged = chat->last;
+    chat->asked = 0;
 }
 
 static void on_change(struct visit *visit, const char *why)
@@ -164,21 +171,18 @@ static void on_change(struct visit *visit, const char *why)
         say(chat, "the hub is back");
     else
         say(chat, "lost the hub: %s; trying again, what you type is sent then", why);
-    if (why && chat->last > chat->judged)
-        fail(chat, chat->judged + 1,
-             "the hub was lost: this line and those up to %llu may not all have arrived",
-             (unsigned long long)chat->last);
-    chat->judged = chat->last;
-    chat->asked = 0;
+    fail_unjudged(chat, "the hub was lost");
 }
 
-/* What was sent to a hub that is lost then is nobody's: so the hub is asked from time to time,
- * with a heartbeat, which it answers in order. */
+/* From a pipe the hub is asked all the time what it has judged. */
 static void ask_verdict(struct chat *chat)
 {
-    if (chat->sent && chat->asked == 0 && chat->last > chat->judged &&
-        khub_queued(chat->visit.link) == 0 &&
-        khub_publish(chat->visit.link, "heartbeat", "{}", NULL, NULL) == 0)
+    struct visit *visit = &chat->visit;
+    if (chat->asked > 0 && !visit->question[0]) {
+        chat->judged = chat->asked;
+        chat->asked = 0;
+    }
+    if (chat->sent && chat->asked == 0 && chat->last > chat->judged && visit_ask(visit) == 0)
         chat->asked = chat->last;
 }
 
@@ -297,6 +301,11 @@ static void take_lines(struct chat *chat)
     }
 }
 
+static int chat_code(const struct chat *chat)
+{
+    return chat->refused > 0 && !chat->prompt.interactive ? EXIT_FAILED : EXIT_WORKED;
+}
+
 static int talk(struct chat *chat)
 {
     struct prompt *prompt = &chat->prompt;
@@ -307,7 +316,8 @@ static int talk(struct chat *chat)
         prompt_show(prompt);
         switch (visit_wait(&chat->visit, -1, input, 2)) {
         case VISIT_STOPPED:
-            return EXIT_WORKED;
+            fail_unjudged(chat, "stopped");
+            return chat_code(chat);
         case VISIT_ENDED:
             return EXIT_FAILED;
         case VISIT_TURNED:
@@ -324,7 +334,7 @@ static int talk(struct chat *chat)
         fail(chat, 0, "could not read stdin: %s", strerror(prompt->error));
     if (visit_settle(&chat->visit, SETTLE_MS) < 0)
         return complain("chat", "the hub did not say whether it took everything.");
-    return chat->refused > 0 && !chat->prompt.interactive ? EXIT_FAILED : EXIT_WORKED;
+    return chat_code(chat);
 }
 
 static int run(const void *data)

@@ -56,6 +56,19 @@ static void keep_sync(struct visit *visit, const struct khub_message *message)
         visit->sync = json_value_of(text);
 }
 
+/* The hub answers in order, so this says that it has judged all that stood before the question: the
+ * echo of a heartbeat, or the refusal of one that came too fast. */
+static bool is_answer(const struct visit *visit, const struct khub_message *message)
+{
+    if (!visit->question[0] || strcmp(message->sender_id.at, "hub") != 0)
+        return false;
+    if (strcmp(message->type.at, "error") != 0)
+        return strcmp(message->type.at, "heartbeat") == 0;
+    struct json_value payload =
+        json_value_of((struct slice){message->payload.at, message->payload.len});
+    return json_string_is(json_get(payload, "in_reply_to"), slice_of(visit->question));
+}
+
 static void on_message(struct khub *link, const struct khub_message *message, void *data)
 {
     struct visit *visit = data;
@@ -64,6 +77,11 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         keep_sync(visit, message);
         if (visit->sync.kind == JSON_KIND_OBJECT)
             visit->joined = true;
+    }
+    if (is_answer(visit, message)) {
+        visit->question[0] = '\0';
+        visit->answers++;
+        return;
     }
     /* Whoever was told to stop prints nothing more: its reader may stand still. */
     if (visit->message && !stop_asked())
@@ -81,6 +99,7 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
     }
     if (visit->joined && error != 0 && !visit->lost) {
         visit->lost = true;
+        visit->question[0] = '\0';
         if (visit->changed && state != KHUB_ENDED && !stop_asked())
             visit->changed(visit, visit->why);
     } else if (state == KHUB_JOINED && visit->lost) {
@@ -223,46 +242,34 @@ enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *
     return VISIT_ENDED;
 }
 
-struct settling {
-    void (*message)(struct visit *visit, const struct khub_message *message);
-    void *data;
-    bool answered;
-};
-
-static void settle_message(struct visit *visit, const struct khub_message *message)
+int visit_ask(struct visit *visit)
 {
-    struct settling *settling = visit->data;
-    if (strcmp(message->type.at, "heartbeat") == 0 && strcmp(message->sender_id.at, "hub") == 0) {
-        settling->answered = true;
-        return;
-    }
-    visit->data = settling->data;
-    if (settling->message)
-        settling->message(visit, message);
-    visit->data = settling;
+    if (visit->ended || visit->question[0])
+        return -1;
+    return khub_publish(visit->link, "heartbeat", "{}", NULL, visit->question) < 0 ? -1 : 0;
 }
 
-/* The hub answers in order: when it echoes a heartbeat, it has judged all that stood before it.
- * As long as it takes what is queued, it is waited for. */
 int visit_settle(struct visit *visit, int ms)
 {
-    struct settling settling = {.message = visit->message, .data = visit->data};
     int64_t until = time_monotonic_ms() + ms;
-    if (visit->ended || khub_publish(visit->link, "heartbeat", "{}", NULL, NULL) < 0)
-        return -1;
-    visit->message = settle_message;
-    visit->data = &settling;
-    enum visit_result result = VISIT_TURNED;
-    size_t queued = khub_queued(visit->link);
-    while (!settling.answered && result == VISIT_TURNED && time_monotonic_ms() < until) {
-        result = visit_wait(visit, until, NULL, 0);
+    unsigned answers = visit->answers;
+    bool asked = false;
+    for (;;) {
+        bool answered = asked && visit->answers > answers;
+        if (!visit->question[0] && answered)
+            return 0;
+        if (!visit->question[0]) { /* of an earlier one the answer is not enough */
+            answers = visit->answers;
+            asked = visit_ask(visit) == 0;
+        }
+        size_t queued = khub_queued(visit->link);
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
+            return -1;
         if (khub_queued(visit->link) < queued)
             until = time_monotonic_ms() + ms;
-        queued = khub_queued(visit->link);
+        if (time_monotonic_ms() >= until)
+            return -1;
     }
-    visit->message = settling.message;
-    visit->data = settling.data;
-    return settling.answered ? 0 : -1;
 }
 
 /* The hub may pour out a full room before it notices that we leave: whoever was told to stop
