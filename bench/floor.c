@@ -2,16 +2,17 @@
  *
  *     relay_floor PORT_FILE            every line goes to every other connection
  *     relay_floor PORT_FILE --direct   a line begins with the number of the one connection that it
- * goes to (8 digits) relay_floor PORT_FILE --bare     as the first, but sends what it has just
- * read, with no copy for each receiver
+ *                                      goes to (8 digits)
+ *     relay_floor PORT_FILE --bare     as the first, but sends what it has just read, with no copy
+ *                                      for each receiver
  *
  * No JSON is looked at, nobody is known by name, nothing is kept. What is here is what any relay
  * has to pay: one loop over epoll, one read for a sender that has something, an output buffer for
  * each receiver, and one send for each receiver per turn of the loop, however many lines came in
  * that turn. Lines are copied in runs, as many as one read brought.
  *
- * A connection is greeted with its number, "ready 00000042", so that a peer knows when it counts.
- */
+ * A connection is greeted with its number, "ready 00000042", so that a peer knows when it
+ * counts. */
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -208,8 +208,8 @@ static size_t redis_greet(const struct plan *plan, unsigned number, char *ret_by
     return (size_t)snprintf(ret_bytes, HELLO_MAX, "*2\r\n$9\r\nSUBSCRIBE\r\n$8\r\n%s\r\n", topic);
 }
 
-/* Length of one element, an array's head included; *ret_more grows by the elements that follow it.
- */
+/* Length of one element, an array's head included; *ret_more grows by the elements that follow
+ * it. */
 static size_t redis_element(struct piece bytes, long *ret_more)
 {
     size_t line = line_frame(bytes);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Finds comments and Markdown that are wider than 100 columns; clang-format sees to the rest.
+"""Finds comments and Markdown that are wider than 100 columns; clang-format sees to code.
 
 usage: columns.py [--rooms] [FILE...]   (without files: all that git knows)
 
@@ -73,7 +73,8 @@ READERS = {".c": c_comments, ".h": c_comments, ".cpp": c_comments, ".py": python
 def wide_lines(path):
     """(line, its columns) of each that is too wide."""
     reader = READERS.get(os.path.splitext(path)[1])
-    if not reader or os.path.basename(path) in ("LICENSE",) or "/corpus/" in path:
+    name = os.path.basename(path)
+    if not reader or name.startswith(".") or name == "LICENSE" or "/corpus/" in path:
         return []
     with open(path, encoding="utf-8", errors="replace") as file:
         return [(number, width) for number, width in sorted(reader(file.read()).items()) if width > COLUMNS]

@@ -28,7 +28,7 @@ LINES_MAX = 300
 
 
 def copy_output(source, unsaid):
-    """Passes stdout on, what is no TAP as a comment; keeps what is not the plan or a passed case."""
+    """Passes stdout on, what is no TAP as a comment; keeps all but the plan and passed cases."""
     for line in iter(source.readline, b""):
         if not re.match(rb"(ok |not ok |1\.\.|#)", line):
             line = b"# " + line

@@ -220,7 +220,8 @@ int database_open(struct database *database, const char *directory, enum store_s
         "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
         "PRAGMA trusted_schema = OFF;",
         syncs[sync]);
-    /* schema by schema, then all that is derived from it; the file is made within, hence the umask */
+    /* schema by schema, then all that is derived from it; the file is made within, hence the
+     * umask */
     bool opened = result == SQLITE_OK && run(database, pragmas, directory, ret_why) == 0 &&
                   check_whole(database, directory, ret_why) == 0 &&
                   migrate(database, directory, ret_why) == 0 &&

@@ -30,8 +30,8 @@ struct store_options {
     const char *directory; /* made when it is not there, for its owner alone */
     enum store_sync sync;
     unsigned interval_ms;
-    /* Called by the store's thread: entries are committed, call store_take soon. It must not call the
-     * store. */
+    /* Called by the store's thread: entries are committed, call store_take soon. It must not call
+     * the store. */
     void (*wake)(void *ctx);
     void *ctx;
 };

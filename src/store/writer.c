@@ -167,7 +167,8 @@ static void hand_on(struct store *store, struct batch *batch)
     pthread_mutex_unlock(&store->mutex);
 }
 
-/* Messages of a batch that can't be written are lost; what happened without anybody asking is not. */
+/* Messages of a batch that can't be written are lost; what happened without anybody asking is
+ * not. */
 static bool give_up_messages(struct batch *batch)
 {
     bool left = false;

@@ -34,8 +34,8 @@ static inline bool slice_is(struct slice slice, const char *text)
     return slice_equal(slice, slice_of(text));
 }
 
-/* Behind its last byte. Of a slice of nothing NULL, to which C lets nothing be added, not even 0.
- */
+/* Behind its last byte. Of a slice of nothing NULL, to which C lets nothing be added, not even
+ * 0. */
 static inline const char *slice_end(struct slice slice)
 {
     return slice.len ? slice.at + slice.len : slice.at;

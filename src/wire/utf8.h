@@ -42,8 +42,8 @@ static inline bool utf8_valid(struct slice bytes)
     return length > 0;
 }
 
-/* The longest start of valid UTF-8 that has at most `most` bytes and ends between two characters.
- */
+/* The longest start of valid UTF-8 that has at most `most` bytes and ends between two
+ * characters. */
 static inline struct slice utf8_cut(struct slice bytes, size_t most)
 {
     if (bytes.len <= most)

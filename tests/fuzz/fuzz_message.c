@@ -1,7 +1,7 @@
 /* Any bytes as a line: wire and jansson must agree on it (tests/unit/oracle.h says in what), the
  * cursor must come to an end inside of it even though nobody judged it, and written as a string the
- * bytes must be strict JSON. Taken for the parameters of a claim they are refused, or have a text.
- */
+ * bytes must be strict JSON. Taken for the parameters of a claim they are refused, or have a
+ * text. */
 #include <stdio.h>
 #include <stdlib.h>
 

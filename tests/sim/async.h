@@ -9,7 +9,8 @@
  * synchronous simulation. The rules: no effect before its entry is committed, and none of another
  * entry's; every message has an answer at once, or it is proposed and then has its effects or one
  * error; a connection joins once, as one AI, and hears nothing after its end; no secret is in an
- * entry; nothing is derived for an entry that is not there; no id is given twice, over all lives. */
+ * entry; nothing is derived for an entry that is not there; no id is given twice, over all
+ * lives. */
 #ifndef KHUB_TESTS_ASYNC_H
 #define KHUB_TESTS_ASYNC_H
 

@@ -1,4 +1,5 @@
-/* The state of rooms as rows: kept whole, or kept up by what changed, and what a hub begins with. */
+/* The state of rooms as rows: kept whole, or kept up by what changed, and what a hub begins
+ * with. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

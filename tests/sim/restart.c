@@ -21,7 +21,8 @@ static bool step_connect(struct async *async)
     return true;
 }
 
-/* An id is in use when a connection of this life has it: those of former lives are gone, whether that is committed or not. */
+/* An id is in use when a connection of this life has it: those of former lives are gone, whether
+ * that is committed or not. */
 static void in_use_check(struct async *async, int room)
 {
     const struct world *world = async->world;

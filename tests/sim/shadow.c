@@ -1,6 +1,6 @@
 /* What AIs know of a room in the asynchronous simulation, where no model is kept: read from what
- * the hub itself holds, so that they can speak to the point. It may be out of date, as theirs is.
- */
+ * the hub itself holds, so that they can speak to the point. It may be out of date, as theirs
+ * is. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,15 +2,16 @@
  *
  *     traffic.c   what an AI might say, well or ill, from one stream of random numbers
  *     world.c     the edge: connections, out-streams, logs; records what the hub does in a call
- *     model.c     who is where, and what every call must cause     members.c, sessions.c, shares.c, ledger.c: its parts
+ *     model.c     who is where, and what every call must cause; its parts are members.c,
+ *                 sessions.c, shares.c, ledger.c
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
  *     async.h     the same on logs that commit later, with crashes and restarts
  *     sim.c       seeds, steps, the report
  *
- * The model is written from docs/PROTOCOL.md and shares no code with core/ beyond the tables of wire/types.h and the limits. One step
- * is one call of the hub. What a call must cause is a list of expectations; each delivery and close must meet one of them, and none
- * may be left. */
+ * The model is written from docs/PROTOCOL.md and shares no code with core/ beyond the tables of
+ * wire/types.h and the limits. One step is one call of the hub. What a call must cause is a list of
+ * expectations; each delivery and close must meet one of them, and none may be left. */
 #ifndef KHUB_TESTS_SIM_H
 #define KHUB_TESTS_SIM_H
 
@@ -420,7 +421,8 @@ uint64_t model_hello_codes(struct world *world, const struct said *said);
 void model_member_join(struct world *world, const struct said *said, int room);
 void model_member_hello(struct world *world, const struct said *said, int room);
 void model_member_leave(struct world *world, int link, enum close_reason reason);
-/* Nobody is in it, nothing is known and nothing under way: it may go when another needs its place. */
+/* Nobody is in it, nothing is known and nothing under way: it may go when another needs its
+ * place. */
 bool model_room_idle(const struct room_model *room);
 int model_member_room(const struct world *world, const struct said *said);
 /* Does it ask for one room more than this hub keeps? */
@@ -454,7 +456,8 @@ struct session_model *model_session_find(const struct room_model *room, const ch
 void model_session_tick(struct world *world, int room);
 
 /* ledger.c */
-/* The digest of a parameter set under a subject and version, 64 digits: the simulation's own function in SHA-256's place. */
+/* The digest of a parameter set under a subject and version, 64 digits: the simulation's own
+ * function in SHA-256's place. */
 void ledger_digest(int subject, int version, int set, char ret_hex[65]);
 uint64_t model_ledger_codes(struct world *world, const struct said *said, int room);
 /* Is it a claim that contradicts its commitment? Those are counted, and change nothing else. */
@@ -475,7 +478,8 @@ bool model_account_shown(const struct room_model *room, int name);
 bool model_account_same(const struct room_model *room, int name, json_t *is);
 
 /* ── check.c ── */
-/* Reads what the call delivered, and judges its form. Before the model's turn, which looks at it. */
+/* Reads what the call delivered, and judges its form. Before the model's turn, which looks at
+ * it. */
 void check_lines(struct world *world);
 /* The effects of the call that was made against the expectations. */
 void check_call(struct world *world, const struct said *said);

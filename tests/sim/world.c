@@ -401,8 +401,8 @@ static void temper_draw(struct world *world)
 {
     struct temper *temper = &world->temper;
     struct chance *chance = &world->chance;
-    /* Each seed likes some actions better than others: what is rare in one is common in the next.
-     */
+    /* Each seed likes some actions better than others: what is rare in one is common in the
+     * next. */
     for (size_t i = 0; i < sizeof temper->weights / sizeof *temper->weights; i++)
         temper->weights[i] = chance_one_in(chance, 4) ? 1 : 2 + chance_below(chance, 12);
     temper->hostile = 3 + chance_below(chance, 20);

@@ -89,8 +89,8 @@ const struct seen_message *life_message(const struct life *life, const char *typ
 void fake_hub_open(struct fake_hub *hub, bool local);
 void fake_hub_close(struct fake_hub *hub);
 void fake_hub_step(struct fake_hub *hub);
-/* Sends all of it, blocking: for what fits the socket's buffers. A link that is gone is no error.
- */
+/* Sends all of it, blocking: for what fits the socket's buffers. A link that is gone is no
+ * error. */
 void fake_hub_send(struct fake_hub *hub, const char *text);
 void fake_hub_send_bytes(struct fake_hub *hub, const char *bytes, size_t len);
 /* A line of this type from `sender` with this payload, and `,"seq":N` when seq is not 0. */

@@ -4,12 +4,12 @@
  * jansson knows no NetworkMessage, so the rules of the six members are written here a second time,
  * plainly, over its tree. Where the two differ by design:
  *  - jansson converts numbers, and gives up at one that overflows; wire judges the grammar alone.
- * It also gives up at a NUL in a member's name. Both count as agreement if wire's fault, if any,
- * comes behind that place.
+ *    It also gives up at a NUL in a member's name. Both count as agreement if wire's fault, if any,
+ *    comes behind that place.
  *  - jansson loses a raw NUL behind a number or a word ("[1\0]" passes), because it ends its buffer
- * with one. It is given the line with U+0001 in its place, which is wrong everywhere as well.
+ *    with one. It is given the line with U+0001 in its place, which is wrong everywhere as well.
  *  - wire bounds the nesting (64 for payload, jansson 2048), and stops there: the rest of such a
- * line is not compared. */
+ *    line is not compared. */
 #ifndef KHUB_TESTS_ORACLE_H
 #define KHUB_TESTS_ORACLE_H
 

@@ -1,6 +1,7 @@
 /* Agreement with jansson on mutated lines. Each line is made from a number alone, so a disagreement
- * is replayed with KHUB_ORACLE_FIRST=<number> KHUB_ORACLE_LINES=1 <this program> KHUB_ORACLE_LINES
- * sets how many lines are judged. */
+ * is replayed with
+ *   KHUB_ORACLE_FIRST=<number> KHUB_ORACLE_LINES=1 <this program>
+ * KHUB_ORACLE_LINES sets how many lines are judged. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -190,8 +191,8 @@ struct line {
     size_t len;
 };
 
-/* Puts `bytes` in the place of `cut` bytes at `from`; leaves the line alone when it would not fit.
- */
+/* Puts `bytes` in the place of `cut` bytes at `from`; leaves the line alone when it would not
+ * fit. */
 static void splice(struct line *line, size_t from, size_t cut, struct slice bytes)
 {
     if (line->len - cut + bytes.len > ROOM)

@@ -1,5 +1,5 @@
-/* The CPU simulator against queueing theory, an independent recursion, and traces worked by hand.
- */
+/* The CPU simulator against queueing theory, an independent recursion, and traces worked by
+ * hand. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -170,8 +170,8 @@ static void half_lives(void **state)
     assert_near(memory.of_any.of[1], 0.25 * ONE, 4);
 }
 
-/* Each window once, the one in use first, with more windows than are known and after some are gone.
- */
+/* Each window once, the one in use first, with more windows than are known and after some are
+ * gone. */
 static void all_windows_are_listed(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* The store: what it takes comes back in order once it is on disk, and is there after the end; the lock, damage, a disk that is full. */
+/* The store: what it takes comes back in order once it is on disk, and is there after the end; the
+ * lock, damage, a disk that is full. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
