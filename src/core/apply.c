@@ -61,10 +61,21 @@ static int target_check(struct request *request)
                   SLICE_FORMAT(target), nearest);
 }
 
+/* What was accepted once of who asked for acks is so for ever; a hello is no such message. */
+static bool repeat_check(const struct request *request, struct receipt *ret_receipt)
+{
+    const struct member *member = request->member;
+    return member && member->acks && request->message->type != MESSAGE_HELLO &&
+           receipt_find(member, request->message->message_id, ret_receipt);
+}
+
 int request_check(struct request *request)
 {
     const struct handler *handler = &handlers[request->message->type];
     int error = 0;
+    request->repeated = repeat_check(request, &request->receipt);
+    if (request->repeated)
+        return 0;
     if (!request->member)
         error = join_check(request);
     if (error == 0)
@@ -95,14 +106,41 @@ void relay_message(struct request *request)
         return;
     }
     effect_to_names(request, &outgoing, &request->target->key, 1, true, request->member);
-    if (!request->target->peer)
+    if (!request->target->peer && !request->member->acks)
         relay_offline(request);
+}
+
+static void ack_send(struct request *request, uint64_t seq, bool delivered)
+{
+    const struct member *member = request->member;
+    struct seat seat = {request->from, request->member, member->level, member->observer};
+    struct outgoing outgoing;
+    struct text *text = hub_message_begin(request, MESSAGE_ACK, slice_of("hub"), member->key);
+    text_add_literal(text, "{\"message_id\":");
+    text_add_string(text, request->message->message_id);
+    text_addf(text, ",\"seq\":%llu,\"delivered\":%s}", (unsigned long long)seq,
+              delivered ? "true" : "false");
+    hub_message_end(request, MESSAGE_ACK, &outgoing);
+    effect_to_connection(request, &outgoing, &seat);
+}
+
+/* It was accepted: its sender, who asked for acks, hears so, and may say it again. */
+static void request_acknowledge(struct request *request)
+{
+    uint64_t seq = request->entry->seq;
+    bool delivered = !request->target || request->target->peer;
+    receipt_keep(request->room, request->member, request->message->message_id, seq, delivered);
+    ack_send(request, seq, delivered);
 }
 
 static void request_proceed(struct request *request)
 {
     enum message_type type = request->message->type;
     const struct handler *handler = &handlers[type];
+    if (request->repeated) {
+        ack_send(request, receipt_seq(&request->receipt), receipt_delivered(&request->receipt));
+        return;
+    }
     request->hub->messages++;
     if (!request->member && type != MESSAGE_HELLO) {
         join_proceed(request);
@@ -115,6 +153,8 @@ static void request_proceed(struct request *request)
         handler->proceed(request);
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
+    if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT)
+        request_acknowledge(request);
 }
 
 void request_error(struct request *request, const struct refusal *refusal)

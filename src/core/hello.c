@@ -129,7 +129,7 @@ struct hello {
     char specialization_text[WIRE_ID_MAX], role_text[16];
     struct slice specialization, role;
     struct json_value capabilities;
-    bool ready;
+    bool ready, acks;
     int level;
     size_t sync_max; /* bytes of knowledge and ledger that it wants; SIZE_MAX: as the room likes */
 };
@@ -160,6 +160,15 @@ static int hello_read_sync(struct request *request, int level, size_t *ret_sync_
     return 0;
 }
 
+/* Only level 2 knows of them. */
+static int hello_read_acks(struct request *request, int level, bool *ret_acks)
+{
+    *ret_acks = false;
+    return level == 2
+               ? payload_bool(request, request->message->payload, "payload.acks", false, ret_acks)
+               : 0;
+}
+
 static int hello_read(struct request *request, struct hello *ret_hello)
 {
     struct json_value payload = request->message->payload;
@@ -173,7 +182,8 @@ static int hello_read(struct request *request, struct hello *ret_hello)
              payload_text(request, payload, "payload.role", OPTIONAL, sizeof ret_hello->role_text,
                           ret_hello->role_text, &ret_hello->role)) < 0 ||
         (error = hello_read_level(request, &ret_hello->level)) < 0 ||
-        (error = hello_read_sync(request, ret_hello->level, &ret_hello->sync_max)) < 0)
+        (error = hello_read_sync(request, ret_hello->level, &ret_hello->sync_max)) < 0 ||
+        (error = hello_read_acks(request, ret_hello->level, &ret_hello->acks)) < 0)
         return error;
     if (ret_hello->role.len && !slice_is(ret_hello->role, "member") &&
         !slice_is(ret_hello->role, "observer"))
@@ -376,6 +386,7 @@ void hello_proceed(struct request *request)
         join_proceed(request);
     struct member *member = request->member;
     member->ready = hello.ready;
+    member->acks = hello.acks;
     member_set_level(room, member, hello.level,
                      hello.level == 2 && slice_is(hello.role, "observer"));
     slice_free(&member->specialization);

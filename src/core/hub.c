@@ -340,6 +340,8 @@ static int admit_quota(const struct request *request)
 {
     const struct hub *hub = request->hub;
     size_t stored = 0, workspaces = 0;
+    if (request->repeated)
+        return 0;
     for (size_t i = 0; i < hub->room_count; i++) {
         stored += hub->rooms[i]->knowledge.bytes;
         workspaces += hub->rooms[i]->workspace_bytes;

@@ -5,13 +5,16 @@
 
 /* ── who is there ── */
 
-#define ROOM_NAME_MAX          64u    /* bytes */
-#define ROOMS_MAX              256u   /* of a hub; an empty one makes place for a new one */
-#define MEMBERS_REMEMBERED_MAX 65536u /* AIs that left, in a room; the longest gone go first */
-#define CAPABILITIES_MAX       64u    /* of one AI */
-#define CAPABILITY_BYTES_MAX   128u
-#define OPPORTUNITIES_MAX      5u   /* in one training_sync, the seed's number */
-#define BAD_LINES_MAX          100u /* in a row; then the connection is closed */
+#define ROOM_NAME_MAX           64u    /* bytes */
+#define ROOMS_MAX               256u   /* of a hub; an empty one makes place for a new one */
+#define MEMBERS_REMEMBERED_MAX  65536u /* AIs that left, in a room; the longest gone go first */
+#define RECEIPTS_IN_BLOCK       256u
+#define RECEIPT_BLOCKS_EACH_MAX 41u        /* of one AI: its last 10,000 messages at the least */
+#define RECEIPTS_MAX            (1u << 22) /* in a room; of who is silent longest they go first */
+#define CAPABILITIES_MAX        64u        /* of one AI */
+#define CAPABILITY_BYTES_MAX    128u
+#define OPPORTUNITIES_MAX       5u   /* in one training_sync, the seed's number */
+#define BAD_LINES_MAX           100u /* in a row; then the connection is closed */
 
 /* ── sessions ── */
 

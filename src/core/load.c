@@ -140,6 +140,7 @@ static void load_member(struct loading *loading)
     member->level = load_u64(loading, object, "level") == 2 ? 2 : 1;
     member->observer = load_bool(loading, object, "observer");
     member->ready = load_bool(loading, object, "ready");
+    member->acks = load_bool(loading, object, "acks");
     member->specialization = load_text(loading, object, "specialization");
     struct json_value capabilities = load_array(loading, object, "capabilities");
     if (capabilities_fit(capabilities))
@@ -385,6 +386,19 @@ static void load_workspace(struct loading *loading)
                       load_u64(loading, loading->object, "version"));
 }
 
+static void load_receipts(struct loading *loading)
+{
+    struct room *room = loading->room;
+    struct slice key = loading->row->key, ai_id = key;
+    while (ai_id.len && ai_id.at[ai_id.len - 1] != '/')
+        ai_id.len--;
+    ai_id.len -= ai_id.len > 0;
+    struct member *sender = member_find(room, ai_id);
+    struct json_value hex = member(loading, loading->object, "receipts", JSON_KIND_STRING);
+    if (!sender || !receipts_restore(room, sender, key, hex.raw))
+        load_damage(loading, "receipts");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -400,6 +414,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_COMMITMENT] = load_commitment,
         [ROW_SESSION] = load_session,
         [ROW_WORKSPACE] = load_workspace,
+        [ROW_RECEIPTS] = load_receipts,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);
@@ -492,6 +507,12 @@ static uint64_t member_order(const void *object)
     return ((const struct member *)object)->order;
 }
 
+static uint64_t receipts_order(const void *object)
+{
+    const struct receipts *receipts = ((const struct member *)object)->receipts;
+    return receipts ? receipts->last_seq : 0;
+}
+
 static uint64_t entry_order(const void *object)
 {
     return ((const struct knowledge_entry *)object)->order;
@@ -515,6 +536,11 @@ static uint64_t session_order(const void *object)
 static void put_member(struct room *room, void *object)
 {
     member_restore(room, object);
+}
+
+static void put_receipts(struct room *room, void *object)
+{
+    receipts_restore_place(room, object);
 }
 
 static void put_entry(struct room *room, void *object)
@@ -542,6 +568,7 @@ static void lists_restore(struct room *room)
 {
     struct knowledge *knowledge = &room->knowledge;
     in_order(&room->members, 1, member_order, put_member, room);
+    in_order(&room->members, 1, receipts_order, put_receipts, room);
     in_order(knowledge->sections, SECTION_COUNT, entry_order, put_entry, room);
     in_order(&knowledge->ledger.accounts, 1, account_order, put_account, room);
     in_order(&knowledge->ledger.commitments, 1, commitment_order, put_commitment, room);

@@ -130,6 +130,7 @@ static void member_free(void *object)
     struct member *member = object;
     slice_free(&member->key);
     slice_free(&member->specialization);
+    receipts_free(member);
     free(member->capabilities);
     free(member);
 }
@@ -180,6 +181,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     member->level = 1;
     member->observer = false;
     member->ready = false;
+    member->acks = false;
     member->joined_ms = now;
     member->heard = room->hub->clock; /* should its connection be gone already */
     room->seats =
@@ -238,6 +240,7 @@ void departed_trim(struct room *room)
         struct member *oldest = TAILQ_FIRST(&room->departed);
         departed_remove(room, oldest);
         index_remove(&room->members, oldest);
+        receipts_forget(room, oldest);
         change_gone(&room->changes, &oldest->change, ROW_MEMBER, oldest->key);
         member_free(oldest);
     }

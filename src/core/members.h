@@ -6,6 +6,7 @@
 #include "core/changes.h"
 #include "core/effect.h"
 #include "core/index.h"
+#include "core/receipts.h"
 #include "wire/json.h"
 #include "wire/text.h"
 #include <sys/queue.h>
@@ -25,7 +26,7 @@ struct member {
     struct slice key; /* ai_id */
     peer_id peer;     /* 0: not connected */
     int level;        /* 1 or 2 */
-    bool observer, ready;
+    bool observer, ready, acks;
     struct slice specialization;
     struct capability **capabilities;
     size_t capability_count;
@@ -33,7 +34,8 @@ struct member {
     int64_t heard;              /* hub clock at which it left */
     size_t sessions;            /* active ones it takes part in */
     char resume_token[33];
-    uint64_t order; /* of its joining, or leaving */
+    uint64_t order;            /* of its joining, or leaving */
+    struct receipts *receipts; /* NULL: none */
     struct change change;
     TAILQ_ENTRY(member) next;      /* in room->departed while not connected */
     struct lookalikes *lookalikes; /* those whose names look like its own, while connected */

@@ -122,6 +122,49 @@ static void verify_member(void *object, void *ctx)
                      SLICE_FORMAT(member->key), active, member->sessions);
 }
 
+static void verify_block(struct verdict *verdict, const struct receipts *receipts,
+                         const struct receipt_block *block)
+{
+    bool last = !TAILQ_NEXT(block, next);
+    if (!block->count || (block->count != RECEIPTS_IN_BLOCK && !last) ||
+        block->count > RECEIPTS_IN_BLOCK)
+        verdict_fail(verdict, "a block of receipts has %zu", block->count);
+    if (!last && TAILQ_NEXT(block, next)->number != block->number + 1)
+        verdict_fail(verdict, "receipts of \"%.*s\": a block is missing",
+                     SLICE_FORMAT(receipts->member->key));
+    for (size_t i = 0; i < block->count; i++)
+        if (receipt_seq(&block->receipts[i]) > receipts->last_seq ||
+            (i && block->receipts[i].hash <= block->receipts[i - 1].hash))
+            verdict_fail(verdict, "receipts of \"%.*s\" are in no order",
+                         SLICE_FORMAT(receipts->member->key));
+}
+
+static void verify_receipts(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    const struct receipts *receipts;
+    const struct receipt_block *block;
+    size_t count = 0;
+    uint64_t seq = 0;
+    TAILQ_FOREACH (receipts, &room->receipts, next) {
+        size_t blocks = 0;
+        if (receipts->last_seq <= seq || receipts->member->receipts != receipts ||
+            member_find(room, receipts->member->key) != receipts->member)
+            verdict_fail(verdict, "receipts are in no order, or of nobody");
+        seq = receipts->last_seq;
+        TAILQ_FOREACH (block, &receipts->blocks, next) {
+            verify_block(verdict, receipts, block);
+            count += block->count;
+            blocks++;
+        }
+        if (!blocks || blocks != receipts->block_count || blocks > RECEIPT_BLOCKS_EACH_MAX)
+            verdict_fail(verdict, "%zu blocks of receipts, counted %zu", blocks,
+                         receipts->block_count);
+    }
+    if (count != room->receipt_count || count > RECEIPTS_MAX)
+        verdict_fail(verdict, "%zu receipts, counted %zu", count, room->receipt_count);
+}
+
 static void verify_capabilities(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
@@ -442,6 +485,7 @@ int hub_verify(const struct hub *hub, char *ret_why, size_t size)
         verify_seats(&verdict);
         verify_listed(&verdict);
         index_walk(&verdict.room->members, verify_member, &verdict);
+        verify_receipts(&verdict);
         verify_capabilities(&verdict);
         verify_sessions(&verdict);
         verify_ledger(&verdict);
@@ -473,11 +517,13 @@ static void dump_member(void *object, void *ctx)
     text_add_string(text, member->specialization);
     text_add_literal(text, ",\"capabilities\":");
     member_capability_text(member, text);
-    text_addf(text,
-              ",\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
-              "\"resume_token\":\"%s\"}",
-              (unsigned long long)member_contribution(dump->room, member->key), member->sessions,
-              (long long)member->joined_ms, (long long)member->left_ms, member->resume_token);
+    text_addf(
+        text,
+        ",\"acks\":%s,\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
+        "\"resume_token\":\"%s\"}",
+        member->acks ? "true" : "false",
+        (unsigned long long)member_contribution(dump->room, member->key), member->sessions,
+        (long long)member->joined_ms, (long long)member->left_ms, member->resume_token);
     dump->before = ",";
 }
 

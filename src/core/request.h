@@ -26,8 +26,10 @@ struct request {
     struct refusal *refusal;   /* for check */
     uint32_t made;             /* ids made for this entry so far */
     uint32_t effects;          /* and effects */
-    bool handled;              /* a handler has seen to the relaying itself */
-    struct member *target;     /* of target_ai; NULL: everyone */
+    bool repeated;             /* it was accepted before: receipt says so */
+    struct receipt receipt;
+    bool handled;          /* a handler has seen to the relaying itself */
+    struct member *target; /* of target_ai; NULL: everyone */
     struct session *session;
     struct json_value body;
     struct body_members members; /* of a pattern, code or component */

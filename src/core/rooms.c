@@ -48,6 +48,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     room->limits = limits_of(&hub->config); /* until its first start says */
     changes_init(&room->changes);
     TAILQ_INIT(&room->departed);
+    TAILQ_INIT(&room->receipts);
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);

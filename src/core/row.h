@@ -20,7 +20,8 @@
     X(ACCOUNT, "account")       /* key: ai_id */                                                   \
     X(COMMITMENT, "commitment") /* key: commitment_id */                                           \
     X(SESSION, "session")       /* key: session_id */                                              \
-    X(WORKSPACE, "workspace")   /* key: session_id "/" the workspace's key */
+    X(WORKSPACE, "workspace")   /* key: session_id "/" the workspace's key */                      \
+    X(RECEIPTS, "receipts")     /* key: ai_id "/" number */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -77,6 +77,7 @@ static void write_member(const void *object, struct text *text)
     add_u64(text, "level", (uint64_t)member->level);
     add_bool(text, "observer", member->observer);
     add_bool(text, "ready", member->ready);
+    add_bool(text, "acks", member->acks);
     add_text(text, "specialization", member->specialization);
     add_name(text, "capabilities");
     member_capability_text(member, text);
@@ -238,12 +239,21 @@ static void write_workspace(const void *object, struct text *text)
     add_raw(text, "value", cell->value);
 }
 
+static void write_receipts(const void *object, struct text *text)
+{
+    add_name(text, "receipts");
+    text_add_literal(text, "\"");
+    receipts_write(object, text);
+    text_add_literal(text, "\"");
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
     [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
     [ROW_BENCHMARK] = write_knowledge, [ROW_ALIAS] = write_alias,
     [ROW_ACCOUNT] = write_account,     [ROW_COMMITMENT] = write_commitment,
     [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
+    [ROW_RECEIPTS] = write_receipts,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -294,6 +304,16 @@ static void save_workspaces(void *object, void *ctx)
     save_index(ctx, ROW_WORKSPACE, &session->workspace);
 }
 
+static void save_receipts(void *object, void *ctx)
+{
+    const struct member *member = object;
+    const struct receipt_block *block;
+    if (!member->receipts)
+        return;
+    TAILQ_FOREACH (block, &member->receipts->blocks, next)
+        save_object(ctx, ROW_RECEIPTS, block);
+}
+
 void hub_save(const struct hub *hub, struct slice room_name, row_reader each, void *ctx)
 {
     const struct room *room = room_find(hub, room_name);
@@ -310,6 +330,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     save_index(&saving, ROW_COMMITMENT, &knowledge->ledger.commitments);
     save_index(&saving, ROW_SESSION, &room->sessions);
     index_walk(&room->sessions, save_workspaces, &saving);
+    index_walk(&room->members, save_receipts, &saving);
     text_free(&saving.text);
 }
 

@@ -318,6 +318,17 @@ static void check_feature(struct world *world, const struct expected *expected, 
         world_fail(world, "a feature_response that says something else");
 }
 
+static void check_ack(struct world *world, const struct expected *expected, json_t *payload,
+                      const struct said *said)
+{
+    const struct receipt_model *receipt =
+        &world->rooms[expected->room].members[said->sender].receipt;
+    if (strcmp(text_of(payload, "message_id"), said->message_id) != 0 ||
+        (uint64_t)json_integer_value(json_object_get(payload, "seq")) != receipt->seq ||
+        json_is_true(json_object_get(payload, "delivered")) != receipt->delivered)
+        world_fail(world, "an ack of %s that says something else", said->message_id);
+}
+
 static void check_payload(struct world *world, const struct expected *expected, json_t *object,
                           const struct said *said)
 {
@@ -325,6 +336,9 @@ static void check_payload(struct world *world, const struct expected *expected, 
     switch ((int)expected->type) {
     case MESSAGE_ERROR:
         check_error(world, expected, payload, said);
+        break;
+    case MESSAGE_ACK:
+        check_ack(world, expected, payload, said);
         break;
     case MESSAGE_TRAINING_SYNC:
         check_sync(world, expected, payload);

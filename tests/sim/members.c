@@ -79,8 +79,11 @@ void model_member_join(struct world *world, const struct said *said, int at)
         link_forget(world, member->link);
         seat_remove(room, said->sender);
     }
-    *member =
-        (struct member){.seen = true, .link = said->link, .level = 1, .specialization = NOBODY};
+    *member = (struct member){.seen = true,
+                              .receipt = member->receipt,
+                              .link = said->link,
+                              .level = 1,
+                              .specialization = NOBODY};
     room->seats[room->seat_count++] = said->sender;
     link->room = at;
     link->name = said->sender;
@@ -92,6 +95,7 @@ void model_member_hello(struct world *world, const struct said *said, int at)
     member->level = said->hello.level;
     member->observer = said->hello.observer;
     member->ready = said->hello.ready;
+    member->acks = said->hello.acks;
     member->specialization = said->hello.specialization;
     member->capability_count = said->hello.capability_count;
     memcpy(member->capabilities, said->hello.capabilities, sizeof member->capabilities);

@@ -71,7 +71,8 @@ static void expect_relay(struct world *world, const struct said *said, int room)
         if (said->target == NOBODY || said->target == name || at->members[name].observer)
             expect_relay_to(world, said, room, name);
     }
-    if (said->target != NOBODY && at->members[said->target].link == NOBODY)
+    if (said->target != NOBODY && at->members[said->target].link == NOBODY &&
+        !at->members[said->sender].acks)
         expect_error(world, said->link, FLAW(TARGET_OFFLINE));
 }
 
@@ -172,6 +173,31 @@ static void model_refuse(struct world *world, const struct said *said, uint64_t 
     }
 }
 
+static bool acked(const struct world *world, const struct said *said, int room)
+{
+    return said->type != MESSAGE_HELLO && said->type != MESSAGE_HEARTBEAT &&
+           world->rooms[room].members[said->sender].acks;
+}
+
+/* Was it accepted already, of who asks for acks? Nobody looks at its payload then. */
+static bool model_repeats(const struct world *world, const struct said *said, int room)
+{
+    return !said->bad_line && world->links[said->link].name == said->sender &&
+           acked(world, said, room) &&
+           strcmp(world->rooms[room].members[said->sender].receipt.message_id, said->message_id) ==
+               0;
+}
+
+static void model_acknowledge(struct world *world, const struct said *said, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    struct receipt_model *receipt = &room->members[said->sender].receipt;
+    memcpy(receipt->message_id, said->message_id, sizeof receipt->message_id);
+    receipt->seq = room->seq;
+    receipt->delivered = said->target == NOBODY || room->members[said->target].link != NOBODY;
+    expect_made(world, said->link, MESSAGE_ACK, HUB, said->sender);
+}
+
 static void model_accept(struct world *world, const struct said *said, int room)
 {
     struct link *link = &world->links[said->link];
@@ -201,6 +227,8 @@ static void model_accept(struct world *world, const struct said *said, int room)
                    said->type == MESSAGE_WORKSPACE_UPDATE;
     if (!hidden && !stamped && said->type != MESSAGE_HEARTBEAT)
         expect_relay(world, said, room);
+    if (acked(world, said, room))
+        model_acknowledge(world, said, room);
 }
 
 void model_line(struct world *world, const struct said *said)
@@ -217,12 +245,17 @@ void model_line(struct world *world, const struct said *said)
         if (link->name == NOBODY && model_member_crowds(world, said, room))
             codes = FLAW(QUOTA_EXCEEDED);
     }
+    bool repeat = model_repeats(world, said, room);
+    if (repeat)
+        codes = 0; /* nor is what was accepted before */
     bool beat = said->type == MESSAGE_HEARTBEAT && link->name != NOBODY && !said->bad_line;
     if (beat)
         codes = 0; /* a sign of life is looked at no further */
     uint64_t incidental = said->bad_line ? 0 : incidental_codes(world, said);
     if (codes || incidental)
         model_refuse(world, said, codes | incidental);
+    else if (repeat)
+        expect_made(world, said->link, MESSAGE_ACK, HUB, said->sender);
     else if (!beat)
         model_accept(world, said, room);
     else if (link_level(world, said->link) == 2)

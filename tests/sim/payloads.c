@@ -225,6 +225,10 @@ static void make_hello(struct maker *maker)
         put_text_member(maker->writer, "specialization",
                         specializations[said->hello.specialization]);
     }
+    if (below(maker, 2)) {
+        put_raw_member(maker->writer, "acks", "true");
+        said->hello.acks = said->hello.level == 2;
+    }
     if (said->hello.room != 0 || below(maker, 3) == 0)
         put_text_member(maker->writer, "room", room_names[said->hello.room]);
     if (below(maker, 3) == 0) {

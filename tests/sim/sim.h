@@ -57,8 +57,16 @@ struct link { /* a connection */
     unsigned generation;
 };
 
+/* The last message of a member's that was acked; an older one is never said again. */
+struct receipt_model {
+    char message_id[48];
+    uint64_t seq;
+    bool delivered;
+};
+
 struct member {
-    bool seen, observer, ready;
+    bool seen, observer, ready, acks;
+    struct receipt_model receipt;
     int link; /* NOBODY: away */
     int level;
     int specialization; /* NOBODY: "general" */
@@ -263,6 +271,8 @@ struct world {
     struct text again;       /* effects of the entry that is replayed */
     uint64_t hash;
 
+    char last_said[NAMES][48]; /* message_ids */
+
     uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
     size_t secret_count, secret_capacity;
     uint64_t answers;
@@ -348,7 +358,7 @@ struct said {
     /* payload, by type */
     struct {
         int room, level, specialization;
-        bool observer, ready, secret;
+        bool observer, ready, acks, secret;
         int capabilities[CAPABILITIES_EACH];
         unsigned capability_count;
         char token[40];

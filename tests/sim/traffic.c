@@ -207,6 +207,15 @@ static void finish(struct writer *writer, struct said *said)
     text_free(&writer->text);
 }
 
+/* One in so many messages bears the message_id of what its sender said last. */
+static void draw_id(struct world *world, struct said *said, bool well)
+{
+    char *last = world->last_said[said->sender];
+    if (!well || !last[0] || !chance_one_in(&world->chance, 12))
+        snprintf(last, sizeof world->last_said[0], "m-%u", world->step);
+    memcpy(said->message_id, last, sizeof said->message_id);
+}
+
 void traffic_say(struct world *world, int at, struct said *ret_said)
 {
     const struct link *link = &world->links[at];
@@ -223,10 +232,10 @@ void traffic_say(struct world *world, int at, struct said *ret_said)
     said->target = draw_target(world, link->room == NOBODY ? 0 : link->room);
     if (said->target == said->sender && !chance_one_in(chance, 8))
         said->target = NOBODY;
-    snprintf(said->message_id, sizeof said->message_id, "m-%u", world->step);
     snprintf(said->timestamp, sizeof said->timestamp, "2026-11-22T08:00:00.%06u", world->step);
     bool hostile = chance_one_in(chance, world->temper.hostile);
     unsigned kind = hostile ? chance_below(chance, 4) : 4;
+    draw_id(world, said, !hostile);
     if (world->temper.villains && at % 4 == 0 && !chance_one_in(chance, 50))
         kind = 0; /* this one says hardly anything but garbage: it is thrown out at last */
     if (kind == 0) {

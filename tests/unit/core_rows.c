@@ -153,6 +153,12 @@ static void assert_loads(struct fixture *f, const struct table *table)
 static void fill(struct fixture *f)
 {
     join_five(f);
+    join(f, FAY, "fay/1", 2, "'acks':true");
+    for (unsigned i = 0; i < RECEIPTS_IN_BLOCK + 2; i++)
+        say(f, FAY, "chat", "{}");
+    join(f, GUS, "fay", 2, "'acks':true");
+    say_to(f, GUS, "cey", "chat", "{}");
+    skip_all(f);
     struct challenge root = claim(f, ADA, "root", 0.4), good = claim(f, CEY, "good", 0.6);
     derive_claim(f, BOB, "child", "['root','good']");
     report(f, BOB, "root", &root, 0.7);

@@ -1,0 +1,283 @@
+/* Acks: what is accepted is answered, once it was applied; what is said again is answered again, and
+ * not applied again. */
+#include "core_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/room.h"
+#include "core_steps.h"
+
+#define ACKS_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+static void join_with_acks(struct fixture *f, unsigned peer, const char *id)
+{
+    join(f, peer, id, 2, "'acks':true");
+}
+
+/* What ada says under this message_id. */
+static void say_as(struct fixture *f, unsigned peer, const char *id, const char *message_id,
+                   const char *type, const char *payload, const char *target)
+{
+    say_raw(f, peer,
+            "{'message_id':'%s','sender_id':'%s','message_type':'%s','timestamp':'t',"
+            "'payload':%s,'target_ai':'%s'}",
+            message_id, id, type, payload, target);
+}
+
+/* The next line is an ack; its seq. */
+static json_int_t expect_ack(struct fixture *f, unsigned peer, const char *message_id,
+                             bool delivered)
+{
+    json_t *payload = expect(f, peer, "ack");
+    assert_string_equal(names_of(payload), "delivered,message_id,seq");
+    assert_string_equal(string_of(payload, "message_id"), message_id);
+    assert_int_equal(json_is_true(json_object_get(payload, "delivered")), delivered);
+    return integer_of(payload, "seq");
+}
+
+static void test_what_is_accepted_is_acked(void **state)
+{
+    struct fixture *f = *state;
+    join(f, BOB, "bob", 2, "");
+    join_with_acks(f, ADA, "ada");
+    say(f, ADA, "chat", "{'text':'to all'}");
+    json_t *heard = expect_whole(f, BOB, "chat");
+    assert_int_equal(expect_ack(f, ADA, last_message_id(f), true), integer_of(heard, "seq"));
+    say_to(f, ADA, "bob", "pattern_share", "{'pattern':{'id':'p'}}");
+    heard = expect_whole(f, BOB, "pattern_share");
+    assert_int_equal(expect_ack(f, ADA, last_message_id(f), true), integer_of(heard, "seq"));
+    expect_nothing(f, ADA);
+    say(f, BOB, "chat", "{}"); /* who did not ask for acks gets none */
+    expect_nothing(f, BOB);
+}
+
+/* The hub's own answers come first: the ack says that all is done. */
+static void test_types_that_are_answered_are_acked_as_well(void **state)
+{
+    struct fixture *f = *state;
+    join(f, BOB, "bob", 2, "");
+    join_with_acks(f, ADA, "ada");
+    say(f, ADA, "commitment", "{'subject':'s','subject_version':'v','sha256':'%s'}",
+        digest_of("x"));
+    expect(f, ADA, "challenge");
+    expect_ack(f, ADA, last_message_id(f), true);
+    say(f, ADA, "collaboration_request", "{'type':'t','description':'d','target_ai':'bob'}");
+    expect(f, ADA, "collaboration_update");
+    expect_ack(f, ADA, last_message_id(f), true);
+    expect_nothing(f, ADA);
+}
+
+static void test_hellos_heartbeats_and_refusals_are_not_acked(void **state)
+{
+    struct fixture *f = *state;
+    join_with_acks(f, ADA, "ada");
+    say_hello(f, ADA, "ada", "{'protocol':2,'acks':true}");
+    expect(f, ADA, "training_sync");
+    say(f, ADA, "heartbeat", "{}");
+    expect(f, ADA, "heartbeat");
+    say(f, ADA, "chat", "{'text':5}");
+    expect_error(f, ADA, "bad_payload");
+    say_to(f, ADA, "nobody", "chat", "{}");
+    expect_error(f, ADA, "unknown_target");
+    expect_nothing(f, ADA);
+}
+
+static void test_an_absent_target_is_no_error_but_not_delivered(void **state)
+{
+    struct fixture *f = *state;
+    join(f, BOB, "bob", 2, "");
+    leave(f, BOB);
+    join_with_acks(f, ADA, "ada");
+    say_as(f, ADA, "ada", "m", "chat", "{'text':'there?'}", "bob");
+    json_int_t seq = expect_ack(f, ADA, "m", false);
+    expect_nothing(f, ADA);
+    join(f, BOB, "bob", 2, "");
+    say_as(f, ADA, "ada", "m", "chat", "{'text':'there?'}", "bob");
+    assert_int_equal(expect_ack(f, ADA, "m", false), seq); /* as it was */
+    expect_nothing(f, BOB);
+}
+
+static void test_acks_are_a_boolean_and_for_level_2_alone(void **state)
+{
+    struct fixture *f = *state;
+    open_peer(f, ADA);
+    say_hello(f, ADA, "ada", "{'protocol':2,'acks':'yes'}");
+    json_t *error = expect_error(f, ADA, "bad_payload");
+    assert_non_null(strstr(string_of(error, "detail"), "payload.acks"));
+    join(f, BOB, "bob", 1, "'acks':true");
+    say(f, BOB, "chat", "{}");
+    expect_nothing(f, BOB);
+    join_with_acks(f, CEY, "cey");
+    say_hello(f, CEY, "cey", "{'protocol':2}"); /* it changes its mind */
+    expect(f, CEY, "training_sync");
+    say(f, CEY, "chat", "{}");
+    expect_nothing(f, CEY);
+}
+
+/* ── said again ── */
+
+static void test_a_repeat_is_acked_again_and_does_nothing(void **state)
+{
+    struct fixture *f = *state;
+    join(f, BOB, "bob", 2, "");
+    join_with_acks(f, ADA, "ada");
+    say_as(f, ADA, "ada", "m", "pattern_share", "{'pattern':{'x':1}}", "");
+    json_int_t seq = expect_ack(f, ADA, "m", true);
+    expect(f, BOB, "pattern_share");
+    uint64_t messages = hub_count(fixture_hub(f)).messages;
+    for (int i = 0; i < 3; i++) {
+        say_as(f, ADA, "ada", "m", "pattern_share", "{'pattern':{'x':1}}", "");
+        assert_int_equal(expect_ack(f, ADA, "m", true), seq);
+    }
+    expect_nothing(f, ADA);
+    expect_nothing(f, BOB);
+    assert_int_equal(hub_count(fixture_hub(f)).messages, messages);
+    assert_int_equal(json_object_size(knowledge(f, "shared_patterns")), 1);
+    say_as(f, BOB, "bob", "m", "chat", "{}", ""); /* each AI has ids of its own */
+    expect(f, ADA, "chat");
+}
+
+/* It would be refused now: its session is over, its base_version is stale. */
+static void test_a_repeat_is_acked_whatever_is_true_by_now(void **state)
+{
+    struct fixture *f = *state;
+    join_all(f);
+    leave(f, ADA);
+    join_with_acks(f, ADA, "ada");
+    const char *session = active_session(f);
+    char write[256], done[256];
+    snprintf(write, sizeof write, "{'session_id':'%s','key':'k','value':1,'base_version':0}",
+             session);
+    snprintf(done, sizeof done, "{'session_id':'%s','status':'failed'}", session);
+    say_as(f, ADA, "ada", "w", "workspace_update", write, "");
+    json_int_t written = expect_ack(f, ADA, "w", true);
+    say_as(f, ADA, "ada", "w", "workspace_update", write, "");
+    assert_int_equal(expect_ack(f, ADA, "w", true), written);
+    say_as(f, ADA, "ada", "d", "collaboration_update", done, "");
+    json_int_t ended = expect_ack(f, ADA, "d", true);
+    say_as(f, ADA, "ada", "d", "collaboration_update", done, "");
+    assert_int_equal(expect_ack(f, ADA, "d", true), ended);
+    expect_no(f, ADA, "error");
+}
+
+static void test_what_was_refused_may_be_said_again(void **state)
+{
+    struct fixture *f = *state;
+    join_with_acks(f, ADA, "ada");
+    say_as(f, ADA, "ada", "m", "chat", "{}", "bob");
+    assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "unknown_target");
+    join(f, BOB, "bob", 2, "");
+    say_as(f, ADA, "ada", "m", "chat", "{}", "bob");
+    expect_ack(f, ADA, "m", true);
+    expect(f, BOB, "chat");
+}
+
+static void test_receipts_outlive_connections(void **state)
+{
+    struct fixture *f = *state;
+    char token[80];
+    join(f, BOB, "bob", 2, "");
+    join_with_acks(f, ADA, "ada");
+    say_as(f, ADA, "ada", "m", "chat", "{}", "");
+    json_int_t seq = expect_ack(f, ADA, "m", true);
+    leave(f, ADA);
+    json_t *sync = join(f, CEY, "ada", 2, "'acks':true");
+    snprintf(token, sizeof token, "'acks':true,'resume_token':'%s'",
+             string_of(sync, "resume_token"));
+    say_as(f, CEY, "ada", "m", "chat", "{}", "");
+    assert_int_equal(expect_ack(f, CEY, "m", true), seq);
+    join(f, DAN, "ada", 2, token); /* takes over */
+    skip_all(f);
+    say_as(f, DAN, "ada", "m", "chat", "{}", "");
+    assert_int_equal(expect_ack(f, DAN, "m", true), seq);
+    expect_nothing(f, BOB);
+    leave(f, DAN);
+    join(f, EVE, "ada", 2, "");
+    say_as(f, EVE, "ada", "m", "chat", "{}", ""); /* without acks nothing is a repeat */
+    expect(f, BOB, "chat");
+    expect_nothing(f, EVE);
+}
+
+static void say_numbered(struct fixture *f, unsigned number)
+{
+    char message_id[24];
+    snprintf(message_id, sizeof message_id, "m%u", number);
+    say_as(f, ADA, "ada", message_id, "chat", "{}", "");
+    expect_ack(f, ADA, message_id, true);
+}
+
+static void verify(struct fixture *f)
+{
+    char why[256] = "";
+    assert_int_equal(hub_verify(fixture_hub(f), why, sizeof why), 0);
+    assert_string_equal(why, "");
+}
+
+static void test_the_last_ten_thousand_are_remembered(void **state)
+{
+    enum { REMEMBERED = 10000, MOST = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_MAX };
+    struct fixture *f = *state;
+    join_with_acks(f, ADA, "ada");
+    for (unsigned i = 0; i <= MOST; i++)
+        say_numbered(f, i);
+    verify(f);
+    uint64_t messages = hub_count(fixture_hub(f)).messages;
+    say_numbered(f, MOST + 1 - REMEMBERED);
+    say_numbered(f, MOST);
+    assert_int_equal(hub_count(fixture_hub(f)).messages, messages);
+    say_numbered(f, 0); /* forgotten: it counts as new */
+    assert_int_equal(hub_count(fixture_hub(f)).messages, messages + 1);
+    verify(f);
+}
+
+/* Who is silent longest loses first, and a room has no more than it may. */
+static void test_a_room_keeps_a_limited_number_of_receipts(void **state)
+{
+    struct fixture *f = *state;
+    enum { EACH = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_MAX };
+    struct room room = {.last_seq = 1};
+    static struct member members[RECEIPTS_MAX / EACH + 2];
+    struct receipt receipt;
+    size_t count = sizeof members / sizeof *members;
+    uint64_t seq = 0;
+    (void)f;
+    changes_init(&room.changes);
+    TAILQ_INIT(&room.receipts);
+    for (size_t i = 0; i < count; i++) {
+        members[i] = (struct member){.key = slice_of("ai")};
+        for (unsigned k = 0; k < EACH; k++) {
+            struct slice id = {(const char *)&k, sizeof k};
+            receipt_keep(&room, &members[i], id, ++seq, true);
+        }
+    }
+    unsigned last = EACH - 1, first = 0;
+    assert_in_range(room.receipt_count, RECEIPTS_MAX - EACH, RECEIPTS_MAX);
+    assert_null(members[0].receipts);
+    assert_true(
+        receipt_find(&members[count - 1], (struct slice){(const char *)&first, 4}, &receipt));
+    assert_true(receipt_find(&members[1], (struct slice){(const char *)&last, 4}, &receipt));
+    assert_int_equal(receipt_seq(&receipt), 2 * EACH);
+    for (size_t i = 0; i < count; i++)
+        receipts_forget(&room, &members[i]);
+    assert_int_equal(room.receipt_count, 0);
+    assert_true(TAILQ_EMPTY(&room.receipts));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ACKS_TEST(test_what_is_accepted_is_acked),
+        ACKS_TEST(test_types_that_are_answered_are_acked_as_well),
+        ACKS_TEST(test_hellos_heartbeats_and_refusals_are_not_acked),
+        ACKS_TEST(test_an_absent_target_is_no_error_but_not_delivered),
+        ACKS_TEST(test_acks_are_a_boolean_and_for_level_2_alone),
+        ACKS_TEST(test_a_repeat_is_acked_again_and_does_nothing),
+        ACKS_TEST(test_a_repeat_is_acked_whatever_is_true_by_now),
+        ACKS_TEST(test_what_was_refused_may_be_said_again),
+        ACKS_TEST(test_receipts_outlive_connections),
+        ACKS_TEST(test_the_last_ten_thousand_are_remembered),
+        ACKS_TEST(test_a_room_keeps_a_limited_number_of_receipts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

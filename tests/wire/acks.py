@@ -1,0 +1,130 @@
+"""Acks: what is acked is kept, once, whatever becomes of hub and connection."""
+
+import contextlib
+import os
+import random
+import shutil
+import tempfile
+import uuid
+
+from harness import Hub, check, equal, run, test, wait_until
+
+ROUNDS = 10
+
+
+@contextlib.contextmanager
+def directory():
+    folder = tempfile.mkdtemp(prefix="khub-test-acks-")
+    try:
+        yield os.path.join(folder, "data")
+    finally:
+        shutil.rmtree(folder)
+
+
+def kill_9(hub):
+    for client in hub.clients:
+        client.close()
+    hub.kill()
+
+
+def ack_of(client, identity):
+    ack = client.expect("ack", message_id=identity)
+    check(ack["payload"]["seq"] <= ack["seq"], ack)
+    return ack["payload"]
+
+
+@test
+def acks_come_behind_what_they_are_for():
+    with Hub() as hub:
+        ada, bea = hub.join("ada", 2, acks=True), hub.join("bea", 2)
+        ada.expect("hello")
+        bea.expect_nothing()
+        identity = ada.say("chat", {"text": "hi"}, "bea")
+        heard = bea.expect("chat")
+        ack = ack_of(ada, identity)
+        equal((ack["seq"], ack["delivered"]), (heard["seq"], True), "the ack")
+        bea.close()
+        ada.expect("presence")
+        identity = ada.say("chat", {"text": "there?"}, "bea")
+        equal(ack_of(ada, identity)["delivered"], False, "delivered")
+        ada.expect_nothing()
+
+
+@test
+def a_repeat_on_another_connection_is_no_second_message():
+    with Hub() as hub:
+        bea = hub.join("bea", 2)
+        identity = str(uuid.uuid4())
+        seqs = set()
+        for number in range(3):
+            ada = hub.join("ada", 2, acks=True)
+            bea.expect("hello")
+            ada.say("pattern_share", {"pattern": {"n": number}}, message_id=identity)
+            seqs.add(ack_of(ada, identity)["seq"])
+            if number == 0:
+                equal(bea.expect("pattern_share")["payload"]["pattern"]["n"], 0, "the first")
+            ada.close()
+            bea.expect("presence")
+        equal(len(seqs), 1, "seqs of one message")
+        bea.expect_nothing()
+
+
+@test
+def what_is_said_until_it_is_acked_is_there_once_after_kill_9():
+    """A writer numbers its patterns and says again what was not acked. No pattern has an id of its own, so one that was
+    applied twice would be there twice."""
+    chance, unacked, number = random.Random(11), {}, 0
+    seqs = {}
+    with directory() as data:
+        for _ in range(ROUNDS):
+            hub = Hub("--data", data, "--sync-limit", 64 << 20)
+            writer = hub.join("writer", 2, acks=True)
+            for identity, payload in unacked.items():
+                writer.say("pattern_share", payload, message_id=identity)
+            for _ in range(chance.randrange(20, 200)):
+                identity, payload = str(uuid.uuid4()), {"pattern": {"n": number}}
+                writer.say("pattern_share", payload, message_id=identity)
+                unacked[identity] = payload
+                number += 1
+            for _ in range(chance.randrange(1, len(unacked))):
+                ack = writer.expect("ack")["payload"]
+                seqs[ack["seq"]] = unacked.pop(ack["message_id"])["pattern"]["n"]
+            kill_9(hub)
+        hub = Hub("--data", data, "--sync-limit", 64 << 20)
+        writer = hub.join("writer", 2, acks=True)
+        for identity, payload in unacked.items():
+            writer.say("pattern_share", payload, message_id=identity)
+        for _ in range(len(unacked)):
+            ack = writer.expect("ack")["payload"]
+            seqs[ack["seq"]] = unacked.pop(ack["message_id"])["pattern"]["n"]
+        judge = hub.join("judge", 2)
+        known = judge.sync["global_knowledge_base"]["shared_patterns"].values()
+        equal(sorted(entry["pattern"]["n"] for entry in known), list(range(number)), "patterns")
+        equal([seqs[seq] for seq in sorted(seqs)], list(range(number)), "in the order of their seqs")
+        kill_9(hub)
+
+
+@test
+def receipts_are_in_checkpoints():
+    """With more entries than a checkpoint leaves in the log."""
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2, acks=True)
+            first = ada.say("pattern_share", {"pattern": {"n": 0}})
+            seq = ack_of(ada, first)["seq"]
+            ada.close()
+            bea = hub.join("bea", 2, sync="none")
+            for at in range(21000):
+                bea.say("performance_report", {"component_id": f"c{at % 50}", "performance": {"score": 0.5}})
+                if at % 1000 == 0:
+                    bea.drain()
+            log = os.path.join(data, "hub.db-wal")
+            wait_until(lambda: b'"receipts":"' in open(log, "rb").read(), "a checkpoint")
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2, acks=True)
+            ada.say("pattern_share", {"pattern": {"n": 0}}, message_id=first)
+            equal(ack_of(ada, first)["seq"], seq, "seq")
+            equal(hub.join("judge", 2).sync["knowledge_totals"]["shared_patterns"], 1, "patterns")
+
+
+run()
