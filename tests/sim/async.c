@@ -307,6 +307,8 @@ static int async_propose(void *state, const struct entry *entry)
     struct queue *queue = &async->queues[log->room];
     if (world->applying || entry->seq)
         world_fail(world, "an entry is proposed while another is applied");
+    if (entry->kind == ENTRY_ABANDON) /* before anything is committed that it could not know of */
+        abandon_check(async, log->room, entry->bytes);
     if (queue->commit.apply && chance_one_in(&world->faults, 24))
         async_commit(async, log->room, chance_below(&world->faults, (unsigned)queue->count + 1));
     if (entry->kind == ENTRY_MESSAGE && world->temper.log_fails &&
@@ -316,8 +318,6 @@ static int async_propose(void *state, const struct entry *entry)
         message_push(async, log->room, entry);
     else
         queue_push(queue, entry);
-    if (entry->kind == ENTRY_ABANDON)
-        abandon_check(async, log->room, entry->bytes);
     if (chance_one_in(&world->faults, 12)) {
         struct proposed *newest = &queue->at[queue->count - 1];
         proposed_free(newest); /* committed at once, it needs no copy */
