@@ -3,8 +3,9 @@
  *
  * load.c          options, the regimes that are measured, the printed results
  * load_swarm.c    connections: joining, reading, and the check that every message came, in order
- * and whole load_dialect.c  how each broker is spoken to load_idle.c     thousands of AIs that join
- * a hub and then say nothing */
+ *                 and whole
+ * load_dialect.c  how each broker is spoken to
+ * load_idle.c     thousands of AIs that join a hub and then say nothing */
 #ifndef KHUB_BENCH_LOAD_H
 #define KHUB_BENCH_LOAD_H
 

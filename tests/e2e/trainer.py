@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import json
 import os
-import pty
 import signal
 import struct
 import subprocess
@@ -22,7 +21,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
-from harness import Hub, Skip, check, equal, run, shorten, test  # noqa: E402
+from harness import Hub, check, equal, pseudo_terminal, run, shorten, test  # noqa: E402
 from trainers import LONG, Trainer, Watcher, next_of, thing_of  # noqa: E402
 
 
@@ -470,10 +469,7 @@ def a_name_that_is_taken_is_refused():
 @test
 def a_live_line_on_a_terminal():
     with Hub() as hub:
-        try:
-            leader, follower = pty.openpty()
-        except OSError as error:
-            raise Skip(f"no pseudo-terminal here: {error}") from error
+        leader, follower = pseudo_terminal()
         shown, told = b"", False
         with Trainer(hub, "cpu", "process_manager", stdout=follower) as cpu:
             os.close(follower)

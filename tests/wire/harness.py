@@ -37,6 +37,14 @@ class Skip(Exception):
     """Raised by a test that can't run here; its text says why."""
 
 
+def pseudo_terminal():
+    """Both ends, as os.openpty gives them."""
+    try:
+        return os.openpty()
+    except OSError as error:
+        raise Skip(f"no pseudo-terminal here: {error}") from error
+
+
 def test(function):
     _tests.append(function)
     return function

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import termios
 
-from harness import Hub, check, equal, run, test, wait_until
+from harness import Hub, check, equal, pseudo_terminal, run, test, wait_until
 
 VISITS = 150  # of which each says more to console and log than a small pipe takes
 
@@ -59,7 +59,7 @@ def a_log_that_nobody_reads_holds_nothing_up():
 
 @test
 def a_stopped_terminal_holds_nothing_up():
-    reader, writer = os.openpty()
+    reader, writer = pseudo_terminal()
     termios.tcflow(writer, termios.TCOOFF)  # Ctrl-S
     stands_still("stdout", reader, writer)
 
