@@ -1,5 +1,5 @@
-/* Acks: what is accepted is answered, once it was applied; what is said again is answered again, and
- * not applied again. */
+/* Acks: what is accepted is answered, once it was applied; what is said again is answered again,
+ * and not applied again. */
 #include "core_fixture.h"
 
 #include <stdio.h>

@@ -71,8 +71,8 @@ def a_repeat_on_another_connection_is_no_second_message():
 
 @test
 def what_is_said_until_it_is_acked_is_there_once_after_kill_9():
-    """A writer numbers its patterns and says again what was not acked. No pattern has an id of its own, so one that was
-    applied twice would be there twice."""
+    """A writer numbers its patterns and says again what was not acked. No pattern has an id of its
+    own, so one that was applied twice would be there twice."""
     chance, unacked, number = random.Random(11), {}, 0
     seqs = {}
     with directory() as data:
