@@ -13,6 +13,8 @@ struct peer {
     unsigned under_way;    /* messages proposed and not yet applied */
     unsigned challenged;   /* takeovers of its id proposed and not yet applied */
     int64_t heard;         /* hub clock */
+    uint64_t cursor;       /* up to which it said to have read; at most what its room has told */
+    int64_t cursor_at;     /* hub clock at which one was last proposed */
     unsigned bad_lines;    /* in a row */
     double allowance;      /* messages it may send right now, under a rate limit */
     int64_t allowance_at;  /* hub clock */

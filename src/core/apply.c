@@ -249,6 +249,17 @@ static void apply_leave(struct hub *hub, struct room *room, const struct entry *
     departed_trim(room);
 }
 
+static void apply_cursor(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct member *member = member_seated(room, entry->peer);
+    struct json_value number = {.kind = JSON_KIND_NUMBER, .raw = entry->bytes};
+    uint64_t seq;
+    (void)hub;
+    room->last_seq = entry->seq;
+    if (member && json_u64(number, &seq) == 0)
+        member_read(room, member, seq);
+}
+
 static void apply_expire(struct hub *hub, struct room *room, const struct entry *entry)
 {
     struct request request = {.hub = hub, .room = room, .entry = entry};
@@ -259,14 +270,15 @@ static void apply_expire(struct hub *hub, struct room *room, const struct entry 
 
 void room_apply(struct room *room, const struct entry *entry)
 {
-    static void (*const appliers[ENTRY_KIND_COUNT])(
-        struct hub *, struct room *, const struct entry *) = {[ENTRY_START] = apply_start,
-                                                              [ENTRY_MESSAGE] = apply_message,
-                                                              [ENTRY_LEAVE] = apply_leave,
-                                                              [ENTRY_EXPIRE] = apply_expire,
-                                                              [ENTRY_ABANDON] = apply_expire};
+    static void (*const appliers[ENTRY_KIND_COUNT])(struct hub *, struct room *,
+                                                    const struct entry *) = {
+        [ENTRY_START] = apply_start,    [ENTRY_MESSAGE] = apply_message,
+        [ENTRY_LEAVE] = apply_leave,    [ENTRY_EXPIRE] = apply_expire,
+        [ENTRY_ABANDON] = apply_expire, [ENTRY_CURSOR] = apply_cursor};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
+    if (entry->kind != ENTRY_CURSOR)
+        room->told_seq = entry->seq;
     admit_applied(room->hub, entry);
 }
 

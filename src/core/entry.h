@@ -20,6 +20,7 @@ enum entry_kind {
     ENTRY_LEAVE,   /* bytes: the reason; peer: the connection that went */
     ENTRY_EXPIRE,  /* bytes: the session_id of a pending session that found no taker */
     ENTRY_ABANDON, /* bytes: the session_id of an active session, of which nobody was heard */
+    ENTRY_CURSOR,  /* bytes: a seq in digits, up to which the AI on the connection has read */
     ENTRY_KIND_COUNT
 };
 

@@ -135,8 +135,11 @@ static struct peer *peer_new(struct hub *hub, peer_id id)
     memset(hub->peers + before, 0, (hub->peer_capacity - before) * sizeof *hub->peers);
     struct peer *peer = &hub->peers[peer_index(id)];
     assert(peer->id == 0);
-    *peer = (struct peer){
-        .id = id, .heard = hub->clock, .allowance = rate_burst(hub), .allowance_at = hub->clock};
+    *peer = (struct peer){.id = id,
+                          .heard = hub->clock,
+                          .cursor_at = hub->clock - CURSOR_MS,
+                          .allowance = rate_burst(hub),
+                          .allowance_at = hub->clock};
     hub->peer_count++;
     return peer;
 }
@@ -216,6 +219,21 @@ static void peer_refuse(struct hub *hub, const struct peer *peer, const struct r
     peer_answer(hub, peer, refusal, in_reply_to, now);
 }
 
+/* Keeps how far it has read, if there was anything to read since what is kept: the entry that does
+ * so is itself nothing to read, so that an idle room has none. */
+static void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
+{
+    char digits[24];
+    const struct member *member = peer->member;
+    if (!member || peer->cursor <= member->cursor || member->cursor >= peer->room->told_seq)
+        return;
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)peer->cursor);
+    struct entry entry = {
+        .time_ms = now, .peer = peer->id, .kind = ENTRY_CURSOR, .bytes = slice_of(digits)};
+    peer->cursor_at = hub->clock;
+    room_happened(peer->room, &entry);
+}
+
 /* The connection is no more; if it was somebody's, or may still become so, its room hears of it. */
 static void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, int64_t now)
 {
@@ -224,6 +242,7 @@ static void peer_leave(struct hub *hub, struct peer *peer, enum close_reason rea
                           .kind = ENTRY_LEAVE,
                           .bytes = slice_of(close_reason_text(reason))};
     struct room *room = peer->room;
+    peer_keep_cursor(hub, peer, now);
     if (peer->member)
         peer->member->heard = hub->clock; /* its seat stands until this is applied */
     peer_drop(hub, peer);
@@ -358,8 +377,21 @@ static int admit_quota(const struct request *request)
     return 0;
 }
 
+/* What it says to have read: no more than there is. */
+static void peer_read(struct hub *hub, struct peer *peer, const struct message *message,
+                      int64_t now)
+{
+    uint64_t seq, there = peer->room->last_seq;
+    if (json_u64(json_get(message->payload, "seq"), &seq) < 0)
+        return;
+    peer->cursor = seq < there ? seq : there;
+    if (hub->clock - peer->cursor_at >= CURSOR_MS)
+        peer_keep_cursor(hub, peer, now);
+}
+
 /* Proof of life: not logged, not relayed, answered to level 2. */
-static void peer_heartbeat(struct hub *hub, struct peer *peer, int64_t now)
+static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct message *message,
+                           int64_t now)
 {
     if (peer->member->level != 2)
         return;
@@ -374,6 +406,7 @@ static void peer_heartbeat(struct hub *hub, struct peer *peer, int64_t now)
               (unsigned long long)peer->room->last_seq);
     hub_message_end(&request, MESSAGE_HEARTBEAT, &outgoing);
     effect_to_connection(&request, &outgoing, &seat);
+    peer_read(hub, peer, message, now);
 }
 
 static void refuse_unkept(struct refusal *refusal)
@@ -498,7 +531,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
                hub->config.rate);
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer->member) {
-        peer_heartbeat(hub, peer, now);
+        peer_heartbeat(hub, peer, &message, now);
     } else if (message.type == MESSAGE_HELLO) {
         admit_hello(hub, peer, &message, &refusal, now);
     } else {

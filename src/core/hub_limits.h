@@ -61,6 +61,7 @@
 #define SESSION_PENDING_MS   60000  /* pending with no taker: expired */
 #define SESSION_SILENT_MS    120000 /* active, and no participant heard of: abandoned */
 #define HEARTBEAT_TIMEOUT_MS 90000  /* level 2, silent: closed */
+#define CURSOR_MS            5000   /* between two that are kept of one connection */
 #define CLOCK_STEP_MAX_MS    5000   /* a longer step of the clock counts as this much */
 
 #endif

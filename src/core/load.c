@@ -147,6 +147,9 @@ static void load_member(struct loading *loading)
         member_set_capabilities(room, member, capabilities);
     else
         load_damage(loading, "capabilities");
+    member->cursor = load_u64(loading, object, "cursor");
+    if (member->cursor > room->last_seq)
+        load_damage(loading, "cursor");
     member->joined_ms = load_i64(loading, object, "joined_ms");
     member->left_ms = load_i64(loading, object, "left_ms");
     load_short(loading, object, "resume_token", member->resume_token, sizeof member->resume_token);

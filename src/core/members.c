@@ -161,6 +161,14 @@ void member_changed(struct room *room, struct member *member)
     change_mark(&room->changes, &member->change, member, ROW_MEMBER);
 }
 
+void member_read(struct room *room, struct member *member, uint64_t seq)
+{
+    if (seq <= member->cursor || seq > room->last_seq)
+        return;
+    member->cursor = seq;
+    member_changed(room, member);
+}
+
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now)
 {
     struct member *member = member_find(room, ai_id);

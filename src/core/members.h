@@ -35,6 +35,7 @@ struct member {
     size_t sessions;            /* active ones it takes part in */
     char resume_token[33];
     uint64_t order;            /* of its joining, or leaving */
+    uint64_t cursor;           /* the seq up to which it said to have read */
     struct receipts *receipts; /* NULL: none */
     struct change change;
     TAILQ_ENTRY(member) next;      /* in room->departed while not connected */
@@ -50,6 +51,8 @@ struct member *member_find(const struct room *room, struct slice ai_id);
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
 /* What is kept of it is not what it was. */
 void member_changed(struct room *room, struct member *member);
+/* It has read that far; a cursor never goes back. */
+void member_read(struct room *room, struct member *member, uint64_t seq);
 /* For load.c: gives it its place behind all that are there. */
 void member_restore(struct room *room, struct member *member);
 /* Who sits on this connection, or NULL. */

@@ -117,6 +117,8 @@ static void verify_member(void *object, void *ctx)
     const struct member *member = object;
     struct verdict *verdict = ctx;
     size_t active = session_count_active(verdict->room, member->key);
+    if (member->cursor > verdict->room->last_seq)
+        verdict_fail(verdict, "\"%.*s\" has read what is yet to come", SLICE_FORMAT(member->key));
     if (active != member->sessions)
         verdict_fail(verdict, "\"%.*s\" is in %zu active sessions, counted %zu",
                      SLICE_FORMAT(member->key), active, member->sessions);
@@ -519,9 +521,9 @@ static void dump_member(void *object, void *ctx)
     member_capability_text(member, text);
     text_addf(
         text,
-        ",\"acks\":%s,\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
+        ",\"acks\":%s,\"cursor\":%llu,\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
         "\"resume_token\":\"%s\"}",
-        member->acks ? "true" : "false",
+        member->acks ? "true" : "false", (unsigned long long)member->cursor,
         (unsigned long long)member_contribution(dump->room, member->key), member->sessions,
         (long long)member->joined_ms, (long long)member->left_ms, member->resume_token);
     dump->before = ",";

@@ -21,6 +21,7 @@ struct room {
     struct log log;
     size_t under_way;  /* entries proposed and not yet committed */
     uint64_t last_seq; /* of the last entry applied */
+    uint64_t told_seq; /* of the last applied that was more than a cursor; 0: nothing yet */
     struct room_limits limits;
     bool started; /* by this hub, and that is applied: who sits there is connected to it */
     struct changes changes;

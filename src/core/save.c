@@ -81,6 +81,7 @@ static void write_member(const void *object, struct text *text)
     add_text(text, "specialization", member->specialization);
     add_name(text, "capabilities");
     member_capability_text(member, text);
+    add_u64(text, "cursor", member->cursor);
     add_i64(text, "joined_ms", member->joined_ms);
     add_i64(text, "left_ms", member->left_ms);
     add_text(text, "resume_token", slice_of(member->resume_token));
