@@ -1,10 +1,8 @@
-/* Runs seeds: each a world of its own, some thousand steps long, judged after every step. Prints
- * TAP.
+/* Runs seeds: each a world of its own, some thousand steps long, judged after every step. Prints TAP.
  *
- *     sim                            KHUB_SIM_SEEDS seeds (300) of KHUB_SIM_STEPS steps (2000)
- *     sim --seed N [--steps M] [--restarts] [--verbose]
- *                                    one seed; the state is compared whole after each step, so that
- *                                    the first step that went wrong is the one that is named */
+ *     sim                            KHUB_SIM_SEEDS seeds (200) of KHUB_SIM_STEPS steps (2000)
+ *     sim --seed N [--steps M] [--restarts] [--verbose]     one seed; the state is compared whole after each step, so that the first step
+ *                                    that went wrong is the one that is named */
 #include <assert.h>
 #include <getopt.h>
 #include <signal.h>
@@ -15,7 +13,7 @@
 
 #include "async.h"
 
-enum { SEEDS = 300, STEPS = 2000, STATE_EVERY = 64, BLOCK = 25, TWICE_EVERY = 10 };
+enum { SEEDS = 200, STEPS = 2000, STATE_EVERY = 64, BLOCK = 25, TWICE_EVERY = 10 };
 
 /* ── if the hub dies ── */
 
@@ -44,8 +42,7 @@ static void die(int number)
 
 /* ── steps ── */
 
-/* A slot that is (or is not) in use; NOBODY when there is none. Some are picked more often, so that
- * something comes of them. */
+/* A slot that is (or is not) in use; NOBODY when there is none. Some are picked more often, so that something comes of them. */
 int pick_link(struct world *world, bool open)
 {
     unsigned start = chance_one_in(&world->chance, 4) ? 0 : chance_below(&world->chance, LINKS);
@@ -188,8 +185,7 @@ static bool step_ghost(struct world *world)
     return true;
 }
 
-/* Mostly a busy hub; now and then nobody says much for minutes, and once in a while somebody sets
- * the clock. */
+/* Mostly a busy hub; now and then nobody says much for minutes, and once in a while somebody sets the clock. */
 void step_time(struct world *world)
 {
     struct chance *chance = &world->chance;
@@ -282,7 +278,7 @@ static const struct mode {
     unsigned share; /* of the seeds, one in so many */
     void (*run)(struct world *world, unsigned steps, unsigned state_every);
 } modes[] = {{"", "a log that commits at once", 1, run_steps},
-             {" --restarts", "logs that commit later, crashes and restarts", 2, restart_run}};
+             {" --restarts", "logs that commit later, crashes and restarts", 3, restart_run}};
 enum { MODES = sizeof modes / sizeof *modes };
 
 static struct outcome run(const struct mode *mode, uint64_t seed, unsigned steps,
