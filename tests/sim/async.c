@@ -374,6 +374,14 @@ static bool repeat_alone(const struct async *async, const struct proposed *propo
            answer->to == proposed->entry.peer && strcmp(answer->type, "ack") == 0;
 }
 
+/* A message of it is no longer under way. */
+static void connection_settle(struct async *async, struct connection *connection)
+{
+    struct link *link = connection_link(async, connection);
+    if (!--connection->under_way && link && connection->room == NOBODY)
+        link->room = link->name = NOBODY;
+}
+
 /* Of a message: the hub took it, and it has effects; or refused it, which is one error and nothing
  * else; or had taken it before. Its sender hears of it if it is still there. */
 static void message_check(struct async *async, const struct proposed *proposed,
@@ -400,16 +408,13 @@ static void message_check(struct async *async, const struct proposed *proposed,
              : (errors && !offline) || (!world->effects && proposed->type != MESSAGE_HEARTBEAT)))
         world_fail(world, "%s was %s with %u effects, %u of them errors", proposed->message_id,
                    taken ? "taken" : "refused", world->effects, errors);
-    connection->under_way--;
     if (taken && (connection->room == NOBODY ||
                   (connection->name != NOBODY && connection->name != proposed->sender)))
         world_fail(world, "peer %llx is %d in room %d", (unsigned long long)connection->id,
                    connection->name, connection->room);
     if (taken)
         connection->name = proposed->sender;
-    struct link *link = connection_link(async, connection);
-    if (link && connection->room == NOBODY && !connection->under_way)
-        link->room = link->name = NOBODY;
+    connection_settle(async, connection);
     world->accepted += taken;
     world->refused += refused;
 }
@@ -452,6 +457,30 @@ void async_commit(struct async *async, int room, size_t count)
         commit_one(async, room, &proposed);
         proposed_free(&proposed);
     }
+}
+
+void async_lose(struct async *async, int room, size_t place)
+{
+    struct world *world = async->world;
+    struct queue *queue = &async->queues[room];
+    struct proposed proposed = queue->at[place];
+    if (proposed.entry.kind != ENTRY_MESSAGE)
+        return;
+    struct connection *connection = connection_find(async, proposed.entry.peer);
+    memmove(&queue->at[place], &queue->at[place + 1], (--queue->count - place) * sizeof *queue->at);
+    world_say(world, "%s is lost", proposed.message_id);
+    async->call.count = 0;
+    queue->commit.lose(queue->commit.ctx, &proposed.entry);
+    const struct answer *answer = &async->call.at[0];
+    const char *code = wire_error_code(WIRE_STORAGE_UNAVAILABLE);
+    bool told = async->call.count == 1 && answer->to == proposed.entry.peer &&
+                strcmp(answer->in_reply_to, proposed.message_id) == 0 &&
+                strcmp(answer->code, code) == 0;
+    if (connection->closed ? async->call.count != 0 : !told)
+        world_fail(world, "%s was lost, and answered %zu times (%s to %s)", proposed.message_id,
+                   async->call.count, answer->code, answer->in_reply_to);
+    connection_settle(async, connection);
+    proposed_free(&proposed);
 }
 
 /* ── lives ── */

@@ -2,7 +2,7 @@
  *
  *     async.c    the edge and the logs: queues of proposals, commits, and the rules below
  *     restart.c  the steps: life, crashes, restarts
- *     checkpoint.c  rooms as rows, out and in
+ *     checkpoint.c    rooms as rows, out and in
  *     shadow.c   what AIs know of a room, so that traffic.c can speak to the point
  *
  * There is no model of what each call must cause: replays of the same entries judge that, and the
@@ -89,6 +89,8 @@ void async_serve(struct async *async, const struct text before[ROOMS]);
 void async_crash(struct async *async);
 /* The oldest `count` proposals of the room are committed. */
 void async_commit(struct async *async, int room, size_t count);
+/* The proposal at this place, if it is a message, can't be kept after all. */
+void async_lose(struct async *async, int room, size_t place);
 /* Before each call of the hub. */
 void async_begin(struct async *async);
 /* The present connection of a link. */

@@ -119,6 +119,12 @@ static void step_commit(struct async *async)
         size_t count = async->queues[room].count;
         if (!count || (!all && chance_one_in(&world->chance, 3)))
             continue;
+        if (world->temper.log_fails && chance_one_in(&world->chance, 4)) {
+            async_lose(async, room, chance_below(&world->chance, (unsigned)count));
+            count = async->queues[room].count;
+        }
+        if (!count)
+            continue;
         count = all ? count : 1 + chance_below(&world->chance, (unsigned)count);
         world_say(world, "%zu of %zu are committed in %s", count, async->queues[room].count,
                   room_names[room]);

@@ -1,8 +1,10 @@
-/* Runs seeds: each a world of its own, some thousand steps long, judged after every step. Prints TAP.
+/* Runs seeds: each a world of its own, some thousand steps long, judged after every step. TAP.
  *
- *     sim                            KHUB_SIM_SEEDS seeds (200) of KHUB_SIM_STEPS steps (2000)
- *     sim --seed N [--steps M] [--restarts] [--verbose]     one seed; the state is compared whole after each step, so that the first step
- *                                    that went wrong is the one that is named */
+ *     sim     KHUB_SIM_SEEDS seeds (200) of KHUB_SIM_STEPS steps (2000), on a log that commits at
+ *             once; and a third of them on logs that commit later, with restarts
+ *     sim --seed N [--steps M] [--restarts] [--verbose]
+ *             one seed; the state is compared whole after each step, so that the first step that
+ *             went wrong is the one that is named */
 #include <assert.h>
 #include <getopt.h>
 #include <signal.h>
@@ -42,7 +44,8 @@ static void die(int number)
 
 /* ── steps ── */
 
-/* A slot that is (or is not) in use; NOBODY when there is none. Some are picked more often, so that something comes of them. */
+/* A slot that is (or is not) in use; NOBODY when there is none. Some are picked more often, so that
+ * something comes of them. */
 int pick_link(struct world *world, bool open)
 {
     unsigned start = chance_one_in(&world->chance, 4) ? 0 : chance_below(&world->chance, LINKS);
@@ -185,7 +188,8 @@ static bool step_ghost(struct world *world)
     return true;
 }
 
-/* Mostly a busy hub; now and then nobody says much for minutes, and once in a while somebody sets the clock. */
+/* Mostly a busy hub; now and then nobody says much for minutes, and once in a while somebody sets
+ * the clock. */
 void step_time(struct world *world)
 {
     struct chance *chance = &world->chance;
