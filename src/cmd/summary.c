@@ -440,6 +440,27 @@ static void say_verification(struct line *line, struct json_value payload)
         add_member(line, " of ", json_get(payload, "author"), "");
 }
 
+/* What somebody wants to work on, or no longer does. */
+static void say_lease_request(struct line *line, struct json_value payload)
+{
+    add_value(line, json_get(payload, "key"));
+    add_member(line, ": ", json_get(payload, "intent"), "");
+}
+
+/* "granted feature:paging of ada: its intent" */
+static void say_lease(struct line *line, struct json_value payload)
+{
+    struct json_value status = json_get(payload, "status");
+    bool held = json_string_is(status, slice_of("held"));
+    line_style(line, json_string_is(status, slice_of("expired")) ? STYLE_YELLOW : STYLE_GREEN);
+    add_value(line, status);
+    line_style(line, STYLE_PLAIN);
+    add_member(line, " ", json_get(payload, "key"), "");
+    add_member(line, held ? " by " : " of ", json_get(payload, "holder"), "");
+    if (line_is_roomy(line))
+        add_member(line, ": ", json_get(payload, "intent"), "");
+}
+
 static void say_other(struct line *line, struct json_value payload)
 {
     payload.raw.len = payload.raw.len < SUMMARY_TEXT_MAX ? payload.raw.len : SUMMARY_TEXT_MAX;
@@ -471,6 +492,9 @@ static const struct {
     [MESSAGE_COMMITMENT] = {{"commitment", STYLE_DIM}, say_commitment},
     [MESSAGE_CHALLENGE] = {{"challenge", STYLE_DIM}, say_challenge},
     [MESSAGE_VERIFICATION] = {{"verdict", STYLE_BOLD}, say_verification},
+    [MESSAGE_LEASE_REQUEST] = {{"wants", STYLE_DIM}, say_lease_request},
+    [MESSAGE_LEASE_RELEASE] = {{"leaves", STYLE_DIM}, say_lease_request},
+    [MESSAGE_LEASE] = {{"lease", STYLE_BOLD}, say_lease},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -52,7 +52,7 @@ struct hub {
     struct seat *addressees; /* of the effect that is being sent to some */
     size_t addressee_capacity;
     struct text scratch, payload; /* for building lines */
-    struct text cut;              /* of limits */
+    struct text cut;              /* of limits, and of ends of leases */
 };
 
 /* NULL when it is no more, or never was: in a replay there are none. */

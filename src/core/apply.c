@@ -15,21 +15,24 @@
 struct handler {
     int (*check)(struct request *request);
     void (*proceed)(struct request *request);
+    bool fenced; /* may be done in the name of a lease */
 };
 
 /* A type without a row is only relayed. */
 static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_HELLO] = {hello_check, hello_proceed},
-    [MESSAGE_PATTERN_SHARE] = {pattern_check, pattern_proceed},
-    [MESSAGE_CODE_SHARE] = {code_check, code_proceed},
+    [MESSAGE_PATTERN_SHARE] = {pattern_check, pattern_proceed, true},
+    [MESSAGE_CODE_SHARE] = {code_check, code_proceed, true},
     [MESSAGE_FEATURE_REQUEST] = {feature_check, feature_proceed},
-    [MESSAGE_OS_COMPONENT_SHARE] = {component_check, component_proceed},
+    [MESSAGE_OS_COMPONENT_SHARE] = {component_check, component_proceed, true},
     [MESSAGE_PERFORMANCE_REPORT] = {report_check, report_proceed},
     [MESSAGE_COLLABORATION_REQUEST] = {collaboration_request_check, collaboration_request_proceed},
     [MESSAGE_COLLABORATION_RESPONSE] = {collaboration_response_check,
                                         collaboration_response_proceed},
     [MESSAGE_COLLABORATION_UPDATE] = {collaboration_update_check, collaboration_update_proceed},
-    [MESSAGE_WORKSPACE_UPDATE] = {workspace_check, workspace_proceed},
+    [MESSAGE_WORKSPACE_UPDATE] = {workspace_check, workspace_proceed, true},
+    [MESSAGE_LEASE_REQUEST] = {lease_request_check, lease_request_proceed},
+    [MESSAGE_LEASE_RELEASE] = {lease_release_check, lease_release_proceed},
     [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
     [MESSAGE_CHAT] = {chat_check, NULL},
 };
@@ -80,6 +83,8 @@ int request_check(struct request *request)
         error = join_check(request);
     if (error == 0)
         error = target_check(request);
+    if (error == 0 && handler->fenced)
+        error = lease_check_fence(request);
     if (error == 0 && handler->check)
         error = handler->check(request);
     return error;
@@ -268,13 +273,21 @@ static void apply_expire(struct hub *hub, struct room *room, const struct entry 
                    entry->kind == ENTRY_EXPIRE ? SESSION_PENDING : SESSION_ACTIVE);
 }
 
+static void apply_lease_end(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    lease_expire(&request, entry->bytes);
+}
+
 void room_apply(struct room *room, const struct entry *entry)
 {
     static void (*const appliers[ENTRY_KIND_COUNT])(struct hub *, struct room *,
                                                     const struct entry *) = {
-        [ENTRY_START] = apply_start,    [ENTRY_MESSAGE] = apply_message,
-        [ENTRY_LEAVE] = apply_leave,    [ENTRY_EXPIRE] = apply_expire,
-        [ENTRY_ABANDON] = apply_expire, [ENTRY_CURSOR] = apply_cursor};
+        [ENTRY_START] = apply_start,        [ENTRY_MESSAGE] = apply_message,
+        [ENTRY_LEAVE] = apply_leave,        [ENTRY_EXPIRE] = apply_expire,
+        [ENTRY_ABANDON] = apply_expire,     [ENTRY_CURSOR] = apply_cursor,
+        [ENTRY_LEASE_END] = apply_lease_end};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

@@ -16,11 +16,12 @@ enum entry_kind {
     /* A hub began to serve this room, under these limits: bytes are a JSON object (limits_write).
      * None of the connections that its earlier entries speak of is there any more. */
     ENTRY_START,
-    ENTRY_MESSAGE, /* bytes: an admitted line, without secrets; peer: who said it */
-    ENTRY_LEAVE,   /* bytes: the reason; peer: the connection that went */
-    ENTRY_EXPIRE,  /* bytes: the session_id of a pending session that found no taker */
-    ENTRY_ABANDON, /* bytes: the session_id of an active session, of which nobody was heard */
-    ENTRY_CURSOR,  /* bytes: a seq in digits, up to which the AI on the connection has read */
+    ENTRY_MESSAGE,   /* bytes: an admitted line, without secrets; peer: who said it */
+    ENTRY_LEAVE,     /* bytes: the reason; peer: the connection that went */
+    ENTRY_EXPIRE,    /* bytes: the session_id of a pending session that found no taker */
+    ENTRY_ABANDON,   /* bytes: the session_id of an active session, of which nobody was heard */
+    ENTRY_CURSOR,    /* bytes: a seq in digits, up to which the AI on the connection has read */
+    ENTRY_LEASE_END, /* bytes: which lease, whose holder was silent for too long (leases.h) */
     ENTRY_KIND_COUNT
 };
 

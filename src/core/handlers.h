@@ -73,6 +73,17 @@ void collaboration_update_proceed(struct request *request);
 /* For an os_component_share with collaboration_complete: sets request->session. */
 int completion_check(struct request *request);
 
+/* ── leases (leases.c) ── */
+
+int lease_request_check(struct request *request);
+void lease_request_proceed(struct request *request);
+int lease_release_check(struct request *request);
+void lease_release_proceed(struct request *request);
+/* payload.lease, when it is there, is a lease that the sender holds. */
+int lease_check_fence(struct request *request);
+/* The end of its time; of these bytes, which leases_tick wrote. */
+void lease_expire(struct request *request, struct slice bytes);
+
 /* ── workspaces (workspace.c) ── */
 
 /* Bytes by which a workspace_update, if it is taken, adds to its workspace. */

@@ -344,7 +344,8 @@ static void sync_write_observer(const struct room *room, struct text *text)
         session_write(session, false, text);
         before = ",";
     }
-    text_add_literal(text, "]");
+    text_add_literal(text, "],\"leases\":");
+    leases_write(room, text);
 }
 
 /* With knowledge and ledger in at most sync_max bytes; SIZE_MAX: as the room likes. */

@@ -593,8 +593,10 @@ static void tick_sessions(struct room *room, int64_t now)
 int64_t hub_tick(struct hub *hub, int64_t now)
 {
     hub_set_clock(hub, now);
-    for (size_t i = 0; i < hub->room_count; i++)
+    for (size_t i = 0; i < hub->room_count; i++) {
         tick_sessions(hub->rooms[i], now);
+        leases_tick(hub->rooms[i], now);
+    }
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];
         if (peer->id && peer->member && peer->member->level == 2 &&

@@ -54,7 +54,8 @@ const char *close_reason_text(enum close_reason reason);
     X(REFUSED, "refused")           /* subject: error code, detail: its sentence */                \
     X(KNOWLEDGE, "knowledge")       /* subject: id of the entry, detail: its section */            \
     X(SESSION, "session")           /* subject: session_id, detail: its new status */              \
-    X(VERIFICATION, "verification") /* subject: id of the entry, detail: its claim's new status */
+    X(VERIFICATION, "verification") /* subject: id of the entry, detail: its claim's new status */ \
+    X(LEASE, "lease")               /* subject: its key, detail: what became of it */
 
 enum hub_event {
 #define X(name, text) HUB_##name,
@@ -161,7 +162,7 @@ struct hub_counts {
     uint64_t effects;  /* lines handed to the edge, each once, however many receive it */
     uint64_t refused;
     size_t rooms, peers, members, observers, remembered;
-    size_t sessions_live, sessions_ended;
+    size_t sessions_live, sessions_ended, leases;
     size_t patterns, components, features, benchmarks, knowledge_bytes;
 };
 struct hub_counts hub_count(const struct hub *hub);

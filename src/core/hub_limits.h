@@ -27,6 +27,14 @@
 #define WORKSPACE_BYTES_MAX     (4u << 20)
 #define WORKSPACES_BYTES_MAX    (256u << 20) /* of all sessions of all rooms */
 
+/* ── leases ── */
+
+#define LEASES_MAX             4096u /* open in a room */
+#define LEASES_EACH_MAX        64u   /* of one AI */
+#define LEASE_KEY_BYTES_MAX    256u
+#define LEASE_INTENT_BYTES_MAX 1024u
+#define LEASE_TTL_MAX_S        3600u /* of its holder's silence; who left takes no room for longer */
+
 /* ── knowledge ── */
 
 #define KNOWLEDGE_ENTRIES_MAX  200000u      /* in a room: patterns, components and features */

@@ -402,6 +402,33 @@ static void load_receipts(struct loading *loading)
         load_damage(loading, "receipts");
 }
 
+static void load_lease(struct loading *loading)
+{
+    struct room *room = loading->room;
+    struct json_value object = loading->object;
+    struct slice key = loading->row->key;
+    if (!key.len || key.len > LEASE_KEY_BYTES_MAX || lease_find(room, key)) {
+        load_damage(loading, "key");
+        return;
+    }
+    struct lease *lease = memory_new(sizeof *lease);
+    lease->key = slice_copy(key);
+    lease->holder = load_text(loading, object, "holder");
+    lease->intent = load_text(loading, object, "intent");
+    lease->fence = load_u64(loading, object, "fence");
+    lease->renewed = load_u64(loading, object, "renewed");
+    lease->ttl_s = (unsigned)load_u64(loading, object, "ttl_s");
+    lease->granted_ms = load_i64(loading, object, "granted_ms");
+    lease->since = room->hub->clock; /* nobody was silent while there was no hub */
+    index_add(&room->leases, lease);
+    if (!lease->holder.len || lease->holder.len > WIRE_ID_MAX)
+        load_damage(loading, "holder");
+    if (!lease->ttl_s || lease->ttl_s > LEASE_TTL_MAX_S)
+        load_damage(loading, "ttl_s");
+    if (!lease->fence || lease->fence > lease->renewed || lease->renewed > room->last_seq)
+        load_damage(loading, "fence");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -418,6 +445,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_SESSION] = load_session,
         [ROW_WORKSPACE] = load_workspace,
         [ROW_RECEIPTS] = load_receipts,
+        [ROW_LEASE] = load_lease,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);
@@ -536,6 +564,11 @@ static uint64_t session_order(const void *object)
     return ((const struct session *)object)->order;
 }
 
+static uint64_t lease_order(const void *object)
+{
+    return ((const struct lease *)object)->fence;
+}
+
 static void put_member(struct room *room, void *object)
 {
     member_restore(room, object);
@@ -567,6 +600,11 @@ static void put_session(struct room *room, void *object)
     session_restore(room, object);
 }
 
+static void put_lease(struct room *room, void *object)
+{
+    lease_restore(room, object);
+}
+
 static void lists_restore(struct room *room)
 {
     struct knowledge *knowledge = &room->knowledge;
@@ -576,6 +614,7 @@ static void lists_restore(struct room *room)
     in_order(&knowledge->ledger.accounts, 1, account_order, put_account, room);
     in_order(&knowledge->ledger.commitments, 1, commitment_order, put_commitment, room);
     in_order(&room->sessions, 1, session_order, put_session, room);
+    in_order(&room->leases, 1, lease_order, put_lease, room);
 }
 
 int hub_loaded(struct hub *hub, struct slice room_name, char *ret_why, size_t size)

@@ -149,6 +149,13 @@ struct member *member_find(const struct room *room, struct slice ai_id)
     return index_find(&room->members, ai_id);
 }
 
+int64_t member_heard(const struct room *room, struct slice ai_id)
+{
+    const struct member *member = member_find(room, ai_id);
+    const struct peer *peer = member && member->peer ? peer_find(room->hub, member->peer) : NULL;
+    return peer ? peer->heard : member ? member->heard : INT64_MIN;
+}
+
 static void departed_remove(struct room *room, struct member *member)
 {
     assert(!member->peer && room->departed_count > 0);

@@ -70,6 +70,9 @@ void members_depart(struct room *room, int64_t now);
 void departed_trim(struct room *room);
 /* Writes ["…",…]; returns how many. */
 size_t member_capability_text(const struct member *member, struct text *text);
+/* Hub clock at which the AI was last heard of, as far as this hub knows. INT64_MIN: never. For
+ * admit: apply has no clock. */
+int64_t member_heard(const struct room *room, struct slice ai_id);
 /* The AI's contribution_score. */
 uint64_t member_contribution(const struct room *room, struct slice ai_id);
 /* Marks the room's capabilities that contain the text (ASCII case aside). */

@@ -21,6 +21,7 @@ struct hub_counts hub_count(const struct hub *hub)
         counts.remembered += room->departed_count;
         counts.sessions_live += room->live_count;
         counts.sessions_ended += room->ended_count;
+        counts.leases += room->leases.count;
         counts.patterns += sections[SECTION_PATTERNS].count;
         counts.components += sections[SECTION_COMPONENTS].count;
         counts.features += sections[SECTION_FEATURES].count;
@@ -243,6 +244,30 @@ static void verify_sessions(struct verdict *verdict)
 /* ── the ledger ── */
 
 /* Judges a claim anew from its verifiers. */
+static void verify_leases(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    const struct lease *lease;
+    uint64_t before = 0;
+    size_t count = 0;
+    TAILQ_FOREACH (lease, &room->leases_open, next) {
+        if (lease->fence <= before || lease->renewed < lease->fence ||
+            lease->renewed > room->last_seq)
+            verdict_fail(verdict, "the lease of \"%.*s\" has a fence out of order",
+                         SLICE_FORMAT(lease->key));
+        if (lease_find(room, lease->key) != lease || !lease->ttl_s ||
+            lease->ttl_s > LEASE_TTL_MAX_S)
+            verdict_fail(verdict, "the lease of \"%.*s\" is not one", SLICE_FORMAT(lease->key));
+        before = lease->fence;
+        count++;
+    }
+    lease = TAILQ_LAST(&room->leases_open, lease_list); /* before it, its holder had fewer */
+    if (lease && leases_count(room, lease->holder) > LEASES_EACH_MAX)
+        verdict_fail(verdict, "\"%.*s\" has too many leases", SLICE_FORMAT(lease->holder));
+    if (count != room->leases.count || count > LEASES_MAX)
+        verdict_fail(verdict, "%zu leases are open, counted %zu", count, room->leases.count);
+}
+
 static void verify_claim(struct verdict *verdict, const struct knowledge_entry *entry)
 {
     const struct claim *claim = entry->claim;
@@ -490,6 +515,7 @@ int hub_verify(const struct hub *hub, char *ret_why, size_t size)
         verify_receipts(&verdict);
         verify_capabilities(&verdict);
         verify_sessions(&verdict);
+        verify_leases(&verdict);
         verify_ledger(&verdict);
         verify_knowledge(&verdict);
     }
@@ -594,5 +620,7 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     text_add_literal(text, "],\"sessions\":[");
     dump.before = "";
     index_walk(&room->sessions, dump_session, &dump);
-    text_add_literal(text, "]}");
+    text_add_literal(text, "],\"leases\":");
+    leases_write(room, text);
+    text_add_literal(text, "}");
 }

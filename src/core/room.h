@@ -4,6 +4,7 @@
 
 #include "core/hub.h"
 #include "core/knowledge.h"
+#include "core/leases.h"
 #include "core/members.h"
 #include "core/sessions.h"
 
@@ -46,6 +47,9 @@ struct room {
     struct session_list live, ended;
     size_t live_count, ended_count;
     size_t workspace_bytes; /* of all sessions */
+
+    struct index leases;
+    struct lease_list leases_open; /* the same, the oldest first */
 };
 
 /* NULL when there is none. */

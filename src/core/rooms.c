@@ -52,6 +52,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
+    TAILQ_INIT(&room->leases_open);
     knowledge_init(&room->knowledge);
     ledger_init(&room->knowledge.ledger);
     room->knowledge.changes = &room->changes;
@@ -72,12 +73,18 @@ static void session_release(void *object)
     session_free(object);
 }
 
+static void lease_let_go(void *object)
+{
+    lease_free(object);
+}
+
 /* All but its log. */
 static void room_release(struct room *room)
 {
     changes_free(&room->changes);
     members_free(room);
     index_clear(&room->sessions, session_release);
+    index_clear(&room->leases, lease_let_go);
     ledger_free(&room->knowledge.ledger);
     knowledge_free(&room->knowledge);
     slice_free(&room->key);
@@ -129,7 +136,7 @@ static bool room_idle(const struct room *room)
 {
     const struct knowledge *knowledge = &room->knowledge;
     return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->live_count &&
-           !knowledge_count(knowledge) && !knowledge->ledger.accounts.count;
+           !room->leases.count && !knowledge_count(knowledge) && !knowledge->ledger.accounts.count;
 }
 
 /* The place of a room that may go, or room_count when there is none. */

@@ -21,7 +21,8 @@
     X(COMMITMENT, "commitment") /* key: commitment_id */                                           \
     X(SESSION, "session")       /* key: session_id */                                              \
     X(WORKSPACE, "workspace")   /* key: session_id "/" the workspace's key */                      \
-    X(RECEIPTS, "receipts")     /* key: ai_id "/" number */
+    X(RECEIPTS, "receipts")     /* key: ai_id "/" number */                                        \
+    X(LEASE, "lease")           /* key: the lease's */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -248,13 +248,24 @@ static void write_receipts(const void *object, struct text *text)
     text_add_literal(text, "\"");
 }
 
+static void write_lease(const void *object, struct text *text)
+{
+    const struct lease *lease = object;
+    add_text(text, "holder", lease->holder);
+    add_text(text, "intent", lease->intent);
+    add_u64(text, "fence", lease->fence);
+    add_u64(text, "renewed", lease->renewed);
+    add_u64(text, "ttl_s", lease->ttl_s);
+    add_i64(text, "granted_ms", lease->granted_ms);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
     [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
     [ROW_BENCHMARK] = write_knowledge, [ROW_ALIAS] = write_alias,
     [ROW_ACCOUNT] = write_account,     [ROW_COMMITMENT] = write_commitment,
     [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
-    [ROW_RECEIPTS] = write_receipts,
+    [ROW_RECEIPTS] = write_receipts,   [ROW_LEASE] = write_lease,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -332,6 +343,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     save_index(&saving, ROW_SESSION, &room->sessions);
     index_walk(&room->sessions, save_workspaces, &saving);
     index_walk(&room->members, save_receipts, &saving);
+    save_index(&saving, ROW_LEASE, &room->leases);
     text_free(&saving.text);
 }
 

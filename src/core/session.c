@@ -211,11 +211,7 @@ static int64_t session_heard(const struct room *room, const struct session *sess
 {
     int64_t heard = session->since;
     for (size_t i = 0; i < session->participant_count; i++) {
-        const struct member *member = member_find(room, session->participants[i]);
-        if (!member)
-            continue;
-        const struct peer *peer = member->peer ? peer_find(room->hub, member->peer) : NULL;
-        int64_t last = peer ? peer->heard : member->heard;
+        int64_t last = member_heard(room, session->participants[i]);
         heard = last > heard ? last : heard;
     }
     return heard;

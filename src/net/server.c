@@ -163,6 +163,7 @@ static void log_counters(struct server *server)
     journal_number(journal, "observers", counts.observers);
     journal_number(journal, "sessions_live", counts.sessions_live);
     journal_number(journal, "sessions_ended", counts.sessions_ended);
+    journal_number(journal, "leases", counts.leases);
     journal_number(journal, "patterns", counts.patterns);
     journal_number(journal, "components", counts.components);
     journal_number(journal, "features", counts.features);

@@ -29,7 +29,10 @@
     X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)                                              \
     X(COMMITMENT, "commitment", 2, true)                                                           \
     X(CHALLENGE, "challenge", 2, false)                                                            \
-    X(VERIFICATION, "verification", 2, false)
+    X(VERIFICATION, "verification", 2, false)                                                      \
+    X(LEASE_REQUEST, "lease_request", 2, true)                                                     \
+    X(LEASE_RELEASE, "lease_release", 2, true)                                                     \
+    X(LEASE, "lease", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -60,6 +63,7 @@ enum message_type {
     X(UNKNOWN_SESSION, "unknown_session", "there is no such collaboration session")                \
     X(NOT_PARTICIPANT, "not_participant", "this AI is no participant of the session")              \
     X(CONFLICT, "conflict", "the state has moved on: see the current value and version")           \
+    X(STALE_LEASE, "stale_lease", "the lease of that fence is over, or another AI's")              \
     X(NOT_OWNER, "not_owner", "another AI contributed the entry of this id")                       \
     X(NOT_FOUND, "not_found", "there is no such entry")                                            \
     X(BAD_CLAIM, "bad_claim", "the claim is not what was committed to")                            \

@@ -182,6 +182,8 @@ static void fill(struct fixture *f)
     answer(f, CEY, done, false);
     skip_all(f);
     request(f, "");
+    say(f, BOB, "lease_request", "{'key':'gone','ttl_s':1}");
+    say(f, ADA, "lease_request", "{'key':'k','ttl_s':60,'intent':'i'}");
     leave(f, CEY);
     skip_all(f);
 }

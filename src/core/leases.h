@@ -1,0 +1,45 @@
+/* Leases: the exclusive right to work on a key, for as long as signs of life come from its holder.
+ *
+ * A lease is granted with a fence: the seq of the message that asked for it, so fences of a room
+ * rise and none comes twice. What is shared in the name of a lease shows its fence, and is refused
+ * once the key has another one, or none. */
+#ifndef KHUB_CORE_LEASES_H
+#define KHUB_CORE_LEASES_H
+
+#include "core/changes.h"
+#include "core/index.h"
+#include "wire/text.h"
+#include <sys/queue.h>
+
+struct room;
+
+struct lease {
+    struct slice key;
+    struct slice holder, intent; /* intent.len 0: it said none */
+    uint64_t fence;              /* seq of the entry that granted it */
+    uint64_t renewed;            /* and of the last by which its holder asked for it */
+    unsigned ttl_s;
+    int64_t granted_ms; /* unix time */
+    int64_t since;      /* hub clock at which its holder last asked for it */
+    struct change change;
+    TAILQ_ENTRY(lease) next; /* in room->leases_open, by fence */
+};
+TAILQ_HEAD(lease_list, lease);
+
+/* NULL when nobody holds it. */
+struct lease *lease_find(const struct room *room, struct slice key);
+/* Of this AI's. */
+size_t leases_count(const struct room *room, struct slice ai_id);
+/* It is in no index and no list. */
+void lease_free(struct lease *lease);
+/* For load.c: gives it its place behind all that are there. */
+void lease_restore(struct room *room, struct lease *lease);
+/* Proposes the end of those whose holder was silent for their time on this hub's clock. For admit:
+ * apply has no clock. */
+void leases_tick(struct room *room, int64_t now);
+/* Its members, from "key" on, without braces. */
+void lease_write(const struct room *room, const struct lease *lease, struct text *text);
+/* [{…},…], all that are open, the oldest first. */
+void leases_write(const struct room *room, struct text *text);
+
+#endif
