@@ -221,8 +221,7 @@ static void check_knowledge(struct world *world, const struct room_model *room, 
             json_object_get(json_object_get(dump, section_names[entry->section]), entry->key);
         if (is && entry_same(room, entry, world->temper.small, is))
             continue;
-        if (!is && world->temper.small && entry->section == BENCHMARKS &&
-            !model_named(room, entry->key)) {
+        if (!is && world->temper.small && entry->section == BENCHMARKS && entry->loose) {
             count++; /* it made place */
             continue;
         }

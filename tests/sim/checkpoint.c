@@ -116,7 +116,7 @@ void checkpoint_save(struct async *async, int room)
 {
     struct world *world = async->world;
     struct checkpoint *checkpoint = &async->checkpoints[room];
-    bool whole = chance_one_in(&world->faults, 6);
+    bool whole = chance_one_in(&world->faults, 60);
     size_t waiting = 0;
     if (whole) {
         while (hub_save_changes(world->hub, room_slice(room), 1000, rows_put, &checkpoint->working))

@@ -124,6 +124,7 @@ struct entry_model {
     int contributor;
     unsigned usage, report_count;
     bool tested;
+    bool loose;                 /* benchmarks: there was a time when nothing had this id */
     struct score scores[NAMES]; /* the latest of each reporter, in the order of reporting */
     unsigned score_count;
     struct claim_model claim;
