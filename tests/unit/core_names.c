@@ -136,7 +136,7 @@ static void test_a_rooms_name_hides_nothing(void **state)
 
 static void test_every_name_of_many_is_guarded(void **state)
 {
-    enum { MANY = 1000 };
+    enum { MANY = 120 };
     struct fixture *f = *state;
     char id[32];
     for (unsigned i = 1; i <= MANY; i++) {
@@ -145,7 +145,7 @@ static void test_every_name_of_many_is_guarded(void **state)
         try_name(f, i, id);
     }
     open_peer(f, MANY + 1);
-    for (unsigned i = 1; i <= MANY; i += 37) {
+    for (unsigned i = 1; i <= MANY; i += 7) {
         snprintf(id, sizeof id, "\u0430i%u", i);
         skip_all(f);
         try_name(f, MANY + 1, id);
