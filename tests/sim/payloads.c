@@ -237,6 +237,14 @@ static void make_hello(struct maker *maker)
     }
     if (below(maker, 4))
         make_capabilities(maker);
+    if (said->hello.level == 2 && flaw_here(maker, 1)) {
+        static const char *const wrong[] = {"\"all\"", "-1", "1.5", "[]"};
+        FLAWED(maker->writer, said, "sync", wrong);
+    } else if (below(maker, 5) == 0) { /* level 1 knows nothing of it */
+        static const char *const wanted[] = {"\"none\"", "0", "300", "2e3", "100000000"};
+        put_raw_member(maker->writer, "sync", PICK(maker->writer->chance, wanted));
+        said->hello.cut = said->hello.level == 2;
+    }
     bool held = said->sender != HUB &&
                 maker->world->rooms[said->hello.room].members[said->sender].link != NOBODY;
     if (below(maker, held ? 10 : 3) < (held ? 7 : 1))
@@ -474,7 +482,10 @@ static void make_talk(struct maker *maker)
         put_raw_member(maker->writer, "seq", seq);
         return;
     }
-    put_text_member(maker->writer, "text", "hello \"you\" é");
+    if (maker->said->type == MESSAGE_CHAT && flaw_here(maker, 1))
+        FLAWED(maker->writer, maker->said, "text", no_string);
+    else
+        put_text_member(maker->writer, "text", "hello \"you\" é");
     put_raw_member(maker->writer, "n", PICK(maker->writer->chance, values));
 }
 

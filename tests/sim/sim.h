@@ -360,6 +360,7 @@ struct said {
     struct {
         int room, level, specialization;
         bool observer, ready, acks, secret;
+        bool cut; /* it asked for less of a sync */
         int capabilities[CAPABILITIES_EACH];
         unsigned capability_count;
         char token[40];
