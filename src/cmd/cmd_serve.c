@@ -16,7 +16,7 @@ struct serve_settings {
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     long max_connections;
-    const char *port_file, *log, *data, *sync;
+    const char *port_file, *log, *data, *sync, *retain;
 };
 
 /* "-" is stdout, to stand in a pipe; a file is added to. A descriptor, or -1. */
@@ -40,6 +40,32 @@ static int read_sync(const char *text, enum store_sync *ret_sync, unsigned *ret_
     return sscanf(text, "interval:%u%c", ret_ms, &end) == 1 && *ret_ms >= 1 && *ret_ms <= 60000
                ? 0
                : -1;
+}
+
+/* "30d", "12h": milliseconds. 0, or -1. */
+static int read_age(const char *text, int64_t *ret_ms)
+{
+    unsigned count;
+    char unit, end;
+    if (sscanf(text, "%u%c%c", &count, &unit, &end) != 2 || (unit != 'd' && unit != 'h'))
+        return -1;
+    *ret_ms = (int64_t)count * (unit == 'd' ? 24 : 1) * 3600 * 1000;
+    return 0;
+}
+
+/* "30d,10M,20G": how old, how many, how large; "-" in a place is no bound. 0, or -1. */
+static int read_retain(const char *text, struct server_options *options)
+{
+    char age[16], count[16], bytes[16], end;
+    size_t entries = 0, size = 0;
+    if (sscanf(text, "%15[^,],%15[^,],%15[^,]%c", age, count, bytes, &end) != 3 ||
+        (strcmp(age, "-") != 0 && read_age(age, &options->retain_ms) < 0) ||
+        (strcmp(count, "-") != 0 && size_parse(count, &entries) < 0) ||
+        (strcmp(bytes, "-") != 0 && size_parse(bytes, &size) < 0))
+        return -1;
+    options->retain_entries = entries;
+    options->retain_bytes = size;
+    return 0;
 }
 
 static int run(const void *data)
@@ -70,6 +96,12 @@ static int run(const void *data)
     if (read_sync(settings->sync, &options.sync, &options.sync_ms) < 0) {
         complain("serve", "--sync takes always, none, or interval:MS with 1 to 60000 ms, not '%s'.",
                  settings->sync);
+        return EXIT_USAGE;
+    }
+    if (read_retain(settings->retain, &options) < 0) {
+        complain("serve",
+                 "--retain takes AGE,COUNT,BYTES such as 30d,10M,20G (- for no bound), not '%s'.",
+                 settings->retain);
         return EXIT_USAGE;
     }
     options.console = settings->quiet ? -1 : STDOUT_FILENO;
@@ -173,6 +205,13 @@ static const struct setting options[] = {
      .fallback = "always",
      .help = "With --data: always (a message is on disk before anybody hears of it), interval:MS "
              "(within so many ms), or none (when the system thinks fit)."},
+    {.name = "retain",
+     .kind = SETTING_TEXT,
+     AT(retain),
+     .argument = "A,N,B",
+     .fallback = "30d,10M,20G",
+     .help = "With --data: how much of what was said is kept for those who were away: age (d or "
+             "h), messages of each room, bytes in all; - is no bound. Knowledge is always kept."},
     {.name = "log",
      .kind = SETTING_TEXT,
      AT(log),

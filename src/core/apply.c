@@ -105,6 +105,7 @@ void relay_message(struct request *request)
 {
     const struct message *message = request->message;
     struct outgoing outgoing = {.line = {message->line.at, message->line.len - 1},
+                                .own = true,
                                 .level = message_type_level(message->type)};
     if (!request->target) {
         effect_to_room(request, &outgoing, request->member);

@@ -40,6 +40,8 @@ struct effect {
     bool observed;
     struct slice but; /* an id; len 0: nobody */
 
+    bool passing;      /* of this moment: nobody wants it later */
+    bool own;          /* the line is the entry's own, less its last brace */
     int level;         /* only those of this level or above receive it */
     struct slice line; /* a JSON object without its last brace; see effect_parts */
 

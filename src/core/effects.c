@@ -45,6 +45,8 @@ static struct effect effect_of(struct request *request, const struct outgoing *o
     return (struct effect){.room = room->key,
                            .seq = request->entry->seq,
                            .number = ++request->effects,
+                           .passing = outgoing->passing,
+                           .own = outgoing->own,
                            .level = outgoing->level,
                            .line = outgoing->line,
                            .stream = room->number};
@@ -165,8 +167,9 @@ void hub_message_end(struct request *request, enum message_type type, struct out
     struct text *line = &request->hub->scratch;
     message_end(line);
     assert(line->len > 1 && line->at[line->len - 1] == '}');
-    *ret_outgoing =
-        (struct outgoing){.line = {line->at, line->len - 1}, .level = message_type_level(type)};
+    *ret_outgoing = (struct outgoing){.line = {line->at, line->len - 1},
+                                      .passing = type == MESSAGE_TRAINING_SYNC,
+                                      .level = message_type_level(type)};
 }
 
 void effect_to_connection(struct request *request, const struct outgoing *outgoing,
@@ -204,6 +207,17 @@ void hub_error(struct request *request, const struct seat *to, const struct refu
     effect_to_connection(request, &outgoing, to);
     hub_note(request->hub, to->peer, HUB_REFUSED, slice_of(wire_error_code(refusal->code)),
              slice_of(refusal->detail));
+}
+
+void request_truncated(struct request *request, const struct seat *to, uint64_t first)
+{
+    struct refusal refusal;
+    refuse(&refusal, WIRE_REPLAY_TRUNCATED,
+           "what came before seq %llu is not kept: what follows begins there",
+           (unsigned long long)first);
+    text_addf(&request->extra, ",\"first\":%llu", (unsigned long long)first);
+    hub_error(request, to, &refusal, (struct slice){NULL, 0});
+    text_free(&request->extra);
 }
 
 void text_add_fraction(struct text *text, double number)

@@ -9,6 +9,8 @@ struct request;
 
 struct outgoing {
     struct slice line; /* without its last brace */
+    bool passing;      /* nobody wants it later */
+    bool own;          /* it is the entry's */
     int level;         /* of its type: who is below never receives it */
 };
 /* To everyone in the room but this member (NULL: to all). */
@@ -35,6 +37,8 @@ void hub_message_end(struct request *request, enum message_type type,
  * payload. in_reply_to.len 0: to nothing. */
 void hub_error(struct request *request, const struct seat *to, const struct refusal *refusal,
                struct slice in_reply_to);
+/* replay_truncated, with the first seq that there is; uses request->extra. */
+void request_truncated(struct request *request, const struct seat *to, uint64_t first);
 /* Tells the edge what happened, for its log; texts are anybody's bytes. */
 void hub_note(struct hub *hub, peer_id peer, enum hub_event event, struct slice subject,
               struct slice detail);

@@ -131,6 +131,8 @@ struct hello {
     struct json_value capabilities;
     bool ready, acks;
     int level;
+    bool resumes;
+    uint64_t since;  /* the seq up to which it has all, when it resumes */
     size_t sync_max; /* bytes of knowledge and ledger that it wants; SIZE_MAX: as the room likes */
 };
 
@@ -142,6 +144,32 @@ static int hello_read_level(struct request *request, int *ret_level)
         (json_u64(protocol, &level) < 0 || level == 0))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.protocol must be 1 or 2");
     *ret_level = level > 2 ? 2 : (int)level;
+    return 0;
+}
+
+/* Only level 2 knows of it. */
+static int hello_read_since(struct request *request, struct hello *ret_hello)
+{
+    struct json_value since = json_get(request->message->payload, "since");
+    ret_hello->resumes = false;
+    if (ret_hello->level < 2 || since.kind == JSON_KIND_ABSENT || since.kind == JSON_KIND_NULL)
+        return 0;
+    uint64_t last = request->room ? request->room->last_seq : 0;
+    ret_hello->resumes = true;
+    if (since.kind == JSON_KIND_STRING && json_string_is(since, slice_of("last"))) {
+        const struct member *known =
+            request->room ? member_find(request->room, request->message->sender_id) : NULL;
+        ret_hello->since = known ? known->cursor : last; /* who was never here missed nothing */
+        return 0;
+    }
+    if (json_u64(since, &ret_hello->since) < 0)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.since must be \"last\", or a whole number: the last seq that you "
+                      "have seen");
+    if (!request->entry && ret_hello->since > last)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.since is %llu, but this room is at seq %llu: that was another hub's",
+                      (unsigned long long)ret_hello->since, (unsigned long long)last);
     return 0;
 }
 
@@ -182,6 +210,7 @@ static int hello_read(struct request *request, struct hello *ret_hello)
              payload_text(request, payload, "payload.role", OPTIONAL, sizeof ret_hello->role_text,
                           ret_hello->role_text, &ret_hello->role)) < 0 ||
         (error = hello_read_level(request, &ret_hello->level)) < 0 ||
+        (error = hello_read_since(request, ret_hello)) < 0 ||
         (error = hello_read_sync(request, ret_hello->level, &ret_hello->sync_max)) < 0 ||
         (error = hello_read_acks(request, ret_hello->level, &ret_hello->acks)) < 0)
         return error;
@@ -375,6 +404,25 @@ static void sync_send(struct request *request, size_t sync_max)
     effect_to_member(request, &outgoing, member);
 }
 
+/* What it missed follows the sync; what comes from now on follows that. */
+static void resume(struct request *request, uint64_t since)
+{
+    struct hub *hub = request->hub;
+    const struct member *member = request->member;
+    struct hub_resume resumed = {.peer = request->from,
+                                 .room = request->room->key,
+                                 .ai_id = member->key,
+                                 .level = member->level,
+                                 .observer = member->observer,
+                                 .since = since,
+                                 .seq = request->entry->seq};
+    struct seat seat = {request->from, request->member, member->level, member->observer};
+    if (hub->edge.resume)
+        hub->edge.resume(hub->edge.ctx, &resumed);
+    else if (since + 1 < resumed.seq)
+        request_truncated(request, &seat, resumed.seq);
+}
+
 void hello_proceed(struct request *request)
 {
     struct hello hello;
@@ -399,5 +447,7 @@ void hello_proceed(struct request *request)
         hub_note(request->hub, member->peer, member->observer ? HUB_OBSERVING : HUB_JOINED,
                  member->key, member->specialization);
     sync_send(request, hello.sync_max);
+    if (first && hello.resumes)
+        resume(request, hello.since);
     request->handled = member->observer; /* listed nowhere: nobody hears of it */
 }

@@ -234,6 +234,16 @@ static void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
     room_happened(peer->room, &entry);
 }
 
+void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now)
+{
+    const struct peer *peer = peer_find(hub, id);
+    if (!peer || !peer->member)
+        return;
+    struct request request = {.hub = hub, .room = peer->room, .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    request_truncated(&request, &seat, first);
+}
+
 /* The connection is no more; if it was somebody's, or may still become so, its room hears of it. */
 static void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, int64_t now)
 {
@@ -459,6 +469,17 @@ void admit_lost(struct hub *hub, const struct entry *entry)
     admit_applied(hub, entry);
 }
 
+/* The id is held by a connection that has left, which the log has not said yet: it will, before
+ * it says this. (A claim that is mismatched is let through as well: it counts, which is apply's
+ * to say.) */
+static bool holder_left(const struct request *request, int judgement)
+{
+    if (judgement != -(int)WIRE_ID_IN_USE || !request->room)
+        return false;
+    const struct member *holder = member_find(request->room, request->message->sender_id);
+    return holder && holder->peer && !peer_find(request->hub, holder->peer);
+}
+
 static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,
                           peer_id takes_over, struct refusal *refusal, int64_t now)
 {
@@ -470,19 +491,18 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .member = peer->member,
                               .message = message,
                               .refusal = refusal};
-    int error = admit_challenged(peer, refusal);
+    int judgement = 0, error = admit_challenged(peer, refusal);
     if (error == 0)
         error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
     if (error == 0) {
         request.judged_at = request.room ? request.room->last_seq : 0;
-        error = request_check(&request);
-        if (error == 0)
-            error = admit_quota(&request);
-        else if (request.mismatched)
-            error = 0; /* it counts against its sender: apply's to say */
+        judgement = request_check(&request);
+        error = judgement == 0                                           ? admit_quota(&request)
+                : request.mismatched || holder_left(&request, judgement) ? 0
+                                                                         : judgement;
     }
     if (error == 0) {
-        request_propose(&request, name, request.mismatched ? -(int)refusal->code : 0, now);
+        request_propose(&request, name, judgement, now);
     } else {
         hub->refused++;
         struct seat seat = peer_seat(peer);

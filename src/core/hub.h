@@ -66,6 +66,16 @@ enum hub_event {
 /* Static storage, as in the table. */
 const char *hub_event_text(enum hub_event event);
 
+/* An AI joined, and wants what it missed. */
+struct hub_resume {
+    peer_id peer;
+    struct slice room, ai_id;
+    int level;
+    bool observer;
+    uint64_t since; /* it has all up to this seq */
+    uint64_t seq;   /* of its joining: what comes after that is effects for it */
+};
+
 struct hub_edge {
     void *ctx;
     /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
@@ -88,6 +98,9 @@ struct hub_edge {
                  struct slice detail);
     /* Makes the log of a room. */
     struct log (*open_log)(void *ctx, struct slice room, struct commit commit);
+    /* Delivers what the AI should have had after `since`, up to `seq`, before any effect of a later
+     * one. NULL: nothing is kept, and it is told so (replay_truncated). */
+    void (*resume)(void *ctx, const struct hub_resume *resume);
 };
 
 struct hub_config {
@@ -125,6 +138,9 @@ void hub_gone(struct hub *hub, peer_id id, enum close_reason reason, int64_t now
 /* The edge closes it: the peer gets this error last, then close. */
 void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_error error,
                int64_t now);
+/* Answers a connection with an error of the edge's own: replay_truncated, with the first seq that
+ * there is. */
+void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now);
 /* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms
  * from now (at most 1000). */
 int64_t hub_tick(struct hub *hub, int64_t now);

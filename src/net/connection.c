@@ -10,6 +10,7 @@
 
 #include "net/admission.h"
 #include "net/pace.h"
+#include "net/replay.h"
 #include "net/state.h"
 #include "wire/shown.h"
 
@@ -28,7 +29,7 @@ static void connection_move(struct connection *connection, enum connection_state
     connection->state = (uint8_t)to;
 }
 
-static void mark_dirty(struct connection *connection)
+void connection_wake(struct connection *connection)
 {
     if (connection->dirty)
         return;
@@ -98,6 +99,8 @@ void connection_flush(struct connection *connection)
         connection_write(connection);
     if (connection->lagging)
         pace_check(connection);
+    if (connection->replay && connection->state == CONNECTION_OPEN)
+        replay_flushed(connection);
     if (connection->state == CONNECTION_FLUSHING && connection->queue.bytes == 0)
         flushed(connection);
     if (connection->state != CONNECTION_DEAD)
@@ -127,14 +130,18 @@ static void long_queue(struct connection *connection, size_t len)
     pace_check(connection);
 }
 
-void connection_deliver(struct server *server, peer_id to, struct span span)
+void connection_deliver(struct server *server, peer_id to, struct span span, bool kept)
 {
     struct connection *connection = server_find(server, to);
     if (!connection || connection->state != CONNECTION_OPEN || connection->over ||
         connection->broken)
         return;
+    if (kept && connection->replay) {
+        replay_effect(connection, span);
+        return;
+    }
     bool split = queue_push(&connection->queue, &server->streams, span);
-    mark_dirty(connection);
+    connection_wake(connection);
     if (split || connection->queue.bytes > server->long_queue)
         long_queue(connection, span.len);
 }
@@ -195,6 +202,8 @@ static void leave_lists(struct connection *connection)
     if (connection->over)
         TAILQ_REMOVE(&server->overfull, connection, overfull_link);
     connection->held = connection->over = false;
+    replay_free(connection->replay, &server->streams);
+    connection->replay = NULL;
 }
 
 /* Says that it ended, and why. */
@@ -231,7 +240,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
     connection->deadline = uv_now(&server->loop) + server->options.flush_ms;
     TAILQ_INSERT_TAIL(&server->closing, connection, closing_link);
     beat_start(server);
-    mark_dirty(connection);
+    connection_wake(connection);
 }
 
 static void read_end(struct connection *connection)

@@ -19,6 +19,7 @@
 #include "wire/address.h"
 #include "wire/frame.h"
 
+struct replay;
 struct server;
 
 enum connection_state {
@@ -42,6 +43,7 @@ struct connection {
     bool broken;  /* writing failed: nothing is queued any more; it ends once its input is read */
     bool newcomer, lagging, held; /* whether it is in the server's list of that name */
     struct queue queue;
+    struct replay *replay; /* it catches up on what it missed; NULL: it does not */
 
     /* What a write looks at comes next. */
     struct io *io;
@@ -75,7 +77,10 @@ struct connection {
 struct connection *connection_new(struct server *server, int fd, const char *address);
 
 /* The hub's effects. They never call back into the hub. */
-void connection_deliver(struct server *server, peer_id to, struct span span);
+/* kept: the store has it too (replay.h). */
+void connection_deliver(struct server *server, peer_id to, struct span span, bool kept);
+/* It has something to write, or to read: this turn looks at it. */
+void connection_wake(struct connection *connection);
 void connection_close(struct connection *connection, enum close_reason reason);
 
 /* Writes as much as the socket takes and one turn allows. When the queue is empty, a connection

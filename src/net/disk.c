@@ -9,6 +9,7 @@
 
 #include "core/memory.h"
 #include "net/pace.h"
+#include "net/replay.h"
 #include "net/state.h"
 
 #define DISK_NONE          SIZE_MAX
@@ -47,6 +48,11 @@ static void on_woken(uv_async_t *handle)
     store_take(server->disk.store);
     say_state(server);
     pace_disk(server);
+}
+
+static void on_page(void *ctx, const struct store_page *page)
+{
+    replay_page(ctx, page);
 }
 
 static void wake(void *ctx)
@@ -208,7 +214,11 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
                                     .sync = server->options.sync,
                                     .interval_ms = server->options.sync_ms,
                                     .wake = wake,
-                                    .ctx = server};
+                                    .page = on_page,
+                                    .ctx = server,
+                                    .retain_ms = server->options.retain_ms,
+                                    .retain_entries = server->options.retain_entries,
+                                    .retain_bytes = server->options.retain_bytes};
     disk->gathering = DISK_NONE;
     if (!options.directory)
         return 0;

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "log/memory.h"
+#include "net/replay.h"
 #include "net/state.h"
 
 /* A line is appended to its room's out-stream at most once for each level, and delivered as a span
@@ -15,6 +16,10 @@ static void edge_effect(void *ctx, const struct effect *effect)
     struct server *server = ctx;
     struct span spans[2];
     bool appended[2] = {false, false};
+    bool kept = server->disk.store && effect->number && !effect->passing &&
+                effect->audience != AUDIENCE_CONNECTION;
+    if (kept)
+        store_keep(server->disk.store, effect);
     if (server->disk.recovering)
         return;
     for (size_t i = 0; i < effect->seat_count; i++) {
@@ -31,7 +36,7 @@ static void edge_effect(void *ctx, const struct effect *effect)
             appended[level] = true;
         }
         server->deliveries++;
-        connection_deliver(server, seat->peer, spans[level]);
+        connection_deliver(server, seat->peer, spans[level], kept);
     }
 }
 
@@ -40,6 +45,13 @@ static void edge_joined(void *ctx, peer_id peer)
     struct connection *connection = server_find(ctx, peer);
     if (connection)
         connection_joined(connection);
+}
+
+static void edge_resume(void *ctx, const struct hub_resume *resume)
+{
+    struct connection *connection = server_find(ctx, resume->peer);
+    if (connection && !connection->replay)
+        replay_begin(connection, resume);
 }
 
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -152,6 +164,7 @@ struct hub_edge edge_of(struct server *server)
     return (struct hub_edge){.ctx = server,
                              .effect = edge_effect,
                              .joined = edge_joined,
+                             .resume = server->disk.store ? edge_resume : NULL,
                              .close = edge_close,
                              .derive = edge_derive,
                              .unique = edge_unique,

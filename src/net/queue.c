@@ -91,6 +91,24 @@ void queue_clear(struct queue *queue, struct streams *streams)
     queue_init(queue);
 }
 
+static void range_append(struct queue *queue, const struct range *range)
+{
+    if (range_empty(range))
+        return;
+    newest_retire(queue);
+    queue->newest = *range; /* its references go with it */
+    queue->bytes += range->end - range->start;
+}
+
+void queue_move(struct queue *queue, struct queue *from)
+{
+    for (uint32_t i = 0; i < from->older_count; i++)
+        range_append(queue, older_at(from, i));
+    range_append(queue, &from->newest);
+    free(from->older);
+    queue_init(from);
+}
+
 bool queue_push_apart(struct queue *queue, struct streams *streams, struct span span)
 {
     struct range *newest = &queue->newest;

@@ -49,6 +49,9 @@ static inline bool queue_push(struct queue *queue, struct streams *streams, stru
 /* Adds a copy of bytes that are for this connection alone. */
 void queue_push_copy(struct queue *queue, struct streams *streams, struct slice bytes);
 
+/* Adds all that the other queue holds; that one is empty then. */
+void queue_move(struct queue *queue, struct queue *from);
+
 /* The oldest bytes, at most bytes_max, as at most vectors_max vectors. Returns the number of
  * vectors; 0 when the queue is empty. */
 unsigned queue_vectors(const struct queue *queue, struct iovec *ret_vectors, unsigned vectors_max,

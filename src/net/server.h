@@ -25,6 +25,8 @@ struct server_options {
     const char *log_path;   /* the log is reopened here on SIGHUP; NULL: not reopened */
     const char *data;       /* the directory of the store; NULL: nothing outlives the hub */
     enum store_sync sync;
+    int64_t retain_ms; /* what of the past is kept (store.h); 0: no bound */
+    uint64_t retain_entries, retain_bytes;
     unsigned sync_ms; /* with STORE_SYNC_INTERVAL, and at the most between writes with NONE */
     int console;      /* descriptor for lines for people; -1: none */
 };

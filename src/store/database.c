@@ -23,6 +23,10 @@ static const char *const migrations[STORE_SCHEMA] = {
     "CREATE TABLE state (room INTEGER NOT NULL, kind INTEGER NOT NULL, key BLOB NOT NULL,"
     " bytes BLOB NOT NULL, checksum INTEGER NOT NULL,"
     " PRIMARY KEY (room, kind, key)) STRICT, WITHOUT ROWID;",
+    "CREATE TABLE messages (id INTEGER NOT NULL, number INTEGER NOT NULL, level INTEGER NOT NULL,"
+    " audience INTEGER NOT NULL, observed INTEGER NOT NULL, but TEXT NOT NULL,"
+    " names TEXT NOT NULL, line BLOB, PRIMARY KEY (id, number)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -40,9 +44,22 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_DROP_ROW] = "DELETE FROM state WHERE room = ?1 AND kind = ?2 AND key = ?3",
     [STATEMENT_PROBE] = "INSERT INTO meta (name, value) VALUES ('probe', randomblob(16384))"
                         " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [STATEMENT_TRIM] = "DELETE FROM entries WHERE id IN"
-                       " (SELECT id FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3)",
+    [STATEMENT_ADD_MESSAGE] = "INSERT OR REPLACE INTO messages"
+                              " (id, number, level, audience, observed, but, names, line)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [STATEMENT_READ] = "SELECT messages.id, number, level, audience, observed, but, names,"
+                       " coalesce(line, substr(bytes, 1, length(bytes) - 1))"
+                       " FROM messages LEFT JOIN entries ON entries.id = messages.id"
+                       " WHERE (messages.id, number) > (?1, ?2) AND messages.id <= ?3"
+                       " ORDER BY messages.id, number",
+    [STATEMENT_OLDEST] = "SELECT id, time FROM entries WHERE id BETWEEN ?1 AND ?2"
+                         " ORDER BY id LIMIT 1 OFFSET ?3",
+    [STATEMENT_TRIMMED] = "SELECT trimmed FROM rooms WHERE id = ?1",
+    [STATEMENT_SET_TRIMMED] = "UPDATE rooms SET trimmed = ?2 WHERE id = ?1",
+    [STATEMENT_TRIM] = "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
+    [STATEMENT_TRIM_MESSAGES] = "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2",
     [STATEMENT_FORGET_ENTRIES] = "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
+    [STATEMENT_FORGET_MESSAGES] = "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2",
     [STATEMENT_FORGET_ROWS] = "DELETE FROM state WHERE room = ?1",
     [STATEMENT_FORGET_ROOM] = "DELETE FROM rooms WHERE id = ?1",
     [STATEMENT_LET_GO] =

@@ -10,7 +10,7 @@
 #include "store/store.h"
 #include "wire/text.h"
 
-#define STORE_SCHEMA 1
+#define STORE_SCHEMA 2
 
 /* A room's entries have ids that rise with its seqs: room << ID_SEQ_BITS | seq. */
 #define ID_SEQ_BITS 44
@@ -30,8 +30,15 @@ enum statement {
     STATEMENT_PUT_ROW,
     STATEMENT_DROP_ROW,
     STATEMENT_PROBE,
+    STATEMENT_ADD_MESSAGE,
+    STATEMENT_READ,
+    STATEMENT_OLDEST,
+    STATEMENT_TRIMMED,
+    STATEMENT_SET_TRIMMED,
     STATEMENT_TRIM,
+    STATEMENT_TRIM_MESSAGES,
     STATEMENT_FORGET_ENTRIES,
+    STATEMENT_FORGET_MESSAGES,
     STATEMENT_FORGET_ROWS,
     STATEMENT_FORGET_ROOM,
     STATEMENT_LET_GO,
@@ -72,11 +79,21 @@ struct store_log {
 };
 TAILQ_HEAD(store_log_list, store_log);
 
-enum item_kind { ITEM_ENTRY, ITEM_FORGET };
+enum item_kind { ITEM_ENTRY, ITEM_MESSAGE, ITEM_FORGET };
+
+/* What an effect was, beside its texts. */
+struct kept {
+    uint32_t number;
+    int level;
+    enum audience audience;
+    bool observed, own;
+    size_t but_len, names_len; /* of the item's bytes: but, names (each with a line end), line */
+};
 
 struct item {
     enum item_kind kind;
     struct store_log *log;
+    struct kept kept;   /* of a message */
     struct entry entry; /* bytes.at: an offset into the batch's bytes, until it is handed back */
     bool applied;       /* by propose: not to be handed back */
     bool lost;          /* it could not be kept */
@@ -86,10 +103,21 @@ struct item {
 struct batch {
     struct item *items;
     size_t count, capacity;
+    size_t urgent; /* items for which somebody waits */
     struct text bytes;
     STAILQ_ENTRY(batch) next;
 };
 STAILQ_HEAD(batch_list, batch);
+
+/* A wish that is being read, and then the page that came of it. */
+struct reading {
+    struct store_wish wish; /* its slices are owned */
+    struct store_log *log;
+    struct store_page page;
+    struct text lines;
+    STAILQ_ENTRY(reading) next;
+};
+STAILQ_HEAD(reading_list, reading);
 
 struct checkpoint_row {
     enum row_kind kind;
@@ -124,6 +152,7 @@ struct store {
     struct batch *filling;  /* under the mutex, as all below */
     struct batch_list done, spare;
     struct checkpoint_list checkpoints;
+    struct reading_list wishes, pages;
     bool closing, silent;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */
 
@@ -135,7 +164,10 @@ struct store {
 /* The room's log, or NULL. */
 struct store_log *log_find(const struct store *store, struct slice room);
 void batch_free(struct batch *batch);
+void reading_free(struct reading *reading);
 void checkpoint_free(struct checkpoint *checkpoint);
+/* reader.c: fills the page of a wish. */
+void reading_run(struct database *database, struct reading *reading);
 /* The thread. */
 void *writer_run(void *data);
 

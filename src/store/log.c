@@ -32,6 +32,7 @@ void batch_free(struct batch *batch)
 static void batch_add(struct store *store, const struct item *item)
 {
     struct batch *batch = store->filling;
+    bool urgent = item->kind != ITEM_MESSAGE;
     batch->items =
         memory_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
     struct item *added = &batch->items[batch->count++];
@@ -42,8 +43,10 @@ static void batch_add(struct store *store, const struct item *item)
         fprintf(stderr, "khub: out of memory: what is to be stored\n");
         abort();
     }
+    batch->urgent += urgent;
     atomic_fetch_add(&store->backlog, item->entry.bytes.len + sizeof *item);
-    pthread_cond_signal(&store->changed);
+    if (urgent || batch->count == 1)
+        pthread_cond_signal(&store->changed);
 }
 
 /* ── a room's log ── */
@@ -154,7 +157,7 @@ static struct batch *done_take(struct store *store)
 
 static void batch_recycle(struct store *store, struct batch *batch)
 {
-    batch->count = 0;
+    batch->count = batch->urgent = 0;
     text_clear(&batch->bytes);
     if (batch->bytes.capacity > BATCH_KEPT_MAX)
         text_free(&batch->bytes);
@@ -163,14 +166,82 @@ static void batch_recycle(struct store *store, struct batch *batch)
     pthread_mutex_unlock(&store->mutex);
 }
 
+static struct reading *page_take(struct store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    struct reading *reading = STAILQ_FIRST(&store->pages);
+    if (reading)
+        STAILQ_REMOVE_HEAD(&store->pages, next);
+    pthread_mutex_unlock(&store->mutex);
+    return reading;
+}
+
 void store_take(struct store *store)
 {
     struct batch *batch;
+    struct reading *reading;
     while ((batch = done_take(store))) {
         for (size_t i = 0; i < batch->count; i++)
             item_hand_back(batch, &batch->items[i]);
         batch_recycle(store, batch);
     }
+    while ((reading = page_take(store))) {
+        reading->page.lines = text_slice(&reading->lines);
+        if (!reading->log->dead)
+            store->options.page(store->options.ctx, &reading->page);
+        reading_free(reading);
+    }
+}
+
+/* ── what is kept for those who are not there ── */
+
+void store_keep(struct store *store, const struct effect *effect)
+{
+    struct store_log *log = log_find(store, effect->room);
+    struct text bytes = {0};
+    assert(log && effect->number); /* a room that has effects has a log */
+    text_add(&bytes, effect->but);
+    for (size_t i = 0; i < effect->name_count; i++) {
+        text_add(&bytes, effect->names[i]);
+        text_add_literal(&bytes, "\n");
+    }
+    struct item item = {.kind = ITEM_MESSAGE, .log = log};
+    item.kept = (struct kept){.number = effect->number,
+                              .level = effect->level,
+                              .audience = effect->audience,
+                              .observed = effect->observed,
+                              .own = effect->own,
+                              .but_len = effect->but.len,
+                              .names_len = bytes.len - effect->but.len};
+    if (!effect->own)
+        text_add(&bytes, effect->line);
+    item.entry = (struct entry){.seq = effect->seq, .bytes = text_slice(&bytes)};
+    pthread_mutex_lock(&store->mutex);
+    batch_add(store, &item);
+    pthread_mutex_unlock(&store->mutex);
+    text_free(&bytes);
+}
+
+void reading_free(struct reading *reading)
+{
+    slice_free(&reading->wish.room);
+    slice_free(&reading->wish.ai_id);
+    text_free(&reading->lines);
+    free(reading);
+}
+
+void store_read(struct store *store, const struct store_wish *wish)
+{
+    struct reading *reading = memory_new(sizeof *reading);
+    reading->wish = *wish;
+    reading->wish.room = slice_copy(wish->room);
+    reading->wish.ai_id = slice_copy(wish->ai_id);
+    reading->log = log_find(store, wish->room);
+    assert(reading->log); /* a room that is there has a log */
+    pthread_mutex_lock(&store->mutex);
+    STAILQ_INSERT_TAIL(&store->wishes, reading, next);
+    pthread_cond_signal(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
 }
 
 size_t store_backlog(const struct store *store)
@@ -251,6 +322,8 @@ int store_open(const struct store_options *options, struct store **ret_store,
     STAILQ_INIT(&store->done);
     STAILQ_INIT(&store->spare);
     STAILQ_INIT(&store->checkpoints);
+    STAILQ_INIT(&store->wishes);
+    STAILQ_INIT(&store->pages);
     store->filling = batch_new();
     pthread_condattr_t monotonic;
     pthread_mutex_init(&store->mutex, NULL);
@@ -299,6 +372,15 @@ static void batches_free(struct batch_list *list)
     }
 }
 
+static void readings_free(struct reading_list *list)
+{
+    struct reading *reading;
+    while ((reading = STAILQ_FIRST(list))) {
+        STAILQ_REMOVE_HEAD(list, next);
+        reading_free(reading);
+    }
+}
+
 int store_close(struct store *store)
 {
     struct store_log *log;
@@ -316,6 +398,8 @@ int store_close(struct store *store)
     batch_free(store->filling);
     batches_free(&store->done);
     batches_free(&store->spare);
+    readings_free(&store->wishes);
+    readings_free(&store->pages);
     checkpoint_free(store->gathering);
     while ((checkpoint = STAILQ_FIRST(&store->checkpoints))) {
         STAILQ_REMOVE_HEAD(&store->checkpoints, next);

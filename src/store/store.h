@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/effect.h"
 #include "core/log.h"
 #include "core/row.h"
 
@@ -26,6 +27,27 @@ enum store_sync {
     STORE_SYNC_NONE      /* applied at once, on disk when the system thinks fit */
 };
 
+/* Something an AI wants to read: what it should have had. */
+struct store_wish {
+    peer_id reader; /* for whoever asks to know it again */
+    struct slice room, ai_id;
+    int level;
+    bool observer;
+    uint64_t after, until; /* seqs; the page begins behind the first, at `number` */
+    uint32_t number;       /* the last of seq `after` that was had; UINT32_MAX: all of it */
+};
+
+/* Some of it, in order. */
+struct store_page {
+    peer_id reader;
+    struct slice lines; /* whole, as the reader's level reads them */
+    /* Everything up to here is in this page or an earlier one: where the next begins. */
+    uint64_t upto;
+    uint32_t number;
+    bool whole;       /* nothing is left below `until` */
+    uint64_t trimmed; /* what was said up to this seq is not kept any more */
+};
+
 struct store_options {
     const char *directory; /* made when it is not there, for its owner alone */
     enum store_sync sync;
@@ -34,6 +56,12 @@ struct store_options {
      * the store. */
     void (*wake)(void *ctx);
     void *ctx;
+    /* What is kept below the last checkpoint; 0: no bound. Coarse: some thousands at a time. */
+    int64_t retain_ms;
+    uint64_t retain_entries; /* of each room */
+    uint64_t retain_bytes;   /* of the database */
+    /* A page of what somebody wished to read; called within store_take. */
+    void (*page)(void *ctx, const struct store_page *page);
 };
 
 #define STORE_WHY_SIZE 512
@@ -77,6 +105,12 @@ size_t store_backlog(const struct store *store);
 /* NULL; or why nothing can be kept just now, a sentence good until the next call. Messages are
  * refused until it passes, which it does by itself. */
 const char *store_failure(struct store *store);
+
+/* Keeps an effect that an entry had, for those who are not there; at the latest with the next
+ * checkpoint, and without a wait. Once more is the same as once. */
+void store_keep(struct store *store, const struct effect *effect);
+/* Reads a page, which comes back by options.page. What was kept before this call is in it. */
+void store_read(struct store *store, const struct store_wish *wish);
 
 /* A checkpoint of a room: its rows, as hub_save_changes hands them out (bytes at NULL: gone), and
  * the seq that they stand for. Rows are gathered in memory; at store_checkpoint_end they go to the

@@ -373,6 +373,30 @@ class Hub:
             self.kill()
 
 
+@contextlib.contextmanager
+def directory():
+    """The path of a hub's data, which is not there yet; removed at the end."""
+    folder = tempfile.mkdtemp(prefix="khub-test-data-")
+    try:
+        yield os.path.join(folder, "data")
+    finally:
+        shutil.rmtree(folder)
+
+
+def settle(client):
+    """Waits until all that the client said is on disk: until an answer that must be, too, has come."""
+    client.say("commitment", {"subject": "barrier", "subject_version": "1", "sha256": os.urandom(32).hex()})
+    while client.receive()["message_type"] != "challenge":
+        pass
+
+
+def kill_9(hub):
+    """Ends the hub at once, and its clients with it. Its own files go; its data stays."""
+    for client in hub.clients:
+        client.close()
+    hub.kill()
+
+
 class Room:
     """A hub with two bystanders: ada (level 1) and bea (level 2), whom nothing that a test does may
     disturb."""
