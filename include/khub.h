@@ -208,6 +208,15 @@ KHUB_PUBLIC int khub_complete_collaboration(struct khub *link, const char *sessi
 /* value: any JSON text. base_version: the version this value was made from, 0 for a new key. */
 KHUB_PUBLIC int khub_update_workspace(struct khub *link, const char *session_id, const char *key,
                                       const char *value, uint64_t base_version);
+/* Level 2: asks for the exclusive right to work on `key` (1..256 bytes), until this AI was silent
+ * for ttl_s (1..3600) seconds, or gives it back. Asked again it is renewed; heartbeats do that by
+ * themselves. intent may be NULL. The hub answers with a message of the type "lease": granted or
+ * renewed with a fence, or held, and by whom (docs/PROTOCOL.md, Leases). What is published under
+ * the lease may carry "lease":{"key":…,"fence":…} in its payload: after its end the hub refuses it.
+ * done: the work is finished, and nobody need take it up. */
+KHUB_PUBLIC int khub_request_lease(struct khub *link, const char *key, unsigned ttl_s,
+                                   const char *intent);
+KHUB_PUBLIC int khub_release_lease(struct khub *link, const char *key, uint64_t fence, bool done);
 KHUB_PUBLIC int khub_chat(struct khub *link, const char *text, const char *target);
 /* A new hello with other capabilities (NULL-terminated); later connections say them as well. */
 KHUB_PUBLIC int khub_update_capabilities(struct khub *link, const char *const *capabilities);

@@ -27,6 +27,9 @@
 #define TOKEN_MAX           256u         /* bytes of a resume_token */
 #define HELLO_FRAME_MAX     4096u        /* bytes of a hello besides its profile and capabilities */
 
+#define LEASE_KEY_MAX       256u /* bytes: the hub's bound */
+#define LEASE_TTL_S_MAX     3600u
+
 /* Nesting of a line that comes in. A payload may be WIRE_DEPTH_MAX deep; the hub wraps such
  * things in the sections of a training_sync, and the sync in a line. */
 #define INCOMING_DEPTH_MAX (2 * WIRE_DEPTH_MAX)

@@ -341,6 +341,31 @@ int khub_update_workspace(struct khub *link, const char *session_id, const char 
     return PUBLISH(link, MESSAGE_WORKSPACE_UPDATE, NULL, fields);
 }
 
+static bool lease_key_fits(const char *key)
+{
+    return key && key[0] && strlen(key) <= LEASE_KEY_MAX;
+}
+
+int khub_request_lease(struct khub *link, const char *key, unsigned ttl_s, const char *intent)
+{
+    const struct field fields[] = {{"key", FIELD_STRING, .text = key},
+                                   {"ttl_s", FIELD_COUNT, .count = ttl_s},
+                                   {"intent", FIELD_OPTIONAL, .text = intent}};
+    if (!lease_key_fits(key) || ttl_s < 1 || ttl_s > LEASE_TTL_S_MAX)
+        return KHUB_E_ARGUMENT;
+    return PUBLISH(link, MESSAGE_LEASE_REQUEST, NULL, fields);
+}
+
+int khub_release_lease(struct khub *link, const char *key, uint64_t fence, bool done)
+{
+    const struct field fields[] = {{"key", FIELD_STRING, .text = key},
+                                   {"fence", FIELD_COUNT, .count = fence},
+                                   {"done", FIELD_BOOL, .count = done}};
+    if (!lease_key_fits(key))
+        return KHUB_E_ARGUMENT;
+    return PUBLISH(link, MESSAGE_LEASE_RELEASE, NULL, fields);
+}
+
 int khub_chat(struct khub *link, const char *text, const char *target)
 {
     const struct field fields[] = {{"text", FIELD_STRING, .text = text}};

@@ -133,13 +133,17 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
     X(REFUSED, "code", "detail")                                                                   \
     X(KNOWLEDGE, "entry", "section")                                                               \
     X(SESSION, "session", "status")                                                                \
-    X(VERIFICATION, "entry", "status")
+    X(VERIFICATION, "entry", "status")                                                             \
+    X(LEASE, "lease", "status")
 
 static const char *const note_keys[HUB_EVENT_COUNT][2] = {
 #define X(event, subject, detail) [HUB_##event] = {subject, detail},
     NOTE_KEYS(X)
 #undef X
 };
+#define X(event, subject, detail) +1
+_Static_assert(NOTE_KEYS(X) == HUB_EVENT_COUNT, "each event of hub.h has its keys");
+#undef X
 
 static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
                       struct slice detail)

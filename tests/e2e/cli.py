@@ -216,6 +216,27 @@ def who_lists_members_and_sessions():
 
 
 @test
+def leases_are_listed():
+    with Hub() as hub:
+        check("Nobody holds a lease" in worked("leases", hub=hub).out)
+        equal(json.loads(worked("leases", "--json", hub=hub).out), [], "an empty hub")
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.drain()
+        ada.say("lease_request", {"key": "feature:\x1b[31mred", "ttl_s": 600, "intent": "to build it"})
+        fence = ada.expect("lease", status="granted", holder="ada")["payload"]["fence"]
+        bea.drain()
+        bea.say("lease_request", {"key": "k", "ttl_s": 600, "intent": "to test it"})
+        bea.expect("lease", status="granted", holder="bea")
+        bea.close()
+        text = harmless(worked("leases", hub=hub).out)
+        line = row(text, "KEY", "feature:\\x1b[31mred")
+        equal((line["HOLDER"], line["FENCE"], line["EXPIRES"]), ("ada", str(fence), "600 s silent"), text)
+        check(row(text, "KEY", "k")["EXPIRES"].startswith("in "), text)
+        leases = json.loads(worked("leases", "--json", hub=hub).out)
+        equal([(lease["holder"], lease["intent"]) for lease in leases], [("ada", "to build it"), ("bea", "to test it")], "leases")
+
+
+@test
 def who_tells_what_sets_an_ai_apart():
     """In 80 columns there is room for little: what all of them can do is left out."""
     base = ["pattern_recognition", "code_generation", "os_development"]

@@ -80,11 +80,13 @@ static int publish_each(struct khub *link, unsigned which)
         return khub_update_workspace(link, "s", "k", "1", 0);
     case 13:
         return khub_update_capabilities(link, capabilities);
+    case 14:
+        return khub_request_lease(link, "k", 60, "to build it");
     default:
         return khub_chat(link, long_text, NULL);
     }
 }
-#define EACH_COUNT 15
+#define EACH_COUNT 16
 
 /* Publishes all; what fails for want of memory is tried once more, and published unless memory is
  * gone for good. */

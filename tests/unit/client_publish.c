@@ -91,6 +91,18 @@ static int workspace(struct khub *link)
 {
     return khub_update_workspace(link, "s1", "k", " [1,\n\"two\"]\r\n", UINT64_MAX);
 }
+static int lease(struct khub *link)
+{
+    return khub_request_lease(link, "feature/ra\"id", 3600, "to build it");
+}
+static int lease_no_intent(struct khub *link)
+{
+    return khub_request_lease(link, "k", 1, NULL);
+}
+static int lease_back(struct khub *link)
+{
+    return khub_release_lease(link, "k", 7, true);
+}
 static int chat(struct khub *link)
 {
     return khub_chat(link, "\"caf\xc3\xa9\"\n\t\\ \x01\x7f", "eve");
@@ -134,6 +146,10 @@ static const struct {
     {workspace, "workspace_update", "null",
      "{\"session_id\":\"s1\",\"key\":\"k\",\"value\": [1, \"two\"]  "
      ",\"base_version\":18446744073709551615}"},
+    {lease, "lease_request", "null",
+     "{\"key\":\"feature/ra\\\"id\",\"ttl_s\":3600,\"intent\":\"to build it\"}"},
+    {lease_no_intent, "lease_request", "null", "{\"key\":\"k\",\"ttl_s\":1}"},
+    {lease_back, "lease_release", "null", "{\"key\":\"k\",\"fence\":7,\"done\":true}"},
     {chat, "chat", "\"eve\"", "{\"text\":\"\\\"caf\xc3\xa9\\\"\\n\\t\\\\ \\u0001\\u007f\"}"},
 };
 #define CASE_COUNT (sizeof cases / sizeof cases[0])
@@ -272,6 +288,16 @@ static void texts_and_ids_are_checked(void **state)
         assert_int_equal(khub_request_collaboration(link, "t", "d", targets[i], NULL, NULL),
                          KHUB_E_ARGUMENT);
     }
+    char key_257[258];
+    memset(key_257, 'k', 257);
+    key_257[257] = '\0';
+    const char *const lease_keys[] = {NULL, "", key_257, "\xff"};
+    for (size_t i = 0; i < sizeof lease_keys / sizeof lease_keys[0]; i++) {
+        assert_int_equal(khub_request_lease(link, lease_keys[i], 60, NULL), KHUB_E_ARGUMENT);
+        assert_int_equal(khub_release_lease(link, lease_keys[i], 1, false), KHUB_E_ARGUMENT);
+    }
+    assert_int_equal(khub_request_lease(link, "k", 0, NULL), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_request_lease(link, "k", 3601, NULL), KHUB_E_ARGUMENT);
     assert_int_equal(khub_chat(link, NULL, NULL), KHUB_E_ARGUMENT);
     assert_int_equal(khub_answer_feature(link, NULL, "f", "{}"), KHUB_E_ARGUMENT);
     assert_int_equal(khub_answer_feature(link, "", "f", "{}"), KHUB_E_ARGUMENT);
