@@ -8,7 +8,7 @@
 #include "core/memory.h"
 #include "core/room.h"
 
-#define RECEIPT_BYTES 16u /* as its row has them */
+#define RECEIPT_BYTES ((size_t)16) /* as its row has them */
 
 uint64_t receipt_seq(const struct receipt *receipt)
 {

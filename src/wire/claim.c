@@ -16,8 +16,10 @@ bool claim_digest_fits(struct slice text)
 {
     if (text.len != CLAIM_DIGEST_SIZE - 1)
         return false;
+    static const char digits[16] = {'0', '1', '2', '3', '4', '5', '6', '7',
+                                    '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
     for (size_t i = 0; i < text.len; i++)
-        if (!memchr("0123456789abcdef", text.at[i], 16))
+        if (!memchr(digits, text.at[i], sizeof digits))
             return false;
     return true;
 }

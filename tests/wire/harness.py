@@ -384,7 +384,8 @@ def directory():
 
 
 def settle(client):
-    """Waits until all that the client said is on disk: until an answer that must be, too, has come."""
+    """Waits until all that the client said is on disk: until an answer that must be, too, has come.
+    """
     client.say("commitment", {"subject": "barrier", "subject_version": "1", "sha256": os.urandom(32).hex()})
     while client.receive()["message_type"] != "challenge":
         pass
