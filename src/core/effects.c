@@ -7,6 +7,30 @@
 #include "core/effects.h"
 #include "core/memory.h"
 
+/* ── the closed lists, as texts ── */
+
+const char *close_reason_text(enum close_reason reason)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        CLOSE_REASONS(X)
+#undef X
+    };
+    assert((unsigned)reason < CLOSE_REASON_COUNT);
+    return texts[reason];
+}
+
+const char *hub_event_text(enum hub_event event)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        HUB_EVENTS(X)
+#undef X
+    };
+    assert((unsigned)event < HUB_EVENT_COUNT);
+    return texts[event];
+}
+
 /* ── lines as a level reads them ── */
 
 /* ,"seq":N}\n without printf, which costs a tenth of all that is done for a line. */

@@ -19,43 +19,6 @@
 #include "core/memory.h"
 #include "core/names.h"
 
-const char *close_reason_text(enum close_reason reason)
-{
-    static const char *const texts[] = {
-#define X(name, text) text,
-        CLOSE_REASONS(X)
-#undef X
-    };
-    assert((unsigned)reason < CLOSE_REASON_COUNT);
-    return texts[reason];
-}
-
-const char *hub_event_text(enum hub_event event)
-{
-    static const char *const texts[] = {
-#define X(name, text) text,
-        HUB_EVENTS(X)
-#undef X
-    };
-    assert((unsigned)event < HUB_EVENT_COUNT);
-    return texts[event];
-}
-
-struct hub_config hub_config_default(void)
-{
-    return (struct hub_config){.line_max = WIRE_LINE_MAX,
-                               .sync_limit = SYNC_LIMIT,
-                               .knowledge_max = KNOWLEDGE_BYTES_MAX,
-                               .output_max = 8u << 20,
-                               .rate = 0,
-                               .pending_ms = SESSION_PENDING_MS,
-                               .silent_ms = SESSION_SILENT_MS,
-                               .heartbeat_ms = HEARTBEAT_TIMEOUT_MS,
-                               .rooms_max = ROOMS_MAX,
-                               .stored_max = STORED_BYTES_MAX,
-                               .workspaces_max = WORKSPACES_BYTES_MAX};
-}
-
 struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge)
 {
     struct hub *hub = memory_new(sizeof *hub);

@@ -41,7 +41,7 @@
 #define KNOWLEDGE_BYTES_MAX    (1u << 30)   /* in a room; --max-knowledge changes it */
 #define STORED_BYTES_MAX       (4ull << 30) /* in all rooms */
 #define KNOWLEDGE_SHARES       8u           /* one AI may have one of so many shares of a room */
-#define LOOSE_BENCHMARKS_MAX   8192u        /* in a room, of ids that name nothing; the oldest go */
+#define LOOSE_BENCHMARKS_MAX   8192u        /* in a room: of ids that name nothing */
 #define ENTRY_OVERHEAD         256u         /* bytes that an entry counts for beside its texts, */
 #define REPORT_OVERHEAD        128u         /* and a report */
 #define REPORTS_EACH_MAX       256u         /* kept for one component, the newest */

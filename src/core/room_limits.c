@@ -5,6 +5,21 @@
 
 #include "core/room.h"
 
+struct hub_config hub_config_default(void)
+{
+    return (struct hub_config){.line_max = WIRE_LINE_MAX,
+                               .sync_limit = SYNC_LIMIT,
+                               .knowledge_max = KNOWLEDGE_BYTES_MAX,
+                               .output_max = 8u << 20,
+                               .rate = 0,
+                               .pending_ms = SESSION_PENDING_MS,
+                               .silent_ms = SESSION_SILENT_MS,
+                               .heartbeat_ms = HEARTBEAT_TIMEOUT_MS,
+                               .rooms_max = ROOMS_MAX,
+                               .stored_max = STORED_BYTES_MAX,
+                               .workspaces_max = WORKSPACES_BYTES_MAX};
+}
+
 struct room_limits limits_of(const struct hub_config *config)
 {
     return (struct room_limits){.line_max = config->line_max,

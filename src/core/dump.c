@@ -1,0 +1,106 @@
+/* The whole state of a room as JSON, in a fixed order, for tests and the simulation. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/admit.h"
+
+struct dump {
+    const struct room *room;
+    struct text *text;
+    const char *before;
+};
+
+static void dump_member(void *object, void *ctx)
+{
+    const struct member *member = object;
+    struct dump *dump = ctx;
+    struct text *text = dump->text;
+    text_add_literal(text, dump->before);
+    text_add_literal(text, "{\"ai_id\":");
+    text_add_string(text, member->key);
+    text_addf(text,
+              ",\"connected\":%s,\"level\":%d,\"observer\":%s,\"ready\":%s,\"specialization\":",
+              member->peer ? "true" : "false", member->level, member->observer ? "true" : "false",
+              member->ready ? "true" : "false");
+    text_add_string(text, member->specialization);
+    text_add_literal(text, ",\"capabilities\":");
+    member_capability_text(member, text);
+    text_addf(
+        text,
+        ",\"acks\":%s,\"cursor\":%llu,\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
+        "\"resume_token\":\"%s\"}",
+        member->acks ? "true" : "false", (unsigned long long)member->cursor,
+        (unsigned long long)member_contribution(dump->room, member->key), member->sessions,
+        (long long)member->joined_ms, (long long)member->left_ms, member->resume_token);
+    dump->before = ",";
+}
+
+static void dump_entry(void *object, void *ctx)
+{
+    const struct knowledge_entry *entry = object;
+    struct dump *dump = ctx;
+    text_add_literal(dump->text, dump->before);
+    knowledge_write_entry(&dump->room->knowledge, entry, dump->text);
+    dump->before = ",";
+}
+
+static void dump_commitments(struct dump *dump, const struct commitment_list *list)
+{
+    const struct commitment *commitment;
+    TAILQ_FOREACH (commitment, list, of_room) {
+        text_addf(dump->text,
+                  "%s{\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"ai_id\":", dump->before,
+                  commitment->id, commitment->nonce);
+        text_add_string(dump->text, commitment->account->key);
+        text_add_literal(dump->text, ",\"subject\":");
+        text_add_string(dump->text, commitment->subject);
+        text_add_literal(dump->text, ",\"subject_version\":");
+        text_add_string(dump->text, commitment->subject_version);
+        text_addf(dump->text, ",\"sha256\":\"%s\",\"claimed\":%s}", commitment->sha256,
+                  commitment->claimed ? "true" : "false");
+        dump->before = ",";
+    }
+}
+
+static void dump_ledger(struct dump *dump)
+{
+    const struct ledger *ledger = &dump->room->knowledge.ledger;
+    text_add_literal(dump->text, "},\"ledger\":");
+    ledger_write(ledger, ACCOUNTS_MAX, SIZE_MAX, dump->text);
+    text_add_literal(dump->text, ",\"commitments\":[");
+    dump->before = "";
+    dump_commitments(dump, &ledger->open);
+    dump_commitments(dump, &ledger->claimed);
+}
+
+static void dump_session(void *object, void *ctx)
+{
+    struct dump *dump = ctx;
+    text_add_literal(dump->text, dump->before);
+    session_write(object, true, dump->text);
+    dump->before = ",";
+}
+
+void hub_dump(const struct hub *hub, struct slice name, struct text *text)
+{
+    const struct room *room = room_find(hub, name);
+    if (!room) {
+        text_add_literal(text, "null");
+        return;
+    }
+    struct dump dump = {room, text, ""};
+    text_addf(text, "{\"seq\":%llu,\"members\":[", (unsigned long long)room->last_seq);
+    index_walk(&room->members, dump_member, &dump);
+    for (int section = 0; section < SECTION_COUNT; section++) {
+        text_addf(text, section ? "},\"%s\":{" : "],\"%s\":{", section_text((enum section)section));
+        dump.before = "";
+        index_walk(&room->knowledge.sections[section], dump_entry, &dump);
+    }
+    dump_ledger(&dump);
+    text_add_literal(text, "],\"sessions\":[");
+    dump.before = "";
+    index_walk(&room->sessions, dump_session, &dump);
+    text_add_literal(text, "],\"leases\":");
+    leases_write(room, text);
+    text_add_literal(text, "}");
+}
