@@ -33,7 +33,8 @@
 #define LEASES_EACH_MAX        64u   /* of one AI */
 #define LEASE_KEY_BYTES_MAX    256u
 #define LEASE_INTENT_BYTES_MAX 1024u
-#define LEASE_TTL_MAX_S        3600u /* of its holder's silence; who left takes no room for longer */
+/* of its holder's silence; who left takes no room for longer */
+#define LEASE_TTL_MAX_S 3600u
 
 /* ── knowledge ── */
 
