@@ -90,6 +90,18 @@ struct khub_callbacks {
                   void *data);
 };
 
+/* What became of a message of a link with acks. */
+struct khub_outcome {
+    const char *message_id;
+    int error;      /* 0: accepted. KHUB_E_REFUSED: the hub said why. Else what ended the link */
+    uint64_t seq;   /* accepted: its place in the room */
+    bool delivered; /* accepted: its target was connected, or it had none */
+    const char *code, *detail; /* refused: the hub's error; else "" and a sentence, or "" */
+};
+/* Good until it returns. */
+typedef void khub_outcome_callback(struct khub *link, const struct khub_outcome *outcome,
+                                   void *data);
+
 /* For sync_max: a training_sync without knowledge and ledger. */
 #define KHUB_SYNC_NONE SIZE_MAX
 
@@ -121,6 +133,9 @@ struct khub_options {
     size_t queue_max;      /* bytes that may wait to be sent: 8 MiB */
     size_t line_max;       /* bytes of a line that may come in: 64 MiB (syncs are long) */
     size_t sync_max;       /* level 2: bytes of knowledge and ledger in a sync: as the hub likes */
+    bool acks;             /* level 2: messages are kept until the hub has acked them */
+    bool resume;           /* level 2: what was missed between two connections is asked for */
+    uint64_t since;        /* with resume: khub_read_seq of an earlier link; none */
     void *data;            /* for the callbacks, and khub_data */
 };
 
@@ -156,9 +171,11 @@ KHUB_PUBLIC const char *khub_ai_id(const struct khub *link);
 /* Level 2, once joined (before: the one of the options, or ""). Lets a later link take the id
  * over. */
 KHUB_PUBLIC const char *khub_resume_token(const struct khub *link);
+/* Up to here all was handed to the callback: the `since` of a later link. 0: nothing yet. */
+KHUB_PUBLIC uint64_t khub_read_seq(const struct khub *link);
 /* The highest seq seen, 0 at level 1. */
 KHUB_PUBLIC uint64_t khub_seq(const struct khub *link);
-/* Bytes queued and not yet taken by the kernel. */
+/* Bytes queued and not yet taken by the kernel; with acks, not yet acked. */
 KHUB_PUBLIC size_t khub_queued(const struct khub *link);
 /* Lines from the hub that were no messages, or longer than line_max: skipped. */
 KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
@@ -171,10 +188,25 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  * under way when a connection was lost is sent again, whole, on the next; a line that the kernel
  * had taken wholly is not, though the hub may not have got it.
  *
+ * With acks nothing is lost or doubled by that: every message, whichever function published it, is
+ * kept until the hub has answered it, and sent again under its message_id on the next connection.
+ * The hub accepts it once. queue_max then bounds all that is not acked; khub_close waits for the
+ * acks. Of a link that ended, what it was not answered may have been accepted or not.
+ *
+ * With resume the link asks each new connection for what came since the last (PROTOCOL.md), and
+ * hands out nothing twice. What the hub no longer has, it says (the error replay_truncated); of a
+ * hub that started anew, without a store, it begins anew.
+ *
  * khub_publish takes every type that a client may send but hello, which is the link's own.
  * ret_message_id (37 bytes, or NULL) receives the UUID. */
 KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *payload,
                              const char *target, char *ret_message_id);
+/* The same on a link with acks, of any type but heartbeat (else KHUB_E_ARGUMENT): the callback (NULL is fine) is called once,
+ * when the hub has accepted or refused the message or the link has ended, unless khub_free comes
+ * first. After an error of this call it is never called. */
+KHUB_PUBLIC int khub_publish_acked(struct khub *link, const char *type, const char *payload,
+                                   const char *target, khub_outcome_callback *callback, void *data,
+                                   char *ret_message_id);
 KHUB_PUBLIC int khub_share_pattern(struct khub *link, const char *pattern);
 KHUB_PUBLIC int khub_share_code(struct khub *link, const char *code);
 KHUB_PUBLIC int khub_share_component(struct khub *link, const char *component);

@@ -56,6 +56,8 @@ static int profile_write(struct khub *link, const struct khub_options *options)
             text_add_literal(profile, ",\"sync\":\"none\"");
         else if (options->sync_max > 0)
             text_addf(profile, ",\"sync\":%zu", options->sync_max);
+        if (link->acks)
+            text_add_literal(profile, ",\"acks\":true");
     }
     text_add_list(&link->capabilities, options->capabilities);
     if (profile->failed || link->capabilities.failed)
@@ -70,6 +72,8 @@ static int options_check(const struct khub_options *options)
     if (!options->ai_id || !link_id_fits(options->ai_id) || strcmp(options->ai_id, "hub") == 0)
         return KHUB_E_ARGUMENT;
     if (options->level < 0 || options->level > 2 || options->retries < -1)
+        return KHUB_E_ARGUMENT;
+    if (options->level == 1 && (options->acks || options->resume))
         return KHUB_E_ARGUMENT;
     if (options->resume_token && strlen(options->resume_token) > TOKEN_MAX)
         return KHUB_E_ARGUMENT;
@@ -95,6 +99,9 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     link->line_max = options->line_max ? options->line_max : LINK_LINE_MAX;
     if (link->line_max > SIZE_MAX / 8) /* so that no sum with it can overflow */
         link->line_max = SIZE_MAX / 8;
+    link->acks = options->acks;
+    link->resume = options->resume;
+    link->read_seq = options->resume ? options->since : 0;
     link->data = options->data;
     frame_init(&link->frame, link->line_max);
     link->input = malloc(INPUT_SIZE);
@@ -115,6 +122,7 @@ int khub_new(const struct khub_options *options, const struct khub_callbacks *ca
     if (!link)
         return KHUB_E_NO_MEMORY;
     link->magic = LINK_MAGIC;
+    TAILQ_INIT(&link->unacked);
     link->fd = -1;
     link->line_limit = WIRE_LINE_MAX;
     link->state = KHUB_WAITING;
@@ -144,6 +152,7 @@ void khub_free(struct khub *link)
     text_free(&link->scratch);
     outbox_free(&link->hello);
     outbox_free(&link->queue);
+    unacked_free(link);
     frame_free(&link->frame);
     free(link->input);
     link->magic = 0;
@@ -181,12 +190,21 @@ static void connection_drop(struct khub *link)
     frame_free(&link->frame);
     frame_init(&link->frame, link->line_max);
     outbox_free(&link->hello);
-    outbox_rewind(&link->queue);
+    if (link->acks)
+        outbox_free(&link->queue); /* unacked_queue fills that of the next connection */
+    else
+        outbox_rewind(&link->queue);
 }
 
 static bool all_sent(const struct khub *link)
 {
     return outbox_unsent(&link->queue).len == 0;
+}
+
+/* And answered, where answers are asked for. */
+static bool all_done(const struct khub *link)
+{
+    return all_sent(link) && TAILQ_EMPTY(&link->unacked);
 }
 
 /* The sentence may be the hub's own: whoever prints it must not be obeyed by a terminal. */
@@ -203,6 +221,7 @@ static void ended(struct khub *link, int error)
     link->error = error;
     link->due_ms = NEVER;
     link_move(link, KHUB_ENDED, error);
+    unacked_fail(link, error ? error : KHUB_E_CLOSED);
 }
 
 void link_end(struct khub *link, int error, const char *format, ...)
@@ -239,7 +258,7 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
 
     link->failures = link->state == KHUB_JOINED ? 0 : link->failures + 1;
     connection_drop(link);
-    if (link->closing && all_sent(link)) {
+    if (link->closing && all_done(link)) {
         link_end(link, 0, "%s", "");
         return;
     }
@@ -274,6 +293,10 @@ void link_connected(struct khub *link)
 
 void link_joined(struct khub *link)
 {
+    if (link->acks && unacked_queue(link) < 0) {
+        link_lost(link, KHUB_E_NO_MEMORY, "no memory for what is to be sent again");
+        return;
+    }
     link->joined_once = true;
     link->failures = 0;
     link->due_ms = link->level >= 2 ? time_monotonic_ms() + link->heartbeat_ms : NEVER;
@@ -355,7 +378,7 @@ static void open_step(struct khub *link)
     if (link->lingering)
         return;
     transmit(link);
-    if (link->fd >= 0 && link->closing && link->state == KHUB_JOINED && all_sent(link))
+    if (link->fd >= 0 && link->closing && link->state == KHUB_JOINED && all_done(link))
         linger_begin(link);
 }
 
@@ -373,7 +396,7 @@ static void (*const steps[])(struct khub *link) = {
 /* A closed link with nothing left to send need not be joined to end. */
 static bool ends_now(const struct khub *link)
 {
-    return link->closing && link->state < KHUB_JOINED && all_sent(link);
+    return link->closing && link->state < KHUB_JOINED && all_done(link);
 }
 
 int khub_turn(struct khub *link)
@@ -495,9 +518,15 @@ uint64_t khub_seq(const struct khub *link)
     return link->seq;
 }
 
+uint64_t khub_read_seq(const struct khub *link)
+{
+    /* Of one seq there may be several messages: it is read when a later one has come. */
+    return link->read_count ? link->read_seq - 1 : link->read_seq;
+}
+
 size_t khub_queued(const struct khub *link)
 {
-    return outbox_unsent(&link->queue).len;
+    return link->acks ? link->unacked_bytes : outbox_unsent(&link->queue).len;
 }
 
 uint64_t khub_skipped(const struct khub *link)

@@ -7,6 +7,7 @@
 #include "client/bounds.h"
 #include "client/lookup.h"
 #include "client/outbox.h"
+#include "client/unacked.h"
 #include "khub.h"
 #include "wire/address.h"
 #include "wire/clock.h"
@@ -57,6 +58,16 @@ struct khub {
     struct outbox queue;
     struct text draft;   /* the line being written */
     struct text scratch; /* the message being handed to a callback */
+
+    bool acks;
+    struct unacked_list unacked; /* with acks: whatever was published and is not answered, */
+    size_t unacked_bytes;        /* their lines, with their ends */
+
+    bool resume;
+    bool resumed;        /* this connection began with a `since` */
+    uint64_t read_seq;   /* of the last that was handed out, */
+    unsigned read_count; /* and how many of that seq were */
+    unsigned read_again; /* so many of that seq come once more */
 
     bool turning;               /* inside khub_turn */
     bool again;                 /* there is more to do than the fd will tell */

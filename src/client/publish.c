@@ -178,6 +178,29 @@ static int queue_push(struct khub *link)
     return error;
 }
 
+/* A message of the application's; with acks it is kept until it is answered. Heartbeats have no
+ * acks. */
+static int message_push(struct khub *link, enum message_type type, const char *message_id,
+                        khub_outcome_callback *callback, void *data)
+{
+    if (!link->acks || type == MESSAGE_HEARTBEAT)
+        return queue_push(link);
+    message_end(&link->draft);
+    if (link->draft.failed)
+        return KHUB_E_NO_MEMORY;
+    struct slice line = text_slice(&link->draft);
+    if (line.len > link->line_limit)
+        return KHUB_E_TOO_LONG;
+    int error = unacked_add(link, message_id, line, callback, data);
+    if (error < 0 || link->state != KHUB_JOINED)
+        return error;
+    error = outbox_push(&link->queue, line, SIZE_MAX);
+    if (error < 0)
+        unacked_remove_last(link);
+    link->again = true;
+    return error;
+}
+
 static bool may_publish(const struct khub *link)
 {
     assert(link->magic == LINK_MAGIC);
@@ -194,15 +217,16 @@ static int publish(struct khub *link, enum message_type type, const char *target
     if (error == 0)
         error = payload_add(link, &link->draft, fields, count);
     if (error == 0)
-        error = queue_push(link);
+        error = message_push(link, type, message_id, NULL, NULL);
     draft_done(link);
     return error;
 }
 #define PUBLISH(link, type, target, fields)                                                        \
     publish(link, type, target, fields, sizeof(fields) / sizeof((fields)[0]))
 
-int khub_publish(struct khub *link, const char *type, const char *payload, const char *target,
-                 char *ret_message_id)
+static int publish_text(struct khub *link, const char *type, const char *payload,
+                        const char *target, khub_outcome_callback *callback, void *data,
+                        char *ret_message_id)
 {
     enum message_type known;
     if (!type || message_type_find(slice_of(type), &known) < 0 ||
@@ -215,11 +239,26 @@ int khub_publish(struct khub *link, const char *type, const char *payload, const
     if (error == 0)
         error = json_add(link, &link->draft, payload, WIRE_DEPTH_MAX, true);
     if (error == 0)
-        error = queue_push(link);
+        error = message_push(link, known, message_id, callback, data);
     draft_done(link);
     if (error == 0 && ret_message_id)
         memcpy(ret_message_id, message_id, sizeof message_id);
     return error;
+}
+
+int khub_publish(struct khub *link, const char *type, const char *payload, const char *target,
+                 char *ret_message_id)
+{
+    return publish_text(link, type, payload, target, NULL, NULL, ret_message_id);
+}
+
+int khub_publish_acked(struct khub *link, const char *type, const char *payload, const char *target,
+                       khub_outcome_callback *callback, void *data, char *ret_message_id)
+{
+    assert(link->magic == LINK_MAGIC);
+    if (!link->acks || !type || strcmp(type, message_type_text(MESSAGE_HEARTBEAT)) == 0)
+        return KHUB_E_ARGUMENT;
+    return publish_text(link, type, payload, target, callback, data, ret_message_id);
 }
 
 int khub_share_pattern(struct khub *link, const char *pattern)
@@ -396,6 +435,12 @@ static int hello_draft(struct khub *link, const struct text *capabilities, const
 int link_write_hello(struct khub *link)
 {
     int error = hello_draft(link, &link->capabilities, link->resume_token, link->hello_id);
+    link->resumed = link->resume && link->read_seq > 0;
+    link->read_again = link->read_count;
+    if (error == 0 && link->resumed) {
+        link->draft.len--; /* the brace */
+        text_addf(&link->draft, ",\"since\":%llu}", (unsigned long long)khub_read_seq(link));
+    }
     if (error == 0)
         error = draft_push(link, &link->hello, SIZE_MAX);
     draft_done(link);
@@ -405,7 +450,7 @@ int link_write_hello(struct khub *link)
 int link_queue_heartbeat(struct khub *link)
 {
     char message_id[UUID_SIZE];
-    const struct field fields[] = {{"seq", FIELD_COUNT, .count = link->seq}};
+    const struct field fields[] = {{"seq", FIELD_COUNT, .count = khub_read_seq(link)}};
     int error = draft_begin(link, MESSAGE_HEARTBEAT, NULL, message_id);
     if (error == 0)
         error = payload_add(link, &link->draft, fields, 1);

@@ -136,9 +136,21 @@ static bool take_string(struct json_value value, char *buffer, size_t size)
     return len >= 0;
 }
 
+/* The hub's room is not as far as what was read: it began anew, and so does the link. */
+static bool resume_refused(const struct khub *link, struct json_value payload)
+{
+    return link->state == KHUB_GREETING && link->resumed &&
+           code_is(json_get(payload, "code"), WIRE_BAD_PAYLOAD) &&
+           json_string_is(json_get(payload, "in_reply_to"), slice_of(link->hello_id));
+}
+
 static void error_obey(struct khub *link, struct json_value payload)
 {
     enum verdict verdict = verdict_of(link, payload);
+    if (resume_refused(link, payload)) {
+        link->read_seq = link->read_count = 0;
+        verdict = VERDICT_RETRY;
+    }
     if (verdict == VERDICT_NONE)
         return;
     char detail[WIRE_DETAIL_MAX];
@@ -150,7 +162,26 @@ static void error_obey(struct khub *link, struct json_value payload)
         link_lost(link, KHUB_E_UNREACHABLE, "%s", detail);
 }
 
-static void sync_take(struct khub *link, struct json_value payload)
+/* What became of one of our own messages. */
+static void outcome_take(struct khub *link, struct json_value payload, bool acked)
+{
+    char message_id[UUID_SIZE], code[64] = "", detail[WIRE_DETAIL_MAX] = "";
+    struct khub_outcome outcome = {
+        .message_id = message_id, .error = KHUB_E_REFUSED, .code = code, .detail = detail};
+    const char *name = acked ? "message_id" : "in_reply_to";
+    if (!link->acks || !take_string(json_get(payload, name), message_id, sizeof message_id))
+        return;
+    if (acked) {
+        outcome.error = json_u64(json_get(payload, "seq"), &outcome.seq) < 0 ? KHUB_E_REFUSED : 0;
+        outcome.delivered = json_get(payload, "delivered").kind == JSON_KIND_TRUE;
+    } else {
+        take_string(json_get(payload, "code"), code, sizeof code);
+        take_string(json_get(payload, "detail"), detail, sizeof detail);
+    }
+    unacked_settle(link, &outcome);
+}
+
+static void sync_take(struct khub *link, struct json_value payload, uint64_t seq)
 {
     char token[TOKEN_MAX + 1] = "";
     if (link->level >= 2 && take_string(json_get(payload, "resume_token"), token, sizeof token))
@@ -159,8 +190,13 @@ static void sync_take(struct khub *link, struct json_value payload)
     if (json_u64(json_get(json_get(payload, "limits"), "max_line"), &limit) == 0 && limit > 0 &&
         limit <= SIZE_MAX)
         link->line_limit = (size_t)limit;
-    if (link->state == KHUB_GREETING)
-        link_joined(link);
+    if (link->state != KHUB_GREETING)
+        return;
+    if (!link->resumed) {
+        link->read_seq = seq;
+        link->read_count = 0;
+    }
+    link_joined(link);
 }
 
 /* Appends the value to the scratch buffer, which has room for it. */
@@ -223,6 +259,37 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
     return 0;
 }
 
+/* What the hub says to this connection alone comes at once, also while older messages are still on
+ * their way; it says nothing of how far was read. */
+static bool is_answer(bool from_hub, struct json_value type)
+{
+    static const enum message_type answers[] = {MESSAGE_TRAINING_SYNC, MESSAGE_ACK, MESSAGE_ERROR,
+                                                MESSAGE_HEARTBEAT};
+    for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)
+        if (json_string_is(type, slice_of(message_type_text(answers[i]))))
+            return true;
+    return false;
+}
+
+/* Notes that a message of this seq is handed out; false when it was already, on an earlier
+ * connection. */
+static bool read_note(struct khub *link, uint64_t seq)
+{
+    if (link->resumed && seq < link->read_seq)
+        return false;
+    if (seq > link->read_seq) {
+        link->read_seq = seq;
+        link->read_count = 1;
+        link->read_again = 0;
+    } else if (link->read_again > 0) {
+        link->read_again--;
+        return false;
+    } else if (seq == link->read_seq) {
+        link->read_count++;
+    }
+    return true;
+}
+
 static void line_take(struct khub *link, struct slice line)
 {
     struct incoming incoming;
@@ -240,12 +307,23 @@ static void line_take(struct khub *link, struct slice line)
     bool from_hub = json_string_is(values[MEMBER_SENDER], slice_of("hub"));
     if (from_hub &&
         json_string_is(values[MEMBER_TYPE], slice_of(message_type_text(MESSAGE_TRAINING_SYNC))))
-        sync_take(link, values[MEMBER_PAYLOAD]);
+        sync_take(link, values[MEMBER_PAYLOAD], seq);
+    if (link->fd < 0)
+        return;
+    if (seq > 0 && !is_answer(from_hub, values[MEMBER_TYPE]) && !read_note(link, seq))
+        return;
     if (message_hand_over(link, line, &incoming, seq) < 0) {
         link_lost(link, KHUB_E_NO_MEMORY, "no memory for a message of %zu bytes", line.len);
         return;
     }
-    if (from_hub && json_string_is(values[MEMBER_TYPE], slice_of(message_type_text(MESSAGE_ERROR))))
+    if (!from_hub)
+        return;
+    struct json_value type = values[MEMBER_TYPE];
+    bool acked = json_string_is(type, slice_of(message_type_text(MESSAGE_ACK)));
+    bool refused = json_string_is(type, slice_of(message_type_text(MESSAGE_ERROR)));
+    if (acked || refused)
+        outcome_take(link, values[MEMBER_PAYLOAD], acked);
+    if (refused)
         error_obey(link, values[MEMBER_PAYLOAD]);
 }
 

@@ -1,11 +1,13 @@
 /* khub send: one message, written by hand. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/json_out.h"
 #include "cmd/visit.h"
+#include "wire/clock.h"
 #include "wire/message.h"
 #include "wire/nearest.h"
 
@@ -20,7 +22,9 @@ struct send_settings {
 /* What the hub said about our message. */
 struct verdict {
     char message_id[UUID_SIZE];
-    bool objected; /* it sent an error for it */
+    bool objected; /* it sent an error for it, or could not deliver it */
+    bool acked;
+    uint64_t seq; /* its place, when it is acked */
     char *code, *detail;
 };
 
@@ -38,6 +42,22 @@ static void on_message(struct visit *visit, const struct khub_message *message)
     verdict->objected = true;
     verdict->code = field_string(payload, "code");
     verdict->detail = field_string(payload, "detail");
+}
+
+static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
+{
+    struct verdict *verdict = data;
+    (void)link;
+    if (outcome->error < 0)
+        return; /* on_message has heard why, or the visit has ended */
+    verdict->acked = true;
+    verdict->seq = outcome->seq;
+    if (outcome->delivered || verdict->objected)
+        return;
+    verdict->objected = true;
+    verdict->code = strdup(wire_error_code(WIRE_TARGET_OFFLINE));
+    verdict->detail = strdup("the message was accepted, but not delivered: its target is not "
+                             "connected");
 }
 
 static int check_type(const char *text)
@@ -116,6 +136,8 @@ static int report(const struct send_settings *settings, const struct verdict *ve
     if (settings->json) {
         printf("{\"message_id\":\"%s\",\"accepted\":%s", verdict->message_id,
                accepted ? "true" : "false");
+        if (verdict->acked)
+            printf(",\"seq\":%" PRIu64, verdict->seq);
         if (verdict->objected) {
             fputs(accepted ? ",\"delivered\":false" : "", stdout);
             fputs(",\"code\":", stdout);
@@ -132,24 +154,50 @@ static int report(const struct send_settings *settings, const struct verdict *ve
     return verdict->objected ? EXIT_FAILED : EXIT_WORKED;
 }
 
+/* Waits, SETTLE_MS at the most after the last of it was sent, for the hub's word. 0 or -1. */
+static int await(struct visit *visit, const struct verdict *verdict)
+{
+    int64_t until = time_monotonic_ms() + SETTLE_MS;
+    while (!verdict->acked && !verdict->objected) {
+        bool sending = khub_wants_write(visit->link);
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
+            return -1;
+        if (sending)
+            until = time_monotonic_ms() + SETTLE_MS;
+        if (time_monotonic_ms() >= until)
+            return -1;
+    }
+    return 0;
+}
+
+static int publish(struct visit *visit, const struct send_settings *settings, const char *payload)
+{
+    struct verdict *verdict = visit->data;
+    return visit->acks ? khub_publish_acked(visit->link, settings->type, payload, settings->to,
+                                            on_outcome, verdict, verdict->message_id)
+                       : khub_publish(visit->link, settings->type, payload, settings->to,
+                                      verdict->message_id);
+}
+
 static int send_payload(const struct send_settings *settings, const char *payload)
 {
     struct verdict verdict = {0};
     struct visit visit = {.command = "send",
                           .address = settings->hub,
                           .ai_id = settings->as,
+                          .acks = strcmp(settings->type, message_type_text(MESSAGE_HEARTBEAT)) != 0,
                           .message = on_message,
                           .data = &verdict};
     int code = visit_begin(&visit);
     if (code == EXIT_WORKED) {
-        int error =
-            khub_publish(visit.link, settings->type, payload, settings->to, verdict.message_id);
+        int error = publish(&visit, settings, payload);
         if (error == KHUB_E_ARGUMENT && settings->to) {
             complain("send", "--to is '%s': that can't be an ai_id.", settings->to);
             code = EXIT_USAGE;
         } else if (error < 0) {
             code = complain("send", "%s", khub_error_text(error));
-        } else if (visit_settle(&visit, SETTLE_MS) < 0 && !verdict.objected) {
+        } else if ((visit.acks ? await(&visit, &verdict) : visit_settle(&visit, SETTLE_MS)) < 0 &&
+                   !verdict.objected) {
             code = complain("send", "the hub did not say within %d s whether it took the message.",
                             SETTLE_MS / 1000);
         } else {
@@ -193,9 +241,10 @@ static const struct setting options[] = {
      AT(as),
      .argument = "AI_ID",
      .help = "The name to send under. Without it: user@host/send and a number."},
-    JSON_SETTING(struct send_settings,
-                 "The verdict as JSON: message_id, accepted; when refused, or accepted but not "
-                 "delivered (\"delivered\":false), code and detail."),
+    JSON_SETTING(
+        struct send_settings,
+        "The verdict as JSON: message_id, accepted; its seq; when refused, or accepted but "
+        "not delivered (\"delivered\":false), code and detail."),
     {0},
 };
 
@@ -217,7 +266,8 @@ static const struct setting operands[] = {
 const struct command command_send = {
     .name = "send",
     .summary = "send one message, written by hand",
-    .about = "Joins a hub, sends one message, waits until the hub has judged it, and leaves.",
+    .about = "Joins a hub, sends one message, waits until the hub has acked it (a hub that "
+             "keeps its state has it on disk by then), and leaves.",
     .example = "  khub send chat '{\"text\":\"good morning\"}' --to AI_Node_1\n"
                "  khub send pattern_share - < pattern.json",
     .worked = "the hub took the message and, with --to, delivered it",

@@ -150,6 +150,7 @@ static int open_link(struct visit *visit)
         .observer = visit->observer,
         .sync_max = visit->knowing ? 0 : KHUB_SYNC_NONE,
         .not_ready = true,
+        .acks = visit->acks,
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = HEARTBEAT_MS,
         .data = visit,

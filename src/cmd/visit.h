@@ -26,6 +26,7 @@ struct visit {
     bool observer;
     bool knowing;      /* wants the hub's knowledge in `sync`; else it is not sent */
     bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */
+    bool acks;         /* the hub acks what is published */
     bool quiet;        /* says nothing when it can't join: the caller tries again */
     /* Every message; may be NULL. */
     void (*message)(struct visit *visit, const struct khub_message *message);

@@ -105,6 +105,8 @@ static void publish_all(struct life *life)
     }
 }
 
+static bool acks; /* the lives are of a link with acks and resuming */
+
 static bool make(struct life *life)
 {
     struct khub_options options = {.ai_id = "ada",
@@ -117,6 +119,8 @@ static bool make(struct life *life)
                                    .retry_first_ms = 1,
                                    .retry_max_ms = 1,
                                    .retries = 4,
+                                   .acks = acks,
+                                   .resume = acks,
                                    .data = life};
     fixture_inside_link = true;
     int result = khub_new(&options, &life_callbacks, &life->link);
@@ -153,6 +157,18 @@ static void hear(struct life *life)
     }
 }
 
+/* The hub acks whatever has come since. */
+static void ack_new(struct life *life, unsigned *acked)
+{
+    for (; acks && *acked < life->hub.line_count; ++*acked) {
+        char payload[128];
+        const char *id = strstr(life->hub.lines[*acked], "\"message_id\":\"");
+        assert_non_null(id);
+        snprintf(payload, sizeof payload, "{%.50s\",\"seq\":1,\"delivered\":true}", id);
+        fake_hub_say(&life->hub, "hub", "ack", payload, 1);
+    }
+}
+
 /* Returns whether the link lived to its own end. */
 static bool live(struct life *life)
 {
@@ -167,7 +183,12 @@ static bool live(struct life *life)
                     ended(life));
     publish_all(life);
     khub_close(life->link);
-    UNTIL(life, ended(life));
+    unsigned acked = 0;
+    for (unsigned steps = 0; !ended(life); steps++) {
+        assert_true(steps < 1000000);
+        ack_new(life, &acked);
+        life_step(life);
+    }
     return life->turned == 0;
 }
 
@@ -214,6 +235,14 @@ static void memory_may_run_out_for_good(void **state)
     live_for_every_k(true);
 }
 
+static void with_acks_each_allocation_may_fail_once(void **state)
+{
+    (void)state;
+    acks = true;
+    live_for_every_k(false);
+    acks = false;
+}
+
 int main(void)
 {
     const size_t len = 300000;
@@ -225,6 +254,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_allocation_may_fail_once),
         cmocka_unit_test(memory_may_run_out_for_good),
+        cmocka_unit_test(with_acks_each_allocation_may_fail_once),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);
     free(long_text);

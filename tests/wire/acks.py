@@ -4,12 +4,15 @@ import contextlib
 import os
 import random
 import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 
 from harness import Hub, check, equal, run, test, wait_until
 
 ROUNDS = 10
+CLIENT = os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "acks_client")
 
 
 @contextlib.contextmanager
@@ -125,6 +128,27 @@ def receipts_are_in_checkpoints():
             ada.say("pattern_share", {"pattern": {"n": 0}}, message_id=first)
             equal(ack_of(ada, first)["seq"], seq, "seq")
             equal(hub.join("judge", 2).sync["knowledge_totals"]["shared_patterns"], 1, "patterns")
+
+
+@test
+def libkhub_loses_and_doubles_nothing_over_kill_9():
+    chance, count, deaths = random.Random(13), 1500, 8
+    with directory() as data:
+        os.mkdir(data, 0o700)
+        address = "unix:" + os.path.join(data, "socket")
+        options = {"listen": ("127.0.0.1:0", address)}
+        hub = Hub("--data", data, "--sync-limit", 64 << 20, **options)
+        with subprocess.Popen([CLIENT, address, str(count)], stdout=subprocess.PIPE) as client:
+            for _ in range(deaths):
+                for _ in range(chance.randrange(1, count // deaths)):
+                    check(client.stdout.readline(), "the client ended too early")
+                kill_9(hub)
+                hub = Hub("--data", data, "--sync-limit", 64 << 20, **options)
+            equal(client.stdout.read().split()[-1], str(count).encode(), "acks")
+            equal(client.wait(), 0, "exit code")
+        known = hub.join("judge", 2).sync["global_knowledge_base"]["shared_patterns"].values()
+        equal(sorted(entry["pattern"]["n"] for entry in known), list(range(count)), "patterns")
+        kill_9(hub)
 
 
 run()

@@ -1,0 +1,84 @@
+#include "client/unacked.h"
+
+#include <stdlib.h>
+
+#include "client/link.h"
+
+int unacked_add(struct khub *link, const char *message_id, struct slice line,
+                khub_outcome_callback *callback, void *data)
+{
+    size_t total;
+    if (__builtin_add_overflow(link->unacked_bytes, line.len + 1, &total) ||
+        total > link->queue_max)
+        return KHUB_E_FULL;
+    struct unacked *unacked = malloc(sizeof *unacked + line.len);
+    if (!unacked)
+        return KHUB_E_NO_MEMORY;
+    memcpy(unacked->message_id, message_id, UUID_SIZE);
+    memcpy(unacked->line, line.at, line.len);
+    unacked->len = line.len;
+    unacked->callback = callback;
+    unacked->data = data;
+    TAILQ_INSERT_TAIL(&link->unacked, unacked, next);
+    link->unacked_bytes = total;
+    return 0;
+}
+
+static void unacked_take(struct khub *link, struct unacked *unacked)
+{
+    TAILQ_REMOVE(&link->unacked, unacked, next);
+    link->unacked_bytes -= unacked->len + 1;
+}
+
+void unacked_remove_last(struct khub *link)
+{
+    struct unacked *last = TAILQ_LAST(&link->unacked, unacked_list);
+    unacked_take(link, last);
+    free(last);
+}
+
+int unacked_queue(struct khub *link)
+{
+    const struct unacked *unacked;
+    TAILQ_FOREACH (unacked, &link->unacked, next)
+        if (outbox_push(&link->queue, (struct slice){unacked->line, unacked->len}, SIZE_MAX) < 0)
+            return KHUB_E_NO_MEMORY;
+    return 0;
+}
+
+/* The callback may publish: the message is no longer listed when it is called. */
+static void unacked_tell(struct khub *link, struct unacked *unacked,
+                         const struct khub_outcome *outcome)
+{
+    unacked_take(link, unacked);
+    if (unacked->callback)
+        unacked->callback(link, outcome, unacked->data);
+    free(unacked);
+}
+
+void unacked_settle(struct khub *link, const struct khub_outcome *outcome)
+{
+    struct unacked *unacked; /* nearly always the first: the hub answers in order */
+    TAILQ_FOREACH (unacked, &link->unacked, next) {
+        if (strcmp(unacked->message_id, outcome->message_id) != 0)
+            continue;
+        unacked_tell(link, unacked, outcome);
+        return;
+    }
+}
+
+void unacked_fail(struct khub *link, int error)
+{
+    struct unacked *first;
+    while ((first = TAILQ_FIRST(&link->unacked))) {
+        struct khub_outcome outcome = {
+            .message_id = first->message_id, .error = error, .code = "", .detail = link->detail};
+        unacked_tell(link, first, &outcome);
+    }
+}
+
+void unacked_free(struct khub *link)
+{
+    while (!TAILQ_EMPTY(&link->unacked))
+        unacked_remove_last(link);
+}

@@ -1,0 +1,327 @@
+/* Acks and resuming: what was not answered is sent again, what was is not; what was read is not
+ * handed out again. */
+#include "client_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct told {
+    unsigned count;
+    char message_id[64], code[64];
+    int error;
+    uint64_t seq;
+    bool delivered, publishes;
+};
+
+static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
+{
+    struct told *told = data;
+    told->count++;
+    snprintf(told->message_id, sizeof told->message_id, "%s", outcome->message_id);
+    snprintf(told->code, sizeof told->code, "%s", outcome->code);
+    told->error = outcome->error;
+    told->seq = outcome->seq;
+    told->delivered = outcome->delivered;
+    if (told->publishes)
+        assert_int_equal(khub_chat(link, "next", NULL), 0);
+}
+
+static const struct khub_options with_acks = {.ai_id = "ada", .acks = true};
+
+static void publish(struct life *life, struct told *told, char message_id[37])
+{
+    assert_int_equal(khub_publish_acked(life->link, "chat", "{\"text\":\"t\"}", "bob", on_outcome,
+                                        told, message_id),
+                     0);
+}
+
+static void ack(struct life *life, const char *message_id, uint64_t seq, bool delivered)
+{
+    char payload[160];
+    snprintf(payload, sizeof payload, "{\"message_id\":\"%s\",\"seq\":%llu,\"delivered\":%s}",
+             message_id, (unsigned long long)seq, delivered ? "true" : "false");
+    fake_hub_say(&life->hub, "hub", "ack", payload, seq);
+}
+
+static void refuse(struct life *life, const char *message_id)
+{
+    char payload[200];
+    snprintf(payload, sizeof payload,
+             "{\"code\":\"bad_payload\",\"detail\":\"no\",\"in_reply_to\":\"%s\"}", message_id);
+    fake_hub_say(&life->hub, "hub", "error", payload, 9);
+}
+
+static void acks_are_asked_for_and_told(void **state)
+{
+    struct life *life = *state;
+    struct told first = {0}, second = {0};
+    char ids[2][37];
+    life_join(life, with_acks);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 0), "\"acks\":true"));
+    publish(life, &first, ids[0]);
+    publish(life, &second, ids[1]);
+    assert_true(khub_queued(life->link) > 0);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 2);
+    assert_true(khub_queued(life->link) > 0); /* sent, and not acked */
+    ack(life, ids[1], 8, false);
+    ack(life, "of-nobody", 8, true);
+    refuse(life, ids[0]);
+    UNTIL(life, first.count && second.count);
+    assert_int_equal(second.error, 0);
+    assert_int_equal(second.seq, 8);
+    assert_false(second.delivered);
+    assert_string_equal(second.message_id, ids[1]);
+    assert_int_equal(first.error, KHUB_E_REFUSED);
+    assert_string_equal(first.code, "bad_payload");
+    assert_int_equal(khub_queued(life->link), 0);
+    ack(life, ids[1], 8, true); /* once is enough */
+    fake_hub_say(&life->hub, "bob", "chat", "{}", 10);
+    UNTIL(life, life_message(life, "chat"));
+    assert_int_equal(first.count + second.count, 2);
+}
+
+static void what_is_not_acked_is_sent_again(void **state)
+{
+    struct life *life = *state;
+    struct told told[3] = {{0}};
+    char ids[3][37];
+    life_join(life, with_acks);
+    for (int i = 0; i < 3; i++)
+        publish(life, &told[i], ids[i]);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 3);
+    ack(life, ids[1], 5, true);
+    UNTIL(life, told[1].count);
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 5);
+    assert_string_equal(fake_hub_line(&life->hub, "chat", 3), fake_hub_line(&life->hub, "chat", 0));
+    assert_string_equal(fake_hub_line(&life->hub, "chat", 4), fake_hub_line(&life->hub, "chat", 2));
+    ack(life, ids[0], 4, true);
+    ack(life, ids[2], 6, true);
+    UNTIL(life, told[0].count && told[2].count);
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 3));
+    assert_int_equal(khub_queued(life->link), 0);
+    assert_int_equal(told[0].count + told[1].count + told[2].count, 3);
+    assert_int_equal(fake_hub_count(&life->hub, "chat"), 5);
+}
+
+static void every_publishing_function_is_kept(void **state)
+{
+    struct life *life = *state;
+    life_link(life, with_acks);
+    assert_int_equal(khub_share_pattern(life->link, "{\"n\":1}"), 0); /* before there is a hub */
+    UNTIL(life, fake_hub_count(&life->hub, "pattern_share") == 1);
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "pattern_share") == 2);
+    assert_string_equal(fake_hub_line(&life->hub, "pattern_share", 0),
+                        fake_hub_line(&life->hub, "pattern_share", 1));
+}
+
+static void an_outcome_may_publish(void **state)
+{
+    struct life *life = *state;
+    struct told told = {.publishes = true};
+    char id[37];
+    life_join(life, with_acks);
+    publish(life, &told, id);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 1);
+    ack(life, id, 5, true);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 2);
+    assert_int_equal(told.count, 1);
+}
+
+static void after_an_error_there_is_no_callback(void **state)
+{
+    struct life *life = *state;
+    struct told told = {0};
+    struct khub_options options = with_acks;
+    char id[37] = "untouched";
+    options.queue_max = 300;
+    life_link(life, options);
+    assert_int_equal(khub_publish_acked(life->link, "chat", "[]", NULL, on_outcome, &told, id),
+                     KHUB_E_ARGUMENT);
+    while (khub_publish_acked(life->link, "chat", "{}", NULL, NULL, NULL, NULL) == 0)
+        ;
+    assert_int_equal(khub_publish_acked(life->link, "chat", "{}", NULL, on_outcome, &told, id),
+                     KHUB_E_FULL);
+    assert_string_equal(id, "untouched");
+    UNTIL(life, fake_hub_count(&life->hub, "chat") > 0);
+    assert_int_equal(khub_publish_acked(life->link, "chat", "{}", NULL, on_outcome, &told, id),
+                     KHUB_E_FULL); /* sent is not acked */
+    khub_free(life->link);
+    life->link = NULL;
+    options.acks = false;
+    life_link(life, options);
+    assert_int_equal(khub_publish_acked(life->link, "chat", "{}", NULL, on_outcome, &told, id),
+                     KHUB_E_ARGUMENT);
+    assert_int_equal(told.count, 0);
+}
+
+static void a_heartbeat_is_not_waited_for(void **state)
+{
+    struct life *life = *state;
+    life_join(life, with_acks);
+    assert_int_equal(khub_publish_acked(life->link, "heartbeat", "{}", NULL, NULL, NULL, NULL),
+                     KHUB_E_ARGUMENT);
+    assert_int_equal(khub_publish(life->link, "heartbeat", "{}", NULL, NULL), 0);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == 1);
+    khub_close(life->link);
+    UNTIL(life, life->hub.peer_ended);
+}
+
+static void close_waits_for_the_acks(void **state)
+{
+    struct life *life = *state;
+    struct told told = {0};
+    char id[37];
+    life_join(life, with_acks);
+    publish(life, &told, id);
+    khub_close(life->link);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 1);
+    fake_hub_drop(&life->hub); /* before the ack: again, then */
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 2);
+    assert_false(life->hub.peer_ended);
+    ack(life, id, 3, true);
+    UNTIL(life, life->hub.peer_ended);
+    assert_int_equal(told.count, 1);
+    assert_int_equal(told.error, 0);
+}
+
+static void an_end_is_told_of_what_was_not_answered(void **state)
+{
+    struct life *life = *state;
+    struct told told = {0};
+    char id[37];
+    life_join(life, with_acks);
+    publish(life, &told, id);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 1);
+    fake_hub_refuse(&life->hub, "taken_over", "a newer one", false);
+    UNTIL(life, khub_link_state(life->link) == KHUB_ENDED);
+    assert_int_equal(told.count, 1);
+    assert_int_equal(told.error, KHUB_E_REFUSED);
+    assert_string_equal(told.code, "");
+    assert_string_equal(told.message_id, id);
+}
+
+static void level_1_has_neither(void **state)
+{
+    struct khub *link;
+    (void)state;
+    struct khub_options acks = {.ai_id = "ada", .level = 1, .acks = true};
+    struct khub_options resume = {.ai_id = "ada", .level = 1, .resume = true};
+    assert_int_equal(khub_new(&acks, NULL, &link), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_new(&resume, NULL, &link), KHUB_E_ARGUMENT);
+}
+
+/* ── resuming ── */
+
+static const struct khub_options with_resume = {.ai_id = "ada", .resume = true};
+
+static void hear(struct life *life, unsigned number, uint64_t seq)
+{
+    char payload[32];
+    snprintf(payload, sizeof payload, "{\"n\":%u}", number);
+    fake_hub_say(&life->hub, "bob", "chat", payload, seq);
+}
+
+/* The numbers of all chats that the callback was given. */
+static const char *heard(const struct life *life)
+{
+    static char numbers[256];
+    size_t at = 0;
+    numbers[0] = '\0';
+    for (unsigned i = 0; i < life->message_count; i++)
+        if (strcmp(life->messages[i].type, "chat") == 0)
+            at += (size_t)snprintf(numbers + at, sizeof numbers - at, "%d ",
+                                   atoi(strchr(life->messages[i].payload, ':') + 1));
+    return numbers;
+}
+
+/* Of the last seq there may be more to come: it is asked for again, and what was read of it is not
+ * handed out twice. */
+static void what_was_missed_is_asked_for_and_handed_out_once(void **state)
+{
+    struct life *life = *state;
+    life_join(life, with_resume);
+    assert_null(strstr(fake_hub_line(&life->hub, "hello", 0), "since"));
+    assert_int_equal(khub_read_seq(life->link), 1); /* its sync's: nothing before is its business */
+    hear(life, 1, 10);
+    hear(life, 2, 11);
+    hear(life, 3, 11);
+    fake_hub_say(&life->hub, "hub", "heartbeat", "{}", 50); /* says nothing of what was read */
+    UNTIL(life, life_message(life, "heartbeat"));
+    assert_int_equal(khub_read_seq(life->link), 10);
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 1), "\"since\":10"));
+    hear(life, 2, 11);
+    hear(life, 3, 11);
+    hear(life, 4, 11);
+    hear(life, 5, 60);
+    UNTIL(life, strstr(heard(life), "5 "));
+    assert_string_equal(heard(life), "1 2 3 4 5 ");
+    assert_int_equal(khub_read_seq(life->link), 59);
+}
+
+static void a_later_link_goes_on_where_an_earlier_one_was(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_resume;
+    options.since = 77;
+    life_join(life, options);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 0), "\"since\":77"));
+    hear(life, 1, 78);
+    UNTIL(life, strstr(heard(life), "1 "));
+}
+
+static void without_resume_nothing_is_asked_for(void **state)
+{
+    struct life *life = *state;
+    life_join(life, (struct khub_options){.ai_id = "ada"});
+    hear(life, 1, 10);
+    UNTIL(life, strstr(heard(life), "1 "));
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    assert_null(strstr(fake_hub_line(&life->hub, "hello", 1), "since"));
+}
+
+/* It says that `since` lies ahead of its room. */
+static void a_hub_that_began_anew_is_joined_anew(void **state)
+{
+    struct life *life = *state;
+    life_join(life, with_resume);
+    hear(life, 1, 10);
+    UNTIL(life, strstr(heard(life), "1 "));
+    life->hub.mute = true;
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "hello") == 2);
+    fake_hub_refuse(&life->hub, "bad_payload", "payload.since is ahead", true);
+    fake_hub_drop(&life->hub);
+    life->hub.mute = false;
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    assert_null(strstr(fake_hub_line(&life->hub, "hello", 2), "since"));
+    hear(life, 2, 4);
+    UNTIL(life, strstr(heard(life), "2 "));
+}
+
+#define LIFE_TEST(name) cmocka_unit_test_setup_teardown(name, life_setup, life_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LIFE_TEST(acks_are_asked_for_and_told),
+        LIFE_TEST(what_is_not_acked_is_sent_again),
+        LIFE_TEST(every_publishing_function_is_kept),
+        LIFE_TEST(an_outcome_may_publish),
+        LIFE_TEST(after_an_error_there_is_no_callback),
+        LIFE_TEST(a_heartbeat_is_not_waited_for),
+        LIFE_TEST(close_waits_for_the_acks),
+        LIFE_TEST(an_end_is_told_of_what_was_not_answered),
+        LIFE_TEST(level_1_has_neither),
+        LIFE_TEST(what_was_missed_is_asked_for_and_handed_out_once),
+        LIFE_TEST(a_later_link_goes_on_where_an_earlier_one_was),
+        LIFE_TEST(without_resume_nothing_is_asked_for),
+        LIFE_TEST(a_hub_that_began_anew_is_joined_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
