@@ -273,6 +273,7 @@ static void message_push(struct async *async, int room, const struct entry *entr
                    (unsigned long long)entry->takes_over, names[said->sender]);
     proposed->sender = said->sender;
     proposed->type = said->type;
+    proposed->flawed = said->flaws != 0;
     memcpy(proposed->message_id, said->message_id, sizeof proposed->message_id);
     connection->under_way++;
     async->kept++;
@@ -412,6 +413,8 @@ static void message_check(struct async *async, const struct proposed *proposed,
                   (connection->name != NOBODY && connection->name != proposed->sender)))
         world_fail(world, "peer %llx is %d in room %d", (unsigned long long)connection->id,
                    connection->name, connection->room);
+    if (taken && proposed->flawed)
+        world_fail(world, "%s is ill, and was taken", proposed->message_id);
     if (taken)
         connection->name = proposed->sender;
     connection_settle(async, connection);

@@ -32,6 +32,7 @@ struct proposed {
     char message_id[48];
     int sender;
     enum message_type type;
+    bool flawed;   /* it must be refused */
     bool borrowed; /* the bytes are no copy */
 };
 

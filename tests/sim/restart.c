@@ -33,15 +33,16 @@ static void in_use_check(struct async *async, int room)
     world_fail(async->world, "an id of room %d is in use, and nobody has joined it", room);
 }
 
-/* It was proposed, and nothing else; or answered, once. */
+/* It was proposed, and nothing else; or answered, once. What is ill is not proposed; but for one who
+ * has not joined and whose id somebody held who left: then apply is the first to look further. */
 static void say_check(struct async *async, const struct said *said, bool joined, int room)
 {
     struct world *world = async->world;
     bool beat = said->type == MESSAGE_HEARTBEAT && joined && !said->bad_line;
     bool good = true;
     if (async->kept)
-        good =
-            async->kept == 1 && async->call.count == 0 && !said->bad_line && !said->flaws && !beat;
+        good = async->kept == 1 && async->call.count == 0 && !said->bad_line &&
+               !(said->flaws && joined) && !beat;
     else if (beat)
         good = async->call.count <= 1;
     else if (said->bad_line)
