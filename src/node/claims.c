@@ -91,7 +91,7 @@ static void claim_end(struct node *node, struct claim *claim, const char *reason
         node_say(node, "a %s of %s is not shared: %s",
                  claim_is_component(claim) ? "component" : "pattern", claim->subject, reason);
     if (use->purpose == CLAIM_ANSWER)
-        feature_declined(node, use->requestor, use->feature, reason);
+        feature_failed(node, use->requestor, use->feature, reason);
     if (use->purpose == CLAIM_RESULT)
         session_unproved(node, use->session_id, reason);
     claim_free(claim);

@@ -146,7 +146,9 @@ static void take_error(struct node *node, const char *sender, const json_t *payl
     (void)sender;
     const char *code = payload_string(payload, "code", 64);
     if (claims_error(node, code, payload))
-        return;                        /* said there, with what it means */
+        return; /* said there, with what it means */
+    if (feature_lease_error(node, payload))
+        return;
     if (strcmp(code, "conflict") != 0) /* a conflict is everyday work */
         node_say(node, "the hub refused: %s: %s", SAY(code),
                  SAY(payload_string(payload, "detail", 1024)));
@@ -178,6 +180,7 @@ static const struct {
     {"presence", take_presence, 0, true},
     {"challenge", claims_challenge, 0, true},
     {"verification", checks_verification, 0, true},
+    {"lease", feature_lease_told, 0, true},
     {"error", take_error, 1, true}, /* `value` may be anybody's */
     {"chat", take_chat, 0, false},
 };

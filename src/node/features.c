@@ -33,9 +33,9 @@ static void feature_done(struct job *job, bool ran)
     words_copy(use.requestor, work->requestor);
     words_copy(use.feature, work->feature);
     if (ran && !work->component && !node->jobs.stopping)
-        feature_declined(node, work->requestor, work->feature, "it could not be made");
+        feature_failed(node, work->requestor, work->feature, "it could not be made");
     if (ran && work->component && !claims_add(node, json_incref(work->component), &use, &reason))
-        feature_declined(node, work->requestor, work->feature, reason);
+        feature_failed(node, work->requestor, work->feature, reason);
     json_decref(work->requirements);
     json_decref(work->component);
     free(work);
@@ -44,8 +44,14 @@ static void feature_done(struct job *job, bool ran)
 void feature_proved(struct node *node, const struct claim *claim)
 {
     const struct claim_use *use = &claim->use;
-    json_t *payload = json_pack("{s:O,s:s,s:s}", "component", claim->result, "original_requestor",
-                                use->requestor, "feature_name", use->feature);
+    json_t *lease;
+    if (!feature_lease(node, use->requestor, use->feature, &lease)) {
+        feature_failed(node, use->requestor, use->feature, "another builds it by now");
+        return;
+    }
+    json_t *payload =
+        json_pack("{s:O,s:s,s:s,s:o*}", "component", claim->result, "original_requestor",
+                  use->requestor, "feature_name", use->feature, "lease", lease);
     if (node_publish(node, "os_component_share", payload, use->requestor, NULL) == 0) {
         node->count.features_answered++;
         node->count.claims_proved++;
@@ -54,6 +60,7 @@ void feature_proved(struct node *node, const struct claim *claim)
                  SAY(use->requestor), TELL(node, claim->result, NULL));
     }
     json_decref(payload);
+    feature_wait_over(node, use->requestor, use->feature, true);
 }
 
 void feature_declined(struct node *node, const char *requestor, const char *feature,
@@ -68,6 +75,13 @@ void feature_declined(struct node *node, const char *requestor, const char *feat
                   "feature_name", feature, "declined", 1);
     node_publish(node, "chat", payload, requestor, NULL);
     json_decref(payload);
+}
+
+void feature_failed(struct node *node, const char *requestor, const char *feature,
+                    const char *reason)
+{
+    feature_declined(node, requestor, feature, reason);
+    feature_wait_over(node, requestor, feature, false);
 }
 
 static struct feature_seen *feature_find(struct node *node, const char *requestor,
@@ -98,19 +112,6 @@ static bool feature_new(struct feature_seen *seen, bool response)
     return true;
 }
 
-/* Those of a requestor that wait: to be made, or to be proved. */
-static unsigned answers_waiting(const struct node *node, const char *requestor)
-{
-    unsigned count = 0;
-    for (const struct job *job = node->jobs.classes[JOB_FEATURE].first; job; job = job->next)
-        count += strcmp(((const struct feature_job *)job)->requestor, requestor) == 0;
-    for (size_t i = 0; i < CLAIMS_MAX; i++)
-        count += node->claims[i].state != CLAIM_FREE &&
-                 node->claims[i].use.purpose == CLAIM_ANSWER &&
-                 strcmp(node->claims[i].use.requestor, requestor) == 0;
-    return count;
-}
-
 static struct feature_job *feature_job_new(struct node *node, const char *requestor,
                                            const char *feature, const json_t *requirements)
 {
@@ -125,6 +126,18 @@ static struct feature_job *feature_job_new(struct node *node, const char *reques
     return work;
 }
 
+int feature_build(struct node *node, const char *requestor, const char *feature,
+                  const json_t *requirements)
+{
+    struct feature_job *work = feature_job_new(node, requestor, feature, requirements);
+    if (work && jobs_push(&node->jobs, JOB_FEATURE, &work->base.job) == 0)
+        return 0;
+    if (work)
+        json_decref(work->requirements);
+    free(work);
+    return -1;
+}
+
 static void feature_take(struct node *node, const char *requestor, const char *feature,
                          const json_t *requirements, bool response)
 {
@@ -135,19 +148,10 @@ static void feature_take(struct node *node, const char *requestor, const char *f
     if (!words_match(feature, node->capabilities))
         return; /* nobody has asked this AI */
     char why[BRAIN_TEXT_SIZE];
-    struct feature_job *work = NULL;
-    if (!node->brain->can_answer(node->brain->state, feature, why)) {
+    if (!node->brain->can_answer(node->brain->state, feature, why))
         feature_declined(node, requestor, feature, why);
-        return;
-    }
-    if (answers_waiting(node, requestor) < ANSWERS_OF_ONE_MAX)
-        work = feature_job_new(node, requestor, feature, requirements);
-    if (!work || jobs_push(&node->jobs, JOB_FEATURE, &work->base.job) < 0) {
+    else if (!feature_wait_add(node, requestor, feature, requirements))
         feature_declined(node, requestor, feature, "this AI is too busy");
-        if (work)
-            json_decref(work->requirements);
-        free(work);
-    }
 }
 
 void feature_request(struct node *node, const char *sender, const json_t *payload)

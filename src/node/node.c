@@ -97,6 +97,7 @@ static void on_joined(struct node *node)
     node->lost = false;
     node->away_said = 0;
     claims_joined(node);
+    feature_leases_joined(node);
 }
 
 /* Once, and then seldom: it is tried again for as long as there is time. */
@@ -155,6 +156,7 @@ static void node_ending(struct node *node, const char *why, unsigned grace_ms)
 static void node_flush(struct node *node)
 {
     sessions_leave(node);
+    feature_leases_leave(node);
     jobs_stop(&node->jobs);
     claims_drop(node);
     uv_timer_stop(&node->progress);
@@ -194,6 +196,7 @@ static void on_tick(uv_timer_t *timer)
     if (node->phase <= NODE_ENDING) {
         sharing_tick(node);
         claims_tick(node);
+        feature_leases_tick(node);
         sessions_tick(node);
     }
     bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs) && !claims_pending(node);
@@ -308,6 +311,8 @@ static void node_release(struct node *node)
         json_decref(node->members[i].capabilities);
     for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
         json_decref(node->sessions[i].candidate);
+    for (size_t i = 0; i < FEATURE_WAITS_MAX; i++)
+        json_decref(node->waits[i].requirements);
     json_decref(node->last_pattern.claim);
     json_decref(node->last_component.claim);
     claims_drop(node);

@@ -1,7 +1,7 @@
 /* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c
  * (messages and peers), sharing.c (training, and what goes out of it), claims.c (how a claim is
- * proved), checks.c and elites.c (what others share, now and before), features.c (feature
- * requests), sessions.c and session_work.c (collaboration).
+ * proved), checks.c and elites.c (what others share, now and before), features.c and
+ * feature_leases.c (feature requests, and whose they are to answer), sessions.c and session_work.c (collaboration).
  *
  * All of it runs on the loop's thread. What brain.h calls jobs runs on workers, and nowhere
  * else. */
@@ -108,6 +108,20 @@ struct feature_seen {
     unsigned requests, responses, answered;
 };
 
+/* A feature request that is this AI's to answer, or another's: see feature_leases.c. */
+enum wait_state { WAIT_FREE, WAIT_ASKED, WAIT_STANDBY, WAIT_BUILDING };
+
+struct feature_wait {
+    enum wait_state state;
+    char requestor[ID_MAX + 1], feature[ID_MAX + 1], key[LEASE_KEY_MAX + 1];
+    json_t *requirements;
+    uint64_t fence; /* of this AI's lease; 0: it has none */
+    bool done;      /* another has built it since it was asked for */
+    bool lost;      /* another has taken it up while this AI built */
+    char sent[37];  /* message_id of the last lease_request; "": none */
+    uint64_t sent_at;
+};
+
 enum node_phase {
     NODE_RUNNING,
     NODE_ENDING,   /* no new work; sessions come to their end */
@@ -141,6 +155,7 @@ struct node {
     size_t others; /* AIs known to be here */
     struct feature_seen features[FEATURES_MAX];
     size_t feature_next;
+    struct feature_wait waits[FEATURE_WAITS_MAX];
     uint64_t seen[SEEN_THINGS_MAX]; /* hashes of contributor and id */
     size_t seen_next;
     struct claim claims[CLAIMS_MAX];
@@ -232,6 +247,31 @@ void feature_proved(struct node *node, const struct claim *claim);
 /* It will not be answered: the one who asked is told why. */
 void feature_declined(struct node *node, const char *requestor, const char *feature,
                       const char *reason);
+
+/* The same of what this AI had begun to build: another may take it up. */
+void feature_failed(struct node *node, const char *requestor, const char *feature,
+                    const char *reason);
+/* Makes it. 0, or -1: there are too many such jobs. */
+int feature_build(struct node *node, const char *requestor, const char *feature,
+                  const json_t *requirements);
+
+/* feature_leases.c */
+/* Builds it once this AI has the lease of it. False: too many wait, of that requestor or all. */
+bool feature_wait_add(struct node *node, const char *requestor, const char *feature,
+                      const json_t *requirements);
+/* False: another has the lease by now, and nothing is published. Else *ret_lease is what the
+ * answer carries; NULL: nothing. */
+bool feature_lease(struct node *node, const char *requestor, const char *feature,
+                   json_t **ret_lease);
+/* It was published (done), or will not be: the lease is given back. */
+void feature_wait_over(struct node *node, const char *requestor, const char *feature, bool done);
+void feature_lease_told(struct node *node, const char *sender, const json_t *payload);
+/* True when the error answers a lease_request of this AI's. */
+bool feature_lease_error(struct node *node, const json_t *payload);
+void feature_leases_joined(struct node *node);
+void feature_leases_tick(struct node *node);
+/* Gives all back: this AI goes. */
+void feature_leases_leave(struct node *node);
 
 /* A thing's figures in the brain's words (struct brain's tell). */
 #define TELL(node, thing, metrics) node_tell((node), (thing), (metrics), (char[BRAIN_TEXT_SIZE]){0})

@@ -353,6 +353,31 @@ def a_feature_is_answered_once():
 
 
 @test
+def of_ten_that_are_asked_one_builds():
+    """The others stand by, and say so once it is built."""
+    names = [f"disk{i}" for i in range(10)]
+    with Hub() as hub, contextlib.closing(hub.join("asker", 2)) as asker, contextlib.ExitStack() as stack:
+        trainers = [stack.enter_context(Trainer(hub, name, "file_system")) for name in names]
+        waiting = set(names)
+        while waiting:
+            waiting.discard(next_of(asker, "hello")["sender_id"])
+        asker.say("feature_request", {"feature": "Storage_Management", "requirements": {}})
+        built, declined = [], []
+        while len(built) + len(declined) < len(names):
+            line = asker.receive()
+            if line["message_type"] == "os_component_share" and "feature_name" in line["payload"]:
+                built.append(line)
+            elif line["message_type"] == "chat" and line["payload"].get("declined"):
+                declined.append(line["sender_id"])
+        equal(len(built), 1, "components")
+        equal(sorted(declined + [built[0]["sender_id"]]), names, "who answered")
+        lease = built[0]["payload"]["lease"]
+        equal(lease["key"], "feature:Storage_Management:asker", "key")
+        answered = sum(trainer.end()["features"]["answered"] for trainer in trainers)
+        equal(answered, 1, "answered by their own counts")
+
+
+@test
 def a_hub_that_restarts_is_found_again():
     with Hub() as first:
         port = first.port

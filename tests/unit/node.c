@@ -63,6 +63,132 @@ static void test_a_feature_is_declined(void **state)
     node_unmake(node);
 }
 
+static unsigned lease_seq;
+
+/* What the hub says of the lease that was asked for last. */
+static void lease_told(struct node *node, const char *status, const char *holder, bool done)
+{
+    const struct said *asked = said_last("lease_request");
+    assert_non_null(asked);
+    say_json(node, "hub", "lease",
+             json_pack("{s:s,s:s,s:O,s:i,s:b}", "status", status, "holder", holder, "key",
+                       json_object_get(asked->payload, "key"), "fence", (int)++lease_seq, "done",
+                       done));
+    work(node);
+}
+
+static struct node *node_asked(void)
+{
+    struct node *node = node_make();
+    wishes.unleased = true;
+    say(node, "bob", "feature_request", "{\"feature\":\"process_scheduling\"}");
+    work(node);
+    assert_int_equal(said_of("lease_request"), 1);
+    assert_int_equal(calls.answered, 0);
+    return node;
+}
+
+/* Its answer carries the lease, which it gives back behind it. */
+static void test_a_feature_is_built_under_a_lease(void **state)
+{
+    (void)state;
+    struct node *node = node_asked();
+    assert_string_equal(payload_string(said_last("lease_request")->payload, "key", 256),
+                        "feature:process_scheduling:bob");
+    lease_told(node, "granted", "ada", false);
+    assert_int_equal(calls.answered, 1);
+    challenge_last(node, '1');
+    work(node);
+    const json_t *lease = json_object_get(said_last("os_component_share")->payload, "lease");
+    assert_int_equal(json_integer_value(json_object_get(lease, "fence")), lease_seq);
+    const struct said *back = said_last("lease_release");
+    assert_non_null(back);
+    assert_int_equal(json_integer_value(json_object_get(back->payload, "fence")), lease_seq);
+    assert_true(json_is_true(json_object_get(back->payload, "done")));
+    node_unmake(node);
+}
+
+static void test_while_another_builds_it_stands_by(void **state)
+{
+    (void)state;
+    struct node *node = node_asked();
+    lease_told(node, "granted", "cyd", false); /* to all */
+    lease_told(node, "held", "cyd", false);    /* to this AI */
+    assert_int_equal(calls.answered, 0);
+    lease_told(node, "released", "cyd", true);
+    assert_int_equal(calls.answered, 0);
+    assert_int_equal(said_of("lease_request"), 1);
+    const struct said *chat = said_last("chat");
+    assert_string_equal(chat->target, "bob");
+    assert_true(json_is_true(json_object_get(chat->payload, "declined")));
+    node_unmake(node);
+}
+
+static void test_what_another_leaves_undone_it_takes_up(void **state)
+{
+    static const char *const ends[] = {"expired", "released"};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct node *node = node_asked();
+        lease_told(node, "held", "cyd", false);
+        lease_told(node, ends[i], "cyd", false);
+        assert_int_equal(said_of("lease_request"), 2);
+        lease_told(node, "granted", "ada", false);
+        assert_int_equal(calls.answered, 1);
+        node_unmake(node);
+    }
+}
+
+/* Another was granted it, built it and gave it back before this AI's request came to the hub. */
+static void test_who_asks_late_builds_nothing(void **state)
+{
+    (void)state;
+    struct node *node = node_asked();
+    lease_told(node, "granted", "cyd", false);
+    lease_told(node, "released", "cyd", true);
+    lease_told(node, "granted", "ada", false);
+    assert_int_equal(calls.answered, 0);
+    assert_int_equal(said_of("lease_release"), 1);
+    assert_int_equal(said_of("chat"), 1);
+    node_unmake(node);
+}
+
+/* Its lease expired while it was not heard of, and another has it now. */
+static void test_a_lost_lease_publishes_nothing(void **state)
+{
+    (void)state;
+    struct node *node = node_asked();
+    lease_told(node, "granted", "ada", false);
+    lease_told(node, "expired", "ada", false);
+    assert_int_equal(said_of("lease_request"), 2); /* at once, again */
+    lease_told(node, "held", "cyd", false);
+    challenge_last(node, '1');
+    work(node);
+    assert_int_equal(said_of("os_component_share"), 0);
+    assert_int_equal(said_of("lease_release"), 0);
+    assert_int_equal(node->count.features_answered, 0);
+    node_unmake(node);
+}
+
+/* A hub that knows no leases, or has none to give. */
+static void test_without_a_lease_it_builds_as_if_alone(void **state)
+{
+    (void)state;
+    struct node *node = node_asked();
+    say_json(node, "hub", "error",
+             json_pack("{s:s,s:s,s:s}", "code", "unknown_type", "detail", "d", "in_reply_to",
+                       said_last("lease_request")->message_id));
+    work(node);
+    assert_int_equal(calls.answered, 1);
+    challenge_last(node, '1');
+    work(node);
+    const struct said *answer = said_last("os_component_share");
+    assert_non_null(answer);
+    assert_null(json_object_get(answer->payload, "lease"));
+    assert_int_equal(said_of("lease_release"), 0);
+    node_unmake(node);
+}
+
 static void test_the_hub_is_not_impersonated(void **state)
 {
     (void)state;
@@ -389,6 +515,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_feature_is_answered_once),
         cmocka_unit_test(test_a_feature_is_declined),
+        cmocka_unit_test(test_a_feature_is_built_under_a_lease),
+        cmocka_unit_test(test_while_another_builds_it_stands_by),
+        cmocka_unit_test(test_what_another_leaves_undone_it_takes_up),
+        cmocka_unit_test(test_who_asks_late_builds_nothing),
+        cmocka_unit_test(test_a_lost_lease_publishes_nothing),
+        cmocka_unit_test(test_without_a_lease_it_builds_as_if_alone),
         cmocka_unit_test(test_the_hub_is_not_impersonated),
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_odd_json_costs_itself_only),

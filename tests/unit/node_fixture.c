@@ -31,8 +31,11 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 
 /* The link. */
 
+static size_t leases_looked; /* of what was said, for lease_requests */
+
 static void said_clear(void)
 {
+    leases_looked = 0;
     for (; said_count > 0; said_count--)
         json_decref(said[said_count - 1].payload);
 }
@@ -362,8 +365,20 @@ void say_json(struct node *node, const char *sender, const char *type, json_t *p
     json_decref(payload);
 }
 
+static void grant_leases(struct node *node)
+{
+    for (size_t i = leases_looked; i < said_count; i++)
+        if (strcmp(said[i].type, "lease_request") == 0)
+            say_json(node, "hub", "lease",
+                     json_pack("{s:s,s:s,s:O,s:i}", "status", "granted", "holder", "ada", "key",
+                               json_object_get(said[i].payload, "key"), "fence", (int)i + 1));
+    leases_looked = said_count;
+}
+
 void work(struct node *node)
 {
+    if (!wishes.unleased)
+        grant_leases(node);
     while (!jobs_idle(&node->jobs))
         uv_run(&node->loop, UV_RUN_ONCE);
 }

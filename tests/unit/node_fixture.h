@@ -28,6 +28,7 @@ extern struct wishes {
     unsigned claims; /* that the next training job finds */
     unsigned moves;  /* training jobs that have something to do */
     bool unprovable; /* prove comes to nothing */
+    bool unleased;   /* the hub answers no lease_request: the test does */
     const char
         *review; /* collaborate gives the candidate with this AI's review in it; NULL: searches */
 } wishes;
@@ -60,7 +61,7 @@ void node_unmake(struct node *node);
 void say(struct node *node, const char *sender, const char *type, const char *payload);
 /* The same with a payload of json_pack's, which is consumed. */
 void say_json(struct node *node, const char *sender, const char *type, json_t *payload);
-/* Until the worker has nothing left to do. */
+/* Until the worker has nothing left to do. The hub grants what leases were asked for, before. */
 void work(struct node *node);
 
 /* The brain of the nodes that are made. */
