@@ -33,8 +33,8 @@ static void in_use_check(struct async *async, int room)
     world_fail(async->world, "an id of room %d is in use, and nobody has joined it", room);
 }
 
-/* It was proposed, and nothing else; or answered, once. What is ill is not proposed; but for one who
- * has not joined and whose id somebody held who left: then apply is the first to look further. */
+/* It was proposed, and nothing else; or answered, once. What is ill is not proposed; but for one
+ * who has not joined, and whose id somebody held who left: apply is the first to look further. */
 static void say_check(struct async *async, const struct said *said, bool joined, int room)
 {
     struct world *world = async->world;
