@@ -159,6 +159,7 @@ static void request_proceed(struct request *request)
         handler->proceed(request);
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
+    assert(request->member); /* who was none has joined by now */
     if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT)
         request_acknowledge(request);
 }

@@ -178,12 +178,14 @@ void receipts_write(const struct receipt_block *block, struct text *text)
 
 static bool hex_u64(const char *digits, uint64_t *ret_value)
 {
+    static const char alphabet[16] = {'0', '1', '2', '3', '4', '5', '6', '7',
+                                      '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
     uint64_t value = 0;
     for (int i = 0; i < 16; i++) {
-        const char *found = digits[i] ? strchr("0123456789abcdef", digits[i]) : NULL;
+        const char *found = memchr(alphabet, digits[i], sizeof alphabet);
         if (!found)
             return false;
-        value = value << 4 | (uint64_t)(found - "0123456789abcdef");
+        value = value << 4 | (uint64_t)(found - alphabet);
     }
     *ret_value = value;
     return true;
