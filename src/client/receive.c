@@ -169,6 +169,8 @@ static void outcome_take(struct khub *link, struct json_value payload, bool acke
     struct khub_outcome outcome = {
         .message_id = message_id, .error = KHUB_E_REFUSED, .code = code, .detail = detail};
     const char *name = acked ? "message_id" : "in_reply_to";
+    if (!acked && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
+        return; /* it was accepted */
     if (!link->acks || !take_string(json_get(payload, name), message_id, sizeof message_id))
         return;
     if (acked) {
@@ -261,10 +263,12 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
 
 /* What the hub says to this connection alone comes at once, also while older messages are still on
  * their way; it says nothing of how far was read. */
-static bool is_answer(bool from_hub, struct json_value type)
+static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
     static const enum message_type answers[] = {MESSAGE_TRAINING_SYNC, MESSAGE_ACK, MESSAGE_ERROR,
                                                 MESSAGE_HEARTBEAT};
+    if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
+        return false; /* that is no answer, but what its AI missed */
     for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)
         if (json_string_is(type, slice_of(message_type_text(answers[i]))))
             return true;
@@ -310,7 +314,8 @@ static void line_take(struct khub *link, struct slice line)
         sync_take(link, values[MEMBER_PAYLOAD], seq);
     if (link->fd < 0)
         return;
-    if (seq > 0 && !is_answer(from_hub, values[MEMBER_TYPE]) && !read_note(link, seq))
+    if (seq > 0 && !is_answer(from_hub, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]) &&
+        !read_note(link, seq))
         return;
     if (message_hand_over(link, line, &incoming, seq) < 0) {
         link_lost(link, KHUB_E_NO_MEMORY, "no memory for a message of %zu bytes", line.len);

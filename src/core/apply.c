@@ -85,6 +85,8 @@ int request_check(struct request *request)
         error = target_check(request);
     if (error == 0 && handler->fenced)
         error = lease_check_fence(request);
+    if (error == 0)
+        error = reply_check(request);
     if (error == 0 && handler->check)
         error = handler->check(request);
     return error;
@@ -160,6 +162,7 @@ static void request_proceed(struct request *request)
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */
+    reply_proceed(request);
     if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT)
         request_acknowledge(request);
 }
@@ -267,6 +270,13 @@ static void apply_cursor(struct hub *hub, struct room *room, const struct entry 
         member_read(room, member, seq);
 }
 
+static void apply_overdue(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    reply_overdue(&request, entry->bytes);
+}
+
 static void apply_expire(struct hub *hub, struct room *room, const struct entry *entry)
 {
     struct request request = {.hub = hub, .room = room, .entry = entry};
@@ -286,10 +296,10 @@ void room_apply(struct room *room, const struct entry *entry)
 {
     static void (*const appliers[ENTRY_KIND_COUNT])(struct hub *, struct room *,
                                                     const struct entry *) = {
-        [ENTRY_START] = apply_start,        [ENTRY_MESSAGE] = apply_message,
-        [ENTRY_LEAVE] = apply_leave,        [ENTRY_EXPIRE] = apply_expire,
-        [ENTRY_ABANDON] = apply_expire,     [ENTRY_CURSOR] = apply_cursor,
-        [ENTRY_LEASE_END] = apply_lease_end};
+        [ENTRY_START] = apply_start,     [ENTRY_MESSAGE] = apply_message,
+        [ENTRY_LEAVE] = apply_leave,     [ENTRY_EXPIRE] = apply_expire,
+        [ENTRY_ABANDON] = apply_expire,  [ENTRY_CURSOR] = apply_cursor,
+        [ENTRY_OVERDUE] = apply_overdue, [ENTRY_LEASE_END] = apply_lease_end};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

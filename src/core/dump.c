@@ -100,6 +100,11 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     text_add_literal(text, "],\"sessions\":[");
     dump.before = "";
     index_walk(&room->sessions, dump_session, &dump);
+    text_add_literal(text, "],\"awaited\":[");
+    const struct awaited *awaited;
+    TAILQ_FOREACH (awaited, &room->awaited, next)
+        text_addf(text, "%s%llu", awaited == TAILQ_FIRST(&room->awaited) ? "" : ",",
+                  (unsigned long long)awaited->seq);
     text_add_literal(text, "],\"leases\":");
     leases_write(room, text);
     text_add_literal(text, "}");

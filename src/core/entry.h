@@ -22,6 +22,7 @@ enum entry_kind {
     ENTRY_ABANDON,   /* bytes: the session_id of an active session, of which nobody was heard */
     ENTRY_CURSOR,    /* bytes: a seq in digits, up to which the AI on the connection has read */
     ENTRY_LEASE_END, /* bytes: which lease, whose holder was silent for too long (leases.h) */
+    ENTRY_OVERDUE,   /* bytes: the seq, in digits, of a message that found no reply in time */
     ENTRY_KIND_COUNT
 };
 

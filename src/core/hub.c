@@ -578,6 +578,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
     hub_set_clock(hub, now);
     for (size_t i = 0; i < hub->room_count; i++) {
         tick_sessions(hub->rooms[i], now);
+        replies_tick(hub->rooms[i], now);
         leases_tick(hub->rooms[i], now);
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {

@@ -8,6 +8,9 @@
 #define ROOM_NAME_MAX           64u    /* bytes */
 #define ROOMS_MAX               256u   /* of a hub; an empty one makes place for a new one */
 #define MEMBERS_REMEMBERED_MAX  65536u /* AIs that left, in a room; the longest gone go first */
+#define AWAITED_MAX             1024u  /* replies awaited in a room, */
+#define AWAITED_EACH_MAX        64u    /* and by one AI */
+#define REPLY_BY_MAX_S          86400u /* seconds that one may take */
 #define RECEIPTS_IN_BLOCK       256u
 #define RECEIPT_BLOCKS_EACH_MAX 41u        /* of one AI: its last 10,000 messages at the least */
 #define RECEIPTS_MAX            (1u << 22) /* in a room; of who is silent longest they go first */

@@ -429,6 +429,19 @@ static void load_lease(struct loading *loading)
         load_damage(loading, "fence");
 }
 
+static void load_awaited(struct loading *loading)
+{
+    struct awaited *awaited = reply_restore(loading->room, loading->row->key);
+    if (!awaited) {
+        load_damage(loading, "key");
+        return;
+    }
+    awaited->sender = load_text(loading, loading->object, "sender");
+    awaited->target = load_text(loading, loading->object, "target");
+    awaited->message_id = load_text(loading, loading->object, "message_id");
+    awaited->wait_ms = load_i64(loading, loading->object, "wait_ms");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -445,6 +458,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_SESSION] = load_session,
         [ROW_WORKSPACE] = load_workspace,
         [ROW_RECEIPTS] = load_receipts,
+        [ROW_AWAITED] = load_awaited,
         [ROW_LEASE] = load_lease,
     };
     size_t at;

@@ -163,6 +163,16 @@ static void verify_receipts(struct verdict *verdict)
             verdict_fail(verdict, "%zu blocks of receipts, counted %zu", blocks,
                          receipts->block_count);
     }
+    const struct awaited *awaited;
+    size_t waiting = 0;
+    TAILQ_FOREACH (awaited, &room->awaited, next) {
+        const struct awaited *next = TAILQ_NEXT(awaited, next);
+        waiting++;
+        if (awaited->seq > room->last_seq || (next && next->seq <= awaited->seq))
+            verdict_fail(verdict, "awaited replies are in no order");
+    }
+    if (waiting != room->awaited_count || waiting > AWAITED_MAX)
+        verdict_fail(verdict, "%zu replies are awaited, counted %zu", waiting, room->awaited_count);
     if (count != room->receipt_count || count > RECEIPTS_MAX)
         verdict_fail(verdict, "%zu receipts, counted %zu", count, room->receipt_count);
 }

@@ -6,6 +6,7 @@
 #include "core/knowledge.h"
 #include "core/leases.h"
 #include "core/members.h"
+#include "core/replies.h"
 #include "core/sessions.h"
 
 /* What apply reads of a hub's configuration; it comes in with ENTRY_START (limits.c). */
@@ -23,6 +24,8 @@ struct room {
     size_t under_way;  /* entries proposed and not yet committed */
     uint64_t last_seq; /* of the last entry applied */
     uint64_t told_seq; /* of the last applied that was more than a cursor; 0: nothing yet */
+    struct awaited_list awaited; /* in the order of their seqs */
+    size_t awaited_count;
     struct room_limits limits;
     bool started; /* by this hub, and that is applied: who sits there is connected to it */
     struct changes changes;

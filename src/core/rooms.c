@@ -49,6 +49,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     changes_init(&room->changes);
     TAILQ_INIT(&room->departed);
     TAILQ_INIT(&room->receipts);
+    TAILQ_INIT(&room->awaited);
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
@@ -83,6 +84,7 @@ static void room_release(struct room *room)
 {
     changes_free(&room->changes);
     members_free(room);
+    replies_free(room);
     index_clear(&room->sessions, session_release);
     index_clear(&room->leases, lease_let_go);
     ledger_free(&room->knowledge.ledger);
@@ -136,7 +138,8 @@ static bool room_idle(const struct room *room)
 {
     const struct knowledge *knowledge = &room->knowledge;
     return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->live_count &&
-           !room->leases.count && !knowledge_count(knowledge) && !knowledge->ledger.accounts.count;
+           !room->awaited_count && !room->leases.count && !knowledge_count(knowledge) &&
+           !knowledge->ledger.accounts.count;
 }
 
 /* The place of a room that may go, or room_count when there is none. */

@@ -22,6 +22,7 @@
     X(SESSION, "session")       /* key: session_id */                                              \
     X(WORKSPACE, "workspace")   /* key: session_id "/" the workspace's key */                      \
     X(RECEIPTS, "receipts")     /* key: ai_id "/" number */                                        \
+    X(AWAITED, "awaited")       /* key: the seq of the message that wants a reply */               \
     X(LEASE, "lease")           /* key: the lease's */
 
 enum row_kind {

@@ -259,13 +259,23 @@ static void write_lease(const void *object, struct text *text)
     add_i64(text, "granted_ms", lease->granted_ms);
 }
 
+static void write_awaited(const void *object, struct text *text)
+{
+    const struct awaited *awaited = object;
+    add_text(text, "sender", awaited->sender);
+    add_text(text, "target", awaited->target);
+    add_text(text, "message_id", awaited->message_id);
+    add_i64(text, "wait_ms", awaited->wait_ms);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
     [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
     [ROW_BENCHMARK] = write_knowledge, [ROW_ALIAS] = write_alias,
     [ROW_ACCOUNT] = write_account,     [ROW_COMMITMENT] = write_commitment,
     [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
-    [ROW_RECEIPTS] = write_receipts,   [ROW_LEASE] = write_lease,
+    [ROW_RECEIPTS] = write_receipts,   [ROW_AWAITED] = write_awaited,
+    [ROW_LEASE] = write_lease,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -343,6 +353,9 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     save_index(&saving, ROW_SESSION, &room->sessions);
     index_walk(&room->sessions, save_workspaces, &saving);
     index_walk(&room->members, save_receipts, &saving);
+    const struct awaited *awaited;
+    TAILQ_FOREACH (awaited, &room->awaited, next)
+        save_object(&saving, ROW_AWAITED, awaited);
     save_index(&saving, ROW_LEASE, &room->leases);
     text_free(&saving.text);
 }

@@ -198,6 +198,46 @@ static void model_acknowledge(struct world *world, const struct said *said, int 
     expect_made(world, said->link, MESSAGE_ACK, HUB, said->sender);
 }
 
+static void awaited_drop(struct room_model *room, size_t at)
+{
+    room->awaited[at] = room->awaited[--room->awaited_count];
+}
+
+/* It may answer what is awaited, and want an answer itself. */
+static void model_reply(struct world *world, const struct said *said, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    for (size_t i = room->awaited_count; said->in_reply_to[0] && i > 0; i--)
+        if (room->awaited[i - 1].target == said->sender &&
+            strcmp(room->awaited[i - 1].message_id, said->in_reply_to) == 0)
+            awaited_drop(room, i - 1);
+    if (said->target == NOBODY || !said->reply_by || said->type == MESSAGE_HEARTBEAT)
+        return;
+    struct awaited_model *awaited = &room->awaited[room->awaited_count++];
+    *awaited = (struct awaited_model){.sender = said->sender,
+                                      .target = said->target,
+                                      .since = world->clock,
+                                      .wait = 1000 * (int64_t)said->reply_by};
+    memcpy(awaited->message_id, said->message_id, sizeof awaited->message_id);
+    if (room->awaited_count == AWAITED)
+        world_fail(world, "too many replies are awaited");
+}
+
+static void model_overdue(struct world *world, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    for (size_t i = room->awaited_count; i > 0; i--) {
+        const struct awaited_model *awaited = &room->awaited[i - 1];
+        if (world->clock - awaited->since < awaited->wait)
+            continue;
+        struct expected *expected =
+            expect_made_to(world, at, awaited->sender, MESSAGE_ERROR, HUB, awaited->sender);
+        if (expected)
+            expected->codes = FLAW(NO_REPLY);
+        awaited_drop(room, i - 1);
+    }
+}
+
 static void model_accept(struct world *world, const struct said *said, int room)
 {
     struct link *link = &world->links[said->link];
@@ -227,6 +267,7 @@ static void model_accept(struct world *world, const struct said *said, int room)
                    said->type == MESSAGE_WORKSPACE_UPDATE;
     if (!hidden && !stamped && said->type != MESSAGE_HEARTBEAT)
         expect_relay(world, said, room);
+    model_reply(world, said, room);
     if (acked(world, said, room))
         model_acknowledge(world, said, room);
 }
@@ -283,8 +324,10 @@ void model_expel(struct world *world, int link, enum close_reason reason, enum w
 
 void model_tick(struct world *world)
 {
-    for (int room = 0; room < ROOMS; room++)
+    for (int room = 0; room < ROOMS; room++) {
         model_session_tick(world, room);
+        model_overdue(world, room);
+    }
     for (int link = 0; link < LINKS; link++)
         if (world->links[link].open && link_level(world, link) == 2 &&
             world->clock - world->links[link].heard >= world->config.heartbeat_ms)

@@ -473,6 +473,26 @@ static void make_write(struct maker *maker)
     }
 }
 
+/* What a direct message asks for, and which earlier one it answers. */
+static void make_reply(struct maker *maker)
+{
+    struct said *said = maker->said;
+    const struct room_model *room = &maker->world->rooms[maker->room];
+    if (below(maker, 4) == 0) {
+        const char *id = room->awaited_count && below(maker, 2)
+                             ? room->awaited[below(maker, (unsigned)room->awaited_count)].message_id
+                             : maker->world->last_said[below(maker, NAMES)];
+        snprintf(said->in_reply_to, sizeof said->in_reply_to, "%s", id);
+        put_text_member(maker->writer, "in_reply_to", said->in_reply_to);
+    }
+    if (below(maker, 3) == 0) {
+        char seconds[24];
+        said->reply_by = 1 + below(maker, 20);
+        snprintf(seconds, sizeof seconds, "%u", said->reply_by);
+        put_raw_member(maker->writer, "reply_by", seconds);
+    }
+}
+
 static void make_talk(struct maker *maker)
 {
     const struct link *link = &maker->world->links[maker->said->link];
@@ -482,6 +502,7 @@ static void make_talk(struct maker *maker)
         put_raw_member(maker->writer, "seq", seq);
         return;
     }
+    make_reply(maker);
     if (maker->said->type == MESSAGE_CHAT && flaw_here(maker, 1))
         FLAWED(maker->writer, maker->said, "text", no_string);
     else

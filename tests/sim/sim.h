@@ -76,6 +76,8 @@ struct member {
     char token[40];
 };
 
+enum { AWAITED = 256 };
+
 enum section { PATTERNS, COMPONENTS, FEATURES, BENCHMARKS, SECTIONS };
 extern const char *const section_names[SECTIONS];
 
@@ -130,6 +132,12 @@ struct entry_model {
     struct claim_model claim;
 };
 
+struct awaited_model {
+    int sender, target;
+    char message_id[48];
+    int64_t since, wait;
+};
+
 enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
 extern const char *const state_names[STATES];
 
@@ -161,6 +169,8 @@ struct room_model {
     struct commitment_model *commitments;
     size_t commitment_count, commitment_capacity;
     unsigned mismatched[NAMES];
+    struct awaited_model awaited[AWAITED];
+    size_t awaited_count;
     uint64_t seq;  /* of the last entry that a log of this name had */
     size_t logged; /* entries in its log */
 };
@@ -366,7 +376,9 @@ struct said {
         char token[40];
     } hello;
     char id[600], own_id[64], name[64]; /* share, report, component */
-    char *body;                         /* the object shared, owned */
+    unsigned reply_by;                  /* seconds; 0: none is asked for */
+    char in_reply_to[48];
+    char *body; /* the object shared, owned */
     bool complete, tested, accepted;
     double score, progress; /* negative: none */
     int feature;            /* capability index whose text is asked for */

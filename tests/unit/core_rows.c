@@ -157,7 +157,8 @@ static void fill(struct fixture *f)
     for (unsigned i = 0; i < RECEIPTS_IN_BLOCK + 2; i++)
         say(f, FAY, "chat", "{}");
     join(f, GUS, "fay", 2, "'acks':true");
-    say_to(f, GUS, "cey", "chat", "{}");
+    say_to(f, GUS, "cey", "chat", "{'reply_by':1000}");
+    say_to(f, GUS, "cey", "chat", "{'reply_by':2000}");
     skip_all(f);
     struct challenge root = claim(f, ADA, "root", 0.4), good = claim(f, CEY, "good", 0.6);
     derive_claim(f, BOB, "child", "['root','good']");

@@ -131,6 +131,46 @@ def receipts_are_in_checkpoints():
 
 
 @test
+def replies_are_awaited_over_kill_9():
+    """No more than 64 of one AI are: so it shows which the hub still waits for."""
+    question = {"text": "?", "reply_by": 86400}
+    with directory() as data:
+        hub = Hub("--data", data)
+        ada, bea = hub.join("ada", 2, acks=True), hub.join("bea", 2)
+        ada.expect("hello")
+        asked = [ada.say("chat", question, "bea") for _ in range(64)]
+        for identity in asked:
+            ack_of(ada, identity)
+        ada.say("chat", question, "bea")
+        ada.expect_error("quota_exceeded", "64")
+        bea.say("chat", {"in_reply_to": asked[0]})
+        ada.expect("chat")
+        ack_of(ada, ada.say("chat", question, "bea"))
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            ada, bea = hub.join("ada", 2, acks=True), hub.join("bea", 2)
+            ada.expect("hello")
+            ada.say("chat", question, "bea")
+            ada.expect_error("quota_exceeded", "64")
+            bea.say("chat", {"in_reply_to": asked[1]})
+            ada.expect("chat")
+            ack_of(ada, ada.say("chat", question, "bea"))
+            ada.say("chat", question, "bea")
+            ada.expect_error("quota_exceeded", "64")
+
+
+@test
+def a_hub_says_when_a_reply_is_overdue():
+    with Hub() as hub:
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.expect("hello")
+        asked = ada.say("chat", {"text": "?", "reply_by": 0.1}, "bea")
+        equal(ada.expect_error("no_reply", '"bea"')["payload"]["in_reply_to"], asked, "in_reply_to")
+        bea.expect("chat")
+        bea.expect_nothing()
+
+
+@test
 def libkhub_loses_and_doubles_nothing_over_kill_9():
     chance, count, deaths = random.Random(13), 1500, 8
     with directory() as data:

@@ -1,5 +1,5 @@
-/* Publishes COUNT patterns over libkhub with acks, a few at a time, whatever becomes of its hub, and
- * exits with 0 when each was accepted once.
+/* Publishes COUNT patterns over libkhub with acks, a few at a time, whatever becomes of its hub,
+ * and exits with 0 when each was accepted once.
  *
  * usage: acks_client ADDRESS COUNT */
 #include <stdio.h>
