@@ -564,6 +564,8 @@ void payload_make(struct maker *maker)
         [MESSAGE_COLLABORATION_UPDATE] = make_update,
         [MESSAGE_WORKSPACE_UPDATE] = make_write,
         [MESSAGE_COMMITMENT] = make_commitment,
+        [MESSAGE_LEASE_REQUEST] = make_lease_request,
+        [MESSAGE_LEASE_RELEASE] = make_lease_release,
     };
     enum message_type type = maker->said->type;
     put(maker->writer, "{");
@@ -574,5 +576,7 @@ void payload_make(struct maker *maker)
              below(maker, type == MESSAGE_OS_COMPONENT_SHARE ? 2 : 12) == 0)
         make_session_id(maker);
     (makers[type] ? makers[type] : make_talk)(maker);
+    if (maker->world->temper.leases && below(maker, 6) == 0)
+        make_lease_shown(maker); /* of a type that knows none it is the sender's own */
     put(maker->writer, "}");
 }

@@ -201,6 +201,7 @@ void restart_run(struct world *world, unsigned steps, unsigned state_every)
 {
     struct async async;
     async_new(&async, world);
+    world->temper.leases = true;
     while (world->step < steps && !world_failed(world)) {
         remember(world);
         step(&async);

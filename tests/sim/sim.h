@@ -6,6 +6,7 @@
  *                 sessions.c, shares.c, ledger.c
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
+ *     leases.c    leases, in worlds without a model
  *     async.h     the same on logs that commit later, with crashes and restarts
  *     sim.c       seeds, steps, the report
  *
@@ -244,6 +245,13 @@ struct temper {
     bool limited;       /* a rate limit is set */
     bool small;         /* knowledge_max is small */
     int rooms;          /* the first so many are spoken of */
+    bool leases;        /* are spoken of: where no model foretells what comes of them */
+};
+
+/* As the hub has told it so far. */
+struct lease_model {
+    char holder[160]; /* "": nobody */
+    uint64_t fence;   /* of the last that was granted */
 };
 
 struct world {
@@ -283,6 +291,7 @@ struct world {
     uint64_t hash;
 
     char last_said[NAMES][48]; /* message_ids */
+    struct lease_model leases[ROOMS][KEYS];
 
     uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
     size_t secret_count, secret_capacity;
@@ -296,6 +305,10 @@ void world_fail(struct world *world, const char *format, ...) __attribute__((for
 void world_say(const struct world *world, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 bool world_failed(const struct world *world);
+
+/* ── leases.c ── */
+/* What an effect says of a lease must go with what was said before. */
+void leases_follow(struct world *world, const struct effect *effect);
 
 /* ── world.c ── */
 /* Without a hub. */

@@ -61,6 +61,11 @@ void make_measurement(struct maker *maker);
 /* An entry that is a claim, or NULL. */
 const struct entry_model *some_claim(struct maker *maker);
 
+/* leases.c: payloads, and the lease under which something is shared. */
+void make_lease_request(struct maker *maker);
+void make_lease_release(struct maker *maker);
+void make_lease_shown(struct maker *maker);
+
 /* Writes the payload of said->type, and into *said what it says. */
 void payload_make(struct maker *maker);
 

@@ -114,8 +114,8 @@ static void put_message(struct maker *maker)
 static void forge(struct world *world, struct said *said)
 {
     static const enum message_type of_hub[] = {
-        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,       MESSAGE_PRESENCE,    MESSAGE_ERROR,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE, MESSAGE_VERIFICATION};
+        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,       MESSAGE_PRESENCE,     MESSAGE_ERROR,
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE, MESSAGE_VERIFICATION, MESSAGE_LEASE};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -146,12 +146,15 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_COLLABORATION_RESPONSE,
                                               MESSAGE_COLLABORATION_UPDATE,
                                               MESSAGE_WORKSPACE_UPDATE,
-                                              MESSAGE_COMMITMENT};
-    enum { COUNT = sizeof types / sizeof *types };
+                                              MESSAGE_COMMITMENT,
+                                              MESSAGE_LEASE_REQUEST,
+                                              MESSAGE_LEASE_RELEASE};
+    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 2 };
+    unsigned count = world->temper.leases ? COUNT : COUNT - LEASE_TYPES;
     unsigned total = 0, picked, type = 0;
     if (link->name == NOBODY && !chance_one_in(&world->chance, 4))
         return MESSAGE_HELLO;
-    for (unsigned i = 0; i < COUNT; i++)
+    for (unsigned i = 0; i < count; i++)
         total += world->temper.weights[i];
     picked = chance_below(&world->chance, total);
     while (picked >= world->temper.weights[type])
