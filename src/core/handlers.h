@@ -81,7 +81,7 @@ int lease_release_check(struct request *request);
 void lease_release_proceed(struct request *request);
 /* payload.lease, when it is there, is a lease that the sender holds. */
 int lease_check_fence(struct request *request);
-/* The end of its time; of these bytes, which leases_tick wrote. */
+/* The end of its time; of these bytes, which leases_propose_ends wrote. */
 void lease_expire(struct request *request, struct slice bytes);
 
 /* ── workspaces (workspace.c) ── */

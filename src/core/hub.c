@@ -557,29 +557,13 @@ void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_
     peer_expel(hub, peer, reason, &refusal, now);
 }
 
-static void tick_sessions(struct room *room, int64_t now)
-{
-    struct session *session = TAILQ_FIRST(&room->live);
-    while (session) {
-        struct session *next = TAILQ_NEXT(session, next);
-        if (session_due(room, session)) {
-            struct entry entry = {.time_ms = now,
-                                  .kind = session->state == SESSION_PENDING ? ENTRY_EXPIRE
-                                                                            : ENTRY_ABANDON,
-                                  .bytes = session->key};
-            room_happened(room, &entry);
-        }
-        session = next;
-    }
-}
-
 int64_t hub_tick(struct hub *hub, int64_t now)
 {
     hub_set_clock(hub, now);
     for (size_t i = 0; i < hub->room_count; i++) {
-        tick_sessions(hub->rooms[i], now);
+        sessions_propose_ends(hub->rooms[i], now);
         replies_tick(hub->rooms[i], now);
-        leases_tick(hub->rooms[i], now);
+        leases_propose_ends(hub->rooms[i], now);
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];

@@ -312,14 +312,24 @@ static void lease_end_write(const struct lease *lease, struct text *text)
     text_addf(text, ",\"renewed\":%llu}", (unsigned long long)lease->renewed);
 }
 
-void leases_tick(struct room *room, int64_t now)
+/* The first that is due behind that fence, or NULL. */
+static struct lease *lease_due_behind(const struct room *room, uint64_t fence)
+{
+    struct lease *lease;
+    TAILQ_FOREACH (lease, &room->leases_open, next)
+        if (lease->fence > fence && lease_due(room, lease))
+            return lease;
+    return NULL;
+}
+
+void leases_propose_ends(struct room *room, int64_t now)
 {
     struct text *text = &room->hub->cut;
-    struct lease *next, *lease = TAILQ_FIRST(&room->leases_open);
-    for (; lease; lease = next) {
-        next = TAILQ_NEXT(lease, next);
-        if (!lease_due(room, lease))
-            continue;
+    const struct lease *lease;
+    uint64_t fence = 0;
+    /* What a log commits within propose may end any of them: none is kept over it. */
+    while ((lease = lease_due_behind(room, fence))) {
+        fence = lease->fence;
         lease_end_write(lease, text);
         struct entry entry = {.time_ms = now, .kind = ENTRY_LEASE_END, .bytes = text_slice(text)};
         room_happened(room, &entry);

@@ -217,12 +217,36 @@ static int64_t session_heard(const struct room *room, const struct session *sess
     return heard;
 }
 
-bool session_due(const struct room *room, const struct session *session)
+/* Has its time run out on this hub's clock? */
+static bool session_due(const struct room *room, const struct session *session)
 {
     const struct hub *hub = room->hub;
     if (session->state == SESSION_PENDING)
         return hub->clock - session->since >= hub->config.pending_ms;
     return hub->clock - session_heard(room, session) >= hub->config.silent_ms;
+}
+
+/* The first that is due behind that place in the list, or NULL. */
+static const struct session *session_due_behind(const struct room *room, uint64_t order)
+{
+    const struct session *session;
+    TAILQ_FOREACH (session, &room->live, next)
+        if (session->order > order && session_due(room, session))
+            return session;
+    return NULL;
+}
+
+void sessions_propose_ends(struct room *room, int64_t now)
+{
+    const struct session *session;
+    uint64_t order = 0;
+    /* What a log commits within propose may end any of them: none is kept over it. */
+    while ((session = session_due_behind(room, order))) {
+        enum entry_kind kind = session->state == SESSION_PENDING ? ENTRY_EXPIRE : ENTRY_ABANDON;
+        struct entry entry = {.time_ms = now, .kind = kind, .bytes = session->key};
+        order = session->order;
+        room_happened(room, &entry);
+    }
 }
 
 struct workspace_writer {

@@ -85,8 +85,9 @@ struct slice cell_row_key(const struct cell *cell);
 struct session *session_unawaited(const struct room *room);
 /* Of this AI's, the active ones. */
 size_t session_count_active(const struct room *room, struct slice ai_id);
-/* Has its time run out on this hub's clock? For admit: apply has no clock. */
-bool session_due(const struct room *room, const struct session *session);
+/* Proposes the end of those whose time has run out on this hub's clock. For admit: apply has no
+ * clock. */
+void sessions_propose_ends(struct room *room, int64_t now);
 /* As an object; with its workspace and all else that a dump shows, or without. */
 void session_write(const struct session *session, bool workspace, struct text *text);
 

@@ -77,8 +77,10 @@ void make_lease_shown(struct maker *maker)
 
 /* ── what the hub says ── */
 
-static void lease_told(struct world *world, int room, uint64_t seq, const json_t *payload)
+static void lease_told(struct world *world, int room, uint64_t seq, const json_t *object)
 {
+    const json_t *payload = json_object_get(object, "payload");
+    const char *asker = json_string_value(json_object_get(object, "target_ai"));
     const char *status = json_string_value(json_object_get(payload, "status"));
     const char *holder = json_string_value(json_object_get(payload, "holder"));
     const char *name = json_string_value(json_object_get(payload, "key"));
@@ -102,6 +104,8 @@ static void lease_told(struct world *world, int room, uint64_t seq, const json_t
     if (!open || fence != lease->fence || strcmp(holder, lease->holder) != 0)
         world_fail(world, "%s is %s: %s, fence %llu; \"%s\" has it with %llu", name, status, holder,
                    (unsigned long long)fence, lease->holder, (unsigned long long)lease->fence);
+    if (asker && (strcmp(asker, holder) == 0) != (strcmp(status, "renewed") == 0))
+        world_fail(world, "%s of %s is %s for %s", name, holder, status, asker);
     if (strcmp(status, "released") == 0 || strcmp(status, "expired") == 0)
         lease->holder[0] = '\0';
 }
@@ -131,7 +135,7 @@ void leases_follow(struct world *world, const struct effect *effect)
     const json_t *payload = json_object_get(object, "payload");
     const json_t *shown = json_object_get(payload, "lease");
     if (type && strcmp(type, "lease") == 0)
-        lease_told(world, room, effect->seq, payload);
+        lease_told(world, room, effect->seq, object);
     else if (type && json_is_object(shown) && strstr(type, "_share"))
         lease_shown(world, room, object, shown);
     json_decref(object);
