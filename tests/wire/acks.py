@@ -24,6 +24,16 @@ def directory():
         shutil.rmtree(folder)
 
 
+@contextlib.contextmanager
+def running(*words):
+    """A program that is not left behind by a test that fails."""
+    with subprocess.Popen([str(word) for word in words], stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def kill_9(hub):
     for client in hub.clients:
         client.close()
@@ -172,20 +182,26 @@ def a_hub_says_when_a_reply_is_overdue():
 
 @test
 def libkhub_loses_and_doubles_nothing_over_kill_9():
+    """Neither what the writer says nor what the reader hears."""
     chance, count, deaths = random.Random(13), 1500, 8
     with directory() as data:
         os.mkdir(data, 0o700)
         address = "unix:" + os.path.join(data, "socket")
         options = {"listen": ("127.0.0.1:0", address)}
         hub = Hub("--data", data, "--sync-limit", 64 << 20, **options)
-        with subprocess.Popen([CLIENT, address, str(count)], stdout=subprocess.PIPE) as client:
-            for _ in range(deaths):
-                for _ in range(chance.randrange(1, count // deaths)):
-                    check(client.stdout.readline(), "the client ended too early")
-                kill_9(hub)
-                hub = Hub("--data", data, "--sync-limit", 64 << 20, **options)
-            equal(client.stdout.read().split()[-1], str(count).encode(), "acks")
-            equal(client.wait(), 0, "exit code")
+        with running(CLIENT, address, count, "read") as reader:
+            equal(reader.stdout.readline(), b"%d\n" % count, "what says that it has joined")
+            with running(CLIENT, address, count) as writer:
+                for _ in range(deaths):
+                    for _ in range(chance.randrange(1, count // deaths)):
+                        check(writer.stdout.readline(), "the writer ended too early")
+                    kill_9(hub)
+                    hub = Hub("--data", data, "--sync-limit", 64 << 20, **options)
+                equal(writer.stdout.read().split()[-1], b"%d" % count, "acks")
+                equal(writer.wait(), 0, "exit code")
+            heard = [int(line) for line in reader.stdout]
+            equal(heard, list(range(count)), "what the reader heard")
+            equal(reader.wait(), 0, "exit code of the reader")
         known = hub.join("judge", 2).sync["global_knowledge_base"]["shared_patterns"].values()
         equal(sorted(entry["pattern"]["n"] for entry in known), list(range(count)), "patterns")
         kill_9(hub)

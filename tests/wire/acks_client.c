@@ -1,15 +1,25 @@
-/* Publishes COUNT patterns over libkhub with acks, a few at a time, whatever becomes of its hub,
- * and exits with 0 when each was accepted once.
+/* Two AIs over libkhub, whatever becomes of their hub. The writer publishes COUNT patterns with
+ * acks, a few at a time, prints a line for each ack, and exits with 0 when each was accepted once.
+ * The reader resumes, and prints each pattern that it hears, until it has heard the last.
  *
- * usage: acks_client ADDRESS COUNT */
+ * usage: acks_client ADDRESS COUNT [read] */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "khub.h"
 
 #define UNDER_WAY 20u
 
 static unsigned published, count, answered;
+
+static void print_line(unsigned number)
+{
+    printf("%u\n", number);
+    fflush(stdout);
+}
+
+/* ── the writer ── */
 
 static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data);
 
@@ -29,31 +39,62 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
         fprintf(stderr, "%s: %s %s\n", outcome->message_id, outcome->code, outcome->detail);
         exit(3);
     }
-    printf("%u\n", ++answered);
-    fflush(stdout);
+    print_line(++answered);
     if (published < count)
         publish_next(link);
     else if (answered == count)
         khub_close(link);
 }
 
+/* ── the reader ── */
+
+static void on_message(struct khub *link, const struct khub_message *message, void *data)
+{
+    const char *number = strstr(message->payload.at, "\"n\":");
+    (void)data;
+    if (strcmp(message->type.at, "error") == 0)
+        fprintf(stderr, "%s\n", message->payload.at);
+    if (strcmp(message->type.at, "pattern_share") != 0 || !number)
+        return;
+    unsigned heard = (unsigned)strtoul(number + strlen("\"n\":"), NULL, 10);
+    print_line(heard);
+    if (heard + 1 == count)
+        khub_close(link);
+}
+
+static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
+                     void *data)
+{
+    (void)link;
+    (void)error;
+    (void)detail;
+    (void)data;
+    if (state == KHUB_JOINED && !answered++)
+        print_line(count);
+}
+
 int main(int argc, char **argv)
 {
     struct khub *link;
-    if (argc != 3)
+    if (argc < 3)
         return 2;
+    bool reads = argc > 3;
     count = (unsigned)strtoul(argv[2], NULL, 10);
     struct khub_options options = {.address = argv[1],
-                                   .ai_id = "writer",
-                                   .acks = true,
+                                   .ai_id = reads ? "reader" : "writer",
+                                   .acks = !reads,
+                                   .resume = reads,
                                    .retry_first_ms = 10,
                                    .retry_max_ms = 50,
                                    .sync_max = KHUB_SYNC_NONE};
-    if (khub_new(&options, NULL, &link) < 0)
+    struct khub_callbacks callbacks = {0};
+    if (reads)
+        callbacks = (struct khub_callbacks){.message = on_message, .state = on_state};
+    if (khub_new(&options, &callbacks, &link) < 0)
         return 2;
-    while (published < UNDER_WAY && published < count)
+    while (!reads && published < UNDER_WAY && published < count)
         publish_next(link);
     int error = khub_run(link, -1);
     khub_free(link);
-    return error < 0 || answered != count;
+    return error < 0 || (!reads && answered != count);
 }
