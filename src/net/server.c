@@ -99,8 +99,10 @@ static void server_close(struct server *server);
 void turn_end(struct server *server)
 {
     settle(server);
-    if (server->disk.store)
+    if (server->disk.store) {
+        store_push(server->disk.store);
         pace_disk(server);
+    }
     journal_flush(&server->journal);
     if (server->stopping && server->connection_count == 0)
         server_close(server);

@@ -44,7 +44,7 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_DROP_ROW] = "DELETE FROM state WHERE room = ?1 AND kind = ?2 AND key = ?3",
     [STATEMENT_PROBE] = "INSERT INTO meta (name, value) VALUES ('probe', randomblob(16384))"
                         " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [STATEMENT_ADD_MESSAGE] = "INSERT OR REPLACE INTO messages"
+    [STATEMENT_ADD_MESSAGE] = "INSERT OR IGNORE INTO messages"
                               " (id, number, level, audience, observed, but, names, line)"
                               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     [STATEMENT_READ] = "SELECT messages.id, number, level, audience, observed, but, names,"

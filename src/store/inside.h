@@ -153,6 +153,7 @@ struct store {
     struct batch_list done, spare;
     struct checkpoint_list checkpoints;
     struct reading_list wishes, pages;
+    bool pushed; /* what is in `filling` is to be written */
     bool closing, silent;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */
 
@@ -160,6 +161,9 @@ struct store {
     _Atomic bool failing;
     bool unwritten; /* the thread's: something was lost at the end */
 };
+
+/* Bytes with which a batch does not wait for company. */
+#define BATCH_EARLY (256u << 10)
 
 /* The room's log, or NULL. */
 struct store_log *log_find(const struct store *store, struct slice room);

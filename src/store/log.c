@@ -45,8 +45,18 @@ static void batch_add(struct store *store, const struct item *item)
     }
     batch->urgent += urgent;
     atomic_fetch_add(&store->backlog, item->entry.bytes.len + sizeof *item);
-    if (urgent || batch->count == 1)
+    if (batch->bytes.len > BATCH_EARLY || batch->count == 1)
         pthread_cond_signal(&store->changed);
+}
+
+void store_push(struct store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    if (store->filling->urgent && !store->pushed) {
+        store->pushed = true;
+        pthread_cond_signal(&store->changed);
+    }
+    pthread_mutex_unlock(&store->mutex);
 }
 
 /* ── a room's log ── */

@@ -98,6 +98,8 @@ int store_begin(struct store *store);
 
 /* The log of a room. Dies when out of memory. */
 struct log store_log(struct store *store, struct slice room, struct commit commit);
+/* All that was proposed so far is to be written: call it when no more is to come at once. */
+void store_push(struct store *store);
 /* Hands back what was committed since the last call, and what could not be kept, in order. */
 void store_take(struct store *store);
 /* Bytes proposed that are not on disk yet. */

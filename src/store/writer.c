@@ -11,10 +11,10 @@
 #include "store/inside.h"
 
 #define RETRY_MS       500u
-#define TRIM_AT_ONCE   5000 /* entries let go in one transaction */
-#define DERIVED_MS     20u  /* what can be made again waits so long for company */
-#define WAL_PAGES_MAX  4096 /* 16 MiB: then the database takes in what the log holds */
-#define LAST_TRIES_MAX 4    /* at the end, before what can't be written is given up */
+#define TRIM_AT_ONCE   5000  /* entries let go in one transaction */
+#define DERIVED_MS     20u   /* what can be made again waits so long for company */
+#define WAL_PAGES_MAX  16384 /* 64 MiB: then the database takes in what the log holds */
+#define LAST_TRIES_MAX 4     /* at the end, before what can't be written is given up */
 
 static struct timespec in_ms(unsigned ms)
 {
@@ -396,8 +396,9 @@ static bool work_wait(struct store *store, struct work *ret_work)
     bool failing = atomic_load(&store->failing);
     struct timespec retry = in_ms(RETRY_MS), derived = in_ms(DERIVED_MS);
     *ret_work = (struct work){NULL, NULL, NULL};
-    while (!store->filling->urgent && STAILQ_EMPTY(&store->wishes) &&
-           (failing || STAILQ_EMPTY(&store->checkpoints)) && !store->closing) {
+    while (!store->pushed && store->filling->bytes.len <= BATCH_EARLY &&
+           STAILQ_EMPTY(&store->wishes) && (failing || STAILQ_EMPTY(&store->checkpoints)) &&
+           !store->closing) {
         bool waits = store->filling->count > 0;
         if (!failing && !waits)
             pthread_cond_wait(&store->changed, &store->mutex);
@@ -408,6 +409,7 @@ static bool work_wait(struct store *store, struct work *ret_work)
             derived = in_ms(DERIVED_MS);
     }
     /* What was kept before a wish, or a checkpoint, is written before it. */
+    store->pushed = false;
     if (store->filling->count) {
         ret_work->batch = store->filling;
         store->filling = STAILQ_FIRST(&store->spare);

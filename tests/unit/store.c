@@ -109,6 +109,7 @@ static void lost(void *ctx, const struct entry *entry)
 /* Takes what comes back until there are `count`. */
 static void await(struct world *world, size_t count)
 {
+    store_push(world->store);
     while (world->count < count) {
         pthread_mutex_lock(&world->mutex);
         while (!world->awake)
