@@ -3,25 +3,14 @@
 import contextlib
 import os
 import random
-import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 
-from harness import Hub, check, equal, run, test, wait_until
+from harness import Hub, check, directory, equal, kill_9, run, test, wait_until
 
 ROUNDS = 10
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "acks_client")
-
-
-@contextlib.contextmanager
-def directory():
-    folder = tempfile.mkdtemp(prefix="khub-test-acks-")
-    try:
-        yield os.path.join(folder, "data")
-    finally:
-        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -32,12 +21,6 @@ def running(*words):
             yield process
         finally:
             process.kill()
-
-
-def kill_9(hub):
-    for client in hub.clients:
-        client.close()
-    hub.kill()
 
 
 def ack_of(client, identity):
