@@ -52,6 +52,34 @@ def what_anybody_heard_of_outlives_kill_9():
 
 
 @test
+def a_lease_and_its_fence_outlive_kill_9():
+    with directory() as data:
+        hub = Hub("--data", data)
+        ada = hub.join("ada", 2)
+        for key in ("given back", "k"):
+            ada.say("lease_request", {"key": key, "ttl_s": 600})
+            fence = ada.expect("lease", status="granted", key=key)["payload"]["fence"]
+            if key == "given back":
+                ada.say("lease_release", {"key": key, "fence": fence})
+                ada.expect("lease", status="released")
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            bea = hub.join("bea", 2)
+            bea.say("lease_request", {"key": "k", "ttl_s": 600})
+            bea.expect("lease", status="held", holder="ada", fence=fence)
+            bea.say("pattern_share", {"pattern": {"id": "p"}, "lease": {"key": "k", "fence": fence}})
+            bea.expect_error("stale_lease", "ada")
+            bea.say("lease_request", {"key": "given back", "ttl_s": 600})
+            check(bea.expect("lease", status="granted")["payload"]["fence"] > fence, "a fence comes again")
+            ada = hub.join("ada", 2)
+            bea.expect("hello")
+            ada.say("pattern_share", {"pattern": {"id": "p"}, "lease": {"key": "k", "fence": fence}})
+            bea.expect("pattern_share")
+            ada.say("lease_request", {"key": "k", "ttl_s": 600})
+            ada.expect("lease", status="renewed", fence=fence)
+
+
+@test
 def sessions_and_members_go_on_after_kill_9():
     with directory() as data:
         hub = Hub("--data", data)
