@@ -9,6 +9,7 @@
 
 #include "core/memory.h"
 #include "net/pace.h"
+#include "net/rebuild.h"
 #include "net/replay.h"
 #include "net/state.h"
 
@@ -143,49 +144,15 @@ static void on_timer(uv_timer_t *timer)
 
 /* ── recovery ── */
 
-struct recovery {
-    struct server *server;
-    char *why;
-};
-
-static int recover_row(void *ctx, struct slice room, const struct row *row)
-{
-    struct recovery *recovery = ctx;
-    return hub_load(recovery->server->hub, room, row, recovery->why, STORE_WHY_SIZE);
-}
-
-static int recover_loaded(void *ctx, struct slice room)
-{
-    struct recovery *recovery = ctx;
-    return hub_loaded(recovery->server->hub, room, recovery->why, STORE_WHY_SIZE);
-}
-
-static uint64_t recover_seq(void *ctx, struct slice room)
-{
-    struct recovery *recovery = ctx;
-    return hub_seq(recovery->server->hub, room);
-}
-
-static int recover_entry(void *ctx, struct slice room, const struct entry *entry)
-{
-    struct recovery *recovery = ctx;
-    recovery->server->disk.entries++;
-    hub_apply(recovery->server->hub, room, entry);
-    return 0;
-}
-
 int disk_recover(struct server *server, char why[STORE_WHY_SIZE])
 {
     struct disk *disk = &server->disk;
-    struct recovery recovery = {server, why};
-    struct store_reader reader = {&recovery, recover_row, recover_loaded, recover_seq,
-                                  recover_entry};
     uint64_t before = uv_hrtime();
     if (!disk->store)
         return 0;
     hub_keep_changes(server->hub);
     disk->recovering = true;
-    int error = store_recover(disk->store, &reader, why);
+    int error = rebuild(server->hub, disk->store, &disk->entries, why);
     disk->recovering = false;
     if (error < 0)
         return -1;

@@ -64,6 +64,21 @@ int database_step(struct database *database, enum statement statement);
 uint64_t entry_checksum(struct slice room, const struct entry *entry);
 uint64_t row_checksum(struct slice room, const struct row *row);
 
+/* ── recover.c, check.c: columns of a statement, good until its next step ── */
+
+#define ROW_COLUMN_NAMES   "kind, key, bytes, checksum"
+#define ROW_COLUMNS        4
+#define ENTRY_COLUMN_NAMES "entries.id, time, peer, takes_over, kind, bytes, checksum"
+#define ENTRY_COLUMNS      7
+
+/* Empty where there is NULL. */
+struct slice column_slice(sqlite3_stmt *statement, int column);
+/* Of a statement whose first columns are the names above; is_whole: the checksum is right. */
+struct row column_row(sqlite3_stmt *statement);
+struct entry column_entry(sqlite3_stmt *statement);
+bool row_is_whole(struct slice room, const struct row *row, sqlite3_stmt *statement);
+bool entry_is_whole(struct slice room, const struct entry *entry, sqlite3_stmt *statement);
+
 /* ── log.c, writer.c ── */
 
 struct store_log {

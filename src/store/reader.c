@@ -7,12 +7,6 @@
 #define PAGE_BYTES_MAX (256u << 10)
 #define PAGE_ROWS_MAX  4000u
 
-static struct slice column_text(sqlite3_stmt *row, int column)
-{
-    const char *at = sqlite3_column_blob(row, column);
-    return (struct slice){at ? at : "", (size_t)sqlite3_column_bytes(row, column)};
-}
-
 /* Names stand one behind the other, each with a line end, which no id can hold. */
 static bool names_hold(struct slice names, struct slice ai_id)
 {
@@ -32,15 +26,15 @@ static bool row_is_for(sqlite3_stmt *row, const struct store_wish *wish)
 {
     enum audience audience = (enum audience)sqlite3_column_int(row, 3);
     bool observed = sqlite3_column_int(row, 4);
-    if (sqlite3_column_int(row, 2) > wish->level || slice_equal(column_text(row, 5), wish->ai_id))
+    if (sqlite3_column_int(row, 2) > wish->level || slice_equal(column_slice(row, 5), wish->ai_id))
         return false;
     return audience == AUDIENCE_ROOM || (observed && wish->observer) ||
-           names_hold(column_text(row, 6), wish->ai_id);
+           names_hold(column_slice(row, 6), wish->ai_id);
 }
 
 static void add_line(sqlite3_stmt *row, uint64_t seq, int level, struct text *lines)
 {
-    text_add(lines, column_text(row, 7));
+    text_add(lines, column_slice(row, 7));
     if (level == 1)
         text_add_literal(lines, "}\n");
     else

@@ -11,10 +11,39 @@ struct recovering {
     char *why;
 };
 
-static struct slice column_slice(sqlite3_stmt *statement, int column)
+struct slice column_slice(sqlite3_stmt *statement, int column)
 {
     const char *at = sqlite3_column_blob(statement, column);
     return (struct slice){at ? at : "", (size_t)sqlite3_column_bytes(statement, column)};
+}
+
+struct row column_row(sqlite3_stmt *statement)
+{
+    return (struct row){(enum row_kind)sqlite3_column_int(statement, 0), column_slice(statement, 1),
+                        column_slice(statement, 2)};
+}
+
+bool row_is_whole(struct slice room, const struct row *row, sqlite3_stmt *statement)
+{
+    return row_checksum(room, row) == (uint64_t)sqlite3_column_int64(statement, ROW_COLUMNS - 1);
+}
+
+struct entry column_entry(sqlite3_stmt *statement)
+{
+    return (struct entry){.seq = (uint64_t)sqlite3_column_int64(statement, 0) &
+                                 ((1ull << ID_SEQ_BITS) - 1),
+                          .time_ms = sqlite3_column_int64(statement, 1),
+                          .peer = (peer_id)sqlite3_column_int64(statement, 2),
+                          .takes_over = (peer_id)sqlite3_column_int64(statement, 3),
+                          .kind = (enum entry_kind)sqlite3_column_int(statement, 4),
+                          .bytes = column_slice(statement, 5)};
+}
+
+bool entry_is_whole(struct slice room, const struct entry *entry, sqlite3_stmt *statement)
+{
+    return (unsigned)entry->kind < ENTRY_KIND_COUNT &&
+           entry_checksum(room, entry) ==
+               (uint64_t)sqlite3_column_int64(statement, ENTRY_COLUMNS - 1);
 }
 
 static int damaged(const struct recovering *recovering, const struct store_log *log,
@@ -35,10 +64,9 @@ static int read_failed(const struct recovering *recovering)
 static int recover_row(const struct recovering *recovering, const struct store_log *log,
                        sqlite3_stmt *statement, uint64_t number)
 {
-    struct row row = {(enum row_kind)sqlite3_column_int(statement, 0), column_slice(statement, 1),
-                      column_slice(statement, 2)};
+    struct row row = column_row(statement);
     const struct store_reader *reader = recovering->reader;
-    if (row_checksum(log->room, &row) != (uint64_t)sqlite3_column_int64(statement, 3))
+    if (!row_is_whole(log->room, &row, statement))
         return damaged(recovering, log, "row", number);
     return reader->row(reader->ctx, log->room, &row);
 }
@@ -51,7 +79,7 @@ static int recover_rows(const struct recovering *recovering, const struct store_
     uint64_t number = 0;
     int result, error = 0;
     if (sqlite3_prepare_v2(recovering->store->database.handle,
-                           "SELECT kind, key, bytes, checksum FROM state WHERE room = ?1"
+                           "SELECT " ROW_COLUMN_NAMES " FROM state WHERE room = ?1"
                            " ORDER BY kind, key",
                            -1, &statement, NULL) != SQLITE_OK)
         return read_failed(recovering);
@@ -68,17 +96,9 @@ static int recover_rows(const struct recovering *recovering, const struct store_
 static int recover_entry(const struct recovering *recovering, struct store_log *log,
                          sqlite3_stmt *statement)
 {
-    struct entry entry = {.seq = (uint64_t)sqlite3_column_int64(statement, 0) &
-                                 ((1ull << ID_SEQ_BITS) - 1),
-                          .time_ms = sqlite3_column_int64(statement, 1),
-                          .peer = (peer_id)sqlite3_column_int64(statement, 2),
-                          .takes_over = (peer_id)sqlite3_column_int64(statement, 3),
-                          .kind = (enum entry_kind)sqlite3_column_int(statement, 4),
-                          .bytes = column_slice(statement, 5)};
+    struct entry entry = column_entry(statement);
     const struct store_reader *reader = recovering->reader;
-    bool whole = (unsigned)entry.kind < ENTRY_KIND_COUNT && entry.seq > log->seq &&
-                 entry_checksum(log->room, &entry) == (uint64_t)sqlite3_column_int64(statement, 6);
-    if (!whole)
+    if (entry.seq <= log->seq || !entry_is_whole(log->room, &entry, statement))
         return damaged(recovering, log, "entry", entry.seq);
     log->seq = entry.seq;
     return reader->entry(reader->ctx, log->room, &entry);
@@ -89,7 +109,7 @@ static int recover_entries(const struct recovering *recovering, struct store_log
     sqlite3_stmt *statement;
     int result, error = 0;
     if (sqlite3_prepare_v2(recovering->store->database.handle,
-                           "SELECT id, time, peer, takes_over, kind, bytes, checksum FROM entries"
+                           "SELECT " ENTRY_COLUMN_NAMES " FROM entries"
                            " WHERE id > ?1 AND id < ?2 ORDER BY id",
                            -1, &statement, NULL) != SQLITE_OK)
         return read_failed(recovering);

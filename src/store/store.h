@@ -91,6 +91,25 @@ struct store_reader {
  * it (ret_why is then as the reader left it). */
 int store_recover(struct store *store, const struct store_reader *reader,
                   char ret_why[STORE_WHY_SIZE]);
+
+/* What store_check found in the database. */
+struct store_counts {
+    uint64_t rooms, rows, entries, messages; /* messages: kept for those who were away */
+    uint64_t damaged;                        /* rows and entries */
+};
+/* Hears of each damage: what it is ("entry", "row") and its seq, or its place among the room's
+ * rows. */
+struct store_damage {
+    void *ctx;
+    void (*found)(void *ctx, struct slice room, const char *what, uint64_t number);
+};
+/* Is a database there? store_open makes one where there is none. */
+bool store_exists(const char *directory);
+/* Reads every row and entry, and holds it against its checksum. 0, however much is damaged; or -1
+ * with a sentence when the database can't be read. */
+int store_check(struct store *store, const struct store_damage *damage,
+                struct store_counts *ret_counts, char ret_why[STORE_WHY_SIZE]);
+
 /* Starts the thread. 0, or -1 with errno. */
 int store_begin(struct store *store);
 

@@ -418,6 +418,90 @@ static void test_a_flipped_bit_is_seen(void **state)
     assert_refused(world, "row 1 is damaged");
 }
 
+static void note_damage(void *ctx, struct slice room, const char *what, uint64_t number)
+{
+    struct world *world = ctx;
+    append(world->rows, sizeof world->rows, what, room, number);
+}
+
+static void check(struct world *world, struct store_counts *ret_counts)
+{
+    struct store_options options = {.directory = world->data};
+    struct store_damage damage = {world, note_damage};
+    char why[STORE_WHY_SIZE];
+    world->rows[0] = '\0';
+    if (store_open(&options, &world->store, why) < 0 ||
+        store_check(world->store, &damage, ret_counts, why) < 0)
+        fail_msg("%s", why);
+    assert_int_equal(store_close(world->store), 0);
+    world->store = NULL;
+}
+
+/* Also below a checkpoint, where no recovery looks. */
+static void test_a_check_names_each_damage(void **state)
+{
+    struct world *world = *state;
+    struct store_counts counts;
+    assert_false(store_exists(world->data));
+    fill(world);
+    begin(world, STORE_SYNC_ALWAYS);
+    checkpoint(world, "{1}", 2);
+    end(world);
+    assert_true(store_exists(world->data));
+    check(world, &counts);
+    assert_string_equal(world->rows, "");
+    assert_int_equal(counts.rooms, 1);
+    assert_int_equal(counts.entries, 2);
+    assert_int_equal(counts.rows, 1);
+    assert_int_equal(counts.damaged, 0);
+    run_sql(world, "UPDATE entries SET time = time + 1; UPDATE state SET bytes = x'7b327d'");
+    check(world, &counts);
+    assert_string_equal(world->rows, "row1:main entry1:main entry2:main ");
+    assert_int_equal(counts.damaged, 3);
+    run_sql(world, "UPDATE entries SET time = time - 1; DELETE FROM state;"
+                   "UPDATE entries SET id = id + (1 << 44) WHERE id & 1");
+    check(world, &counts);
+    assert_string_equal(world->rows, "of a room that is not there: entry1: ");
+}
+
+/* ── a database that an earlier version made ── */
+
+/* As schema 1 was made. It stays as it is: such databases are out there. */
+static const char schema_1[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
+    "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE entries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, peer INTEGER NOT NULL,"
+    " takes_over INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " checksum INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE state (room INTEGER NOT NULL, kind INTEGER NOT NULL, key BLOB NOT NULL,"
+    " bytes BLOB NOT NULL, checksum INTEGER NOT NULL,"
+    " PRIMARY KEY (room, kind, key)) STRICT, WITHOUT ROWID;"
+    "PRAGMA application_id = 0x6b687562; PRAGMA user_version = 1;"
+    "INSERT INTO meta VALUES ('key', zeroblob(32));"
+    "INSERT INTO rooms VALUES (1, CAST('main' AS BLOB));"
+    "INSERT INTO state VALUES (1, 1, CAST('ada' AS BLOB), CAST('{1}' AS BLOB), -3851528519389157713);"
+    "INSERT INTO entries VALUES (1 << 44 | 1, 7, -1, 3, 1, CAST('one' AS BLOB), 8188560483642357914);"
+    "INSERT INTO entries VALUES (1 << 44 | 2, 7, -1, 3, 1, CAST('two' AS BLOB), -5372360809533272585);";
+
+static void test_a_database_of_schema_1_is_taken_over(void **state)
+{
+    struct world *world = *state;
+    uint8_t key[32], zero[32] = {0};
+    assert_int_equal(mkdir(world->data, 0700), 0);
+    run_sql(world, schema_1);
+    begin(world, STORE_SYNC_ALWAYS);
+    assert_string_equal(world->rows, "member0:{1} loaded ");
+    assert_string_equal(world->entries, "1:one 2:two ");
+    store_key(world->store, key);
+    assert_memory_equal(key, zero, 32);
+    propose(world, ENTRY_MESSAGE, "three");
+    await(world, 1);
+    end(world);
+    begin(world, STORE_SYNC_ALWAYS); /* once more: it is of this schema now */
+    assert_string_equal(world->entries, "1:one 2:two 3:three ");
+    end(world);
+}
+
 static void test_another_program_or_version_is_refused(void **state)
 {
     struct world *world = *state;
@@ -564,6 +648,8 @@ int main(void)
         STORE_TEST(test_the_seqs_of_a_room_that_is_let_go_never_come_again),
         STORE_TEST(test_one_hub_at_a_time),
         STORE_TEST(test_a_flipped_bit_is_seen),
+        STORE_TEST(test_a_check_names_each_damage),
+        STORE_TEST(test_a_database_of_schema_1_is_taken_over),
         STORE_TEST(test_another_program_or_version_is_refused),
         STORE_TEST(test_a_broken_file_is_refused),
         STORE_TEST(test_a_full_disk_refuses_messages_until_there_is_room),

@@ -1,0 +1,25 @@
+/* A hub made again from what a store kept. */
+#ifndef KHUB_NET_REBUILD_H
+#define KHUB_NET_REBUILD_H
+
+#include "core/hub.h"
+#include "store/store.h"
+
+/* Loads the rows and applies the entries after them. 0, with the number of entries applied; or -1
+ * with a sentence, and the hub is then fit for hub_free alone. */
+int rebuild(struct hub *hub, struct store *store, uint64_t *ret_entries, char why[STORE_WHY_SIZE]);
+
+/* What rebuild_check learned of a data directory. */
+struct rebuild_report {
+    struct store_counts kept;
+    struct hub_counts hub; /* of a hub made from it; zero when nothing could be made */
+    uint64_t applied;      /* entries that it applied */
+};
+/* Looks whether the data directory, which no hub may have, is whole: every checksum is right and a
+ * hub can be made from it, which nobody hears. `damage` hears of each damaged row and entry. 0: it
+ * is whole. -1: it is not, or it can't be opened; ret_why says so, or is "" when `damage` heard
+ * it all. */
+int rebuild_check(const char *directory, const struct store_damage *damage,
+                  struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
+
+#endif
