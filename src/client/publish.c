@@ -178,12 +178,17 @@ static int queue_push(struct khub *link)
     return error;
 }
 
-/* A message of the application's; with acks it is kept until it is answered. Heartbeats have no
- * acks. */
+/* A message of the application's; with acks it is kept until it is answered. What the hub answers by
+ * itself has no acks. */
+static bool is_acked(enum message_type type)
+{
+    return type != MESSAGE_HEARTBEAT && type != MESSAGE_KNOWLEDGE_QUERY;
+}
+
 static int message_push(struct khub *link, enum message_type type, const char *message_id,
                         khub_outcome_callback *callback, void *data)
 {
-    if (!link->acks || type == MESSAGE_HEARTBEAT)
+    if (!link->acks || !is_acked(type))
         return queue_push(link);
     message_end(&link->draft);
     if (link->draft.failed)
@@ -256,7 +261,9 @@ int khub_publish_acked(struct khub *link, const char *type, const char *payload,
                        khub_outcome_callback *callback, void *data, char *ret_message_id)
 {
     assert(link->magic == LINK_MAGIC);
-    if (!link->acks || !type || strcmp(type, message_type_text(MESSAGE_HEARTBEAT)) == 0)
+    enum message_type known;
+    if (!link->acks || !type ||
+        (message_type_find(slice_of(type), &known) == 0 && !is_acked(known)))
         return KHUB_E_ARGUMENT;
     return publish_text(link, type, payload, target, callback, data, ret_message_id);
 }

@@ -266,7 +266,7 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
 static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
     static const enum message_type answers[] = {MESSAGE_TRAINING_SYNC, MESSAGE_ACK, MESSAGE_ERROR,
-                                                MESSAGE_HEARTBEAT};
+                                                MESSAGE_HEARTBEAT, MESSAGE_KNOWLEDGE_RESULT};
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
     for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)

@@ -179,13 +179,20 @@ static int publish(struct visit *visit, const struct send_settings *settings, co
                                       verdict->message_id);
 }
 
+/* What the hub answers by itself has no acks. */
+static bool is_acked(const char *type)
+{
+    return strcmp(type, message_type_text(MESSAGE_HEARTBEAT)) != 0 &&
+           strcmp(type, message_type_text(MESSAGE_KNOWLEDGE_QUERY)) != 0;
+}
+
 static int send_payload(const struct send_settings *settings, const char *payload)
 {
     struct verdict verdict = {0};
     struct visit visit = {.command = "send",
                           .address = settings->hub,
                           .ai_id = settings->as,
-                          .acks = strcmp(settings->type, message_type_text(MESSAGE_HEARTBEAT)) != 0,
+                          .acks = is_acked(settings->type),
                           .message = on_message,
                           .data = &verdict};
     int code = visit_begin(&visit);

@@ -488,6 +488,7 @@ static const struct {
     [MESSAGE_COLLABORATION_RESPONSE] = {{"answer", STYLE_YELLOW}, say_collaboration_response},
     [MESSAGE_COLLABORATION_UPDATE] = {{"session", STYLE_YELLOW}, say_collaboration_update},
     [MESSAGE_WORKSPACE_UPDATE] = {{"workspace", STYLE_DIM}, say_workspace},
+    [MESSAGE_KNOWLEDGE_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_KNOWLEDGE_RESULT] = {{"knowledge", STYLE_DIM}, say_other},
     [MESSAGE_COMMITMENT] = {{"commitment", STYLE_DIM}, say_commitment},
     [MESSAGE_CHALLENGE] = {{"challenge", STYLE_DIM}, say_challenge},

@@ -84,6 +84,12 @@ int lease_check_fence(struct request *request);
 /* The end of its time; of these bytes, which leases_propose_ends wrote. */
 void lease_expire(struct request *request, struct slice bytes);
 
+/* ── queries (query.c) ── */
+
+/* Answers a knowledge_query of a member's, in its own connection: an answer of admit's. 0, or -code
+ * when it is refused. */
+int query_answer(struct request *request, const struct seat *to);
+
 /* ── workspaces (workspace.c) ── */
 
 /* Bytes by which a workspace_update, if it is taken, adds to its workspace. */

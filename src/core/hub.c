@@ -382,6 +382,26 @@ static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct mess
     peer_read(hub, peer, message, now);
 }
 
+/* A look at what is known: not logged, not relayed. */
+static void peer_query(struct hub *hub, struct peer *peer, const struct message *message,
+                       struct refusal *refusal, int64_t now)
+{
+    struct request request = {.hub = hub,
+                              .room = peer->room,
+                              .from = peer->id,
+                              .member = peer->member,
+                              .message = message,
+                              .refusal = refusal,
+                              .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    int error = seat.level == 2 ? query_answer(&request, &seat)
+                                : refuse(refusal, WIRE_FORBIDDEN,
+                                         "a knowledge_query is for AIs that have joined at level 2 "
+                                         "(its answer goes to no other)");
+    if (error < 0)
+        peer_refuse(hub, peer, refusal, message->message_id, now);
+}
+
 static void refuse_unkept(struct refusal *refusal)
 {
     refuse(refusal, WIRE_STORAGE_UNAVAILABLE,
@@ -515,6 +535,8 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer->member) {
         peer_heartbeat(hub, peer, &message, now);
+    } else if (message.type == MESSAGE_KNOWLEDGE_QUERY) {
+        peer_query(hub, peer, &message, &refusal, now);
     } else if (message.type == MESSAGE_HELLO) {
         admit_hello(hub, peer, &message, &refusal, now);
     } else {

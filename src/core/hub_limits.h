@@ -52,6 +52,9 @@
 #define REPORTS_BYTES_EACH_MAX (4u << 20)   /* their metrics, together */
 #define COMPONENT_ID_BYTES_MAX 512u
 #define REQUIREMENTS_BYTES_MAX (16u << 10) /* of a feature_request */
+#define QUERY_LIMIT            200u        /* entries in one knowledge_result, at the most; */
+#define QUERY_PRESET           50u         /* when the query does not say */
+#define QUERY_LOOKS_MAX        4096u       /* entries looked at for one */
 #define SYNC_LIMIT             (1u << 20)  /* in one training_sync; --sync-limit changes it */
 
 /* ── the ledger: the oldest commitments go first, unclaimed before claimed while those are at

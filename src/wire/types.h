@@ -26,6 +26,7 @@
     X(COLLABORATION_RESPONSE, "collaboration_response", 2, true)                                   \
     X(COLLABORATION_UPDATE, "collaboration_update", 2, true)                                       \
     X(WORKSPACE_UPDATE, "workspace_update", 2, true)                                               \
+    X(KNOWLEDGE_QUERY, "knowledge_query", 2, true)                                                 \
     X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)                                              \
     X(COMMITMENT, "commitment", 2, true)                                                           \
     X(CHALLENGE, "challenge", 2, false)                                                            \

@@ -46,7 +46,7 @@ static const struct {
     {"{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"song\",\"timestamp\":\"t\","
      "\"payload\":{}}",
      FLAW(UNKNOWN_TYPE)},
-    {"{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"knowledge_query\","
+    {"{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":\"knowledge_wish\","
      "\"timestamp\":\"t\","
      "\"payload\":{}}",
      FLAW(UNKNOWN_TYPE)},

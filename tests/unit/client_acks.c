@@ -163,8 +163,13 @@ static void a_heartbeat_is_not_waited_for(void **state)
     life_join(life, with_acks);
     assert_int_equal(khub_publish_acked(life->link, "heartbeat", "{}", NULL, NULL, NULL, NULL),
                      KHUB_E_ARGUMENT);
+    assert_int_equal(
+        khub_publish_acked(life->link, "knowledge_query", "{}", NULL, NULL, NULL, NULL),
+        KHUB_E_ARGUMENT);
     assert_int_equal(khub_publish(life->link, "heartbeat", "{}", NULL, NULL), 0);
-    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == 1);
+    assert_int_equal(khub_publish(life->link, "knowledge_query", "{}", NULL, NULL), 0);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == 1 &&
+                    fake_hub_count(&life->hub, "knowledge_query") == 1);
     khub_close(life->link);
     UNTIL(life, life->hub.peer_ended);
 }

@@ -35,7 +35,7 @@ static void test_a_refused_line_is_answered_and_goes_nowhere(void **state)
          "bad_field"},
         {"{'message_id':'m','sender_id':'ada','message_type':'song','timestamp':'t','payload':{}}",
          "unknown_type"},
-        {"{'message_id':'m','sender_id':'ada','message_type':'knowledge_query','timestamp':'t','"
+        {"{'message_id':'m','sender_id':'ada','message_type':'knowledge_wish','timestamp':'t','"
          "payload':{}}",
          "unknown_type"},
     };

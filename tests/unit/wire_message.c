@@ -201,7 +201,7 @@ static void every_type_is_found(void **state)
                                           "\"hello \"",
                                           "\" hello\"",
                                           "\"hello\\u0000\"",
-                                          "\"knowledge_query\"",
+                                          "\"knowledge_wish\"",
                                           "\"hub\"",
                                           "\"pattern_shared\"",
                                           "\"\\u0000\"",

@@ -77,7 +77,7 @@ REFUSED = [
     ("bad_field", with_member("target_ai", "7"), ["target_ai"]),
     ("bad_field", with_member("target_ai", '"eve"'), ["target_ai"]),
     ("unknown_type", with_member("message_type", '"pattern_shair"'), ["pattern_shair"]),
-    ("unknown_type", with_member("message_type", '"knowledge_query"'), []),
+    ("unknown_type", with_member("message_type", '"knowledge_wish"'), []),
     ("forbidden_type", with_member("message_type", '"training_sync"'), ["training_sync"]),
     ("forbidden_type", with_member("message_type", '"ack"'), ["ack"]),
     ("forbidden_type", with_member("message_type", '"presence"'), ["presence"]),

@@ -1,0 +1,279 @@
+/* knowledge_query: what is found, page by page, and that asking changes nothing. */
+#include "core_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/hub_limits.h"
+
+#define QUERY_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+static void join_and_share(struct fixture *f)
+{
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    join(f, CEY, "cey", 2, "'role':'observer'");
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p1','n':1.50}}");
+    say(f, BOB, "code_share", "{'code':{'id':'c1','source':'x'}}");
+    say(f, ADA, "os_component_share", "{'component':{'name':'fs','id':'own'}}");
+    say(f, BOB, "performance_report", "{'component_id':'p1','performance':{'score':0.5}}");
+    skip_all(f);
+}
+
+/* The result of a query, and a section of it. */
+static json_t *ask(struct fixture *f, unsigned peer, const char *payload)
+{
+    say(f, peer, "knowledge_query", "%s", payload);
+    json_t *result = expect(f, peer, "knowledge_result");
+    assert_string_equal(string_of(result, "in_reply_to"), last_message_id(f));
+    return result;
+}
+
+static json_t *found(json_t *result, const char *section)
+{
+    return json_object_get(json_object_get(result, "entries"), section);
+}
+
+static void test_entries_have_the_syncs_shapes(void **state)
+{
+    static const char *const sections[] = {"shared_patterns", "shared_components",
+                                           "collective_features", "performance_benchmarks"};
+    struct fixture *f = *state;
+    join_and_share(f);
+    json_t *known = json_incref(json_object_get(newcomer_sync(f), "global_knowledge_base"));
+    json_t *result = ask(f, CEY, "{}");
+    assert_true(json_equal(json_object_get(result, "entries"), known));
+    json_decref(known);
+    assert_int_equal(integer_of(result, "count"), 4);
+    assert_int_equal(integer_of(result, "omitted"), 0);
+    assert_true(json_is_null(json_object_get(result, "next")));
+    for (unsigned i = 0; i < 4; i++) {
+        char payload[64];
+        snprintf(payload, sizeof payload, "{'section':'%s'}", sections[i]);
+        result = ask(f, CEY, payload);
+        assert_int_equal(integer_of(result, "count"), 1);
+        assert_int_equal(json_object_size(found(result, sections[i])), 1);
+        assert_int_equal(integer_of(json_object_get(result, "totals"), sections[i]), 1);
+    }
+}
+
+static void test_an_id_finds_all_that_it_names(void **state)
+{
+    struct fixture *f = *state;
+    join_and_share(f);
+    json_t *result = ask(f, BOB, "{'id':'p1'}");
+    assert_string_equal(names_of(found(result, "shared_patterns")), "p1");
+    assert_string_equal(names_of(found(result, "performance_benchmarks")), "p1");
+    assert_int_equal(integer_of(result, "count"), 2);
+    result = ask(f, BOB, "{'id':'p1','section':'shared_patterns'}");
+    assert_int_equal(integer_of(result, "count"), 1);
+    result = ask(f, BOB, "{'id':'own'}"); /* a component is known by two */
+    assert_string_equal(names_of(found(result, "collective_features")), "ada_fs_1795334400");
+    say(f, BOB, "knowledge_query", "{'id':'p2'}");
+    expect_error(f, BOB, "not_found");
+    say(f, BOB, "knowledge_query", "{'id':'p1','section':'shared_components'}");
+    expect_error(f, BOB, "not_found");
+}
+
+static void test_a_contributor_finds_its_entries(void **state)
+{
+    struct fixture *f = *state;
+    join_and_share(f);
+    json_t *result = ask(f, BOB, "{'contributor':'ada'}");
+    assert_int_equal(integer_of(result, "count"), 2);
+    assert_string_equal(names_of(found(result, "shared_patterns")), "p1");
+    assert_int_equal(json_object_size(found(result, "collective_features")), 1);
+    assert_int_equal(integer_of(ask(f, BOB, "{'contributor':'nobody'}"), "count"), 0);
+}
+
+static void share_many(struct fixture *f, unsigned count)
+{
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    for (unsigned i = 0; i < count; i++)
+        say(f, i % 2 ? ADA : BOB, "pattern_share", "{'pattern':{'id':'p%03u'}}", i);
+    skip_all(f);
+}
+
+/* All ids of the patterns that the query finds, page by page; their count. */
+static unsigned walk(struct fixture *f, const char *members, json_t *ids, bool change)
+{
+    char payload[256] = "", *cursor = NULL;
+    unsigned pages = 0;
+    for (;; pages++) {
+        snprintf(payload, sizeof payload, "{%s%s%s%s}", members, cursor ? ",'cursor':'" : "",
+                 cursor ? cursor : "", cursor ? "'" : "");
+        json_t *result = ask(f, BOB, payload), *next = json_object_get(result, "next"), *entry;
+        const char *id;
+        json_object_foreach(found(result, "shared_patterns"), id, entry)
+        {
+            assert_null(json_object_get(ids, id)); /* each once */
+            json_object_set_new(ids, id, json_integer((json_int_t)pages));
+        }
+        free(cursor);
+        if (json_is_null(next))
+            return pages + 1;
+        cursor = strdup(json_string_value(next));
+        if (change && pages == 0) { /* the entry that the cursor names moves to the front */
+            const char *last = strrchr(cursor, ' ') + 1;
+            unsigned number = (unsigned)atoi(last + 1);
+            say(f, number % 2 ? ADA : BOB, "pattern_share", "{'pattern':{'id':'%s','n':2}}", last);
+            skip_all(f);
+        }
+    }
+}
+
+static void test_pages_are_complete(void **state)
+{
+    static const struct {
+        const char *members;
+        unsigned pages, entries;
+        bool change;
+    } walks[] = {{"'limit':10", 5, 50, false},
+                 {"'limit':200", 1, 50, false},
+                 {"'limit':7,'contributor':'ada'", 4, 25, false},
+                 {"'limit':10", 5, 50, true}};
+    struct fixture *f = *state;
+    share_many(f, 50);
+    for (unsigned i = 0; i < sizeof walks / sizeof *walks; i++) {
+        json_t *ids = json_object();
+        assert_int_equal(walk(f, walks[i].members, ids, walks[i].change), walks[i].pages);
+        assert_int_equal(json_object_size(ids), walks[i].entries);
+        json_decref(ids);
+    }
+}
+
+static void test_since_finds_what_changed(void **state)
+{
+    struct fixture *f = *state;
+    share_many(f, 5);
+    char payload[64];
+    snprintf(payload, sizeof payload, "{'since':%lld}",
+             (long long)integer_of(ask(f, BOB, "{}"), "newest"));
+    assert_int_equal(integer_of(ask(f, BOB, payload), "count"), 0);
+    say(f, BOB, "pattern_share", "{'pattern':{'id':'p002','n':2}}");
+    skip_all(f);
+    json_t *result = ask(f, BOB, payload);
+    assert_string_equal(names_of(found(result, "shared_patterns")), "p002");
+}
+
+static void test_pages_are_bounded_in_bytes(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.sync_limit = 600;
+    (void)state;
+    struct fixture *f = fixture_new(&config);
+    share_many(f, 20);
+    say(f, BOB, "pattern_share", "{'pattern':{'id':'large','text':'%0900d'}}", 0);
+    skip_all(f);
+    json_t *ids = json_object();
+    assert_true(walk(f, "'limit':200", ids, false) > 4);
+    assert_int_equal(json_object_size(ids), 21); /* one that is over the bound comes alone */
+    json_decref(ids);
+    fixture_free(f);
+}
+
+static void test_looking_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    share_many(f, QUERY_LOOKS_MAX + 100);
+    json_t *result = ask(f, BOB, "{'contributor':'nobody'}");
+    assert_int_equal(integer_of(result, "count"), 0);
+    assert_true(json_is_string(json_object_get(result, "next"))); /* it has not seen all */
+    json_t *ids = json_object();
+    assert_int_equal(walk(f, "'contributor':'nobody'", ids, false), 2);
+    assert_int_equal(json_object_size(ids), 0);
+    json_decref(ids);
+}
+
+static void test_what_is_no_query_is_refused(void **state)
+{
+    static const char *const wrong[] = {"{'section':'patterns'}",
+                                        "{'section':3}",
+                                        "{'limit':0}",
+                                        "{'limit':201}",
+                                        "{'limit':'all'}",
+                                        "{'since':-1}",
+                                        "{'id':7}",
+                                        "{'contributor':[]}",
+                                        "{'cursor':5}",
+                                        "{'cursor':'5'}",
+                                        "{'cursor':'x 0 p1'}",
+                                        "{'cursor':'5 4 p1'}",
+                                        "{'cursor':'-5 0 p1'}"};
+    struct fixture *f = *state;
+    join_and_share(f);
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        say(f, BOB, "knowledge_query", "%s", wrong[i]);
+        expect_error(f, BOB, "bad_payload");
+    }
+    ask(f, BOB, "{'cursor':'5 0 nothing'}"); /* of an entry that is gone */
+    ask(f, BOB, "{'cursor':'99999999999999999999999 0 p1','id':null,'section':null}");
+}
+
+static void test_level_1_and_strangers_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    join_and_share(f);
+    join(f, DAN, "dan", 1, "");
+    say(f, DAN, "knowledge_query", "{}");
+    expect_error(f, DAN, "forbidden");
+    open_peer(f, EVE);
+    say_raw(f, EVE,
+            "{'message_id':'m','sender_id':'eve','message_type':'knowledge_query',"
+            "'timestamp':'t','payload':{}}");
+    assert_string_equal(string_of(expect(f, EVE, "error"), "code"), "forbidden");
+    assert_null(member_of(f, "eve"));
+}
+
+/* Nobody hears of it, nothing counts it, and it takes no place in the log. */
+static void test_a_query_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "'acks':true");
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p1'}}");
+    skip_all(f);
+    uint64_t seq = hub_seq(fixture_hub(f), (struct slice){"main", 4});
+    json_t *result = ask(f, BOB, "{'id':'p1'}");
+    json_t *entry = json_object_get(found(result, "shared_patterns"), "p1");
+    assert_int_equal(integer_of(entry, "usage_count"), 0);
+    result = ask(f, BOB, "{'id':'p1'}");
+    entry = json_object_get(found(result, "shared_patterns"), "p1");
+    assert_int_equal(integer_of(entry, "usage_count"), 0);
+    expect_nothing(f, ADA);
+    expect_nothing(f, BOB); /* no ack */
+    assert_int_equal(hub_seq(fixture_hub(f), (struct slice){"main", 4}), seq);
+}
+
+static void test_queries_count_against_the_rate(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.rate = 2;
+    (void)state;
+    struct fixture *f = fixture_new(&config);
+    join(f, ADA, "ada", 2, "");
+    for (unsigned i = 0; i < 3; i++)
+        ask(f, ADA, "{}");
+    say(f, ADA, "knowledge_query", "{}");
+    expect_error(f, ADA, "rate_limited");
+    fixture_free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        QUERY_TEST(test_entries_have_the_syncs_shapes),
+        QUERY_TEST(test_an_id_finds_all_that_it_names),
+        QUERY_TEST(test_a_contributor_finds_its_entries),
+        QUERY_TEST(test_pages_are_complete),
+        QUERY_TEST(test_since_finds_what_changed),
+        cmocka_unit_test(test_pages_are_bounded_in_bytes),
+        QUERY_TEST(test_looking_is_bounded),
+        QUERY_TEST(test_what_is_no_query_is_refused),
+        QUERY_TEST(test_level_1_and_strangers_are_refused),
+        QUERY_TEST(test_a_query_changes_nothing),
+        cmocka_unit_test(test_queries_count_against_the_rate),
+    };
+    return cmocka_run_group_tests_name("core_query", tests, NULL, NULL);
+}
