@@ -129,6 +129,7 @@ static void on_timer(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     struct disk *disk = &server->disk;
+    store_look(disk->store);
     if (disk->gathering == DISK_NONE) {
         rooms_forget(server);
         hub_rooms(server->hub, room_note, server);

@@ -151,6 +151,13 @@ struct checkpoint {
 };
 STAILQ_HEAD(checkpoint_list, checkpoint);
 
+/* A copy that is being made; see backup.h. */
+struct backup {
+    sqlite3 *handle;
+    sqlite3_backup *copy; /* NULL: none is under way */
+    char why[STORE_WHY_SIZE];
+};
+
 struct store {
     struct store_options options;
     struct database database;
@@ -169,12 +176,14 @@ struct store {
     struct checkpoint_list checkpoints;
     struct reading_list wishes, pages;
     bool pushed; /* what is in `filling` is to be written */
+    bool backing_up;
     bool closing, silent;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */
 
     _Atomic size_t backlog; /* bytes */
     _Atomic bool failing;
-    bool unwritten; /* the thread's: something was lost at the end */
+    bool unwritten;       /* the thread's: something was lost at the end */
+    struct backup backup; /* the thread's */
 };
 
 /* Bytes with which a batch does not wait for company. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/memory.h"
+#include "store/backup.h"
 
 /* Bytes that an empty batch keeps for the next. */
 #define BATCH_KEPT_MAX (1u << 20)
@@ -250,6 +251,16 @@ void store_read(struct store *store, const struct store_wish *wish)
     assert(reading->log); /* a room that is there has a log */
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->wishes, reading, next);
+    pthread_cond_signal(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+void store_look(struct store *store)
+{
+    if (!backup_wanted(&store->database))
+        return;
+    pthread_mutex_lock(&store->mutex);
+    store->backing_up = true;
     pthread_cond_signal(&store->changed);
     pthread_mutex_unlock(&store->mutex);
 }

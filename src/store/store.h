@@ -139,6 +139,15 @@ void store_read(struct store *store, const struct store_wish *wish);
 void store_checkpoint_row(struct store *store, struct slice room, const struct row *row);
 void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq);
 
+/* Does somebody want a copy of the database (store_backup)? Then one is made, beside all else. To
+ * be called now and then. */
+void store_look(struct store *store);
+
+/* Without a store: writes a copy of the directory's database to a file, which must not be there
+ * yet. Whoever has the directory makes it, within seconds or as long as it takes; when nobody has,
+ * this process does. 0, or -1 with a sentence. */
+int store_backup(const char *directory, const char *file, char ret_why[STORE_WHY_SIZE]);
+
 /* ── the end ── */
 
 /* wake is not called any more once this returns. */

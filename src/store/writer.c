@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "core/memory.h"
-#include "store/inside.h"
+#include "store/backup.h"
 
 #define RETRY_MS       500u
 #define TRIM_AT_ONCE   5000  /* entries let go in one transaction */
@@ -332,6 +332,19 @@ static bool wait_to_retry(struct store *store)
     return !closing;
 }
 
+/* Some pages of the copy, if one is wanted. */
+static void step_backup(struct store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    bool wanted = store->backing_up;
+    pthread_mutex_unlock(&store->mutex);
+    if (!wanted || backup_step(&store->database, &store->backup))
+        return;
+    pthread_mutex_lock(&store->mutex);
+    store->backing_up = false;
+    pthread_mutex_unlock(&store->mutex);
+}
+
 /* Until it is written, or nothing of it is left to write; at the end of the store, a few times. */
 static void write_batch(struct store *store, struct batch *batch)
 {
@@ -342,6 +355,7 @@ static void write_batch(struct store *store, struct batch *batch)
         give_up_messages(store, batch);
         if (!batch->count)
             return;
+        step_backup(store); /* who waits for a copy hears that there is no room for it either */
         if (!wait_to_retry(store) && ++last_tries == LAST_TRIES_MAX) {
             store->unwritten = true;
             return;
@@ -398,7 +412,7 @@ static bool work_wait(struct store *store, struct work *ret_work)
     *ret_work = (struct work){NULL, NULL, NULL};
     while (!store->pushed && store->filling->bytes.len <= BATCH_EARLY &&
            STAILQ_EMPTY(&store->wishes) && (failing || STAILQ_EMPTY(&store->checkpoints)) &&
-           !store->closing) {
+           !store->backing_up && !store->closing) {
         bool waits = store->filling->count > 0;
         if (!failing && !waits)
             pthread_cond_wait(&store->changed, &store->mutex);
@@ -463,6 +477,7 @@ void *writer_run(void *data)
         } else if (atomic_load(&store->failing)) {
             probe(store);
         }
+        step_backup(store);
         if (work.reading)
             read_page(store, work.reading);
         if (since_wal > (size_t)WAL_PAGES_MAX * 4096) {
@@ -472,5 +487,6 @@ void *writer_run(void *data)
         pthread_mutex_lock(&store->mutex);
     }
     pthread_mutex_unlock(&store->mutex);
+    backup_drop(&store->database, &store->backup);
     return NULL;
 }

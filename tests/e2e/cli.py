@@ -22,7 +22,7 @@ from harness import PATIENCE, Hub, check, equal, run, shorten, test, wait_until 
 from program import HOSTILE, KHUB, Running, harmless, khub, refused, row, worked  # noqa: E402
 
 SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb",
-               "subjects", "learn", "check", "help", "version"]
+               "subjects", "learn", "check", "backup", "help", "version"]
 CLIENTS = [["who"], ["watch"], ["send", "chat", "{}"], ["request", "storage"], ["chat"], ["kb", "list"]]
 
 

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""What is done with a hub's data directory: khub check.
+"""What is done with a hub's data directory: khub check, khub backup.
 
 usage: cli_data.py KHUB [PART OF A NAME]
 """
 import contextlib
 import os
+import resource
+import signal
 import sqlite3
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, directory, equal, kill_9, run, settle, test  # noqa: E402
-from program import khub, worked  # noqa: E402
+from harness import Hub, check, directory, equal, kill_9, run, settle, test, wait_until  # noqa: E402
+from program import Running, khub, worked  # noqa: E402
 
 
 def fill(data, count=3, room="main"):
@@ -61,6 +63,90 @@ def what_is_in_use_or_not_there_is_not_checked():
         found = khub("check", missing)
         equal(found.code, 1, "exit code")
         check("no hub's database" in found.err and not os.path.exists(missing), found.err)
+
+
+def known_in(file):
+    """The patterns that a hub knows which begins with a copy."""
+    with directory() as data:
+        os.mkdir(data)
+        os.rename(file, os.path.join(data, "hub.db"))
+        worked("check", data)
+        with Hub("--data", data, "--sync-limit", 64 << 20) as hub:
+            return set(hub.join("judge", 2).sync["global_knowledge_base"]["shared_patterns"])
+
+
+@test
+def a_copy_is_made_when_nobody_has_the_directory():
+    with directory() as data, directory() as other:
+        fill(data)
+        os.mkdir(other)
+        file = os.path.join(other, "copy.db")
+        worked("backup", data, file)
+        equal(os.stat(file).st_mode & 0o777, 0o600, "mode")
+        equal(sorted(os.listdir(data)), ["hub.db", "lock"], "what is left")
+        again = khub("backup", data, file)
+        equal(again.code, 1, "exit code")
+        check("File exists" in again.err, again.err)
+        equal(known_in(file), {"p0", "p1", "p2"}, "patterns")
+        missing = khub("backup", os.path.join(data, "missing"), file)
+        equal((missing.code, os.path.exists(file)), (1, False), "of what is not there")
+        check("No such file" in missing.err, missing.err)
+
+
+@test
+def a_running_hub_makes_a_copy_while_it_is_spoken_to():
+    with directory() as data, directory() as other, Hub("--data", data) as hub:
+        os.mkdir(other)
+        ada = hub.join("ada", 2)
+        for at in range(2000):
+            ada.say("pattern_share", {"pattern": {"id": f"p{at}", "text": "x" * 2000}})
+        settle(ada)
+        backup = Running("backup", data, os.path.join(other, "copy.db"))
+        later = 2000
+        while backup.process.poll() is None:
+            ada.say("pattern_share", {"pattern": {"id": f"p{later}"}})
+            later += 1
+            settle(ada)
+        equal(backup.end(0), (0, ""), "exit code and stderr")
+        check(later > 2000, "nothing was said meanwhile")
+        known = known_in(os.path.join(other, "copy.db"))
+        check({f"p{at}" for at in range(2000)} <= known, "of what came before it something is not there")
+        equal(known, {f"p{at}" for at in range(len(known))}, "a first part, without a hole")
+        check(not [name for name in os.listdir(data) if name.startswith("backup")], os.listdir(data))
+
+
+@test
+def a_copy_is_made_though_the_hub_dies_that_was_asked():
+    with directory() as data, directory() as other:
+        os.mkdir(other)
+        hub = Hub("--data", data)
+        ada = hub.join("ada", 2)
+        ada.say("pattern_share", {"pattern": {"id": "p"}})
+        settle(ada)
+        os.kill(hub.process.pid, signal.SIGSTOP)
+        backup = Running("backup", data, os.path.join(other, "copy.db"))
+        wait_until(lambda: os.path.exists(os.path.join(data, "backup.wanted")), "the wish")
+        kill_9(hub)
+        equal(backup.end(0), (0, ""), "exit code and stderr")
+        equal(known_in(os.path.join(other, "copy.db")), {"p"}, "patterns")
+
+
+@test
+def a_copy_that_has_no_room_fails_and_the_hub_goes_on():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        for at in range(200):
+            ada.say("pattern_share", {"pattern": {"id": f"p{at}", "text": "x" * 2000}})
+        settle(ada)
+        # files that may not grow stand for a full disk
+        resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (256 << 10, resource.RLIM_INFINITY))
+        file = os.path.join(data, "copy.db")
+        failed = khub("backup", data, file)
+        equal((failed.code, os.path.exists(file)), (1, False), "of a copy without room")
+        check("full" in failed.err or "I/O" in failed.err, failed.err)
+        resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        worked("backup", data, file)
+        settle(ada)
 
 
 run()

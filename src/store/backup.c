@@ -1,0 +1,227 @@
+/* See backup.h. */
+#include "store/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WANTED     "backup.wanted"
+#define PART       "backup.part"
+#define COPY       "backup.db"
+#define FAILED     "backup.failed"
+#define STEP_PAGES 256
+#define LOOK_MS    50
+
+/* ── the side of the store ── */
+
+bool backup_wanted(const struct database *database)
+{
+    return faccessat(database->directory, WANTED, F_OK, 0) == 0;
+}
+
+/* An empty file is a new database to SQLite; this one is its owner's alone. */
+static int part_make(const struct database *database)
+{
+    unlinkat(database->directory, PART, 0);
+    unlinkat(database->directory, PART "-journal", 0);
+    int part = openat(database->directory, PART, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return part < 0 ? -1 : close(part);
+}
+
+static int backup_begin(struct database *database, struct backup *backup)
+{
+    char path[4096];
+    const char *name = sqlite3_db_filename(database->handle, "main");
+    int len =
+        snprintf(path, sizeof path, "%.*s" PART, (int)(strlen(name) - strlen("hub.db")), name);
+    if (len >= (int)sizeof path || part_make(database) < 0) {
+        snprintf(backup->why, sizeof backup->why, "%s",
+                 strerror(len >= (int)sizeof path ? ENAMETOOLONG : errno));
+        return -1;
+    }
+    if (sqlite3_open_v2(path, &backup->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
+        SQLITE_OK)
+        backup->copy = sqlite3_backup_init(backup->handle, "main", database->handle, "main");
+    if (backup->copy)
+        return 0;
+    snprintf(backup->why, sizeof backup->why, "%s", sqlite3_errmsg(backup->handle));
+    return -1;
+}
+
+static void backup_close(struct backup *backup)
+{
+    sqlite3_backup_finish(backup->copy);
+    sqlite3_close(backup->handle);
+    backup->copy = NULL;
+    backup->handle = NULL;
+}
+
+void backup_drop(struct database *database, struct backup *backup)
+{
+    if (!backup->copy)
+        return;
+    backup_close(backup);
+    unlinkat(database->directory, PART, 0);
+}
+
+/* The wish goes last: who waits for that finds the rest. */
+static void backup_end(struct database *database, struct backup *backup, bool good)
+{
+    int directory = database->directory;
+    backup_close(backup);
+    unlinkat(directory, FAILED, 0);
+    if (good && renameat(directory, PART, directory, COPY) < 0) {
+        snprintf(backup->why, sizeof backup->why, "%s", strerror(errno));
+        good = false;
+    }
+    if (!good) {
+        unlinkat(directory, PART, 0);
+        unlinkat(directory, COPY, 0);
+        int said = openat(directory, FAILED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        /* on a full disk it stays empty, and is there all the same */
+        if (said >= 0 && write(said, backup->why, strlen(backup->why)) >= 0)
+            fsync(said);
+        if (said >= 0)
+            close(said);
+    }
+    fsync(directory);
+    unlinkat(directory, WANTED, 0);
+}
+
+bool backup_step(struct database *database, struct backup *backup)
+{
+    if (!backup->copy && backup_begin(database, backup) < 0) {
+        backup_end(database, backup, false);
+        return false;
+    }
+    int result = sqlite3_backup_step(backup->copy, STEP_PAGES);
+    if (result == SQLITE_OK)
+        return true;
+    if (result != SQLITE_DONE)
+        snprintf(backup->why, sizeof backup->why, "%s", sqlite3_errstr(result));
+    backup_end(database, backup, result == SQLITE_DONE);
+    return false;
+}
+
+/* ── the side of whoever wants one ── */
+
+static int fail(char why[STORE_WHY_SIZE], const char *what)
+{
+    snprintf(why, STORE_WHY_SIZE, "%s: %s", what, strerror(errno));
+    return -1;
+}
+
+/* A hub has the directory. */
+static bool is_held(int directory)
+{
+    int lock = openat(directory, "lock", O_RDONLY | O_CLOEXEC);
+    bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    if (lock >= 0)
+        close(lock);
+    return held;
+}
+
+/* By this process, since nobody else has the directory. */
+static int make_here(const char *path, char why[STORE_WHY_SIZE])
+{
+    struct database database = {.directory = -1, .lock = -1};
+    struct backup backup = {0};
+    int error = database_open(&database, path, STORE_SYNC_ALWAYS, why);
+    while (error == 0 && backup_step(&database, &backup))
+        ;
+    database_close(&database);
+    return error;
+}
+
+/* Waits until the wish is gone. When the hub goes instead, its place is taken. */
+static int await(int directory, const char *path, char why[STORE_WHY_SIZE])
+{
+    while (faccessat(directory, WANTED, F_OK, 0) == 0) {
+        if (!is_held(directory) && make_here(path, why) < 0 && !is_held(directory)) {
+            unlinkat(directory, WANTED, 0);
+            return -1;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000l}, NULL);
+    }
+    return 0;
+}
+
+static int copy_bytes(int from, int to)
+{
+    static char buffer[1u << 16];
+    ssize_t len;
+    while ((len = read(from, buffer, sizeof buffer)) > 0)
+        for (ssize_t done = 0; done < len;) {
+            ssize_t written = write(to, buffer + done, (size_t)(len - done));
+            if (written < 0)
+                return -1;
+            done += written;
+        }
+    return len < 0 ? -1 : fsync(to);
+}
+
+/* To a file that is not there yet, be it on another disk. 0, or -1 with errno. */
+static int move_to(int directory, const char *file)
+{
+    if (renameat2(directory, COPY, AT_FDCWD, file, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EXDEV && errno != EINVAL)
+        return -1;
+    int from = openat(directory, COPY, O_RDONLY | O_CLOEXEC);
+    int to = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int error = from < 0 || to < 0 ? -1 : copy_bytes(from, to);
+    int number = errno;
+    if (error < 0 && to >= 0)
+        unlink(file);
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    unlinkat(directory, COPY, 0);
+    errno = number;
+    return error;
+}
+
+/* What came of it: 0, or -1 with the sentence that the hub left. */
+static int outcome(int directory, char why[STORE_WHY_SIZE])
+{
+    int failed = openat(directory, FAILED, O_RDONLY | O_CLOEXEC);
+    if (failed < 0)
+        return 0;
+    ssize_t len = read(failed, why, STORE_WHY_SIZE - 1);
+    why[len > 0 ? len : 0] = '\0';
+    if (len <= 0)
+        snprintf(why, STORE_WHY_SIZE, "the copy could not be made");
+    close(failed);
+    unlinkat(directory, FAILED, 0);
+    return -1;
+}
+
+int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE])
+{
+    if (!store_exists(path)) {
+        errno = ENOENT;
+        return fail(ret_why, path);
+    }
+    if (access(file, F_OK) == 0) {
+        errno = EEXIST;
+        return fail(ret_why, file);
+    }
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return fail(ret_why, path);
+    int wish = openat(directory, WANTED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int error = wish < 0 ? fail(ret_why, path) : close(wish);
+    if (error == 0)
+        error = await(directory, path, ret_why);
+    if (error == 0)
+        error = outcome(directory, ret_why);
+    if (error == 0 && move_to(directory, file) < 0)
+        error = fail(ret_why, file);
+    close(directory);
+    return error;
+}
