@@ -251,12 +251,17 @@ static int act(const struct kb_settings *settings, struct json_value sync)
 static int run(const void *data)
 {
     const struct kb_settings *settings = data;
-    struct visit visit = {
-        .command = "kb", .address = settings->hub, .observer = true, .knowing = true};
+    struct visit visit = {.command = "kb",
+                          .address = settings->hub,
+                          .observer = true,
+                          .knowing = true,
+                          .message = kb_pages_message};
     int code = check_operands(settings);
     if (code != EXIT_WORKED)
         return code;
     code = visit_begin(&visit);
+    if (code == EXIT_WORKED && kb_complete(&visit) < 0)
+        code = visit.ended ? EXIT_FAILED : complain("kb", "the hub did not answer in time.");
     if (code == EXIT_WORKED)
         code = act(settings, visit.sync);
     visit_end(&visit);

@@ -1,8 +1,9 @@
-/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_score.c (how good others
+/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync has no place for), kb_score.c (how good others
  * found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
+#include "cmd/visit.h"
 #include "wire/json.h"
 
 #define KB_SECTIONS 4u
@@ -53,6 +54,13 @@ void kb_scores_free(struct kb_scores *scores);
 /* How good others found it, by the hub's rule: the mean, from 0 to 1, over the reporters other than
  * the contributor, of the latest score of each. NAN when nobody gave one. */
 double kb_score(const struct kb_scores *scores, const struct kb_entry *entry);
+
+/* When the visit's sync does not hold all that the hub knows, asks for all, and puts it in the
+ * place of what the sync had; its `truncated` is then false. A hub that can't be asked leaves the
+ * sync as it is. 0, or -1 when the hub did not answer (it was told to the person when the link
+ * ended). The visit's callback must be kb_pages_message, and its data NULL. */
+int kb_complete(struct visit *visit);
+void kb_pages_message(struct visit *visit, const struct khub_message *message);
 
 /* All return an exit code. */
 int kb_list(const struct kb_settings *settings, struct json_value sync);

@@ -8,12 +8,14 @@ import hashlib
 import json
 import os
 import re
+import socket
 import struct
 import sys
+import threading
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, equal, run, test  # noqa: E402
+from harness import Hub, check, encode, equal, message, run, test  # noqa: E402
 from program import HOSTILE, harmless, refused, row, table, worked  # noqa: E402
 
 
@@ -142,13 +144,58 @@ def kb_lists_and_gets():
 
 
 @test
+def kb_knows_all_of_a_hub_that_knows_more_than_a_sync_holds():
+    for options in (("1K",), ("400", "--rate", "25")):  # then each entry is a page, asked too fast
+        with Hub("--sync-limit", *options) as hub:
+            for half, name in enumerate(("ada", "bea")):
+                client = hub.join(name, 2)
+                for number in range(40):
+                    client.say("pattern_share", {"pattern": {
+                        "id": f"p{40 * half + number}", "x": "y" * 200, "q": '"\\'}})
+                client.drain()
+            result = worked("kb", "list", "--json", hub=hub)
+            listed = [entry["id"] for entry in json.loads(result.out)]
+            equal(listed, [f"p{number}" for number in reversed(range(80))])
+            equal(result.err, "")
+            equal(json.loads(worked("kb", "get", "p0", "--json", hub=hub).out)[0]["entry"]["contributor"], "ada")
+
+
+class OldHub:
+    """Tells one of its twenty patterns, and knows of no query. Serves one visit."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        connection, _ = self.listener.accept()
+        with connection, connection.makefile("rwb") as lines:
+            for line in lines:
+                said = json.loads(line)
+                if said["message_type"] == "hello":
+                    entry = {"pattern": {}, "contributor": "ada", "timestamp": "", "usage_count": 0}
+                    kind, payload = "training_sync", {
+                        "global_knowledge_base": {"shared_patterns": {"p19": entry}}, "active_ais": [],
+                        "knowledge_totals": {"shared_patterns": 20}, "truncated": True, "seq": 1}
+                else:
+                    kind, payload = "error", {"code": "unknown_type", "detail": "what?",
+                                              "in_reply_to": said["message_id"]}
+                lines.write(encode(message("hub", kind, payload)) + b"\n")
+                lines.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+@test
 def kb_says_when_it_does_not_know_all():
-    with Hub("--sync-limit", "2K") as hub:
-        ada = hub.join("ada", 2)
-        for number in range(20):
-            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 200}})
-        ada.drain()
+    with OldHub() as hub:
         result = worked("kb", "list", hub=hub)
+        check("p19" in result.out, result.out)
         check("of 20 entries" in result.err, result.err)
 
 

@@ -1,0 +1,148 @@
+/* khub kb: all that a hub knows, also when it is more than a training_sync holds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/fields.h"
+#include "cmd/kb.h"
+#include "cmd/terminal.h"
+#include "wire/limits.h"
+
+#define ANSWER_MS    10000 /* for the hub to answer one query */
+#define RATE_WAIT_MS 200   /* before a query that came too fast is said again */
+#define PAGE_ENTRIES 200
+#define DEPTH_MAX    (WIRE_DEPTH_MAX + 16u) /* of the deepest payload inside a result */
+
+/* Section by section in the order of the hub's names. */
+struct pages {
+    struct text sections[KB_SECTIONS];
+    struct text totals;           /* of the last page */
+    struct text cursor;           /* a JSON value; empty: from the beginning */
+    char question[UUID_SIZE];     /* the query that is not answered yet, or "" */
+    bool complete, refused, wait; /* wait: it came too fast */
+};
+
+static void take_result(struct pages *pages, struct json_value result)
+{
+    struct json_value entries = json_get(result, "entries");
+    for (size_t i = 0; i < KB_SECTIONS; i++) {
+        struct slice raw = json_get(entries, kb_sections[i].member).raw; /* {…} */
+        if (raw.len <= 2)
+            continue;
+        text_add_literal(&pages->sections[i], pages->sections[i].len > 0 ? "," : "");
+        text_add(&pages->sections[i], (struct slice){raw.at + 1, raw.len - 2});
+    }
+    text_clear(&pages->totals);
+    text_add(&pages->totals, json_get(result, "totals").raw);
+    struct json_value next = json_get(result, "next");
+    pages->complete = next.kind != JSON_KIND_STRING;
+    text_clear(&pages->cursor);
+    text_addf(&pages->cursor, "\"%.*s\"", SLICE_FORMAT(next.raw));
+}
+
+void kb_pages_message(struct visit *visit, const struct khub_message *message)
+{
+    struct pages *pages = visit->data;
+    struct slice text = {message->payload.at, message->payload.len};
+    bool result = strcmp(message->type.at, "knowledge_result") == 0;
+    size_t at;
+    if (!pages || !pages->question[0] || strcmp(message->sender_id.at, "hub") != 0 ||
+        (!result && strcmp(message->type.at, "error") != 0) ||
+        json_check(text, DEPTH_MAX, &at) != JSON_FINE)
+        return;
+    struct json_value payload = json_value_of(text);
+    if (!json_string_is(json_get(payload, "in_reply_to"), slice_of(pages->question)))
+        return;
+    pages->question[0] = '\0';
+    if (result)
+        take_result(pages, payload);
+    else if (json_string_is(json_get(payload, "code"),
+                            slice_of(wire_error_code(WIRE_RATE_LIMITED))))
+        pages->wait = true;
+    else
+        pages->refused = true;
+}
+
+static int ask_page(struct visit *visit, struct pages *pages)
+{
+    struct text query = {0};
+    text_addf(&query, "{\"limit\":%d", PAGE_ENTRIES);
+    if (pages->cursor.len > 0)
+        text_addf(&query, ",\"cursor\":%.*s", SLICE_FORMAT(text_slice(&pages->cursor)));
+    text_add(&query, (struct slice)SLICE("}\0"));
+    int error = query.failed
+                    ? -1
+                    : khub_publish(visit->link, "knowledge_query", query.at, NULL, pages->question);
+    text_free(&query);
+    return error < 0 ? -1 : 0;
+}
+
+/* Waits until the page has come, or, when it was asked too fast, as long as to ask again. */
+static int await_page(struct visit *visit, struct pages *pages)
+{
+    int64_t until = time_monotonic_ms() + ANSWER_MS;
+    while (pages->question[0])
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED || time_monotonic_ms() >= until)
+            return -1;
+    if (!pages->wait)
+        return 0;
+    pages->wait = false;
+    until = time_monotonic_ms() + RATE_WAIT_MS;
+    while (time_monotonic_ms() < until)
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
+            return -1;
+    return 0;
+}
+
+/* The sync's object, with all entries in the place of those that it had. */
+static void put_together(struct visit *visit, const struct pages *pages)
+{
+    struct text text = {0};
+    struct json_iterator iterator = {.rest = visit->sync.raw};
+    struct json_value name, value;
+    size_t at;
+    text_add_literal(&text, "{\"truncated\":false,\"global_knowledge_base\":");
+    for (size_t i = 0; i < KB_SECTIONS; i++) {
+        text_addf(&text, "%s\"%s\":{", i ? "," : "{", kb_sections[i].member);
+        text_add(&text, text_slice(&pages->sections[i]));
+        text_add_literal(&text, "}");
+    }
+    text_add_literal(&text, "},\"knowledge_totals\":");
+    text_add(&text, text_slice(&pages->totals));
+    while (json_next_member(&iterator, &name, &value)) {
+        if (!json_string_is(name, slice_of("ledger")))
+            continue;
+        text_add_literal(&text, ",\"ledger\":");
+        text_add(&text, value.raw);
+    }
+    text_add_literal(&text, "}");
+    if (text.failed || json_check(text_slice(&text), DEPTH_MAX, &at) != JSON_FINE) {
+        text_free(&text);
+        return;
+    }
+    text_free(&visit->sync_text);
+    visit->sync_text = text;
+    visit->sync = json_value_of(text_slice(&visit->sync_text));
+}
+
+int kb_complete(struct visit *visit)
+{
+    struct pages pages = {.complete = false};
+    int error = 0;
+    if (json_get(visit->sync, "truncated").kind != JSON_KIND_TRUE)
+        return 0;
+    visit->data = &pages;
+    while (error == 0 && !pages.complete && !pages.refused) {
+        error = ask_page(visit, &pages);
+        if (error == 0)
+            error = await_page(visit, &pages);
+    }
+    visit->data = NULL;
+    if (error == 0 && pages.complete)
+        put_together(visit, &pages);
+    for (size_t i = 0; i < KB_SECTIONS; i++)
+        text_free(&pages.sections[i]);
+    text_free(&pages.totals);
+    text_free(&pages.cursor);
+    return error;
+}
