@@ -16,8 +16,11 @@
 
 struct query {
     char id_text[KEY_BYTES_MAX], contributor_text[WIRE_ID_MAX], cursor_text[CURSOR_BYTES_MAX];
-    struct slice id, contributor; /* len 0: any */
-    enum section section;         /* SECTION_COUNT: all */
+    char words_text[QUERY_TEXT_BYTES_MAX];
+    struct slice id, contributor, words; /* len 0: any. words in small ASCII letters */
+    /* words[0..i] ends as words begins, in again[i] bytes and no more (Knuth, Morris, Pratt). */
+    size_t again[QUERY_TEXT_BYTES_MAX];
+    enum section section; /* SECTION_COUNT: all */
     uint64_t since, limit;
     bool goes_on; /* behind this place: */
     uint64_t cursor_order;
@@ -28,7 +31,8 @@ struct query {
 /* What one answer holds. */
 struct page {
     struct text parts[SECTION_COUNT];
-    size_t count, looked, used, omitted;
+    struct text decoded; /* a body that is searched */
+    size_t count, looked, searched, used, omitted;
     size_t bytes, entry_bytes;            /* the most, of all and of one */
     const struct knowledge_entry *behind; /* the last that was looked at */
     bool more;
@@ -85,6 +89,27 @@ static int query_read_cursor(struct request *request, struct query *query)
     return 0;
 }
 
+/* Other letters than ASCII's have their case: no tables of Unicode for a search by substring. */
+static char small_letter(char letter)
+{
+    return (char)(letter >= 'A' && letter <= 'Z' ? letter + ('a' - 'A') : letter);
+}
+
+static int query_read_words(struct request *request, struct query *query)
+{
+    int error = payload_text(request, request->message->payload, "payload.text", OPTIONAL,
+                             sizeof query->words_text, query->words_text, &query->words);
+    for (size_t i = 0; error == 0 && i < query->words.len; i++)
+        query->words_text[i] = small_letter(query->words_text[i]);
+    for (size_t i = 1, same = 0; error == 0 && i < query->words.len; i++) {
+        while (same > 0 && query->words_text[i] != query->words_text[same])
+            same = query->again[same - 1];
+        same += query->words_text[i] == query->words_text[same];
+        query->again[i] = same;
+    }
+    return error;
+}
+
 static int query_read(struct request *request, struct query *query)
 {
     struct json_value payload = request->message->payload;
@@ -96,6 +121,7 @@ static int query_read(struct request *request, struct query *query)
         (error = payload_text(request, payload, "payload.contributor", OPTIONAL,
                               sizeof query->contributor_text, query->contributor_text,
                               &query->contributor)) < 0 ||
+        (error = query_read_words(request, query)) < 0 ||
         (error = query_read_number(request, "since", 0, 1ull << 53, &query->since)) < 0 ||
         (error = query_read_number(request, "limit", 1, QUERY_LIMIT, &query->limit)) < 0)
         return error;
@@ -108,6 +134,42 @@ static bool query_matches(const struct query *query, const struct knowledge_entr
         return false;
     return query->contributor.len == 0 ||
            (entry->contributor && slice_equal(entry->contributor->key, query->contributor));
+}
+
+/* In one pass, whatever the two are: no search of an unlucky text costs more than another. */
+static bool holds(struct slice text, const struct query *query)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char letter = small_letter(text.at[i]);
+        while (same > 0 && letter != query->words.at[same])
+            same = query->again[same - 1];
+        same += letter == query->words.at[same];
+        if (same == query->words.len)
+            return true;
+    }
+    return false;
+}
+
+/* Does its id hold the words, or its body, whose strings may be written with escapes? */
+static bool page_search(struct page *page, const struct query *query,
+                        const struct knowledge_entry *entry)
+{
+    struct slice body = entry->body;
+    if (query->words.len == 0)
+        return true;
+    page->searched += entry->key.len + body.len;
+    if (holds(entry->key, query))
+        return true;
+    if (body.len == 0 || !memchr(body.at, '\\', body.len))
+        return holds(body, query);
+    text_clear(&page->decoded); /* escapes stand in strings alone, and never get longer */
+    text_add(&page->decoded, body);
+    if (page->decoded.failed)
+        return false;
+    struct json_value whole = {.raw = body, .kind = JSON_KIND_STRING, .escaped = true};
+    long len = json_decode(whole, page->decoded.at, page->decoded.len);
+    return len >= 0 && holds((struct slice){page->decoded.at, (size_t)len}, query);
 }
 
 /* False when there is no place for it on this page. */
@@ -156,8 +218,8 @@ static void page_fill(struct page *page, const struct query *query,
 {
     const struct knowledge_entry *entry = query_start(query, knowledge);
     for (; entry && entry->order > query->since; entry = TAILQ_NEXT(entry, recent)) {
-        bool full = page->looked == QUERY_LOOKS_MAX;
-        bool wanted = !full && query_matches(query, entry);
+        bool full = page->looked == QUERY_LOOKS_MAX || page->searched >= QUERY_SEARCHED_MAX;
+        bool wanted = !full && query_matches(query, entry) && page_search(page, query, entry);
         if (full || (wanted && page->count == query->limit) ||
             (wanted && !page_add(page, knowledge, entry))) {
             page->more = true;
@@ -178,7 +240,7 @@ static bool page_fill_named(struct page *page, const struct query *query,
     for (unsigned i = 0; i < SECTION_COUNT; i++) {
         const struct knowledge_entry *entry =
             i < NAMED_MAX ? named[i] : knowledge_find(knowledge, SECTION_BENCHMARKS, query->id);
-        if (!entry || !query_matches(query, entry))
+        if (!entry || !query_matches(query, entry) || !page_search(page, query, entry))
             continue;
         found = true;
         page_add(page, knowledge, entry);
@@ -243,5 +305,6 @@ int query_answer(struct request *request, const struct seat *to)
         page_send(&page, request, to);
     for (int i = 0; i < SECTION_COUNT; i++)
         text_free(&page.parts[i]);
+    text_free(&page.decoded);
     return error;
 }

@@ -86,6 +86,35 @@ static void test_a_contributor_finds_its_entries(void **state)
     assert_int_equal(integer_of(ask(f, BOB, "{'contributor':'nobody'}"), "count"), 0);
 }
 
+static void test_a_text_is_found(void **state)
+{
+    static const struct {
+        const char *query;
+        unsigned count;
+    } queries[] = {
+        {"{'text':'scheduler'}", 2}, /* in two sections, */
+        {"{'text':'SCHEduler'}", 2}, /* in any case */
+        {"{'text':'scheduler','contributor':'bob'}", 1},
+        {"{'text':'scheduler','section':'shared_patterns'}", 1},
+        {"{'text':'c9'}", 1},        /* an id */
+        {"{'text':'caf\u00e9'}", 1}, /* however it is written */
+        {"{'text':'a\\nb'}", 1},
+        {"{'text':'p1'}", 2}, /* a pattern, and the reports on it */
+        {"{'text':'aab'}", 1},
+        {"{'text':'schedulers'}", 0},
+        {"{'text':''}", 6},
+    };
+    struct fixture *f = *state;
+    join_and_share(f);
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p9','note':'A Scheduler; caf\\u00e9 a\\nb'}}");
+    say(f, BOB, "code_share", "{'code':{'id':'c9','source':'int scheduler; /* aaab */'}}");
+    skip_all(f);
+    for (unsigned i = 0; i < sizeof queries / sizeof *queries; i++)
+        assert_int_equal(integer_of(ask(f, BOB, queries[i].query), "count"), queries[i].count);
+    say(f, BOB, "knowledge_query", "{'text':'%0300d'}", 0);
+    expect_error(f, BOB, "bad_payload");
+}
+
 static void share_many(struct fixture *f, unsigned count)
 {
     join(f, ADA, "ada", 2, "");
@@ -141,6 +170,23 @@ static void test_pages_are_complete(void **state)
         assert_int_equal(json_object_size(ids), walks[i].entries);
         json_decref(ids);
     }
+}
+
+/* No more than so many bytes are searched for one answer; the cursor goes on behind them. */
+static void test_searching_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    for (unsigned i = 0; i < 200; i++)
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'p%03u','text':'%0*d%s'}}", i,
+            (int)QUERY_SEARCHED_MAX / 150, 0, i == 0 ? "needle" : "");
+    skip_all(f);
+    assert_int_equal(integer_of(ask(f, BOB, "{'text':'needle'}"), "count"), 0);
+    json_t *ids = json_object();
+    assert_int_equal(walk(f, "'text':'needle'", ids, false), 2);
+    assert_string_equal(names_of(ids), "p000");
+    json_decref(ids);
 }
 
 static void test_since_finds_what_changed(void **state)
@@ -266,6 +312,8 @@ int main(void)
         QUERY_TEST(test_entries_have_the_syncs_shapes),
         QUERY_TEST(test_an_id_finds_all_that_it_names),
         QUERY_TEST(test_a_contributor_finds_its_entries),
+        QUERY_TEST(test_a_text_is_found),
+        QUERY_TEST(test_searching_is_bounded),
         QUERY_TEST(test_pages_are_complete),
         QUERY_TEST(test_since_finds_what_changed),
         cmocka_unit_test(test_pages_are_bounded_in_bytes),

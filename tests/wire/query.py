@@ -35,6 +35,8 @@ def a_walk_is_complete_and_nobody_else_hears_of_it():
         equal(found["shared_patterns", "p3"]["contributor"], "eve")
         place.ada.expect_nothing()
         place.bea.expect_nothing()
+        equal(list(pages(eve, text="É")[0]), [])  # only of ASCII letters the case does not matter
+        equal(len(pages(eve, text="é\u202e")[0]), 30)
         eve.say("knowledge_query", {"id": "nothing"})
         eve.expect_error("not_found", "nothing")
         eve.close()
