@@ -31,6 +31,16 @@ static uint64_t hash_of(struct slice message_id)
     return hash ^ hash >> 31;
 }
 
+static bool filter_has(const struct receipt_block *block, uint64_t hash)
+{
+    return block->filter[hash % RECEIPT_FILTER_BITS / 64] >> hash % 64 & 1;
+}
+
+static void filter_add(struct receipt_block *block, uint64_t hash)
+{
+    block->filter[hash % RECEIPT_FILTER_BITS / 64] |= UINT64_C(1) << hash % 64;
+}
+
 /* The first place whose hash is not below this one. */
 static size_t block_place(const struct receipt_block *block, uint64_t hash)
 {
@@ -53,6 +63,8 @@ bool receipt_find(const struct member *member, struct slice message_id, struct r
     uint64_t hash = hash_of(message_id);
     TAILQ_FOREACH_REVERSE(block, &member->receipts->blocks, receipt_block_list, next)
     {
+        if (!filter_has(block, hash))
+            continue;
         size_t place = block_place(block, hash);
         if (place == block->count || block->receipts[place].hash != hash)
             continue;
@@ -129,6 +141,7 @@ void receipt_keep(struct room *room, struct member *member, struct slice message
     memmove(&block->receipts[place + 1], &block->receipts[place],
             (block->count - place) * sizeof *block->receipts);
     block->receipts[place] = (struct receipt){hash, seq << 1 | delivered};
+    filter_add(block, hash);
     block->count++;
     receipts->last_seq = seq;
     room->receipt_count++;
@@ -205,6 +218,7 @@ static bool block_read(struct receipt_block *block, struct slice hex, uint64_t l
         if (!hex_u64(digits, &receipt->hash) || !hex_u64(digits + 16, &receipt->place) ||
             receipt_seq(receipt) > last_seq || (block->count && receipt->hash <= receipt[-1].hash))
             return false;
+        filter_add(block, receipt->hash);
     }
     return true;
 }

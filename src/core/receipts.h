@@ -18,9 +18,13 @@ struct receipt {
     uint64_t place; /* 2 × seq, + 1 when it was delivered */
 };
 
+#define RECEIPT_FILTER_BITS 4096u
+
 struct receipt_block {
     struct slice key; /* of its row, owned: ai_id "/" number */
-    uint64_t number;  /* rising */
+    /* The bit of each of its hashes is set: a block without the bit need not be searched. */
+    uint64_t filter[RECEIPT_FILTER_BITS / 64];
+    uint64_t number; /* rising */
     struct receipt *receipts;
     size_t count, capacity;
     struct change change;
