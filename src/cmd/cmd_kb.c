@@ -17,7 +17,7 @@ const struct kb_section kb_sections[KB_SECTIONS] = {
 };
 static const char *const section_choices[] = {"all",  "patterns", "components",
                                               "code", "reports",  NULL};
-static const char *const actions[] = {"list", "get", "top", "ledger", NULL};
+static const char *const actions[] = {"list", "get", "search", "top", "ledger", "export", NULL};
 
 /* What get looks for, and has found. */
 struct search {
@@ -195,6 +195,8 @@ static const struct action {
     {"get", "get wants an ID; 'khub kb list' shows them."},
     {"top", "top wants a SUBJECT; 'khub subjects' lists them."},
     {"ledger", NULL},
+    {"search", "search wants a TEXT."},
+    {"export", NULL},
 };
 
 static int check_operands(const struct kb_settings *settings)
@@ -237,6 +239,10 @@ static int act(const struct kb_settings *settings, struct json_value sync)
     int code;
     if (strcmp(settings->action, "list") == 0)
         return kb_list(settings, sync);
+    if (strcmp(settings->action, "search") == 0)
+        return kb_found(settings, sync);
+    if (strcmp(settings->action, "export") == 0)
+        return kb_export(settings, sync);
     if (strcmp(settings->action, "get") == 0)
         code = get(settings, sync);
     else if (strcmp(settings->action, "top") == 0)
@@ -260,8 +266,8 @@ static int run(const void *data)
     if (code != EXIT_WORKED)
         return code;
     code = visit_begin(&visit);
-    if (code == EXIT_WORKED && kb_complete(&visit) < 0)
-        code = visit.ended ? EXIT_FAILED : complain("kb", "the hub did not answer in time.");
+    if (code == EXIT_WORKED)
+        code = kb_complete(&visit, strcmp(settings->action, "search") == 0 ? settings->id : NULL);
     if (code == EXIT_WORKED)
         code = act(settings, visit.sync);
     visit_end(&visit);
@@ -310,13 +316,14 @@ static const struct setting operands[] = {
     {.name = "ID",
      .kind = SETTING_TEXT,
      AT(id),
-     .help = "Of get: the entry; of top: the subject ('khub subjects' lists them)."},
+     .help = "Of get: the entry; of top: the subject ('khub subjects' lists them); of "
+             "search: the text."},
     {0},
 };
 
 const struct command command_kb = {
     .name = "kb",
-    .summary = "list, rank or get what the AIs have shared",
+    .summary = "list, search, rank or get what the AIs have shared",
     .about =
         "Reads what a hub knows: patterns (parameters found), components (whole parts of an OS), "
         "code (pieces of source) and reports (what was measured of the others).\n\n"
@@ -328,14 +335,17 @@ const struct command command_kb = {
         "top ranks the claims of one subject that two other AIs have measured again and found "
         "true, by the mean ratio on those AIs' own workloads, never by the author's number. "
         "What has the same parameters is one row; get names the others.\n\n"
+        "search finds what has a text in its id or its body; the case of ASCII letters does not "
+        "matter. export writes all, an entry a line (--section: only those), as JSON Lines.\n\n"
         "ledger shows what each AI has claimed and what came of it.",
     .example = "  khub kb list --section components\n"
                "  khub kb top networking\n"
                "  khub kb get AI_Node_1_pattern_1 --json\n"
                "  khub kb get AI_Node_1_component_3 --source > policy.c",
     .worked = "printed",
-    .failed = "there is no such entry, its source is not what its parameters render to, or the "
-              "hub could not be reached",
+    .failed =
+        "there is no such entry, not all could be exported, its source is not what its parameters render to, or the "
+        "hub could not be reached",
     .options = options,
     .operands = operands,
     .settings_size = sizeof(struct kb_settings),

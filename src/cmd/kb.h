@@ -1,4 +1,4 @@
-/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync has no place for), kb_score.c (how good others
+/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync has no place for), kb_search.c (search, export), kb_score.c (how good others
  * found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
@@ -56,14 +56,18 @@ void kb_scores_free(struct kb_scores *scores);
 double kb_score(const struct kb_scores *scores, const struct kb_entry *entry);
 
 /* When the visit's sync does not hold all that the hub knows, asks for all, and puts it in the
- * place of what the sync had; its `truncated` is then false. A hub that can't be asked leaves the
- * sync as it is. 0, or -1 when the hub did not answer (it was told to the person when the link
- * ended). The visit's callback must be kb_pages_message, and its data NULL. */
-int kb_complete(struct visit *visit);
+ * place of what the sync had; its `truncated` is then false. With words (NULL: none) asks for what
+ * holds them, and puts that there. A hub that can't be asked leaves the sync as it is. EXIT_WORKED,
+ * or an exit code after a sentence. The visit's callback must be kb_pages_message, its data NULL. */
+int kb_complete(struct visit *visit, const char *words);
 void kb_pages_message(struct visit *visit, const struct khub_message *message);
 
 /* All return an exit code. */
 int kb_list(const struct kb_settings *settings, struct json_value sync);
+/* What holds settings->id, with the words around it; of what kb_complete has found. */
+int kb_found(const struct kb_settings *settings, struct json_value sync);
+/* All as JSON Lines. */
+int kb_export(const struct kb_settings *settings, struct json_value sync);
 int kb_top(const struct kb_settings *settings, struct json_value sync);
 int kb_ledger(const struct kb_settings *settings, struct json_value sync);
 /* The source of an entry on stdout, and of claims on stderr whether it is what their parameters

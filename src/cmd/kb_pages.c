@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/kb.h"
 #include "cmd/terminal.h"
@@ -20,6 +21,7 @@ struct pages {
     struct text cursor;           /* a JSON value; empty: from the beginning */
     char question[UUID_SIZE];     /* the query that is not answered yet, or "" */
     bool complete, refused, wait; /* wait: it came too fast */
+    char why[256];                /* it was refused */
 };
 
 static void take_result(struct pages *pages, struct json_value result)
@@ -59,16 +61,23 @@ void kb_pages_message(struct visit *visit, const struct khub_message *message)
     else if (json_string_is(json_get(payload, "code"),
                             slice_of(wire_error_code(WIRE_RATE_LIMITED))))
         pages->wait = true;
-    else
+    else {
+        OWNED char *detail = field_string(payload, "detail");
+        snprintf(pages->why, sizeof(pages->why), "%s", detail);
         pages->refused = true;
+    }
 }
 
-static int ask_page(struct visit *visit, struct pages *pages)
+static int ask_page(struct visit *visit, struct pages *pages, const char *words)
 {
     struct text query = {0};
     text_addf(&query, "{\"limit\":%d", PAGE_ENTRIES);
     if (pages->cursor.len > 0)
         text_addf(&query, ",\"cursor\":%.*s", SLICE_FORMAT(text_slice(&pages->cursor)));
+    if (words) {
+        text_add_literal(&query, ",\"text\":");
+        text_add_string(&query, slice_of(words));
+    }
     text_add(&query, (struct slice)SLICE("}\0"));
     int error = query.failed
                     ? -1
@@ -125,24 +134,28 @@ static void put_together(struct visit *visit, const struct pages *pages)
     visit->sync = json_value_of(text_slice(&visit->sync_text));
 }
 
-int kb_complete(struct visit *visit)
+int kb_complete(struct visit *visit, const char *words)
 {
     struct pages pages = {.complete = false};
-    int error = 0;
-    if (json_get(visit->sync, "truncated").kind != JSON_KIND_TRUE)
-        return 0;
+    int error = 0, code = EXIT_WORKED;
+    if (!words && json_get(visit->sync, "truncated").kind != JSON_KIND_TRUE)
+        return EXIT_WORKED;
     visit->data = &pages;
     while (error == 0 && !pages.complete && !pages.refused) {
-        error = ask_page(visit, &pages);
+        error = ask_page(visit, &pages, words);
         if (error == 0)
             error = await_page(visit, &pages);
     }
     visit->data = NULL;
-    if (error == 0 && pages.complete)
+    if (error < 0)
+        code = visit->ended ? EXIT_FAILED : complain("kb", "the hub did not answer in time.");
+    else if (pages.complete)
         put_together(visit, &pages);
+    else if (words)
+        code = complain("kb", "this hub does not search: %s", pages.why);
     for (size_t i = 0; i < KB_SECTIONS; i++)
         text_free(&pages.sections[i]);
     text_free(&pages.totals);
     text_free(&pages.cursor);
-    return error;
+    return code;
 }

@@ -160,6 +160,28 @@ def kb_knows_all_of_a_hub_that_knows_more_than_a_sync_holds():
             equal(json.loads(worked("kb", "get", "p0", "--json", hub=hub).out)[0]["entry"]["contributor"], "ada")
 
 
+@test
+def kb_searches_and_exports():
+    with Hub("--sync-limit", "1K") as hub:
+        ada = hub.join("ada", 2)
+        for number in range(30):
+            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 100, "note": f"a Round-robin {number};"}})
+        ada.say("code_share", {"code": {"id": "c", "source": f"int round_robin; // {HOSTILE}"}})
+        ada.drain()
+        result = worked("kb", "search", "ROUND-ROBIN 7;", hub=hub)
+        harmless(result.out)
+        equal([line.split()[0] for line in result.out.splitlines()], ["ID", "p7"])
+        check("a Round-robin 7;" in result.out, result.out)
+        found = worked("kb", "search", "round_robin", hub=hub)
+        harmless(found.out)
+        equal([entry["id"] for entry in json.loads(worked("kb", "search", "round", "--json", "-s", "code", hub=hub).out)], ["c"])
+        equal(len(json.loads(worked("kb", "search", "round", "--json", hub=hub).out)), 31)
+        check("Nothing has that text" in worked("kb", "search", "robin-round", hub=hub).out)
+        refused(2, "kb", "search", hub=hub, said=["search wants a TEXT"])
+        lines = worked("kb", "export", hub=hub).out.splitlines()
+        equal([json.loads(line)["id"] for line in lines], [f"p{number}" for number in reversed(range(30))] + ["c"])
+
+
 class OldHub:
     """Tells one of its twenty patterns, and knows of no query. Serves one visit."""
 
@@ -197,6 +219,10 @@ def kb_says_when_it_does_not_know_all():
         result = worked("kb", "list", hub=hub)
         check("p19" in result.out, result.out)
         check("of 20 entries" in result.err, result.err)
+    with OldHub() as hub:
+        refused(1, "kb", "export", hub=hub, said=["1 of 20 entries"])
+    with OldHub() as hub:
+        refused(1, "kb", "search", "x", hub=hub, said=["this hub does not search", "what?"])
 
 
 @test
