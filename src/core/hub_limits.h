@@ -51,13 +51,13 @@
 #define REPORTS_EACH_MAX       256u         /* kept for one component, the newest */
 #define REPORTS_BYTES_EACH_MAX (4u << 20)   /* their metrics, together */
 #define COMPONENT_ID_BYTES_MAX 512u
-#define REQUIREMENTS_BYTES_MAX (16u << 10) /* of a feature_request */
-#define QUERY_LIMIT            200u        /* entries in one knowledge_result, at the most; */
-#define QUERY_PRESET           50u         /* when the query does not say */
-#define QUERY_TEXT_BYTES_MAX   256u        /* of the text that one looks for */
-#define QUERY_SEARCHED_MAX     (1u << 20)  /* bytes searched for one, and an entry more */
-#define QUERY_LOOKS_MAX        4096u       /* entries looked at for one */
-#define SYNC_LIMIT             (1u << 20)  /* in one training_sync; --sync-limit changes it */
+#define REQUIREMENTS_BYTES_MAX (16u << 10)  /* of a feature_request */
+#define QUERY_LIMIT            200u         /* entries in one knowledge_result, at the most; */
+#define QUERY_PRESET           50u          /* when the query does not say */
+#define QUERY_TEXT_BYTES_MAX   256u         /* of the text that one looks for */
+#define QUERY_SEARCHED_MAX     (256u << 10) /* bytes searched for one, and an entry more */
+#define QUERY_LOOKS_MAX        4096u        /* entries looked at for one */
+#define SYNC_LIMIT             (1u << 20)   /* in one training_sync; --sync-limit changes it */
 
 /* ── the ledger: the oldest commitments go first, unclaimed before claimed while those are at
  * most half ── */
