@@ -7,7 +7,7 @@
 #include "net/rebuild.h"
 
 struct check_settings {
-    const char *directory;
+    const char *directory, *salvage;
 };
 
 static void say_damage(void *ctx, struct slice room, const char *what, uint64_t number)
@@ -18,30 +18,52 @@ static void say_damage(void *ctx, struct slice room, const char *what, uint64_t 
     printf(", %s %" PRIu64 "\n", what, number);
 }
 
+static void print_kept(const struct store_counts *kept)
+{
+    printf("rooms: %" PRIu64 ", entries: %" PRIu64 ", rows of state: %" PRIu64
+           ", messages kept for those who were away: %" PRIu64 "\n",
+           kept->rooms, kept->entries, kept->rows, kept->messages);
+}
+
+static void print_hub(const struct rebuild_report *report)
+{
+    printf("whole: a hub made from it knows %zu patterns, %zu components, %zu features and %zu "
+           "benchmarks (%" PRIu64 " entries applied)\n",
+           report->hub.patterns, report->hub.components, report->hub.features,
+           report->hub.benchmarks, report->applied);
+}
+
+static int salvage(const struct check_settings *settings)
+{
+    struct store_damage damage = {.found = say_damage};
+    struct rebuild_report report;
+    char why[STORE_WHY_SIZE];
+    if (rebuild_salvage(settings->directory, settings->salvage, &damage, &report, why) < 0)
+        return complain("check", "%s", why);
+    printf("left out: %" PRIu64 "\n", report.left_out);
+    print_kept(&report.kept);
+    print_hub(&report);
+    return report.left_out ? EXIT_FAILED : EXIT_WORKED;
+}
+
 static int run(const void *data)
 {
     const struct check_settings *settings = data;
     struct store_damage damage = {.found = say_damage};
     struct rebuild_report report;
     char why[STORE_WHY_SIZE];
+    if (settings->salvage)
+        return salvage(settings);
     int error = rebuild_check(settings->directory, &damage, &report, why);
-    const struct store_counts *kept = &report.kept;
     if (*why)
         complain("check", "%s", why);
-    if (kept->rooms)
-        printf("rooms: %" PRIu64 ", entries: %" PRIu64 ", rows of state: %" PRIu64
-               ", messages kept for those who were away: %" PRIu64 "\n",
-               kept->rooms, kept->entries, kept->rows, kept->messages);
-    if (error < 0) {
-        if (kept->damaged)
-            printf("damaged: %" PRIu64 " of them\n", kept->damaged);
-        return EXIT_FAILED;
-    }
-    printf("whole: a hub made from it knows %zu patterns, %zu components, %zu features and %zu "
-           "benchmarks (%" PRIu64 " entries applied)\n",
-           report.hub.patterns, report.hub.components, report.hub.features, report.hub.benchmarks,
-           report.applied);
-    return EXIT_WORKED;
+    if (report.kept.rooms)
+        print_kept(&report.kept);
+    if (error == 0)
+        print_hub(&report);
+    else if (report.kept.damaged)
+        printf("damaged: %" PRIu64 " of them\n", report.kept.damaged);
+    return error == 0 ? EXIT_WORKED : EXIT_FAILED;
 }
 
 #define AT(member) .offset = offsetof(struct check_settings, member)
@@ -53,6 +75,15 @@ static const struct setting operands[] = {
      .help = "What a hub had as --data. No hub may have it now."},
     {0},
 };
+static const struct setting options[] = {
+    {.name = "salvage",
+     .kind = SETTING_TEXT,
+     AT(salvage),
+     .argument = "NEWDIR",
+     .help = "Copies all that is whole into this directory, where no hub may have kept anything, "
+             "and says what it leaves out. DIR stays as it is."},
+    {0},
+};
 
 const struct command command_check = {
     .name = "check",
@@ -62,9 +93,11 @@ const struct command command_check = {
         "entry and of every row of state. Then it makes a hub from it, as 'khub serve' would. It "
         "names each damage by its room and seq, mends nothing, and takes nothing away. A database "
         "of an earlier version is brought up to this one.",
-    .example = "  khub check /var/lib/khub",
+    .example = "  khub check /var/lib/khub\n"
+               "  khub check /var/lib/khub --salvage /var/lib/khub-whole",
     .worked = "all of it is whole",
-    .failed = "damaged, or could not be opened",
+    .failed = "damaged (also when the rest was salvaged), or could not be opened",
+    .options = options,
     .operands = operands,
     .settings_size = sizeof(struct check_settings),
     .run = run,

@@ -11,18 +11,40 @@ struct rebuilding {
     struct hub *hub;
     uint64_t entries;
     char *why;
+    struct store *salvaged; /* what a hub refuses is left out of it; NULL: nothing is */
+    bool again;             /* something was */
+    const struct store_damage *damage;
 };
+
+/* A hub that refused a row is of no use any more: the next one does without that row. */
+static int go_without(struct rebuilding *rebuilding, struct slice room, const struct row *row,
+                      const char *what)
+{
+    if (rebuilding->salvaged && store_leave_out(rebuilding->salvaged, room, row) == 0) {
+        rebuilding->damage->found(rebuilding->damage->ctx, room, what, 0);
+        rebuilding->again = true;
+    }
+    return -1;
+}
 
 static int take_row(void *ctx, struct slice room, const struct row *row)
 {
     struct rebuilding *rebuilding = ctx;
-    return hub_load(rebuilding->hub, room, row, rebuilding->why, STORE_WHY_SIZE);
+    int error = hub_load(rebuilding->hub, room, row, rebuilding->why, STORE_WHY_SIZE);
+    return error < 0 ? go_without(rebuilding, room, row, row_kind_text(row->kind)) : error;
 }
 
 static int take_loaded(void *ctx, struct slice room)
 {
     struct rebuilding *rebuilding = ctx;
-    return hub_loaded(rebuilding->hub, room, rebuilding->why, STORE_WHY_SIZE);
+    int error = hub_loaded(rebuilding->hub, room, rebuilding->why, STORE_WHY_SIZE);
+    if (error == 0 && !hub_seq(rebuilding->hub, room)) {
+        /* which entries the others hold nobody knows then: they would be applied twice */
+        snprintf(rebuilding->why, STORE_WHY_SIZE,
+                 "room \"%.*s\": its own row is not there, and others are", SLICE_FORMAT(room));
+        error = -1;
+    }
+    return error < 0 ? go_without(rebuilding, room, NULL, "all rows") : error;
 }
 
 static uint64_t take_seq(void *ctx, struct slice room)
@@ -39,17 +61,23 @@ static int take_entry(void *ctx, struct slice room, const struct entry *entry)
     return 0;
 }
 
+static int rebuild_by(struct rebuilding *rebuilding, struct store *store)
+{
+    struct store_reader reader = {rebuilding, take_row, take_loaded, take_seq, take_entry};
+    return store_recover(store, &reader, rebuilding->why);
+}
+
 int rebuild(struct hub *hub, struct store *store, uint64_t *ret_entries, char why[STORE_WHY_SIZE])
 {
     struct rebuilding rebuilding = {.hub = hub, .why = why};
-    struct store_reader reader = {&rebuilding, take_row, take_loaded, take_seq, take_entry};
-    int error = store_recover(store, &reader, why);
+    int error = rebuild_by(&rebuilding, store);
     *ret_entries = rebuilding.entries;
     return error;
 }
 
 /* The server has no store, so that what its hub says is not kept once more, and no loop. */
-static int make_hub(struct store *store, struct rebuild_report *report, char why[STORE_WHY_SIZE])
+static int make_hub(struct rebuilding *rebuilding, struct store *store,
+                    struct rebuild_report *report)
 {
     struct server *server = memory_new(sizeof *server);
     struct hub_config config = hub_config_default();
@@ -57,14 +85,24 @@ static int make_hub(struct store *store, struct rebuild_report *report, char why
     server->disk.recovering = true;
     struct hub_edge edge = edge_of(server);
     struct hub *hub = hub_new(&config, &edge);
-    int error = rebuild(hub, store, &report->applied, why);
+    rebuilding->hub = hub;
+    int error = rebuild_by(rebuilding, store);
     if (error == 0)
-        error = hub_verify(hub, why, STORE_WHY_SIZE);
+        error = hub_verify(hub, rebuilding->why, STORE_WHY_SIZE);
     if (error == 0)
         report->hub = hub_count(hub);
+    report->applied = rebuilding->entries;
     hub_free(hub);
     free(server);
     return error;
+}
+
+static bool missing(const char *directory, char why[STORE_WHY_SIZE])
+{
+    bool there = store_exists(directory);
+    if (!there)
+        snprintf(why, STORE_WHY_SIZE, "%s: no hub's database (hub.db) is there", directory);
+    return !there;
 }
 
 int rebuild_check(const char *directory, const struct store_damage *damage,
@@ -74,17 +112,43 @@ int rebuild_check(const char *directory, const struct store_damage *damage,
     struct store *store;
     *ret_report = (struct rebuild_report){0};
     *ret_why = '\0';
-    if (!store_exists(directory)) {
-        snprintf(ret_why, STORE_WHY_SIZE, "%s: no hub's database (hub.db) is there", directory);
-        return -1;
-    }
-    if (store_open(&options, &store, ret_why) < 0)
+    if (missing(directory, ret_why) || store_open(&options, &store, ret_why) < 0)
         return -1;
     int error = store_check(store, damage, &ret_report->kept, ret_why);
     if (error == 0 && ret_report->kept.damaged)
         error = -1;
+    struct rebuilding rebuilding = {.why = ret_why};
     if (error == 0)
-        error = make_hub(store, ret_report, ret_why);
+        error = make_hub(&rebuilding, store, ret_report);
     store_close(store);
+    return error;
+}
+
+int rebuild_salvage(const char *directory, const char *into, const struct store_damage *damage,
+                    struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE])
+{
+    struct store_options old = {.directory = directory, .salvage = true};
+    struct store_options options = {.directory = into};
+    struct store *store;
+    bool again = true;
+    *ret_report = (struct rebuild_report){0};
+    *ret_why = '\0';
+    if (missing(directory, ret_why) || store_open(&old, &store, ret_why) < 0)
+        return -1;
+    int error = store_salvage(store, into, damage, &ret_report->left_out, ret_why);
+    store_close(store);
+    while (error == 0 && again) {
+        if (store_open(&options, &store, ret_why) < 0)
+            return -1;
+        struct rebuilding rebuilding = {.why = ret_why, .salvaged = store, .damage = damage};
+        error = make_hub(&rebuilding, store, ret_report);
+        again = rebuilding.again;
+        ret_report->left_out += again;
+        if (error < 0 && again)
+            error = 0;
+        else if (error == 0)
+            error = store_check(store, damage, &ret_report->kept, ret_why);
+        store_close(store);
+    }
     return error;
 }

@@ -14,6 +14,7 @@ struct rebuild_report {
     struct store_counts kept;
     struct hub_counts hub; /* of a hub made from it; zero when nothing could be made */
     uint64_t applied;      /* entries that it applied */
+    uint64_t left_out;     /* by rebuild_salvage */
 };
 /* Looks whether the data directory, which no hub may have, is whole: every checksum is right and a
  * hub can be made from it, which nobody hears. `damage` hears of each damaged row and entry. 0: it
@@ -21,5 +22,10 @@ struct rebuild_report {
  * it all. */
 int rebuild_check(const char *directory, const struct store_damage *damage,
                   struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
+/* Keeps all that is whole of a damaged directory in a new one, from which a hub can be made; the old
+ * one stays as it is. `damage` hears of each row and entry that is left out: damaged ones, and
+ * those rows that a hub refuses without them (number 0). 0, or -1 with a sentence. */
+int rebuild_salvage(const char *directory, const char *into, const struct store_damage *damage,
+                    struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
 
 #endif

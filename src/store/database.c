@@ -240,7 +240,7 @@ int database_open(struct database *database, const char *directory, enum store_s
     /* schema by schema, then all that is derived from it; the file is made within, hence the
      * umask */
     bool opened = result == SQLITE_OK && run(database, pragmas, directory, ret_why) == 0 &&
-                  check_whole(database, directory, ret_why) == 0 &&
+                  (database->salvage || check_whole(database, directory, ret_why) == 0) &&
                   migrate(database, directory, ret_why) == 0 &&
                   key_read(database, directory, ret_why) == 0 &&
                   prepare_all(database, directory, ret_why) == 0;

@@ -47,6 +47,7 @@ enum statement {
 
 struct database {
     int directory, lock;
+    bool salvage; /* store_options's */
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     uint8_t key[32];

@@ -339,6 +339,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
     struct store *store = memory_new(sizeof *store);
     store->options = *options;
     store->database.directory = store->database.lock = -1;
+    store->database.salvage = options->salvage;
     TAILQ_INIT(&store->logs);
     STAILQ_INIT(&store->done);
     STAILQ_INIT(&store->spare);

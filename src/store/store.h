@@ -60,6 +60,7 @@ struct store_options {
     int64_t retain_ms;
     uint64_t retain_entries; /* of each room */
     uint64_t retain_bytes;   /* of the database */
+    bool salvage;            /* it is opened although its structure is damaged */
     /* A page of what somebody wished to read; called within store_take. */
     void (*page)(void *ctx, const struct store_page *page);
 };
@@ -109,6 +110,14 @@ bool store_exists(const char *directory);
  * with a sentence when the database can't be read. */
 int store_check(struct store *store, const struct store_damage *damage,
                 struct store_counts *ret_counts, char ret_why[STORE_WHY_SIZE]);
+/* Copies all that is whole into a new directory, where no database may be, and names the rest to
+ * `damage`: rows and entries by their numbers, or ("entries", 0) when a part of the database can't
+ * be read to its end. 0, or -1 with a sentence when the new one can't be written. */
+int store_salvage(struct store *store, const char *directory, const struct store_damage *damage,
+                  uint64_t *ret_left_out, char ret_why[STORE_WHY_SIZE]);
+/* Of a store that has not begun, after store_recover: takes a row out for good, or with NULL all of
+ * the room's. 0 or -1. */
+int store_leave_out(struct store *store, struct slice room, const struct row *row);
 
 /* Starts the thread. 0, or -1 with errno. */
 int store_begin(struct store *store);

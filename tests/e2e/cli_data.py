@@ -53,6 +53,87 @@ def a_damaged_directory_is_told_entry_by_entry():
 
 
 @test
+def what_is_whole_is_salvaged():
+    """A damaged entry, then a damaged row: each is left out by name, and a hub begins on the rest."""
+    with directory() as data, directory() as whole:
+        fill(data)
+        damage(data, "UPDATE entries SET time = time + 1 WHERE instr(bytes, '\"p1\"')")
+        found = khub("check", data, "--salvage", whole)
+        equal((found.code, found.err), (1, ""), "how it ended")
+        check('damaged: room "main", entry 4\n' in found.out and "left out: 1\n" in found.out, found.out)
+        equal(khub("check", data).code, 1, "of the old directory")
+        check("knows 2 patterns" in worked("check", whole).out)
+        with Hub("--data", whole) as hub:
+            judge = hub.join("judge", 2, since=1)
+            equal(sorted(judge.sync["global_knowledge_base"]["shared_patterns"]), ["p0", "p2"], "patterns")
+            judge.expect_error("replay_truncated")  # it did not have what is left out
+        again = khub("check", data, "--salvage", whole)
+        equal(again.code, 1, "exit code")
+        check("File exists" in again.err, again.err)
+
+
+def fill_to_a_checkpoint(data):
+    """So much that there are rows of state: a session with a workspace is in them."""
+    with Hub("--data", data) as hub:
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        ada.expect("hello")
+        ada.say("collaboration_request", {"type": "t", "description": "d", "target_ai": "bea"})
+        session = ada.expect("collaboration_update")["payload"]["session_id"]
+        bea.say("collaboration_response", {"session_id": session, "accepted": True})
+        ada.expect("collaboration_update", status="active")
+        ada.say("workspace_update", {"session_id": session, "key": "k", "value": 1, "base_version": 0})
+        ada.say("pattern_share", {"pattern": {"id": "p"}})
+        for at in range(21000):
+            ada.say("performance_report", {"component_id": f"c{at % 50}", "performance": {"score": 0.5}})
+            if at % 1000 == 0:
+                settle(ada)
+                bea.drain()
+        settle(ada)
+        log = os.path.join(data, "hub.db-wal")
+        wait_until(lambda: b'"limits":{' in open(log, "rb").read(), "a checkpoint")
+
+
+@test
+def a_hub_begins_on_what_is_left_of_its_state():
+    """Without a session's row its workspace is nothing; without the room's own the entries speak
+    alone: none of them is counted twice."""
+    with directory() as data, directory() as other:
+        fill_to_a_checkpoint(data)
+        os.mkdir(other)
+        check("whole" in worked("check", data).out)
+        for number, (kind, left_out) in enumerate([("session", ["workspace 0"]), ("room", ["all rows 0"])]):
+            kinds = {"room": 0, "session": 9}
+            damage(data, f"UPDATE state SET checksum = checksum + 1 WHERE kind = {kinds[kind]}")
+            found = khub("check", data, "--salvage", os.path.join(other, str(number)))
+            check("whole: " in found.out, found.out, found.err)
+            for part in left_out:
+                check(f'damaged: room "main", {part}\n' in found.out, repr(part), "is not in", found.out)
+            out = worked("check", os.path.join(other, str(number))).out
+            check("knows 1 patterns" in out and "50 benchmarks" in out, out)
+        check(", rows of state: 0," in out, out)
+        damage(data, "DELETE FROM state WHERE kind = 0")
+        missing = khub("check", data)
+        equal(missing.code, 1, "exit code")
+
+
+@test
+def what_can_be_read_of_a_broken_file_is_salvaged():
+    with directory() as data, directory() as whole:
+        fill(data, 500)
+        worked("check", data)  # and what the log holds goes into the file
+        pages = os.path.getsize(os.path.join(data, "hub.db")) // 4096
+        with open(os.path.join(data, "hub.db"), "r+b") as file:
+            file.seek((pages // 2) * 4096)
+            file.write(b"broken" * 600)
+        broken = khub("check", data)
+        equal(broken.code, 1, "exit code")
+        check("the database is damaged" in broken.err, broken.err)
+        found = khub("check", data, "--salvage", whole)
+        check("left out: " in found.out and "whole: " in found.out, found.out, found.err)
+        check("whole: " in worked("check", whole).out)
+
+
+@test
 def what_is_in_use_or_not_there_is_not_checked():
     with directory() as data:
         with Hub("--data", data) as hub:
