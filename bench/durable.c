@@ -100,8 +100,7 @@ static size_t redis_message(unsigned publisher, uint64_t number, char *buffer)
     size_t len = (size_t)sprintf(
         buffer, "*5\r\n$4\r\nXADD\r\n$1\r\ns\r\n$1\r\n*\r\n$1\r\nm\r\n$%u\r\n", MESSAGE_BYTES);
     fill(buffer, len, len + MESSAGE_BYTES);
-    memcpy(buffer + len + MESSAGE_BYTES, "\r\n", 2);
-    return len + MESSAGE_BYTES + 2;
+    return len + MESSAGE_BYTES + (size_t)sprintf(buffer + len + MESSAGE_BYTES, "\r\n");
 }
 
 static size_t nats_greet(unsigned publisher, char *buffer)
@@ -117,8 +116,7 @@ static size_t nats_message(unsigned publisher, uint64_t number, char *buffer)
     (void)number;
     size_t len = (size_t)sprintf(buffer, "PUB s _INBOX.%u %u\r\n", publisher, MESSAGE_BYTES);
     fill(buffer, len, len + MESSAGE_BYTES);
-    memcpy(buffer + len + MESSAGE_BYTES, "\r\n", 2);
-    return len + MESSAGE_BYTES + 2;
+    return len + MESSAGE_BYTES + (size_t)sprintf(buffer + len + MESSAGE_BYTES, "\r\n");
 }
 
 static const struct dialect dialects[] = {

@@ -202,8 +202,9 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
 KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *payload,
                              const char *target, char *ret_message_id);
 /* The same on a link with acks, of any type but heartbeat and knowledge_query (else
- * KHUB_E_ARGUMENT): the callback (NULL is fine) is called once, when the hub has accepted or refused the message or the link has
- * ended, unless khub_free comes first. After an error of this call it is never called. */
+ * KHUB_E_ARGUMENT): the callback (NULL is fine) is called once, when the hub has accepted or
+ * refused the message or the link has ended, unless khub_free comes first. After an error of
+ * this call it is never called. */
 KHUB_PUBLIC int khub_publish_acked(struct khub *link, const char *type, const char *payload,
                                    const char *target, khub_outcome_callback *callback, void *data,
                                    char *ret_message_id);

@@ -178,8 +178,8 @@ static int queue_push(struct khub *link)
     return error;
 }
 
-/* A message of the application's; with acks it is kept until it is answered. What the hub answers by
- * itself has no acks. */
+/* A message of the application's; with acks it is kept until it is answered. What the hub
+ * answers by itself has no acks. */
 static bool is_acked(enum message_type type)
 {
     return type != MESSAGE_HEARTBEAT && type != MESSAGE_KNOWLEDGE_QUERY;

@@ -1,5 +1,6 @@
-/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync has no place for), kb_search.c (search, export), kb_score.c (how good others
- * found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
+/* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync
+ * has no place for), kb_search.c (search, export), kb_score.c (how good others found an entry),
+ * kb_rank.c (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
@@ -56,9 +57,10 @@ void kb_scores_free(struct kb_scores *scores);
 double kb_score(const struct kb_scores *scores, const struct kb_entry *entry);
 
 /* When the visit's sync does not hold all that the hub knows, asks for all, and puts it in the
- * place of what the sync had; its `truncated` is then false. With words (NULL: none) asks for what
- * holds them, and puts that there. A hub that can't be asked leaves the sync as it is. EXIT_WORKED,
- * or an exit code after a sentence. The visit's callback must be kb_pages_message, its data NULL. */
+ * place of what the sync had; its `truncated` is then false. With words (NULL: none) asks for
+ * what holds them, and puts that there. A hub that can't be asked leaves the sync as it is.
+ * EXIT_WORKED, or an exit code after a sentence. The visit's callback must be kb_pages_message,
+ * its data NULL. */
 int kb_complete(struct visit *visit, const char *words);
 void kb_pages_message(struct visit *visit, const struct khub_message *message);
 

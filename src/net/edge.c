@@ -141,9 +141,13 @@ static const char *const note_keys[HUB_EVENT_COUNT][2] = {
     NOTE_KEYS(X)
 #undef X
 };
-#define X(event, subject, detail) +1
-_Static_assert(NOTE_KEYS(X) == HUB_EVENT_COUNT, "each event of hub.h has its keys");
+enum {
+#define X(event, subject, detail) NOTE_KEYS_##event,
+    NOTE_KEYS(X)
 #undef X
+        NOTE_KEYS_COUNT
+};
+_Static_assert((int)NOTE_KEYS_COUNT == (int)HUB_EVENT_COUNT, "each event of hub.h has its keys");
 
 static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
                       struct slice detail)

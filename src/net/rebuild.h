@@ -22,9 +22,9 @@ struct rebuild_report {
  * it all. */
 int rebuild_check(const char *directory, const struct store_damage *damage,
                   struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
-/* Keeps all that is whole of a damaged directory in a new one, from which a hub can be made; the old
- * one stays as it is. `damage` hears of each row and entry that is left out: damaged ones, and
- * those rows that a hub refuses without them (number 0). 0, or -1 with a sentence. */
+/* Keeps all that is whole of a damaged directory in a new one, from which a hub can be made; the
+ * old one stays as it is. `damage` hears of each row and entry that is left out: damaged ones,
+ * and those rows that a hub refuses without them (number 0). 0, or -1 with a sentence. */
 int rebuild_salvage(const char *directory, const char *into, const struct store_damage *damage,
                     struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
 

@@ -1,7 +1,8 @@
 /* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c
  * (messages and peers), sharing.c (training, and what goes out of it), claims.c (how a claim is
  * proved), checks.c and elites.c (what others share, now and before), features.c and
- * feature_leases.c (feature requests, and whose they are to answer), sessions.c and session_work.c (collaboration).
+ * feature_leases.c (feature requests, and whose they are to answer), sessions.c and
+ * session_work.c (collaboration).
  *
  * All of it runs on the loop's thread. What brain.h calls jobs runs on workers, and nowhere
  * else. */

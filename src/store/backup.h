@@ -1,8 +1,8 @@
 /* A copy of the database, made beside the store's other work, some pages at a time.
  *
  * Nobody but the hub may open its database. So who wants a copy puts a file `backup.wanted` into
- * its directory; the hub's store makes `backup.db` there, or writes `backup.failed` with a sentence,
- * and takes `backup.wanted` away. */
+ * its directory; the hub's store makes `backup.db` there, or writes `backup.failed` with a
+ * sentence, and takes `backup.wanted` away. */
 #ifndef KHUB_STORE_BACKUP_H
 #define KHUB_STORE_BACKUP_H
 

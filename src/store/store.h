@@ -152,10 +152,10 @@ void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq);
  * be called now and then. */
 void store_look(struct store *store);
 
-/* Without a store: writes a copy of the directory's database to a file, which must not be there
+/* Without a store: writes a copy of the database in a directory to a file, which must not be there
  * yet. Whoever has the directory makes it, within seconds or as long as it takes; when nobody has,
  * this process does. 0, or -1 with a sentence. */
-int store_backup(const char *directory, const char *file, char ret_why[STORE_WHY_SIZE]);
+int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE]);
 
 /* ── the end ── */
 

@@ -12,7 +12,8 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, directory, equal, kill_9, run, settle, test, wait_until  # noqa: E402
+from harness import (Hub, check, directory, equal, kill_9, run, settle, test,  # noqa: E402
+                     wait_until)
 from program import Running, khub, worked  # noqa: E402
 
 
@@ -54,7 +55,7 @@ def a_damaged_directory_is_told_entry_by_entry():
 
 @test
 def what_is_whole_is_salvaged():
-    """A damaged entry, then a damaged row: each is left out by name, and a hub begins on the rest."""
+    """A damaged entry, then a damaged row: each is left out by name; a hub begins on the rest."""
     with directory() as data, directory() as whole:
         fill(data)
         damage(data, "UPDATE entries SET time = time + 1 WHERE instr(bytes, '\"p1\"')")
