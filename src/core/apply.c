@@ -41,8 +41,7 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
 
 int chat_check(struct request *request)
 {
-    return payload_check_string(request, json_get(request->message->payload, "text"),
-                                "payload.text");
+    return payload_check_string(request, payload_members(request)->text, "payload.text");
 }
 
 static int target_check(struct request *request)

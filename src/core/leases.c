@@ -247,7 +247,7 @@ static int fence_check(struct request *request, const struct fence *fence)
 
 int lease_check_fence(struct request *request)
 {
-    struct json_value shown = json_get(request->message->payload, "lease");
+    struct json_value shown = payload_members(request)->lease;
     struct fence fence;
     if (shown.kind == JSON_KIND_ABSENT || shown.kind == JSON_KIND_NULL)
         return 0;

@@ -1,4 +1,5 @@
 /* Reading members of a payload, with refusals that name them. */
+#include <stddef.h>
 #include <string.h>
 
 #include "core/request.h"
@@ -13,6 +14,26 @@ static const char *const kind_names[] = {
 static struct json_value payload_member(struct json_value object, const char *path)
 {
     return json_get(object, strrchr(path, '.') + 1);
+}
+
+const struct payload_members *payload_members(struct request *request)
+{
+    static const struct json_place places[] = {
+        {SLICE("text"), offsetof(struct payload_members, text)},
+        {SLICE("reply_by"), offsetof(struct payload_members, reply_by)},
+        {SLICE("in_reply_to"), offsetof(struct payload_members, in_reply_to)},
+        {SLICE("lease"), offsetof(struct payload_members, lease)},
+        {SLICE("pattern"), offsetof(struct payload_members, pattern)},
+        {SLICE("code"), offsetof(struct payload_members, code)},
+        {SLICE("component"), offsetof(struct payload_members, component)},
+        {SLICE("component_id"), offsetof(struct payload_members, component_id)},
+        {SLICE("performance"), offsetof(struct payload_members, performance)},
+    };
+    if (!request->looked)
+        json_get_members(request->message->payload, places, sizeof places / sizeof *places,
+                         &request->payload);
+    request->looked = true;
+    return &request->payload;
 }
 
 int payload_text(struct request *request, struct json_value object, const char *path,
@@ -51,10 +72,9 @@ int payload_check_string(struct request *request, struct json_value value, const
                   kind_names[value.kind]);
 }
 
-int payload_object(struct request *request, struct json_value object, const char *path,
-                   struct json_value *ret_object)
+int payload_object_of(struct request *request, struct json_value value, const char *path,
+                      struct json_value *ret_object)
 {
-    struct json_value value = payload_member(object, path);
     if (value.kind != JSON_KIND_OBJECT)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be an object, and is %s", path,
                       kind_names[value.kind]);

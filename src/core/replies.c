@@ -19,9 +19,9 @@ static bool may_ask(const struct request *request)
 }
 
 /* Seconds; 0: none is asked for. Negative: not fit. */
-static double reply_by(const struct request *request)
+static double reply_by(struct request *request)
 {
-    struct json_value value = json_get(request->message->payload, "reply_by");
+    struct json_value value = payload_members(request)->reply_by;
     double seconds;
     if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
         return 0;
@@ -103,7 +103,7 @@ static void reply_await(struct request *request, double seconds)
 static void reply_take(struct request *request)
 {
     struct room *room = request->room;
-    struct json_value named = json_get(request->message->payload, "in_reply_to");
+    struct json_value named = payload_members(request)->in_reply_to;
     struct awaited *awaited = TAILQ_FIRST(&room->awaited), *next;
     for (; named.kind == JSON_KIND_STRING && awaited; awaited = next) {
         next = TAILQ_NEXT(awaited, next);

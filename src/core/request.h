@@ -12,6 +12,12 @@ struct body_members {
         seeds;
 };
 
+/* Members of a payload that more than one step looks at, found in one walk over it. */
+struct payload_members {
+    struct json_value text, reply_by, in_reply_to, lease;
+    struct json_value pattern, code, component, component_id, performance;
+};
+
 /* One message on its way: what check found is there for proceed. Of an answer of admit's, and of
  * other entries, only what says where and when. */
 struct request {
@@ -31,6 +37,8 @@ struct request {
     bool handled;          /* a handler has seen to the relaying itself */
     struct member *target; /* of target_ai; NULL: everyone */
     struct session *session;
+    bool looked; /* payload is filled */
+    struct payload_members payload;
     struct json_value body;
     struct body_members members; /* of a pattern, code or component */
     struct claiming claiming;    /* of a pattern or component */
@@ -51,6 +59,8 @@ void room_apply(struct room *room, const struct entry *entry);
 /* Reading members of a payload, with refusals that name them. `path` is what a person is told,
  * "payload.pattern.id"; its last part is the member's name in `object`. */
 enum need { OPTIONAL, REQUIRED };
+/* Finds them when they are asked for first; absent ones are JSON_KIND_ABSENT. */
+const struct payload_members *payload_members(struct request *request);
 /* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives
  * len 0; "" is absent. */
 int payload_text(struct request *request, struct json_value object, const char *path,
@@ -60,8 +70,8 @@ int payload_text_of(struct request *request, struct json_value value, const char
                     enum need need, size_t max, char *buffer, struct slice *ret_text);
 /* Refused when it is there and no string; absent and null are fine. */
 int payload_check_string(struct request *request, struct json_value value, const char *path);
-int payload_object(struct request *request, struct json_value object, const char *path,
-                   struct json_value *ret_object);
+int payload_object_of(struct request *request, struct json_value value, const char *path,
+                      struct json_value *ret_object);
 int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,
                  bool *ret_bool);
 

@@ -32,7 +32,7 @@ void quota_make_room(struct request *request)
 }
 
 /* Finds the body of what is shared, and its members. */
-static int body_find(struct request *request, const char *path)
+static int body_find(struct request *request, const char *path, struct json_value body)
 {
     static const struct json_place places[] = {
         {SLICE("id"), offsetof(struct body_members, id)},
@@ -48,7 +48,7 @@ static int body_find(struct request *request, const char *path)
         {SLICE("ratio_heldout"), offsetof(struct body_members, ratio_heldout)},
         {SLICE("seeds"), offsetof(struct body_members, seeds)},
     };
-    int error = payload_object(request, request->message->payload, path, &request->body);
+    int error = payload_object_of(request, body, path, &request->body);
     if (error == 0)
         json_get_members(request->body, places, sizeof places / sizeof *places, &request->members);
     return error;
@@ -123,12 +123,18 @@ static void body_put(struct request *request, enum section section, struct slice
     hub_note(request->hub, request->from, HUB_KNOWLEDGE, id, slice_of(section_text(section)));
 }
 
+static struct json_value share_body(struct request *request, const struct share *share)
+{
+    const struct payload_members *members = payload_members(request);
+    return share == &code ? members->code : members->pattern;
+}
+
 static int share_check(struct request *request, const struct share *share)
 {
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
     int error;
-    if ((error = body_find(request, share->body_path)) < 0 ||
+    if ((error = body_find(request, share->body_path, share_body(request, share))) < 0 ||
         (error = payload_text_of(request, request->members.id, share->id_path, OPTIONAL,
                                  sizeof buffer, buffer, &id)) < 0)
         return error;
@@ -195,7 +201,8 @@ int component_check(struct request *request)
     char name[COMPONENT_NAME_MAX], id[COMPONENT_ID_BYTES_MAX];
     struct slice text;
     int error;
-    if ((error = body_find(request, "payload.component")) < 0 ||
+    if ((error = body_find(request, "payload.component", payload_members(request)->component)) <
+            0 ||
         (error = payload_text_of(request, request->members.name, "payload.component.name", OPTIONAL,
                                  sizeof name, name, &text)) < 0 ||
         (error = payload_text_of(request, request->members.id, "payload.component.id", OPTIONAL,
@@ -289,11 +296,12 @@ static int score_read(struct request *request, double *ret_score)
 static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_MAX],
                        struct slice *ret_id, struct reporting *ret_reporting)
 {
-    int error = payload_text(request, request->message->payload, "payload.component_id", REQUIRED,
-                             COMPONENT_ID_BYTES_MAX, buffer, ret_id);
+    const struct payload_members *members = payload_members(request);
+    int error = payload_text_of(request, members->component_id, "payload.component_id", REQUIRED,
+                                COMPONENT_ID_BYTES_MAX, buffer, ret_id);
     if (error == 0)
-        error = payload_object(request, request->message->payload, "payload.performance",
-                               &request->body);
+        error =
+            payload_object_of(request, members->performance, "payload.performance", &request->body);
     if (error == 0)
         error = score_read(request, &ret_reporting->score);
     ret_reporting->reporter = request->message->sender_id;
