@@ -5,6 +5,8 @@ none should have to.
 - $TMPDIR is a folder of the program's own, and removed in the end. A file that is left in it is a
   failure.
 - A process that outlives the program is a failure, and is ended.
+- Signals have their default actions, also in a shell's background job, which ignores SIGINT and
+  SIGQUIT, and under nohup, which ignores SIGHUP.
 - Of a failed TAP program meson shows stderr alone: so what stands on stdout, passed cases aside, is
   repeated there.
 
@@ -84,6 +86,9 @@ def run(command, folder):
 
 def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     # meson's, when it waits no longer
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     folder = tempfile.mkdtemp(prefix="khub-test-")

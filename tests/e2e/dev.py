@@ -154,4 +154,14 @@ def clean_leaves_nothing():
         equal(place.files(), before, "files")
 
 
+@test
+def a_test_gets_signals_as_a_terminal_hands_them_down():
+    """Also where ./dev runs in the background, or under nohup."""
+    ignored = subprocess.run(
+        ["bash", "-c", 'trap "" HUP INT QUIT; exec "$0" "$@"', sys.executable, os.path.join(ROOT, "tests", "runner.py"),
+         "grep", "SigIgn", "/proc/self/status"], stdout=subprocess.PIPE, check=True).stdout
+    mask = int(ignored.split()[-1], 16)
+    equal([number for number in (1, 2, 3) if mask >> number - 1 & 1], [], "signals that are ignored")
+
+
 run()
