@@ -172,7 +172,7 @@ static void print_nothing(const struct listing *listing, struct json_value sync)
     if (strcmp(section, "all") == 0)
         puts("Nothing has been shared yet.");
     else
-        printf(*others ? "No %s so far. There are %s.\n" : "No %s so far%s.\n", section, others);
+        printf(*others ? "No %s so far, but %s.\n" : "No %s so far%s.\n", section, others);
 }
 
 /* What was left out here. */

@@ -120,6 +120,9 @@ def kb_lists_and_gets():
         equal(json.loads(worked("kb", "list", "--json", hub=hub).out), [], "an empty hub")
         ada, bea = hub.join("ada", 2), hub.join("bea", 2)
         ada.say("pattern_share", {"pattern": {"id": "first_pattern", "x": HOSTILE, "n": 1.0}})
+        ada.drain()
+        equal(worked("kb", "list", "--section", "components", hub=hub).out, "No components so far, but 1 pattern.\n",
+              "a section with nothing in it")
         ada.say("code_share", {"code": {"id": "some_code", "text": "int a;"}})
         ada.say("os_component_share", {"component": {"name": "fs"}})
         ada.drain()
