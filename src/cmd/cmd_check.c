@@ -3,6 +3,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
+#include "cmd/terminal.h"
 #include "cmd/visit.h"
 #include "net/rebuild.h"
 
@@ -27,10 +28,14 @@ static void print_kept(const struct store_counts *kept)
 
 static void print_hub(const struct rebuild_report *report)
 {
-    printf("whole: a hub made from it knows %zu patterns, %zu components, %zu features and %zu "
-           "benchmarks (%" PRIu64 " entries applied)\n",
-           report->hub.patterns, report->hub.components, report->hub.features,
-           report->hub.benchmarks, report->applied);
+    const struct hub_counts *hub = &report->hub;
+    printf("whole: a hub made from it knows %zu %s, %zu %s, %zu %s and %zu %s (%" PRIu64
+           " %s applied)\n",
+           hub->patterns, word_of(hub->patterns, "pattern", "patterns"), hub->components,
+           word_of(hub->components, "component", "components"), hub->features,
+           word_of(hub->features, "feature", "features"), hub->benchmarks,
+           word_of(hub->benchmarks, "benchmark", "benchmarks"), report->applied,
+           word_of(report->applied, "entry", "entries"));
 }
 
 static int salvage(const struct check_settings *settings)

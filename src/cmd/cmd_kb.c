@@ -13,7 +13,7 @@ const struct kb_section kb_sections[KB_SECTIONS] = {
     {"patterns", "pattern", "shared_patterns"},
     {"components", "component", "collective_features"},
     {"code", "code", "shared_components"},
-    {"reports", "reports", "performance_benchmarks"},
+    {"reports", "report", "performance_benchmarks"},
 };
 static const char *const section_choices[] = {"all",  "patterns", "components",
                                               "code", "reports",  NULL};

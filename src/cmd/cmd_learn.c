@@ -285,9 +285,9 @@ static void print_people(const struct learned *learned)
     print_table(learned);
     printf("\n%u %s in %.1f s%s, on %zu training %s; measured on %zu held-out ones; all "
            "synthetic.\n",
-           learned->evaluations, learned->evaluations == 1 ? "evaluation" : "evaluations",
+           learned->evaluations, word_of(learned->evaluations, "evaluation", "evaluations"),
            learned->seconds, learned->interrupted ? ", interrupted before the end" : "",
-           learned->train_seeds, learned->train_seeds == 1 ? "workload" : "workloads",
+           learned->train_seeds, word_of(learned->train_seeds, "workload", "workloads"),
            learned->heldout_seeds);
     if (learned->module_agrees)
         printf(

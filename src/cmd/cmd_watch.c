@@ -53,7 +53,7 @@ static void print_start(struct watcher *watcher, struct visit *visit)
         feed_expect(&watcher->feed, slice_of(ai_id));
     }
     feed_note(&watcher->feed, time_now_ms(), "watching %s: %zu %s there", visit->address, count,
-              count == 1 ? "AI is" : "AIs are");
+              word_of(count, "AI is", "AIs are"));
 }
 
 /* The hub's answer to our own hello. */

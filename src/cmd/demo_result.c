@@ -147,10 +147,10 @@ static void print_tables(const struct demo_view *view, json_t *const *summaries)
         0, width);
     putchar('\n');
     print_shared(&terminal, summaries);
-    printf("\n%u messages relayed; %u %s completed; %u %s confirmed by two others.\n",
-           view->all.messages, view->completed_count,
-           view->completed_count == 1 ? "session" : "sessions", view->all.confirmed,
-           view->all.confirmed == 1 ? "claim" : "claims");
+    printf("\n%u %s relayed; %u %s completed; %u %s confirmed by two others.\n", view->all.messages,
+           word_of(view->all.messages, "message", "messages"), view->completed_count,
+           word_of(view->completed_count, "session", "sessions"), view->all.confirmed,
+           word_of(view->all.confirmed, "claim", "claims"));
 }
 
 static int print_json(const struct demo_view *view, json_t *const *summaries, json_t *missing)

@@ -50,10 +50,11 @@ static void draw_time(const struct demo_view *view, struct line *line)
     line_style(line, STYLE_CYAN);
     line_bar(line, all > 0 ? (double)gone / (double)all : 0, TIME_BAR_COLUMNS);
     line_style(line, STYLE_PLAIN);
-    line_addf(line, "  %u messages", view->all.messages);
+    line_addf(line, "  %u %s", view->all.messages,
+              word_of(view->all.messages, "message", "messages"));
     line_style(line, STYLE_GREEN);
     line_addf(line, "  %u %s completed", view->completed_count,
-              view->completed_count == 1 ? "session" : "sessions");
+              word_of(view->completed_count, "session", "sessions"));
 }
 
 static void draw_ai(const struct demo_view *view, size_t which, struct line *line)

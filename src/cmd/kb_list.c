@@ -144,9 +144,8 @@ static char *name_counts(const size_t counts[KB_SECTIONS])
     for (size_t i = 0; i < KB_SECTIONS; i++) {
         if (counts[i] == 0)
             continue;
-        bool one = counts[i] == 1 && strcmp(kb_sections[i].one, "code") != 0;
         text_addf(&names, "%s%zu %s", names.len > 0 ? ", " : "", counts[i],
-                  one ? kb_sections[i].one : kb_sections[i].name);
+                  word_of(counts[i], kb_sections[i].one, kb_sections[i].name));
     }
     char *text =
         field_text((struct json_value){.raw = text_slice(&names), .kind = JSON_KIND_STRING});

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/learn.h"
+#include "cmd/terminal.h"
 
 #define PATH_SIZE 4096u
 
@@ -86,7 +87,7 @@ static int write_plots(const struct learned *learned, const char *directory)
         }
     snprintf(note, sizeof note, "Synthetic workloads, %zu to train on and %zu held out; %u %s.",
              learned->train_seeds, learned->heldout_seeds, learned->evaluations,
-             learned->evaluations == 1 ? "evaluation" : "evaluations");
+             word_of(learned->evaluations, "evaluation", "evaluations"));
     plot_convergence(file, title, note, learned->points, learned->point_count, levels, count);
     return close_written(file);
 }
@@ -111,7 +112,7 @@ static void write_results(FILE *file, const struct learned *learned)
     write_row(file, learned, "**tuned**", &learned->heldout);
     write_row(file, learned, "bound that nobody can beat", &learned->bound);
     fprintf(file, "\nOn its own %zu training %s the tuned policy has %.3f.\n", learned->train_seeds,
-            learned->train_seeds == 1 ? "workload" : "workloads", learned->ratio_train);
+            word_of(learned->train_seeds, "workload", "workloads"), learned->ratio_train);
 }
 
 static void write_parameters(FILE *file, const struct learned *learned)
@@ -154,7 +155,7 @@ int learn_report_write(const struct learned *learned, const char *directory,
         return -1;
     fprintf(file, "# %s: %s\n\n", learned->subject->name, learned->subject->title);
     fprintf(file, "`%s`: %u %s in %.1f s%s. ", command_line, learned->evaluations,
-            learned->evaluations == 1 ? "evaluation" : "evaluations", learned->seconds,
+            word_of(learned->evaluations, "evaluation", "evaluations"), learned->seconds,
             learned->interrupted ? ", interrupted before the end" : "");
     fputs(
         "All workloads are synthetic; the numbers hold for them and say nothing of any other.\n\n",

@@ -189,7 +189,7 @@ static void say_hello(struct line *line, struct json_value payload)
 {
     unsigned count = count_elements(json_get(payload, "capabilities"));
     add_member(line, "", json_get(payload, "specialization"), ", ");
-    line_addf(line, "%u %s", count, count == 1 ? "capability" : "capabilities");
+    line_addf(line, "%u %s", count, word_of(count, "capability", "capabilities"));
     if (json_string_is(json_get(payload, "role"), slice_of("observer")))
         line_add(line, slice_of(", observer"));
 }
@@ -243,9 +243,9 @@ static void say_code(struct line *line, struct json_value payload)
 static void say_feature_request(struct line *line, struct json_value payload)
 {
     add_member(line, "wants ", json_get(payload, "feature"), "");
-    struct json_value requirements = json_get(payload, "requirements");
-    if (count_elements(requirements) > 0)
-        line_addf(line, "  (%u requirements)", count_elements(requirements));
+    unsigned count = count_elements(json_get(payload, "requirements"));
+    if (count > 0)
+        line_addf(line, "  (%u %s)", count, word_of(count, "requirement", "requirements"));
 }
 
 static void say_feature_response(struct line *line, struct json_value payload)
@@ -367,8 +367,8 @@ static void say_sync(struct line *line, struct json_value payload)
     unsigned entries = 0, ais = count_elements(json_get(payload, "active_ais"));
     for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
         entries += count_elements(json_get(knowledge, sections[i]));
-    line_addf(line, "%u %s, %u knowledge %s", ais, ais == 1 ? "AI" : "AIs", entries,
-              entries == 1 ? "entry" : "entries");
+    line_addf(line, "%u %s, %u knowledge %s", ais, word_of(ais, "AI", "AIs"), entries,
+              word_of(entries, "entry", "entries"));
 }
 
 static void say_presence(struct line *line, struct json_value payload)

@@ -85,6 +85,11 @@ void span_format(int64_t ms, char buffer[CLOCK_SIZE])
              spans[i].unit);
 }
 
+const char *word_of(uint64_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
 int time_parse(const char *text, int64_t *ret_unix_ms)
 {
     struct tm fields = {0};

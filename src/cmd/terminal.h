@@ -83,6 +83,8 @@ void line_print(struct line *line, FILE *out);
 void clock_format(int64_t unix_ms, char buffer[CLOCK_SIZE]);
 /* "just now", "5 s", "12 min", "3 h", "4 d": a time span of so many milliseconds. */
 void span_format(int64_t ms, char buffer[CLOCK_SIZE]);
+/* The word that goes with a count: `one` with 1, `many` with all others. */
+const char *word_of(uint64_t count, const char *one, const char *many);
 /* Unix milliseconds of an ISO 8601 time with its offset (none: UTC). 0, or -1. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
 

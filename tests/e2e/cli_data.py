@@ -35,6 +35,10 @@ def damage(data, sql):
 @test
 def a_whole_directory_is_checked():
     with directory() as data:
+        with Hub("--data", data):
+            pass
+        out = worked("check", data).out
+        check("0 patterns, " in out and "(1 entry applied)" in out, "that the hub began:", out)
         fill(data)
         out = worked("check", data).out
         check("rooms: 1, entries: " in out and "knows 3 patterns, 0 components" in out, out)
@@ -110,7 +114,7 @@ def a_hub_begins_on_what_is_left_of_its_state():
             for part in left_out:
                 check(f'damaged: room "main", {part}\n' in found.out, repr(part), "is not in", found.out)
             out = worked("check", os.path.join(other, str(number))).out
-            check("knows 1 patterns" in out and "50 benchmarks" in out, out)
+            check("knows 1 pattern, 0 components," in out and "50 benchmarks" in out, out)
         check(", rows of state: 0," in out, out)
         damage(data, "DELETE FROM state WHERE kind = 0")
         missing = khub("check", data)

@@ -43,7 +43,7 @@ static const struct {
      "confidence 0.800  x  p"},
     {MESSAGE_CODE_SHARE, "{\"code\":{\"id\":\"c\",\"language\":\"c11\"}}", "c  c11"},
     {MESSAGE_FEATURE_REQUEST, "{\"feature\":\"encryption\",\"requirements\":{\"a\":1}}",
-     "wants encryption  (1 requirements)"},
+     "wants encryption  (1 requirement)"},
     {MESSAGE_FEATURE_RESPONSE,
      "{\"original_request\":{\"feature\":\"f\"},\"requestor\":\"ada\",\"asked\":[\"b\",\"c\"]}",
      "ada wants f; asked: b, c"},
