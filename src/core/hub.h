@@ -184,7 +184,7 @@ struct hub_counts {
 struct hub_counts hub_count(const struct hub *hub);
 /* Recounts everything from scratch. 0, or -1 with a sentence on what does not agree. For tests
  * and the simulation. */
-int hub_verify(const struct hub *hub, char *ret_why, size_t size);
+int hub_recount(const struct hub *hub, char *ret_why, size_t size);
 /* Appends the named room's whole state (members, knowledge, sessions) as one JSON object in a
  * fixed order: two hubs that applied the same entries write the same bytes. */
 struct text;

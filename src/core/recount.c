@@ -59,7 +59,7 @@ static void verdict_fail(struct verdict *verdict, const char *format, ...)
 }
 
 /* The kept list of active_ais, as far as it goes. */
-static void verify_listed(struct verdict *verdict)
+static void recount_listed(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
     struct text anew = {0};
@@ -77,7 +77,7 @@ static void verify_listed(struct verdict *verdict)
     text_free(&anew);
 }
 
-static void verify_seats(struct verdict *verdict)
+static void recount_seats(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
     size_t observers = 0, departed = 0;
@@ -112,7 +112,7 @@ static void verify_seats(struct verdict *verdict)
                      departed, room->members.count);
 }
 
-static void verify_member(void *object, void *ctx)
+static void recount_member(void *object, void *ctx)
 {
     const struct member *member = object;
     struct verdict *verdict = ctx;
@@ -124,8 +124,8 @@ static void verify_member(void *object, void *ctx)
                      SLICE_FORMAT(member->key), active, member->sessions);
 }
 
-static void verify_block(struct verdict *verdict, const struct receipts *receipts,
-                         const struct receipt_block *block)
+static void recount_block(struct verdict *verdict, const struct receipts *receipts,
+                          const struct receipt_block *block)
 {
     bool last = !TAILQ_NEXT(block, next);
     if (!block->count || (block->count != RECEIPTS_IN_BLOCK && !last) ||
@@ -141,7 +141,7 @@ static void verify_block(struct verdict *verdict, const struct receipts *receipt
                          SLICE_FORMAT(receipts->member->key));
 }
 
-static void verify_receipts(struct verdict *verdict)
+static void recount_receipts(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
     const struct receipts *receipts;
@@ -155,7 +155,7 @@ static void verify_receipts(struct verdict *verdict)
             verdict_fail(verdict, "receipts are in no order, or of nobody");
         seq = receipts->last_seq;
         TAILQ_FOREACH (block, &receipts->blocks, next) {
-            verify_block(verdict, receipts, block);
+            recount_block(verdict, receipts, block);
             count += block->count;
             blocks++;
         }
@@ -177,7 +177,7 @@ static void verify_receipts(struct verdict *verdict)
         verdict_fail(verdict, "%zu receipts, counted %zu", count, room->receipt_count);
 }
 
-static void verify_capabilities(struct verdict *verdict)
+static void recount_capabilities(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
     const struct capability *capability;
@@ -197,7 +197,7 @@ static void verify_capabilities(struct verdict *verdict)
                      room->capabilities.count);
 }
 
-static void verify_cell(void *object, void *ctx)
+static void recount_cell(void *object, void *ctx)
 {
     const struct cell *cell = object;
     struct verdict *verdict = ctx;
@@ -205,10 +205,10 @@ static void verify_cell(void *object, void *ctx)
     verdict->entries++;
 }
 
-static void verify_session(struct verdict *verdict, const struct session *session, bool live)
+static void recount_session(struct verdict *verdict, const struct session *session, bool live)
 {
     verdict->bytes = verdict->entries = 0;
-    index_walk(&session->workspace, verify_cell, verdict);
+    index_walk(&session->workspace, recount_cell, verdict);
     verdict->workspaces += verdict->bytes;
     if (session_live(session) != live)
         verdict_fail(verdict, "session %.*s is %s, and in the wrong list",
@@ -225,18 +225,18 @@ static void verify_session(struct verdict *verdict, const struct session *sessio
                      session->participant_count);
 }
 
-static void verify_sessions(struct verdict *verdict)
+static void recount_sessions(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
     const struct session *session;
     size_t live = 0, ended = 0;
     verdict->workspaces = 0;
     TAILQ_FOREACH (session, &room->live, next) {
-        verify_session(verdict, session, true);
+        recount_session(verdict, session, true);
         live++;
     }
     TAILQ_FOREACH (session, &room->ended, next) {
-        verify_session(verdict, session, false);
+        recount_session(verdict, session, false);
         ended++;
     }
     if (live != room->live_count || ended != room->ended_count ||
@@ -253,7 +253,7 @@ static void verify_sessions(struct verdict *verdict)
 /* ── the ledger ── */
 
 /* Judges a claim anew from its verifiers. */
-static void verify_leases(struct verdict *verdict)
+static void recount_leases(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
     const struct lease *lease;
@@ -277,7 +277,7 @@ static void verify_leases(struct verdict *verdict)
         verdict_fail(verdict, "%zu leases are open, counted %zu", count, room->leases.count);
 }
 
-static void verify_claim(struct verdict *verdict, const struct knowledge_entry *entry)
+static void recount_claim(struct verdict *verdict, const struct knowledge_entry *entry)
 {
     const struct claim *claim = entry->claim;
     size_t agreeing, again = 0;
@@ -301,8 +301,8 @@ static void verify_claim(struct verdict *verdict, const struct knowledge_entry *
                      claim_status_text(claim->status));
 }
 
-static void verify_commitments(struct verdict *verdict, const struct ledger *ledger,
-                               const struct commitment_list *list, bool claimed)
+static void recount_commitments(struct verdict *verdict, const struct ledger *ledger,
+                                const struct commitment_list *list, bool claimed)
 {
     const struct commitment *commitment;
     size_t before = verdict->entries;
@@ -319,7 +319,7 @@ static void verify_commitments(struct verdict *verdict, const struct ledger *led
                      verdict->entries - before, ledger->claimed_count);
 }
 
-static void verify_account(struct verdict *verdict, const struct account *account)
+static void recount_account(struct verdict *verdict, const struct account *account)
 {
     const struct commitment *commitment;
     size_t kept = 0, claimed = 0, strange = 0;
@@ -344,7 +344,7 @@ static void verify_account(struct verdict *verdict, const struct account *accoun
 }
 
 /* The kept text of what is shown. */
-static void verify_shown(struct verdict *verdict, const struct ledger *ledger)
+static void recount_shown(struct verdict *verdict, const struct ledger *ledger)
 {
     struct text anew = {0};
     ledger_write(ledger, ACCOUNTS_SHOWN_MAX, SIZE_MAX, &anew);
@@ -353,19 +353,19 @@ static void verify_shown(struct verdict *verdict, const struct ledger *ledger)
     text_free(&anew);
 }
 
-static void verify_ledger(struct verdict *verdict)
+static void recount_ledger(struct verdict *verdict)
 {
     const struct ledger *ledger = &verdict->room->knowledge.ledger;
     const struct account *account;
     size_t accounts = 0;
     verdict->bytes = verdict->entries = 0;
     TAILQ_FOREACH (account, &ledger->recent, recent) {
-        verify_account(verdict, account);
+        recount_account(verdict, account);
         accounts++;
     }
-    verify_shown(verdict, ledger);
-    verify_commitments(verdict, ledger, &ledger->open, false);
-    verify_commitments(verdict, ledger, &ledger->claimed, true);
+    recount_shown(verdict, ledger);
+    recount_commitments(verdict, ledger, &ledger->open, false);
+    recount_commitments(verdict, ledger, &ledger->claimed, true);
     if (accounts != ledger->accounts.count || accounts > ACCOUNTS_MAX ||
         verdict->entries != ledger->commitments.count || verdict->entries > COMMITMENTS_MAX ||
         verdict->bytes != ledger->bytes)
@@ -378,7 +378,7 @@ static void verify_ledger(struct verdict *verdict)
 
 /* ── knowledge ── */
 
-static void verify_contributor(void *object, void *ctx)
+static void recount_contributor(void *object, void *ctx)
 {
     struct verdict *verdict = ctx;
     const struct contributor *contributor = object;
@@ -407,7 +407,7 @@ static void verify_contributor(void *object, void *ctx)
 }
 
 /* What each AI has of it, and the benchmarks of ids that name nothing. */
-static void verify_tenant(void *object, void *ctx)
+static void recount_tenant(void *object, void *ctx)
 {
     struct verdict *verdict = ctx;
     const struct tenant *tenant = object;
@@ -434,7 +434,7 @@ static void verify_tenant(void *object, void *ctx)
                      tenant->reports, tenant->bytes);
 }
 
-static void verify_loose(struct verdict *verdict)
+static void recount_loose(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
     const struct knowledge_entry *entry;
@@ -455,7 +455,7 @@ static void verify_loose(struct verdict *verdict)
                      knowledge->loose_count, knowledge->loose_bytes);
 }
 
-static void verify_knowledge(struct verdict *verdict)
+static void recount_knowledge(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
     const struct knowledge_entry *entry;
@@ -471,7 +471,7 @@ static void verify_knowledge(struct verdict *verdict)
         entries++;
         refuted += claim_refuted(entry);
         if (entry->claim)
-            verify_claim(verdict, entry);
+            recount_claim(verdict, entry);
         if (entry->bytes != knowledge_entry_cost(entry))
             verdict_fail(verdict, "entry \"%.*s\" takes %zu bytes, counted %zu",
                          SLICE_FORMAT(entry->key), knowledge_entry_cost(entry), entry->bytes);
@@ -491,12 +491,12 @@ static void verify_knowledge(struct verdict *verdict)
         knowledge_shared(knowledge) > KNOWLEDGE_ENTRIES_MAX)
         verdict_fail(verdict, "%zu entries of %zu bytes, counted %zu of %zu", entries, bytes,
                      knowledge_count(knowledge), knowledge->bytes);
-    index_walk(&knowledge->contributors, verify_contributor, verdict);
-    index_walk(&knowledge->tenants, verify_tenant, verdict);
-    verify_loose(verdict);
+    index_walk(&knowledge->contributors, recount_contributor, verdict);
+    index_walk(&knowledge->tenants, recount_tenant, verdict);
+    recount_loose(verdict);
 }
 
-static void verify_peers(struct verdict *verdict, const struct hub *hub)
+static void recount_peers(struct verdict *verdict, const struct hub *hub)
 {
     size_t peers = 0;
     for (size_t i = 0; i < hub->peer_capacity; i++) {
@@ -512,21 +512,21 @@ static void verify_peers(struct verdict *verdict, const struct hub *hub)
         verdict_fail(verdict, "%zu peers, counted %zu", peers, hub->peer_count);
 }
 
-int hub_verify(const struct hub *hub, char *ret_why, size_t size)
+int hub_recount(const struct hub *hub, char *ret_why, size_t size)
 {
     struct verdict verdict = {.why = ret_why, .size = size};
-    verify_peers(&verdict, hub);
+    recount_peers(&verdict, hub);
     for (size_t i = 0; i < hub->room_count && !verdict.wrong; i++) {
         verdict.room = hub->rooms[i];
-        verify_seats(&verdict);
-        verify_listed(&verdict);
-        index_walk(&verdict.room->members, verify_member, &verdict);
-        verify_receipts(&verdict);
-        verify_capabilities(&verdict);
-        verify_sessions(&verdict);
-        verify_leases(&verdict);
-        verify_ledger(&verdict);
-        verify_knowledge(&verdict);
+        recount_seats(&verdict);
+        recount_listed(&verdict);
+        index_walk(&verdict.room->members, recount_member, &verdict);
+        recount_receipts(&verdict);
+        recount_capabilities(&verdict);
+        recount_sessions(&verdict);
+        recount_leases(&verdict);
+        recount_ledger(&verdict);
+        recount_knowledge(&verdict);
     }
     return verdict.wrong ? -1 : 0;
 }

@@ -88,7 +88,7 @@ static int make_hub(struct rebuilding *rebuilding, struct store *store,
     rebuilding->hub = hub;
     int error = rebuild_by(rebuilding, store);
     if (error == 0)
-        error = hub_verify(hub, rebuilding->why, STORE_WHY_SIZE);
+        error = hub_recount(hub, rebuilding->why, STORE_WHY_SIZE);
     if (error == 0)
         report->hub = hub_count(hub);
     report->applied = rebuilding->entries;

@@ -1,4 +1,4 @@
-/* The hub's whole state against the model's: hub_count, hub_dump, hub_verify. */
+/* The hub's whole state against the model's: hub_count, hub_dump, hub_recount. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,8 +300,8 @@ static void check_sessions(struct world *world, const struct room_model *room, j
 void check_state(struct world *world)
 {
     char why[512] = "";
-    if (hub_verify(world->hub, why, sizeof why) != 0)
-        world_fail(world, "hub_verify: %s", why);
+    if (hub_recount(world->hub, why, sizeof why) != 0)
+        world_fail(world, "hub_recount: %s", why);
     for (int at = 0; at < ROOMS && !world_failed(world); at++) {
         const struct room_model *room = &world->rooms[at];
         struct text text = {0};

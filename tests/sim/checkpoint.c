@@ -99,8 +99,8 @@ void reload_check(struct world *world)
         rows_load(world, hub, room, &rows);
         rows_clear(&rows);
     }
-    if (!world_failed(world) && hub_verify(hub, why, sizeof why) != 0)
-        world_fail(world, "hub_verify of what was loaded: %s", why);
+    if (!world_failed(world) && hub_recount(hub, why, sizeof why) != 0)
+        world_fail(world, "hub_recount of what was loaded: %s", why);
     dump_rooms(world->hub, before);
     dump_rooms(hub, after);
     for (int room = 0; room < ROOMS && !world_failed(world); room++)

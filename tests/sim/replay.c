@@ -209,7 +209,7 @@ void replay(struct world *world, size_t before_stop, const struct text running[R
         replay_from(world, hub, 0, world->record.count, room);
     compare_dumps(world, hub, stopped, "replay room by room");
     char why[512] = "";
-    if (hub_verify(hub, why, sizeof why) != 0)
-        world_fail(world, "hub_verify after replay: %s", why);
+    if (hub_recount(hub, why, sizeof why) != 0)
+        world_fail(world, "hub_recount after replay: %s", why);
     hub_free(hub);
 }

@@ -138,8 +138,8 @@ static void step_commit(struct async *async)
 static void verify(struct world *world, const char *when)
 {
     char why[512] = "";
-    if (!world_failed(world) && hub_verify(world->hub, why, sizeof why) != 0)
-        world_fail(world, "hub_verify %s: %s", when, why);
+    if (!world_failed(world) && hub_recount(world->hub, why, sizeof why) != 0)
+        world_fail(world, "hub_recount %s: %s", when, why);
 }
 
 /* The limits of the next life may be others: nothing that was accepted may be dropped. */

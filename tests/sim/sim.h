@@ -522,7 +522,7 @@ void check_lines(struct world *world);
 void check_call(struct world *world, const struct said *said);
 /* The hub's counts against the model's and the limits: cheap. */
 void check_counts(struct world *world);
-/* The whole state of every room, member by member and entry by entry, and hub_verify. */
+/* The whole state of every room, member by member and entry by entry, and hub_recount. */
 void check_state(struct world *world);
 
 #endif

@@ -95,7 +95,7 @@ static int world_free(void **state)
 {
     struct world *world = *state;
     char why[256] = "";
-    int right = hub_verify(world->hub, why, sizeof why);
+    int right = hub_recount(world->hub, why, sizeof why);
     hub_free(world->hub);
     if (right < 0)
         print_error("%s\n", why);

@@ -301,7 +301,7 @@ struct fixture *fixture_new(const struct hub_config *config)
 void fixture_free(struct fixture *f)
 {
     char why[256] = "";
-    int verdict = hub_verify(f->hub, why, sizeof why);
+    int verdict = hub_recount(f->hub, why, sizeof why);
     hub_free(f->hub);
     for (size_t i = 0; i < f->count; i++) {
         free(f->deliveries[i].line);
@@ -316,7 +316,7 @@ void fixture_free(struct fixture *f)
     json_decref(f->kept);
     free(f);
     if (verdict != 0)
-        fail_msg("hub_verify: %s", why);
+        fail_msg("hub_recount: %s", why);
 }
 
 int fixture_setup(void **state)
