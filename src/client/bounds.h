@@ -1,5 +1,5 @@
 /* Every bound and default of a link, in one place. Those of the wire itself are in
- * wire/limits.h. */
+ * wire/bounds.h. */
 #ifndef KHUB_CLIENT_BOUNDS_H
 #define KHUB_CLIENT_BOUNDS_H
 

@@ -10,9 +10,9 @@
 #include "client/unacked.h"
 #include "khub.h"
 #include "wire/address.h"
+#include "wire/bounds.h"
 #include "wire/clock.h"
 #include "wire/frame.h"
-#include "wire/limits.h"
 #include "wire/text.h"
 
 #define LINK_MAGIC 0x6b687562u

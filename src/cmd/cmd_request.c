@@ -8,7 +8,7 @@
 #include "cmd/stop.h"
 #include "cmd/summary.h"
 #include "cmd/visit.h"
-#include "wire/limits.h"
+#include "wire/bounds.h"
 
 #define ASKED_MS    5000 /* for the hub to say whom it asked */
 #define UNASKED_MS  5000 /* for AIs to volunteer when the hub knew none to ask */

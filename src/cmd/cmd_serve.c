@@ -7,7 +7,7 @@
 #include "cmd/commands.h"
 #include "cmd/visit.h"
 #include "net/server.h"
-#include "wire/limits.h"
+#include "wire/bounds.h"
 
 struct serve_settings {
     struct text_list listen;

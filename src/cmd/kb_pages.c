@@ -7,7 +7,7 @@
 #include "cmd/fields.h"
 #include "cmd/kb.h"
 #include "cmd/terminal.h"
-#include "wire/limits.h"
+#include "wire/bounds.h"
 
 #define ANSWER_MS    10000 /* for the hub to answer one query */
 #define RATE_WAIT_MS 200   /* before a query that came too fast is said again */

@@ -5,8 +5,8 @@
 
 #include <math.h>
 
+#include "wire/bounds.h"
 #include "wire/json.h"
-#include "wire/limits.h"
 
 #define BAR_COLUMNS      10u
 #define NAMES_SHOWN_MAX  4u

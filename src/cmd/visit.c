@@ -11,7 +11,7 @@
 #include "cmd/options.h"
 #include "cmd/stop.h"
 #include "cmd/terminal.h"
-#include "wire/limits.h"
+#include "wire/bounds.h"
 
 #define SYNC_DEPTH_MAX                                                                             \
     (WIRE_DEPTH_MAX + 16u) /* entries of the deepest payload, inside a training_sync */

@@ -3,8 +3,8 @@
 #ifndef KHUB_CORE_CLAIMS_H
 #define KHUB_CORE_CLAIMS_H
 
+#include "core/bounds.h"
 #include "core/changes.h"
-#include "core/hub_limits.h"
 #include "core/index.h"
 #include "wire/claim.h"
 #include "wire/json.h"

@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/bounds.h"
 #include "core/entry.h"
-#include "core/hub_limits.h"
 
 struct member;
 

@@ -13,8 +13,8 @@
 #ifndef KHUB_CORE_HUB_H
 #define KHUB_CORE_HUB_H
 
+#include "core/bounds.h"
 #include "core/effect.h"
-#include "core/hub_limits.h"
 #include "core/log.h"
 #include "core/row.h"
 #include "wire/message.h"
@@ -109,13 +109,13 @@ struct hub_config {
     size_t knowledge_max; /* bytes of knowledge in a room */
     size_t output_max;    /* bytes queued for one connection; told to level 2 */
     double rate;          /* messages a second for one connection, bursts of 2 s; 0 = no limit */
-    int64_t pending_ms, silent_ms, heartbeat_ms; /* see limits.h */
+    int64_t pending_ms, silent_ms, heartbeat_ms; /* see bounds.h */
     /* over all rooms */
     size_t rooms_max;
     size_t stored_max;     /* bytes of knowledge */
     size_t workspaces_max; /* bytes of workspaces */
 };
-/* The defaults of limits.h. */
+/* The defaults of bounds.h. */
 struct hub_config hub_config_default(void);
 
 /* Dies with a message when out of memory, as all of the daemon does. The edge is copied. */

@@ -2,8 +2,8 @@
 #ifndef KHUB_CORE_SESSIONS_H
 #define KHUB_CORE_SESSIONS_H
 
+#include "core/bounds.h"
 #include "core/changes.h"
-#include "core/hub_limits.h"
 #include "core/index.h"
 #include "wire/text.h"
 #include <sys/queue.h>

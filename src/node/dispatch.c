@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "brain/capabilities.h"
+#include "wire/bounds.h"
 #include "wire/json.h"
-#include "wire/limits.h"
 
 const char *payload_string(const json_t *payload, const char *name, size_t max)
 {

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "wire/limits.h"
+#include "wire/bounds.h"
 #include "wire/slice.h"
 
 #define PORT_MAX 65535u

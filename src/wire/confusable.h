@@ -2,7 +2,7 @@
 #ifndef KHUB_WIRE_CONFUSABLE_H
 #define KHUB_WIRE_CONFUSABLE_H
 
-#include "wire/limits.h"
+#include "wire/bounds.h"
 #include "wire/slice.h"
 
 /* What a reader sees of an id (1 to WIRE_ID_MAX bytes): two ids with one skeleton look alike.

@@ -6,8 +6,8 @@
 #ifndef KHUB_WIRE_MESSAGE_H
 #define KHUB_WIRE_MESSAGE_H
 
+#include "wire/bounds.h"
 #include "wire/json.h"
-#include "wire/limits.h"
 #include "wire/types.h"
 
 struct message {

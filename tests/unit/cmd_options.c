@@ -14,7 +14,7 @@
 
 #include "cmd/commands.h"
 #include "net/server.h"
-#include "wire/limits.h"
+#include "wire/bounds.h"
 
 #define WORDS_MAX 24
 

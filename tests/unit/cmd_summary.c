@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "cmd/feed.h"
-#include "wire/limits.h"
+#include "wire/bounds.h"
 
 static const struct terminal plain = {.fd = -1};
 

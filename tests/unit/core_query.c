@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/hub_limits.h"
+#include "core/bounds.h"
 
 #define QUERY_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 

@@ -1,7 +1,7 @@
 /* Every bound of the hub's state, in one place. Those that a hub's owner may want to move stand
  * in struct hub_config too. */
-#ifndef KHUB_CORE_LIMITS_H
-#define KHUB_CORE_LIMITS_H
+#ifndef KHUB_CORE_BOUNDS_H
+#define KHUB_CORE_BOUNDS_H
 
 /* ── who is there ── */
 

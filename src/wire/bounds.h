@@ -1,6 +1,6 @@
-/* Every limit of the wire, in one place. Core and net add theirs in limits.h of their rooms. */
-#ifndef KHUB_WIRE_LIMITS_H
-#define KHUB_WIRE_LIMITS_H
+/* Every bound of the wire, in one place. Other rooms have theirs in a bounds.h of their own. */
+#ifndef KHUB_WIRE_BOUNDS_H
+#define KHUB_WIRE_BOUNDS_H
 
 #define KHUB_PORT          6000
 #define WIRE_LINE_MAX      (1u << 20) /* bytes of one line without its end; --max-line changes it */
