@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "client/link.h"
-#include "wire/claim.h"
+#include "wire/commitment.h"
 #include "wire/json.h"
 #include "wire/message.h"
 #include "wire/utf8.h"
@@ -312,7 +312,7 @@ int khub_commit(struct khub *link, const char *subject, const char *subject_vers
         {"subject_version", FIELD_STRING, .text = subject_version},
         {"sha256", FIELD_STRING, .text = sha256},
     };
-    if (!sha256 || !claim_digest_fits(slice_of(sha256)))
+    if (!sha256 || !commitment_digest_fits(slice_of(sha256)))
         return KHUB_E_ARGUMENT;
     return PUBLISH(link, MESSAGE_COMMITMENT, NULL, fields);
 }

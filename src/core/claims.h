@@ -6,7 +6,7 @@
 #include "core/bounds.h"
 #include "core/changes.h"
 #include "core/index.h"
-#include "wire/claim.h"
+#include "wire/commitment.h"
 #include "wire/json.h"
 #include "wire/text.h"
 #include <sys/queue.h>
@@ -30,7 +30,7 @@ enum claim_status {
 /* Parameters that an AI committed itself to, by their hash, and the nonce that it got for them. */
 struct commitment {
     struct slice key; /* commitment_id, in `id` */
-    char id[UUID_SIZE], nonce[33], sha256[CLAIM_DIGEST_SIZE];
+    char id[UUID_SIZE], nonce[33], sha256[COMMITMENT_DIGEST_SIZE];
     struct account *account;
     struct slice subject, subject_version;
     bool claimed;

@@ -222,14 +222,14 @@ void commitment_restore(struct knowledge *knowledge, struct account *account,
 /* ── commitment ── */
 
 struct promise {
-    char subject_text[CLAIM_SUBJECT_MAX], version_text[CLAIM_SUBJECT_MAX];
-    char sha256_text[CLAIM_DIGEST_SIZE];
+    char subject_text[COMMITMENT_SUBJECT_MAX], version_text[COMMITMENT_SUBJECT_MAX];
+    char sha256_text[COMMITMENT_DIGEST_SIZE];
     struct slice subject, subject_version, sha256;
 };
 
 static int subject_check(struct request *request, const char *path, struct slice text)
 {
-    if (claim_text_fits(text, CLAIM_SUBJECT_MAX))
+    if (commitment_text_fits(text, COMMITMENT_SUBJECT_MAX))
         return 0;
     return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must not hold control characters", path);
 }
@@ -240,18 +240,18 @@ static int promise_read(struct request *request, struct promise *ret_promise)
                       version_path[] = "payload.subject_version", sha256_path[] = "payload.sha256";
     struct json_value payload = request->message->payload;
     int error;
-    if ((error = payload_text(request, payload, subject_path, REQUIRED, CLAIM_SUBJECT_MAX,
+    if ((error = payload_text(request, payload, subject_path, REQUIRED, COMMITMENT_SUBJECT_MAX,
                               ret_promise->subject_text, &ret_promise->subject)) < 0 ||
         (error = subject_check(request, subject_path, ret_promise->subject)) < 0 ||
-        (error = payload_text(request, payload, version_path, REQUIRED, CLAIM_SUBJECT_MAX,
+        (error = payload_text(request, payload, version_path, REQUIRED, COMMITMENT_SUBJECT_MAX,
                               ret_promise->version_text, &ret_promise->subject_version)) < 0 ||
         (error = subject_check(request, version_path, ret_promise->subject_version)) < 0 ||
-        (error = payload_text(request, payload, sha256_path, REQUIRED, CLAIM_DIGEST_SIZE - 1,
+        (error = payload_text(request, payload, sha256_path, REQUIRED, COMMITMENT_DIGEST_SIZE - 1,
                               ret_promise->sha256_text, &ret_promise->sha256)) < 0)
         return error;
-    if (!claim_digest_fits(ret_promise->sha256))
+    if (!commitment_digest_fits(ret_promise->sha256))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be %u lower-case hex digits",
-                      sha256_path, CLAIM_DIGEST_SIZE - 1);
+                      sha256_path, COMMITMENT_DIGEST_SIZE - 1);
     return 0;
 }
 
@@ -367,10 +367,11 @@ void commitment_proceed(struct request *request)
 /* A body that bears a commitment_id, as it came. */
 struct claimed {
     const char *path; /* "payload.pattern" */
-    char id_text[UUID_SIZE], subject_text[CLAIM_SUBJECT_MAX], version_text[CLAIM_SUBJECT_MAX];
-    char nonce_text[CLAIM_SUBJECT_MAX];
+    char id_text[UUID_SIZE], subject_text[COMMITMENT_SUBJECT_MAX],
+        version_text[COMMITMENT_SUBJECT_MAX];
+    char nonce_text[COMMITMENT_SUBJECT_MAX];
     struct slice id, subject, subject_version, nonce;
-    struct claim_parameters parameters;
+    struct committed_parameters parameters;
     double ratio;
     uint64_t seeds;
 };
@@ -410,15 +411,17 @@ static int claimed_read(struct request *request, struct claimed *claimed)
     char path[PATH_SIZE];
     int error;
     if ((error = claimed_text(request, claimed, "subject", members->subject, REQUIRED,
-                              CLAIM_SUBJECT_MAX, claimed->subject_text, &claimed->subject)) < 0 ||
+                              COMMITMENT_SUBJECT_MAX, claimed->subject_text, &claimed->subject)) <
+            0 ||
         (error = claimed_text(request, claimed, "subject_version", members->subject_version,
-                              REQUIRED, CLAIM_SUBJECT_MAX, claimed->version_text,
+                              REQUIRED, COMMITMENT_SUBJECT_MAX, claimed->version_text,
                               &claimed->subject_version)) < 0 ||
         (error = claimed_text(request, claimed, "nonce", members->nonce, REQUIRED,
                               sizeof claimed->nonce_text, claimed->nonce_text, &claimed->nonce)) <
             0 ||
-        (error = claim_read(members->parameters, member_path(claimed, "parameters", path),
-                            &claimed->parameters, request->refusal)) < 0)
+        (error = committed_parameters_read(members->parameters,
+                                           member_path(claimed, "parameters", path),
+                                           &claimed->parameters, request->refusal)) < 0)
         return error;
     return claimed_numbers(request, claimed);
 }
@@ -437,14 +440,14 @@ static int compare_parameters(struct request *request, struct claimed *claimed,
                               const struct commitment *commitment)
 {
     struct hub *hub = request->hub;
-    uint8_t digest[CLAIM_DIGEST_BYTES];
-    char sha256[CLAIM_DIGEST_SIZE];
+    uint8_t digest[COMMITMENT_DIGEST_BYTES];
+    char sha256[COMMITMENT_DIGEST_SIZE];
     text_clear(&hub->payload);
-    claim_write(commitment->subject, commitment->subject_version, claimed->parameters.all,
-                claimed->parameters.count, &hub->payload);
+    commitment_write(commitment->subject, commitment->subject_version, claimed->parameters.all,
+                     claimed->parameters.count, &hub->payload);
     struct slice text = text_slice(&hub->payload);
     hub->edge.sha256(hub->edge.ctx, &text, 1, digest);
-    claim_digest_format(digest, sha256);
+    commitment_digest_format(digest, sha256);
     if (strcmp(sha256, commitment->sha256) == 0)
         return 0;
     return refuse(request->refusal, WIRE_BAD_CLAIM,

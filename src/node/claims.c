@@ -237,20 +237,20 @@ static void claim_next(struct node *node, struct claim *claim)
 }
 
 /* As the hub reads them. False: they are none that it takes. */
-static bool claim_parameters(const json_t *claim, struct claim_parameter *ret_all,
+static bool claim_parameters(const json_t *claim, struct committed_parameter *ret_all,
                              size_t *ret_count)
 {
     json_t *parameters = json_object_get(claim, "parameters"), *value;
     const char *name;
     size_t count = 0;
-    if (!json_is_object(parameters) || json_object_size(parameters) > CLAIM_PARAMETERS_MAX)
+    if (!json_is_object(parameters) || json_object_size(parameters) > COMMITMENT_PARAMETERS_MAX)
         return false;
     json_object_foreach(parameters, name, value)
     {
         if (!json_is_number(value))
             return false;
         ret_all[count++] =
-            (struct claim_parameter){.name = slice_of(name), .value = json_number_value(value)};
+            (struct committed_parameter){.name = slice_of(name), .value = json_number_value(value)};
     }
     *ret_count = count;
     return true;
@@ -258,18 +258,18 @@ static bool claim_parameters(const json_t *claim, struct claim_parameter *ret_al
 
 static int claim_hash(struct claim *claim)
 {
-    struct claim_parameter parameters[CLAIM_PARAMETERS_MAX];
+    struct committed_parameter parameters[COMMITMENT_PARAMETERS_MAX];
     size_t count;
-    unsigned char digest[CLAIM_DIGEST_BYTES];
+    unsigned char digest[COMMITMENT_DIGEST_BYTES];
     struct text text = {0};
     if (!claim_parameters(claim->claim, parameters, &count))
         return -1;
-    int error =
-        claim_write(slice_of(claim->subject), slice_of(claim->version), parameters, count, &text);
+    int error = commitment_write(slice_of(claim->subject), slice_of(claim->version), parameters,
+                                 count, &text);
     if (error == 0 && EVP_Digest(text.at, text.len, digest, NULL, EVP_sha256(), NULL) != 1)
         error = -1;
     if (error == 0)
-        claim_digest_format(digest, claim->sha256);
+        commitment_digest_format(digest, claim->sha256);
     text_free(&text);
     return error;
 }
@@ -295,8 +295,8 @@ bool claims_add(struct node *node, json_t *json, const struct claim_use *use,
                 const char **ret_reason)
 {
     struct claim claim = {.use = *use, .claim = json};
-    words_copy(claim.subject, payload_string(json, "subject", CLAIM_SUBJECT_MAX));
-    words_copy(claim.version, payload_string(json, "subject_version", CLAIM_SUBJECT_MAX));
+    words_copy(claim.subject, payload_string(json, "subject", COMMITMENT_SUBJECT_MAX));
+    words_copy(claim.version, payload_string(json, "subject_version", COMMITMENT_SUBJECT_MAX));
     bool whole = claim_hash(&claim) == 0;
     struct claim *place = whole ? claim_place(node) : NULL;
     if (!place) {
@@ -320,9 +320,9 @@ void claims_challenge(struct node *node, const char *sender, const json_t *paylo
     const char *id = payload_string(payload, "commitment_id", 36);
     const char *nonce = payload_string(payload, "nonce", 32);
     struct claim wanted = {0};
-    words_copy(wanted.subject, payload_string(payload, "subject", CLAIM_SUBJECT_MAX));
-    words_copy(wanted.version, payload_string(payload, "subject_version", CLAIM_SUBJECT_MAX));
-    words_copy(wanted.sha256, payload_string(payload, "sha256", CLAIM_DIGEST_SIZE - 1));
+    words_copy(wanted.subject, payload_string(payload, "subject", COMMITMENT_SUBJECT_MAX));
+    words_copy(wanted.version, payload_string(payload, "subject_version", COMMITMENT_SUBJECT_MAX));
+    words_copy(wanted.sha256, payload_string(payload, "sha256", COMMITMENT_DIGEST_SIZE - 1));
     if (!id[0] || strlen(nonce) != 32)
         return;
     for (size_t i = 0; i < CLAIMS_MAX; i++) {

@@ -48,8 +48,8 @@ static bool elite_before(const struct elites *elites, const struct elite *a, con
 static bool elite_is_of_subject(const struct node *node, const json_t *thing)
 {
     const struct brain *brain = node->brain;
-    return strcmp(payload_string(thing, "subject", CLAIM_SUBJECT_MAX), brain->subject) == 0 &&
-           strcmp(payload_string(thing, "subject_version", CLAIM_SUBJECT_MAX),
+    return strcmp(payload_string(thing, "subject", COMMITMENT_SUBJECT_MAX), brain->subject) == 0 &&
+           strcmp(payload_string(thing, "subject_version", COMMITMENT_SUBJECT_MAX),
                   brain->subject_version) == 0;
 }
 

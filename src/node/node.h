@@ -21,7 +21,7 @@
 #include "node/keeping.h"
 #include "node/summary.h"
 #include "node/trainer.h"
-#include "wire/claim.h"
+#include "wire/commitment.h"
 #include "wire/shown.h"
 
 /* See sessions.c. */
@@ -92,7 +92,8 @@ struct claim {
     struct claim_use use;
     json_t *claim;
     json_t *result; /* what was proved for `nonce`; NULL but when PROOF_DONE */
-    char subject[CLAIM_SUBJECT_MAX + 1], version[CLAIM_SUBJECT_MAX + 1], sha256[CLAIM_DIGEST_SIZE];
+    char subject[COMMITMENT_SUBJECT_MAX + 1], version[COMMITMENT_SUBJECT_MAX + 1],
+        sha256[COMMITMENT_DIGEST_SIZE];
     char commitment_id[37], nonce[33]; /* "": none yet */
     char sent[37];              /* message_id of the commitment on this connection; "": not sent */
     uint64_t sent_at, retry_at; /* loop time, ms */

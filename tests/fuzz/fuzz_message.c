@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "oracle.h"
-#include "wire/claim.h"
+#include "wire/commitment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,7 +41,7 @@ static void write_string(struct slice bytes)
 
 static void take_for_parameters(struct slice bytes)
 {
-    static struct claim_parameters parameters;
+    static struct committed_parameters parameters;
     struct text text = {0};
     struct refusal refusal;
     size_t at;
@@ -49,10 +49,10 @@ static void take_for_parameters(struct slice bytes)
         return;
     struct json_value value = json_value_of(bytes), parts[] = {value, json_get(value, "payload")};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (claim_read(parts[i], "parameters", &parameters, &refusal) != 0)
+        if (committed_parameters_read(parts[i], "parameters", &parameters, &refusal) != 0)
             continue;
-        expect(claim_write(slice_of("s"), slice_of("1"), parameters.all, parameters.count, &text) ==
-                   0,
+        expect(commitment_write(slice_of("s"), slice_of("1"), parameters.all, parameters.count,
+                                &text) == 0,
                "parameters that were read can't be written");
     }
     text_free(&text);

@@ -10,51 +10,53 @@
  * 0.1 and 1e-1 are one number and no rounding is a matter of opinion. No name holds a control
  * character, hence a '\n'; and the digits are always sixteen, so a '=' in a name misleads
  * nobody. */
-#ifndef KHUB_WIRE_CLAIM_H
-#define KHUB_WIRE_CLAIM_H
+#ifndef KHUB_WIRE_COMMITMENT_H
+#define KHUB_WIRE_COMMITMENT_H
 
 #include <stdint.h>
 
 #include "wire/message.h"
 #include "wire/text.h"
 
-#define CLAIM_PARAMETERS_MAX 64u
-#define CLAIM_NAME_MAX       64u /* bytes of a parameter's name, decoded */
-#define CLAIM_SUBJECT_MAX    64u /* bytes of a subject, and of its version */
-#define CLAIM_DIGEST_BYTES   32u
-#define CLAIM_DIGEST_SIZE    65u /* as lower-case hex digits, with a NUL */
+#define COMMITMENT_PARAMETERS_MAX 64u
+#define COMMITMENT_NAME_MAX       64u /* bytes of a parameter's name, decoded */
+#define COMMITMENT_SUBJECT_MAX    64u /* bytes of a subject, and of its version */
+#define COMMITMENT_DIGEST_BYTES   32u
+#define COMMITMENT_DIGEST_SIZE    65u /* as lower-case hex digits, with a NUL */
 
-struct claim_parameter {
+struct committed_parameter {
     struct slice name;
     double value;
 };
 
 /* Parameters as they came in an object; the names lie in `names`, so it is not to be copied. */
-struct claim_parameters {
-    struct claim_parameter all[CLAIM_PARAMETERS_MAX];
+struct committed_parameters {
+    struct committed_parameter all[COMMITMENT_PARAMETERS_MAX];
     size_t count;
-    char names[CLAIM_PARAMETERS_MAX][CLAIM_NAME_MAX];
+    char names[COMMITMENT_PARAMETERS_MAX][COMMITMENT_NAME_MAX];
 };
 
-/* The name rule of subjects, versions (both at most CLAIM_SUBJECT_MAX bytes) and parameters:
+/* The name rule of subjects, versions (both at most COMMITMENT_SUBJECT_MAX bytes) and parameters:
  * 1..max bytes of UTF-8 without control characters. */
-bool claim_text_fits(struct slice text, size_t max);
+bool commitment_text_fits(struct slice text, size_t max);
 /* 64 digits, lower case. */
-bool claim_digest_fits(struct slice text);
+bool commitment_digest_fits(struct slice text);
 
 /* Reads an accepted object {name: number}. 0, or -code with *ret_refusal filled (bad_payload);
  * `path` is what a person is told, "payload.pattern.parameters". Leaves the parameters sorted by
  * name. */
-int claim_read(struct json_value object, const char *path, struct claim_parameters *ret_parameters,
-               struct refusal *ret_refusal);
+int committed_parameters_read(struct json_value object, const char *path,
+                              struct committed_parameters *ret_parameters,
+                              struct refusal *ret_refusal);
 
 /* Appends the text. Sorts the parameters by name. 0, or -1 with nothing appended when a text
  * breaks its rule, two names are the same, a number is not finite, there are too many, or memory
  * is out. */
-int claim_write(struct slice subject, struct slice subject_version,
-                struct claim_parameter *parameters, size_t count, struct text *text);
+int commitment_write(struct slice subject, struct slice subject_version,
+                     struct committed_parameter *parameters, size_t count, struct text *text);
 
 /* SHA-256 of that text, as it stands on the wire. */
-void claim_digest_format(const uint8_t digest[CLAIM_DIGEST_BYTES], char ret_hex[CLAIM_DIGEST_SIZE]);
+void commitment_digest_format(const uint8_t digest[COMMITMENT_DIGEST_BYTES],
+                              char ret_hex[COMMITMENT_DIGEST_SIZE]);
 
 #endif

@@ -1,5 +1,5 @@
-/* The text of a claim: the same bytes from the same parameters, however they are spelt, and from no
- * others. */
+/* The text of a commitment: the same bytes from the same parameters, however they are spelt, and
+ * from no others. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,18 +12,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "wire/claim.h"
+#include "wire/commitment.h"
 #include "wire_sentence.h"
 
-static struct claim_parameters parameters;
+static struct committed_parameters parameters;
 
 static int read_text(const char *json)
 {
     size_t at;
     assert_int_equal(json_check(slice_of(json), WIRE_DEPTH_MAX, &at), JSON_FINE);
     memset(&refusal, 0, sizeof refusal);
-    return claim_read(json_value_of(slice_of(json)), "payload.pattern.parameters", &parameters,
-                      &refusal);
+    return committed_parameters_read(json_value_of(slice_of(json)), "payload.pattern.parameters",
+                                     &parameters, &refusal);
 }
 
 /* The text of these parameters; the caller frees. */
@@ -32,7 +32,8 @@ static char *written(const char *json)
     struct text text = {0};
     assert_int_equal(read_text(json), 0);
     assert_int_equal(
-        claim_write(slice_of("cpu"), slice_of("v1"), parameters.all, parameters.count, &text), 0);
+        commitment_write(slice_of("cpu"), slice_of("v1"), parameters.all, parameters.count, &text),
+        0);
     char *copy = strndup(text.at, text.len);
     assert_non_null(copy);
     text_free(&text);
@@ -126,7 +127,7 @@ static void parameters_end_at_their_limits(void **state)
     char json[16384];
     for (unsigned more = 0; more < 2; more++) {
         size_t at = 0;
-        for (unsigned i = 0; i < CLAIM_PARAMETERS_MAX + more; i++)
+        for (unsigned i = 0; i < COMMITMENT_PARAMETERS_MAX + more; i++)
             at +=
                 (size_t)snprintf(json + at, sizeof json - at, "%s\"p%u\":%u", i ? "," : "{", i, i);
         snprintf(json + at, sizeof json - at, "}");
@@ -134,7 +135,7 @@ static void parameters_end_at_their_limits(void **state)
     }
     ASSERT_SAYS("has more than 64 members");
     for (unsigned more = 0; more < 2; more++) {
-        snprintf(json, sizeof json, "{\"%0*d\":1}", (int)(CLAIM_NAME_MAX + more), 0);
+        snprintf(json, sizeof json, "{\"%0*d\":1}", (int)(COMMITMENT_NAME_MAX + more), 0);
         assert_int_equal(read_text(json), more ? -WIRE_BAD_PAYLOAD : 0);
     }
     ASSERT_SAYS("1 to 64 bytes");
@@ -145,59 +146,59 @@ static void nothing_is_written_that_breaks_a_rule(void **state)
 {
     (void)state;
     struct text text = {0};
-    char long_text[CLAIM_SUBJECT_MAX + 2];
-    struct slice good = slice_of("cpu"), too_long = {long_text, CLAIM_SUBJECT_MAX + 1},
-                 longest = {long_text, CLAIM_SUBJECT_MAX}, broken = slice_of("a\nb"),
+    char long_text[COMMITMENT_SUBJECT_MAX + 2];
+    struct slice good = slice_of("cpu"), too_long = {long_text, COMMITMENT_SUBJECT_MAX + 1},
+                 longest = {long_text, COMMITMENT_SUBJECT_MAX}, broken = slice_of("a\nb"),
                  none = {NULL, 0};
     memset(long_text, 'x', sizeof long_text);
-    static struct claim_parameter many[CLAIM_PARAMETERS_MAX + 1];
-    static char names[CLAIM_PARAMETERS_MAX + 1][4];
-    for (unsigned i = 0; i <= CLAIM_PARAMETERS_MAX; i++) {
+    static struct committed_parameter many[COMMITMENT_PARAMETERS_MAX + 1];
+    static char names[COMMITMENT_PARAMETERS_MAX + 1][4];
+    for (unsigned i = 0; i <= COMMITMENT_PARAMETERS_MAX; i++) {
         snprintf(names[i], sizeof names[i], "%u", i);
-        many[i] = (struct claim_parameter){slice_of(names[i]), i};
+        many[i] = (struct committed_parameter){slice_of(names[i]), i};
     }
-    struct claim_parameter twice[] = {{good, 1}, {slice_of("b"), 1}, {good, 2}};
-    struct claim_parameter endless[] = {{good, HUGE_VAL}}, no_number[] = {{good, (double)NAN}};
-    struct claim_parameter nameless[] = {{none, 1}}, broken_name[] = {{broken, 1}};
-    struct claim_parameter long_name[] = {{too_long, 1}};
+    struct committed_parameter twice[] = {{good, 1}, {slice_of("b"), 1}, {good, 2}};
+    struct committed_parameter endless[] = {{good, HUGE_VAL}}, no_number[] = {{good, (double)NAN}};
+    struct committed_parameter nameless[] = {{none, 1}}, broken_name[] = {{broken, 1}};
+    struct committed_parameter long_name[] = {{too_long, 1}};
     text_add_literal(&text, "before");
-    assert_int_equal(claim_write(none, good, many, 1, &text), -1);
-    assert_int_equal(claim_write(good, none, many, 1, &text), -1);
-    assert_int_equal(claim_write(broken, good, many, 1, &text), -1);
-    assert_int_equal(claim_write(good, broken, many, 1, &text), -1);
-    assert_int_equal(claim_write(too_long, good, many, 1, &text), -1);
-    assert_int_equal(claim_write(good, too_long, many, 1, &text), -1);
-    assert_int_equal(claim_write(good, good, many, CLAIM_PARAMETERS_MAX + 1, &text), -1);
-    assert_int_equal(claim_write(good, good, twice, 3, &text), -1);
-    assert_int_equal(claim_write(good, good, endless, 1, &text), -1);
-    assert_int_equal(claim_write(good, good, no_number, 1, &text), -1);
-    assert_int_equal(claim_write(good, good, nameless, 1, &text), -1);
-    assert_int_equal(claim_write(good, good, broken_name, 1, &text), -1);
-    assert_int_equal(claim_write(good, good, long_name, 1, &text), -1);
+    assert_int_equal(commitment_write(none, good, many, 1, &text), -1);
+    assert_int_equal(commitment_write(good, none, many, 1, &text), -1);
+    assert_int_equal(commitment_write(broken, good, many, 1, &text), -1);
+    assert_int_equal(commitment_write(good, broken, many, 1, &text), -1);
+    assert_int_equal(commitment_write(too_long, good, many, 1, &text), -1);
+    assert_int_equal(commitment_write(good, too_long, many, 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, many, COMMITMENT_PARAMETERS_MAX + 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, twice, 3, &text), -1);
+    assert_int_equal(commitment_write(good, good, endless, 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, no_number, 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, nameless, 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, broken_name, 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, long_name, 1, &text), -1);
     assert_true(slice_is(text_slice(&text), "before"));
-    assert_int_equal(claim_write(longest, longest, many, CLAIM_PARAMETERS_MAX, &text), 0);
+    assert_int_equal(commitment_write(longest, longest, many, COMMITMENT_PARAMETERS_MAX, &text), 0);
     assert_true(text.len > 6 + 18 + 2 * 65);
     text.failed = true; /* memory was out */
-    assert_int_equal(claim_write(good, good, many, 1, &text), -1);
+    assert_int_equal(commitment_write(good, good, many, 1, &text), -1);
     text_free(&text);
 }
 
 static void digests_are_lower_case(void **state)
 {
     (void)state;
-    uint8_t digest[CLAIM_DIGEST_BYTES];
-    char hex[CLAIM_DIGEST_SIZE];
+    uint8_t digest[COMMITMENT_DIGEST_BYTES];
+    char hex[COMMITMENT_DIGEST_SIZE];
     for (unsigned i = 0; i < sizeof digest; i++)
         digest[i] = (uint8_t)(i * 8 + 7);
-    claim_digest_format(digest, hex);
+    commitment_digest_format(digest, hex);
     assert_string_equal(hex, "070f171f272f373f474f575f676f777f878f979fa7afb7bfc7cfd7dfe7eff7ff");
-    assert_true(claim_digest_fits(slice_of(hex)));
-    assert_false(claim_digest_fits((struct slice){hex, 63}));
-    assert_false(claim_digest_fits((struct slice){hex, 65}));
+    assert_true(commitment_digest_fits(slice_of(hex)));
+    assert_false(commitment_digest_fits((struct slice){hex, 63}));
+    assert_false(commitment_digest_fits((struct slice){hex, 65}));
     hex[10] = 'A';
-    assert_false(claim_digest_fits(slice_of(hex)));
+    assert_false(commitment_digest_fits(slice_of(hex)));
     hex[10] = 'g';
-    assert_false(claim_digest_fits(slice_of(hex)));
+    assert_false(commitment_digest_fits(slice_of(hex)));
 }
 
 int main(void)

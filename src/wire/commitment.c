@@ -1,4 +1,4 @@
-#include "wire/claim.h"
+#include "wire/commitment.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -7,14 +7,14 @@
 
 #define DOUBLE_DIGITS 16u
 
-bool claim_text_fits(struct slice text, size_t max)
+bool commitment_text_fits(struct slice text, size_t max)
 {
     return text.len <= max && message_id_fits(text);
 }
 
-bool claim_digest_fits(struct slice text)
+bool commitment_digest_fits(struct slice text)
 {
-    if (text.len != CLAIM_DIGEST_SIZE - 1)
+    if (text.len != COMMITMENT_DIGEST_SIZE - 1)
         return false;
     static const char digits[16] = {'0', '1', '2', '3', '4', '5', '6', '7',
                                     '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'};
@@ -26,12 +26,12 @@ bool claim_digest_fits(struct slice text)
 
 static int compare_names(const void *left, const void *right)
 {
-    const struct claim_parameter *first = left, *second = right;
+    const struct committed_parameter *first = left, *second = right;
     return slice_compare(first->name, second->name);
 }
 
 /* Sorts; two of the same name stand side by side then. The second of them, or NULL. */
-static const struct claim_parameter *sort(struct claim_parameter *parameters, size_t count)
+static const struct committed_parameter *sort(struct committed_parameter *parameters, size_t count)
 {
     if (count > 1)
         qsort(parameters, count, sizeof *parameters, compare_names);
@@ -45,17 +45,17 @@ static const struct claim_parameter *sort(struct claim_parameter *parameters, si
 
 /* One member into the next place. */
 static int read_member(struct json_value name, struct json_value value, const char *path,
-                       struct claim_parameters *parameters, struct refusal *ret_refusal)
+                       struct committed_parameters *parameters, struct refusal *ret_refusal)
 {
     char excerpt[EXCERPT_SIZE];
-    struct claim_parameter *parameter = &parameters->all[parameters->count];
+    struct committed_parameter *parameter = &parameters->all[parameters->count];
     char *buffer = parameters->names[parameters->count];
-    long len = json_decode(name, buffer, CLAIM_NAME_MAX);
+    long len = json_decode(name, buffer, COMMITMENT_NAME_MAX);
     parameter->name = (struct slice){buffer, len < 0 ? 0 : (size_t)len};
-    if (!claim_text_fits(parameter->name, CLAIM_NAME_MAX))
+    if (!commitment_text_fits(parameter->name, COMMITMENT_NAME_MAX))
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
                       "%s: a name has 1 to %u bytes and no control characters, unlike \"%s\"", path,
-                      CLAIM_NAME_MAX, excerpt_format(name.raw, excerpt));
+                      COMMITMENT_NAME_MAX, excerpt_format(name.raw, excerpt));
     if (json_number(value, &parameter->value) != 0)
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s.%.*s must be a finite number, not %s",
                       path, SLICE_FORMAT(parameter->name), excerpt_format(value.raw, excerpt));
@@ -63,8 +63,9 @@ static int read_member(struct json_value name, struct json_value value, const ch
     return 0;
 }
 
-int claim_read(struct json_value object, const char *path, struct claim_parameters *ret_parameters,
-               struct refusal *ret_refusal)
+int committed_parameters_read(struct json_value object, const char *path,
+                              struct committed_parameters *ret_parameters,
+                              struct refusal *ret_refusal)
 {
     struct json_iterator members = {.rest = object.raw};
     struct json_value name, value;
@@ -72,14 +73,14 @@ int claim_read(struct json_value object, const char *path, struct claim_paramete
     if (object.kind != JSON_KIND_OBJECT)
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s must be an object {name: number}", path);
     while (json_next_member(&members, &name, &value)) {
-        if (ret_parameters->count == CLAIM_PARAMETERS_MAX)
+        if (ret_parameters->count == COMMITMENT_PARAMETERS_MAX)
             return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s has more than %u members", path,
-                          CLAIM_PARAMETERS_MAX);
+                          COMMITMENT_PARAMETERS_MAX);
         int error = read_member(name, value, path, ret_parameters, ret_refusal);
         if (error < 0)
             return error;
     }
-    const struct claim_parameter *twice = sort(ret_parameters->all, ret_parameters->count);
+    const struct committed_parameter *twice = sort(ret_parameters->all, ret_parameters->count);
     if (twice)
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD, "%s.%.*s stands twice", path,
                       SLICE_FORMAT(twice->name));
@@ -99,19 +100,21 @@ static void write_number(double number, char ret_digits[DOUBLE_DIGITS + 1])
 }
 
 static bool writable(struct slice subject, struct slice subject_version,
-                     struct claim_parameter *parameters, size_t count)
+                     struct committed_parameter *parameters, size_t count)
 {
-    if (!claim_text_fits(subject, CLAIM_SUBJECT_MAX) ||
-        !claim_text_fits(subject_version, CLAIM_SUBJECT_MAX) || count > CLAIM_PARAMETERS_MAX)
+    if (!commitment_text_fits(subject, COMMITMENT_SUBJECT_MAX) ||
+        !commitment_text_fits(subject_version, COMMITMENT_SUBJECT_MAX) ||
+        count > COMMITMENT_PARAMETERS_MAX)
         return false;
     for (size_t i = 0; i < count; i++)
-        if (!claim_text_fits(parameters[i].name, CLAIM_NAME_MAX) || !isfinite(parameters[i].value))
+        if (!commitment_text_fits(parameters[i].name, COMMITMENT_NAME_MAX) ||
+            !isfinite(parameters[i].value))
             return false;
     return !sort(parameters, count);
 }
 
-int claim_write(struct slice subject, struct slice subject_version,
-                struct claim_parameter *parameters, size_t count, struct text *text)
+int commitment_write(struct slice subject, struct slice subject_version,
+                     struct committed_parameter *parameters, size_t count, struct text *text)
 {
     size_t before = text->len;
     if (!writable(subject, subject_version, parameters, count))
@@ -135,7 +138,8 @@ int claim_write(struct slice subject, struct slice subject_version,
     return -1;
 }
 
-void claim_digest_format(const uint8_t digest[CLAIM_DIGEST_BYTES], char ret_hex[CLAIM_DIGEST_SIZE])
+void commitment_digest_format(const uint8_t digest[COMMITMENT_DIGEST_BYTES],
+                              char ret_hex[COMMITMENT_DIGEST_SIZE])
 {
-    hex_format(digest, CLAIM_DIGEST_BYTES, ret_hex);
+    hex_format(digest, COMMITMENT_DIGEST_BYTES, ret_hex);
 }
