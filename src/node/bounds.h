@@ -24,7 +24,7 @@
 #define ANSWERS_OF_ONE_MAX   4u   /* feature requests of one AI that wait to be answered */
 #define FEATURE_WAITS_MAX    32u  /* of all */
 #define LEASE_KEY_MAX        256u /* bytes: the hub's bound */
-#define CLAIMS_MAX           32u  /* that wait for the hub's nonce, or to be proved */
+#define PROOFS_MAX           32u  /* claims that wait for the hub's nonce, or to be proved */
 #define REFUTED_MAX          3u   /* claims of one AI that failed; then its things are not run */
 #define UNREADABLE_MAX       4u /* candidates of a session that can't be run; then it has failed */
 #define WRITES_LOST_MAX      4u /* writes in a row to which no answer that can be read came */

@@ -145,7 +145,7 @@ static void take_error(struct node *node, const char *sender, const json_t *payl
 {
     (void)sender;
     const char *code = payload_string(payload, "code", 64);
-    if (claims_error(node, code, payload))
+    if (proofs_error(node, code, payload))
         return; /* said there, with what it means */
     if (feature_lease_error(node, payload))
         return;
@@ -178,7 +178,7 @@ static const struct {
     {"workspace_update", sessions_workspace, 0, false},
     {"training_sync", take_sync, 3, true}, /* to each entry of shared_patterns */
     {"presence", take_presence, 0, true},
-    {"challenge", claims_challenge, 0, true},
+    {"challenge", proofs_challenge, 0, true},
     {"verification", checks_verification, 0, true},
     {"lease", feature_lease_told, 0, true},
     {"error", take_error, 1, true}, /* `value` may be anybody's */

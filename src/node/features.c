@@ -34,30 +34,30 @@ static void feature_done(struct job *job, bool ran)
     words_copy(use.feature, work->feature);
     if (ran && !work->component && !node->jobs.stopping)
         feature_failed(node, work->requestor, work->feature, "it could not be made");
-    if (ran && work->component && !claims_add(node, json_incref(work->component), &use, &reason))
+    if (ran && work->component && !proofs_add(node, json_incref(work->component), &use, &reason))
         feature_failed(node, work->requestor, work->feature, reason);
     json_decref(work->requirements);
     json_decref(work->component);
     free(work);
 }
 
-void feature_proved(struct node *node, const struct claim *claim)
+void feature_proved(struct node *node, const struct proof *proof)
 {
-    const struct claim_use *use = &claim->use;
+    const struct claim_use *use = &proof->use;
     json_t *lease;
     if (!feature_lease(node, use->requestor, use->feature, &lease)) {
         feature_failed(node, use->requestor, use->feature, "another builds it by now");
         return;
     }
     json_t *payload =
-        json_pack("{s:O,s:s,s:s,s:o*}", "component", claim->result, "original_requestor",
+        json_pack("{s:O,s:s,s:s,s:o*}", "component", proof->result, "original_requestor",
                   use->requestor, "feature_name", use->feature, "lease", lease);
     if (node_publish(node, "os_component_share", payload, use->requestor, NULL) == 0) {
         node->count.features_answered++;
         node->count.claims_proved++;
-        seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
+        seen_first(node, node->options->ai_id, payload_string(proof->result, "id", THING_ID_MAX));
         node_say(node, "Fulfilled feature request '%s' for %s (%s)", SAY(use->feature),
-                 SAY(use->requestor), TELL(node, claim->result, NULL));
+                 SAY(use->requestor), TELL(node, proof->result, NULL));
     }
     json_decref(payload);
     feature_wait_over(node, use->requestor, use->feature, true);

@@ -96,7 +96,7 @@ static void on_joined(struct node *node)
     node->joined = true;
     node->lost = false;
     node->away_said = 0;
-    claims_joined(node);
+    proofs_joined(node);
     feature_leases_joined(node);
 }
 
@@ -158,9 +158,9 @@ static void node_flush(struct node *node)
     sessions_leave(node);
     feature_leases_leave(node);
     jobs_stop(&node->jobs);
-    claims_drop(node);
+    proofs_drop(node);
     uv_timer_stop(&node->progress);
-    assert(node->phase < NODE_FLUSHING && !claims_pending(node));
+    assert(node->phase < NODE_FLUSHING && !proofs_pending(node));
     node->phase = NODE_FLUSHING;
     node->phase_deadline = node_now(node) + FLUSH_MS;
     khub_close(node->link);
@@ -195,11 +195,11 @@ static void on_tick(uv_timer_t *timer)
     }
     if (node->phase <= NODE_ENDING) {
         sharing_tick(node);
-        claims_tick(node);
+        proofs_tick(node);
         feature_leases_tick(node);
         sessions_tick(node);
     }
-    bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs) && !claims_pending(node);
+    bool quiet = sessions_live(node) == 0 && jobs_idle(&node->jobs) && !proofs_pending(node);
     if (node->phase == NODE_ENDING && (quiet || now >= node->phase_deadline))
         node_flush(node);
     bool flushed = khub_link_state(node->link) == KHUB_ENDED && jobs_idle(&node->jobs);
@@ -315,7 +315,7 @@ static void node_release(struct node *node)
         json_decref(node->waits[i].requirements);
     json_decref(node->last_pattern.claim);
     json_decref(node->last_component.claim);
-    claims_drop(node);
+    proofs_drop(node);
     khub_free(node->link);
     free(node->members);
     free(node);

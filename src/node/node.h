@@ -1,5 +1,5 @@
 /* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c
- * (messages and peers), sharing.c (training, and what goes out of it), claims.c (how a claim is
+ * (messages and peers), sharing.c (training, and what goes out of it), proofs.c (how a claim is
  * proved), checks.c and elites.c (what others share, now and before), features.c and
  * feature_leases.c (feature requests, and whose they are to answer), sessions.c and
  * session_work.c (collaboration).
@@ -81,17 +81,18 @@ struct claim_use {
     char session_id[SESSION_ID_MAX + 1];             /* of a result */
 };
 
-/* See claims.c. */
-enum claim_state { CLAIM_FREE, CLAIM_WAITING, CLAIM_COMMITTED, CLAIM_CHALLENGED, CLAIM_STATES };
-enum proof_state { PROOF_NONE, PROOF_RUNNING, PROOF_DONE, PROOF_STATES };
+/* See proofs.c. */
+enum proof_state { PROOF_FREE, PROOF_WAITING, PROOF_COMMITTED, PROOF_CHALLENGED, PROOF_STATES };
+enum measuring { MEASURING_NONE, MEASURING_RUNNING, MEASURING_DONE, MEASURING_STATES };
 
-struct claim {
-    enum claim_state state;
-    enum proof_state proof;
+/* A claim on its way to being published. */
+struct proof {
+    enum proof_state state;
+    enum measuring measuring;
     unsigned serial; /* tells it from an earlier one in its place */
     struct claim_use use;
-    json_t *claim;
-    json_t *result; /* what was proved for `nonce`; NULL but when PROOF_DONE */
+    json_t *claim;  /* the brain's, as it was made */
+    json_t *result; /* what was proved for `nonce`; NULL but when MEASURING_DONE */
     char subject[COMMITMENT_SUBJECT_MAX + 1], version[COMMITMENT_SUBJECT_MAX + 1],
         sha256[COMMITMENT_DIGEST_SIZE];
     char commitment_id[37], nonce[33]; /* "": none yet */
@@ -160,8 +161,8 @@ struct node {
     struct feature_wait waits[FEATURE_WAITS_MAX];
     uint64_t seen[SEEN_THINGS_MAX]; /* hashes of contributor and id */
     size_t seen_next;
-    struct claim claims[CLAIMS_MAX];
-    unsigned claim_serial;
+    struct proof proofs[PROOFS_MAX];
+    unsigned proof_serial;
     struct last_shared last_pattern, last_component;
 };
 
@@ -202,27 +203,27 @@ void sharing_train(struct node *node); /* the next training job */
 void sharing_last(struct node *node);  /* claims what was not claimed yet, measures the standing */
 void sharing_tick(struct node *node);
 /* A proved claim of training's goes out to everyone. */
-void sharing_proved(struct node *node, const struct claim *claim);
+void sharing_proved(struct node *node, const struct proof *proof);
 /* What a hub that began anew has lost is claimed again. knowledge: the sync's. */
 void sharing_again(struct node *node, const json_t *knowledge);
 void sharing_report(struct node *node, const char *sender, const json_t *payload);
 
-/* claims.c */
+/* proofs.c */
 /* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there
  * is no room for it, or it is none. */
-bool claims_add(struct node *node, json_t *claim, const struct claim_use *use,
+bool proofs_add(struct node *node, json_t *claim, const struct claim_use *use,
                 const char **ret_reason);
-bool claims_move_legal(enum claim_state from, enum claim_state to);
-bool claims_proof_move_legal(enum proof_state from, enum proof_state to);
-bool claim_is_component(const struct claim *claim);
-void claims_challenge(struct node *node, const char *sender, const json_t *payload);
+bool proofs_move_legal(enum proof_state from, enum proof_state to);
+bool proofs_measuring_legal(enum measuring from, enum measuring to);
+bool proof_is_component(const struct proof *proof);
+void proofs_challenge(struct node *node, const char *sender, const json_t *payload);
 /* True when the error answers a commitment of this AI's. */
-bool claims_error(struct node *node, const char *code, const json_t *payload);
-void claims_joined(struct node *node); /* a new connection: all are committed to again */
-void claims_tick(struct node *node);
-bool claims_pending(const struct node *node);
-bool claims_has(const struct node *node, const json_t *claim); /* this very object is pending */
-void claims_drop(struct node *node);
+bool proofs_error(struct node *node, const char *code, const json_t *payload);
+void proofs_joined(struct node *node); /* a new connection: all are committed to again */
+void proofs_tick(struct node *node);
+bool proofs_pending(const struct node *node);
+bool proofs_has(const struct node *node, const json_t *claim); /* this very object is pending */
+void proofs_drop(struct node *node);
 
 /* checks.c */
 /* What of whom has been seen: by contributor and id. */
@@ -245,7 +246,7 @@ void elites_take(struct node *node, json_t *knowledge, json_t *ledger);
 /* features.c */
 void feature_request(struct node *node, const char *sender, const json_t *payload);
 void feature_response(struct node *node, const char *sender, const json_t *payload);
-void feature_proved(struct node *node, const struct claim *claim);
+void feature_proved(struct node *node, const struct proof *proof);
 /* It will not be answered: the one who asked is told why. */
 void feature_declined(struct node *node, const char *requestor, const char *feature,
                       const char *reason);
@@ -306,7 +307,7 @@ void sessions_tick(struct node *node);
 /* Ends it, and says so to the hub. */
 void session_fail(struct node *node, struct session *session, const char *note);
 /* The final candidate is proved: the session's end, if it still is one. */
-void session_proved(struct node *node, const struct claim *claim);
+void session_proved(struct node *node, const struct proof *proof);
 /* It will not be. */
 void session_unproved(struct node *node, const char *session_id, const char *reason);
 /* A write was of no avail. False: too many were, and the session has failed. */

@@ -253,7 +253,7 @@ static void conclude_done(struct job *job, bool ran)
         struct claim_use use = {.purpose = CLAIM_RESULT};
         const char *reason;
         words_copy(use.session_id, session->id);
-        if (!claims_add(node, json_incref(work->result), &use, &reason))
+        if (!proofs_add(node, json_incref(work->result), &use, &reason))
             session_fail(node, session, reason);
     } else if (session && ran && !node->jobs.stopping) {
         session_fail(node, session, "the final candidate can't be run by this AI");
@@ -281,9 +281,9 @@ static const char *session_manner(const struct node *node, const struct session 
     return "made by this AI alone";
 }
 
-void session_proved(struct node *node, const struct claim *claim)
+void session_proved(struct node *node, const struct proof *proof)
 {
-    struct session *session = session_concluding(node, claim->use.session_id);
+    struct session *session = session_concluding(node, proof->use.session_id);
     char message_id[37];
     if (!session)
         return;
@@ -291,16 +291,16 @@ void session_proved(struct node *node, const struct claim *claim)
         sessions_move(session, SESSION_ACTIVE); /* as in conclude_done */
         return;
     }
-    json_t *payload = json_pack("{s:O,s:b,s:s}", "component", claim->result,
+    json_t *payload = json_pack("{s:O,s:b,s:s}", "component", proof->result,
                                 "collaboration_complete", 1, "session_id", session->id);
     if (node_publish(node, "os_component_share", payload, NULL, message_id) == 0) {
         session_remember_sent(session, message_id);
         node->count.sessions_concluded++;
         node->count.claims_proved++;
-        seen_first(node, node->options->ai_id, payload_string(claim->result, "id", THING_ID_MAX));
+        seen_first(node, node->options->ai_id, payload_string(proof->result, "id", THING_ID_MAX));
         node->count.components_shared++;
         node_say(node, "%s completed collaboration %s (%s; %s)", node->options->ai_id,
-                 SAY(session->id), session_manner(node, session), TELL(node, claim->result, NULL));
+                 SAY(session->id), session_manner(node, session), TELL(node, proof->result, NULL));
     }
     json_decref(payload);
 }

@@ -43,7 +43,7 @@ static void train_done(struct job *job, bool ran)
     size_t i;
     json_array_foreach(work->claims, i, claim)
     {
-        if (!claims_add(node, json_incref(claim), &use, &reason))
+        if (!proofs_add(node, json_incref(claim), &use, &reason))
             node_say(node, "what was found is not shared: %s", reason);
     }
     node->training = false;
@@ -149,17 +149,17 @@ static void report_own(struct node *node, const json_t *component)
 }
 
 /* The latest is kept, for a hub that lost it. */
-static void keep_last(struct last_shared *last, const struct claim *claim)
+static void keep_last(struct last_shared *last, const struct proof *proof)
 {
     json_decref(last->claim);
-    last->claim = json_incref(claim->claim);
-    words_copy(last->id, payload_string(claim->result, "id", THING_ID_MAX));
+    last->claim = json_incref(proof->claim);
+    words_copy(last->id, payload_string(proof->result, "id", THING_ID_MAX));
 }
 
-void sharing_proved(struct node *node, const struct claim *claim)
+void sharing_proved(struct node *node, const struct proof *proof)
 {
-    json_t *thing = claim->result;
-    bool component = claim_is_component(claim);
+    json_t *thing = proof->result;
+    bool component = proof_is_component(proof);
     const char *id = payload_string(thing, "id", THING_ID_MAX);
     json_t *payload = json_pack("{s:O}", component ? "component" : "pattern", thing);
     if (node_publish(node, component ? "os_component_share" : "pattern_share", payload, NULL,
@@ -167,7 +167,7 @@ void sharing_proved(struct node *node, const struct claim *claim)
         node->count.claims_proved++;
         *(component ? &node->count.components_shared : &node->count.patterns_shared) += 1;
         seen_first(node, node->options->ai_id, id);
-        keep_last(component ? &node->last_component : &node->last_pattern, claim);
+        keep_last(component ? &node->last_component : &node->last_pattern, proof);
         node_say(node, "Shared %s %s (%s)", component ? "component" : "pattern", id,
                  TELL(node, thing, NULL));
         if (component)
@@ -180,9 +180,9 @@ static void share_again(struct node *node, const struct last_shared *last)
 {
     const struct claim_use use = {.purpose = CLAIM_TRAINED};
     const char *reason;
-    if (!last->claim || claims_has(node, last->claim))
+    if (!last->claim || proofs_has(node, last->claim))
         return;
-    if (!claims_add(node, json_incref(last->claim), &use, &reason))
+    if (!proofs_add(node, json_incref(last->claim), &use, &reason))
         node_say(node, "%s is not shared again: %s", last->id, reason);
 }
 

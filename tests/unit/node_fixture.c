@@ -401,7 +401,7 @@ void claim_through(struct node *node, json_t *claim)
 {
     const struct claim_use use = {.purpose = CLAIM_TRAINED};
     const char *reason;
-    assert_true(claims_add(node, claim, &use, &reason));
+    assert_true(proofs_add(node, claim, &use, &reason));
     challenge_last(node, '1');
     work(node);
 }

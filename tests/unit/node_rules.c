@@ -255,25 +255,25 @@ static void test_moves(void **state)
                                    "F--A-"
                                    "F---C"
                                    "F--A-";
-    static const char claims[] = "-W--"
+    static const char proofs[] = "-W--"
                                  "F-C-"
                                  "FW-C"
                                  "FW-C";
-    static const char proofs[] = "-R-"
-                                 "N-D"
-                                 "N--";
+    static const char measuring[] = "-R-"
+                                    "N-D"
+                                    "N--";
     for (size_t from = 0; from < SESSION_STATES; from++)
         for (size_t to = 0; to < SESSION_STATES; to++)
             assert_int_equal(sessions_move_legal((enum session_state)from, (enum session_state)to),
                              sessions[from * SESSION_STATES + to] != '-');
-    for (size_t from = 0; from < CLAIM_STATES; from++)
-        for (size_t to = 0; to < CLAIM_STATES; to++)
-            assert_int_equal(claims_move_legal((enum claim_state)from, (enum claim_state)to),
-                             claims[from * CLAIM_STATES + to] != '-');
     for (size_t from = 0; from < PROOF_STATES; from++)
         for (size_t to = 0; to < PROOF_STATES; to++)
-            assert_int_equal(claims_proof_move_legal((enum proof_state)from, (enum proof_state)to),
+            assert_int_equal(proofs_move_legal((enum proof_state)from, (enum proof_state)to),
                              proofs[from * PROOF_STATES + to] != '-');
+    for (size_t from = 0; from < MEASURING_STATES; from++)
+        for (size_t to = 0; to < MEASURING_STATES; to++)
+            assert_int_equal(proofs_measuring_legal((enum measuring)from, (enum measuring)to),
+                             measuring[from * MEASURING_STATES + to] != '-');
 }
 
 int main(void)

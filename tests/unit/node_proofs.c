@@ -10,7 +10,7 @@ static const struct claim_use trained = {.purpose = CLAIM_TRAINED};
 static void add(struct node *node, json_t *claim, const struct claim_use *use)
 {
     const char *reason = NULL;
-    assert_true(claims_add(node, claim, use, &reason));
+    assert_true(proofs_add(node, claim, use, &reason));
     assert_null(reason);
 }
 
@@ -48,7 +48,7 @@ static void test_nothing_goes_out_unproved(void **state)
     assert_string_equal(text_in(pattern, "id"), "p1");
     assert_string_equal(text_in(pattern, "nonce"), "11111111111111111111111111111111");
     assert_string_equal(text_in(pattern, "commitment_id"), "commitment-1");
-    assert_false(claims_pending(node));
+    assert_false(proofs_pending(node));
     assert_int_equal(node->count.claims_committed, 1);
     assert_int_equal(node->count.claims_proved, 1);
     assert_int_equal(node->count.patterns_shared, 1);
@@ -82,7 +82,7 @@ static void test_same_parameters_share_a_commitment(void **state)
     challenge_last(node, '2');
     work(node);
     assert_int_equal(said_of("pattern_share"), 2);
-    assert_false(claims_pending(node));
+    assert_false(proofs_pending(node));
     node_unmake(node);
 }
 
@@ -100,7 +100,7 @@ static void test_what_is_no_claim(void **state)
     struct node *node = node_make();
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         const char *reason = NULL;
-        assert_false(claims_add(node, json_loads(odd[i], 0, NULL), &trained, &reason));
+        assert_false(proofs_add(node, json_loads(odd[i], 0, NULL), &trained, &reason));
         assert_non_null(reason);
     }
     assert_int_equal(said_count, 0);
@@ -133,14 +133,14 @@ static void test_odd_challenges(void **state)
         work(node);
         assert_int_equal(calls.proved, 0);
     }
-    assert_true(claims_pending(node));
+    assert_true(proofs_pending(node));
     node_unmake(node);
 }
 
 static void relink(struct node *node)
 {
     link_state = KHUB_JOINED;
-    claims_joined(node);
+    proofs_joined(node);
 }
 
 static void test_a_lost_link(void **state)
@@ -149,7 +149,7 @@ static void test_a_lost_link(void **state)
     struct node *node = node_make();
     link_state = KHUB_WAITING;
     add(node, claim_make("pattern", "p1", 0.5), &trained);
-    claims_tick(node);
+    proofs_tick(node);
     assert_int_equal(said_count, 0);
     relink(node);
     assert_int_equal(said_of("commitment"), 1);
@@ -202,25 +202,25 @@ static void test_refused_commitments(void **state)
         add(node, claim_make("pattern", "p1", 0.5), &trained);
         add(node, claim_make("component", "c1", 0.5), &trained);
         refuse_last(node, codes[i]);
-        assert_false(claims_pending(node));
+        assert_false(proofs_pending(node));
     }
     /* Too fast for the hub: the same again, a while later. */
     add(node, claim_make("pattern", "p1", 0.5), &trained);
     size_t before = said_of("commitment");
     refuse_last(node, "rate_limited");
-    claims_tick(node);
+    proofs_tick(node);
     assert_int_equal(said_of("commitment"), before);
-    node->claims[0].retry_at = 0;
-    claims_tick(node);
+    node->proofs[0].retry_at = 0;
+    proofs_tick(node);
     assert_int_equal(said_of("commitment"), before + 1);
     /* No answer at all. */
-    node->claims[0].sent_at -= CHALLENGE_MS;
-    claims_tick(node);
-    assert_false(claims_pending(node));
+    node->proofs[0].sent_at -= CHALLENGE_MS;
+    proofs_tick(node);
+    assert_false(proofs_pending(node));
     /* What can't be measured. */
     wishes.unprovable = true;
     claim_through(node, claim_make("pattern", "p1", 0.5));
-    assert_false(claims_pending(node));
+    assert_false(proofs_pending(node));
     assert_int_equal(said_of("pattern_share"), 0);
     node_unmake(node);
 }
@@ -230,15 +230,15 @@ static void test_claims_are_bounded(void **state)
     (void)state;
     struct claim_use answer = {.purpose = CLAIM_ANSWER, .requestor = "bob", .feature = "f"};
     struct node *node = node_make();
-    for (unsigned i = 0; i < CLAIMS_MAX + 5; i++)
+    for (unsigned i = 0; i < PROOFS_MAX + 5; i++)
         add(node, claim_make("pattern", "p", i), &trained);
     /* Newer ones have taken the place of the oldest; an answer does too. */
-    assert_int_equal(said_of("commitment"), CLAIMS_MAX + 5);
+    assert_int_equal(said_of("commitment"), PROOFS_MAX + 5);
     add(node, claim_make("component", "c", -1), &answer);
-    for (unsigned i = 1; i < CLAIMS_MAX; i++)
+    for (unsigned i = 1; i < PROOFS_MAX; i++)
         add(node, claim_make("component", "c", -1.0 - i), &answer);
     const char *reason = NULL;
-    assert_false(claims_add(node, claim_make("component", "c", 0), &answer, &reason));
+    assert_false(proofs_add(node, claim_make("component", "c", 0), &answer, &reason));
     assert_non_null(reason);
     work(node);
     node_unmake(node);
@@ -267,7 +267,7 @@ static void test_a_feature_is_answered_by_proof(void **state)
     work(node);
     refuse_last(node, "quota_exceeded");
     assert_int_equal(node->count.features_answered, 1);
-    assert_false(claims_pending(node));
+    assert_false(proofs_pending(node));
     node_unmake(node);
 }
 
@@ -332,19 +332,19 @@ static void test_training_and_its_end(void **state)
     assert_int_equal(calls.measured, 1);
     challenge_last(node, '1');
     work(node);
-    claims_drop(node);
+    proofs_drop(node);
     wishes.claims = 1;
     node->phase = NODE_ENDING;
     sharing_last(node);
     work(node);
     assert_int_equal(calls.evaluations, 0);
     assert_int_equal(calls.measured, 2);
-    assert_true(claims_pending(node));
+    assert_true(proofs_pending(node));
     size_t before = said_of("pattern_share");
     challenge_last(node, '2');
     work(node);
     assert_int_equal(said_of("pattern_share"), before + 1);
-    assert_false(claims_pending(node));
+    assert_false(proofs_pending(node));
     node_unmake(node);
 }
 
@@ -354,7 +354,7 @@ static void test_flood_of_requests(void **state)
 {
     (void)state;
     struct node *node = node_make();
-    for (unsigned i = 0; i < 10 * CLAIMS_MAX; i++) {
+    for (unsigned i = 0; i < 10 * PROOFS_MAX; i++) {
         say_json(node, "eve", "feature_request",
                  json_pack("{s:o}", "feature", json_sprintf("process_scheduling %u", i)));
         work(node);
