@@ -8,7 +8,7 @@
  * has, when it is set. What a brain spends is counted in units of its own (`budget`).
  *
  * Results are JSON (jansson) and the caller's; the node publishes them as they are. JSON that is
- * handed in may come from a peer: no content of it may do harm.
+ * handed in may come from another AI: no content of it may do harm.
  *
  * Nothing is shared on its word. What a brain makes is first a *claim*: an object with at least
  * {kind: "pattern" or "component", id, subject, subject_version, parameters}. The node commits
@@ -42,7 +42,7 @@ struct brain_row {
     char note[64]; /* what else belongs to it, set in columns under the heading; "": nothing */
 };
 
-/* How far training has come, to be shown. Texts may hold names of peers: print them safely. */
+/* How far training has come, to be shown. Texts may hold names of other AIs: print them safely. */
 struct brain_standing {
     uint64_t spent;      /* units, of its own training */
     char title[200];     /* what it trains */
@@ -111,7 +111,7 @@ struct brain {
      * when it is `a`, 0 when there is nothing to choose. */
     int (*compare)(const struct brain_entry *a, const struct brain_entry *b);
     /* A thing's figures in a few words: as it claims them; with metrics, as those who checked it
-     * found them; thing NULL: the metrics alone. Either may come from a peer. */
+     * found them; thing NULL: the metrics alone. Either may come from another AI. */
     void (*tell)(const json_t *thing, const json_t *metrics, char ret_text[BRAIN_TEXT_SIZE]);
     /* What the author of a proved component reports of it. NULL when out of memory. */
     json_t *(*own_metrics)(const json_t *component);

@@ -1,4 +1,4 @@
-/* Peers' words: matched with what this AI can do, and cut to a bound. */
+/* Other AIs' words: matched with what this AI can do, and cut to a bound. */
 #ifndef KHUB_BRAIN_WORDS_H
 #define KHUB_BRAIN_WORDS_H
 

@@ -1,6 +1,6 @@
 /* khub train: one AI node, its log on stderr, and on a terminal a line below that says how it goes.
  *
- * Any peer can have it say much, and its console may stand still: so all goes through sinks, for
+ * Any AI can have it say much, and its console may stand still: so all goes through sinks, for
  * which nobody waits. */
 #include <errno.h>
 #include <math.h>

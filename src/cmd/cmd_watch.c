@@ -31,7 +31,7 @@ static void flush(struct watcher *watcher)
         watcher->broken = true;
 }
 
-/* Whoever pipes the lines elsewhere gets the peers' own bytes; a terminal gets the same JSON with
+/* Whoever pipes the lines elsewhere gets the AIs' own bytes; a terminal gets the same JSON with
  * nothing in it to obey. */
 static void print_raw(const struct watcher *watcher, struct slice line)
 {

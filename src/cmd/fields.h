@@ -1,4 +1,4 @@
-/* Members of peers' JSON as C values, whatever they really are. */
+/* Members of AIs' JSON as C values, whatever they really are. */
 #ifndef KHUB_CMD_FIELDS_H
 #define KHUB_CMD_FIELDS_H
 
@@ -25,7 +25,7 @@ size_t field_count(struct json_value value);
 /* An array's elements as "a, b, c"; caller frees. */
 char *field_names(struct json_value array);
 /* How long ago an ISO time is, "12 min"; "" when there is none. "?" when nobody can tell: it has no
- * zone (a peer's local time may be hours off ours), is no time, or lies ahead. */
+ * zone (an AI's local time may be hours off ours), is no time, or lies ahead. */
 #define AGO_SIZE 16
 void field_ago(struct json_value object, const char *name, int64_t now_ms, char buffer[AGO_SIZE]);
 

@@ -30,7 +30,7 @@ static char *rendered(struct json_value body, const char **ret_why)
     return text;
 }
 
-/* A terminal must not obey what a peer wrote; what khub renders is plain ASCII. */
+/* A terminal must not obey what an AI wrote; what khub renders is plain ASCII. */
 static bool harmless(const char *text)
 {
     for (; *text; text++)

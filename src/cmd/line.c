@@ -1,6 +1,6 @@
 /* The making of one line of output (terminal.h).
  *
- * The heart is glyph_next: what of a peer's bytes is safe to show, says wire/shown.h; it counts the
+ * The heart is glyph_next: what of foreign bytes is safe to show, says wire/shown.h; it counts the
  * columns of that, and spells what this terminal lacks. */
 #include <stdarg.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include "cmd/commands.h"
 
 /* Where a standard stream was closed, the next file or socket would become it: a line for people
- * would go to a peer, and libuv aborts when it is to close one. 0, or -1. */
+ * would go to a hub, and libuv aborts when it is to close one. 0, or -1. */
 static int standard_streams_open(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -1,4 +1,4 @@
-/* See summary.h. Payloads are peers' own: any member may be absent, of another kind, or megabytes
+/* See summary.h. Payloads are the AIs' own: any member may be absent, of another kind, or megabytes
  * long, and a summary is then poorer but never wrong. Members are read with wire's cursor, which
  * converts no number that is not shown. */
 #include "cmd/summary.h"

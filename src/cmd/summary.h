@@ -23,7 +23,7 @@ const struct type_look *type_look(enum message_type type);
 bool line_is_roomy(const struct line *line);
 
 /* Adds the summary of a payload to the line. payload: any bytes; those that are no JSON object are
- * shown as they are, made harmless. Of a peer's texts at most SUMMARY_TEXT_MAX bytes are looked
+ * shown as they are, made harmless. Of an AI's texts at most SUMMARY_TEXT_MAX bytes are looked
  * at. */
 #define SUMMARY_TEXT_MAX 4096u
 void summary_add(struct line *line, enum message_type type, struct slice payload);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define WIDTH_LEAST 20u   /* narrower windows get lines that wrap */
-#define WIDTH_MOST  4096u /* what $COLUMNS may claim */
+#define WIDTH_MOST  4096u /* what $COLUMNS may say */
 
 const char *const color_choices[] = {"auto", "always", "never", NULL};
 

@@ -1,6 +1,6 @@
 /* What is at the other end of stdout, and the making of one line for it.
  *
- * Nothing that a peer wrote reaches a terminal as it is: line_add takes any bytes and adds only
+ * Nothing that an AI wrote reaches a terminal as it is: line_add takes any bytes and adds only
  * what is harmless, counting columns as the terminal will. */
 #ifndef KHUB_CMD_TERMINAL_H
 #define KHUB_CMD_TERMINAL_H

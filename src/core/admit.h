@@ -4,7 +4,8 @@
 
 #include "core/request.h"
 
-/* A connection. Bound to a room and an id once a line of it was proposed. */
+/* Who is at the other end of a connection. Bound to a room and an id once a line of it was
+ * proposed. */
 struct peer {
     peer_id id;            /* 0: the place is empty */
     struct room *room;     /* NULL: not bound */

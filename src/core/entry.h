@@ -9,7 +9,8 @@
 
 #include "wire/slice.h"
 
-/* A connection, named by the edge: generation << 32 | index. 0 is nobody. */
+/* A peer is who is at the other end of one of the hub's connections. The edge names it, and the
+ * connection with it: generation << 32 | index. 0 is nobody. */
 typedef uint64_t peer_id;
 
 enum entry_kind {

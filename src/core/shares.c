@@ -222,7 +222,7 @@ static struct slice feature_key_numbered(char buffer[FEATURE_KEY_MAX], size_t st
 }
 
 /* The first free one of stem, stem_2, stem_3… They are taken in order, so it is found by
- * doubling and halving: a peer that shares thousands in a second doesn't make the hub count
+ * doubling and halving: an AI that shares thousands in a second doesn't make the hub count
  * through them. */
 static struct slice feature_key_unclashed(const struct room *room, char buffer[FEATURE_KEY_MAX],
                                           size_t stem)

@@ -4,7 +4,7 @@
  * Five classes in a weighted round robin: a worker that is free takes a job of the class that
  * has had the least of its share of the workers' time, however long its jobs take. So no flood
  * of checks can starve training, and a session waits for little. A class that had nothing to do
- * has no claim on time gone by. Each class has a bound. All calls are the loop thread's. */
+ * gets nothing for time gone by. Each class has a bound. All calls are the loop thread's. */
 #ifndef KHUB_NODE_JOBS_H
 #define KHUB_NODE_JOBS_H
 

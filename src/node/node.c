@@ -304,7 +304,7 @@ static int node_exit_code(const struct node *node)
     return node->joined && !node->lost ? 0 : 1;
 }
 
-/* A session's candidate, the peers' capabilities: what is left when the loop has ended. */
+/* A session's candidate, the other AIs' capabilities: what is left when the loop has ended. */
 static void node_release(struct node *node)
 {
     for (size_t i = 0; i < node->member_count; i++)

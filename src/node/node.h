@@ -1,6 +1,6 @@
 /* An AI node's own parts, shared by its files: node.c (the loop, the link, the end), dispatch.c
- * (messages and peers), sharing.c (training, and what goes out of it), proofs.c (how a claim is
- * proved), checks.c and elites.c (what others share, now and before), features.c and
+ * (messages, and who is there), sharing.c (training, and what goes out of it), proofs.c (how a
+ * claim is proved), checks.c and elites.c (what others share, now and before), features.c and
  * feature_leases.c (feature requests, and whose they are to answer), sessions.c and
  * session_work.c (collaboration).
  *
@@ -177,7 +177,7 @@ struct node_job {
 int node_new(const struct trainer_options *options, struct brain *brain, struct node **ret_node);
 int node_run(struct node *node); /* the exit code */
 void node_free(struct node *node);
-/* One line of log, "[TRAINER] …". Peers' text goes through SAY first. */
+/* One line of log, "[TRAINER] …". What other AIs wrote goes through SAY first. */
 void node_say(const struct node *node, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 #define SAY(text) SHOWN(text)

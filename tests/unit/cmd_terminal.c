@@ -34,7 +34,7 @@ static char *shown(const struct terminal *terminal, struct slice bytes)
     return text;
 }
 
-static void peers_text_is_made_harmless(void **state)
+static void foreign_text_is_made_harmless(void **state)
 {
     (void)state;
     static const struct {
@@ -458,7 +458,7 @@ static void a_typed_line_has_an_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(peers_text_is_made_harmless),
+        cmocka_unit_test(foreign_text_is_made_harmless),
         cmocka_unit_test(no_byte_gets_through),
         cmocka_unit_test(columns_are_counted),
         cmocka_unit_test(lines_are_cut_to_the_width),

@@ -205,7 +205,7 @@ static void test_the_hub_is_not_impersonated(void **state)
     node_unmake(node);
 }
 
-static void test_peers(void **state)
+static void test_other_ais(void **state)
 {
     (void)state;
     struct node *node = node_make();
@@ -522,7 +522,7 @@ int main(void)
         cmocka_unit_test(test_a_lost_lease_publishes_nothing),
         cmocka_unit_test(test_without_a_lease_it_builds_as_if_alone),
         cmocka_unit_test(test_the_hub_is_not_impersonated),
-        cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_other_ais),
         cmocka_unit_test(test_odd_json_costs_itself_only),
         cmocka_unit_test(test_odd_payloads),
         cmocka_unit_test(test_random_payloads),

@@ -158,7 +158,7 @@ static void test_share_of_the_time(void **state)
 }
 
 /* A class that had nothing to do comes next when it has, and then has no more than its share. */
-static void test_no_claim_on_time_gone_by(void **state)
+static void test_nothing_for_time_gone_by(void **state)
 {
     (void)state;
     static const uint64_t ms = 1000000;
@@ -270,7 +270,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_share_of_the_time),
-        cmocka_unit_test(test_no_claim_on_time_gone_by),
+        cmocka_unit_test(test_nothing_for_time_gone_by),
         cmocka_unit_test(test_as_many_workers_as_wanted),
         cmocka_unit_test(test_stop_ends_what_runs),
         cmocka_unit_test(test_dropped_from_the_queue),

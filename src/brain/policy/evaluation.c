@@ -22,7 +22,7 @@ struct record *policy_record(struct policy_brain *brain, const struct subject *s
             }
             return record;
         }
-    abort(); /* subjects come from the table, never from a peer */
+    abort(); /* subjects come from the table, never from another AI */
 }
 
 struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
