@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/memory.h"
+
 static int index_compare(const void *left, const void *right)
 {
     return slice_compare(*(const struct slice *)left, *(const struct slice *)right);
@@ -25,6 +27,17 @@ void index_add(struct index *index, void *object)
     }
     assert(*found == object);
     index->count++;
+}
+
+void *index_get(struct index *index, struct slice key, size_t size)
+{
+    void *object = index_find(index, key);
+    if (!object) {
+        object = memory_new(size);
+        *(struct slice *)object = slice_copy(key);
+        index_add(index, object);
+    }
+    return object;
 }
 
 void index_remove(struct index *index, void *object)
@@ -56,4 +69,10 @@ void index_clear(struct index *index, void (*let_go)(void *object))
 {
     tdestroy(index->root, let_go);
     *index = (struct index){0};
+}
+
+void keyed_free(void *object)
+{
+    slice_free(object);
+    free(object);
 }

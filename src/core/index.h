@@ -1,8 +1,7 @@
 /* An ordered index of objects by a text key: the C library's balanced trees (tsearch), which no
  * choice of keys can slow down and which are walked in one order everywhere.
  *
- * An object's first member is its `struct slice key`; the index neither copies nor frees
- * objects. */
+ * An object's first member is its `struct slice key`. The index owns neither objects nor keys. */
 #ifndef KHUB_CORE_INDEX_H
 #define KHUB_CORE_INDEX_H
 
@@ -15,6 +14,8 @@ struct index {
 
 /* The object with this key, or NULL. */
 void *index_find(const struct index *index, struct slice key);
+/* The same, and when there is none a new one of `size` zeroed bytes, with a copy of the key. */
+void *index_get(struct index *index, struct slice key, size_t size);
 /* The key must not be there yet. */
 void index_add(struct index *index, void *object);
 /* The object must be there. */
@@ -23,5 +24,7 @@ void index_remove(struct index *index, void *object);
 void index_walk(const struct index *index, void (*each)(void *object, void *ctx), void *ctx);
 /* Empties the index, calling let_go for each object. */
 void index_clear(struct index *index, void (*let_go)(void *object));
+/* Frees an object that owns nothing but its key. */
+void keyed_free(void *object);
 
 #endif

@@ -50,34 +50,13 @@ static void entry_free(void *object)
     free(entry);
 }
 
-static void contributor_free(void *object)
-{
-    struct contributor *contributor = object;
-    slice_free(&contributor->key);
-    free(contributor);
-}
-
-static void tenant_free(void *object)
-{
-    struct tenant *tenant = object;
-    slice_free(&tenant->key);
-    free(tenant);
-}
-
-static void alias_free(void *object)
-{
-    struct alias *alias = object;
-    slice_free(&alias->key);
-    free(alias);
-}
-
 void knowledge_free(struct knowledge *knowledge)
 {
-    index_clear(&knowledge->aliases, alias_free);
+    index_clear(&knowledge->aliases, keyed_free);
     for (int section = 0; section < SECTION_COUNT; section++)
         index_clear(&knowledge->sections[section], entry_free);
-    index_clear(&knowledge->contributors, contributor_free);
-    index_clear(&knowledge->tenants, tenant_free);
+    index_clear(&knowledge->contributors, keyed_free);
+    index_clear(&knowledge->tenants, keyed_free);
     knowledge_init(knowledge);
 }
 
@@ -126,28 +105,11 @@ uint64_t contributor_score(const struct contributor *contributor)
     return won > lost ? won - lost : 0;
 }
 
-static struct contributor *contributor_get(struct knowledge *knowledge, struct slice ai_id)
-{
-    struct contributor *contributor = index_find(&knowledge->contributors, ai_id);
-    if (!contributor) {
-        contributor = memory_new(sizeof *contributor);
-        contributor->key = slice_copy(ai_id);
-        index_add(&knowledge->contributors, contributor);
-    }
-    return contributor;
-}
-
 /* ── tenants ── */
 
 static struct tenant *tenant_get(struct knowledge *knowledge, struct slice ai_id)
 {
-    struct tenant *tenant = index_find(&knowledge->tenants, ai_id);
-    if (!tenant) {
-        tenant = memory_new(sizeof *tenant);
-        tenant->key = slice_copy(ai_id);
-        index_add(&knowledge->tenants, tenant);
-    }
-    return tenant;
+    return index_get(&knowledge->tenants, ai_id, sizeof(struct tenant));
 }
 
 static void tenant_drop_report(struct knowledge *knowledge, struct tenant *tenant, size_t cost)
@@ -159,7 +121,7 @@ static void tenant_drop_report(struct knowledge *knowledge, struct tenant *tenan
         return;
     assert(!tenant->bytes);
     index_remove(&knowledge->tenants, tenant);
-    tenant_free(tenant);
+    keyed_free(tenant);
 }
 
 /* ── entries ── */
@@ -261,14 +223,9 @@ void knowledge_drop_loose(struct knowledge *knowledge, struct knowledge_entry *e
 
 static void alias_set(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
-    struct alias *alias = index_find(&knowledge->aliases, entry->own_id);
-    if (!alias) {
-        alias = memory_new(sizeof *alias);
-        alias->key = slice_copy(entry->own_id);
-        index_add(&knowledge->aliases, alias);
-    } else if (alias->entry->contributor != entry->contributor) {
+    struct alias *alias = index_get(&knowledge->aliases, entry->own_id, sizeof *alias);
+    if (alias->entry && alias->entry->contributor != entry->contributor)
         return; /* nobody takes over what is reported on another's component */
-    }
     alias->entry = entry;
     change_mark(knowledge->changes, &alias->change, alias, ROW_ALIAS);
 }
@@ -282,7 +239,8 @@ struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum sect
     TAILQ_INIT(&entry->reports);
     index_add(&knowledge->sections[section], entry);
     if (section != SECTION_BENCHMARKS) {
-        entry->contributor = contributor_get(knowledge, contributor);
+        entry->contributor =
+            index_get(&knowledge->contributors, contributor, sizeof *entry->contributor);
         entry->contributor->entries++;
         entry->tenant = tenant_get(knowledge, contributor);
         entry->tenant->entries++;

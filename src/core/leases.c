@@ -51,7 +51,8 @@ void lease_restore(struct room *room, struct lease *lease)
 
 /* ── as JSON ── */
 
-void lease_write(const struct room *room, const struct lease *lease, struct text *text)
+/* Its members, from "key" on, without braces. */
+static void lease_write(const struct room *room, const struct lease *lease, struct text *text)
 {
     const struct member *holder = member_find(room, lease->holder);
     char time[TIMESTAMP_SIZE];

@@ -37,8 +37,6 @@ void lease_restore(struct room *room, struct lease *lease);
 /* Proposes the end of those whose holder was silent for their time on this hub's clock. For admit:
  * apply has no clock. */
 void leases_propose_ends(struct room *room, int64_t now);
-/* Its members, from "key" on, without braces. */
-void lease_write(const struct room *room, const struct lease *lease, struct text *text);
 /* [{…},…], all that are open, the oldest first. */
 void leases_write(const struct room *room, struct text *text);
 

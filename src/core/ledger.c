@@ -31,13 +31,6 @@ void ledger_init(struct ledger *ledger)
     TAILQ_INIT(&ledger->claimed);
 }
 
-static void account_free(void *object)
-{
-    struct account *account = object;
-    slice_free(&account->key);
-    free(account);
-}
-
 static void commitment_free(void *object)
 {
     struct commitment *commitment = object;
@@ -49,7 +42,7 @@ static void commitment_free(void *object)
 void ledger_free(struct ledger *ledger)
 {
     index_clear(&ledger->commitments, commitment_free);
-    index_clear(&ledger->accounts, account_free);
+    index_clear(&ledger->accounts, keyed_free);
     text_free(&ledger->shown);
 }
 
@@ -157,7 +150,7 @@ static void account_drop(struct knowledge *knowledge, struct account *account)
     index_remove(&knowledge->ledger.accounts, account);
     change_gone(knowledge->changes, &account->change, ROW_ACCOUNT, account->key);
     ledger_weigh(knowledge, -account_cost(account->key));
-    account_free(account);
+    keyed_free(account);
 }
 
 static void account_changed(struct knowledge *knowledge, struct account *account)

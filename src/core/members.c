@@ -11,23 +11,11 @@
 
 /* ── capabilities ── */
 
-static void capability_free(void *object)
-{
-    struct capability *capability = object;
-    slice_free(&capability->key);
-    free(capability);
-}
-
 static struct capability *capability_get(struct room *room, struct slice text)
 {
-    struct capability *capability = index_find(&room->capabilities, text);
-    if (!capability) {
-        capability = memory_new(sizeof *capability);
-        capability->key = slice_copy(text);
-        index_add(&room->capabilities, capability);
+    struct capability *capability = index_get(&room->capabilities, text, sizeof *capability);
+    if (capability->users++ == 0)
         TAILQ_INSERT_TAIL(&room->capability_list, capability, next);
-    }
-    capability->users++;
     return capability;
 }
 
@@ -37,7 +25,7 @@ static void capability_put(struct room *room, struct capability *capability)
         return;
     index_remove(&room->capabilities, capability);
     TAILQ_REMOVE(&room->capability_list, capability, next);
-    capability_free(capability);
+    keyed_free(capability);
 }
 
 static void member_drop_capabilities(struct room *room, struct member *member)
@@ -137,9 +125,9 @@ static void member_free(void *object)
 
 void members_free(struct room *room)
 {
-    names_free(&room->lookalikes);
+    index_clear(&room->lookalikes, keyed_free);
     index_clear(&room->members, member_free);
-    index_clear(&room->capabilities, capability_free);
+    index_clear(&room->capabilities, keyed_free);
     free(room->seats);
     text_free(&room->listed);
 }

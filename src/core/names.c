@@ -70,13 +70,6 @@ void name_seat(struct room *room, struct member *member)
     member->lookalikes = lookalikes;
 }
 
-static void lookalikes_free(void *object)
-{
-    struct lookalikes *lookalikes = object;
-    slice_free(&lookalikes->key);
-    free(lookalikes);
-}
-
 void name_unseat(struct room *room, struct member *member)
 {
     struct lookalikes *lookalikes = member->lookalikes;
@@ -85,10 +78,5 @@ void name_unseat(struct room *room, struct member *member)
     if (!TAILQ_EMPTY(&lookalikes->members))
         return;
     index_remove(&room->lookalikes, lookalikes);
-    lookalikes_free(lookalikes);
-}
-
-void names_free(struct index *lookalikes)
-{
-    index_clear(lookalikes, lookalikes_free);
+    keyed_free(lookalikes);
 }

@@ -20,6 +20,5 @@ const struct member *name_taken_for(const struct room *room, struct slice ai_id)
 /* The member is connected now, and no longer. Its id passed for nobody else. */
 void name_seat(struct room *room, struct member *member);
 void name_unseat(struct room *room, struct member *member);
-void names_free(struct index *lookalikes);
 
 #endif

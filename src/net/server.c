@@ -96,7 +96,8 @@ void turn_relieve(struct server *server)
 
 static void server_close(struct server *server);
 
-void turn_end(struct server *server)
+/* Ends a turn: expels, writes, sweeps, logs. Never within a call of the hub. */
+static void turn_end(struct server *server)
 {
     settle(server);
     if (server->disk.store) {

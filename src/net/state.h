@@ -63,9 +63,7 @@ struct server {
     char *read_buffer;
 };
 
-/* Ends a turn: expels, writes, sweeps, logs. Never within a call of the hub. */
-void turn_end(struct server *server);
-/* Does part of that in the middle of a turn, if much was appended since the last time. */
+/* Does part of what ends a turn in the middle of it, if much was appended since the last time. */
 void turn_relieve(struct server *server);
 /* Starts the timer of pace_review and connection_deadlines, unless it runs already. */
 void beat_start(struct server *server);

@@ -192,8 +192,6 @@ struct store {
 
 /* The room's log, or NULL. */
 struct store_log *log_find(const struct store *store, struct slice room);
-void batch_free(struct batch *batch);
-void reading_free(struct reading *reading);
 void checkpoint_free(struct checkpoint *checkpoint);
 /* reader.c: fills the page of a wish. */
 void reading_run(struct database *database, struct reading *reading);

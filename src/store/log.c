@@ -20,7 +20,7 @@ static struct batch *batch_new(void)
     return memory_new(sizeof(struct batch));
 }
 
-void batch_free(struct batch *batch)
+static void batch_free(struct batch *batch)
 {
     if (!batch)
         return;
@@ -177,6 +177,14 @@ static void batch_recycle(struct store *store, struct batch *batch)
     pthread_mutex_unlock(&store->mutex);
 }
 
+static void reading_free(struct reading *reading)
+{
+    slice_free(&reading->wish.room);
+    slice_free(&reading->wish.ai_id);
+    text_free(&reading->lines);
+    free(reading);
+}
+
 static struct reading *page_take(struct store *store)
 {
     pthread_mutex_lock(&store->mutex);
@@ -231,14 +239,6 @@ void store_keep(struct store *store, const struct effect *effect)
     batch_add(store, &item);
     pthread_mutex_unlock(&store->mutex);
     text_free(&bytes);
-}
-
-void reading_free(struct reading *reading)
-{
-    slice_free(&reading->wish.room);
-    slice_free(&reading->wish.ai_id);
-    text_free(&reading->lines);
-    free(reading);
 }
 
 void store_read(struct store *store, const struct store_wish *wish)

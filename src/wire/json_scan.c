@@ -378,7 +378,10 @@ static unsigned depth_bounded(unsigned depth_max)
     return depth_max < JSON_DEPTH_LIMIT ? depth_max : JSON_DEPTH_LIMIT;
 }
 
-bool json_scan_value(struct json_scan *scan, unsigned depth_max, struct json_value *ret_value)
+/* White space and one whole value, nested at most depth_max (a container with nothing in it is
+ * 1). False on a fault. */
+static bool json_scan_value(struct json_scan *scan, unsigned depth_max,
+                            struct json_value *ret_value)
 {
     const char *at = json_skip_space(scan->at, scan->end);
     at = scan_value(scan, at, depth_bounded(depth_max), ret_value);

@@ -31,10 +31,6 @@ static inline const char *json_skip_space(const char *at, const char *end)
  * 0x80 and above, or at the end. */
 const char *json_plain_run(const char *at, const char *end);
 
-/* White space and one whole value, nested at most depth_max (a container with nothing in it is
- * 1). False on a fault. */
-bool json_scan_value(struct json_scan *scan, unsigned depth_max, struct json_value *ret_value);
-
 /* White space and one whole object, each of whose values is nested at most depth_max. The first
  * members_max of its members go to ret_members, and how many those are to *ret_count, which is
  * kept up to date even when a fault comes; the member in which it came then stands last, with

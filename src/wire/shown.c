@@ -6,7 +6,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "wire/text.h"
 #include "wire/utf8.h"
 
 /* In order, for the search. */
@@ -79,14 +78,6 @@ struct shown shown_next(struct slice *rest)
     length += length == 0;
     *rest = (struct slice){at + length, rest->len - length};
     return shown;
-}
-
-void text_add_shown(struct text *text, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        struct shown shown = shown_next(&bytes);
-        text_add(text, (struct slice){shown.bytes, shown.len});
-    }
 }
 
 const char *shown_format(struct slice bytes, char *buffer, size_t size)

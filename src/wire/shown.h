@@ -11,8 +11,6 @@
 
 #include "wire/slice.h"
 
-struct text;
-
 /* Whether a code point hides, as said above. */
 bool code_point_hides(uint32_t code);
 /* Whether any character of the bytes hides, or any byte is no UTF-8. */
@@ -31,7 +29,6 @@ struct shown shown_next(struct slice *rest);
 /* Spells a character that a terminal lacks, "\u{fc}". */
 void shown_spell(struct shown *shown);
 
-void text_add_shown(struct text *text, struct slice bytes);
 /* Into a buffer of `size` bytes (at least 24) with its NUL; what does not fit is cut between two
  * characters, with an ellipsis. Returns buffer. */
 const char *shown_format(struct slice bytes, char *buffer, size_t size);
