@@ -40,8 +40,9 @@
 #define WRITE_MS             5000   /* for the hub's answer to a workspace_update */
 #define TURN_MS              4000   /* to conclude, for each participant who comes before */
 #define OFFERED_MS           70000  /* to become active: the hub's 60 s and a margin */
-#define ACTIVE_MS            300000 /* to be completed, once active */
-#define ENDED_MS             32000  /* from the budget's end to the session's */
+#define AT_WORK_MS           10000  /* from one word on a session's work under way to the next */
+#define IDLE_MS              300000 /* without a sign of anybody, once active */
+#define ENDED_MS             32000  /* the same, where one certain move is due */
 #define SESSION_NEEDS_MS     10000  /* with less time left, no session is begun */
 #define GRACE_MS             6000   /* for sessions to come to their end after the time is up */
 #define FLUSH_MS             3000   /* for the last messages */

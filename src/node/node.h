@@ -53,7 +53,10 @@ struct session {
     unsigned unreadable;  /* candidates, of all that came */
     unsigned writes_lost; /* in a row */
     uint64_t since; /* when it was made, or when it became active; loop time, ms, as all of these */
-    uint64_t next_step, write_deadline, retry_at, concluding_since;
+    uint64_t moved; /* when it last did, or a partner said that it is at work on it */
+    uint64_t told;  /* when this AI last spoke of it */
+    uint64_t next_step, write_deadline, retry_at;
+    uint64_t handed_in;             /* when its result went to the hub; 0: not yet */
     uint64_t spent_since;           /* 0: budget not spent yet */
     uint64_t changed;               /* when the candidate last did */
     uint64_t reviewed;              /* the version that this AI has seen to; 0: none */

@@ -98,6 +98,8 @@ static struct session *session_job_over(struct session_job *work)
     assert(session->working); /* nobody else takes its place meanwhile */
     session->working = false;
     bool there = session->state != SESSION_FREE && strcmp(session->id, work->id) == 0;
+    if (there)
+        session->moved = node_now(work->base.node);
     return there ? session : NULL;
 }
 
@@ -134,9 +136,21 @@ static void step_work(struct job *job)
         work->step.candidate = NULL;
 }
 
-static void step_tell(struct node *node, struct session *session, const struct brain_step *step)
+/* What this AI does, for the partners. */
+static void session_tell(struct node *node, struct session *session, double progress,
+                         const char *note)
 {
     char message_id[37];
+    json_t *payload =
+        json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress", progress, "note", note);
+    if (node_publish(node, "collaboration_update", payload, NULL, message_id) == 0)
+        session_remember_sent(session, message_id);
+    json_decref(payload);
+    session->told = node_now(node);
+}
+
+static void step_tell(struct node *node, struct session *session, const struct brain_step *step)
+{
     if (!step->note[0])
         return;
     if (step->review) {
@@ -148,11 +162,7 @@ static void step_tell(struct node *node, struct session *session, const struct b
         node_say(node, "working on collab %s → progress=%.1f (%s)", SAY(session->id),
                  step->progress, SAY(step->note));
     }
-    json_t *payload = json_pack("{s:s,s:f,s:s}", "session_id", session->id, "progress",
-                                step->progress, "note", step->note);
-    if (node_publish(node, "collaboration_update", payload, NULL, message_id) == 0)
-        session_remember_sent(session, message_id);
-    json_decref(payload);
+    session_tell(node, session, step->progress, step->note);
 }
 
 static void step_write(struct node *node, struct session *session, const struct brain_step *step)
@@ -295,6 +305,7 @@ void session_proved(struct node *node, const struct proof *proof)
                                 "collaboration_complete", 1, "session_id", session->id);
     if (node_publish(node, "os_component_share", payload, NULL, message_id) == 0) {
         session_remember_sent(session, message_id);
+        session->handed_in = node_now(node);
         node->count.sessions_concluded++;
         node->count.claims_proved++;
         seen_first(node, node->options->ai_id, payload_string(proof->result, "id", THING_ID_MAX));
@@ -320,21 +331,32 @@ static void conclude_start(struct node *node, struct session *session)
     work->base.job = (struct job){.work = conclude_work, .done = conclude_done};
     if (session_job_start(node, session, work)) {
         sessions_move(session, SESSION_CONCLUDING);
-        session->concluding_since = node_now(node);
+        session->handed_in = 0;
     }
 }
 
-/* What takes longer than it can, since an answer was lost or never came. */
+/* Whether its next move is this AI's own, and under way. */
+static bool session_is_at_work(const struct session *session)
+{
+    return session->state >= SESSION_ACTIVE &&
+           (session->working || (session->state == SESSION_CONCLUDING && session->handed_in == 0));
+}
+
+/* What waits for something that was lost or never comes. How long work takes depends on the
+ * machine, and on all that it has to do: so no limit is set to it, this AI's own or a partner's
+ * that says now and then that it is at it. */
 static void session_limits(struct node *node, struct session *session)
 {
     uint64_t now = node_now(node);
     if (session->state < SESSION_ACTIVE && now - session->since >= OFFERED_MS) {
         node_say(node, "collab %s was never begun", SAY(session->id));
         session_end(node, session); /* the hub has let it expire, or does not know it */
-    } else if (session->state == SESSION_ACTIVE && now - session->since >= ACTIVE_MS) {
-        session_fail(node, session, "it was not completed in 5 minutes");
-    } else if (session->state == SESSION_CONCLUDING &&
-               now - session->concluding_since >= ENDED_MS) {
+    } else if (session_is_at_work(session)) {
+        if (now - session->told >= AT_WORK_MS && khub_link_state(node->link) == KHUB_JOINED)
+            session_tell(node, session, session_view(node, session).progress, "at work on it");
+    } else if (session->state == SESSION_ACTIVE && now - session->moved >= IDLE_MS) {
+        session_fail(node, session, "nobody has moved it for 5 minutes");
+    } else if (session->state == SESSION_CONCLUDING && now - session->handed_in >= ENDED_MS) {
         session_fail(node, session, "the hub has not taken its result");
     } else if (session->writing && now >= session->write_deadline) {
         session->writing = false; /* lost with a connection: join what is there, and write again */
@@ -342,7 +364,7 @@ static void session_limits(struct node *node, struct session *session)
         if (khub_link_state(node->link) == KHUB_JOINED)
             session_write_lost(node, session); /* not for want of a hub */
     } else if (session->state == SESSION_ACTIVE && node->brain->referee && !session->candidate &&
-               now - session->since >= ENDED_MS) {
+               now - session->moved >= ENDED_MS) {
         session_fail(node, session, "nobody has brought a candidate for the referee to review");
     }
 }
@@ -388,7 +410,8 @@ static void session_tick(struct node *node, struct session *session)
         size_t turn = session_turn(session, &view, node->options->ai_id);
         if (turn != SIZE_MAX && now - session->spent_since >= turn * TURN_MS)
             conclude_start(node, session);
-        else if (turn == SIZE_MAX && now - session->spent_since >= ENDED_MS)
+        else if (turn == SIZE_MAX && now - session->spent_since >= ENDED_MS &&
+                 now - session->moved >= ENDED_MS)
             session_fail(node, session,
                          "the budget is spent, and none of those who spent it concludes");
         return;

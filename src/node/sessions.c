@@ -160,7 +160,7 @@ void session_current(struct node *node, struct session *session, const char *wri
     json_decref(session->candidate);
     session->candidate = copy;
     session->version = version;
-    session->changed = node_now(node);
+    session->changed = session->moved = node_now(node);
     session->had_review |= session_view(node, session).has_reviews;
     session->replace = false;
 }
@@ -304,7 +304,7 @@ static void session_participants(struct node *node, struct session *session, con
 static void session_activate(struct node *node, struct session *session)
 {
     sessions_move(session, SESSION_ACTIVE);
-    session->since = node_now(node);
+    session->since = session->moved = session->told = node_now(node);
     session->next_step = node_now(node) + (session->initiator ? OPEN_MS : JOIN_MS);
     node->count.sessions_active++;
     node_say(node, "collab %s is active: %zu participants", SAY(session->id),
@@ -346,6 +346,7 @@ void sessions_updated(struct node *node, const json_t *payload)
     }
     if (!session)
         return;
+    session->moved = node_now(node);
     session_participants(node, session, names);
     if (session->initiator && json_is_false(json_object_get(payload, "accepted")))
         node_say(node, "%s declined collaboration %s: %s",

@@ -151,11 +151,60 @@ static void test_session_time_limits(void **state)
     session->since -= OFFERED_MS;
     sessions_tick(node);
     assert_int_not_equal(session->state, SESSION_FREE);
-    session->since -= ACTIVE_MS;
+    work(node);
+    session->since -= IDLE_MS; /* what took long, but moved, goes on */
+    sessions_tick(node);
+    assert_int_not_equal(session->state, SESSION_FREE);
+    session->moved -= IDLE_MS;
     sessions_tick(node);
     assert_int_equal(session->state, SESSION_FREE);
     assert_int_equal(node->count.sessions_failed, 1);
     work(node);
+    node_unmake(node);
+}
+
+/* As if nobody had said or done anything in it for so long. */
+static void let_pass(struct session *session, uint64_t ms)
+{
+    session->since -= ms;
+    session->moved -= ms;
+    session->told -= ms;
+    session->changed -= ms;
+}
+
+static size_t said_at_work(void)
+{
+    const struct said *last = said_last("collaboration_update");
+    bool so = last && strcmp(payload_string(last->payload, "note", 64), "at work on it") == 0;
+    return so ? said_of("collaboration_update") : 0;
+}
+
+/* A slow machine: no limit is set to this AI's own work, and the partners hear that it goes on. */
+static void test_work_may_take_its_time(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, "{\"a\":1}");
+    session->next_step = 0;
+    sessions_tick(node);
+    assert_true(session->working); /* until the loop runs */
+    size_t before = said_of("collaboration_update");
+    for (unsigned i = 1; i <= 3; i++) {
+        let_pass(session, IDLE_MS);
+        sessions_tick(node);
+        sessions_tick(node);
+        assert_int_equal(said_at_work(), before + i); /* once in AT_WORK_MS */
+    }
+    link_state = KHUB_WAITING; /* nobody hears it */
+    let_pass(session, IDLE_MS);
+    sessions_tick(node);
+    assert_int_equal(said_of("collaboration_update"), before + 3);
+    link_state = KHUB_JOINED;
+    work(node);
+    assert_true(session->writing);
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_ACTIVE); /* its end was a sign of life */
+    assert_int_equal(node->count.sessions_failed, 0);
     node_unmake(node);
 }
 
@@ -384,6 +433,57 @@ static void test_the_last_candidate_is_reviewed(void **state)
     node_unmake(node);
 }
 
+/* The result's proof too takes what it takes; the hub's word that it has the result does not. */
+static void test_a_result_waits_for_its_proof(void **state)
+{
+    (void)state;
+    static const char own[] = "{\"subject\":\"process_manager\",\"evaluations\":{\"ada\":240}}";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, own);
+    tick_often(node, session);
+    assert_int_equal(session->state, SESSION_CONCLUDING);
+    let_pass(session, IDLE_MS);
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_CONCLUDING);
+    assert_int_not_equal(said_at_work(), 0);
+    challenge_last(node, '1');
+    work(node);
+    assert_int_equal(said_of("os_component_share"), 1);
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_CONCLUDING);
+    session->handed_in -= ENDED_MS;
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_FREE);
+    assert_int_equal(node->count.sessions_failed, 1);
+    node_unmake(node);
+}
+
+/* Bob has spent the budget and is to conclude: he is waited for as long as he is heard of. */
+static void test_a_partner_that_concludes_is_waited_for(void **state)
+{
+    (void)state;
+    static const char bobs[] = "{\"subject\":\"audio\",\"evaluations\":{\"bob\":240}}";
+    struct node *node = node_make();
+    struct session *session = session_begin(node, 1, bobs);
+    session->reviewed = session->version;
+    tick_often(node, session);
+    assert_int_not_equal(session->spent_since, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        session->spent_since -= ENDED_MS;
+        let_pass(session, ENDED_MS);
+        say(node, "hub", "collaboration_update",
+            "{\"session_id\":\"s1\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"],"
+            "\"by\":\"bob\",\"note\":\"at work on it\"}");
+        sessions_tick(node);
+        assert_int_equal(session->state, SESSION_ACTIVE);
+    }
+    let_pass(session, ENDED_MS);
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_FREE);
+    assert_int_equal(node->count.sessions_failed, 1);
+    node_unmake(node);
+}
+
 /* While the result waited for its proof another wrote: that is the candidate now. */
 static void test_a_late_step_before_the_end(void **state)
 {
@@ -437,6 +537,9 @@ static void test_the_referee_reviews(void **state)
         "{\"session_id\":\"s2\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"]}");
     node->sessions[1].since -= ENDED_MS;
     sessions_tick(node);
+    assert_int_equal(node->sessions[1].state, SESSION_ACTIVE); /* bob was heard of */
+    node->sessions[1].moved -= ENDED_MS;
+    sessions_tick(node);
     assert_int_equal(node->sessions[1].state, SESSION_FREE);
     work(node);
     node_unmake(node);
@@ -448,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_acceptance_is_bounded),
         cmocka_unit_test(test_session_conflict_and_loss),
         cmocka_unit_test(test_session_time_limits),
+        cmocka_unit_test(test_work_may_take_its_time),
         cmocka_unit_test(test_unreadable_candidate),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_reviews_once_for_each_candidate),
@@ -455,6 +559,8 @@ int main(void)
         cmocka_unit_test(test_a_review_that_never_comes),
         cmocka_unit_test(test_reviews_in_anothers_name),
         cmocka_unit_test(test_the_last_candidate_is_reviewed),
+        cmocka_unit_test(test_a_result_waits_for_its_proof),
+        cmocka_unit_test(test_a_partner_that_concludes_is_waited_for),
         cmocka_unit_test(test_a_late_step_before_the_end),
         cmocka_unit_test(test_the_referee_reviews),
     };
