@@ -25,7 +25,7 @@ import threading
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-GRACE = 60.0  # seconds for processes that are about to end; passes in vain only where one was left
+GRACE = 600.0  # seconds for processes that are about to end; passes in vain only where one was left
 LINES_MAX = 300
 
 

@@ -140,7 +140,7 @@ def chat_waits_for_a_hub_that_is_slower_than_its_pipe():
 def chat_says_which_lines_the_hub_refused():
     with Hub("--rate", "1") as hub:
         ada = hub.join("ada", 2)
-        result = khub("chat", "--as", "me", hub=hub, given=b"".join(b"%d\n" % i for i in range(1, 41)))
+        result = khub("chat", "--as", "me", hub=hub, given=b"".join(b"%d\n" % i for i in range(1, 1001)))
         equal(result.code, 1, "exit code")
         numbers = [int(line.split()[3].rstrip(":")) for line in result.err.splitlines() if " line " in line]
         heard = []
@@ -150,7 +150,7 @@ def chat_says_which_lines_the_hub_refused():
                 break
             if line["message_type"] == "chat":
                 heard.append(int(line["payload"]["text"]))
-    equal(sorted(numbers + heard), list(range(1, 41)), "the lines refused and those that came")
+    equal(sorted(numbers + heard), list(range(1, 1001)), "the lines refused and those that came")
 
 
 @test

@@ -5,7 +5,7 @@ import json
 import urllib.error
 import urllib.request
 
-from harness import Client, Hub, check, encode, equal, message, room, run, test
+from harness import PATIENCE, Client, Hub, check, encode, equal, message, room, run, test
 
 SHARE = encode(message("page", "pattern_share", {"pattern": {"id": "from a page"}})) + b"\n"
 FOREIGN = {
@@ -55,7 +55,7 @@ def a_web_page_gets_an_answer_that_its_browser_understands():
         for method in ("GET", "POST", "PUT", "OPTIONS"):
             request = urllib.request.Request(f"http://127.0.0.1:{place.hub.port}/", SHARE, method=method)
             try:
-                urllib.request.urlopen(request, timeout=60).close()
+                urllib.request.urlopen(request, timeout=PATIENCE).close()
                 raise AssertionError(f"{method} worked")
             except urllib.error.HTTPError as error:
                 equal(error.code, 400, method)

@@ -10,14 +10,14 @@ import stat
 import subprocess
 import tempfile
 
-from harness import MIB, Client, Hub, Room, Skip, check, encode, equal, message, program_command, run, shorten, test, wait_until
+from harness import MIB, PATIENCE, Client, Hub, Room, Skip, check, encode, equal, message, program_command, run, shorten, test, wait_until
 
 
 def start_in_vain(*options):
     """Runs a hub that can't start and returns what it says."""
     with tempfile.TemporaryDirectory() as folder:
         command = program_command() + list(options) + ["--port-file", os.path.join(folder, "port")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         equal(done.returncode, 1, f"exit code ({done.stderr})")
         check(not os.path.exists(os.path.join(folder, "port")))
         return done.stderr

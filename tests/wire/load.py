@@ -258,7 +258,6 @@ def the_oldest_silent_one_makes_room_in_a_full_hub():
         def comes_in():
             client = hub.connect()
             client.name = "new"
-            client.socket.settimeout(60)
             try:
                 client.say("hello")
                 found = client.receive()

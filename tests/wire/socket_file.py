@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 
-from harness import Client, Hub, Skip, check, equal, program_command, run, test, wait_until
+from harness import PATIENCE, Client, Hub, Skip, check, equal, program_command, run, test, wait_until
 
 TOGETHER = 8
 
@@ -20,7 +20,7 @@ def start(path, number, **more):
 
 def end(process):
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     return process.returncode
 
 
@@ -43,17 +43,17 @@ def of_many_that_start_at_once_one_runs():
                 for hub in hubs:
                     if hub in running:
                         continue
-                    said = hub.communicate(timeout=60)[1]
+                    said = hub.communicate(timeout=PATIENCE)[1]
                     equal(hub.returncode, 1, "exit code of one too many")
                     check("in use" in said and "hint:" in said and "listens there" in said, said)
                 client = Client(path)
                 client.hello("ada", 1)
                 client.close()
                 late = start(path, "late")
-                check(f"process {running[0].pid} listens there" in late.communicate(timeout=60)[1])
+                check(f"process {running[0].pid} listens there" in late.communicate(timeout=PATIENCE)[1])
                 if attempt % 2:
                     running[0].kill()  # and leaves its file to the next round
-                    running[0].communicate(timeout=60)
+                    running[0].communicate(timeout=PATIENCE)
                 else:
                     equal(end(running[0]), 0, "exit code of the one that ran")
                     check(not os.path.exists(path) and not os.path.exists(f"{path}.lock"), os.listdir(folder))
@@ -61,7 +61,7 @@ def of_many_that_start_at_once_one_runs():
                 for hub in hubs:
                     if hub.poll() is None:
                         hub.kill()
-                        hub.communicate(timeout=60)
+                        hub.communicate(timeout=PATIENCE)
 
 
 @test
@@ -81,7 +81,7 @@ def another_users_hub_does_not_replace_a_living_socket():
                     other = start(path, "other", user=65534, group=65534, extra_groups=[])
                 except PermissionError as error:
                     raise Skip("another user can't run the program here") from error
-                said = other.communicate(timeout=60)[1]
+                said = other.communicate(timeout=PATIENCE)[1]
                 equal(other.returncode, 1, f"exit code of the other user's ({said})")
                 check("in use" in said and "hint:" in said, said)
                 hub.connect(path).hello(f"ada {without_lock}", 1)
