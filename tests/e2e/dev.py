@@ -164,4 +164,22 @@ def a_test_gets_signals_as_a_terminal_hands_them_down():
     equal([number for number in (1, 2, 3) if mask >> number - 1 & 1], [], "signals that are ignored")
 
 
+@test
+def the_folder_of_one_test_alone_is_removed():
+    """Other tests run at the same time, also of other trees: their folders stay."""
+    place = tempfile.mkdtemp()
+    try:
+        other = tempfile.mkdtemp(prefix="khub-test-", dir=place)
+        with open(os.path.join(other, "hub.log"), "w", encoding="utf-8") as file:
+            file.write("theirs")
+        for code, words in ((0, ["true"]), (1, ["sh", "-c", 'echo mine >"$TMPDIR/left"'])):
+            done = subprocess.run([sys.executable, os.path.join(ROOT, "tests", "runner.py"), *words], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": place}, check=False)
+            equal(done.returncode, code, f"exit code of {words} ({done.stderr.decode()})")
+            equal(os.listdir(place), [os.path.basename(other)], "folders")
+            equal(os.listdir(other), ["hub.log"], "another test's files")
+    finally:
+        shutil.rmtree(place)
+
+
 run()

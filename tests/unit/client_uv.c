@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "khub_uv.h"
+#include "tests/unit/own_folder.h"
 
 #define SYNC                                                                                       \
     "{\"message_id\":\"00000000-0000-4000-8000-000000000001\",\"sender_id\":\"hub\","              \
@@ -23,7 +24,7 @@
 static struct {
     uv_loop_t loop;
     uv_pipe_t listener, *peer; /* peer NULL: nobody is connected */
-    char folder[32], path[64], address[80];
+    char folder[OWN_FOLDER_SIZE], path[OWN_FOLDER_SIZE + 8], address[OWN_FOLDER_SIZE + 16];
     char received[1 << 16];
     size_t len;
     struct khub *link;
@@ -110,8 +111,7 @@ static int begin(void **state)
 {
     (void)state;
     memset(&test, 0, sizeof test);
-    strcpy(test.folder, "/tmp/khub-test-uv-XXXXXX");
-    assert_non_null(mkdtemp(test.folder));
+    assert_int_equal(own_folder_make(test.folder), 0);
     snprintf(test.path, sizeof test.path, "%s/hub", test.folder);
     snprintf(test.address, sizeof test.address, "unix:%s", test.path);
     assert_int_equal(uv_loop_init(&test.loop), 0);

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[32];
+#include "tests/unit/own_folder.h"
+
+static char folder[OWN_FOLDER_SIZE];
 
 static int begin(void **state)
 {
     (void)state;
-    strcpy(folder, "/tmp/khub-test-keep-XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
+    return own_folder_make(folder);
 }
 
 static int end(void **state)

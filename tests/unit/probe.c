@@ -20,6 +20,7 @@
 #include "policy/optimise/evaluation.h"
 #include "policy/subject.h"
 #include "probe/probe.h"
+#include "tests/unit/own_folder.h"
 
 #define SEEDS 2u
 
@@ -282,8 +283,8 @@ static void *stop_soon(void *data)
 static void leaves_nothing_behind(void **state)
 {
     (void)state;
-    char directory[] = "/tmp/khub-test-probe-XXXXXX";
-    assert_non_null(mkdtemp(directory));
+    char directory[OWN_FOLDER_SIZE];
+    assert_int_equal(own_folder_make(directory), 0);
     const char *before = getenv("TMPDIR");
     char *kept = before ? strdup(before) : NULL;
     setenv("TMPDIR", directory, 1);

@@ -18,13 +18,14 @@
 #include <unistd.h>
 
 #include "process/scratch.h"
+#include "tests/unit/own_folder.h"
 
-static char folder[] = "/tmp/khub-test-scratch-XXXXXX"; /* $TMPDIR of these tests */
+static char folder[OWN_FOLDER_SIZE]; /* $TMPDIR of these tests */
 
 static int set_up(void **state)
 {
     (void)state;
-    return mkdtemp(folder) ? setenv("TMPDIR", folder, 1) : -1;
+    return own_folder_make(folder) == 0 ? setenv("TMPDIR", folder, 1) : -1;
 }
 
 static int tear_down(void **state)

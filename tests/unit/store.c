@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/unit/own_folder.h"
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
 
@@ -31,7 +32,7 @@ struct seen {
 };
 
 struct world {
-    char folder[64], data[96];
+    char folder[OWN_FOLDER_SIZE], data[OWN_FOLDER_SIZE + 16];
     struct store *store;
     struct log log;
     struct seen *seen;
@@ -50,8 +51,7 @@ static int folder_make(void **state)
 {
     struct world *world = calloc(1, sizeof *world);
     assert_non_null(world);
-    strcpy(world->folder, "/tmp/khub-test-store-XXXXXX");
-    assert_non_null(mkdtemp(world->folder));
+    assert_int_equal(own_folder_make(world->folder), 0);
     snprintf(world->data, sizeof world->data, "%s/data", world->folder);
     pthread_mutex_init(&world->mutex, NULL);
     pthread_cond_init(&world->woken, NULL);
