@@ -1,0 +1,176 @@
+/* What a store makes of files that are not as it left them: damaged ones, older schemas, other
+ * programs. */
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/store_fixture.h"
+
+/* ── bytes that are not what they were ── */
+
+static void run_sql(const struct world *world, const char *sql)
+{
+    char path[160];
+    sqlite3 *database;
+    snprintf(path, sizeof path, "%s/hub.db", world->data);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    int result = sqlite3_exec(database, sql, NULL, NULL, NULL);
+    if (result != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(database));
+    sqlite3_close(database);
+}
+
+static void fill(struct world *world)
+{
+    begin(world, STORE_SYNC_ALWAYS);
+    propose(world, ENTRY_MESSAGE, "one");
+    propose(world, ENTRY_MESSAGE, "two");
+    await(world, 2);
+    checkpoint(world, "{1}", 0);
+    end(world);
+}
+
+static void assert_refused(struct world *world, const char *says)
+{
+    char why[STORE_WHY_SIZE];
+    assert_int_equal(open_store(world, STORE_SYNC_ALWAYS, why), -1);
+    if (!strstr(why, says))
+        fail_msg("\"%s\" does not say \"%s\"", why, says);
+}
+
+static void test_a_flipped_bit_is_seen(void **state)
+{
+    struct world *world = *state;
+    fill(world);
+    run_sql(world, "UPDATE entries SET bytes = x'747776' WHERE kind = 1 AND bytes = x'74776f'");
+    assert_refused(world, "entry 2 is damaged");
+    run_sql(world, "UPDATE entries SET bytes = x'74776f', peer = 0 WHERE bytes = x'747776'");
+    assert_refused(world, "entry 2 is damaged");
+    run_sql(world, "DELETE FROM entries WHERE peer = 0");
+    run_sql(world, "UPDATE state SET bytes = x'7b327d'");
+    assert_refused(world, "row 1 is damaged");
+}
+
+static void note_damage(void *ctx, struct slice room, const char *what, uint64_t number)
+{
+    struct world *world = ctx;
+    append(world->rows, sizeof world->rows, what, room, number);
+}
+
+static void check(struct world *world, struct store_counts *ret_counts)
+{
+    struct store_options options = {.directory = world->data};
+    struct store_damage damage = {world, note_damage};
+    char why[STORE_WHY_SIZE];
+    world->rows[0] = '\0';
+    if (store_open(&options, &world->store, why) < 0 ||
+        store_check(world->store, &damage, ret_counts, why) < 0)
+        fail_msg("%s", why);
+    assert_int_equal(store_close(world->store), 0);
+    world->store = NULL;
+}
+
+/* Also below a checkpoint, where no recovery looks. */
+static void test_a_check_names_each_damage(void **state)
+{
+    struct world *world = *state;
+    struct store_counts counts;
+    assert_false(store_exists(world->data));
+    fill(world);
+    begin(world, STORE_SYNC_ALWAYS);
+    checkpoint(world, "{1}", 2);
+    end(world);
+    assert_true(store_exists(world->data));
+    check(world, &counts);
+    assert_string_equal(world->rows, "");
+    assert_int_equal(counts.rooms, 1);
+    assert_int_equal(counts.entries, 2);
+    assert_int_equal(counts.rows, 1);
+    assert_int_equal(counts.damaged, 0);
+    run_sql(world, "UPDATE entries SET time = time + 1; UPDATE state SET bytes = x'7b327d'");
+    check(world, &counts);
+    assert_string_equal(world->rows, "row1:main entry1:main entry2:main ");
+    assert_int_equal(counts.damaged, 3);
+    run_sql(world, "UPDATE entries SET time = time - 1; DELETE FROM state;"
+                   "UPDATE entries SET id = id + (1 << 44) WHERE id & 1");
+    check(world, &counts);
+    assert_string_equal(world->rows, "of a room that is not there: entry1: ");
+}
+
+/* ── a database that an earlier version made ── */
+
+/* As schema 1 was made. It stays as it is: such databases are out there. */
+static const char schema_1[] =
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
+    "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE entries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, peer INTEGER NOT NULL,"
+    " takes_over INTEGER NOT NULL, kind INTEGER NOT NULL, bytes BLOB NOT NULL,"
+    " checksum INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE state (room INTEGER NOT NULL, kind INTEGER NOT NULL, key BLOB NOT NULL,"
+    " bytes BLOB NOT NULL, checksum INTEGER NOT NULL,"
+    " PRIMARY KEY (room, kind, key)) STRICT, WITHOUT ROWID;"
+    "PRAGMA application_id = 0x6b687562; PRAGMA user_version = 1;"
+    "INSERT INTO meta VALUES ('key', zeroblob(32));"
+    "INSERT INTO rooms VALUES (1, CAST('main' AS BLOB));"
+    "INSERT INTO state VALUES (1, 1, CAST('ada' AS BLOB), CAST('{1}' AS BLOB), -3851528519389157713);"
+    "INSERT INTO entries VALUES (1 << 44 | 1, 7, -1, 3, 1, CAST('one' AS BLOB), 8188560483642357914);"
+    "INSERT INTO entries VALUES (1 << 44 | 2, 7, -1, 3, 1, CAST('two' AS BLOB), -5372360809533272585);";
+
+static void test_a_database_of_schema_1_is_taken_over(void **state)
+{
+    struct world *world = *state;
+    uint8_t key[32], zero[32] = {0};
+    assert_int_equal(mkdir(world->data, 0700), 0);
+    run_sql(world, schema_1);
+    begin(world, STORE_SYNC_ALWAYS);
+    assert_string_equal(world->rows, "member0:{1} loaded ");
+    assert_string_equal(world->entries, "1:one 2:two ");
+    store_key(world->store, key);
+    assert_memory_equal(key, zero, 32);
+    propose(world, ENTRY_MESSAGE, "three");
+    await(world, 1);
+    end(world);
+    begin(world, STORE_SYNC_ALWAYS); /* once more: it is of this schema now */
+    assert_string_equal(world->entries, "1:one 2:two 3:three ");
+    end(world);
+}
+
+static void test_another_program_or_version_is_refused(void **state)
+{
+    struct world *world = *state;
+    fill(world);
+    run_sql(world, "PRAGMA user_version = 1000");
+    assert_refused(world, "later version");
+    run_sql(world, "PRAGMA application_id = 1");
+    assert_refused(world, "another program");
+}
+
+static void test_a_broken_file_is_refused(void **state)
+{
+    struct world *world = *state;
+    char path[160];
+    fill(world);
+    snprintf(path, sizeof path, "%s/hub.db", world->data);
+    FILE *file = fopen(path, "r+");
+    assert_non_null(file);
+    for (unsigned at = 4096; at < 12288; at += 64) {
+        fseek(file, at, SEEK_SET);
+        fputs("broken", file);
+    }
+    fclose(file);
+    assert_refused(world, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_a_flipped_bit_is_seen),
+        STORE_TEST(test_a_check_names_each_damage),
+        STORE_TEST(test_a_database_of_schema_1_is_taken_over),
+        STORE_TEST(test_another_program_or_version_is_refused),
+        STORE_TEST(test_a_broken_file_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,171 @@
+/* See store_fixture.h. */
+#include "tests/unit/store_fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int folder_make(void **state)
+{
+    struct world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    assert_int_equal(own_folder_make(world->folder), 0);
+    snprintf(world->data, sizeof world->data, "%s/data", world->folder);
+    pthread_mutex_init(&world->mutex, NULL);
+    pthread_cond_init(&world->woken, NULL);
+    *state = world;
+    return 0;
+}
+
+int folder_remove(void **state)
+{
+    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm", "lock"};
+    struct world *world = *state;
+    char path[160];
+    store_close(world->store);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s/%s", world->data, files[i]);
+        unlink(path);
+    }
+    rmdir(world->data);
+    int left = rmdir(world->folder);
+    pthread_cond_destroy(&world->woken);
+    pthread_mutex_destroy(&world->mutex);
+    free(world->seen);
+    free(world);
+    return left;
+}
+
+static void wake(void *ctx)
+{
+    struct world *world = ctx;
+    pthread_mutex_lock(&world->mutex);
+    world->awake = true;
+    pthread_cond_signal(&world->woken);
+    pthread_mutex_unlock(&world->mutex);
+}
+
+static void see(struct world *world, const struct entry *entry, bool lost)
+{
+    world->seen = realloc(world->seen, (world->count + 1) * sizeof *world->seen);
+    assert_non_null(world->seen);
+    struct seen *seen = &world->seen[world->count++];
+    *seen = (struct seen){.seq = entry->seq, .kind = entry->kind, .lost = lost};
+    snprintf(seen->text, sizeof seen->text, "%.*s", SLICE_FORMAT(entry->bytes));
+}
+
+static void applied(void *ctx, const struct entry *entry)
+{
+    see(ctx, entry, false);
+}
+
+static void lost(void *ctx, const struct entry *entry)
+{
+    see(ctx, entry, true);
+}
+
+void await(struct world *world, size_t count)
+{
+    store_push(world->store);
+    while (world->count < count) {
+        pthread_mutex_lock(&world->mutex);
+        while (!world->awake)
+            pthread_cond_wait(&world->woken, &world->mutex);
+        world->awake = false;
+        pthread_mutex_unlock(&world->mutex);
+        store_take(world->store);
+    }
+}
+
+/* ── recovery, as text ── */
+
+void append(char *text, size_t size, const char *what, struct slice bytes, uint64_t number)
+{
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, "%s%llu:%.*s ", what, (unsigned long long)number,
+             SLICE_FORMAT(bytes));
+}
+
+static int read_row(void *ctx, struct slice room, const struct row *row)
+{
+    struct world *world = ctx;
+    assert_true(slice_is(room, "main"));
+    append(world->rows, sizeof world->rows, row_kind_text(row->kind), row->bytes, 0);
+    return world->refuse_row;
+}
+
+static int read_loaded(void *ctx, struct slice room)
+{
+    struct world *world = ctx;
+    (void)room;
+    strcat(world->rows, "loaded ");
+    return 0;
+}
+
+static uint64_t read_seq(void *ctx, struct slice room)
+{
+    (void)room;
+    return ((struct world *)ctx)->seq;
+}
+
+static int read_entry(void *ctx, struct slice room, const struct entry *entry)
+{
+    struct world *world = ctx;
+    assert_true(slice_is(room, "main"));
+    append(world->entries, sizeof world->entries, "", entry->bytes, entry->seq);
+    return 0;
+}
+
+int open_store(struct world *world, enum store_sync sync, char why[STORE_WHY_SIZE])
+{
+    struct store_options options = {world->data, sync, 1, wake, world};
+    struct store_reader reader = {world, read_row, read_loaded, read_seq, read_entry};
+    world->rows[0] = world->entries[0] = why[0] = '\0';
+    if (store_open(&options, &world->store, why) < 0)
+        return -1;
+    if (store_recover(world->store, &reader, why) < 0) {
+        store_close(world->store);
+        world->store = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+void open_log(struct world *world, const char *room, uint64_t after)
+{
+    world->log =
+        store_log(world->store, slice_of(room),
+                  (struct commit){.apply = applied, .lose = lost, .ctx = world, .after = after});
+}
+
+void begin(struct world *world, enum store_sync sync)
+{
+    char why[STORE_WHY_SIZE];
+    if (open_store(world, sync, why) < 0)
+        fail_msg("%s", why);
+    assert_int_equal(store_begin(world->store), 0);
+    open_log(world, "main", 0);
+    world->count = 0;
+}
+
+void end(struct world *world)
+{
+    world->log.free(world->log.state);
+    assert_int_equal(store_close(world->store), 0);
+    world->store = NULL;
+}
+
+int propose(struct world *world, enum entry_kind kind, const char *text)
+{
+    struct entry entry = {
+        .time_ms = 7, .peer = (peer_id)-1, .takes_over = 3, .kind = kind, .bytes = slice_of(text)};
+    return world->log.propose(world->log.state, &entry);
+}
+
+void checkpoint(struct world *world, const char *bytes, uint64_t seq)
+{
+    struct row row = {ROW_MEMBER, SLICE("ada"), bytes ? slice_of(bytes) : (struct slice){NULL, 0}};
+    store_checkpoint_row(world->store, slice_of("main"), &row);
+    store_checkpoint_end(world->store, slice_of("main"), seq);
+}
