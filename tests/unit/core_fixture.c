@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log/memory.h"
+#include "core_record.h"
 #include "wire/text.h"
 #include "wire/types.h"
 
@@ -27,13 +27,9 @@ struct side {
     enum close_reason reason;
 };
 
-struct recorded;
-
 struct fixture {
     struct hub *hub;
-    struct recorded
-        *recorded; /* the entries of its hub, in the order in which they were committed */
-    size_t recorded_count;
+    struct record record;
     int64_t now;
     struct delivery *deliveries;
     size_t count;
@@ -164,82 +160,15 @@ static void edge_unique(void *ctx, uint8_t ret_bytes[16])
     edge_derive(ctx, slice_of("answers"), ++f->answers, 0, ret_bytes);
 }
 
-/* ── logs that remember ── */
-
-struct recorder {
-    struct log inner;
-    struct commit commit;
-    struct fixture *f;
-    struct slice room;
-};
-
-struct recorded {
-    struct slice room;
-    struct entry entry;
-    bool forgotten;
-};
-
-static struct slice kept_copy(struct slice bytes)
-{
-    char *copy = malloc(bytes.len + 1);
-    assert_non_null(copy);
-    if (bytes.len)
-        memcpy(copy, bytes.at, bytes.len);
-    return (struct slice){copy, bytes.len};
-}
-
-static void recorder_apply(void *ctx, const struct entry *entry)
-{
-    struct recorder *recorder = ctx;
-    struct fixture *f = recorder->f;
-    f->recorded = realloc(f->recorded, (f->recorded_count + 1) * sizeof *f->recorded);
-    assert_non_null(f->recorded);
-    struct recorded *recorded = &f->recorded[f->recorded_count++];
-    *recorded = (struct recorded){kept_copy(recorder->room), *entry, false};
-    recorded->entry.bytes = kept_copy(entry->bytes);
-    recorder->commit.apply(recorder->commit.ctx, entry);
-}
-
-static int recorder_propose(void *state, const struct entry *entry)
-{
-    struct recorder *recorder = state;
-    return recorder->inner.propose(recorder->inner.state, entry);
-}
-
-static void recorder_free(void *state)
-{
-    struct recorder *recorder = state;
-    recorder->inner.free(recorder->inner.state);
-    free((char *)(uintptr_t)recorder->room.at);
-    free(recorder);
-}
-
-/* Its entries are in no replay: a room of that name begins anew. */
-static void recorder_forget(void *state)
-{
-    struct recorder *recorder = state;
-    struct fixture *f = recorder->f;
-    for (size_t i = 0; i < f->recorded_count; i++)
-        f->recorded[i].forgotten |= slice_equal(f->recorded[i].room, recorder->room);
-    recorder_free(state);
-}
-
 static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
 {
-    struct recorder *recorder = malloc(sizeof *recorder);
-    assert_non_null(recorder);
-    *recorder =
-        (struct recorder){log_memory((struct commit){recorder_apply, recorder, commit.after}),
-                          commit, ctx, kept_copy(room)};
-    return (struct log){recorder, recorder_propose, recorder_free, recorder_forget};
+    struct fixture *f = ctx;
+    return record_log(&f->record, room, commit);
 }
 
 void fixture_replay(const struct fixture *f, struct hub *hub)
 {
-    size_t count = f->recorded_count; /* hub may be on this fixture's edge */
-    for (size_t i = 0; i < count; i++)
-        if (!f->recorded[i].forgotten)
-            hub_apply(hub, f->recorded[i].room, &f->recorded[i].entry);
+    record_replay(&f->record, hub);
 }
 
 /* Not SHA-256, but a function of the bytes, which is all that the core knows of it. */
@@ -307,11 +236,7 @@ void fixture_free(struct fixture *f)
         free(f->deliveries[i].line);
         json_decref(f->deliveries[i].object);
     }
-    for (size_t i = 0; i < f->recorded_count; i++) {
-        free((char *)(uintptr_t)f->recorded[i].room.at);
-        free((char *)(uintptr_t)f->recorded[i].entry.bytes.at);
-    }
-    free(f->recorded);
+    record_free(&f->record);
     free(f->deliveries);
     json_decref(f->kept);
     free(f);
@@ -638,77 +563,4 @@ json_t *member_of(struct fixture *f, const char *id)
 json_t *session_of(struct fixture *f, const char *session_id)
 {
     return observed(f, "sessions", "session_id", session_id);
-}
-
-static json_t *present(json_t *object, const char *name)
-{
-    json_t *value = json_object_get(object, name);
-    if (!value) {
-        char *text = json_dumps(object, JSON_ENCODE_ANY);
-        print_message("no %s in %s\n", name, text ? text : "nothing");
-        free(text);
-    }
-    assert_non_null(value);
-    return value;
-}
-
-const char *string_of(json_t *object, const char *name)
-{
-    json_t *value = present(object, name);
-    assert_true(json_is_string(value));
-    return json_string_value(value);
-}
-
-json_int_t integer_of(json_t *object, const char *name)
-{
-    json_t *value = present(object, name);
-    assert_true(json_is_integer(value));
-    return json_integer_value(value);
-}
-
-double number_of(json_t *object, const char *name)
-{
-    json_t *value = present(object, name);
-    assert_true(json_is_number(value));
-    return json_number_value(value);
-}
-
-const char *joined_of(json_t *object, const char *name)
-{
-    static char text[4096];
-    json_t *array = present(object, name);
-    size_t index, len = 0;
-    json_t *element;
-    assert_true(json_is_array(array));
-    text[0] = '\0';
-    json_array_foreach(array, index, element)
-    {
-        assert_true(json_is_string(element));
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", index ? "," : "",
-                                json_string_value(element));
-        assert_true(len < sizeof text);
-    }
-    return text;
-}
-
-static int compare_names(const void *left, const void *right)
-{
-    return strcmp(*(const char *const *)left, *(const char *const *)right);
-}
-
-const char *names_of(json_t *object)
-{
-    static char text[4096];
-    const char *names[256], *name;
-    size_t count = 0, len = 0;
-    json_t *value;
-    assert_true(json_is_object(object) && json_object_size(object) <= 256);
-    json_object_foreach(object, name, value) names[count++] = name;
-    qsort(names, count, sizeof *names, compare_names);
-    text[0] = '\0';
-    for (size_t i = 0; i < count; i++) {
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? "," : "", names[i]);
-        assert_true(len < sizeof text);
-    }
-    return text;
 }

@@ -22,6 +22,7 @@
 #include <math.h>
 
 #include "core/hub.h"
+#include "core_json.h"
 
 enum { ADA = 1, BOB, CEY, DAN, EVE, FAY, GUS, HAL, IDA, JON, PEERS_MAX = 1200 };
 
@@ -98,15 +99,6 @@ json_t *newcomer_sync(struct fixture *f);
 /* What an observer's training_sync says of a member (NULL: not there) / of a live session. */
 json_t *member_of(struct fixture *f, const char *id);
 json_t *session_of(struct fixture *f, const char *session_id);
-
-/* Members of an object. They fail the test when it is not there, or of another kind. */
-const char *string_of(json_t *object, const char *name);
-json_int_t integer_of(json_t *object, const char *name);
-double number_of(json_t *object, const char *name);
-/* An array of strings as "a,b,c", good until the next call. */
-const char *joined_of(json_t *object, const char *name);
-/* The names of an object's members, sorted, as "a,b,c", good until the next call. */
-const char *names_of(json_t *object);
 
 #define assert_number(actual, expected) assert_true(fabs((actual) - (expected)) < 1e-9)
 

@@ -1,0 +1,96 @@
+/* See core_record.h. */
+#include "core_record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "log/memory.h"
+
+struct recorder {
+    struct log inner;
+    struct commit commit;
+    struct record *record;
+    struct slice room;
+};
+
+struct recorded {
+    struct slice room;
+    struct entry entry;
+    bool forgotten;
+};
+
+static struct slice kept_copy(struct slice bytes)
+{
+    char *copy = malloc(bytes.len + 1);
+    assert_non_null(copy);
+    if (bytes.len)
+        memcpy(copy, bytes.at, bytes.len);
+    return (struct slice){copy, bytes.len};
+}
+
+static void recorder_apply(void *ctx, const struct entry *entry)
+{
+    struct recorder *recorder = ctx;
+    struct record *record = recorder->record;
+    record->at = realloc(record->at, (record->count + 1) * sizeof *record->at);
+    assert_non_null(record->at);
+    struct recorded *recorded = &record->at[record->count++];
+    *recorded = (struct recorded){kept_copy(recorder->room), *entry, false};
+    recorded->entry.bytes = kept_copy(entry->bytes);
+    recorder->commit.apply(recorder->commit.ctx, entry);
+}
+
+static int recorder_propose(void *state, const struct entry *entry)
+{
+    struct recorder *recorder = state;
+    return recorder->inner.propose(recorder->inner.state, entry);
+}
+
+static void recorder_free(void *state)
+{
+    struct recorder *recorder = state;
+    recorder->inner.free(recorder->inner.state);
+    free((char *)(uintptr_t)recorder->room.at);
+    free(recorder);
+}
+
+/* Its entries are in no replay: a room of that name begins anew. */
+static void recorder_forget(void *state)
+{
+    struct recorder *recorder = state;
+    struct record *record = recorder->record;
+    for (size_t i = 0; i < record->count; i++)
+        record->at[i].forgotten |= slice_equal(record->at[i].room, recorder->room);
+    recorder_free(state);
+}
+
+struct log record_log(struct record *record, struct slice room, struct commit commit)
+{
+    struct recorder *recorder = malloc(sizeof *recorder);
+    assert_non_null(recorder);
+    *recorder =
+        (struct recorder){log_memory((struct commit){recorder_apply, recorder, commit.after}),
+                          commit, record, kept_copy(room)};
+    return (struct log){recorder, recorder_propose, recorder_free, recorder_forget};
+}
+
+void record_replay(const struct record *record, struct hub *hub)
+{
+    size_t count = record->count; /* the hub may add to it */
+    for (size_t i = 0; i < count; i++)
+        if (!record->at[i].forgotten)
+            hub_apply(hub, record->at[i].room, &record->at[i].entry);
+}
+
+void record_free(struct record *record)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        free((char *)(uintptr_t)record->at[i].room.at);
+        free((char *)(uintptr_t)record->at[i].entry.bytes.at);
+    }
+    free(record->at);
+}

@@ -1,0 +1,21 @@
+/* Logs that remember: the entries of a hub, in the order in which they were committed. */
+#ifndef KHUB_TESTS_CORE_RECORD_H
+#define KHUB_TESTS_CORE_RECORD_H
+
+#include "core/hub.h"
+
+struct recorded; /* an entry, and its room */
+
+/* Begins as zeros. */
+struct record {
+    struct recorded *at;
+    size_t count;
+};
+
+/* A log in memory whose entries go into the record too, which must outlive it. */
+struct log record_log(struct record *record, struct slice room, struct commit commit);
+/* Applies them to another hub, but those of rooms that were forgotten. */
+void record_replay(const struct record *record, struct hub *hub);
+void record_free(struct record *record);
+
+#endif
