@@ -16,6 +16,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 from harness import check, equal  # noqa: E402
 
+from program import environment  # noqa: E402
+
 MODEST = ("nice", "-n", "10")  # a trainer uses all the time it gets, and other tests wait
 LONG = "1440"  # minutes: more than any test takes
 
@@ -30,7 +32,8 @@ class Trainer:
             self.process = subprocess.Popen(
                 [*MODEST, sys.argv[1], "train", ai_id, specialization, minutes, "--hub",
                  f"127.0.0.1:{hub.port}",
-                 "--summary", self.summary_path, *more], stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL)
+                 "--summary", self.summary_path, *more], stdout=stdout or log, stderr=log, stdin=subprocess.DEVNULL,
+                env=environment(TERM="xterm"))
 
     def log(self):
         with open(self.log_path, encoding="utf-8") as file:
