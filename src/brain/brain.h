@@ -31,6 +31,7 @@ typedef atomic_bool brain_stop;
 #define BRAIN_WORKERS_MAX      16u
 #define BRAIN_ROWS_MAX         8u
 #define BRAIN_BRIEF_MAX        4u
+#define BRAIN_CELLS_MAX        3u
 #define BRAIN_TEXT_SIZE        600u /* bytes of a sentence, its NUL among them */
 
 /* A figure for people: "held-out", 0.813, "". */
@@ -39,14 +40,15 @@ struct brain_row {
     double value;     /* NAN: not known yet, shown as "-" */
     const char *unit; /* static; "": none */
     int decimals;
-    char note[64]; /* what else belongs to it, set in columns under the heading; "": nothing */
+    char cells[BRAIN_CELLS_MAX][48]; /* what else belongs to it, in further columns */
 };
 
 /* How far training has come, to be shown. Texts may hold names of other AIs: print them safely. */
 struct brain_standing {
-    uint64_t spent;      /* units, of its own training */
-    char title[200];     /* what it trains */
-    const char *heading; /* over the rows; static; "": none */
+    uint64_t spent;  /* units, of its own training */
+    char title[200]; /* what it trains */
+    /* Of the columns of the table, name, value and cells: static; NULL: that one has none. */
+    const char *titles[2 + BRAIN_CELLS_MAX];
     struct brain_row brief[BRAIN_BRIEF_MAX], rows[BRAIN_ROWS_MAX]; /* in a line; in a table */
     size_t brief_count, row_count;
     char remark[BRAIN_TEXT_SIZE]; /* whose work it has built on; "": nobody's */

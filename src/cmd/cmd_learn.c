@@ -267,7 +267,7 @@ static void print_table(const struct learned *learned)
         {.title = "GAP CLOSED", .right = true},
     };
     struct table table;
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     for (int i = 0; i < learned->subject->baseline_count; i++)
         add_row(&table, &terminal, learned, learned->subject->baseline_names[i],
                 &learned->baselines[i]);

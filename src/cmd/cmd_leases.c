@@ -68,7 +68,7 @@ static void print_table(struct json_value leases, const char *address)
         printf("Nobody holds a lease at %s.\n", address);
         return;
     }
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     while (json_next_element(&iterator, &lease))
         add_lease(&table, lease, time_now_ms());
     table_print(&table, &terminal, stdout);

@@ -44,7 +44,7 @@ static void print_all(const struct terminal *terminal)
     struct table table;
     size_t count;
     const struct subject *const *all = subjects(&count);
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     for (size_t i = 0; i < count; i++) {
         table_add(&table, all[i]->name);
         table_add(&table, all[i]->title);
@@ -68,7 +68,7 @@ static void print_parameters(const struct subject *subject, const struct termina
         {.title = "MEANING", .wraps = true},
     };
     struct table table;
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     for (int i = 0; i < subject->parameter_count; i++) {
         const struct parameter *p = &subject->parameters[i];
         table_add(&table, p->name);

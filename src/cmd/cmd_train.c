@@ -12,9 +12,9 @@
 #include "brain/capabilities.h"
 #include "cmd/commands.h"
 #include "cmd/terminal.h"
+#include "cmd/train_summary.h"
 #include "cmd/visit.h"
 #include "net/sink.h"
-#include "node/summary.h"
 #include "node/trainer.h"
 
 #define MINUTES_LEAST 0.05
@@ -111,6 +111,14 @@ static void on_log(const char *text, void *data)
         live_draw(live);
 }
 
+static void on_summary(const struct summary *count, const struct summary_head *head,
+                       const struct brain_standing *standing, void *data)
+{
+    struct live *live = data;
+    terminal_measure(&live->terminal);
+    train_summary(count, head, standing, &live->terminal, live->out);
+}
+
 static void notice_dropped(struct text *text, uint64_t lines)
 {
     text_addf(text, "[TRAINER] %llu lines are missing here: they were not read in time\n",
@@ -139,6 +147,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .out = live->out,
         .log = on_log,
         .progress = shows ? on_progress : NULL,
+        .summary = on_summary,
         .data = live,
     });
     line_free(&live->line);

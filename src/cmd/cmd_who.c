@@ -37,8 +37,6 @@ static const struct column session_columns[] = {
     {.title = "PARTICIPANTS", .wraps = true},
 };
 
-#define COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])
-
 static void add_text(struct table *table, struct json_value object, const char *name)
 {
     OWNED char *text = field_string(object, name);
@@ -137,7 +135,7 @@ static void print_tables(struct json_value members, struct json_value sessions, 
         return;
     }
     const struct common common = common_capabilities(members);
-    table_begin(&table, COLUMNS(member_columns));
+    table_begin(&table, TABLE_COLUMNS(member_columns));
     while (json_next_element(&iterator, &element))
         add_member(&table, element, &common, time_now_ms());
     table_print(&table, &terminal, stdout);
@@ -146,7 +144,7 @@ static void print_tables(struct json_value members, struct json_value sessions, 
         return;
 
     putchar('\n');
-    table_begin(&table, COLUMNS(session_columns));
+    table_begin(&table, TABLE_COLUMNS(session_columns));
     iterator = (struct json_iterator){.rest = sessions.raw};
     while (json_next_element(&iterator, &element))
         add_session(&table, element);

@@ -53,10 +53,7 @@ static const char *text_at(const json_t *object, const char *name)
 
 static void add_ratio(struct table *table, double ratio)
 {
-    if (ratio > 0)
-        table_addf(table, "%.3f", ratio);
-    else
-        table_add(table, "-");
+    table_add_number(table, ratio > 0 ? ratio : (double)NAN, 3, "");
 }
 
 /* Whose work is in what an AI has, the latest first; NULL: nobody else's. (A session's result goes
@@ -86,7 +83,7 @@ static void print_learned(const struct terminal *terminal, json_t *const *summar
         {.title = "BUILT ON"},
     };
     struct table table;
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     for (size_t i = 0; i < DEMO_AIS; i++) {
         const json_t *training = json_object_get(summaries[i], "training");
         const char *from = built_on(training, demo_ais[i].ai_id);
@@ -118,7 +115,7 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
         {"patterns", "shared"}, {"components", "shared"}, {"patterns", "checked", "components"},
         {"claims", "proved"},   {"claims", "confirmed"},  {"sessions", "completed"}};
     struct table table;
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     for (size_t i = 0; i < DEMO_AIS; i++) {
         table_add(&table, demo_ais[i].ai_id);
         for (size_t j = 0; j < sizeof(figures) / sizeof(figures[0]); j++)

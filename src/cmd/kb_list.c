@@ -1,5 +1,4 @@
 /* khub kb list: what has been shared, a row for each. */
-#include <math.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -120,10 +119,7 @@ static void list_entry(void *data, const struct kb_entry *entry)
     table_add(&listing->table, author);
     table_add(&listing->table, ago);
     add_used(&listing->table, entry);
-    if (isfinite(score))
-        table_addf(&listing->table, "%.3f", score);
-    else
-        table_add(&listing->table, "-");
+    table_add_number(&listing->table, score, 3, "");
     table_add(&listing->table, status);
 }
 
@@ -221,7 +217,7 @@ static void print_rows(struct listing *listing, struct json_value sync)
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct kb_scores *scores = kb_scores_new(sync);
     listing->scores = scores;
-    table_begin(&listing->table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&listing->table, TABLE_COLUMNS(columns));
     kb_each_entry(listing->settings->section, sync, list_entry, listing);
     if (total(listing->shown) > 0)
         table_print(&listing->table, &terminal, stdout);

@@ -168,14 +168,6 @@ static void merge_copies(struct ranking *ranking)
     qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_ranked);
 }
 
-static void add_ratio(struct table *table, double ratio)
-{
-    if (isfinite(ratio))
-        table_addf(table, "%.3f", ratio);
-    else
-        table_add(table, "-");
-}
-
 static void print_ranking(const struct ranking *ranking)
 {
     static const struct column columns[] = {
@@ -190,7 +182,7 @@ static void print_ranking(const struct ranking *ranking)
     };
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct table table;
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     for (size_t i = 0; i < ranking->count; i++) {
         const struct ranked *ranked = &ranking->at[i];
         table_addf(&table, "%zu", i + 1);
@@ -198,8 +190,8 @@ static void print_ranking(const struct ranking *ranking)
         table_add(&table, ranked->pattern ? "pattern" : "component");
         table_add(&table, ranked->author);
         table_addf(&table, "%u", ranked->copies);
-        add_ratio(&table, ranked->own);
-        add_ratio(&table, ranked->claimed);
+        table_add_number(&table, ranked->own, 3, "");
+        table_add_number(&table, ranked->claimed, 3, "");
         table_addf(&table, "%u", ranked->agreeing);
     }
     table_print(&table, &terminal, stdout);
@@ -283,7 +275,7 @@ int kb_ledger(const struct kb_settings *settings, struct json_value sync)
         puts("No AI has claimed anything yet.");
         return EXIT_WORKED;
     }
-    table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&table, TABLE_COLUMNS(columns));
     while (json_next_member(&iterator, &name, &account)) {
         OWNED char *ai_id = field_text(name);
         table_add(&table, ai_id);

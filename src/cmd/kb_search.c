@@ -101,7 +101,7 @@ int kb_found(const struct kb_settings *settings, struct json_value sync)
         return EXIT_WORKED;
     }
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
-    table_begin(&found.table, columns, sizeof(columns) / sizeof(columns[0]));
+    table_begin(&found.table, TABLE_COLUMNS(columns));
     kb_each_entry(settings->section, sync, add_found, &found);
     if (found.count > 0)
         table_print(&found.table, &terminal, stdout);

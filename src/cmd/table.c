@@ -2,6 +2,7 @@
 #include "cmd/table.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
@@ -50,6 +51,14 @@ void table_addf(struct table *table, const char *format, ...)
         table_take(table, cell);
     else
         table->failed = true;
+}
+
+void table_add_number(struct table *table, double number, int decimals, const char *unit)
+{
+    if (isfinite(number))
+        table_addf(table, "%.*f%s", decimals, number, unit);
+    else
+        table_add(table, "-");
 }
 
 static unsigned total_width(const struct table *table, const unsigned *widths)
@@ -149,9 +158,11 @@ void table_print(const struct table *table, const struct terminal *terminal, FIL
 {
     unsigned widths[TABLE_COLUMNS_MAX];
     const char *cells[TABLE_COLUMNS_MAX];
+    bool titled = false;
     assert(table->column_count > 0);
     for (size_t i = 0; i < table->column_count; i++) {
         cells[i] = table->columns[i].title;
+        titled = titled || *cells[i];
         widths[i] = text_columns(slice_of(cells[i]), terminal->unicode);
     }
     for (size_t i = 0; i < table->count; i++) {
@@ -163,8 +174,10 @@ void table_print(const struct table *table, const struct terminal *terminal, FIL
 
     struct line line;
     line_begin(&line, terminal);
-    line_style(&line, STYLE_BOLD);
-    print_row(table, widths, cells, &line, out);
+    if (titled) {
+        line_style(&line, STYLE_BOLD);
+        print_row(table, widths, cells, &line, out);
+    }
     for (size_t row = 0; row < table->count; row += table->column_count) {
         for (size_t i = 0; i < table->column_count; i++)
             cells[i] = row + i < table->count ? table->cells[row + i] : NULL;

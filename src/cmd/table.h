@@ -4,7 +4,8 @@
 
 #include "cmd/terminal.h"
 
-#define TABLE_COLUMNS_MAX 12u
+#define TABLE_COLUMNS_MAX      12u
+#define TABLE_COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])
 
 struct column {
     const char *title;
@@ -21,12 +22,14 @@ struct table {
     bool failed; /* out of memory: table_print says so */
 };
 
-/* columns: static, column_count at most TABLE_COLUMNS_MAX. */
+/* The columns must outlive it; column_count is at most TABLE_COLUMNS_MAX. */
 void table_begin(struct table *table, const struct column *columns, size_t column_count);
 /* Adds the next cell, row by row from the left. Bytes of anyone's; cut at a NUL. */
 void table_add(struct table *table, const char *text);
 void table_addf(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Titles, then the rows; the rows of an unfinished last row are filled up. */
+/* The number with its unit behind it; "-" of one that is not finite. */
+void table_add_number(struct table *table, double number, int decimals, const char *unit);
+/* Titles if there are any, then the rows; the rows of an unfinished last row are filled up. */
 void table_print(const struct table *table, const struct terminal *terminal, FILE *out);
 void table_free(struct table *table);
 

@@ -287,8 +287,8 @@ static int node_summarize(struct node *node, int exit_code)
         json_dumpf(json, options->out, JSON_INDENT(2));
         fputc('\n', options->out);
         fflush(options->out);
-    } else {
-        summary_print(&node->count, &head, &standing, options->out);
+    } else if (options->summary) {
+        options->summary(&node->count, &head, &standing, options->data);
     }
     bool unwritten = options->summary_path &&
                      (!json || json_dump_file(json, options->summary_path, JSON_INDENT(2)) < 0);

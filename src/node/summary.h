@@ -1,12 +1,9 @@
-/* What a node did, counted and told: a table for people, JSON for programs. */
+/* What a node did, counted, and as JSON. */
 #ifndef KHUB_NODE_SUMMARY_H
 #define KHUB_NODE_SUMMARY_H
 
 #include <jansson.h>
 #include <stdbool.h>
-#include <stdio.h>
-
-#include "brain/brain.h"
 
 /* X(group, name, label) in the order in which they are shown */
 #define SUMMARY_COUNTS(X)                                                                          \
@@ -65,7 +62,5 @@ struct summary_head {
  * "sessions", "features" and "link": {"shared": n, …}}. NULL when out of memory. */
 json_t *summary_json(const struct summary *summary, const struct summary_head *head,
                      json_t *training, json_t *learned);
-void summary_print(const struct summary *summary, const struct summary_head *head,
-                   const struct brain_standing *standing, FILE *out);
 
 #endif

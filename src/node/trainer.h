@@ -8,6 +8,7 @@
 
 struct brain_standing; /* brain.h */
 struct summary;        /* summary.h */
+struct summary_head;   /* the same */
 
 /* How it goes, for a live line. */
 struct trainer_progress {
@@ -25,16 +26,18 @@ struct trainer_options {
     const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */
     const char
         *keep_path; /* keeps what it learns there, and goes on from it (keeping.h); NULL: not */
-    bool json;      /* the summary on `out` as JSON in place of the table */
+    bool json;      /* the summary goes to `out` as JSON in place of being told to `summary` */
     FILE *out;
-    /* Both are called on the thread of trainer_run; NULL is fine. */
+    /* All are called on the thread of trainer_run; NULL is fine. */
     void (*log)(const char *line, void *data); /* in place of stderr; without "[TRAINER] " */
     /* Four times a second; and with NULL once at the end, before the summary. */
     void (*progress)(const struct trainer_progress *progress, void *data);
+    void (*summary)(const struct summary *count, const struct summary_head *head,
+                    const struct brain_standing *standing, void *data);
     void *data;
 };
 
-/* Runs to the end, logging to stderr ("[TRAINER] …"); the summary goes to `out`. SIGINT and
+/* Runs to the end, logging to stderr ("[TRAINER] …"), and tells its summary. SIGINT and
  * SIGTERM end it early and cleanly. Returns an exit code: 0 it worked; 1 the hub could not be
  * reached, refused it, or was lost for good; 2 bad options. */
 int trainer_run(const struct trainer_options *options);

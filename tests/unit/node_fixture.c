@@ -180,8 +180,8 @@ static json_t *fake_prove(void *state, const json_t *claim, const char *commitme
 static void fake_standing(void *state, struct brain_standing *ret_standing)
 {
     (void)state;
-    *ret_standing = (struct brain_standing){
-        .heading = "", .spent = calls.trained < wishes.moves ? calls.trained : wishes.moves};
+    *ret_standing = (struct brain_standing){.spent = calls.trained < wishes.moves ? calls.trained
+                                                                                  : wishes.moves};
 }
 
 static void fake_measure(void *state, brain_stop *stop)

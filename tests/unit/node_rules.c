@@ -13,7 +13,6 @@
 
 #include "brain/capabilities.h"
 #include "node/node.h"
-#include "tests/unit/squeezed.h"
 
 /* Written out, not taken from the table under test. */
 static const struct {
@@ -181,23 +180,6 @@ static void test_who_concludes(void **state)
     assert_int_equal(session_turn(&session, &view, "cyd"), 1);
 }
 
-static void assert_printed(const struct summary *summary, const struct summary_head *head,
-                           const struct brain_standing *standing, const char *const *wanted,
-                           size_t count)
-{
-    char *text;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    summary_print(summary, head, standing, out);
-    fclose(out);
-    char *words = squeezed(text);
-    for (size_t i = 0; i < count; i++)
-        if (!strstr(words, wanted[i]))
-            fail_msg("no \"%s\" in:\n%s", wanted[i], text);
-    free(words);
-    free(text);
-}
-
 static void test_summary(void **state)
 {
     (void)state;
@@ -227,23 +209,6 @@ static void test_summary(void **state)
     assert_true(json_is_true(json_object_get(json, "joined")));
     assert_true(json_is_object(json_object_get(json, "learned")));
     json_decref(json);
-    struct brain_standing standing = {
-        .title = "counting sheep",
-        .heading = "heading",
-        .rows = {{.name = "sheep", .value = 12, .unit = " head", .note = "a note"},
-                 {.name = "Größe", .value = 0.5, .unit = "", .decimals = 3},
-                 {.name = "wolves", .value = nan(""), .unit = " head"}},
-        .row_count = 3,
-        .remark = "a remark"};
-    static const char *const wanted[] = {"ada (networking)",
-                                         "counting sheep\nheading\n",
-                                         "sheep 12 head a note\n",
-                                         "Größe 0.500\n",
-                                         "wolves -\n",
-                                         "a remark\n",
-                                         "claims committed to",
-                                         "patterns shared"};
-    assert_printed(&summary, &head, &standing, wanted, sizeof wanted / sizeof *wanted);
 }
 
 /* No state is left in a way that the drawings do not have, and each can be left for FREE. */

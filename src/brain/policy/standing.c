@@ -103,15 +103,6 @@ void policy_figures(const struct policy_brain *brain, struct policy_figures *ret
 
 /* ── rows ── */
 
-/* Appends text, and blanks up to so many columns: names and marks are UTF-8. */
-static void cell(char *line, size_t size, const char *text, int columns)
-{
-    size_t used = strlen(line);
-    for (const char *c = text; *c; c++)
-        columns -= ((unsigned char)*c & 0xc0) != 0x80;
-    snprintf(line + used, size - used, "%s%*s", text, columns > 0 ? columns : 0, "");
-}
-
 struct figure {
     const char *label, *name;
     double ratio; /* 0: not known */
@@ -123,21 +114,17 @@ static struct brain_row row_of(const struct figure *figure, double bound)
 {
     struct brain_row row = {
         .value = figure->ratio > 0 ? figure->ratio : nan(""), .unit = "", .decimals = 3};
-    char ci95[24] = "", wins[32] = "", gap[24] = "";
     snprintf(row.name, sizeof row.name, "%s%s%s", figure->label, figure->name ? ": " : "",
              figure->name ? figure->name : "");
     if (isnan(row.value))
         return row;
     if (figure->seeds > 0) {
-        snprintf(ci95, sizeof ci95, "± %.3f", figure->ci95);
-        snprintf(wins, sizeof wins, "%zu of %zu", figure->wins, figure->seeds);
+        snprintf(row.cells[0], sizeof row.cells[0], "± %.3f", figure->ci95);
+        snprintf(row.cells[1], sizeof row.cells[1], "%zu of %zu", figure->wins, figure->seeds);
     }
     if (bound > 0 && bound < 1)
-        snprintf(gap, sizeof gap, "%.1f %%", 100 * gap_closed(figure->ratio, bound));
-    cell(row.note, sizeof row.note, ci95, 9);
-    cell(row.note, sizeof row.note, wins, 10);
-    size_t used = strlen(row.note);
-    snprintf(row.note + used, sizeof row.note - used, "%10s", gap);
+        snprintf(row.cells[2], sizeof row.cells[2], "%.1f %%",
+                 100 * gap_closed(figure->ratio, bound));
     return row;
 }
 
@@ -157,8 +144,9 @@ static void rows_heldout(const struct subject *subject, const struct policy_figu
         {.label = "bound that nobody can beat", .ratio = figures->bound_ratio},
     };
     _Static_assert(sizeof all / sizeof *all <= BRAIN_ROWS_MAX, "a row for each");
-    standing->heading = "held-out workloads                       ratio  95 % CI  wins      gap "
-                        "closed";
+    static const char *const titles[] = {"HELD-OUT WORKLOADS", "RATIO", "95 % CI", "WINS",
+                                         "GAP CLOSED"};
+    memcpy(standing->titles, titles, sizeof titles);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         standing->rows[standing->row_count++] = row_of(&all[i], figures->bound_ratio);
 }
@@ -178,7 +166,6 @@ void figures_show(const struct subject *subject, const struct policy_figures *fi
     bool measured = figures->seeds > 0;
     struct brain_standing standing = {
         .spent = figures->evaluations,
-        .heading = measured ? "" : "nothing was measured on held-out workloads",
         .brief = {{.name = "evaluations", .value = figures->evaluations, .unit = ""},
                   {.name = "train",
                    .value = figures->ratio_train > 0 ? figures->ratio_train : nan(""),
@@ -190,8 +177,9 @@ void figures_show(const struct subject *subject, const struct policy_figures *fi
                    .decimals = 3},
                   {.name = "gap closed", .value = 100 * figures->gap_closed, .unit = " %"}},
         .brief_count = measured ? 4 : 3};
-    snprintf(standing.title, sizeof standing.title, "%s: %s, synthetic workloads; %u evaluations",
-             subject->name, subject->cost, figures->evaluations);
+    snprintf(standing.title, sizeof standing.title, "%s: %s, synthetic workloads; %u evaluations%s",
+             subject->name, subject->cost, figures->evaluations,
+             measured ? "" : "; nothing was measured on held-out workloads");
     if (measured)
         rows_heldout(subject, figures, &standing);
     if (figures->taken > 0)
