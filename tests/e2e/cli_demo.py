@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 
@@ -18,7 +17,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, check, equal, run, test, wait_until  # noqa: E402
 
-from program import KHUB, table  # noqa: E402
+from program import Running, table  # noqa: E402
 
 PROCESSES = 4  # a hub and the three AIs that come at once
 MINUTES = "0.5"
@@ -34,13 +33,12 @@ def runs(pid):
         return False
 
 
-class Demo:
+class Demo(Running):
     """A running demo whose temporary files lie in a folder of its own."""
 
     def __init__(self, *options, folder=None):
         self.folder = folder or tempfile.mkdtemp()
-        self.process = subprocess.Popen([KHUB, "demo", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": self.folder})
+        super().__init__("demo", *options, TMPDIR=self.folder)
         self.seen = set()
 
     def children(self):
@@ -68,6 +66,7 @@ class Demo:
         return next(pid for pid, words in self.children().items() if word in words)
 
     def end(self):
+        """Waits for its end, however long: its exit code, stdout and stderr."""
         out, err = self.process.communicate()
         return self.process.returncode, out.decode(), err.decode()
 
@@ -76,15 +75,8 @@ class Demo:
         equal(os.listdir(self.folder), [], "what is left in the temporary directory")
         wait_until(lambda: not any(runs(pid) for pid in self.seen), "the end of the children")
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        for stream in (self.process.stdout, self.process.stderr):
-            stream.close()
+    def __exit__(self, *error):
+        super().__exit__(*error)
         if os.path.exists(self.folder):
             shutil.rmtree(self.folder)
 

@@ -46,6 +46,14 @@ static char *queue_text(const struct queue *queue)
     return text;
 }
 
+/* Nobody refers to anything of it any more. */
+static void streams_end(struct streams *streams)
+{
+    streams_sweep(streams);
+    assert_int_equal(streams->bytes, 0);
+    streams_free(streams);
+}
+
 static void expect_queue(const struct queue *queue, const char *wanted)
 {
     char *text = queue_text(queue);
@@ -70,9 +78,7 @@ static void neighbours_merge_into_one_range(void **state)
     assert_null(queue.older); /* and nothing was allocated for it */
     queue_consume(&queue, &streams, 1100);
     assert_int_equal(queue.bytes, 0);
-    streams_sweep(&streams);
-    assert_int_equal(streams.bytes, 0);
-    streams_free(&streams);
+    streams_end(&streams);
 }
 
 static void a_gap_makes_a_second_range(void **state)
@@ -98,7 +104,7 @@ static void a_gap_makes_a_second_range(void **state)
     queue_consume(&queue, &streams, 6);
     expect_queue(&queue, "o\nother stream\n");
     queue_clear(&queue, &streams);
-    streams_free(&streams);
+    streams_end(&streams);
 }
 
 static void a_line_longer_than_a_chunk_arrives_whole(void **state)
@@ -124,7 +130,7 @@ static void a_line_longer_than_a_chunk_arrives_whole(void **state)
         queue_consume(&queue, &streams, 7 + line.len);
         expect_queue(&queue, "after\n");
         queue_clear(&queue, &streams);
-        streams_free(&streams);
+        streams_end(&streams);
         test_free(bytes);
     }
 }
@@ -158,7 +164,7 @@ static void a_large_line_for_one_does_not_part_the_lines_of_others(void **state)
     test_free(text);
     queue_clear(&one, &streams);
     queue_clear(&other, &streams);
-    streams_free(&streams);
+    streams_end(&streams);
     test_free(buffer);
 }
 
@@ -185,9 +191,7 @@ static void a_chunk_goes_when_its_last_reader_has_it(void **state)
     assert_memory_equal(text, line_make(bytes, sizeof bytes, 500).at, sizeof bytes);
     test_free(text);
     queue_clear(&slow, &streams);
-    streams_sweep(&streams);
-    assert_int_equal(streams.bytes, 0);
-    streams_free(&streams);
+    streams_end(&streams);
 }
 
 static void few_bytes_in_many_chunks_are_copied_out(void **state)
@@ -218,7 +222,7 @@ static void few_bytes_in_many_chunks_are_copied_out(void **state)
     strcat(wanted, "and on\n");
     expect_queue(&queue, wanted + 7);
     queue_clear(&queue, &streams);
-    streams_free(&streams);
+    streams_end(&streams);
     test_free(wanted);
     test_free(others);
 }
@@ -244,7 +248,7 @@ static void a_cut_keeps_the_line_that_is_half_out(void **state)
     streams_sweep(&streams);
     assert_int_equal(streams.bytes, 0);
     queue_clear(&queue, &streams);
-    streams_free(&streams);
+    streams_end(&streams);
 }
 
 /* ── against a model: each queue beside a plain string ── */
@@ -366,9 +370,7 @@ static void queues_agree_with_a_model(void **state)
             queue_clear(&models[i].queue, &streams);
             test_free(models[i].bytes);
         }
-        streams_sweep(&streams);
-        assert_int_equal(streams.bytes, 0);
-        streams_free(&streams);
+        streams_end(&streams);
     }
     test_free(buffer);
 }
