@@ -22,12 +22,6 @@ static const struct column columns[] = {
     {.title = "INTENT", .shrinks = true},
 };
 
-static void add_text(struct table *table, struct json_value lease, const char *name)
-{
-    OWNED char *text = field_string(lease, name);
-    table_add(table, text);
-}
-
 /* When it ends if its holder stays away; of one who is there nobody can tell. */
 static void add_end(struct table *table, struct json_value lease, int64_t now)
 {
@@ -50,12 +44,12 @@ static void add_lease(struct table *table, struct json_value lease, int64_t now)
 {
     char ago[AGO_SIZE];
     field_ago(lease, "since", now, ago);
-    add_text(table, lease, "key");
-    add_text(table, lease, "holder");
-    add_text(table, lease, "fence");
+    table_add_member(table, lease, "key");
+    table_add_member(table, lease, "holder");
+    table_add_member(table, lease, "fence");
     table_add(table, ago);
     add_end(table, lease, now);
-    add_text(table, lease, "intent");
+    table_add_member(table, lease, "intent");
 }
 
 static void print_table(struct json_value leases, const char *address)

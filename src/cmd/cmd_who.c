@@ -37,12 +37,6 @@ static const struct column session_columns[] = {
     {.title = "PARTICIPANTS", .wraps = true},
 };
 
-static void add_text(struct table *table, struct json_value object, const char *name)
-{
-    OWNED char *text = field_string(object, name);
-    table_add(table, text);
-}
-
 static bool has(struct json_value array, struct slice raw)
 {
     struct json_iterator iterator = {.rest = array.raw};
@@ -102,10 +96,10 @@ static void add_member(struct table *table, struct json_value member, const stru
 {
     char ago[AGO_SIZE];
     field_ago(member, "joined", now, ago);
-    add_text(table, member, "ai_id");
-    add_text(table, member, "specialization");
-    add_text(table, member, "level");
-    add_text(table, member, "sessions");
+    table_add_member(table, member, "ai_id");
+    table_add_member(table, member, "specialization");
+    table_add_member(table, member, "level");
+    table_add_member(table, member, "sessions");
     table_addf(table, "%.0f", field_number(member, "contribution_score", 0));
     table_add(table, ago);
     add_capabilities(table, member, common);
@@ -117,10 +111,10 @@ static void add_session(struct table *table, struct json_value session)
     OWNED char *participants = field_names(json_get(session, "participants"));
     struct slice short_id = session_short(slice_of(id));
     table_addf(table, "%.*s", SLICE_FORMAT(short_id));
-    add_text(table, session, "type");
-    add_text(table, session, "status");
+    table_add_member(table, session, "type");
+    table_add_member(table, session, "status");
     table_addf(table, "%.0f %%", 100 * field_number(session, "progress", 0));
-    add_text(table, session, "initiator");
+    table_add_member(table, session, "initiator");
     table_add(table, participants);
 }
 

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "cmd/fields.h"
+
 #define GAP          2u /* columns between columns */
 #define SHRUNK_LEAST 8u /* no column is cut below this */
 
@@ -59,6 +61,12 @@ void table_add_number(struct table *table, double number, int decimals, const ch
         table_addf(table, "%.*f%s", decimals, number, unit);
     else
         table_add(table, "-");
+}
+
+void table_add_member(struct table *table, struct json_value object, const char *name)
+{
+    OWNED char *text = field_string(object, name);
+    table_add(table, text);
 }
 
 static unsigned total_width(const struct table *table, const unsigned *widths)

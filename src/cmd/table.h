@@ -3,6 +3,7 @@
 #define KHUB_CMD_TABLE_H
 
 #include "cmd/terminal.h"
+#include "wire/json.h"
 
 #define TABLE_COLUMNS_MAX      12u
 #define TABLE_COLUMNS(columns) (columns), sizeof(columns) / sizeof((columns)[0])
@@ -29,6 +30,8 @@ void table_add(struct table *table, const char *text);
 void table_addf(struct table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The number with its unit behind it; "-" of one that is not finite. */
 void table_add_number(struct table *table, double number, int decimals, const char *unit);
+/* The text of an object's member, as field_string gives it. */
+void table_add_member(struct table *table, struct json_value object, const char *name);
 /* Titles if there are any, then the rows; the rows of an unfinished last row are filled up. */
 void table_print(const struct table *table, const struct terminal *terminal, FILE *out);
 void table_free(struct table *table);
