@@ -106,13 +106,13 @@ void relay_message(struct request *request)
 {
     const struct message *message = request->message;
     struct outgoing outgoing = {.line = {message->line.at, message->line.len - 1},
-                                .own = true,
+                                .origin = LINE_OWN,
                                 .level = message_type_level(message->type)};
     if (!request->target) {
         effect_to_room(request, &outgoing, request->member);
         return;
     }
-    effect_to_names(request, &outgoing, &request->target->key, 1, true, request->member);
+    effect_to_target(request, &outgoing);
     if (!request->target->peer && !request->member->acks)
         relay_offline(request);
 }
@@ -219,11 +219,13 @@ static void apply_message(struct hub *hub, struct room *room, const struct entry
     room->last_seq = entry->seq;
     if (message_parse(entry->bytes, &message, &refusal) < 0)
         return; /* admit let nothing like that in */
+    struct findings found;
     struct request request = {.hub = hub,
                               .room = room,
                               .from = entry->peer,
                               .takes_over = entry->takes_over,
                               .message = &message,
+                              .found = &found,
                               .refusal = &refusal};
     request_find_sender(&request);
     int error = request_check(&request);

@@ -95,8 +95,8 @@ struct claiming {
     double ratio;
     unsigned seeds;
     /* entries that its body names as its parents, and that are known */
-    struct knowledge_entry *parents[PARENTS_MAX];
-    size_t parent_count;
+    struct knowledge_entry **parents;
+    size_t parent_count; /* at most PARENTS_MAX */
 };
 
 void ledger_init(struct ledger *ledger);

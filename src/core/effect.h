@@ -23,6 +23,13 @@ struct seat {
     bool observer;
 };
 
+/* Where a line is from, which says how it is kept for those who are away. */
+enum line_origin {
+    LINE_MADE,   /* the hub made it for this entry: as it is */
+    LINE_OWN,    /* it is the entry's own, less its last brace: the entry has it */
+    LINE_PASSING /* the hub made it for this moment: nobody wants it later */
+};
+
 enum audience {
     AUDIENCE_ROOM,      /* all who are there, but `but` */
     AUDIENCE_MEMBERS,   /* those named; when `observed`, observers as well */
@@ -35,13 +42,12 @@ struct effect {
     uint32_t number; /* within the entry, from 1; 0: an answer that no entry caused */
 
     enum audience audience;
-    struct slice names[PARTICIPANTS_MAX]; /* ids */
+    const struct slice *names; /* ids, at most PARTICIPANTS_MAX */
     size_t name_count;
     bool observed;
     struct slice but; /* an id; len 0: nobody */
 
-    bool passing;      /* of this moment: nobody wants it later */
-    bool own;          /* the line is the entry's own, less its last brace */
+    enum line_origin origin;
     int level;         /* only those of this level or above receive it */
     struct slice line; /* a JSON object without its last brace; see effect_parts */
 

@@ -69,8 +69,7 @@ static struct effect effect_of(struct request *request, const struct outgoing *o
     return (struct effect){.room = room->key,
                            .seq = request->entry->seq,
                            .number = ++request->effects,
-                           .passing = outgoing->passing,
-                           .own = outgoing->own,
+                           .origin = outgoing->origin,
                            .level = outgoing->level,
                            .line = outgoing->line,
                            .stream = room->number};
@@ -105,23 +104,26 @@ static bool addressee_named(const struct hub *hub, size_t named, const struct me
     return false;
 }
 
-void effect_to_names(struct request *request, const struct outgoing *outgoing,
-                     const struct slice *names, size_t count, bool observed,
-                     const struct member *but)
+/* members: of those names, in their order; NULL where nobody has it. */
+static void effect_to_named(struct request *request, const struct outgoing *outgoing,
+                            const struct slice *names, struct member *const *members, size_t count,
+                            bool observed, const struct member *but)
 {
     struct hub *hub = request->hub;
     const struct room *room = request->room;
     struct effect effect = effect_of(request, outgoing);
+    struct slice kept[PARTICIPANTS_MAX];
     size_t seats = 0;
     effect.audience = AUDIENCE_MEMBERS;
+    effect.names = kept;
     effect.observed = observed;
     if (but)
         effect.but = but->key;
     for (size_t i = 0; i < count; i++) {
-        struct member *member = member_find(room, names[i]);
+        struct member *member = members[i];
         if (but && slice_equal(names[i], but->key))
             continue;
-        effect.names[effect.name_count++] = names[i];
+        kept[effect.name_count++] = names[i];
         if (member && member->peer)
             addressee_add(hub, &seats,
                           &(struct seat){member->peer, member, member->level, member->observer});
@@ -132,10 +134,27 @@ void effect_to_names(struct request *request, const struct outgoing *outgoing,
         if (seat->observer && seat->member != but && !addressee_named(hub, named, seat->member))
             addressee_add(hub, &seats, seat);
     }
-    assert(effect.name_count <= PARTICIPANTS_MAX && seats <= room->seat_count);
+    assert(seats <= room->seat_count);
     effect.seats = hub->addressees;
     effect.seat_count = seats;
     effect_send(hub, &effect);
+}
+
+void effect_to_names(struct request *request, const struct outgoing *outgoing,
+                     const struct slice *names, size_t count, bool observed,
+                     const struct member *but)
+{
+    struct member *members[PARTICIPANTS_MAX];
+    assert(count <= PARTICIPANTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        members[i] = member_find(request->room, names[i]);
+    effect_to_named(request, outgoing, names, members, count, observed, but);
+}
+
+void effect_to_target(struct request *request, const struct outgoing *outgoing)
+{
+    effect_to_named(request, outgoing, &request->target->key, &request->target, 1, true,
+                    request->member);
 }
 
 void effect_to_member(struct request *request, const struct outgoing *outgoing,
@@ -191,9 +210,10 @@ void hub_message_end(struct request *request, enum message_type type, struct out
     struct text *line = &request->hub->scratch;
     message_end(line);
     assert(line->len > 1 && line->at[line->len - 1] == '}');
-    *ret_outgoing = (struct outgoing){.line = {line->at, line->len - 1},
-                                      .passing = type == MESSAGE_TRAINING_SYNC,
-                                      .level = message_type_level(type)};
+    *ret_outgoing =
+        (struct outgoing){.line = {line->at, line->len - 1},
+                          .origin = type == MESSAGE_TRAINING_SYNC ? LINE_PASSING : LINE_MADE,
+                          .level = message_type_level(type)};
 }
 
 void effect_to_connection(struct request *request, const struct outgoing *outgoing,

@@ -9,9 +9,8 @@ struct request;
 
 struct outgoing {
     struct slice line; /* without its last brace */
-    bool passing;      /* nobody wants it later */
-    bool own;          /* it is the entry's */
-    int level;         /* of its type: who is below never receives it */
+    enum line_origin origin;
+    int level; /* of its type: who is below never receives it */
 };
 /* To everyone in the room but this member (NULL: to all). */
 void effect_to_room(struct request *request, const struct outgoing *outgoing,
@@ -21,7 +20,9 @@ void effect_to_room(struct request *request, const struct outgoing *outgoing,
 void effect_to_names(struct request *request, const struct outgoing *outgoing,
                      const struct slice *names, size_t count, bool observed,
                      const struct member *but);
-/* To one member, if it is connected. */
+/* To the message's target and to the observers, but not to who sent it. */
+void effect_to_target(struct request *request, const struct outgoing *outgoing);
+/* To one member alone. */
 void effect_to_member(struct request *request, const struct outgoing *outgoing,
                       const struct member *member);
 /* To one connection, joined or not, and never to anybody later. */

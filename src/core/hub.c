@@ -249,9 +249,10 @@ static void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *re
 
 static bool peer_within_rate(struct hub *hub, struct peer *peer)
 {
-    double rate = hub->config.rate, burst = rate_burst(hub);
+    double rate = hub->config.rate;
     if (rate <= 0)
         return true;
+    double burst = rate_burst(hub);
     peer->allowance += rate * (double)(hub->clock - peer->allowance_at) / 1000;
     peer->allowance_at = hub->clock;
     if (peer->allowance > burst)
@@ -331,19 +332,19 @@ static const bool stores[MESSAGE_TYPE_COUNT] = {
 static int admit_quota(const struct request *request)
 {
     const struct hub *hub = request->hub;
+    enum message_type type = request->message->type;
     size_t stored = 0, workspaces = 0;
-    if (request->repeated)
+    if (request->repeated || (!stores[type] && type != MESSAGE_WORKSPACE_UPDATE))
         return 0;
     for (size_t i = 0; i < hub->room_count; i++) {
         stored += hub->rooms[i]->knowledge.bytes;
         workspaces += hub->rooms[i]->workspace_bytes;
     }
-    if (stores[request->message->type] && request->growth.bytes > 0 &&
-        stored > hub->config.stored_max)
+    if (stores[type] && request->growth.bytes > 0 && stored > hub->config.stored_max)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "all rooms together know %zu bytes; this hub keeps %zu", stored,
                       hub->config.stored_max);
-    if (request->message->type == MESSAGE_WORKSPACE_UPDATE &&
+    if (type == MESSAGE_WORKSPACE_UPDATE &&
         workspaces + workspace_growth(request) > hub->config.workspaces_max)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "all workspaces together hold at most %zu bytes", hub->config.workspaces_max);
@@ -468,11 +469,13 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
 {
     char name_buffer[ROOM_NAME_MAX];
     struct slice name = {NULL, 0};
+    struct findings found;
     struct request request = {.hub = hub,
                               .from = peer->id,
                               .takes_over = takes_over,
                               .member = peer->member,
                               .message = message,
+                              .found = &found,
                               .refusal = refusal};
     int judgement = 0, error = admit_challenged(peer, refusal);
     if (error == 0)

@@ -387,10 +387,11 @@ static int claimed_text(struct request *request, const struct claimed *claimed, 
 
 static int claimed_numbers(struct request *request, struct claimed *claimed)
 {
-    if (json_number(request->members.ratio_heldout, &claimed->ratio) != 0 || !(claimed->ratio > 0))
+    if (json_number(request->found->body.ratio_heldout, &claimed->ratio) != 0 ||
+        !(claimed->ratio > 0))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "%s.ratio_heldout must be a number above 0", claimed->path);
-    if (json_u64(request->members.seeds, &claimed->seeds) != 0 || claimed->seeds != CLAIM_SEEDS)
+    if (json_u64(request->found->body.seeds, &claimed->seeds) != 0 || claimed->seeds != CLAIM_SEEDS)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "%s.seeds must be %u: every claim is measured on as many workloads",
                       claimed->path, CLAIM_SEEDS);
@@ -400,7 +401,7 @@ static int claimed_numbers(struct request *request, struct claimed *claimed)
 /* All that a claim must have, besides its commitment_id. */
 static int claimed_read(struct request *request, struct claimed *claimed)
 {
-    const struct body_members *members = &request->members;
+    const struct body_members *members = &request->found->body;
     char path[PATH_SIZE];
     int error;
     if ((error = claimed_text(request, claimed, "subject", members->subject, REQUIRED,
@@ -469,7 +470,7 @@ static int compare(struct request *request, struct claimed *claimed,
 int claim_check(struct request *request, const char *path)
 {
     struct claimed claimed;
-    struct json_value id = request->members.commitment_id;
+    struct json_value id = request->found->body.commitment_id;
     if (id.kind == JSON_KIND_ABSENT)
         return 0;
     claimed.path = path;

@@ -22,10 +22,10 @@ struct commit {
 /* A log's face. Every function gets `state`. */
 struct log {
     void *state;
-    /* Takes the entry (seq 0) and copies what it needs beyond the call. 0, or -1 when it can't be
-     * kept now: then it is never committed. Only an ENTRY_MESSAGE may be refused; what happened
+    /* Takes the entry, sets its seq, and copies what it needs beyond the call. 0, or -1 when it
+     * can't be kept now: then it has no seq and is never committed. Only an ENTRY_MESSAGE may be refused; what happened
      * without anybody asking has happened. */
-    int (*propose)(void *state, const struct entry *entry);
+    int (*propose)(void *state, struct entry *entry);
     /* Entries that were proposed and not committed are forgotten. */
     void (*free)(void *state);
     /* The room is no more: frees, and lets its entries go. Nothing is under way. A room of that

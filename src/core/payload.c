@@ -29,21 +29,23 @@ const struct payload_members *payload_members(struct request *request)
         {SLICE("component_id"), offsetof(struct payload_members, component_id)},
         {SLICE("performance"), offsetof(struct payload_members, performance)},
     };
-    if (!request->looked)
-        json_get_members(request->message->payload, places, sizeof places / sizeof *places,
-                         &request->payload);
+    struct payload_members *members = &request->found->payload;
+    if (!request->looked) {
+        *members = (struct payload_members){0};
+        message_get_members(request->message, places, sizeof places / sizeof *places, members);
+    }
     request->looked = true;
-    return &request->payload;
+    return members;
 }
 
-int payload_text(struct request *request, struct json_value object, const char *path,
+int payload_text(const struct request *request, struct json_value object, const char *path,
                  enum need need, size_t max, char *buffer, struct slice *ret_text)
 {
     return payload_text_of(request, payload_member(object, path), path, need, max, buffer,
                            ret_text);
 }
 
-int payload_text_of(struct request *request, struct json_value value, const char *path,
+int payload_text_of(const struct request *request, struct json_value value, const char *path,
                     enum need need, size_t max, char *buffer, struct slice *ret_text)
 {
     bool nothing = value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL ||
@@ -63,7 +65,7 @@ int payload_text_of(struct request *request, struct json_value value, const char
     return 0;
 }
 
-int payload_check_string(struct request *request, struct json_value value, const char *path)
+int payload_check_string(const struct request *request, struct json_value value, const char *path)
 {
     if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL ||
         value.kind == JSON_KIND_STRING)
@@ -72,7 +74,7 @@ int payload_check_string(struct request *request, struct json_value value, const
                   kind_names[value.kind]);
 }
 
-int payload_object_of(struct request *request, struct json_value value, const char *path,
+int payload_object_of(const struct request *request, struct json_value value, const char *path,
                       struct json_value *ret_object)
 {
     if (value.kind != JSON_KIND_OBJECT)
@@ -82,8 +84,8 @@ int payload_object_of(struct request *request, struct json_value value, const ch
     return 0;
 }
 
-int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,
-                 bool *ret_bool)
+int payload_bool(const struct request *request, struct json_value object, const char *path,
+                 bool preset, bool *ret_bool)
 {
     struct json_value value = payload_member(object, path);
     switch (value.kind) {

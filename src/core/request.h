@@ -18,6 +18,14 @@ struct payload_members {
     struct json_value pattern, code, component, component_id, performance;
 };
 
+/* What was found in the payload. It is large, and few messages have most of it: whoever has a
+ * request of a message has room for this, and nothing of it means anything before it was looked
+ * for. */
+struct findings {
+    struct payload_members payload; /* see payload_members */
+    struct body_members body;       /* of a pattern, code or component that check has passed */
+};
+
 /* One message on its way: what check found is there for proceed. Of an answer of admit's, and of
  * other entries, only what says where and when. */
 struct request {
@@ -37,14 +45,13 @@ struct request {
     bool handled;          /* a handler has seen to the relaying itself */
     struct member *target; /* of target_ai; NULL: everyone */
     struct session *session;
-    bool looked; /* payload is filled */
-    struct payload_members payload;
-    struct json_value body;
-    struct body_members members; /* of a pattern, code or component */
-    struct claiming claiming;    /* of a pattern or component */
-    struct growth growth;        /* of what a room knows, if it is taken */
-    bool mismatched;             /* refused, since it claims what was not committed to */
-    struct text extra;           /* members of an error's payload behind the standard ones */
+    struct findings *found;   /* NULL of what is no message */
+    bool looked;              /* found->payload is filled */
+    struct json_value body;   /* the object that is shared, or the performance reported */
+    struct claiming claiming; /* of a pattern or component */
+    struct growth growth;     /* of what a room knows, if it is taken */
+    bool mismatched;          /* refused, since it claims what was not committed to */
+    struct text extra;        /* members of an error's payload behind the standard ones */
 };
 
 /* All that may refuse a message for the state's sake. Changes nothing. 0, or -code. */
@@ -63,16 +70,16 @@ enum need { OPTIONAL, REQUIRED };
 const struct payload_members *payload_members(struct request *request);
 /* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives
  * len 0; "" is absent. */
-int payload_text(struct request *request, struct json_value object, const char *path,
+int payload_text(const struct request *request, struct json_value object, const char *path,
                  enum need need, size_t max, char *buffer, struct slice *ret_text);
 /* The same of a member that was found before. */
-int payload_text_of(struct request *request, struct json_value value, const char *path,
+int payload_text_of(const struct request *request, struct json_value value, const char *path,
                     enum need need, size_t max, char *buffer, struct slice *ret_text);
 /* Refused when it is there and no string; absent and null are fine. */
-int payload_check_string(struct request *request, struct json_value value, const char *path);
-int payload_object_of(struct request *request, struct json_value value, const char *path,
+int payload_check_string(const struct request *request, struct json_value value, const char *path);
+int payload_object_of(const struct request *request, struct json_value value, const char *path,
                       struct json_value *ret_object);
-int payload_bool(struct request *request, struct json_value object, const char *path, bool preset,
-                 bool *ret_bool);
+int payload_bool(const struct request *request, struct json_value object, const char *path,
+                 bool preset, bool *ret_bool);
 
 #endif

@@ -71,9 +71,9 @@ void room_start(struct room *room, int64_t now);
  * earlier hub's connections, whose ids connections of this one may have. */
 bool room_starting(const struct room *room);
 /* Hands a message to the room's log; -1 when that can't keep it now. */
-int room_propose(struct room *room, const struct entry *entry);
+int room_propose(struct room *room, struct entry *entry);
 /* Hands in what has happened, which no log refuses. */
-void room_happened(struct room *room, const struct entry *entry);
+void room_happened(struct room *room, struct entry *entry);
 
 /* What apply reads of the configuration, and its JSON. */
 struct room_limits limits_of(const struct hub_config *config);

@@ -101,7 +101,7 @@ void room_free(struct room *room)
 
 /* ── proposing ── */
 
-int room_propose(struct room *room, const struct entry *entry)
+int room_propose(struct room *room, struct entry *entry)
 {
     room->under_way++;
     int error = room->log.propose(room->log.state, entry);
@@ -110,7 +110,7 @@ int room_propose(struct room *room, const struct entry *entry)
     return error;
 }
 
-void room_happened(struct room *room, const struct entry *entry)
+void room_happened(struct room *room, struct entry *entry)
 {
     int error = room_propose(room, entry);
     assert(error == 0); /* the log's face: it refuses messages alone */

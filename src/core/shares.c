@@ -48,9 +48,11 @@ static int body_find(struct request *request, const char *path, struct json_valu
         {SLICE("ratio_heldout"), offsetof(struct body_members, ratio_heldout)},
         {SLICE("seeds"), offsetof(struct body_members, seeds)},
     };
+    struct body_members *members = &request->found->body;
     int error = payload_object_of(request, body, path, &request->body);
+    *members = (struct body_members){0};
     if (error == 0)
-        json_get_members(request->body, places, sizeof places / sizeof *places, &request->members);
+        json_get_members(request->body, places, sizeof places / sizeof *places, members);
     return error;
 }
 
@@ -89,18 +91,21 @@ static struct knowledge_entry *parent_find(const struct knowledge *knowledge,
     return named[0] ? named[0] : named[2] ? named[2] : named[1];
 }
 
-static void parents_find(struct request *request)
+/* Of those that the body names: how many are known, which go to ret_parents. */
+static size_t parents_find(const struct request *request,
+                           struct knowledge_entry *ret_parents[PARENTS_MAX])
 {
-    struct claiming *claiming = &request->claiming;
-    struct json_value parents = request->members.parents, parent;
+    struct json_value parents = request->found->body.parents, parent;
     struct json_iterator elements = {.rest = parents.raw};
+    size_t count = 0;
     if (parents.kind != JSON_KIND_ARRAY)
-        return;
+        return 0;
     for (size_t i = 0; i < PARENTS_MAX && json_next_element(&elements, &parent); i++) {
         struct knowledge_entry *found = parent_find(&request->room->knowledge, parent);
         if (found)
-            claiming->parents[claiming->parent_count++] = found;
+            ret_parents[count++] = found;
     }
+    return count;
 }
 
 /* What is shared is known, and what it claims is claimed. */
@@ -112,11 +117,15 @@ static void body_put(struct request *request, enum section section, struct slice
     struct knowledge_entry *entry =
         knowledge_put(knowledge, section, id, request->body.raw, request->member->key,
                       request->message->timestamp, own_id);
-    bool claims = request->claiming.commitment != NULL;
-    if (claims)
-        parents_find(request);
+    struct knowledge_entry *parents[PARENTS_MAX];
+    struct claiming claiming = request->claiming;
+    bool claims = claiming.commitment != NULL;
+    if (claims) {
+        claiming.parents = parents;
+        claiming.parent_count = parents_find(request, parents);
+    }
     if (claims || entry->claim) {
-        claim_put(knowledge, entry, claims ? &request->claiming : NULL);
+        claim_put(knowledge, entry, claims ? &claiming : NULL);
         knowledge_weigh(knowledge, entry);
         claim_made(request);
     }
@@ -135,7 +144,7 @@ static int share_check(struct request *request, const struct share *share)
     struct slice id;
     int error;
     if ((error = body_find(request, share->body_path, share_body(request, share))) < 0 ||
-        (error = payload_text_of(request, request->members.id, share->id_path, OPTIONAL,
+        (error = payload_text_of(request, request->found->body.id, share->id_path, OPTIONAL,
                                  sizeof buffer, buffer, &id)) < 0)
         return error;
     const struct knowledge_entry *held =
@@ -156,8 +165,8 @@ static void share_proceed(struct request *request, const struct share *share)
 {
     char buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id;
-    payload_text_of(request, request->members.id, share->id_path, OPTIONAL, sizeof buffer, buffer,
-                    &id);
+    payload_text_of(request, request->found->body.id, share->id_path, OPTIONAL, sizeof buffer,
+                    buffer, &id);
     if (!id.len) {
         hub_uuid(request->hub, request->room->key, request->entry->seq, request->made++, buffer);
         id.len = UUID_SIZE - 1;
@@ -180,10 +189,12 @@ int code_check(struct request *request)
 {
     int error = share_check(request, &code);
     if (error < 0 ||
-        (error = payload_check_string(request, request->members.name, "payload.code.name")) < 0 ||
-        (error = payload_check_string(request, request->members.source, "payload.code.source")) < 0)
+        (error = payload_check_string(request, request->found->body.name, "payload.code.name")) <
+            0 ||
+        (error =
+             payload_check_string(request, request->found->body.source, "payload.code.source")) < 0)
         return error;
-    return payload_check_string(request, request->members.language, "payload.code.language");
+    return payload_check_string(request, request->found->body.language, "payload.code.language");
 }
 
 void code_proceed(struct request *request)
@@ -203,9 +214,9 @@ int component_check(struct request *request)
     int error;
     if ((error = body_find(request, "payload.component", payload_members(request)->component)) <
             0 ||
-        (error = payload_text_of(request, request->members.name, "payload.component.name", OPTIONAL,
-                                 sizeof name, name, &text)) < 0 ||
-        (error = payload_text_of(request, request->members.id, "payload.component.id", OPTIONAL,
+        (error = payload_text_of(request, request->found->body.name, "payload.component.name",
+                                 OPTIONAL, sizeof name, name, &text)) < 0 ||
+        (error = payload_text_of(request, request->found->body.id, "payload.component.id", OPTIONAL,
                                  sizeof id, id, &text)) < 0 ||
         (error = completion_check(request)) < 0 ||
         (error = claim_check(request, "payload.component")) < 0)
@@ -249,8 +260,7 @@ static struct slice feature_key(const struct request *request, char buffer[FEATU
 {
     char name_buffer[COMPONENT_NAME_MAX];
     struct slice name, sender = request->member->key;
-    struct request quiet = *request;
-    payload_text_of(&quiet, request->members.name, "payload.component.name", OPTIONAL,
+    payload_text_of(request, request->found->body.name, "payload.component.name", OPTIONAL,
                     sizeof name_buffer, name_buffer, &name);
     if (!name.len)
         name = slice_of("unknown");
@@ -268,7 +278,7 @@ void component_proceed(struct request *request)
 {
     char key_buffer[FEATURE_KEY_MAX], id_buffer[COMPONENT_ID_BYTES_MAX];
     struct slice id, key = feature_key(request, key_buffer);
-    payload_text_of(request, request->members.id, "payload.component.id", OPTIONAL,
+    payload_text_of(request, request->found->body.id, "payload.component.id", OPTIONAL,
                     sizeof id_buffer, id_buffer, &id);
     body_put(request, SECTION_FEATURES, key, id);
     if (request->session)

@@ -10,7 +10,7 @@ struct write {
     uint64_t base_version;
 };
 
-static int write_read(struct request *request, struct write *ret_write)
+static int write_read(const struct request *request, struct write *ret_write)
 {
     struct json_value payload = request->message->payload;
     struct json_value value = json_get(payload, "value"), base = json_get(payload, "base_version");
@@ -73,9 +73,8 @@ int workspace_check(struct request *request)
 
 size_t workspace_growth(const struct request *request)
 {
-    struct request quiet = *request;
     struct write write;
-    if (write_read(&quiet, &write) < 0)
+    if (write_read(request, &write) < 0)
         return 0;
     const struct cell *cell = index_find(&request->session->workspace, write.key);
     size_t before = cell ? cell->key.len + cell->value.len : 0;

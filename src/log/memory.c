@@ -9,12 +9,11 @@ struct memory_log {
     uint64_t seq; /* of the newest entry */
 };
 
-static int memory_propose(void *state, const struct entry *entry)
+static int memory_propose(void *state, struct entry *entry)
 {
     struct memory_log *log = state;
-    struct entry committed = *entry;
-    committed.seq = ++log->seq;
-    log->commit.apply(log->commit.ctx, &committed);
+    entry->seq = ++log->seq;
+    log->commit.apply(log->commit.ctx, entry);
     return 0;
 }
 

@@ -16,7 +16,7 @@ static void edge_effect(void *ctx, const struct effect *effect)
     struct server *server = ctx;
     struct span spans[2];
     bool appended[2] = {false, false};
-    bool kept = server->disk.store && effect->number && !effect->passing &&
+    bool kept = server->disk.store && effect->number && effect->origin != LINE_PASSING &&
                 effect->audience != AUDIENCE_CONNECTION;
     if (kept)
         store_keep(server->disk.store, effect);

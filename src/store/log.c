@@ -71,20 +71,20 @@ struct store_log *log_find(const struct store *store, struct slice room)
     return NULL;
 }
 
-static int log_propose(void *state, const struct entry *entry)
+static int log_propose(void *state, struct entry *entry)
 {
     struct store_log *log = state;
     struct store *store = log->store;
     if (entry->kind == ENTRY_MESSAGE && atomic_load(&store->failing))
         return -1;
+    entry->seq = ++log->seq;
     struct item item = {.kind = ITEM_ENTRY, .log = log, .entry = *entry};
-    item.entry.seq = ++log->seq;
     item.applied = store->options.sync != STORE_SYNC_ALWAYS;
     pthread_mutex_lock(&store->mutex);
     batch_add(store, &item);
     pthread_mutex_unlock(&store->mutex);
     if (item.applied)
-        log->commit.apply(log->commit.ctx, &item.entry);
+        log->commit.apply(log->commit.ctx, entry);
     return 0;
 }
 
@@ -229,10 +229,10 @@ void store_keep(struct store *store, const struct effect *effect)
                               .level = effect->level,
                               .audience = effect->audience,
                               .observed = effect->observed,
-                              .own = effect->own,
+                              .own = effect->origin == LINE_OWN,
                               .but_len = effect->but.len,
                               .names_len = bytes.len - effect->but.len};
-    if (!effect->own)
+    if (effect->origin != LINE_OWN)
         text_add(&bytes, effect->line);
     item.entry = (struct entry){.seq = effect->seq, .bytes = text_slice(&bytes)};
     pthread_mutex_lock(&store->mutex);

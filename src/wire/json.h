@@ -53,6 +53,14 @@ bool json_next_element(struct json_iterator *iterator, struct json_value *ret_va
 /* The member of an object by its name; of duplicates the last, as Python and jansson do.
  * JSON_KIND_ABSENT when there is none or `object` is no object. */
 struct json_value json_get(struct json_value object, const char *name);
+struct json_member {
+    struct json_value name, value;
+};
+/* The first members of an object, as they stand in it. */
+struct json_members {
+    struct json_member *at;
+    size_t max, count; /* count < max: those are all */
+};
 /* Where a member goes that is looked for: to the struct json_value that lies `at` bytes into
  * what is filled. */
 #define JSON_PLACE_NAME_MAX 64
@@ -64,6 +72,9 @@ struct json_place {
  * there leave *ret_found as it is. */
 void json_get_members(struct json_value object, const struct json_place *places, size_t count,
                       void *ret_found);
+/* The same of an object whose members, all of them, were kept when it was scanned. */
+void json_pick_members(const struct json_member *members, size_t member_count,
+                       const struct json_place *places, size_t count, void *ret_found);
 
 /* Decodes a string's escapes into buffer, at most `size` bytes, no NUL added. Returns the
  * decoded length, or -1 when it does not fit. */

@@ -164,24 +164,36 @@ struct json_value json_get(struct json_value object, const char *name)
     return found;
 }
 
+static void member_place(const struct json_member *member, const struct json_place *places,
+                         size_t count, void *ret_found)
+{
+    char buffer[JSON_PLACE_NAME_MAX];
+    struct slice name = member->name.raw;
+    if (member->name.escaped) {
+        long len = json_decode(member->name, buffer, sizeof buffer);
+        name = (struct slice){buffer, len < 0 ? 0 : (size_t)len};
+    }
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal(name, places[i].name))
+            memcpy((char *)ret_found + places[i].at, &member->value, sizeof member->value);
+}
+
 void json_get_members(struct json_value object, const struct json_place *places, size_t count,
                       void *ret_found)
 {
     struct json_iterator members = {.rest = object.raw};
-    struct json_value name, value;
+    struct json_member member;
     if (object.kind != JSON_KIND_OBJECT)
         return;
-    while (json_next_member(&members, &name, &value)) {
-        char buffer[JSON_PLACE_NAME_MAX];
-        struct slice decoded = name.raw;
-        if (name.escaped) {
-            long len = json_decode(name, buffer, sizeof buffer);
-            decoded = (struct slice){buffer, len < 0 ? 0 : (size_t)len};
-        }
-        for (size_t i = 0; i < count; i++)
-            if (slice_equal(decoded, places[i].name))
-                memcpy((char *)ret_found + places[i].at, &value, sizeof value);
-    }
+    while (json_next_member(&members, &member.name, &member.value))
+        member_place(&member, places, count, ret_found);
+}
+
+void json_pick_members(const struct json_member *members, size_t member_count,
+                       const struct json_place *places, size_t count, void *ret_found)
+{
+    for (size_t i = 0; i < member_count; i++)
+        member_place(&members[i], places, count, ret_found);
 }
 
 static uint32_t hex_four(const char *at)

@@ -390,40 +390,66 @@ static bool json_scan_value(struct json_scan *scan, unsigned depth_max,
     return at != NULL;
 }
 
-bool json_scan_object(struct json_scan *scan, unsigned depth_max, size_t members_max,
-                      struct json_member *ret_members, size_t *ret_count)
+/* at: behind an object's '{'. Keeps its members; where `inner` is not NULL, also those of its
+ * values that are objects, each in the place of the one before. Ends behind its '}'. */
+static inline const char *scan_members(struct json_scan *scan, const char *at, unsigned depth_max,
+                                       struct json_members *kept, struct json_members *inner);
+
+/* at: '{', of a value in an object. Out of line, so that scan_members stands twice and no more. */
+static __attribute__((noinline)) const char *
+scan_inner(struct json_scan *scan, const char *at, unsigned depth_max, struct json_members *kept)
+{
+    return depth_max == 0 ? too_deep(scan, at)
+                          : scan_members(scan, at + 1, depth_max - 1, kept, NULL);
+}
+
+static inline const char *scan_members(struct json_scan *scan, const char *at, unsigned depth_max,
+                                       struct json_members *kept, struct json_members *inner)
 {
     const char *end = scan->end;
-    const char *at = json_skip_space(scan->at, end);
-    struct json_member member, *into = ret_members, *const behind = ret_members + members_max;
-    *ret_count = 0;
-    depth_max = depth_bounded(depth_max);
-    if (at == end || *at != '{')
-        return json_scan_fail(scan, at, "an object, beginning with '{', is expected here");
-    at = json_skip_space(at + 1, end);
-    if (at < end && *at == '}') {
-        scan->at = at + 1;
-        return true;
-    }
+    struct json_member beyond;
+    kept->count = 0;
+    at = json_skip_space(at, end);
+    if (at < end && *at == '}')
+        return at + 1;
     for (;;) {
-        struct json_member *current = into < behind ? into++ : &member;
-        current->value.kind = JSON_KIND_ABSENT;
-        at = scan_name(scan, at, &current->name);
+        struct json_member *member = kept->count < kept->max ? &kept->at[kept->count] : &beyond;
+        member->value.kind = JSON_KIND_ABSENT;
+        at = scan_name(scan, at, &member->name);
         if (!at)
-            return false;
-        *ret_count = (size_t)(into - ret_members);
-        at = scan_value(scan, json_skip_space(at, end), depth_max, &current->value);
-        if (!at)
-            return false;
+            return NULL;
+        kept->count += member != &beyond;
         at = json_skip_space(at, end);
-        if (at < end && *at == '}') {
-            scan->at = at + 1;
-            return true;
+        if (inner && at < end && *at == '{') {
+            const char *from = at;
+            at = scan_inner(scan, from, depth_max, inner);
+            if (!at)
+                return NULL;
+            member->value =
+                (struct json_value){.raw = {from, (size_t)(at - from)}, .kind = JSON_KIND_OBJECT};
+        } else if (!(at = scan_value(scan, at, depth_max, &member->value))) {
+            return NULL;
         }
+        at = json_skip_space(at, end);
+        if (at < end && *at == '}')
+            return at + 1;
         if (at == end || *at != ',')
-            return json_scan_fail(scan, at, "',' or '}' is expected here");
+            return fail(scan, at, "',' or '}' is expected here");
         at = json_skip_space(at + 1, end);
     }
+}
+
+bool json_scan_object(struct json_scan *scan, unsigned depth_max, struct json_members *ret_members,
+                      struct json_members *ret_inner)
+{
+    const char *at = json_skip_space(scan->at, scan->end);
+    ret_members->count = ret_inner->count = 0;
+    if (at == scan->end || *at != '{')
+        return json_scan_fail(scan, at, "an object, beginning with '{', is expected here");
+    at = scan_members(scan, at + 1, depth_bounded(depth_max), ret_members, ret_inner);
+    if (at)
+        scan->at = at;
+    return at != NULL;
 }
 
 enum json_fault json_check(struct slice text, unsigned depth_max, size_t *ret_at)

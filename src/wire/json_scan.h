@@ -31,15 +31,13 @@ static inline const char *json_skip_space(const char *at, const char *end)
  * 0x80 and above, or at the end. */
 const char *json_plain_run(const char *at, const char *end);
 
-/* White space and one whole object, each of whose values is nested at most depth_max. The first
- * members_max of its members go to ret_members, and how many those are to *ret_count, which is
- * kept up to date even when a fault comes; the member in which it came then stands last, with
- * its value JSON_KIND_ABSENT, if its name was whole. False on a fault. */
-struct json_member {
-    struct json_value name, value;
-};
-bool json_scan_object(struct json_scan *scan, unsigned depth_max, size_t members_max,
-                      struct json_member *ret_members, size_t *ret_count);
+/* White space and one whole object, each of whose values is nested at most depth_max. Keeps its
+ * first members, and those of the last of its values that is an object itself, which spares a
+ * second walk over that one. Both lists are kept up to date even when a fault comes; the member in
+ * which it came then stands last, with its value JSON_KIND_ABSENT, if its name was whole. False on
+ * a fault. */
+bool json_scan_object(struct json_scan *scan, unsigned depth_max, struct json_members *ret_members,
+                      struct json_members *ret_inner);
 
 /* Sets a syntax fault at `at`; returns false. */
 bool json_scan_fail(struct json_scan *scan, const char *at, const char *reason);

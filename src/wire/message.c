@@ -91,12 +91,12 @@ bool message_id_fits(struct slice text)
 
 /* MEMBER_COUNT when the name is none of the six. Lengths are compared first, then a few bytes
  * whose number the compiler knows. */
-static enum member member_find(struct json_value name)
+static enum member member_find(const struct json_value *name)
 {
     char buffer[16]; /* longer than any member's name */
-    struct slice text = name.raw;
-    if (name.escaped) {
-        long len = json_decode(name, buffer, sizeof buffer);
+    struct slice text = name->raw;
+    if (name->escaped) {
+        long len = json_decode(*name, buffer, sizeof buffer);
         text = (struct slice){buffer, len < 0 ? 0 : (size_t)len};
     }
 #define X(name, known)                                                                             \
@@ -214,23 +214,24 @@ static int take_payload(struct message *message, struct json_value value,
 /* Sorts members into values, up to the first that should not be there: an unknown one, one that
  * is there already, or one in which the scan stopped because it was nested too deep. What was
  * sorted before it stays. */
-static int sort_members(const struct json_member *members, size_t count,
-                        struct json_value values[MEMBER_COUNT], struct refusal *ret_refusal)
+static int sort_members(const struct json_members *members, struct json_value values[MEMBER_COUNT],
+                        struct refusal *ret_refusal)
 {
     char excerpt[EXCERPT_SIZE];
-    for (size_t i = 0; i < count; i++) {
-        enum member member = member_find(members[i].name);
+    for (size_t i = 0; i < members->count; i++) {
+        const struct json_member *found = &members->at[i];
+        enum member member = member_find(&found->name);
         if (member == MEMBER_COUNT)
             return refuse(ret_refusal, WIRE_UNKNOWN_FIELD,
                           "there is no member \"%s\": " THE_MEMBERS,
-                          excerpt_format(members[i].name.raw, excerpt));
+                          excerpt_format(found->name.raw, excerpt));
         if (values[member].kind != JSON_KIND_ABSENT)
             return refuse(ret_refusal, WIRE_DUPLICATE_FIELD,
                           "%s stands twice: each member may stand once", member_names[member]);
-        if (members[i].value.kind == JSON_KIND_ABSENT)
+        if (found->value.kind == JSON_KIND_ABSENT)
             return refuse(ret_refusal, WIRE_BAD_FIELD, "%s is nested deeper than %u levels",
                           member_names[member], WIRE_DEPTH_MAX);
-        values[member] = members[i].value;
+        values[member] = found->value;
     }
     return 0;
 }
@@ -242,23 +243,25 @@ static int sort_members(const struct json_member *members, size_t count,
 /* Whether the line is one object and nothing else, with no fault of JSON or of its set of
  * members. */
 static int scan_line(struct slice line, struct json_value values[MEMBER_COUNT],
-                     struct slice *ret_object, struct refusal *ret_refusal)
+                     struct message *ret_message, struct refusal *ret_refusal)
 {
-    struct json_member members[MEMBERS_KEPT];
-    size_t count;
+    struct json_member at[MEMBERS_KEPT];
+    struct json_members members = {.at = at, .max = MEMBERS_KEPT};
+    struct json_members inner = {.at = ret_message->members, .max = MESSAGE_MEMBERS_KEPT};
     struct json_scan scan = {.at = line.at, .end = line.at + line.len};
     scan.at = json_skip_space(scan.at, scan.end);
     const char *from = scan.at;
-    if (json_scan_object(&scan, WIRE_DEPTH_MAX, MEMBERS_KEPT, members, &count)) {
-        *ret_object = (struct slice){from, (size_t)(scan.at - from)};
+    if (json_scan_object(&scan, WIRE_DEPTH_MAX, &members, &inner)) {
+        ret_message->member_count = inner.count;
+        ret_message->line = (struct slice){from, (size_t)(scan.at - from)};
         scan.at = json_skip_space(scan.at, scan.end);
         if (scan.at != scan.end)
             json_scan_fail(&scan, scan.at, "something stands behind the object");
     }
     if (scan.fault != JSON_SYNTAX)
-        return sort_members(members, count, values, ret_refusal);
+        return sort_members(&members, values, ret_refusal);
     struct refusal second = {.code = WIRE_OK}; /* the first is the one that counts */
-    sort_members(members, count, values, &second);
+    sort_members(&members, values, &second);
     return refuse_syntax(&scan, line, ret_refusal);
 }
 
@@ -266,7 +269,7 @@ int message_parse(struct slice line, struct message *ret_message, struct refusal
 {
     struct json_value values[MEMBER_COUNT] = {{.kind = JSON_KIND_ABSENT}};
     ret_message->message_id = (struct slice){NULL, 0};
-    int code = scan_line(line, values, &ret_message->line, ret_refusal);
+    int code = scan_line(line, values, ret_message, ret_refusal);
     if (code != 0) {
         struct refusal second = {.code = WIRE_OK};
         take_text(ret_message, MEMBER_MESSAGE_ID, values[MEMBER_MESSAGE_ID], &second);
@@ -281,4 +284,13 @@ int message_parse(struct slice line, struct message *ret_message, struct refusal
     if (code == 0)
         code = take_payload(ret_message, values[MEMBER_PAYLOAD], ret_refusal);
     return code;
+}
+
+void message_get_members(const struct message *message, const struct json_place *places,
+                         size_t count, void *ret_found)
+{
+    if (message->member_count < MESSAGE_MEMBERS_KEPT)
+        json_pick_members(message->members, message->member_count, places, count, ret_found);
+    else
+        json_get_members(message->payload, places, count, ret_found);
 }

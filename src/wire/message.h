@@ -10,6 +10,8 @@
 #include "wire/json.h"
 #include "wire/types.h"
 
+#define MESSAGE_MEMBERS_KEPT 8
+
 struct message {
     struct slice line; /* from '{' to '}', nothing around it */
     enum message_type type;
@@ -18,6 +20,9 @@ struct message {
     struct slice timestamp;  /* decoded */
     struct slice target;     /* decoded; len 0 = everyone (null, absent and "" alike) */
     struct json_value payload;
+    /* The payload's first members; when there are fewer than MESSAGE_MEMBERS_KEPT, all of them. */
+    struct json_member members[MESSAGE_MEMBERS_KEPT];
+    size_t member_count;
     char decoded[3 * WIRE_ID_MAX + WIRE_TIMESTAMP_MAX];
 };
 
@@ -37,6 +42,10 @@ int refuse(struct refusal *ret_refusal, enum wire_error code, const char *format
  * the line had a good one (len 0 otherwise), for in_reply_to; nothing else of it is. The line
  * holds no '\n'. */
 int message_parse(struct slice line, struct message *ret_message, struct refusal *ret_refusal);
+
+/* json_get_members of the payload of a message that was parsed. */
+void message_get_members(const struct message *message, const struct json_place *places,
+                         size_t count, void *ret_found);
 
 /* The name rule of ids (1..WIRE_ID_MAX bytes of UTF-8, no control characters U+0000..1F,
  * 7F..9F); text is valid UTF-8. */

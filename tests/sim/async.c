@@ -301,7 +301,7 @@ static void abandon_check(struct async *async, int room, struct slice session_id
         }
 }
 
-static int async_propose(void *state, const struct entry *entry)
+static int async_propose(void *state, struct entry *entry)
 {
     struct async_log *log = state;
     struct async *async = log->async;

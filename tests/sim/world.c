@@ -302,7 +302,7 @@ struct wrapped_log {
     int room;
 };
 
-static int wrapped_propose(void *state, const struct entry *entry)
+static int wrapped_propose(void *state, struct entry *entry)
 {
     struct wrapped_log *log = state;
     struct world *world = log->world;

@@ -44,7 +44,7 @@ static void recorder_apply(void *ctx, const struct entry *entry)
     recorder->commit.apply(recorder->commit.ctx, entry);
 }
 
-static int recorder_propose(void *state, const struct entry *entry)
+static int recorder_propose(void *state, struct entry *entry)
 {
     struct recorder *recorder = state;
     return recorder->inner.propose(recorder->inner.state, entry);
