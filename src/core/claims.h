@@ -94,7 +94,7 @@ struct claiming {
     struct commitment *commitment; /* NULL: nothing */
     double ratio;
     unsigned seeds;
-    /* entries that its body names as its parents, and that are known */
+    /* entries that its body names as its parents, and that are known; whoever has this has them */
     struct knowledge_entry **parents;
     size_t parent_count; /* at most PARENTS_MAX */
 };

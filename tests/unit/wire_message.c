@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "wire/message.h"
+#include "wire/text.h"
 #include "wire_guard.h"
 #include "wire_sentence.h"
 
@@ -543,6 +544,34 @@ static void sentences_stay_short_and_clean(void **state)
     }
 }
 
+/* The same is found whether the scan kept all of the payload's members or there are too many. */
+static void members_of_the_payload(void **state)
+{
+    static const struct json_place places[] = {
+        {SLICE("a"), 0},
+        {SLICE("b"), sizeof(struct json_value)},
+        {SLICE("absent"), 2 * sizeof(struct json_value)},
+    };
+    (void)state;
+    for (unsigned others = 0; others <= 2 * MESSAGE_MEMBERS_KEPT; others++) {
+        struct json_value found[3] = {{.kind = JSON_KIND_ABSENT}};
+        struct text payload = {0};
+        text_add_literal(&payload, "{\"a\":1,\"\\u0062\":{\"a\":[2],\"absent\":3}");
+        for (unsigned i = 0; i < others; i++)
+            text_addf(&payload, " , \"other%u\" : \"%u\"", i, i);
+        text_add_literal(&payload, ",\"a\":\"the last\"}");
+        text_addf(&payload, "%c", '\0');
+        assert_int_equal(parse_line(with(PAYLOAD, payload.at)), WIRE_OK);
+        message_get_members(&message, places, 3, found);
+        assert_int_equal(found[0].kind, JSON_KIND_STRING);
+        ASSERT_SLICE(found[0].raw, "the last");
+        assert_int_equal(found[1].kind, JSON_KIND_OBJECT);
+        ASSERT_SLICE(found[1].raw, "{\"a\":[2],\"absent\":3}");
+        assert_int_equal(found[2].kind, JSON_KIND_ABSENT);
+        text_free(&payload);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -562,6 +591,7 @@ int main(void)
         cmocka_unit_test(what_is_no_object),
         cmocka_unit_test(every_prefix_of_a_good_line_is_refused),
         cmocka_unit_test(payload_depth),
+        cmocka_unit_test(members_of_the_payload),
         cmocka_unit_test(sentences_stay_short_and_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
