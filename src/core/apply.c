@@ -7,10 +7,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
+#include "core/state.h"
 
 struct handler {
     int (*check)(struct request *request);
@@ -305,7 +305,7 @@ void room_apply(struct room *room, const struct entry *entry)
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)
         room->told_seq = entry->seq;
-    admit_applied(room->hub, entry);
+    peer_applied(room->hub, entry);
 }
 
 void hub_apply(struct hub *hub, struct slice room_name, const struct entry *entry)

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "core/admit.h"
+#include "core/state.h"
 
 struct dump {
     const struct room *room;

@@ -3,9 +3,9 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "core/admit.h"
 #include "core/effects.h"
 #include "core/memory.h"
+#include "core/state.h"
 
 /* ── the closed lists, as texts ── */
 

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
 #include "core/names.h"
+#include "core/state.h"
 #include "wire/shown.h"
 
 /* ── who may join ── */

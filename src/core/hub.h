@@ -2,7 +2,7 @@
  *
  *     hub_line → admit ── propose(entry) ──▶ log ── committed ──▶ apply → effects
  *
- * *Admit* (hub.c) is what depends on a connection or on this hub alone: is the line valid, is the
+ * *Admit* (admit.c) is what depends on a connection or on this hub alone: is the line valid, is the
  * sender who this connection is, is it too fast, has this hub room for it. *Apply* (apply.c) is the
  * only judge of all else, and a function of the room's earlier entries: it proceeds, or refuses.
  * Between the two stands the log (log.h), which may answer at once or take its time.

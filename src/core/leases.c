@@ -15,11 +15,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/collaboration.h"
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
+#include "core/state.h"
 #include "wire/json_scan.h"
 
 struct lease *lease_find(const struct room *room, struct slice key)

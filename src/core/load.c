@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/memory.h"
+#include "core/state.h"
 
 struct loading {
     struct room *room;

@@ -23,8 +23,8 @@ struct commit {
 struct log {
     void *state;
     /* Takes the entry, sets its seq, and copies what it needs beyond the call. 0, or -1 when it
-     * can't be kept now: then it has no seq and is never committed. Only an ENTRY_MESSAGE may be refused; what happened
-     * without anybody asking has happened. */
+     * can't be kept now: then it has no seq and is never committed. Only an ENTRY_MESSAGE may be
+     * refused; what happened without anybody asking has happened. */
     int (*propose)(void *state, struct entry *entry);
     /* Entries that were proposed and not committed are forgotten. */
     void (*free)(void *state);

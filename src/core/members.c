@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/memory.h"
 #include "core/names.h"
+#include "core/state.h"
 #include "wire/nearest.h"
 
 /* ── capabilities ── */
@@ -192,7 +192,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     room->seats[room->seat_count++] = (struct seat){peer, member, member->level, member->observer};
     member->order = ++room->changes.order;
     member_changed(room, member);
-    admit_joined(room->hub, member);
+    peer_joined(room->hub, member);
     return member;
 }
 
@@ -251,7 +251,7 @@ void departed_trim(struct room *room)
 
 static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
-    admit_departed(room->hub, member);
+    peer_departed(room->hub, member);
     name_unseat(room, member);
     room->observer_count -= (size_t)member->observer;
     room->listed_seats = 0;

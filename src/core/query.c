@@ -6,9 +6,9 @@
  * and its place then: the next page is found at once, unless that entry has changed meanwhile. */
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "core/state.h"
 
 #define KEY_BYTES_MAX    1024u /* more than any entry's id has */
 #define CURSOR_BYTES_MAX (KEY_BYTES_MAX + 32u)

@@ -2,8 +2,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "core/admit.h"
 #include "core/names.h"
+#include "core/state.h"
 
 struct hub_counts hub_count(const struct hub *hub)
 {

@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/memory.h"
+#include "core/state.h"
 
 struct room *room_find(const struct hub *hub, struct slice name)
 {

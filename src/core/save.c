@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "core/admit.h"
 #include "core/memory.h"
+#include "core/state.h"
 
 struct saving {
     struct text text; /* of the row that is being written */

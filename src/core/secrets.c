@@ -1,6 +1,6 @@
 /* What of a hello nobody but the hub may see: its secrets, and whose place they open. */
-#include "core/admit.h"
 #include "core/handlers.h"
+#include "core/state.h"
 
 static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token");
 

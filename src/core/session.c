@@ -13,9 +13,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "core/admit.h"
 #include "core/effects.h"
 #include "core/memory.h"
+#include "core/state.h"
 
 #define TO(state) (1u << SESSION_##state)
 static const unsigned moves[SESSION_STATE_COUNT] = {

@@ -1,0 +1,303 @@
+/* Admit: the hub's entrance, and its only door.
+ *
+ * What depends on a connection, or on this hub alone, is decided here: is the line valid, whose
+ * is it, may it, is it too fast, has this hub room for it. Secrets are cut out before anything
+ * keeps the line. Then it is proposed to its room's log; what apply makes of it is apply's word
+ * (apply.c). Its check runs here already, on the state of now, so that what is plainly wrong
+ * takes no place in the log: a courtesy, not the judgement.
+ *
+ * A connection is bound to a room and an id by the first line of it that is proposed, and stays
+ * so unless apply refuses that and nothing else of it is under way. */
+#include "core/admit.h"
+
+#include <assert.h>
+
+#include "core/effects.h"
+#include "core/handlers.h"
+#include "core/names.h"
+#include "core/state.h"
+
+/* What depends on the connection alone: is this its own id, and a type that is its to send. */
+static int admit_check(const struct peer *peer, const struct message *message,
+                       struct refusal *ret_refusal)
+{
+    struct slice sender = message->sender_id;
+    int error = peer->ai_id.len ? 0 : name_check(sender, ret_refusal);
+    if (error < 0)
+        return error;
+    if (peer->ai_id.len && !slice_equal(sender, peer->ai_id))
+        return refuse(ret_refusal, WIRE_SENDER_MISMATCH,
+                      "sender_id is \"%.*s\", but this connection began as \"%.*s\"",
+                      SLICE_FORMAT(sender), SLICE_FORMAT(peer->ai_id));
+    if (!message_type_from_client(message->type))
+        return refuse(ret_refusal, WIRE_FORBIDDEN_TYPE, "only the hub sends %s messages",
+                      message_type_text(message->type));
+    return 0;
+}
+
+/* Once a takeover of its id is proposed, no more is proposed of a connection: behind the
+ * takeover it would be nobody's, and might join anew, with nobody left to say that it went. */
+static int admit_challenged(const struct peer *peer, struct refusal *ret_refusal)
+{
+    if (!peer->challenged)
+        return 0;
+    return refuse(ret_refusal, WIRE_TAKEN_OVER,
+                  "a newer connection showed the resume_token of \"%.*s\"",
+                  SLICE_FORMAT(peer->ai_id));
+}
+
+/* Where a message belongs. A room that is not there yet: 0, with *ret_room NULL and its name. */
+static int admit_room(struct hub *hub, const struct peer *peer, const struct message *message,
+                      char buffer[ROOM_NAME_MAX], struct slice *ret_name, struct room **ret_room,
+                      struct refusal *ret_refusal)
+{
+    if (peer->room && message->type != MESSAGE_HELLO) {
+        *ret_room = peer->room;
+        return 0;
+    }
+    struct slice name = slice_of("main");
+    int error =
+        message->type == MESSAGE_HELLO ? hello_room(message, buffer, &name, ret_refusal) : 0;
+    if (error < 0)
+        return error;
+    if (peer->room && !slice_equal(name, peer->room->key))
+        return refuse(ret_refusal, WIRE_FORBIDDEN,
+                      "this connection is in room \"%.*s\"; connect anew for another",
+                      SLICE_FORMAT(peer->room->key));
+    struct room *room = room_find(hub, name);
+    if (!room && !rooms_have_place(hub))
+        return refuse(
+            ret_refusal, WIRE_QUOTA_EXCEEDED,
+            "there are %zu rooms already, the most this hub keeps, and something is known "
+            "or under way in each",
+            hub->config.rooms_max);
+    *ret_name = name;
+    *ret_room = room;
+    return 0;
+}
+
+static const bool stores[MESSAGE_TYPE_COUNT] = {
+    [MESSAGE_PATTERN_SHARE] = true,      [MESSAGE_CODE_SHARE] = true,
+    [MESSAGE_OS_COMPONENT_SHARE] = true, [MESSAGE_PERFORMANCE_REPORT] = true,
+    [MESSAGE_COMMITMENT] = true,
+};
+
+/* Has this hub room for what the message stores, over all its rooms? */
+static int admit_quota(const struct request *request)
+{
+    const struct hub *hub = request->hub;
+    enum message_type type = request->message->type;
+    size_t stored = 0, workspaces = 0;
+    if (request->repeated || (!stores[type] && type != MESSAGE_WORKSPACE_UPDATE))
+        return 0;
+    for (size_t i = 0; i < hub->room_count; i++) {
+        stored += hub->rooms[i]->knowledge.bytes;
+        workspaces += hub->rooms[i]->workspace_bytes;
+    }
+    if (stores[type] && request->growth.bytes > 0 && stored > hub->config.stored_max)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "all rooms together know %zu bytes; this hub keeps %zu", stored,
+                      hub->config.stored_max);
+    if (type == MESSAGE_WORKSPACE_UPDATE &&
+        workspaces + workspace_growth(request) > hub->config.workspaces_max)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "all workspaces together hold at most %zu bytes", hub->config.workspaces_max);
+    return 0;
+}
+
+/* Proof of life: not logged, not relayed, answered to level 2. */
+static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct message *message,
+                           int64_t now)
+{
+    if (peer->member->level != 2)
+        return;
+    struct request request = {.hub = hub, .room = peer->room, .answered_ms = now};
+    struct outgoing outgoing;
+    struct seat seat = peer_seat(peer);
+    char time[TIMESTAMP_SIZE];
+    timestamp_format(now, time);
+    struct text *text =
+        hub_message_begin(&request, MESSAGE_HEARTBEAT, slice_of("hub"), peer->member->key);
+    text_addf(text, "{\"server_time\":\"%s\",\"seq\":%llu}", time,
+              (unsigned long long)peer->room->last_seq);
+    hub_message_end(&request, MESSAGE_HEARTBEAT, &outgoing);
+    effect_to_connection(&request, &outgoing, &seat);
+    peer_read(hub, peer, message, now);
+}
+
+/* A look at what is known: not logged, not relayed. */
+static void peer_query(struct hub *hub, struct peer *peer, const struct message *message,
+                       struct refusal *refusal, int64_t now)
+{
+    struct request request = {.hub = hub,
+                              .room = peer->room,
+                              .from = peer->id,
+                              .member = peer->member,
+                              .message = message,
+                              .refusal = refusal,
+                              .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    int error = seat.level == 2 ? query_answer(&request, &seat)
+                                : refuse(refusal, WIRE_FORBIDDEN,
+                                         "a knowledge_query is for AIs that have joined at level 2 "
+                                         "(its answer goes to no other)");
+    if (error < 0)
+        peer_refuse(hub, peer, refusal, message->message_id, now);
+}
+
+static void refuse_unkept(struct refusal *refusal)
+{
+    refuse(refusal, WIRE_STORAGE_UNAVAILABLE,
+           "the hub can't keep this message now: nothing came of it; send it again later");
+}
+
+/* Hands the admitted message to its room's log. */
+static void request_propose(struct request *request, struct slice room_name, int error, int64_t now)
+{
+    struct hub *hub = request->hub;
+    struct peer *peer = peer_find(hub, request->from);
+    struct slice message_id = request->message->message_id;
+    if (!request->room)
+        request->room = room_open(hub, room_name, now);
+    struct entry entry = {.time_ms = now,
+                          .peer = request->from,
+                          .takes_over = request->takes_over,
+                          .kind = ENTRY_MESSAGE,
+                          .bytes = request->message->line};
+    struct room *room = request->room;
+    peer_bind(peer, room, request->message->sender_id);
+    peer->under_way++;
+    struct peer *challenged = peer_find(hub, entry.takes_over);
+    if (challenged)
+        challenged->challenged++;
+    hub->judged = (struct judged){request, request->judged_at, error};
+    int kept = room_propose(room, &entry);
+    hub->judged.request = NULL;
+    if (kept == 0)
+        return;
+    struct refusal refusal;
+    refuse_unkept(&refusal);
+    peer_refuse(hub, peer, &refusal, message_id, now);
+    peer_applied(hub, &entry);
+}
+
+void admit_lost(struct hub *hub, const struct entry *entry)
+{
+    struct peer *peer = peer_find(hub, entry->peer);
+    struct message message;
+    struct refusal refusal;
+    bool parsed = message_parse(entry->bytes, &message, &refusal) == 0;
+    assert(parsed); /* it was admitted */
+    refuse_unkept(&refusal);
+    if (peer)
+        peer_refuse(hub, peer, &refusal, parsed ? message.message_id : (struct slice){NULL, 0},
+                    entry->time_ms);
+    peer_applied(hub, entry);
+}
+
+/* The id is held by a connection that has left, which the log has not said yet: it will, before
+ * it says this. (A claim that is mismatched is let through as well: it counts, which is apply's
+ * to say.) */
+static bool holder_left(const struct request *request, int judgement)
+{
+    if (judgement != -(int)WIRE_ID_IN_USE || !request->room)
+        return false;
+    const struct member *holder = member_find(request->room, request->message->sender_id);
+    return holder && holder->peer && !peer_find(request->hub, holder->peer);
+}
+
+static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,
+                          peer_id takes_over, struct refusal *refusal, int64_t now)
+{
+    char name_buffer[ROOM_NAME_MAX];
+    struct slice name = {NULL, 0};
+    struct findings found;
+    struct request request = {.hub = hub,
+                              .from = peer->id,
+                              .takes_over = takes_over,
+                              .member = peer->member,
+                              .message = message,
+                              .found = &found,
+                              .refusal = refusal};
+    int judgement = 0, error = admit_challenged(peer, refusal);
+    if (error == 0)
+        error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
+    if (error == 0) {
+        request.judged_at = request.room ? request.room->last_seq : 0;
+        judgement = request_check(&request);
+        error = judgement == 0                                           ? admit_quota(&request)
+                : request.mismatched || holder_left(&request, judgement) ? 0
+                                                                         : judgement;
+    }
+    if (error == 0) {
+        request_propose(&request, name, judgement, now);
+    } else {
+        hub->refused++;
+        struct seat seat = peer_seat(peer);
+        request.answered_ms = now;
+        request.room = peer->room ? peer->room : hub->lobby;
+        hub_error(&request, &seat, refusal, message->message_id);
+    }
+    text_free(&request.extra);
+}
+
+/* ── lines ── */
+
+static void admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
+                        struct refusal *refusal, int64_t now)
+{
+    struct message without;
+    struct text line = {0};
+    peer_id takes_over = hello_takes_over(hub, message);
+    if (takes_over == peer->id)
+        takes_over = 0; /* it has what it asks for */
+    if (!hello_cut(message, &line)) {
+        admit_message(hub, peer, message, takes_over, refusal, now);
+    } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
+        admit_message(hub, peer, &without, takes_over, refusal, now);
+    }
+    text_free(&line);
+}
+
+void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
+{
+    hub_set_clock(hub, now);
+    struct peer *peer = peer_find(hub, id);
+    if (!peer)
+        return;
+    struct message message;
+    struct refusal refusal;
+    peer->heard = hub->clock;
+    if (message_parse(line, &message, &refusal) < 0 || admit_check(peer, &message, &refusal) < 0) {
+        peer_bad_line(hub, peer, &refusal, message.message_id, now);
+        return;
+    }
+    peer->bad_lines = 0;
+    if (!peer_within_rate(hub, peer)) {
+        refuse(&refusal, WIRE_RATE_LIMITED,
+               "more than %g messages a second (bursts of 2 s); send it again later",
+               hub->config.rate);
+        peer_refuse(hub, peer, &refusal, message.message_id, now);
+    } else if (message.type == MESSAGE_HEARTBEAT && peer->member) {
+        peer_heartbeat(hub, peer, &message, now);
+    } else if (message.type == MESSAGE_KNOWLEDGE_QUERY) {
+        peer_query(hub, peer, &message, &refusal, now);
+    } else if (message.type == MESSAGE_HELLO) {
+        admit_hello(hub, peer, &message, &refusal, now);
+    } else {
+        admit_message(hub, peer, &message, 0, &refusal, now);
+    }
+}
+
+void hub_line_too_long(struct hub *hub, peer_id id, int64_t now)
+{
+    hub_set_clock(hub, now);
+    struct peer *peer = peer_find(hub, id);
+    struct refusal refusal;
+    if (!peer)
+        return;
+    peer->heard = hub->clock;
+    refuse(&refusal, WIRE_LINE_TOO_LONG,
+           "a line has at most %zu bytes; the rest of this one is skipped", hub->config.line_max);
+    peer_bad_line(hub, peer, &refusal, (struct slice){NULL, 0}, now);
+}

@@ -1,0 +1,194 @@
+/* Peers: who is at the other end of each connection, from its opening to its end, and what this hub
+ * says to it of its own accord. Nothing here is in a log, but what a peer's going leaves there. */
+#include "core/peers.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/effects.h"
+#include "core/memory.h"
+#include "core/state.h"
+
+static size_t peer_index(peer_id id)
+{
+    return (size_t)(uint32_t)id;
+}
+
+struct peer *peer_find(struct hub *hub, peer_id id)
+{
+    struct peer *peer = peer_index(id) < hub->peer_capacity ? &hub->peers[peer_index(id)] : NULL;
+    return peer && id && peer->id == id ? peer : NULL;
+}
+
+/* Messages that may come at once under a rate limit: those of two seconds, and one at the least. */
+static double rate_burst(const struct hub *hub)
+{
+    return 2 * hub->config.rate < 1 ? 1 : 2 * hub->config.rate;
+}
+
+struct peer *peer_new(struct hub *hub, peer_id id)
+{
+    size_t before = hub->peer_capacity;
+    hub->peers =
+        memory_grow(hub->peers, &hub->peer_capacity, peer_index(id) + 1, sizeof *hub->peers);
+    memset(hub->peers + before, 0, (hub->peer_capacity - before) * sizeof *hub->peers);
+    struct peer *peer = &hub->peers[peer_index(id)];
+    assert(peer->id == 0);
+    *peer = (struct peer){.id = id,
+                          .heard = hub->clock,
+                          .cursor_at = hub->clock - CURSOR_MS,
+                          .allowance = rate_burst(hub),
+                          .allowance_at = hub->clock};
+    hub->peer_count++;
+    return peer;
+}
+
+void peer_drop(struct hub *hub, struct peer *peer)
+{
+    assert(peer->id && hub->peer_count > 0);
+    slice_free(&peer->ai_id);
+    *peer = (struct peer){0};
+    hub->peer_count--;
+}
+
+void peer_bind(struct peer *peer, struct room *room, struct slice ai_id)
+{
+    if (peer->ai_id.len)
+        return;
+    peer->ai_id = slice_copy(ai_id);
+    peer->room = room;
+}
+
+void peer_joined(struct hub *hub, struct member *member)
+{
+    struct peer *peer = peer_find(hub, member->peer);
+    if (peer)
+        peer->member = member;
+    hub->edge.joined(hub->edge.ctx, member->peer);
+}
+
+void peer_departed(struct hub *hub, const struct member *member)
+{
+    struct peer *peer = peer_find(hub, member->peer);
+    if (peer && peer->member == member) /* of a former hub's members, no connection is one */
+        peer->member = NULL;
+}
+
+void peer_applied(struct hub *hub, const struct entry *entry)
+{
+    struct peer *peer = peer_find(hub, entry->peer);
+    struct peer *challenged = peer_find(hub, entry->takes_over);
+    if (challenged)
+        challenged->challenged--;
+    if (!peer || !peer->under_way)
+        return;
+    if (--peer->under_way || peer->member)
+        return;
+    slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
+    peer->room = NULL;
+}
+
+/* ── answers: what this hub says to a connection of its own accord ── */
+
+struct seat peer_seat(const struct peer *peer)
+{
+    return (struct seat){
+        .peer = peer->id, .member = peer->member, .level = peer->member ? peer->member->level : 1};
+}
+
+void peer_answer(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
+                 struct slice in_reply_to, int64_t now)
+{
+    struct request request = {
+        .hub = hub, .room = peer->room ? peer->room : hub->lobby, .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    hub_error(&request, &seat, refusal, in_reply_to);
+}
+
+void peer_refuse(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
+                 struct slice in_reply_to, int64_t now)
+{
+    hub->refused++;
+    peer_answer(hub, peer, refusal, in_reply_to, now);
+}
+
+/* Keeps how far it has read, if there was anything to read since what is kept: the entry that does
+ * so is itself nothing to read, so that an idle room has none. */
+static void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
+{
+    char digits[24];
+    const struct member *member = peer->member;
+    if (!member || peer->cursor <= member->cursor || member->cursor >= peer->room->told_seq)
+        return;
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)peer->cursor);
+    struct entry entry = {
+        .time_ms = now, .peer = peer->id, .kind = ENTRY_CURSOR, .bytes = slice_of(digits)};
+    peer->cursor_at = hub->clock;
+    room_happened(peer->room, &entry);
+}
+
+/* The connection is no more; if it was somebody's, or may still become so, its room hears of it. */
+void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, int64_t now)
+{
+    struct entry entry = {.time_ms = now,
+                          .peer = peer->id,
+                          .kind = ENTRY_LEAVE,
+                          .bytes = slice_of(close_reason_text(reason))};
+    struct room *room = peer->room;
+    peer_keep_cursor(hub, peer, now);
+    if (peer->member)
+        peer->member->heard = hub->clock; /* its seat stands until this is applied */
+    peer_drop(hub, peer);
+    if (!room)
+        return;
+    room_happened(room, &entry);
+}
+
+void peer_expel(struct hub *hub, struct peer *peer, enum close_reason reason,
+                const struct refusal *refusal, int64_t now)
+{
+    peer_answer(hub, peer, refusal, (struct slice){NULL, 0}, now);
+    hub->edge.close(hub->edge.ctx, peer->id, reason);
+    peer_leave(hub, peer, reason, now);
+}
+
+/* A line that is no message, or not this sender's to send. The connection survives 99 of them in
+ * a row. */
+void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
+                   struct slice in_reply_to, int64_t now)
+{
+    peer_refuse(hub, peer, refusal, in_reply_to, now);
+    if (++peer->bad_lines < BAD_LINES_MAX)
+        return;
+    refuse(refusal, refusal->code, "that was bad line %u in a row: the connection is closed",
+           BAD_LINES_MAX);
+    peer_expel(hub, peer, CLOSE_BAD_LINES, refusal, now);
+}
+
+bool peer_within_rate(struct hub *hub, struct peer *peer)
+{
+    double rate = hub->config.rate;
+    if (rate <= 0)
+        return true;
+    double burst = rate_burst(hub);
+    peer->allowance += rate * (double)(hub->clock - peer->allowance_at) / 1000;
+    peer->allowance_at = hub->clock;
+    if (peer->allowance > burst)
+        peer->allowance = burst;
+    if (peer->allowance < 1)
+        return false;
+    peer->allowance -= 1;
+    return true;
+}
+
+/* What it says to have read: no more than there is. */
+void peer_read(struct hub *hub, struct peer *peer, const struct message *message, int64_t now)
+{
+    uint64_t seq, there = peer->room->last_seq;
+    if (json_u64(json_get(message->payload, "seq"), &seq) < 0)
+        return;
+    peer->cursor = seq < there ? seq : there;
+    if (hub->clock - peer->cursor_at >= CURSOR_MS)
+        peer_keep_cursor(hub, peer, now);
+}

@@ -1,0 +1,63 @@
+/* Connections, and who is at the other end of each. */
+#ifndef KHUB_CORE_PEERS_H
+#define KHUB_CORE_PEERS_H
+
+#include "core/hub.h"
+
+struct room;
+
+/* Who is at the other end of a connection. Bound to a room and an id once a line of it was
+ * proposed. */
+struct peer {
+    peer_id id;            /* 0: the place is empty */
+    struct room *room;     /* NULL: not bound */
+    struct slice ai_id;    /* owned; len 0: not bound */
+    struct member *member; /* NULL until it has joined */
+    unsigned under_way;    /* messages proposed and not yet applied */
+    unsigned challenged;   /* takeovers of its id proposed and not yet applied */
+    int64_t heard;         /* hub clock */
+    uint64_t cursor;       /* up to which it said to have read; at most what its room has told */
+    int64_t cursor_at;     /* hub clock at which one was last proposed */
+    unsigned bad_lines;    /* in a row */
+    double allowance;      /* messages it may send right now, under a rate limit */
+    int64_t allowance_at;  /* hub clock */
+};
+
+/* NULL when it is no more, or never was: in a replay there are none. */
+struct peer *peer_find(struct hub *hub, peer_id id);
+/* A connection was opened: nobody's yet. */
+struct peer *peer_new(struct hub *hub, peer_id id);
+/* The hub forgets it, without a word to anybody. */
+void peer_drop(struct hub *hub, struct peer *peer);
+/* Apply tells what became of a connection: it is somebody's now, it is nobody's any more, an entry
+ * of it is applied. Nothing when the connection is not this hub's. */
+void peer_joined(struct hub *hub, struct member *member);
+void peer_departed(struct hub *hub, const struct member *member);
+void peer_applied(struct hub *hub, const struct entry *entry);
+
+/* It is this room's and this id's from now on, unless it is somebody's already. */
+void peer_bind(struct peer *peer, struct room *room, struct slice ai_id);
+/* May it send one more message now, under the rate limit? Counts it if so. */
+bool peer_within_rate(struct hub *hub, struct peer *peer);
+/* Takes its word, in a heartbeat, on how far it has read: no further than there is. */
+void peer_read(struct hub *hub, struct peer *peer, const struct message *message, int64_t now);
+
+/* As delivery sees it. */
+struct seat peer_seat(const struct peer *peer);
+/* An error of this hub's own to it; in_reply_to.len 0: to nothing. */
+void peer_answer(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
+                 struct slice in_reply_to, int64_t now);
+/* The same, and it is counted: something of its was refused. */
+void peer_refuse(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
+                 struct slice in_reply_to, int64_t now);
+/* A line of it is no message, or not its to send: it is told, and closed at the BAD_LINES_MAX-th in
+ * a row. */
+void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
+                   struct slice in_reply_to, int64_t now);
+/* Its connection is no more: the hub forgets it, and its room hears of it. */
+void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, int64_t now);
+/* Tells it why, closes it, and lets it leave. */
+void peer_expel(struct hub *hub, struct peer *peer, enum close_reason reason,
+                const struct refusal *refusal, int64_t now);
+
+#endif

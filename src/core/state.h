@@ -1,0 +1,41 @@
+/* What the files of core/ share: the whole hub as one struct. */
+#ifndef KHUB_CORE_STATE_H
+#define KHUB_CORE_STATE_H
+
+#include "core/admit.h"
+#include "core/peers.h"
+
+/* Of load.c, for load_lists.c: a JSON string decoded; owned, never NULL. */
+struct slice load_string(struct json_value string);
+/* A claim that was loaded, whose parents may not be there yet: [[section, id], …]. */
+struct orphan {
+    struct claim *claim;
+    struct slice parents; /* owned */
+};
+
+struct hub {
+    struct hub_config config;
+    struct hub_edge edge;
+    struct peer *peers; /* by the index half of their id */
+    size_t peer_capacity, peer_count;
+    struct room **rooms;
+    size_t room_count, room_capacity;
+    uint64_t seq_let_go;     /* the highest that a room had which was let go */
+    bool serving;            /* hub_start was called: entries are no replay any more */
+    struct room *lobby;      /* "main": where those are who have not joined */
+    int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
+    uint64_t messages, effects, refused;
+    bool changes_kept;      /* rooms keep a list of changed rows */
+    struct orphan *orphans; /* while rows are loaded */
+    size_t orphan_count, orphan_capacity;
+    struct judged judged;
+    struct seat *addressees; /* of the effect that is being sent to some */
+    size_t addressee_capacity;
+    struct text scratch, payload; /* for building lines */
+    struct text cut;              /* of limits, and of ends of leases */
+};
+
+/* Moves the hub's clock on to `now`, unix time in milliseconds, which may jump either way. */
+void hub_set_clock(struct hub *hub, int64_t now);
+
+#endif
