@@ -1,5 +1,6 @@
 #include "brain/words.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -49,6 +50,7 @@ bool words_match(const char *feature, const char *const *capabilities)
 
 void words_cut(const char *text, char *ret_copy, size_t size)
 {
+    assert(size > 0);
     struct slice cut = utf8_cut((struct slice){text, strnlen(text, size)}, size - 1);
     memcpy(ret_copy, cut.at, cut.len);
     ret_copy[cut.len] = '\0';

@@ -1,6 +1,7 @@
 /* See children.h. */
 #include "cmd/children.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -36,7 +37,7 @@ static void become(const struct child *child, const char *const *arguments, pid_
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    for (size_t i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
+    for (size_t i = 0; arguments[i]; i++)
         memcpy(&argv[i + 1], &arguments[i], sizeof(argv[0])); /* execv's type lacks a const */
     execv("/proc/self/exe", argv);
     dprintf(STDERR_FILENO, "could not run /proc/self/exe: %s\n", strerror(errno));
@@ -47,6 +48,10 @@ int child_start(struct child *child, const char *name, const char *directory,
                 const char *const *arguments)
 {
     pid_t parent = getpid();
+    size_t count = 0;
+    while (arguments[count])
+        count++;
+    assert(count <= ARGUMENTS_MAX);
     *child = (struct child){.name = name};
     int len = snprintf(child->log, sizeof(child->log), "%s/%s.log", directory, name);
     if (len < 0 || (size_t)len >= sizeof(child->log)) {
@@ -79,8 +84,10 @@ bool child_worked(const struct child *child)
 
 void child_ask(struct child *child)
 {
-    if (!child_ended(child))
-        kill(child->pid, SIGTERM);
+    if (child_ended(child))
+        return;
+    assert(child->pid > 0); /* 0 would be this process's own group, -1 everybody */
+    kill(child->pid, SIGTERM);
 }
 
 void child_stop(struct child *child, int grace_ms)
@@ -91,6 +98,7 @@ void child_stop(struct child *child, int grace_ms)
         nanosleep(&(struct timespec){.tv_nsec = STOP_LOOK_MS * 1000000L}, NULL);
     if (child->pid == 0)
         return;
+    assert(child->pid > 0);
     kill(child->pid, SIGKILL);
     while (waitpid(child->pid, &child->status, 0) < 0 && errno == EINTR)
         ;

@@ -1,4 +1,5 @@
 /* The report of `khub learn`: what was learned, measured against what, drawn, and as C. */
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -35,6 +36,7 @@ static size_t levels_of(const struct learned *learned, struct plot_level *levels
 {
     const struct subject *subject = learned->subject;
     size_t count = 0;
+    assert(subject->baseline_count >= 1 && subject->baseline_count <= (int)LEARN_LEVELS_MAX);
     for (int i = 0; i < subject->baseline_count; i++)
         levels[count++] =
             (struct plot_level){subject->baseline_names[i], learned->baselines[i].ratio,

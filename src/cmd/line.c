@@ -2,6 +2,7 @@
  *
  * The heart is glyph_next: what of foreign bytes is safe to show, says wire/shown.h; it counts the
  * columns of that, and spells what this terminal lacks. */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <wchar.h>
@@ -92,6 +93,7 @@ static void line_cut(struct line *line)
 {
     if (line->text.failed)
         return;
+    assert(line->fits <= line->text.len);
     line->text.len = line->fits;
     if (line->terminal->color) /* the end of a colour may be in what was cut */
         text_add_literal(&line->text, style_codes[STYLE_PLAIN]);
@@ -175,6 +177,7 @@ static void line_cell_any(struct line *line, struct slice bytes, unsigned column
     bool cut = shown.len < bytes.len && columns > 0;
     if (cut)
         shown = fitting(bytes, columns - 1, unicode, &filled);
+    assert(filled + cut <= columns);
     if (right)
         line_pad(line, end - filled - cut);
     line_add(line, shown);

@@ -2,6 +2,7 @@
  * the tables. */
 #include "cmd/options.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -276,6 +277,7 @@ static enum options_result parse_options(struct parsing *parsing, int argc, char
 {
     const struct setting *options = parsing->command->options;
     size_t count = settings_count(options);
+    assert(count <= SETTINGS_MAX);
     struct option longs[SETTINGS_MAX + 2] = {0};
     char letters[LETTERS_BYTES] = ":h";
     char *letter = letters + 2;
@@ -306,6 +308,7 @@ static enum options_result parse_options(struct parsing *parsing, int argc, char
         while (option < LONG_FIRST ? options[index].letter != option
                                    : index != (size_t)(option - LONG_FIRST))
             index++;
+        assert(index < count); /* getopt_long knows those of the table alone */
         enum options_result result = parse_option(parsing, index, optarg);
         if (result != OPTIONS_FINE)
             return result;

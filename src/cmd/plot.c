@@ -2,6 +2,7 @@
  * apart by people who see no red or green, and hold on white and on dark paper. */
 #include "cmd/plot.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -130,6 +131,7 @@ static double field_y(const struct field *field, double ratio)
 
 static void axes(FILE *out, const struct field *field)
 {
+    assert(field->low < field->high);
     double step = field->high - field->low > 0.4 ? 0.1 : 0.05;
     for (int i = (int)ceil(field->low / step - 1e-9); i * step < field->high + 1e-9; i++) {
         double y = field_y(field, i * step);
@@ -179,6 +181,7 @@ void plot_convergence(FILE *out, const char *title, const char *note,
                       const struct plot_point *points, size_t count,
                       const struct plot_level *levels, size_t level_count)
 {
+    assert(count > 0);
     struct field field = {.last = points[count - 1].evaluations, .low = 1, .high = 1.05};
     for (size_t i = 0; i < count; i++) {
         field.low = fmin(field.low, points[i].train);

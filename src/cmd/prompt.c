@@ -2,6 +2,7 @@
  * Ctrl-D; arrows and the like are passed over. Signals stay the terminal's own. */
 #include "cmd/prompt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -102,6 +103,7 @@ void prompt_end(struct prompt *prompt)
 
 void prompt_feed(struct prompt *prompt, struct slice bytes)
 {
+    assert(prompt->taken <= prompt->bytes.len);
     size_t left = prompt->bytes.len - prompt->taken;
     if (prompt->taken > 0)
         memmove(prompt->bytes.at, prompt->bytes.at + prompt->taken, left);

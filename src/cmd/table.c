@@ -30,6 +30,7 @@ static void table_take(struct table *table, char *cell)
         table->cells = cells;
         table->capacity = capacity;
     }
+    assert(table->column_count > 0 && table->count < table->capacity);
     table->cells[table->count++] = cell;
 }
 

@@ -32,6 +32,7 @@ struct change *changes_take(struct changes *changes)
 {
     struct change *first = TAILQ_FIRST(&changes->list);
     if (first) {
+        assert(first->listed && changes->count > 0);
         TAILQ_REMOVE(&changes->list, first, next);
         first->listed = false;
         changes->count--;
@@ -64,6 +65,7 @@ void change_gone(struct changes *changes, struct change *change, enum row_kind k
     if (!changes->kept)
         return;
     if (change->listed) {
+        assert(changes->count > 0);
         TAILQ_REMOVE(&changes->list, change, next);
         changes->count--;
     }

@@ -179,6 +179,7 @@ static void benchmark_loosen(struct knowledge *knowledge, struct knowledge_entry
 
 static void benchmark_fasten(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
+    assert(entry->is_loose && knowledge->loose_count > 0);
     entry->is_loose = false;
     knowledge->loose_count--;
     knowledge->loose_bytes -= entry->bytes;
@@ -198,6 +199,7 @@ static void entry_drop_report(struct knowledge *knowledge, struct knowledge_entr
                               struct report *report)
 {
     size_t cost = report_cost(report);
+    assert(entry->report_count > 0 && entry->reports_bytes >= cost);
     TAILQ_REMOVE(&entry->reports, report, next);
     entry->report_count--;
     entry->reports_bytes -= cost;

@@ -89,6 +89,7 @@ static void commitment_enlist(struct knowledge *knowledge, struct commitment *co
 
 static void commitment_delist(struct ledger *ledger, struct commitment *commitment)
 {
+    assert(!commitment->claimed || (commitment->account->kept_claimed && ledger->claimed_count));
     TAILQ_REMOVE(list_of_account(commitment), commitment, of_account);
     TAILQ_REMOVE(list_of_room(ledger, commitment), commitment, of_room);
     commitment->account->kept_claimed -= commitment->claimed;

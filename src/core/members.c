@@ -213,10 +213,11 @@ void member_restore(struct room *room, struct member *member)
 
 static struct seat *seat_find(const struct room *room, const struct member *member)
 {
-    size_t place = room->seat_count - 1; /* the newest are asked for most */
-    while (room->seats[place].member != member)
+    size_t place = room->seat_count; /* the newest are asked for most */
+    while (place > 0 && room->seats[place - 1].member != member)
         place--;
-    return &room->seats[place];
+    assert(place > 0); /* who is connected has a seat */
+    return &room->seats[place - 1];
 }
 
 struct member *member_seated(const struct room *room, peer_id peer)
@@ -230,6 +231,7 @@ struct member *member_seated(const struct room *room, peer_id peer)
 void member_set_level(struct room *room, struct member *member, int level, bool observer)
 {
     struct seat *seat = seat_find(room, member);
+    assert(level == 1 || level == 2);
     if (observer != member->observer)
         room->listed_seats = 0;
     room->observer_count += (size_t)observer - (size_t)member->observer;
@@ -253,6 +255,7 @@ static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
     peer_departed(room->hub, member);
     name_unseat(room, member);
+    assert(room->observer_count >= (size_t)member->observer);
     room->observer_count -= (size_t)member->observer;
     room->listed_seats = 0;
     member_drop_capabilities(room, member);

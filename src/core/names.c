@@ -73,6 +73,7 @@ void name_seat(struct room *room, struct member *member)
 void name_unseat(struct room *room, struct member *member)
 {
     struct lookalikes *lookalikes = member->lookalikes;
+    assert(lookalikes); /* who is connected has its name seated */
     TAILQ_REMOVE(&lookalikes->members, member, alike);
     member->lookalikes = NULL;
     if (!TAILQ_EMPTY(&lookalikes->members))

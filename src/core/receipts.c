@@ -103,6 +103,7 @@ static void receipts_shorten(struct room *room, struct receipts *receipts)
     struct receipt_block *oldest = TAILQ_FIRST(&receipts->blocks);
     assert(oldest);
     TAILQ_REMOVE(&receipts->blocks, oldest, next);
+    assert(room->receipt_count >= oldest->count);
     room->receipt_count -= oldest->count;
     change_gone(&room->changes, &oldest->change, ROW_RECEIPTS, oldest->key);
     block_free(oldest);
@@ -136,6 +137,7 @@ void receipt_keep(struct room *room, struct member *member, struct slice message
         block = block_begin(room, receipts);
     uint64_t hash = hash_of(message_id);
     size_t place = block_place(block, hash);
+    assert(block->count < RECEIPTS_IN_BLOCK);
     block->receipts =
         memory_grow(block->receipts, &block->capacity, block->count + 1, sizeof *block->receipts);
     memmove(&block->receipts[place + 1], &block->receipts[place],

@@ -66,6 +66,7 @@ static void awaited_free(struct awaited *awaited)
 
 static void awaited_end(struct room *room, struct awaited *awaited)
 {
+    assert(room->awaited_count > 0);
     TAILQ_REMOVE(&room->awaited, awaited, next);
     room->awaited_count--;
     change_gone(&room->changes, &awaited->change, ROW_AWAITED, awaited->key);

@@ -103,6 +103,7 @@ void room_free(struct room *room)
 
 int room_propose(struct room *room, struct entry *entry)
 {
+    assert(!entry->seq); /* the log gives it */
     room->under_way++;
     int error = room->log.propose(room->log.state, entry);
     if (error < 0)

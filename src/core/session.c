@@ -35,6 +35,7 @@ const char *session_state_text(enum session_state state)
         SESSION_STATES(X)
 #undef X
     };
+    assert((unsigned)state < SESSION_STATE_COUNT);
     return texts[state];
 }
 
@@ -164,6 +165,7 @@ static void session_end(struct room *room, struct session *session)
 {
     index_walk(&session->workspace, cell_forget, room);
     index_clear(&session->workspace, cell_free);
+    assert(room->workspace_bytes >= session->workspace_bytes);
     room->workspace_bytes -= session->workspace_bytes;
     session->workspace_bytes = 0;
     assert(room->live_count > 0);

@@ -1,5 +1,6 @@
 #include "log/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/memory.h"
@@ -25,6 +26,7 @@ static void memory_free(void *state)
 struct log log_memory(struct commit commit)
 {
     struct memory_log *log = memory_new(sizeof *log);
+    assert(commit.apply); /* it never calls lose: nothing that it takes can be lost */
     log->commit = commit;
     log->seq = commit.after;
     return (struct log){log, memory_propose, memory_free, memory_free};

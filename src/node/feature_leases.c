@@ -9,6 +9,7 @@
  * The hub says what becomes of leases in one order to all. So who asks late, after another has
  * built it already, has heard so before its own lease is granted, and gives it back. A hub that
  * knows no leases, or has none to give, stops nobody from building. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,7 @@ static void wait_over(struct node *node, struct feature_wait *wait, bool done)
 {
     char key[LEASE_KEY_MAX + 1];
     uint64_t fence = wait->fence;
+    assert(wait->state != WAIT_FREE);
     words_copy(key, wait->key);
     wait_free(wait);
     if (fence && !key_wanted(node, key))
@@ -98,6 +100,7 @@ void feature_wait_over(struct node *node, const char *requestor, const char *fea
 
 static void wait_build(struct node *node, struct feature_wait *wait)
 {
+    assert(wait->state == WAIT_ASKED || wait->state == WAIT_STANDBY);
     wait->state = WAIT_BUILDING;
     if (feature_build(node, wait->requestor, wait->feature, wait->requirements) == 0)
         return;

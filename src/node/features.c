@@ -5,6 +5,7 @@
  * counted for each requestor and feature; only when the higher of the two counts rises is there
  * something new to do. So each request is answered once, whichever comes first, and a request
  * that is sent again is answered again. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ static void feature_done(struct job *job, bool ran)
     struct node *node = work->base.node;
     struct claim_use use = {.purpose = CLAIM_ANSWER};
     const char *reason;
+    assert(ran || !work->component);
     words_copy(use.requestor, work->requestor);
     words_copy(use.feature, work->feature);
     if (ran && !work->component && !node->jobs.stopping)

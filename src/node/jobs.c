@@ -54,6 +54,7 @@ void jobs_account(struct jobs *jobs, enum job_class class, uint64_t took)
 
 static void jobs_append(struct jobs *jobs, enum job_class class, struct job *job)
 {
+    assert(!jobs->classes[class].count == !jobs->classes[class].last);
     job->next = NULL;
     if (jobs->classes[class].count == 0 && jobs->classes[class].running == 0 &&
         jobs->classes[class].had < jobs->had)
@@ -70,7 +71,7 @@ static void jobs_append(struct jobs *jobs, enum job_class class, struct job *job
 static struct job *jobs_pop(struct jobs *jobs, enum job_class class)
 {
     struct job *job = jobs->classes[class].first;
-    assert(job); /* callers have looked at the count */
+    assert(job && jobs->classes[class].count > 0); /* callers have looked at the count */
     jobs->classes[class].first = job->next;
     jobs->classes[class].count--;
     if (!job->next)

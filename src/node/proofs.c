@@ -123,6 +123,7 @@ static void prove_done(struct job *job, bool ran)
     struct prove_job *work = (struct prove_job *)job;
     struct node *node = work->base.node;
     assert(work->place < PROOFS_MAX);
+    assert(ran || !work->result);
     struct proof *proof = &node->proofs[work->place];
     if (proof->state != PROOF_FREE && proof->serial == work->serial) {
         bool current = strcmp(proof->nonce, work->nonce) == 0, proved = current && work->result;
@@ -227,6 +228,7 @@ static void proof_publish(struct node *node, struct proof *proof)
 
 static void proof_next(struct node *node, struct proof *proof)
 {
+    assert((proof->result != NULL) == (proof->measuring == MEASURING_DONE));
     if (khub_link_state(node->link) != KHUB_JOINED || node_now(node) < proof->retry_at)
         return;
     if (proof->state == PROOF_WAITING)

@@ -56,6 +56,7 @@ static const struct constant *find_constant(const struct subject *subject, const
 static void add_constant(struct text *text, const struct constant *constant,
                          const struct rules *rules)
 {
+    assert(constant->first + constant->count <= RULES_WORDS);
     for (size_t i = 0; i < constant->count; i++)
         add(text, "%s%u", i > 0 ? ", " : "", rules->words[constant->first + i]);
 }

@@ -51,11 +51,13 @@ double random_between(struct random *random, double low, double high)
 
 double random_log_between(struct random *random, double low, double high)
 {
+    assert(low > 0 && low <= high);
     return low * elementary_power(high / low, random_uniform(random));
 }
 
 double random_exponential(struct random *random, double mean)
 {
+    assert(mean >= 0);
     return -mean * elementary_log(1 - random_uniform(random));
 }
 
@@ -74,6 +76,7 @@ double random_normal(struct random *random)
 
 double random_bounded_pareto(struct random *random, double alpha, double low, double high)
 {
+    assert(alpha > 0 && low > 0 && low < high);
     double tail = elementary_power(low / high, alpha); /* beyond high */
     return low / elementary_power(1 - random_uniform(random) * (1 - tail), 1 / alpha);
 }

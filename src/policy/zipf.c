@@ -22,6 +22,7 @@ int zipf_init(struct zipf *zipf, uint32_t count, double exponent)
         made.cumulative[k] = sum += elementary_power(k + 1.0, -exponent);
     for (uint32_t k = 0; k < count; k++)
         made.cumulative[k] /= sum;
+    assert(made.cumulative[count - 1] == 1); /* so that every draw ends */
     for (uint32_t slot = 0, k = 0; slot < count; slot++) {
         while (k < count - 1 && made.cumulative[k] <= (double)slot / count)
             k++;

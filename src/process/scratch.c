@@ -4,6 +4,7 @@
  * process ends, however it does. So nobody has to guess from pids or ages. */
 #include "process/scratch.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -113,6 +114,7 @@ void scratch_remove(struct scratch *scratch)
 int scratch_keep(struct scratch *scratch)
 {
     char kept[SCRATCH_PATH_MAX];
+    assert(scratch->path[0] && scratch->fd >= 0);
     int len = snprintf(kept, sizeof kept, "%s.kept", scratch->path);
     if (len < 0 || (size_t)len >= sizeof kept) {
         errno = ENAMETOOLONG;

@@ -1,6 +1,7 @@
 /* See backup.h. */
 #include "store/backup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -94,6 +95,7 @@ static void backup_end(struct database *database, struct backup *backup, bool go
 
 bool backup_step(struct database *database, struct backup *backup)
 {
+    assert(backup->copy || !backup->handle); /* the last one was closed */
     if (!backup->copy && backup_begin(database, backup) < 0) {
         backup_end(database, backup, false);
         return false;

@@ -1,4 +1,5 @@
 /* The database: one SQLite file in a directory that one process has at a time. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -223,6 +224,7 @@ int database_open(struct database *database, const char *directory, enum store_s
     static const char *const syncs[] = {
         [STORE_SYNC_ALWAYS] = "FULL", [STORE_SYNC_INTERVAL] = "FULL", [STORE_SYNC_NONE] = "OFF"};
     char path[4096], pragmas[512];
+    assert(database->directory < 0 && database->lock < 0 && !database->handle);
     if (directory_take(database, directory, ret_why) < 0)
         return -1;
     if (snprintf(path, sizeof path, "%s/hub.db", directory) >= (int)sizeof path)
@@ -266,6 +268,7 @@ void database_close(struct database *database)
 int database_step(struct database *database, enum statement statement)
 {
     sqlite3_stmt *step = database->statements[statement];
+    assert(step); /* database_open has prepared them all */
     int result = sqlite3_step(step);
     sqlite3_reset(step);
     return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : -1;

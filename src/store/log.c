@@ -34,6 +34,7 @@ static void batch_add(struct store *store, const struct item *item)
 {
     struct batch *batch = store->filling;
     bool urgent = item->kind != ITEM_MESSAGE;
+    assert(item->log && item->log->store == store);
     batch->items =
         memory_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
     struct item *added = &batch->items[batch->count++];
@@ -75,6 +76,7 @@ static int log_propose(void *state, struct entry *entry)
 {
     struct store_log *log = state;
     struct store *store = log->store;
+    assert(!log->dead && !entry->seq);
     if (entry->kind == ENTRY_MESSAGE && atomic_load(&store->failing))
         return -1;
     entry->seq = ++log->seq;
@@ -91,6 +93,7 @@ static int log_propose(void *state, struct entry *entry)
 static void log_end(void *state)
 {
     struct store_log *log = state;
+    assert(!log->dead); /* free or forget, and once */
     log->dead = true;
 }
 
@@ -117,6 +120,7 @@ static void log_forget(void *state)
 {
     struct store_log *log = state;
     struct item item = {.kind = ITEM_FORGET, .log = log};
+    assert(!log->dead);
     log->dead = true;
     checkpoints_drop(log->store, log->id);
     pthread_mutex_lock(&log->store->mutex);
@@ -136,6 +140,7 @@ struct log store_log(struct store *store, struct slice room, struct commit commi
         TAILQ_INSERT_TAIL(&store->logs, log, next);
     }
     assert(!log->commit.apply); /* a room has one log */
+    assert(commit.apply && commit.lose);
     if (commit.after > log->seq)
         log->seq = commit.after;
     log->commit = commit;
@@ -149,6 +154,7 @@ static void item_hand_back(const struct batch *batch, struct item *item)
     struct store_log *log = item->log;
     if (log->dead || item->applied || item->kind != ITEM_ENTRY)
         return;
+    assert(item->entry.seq && item->entry.seq <= log->seq);
     item->entry.bytes.at = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
     if (item->lost)
         log->commit.lose(log->commit.ctx, &item->entry);
@@ -173,6 +179,7 @@ static void batch_recycle(struct store *store, struct batch *batch)
     if (batch->bytes.capacity > BATCH_KEPT_MAX)
         text_free(&batch->bytes);
     pthread_mutex_lock(&store->mutex);
+    assert(batch != store->filling);
     STAILQ_INSERT_HEAD(&store->spare, batch, next);
     pthread_mutex_unlock(&store->mutex);
 }
@@ -249,6 +256,7 @@ void store_read(struct store *store, const struct store_wish *wish)
     reading->wish.ai_id = slice_copy(wish->ai_id);
     reading->log = log_find(store, wish->room);
     assert(reading->log); /* a room that is there has a log */
+    assert(wish->after <= wish->until);
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->wishes, reading, next);
     pthread_cond_signal(&store->changed);
@@ -369,6 +377,7 @@ void store_key(const struct store *store, uint8_t ret_key[32])
 int store_begin(struct store *store)
 {
     sigset_t all, before;
+    assert(!store->running);
     sigfillset(&all); /* signals are for the thread that runs the loop */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&store->thread, NULL, writer_run, store);

@@ -2,6 +2,7 @@
  *
  * What can't be written (a full disk, a failing one) is tried again every RETRY_MS, and whatever
  * else comes is held back behind it; but messages among it are given up and their senders told. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ static int write_entry(struct database *database, const struct batch *batch,
 {
     struct store_log *log = item->log;
     struct entry entry = item->entry;
+    assert((uintptr_t)entry.bytes.at + entry.bytes.len <= batch->bytes.len);
     entry.bytes.at = batch->bytes.at + (uintptr_t)entry.bytes.at;
     if (!log->written && write_room(database, log) < 0)
         return -1;
@@ -62,6 +64,8 @@ static int write_message(struct database *database, const struct batch *batch,
     const struct kept *kept = &item->kept;
     const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
     size_t texts = kept->but_len + kept->names_len;
+    assert(texts <= item->entry.bytes.len);
+    assert((uintptr_t)item->entry.bytes.at + item->entry.bytes.len <= batch->bytes.len);
     sqlite3_stmt *add = database->statements[STATEMENT_ADD_MESSAGE];
     sqlite3_bind_int64(add, 1, entry_id(item->log->id, item->entry.seq));
     sqlite3_bind_int64(add, 2, kept->number);
@@ -125,6 +129,7 @@ static int write_checkpoint(struct database *database, const struct checkpoint *
         const struct checkpoint_row *kept = &checkpoint->rows[i];
         enum statement statement = kept->gone ? STATEMENT_DROP_ROW : STATEMENT_PUT_ROW;
         sqlite3_stmt *step = database->statements[statement];
+        assert(kept->bytes_at + kept->bytes_len <= checkpoint->bytes.len);
         struct row row = {kept->kind,
                           {checkpoint->bytes.at + kept->key_at, kept->key_len},
                           {checkpoint->bytes.at + kept->bytes_at, kept->bytes_len}};
@@ -272,6 +277,7 @@ static void hand_on(struct store *store, struct batch *batch)
     }
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->done, batch, next);
+    assert(atomic_load(&store->backlog) >= bytes);
     atomic_fetch_sub(&store->backlog, bytes);
     wake(store);
     pthread_mutex_unlock(&store->mutex);
@@ -301,6 +307,7 @@ static struct batch *messages_of(struct batch *batch)
                                               item->entry.bytes.len});
     }
     batch->count = left;
+    assert(!lost || batch->urgent >= lost->count);
     batch->urgent -= lost ? lost->count : 0;
     return lost;
 }

@@ -3,6 +3,7 @@
 #include "wire/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -71,6 +72,7 @@ int address_parse(const char *text, struct address *ret_address, const char **re
         return -1;
     }
     memcpy(address.host, host.at, host.len);
+    assert(!port || strlen(port) < sizeof address.port); /* port_fits has seen to it */
     if (port)
         memcpy(address.port, port, strlen(port));
     *ret_address = address;

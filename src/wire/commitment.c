@@ -1,5 +1,6 @@
 #include "wire/commitment.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -48,6 +49,7 @@ static int read_member(struct json_value name, struct json_value value, const ch
                        struct committed_parameters *parameters, struct refusal *ret_refusal)
 {
     char excerpt[EXCERPT_SIZE];
+    assert(parameters->count < COMMITMENT_PARAMETERS_MAX);
     struct committed_parameter *parameter = &parameters->all[parameters->count];
     char *buffer = parameters->names[parameters->count];
     long len = json_decode(name, buffer, COMMITMENT_NAME_MAX);

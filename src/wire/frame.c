@@ -3,6 +3,7 @@
  * before its '\n'. */
 #include "wire/frame.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define PARTIAL_MIN 256u /* bytes of the first allocation */
@@ -36,6 +37,7 @@ size_t frame_pending(const struct frame *frame)
 static int partial_add(struct frame *frame, struct slice bytes)
 {
     size_t needed = frame->len + bytes.len;
+    assert(needed <= frame->line_max + 1);
     if (needed > frame->capacity) {
         size_t capacity = frame->capacity ? frame->capacity : PARTIAL_MIN;
         while (capacity < needed)
@@ -102,6 +104,7 @@ enum frame_result frame_next(struct frame *frame, struct slice *input, struct sl
             partial_drop(frame);
             continue;
         }
+        assert(line.len <= frame->line_max);
         frame->returned = frame->len > 0;
         *ret_line = line;
         return FRAME_LINE;

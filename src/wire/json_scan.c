@@ -6,6 +6,7 @@
  * after `end` is ever read, so a line needs no terminator. */
 #include "wire/json_scan.h"
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "wire/utf8.h"
@@ -314,6 +315,7 @@ static const char *scan_container(struct json_scan *scan, const char *at, unsign
     bool escaped;
     bool object = false; /* the innermost open container is one */
     struct nest nest = {.objects = {0}};
+    assert(depth_max <= JSON_DEPTH_LIMIT); /* what there are bits for */
     for (;;) {
         if (at < end && (*at == '{' || *at == '[')) {
             if (nest.depth == depth_max)
@@ -462,6 +464,7 @@ enum json_fault json_check(struct slice text, unsigned depth_max, size_t *ret_at
             return JSON_FINE;
         json_scan_fail(&scan, scan.at, "something stands behind the value");
     }
+    assert(scan.at >= text.at && scan.at <= scan.end);
     *ret_at = (size_t)(scan.at - text.at);
     return scan.fault;
 }

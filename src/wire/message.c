@@ -5,6 +5,7 @@
  * wrong of message_id, sender_id, timestamp, target_ai, message_type, payload. */
 #include "wire/message.h"
 
+#include <assert.h>
 #include <stdint.h>
 
 #include "wire/json_scan.h"
@@ -112,6 +113,7 @@ static int refuse_syntax(const struct json_scan *scan, struct slice line,
 {
     char near[EXCERPT_SIZE];
     size_t offset = (size_t)(scan->at - line.at);
+    assert(scan->at >= line.at && offset <= line.len);
     size_t left = line.len - offset;
     if (left == 0)
         return refuse(ret_refusal, WIRE_BAD_JSON,

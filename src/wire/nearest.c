@@ -75,4 +75,5 @@ void nearest_offer(struct nearest *nearest, struct slice name)
     nearest->best[at].name = name;
     nearest->best[at].distance = distance;
     nearest->count = kept + 1;
+    assert(at <= kept && nearest->count <= NEAREST_MAX);
 }

@@ -1,4 +1,5 @@
 /* What a refused peer is told: sentences that quote its own bytes, which may be anything. */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -8,6 +9,7 @@
 int refuse(struct refusal *ret_refusal, enum wire_error code, const char *format, ...)
 {
     char sentence[2 * WIRE_DETAIL_MAX]; /* its own cut falls behind that of the detail */
+    assert(code != WIRE_OK && (unsigned)code < WIRE_ERROR_COUNT); /* 0 would say: accepted */
     ret_refusal->code = code;
     va_list arguments;
     va_start(arguments, format);

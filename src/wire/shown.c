@@ -59,6 +59,7 @@ static void spell_byte(struct shown *shown)
 void shown_spell(struct shown *shown)
 {
     shown->len = (size_t)snprintf(shown->bytes, sizeof shown->bytes, "\\u{%x}", shown->code);
+    assert(shown->len < sizeof shown->bytes); /* the longest is 10ffff */
     shown->spelt = true;
 }
 
@@ -97,6 +98,7 @@ const char *shown_format(struct slice bytes, char *buffer, size_t size)
         if (used + sizeof ellipsis <= size)
             fits = used;
     }
+    assert(used < size);
     buffer[used] = '\0';
     return buffer;
 }

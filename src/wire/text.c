@@ -1,6 +1,7 @@
 /* The growing buffer, and the few things the hub writes with it itself. */
 #include "wire/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ void text_clear(struct text *text)
 static bool text_reserve(struct text *text, size_t more)
 {
     size_t needed;
+    assert(text->len <= text->capacity);
     if (text->failed)
         return false;
     if (__builtin_add_overflow(text->len, more, &needed) || needed > SIZE_MAX / 4) {

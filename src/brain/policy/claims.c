@@ -190,6 +190,7 @@ json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id
         double closed = gap_closed(score.ratio, beside->bound_ratio);
         proved = merged(proved, component_json(brain, test_set, parameters, closed, stop));
     } else {
+        assert(score.seeds > 0);
         double wins = (double)score.wins / (double)score.seeds;
         proved = merged(proved, json_pack("{s:f}", "confidence", wins));
     }

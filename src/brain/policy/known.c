@@ -55,6 +55,7 @@ bool mutual_add(struct mutual *mutual, const struct subject *subject, const stru
     if (victim >= 0 && strcmp(mutual->known[victim].author, known->author) == 0 &&
         mutual->known[victim].ratio_own <= known->ratio_own)
         return false;
+    assert(victim >= 0 || mutual->known_count < KNOWN_MAX);
     struct known *place =
         victim >= 0 ? &mutual->known[victim] : &mutual->known[mutual->known_count++];
     *place = *known;
@@ -128,6 +129,7 @@ static struct known *known_next(struct mutual *mutual)
 const struct known *policy_pull(struct policy_brain *brain, brain_stop *stop, double *ret_ratio,
                                 unsigned *ret_evaluations)
 {
+    assert(brain->subject && brain->train.count > 0); /* policy_begin has been there */
     struct mutual *mutual = &policy_record(brain, brain->subject)->mutual;
     const struct known *best = NULL;
     double best_ratio = HUGE_VAL;

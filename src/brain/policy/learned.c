@@ -1,4 +1,5 @@
 /* What is kept of a run, and gone on from in the next. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@ json_t *policy_learned(void *state)
     const struct policy_brain *brain = state;
     const struct choice *choice = &brain->choice;
     const struct subject *subject = brain->subject;
+    assert(subject); /* a referee has functions of its own for this */
     if (!choice->made && (!brain->search.cmaes || !isfinite(brain->search.best_ratio)))
         return NULL;
     const double *parameters = choice->made ? choice->parameters : brain->search.best;
@@ -31,6 +33,7 @@ bool policy_resume(void *state, const json_t *learned, char ret_why[BRAIN_TEXT_S
     const char *author = member_string(learned, "author", AI_ID_MAX);
     const char *id = member_string(learned, "id", PATTERN_ID_MAX - 1);
     double evaluations = 0;
+    assert(brain->subject);
     if (member_subject(learned) != brain->subject) {
         bool other = !name || strcmp(name, brain->subject->name) != 0;
         snprintf(ret_why, BRAIN_TEXT_SIZE, "it is of %s%s, and this AI learns %s",

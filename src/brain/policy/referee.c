@@ -2,6 +2,7 @@
  * measures what others claim, of all subjects, and keeps for each a matrix: every candidate that
  * it found to be true, on the workloads of everyone who found one. So it knows what holds for
  * all and not only for its author, and how far all of them together are. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,7 @@ int referee_score(struct policy_brain *brain, struct record *record, const doubl
 {
     struct mutual *mutual = &record->mutual;
     struct score all = {0};
+    assert(mutual->workload_count > 0); /* policy_record begins with its own */
     double variance = 0;
     for (size_t i = 0; i < mutual->workload_count; i++) {
         const struct evaluation_set *set = mutual_set(mutual, record->subject, i);

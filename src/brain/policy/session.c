@@ -103,6 +103,7 @@ static int joint_build(struct joint_search *joint, const char *ai_id, const char
         joint_free(joint);
         return -1;
     }
+    assert(joint->objective.count == candidate->name_count);
     words_cut(session_id, joint->id, sizeof joint->id);
     return 0;
 }
@@ -168,6 +169,7 @@ static json_t *joint_json(const struct policy_brain *brain, const struct joint_s
 {
     const struct search *search = &joint->search;
     const struct subject *subject = search->subject;
+    assert(joint->objective.count > 0);
     size_t seeds = joint->objective.count * evaluation_set_size(joint->objective.sets[0]);
     return json_pack("{s:s,s:s,s:o,s:f,s:i,s:o,s:s,s:o,s:i}", "subject", subject->name,
                      "subject_version", subject->version, "parameters",

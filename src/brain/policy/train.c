@@ -110,6 +110,7 @@ static uint64_t search_seed(const struct policy_brain *brain)
 
 int policy_begin(struct policy_brain *brain, brain_stop *stop)
 {
+    assert(brain->subject); /* a referee trains by itself */
     if (brain->train.count == 0) {
         struct evaluation_set *set =
             policy_evaluation_set(brain, brain->subject, "train", TRAIN_SEEDS);

@@ -41,6 +41,7 @@ void cmaes_constants(int n, int lambda, struct cmaes_constants *ret_constants)
         squares += k.weights[i] * k.weights[i];
     }
     k.mueff = 1 / squares;
+    assert(k.mu >= 1 && k.mueff >= 1);
     k.cs = (k.mueff + 2) / (n + k.mueff + 5);
     k.ds = 1 + 2 * fmax(0, sqrt((k.mueff - 1) / (n + 1)) - 1) + k.cs;
     k.cc = (4 + k.mueff / n) / (n + 4 + 2 * k.mueff / n);

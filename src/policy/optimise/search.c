@@ -11,7 +11,7 @@
 
 double objective_ratio(const struct objective *objective, const double *parameters)
 {
-    assert(objective->count <= OBJECTIVE_SETS_MAX);
+    assert(objective->count > 0 && objective->count <= OBJECTIVE_SETS_MAX);
     double sum = 0;
     for (size_t i = 0; i < objective->count; i++)
         sum += evaluation_set_score(objective->sets[i], parameters).ratio;
@@ -29,6 +29,7 @@ int search_begin(struct search *search, const struct subject *subject, uint64_t 
                  const double *start)
 {
     double u[SUBJECT_PARAMETERS_MAX], textbook[SUBJECT_PARAMETERS_MAX];
+    assert(subject->parameter_count <= SUBJECT_PARAMETERS_MAX);
     subject_textbook(subject, textbook);
     subject_unit_cube(subject, start ? start : textbook, u);
     struct cmaes *cmaes = cmaes_new(subject->parameter_count, seed, start ? u : NULL,
