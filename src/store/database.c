@@ -202,11 +202,19 @@ static int key_read(struct database *database, const char *path, char why[STORE_
     return found ? 0 : fail(why, path, "the hub's key can't be read");
 }
 
-/* Written as 20 digits, so that they compare as the numbers do. */
-static uint64_t let_go_read(struct database *database)
+/* Written as 20 digits, so that they compare as the numbers do. Seqs are given from there on: none
+ * that is no seq is gone on from. */
+static int let_go_read(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
-    return (uint64_t)number_of(database, "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS"
-                                         " INTEGER) FROM meta WHERE name = 'let_go'), 0)");
+    int64_t seq = number_of(database, "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS"
+                                      " INTEGER) FROM meta WHERE name = 'let_go'), 0)");
+    bool fits = seq >= 0 && seq >> ID_SEQ_BITS == 0;
+    database->let_go = fits ? (uint64_t)seq : 0;
+    if (fits || database->salvage)
+        return 0;
+    snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %lld is no seq to go on from", path,
+             (long long)seq);
+    return -1;
 }
 
 static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
@@ -245,11 +253,11 @@ int database_open(struct database *database, const char *directory, enum store_s
                   (database->salvage || check_whole(database, directory, ret_why) == 0) &&
                   migrate(database, directory, ret_why) == 0 &&
                   key_read(database, directory, ret_why) == 0 &&
-                  prepare_all(database, directory, ret_why) == 0;
+                  prepare_all(database, directory, ret_why) == 0 &&
+                  let_go_read(database, directory, ret_why) == 0;
     umask(before);
     if (result != SQLITE_OK)
         file_fail(database, directory, ret_why);
-    database->let_go = opened ? let_go_read(database) : 0;
     database->last_room = opened ? number_of(database, "SELECT max(id) FROM rooms") : 0;
     return opened ? 0 : -1;
 }

@@ -29,6 +29,15 @@ static void batch_free(struct batch *batch)
     free(batch);
 }
 
+/* What is to be stored is whole, or nobody goes on. */
+static void expect_whole(const struct text *bytes)
+{
+    if (!bytes->failed)
+        return;
+    fprintf(stderr, "khub: out of memory: what is to be stored\n");
+    abort();
+}
+
 /* Under the mutex. */
 static void batch_add(struct store *store, const struct item *item)
 {
@@ -41,10 +50,7 @@ static void batch_add(struct store *store, const struct item *item)
     *added = *item;
     added->entry.bytes.at = (const char *)(uintptr_t)batch->bytes.len;
     text_add(&batch->bytes, item->entry.bytes);
-    if (batch->bytes.failed) {
-        fprintf(stderr, "khub: out of memory: what is to be stored\n");
-        abort();
-    }
+    expect_whole(&batch->bytes);
     batch->urgent += urgent;
     atomic_fetch_add(&store->backlog, item->entry.bytes.len + sizeof *item);
     if (batch->bytes.len > BATCH_EARLY || batch->count == 1)
@@ -154,7 +160,7 @@ static void item_hand_back(const struct batch *batch, struct item *item)
     struct store_log *log = item->log;
     if (log->dead || item->applied || item->kind != ITEM_ENTRY)
         return;
-    assert(item->entry.seq && item->entry.seq <= log->seq);
+    assert(item->entry.seq <= log->seq);
     item->entry.bytes.at = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
     if (item->lost)
         log->commit.lose(log->commit.ctx, &item->entry);
@@ -241,6 +247,7 @@ void store_keep(struct store *store, const struct effect *effect)
                               .names_len = bytes.len - effect->but.len};
     if (effect->origin != LINE_OWN)
         text_add(&bytes, effect->line);
+    expect_whole(&bytes);
     item.entry = (struct entry){.seq = effect->seq, .bytes = text_slice(&bytes)};
     pthread_mutex_lock(&store->mutex);
     batch_add(store, &item);
@@ -323,6 +330,7 @@ void store_checkpoint_row(struct store *store, struct slice room, const struct r
                                     .gone = !row->bytes.at};
     text_add(bytes, row->key);
     text_add(bytes, row->bytes);
+    expect_whole(bytes);
 }
 
 void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq)

@@ -66,7 +66,10 @@ static const struct part {
     is_wanted is_wanted; /* NULL: every row */
 } parts[] = {
     {"meta",
-     "SELECT name, value FROM meta WHERE name <> 'probe'",
+     /* of a seq that is none, one above all that there can have been */
+     "SELECT name, CASE WHEN name = 'let_go' AND CAST(CAST(value AS TEXT) AS INTEGER)"
+     " NOT BETWEEN 0 AND (1 << 44) - 1 THEN CAST(printf('%020d', 1 << 43) AS BLOB) ELSE value END"
+     " FROM meta WHERE name <> 'probe'",
      "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
      {0, 1, -1},
      NULL},

@@ -72,6 +72,38 @@ static void check(struct world *world, struct store_counts *ret_counts)
     world->store = NULL;
 }
 
+/* The seqs of rooms to come begin there, and stand in what entries are found by. */
+static void test_a_seq_that_is_none_is_seen(void **state)
+{
+    struct world *world = *state;
+    static const char *const numbers[] = {"-1", "17592186044416"};
+    fill(world);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char sql[128], says[96];
+        snprintf(sql, sizeof sql, "REPLACE INTO meta VALUES ('let_go', CAST('%s' AS BLOB))",
+                 numbers[i]);
+        run_sql(world, sql);
+        snprintf(says, sizeof says, "damaged: %s is no seq", numbers[i]);
+        assert_refused(world, says);
+    }
+    /* What is salvaged can be gone on from. */
+    struct store_options options = {.directory = world->data, .salvage = true};
+    struct store_damage damage = {world, note_damage};
+    char why[STORE_WHY_SIZE], whole[sizeof world->data];
+    uint64_t left_out;
+    snprintf(whole, sizeof whole, "%s/whole", world->folder);
+    assert_int_equal(store_open(&options, &world->store, why), 0);
+    assert_int_equal(store_salvage(world->store, whole, &damage, &left_out, why), 0);
+    assert_int_equal(left_out, 0);
+    assert_int_equal(store_close(world->store), 0);
+    world->store = NULL;
+    data_remove(world);
+    memcpy(world->data, whole, sizeof whole);
+    begin(world, STORE_SYNC_ALWAYS);
+    assert_string_equal(world->rows, "member0:{1} loaded ");
+    end(world);
+}
+
 /* Also below a checkpoint, where no recovery looks. */
 static void test_a_check_names_each_damage(void **state)
 {
@@ -167,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_a_flipped_bit_is_seen),
+        STORE_TEST(test_a_seq_that_is_none_is_seen),
         STORE_TEST(test_a_check_names_each_damage),
         STORE_TEST(test_a_database_of_schema_1_is_taken_over),
         STORE_TEST(test_another_program_or_version_is_refused),

@@ -18,17 +18,22 @@ int folder_make(void **state)
     return 0;
 }
 
-int folder_remove(void **state)
+void data_remove(const struct world *world)
 {
     static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm", "lock"};
-    struct world *world = *state;
     char path[160];
-    store_close(world->store);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", world->data, files[i]);
         unlink(path);
     }
     rmdir(world->data);
+}
+
+int folder_remove(void **state)
+{
+    struct world *world = *state;
+    store_close(world->store);
+    data_remove(world);
     int left = rmdir(world->folder);
     pthread_cond_destroy(&world->woken);
     pthread_mutex_destroy(&world->mutex);

@@ -42,6 +42,8 @@ struct world {
 /* Its set-up and teardown: nothing but the store's own files may be left in the folder. */
 int folder_make(void **state);
 int folder_remove(void **state);
+/* Removes the store's files, which nobody has open. */
+void data_remove(const struct world *world);
 
 /* Opens the store and recovers, as text in `rows` and `entries`. 0, or -1 with a sentence. */
 int open_store(struct world *world, enum store_sync sync, char why[STORE_WHY_SIZE]);
