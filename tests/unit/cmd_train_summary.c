@@ -41,11 +41,11 @@ static void figures_and_counts_are_shown(void **state)
         .titles = {"WHAT", "HOW MUCH", "SURE"},
         .rows = {{.name = "sheep", .value = 12, .unit = " head", .cells = {"quite"}},
                  {.name = "Größe", .value = 0.5, .unit = "", .decimals = 3},
-                 {.name = "wolves", .value = NAN, .unit = " head"}},
+                 {.name = "wolves", .value = (double)NAN, .unit = " head"}},
         .row_count = 3,
         .remark = "a remark"};
-    static const char *const wanted[] = {"ada (networking), 60 s, with the hub at 127.0.0.1:6000; "
-                                         "ended: time is up\n",
+    static const char *const wanted[] = {"ada (networking), 60 s, with the hub at 127.0.0.1:6000;",
+                                         "; ended: time is up\n\n",
                                          "counting sheep\nWHAT HOW MUCH SURE\n",
                                          "sheep 12 head quite\n",
                                          "Größe 0.500\n",
