@@ -273,7 +273,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         return;
     }
     peer->bad_lines = 0;
-    if (!peer_within_rate(hub, peer)) {
+    if (hub->config.rate > 0 && !peer_within_rate(hub, peer)) {
         refuse(&refusal, WIRE_RATE_LIMITED,
                "more than %g messages a second (bursts of 2 s); send it again later",
                hub->config.rate);

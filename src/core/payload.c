@@ -30,10 +30,8 @@ const struct payload_members *payload_members(struct request *request)
         {SLICE("performance"), offsetof(struct payload_members, performance)},
     };
     struct payload_members *members = &request->found->payload;
-    if (!request->looked) {
-        *members = (struct payload_members){0};
+    if (!request->looked)
         message_get_members(request->message, places, sizeof places / sizeof *places, members);
-    }
     request->looked = true;
     return members;
 }

@@ -10,17 +10,6 @@
 #include "core/memory.h"
 #include "core/state.h"
 
-static size_t peer_index(peer_id id)
-{
-    return (size_t)(uint32_t)id;
-}
-
-struct peer *peer_find(struct hub *hub, peer_id id)
-{
-    struct peer *peer = peer_index(id) < hub->peer_capacity ? &hub->peers[peer_index(id)] : NULL;
-    return peer && id && peer->id == id ? peer : NULL;
-}
-
 /* Messages that may come at once under a rate limit: those of two seconds, and one at the least. */
 static double rate_burst(const struct hub *hub)
 {

@@ -23,8 +23,6 @@ struct peer {
     int64_t allowance_at;  /* hub clock */
 };
 
-/* NULL when it is no more, or never was: in a replay there are none. */
-struct peer *peer_find(struct hub *hub, peer_id id);
 /* A connection was opened: nobody's yet. */
 struct peer *peer_new(struct hub *hub, peer_id id);
 /* The hub forgets it, without a word to anybody. */

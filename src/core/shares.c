@@ -50,7 +50,6 @@ static int body_find(struct request *request, const char *path, struct json_valu
     };
     struct body_members *members = &request->found->body;
     int error = payload_object_of(request, body, path, &request->body);
-    *members = (struct body_members){0};
     if (error == 0)
         json_get_members(request->body, places, sizeof places / sizeof *places, members);
     return error;

@@ -35,6 +35,19 @@ struct hub {
     struct text cut;              /* of limits, and of ends of leases */
 };
 
+/* A peer's place is the index half of its id. */
+static inline size_t peer_index(peer_id id)
+{
+    return (size_t)(uint32_t)id;
+}
+
+/* NULL when it is no more, or never was: in a replay there are none. */
+static inline struct peer *peer_find(struct hub *hub, peer_id id)
+{
+    struct peer *peer = peer_index(id) < hub->peer_capacity ? &hub->peers[peer_index(id)] : NULL;
+    return peer && id && peer->id == id ? peer : NULL;
+}
+
 /* Moves the hub's clock on to `now`, unix time in milliseconds, which may jump either way. */
 void hub_set_clock(struct hub *hub, int64_t now);
 

@@ -261,7 +261,7 @@ static struct reported report_members(struct json_value metrics)
         {SLICE("profile"), offsetof(struct reported, profile)},
         {SLICE("reason"), offsetof(struct reported, reason)},
     };
-    struct reported reported = {.nonce = {.kind = JSON_KIND_ABSENT}};
+    struct reported reported;
     json_get_members(metrics, places, sizeof places / sizeof *places, &reported);
     return reported;
 }

@@ -68,8 +68,7 @@ struct json_place {
     struct slice name; /* 1..JSON_PLACE_NAME_MAX bytes */
     size_t at;
 };
-/* Several members in one walk over the object, each as json_get finds it. Those that are not
- * there leave *ret_found as it is. */
+/* Several members in one walk over the object, each as json_get finds it. */
 void json_get_members(struct json_value object, const struct json_place *places, size_t count,
                       void *ret_found);
 /* The same of an object whose members, all of them, were kept when it was scanned. */

@@ -164,6 +164,13 @@ struct json_value json_get(struct json_value object, const char *name)
     return found;
 }
 
+static void places_clear(const struct json_place *places, size_t count, void *ret_found)
+{
+    const struct json_value absent = {.kind = JSON_KIND_ABSENT};
+    for (size_t i = 0; i < count; i++)
+        memcpy((char *)ret_found + places[i].at, &absent, sizeof absent);
+}
+
 static void member_place(const struct json_member *member, const struct json_place *places,
                          size_t count, void *ret_found)
 {
@@ -183,6 +190,7 @@ void json_get_members(struct json_value object, const struct json_place *places,
 {
     struct json_iterator members = {.rest = object.raw};
     struct json_member member;
+    places_clear(places, count, ret_found);
     if (object.kind != JSON_KIND_OBJECT)
         return;
     while (json_next_member(&members, &member.name, &member.value))
@@ -192,6 +200,7 @@ void json_get_members(struct json_value object, const struct json_place *places,
 void json_pick_members(const struct json_member *members, size_t member_count,
                        const struct json_place *places, size_t count, void *ret_found)
 {
+    places_clear(places, count, ret_found);
     for (size_t i = 0; i < member_count; i++)
         member_place(&members[i], places, count, ret_found);
 }

@@ -554,7 +554,8 @@ static void members_of_the_payload(void **state)
     };
     (void)state;
     for (unsigned others = 0; others <= 2 * MESSAGE_MEMBERS_KEPT; others++) {
-        struct json_value found[3] = {{.kind = JSON_KIND_ABSENT}};
+        struct json_value found[3];
+        memset(found, 0x5A, sizeof found);
         struct text payload = {0};
         text_add_literal(&payload, "{\"a\":1,\"\\u0062\":{\"a\":[2],\"absent\":3}");
         for (unsigned i = 0; i < others; i++)
