@@ -125,8 +125,9 @@ static void ack_send(struct request *request, uint64_t seq, bool delivered)
     struct text *text = hub_message_begin(request, MESSAGE_ACK, slice_of("hub"), member->key);
     text_add_literal(text, "{\"message_id\":");
     text_add_string(text, request->message->message_id);
-    text_addf(text, ",\"seq\":%llu,\"delivered\":%s}", (unsigned long long)seq,
-              delivered ? "true" : "false");
+    text_add_literal(text, ",\"seq\":");
+    text_add_number(text, seq);
+    text_add_literal(text, delivered ? ",\"delivered\":true}" : ",\"delivered\":false}");
     hub_message_end(request, MESSAGE_ACK, &outgoing);
     effect_to_connection(request, &outgoing, &seat);
 }

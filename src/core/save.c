@@ -35,7 +35,7 @@ static void add_raw(struct text *text, const char *name, struct slice json)
 static void add_u64(struct text *text, const char *name, uint64_t value)
 {
     add_name(text, name);
-    text_addf(text, "%" PRIu64, value);
+    text_add_number(text, value);
 }
 
 static void add_i64(struct text *text, const char *name, int64_t value)

@@ -1,6 +1,6 @@
 /* The hub's effects, carried out. None of these calls the hub. */
+#include <openssl/core_names.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -72,36 +72,68 @@ static void put_u64(uint8_t *to, uint64_t value)
         to[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-/* HMAC-SHA256 under the key, of the name behind the two numbers: they have a fixed length, so no
- * two inputs are alike. */
-static void derive(const uint8_t key[32], struct slice room, uint64_t seq, uint32_t count,
+static void expect_libcrypto(bool good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "khub: %s is not to be had from libcrypto\n", what);
+    abort();
+}
+
+/* HMAC-SHA256 under a key. To set the key up costs more than all the rest of an ack, so that is
+ * done once. */
+static EVP_MAC_CTX *mac_new(const uint8_t key[32])
+{
+    char sha256[] = "SHA256";
+    OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+                               OSSL_PARAM_construct_end()};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *mac = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+    expect_libcrypto(mac && EVP_MAC_init(mac, key, 32, parameters), "HMAC-SHA256");
+    EVP_MAC_free(hmac); /* the context has it */
+    return mac;
+}
+
+/* Of the name behind the two numbers: they have a fixed length, so no two inputs are alike. */
+static void derive(EVP_MAC_CTX *mac, struct slice room, uint64_t seq, uint32_t count,
                    uint8_t ret_bytes[16])
 {
     uint8_t input[16 + 256], digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    size_t len = 0;
     size_t name = room.len < sizeof input - 16 ? room.len : sizeof input - 16;
     put_u64(input, seq);
     put_u64(input + 8, count);
     if (name)
         memcpy(input + 16, room.at, name);
-    if (!HMAC(EVP_sha256(), key, 32, input, 16 + name, digest, &len)) {
-        fprintf(stderr, "khub: HMAC-SHA256 is not to be had from libcrypto\n");
-        abort();
-    }
+    expect_libcrypto(EVP_MAC_init(mac, NULL, 0, NULL) && /* the same key again */
+                         EVP_MAC_update(mac, input, 16 + name) &&
+                         EVP_MAC_final(mac, digest, &len, sizeof digest) && len >= 16,
+                     "HMAC-SHA256");
     memcpy(ret_bytes, digest, 16);
 }
 
 static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                         uint8_t ret_bytes[16])
 {
-    const struct server *server = ctx;
-    derive(server->key, room, seq, count, ret_bytes);
+    struct server *server = ctx;
+    if (!server->mac)
+        server->mac = mac_new(server->key);
+    derive(server->mac, room, seq, count, ret_bytes);
 }
 
 static void edge_unique(void *ctx, uint8_t ret_bytes[16])
 {
     struct server *server = ctx;
-    derive(server->run_key, (struct slice){NULL, 0}, ++server->answers, 0, ret_bytes);
+    if (!server->run_mac)
+        server->run_mac = mac_new(server->run_key);
+    derive(server->run_mac, (struct slice){NULL, 0}, ++server->answers, 0, ret_bytes);
+}
+
+void edge_end(struct server *server)
+{
+    EVP_MAC_CTX_free(server->mac);
+    EVP_MAC_CTX_free(server->run_mac);
+    server->mac = server->run_mac = NULL;
 }
 
 static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
@@ -118,10 +150,7 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
     (void)ctx;
     for (unsigned i = 0; i < count && good; i++)
         good = EVP_DigestUpdate(digest, parts[i].at, parts[i].len);
-    if (!good || !EVP_DigestFinal_ex(digest, ret_digest, NULL)) {
-        fprintf(stderr, "khub: SHA-256 is not to be had from libcrypto\n");
-        abort();
-    }
+    expect_libcrypto(good && EVP_DigestFinal_ex(digest, ret_digest, NULL), "SHA-256");
     EVP_MD_CTX_free(digest);
 }
 

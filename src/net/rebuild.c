@@ -93,6 +93,7 @@ static int make_hub(struct rebuilding *rebuilding, struct store *store,
         report->hub = hub_count(hub);
     report->applied = rebuilding->entries;
     hub_free(hub);
+    edge_end(server);
     free(server);
     return error;
 }

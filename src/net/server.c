@@ -417,6 +417,7 @@ static int server_free(struct server *server)
         fail("not everything that was said could be stored", NULL);
     int logged = journal_end_of(&server->journal);
     streams_free(&server->streams);
+    edge_end(server);
     if (server->reserve_fd >= 0)
         close(server->reserve_fd);
     free(server->read_buffer);

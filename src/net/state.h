@@ -57,8 +57,9 @@ struct server {
     uv_signal_t interrupted, terminated, quit, hung_up, asked;
     bool stopping;
 
-    uint8_t key[32];     /* of edge_derive: the store's, or this run's */
-    uint8_t run_key[32]; /* of edge_unique */
+    uint8_t key[32];                      /* of edge_derive: the store's, or this run's */
+    uint8_t run_key[32];                  /* of edge_unique */
+    struct evp_mac_ctx_st *mac, *run_mac; /* under these keys, once they are needed (edge.c) */
     struct disk disk;
     char *read_buffer;
 };
@@ -75,6 +76,8 @@ static inline struct connection *server_find(const struct server *server, peer_i
 
 /* The hub's effects, carried out (edge.c). */
 struct hub_edge edge_of(struct server *server);
+/* Frees what its effects made for themselves. */
+void edge_end(struct server *server);
 /* A new random key. 0, or -1 when the system has no randomness. */
 int edge_key(uint8_t ret_key[32]);
 

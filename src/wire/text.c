@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define TEXT_MIN 256u /* bytes of the first allocation */
 
@@ -77,6 +76,15 @@ void text_addf(struct text *text, const char *format, ...)
     text->len += (size_t)length;
 }
 
+void text_add_number(struct text *text, uint64_t number)
+{
+    char digits[20], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + number % 10);
+    while (number /= 10);
+    text_add(text, (struct slice){at, (size_t)(digits + sizeof digits - at)});
+}
+
 struct slice text_slice(const struct text *text)
 {
     if (text->failed)
@@ -84,18 +92,47 @@ struct slice text_slice(const struct text *text)
     return (struct slice){text->at, text->len};
 }
 
+/* The day's place in the calendar. Years are counted from March here: so a leap day is the last
+ * of its year, and months follow a pattern of 153 days in five. */
+static void date_of(uint64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day)
+{
+    days += 719468; /* from 0000-03-01 to 1970-01-01 */
+    unsigned era = (unsigned)(days / 146097), of_era = (unsigned)(days % 146097);
+    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * of_year + 2) / 153;
+    *ret_day = of_year - (153 * month + 2) / 5 + 1;
+    *ret_month = month < 10 ? month + 3 : month - 9;
+    *ret_year = era * 400 + year + (month >= 10);
+}
+
+static char *put_digits(char *at, unsigned count, unsigned number, char behind)
+{
+    for (unsigned i = count; i > 0; i--, number /= 10)
+        at[i - 1] = (char)('0' + number % 10);
+    at[count] = behind;
+    return at + count + 1;
+}
+
+/* Every line that the hub makes has one: libc would take as long for it as for all the rest. */
 void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE])
 {
     const int64_t last_ms = INT64_C(253402300799999); /* the end of the year 9999 */
+    unsigned year, month, day;
     if (unix_ms < 0)
         unix_ms = 0;
     if (unix_ms > last_ms)
         unix_ms = last_ms;
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm parts;
-    gmtime_r(&seconds, &parts);
-    size_t used = strftime(buffer, TIMESTAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(buffer + used, TIMESTAMP_SIZE - used, ".%03u+00:00", (unsigned)(unix_ms % 1000));
+    unsigned of_day = (unsigned)(unix_ms % 86400000);
+    date_of((uint64_t)unix_ms / 86400000, &year, &month, &day);
+    buffer = put_digits(buffer, 4, year, '-');
+    buffer = put_digits(buffer, 2, month, '-');
+    buffer = put_digits(buffer, 2, day, 'T');
+    buffer = put_digits(buffer, 2, of_day / 3600000, ':');
+    buffer = put_digits(buffer, 2, of_day / 60000 % 60, ':');
+    buffer = put_digits(buffer, 2, of_day / 1000 % 60, '.');
+    buffer = put_digits(buffer, 3, of_day % 1000, '+');
+    memcpy(buffer, "00:00", sizeof "00:00");
 }
 
 static const char hex_digits[] = "0123456789abcdef";

@@ -18,6 +18,7 @@ void text_free(struct text *text);  /* back to {0}; text_free of {0} is fine */
 void text_clear(struct text *text); /* len = 0, not failed; keeps the memory */
 void text_add(struct text *text, struct slice bytes);
 void text_add_literal(struct text *text, const char *literal);
+void text_add_number(struct text *text, uint64_t number); /* in decimal digits */
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; `bytes` is UTF-8 (invalid bytes become U+FFFD, so the output is
  * always strict JSON). What hides (shown.h) is written as \u escapes: the same string, safe to

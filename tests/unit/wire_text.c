@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "wire/frame.h"
 #include "wire/message.h"
@@ -283,6 +284,34 @@ static void timestamps(void **state)
     }
 }
 
+/* Each day of four centuries, after which the calendar begins anew, as libc names it. */
+static void days(void **state)
+{
+    (void)state;
+    for (int64_t day = 0; day < 146097 + 366; day++) {
+        char buffer[TIMESTAMP_SIZE], expected[TIMESTAMP_SIZE];
+        time_t seconds = (time_t)(day * 86400 + day % 86400);
+        struct tm parts;
+        gmtime_r(&seconds, &parts);
+        strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S.007+00:00", &parts);
+        timestamp_format((int64_t)seconds * 1000 + 7, buffer);
+        assert_string_equal(buffer, expected);
+    }
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    struct text text = {0};
+    text_add_number(&text, 0);
+    text_add_literal(&text, " ");
+    text_add_number(&text, 1234567890);
+    text_add_literal(&text, " ");
+    text_add_number(&text, UINT64_MAX);
+    ASSERT_TEXT(text, "0 1234567890 18446744073709551615");
+    text_free(&text);
+}
+
 static void uuids(void **state)
 {
     (void)state;
@@ -312,6 +341,8 @@ int main(void)
         cmocka_unit_test(framing_survives_a_failed_allocation),
         cmocka_unit_test(built_lines_are_parsed),
         cmocka_unit_test(timestamps),
+        cmocka_unit_test(days),
+        cmocka_unit_test(numbers),
         cmocka_unit_test(uuids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
