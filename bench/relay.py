@@ -87,7 +87,7 @@ def bare_command(build, directory, _case):
 
 def khub_command(build, directory, _case):
     listen = ["--listen", "127.0.0.1:0", "--port-file", f"{directory}/port"]
-    return [f"{build}/khub", "serve", *listen], None
+    return [f"{build}/khub", "serve", "--memory", *listen], None
 
 
 def redis_command(_build, directory, _case):

@@ -4,6 +4,8 @@ none should have to.
 
 - $TMPDIR is a folder of the program's own, and removed in the end. A file that is left in it is a
   failure.
+- So is the place where a hub keeps things when nobody says: one that is started without --data or
+  --memory leaves files there.
 - A process that outlives the program is a failure, and is ended.
 - Signals have their default actions, also in a shell's background job, which ignores SIGINT and
   SIGQUIT, and under nohup, which ignores SIGHUP.
@@ -64,10 +66,16 @@ def end_those_left():
     return [f"left process {pid}: {words}" for pid, words in left.items()]
 
 
+def surroundings(folder):
+    """The environment, without a way to what is the user's."""
+    own = {"TMPDIR": folder, "XDG_STATE_HOME": os.path.join(folder, "state"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**{name: value for name, value in os.environ.items() if name != "STATE_DIRECTORY"}, **own}
+
+
 def run(command, folder):
     """The program's exit code, and what is wrong beside it."""
     unsaid = collections.deque(maxlen=LINES_MAX)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}) as program:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=surroundings(folder)) as program:
         copier = threading.Thread(target=copy_output, args=(program.stdout, unsaid))
         copier.start()
         code = program.wait()

@@ -90,8 +90,9 @@ static int start_hub(struct demo *demo)
 {
     char port_file[CHILD_PATH_MAX];
     path_in(demo, "port", "", port_file);
-    const char *const arguments[] = {"serve",   "--listen", "127.0.0.1:0", "--port-file",
-                                     port_file, "--log",    "-",           NULL};
+    const char *const arguments[] = {"serve",       "--memory",    "--listen",
+                                     "127.0.0.1:0", "--port-file", port_file,
+                                     "--log",       "-",           NULL};
     if (child_start(&demo->hub, "hub", demo->scratch.path, arguments) < 0)
         return complain("demo", "could not start the hub: %s", strerror(errno));
     return find_port(demo, port_file);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
+#include "cmd/data_place.h"
 #include "cmd/visit.h"
 #include "net/server.h"
 #include "wire/bounds.h"
@@ -12,7 +13,7 @@
 struct serve_settings {
     struct text_list listen;
     long port;
-    bool insecure, quiet;
+    bool insecure, quiet, memory;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     long max_connections;
@@ -68,11 +69,33 @@ static int read_retain(const char *text, struct server_options *options)
     return 0;
 }
 
+/* Where to keep things: a directory, or NULL with --memory. EXIT_WORKED, or another exit code after
+ * a sentence. */
+static int choose_place(const struct serve_settings *settings, char place[DATA_PLACE_SIZE],
+                        const char **ret_directory)
+{
+    const struct surroundings surroundings = surroundings_here();
+    char why[DATA_PLACE_SIZE + 256];
+    if (settings->memory && settings->data) {
+        complain("serve", "--memory keeps nothing, --data '%s' keeps all: use one of them.",
+                 settings->data);
+        return EXIT_USAGE;
+    }
+    *ret_directory = settings->data;
+    if (settings->memory || settings->data)
+        return EXIT_WORKED;
+    if (data_place(&surroundings, place, why, sizeof why) < 0 ||
+        data_place_make(place, why, sizeof why) < 0)
+        return complain("serve", "%s; --data DIR names one, --memory keeps nothing.", why);
+    *ret_directory = place;
+    return EXIT_WORKED;
+}
+
 static int run(const void *data)
 {
     const struct serve_settings *settings = data;
     struct server_options options = server_options_default();
-    char listen[32];
+    char listen[32], place[DATA_PLACE_SIZE];
     if (settings->port != KHUB_PORT && settings->listen.count > 0) {
         complain("serve", "--port and --listen say the same thing: use one of them.");
         return EXIT_USAGE;
@@ -92,7 +115,6 @@ static int run(const void *data)
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
     options.port_file = settings->port_file;
-    options.data = settings->data;
     if (read_sync(settings->sync, &options.sync, &options.sync_ms) < 0) {
         complain("serve", "--sync takes always, none, or interval:MS with 1 to 60000 ms, not '%s'.",
                  settings->sync);
@@ -104,6 +126,9 @@ static int run(const void *data)
                  settings->retain);
         return EXIT_USAGE;
     }
+    int placed = choose_place(settings, place, &options.data);
+    if (placed != EXIT_WORKED)
+        return placed;
     options.console = settings->quiet ? -1 : STDOUT_FILENO;
     if (settings->log) {
         options.log = open_log(settings->log);
@@ -197,20 +222,26 @@ static const struct setting options[] = {
      AT(data),
      .argument = "DIR",
      .help = "Keeps everything there, in one database: what was accepted is there again after a "
-             "crash. One hub at a time. Without it nothing outlives the hub."},
+             "crash. One hub at a time, and nobody else may write there. Without it: khub in "
+             "$XDG_STATE_HOME, else ~/.local/state/khub; /var/lib/khub for root; for a systemd "
+             "service its StateDirectory."},
+    {.name = "memory",
+     .kind = SETTING_FLAG,
+     AT(memory),
+     .help = "Keeps nothing on disk: what it is told is gone when it ends."},
     {.name = "sync",
      .kind = SETTING_TEXT,
      AT(sync),
      .argument = "HOW",
      .fallback = "always",
-     .help = "With --data: always (a message is on disk before anybody hears of it), interval:MS "
+     .help = "On disk: always (a message is on disk before anybody hears of it), interval:MS "
              "(within so many ms), or none (when the system thinks fit)."},
     {.name = "retain",
      .kind = SETTING_TEXT,
      AT(retain),
      .argument = "A,N,B",
      .fallback = "30d,10M,20G",
-     .help = "With --data: how much of what was said is kept for those who were away: age (d or "
+     .help = "How much of what was said is kept for those who were away: age (d or "
              "h), messages of each room, bytes in all; - is no bound. Knowledge is always kept."},
     {.name = "log",
      .kind = SETTING_TEXT,
@@ -231,11 +262,13 @@ const struct command command_serve = {
     .summary = "run the hub",
     .about =
         "Runs the hub: AIs connect to it, say hello, and from then on hear each other, share "
-        "patterns and components, and work on them in pairs. It keeps what they share while "
-        "it runs.\n\nIt ends on SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after everything queued was sent. SIGHUP does "
+        "patterns and components, and work on them in pairs. What they say is on disk before "
+        "anybody hears of it, and there again when the hub is started anew, whatever ended it; "
+        "with --memory nothing is kept.\n\nIt ends on SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after everything queued was sent. SIGHUP does "
         "not end it: it opens the log anew, and SIGUSR1 logs counters.",
     .example = "  khub serve --port 6000 --log /var/log/khub.log\n"
-               "  khub serve --listen unix:/run/khub.sock --quiet",
+               "  khub serve --port 6001 --data ~/second-hub\n"
+               "  khub serve --listen unix:/run/khub.sock --quiet --memory",
     .worked = "was stopped, and stopped in order",
     .failed = "could not listen or run",
     .options = options,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "net/pace.h"
@@ -145,12 +146,39 @@ static void on_timer(uv_timer_t *timer)
 
 /* ── recovery ── */
 
+static void say_kept(struct server *server, const struct hub_counts *counts)
+{
+    struct journal *journal = &server->journal;
+    const struct disk *disk = &server->disk;
+    if (disk->fresh)
+        journal_say(journal, "[hub] Keeps what it is told in %s (new: nothing is there yet).",
+                    server->options.data);
+    else
+        journal_say(journal,
+                    "[hub] Keeps what it is told in %s (%.1f MiB; rooms: %zu, patterns: %zu, "
+                    "components: %zu, features: %zu, benchmarks: %zu).",
+                    server->options.data, (double)store_size(disk->store) / (1 << 20),
+                    counts->rooms, counts->patterns, counts->components, counts->features,
+                    counts->benchmarks);
+}
+
+static void say_nothing_kept(struct server *server)
+{
+    journal_begin(&server->journal, 0, "storage");
+    journal_text(&server->journal, "state", slice_of("none"));
+    journal_end(&server->journal);
+    journal_say(&server->journal,
+                "[hub] Keeps nothing (--memory): what it is told is gone when it ends.");
+}
+
 int disk_recover(struct server *server, char why[STORE_WHY_SIZE])
 {
     struct disk *disk = &server->disk;
     uint64_t before = uv_hrtime();
-    if (!disk->store)
+    if (!disk->store) {
+        say_nothing_kept(server);
         return 0;
+    }
     hub_keep_changes(server->hub);
     disk->recovering = true;
     int error = rebuild(server->hub, disk->store, &disk->entries, why);
@@ -168,12 +196,20 @@ int disk_recover(struct server *server, char why[STORE_WHY_SIZE])
     journal_number(&server->journal, "knowledge", counts.knowledge_bytes);
     journal_number(&server->journal, "entries", disk->entries);
     journal_number(&server->journal, "ms", ms);
+    journal_text(&server->journal, "data", slice_of(server->options.data));
     journal_end(&server->journal);
-    journal_say(&server->journal, "[hub] Keeps what it is told in %s.", server->options.data);
+    say_kept(server, &counts);
     return 0;
 }
 
 /* ── beginning and end ── */
+
+/* What to do, behind what is the matter. */
+static void advise(char why[STORE_WHY_SIZE], const char *advice)
+{
+    size_t len = strlen(why);
+    snprintf(why + len, STORE_WHY_SIZE - len, "; %s", advice);
+}
 
 int disk_open(struct server *server, char why[STORE_WHY_SIZE])
 {
@@ -190,7 +226,12 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
     disk->gathering = DISK_NONE;
     if (!options.directory)
         return 0;
-    if (store_open(&options, &disk->store, why) < 0)
+    disk->fresh = !store_exists(options.directory);
+    int error = store_open(&options, &disk->store, why);
+    if (error == STORE_HELD)
+        advise(why, "give this one another directory (--data DIR), or let it keep nothing "
+                    "(--memory)");
+    if (error < 0)
         return -1;
     store_key(disk->store, server->key);
     uv_async_init(&server->loop, &disk->woken, on_woken);

@@ -21,6 +21,7 @@ struct disk {
     struct store *store; /* NULL: nothing is kept */
     uv_async_t woken;
     uv_timer_t timer;
+    bool fresh;      /* no database was there at the beginning */
     bool recovering; /* effects are nobody's to hear */
     bool failing;    /* as it was said last */
     struct disk_room *rooms;

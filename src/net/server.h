@@ -23,7 +23,7 @@ struct server_options {
     size_t log_most;        /* bytes of log that may wait to be written */
     int log;                /* descriptor for key=value lines; closed at the end; -1: none */
     const char *log_path;   /* the log is reopened here on SIGHUP; NULL: not reopened */
-    const char *data;       /* the directory of the store; NULL: nothing outlives the hub */
+    const char *data;       /* the directory of the store; NULL: keeps nothing, and says so */
     enum store_sync sync;
     int64_t retain_ms; /* what of the past is kept (store.h); 0: no bound */
     uint64_t retain_entries, retain_bytes;

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -87,7 +88,31 @@ static int say_holder(int directory, char why[STORE_WHY_SIZE], const char *path)
     pid[strspn(pid, "0123456789")] = '\0';
     snprintf(why, STORE_WHY_SIZE, "%s: another hub has it (process %s)", path,
              *pid ? pid : "unknown");
-    return -1;
+    return STORE_HELD;
+}
+
+/* What anybody may put there, or take away, is no hub's. */
+static int directory_trust(int directory, const char *path, char why[STORE_WHY_SIZE])
+{
+    struct stat found;
+    if (fstat(directory, &found) < 0)
+        return fail(why, path, strerror(errno));
+    if (found.st_uid != geteuid()) {
+        const struct passwd *owner = getpwuid(found.st_uid);
+        snprintf(why, STORE_WHY_SIZE,
+                 "%s: it belongs to %s (user %ld), and this process is user %ld's; a hub keeps "
+                 "things in a directory of its own user's",
+                 path, owner ? owner->pw_name : "somebody else", (long)found.st_uid,
+                 (long)geteuid());
+        return -1;
+    }
+    if (found.st_mode & (S_IWGRP | S_IWOTH)) {
+        snprintf(why, STORE_WHY_SIZE,
+                 "%s: others may write there (mode %04o); take that from them: chmod go-w %s", path,
+                 (unsigned)found.st_mode & 07777, path);
+        return -1;
+    }
+    return 0;
 }
 
 /* The lock is the kernel's: it ends with the process, whatever ends that. */
@@ -99,7 +124,10 @@ static int directory_take(struct database *database, const char *path, char why[
     database->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (database->directory < 0)
         return fail(why, path, strerror(errno));
-    database->lock = openat(database->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (directory_trust(database->directory, path, why) < 0)
+        return -1;
+    database->lock =
+        openat(database->directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (database->lock < 0)
         return fail(why, path, strerror(errno));
     if (flock(database->lock, LOCK_EX | LOCK_NB) < 0)
@@ -226,18 +254,18 @@ static int prepare_all(struct database *database, const char *path, char why[STO
     return 0;
 }
 
-int database_open(struct database *database, const char *directory, enum store_sync sync,
-                  char ret_why[STORE_WHY_SIZE])
+/* In a directory that is taken. */
+static int file_open(struct database *database, const char *directory, enum store_sync sync,
+                     char ret_why[STORE_WHY_SIZE])
 {
     static const char *const syncs[] = {
         [STORE_SYNC_ALWAYS] = "FULL", [STORE_SYNC_INTERVAL] = "FULL", [STORE_SYNC_NONE] = "OFF"};
     char path[4096], pragmas[512];
-    assert(database->directory < 0 && database->lock < 0 && !database->handle);
-    if (directory_take(database, directory, ret_why) < 0)
-        return -1;
     if (snprintf(path, sizeof path, "%s/hub.db", directory) >= (int)sizeof path)
         return fail(ret_why, directory, strerror(ENAMETOOLONG));
-    mode_t before = umask(0077);
+    /* one that was put there, a copy, may be readable for all */
+    if (fchmodat(database->directory, "hub.db", 0600, 0) < 0 && errno != ENOENT)
+        return fail(ret_why, directory, strerror(errno));
     int result =
         sqlite3_open_v2(path, &database->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
@@ -247,19 +275,29 @@ int database_open(struct database *database, const char *directory, enum store_s
         "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
         "PRAGMA trusted_schema = OFF;",
         syncs[sync]);
-    /* schema by schema, then all that is derived from it; the file is made within, hence the
-     * umask */
+    /* schema by schema, then all that is derived from it */
     bool opened = result == SQLITE_OK && run(database, pragmas, directory, ret_why) == 0 &&
                   (database->salvage || check_whole(database, directory, ret_why) == 0) &&
                   migrate(database, directory, ret_why) == 0 &&
                   key_read(database, directory, ret_why) == 0 &&
                   prepare_all(database, directory, ret_why) == 0 &&
                   let_go_read(database, directory, ret_why) == 0;
-    umask(before);
     if (result != SQLITE_OK)
         file_fail(database, directory, ret_why);
     database->last_room = opened ? number_of(database, "SELECT max(id) FROM rooms") : 0;
     return opened ? 0 : -1;
+}
+
+int database_open(struct database *database, const char *directory, enum store_sync sync,
+                  char ret_why[STORE_WHY_SIZE])
+{
+    assert(database->directory < 0 && database->lock < 0 && !database->handle);
+    mode_t before = umask(0077); /* all that is made here is its owner's alone */
+    int error = directory_take(database, directory, ret_why);
+    if (error == 0)
+        error = file_open(database, directory, sync, ret_why);
+    umask(before);
+    return error;
 }
 
 void database_close(struct database *database)

@@ -55,6 +55,7 @@ struct database {
     uint64_t let_go;   /* the highest seq of a room that was let go before this hub */
 };
 
+/* 0, or a store_code with a sentence. */
 int database_open(struct database *database, const char *directory, enum store_sync sync,
                   char ret_why[STORE_WHY_SIZE]);
 /* Fine for one that is {0}, with directory and lock -1. */

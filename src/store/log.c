@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "core/memory.h"
 #include "store/backup.h"
@@ -369,9 +370,10 @@ int store_open(const struct store_options *options, struct store **ret_store,
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&store->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (database_open(&store->database, options->directory, options->sync, ret_why) < 0) {
+    int error = database_open(&store->database, options->directory, options->sync, ret_why);
+    if (error < 0) {
         store_close(store);
-        return -1;
+        return error;
     }
     *ret_store = store;
     return 0;
@@ -380,6 +382,17 @@ int store_open(const struct store_options *options, struct store **ret_store,
 void store_key(const struct store *store, uint8_t ret_key[32])
 {
     memcpy(ret_key, store->database.key, 32);
+}
+
+uint64_t store_size(const struct store *store)
+{
+    static const char *const files[] = {"hub.db", "hub.db-wal"};
+    uint64_t bytes = 0;
+    struct stat found;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (fstatat(store->database.directory, files[i], &found, 0) == 0)
+            bytes += (uint64_t)found.st_size;
+    return bytes;
 }
 
 int store_begin(struct store *store)

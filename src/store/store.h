@@ -67,11 +67,22 @@ struct store_options {
 
 #define STORE_WHY_SIZE 512
 
-/* Opens and locks the directory, and looks whether the database is whole. 0 and *ret_store, or -1
- * with a sentence in ret_why: it can't be opened or made, another process has it (named by its
- * pid), it is damaged, or of a later version. */
+/* What store_open and store_recover return. */
+enum store_code {
+    STORE_FINE = 0,
+    STORE_FAILED = -1, /* all that is none of those below */
+    STORE_HELD = -2,   /* another process has the directory */
+};
+
+/* Opens and locks the directory, and looks whether the database is whole. 0 and *ret_store, or
+ * another code with a sentence in ret_why: it can't be opened or made, it is another user's or
+ * others may write there, another process has it (named by its pid), it is damaged, or of a later
+ * version. */
 int store_open(const struct store_options *options, struct store **ret_store,
                char ret_why[STORE_WHY_SIZE]);
+
+/* Bytes of its files. */
+uint64_t store_size(const struct store *store);
 
 /* The hub's key: random, made with the store, the same for ever. */
 void store_key(const struct store *store, uint8_t ret_key[32]);

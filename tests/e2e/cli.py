@@ -136,7 +136,7 @@ def serve_and_train_do_without_standard_streams():
     for streams in ((0,), (1,), (2,), (0, 1, 2)):
         with tempfile.TemporaryDirectory() as folder:
             port = os.path.join(folder, "port")
-            serve = subprocess.Popen(closing(*streams) + [KHUB, "serve", "--listen", "127.0.0.1:0", "--port-file", port],
+            serve = subprocess.Popen(closing(*streams) + [KHUB, "serve", "--memory", "--listen", "127.0.0.1:0", "--port-file", port],
                                      stdout=subprocess.DEVNULL)
             try:
                 wait_until(lambda: os.path.exists(port) or serve.poll() is not None, "the port file")
@@ -171,8 +171,8 @@ def serve_is_quiet_and_logs():
 @test
 def serve_fails_on_a_taken_port():
     with Hub() as hub:
-        refused(1, "serve", "--listen", f"127.0.0.1:{hub.port}", said=[str(hub.port)])
-    refused(1, "serve", "--listen", "127.0.0.1:0", "--log", "/nonexistent/log", said=["/nonexistent/log"])
+        refused(1, "serve", "--memory", "--listen", f"127.0.0.1:{hub.port}", said=[str(hub.port)])
+    refused(1, "serve", "--memory", "--listen", "127.0.0.1:0", "--log", "/nonexistent/log", said=["/nonexistent/log"])
 
 
 @test

@@ -6,15 +6,18 @@ usage: cli_data.py KHUB [PART OF A NAME]
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
+import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import (Hub, check, directory, equal, kill_9, run, settle, test,  # noqa: E402
+from harness import (Hub, Skip, check, directory, equal, kill_9, run, settle, test,  # noqa: E402
                      wait_until)
-from program import Running, khub, worked  # noqa: E402
+from program import KHUB, Running, environment, khub, refused, worked  # noqa: E402
 
 
 def fill(data, count=3, room="main"):
@@ -30,6 +33,117 @@ def fill(data, count=3, room="main"):
 def damage(data, sql):
     with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database, database:
         check(database.execute(sql).rowcount == 1, sql, "changed not one row")
+
+
+# ── where a hub keeps things ──
+
+
+@contextlib.contextmanager
+def state_home():
+    """A folder for $XDG_STATE_HOME, and the directory in it that a hub makes."""
+    folder = tempfile.mkdtemp(prefix="khub-test-state-")
+    try:
+        yield os.path.join(folder, "state"), os.path.join(folder, "state", "khub")
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def serving(*words, said, umask=0o022, **more):
+    """A hub that was told nothing but a port; what it says up to the port it listens on."""
+    command = [KHUB, "serve", "--listen", "127.0.0.1:0", *words]
+    hub = subprocess.Popen(command, stdout=subprocess.PIPE, umask=umask, env=environment(**more), text=True)
+    try:
+        first = [hub.stdout.readline(), hub.stdout.readline()]
+        check(said in first[0], repr(said), "is not in", first)
+        check("listening on 127.0.0.1:" in first[1], first)
+        yield hub
+        hub.send_signal(signal.SIGTERM)
+        hub.communicate()
+        equal(hub.returncode, 0, "exit code")
+    finally:
+        hub.kill()
+        hub.wait()
+        hub.stdout.close()
+
+
+def modes(directory):
+    """Of the directory and of all that is in it."""
+    return {name: oct(os.stat(os.path.join(directory, name)).st_mode & 0o7777)
+            for name in [".", *os.listdir(directory)]}
+
+
+@test
+def a_hub_keeps_things_when_nobody_says_where():
+    """In a directory of its user's alone, whatever the umask; a second one is told what to do."""
+    for umask in (0, 0o777):
+        with state_home() as (home, place):
+            with serving(said=f"in {place} (new", umask=umask, XDG_STATE_HOME=home) as hub:
+                wanted = {".": "0o700", "hub.db": "0o600", "hub.db-wal": "0o600", "lock": "0o600"}
+                equal(modes(place), wanted, "modes")
+                refused(1, "serve", "--listen", "127.0.0.1:0", XDG_STATE_HOME=home,
+                        said=[place, f"process {hub.pid}", "--data DIR", "--memory"])
+            fill(place)
+            with serving(said=f"in {place} (0.", XDG_STATE_HOME=home) as hub:
+                pass
+            with serving(said="patterns: 3, components: 0", XDG_STATE_HOME=home):
+                pass
+
+
+@test
+def a_service_keeps_things_where_it_is_told():
+    with state_home() as (home, place):
+        os.makedirs(place, 0o755)
+        with serving(said=f"in {place} (new", STATE_DIRECTORY=f"{place}:/nonexistent", XDG_STATE_HOME="/nonexistent"):
+            pass
+
+
+@test
+def a_hub_that_keeps_nothing_says_so():
+    with state_home() as (home, place):
+        with serving("--memory", said="[hub] Keeps nothing (--memory)", XDG_STATE_HOME=home):
+            pass
+        check(not os.path.exists(home), home, "was made")
+        refused(2, "serve", "--memory", "--data", place, said=["--memory", "--data", place])
+
+
+@test
+def a_place_that_can_not_be_made_is_named():
+    with tempfile.NamedTemporaryFile() as file:
+        refused(1, "serve", XDG_STATE_HOME=file.name, said=[f"{file.name}", "Not a directory", "--data DIR", "--memory"])
+
+
+@test
+def a_directory_that_others_may_write_to_is_no_hubs():
+    with directory() as data:
+        for mode in (0o777, 0o1777, 0o770):
+            os.makedirs(data, exist_ok=True)
+            os.chmod(data, mode)
+            refused(1, "serve", "--listen", "127.0.0.1:0", "--data", data, said=[data, "others may write", f"{mode:04o}"])
+            equal(os.listdir(data), [], "what was made there")
+
+
+@test
+def a_directory_of_another_user_is_no_hubs():
+    if os.geteuid() != 0:
+        raise Skip("only root gives a directory away")
+    with directory() as data:
+        os.mkdir(data, 0o700)
+        os.chown(data, 65534, -1)
+        refused(1, "serve", "--listen", "127.0.0.1:0", "--data", data, said=[data, "belongs to", "65534"])
+        equal(os.listdir(data), [], "what was made there")
+
+
+@test
+def a_copy_that_all_may_read_is_its_owners_from_then_on():
+    with directory() as data:
+        fill(data)
+        os.chmod(os.path.join(data, "hub.db"), 0o644)
+        with Hub("--data", data):
+            equal(modes(data)["hub.db"], "0o600", "mode")
+
+
+# ── check and backup ──
 
 
 @test

@@ -272,7 +272,9 @@ class Hub:
         for address in self.listen:
             command += ["--listen", address]
         command += [str(option) for option in options]
-        if command[1] == "serve" and "--log" not in options:
+        if is_khub() and "--data" not in options:
+            command += ["--memory"]
+        if is_khub() and "--log" not in options:
             command += ["--log", self.log_path]
         with open(self.log_path, "ab") as log, open(self.console_path, "wb") as console:
             streams = {"stdin": subprocess.DEVNULL, "stdout": console, "stderr": log, **streams}
