@@ -409,7 +409,7 @@ static inline const char *scan_members(struct json_scan *scan, const char *at, u
                                        struct json_members *kept, struct json_members *inner)
 {
     const char *end = scan->end;
-    struct json_member beyond;
+    struct json_member beyond = {.value = {.kind = JSON_KIND_ABSENT}}; /* for those not kept */
     kept->count = 0;
     at = json_skip_space(at, end);
     if (at < end && *at == '}')

@@ -48,10 +48,11 @@ pc=$(find "$work/root" -name khub.pc)
 # Under the usual prefix it lies where this system looks without being told.
 where=${pc#"$work/root"}
 if [[ $where == /usr/local/* ]]; then
-    pkg-config --variable pc_path pkg-config | tr : '\n' | grep -qx "$(dirname "$where")" ||
+    # no -q behind a pipe: who ends early kills who still writes, and that is a failure here
+    pkg-config --variable pc_path pkg-config | tr : '\n' | grep -x "$(dirname "$where")" >/dev/null ||
         die "pkg-config does not find $where"
     libraries=$(dirname "$(dirname "$where")")
-    cat /etc/ld.so.conf.d/*.conf | grep -qx "$libraries" || die "the loader does not look into $libraries"
+    grep -qxh "$libraries" /etc/ld.so.conf.d/*.conf || die "the loader does not look into $libraries"
 fi
 export PKG_CONFIG_SYSROOT_DIR=$work/root
 flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs khub)
