@@ -327,6 +327,8 @@ struct node *node_make(void)
     fake.referee = wishes.referee;
     fake.subject = wishes.referee ? "" : "process_manager";
     assert_int_equal(node_new(&options, &fake, &node), 0);
+    uv_timer_stop(&node->tick); /* how often it ticks while a test runs, the machine would decide */
+    uv_timer_stop(&node->request);
     return node;
 }
 

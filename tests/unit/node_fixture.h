@@ -55,7 +55,8 @@ size_t heard_of(const char *beginning);
 extern int64_t link_clock;
 enum khub_state link_state_real(const struct node *node);
 
-/* The AI is "ada", the subject process_manager. All counts and notes begin anew. */
+/* The AI is "ada", the subject process_manager. All counts and notes begin anew. Its timers stand:
+ * a test ticks itself. */
 struct node *node_make(void);
 void node_unmake(struct node *node);
 void say(struct node *node, const char *sender, const char *type, const char *payload);

@@ -41,10 +41,16 @@ static void test_acceptance_is_bounded(void **state)
     node_unmake(node);
 }
 
+/* Time goes by, and steps are due, until so many were made. */
 static void until_stepped(struct node *node, unsigned steps)
 {
-    while (calls.stepped < steps || !jobs_idle(&node->jobs))
-        uv_run(&node->loop, UV_RUN_ONCE);
+    work(node);
+    while (calls.stepped < steps) {
+        for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++)
+            node->sessions[i].next_step = node->sessions[i].retry_at = 0;
+        sessions_tick(node);
+        work(node);
+    }
 }
 
 static void test_session_conflict_and_loss(void **state)
