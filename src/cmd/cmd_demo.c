@@ -4,6 +4,7 @@
  * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
  * child is ended by its pid and the directory is gone. So there is one way out, demo_end; and where
  * there is none (kill -9), the kernel ends the children and the next demo removes the directory. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 #include "process/scratch.h"
 
 #define HUB_START_MS  10000
+#define MINUTES_MOST  600   /* of each of the two that make up its time */
 #define LATE_MS       60000 /* that AIs may take to end when they are asked to */
 #define LOOK_MS       200   /* between looks at the children, and between drawings of the block */
 #define STOP_GRACE_MS 5000
@@ -104,8 +106,8 @@ static int start_trainers(struct demo *demo, int64_t now)
 {
     char minutes[32], summary[CHILD_PATH_MAX];
     int64_t all = demo->view.ends - demo->view.begun;
-    snprintf(minutes, sizeof(minutes), "%.6g",
-             2 * (demo->settings->minutes + demo->settings->patience) + 1);
+    static_assert(2 * MINUTES_MOST < TRAIN_MINUTES_MOST, "trainers outlast the demo");
+    snprintf(minutes, sizeof minutes, "%d", TRAIN_MINUTES_MOST);
     for (size_t i = 0; i < DEMO_AIS; i++) {
         const struct demo_ai *ai = &demo_ais[i];
         if (demo->started[i] || (double)(now - demo->view.begun) < ai->joins * (double)all)
@@ -292,7 +294,7 @@ static const struct setting options[] = {
      .argument = "N",
      .fallback = "1",
      .low = 0.05,
-     .high = 1440,
+     .high = MINUTES_MOST,
      .help = "How long the AIs train."},
     {.name = "patience",
      .kind = SETTING_NUMBER,
@@ -300,7 +302,7 @@ static const struct setting options[] = {
      .argument = "N",
      .fallback = "4",
      .low = 0,
-     .high = 1440,
+     .high = MINUTES_MOST,
      .help =
          "How many minutes longer at the most, on a slow machine, until everything has happened."},
     JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),

@@ -18,7 +18,6 @@
 #include "node/trainer.h"
 
 #define MINUTES_LEAST 0.05
-#define MINUTES_MOST  1440
 
 struct train_settings {
     const char *hub, *ai_id, *specialization, *summary, *out;
@@ -207,7 +206,7 @@ static const struct setting operands[] = {
      AT(minutes),
      .fallback = "1",
      .low = MINUTES_LEAST,
-     .high = MINUTES_MOST,
+     .high = TRAIN_MINUTES_MOST,
      .help = "How long it trains; fractions are fine."},
     {0},
 };

@@ -4,6 +4,8 @@
 
 #include "cmd/options.h"
 
+#define TRAIN_MINUTES_MOST 1440
+
 /* Ended by NULL, in the order of help. */
 extern const struct command *const commands[];
 

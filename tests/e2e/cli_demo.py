@@ -20,8 +20,10 @@ from harness import PATIENCE, check, equal, run, test, wait_until  # noqa: E402
 from program import Running, table  # noqa: E402
 
 PROCESSES = 4  # a hub and the three AIs that come at once
+# the fourth does not come while a test runs
+LONG = ("--minutes", "600", "--patience", "600")
 MINUTES = "0.5"
-PATIENT = "60"  # minutes: it ends when everything has happened, on however slow a machine
+PATIENT = "600"  # minutes: it ends when everything has happened, on however slow a machine
 
 
 def runs(pid):
@@ -120,7 +122,7 @@ def demo_tells_what_did_not_happen():
 @test
 def demo_is_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
-        with Demo() as demo:
+        with Demo(*LONG) as demo:
             demo.wait_started()
             demo.process.send_signal(number)
             code, _, err = demo.end()
@@ -132,7 +134,7 @@ def demo_is_interrupted():
 @test
 def demo_reports_a_child_that_dies():
     for word, name in (("file_system", "AI_Node_2"), ("serve", "hub")):
-        with Demo() as demo:
+        with Demo(*LONG) as demo:
             demo.wait_started()
             os.kill(demo.pid_of(word), signal.SIGKILL)
             code, _, err = demo.end()
@@ -143,7 +145,7 @@ def demo_reports_a_child_that_dies():
 
 @test
 def demo_ends_when_nobody_reads():
-    with Demo() as demo:
+    with Demo(*LONG) as demo:
         demo.wait_started()
         demo.process.stdout.close()
         demo.process.stdout = open(os.devnull, encoding="ascii")
@@ -155,7 +157,7 @@ def demo_ends_when_nobody_reads():
 def demo_takes_its_children_along():
     """Killed, it can ask nobody: the children are killed too, and the next demo removes the
     directory."""
-    with Demo() as demo:
+    with Demo(*LONG) as demo:
         demo.wait_started()
         demo.process.kill()
         demo.process.wait()
@@ -171,7 +173,7 @@ def demo_takes_its_children_along():
 
 @test
 def demo_keeps_the_logs_when_asked():
-    with Demo("--keep") as demo:
+    with Demo(*LONG, "--keep") as demo:
         demo.wait_started()
         demo.process.send_signal(signal.SIGINT)
         _, _, err = demo.end()
