@@ -201,7 +201,7 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  * ret_message_id (37 bytes, or NULL) receives the UUID. */
 KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *payload,
                              const char *target, char *ret_message_id);
-/* The same on a link with acks, of any type but heartbeat and knowledge_query (else
+/* The same on a link with acks, of any type but heartbeat and the queries (else
  * KHUB_E_ARGUMENT): the callback (NULL is fine) is called once, when the hub has accepted or
  * refused the message or the link has ended, unless khub_free comes first. After an error of
  * this call it is never called. */

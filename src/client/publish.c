@@ -182,7 +182,7 @@ static int queue_push(struct khub *link)
  * answers by itself has no acks. */
 static bool is_acked(enum message_type type)
 {
-    return type != MESSAGE_HEARTBEAT && type != MESSAGE_KNOWLEDGE_QUERY;
+    return type != MESSAGE_HEARTBEAT && !message_type_is_query(type);
 }
 
 static int message_push(struct khub *link, enum message_type type, const char *message_id,

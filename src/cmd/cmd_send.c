@@ -180,10 +180,11 @@ static int publish(struct visit *visit, const struct send_settings *settings, co
 }
 
 /* What the hub answers by itself has no acks. */
-static bool is_acked(const char *type)
+static bool is_acked(const char *text)
 {
-    return strcmp(type, message_type_text(MESSAGE_HEARTBEAT)) != 0 &&
-           strcmp(type, message_type_text(MESSAGE_KNOWLEDGE_QUERY)) != 0;
+    enum message_type type;
+    return message_type_find(slice_of(text), &type) < 0 ||
+           (type != MESSAGE_HEARTBEAT && !message_type_is_query(type));
 }
 
 static int send_payload(const struct send_settings *settings, const char *payload)

@@ -496,6 +496,9 @@ static const struct {
     [MESSAGE_LEASE_REQUEST] = {{"wants", STYLE_DIM}, say_lease_request},
     [MESSAGE_LEASE_RELEASE] = {{"leaves", STYLE_DIM}, say_lease_request},
     [MESSAGE_LEASE] = {{"lease", STYLE_BOLD}, say_lease},
+    [MESSAGE_DEAD_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_DEAD_LETTER] = {{"letter", STYLE_DIM}, say_other},
+    [MESSAGE_DEAD_RESULT] = {{"dead", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -125,7 +125,7 @@ static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct mess
     peer_read(hub, peer, message, now);
 }
 
-/* A look at what is known: not logged, not relayed. */
+/* A look at the state of now: not logged, not relayed. */
 static void peer_query(struct hub *hub, struct peer *peer, const struct message *message,
                        struct refusal *refusal, int64_t now)
 {
@@ -136,11 +136,15 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
                               .message = message,
                               .refusal = refusal,
                               .answered_ms = now};
+    static int (*const answers[MESSAGE_TYPE_COUNT])(struct request *, const struct seat *) = {
+        [MESSAGE_KNOWLEDGE_QUERY] = query_answer, [MESSAGE_DEAD_QUERY] = letters_answer};
     struct seat seat = peer_seat(peer);
-    int error = seat.level == 2 ? query_answer(&request, &seat)
+    assert(answers[message->type]); /* of each query */
+    int error = seat.level == 2 ? answers[message->type](&request, &seat)
                                 : refuse(refusal, WIRE_FORBIDDEN,
-                                         "a knowledge_query is for AIs that have joined at level 2 "
-                                         "(its answer goes to no other)");
+                                         "a %s is for AIs that have joined at level 2 (its answer "
+                                         "goes to no other)",
+                                         message_type_text(message->type));
     if (error < 0)
         peer_refuse(hub, peer, refusal, message->message_id, now);
 }
@@ -280,7 +284,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer->member) {
         peer_heartbeat(hub, peer, &message, now);
-    } else if (message.type == MESSAGE_KNOWLEDGE_QUERY) {
+    } else if (message_type_is_query(message.type)) {
         peer_query(hub, peer, &message, &refusal, now);
     } else if (message.type == MESSAGE_HELLO) {
         admit_hello(hub, peer, &message, &refusal, now);

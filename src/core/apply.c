@@ -34,6 +34,7 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_LEASE_REQUEST] = {lease_request_check, lease_request_proceed},
     [MESSAGE_LEASE_RELEASE] = {lease_release_check, lease_release_proceed},
     [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
+    [MESSAGE_DEAD_LETTER] = {dead_letter_check, dead_letter_proceed},
     [MESSAGE_CHAT] = {chat_check, NULL},
 };
 
@@ -113,6 +114,10 @@ void relay_message(struct request *request)
         return;
     }
     effect_to_target(request, &outgoing);
+    if (message->type != MESSAGE_HELLO && !request->target->peer)
+        letter_lay(request, LETTER_LACKS_ABSENT);
+    else if (message->type != MESSAGE_HELLO && request->target->level < outgoing.level)
+        letter_lay(request, LETTER_LACKS_LEVEL);
     if (!request->target->peer && !request->member->acks)
         relay_offline(request);
 }

@@ -5,12 +5,17 @@
 
 /* ── who is there ── */
 
-#define ROOM_NAME_MAX           64u    /* bytes */
-#define ROOMS_MAX               256u   /* of a hub; an empty one makes place for a new one */
-#define MEMBERS_REMEMBERED_MAX  65536u /* AIs that left, in a room; the longest gone go first */
-#define AWAITED_MAX             1024u  /* replies awaited in a room, */
-#define AWAITED_EACH_MAX        64u    /* and by one AI */
-#define REPLY_BY_MAX_S          86400u /* seconds that one may take */
+#define ROOM_NAME_MAX          64u    /* bytes */
+#define ROOMS_MAX              256u   /* of a hub; an empty one makes place for a new one */
+#define MEMBERS_REMEMBERED_MAX 65536u /* AIs that left, in a room; the longest gone go first */
+#define AWAITED_MAX            1024u  /* replies awaited in a room, */
+#define AWAITED_EACH_MAX       64u    /* and by one AI */
+#define REPLY_BY_MAX_S         86400u /* seconds that one may take */
+/* Direct messages that were not taken (letters.h): in a room, and of one sender. */
+#define LETTERS_MAX             4096u
+#define LETTERS_BYTES_MAX       (16u << 20)
+#define LETTERS_EACH_MAX        512u
+#define LETTERS_BYTES_EACH_MAX  (4u << 20)
 #define RECEIPTS_IN_BLOCK       256u
 #define RECEIPT_BLOCKS_EACH_MAX 41u        /* of one AI: its last 10,000 messages at the least */
 #define RECEIPTS_MAX            (1u << 22) /* in a room; of who is silent longest they go first */

@@ -105,6 +105,14 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     TAILQ_FOREACH (awaited, &room->awaited, next)
         text_addf(text, "%s%llu", awaited == TAILQ_FIRST(&room->awaited) ? "" : ",",
                   (unsigned long long)awaited->seq);
+    text_addf(text, "],\"letters_forgotten\":%llu,\"letters\":[",
+              (unsigned long long)room->letters.forgotten);
+    const struct letter *letter;
+    TAILQ_FOREACH (letter, &room->letters.list, next)
+        text_addf(text, "%s[%llu,\"%s\",%s,%s]",
+                  letter == TAILQ_FIRST(&room->letters.list) ? "" : ",",
+                  (unsigned long long)letter->seq, letter_lack_text(letter->lack),
+                  letter->awaited ? "true" : "false", letter->overdue ? "true" : "false");
     text_add_literal(text, "],\"leases\":");
     leases_write(room, text);
     text_add_literal(text, "}");

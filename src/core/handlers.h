@@ -84,6 +84,11 @@ int lease_check_fence(struct request *request);
 /* The end of its time; of these bytes, which leases_propose_ends wrote. */
 void lease_expire(struct request *request, struct slice bytes);
 
+/* ── letters (letters.c) ── */
+
+int dead_letter_check(struct request *request);
+void dead_letter_proceed(struct request *request);
+
 /* ── queries (query.c) ── */
 
 /* Answers a knowledge_query of a member's, in its own connection: an answer of admit's. 0, or -code

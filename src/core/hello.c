@@ -447,6 +447,8 @@ void hello_proceed(struct request *request)
         hub_note(request->hub, member->peer, member->observer ? HUB_OBSERVING : HUB_JOINED,
                  member->key, member->specialization);
     sync_send(request, hello.sync_max);
+    if (first && hello.resumes && room->limits.keeps)
+        letters_resumed(room, member->key, member->level, hello.since);
     if (first && hello.resumes)
         resume(request, hello.since);
     request->handled = member->observer; /* listed nowhere: nobody hears of it */

@@ -107,6 +107,8 @@ static void load_room(struct loading *loading)
     struct room *room = loading->room;
     room->last_seq = load_u64(loading, loading->object, "seq");
     room->changes.order = load_u64(loading, loading->object, "order");
+    if (json_get(loading->object, "letters_forgotten").kind != JSON_KIND_ABSENT) /* it came later */
+        room->letters.forgotten = load_u64(loading, loading->object, "letters_forgotten");
     struct json_value limits = member(loading, loading->object, "limits", JSON_KIND_OBJECT);
     if (limits.kind == JSON_KIND_OBJECT && !limits_read(limits.raw, &room->limits))
         load_damage(loading, "limits");
@@ -442,6 +444,33 @@ static void load_awaited(struct loading *loading)
     awaited->wait_ms = load_i64(loading, loading->object, "wait_ms");
 }
 
+static enum letter_lack load_lack(struct loading *loading)
+{
+    struct json_value lack = json_get(loading->object, "lack");
+    for (int at = 0; at < LETTER_LACK_COUNT; at++)
+        if (json_string_is(lack, slice_of(letter_lack_text((enum letter_lack)at))))
+            return (enum letter_lack)at;
+    load_damage(loading, "lack");
+    return LETTER_LACKS_NONE;
+}
+
+static void load_letter(struct loading *loading)
+{
+    struct json_value line = member(loading, loading->object, "line", JSON_KIND_OBJECT);
+    struct letter *letter = letter_restore(loading->room, loading->row->key, line.raw);
+    if (!letter) {
+        load_damage(loading, "line");
+        return;
+    }
+    letter->lack = load_lack(loading);
+    letter->awaited = load_bool(loading, loading->object, "awaited");
+    letter->overdue = load_bool(loading, loading->object, "overdue");
+    letter->said_ms = load_i64(loading, loading->object, "said_ms");
+    letter->wait_ms = load_i64(loading, loading->object, "wait_ms");
+    if (letter->lack == LETTER_LACKS_NONE && !letter->awaited && !letter->overdue)
+        load_damage(loading, "lack");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -460,6 +489,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_RECEIPTS] = load_receipts,
         [ROW_AWAITED] = load_awaited,
         [ROW_LEASE] = load_lease,
+        [ROW_LETTER] = load_letter,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

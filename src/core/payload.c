@@ -100,3 +100,18 @@ int payload_bool(const struct request *request, struct json_value object, const 
                       path, kind_names[value.kind]);
     }
 }
+
+int payload_u64(const struct request *request, struct json_value object, const char *path,
+                uint64_t least, uint64_t most, uint64_t *ret_number)
+{
+    struct json_value value = payload_member(object, path);
+    uint64_t number;
+    if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
+        return 0;
+    if (json_u64(value, &number) < 0 || number < least || number > most)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "%s must be a whole number from %llu to %llu", path,
+                      (unsigned long long)least, (unsigned long long)most);
+    *ret_number = number;
+    return 0;
+}

@@ -54,19 +54,6 @@ static int query_read_section(struct request *request, struct query *query)
     return 0;
 }
 
-static int query_read_number(struct request *request, const char *name, uint64_t least,
-                             uint64_t most, uint64_t *ret_number)
-{
-    struct json_value value = json_get(request->message->payload, name);
-    if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
-        return 0;
-    if (json_u64(value, ret_number) < 0 || *ret_number < least || *ret_number > most)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.%s must be a whole number from %llu to %llu", name,
-                      (unsigned long long)least, (unsigned long long)most);
-    return 0;
-}
-
 /* "ORDER SECTION ID", as page_write_cursor wrote it. */
 static int query_read_cursor(struct request *request, struct query *query)
 {
@@ -122,8 +109,9 @@ static int query_read(struct request *request, struct query *query)
                               sizeof query->contributor_text, query->contributor_text,
                               &query->contributor)) < 0 ||
         (error = query_read_words(request, query)) < 0 ||
-        (error = query_read_number(request, "since", 0, 1ull << 53, &query->since)) < 0 ||
-        (error = query_read_number(request, "limit", 1, QUERY_LIMIT, &query->limit)) < 0)
+        (error = payload_u64(request, payload, "payload.since", 0, JSON_WHOLE_MAX, &query->since)) <
+            0 ||
+        (error = payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit)) < 0)
         return error;
     return query_read_cursor(request, query);
 }

@@ -177,6 +177,32 @@ static void recount_receipts(struct verdict *verdict)
         verdict_fail(verdict, "%zu receipts, counted %zu", count, room->receipt_count);
 }
 
+static void recount_letters(struct verdict *verdict)
+{
+    const struct letters *letters = &verdict->room->letters;
+    const struct letter *letter;
+    size_t count = 0, bytes = 0, said = 0;
+    uint64_t seq = 0;
+    TAILQ_FOREACH (letter, &letters->list, next) {
+        count++;
+        bytes += letter->line.len;
+        said += letter == TAILQ_FIRST(&letter->said->letters) ? letter->said->count : 0;
+        if (letter->seq <= seq || letter->seq > verdict->room->last_seq)
+            verdict_fail(verdict, "letters are in no order");
+        if (letter->lack == LETTER_LACKS_NONE && !letter->awaited && !letter->overdue)
+            verdict_fail(verdict, "letter %llu lacks nothing", (unsigned long long)letter->seq);
+        if (index_find(&letters->said, letter->sender) != letter->said ||
+            index_find(&letters->addressed, letter->target) != letter->addressed)
+            verdict_fail(verdict, "letter %llu lies in another's pile",
+                         (unsigned long long)letter->seq);
+        seq = letter->seq;
+    }
+    if (count != letters->count || bytes != letters->bytes || said != count ||
+        count > LETTERS_MAX || bytes > LETTERS_BYTES_MAX)
+        verdict_fail(verdict, "%zu letters of %zu bytes, counted %zu of %zu, %zu by sender", count,
+                     bytes, letters->count, letters->bytes, said);
+}
+
 static void recount_capabilities(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
@@ -522,6 +548,7 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         recount_listed(&verdict);
         index_walk(&verdict.room->members, recount_member, &verdict);
         recount_receipts(&verdict);
+        recount_letters(&verdict);
         recount_capabilities(&verdict);
         recount_sessions(&verdict);
         recount_leases(&verdict);

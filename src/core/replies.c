@@ -29,10 +29,23 @@ static double reply_by(struct request *request)
     return fits ? seconds : -1;
 }
 
-int reply_check(struct request *request)
+int reply_quota_check(const struct request *request, struct slice sender)
 {
+    const struct room *room = request->room;
     const struct awaited *awaited;
     size_t own = 0;
+    TAILQ_FOREACH (awaited, &room->awaited, next)
+        own += slice_equal(awaited->sender, sender);
+    if (own < AWAITED_EACH_MAX && room->awaited_count < AWAITED_MAX)
+        return 0;
+    return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                  "%zu replies to \"%.*s\" are awaited, and %zu in this room: the most are %u "
+                  "and %u",
+                  own, SLICE_FORMAT(sender), room->awaited_count, AWAITED_EACH_MAX, AWAITED_MAX);
+}
+
+int reply_check(struct request *request)
+{
     if (!may_ask(request))
         return 0;
     double seconds = reply_by(request);
@@ -40,17 +53,7 @@ int reply_check(struct request *request)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.reply_by must be a number of seconds, above 0 and at most %u",
                       REPLY_BY_MAX_S);
-    if (seconds == 0)
-        return 0;
-    TAILQ_FOREACH (awaited, &request->room->awaited, next)
-        own += slice_equal(awaited->sender, request->message->sender_id);
-    if (own >= AWAITED_EACH_MAX || request->room->awaited_count >= AWAITED_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "%zu replies to \"%.*s\" are awaited, and %zu in this room: the most are %u "
-                      "and %u",
-                      own, SLICE_FORMAT(request->message->sender_id), request->room->awaited_count,
-                      AWAITED_EACH_MAX, AWAITED_MAX);
-    return 0;
+    return seconds > 0 ? reply_quota_check(request, request->message->sender_id) : 0;
 }
 
 /* ── they come and go ── */
@@ -82,7 +85,9 @@ void replies_free(struct room *room)
     }
 }
 
-static void reply_await(struct request *request, double seconds)
+/* From this entry on, whose seq is the latest. */
+static void reply_await(const struct request *request, struct slice sender, struct slice target,
+                        struct slice message_id, int64_t wait_ms)
 {
     struct room *room = request->room;
     struct awaited *awaited = memory_new(sizeof *awaited);
@@ -90,10 +95,10 @@ static void reply_await(struct request *request, double seconds)
     awaited->seq = request->entry->seq;
     snprintf(digits, sizeof digits, "%" PRIu64, awaited->seq);
     awaited->key = slice_copy(slice_of(digits));
-    awaited->sender = slice_copy(request->member->key);
-    awaited->target = slice_copy(request->target->key);
-    awaited->message_id = slice_copy(request->message->message_id);
-    awaited->wait_ms = (int64_t)(seconds * 1000);
+    awaited->sender = slice_copy(sender);
+    awaited->target = slice_copy(target);
+    awaited->message_id = slice_copy(message_id);
+    awaited->wait_ms = wait_ms;
     awaited->since = room->hub->clock;
     TAILQ_INSERT_TAIL(&room->awaited, awaited, next);
     room->awaited_count++;
@@ -116,13 +121,23 @@ static void reply_take(struct request *request)
 
 void reply_proceed(struct request *request)
 {
-    if (request->room->awaited_count)
+    struct room *room = request->room;
+    if (room->awaited_count)
         reply_take(request);
-    if (!may_ask(request))
+    if (room->letters.count)
+        letters_answered(room, request->member->key, payload_members(request)->in_reply_to);
+    double seconds = may_ask(request) ? reply_by(request) : 0;
+    if (seconds <= 0)
         return;
-    double seconds = reply_by(request);
-    if (seconds > 0)
-        reply_await(request, seconds);
+    int64_t wait_ms = (int64_t)(seconds * 1000);
+    reply_await(request, request->member->key, request->target->key, request->message->message_id,
+                wait_ms);
+    letter_await(request, wait_ms);
+}
+
+void reply_await_letter(const struct request *request, const struct letter *letter)
+{
+    reply_await(request, letter->sender, letter->target, letter->message_id, letter->wait_ms);
 }
 
 /* ── the end of their time ── */
@@ -159,6 +174,13 @@ static struct awaited *reply_find(const struct room *room, struct slice key)
     return NULL;
 }
 
+void reply_await_no_more(struct room *room, struct slice key)
+{
+    struct awaited *awaited = reply_find(room, key);
+    if (awaited)
+        awaited_end(room, awaited);
+}
+
 void reply_overdue(struct request *request, struct slice key)
 {
     struct awaited *awaited = reply_find(request->room, key);
@@ -176,6 +198,7 @@ void reply_overdue(struct request *request, struct slice key)
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_ERROR, &outgoing);
     effect_to_names(request, &outgoing, &awaited->sender, 1, false, NULL);
+    letter_overdue(request->room, awaited->seq);
     awaited_end(request->room, awaited);
 }
 

@@ -8,6 +8,7 @@
 
 struct room;
 struct request;
+struct letter;
 
 struct awaited {
     struct slice key; /* owned: the message's seq in digits */
@@ -26,6 +27,12 @@ TAILQ_HEAD(awaited_list, awaited);
 int reply_check(struct request *request);
 /* The message was accepted: it may be awaited, and it may be what was. */
 void reply_proceed(struct request *request);
+/* May this sender await one more reply? 0 or -code. */
+int reply_quota_check(const struct request *request, struct slice sender);
+/* A letter was sent again by this request: its reply is awaited from now on. */
+void reply_await_letter(const struct request *request, const struct letter *letter);
+/* Its time is not up, but begins anew under another key. */
+void reply_await_no_more(struct room *room, struct slice key);
 /* Proposes the end of those whose time is up. */
 void replies_tick(struct room *room, int64_t now);
 /* The end of its time: its sender is told, unless it was answered by now. */

@@ -79,6 +79,9 @@ int payload_text_of(const struct request *request, struct json_value value, cons
 int payload_check_string(const struct request *request, struct json_value value, const char *path);
 int payload_object_of(const struct request *request, struct json_value value, const char *path,
                       struct json_value *ret_object);
+/* A whole number of that range; absent or null leaves *ret_number as it is. */
+int payload_u64(const struct request *request, struct json_value object, const char *path,
+                uint64_t least, uint64_t most, uint64_t *ret_number);
 int payload_bool(const struct request *request, struct json_value object, const char *path,
                  bool preset, bool *ret_bool);
 

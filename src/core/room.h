@@ -5,6 +5,7 @@
 #include "core/hub.h"
 #include "core/knowledge.h"
 #include "core/leases.h"
+#include "core/letters.h"
 #include "core/members.h"
 #include "core/replies.h"
 #include "core/sessions.h"
@@ -14,6 +15,7 @@ struct room_limits {
     size_t line_max, sync_limit, knowledge_max, output_max; /* bytes */
     double rate;                                            /* messages a second; 0: none */
     int64_t heartbeat_ms;
+    bool keeps; /* who missed something gets it when it resumes */
 };
 
 struct room {
@@ -26,6 +28,7 @@ struct room {
     uint64_t told_seq; /* of the last applied that was more than a cursor; 0: nothing yet */
     struct awaited_list awaited; /* in the order of their seqs */
     size_t awaited_count;
+    struct letters letters; /* what was not taken */
     struct room_limits limits;
     bool started; /* by this hub, and that is applied: who sits there is connected to it */
     struct changes changes;

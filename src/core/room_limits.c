@@ -27,16 +27,17 @@ struct room_limits limits_of(const struct hub_config *config)
                                 .sync_limit = config->sync_limit,
                                 .knowledge_max = config->knowledge_max,
                                 .rate = config->rate,
-                                .heartbeat_ms = config->heartbeat_ms};
+                                .heartbeat_ms = config->heartbeat_ms,
+                                .keeps = config->keeps};
 }
 
 void limits_write(const struct room_limits *limits, struct text *text)
 {
     text_addf(text,
               "{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"max_knowledge\":%zu,"
-              "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 "}",
+              "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 ",\"keeps\":%s}",
               limits->line_max, limits->output_max, limits->sync_limit, limits->knowledge_max,
-              limits->rate, limits->heartbeat_ms);
+              limits->rate, limits->heartbeat_ms, limits->keeps ? "true" : "false");
 }
 
 bool limits_read(struct slice bytes, struct room_limits *ret_limits)
@@ -54,11 +55,14 @@ bool limits_read(struct slice bytes, struct room_limits *ret_limits)
         json_number(json_get(limits, "rate"), &rate) < 0 ||
         json_u64(json_get(limits, "heartbeat_timeout_ms"), &heartbeat) < 0)
         return false;
+    /* it came later; what was written before was written to a store */
+    enum json_kind keeps = json_get(limits, "keeps").kind;
     *ret_limits = (struct room_limits){.line_max = line,
                                        .output_max = output,
                                        .sync_limit = sync,
                                        .knowledge_max = knowledge,
                                        .rate = rate,
-                                       .heartbeat_ms = (int64_t)heartbeat};
+                                       .heartbeat_ms = (int64_t)heartbeat,
+                                       .keeps = keeps != JSON_KIND_FALSE};
     return true;
 }

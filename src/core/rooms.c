@@ -50,6 +50,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->departed);
     TAILQ_INIT(&room->receipts);
     TAILQ_INIT(&room->awaited);
+    letters_init(&room->letters);
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
@@ -85,6 +86,7 @@ static void room_release(struct room *room)
     changes_free(&room->changes);
     members_free(room);
     replies_free(room);
+    letters_free(room);
     index_clear(&room->sessions, session_release);
     index_clear(&room->leases, lease_let_go);
     ledger_free(&room->knowledge.ledger);

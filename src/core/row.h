@@ -23,7 +23,8 @@
     X(WORKSPACE, "workspace")   /* key: session_id "/" the workspace's key */                      \
     X(RECEIPTS, "receipts")     /* key: ai_id "/" number */                                        \
     X(AWAITED, "awaited")       /* key: the seq of the message that wants a reply */               \
-    X(LEASE, "lease")           /* key: the lease's */
+    X(LEASE, "lease")           /* key: the lease's */                                             \
+    X(LETTER, "letter")         /* key: the seq of the message that was not taken */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -66,6 +66,8 @@ static void write_room(const struct room *room, struct text *text)
 {
     add_u64(text, "seq", room->last_seq);
     add_u64(text, "order", room->changes.order);
+    if (room->letters.forgotten)
+        add_u64(text, "letters_forgotten", room->letters.forgotten);
     add_name(text, "limits");
     limits_write(&room->limits, text);
 }
@@ -268,6 +270,17 @@ static void write_awaited(const void *object, struct text *text)
     add_i64(text, "wait_ms", awaited->wait_ms);
 }
 
+static void write_letter(const void *object, struct text *text)
+{
+    const struct letter *letter = object;
+    add_text(text, "lack", slice_of(letter_lack_text(letter->lack)));
+    add_bool(text, "awaited", letter->awaited);
+    add_bool(text, "overdue", letter->overdue);
+    add_i64(text, "said_ms", letter->said_ms);
+    add_i64(text, "wait_ms", letter->wait_ms);
+    add_raw(text, "line", letter->line);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
     [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
@@ -275,7 +288,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_ACCOUNT] = write_account,     [ROW_COMMITMENT] = write_commitment,
     [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
     [ROW_RECEIPTS] = write_receipts,   [ROW_AWAITED] = write_awaited,
-    [ROW_LEASE] = write_lease,
+    [ROW_LEASE] = write_lease,         [ROW_LETTER] = write_letter,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -357,6 +370,9 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     TAILQ_FOREACH (awaited, &room->awaited, next)
         save_object(&saving, ROW_AWAITED, awaited);
     save_index(&saving, ROW_LEASE, &room->leases);
+    const struct letter *letter;
+    TAILQ_FOREACH (letter, &room->letters.list, next)
+        save_object(&saving, ROW_LETTER, letter);
     text_free(&saving.text);
 }
 

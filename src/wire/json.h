@@ -82,6 +82,7 @@ long json_decode(struct json_value string, char *buffer, size_t size);
 bool json_string_is(struct json_value string, struct slice text);
 
 #define JSON_NUMBER_MAX 512 /* characters of a number that json_number and json_u64 convert */
+#define JSON_WHOLE_MAX  (1ull << 53) /* the largest whole number that json_u64 takes from 3e2 */
 /* The value as a double / as an unsigned integer. 0, or -1 when it is of another kind, not
  * finite, not whole, out of range or over JSON_NUMBER_MAX. json_u64 takes 3.0 and 3e2 as well,
  * up to 2^53. The locale does not matter. */

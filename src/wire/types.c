@@ -42,6 +42,11 @@ bool message_type_from_client(enum message_type type)
     return type_row(type)->from_client;
 }
 
+bool message_type_is_query(enum message_type type)
+{
+    return type == MESSAGE_KNOWLEDGE_QUERY || type == MESSAGE_DEAD_QUERY;
+}
+
 int message_type_find(struct slice text, enum message_type *ret_type)
 {
     for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {

@@ -33,7 +33,10 @@
     X(VERIFICATION, "verification", 2, false)                                                      \
     X(LEASE_REQUEST, "lease_request", 2, true)                                                     \
     X(LEASE_RELEASE, "lease_release", 2, true)                                                     \
-    X(LEASE, "lease", 2, false)
+    X(LEASE, "lease", 2, false)                                                                    \
+    X(DEAD_QUERY, "dead_query", 2, true)                                                           \
+    X(DEAD_LETTER, "dead_letter", 2, true)                                                         \
+    X(DEAD_RESULT, "dead_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -93,6 +96,9 @@ const char *message_type_text(enum message_type type);
 /* The level (1 or 2) whose AIs receive this type, and whether a client may send it. */
 int message_type_level(enum message_type type);
 bool message_type_from_client(enum message_type type);
+/* Is it a question that the hub answers by itself, with a result? It is not acked, has no place in
+ * the room's order, and goes to nobody else. */
+bool message_type_is_query(enum message_type type);
 /* 0 and *ret_type, or -1 when the text is no type. */
 int message_type_find(struct slice text, enum message_type *ret_type);
 

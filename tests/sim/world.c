@@ -418,6 +418,7 @@ void world_config_draw(struct world *world)
     struct hub_config *config = &world->config;
     struct chance *chance = &world->chance;
     *config = hub_config_default();
+    config->keeps = true;
     config->rate = world->temper.limited ? 1 + chance_below(chance, 4) : 0;
     config->sync_limit = 1u << (6 + chance_below(chance, 9));
     if (world->temper.small)
