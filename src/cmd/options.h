@@ -66,6 +66,11 @@ struct command {
         .argument = "ADDRESS", .fallback = HUB_DEFAULT, .environment = "KHUB_HUB",                 \
         .help = "The hub: host:port, [ipv6]:port or unix:/path."                                   \
     }
+#define ROOM_SETTING(type)                                                                         \
+    {                                                                                              \
+        .name = "room", .letter = 'r', .kind = SETTING_TEXT, .offset = offsetof(type, room),       \
+        .argument = "ROOM", .fallback = "main", .help = "The room at the hub."                     \
+    }
 #define JSON_SETTING(type, sentence)                                                               \
     {                                                                                              \
         .name = "json", .kind = SETTING_FLAG, .offset = offsetof(type, json), .help = (sentence)   \

@@ -146,6 +146,7 @@ static int open_link(struct visit *visit)
         .address = visit->address,
         .ai_id = visit->ai_id,
         .specialization = visit->specialization,
+        .room = visit->room,
         .version = KHUB_VERSION,
         .observer = visit->observer,
         .sync_max = visit->knowing ? 0 : KHUB_SYNC_NONE,

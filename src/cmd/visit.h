@@ -23,6 +23,7 @@ struct visit {
     const char *address; /* of the hub */
     const char *ai_id;   /* NULL: one is made, user@host/command.pid */
     const char *specialization;
+    const char *room; /* NULL: main */
     bool observer;
     bool knowing;      /* wants the hub's knowledge in `sync`; else it is not sent */
     bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */

@@ -1,0 +1,107 @@
+/* See ask.h. */
+#include "cmd/ask.h"
+
+#include <stdio.h>
+
+#include "cmd/fields.h"
+#include "cmd/options.h"
+#include "cmd/stop.h"
+#include "wire/bounds.h"
+#include "wire/clock.h"
+
+#define ANSWER_MS    30000                  /* for the hub to answer one question */
+#define RATE_WAIT_MS 200                    /* before one that came too fast is said again */
+#define DEPTH_MAX    (WIRE_DEPTH_MAX + 16u) /* of the deepest payload inside an answer */
+
+/* Whether it answers the open question; keeps it then. */
+static bool take(struct ask *ask, const struct khub_message *message)
+{
+    size_t at;
+    if (!ask->question[0] || strcmp(message->sender_id.at, "hub") != 0)
+        return false;
+    struct slice payload = {message->payload.at, message->payload.len};
+    if (json_check(payload, DEPTH_MAX, &at) != JSON_FINE ||
+        !json_string_is(json_get(json_value_of(payload), "in_reply_to"), slice_of(ask->question)))
+        return false;
+    text_clear(&ask->text);
+    text_add(&ask->text, payload);
+    ask->answer = ask->text.failed ? (struct json_value){0} : json_value_of(text_slice(&ask->text));
+    ask->refused = strcmp(message->type.at, "error") == 0;
+    ask->question[0] = '\0';
+    return true;
+}
+
+void ask_message(struct visit *visit, const struct khub_message *message)
+{
+    struct ask *ask = visit->data;
+    if (!take(ask, message) && ask->other)
+        ask->other(visit, message, ask->data);
+}
+
+/* Sleeps, but turns the link. False: it ended, or somebody stopped us. */
+static bool turn_for(struct visit *visit, int ms)
+{
+    int64_t until = time_monotonic_ms() + ms;
+    while (time_monotonic_ms() < until)
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
+            return false;
+    return true;
+}
+
+static enum ask_result fail(const struct visit *visit, const char *why)
+{
+    if (!visit->ended && !stop_asked())
+        complain(visit->command, "%s", why);
+    return ASK_FAILED;
+}
+
+static enum ask_result ask_once(struct visit *visit, enum message_type type,
+                                const struct text *payload)
+{
+    struct ask *ask = visit->data;
+    int error = payload->failed ? KHUB_E_NO_MEMORY
+                                : khub_publish(visit->link, message_type_text(type), payload->at,
+                                               NULL, ask->question);
+    int64_t until = time_monotonic_ms() + ANSWER_MS;
+    if (error < 0)
+        return fail(visit, khub_error_text(error));
+    while (ask->question[0]) {
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
+            return ASK_FAILED;
+        if (time_monotonic_ms() >= until)
+            return fail(visit, "the hub did not answer in time.");
+    }
+    if (!ask->refused)
+        return ask->answer.kind == JSON_KIND_OBJECT ? ASK_ANSWERED : fail(visit, "out of memory");
+    OWNED char *code = field_string(ask->answer, "code");
+    OWNED char *detail = field_string(ask->answer, "detail");
+    snprintf(ask->code, sizeof ask->code, "%s", code);
+    snprintf(ask->why, sizeof ask->why, "%s", detail);
+    return ASK_REFUSED;
+}
+
+enum ask_result ask(struct visit *visit, enum message_type type, const struct text *payload)
+{
+    struct ask *ask = visit->data;
+    for (;;) {
+        enum ask_result result = ask_once(visit, type, payload);
+        if (result != ASK_REFUSED || strcmp(ask->code, wire_error_code(WIRE_RATE_LIMITED)) != 0)
+            return result;
+        if (!turn_for(visit, RATE_WAIT_MS))
+            return ASK_FAILED;
+    }
+}
+
+int ask_complain(const struct visit *visit)
+{
+    const struct ask *ask = visit->data;
+    if (strcmp(ask->code, wire_error_code(WIRE_UNKNOWN_TYPE)) == 0)
+        return complain(visit->command, "the hub at %s is of an earlier version: %s",
+                        visit->address, ask->why);
+    return complain(visit->command, "%s", ask->why);
+}
+
+void ask_free(struct ask *ask)
+{
+    text_free(&ask->text);
+}

@@ -1,0 +1,37 @@
+/* A question to the hub, and its answer: for queries and for what else the hub answers by a message
+ * that names the question. */
+#ifndef KHUB_CMD_ASK_H
+#define KHUB_CMD_ASK_H
+
+#include "cmd/visit.h"
+#include "wire/types.h"
+
+enum ask_result {
+    ASK_ANSWERED = 0,
+    ASK_REFUSED, /* code and why say so */
+    ASK_FAILED   /* no answer; a sentence was printed, unless somebody stopped us */
+};
+
+/* Zeroed at first. A visit's `data`, with ask_message as its `message`. */
+struct ask {
+    /* Every message that is no answer; may be NULL. */
+    void (*other)(struct visit *visit, const struct khub_message *message, void *data);
+    void *data;
+    /* Of the last answer, good until the next question. */
+    struct json_value answer; /* its payload, an object */
+    char code[32], why[512];  /* of a refusal: the hub's code, and its sentence */
+
+    /* Its own. */
+    struct text text;
+    char question[UUID_SIZE]; /* "": none is open */
+    bool refused;
+};
+
+/* Publishes a message and waits for its answer; of one that came too fast, says it again. */
+enum ask_result ask(struct visit *visit, enum message_type type, const struct text *payload);
+void ask_message(struct visit *visit, const struct khub_message *message);
+/* That sentence of the hub's, for a person. Returns EXIT_FAILED. */
+int ask_complain(const struct visit *visit);
+void ask_free(struct ask *ask);
+
+#endif
