@@ -69,7 +69,7 @@ static bool repeat_check(const struct request *request, struct receipt *ret_rece
 {
     const struct member *member = request->member;
     return member && member->acks && request->message->type != MESSAGE_HELLO &&
-           receipt_find(member, request->message->message_id, ret_receipt);
+           receipt_find(request->room, member, request->message->message_id, ret_receipt);
 }
 
 int request_check(struct request *request)
@@ -142,7 +142,8 @@ static void request_acknowledge(struct request *request)
 {
     uint64_t seq = request->entry->seq;
     bool delivered = !request->target || request->target->peer;
-    receipt_keep(request->room, request->member, request->message->message_id, seq, delivered);
+    receipt_keep(request->room, request->member, request->message->message_id, seq,
+                 request->entry->time_ms, delivered);
     ack_send(request, seq, delivered);
 }
 

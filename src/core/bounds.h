@@ -12,17 +12,22 @@
 #define AWAITED_EACH_MAX       64u    /* and by one AI */
 #define REPLY_BY_MAX_S         86400u /* seconds that one may take */
 /* Direct messages that were not taken (letters.h): in a room, and of one sender. */
-#define LETTERS_MAX             4096u
-#define LETTERS_BYTES_MAX       (16u << 20)
-#define LETTERS_EACH_MAX        512u
-#define LETTERS_BYTES_EACH_MAX  (4u << 20)
-#define RECEIPTS_IN_BLOCK       256u
-#define RECEIPT_BLOCKS_EACH_MAX 41u        /* of one AI: its last 10,000 messages at the least */
-#define RECEIPTS_MAX            (1u << 22) /* in a room; of who is silent longest they go first */
-#define CAPABILITIES_MAX        64u        /* of one AI */
-#define CAPABILITY_BYTES_MAX    128u
-#define OPPORTUNITIES_MAX       5u   /* in one training_sync, the seed's number */
-#define BAD_LINES_MAX           100u /* in a row; then the connection is closed */
+#define LETTERS_MAX            4096u
+#define LETTERS_BYTES_MAX      (16u << 20)
+#define LETTERS_EACH_MAX       512u
+#define LETTERS_BYTES_EACH_MAX (4u << 20)
+#define RECEIPTS_IN_BLOCK      256u
+/* Of one AI: its last 10,000 messages at the least; more, but no more than 131,072, as long as they
+ * are at most so old. In a room; what is over anybody's 10,000 goes first, then those of who is
+ * silent longest. */
+#define RECEIPT_BLOCKS_EACH_LEAST 41u
+#define RECEIPT_BLOCKS_EACH_MAX   513u
+#define RECEIPTS_WITHIN_MS        600000
+#define RECEIPTS_MAX              (1u << 22)
+#define CAPABILITIES_MAX          64u /* of one AI */
+#define CAPABILITY_BYTES_MAX      128u
+#define OPPORTUNITIES_MAX         5u   /* in one training_sync, the seed's number */
+#define BAD_LINES_MAX             100u /* in a row; then the connection is closed */
 
 /* ── sessions ── */
 

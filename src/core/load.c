@@ -400,7 +400,9 @@ static void load_receipts(struct loading *loading)
     ai_id.len -= ai_id.len > 0;
     struct member *sender = member_find(room, ai_id);
     struct json_value hex = member(loading, loading->object, "receipts", JSON_KIND_STRING);
-    if (!sender || !receipts_restore(room, sender, key, hex.raw))
+    bool timed = json_get(loading->object, "latest_ms").kind != JSON_KIND_ABSENT;
+    int64_t latest_ms = timed ? load_i64(loading, loading->object, "latest_ms") : 0;
+    if (!sender || !receipts_restore(room, sender, key, hex.raw, latest_ms))
         load_damage(loading, "receipts");
 }
 

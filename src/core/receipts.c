@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "core/room.h"
@@ -31,47 +32,125 @@ static uint64_t hash_of(struct slice message_id)
     return hash ^ hash >> 31;
 }
 
-static bool filter_has(const struct receipt_block *block, uint64_t hash)
+/* ── the table ── */
+
+#define SLOTS_FIRST   16u
+#define BLOCKS_FIRST  4u
+#define BLOCK_NUMBERS (1u << 23) /* of a table, before they begin anew */
+
+/* Nobody can choose message_ids that meet in one slot: the room's key is nobody's but the hub's. */
+static size_t slot_of(const struct room *room, const struct receipt_table *table, uint64_t hash)
 {
-    return block->filter[hash % RECEIPT_FILTER_BITS / 64] >> hash % 64 & 1;
+    uint64_t key[2];
+    memcpy(key, room->receipts_key, sizeof key);
+    hash = (hash ^ key[0]) * UINT64_C(0x9e3779b97f4a7c15);
+    hash = (hash ^ hash >> 32 ^ key[1]) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (size_t)(hash >> 32) & (table->capacity - 1);
 }
 
-static void filter_add(struct receipt_block *block, uint64_t hash)
+/* What a slot names; NULL when it is gone. */
+static const struct receipt *receipt_at(const struct receipts *receipts, uint32_t slot)
 {
-    block->filter[hash % RECEIPT_FILTER_BITS / 64] |= UINT64_C(1) << hash % 64;
+    const struct receipt_table *table = &receipts->table;
+    uint32_t number = (slot - 1) / RECEIPTS_IN_BLOCK, place = (slot - 1) % RECEIPTS_IN_BLOCK;
+    if (((number - table->first) & (BLOCK_NUMBERS - 1)) >= receipts->block_count)
+        return NULL;
+    const struct receipt_block *block = table->blocks[number & (table->block_capacity - 1)];
+    return place < block->count ? &block->receipts[place] : NULL;
 }
 
-/* The first place whose hash is not below this one. */
-static size_t block_place(const struct receipt_block *block, uint64_t hash)
+static void slot_fill(const struct room *room, struct receipt_table *table, uint64_t hash,
+                      uint32_t slot)
 {
-    size_t from = 0, to = block->count;
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        if (block->receipts[middle].hash < hash)
-            from = middle + 1;
-        else
-            to = middle;
-    }
-    return from;
+    size_t at = slot_of(room, table, hash);
+    while (table->slots[at])
+        at = (at + 1) & (table->capacity - 1);
+    table->slots[at] = slot;
+    table->used++;
 }
 
-bool receipt_find(const struct member *member, struct slice message_id, struct receipt *ret_receipt)
+static uint32_t slot_name(uint32_t number, size_t place)
 {
+    return 1 + (number & (BLOCK_NUMBERS - 1)) * RECEIPTS_IN_BLOCK + (uint32_t)place;
+}
+
+/* Anew, with room for as many again as there are. */
+static void table_make(const struct room *room, struct receipts *receipts)
+{
+    struct receipt_table *table = &receipts->table;
     const struct receipt_block *block;
-    if (!member->receipts)
-        return false;
-    uint64_t hash = hash_of(message_id);
-    TAILQ_FOREACH_REVERSE(block, &member->receipts->blocks, receipt_block_list, next)
-    {
-        if (!filter_has(block, hash))
-            continue;
-        size_t place = block_place(block, hash);
-        if (place == block->count || block->receipts[place].hash != hash)
-            continue;
-        *ret_receipt = block->receipts[place];
-        return true;
+    size_t count = 0, capacity = SLOTS_FIRST;
+    uint32_t number = table->first;
+    TAILQ_FOREACH (block, &receipts->blocks, next)
+        count += block->count;
+    while (capacity < 2 * (count + 1))
+        capacity *= 2;
+    free(table->slots);
+    table->slots = memory_new(capacity * sizeof *table->slots);
+    table->capacity = capacity;
+    table->used = 0;
+    TAILQ_FOREACH (block, &receipts->blocks, next) {
+        for (size_t i = 0; i < block->count; i++)
+            slot_fill(room, table, block->receipts[i].hash, slot_name(number, i));
+        number++;
     }
-    return false;
+}
+
+/* The newest of its blocks, which is in the list already, gets its place. */
+static void table_add_block(struct receipts *receipts, struct receipt_block *block)
+{
+    struct receipt_table *table = &receipts->table;
+    uint32_t number = table->first + (uint32_t)receipts->block_count - 1;
+    if (receipts->block_count > table->block_capacity) {
+        const struct receipt_block *first = TAILQ_FIRST(&receipts->blocks);
+        size_t capacity = table->block_capacity ? 2 * table->block_capacity : BLOCKS_FIRST;
+        struct receipt_block **blocks = memory_new(capacity * sizeof(struct receipt_block *));
+        for (uint32_t at = table->first; first != block; at++) {
+            blocks[at & (capacity - 1)] = table->blocks[at & (table->block_capacity - 1)];
+            first = TAILQ_NEXT(first, next);
+        }
+        free(table->blocks);
+        table->blocks = blocks;
+        table->block_capacity = capacity;
+    }
+    table->blocks[number & (table->block_capacity - 1)] = block;
+}
+
+/* The last receipt of the newest block. */
+static void table_add(const struct room *room, struct receipts *receipts)
+{
+    struct receipt_table *table = &receipts->table;
+    const struct receipt_block *block = TAILQ_LAST(&receipts->blocks, receipt_block_list);
+    uint32_t number = table->first + (uint32_t)receipts->block_count - 1;
+    if (4 * (table->used + 1) > 3 * table->capacity)
+        table_make(room, receipts); /* it has the new one then */
+    else
+        slot_fill(room, table, block->receipts[block->count - 1].hash,
+                  slot_name(number, block->count - 1));
+}
+
+static const struct receipt *table_find(const struct room *room, const struct receipts *receipts,
+                                        uint64_t hash)
+{
+    const struct receipt_table *table = &receipts->table;
+    for (size_t at = slot_of(room, table, hash); table->slots[at];
+         at = (at + 1) & (table->capacity - 1)) {
+        const struct receipt *receipt = receipt_at(receipts, table->slots[at]);
+        if (receipt && receipt->hash == hash)
+            return receipt;
+    }
+    return NULL;
+}
+
+bool receipt_find(const struct room *room, const struct member *member, struct slice message_id,
+                  struct receipt *ret_receipt)
+{
+    const struct receipt *receipt =
+        member->receipts ? table_find(room, member->receipts, hash_of(message_id)) : NULL;
+    if (!receipt)
+        return false;
+    *ret_receipt = *receipt;
+    return true;
 }
 
 /* ── blocks come and go ── */
@@ -83,17 +162,45 @@ static void block_free(struct receipt_block *block)
     free(block);
 }
 
+static void release(struct receipts *receipts)
+{
+    struct receipt_block *block;
+    while ((block = TAILQ_FIRST(&receipts->blocks))) {
+        TAILQ_REMOVE(&receipts->blocks, block, next);
+        block_free(block);
+    }
+    free(receipts->table.slots);
+    free(receipts->table.blocks);
+    free(receipts);
+}
+
+static struct receipts *receipts_make(struct member *member)
+{
+    struct receipts *receipts = member->receipts = memory_new(sizeof *receipts);
+    receipts->member = member;
+    TAILQ_INIT(&receipts->blocks);
+    return receipts;
+}
+
+/* Lists it, or not, among those that have more than their last 10,000. */
+static void list_extra(struct room *room, struct receipts *receipts)
+{
+    if (receipts->extra)
+        TAILQ_REMOVE(&room->receipts_extra, receipts, next_extra);
+    receipts->extra = receipts->block_count > RECEIPT_BLOCKS_EACH_LEAST;
+    if (receipts->extra)
+        TAILQ_INSERT_TAIL(&room->receipts_extra, receipts, next_extra);
+}
+
 static struct receipts *receipts_get(struct room *room, struct member *member)
 {
     struct receipts *receipts = member->receipts;
-    if (!receipts) {
-        receipts = member->receipts = memory_new(sizeof *receipts);
-        receipts->member = member;
-        TAILQ_INIT(&receipts->blocks);
-    } else {
+    if (!receipts)
+        receipts = receipts_make(member);
+    else
         TAILQ_REMOVE(&room->receipts, receipts, next);
-    }
     TAILQ_INSERT_TAIL(&room->receipts, receipts, next);
+    list_extra(room, receipts);
     return receipts;
 }
 
@@ -107,14 +214,31 @@ static void receipts_shorten(struct room *room, struct receipts *receipts)
     room->receipt_count -= oldest->count;
     change_gone(&room->changes, &oldest->change, ROW_RECEIPTS, oldest->key);
     block_free(oldest);
-    if (--receipts->block_count)
+    receipts->table.first++;
+    receipts->block_count--;
+    if (receipts->extra && receipts->block_count <= RECEIPT_BLOCKS_EACH_LEAST) {
+        TAILQ_REMOVE(&room->receipts_extra, receipts, next_extra);
+        receipts->extra = false;
+    }
+    if (receipts->block_count)
         return;
     TAILQ_REMOVE(&room->receipts, receipts, next);
     receipts->member->receipts = NULL;
-    free(receipts);
+    release(receipts);
 }
 
-static struct receipt_block *block_begin(struct room *room, struct receipts *receipts)
+/* Has it a block that nothing says to keep? */
+static bool is_too_long(const struct receipts *receipts, int64_t now)
+{
+    return receipts->extra &&
+           (receipts->block_count > RECEIPT_BLOCKS_EACH_MAX ||
+            TAILQ_FIRST(&receipts->blocks)->latest_ms + RECEIPTS_WITHIN_MS < now);
+}
+
+/* A block for each that is begun is more than comes: so in the end all that is too old is gone. */
+#define SHORTENED_AT_ONCE 2u
+
+static struct receipt_block *block_begin(struct room *room, struct receipts *receipts, int64_t now)
 {
     const struct receipt_block *last = TAILQ_LAST(&receipts->blocks, receipt_block_list);
     struct receipt_block *block = memory_new(sizeof *block);
@@ -123,33 +247,45 @@ static struct receipt_block *block_begin(struct room *room, struct receipts *rec
     snprintf(digits, sizeof digits, "/%" PRIu64, block->number);
     block->key = slice_join((struct slice[]){receipts->member->key, slice_of(digits)}, 2);
     TAILQ_INSERT_TAIL(&receipts->blocks, block, next);
-    if (++receipts->block_count > RECEIPT_BLOCKS_EACH_MAX)
+    receipts->block_count++;
+    table_add_block(receipts, block);
+    list_extra(room, receipts);
+    for (unsigned i = 0; i < SHORTENED_AT_ONCE && is_too_long(receipts, now); i++)
         receipts_shorten(room, receipts);
+    for (unsigned i = 0; i < SHORTENED_AT_ONCE; i++) {
+        struct receipts *silent = TAILQ_FIRST(&room->receipts_extra); /* for longest */
+        if (silent && is_too_long(silent, now))
+            receipts_shorten(room, silent);
+    }
     return block;
 }
 
+/* Too many in the room: those beyond anybody's last 10,000 go first. */
+static void room_shorten(struct room *room)
+{
+    while (room->receipt_count > RECEIPTS_MAX) {
+        struct receipts *extra = TAILQ_FIRST(&room->receipts_extra);
+        receipts_shorten(room, extra ? extra : TAILQ_FIRST(&room->receipts));
+    }
+}
+
 void receipt_keep(struct room *room, struct member *member, struct slice message_id, uint64_t seq,
-                  bool delivered)
+                  int64_t time_ms, bool delivered)
 {
     struct receipts *receipts = receipts_get(room, member);
     struct receipt_block *block = TAILQ_LAST(&receipts->blocks, receipt_block_list);
     if (!block || block->count == RECEIPTS_IN_BLOCK)
-        block = block_begin(room, receipts);
-    uint64_t hash = hash_of(message_id);
-    size_t place = block_place(block, hash);
+        block = block_begin(room, receipts, time_ms);
     assert(block->count < RECEIPTS_IN_BLOCK);
     block->receipts =
         memory_grow(block->receipts, &block->capacity, block->count + 1, sizeof *block->receipts);
-    memmove(&block->receipts[place + 1], &block->receipts[place],
-            (block->count - place) * sizeof *block->receipts);
-    block->receipts[place] = (struct receipt){hash, seq << 1 | delivered};
-    filter_add(block, hash);
-    block->count++;
+    block->receipts[block->count++] = (struct receipt){hash_of(message_id), seq << 1 | delivered};
+    block->latest_ms = time_ms;
+    table_add(room, receipts);
     receipts->last_seq = seq;
     room->receipt_count++;
     change_mark(&room->changes, &block->change, block, ROW_RECEIPTS);
-    while (room->receipt_count > RECEIPTS_MAX)
-        receipts_shorten(room, TAILQ_FIRST(&room->receipts));
+    room_shorten(room);
 }
 
 void receipts_forget(struct room *room, struct member *member)
@@ -160,15 +296,19 @@ void receipts_forget(struct room *room, struct member *member)
 
 void receipts_free(struct member *member)
 {
-    struct receipt_block *block;
-    if (!member->receipts)
-        return;
-    while ((block = TAILQ_FIRST(&member->receipts->blocks))) {
-        TAILQ_REMOVE(&member->receipts->blocks, block, next);
-        block_free(block);
-    }
-    free(member->receipts);
+    if (member->receipts)
+        release(member->receipts);
     member->receipts = NULL;
+}
+
+bool receipts_whole(const struct room *room, const struct receipts *receipts)
+{
+    const struct receipt_block *block;
+    TAILQ_FOREACH (block, &receipts->blocks, next)
+        for (size_t i = 0; i < block->count; i++)
+            if (table_find(room, receipts, block->receipts[i].hash) != &block->receipts[i])
+                return false;
+    return receipts->extra == (receipts->block_count > RECEIPT_BLOCKS_EACH_LEAST);
 }
 
 /* ── as rows ── */
@@ -206,7 +346,14 @@ static bool hex_u64(const char *digits, uint64_t *ret_value)
     return true;
 }
 
-/* The hashes rise, and no seq is one that the room has yet to give. */
+static int receipts_compare(const void *left, const void *right)
+{
+    uint64_t a = ((const struct receipt *)left)->place, b = ((const struct receipt *)right)->place;
+    return a < b ? -1 : a > b;
+}
+
+/* An earlier hub wrote them in the order of their hashes. No seq comes twice, and none is one that
+ * the room has yet to give. */
 static bool block_read(struct receipt_block *block, struct slice hex, uint64_t last_seq)
 {
     size_t count = hex.len / (2 * RECEIPT_BYTES);
@@ -214,15 +361,18 @@ static bool block_read(struct receipt_block *block, struct slice hex, uint64_t l
         return false;
     block->receipts =
         memory_grow(block->receipts, &block->capacity, count, sizeof *block->receipts);
+    assert(block->capacity >= count);
     for (; block->count < count; block->count++) {
         struct receipt *receipt = &block->receipts[block->count];
         const char *digits = hex.at + block->count * (2 * RECEIPT_BYTES);
-        if (!hex_u64(digits, &receipt->hash) || !hex_u64(digits + 16, &receipt->place) ||
-            receipt_seq(receipt) > last_seq || (block->count && receipt->hash <= receipt[-1].hash))
+        if (!hex_u64(digits, &receipt->hash) || !hex_u64(digits + 16, &receipt->place))
             return false;
-        filter_add(block, receipt->hash);
     }
-    return true;
+    qsort(block->receipts, count, sizeof *block->receipts, receipts_compare);
+    for (size_t i = 1; i < count; i++)
+        if (receipt_seq(&block->receipts[i]) == receipt_seq(&block->receipts[i - 1]))
+            return false;
+    return receipt_seq(&block->receipts[count - 1]) <= last_seq;
 }
 
 static bool key_number(struct slice key, struct slice ai_id, uint64_t *ret_number)
@@ -249,29 +399,40 @@ static bool block_insert(struct receipts *receipts, struct receipt_block *block)
     return true;
 }
 
-bool receipts_restore(struct room *room, struct member *member, struct slice key, struct slice hex)
+bool receipts_restore(struct room *room, struct member *member, struct slice key, struct slice hex,
+                      int64_t latest_ms)
 {
     struct receipt_block *block = memory_new(sizeof *block);
     block->key = slice_copy(key);
-    if (!member->receipts) {
-        member->receipts = memory_new(sizeof *member->receipts);
-        member->receipts->member = member;
-        TAILQ_INIT(&member->receipts->blocks);
-    }
+    block->latest_ms = latest_ms;
+    if (!member->receipts)
+        receipts_make(member);
     if (!key_number(key, member->key, &block->number) || !block_read(block, hex, room->last_seq) ||
         !block_insert(member->receipts, block)) {
         block_free(block);
         return false;
     }
-    for (size_t i = 0; i < block->count; i++)
-        if (receipt_seq(&block->receipts[i]) > member->receipts->last_seq)
-            member->receipts->last_seq = receipt_seq(&block->receipts[i]);
+    uint64_t latest = receipt_seq(&block->receipts[block->count - 1]);
+    if (latest > member->receipts->last_seq)
+        member->receipts->last_seq = latest;
     room->receipt_count += block->count;
     return true;
 }
 
 void receipts_restore_place(struct room *room, struct member *member)
 {
-    if (member->receipts)
-        TAILQ_INSERT_TAIL(&room->receipts, member->receipts, next);
+    struct receipts *receipts = member->receipts;
+    struct receipt_block *block;
+    if (!receipts)
+        return;
+    size_t count = receipts->block_count;
+    receipts->block_count = 0;
+    TAILQ_FOREACH (block, &receipts->blocks, next) {
+        receipts->block_count++;
+        table_add_block(receipts, block);
+    }
+    assert(receipts->block_count == count);
+    table_make(room, receipts);
+    TAILQ_INSERT_TAIL(&room->receipts, receipts, next);
+    list_extra(room, receipts);
 }

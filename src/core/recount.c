@@ -136,7 +136,7 @@ static void recount_block(struct verdict *verdict, const struct receipts *receip
                      SLICE_FORMAT(receipts->member->key));
     for (size_t i = 0; i < block->count; i++)
         if (receipt_seq(&block->receipts[i]) > receipts->last_seq ||
-            (i && block->receipts[i].hash <= block->receipts[i - 1].hash))
+            (i && block->receipts[i].place <= block->receipts[i - 1].place))
             verdict_fail(verdict, "receipts of \"%.*s\" are in no order",
                          SLICE_FORMAT(receipts->member->key));
 }
@@ -146,7 +146,7 @@ static void recount_receipts(struct verdict *verdict)
     const struct room *room = verdict->room;
     const struct receipts *receipts;
     const struct receipt_block *block;
-    size_t count = 0;
+    size_t count = 0, extra = 0;
     uint64_t seq = 0;
     TAILQ_FOREACH (receipts, &room->receipts, next) {
         size_t blocks = 0;
@@ -159,10 +159,18 @@ static void recount_receipts(struct verdict *verdict)
             count += block->count;
             blocks++;
         }
+        extra += receipts->extra;
+        if (!receipts_whole(room, receipts))
+            verdict_fail(verdict, "a receipt of \"%.*s\" is not found",
+                         SLICE_FORMAT(receipts->member->key));
         if (!blocks || blocks != receipts->block_count || blocks > RECEIPT_BLOCKS_EACH_MAX)
             verdict_fail(verdict, "%zu blocks of receipts, counted %zu", blocks,
                          receipts->block_count);
     }
+    TAILQ_FOREACH (receipts, &room->receipts_extra, next_extra)
+        extra--;
+    if (extra)
+        verdict_fail(verdict, "who has more than the last 10,000 receipts is not listed");
     const struct awaited *awaited;
     size_t waiting = 0;
     TAILQ_FOREACH (awaited, &room->awaited, next) {

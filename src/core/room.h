@@ -39,10 +39,11 @@ struct room {
     size_t departed_count;
     struct seat *seats;
     size_t seat_count, seat_capacity, observer_count;
-    struct receipts_list receipts;
-    size_t receipt_count; /* of all members */
-    struct text listed;   /* active_ais of a sync, as far as the first listed_seats go */
-    size_t listed_seats;  /* 0: anew */
+    struct receipts_list receipts, receipts_extra;
+    size_t receipt_count;     /* of all members */
+    uint8_t receipts_key[16]; /* of this hub's; nobody can make message_ids for it */
+    struct text listed;       /* active_ais of a sync, as far as the first listed_seats go */
+    size_t listed_seats;      /* 0: anew */
     struct index capabilities;
     struct capability_list capability_list;
     uint64_t mark;

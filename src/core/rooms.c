@@ -49,6 +49,8 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     changes_init(&room->changes);
     TAILQ_INIT(&room->departed);
     TAILQ_INIT(&room->receipts);
+    TAILQ_INIT(&room->receipts_extra);
+    hub->edge.unique(hub->edge.ctx, room->receipts_key);
     TAILQ_INIT(&room->awaited);
     letters_init(&room->letters);
     TAILQ_INIT(&room->capability_list);

@@ -248,6 +248,7 @@ static void write_receipts(const void *object, struct text *text)
     text_add_literal(text, "\"");
     receipts_write(object, text);
     text_add_literal(text, "\"");
+    add_i64(text, "latest_ms", ((const struct receipt_block *)object)->latest_ms);
 }
 
 static void write_lease(const void *object, struct text *text)

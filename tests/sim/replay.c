@@ -94,6 +94,13 @@ static void mute_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
     world_derive(room, seq, count, ret_bytes);
 }
 
+/* A room's key, of which nothing is to be seen; a replay answers nobody. */
+static void mute_unique(void *ctx, uint8_t ret_bytes[16])
+{
+    (void)ctx;
+    memset(ret_bytes, 0, 16);
+}
+
 static void mute_sha256(void *ctx, const struct slice *parts, unsigned count,
                         uint8_t ret_digest[32])
 {
@@ -117,6 +124,7 @@ struct hub *mute_hub(struct world *world)
                                   .joined = mute_joined,
                                   .close = mute_close,
                                   .derive = mute_derive,
+                                  .unique = mute_unique,
                                   .sha256 = mute_sha256,
                                   .open_log = mute_open_log};
     return hub_new(&least, &edge);

@@ -214,54 +214,140 @@ static void verify(struct fixture *f)
     assert_string_equal(why, "");
 }
 
+static bool is_repeat(struct fixture *f, unsigned number)
+{
+    uint64_t messages = hub_count(fixture_hub(f)).messages;
+    say_numbered(f, number);
+    return hub_count(fixture_hub(f)).messages == messages;
+}
+
+/* However old they are. */
 static void test_the_last_ten_thousand_are_remembered(void **state)
 {
-    enum { REMEMBERED = 10000, MOST = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_MAX };
+    enum { REMEMBERED = 10000, MOST = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_LEAST };
     struct fixture *f = *state;
     join_with_acks(f, ADA, "ada");
-    for (unsigned i = 0; i <= MOST; i++)
+    for (unsigned i = 0; i < MOST; i++)
+        say_numbered(f, i);
+    pass(f, RECEIPTS_WITHIN_MS + 1);
+    say_numbered(f, MOST);
+    verify(f);
+    assert_true(is_repeat(f, MOST + 1 - REMEMBERED));
+    assert_true(is_repeat(f, MOST));
+    assert_false(is_repeat(f, 0)); /* forgotten: it counts as new */
+    verify(f);
+}
+
+/* However many they are, up to a bound. */
+static void test_the_last_ten_minutes_are_remembered(void **state)
+{
+    enum { MOST = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_LEAST, MORE = 4 * RECEIPTS_IN_BLOCK };
+    struct fixture *f = *state;
+    join_with_acks(f, ADA, "ada");
+    for (unsigned i = 0; i < MORE; i++)
+        say_numbered(f, i);
+    pass(f, RECEIPTS_WITHIN_MS / 2);
+    for (unsigned i = MORE; i < MOST + MORE; i++)
         say_numbered(f, i);
     verify(f);
-    uint64_t messages = hub_count(fixture_hub(f)).messages;
-    say_numbered(f, MOST + 1 - REMEMBERED);
-    say_numbered(f, MOST);
-    assert_int_equal(hub_count(fixture_hub(f)).messages, messages);
-    say_numbered(f, 0); /* forgotten: it counts as new */
-    assert_int_equal(hub_count(fixture_hub(f)).messages, messages + 1);
+    pass(f, RECEIPTS_WITHIN_MS / 2);
+    assert_true(is_repeat(f, 0)); /* 10 minutes old, to the millisecond */
+    pass(f, 1);
+    for (unsigned i = 0; i < RECEIPTS_IN_BLOCK; i++) /* so that a block is begun */
+        say_numbered(f, MOST + MORE + i);
+    assert_false(is_repeat(f, 0));
+    assert_true(is_repeat(f, MORE));
     verify(f);
+}
+
+/* ── a room of receipts alone ── */
+
+enum { LAST = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_LEAST };
+
+struct receipts_fixture {
+    struct room room;
+    uint64_t seq;
+};
+
+static void receipts_begin(struct receipts_fixture *r)
+{
+    *r = (struct receipts_fixture){.room.last_seq = 1};
+    changes_init(&r->room.changes);
+    TAILQ_INIT(&r->room.receipts);
+    TAILQ_INIT(&r->room.receipts_extra);
+}
+
+static struct slice id_of(const unsigned *number)
+{
+    return (struct slice){(const char *)number, sizeof *number};
+}
+
+static void keep(struct receipts_fixture *r, struct member *member, unsigned from, unsigned to,
+                 int64_t time_ms)
+{
+    for (unsigned k = from; k < to; k++)
+        receipt_keep(&r->room, member, id_of(&k), ++r->seq, time_ms, true);
+}
+
+static bool kept(struct receipts_fixture *r, const struct member *member, unsigned number)
+{
+    struct receipt receipt;
+    return receipt_find(&r->room, member, id_of(&number), &receipt);
 }
 
 /* Who is silent longest loses first, and a room has no more than it may. */
 static void test_a_room_keeps_a_limited_number_of_receipts(void **state)
 {
-    struct fixture *f = *state;
-    enum { EACH = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_MAX };
-    struct room room = {.last_seq = 1};
-    static struct member members[RECEIPTS_MAX / EACH + 2];
-    struct receipt receipt;
+    static struct member members[RECEIPTS_MAX / LAST + 2];
     size_t count = sizeof members / sizeof *members;
-    uint64_t seq = 0;
-    (void)f;
-    changes_init(&room.changes);
-    TAILQ_INIT(&room.receipts);
+    struct receipts_fixture r;
+    struct receipt receipt;
+    unsigned last = LAST - 1;
+    (void)state;
+    receipts_begin(&r);
     for (size_t i = 0; i < count; i++) {
         members[i] = (struct member){.key = slice_of("ai")};
-        for (unsigned k = 0; k < EACH; k++) {
-            struct slice id = {(const char *)&k, sizeof k};
-            receipt_keep(&room, &members[i], id, ++seq, true);
-        }
+        keep(&r, &members[i], 0, LAST, 1);
     }
-    unsigned last = EACH - 1, first = 0;
-    assert_in_range(room.receipt_count, RECEIPTS_MAX - EACH, RECEIPTS_MAX);
+    assert_in_range(r.room.receipt_count, RECEIPTS_MAX - LAST, RECEIPTS_MAX);
     assert_null(members[0].receipts);
-    assert_true(
-        receipt_find(&members[count - 1], (struct slice){(const char *)&first, 4}, &receipt));
-    assert_true(receipt_find(&members[1], (struct slice){(const char *)&last, 4}, &receipt));
-    assert_int_equal(receipt_seq(&receipt), 2 * EACH);
+    assert_true(kept(&r, &members[count - 1], 0));
+    assert_true(receipt_find(&r.room, &members[1], id_of(&last), &receipt));
+    assert_int_equal(receipt_seq(&receipt), 2 * LAST);
     for (size_t i = 0; i < count; i++)
-        receipts_forget(&room, &members[i]);
-    assert_int_equal(room.receipt_count, 0);
-    assert_true(TAILQ_EMPTY(&room.receipts));
+        receipts_forget(&r.room, &members[i]);
+    assert_int_equal(r.room.receipt_count, 0);
+    assert_true(TAILQ_EMPTY(&r.room.receipts));
+}
+
+/* One that says a great deal within ten minutes costs nobody else the last 10,000. */
+static void test_what_is_over_ten_thousand_goes_first(void **state)
+{
+    enum { EACH = RECEIPTS_IN_BLOCK * RECEIPT_BLOCKS_EACH_MAX, LOUD = RECEIPTS_MAX / EACH + 2 };
+    static struct member quiet, loud[LOUD];
+    struct receipts_fixture r;
+    (void)state;
+    receipts_begin(&r);
+    quiet = (struct member){.key = slice_of("quiet")};
+    keep(&r, &quiet, 0, 10000, 1);
+    for (size_t i = 0; i < LOUD; i++) {
+        loud[i] = (struct member){.key = slice_of("loud")};
+        keep(&r, &loud[i], 0, EACH + RECEIPTS_IN_BLOCK, 1);
+        assert_true(kept(&r, &loud[i], RECEIPTS_IN_BLOCK) && !kept(&r, &loud[i], 0));
+        assert_true(receipts_whole(&r.room, loud[i].receipts));
+    }
+    assert_in_range(r.room.receipt_count, RECEIPTS_MAX - RECEIPTS_IN_BLOCK, RECEIPTS_MAX);
+    assert_true(kept(&r, &quiet, 0));
+    assert_true(kept(&r, &loud[0], EACH - 10000) && !kept(&r, &loud[0], RECEIPTS_IN_BLOCK));
+    /* once they are old they go, whoever it is that speaks */
+    keep(&r, &quiet, 10000, 10000 + 4 * RECEIPTS_IN_BLOCK, 2 + RECEIPTS_WITHIN_MS);
+    assert_in_range(r.room.receipt_count, RECEIPTS_MAX - 8 * RECEIPTS_IN_BLOCK,
+                    RECEIPTS_MAX - RECEIPTS_IN_BLOCK);
+    receipts_forget(&r.room, &quiet);
+    for (size_t i = 0; i < LOUD; i++)
+        receipts_forget(&r.room, &loud[i]);
+    assert_int_equal(r.room.receipt_count, 0);
+    assert_true(TAILQ_EMPTY(&r.room.receipts_extra));
 }
 
 int main(void)
@@ -277,7 +363,9 @@ int main(void)
         ACKS_TEST(test_what_was_refused_may_be_said_again),
         ACKS_TEST(test_receipts_outlive_connections),
         ACKS_TEST(test_the_last_ten_thousand_are_remembered),
-        ACKS_TEST(test_a_room_keeps_a_limited_number_of_receipts),
+        ACKS_TEST(test_the_last_ten_minutes_are_remembered),
+        cmocka_unit_test(test_a_room_keeps_a_limited_number_of_receipts),
+        cmocka_unit_test(test_what_is_over_ten_thousand_goes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
