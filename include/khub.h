@@ -135,7 +135,10 @@ struct khub_options {
     size_t sync_max;       /* level 2: bytes of knowledge and ledger in a sync: as the hub likes */
     bool acks;             /* level 2: messages are kept until the hub has acked them */
     bool resume;           /* level 2: what was missed between two connections is asked for */
+    bool resume_tell;      /* and the hub is told how far was read, */
+    bool resume_last;      /* which it was before too: the first begins where that was */
     uint64_t since;        /* with resume: khub_read_seq of an earlier link; none */
+    unsigned since_count;  /* with since: its khub_read_count */
     void *data;            /* for the callbacks, and khub_data */
 };
 
@@ -171,8 +174,11 @@ KHUB_PUBLIC const char *khub_ai_id(const struct khub *link);
 /* Level 2, once joined (before: the one of the options, or ""). Lets a later link take the id
  * over. */
 KHUB_PUBLIC const char *khub_resume_token(const struct khub *link);
-/* Up to here all was handed to the callback: the `since` of a later link. 0: nothing yet. */
+/* Up to here all was handed to the callback: the `since` of a later link. 0: nothing yet. Of the
+ * seq behind it, so many messages were as well (khub_read_count): its `since_count`. Whoever keeps
+ * both with what came of a message has each message once, whatever is killed when. */
 KHUB_PUBLIC uint64_t khub_read_seq(const struct khub *link);
+KHUB_PUBLIC unsigned khub_read_count(const struct khub *link);
 /* The highest seq seen, 0 at level 1. */
 KHUB_PUBLIC uint64_t khub_seq(const struct khub *link);
 /* Bytes queued and not yet taken by the kernel; with acks, not yet acked. */
@@ -195,7 +201,14 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  *
  * With resume the link asks each new connection for what came since the last (PROTOCOL.md), and
  * hands out nothing twice. What the hub no longer has, it says (the error replay_truncated); of a
- * hub that started anew, without a store, it begins anew.
+ * hub that started anew, without a store, it begins anew. Behind what was missed comes the message
+ * caught_up.
+ *
+ * With resume_tell or resume_last it tells the hub how far it has read: a second after it has, and
+ * exactly when it is closed. A later link of this id with resume_last, also in another process,
+ * goes on from there: nothing is missed; and nothing comes twice, but what was handed out in the
+ * last second before this process or its machine was killed (with the hub, in the last six): see
+ * khub_read_seq for none at all. `since` counts for more, where it is given.
  *
  * khub_publish takes every type that a client may send but hello, which is the link's own.
  * ret_message_id (37 bytes, or NULL) receives the UUID. */

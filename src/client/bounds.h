@@ -18,6 +18,7 @@
 #define LOOKUP_MS           60000 /* for the resolver to answer */
 #define CONNECT_MS          10000 /* for one socket address to answer */
 #define GREETING_MS         30000 /* without a byte from the hub, between hello and its answer */
+#define TELL_MS             1000  /* after something was read, until the hub is told */
 #define LINGER_MS           5000  /* for the hub to take what was sent before the end */
 #define HEARTBEATS_UNHEARD  3u    /* sent with nothing coming back: the connection is dead */
 

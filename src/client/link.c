@@ -75,6 +75,9 @@ static int options_check(const struct khub_options *options)
         return KHUB_E_ARGUMENT;
     if (options->level == 1 && (options->acks || options->resume))
         return KHUB_E_ARGUMENT;
+    if ((!options->resume && (options->resume_last || options->resume_tell || options->since)) ||
+        (!options->since && options->since_count) || options->since == UINT64_MAX)
+        return KHUB_E_ARGUMENT;
     if (options->resume_token && strlen(options->resume_token) > TOKEN_MAX)
         return KHUB_E_ARGUMENT;
     return 0;
@@ -101,7 +104,10 @@ static int link_fill(struct khub *link, const struct khub_options *options)
         link->line_max = SIZE_MAX / 8;
     link->acks = options->acks;
     link->resume = options->resume;
-    link->read_seq = options->resume ? options->since : 0;
+    link->resume_last = options->resume_last;
+    link->tells = options->resume_last || options->resume_tell;
+    link->read_seq = options->since + (options->since_count > 0);
+    link->read_count = options->since_count;
     link->data = options->data;
     frame_init(&link->frame, link->line_max);
     link->input = malloc(INPUT_SIZE);
@@ -186,6 +192,7 @@ static void connection_drop(struct khub *link)
     lookup_drop(link->lookup);
     link->lookup = NULL;
     link->lingering = false;
+    link->parting = PARTING_NOT_YET;
     link->unheard = 0;
     frame_free(&link->frame);
     frame_init(&link->frame, link->line_max);
@@ -205,6 +212,12 @@ static bool all_sent(const struct khub *link)
 static bool all_done(const struct khub *link)
 {
     return all_sent(link) && TAILQ_EMPTY(&link->unacked);
+}
+
+/* And the hub knows how far was read, where it should. */
+static bool all_over(const struct khub *link)
+{
+    return all_done(link) && !link->untold;
 }
 
 /* The sentence may be the hub's own: whoever prints it must not be obeyed by a terminal. */
@@ -258,7 +271,7 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
 
     link->failures = link->state == KHUB_JOINED ? 0 : link->failures + 1;
     connection_drop(link);
-    if (link->closing && all_done(link)) {
+    if (link->closing && all_over(link)) {
         link_end(link, 0, "%s", "");
         return;
     }
@@ -302,6 +315,13 @@ void link_joined(struct khub *link)
     link->due_ms = link->level >= 2 ? time_monotonic_ms() + link->heartbeat_ms : NEVER;
     link->detail[0] = '\0';
     link_move(link, KHUB_JOINED, 0);
+}
+
+void link_read_more(struct khub *link)
+{
+    int64_t soon = time_monotonic_ms() + TELL_MS;
+    if (link->tells && link->state == KHUB_JOINED && !link->closing && link->due_ms > soon)
+        link->due_ms = soon;
 }
 
 /* Sends until the outbox is empty or the kernel takes no more. 0, or -1 with errno. */
@@ -360,6 +380,16 @@ static void heartbeat_due(struct khub *link)
     link->due_ms = time_monotonic_ms() + link->heartbeat_ms;
 }
 
+/* All is sent and answered: the hub is asked how far was read, if it should know. */
+static void part(struct khub *link)
+{
+    if (link->parting == PARTING_NOT_YET && link_queue_heartbeat(link) == 0) {
+        link->parting = PARTING_ASKED;
+        link->due_ms = time_monotonic_ms() + LINGER_MS;
+        transmit(link);
+    }
+}
+
 static void open_step(struct khub *link)
 {
     link_receive(link);
@@ -368,7 +398,7 @@ static void open_step(struct khub *link)
     if (time_monotonic_ms() >= link->due_ms) {
         if (link->state == KHUB_GREETING)
             link_lost(link, KHUB_E_UNREACHABLE, "the hub has not answered the hello");
-        else if (link->lingering)
+        else if (link->lingering || link->parting != PARTING_NOT_YET)
             link_end(link, 0, "%s", "");
         else
             heartbeat_due(link);
@@ -378,8 +408,12 @@ static void open_step(struct khub *link)
     if (link->lingering)
         return;
     transmit(link);
-    if (link->fd >= 0 && link->closing && link->state == KHUB_JOINED && all_done(link))
+    if (link->fd < 0 || !link->closing || link->state != KHUB_JOINED || !all_done(link))
+        return;
+    if (all_over(link))
         linger_begin(link);
+    else if (!link->catching_up)
+        part(link);
 }
 
 static void ended_step(struct khub *link)
@@ -396,7 +430,7 @@ static void (*const steps[])(struct khub *link) = {
 /* A closed link with nothing left to send need not be joined to end. */
 static bool ends_now(const struct khub *link)
 {
-    return link->closing && link->state < KHUB_JOINED && all_done(link);
+    return link->closing && link->state < KHUB_JOINED && all_over(link);
 }
 
 int khub_turn(struct khub *link)
@@ -522,6 +556,11 @@ uint64_t khub_read_seq(const struct khub *link)
 {
     /* Of one seq there may be several messages: it is read when a later one has come. */
     return link->read_count ? link->read_seq - 1 : link->read_seq;
+}
+
+unsigned khub_read_count(const struct khub *link)
+{
+    return link->read_count;
 }
 
 size_t khub_queued(const struct khub *link)

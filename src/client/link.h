@@ -18,6 +18,11 @@
 #define LINK_MAGIC 0x6b687562u
 #define NEVER      INT64_MAX
 
+/* A link that tells the hub how far it has read does so last of all when it is closed. The answer
+ * to a first heartbeat says how far that is, and nothing is handed out any more; that to a second
+ * says that the hub knows. */
+enum parting { PARTING_NOT_YET, PARTING_ASKED, PARTING_TOLD, PARTING_DONE };
+
 struct khub {
     uint32_t magic;
     enum khub_state state;
@@ -63,11 +68,17 @@ struct khub {
     struct unacked_list unacked; /* with acks: whatever was published and is not answered, */
     size_t unacked_bytes;        /* their lines, with their ends */
 
-    bool resume;
+    bool resume, resume_last;
+    bool tells;          /* the hub how far was read */
     bool resumed;        /* this connection began with a `since` */
+    bool catching_up;    /* and what was missed has not all come: the hub's answers overtake it */
     uint64_t read_seq;   /* of the last that was handed out, */
-    unsigned read_count; /* and how many of that seq were */
+    unsigned read_count; /* and how many of that seq were; 0: all of it */
     unsigned read_again; /* so many of that seq come once more */
+    uint64_t told_seq;   /* how far the hub was told */
+    bool untold;         /* where it is told: it may know less than was handed out */
+    enum parting parting;
+    char beat_id[UUID_SIZE]; /* of the last heartbeat of the link's own */
 
     bool turning;               /* inside khub_turn */
     bool again;                 /* there is more to do than the fd will tell */
@@ -86,6 +97,8 @@ void link_end(struct khub *link, int error, const char *format, ...)
 void link_connected(struct khub *link);
 /* The hub has answered the hello. */
 void link_joined(struct khub *link);
+/* More was read than the hub was told: it is soon. */
+void link_read_more(struct khub *link);
 
 /* connect.c: begins with the first endpoint of the address; goes on with what is under way. */
 void link_connect(struct khub *link);

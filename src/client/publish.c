@@ -442,11 +442,16 @@ static int hello_draft(struct khub *link, const struct text *capabilities, const
 int link_write_hello(struct khub *link)
 {
     int error = hello_draft(link, &link->capabilities, link->resume_token, link->hello_id);
-    link->resumed = link->resume && link->read_seq > 0;
+    link->resumed = link->resume && (link->read_seq > 0 || link->resume_last);
+    link->catching_up = link->resumed;
+    link->told_seq = link->resumed ? khub_read_seq(link) : 0;
     link->read_again = link->read_count;
     if (error == 0 && link->resumed) {
         link->draft.len--; /* the brace */
-        text_addf(&link->draft, ",\"since\":%llu}", (unsigned long long)khub_read_seq(link));
+        if (link->read_seq > 0)
+            text_addf(&link->draft, ",\"since\":%llu}", (unsigned long long)khub_read_seq(link));
+        else
+            text_add_literal(&link->draft, ",\"since\":\"last\"}");
     }
     if (error == 0)
         error = draft_push(link, &link->hello, SIZE_MAX);
@@ -456,13 +461,14 @@ int link_write_hello(struct khub *link)
 
 int link_queue_heartbeat(struct khub *link)
 {
-    char message_id[UUID_SIZE];
     const struct field fields[] = {{"seq", FIELD_COUNT, .count = khub_read_seq(link)}};
-    int error = draft_begin(link, MESSAGE_HEARTBEAT, NULL, message_id);
+    int error = draft_begin(link, MESSAGE_HEARTBEAT, NULL, link->beat_id);
     if (error == 0)
         error = payload_add(link, &link->draft, fields, 1);
     if (error == 0)
         error = queue_push(link);
+    if (error == 0)
+        link->told_seq = khub_read_seq(link);
     draft_done(link);
     return error;
 }

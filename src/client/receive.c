@@ -265,8 +265,9 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
  * their way; it says nothing of how far was read. */
 static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
-    static const enum message_type answers[] = {MESSAGE_TRAINING_SYNC, MESSAGE_ACK, MESSAGE_ERROR,
-                                                MESSAGE_HEARTBEAT, MESSAGE_KNOWLEDGE_RESULT};
+    static const enum message_type answers[] = {
+        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,      MESSAGE_ERROR, MESSAGE_HEARTBEAT,
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CAUGHT_UP};
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
     for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)
@@ -294,6 +295,43 @@ static bool read_note(struct khub *link, uint64_t seq)
     return true;
 }
 
+/* All up to this seq was handed out; of the last seq nothing more comes. */
+static void read_all(struct khub *link, uint64_t seq)
+{
+    if (seq < link->read_seq)
+        return;
+    link->read_seq = seq;
+    link->read_count = link->read_again = 0;
+    if (khub_read_seq(link) > link->told_seq)
+        link_read_more(link);
+}
+
+/* The hub's word on how far this AI has all: the end of what it missed; and an answer to a
+ * heartbeat, which comes behind all that was before it, unless that is still to be read again. */
+static void reading_take(struct khub *link, struct json_value type, struct json_value payload)
+{
+    uint64_t seq;
+    bool caught_up = json_string_is(type, slice_of(message_type_text(MESSAGE_CAUGHT_UP)));
+    bool heartbeat = json_string_is(type, slice_of(message_type_text(MESSAGE_HEARTBEAT)));
+    if ((!caught_up && !heartbeat) || link->level < 2 || link->state != KHUB_JOINED ||
+        json_u64(json_get(payload, "seq"), &seq) < 0)
+        return;
+    if (caught_up)
+        link->catching_up = false;
+    if (link->catching_up)
+        return;
+    if (link->parting < PARTING_TOLD)
+        read_all(link, seq);
+    if (!json_string_is(json_get(payload, "in_reply_to"), slice_of(link->beat_id)))
+        return;
+    if (link->parting == PARTING_TOLD) {
+        link->parting = PARTING_DONE;
+        link->untold = false;
+    } else if (link->parting == PARTING_ASKED && link_queue_heartbeat(link) == 0) {
+        link->parting = PARTING_TOLD;
+    }
+}
+
 static void line_take(struct khub *link, struct slice line)
 {
     struct incoming incoming;
@@ -314,9 +352,15 @@ static void line_take(struct khub *link, struct slice line)
         sync_take(link, values[MEMBER_PAYLOAD], seq);
     if (link->fd < 0)
         return;
-    if (seq > 0 && !is_answer(from_hub, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]) &&
-        !read_note(link, seq))
+    bool answer = is_answer(from_hub, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
+    if (seq > 0 && !answer && (link->parting >= PARTING_TOLD || !read_note(link, seq)))
         return;
+    if (seq > 0 && !answer && link->tells) {
+        link->untold = true;
+        link_read_more(link);
+    }
+    if (from_hub && answer)
+        reading_take(link, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
     if (message_hand_over(link, line, &incoming, seq) < 0) {
         link_lost(link, KHUB_E_NO_MEMORY, "no memory for a message of %zu bytes", line.len);
         return;

@@ -10,6 +10,7 @@
 #include "cmd/prompt.h"
 #include "cmd/stop.h"
 #include "cmd/visit.h"
+#include "wire/types.h"
 
 #define SETTLE_MS  5000       /* without the hub taking anything */
 #define QUEUED_MAX (1u << 20) /* bytes that wait to be sent, over which no line is taken */
@@ -17,6 +18,7 @@
 
 struct chat_settings {
     const char *hub, *as, *color;
+    bool missed;
 };
 
 /* Which line a message was. */
@@ -31,6 +33,9 @@ struct chat {
     struct line line;
     struct visit visit;
     bool greeted, quits;
+    bool comes_back;  /* it has joined before */
+    bool catching_up; /* what was missed is yet to end, */
+    unsigned missed;  /* and so much came so far */
     unsigned refused; /* lines that did not go, or that the hub did not take */
     /* From a pipe. Lines up to `judged` are the hub's; it is being asked whether those up to
      * `asked` are (0: it is not); `last` is the latest that went out. */
@@ -136,10 +141,20 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         json_value_of((struct slice){message->payload.at, message->payload.len});
     if (strcmp(type, "training_sync") == 0) {
         greet(chat);
+        chat->catching_up = chat->comes_back || visit->resumes_last;
+        chat->comes_back = true;
+    } else if (strcmp(type, "caught_up") == 0) {
+        if (chat->missed > 0)
+            say(chat, "that is what you missed");
+        chat->catching_up = false;
+        chat->missed = 0;
     } else if (strcmp(type, "chat") == 0) {
+        chat->missed += chat->catching_up;
         OWNED char *text = field_string(payload, "text");
         show_chat(chat, (struct slice){sender, message->sender_id.len}, message->target_ai.len > 0,
                   text);
+    } else if (chat->catching_up && strcmp(type, "error") != 0) {
+        return; /* who came and went meanwhile is no news */
     } else if (strcmp(type, "hello") == 0) {
         OWNED char *specialization = field_string(payload, "specialization");
         say(chat, "%s joined%s%s", sender, *specialization ? ": " : "", specialization);
@@ -150,7 +165,11 @@ static void on_message(struct visit *visit, const struct khub_message *message)
     } else if (strcmp(type, "error") == 0) {
         OWNED char *detail = field_string(payload, "detail"),
                    *reply = field_string(payload, "in_reply_to");
-        fail(chat, line_of(chat, reply), "%s", detail);
+        if (json_string_is(json_get(payload, "code"),
+                           slice_of(wire_error_code(WIRE_REPLAY_TRUNCATED))))
+            say(chat, "what you missed is not all there: %s", detail);
+        else
+            fail(chat, line_of(chat, reply), "%s", detail);
     }
 }
 
@@ -346,6 +365,9 @@ static int run(const void *data)
     chat.visit = (struct visit){.command = "chat",
                                 .address = settings->hub,
                                 .keeps_trying = true,
+                                .resumes = true,
+                                .resumes_last = settings->missed,
+                                .tells = true,
                                 .ai_id = settings->as ? settings->as : identity,
                                 .specialization = "person",
                                 .message = on_message,
@@ -374,6 +396,11 @@ static const struct setting options[] = {
      AT(as),
      .argument = "AI_ID",
      .help = "The name you go by. Without it: user@host."},
+    {.name = "missed",
+     .letter = 'm',
+     .kind = SETTING_FLAG,
+     AT(missed),
+     .help = "First what was said to all, or to you, since you were here last."},
     COLOR_SETTING(struct chat_settings),
     {0},
 };
@@ -385,11 +412,13 @@ const struct command command_chat = {
         "Joins a hub under a name; each line you type goes to all, and what others say is "
         "shown. /to AI_ID text "
         "goes to one alone, /who lists who is there, /help tells the rest, /quit or Ctrl-D "
-        "leaves.\n\nFrom a pipe "
+        "leaves. What was said while the hub was away, or with --missed you, is shown when you are "
+        "back, as far as the hub keeps it (khub serve --data).\n\nFrom a pipe "
         "it sends each line, waits where the hub is slower, and leaves at the end of input. "
         "What can't be sent (a line that is longer than a MiB, no UTF-8, or has a NUL byte) is "
         "named on stderr with its line number.",
-    .example = "  khub chat --as Ada\n  echo 'the build is green' | khub chat --as ci",
+    .example =
+        "  khub chat --as Ada\n  khub chat --as Ada --missed\n  echo 'the build is green' | khub chat --as ci",
     .worked = "left in order; from a pipe: and the hub took every line",
     .failed = "the hub could not be reached, refused the name or, from a pipe, a line",
     .options = options,

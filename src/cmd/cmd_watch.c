@@ -1,5 +1,7 @@
 /* khub watch: what the AIs say to each other. */
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -11,7 +13,7 @@
 #include "cmd/watch_filter.h"
 
 struct watch_settings {
-    const char *hub, *color;
+    const char *hub, *as, *since, *color;
     double seconds; /* 0: no end */
     bool json;
     struct watch_filter filter;
@@ -22,7 +24,9 @@ struct watcher {
     struct terminal terminal;
     struct feed feed;
     bool started;
-    bool broken; /* stdout can't be written: nobody looks any more, or the disk is full */
+    bool catching_up; /* what it missed is yet to end, */
+    unsigned missed;  /* and so much came so far */
+    bool broken;      /* stdout can't be written: nobody looks any more, or the disk is full */
 };
 
 static void flush(struct watcher *watcher)
@@ -63,6 +67,16 @@ static bool is_welcome(const struct visit *visit, const struct khub_message *mes
            strcmp(message->target_ai.at, visit->ai_id) == 0;
 }
 
+/* From here on it is now. */
+static void print_caught_up(struct watcher *watcher)
+{
+    if (watcher->missed > 0)
+        feed_note(&watcher->feed, time_now_ms(), "that was missed: %u %s; now:", watcher->missed,
+                  word_of(watcher->missed, "message", "messages"));
+    watcher->catching_up = false;
+    watcher->missed = 0;
+}
+
 static void on_message(struct visit *visit, const struct khub_message *message)
 {
     struct watcher *watcher = visit->data;
@@ -73,9 +87,13 @@ static void on_message(struct visit *visit, const struct khub_message *message)
     } else if (is_welcome(visit, message)) {
         if (!watcher->started)
             print_start(watcher, visit);
+        watcher->catching_up = watcher->started || watcher->settings->since;
         watcher->started = true;
+    } else if (strcmp(message->type.at, "caught_up") == 0) {
+        print_caught_up(watcher);
     } else if (passes && strcmp(message->type.at, "heartbeat") != 0) {
         terminal_measure(&watcher->terminal);
+        watcher->missed += watcher->catching_up;
         feed_print(&watcher->feed, message, time_now_ms());
     }
     flush(watcher);
@@ -116,18 +134,45 @@ static int watch(struct watcher *watcher, struct visit *visit)
     }
 }
 
+/* --since: a seq, or `last`. EXIT_WORKED, or EXIT_USAGE after a sentence. */
+static int read_since(const struct watch_settings *settings, struct visit *visit)
+{
+    char *end;
+    if (!settings->since)
+        return EXIT_WORKED;
+    if (strcmp(settings->since, "last") == 0) {
+        visit->resumes_last = true;
+        if (settings->as)
+            return EXIT_WORKED;
+        complain("watch", "--since last is what came after your last watch; the hub knows you by a "
+                          "name: give one with --as.");
+        return EXIT_USAGE;
+    }
+    errno = 0;
+    visit->since = strtoull(settings->since, &end, 10);
+    if (settings->since[0] >= '1' && settings->since[0] <= '9' && !*end && errno == 0 &&
+        visit->since < UINT64_MAX)
+        return EXIT_WORKED;
+    complain("watch", "--since is '%s': it must be a seq (1 or more), or last.", settings->since);
+    return EXIT_USAGE;
+}
+
 static int run(const void *data)
 {
     const struct watch_settings *settings = data;
     struct watcher watcher = {.settings = settings};
     struct visit visit = {.command = "watch",
                           .address = settings->hub,
+                          .ai_id = settings->as,
                           .observer = true,
                           .keeps_trying = true,
+                          .resumes = true,
+                          .tells = settings->as != NULL,
                           .message = on_message,
                           .changed = on_change,
                           .data = &watcher};
-    if (watch_filter_check(&settings->filter) != EXIT_WORKED)
+    if (watch_filter_check(&settings->filter) != EXIT_WORKED ||
+        read_since(settings, &visit) != EXIT_WORKED)
         return EXIT_USAGE;
     watcher.terminal = terminal_of(STDOUT_FILENO, settings->color);
     feed_begin(&watcher.feed, &watcher.terminal, stdout);
@@ -163,6 +208,16 @@ static const struct setting options[] = {
      AT(filter.sessions),
      .argument = "ID",
      .help = "Only that session; the eight characters that are shown will do."},
+    {.name = "since",
+     .kind = SETTING_TEXT,
+     AT(since),
+     .argument = "SEQ",
+     .help = "First what came after that seq; 'last': after the last watch --as the same."},
+    {.name = "as",
+     .kind = SETTING_TEXT,
+     AT(as),
+     .argument = "AI_ID",
+     .help = "The name by which the hub knows how far you have seen. Nobody else sees it."},
     {.name = "for",
      .kind = SETTING_NUMBER,
      AT(seconds),
@@ -180,12 +235,14 @@ const struct command command_watch = {
     .about =
         "Shows every message as it passes through the hub: when, from whom, to whom unless it is "
         "for all, its type, and the gist of it. It looks on as an observer: the AIs do not "
-        "notice. When the hub goes away it says so, and comes back with it.\n\n"
+        "notice. When the hub goes away it says so, and comes back with it; what was said meanwhile "
+        "is shown then, as far as the hub keeps it (khub serve --data).\n\n"
         "Windows under 118 columns show short names of types: invitation is a "
         "collaboration_request, answer a collaboration_response, session a "
         "collaboration_update, report a performance_report, asks a feature_response, verdict a "
         "verification. Long ids are cut in the middle.",
     .example = "  khub watch\n  khub watch --ai AI_Node_1 --type report --type verdict\n"
+               "  khub watch --as ada/night --since last\n"
                "  khub watch --json --for 60 > minute.jsonl",
     .worked = "watched until the time was up, Ctrl-C, or the reader of the pipe had enough",
     .failed = "the hub could not be reached at the start",

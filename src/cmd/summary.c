@@ -495,6 +495,7 @@ static const struct {
     [MESSAGE_VERIFICATION] = {{"verdict", STYLE_BOLD}, say_verification},
     [MESSAGE_LEASE_REQUEST] = {{"wants", STYLE_DIM}, say_lease_request},
     [MESSAGE_LEASE_RELEASE] = {{"leaves", STYLE_DIM}, say_lease_request},
+    [MESSAGE_CAUGHT_UP] = {{"caught up", STYLE_DIM}, say_other},
     [MESSAGE_LEASE] = {{"lease", STYLE_BOLD}, say_lease},
     [MESSAGE_DEAD_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_DEAD_LETTER] = {{"letter", STYLE_DIM}, say_other},

@@ -60,10 +60,10 @@ static void keep_sync(struct visit *visit, const struct khub_message *message)
  * echo of a heartbeat, or the refusal of one that came too fast. */
 static bool is_answer(const struct visit *visit, const struct khub_message *message)
 {
-    if (!visit->question[0] || strcmp(message->sender_id.at, "hub") != 0)
+    bool may_be =
+        strcmp(message->type.at, "heartbeat") == 0 || strcmp(message->type.at, "error") == 0;
+    if (!visit->question[0] || strcmp(message->sender_id.at, "hub") != 0 || !may_be)
         return false;
-    if (strcmp(message->type.at, "error") != 0)
-        return strcmp(message->type.at, "heartbeat") == 0;
     struct json_value payload =
         json_value_of((struct slice){message->payload.at, message->payload.len});
     return json_string_is(json_get(payload, "in_reply_to"), slice_of(visit->question));
@@ -83,6 +83,9 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         visit->answers++;
         return;
     }
+    /* The link itself deals with what a hub that is back has against its hello. */
+    if (visit->lost && strcmp(message->type.at, "error") == 0)
+        return;
     /* Whoever was told to stop prints nothing more: its reader may stand still. */
     if (visit->message && !stop_asked())
         visit->message(visit, message);
@@ -152,6 +155,10 @@ static int open_link(struct visit *visit)
         .sync_max = visit->knowing ? 0 : KHUB_SYNC_NONE,
         .not_ready = true,
         .acks = visit->acks,
+        .resume = visit->resumes,
+        .resume_last = visit->resumes_last,
+        .resume_tell = visit->tells,
+        .since = visit->since,
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = HEARTBEAT_MS,
         .data = visit,

@@ -28,6 +28,10 @@ struct visit {
     bool knowing;      /* wants the hub's knowledge in `sync`; else it is not sent */
     bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */
     bool acks;         /* the hub acks what is published */
+    bool resumes;      /* misses nothing while the hub is away, */
+    bool resumes_last; /* nor while this ai_id was not here */
+    bool tells;        /* tells the hub how far it has read, for that */
+    uint64_t since;    /* with `resumes`: behind this seq; 0: from now on */
     bool quiet;        /* says nothing when it can't join: the caller tries again */
     /* Every message; may be NULL. */
     void (*message)(struct visit *visit, const struct khub_message *message);

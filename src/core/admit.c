@@ -118,8 +118,10 @@ static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct mess
     timestamp_format(now, time);
     struct text *text =
         hub_message_begin(&request, MESSAGE_HEARTBEAT, slice_of("hub"), peer->member->key);
-    text_addf(text, "{\"server_time\":\"%s\",\"seq\":%llu}", time,
+    text_addf(text, "{\"server_time\":\"%s\",\"seq\":%llu,\"in_reply_to\":", time,
               (unsigned long long)peer->room->last_seq);
+    text_add_string(text, message->message_id);
+    text_add_literal(text, "}");
     hub_message_end(&request, MESSAGE_HEARTBEAT, &outgoing);
     effect_to_connection(&request, &outgoing, &seat);
     peer_read(hub, peer, message, now);

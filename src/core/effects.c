@@ -264,6 +264,16 @@ void request_truncated(struct request *request, const struct seat *to, uint64_t 
     text_free(&request->extra);
 }
 
+void request_caught_up(struct request *request, const struct seat *to, uint64_t seq)
+{
+    struct outgoing outgoing;
+    struct text *text =
+        hub_message_begin(request, MESSAGE_CAUGHT_UP, slice_of("hub"), to->member->key);
+    text_addf(text, "{\"seq\":%llu}", (unsigned long long)seq);
+    hub_message_end(request, MESSAGE_CAUGHT_UP, &outgoing);
+    effect_to_connection(request, &outgoing, to);
+}
+
 void text_add_fraction(struct text *text, double number)
 {
     char digits[32];

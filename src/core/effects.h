@@ -40,6 +40,8 @@ void hub_error(struct request *request, const struct seat *to, const struct refu
                struct slice in_reply_to);
 /* replay_truncated, with the first seq that there is; uses request->extra. */
 void request_truncated(struct request *request, const struct seat *to, uint64_t first);
+/* It was sent all that it missed, up to this seq. */
+void request_caught_up(struct request *request, const struct seat *to, uint64_t seq);
 /* Tells the edge what happened, for its log; texts are anybody's bytes. */
 void hub_note(struct hub *hub, peer_id peer, enum hub_event event, struct slice subject,
               struct slice detail);

@@ -58,6 +58,8 @@ void join_proceed(struct request *request)
     if (member && member->peer)
         join_take_over(request, member);
     member = member_join(room, request->from, ai_id, request->entry->time_ms);
+    if (!member->cursor) /* what was said before it was ever here, it did not miss */
+        member->cursor = request->entry->seq;
     hub_secret(request->hub, room->key, request->entry->seq, request->made++, member->resume_token);
     request->member = member;
 }
@@ -417,10 +419,13 @@ static void resume(struct request *request, uint64_t since)
                                  .since = since,
                                  .seq = request->entry->seq};
     struct seat seat = {request->from, request->member, member->level, member->observer};
-    if (hub->edge.resume)
+    if (hub->edge.resume) {
         hub->edge.resume(hub->edge.ctx, &resumed);
-    else if (since + 1 < resumed.seq)
+        return;
+    }
+    if (since + 1 < resumed.seq)
         request_truncated(request, &seat, resumed.seq);
+    request_caught_up(request, &seat, resumed.seq);
 }
 
 void hello_proceed(struct request *request)
@@ -447,9 +452,11 @@ void hello_proceed(struct request *request)
         hub_note(request->hub, member->peer, member->observer ? HUB_OBSERVING : HUB_JOINED,
                  member->key, member->specialization);
     sync_send(request, hello.sync_max);
-    if (first && hello.resumes && room->limits.keeps)
-        letters_resumed(room, member->key, member->level, hello.since);
-    if (first && hello.resumes)
+    if (first && hello.resumes) {
+        if (room->limits.keeps)
+            letters_resumed(room, member->key, member->level, hello.since);
+        member_read(room, member, hello.since);
         resume(request, hello.since);
+    }
     request->handled = member->observer; /* listed nowhere: nobody hears of it */
 }

@@ -76,6 +76,16 @@ void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now)
     request_truncated(&request, &seat, first);
 }
 
+void hub_caught_up(struct hub *hub, peer_id id, uint64_t seq, int64_t now)
+{
+    const struct peer *peer = peer_find(hub, id);
+    if (!peer || !peer->member)
+        return;
+    struct request request = {.hub = hub, .room = peer->room, .answered_ms = now};
+    struct seat seat = peer_seat(peer);
+    request_caught_up(&request, &seat, seq);
+}
+
 void hub_gone(struct hub *hub, peer_id id, enum close_reason reason, int64_t now)
 {
     hub_set_clock(hub, now);

@@ -142,6 +142,8 @@ void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_
 /* Answers a connection with an error of the edge's own: replay_truncated, with the first seq that
  * there is. */
 void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now);
+/* Tells a connection that it was sent all that it missed, up to this seq. */
+void hub_caught_up(struct hub *hub, peer_id id, uint64_t seq, int64_t now);
 /* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms
  * from now (at most 1000). */
 int64_t hub_tick(struct hub *hub, int64_t now);

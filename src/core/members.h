@@ -34,8 +34,8 @@ struct member {
     int64_t heard;              /* hub clock at which it left */
     size_t sessions;            /* active ones it takes part in */
     char resume_token[33];
-    uint64_t order;            /* of its joining, or leaving */
-    uint64_t cursor;           /* the seq up to which it said to have read */
+    uint64_t order;  /* of its joining, or leaving */
+    uint64_t cursor; /* the seq up to which it said to have read; at first that of its joining */
     struct receipts *receipts; /* NULL: none */
     struct change change;
     TAILQ_ENTRY(member) next;      /* in room->departed while not connected */

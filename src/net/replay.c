@@ -94,6 +94,7 @@ static void finish(struct connection *connection)
 {
     struct replay *replay = connection->replay;
     struct streams *streams = &connection->server->streams;
+    hub_caught_up(connection->server->hub, connection->id, replay->upto, time_now_ms());
     queue_move(&connection->queue, &replay->aside);
     replay_free(replay, streams);
     connection->replay = NULL;

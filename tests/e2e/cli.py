@@ -18,7 +18,8 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import PATIENCE, Hub, check, equal, run, shorten, test, wait_until  # noqa: E402
+from harness import PATIENCE, Hub, check, directory, equal, kill_9  # noqa: E402
+from harness import run, settle, shorten, test, wait_until  # noqa: E402
 from program import HOSTILE, KHUB, Running, harmless, khub, refused, row, worked  # noqa: E402
 
 SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb",
@@ -79,6 +80,9 @@ def wrong_usage_is_named():
     refused(2, "send", "chatt", "{}", said=["'chatt'", "'chat'"])
     refused(2, "send", "training_sync", "{}", said=["only the hub"])
     refused(2, "request", "x", "--requirements", "[]", said=["--requirements", "object"])
+    refused(2, "watch", "--since", "last", said=["--since last", "--as"])
+    for since in ("soon", "0", "-3", "1x", str(2 ** 64)):
+        refused(2, "watch", "--since", since, said=[f"'{since}'", "seq", "last"])
     refused(2, "watch", "--color", "sometimes", said=["'sometimes'", "auto, always or never"])
     refused(2, "demo", "--minutes", "0", said=["--minutes", "0.05"])
 
@@ -400,6 +404,48 @@ def watch_comes_back_with_the_hub():
             second.join("ada", 2).say("chat", {"text": "after"})
             watch.wait_for("after")
             equal(watch.end(signal.SIGTERM)[0], 0, "exit code")
+
+
+@test
+def watch_misses_nothing_while_the_hub_is_away():
+    """Whether it is there again before ada or not: what she says comes, once."""
+    with directory() as data:
+        hub = Hub("--data", data)
+        port = hub.port
+        with Running("watch", hub=hub) as watch:
+            watch.wait_for("there")
+            hub.join("ada", 2).say("chat", {"text": "before"})
+            watch.wait_for("before")
+            kill_9(hub)
+            with Hub("--data", data, listen=(f"127.0.0.1:{port}",)) as hub:
+                hub.join("ada", 2).say("chat", {"text": "in between"})
+                watch.wait_for("the hub is back")
+                hub.join("bea", 2).say("chat", {"text": "afterwards"})
+                text = watch.wait_for("afterwards")
+                equal([text.count(said) for said in ("before", "in between", "afterwards")], [1, 1, 1], "said")
+
+
+@test
+def watch_begins_where_it_ended():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        with Running("watch", "--as", "me", "--since", "last", hub=hub) as watch:
+            watch.wait_for("there")
+            ada.say("chat", {"text": "one"})
+            watch.wait_for("one")
+            equal(watch.end(), (0, ""), "the end")
+        ada.say("chat", {"text": "two"})
+        ada.say("chat", {"text": "three"})
+        settle(ada)
+        with Running("watch", "--as", "me", "--since", "last", hub=hub) as watch:
+            text = watch.wait_for("now:")
+            check(re.search(r"two.*three.*that was missed: \d+ messages; now:", text, re.S), text)
+            ada.say("chat", {"text": "four"})
+            watch.wait_for("four")
+        with Running("watch", "--since", "1", hub=hub) as watch:
+            text = watch.wait_for("now:")
+            check(re.search(r"one.*two.*three.*four.*that was missed", text, re.S), text)
+        ada.expect_nothing()  # nobody sees that somebody watches
 
 
 # ── send ──

@@ -22,7 +22,8 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import PATIENCE, Hub, Skip, check, equal, run, shorten, test, wait_until  # noqa: E402
+from harness import PATIENCE, Hub, Skip, check, directory, equal  # noqa: E402
+from harness import run, settle, shorten, test, wait_until  # noqa: E402
 from program import HOSTILE, KHUB, Running, environment, harmless, khub, worked  # noqa: E402
 
 
@@ -60,6 +61,36 @@ def chat_shows_what_others_say():
             chat.process.stdin = None
             equal(chat.end(number=None), (0, ""), "how it ended")
     check("ada: \\x1b[31mred" in harmless(chat.text), chat.text)
+
+
+@test
+def chat_shows_what_was_missed():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        worked("chat", "--as", "me", hub=hub, given=b"I was here\n")
+        ada.expect("hello")
+        ada.expect("chat")
+        ada.expect("presence")
+        ada.say("chat", {"text": "where are you?"}, "me")
+        ada.expect("error")  # it is not delivered
+        ada.say("chat", {"text": "gone, it seems"})
+        settle(ada)
+        with Running("chat", "--as", "me", "--missed", hub=hub, stdin=subprocess.PIPE) as chat:
+            text = chat.wait_for("that is what you missed")
+            check("ada to you: where are you?" in text and "ada: gone, it seems" in text, text)
+            ada.expect("hello")
+            ada.say("chat", {"text": "there you are"})
+            chat.wait_for("there you are")
+            chat.process.stdin.close()
+            chat.process.stdin = None
+            equal(chat.end(None)[0], 0, "exit code")
+    with Hub() as hub:  # which keeps nothing, and says so: no line of ours has failed
+        worked("chat", "--as", "me", hub=hub, given=b"I was here\n")
+        hub.join("ada", 2).say("chat", {"text": "lost"})
+        worked("who", hub=hub)
+        result = khub("chat", "--as", "me", "--missed", hub=hub, given=b"back\n")
+        equal((result.code, result.err), (0, ""), "exit code and stderr")
+        check("what you missed is not all there" in result.out, result.out)
 
 
 @test

@@ -115,7 +115,8 @@ static void forge(struct world *world, struct said *said)
 {
     static const enum message_type of_hub[] = {
         MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,       MESSAGE_PRESENCE,     MESSAGE_ERROR,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE, MESSAGE_VERIFICATION, MESSAGE_LEASE};
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE, MESSAGE_VERIFICATION, MESSAGE_LEASE,
+        MESSAGE_CAUGHT_UP};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;

@@ -218,6 +218,20 @@ static void level_1_has_neither(void **state)
     assert_int_equal(khub_new(&resume, NULL, &link), KHUB_E_ARGUMENT);
 }
 
+static void where_to_resume_is_for_those_who_resume(void **state)
+{
+    const struct khub_options wrong[] = {
+        {.ai_id = "ada", .resume_last = true},
+        {.ai_id = "ada", .since = 7},
+        {.ai_id = "ada", .resume = true, .since_count = 1},
+        {.ai_id = "ada", .resume = true, .since = UINT64_MAX},
+    };
+    struct khub *link;
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(khub_new(&wrong[i], NULL, &link), KHUB_E_ARGUMENT);
+}
+
 /* ── resuming ── */
 
 static const struct khub_options with_resume = {.ai_id = "ada", .resume = true};
@@ -279,6 +293,136 @@ static void a_later_link_goes_on_where_an_earlier_one_was(void **state)
     UNTIL(life, strstr(heard(life), "1 "));
 }
 
+/* Of the seq behind `since` it has had two. */
+static void a_later_link_may_have_had_some_of_a_seq(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_resume;
+    options.since = 79;
+    options.since_count = 2;
+    life_join(life, options);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 0), "\"since\":79"));
+    for (unsigned number = 1; number <= 3; number++)
+        hear(life, number, 80);
+    hear(life, 4, 81);
+    UNTIL(life, strstr(heard(life), "4 "));
+    assert_string_equal(heard(life), "3 4 ");
+    assert_int_equal(khub_read_seq(life->link), 80);
+    assert_int_equal(khub_read_count(life->link), 1);
+}
+
+static void say_seq(struct life *life, const char *type, unsigned long long seq)
+{
+    char payload[64];
+    snprintf(payload, sizeof payload, "{\"seq\":%llu}", seq);
+    fake_hub_say(&life->hub, "hub", type, payload, seq);
+}
+
+/* The hub answers the heartbeat that it heard last. */
+static void answer_heartbeat(struct life *life, unsigned long long seq)
+{
+    char payload[128];
+    unsigned last = fake_hub_count(&life->hub, "heartbeat") - 1;
+    const char *id = strstr(fake_hub_line(&life->hub, "heartbeat", last), "\"message_id\":\"");
+    snprintf(payload, sizeof payload, "{\"seq\":%llu,\"in_reply_to\":\"%.36s\"}", seq,
+             id + strlen("\"message_id\":\""));
+    fake_hub_say(&life->hub, "hub", "heartbeat", payload, seq);
+}
+
+/* What the hub answers overtakes what was missed. */
+static void caught_up_says_that_all_was_handed_out(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_resume;
+    options.since = 77;
+    life_join(life, options);
+    hear(life, 1, 80);
+    say_seq(life, "heartbeat", 95);
+    UNTIL(life, life_message(life, "heartbeat"));
+    assert_int_equal(khub_read_seq(life->link), 79);
+    hear(life, 2, 80);
+    say_seq(life, "caught_up", 90);
+    UNTIL(life, life_message(life, "caught_up"));
+    assert_string_equal(heard(life), "1 2 ");
+    assert_int_equal(khub_read_seq(life->link), 90);
+    assert_int_equal(khub_read_count(life->link), 0);
+    hear(life, 3, 97);
+    say_seq(life, "heartbeat", 99);
+    UNTIL(life, life->message_count == 7); /* with the sync */
+    assert_int_equal(khub_read_seq(life->link), 99);
+}
+
+static const struct khub_options with_last = {.ai_id = "ada", .resume = true, .resume_last = true};
+
+/* The seq that the n-th heartbeat told. */
+static long long told(const struct life *life, unsigned n)
+{
+    const char *line = fake_hub_line(&life->hub, "heartbeat", n);
+    return line ? atoll(strstr(line, "\"seq\":") + strlen("\"seq\":")) : -1;
+}
+
+static void last_is_asked_for_until_it_is_known(void **state)
+{
+    struct life *life = *state;
+    life_join(life, with_last);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 0), "\"since\":\"last\""));
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 1), "\"since\":\"last\""));
+    hear(life, 1, 40);
+    say_seq(life, "caught_up", 44);
+    UNTIL(life, life_message(life, "caught_up"));
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 3));
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 2), "\"since\":44"));
+}
+
+/* Long before a heartbeat is due otherwise. */
+static void the_hub_is_told_what_was_read(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_last;
+    options.heartbeat_ms = 100000000;
+    life_join(life, options);
+    say_seq(life, "caught_up", 4);
+    hear(life, 1, 40);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == 1);
+    assert_int_equal(told(life, 0), 39);
+    say_seq(life, "heartbeat", 41); /* so there is no more of 40 */
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == 2);
+    assert_int_equal(told(life, 1), 41);
+}
+
+static void a_link_that_is_closed_tells_exactly_what_was_read(void **state)
+{
+    struct life *life = *state;
+    life_join(life, with_last);
+    say_seq(life, "caught_up", 4);
+    hear(life, 1, 40);
+    UNTIL(life, strstr(heard(life), "1 "));
+    unsigned before = fake_hub_count(&life->hub, "heartbeat");
+    khub_close(life->link);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == before + 1);
+    hear(life, 2, 41);
+    say_seq(life, "heartbeat", 41); /* the answer to an earlier one */
+    answer_heartbeat(life, 42);
+    hear(life, 3, 43); /* which is for whoever comes after it */
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == before + 2);
+    assert_int_equal(told(life, before + 1), 42);
+    fake_hub_drop(&life->hub); /* did the hub take that? */
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 1), "\"since\":42"));
+    say_seq(life, "caught_up", 43);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == before + 3);
+    answer_heartbeat(life, 43);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == before + 4);
+    answer_heartbeat(life, 43);
+    UNTIL(life, khub_link_state(life->link) == KHUB_ENDED);
+    assert_int_equal(life->turned, 0);
+    assert_int_equal(told(life, before + 3), 43);
+    assert_string_equal(heard(life), "1 2 ");
+}
+
 static void without_resume_nothing_is_asked_for(void **state)
 {
     struct life *life = *state;
@@ -325,6 +469,12 @@ int main(void)
         LIFE_TEST(level_1_has_neither),
         LIFE_TEST(what_was_missed_is_asked_for_and_handed_out_once),
         LIFE_TEST(a_later_link_goes_on_where_an_earlier_one_was),
+        cmocka_unit_test(where_to_resume_is_for_those_who_resume),
+        LIFE_TEST(a_later_link_may_have_had_some_of_a_seq),
+        LIFE_TEST(caught_up_says_that_all_was_handed_out),
+        LIFE_TEST(last_is_asked_for_until_it_is_known),
+        LIFE_TEST(the_hub_is_told_what_was_read),
+        LIFE_TEST(a_link_that_is_closed_tells_exactly_what_was_read),
         LIFE_TEST(without_resume_nothing_is_asked_for),
         LIFE_TEST(a_hub_that_began_anew_is_joined_anew),
     };

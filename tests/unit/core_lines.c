@@ -70,7 +70,8 @@ static void test_an_error_names_the_message_it_answers(void **state)
 static void test_types_of_the_hub_are_forbidden(void **state)
 {
     static const char *const types[] = {"training_sync",    "ack",       "presence",     "error",
-                                        "knowledge_result", "challenge", "verification", "lease"};
+                                        "knowledge_result", "challenge", "verification", "lease",
+                                        "caught_up"};
     struct fixture *f = *state;
     join(f, ADA, "ada", 2, "");
     join(f, BOB, "bob", 2, "");

@@ -182,12 +182,111 @@ def libkhub_loses_and_doubles_nothing_over_kill_9():
                     hub = Hub("--data", data, "--sync-limit", 64 << 20, **options)
                 equal(writer.stdout.read().split()[-1], b"%d" % count, "acks")
                 equal(writer.wait(), 0, "exit code")
-            heard = [int(line) for line in reader.stdout]
+            heard = [int(line.split()[0]) for line in reader.stdout]
             equal(heard, list(range(count)), "what the reader heard")
             equal(reader.wait(), 0, "exit code of the reader")
         known = hub.join("judge", 2).sync["global_knowledge_base"]["shared_patterns"].values()
         equal(sorted(entry["pattern"]["n"] for entry in known), list(range(count)), "patterns")
         kill_9(hub)
+
+
+class Deadly:
+    """A hub that is killed now and then, a writer of numbered patterns, and what readers heard."""
+
+    def __init__(self, data, count, chance):
+        os.mkdir(data, 0o700)
+        self.address, self.count, self.chance = "unix:" + os.path.join(data, "socket"), count, chance
+        self.options = ("--data", data), {"listen": ("127.0.0.1:0", self.address)}
+        self.heard, self.hub = [], None
+        self.start()
+
+    def start(self):
+        self.hub = Hub(*self.options[0], **self.options[1])
+
+    def maybe_die(self):
+        if self.chance.randrange(3) == 0:
+            kill_9(self.hub)
+            self.start()
+
+    def all_heard(self):
+        return bool(self.heard) and self.heard[-1] == self.count - 1
+
+
+@test
+def a_reader_that_keeps_where_it_was_misses_and_doubles_nothing_through_kill_9():
+    """Its own and the hub's."""
+    with directory() as data:
+        life = Deadly(data, 1500, random.Random(17))
+        with running(CLIENT, life.address, life.count, "read") as reader:
+            reader.stdout.readline()  # it has joined
+        with running(CLIENT, life.address, life.count) as writer:
+            where = ("1", "0")
+            while not life.all_heard():
+                with running(CLIENT, life.address, life.count, "read", *where) as reader:
+                    reader.stdout.readline()
+                    for _ in range(life.chance.randrange(300)):
+                        line = reader.stdout.readline().split()
+                        if not line:
+                            break
+                        life.heard.append(int(line[0]))
+                        where = line[1].decode(), line[2].decode()
+                    life.maybe_die()
+                    reader.kill()
+                    for line in reader.stdout:  # what it had handed out by then
+                        life.heard.append(int(line.split()[0]))
+                        where = line.split()[1].decode(), line.split()[2].decode()
+            writer.stdout.read()
+            equal(writer.wait(), 0, "exit code of the writer")
+        equal(life.heard, list(range(life.count)), "what the readers heard")
+        kill_9(life.hub)
+
+
+@test
+def a_reader_goes_on_where_the_hub_knows_that_it_was():
+    """Each leaves after some messages; the hub is killed now and then, while nobody has left for a
+    while, and while somebody reads."""
+    with directory() as data:
+        life = Deadly(data, 1500, random.Random(19))
+        with running(CLIENT, life.address, life.count, "last", 1) as reader:
+            reader.stdout.readline()
+            with running(CLIENT, life.address, life.count) as writer:
+                life.heard += [int(line.split()[0]) for line in reader.stdout]
+                while not life.all_heard():
+                    with running(CLIENT, life.address, life.count, "last", life.chance.randrange(1, 300)) as next_one:
+                        next_one.stdout.readline()
+                        life.maybe_die()
+                        life.heard += [int(line.split()[0]) for line in next_one.stdout]
+                        equal(next_one.wait(), 0, "exit code of a reader")
+                writer.stdout.read()
+                equal(writer.wait(), 0, "exit code of the writer")
+        equal(life.heard, list(range(life.count)), "what the readers heard")
+        kill_9(life.hub)
+
+
+@test
+def a_reader_that_is_killed_misses_nothing():
+    """What it was handed before the hub was told of it comes again, and no more than that."""
+    with directory() as data:
+        life, heard = Deadly(data, 1500, random.Random(23)), 0
+        with running(CLIENT, life.address, life.count, "last", life.count) as reader:
+            reader.stdout.readline()  # since here it is known
+        with running(CLIENT, life.address, life.count) as writer:
+            while heard < life.count:
+                with running(CLIENT, life.address, life.count, "last", life.count) as reader:
+                    wanted = heard + life.chance.randrange(1, 300)
+                    reader.stdout.readline()
+                    life.maybe_die()
+                    while heard < min(wanted, life.count):
+                        number = int(reader.stdout.readline().split()[0])
+                        check(number <= heard, "heard", number, "and nothing of", heard)
+                        heard = max(heard, number + 1)
+                    reader.kill()
+                    for line in reader.stdout:
+                        check(int(line.split()[0]) <= heard, "heard", line, "and nothing of", heard)
+                        heard = max(heard, int(line.split()[0]) + 1)
+            writer.stdout.read()
+            equal(writer.wait(), 0, "exit code of the writer")
+        kill_9(life.hub)
 
 
 run()

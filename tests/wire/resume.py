@@ -38,6 +38,18 @@ class Reader:
             self.take()
 
 
+def missed(client):
+    """What it hears until it has caught up, and up to which seq that is."""
+    lines = [client.receive()]
+    while lines[-1]["message_type"] != "caught_up":
+        lines.append(client.receive())
+    return lines[:-1], lines[-1]["payload"]["seq"]
+
+
+def chats(lines):
+    return [line["payload"]["text"] for line in lines if line["message_type"] == "chat"]
+
+
 def expect_all(reader, count):
     for at, text in enumerate(reader.heard):
         equal(text, str(at), f"what {reader.name} heard as message {at}")
@@ -97,7 +109,7 @@ def who_was_away_gets_what_was_for_it_and_nothing_else():
         reader.join(hub)
         heard = [reader.take() for _ in range(2)]
         equal([line["payload"]["text"] for line in heard], ["all", "for the reader"], "heard")
-        equal([line["message_type"] for line in reader.client.drain()], [], "and besides")
+        equal(missed(reader.client), ([], reader.client.sync["seq"]), "and besides")
         watcher = Reader("watcher")
         watcher.seq = heard[0]["seq"]
         watcher.client = hub.join("watcher", 2, role="observer", sync="none", since=watcher.seq)
@@ -149,9 +161,67 @@ def last_is_what_a_heartbeat_told():
         with Hub("--data", data) as hub:
             reader.client = hub.join("reader", 2, sync="none", since="last")
             reader.seq = seen["seq"]
-            equal(reader.take()["payload"]["text"], "not read", "text")
+            lines, upto = missed(reader.client)
+            equal(chats(lines), ["not read"], "what it missed")
+            equal(upto, reader.client.sync["seq"], "where it has caught up")
             newcomer = hub.join("newcomer", 2, sync="none", since="last")
-            newcomer.expect_nothing()
+            equal(missed(newcomer), ([], newcomer.sync["seq"]), "what a newcomer missed")
+
+
+@test
+def last_is_when_an_ai_joined_first_when_it_never_told():
+    with directory() as data:
+        hub = Hub("--data", data)
+        writer = hub.join("writer", 2, sync="none")
+        writer.say("chat", {"text": "before its time"})
+        settle(writer)
+        hub.join("reader", 2, sync="none").close()
+        writer.expect("hello")
+        writer.expect("presence")
+        writer.say("chat", {"text": "missed"})
+        settle(writer)
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            reader = hub.join("reader", 2, sync="none", since="last")
+            equal(chats(missed(reader)[0]), ["missed"], "what it missed")
+
+
+@test
+def a_since_that_an_ai_gives_is_what_it_has_read():
+    with directory() as data, Hub("--data", data) as hub:
+        reader, writer = Reader(), hub.join("writer", 2)
+        reader.join(hub)
+        writer.say("chat", {"text": "read"})
+        writer.say("chat", {"text": "not read"})
+        reader.take_until("not read")
+        reader.leave()
+        first = reader.seq - 1
+        hub.join("reader", 2, sync="none", since=first).close()
+        reader.client = hub.join("reader", 2, sync="none", since="last")
+        equal(chats(missed(reader.client)[0]), ["not read"], "what it missed")
+
+
+@test
+def catching_up_ends_before_what_comes_now():
+    with directory() as data, Hub("--data", data) as hub:
+        reader, writer = Reader(), hub.join("writer", 2)
+        reader.join(hub)
+        reader.leave()
+        for at in range(5000):
+            writer.say("chat", {"text": str(at)})
+        reader.client = hub.join("reader", 2, sync="none", since=reader.seq)
+        writer.say("chat", {"text": "now"})
+        caught_up = None
+        while not reader.heard or reader.heard[-1] != "now":
+            line = reader.take()
+            if line["message_type"] == "caught_up":
+                check(caught_up is None, "caught up twice")
+                caught_up = line["payload"]["seq"]
+                check(reader.seq <= line["seq"], line)
+            elif line["message_type"] == "chat":
+                check(caught_up is None or line["seq"] > caught_up, line, "comes after", caught_up)
+        expect = [str(at) for at in range(5000)] + ["now"]
+        equal(reader.heard, expect, "what it heard")
 
 
 @test
@@ -184,6 +254,7 @@ def a_hub_without_a_store_says_that_nothing_is_kept():
         reader = hub.join("reader", 2, since=seq)
         found = reader.expect_error("replay_truncated")
         check(found["payload"]["first"] > seq, found)
+        equal(reader.receive()["message_type"], "caught_up", "type")
         reader.expect_nothing()
 
 
