@@ -52,6 +52,7 @@ def the_console_shows_who_comes_and_goes_by_name():
         hub.wait_log("event=observing ai=watcher")
         equal(hub.stop(), 0)
         equal(hub.console().splitlines(), [
+            "[hub] Keeps nothing (--memory): what it is told is gone when it ends.",
             f"[hub] Collaborative Kernel Hub listening on 127.0.0.1:{hub.port}",
             f"[+] ada (net\\u{{202e}}working) joined from {host}:{port}",
             "[-] ada left: peer_closed",
