@@ -38,6 +38,21 @@ static void print_hub(const struct rebuild_report *report)
            word_of(report->applied, "entry", "entries"));
 }
 
+/* It is derived: whatever it is, nothing is lost. */
+static void print_search(const struct search_report *search)
+{
+    if (!search->there)
+        puts("search index: none; a hub makes it when it starts");
+    else if (!search->whole)
+        puts("search index: damaged; take search.db away, and a hub makes it anew");
+    else if (search->behind)
+        printf("search index: %" PRIu64 " %s behind; a hub brings it up to date when it starts\n",
+               search->behind, word_of(search->behind, "entry", "entries"));
+    else
+        printf("search index: whole, %" PRIu64 " %s\n", search->entries,
+               word_of(search->entries, "entry", "entries"));
+}
+
 static int salvage(const struct check_settings *settings)
 {
     struct store_damage damage = {.found = say_damage};
@@ -64,10 +79,12 @@ static int run(const void *data)
         complain("check", "%s", why);
     if (report.kept.rooms)
         print_kept(&report.kept);
-    if (error == 0)
+    if (error == 0) {
         print_hub(&report);
-    else if (report.kept.damaged)
+        print_search(&report.search);
+    } else if (report.kept.damaged) {
         printf("damaged: %" PRIu64 " of them\n", report.kept.damaged);
+    }
     return error == 0 ? EXIT_WORKED : EXIT_FAILED;
 }
 
@@ -97,7 +114,8 @@ const struct command command_check = {
         "Reads the whole of a data directory: the database's own structure, the checksum of every "
         "entry and of every row of state. Then it makes a hub from it, as 'khub serve' would. It "
         "names each damage by its room and seq, mends nothing, and takes nothing away. A database "
-        "of an earlier version is brought up to this one.",
+        "of an earlier version is brought up to this one. The search index is derived: it is compared "
+        "with that hub, and nothing is lost when it is damaged or not there.",
     .example = "  khub check /var/lib/khub\n"
                "  khub check /var/lib/khub --salvage /var/lib/khub-whole",
     .worked = "all of it is whole",

@@ -77,12 +77,16 @@ struct json_value kb_body(struct json_value entry)
     return component.kind == JSON_KIND_OBJECT ? component : json_get(entry, "pattern");
 }
 
-void kb_print_entry(const struct kb_entry *entry)
+void kb_print_entry(const struct kb_entry *entry, const struct json_value *snippet)
 {
     fputs("{\"id\":", stdout);
     json_print_string(stdout, slice_of(entry->id));
     printf(",\"section\":\"%s\",\"entry\":", entry->section->member);
     json_print(stdout, entry->value.raw, false);
+    if (snippet && snippet->kind != JSON_KIND_ABSENT) {
+        fputs(",\"snippet\":", stdout);
+        json_print(stdout, snippet->raw, false);
+    }
     putchar('}');
 }
 
@@ -104,7 +108,7 @@ static void get_entry(void *data, const struct kb_entry *entry)
             search->code = kb_print_source(entry->value);
     } else if (search->settings->json) {
         fputs(search->found ? ",\n" : "[", stdout);
-        kb_print_entry(entry);
+        kb_print_entry(entry, NULL);
     } else {
         printf("%s%s:\n", search->found ? "\n" : "", entry->section->one);
         json_print(stdout, entry->value.raw, true);
@@ -195,7 +199,7 @@ static const struct action {
     {"get", "get wants an ID; 'khub kb list' shows them."},
     {"top", "top wants a SUBJECT; 'khub subjects' lists them."},
     {"ledger", NULL},
-    {"search", "search wants a TEXT."},
+    {"search", "search wants WORDS."},
     {"export", NULL},
 };
 
@@ -218,8 +222,18 @@ static int check_operands(const struct kb_settings *settings)
         return EXIT_USAGE;
     }
     bool ranks = strcmp(settings->action, "top") == 0;
-    if (settings->limit > 0 && !ranks && strcmp(settings->action, "list") != 0) {
-        complain("kb", "--limit goes with list and top, and not with %s.", settings->action);
+    bool searches = strcmp(settings->action, "search") == 0;
+    if (settings->limit > 0 && !ranks && !searches && strcmp(settings->action, "list") != 0) {
+        complain("kb", "--limit goes with list, search and top, and not with %s.",
+                 settings->action);
+        return EXIT_USAGE;
+    }
+    if (searches && settings->limit > KB_FOUND_MAX) {
+        complain("kb", "--limit %ld: search shows at most %d.", settings->limit, KB_FOUND_MAX);
+        return EXIT_USAGE;
+    }
+    if (settings->words.count > 1 && !searches) {
+        complain("kb", "'%s' is one argument too many.", settings->words.at[1]);
         return EXIT_USAGE;
     }
     if (ranks && !subject_named("kb", settings->id))
@@ -254,9 +268,8 @@ static int act(const struct kb_settings *settings, struct json_value sync)
     return code;
 }
 
-static int run(const void *data)
+static int visit_and_act(const struct kb_settings *settings)
 {
-    const struct kb_settings *settings = data;
     struct visit visit = {.command = "kb",
                           .address = settings->hub,
                           .observer = true,
@@ -267,10 +280,25 @@ static int run(const void *data)
         return code;
     code = visit_begin(&visit);
     if (code == EXIT_WORKED)
-        code = kb_complete(&visit, strcmp(settings->action, "search") == 0 ? settings->id : NULL);
+        code = strcmp(settings->action, "search") == 0 ? kb_search(&visit, settings)
+                                                       : kb_complete(&visit);
     if (code == EXIT_WORKED)
         code = act(settings, visit.sync);
     visit_end(&visit);
+    return code;
+}
+
+static int run(const void *data)
+{
+    struct kb_settings settings = *(const struct kb_settings *)data;
+    struct text text = {0};
+    for (size_t i = 0; i < settings.words.count; i++)
+        text_addf(&text, "%s%s", i ? " " : "", settings.words.at[i]);
+    text_add(&text, (struct slice){"", 1});
+    settings.text = text.at;
+    settings.id = settings.words.count > 0 ? settings.words.at[0] : NULL;
+    int code = text.failed ? complain("kb", "out of memory") : visit_and_act(&settings);
+    text_free(&text);
     return code;
 }
 
@@ -292,12 +320,12 @@ static const struct setting options[] = {
      .argument = "N",
      .low = 1,
      .high = 1e9,
-     .help = "Of list: the newest N of each kind, 20 without it (with --json all); of top: the "
-             "best N."},
+     .help = "Of list: the newest N of each kind, 20 without it (with --json all); of search: the "
+             "N most relevant, 20 without it; of top: the best N."},
     JSON_SETTING(
         struct kb_settings,
         "As JSON: an array of {\"id\", \"section\", \"entry\"}, sections named as on the wire; an "
-        "ID may stand in several. Of top: of {\"id\", \"ratio_verifiers\", \"confirmed_by\", "
+        "ID may stand in several. Of search with a \"snippet\", in which every second part is what was found. Of top: of {\"id\", \"ratio_verifiers\", \"confirmed_by\", "
         "\"copies\", \"entry\"}; ledger: the hub's object."),
     {.name = "source",
      .kind = SETTING_FLAG,
@@ -314,10 +342,10 @@ static const struct setting operands[] = {
      .choices = actions,
      .help = "What to do."},
     {.name = "ID",
-     .kind = SETTING_TEXT,
-     AT(id),
+     .kind = SETTING_LIST,
+     AT(words),
      .help = "Of get: the entry; of top: the subject ('khub subjects' lists them); of "
-             "search: the text."},
+             "search: the words."},
     {0},
 };
 
@@ -335,10 +363,14 @@ const struct command command_kb = {
         "top ranks the claims of one subject that two other AIs have measured again and found "
         "true, by the mean ratio on those AIs' own workloads, never by the author's number. "
         "What has the same parameters is one row; get names the others.\n\n"
-        "search finds what has a text in its id or its body; the case of ASCII letters does not "
-        "matter. export writes all, an entry a line (--section: only those), as JSON Lines.\n\n"
+        "search finds what has all the words in its id, its author's name or its text, the most "
+        "relevant first; word* finds what begins so, and what stands in quotes (which a shell has "
+        "to be given in quotes of its own) is found as it stands. Case does not matter. export "
+        "writes all, an entry a line (--section: only those), as JSON Lines.\n\n"
         "ledger shows what each AI has claimed and what came of it.",
     .example = "  khub kb list --section components\n"
+               "  khub kb search round robin sched*\n"
+               "  khub kb search '\"page cache\" writeback'\n"
                "  khub kb top networking\n"
                "  khub kb get AI_Node_1_pattern_1 --json\n"
                "  khub kb get AI_Node_1_component_3 --source > policy.c",

@@ -40,7 +40,8 @@ static void print_usage(const struct command *command, FILE *out)
     if (command->options)
         fputs(" [options]", out);
     for (const struct setting *operand = command->operands; operand && operand->name; operand++)
-        fprintf(out, operand->required ? " %s" : " [%s]", operand->name);
+        fprintf(out, operand->required ? " %s%s" : " [%s%s]", operand->name,
+                operand->kind == SETTING_LIST ? "..." : "");
     fputs("\n\n", out);
 }
 

@@ -1,17 +1,23 @@
 /* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync
- * has no place for), kb_search.c (search, export), kb_score.c (how good others found an entry),
- * kb_rank.c (top, ledger), kb_source.c (an entry's C). */
+ * has no place for, searches), kb_search.c (search), kb_export.c (export), kb_score.c (how good
+ * others found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
+#include "cmd/options.h"
 #include "cmd/visit.h"
 #include "wire/json.h"
 
-#define KB_SECTIONS 4u
+#define KB_SECTIONS  4u
+#define KB_FOUND     20u  /* entries that a search shows without --limit, */
+#define KB_FOUND_MAX 1000 /* and with */
 
 struct kb_settings {
-    const char *hub, *action, *id, *section;
-    long limit; /* of list, entries of each section; of top, rows; 0: not said */
+    const char *hub, *action, *section;
+    struct text_list words; /* behind the action */
+    const char *id;         /* the first of them, or NULL */
+    char *text;             /* all of them, with spaces between; owned by who runs */
+    long limit;             /* of list, of each section; of top and search, of all; 0: not said */
     bool json, source;
 };
 
@@ -57,16 +63,18 @@ void kb_scores_free(struct kb_scores *scores);
 double kb_score(const struct kb_scores *scores, const struct kb_entry *entry);
 
 /* When the visit's sync does not hold all that the hub knows, asks for all, and puts it in the
- * place of what the sync had; its `truncated` is then false. With words (NULL: none) asks for
- * what holds them, and puts that there. A hub that can't be asked leaves the sync as it is.
- * EXIT_WORKED, or an exit code after a sentence. The visit's callback must be kb_pages_message,
- * its data NULL. */
-int kb_complete(struct visit *visit, const char *words);
+ * place of what the sync had; its `truncated` is then false. A hub that can't be asked leaves the
+ * sync as it is. EXIT_WORKED, or an exit code after a sentence. The visit's callback must be
+ * kb_pages_message, its data NULL. */
+int kb_complete(struct visit *visit);
+/* The same with what a search finds in the place of what the sync had; `found` says in what order,
+ * `more` whether there is more than the settings' limit. */
+int kb_search(struct visit *visit, const struct kb_settings *settings);
 void kb_pages_message(struct visit *visit, const struct khub_message *message);
 
 /* All return an exit code. */
 int kb_list(const struct kb_settings *settings, struct json_value sync);
-/* What holds settings->id, with the words around it; of what kb_complete has found. */
+/* What kb_search has found. */
 int kb_found(const struct kb_settings *settings, struct json_value sync);
 /* All as JSON Lines. */
 int kb_export(const struct kb_settings *settings, struct json_value sync);
@@ -75,7 +83,7 @@ int kb_ledger(const struct kb_settings *settings, struct json_value sync);
 /* The source of an entry on stdout, and of claims on stderr whether it is what their parameters
  * render to. */
 int kb_print_source(struct json_value entry);
-/* {"id", "section", "entry"} on stdout, without a line end. */
-void kb_print_entry(const struct kb_entry *entry);
+/* {"id", "section", "entry"} on stdout, and a snippet (NULL: none); without a line end. */
+void kb_print_entry(const struct kb_entry *entry, const struct json_value *snippet);
 
 #endif

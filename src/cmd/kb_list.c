@@ -130,7 +130,7 @@ static void list_entry_json(void *data, const struct kb_entry *entry)
     if (!take(listing, entry, false))
         return;
     fputs(first ? "" : ",\n", stdout);
-    kb_print_entry(entry);
+    kb_print_entry(entry, NULL);
 }
 
 /* "12 patterns, 70 components": of `counts` those that are not 0; "" when all are. Caller frees. */

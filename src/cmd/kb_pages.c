@@ -14,8 +14,15 @@
 #define PAGE_ENTRIES 200
 #define DEPTH_MAX    (WIRE_DEPTH_MAX + 16u) /* of the deepest payload inside a result */
 
-/* Section by section in the order of the hub's names. */
+/* What is asked for, page by page, and what came of it, section by section in the order of the
+ * hub's names. */
 struct pages {
+    const char *words; /* NULL: all */
+    const char *section;
+    size_t limit;      /* of what words find */
+    size_t count;      /* of entries so far */
+    struct text found; /* of words: {section, id, snippet} of each, in order */
+    bool more;
     struct text sections[KB_SECTIONS];
     struct text totals;           /* of the last page */
     struct text cursor;           /* a JSON value; empty: from the beginning */
@@ -34,10 +41,17 @@ static void take_result(struct pages *pages, struct json_value result)
         text_add_literal(&pages->sections[i], pages->sections[i].len > 0 ? "," : "");
         text_add(&pages->sections[i], (struct slice){raw.at + 1, raw.len - 2});
     }
+    struct slice found = json_get(result, "found").raw; /* […] */
+    if (found.len > 2) {
+        text_add_literal(&pages->found, pages->found.len > 0 ? "," : "");
+        text_add(&pages->found, (struct slice){found.at + 1, found.len - 2});
+    }
+    pages->count += (size_t)field_number(result, "count", 0);
     text_clear(&pages->totals);
     text_add(&pages->totals, json_get(result, "totals").raw);
     struct json_value next = json_get(result, "next");
-    pages->complete = next.kind != JSON_KIND_STRING;
+    pages->more = next.kind == JSON_KIND_STRING;
+    pages->complete = !pages->more || (pages->words && pages->count >= pages->limit);
     text_clear(&pages->cursor);
     text_addf(&pages->cursor, "\"%.*s\"", SLICE_FORMAT(next.raw));
 }
@@ -68,16 +82,20 @@ void kb_pages_message(struct visit *visit, const struct khub_message *message)
     }
 }
 
-static int ask_page(struct visit *visit, struct pages *pages, const char *words)
+static int ask_page(struct visit *visit, struct pages *pages)
 {
     struct text query = {0};
-    text_addf(&query, "{\"limit\":%d", PAGE_ENTRIES);
+    size_t left = pages->words ? pages->limit - pages->count : PAGE_ENTRIES;
+    text_addf(&query, "{\"limit\":%zu", left < PAGE_ENTRIES ? left : PAGE_ENTRIES);
     if (pages->cursor.len > 0)
         text_addf(&query, ",\"cursor\":%.*s", SLICE_FORMAT(text_slice(&pages->cursor)));
-    if (words) {
+    if (pages->words) {
         text_add_literal(&query, ",\"text\":");
-        text_add_string(&query, slice_of(words));
+        text_add_string(&query, slice_of(pages->words));
     }
+    for (size_t i = 0; pages->section && i < KB_SECTIONS; i++)
+        if (strcmp(pages->section, kb_sections[i].name) == 0)
+            text_addf(&query, ",\"section\":\"%s\"", kb_sections[i].member);
     text_add(&query, (struct slice)SLICE("}\0"));
     int error = query.failed
                     ? -1
@@ -116,7 +134,9 @@ static void put_together(struct visit *visit, const struct pages *pages)
         text_add(&text, text_slice(&pages->sections[i]));
         text_add_literal(&text, "}");
     }
-    text_add_literal(&text, "},\"knowledge_totals\":");
+    text_addf(&text, "},\"more\":%s,\"found\":[", pages->more ? "true" : "false");
+    text_add(&text, text_slice(&pages->found));
+    text_add_literal(&text, "],\"knowledge_totals\":");
     text_add(&text, text_slice(&pages->totals));
     while (json_next_member(&iterator, &name, &value)) {
         if (!json_string_is(name, slice_of("ledger")))
@@ -134,28 +154,42 @@ static void put_together(struct visit *visit, const struct pages *pages)
     visit->sync = json_value_of(text_slice(&visit->sync_text));
 }
 
-int kb_complete(struct visit *visit, const char *words)
+static int ask_all(struct visit *visit, struct pages *pages)
 {
-    struct pages pages = {.complete = false};
     int error = 0, code = EXIT_WORKED;
-    if (!words && json_get(visit->sync, "truncated").kind != JSON_KIND_TRUE)
-        return EXIT_WORKED;
-    visit->data = &pages;
-    while (error == 0 && !pages.complete && !pages.refused) {
-        error = ask_page(visit, &pages, words);
+    visit->data = pages;
+    while (error == 0 && !pages->complete && !pages->refused) {
+        error = ask_page(visit, pages);
         if (error == 0)
-            error = await_page(visit, &pages);
+            error = await_page(visit, pages);
     }
     visit->data = NULL;
     if (error < 0)
         code = visit->ended ? EXIT_FAILED : complain("kb", "the hub did not answer in time.");
-    else if (pages.complete)
-        put_together(visit, &pages);
-    else if (words)
-        code = complain("kb", "this hub does not search: %s", pages.why);
+    else if (pages->complete)
+        put_together(visit, pages);
+    else if (pages->words)
+        code = complain("kb", "the hub does not search: %s", pages->why);
     for (size_t i = 0; i < KB_SECTIONS; i++)
-        text_free(&pages.sections[i]);
-    text_free(&pages.totals);
-    text_free(&pages.cursor);
+        text_free(&pages->sections[i]);
+    text_free(&pages->found);
+    text_free(&pages->totals);
+    text_free(&pages->cursor);
     return code;
+}
+
+int kb_complete(struct visit *visit)
+{
+    struct pages pages = {.words = NULL};
+    if (json_get(visit->sync, "truncated").kind != JSON_KIND_TRUE)
+        return EXIT_WORKED;
+    return ask_all(visit, &pages);
+}
+
+int kb_search(struct visit *visit, const struct kb_settings *settings)
+{
+    struct pages pages = {.words = settings->text,
+                          .section = settings->section,
+                          .limit = settings->limit > 0 ? (size_t)settings->limit : KB_FOUND};
+    return ask_all(visit, &pages);
 }

@@ -1,131 +1,102 @@
-/* khub kb search and export. */
+/* khub kb search: what a hub found, the most relevant first. */
 #include <stdio.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/kb.h"
-#include "cmd/table.h"
+#include "cmd/terminal.h"
 
-#define AROUND 32u /* bytes shown before and behind what was found, at the least */
-
-struct found {
-    const struct kb_settings *settings;
-    struct table table;
-    size_t count;
-};
-
-static char small_letter(char letter)
+static const struct kb_section *section_of(const char *member)
 {
-    return (char)(letter >= 'A' && letter <= 'Z' ? letter + ('a' - 'A') : letter);
+    for (size_t i = 0; i < KB_SECTIONS; i++)
+        if (strcmp(kb_sections[i].member, member) == 0)
+            return &kb_sections[i];
+    return NULL;
 }
 
-static bool begins(struct slice text, struct slice words)
+/* One that was found, {section, id, snippet}, with its entry out of the sync. False when the sync
+ * has not what it names. */
+static bool entry_of(struct json_value sync, struct json_value found, const char *id,
+                     struct kb_entry *ret_entry)
 {
-    size_t same = 0;
-    while (same < words.len && same < text.len &&
-           small_letter(text.at[same]) == small_letter(words.at[same]))
-        same++;
-    return same == words.len;
+    OWNED char *member = field_string(found, "section");
+    *ret_entry = (struct kb_entry){.section = section_of(member), .id = id};
+    if (!ret_entry->section)
+        return false;
+    struct json_value base = json_get(sync, "global_knowledge_base");
+    ret_entry->value = json_get(json_get(base, ret_entry->section->member), id);
+    return ret_entry->value.kind != JSON_KIND_ABSENT;
 }
 
-/* The words with what stands around them, cut between characters; the beginning when they don't
- * stand there as they are (but in the id, or written with escapes). */
-static struct slice around(struct slice body, struct slice words)
+/* What was found stands at the odd places of a snippet. */
+static void print_snippet(struct json_value snippet, struct line *line)
 {
-    size_t at = 0;
-    if (body.len == 0) /* reports have none */
-        return body;
-    while (at < body.len && !begins((struct slice){body.at + at, body.len - at}, words))
-        at++;
-    if (at == body.len)
-        at = 0;
-    size_t from = at > AROUND ? at - AROUND : 0, to = at + words.len + AROUND;
-    while (from > 0 && ((unsigned char)body.at[from] & 0xC0) == 0x80)
-        from--;
-    if (to > body.len)
-        to = body.len;
-    while (to < body.len && ((unsigned char)body.at[to] & 0xC0) == 0x80)
-        to++;
-    return (struct slice){body.at + from, to - from};
+    struct json_iterator iterator = {.rest = snippet.raw};
+    struct json_value part;
+    bool matched = false;
+    line_clear(line);
+    line_addf(line, "    ");
+    while (snippet.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &part)) {
+        OWNED char *text = field_text(part);
+        line_style(line, matched ? STYLE_YELLOW : STYLE_PLAIN);
+        line_add(line, slice_of(text));
+        matched = !matched;
+    }
+    line_style(line, STYLE_PLAIN);
+    line_print(line, stdout);
 }
 
-static struct slice body_of(const struct kb_entry *entry)
+static void print_found(const struct kb_entry *entry, struct json_value snippet, struct line *line)
 {
-    struct json_value code = json_get(entry->value, "code"), body = kb_body(entry->value);
-    return code.kind == JSON_KIND_OBJECT ? code.raw : body.raw;
-}
-
-static void add_found(void *data, const struct kb_entry *entry)
-{
-    struct found *found = data;
-    found->count++;
     OWNED char *author = field_string(entry->value, "contributor");
-    OWNED char *text = field_text(
-        (struct json_value){.raw = around(body_of(entry), slice_of(found->settings->id)),
-                            .kind = JSON_KIND_NUMBER}); /* as it stands, no escapes read */
-    table_add(&found->table, entry->id);
-    table_add(&found->table, entry->section->one);
-    table_add(&found->table, *author ? author : "-");
-    table_add(&found->table, text);
+    line_clear(line);
+    line_style(line, STYLE_BOLD);
+    line_add(line, slice_of(entry->id));
+    line_style(line, STYLE_PLAIN);
+    line_addf(line, "  %s", entry->section->one);
+    if (*author)
+        line_addf(line, " of %s", author);
+    line_print(line, stdout);
+    print_snippet(snippet, line);
 }
 
-static void print_json(void *data, const struct kb_entry *entry)
+static size_t print_all(const struct kb_settings *settings, struct json_value sync)
 {
-    struct found *found = data;
-    fputs(found->count++ ? ",\n" : "", stdout);
-    kb_print_entry(entry);
-}
-
-static void print_line(void *data, const struct kb_entry *entry)
-{
-    struct found *found = data;
-    found->count++;
-    kb_print_entry(entry);
-    putchar('\n');
+    struct json_value all = json_get(sync, "found"), found;
+    struct json_iterator iterator = {.rest = all.raw};
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    struct line line;
+    size_t count = 0;
+    line_begin(&line, &terminal);
+    while (all.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &found)) {
+        OWNED char *id = field_string(found, "id");
+        struct json_value snippet = json_get(found, "snippet");
+        struct kb_entry entry;
+        if (!entry_of(sync, found, id, &entry))
+            continue;
+        if (settings->json) {
+            fputs(count ? ",\n" : "", stdout);
+            kb_print_entry(&entry, &snippet);
+        } else {
+            print_found(&entry, snippet, &line);
+        }
+        count++;
+    }
+    line_free(&line);
+    return count;
 }
 
 int kb_found(const struct kb_settings *settings, struct json_value sync)
 {
-    static const struct column columns[] = {
-        {.title = "ID", .wraps = true},
-        {.title = "KIND"},
-        {.title = "AUTHOR", .shrinks = true},
-        {.title = "TEXT", .shrinks = true},
-    };
-    struct found found = {.settings = settings};
-    if (settings->json) {
-        putchar('[');
-        kb_each_entry(settings->section, sync, print_json, &found);
-        puts("]");
-        return EXIT_WORKED;
+    fputs(settings->json ? "[" : "", stdout);
+    size_t count = print_all(settings, sync);
+    fputs(settings->json ? "]\n" : "", stdout);
+    if (count == 0 && !settings->json)
+        puts("Nothing has all these words.");
+    if (count > 0 && json_get(sync, "more").kind == JSON_KIND_TRUE && !settings->json) {
+        fflush(stdout);
+        complain("kb", "these are the %zu most relevant; --limit shows more.", count);
     }
-    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
-    table_begin(&found.table, TABLE_COLUMNS(columns));
-    kb_each_entry(settings->section, sync, add_found, &found);
-    if (found.count > 0)
-        table_print(&found.table, &terminal, stdout);
-    else
-        puts("Nothing has that text.");
-    table_free(&found.table);
     return EXIT_WORKED;
-}
-
-/* A file that looks whole and is not would be taken for a copy. */
-int kb_export(const struct kb_settings *settings, struct json_value sync)
-{
-    struct found found = {.settings = settings};
-    struct json_value totals = json_get(sync, "knowledge_totals");
-    size_t total = 0;
-    kb_each_entry(settings->section, sync, print_line, &found);
-    for (size_t i = 0; i < KB_SECTIONS; i++)
-        if (strcmp(settings->section, "all") == 0 ||
-            strcmp(settings->section, kb_sections[i].name) == 0)
-            total += (size_t)field_number(totals, kb_sections[i].member, 0);
-    if (found.count == total)
-        return EXIT_WORKED;
-    return complain("kb",
-                    "these are %zu of %zu entries: the hub does not tell all, or they changed "
-                    "meanwhile; export again.",
-                    found.count, total);
 }

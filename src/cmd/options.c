@@ -319,10 +319,12 @@ static enum options_result parse_options(struct parsing *parsing, int argc, char
 static enum options_result parse_operands(struct parsing *parsing, int count, char **operands)
 {
     const struct setting *setting = parsing->command->operands;
-    for (; setting && setting->name && count > 0; setting++, operands++, count--) {
+    for (; setting && setting->name && count > 0; operands++, count--) {
         enum options_result result = store(parsing, setting, setting->name, *operands);
         if (result != OPTIONS_FINE)
             return result;
+        if (setting->kind != SETTING_LIST || count == 1)
+            setting++;
     }
     if (setting && setting->name && setting->required)
         return wrong(parsing, "%s is missing.", setting->name);

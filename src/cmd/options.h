@@ -27,7 +27,7 @@ struct text_list {
 enum setting_kind {
     SETTING_FLAG,   /* bool; takes no argument */
     SETTING_TEXT,   /* const char *; not empty */
-    SETTING_LIST,   /* struct text_list; may stand several times */
+    SETTING_LIST,   /* struct text_list; may stand several times; as an operand: all the rest */
     SETTING_WHOLE,  /* long */
     SETTING_NUMBER, /* double */
     SETTING_SIZE,   /* size_t: bytes; 64K, 8M and 1G are powers of 1024 */

@@ -64,9 +64,10 @@
 #define REQUIREMENTS_BYTES_MAX (16u << 10)  /* of a feature_request */
 #define QUERY_LIMIT            200u         /* entries in one knowledge_result, at the most; */
 #define QUERY_PRESET           50u          /* when the query does not say */
-#define QUERY_TEXT_BYTES_MAX   256u         /* of the text that one looks for */
 #define QUERY_SEARCHED_MAX     (256u << 10) /* bytes searched for one, and an entry more */
 #define QUERY_LOOKS_MAX        4096u        /* entries looked at for one */
+#define SEARCHES_EACH_MAX      16u          /* of one connection, under way at once */
+#define SEARCHED_REPORTS_MAX   (64u << 10)  /* bytes of the reports on an id that are searched */
 #define SYNC_LIMIT             (1u << 20)   /* in one training_sync; --sync-limit changes it */
 
 /* ── the ledger: the oldest commitments go first, unclaimed before claimed while those are at

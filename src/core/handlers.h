@@ -94,6 +94,9 @@ void dead_letter_proceed(struct request *request);
 /* Answers a knowledge_query of a member's, in its own connection: an answer of admit's. 0, or -code
  * when it is refused. */
 int query_answer(struct request *request, const struct seat *to);
+/* Answers one that asked for words, with what an index found. 0, or -code. */
+int query_found(struct request *request, const struct seat *to, const struct search_wish *wish,
+                const struct search_found *found);
 
 /* ── workspaces (workspace.c) ── */
 

@@ -17,6 +17,7 @@
 #include "core/effect.h"
 #include "core/log.h"
 #include "core/row.h"
+#include "core/search.h"
 #include "wire/message.h"
 
 struct hub;
@@ -101,6 +102,9 @@ struct hub_edge {
     /* Delivers what the AI should have had after `since`, up to `seq`, before any effect of a later
      * one. NULL: nothing is kept, and it is told so (replay_truncated). */
     void (*resume)(void *ctx, const struct hub_resume *resume);
+    /* Searches an index, and then calls hub_found once, later. NULL: there is none, and the hub
+     * looks through its entries. */
+    void (*search)(void *ctx, const struct search_wish *wish);
 };
 
 struct hub_config {
@@ -175,6 +179,18 @@ void hub_rooms(const struct hub *hub, void (*each)(void *ctx, struct slice room)
  * fit for hub_free alone. */
 int hub_load(struct hub *hub, struct slice room, const struct row *row, char *ret_why, size_t size);
 int hub_loaded(struct hub *hub, struct slice room, char *ret_why, size_t size);
+
+/* ── texts to be searched (search.h) ── */
+
+/* From now on rooms remember which texts change; all that there are have. */
+void hub_keep_texts(struct hub *hub);
+/* Hands out texts that changed since they were handed out last, the longest waiting first, until
+ * these are over `bytes`. Returns how many still wait. */
+size_t hub_take_texts(struct hub *hub, struct slice room, size_t bytes,
+                      void (*each)(void *ctx, const struct search_text *text), void *ctx);
+/* Answers a wish. When the index has failed, the hub looks through its entries. */
+void hub_found(struct hub *hub, const struct search_wish *wish, const struct search_found *found,
+               int64_t now);
 
 struct hub_counts {
     uint64_t messages; /* entries of messages applied */

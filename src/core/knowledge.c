@@ -132,6 +132,12 @@ static void entry_changed(struct knowledge *knowledge, struct knowledge_entry *e
                 ROW_PATTERN + (enum row_kind)entry->section);
 }
 
+static void entry_reworded(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    change_mark(knowledge->wordings, &entry->wording, entry,
+                ROW_PATTERN + (enum row_kind)entry->section);
+}
+
 static void entry_touch(struct knowledge *knowledge, struct knowledge_entry *entry)
 {
     entry->order = ++knowledge->changes->order;
@@ -218,6 +224,7 @@ void knowledge_drop_loose(struct knowledge *knowledge, struct knowledge_entry *e
     TAILQ_REMOVE(&knowledge->recent, entry, recent);
     index_remove(&knowledge->sections[SECTION_BENCHMARKS], entry);
     change_gone(knowledge->changes, &entry->change, ROW_BENCHMARK, entry->key);
+    change_gone(knowledge->wordings, &entry->wording, ROW_BENCHMARK, entry->key);
     entry_free(entry);
 }
 
@@ -290,6 +297,7 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     benchmark_named(knowledge, id);
     benchmark_named(knowledge, own_id);
     knowledge_weigh(knowledge, entry);
+    entry_reworded(knowledge, entry);
     return entry;
 }
 
@@ -337,6 +345,8 @@ size_t knowledge_drop_oldest_of(struct knowledge *knowledge, struct knowledge_en
         size_t cost = report_cost(report);
         entry_drop_report(knowledge, entry, report);
         knowledge_weigh(knowledge, entry);
+        if (entry->section == SECTION_BENCHMARKS)
+            entry_reworded(knowledge, entry);
         return cost;
     }
     return 0;
@@ -414,6 +424,7 @@ void knowledge_report(struct knowledge *knowledge, struct slice component_id,
     }
     entry_touch(knowledge, benchmark);
     entry_add_report(knowledge, benchmark, reporting, reporting->score);
+    entry_reworded(knowledge, benchmark);
     for (size_t i = 0; i < NAMED_MAX; i++)
         if (named[i])
             entry_report(knowledge, named[i], reporting);

@@ -61,7 +61,7 @@ struct knowledge_entry {
     size_t report_count, reports_bytes;
     struct report_list reports;
     uint64_t order; /* of its last change */
-    struct change change;
+    struct change change, wording;
     TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
     bool is_loose;                       /* a benchmark of an id that names nothing yet */
     TAILQ_ENTRY(knowledge_entry) loose;
@@ -82,7 +82,8 @@ struct knowledge {
     struct knowledge_list recent;
     struct knowledge_list loose; /* the one longest without a report first */
     size_t loose_count, loose_bytes;
-    struct changes *changes; /* the room's */
+    struct changes *changes;  /* the room's */
+    struct changes *wordings; /* its entries' texts that changed, or went */
     struct ledger ledger;
     size_t bytes;
     size_t refuted; /* live claims that are */
@@ -166,6 +167,8 @@ size_t knowledge_count(const struct knowledge *knowledge);
 size_t knowledge_shared(const struct knowledge *knowledge);
 /* "shared_patterns"; static storage. */
 const char *section_text(enum section section);
+/* Appends what the entry's body says, or of reports the newest: no control characters. */
+void knowledge_write_text(const struct knowledge_entry *entry, struct text *text);
 /* One entry as "id":{…}. */
 void knowledge_write_entry(const struct knowledge *knowledge, const struct knowledge_entry *entry,
                            struct text *text);

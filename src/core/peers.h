@@ -14,6 +14,7 @@ struct peer {
     struct slice ai_id;    /* owned; len 0: not bound */
     struct member *member; /* NULL until it has joined */
     unsigned under_way;    /* messages proposed and not yet applied */
+    unsigned searches;     /* of an index, not answered yet */
     unsigned challenged;   /* takeovers of its id proposed and not yet applied */
     int64_t heard;         /* hub clock */
     uint64_t cursor;       /* up to which it said to have read; at most what its room has told */

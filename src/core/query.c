@@ -3,12 +3,19 @@
  * A look at the state of now, and no part of it: it takes no place in the log and counts as no use
  * of an entry. Each answer is bounded in entries, in bytes, and in what is looked at for it, so
  * that nobody waits long for another's question. A cursor names the last entry that was looked at
- * and its place then: the next page is found at once, unless that entry has changed meanwhile. */
+ * and its place then: the next page is found at once, unless that entry has changed meanwhile.
+ *
+ * Words are looked for in the edge's index, off the loop, and ranked; a hub that has none looks
+ * through its entries instead. The cursor of a ranking is a place in it. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "core/peers.h"
 #include "core/state.h"
+#include "wire/words.h"
 
 #define KEY_BYTES_MAX    1024u /* more than any entry's id has */
 #define CURSOR_BYTES_MAX (KEY_BYTES_MAX + 32u)
@@ -16,22 +23,24 @@
 
 struct query {
     char id_text[KEY_BYTES_MAX], contributor_text[WIRE_ID_MAX], cursor_text[CURSOR_BYTES_MAX];
-    char words_text[QUERY_TEXT_BYTES_MAX];
-    struct slice id, contributor, words; /* len 0: any. words in small ASCII letters */
-    /* words[0..i] ends as words begins, in again[i] bytes and no more (Knuth, Morris, Pratt). */
-    size_t again[QUERY_TEXT_BYTES_MAX];
-    enum section section; /* SECTION_COUNT: all */
+    char text_text[WORDS_BYTES_MAX];
+    struct slice id, contributor, text; /* len 0: any */
+    struct words words;                 /* of the text */
+    enum section section;               /* SECTION_COUNT: all */
     uint64_t since, limit;
     bool goes_on; /* behind this place: */
     uint64_t cursor_order;
     enum section cursor_section;
     struct slice cursor_id;
+    bool ranked; /* it goes on in a ranking, at this place: */
+    uint64_t from, newest;
 };
 
 /* What one answer holds. */
 struct page {
     struct text parts[SECTION_COUNT];
-    struct text decoded; /* a body that is searched */
+    struct text wording; /* of the entry that is searched */
+    struct text found;   /* of a search: what it found, in order */
     size_t count, looked, searched, used, omitted;
     size_t bytes, entry_bytes;            /* the most, of all and of one */
     const struct knowledge_entry *behind; /* the last that was looked at */
@@ -54,7 +63,34 @@ static int query_read_section(struct request *request, struct query *query)
     return 0;
 }
 
-/* "ORDER SECTION ID", as page_write_cursor wrote it. */
+/* "ORDER SECTION ID", as page_write_cursor wrote it; `at` ends with a NUL. */
+static bool place_read(struct query *query, char *at, size_t len)
+{
+    char *end;
+    query->cursor_order = strtoull(at, &end, 10);
+    bool fine = at[0] >= '0' && at[0] <= '9' && end[0] == ' ' && end[1] >= '0' &&
+                end[1] < '0' + SECTION_COUNT && end[2] == ' ';
+    if (!fine)
+        return false;
+    query->cursor_section = (enum section)(end[1] - '0');
+    query->cursor_id = (struct slice){end + 3, len - (size_t)(end + 3 - at)};
+    return true;
+}
+
+/* "rank FROM NEWEST", as query_found wrote it. */
+static bool rank_read(struct query *query, const char *at)
+{
+    char *end;
+    if (strncmp(at, "rank ", 5) != 0 || at[5] < '0' || at[5] > '9')
+        return false;
+    query->from = strtoull(at + 5, &end, 10);
+    if (end[0] != ' ' || end[1] < '0' || end[1] > '9')
+        return false;
+    query->newest = strtoull(end + 1, &end, 10);
+    query->ranked = query->from <= INT64_MAX && query->newest <= INT64_MAX && !*end;
+    return query->ranked;
+}
+
 static int query_read_cursor(struct request *request, struct query *query)
 {
     struct slice text;
@@ -62,39 +98,31 @@ static int query_read_cursor(struct request *request, struct query *query)
                              CURSOR_BYTES_MAX - 1, query->cursor_text, &text);
     if (error < 0 || text.len == 0)
         return error;
-    char *end, *at = query->cursor_text;
-    at[text.len] = '\0';
-    query->cursor_order = strtoull(at, &end, 10);
-    bool fine = at[0] >= '0' && at[0] <= '9' && end[0] == ' ' && end[1] >= '0' &&
-                end[1] < '0' + SECTION_COUNT && end[2] == ' ';
-    if (!fine)
+    query->cursor_text[text.len] = '\0';
+    query->goes_on = place_read(query, query->cursor_text, text.len);
+    if (!query->goes_on && !(query->text.len && rank_read(query, query->cursor_text)))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.cursor must be the `next` of an earlier knowledge_result");
-    query->goes_on = true;
-    query->cursor_section = (enum section)(end[1] - '0');
-    query->cursor_id = (struct slice){end + 3, text.len - (size_t)(end + 3 - at)};
     return 0;
-}
-
-/* Other letters than ASCII's have their case: no tables of Unicode for a search by substring. */
-static char small_letter(char letter)
-{
-    return (char)(letter >= 'A' && letter <= 'Z' ? letter + ('a' - 'A') : letter);
 }
 
 static int query_read_words(struct request *request, struct query *query)
 {
     int error = payload_text(request, request->message->payload, "payload.text", OPTIONAL,
-                             sizeof query->words_text, query->words_text, &query->words);
-    for (size_t i = 0; error == 0 && i < query->words.len; i++)
-        query->words_text[i] = small_letter(query->words_text[i]);
-    for (size_t i = 1, same = 0; error == 0 && i < query->words.len; i++) {
-        while (same > 0 && query->words_text[i] != query->words_text[same])
-            same = query->again[same - 1];
-        same += query->words_text[i] == query->words_text[same];
-        query->again[i] = same;
+                             sizeof query->text_text, query->text_text, &query->text);
+    if (error < 0 || !query->text.len)
+        return error;
+    switch (words_read(query->text, &query->words)) {
+    case WORDS_FINE:
+        break;
+    case WORDS_NONE:
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.text is words to look for: there is no letter and no digit in it");
+    case WORDS_TOO_MANY:
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.text has more than %u words and phrases", WORDS_MAX);
     }
-    return error;
+    return 0;
 }
 
 static int query_read(struct request *request, struct query *query)
@@ -124,40 +152,20 @@ static bool query_matches(const struct query *query, const struct knowledge_entr
            (entry->contributor && slice_equal(entry->contributor->key, query->contributor));
 }
 
-/* In one pass, whatever the two are: no search of an unlucky text costs more than another. */
-static bool holds(struct slice text, const struct query *query)
-{
-    size_t same = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char letter = small_letter(text.at[i]);
-        while (same > 0 && letter != query->words.at[same])
-            same = query->again[same - 1];
-        same += letter == query->words.at[same];
-        if (same == query->words.len)
-            return true;
-    }
-    return false;
-}
-
-/* Does its id hold the words, or its body, whose strings may be written with escapes? */
+/* Does it hold all the words, in its id, its contributor and its text together? */
 static bool page_search(struct page *page, const struct query *query,
                         const struct knowledge_entry *entry)
 {
-    struct slice body = entry->body;
-    if (query->words.len == 0)
+    if (!query->text.len)
         return true;
-    page->searched += entry->key.len + body.len;
-    if (holds(entry->key, query))
-        return true;
-    if (body.len == 0 || !memchr(body.at, '\\', body.len))
-        return holds(body, query);
-    text_clear(&page->decoded); /* escapes stand in strings alone, and never get longer */
-    text_add(&page->decoded, body);
-    if (page->decoded.failed)
-        return false;
-    struct json_value whole = {.raw = body, .kind = JSON_KIND_STRING, .escaped = true};
-    long len = json_decode(whole, page->decoded.at, page->decoded.len);
-    return len >= 0 && holds((struct slice){page->decoded.at, (size_t)len}, query);
+    text_clear(&page->wording);
+    knowledge_write_text(entry, &page->wording);
+    struct slice contributor = {NULL, 0};
+    if (entry->contributor)
+        contributor = entry->contributor->key;
+    page->searched += (entry->key.len + contributor.len + page->wording.len) * query->words.count;
+    return (words_in(&query->words, entry->key) | words_in(&query->words, contributor) |
+            words_in(&query->words, text_slice(&page->wording))) == words_all(&query->words);
 }
 
 /* False when there is no place for it on this page. */
@@ -186,6 +194,34 @@ static bool page_add(struct page *page, const struct knowledge *knowledge,
     return true;
 }
 
+/* The next of what a search found, with its snippet. */
+static void page_tell(struct page *page, const struct knowledge_entry *entry, struct slice snippet)
+{
+    struct text *found = &page->found;
+    text_addf(found, "%s{\"section\":\"%s\",\"id\":", found->len ? "," : "",
+              section_text(entry->section));
+    text_add_string(found, entry->key);
+    text_add_literal(found, ",\"snippet\":");
+    text_add(found, snippet);
+    text_add_literal(found, "}");
+}
+
+/* The same of an entry whose text page_search has looked at. */
+static bool page_add_searched(struct page *page, const struct query *query,
+                              const struct knowledge *knowledge,
+                              const struct knowledge_entry *entry)
+{
+    size_t before = page->count;
+    bool added = page_add(page, knowledge, entry);
+    if (!query->text.len || page->count == before)
+        return added;
+    struct text snippet = {0};
+    words_snippet(&query->words, text_slice(&page->wording), &snippet);
+    page_tell(page, entry, text_slice(&snippet));
+    text_free(&snippet);
+    return added;
+}
+
 static const struct knowledge_entry *query_start(const struct query *query,
                                                  const struct knowledge *knowledge)
 {
@@ -209,7 +245,7 @@ static void page_fill(struct page *page, const struct query *query,
         bool full = page->looked == QUERY_LOOKS_MAX || page->searched >= QUERY_SEARCHED_MAX;
         bool wanted = !full && query_matches(query, entry) && page_search(page, query, entry);
         if (full || (wanted && page->count == query->limit) ||
-            (wanted && !page_add(page, knowledge, entry))) {
+            (wanted && !page_add_searched(page, query, knowledge, entry))) {
             page->more = true;
             return;
         }
@@ -231,26 +267,23 @@ static bool page_fill_named(struct page *page, const struct query *query,
         if (!entry || !query_matches(query, entry) || !page_search(page, query, entry))
             continue;
         found = true;
-        page_add(page, knowledge, entry);
+        page_add_searched(page, query, knowledge, entry);
     }
     return found;
 }
 
-static void page_write_cursor(const struct page *page, struct text *text)
+/* Where the next page begins, as text; nothing at the end. */
+static void page_cursor(const struct page *page, struct text *cursor)
 {
     const struct knowledge_entry *behind = page->behind;
-    if (!page->more || !behind) {
-        text_add_literal(text, "null");
+    if (!page->more || !behind)
         return;
-    }
-    struct text cursor = {0};
-    text_addf(&cursor, "%llu %u ", (unsigned long long)behind->order, (unsigned)behind->section);
-    text_add(&cursor, behind->key);
-    text_add_string(text, text_slice(&cursor));
-    text_free(&cursor);
+    text_addf(cursor, "%llu %u ", (unsigned long long)behind->order, (unsigned)behind->section);
+    text_add(cursor, behind->key);
 }
 
-static void page_send(const struct page *page, struct request *request, const struct seat *to)
+static void page_send(const struct page *page, struct request *request, const struct seat *to,
+                      bool searched, struct slice cursor)
 {
     const struct knowledge *knowledge = &request->room->knowledge;
     const struct knowledge_entry *newest = TAILQ_FIRST(&knowledge->recent);
@@ -265,7 +298,15 @@ static void page_send(const struct page *page, struct request *request, const st
         text_add_literal(text, "}");
     }
     text_addf(text, "},\"count\":%zu,\"omitted\":%zu,\"next\":", page->count, page->omitted);
-    page_write_cursor(page, text);
+    if (cursor.len)
+        text_add_string(text, cursor);
+    else
+        text_add_literal(text, "null");
+    if (searched) {
+        text_add_literal(text, ",\"found\":[");
+        text_add(text, text_slice(&page->found));
+        text_add_literal(text, "]");
+    }
     text_addf(text,
               ",\"newest\":%llu,\"totals\":", newest ? (unsigned long long)newest->order : 0ull);
     knowledge_write_totals(knowledge, text);
@@ -275,24 +316,127 @@ static void page_send(const struct page *page, struct request *request, const st
     effect_to_connection(request, &outgoing, to);
 }
 
-int query_answer(struct request *request, const struct seat *to)
+static struct page page_new(const struct room *room)
+{
+    return (struct page){.bytes = room->limits.sync_limit,
+                         .entry_bytes = room->limits.output_max / 2};
+}
+
+static void page_free(struct page *page)
+{
+    for (int i = 0; i < SECTION_COUNT; i++)
+        text_free(&page->parts[i]);
+    text_free(&page->wording);
+    text_free(&page->found);
+}
+
+/* By looking through the entries. */
+static int query_look(struct request *request, const struct query *query, const struct seat *to)
 {
     const struct knowledge *knowledge = &request->room->knowledge;
-    const struct room_limits *limits = &request->room->limits;
+    struct page page = page_new(request->room);
+    struct text cursor = {0};
+    int error = 0;
+    if (!query->id.len)
+        page_fill(&page, query, knowledge);
+    else if (!page_fill_named(&page, query, knowledge))
+        error = refuse(request->refusal, WIRE_NOT_FOUND, "there is no entry \"%.*s\"",
+                       SLICE_FORMAT(query->id));
+    page_cursor(&page, &cursor);
+    if (error == 0)
+        page_send(&page, request, to, query->text.len > 0, text_slice(&cursor));
+    text_free(&cursor);
+    page_free(&page);
+    return error;
+}
+
+/* ── by the edge's index ── */
+
+static int query_search(struct request *request, const struct query *query)
+{
+    struct hub *hub = request->hub;
+    struct peer *peer = peer_find(hub, request->from);
+    if (query->goes_on)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.cursor is not of a search in this hub's index; begin again");
+    if (peer->searches == SEARCHES_EACH_MAX)
+        return refuse(
+            request->refusal, WIRE_RATE_LIMITED,
+            "%u searches of this connection are under way; ask again when one is answered",
+            SEARCHES_EACH_MAX);
+    struct search_wish wish = {.asker = request->from,
+                               .room = request->room->key,
+                               .message_id = request->message->message_id,
+                               .words = query->text,
+                               .section = query->section == SECTION_COUNT ? SEARCH_ANYWHERE
+                                                                          : (int)query->section,
+                               .contributor = query->contributor,
+                               .since = query->since,
+                               .limit = query->limit,
+                               .from = query->from,
+                               .newest = query->newest};
+    peer->searches++;
+    hub->edge.search(hub->edge.ctx, &wish);
+    return 0;
+}
+
+int query_answer(struct request *request, const struct seat *to)
+{
     struct query query = {.limit = 0};
-    struct page page = {.bytes = limits->sync_limit, .entry_bytes = limits->output_max / 2};
     int error = query_read(request, &query);
     if (error < 0)
         return error;
-    if (!query.id.len)
-        page_fill(&page, &query, knowledge);
-    else if (!page_fill_named(&page, &query, knowledge))
-        error = refuse(request->refusal, WIRE_NOT_FOUND, "there is no entry \"%.*s\"",
-                       SLICE_FORMAT(query.id));
-    if (error == 0)
-        page_send(&page, request, to);
-    for (int i = 0; i < SECTION_COUNT; i++)
-        text_free(&page.parts[i]);
-    text_free(&page.decoded);
-    return error;
+    if (query.text.len && !query.id.len && request->hub->edge.search)
+        return query_search(request, &query);
+    if (query.ranked)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.cursor is of a search in an index, and this hub has none; begin "
+                      "again");
+    return query_look(request, &query, to);
+}
+
+/* What the wish says, of an index that has failed. */
+static int query_look_instead(struct request *request, const struct search_wish *wish,
+                              const struct seat *to)
+{
+    struct query query = {.section = wish->section == SEARCH_ANYWHERE ? SECTION_COUNT
+                                                                      : (enum section)wish->section,
+                          .contributor = wish->contributor,
+                          .text = wish->words,
+                          .since = wish->since,
+                          .limit = wish->limit};
+    if (wish->from)
+        return refuse(request->refusal, WIRE_STORAGE_UNAVAILABLE,
+                      "the hub can't read its index just now; begin the search again");
+    words_read(query.text, &query.words);
+    return query_look(request, &query, to);
+}
+
+int query_found(struct request *request, const struct seat *to, const struct search_wish *wish,
+                const struct search_found *found)
+{
+    const struct knowledge *knowledge = &request->room->knowledge;
+    struct page page = page_new(request->room);
+    struct text cursor = {0};
+    size_t at = 0;
+    if (found->failed)
+        return query_look_instead(request, wish, to);
+    for (; at < found->count; at++) {
+        const struct search_hit *hit = &found->hits[at];
+        const struct knowledge_entry *entry =
+            knowledge_find(knowledge, (enum section)hit->section, hit->key);
+        size_t before = page.count;
+        if (!entry || entry->order <= wish->since)
+            continue; /* it went meanwhile, or is not asked for */
+        if (!page_add(&page, knowledge, entry))
+            break;
+        if (page.count > before)
+            page_tell(&page, entry, hit->snippet);
+    }
+    if (found->more || at < found->count)
+        text_addf(&cursor, "rank %" PRIu64 " %" PRIu64, wish->from + at, found->newest);
+    page_send(&page, request, to, true, text_slice(&cursor));
+    text_free(&cursor);
+    page_free(&page);
+    return 0;
 }

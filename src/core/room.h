@@ -31,7 +31,7 @@ struct room {
     struct letters letters; /* what was not taken */
     struct room_limits limits;
     bool started; /* by this hub, and that is applied: who sits there is connected to it */
-    struct changes changes;
+    struct changes changes, wordings;
 
     struct index members;
     struct index lookalikes;     /* of connected members (names.h) */

@@ -47,6 +47,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     room->log = hub->edge.open_log(hub->edge.ctx, room->key, commit);
     room->limits = limits_of(&hub->config); /* until its first start says */
     changes_init(&room->changes);
+    changes_init(&room->wordings);
     TAILQ_INIT(&room->departed);
     TAILQ_INIT(&room->receipts);
     TAILQ_INIT(&room->receipts_extra);
@@ -60,7 +61,9 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     knowledge_init(&room->knowledge);
     ledger_init(&room->knowledge.ledger);
     room->knowledge.changes = &room->changes;
+    room->knowledge.wordings = &room->wordings;
     room->changes.kept = hub->changes_kept;
+    room->wordings.kept = hub->texts_kept;
     hub->rooms[place] = room;
     return room;
 }
@@ -86,6 +89,7 @@ static void lease_let_go(void *object)
 static void room_release(struct room *room)
 {
     changes_free(&room->changes);
+    changes_free(&room->wordings);
     members_free(room);
     replies_free(room);
     letters_free(room);

@@ -54,6 +54,11 @@ static void edge_resume(void *ctx, const struct hub_resume *resume)
         replay_begin(connection, resume);
 }
 
+static void edge_search(void *ctx, const struct search_wish *wish)
+{
+    searching_wish(ctx, wish);
+}
+
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
 {
     struct connection *connection = server_find(ctx, peer);
@@ -202,6 +207,7 @@ struct hub_edge edge_of(struct server *server)
                              .effect = edge_effect,
                              .joined = edge_joined,
                              .resume = server->disk.store ? edge_resume : NULL,
+                             .search = server->disk.store ? edge_search : NULL,
                              .close = edge_close,
                              .derive = edge_derive,
                              .unique = edge_unique,

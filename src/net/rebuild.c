@@ -11,6 +11,7 @@ struct rebuilding {
     struct hub *hub;
     uint64_t entries;
     char *why;
+    const char *directory;  /* whose index is compared; NULL: none */
     struct store *salvaged; /* what a hub refuses is left out of it; NULL: nothing is */
     bool again;             /* something was */
     const struct store_damage *damage;
@@ -75,6 +76,36 @@ int rebuild(struct hub *hub, struct store *store, uint64_t *ret_entries, char wh
     return error;
 }
 
+/* ── the index beside it ── */
+
+struct comparing {
+    struct search_check *check;
+    struct hub *hub;
+    struct slice room;
+};
+
+static void compare_text(void *ctx, const struct search_text *text)
+{
+    const struct comparing *comparing = ctx;
+    search_check_text(comparing->check, comparing->room, text);
+}
+
+static void compare_room(void *ctx, struct slice room)
+{
+    struct comparing *comparing = ctx;
+    comparing->room = room;
+    while (hub_take_texts(comparing->hub, room, SIZE_MAX, compare_text, comparing))
+        ;
+}
+
+static void compare_index(struct hub *hub, const char *directory, struct search_report *ret_report)
+{
+    struct comparing comparing = {.check = search_check_begin(directory), .hub = hub};
+    hub_keep_texts(hub);
+    hub_rooms(hub, compare_room, &comparing);
+    search_check_end(comparing.check, ret_report);
+}
+
 /* The server has no store, so that what its hub says is not kept once more, and no loop. */
 static int make_hub(struct rebuilding *rebuilding, struct store *store,
                     struct rebuild_report *report)
@@ -91,6 +122,8 @@ static int make_hub(struct rebuilding *rebuilding, struct store *store,
         error = hub_recount(hub, rebuilding->why, STORE_WHY_SIZE);
     if (error == 0)
         report->hub = hub_count(hub);
+    if (error == 0 && rebuilding->directory)
+        compare_index(hub, rebuilding->directory, &report->search);
     report->applied = rebuilding->entries;
     hub_free(hub);
     edge_end(server);
@@ -118,7 +151,7 @@ int rebuild_check(const char *directory, const struct store_damage *damage,
     int error = store_check(store, damage, &ret_report->kept, ret_why);
     if (error == 0 && ret_report->kept.damaged)
         error = -1;
-    struct rebuilding rebuilding = {.why = ret_why};
+    struct rebuilding rebuilding = {.why = ret_why, .directory = directory};
     if (error == 0)
         error = make_hub(&rebuilding, store, ret_report);
     store_close(store);

@@ -3,6 +3,7 @@
 #define KHUB_NET_REBUILD_H
 
 #include "core/hub.h"
+#include "store/search.h"
 #include "store/store.h"
 
 /* Loads the rows and applies the entries after them. 0, with the number of entries applied; or -1
@@ -12,9 +13,10 @@ int rebuild(struct hub *hub, struct store *store, uint64_t *ret_entries, char wh
 /* What rebuild_check learned of a data directory. */
 struct rebuild_report {
     struct store_counts kept;
-    struct hub_counts hub; /* of a hub made from it; zero when nothing could be made */
-    uint64_t applied;      /* entries that it applied */
-    uint64_t left_out;     /* by rebuild_salvage */
+    struct hub_counts hub;       /* of a hub made from it; zero when nothing could be made */
+    uint64_t applied;            /* entries that it applied */
+    uint64_t left_out;           /* by rebuild_salvage */
+    struct search_report search; /* rebuild_check's: the index, which is derived, beside that hub */
 };
 /* Looks whether the data directory, which no hub may have, is whole: every checksum is right and a
  * hub can be made from it, which nobody hears. `damage` hears of each damaged row and entry. 0: it

@@ -214,6 +214,7 @@ static void server_close(struct server *server)
         (uv_handle_t *)&server->asked};
     struct connection *connection;
     disk_stop(server);
+    searching_stop(server);
     for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));)
         connection_destroy(connection);
     for (size_t i = 0; i < server->listener_count; i++)
@@ -388,6 +389,8 @@ static int server_start(struct server *server)
     server->hub = hub_new(&server->options.hub, &edge);
     if (disk_recover(server, why) < 0)
         return fail(why, NULL);
+    if (searching_begin(server) < 0)
+        return fail("no thread for the search index", strerror(errno));
     hub_start(server->hub, time_now_ms());
     journal_begin(&server->journal, 0, "started");
     journal_text(&server->journal, "version", slice_of(KHUB_VERSION));
@@ -414,6 +417,7 @@ static int server_free(struct server *server)
         log_counters(server);
         hub_free(server->hub);
     }
+    searching_close(server);
     if (disk_close(server) < 0)
         fail("not everything that was said could be stored", NULL);
     int logged = journal_end_of(&server->journal);

@@ -14,6 +14,7 @@
 #include "net/id_table.h"
 #include "net/journal.h"
 #include "net/listener.h"
+#include "net/search.h"
 #include "net/server.h"
 #include "net/stream.h"
 
@@ -61,6 +62,7 @@ struct server {
     uint8_t run_key[32];                  /* of edge_unique */
     struct evp_mac_ctx_st *mac, *run_mac; /* under these keys, once they are needed (edge.c) */
     struct disk disk;
+    struct searching searching;
     char *read_buffer;
 };
 

@@ -15,7 +15,7 @@ import threading
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, encode, equal, message, run, test  # noqa: E402
+from harness import Hub, check, directory, encode, equal, message, run, test  # noqa: E402
 from program import HOSTILE, harmless, refused, row, table, worked  # noqa: E402
 
 
@@ -164,25 +164,61 @@ def kb_knows_all_of_a_hub_that_knows_more_than_a_sync_holds():
 
 
 @test
-def kb_searches_and_exports():
+def kb_exports_all():
     with Hub("--sync-limit", "1K") as hub:
         ada = hub.join("ada", 2)
         for number in range(30):
-            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 100, "note": f"a Round-robin {number};"}})
-        ada.say("code_share", {"code": {"id": "c", "source": f"int round_robin; // {HOSTILE}"}})
+            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 100}})
+        ada.say("code_share", {"code": {"id": "c", "source": "x"}})
         ada.drain()
-        result = worked("kb", "search", "ROUND-ROBIN 7;", hub=hub)
-        harmless(result.out)
-        equal([line.split()[0] for line in result.out.splitlines()], ["ID", "p7"])
-        check("a Round-robin 7;" in result.out, result.out)
-        found = worked("kb", "search", "round_robin", hub=hub)
-        harmless(found.out)
-        equal([entry["id"] for entry in json.loads(worked("kb", "search", "round", "--json", "-s", "code", hub=hub).out)], ["c"])
-        equal(len(json.loads(worked("kb", "search", "round", "--json", hub=hub).out)), 31)
-        check("Nothing has that text" in worked("kb", "search", "robin-round", hub=hub).out)
-        refused(2, "kb", "search", hub=hub, said=["search wants a TEXT"])
         lines = worked("kb", "export", hub=hub).out.splitlines()
         equal([json.loads(line)["id"] for line in lines], [f"p{number}" for number in reversed(range(30))] + ["c"])
+
+
+def shares_to_search(hub):
+    ada = hub.join("ada", 2, acks=True)
+    for number in range(30):
+        ada.say("pattern_share", {"pattern": {"id": f"p{number}", "note": f"a Round-robin {number};"}})
+    ada.say("code_share", {"code": {"id": "robin", "source": f"int round_robin; // round robin {HOSTILE}"}})
+    for _ in range(31):
+        ada.expect("ack")
+
+
+def check_search(hub):
+    """Alike with and without an index, but for the order."""
+    shares_to_search(hub)
+    result = worked("kb", "search", "ROUND-ROBIN", "7", hub=hub)
+    equal(result.out, "p7  pattern of ada\n    id: p7, note: a Round-robin 7;\n")
+    equal(worked("kb", "search", '"robin 7" p*', hub=hub).out, result.out)
+    equal(worked("kb", "search", "robin-roundabout", hub=hub).out, "Nothing has all these words.\n")
+    found = json.loads(worked("kb", "search", "round", "--json", "-s", "code", hub=hub).out)
+    equal([entry["id"] for entry in found], ["robin"])
+    equal(found[0]["snippet"][1::2], ["round", "round"])
+    equal(found[0]["entry"]["contributor"], "ada")
+    found = worked("kb", "search", "round", hub=hub)
+    harmless(found.out)
+    equal(len(found.out.splitlines()), 40)
+    check("these are the 20 most relevant" in found.err, found.err)
+    found = worked("kb", "search", "round", "--limit", "300", hub=hub)
+    equal((len(found.out.splitlines()), found.err), (62, ""))
+    refused(1, "kb", "search", "***", hub=hub, said=["does not search", "no letter and no digit"])
+    refused(2, "kb", "search", hub=hub, said=["search wants WORDS"])
+    refused(2, "kb", "search", "x", "--limit", "1001", hub=hub, said=["1001", "at most 1000"])
+    refused(2, "kb", "get", "p7", "p8", hub=hub, said=["'p8' is one argument too many"])
+
+
+@test
+def kb_searches_in_memory():
+    with Hub("--sync-limit", "1K") as hub:
+        check_search(hub)
+
+
+@test
+def kb_searches_by_an_index():
+    with directory() as data, Hub("--data", data) as hub:
+        check_search(hub)
+        found = json.loads(worked("kb", "search", "robin", "--json", "--limit", "1", hub=hub).out)
+        equal([entry["id"] for entry in found], ["robin"])  # its id says so
 
 
 class OldHub:
@@ -225,7 +261,7 @@ def kb_says_when_it_does_not_know_all():
     with OldHub() as hub:
         refused(1, "kb", "export", hub=hub, said=["1 of 20 entries"])
     with OldHub() as hub:
-        refused(1, "kb", "search", "x", hub=hub, said=["this hub does not search", "what?"])
+        refused(1, "kb", "search", "x", hub=hub, said=["the hub does not search", "what?"])
 
 
 @test

@@ -1,6 +1,8 @@
 /* The recording edge, and the words of core_fixture.h. */
 #include "core_fixture.h"
 
+#include "core/state.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -260,6 +262,11 @@ int fixture_teardown(void **state)
 struct hub *fixture_hub(struct fixture *f)
 {
     return f->hub;
+}
+
+void fixture_search(struct fixture *f, void (*search)(void *ctx, const struct search_wish *wish))
+{
+    f->hub->edge.search = search;
 }
 
 int64_t now(const struct fixture *f)

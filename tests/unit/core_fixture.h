@@ -39,6 +39,8 @@ int fixture_teardown(void **state);
 struct hub *fixture_hub(struct fixture *f);
 /* Its hub's edge, for another hub beside it whose effects somebody mutes. */
 struct hub_edge fixture_edge(struct fixture *f);
+/* From now on its edge has an index. */
+void fixture_search(struct fixture *f, void (*search)(void *ctx, const struct search_wish *wish));
 /* Applies all entries that were committed so far to another hub. */
 void fixture_replay(const struct fixture *f, struct hub *hub);
 /* What that edge gives as the text's SHA-256, 64 hex digits, good until the next call. It is

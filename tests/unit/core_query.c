@@ -5,6 +5,10 @@
 #include <string.h>
 
 #include "core/bounds.h"
+#include "core/knowledge.h"
+#include "wire/words.h"
+
+#define WORDS_TEXT_SIZE  (WORDS_BYTES_MAX + 1)
 
 #define QUERY_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -96,12 +100,18 @@ static void test_a_text_is_found(void **state)
         {"{'text':'SCHEduler'}", 2}, /* in any case */
         {"{'text':'scheduler','contributor':'bob'}", 1},
         {"{'text':'scheduler','section':'shared_patterns'}", 1},
-        {"{'text':'c9'}", 1},        /* an id */
-        {"{'text':'caf\u00e9'}", 1}, /* however it is written */
-        {"{'text':'a\\nb'}", 1},
-        {"{'text':'p1'}", 2}, /* a pattern, and the reports on it */
-        {"{'text':'aab'}", 1},
+        {"{'text':'c9'}", 1},            /* an id */
+        {"{'text':'ada scheduler'}", 1}, /* and a contributor */
+        {"{'text':'caf\u00e9'}", 1},     /* however it is written */
+        {"{'text':'\\\"a b\\\"'}", 1},   /* a phrase, */
+        {"{'text':'\\\"b a\\\"'}", 0},
+        {"{'text':'b a'}", 1}, /* and not one */
+        {"{'text':'p1'}", 2},  /* a pattern, and the reports on it */
+        {"{'text':'score 0.5'}", 1},
+        {"{'text':'aaa'}", 0}, /* no whole word, */
+        {"{'text':'aaa*'}", 1},
         {"{'text':'schedulers'}", 0},
+        {"{'text':'scheduler OR note'}", 0}, /* nothing is an operator */
         {"{'text':''}", 6},
     };
     struct fixture *f = *state;
@@ -113,6 +123,191 @@ static void test_a_text_is_found(void **state)
         assert_int_equal(integer_of(ask(f, BOB, queries[i].query), "count"), queries[i].count);
     say(f, BOB, "knowledge_query", "{'text':'%0300d'}", 0);
     expect_error(f, BOB, "bad_payload");
+    say(f, BOB, "knowledge_query", "{'text':' ** - '}");
+    expect_error(f, BOB, "bad_payload");
+    say(f, BOB, "knowledge_query", "{'text':'1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17'}");
+    expect_error(f, BOB, "bad_payload");
+    assert_null(json_object_get(ask(f, BOB, "{}"), "found")); /* nothing was searched */
+}
+
+/* {section, id, snippet} of one that was found, the snippet's parts with | between them. */
+static void assert_found(json_t *result, size_t at, const char *section, const char *id,
+                         const char *snippet)
+{
+    json_t *found = json_array_get(json_object_get(result, "found"), at), *part;
+    char parts[512] = "";
+    size_t i;
+    assert_non_null(found);
+    assert_string_equal(string_of(found, "section"), section);
+    assert_string_equal(string_of(found, "id"), id);
+    json_array_foreach(json_object_get(found, "snippet"), i, part)
+        snprintf(parts + strlen(parts), sizeof parts - strlen(parts), "%s%s", i ? "|" : "",
+                 json_string_value(part));
+    assert_string_equal(parts, snippet);
+}
+
+static void test_what_is_found_has_a_snippet(void **state)
+{
+    struct fixture *f = *state;
+    join_and_share(f);
+    say(f, ADA, "pattern_share",
+        "{'pattern':{'id':'p9','a':{'note':'A\\tFair\\nqueue'},'b':[1,2]}}");
+    skip_all(f);
+    json_t *result = ask(f, BOB, "{'text':'fair 2'}");
+    assert_int_equal(json_array_size(json_object_get(result, "found")), 1);
+    assert_found(result, 0, "shared_patterns", "p9", "id: p9, a: note: A |Fair| queue, b: 1, |2|");
+    result = ask(f, BOB, "{'text':'bob score'}");
+    assert_found(result, 0, "performance_benchmarks", "p1", "|bob|: |score|: 0.5");
+    result = ask(f, BOB, "{'text':'fair','id':'p9'}");
+    assert_found(result, 0, "shared_patterns", "p9", "id: p9, a: note: A |Fair| queue, b: 1, 2");
+}
+
+/* ── with an index ── */
+
+/* What the hub asked its index last. */
+static struct {
+    unsigned count;
+    struct search_wish wish;
+    char words[WORDS_TEXT_SIZE], message_id[64];
+} wished;
+
+static void note_wish(void *ctx, const struct search_wish *wish)
+{
+    (void)ctx;
+    wished.count++;
+    wished.wish = *wish;
+    snprintf(wished.words, sizeof wished.words, "%.*s", SLICE_FORMAT(wish->words));
+    snprintf(wished.message_id, sizeof wished.message_id, "%.*s", SLICE_FORMAT(wish->message_id));
+    wished.wish.words = slice_of(wished.words);
+    wished.wish.message_id = slice_of(wished.message_id);
+    wished.wish.room = slice_of("main");
+    wished.wish.contributor = (struct slice){NULL, 0};
+}
+
+static const struct search_hit hits[] = {
+    {SECTION_COMPONENTS, SLICE("c1"), SLICE("[\"a \",\"b\",\"\"]")},
+    {SECTION_PATTERNS, SLICE("gone"), SLICE("[\"\"]")},
+    {SECTION_PATTERNS, SLICE("p1"), SLICE("[\"x\"]")},
+};
+
+/* The index has answered the last wish. */
+static json_t *answer(struct fixture *f, const struct search_found *found)
+{
+    hub_found(fixture_hub(f), &wished.wish, found, now(f));
+    return expect(f, BOB, "knowledge_result");
+}
+
+static void test_an_index_answers_in_its_order(void **state)
+{
+    struct fixture *f = *state;
+    wished.count = 0;
+    fixture_search(f, note_wish);
+    join_and_share(f);
+    say(f, BOB, "knowledge_query", "{'text':'b x','section':'shared_patterns','limit':3}");
+    expect_nothing(f, BOB);
+    assert_int_equal(wished.count, 1);
+    assert_string_equal(wished.words, "b x");
+    assert_int_equal(wished.wish.section, SECTION_PATTERNS);
+    assert_int_equal(wished.wish.limit, 3);
+    say(f, BOB, "chat", "{'text':'meanwhile'}");
+    json_t *result = answer(f, &(struct search_found){hits, 3, 40, true, false});
+    assert_string_equal(string_of(result, "in_reply_to"), wished.message_id);
+    assert_int_equal(integer_of(result, "count"), 2);
+    assert_found(result, 0, "shared_components", "c1", "a |b|");
+    assert_found(result, 1, "shared_patterns", "p1", "x");
+    assert_non_null(json_object_get(found(result, "shared_patterns"), "p1"));
+    assert_string_equal(string_of(result, "next"), "rank 3 40");
+    say(f, BOB, "knowledge_query", "{'text':'b x','cursor':'rank 3 40'}");
+    assert_int_equal(wished.wish.from, 3);
+    assert_int_equal(wished.wish.newest, 40);
+    assert_true(json_is_null(
+        json_object_get(answer(f, &(struct search_found){hits, 1, 40, false, false}), "next")));
+    say(f, BOB, "knowledge_query", "{'text':'b','cursor':'rank 3'}");
+    expect_error(f, BOB, "bad_payload");
+    say(f, BOB, "knowledge_query", "{'cursor':'rank 3 40'}");
+    expect_error(f, BOB, "bad_payload");
+    assert_int_equal(wished.count, 2);
+}
+
+static void test_an_index_that_fails_is_done_without(void **state)
+{
+    static const struct search_found failed = {.failed = true};
+    struct fixture *f = *state;
+    fixture_search(f, note_wish);
+    join_and_share(f);
+    say(f, BOB, "knowledge_query", "{'text':'c1'}");
+    assert_found(answer(f, &failed), 0, "shared_components", "c1", "id: |c1|, source: x");
+    say(f, BOB, "knowledge_query", "{'text':'c1','cursor':'rank 3 40'}");
+    hub_found(fixture_hub(f), &wished.wish, &failed, now(f));
+    expect_error(f, BOB, "storage_unavailable");
+}
+
+static void test_searches_under_way_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    fixture_search(f, note_wish);
+    join_and_share(f);
+    for (unsigned i = 0; i < SEARCHES_EACH_MAX; i++)
+        say(f, BOB, "knowledge_query", "{'text':'x'}");
+    expect_nothing(f, BOB);
+    say(f, BOB, "knowledge_query", "{'text':'x'}");
+    expect_error(f, BOB, "rate_limited");
+    answer(f, &(struct search_found){.count = 0});
+    say(f, BOB, "knowledge_query", "{'text':'x'}");
+    expect_nothing(f, BOB);
+    leave(f, BOB); /* what comes for it now is nobody's */
+    hub_found(fixture_hub(f), &wished.wish, &(struct search_found){.count = 0}, now(f));
+}
+
+static void note_text(void *ctx, const struct search_text *text)
+{
+    char *told = ctx;
+    size_t len = strlen(told);
+    snprintf(told + len, 512 - len, "%d/%.*s/%.*s/%.*s;", text->section, SLICE_FORMAT(text->key),
+             SLICE_FORMAT(text->contributor), text->text.at ? (int)text->text.len : 4,
+             text->text.at ? text->text.at : "gone");
+}
+
+static void assert_told(struct fixture *f, const char *wanted)
+{
+    char told[512] = "";
+    while (hub_take_texts(fixture_hub(f), slice_of("main"), 1, note_text, told))
+        ;
+    assert_string_equal(told, wanted);
+}
+
+static void test_texts_are_told_as_they_change(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    say(f, ADA, "code_share", "{'code':{'id':'c1','source':'x'}}");
+    assert_told(f, ""); /* nobody asked */
+    hub_keep_texts(fixture_hub(f));
+    assert_told(f, "1/c1/ada/id: c1, source: x;");
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p1','n':1}}");
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p1','n':2}}");
+    say(f, ADA, "performance_report", "{'component_id':'p1','performance':{'score':1}}");
+    assert_told(f, "0/p1/ada/id: p1, n: 2;3/p1//ada: score: 1;");
+    say(f, ADA, "performance_report", "{'component_id':'p1','performance':{'score':0}}");
+    assert_told(f, "3/p1//ada: score: 0; ada: score: 1;"); /* the newest first */
+    assert_told(f, "");
+    hub_keep_texts(fixture_hub(f));
+    assert_told(f, "0/p1/ada/id: p1, n: 2;1/c1/ada/id: c1, source: x;"
+                   "3/p1//ada: score: 0; ada: score: 1;");
+}
+
+static void test_texts_that_go_are_told(void **state)
+{
+    struct fixture *f = *state;
+    char told[512] = "";
+    join(f, ADA, "ada", 2, "");
+    hub_keep_texts(fixture_hub(f));
+    for (unsigned i = 0; i <= LOOSE_BENCHMARKS_MAX; i++)
+        say(f, ADA, "performance_report", "{'component_id':'x%u','performance':{}}", i);
+    while (hub_take_texts(fixture_hub(f), slice_of("main"), 1, note_text, told))
+        if (!strstr(told, "gone"))
+            told[0] = '\0';
+    assert_string_equal(told, "3/x0//gone;");
 }
 
 static void share_many(struct fixture *f, unsigned count)
@@ -179,7 +374,7 @@ static void test_searching_is_bounded(void **state)
     join(f, ADA, "ada", 2, "");
     join(f, BOB, "bob", 2, "");
     for (unsigned i = 0; i < 200; i++)
-        say(f, ADA, "pattern_share", "{'pattern':{'id':'p%03u','text':'%0*d%s'}}", i,
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'p%03u','text':'%0*d %s'}}", i,
             (int)QUERY_SEARCHED_MAX / 150, 0, i == 0 ? "needle" : "");
     skip_all(f);
     assert_int_equal(integer_of(ask(f, BOB, "{'text':'needle'}"), "count"), 0);
@@ -313,6 +508,12 @@ int main(void)
         QUERY_TEST(test_an_id_finds_all_that_it_names),
         QUERY_TEST(test_a_contributor_finds_its_entries),
         QUERY_TEST(test_a_text_is_found),
+        QUERY_TEST(test_what_is_found_has_a_snippet),
+        QUERY_TEST(test_an_index_answers_in_its_order),
+        QUERY_TEST(test_an_index_that_fails_is_done_without),
+        QUERY_TEST(test_searches_under_way_are_bounded),
+        QUERY_TEST(test_texts_are_told_as_they_change),
+        QUERY_TEST(test_texts_that_go_are_told),
         QUERY_TEST(test_searching_is_bounded),
         QUERY_TEST(test_pages_are_complete),
         QUERY_TEST(test_since_finds_what_changed),

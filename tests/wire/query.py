@@ -1,6 +1,8 @@
 """Asking what a hub knows, over real sockets: complete page by page, alone in the asker's own
 connection, and the same after kill -9."""
 
+import os
+
 from harness import Hub, check, directory, equal, kill_9, room, run, test
 
 
@@ -35,8 +37,8 @@ def a_walk_is_complete_and_nobody_else_hears_of_it():
         equal(found["shared_patterns", "p3"]["contributor"], "eve")
         place.ada.expect_nothing()
         place.bea.expect_nothing()
-        equal(list(pages(eve, text="É")[0]), [])  # only of ASCII letters the case does not matter
-        equal(len(pages(eve, text="é\u202e")[0]), 30)
+        equal(len(pages(eve, text="É")[0]), 30)
+        equal(len(pages(eve, text="é \"id p7\"")[0]), 1)
         eve.say("knowledge_query", {"id": "nothing"})
         eve.expect_error("not_found", "nothing")
         eve.close()
@@ -56,6 +58,122 @@ def what_was_lost_of_the_process_is_not_lost_of_the_knowledge():
         hub = Hub("--data", data)
         equal(pages(hub.join("ada", 2), limit=6), before)
         kill_9(hub)
+
+
+def found(client, text, **query):
+    """Section and id of all that a search finds, in order, over all pages; none twice."""
+    ranking, cursor = [], None
+    while True:
+        asked = client.say("knowledge_query", {"text": text, "cursor": cursor, **query})
+        result = client.receive()
+        while result["message_type"] in ("hello", "presence"):
+            result = client.receive()
+        equal(result["message_type"], "knowledge_result")
+        result = result["payload"]
+        equal(result["in_reply_to"], asked)
+        for hit in result["found"]:
+            check(hit["id"] in result["entries"][hit["section"]], "told as well", hit)
+            check(hit not in ranking, "once", hit)
+            ranking.append(hit)
+        cursor = result["next"]
+        if cursor is None:
+            return [(hit["section"], hit["id"]) for hit in ranking]
+
+
+def share(client, identity, text):
+    client.say("pattern_share", {"pattern": {"id": identity, "note": text}})
+    client.expect("ack")
+
+
+def fill(client):
+    for number in range(40):
+        share(client, f"p{number}", f"queue of {number}")
+    share(client, "best", "queue, and queue again")
+    client.say("performance_report", {"component_id": "p7", "performance": {"why": "a slow queue"}})
+    client.expect("ack")
+    client.say("os_component_share", {"component": {"name": "the queue itself"}})
+    client.expect("ack")
+
+
+def check_filled(client, **query):
+    ranking = found(client, "queue", **query)
+    equal(len(ranking), 43)
+    equal(ranking[0][0], "collective_features")  # it is in the id
+    check(("shared_patterns", "best") in ranking[:3], ranking[:3])
+    equal(found(client, "slow que*"), [("performance_benchmarks", "p7")])
+    equal(found(client, "queue", section="performance_benchmarks"), [("performance_benchmarks", "p7")])
+    equal(found(client, "queue", contributor="nobody"), [])
+    return ranking
+
+
+@test
+def a_search_is_ranked_and_complete():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2, acks=True)
+        fill(ada)
+        equal(check_filled(ada, limit=7), check_filled(ada))
+        eve = hub.join("eve", 2, room="elsewhere")
+        equal(found(eve, "queue"), [])
+        share(ada, "p3", "nothing of it")  # a new revision
+        equal(found(ada, "queue 3"), [])
+        equal(found(ada, "p3 nothing"), [("shared_patterns", "p3")])
+        newest = ada.say("knowledge_query", {"limit": 1})
+        newest = ada.expect("knowledge_result", in_reply_to=newest)["payload"]["newest"]
+        share(ada, "late", "a queue")
+        equal(found(ada, "queue", since=newest), [("shared_patterns", "late")])
+
+
+@test
+def who_went_meanwhile_is_not_answered():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2, acks=True)
+        fill(ada)
+        eve = hub.join("eve", 2)
+        for _ in range(16):
+            eve.say("knowledge_query", {"text": "queue"})
+        eve.reset()
+        check_filled(ada)
+
+
+@test
+def the_index_is_right_after_whatever_happened():
+    with directory() as data:
+        hub = Hub("--data", data)
+        ada = hub.join("ada", 2, acks=True)
+        fill(ada)
+        before = check_filled(ada)
+        share(ada, "last", "queue")  # the index may not have it yet
+        kill_9(hub)
+        index = os.path.join(data, "search.db")
+
+        def again(what):
+            hub = Hub("--data", data)
+            ada = hub.join("ada", 2, acks=True)
+            equal(set(check_filled_with_last(ada)), {*before, ("shared_patterns", "last")}, what)
+            kill_9(hub)
+
+        again("as it is")
+        os.unlink(index)
+        if os.path.exists(index + "-wal"):
+            os.unlink(index + "-wal")
+        again("without an index: the database of an earlier version")
+        for name in (index, index + "-wal"):
+            with open(name, "wb") as file:
+                file.write(b"no database, nor anything like one" * 100)
+        again("with garbage")
+        for name in (index, index + "-wal"):
+            if os.path.exists(name):
+                os.unlink(name)
+        os.mkdir(index)  # nothing can be kept there: it is looked through
+        again("without a place for it")
+        os.rmdir(index)
+        again("with a place again")
+
+
+def check_filled_with_last(client):
+    ranking = found(client, "queue")
+    equal(len(ranking), 44)
+    return ranking
 
 
 run()

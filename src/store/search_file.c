@@ -1,0 +1,551 @@
+/* The index's database: documents by room, section and id, and for each room a table of words. */
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "core/memory.h"
+#include "store/inside.h"
+#include "store/search_inside.h"
+#include "wire/words.h"
+
+#define SEARCH_SCHEMA  1
+#define APPLICATION_ID 0x6b687573 /* "khus" */
+#define SEEN_STEP      4096u      /* bytes */
+#define RANKED_MAX     10000      /* of more entries that match, the newest */
+
+/* Words are Unicode's runs of letters and digits, without accents. An id says more of what an entry
+ * is than its text does. */
+#define WORDS_TABLE                                                                                \
+    "CREATE VIRTUAL TABLE words_%" PRId64 " USING fts5 (key, contributor, text,"                   \
+    " tokenize = 'unicode61 remove_diacritics 2')"
+#define WEIGHTS "4.0, 2.0, 1.0" /* of the columns */
+
+static const char schema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE rooms (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE documents (id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL,"
+    " section INTEGER NOT NULL, key BLOB NOT NULL, contributor BLOB NOT NULL,"
+    " hash INTEGER NOT NULL, UNIQUE (room, section, key)) STRICT;";
+
+static const char *const texts[SEARCH_STATEMENT_COUNT] = {
+    [SEARCH_BEGIN] = "BEGIN IMMEDIATE",
+    [SEARCH_COMMIT] = "COMMIT",
+    [SEARCH_ROLLBACK] = "ROLLBACK",
+    [SEARCH_ROOM] = "SELECT id FROM rooms WHERE name = ?1",
+    [SEARCH_ADD_ROOM] = "INSERT INTO rooms (name) VALUES (?1)",
+    [SEARCH_DROP_ROOM] = "DELETE FROM rooms WHERE id = ?1",
+    [SEARCH_DOCUMENT] = "SELECT id, hash FROM documents WHERE room = ?1 AND section = ?2"
+                        " AND key = ?3",
+    [SEARCH_ADD_DOCUMENT] = "INSERT INTO documents (room, section, key, contributor, hash)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SEARCH_SET_HASH] = "UPDATE documents SET hash = ?2 WHERE id = ?1",
+    [SEARCH_DROP_DOCUMENT] = "DELETE FROM documents WHERE id = ?1",
+};
+
+/* ── the file ── */
+
+static int file_fail(const struct search_file *file, char why[STORE_WHY_SIZE])
+{
+    snprintf(why, STORE_WHY_SIZE, "the search index: %s", sqlite3_errmsg(file->handle));
+    return -1;
+}
+
+static int execute(struct search_file *file, const char *sql)
+{
+    return sqlite3_exec(file->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+static int64_t number_of(struct search_file *file, const char *sql)
+{
+    sqlite3_stmt *statement;
+    int64_t number = -1;
+    if (sqlite3_prepare_v2(file->handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        return -1;
+    if (sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return number;
+}
+
+static int schema_make(struct search_file *file)
+{
+    char sql[128];
+    int64_t version = number_of(file, "PRAGMA user_version");
+    if (version == SEARCH_SCHEMA && number_of(file, "PRAGMA application_id") == APPLICATION_ID)
+        return 0;
+    if (version != 0 || number_of(file, "SELECT count(*) FROM sqlite_schema") != 0)
+        return -1; /* of another version: made anew, not taken over */
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
+             APPLICATION_ID, SEARCH_SCHEMA);
+    return execute(file, schema) < 0 ? -1 : execute(file, sql);
+}
+
+static int path_of(const char *directory, const char *ending, char path[4096])
+{
+    return snprintf(path, 4096, "%s/search.db%s", directory, ending) < 4096 ? 0 : -1;
+}
+
+int search_file_open_as_is(struct search_file *file, const char *directory)
+{
+    char path[4096];
+    if (path_of(directory, "", path) < 0)
+        return -1;
+    /* SQLite would make the file as the umask, which all threads share, says */
+    int made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (made >= 0)
+        close(made);
+    if (sqlite3_open_v2(path, &file->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+            SQLITE_OK ||
+        execute(file, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+                      "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304;"
+                      "PRAGMA cache_size = -16384;"
+                      "PRAGMA trusted_schema = OFF;") < 0 ||
+        schema_make(file) < 0)
+        return -1;
+    for (int at = 0; at < SEARCH_STATEMENT_COUNT; at++)
+        if (sqlite3_prepare_v3(file->handle, texts[at], -1, SQLITE_PREPARE_PERSISTENT,
+                               &file->statements[at], NULL) != SQLITE_OK)
+            return -1;
+    return 0;
+}
+
+int search_file_open(struct search_file *file, const char *directory, char ret_why[STORE_WHY_SIZE])
+{
+    if (search_file_open_as_is(file, directory) == 0)
+        return 0;
+    search_file_remove(file, directory);
+    return search_file_open_as_is(file, directory) == 0 ? 0 : file_fail(file, ret_why);
+}
+
+static void room_free(struct search_room *room)
+{
+    sqlite3_finalize(room->put);
+    sqlite3_finalize(room->drop);
+    sqlite3_finalize(room->text);
+    slice_free(&room->name);
+    free(room);
+}
+
+void search_file_rooms_free(struct search_file *file)
+{
+    struct search_room *room;
+    while ((room = file->rooms)) {
+        file->rooms = room->next;
+        room_free(room);
+    }
+}
+
+void search_file_close(struct search_file *file)
+{
+    search_file_rooms_free(file);
+    for (int at = 0; at < SEARCH_STATEMENT_COUNT; at++)
+        sqlite3_finalize(file->statements[at]);
+    sqlite3_close(file->handle);
+    free(file->seen);
+    *file = (struct search_file){.handle = NULL};
+}
+
+void search_file_remove(struct search_file *file, const char *directory)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+    char path[4096];
+    search_file_close(file);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (path_of(directory, endings[i], path) == 0)
+            unlink(path);
+}
+
+int search_file_step(struct search_file *file, enum search_statement statement)
+{
+    sqlite3_stmt *step = file->statements[statement];
+    int result = sqlite3_step(step);
+    sqlite3_reset(step);
+    return result == SQLITE_DONE ? 0 : -1;
+}
+
+/* ── rooms ── */
+
+static int room_id(struct search_file *file, struct slice name, int64_t *ret_id)
+{
+    sqlite3_stmt *step = file->statements[SEARCH_ROOM];
+    sqlite3_bind_blob64(step, 1, name.at, name.len, SQLITE_STATIC);
+    int result = sqlite3_step(step);
+    *ret_id = result == SQLITE_ROW ? sqlite3_column_int64(step, 0) : 0;
+    sqlite3_reset(step);
+    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : -1;
+}
+
+static int room_make(struct search_file *file, struct slice name, int64_t *ret_id)
+{
+    char sql[512];
+    sqlite3_stmt *step = file->statements[SEARCH_ADD_ROOM];
+    sqlite3_bind_blob64(step, 1, name.at, name.len, SQLITE_STATIC);
+    if (search_file_step(file, SEARCH_ADD_ROOM) < 0)
+        return -1;
+    *ret_id = sqlite3_last_insert_rowid(file->handle);
+    snprintf(sql, sizeof sql, WORDS_TABLE, *ret_id);
+    return execute(file, sql);
+}
+
+static int room_prepare(struct search_file *file, struct search_room *room)
+{
+    static const char *const before[] = {"INSERT OR REPLACE INTO", "DELETE FROM",
+                                         "SELECT text FROM"};
+    static const char *const behind[] = {"(rowid, key, contributor, text) VALUES (?1, ?2, ?3, ?4)",
+                                         "WHERE rowid = ?1", "WHERE rowid = ?1"};
+    sqlite3_stmt **const statements[] = {&room->put, &room->drop, &room->text};
+    for (size_t i = 0; i < 3; i++) {
+        char sql[256];
+        snprintf(sql, sizeof sql, "%s words_%" PRId64 " %s", before[i], room->id, behind[i]);
+        if (sqlite3_prepare_v3(file->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, statements[i],
+                               NULL) != SQLITE_OK)
+            return -1;
+    }
+    return 0;
+}
+
+/* NULL with *ret_error 0: there is none, and it was not to be made. */
+static struct search_room *room_find(struct search_file *file, struct slice name, bool make,
+                                     int *ret_error)
+{
+    struct search_room *room;
+    int64_t id;
+    *ret_error = 0;
+    for (room = file->rooms; room; room = room->next)
+        if (slice_equal(room->name, name))
+            return room;
+    *ret_error = room_id(file, name, &id);
+    if (*ret_error == 0 && !id && make)
+        *ret_error = room_make(file, name, &id);
+    if (*ret_error < 0 || !id)
+        return NULL;
+    room = memory_new(sizeof *room);
+    room->name = slice_copy(name);
+    room->id = id;
+    *ret_error = room_prepare(file, room);
+    if (*ret_error < 0) {
+        room_free(room);
+        return NULL;
+    }
+    room->next = file->rooms;
+    file->rooms = room;
+    return room;
+}
+
+static int room_drop(struct search_file *file, int64_t id)
+{
+    char sql[256];
+    struct search_room **at = &file->rooms;
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    if (*at) {
+        struct search_room *room = *at;
+        *at = room->next;
+        room_free(room);
+    }
+    snprintf(sql, sizeof sql,
+             "DROP TABLE words_%" PRId64 "; DELETE FROM documents WHERE room = %" PRId64, id, id);
+    sqlite3_bind_int64(file->statements[SEARCH_DROP_ROOM], 1, id);
+    return execute(file, sql) < 0 ? -1 : search_file_step(file, SEARCH_DROP_ROOM);
+}
+
+/* ── documents ── */
+
+int64_t search_hash(const struct search_text *text)
+{
+    uint64_t seed = XXH3_64bits(text->contributor.at, text->contributor.len);
+    return (int64_t)XXH3_64bits_withSeed(text->text.at, text->text.len, seed);
+}
+
+static void note_seen(struct search_file *file, int64_t id)
+{
+    size_t byte = (size_t)id / 8;
+    if (!file->seen)
+        return;
+    if (byte >= file->seen_bytes) {
+        size_t bytes = byte + SEEN_STEP, before = file->seen_bytes;
+        file->seen = memory_grow(file->seen, &file->seen_bytes, bytes, 1);
+        memset(file->seen + before, 0, file->seen_bytes - before);
+    }
+    file->seen[byte] |= (unsigned char)(1u << id % 8);
+}
+
+static void bind_slice(sqlite3_stmt *step, int at, struct slice bytes)
+{
+    sqlite3_bind_blob64(step, at, bytes.len ? bytes.at : "", bytes.len, SQLITE_STATIC);
+}
+
+static void bind_text(sqlite3_stmt *step, int at, struct slice bytes)
+{
+    sqlite3_bind_text64(step, at, bytes.len ? bytes.at : "", bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* Its document's number, 0 when it has none. */
+static int document_find(struct search_file *file, int64_t room, const struct search_text *text,
+                         int64_t *ret_id, int64_t *ret_hash)
+{
+    sqlite3_stmt *step = file->statements[SEARCH_DOCUMENT];
+    sqlite3_bind_int64(step, 1, room);
+    sqlite3_bind_int64(step, 2, text->section);
+    bind_slice(step, 3, text->key);
+    int result = sqlite3_step(step);
+    *ret_id = result == SQLITE_ROW ? sqlite3_column_int64(step, 0) : 0;
+    *ret_hash = result == SQLITE_ROW ? sqlite3_column_int64(step, 1) : 0;
+    sqlite3_reset(step);
+    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : -1;
+}
+
+static int run(sqlite3_stmt *step)
+{
+    int result = sqlite3_step(step);
+    sqlite3_reset(step);
+    sqlite3_clear_bindings(step);
+    return result == SQLITE_DONE ? 0 : -1;
+}
+
+static int document_drop(struct search_file *file, struct search_room *room, int64_t id)
+{
+    sqlite3_bind_int64(room->drop, 1, id);
+    sqlite3_bind_int64(file->statements[SEARCH_DROP_DOCUMENT], 1, id);
+    return run(room->drop) < 0 ? -1 : search_file_step(file, SEARCH_DROP_DOCUMENT);
+}
+
+static int document_add(struct search_file *file, int64_t room, const struct search_text *text,
+                        int64_t hash, int64_t *ret_id)
+{
+    sqlite3_stmt *step = file->statements[SEARCH_ADD_DOCUMENT];
+    sqlite3_bind_int64(step, 1, room);
+    sqlite3_bind_int64(step, 2, text->section);
+    bind_slice(step, 3, text->key);
+    bind_slice(step, 4, text->contributor);
+    sqlite3_bind_int64(step, 5, hash);
+    int error = run(step);
+    *ret_id = sqlite3_last_insert_rowid(file->handle);
+    return error;
+}
+
+int search_file_put(struct search_file *file, struct slice name, const struct search_text *text)
+{
+    int error;
+    int64_t id, held, hash = search_hash(text);
+    struct search_room *room = room_find(file, name, text->text.at != NULL, &error);
+    if (!room || document_find(file, room->id, text, &id, &held) < 0)
+        return room ? -1 : error;
+    if (!text->text.at)
+        return id ? document_drop(file, room, id) : 0;
+    if (id && held == hash) {
+        note_seen(file, id);
+        return 0;
+    }
+    sqlite3_bind_int64(file->statements[SEARCH_SET_HASH], 1, id);
+    sqlite3_bind_int64(file->statements[SEARCH_SET_HASH], 2, hash);
+    error = id ? search_file_step(file, SEARCH_SET_HASH)
+               : document_add(file, room->id, text, hash, &id);
+    if (error < 0)
+        return -1;
+    note_seen(file, id);
+    sqlite3_bind_int64(room->put, 1, id);
+    bind_text(room->put, 2, text->key);
+    bind_text(room->put, 3, text->contributor);
+    bind_text(room->put, 4, text->text);
+    return run(room->put);
+}
+
+int search_file_compare(struct search_file *file, struct slice name, const struct search_text *text)
+{
+    int error;
+    int64_t id, hash;
+    struct search_room *room = room_find(file, name, false, &error);
+    if (!room || document_find(file, room->id, text, &id, &hash) < 0)
+        return room ? -1 : error;
+    return id && hash == search_hash(text);
+}
+
+static int words_whole(struct search_file *file, int64_t room)
+{
+    char sql[192];
+    snprintf(sql, sizeof sql,
+             "INSERT INTO words_%" PRId64 " (words_%" PRId64 ") VALUES ('integrity-check')", room,
+             room);
+    return execute(file, sql);
+}
+
+int search_file_whole(struct search_file *file, int64_t *ret_documents)
+{
+    sqlite3_stmt *each;
+    int result = SQLITE_ERROR, error = 0;
+    *ret_documents = number_of(file, "SELECT count(*) FROM documents");
+    if (*ret_documents < 0 ||
+        sqlite3_prepare_v2(file->handle, "SELECT id FROM rooms", -1, &each, NULL) != SQLITE_OK)
+        return -1;
+    while (error == 0 && (result = sqlite3_step(each)) == SQLITE_ROW)
+        error = words_whole(file, sqlite3_column_int64(each, 0));
+    sqlite3_finalize(each);
+    return error == 0 && result == SQLITE_DONE ? 0 : -1;
+}
+
+void search_file_again(struct search_file *file)
+{
+    free(file->seen);
+    file->seen_bytes = 0;
+    file->seen = NULL;
+    file->seen = memory_grow(NULL, &file->seen_bytes, SEEN_STEP, 1);
+    memset(file->seen, 0, file->seen_bytes);
+}
+
+static bool was_seen(const struct search_file *file, int64_t id)
+{
+    size_t byte = (size_t)id / 8;
+    return byte < file->seen_bytes && file->seen[byte] & 1u << id % 8;
+}
+
+/* Documents first, by their numbers; then the rooms that have none any more. */
+static int drop_unseen(struct search_file *file, sqlite3_stmt *each)
+{
+    int result, error = 0;
+    while (error == 0 && (result = sqlite3_step(each)) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(each, 0);
+        struct slice name = column_slice(each, 1);
+        if (was_seen(file, id))
+            continue;
+        struct search_room *room = room_find(file, name, false, &error);
+        if (room)
+            error = document_drop(file, room, id);
+    }
+    return error == 0 && result == SQLITE_DONE ? 0 : -1;
+}
+
+int search_file_settle(struct search_file *file)
+{
+    sqlite3_stmt *each;
+    if (sqlite3_prepare_v2(file->handle,
+                           "SELECT documents.id, name FROM documents"
+                           " JOIN rooms ON rooms.id = room ORDER BY documents.id",
+                           -1, &each, NULL) != SQLITE_OK)
+        return -1;
+    int error = drop_unseen(file, each);
+    sqlite3_finalize(each);
+    int64_t id;
+    while (error == 0 && (id = number_of(file, "SELECT id FROM rooms WHERE id NOT IN"
+                                               " (SELECT room FROM documents) LIMIT 1")) > 0)
+        error = room_drop(file, id);
+    if (error < 0)
+        return -1;
+    free(file->seen);
+    file->seen = NULL;
+    file->seen_bytes = 0;
+    return 0;
+}
+
+/* ── searching ── */
+
+/* As FTS5 reads it: each word in quotes, so that nothing in it is an operator. */
+static void expression(const struct words *words, struct text *text)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        const struct word *word = &words->each[i];
+        text_addf(text, "%s\"%.*s\"%s", i ? " " : "", (int)word->len, words->letters + word->at,
+                  word->prefix ? "*" : "");
+    }
+}
+
+static int hit_add(struct search_room *room, const struct words *words, sqlite3_stmt *row,
+                   struct search_result *result)
+{
+    struct slice key = column_slice(row, 2);
+    result->hits =
+        memory_grow(result->hits, &result->capacity, result->found.count + 1, sizeof *result->hits);
+    struct search_hit *hit = &result->hits[result->found.count++];
+    *hit = (struct search_hit){.section = sqlite3_column_int(row, 1), .key.len = key.len};
+    text_add(&result->bytes, key);
+    sqlite3_bind_int64(room->text, 1, sqlite3_column_int64(row, 0));
+    size_t before = result->bytes.len;
+    int step = sqlite3_step(room->text);
+    if (step == SQLITE_ROW)
+        words_snippet(words, column_slice(room->text, 0), &result->bytes);
+    sqlite3_reset(room->text);
+    hit->snippet.len = result->bytes.len - before;
+    return step == SQLITE_ROW ? 0 : -1;
+}
+
+/* Bytes have moved while they were gathered. */
+static void hits_place(struct search_result *result)
+{
+    const char *at = result->bytes.at;
+    for (size_t i = 0; i < result->found.count; i++) {
+        struct search_hit *hit = &result->hits[i];
+        hit->key.at = at;
+        hit->snippet.at = at + hit->key.len;
+        at = hit->snippet.at + hit->snippet.len;
+    }
+    result->found.hits = result->hits;
+}
+
+static sqlite3_stmt *ranking(struct search_file *file, const struct search_room *room,
+                             const struct search_wish *wish, struct slice match)
+{
+    sqlite3_stmt *row;
+    char sql[768], name[64];
+    snprintf(name, sizeof name, "words_%" PRId64, room->id);
+    snprintf(sql, sizeof sql,
+             "SELECT id, section, key FROM (SELECT documents.id, section, documents.key AS key,"
+             " bm25(%s, " WEIGHTS ") AS worth FROM %s JOIN documents ON documents.id = %s.rowid"
+             " WHERE %s MATCH ?1%s%s%s ORDER BY %s.rowid DESC LIMIT ?7)"
+             " ORDER BY worth, id DESC LIMIT ?4 OFFSET ?5",
+             name, name, name, name, wish->newest ? " AND documents.id <= ?6" : "",
+             wish->section == SEARCH_ANYWHERE ? "" : " AND section = ?2",
+             wish->contributor.len ? " AND documents.contributor = ?3" : "", name);
+    if (sqlite3_prepare_v2(file->handle, sql, -1, &row, NULL) != SQLITE_OK)
+        return NULL;
+    bind_text(row, 1, match);
+    sqlite3_bind_int(row, 2, wish->section);
+    bind_slice(row, 3, wish->contributor);
+    sqlite3_bind_int64(row, 4, (int64_t)wish->limit + 1);
+    sqlite3_bind_int64(row, 5, (int64_t)wish->from);
+    sqlite3_bind_int64(row, 6, (int64_t)wish->newest);
+    sqlite3_bind_int(row, 7, RANKED_MAX);
+    return row;
+}
+
+int search_file_find(struct search_file *file, const struct search_wish *wish,
+                     struct search_result *result)
+{
+    struct words words;
+    struct text match = {0};
+    int error, step = SQLITE_DONE;
+    struct search_room *room = room_find(file, wish->room, false, &error);
+    if (!room)
+        return error;
+    enum words_fault fault = words_read(wish->words, &words);
+    assert(fault == WORDS_FINE); /* the hub has refused all others */
+    (void)fault;
+    expression(&words, &match);
+    sqlite3_stmt *row = ranking(file, room, wish, text_slice(&match));
+    error = row ? 0 : -1;
+    while (error == 0 && (step = sqlite3_step(row)) == SQLITE_ROW) {
+        result->found.more = result->found.count == wish->limit;
+        if (result->found.more)
+            break;
+        error = hit_add(room, &words, row, result);
+    }
+    sqlite3_finalize(row);
+    text_free(&match);
+    if (error < 0 || (step != SQLITE_DONE && step != SQLITE_ROW))
+        return -1; /* with what sqlite3_errcode says of it */
+    hits_place(result);
+    result->found.newest =
+        wish->newest ? wish->newest
+                     : (uint64_t)number_of(file, "SELECT coalesce(max(id), 0) FROM documents");
+    return 0;
+}
+
+void search_result_free(struct search_result *result)
+{
+    free(result->hits);
+    text_free(&result->bytes);
+}
