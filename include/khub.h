@@ -221,6 +221,11 @@ KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *pa
 KHUB_PUBLIC int khub_publish_acked(struct khub *link, const char *type, const char *payload,
                                    const char *target, khub_outcome_callback *callback, void *data,
                                    char *ret_message_id);
+/* The same under a message_id of the caller's, 1 to 36 bytes: made of what the message is for, it
+ * has the hub do that once, even when the program has forgotten that it did. */
+KHUB_PUBLIC int khub_publish_as(struct khub *link, const char *message_id, const char *type,
+                                const char *payload, const char *target,
+                                khub_outcome_callback *callback, void *data);
 KHUB_PUBLIC int khub_share_pattern(struct khub *link, const char *pattern);
 KHUB_PUBLIC int khub_share_code(struct khub *link, const char *code);
 KHUB_PUBLIC int khub_share_component(struct khub *link, const char *component);

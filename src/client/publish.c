@@ -135,20 +135,25 @@ static int uuid_make(char ret_uuid[UUID_SIZE])
 }
 
 /* Starts the draft of a line: all up to its payload. */
-static int draft_begin(struct khub *link, enum message_type type, const char *target,
-                       char ret_message_id[UUID_SIZE])
+static int draft_begin_as(struct khub *link, enum message_type type, const char *target,
+                          const char *message_id)
 {
     if (target && target[0] && !link_id_fits(target))
         return KHUB_E_ARGUMENT;
-    int error = uuid_make(ret_message_id);
-    if (error < 0)
-        return error;
     char timestamp[TIMESTAMP_SIZE];
     timestamp_format(time_now_ms(), timestamp);
     text_clear(&link->draft);
-    message_begin(&link->draft, slice_of(ret_message_id), slice_of(link->ai_id), type,
+    message_begin(&link->draft, slice_of(message_id), slice_of(link->ai_id), type,
                   slice_of(timestamp), slice_of(target ? target : ""));
     return 0;
+}
+
+/* The same under a message_id that nobody has had. */
+static int draft_begin(struct khub *link, enum message_type type, const char *target,
+                       char ret_message_id[UUID_SIZE])
+{
+    int error = uuid_make(ret_message_id);
+    return error < 0 ? error : draft_begin_as(link, type, target, ret_message_id);
 }
 
 /* A draft that was long, or that ran out of memory (which is sticky), is let go. */
@@ -229,43 +234,61 @@ static int publish(struct khub *link, enum message_type type, const char *target
 #define PUBLISH(link, type, target, fields)                                                        \
     publish(link, type, target, fields, sizeof(fields) / sizeof((fields)[0]))
 
-static int publish_text(struct khub *link, const char *type, const char *payload,
-                        const char *target, khub_outcome_callback *callback, void *data,
-                        char *ret_message_id)
+/* message_id: NULL: one is made. */
+static int publish_text(struct khub *link, const char *message_id, const char *type,
+                        const char *payload, const char *target, khub_outcome_callback *callback,
+                        void *data, char *ret_message_id)
 {
     enum message_type known;
+    char made[UUID_SIZE];
     if (!type || message_type_find(slice_of(type), &known) < 0 ||
         !message_type_from_client(known) || known == MESSAGE_HELLO)
         return KHUB_E_ARGUMENT;
     if (!may_publish(link))
         return KHUB_E_CLOSED;
-    char message_id[UUID_SIZE];
-    int error = draft_begin(link, known, target, message_id);
+    int error = message_id ? draft_begin_as(link, known, target, message_id)
+                           : draft_begin(link, known, target, made);
     if (error == 0)
         error = json_add(link, &link->draft, payload, WIRE_DEPTH_MAX, true);
     if (error == 0)
-        error = message_push(link, known, message_id, callback, data);
+        error = message_push(link, known, message_id ? message_id : made, callback, data);
     draft_done(link);
     if (error == 0 && ret_message_id)
-        memcpy(ret_message_id, message_id, sizeof message_id);
+        memcpy(ret_message_id, made, sizeof made);
     return error;
 }
 
 int khub_publish(struct khub *link, const char *type, const char *payload, const char *target,
                  char *ret_message_id)
 {
-    return publish_text(link, type, payload, target, NULL, NULL, ret_message_id);
+    return publish_text(link, NULL, type, payload, target, NULL, NULL, ret_message_id);
+}
+
+/* Whether messages of this type can be followed on this link; a type that is none is refused
+ * later. */
+static bool may_follow(const struct khub *link, const char *type)
+{
+    enum message_type known;
+    assert(link->magic == LINK_MAGIC);
+    return link->acks && type && (message_type_find(slice_of(type), &known) < 0 || is_acked(known));
 }
 
 int khub_publish_acked(struct khub *link, const char *type, const char *payload, const char *target,
                        khub_outcome_callback *callback, void *data, char *ret_message_id)
 {
-    assert(link->magic == LINK_MAGIC);
-    enum message_type known;
-    if (!link->acks || !type ||
-        (message_type_find(slice_of(type), &known) == 0 && !is_acked(known)))
+    if (!may_follow(link, type))
         return KHUB_E_ARGUMENT;
-    return publish_text(link, type, payload, target, callback, data, ret_message_id);
+    return publish_text(link, NULL, type, payload, target, callback, data, ret_message_id);
+}
+
+int khub_publish_as(struct khub *link, const char *message_id, const char *type,
+                    const char *payload, const char *target, khub_outcome_callback *callback,
+                    void *data)
+{
+    if (!may_follow(link, type) || !message_id || !link_id_fits(message_id) ||
+        strlen(message_id) >= UUID_SIZE)
+        return KHUB_E_ARGUMENT;
+    return publish_text(link, message_id, type, payload, target, callback, data, NULL);
 }
 
 int khub_share_pattern(struct khub *link, const char *pattern)

@@ -1,5 +1,6 @@
 #include "client/unacked.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "client/link.h"
@@ -14,7 +15,7 @@ int unacked_add(struct khub *link, const char *message_id, struct slice line,
     struct unacked *unacked = malloc(sizeof *unacked + line.len);
     if (!unacked)
         return KHUB_E_NO_MEMORY;
-    memcpy(unacked->message_id, message_id, UUID_SIZE);
+    snprintf(unacked->message_id, sizeof unacked->message_id, "%s", message_id);
     memcpy(unacked->line, line.at, line.len);
     unacked->len = line.len;
     unacked->callback = callback;

@@ -185,7 +185,8 @@ static const struct setting options[] = {
      AT(out),
      .argument = "DIR",
      .help = "Keeps what it learns in DIR (learned.json, policy.c), whatever ends it, and goes on "
-             "from what is there. Without it an AI of the same name makes the same search again."},
+             "from what is there. Without it an AI of the same name makes the same search again. "
+             "Also the hub's resume_token, by which it gets its name back."},
     {0},
 };
 
@@ -214,12 +215,17 @@ static const struct setting operands[] = {
 const struct command command_train = {
     .name = "train",
     .summary = "run an AI that trains, shares and collaborates",
-    .about = "Joins a hub as an AI with a specialization. It learns a policy for its part of an "
-             "operating system in "
-             "a simulator, shares what it finds, checks what others share by running it, answers "
-             "feature "
-             "requests and works with other AIs on common candidates. After MINUTES it sums up and "
-             "leaves.",
+    .about =
+        "Joins a hub as an AI with a specialization. It learns a policy for its part of an "
+        "operating system in "
+        "a simulator, shares what it finds, checks what others share by running it, answers "
+        "feature "
+        "requests and works with other AIs on common candidates. After MINUTES it sums up and "
+        "leaves.\n\n"
+        "A hub that is killed and comes back it goes on with: what it said and the hub had not "
+        "acked it says again, what it missed it hears. Killed itself, and started again under "
+        "the same name, it goes on with its sessions, commitments and answers, which the hub "
+        "knows; what it had shared or reported before does not count again.",
     .example = "  khub train AI_Node_1 networking 2\n  khub train AI_Node_2 file_system 2",
     .worked = "trained to the end, or was told to stop and did so in order",
     .failed = "the hub was not reached, refused the AI or was lost; or no summary could be written",

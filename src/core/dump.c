@@ -114,6 +114,6 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
                   (unsigned long long)letter->seq, letter_lack_text(letter->lack),
                   letter->awaited ? "true" : "false", letter->overdue ? "true" : "false");
     text_add_literal(text, "],\"leases\":");
-    leases_write(room, text);
+    leases_write(room, (struct slice){NULL, 0}, text);
     text_add_literal(text, "}");
 }

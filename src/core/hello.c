@@ -342,6 +342,25 @@ static void sync_write_level_2(const struct request *request, size_t ledger_max,
     ledger_show(&request->room->knowledge.ledger, ledger_max, text);
 }
 
+/* What an AI has under way, which it may know nothing of any more: its sessions, its leases. */
+static void sync_write_own(const struct request *request, struct text *text)
+{
+    const struct room *room = request->room;
+    const struct member *member = request->member;
+    const struct session *session;
+    const char *before = "";
+    text_add_literal(text, ",\"sessions\":[");
+    TAILQ_FOREACH (session, &room->live, next) {
+        if (!session_has(session, member->key))
+            continue;
+        text_add_literal(text, before);
+        session_write(session, false, text);
+        before = ",";
+    }
+    text_add_literal(text, "],\"leases\":");
+    leases_write(room, member->key, text);
+}
+
 /* What an observer is told beside: who is there and what is worked on. */
 static void sync_write_observer(const struct room *room, struct text *text)
 {
@@ -376,7 +395,7 @@ static void sync_write_observer(const struct room *room, struct text *text)
         before = ",";
     }
     text_add_literal(text, "],\"leases\":");
-    leases_write(room, text);
+    leases_write(room, (struct slice){NULL, 0}, text);
 }
 
 /* With knowledge and ledger in at most sync_max bytes; SIZE_MAX: as the room likes. */
@@ -400,6 +419,8 @@ static void sync_send(struct request *request, size_t sync_max)
         sync_write_level_2(request, ledger_max, text);
     if (member->observer)
         sync_write_observer(room, text);
+    else if (member->level == 2)
+        sync_write_own(request, text);
     text_add_literal(text, "}");
     struct outgoing outgoing;
     hub_message_end(request, MESSAGE_TRAINING_SYNC, &outgoing);

@@ -71,12 +71,14 @@ static void lease_write(const struct room *room, const struct lease *lease, stru
     text_addf(text, "\"%s\"", time);
 }
 
-void leases_write(const struct room *room, struct text *text)
+void leases_write(const struct room *room, struct slice holder, struct text *text)
 {
     const struct lease *lease;
     const char *before = "{";
     text_add_literal(text, "[");
     TAILQ_FOREACH (lease, &room->leases_open, next) {
+        if (holder.len && !slice_equal(holder, lease->holder))
+            continue;
         text_add_literal(text, before);
         lease_write(room, lease, text);
         text_add_literal(text, "}");

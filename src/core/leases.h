@@ -37,7 +37,7 @@ void lease_restore(struct room *room, struct lease *lease);
 /* Proposes the end of those whose holder was silent for their time on this hub's clock. For admit:
  * apply has no clock. */
 void leases_propose_ends(struct room *room, int64_t now);
-/* [{…},…], all that are open, the oldest first. */
-void leases_write(const struct room *room, struct text *text);
+/* [{…},…], those of the holder that are open (len 0: all), the oldest first. */
+void leases_write(const struct room *room, struct slice holder, struct text *text);
 
 #endif

@@ -415,6 +415,8 @@ static void feature_write(const struct request *request, struct text *text)
         text_add(text, requirements.kind == JSON_KIND_ABSENT ? slice_of("{}") : requirements.raw);
     text_add_literal(text, "},\"requestor\":");
     text_add_string(text, request->member->key);
+    text_add_literal(text, ",\"request_id\":");
+    text_add_string(text, request->message->message_id);
 }
 
 /* What an asked AI gets: one line for each, since target_ai names it. */

@@ -57,10 +57,15 @@ static void check_work(struct job *job)
 
 static void check_report(struct node *node, const struct check_job *work)
 {
+    const char *const parts[] = {"report", work->sender, work->id,
+                                 payload_string(work->thing, "nonce", 32), NULL};
     json_t *payload =
         json_pack("{s:s,s:O}", "component_id", work->id, "performance", work->metrics);
-    if (node_publish(node, "performance_report", payload, NULL, NULL) == 0)
-        node->count.reports_sent++;
+    once_publish(node, &(struct once_message){.parts = parts,
+                                              .type = "performance_report",
+                                              .payload = payload,
+                                              .id = work->id,
+                                              .count = &node->count.reports_sent});
     json_decref(payload);
 }
 

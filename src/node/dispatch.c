@@ -102,6 +102,10 @@ static void take_sync(struct node *node, const char *sender, const json_t *paylo
     node_say(node, "Received TRAINING_SYNC: active AIs=%zu, collab opportunities=%zu",
              json_array_size(active), json_array_size(opportunities));
     json_t *knowledge = json_object_get(payload, "global_knowledge_base");
+    elites_own(node, knowledge);
+    sessions_taken_up(node, json_object_get(payload, "sessions"));
+    json_decref(node->own_leases);
+    node->own_leases = json_incref(json_object_get(payload, "leases"));
     if (json_is_false(json_object_get(payload, "truncated")))
         sharing_again(node, knowledge);
     elites_take(node, knowledge, json_object_get(payload, "ledger"));
@@ -145,6 +149,11 @@ static void take_error(struct node *node, const char *sender, const json_t *payl
 {
     (void)sender;
     const char *code = payload_string(payload, "code", 64);
+    if (strcmp(code, "replay_truncated") == 0) {
+        node_say(node, "Not all that was said while this AI was away is kept: %s",
+                 SAY(payload_string(payload, "detail", 1024)));
+        return;
+    }
     if (proofs_error(node, code, payload))
         return; /* said there, with what it means */
     if (feature_lease_error(node, payload))
@@ -153,6 +162,12 @@ static void take_error(struct node *node, const char *sender, const json_t *payl
         node_say(node, "the hub refused: %s: %s", SAY(code),
                  SAY(payload_string(payload, "detail", 1024)));
     sessions_error(node, code, payload);
+}
+
+static void take_caught_up(struct node *node, const char *sender, const json_t *payload)
+{
+    (void)sender, (void)payload;
+    feature_leases_caught_up(node);
 }
 
 static void take_chat(struct node *node, const char *sender, const json_t *payload)
@@ -183,6 +198,7 @@ static const struct {
     {"lease", feature_lease_told, 0, true},
     {"error", take_error, 1, true}, /* `value` may be anybody's */
     {"chat", take_chat, 0, false},
+    {"caught_up", take_caught_up, 0, true},
 };
 
 static json_t *text_read(struct slice text)
@@ -257,7 +273,9 @@ void node_message(struct node *node, const struct khub_message *message)
             node_say(node, "skipped a %s of %s: %s", takers[i].type, SAY(message->sender_id.at),
                      SAY(error.text));
         } else {
+            node->current = message;
             takers[i].take(node, message->sender_id.at, payload);
+            node->current = NULL;
         }
         json_decref(payload);
         return;

@@ -144,6 +144,24 @@ static void ledger_take(struct node *node, json_t *ledger)
     }
 }
 
+void elites_own(struct node *node, json_t *knowledge)
+{
+    static const struct {
+        const char *name, *thing;
+    } sections[] = {{"shared_patterns", "pattern"}, {"collective_features", "component"}};
+    const char *key;
+    json_t *entry;
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        json_object_foreach(json_object_get(knowledge, sections[i].name), key, entry)
+        {
+            const char *id =
+                payload_string(json_object_get(entry, sections[i].thing), "id", THING_ID_MAX);
+            if (id[0] &&
+                strcmp(payload_string(entry, "contributor", ID_MAX), node->options->ai_id) == 0)
+                seen_first(node, node->options->ai_id, id);
+        }
+}
+
 void elites_take(struct node *node, json_t *knowledge, json_t *ledger)
 {
     struct elites elites = {.brain = node->brain,

@@ -18,6 +18,11 @@
 
 #define LEASE_TTL_S 60 /* of silence; libkhub is heard of every 30 s */
 
+/* What a lease is for, as the hub keeps it: who was killed and started again reads its own. */
+#define INTENT_BEGIN   "to build '"
+#define INTENT_FOR     "' for "
+#define INTENT_REQUEST " (request "
+
 static void wait_free(struct feature_wait *wait)
 {
     json_decref(wait->requirements);
@@ -26,9 +31,9 @@ static void wait_free(struct feature_wait *wait)
 
 static void wait_ask(struct node *node, struct feature_wait *wait)
 {
-    json_t *payload =
-        json_pack("{s:s,s:i,s:o}", "key", wait->key, "ttl_s", LEASE_TTL_S, "intent",
-                  json_sprintf("to build '%s' for %s", wait->feature, wait->requestor));
+    json_t *payload = json_pack("{s:s,s:i,s:o}", "key", wait->key, "ttl_s", LEASE_TTL_S, "intent",
+                                json_sprintf(INTENT_BEGIN "%s" INTENT_FOR "%s" INTENT_REQUEST "%s)",
+                                             wait->feature, wait->requestor, wait->request_id));
     wait->sent_at = node_now(node);
     if (node_publish(node, "lease_request", payload, NULL, wait->sent) < 0)
         wait->sent[0] = '\0';
@@ -57,10 +62,11 @@ static struct feature_wait *wait_building(struct node *node, const char *request
 }
 
 bool feature_lease(struct node *node, const char *requestor, const char *feature,
-                   json_t **ret_lease)
+                   json_t **ret_lease, char ret_request_id[ID_MAX + 1])
 {
     const struct feature_wait *wait = wait_building(node, requestor, feature);
     *ret_lease = NULL;
+    snprintf(ret_request_id, ID_MAX + 1, "%s", wait ? wait->request_id : "");
     if (wait && wait->lost)
         return false;
     if (wait && wait->fence)
@@ -77,6 +83,15 @@ static bool key_wanted(const struct node *node, const char *key)
             strcmp(wait->key, key) == 0)
             return true;
     }
+    return false;
+}
+
+/* Does it wait for that lease, or has it? */
+static bool key_known(const struct node *node, const char *key)
+{
+    for (size_t i = 0; i < FEATURE_WAITS_MAX; i++)
+        if (node->waits[i].state != WAIT_FREE && strcmp(node->waits[i].key, key) == 0)
+            return true;
     return false;
 }
 
@@ -109,7 +124,7 @@ static void wait_build(struct node *node, struct feature_wait *wait)
 }
 
 bool feature_wait_add(struct node *node, const char *requestor, const char *feature,
-                      const json_t *requirements)
+                      const char *request_id, const json_t *requirements)
 {
     struct feature_wait *place = NULL;
     unsigned of_one = 0;
@@ -124,6 +139,7 @@ bool feature_wait_add(struct node *node, const char *requestor, const char *feat
         return false;
     words_copy(place->requestor, requestor);
     words_copy(place->feature, feature);
+    words_copy(place->request_id, request_id);
     place->requirements = json_deep_copy(requirements);
     size_t len =
         (size_t)snprintf(place->key, sizeof place->key, "feature:%s:%s", feature, requestor);
@@ -230,6 +246,50 @@ void feature_leases_joined(struct node *node)
     for (size_t i = 0; i < FEATURE_WAITS_MAX; i++)
         if (node->waits[i].state != WAIT_FREE && node->waits[i].key[0])
             wait_ask(node, &node->waits[i]); /* what became of it meanwhile nobody said */
+}
+
+/* Takes an intent apart whose parts make up this key; false when it is none. */
+static bool intent_read(const char *intent, const char *key, char feature[ID_MAX + 1],
+                        char requestor[ID_MAX + 1], char request_id[ID_MAX + 1])
+{
+    const char *at = intent + strlen(INTENT_BEGIN), *end = intent + strlen(intent), *request = NULL;
+    char made[LEASE_KEY_MAX + 1];
+    if (strncmp(intent, INTENT_BEGIN, strlen(INTENT_BEGIN)) != 0 || end[-1] != ')')
+        return false;
+    for (const char *found = at; (found = strstr(found, INTENT_REQUEST)); found++)
+        request = found;
+    for (const char *middle = at; request && (middle = strstr(middle, INTENT_FOR)); middle++) {
+        const char *name = middle + strlen(INTENT_FOR), *id = request + strlen(INTENT_REQUEST);
+        if (name > request || middle - at > (ptrdiff_t)ID_MAX ||
+            request - name > (ptrdiff_t)ID_MAX || end - 1 - id > (ptrdiff_t)ID_MAX)
+            continue;
+        snprintf(feature, ID_MAX + 1, "%.*s", (int)(middle - at), at);
+        snprintf(requestor, ID_MAX + 1, "%.*s", (int)(request - name), name);
+        snprintf(request_id, ID_MAX + 1, "%.*s", (int)(end - 1 - id), id);
+        int len = snprintf(made, sizeof made, "feature:%s:%s", feature, requestor);
+        if (len < (int)sizeof made && strcmp(made, key) == 0)
+            return true;
+    }
+    return false;
+}
+
+void feature_leases_caught_up(struct node *node)
+{
+    char feature[ID_MAX + 1], requestor[ID_MAX + 1], request_id[ID_MAX + 1];
+    const json_t *lease;
+    size_t i;
+    json_array_foreach(node->own_leases, i, lease)
+    {
+        const char *key = payload_string(lease, "key", LEASE_KEY_MAX);
+        if (node->phase != NODE_RUNNING || !key[0] || key_known(node, key) ||
+            !intent_read(payload_string(lease, "intent", 1024), key, feature, requestor,
+                         request_id))
+            continue;
+        node_say(node, "Going on with feature request '%s' of %s", SAY(feature), SAY(requestor));
+        feature_wait_add(node, requestor, feature, request_id, NULL);
+    }
+    json_decref(node->own_leases);
+    node->own_leases = NULL;
 }
 
 void feature_leases_tick(struct node *node)

@@ -43,20 +43,35 @@ static void feature_done(struct job *job, bool ran)
     free(work);
 }
 
+static void answer_told(struct node *node, const char *id, enum once_end end)
+{
+    (void)id;
+    node->count.claims_proved += end == ONCE_TAKEN;
+}
+
 void feature_proved(struct node *node, const struct proof *proof)
 {
     const struct claim_use *use = &proof->use;
+    char request_id[ID_MAX + 1];
     json_t *lease;
-    if (!feature_lease(node, use->requestor, use->feature, &lease)) {
+    if (!feature_lease(node, use->requestor, use->feature, &lease, request_id)) {
         feature_failed(node, use->requestor, use->feature, "another builds it by now");
         return;
     }
     json_t *payload =
         json_pack("{s:O,s:s,s:s,s:o*}", "component", proof->result, "original_requestor",
                   use->requestor, "feature_name", use->feature, "lease", lease);
-    if (node_publish(node, "os_component_share", payload, use->requestor, NULL) == 0) {
-        node->count.features_answered++;
-        node->count.claims_proved++;
+    /* Of a request that has no name the nonce must do. */
+    const char *const parts[] = {"answer", use->requestor, use->feature,
+                                 request_id[0] ? request_id : proof->nonce, NULL};
+    const struct once_message message = {.parts = parts,
+                                         .type = "os_component_share",
+                                         .target = use->requestor,
+                                         .payload = payload,
+                                         .id = "",
+                                         .count = &node->count.features_answered,
+                                         .told = answer_told};
+    if (once_publish(node, &message) == 0) {
         seen_first(node, node->options->ai_id, payload_string(proof->result, "id", THING_ID_MAX));
         node_say(node, "Fulfilled feature request '%s' for %s (%s)", SAY(use->feature),
                  SAY(use->requestor), TELL(node, proof->result, NULL));
@@ -141,7 +156,7 @@ int feature_build(struct node *node, const char *requestor, const char *feature,
 }
 
 static void feature_take(struct node *node, const char *requestor, const char *feature,
-                         const json_t *requirements, bool response)
+                         const char *request_id, const json_t *requirements, bool response)
 {
     if (!feature[0] || !requestor[0] || strcmp(requestor, node->options->ai_id) == 0 ||
         !feature_new(feature_find(node, requestor, feature), response))
@@ -152,15 +167,16 @@ static void feature_take(struct node *node, const char *requestor, const char *f
     char why[BRAIN_TEXT_SIZE];
     if (!node->brain->can_answer(node->brain->state, feature, why))
         feature_declined(node, requestor, feature, why);
-    else if (!feature_wait_add(node, requestor, feature, requirements))
+    else if (!feature_wait_add(node, requestor, feature, request_id, requirements))
         feature_declined(node, requestor, feature, "this AI is too busy");
 }
 
 void feature_request(struct node *node, const char *sender, const json_t *payload)
 {
     /* A requestor named in the payload is not believed: nobody has components sent to another. */
+    const struct khub_text *id = &node->current->message_id;
     feature_take(node, sender, payload_string(payload, "feature", ID_MAX),
-                 json_object_get(payload, "requirements"), false);
+                 id->len <= ID_MAX ? id->at : "", json_object_get(payload, "requirements"), false);
 }
 
 void feature_response(struct node *node, const char *sender, const json_t *payload)
@@ -171,5 +187,6 @@ void feature_response(struct node *node, const char *sender, const json_t *paylo
     const json_t *original = json_object_get(payload, "original_request");
     feature_take(node, payload_string(payload, "requestor", ID_MAX),
                  payload_string(original, "feature", ID_MAX),
+                 payload_string(payload, "request_id", ID_MAX),
                  json_object_get(original, "requirements"), true);
 }

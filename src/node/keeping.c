@@ -10,10 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "brain/words.h"
+
 #define LEARNED      "learned.json"
 #define SOURCE       "policy.c"
 #define LEARNED_MAX  (1u << 20) /* bytes that are read */
+#define TOKEN        "resume_token"
 #define KEEPING_MODE 0666
+#define TOKEN_MODE   0600
 
 /* The object that lies there. 0 (NULL when there is none), or -1 with a sentence. */
 static int learned_read(int directory, json_t **ret_learned, char *ret_why)
@@ -39,6 +43,17 @@ static int learned_read(int directory, json_t **ret_learned, char *ret_why)
     return learned ? 0 : -1;
 }
 
+/* Without one the trainer joins as anybody does. */
+static void token_read(struct keeping *keeping)
+{
+    int fd = openat(keeping->directory, TOKEN, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? 0 : read(fd, keeping->token, sizeof keeping->token - 1);
+    keeping->token[len > 0 ? len : 0] = '\0';
+    keeping->token[strcspn(keeping->token, "\n")] = '\0';
+    if (fd >= 0)
+        close(fd);
+}
+
 int keeping_open(const char *path, struct brain *brain, struct keeping *ret_keeping,
                  char ret_why[KEEPING_WHY_SIZE])
 {
@@ -61,6 +76,7 @@ int keeping_open(const char *path, struct brain *brain, struct keeping *ret_keep
         snprintf(ret_why, KEEPING_WHY_SIZE, "its " LEARNED " is nothing to go on from: %s", why);
         goto failed;
     }
+    token_read(&keeping);
     *ret_keeping = keeping;
     return 0;
 failed:
@@ -69,11 +85,11 @@ failed:
 }
 
 /* Under another name first, so that nobody ever finds half of it. 0, or -1 with errno. */
-static int file_write(int directory, const char *name, const char *text)
+static int file_write(int directory, const char *name, const char *text, mode_t mode)
 {
     char unfinished[64];
     snprintf(unfinished, sizeof unfinished, "%s.new", name);
-    int fd = openat(directory, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, KEEPING_MODE);
+    int fd = openat(directory, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return -1;
     size_t done = 0, len = strlen(text);
@@ -105,13 +121,24 @@ int keeping_write(struct keeping *keeping, json_t *learned)
         return 0;
     char *text = json_dumps(learned, JSON_INDENT(2));
     errno = text ? 0 : ENOMEM;
-    int failed = !text || file_write(keeping->directory, LEARNED, text) < 0 ||
-                 (source && file_write(keeping->directory, SOURCE, source) < 0);
+    int failed = !text || file_write(keeping->directory, LEARNED, text, KEEPING_MODE) < 0 ||
+                 (source && file_write(keeping->directory, SOURCE, source, KEEPING_MODE) < 0);
     free(text);
     if (failed)
         return -1;
     json_decref(keeping->learned);
     keeping->learned = json_incref(learned);
+    return 0;
+}
+
+int keeping_write_token(struct keeping *keeping, const char *token)
+{
+    assert(keeping->directory >= 0);
+    if (strlen(token) >= sizeof keeping->token || strcmp(token, keeping->token) == 0)
+        return 0;
+    if (file_write(keeping->directory, TOKEN, token, TOKEN_MODE) < 0)
+        return -1;
+    words_copy(keeping->token, token);
     return 0;
 }
 

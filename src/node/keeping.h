@@ -1,5 +1,6 @@
 /* What a trainer has learned, kept in a directory: learned.json and policy.c, as it would use
- * them now. A later run goes on from there. */
+ * them now. A later run goes on from there. Beside them, readable for its owner alone, the hub's
+ * resume_token. All else that a trainer had under way its hub knows. */
 #ifndef KHUB_NODE_KEEPING_H
 #define KHUB_NODE_KEEPING_H
 
@@ -7,10 +8,13 @@
 
 #include "brain/brain.h"
 
+#define KEEPING_TOKEN_SIZE 257u /* libkhub's bound, and a NUL */
+
 struct keeping {
     const char *path;
-    int directory;   /* open, and locked: one trainer at a time */
-    json_t *learned; /* as it lies there; NULL: nothing yet */
+    int directory;                  /* open, and locked: one trainer at a time */
+    json_t *learned;                /* as it lies there; NULL: nothing yet */
+    char token[KEEPING_TOKEN_SIZE]; /* the same; "": none */
 };
 
 #define KEEPING_WHY_SIZE (BRAIN_TEXT_SIZE + 300)
@@ -23,6 +27,8 @@ int keeping_open(const char *path, struct brain *brain, struct keeping *ret_keep
 /* Writes what the brain has learned (borrowed; NULL: nothing), if it is not there already. Each
  * file is whole at any time. 0, or -1 with errno. */
 int keeping_write(struct keeping *keeping, json_t *learned);
+/* Writes the hub's resume_token, if it is not there already. 0, or -1 with errno. */
+int keeping_write_token(struct keeping *keeping, const char *token);
 void keeping_close(struct keeping *keeping);
 
 #endif

@@ -57,6 +57,15 @@ int node_keep(struct node *node, json_t *learned)
     return failed;
 }
 
+static int publish_failed(struct node *node, const char *type, int error)
+{
+    if (error == 0)
+        return 0;
+    node->count.link_skipped++;
+    node_say(node, "a %s could not be sent: %s", type, khub_error_text(error));
+    return error;
+}
+
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id)
 {
@@ -66,11 +75,20 @@ int node_publish(struct node *node, const char *type, const json_t *payload, con
     int error =
         text ? khub_publish(node->link, type, text, target, ret_message_id) : KHUB_E_NO_MEMORY;
     free(text);
-    if (error < 0) {
-        node->count.link_skipped++;
-        node_say(node, "a %s could not be sent: %s", type, khub_error_text(error));
-    }
-    return error;
+    return publish_failed(node, type, error);
+}
+
+int node_publish_as(struct node *node, const char *message_id, const char *type,
+                    const json_t *payload, const char *target, khub_outcome_callback *callback,
+                    void *data)
+{
+    if (node->phase >= NODE_FLUSHING)
+        return KHUB_E_CLOSED;
+    char *text = payload ? json_dumps(payload, JSON_COMPACT) : NULL;
+    int error = text ? khub_publish_as(node->link, message_id, type, text, target, callback, data)
+                     : KHUB_E_NO_MEMORY;
+    free(text);
+    return publish_failed(node, type, error);
 }
 
 /* The link. */
@@ -81,6 +99,14 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
     struct node *node = data;
     node->count.link_messages++;
     node_message(node, message);
+}
+
+/* With it a later run takes this id over from a connection that the hub thinks is still there. */
+static void keep_token(struct node *node)
+{
+    if (keeping_write_token(node->keeping, khub_resume_token(node->link)) < 0)
+        node_say(node, "the hub's resume_token can't be kept in %s: %s", node->keeping->path,
+                 strerror(errno));
 }
 
 static void on_joined(struct node *node)
@@ -96,8 +122,11 @@ static void on_joined(struct node *node)
     node->joined = true;
     node->lost = false;
     node->away_said = 0;
+    if (node->keeping)
+        keep_token(node);
     proofs_joined(node);
     feature_leases_joined(node);
+    sessions_joined(node);
 }
 
 /* Once, and then seldom: it is tried again for as long as there is time. */
@@ -239,7 +268,11 @@ static int node_link(struct node *node)
                                   .specialization = options->specialization,
                                   .capabilities = node->capabilities,
                                   .features = trainer_features,
+                                  .resume_token = options->resume_token,
                                   .retries = 0, /* none ends it: the time does */
+                                  .acks = true,
+                                  .resume = true,
+                                  .resume_last = true,
                                   .retry_max_ms = RETRY_MAX_MS,
                                   .data = node};
     struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
@@ -313,10 +346,12 @@ static void node_release(struct node *node)
         json_decref(node->sessions[i].candidate);
     for (size_t i = 0; i < FEATURE_WAITS_MAX; i++)
         json_decref(node->waits[i].requirements);
+    json_decref(node->own_leases);
     json_decref(node->last_pattern.claim);
     json_decref(node->last_component.claim);
     proofs_drop(node);
     khub_free(node->link);
+    onces_free(node);
     free(node->members);
     free(node);
 }

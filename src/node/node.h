@@ -10,6 +10,7 @@
 #define KHUB_NODE_NODE_H
 
 #include <jansson.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #include "brain/brain.h"
@@ -99,6 +100,7 @@ struct proof {
     char subject[COMMITMENT_SUBJECT_MAX + 1], version[COMMITMENT_SUBJECT_MAX + 1],
         sha256[COMMITMENT_DIGEST_SIZE];
     char commitment_id[37], nonce[33]; /* "": none yet */
+    bool counted;                      /* its commitment was */
     char sent[37];              /* message_id of the commitment on this connection; "": not sent */
     uint64_t sent_at, retry_at; /* loop time, ms */
 };
@@ -107,7 +109,28 @@ struct proof {
 struct last_shared {
     json_t *claim; /* as it was before it was proved; NULL: nothing yet */
     char id[THING_ID_MAX + 1];
+    bool untold; /* the hub has not said yet that it has it: the link sees to that */
 };
+
+struct node;
+
+/* What became of a message that is said once (once.c). */
+enum once_end {
+    ONCE_TAKEN,
+    ONCE_REPEATED, /* the hub had it already, of this AI, before it was started anew */
+    ONCE_UNKNOWN,  /* the hub does not know its commitment: it began anew */
+    ONCE_REFUSED   /* or the link has ended */
+};
+typedef void once_told(struct node *node, const char *id, enum once_end end);
+struct once_message {
+    const char *const *parts; /* what it is for, NULL-terminated: its message_id is made of them */
+    const char *type, *target;
+    const json_t *payload;
+    const char *id;  /* of the thing, for `told` */
+    unsigned *count; /* raised when the hub takes it */
+    once_told *told; /* NULL is fine */
+};
+LIST_HEAD(once_list, once);
 
 struct feature_seen {
     char requestor[ID_MAX + 1], feature[ID_MAX + 1];
@@ -120,6 +143,7 @@ enum wait_state { WAIT_FREE, WAIT_ASKED, WAIT_STANDBY, WAIT_BUILDING };
 struct feature_wait {
     enum wait_state state;
     char requestor[ID_MAX + 1], feature[ID_MAX + 1], key[LEASE_KEY_MAX + 1];
+    char request_id[ID_MAX + 1]; /* message_id of the request; "": not known */
     json_t *requirements;
     uint64_t fence; /* of this AI's lease; 0: it has none */
     bool done;      /* another has built it since it was asked for */
@@ -143,6 +167,9 @@ struct node {
     uv_timer_t tick, request, progress;
     uv_signal_t interrupt, terminate;
     struct khub *link;
+    const struct khub_message *current; /* the one that is being taken */
+    struct once_list onces;             /* said, and not answered */
+    json_t *own_leases; /* as the hub had them at joining, until it has caught up; NULL: none */
     struct khub_uv *adapter; /* of the link in the loop; NULL: stopped */
     struct brain *brain;
     struct jobs jobs;
@@ -193,6 +220,16 @@ int node_keep(struct node *node, json_t *learned);
  * (logged). */
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id);
+/* The same as khub_publish_as. */
+int node_publish_as(struct node *node, const char *message_id, const char *type,
+                    const json_t *payload, const char *target, khub_outcome_callback *callback,
+                    void *data);
+
+/* once.c */
+/* Publishes it, under a message_id that a trainer of this name gives to no other, now or later. 0
+ * or KHUB_E_… (logged). */
+int once_publish(struct node *node, const struct once_message *message);
+void onces_free(struct node *node);
 
 /* dispatch.c */
 void node_message(struct node *node, const struct khub_message *message);
@@ -243,6 +280,8 @@ void checks_verification(struct node *node, const char *sender, const json_t *pa
 void checks_shun(struct node *node, struct member *member);
 
 /* elites.c */
+/* What of the hub's knowledge is this AI's own, from before it was started. */
+void elites_own(struct node *node, json_t *knowledge);
 /* Has the best of what the hub knows checked. ledger: {AI: its counts}, NULL: none. */
 void elites_take(struct node *node, json_t *knowledge, json_t *ledger);
 
@@ -262,19 +301,22 @@ int feature_build(struct node *node, const char *requestor, const char *feature,
                   const json_t *requirements);
 
 /* feature_leases.c */
-/* Builds it once this AI has the lease of it. False: too many wait, of that requestor or all. */
+/* Builds it once this AI has the lease of it. request_id: message_id of the request, or "". False:
+ * too many wait, of that requestor or all. */
 bool feature_wait_add(struct node *node, const char *requestor, const char *feature,
-                      const json_t *requirements);
+                      const char *request_id, const json_t *requirements);
 /* False: another has the lease by now, and nothing is published. Else *ret_lease is what the
- * answer carries; NULL: nothing. */
+ * answer carries (NULL: nothing), and *ret_request_id as it was added. */
 bool feature_lease(struct node *node, const char *requestor, const char *feature,
-                   json_t **ret_lease);
+                   json_t **ret_lease, char ret_request_id[ID_MAX + 1]);
 /* It was published (done), or will not be: the lease is given back. */
 void feature_wait_over(struct node *node, const char *requestor, const char *feature, bool done);
 void feature_lease_told(struct node *node, const char *sender, const json_t *payload);
 /* True when the error answers a lease_request of this AI's. */
 bool feature_lease_error(struct node *node, const json_t *payload);
 void feature_leases_joined(struct node *node);
+/* All that was said meanwhile is heard: what this AI was building when it was killed, it builds. */
+void feature_leases_caught_up(struct node *node);
 void feature_leases_tick(struct node *node);
 /* Gives all back: this AI goes. */
 void feature_leases_leave(struct node *node);
@@ -288,6 +330,10 @@ const char *node_tell(const struct node *node, const json_t *thing, const json_t
 void sessions_request(struct node *node);
 void sessions_asked(struct node *node, const char *sender, const json_t *payload);
 void sessions_updated(struct node *node, const json_t *payload);
+/* Those that the hub has of this AI: what it does not know of any more it goes on with. */
+void sessions_taken_up(struct node *node, const json_t *sessions);
+/* The link is there again. */
+void sessions_joined(struct node *node);
 void sessions_workspace(struct node *node, const char *sender, const json_t *payload);
 void sessions_error(struct node *node, const char *code, const json_t *payload);
 void sessions_presence(struct node *node, const char *ai_id, bool present);

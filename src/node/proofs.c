@@ -195,10 +195,17 @@ static bool proof_join(struct node *node, struct proof *proof)
     return false;
 }
 
+/* Once, on however many connections it is made. */
+static void commit_count(struct node *node, struct proof *proof)
+{
+    node->count.claims_committed += !proof->counted;
+    proof->counted = true;
+}
+
 static void proof_commit(struct node *node, struct proof *proof)
 {
     if (proof_join(node, proof)) {
-        node->count.claims_committed++;
+        commit_count(node, proof);
         return;
     }
     json_t *payload = json_pack("{s:s,s:s,s:s}", "subject", proof->subject, "subject_version",
@@ -206,7 +213,7 @@ static void proof_commit(struct node *node, struct proof *proof)
     if (node_publish(node, "commitment", payload, NULL, proof->sent) == 0) {
         proof->sent_at = node_now(node);
         proof_move(proof, PROOF_COMMITTED);
-        node->count.claims_committed++;
+        commit_count(node, proof);
     } else {
         proof->sent[0] = '\0';
         proof->retry_at = node_now(node) + STEP_MS;

@@ -395,6 +395,8 @@ static bool session_waits(const struct node *node, const struct session *session
 static void session_tick(struct node *node, struct session *session)
 {
     uint64_t now = node_now(node);
+    if (khub_link_state(node->link) != KHUB_JOINED)
+        return; /* the hub is awaited, and its link sends what it has not answered */
     session_limits(node, session);
     if (session->working || session->writing || session->state != SESSION_ACTIVE ||
         now < session->retry_at)

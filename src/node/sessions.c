@@ -358,6 +358,53 @@ void sessions_updated(struct node *node, const json_t *payload)
         session_over(node, session, status, payload);
 }
 
+/* Of a run of this AI that was killed. What lies in its workspace, the hub says when this AI writes
+ * there: it was made from another version. */
+static void session_take_up(struct node *node, const json_t *known)
+{
+    const char *id = payload_string(known, "session_id", SESSION_ID_MAX);
+    const char *initiator = payload_string(known, "initiator", ID_MAX);
+    bool active = strcmp(payload_string(known, "status", 32), "active") == 0;
+    bool own = strcmp(initiator, node->options->ai_id) == 0;
+    struct session *session = NULL;
+    if (id[0] && !session_find(node, id) && (active || own) && node->phase == NODE_RUNNING)
+        session = session_new(node, id, own ? SESSION_WAITING : SESSION_INVITED);
+    if (!session)
+        return;
+    session->initiator = own;
+    words_cut(payload_string(known, "type", 63), session->type, sizeof session->type);
+    words_copy(session->initiator_id, initiator);
+    session_participants(node, session, json_object_get(known, "participants"));
+    node_say(node, "Going on with collaboration %s of %s", SAY(id), SAY(initiator));
+    if (active)
+        session_activate(node, session);
+}
+
+void sessions_taken_up(struct node *node, const json_t *sessions)
+{
+    const json_t *session;
+    size_t i;
+    json_array_foreach(sessions, i, session)
+    {
+        session_take_up(node, session);
+    }
+}
+
+void sessions_joined(struct node *node)
+{
+    uint64_t now = node_now(node);
+    for (size_t i = 0; i < SESSIONS_TRACKED_MAX; i++) {
+        struct session *session = &node->sessions[i];
+        if (session->state == SESSION_FREE)
+            continue;
+        session->since = session->moved = now; /* that the hub was away is nobody's fault */
+        if (session->writing) /* the link sends it again, if the hub has not answered it */
+            session->write_deadline = now + WRITE_MS;
+        if (session->handed_in)
+            session->handed_in = now;
+    }
+}
+
 void sessions_workspace(struct node *node, const char *sender, const json_t *payload)
 {
     struct session *session =

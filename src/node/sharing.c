@@ -137,14 +137,20 @@ void sharing_tick(struct node *node)
 /* Publishing. */
 
 /* The seed's shape: what this AI measured of its own component, under the component's id. */
-static void report_own(struct node *node, const json_t *component)
+static void report_own(struct node *node, const struct proof *proof)
 {
+    const json_t *component = proof->result;
+    const char *const parts[] = {"own report", proof->sha256, proof->commitment_id, proof->nonce,
+                                 NULL};
     json_t *metrics = node->brain->own_metrics(component);
     json_object_set_new(metrics, "self_reported", json_true());
     json_t *payload = json_pack("{s:O,s:o}", "component_id", json_object_get(component, "id"),
                                 "performance", metrics);
-    if (node_publish(node, "performance_report", payload, NULL, NULL) == 0)
-        node->count.reports_sent++;
+    once_publish(node, &(struct once_message){.parts = parts,
+                                              .type = "performance_report",
+                                              .payload = payload,
+                                              .id = "",
+                                              .count = &node->count.reports_sent});
     json_decref(payload);
 }
 
@@ -154,6 +160,24 @@ static void keep_last(struct last_shared *last, const struct proof *proof)
     json_decref(last->claim);
     last->claim = json_incref(proof->claim);
     words_copy(last->id, payload_string(proof->result, "id", THING_ID_MAX));
+    last->untold = true;
+}
+
+static void share_again(struct node *node, const struct last_shared *last);
+
+static void share_told(struct node *node, const char *id, enum once_end end)
+{
+    struct last_shared *lasts[] = {&node->last_pattern, &node->last_component};
+    node->count.claims_proved += end == ONCE_TAKEN;
+    if (end == ONCE_REPEATED)
+        node_say(node, "%s says nothing new: it was shared before this AI was started", id);
+    for (size_t i = 0; i < sizeof lasts / sizeof *lasts; i++) {
+        if (!lasts[i]->claim || strcmp(lasts[i]->id, id) != 0)
+            continue;
+        lasts[i]->untold = false;
+        if (end == ONCE_UNKNOWN && node->phase == NODE_RUNNING)
+            share_again(node, lasts[i]);
+    }
 }
 
 void sharing_proved(struct node *node, const struct proof *proof)
@@ -161,17 +185,26 @@ void sharing_proved(struct node *node, const struct proof *proof)
     json_t *thing = proof->result;
     bool component = proof_is_component(proof);
     const char *id = payload_string(thing, "id", THING_ID_MAX);
-    json_t *payload = json_pack("{s:O}", component ? "component" : "pattern", thing);
-    if (node_publish(node, component ? "os_component_share" : "pattern_share", payload, NULL,
-                     NULL) == 0) {
-        node->count.claims_proved++;
-        *(component ? &node->count.components_shared : &node->count.patterns_shared) += 1;
+    const char *const parts[] = {"share",       component ? "component" : "pattern",
+                                 proof->sha256, proof->commitment_id,
+                                 proof->nonce,  NULL};
+    json_t *payload = json_pack("{s:O}", parts[1], thing);
+    struct last_shared *last = component ? &node->last_component : &node->last_pattern;
+    const struct once_message message = {.parts = parts,
+                                         .type = component ? "os_component_share" : "pattern_share",
+                                         .payload = payload,
+                                         .id = id,
+                                         .count = component ? &node->count.components_shared
+                                                            : &node->count.patterns_shared,
+                                         .told = share_told};
+    keep_last(last, proof);
+    if (once_publish(node, &message) == 0) {
         seen_first(node, node->options->ai_id, id);
-        keep_last(component ? &node->last_component : &node->last_pattern, proof);
-        node_say(node, "Shared %s %s (%s)", component ? "component" : "pattern", id,
-                 TELL(node, thing, NULL));
+        node_say(node, "Shared %s %s (%s)", parts[1], id, TELL(node, thing, NULL));
         if (component)
-            report_own(node, thing);
+            report_own(node, proof);
+    } else {
+        last->untold = false;
     }
     json_decref(payload);
 }
@@ -180,7 +213,7 @@ static void share_again(struct node *node, const struct last_shared *last)
 {
     const struct claim_use use = {.purpose = CLAIM_TRAINED};
     const char *reason;
-    if (!last->claim || proofs_has(node, last->claim))
+    if (!last->claim || last->untold || proofs_has(node, last->claim))
         return;
     if (!proofs_add(node, json_incref(last->claim), &use, &reason))
         node_say(node, "%s is not shared again: %s", last->id, reason);

@@ -71,6 +71,8 @@ int trainer_run(const struct trainer_options *options)
         snprintf(workers, sizeof workers, "%u", brain->workers);
         setenv("UV_THREADPOOL_SIZE", workers, 0);
     }
+    if (keeping.token[0])
+        filled.resume_token = keeping.token;
     int error = brain ? node_new(&filled, brain, &node) : KHUB_E_NO_MEMORY;
     if (error < 0)
         fprintf(stderr, "[TRAINER] %s: %s\n", filled.address, khub_error_text(error));

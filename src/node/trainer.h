@@ -26,7 +26,8 @@ struct trainer_options {
     const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */
     const char
         *keep_path; /* keeps what it learns there, and goes on from it (keeping.h); NULL: not */
-    bool json;      /* the summary goes to `out` as JSON in place of being told to `summary` */
+    const char *resume_token; /* of an earlier run of this AI; NULL: none */
+    bool json; /* the summary goes to `out` as JSON in place of being told to `summary` */
     FILE *out;
     /* All are called on the thread of trainer_run; NULL is fine. */
     void (*log)(const char *line, void *data); /* in place of stderr; without "[TRAINER] " */

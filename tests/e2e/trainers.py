@@ -74,10 +74,10 @@ class Trainer:
 class Watcher(threading.Thread):
     """An observer that keeps all lines, until the connection ends."""
 
-    def __init__(self, hub, *trainers):
+    def __init__(self, hub, *trainers, **hello):
         super().__init__(daemon=True)
         self.client = hub.connect()
-        self.client.hello("the test", 2, role="observer")
+        self.client.hello("the test", 2, role="observer", **hello)
         self.client.socket.settimeout(None)
         self.trainers = trainers
         self.lines = []

@@ -369,13 +369,37 @@ static void length_is_the_hubs(void **state)
 
 #define LIFE(name) cmocka_unit_test_setup_teardown(name, life_setup, life_teardown)
 
+static void a_message_id_may_be_the_callers(void **state)
+{
+    struct life *life = *state;
+    life_join(life, (struct khub_options){.ai_id = "ada", .acks = true});
+    struct khub *link = life->link;
+    const char *long_id = "1234567890123456789012345678901234567";
+    assert_int_equal(khub_publish_as(link, "mine", "chat", "{}", NULL, NULL, NULL), 0);
+    UNTIL(life, fake_hub_count(&life->hub, "chat") == 1);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "chat", 0), "\"message_id\":\"mine\""));
+    assert_int_equal(khub_publish_as(link, long_id + 1, "chat", "{}", NULL, NULL, NULL), 0);
+    const char *const wrong[] = {NULL, "", long_id, "a\nb", "\xff"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_int_equal(khub_publish_as(link, wrong[i], "chat", "{}", NULL, NULL, NULL),
+                         KHUB_E_ARGUMENT);
+    assert_int_equal(khub_publish_as(link, "m", "heartbeat", "{}", NULL, NULL, NULL),
+                     KHUB_E_ARGUMENT);
+    assert_int_equal(khub_publish_as(link, "m", "hello", "{}", NULL, NULL, NULL), KHUB_E_ARGUMENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LIFE(every_type_once_joined), LIFE(every_type_before_the_hub_is_there),
-        LIFE(ids_come_back),          LIFE(types_are_checked),
-        LIFE(json_is_checked),        LIFE(texts_and_ids_are_checked),
-        LIFE(depth_is_the_hubs),      LIFE(length_is_the_hubs),
+        LIFE(every_type_once_joined),
+        LIFE(every_type_before_the_hub_is_there),
+        LIFE(ids_come_back),
+        LIFE(a_message_id_may_be_the_callers),
+        LIFE(types_are_checked),
+        LIFE(json_is_checked),
+        LIFE(texts_and_ids_are_checked),
+        LIFE(depth_is_the_hubs),
+        LIFE(length_is_the_hubs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -293,7 +293,22 @@ static void test_an_observer_is_told_what_is_open(void **state)
     assert_int_equal(integer_of(lease, "fence"), fence);
     assert_true(json_is_null(json_object_get(lease, "expires")));
     assert_true(json_is_string(json_object_get(json_array_get(leases, 1), "expires")));
-    assert_null(json_object_get(join(f, GUS, "gus", 2, ""), "leases"));
+}
+
+/* Which it may have forgotten. */
+static void test_an_ai_is_told_what_is_its_own(void **state)
+{
+    struct fixture *f = *state;
+    join_all(f);
+    json_int_t fence = granted(f, ADA, "ada", "k", 60);
+    granted(f, BOB, "bob", "j", 60);
+    leave(f, ADA);
+    assert_int_equal(json_array_size(json_object_get(join(f, FAY, "fay", 2, ""), "leases")), 0);
+    json_t *leases = json_object_get(join(f, ADA, "ada", 2, ""), "leases");
+    assert_int_equal(json_array_size(leases), 1);
+    assert_string_equal(string_of(json_array_get(leases, 0), "key"), "k");
+    assert_int_equal(integer_of(json_array_get(leases, 0), "fence"), fence);
+    assert_null(json_object_get(join(f, GUS, "gus", 1, ""), "leases"));
 }
 
 static void mute_effect(void *ctx, const struct effect *effect)
@@ -379,6 +394,7 @@ int main(void)
         LEASE_TEST(test_what_is_no_request_is_refused),
         LEASE_TEST(test_leases_have_bounds),
         LEASE_TEST(test_an_observer_is_told_what_is_open),
+        LEASE_TEST(test_an_ai_is_told_what_is_its_own),
         LEASE_TEST(test_an_end_that_a_renewal_overtook_does_nothing),
         LEASE_TEST(test_a_replay_has_the_same_leases),
     };

@@ -108,6 +108,90 @@ static void test_a_feature_is_built_under_a_lease(void **state)
     node_unmake(node);
 }
 
+static struct node *node_with_leases(const char *leases)
+{
+    char sync[600];
+    struct node *node = node_make();
+    wishes.unleased = true;
+    snprintf(sync, sizeof sync,
+             "{\"active_ais\":[],\"collaboration_opportunities\":[],\"leases\":[%s]}", leases);
+    say(node, "hub", "training_sync", sync);
+    assert_int_equal(said_of("lease_request"), 0); /* the request may be still to come */
+    return node;
+}
+
+/* Killed while it built, and started again: it has the lease yet, under the same fence. Its answer
+ * goes by the name that the first would have gone by. */
+static void test_what_it_built_when_it_was_killed_it_builds(void **state)
+{
+    char answered[37];
+    (void)state;
+    struct node *node = node_asked();
+    lease_told(node, "granted", "ada", false);
+    challenge_last(node, '1');
+    work(node);
+    snprintf(answered, sizeof answered, "%s", said_last("os_component_share")->message_id);
+    char lease[300];
+    snprintf(lease, sizeof lease,
+             "{\"key\":\"feature:process_scheduling:bob\",\"holder\":\"ada\",\"fence\":9,"
+             "\"intent\":\"%s\"}",
+             payload_string(said_last("lease_request")->payload, "intent", 200));
+    node_unmake(node);
+    node = node_with_leases(lease);
+    say(node, "hub", "caught_up", "{\"seq\":1}");
+    assert_string_equal(payload_string(said_last("lease_request")->payload, "key", 256),
+                        "feature:process_scheduling:bob");
+    lease_told(node, "renewed", "ada", false);
+    challenge_last(node, '2'); /* with what it has found since */
+    work(node);
+    assert_string_equal(said_last("os_component_share")->message_id, answered);
+    say(node, "hub", "caught_up", "{\"seq\":2}"); /* once */
+    assert_int_equal(said_of("lease_request"), 1);
+    node_unmake(node);
+}
+
+static void test_what_is_asked_meanwhile_is_not_built_twice(void **state)
+{
+    (void)state;
+    struct node *node = node_with_leases(
+        "{\"key\":\"feature:process_scheduling:bob\",\"holder\":\"ada\",\"fence\":9,"
+        "\"intent\":\"to build 'process_scheduling' for bob (request m)\"}");
+    say(node, "bob", "feature_request", "{\"feature\":\"process_scheduling\"}");
+    say(node, "hub", "caught_up", "{\"seq\":1}");
+    assert_int_equal(said_of("lease_request"), 1);
+    node_unmake(node);
+}
+
+/* A name may hold what parts them; and who says what a lease is for need not be a trainer. */
+static void test_intents_are_read_with_care(void **state)
+{
+    static const struct {
+        const char *key, *intent, *requestor;
+    } cases[] = {
+        {"feature:process_scheduling:b' for c (request x)",
+         "to build 'process_scheduling' for b' for c (request x) (request m)",
+         "b' for c (request x)"},
+        {"feature:process_scheduling:bob", "to build 'process_scheduling' for bob", NULL},
+        {"feature:process_scheduling:bob", "to build 'process_scheduling' for eve (request m)",
+         NULL},
+        {"feature:process_scheduling:bob", "by hand", NULL},
+        {"feature:process_scheduling:bob", "", NULL},
+        {"roof", "to build 'process_scheduling' for bob (request m)", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char lease[400];
+        snprintf(lease, sizeof lease, "{\"key\":\"%s\",\"intent\":\"%s\"}", cases[i].key,
+                 cases[i].intent);
+        struct node *node = node_with_leases(lease);
+        say(node, "hub", "caught_up", "{\"seq\":1}");
+        assert_int_equal(said_of("lease_request"), cases[i].requestor != NULL);
+        if (cases[i].requestor)
+            assert_string_equal(node->waits[FEATURE_WAITS_MAX - 1].requestor, cases[i].requestor);
+        node_unmake(node);
+    }
+}
+
 static void test_while_another_builds_it_stands_by(void **state)
 {
     (void)state;
@@ -516,6 +600,9 @@ int main(void)
         cmocka_unit_test(test_feature_is_answered_once),
         cmocka_unit_test(test_a_feature_is_declined),
         cmocka_unit_test(test_a_feature_is_built_under_a_lease),
+        cmocka_unit_test(test_what_it_built_when_it_was_killed_it_builds),
+        cmocka_unit_test(test_what_is_asked_meanwhile_is_not_built_twice),
+        cmocka_unit_test(test_intents_are_read_with_care),
         cmocka_unit_test(test_while_another_builds_it_stands_by),
         cmocka_unit_test(test_what_another_leaves_undone_it_takes_up),
         cmocka_unit_test(test_who_asks_late_builds_nothing),

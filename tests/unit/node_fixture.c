@@ -65,6 +65,47 @@ int __wrap_khub_publish(struct khub *link, const char *type, const char *payload
     return 0;
 }
 
+int __real_khub_publish_as(struct khub *link, const char *message_id, const char *type,
+                           const char *payload, const char *target, khub_outcome_callback *callback,
+                           void *data);
+int __wrap_khub_publish_as(struct khub *link, const char *message_id, const char *type,
+                           const char *payload, const char *target, khub_outcome_callback *callback,
+                           void *data);
+
+/* What the hub has yet to answer. */
+static struct unanswered {
+    khub_outcome_callback *callback;
+    void *data;
+} unanswered[SAID_MAX];
+static size_t unanswered_count;
+
+int __wrap_khub_publish_as(struct khub *link, const char *message_id, const char *type,
+                           const char *payload, const char *target, khub_outcome_callback *callback,
+                           void *data)
+{
+    if (!noting)
+        return __real_khub_publish_as(link, message_id, type, payload, target, callback, data);
+    __wrap_khub_publish(link, type, payload, target, NULL);
+    snprintf(said[said_count - 1].message_id, sizeof said[0].message_id, "%s", message_id);
+    assert(unanswered_count < SAID_MAX);
+    unanswered[unanswered_count++] = (struct unanswered){callback, data};
+    return 0;
+}
+
+static void answer_all(struct node *node)
+{
+    struct khub_outcome outcome = {.message_id = "",
+                                   .error = wishes.refused ? KHUB_E_REFUSED : 0,
+                                   .seq = wishes.repeated || wishes.refused ? 0 : 1,
+                                   .code = wishes.refused ? wishes.refused : "",
+                                   .detail = ""};
+    while (unanswered_count > 0) {
+        struct unanswered first = unanswered[0];
+        memmove(unanswered, unanswered + 1, --unanswered_count * sizeof *unanswered);
+        first.callback(node->link, &outcome, first.data);
+    }
+}
+
 enum khub_state __wrap_khub_link_state(const struct khub *link)
 {
     return noting ? link_state : __real_khub_link_state(link);
@@ -335,6 +376,7 @@ struct node *node_make(void)
 void node_unmake(struct node *node)
 {
     node_free(node);
+    unanswered_count = 0;
     brain_free(seer);
     said_clear();
     noting = false;
@@ -381,8 +423,11 @@ void work(struct node *node)
 {
     if (!wishes.unleased)
         grant_leases(node);
-    while (!jobs_idle(&node->jobs))
-        uv_run(&node->loop, UV_RUN_ONCE);
+    do {
+        while (!jobs_idle(&node->jobs))
+            uv_run(&node->loop, UV_RUN_ONCE);
+        answer_all(node);
+    } while (!jobs_idle(&node->jobs));
 }
 
 void challenge_last(struct node *node, char nonce)

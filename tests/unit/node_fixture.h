@@ -24,11 +24,13 @@ extern struct calls {
 
 /* How the brain answers. Set it while the worker is idle. */
 extern struct wishes {
-    bool referee;    /* of node_make's next */
-    unsigned claims; /* that the next training job finds */
-    unsigned moves;  /* training jobs that have something to do */
-    bool unprovable; /* prove comes to nothing */
-    bool unleased;   /* the hub answers no lease_request: the test does */
+    bool referee;        /* of node_make's next */
+    unsigned claims;     /* that the next training job finds */
+    unsigned moves;      /* training jobs that have something to do */
+    bool unprovable;     /* prove comes to nothing */
+    bool repeated;       /* the hub has taken what is said once before */
+    const char *refused; /* or refuses it, with this code */
+    bool unleased;       /* the hub answers no lease_request: the test does */
     const char
         *review; /* collaborate gives the candidate with this AI's review in it; NULL: searches */
 } wishes;
@@ -62,7 +64,8 @@ void node_unmake(struct node *node);
 void say(struct node *node, const char *sender, const char *type, const char *payload);
 /* The same with a payload of json_pack's, which is consumed. */
 void say_json(struct node *node, const char *sender, const char *type, json_t *payload);
-/* Until the worker has nothing left to do. The hub grants what leases were asked for, before. */
+/* Until the worker has nothing left to do. The hub grants what leases were asked for, before, and
+ * acks what is to be counted, behind. */
 void work(struct node *node);
 
 /* The brain of the nodes that are made. */

@@ -21,9 +21,9 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    static const char *const names[] = {"learned.json", "policy.c"};
+    static const char *const names[] = {"learned.json", "policy.c", "resume_token"};
     char path[128];
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         unlink(path);
     }
@@ -113,10 +113,33 @@ static void test_where_nothing_can_be_kept(void **state)
     assert_non_null(strstr(why, "Not a directory"));
 }
 
+static void test_a_token_is_kept_for_its_owner(void **state)
+{
+    (void)state;
+    struct keeping keeping;
+    struct stat status;
+    char why[KEEPING_WHY_SIZE], path[128];
+    struct node *node = node_make();
+    assert_int_equal(keeping_open(folder, brain_given(), &keeping, why), 0);
+    assert_string_equal(keeping.token, "");
+    assert_int_equal(keeping_write_token(&keeping, "first"), 0);
+    assert_int_equal(keeping_write_token(&keeping, "second"), 0);
+    assert_string_equal(keeping.token, "second");
+    keeping_close(&keeping);
+    snprintf(path, sizeof path, "%s/resume_token", folder);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0600);
+    assert_int_equal(keeping_open(folder, brain_given(), &keeping, why), 0);
+    assert_string_equal(keeping.token, "second");
+    keeping_close(&keeping);
+    node_unmake(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_learned_is_kept, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_token_is_kept_for_its_owner, begin, end),
         cmocka_unit_test_setup_teardown(test_anothers_is_not_overwritten, begin, end),
         cmocka_unit_test_setup_teardown(test_where_nothing_can_be_kept, begin, end),
     };

@@ -306,6 +306,76 @@ static void test_shared_again(void **state)
     node_unmake(node);
 }
 
+/* What a share and its report were said under. */
+static void said_under(struct node *node, char nonce, char ret_share[37], char ret_report[37])
+{
+    const struct claim_use use = {.purpose = CLAIM_TRAINED};
+    const char *reason;
+    assert_true(proofs_add(node, claim_make("component", "c", 0.5), &use, &reason));
+    challenge_last(node, nonce);
+    work(node);
+    snprintf(ret_share, 37, "%s", said_last("os_component_share")->message_id);
+    snprintf(ret_report, 37, "%s", said_last("performance_report")->message_id);
+}
+
+/* By a trainer that was started again, and knows nothing of the first. */
+static void test_what_was_shared_before_does_not_count(void **state)
+{
+    char share[3][37], report[3][37];
+    (void)state;
+    struct node *node = node_make();
+    said_under(node, '1', share[0], report[0]);
+    assert_int_equal(node->count.components_shared, 1);
+    assert_int_equal(node->count.reports_sent, 1);
+    node_unmake(node);
+    node = node_make();
+    wishes.repeated = true;
+    said_under(node, '1', share[1], report[1]);
+    assert_string_equal(share[0], share[1]);
+    assert_string_equal(report[0], report[1]);
+    assert_string_not_equal(share[0], report[0]);
+    assert_int_equal(node->count.components_shared, 0);
+    assert_int_equal(node->count.claims_proved, 0);
+    assert_int_equal(node->count.reports_sent, 0);
+    assert_int_equal(heard_of("c says nothing new"), 1);
+    said_under(node, '2', share[2], report[2]); /* another hub's */
+    assert_string_not_equal(share[0], share[2]);
+    assert_string_not_equal(report[0], report[2]);
+    node_unmake(node);
+}
+
+/* A hub that began anew does not know the commitment of a share that its forerunner never acked. */
+static void test_a_share_that_such_a_hub_refuses_is_proved_anew(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    wishes.refused = "bad_claim";
+    claim_through(node, claim_make("pattern", "p1", 0.5));
+    assert_int_equal(node->count.patterns_shared, 0);
+    assert_int_equal(said_of("commitment"), 2);
+    wishes.refused = NULL;
+    challenge_last(node, '7');
+    work(node);
+    assert_int_equal(said_of("pattern_share"), 2);
+    assert_int_equal(node->count.patterns_shared, 1);
+    assert_int_equal(node->count.claims_committed, 2);
+    node_unmake(node);
+}
+
+/* One claim is one commitment, on however many connections it is made. */
+static void test_a_commitment_made_again_counts_once(void **state)
+{
+    const struct claim_use use = {.purpose = CLAIM_TRAINED};
+    const char *reason;
+    (void)state;
+    struct node *node = node_make();
+    assert_true(proofs_add(node, claim_make("pattern", "p", 0.5), &use, &reason));
+    proofs_joined(node);
+    assert_int_equal(said_of("commitment"), 2);
+    assert_int_equal(node->count.claims_committed, 1);
+    node_unmake(node);
+}
+
 /* Training makes claims; at the end it hands out the rest, and these still come through. */
 static void test_training_and_its_end(void **state)
 {
@@ -379,6 +449,9 @@ int main(void)
         cmocka_unit_test(test_a_feature_is_answered_by_proof),
         cmocka_unit_test(test_flood_of_requests),
         cmocka_unit_test(test_shared_again),
+        cmocka_unit_test(test_what_was_shared_before_does_not_count),
+        cmocka_unit_test(test_a_share_that_such_a_hub_refuses_is_proved_anew),
+        cmocka_unit_test(test_a_commitment_made_again_counts_once),
         cmocka_unit_test(test_training_and_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

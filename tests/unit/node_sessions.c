@@ -53,6 +53,73 @@ static void until_stepped(struct node *node, unsigned steps)
     }
 }
 
+/* The sync of an AI that was killed and started again. */
+static void test_sessions_of_an_earlier_run_are_taken_up(void **state)
+{
+    static const char sync[] =
+        "{\"active_ais\":[],\"collaboration_opportunities\":[],\"sessions\":["
+        "{\"session_id\":\"s1\",\"type\":\"feature_development\",\"status\":\"active\","
+        "\"initiator\":\"bob\",\"participants\":[\"bob\",\"ada\"],\"progress\":0.25},"
+        "{\"session_id\":\"s2\",\"type\":\"feature_development\",\"status\":\"pending\","
+        "\"initiator\":\"ada\",\"participants\":[\"ada\"],\"progress\":0.0}]}";
+    char payload[300];
+    (void)state;
+    struct node *node = node_make();
+    for (int i = 0; i < 2; i++) /* once, however often it is told */
+        say(node, "hub", "training_sync", sync);
+    struct session *session = &node->sessions[0];
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    assert_string_equal(session->initiator_id, "bob");
+    assert_int_equal(session->participant_count, 2);
+    assert_int_equal(node->sessions[1].state, SESSION_WAITING);
+    assert_true(node->sessions[1].initiator);
+    assert_int_equal(node->sessions[2].state, SESSION_FREE);
+    assert_int_equal(node->count.sessions_active, 1);
+    /* What is in the workspace it hears when it writes: the hub takes nothing that knows less. */
+    until_stepped(node, 1);
+    const struct said *write = said_last("workspace_update");
+    assert_int_equal(json_integer_value(json_object_get(write->payload, "base_version")), 0);
+    snprintf(payload, sizeof payload,
+             "{\"code\":\"conflict\",\"detail\":\"\",\"in_reply_to\":\"%s\",\"session_id\":\"s1\","
+             "\"key\":\"candidate\",\"value\":{\"b\":2},\"version\":7}",
+             write->message_id);
+    say(node, "hub", "error", payload);
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    assert_int_equal(session->version, 7);
+    assert_true(session->reconcile);
+    node_unmake(node);
+}
+
+/* However long it is away. */
+static void test_nothing_is_late_while_the_hub_is_away(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    ask(node, 1, "feature_development");
+    say(node, "hub", "collaboration_update",
+        "{\"session_id\":\"s1\",\"status\":\"active\",\"participants\":[\"bob\",\"ada\"],"
+        "\"progress\":0}");
+    struct session *session = &node->sessions[0];
+    until_stepped(node, 1);
+    assert_true(session->writing);
+    link_state = KHUB_WAITING;
+    session->moved -= 2 * IDLE_MS; /* as if so much time had gone by */
+    session->write_deadline = 0;
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    assert_true(session->writing);
+    link_state = KHUB_JOINED;
+    sessions_joined(node);
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_ACTIVE);
+    assert_true(session->writing); /* the link says it again, and the hub answers */
+    session->moved -= 2 * IDLE_MS;
+    session->writing = false;
+    sessions_tick(node);
+    assert_int_equal(session->state, SESSION_FREE);
+    node_unmake(node);
+}
+
 static void test_session_conflict_and_loss(void **state)
 {
     (void)state;
@@ -555,6 +622,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_acceptance_is_bounded),
+        cmocka_unit_test(test_sessions_of_an_earlier_run_are_taken_up),
+        cmocka_unit_test(test_nothing_is_late_while_the_hub_is_away),
         cmocka_unit_test(test_session_conflict_and_loss),
         cmocka_unit_test(test_session_time_limits),
         cmocka_unit_test(test_work_may_take_its_time),

@@ -1,0 +1,88 @@
+/* What counts, said once: a share, a report, an answer.
+ *
+ * Its message_id is made of what it is for, not of chance. So the hub, which remembers what it
+ * accepted of this AI, takes no second one for the same: not from a connection that was lost, and
+ * not from a trainer that was killed and does again what it no longer knows that it did. It is
+ * counted when the hub has accepted it, and only when that was not long ago. */
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/node.h"
+#include "wire/text.h"
+
+struct once {
+    LIST_ENTRY(once) next;
+    struct node *node;
+    uint64_t before; /* a seq that the room had when it was said */
+    once_told *told;
+    unsigned *count;
+    char id[THING_ID_MAX + 1];
+};
+
+/* A UUID of the parts, the same for the same parts. 0, or -1. */
+static int id_make(const struct node *node, const char *const *parts, char ret_id[UUID_SIZE])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    struct text text = {0};
+    text_add_string(&text, slice_of(node->options->ai_id));
+    for (; *parts; parts++) /* as JSON strings: no two lists are one text */
+        text_add_string(&text, slice_of(*parts));
+    bool made =
+        !text.failed && EVP_Digest(text.at, text.len, digest, NULL, EVP_sha256(), NULL) == 1;
+    text_free(&text);
+    if (made)
+        uuid_format(digest, ret_id);
+    return made ? 0 : -1;
+}
+
+static void once_free(struct once *once)
+{
+    LIST_REMOVE(once, next);
+    free(once);
+}
+
+static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
+{
+    struct once *once = data;
+    struct node *node = once->node;
+    (void)link;
+    bool first = outcome->error == 0 && outcome->seq > once->before;
+    *once->count += first;
+    if (once->told)
+        once->told(node, once->id,
+                   first                                     ? ONCE_TAKEN
+                   : outcome->error == 0                     ? ONCE_REPEATED
+                   : strcmp(outcome->code, "bad_claim") == 0 ? ONCE_UNKNOWN
+                                                             : ONCE_REFUSED);
+    once_free(once);
+}
+
+int once_publish(struct node *node, const struct once_message *message)
+{
+    char message_id[UUID_SIZE];
+    struct once *once = calloc(1, sizeof *once);
+    if (!once || id_make(node, message->parts, message_id) < 0) {
+        free(once);
+        return KHUB_E_NO_MEMORY;
+    }
+    once->node = node;
+    once->before = khub_seq(node->link);
+    once->told = message->told;
+    once->count = message->count;
+    words_copy(once->id, message->id);
+    LIST_INSERT_HEAD(&node->onces, once, next);
+    int error = node_publish_as(node, message_id, message->type, message->payload, message->target,
+                                on_outcome, once);
+    if (error < 0)
+        once_free(once);
+    return error;
+}
+
+void onces_free(struct node *node)
+{
+    struct once *once;
+    while ((once = LIST_FIRST(&node->onces)))
+        once_free(once);
+}
