@@ -17,7 +17,7 @@
 #include "core/effect.h"
 #include "core/log.h"
 #include "core/row.h"
-#include "core/search.h"
+#include "core/search_wish.h"
 #include "wire/message.h"
 
 struct hub;
@@ -180,7 +180,7 @@ void hub_rooms(const struct hub *hub, void (*each)(void *ctx, struct slice room)
 int hub_load(struct hub *hub, struct slice room, const struct row *row, char *ret_why, size_t size);
 int hub_loaded(struct hub *hub, struct slice room, char *ret_why, size_t size);
 
-/* ── texts to be searched (search.h) ── */
+/* ── texts to be searched (search_wish.h) ── */
 
 /* From now on rooms remember which texts change; all that there are have. */
 void hub_keep_texts(struct hub *hub);

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/search.h"
+#include "core/search_wish.h"
 
 struct search_index;
 

@@ -3,8 +3,8 @@
  * The index is derived from the texts that the hub hands out (hub_take_texts), and answers with ids
  * in the order of relevance and a snippet of each; what stands in the answer is the hub's state of
  * that moment. All are good during the call alone. */
-#ifndef KHUB_CORE_SEARCH_H
-#define KHUB_CORE_SEARCH_H
+#ifndef KHUB_CORE_SEARCH_WISH_H
+#define KHUB_CORE_SEARCH_WISH_H
 
 #include "core/entry.h"
 
