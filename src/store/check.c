@@ -1,5 +1,5 @@
-/* Every entry and row of the database held against its checksum, also those below a checkpoint,
- * which a recovery does not read. */
+/* Every entry, row and message of the database held against its checksum, also those below a
+ * checkpoint, which a recovery does not read. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -25,15 +25,50 @@ static void damaged(const struct checking *checking, struct slice room, const ch
     checking->damage->found(checking->damage->ctx, room, what, number);
 }
 
-static void check_entry(const struct checking *checking, sqlite3_stmt *statement)
+static bool item_is_whole(struct slice room, const struct pack *pack, uint32_t at,
+                          uint64_t *ret_seq)
 {
-    struct slice room = column_slice(statement, ENTRY_COLUMNS);
-    struct entry entry = column_entry(statement);
-    checking->counts->entries++;
-    if (sqlite3_column_type(statement, ENTRY_COLUMNS) == SQLITE_NULL)
-        damaged(checking, room, "of a room that is not there: entry", entry.seq);
-    else if (!entry_is_whole(room, &entry, statement))
-        damaged(checking, room, "entry", entry.seq);
+    struct entry entry;
+    struct message_kept message;
+    bool whole = pack->kind == PACK_ENTRIES ? pack_entry(room, pack, at, &entry)
+                                            : pack_message(room, pack, at, &message);
+    *ret_seq = pack->kind == PACK_ENTRIES ? entry.seq : message.seq;
+    return whole;
+}
+
+/* The row, and each item that it holds. */
+static void check_pack(const struct checking *checking, sqlite3_stmt *statement,
+                       enum pack_kind kind)
+{
+    static const char *const orphans[] = {[PACK_ENTRIES] = "of a room that is not there: entry",
+                                          [PACK_MESSAGES] =
+                                              "of a room that is not there: message kept of entry"};
+    static const char *const items[] = {
+        [PACK_ENTRIES] = "entry", [PACK_MESSAGES] = "message kept of entry"};
+    static const char *const packs[] = {[PACK_ENTRIES] = "what is said of the entries up to",
+                                        [PACK_MESSAGES] =
+                                            "what is said of the messages kept up to entry"};
+    struct slice room = column_slice(statement, PACK_COLUMNS);
+    bool orphan = sqlite3_column_type(statement, PACK_COLUMNS) == SQLITE_NULL;
+    struct pack pack;
+    uint64_t seq;
+    if (!column_pack(room, kind, statement, &pack))
+        damaged(checking, room, packs[kind], pack.last);
+    for (uint32_t at = 0; at < pack.count; at++) {
+        ++*(kind == PACK_ENTRIES ? &checking->counts->entries : &checking->counts->messages);
+        if (!item_is_whole(room, &pack, at, &seq) || orphan)
+            damaged(checking, room, orphan ? orphans[kind] : items[kind], seq);
+    }
+}
+
+static void check_entries(const struct checking *checking, sqlite3_stmt *statement)
+{
+    check_pack(checking, statement, PACK_ENTRIES);
+}
+
+static void check_messages(const struct checking *checking, sqlite3_stmt *statement)
+{
+    check_pack(checking, statement, PACK_MESSAGES);
 }
 
 static void check_row(const struct checking *checking, sqlite3_stmt *statement)
@@ -51,13 +86,10 @@ static void check_row(const struct checking *checking, sqlite3_stmt *statement)
 
 static void check_room(const struct checking *checking, sqlite3_stmt *statement)
 {
-    (void)statement;
     checking->counts->rooms++;
-}
-
-static void count_messages(const struct checking *checking, sqlite3_stmt *statement)
-{
-    checking->counts->messages = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (!sqlite3_column_int(statement, 2))
+        damaged(checking, column_slice(statement, 1), "what is said of room",
+                (uint64_t)sqlite3_column_int64(statement, 0));
 }
 
 int store_check(struct store *store, const struct store_damage *damage,
@@ -67,16 +99,19 @@ int store_check(struct store *store, const struct store_damage *damage,
         const char *sql;
         void (*each)(const struct checking *checking, sqlite3_stmt *statement);
     } readings[] = {
-        {"SELECT id FROM rooms", check_room},
+        {"SELECT id, name, checksum = sum_of(id, name, trimmed) FROM rooms", check_room},
         {"SELECT " ROW_COLUMN_NAMES ", name, row_number() OVER (PARTITION BY room ORDER BY kind,"
-         " key) FROM state LEFT JOIN rooms ON rooms.id = room ORDER BY room, kind, key",
+         " key) FROM (SELECT room, " ROW_COLUMN_NAMES " FROM state) LEFT JOIN"
+         " (SELECT id, name FROM rooms) ON id = room ORDER BY room, kind, key",
          check_row},
-        {"SELECT " ENTRY_COLUMN_NAMES ", name FROM entries LEFT JOIN rooms"
-         " ON rooms.id = entries.id >> 44 ORDER BY entries.id",
-         check_entry},
-        {"SELECT count(*) FROM messages", count_messages},
+        {"SELECT " PACK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
+         " entry_packs.id >> 44) FROM entry_packs ORDER BY id",
+         check_entries},
+        {"SELECT " PACK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
+         " message_packs.id >> 44) FROM message_packs ORDER BY id",
+         check_messages},
     };
-    _Static_assert(ID_SEQ_BITS == 44, "as the text above says");
+    _Static_assert(ID_SEQ_BITS == 44, "as the texts above say");
     struct checking checking = {damage, ret_counts};
     *ret_counts = (struct store_counts){0};
     for (size_t i = 0; i < sizeof readings / sizeof *readings; i++) {

@@ -15,7 +15,8 @@
 
 #define APPLICATION_ID 0x6b687562 /* "khub" */
 
-/* From each version to the next; the first makes everything. */
+/* From each version to the next; the first makes everything. What SQL can't say is in
+ * migrate.c. */
 static const char *const migrations[STORE_SCHEMA] = {
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;"
     "CREATE TABLE rooms (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;"
@@ -29,44 +30,52 @@ static const char *const migrations[STORE_SCHEMA] = {
     " audience INTEGER NOT NULL, observed INTEGER NOT NULL, but TEXT NOT NULL,"
     " names TEXT NOT NULL, line BLOB, PRIMARY KEY (id, number)) STRICT, WITHOUT ROWID;"
     "ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;",
+    /* id: the room's, and the seq of the last item; time: the last item's */
+    "CREATE TABLE entry_packs (id INTEGER PRIMARY KEY, count INTEGER NOT NULL,"
+    " time INTEGER NOT NULL, bytes BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE message_packs (id INTEGER PRIMARY KEY, count INTEGER NOT NULL,"
+    " time INTEGER NOT NULL, bytes BLOB NOT NULL, checksum INTEGER NOT NULL) STRICT;"
+    "ALTER TABLE rooms ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE rooms SET checksum = sum_of(id, name, trimmed);"
+    "UPDATE meta SET checksum = sum_of(name, value);",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
     [STATEMENT_COMMIT] = "COMMIT",
     [STATEMENT_ROLLBACK] = "ROLLBACK",
-    [STATEMENT_ADD_ROOM] = "INSERT INTO rooms (id, name) VALUES (?1, ?2)"
-                           " ON CONFLICT (id) DO NOTHING",
-    [STATEMENT_ADD_ENTRY] =
-        "INSERT INTO entries (id, time, peer, takes_over, kind, bytes, checksum)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [STATEMENT_ADD_ROOM] = "INSERT INTO rooms (id, name, checksum) VALUES (?1, ?2,"
+                           " sum_of(?1, ?2, 0)) ON CONFLICT (id) DO NOTHING",
+    [STATEMENT_ADD_ENTRIES] = "INSERT INTO entry_packs (id, count, time, bytes, checksum)"
+                              " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STATEMENT_ADD_MESSAGES] = "INSERT INTO message_packs (id, count, time, bytes, checksum)"
+                               " VALUES (?1, ?2, ?3, ?4, ?5)",
     [STATEMENT_PUT_ROW] = "INSERT INTO state (room, kind, key, bytes, checksum)"
                           " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
                           " SET bytes = excluded.bytes, checksum = excluded.checksum",
     [STATEMENT_DROP_ROW] = "DELETE FROM state WHERE room = ?1 AND kind = ?2 AND key = ?3",
     [STATEMENT_PROBE] = "INSERT INTO meta (name, value) VALUES ('probe', randomblob(16384))"
                         " ON CONFLICT DO UPDATE SET value = excluded.value",
-    [STATEMENT_ADD_MESSAGE] = "INSERT OR IGNORE INTO messages"
-                              " (id, number, level, audience, observed, but, names, line)"
-                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [STATEMENT_READ] = "SELECT messages.id, number, level, audience, observed, but, names,"
-                       " coalesce(line, substr(bytes, 1, length(bytes) - 1))"
-                       " FROM messages LEFT JOIN entries ON entries.id = messages.id"
-                       " WHERE (messages.id, number) > (?1, ?2) AND messages.id <= ?3"
-                       " ORDER BY messages.id, number",
-    [STATEMENT_OLDEST] = "SELECT id, time FROM entries WHERE id BETWEEN ?1 AND ?2"
-                         " ORDER BY id LIMIT 1 OFFSET ?3",
+    [STATEMENT_READ_ENTRIES] = "SELECT " PACK_COLUMN_NAMES " FROM entry_packs"
+                               " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    [STATEMENT_READ_MESSAGES] = "SELECT " PACK_COLUMN_NAMES " FROM message_packs"
+                                " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    [STATEMENT_OLDEST] = "SELECT id, time, count FROM entry_packs WHERE id BETWEEN ?1 AND ?2"
+                         " ORDER BY id",
     [STATEMENT_TRIMMED] = "SELECT trimmed FROM rooms WHERE id = ?1",
-    [STATEMENT_SET_TRIMMED] = "UPDATE rooms SET trimmed = ?2 WHERE id = ?1",
-    [STATEMENT_TRIM] = "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
-    [STATEMENT_TRIM_MESSAGES] = "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2",
-    [STATEMENT_FORGET_ENTRIES] = "DELETE FROM entries WHERE id BETWEEN ?1 AND ?2",
-    [STATEMENT_FORGET_MESSAGES] = "DELETE FROM messages WHERE id BETWEEN ?1 AND ?2",
-    [STATEMENT_FORGET_ROWS] = "DELETE FROM state WHERE room = ?1",
-    [STATEMENT_FORGET_ROOM] = "DELETE FROM rooms WHERE id = ?1",
+    [STATEMENT_SET_TRIMMED] = "UPDATE rooms SET trimmed = ?2, checksum = sum_of(id, name, ?2)"
+                              " WHERE id = ?1",
+    [STATEMENT_DROP_ENTRIES] = "DELETE FROM entry_packs WHERE id BETWEEN ?1 AND ?2",
+    [STATEMENT_DROP_MESSAGES] = "DELETE FROM message_packs WHERE id BETWEEN ?1 AND ?2",
+    [STATEMENT_DROP_ROWS] = "DELETE FROM state WHERE room = ?1",
+    [STATEMENT_DROP_ROOM] = "DELETE FROM rooms WHERE id = ?1",
     [STATEMENT_LET_GO] =
-        "INSERT INTO meta (name, value)"
-        " VALUES ('let_go', CAST(printf('%020d', ?1) AS BLOB)) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+        "INSERT INTO meta (name, value, checksum) SELECT 'let_go', most, sum_of('let_go', most)"
+        " FROM (SELECT max(CAST(printf('%020d', ?1) AS BLOB),"
+        " coalesce((SELECT value FROM meta WHERE name = 'let_go'), x'')) AS most)"
+        " WHERE true ON CONFLICT DO UPDATE SET value = excluded.value,"
+        " checksum = excluded.checksum",
 };
 
 static int fail(char why[STORE_WHY_SIZE], const char *directory, const char *what)
@@ -168,6 +177,31 @@ static int64_t number_of(struct database *database, const char *sql)
     return number;
 }
 
+/* SQL's sum_of(value, ...): of integers, and of the bytes of all else. */
+static void sum_of(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < count; i++) {
+        if (sqlite3_value_type(values[i]) == SQLITE_INTEGER) {
+            int64_t number = sqlite3_value_int64(values[i]);
+            sum = XXH3_64bits_withSeed(&number, sizeof number, sum);
+        } else {
+            const void *bytes = sqlite3_value_blob(values[i]);
+            size_t len = (size_t)sqlite3_value_bytes(values[i]);
+            sum = XXH3_64bits_withSeed(len ? bytes : "", len, sum);
+        }
+    }
+    sqlite3_result_int64(context, (int64_t)sum);
+}
+
+static int functions_add(struct database *database)
+{
+    int result = sqlite3_create_function(database->handle, "sum_of", -1,
+                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                                         NULL, sum_of, NULL, NULL);
+    return result == SQLITE_OK ? 0 : -1;
+}
+
 static int check_whole(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     sqlite3_stmt *statement;
@@ -186,6 +220,14 @@ static int check_whole(struct database *database, const char *path, char why[STO
     return whole ? 0 : -1;
 }
 
+static int prepare(struct database *database, int at, const char *path, char why[STORE_WHY_SIZE])
+{
+    return sqlite3_prepare_v3(database->handle, texts[at], -1, SQLITE_PREPARE_PERSISTENT,
+                              &database->statements[at], NULL) == SQLITE_OK
+               ? 0
+               : file_fail(database, path, why);
+}
+
 static int migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     int64_t version = number_of(database, "PRAGMA user_version");
@@ -201,7 +243,14 @@ static int migrate(struct database *database, const char *path, char why[STORE_W
         snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
                  APPLICATION_ID, (int)version + 1);
         if (run(database, "BEGIN IMMEDIATE;", path, why) < 0 ||
-            run(database, migrations[version], path, why) < 0 || run(database, sql, path, why) < 0)
+            run(database, migrations[version], path, why) < 0)
+            return -1;
+        if (version + 1 == STORE_SCHEMA_PACKS &&
+            (prepare(database, STATEMENT_ADD_ENTRIES, path, why) < 0 ||
+             prepare(database, STATEMENT_ADD_MESSAGES, path, why) < 0 ||
+             migrate_to_packs(database) < 0))
+            return file_fail(database, path, why);
+        if (run(database, sql, path, why) < 0)
             return -1;
     }
     return 0;
@@ -215,19 +264,24 @@ static int key_read(struct database *database, const char *path, char why[STORE_
     if (getrandom(fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh)
         return fail(why, path, "the system has no randomness");
     int result = sqlite3_prepare_v2(database->handle,
-                                    "INSERT INTO meta (name, value) VALUES ('key', ?1)"
-                                    " ON CONFLICT DO UPDATE SET value = value RETURNING value",
+                                    "INSERT INTO meta (name, value, checksum)"
+                                    " VALUES ('key', ?1, sum_of('key', ?1))"
+                                    " ON CONFLICT DO UPDATE SET value = value"
+                                    " RETURNING value, checksum = sum_of(name, value)",
                                     -1, &statement, NULL);
     if (result != SQLITE_OK)
         return file_fail(database, path, why);
     sqlite3_bind_blob(statement, 1, fresh, sizeof fresh, SQLITE_TRANSIENT);
     bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
+    bool whole = found && sqlite3_column_int(statement, 1);
     if (found)
         memcpy(database->key, sqlite3_column_blob(statement, 0), 32);
     while (sqlite3_step(statement) == SQLITE_ROW)
         ;
     sqlite3_finalize(statement);
-    return found ? 0 : fail(why, path, "the hub's key can't be read");
+    if (!found && !database->salvage)
+        return fail(why, path, "the hub's key can't be read");
+    return whole || database->salvage ? 0 : fail(why, path, "the hub's key is damaged");
 }
 
 /* Written as 20 digits, so that they compare as the numbers do. Seqs are given from there on: none
@@ -237,9 +291,13 @@ static int let_go_read(struct database *database, const char *path, char why[STO
     int64_t seq = number_of(database, "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS"
                                       " INTEGER) FROM meta WHERE name = 'let_go'), 0)");
     bool fits = seq >= 0 && seq >> ID_SEQ_BITS == 0;
+    bool whole = number_of(database, "SELECT count(*) FROM meta WHERE name = 'let_go'"
+                                     " AND checksum <> sum_of(name, value)") == 0;
     database->let_go = fits ? (uint64_t)seq : 0;
-    if (fits || database->salvage)
+    if (database->salvage || (fits && whole))
         return 0;
+    if (fits)
+        return fail(why, path, "the database is damaged: the seq to go on from is not what it was");
     snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %lld is no seq to go on from", path,
              (long long)seq);
     return -1;
@@ -248,9 +306,8 @@ static int let_go_read(struct database *database, const char *path, char why[STO
 static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     for (int at = 0; at < STATEMENT_COUNT; at++)
-        if (sqlite3_prepare_v3(database->handle, texts[at], -1, SQLITE_PREPARE_PERSISTENT,
-                               &database->statements[at], NULL) != SQLITE_OK)
-            return file_fail(database, path, why);
+        if (!database->statements[at] && prepare(database, at, path, why) < 0)
+            return -1;
     return 0;
 }
 
@@ -276,7 +333,8 @@ static int file_open(struct database *database, const char *directory, enum stor
         "PRAGMA trusted_schema = OFF;",
         syncs[sync]);
     /* schema by schema, then all that is derived from it */
-    bool opened = result == SQLITE_OK && run(database, pragmas, directory, ret_why) == 0 &&
+    bool opened = result == SQLITE_OK && functions_add(database) == 0 &&
+                  run(database, pragmas, directory, ret_why) == 0 &&
                   (database->salvage || check_whole(database, directory, ret_why) == 0) &&
                   migrate(database, directory, ret_why) == 0 &&
                   key_read(database, directory, ret_why) == 0 &&
@@ -318,21 +376,4 @@ int database_step(struct database *database, enum statement statement)
     int result = sqlite3_step(step);
     sqlite3_reset(step);
     return result == SQLITE_DONE || result == SQLITE_ROW ? 0 : -1;
-}
-
-/* ── checksums ── */
-
-uint64_t entry_checksum(struct slice room, const struct entry *entry)
-{
-    const uint64_t head[] = {entry->seq, (uint64_t)entry->time_ms, entry->peer, entry->takes_over,
-                             (uint64_t)entry->kind};
-    uint64_t seed = XXH3_64bits_withSeed(head, sizeof head, XXH3_64bits(room.at, room.len));
-    return XXH3_64bits_withSeed(entry->bytes.at, entry->bytes.len, seed);
-}
-
-uint64_t row_checksum(struct slice room, const struct row *row)
-{
-    uint64_t seed = XXH3_64bits_withSeed(room.at, room.len, (uint64_t)row->kind);
-    return XXH3_64bits_withSeed(row->bytes.at, row->bytes.len,
-                                XXH3_64bits_withSeed(row->key.at, row->key.len, seed));
 }

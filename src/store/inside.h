@@ -7,16 +7,22 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "store/pack.h"
 #include "store/store.h"
 #include "wire/text.h"
 
-#define STORE_SCHEMA 2
+#define STORE_SCHEMA       3
+#define STORE_SCHEMA_PACKS 3 /* since when rows are packs */
 
-/* A room's entries have ids that rise with its seqs: room << ID_SEQ_BITS | seq. */
+/* A room's packs have ids that rise with its seqs: room << ID_SEQ_BITS | seq of the last item. */
 #define ID_SEQ_BITS 44
 static inline int64_t entry_id(int64_t room, uint64_t seq)
 {
     return room << ID_SEQ_BITS | (int64_t)seq;
+}
+static inline uint64_t id_seq(int64_t id)
+{
+    return (uint64_t)id & ((UINT64_C(1) << ID_SEQ_BITS) - 1);
 }
 
 /* ── database.c: the file, its schema, and what is read at the beginning ── */
@@ -26,21 +32,20 @@ enum statement {
     STATEMENT_COMMIT,
     STATEMENT_ROLLBACK,
     STATEMENT_ADD_ROOM,
-    STATEMENT_ADD_ENTRY,
+    STATEMENT_ADD_ENTRIES,
+    STATEMENT_ADD_MESSAGES,
     STATEMENT_PUT_ROW,
     STATEMENT_DROP_ROW,
     STATEMENT_PROBE,
-    STATEMENT_ADD_MESSAGE,
-    STATEMENT_READ,
+    STATEMENT_READ_ENTRIES,
+    STATEMENT_READ_MESSAGES,
     STATEMENT_OLDEST,
     STATEMENT_TRIMMED,
     STATEMENT_SET_TRIMMED,
-    STATEMENT_TRIM,
-    STATEMENT_TRIM_MESSAGES,
-    STATEMENT_FORGET_ENTRIES,
-    STATEMENT_FORGET_MESSAGES,
-    STATEMENT_FORGET_ROWS,
-    STATEMENT_FORGET_ROOM,
+    STATEMENT_DROP_ENTRIES,
+    STATEMENT_DROP_MESSAGES,
+    STATEMENT_DROP_ROWS,
+    STATEMENT_DROP_ROOM,
     STATEMENT_LET_GO,
     STATEMENT_COUNT
 };
@@ -48,6 +53,7 @@ enum statement {
 struct database {
     int directory, lock;
     bool salvage; /* store_options's */
+    bool cut;     /* of an earlier version's not all could be read, and the rest is left out */
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     uint8_t key[32];
@@ -62,24 +68,29 @@ int database_open(struct database *database, const char *directory, enum store_s
 void database_close(struct database *database);
 /* Steps the statement, whose parameters are bound, to its end. 0, or -1; it is reset either way. */
 int database_step(struct database *database, enum statement statement);
-/* Of an entry and of a row, so that a flipped bit is seen. */
-uint64_t entry_checksum(struct slice room, const struct entry *entry);
+/* Of a row, so that a flipped bit is seen. */
 uint64_t row_checksum(struct slice room, const struct row *row);
+/* Adds the row of what is in the builder, if anything is; it is empty after that. 0 or -1. */
+int database_add_pack(struct database *database, enum pack_kind kind, int64_t room,
+                      struct pack_builder *builder);
+/* migrate.c: entries and messages of schema 2 become packs. 0 or -1, within a transaction. */
+int migrate_to_packs(struct database *database);
 
 /* ── recover.c, check.c: columns of a statement, good until its next step ── */
 
-#define ROW_COLUMN_NAMES   "kind, key, bytes, checksum"
-#define ROW_COLUMNS        4
-#define ENTRY_COLUMN_NAMES "entries.id, time, peer, takes_over, kind, bytes, checksum"
-#define ENTRY_COLUMNS      7
+#define ROW_COLUMN_NAMES  "kind, key, bytes, checksum"
+#define ROW_COLUMNS       4
+#define PACK_COLUMN_NAMES "id, count, time, bytes, checksum"
+#define PACK_COLUMNS      5
 
 /* Empty where there is NULL. */
 struct slice column_slice(sqlite3_stmt *statement, int column);
 /* Of a statement whose first columns are the names above; is_whole: the checksum is right. */
 struct row column_row(sqlite3_stmt *statement);
-struct entry column_entry(sqlite3_stmt *statement);
 bool row_is_whole(struct slice room, const struct row *row, sqlite3_stmt *statement);
-bool entry_is_whole(struct slice room, const struct entry *entry, sqlite3_stmt *statement);
+/* False when what stands beside the bytes is damaged: the count is then of those that are whole. */
+bool column_pack(struct slice room, enum pack_kind kind, sqlite3_stmt *statement,
+                 struct pack *ret_pack);
 
 /* ── log.c, writer.c ── */
 
@@ -90,8 +101,14 @@ struct store_log {
     int64_t id;
     uint64_t seq; /* the last given */
     bool dead;    /* nobody is there to hand anything back to */
-    bool forgotten;
-    bool written; /* the thread's own: the room is in the database */
+    /* Up to this message all were kept before this hub began. */
+    uint64_t kept_seq;
+    uint32_t kept_number;
+    /* the thread's own */
+    bool written; /* the room is in the database */
+    bool packing; /* something may be in a pack that is not */
+    struct pack_builder packs[PACK_KIND_COUNT];
+    struct store_log *next_packing;
     TAILQ_ENTRY(store_log) next;
 };
 TAILQ_HEAD(store_log_list, store_log);
@@ -104,7 +121,7 @@ struct kept {
     int level;
     enum audience audience;
     bool observed, own;
-    size_t but_len, names_len; /* of the item's bytes: but, names (each with a line end), line */
+    uint32_t but_len, names_len; /* of the item's bytes: but, names (each with a line end), line */
 };
 
 struct item {
@@ -116,7 +133,8 @@ struct item {
     bool lost;          /* it could not be kept */
 };
 
-/* Items in the order in which they were proposed. */
+/* Items in the order in which they were proposed, from one turn of the hub's. What an entry causes
+ * is never in two. */
 struct batch {
     struct item *items;
     size_t count, capacity;
@@ -169,26 +187,32 @@ struct store {
     /* the hub's thread alone */
     struct store_log_list logs;
     struct checkpoint *gathering; /* NULL: none */
+    struct batch *filling;
     char failure_said[STORE_WHY_SIZE];
 
     pthread_mutex_t mutex;
-    pthread_cond_t changed; /* something to write, or closing */
-    struct batch *filling;  /* under the mutex, as all below */
+    pthread_cond_t changed;    /* something to write, or closing */
+    struct batch_list waiting; /* under the mutex, as all below; oldest first */
+    size_t waiting_urgent;     /* items of these */
+    size_t company;            /* of so many the thread waits for more, for a moment */
+    bool hurry;                /* it does not */
     struct batch_list done, spare;
     struct checkpoint_list checkpoints;
     struct reading_list wishes, pages;
-    bool pushed; /* what is in `filling` is to be written */
     bool backing_up;
-    bool closing, silent;
+    bool closing;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */
+    pthread_mutex_t waking;       /* its own, so that who was woken need not wait for the waker */
+    bool silent;                  /* under that */
 
     _Atomic size_t backlog; /* bytes */
     _Atomic bool failing;
-    bool unwritten;       /* the thread's: something was lost at the end */
-    struct backup backup; /* the thread's */
+    struct store_log *packed; /* the thread's: whose packs have memory, though they are empty */
+    bool unwritten;           /* the thread's: something was lost at the end */
+    struct backup backup;     /* the thread's */
 };
 
-/* Bytes with which a batch does not wait for company. */
+/* Bytes with which a batch goes to the thread in the middle of a turn. */
 #define BATCH_EARLY (256u << 10)
 
 /* The room's log, or NULL. */

@@ -39,11 +39,9 @@ static void expect_whole(const struct text *bytes)
     abort();
 }
 
-/* Under the mutex. */
 static void batch_add(struct store *store, const struct item *item)
 {
     struct batch *batch = store->filling;
-    bool urgent = item->kind != ITEM_MESSAGE;
     assert(item->log && item->log->store == store);
     batch->items =
         memory_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
@@ -52,20 +50,37 @@ static void batch_add(struct store *store, const struct item *item)
     added->entry.bytes.at = (const char *)(uintptr_t)batch->bytes.len;
     text_add(&batch->bytes, item->entry.bytes);
     expect_whole(&batch->bytes);
-    batch->urgent += urgent;
-    atomic_fetch_add(&store->backlog, item->entry.bytes.len + sizeof *item);
-    if (batch->bytes.len > BATCH_EARLY || batch->count == 1)
+    batch->urgent += item->kind != ITEM_MESSAGE;
+    atomic_fetch_add_explicit(&store->backlog, item->entry.bytes.len + sizeof *item,
+                              memory_order_relaxed);
+}
+
+/* Gives what was gathered to the thread. hurry: it is to begin at once. */
+static void hand_over(struct store *store, bool hurry)
+{
+    struct batch *batch = store->filling;
+    bool some = batch->count > 0;
+    pthread_mutex_lock(&store->mutex);
+    if (some) {
+        STAILQ_INSERT_TAIL(&store->waiting, batch, next);
+        store->waiting_urgent += batch->urgent;
+        store->filling = STAILQ_FIRST(&store->spare);
+        if (store->filling)
+            STAILQ_REMOVE_HEAD(&store->spare, next);
+    }
+    store->hurry = store->hurry || hurry;
+    bool wake = store->hurry || store->waiting_urgent >= store->company;
+    pthread_mutex_unlock(&store->mutex);
+    if (some && !store->filling)
+        store->filling = batch_new();
+    if (wake)
         pthread_cond_signal(&store->changed);
 }
 
 void store_push(struct store *store)
 {
-    pthread_mutex_lock(&store->mutex);
-    if (store->filling->urgent && !store->pushed) {
-        store->pushed = true;
-        pthread_cond_signal(&store->changed);
-    }
-    pthread_mutex_unlock(&store->mutex);
+    if (store->filling->urgent || store->filling->bytes.len > BATCH_EARLY)
+        hand_over(store, false);
 }
 
 /* ── a room's log ── */
@@ -86,12 +101,12 @@ static int log_propose(void *state, struct entry *entry)
     assert(!log->dead && !entry->seq);
     if (entry->kind == ENTRY_MESSAGE && atomic_load(&store->failing))
         return -1;
+    if (store->filling->bytes.len > BATCH_EARLY)
+        hand_over(store, false); /* between two entries */
     entry->seq = ++log->seq;
     struct item item = {.kind = ITEM_ENTRY, .log = log, .entry = *entry};
     item.applied = store->options.sync != STORE_SYNC_ALWAYS;
-    pthread_mutex_lock(&store->mutex);
     batch_add(store, &item);
-    pthread_mutex_unlock(&store->mutex);
     if (item.applied)
         log->commit.apply(log->commit.ctx, entry);
     return 0;
@@ -130,9 +145,7 @@ static void log_forget(void *state)
     assert(!log->dead);
     log->dead = true;
     checkpoints_drop(log->store, log->id);
-    pthread_mutex_lock(&log->store->mutex);
     batch_add(log->store, &item);
-    pthread_mutex_unlock(&log->store->mutex);
 }
 
 struct log store_log(struct store *store, struct slice room, struct commit commit)
@@ -233,6 +246,9 @@ void store_keep(struct store *store, const struct effect *effect)
     struct store_log *log = log_find(store, effect->room);
     struct text bytes = {0};
     assert(log && effect->number); /* a room that has effects has a log */
+    if (effect->seq < log->kept_seq ||
+        (effect->seq == log->kept_seq && effect->number <= log->kept_number))
+        return;
     text_add(&bytes, effect->but);
     for (size_t i = 0; i < effect->name_count; i++) {
         text_add(&bytes, effect->names[i]);
@@ -244,15 +260,13 @@ void store_keep(struct store *store, const struct effect *effect)
                               .audience = effect->audience,
                               .observed = effect->observed,
                               .own = effect->origin == LINE_OWN,
-                              .but_len = effect->but.len,
-                              .names_len = bytes.len - effect->but.len};
+                              .but_len = (uint32_t)effect->but.len,
+                              .names_len = (uint32_t)(bytes.len - effect->but.len)};
     if (effect->origin != LINE_OWN)
         text_add(&bytes, effect->line);
     expect_whole(&bytes);
     item.entry = (struct entry){.seq = effect->seq, .bytes = text_slice(&bytes)};
-    pthread_mutex_lock(&store->mutex);
     batch_add(store, &item);
-    pthread_mutex_unlock(&store->mutex);
     text_free(&bytes);
 }
 
@@ -265,14 +279,17 @@ void store_read(struct store *store, const struct store_wish *wish)
     reading->log = log_find(store, wish->room);
     assert(reading->log); /* a room that is there has a log */
     assert(wish->after <= wish->until);
+    hand_over(store, false); /* what was kept is written before it is read */
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->wishes, reading, next);
-    pthread_cond_signal(&store->changed);
     pthread_mutex_unlock(&store->mutex);
+    pthread_cond_signal(&store->changed);
 }
 
 void store_look(struct store *store)
 {
+    if (store->filling->count)
+        hand_over(store, true);
     if (!backup_wanted(&store->database))
         return;
     pthread_mutex_lock(&store->mutex);
@@ -342,6 +359,7 @@ void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq)
         return;
     assert(slice_equal(checkpoint->room, room));
     checkpoint->seq = seq;
+    hand_over(store, false); /* what its entries caused is written before they may go */
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->checkpoints, checkpoint, next);
     pthread_cond_signal(&store->changed);
@@ -358,6 +376,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
     store->database.directory = store->database.lock = -1;
     store->database.salvage = options->salvage;
     TAILQ_INIT(&store->logs);
+    STAILQ_INIT(&store->waiting);
     STAILQ_INIT(&store->done);
     STAILQ_INIT(&store->spare);
     STAILQ_INIT(&store->checkpoints);
@@ -366,6 +385,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
     store->filling = batch_new();
     pthread_condattr_t monotonic;
     pthread_mutex_init(&store->mutex, NULL);
+    pthread_mutex_init(&store->waking, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&store->changed, &monotonic);
@@ -410,9 +430,9 @@ int store_begin(struct store *store)
 
 void store_silence(struct store *store)
 {
-    pthread_mutex_lock(&store->mutex);
+    pthread_mutex_lock(&store->waking);
     store->silent = true;
-    pthread_mutex_unlock(&store->mutex);
+    pthread_mutex_unlock(&store->waking);
 }
 
 static void batches_free(struct batch_list *list)
@@ -439,6 +459,7 @@ int store_close(struct store *store)
     struct checkpoint *checkpoint;
     if (!store)
         return 0;
+    hand_over(store, true);
     pthread_mutex_lock(&store->mutex);
     store->closing = true;
     pthread_cond_signal(&store->changed);
@@ -448,6 +469,7 @@ int store_close(struct store *store)
     int whole = store->unwritten ? -1 : 0;
     database_close(&store->database);
     batch_free(store->filling);
+    batches_free(&store->waiting);
     batches_free(&store->done);
     batches_free(&store->spare);
     readings_free(&store->wishes);
@@ -460,10 +482,13 @@ int store_close(struct store *store)
     while ((log = TAILQ_FIRST(&store->logs))) {
         TAILQ_REMOVE(&store->logs, log, next);
         slice_free(&log->room);
+        for (size_t i = 0; i < PACK_KIND_COUNT; i++)
+            pack_builder_free(&log->packs[i]);
         free(log);
     }
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->mutex);
+    pthread_mutex_destroy(&store->waking);
     free(store);
     return whole;
 }

@@ -1,11 +1,93 @@
-/* Reading back what was kept for those who were not there, a page at a time: so many rows are
+/* Reading back what was kept for those who were not there, a page at a time: so many messages are
  * looked at, so many bytes gathered, and then it is somebody else's turn. */
-#include <inttypes.h>
+#include "store/reader.h"
 
-#include "store/inside.h"
+#define PAGE_BYTES_MAX    (256u << 10)
+#define PAGE_MESSAGES_MAX 4000u
 
-#define PAGE_BYTES_MAX (256u << 10)
-#define PAGE_ROWS_MAX  4000u
+/* ── messages, one by one ── */
+
+void kept_begin(struct kept_cursor *cursor, struct database *database, const struct store_log *log,
+                uint64_t after, uint32_t number)
+{
+    sqlite3_stmt *step = database->statements[STATEMENT_READ_MESSAGES];
+    *cursor =
+        (struct kept_cursor){.database = database, .log = log, .after = after, .number = number};
+    sqlite3_bind_int64(step, 1, entry_id(log->id, after));
+    sqlite3_bind_int64(step, 2, entry_id(log->id + 1, 0) - 1);
+}
+
+void kept_end(struct kept_cursor *cursor)
+{
+    sqlite3_reset(cursor->database->statements[STATEMENT_READ_MESSAGES]);
+    sqlite3_reset(cursor->database->statements[STATEMENT_READ_ENTRIES]);
+}
+
+/* The next pack that has something. False at the end. */
+static bool next_pack(struct kept_cursor *cursor)
+{
+    sqlite3_stmt *step = cursor->database->statements[STATEMENT_READ_MESSAGES];
+    do {
+        int result = sqlite3_step(step);
+        if (result != SQLITE_ROW) {
+            cursor->failed = result != SQLITE_DONE;
+            return false;
+        }
+        column_pack(cursor->log->room, PACK_MESSAGES, step, &cursor->messages);
+        cursor->at = pack_find(&cursor->messages, cursor->after);
+    } while (cursor->at == cursor->messages.count);
+    return true;
+}
+
+/* Finds the entry, mostly where the last one was. */
+static bool find_entry(struct kept_cursor *cursor, uint64_t seq, struct entry *ret_entry)
+{
+    sqlite3_stmt *step = cursor->database->statements[STATEMENT_READ_ENTRIES];
+    struct slice room = cursor->log->room;
+    struct pack *entries = &cursor->entries;
+    if (!entries->count || seq > entries->last) {
+        sqlite3_reset(step);
+        sqlite3_bind_int64(step, 1, entry_id(cursor->log->id, seq));
+        sqlite3_bind_int64(step, 2, entry_id(cursor->log->id + 1, 0) - 1);
+        entries->count = 0;
+        if (sqlite3_step(step) != SQLITE_ROW)
+            return false;
+        column_pack(room, PACK_ENTRIES, step, entries);
+    }
+    uint32_t at = pack_find(entries, seq);
+    return at < entries->count && pack_entry(room, entries, at, ret_entry) && ret_entry->seq == seq;
+}
+
+/* The message's line, if it is its entry's own. False when that is not there. */
+static bool line_whole(struct kept_cursor *cursor)
+{
+    struct message_kept *message = &cursor->message;
+    struct entry entry;
+    if (!message->own)
+        return true;
+    if (!find_entry(cursor, message->seq, &entry) || !entry.bytes.len)
+        return false;
+    message->line = (struct slice){entry.bytes.at, entry.bytes.len - 1};
+    return true;
+}
+
+bool kept_next(struct kept_cursor *cursor)
+{
+    struct message_kept *message = &cursor->message;
+    for (;;) {
+        if (cursor->at == cursor->messages.count && !next_pack(cursor))
+            return false;
+        bool whole = pack_message(cursor->log->room, &cursor->messages, cursor->at++, message);
+        if (message->seq < cursor->after ||
+            (message->seq == cursor->after && message->number <= cursor->number))
+            continue;
+        if (whole && line_whole(cursor))
+            return true;
+        cursor->damaged = message->seq;
+    }
+}
+
+/* ── whose they are ── */
 
 /* Names stand one behind the other, each with a line end, which no id can hold. */
 static bool names_hold(struct slice names, struct slice ai_id)
@@ -21,24 +103,26 @@ static bool names_hold(struct slice names, struct slice ai_id)
     return false;
 }
 
-/* Was it for this AI? */
-static bool row_is_for(sqlite3_stmt *row, const struct store_wish *wish)
+bool kept_is_for(const struct message_kept *message, struct slice ai_id, int level, bool observer)
 {
-    enum audience audience = (enum audience)sqlite3_column_int(row, 3);
-    bool observed = sqlite3_column_int(row, 4);
-    if (sqlite3_column_int(row, 2) > wish->level || slice_equal(column_slice(row, 5), wish->ai_id))
+    if (message->level > level || slice_equal(message->but, ai_id))
         return false;
-    return audience == AUDIENCE_ROOM || (observed && wish->observer) ||
-           names_hold(column_slice(row, 6), wish->ai_id);
+    return message->audience == AUDIENCE_ROOM || (message->observed && observer) ||
+           names_hold(message->names, ai_id);
 }
 
-static void add_line(sqlite3_stmt *row, uint64_t seq, int level, struct text *lines)
+/* ── pages ── */
+
+static void add_line(const struct message_kept *message, int level, struct text *lines)
 {
-    text_add(lines, column_slice(row, 7));
-    if (level == 1)
+    text_add(lines, message->line);
+    if (level == 1) {
         text_add_literal(lines, "}\n");
-    else
-        text_addf(lines, ",\"seq\":%" PRIu64 "}\n", seq);
+        return;
+    }
+    text_add_literal(lines, ",\"seq\":");
+    text_add_number(lines, message->seq);
+    text_add_literal(lines, "}\n");
 }
 
 static uint64_t read_trimmed(struct database *database, int64_t room)
@@ -55,27 +139,27 @@ void reading_run(struct database *database, struct reading *reading)
 {
     const struct store_wish *wish = &reading->wish;
     struct store_page *page = &reading->page;
-    int64_t first = entry_id(reading->log->id, 0);
-    sqlite3_stmt *row = database->statements[STATEMENT_READ];
-    unsigned rows = 0;
+    struct kept_cursor cursor;
+    unsigned looked_at = 0;
     *page = (struct store_page){.reader = wish->reader,
                                 .upto = wish->after,
                                 .number = wish->number,
                                 .trimmed = read_trimmed(database, reading->log->id)};
-    sqlite3_bind_int64(row, 1, first + (int64_t)wish->after);
-    sqlite3_bind_int64(row, 2, wish->number);
-    sqlite3_bind_int64(row, 3, first + (int64_t)wish->until);
-    while (rows++ < PAGE_ROWS_MAX && reading->lines.len < PAGE_BYTES_MAX) {
-        if (sqlite3_step(row) != SQLITE_ROW) {
+    kept_begin(&cursor, database, reading->log, wish->after, wish->number);
+    while (looked_at++ < PAGE_MESSAGES_MAX && reading->lines.len < PAGE_BYTES_MAX) {
+        if (!kept_next(&cursor) || cursor.message.seq > wish->until) {
             page->whole = true;
             page->upto = wish->until;
             page->number = UINT32_MAX;
             break;
         }
-        page->upto = (uint64_t)(sqlite3_column_int64(row, 0) - first);
-        page->number = (uint32_t)sqlite3_column_int64(row, 1);
-        if (row_is_for(row, wish))
-            add_line(row, page->upto, wish->level, &reading->lines);
+        page->upto = cursor.message.seq;
+        page->number = cursor.message.number;
+        if (kept_is_for(&cursor.message, wish->ai_id, wish->level, wish->observer))
+            add_line(&cursor.message, wish->level, &reading->lines);
     }
-    sqlite3_reset(row);
+    /* who missed what is damaged is told so */
+    if (cursor.damaged > page->trimmed && cursor.damaged <= wish->until)
+        page->trimmed = cursor.damaged;
+    kept_end(&cursor);
 }

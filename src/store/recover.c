@@ -11,41 +11,6 @@ struct recovering {
     char *why;
 };
 
-struct slice column_slice(sqlite3_stmt *statement, int column)
-{
-    const char *at = sqlite3_column_blob(statement, column);
-    return (struct slice){at ? at : "", (size_t)sqlite3_column_bytes(statement, column)};
-}
-
-struct row column_row(sqlite3_stmt *statement)
-{
-    return (struct row){(enum row_kind)sqlite3_column_int(statement, 0), column_slice(statement, 1),
-                        column_slice(statement, 2)};
-}
-
-bool row_is_whole(struct slice room, const struct row *row, sqlite3_stmt *statement)
-{
-    return row_checksum(room, row) == (uint64_t)sqlite3_column_int64(statement, ROW_COLUMNS - 1);
-}
-
-struct entry column_entry(sqlite3_stmt *statement)
-{
-    return (struct entry){.seq = (uint64_t)sqlite3_column_int64(statement, 0) &
-                                 ((1ull << ID_SEQ_BITS) - 1),
-                          .time_ms = sqlite3_column_int64(statement, 1),
-                          .peer = (peer_id)sqlite3_column_int64(statement, 2),
-                          .takes_over = (peer_id)sqlite3_column_int64(statement, 3),
-                          .kind = (enum entry_kind)sqlite3_column_int(statement, 4),
-                          .bytes = column_slice(statement, 5)};
-}
-
-bool entry_is_whole(struct slice room, const struct entry *entry, sqlite3_stmt *statement)
-{
-    return (unsigned)entry->kind < ENTRY_KIND_COUNT &&
-           entry_checksum(room, entry) ==
-               (uint64_t)sqlite3_column_int64(statement, ENTRY_COLUMNS - 1);
-}
-
 static int damaged(const struct recovering *recovering, const struct store_log *log,
                    const char *what, uint64_t seq)
 {
@@ -93,32 +58,63 @@ static int recover_rows(const struct recovering *recovering, const struct store_
     return error == 0 && number ? reader->loaded(reader->ctx, log->room) : error;
 }
 
-static int recover_entry(const struct recovering *recovering, struct store_log *log,
-                         sqlite3_stmt *statement)
+static int recover_pack(const struct recovering *recovering, struct store_log *log,
+                        sqlite3_stmt *statement)
 {
-    struct entry entry = column_entry(statement);
+    struct pack pack;
+    struct entry entry;
     const struct store_reader *reader = recovering->reader;
-    if (entry.seq <= log->seq || !entry_is_whole(log->room, &entry, statement))
-        return damaged(recovering, log, "entry", entry.seq);
-    log->seq = entry.seq;
-    return reader->entry(reader->ctx, log->room, &entry);
+    if (!column_pack(log->room, PACK_ENTRIES, statement, &pack))
+        return damaged(recovering, log, "the pack that ends with entry", pack.last);
+    for (uint32_t at = pack_find(&pack, log->seq + 1); at < pack.count; at++) {
+        if (!pack_entry(log->room, &pack, at, &entry) || entry.seq <= log->seq)
+            return damaged(recovering, log, "entry", entry.seq);
+        log->seq = entry.seq;
+        int error = reader->entry(reader->ctx, log->room, &entry);
+        if (error < 0)
+            return error;
+    }
+    return 0;
 }
 
 static int recover_entries(const struct recovering *recovering, struct store_log *log)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = recovering->store->database.statements[STATEMENT_READ_ENTRIES];
     int result, error = 0;
-    if (sqlite3_prepare_v2(recovering->store->database.handle,
-                           "SELECT " ENTRY_COLUMN_NAMES " FROM entries"
-                           " WHERE id > ?1 AND id < ?2 ORDER BY id",
-                           -1, &statement, NULL) != SQLITE_OK)
-        return read_failed(recovering);
-    sqlite3_bind_int64(statement, 1, entry_id(log->id, log->seq));
-    sqlite3_bind_int64(statement, 2, entry_id(log->id + 1, 0));
+    sqlite3_bind_int64(statement, 1, entry_id(log->id, log->seq + 1));
+    sqlite3_bind_int64(statement, 2, entry_id(log->id + 1, 0) - 1);
     while ((result = sqlite3_step(statement)) == SQLITE_ROW && error == 0)
-        error = recover_entry(recovering, log, statement);
-    sqlite3_finalize(statement);
-    return error == 0 && result != SQLITE_DONE ? read_failed(recovering) : error;
+        error = recover_pack(recovering, log, statement);
+    if (error == 0 && result != SQLITE_DONE)
+        error = read_failed(recovering);
+    sqlite3_reset(statement);
+    return error;
+}
+
+/* Up to where messages are kept already: what the entries after the rows say again is no more. */
+static int find_kept(const struct recovering *recovering, struct store_log *log)
+{
+    struct database *database = &recovering->store->database;
+    sqlite3_stmt *last = NULL;
+    struct pack pack;
+    int result = sqlite3_prepare_v2(database->handle,
+                                    "SELECT " PACK_COLUMN_NAMES " FROM message_packs"
+                                    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
+                                    -1, &last, NULL);
+    sqlite3_bind_int64(last, 1, entry_id(log->id, 0));
+    sqlite3_bind_int64(last, 2, entry_id(log->id + 1, 0) - 1);
+    if (result == SQLITE_OK)
+        result = sqlite3_step(last);
+    if (result == SQLITE_ROW) {
+        struct message_kept message = {0};
+        column_pack(log->room, PACK_MESSAGES, last, &pack);
+        if (pack.count)
+            pack_message(log->room, &pack, pack.count - 1, &message);
+        log->kept_seq = message.seq;
+        log->kept_number = message.number;
+    }
+    sqlite3_finalize(last);
+    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : read_failed(recovering);
 }
 
 static int rooms_read(const struct recovering *recovering)
@@ -126,8 +122,10 @@ static int rooms_read(const struct recovering *recovering)
     struct store *store = recovering->store;
     sqlite3_stmt *statement;
     int result;
-    if (sqlite3_prepare_v2(store->database.handle, "SELECT id, name FROM rooms ORDER BY id", -1,
-                           &statement, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(store->database.handle,
+                           "SELECT id, name, checksum = sum_of(id, name, trimmed) FROM rooms"
+                           " ORDER BY id",
+                           -1, &statement, NULL) != SQLITE_OK)
         return read_failed(recovering);
     while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
         struct store_log *log = memory_new(sizeof *log);
@@ -136,6 +134,10 @@ static int rooms_read(const struct recovering *recovering)
         log->room = slice_copy(column_slice(statement, 1));
         log->written = true;
         TAILQ_INSERT_TAIL(&store->logs, log, next);
+        if (sqlite3_column_int(statement, 2))
+            continue;
+        sqlite3_finalize(statement);
+        return damaged(recovering, log, "what is known of room", (uint64_t)log->id);
     }
     sqlite3_finalize(statement);
     return result == SQLITE_DONE ? 0 : read_failed(recovering);
@@ -153,7 +155,7 @@ int store_recover(struct store *store, const struct store_reader *reader,
         if (recover_rows(&recovering, log, &any) < 0)
             return -1;
         log->seq = reader->seq(reader->ctx, log->room);
-        if (recover_entries(&recovering, log) < 0)
+        if (find_kept(&recovering, log) < 0 || recover_entries(&recovering, log) < 0)
             return -1;
     }
     return 0;

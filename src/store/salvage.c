@@ -9,9 +9,10 @@ struct salvaging {
     struct database *from, *to;
     const struct store_damage *damage;
     uint64_t *left_out;
+    bool *let_go_lost; /* the seq to go on from was not whole */
 };
 
-/* Of a row of the old database: is it to be copied? */
+/* Of a row of the old database: is it to be copied? Says so when it is not whole. */
 typedef bool (*is_wanted)(const struct salvaging *salvaging, sqlite3_stmt *row);
 
 static void leave_out(const struct salvaging *salvaging, struct slice room, const char *what,
@@ -19,33 +20,6 @@ static void leave_out(const struct salvaging *salvaging, struct slice room, cons
 {
     ++*salvaging->left_out;
     salvaging->damage->found(salvaging->damage->ctx, room, what, number);
-}
-
-/* Who missed what is left out is told so: the past up to there is not kept any more. */
-static void note_gap(const struct salvaging *salvaging, sqlite3_stmt *row, uint64_t seq)
-{
-    sqlite3_stmt *step;
-    if (sqlite3_prepare_v2(salvaging->to->handle,
-                           "UPDATE rooms SET trimmed = max(trimmed, ?2) WHERE id = ?1", -1, &step,
-                           NULL) != SQLITE_OK)
-        return;
-    sqlite3_bind_int64(step, 1, sqlite3_column_int64(row, 0) >> ID_SEQ_BITS);
-    sqlite3_bind_int64(step, 2, (int64_t)seq);
-    sqlite3_step(step);
-    sqlite3_finalize(step);
-}
-
-static bool entry_is_wanted(const struct salvaging *salvaging, sqlite3_stmt *row)
-{
-    struct slice room = column_slice(row, ENTRY_COLUMNS);
-    struct entry entry = column_entry(row);
-    bool wanted =
-        sqlite3_column_type(row, ENTRY_COLUMNS) != SQLITE_NULL && entry_is_whole(room, &entry, row);
-    if (!wanted) {
-        leave_out(salvaging, room, "entry", entry.seq);
-        note_gap(salvaging, row, entry.seq);
-    }
-    return wanted;
 }
 
 static bool row_is_wanted(const struct salvaging *salvaging, sqlite3_stmt *statement)
@@ -60,43 +34,53 @@ static bool row_is_wanted(const struct salvaging *salvaging, sqlite3_stmt *state
     return wanted;
 }
 
+/* One that is not whole was made up for: a database has a key of its own, and begins anew at seqs
+ * above all that there can have been. */
+static bool meta_is_wanted(const struct salvaging *salvaging, sqlite3_stmt *statement)
+{
+    bool whole = sqlite3_column_int(statement, 2);
+    const char *name = (const char *)sqlite3_column_text(statement, 0);
+    if (!whole)
+        leave_out(salvaging, slice_of(""), name, 0);
+    if (!whole && strcmp(name, "let_go") == 0)
+        *salvaging->let_go_lost = true;
+    return whole;
+}
+
+/* It is kept, since all of its entries would go with it; whose checksums know its name. */
+static bool room_is_wanted(const struct salvaging *salvaging, sqlite3_stmt *statement)
+{
+    if (!sqlite3_column_int(statement, 3))
+        leave_out(salvaging, column_slice(statement, 1), "what is said of room",
+                  (uint64_t)sqlite3_column_int64(statement, 0));
+    return true;
+}
+
 static const struct part {
     const char *what, *select, *insert;
-    int columns[8];      /* of the select, in the order of the insert's parameters; ended by -1 */
-    is_wanted is_wanted; /* NULL: every row */
+    int columns[8]; /* of the select, in the order of the insert's parameters; ended by -1 */
+    is_wanted is_wanted;
 } parts[] = {
     {"meta",
-     /* of a seq that is none, one above all that there can have been */
-     "SELECT name, CASE WHEN name = 'let_go' AND CAST(CAST(value AS TEXT) AS INTEGER)"
-     " NOT BETWEEN 0 AND (1 << 44) - 1 THEN CAST(printf('%020d', 1 << 43) AS BLOB) ELSE value END"
+     "SELECT name, value, checksum = sum_of(name, value) AND (name <> 'let_go' OR"
+     " CAST(CAST(value AS TEXT) AS INTEGER) BETWEEN 0 AND (1 << 44) - 1)"
      " FROM meta WHERE name <> 'probe'",
-     "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)",
+     "INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?1, ?2, sum_of(?1, ?2))",
      {0, 1, -1},
-     NULL},
+     meta_is_wanted},
     {"rooms",
-     "SELECT id, name, trimmed FROM rooms",
-     "INSERT OR IGNORE INTO rooms (id, name, trimmed) VALUES (?1, ?2, ?3)",
+     "SELECT id, name, trimmed, checksum = sum_of(id, name, trimmed) FROM rooms",
+     "INSERT OR IGNORE INTO rooms (id, name, trimmed, checksum)"
+     " VALUES (?1, ?2, ?3, sum_of(?1, ?2, ?3))",
      {0, 1, 2, -1},
-     NULL},
+     room_is_wanted},
     {"state",
      "SELECT " ROW_COLUMN_NAMES ", name, row_number() OVER (PARTITION BY room ORDER BY kind, key),"
-     " room FROM state LEFT JOIN rooms ON rooms.id = room ORDER BY room, kind, key",
+     " room FROM (SELECT room, " ROW_COLUMN_NAMES " FROM state) LEFT JOIN (SELECT id, name FROM"
+     " rooms) ON id = room ORDER BY room, kind, key",
      "INSERT OR IGNORE INTO state (kind, key, bytes, checksum, room) VALUES (?1, ?2, ?3, ?4, ?5)",
      {0, 1, 2, 3, 6, -1},
      row_is_wanted},
-    {"entries",
-     "SELECT " ENTRY_COLUMN_NAMES ", name FROM entries LEFT JOIN rooms"
-     " ON rooms.id = entries.id >> 44 ORDER BY entries.id",
-     "INSERT OR IGNORE INTO entries (id, time, peer, takes_over, kind, bytes, checksum)"
-     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-     {0, 1, 2, 3, 4, 5, 6, -1},
-     entry_is_wanted},
-    {"messages",
-     "SELECT id, number, level, audience, observed, but, names, line FROM messages",
-     "INSERT OR IGNORE INTO messages (id, number, level, audience, observed, but, names, line)"
-     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-     {0, 1, 2, 3, 4, 5, 6, 7},
-     NULL},
 };
 
 static int copy_row(sqlite3_stmt *from, sqlite3_stmt *to, const struct part *part)
@@ -119,7 +103,7 @@ static int copy_part(const struct salvaging *salvaging, const struct part *part)
         error = -1;
     while (error == 0 && (result == SQLITE_OK || result == SQLITE_ROW)) {
         result = sqlite3_step(from);
-        if (result == SQLITE_ROW && (!part->is_wanted || part->is_wanted(salvaging, from)))
+        if (result == SQLITE_ROW && part->is_wanted(salvaging, from))
             error = copy_row(from, to, part);
     }
     if (error == 0 && result != SQLITE_DONE)
@@ -129,32 +113,187 @@ static int copy_part(const struct salvaging *salvaging, const struct part *part)
     return error;
 }
 
+/* ── packs: all items that are whole ── */
+
+/* Who missed what is left out is told so: the past up to there is not kept any more. */
+static void note_gap(const struct salvaging *salvaging, int64_t id, uint64_t seq)
+{
+    sqlite3_stmt *step;
+    if (sqlite3_prepare_v2(salvaging->to->handle,
+                           "UPDATE rooms SET (trimmed, checksum) = (SELECT most,"
+                           " sum_of(id, name, most) FROM (SELECT max(trimmed, ?2) AS most))"
+                           " WHERE id = ?1",
+                           -1, &step, NULL) != SQLITE_OK)
+        return;
+    sqlite3_bind_int64(step, 1, id >> ID_SEQ_BITS);
+    sqlite3_bind_int64(step, 2, (int64_t)seq);
+    sqlite3_step(step);
+    sqlite3_finalize(step);
+}
+
+static void item_left_out(const struct salvaging *salvaging, struct slice room, int64_t id,
+                          const char *what, uint64_t seq)
+{
+    leave_out(salvaging, room, what, seq);
+    note_gap(salvaging, id, seq);
+}
+
+/* Entries that are there, of which messages may be the own lines. */
+static bool entry_is_kept(const struct salvaging *salvaging, int64_t id)
+{
+    sqlite3_stmt *step = salvaging->to->statements[STATEMENT_READ_ENTRIES];
+    struct pack pack;
+    struct entry entry;
+    sqlite3_bind_int64(step, 1, id);
+    sqlite3_bind_int64(step, 2, entry_id((id >> ID_SEQ_BITS) + 1, 0) - 1);
+    bool found = sqlite3_step(step) == SQLITE_ROW;
+    if (found) {
+        column_pack(slice_of(""), PACK_ENTRIES, step, &pack);
+        uint32_t at = pack_find(&pack, id_seq(id));
+        if (at < pack.count)
+            pack_entry(slice_of(""), &pack, at, &entry);
+        found = at < pack.count && entry.seq == id_seq(id);
+    }
+    sqlite3_reset(step);
+    return found;
+}
+
+static void copy_entries(const struct salvaging *salvaging, struct slice room, int64_t id,
+                         const struct pack *pack, struct pack_builder *builder)
+{
+    for (uint32_t at = 0; at < pack->count; at++) {
+        struct entry entry;
+        if (pack_entry(room, pack, at, &entry) && entry.seq > builder->last)
+            pack_add_entry(builder, room, &entry);
+        else
+            item_left_out(salvaging, room, id, "entry", entry.seq);
+    }
+}
+
+static void copy_messages(const struct salvaging *salvaging, struct slice room, int64_t id,
+                          const struct pack *pack, struct pack_builder *builder)
+{
+    for (uint32_t at = 0; at < pack->count; at++) {
+        struct message_kept message;
+        bool whole = pack_message(room, pack, at, &message) && message.seq >= builder->last;
+        /* without its entry it is nothing; and that was told */
+        if (whole &&
+            (!message.own || entry_is_kept(salvaging, entry_id(id >> ID_SEQ_BITS, message.seq))))
+            pack_add_message(builder, room, &message);
+        else if (!whole)
+            item_left_out(salvaging, room, id, "message kept of entry", message.seq);
+    }
+}
+
+static int copy_pack(const struct salvaging *salvaging, enum pack_kind kind, sqlite3_stmt *from)
+{
+    struct pack_builder builder = {0};
+    struct slice room = column_slice(from, PACK_COLUMNS);
+    int64_t id = sqlite3_column_int64(from, 0);
+    struct pack pack;
+    if (!column_pack(room, kind, from, &pack))
+        leave_out(salvaging, room,
+                  kind == PACK_ENTRIES ? "what is said of the entries up to"
+                                       : "what is said of the messages kept up to entry",
+                  pack.last);
+    if (sqlite3_column_type(from, PACK_COLUMNS) == SQLITE_NULL)
+        item_left_out(salvaging, room, id, "of a room that is not there: all up to", pack.last);
+    else if (kind == PACK_ENTRIES)
+        copy_entries(salvaging, room, id, &pack, &builder);
+    else
+        copy_messages(salvaging, room, id, &pack, &builder);
+    int error = database_add_pack(salvaging->to, kind, id >> ID_SEQ_BITS, &builder);
+    pack_builder_free(&builder);
+    return error;
+}
+
+static sqlite3_stmt *prepared(const struct database *database, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
+    return statement;
+}
+
+/* 0 or -1, as copy_part. A pack that can't be read is no reason to leave out those behind it. */
+static int copy_packs(const struct salvaging *salvaging, enum pack_kind kind)
+{
+    static const char *const ids[] = {
+        [PACK_ENTRIES] = "SELECT id FROM entry_packs WHERE id > ?1 ORDER BY id LIMIT 1",
+        [PACK_MESSAGES] = "SELECT id FROM message_packs WHERE id > ?1 ORDER BY id LIMIT 1"};
+    static const char *const rows[] = {
+        [PACK_ENTRIES] = "SELECT " PACK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
+                         " entry_packs.id >> 44) FROM entry_packs WHERE id = ?1",
+        [PACK_MESSAGES] = "SELECT " PACK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
+                          " message_packs.id >> 44) FROM message_packs WHERE id = ?1"};
+    sqlite3_stmt *next = prepared(salvaging->from, ids[kind]);
+    sqlite3_stmt *row = prepared(salvaging->from, rows[kind]);
+    int64_t id = INT64_MIN;
+    int error = 0, result = next && row ? SQLITE_ROW : SQLITE_ERROR;
+    while (error == 0 && result == SQLITE_ROW) {
+        sqlite3_bind_int64(next, 1, id);
+        result = sqlite3_step(next);
+        if (result != SQLITE_ROW)
+            break;
+        id = sqlite3_column_int64(next, 0);
+        sqlite3_reset(next);
+        sqlite3_bind_int64(row, 1, id);
+        if (sqlite3_step(row) == SQLITE_ROW)
+            error = copy_pack(salvaging, kind, row);
+        else
+            item_left_out(salvaging, slice_of(""), id,
+                          kind == PACK_ENTRIES ? "entries up to" : "messages kept up to entry",
+                          id_seq(id));
+        sqlite3_reset(row);
+    }
+    if (error == 0 && result != SQLITE_DONE)
+        leave_out(salvaging, slice_of(""), kind == PACK_ENTRIES ? "entries" : "messages", 0);
+    sqlite3_finalize(next);
+    sqlite3_finalize(row);
+    return error;
+}
+
 static int execute(struct database *database, const char *sql)
 {
     return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
+}
+
+/* A room that may come goes on above all seqs that there can have been. */
+static int go_on_above(struct database *database)
+{
+    sqlite3_stmt *step = database->statements[STATEMENT_LET_GO];
+    sqlite3_bind_int64(step, 1, INT64_C(1) << (ID_SEQ_BITS - 1));
+    return database_step(database, STATEMENT_LET_GO);
+}
+
+static int copy_all(const struct salvaging *salvaging)
+{
+    int error = execute(salvaging->to, "BEGIN");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && error == 0; i++)
+        error = copy_part(salvaging, &parts[i]);
+    if (error == 0 && *salvaging->let_go_lost)
+        error = go_on_above(salvaging->to);
+    for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT && error == 0; kind++)
+        error = copy_packs(salvaging, kind);
+    if (salvaging->from->cut)
+        leave_out(salvaging, slice_of(""), "entries", 0);
+    return error == 0 ? execute(salvaging->to, "COMMIT") : error;
 }
 
 int store_salvage(struct store *store, const char *directory, const struct store_damage *damage,
                   uint64_t *ret_left_out, char ret_why[STORE_WHY_SIZE])
 {
     struct database to = {.directory = -1, .lock = -1};
-    struct salvaging salvaging = {&store->database, &to, damage, ret_left_out};
+    bool let_go_lost = false;
+    struct salvaging salvaging = {&store->database, &to, damage, ret_left_out, &let_go_lost};
     *ret_left_out = 0;
     if (store_exists(directory)) {
         snprintf(ret_why, STORE_WHY_SIZE, "%s: %s", directory, strerror(EEXIST));
         return -1;
     }
     int error = database_open(&to, directory, STORE_SYNC_ALWAYS, ret_why);
-    if (error == 0) {
-        error = execute(&to, "BEGIN");
-        for (size_t i = 0; i < sizeof parts / sizeof *parts && error == 0; i++)
-            error = copy_part(&salvaging, &parts[i]);
-        /* messages that were their entry's own line */
-        if (error == 0)
-            error = execute(&to, "DELETE FROM messages WHERE line IS NULL AND id NOT IN"
-                                 " (SELECT id FROM entries); COMMIT");
-        if (error < 0)
-            snprintf(ret_why, STORE_WHY_SIZE, "%s: %s", directory, sqlite3_errmsg(to.handle));
+    if (error == 0 && copy_all(&salvaging) < 0) {
+        snprintf(ret_why, STORE_WHY_SIZE, "%s: %s", directory, sqlite3_errmsg(to.handle));
+        error = -1;
     }
     database_close(&to);
     return error;
@@ -167,8 +306,8 @@ int store_leave_out(struct store *store, struct slice room, const struct row *ro
     if (!log)
         return -1;
     if (!row) {
-        sqlite3_bind_int64(statements[STATEMENT_FORGET_ROWS], 1, log->id);
-        return database_step(&store->database, STATEMENT_FORGET_ROWS);
+        sqlite3_bind_int64(statements[STATEMENT_DROP_ROWS], 1, log->id);
+        return database_step(&store->database, STATEMENT_DROP_ROWS);
     }
     sqlite3_stmt *drop = statements[STATEMENT_DROP_ROW];
     sqlite3_bind_int64(drop, 1, log->id);

@@ -12,19 +12,25 @@
 #include "store/backup.h"
 
 #define RETRY_MS       500u
-#define TRIM_AT_ONCE   5000  /* entries let go in one transaction */
-#define DERIVED_MS     20u   /* what can be made again waits so long for company */
+#define TRIM_AT_ONCE   5000  /* entries let go in one transaction, or some more */
+#define COMPANY_MIN    16u   /* entries in a commit: with fewer, the next does not wait for more */
 #define WAL_PAGES_MAX  16384 /* 64 MiB: then the database takes in what the log holds */
-#define LAST_TRIES_MAX 4     /* at the end, before what can't be written is given up */
+#define GROUP_BYTES    (4u << 20) /* in one transaction, or a batch more */
+#define LAST_TRIES_MAX 4          /* at the end, before what can't be written is given up */
 
-static struct timespec in_ms(unsigned ms)
+static struct timespec in_ns(int64_t ns)
 {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)(ms % 1000) * 1000000;
-    at.tv_sec += ms / 1000 + at.tv_nsec / 1000000000;
+    at.tv_nsec += ns % 1000000000;
+    at.tv_sec += ns / 1000000000 + at.tv_nsec / 1000000000;
     at.tv_nsec %= 1000000000;
     return at;
+}
+
+static struct timespec in_ms(unsigned ms)
+{
+    return in_ns((int64_t)ms * 1000000);
 }
 
 /* ── writing ── */
@@ -37,89 +43,170 @@ static int write_room(struct database *database, struct store_log *log)
     return database_step(database, STATEMENT_ADD_ROOM);
 }
 
-static int write_entry(struct database *database, const struct batch *batch,
+/* What one transaction writes. */
+struct group {
+    struct batch_list batches;
+    size_t bytes, urgent;
+    struct store_log *packing; /* those of which something may be in a pack */
+};
+
+static int write_pack(struct database *database, struct store_log *log, enum pack_kind kind)
+{
+    if (!log->packs[kind].count)
+        return 0;
+    if (!log->written && write_room(database, log) < 0)
+        return -1;
+    return database_add_pack(database, kind, log->id, &log->packs[kind]);
+}
+
+/* An earlier hub ended in the midst of what an entry caused: its last pack, which ends with that
+ * entry, is filled on. 0 or -1. */
+static int take_back(struct database *database, struct store_log *log, struct pack_builder *pack)
+{
+    sqlite3_stmt *read = database->statements[STATEMENT_READ_MESSAGES];
+    sqlite3_stmt *drop = database->statements[STATEMENT_DROP_MESSAGES];
+    int64_t id = entry_id(log->id, log->kept_seq);
+    struct pack last;
+    for (int at = 1; at <= 2; at++) {
+        sqlite3_bind_int64(read, at, id);
+        sqlite3_bind_int64(drop, at, id);
+    }
+    int result = sqlite3_step(read);
+    if (result == SQLITE_ROW)
+        column_pack(log->room, PACK_MESSAGES, read, &last);
+    for (uint32_t at = 0; result == SQLITE_ROW && at < last.count; at++) {
+        struct message_kept message;
+        if (pack_message(log->room, &last, at, &message))
+            pack_add_message(pack, log->room, &message);
+    }
+    sqlite3_reset(read);
+    return database_step(database, STATEMENT_DROP_MESSAGES);
+}
+
+/* The log's pack that is to take the item. NULL when the one before could not be written. */
+static struct pack_builder *pack_for(struct database *database, struct group *group,
+                                     struct store_log *log, enum pack_kind kind, uint64_t seq)
+{
+    if (!log->packing) {
+        log->packing = true;
+        log->next_packing = group->packing;
+        group->packing = log;
+    }
+    if (pack_is_full(&log->packs[kind], seq) && write_pack(database, log, kind) < 0)
+        return NULL;
+    struct pack_builder *pack = &log->packs[kind];
+    bool back = kind == PACK_MESSAGES && !pack->count && seq == log->kept_seq;
+    return back && take_back(database, log, pack) < 0 ? NULL : pack;
+}
+
+/* The packs are empty now; those of one room keep their memory. */
+static void packs_clear(struct store_log *log, bool keep)
+{
+    for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT; kind++)
+        if (keep)
+            pack_clear(&log->packs[kind]);
+        else
+            pack_builder_free(&log->packs[kind]);
+}
+
+/* All that is in packs is written; or after an error let go. */
+static int end_packs(struct database *database, struct group *group, int error)
+{
+    struct store_log *log;
+    while ((log = group->packing)) {
+        struct store *store = log->store;
+        bool last = !log->next_packing;
+        for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT && error == 0; kind++)
+            error = write_pack(database, log, kind);
+        packs_clear(log, last);
+        if (last && store->packed && store->packed != log)
+            packs_clear(store->packed, false);
+        if (last)
+            store->packed = log;
+        group->packing = log->next_packing;
+        log->packing = false;
+    }
+    return error;
+}
+
+static int write_entry(struct database *database, struct group *group, const struct batch *batch,
                        const struct item *item)
 {
-    struct store_log *log = item->log;
     struct entry entry = item->entry;
     assert((uintptr_t)entry.bytes.at + entry.bytes.len <= batch->bytes.len);
     entry.bytes.at = batch->bytes.at + (uintptr_t)entry.bytes.at;
-    if (!log->written && write_room(database, log) < 0)
-        return -1;
-    sqlite3_stmt *add = database->statements[STATEMENT_ADD_ENTRY];
-    sqlite3_bind_int64(add, 1, entry_id(log->id, entry.seq));
-    sqlite3_bind_int64(add, 2, entry.time_ms);
-    sqlite3_bind_int64(add, 3, (int64_t)entry.peer);
-    sqlite3_bind_int64(add, 4, (int64_t)entry.takes_over);
-    sqlite3_bind_int64(add, 5, entry.kind);
-    sqlite3_bind_blob64(add, 6, entry.bytes.len ? entry.bytes.at : "", entry.bytes.len,
-                        SQLITE_STATIC);
-    sqlite3_bind_int64(add, 7, (int64_t)entry_checksum(log->room, &entry));
-    return database_step(database, STATEMENT_ADD_ENTRY);
+    struct pack_builder *pack = pack_for(database, group, item->log, PACK_ENTRIES, entry.seq);
+    if (pack)
+        pack_add_entry(pack, item->log->room, &entry);
+    return pack ? 0 : -1;
 }
 
-static int write_message(struct database *database, const struct batch *batch,
+static int write_message(struct database *database, struct group *group, const struct batch *batch,
                          const struct item *item)
 {
     const struct kept *kept = &item->kept;
     const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
-    size_t texts = kept->but_len + kept->names_len;
+    size_t texts = (size_t)kept->but_len + kept->names_len;
     assert(texts <= item->entry.bytes.len);
     assert((uintptr_t)item->entry.bytes.at + item->entry.bytes.len <= batch->bytes.len);
-    sqlite3_stmt *add = database->statements[STATEMENT_ADD_MESSAGE];
-    sqlite3_bind_int64(add, 1, entry_id(item->log->id, item->entry.seq));
-    sqlite3_bind_int64(add, 2, kept->number);
-    sqlite3_bind_int64(add, 3, kept->level);
-    sqlite3_bind_int64(add, 4, kept->audience);
-    sqlite3_bind_int64(add, 5, kept->observed);
-    sqlite3_bind_text64(add, 6, kept->but_len ? bytes : "", kept->but_len, SQLITE_STATIC,
-                        SQLITE_UTF8);
-    sqlite3_bind_text64(add, 7, kept->names_len ? bytes + kept->but_len : "", kept->names_len,
-                        SQLITE_STATIC, SQLITE_UTF8);
-    if (kept->own)
-        sqlite3_bind_null(add, 8);
-    else
-        sqlite3_bind_blob64(add, 8, bytes + texts, item->entry.bytes.len - texts, SQLITE_STATIC);
-    return database_step(database, STATEMENT_ADD_MESSAGE);
+    struct message_kept message = {.seq = item->entry.seq,
+                                   .number = kept->number,
+                                   .level = kept->level,
+                                   .audience = kept->audience,
+                                   .observed = kept->observed,
+                                   .own = kept->own,
+                                   .but = {bytes, kept->but_len},
+                                   .names = {bytes + kept->but_len, kept->names_len},
+                                   .line = {bytes + texts, item->entry.bytes.len - texts}};
+    struct pack_builder *pack = pack_for(database, group, item->log, PACK_MESSAGES, message.seq);
+    if (pack)
+        pack_add_message(pack, item->log->room, &message);
+    return pack ? 0 : -1;
 }
 
-static int write_forget(struct database *database, const struct store_log *log)
+static int write_forget(struct database *database, struct store_log *log)
 {
+    static const enum statement by_room[] = {STATEMENT_DROP_ROWS, STATEMENT_DROP_ROOM};
+    static const enum statement by_id[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
     sqlite3_stmt **statements = database->statements;
-    sqlite3_bind_int64(statements[STATEMENT_FORGET_ENTRIES], 1, entry_id(log->id, 0));
-    sqlite3_bind_int64(statements[STATEMENT_FORGET_ENTRIES], 2, entry_id(log->id + 1, 0) - 1);
-    sqlite3_bind_int64(statements[STATEMENT_FORGET_MESSAGES], 1, entry_id(log->id, 0));
-    sqlite3_bind_int64(statements[STATEMENT_FORGET_MESSAGES], 2, entry_id(log->id + 1, 0) - 1);
-    sqlite3_bind_int64(statements[STATEMENT_FORGET_ROWS], 1, log->id);
-    sqlite3_bind_int64(statements[STATEMENT_FORGET_ROOM], 1, log->id);
+    int error = 0;
+    for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT; kind++)
+        pack_clear(&log->packs[kind]);
+    for (size_t i = 0; i < sizeof by_id / sizeof *by_id && error == 0; i++) {
+        sqlite3_bind_int64(statements[by_id[i]], 1, entry_id(log->id, 0));
+        sqlite3_bind_int64(statements[by_id[i]], 2, entry_id(log->id + 1, 0) - 1);
+        error = database_step(database, by_id[i]);
+    }
+    for (size_t i = 0; i < sizeof by_room / sizeof *by_room && error == 0; i++) {
+        sqlite3_bind_int64(statements[by_room[i]], 1, log->id);
+        error = database_step(database, by_room[i]);
+    }
     sqlite3_bind_int64(statements[STATEMENT_LET_GO], 1, (int64_t)log->seq);
-    if (database_step(database, STATEMENT_FORGET_ENTRIES) < 0 ||
-        database_step(database, STATEMENT_FORGET_MESSAGES) < 0 ||
-        database_step(database, STATEMENT_FORGET_ROWS) < 0 ||
-        database_step(database, STATEMENT_LET_GO) < 0)
-        return -1;
-    return database_step(database, STATEMENT_FORGET_ROOM);
+    return error == 0 ? database_step(database, STATEMENT_LET_GO) : error;
 }
 
-static int write_item(struct database *database, const struct batch *batch, const struct item *item)
+static int write_item(struct database *database, struct group *group, const struct batch *batch,
+                      const struct item *item)
 {
     switch (item->kind) {
     case ITEM_ENTRY:
-        return write_entry(database, batch, item);
+        return write_entry(database, group, batch, item);
     case ITEM_MESSAGE:
-        return write_message(database, batch, item);
+        return write_message(database, group, batch, item);
     case ITEM_FORGET:
         return write_forget(database, item->log);
     }
     return -1;
 }
 
-static int write_items(struct database *database, const struct batch *batch)
+static int write_items(struct database *database, struct group *group)
 {
+    const struct batch *batch;
     int error = 0;
+    STAILQ_FOREACH(batch, &group->batches, next)
     for (size_t i = 0; i < batch->count && error == 0; i++)
-        error = write_item(database, batch, &batch->items[i]);
-    return error;
+        error = write_item(database, group, batch, &batch->items[i]);
+    return end_packs(database, group, error);
 }
 
 static int write_checkpoint(struct database *database, const struct checkpoint *checkpoint)
@@ -146,12 +233,12 @@ static int write_checkpoint(struct database *database, const struct checkpoint *
 }
 
 /* 0, or -1 with the transaction taken back; why is then set. */
-static int transact(struct database *database, const struct batch *batch,
+static int transact(struct database *database, struct group *group,
                     const struct checkpoint *checkpoint, char why[STORE_WHY_SIZE])
 {
     int error = database_step(database, STATEMENT_BEGIN);
-    if (error == 0 && batch)
-        error = write_items(database, batch);
+    if (error == 0 && group)
+        error = write_items(database, group);
     if (error == 0 && checkpoint)
         error = write_checkpoint(database, checkpoint);
     if (error == 0)
@@ -172,16 +259,16 @@ static bool oldest_chunk(struct database *database, const struct checkpoint *che
                          int64_t *ret_id, int64_t *ret_time)
 {
     sqlite3_stmt *step = database->statements[STATEMENT_OLDEST];
+    int64_t entries = 0;
     sqlite3_bind_int64(step, 1, entry_id(checkpoint->room_id, 0));
     sqlite3_bind_int64(step, 2, entry_id(checkpoint->room_id, checkpoint->seq));
-    sqlite3_bind_int64(step, 3, TRIM_AT_ONCE - 1);
-    bool found = sqlite3_step(step) == SQLITE_ROW;
-    if (found) {
+    while (entries < TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
         *ret_id = sqlite3_column_int64(step, 0);
         *ret_time = sqlite3_column_int64(step, 1);
+        entries += sqlite3_column_int64(step, 2);
     }
     sqlite3_reset(step);
-    return found;
+    return entries >= TRIM_AT_ONCE;
 }
 
 static uint64_t pragma_number(sqlite3 *handle, const char *pragma)
@@ -219,7 +306,7 @@ static bool beyond_retention(const struct store *store, const struct checkpoint 
 
 static int trim_chunk(struct database *database, const struct checkpoint *checkpoint, int64_t id)
 {
-    static const enum statement deletes[] = {STATEMENT_TRIM, STATEMENT_TRIM_MESSAGES};
+    static const enum statement deletes[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
     int64_t first = entry_id(checkpoint->room_id, 0);
     sqlite3_stmt *set = database->statements[STATEMENT_SET_TRIMMED];
     int error = database_step(database, STATEMENT_BEGIN);
@@ -251,11 +338,12 @@ static void trim(struct store *store, const struct checkpoint *checkpoint)
 
 /* ── the thread ── */
 
-/* Under the mutex. */
 static void wake(struct store *store)
 {
+    pthread_mutex_lock(&store->waking);
     if (!store->silent)
         store->options.wake(store->options.ctx);
+    pthread_mutex_unlock(&store->waking);
 }
 
 static void say(struct store *store, const char *why)
@@ -263,8 +351,8 @@ static void say(struct store *store, const char *why)
     pthread_mutex_lock(&store->mutex);
     snprintf(store->failure, sizeof store->failure, "%s", why);
     atomic_store(&store->failing, *why != '\0');
-    wake(store);
     pthread_mutex_unlock(&store->mutex);
+    wake(store);
 }
 
 static void hand_on(struct store *store, struct batch *batch)
@@ -279,8 +367,17 @@ static void hand_on(struct store *store, struct batch *batch)
     STAILQ_INSERT_TAIL(&store->done, batch, next);
     assert(atomic_load(&store->backlog) >= bytes);
     atomic_fetch_sub(&store->backlog, bytes);
-    wake(store);
     pthread_mutex_unlock(&store->mutex);
+}
+
+static void hand_on_all(struct store *store, struct group *group)
+{
+    struct batch *batch;
+    while ((batch = STAILQ_FIRST(&group->batches))) {
+        STAILQ_REMOVE_HEAD(&group->batches, next);
+        hand_on(store, batch);
+    }
+    wake(store);
 }
 
 /* Takes the messages out of a batch that can't be written: what happened without anybody asking
@@ -312,16 +409,40 @@ static struct batch *messages_of(struct batch *batch)
     return lost;
 }
 
-/* Those who said what can't be kept hear of it now, also those who came after. */
-static void give_up_messages(struct store *store, struct batch *batch)
+/* Takes the messages out of all of them. */
+static void messages_of_all(struct batch_list *batches, struct batch_list *lost)
 {
-    struct batch *lost[2] = {messages_of(batch), NULL};
+    struct batch *batch;
+    STAILQ_FOREACH(batch, batches, next)
+    {
+        struct batch *out = messages_of(batch);
+        if (out)
+            STAILQ_INSERT_TAIL(lost, out, next);
+    }
+}
+
+/* Those who said what can't be kept hear of it now, also those who came after. */
+static void give_up_messages(struct store *store, struct group *group)
+{
+    struct group lost = {.batches = STAILQ_HEAD_INITIALIZER(lost.batches)};
+    const struct batch *batch;
+    messages_of_all(&group->batches, &lost.batches);
     pthread_mutex_lock(&store->mutex);
-    lost[1] = messages_of(store->filling);
+    messages_of_all(&store->waiting, &lost.batches);
+    store->waiting_urgent = 0;
+    STAILQ_FOREACH(batch, &store->waiting, next)
+    store->waiting_urgent += batch->urgent;
     pthread_mutex_unlock(&store->mutex);
-    for (size_t i = 0; i < 2; i++)
-        if (lost[i])
-            hand_on(store, lost[i]);
+    hand_on_all(store, &lost);
+}
+
+static bool group_is_empty(const struct group *group)
+{
+    const struct batch *batch;
+    STAILQ_FOREACH(batch, &group->batches, next)
+    if (batch->count)
+        return false;
+    return true;
 }
 
 /* Sleeps, unless the store closes. */
@@ -353,14 +474,14 @@ static void step_backup(struct store *store)
 }
 
 /* Until it is written, or nothing of it is left to write; at the end of the store, a few times. */
-static void write_batch(struct store *store, struct batch *batch)
+static void write_group(struct store *store, struct group *group)
 {
     char why[STORE_WHY_SIZE];
     unsigned last_tries = 0;
-    while (transact(&store->database, batch, NULL, why) < 0) {
+    while (transact(&store->database, group, NULL, why) < 0) {
         say(store, why);
-        give_up_messages(store, batch);
-        if (!batch->count)
+        give_up_messages(store, group);
+        if (group_is_empty(group))
             return;
         step_backup(store); /* who waits for a copy hears that there is no room for it either */
         if (!wait_to_retry(store) && ++last_tries == LAST_TRIES_MAX) {
@@ -392,8 +513,8 @@ static void read_page(struct store *store, struct reading *reading)
     reading_run(&store->database, reading);
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->pages, reading, next);
-    wake(store);
     pthread_mutex_unlock(&store->mutex);
+    wake(store);
 }
 
 /* Is there room again? An empty transaction would not tell. */
@@ -403,49 +524,80 @@ static void probe(struct store *store)
         say(store, "");
 }
 
-/* What there is to do. Under the mutex on the way in and out. */
+/* What there is to do. */
 struct work {
-    struct batch *batch;
+    struct group group;
     struct checkpoint *checkpoint;
     struct reading *reading;
 };
 
-/* False when the store closes and there is nothing left. While nothing can be written, checkpoints
- * wait, and no work after a while means: see whether it can be. */
-static bool work_wait(struct store *store, struct work *ret_work)
+/* Until there is something to do. Under the mutex.
+ *
+ * Those who were answered by the last commit mostly have the next message ready soon. To go on
+ * without them would be to write in two commits what fits in one; so for half the time that a
+ * commit takes, as many are waited for as there were last time. */
+static void await_work(struct store *store, const struct timespec *company_until)
 {
     bool failing = atomic_load(&store->failing);
-    struct timespec retry = in_ms(RETRY_MS), derived = in_ms(DERIVED_MS);
-    *ret_work = (struct work){NULL, NULL, NULL};
-    while (!store->pushed && store->filling->bytes.len <= BATCH_EARLY &&
-           STAILQ_EMPTY(&store->wishes) && (failing || STAILQ_EMPTY(&store->checkpoints)) &&
-           !store->backing_up && !store->closing) {
-        bool waits = store->filling->count > 0;
-        if (!failing && !waits)
+    struct timespec retry = in_ms(RETRY_MS);
+    while (!store->hurry && !store->backing_up && !store->closing && STAILQ_EMPTY(&store->wishes) &&
+           (failing || STAILQ_EMPTY(&store->checkpoints))) {
+        bool some = !STAILQ_EMPTY(&store->waiting);
+        if (some && store->waiting_urgent >= store->company)
+            break;
+        if (!store->company && !failing)
             pthread_cond_wait(&store->changed, &store->mutex);
         else if (pthread_cond_timedwait(&store->changed, &store->mutex,
-                                        waits ? &derived : &retry) == ETIMEDOUT)
-            break;
-        if (!waits)
-            derived = in_ms(DERIVED_MS);
-    }
-    /* What was kept before a wish, or a checkpoint, is written before it. */
-    store->pushed = false;
-    if (store->filling->count) {
-        ret_work->batch = store->filling;
-        store->filling = STAILQ_FIRST(&store->spare);
-        if (store->filling)
-            STAILQ_REMOVE_HEAD(&store->spare, next);
+                                        store->company ? company_until : &retry) != ETIMEDOUT)
+            continue;
+        else if (store->company)
+            store->company = 0;
         else
-            store->filling = memory_new(sizeof *store->filling);
-    } else if (!failing && !STAILQ_EMPTY(&store->checkpoints)) {
-        ret_work->checkpoint = STAILQ_FIRST(&store->checkpoints);
-        STAILQ_REMOVE_HEAD(&store->checkpoints, next);
+            break; /* time to see whether anything can be written */
     }
-    ret_work->reading = STAILQ_FIRST(&store->wishes);
-    if (ret_work->reading)
+    store->company = 0;
+}
+
+/* All that waits if `all`, and else as much as is good for one transaction. Under the mutex. */
+static void take_group(struct store *store, struct group *group, bool all)
+{
+    struct batch *batch;
+    while ((batch = STAILQ_FIRST(&store->waiting)) && (all || group->bytes < GROUP_BYTES)) {
+        STAILQ_REMOVE_HEAD(&store->waiting, next);
+        STAILQ_INSERT_TAIL(&group->batches, batch, next);
+        group->bytes += batch->bytes.len + batch->count * sizeof *batch->items;
+        group->urgent += batch->urgent;
+    }
+    assert(store->waiting_urgent >= group->urgent);
+    store->waiting_urgent -= group->urgent;
+    store->hurry = store->hurry && batch;
+}
+
+/* False when the store closes and there is nothing left. While nothing can be written, checkpoints
+ * wait, and no work after a while means: see whether it can be. */
+static bool take_work(struct store *store, struct work *work)
+{
+    bool failing = atomic_load(&store->failing);
+    work->checkpoint = failing ? NULL : STAILQ_FIRST(&store->checkpoints);
+    work->reading = STAILQ_FIRST(&store->wishes);
+    /* what was kept before a wish, or a checkpoint, is written before it */
+    take_group(store, &work->group, work->checkpoint || work->reading);
+    if (work->checkpoint)
+        STAILQ_REMOVE_HEAD(&store->checkpoints, next);
+    if (work->reading)
         STAILQ_REMOVE_HEAD(&store->wishes, next);
-    return ret_work->batch || ret_work->checkpoint || ret_work->reading || !store->closing;
+    return !STAILQ_EMPTY(&work->group.batches) || work->checkpoint || work->reading ||
+           !store->closing;
+}
+
+static bool work_wait(struct store *store, const struct timespec *company_until, struct work *work)
+{
+    *work = (struct work){.group = {.batches = STAILQ_HEAD_INITIALIZER(work->group.batches)}};
+    pthread_mutex_lock(&store->mutex);
+    await_work(store, company_until);
+    bool some = take_work(store, work);
+    pthread_mutex_unlock(&store->mutex);
+    return some;
 }
 
 /* The database takes in what its write-ahead log holds: nobody else has it open. */
@@ -465,25 +617,40 @@ static void pause_between(const struct store *store)
         nanosleep(&time, NULL);
 }
 
+/* Writes the group and hands it on. *ret_company_until: how long the next may wait for more. */
+static void write_and_hand_on(struct store *store, struct group *group,
+                              struct timespec *ret_company_until)
+{
+    size_t urgent = group->urgent;
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    write_group(store, group);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    int64_t took =
+        (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec;
+    *ret_company_until = in_ns(took / 2);
+    pthread_mutex_lock(&store->mutex);
+    store->company = urgent < COMPANY_MIN ? 0 : urgent;
+    pthread_mutex_unlock(&store->mutex);
+    hand_on_all(store, group);
+    pause_between(store);
+}
+
 void *writer_run(void *data)
 {
     struct store *store = data;
+    struct timespec company_until = {0};
     struct work work;
     size_t since_wal = 0;
-    pthread_mutex_lock(&store->mutex);
-    while (work_wait(store, &work)) {
-        pthread_mutex_unlock(&store->mutex);
-        if (work.batch) {
-            since_wal += work.batch->bytes.len + work.batch->count * sizeof *work.batch->items;
-            write_batch(store, work.batch);
-            hand_on(store, work.batch);
-            pause_between(store);
-        } else if (work.checkpoint) {
-            since_wal += work.checkpoint->bytes.len;
+    while (work_wait(store, &company_until, &work)) {
+        bool batches = !STAILQ_EMPTY(&work.group.batches);
+        since_wal += work.group.bytes + (work.checkpoint ? work.checkpoint->bytes.len : 0);
+        if (batches)
+            write_and_hand_on(store, &work.group, &company_until);
+        if (work.checkpoint)
             write_rows(store, work.checkpoint);
-        } else if (atomic_load(&store->failing)) {
+        if (!batches && !work.checkpoint && atomic_load(&store->failing))
             probe(store);
-        }
         step_backup(store);
         if (work.reading)
             read_page(store, work.reading);
@@ -491,9 +658,7 @@ void *writer_run(void *data)
             wal_bound(&store->database);
             since_wal = 0;
         }
-        pthread_mutex_lock(&store->mutex);
     }
-    pthread_mutex_unlock(&store->mutex);
     backup_drop(&store->database, &store->backup);
     return NULL;
 }

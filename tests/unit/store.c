@@ -251,7 +251,7 @@ static uint64_t count_recovered(struct world *world)
     sqlite3_stmt *statement;
     snprintf(path, sizeof path, "%s/hub.db", world->data);
     assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    sqlite3_prepare_v2(database, "SELECT count(*), max(id) & 0xfffffffffff FROM entries", -1,
+    sqlite3_prepare_v2(database, "SELECT sum(count), max(id) & 0xfffffffffff FROM entry_packs", -1,
                        &statement, NULL);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     last = (uint64_t)sqlite3_column_int64(statement, 1);

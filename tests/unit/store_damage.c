@@ -22,6 +22,10 @@ static void run_sql(const struct world *world, const char *sql)
     sqlite3_close(database);
 }
 
+/* Bytes of a pack, which are no text. */
+#define REPLACE_IN(table, from, to)                                                                \
+    "UPDATE " table " SET bytes = CAST(replace(CAST(bytes AS TEXT), " from ", " to ") AS BLOB)"
+
 static void fill(struct world *world)
 {
     begin(world, STORE_SYNC_ALWAYS);
@@ -44,13 +48,20 @@ static void test_a_flipped_bit_is_seen(void **state)
 {
     struct world *world = *state;
     fill(world);
-    run_sql(world, "UPDATE entries SET bytes = x'747776' WHERE kind = 1 AND bytes = x'74776f'");
+    run_sql(world, REPLACE_IN("entry_packs", "'two'", "'twv'"));
     assert_refused(world, "entry 2 is damaged");
-    run_sql(world, "UPDATE entries SET bytes = x'74776f', peer = 0 WHERE bytes = x'747776'");
-    assert_refused(world, "entry 2 is damaged");
-    run_sql(world, "DELETE FROM entries WHERE peer = 0");
+    run_sql(world, REPLACE_IN("entry_packs", "'twv'", "'two'"));
+    run_sql(world, "UPDATE entry_packs SET time = time + 1");
+    assert_refused(world, "the pack that ends with entry 2 is damaged");
+    run_sql(world, "UPDATE entry_packs SET time = time - 1, count = 1");
+    assert_refused(world, "the pack that ends with entry 2 is damaged");
+    run_sql(world, "UPDATE entry_packs SET count = 2");
     run_sql(world, "UPDATE state SET bytes = x'7b327d'");
     assert_refused(world, "row 1 is damaged");
+    run_sql(world, "UPDATE rooms SET trimmed = 1");
+    assert_refused(world, "what is known of room 1 is damaged");
+    run_sql(world, "UPDATE meta SET value = zeroblob(32) WHERE name = 'key'");
+    assert_refused(world, "the hub's key is damaged");
 }
 
 static void note_damage(void *ctx, struct slice room, const char *what, uint64_t number)
@@ -80,13 +91,15 @@ static void test_a_seq_that_is_none_is_seen(void **state)
     fill(world);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         char sql[128], says[96];
-        snprintf(sql, sizeof sql, "REPLACE INTO meta VALUES ('let_go', CAST('%s' AS BLOB))",
+        snprintf(sql, sizeof sql, "REPLACE INTO meta VALUES ('let_go', CAST('%s' AS BLOB), 0)",
                  numbers[i]);
         run_sql(world, sql);
         snprintf(says, sizeof says, "damaged: %s is no seq", numbers[i]);
         assert_refused(world, says);
     }
-    /* What is salvaged can be gone on from. */
+    run_sql(world, "REPLACE INTO meta VALUES ('let_go', CAST('7' AS BLOB), 0)");
+    assert_refused(world, "not what it was");
+    /* What is salvaged can be gone on from, by a room that may have been there before, too. */
     struct store_options options = {.directory = world->data, .salvage = true};
     struct store_damage damage = {world, note_damage};
     char why[STORE_WHY_SIZE], whole[sizeof world->data];
@@ -94,13 +107,18 @@ static void test_a_seq_that_is_none_is_seen(void **state)
     snprintf(whole, sizeof whole, "%s/whole", world->folder);
     assert_int_equal(store_open(&options, &world->store, why), 0);
     assert_int_equal(store_salvage(world->store, whole, &damage, &left_out, why), 0);
-    assert_int_equal(left_out, 0);
+    assert_int_equal(left_out, 1);
     assert_int_equal(store_close(world->store), 0);
     world->store = NULL;
     data_remove(world);
     memcpy(world->data, whole, sizeof whole);
     begin(world, STORE_SYNC_ALWAYS);
     assert_string_equal(world->rows, "member0:{1} loaded ");
+    world->log.free(world->log.state);
+    open_log(world, "lab", 0);
+    propose(world, ENTRY_MESSAGE, "a");
+    await(world, 1);
+    assert_true(world->seen[0].seq > UINT64_C(1) << 43);
     end(world);
 }
 
@@ -121,14 +139,26 @@ static void test_a_check_names_each_damage(void **state)
     assert_int_equal(counts.entries, 2);
     assert_int_equal(counts.rows, 1);
     assert_int_equal(counts.damaged, 0);
-    run_sql(world, "UPDATE entries SET time = time + 1; UPDATE state SET bytes = x'7b327d'");
+    run_sql(world,
+            REPLACE_IN("entry_packs", "'one'",
+                       "'own'") ";"
+                                "UPDATE state SET bytes = x'7b327d'; UPDATE rooms SET trimmed = 1");
     check(world, &counts);
-    assert_string_equal(world->rows, "row1:main entry1:main entry2:main ");
+    assert_string_equal(world->rows, "what is said of room1:main row1:main entry1:main ");
     assert_int_equal(counts.damaged, 3);
-    run_sql(world, "UPDATE entries SET time = time - 1; DELETE FROM state;"
-                   "UPDATE entries SET id = id + (1 << 44) WHERE id & 1");
+    assert_int_equal(counts.entries, 2);
+    run_sql(world, REPLACE_IN("entry_packs", "'own'",
+                              "'one'") ";"
+                                       "UPDATE rooms SET trimmed = 0; DELETE FROM state;"
+                                       "UPDATE entry_packs SET count = 1");
     check(world, &counts);
-    assert_string_equal(world->rows, "of a room that is not there: entry1: ");
+    assert_string_equal(world->rows, "what is said of the entries up to2:main ");
+    assert_int_equal(counts.entries, 2);
+    run_sql(world, "UPDATE entry_packs SET count = 2, id = id + (1 << 44)");
+    check(world, &counts);
+    assert_string_equal(world->rows, "what is said of the entries up to2: "
+                                     "of a room that is not there: entry1: "
+                                     "of a room that is not there: entry2: ");
 }
 
 /* ── a database that an earlier version made ── */
@@ -169,6 +199,52 @@ static void test_a_database_of_schema_1_is_taken_over(void **state)
     end(world);
 }
 
+/* What schema 2 had besides. It stays as it is, too. */
+static const char from_1_to_2[] =
+    "CREATE TABLE messages (id INTEGER NOT NULL, number INTEGER NOT NULL, level INTEGER NOT NULL,"
+    " audience INTEGER NOT NULL, observed INTEGER NOT NULL, but TEXT NOT NULL,"
+    " names TEXT NOT NULL, line BLOB, PRIMARY KEY (id, number)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE rooms ADD COLUMN trimmed INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version = 2;"
+    "INSERT INTO meta VALUES ('let_go', CAST('00000000000000000005' AS BLOB));"
+    "INSERT INTO messages VALUES (1 << 44 | 1, 1, 1, 0, 0, 'ada', '', NULL);"
+    "INSERT INTO messages VALUES (1 << 44 | 2, 1, 2, 1, 1, '', 'bea' || char(10), NULL);"
+    "INSERT INTO messages VALUES (1 << 44 | 2, 2, 1, 0, 0, '', '', CAST('{\"m\":1' AS BLOB));";
+
+static void test_a_database_of_schema_2_is_taken_over(void **state)
+{
+    struct world *world = *state;
+    struct store_counts counts;
+    assert_int_equal(mkdir(world->data, 0700), 0);
+    run_sql(world, schema_1);
+    run_sql(world, from_1_to_2);
+    begin(world, STORE_SYNC_ALWAYS);
+    assert_string_equal(world->entries, "1:one 2:two ");
+    read_kept(world, "cy", 2, 0, 2);
+    assert_string_equal(world->page, "on,\"seq\":1} {\"m\":1,\"seq\":2} ");
+    read_kept(world, "bea", 1, 0, 2);
+    assert_string_equal(world->page, "on} {\"m\":1} ");
+    world->log.free(world->log.state);
+    open_log(world, "lab", 0);
+    propose(world, ENTRY_MESSAGE, "a");
+    await(world, 1);
+    assert_int_equal(world->seen[0].seq, 6);
+    end(world);
+    check(world, &counts);
+    assert_string_equal(world->rows, "");
+    assert_int_equal(counts.messages, 3);
+}
+
+static void test_what_was_damaged_before_stays_so(void **state)
+{
+    struct world *world = *state;
+    assert_int_equal(mkdir(world->data, 0700), 0);
+    run_sql(world, schema_1);
+    run_sql(world, "UPDATE entries SET time = 8 WHERE id & 2");
+    assert_refused(world, "entry 2 is damaged");
+    assert_refused(world, "entry 2 is damaged");
+}
+
 static void test_another_program_or_version_is_refused(void **state)
 {
     struct world *world = *state;
@@ -202,6 +278,8 @@ int main(void)
         STORE_TEST(test_a_seq_that_is_none_is_seen),
         STORE_TEST(test_a_check_names_each_damage),
         STORE_TEST(test_a_database_of_schema_1_is_taken_over),
+        STORE_TEST(test_a_database_of_schema_2_is_taken_over),
+        STORE_TEST(test_what_was_damaged_before_stays_so),
         STORE_TEST(test_another_program_or_version_is_refused),
         STORE_TEST(test_a_broken_file_is_refused),
     };

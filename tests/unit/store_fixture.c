@@ -70,17 +70,21 @@ static void lost(void *ctx, const struct entry *entry)
     see(ctx, entry, true);
 }
 
+static void await_wake(struct world *world)
+{
+    pthread_mutex_lock(&world->mutex);
+    while (!world->awake)
+        pthread_cond_wait(&world->woken, &world->mutex);
+    world->awake = false;
+    pthread_mutex_unlock(&world->mutex);
+    store_take(world->store);
+}
+
 void await(struct world *world, size_t count)
 {
     store_push(world->store);
-    while (world->count < count) {
-        pthread_mutex_lock(&world->mutex);
-        while (!world->awake)
-            pthread_cond_wait(&world->woken, &world->mutex);
-        world->awake = false;
-        pthread_mutex_unlock(&world->mutex);
-        store_take(world->store);
-    }
+    while (world->count < count)
+        await_wake(world);
 }
 
 /* ── recovery, as text ── */
@@ -122,9 +126,52 @@ static int read_entry(void *ctx, struct slice room, const struct entry *entry)
     return 0;
 }
 
+/* ── messages that were kept ── */
+
+static void take_page(void *ctx, const struct store_page *page)
+{
+    struct world *world = ctx;
+    size_t len = strlen(world->page);
+    assert_true(len + page->lines.len < sizeof world->page);
+    memcpy(world->page + len, page->lines.at, page->lines.len);
+    world->page[len + page->lines.len] = '\0';
+    for (char *end = world->page; (end = strchr(end, '\n'));)
+        *end = ' ';
+    world->trimmed = page->trimmed;
+    world->upto = page->upto;
+    world->number = page->number;
+    world->whole = page->whole;
+    world->reads++;
+}
+
+void read_kept(struct world *world, const char *name, int level, uint64_t after, uint64_t until)
+{
+    world->page[0] = '\0';
+    world->upto = after;
+    world->number = UINT32_MAX;
+    for (world->whole = false; !world->whole;) {
+        uint64_t reads = world->reads;
+        struct store_wish wish = {.room = slice_of("main"),
+                                  .ai_id = slice_of(name),
+                                  .level = level,
+                                  .after = world->upto,
+                                  .number = world->number,
+                                  .until = until};
+        store_read(world->store, &wish);
+        while (world->reads == reads)
+            await_wake(world);
+    }
+}
+
 int open_store(struct world *world, enum store_sync sync, char why[STORE_WHY_SIZE])
 {
-    struct store_options options = {world->data, sync, 1, wake, world};
+    struct store_options options = world->retain;
+    options.directory = world->data;
+    options.sync = sync;
+    options.interval_ms = 1;
+    options.wake = wake;
+    options.page = take_page;
+    options.ctx = world;
     struct store_reader reader = {world, read_row, read_loaded, read_seq, read_entry};
     world->rows[0] = world->entries[0] = why[0] = '\0';
     if (store_open(&options, &world->store, why) < 0)

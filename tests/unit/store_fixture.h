@@ -31,8 +31,14 @@ struct world {
     size_t count;
     /* of the last recovery */
     char rows[4096], entries[4096];
+    struct store_options retain; /* what is retained, for the next store */
     uint64_t seq;
     int refuse_row;
+    /* of read_kept */
+    char page[4096];
+    uint64_t trimmed, upto, reads; /* reads: pages that came */
+    uint32_t number;
+    bool whole;
 
     pthread_mutex_t mutex;
     pthread_cond_t woken;
@@ -57,6 +63,9 @@ int propose(struct world *world, enum entry_kind kind, const char *text);
 void await(struct world *world, size_t count);
 /* Of room "main": its member "ada" in these bytes (NULL: gone), as the state at that seq. */
 void checkpoint(struct world *world, const char *bytes, uint64_t seq);
+/* Of room "main", what AI `name` of that level should have had of the seqs in (after, until], as
+ * text in `page`, each line with a blank in place of its end. Waits until it is there. */
+void read_kept(struct world *world, const char *name, int level, uint64_t after, uint64_t until);
 /* "WHAT NUMBER:BYTES " behind a text in a buffer of so many bytes. */
 void append(char *text, size_t size, const char *what, struct slice bytes, uint64_t number);
 
