@@ -96,6 +96,11 @@ void child_stop(struct child *child, int grace_ms)
     int64_t until = time_monotonic_ms() + grace_ms;
     while (!child_ended(child) && time_monotonic_ms() < until)
         nanosleep(&(struct timespec){.tv_nsec = STOP_LOOK_MS * 1000000L}, NULL);
+    child_kill(child);
+}
+
+void child_kill(struct child *child)
+{
     if (child->pid == 0)
         return;
     assert(child->pid > 0);

@@ -30,6 +30,8 @@ bool child_worked(const struct child *child);
 void child_ask(struct child *child);
 /* SIGTERM, and SIGKILL after grace_ms. Returns when it is gone. */
 void child_stop(struct child *child, int grace_ms);
+/* SIGKILL. Returns when it is gone. */
+void child_kill(struct child *child);
 /* "exit code 1", "killed by signal 9": how it ended; static storage, good until the next call. */
 const char *child_ending(const struct child *child);
 /* The last lines of its output, each indented. */

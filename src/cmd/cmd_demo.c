@@ -1,9 +1,11 @@
 /* khub demo: a hub and four AIs as real processes, watched for a minute, and what came of it. The
- * fourth comes later, to a hub that knows something already.
+ * fourth comes later, to a hub that knows something already; and in the middle the hub is killed
+ * and started again.
  *
  * What makes it hard is the ending: whatever happens (a child dies, Ctrl-C, time runs out), every
- * child is ended by its pid and the directory is gone. So there is one way out, demo_end; and where
- * there is none (kill -9), the kernel ends the children and the next demo removes the directory. */
+ * child is ended by its pid and the directories are gone. So there is one way out, demo_end; and
+ * where there is none (kill -9), the kernel ends the children, and the next demo removes the
+ * directories. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #include "cmd/children.h"
 #include "cmd/commands.h"
 #include "cmd/demo.h"
+#include "cmd/fields.h"
 #include "cmd/stop.h"
 #include "cmd/visit.h"
 #include "process/scratch.h"
@@ -33,15 +36,17 @@ const struct demo_ai demo_ais[DEMO_AIS] = {
 struct demo_settings {
     double minutes, patience;
     const char *color;
-    bool json, keep;
+    bool json, keep, memory;
 };
 
 struct demo {
     const struct demo_settings *settings;
     struct scratch scratch; /* logs, summaries, the hub's port */
+    struct scratch data;    /* the hub's */
     char address[32];
     struct child hub, trainers[DEMO_AIS];
     struct demo_view view;
+    struct demo_audit audit;
     struct visit visit;
     bool started[DEMO_AIS];
     bool ending; /* they have been asked to end */
@@ -88,23 +93,57 @@ static int find_port(struct demo *demo, const char *path)
     return complain("demo", "the hub did not listen within %d s.", HUB_START_MS / 1000);
 }
 
-static int start_hub(struct demo *demo)
+/* On a port of its own, or again on the one that it had. Each has a log of its own. */
+static int start_hub(struct demo *demo, const char *name, const char *address)
 {
     char port_file[CHILD_PATH_MAX];
-    path_in(demo, "port", "", port_file);
-    const char *const arguments[] = {"serve",       "--memory",    "--listen",
-                                     "127.0.0.1:0", "--port-file", port_file,
-                                     "--log",       "-",           NULL};
-    if (child_start(&demo->hub, "hub", demo->scratch.path, arguments) < 0)
+    bool memory = demo->settings->memory;
+    path_in(demo, name, ".port", port_file);
+    const char *const arguments[] = {"serve",
+                                     "--listen",
+                                     address,
+                                     "--port-file",
+                                     port_file,
+                                     "--log",
+                                     "-",
+                                     memory ? "--memory" : "--data",
+                                     memory ? NULL : demo->data.path,
+                                     NULL};
+    if (child_start(&demo->hub, name, demo->scratch.path, arguments) < 0)
         return complain("demo", "could not start the hub: %s", strerror(errno));
     return find_port(demo, port_file);
+}
+
+/* Half of the time is gone, and some are at work together; or all of it, and none are. */
+static bool time_to_kill(const struct demo *demo, int64_t now)
+{
+    int64_t gone = now - demo->view.begun, all = demo->view.ends - demo->view.begun;
+    bool busy = json_object_size(demo->view.active) > 0;
+    return !demo->audit.killed && !demo->ending && (gone >= all || (2 * gone >= all && busy));
+}
+
+/* Without a warning, and in the middle of everything. */
+static int kill_hub(struct demo *demo)
+{
+    char address[sizeof demo->address];
+    int64_t now = time_monotonic_ms();
+    memcpy(address, demo->address, sizeof address);
+    audit_kill(&demo->audit, khub_seq(demo->visit.link), demo->view.active);
+    demo->audit.killed_after = now - demo->view.begun;
+    child_kill(&demo->hub);
+    demo_view_note(&demo->view, "the hub is killed (SIGKILL), and started again %s",
+                   demo->settings->memory ? "with nothing" : "on its data directory");
+    int code = start_hub(demo, "hub_again", address);
+    demo->audit.away = time_monotonic_ms() - now;
+    demo->audit.killed = code == EXIT_WORKED;
+    return code;
 }
 
 /* Starts those whose time has come. They would go on for longer than the demo does: it asks them to
  * end. */
 static int start_trainers(struct demo *demo, int64_t now)
 {
-    char minutes[32], summary[CHILD_PATH_MAX];
+    char minutes[32], summary[CHILD_PATH_MAX], acks[CHILD_PATH_MAX];
     int64_t all = demo->view.ends - demo->view.begun;
     static_assert(2 * MINUTES_MOST < TRAIN_MINUTES_MOST, "trainers outlast the demo");
     snprintf(minutes, sizeof minutes, "%d", TRAIN_MINUTES_MOST);
@@ -113,9 +152,10 @@ static int start_trainers(struct demo *demo, int64_t now)
         if (demo->started[i] || (double)(now - demo->view.begun) < ai->joins * (double)all)
             continue;
         path_in(demo, ai->ai_id, ".json", summary);
-        const char *const arguments[] = {"train", "--hub",   demo->address,      "--summary",
-                                         summary, ai->ai_id, ai->specialization, minutes,
-                                         NULL};
+        path_in(demo, ai->ai_id, ".acks", acks);
+        const char *const arguments[] = {
+            "train", "--hub",   demo->address,      "--summary", summary, "--acks",
+            acks,    ai->ai_id, ai->specialization, minutes,     NULL};
         if (child_start(&demo->trainers[i], ai->ai_id, demo->scratch.path, arguments) < 0)
             return complain("demo", "could not start %s: %s", ai->ai_id, strerror(errno));
         demo->started[i] = true;
@@ -125,7 +165,15 @@ static int start_trainers(struct demo *demo, int64_t now)
 
 static void on_message(struct visit *visit, const struct khub_message *message)
 {
-    demo_view_message(visit->data, message);
+    struct demo *demo = visit->data;
+    demo_view_message(&demo->view, message);
+}
+
+static void on_change(struct visit *visit, const char *why)
+{
+    struct demo *demo = visit->data;
+    if (!why)
+        audit_back(&demo->audit, khub_seq(visit->link));
 }
 
 /* Whether all trainers are through; *ret_code: EXIT_FAILED when one or the hub went wrong. */
@@ -162,7 +210,7 @@ static int lose_hub(struct demo *demo)
 static bool time_to_end(const struct demo *demo, int64_t now)
 {
     int64_t patience = (int64_t)(demo->settings->patience * 60000);
-    return now >= demo->view.ends &&
+    return now >= demo->view.ends && demo->audit.killed &&
            (demo_view_happened(&demo->view) || now >= demo->view.ends + patience);
 }
 
@@ -202,6 +250,8 @@ static int follow(struct demo *demo)
         if (demo->ending && now > last)
             return complain("demo", "the AIs did not end within %d s.", LATE_MS / 1000);
         code = demo->ending ? EXIT_WORKED : start_trainers(demo, now);
+        if (code == EXIT_WORKED && time_to_kill(demo, now))
+            code = kill_hub(demo);
         if (code == EXIT_WORKED)
             code = watch(demo);
         if (code != EXIT_WORKED)
@@ -221,17 +271,75 @@ static void read_summaries(struct demo *demo)
     }
 }
 
+/* ── what is there at the end ── */
+
+struct historian {
+    struct demo_audit *audit;
+    bool caught_up;
+};
+
+static void on_history(struct visit *visit, const struct khub_message *message)
+{
+    struct historian *historian = visit->data;
+    if (strcmp(message->type.at, "caught_up") == 0)
+        historian->caught_up = true;
+    else if (!historian->caught_up)
+        audit_told(historian->audit, message);
+}
+
+/* The hub tells all from its beginning, and what it knows. */
+static int read_history(struct demo *demo, unsigned *ret_known)
+{
+    char identity[IDENTITY_SIZE];
+    struct historian historian = {.audit = &demo->audit};
+    struct visit visit = {.command = "demo",
+                          .address = demo->address,
+                          .ai_id = identity,
+                          .observer = true,
+                          .resumes = true,
+                          .since = 1,
+                          .message = on_history,
+                          .data = &historian};
+    identity_make("historian", identity);
+    int code = visit_begin(&visit);
+    while (code == EXIT_WORKED && !historian.caught_up)
+        if (visit_wait(&visit, -1, NULL, 0) != VISIT_TURNED)
+            code = EXIT_FAILED;
+    struct json_value totals = json_get(visit.sync, "knowledge_totals");
+    *ret_known = (unsigned)(field_number(totals, "shared_patterns", 0) +
+                            field_number(totals, "collective_features", 0));
+    visit_end(&visit);
+    return code;
+}
+
+static int take_stock(struct demo *demo)
+{
+    char path[CHILD_PATH_MAX];
+    unsigned known;
+    int code = read_history(demo, &known);
+    for (size_t i = 0; code == EXIT_WORKED && i < DEMO_AIS; i++) {
+        path_in(demo, demo_ais[i].ai_id, ".acks", path);
+        if (audit_acked(&demo->audit, demo_ais[i].ai_id, path) < 0)
+            code = complain("demo", "what the hub acked to %s can't be read.", demo_ais[i].ai_id);
+    }
+    audit_end(&demo->audit, known);
+    return code;
+}
+
 /* Everything up to the result: the hub, the AIs, the minute. */
 static int perform(struct demo *demo)
 {
-    int code = start_hub(demo);
+    int code = start_hub(demo, "hub", "127.0.0.1:0");
     if (code != EXIT_WORKED)
         return code;
     demo->visit = (struct visit){.command = "demo",
                                  .address = demo->address,
                                  .observer = true,
+                                 .keeps_trying = true,
+                                 .resumes = true,
                                  .message = on_message,
-                                 .data = &demo->view};
+                                 .changed = on_change,
+                                 .data = demo};
     code = visit_begin(&demo->visit);
     if (code != EXIT_WORKED)
         return code;
@@ -245,17 +353,21 @@ static int perform(struct demo *demo)
     if (code != EXIT_WORKED)
         return code;
     visit_end(&demo->visit);
+    code = take_stock(demo);
+    if (code != EXIT_WORKED)
+        return code;
     child_stop(&demo->hub, STOP_GRACE_MS);
     if (!child_worked(&demo->hub))
         return fail_child(demo, &demo->hub);
     read_summaries(demo);
-    return demo_result(&demo->view, demo->summaries, demo->settings->json);
+    return demo_result(&demo->view, &demo->audit, demo->summaries, demo->settings->json);
 }
 
 static void demo_end(struct demo *demo)
 {
     demo_view_end(&demo->view);
-    feed_free(&demo->view.feed);
+    demo_view_free(&demo->view);
+    audit_free(&demo->audit);
     demo->visit.quiet = true;
     visit_end(&demo->visit);
     for (size_t i = 0; i < DEMO_AIS; i++)
@@ -265,6 +377,7 @@ static void demo_end(struct demo *demo)
         json_decref(demo->summaries[i]);
     }
     child_stop(&demo->hub, STOP_GRACE_MS);
+    scratch_remove(&demo->data);
     if (!demo->settings->keep)
         scratch_remove(&demo->scratch);
     else if (scratch_keep(&demo->scratch) == 0)
@@ -276,10 +389,14 @@ static void demo_end(struct demo *demo)
 static int run(const void *data)
 {
     struct demo demo = {.settings = data};
-    if (scratch_make("demo", &demo.scratch) < 0)
-        return complain("demo", "could not make a temporary directory: %s", strerror(errno));
+    if (scratch_make("demo", &demo.scratch) < 0 || scratch_make("demo-hub", &demo.data) < 0) {
+        int cause = errno;
+        scratch_remove(&demo.scratch);
+        return complain("demo", "could not make a temporary directory: %s", strerror(cause));
+    }
     stop_catch();
     demo_view_begin(&demo.view, demo.settings->color, demo.settings->json);
+    audit_begin(&demo.audit);
     int code = perform(&demo);
     demo_end(&demo);
     return code;
@@ -307,6 +424,10 @@ static const struct setting options[] = {
          "How many minutes longer at the most, on a slow machine, until everything has happened."},
     JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),
     COLOR_SETTING(struct demo_settings),
+    {.name = "memory",
+     .kind = SETTING_FLAG,
+     AT(memory),
+     .help = "The hub keeps nothing: see what is lost then."},
     {.name = "keep",
      .kind = SETTING_FLAG,
      AT(keep),
@@ -319,14 +440,16 @@ const struct command command_demo = {
     .summary = "see a hub and four AIs at work, for a minute",
     .about = "Starts a hub and AIs (networking, file_system, security, and later a second one of "
              "networking) as processes of their own on this machine, on a free port of 127.0.0.1, "
-             "and shows what they say to each other. At the end it sums up: what each AI has "
+             "and shows what they say to each other. In the middle it kills the hub (SIGKILL) and "
+             "starts it again on its data directory. At the end it sums up: what each AI has "
              "learned alone and together with the others, beside the textbook and the bound that "
              "nobody can beat; what was shared, taken in, checked and confirmed by others; which "
-             "sessions were completed. "
+             "sessions were completed; and what of all that the hub had acked, knew and had under "
+             "way when it was killed is there afterwards. "
              "Ctrl-C ends it at once. It leaves nothing behind.",
     .example = "  khub demo\n  khub demo --minutes 0.5 --json",
-    .worked = "everything happened that should",
-    .failed = "something of it did not; it says what",
+    .worked = "everything happened that should, and nothing was lost",
+    .failed = "something of it did not, or something was lost; it says what",
     .options = options,
     .settings_size = sizeof(struct demo_settings),
     .run = run,

@@ -20,7 +20,7 @@
 #define MINUTES_LEAST 0.05
 
 struct train_settings {
-    const char *hub, *ai_id, *specialization, *summary, *out;
+    const char *hub, *ai_id, *specialization, *summary, *out, *acks;
     double minutes;
     bool json;
 };
@@ -142,6 +142,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .minutes = settings->minutes,
         .summary_path = settings->summary,
         .keep_path = settings->out,
+        .acks_path = settings->acks,
         .json = settings->json,
         .out = live->out,
         .log = on_log,
@@ -179,6 +180,12 @@ static const struct setting options[] = {
      AT(summary),
      .argument = "FILE",
      .help = "Writes the summary as JSON to FILE too."},
+    {.name = "acks",
+     .kind = SETTING_TEXT,
+     AT(acks),
+     .argument = "FILE",
+     .help = "Appends a line to FILE for each message that the hub has acked: its message_id, its "
+             "place in the room (seq) and its type."},
     {.name = "out",
      .letter = 'o',
      .kind = SETTING_TEXT,

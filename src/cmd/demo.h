@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "cmd/demo_audit.h"
 #include "cmd/feed.h"
 #include "wire/json.h"
 
@@ -33,10 +34,11 @@ struct demo_view {
     struct demo_count all, each[DEMO_AIS];
     char completed[DEMO_DONE_MAX][40]; /* session_ids */
     unsigned completed_count;
+    json_t *active; /* {session_id: true}: sessions that are, as far as was seen */
 };
 
-/* color: one of color_choices. silent: counts, and prints nothing. demo_view_end and feed_free of
- * its feed are due. The caller sets `begun` and `ends`. */
+/* color: one of color_choices. silent: counts, and prints nothing. demo_view_end and demo_view_free
+ * are due. The caller sets `begun` and `ends`. */
 void demo_view_begin(struct demo_view *view, const char *color, bool silent);
 /* Counts a message, and prints its line. */
 void demo_view_message(struct demo_view *view, const struct khub_message *message);
@@ -51,9 +53,12 @@ bool demo_view_happened(const struct demo_view *view);
 void demo_view_refresh(struct demo_view *view);
 /* Takes the block away, for good. */
 void demo_view_end(struct demo_view *view);
+void demo_view_free(struct demo_view *view);
 
 /* Prints the tables (or, with json, one object) of the trainers' summaries, DEMO_AIS of them, NULL
- * where there is none; then what did not happen, on stderr. An exit code. */
-int demo_result(const struct demo_view *view, json_t *const *summaries, bool json);
+ * where there is none, and of what became of the hub's restart; then what did not happen, or was
+ * lost, on stderr. An exit code. */
+int demo_result(const struct demo_view *view, const struct demo_audit *audit,
+                json_t *const *summaries, bool json);
 
 #endif

@@ -2,6 +2,7 @@
  * happened. */
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -125,7 +126,68 @@ static void print_shared(const struct terminal *terminal, json_t *const *summari
     table_free(&table);
 }
 
-static void print_tables(const struct demo_view *view, json_t *const *summaries)
+/* What was acked or under way, and what of it is there. */
+static const struct {
+    const char *name, *title;
+    size_t offset;
+} kept[] = {
+    {"acked_before", "messages acked before it was killed", offsetof(struct demo_audit, before)},
+    {"acked", "messages acked in all", offsetof(struct demo_audit, all)},
+    {"shares", "patterns and components acked", offsetof(struct demo_audit, shares)},
+    {"sessions", "sessions under way, and gone on with",
+     offsetof(struct demo_audit, sessions_count)},
+};
+#define KEPT (sizeof(kept) / sizeof(kept[0]))
+
+static const struct audit_count *count_at(const struct demo_audit *audit, size_t which)
+{
+    return (const void *)((const char *)audit + kept[which].offset);
+}
+
+static void print_kept(const struct terminal *terminal, const struct demo_audit *audit)
+{
+    static const struct column columns[] = {
+        {.title = "THE HUB HAD"},
+        {.title = "NUMBER", .right = true},
+        {.title = "THERE NOW", .right = true},
+        {.title = "LOST", .right = true},
+        {.title = "TWICE", .right = true},
+    };
+    struct table table;
+    table_begin(&table, TABLE_COLUMNS(columns));
+    for (size_t i = 0; i < KEPT; i++) {
+        const struct audit_count *count = count_at(audit, i);
+        table_add(&table, kept[i].title);
+        table_addf(&table, "%u", count->counted);
+        table_addf(&table, "%u", count->there);
+        table_addf(&table, "%u", count->counted - count->there);
+        table_addf(&table, "%u", count->twice);
+    }
+    printf("\nThe hub was killed after %.1f s, and was back within %.1f s. %s\n",
+           (double)audit->killed_after / 1000, (double)audit->away / 1000,
+           audit_nothing_lost(audit) ? "Nothing was lost:" : "Something was lost:");
+    table_print(&table, terminal, stdout);
+    table_free(&table);
+}
+
+static json_t *kept_json(const struct demo_audit *audit)
+{
+    json_t *root =
+        json_pack("{s:b,s:f,s:f}", "nothing_lost", audit_nothing_lost(audit), "killed_after_s",
+                  (double)audit->killed_after / 1000, "away_s", (double)audit->away / 1000);
+    for (size_t i = 0; i < KEPT; i++) {
+        const struct audit_count *count = count_at(audit, i);
+        json_object_set_new(root, kept[i].name,
+                            json_pack("{s:i,s:i,s:i,s:i}", "number", (int)count->counted, "there",
+                                      (int)count->there, "lost",
+                                      (int)(count->counted - count->there), "twice",
+                                      (int)count->twice));
+    }
+    return root;
+}
+
+static void print_tables(const struct demo_view *view, const struct demo_audit *audit,
+                         json_t *const *summaries)
 {
     struct terminal terminal = view->terminal;
     terminal_measure(&terminal);
@@ -144,21 +206,24 @@ static void print_tables(const struct demo_view *view, json_t *const *summaries)
         0, width);
     putchar('\n');
     print_shared(&terminal, summaries);
+    print_kept(&terminal, audit);
     printf("\n%u %s relayed; %u %s completed; %u %s confirmed by two others.\n", view->all.messages,
            word_of(view->all.messages, "message", "messages"), view->completed_count,
            word_of(view->completed_count, "session", "sessions"), view->all.confirmed,
            word_of(view->all.confirmed, "claim", "claims"));
 }
 
-static int print_json(const struct demo_view *view, json_t *const *summaries, json_t *missing)
+static int print_json(const struct demo_view *view, const struct demo_audit *audit,
+                      json_t *const *summaries, json_t *missing)
 {
     json_t *ais = json_array();
     for (size_t i = 0; i < DEMO_AIS; i++)
         json_array_append(ais, summaries[i] ? summaries[i] : json_null());
-    json_t *root = json_pack("{s:b,s:O,s:i,s:i,s:i,s:o}", "worked", json_array_size(missing) == 0,
-                             "missing", missing, "messages_relayed", (int)view->all.messages,
-                             "sessions_completed", (int)view->completed_count, "claims_confirmed",
-                             (int)view->all.confirmed, "ais", ais);
+    json_t *root =
+        json_pack("{s:b,s:O,s:i,s:i,s:i,s:o,s:o}", "worked", json_array_size(missing) == 0,
+                  "missing", missing, "messages_relayed", (int)view->all.messages,
+                  "sessions_completed", (int)view->completed_count, "claims_confirmed",
+                  (int)view->all.confirmed, "restart", kept_json(audit), "ais", ais);
     return json_print_result("demo", root);
 }
 
@@ -206,17 +271,36 @@ static void judge(const struct demo_view *view, json_t *const *summaries, json_t
         miss(missing, "the observer saw no session complete");
 }
 
-int demo_result(const struct demo_view *view, json_t *const *summaries, bool json)
+static void judge_kept(const struct demo_audit *audit, json_t *missing)
+{
+    for (size_t i = 0; i < KEPT; i++) {
+        const struct audit_count *count = count_at(audit, i);
+        if (count->there < count->counted)
+            miss(missing, "%u of %u %s are lost", count->counted - count->there, count->counted,
+                 kept[i].title);
+        if (count->twice > 0)
+            miss(missing, "%u of %u %s are there twice, or elsewhere", count->twice, count->counted,
+                 kept[i].title);
+    }
+    if (!audit->killed)
+        miss(missing, "the hub was not killed");
+    if (audit->before.counted == 0)
+        miss(missing, "the hub had acked nothing when it was killed");
+}
+
+int demo_result(const struct demo_view *view, const struct demo_audit *audit,
+                json_t *const *summaries, bool json)
 {
     json_t *missing = json_array();
     if (!missing)
         return EXIT_FAILED;
     judge(view, summaries, missing);
+    judge_kept(audit, missing);
     int code = EXIT_WORKED;
     if (json)
-        code = print_json(view, summaries, missing);
+        code = print_json(view, audit, summaries, missing);
     else
-        print_tables(view, summaries);
+        print_tables(view, audit, summaries);
     fflush(stdout);
     size_t count = json_array_size(missing);
     for (size_t i = 0; i < count; i++)

@@ -17,7 +17,7 @@
 
 void demo_view_begin(struct demo_view *view, const char *color, bool silent)
 {
-    *view = (struct demo_view){.silent = silent};
+    *view = (struct demo_view){.silent = silent, .active = json_object()};
     view->terminal = terminal_of(STDOUT_FILENO, color);
     view->block = !silent && view->terminal.moves && view->terminal.color &&
                   view->terminal.width >= BLOCK_WIDTH_LEAST;
@@ -102,6 +102,16 @@ void demo_view_end(struct demo_view *view)
     fflush(stdout);
 }
 
+/* Which sessions are under way. */
+static void note_active(struct demo_view *view, struct json_value payload)
+{
+    OWNED char *id = field_string(payload, "session_id"), *status = field_string(payload, "status");
+    if (strcmp(status, "active") == 0)
+        json_object_set_new(view->active, id, json_true());
+    else if (strcmp(status, "pending") != 0)
+        json_object_del(view->active, id);
+}
+
 static void note_completed(struct demo_view *view, struct json_value payload)
 {
     OWNED char *id = field_string(payload, "session_id");
@@ -157,7 +167,7 @@ void demo_view_message(struct demo_view *view, const struct khub_message *messag
     enum message_type type;
     struct slice text = {message->type.at, message->type.len};
     if (message_type_find(text, &type) < 0 || type == MESSAGE_TRAINING_SYNC ||
-        type == MESSAGE_HEARTBEAT)
+        type == MESSAGE_HEARTBEAT || type == MESSAGE_CAUGHT_UP)
         return;
     struct json_value payload =
         json_value_of((struct slice){message->payload.at, message->payload.len});
@@ -166,8 +176,10 @@ void demo_view_message(struct demo_view *view, const struct khub_message *messag
         if (strcmp(message->sender_id.at, demo_ais[i].ai_id) == 0)
             count_message(&view->each[i], type, payload);
     }
-    if (type == MESSAGE_COLLABORATION_UPDATE)
+    if (type == MESSAGE_COLLABORATION_UPDATE) {
+        note_active(view, payload);
         note_completed(view, payload);
+    }
     if (type == MESSAGE_VERIFICATION)
         note_verification(view, payload);
     if (view->silent)
@@ -186,4 +198,10 @@ void demo_view_note(struct demo_view *view, const char *format, ...)
     feed_notev(&view->feed, time_now_ms(), format, arguments);
     va_end(arguments);
     fflush(stdout);
+}
+
+void demo_view_free(struct demo_view *view)
+{
+    feed_free(&view->feed);
+    json_decref(view->active);
 }

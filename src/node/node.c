@@ -66,14 +66,36 @@ static int publish_failed(struct node *node, const char *type, int error)
     return error;
 }
 
+void node_acked(struct node *node, const struct khub_outcome *outcome, const char *type)
+{
+    if (!node->acks || outcome->error < 0)
+        return;
+    fprintf(node->acks, "%s %llu %s\n", outcome->message_id, (unsigned long long)outcome->seq,
+            type);
+    fflush(node->acks);
+}
+
+static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
+{
+    node_acked(khub_data(link), outcome, data);
+}
+
+static int publish_text(struct node *node, const char *type, const char *text, const char *target,
+                        char *ret_message_id)
+{
+    if (!node->acks)
+        return khub_publish(node->link, type, text, target, ret_message_id);
+    return khub_publish_acked(node->link, type, text, target, on_outcome, (void *)(uintptr_t)type,
+                              ret_message_id);
+}
+
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id)
 {
     if (node->phase >= NODE_FLUSHING)
         return KHUB_E_CLOSED; /* what a last job still had to say */
     char *text = payload ? json_dumps(payload, JSON_COMPACT) : NULL;
-    int error =
-        text ? khub_publish(node->link, type, text, target, ret_message_id) : KHUB_E_NO_MEMORY;
+    int error = text ? publish_text(node, type, text, target, ret_message_id) : KHUB_E_NO_MEMORY;
     free(text);
     return publish_failed(node, type, error);
 }

@@ -174,6 +174,7 @@ struct node {
     struct brain *brain;
     struct jobs jobs;
     struct keeping *keeping; /* the caller's; NULL: nothing is kept */
+    FILE *acks;              /* the same, for node_acked; NULL: nobody wants to know */
     struct summary count;
     enum node_phase phase;
     const char *ended;                          /* why */
@@ -216,14 +217,17 @@ uint64_t node_left(const struct node *node); /* ms until the time is up */
 /* Keeps what the brain has learned (taken over; NULL: nothing), if it should. 0, or -1, which is
  * logged. */
 int node_keep(struct node *node, json_t *learned);
-/* Publishes an object (dumped exactly; not consumed). ret_message_id may be NULL. 0 or KHUB_E_…
- * (logged). */
+/* Publishes an object (dumped exactly; not consumed). type: static. ret_message_id may be NULL. 0
+ * or KHUB_E_… (logged). */
 int node_publish(struct node *node, const char *type, const json_t *payload, const char *target,
                  char *ret_message_id);
 /* The same as khub_publish_as. */
 int node_publish_as(struct node *node, const char *message_id, const char *type,
                     const json_t *payload, const char *target, khub_outcome_callback *callback,
                     void *data);
+
+/* Notes what the hub has acked: a line "message_id seq type". */
+void node_acked(struct node *node, const struct khub_outcome *outcome, const char *type);
 
 /* once.c */
 /* Publishes it, under a message_id that a trainer of this name gives to no other, now or later. 0

@@ -18,6 +18,7 @@ struct once {
     uint64_t before; /* a seq that the room had when it was said */
     once_told *told;
     unsigned *count;
+    const char *type;
     char id[THING_ID_MAX + 1];
 };
 
@@ -50,6 +51,7 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     (void)link;
     bool first = outcome->error == 0 && outcome->seq > once->before;
     *once->count += first;
+    node_acked(node, outcome, once->type);
     if (once->told)
         once->told(node, once->id,
                    first                                     ? ONCE_TAKEN
@@ -71,6 +73,7 @@ int once_publish(struct node *node, const struct once_message *message)
     once->before = khub_seq(node->link);
     once->told = message->told;
     once->count = message->count;
+    once->type = message->type;
     words_copy(once->id, message->id);
     LIST_INSERT_HEAD(&node->onces, once, next);
     int error = node_publish_as(node, message_id, message->type, message->payload, message->target,

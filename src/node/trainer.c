@@ -1,6 +1,7 @@
 /* `khub train`: checks the options, makes the node and its brain, runs them. */
 #include "node/trainer.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,16 +74,28 @@ int trainer_run(const struct trainer_options *options)
     }
     if (keeping.token[0])
         filled.resume_token = keeping.token;
+    FILE *acks = options->acks_path ? fopen(options->acks_path, "ae") : NULL;
+    if (options->acks_path && !acks) {
+        fprintf(stderr, "[TRAINER] acks can't be written to %s: %s\n", options->acks_path,
+                strerror(errno));
+        brain_free(brain);
+        keeping_close(&keeping);
+        return 1;
+    }
     int error = brain ? node_new(&filled, brain, &node) : KHUB_E_NO_MEMORY;
     if (error < 0)
         fprintf(stderr, "[TRAINER] %s: %s\n", filled.address, khub_error_text(error));
     if (error == 0 && options->keep_path)
         node->keeping = &keeping;
+    if (error == 0)
+        node->acks = acks;
     int exit_code = error == 0                                            ? node_run(node)
                     : error == KHUB_E_ADDRESS || error == KHUB_E_ARGUMENT ? 2
                                                                           : 1;
     node_free(node);
     brain_free(brain);
     keeping_close(&keeping);
+    if (acks)
+        fclose(acks);
     return exit_code;
 }

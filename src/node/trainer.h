@@ -27,6 +27,7 @@ struct trainer_options {
     const char
         *keep_path; /* keeps what it learns there, and goes on from it (keeping.h); NULL: not */
     const char *resume_token; /* of an earlier run of this AI; NULL: none */
+    const char *acks_path;    /* appends a line for each message that the hub acked; NULL: not */
     bool json; /* the summary goes to `out` as JSON in place of being told to `summary` */
     FILE *out;
     /* All are called on the thread of trainer_run; NULL is fine. */

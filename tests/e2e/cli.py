@@ -561,11 +561,21 @@ def train_sums_up():
     try:
         with Hub() as hub:
             path = os.path.join(folder, "summary.json")
-            out = worked("train", "ada", "file_system", "0.05", "--json", "--summary", path, hub=hub).out
+            acks = os.path.join(folder, "acks")
+            watcher = hub.join("watcher", 2, role="observer")
+            out = worked("train", "ada", "file_system", "0.05", "--json", "--summary", path, "--acks", acks, hub=hub).out
             with open(path, encoding="utf-8") as file:
                 summary = json.load(file)
             equal(summary["ai_id"], "ada", "ai_id")
             check('"ai_id"' in out, shorten(out))
+            said = {(line["message_id"], str(line["seq"]), line["message_type"]) for line in watcher.drain()}
+            with open(acks, encoding="utf-8") as file:
+                acked = {tuple(line.split()) for line in file}
+            relayed = {line for line in acked if line[2] in ("pattern_share", "os_component_share", "performance_report")}
+            check(relayed <= said, "acked, and never said:", relayed - said)
+            equal(sum(line[2] == "pattern_share" for line in relayed), summary["patterns"]["shared"], "patterns acked")
+            nowhere = os.path.join(folder, "none", "acks")
+            refused(1, "train", "bea", "audio", "--acks", nowhere, hub=hub, said=[nowhere])
     finally:
         shutil.rmtree(folder)
 

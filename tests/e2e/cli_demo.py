@@ -100,6 +100,14 @@ def demo_shows_ais_at_work():
         equal(builds, cells["TOGETHER"] != "-", f"whether it builds on another's: {cells}")
         check(builds or cells["ALONE"] != "-", "nothing measured", cells)
     check(re.search(r"^\d+ messages relayed; ", out, re.M), out[-500:])
+    check("the hub is killed (SIGKILL), and started again on its data directory" in out, "it was not killed")
+    check(re.search(r"^The hub was killed after [\d.]+ s, and was back within [\d.]+ s\. Nothing was lost:$", out, re.M),
+          out[-1500:])
+    kept = table(out[out.index("THE HUB HAD"):])
+    equal(len(kept), 4, "what the hub had")
+    for cells in kept:
+        equal((cells["LOST"], cells["TWICE"], cells["NUMBER"]), ("0", "0", cells["THERE NOW"]), cells["THE HUB HAD"])
+        check(int(cells["NUMBER"]) > 0 or "sessions" in cells["THE HUB HAD"], cells)
     check("\x1b" not in out, "an escape sequence, and no terminal")
 
 
@@ -117,6 +125,21 @@ def demo_tells_what_did_not_happen():
         check(sentence in err, sentence, "is not in", err)
     equal(code, 1 if result["missing"] else 0, "exit code")
     check(result["sessions_completed"] > 0 or result["missing"], "no session, and nobody misses it")
+
+
+@test
+def demo_tells_what_a_hub_that_keeps_nothing_lost():
+    with Demo("--minutes", "0.2", "--patience", "0", "--memory", "--json") as demo:
+        code, out, err = demo.end()
+        demo.leaves_nothing()
+    result = json.loads(out)
+    restart = result["restart"]
+    equal((code, result["worked"], restart["nothing_lost"]), (1, False, False), "how it ended")
+    for name in ("acked_before", "acked"):
+        count = restart[name]
+        equal(count["lost"], count["number"] - count["there"], f"{name} lost")
+        check(name == "acked" or count["lost"] > 0 or count["number"] == 0, restart)
+    check(restart["acked_before"]["number"] == 0 or "messages acked before it was killed are lost" in err, err)
 
 
 @test
@@ -163,8 +186,8 @@ def demo_takes_its_children_along():
         demo.process.wait()
         wait_until(lambda: not any(runs(pid) for pid in demo.seen), "the end of the children")
         left = glob.glob(os.path.join(demo.folder, "khub-demo-*"))
-        equal(len(left), 1, "directories left")
-        summaries = glob.glob(os.path.join(left[0], "*.json"))
+        equal(len(left), 2, "directories left: the AIs' and the hub's")
+        summaries = glob.glob(os.path.join(demo.folder, "khub-demo-*", "*.json"))
         equal(summaries, [], "summaries: a child was asked to end, and took its time")
         with Demo("--minutes", "0.05", "--patience", "0", "--json", folder=demo.folder) as second:
             second.end()

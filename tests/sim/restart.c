@@ -34,7 +34,8 @@ static void in_use_check(struct async *async, int room)
 }
 
 /* It was proposed, and nothing else; or answered, once. What is ill is not proposed; but for one
- * who has not joined, and whose id somebody held who left: apply is the first to look further. */
+ * who has not joined, and whose id somebody held who left: apply is the first to look further; and
+ * but for what goes by the id of something that was taken, whatever it is. */
 static void say_check(struct async *async, const struct said *said, bool joined, int room)
 {
     struct world *world = async->world;
@@ -42,7 +43,7 @@ static void say_check(struct async *async, const struct said *said, bool joined,
     bool good = true;
     if (async->kept)
         good = async->kept == 1 && async->call.count == 0 && !said->bad_line &&
-               !(said->flaws && joined) && !beat;
+               !(said->flaws && joined && !said->again) && !beat;
     else if (beat)
         good = async->call.count <= 1;
     else if (said->bad_line)

@@ -373,6 +373,7 @@ struct said {
     int target;     /* name, STRANGER or NOBODY */
     uint64_t flaws; /* codes that its own form demands: bits of enum wire_error */
     bool bad_line;  /* it is no message at all, or not this sender's: counted */
+    bool again;     /* under the message_id of what its sender said last */
     char message_id[48], timestamp[40];
     char *line; /* as sent, owned */
     size_t len;

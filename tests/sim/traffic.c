@@ -215,7 +215,8 @@ static void finish(struct writer *writer, struct said *said)
 static void draw_id(struct world *world, struct said *said, bool well)
 {
     char *last = world->last_said[said->sender];
-    if (!well || !last[0] || !chance_one_in(&world->chance, 12))
+    said->again = well && last[0] && chance_one_in(&world->chance, 12);
+    if (!said->again)
         snprintf(last, sizeof world->last_said[0], "m-%u", world->step);
     memcpy(said->message_id, last, sizeof said->message_id);
 }

@@ -1,0 +1,53 @@
+/* What a hub that was killed kept: what it had acked, and what was under way, against what is there
+ * at the end. Nothing here is taken on trust: what was acked the AIs themselves wrote down, what
+ * was under way an observer saw, and what is there the hub tells, read from its beginning. */
+#ifndef KHUB_CMD_DEMO_AUDIT_H
+#define KHUB_CMD_DEMO_AUDIT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "khub.h"
+
+struct audit_count {
+    unsigned counted; /* acked, or under way */
+    unsigned there;   /* of these, at least once */
+    unsigned twice;   /* more than once, or under another seq than was acked; of messages alone */
+};
+
+struct demo_audit {
+    bool killed;          /* the hub was, and is back */
+    uint64_t killed_seq;  /* the last that was seen before */
+    uint64_t back_seq;    /* the first that was seen of the hub that came back; 0: none */
+    int64_t killed_after; /* ms from the beginning */
+    int64_t away;         /* ms until it listened again */
+    json_t *sessions;     /* {session_id: true}: those that were active then */
+    json_t *told;         /* {"AI message_id": [seq, …]}: what is there */
+    json_t *gone_on;      /* {session_id: true}: of which something was heard afterwards */
+
+    struct audit_count before, all; /* messages acked before, and in all */
+    struct audit_count shares;      /* of these, patterns and components; there: known */
+    struct audit_count sessions_count;
+};
+
+/* audit_free is due. */
+void audit_begin(struct demo_audit *audit);
+void audit_free(struct demo_audit *audit);
+/* The hub is about to be killed; `seq` was the last seen. sessions: {session_id: …} of the active
+ * ones, copied. */
+void audit_kill(struct demo_audit *audit, uint64_t seq, json_t *sessions);
+/* The hub that came back has answered: with this seq. */
+void audit_back(struct demo_audit *audit, uint64_t seq);
+/* A message of the hub's history, as it is at the end. */
+void audit_told(struct demo_audit *audit, const struct khub_message *message);
+/* What the hub acked to that AI: a line "message_id seq type" for each (khub train --acks). Call it
+ * once all of the history was told. 0, or -1: the file can't be read. */
+int audit_acked(struct demo_audit *audit, const char *ai_id, const char *path);
+/* How many shares the hub says that it knows; and what became of the sessions. The last call. */
+void audit_end(struct demo_audit *audit, unsigned known);
+/* Whether a count says that something is missing, or there twice. */
+bool audit_failed(const struct audit_count *count);
+bool audit_nothing_lost(const struct demo_audit *audit);
+
+#endif

@@ -1,0 +1,177 @@
+/* What the demo says of a hub that was killed: true only when it is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/demo_audit.h"
+
+struct fixture {
+    struct demo_audit audit;
+    char path[64];
+};
+
+static struct khub_text text_of(const char *text)
+{
+    return (struct khub_text){.at = text, .len = strlen(text)};
+}
+
+/* What the hub tells at the end. */
+static void told(struct fixture *f, const char *ai_id, const char *id, const char *type,
+                 const char *payload, uint64_t seq)
+{
+    const struct khub_message message = {.message_id = text_of(id),
+                                         .sender_id = text_of(ai_id),
+                                         .type = text_of(type),
+                                         .payload = text_of(payload),
+                                         .seq = seq};
+    audit_told(&f->audit, &message);
+}
+
+static int acked(struct fixture *f, const char *ai_id, const char *lines)
+{
+    FILE *file = fopen(f->path, "w");
+    assert_non_null(file);
+    fputs(lines, file);
+    fclose(file);
+    return audit_acked(&f->audit, ai_id, f->path);
+}
+
+/* A hub that was killed at seq 20, while session "s" was under way, and was back at 30. */
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    const char *folder = getenv("TMPDIR");
+    json_t *sessions = json_pack("{s:b}", "s", 1);
+    snprintf(f->path, sizeof f->path, "%s/acks-XXXXXX", folder ? folder : "/tmp");
+    int fd = mkstemp(f->path);
+    if (fd >= 0)
+        close(fd);
+    audit_begin(&f->audit);
+    audit_kill(&f->audit, 20, sessions);
+    f->audit.killed = true;
+    audit_back(&f->audit, 30);
+    audit_back(&f->audit, 50); /* the first counts */
+    json_decref(sessions);
+    *state = f;
+    return fd < 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    audit_free(&f->audit);
+    unlink(f->path);
+    free(f);
+    return 0;
+}
+
+/* Two AIs, who may use the same message_ids; one share before the kill and one behind it. */
+static void all_is_there(struct fixture *f)
+{
+    told(f, "ada", "m1", "pattern_share", "{}", 10);
+    told(f, "bob", "m1", "performance_report", "{}", 12);
+    told(f, "ada", "m2", "os_component_share", "{}", 40);
+    told(f, "hub", "u1", "collaboration_update", "{\"session_id\":\"s\"}", 41);
+    assert_int_equal(
+        acked(f, "ada", "m1 10 pattern_share\nm0 11 commitment\nm2 40 os_component_share\n"), 0);
+    assert_int_equal(acked(f, "bob", "m1 12 performance_report\n"), 0);
+}
+
+static void assert_count(const struct audit_count *count, unsigned counted, unsigned there,
+                         unsigned twice)
+{
+    assert_int_equal(count->counted, counted);
+    assert_int_equal(count->there, there);
+    assert_int_equal(count->twice, twice);
+    assert_int_equal(audit_failed(count), there != counted || twice > 0);
+}
+
+static void what_is_all_there_is_said_to_be(void **state)
+{
+    struct fixture *f = *state;
+    all_is_there(f);
+    audit_end(&f->audit, 2);
+    assert_count(&f->audit.before, 2, 2, 0);
+    assert_count(&f->audit.all, 3, 3, 0);
+    assert_count(&f->audit.shares, 2, 2, 0);
+    assert_count(&f->audit.sessions_count, 1, 1, 0);
+    assert_true(audit_nothing_lost(&f->audit));
+    f->audit.killed = false; /* nobody can say so of a hub that was not killed */
+    assert_false(audit_nothing_lost(&f->audit));
+}
+
+static void an_acked_message_that_is_gone_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    all_is_there(f);
+    told(f, "ada", "m3", "chat", "{}", 14); /* another's of that id is no substitute */
+    assert_int_equal(acked(f, "bob", "m3 14 chat\n"), 0);
+    audit_end(&f->audit, 2);
+    assert_count(&f->audit.before, 3, 2, 0);
+    assert_count(&f->audit.all, 4, 3, 0);
+    assert_false(audit_nothing_lost(&f->audit));
+}
+
+static void a_message_that_came_twice_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    all_is_there(f);
+    told(f, "bob", "m1", "performance_report", "{}", 35);
+    told(f, "ada", "m4", "chat", "{}", 36);
+    assert_int_equal(acked(f, "bob", "m1 12 performance_report\n"), 0);
+    assert_int_equal(acked(f, "ada", "m4 37 chat\n"), 0); /* in another place than was said */
+    audit_end(&f->audit, 2);
+    assert_count(&f->audit.before, 3, 3, 1);
+    assert_count(&f->audit.all, 5, 5, 2);
+    assert_false(audit_nothing_lost(&f->audit));
+}
+
+static void knowledge_that_is_less_than_was_shared_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    all_is_there(f);
+    audit_end(&f->audit, 1);
+    assert_count(&f->audit.shares, 2, 1, 0);
+    assert_false(audit_nothing_lost(&f->audit));
+}
+
+static void a_session_of_which_nothing_is_heard_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    told(f, "hub", "u1", "collaboration_update", "{\"session_id\":\"s\"}", 30); /* from before */
+    told(f, "hub", "u2", "collaboration_update", "{\"session_id\":\"other\"}", 41);
+    audit_end(&f->audit, 0);
+    assert_count(&f->audit.sessions_count, 1, 0, 0);
+    assert_false(audit_nothing_lost(&f->audit));
+}
+
+static void a_file_that_says_something_else_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(acked(f, "ada", "m1 ten pattern_share\n"), -1);
+    assert_int_equal(acked(f, "ada", "m1\n"), -1);
+    assert_int_equal(audit_acked(&f->audit, "ada", "/nowhere/acks"), -1);
+}
+
+#define AUDIT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        AUDIT_TEST(what_is_all_there_is_said_to_be),
+        AUDIT_TEST(an_acked_message_that_is_gone_is_lost),
+        AUDIT_TEST(a_message_that_came_twice_is_seen),
+        AUDIT_TEST(knowledge_that_is_less_than_was_shared_is_lost),
+        AUDIT_TEST(a_session_of_which_nothing_is_heard_is_lost),
+        AUDIT_TEST(a_file_that_says_something_else_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
