@@ -17,7 +17,8 @@ const struct kb_section kb_sections[KB_SECTIONS] = {
 };
 static const char *const section_choices[] = {"all",  "patterns", "components",
                                               "code", "reports",  NULL};
-static const char *const actions[] = {"list", "get", "search", "top", "ledger", "export", NULL};
+static const char *const actions[] = {"list",    "get",    "search", "top",
+                                      "history", "ledger", "export", NULL};
 
 /* What get looks for, and has found. */
 struct search {
@@ -198,6 +199,7 @@ static const struct action {
     {"list", NULL},
     {"get", "get wants an ID; 'khub kb list' shows them."},
     {"top", "top wants a SUBJECT; 'khub subjects' lists them."},
+    {"history", "history wants an ID; 'khub kb list' shows them."},
     {"ledger", NULL},
     {"search", "search wants WORDS."},
     {"export", NULL},
@@ -219,6 +221,10 @@ static int check_operands(const struct kb_settings *settings)
     }
     if (settings->source && strcmp(settings->action, "get") != 0) {
         complain("kb", "--source goes with get, and not with %s.", settings->action);
+        return EXIT_USAGE;
+    }
+    if (settings->revision > 0 && strcmp(settings->action, "get") != 0) {
+        complain("kb", "--revision goes with get, and not with %s.", settings->action);
         return EXIT_USAGE;
     }
     bool ranks = strcmp(settings->action, "top") == 0;
@@ -255,6 +261,10 @@ static int act(const struct kb_settings *settings, struct json_value sync)
         return kb_list(settings, sync);
     if (strcmp(settings->action, "search") == 0)
         return kb_found(settings, sync);
+    if (strcmp(settings->action, "history") == 0)
+        return kb_history(settings, sync);
+    if (settings->revision > 0)
+        return kb_get_revision(settings, sync);
     if (strcmp(settings->action, "export") == 0)
         return kb_export(settings, sync);
     if (strcmp(settings->action, "get") == 0)
@@ -266,6 +276,16 @@ static int act(const struct kb_settings *settings, struct json_value sync)
     if (code != EXIT_WORKED || strcmp(settings->action, "get") != 0)
         note_truncated(sync);
     return code;
+}
+
+/* What the action needs beyond the sync. */
+static int ask(struct visit *visit, const struct kb_settings *settings)
+{
+    if (strcmp(settings->action, "search") == 0)
+        return kb_search(visit, settings);
+    if (settings->revision > 0 || strcmp(settings->action, "history") == 0)
+        return kb_revisions(visit, settings);
+    return kb_complete(visit);
 }
 
 static int visit_and_act(const struct kb_settings *settings)
@@ -280,8 +300,7 @@ static int visit_and_act(const struct kb_settings *settings)
         return code;
     code = visit_begin(&visit);
     if (code == EXIT_WORKED)
-        code = strcmp(settings->action, "search") == 0 ? kb_search(&visit, settings)
-                                                       : kb_complete(&visit);
+        code = ask(&visit, settings);
     if (code == EXIT_WORKED)
         code = act(settings, visit.sync);
     visit_end(&visit);
@@ -327,6 +346,13 @@ static const struct setting options[] = {
         "As JSON: an array of {\"id\", \"section\", \"entry\"}, sections named as on the wire; an "
         "ID may stand in several. Of search with a \"snippet\", in which every second part is what was found. Of top: of {\"id\", \"ratio_verifiers\", \"confirmed_by\", "
         "\"copies\", \"entry\"}; ledger: the hub's object."),
+    {.name = "revision",
+     .kind = SETTING_WHOLE,
+     AT(revision),
+     .argument = "N",
+     .low = 1,
+     .high = 9e15,
+     .help = "Of get: what the entry said as its N-th revision (history lists them)."},
     {.name = "source",
      .kind = SETTING_FLAG,
      AT(source),
@@ -344,7 +370,7 @@ static const struct setting operands[] = {
     {.name = "ID",
      .kind = SETTING_LIST,
      AT(words),
-     .help = "Of get: the entry; of top: the subject ('khub subjects' lists them); of "
+     .help = "Of get and history: the entry; of top: the subject ('khub subjects' lists them); of "
              "search: the words."},
     {0},
 };
@@ -367,12 +393,16 @@ const struct command command_kb = {
         "relevant first; word* finds what begins so, and what stands in quotes (which a shell has "
         "to be given in quotes of its own) is found as it stands. Case does not matter. export "
         "writes all, an entry a line (--section: only those), as JSON Lines.\n\n"
+        "history lists the revisions of an entry that the hub keeps, the newest first: AGE is the "
+        "author's word, REPLACED the hub's; CHANGED names the members that are new (+), different "
+        "(~) or gone (-) against the one before.\n\n"
         "ledger shows what each AI has claimed and what came of it.",
     .example = "  khub kb list --section components\n"
                "  khub kb search round robin sched*\n"
                "  khub kb search '\"page cache\" writeback'\n"
                "  khub kb top networking\n"
                "  khub kb get AI_Node_1_pattern_1 --json\n"
+               "  khub kb history AI_Node_1_pattern_1\n"
                "  khub kb get AI_Node_1_component_3 --source > policy.c",
     .worked = "printed",
     .failed =

@@ -1,6 +1,7 @@
 /* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync
- * has no place for, searches), kb_search.c (search), kb_export.c (export), kb_score.c (how good
- * others found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
+ * has no place for, searches), kb_search.c (search), kb_export.c (export), kb_history.c (history),
+ * kb_score.c (how good others found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's
+ * C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
@@ -18,6 +19,7 @@ struct kb_settings {
     const char *id;         /* the first of them, or NULL */
     char *text;             /* all of them, with spaces between; owned by who runs */
     long limit;             /* of list, of each section; of top and search, of all; 0: not said */
+    long revision;          /* of get; 0: the one in force */
     bool json, source;
 };
 
@@ -72,8 +74,15 @@ int kb_complete(struct visit *visit);
 int kb_search(struct visit *visit, const struct kb_settings *settings);
 void kb_pages_message(struct visit *visit, const struct khub_message *message);
 
+/* The same with the revisions of settings->id, or the one of settings->revision, as the sync's
+ * `revisions`: an array as the hub tells them, the newest first. */
+int kb_revisions(struct visit *visit, const struct kb_settings *settings);
+
 /* All return an exit code. */
 int kb_list(const struct kb_settings *settings, struct json_value sync);
+/* What kb_revisions has found. */
+int kb_history(const struct kb_settings *settings, struct json_value sync);
+int kb_get_revision(const struct kb_settings *settings, struct json_value sync);
 /* What kb_search has found. */
 int kb_found(const struct kb_settings *settings, struct json_value sync);
 /* All as JSON Lines. */

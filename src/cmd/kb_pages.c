@@ -18,6 +18,9 @@
  * hub's names. */
 struct pages {
     const char *words; /* NULL: all */
+    const char *id;    /* whose revisions are asked for; NULL: none */
+    long revision;     /* 0: all of them */
+    struct text revisions;
     const char *section;
     size_t limit;      /* of what words find */
     size_t count;      /* of entries so far */
@@ -45,6 +48,11 @@ static void take_result(struct pages *pages, struct json_value result)
     if (found.len > 2) {
         text_add_literal(&pages->found, pages->found.len > 0 ? "," : "");
         text_add(&pages->found, (struct slice){found.at + 1, found.len - 2});
+    }
+    struct slice revisions = json_get(result, "revisions").raw;
+    if (revisions.len > 2) {
+        text_add_literal(&pages->revisions, pages->revisions.len > 0 ? "," : "");
+        text_add(&pages->revisions, (struct slice){revisions.at + 1, revisions.len - 2});
     }
     pages->count += (size_t)field_number(result, "count", 0);
     text_clear(&pages->totals);
@@ -93,6 +101,14 @@ static int ask_page(struct visit *visit, struct pages *pages)
         text_add_literal(&query, ",\"text\":");
         text_add_string(&query, slice_of(pages->words));
     }
+    if (pages->id) {
+        text_add_literal(&query, ",\"id\":");
+        text_add_string(&query, slice_of(pages->id));
+        if (pages->revision > 0)
+            text_addf(&query, ",\"revision\":%ld", pages->revision);
+        else
+            text_add_literal(&query, ",\"revision\":\"all\"");
+    }
     for (size_t i = 0; pages->section && i < KB_SECTIONS; i++)
         if (strcmp(pages->section, kb_sections[i].name) == 0)
             text_addf(&query, ",\"section\":\"%s\"", kb_sections[i].member);
@@ -136,6 +152,8 @@ static void put_together(struct visit *visit, const struct pages *pages)
     }
     text_addf(&text, "},\"more\":%s,\"found\":[", pages->more ? "true" : "false");
     text_add(&text, text_slice(&pages->found));
+    text_add_literal(&text, "],\"revisions\":[");
+    text_add(&text, text_slice(&pages->revisions));
     text_add_literal(&text, "],\"knowledge_totals\":");
     text_add(&text, text_slice(&pages->totals));
     while (json_next_member(&iterator, &name, &value)) {
@@ -170,9 +188,12 @@ static int ask_all(struct visit *visit, struct pages *pages)
         put_together(visit, pages);
     else if (pages->words)
         code = complain("kb", "the hub does not search: %s", pages->why);
+    else if (pages->id)
+        code = complain("kb", "%s", pages->why);
     for (size_t i = 0; i < KB_SECTIONS; i++)
         text_free(&pages->sections[i]);
     text_free(&pages->found);
+    text_free(&pages->revisions);
     text_free(&pages->totals);
     text_free(&pages->cursor);
     return code;
@@ -191,5 +212,12 @@ int kb_search(struct visit *visit, const struct kb_settings *settings)
     struct pages pages = {.words = settings->text,
                           .section = settings->section,
                           .limit = settings->limit > 0 ? (size_t)settings->limit : KB_FOUND};
+    return ask_all(visit, &pages);
+}
+
+int kb_revisions(struct visit *visit, const struct kb_settings *settings)
+{
+    struct pages pages = {
+        .id = settings->id, .section = settings->section, .revision = settings->revision};
     return ask_all(visit, &pages);
 }

@@ -60,6 +60,10 @@
 #define REPORT_OVERHEAD        128u         /* and a report */
 #define REPORTS_EACH_MAX       256u         /* kept for one component, the newest */
 #define REPORTS_BYTES_EACH_MAX (4u << 20)   /* their metrics, together */
+#define FORMERS_EACH_MAX       16u          /* former revisions kept of one entry, the newest */
+#define FORMERS_BYTES_EACH_MAX (512u << 10) /* of them, but one in any case */
+#define FORMERS_BYTES_MAX      (64u << 20)  /* in a room, and no more than it knows otherwise, */
+#define FORMERS_BYTES_LEAST    (1u << 20)   /* or this */
 #define COMPONENT_ID_BYTES_MAX 512u
 #define REQUIREMENTS_BYTES_MAX (16u << 10)  /* of a feature_request */
 #define QUERY_LIMIT            200u         /* entries in one knowledge_result, at the most; */

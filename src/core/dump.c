@@ -62,10 +62,25 @@ static void dump_commitments(struct dump *dump, const struct commitment_list *li
     }
 }
 
+static void dump_formers(struct dump *dump)
+{
+    const struct former *former;
+    text_add_literal(dump->text, "},\"formers\":[");
+    dump->before = "";
+    TAILQ_FOREACH (former, &dump->room->knowledge.formers, of_room) {
+        text_addf(dump->text, "%s[", dump->before);
+        text_add_string(dump->text, former->entry->key);
+        text_addf(dump->text, ",%llu,", (unsigned long long)former->revision);
+        text_add(dump->text, former->body);
+        text_add_literal(dump->text, "]");
+        dump->before = ",";
+    }
+}
+
 static void dump_ledger(struct dump *dump)
 {
     const struct ledger *ledger = &dump->room->knowledge.ledger;
-    text_add_literal(dump->text, "},\"ledger\":");
+    text_add_literal(dump->text, "],\"ledger\":");
     ledger_write(ledger, ACCOUNTS_MAX, SIZE_MAX, dump->text);
     text_add_literal(dump->text, ",\"commitments\":[");
     dump->before = "";
@@ -96,6 +111,7 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
         dump.before = "";
         index_walk(&room->knowledge.sections[section], dump_entry, &dump);
     }
+    dump_formers(&dump);
     dump_ledger(&dump);
     text_add_literal(text, "],\"sessions\":[");
     dump.before = "";

@@ -25,6 +25,7 @@ void knowledge_init(struct knowledge *knowledge)
     *knowledge = (struct knowledge){0};
     TAILQ_INIT(&knowledge->recent);
     TAILQ_INIT(&knowledge->loose);
+    TAILQ_INIT(&knowledge->formers);
 }
 
 static void report_free(struct report *report)
@@ -42,6 +43,7 @@ static void entry_free(void *object)
         TAILQ_REMOVE(&entry->reports, report, next);
         report_free(report);
     }
+    formers_free(entry);
     slice_free(&entry->key);
     slice_free(&entry->body);
     slice_free(&entry->timestamp);
@@ -246,6 +248,7 @@ struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum sect
     entry->key = slice_copy(id);
     entry->section = section;
     TAILQ_INIT(&entry->reports);
+    TAILQ_INIT(&entry->formers);
     index_add(&knowledge->sections[section], entry);
     if (section != SECTION_BENCHMARKS) {
         entry->contributor =
@@ -278,13 +281,15 @@ static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum secti
 
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
                                       struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id)
+                                      struct slice timestamp, struct slice own_id, int64_t now)
 {
     struct knowledge_entry *entry = knowledge_find(knowledge, section, id);
     if (!entry)
         entry = entry_new(knowledge, section, id, contributor);
     assert(slice_equal(entry->contributor->key, contributor)); /* else refused, not_owner */
     entry_touch(knowledge, entry);
+    if (entry->revision)
+        former_keep(knowledge, entry, entry->order, now);
     entry->revision++;
     slice_free(&entry->body);
     slice_free(&entry->timestamp);
@@ -297,6 +302,7 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     benchmark_named(knowledge, id);
     benchmark_named(knowledge, own_id);
     knowledge_weigh(knowledge, entry);
+    formers_bound(knowledge, entry);
     entry_reworded(knowledge, entry);
     return entry;
 }

@@ -3,6 +3,7 @@
 #define KHUB_CORE_KNOWLEDGE_H
 
 #include "core/claims.h"
+#include "core/formers.h"
 #include "wire/message.h"
 
 #define SECTIONS(X)                                                                                \
@@ -60,6 +61,8 @@ struct knowledge_entry {
     size_t bytes;        /* what it counts for in knowledge->bytes */
     size_t report_count, reports_bytes;
     struct report_list reports;
+    size_t former_count, former_bytes;
+    struct former_list formers;
     uint64_t order; /* of its last change */
     struct change change, wording;
     TAILQ_ENTRY(knowledge_entry) recent; /* newest first, over all sections */
@@ -86,6 +89,8 @@ struct knowledge {
     struct changes *wordings; /* its entries' texts that changed, or went */
     struct ledger ledger;
     size_t bytes;
+    struct former_list formers; /* of all entries; not in `bytes` */
+    size_t former_bytes;
     size_t refuted; /* live claims that are */
 };
 
@@ -100,10 +105,11 @@ size_t knowledge_cost(struct slice id, struct slice body, struct slice timestamp
 size_t knowledge_entry_cost(const struct knowledge_entry *entry);
 /* What one report counts for there. */
 size_t report_cost(const struct report *report);
-/* A new entry, or a new revision of the one that is there. own_id: see struct knowledge_entry. */
+/* A new entry, or a new revision of the one that is there, which is kept as a former one. own_id:
+ * see struct knowledge_entry; now: unix time in ms. */
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
                                       struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id);
+                                      struct slice timestamp, struct slice own_id, int64_t now);
 /* Brings knowledge->bytes up to date after the entry, or its claim, has changed. */
 void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* What an id names: a pattern, a component, and a feature by its key or its component's own id;

@@ -473,6 +473,37 @@ static void load_letter(struct loading *loading)
         load_damage(loading, "lack");
 }
 
+static struct knowledge_entry *load_named(struct loading *loading)
+{
+    const struct knowledge *knowledge = &loading->room->knowledge;
+    struct json_value section = member(loading, loading->object, "section", JSON_KIND_STRING);
+    struct slice id = load_text(loading, loading->object, "id");
+    struct knowledge_entry *entry = NULL;
+    for (int at = 0; at < SECTION_BENCHMARKS && !entry; at++)
+        if (json_string_is(section, slice_of(section_text((enum section)at))))
+            entry = knowledge_find(knowledge, (enum section)at, id);
+    slice_free(&id);
+    return entry;
+}
+
+static void load_former(struct loading *loading)
+{
+    struct json_value object = loading->object;
+    struct knowledge_entry *entry = load_named(loading);
+    struct former former = {.key = loading->row->key,
+                            .revision = load_u64(loading, object, "revision"),
+                            .replaced_ms = load_i64(loading, object, "replaced_ms"),
+                            .timestamp = load_text(loading, object, "timestamp"),
+                            .body =
+                                slice_copy(member(loading, object, "body", JSON_KIND_OBJECT).raw)};
+    if (entry && former.revision && former.revision < entry->revision &&
+        former_restore(&loading->room->knowledge, entry, &former))
+        return;
+    load_damage(loading, "revision");
+    slice_free(&former.timestamp);
+    slice_free(&former.body);
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -492,6 +523,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_AWAITED] = load_awaited,
         [ROW_LEASE] = load_lease,
         [ROW_LETTER] = load_letter,
+        [ROW_FORMER] = load_former,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

@@ -14,38 +14,8 @@
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/peers.h"
+#include "core/query.h"
 #include "core/state.h"
-#include "wire/words.h"
-
-#define KEY_BYTES_MAX    1024u /* more than any entry's id has */
-#define CURSOR_BYTES_MAX (KEY_BYTES_MAX + 32u)
-#define GIANTS_MAX       4u /* written in vain for one answer */
-
-struct query {
-    char id_text[KEY_BYTES_MAX], contributor_text[WIRE_ID_MAX], cursor_text[CURSOR_BYTES_MAX];
-    char text_text[WORDS_BYTES_MAX];
-    struct slice id, contributor, text; /* len 0: any */
-    struct words words;                 /* of the text */
-    enum section section;               /* SECTION_COUNT: all */
-    uint64_t since, limit;
-    bool goes_on; /* behind this place: */
-    uint64_t cursor_order;
-    enum section cursor_section;
-    struct slice cursor_id;
-    bool ranked; /* it goes on in a ranking, at this place: */
-    uint64_t from, newest;
-};
-
-/* What one answer holds. */
-struct page {
-    struct text parts[SECTION_COUNT];
-    struct text wording; /* of the entry that is searched */
-    struct text found;   /* of a search: what it found, in order */
-    size_t count, looked, searched, used, omitted;
-    size_t bytes, entry_bytes;            /* the most, of all and of one */
-    const struct knowledge_entry *behind; /* the last that was looked at */
-    bool more;
-};
 
 static int query_read_section(struct request *request, struct query *query)
 {
@@ -100,7 +70,8 @@ static int query_read_cursor(struct request *request, struct query *query)
         return error;
     query->cursor_text[text.len] = '\0';
     query->goes_on = place_read(query, query->cursor_text, text.len);
-    if (!query->goes_on && !(query->text.len && rank_read(query, query->cursor_text)))
+    if (!query->goes_on && !(query->text.len && rank_read(query, query->cursor_text)) &&
+        !(query->revisions && revisions_read_cursor(query, query->cursor_text)))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.cursor must be the `next` of an earlier knowledge_result");
     return 0;
@@ -125,6 +96,23 @@ static int query_read_words(struct request *request, struct query *query)
     return 0;
 }
 
+/* "all", or the number of one. */
+static int query_read_revision(struct request *request, struct query *query)
+{
+    struct json_value value = json_get(request->message->payload, "revision");
+    if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
+        return 0;
+    query->revisions = true;
+    bool all = value.kind == JSON_KIND_STRING && json_string_is(value, slice_of("all"));
+    if (!all && (json_u64(value, &query->revision) < 0 || !query->revision))
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.revision must be \"all\" or a whole number from 1");
+    if (!query->id.len)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.revision goes with the id of an entry");
+    return 0;
+}
+
 static int query_read(struct request *request, struct query *query)
 {
     struct json_value payload = request->message->payload;
@@ -137,6 +125,7 @@ static int query_read(struct request *request, struct query *query)
                               sizeof query->contributor_text, query->contributor_text,
                               &query->contributor)) < 0 ||
         (error = query_read_words(request, query)) < 0 ||
+        (error = query_read_revision(request, query)) < 0 ||
         (error = payload_u64(request, payload, "payload.since", 0, JSON_WHOLE_MAX, &query->since)) <
             0 ||
         (error = payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit)) < 0)
@@ -282,8 +271,8 @@ static void page_cursor(const struct page *page, struct text *cursor)
     text_add(cursor, behind->key);
 }
 
-static void page_send(const struct page *page, struct request *request, const struct seat *to,
-                      bool searched, struct slice cursor)
+void query_page_send(const struct page *page, struct request *request, const struct seat *to,
+                     const struct query *query, struct slice cursor)
 {
     const struct knowledge *knowledge = &request->room->knowledge;
     const struct knowledge_entry *newest = TAILQ_FIRST(&knowledge->recent);
@@ -302,9 +291,14 @@ static void page_send(const struct page *page, struct request *request, const st
         text_add_string(text, cursor);
     else
         text_add_literal(text, "null");
-    if (searched) {
+    if (query->text.len) {
         text_add_literal(text, ",\"found\":[");
         text_add(text, text_slice(&page->found));
+        text_add_literal(text, "]");
+    }
+    if (query->revisions) {
+        text_add_literal(text, ",\"revisions\":[");
+        text_add(text, text_slice(&page->revisions));
         text_add_literal(text, "]");
     }
     text_addf(text,
@@ -316,25 +310,26 @@ static void page_send(const struct page *page, struct request *request, const st
     effect_to_connection(request, &outgoing, to);
 }
 
-static struct page page_new(const struct room *room)
+struct page query_page(const struct room *room)
 {
     return (struct page){.bytes = room->limits.sync_limit,
                          .entry_bytes = room->limits.output_max / 2};
 }
 
-static void page_free(struct page *page)
+void query_page_free(struct page *page)
 {
     for (int i = 0; i < SECTION_COUNT; i++)
         text_free(&page->parts[i]);
     text_free(&page->wording);
     text_free(&page->found);
+    text_free(&page->revisions);
 }
 
 /* By looking through the entries. */
 static int query_look(struct request *request, const struct query *query, const struct seat *to)
 {
     const struct knowledge *knowledge = &request->room->knowledge;
-    struct page page = page_new(request->room);
+    struct page page = query_page(request->room);
     struct text cursor = {0};
     int error = 0;
     if (!query->id.len)
@@ -344,9 +339,9 @@ static int query_look(struct request *request, const struct query *query, const 
                        SLICE_FORMAT(query->id));
     page_cursor(&page, &cursor);
     if (error == 0)
-        page_send(&page, request, to, query->text.len > 0, text_slice(&cursor));
+        query_page_send(&page, request, to, query, text_slice(&cursor));
     text_free(&cursor);
-    page_free(&page);
+    query_page_free(&page);
     return error;
 }
 
@@ -386,6 +381,8 @@ int query_answer(struct request *request, const struct seat *to)
     int error = query_read(request, &query);
     if (error < 0)
         return error;
+    if (query.revisions)
+        return revisions_answer(request, &query, to);
     if (query.text.len && !query.id.len && request->hub->edge.search)
         return query_search(request, &query);
     if (query.ranked)
@@ -416,7 +413,7 @@ int query_found(struct request *request, const struct seat *to, const struct sea
                 const struct search_found *found)
 {
     const struct knowledge *knowledge = &request->room->knowledge;
-    struct page page = page_new(request->room);
+    struct page page = query_page(request->room);
     struct text cursor = {0};
     size_t at = 0;
     if (found->failed)
@@ -435,8 +432,8 @@ int query_found(struct request *request, const struct seat *to, const struct sea
     }
     if (found->more || at < found->count)
         text_addf(&cursor, "rank %" PRIu64 " %" PRIu64, wish->from + at, found->newest);
-    page_send(&page, request, to, true, text_slice(&cursor));
+    query_page_send(&page, request, to, &(struct query){.text = wish->words}, text_slice(&cursor));
     text_free(&cursor);
-    page_free(&page);
+    query_page_free(&page);
     return 0;
 }

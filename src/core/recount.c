@@ -489,6 +489,39 @@ static void recount_loose(struct verdict *verdict)
                      knowledge->loose_count, knowledge->loose_bytes);
 }
 
+static void recount_formers(struct verdict *verdict)
+{
+    const struct knowledge *knowledge = &verdict->room->knowledge;
+    const struct knowledge_entry *entry;
+    const struct former *former;
+    size_t bytes = 0, of_room = 0, of_entries = 0;
+    TAILQ_FOREACH (former, &knowledge->formers, of_room) {
+        of_room++;
+        bytes += former_cost(former);
+    }
+    TAILQ_FOREACH (entry, &knowledge->recent, recent) {
+        size_t own = 0, own_bytes = 0;
+        uint64_t before = 0;
+        TAILQ_FOREACH (former, &entry->formers, of_entry) {
+            own++;
+            own_bytes += former_cost(former);
+            if (former->entry != entry || former->revision <= before ||
+                former->revision >= entry->revision)
+                verdict_fail(verdict, "entry \"%.*s\" has a wrong former revision",
+                             SLICE_FORMAT(entry->key));
+            before = former->revision;
+        }
+        of_entries += own;
+        if (own != entry->former_count || own_bytes != entry->former_bytes ||
+            own > FORMERS_EACH_MAX)
+            verdict_fail(verdict, "entry \"%.*s\" has %zu former revisions, counted %zu",
+                         SLICE_FORMAT(entry->key), own, entry->former_count);
+    }
+    if (bytes != knowledge->former_bytes || of_room != of_entries)
+        verdict_fail(verdict, "%zu former revisions of %zu bytes, counted %zu of %zu", of_room,
+                     bytes, of_entries, knowledge->former_bytes);
+}
+
 static void recount_knowledge(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
@@ -528,6 +561,7 @@ static void recount_knowledge(struct verdict *verdict)
     index_walk(&knowledge->contributors, recount_contributor, verdict);
     index_walk(&knowledge->tenants, recount_tenant, verdict);
     recount_loose(verdict);
+    recount_formers(verdict);
 }
 
 static void recount_peers(struct verdict *verdict, const struct hub *hub)

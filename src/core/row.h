@@ -24,7 +24,8 @@
     X(RECEIPTS, "receipts")     /* key: ai_id "/" number */                                        \
     X(AWAITED, "awaited")       /* key: the seq of the message that wants a reply */               \
     X(LEASE, "lease")           /* key: the lease's */                                             \
-    X(LETTER, "letter")         /* key: the seq of the message that was not taken */
+    X(LETTER, "letter")         /* key: the seq of the message that was not taken */               \
+    X(FORMER, "former")         /* key: the order of the change that replaced it, 20 digits */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -189,6 +189,17 @@ static void write_knowledge(const void *object, struct text *text)
     }
 }
 
+static void write_former(const void *object, struct text *text)
+{
+    const struct former *former = object;
+    add_text(text, "section", slice_of(section_text(former->entry->section)));
+    add_text(text, "id", former->entry->key);
+    add_u64(text, "revision", former->revision);
+    add_i64(text, "replaced_ms", former->replaced_ms);
+    add_text(text, "timestamp", former->timestamp);
+    add_raw(text, "body", former->body);
+}
+
 static void write_alias(const void *object, struct text *text)
 {
     const struct alias *alias = object;
@@ -290,6 +301,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
     [ROW_RECEIPTS] = write_receipts,   [ROW_AWAITED] = write_awaited,
     [ROW_LEASE] = write_lease,         [ROW_LETTER] = write_letter,
+    [ROW_FORMER] = write_former,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -374,6 +386,9 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     const struct letter *letter;
     TAILQ_FOREACH (letter, &room->letters.list, next)
         save_object(&saving, ROW_LETTER, letter);
+    const struct former *former;
+    TAILQ_FOREACH (former, &knowledge->formers, of_room)
+        save_object(&saving, ROW_FORMER, former);
     text_free(&saving.text);
 }
 

@@ -115,7 +115,7 @@ static void body_put(struct request *request, enum section section, struct slice
     quota_make_room(request);
     struct knowledge_entry *entry =
         knowledge_put(knowledge, section, id, request->body.raw, request->member->key,
-                      request->message->timestamp, own_id);
+                      request->message->timestamp, own_id, request->entry->time_ms);
     struct knowledge_entry *parents[PARENTS_MAX];
     struct claiming claiming = request->claiming;
     bool claims = claiming.commitment != NULL;

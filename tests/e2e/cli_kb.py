@@ -221,6 +221,31 @@ def kb_searches_by_an_index():
         equal([entry["id"] for entry in found], ["robin"])  # its id says so
 
 
+@test
+def kb_shows_former_revisions():
+    with Hub() as hub:
+        ada = hub.join("ada", 2, acks=True)
+        for body in ({"a": 1, "old": HOSTILE}, {"a": 2, "new": 1}, {"a": 2, "new": 1}):
+            ada.say("pattern_share", {"pattern": {"id": "p", **body}})
+            ada.expect("ack")
+        listed = harmless(worked("kb", "history", "p", hub=hub).out)
+        rows = table(listed)
+        equal([row["REVISION"] for row in rows], ["3", "2", "1"])
+        equal([row["CHANGED"] for row in rows], ["nothing", "~a +new -old", "(the first)"])
+        equal([row["REPLACED"] for row in rows], ["in force", "just now", "just now"])
+        equal(rows[1]["BYTES"], str(len('{"id": "p", "a": 2, "new": 1}')))
+        equal([entry["revision"] for entry in json.loads(worked("kb", "history", "p", "--json", hub=hub).out)], [3, 2, 1])
+        shown = harmless(worked("kb", "get", "p", "--revision", "1", hub=hub).out)
+        check(shown.startswith("pattern, revision 1:\n"), shown)
+        equal(json.loads(shown.split(":\n", 1)[1])["pattern"]["a"], 1)
+        found = json.loads(worked("kb", "get", "p", "--revision", "2", "--json", hub=hub).out)
+        equal(found[0]["entry"]["pattern"]["new"], 1)
+        refused(1, "kb", "get", "p", "--revision", "4", hub=hub, said=['revision 4 of "p" is not kept'])
+        refused(1, "kb", "history", "q", hub=hub, said=['no pattern, code or component "q"'])
+        refused(2, "kb", "history", hub=hub, said=["history wants an ID"])
+        refused(2, "kb", "history", "p", "--revision", "1", hub=hub, said=["--revision goes with get"])
+
+
 class OldHub:
     """Tells one of its twenty patterns, and knows of no query. Serves one visit."""
 

@@ -162,6 +162,136 @@ static void test_what_is_found_has_a_snippet(void **state)
     assert_found(result, 0, "shared_patterns", "p9", "id: p9, a: note: A |Fair| queue, b: 1, 2");
 }
 
+/* ── revisions ── */
+
+/* The numbers of the revisions that a query finds, the newest first, and what `n` they have. */
+static void assert_revisions(struct fixture *f, const char *query, const char *wanted)
+{
+    json_t *result = ask(f, BOB, query), *revision;
+    char found[256] = "";
+    size_t i;
+    json_array_foreach(json_object_get(result, "revisions"), i, revision)
+    {
+        json_t *entry = json_object_get(revision, "entry");
+        json_t *body = json_object_get(entry, "pattern");
+        body = body ? body : json_object_get(entry, "code");
+        assert_string_equal(string_of(entry, "contributor"),
+                            body == json_object_get(entry, "code") ? "bob" : "ada");
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%lld:%lld%s",
+                 *found ? " " : "", (long long)integer_of(revision, "revision"),
+                 (long long)integer_of(body, "n"),
+                 json_is_null(json_object_get(revision, "replaced")) ? "" : "x");
+    }
+    assert_string_equal(found, wanted);
+    assert_int_equal(integer_of(result, "count"), i);
+}
+
+static void test_former_revisions_are_told(void **state)
+{
+    struct fixture *f = *state;
+    join_and_share(f);
+    for (unsigned i = 2; i <= 4; i++)
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'c1','n':%u}}", i);
+    say(f, BOB, "code_share", "{'code':{'id':'c1','n':7}}");
+    say(f, BOB, "code_share", "{'code':{'id':'c1','n':8}}");
+    skip_all(f);
+    assert_revisions(f, "{'id':'c1','revision':'all','section':'shared_patterns'}",
+                     "3:4 2:3x 1:2x");
+    assert_revisions(f, "{'id':'c1','revision':2}", "2:3x 2:7x");
+    assert_revisions(f, "{'id':'c1','revision':1,'section':'shared_patterns'}", "1:2x");
+    json_t *result = ask(f, BOB, "{'id':'c1','revision':1,'section':'shared_patterns'}");
+    json_t *first = json_array_get(json_object_get(result, "revisions"), 0);
+    assert_string_equal(string_of(first, "replaced"), "2026-11-22T08:00:00.000+00:00");
+    assert_string_equal(string_of(first, "section"), "shared_patterns");
+    assert_string_equal(string_of(first, "id"), "c1");
+    assert_int_equal(json_object_size(found(result, "shared_patterns")), 0);
+    result =
+        ask(f, BOB, "{'id':'own','revision':'all'}"); /* components get a key of their own each */
+    assert_int_equal(integer_of(result, "count"), 1);
+    say(f, BOB, "knowledge_query", "{'id':'c1','revision':4}");
+    expect_error(f, BOB, "not_found");
+    say(f, BOB, "knowledge_query", "{'id':'none','revision':1}");
+    expect_error(f, BOB, "not_found");
+    say(f, BOB, "knowledge_query", "{'revision':1}");
+    expect_error(f, BOB, "bad_payload");
+    say(f, BOB, "knowledge_query", "{'id':'c1','revision':0}");
+    expect_error(f, BOB, "bad_payload");
+    say(f, BOB, "knowledge_query", "{'id':'c1','revision':1,'cursor':'below 7 1'}");
+    expect_error(f, BOB, "bad_payload");
+}
+
+static void test_revisions_come_in_pages(void **state)
+{
+    struct fixture *f = *state;
+    join_and_share(f);
+    for (unsigned i = 1; i <= 5; i++)
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'c1','n':%u}}", i);
+    say(f, BOB, "code_share", "{'code':{'id':'c1','n':9}}");
+    skip_all(f);
+    char found[256] = "", payload[160], cursor[64] = "";
+    unsigned pages = 0;
+    do {
+        snprintf(payload, sizeof payload, "{'id':'c1','revision':'all','limit':2%s%s%s}",
+                 *cursor ? ",'cursor':'" : "", cursor, *cursor ? "'" : "");
+        json_t *result = ask(f, BOB, payload), *revision, *next = json_object_get(result, "next");
+        size_t i;
+        json_array_foreach(json_object_get(result, "revisions"), i, revision) snprintf(
+            found + strlen(found), sizeof found - strlen(found), "%c%lld ",
+            string_of(revision, "section")[7], (long long)integer_of(revision, "revision"));
+        snprintf(cursor, sizeof cursor, "%s", json_is_null(next) ? "" : json_string_value(next));
+    } while (++pages < 10 && *cursor);
+    assert_string_equal(found, "p5 p4 p3 p2 p1 c2 c1 ");
+    assert_int_equal(pages, 4);
+}
+
+/* How many of an entry's revisions are told, and the lowest. */
+static unsigned revisions_of(struct fixture *f, const char *id, unsigned *ret_lowest)
+{
+    char payload[160], cursor[64] = "";
+    unsigned count = 0;
+    do {
+        snprintf(payload, sizeof payload, "{'id':'%s','revision':'all','limit':1%s%s%s}", id,
+                 *cursor ? ",'cursor':'" : "", cursor, *cursor ? "'" : "");
+        json_t *result = ask(f, BOB, payload), *next = json_object_get(result, "next");
+        json_t *told = json_array_get(json_object_get(result, "revisions"), 0);
+        *ret_lowest = (unsigned)integer_of(told, "revision");
+        snprintf(cursor, sizeof cursor, "%s", json_is_null(next) ? "" : json_string_value(next));
+        count++;
+    } while (*cursor);
+    return count;
+}
+
+/* Twelve revisions of 60,000 bytes. */
+static void share_large(struct fixture *f, const char *id)
+{
+    for (unsigned i = 0; i < 12; i++)
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'%s','text':'%060000d'}}", id, 0);
+    skip_all(f);
+}
+
+static void test_former_revisions_are_bounded(void **state)
+{
+    struct fixture *f = *state;
+    unsigned lowest;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    for (unsigned i = 0; i < 20; i++)
+        say(f, ADA, "pattern_share", "{'pattern':{'id':'many','n':%u}}", i);
+    skip_all(f);
+    assert_int_equal(revisions_of(f, "many", &lowest), FORMERS_EACH_MAX + 1);
+    assert_int_equal(lowest, 4);
+    share_large(f, "large");
+    assert_int_equal(revisions_of(f, "large", &lowest), 9); /* eight former ones are 512 KiB */
+    assert_int_equal(lowest, 4);
+    assert_int_equal(revisions_of(f, "many", &lowest), FORMERS_EACH_MAX + 1);
+    share_large(f, "more");
+    share_large(f, "third");
+    assert_int_equal(revisions_of(f, "third", &lowest), 9);
+    assert_int_equal(revisions_of(f, "more", &lowest), 9);
+    assert_int_equal(revisions_of(f, "many", &lowest), 1);  /* the longest replaced went first: */
+    assert_int_equal(revisions_of(f, "large", &lowest), 2); /* a MiB is 17 of them */
+}
+
 /* ── with an index ── */
 
 /* What the hub asked its index last. */
@@ -509,6 +639,9 @@ int main(void)
         QUERY_TEST(test_a_contributor_finds_its_entries),
         QUERY_TEST(test_a_text_is_found),
         QUERY_TEST(test_what_is_found_has_a_snippet),
+        QUERY_TEST(test_former_revisions_are_told),
+        QUERY_TEST(test_revisions_come_in_pages),
+        QUERY_TEST(test_former_revisions_are_bounded),
         QUERY_TEST(test_an_index_answers_in_its_order),
         QUERY_TEST(test_an_index_that_fails_is_done_without),
         QUERY_TEST(test_searches_under_way_are_bounded),

@@ -221,6 +221,11 @@ static void test_changes_add_up_to_the_whole(void **state)
                      0);
     assert_int_equal(table.count, before); /* nothing new: the room's row alone */
     table_free(&whole);
+    for (unsigned i = 0; i < FORMERS_EACH_MAX + 9; i++) { /* the oldest revisions go */
+        say(f, BOB, "pattern_share", "{'pattern':{'id':'again','n':%u}}", i);
+        if (i % 4 == 0)
+            hub_save_changes(fixture_hub(f), slice_of("main"), SIZE_MAX, table_take, &table);
+    }
     wait_ticking(f, SESSION_SILENT_MS + 2000); /* its session ends, and the workspace goes */
     hub_save_changes(fixture_hub(f), slice_of("main"), SIZE_MAX, table_take, &table);
     table_sort(&table);

@@ -176,4 +176,26 @@ def check_filled_with_last(client):
     return ranking
 
 
+def history(client, identity):
+    asked = client.say("knowledge_query", {"id": identity, "revision": "all"})
+    return client.expect("knowledge_result", in_reply_to=asked)["payload"]["revisions"]
+
+
+@test
+def former_revisions_outlive_the_process():
+    with directory() as data:
+        hub = Hub("--data", data)
+        ada = hub.join("ada", 2, acks=True)
+        for number in range(5):
+            share(ada, "p", f"the note of revision {number + 1}")
+        before = history(ada, "p")
+        equal([entry["revision"] for entry in before], [5, 4, 3, 2, 1])
+        equal(before[3]["entry"]["pattern"]["note"], "the note of revision 2")
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            equal(history(hub.join("ada", 2), "p"), before)  # stops, which writes a checkpoint
+        with Hub("--data", data) as hub:
+            equal(history(hub.join("ada", 2), "p"), before)
+
+
 run()

@@ -1,0 +1,55 @@
+/* What query.c and revisions.c share: a knowledge_query that was read, and the answer to it. */
+#ifndef KHUB_CORE_QUERY_H
+#define KHUB_CORE_QUERY_H
+
+#include "core/handlers.h"
+#include "wire/words.h"
+
+#define KEY_BYTES_MAX    1024u /* more than any entry's id has */
+#define CURSOR_BYTES_MAX (KEY_BYTES_MAX + 32u)
+#define GIANTS_MAX       4u /* written in vain for one answer */
+
+struct query {
+    char id_text[KEY_BYTES_MAX], contributor_text[WIRE_ID_MAX], cursor_text[CURSOR_BYTES_MAX];
+    char text_text[WORDS_BYTES_MAX];
+    struct slice id, contributor, text; /* len 0: any */
+    struct words words;                 /* of the text */
+    enum section section;               /* SECTION_COUNT: all */
+    uint64_t since, limit;
+    bool goes_on; /* behind this place: */
+    uint64_t cursor_order;
+    enum section cursor_section;
+    struct slice cursor_id;
+    bool ranked; /* it goes on in a ranking, at this place: */
+    uint64_t from, newest;
+    bool revisions;    /* of an id are asked for: */
+    uint64_t revision; /* 0: all */
+    bool below;        /* it goes on in cursor_section, below this one: */
+    uint64_t cursor_revision;
+};
+
+/* What one answer holds. */
+struct page {
+    struct text parts[SECTION_COUNT];
+    struct text wording; /* of the entry that is searched */
+    struct text found;   /* of a search: what it found, in order */
+    struct text revisions;
+    size_t count, looked, searched, used, omitted;
+    size_t bytes, entry_bytes;            /* the most, of all and of one */
+    const struct knowledge_entry *behind; /* the last that was looked at */
+    bool more;
+};
+
+struct page query_page(const struct room *room);
+void query_page_free(struct page *page);
+/* Answers with what the page holds; cursor.len 0: it is the last. Its parts are told in any case,
+ * `found` of a query with a text, `revisions` of one for them. */
+void query_page_send(const struct page *page, struct request *request, const struct seat *to,
+                     const struct query *query, struct slice cursor);
+
+/* Answers a query for revisions (revisions.c). 0, or -code. */
+int revisions_answer(struct request *request, const struct query *query, const struct seat *to);
+/* "below SECTION REVISION", as revisions_answer wrote it; `at` ends with a NUL. */
+bool revisions_read_cursor(struct query *query, const char *at);
+
+#endif
