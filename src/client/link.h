@@ -57,6 +57,7 @@ struct khub {
     unsigned unheard;  /* heartbeats sent since the hub was last heard */
     struct outbox hello;
     char hello_id[UUID_SIZE];
+    char beat_id[UUID_SIZE]; /* of the last heartbeat of the link's own */
     struct frame frame;
     char *input; /* INPUT_SIZE bytes */
 
@@ -64,21 +65,19 @@ struct khub {
     struct text draft;   /* the line being written */
     struct text scratch; /* the message being handed to a callback */
 
-    bool acks;
     struct unacked_list unacked; /* with acks: whatever was published and is not answered, */
     size_t unacked_bytes;        /* their lines, with their ends */
 
-    bool resume, resume_last;
-    bool tells;          /* the hub how far was read */
-    bool resumed;        /* this connection began with a `since` */
-    bool catching_up;    /* and what was missed has not all come: the hub's answers overtake it */
     uint64_t read_seq;   /* of the last that was handed out, */
-    unsigned read_count; /* and how many of that seq were; 0: all of it */
-    unsigned read_again; /* so many of that seq come once more */
     uint64_t told_seq;   /* how far the hub was told */
-    bool untold;         /* where it is told: it may know less than was handed out */
+    unsigned read_count; /* how many of read_seq were handed out; 0: all of it */
+    unsigned read_again; /* so many of that seq come once more */
     enum parting parting;
-    char beat_id[UUID_SIZE]; /* of the last heartbeat of the link's own */
+    bool acks, resume, resume_last;
+    bool tells;       /* the hub how far was read */
+    bool resumed;     /* this connection began with a `since` */
+    bool catching_up; /* and what was missed has not all come: the hub's answers overtake it */
+    bool untold;      /* where it is told: it may know less than was handed out */
 
     bool turning;               /* inside khub_turn */
     bool again;                 /* there is more to do than the fd will tell */
