@@ -14,6 +14,10 @@ struct check_settings {
 static void say_damage(void *ctx, struct slice room, const char *what, uint64_t number)
 {
     (void)ctx;
+    if (!room.len && !number) {
+        printf("damaged: some of the %s\n", what);
+        return;
+    }
     fputs("damaged: room ", stdout);
     json_print_string(stdout, room);
     printf(", %s %" PRIu64 "\n", what, number);
@@ -60,10 +64,11 @@ static int salvage(const struct check_settings *settings)
     char why[STORE_WHY_SIZE];
     if (rebuild_salvage(settings->directory, settings->salvage, &damage, &report, why) < 0)
         return complain("check", "%s", why);
-    printf("left out: %" PRIu64 "\n", report.left_out);
+    printf("left out: %" PRIu64 "%s\n", report.left_out,
+           report.unsure ? ", and what can't be named: the file itself was damaged" : "");
     print_kept(&report.kept);
     print_hub(&report);
-    return report.left_out ? EXIT_FAILED : EXIT_WORKED;
+    return report.left_out || report.unsure ? EXIT_FAILED : EXIT_WORKED;
 }
 
 static int run(const void *data)

@@ -13,7 +13,7 @@
 struct serve_settings {
     struct text_list listen;
     long port;
-    bool insecure, quiet, memory;
+    bool insecure, quiet, memory, salvage;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     long max_connections;
@@ -81,6 +81,10 @@ static int choose_place(const struct serve_settings *settings, char place[DATA_P
                  settings->data);
         return EXIT_USAGE;
     }
+    if (settings->memory && settings->salvage) {
+        complain("serve", "--memory keeps nothing, so there is nothing to --salvage.");
+        return EXIT_USAGE;
+    }
     *ret_directory = settings->data;
     if (settings->memory || settings->data)
         return EXIT_WORKED;
@@ -114,6 +118,7 @@ static int run(const void *data)
     options.hub.rate = settings->rate;
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
+    options.salvage = settings->salvage;
     options.port_file = settings->port_file;
     if (read_sync(settings->sync, &options.sync, &options.sync_ms) < 0) {
         complain("serve", "--sync takes always, none, or interval:MS with 1 to 60000 ms, not '%s'.",
@@ -229,6 +234,12 @@ static const struct setting options[] = {
      .kind = SETTING_FLAG,
      AT(memory),
      .help = "Keeps nothing on disk: what it is told is gone when it ends."},
+    {.name = "salvage",
+     .kind = SETTING_FLAG,
+     AT(salvage),
+     .help = "When something there is damaged, begins all the same, with all that is whole; says "
+             "what was lost, and keeps the damaged file beside the new one. Without it a hub does "
+             "not begin on damage."},
     {.name = "sync",
      .kind = SETTING_TEXT,
      AT(sync),

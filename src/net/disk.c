@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/memory.h"
+#include "net/damage.h"
 #include "net/pace.h"
 #include "net/rebuild.h"
 #include "net/replay.h"
@@ -183,8 +184,10 @@ int disk_recover(struct server *server, char why[STORE_WHY_SIZE])
     disk->recovering = true;
     int error = rebuild(server->hub, disk->store, &disk->entries, why);
     disk->recovering = false;
-    if (error < 0)
+    if (error < 0) {
+        disk->damaged = true;
         return -1;
+    }
     if (store_begin(disk->store) < 0) {
         snprintf(why, STORE_WHY_SIZE, "no thread for the store: %s", strerror(errno));
         return -1;
@@ -227,7 +230,10 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
     if (!options.directory)
         return 0;
     disk->fresh = !store_exists(options.directory);
-    int error = store_open(&options, &disk->store, why);
+    int error = damage_mend(server, why);
+    if (error == 0)
+        error = store_open(&options, &disk->store, why);
+    disk->damaged = error == STORE_DAMAGED;
     if (error == STORE_HELD)
         advise(why, "give this one another directory (--data DIR), or let it keep nothing "
                     "(--memory)");
@@ -239,6 +245,12 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
     disk->woken.data = disk->timer.data = server;
     uv_timer_start(&disk->timer, on_timer, CHECKPOINT_IDLE_MS, 0);
     return 0;
+}
+
+void disk_explain(const struct server *server)
+{
+    if (server->disk.damaged)
+        damage_tell(server, server->disk.store);
 }
 
 void disk_stop(struct server *server)

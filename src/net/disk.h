@@ -22,6 +22,7 @@ struct disk {
     uv_async_t woken;
     uv_timer_t timer;
     bool fresh;      /* no database was there at the beginning */
+    bool damaged;    /* it could not be opened because of that */
     bool recovering; /* effects are nobody's to hear */
     bool failing;    /* as it was said last */
     struct disk_room *rooms;
@@ -35,6 +36,8 @@ struct disk {
 int disk_open(struct server *server, char why[STORE_WHY_SIZE]);
 /* Brings the hub to where it was; after hub_new, before hub_start. 0, or -1 with a sentence. */
 int disk_recover(struct server *server, char why[STORE_WHY_SIZE]);
+/* After one of these failed: more about why, on stderr, when there is more. */
+void disk_explain(const struct server *server);
 /* The server closes its handles: no more checkpoints, nothing more is handed back. */
 void disk_stop(struct server *server);
 /* After the hub is gone: writes what is left. 0, or -1 when something could not be. */

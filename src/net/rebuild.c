@@ -139,6 +139,19 @@ static bool missing(const char *directory, char why[STORE_WHY_SIZE])
     return !there;
 }
 
+/* Of one whose structure is damaged: what of its rows and entries can be read. */
+static void check_damaged(const char *directory, const struct store_damage *damage,
+                          struct rebuild_report *report)
+{
+    struct store_options options = {.directory = directory, .salvage = true};
+    struct store *store;
+    char why[STORE_WHY_SIZE];
+    if (store_open(&options, &store, why) < 0)
+        return;
+    store_check(store, damage, &report->kept, why);
+    store_close(store);
+}
+
 int rebuild_check(const char *directory, const struct store_damage *damage,
                   struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE])
 {
@@ -146,43 +159,101 @@ int rebuild_check(const char *directory, const struct store_damage *damage,
     struct store *store;
     *ret_report = (struct rebuild_report){0};
     *ret_why = '\0';
-    if (missing(directory, ret_why) || store_open(&options, &store, ret_why) < 0)
+    if (missing(directory, ret_why))
         return -1;
-    int error = store_check(store, damage, &ret_report->kept, ret_why);
+    int error = store_open(&options, &store, ret_why);
+    if (error == STORE_DAMAGED)
+        check_damaged(directory, damage, ret_report);
+    if (error < 0)
+        return error;
+    error = store_check(store, damage, &ret_report->kept, ret_why);
     if (error == 0 && ret_report->kept.damaged)
         error = -1;
     struct rebuilding rebuilding = {.why = ret_why, .directory = directory};
     if (error == 0)
         error = make_hub(&rebuilding, store, ret_report);
     store_close(store);
+    return error < 0 ? STORE_DAMAGED : 0;
+}
+
+/* ── what is whole of it ── */
+
+/* One hub after the other, until one begins on what is there; 0 when the last one did. */
+static int make_fit(const char *directory, const struct store_damage *damage,
+                    struct rebuild_report *report, char why[STORE_WHY_SIZE])
+{
+    struct store_options options = {.directory = directory};
+    struct store *store;
+    bool again = true;
+    int error = 0;
+    while (error == 0 && again) {
+        if (store_open(&options, &store, why) < 0)
+            return -1;
+        struct rebuilding rebuilding = {.why = why, .salvaged = store, .damage = damage};
+        error = make_hub(&rebuilding, store, report);
+        again = rebuilding.again;
+        report->left_out += again;
+        if (error < 0 && again)
+            error = 0;
+        else if (error == 0 && (report->left_out || report->unsure))
+            error = store_go_on_above(store, report->unsure);
+        if (error == 0 && !again)
+            error = store_check(store, damage, &report->kept, why);
+        store_close(store);
+    }
     return error;
+}
+
+static int salvage_into(struct store *old, const char *into, const struct store_damage *damage,
+                        struct rebuild_report *report, char why[STORE_WHY_SIZE])
+{
+    struct store_salvaged result;
+    if (store_salvage(old, into, damage, &result, why) < 0)
+        return -1;
+    report->left_out = result.left_out;
+    report->unsure = result.unsure;
+    return make_fit(into, damage, report, why);
+}
+
+static int open_damaged(const char *directory, struct store **ret_store,
+                        char ret_why[STORE_WHY_SIZE])
+{
+    struct store_options options = {.directory = directory, .salvage = true};
+    return missing(directory, ret_why) ? -1 : store_open(&options, ret_store, ret_why);
 }
 
 int rebuild_salvage(const char *directory, const char *into, const struct store_damage *damage,
                     struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE])
 {
-    struct store_options old = {.directory = directory, .salvage = true};
-    struct store_options options = {.directory = into};
-    struct store *store;
-    bool again = true;
+    struct store *old;
     *ret_report = (struct rebuild_report){0};
     *ret_why = '\0';
-    if (missing(directory, ret_why) || store_open(&old, &store, ret_why) < 0)
+    if (open_damaged(directory, &old, ret_why) < 0)
         return -1;
-    int error = store_salvage(store, into, damage, &ret_report->left_out, ret_why);
-    store_close(store);
-    while (error == 0 && again) {
-        if (store_open(&options, &store, ret_why) < 0)
-            return -1;
-        struct rebuilding rebuilding = {.why = ret_why, .salvaged = store, .damage = damage};
-        error = make_hub(&rebuilding, store, ret_report);
-        again = rebuilding.again;
-        ret_report->left_out += again;
-        if (error < 0 && again)
-            error = 0;
-        else if (error == 0)
-            error = store_check(store, damage, &ret_report->kept, ret_why);
-        store_close(store);
+    int error = salvage_into(old, into, damage, ret_report, ret_why);
+    store_close(old);
+    return error;
+}
+
+int rebuild_mend(const char *directory, const struct store_damage *damage,
+                 struct rebuild_report *ret_report, char ret_aside[STORE_NAME_SIZE],
+                 char ret_why[STORE_WHY_SIZE])
+{
+    struct store *old;
+    char into[4096];
+    *ret_report = (struct rebuild_report){0};
+    *ret_why = '\0';
+    if (snprintf(into, sizeof into, "%s/salvaging", directory) >= (int)sizeof into) {
+        snprintf(ret_why, STORE_WHY_SIZE, "its path is too long");
+        return -1;
     }
+    int error = open_damaged(directory, &old, ret_why);
+    if (error < 0)
+        return error;
+    store_remove(into); /* one that was cut off */
+    error = salvage_into(old, into, damage, ret_report, ret_why);
+    if (error == 0)
+        error = store_put_aside(old, into, ret_aside, ret_why);
+    store_close(old);
     return error;
 }

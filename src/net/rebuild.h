@@ -17,11 +17,12 @@ struct rebuild_report {
     uint64_t applied;            /* entries that it applied */
     uint64_t left_out;           /* by rebuild_salvage */
     struct search_report search; /* rebuild_check's: the index, which is derived, beside that hub */
+    bool unsure;                 /* it can't name all that may be missing */
 };
 /* Looks whether the data directory, which no hub may have, is whole: every checksum is right and a
  * hub can be made from it, which nobody hears. `damage` hears of each damaged row and entry. 0: it
- * is whole. -1: it is not, or it can't be opened; ret_why says so, or is "" when `damage` heard
- * it all. */
+ * is whole. STORE_DAMAGED: it is not; -1, STORE_HELD: it can't be opened. ret_why says so, or is ""
+ * when `damage` heard it all. */
 int rebuild_check(const char *directory, const struct store_damage *damage,
                   struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
 /* Keeps all that is whole of a damaged directory in a new one, from which a hub can be made; the
@@ -29,5 +30,10 @@ int rebuild_check(const char *directory, const struct store_damage *damage,
  * and those rows that a hub refuses without them (number 0). 0, or -1 with a sentence. */
 int rebuild_salvage(const char *directory, const char *into, const struct store_damage *damage,
                     struct rebuild_report *ret_report, char ret_why[STORE_WHY_SIZE]);
+/* The same, and what was kept takes the damaged one's place in the directory; that one is called
+ * ret_aside then. */
+int rebuild_mend(const char *directory, const struct store_damage *damage,
+                 struct rebuild_report *ret_report, char ret_aside[STORE_NAME_SIZE],
+                 char ret_why[STORE_WHY_SIZE]);
 
 #endif

@@ -367,6 +367,13 @@ static void handles_init(struct server *server)
     signal(SIGXFSZ, SIG_IGN); /* a log that may not grow any more is no reason to die */
 }
 
+static int fail_disk(const struct server *server, const char *why)
+{
+    fail(why, NULL);
+    disk_explain(server);
+    return -1;
+}
+
 static int server_start(struct server *server)
 {
     size_t files = files_raise();
@@ -383,12 +390,12 @@ static int server_start(struct server *server)
         return fail("the system has no randomness", strerror(errno));
     char why[STORE_WHY_SIZE];
     if (disk_open(server, why) < 0)
-        return fail(why, NULL);
+        return fail_disk(server, why);
     struct hub_edge edge = edge_of(server);
     server->options.hub.keeps = server->disk.store != NULL;
     server->hub = hub_new(&server->options.hub, &edge);
     if (disk_recover(server, why) < 0)
-        return fail(why, NULL);
+        return fail_disk(server, why);
     if (searching_begin(server) < 0)
         return fail("no thread for the search index", strerror(errno));
     hub_start(server->hub, time_now_ms());

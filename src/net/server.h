@@ -24,6 +24,7 @@ struct server_options {
     int log;                /* descriptor for key=value lines; closed at the end; -1: none */
     const char *log_path;   /* the log is reopened here on SIGHUP; NULL: not reopened */
     const char *data;       /* the directory of the store; NULL: keeps nothing, and says so */
+    bool salvage;           /* when that is damaged: go on with what is whole of it */
     enum store_sync sync;
     int64_t retain_ms; /* what of the past is kept (store.h); 0: no bound */
     uint64_t retain_entries, retain_bytes;

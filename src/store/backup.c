@@ -130,7 +130,7 @@ static bool is_held(int directory)
 /* By this process, since nobody else has the directory. */
 static int make_here(const char *path, char why[STORE_WHY_SIZE])
 {
-    struct database database = {.directory = -1, .lock = -1};
+    struct database database = DATABASE_NONE;
     struct backup backup = {0};
     int error = database_open(&database, path, STORE_SYNC_ALWAYS, why);
     while (error == 0 && backup_step(&database, &backup))

@@ -13,9 +13,13 @@ struct checking {
 
 bool store_exists(const char *directory)
 {
+    static const char *const files[] = {"hub.db", "hub.db-wal", "salvaged.db"};
     char path[4096];
-    return snprintf(path, sizeof path, "%s/hub.db", directory) < (int)sizeof path &&
-           access(path, F_OK) == 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (snprintf(path, sizeof path, "%s/%s", directory, files[i]) < (int)sizeof path &&
+            access(path, F_OK) == 0)
+            return true;
+    return false;
 }
 
 static void damaged(const struct checking *checking, struct slice room, const char *what,

@@ -14,6 +14,7 @@
 #include "store/inside.h"
 
 #define APPLICATION_ID 0x6b687562 /* "khub" */
+#define NEW            "new.db"
 
 /* From each version to the next; the first makes everything. What SQL can't say is in
  * migrate.c. */
@@ -151,9 +152,17 @@ static int directory_take(struct database *database, const char *path, char why[
 
 /* ── the file ── */
 
-static int file_fail(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+int database_fail(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
-    return fail(why, path, sqlite3_errmsg(database->handle));
+    int code = sqlite3_errcode(database->handle) & 0xff;
+    fail(why, path, sqlite3_errmsg(database->handle));
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_DAMAGED : -1;
+}
+
+static int damaged(char why[STORE_WHY_SIZE], const char *path, const char *what)
+{
+    snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %s", path, what);
+    return STORE_DAMAGED;
 }
 
 static int run(struct database *database, const char *sql, const char *path,
@@ -161,11 +170,10 @@ static int run(struct database *database, const char *sql, const char *path,
 {
     return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK
                ? 0
-               : file_fail(database, path, why);
+               : database_fail(database, path, why);
 }
 
-/* One number, or -1 when there is none. */
-static int64_t number_of(struct database *database, const char *sql)
+int64_t database_number(struct database *database, const char *sql)
 {
     sqlite3_stmt *statement;
     int64_t number = -1;
@@ -194,7 +202,7 @@ static void sum_of(sqlite3_context *context, int count, sqlite3_value **values)
     sqlite3_result_int64(context, (int64_t)sum);
 }
 
-static int functions_add(struct database *database)
+int database_functions(struct database *database)
 {
     int result = sqlite3_create_function(database->handle, "sum_of", -1,
                                          SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
@@ -202,22 +210,20 @@ static int functions_add(struct database *database)
     return result == SQLITE_OK ? 0 : -1;
 }
 
-static int check_whole(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+int database_check(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     sqlite3_stmt *statement;
     int result =
         sqlite3_prepare_v2(database->handle, "PRAGMA quick_check(1)", -1, &statement, NULL);
     if (result != SQLITE_OK)
-        return file_fail(database, path, why);
+        return database_fail(database, path, why);
     const char *said = sqlite3_step(statement) == SQLITE_ROW
                            ? (const char *)sqlite3_column_text(statement, 0)
                            : sqlite3_errmsg(database->handle);
-    bool whole = said && strcmp(said, "ok") == 0;
-    if (!whole)
-        snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %s", path,
-                 said ? said : "unreadable");
+    int error =
+        said && strcmp(said, "ok") == 0 ? 0 : damaged(why, path, said ? said : "unreadable");
     sqlite3_finalize(statement);
-    return whole ? 0 : -1;
+    return error;
 }
 
 static int prepare(struct database *database, int at, const char *path, char why[STORE_WHY_SIZE])
@@ -225,35 +231,47 @@ static int prepare(struct database *database, int at, const char *path, char why
     return sqlite3_prepare_v3(database->handle, texts[at], -1, SQLITE_PREPARE_PERSISTENT,
                               &database->statements[at], NULL) == SQLITE_OK
                ? 0
-               : file_fail(database, path, why);
+               : database_fail(database, path, why);
 }
 
-static int migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+/* What SQL can't say of the step to this version. */
+static int migrate_more(struct database *database, int64_t version, const char *path,
+                        char why[STORE_WHY_SIZE])
 {
-    int64_t version = number_of(database, "PRAGMA user_version");
-    int64_t application = number_of(database, "PRAGMA application_id");
+    if (version != STORE_SCHEMA_PACKS)
+        return 0;
+    int error = prepare(database, STATEMENT_ADD_ENTRIES, path, why);
+    if (error == 0)
+        error = prepare(database, STATEMENT_ADD_MESSAGES, path, why);
+    if (error == 0 && migrate_to_packs(database) < 0)
+        error = database_fail(database, path, why);
+    return error;
+}
+
+int database_migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    int64_t version = database_number(database, "PRAGMA user_version");
+    int64_t application = database_number(database, "PRAGMA application_id");
     char sql[128];
+    int error = 0;
     if (version < 0)
-        return file_fail(database, path, why);
+        return database_fail(database, path, why);
     if (version > 0 && application != APPLICATION_ID)
         return fail(why, path, "hub.db is another program's database");
     if (version > STORE_SCHEMA)
         return fail(why, path, "the database is of a later version of khub");
-    for (; version < STORE_SCHEMA; version++) {
+    for (; version < STORE_SCHEMA && error == 0; version++) {
         snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
                  APPLICATION_ID, (int)version + 1);
-        if (run(database, "BEGIN IMMEDIATE;", path, why) < 0 ||
-            run(database, migrations[version], path, why) < 0)
-            return -1;
-        if (version + 1 == STORE_SCHEMA_PACKS &&
-            (prepare(database, STATEMENT_ADD_ENTRIES, path, why) < 0 ||
-             prepare(database, STATEMENT_ADD_MESSAGES, path, why) < 0 ||
-             migrate_to_packs(database) < 0))
-            return file_fail(database, path, why);
-        if (run(database, sql, path, why) < 0)
-            return -1;
+        error = run(database, "BEGIN IMMEDIATE;", path, why);
+        if (error == 0)
+            error = run(database, migrations[version], path, why);
+        if (error == 0)
+            error = migrate_more(database, version + 1, path, why);
+        if (error == 0)
+            error = run(database, sql, path, why);
     }
-    return 0;
+    return error;
 }
 
 /* Reads the key; makes it when there is none. */
@@ -270,7 +288,7 @@ static int key_read(struct database *database, const char *path, char why[STORE_
                                     " RETURNING value, checksum = sum_of(name, value)",
                                     -1, &statement, NULL);
     if (result != SQLITE_OK)
-        return file_fail(database, path, why);
+        return database_fail(database, path, why);
     sqlite3_bind_blob(statement, 1, fresh, sizeof fresh, SQLITE_TRANSIENT);
     bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
     bool whole = found && sqlite3_column_int(statement, 1);
@@ -279,71 +297,156 @@ static int key_read(struct database *database, const char *path, char why[STORE_
     while (sqlite3_step(statement) == SQLITE_ROW)
         ;
     sqlite3_finalize(statement);
-    if (!found && !database->salvage)
-        return fail(why, path, "the hub's key can't be read");
-    return whole || database->salvage ? 0 : fail(why, path, "the hub's key is damaged");
+    if (!found)
+        return damaged(why, path, "the hub's key can't be read");
+    return whole ? 0 : damaged(why, path, "the hub's key is damaged");
 }
 
 /* Written as 20 digits, so that they compare as the numbers do. Seqs are given from there on: none
  * that is no seq is gone on from. */
-static int let_go_read(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+static int seq_read(struct database *database, const char *name, uint64_t *ret_seq,
+                    const char *path, char why[STORE_WHY_SIZE])
 {
-    int64_t seq = number_of(database, "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS"
-                                      " INTEGER) FROM meta WHERE name = 'let_go'), 0)");
+    char number[160], checked[128], what[64];
+    snprintf(number, sizeof number,
+             "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER)"
+             " FROM meta WHERE name = '%s'), 0)",
+             name);
+    snprintf(checked, sizeof checked,
+             "SELECT count(*) FROM meta WHERE name = '%s' AND checksum <> sum_of(name, value)",
+             name);
+    int64_t seq = database_number(database, number);
     bool fits = seq >= 0 && seq >> ID_SEQ_BITS == 0;
-    bool whole = number_of(database, "SELECT count(*) FROM meta WHERE name = 'let_go'"
-                                     " AND checksum <> sum_of(name, value)") == 0;
-    database->let_go = fits ? (uint64_t)seq : 0;
-    if (database->salvage || (fits && whole))
-        return 0;
-    if (fits)
-        return fail(why, path, "the database is damaged: the seq to go on from is not what it was");
-    snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %lld is no seq to go on from", path,
-             (long long)seq);
-    return -1;
+    *ret_seq = fits ? (uint64_t)seq : 0;
+    snprintf(what, sizeof what, "%lld is no seq to go on from", (long long)seq);
+    if (!fits)
+        return damaged(why, path, what);
+    return database_number(database, checked) == 0
+               ? 0
+               : damaged(why, path, "the seq to go on from is not what it was");
 }
 
 static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
+    int error = 0;
     for (int at = 0; at < STATEMENT_COUNT; at++)
-        if (!database->statements[at] && prepare(database, at, path, why) < 0)
-            return -1;
-    return 0;
+        if (!database->statements[at] && (error = prepare(database, at, path, why)) < 0)
+            break;
+    return error;
 }
 
-/* In a directory that is taken. */
-static int file_open(struct database *database, const char *directory, enum store_sync sync,
-                     char ret_why[STORE_WHY_SIZE])
+/* Opens a file of the directory by name. The directory is taken. */
+static int file_open(struct database *database, const char *directory, const char *name, int flags,
+                     enum store_sync sync, char ret_why[STORE_WHY_SIZE])
 {
     static const char *const syncs[] = {
         [STORE_SYNC_ALWAYS] = "FULL", [STORE_SYNC_INTERVAL] = "FULL", [STORE_SYNC_NONE] = "OFF"};
     char path[4096], pragmas[512];
-    if (snprintf(path, sizeof path, "%s/hub.db", directory) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
         return fail(ret_why, directory, strerror(ENAMETOOLONG));
-    /* one that was put there, a copy, may be readable for all */
-    if (fchmodat(database->directory, "hub.db", 0600, 0) < 0 && errno != ENOENT)
-        return fail(ret_why, directory, strerror(errno));
-    int result =
-        sqlite3_open_v2(path, &database->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (sqlite3_open_v2(path, &database->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL) != SQLITE_OK)
+        return database_fail(database, directory, ret_why);
+    if (database_functions(database) < 0)
+        return database_fail(database, directory, ret_why);
     snprintf(
         pragmas, sizeof pragmas,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s;"
         "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
         "PRAGMA trusted_schema = OFF;",
         syncs[sync]);
+    return run(database, pragmas, directory, ret_why);
+}
+
+static void file_close(struct database *database)
+{
+    for (int at = 0; at < STATEMENT_COUNT; at++) {
+        sqlite3_finalize(database->statements[at]);
+        database->statements[at] = NULL;
+    }
+    sqlite3_close(database->handle);
+    database->handle = NULL;
+}
+
+/* A new one is made under another name: one that is not whole was not cut off while it was made. */
+static int file_make(struct database *database, const char *directory, char ret_why[STORE_WHY_SIZE])
+{
+    static const char *const left[] = {NEW, NEW "-wal", NEW "-journal"};
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        unlinkat(database->directory, left[i], 0);
+    int error = file_open(database, directory, NEW, SQLITE_OPEN_CREATE, STORE_SYNC_ALWAYS, ret_why);
+    if (error == 0)
+        error = database_migrate(database, directory, ret_why);
+    if (error == 0)
+        error = key_read(database, directory, ret_why);
+    file_close(database);
+    if (error < 0)
+        return error;
+    if (renameat(database->directory, NEW, database->directory, "hub.db") < 0 ||
+        fsync(database->directory) < 0)
+        return fail(ret_why, directory, strerror(errno));
+    return 0;
+}
+
+/* Its files as they lie there: are they such that SQLite would say what it can't read? */
+static int files_look(const struct database *database, const char *directory,
+                      char ret_why[STORE_WHY_SIZE])
+{
+    struct stat found;
+    if (fstatat(database->directory, "hub.db", &found, 0) < 0)
+        return errno == ENOENT ? damaged(ret_why, directory, "hub.db is gone, and its log is there")
+                               : fail(ret_why, directory, strerror(errno));
+    if (found.st_size == 0)
+        return damaged(ret_why, directory, "hub.db is empty");
+    if (wal_damaged(database->directory, "hub.db-wal"))
+        return damaged(ret_why, directory, "in its log (hub.db-wal)");
+    return 0;
+}
+
+/* Is it there, or its log? */
+static bool is_there(int directory)
+{
+    return faccessat(directory, "hub.db", F_OK, 0) == 0 ||
+           faccessat(directory, "hub.db-wal", F_OK, 0) == 0;
+}
+
+/* In a directory that is taken. */
+static int hub_open(struct database *database, const char *directory, enum store_sync sync,
+                    char ret_why[STORE_WHY_SIZE])
+{
+    char aside[STORE_NAME_SIZE];
+    if (aside_finish(database->directory, aside) < 0)
+        return fail(ret_why, directory, strerror(errno));
+    if (database->salvage)
+        return damaged_open(database, directory, ret_why);
+    int error = 0;
+    if (!is_there(database->directory))
+        error = file_make(database, directory, ret_why);
+    if (error == 0)
+        error = files_look(database, directory, ret_why);
+    /* one that was put there, a copy, may be readable for all */
+    if (error == 0 && fchmodat(database->directory, "hub.db", 0600, 0) < 0)
+        error = fail(ret_why, directory, strerror(errno));
+    if (error == 0)
+        error = file_open(database, directory, "hub.db", 0, sync, ret_why);
+    if (error == 0)
+        error = database_check(database, directory, ret_why);
+    if (error == 0 && wal_watch(database, "hub.db-wal", sync) < 0)
+        error = fail(ret_why, directory, strerror(errno));
     /* schema by schema, then all that is derived from it */
-    bool opened = result == SQLITE_OK && functions_add(database) == 0 &&
-                  run(database, pragmas, directory, ret_why) == 0 &&
-                  (database->salvage || check_whole(database, directory, ret_why) == 0) &&
-                  migrate(database, directory, ret_why) == 0 &&
-                  key_read(database, directory, ret_why) == 0 &&
-                  prepare_all(database, directory, ret_why) == 0 &&
-                  let_go_read(database, directory, ret_why) == 0;
-    if (result != SQLITE_OK)
-        file_fail(database, directory, ret_why);
-    database->last_room = opened ? number_of(database, "SELECT max(id) FROM rooms") : 0;
-    return opened ? 0 : -1;
+    if (error == 0)
+        error = database_migrate(database, directory, ret_why);
+    if (error == 0)
+        error = key_read(database, directory, ret_why);
+    if (error == 0)
+        error = prepare_all(database, directory, ret_why);
+    if (error == 0)
+        error = seq_read(database, "let_go", &database->let_go, directory, ret_why);
+    if (error == 0)
+        error = seq_read(database, "floor", &database->floor, directory, ret_why);
+    if (error == 0)
+        database->last_room = database_number(database, "SELECT max(id) FROM rooms");
+    return error;
 }
 
 int database_open(struct database *database, const char *directory, enum store_sync sync,
@@ -353,16 +456,17 @@ int database_open(struct database *database, const char *directory, enum store_s
     mode_t before = umask(0077); /* all that is made here is its owner's alone */
     int error = directory_take(database, directory, ret_why);
     if (error == 0)
-        error = file_open(database, directory, sync, ret_why);
+        error = hub_open(database, directory, sync, ret_why);
     umask(before);
     return error;
 }
 
 void database_close(struct database *database)
 {
-    for (int at = 0; at < STATEMENT_COUNT; at++)
-        sqlite3_finalize(database->statements[at]);
-    sqlite3_close(database->handle);
+    wal_unwatch(database);
+    file_close(database);
+    if (database->salvage && database->lock >= 0)
+        damaged_close(database);
     if (database->lock >= 0)
         close(database->lock);
     if (database->directory >= 0)

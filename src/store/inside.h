@@ -52,22 +52,65 @@ enum statement {
 
 struct database {
     int directory, lock;
-    bool salvage; /* store_options's */
-    bool cut;     /* of an earlier version's not all could be read, and the rest is left out */
+    int log, mark; /* hub.db-wal, and how far it went; -1: not watched */
+    bool salvage;  /* store_options's */
+    bool cut;      /* of an earlier version's not all could be read, and the rest is left out */
+    bool unsure;   /* of one that is salvaged: not even where something is missing can be told */
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     uint8_t key[32];
     int64_t last_room; /* the highest id of a room so far */
+    uint64_t floor;    /* no room uses a seq up to there any more: it was salvaged */
     uint64_t let_go;   /* the highest seq of a room that was let go before this hub */
 };
 
-/* 0, or a store_code with a sentence. */
+#define DATABASE_NONE ((struct database){.directory = -1, .lock = -1, .log = -1, .mark = -1})
+/* Of one that is DATABASE_NONE, salvage aside. 0, or a store_code with a sentence. */
 int database_open(struct database *database, const char *directory, enum store_sync sync,
                   char ret_why[STORE_WHY_SIZE]);
-/* Fine for one that is {0}, with directory and lock -1. */
+/* Fine for one that is DATABASE_NONE. */
 void database_close(struct database *database);
 /* Steps the statement, whose parameters are bound, to its end. 0, or -1; it is reset either way. */
 int database_step(struct database *database, enum statement statement);
+int database_fail(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* Brings its schema up to this version. */
+int database_migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* Does the file hold together? 0, or STORE_DAMAGED with a sentence. */
+int database_check(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* Adds the functions that its SQL uses. 0 or -1. */
+int database_functions(struct database *database);
+/* One number, or -1 when there is none. */
+int64_t database_number(struct database *database, const char *sql);
+
+/* ── damaged.c: one that is damaged, and its end; the directory is taken ── */
+
+/* Opens what can be read of it, under another name: the files stay as they are. Nothing may be
+ * written there. 0 also when nothing can be read; or -1 with a sentence. */
+int damaged_open(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* After its handle is closed. */
+void damaged_close(const struct database *database);
+/* Was it salvaged, and only half put in the old one's place? The rest of the way. 0, or -1 with
+ * errno. ret_aside: what the old one is called now. */
+int aside_finish(int directory, char ret_aside[STORE_NAME_SIZE]);
+
+/* ── wal.c ── */
+
+/* Does the write-ahead log hold a transaction that was on disk and is not whole any more, or is one
+ * cut off? */
+bool wal_damaged(int directory, const char *name);
+/* From now on it is written down how far the log of an open database went; not without sync: then
+ * nobody knows. 0, or -1 with errno. */
+int wal_watch(struct database *database, const char *name, enum store_sync sync);
+/* To be called before the log is let go for good. */
+void wal_unmark(const struct database *database);
+/* Before the handle is closed. Fine for one that is not watched. */
+void wal_unwatch(struct database *database);
+/* Copies it, made such that SQLite reads on behind what is damaged. Without one nothing is made. 0,
+ * or -1 with errno. ret_all: nothing had to be left out. */
+int wal_mend(int directory, const char *name, const char *into, bool *ret_all);
+
+/* ── database.c: checksums ── */
+
 /* Of a row, so that a flipped bit is seen. */
 uint64_t row_checksum(struct slice room, const struct row *row);
 /* Adds the row of what is in the builder, if anything is; it is empty after that. 0 or -1. */

@@ -373,7 +373,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
 {
     struct store *store = memory_new(sizeof *store);
     store->options = *options;
-    store->database.directory = store->database.lock = -1;
+    store->database = DATABASE_NONE;
     store->database.salvage = options->salvage;
     TAILQ_INIT(&store->logs);
     STAILQ_INIT(&store->waiting);

@@ -157,6 +157,8 @@ int store_recover(struct store *store, const struct store_reader *reader,
         log->seq = reader->seq(reader->ctx, log->room);
         if (find_kept(&recovering, log) < 0 || recover_entries(&recovering, log) < 0)
             return -1;
+        if (log->seq < store->database.floor)
+            log->seq = store->database.floor;
     }
     return 0;
 }

@@ -97,8 +97,10 @@ int search_file_open_as_is(struct search_file *file, const char *directory)
         return -1;
     /* SQLite would make the file as the umask, which all threads share, says */
     int made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (made >= 0)
+    if (made >= 0) {
+        fchmod(made, 0600); /* nor what it leaves of that */
         close(made);
+    }
     if (sqlite3_open_v2(path, &file->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
             SQLITE_OK ||
         execute(file, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"

@@ -60,18 +60,22 @@ struct store_options {
     int64_t retain_ms;
     uint64_t retain_entries; /* of each room */
     uint64_t retain_bytes;   /* of the database */
-    bool salvage;            /* it is opened although its structure is damaged */
+    /* It is opened however damaged it is, for store_check and store_salvage alone; its files stay
+     * as they are. */
+    bool salvage;
     /* A page of what somebody wished to read; called within store_take. */
     void (*page)(void *ctx, const struct store_page *page);
 };
 
-#define STORE_WHY_SIZE 512
+#define STORE_WHY_SIZE  512
+#define STORE_NAME_SIZE 32
 
 /* What store_open and store_recover return. */
 enum store_code {
     STORE_FINE = 0,
     STORE_FAILED = -1, /* all that is none of those below */
     STORE_HELD = -2,   /* another process has the directory */
+    STORE_DAMAGED = -3 /* what is there is not as it was left */
 };
 
 /* Opens and locks the directory, and looks whether the database is whole. 0 and *ret_store, or
@@ -115,17 +119,32 @@ struct store_damage {
     void *ctx;
     void (*found)(void *ctx, struct slice room, const char *what, uint64_t number);
 };
-/* Is a database there? store_open makes one where there is none. */
+/* Is a database there, or what is left of one? store_open makes one where there is none. */
 bool store_exists(const char *directory);
 /* Reads every row and entry, and holds it against its checksum. 0, however much is damaged; or -1
  * with a sentence when the database can't be read. */
 int store_check(struct store *store, const struct store_damage *damage,
                 struct store_counts *ret_counts, char ret_why[STORE_WHY_SIZE]);
+struct store_salvaged {
+    uint64_t left_out; /* heard of by store_damage */
+    bool unsure;       /* more may be missing that nobody can name */
+};
 /* Copies all that is whole into a new directory, where no database may be, and names the rest to
- * `damage`: rows and entries by their numbers, or ("entries", 0) when a part of the database can't
+ * `damage`: rows and entries by their numbers, or (room "", "entries", 0) when a part of it can't
  * be read to its end. 0, or -1 with a sentence when the new one can't be written. */
 int store_salvage(struct store *store, const char *directory, const struct store_damage *damage,
-                  uint64_t *ret_left_out, char ret_why[STORE_WHY_SIZE]);
+                  struct store_salvaged *ret_result, char ret_why[STORE_WHY_SIZE]);
+/* Removes a directory that store_salvage made, if it is there, with what it made in it. */
+void store_remove(const char *directory);
+/* Puts the database of a directory that store_salvage made, and that nobody has, in the place of
+ * the one of a store opened to be salvaged, which stays beside it under the name in ret_aside. The
+ * directory is then gone. Whatever ends this half way, the next store_open ends it. 0, or -1 with
+ * a sentence. */
+int store_put_aside(struct store *store, const char *directory, char ret_aside[STORE_NAME_SIZE],
+                    char ret_why[STORE_WHY_SIZE]);
+/* Of a salvaged store that has not begun, after store_recover: new seqs are far above all that may
+ * have been given. Unsure: whoever missed something is told that it is not kept. 0 or -1. */
+int store_go_on_above(struct store *store, bool unsure);
 /* Of a store that has not begun, after store_recover: takes a row out for good, or with NULL all of
  * the room's. 0 or -1. */
 int store_leave_out(struct store *store, struct slice room, const struct row *row);

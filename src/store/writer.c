@@ -605,8 +605,10 @@ static void wal_bound(struct database *database)
 {
     int pages = 0, moved = 0;
     sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
-    if (pages > WAL_PAGES_MAX && pages == moved)
-        sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (pages <= WAL_PAGES_MAX || pages != moved)
+        return;
+    wal_unmark(database);
+    sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 }
 
 static void pause_between(const struct store *store)

@@ -30,7 +30,19 @@ def fill(data, count=3, room="main"):
     kill_9(hub)
 
 
+def files(data):
+    """All but the index, which is made again."""
+    return {name for name in os.listdir(data) if not name.startswith("search.db")}
+
+
+# p1's, as fill tells of it
+ENTRY_4 = ("UPDATE entry_packs SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"p1\"', '\"p7\"') AS BLOB)"
+           " WHERE instr(bytes, CAST('\"p1\"' AS BLOB))")
+
+
 def damage(data, sql):
+    with contextlib.suppress(FileNotFoundError):  # which says that nobody else wrote there
+        os.unlink(os.path.join(data, "hub.db-mark"))
     with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database, database:
         check(database.execute(sql).rowcount == 1, sql, "changed not one row")
 
@@ -79,10 +91,10 @@ def a_hub_keeps_things_when_nobody_says_where():
     for umask in (0, 0o777):
         with state_home() as (home, place):
             with serving(said=f"in {place} (new", umask=umask, XDG_STATE_HOME=home) as hub:
-                wanted = {".": "0o700", "hub.db": "0o600", "hub.db-wal": "0o600", "lock": "0o600"}
                 found = modes(place)
-                equal({name: found[name] for name in wanted if name in found}, wanted, "modes")
-                check(all(int(mode, 8) & 0o77 == 0 for mode in found.values()), "modes", found)
+                equal(found.pop("."), "0o700", "the directory's mode")
+                check({"hub.db", "hub.db-wal", "hub.db-mark", "lock"} <= set(found), found)
+                equal(set(found.values()), {"0o600"}, f"modes of {found}")
                 refused(1, "serve", "--listen", "127.0.0.1:0", XDG_STATE_HOME=home,
                         said=[place, f"process {hub.pid}", "--data DIR", "--memory"])
             fill(place)
@@ -166,8 +178,7 @@ def a_whole_directory_is_checked():
 def a_damaged_directory_is_told_entry_by_entry():
     with directory() as data:
         fill(data)
-        damage(data, "UPDATE entry_packs SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"p1\"', '\"p7\"') AS BLOB)"
-                     " WHERE instr(bytes, CAST('\"p1\"' AS BLOB))")
+        damage(data, ENTRY_4)
         found = khub("check", data)
         equal(found.code, 1, "exit code")
         check('damaged: room "main", entry 4\n' in found.out, found.out)
@@ -179,8 +190,7 @@ def what_is_whole_is_salvaged():
     """A damaged entry, then a damaged row: each is left out by name; a hub begins on the rest."""
     with directory() as data, directory() as whole:
         fill(data)
-        damage(data, "UPDATE entry_packs SET bytes = CAST(replace(CAST(bytes AS TEXT), '\"p1\"', '\"p7\"') AS BLOB)"
-                     " WHERE instr(bytes, CAST('\"p1\"' AS BLOB))")
+        damage(data, ENTRY_4)
         found = khub("check", data, "--salvage", whole)
         equal((found.code, found.err), (1, ""), "how it ended")
         check('damaged: room "main", entry 4\n' in found.out and "left out: 1\n" in found.out, found.out)
@@ -240,6 +250,22 @@ def a_hub_begins_on_what_is_left_of_its_state():
 
 
 @test
+def serve_tells_what_is_damaged_and_goes_on_with_the_rest_when_told_to():
+    with directory() as data:
+        fill(data)
+        damage(data, ENTRY_4)
+        words = ["serve", "--listen", "127.0.0.1:0", "--data", data]
+        refused(1, *words, said=['damaged: room "main", entry 4', "'khub serve --salvage'", f"'khub check {data}'"])
+        refused(2, *words[:3], "--memory", "--salvage", said=["--salvage"])
+        with Hub("--data", data, "--salvage") as hub:
+            equal(sorted(hub.join("judge", 2).sync["global_knowledge_base"]["shared_patterns"]), ["p0", "p2"], "patterns")
+            hub.wait_log("event=lost room=main what=entry number=4")
+            hub.wait_log("event=salvaged lost=1 unsure=0 aside=damaged-1.db")
+        check("knows 2 patterns" in worked("check", data).out)
+        equal(files(data), {"damaged-1.db", "hub.db", "lock"}, "files")
+
+
+@test
 def what_can_be_read_of_a_broken_file_is_salvaged():
     with directory() as data, directory() as whole:
         fill(data, 500)
@@ -287,8 +313,7 @@ def a_copy_is_made_when_nobody_has_the_directory():
         file = os.path.join(other, "copy.db")
         worked("backup", data, file)
         equal(os.stat(file).st_mode & 0o777, 0o600, "mode")
-        left = [name for name in os.listdir(data) if not name.startswith("search.db")]
-        equal(sorted(left), ["hub.db", "lock"], "what is left beside the index for searches")
+        equal(files(data), {"hub.db", "lock"}, "what is left")
         again = khub("backup", data, file)
         equal(again.code, 1, "exit code")
         check("File exists" in again.err, again.err)

@@ -78,7 +78,7 @@ static void test_the_key_stays_the_same(void **state)
 
 static void test_files_are_their_owners_alone(void **state)
 {
-    static const char *const files[] = {"", "/hub.db", "/hub.db-wal", "/lock"};
+    static const char *const files[] = {"", "/hub.db", "/hub.db-wal", "/hub.db-mark", "/lock"};
     struct world *world = *state;
     begin(world, STORE_SYNC_ALWAYS);
     propose(world, ENTRY_MESSAGE, "x");

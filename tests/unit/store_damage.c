@@ -103,11 +103,12 @@ static void test_a_seq_that_is_none_is_seen(void **state)
     struct store_options options = {.directory = world->data, .salvage = true};
     struct store_damage damage = {world, note_damage};
     char why[STORE_WHY_SIZE], whole[sizeof world->data];
-    uint64_t left_out;
+    struct store_salvaged result;
     snprintf(whole, sizeof whole, "%s/whole", world->folder);
     assert_int_equal(store_open(&options, &world->store, why), 0);
-    assert_int_equal(store_salvage(world->store, whole, &damage, &left_out, why), 0);
-    assert_int_equal(left_out, 1);
+    assert_int_equal(store_salvage(world->store, whole, &damage, &result, why), 0);
+    assert_int_equal(result.left_out, 1);
+    assert_false(result.unsure);
     assert_int_equal(store_close(world->store), 0);
     world->store = NULL;
     data_remove(world);

@@ -20,7 +20,8 @@ int folder_make(void **state)
 
 void data_remove(const struct world *world)
 {
-    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm", "lock"};
+    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db-mark",
+                                        "lock"};
     char path[160];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", world->data, files[i]);

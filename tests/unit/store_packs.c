@@ -321,7 +321,7 @@ static void note_damage(void *ctx, struct slice of, const char *what, uint64_t n
 }
 
 /* Into a new directory, which then stands in the old one's place. */
-static void salvage(struct world *world, uint64_t *ret_left_out)
+static void salvage(struct world *world, struct store_salvaged *ret_result)
 {
     struct store_options options = {.directory = world->data, .salvage = true};
     struct store_damage damage = {world, note_damage};
@@ -329,7 +329,7 @@ static void salvage(struct world *world, uint64_t *ret_left_out)
     world->rows[0] = '\0';
     snprintf(whole, sizeof whole, "%s/whole", world->folder);
     assert_int_equal(store_open(&options, &world->store, why), 0);
-    if (store_salvage(world->store, whole, &damage, ret_left_out, why) < 0)
+    if (store_salvage(world->store, whole, &damage, ret_result, why) < 0)
         fail_msg("%s", why);
     store_close(world->store);
     world->store = NULL;
@@ -367,16 +367,16 @@ static void test_a_damaged_message_is_not_delivered(void **state)
 static void test_what_is_whole_in_a_pack_is_salvaged(void **state)
 {
     struct world *world = *state;
-    uint64_t left_out;
+    struct store_salvaged result;
     keep_three(world);
     run_sql(world, "UPDATE message_packs SET bytes ="
                    " CAST(replace(CAST(bytes AS TEXT), 'made', 'fade') AS BLOB), count = 100;"
                    "UPDATE entry_packs SET bytes ="
                    " CAST(replace(CAST(bytes AS TEXT), '{1}', '{7}') AS BLOB)");
-    salvage(world, &left_out);
+    salvage(world, &result);
     assert_string_equal(world->rows, "entry1:main what is said of the messages kept up to "
                                      "entry3:main message kept of entry2:main ");
-    assert_int_equal(left_out, 3);
+    assert_int_equal(result.left_out, 3);
     begin(world, STORE_SYNC_ALWAYS);
     assert_string_equal(world->entries, "2:{2} 3:{3} ");
     read_kept(world, "ada", 1, 0, 3);
@@ -413,13 +413,13 @@ static void test_a_broken_page_costs_one_pack(void **state)
     struct store_counts counts;
     struct store_damage damage = {world, note_damage};
     char why[STORE_WHY_SIZE];
-    uint64_t left_out;
+    struct store_salvaged result;
     begin(world, STORE_SYNC_ALWAYS);
     fill_many(world, 5000);
     end(world);
     break_page(world, pages_of(world) / 3);
-    salvage(world, &left_out);
-    assert_true(left_out > 0);
+    salvage(world, &result);
+    assert_true(result.left_out > 0);
     struct store_options options = {.directory = world->data};
     assert_int_equal(store_open(&options, &world->store, why), 0);
     assert_int_equal(store_check(world->store, &damage, &counts, why), 0);
