@@ -17,8 +17,8 @@ const struct kb_section kb_sections[KB_SECTIONS] = {
 };
 static const char *const section_choices[] = {"all",  "patterns", "components",
                                               "code", "reports",  NULL};
-static const char *const actions[] = {"list",    "get",    "search", "top",
-                                      "history", "ledger", "export", NULL};
+static const char *const actions[] = {"list",   "get",    "search", "top", "history",
+                                      "ledger", "export", "import", NULL};
 
 /* What get looks for, and has found. */
 struct search {
@@ -200,6 +200,7 @@ static const struct action {
     {"get", "get wants an ID; 'khub kb list' shows them."},
     {"top", "top wants a SUBJECT; 'khub subjects' lists them."},
     {"history", "history wants an ID; 'khub kb list' shows them."},
+    {"import", "import wants a FILE, or - for stdin."},
     {"ledger", NULL},
     {"search", "search wants WORDS."},
     {"export", NULL},
@@ -225,6 +226,10 @@ static int check_operands(const struct kb_settings *settings)
     }
     if (settings->revision > 0 && strcmp(settings->action, "get") != 0) {
         complain("kb", "--revision goes with get, and not with %s.", settings->action);
+        return EXIT_USAGE;
+    }
+    if (settings->as && strcmp(settings->action, "import") != 0) {
+        complain("kb", "--as goes with import, and not with %s.", settings->action);
         return EXIT_USAGE;
     }
     bool ranks = strcmp(settings->action, "top") == 0;
@@ -254,8 +259,9 @@ static void note_truncated(struct json_value sync)
         complain("kb", "the hub told only the newest of its entries (its --sync-limit).");
 }
 
-static int act(const struct kb_settings *settings, struct json_value sync)
+static int act(const struct kb_settings *settings, struct visit *visit)
 {
+    struct json_value sync = visit->sync;
     int code;
     if (strcmp(settings->action, "list") == 0)
         return kb_list(settings, sync);
@@ -263,6 +269,8 @@ static int act(const struct kb_settings *settings, struct json_value sync)
         return kb_found(settings, sync);
     if (strcmp(settings->action, "history") == 0)
         return kb_history(settings, sync);
+    if (strcmp(settings->action, "import") == 0)
+        return kb_import(settings, visit);
     if (settings->revision > 0)
         return kb_get_revision(settings, sync);
     if (strcmp(settings->action, "export") == 0)
@@ -288,13 +296,28 @@ static int ask(struct visit *visit, const struct kb_settings *settings)
     return kb_complete(visit);
 }
 
+/* An import goes on when the hub is back. */
+static void say_changed(struct visit *visit, const char *why)
+{
+    if (why)
+        complain(visit->command, "lost the hub at %s: %s; trying again, Ctrl-C stops.",
+                 visit->address, why);
+    else
+        complain(visit->command, "joined again.");
+}
+
 static int visit_and_act(const struct kb_settings *settings)
 {
+    bool imports = strcmp(settings->action, "import") == 0;
     struct visit visit = {.command = "kb",
                           .address = settings->hub,
-                          .observer = true,
+                          .ai_id = settings->as,
+                          .observer = !imports,
+                          .acks = imports,
+                          .keeps_trying = imports,
                           .knowing = true,
-                          .message = kb_pages_message};
+                          .message = kb_pages_message,
+                          .changed = imports ? say_changed : NULL};
     int code = check_operands(settings);
     if (code != EXIT_WORKED)
         return code;
@@ -302,7 +325,7 @@ static int visit_and_act(const struct kb_settings *settings)
     if (code == EXIT_WORKED)
         code = ask(&visit, settings);
     if (code == EXIT_WORKED)
-        code = act(settings, visit.sync);
+        code = act(settings, &visit);
     visit_end(&visit);
     return code;
 }
@@ -353,6 +376,11 @@ static const struct setting options[] = {
      .low = 1,
      .high = 9e15,
      .help = "Of get: what the entry said as its N-th revision (history lists them)."},
+    {.name = "as",
+     .kind = SETTING_TEXT,
+     AT(as),
+     .argument = "AI_ID",
+     .help = "Of import: the name to share under. Without it: user@host/kb and a number."},
     {.name = "source",
      .kind = SETTING_FLAG,
      AT(source),
@@ -371,7 +399,7 @@ static const struct setting operands[] = {
      .kind = SETTING_LIST,
      AT(words),
      .help = "Of get and history: the entry; of top: the subject ('khub subjects' lists them); of "
-             "search: the words."},
+             "search: the words; of import: the file, - for stdin."},
     {0},
 };
 
@@ -393,6 +421,10 @@ const struct command command_kb = {
         "relevant first; word* finds what begins so, and what stands in quotes (which a shell has "
         "to be given in quotes of its own) is found as it stands. Case does not matter. export "
         "writes all, an entry a line (--section: only those), as JSON Lines.\n\n"
+        "import shares what a file of export's lines holds, each entry anew under the importer's "
+        "name; what the hub knows already is not shared again. It waits until the hub has acked "
+        "all, and counts what was taken, known already and refused, with the reasons. A claim is "
+        "shared without its commitment, and so claims nothing here.\n\n"
         "history lists the revisions of an entry that the hub keeps, the newest first: AGE is the "
         "author's word, REPLACED the hub's; CHANGED names the members that are new (+), different "
         "(~) or gone (-) against the one before.\n\n"
@@ -401,12 +433,14 @@ const struct command command_kb = {
                "  khub kb search round robin sched*\n"
                "  khub kb search '\"page cache\" writeback'\n"
                "  khub kb top networking\n"
+               "  khub kb export > all.jsonl\n"
+               "  khub kb import all.jsonl --hub other:6000\n"
                "  khub kb get AI_Node_1_pattern_1 --json\n"
                "  khub kb history AI_Node_1_pattern_1\n"
                "  khub kb get AI_Node_1_component_3 --source > policy.c",
     .worked = "printed",
     .failed =
-        "there is no such entry, not all could be exported, its source is not what its parameters render to, or the "
+        "there is no such entry, not all could be exported, something imported was refused, its source is not what its parameters render to, or the "
         "hub could not be reached",
     .options = options,
     .operands = operands,

@@ -1,7 +1,6 @@
 /* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync
- * has no place for, searches), kb_search.c (search), kb_export.c (export), kb_history.c (history),
- * kb_score.c (how good others found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's
- * C). */
+ * has no place for, searches), kb_search.c, kb_export.c, kb_import.c, kb_history.c, kb_score.c (how
+ * good others found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
@@ -19,6 +18,7 @@ struct kb_settings {
     const char *id;         /* the first of them, or NULL */
     char *text;             /* all of them, with spaces between; owned by who runs */
     long limit;             /* of list, of each section; of top and search, of all; 0: not said */
+    const char *as;         /* of import: the AI that shares; NULL: one is made */
     long revision;          /* of get; 0: the one in force */
     bool json, source;
 };
@@ -80,6 +80,9 @@ int kb_revisions(struct visit *visit, const struct kb_settings *settings);
 
 /* All return an exit code. */
 int kb_list(const struct kb_settings *settings, struct json_value sync);
+/* Shares what the file settings->id holds, at a visit with acks whose sync is complete, and ends
+ * the visit. */
+int kb_import(const struct kb_settings *settings, struct visit *visit);
 /* What kb_revisions has found. */
 int kb_history(const struct kb_settings *settings, struct json_value sync);
 int kb_get_revision(const struct kb_settings *settings, struct json_value sync);
