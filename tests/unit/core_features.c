@@ -16,7 +16,8 @@ static void test_the_capable_are_asked(void **state)
     assert_string_equal(string_of(line, "sender_id"), "hub");
     assert_string_equal(string_of(line, "target_ai"), "bob");
     json_t *payload = json_object_get(line, "payload");
-    assert_string_equal(names_of(payload), "original_request,requestor");
+    assert_string_equal(names_of(payload), "original_request,request_id,requestor");
+    assert_string_equal(string_of(payload, "request_id"), last_message_id(f));
     assert_string_equal(string_of(payload, "requestor"), "ada");
     json_t *original = json_object_get(payload, "original_request");
     assert_string_equal(names_of(original), "feature,requirements");
@@ -41,7 +42,7 @@ static void test_a_level_2_requestor_learns_who_was_asked(void **state)
     join(f, DAN, "dan", 2, "'capabilities':['net']");
     say(f, ADA, "feature_request", "{'feature':'fs','requirements':{}}");
     json_t *payload = expect(f, ADA, "feature_response");
-    assert_string_equal(names_of(payload), "asked,original_request,requestor");
+    assert_string_equal(names_of(payload), "asked,original_request,request_id,requestor");
     assert_string_equal(joined_of(payload, "asked"), "bob,cey");
     assert_string_equal(string_of(payload, "requestor"), "ada");
     say(f, DAN, "feature_request", "{'feature':'quantum','requirements':{}}");
