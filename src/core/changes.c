@@ -34,7 +34,7 @@ struct change *changes_take(struct changes *changes)
     if (first) {
         assert(first->listed && changes->count > 0);
         TAILQ_REMOVE(&changes->list, first, next);
-        first->listed = false;
+        first->listed = first->fresh = false;
         changes->count--;
     }
     return first;
@@ -70,6 +70,8 @@ void change_gone(struct changes *changes, struct change *change, enum row_kind k
         changes->count--;
     }
     change->listed = false;
+    if (change->fresh)
+        return;
     struct change *gone = memory_new(sizeof *gone);
     gone->kind = kind;
     gone->key = slice_copy(key);

@@ -15,6 +15,7 @@ struct change {
     const void *of; /* the object; NULL: its row is gone */
     enum row_kind kind;
     bool listed;
+    bool fresh;       /* it has no row yet: when it goes, none has to (change_fresh) */
     struct slice key; /* owned, of a row that is gone */
     TAILQ_ENTRY(change) next;
 };
@@ -33,6 +34,12 @@ void changes_free(struct changes *changes);
 /* The object that has this change in it is new, or not what it was. */
 void change_mark(struct changes *changes, struct change *change, const void *of,
                  enum row_kind kind);
+/* The object is new, and no row has its key. Of what mostly goes before anybody asks for changes it
+ * is worth to be said; without it nothing is lost but time. */
+static inline void change_fresh(struct change *change)
+{
+    change->fresh = true;
+}
 /* The object is about to be freed; its row is gone. */
 void change_gone(struct changes *changes, struct change *change, enum row_kind kind,
                  struct slice key);

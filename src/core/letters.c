@@ -166,6 +166,7 @@ static struct letter *letter_of(struct request *request)
     letter->message_id = slice_copy(message->message_id);
     letter->type = message->type;
     letter->said_ms = request->entry->time_ms;
+    change_fresh(&letter->change);
     letter_add(room, letter);
     letters_trim(room, letter);
     return letter;

@@ -16,9 +16,11 @@
 #include "net/state.h"
 
 #define DISK_NONE          SIZE_MAX
-#define CHECKPOINT_ENTRIES 20000u /* since the last one, or */
-#define CHECKPOINT_MS      30000u /* since it, when anything changed at all */
-#define CHECKPOINT_ROWS    200u   /* gathered at once */
+#define CHECKPOINT_ENTRIES 20000u   /* since the last one, or */
+#define CHECKPOINT_MS      30000u   /* since it, when anything changed at all */
+#define CHECKPOINT_REST_MS 2000u    /* but not sooner after it than that */
+#define CHECKPOINT_ROWS    200u     /* gathered at once, */
+#define CHECKPOINT_STEP_NS 1000000u /* again and again, for so long */
 #define CHECKPOINT_STEP_MS 2u
 #define CHECKPOINT_IDLE_MS 1000u
 #define DISK_BACKLOG_MAX   (32u << 20)
@@ -102,6 +104,8 @@ static bool room_due(const struct server *server, const struct disk_room *room)
 {
     uint64_t seq = hub_seq(server->hub, room->name);
     uint64_t waited = uv_now(&server->loop) - room->at;
+    if (waited < CHECKPOINT_REST_MS)
+        return false; /* so many come that their checkpoints would be most of what is written */
     return seq > room->seq + CHECKPOINT_ENTRIES || (seq > room->seq && waited > CHECKPOINT_MS);
 }
 
@@ -118,8 +122,10 @@ static void gather(struct server *server)
     struct disk *disk = &server->disk;
     struct disk_room *room = &disk->rooms[disk->gathering];
     uint64_t seq = hub_seq(server->hub, room->name);
-    if (hub_save_changes(server->hub, room->name, CHECKPOINT_ROWS, take_row, server))
-        return;
+    uint64_t began = uv_hrtime();
+    while (hub_save_changes(server->hub, room->name, CHECKPOINT_ROWS, take_row, server))
+        if (uv_hrtime() - began > CHECKPOINT_STEP_NS)
+            return;
     if (seq)
         store_checkpoint_end(disk->store, room->name, seq);
     room->seq = seq;

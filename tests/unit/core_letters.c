@@ -463,9 +463,57 @@ static void test_they_outlive_the_hub(void **state)
     text_free(&after);
 }
 
+/* Rows of letters, and those that say that one is gone. */
+struct letter_rows {
+    unsigned there, gone;
+};
+
+static void count_rows(void *ctx, const struct row *row)
+{
+    struct letter_rows *rows = ctx;
+    if (row->kind == ROW_LETTER && row->bytes.at)
+        rows->there++;
+    else if (row->kind == ROW_LETTER)
+        rows->gone++;
+}
+
+static struct letter_rows rows_changed(struct fixture *f)
+{
+    struct letter_rows rows = {0, 0};
+    hub_save_changes(fixture_hub(f), slice_of("main"), SIZE_MAX, count_rows, &rows);
+    return rows;
+}
+
+static void drop_first(struct fixture *f)
+{
+    say(f, EVE, "dead_letter", "{'id':%lld,'action':'drop'}", first_id(f));
+    skip_all(f);
+}
+
+/* What came and went between two checkpoints is in none. */
+static void test_a_letter_that_goes_at_once_costs_no_row(void **state)
+{
+    struct fixture *f = *state;
+    hub_keep_changes(fixture_hub(f));
+    join_four(f);
+    bob_goes(f);
+    say_to(f, ADA, "bob", "chat", "{'text':'goes at once'}");
+    drop_first(f);
+    struct letter_rows rows = rows_changed(f);
+    assert_int_equal(rows.there + rows.gone, 0);
+    say_to(f, ADA, "bob", "chat", "{'text':'goes later'}");
+    rows = rows_changed(f);
+    assert_int_equal(rows.there, 1);
+    drop_first(f);
+    rows = rows_changed(f);
+    assert_int_equal(rows.there, 0);
+    assert_int_equal(rows.gone, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LETTERS_TEST(test_a_letter_that_goes_at_once_costs_no_row),
         LETTERS_TEST(test_what_is_for_an_absent_ai_lies_there),
         LETTERS_TEST(test_whom_it_concerns_sees_it),
         LETTERS_TEST(test_by_its_id_it_is_shown_whole),
