@@ -39,18 +39,24 @@ static void expect_whole(const struct text *bytes)
     abort();
 }
 
-static void batch_add(struct store *store, const struct item *item)
+/* A new item, whose bytes go behind those of the batch, and then batch_end. */
+static struct item *batch_begin(struct store_log *log, enum item_kind kind)
 {
-    struct batch *batch = store->filling;
-    assert(item->log && item->log->store == store);
+    struct batch *batch = log->store->filling;
     batch->items =
         memory_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
-    struct item *added = &batch->items[batch->count++];
-    *added = *item;
-    added->entry.bytes.at = (const char *)(uintptr_t)batch->bytes.len;
-    text_add(&batch->bytes, item->entry.bytes);
+    struct item *item = &batch->items[batch->count++];
+    *item = (struct item){.kind = kind, .log = log};
+    item->entry.bytes.at = (const char *)(uintptr_t)batch->bytes.len;
+    batch->urgent += kind != ITEM_MESSAGE;
+    return item;
+}
+
+static void batch_end(struct store *store, struct item *item)
+{
+    struct batch *batch = store->filling;
     expect_whole(&batch->bytes);
-    batch->urgent += item->kind != ITEM_MESSAGE;
+    item->entry.bytes.len = batch->bytes.len - (uintptr_t)item->entry.bytes.at;
     atomic_fetch_add_explicit(&store->backlog, item->entry.bytes.len + sizeof *item,
                               memory_order_relaxed);
 }
@@ -104,10 +110,15 @@ static int log_propose(void *state, struct entry *entry)
     if (store->filling->bytes.len > BATCH_EARLY)
         hand_over(store, false); /* between two entries */
     entry->seq = ++log->seq;
-    struct item item = {.kind = ITEM_ENTRY, .log = log, .entry = *entry};
-    item.applied = store->options.sync != STORE_SYNC_ALWAYS;
-    batch_add(store, &item);
-    if (item.applied)
+    bool applied = store->options.sync != STORE_SYNC_ALWAYS;
+    struct item *item = batch_begin(log, ITEM_ENTRY);
+    struct slice place = item->entry.bytes;
+    item->applied = applied;
+    item->entry = *entry;
+    item->entry.bytes = place;
+    text_add(&store->filling->bytes, entry->bytes);
+    batch_end(store, item);
+    if (applied)
         log->commit.apply(log->commit.ctx, entry);
     return 0;
 }
@@ -141,11 +152,10 @@ static void checkpoints_drop(struct store *store, int64_t room_id)
 static void log_forget(void *state)
 {
     struct store_log *log = state;
-    struct item item = {.kind = ITEM_FORGET, .log = log};
     assert(!log->dead);
     log->dead = true;
     checkpoints_drop(log->store, log->id);
-    batch_add(log->store, &item);
+    batch_end(log->store, batch_begin(log, ITEM_FORGET));
 }
 
 struct log store_log(struct store *store, struct slice room, struct commit commit)
@@ -244,30 +254,29 @@ void store_take(struct store *store)
 void store_keep(struct store *store, const struct effect *effect)
 {
     struct store_log *log = log_find(store, effect->room);
-    struct text bytes = {0};
     assert(log && effect->number); /* a room that has effects has a log */
     if (effect->seq < log->kept_seq ||
         (effect->seq == log->kept_seq && effect->number <= log->kept_number))
         return;
-    text_add(&bytes, effect->but);
+    struct item *item = batch_begin(log, ITEM_MESSAGE);
+    struct text *bytes = &store->filling->bytes;
+    text_add(bytes, effect->but);
+    size_t names = bytes->len;
     for (size_t i = 0; i < effect->name_count; i++) {
-        text_add(&bytes, effect->names[i]);
-        text_add_literal(&bytes, "\n");
+        text_add(bytes, effect->names[i]);
+        text_add_literal(bytes, "\n");
     }
-    struct item item = {.kind = ITEM_MESSAGE, .log = log};
-    item.kept = (struct kept){.number = effect->number,
-                              .level = effect->level,
-                              .audience = effect->audience,
-                              .observed = effect->observed,
-                              .own = effect->origin == LINE_OWN,
-                              .but_len = (uint32_t)effect->but.len,
-                              .names_len = (uint32_t)(bytes.len - effect->but.len)};
+    item->kept = (struct kept){.number = effect->number,
+                               .level = effect->level,
+                               .audience = effect->audience,
+                               .observed = effect->observed,
+                               .own = effect->origin == LINE_OWN,
+                               .but_len = (uint32_t)effect->but.len,
+                               .names_len = (uint32_t)(bytes->len - names)};
+    item->entry.seq = effect->seq;
     if (effect->origin != LINE_OWN)
-        text_add(&bytes, effect->line);
-    expect_whole(&bytes);
-    item.entry = (struct entry){.seq = effect->seq, .bytes = text_slice(&bytes)};
-    batch_add(store, &item);
-    text_free(&bytes);
+        text_add(bytes, effect->line);
+    batch_end(store, item);
 }
 
 void store_read(struct store *store, const struct store_wish *wish)

@@ -15,8 +15,8 @@
 #define TRIM_AT_ONCE   5000  /* entries let go in one transaction, or some more */
 #define COMPANY_MIN    16u   /* entries in a commit: with fewer, the next does not wait for more */
 #define WAL_PAGES_MAX  16384 /* 64 MiB: then the database takes in what the log holds */
-#define GROUP_BYTES    (4u << 20) /* in one transaction, or a batch more */
-#define LAST_TRIES_MAX 4          /* at the end, before what can't be written is given up */
+#define GROUP_BYTES    (16u << 20) /* in one transaction, or a batch more */
+#define LAST_TRIES_MAX 4           /* at the end, before what can't be written is given up */
 
 static struct timespec in_ns(int64_t ns)
 {
