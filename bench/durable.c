@@ -1,10 +1,13 @@
 /* Acknowledged messages: how many a second a broker takes that says so when they are on disk, and
  * how long that takes.
  *
- *     durable --dialect khub|redis|nats --port N --publishers N --window N --seconds S [--warm S]
+ *     durable --dialect khub|khub_share|redis|nats --port N --publishers N --window N --seconds S
+ *             [--warm S] [--rate N] [--messages N]
  *
  * Each publisher keeps `window` messages of MESSAGE_BYTES under way on a connection of its own. One
- * line of JSON: acknowledged messages a second, and the latency of one in 64 of them. */
+ * line of JSON: acknowledged messages a second, and the latency of one in 64 of them. With a rate,
+ * all together say no more a second than that, evenly. With a number of messages it ends when so
+ * many are acknowledged. khub_share says what a hub keeps for ever. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -88,6 +91,22 @@ static size_t khub_message(unsigned publisher, uint64_t number, char *buffer)
     return MESSAGE_BYTES;
 }
 
+/* Something to know: for ever kept, and told to everybody. */
+static size_t share_message(unsigned publisher, uint64_t number, char *buffer)
+{
+    static const char tail[] = "\"}},\"target_ai\":null}\n";
+    size_t len = (size_t)sprintf(buffer,
+                                 "{\"message_id\":\"k%" PRIu64 "\",\"sender_id\":\"p%u\","
+                                 "\"message_type\":\"pattern_share\","
+                                 "\"timestamp\":\"2026-11-22T08:00:00Z\","
+                                 "\"payload\":{\"pattern\":{\"id\":\"%u-%" PRIu64 "\",\"text\":\"",
+                                 number, publisher, publisher, number);
+    size_t end = MESSAGE_BYTES - (sizeof tail - 1);
+    fill(buffer, len, end);
+    memcpy(buffer + end, tail, sizeof tail - 1);
+    return MESSAGE_BYTES;
+}
+
 static size_t redis_greet(unsigned publisher, char *buffer)
 {
     (void)publisher;
@@ -121,6 +140,7 @@ static size_t nats_message(unsigned publisher, uint64_t number, char *buffer)
 
 static const struct dialect dialects[] = {
     {"khub", khub_greet, "\"training_sync\"", khub_message, "\"ack\"", "\"error\""},
+    {"khub_share", khub_greet, "\"training_sync\"", share_message, "\"ack\"", "\"error\""},
     {"redis", redis_greet, "+PONG", redis_message, "$", "-ERR"},
     {"nats", nats_greet, "PONG", nats_message, "\"seq\":", "\"error\""},
 };
@@ -140,6 +160,9 @@ struct publisher {
 static struct bench {
     const struct dialect *dialect;
     unsigned publishers, window;
+    double rate;          /* messages a second; 0: as many as the windows let */
+    uint64_t messages;    /* to be acknowledged; 0: for some seconds */
+    uint64_t said, began; /* by all; when, in ns */
     struct publisher *all;
     double *samples;
     size_t sample_count;
@@ -161,16 +184,26 @@ static void put_out(struct publisher *publisher)
     publisher->out_at = publisher->out_len = 0;
 }
 
-/* As many as the window and the buffer let. */
+/* No more messages than are wanted, and no sooner than the rate lets. */
+static bool may_say(void)
+{
+    if (bench.messages && bench.said >= bench.messages)
+        return false;
+    return bench.rate == 0 ||
+           (double)bench.said < bench.rate * (double)(now_ns() - bench.began) / 1e9;
+}
+
+/* As many as the window, the buffer and the rate let. */
 static void publish(struct publisher *publisher)
 {
     unsigned number = (unsigned)(publisher - bench.all);
-    while (publisher->said - publisher->acked < bench.window &&
+    while (publisher->said - publisher->acked < bench.window && may_say() &&
            publisher->out_len + 1024 < BUFFER_BYTES) {
         publisher->said_at[publisher->said % WINDOW_MAX] = now_ns();
         publisher->out_len +=
             bench.dialect->message(number, publisher->said, publisher->out + publisher->out_len);
         publisher->said++;
+        bench.said++;
     }
     put_out(publisher);
 }
@@ -258,8 +291,9 @@ static void run_for(int poll, double seconds)
 {
     uint64_t end = now_ns() + (uint64_t)(seconds * 1e9);
     struct epoll_event events[64];
-    while (now_ns() < end) {
-        int count = epoll_wait(poll, events, 64, 10);
+    unsigned turn = 0;
+    while (bench.messages ? bench.acked < bench.messages : now_ns() < end) {
+        int count = epoll_wait(poll, events, 64, bench.rate > 0 ? 0 : 10);
         for (int i = 0; i < count; i++) {
             struct publisher *publisher = events[i].data.ptr;
             take_in(publisher);
@@ -267,6 +301,8 @@ static void run_for(int poll, double seconds)
         }
         for (unsigned i = 0; count == 0 && i < bench.publishers; i++)
             put_out(&bench.all[i]);
+        for (unsigned i = 0; bench.rate > 0 && may_say() && i < bench.publishers; i++)
+            publish(&bench.all[turn++ % bench.publishers]);
     }
 }
 
@@ -286,7 +322,7 @@ static double quantile(double part)
 static void measure(unsigned port, double warm, double seconds)
 {
     int poll = epoll_create1(0);
-    if (strcmp(bench.dialect->name, "khub") == 0)
+    if (strncmp(bench.dialect->name, "khub", 4) == 0)
         close(greet(0, "sink", port));
     for (unsigned i = 0; i < bench.publishers; i++) {
         struct publisher *publisher = &bench.all[i];
@@ -295,9 +331,12 @@ static void measure(unsigned port, double warm, double seconds)
         if (epoll_ctl(poll, EPOLL_CTL_ADD, publisher->fd, &event) < 0)
             fail("epoll: %s", strerror(errno));
     }
+    bench.began = now_ns();
+    bench.measuring = bench.messages > 0;
     for (unsigned i = 0; i < bench.publishers; i++)
         publish(&bench.all[i]);
-    run_for(poll, warm);
+    if (!bench.messages)
+        run_for(poll, warm);
     bench.measuring = true;
     uint64_t start = now_ns();
     run_for(poll, seconds);
@@ -315,6 +354,8 @@ int main(int count, char **arguments)
                                             {"window", required_argument, NULL, 'w'},
                                             {"seconds", required_argument, NULL, 's'},
                                             {"warm", required_argument, NULL, 'a'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"messages", required_argument, NULL, 'm'},
                                             {NULL, 0, NULL, 0}};
     unsigned port = 0;
     double seconds = 1, warm = 0.2;
@@ -334,6 +375,10 @@ int main(int count, char **arguments)
             seconds = strtod(optarg, NULL);
         else if (option == 'a')
             warm = strtod(optarg, NULL);
+        else if (option == 'r')
+            bench.rate = strtod(optarg, NULL);
+        else if (option == 'm')
+            bench.messages = strtoull(optarg, NULL, 10);
         else
             return 2;
     }

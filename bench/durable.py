@@ -8,8 +8,9 @@ with file storage, which acknowledges what it has written and synchronises later
 by default). Those that are not installed take no part. Messages have 300 bytes.
 
 The rounds interleave, each run has a fresh broker and an empty directory. Shown is the median over
-the rounds: acknowledged messages a second with publishers that keep 64 of them under way, and the
-time until an acknowledgement comes, in ms, at the median and at the 99th percentile.
+the rounds: acknowledged messages a second with publishers that keep so many of them under way, and
+the time until an acknowledgement comes, in ms, at the median and at the 99th percentile; the latter
+also at half load: evenly half of what a broker took at the most, with 64 publishers.
 """
 import argparse
 import json
@@ -23,6 +24,7 @@ import time
 from relay import Broker, Failed, Running, child_setup, free_port, progress, spread, table, write_file
 
 CASES = ((1, 1), (1, 64), (16, 64), (256, 64))  # publishers, messages that each keeps under way
+HALF_LOAD = (64, 1024)  # at half of what is the most
 RUN_SECONDS = 120.0
 
 
@@ -77,15 +79,15 @@ class Bench:
         self.broker_core, self.load_core = None, cores[-1] if len(cores) > 1 else None
         self.brokers = [broker for broker in BROKERS if broker.installed()]
         self.absent = [broker.title for broker in BROKERS if not broker.installed()]
-        self.seconds, self.rounds, self.figures = options.seconds, options.rounds, {}
+        self.seconds, self.rounds, self.figures, self.half = options.seconds, options.rounds, {}, {}
 
-    def run(self, broker, publishers, window):
+    def run(self, broker, publishers, window, rate=0):
         with Running(broker, self, "durable") as running:
             if broker.name == "nats":
                 make_stream(running.port)
             command = [f"{self.build}/bench/durable_load", "--dialect", broker.dialect,
                        "--port", running.port, "--publishers", publishers, "--window", window,
-                       "--seconds", self.seconds]
+                       "--seconds", self.seconds, "--rate", rate]
             done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
                                   capture_output=True, timeout=RUN_SECONDS, check=False,
                                   preexec_fn=child_setup(self.load_core))
@@ -101,6 +103,10 @@ class Bench:
                     progress(f"round {number + 1} of {self.rounds}: {case[0]} publishers, {broker.title}")
                     self.figures.setdefault(case, {}).setdefault(broker.name, []).append(
                         self.run(broker, *case))
+            for broker in self.brokers:
+                progress(f"round {number + 1} of {self.rounds}: half load, {broker.title}")
+                most = max(runs[broker.name][-1]["acked_per_s"] for runs in self.figures.values())
+                self.half.setdefault(broker.name, []).append(self.run(broker, *HALF_LOAD, rate=most / 2))
         progress("")
 
 
@@ -132,6 +138,10 @@ def main():
     show(bench, "acked_per_s", "Acknowledged messages a second", "{:.0f}")
     show(bench, "p50_ms", "Time to the acknowledgement in ms, median", "{:.2f}")
     show(bench, "p99_ms", "Time to the acknowledgement in ms, 99th percentile", "{:.2f}")
+    forms = (("acked_per_s", "{:.0f}"), ("p50_ms", "{:.2f}"), ("p99_ms", "{:.2f}"))
+    table("Half load", ["", *(broker.title for broker in bench.brokers)],
+          [[name, *(spread([run[name] for run in bench.half[broker.name]], form) for broker in bench.brokers)]
+           for name, form in forms])
     for case, figures in bench.figures.items():
         rates = {name: statistics.median(run["acked_per_s"] for run in runs) for name, runs in figures.items()}
         others = [f"{rates['khub'] / rates[name]:.2f} × {name}" for name in rates if name != "khub"]
@@ -139,7 +149,8 @@ def main():
     print(f"\n{time.monotonic() - start:.0f} s")
     if options.json:
         with open(options.json, "w", encoding="ascii") as file:
-            json.dump([{"case": case, "brokers": value} for case, value in bench.figures.items()], file, indent=1)
+            json.dump([*({"case": case, "brokers": value} for case, value in bench.figures.items()),
+                       {"case": "half load", "brokers": bench.half}], file, indent=1)
 
 
 if __name__ == "__main__":

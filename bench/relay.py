@@ -92,6 +92,11 @@ def khub_command(build, directory, _case):
     return [f"{build}/khub", "serve", *memory, *listen], None
 
 
+def durable_command(build, directory, _case):
+    listen = ["--listen", "127.0.0.1:0", "--port-file", f"{directory}/port"]
+    return [f"{build}/khub", "serve", "--data", f"{directory}/data", *listen], None
+
+
 def redis_command(_build, directory, _case):
     port = free_port()
     options = f"--port {port} --bind 127.0.0.1 --appendonly no --daemonize no --maxclients 10000"
@@ -137,6 +142,7 @@ BROKERS = (
     Broker("floor", "floor", floor_command),
     Broker("bare", "bare", bare_command, dialect="floor", cases=("fanout",)),
     Broker("khub", "khub", khub_command, cases=("fanout", "direct", "latency", "idle")),
+    Broker("durable", "khub --data", durable_command, dialect="khub", cases=("fanout", "latency")),
     Broker("khub1", "khub-kb", khub_command, dialect="khub1", cases=("fanout",)),
     Broker("report", "khub-report", khub_command, dialect="khub_report", cases=("fanout",)),
     Broker("redis", "redis", redis_command, program="redis-server"),
