@@ -68,6 +68,7 @@
 #define REQUIREMENTS_BYTES_MAX (16u << 10)  /* of a feature_request */
 #define QUERY_LIMIT            200u         /* entries in one knowledge_result, at the most; */
 #define QUERY_PRESET           50u          /* when the query does not say */
+#define LOG_LIMIT              1000u        /* messages in one log_result, at the most */
 #define QUERY_SEARCHED_MAX     (256u << 10) /* bytes searched for one, and an entry more */
 #define QUERY_LOOKS_MAX        4096u        /* entries looked at for one */
 #define SEARCHES_EACH_MAX      16u          /* of one connection, under way at once */

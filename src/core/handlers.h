@@ -97,6 +97,8 @@ int query_answer(struct request *request, const struct seat *to);
 /* Answers one that asked for words, with what an index found. 0, or -code. */
 int query_found(struct request *request, const struct seat *to, const struct search_wish *wish,
                 const struct search_found *found);
+/* The same of a log_query (log_query.c): 0 also when the answer is on its way. */
+int log_query_answer(struct request *request, const struct seat *to);
 
 /* ── workspaces (workspace.c) ── */
 

@@ -18,6 +18,7 @@
 #include "core/log.h"
 #include "core/row.h"
 #include "core/search_wish.h"
+#include "wire/filter.h"
 #include "wire/message.h"
 
 struct hub;
@@ -77,6 +78,24 @@ struct hub_resume {
     uint64_t seq;   /* of its joining: what comes after that is effects for it */
 };
 
+/* An observer wants to see what was said. */
+struct hub_log_query {
+    peer_id peer;
+    struct slice room, in_reply_to; /* good during the call */
+    uint64_t after, until;          /* seqs: behind the first, up to the other */
+    uint64_t limit;                 /* messages, */
+    size_t bytes_max;               /* and bytes: then a page ends with its last seq */
+    struct message_filter filter;
+};
+/* What came of it. */
+struct hub_log_page {
+    struct slice messages; /* elements of a JSON array */
+    uint64_t first;        /* seq from which on all is kept */
+    uint64_t upto;         /* all that passes up to here is in this page or an earlier one */
+    uint64_t damaged;      /* seq of the last that is not whole, and left out; 0: none is */
+    bool whole, failed;    /* upto is the query's until; the store can't be read */
+};
+
 struct hub_edge {
     void *ctx;
     /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
@@ -105,6 +124,9 @@ struct hub_edge {
     /* Searches an index, and then calls hub_found once, later. NULL: there is none, and the hub
      * looks through its entries. */
     void (*search)(void *ctx, const struct search_wish *wish);
+    /* Reads what was said; hub_log_page brings it, later. False: the peer has asked already, and
+     * has no answer yet. NULL: nothing is kept. */
+    bool (*read_log)(void *ctx, const struct hub_log_query *query);
 };
 
 struct hub_config {
@@ -148,6 +170,9 @@ void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_
 void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now);
 /* Tells a connection that it was sent all that it missed, up to this seq. */
 void hub_caught_up(struct hub *hub, peer_id id, uint64_t seq, int64_t now);
+/* The answer to a peer's log_query. */
+void hub_log_page(struct hub *hub, peer_id id, struct slice in_reply_to,
+                  const struct hub_log_page *page, int64_t now);
 /* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms
  * from now (at most 1000). */
 int64_t hub_tick(struct hub *hub, int64_t now);

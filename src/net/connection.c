@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/memory.h"
 #include "net/admission.h"
 #include "net/pace.h"
 #include "net/replay.h"
@@ -204,6 +205,7 @@ static void leave_lists(struct connection *connection)
     connection->held = connection->over = false;
     replay_free(connection->replay, &server->streams);
     connection->replay = NULL;
+    slice_free(&connection->question);
 }
 
 /* Says that it ended, and why. */

@@ -67,7 +67,8 @@ struct connection {
     uint64_t serial;                 /* its name in the log */
     uint64_t logged_at;              /* start of the second that logged_count counts */
     uint32_t logged_count, unlogged_count;
-    char *name; /* as announced on the console; NULL: not announced */
+    struct slice question; /* message_id of the log_query that is open; len 0: none. Owned */
+    char *name;            /* as announced on the console; NULL: not announced */
     char address[ENDPOINT_TEXT_SIZE];
 };
 

@@ -11,6 +11,7 @@
 #include "core/memory.h"
 #include "net/damage.h"
 #include "net/pace.h"
+#include "net/past.h"
 #include "net/rebuild.h"
 #include "net/replay.h"
 #include "net/state.h"
@@ -57,7 +58,7 @@ static void on_woken(uv_async_t *handle)
 
 static void on_page(void *ctx, const struct store_page *page)
 {
-    replay_page(ctx, page);
+    (page->log ? past_page : replay_page)(ctx, page);
 }
 
 static void wake(void *ctx)

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "log/memory.h"
+#include "net/past.h"
 #include "net/replay.h"
 #include "net/state.h"
 
@@ -208,6 +209,7 @@ struct hub_edge edge_of(struct server *server)
                              .joined = edge_joined,
                              .resume = server->disk.store ? edge_resume : NULL,
                              .search = server->disk.store ? edge_search : NULL,
+                             .read_log = server->disk.store ? past_ask : NULL,
                              .close = edge_close,
                              .derive = edge_derive,
                              .unique = edge_unique,

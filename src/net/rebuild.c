@@ -10,6 +10,7 @@
 struct rebuilding {
     struct hub *hub;
     uint64_t entries;
+    int64_t time_ms; /* of the entry that is being applied */
     char *why;
     const char *directory;  /* whose index is compared; NULL: none */
     struct store *salvaged; /* what a hub refuses is left out of it; NULL: nothing is */
@@ -58,6 +59,7 @@ static int take_entry(void *ctx, struct slice room, const struct entry *entry)
 {
     struct rebuilding *rebuilding = ctx;
     rebuilding->entries++;
+    rebuilding->time_ms = entry->time_ms;
     hub_apply(rebuilding->hub, room, entry);
     return 0;
 }
@@ -128,6 +130,45 @@ static int make_hub(struct rebuilding *rebuilding, struct store *store,
     hub_free(hub);
     edge_end(server);
     free(server);
+    return error;
+}
+
+/* ── what the last entries caused ── */
+
+struct tailing {
+    struct server server; /* the first: the edge's ctx */
+    struct rebuilding rebuilding;
+    struct slice room;
+    tail_hearer *each;
+    void *ctx;
+};
+
+static void tail_effect(void *ctx, const struct effect *effect)
+{
+    struct tailing *tailing = ctx;
+    bool seen = effect->audience == AUDIENCE_ROOM || effect->observed;
+    if (effect->number && effect->origin != LINE_PASSING && seen &&
+        slice_equal(effect->room, tailing->room))
+        tailing->each(tailing->ctx, effect, tailing->rebuilding.time_ms);
+}
+
+int rebuild_tail(struct store *store, struct slice room, tail_hearer *each, void *ctx,
+                 char ret_why[STORE_WHY_SIZE])
+{
+    struct tailing *tailing = memory_new(sizeof *tailing);
+    struct hub_config config = hub_config_default();
+    store_key(store, tailing->server.key);
+    tailing->server.disk.recovering = true;
+    struct hub_edge edge = edge_of(&tailing->server);
+    edge.effect = tail_effect;
+    tailing->room = room;
+    tailing->each = each;
+    tailing->ctx = ctx;
+    tailing->rebuilding.hub = hub_new(&config, &edge);
+    tailing->rebuilding.why = ret_why;
+    int error = rebuild_by(&tailing->rebuilding, store);
+    hub_free(tailing->rebuilding.hub);
+    free(tailing);
     return error;
 }
 

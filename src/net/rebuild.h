@@ -10,6 +10,14 @@
  * with a sentence, and the hub is then fit for hub_free alone. */
 int rebuild(struct hub *hub, struct store *store, uint64_t *ret_entries, char why[STORE_WHY_SIZE]);
 
+/* Hears of a line that an observer might have seen, and when its entry came. */
+typedef void tail_hearer(void *ctx, const struct effect *effect, int64_t time_ms);
+/* Applies the entries since the last checkpoints, and hands out what those of the room caused, in
+ * order: a hub that was killed may not have kept the last of that. The store is only read. 0, or -1
+ * with a sentence. */
+int rebuild_tail(struct store *store, struct slice room, tail_hearer *each, void *ctx,
+                 char ret_why[STORE_WHY_SIZE]);
+
 /* What rebuild_check learned of a data directory. */
 struct rebuild_report {
     struct store_counts kept;

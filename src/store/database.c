@@ -302,6 +302,22 @@ static int key_read(struct database *database, const char *path, char why[STORE_
     return whole ? 0 : damaged(why, path, "the hub's key is damaged");
 }
 
+/* The same where nothing may be written. */
+static int key_load(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    sqlite3_stmt *statement;
+    if (sqlite3_prepare_v2(database->handle,
+                           "SELECT value FROM meta WHERE name = 'key'"
+                           " AND checksum = sum_of(name, value)",
+                           -1, &statement, NULL) != SQLITE_OK)
+        return database_fail(database, path, why);
+    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
+    if (found)
+        memcpy(database->key, sqlite3_column_blob(statement, 0), 32);
+    sqlite3_finalize(statement);
+    return found ? 0 : fail(why, path, "the hub's key is damaged");
+}
+
 /* Written as 20 digits, so that they compare as the numbers do. Seqs are given from there on: none
  * that is no seq is gone on from. */
 static int seq_read(struct database *database, const char *name, uint64_t *ret_seq,
@@ -457,6 +473,55 @@ int database_open(struct database *database, const char *directory, enum store_s
     int error = directory_take(database, directory, ret_why);
     if (error == 0)
         error = hub_open(database, directory, sync, ret_why);
+    umask(before);
+    return error;
+}
+
+static int file_open_to_read(struct database *database, const char *directory,
+                             char ret_why[STORE_WHY_SIZE])
+{
+    char path[4096];
+    int kept = 0;
+    if (files_look(database, directory, ret_why) < 0)
+        return -1;
+    if (snprintf(path, sizeof path, "%s/hub.db", directory) >= (int)sizeof path)
+        return fail(ret_why, directory, strerror(ENAMETOOLONG));
+    /* Opened to write: only so it can be had alone, and needs no file for the index of its log.
+     * Nothing is written, and what the log holds stays there. */
+    if (sqlite3_open_v2(path, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK ||
+        database_functions(database) < 0 ||
+        sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &kept) !=
+            SQLITE_OK)
+        return database_fail(database, directory, ret_why);
+    if (run(database,
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON; PRAGMA cache_size = -16384;"
+            "PRAGMA trusted_schema = OFF;",
+            directory, ret_why) < 0)
+        return -1;
+    int64_t version = database_number(database, "PRAGMA user_version");
+    if (version < 0)
+        return database_fail(database, directory, ret_why);
+    if (database_number(database, "PRAGMA application_id") != APPLICATION_ID)
+        return fail(ret_why, directory, "hub.db is another program's database");
+    if (version > STORE_SCHEMA)
+        return fail(ret_why, directory, "the database is of a later version of khub");
+    if (version < STORE_SCHEMA)
+        return fail(ret_why, directory,
+                    "the database is of an earlier version of khub: 'khub check' brings it up to "
+                    "this one");
+    int error = key_load(database, directory, ret_why);
+    return error < 0 ? error : prepare_all(database, directory, ret_why);
+}
+
+int database_open_to_read(struct database *database, const char *directory,
+                          char ret_why[STORE_WHY_SIZE])
+{
+    assert(database->directory < 0 && database->lock < 0 && !database->handle);
+    mode_t before = umask(0077);
+    int error = directory_take(database, directory, ret_why);
+    if (error == 0)
+        error = file_open_to_read(database, directory, ret_why);
     umask(before);
     return error;
 }

@@ -68,6 +68,9 @@ struct database {
 /* Of one that is DATABASE_NONE, salvage aside. 0, or a store_code with a sentence. */
 int database_open(struct database *database, const char *directory, enum store_sync sync,
                   char ret_why[STORE_WHY_SIZE]);
+/* Of a directory in which a database is: as it is, to be read alone. It must be of this version. */
+int database_open_to_read(struct database *database, const char *directory,
+                          char ret_why[STORE_WHY_SIZE]);
 /* Fine for one that is DATABASE_NONE. */
 void database_close(struct database *database);
 /* Steps the statement, whose parameters are bound, to its end. 0, or -1; it is reset either way. */
@@ -261,6 +264,10 @@ struct store {
 /* The room's log, or NULL. */
 struct store_log *log_find(const struct store *store, struct slice room);
 void checkpoint_free(struct checkpoint *checkpoint);
+/* recover.c: makes the logs of all rooms. 0, or -1 with a sentence. */
+int rooms_read(struct store *store, char why[STORE_WHY_SIZE]);
+/* The same: finds out up to where messages of a room are kept. */
+int kept_find(struct store *store, struct store_log *log, char why[STORE_WHY_SIZE]);
 /* reader.c: fills the page of a wish. */
 void reading_run(struct database *database, struct reading *reading);
 /* The thread. */

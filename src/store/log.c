@@ -399,7 +399,12 @@ int store_open(const struct store_options *options, struct store **ret_store,
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&store->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    int error = database_open(&store->database, options->directory, options->sync, ret_why);
+    struct database *database = &store->database;
+    int error = options->reading
+                    ? database_open_to_read(database, options->directory, ret_why)
+                    : database_open(database, options->directory, options->sync, ret_why);
+    if (error == 0 && options->reading)
+        error = rooms_read(store, ret_why);
     if (error < 0) {
         store_close(store);
         return error;

@@ -2,6 +2,9 @@
  * looked at, so many bytes gathered, and then it is somebody else's turn. */
 #include "store/reader.h"
 
+#include <assert.h>
+#include <inttypes.h>
+
 #define PAGE_BYTES_MAX    (256u << 10)
 #define PAGE_MESSAGES_MAX 4000u
 
@@ -135,6 +138,69 @@ static uint64_t read_trimmed(struct database *database, int64_t room)
     return trimmed;
 }
 
+/* ── what a log shows ── */
+
+/* When the hub took what caused the message. */
+static int64_t kept_time(struct kept_cursor *cursor)
+{
+    struct entry entry;
+    return find_entry(cursor, cursor->message.seq, &entry) ? entry.time_ms : 0;
+}
+
+/* Does it pass? It stands in the text from `at` on. */
+static bool line_passes(const struct message_filter *filter, const struct text *lines, size_t at)
+{
+    struct message message;
+    struct refusal refusal;
+    struct slice line = {lines->at + at, lines->len - at};
+    return message_parse(line, &message, &refusal) == 0 &&
+           message_filter_passes(filter, message.type, message.sender_id, message.target,
+                                 message.payload);
+}
+
+/* Whether it was added. */
+static bool log_add(struct kept_cursor *cursor, const struct message_filter *filter,
+                    struct text *lines)
+{
+    char time[TIMESTAMP_SIZE];
+    size_t before = lines->len;
+    timestamp_format(kept_time(cursor), time);
+    text_addf(lines, "%s{\"seq\":%" PRIu64 ",\"time\":\"%s\",\"message\":", before ? "," : "",
+              cursor->message.seq, time);
+    size_t at = lines->len;
+    text_add(lines, cursor->message.line);
+    text_add_literal(lines, "}");
+    if (lines->failed || !line_passes(filter, lines, at)) {
+        lines->len = before;
+        return false;
+    }
+    text_add_literal(lines, "}");
+    return true;
+}
+
+/* As an observer sees them who has said none of them: no id holds a line end. */
+static void log_run(struct reading *reading, struct kept_cursor *cursor)
+{
+    const struct store_wish *wish = &reading->wish;
+    struct store_page *page = &reading->page;
+    unsigned looked_at = 0;
+    uint64_t count = 0;
+    while (kept_next(cursor) && cursor->message.seq <= wish->until) {
+        const struct message_kept *message = &cursor->message;
+        bool full = count >= wish->limit || reading->lines.len >= wish->bytes_max ||
+                    reading->lines.len >= PAGE_BYTES_MAX || looked_at >= PAGE_MESSAGES_MAX;
+        if (full && message->seq != page->upto)
+            return;
+        page->upto = message->seq;
+        looked_at++;
+        if (kept_is_for(message, slice_of("\n"), 2, true))
+            count += log_add(cursor, &wish->filter, &reading->lines);
+    }
+    page->failed = cursor->failed || reading->lines.failed;
+    page->whole = true;
+    page->upto = wish->until;
+}
+
 void reading_run(struct database *database, struct reading *reading)
 {
     const struct store_wish *wish = &reading->wish;
@@ -144,8 +210,15 @@ void reading_run(struct database *database, struct reading *reading)
     *page = (struct store_page){.reader = wish->reader,
                                 .upto = wish->after,
                                 .number = wish->number,
+                                .log = wish->log,
                                 .trimmed = read_trimmed(database, reading->log->id)};
-    kept_begin(&cursor, database, reading->log, wish->after, wish->number);
+    kept_begin(&cursor, database, reading->log, wish->after, wish->log ? UINT32_MAX : wish->number);
+    if (wish->log) {
+        log_run(reading, &cursor);
+        page->damaged = cursor.damaged <= wish->until ? cursor.damaged : 0;
+        kept_end(&cursor);
+        return;
+    }
     while (looked_at++ < PAGE_MESSAGES_MAX && reading->lines.len < PAGE_BYTES_MAX) {
         if (!kept_next(&cursor) || cursor.message.seq > wish->until) {
             page->whole = true;
@@ -162,4 +235,39 @@ void reading_run(struct database *database, struct reading *reading)
     if (cursor.damaged > page->trimmed && cursor.damaged <= wish->until)
         page->trimmed = cursor.damaged;
     kept_end(&cursor);
+}
+
+/* ── without a thread ── */
+
+void store_rooms(const struct store *store, void (*each)(void *ctx, struct slice room), void *ctx)
+{
+    const struct store_log *log;
+    TAILQ_FOREACH (log, &store->logs, next)
+        each(ctx, log->room);
+}
+
+bool store_read_now(struct store *store, const struct store_wish *wish, struct text *lines,
+                    struct store_page *ret_page)
+{
+    struct reading reading = {.wish = *wish, .log = log_find(store, wish->room), .lines = *lines};
+    assert(store->options.reading && wish->log);
+    if (!reading.log)
+        return false;
+    text_clear(&reading.lines);
+    reading_run(&store->database, &reading);
+    *lines = reading.lines;
+    *ret_page = reading.page;
+    ret_page->lines = text_slice(lines);
+    return true;
+}
+
+int store_last_kept(struct store *store, struct slice room, uint64_t *ret_seq,
+                    char ret_why[STORE_WHY_SIZE])
+{
+    struct store_log *log = log_find(store, room);
+    assert(store->options.reading);
+    if (log && kept_find(store, log, ret_why) < 0)
+        return -1;
+    *ret_seq = log ? log->kept_seq : 0;
+    return 0;
 }

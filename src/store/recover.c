@@ -92,9 +92,10 @@ static int recover_entries(const struct recovering *recovering, struct store_log
 }
 
 /* Up to where messages are kept already: what the entries after the rows say again is no more. */
-static int find_kept(const struct recovering *recovering, struct store_log *log)
+int kept_find(struct store *store, struct store_log *log, char why[STORE_WHY_SIZE])
 {
-    struct database *database = &recovering->store->database;
+    const struct recovering recovering = {.store = store, .why = why};
+    struct database *database = &store->database;
     sqlite3_stmt *last = NULL;
     struct pack pack;
     int result = sqlite3_prepare_v2(database->handle,
@@ -114,19 +115,19 @@ static int find_kept(const struct recovering *recovering, struct store_log *log)
         log->kept_number = message.number;
     }
     sqlite3_finalize(last);
-    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : read_failed(recovering);
+    return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : read_failed(&recovering);
 }
 
-static int rooms_read(const struct recovering *recovering)
+int rooms_read(struct store *store, char why[STORE_WHY_SIZE])
 {
-    struct store *store = recovering->store;
+    const struct recovering recovering = {.store = store, .why = why};
     sqlite3_stmt *statement;
     int result;
     if (sqlite3_prepare_v2(store->database.handle,
                            "SELECT id, name, checksum = sum_of(id, name, trimmed) FROM rooms"
                            " ORDER BY id",
                            -1, &statement, NULL) != SQLITE_OK)
-        return read_failed(recovering);
+        return read_failed(&recovering);
     while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
         struct store_log *log = memory_new(sizeof *log);
         log->store = store;
@@ -137,10 +138,10 @@ static int rooms_read(const struct recovering *recovering)
         if (sqlite3_column_int(statement, 2))
             continue;
         sqlite3_finalize(statement);
-        return damaged(recovering, log, "what is known of room", (uint64_t)log->id);
+        return damaged(&recovering, log, "what is known of room", (uint64_t)log->id);
     }
     sqlite3_finalize(statement);
-    return result == SQLITE_DONE ? 0 : read_failed(recovering);
+    return result == SQLITE_DONE ? 0 : read_failed(&recovering);
 }
 
 int store_recover(struct store *store, const struct store_reader *reader,
@@ -149,13 +150,13 @@ int store_recover(struct store *store, const struct store_reader *reader,
     struct recovering recovering = {store, reader, ret_why};
     struct store_log *log;
     bool any;
-    if (rooms_read(&recovering) < 0)
+    if (TAILQ_EMPTY(&store->logs) && rooms_read(store, ret_why) < 0)
         return -1;
     TAILQ_FOREACH (log, &store->logs, next) {
         if (recover_rows(&recovering, log, &any) < 0)
             return -1;
         log->seq = reader->seq(reader->ctx, log->room);
-        if (find_kept(&recovering, log) < 0 || recover_entries(&recovering, log) < 0)
+        if (kept_find(store, log, ret_why) < 0 || recover_entries(&recovering, log) < 0)
             return -1;
         if (log->seq < store->database.floor)
             log->seq = store->database.floor;

@@ -18,6 +18,8 @@
 #include "core/effect.h"
 #include "core/log.h"
 #include "core/row.h"
+#include "wire/filter.h"
+#include "wire/text.h"
 
 struct store;
 
@@ -35,6 +37,13 @@ struct store_wish {
     bool observer;
     uint64_t after, until; /* seqs; the page begins behind the first, at `number` */
     uint32_t number;       /* the last of seq `after` that was had; UINT32_MAX: all of it */
+    /* Or what a log shows: of all that an observer may see what passes, as JSON objects {seq, time,
+     * message}, with commas between them. Room, after and until say of what. A page ends with the
+     * last message of a seq when it has `limit` messages, or so many bytes. */
+    bool log;
+    struct message_filter filter;
+    uint64_t limit;
+    size_t bytes_max;
 };
 
 /* Some of it, in order. */
@@ -45,6 +54,9 @@ struct store_page {
     uint64_t upto;
     uint32_t number;
     bool whole;       /* nothing is left below `until` */
+    bool log;         /* as wished for */
+    bool failed;      /* of a log: the database can't be read */
+    uint64_t damaged; /* of a log: seq of the last message that is not whole; 0: all are */
     uint64_t trimmed; /* what was said up to this seq is not kept any more */
 };
 
@@ -63,6 +75,7 @@ struct store_options {
     /* It is opened however damaged it is, for store_check and store_salvage alone; its files stay
      * as they are. */
     bool salvage;
+    bool reading; /* it is there, and is to be read as it is: see store_read_now */
     /* A page of what somebody wished to read; called within store_take. */
     void (*page)(void *ctx, const struct store_page *page);
 };
@@ -148,6 +161,19 @@ int store_go_on_above(struct store *store, bool unsure);
 /* Of a store that has not begun, after store_recover: takes a row out for good, or with NULL all of
  * the room's. 0 or -1. */
 int store_leave_out(struct store *store, struct slice room, const struct row *row);
+
+/* ── of a store that is only read (options.reading); nothing else may be done with it, but
+ * store_key, store_recover and store_close ── */
+
+/* Calls each for every room, in the order of their making. */
+void store_rooms(const struct store *store, void (*each)(void *ctx, struct slice room), void *ctx);
+/* Reads a page of a log at once; the wish's reader and ai_id don't matter. page->lines is good
+ * until the text is changed. False: there is no such room. */
+bool store_read_now(struct store *store, const struct store_wish *wish, struct text *lines,
+                    struct store_page *ret_page);
+/* The seq of the last message of the room that was kept; 0: none. 0, or -1 with a sentence. */
+int store_last_kept(struct store *store, struct slice room, uint64_t *ret_seq,
+                    char ret_why[STORE_WHY_SIZE]);
 
 /* Starts the thread. 0, or -1 with errno. */
 int store_begin(struct store *store);
