@@ -96,6 +96,8 @@ void feed_print(struct feed *feed, const struct khub_message *message, int64_t n
     clock_format(now, clock);
     line_clear(line);
     line_style(line, STYLE_DIM);
+    if (feed->numbered)
+        line_addf(line, "%6llu ", (unsigned long long)message->seq);
     line_add(line, slice_of(clock));
     line_style(line, STYLE_PLAIN);
     line_add(line, slice_of(" "));

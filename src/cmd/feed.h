@@ -9,6 +9,7 @@ struct feed {
     const struct terminal *terminal;
     FILE *out;
     struct line line;
+    bool numbered;                           /* each message's seq stands in front of it */
     unsigned sender_columns, target_columns; /* as wide as the widest name so far, within bounds */
 };
 

@@ -110,3 +110,41 @@ int time_parse(const char *text, int64_t *ret_unix_ms)
     *ret_unix_ms = ms;
     return 0;
 }
+
+static int ago_parse(const char *text, int64_t now, int64_t *ret_unix_ms)
+{
+    static const struct {
+        char unit;
+        int64_t ms;
+    } units[] = {{'s', 1000}, {'m', 60000}, {'h', 3600000}, {'d', 86400000}};
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 9 || strlen(text) != digits + 1)
+        return -1;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (text[digits] != units[i].unit)
+            continue;
+        *ret_unix_ms = now - strtoll(text, NULL, 10) * units[i].ms;
+        return 0;
+    }
+    return -1;
+}
+
+int when_parse(const char *text, int64_t now, int64_t *ret_unix_ms)
+{
+    static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    if (ago_parse(text, now, ret_unix_ms) == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct tm fields = {.tm_isdst = -1};
+        const char *rest = strptime(text, formats[i], &fields);
+        if (!rest)
+            continue;
+        if (*rest == '\0') {
+            time_t seconds = mktime(&fields);
+            *ret_unix_ms = (int64_t)seconds * 1000;
+            return seconds == (time_t)-1 ? -1 : 0;
+        }
+        return i == 0 && strchr("Z+-.", *rest) ? time_parse(text, ret_unix_ms) : -1;
+    }
+    return -1;
+}

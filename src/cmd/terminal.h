@@ -87,5 +87,9 @@ void span_format(int64_t ms, char buffer[CLOCK_SIZE]);
 const char *word_of(uint64_t count, const char *one, const char *many);
 /* Unix milliseconds of an ISO 8601 time with its offset (none: UTC). 0, or -1. */
 int time_parse(const char *text, int64_t *ret_unix_ms);
+/* When something was, as a person types it: how long before `now` ("90s", "10m", "2h", "3d"), or a
+ * local time ("2026-11-26", "2026-11-26T05:00", with seconds), or one with Z or an offset behind
+ * its seconds. 0, or -1. */
+int when_parse(const char *text, int64_t now, int64_t *ret_unix_ms);
 
 #endif

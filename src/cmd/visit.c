@@ -100,7 +100,8 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
         visit->error = error;
         snprintf(visit->why, sizeof(visit->why), "%s", *detail ? detail : khub_error_text(error));
     }
-    if (visit->joined && error != 0 && !visit->lost) {
+    bool waits = visit->joined || visit->patient;
+    if (waits && error != 0 && !visit->lost) {
         visit->lost = true;
         visit->question[0] = '\0';
         if (visit->changed && state != KHUB_ENDED && !stop_asked())
@@ -192,16 +193,16 @@ int visit_begin(struct visit *visit)
         visit->ended = true;
         return code;
     }
-    int64_t until = time_monotonic_ms() + VISIT_JOIN_MS;
+    int64_t until = visit->patient ? -1 : time_monotonic_ms() + VISIT_JOIN_MS;
     while (!visit->joined) {
         enum visit_result result = visit_wait(visit, until, NULL, 0);
         if (result != VISIT_TURNED)
             return EXIT_FAILED;
         if (visit->joined)
             break;
-        if (visit->error != 0)
+        if (visit->error != 0 && !visit->patient)
             return explain(visit);
-        if (time_monotonic_ms() >= until) {
+        if (!visit->patient && time_monotonic_ms() >= until) {
             snprintf(visit->why, sizeof(visit->why),
                      "something took the connection, but did not answer as a hub does");
             return explain(visit);

@@ -28,6 +28,7 @@ struct visit {
     bool knowing;      /* wants the hub's knowledge in `sync`; else it is not sent */
     bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */
     bool acks;         /* the hub acks what is published */
+    bool patient;      /* with keeps_trying: waits for a hub that is not there at the start, too */
     bool resumes;      /* misses nothing while the hub is away, */
     bool resumes_last; /* nor while this ai_id was not here */
     bool tells;        /* tells the hub how far it has read, for that */

@@ -13,27 +13,36 @@ static bool is_type(enum message_type type, const char *name)
     return strcmp(name, message_type_text(type)) == 0 || strcmp(name, type_look(type)->label) == 0;
 }
 
-int watch_filter_check(const struct watch_filter *filter)
+int types_named(const char *command, const struct text_list *names, uint64_t *ret_types)
 {
-    for (size_t i = 0; i < filter->types.count; i++) {
-        const char *name = filter->types.at[i];
+    *ret_types = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->at[i];
         struct nearest nearest = {.word = slice_of(name)};
         bool known = false;
         for (int type = 0; type < MESSAGE_TYPE_COUNT; type++) {
-            known = known || is_type((enum message_type)type, name);
+            bool is = is_type((enum message_type)type, name);
+            known = known || is;
+            *ret_types |= is ? 1ull << type : 0;
             nearest_offer(&nearest, slice_of(message_type_text((enum message_type)type)));
             nearest_offer(&nearest, slice_of(type_look((enum message_type)type)->label));
         }
         if (known)
             continue;
         if (nearest.count > 0)
-            complain("watch", "--type is '%s': did you mean '%.*s'?", name,
+            complain(command, "--type is '%s': did you mean '%.*s'?", name,
                      SLICE_FORMAT(nearest.best[0].name));
         else
-            complain("watch", "--type is '%s': there is no such message type.", name);
+            complain(command, "--type is '%s': there is no such message type.", name);
         return EXIT_USAGE;
     }
     return EXIT_WORKED;
+}
+
+int watch_filter_check(const struct watch_filter *filter)
+{
+    uint64_t types;
+    return types_named("watch", &filter->types, &types);
 }
 
 static bool type_passes(const struct text_list *types, const char *type_text)

@@ -455,10 +455,40 @@ static void a_typed_line_has_an_end(void **state)
     prompt_end(&prompt);
 }
 
+static int64_t when(const char *text)
+{
+    int64_t ms = -1;
+    assert_int_equal(when_parse(text, 1000000000000, &ms), 0);
+    return ms;
+}
+
+static void a_time_is_told_as_people_do(void **state)
+{
+    static const char *const wrong[] = {"",    "yesterday",      "10",   "10 m",
+                                        "10w", "2026-11-26T5pm", "-10m", "2026-11-26T05:00Z",
+                                        "m",   "9999999999d",    "1.5h"};
+    int64_t ms;
+    (void)state;
+    assert_int_equal(when("90s"), 1000000000000 - 90000);
+    assert_int_equal(when("10m"), 1000000000000 - 600000);
+    assert_int_equal(when("2h"), 1000000000000 - 7200000);
+    assert_int_equal(when("3d"), 1000000000000 - 259200000);
+    setenv("TZ", "UTC-2", 1); /* two hours east */
+    tzset();
+    assert_int_equal(when("2026-11-26T05:00"), when("2026-11-26T03:00:00Z"));
+    assert_int_equal(when("2026-11-26T05:00:07"), when("2026-11-26T04:00:07+01:00"));
+    assert_int_equal(when("2026-11-26"), when("2026-11-25T22:00:00Z"));
+    unsetenv("TZ");
+    tzset();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(when_parse(wrong[i], 1000000000000, &ms), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(foreign_text_is_made_harmless),
+        cmocka_unit_test(a_time_is_told_as_people_do),
         cmocka_unit_test(no_byte_gets_through),
         cmocka_unit_test(columns_are_counted),
         cmocka_unit_test(lines_are_cut_to_the_width),
