@@ -47,7 +47,7 @@ static void add_json(struct text *text, struct slice json)
             text_add_literal(text, ": ");
         } else if (at == ',') {
             text_add_literal(text, ", ");
-        } else if (!memchr("{}[] \t\r\n", at, 8)) {
+        } else if (!strchr("{}[] \t\r\n", at)) {
             text_add(text, (struct slice){&at, 1});
         }
     }

@@ -15,17 +15,15 @@ struct query {
     struct slice id, contributor, text; /* len 0: any */
     struct words words;                 /* of the text */
     enum section section;               /* SECTION_COUNT: all */
-    uint64_t since, limit;
-    bool goes_on; /* behind this place: */
-    uint64_t cursor_order;
     enum section cursor_section;
+    uint64_t since, limit, cursor_order, cursor_revision;
     struct slice cursor_id;
-    bool ranked; /* it goes on in a ranking, at this place: */
-    uint64_t from, newest;
-    bool revisions;    /* of an id are asked for: */
-    uint64_t revision; /* 0: all */
-    bool below;        /* it goes on in cursor_section, below this one: */
-    uint64_t cursor_revision;
+    uint64_t from, newest; /* places in a ranking */
+    uint64_t revision;     /* 0: all */
+    bool revisions;        /* of an id are asked for */
+    bool goes_on;          /* behind cursor_order, cursor_section, cursor_id; */
+    bool ranked;           /* at `from`; */
+    bool below;            /* in cursor_section, below cursor_revision */
 };
 
 /* What one answer holds. */

@@ -39,10 +39,9 @@ static const char *const texts[SEARCH_STATEMENT_COUNT] = {
     [SEARCH_ROOM] = "SELECT id FROM rooms WHERE name = ?1",
     [SEARCH_ADD_ROOM] = "INSERT INTO rooms (name) VALUES (?1)",
     [SEARCH_DROP_ROOM] = "DELETE FROM rooms WHERE id = ?1",
-    [SEARCH_DOCUMENT] = "SELECT id, hash FROM documents WHERE room = ?1 AND section = ?2"
-                        " AND key = ?3",
-    [SEARCH_ADD_DOCUMENT] = "INSERT INTO documents (room, section, key, contributor, hash)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [SEARCH_DOCUMENT] = "SELECT id, hash FROM documents WHERE (room, section, key) = (?1, ?2, ?3)",
+    [SEARCH_ADD_DOCUMENT] =
+        "INSERT INTO documents (room, section, key, contributor, hash) VALUES (?,?,?,?,?)",
     [SEARCH_SET_HASH] = "UPDATE documents SET hash = ?2 WHERE id = ?1",
     [SEARCH_DROP_DOCUMENT] = "DELETE FROM documents WHERE id = ?1",
 };

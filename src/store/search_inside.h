@@ -52,11 +52,11 @@ void search_file_rooms_free(struct search_file *file);
 /* Closes it and takes it away. */
 void search_file_remove(struct search_file *file, const char *directory);
 /* These return 0, or -1: sqlite3_errmsg says why. Within a transaction (SEARCH_BEGIN). */
-int search_file_put(struct search_file *file, struct slice room, const struct search_text *text);
+int search_file_put(struct search_file *file, struct slice name, const struct search_text *text);
 int search_file_settle(struct search_file *file);
 int search_file_step(struct search_file *file, enum search_statement statement);
 /* 1: the text is in it as it is; 0: it is not; -1. */
-int search_file_compare(struct search_file *file, struct slice room,
+int search_file_compare(struct search_file *file, struct slice name,
                         const struct search_text *text);
 /* Does it agree with itself? 0 with the number of documents, or -1. */
 int search_file_whole(struct search_file *file, int64_t *ret_documents);

@@ -174,6 +174,47 @@ def a_whole_directory_is_checked():
         check("knows 3 patterns" in worked("check", data).out)
 
 
+def searched(data):
+    """The ids of what a hub on this directory finds."""
+    with Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        asked = ada.say("knowledge_query", {"text": "sought"})
+        result = ada.expect("knowledge_result", in_reply_to=asked)["payload"]
+        return {hit["id"] for hit in result["found"]}
+
+
+@test
+def the_search_index_is_checked_and_made_again():
+    """It is derived: what is copied or salvaged has none, and a hub makes it."""
+    with directory() as data, directory() as other:
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2, acks=True)
+            for number in range(3):
+                ada.say("pattern_share", {"pattern": {"id": f"p{number}", "note": "sought"}})
+                ada.expect("ack")
+        found = searched(data)
+        equal(found, {"p0", "p1", "p2"})
+        index = os.path.join(data, "search.db")
+        check("search index: whole, 3 entries\n" in worked("check", data).out)
+        damage_index = sqlite3.connect(index)
+        with damage_index:
+            damage_index.execute("UPDATE documents SET hash = 0 WHERE id = 2")
+        damage_index.close()
+        check("search index: 1 entry behind;" in worked("check", data).out)
+        equal(searched(data), found)
+        check("search index: whole, 3 entries\n" in worked("check", data).out)
+        with open(index, "r+b") as file:
+            file.write(b"no database any more")
+        check("search index: damaged;" in worked("check", data).out)
+        equal(searched(data), found)
+        worked("check", data, "--salvage", other)
+        check("search index: none;" in worked("check", other).out)
+        equal(searched(other), found)
+        os.unlink(os.path.join(other, "hub.db"))
+        worked("backup", data, os.path.join(other, "hub.db"))
+        equal(searched(other), found)  # beside an index that is not its own
+
+
 @test
 def a_damaged_directory_is_told_entry_by_entry():
     with directory() as data:
