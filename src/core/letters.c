@@ -504,9 +504,9 @@ struct letter *letter_restore(struct room *room, struct slice key, struct slice 
     struct json_value number = {.kind = JSON_KIND_NUMBER, .raw = key};
     struct message message;
     struct refusal refusal;
-    if (!key.len || json_u64(number, &seq) < 0 || seq > room->last_seq || letter_find(room, seq) ||
-        room->letters.count == LETTERS_MAX || message_parse(line, &message, &refusal) < 0 ||
-        !message.target.len)
+    if (!key.len || !line.len || json_u64(number, &seq) < 0 || seq > room->last_seq ||
+        letter_find(room, seq) || room->letters.count == LETTERS_MAX ||
+        message_parse(line, &message, &refusal) < 0 || !message.target.len)
         return NULL;
     struct letter *letter = memory_new(sizeof *letter);
     letter->seq = seq;
