@@ -12,9 +12,10 @@
 #include "store/backup.h"
 
 #define RETRY_MS       500u
-#define TRIM_AT_ONCE   5000  /* entries let go in one transaction, or some more */
-#define COMPANY_MIN    16u   /* entries in a commit: with fewer, the next does not wait for more */
-#define WAL_PAGES_MAX  16384 /* 64 MiB: then the database takes in what the log holds */
+#define TRIM_AT_ONCE   5000 /* entries let go in one transaction, or some more */
+#define COMPANY_MIN    16u  /* entries in a commit: with fewer, the next does not wait for more */
+#define WAL_MOVE_BYTES (4u << 20)  /* then the database takes in what the log holds */
+#define WAL_PAGES_MAX  16384       /* 64 MiB: then what the log used is given back */
 #define GROUP_BYTES    (16u << 20) /* in one transaction, or a batch more */
 #define LAST_TRIES_MAX 4           /* at the end, before what can't be written is given up */
 
@@ -656,7 +657,7 @@ void *writer_run(void *data)
         step_backup(store);
         if (work.reading)
             read_page(store, work.reading);
-        if (since_wal > (size_t)WAL_PAGES_MAX * 4096) {
+        if (since_wal > WAL_MOVE_BYTES) {
             wal_bound(&store->database);
             since_wal = 0;
         }
