@@ -502,6 +502,8 @@ static const struct {
     [MESSAGE_DEAD_RESULT] = {{"dead", STYLE_DIM}, say_other},
     [MESSAGE_LOG_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_LOG_RESULT] = {{"log", STYLE_DIM}, say_other},
+    [MESSAGE_SESSION_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_SESSION_RESULT] = {{"sessions", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -275,7 +275,7 @@ static void session_accept(struct request *request, struct session *session, str
 {
     session_add(request->room, session, request->member->key);
     if (session->state == SESSION_PENDING)
-        session_move(request->room, session, SESSION_ACTIVE);
+        session_move(request->room, session, SESSION_ACTIVE, request->entry->time_ms);
     session_tell(request, session, request->member->key, "true", "reason", reason);
 }
 
@@ -344,7 +344,7 @@ void collaboration_response_proceed(struct request *request)
         return;
     }
     if (session->target.len)
-        session_move(request->room, session, SESSION_DECLINED);
+        session_move(request->room, session, SESSION_DECLINED, request->entry->time_ms);
     session_tell(request, session, request->member->key, "false", "reason", reason);
 }
 
@@ -413,7 +413,7 @@ void collaboration_update_proceed(struct request *request)
         session->progress = update.progress;
     session_changed(request->room, session);
     if (update.end != SESSION_PENDING)
-        session_move(request->room, session, update.end);
+        session_move(request->room, session, update.end, request->entry->time_ms);
     session_tell(request, session, request->member->key, NULL, "note", update.note);
     request->handled = true;
 }
@@ -458,7 +458,7 @@ void session_complete(struct request *request)
 {
     struct session *session = request->session;
     session->progress = 1;
-    session_move(request->room, session, SESSION_COMPLETED);
+    session_move(request->room, session, SESSION_COMPLETED, request->entry->time_ms);
     session_tell(request, session, request->member->key, NULL, NULL, (struct slice){NULL, 0});
 }
 
@@ -468,6 +468,7 @@ void session_expire(struct request *request, struct slice session_id, enum sessi
     if (!session || session->state != in)
         return;
     session_move(request->room, session,
-                 in == SESSION_PENDING ? SESSION_EXPIRED : SESSION_ABANDONED);
+                 in == SESSION_PENDING ? SESSION_EXPIRED : SESSION_ABANDONED,
+                 request->entry->time_ms);
     session_tell(request, session, (struct slice){NULL, 0}, NULL, NULL, (struct slice){NULL, 0});
 }

@@ -99,6 +99,8 @@ int query_found(struct request *request, const struct seat *to, const struct sea
                 const struct search_found *found);
 /* The same of a log_query (log_query.c): 0 also when the answer is on its way. */
 int log_query_answer(struct request *request, const struct seat *to);
+/* The same of a session_query (session_query.c). */
+int session_query_answer(struct request *request, const struct seat *to);
 
 /* ── workspaces (workspace.c) ── */
 

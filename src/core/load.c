@@ -351,7 +351,9 @@ static void load_session(struct loading *loading)
     session->target = load_text(loading, object, "target");
     session->type = load_text(loading, object, "type");
     session->description = load_text(loading, object, "description");
-    session->created_ms = load_i64(loading, object, "created_ms");
+    session->created_ms = session->changed_ms = load_i64(loading, object, "created_ms");
+    if (json_get(object, "changed_ms").kind != JSON_KIND_ABSENT) /* it came later */
+        session->changed_ms = load_i64(loading, object, "changed_ms");
     session->since = room->hub->clock; /* nobody was silent while there was no hub */
     session->progress = load_double(loading, object, "progress");
     session->order = load_u64(loading, object, "order");

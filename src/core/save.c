@@ -235,6 +235,8 @@ static void write_session(const void *object, struct text *text)
     add_text(text, "description", session->description);
     add_text(text, "state", slice_of(session_state_text(session->state)));
     add_i64(text, "created_ms", session->created_ms);
+    if (session->changed_ms != session->created_ms)
+        add_i64(text, "changed_ms", session->changed_ms);
     add_double(text, "progress", session->progress);
     add_name(text, "participants");
     text_add_literal(text, "[");

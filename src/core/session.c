@@ -96,7 +96,7 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
     session->key = slice_copy(session_id);
     session->initiator = slice_copy(initiator);
     session->target = slice_copy(target);
-    session->created_ms = now;
+    session->created_ms = session->changed_ms = now;
     session->since = room->hub->clock;
     session->participants[session->participant_count++] = slice_copy(initiator);
     index_add(&room->sessions, session);
@@ -183,13 +183,14 @@ static void session_end(struct room *room, struct session *session)
     session_free(oldest);
 }
 
-void session_move(struct room *room, struct session *session, enum session_state to)
+void session_move(struct room *room, struct session *session, enum session_state to, int64_t now)
 {
     assert(session_move_legal(session->state, to));
     int change = (to == SESSION_ACTIVE) - (session->state == SESSION_ACTIVE);
     for (size_t i = 0; change && i < session->participant_count; i++)
         member_count_session(room, session->participants[i], change);
     session->state = to;
+    session->changed_ms = now;
     session_changed(room, session);
     if (!session_live(session))
         session_end(room, session);
@@ -289,8 +290,8 @@ void session_write(const struct session *session, bool workspace, struct text *t
         text_add_string(text, session->target);
         text_add_literal(text, ",\"description\":");
         text_add_string(text, session->description);
-        text_addf(text, ",\"created_ms\":%lld,\"shared_workspace\":{",
-                  (long long)session->created_ms);
+        text_addf(text, ",\"created_ms\":%lld,\"changed_ms\":%lld,\"shared_workspace\":{",
+                  (long long)session->created_ms, (long long)session->changed_ms);
         index_walk(&session->workspace, cell_write, &writer);
         text_add_literal(text, "}");
     }

@@ -41,6 +41,7 @@ struct session {
     struct slice type, description; /* decoded */
     enum session_state state;
     int64_t created_ms;                          /* unix time */
+    int64_t changed_ms;                          /* unix time at which it came into its state */
     int64_t since;                               /* hub clock at which it was made */
     struct slice participants[PARTICIPANTS_MAX]; /* the initiator first */
     size_t participant_count;
@@ -69,7 +70,7 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
 /* One more takes part; there are fewer than PARTICIPANTS_MAX. */
 void session_add(struct room *room, struct session *session, struct slice ai_id);
 /* A legal move. One that ends loses its workspace, and is freed when too many ended after it. */
-void session_move(struct room *room, struct session *session, enum session_state to);
+void session_move(struct room *room, struct session *session, enum session_state to, int64_t now);
 /* It is in no index and no list. */
 void session_free(struct session *session);
 /* For load.c: gives it its place behind all that are there; a key of its workspace, as it was. */

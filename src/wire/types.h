@@ -39,7 +39,9 @@
     X(DEAD_RESULT, "dead_result", 2, false)                                                        \
     X(CAUGHT_UP, "caught_up", 2, false)                                                            \
     X(LOG_QUERY, "log_query", 2, true)                                                             \
-    X(LOG_RESULT, "log_result", 2, false)
+    X(LOG_RESULT, "log_result", 2, false)                                                          \
+    X(SESSION_QUERY, "session_query", 2, true)                                                     \
+    X(SESSION_RESULT, "session_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
