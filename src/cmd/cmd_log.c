@@ -3,15 +3,13 @@
 #include <unistd.h>
 
 #include "cmd/commands.h"
-#include "cmd/feed.h"
 #include "cmd/fields.h"
 #include "cmd/history.h"
-#include "cmd/json_out.h"
+#include "cmd/log_view.h"
 #include "cmd/stop.h"
 #include "cmd/watch_filter.h"
 
 #define LIMIT_PRESET 50
-#define DAY_SIZE     32
 
 struct log_settings {
     const char *hub, *room, *directory, *color;
@@ -21,95 +19,14 @@ struct log_settings {
     bool follow, json;
 };
 
-/* What is printed, and for whom. */
-struct log_view {
+struct log_show {
     const struct log_settings *settings;
     struct message_filter filter;
-    struct terminal terminal;
-    struct feed feed;
-    char day[DAY_SIZE]; /* of the last message */
-    uint64_t printed;
+    struct log_view view;
     uint64_t seen; /* following: the training_sync's seq; what is not above it was missed */
-    bool broken;   /* stdout can't be written */
 };
 
-/* ── a message ── */
-
-static void print_day(struct log_view *view, int64_t ms)
-{
-    char day[DAY_SIZE];
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm fields;
-    struct line *line = &view->feed.line;
-    if (!localtime_r(&seconds, &fields) || !strftime(day, sizeof day, "%A, %Y-%m-%d", &fields) ||
-        strcmp(day, view->day) == 0)
-        return;
-    snprintf(view->day, sizeof view->day, "%s", day);
-    line_clear(line);
-    line_style(line, STYLE_DIM);
-    line_addf(line, "%s %s", view->terminal.unicode ? "──" : "--", day);
-    line_print(line, stdout);
-}
-
-static void print_json(const struct log_view *view, uint64_t seq, int64_t ms, struct slice message)
-{
-    char time[TIMESTAMP_SIZE];
-    timestamp_format(ms, time);
-    printf("{\"seq\":%" PRIu64 ",\"time\":\"%s\",\"message\":", seq, time);
-    if (view->terminal.is_terminal)
-        json_print(stdout, message, false);
-    else
-        fwrite(message.at, 1, message.len, stdout); /* the AI's own bytes */
-    fputs("}\n", stdout);
-}
-
-static void print_message(struct log_view *view, const struct khub_message *message, int64_t ms)
-{
-    view->printed++;
-    if (view->settings->json) {
-        print_json(view, message->seq, ms, (struct slice){message->line.at, message->line.len});
-        return;
-    }
-    terminal_measure(&view->terminal);
-    print_day(view, ms);
-    feed_print(&view->feed, message, ms);
-}
-
-/* Whether somebody still reads. */
-static bool flush(struct log_view *view)
-{
-    view->broken = view->broken || fflush(stdout) != 0 || ferror(stdout);
-    return !view->broken;
-}
-
 /* ── what was ── */
-
-static struct khub_text text_of(struct slice slice)
-{
-    return (struct khub_text){slice.at, slice.len};
-}
-
-/* {seq, time, message}. */
-static bool print_kept(void *data, struct json_value kept)
-{
-    struct log_view *view = data;
-    struct message parsed;
-    struct refusal refusal;
-    struct slice line = json_get(kept, "message").raw;
-    OWNED char *time = field_string(kept, "time");
-    struct khub_message message = {.line = text_of(line)};
-    int64_t ms = 0;
-    if (message_parse(line, &parsed, &refusal) < 0)
-        return true; /* a later hub's type */
-    time_parse(time, &ms);
-    json_u64(json_get(kept, "seq"), &message.seq);
-    message.sender_id = text_of(parsed.sender_id);
-    message.target_ai = text_of(parsed.target);
-    message.type = text_of(slice_of(message_type_text(parsed.type)));
-    message.payload = text_of(parsed.payload.raw);
-    print_message(view, &message, ms);
-    return view->printed % 64 ? !view->broken : flush(view);
-}
 
 /* A seq, or when somebody said that was: --since and --until. `beyond`: what follows that time. */
 static int place_of(struct history *history, const char *option, const char *text, bool beyond,
@@ -133,9 +50,9 @@ static int place_of(struct history *history, const char *option, const char *tex
     return EXIT_USAGE;
 }
 
-static int wish_of(struct log_view *view, struct history *history, struct history_wish *ret_wish)
+static int wish_of(struct log_show *show, struct history *history, struct history_wish *ret_wish)
 {
-    const struct log_settings *settings = view->settings;
+    const struct log_settings *settings = show->settings;
     uint64_t since = 1, end = history->last + 1;
     int code = EXIT_WORKED;
     if (settings->since)
@@ -147,7 +64,7 @@ static int wish_of(struct log_view *view, struct history *history, struct histor
     *ret_wish = (struct history_wish){.after = since > 0 ? since - 1 : 0,
                                       .until = end > 0 ? end - 1 : 0,
                                       .limit = (uint64_t)settings->limit,
-                                      .filter = &view->filter};
+                                      .filter = &show->filter};
     if (ret_wish->after > ret_wish->until)
         ret_wish->after = ret_wish->until;
     if (!settings->limit && !settings->since)
@@ -156,10 +73,10 @@ static int wish_of(struct log_view *view, struct history *history, struct histor
 }
 
 /* Whoever asked from a place on, and did not get all of it, hears so. */
-static void note_gone(const struct log_view *view, const struct history *history,
+static void note_gone(const struct log_show *show, const struct history *history,
                       const struct history_wish *wish)
 {
-    if (view->settings->since && wish->after + 1 < history->first && !view->broken)
+    if (show->settings->since && wish->after + 1 < history->first && !show->view.broken)
         complain("log", "what was said before seq %" PRIu64 " is not kept any more.",
                  history->first);
 }
@@ -173,19 +90,19 @@ static int note_damage(const struct history *history)
                             : EXIT_WORKED;
 }
 
-static int print_past(struct log_view *view, struct history *history)
+static int print_past(struct log_show *show, struct history *history)
 {
     struct history_wish wish;
-    int code = wish_of(view, history, &wish);
+    int code = wish_of(show, history, &wish);
     if (code != EXIT_WORKED)
         return code;
-    code = wish.limit ? history_newest(history, &wish, print_kept, view)
-                      : history_walk(history, &wish, print_kept, view);
-    flush(view);
+    code = wish.limit ? history_newest(history, &wish, log_view_kept, &show->view)
+                      : history_walk(history, &wish, log_view_kept, &show->view);
+    log_view_flush(&show->view);
     if (code == EXIT_WORKED)
-        note_gone(view, history, &wish);
-    if (code == EXIT_WORKED && !view->printed && !view->settings->follow && !view->settings->json &&
-        !stop_asked())
+        note_gone(show, history, &wish);
+    if (code == EXIT_WORKED && !show->view.printed && !show->settings->follow &&
+        !show->settings->json && !stop_asked())
         puts("Nothing of that was said, or it is not kept any more.");
     return code == EXIT_WORKED ? note_damage(history) : code;
 }
@@ -206,7 +123,7 @@ static char *line_as_said(const struct khub_message *message)
 
 static void follow_message(struct visit *visit, const struct khub_message *message)
 {
-    struct log_view *view = visit->data;
+    struct log_show *show = visit->data;
     enum message_type type;
     struct json_value payload =
         json_value_of((struct slice){message->payload.at, message->payload.len});
@@ -214,7 +131,7 @@ static void follow_message(struct visit *visit, const struct khub_message *messa
         type == MESSAGE_HEARTBEAT || type == MESSAGE_CAUGHT_UP)
         return;
     if (type == MESSAGE_TRAINING_SYNC) {
-        view->seen = message->seq;
+        show->seen = message->seq;
         return;
     }
     if (type == MESSAGE_ERROR) { /* to us: observers see no others' */
@@ -223,33 +140,33 @@ static void follow_message(struct visit *visit, const struct khub_message *messa
         return;
     }
     if (!message_filter_passes(
-            &view->filter, type, (struct slice){message->sender_id.at, message->sender_id.len},
+            &show->filter, type, (struct slice){message->sender_id.at, message->sender_id.len},
             (struct slice){message->target_ai.at, message->target_ai.len}, payload))
         return;
     int64_t ms = time_now_ms();
-    if (message->seq <= view->seen)
+    if (message->seq <= show->seen)
         time_parse(message->timestamp.at, &ms); /* it came while we were away */
     struct khub_message said = *message;
     OWNED char *line = line_as_said(message);
     said.line = (struct khub_text){line, strlen(line)};
-    print_message(view, &said, ms);
-    flush(view);
+    log_view_print(&show->view, &said, ms);
+    log_view_flush(&show->view);
 }
 
 static void follow_change(struct visit *visit, const char *why)
 {
-    const struct log_view *view = visit->data;
-    if (!view->broken)
+    const struct log_show *show = visit->data;
+    if (!show->view.broken)
         complain("log", "%s%s%s", why ? "lost the hub: " : "the hub is back", why ? why : "",
                  why ? "; trying again" : "");
 }
 
 /* Until Ctrl-C, or nobody reads any more. */
-static int follow(struct log_view *view, uint64_t since)
+static int follow(struct log_show *show, uint64_t since)
 {
     struct visit visit = {.command = "log",
-                          .address = view->settings->hub,
-                          .room = view->settings->room,
+                          .address = show->settings->hub,
+                          .room = show->settings->room,
                           .observer = true,
                           .keeps_trying = true,
                           .patient = true, /* it may have gone since it told the past */
@@ -257,9 +174,9 @@ static int follow(struct log_view *view, uint64_t since)
                           .since = since,
                           .message = follow_message,
                           .changed = follow_change,
-                          .data = view};
+                          .data = show};
     int code = visit_begin(&visit);
-    while (code == EXIT_WORKED && !view->broken) {
+    while (code == EXIT_WORKED && !show->view.broken) {
         struct pollfd reader = {.fd = STDOUT_FILENO}; /* POLLERR: the pipe's other end is closed */
         enum visit_result result = visit_wait(&visit, -1, &reader, 1);
         if (result == VISIT_ENDED)
@@ -273,12 +190,12 @@ static int follow(struct log_view *view, uint64_t since)
 
 /* ── the command ── */
 
-static int at_hub(struct log_view *view)
+static int at_hub(struct log_show *show)
 {
     struct ask asked = {0};
     struct visit visit = {.command = "log",
-                          .address = view->settings->hub,
-                          .room = view->settings->room,
+                          .address = show->settings->hub,
+                          .room = show->settings->room,
                           .observer = true,
                           .message = ask_message,
                           .data = &asked};
@@ -287,26 +204,26 @@ static int at_hub(struct log_view *view)
     if (code == EXIT_WORKED)
         code = history_at_hub(&history);
     if (code == EXIT_WORKED && history.kept)
-        code = print_past(view, &history);
-    else if (code == EXIT_WORKED && !view->settings->follow)
+        code = print_past(show, &history);
+    else if (code == EXIT_WORKED && !show->settings->follow)
         code = complain("log",
                         "the hub at %s keeps nothing (--memory): what was said is gone; --follow "
                         "shows what comes.",
-                        view->settings->hub);
+                        show->settings->hub);
     visit_end(&visit);
     ask_free(&asked);
-    if (code == EXIT_WORKED && view->settings->follow && !view->broken && !stop_asked())
-        code = follow(view, history.kept ? history.last : 0);
+    if (code == EXIT_WORKED && show->settings->follow && !show->view.broken && !stop_asked())
+        code = follow(show, history.kept ? history.last : 0);
     history_free(&history);
     return code;
 }
 
-static int in_directory(struct log_view *view)
+static int in_directory(struct log_show *show)
 {
     struct history history = {.command = "log"};
-    int code = history_in_directory(&history, view->settings->directory, view->settings->room);
+    int code = history_in_directory(&history, show->settings->directory, show->settings->room);
     if (code == EXIT_WORKED)
-        code = print_past(view, &history);
+        code = print_past(show, &history);
     history_free(&history);
     return code;
 }
@@ -338,20 +255,18 @@ static int filter_read(const struct log_settings *settings, struct message_filte
 static int run(const void *data)
 {
     const struct log_settings *settings = data;
-    struct log_view view = {.settings = settings, .feed.numbered = true};
-    int code = filter_read(settings, &view.filter);
+    struct log_show show = {.settings = settings};
+    int code = filter_read(settings, &show.filter);
     if (code != EXIT_WORKED)
         return code;
     if (settings->follow && (settings->directory || settings->until)) {
         complain("log", "--follow goes without %s.", settings->directory ? "--data" : "--until");
         return EXIT_USAGE;
     }
-    view.terminal = terminal_of(STDOUT_FILENO, settings->color);
-    feed_begin(&view.feed, &view.terminal, stdout);
-    view.feed.numbered = true;
+    log_view_begin(&show.view, settings->color, settings->json);
     stop_catch();
-    code = settings->directory ? in_directory(&view) : at_hub(&view);
-    feed_free(&view.feed);
+    code = settings->directory ? in_directory(&show) : at_hub(&show);
+    log_view_end(&show.view);
     return stop_asked() ? EXIT_WORKED : code;
 }
 
