@@ -250,7 +250,7 @@ static int scan_line(struct slice line, struct json_value values[MEMBER_COUNT],
     struct json_member at[MEMBERS_KEPT];
     struct json_members members = {.at = at, .max = MEMBERS_KEPT};
     struct json_members inner = {.at = ret_message->members, .max = MESSAGE_MEMBERS_KEPT};
-    struct json_scan scan = {.at = line.at, .end = line.at + line.len};
+    struct json_scan scan = {.at = line.at, .end = slice_end(line)};
     scan.at = json_skip_space(scan.at, scan.end);
     const char *from = scan.at;
     if (json_scan_object(&scan, WIRE_DEPTH_MAX, &members, &inner)) {
