@@ -227,8 +227,7 @@ struct backup {
 struct store {
     struct store_options options;
     struct database database;
-    bool running;
-    pthread_t thread;
+    pthread_t thread; /* if it is running */
 
     /* the hub's thread alone */
     struct store_log_list logs;
@@ -241,21 +240,21 @@ struct store {
     struct batch_list waiting; /* under the mutex, as all below; oldest first */
     size_t waiting_urgent;     /* items of these */
     size_t company;            /* of so many the thread waits for more, for a moment */
-    bool hurry;                /* it does not */
     struct batch_list done, spare;
     struct checkpoint_list checkpoints;
     struct reading_list wishes, pages;
-    bool backing_up;
-    bool closing;
+    bool hurry; /* it does not wait for more */
+    bool backing_up, closing;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */
     pthread_mutex_t waking;       /* its own, so that who was woken need not wait for the waker */
-    bool silent;                  /* under that */
 
-    _Atomic size_t backlog; /* bytes */
-    _Atomic bool failing;
+    _Atomic size_t backlog;   /* bytes */
     struct store_log *packed; /* the thread's: whose packs have memory, though they are empty */
-    bool unwritten;           /* the thread's: something was lost at the end */
     struct backup backup;     /* the thread's */
+    bool unwritten;           /* the thread's: something was lost at the end */
+    bool running;             /* the hub's thread: there is a thread */
+    bool silent;              /* under `waking` */
+    _Atomic bool failing;
 };
 
 /* Bytes with which a batch goes to the thread in the middle of a turn. */

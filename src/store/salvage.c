@@ -181,7 +181,7 @@ static bool entry_is_kept(const struct salvaging *salvaging, int64_t id)
 {
     sqlite3_stmt *step = salvaging->to->statements[STATEMENT_READ_ENTRIES];
     struct pack pack;
-    struct entry entry;
+    struct entry entry = {0};
     sqlite3_bind_int64(step, 1, id);
     sqlite3_bind_int64(step, 2, entry_id((id >> ID_SEQ_BITS) + 1, 0) - 1);
     bool found = sqlite3_step(step) == SQLITE_ROW;

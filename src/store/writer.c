@@ -67,7 +67,7 @@ static int take_back(struct database *database, struct store_log *log, struct pa
     sqlite3_stmt *read = database->statements[STATEMENT_READ_MESSAGES];
     sqlite3_stmt *drop = database->statements[STATEMENT_DROP_MESSAGES];
     int64_t id = entry_id(log->id, log->kept_seq);
-    struct pack last;
+    struct pack last = {0};
     for (int at = 1; at <= 2; at++) {
         sqlite3_bind_int64(read, at, id);
         sqlite3_bind_int64(drop, at, id);
@@ -75,7 +75,7 @@ static int take_back(struct database *database, struct store_log *log, struct pa
     int result = sqlite3_step(read);
     if (result == SQLITE_ROW)
         column_pack(log->room, PACK_MESSAGES, read, &last);
-    for (uint32_t at = 0; result == SQLITE_ROW && at < last.count; at++) {
+    for (uint32_t at = 0; at < last.count; at++) {
         struct message_kept message;
         if (pack_message(log->room, &last, at, &message))
             pack_add_message(pack, log->room, &message);
