@@ -174,8 +174,9 @@ def a_hub_that_is_killed_is_gone_on_with():
             check("lost collaboration" not in trainer.log(), trainer.log()[-3000:])
 
 
-def a_trainer_is_killed(more):
-    """And started again under its name, in the middle of a session."""
+def a_trainer_is_killed(more, kept=None):
+    """And started again under its name, in the middle of a session; once it has left something in
+    the directory `kept`."""
     with place() as here, here.trainer("two") as two:
         with here.trainer("one", more=more) as one:
             watcher = here.watch(one, two)
@@ -183,6 +184,8 @@ def a_trainer_is_killed(more):
                 watcher.wait(f"a pattern of {name}", lambda name=name: shared_by(watcher, name))
             watcher.wait("a check by one", lambda: any(
                 is_check(line) for line in watcher.seen("performance_report", lambda line: line["sender_id"] == "one")))
+            learned = kept and os.path.join(kept, "learned.json")
+            watcher.wait("what it goes on from", lambda: not learned or os.path.exists(learned))
             session = watcher.wait("a session under way", lambda: at_work(watcher))
             watcher.trainers = (two,)
             one.process.kill()
@@ -214,8 +217,7 @@ def a_trainer_that_is_killed_goes_on():
 @test
 def a_trainer_that_is_killed_goes_on_from_its_directory():
     with directory() as kept:
-        more = ("--out", kept)
-        check("Going on from what" in a_trainer_is_killed(more), "it began anew")
+        check("Going on from what" in a_trainer_is_killed(("--out", kept), kept), "it began anew")
         token = os.stat(os.path.join(kept, "resume_token"))
         equal(token.st_mode & 0o777, 0o600, "who may read its token")
 
