@@ -46,7 +46,7 @@ void damage_tell(const struct server *server, struct store *store)
 {
     struct telling telling = {NULL, "damaged", 0};
     struct store_damage damage = {&telling, tell};
-    struct store_counts counts;
+    struct store_counts counts = {0};
     struct rebuild_report report;
     char why[STORE_WHY_SIZE];
     if (store)

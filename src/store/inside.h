@@ -52,10 +52,11 @@ enum statement {
 
 struct database {
     int directory, lock;
-    int log, mark; /* hub.db-wal, and how far it went; -1: not watched */
-    bool salvage;  /* store_options's */
-    bool cut;      /* of an earlier version's not all could be read, and the rest is left out */
-    bool unsure;   /* of one that is salvaged: not even where something is missing can be told */
+    int log, mark;      /* hub.db-wal, and how far it went; -1: not watched */
+    uint64_t log_bytes; /* that it holds; 0 also until the first commit */
+    bool salvage;       /* store_options's */
+    bool cut;    /* of an earlier version's not all could be read, and the rest is left out */
+    bool unsure; /* of one that is salvaged: not even where something is missing can be told */
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENT_COUNT];
     uint8_t key[32];
@@ -101,8 +102,8 @@ int aside_finish(int directory, char ret_aside[STORE_NAME_SIZE]);
 /* Does the write-ahead log hold a transaction that was on disk and is not whole any more, or is one
  * cut off? */
 bool wal_damaged(int directory, const char *name);
-/* From now on it is written down how far the log of an open database went; not without sync: then
- * nobody knows. 0, or -1 with errno. */
+/* From now on log_bytes is kept, and it is written down how far the log of an open database went;
+ * not without sync: then nobody knows. 0, or -1 with errno. */
 int wal_watch(struct database *database, const char *name, enum store_sync sync);
 /* To be called before the log is let go for good. */
 void wal_unmark(const struct database *database);

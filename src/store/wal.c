@@ -200,12 +200,14 @@ static bool mark_read(int directory, struct mark *ret_mark)
 
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
 {
-    const struct database *database = ctx;
+    struct database *database = ctx;
     uint8_t header[FRAME_HEADER];
     const off_t frame_size = FRAME_HEADER + WAL_PAGE_SIZE;
     (void)handle, (void)name;
-    if (pread(database->log, header, sizeof header, WAL_HEADER + (frames - 1) * frame_size) !=
-        (ssize_t)sizeof header)
+    database->log_bytes = (uint64_t)(frames * frame_size);
+    if (database->mark < 0 ||
+        pread(database->log, header, sizeof header, WAL_HEADER + (frames - 1) * frame_size) !=
+            (ssize_t)sizeof header)
         return SQLITE_OK;
     struct mark mark = {.salt = {word(header + 8), word(header + 12)},
                         .frames = (uint64_t)frames,
@@ -220,6 +222,7 @@ int wal_watch(struct database *database, const char *name, enum store_sync sync)
 {
     struct mark mark = {.frames = 0};
     bool marked = mark_read(database->directory, &mark);
+    sqlite3_wal_hook(database->handle, on_commit, database);
     if (sync == STORE_SYNC_NONE)
         return unlinkat(database->directory, MARK, 0) < 0 && errno != ENOENT ? -1 : 0;
     database->log = openat(database->directory, name, O_RDONLY | O_CLOEXEC);
@@ -227,7 +230,6 @@ int wal_watch(struct database *database, const char *name, enum store_sync sync)
     if (database->log < 0 || database->mark < 0 ||
         (!marked && pwrite(database->mark, &mark, sizeof mark, 0) != (ssize_t)sizeof mark))
         return -1;
-    sqlite3_wal_hook(database->handle, on_commit, database);
     return 0;
 }
 

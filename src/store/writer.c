@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "core/memory.h"
@@ -14,10 +15,12 @@
 #define RETRY_MS       500u
 #define TRIM_AT_ONCE   5000 /* entries let go in one transaction, or some more */
 #define COMPANY_MIN    16u  /* entries in a commit: with fewer, the next does not wait for more */
-#define WAL_MOVE_BYTES (4u << 20)  /* then the database takes in what the log holds */
-#define WAL_PAGES_MAX  16384       /* 64 MiB: then what the log used is given back */
-#define GROUP_BYTES    (16u << 20) /* in one transaction, or a batch more */
-#define LAST_TRIES_MAX 4           /* at the end, before what can't be written is given up */
+#define WAL_MOVE_BYTES (4u << 20)   /* then the database takes in what the log holds */
+#define WAL_PAGES_MAX  16384        /* 64 MiB: then what the log used is given back */
+#define GROUP_BYTES    (16u << 20)  /* in one transaction, or a batch more */
+#define LAST_TRIES_MAX 4            /* at the end, before what can't be written is given up */
+#define LOG_SMALL      (1u << 20)   /* bytes of the log that are no matter on any disk */
+#define FREE_MIN       (256u << 10) /* bytes, before a disk that was full is tried again */
 
 static struct timespec in_ns(int64_t ns)
 {
@@ -474,12 +477,57 @@ static void step_backup(struct store *store)
     pthread_mutex_unlock(&store->mutex);
 }
 
+static uint64_t disk_free(const struct database *database)
+{
+    struct statvfs disk;
+    return fstatvfs(database->directory, &disk) < 0 ? UINT64_MAX : disk.f_bavail * disk.f_frsize;
+}
+
+/* For its disk. */
+static bool log_is_large(const struct database *database)
+{
+    return database->log_bytes > LOG_SMALL && database->log_bytes > disk_free(database) / 4;
+}
+
+/* The database takes in what its log holds: nobody else has it open. False when not all of it could
+ * be. */
+static bool log_move(struct database *database, int *ret_pages)
+{
+    int moved = 0;
+    *ret_pages = 0;
+    sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, ret_pages, &moved);
+    return *ret_pages == moved;
+}
+
+/* And its place on the disk is given back. */
+static bool log_give_back(struct database *database)
+{
+    int pages;
+    if (!database->log_bytes || !log_move(database, &pages))
+        return false;
+    wal_unmark(database);
+    if (sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+        SQLITE_OK)
+        return false;
+    database->log_bytes = 0;
+    return true;
+}
+
+static void log_bound(struct database *database)
+{
+    int pages;
+    if (log_is_large(database) || (log_move(database, &pages) && pages > WAL_PAGES_MAX))
+        log_give_back(database);
+}
+
 /* Until it is written, or nothing of it is left to write; at the end of the store, a few times. */
 static void write_group(struct store *store, struct group *group)
 {
     char why[STORE_WHY_SIZE];
     unsigned last_tries = 0;
     while (transact(&store->database, group, NULL, why) < 0) {
+        if (log_give_back(&store->database))
+            continue;
         say(store, why);
         give_up_messages(store, group);
         if (group_is_empty(group))
@@ -521,7 +569,9 @@ static void read_page(struct store *store, struct reading *reading)
 /* Is there room again? An empty transaction would not tell. */
 static void probe(struct store *store)
 {
-    if (database_step(&store->database, STATEMENT_PROBE) == 0)
+    log_give_back(&store->database);
+    if (disk_free(&store->database) >= FREE_MIN &&
+        database_step(&store->database, STATEMENT_PROBE) == 0)
         say(store, "");
 }
 
@@ -601,17 +651,6 @@ static bool work_wait(struct store *store, const struct timespec *company_until,
     return some;
 }
 
-/* The database takes in what its write-ahead log holds: nobody else has it open. */
-static void wal_bound(struct database *database)
-{
-    int pages = 0, moved = 0;
-    sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved);
-    if (pages <= WAL_PAGES_MAX || pages != moved)
-        return;
-    wal_unmark(database);
-    sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-}
-
 static void pause_between(const struct store *store)
 {
     unsigned ms = store->options.sync == STORE_SYNC_ALWAYS ? 0 : store->options.interval_ms;
@@ -657,8 +696,8 @@ void *writer_run(void *data)
         step_backup(store);
         if (work.reading)
             read_page(store, work.reading);
-        if (since_wal > WAL_MOVE_BYTES) {
-            wal_bound(&store->database);
+        if (since_wal > WAL_MOVE_BYTES || log_is_large(&store->database)) {
+            log_bound(&store->database);
             since_wal = 0;
         }
     }

@@ -7,7 +7,8 @@ import random
 import resource
 import sqlite3
 
-from harness import Hub, check, directory, equal, kill_9, run, settle, test, wait_until
+from harness import (Hub, check, directory, equal, fill_up, kill_9, run, settle, small_disk, test,
+                     wait_until)
 
 ROUNDS = 12
 
@@ -164,6 +165,32 @@ def flip(database, text):
             database.execute("UPDATE entry_packs SET bytes = ? WHERE id = ?", (packed, identity))
             return
     check(False, text, "is in no entry")
+
+
+@test
+def a_small_disk_is_used_to_its_end_and_gone_on_with():
+    """What SQLite's log holds is taken in before the disk is full of it. Then there is no room, but
+    what is known is told; and when there is, it goes on by itself."""
+    with small_disk(8) as disk, Hub("--data", os.path.join(disk, "data")) as hub:
+        ballast = os.path.join(disk, "ballast")
+        fill_up(ballast, 7 << 20)
+        ada, refused, kept = hub.join("ada", 2, acks=True), None, 0
+        while not refused:
+            for _ in range(20):
+                ada.say("chat", {"text": "x" * 1000})
+            answers = [ada.receive() for _ in range(20)]
+            kept += sum(answer["message_type"] == "ack" for answer in answers)
+            refused = next((answer for answer in answers if answer["message_type"] == "error"), None)
+        equal(refused["payload"]["code"], "storage_unavailable", refused)
+        check(kept * 1000 > 4 << 20, kept, "messages of 1000 bytes on a disk with 7 MiB")
+        hub.wait_log("event=storage state=failing error=.*full")
+        ada.say("knowledge_query", {"section": "shared_patterns"})
+        ada.expect("knowledge_result")
+        os.unlink(ballast)
+        hub.wait_log("event=storage state=well")
+        hub.wait_console("There is room to store messages again")
+        ada.say("chat", {"text": "again"})
+        ada.expect("ack")
 
 
 @test

@@ -384,6 +384,29 @@ def directory():
         shutil.rmtree(folder)
 
 
+@contextlib.contextmanager
+def small_disk(mib):
+    """A file system of its own, which only root may make."""
+    folder = tempfile.mkdtemp(prefix="khub-test-disk-")
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=700", "tmpfs", folder],
+                          capture_output=True, text=True, check=False)
+    try:
+        if made.returncode:
+            raise Skip(f"no small disk: {made.stderr.strip() or 'mount failed'}")
+        yield folder
+    finally:
+        if not made.returncode:
+            subprocess.run(["umount", "-l", folder], check=True)
+        os.rmdir(folder)
+
+
+def fill_up(path, least):
+    """A file as large as there is room, but for so many bytes."""
+    with open(path, "wb", 0) as ballast:
+        room = os.statvfs(os.path.dirname(path))
+        ballast.write(b"x" * max(0, room.f_bavail * room.f_frsize - least))
+
+
 def settle(client):
     """Waits until all that the client said is on disk: until an answer that must be, too, has come.
     """
