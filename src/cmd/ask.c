@@ -25,7 +25,9 @@ static bool take(struct ask *ask, const struct khub_message *message)
         return false;
     text_clear(&ask->text);
     text_add(&ask->text, payload);
-    ask->answer = ask->text.failed ? (struct json_value){0} : json_value_of(text_slice(&ask->text));
+    ask->answer = (struct json_value){.kind = JSON_KIND_ABSENT};
+    if (!ask->text.failed)
+        ask->answer = json_value_of(text_slice(&ask->text));
     ask->refused = strcmp(message->type.at, "error") == 0;
     ask->question[0] = '\0';
     return true;

@@ -117,7 +117,7 @@ static char *line_as_said(const struct khub_message *message)
     struct slice line = {message->line.at, message->line.len};
     char *copy = field_text((struct json_value){.raw = line, .kind = JSON_KIND_OBJECT});
     if (line.len > (size_t)len && strcmp(copy + line.len - (size_t)len, tail) == 0)
-        strcpy(copy + line.len - (size_t)len, "}");
+        memcpy(copy + line.len - (size_t)len, "}", sizeof "}");
     return copy;
 }
 

@@ -330,7 +330,7 @@ static int show(struct sessions *sessions, const char *id)
 {
     struct log_view view;
     struct told told = {.view = &view, .before = ""};
-    struct json_value session;
+    struct json_value session = {.kind = JSON_KIND_ABSENT};
     int code = fetch_one(sessions, id, &session);
     if (code != EXIT_WORKED)
         return code;
@@ -354,7 +354,7 @@ static int show(struct sessions *sessions, const char *id)
 
 static int act(struct sessions *sessions)
 {
-    struct json_value all;
+    struct json_value all = {.kind = JSON_KIND_ABSENT};
     int code = fetch_all(sessions, &all);
     if (code != EXIT_WORKED)
         return code;

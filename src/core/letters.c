@@ -325,7 +325,8 @@ static size_t query_write(const struct request *request, const struct dead_query
                           struct text *text)
 {
     const struct room *room = request->room;
-    const struct letter *letter, *last = NULL;
+    const struct letter *letter;
+    uint64_t last = 0;
     size_t total = 0, told = 0;
     bool more = false;
     text_add_literal(text, ",\"letters\":[");
@@ -341,12 +342,12 @@ static size_t query_write(const struct request *request, const struct dead_query
         }
         text_add_literal(text, told++ ? "," : "");
         letter_write(room, letter, query->id != 0, text);
-        last = letter;
+        last = letter->seq;
     }
     text_addf(text, "],\"total\":%zu,\"forgotten\":%" PRIu64 ",\"kept\":%s,\"next\":", total,
               room->letters.forgotten, room->limits.keeps ? "true" : "false");
     if (more)
-        text_addf(text, "%" PRIu64, last->seq);
+        text_addf(text, "%" PRIu64, last);
     else
         text_add_literal(text, "null");
     return told;
@@ -414,6 +415,7 @@ static int handling_read(const struct request *request, struct handling *ret_han
 /* Can it be had now? And if it wants a reply: is there room to await one more? */
 static int resend_check(struct request *request, const struct letter *letter)
 {
+    assert(letter); /* handling_read found it */
     const struct member *target = member_find(request->room, letter->target);
     if (!target || !target->peer) {
         text_add_literal(&request->extra, ",\"accepted\":false");
@@ -430,7 +432,7 @@ static int resend_check(struct request *request, const struct letter *letter)
 
 int dead_letter_check(struct request *request)
 {
-    struct handling handling;
+    struct handling handling = {.letter = NULL};
     if (!request->member || request->member->level != 2)
         return refuse(request->refusal, WIRE_FORBIDDEN,
                       "a dead_letter is for AIs that have joined at level 2 (its answer goes to no "
@@ -473,13 +475,13 @@ static void letter_resend(struct request *request, struct letter *letter)
 
 void dead_letter_proceed(struct request *request)
 {
-    struct handling handling;
+    struct handling handling = {.letter = NULL};
     struct outgoing outgoing;
     const struct member *member = request->member;
     struct seat seat = {request->from, request->member, member->level, member->observer};
     struct text told = {0};
     int error = handling_read(request, &handling);
-    assert(error == 0); /* checked before */
+    assert(error == 0 && handling.letter); /* checked before */
     (void)error;
     letter_write(request->room, handling.letter, false, &told);
     if (handling.drop)

@@ -168,6 +168,7 @@ int rebuild_tail(struct store *store, struct slice room, tail_hearer *each, void
     tailing->rebuilding.why = ret_why;
     int error = rebuild_by(&tailing->rebuilding, store);
     hub_free(tailing->rebuilding.hub);
+    edge_end(&tailing->server);
     free(tailing);
     return error;
 }

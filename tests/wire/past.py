@@ -67,6 +67,7 @@ def filters():
         ada, bea, watcher = hub.join("ada", 2), hub.join("bea", 2), observer(hub)
         ada.say("chat", {"text": "all"})
         ada.say("chat", {"text": "bea"}, "bea")
+        settle(ada)
         bea.say("chat", {"text": "ada", "session_id": "3f9a2c11-aa"}, "ada")
         bea.say("pattern_share", {"pattern": {"id": "p"}})
         bea.say("chat", {"text": 5}, "ada")  # refused: nobody saw it
