@@ -8,11 +8,13 @@ A hub is told --knowledge patterns and --messages direct messages of 300 bytes e
 much memory it has then, beyond what it knows. The last time somebody comes who was away all the
 while and reads a million messages; meanwhile two others talk, 200 messages a second, and before
 that as well: how long does a message of theirs take? (The readers are on the generator's core.)
+Last: for how long did a step of the checkpoint of all that hold the loop?
 """
 import argparse
 import json
 import os
 import re
+import signal
 import socket
 import statistics
 import subprocess
@@ -63,6 +65,16 @@ class Hub:
         """MiB that are its own: not those of files it has mapped."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
             return int(re.search(r"RssAnon:\s+(\d+)", file.read()).group(1)) / 1024
+
+    def longest_step(self):
+        """ms for which a step of its first checkpoints held the loop, at the most."""
+        while True:
+            self.process.send_signal(signal.SIGUSR1)
+            time.sleep(0.1)
+            with open(self.log, encoding="utf-8") as file:
+                said = re.findall(r"event=counters .*checkpoints=(\d+) checkpoint_step_us=(\d+)", file.read())
+            if said and int(said[-1][0]) > 0:
+                return int(said[-1][1]) / 1000
 
     def recovered(self):
         """What the log says of the last start."""
@@ -161,10 +173,12 @@ def meet(hub, figures):
     figures["missed_bytes"], figures["missed"], figures["missed_s"] = json.loads(os.read(read, 4096))
     os.close(read)
     pair.close()
+    figures["checkpoint_step_ms"] = hub.longest_step()
     print(f"\nWho was away read {figures['missed']} lines ({figures['missed_bytes'] / (1 << 20):.0f} MiB) in "
           f"{figures['missed_s']:.1f} s")
     print(f"Two others, before:    {quantiles(figures['pair_before'])}")
     print(f"Two others, meanwhile: {quantiles(figures['pair_meanwhile'])}")
+    print(f"A step of the checkpoint of all that held the loop for {figures['checkpoint_step_ms']:.2f} ms at the most")
 
 
 def measure(options, directory, figures):

@@ -27,8 +27,10 @@ struct disk {
     bool failing;    /* as it was said last */
     struct disk_room *rooms;
     size_t room_count, room_capacity;
-    size_t gathering; /* index of the room whose checkpoint is being gathered; DISK_NONE */
-    uint64_t entries; /* applied again at the beginning */
+    size_t gathering;         /* index of the room whose checkpoint is being gathered; DISK_NONE */
+    uint64_t checkpoints;     /* since the beginning */
+    uint64_t longest_step_ns; /* that one of their steps held the loop */
+    uint64_t entries;         /* applied again at the beginning */
 };
 
 /* Opens the store at options.data and gives the server its key; does nothing when there is no such

@@ -172,6 +172,8 @@ static void log_counters(struct server *server)
     journal_number(journal, "features", counts.features);
     journal_number(journal, "benchmarks", counts.benchmarks);
     journal_number(journal, "knowledge", counts.knowledge_bytes);
+    journal_number(journal, "checkpoints", server->disk.checkpoints);
+    journal_number(journal, "checkpoint_step_us", server->disk.longest_step_ns / 1000);
     for (int reason = 0; reason < CLOSE_REASON_COUNT; reason++)
         journal_number(journal, close_reason_text((enum close_reason)reason),
                        server->closed[reason]);
