@@ -1,4 +1,5 @@
 /* khub kb: the knowledge that a hub keeps. */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "cmd/commands.h"
@@ -175,6 +176,7 @@ static void offer_entry(void *data, const struct kb_entry *entry)
 
 static int get(const struct kb_settings *settings, struct json_value sync)
 {
+    assert(settings->id); /* kb get asks for one */
     struct search search = {.settings = settings, .nearest = {.word = slice_of(settings->id)}};
     kb_each_entry(settings->section, sync, get_entry, &search);
     if (search.found) {
