@@ -171,14 +171,17 @@ static void say_kept(struct server *server, const struct hub_counts *counts)
 {
     struct journal *journal = &server->journal;
     const struct disk *disk = &server->disk;
+    uint64_t bytes = store_size(disk->store);
+    bool small = bytes < 1 << 20;
     if (disk->fresh)
         journal_say(journal, "[hub] Keeps what it is told in %s (new: nothing is there yet).",
                     server->options.data);
     else
         journal_say(journal,
-                    "[hub] Keeps what it is told in %s (%.1f MiB; rooms: %zu, patterns: %zu, "
+                    "[hub] Keeps what it is told in %s (%.*f %s; rooms: %zu, patterns: %zu, "
                     "components: %zu, features: %zu, benchmarks: %zu).",
-                    server->options.data, (double)store_size(disk->store) / (1 << 20),
+                    server->options.data, small ? 0 : 1,
+                    (double)bytes / (small ? 1 << 10 : 1 << 20), small ? "KiB" : "MiB",
                     counts->rooms, counts->patterns, counts->components, counts->features,
                     counts->benchmarks);
 }

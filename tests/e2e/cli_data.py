@@ -98,9 +98,7 @@ def a_hub_keeps_things_when_nobody_says_where():
                 refused(1, "serve", "--listen", "127.0.0.1:0", XDG_STATE_HOME=home,
                         said=[place, f"process {hub.pid}", "--data DIR", "--memory"])
             fill(place)
-            with serving(said=f"in {place} (0.", XDG_STATE_HOME=home) as hub:
-                pass
-            with serving(said="patterns: 3, components: 0", XDG_STATE_HOME=home):
+            with serving(said=" KiB; rooms: 1, patterns: 3, components: 0", XDG_STATE_HOME=home):
                 pass
 
 
