@@ -273,4 +273,20 @@ void reading_run(struct database *database, struct reading *reading);
 /* The thread. */
 void *writer_run(void *data);
 
+/* ── transaction.c ── */
+
+/* What one transaction writes. */
+struct group {
+    struct batch_list batches;
+    size_t bytes, urgent;
+    struct store_log *packing; /* those of which something may be in a pack */
+};
+
+/* Writes the group (NULL: none) and the checkpoint's rows (NULL: none), all or nothing. 0, or -1
+ * with the transaction taken back; why is then set. */
+int transaction_run(struct database *database, struct group *group,
+                    const struct checkpoint *checkpoint, char why[STORE_WHY_SIZE]);
+/* Lets go what is below the checkpoint and beyond what is to be retained, in small steps. */
+void trim_below(struct store *store, const struct checkpoint *checkpoint);
+
 #endif

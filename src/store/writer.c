@@ -1,4 +1,4 @@
-/* The store's thread: many entries in one transaction, checkpoints between them.
+/* The store's thread: what it does next, and what it does when the disk won't have it.
  *
  * What can't be written (a full disk, a failing one) is tried again every RETRY_MS, and whatever
  * else comes is held back behind it; but messages among it are given up and their senders told. */
@@ -13,8 +13,7 @@
 #include "store/backup.h"
 
 #define RETRY_MS       500u
-#define TRIM_AT_ONCE   5000 /* entries let go in one transaction, or some more */
-#define COMPANY_MIN    16u  /* entries in a commit: with fewer, the next does not wait for more */
+#define COMPANY_MIN    16u /* entries in a commit: with fewer, the next does not wait for more */
 #define WAL_MOVE_BYTES (4u << 20)   /* then the database takes in what the log holds */
 #define WAL_PAGES_MAX  16384        /* 64 MiB: then what the log used is given back */
 #define GROUP_BYTES    (16u << 20)  /* in one transaction, or a batch more */
@@ -36,311 +35,6 @@ static struct timespec in_ms(unsigned ms)
 {
     return in_ns((int64_t)ms * 1000000);
 }
-
-/* ── writing ── */
-
-static int write_room(struct database *database, struct store_log *log)
-{
-    sqlite3_stmt *add = database->statements[STATEMENT_ADD_ROOM];
-    sqlite3_bind_int64(add, 1, log->id);
-    sqlite3_bind_blob64(add, 2, log->room.at, log->room.len, SQLITE_STATIC);
-    return database_step(database, STATEMENT_ADD_ROOM);
-}
-
-/* What one transaction writes. */
-struct group {
-    struct batch_list batches;
-    size_t bytes, urgent;
-    struct store_log *packing; /* those of which something may be in a pack */
-};
-
-static int write_pack(struct database *database, struct store_log *log, enum pack_kind kind)
-{
-    if (!log->packs[kind].count)
-        return 0;
-    if (!log->written && write_room(database, log) < 0)
-        return -1;
-    return database_add_pack(database, kind, log->id, &log->packs[kind]);
-}
-
-/* An earlier hub ended in the midst of what an entry caused: its last pack, which ends with that
- * entry, is filled on. 0 or -1. */
-static int take_back(struct database *database, struct store_log *log, struct pack_builder *pack)
-{
-    sqlite3_stmt *read = database->statements[STATEMENT_READ_MESSAGES];
-    sqlite3_stmt *drop = database->statements[STATEMENT_DROP_MESSAGES];
-    int64_t id = entry_id(log->id, log->kept_seq);
-    struct pack last = {0};
-    for (int at = 1; at <= 2; at++) {
-        sqlite3_bind_int64(read, at, id);
-        sqlite3_bind_int64(drop, at, id);
-    }
-    int result = sqlite3_step(read);
-    if (result == SQLITE_ROW)
-        column_pack(log->room, PACK_MESSAGES, read, &last);
-    for (uint32_t at = 0; at < last.count; at++) {
-        struct message_kept message;
-        if (pack_message(log->room, &last, at, &message))
-            pack_add_message(pack, log->room, &message);
-    }
-    sqlite3_reset(read);
-    return database_step(database, STATEMENT_DROP_MESSAGES);
-}
-
-/* The log's pack that is to take the item. NULL when the one before could not be written. */
-static struct pack_builder *pack_for(struct database *database, struct group *group,
-                                     struct store_log *log, enum pack_kind kind, uint64_t seq)
-{
-    if (!log->packing) {
-        log->packing = true;
-        log->next_packing = group->packing;
-        group->packing = log;
-    }
-    if (pack_is_full(&log->packs[kind], seq) && write_pack(database, log, kind) < 0)
-        return NULL;
-    struct pack_builder *pack = &log->packs[kind];
-    bool back = kind == PACK_MESSAGES && !pack->count && seq == log->kept_seq;
-    return back && take_back(database, log, pack) < 0 ? NULL : pack;
-}
-
-/* The packs are empty now; those of one room keep their memory. */
-static void packs_clear(struct store_log *log, bool keep)
-{
-    for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT; kind++)
-        if (keep)
-            pack_clear(&log->packs[kind]);
-        else
-            pack_builder_free(&log->packs[kind]);
-}
-
-/* All that is in packs is written; or after an error let go. */
-static int end_packs(struct database *database, struct group *group, int error)
-{
-    struct store_log *log;
-    while ((log = group->packing)) {
-        struct store *store = log->store;
-        bool last = !log->next_packing;
-        for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT && error == 0; kind++)
-            error = write_pack(database, log, kind);
-        packs_clear(log, last);
-        if (last && store->packed && store->packed != log)
-            packs_clear(store->packed, false);
-        if (last)
-            store->packed = log;
-        group->packing = log->next_packing;
-        log->packing = false;
-    }
-    return error;
-}
-
-static int write_entry(struct database *database, struct group *group, const struct batch *batch,
-                       const struct item *item)
-{
-    struct entry entry = item->entry;
-    assert((uintptr_t)entry.bytes.at + entry.bytes.len <= batch->bytes.len);
-    entry.bytes.at = batch->bytes.at + (uintptr_t)entry.bytes.at;
-    struct pack_builder *pack = pack_for(database, group, item->log, PACK_ENTRIES, entry.seq);
-    if (pack)
-        pack_add_entry(pack, item->log->room, &entry);
-    return pack ? 0 : -1;
-}
-
-static int write_message(struct database *database, struct group *group, const struct batch *batch,
-                         const struct item *item)
-{
-    const struct kept *kept = &item->kept;
-    const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
-    size_t texts = (size_t)kept->but_len + kept->names_len;
-    assert(texts <= item->entry.bytes.len);
-    assert((uintptr_t)item->entry.bytes.at + item->entry.bytes.len <= batch->bytes.len);
-    struct message_kept message = {.seq = item->entry.seq,
-                                   .number = kept->number,
-                                   .level = kept->level,
-                                   .audience = kept->audience,
-                                   .observed = kept->observed,
-                                   .own = kept->own,
-                                   .but = {bytes, kept->but_len},
-                                   .names = {bytes + kept->but_len, kept->names_len},
-                                   .line = {bytes + texts, item->entry.bytes.len - texts}};
-    struct pack_builder *pack = pack_for(database, group, item->log, PACK_MESSAGES, message.seq);
-    if (pack)
-        pack_add_message(pack, item->log->room, &message);
-    return pack ? 0 : -1;
-}
-
-static int write_forget(struct database *database, struct store_log *log)
-{
-    static const enum statement by_room[] = {STATEMENT_DROP_ROWS, STATEMENT_DROP_ROOM};
-    static const enum statement by_id[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
-    sqlite3_stmt **statements = database->statements;
-    int error = 0;
-    for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT; kind++)
-        pack_clear(&log->packs[kind]);
-    for (size_t i = 0; i < sizeof by_id / sizeof *by_id && error == 0; i++) {
-        sqlite3_bind_int64(statements[by_id[i]], 1, entry_id(log->id, 0));
-        sqlite3_bind_int64(statements[by_id[i]], 2, entry_id(log->id + 1, 0) - 1);
-        error = database_step(database, by_id[i]);
-    }
-    for (size_t i = 0; i < sizeof by_room / sizeof *by_room && error == 0; i++) {
-        sqlite3_bind_int64(statements[by_room[i]], 1, log->id);
-        error = database_step(database, by_room[i]);
-    }
-    sqlite3_bind_int64(statements[STATEMENT_LET_GO], 1, (int64_t)log->seq);
-    return error == 0 ? database_step(database, STATEMENT_LET_GO) : error;
-}
-
-static int write_item(struct database *database, struct group *group, const struct batch *batch,
-                      const struct item *item)
-{
-    switch (item->kind) {
-    case ITEM_ENTRY:
-        return write_entry(database, group, batch, item);
-    case ITEM_MESSAGE:
-        return write_message(database, group, batch, item);
-    case ITEM_FORGET:
-        return write_forget(database, item->log);
-    }
-    return -1;
-}
-
-static int write_items(struct database *database, struct group *group)
-{
-    const struct batch *batch;
-    int error = 0;
-    STAILQ_FOREACH(batch, &group->batches, next)
-    for (size_t i = 0; i < batch->count && error == 0; i++)
-        error = write_item(database, group, batch, &batch->items[i]);
-    return end_packs(database, group, error);
-}
-
-static int write_checkpoint(struct database *database, const struct checkpoint *checkpoint)
-{
-    int error = 0;
-    for (size_t i = 0; i < checkpoint->count && error == 0; i++) {
-        const struct checkpoint_row *kept = &checkpoint->rows[i];
-        enum statement statement = kept->gone ? STATEMENT_DROP_ROW : STATEMENT_PUT_ROW;
-        sqlite3_stmt *step = database->statements[statement];
-        assert(kept->bytes_at + kept->bytes_len <= checkpoint->bytes.len);
-        struct row row = {kept->kind,
-                          {checkpoint->bytes.at + kept->key_at, kept->key_len},
-                          {checkpoint->bytes.at + kept->bytes_at, kept->bytes_len}};
-        sqlite3_bind_int64(step, 1, checkpoint->room_id);
-        sqlite3_bind_int64(step, 2, row.kind);
-        sqlite3_bind_blob64(step, 3, row.key.len ? row.key.at : "", row.key.len, SQLITE_STATIC);
-        if (!kept->gone) {
-            sqlite3_bind_blob64(step, 4, row.bytes.at, row.bytes.len, SQLITE_STATIC);
-            sqlite3_bind_int64(step, 5, (int64_t)row_checksum(checkpoint->room, &row));
-        }
-        error = database_step(database, statement);
-    }
-    return error;
-}
-
-/* 0, or -1 with the transaction taken back; why is then set. */
-static int transact(struct database *database, struct group *group,
-                    const struct checkpoint *checkpoint, char why[STORE_WHY_SIZE])
-{
-    int error = database_step(database, STATEMENT_BEGIN);
-    if (error == 0 && group)
-        error = write_items(database, group);
-    if (error == 0 && checkpoint)
-        error = write_checkpoint(database, checkpoint);
-    if (error == 0)
-        error = database_step(database, STATEMENT_COMMIT);
-    if (error == 0)
-        return 0;
-    snprintf(why, STORE_WHY_SIZE, "%s", sqlite3_errmsg(database->handle));
-    if (!sqlite3_get_autocommit(database->handle))
-        database_step(database, STATEMENT_ROLLBACK);
-    return -1;
-}
-
-/* ── letting go ── */
-
-/* The oldest chunk of a room's entries: its last one's id and time. False when there are not so
- * many below the checkpoint. */
-static bool oldest_chunk(struct database *database, const struct checkpoint *checkpoint,
-                         int64_t *ret_id, int64_t *ret_time)
-{
-    sqlite3_stmt *step = database->statements[STATEMENT_OLDEST];
-    int64_t entries = 0;
-    sqlite3_bind_int64(step, 1, entry_id(checkpoint->room_id, 0));
-    sqlite3_bind_int64(step, 2, entry_id(checkpoint->room_id, checkpoint->seq));
-    while (entries < TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
-        *ret_id = sqlite3_column_int64(step, 0);
-        *ret_time = sqlite3_column_int64(step, 1);
-        entries += sqlite3_column_int64(step, 2);
-    }
-    sqlite3_reset(step);
-    return entries >= TRIM_AT_ONCE;
-}
-
-static uint64_t pragma_number(sqlite3 *handle, const char *pragma)
-{
-    sqlite3_stmt *step;
-    uint64_t number = 0;
-    if (sqlite3_prepare_v2(handle, pragma, -1, &step, NULL) != SQLITE_OK)
-        return 0;
-    if (sqlite3_step(step) == SQLITE_ROW)
-        number = (uint64_t)sqlite3_column_int64(step, 0);
-    sqlite3_finalize(step);
-    return number;
-}
-
-/* Bytes of the database that hold something. */
-static uint64_t database_bytes(const struct database *database)
-{
-    uint64_t pages = pragma_number(database->handle, "PRAGMA page_count");
-    uint64_t empty = pragma_number(database->handle, "PRAGMA freelist_count");
-    return (pages - empty) * pragma_number(database->handle, "PRAGMA page_size");
-}
-
-static bool beyond_retention(const struct store *store, const struct checkpoint *checkpoint,
-                             int64_t id, int64_t time)
-{
-    const struct store_options *options = &store->options;
-    uint64_t seq = (uint64_t)(id - entry_id(checkpoint->room_id, 0));
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age = (int64_t)now.tv_sec * 1000 - time;
-    return (options->retain_ms && age > options->retain_ms) ||
-           (options->retain_entries && seq + options->retain_entries <= checkpoint->seq) ||
-           (options->retain_bytes && database_bytes(&store->database) > options->retain_bytes);
-}
-
-static int trim_chunk(struct database *database, const struct checkpoint *checkpoint, int64_t id)
-{
-    static const enum statement deletes[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
-    int64_t first = entry_id(checkpoint->room_id, 0);
-    sqlite3_stmt *set = database->statements[STATEMENT_SET_TRIMMED];
-    int error = database_step(database, STATEMENT_BEGIN);
-    for (size_t i = 0; i < 2 && error == 0; i++) {
-        sqlite3_bind_int64(database->statements[deletes[i]], 1, first);
-        sqlite3_bind_int64(database->statements[deletes[i]], 2, id);
-        error = database_step(database, deletes[i]);
-    }
-    sqlite3_bind_int64(set, 1, checkpoint->room_id);
-    sqlite3_bind_int64(set, 2, id - first);
-    if (error == 0)
-        error = database_step(database, STATEMENT_SET_TRIMMED);
-    if (error == 0)
-        error = database_step(database, STATEMENT_COMMIT);
-    if (error < 0 && !sqlite3_get_autocommit(database->handle))
-        database_step(database, STATEMENT_ROLLBACK);
-    return error;
-}
-
-/* What is below the checkpoint and beyond what is to be retained. */
-static void trim(struct store *store, const struct checkpoint *checkpoint)
-{
-    int64_t id, time;
-    while (oldest_chunk(&store->database, checkpoint, &id, &time) &&
-           beyond_retention(store, checkpoint, id, time) &&
-           trim_chunk(&store->database, checkpoint, id) == 0)
-        ;
-}
-
-/* ── the thread ── */
 
 static void wake(struct store *store)
 {
@@ -525,7 +219,7 @@ static void write_group(struct store *store, struct group *group)
 {
     char why[STORE_WHY_SIZE];
     unsigned last_tries = 0;
-    while (transact(&store->database, group, NULL, why) < 0) {
+    while (transaction_run(&store->database, group, NULL, why) < 0) {
         if (log_give_back(&store->database))
             continue;
         say(store, why);
@@ -546,8 +240,8 @@ static void write_group(struct store *store, struct group *group)
 static void write_rows(struct store *store, struct checkpoint *checkpoint)
 {
     char why[STORE_WHY_SIZE];
-    if (transact(&store->database, NULL, checkpoint, why) == 0) {
-        trim(store, checkpoint);
+    if (transaction_run(&store->database, NULL, checkpoint, why) == 0) {
+        trim_below(store, checkpoint);
         checkpoint_free(checkpoint);
         return;
     }
