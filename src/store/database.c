@@ -384,7 +384,8 @@ static void file_close(struct database *database)
     database->handle = NULL;
 }
 
-/* A new one is made under another name: one that is not whole was not cut off while it was made. */
+/* A new one is made under another name: one that is not whole was not cut off while it was made. It
+ * leaves nothing in its log, which would not get that name: closing it would say nothing of it. */
 static int file_make(struct database *database, const char *directory, char ret_why[STORE_WHY_SIZE])
 {
     static const char *const left[] = {NEW, NEW "-wal", NEW "-journal"};
@@ -395,6 +396,9 @@ static int file_make(struct database *database, const char *directory, char ret_
         error = database_migrate(database, directory, ret_why);
     if (error == 0)
         error = key_read(database, directory, ret_why);
+    if (error == 0 && sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                                NULL, NULL) != SQLITE_OK)
+        error = database_fail(database, directory, ret_why);
     file_close(database);
     if (error < 0)
         return error;

@@ -21,7 +21,7 @@ int folder_make(void **state)
 void data_remove(const struct world *world)
 {
     static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db-mark",
-                                        "lock"};
+                                        "new.db", "new.db-wal", "lock"};
     char path[160];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", world->data, files[i]);
@@ -71,7 +71,7 @@ static void lost(void *ctx, const struct entry *entry)
     see(ctx, entry, true);
 }
 
-static void await_wake(struct world *world)
+void await_news(struct world *world)
 {
     pthread_mutex_lock(&world->mutex);
     while (!world->awake)
@@ -85,7 +85,7 @@ void await(struct world *world, size_t count)
 {
     store_push(world->store);
     while (world->count < count)
-        await_wake(world);
+        await_news(world);
 }
 
 /* ── recovery, as text ── */
@@ -115,8 +115,10 @@ static int read_loaded(void *ctx, struct slice room)
 
 static uint64_t read_seq(void *ctx, struct slice room)
 {
+    struct world *world = ctx;
+    const char *row = world->seq_in_row ? strchr(world->rows, '{') : NULL;
     (void)room;
-    return ((struct world *)ctx)->seq;
+    return row ? strtoull(row + 1, NULL, 10) : world->seq;
 }
 
 static int read_entry(void *ctx, struct slice room, const struct entry *entry)
@@ -160,7 +162,7 @@ void read_kept(struct world *world, const char *name, int level, uint64_t after,
                                   .until = until};
         store_read(world->store, &wish);
         while (world->reads == reads)
-            await_wake(world);
+            await_news(world);
     }
 }
 

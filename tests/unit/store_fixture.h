@@ -32,7 +32,8 @@ struct world {
     /* of the last recovery */
     char rows[4096], entries[4096];
     struct store_options retain; /* what is retained, for the next store */
-    uint64_t seq;
+    uint64_t seq;                /* that its rows stand for; */
+    bool seq_in_row;             /* when there is a row, the number in it is */
     int refuse_row;
     /* of read_kept */
     char page[4096];
@@ -61,6 +62,8 @@ void end(struct world *world);
 int propose(struct world *world, enum entry_kind kind, const char *text);
 /* Takes what comes back until there are `count` in `seen`. */
 void await(struct world *world, size_t count);
+/* Waits until the store has something to tell, and takes it. */
+void await_news(struct world *world);
 /* Of room "main": its member "ada" in these bytes (NULL: gone), as the state at that seq. */
 void checkpoint(struct world *world, const char *bytes, uint64_t seq);
 /* Of room "main", what AI `name` of that level should have had of the seqs in (after, until], as

@@ -1,0 +1,27 @@
+/* A disk that fails when it is told to: SQLite's files as they are, but for one call. */
+#ifndef KHUB_TESTS_FAULT_VFS_H
+#define KHUB_TESTS_FAULT_VFS_H
+
+#include <stdbool.h>
+
+/* What becomes of the call, a write, sync, truncation or removal. */
+enum fault {
+    FAULT_IO,   /* it fails, once */
+    FAULT_FULL, /* there is no room, once */
+    FAULT_TORN, /* half of it is written, and it fails, once */
+    /* The power goes: of what was written since a file's last sync, only the first part is there,
+     * and nothing that is written from now on. */
+    FAULT_CRASH,
+    FAULT_COUNT
+};
+const char *fault_text(enum fault fault);
+
+/* Every file that SQLite opens from now on is on such a disk. Once. */
+void fault_install(void);
+/* The call of that number from now on, from 1, is struck. How much a crash leaves is drawn from the
+ * seed. */
+void fault_arm(enum fault fault, unsigned at, unsigned seed);
+/* The disk is a good one again. Was a call struck? */
+bool fault_disarm(void);
+
+#endif

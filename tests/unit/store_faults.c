@@ -1,0 +1,164 @@
+/* The store on a disk that fails at its k-th call, for every k and in every way: whatever was
+ * handed back as committed is there afterwards, in order and once; what was said to be lost is not;
+ * of anything else all or nothing. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/fault_vfs.h"
+#include "tests/unit/store_fixture.h"
+
+#define ROUNDS     5u
+#define EACH_ROUND 3u /* entries */
+#define AT_MOST    (ROUNDS * EACH_ROUND)
+
+/* What the hub was told in one life of the store. */
+struct life {
+    char said[AT_MOST][24]; /* entry of seq N at N - 1 */
+    size_t said_count;
+    uint64_t checkpoint; /* the last that was handed in */
+};
+
+static void say(struct world *world, struct life *life, enum entry_kind kind)
+{
+    char *text = life->said[life->said_count];
+    snprintf(text, sizeof life->said[0], "said-%zu", life->said_count + 1);
+    if (propose(world, kind, text) == 0)
+        life->said_count++;
+}
+
+/* Until all of it came back, or the store says that it can't keep anything. False then. */
+static bool settle(struct world *world, const struct life *life)
+{
+    store_push(world->store);
+    while (world->count < life->said_count && !store_failure(world->store))
+        await_news(world);
+    return world->count == life->said_count;
+}
+
+static bool all_kept(const struct world *world)
+{
+    for (size_t i = 0; i < world->count; i++)
+        if (world->seen[i].lost)
+            return false;
+    return true;
+}
+
+/* One life, which may end anywhere. */
+static void live(struct world *world, struct life *life)
+{
+    char why[STORE_WHY_SIZE], row[24];
+    world->count = 0;
+    if (open_store(world, STORE_SYNC_ALWAYS, why) < 0)
+        return;
+    assert_int_equal(store_begin(world->store), 0);
+    open_log(world, "main", 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        size_t before = life->said_count;
+        for (unsigned i = 0; i < EACH_ROUND; i++)
+            say(world, life, i == 1 ? ENTRY_LEAVE : ENTRY_MESSAGE);
+        if (life->said_count < before + EACH_ROUND || !settle(world, life) || !all_kept(world))
+            break;
+        if (round % 2 == 0)
+            continue;
+        life->checkpoint = life->said_count;
+        snprintf(row, sizeof row, "{%" PRIu64 "}", life->checkpoint);
+        checkpoint(world, row, life->checkpoint);
+    }
+    world->log.free(world->log.state);
+    store_close(world->store);
+    world->store = NULL;
+}
+
+/* Where an entry of the text "SEQ:TEXT SEQ:TEXT " ends; its seq and whether it is what was said. */
+static const char *entry_next(const char *at, const struct life *life, uint64_t *ret_seq)
+{
+    char *end;
+    *ret_seq = strtoull(at, &end, 10);
+    size_t len = strcspn(end, " ");
+    if (*end != ':' || *ret_seq < 1 || *ret_seq > life->said_count ||
+        strncmp(end + 1, life->said[*ret_seq - 1], len - 1) != 0 ||
+        strlen(life->said[*ret_seq - 1]) != len - 1)
+        fail_msg("what is there was never said: %s", at);
+    return end + len + 1;
+}
+
+static bool is_there(const char *entries, uint64_t seq)
+{
+    char text[32];
+    size_t len = (size_t)snprintf(text, sizeof text, "%" PRIu64 ":", seq);
+    for (const char *at = entries; *at; at = strchr(at, ' ') + 1)
+        if (strncmp(at, text, len) == 0)
+            return true;
+    return false;
+}
+
+/* The next life begins with what is to be there, and goes on above it. When the power went, nobody
+ * heard what the store said after it: what it held for lost may be there then. */
+static void check(struct world *world, const struct life *life, const struct seen *seen,
+                  size_t count, bool power_went)
+{
+    uint64_t base = 0, last = 0;
+    begin(world, STORE_SYNC_ALWAYS);
+    const char *row = strchr(world->rows, '{');
+    if (row)
+        base = strtoull(row + 1, NULL, 10);
+    assert_true(base <= life->checkpoint);
+    for (const char *at = world->entries; *at;) {
+        uint64_t seq;
+        at = entry_next(at, life, &seq);
+        assert_true(seq > last && seq > base);
+        last = seq;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool there = seen[i].seq <= base || is_there(world->entries, seen[i].seq);
+        if (seen[i].lost ? there && !power_went : !there)
+            fail_msg("entry %" PRIu64 " was %s, and is %s", seen[i].seq,
+                     seen[i].lost ? "lost" : "kept", there ? "there" : "gone");
+    }
+    propose(world, ENTRY_MESSAGE, "after it");
+    await(world, 1);
+    assert_false(world->seen[0].lost);
+    assert_true(world->seen[0].seq > last && world->seen[0].seq > base);
+    end(world);
+}
+
+/* False when the disk had not so many calls to strike. */
+static bool try(struct world *world, enum fault fault, unsigned at)
+{
+    struct life life = {.said_count = 0};
+    fault_arm(fault, at, at);
+    live(world, &life);
+    bool struck = fault_disarm();
+    if (!struck)
+        assert_int_equal(world->count, AT_MOST);
+    struct seen seen[AT_MOST];
+    size_t count = world->count;
+    memcpy(seen, world->seen, count * sizeof *seen);
+    check(world, &life, seen, count, fault == FAULT_CRASH);
+    data_remove(world);
+    return struck;
+}
+
+static void test_a_disk_that_fails_at_any_call(void **state)
+{
+    struct world *world = *state;
+    world->seq_in_row = true;
+    world->seen = calloc(1, sizeof *world->seen);
+    assert_non_null(world->seen);
+    for (enum fault fault = 0; fault < FAULT_COUNT; fault++) {
+        unsigned at = 1;
+        while (try(world, fault, at))
+            at++;
+        print_message("# %s at each of %u calls\n", fault_text(fault), at - 1);
+        assert_true(at > 20); /* or nothing was tried */
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {STORE_TEST(test_a_disk_that_fails_at_any_call)};
+    fault_install();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
