@@ -7,11 +7,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "core/memory.h"
@@ -311,10 +313,19 @@ static bool work(struct search_index *index, struct item_list *taken)
     return true;
 }
 
+/* What this thread makes is its owner's alone from the first instant, whatever the umask: that is
+ * the process's, so the thread gets one of its own. Some sandboxes refuse that. */
+static void search_alone(void)
+{
+    if (unshare(CLONE_FS) == 0)
+        umask(0077);
+}
+
 static void *search_run(void *data)
 {
     struct search_index *index = data;
     struct item_list taken = STAILQ_HEAD_INITIALIZER(taken);
+    search_alone();
     bool going = file_begin(index, &taken);
     while (going) {
         pthread_mutex_lock(&index->mutex);

@@ -94,12 +94,13 @@ int search_file_open_as_is(struct search_file *file, const char *directory)
     char path[4096];
     if (path_of(directory, "", path) < 0)
         return -1;
-    /* SQLite would make the file as the umask, which all threads share, says */
+    /* one that was put there, or made where search_alone was refused */
+    struct stat found;
     int made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (made >= 0) {
-        fchmod(made, 0600); /* nor what it leaves of that */
+    if (made >= 0 && fstat(made, &found) == 0 && (found.st_mode & 07777) != 0600)
+        fchmod(made, 0600);
+    if (made >= 0)
         close(made);
-    }
     if (sqlite3_open_v2(path, &file->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
             SQLITE_OK ||
         execute(file, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -331,6 +332,36 @@ static void test_a_check_compares(void **state)
     assert_true(report.there && !report.whole);
 }
 
+/* Whatever the umask: no mode is ever put right afterwards. */
+static void test_its_files_are_its_owners_from_the_first_instant(void **state)
+{
+    struct shelf *shelf = *state;
+    _Alignas(struct inotify_event) char events[4096];
+    bool made = false;
+    int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    assert_true(watch >= 0 && inotify_add_watch(watch, shelf->folder, IN_CREATE | IN_ATTRIB) >= 0);
+    mode_t before = umask(0777);
+    begin_with_three(shelf);
+    assert_finds(shelf, "elsewhere", ""); /* all that was put is written by then */
+    mode_t during = umask(before);
+    ssize_t len;
+    while ((len = read(watch, events, sizeof events)) > 0)
+        for (char *at = events; at < events + len;) {
+            const struct inotify_event *event = (const struct inotify_event *)at;
+            bool itself = strcmp(event->name, "search.db") == 0; /* SQLite owns the others */
+            if (itself && event->mask & IN_ATTRIB)
+                fail_msg("search.db was made, and then its mode was changed");
+            made = made || itself;
+            at += sizeof *event + event->len;
+        }
+    close(watch);
+    struct stat status;
+    assert_int_equal(stat(path_of(shelf, "search.db"), &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0600);
+    assert_int_equal(during, 0777); /* the process has kept its own */
+    assert_true(made);
+}
+
 int main(void)
 {
 #define SHELF_TEST(name) cmocka_unit_test_setup_teardown(name, shelf_make, shelf_remove)
@@ -342,6 +373,7 @@ int main(void)
         SHELF_TEST(test_a_file_that_is_none_is_made_anew),
         SHELF_TEST(test_damage_that_shows_later_is_mended),
         SHELF_TEST(test_a_check_compares),
+        SHELF_TEST(test_its_files_are_its_owners_from_the_first_instant),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
