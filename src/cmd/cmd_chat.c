@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -12,20 +13,26 @@
 #include "cmd/visit.h"
 #include "wire/types.h"
 
-#define SETTLE_MS  5000       /* without the hub taking anything */
-#define QUEUED_MAX (1u << 20) /* bytes that wait to be sent, over which no line is taken */
-#define SENT_MAX   (1u << 16) /* latest lines that a refusal is traced to */
+/* For acks at the end, since the last one came. From a pipe nobody sits and waits: a hub that is
+ * started again is back by then. */
+#define SETTLE_MS      5000
+#define SETTLE_PIPE_MS 30000
+#define UNACKED_MAX    (1u << 20) /* bytes without an ack, over which no line is taken */
 
 struct chat_settings {
     const char *hub, *as, *color;
     bool missed;
 };
 
-/* Which line a message was. */
+/* A line that the hub has not answered. */
 struct sent {
-    char message_id[UUID_SIZE];
+    TAILQ_ENTRY(sent) next;
+    struct chat *chat;
     uint64_t line;
+    char message_id[UUID_SIZE];
+    char target[]; /* "": all */
 };
+TAILQ_HEAD(sent_list, sent);
 
 struct chat {
     struct terminal terminal;
@@ -36,11 +43,8 @@ struct chat {
     bool comes_back;  /* it has joined before */
     bool catching_up; /* what was missed is yet to end, */
     unsigned missed;  /* and so much came so far */
-    unsigned refused; /* lines that did not go, or that the hub did not take */
-    /* From a pipe. Lines up to `judged` are the hub's; it is being asked whether those up to
-     * `asked` are (0: it is not); `last` is the latest that went out. */
-    struct sent *sent; /* SENT_MAX, by the line's number */
-    uint64_t refused_line, judged, asked, last;
+    unsigned refused; /* lines that did not go, or that the hub did not keep or deliver */
+    struct sent_list sent;
 };
 
 static void begin_line(struct chat *chat)
@@ -89,7 +93,7 @@ static void fail(struct chat *chat, uint64_t line, const char *format, ...)
     chat->refused++;
     if (len < 0)
         return;
-    if (chat->prompt.interactive)
+    if (chat->prompt.interactive && !stop_asked())
         say(chat, "%s", sentence);
     else if (line > 0)
         complain("chat", "line %llu: %s", (unsigned long long)line, sentence);
@@ -98,16 +102,30 @@ static void fail(struct chat *chat, uint64_t line, const char *format, ...)
     free(sentence);
 }
 
-/* The line that became this message, or 0. The hub refuses in order, so the search goes on from the
- * one it refused last. */
-static uint64_t line_of(struct chat *chat, const char *message_id)
+/* Whether it is one that on_outcome tells of. */
+static bool is_sent(const struct chat *chat, const char *message_id)
 {
-    for (uint64_t line = chat->refused_line + 1; chat->sent && line <= chat->last; line++) {
-        const struct sent *sent = &chat->sent[line % SENT_MAX];
-        if (sent->line == line && strcmp(sent->message_id, message_id) == 0)
-            return chat->refused_line = line;
-    }
-    return 0;
+    const struct sent *sent;
+    TAILQ_FOREACH (sent, &chat->sent, next)
+        if (strcmp(sent->message_id, message_id) == 0)
+            return true;
+    return false;
+}
+
+static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
+{
+    struct sent *sent = data;
+    struct chat *chat = sent->chat;
+    (void)link;
+    if (outcome->error < 0 && outcome->error != KHUB_E_REFUSED)
+        return; /* the link has ended: tell_unacked does */
+    TAILQ_REMOVE(&chat->sent, sent, next);
+    if (outcome->error < 0)
+        fail(chat, sent->line, "%s", outcome->detail);
+    else if (!outcome->delivered)
+        fail(chat, sent->line, "\"%s\" is not connected: this was accepted, but not delivered",
+             sent->target);
+    free(sent);
 }
 
 static void show_chat(struct chat *chat, struct slice sender, bool to_us, const char *text)
@@ -168,19 +186,33 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         if (json_string_is(json_get(payload, "code"),
                            slice_of(wire_error_code(WIRE_REPLAY_TRUNCATED))))
             say(chat, "what you missed is not all there: %s", detail);
-        else
-            fail(chat, line_of(chat, reply), "%s", detail);
+        else if (!is_sent(chat, reply))
+            fail(chat, 0, "%s", detail);
     }
 }
 
-/* Lines that went out and may have been lost on their way: nobody will know. */
-static void fail_unjudged(struct chat *chat, const char *what)
+/* Lines of which nobody knows whether the hub has kept them: the visit is over. False: there are
+ * none. */
+static bool tell_unacked(struct chat *chat)
 {
-    if (chat->sent && chat->last > chat->judged)
-        fail(chat, chat->judged + 1, "%s: this line and those up to %llu may not all have arrived",
-             what, (unsigned long long)chat->last);
-    chat->judged = chat->last;
-    chat->asked = 0;
+    struct sent *first = TAILQ_FIRST(&chat->sent), *sent;
+    if (!first)
+        return false;
+    uint64_t last = TAILQ_LAST(&chat->sent, sent_list)->line;
+    if (last == first->line)
+        complain("chat", "line %llu: %s before the hub acked it: it may not be kept",
+                 (unsigned long long)last, stop_asked() ? "stopped" : "left");
+    else
+        complain("chat",
+                 "line %llu: %s before the hub acked this line and those up to %llu: they may not "
+                 "all be kept",
+                 (unsigned long long)first->line, stop_asked() ? "stopped" : "left",
+                 (unsigned long long)last);
+    while ((sent = TAILQ_FIRST(&chat->sent))) {
+        TAILQ_REMOVE(&chat->sent, sent, next);
+        free(sent);
+    }
+    return true;
 }
 
 static void on_change(struct visit *visit, const char *why)
@@ -190,42 +222,30 @@ static void on_change(struct visit *visit, const char *why)
         say(chat, "the hub is back");
     else
         say(chat, "lost the hub: %s; trying again, what you type is sent then", why);
-    fail_unjudged(chat, "the hub was lost");
-}
-
-/* From a pipe the hub is asked all the time what it has judged. */
-static void ask_verdict(struct chat *chat)
-{
-    struct visit *visit = &chat->visit;
-    if (chat->asked > 0 && !visit->question[0]) {
-        chat->judged = chat->asked;
-        chat->asked = 0;
-    }
-    if (chat->sent && chat->asked == 0 && chat->last > chat->judged && visit_ask(visit) == 0)
-        chat->asked = chat->last;
 }
 
 static void send_chat(struct chat *chat, const char *text, const char *target)
 {
     struct text payload = {0};
-    char message_id[UUID_SIZE];
+    size_t target_size = target ? strlen(target) + 1 : 1;
+    struct sent *sent = malloc(sizeof *sent + target_size);
     text_add_literal(&payload, "{\"text\":");
     text_add_string(&payload, slice_of(text));
     text_add(&payload, (struct slice)SLICE("}\0"));
-    int error = payload.failed
-                    ? KHUB_E_NO_MEMORY
-                    : khub_publish(chat->visit.link, "chat", payload.at, target, message_id);
+    int error = KHUB_E_NO_MEMORY;
+    if (sent && !payload.failed)
+        error = khub_publish_acked(chat->visit.link, "chat", payload.at, target, on_outcome, sent,
+                                   sent->message_id);
     text_free(&payload);
     if (error < 0) {
         fail(chat, chat->prompt.number, "not sent: %s", khub_error_text(error));
+        free(sent);
         return;
     }
-    chat->last = chat->prompt.number;
-    if (chat->sent) {
-        struct sent *sent = &chat->sent[chat->last % SENT_MAX];
-        memcpy(sent->message_id, message_id, sizeof message_id);
-        sent->line = chat->last;
-    }
+    sent->chat = chat;
+    sent->line = chat->prompt.number;
+    memcpy(sent->target, target ? target : "", target_size);
+    TAILQ_INSERT_TAIL(&chat->sent, sent, next);
 }
 
 static void do_to(struct chat *chat, const char *rest)
@@ -299,7 +319,7 @@ static void act_on(struct chat *chat, struct slice typed)
 
 static bool has_room(const struct chat *chat)
 {
-    return khub_queued(chat->visit.link) < QUEUED_MAX;
+    return khub_queued(chat->visit.link) < UNACKED_MAX;
 }
 
 /* Of what was read the lines for which there is room; the rest waits until the hub has taken
@@ -320,11 +340,6 @@ static void take_lines(struct chat *chat)
     }
 }
 
-static int chat_code(const struct chat *chat)
-{
-    return chat->refused > 0 && !chat->prompt.interactive ? EXIT_FAILED : EXIT_WORKED;
-}
-
 static int talk(struct chat *chat)
 {
     struct prompt *prompt = &chat->prompt;
@@ -335,8 +350,7 @@ static int talk(struct chat *chat)
         prompt_show(prompt);
         switch (visit_wait(&chat->visit, -1, input, 2)) {
         case VISIT_STOPPED:
-            fail_unjudged(chat, "stopped");
-            return chat_code(chat);
+            return EXIT_WORKED;
         case VISIT_ENDED:
             return EXIT_FAILED;
         case VISIT_TURNED:
@@ -347,13 +361,11 @@ static int talk(struct chat *chat)
         if (input[0].revents)
             prompt_read(prompt);
         take_lines(chat);
-        ask_verdict(chat);
     }
     if (prompt->error && !prompt->interactive)
         fail(chat, 0, "could not read stdin: %s", strerror(prompt->error));
-    if (visit_settle(&chat->visit, SETTLE_MS) < 0)
-        return complain("chat", "the hub did not say whether it took everything.");
-    return chat_code(chat);
+    visit_settle(&chat->visit, prompt->interactive ? SETTLE_MS : SETTLE_PIPE_MS);
+    return EXIT_WORKED;
 }
 
 static int run(const void *data)
@@ -365,6 +377,7 @@ static int run(const void *data)
     chat.visit = (struct visit){.command = "chat",
                                 .address = settings->hub,
                                 .keeps_trying = true,
+                                .acks = true,
                                 .resumes = true,
                                 .resumes_last = settings->missed,
                                 .tells = true,
@@ -376,15 +389,15 @@ static int run(const void *data)
     stop_catch();
     line_begin(&chat.line, &chat.terminal);
     prompt_begin(&chat.prompt, &chat.terminal);
-    if (!chat.prompt.interactive)
-        chat.sent = calloc(SENT_MAX, sizeof *chat.sent); /* without it refusals have no number */
+    TAILQ_INIT(&chat.sent);
     int code = visit_begin(&chat.visit);
     if (code == EXIT_WORKED)
         code = talk(&chat);
     prompt_end(&chat.prompt);
-    visit_end(&chat.visit);
+    visit_end(&chat.visit); /* some acks may still come */
     line_free(&chat.line);
-    free(chat.sent);
+    if (tell_unacked(&chat) || (chat.refused > 0 && !chat.prompt.interactive))
+        code = EXIT_FAILED;
     return code;
 }
 
@@ -414,12 +427,13 @@ const struct command command_chat = {
         "goes to one alone, /who lists who is there, /help tells the rest, /quit or Ctrl-D "
         "leaves. What was said while the hub was away, or with --missed you, is shown when you are "
         "back, as far as the hub keeps it (khub serve --data).\n\nFrom a pipe "
-        "it sends each line, waits where the hub is slower, and leaves at the end of input. "
-        "What can't be sent (a line that is longer than a MiB, no UTF-8, or has a NUL byte) is "
-        "named on stderr with its line number.",
+        "it sends each line, waits where the hub is slower or away, and at the end of input until "
+        "the hub has acked all: one that keeps its state has it on disk by then. A line that can't "
+        "be sent (longer than a MiB, no UTF-8, a NUL byte), or that the hub did not take or "
+        "keep, is named on stderr with its number.",
     .example =
         "  khub chat --as Ada\n  khub chat --as Ada --missed\n  echo 'the build is green' | khub chat --as ci",
-    .worked = "left in order; from a pipe: and the hub took every line",
+    .worked = "left in order; from a pipe: and the hub has acked every line",
     .failed = "the hub could not be reached, refused the name or, from a pipe, a line",
     .options = options,
     .settings_size = sizeof(struct chat_settings),

@@ -252,11 +252,17 @@ enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *
     return VISIT_ENDED;
 }
 
-int visit_ask(struct visit *visit)
+/* Asks the hub whether it has judged all that was published before; `answers` goes up when it has.
+ * False when it was not asked: the last question is still open, or the queue is full. */
+static bool ask(struct visit *visit)
 {
-    if (visit->ended || visit->question[0])
-        return -1;
-    return khub_publish(visit->link, "heartbeat", "{}", NULL, visit->question) < 0 ? -1 : 0;
+    return !visit->question[0] &&
+           khub_publish(visit->link, "heartbeat", "{}", NULL, visit->question) == 0;
+}
+
+static bool is_sending(const struct visit *visit)
+{
+    return khub_link_state(visit->link) == KHUB_JOINED && khub_wants_write(visit->link);
 }
 
 int visit_settle(struct visit *visit, int ms)
@@ -265,17 +271,20 @@ int visit_settle(struct visit *visit, int ms)
     unsigned answers = visit->answers;
     bool asked = false;
     for (;;) {
-        bool answered = asked && visit->answers > answers;
-        if (!visit->question[0] && answered)
-            return 0;
-        if (!visit->question[0]) { /* of an earlier one the answer is not enough */
-            answers = visit->answers;
-            asked = visit_ask(visit) == 0;
-        }
         size_t queued = khub_queued(visit->link);
+        bool settled =
+            visit->acks ? queued == 0 : !visit->question[0] && asked && visit->answers > answers;
+        if (settled)
+            return 0;
+        if (!visit->acks && !visit->question[0]) { /* of an earlier one the answer is not enough */
+            answers = visit->answers;
+            asked = ask(visit);
+        }
+        bool sending = is_sending(visit);
         if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
             return -1;
-        if (khub_queued(visit->link) < queued)
+        bool sent = sending && !is_sending(visit) && khub_link_state(visit->link) == KHUB_JOINED;
+        if (sent || khub_queued(visit->link) < queued)
             until = time_monotonic_ms() + ms;
         if (time_monotonic_ms() >= until)
             return -1;

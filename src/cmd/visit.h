@@ -65,13 +65,9 @@ int visit_begin(struct visit *visit);
  * polls: the caller's own descriptors, or NULL; their revents are set. */
 enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *polls,
                              size_t count);
-/* Asks the hub whether it has judged all that was published before; `answers` goes up when it has,
- * and every error for that has then gone through the message callback. 0, or -1 when it was not
- * asked: the last question is still open, or the queue is full. */
-int visit_ask(struct visit *visit);
-/* Waits, `ms` at the most after the hub took the last of it, until all that was published before
- * has been judged by the hub: every error for it has then gone through the message callback. 0,
- * or -1 when the hub did not say so in time. */
+/* Waits, `ms` at the most after the hub took or acked the last of it, until all that was published
+ * before has been judged by the hub: every error for it has then gone through the message callback,
+ * and with acks each outcome has come. 0, or -1 when the hub did not say so in time. */
 int visit_settle(struct visit *visit, int ms);
 /* Sends what is queued, leaves and frees. */
 void visit_end(struct visit *visit);

@@ -22,7 +22,7 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import PATIENCE, Hub, Skip, check, directory, equal  # noqa: E402
+from harness import PATIENCE, Hub, Skip, check, directory, equal, kill_9  # noqa: E402
 from harness import run, settle, shorten, test, wait_until  # noqa: E402
 from program import HOSTILE, KHUB, Running, environment, harmless, khub, worked  # noqa: E402
 
@@ -185,6 +185,62 @@ def chat_says_which_lines_the_hub_refused():
 
 
 @test
+def chat_says_which_lines_the_hub_could_not_keep():
+    """Also of those that it had taken when its disk was found to be full."""
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        with Running("chat", "--as", "me", hub=hub, stdin=subprocess.PIPE) as chat:
+            ada.expect("hello")
+            chat.process.stdin.write(b"before\n")
+            chat.process.stdin.flush()
+            ada.expect("chat", text="before")
+            size = os.path.getsize(os.path.join(data, "hub.db-wal"))
+            # files that may not grow stand for a full disk
+            resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+            chat.process.stdin.write(b"".join(b"%d %s\n" % (i, b"x" * 1000) for i in range(2, 201)))
+            chat.process.stdin.close()
+            chat.process.stdin = None
+            code, said = chat.end(number=None)
+        equal(code, 1, "exit code")
+        numbers = [int(line.split()[3].rstrip(":")) for line in said.splitlines() if "can't keep this" in line]
+        heard = [line for line in ada.drain() if line["message_type"] == "chat"]
+        check(len(numbers) > 100, said)
+        equal(sorted(numbers + [int(line["payload"]["text"].split()[0]) for line in heard]), list(range(2, 201)),
+              "the lines refused and those that came")
+        resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        hub.wait_log("event=storage state=well")
+
+
+@test
+def chat_loses_no_line_when_the_hub_is_killed():
+    """It waits at the end of its input, too, and says what was lost again under the same name."""
+    lines = [f"{i} {'x' * 100}" for i in range(3000)]
+    with directory() as data:
+        hub = Hub("--data", data)
+        address = f"127.0.0.1:{hub.port}"
+        ada = hub.join("ada", 2)
+        with Running("chat", "--as", "me", "--hub", address, stdin=subprocess.PIPE) as chat:
+            ada.expect("hello")
+            Feeder(chat.process, ((line + "\n").encode() for line in lines))
+            for line in lines[:50]:
+                ada.expect("chat", text=line)
+            last = ada.raw
+            kill_9(hub)
+            chat.wait_for("lost the hub")
+            with Hub("--data", data, listen=(address,)) as again:
+                ada, heard = again.join("ada", 2, since=json.loads(last)["seq"]), []
+                while len(heard) < len(lines) - 50:
+                    line = ada.receive()
+                    if line["message_type"] == "chat":
+                        heard.append(line["payload"]["text"])
+                equal(heard, lines[50:], "what came, in order and once")
+                chat.process.stdin = None
+                code, said = chat.end(number=None)
+                equal((code, said), (0, ""), "how it ended")
+                check("the hub is back" in chat.text, chat.text)
+
+
+@test
 def what_is_asked_too_fast_is_answered_all_the_same():
     """The hub refuses the heartbeat that asks whether it took the rest: so it did."""
     with Hub("--rate", "1") as hub:
@@ -250,7 +306,7 @@ def what_is_busy_can_be_stopped():
             reader.join(PATIENCE)
             chat.process.send_signal(signal.SIGTERM)
             code, said = chat.process.wait(PATIENCE), chat.process.stderr.read()
-            equal(code, 1 if b": stopped: this line and those up to " in said else 0, "exit code of chat")
+            equal(code, 1 if b": stopped before the hub acked " in said else 0, "exit code of chat")
             with contextlib.suppress(BrokenPipeError):
                 chat.process.stdin.close()
             chat.process.stdin = None
@@ -289,7 +345,8 @@ def chat_says_what_may_not_have_arrived():
             finally:
                 hub.process.send_signal(signal.SIGCONT)
             equal(chat.process.stderr.read(),
-                  b"khub chat: line 1: stopped: this line and those up to 2 may not all have arrived\n", "what it says")
+                  b"khub chat: line 1: stopped before the hub acked this line and those up to 2: they may not all be "
+                  b"kept\n", "what it says")
 
 
 @test
