@@ -94,6 +94,12 @@ static struct json_value load_array(struct loading *loading, struct json_value o
     return member(loading, object, name, JSON_KIND_ARRAY);
 }
 
+/* Rows of an earlier version have no member that came later. */
+static bool load_has(const struct loading *loading, const char *name)
+{
+    return json_get(loading->object, name).kind != JSON_KIND_ABSENT;
+}
+
 static void load_damage(struct loading *loading, const char *name)
 {
     if (!loading->missing)
@@ -107,7 +113,7 @@ static void load_room(struct loading *loading)
     struct room *room = loading->room;
     room->last_seq = load_u64(loading, loading->object, "seq");
     room->changes.order = load_u64(loading, loading->object, "order");
-    if (json_get(loading->object, "letters_forgotten").kind != JSON_KIND_ABSENT) /* it came later */
+    if (load_has(loading, "letters_forgotten"))
         room->letters.forgotten = load_u64(loading, loading->object, "letters_forgotten");
     struct json_value limits = member(loading, loading->object, "limits", JSON_KIND_OBJECT);
     if (limits.kind == JSON_KIND_OBJECT && !limits_read(limits.raw, &room->limits))
@@ -142,14 +148,15 @@ static void load_member(struct loading *loading)
     member->level = load_u64(loading, object, "level") == 2 ? 2 : 1;
     member->observer = load_bool(loading, object, "observer");
     member->ready = load_bool(loading, object, "ready");
-    member->acks = load_bool(loading, object, "acks");
+    member->acks = load_has(loading, "acks") && load_bool(loading, object, "acks");
     member->specialization = load_text(loading, object, "specialization");
     struct json_value capabilities = load_array(loading, object, "capabilities");
     if (capabilities_fit(capabilities))
         member_set_capabilities(room, member, capabilities);
     else
         load_damage(loading, "capabilities");
-    member->cursor = load_u64(loading, object, "cursor");
+    if (load_has(loading, "cursor"))
+        member->cursor = load_u64(loading, object, "cursor");
     if (member->cursor > room->last_seq)
         load_damage(loading, "cursor");
     member->joined_ms = load_i64(loading, object, "joined_ms");
@@ -352,7 +359,7 @@ static void load_session(struct loading *loading)
     session->type = load_text(loading, object, "type");
     session->description = load_text(loading, object, "description");
     session->created_ms = session->changed_ms = load_i64(loading, object, "created_ms");
-    if (json_get(object, "changed_ms").kind != JSON_KIND_ABSENT) /* it came later */
+    if (load_has(loading, "changed_ms"))
         session->changed_ms = load_i64(loading, object, "changed_ms");
     session->since = room->hub->clock; /* nobody was silent while there was no hub */
     session->progress = load_double(loading, object, "progress");
@@ -402,8 +409,8 @@ static void load_receipts(struct loading *loading)
     ai_id.len -= ai_id.len > 0;
     struct member *sender = member_find(room, ai_id);
     struct json_value hex = member(loading, loading->object, "receipts", JSON_KIND_STRING);
-    bool timed = json_get(loading->object, "latest_ms").kind != JSON_KIND_ABSENT;
-    int64_t latest_ms = timed ? load_i64(loading, loading->object, "latest_ms") : 0;
+    int64_t latest_ms =
+        load_has(loading, "latest_ms") ? load_i64(loading, loading->object, "latest_ms") : 0;
     if (!sender || !receipts_restore(room, sender, key, hex.raw, latest_ms))
         load_damage(loading, "receipts");
 }

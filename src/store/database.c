@@ -260,6 +260,8 @@ int database_migrate(struct database *database, const char *path, char why[STORE
         return fail(why, path, "hub.db is another program's database");
     if (version > STORE_SCHEMA)
         return fail(why, path, "the database is of a later version of khub");
+    if (version > 0 && version < STORE_SCHEMA_PACKS && !database->salvage)
+        error = migrate_check(database, path, why);
     for (; version < STORE_SCHEMA && error == 0; version++) {
         snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
                  APPLICATION_ID, (int)version + 1);

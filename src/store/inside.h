@@ -77,7 +77,7 @@ void database_close(struct database *database);
 /* Steps the statement, whose parameters are bound, to its end. 0, or -1; it is reset either way. */
 int database_step(struct database *database, enum statement statement);
 int database_fail(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
-/* Brings its schema up to this version. */
+/* Brings its schema up to this version; an earlier one that is damaged stays as it is. */
 int database_migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
 /* Does the file hold together? 0, or STORE_DAMAGED with a sentence. */
 int database_check(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
@@ -120,7 +120,13 @@ uint64_t row_checksum(struct slice room, const struct row *row);
 /* Adds the row of what is in the builder, if anything is; it is empty after that. 0 or -1. */
 int database_add_pack(struct database *database, enum pack_kind kind, int64_t room,
                       struct pack_builder *builder);
-/* migrate.c: entries and messages of schema 2 become packs. 0 or -1, within a transaction. */
+
+/* ── migrate.c ── */
+
+/* Of a database whose entries are rows, that of schema 1 or 2: is every entry and row of state
+ * whole? 0, or a store_code with a sentence. Nothing is written. */
+int migrate_check(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* Entries and messages of schema 2 become packs. 0 or -1, within a transaction. */
 int migrate_to_packs(struct database *database);
 
 /* ── recover.c, check.c: columns of a statement, good until its next step ── */

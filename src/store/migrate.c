@@ -1,6 +1,16 @@
-/* From schema 2, a row for each entry and each message, to packs of them. Checksums of entries stay
- * what they are, right or wrong: damage is not made good by being moved. */
+/* From schema 2, a row for each entry and each message, to packs of them. A database that is
+ * damaged is left as it is. Of what is read of one to be salvaged, checksums of entries stay what
+ * they are, right or wrong: damage is not made good by being moved. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "store/inside.h"
+
+/* Names without what else is said of rooms, which schema 1 has not. */
+#define NAMES " LEFT JOIN (SELECT id AS of, name FROM rooms) ON of = "
+#define ENTRIES                                                                                    \
+    "SELECT id, name, time, peer, takes_over, kind, bytes, checksum FROM entries" NAMES            \
+    "id >> 44 ORDER BY id"
 
 struct moving {
     struct database *database;
@@ -9,15 +19,26 @@ struct moving {
     struct pack_builder builder;
 };
 
-static void move_entry(struct moving *moving, sqlite3_stmt *row)
+/* Of a row of ENTRIES. */
+static struct entry entry_of(sqlite3_stmt *row)
 {
-    struct entry entry = {.seq = id_seq(sqlite3_column_int64(row, 0)),
+    return (struct entry){.seq = id_seq(sqlite3_column_int64(row, 0)),
                           .time_ms = sqlite3_column_int64(row, 2),
                           .peer = (peer_id)sqlite3_column_int64(row, 3),
                           .takes_over = (peer_id)sqlite3_column_int64(row, 4),
                           .kind = (enum entry_kind)sqlite3_column_int(row, 5),
                           .bytes = column_slice(row, 6)};
-    pack_add_entry_as(&moving->builder, &entry, (uint64_t)sqlite3_column_int64(row, 7));
+}
+
+static uint64_t entry_checksum_of(sqlite3_stmt *row)
+{
+    return (uint64_t)sqlite3_column_int64(row, 7);
+}
+
+static void move_entry(struct moving *moving, sqlite3_stmt *row)
+{
+    struct entry entry = entry_of(row);
+    pack_add_entry_as(&moving->builder, &entry, entry_checksum_of(row));
 }
 
 static void move_message(struct moving *moving, sqlite3_stmt *row)
@@ -75,10 +96,7 @@ static int move_all(struct database *database, enum pack_kind kind, const char *
 
 int migrate_to_packs(struct database *database)
 {
-    if (move_all(database, PACK_ENTRIES,
-                 "SELECT entries.id, NULL, time, peer, takes_over, kind, bytes, checksum"
-                 " FROM entries ORDER BY id",
-                 move_entry) < 0 ||
+    if (move_all(database, PACK_ENTRIES, ENTRIES, move_entry) < 0 ||
         move_all(database, PACK_MESSAGES,
                  "SELECT messages.id, name, number, level, audience, observed, but, names, line"
                  " FROM messages LEFT JOIN rooms ON rooms.id = messages.id >> 44"
@@ -91,4 +109,59 @@ int migrate_to_packs(struct database *database)
                      : sqlite3_exec(database->handle, "DROP TABLE entries; DROP TABLE messages",
                                     NULL, NULL, NULL);
     return result == SQLITE_OK ? 0 : -1;
+}
+
+/* ── before anything is moved ── */
+
+static bool entry_is_whole(struct slice room, sqlite3_stmt *row)
+{
+    struct entry entry = entry_of(row);
+    return entry_checksum(room, &entry) == entry_checksum_of(row);
+}
+
+static bool state_is_whole(struct slice room, sqlite3_stmt *statement)
+{
+    struct row row = column_row(statement);
+    return row_is_whole(room, &row, statement);
+}
+
+static const struct part {
+    const char *what, *select;
+    int name, number; /* columns */
+    bool (*is_whole)(struct slice room, sqlite3_stmt *row);
+} parts[] = {
+    {"entry", ENTRIES, 1, 0, entry_is_whole},
+    {"row",
+     "SELECT " ROW_COLUMN_NAMES ", name, row_number() OVER (PARTITION BY room ORDER BY kind, key)"
+     " FROM state" NAMES "room ORDER BY room, kind, key",
+     ROW_COLUMNS, ROW_COLUMNS + 1, state_is_whole},
+};
+
+static bool part_is_whole(const struct part *part, sqlite3_stmt *row)
+{
+    return sqlite3_column_type(row, part->name) != SQLITE_NULL &&
+           part->is_whole(column_slice(row, part->name), row);
+}
+
+int migrate_check(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    int error = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && error == 0; i++) {
+        const struct part *part = &parts[i];
+        sqlite3_stmt *row = NULL;
+        int result = sqlite3_prepare_v2(database->handle, part->select, -1, &row, NULL);
+        while (result == SQLITE_OK || (result == SQLITE_ROW && part_is_whole(part, row)))
+            result = sqlite3_step(row);
+        if (result == SQLITE_ROW) {
+            struct slice room = column_slice(row, part->name);
+            snprintf(why, STORE_WHY_SIZE, "room \"%.*s\": %s %" PRIu64 " is damaged",
+                     SLICE_FORMAT(room), part->what,
+                     id_seq(sqlite3_column_int64(row, part->number)));
+            error = STORE_DAMAGED;
+        } else if (result != SQLITE_DONE) {
+            error = database_fail(database, path, why);
+        }
+        sqlite3_finalize(row);
+    }
+    return error;
 }

@@ -43,7 +43,7 @@ static uint64_t hash(struct slice bytes, uint64_t seed)
     return XXH3_64bits_withSeed(bytes.at, bytes.len, seed);
 }
 
-static uint64_t entry_checksum(struct slice room, const struct entry *entry)
+uint64_t entry_checksum(struct slice room, const struct entry *entry)
 {
     const uint64_t head[] = {entry->seq, (uint64_t)entry->time_ms, entry->peer, entry->takes_over,
                              (uint64_t)entry->kind};

@@ -42,6 +42,8 @@ void pack_clear(struct pack_builder *builder);        /* keeps its memory */
 bool pack_is_full(const struct pack_builder *builder, uint64_t seq);
 /* Adds an item, whose seq is not below the last one's, to a pack that is not full. */
 void pack_add_entry(struct pack_builder *builder, struct slice room, const struct entry *entry);
+/* The checksum that it gets there. */
+uint64_t entry_checksum(struct slice room, const struct entry *entry);
 /* The same under a checksum that was made earlier, be it right or wrong. */
 void pack_add_entry_as(struct pack_builder *builder, const struct entry *entry, uint64_t checksum);
 void pack_add_message(struct pack_builder *builder, struct slice room,

@@ -236,14 +236,44 @@ static void test_a_database_of_schema_2_is_taken_over(void **state)
     assert_int_equal(counts.messages, 3);
 }
 
+/* The version that the file says it is of. */
+static int schema_of(const struct world *world)
+{
+    char path[160];
+    sqlite3 *database;
+    sqlite3_stmt *version;
+    snprintf(path, sizeof path, "%s/hub.db", world->data);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(database, "PRAGMA user_version", -1, &version, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(version), SQLITE_ROW);
+    int schema = sqlite3_column_int(version, 0);
+    sqlite3_finalize(version);
+    sqlite3_close(database);
+    return schema;
+}
+
+/* Nothing is moved in the file of one that is: it is all that there is of what it holds. */
 static void test_what_was_damaged_before_stays_so(void **state)
 {
+    static const char *const damages[][2] = {
+        {"UPDATE entries SET time = 8 WHERE id & 2", "room \"main\": entry 2 is damaged"},
+        {"UPDATE state SET bytes = x'7b327d'", "room \"main\": row 1 is damaged"},
+        {"UPDATE entries SET id = id + (1 << 44) WHERE id & 2", "room \"\": entry 2 is damaged"},
+        {"UPDATE state SET room = 2", "room \"\": row 1 is damaged"}};
     struct world *world = *state;
-    assert_int_equal(mkdir(world->data, 0700), 0);
-    run_sql(world, schema_1);
-    run_sql(world, "UPDATE entries SET time = 8 WHERE id & 2");
-    assert_refused(world, "entry 2 is damaged");
-    assert_refused(world, "entry 2 is damaged");
+    for (int schema = 1; schema <= 2; schema++)
+        for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+            assert_int_equal(mkdir(world->data, 0700), 0);
+            run_sql(world, schema_1);
+            if (schema == 2)
+                run_sql(world, from_1_to_2);
+            run_sql(world, damages[i][0]);
+            assert_refused(world, damages[i][1]);
+            assert_refused(world, damages[i][1]);
+            assert_int_equal(schema_of(world), schema);
+            data_remove(world);
+        }
 }
 
 static void test_another_program_or_version_is_refused(void **state)

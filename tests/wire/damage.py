@@ -220,6 +220,94 @@ def what_was_cut_off_while_it_took_the_place_is_ended():
             equal(files(data), {"damaged-1.db", "damaged-1.db-mark", "damaged-1.db-wal", "hub.db", "lock"}, "files")
 
 
+# ── of an earlier version ──
+
+SCHEMAS = (1, 2)  # whose entries were rows
+
+
+@contextlib.contextmanager
+def of_schema(schema):
+    """The path of a directory that a hub of that schema left (schema_N.sql is its database: p0 to
+    p11 in its state, all else in its entries)."""
+    with directory() as data:
+        os.mkdir(data, 0o700)
+        with open(os.path.join(os.path.dirname(__file__), f"schema_{schema}.sql"), encoding="utf-8") as file:
+            text = file.read()
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database:
+            database.executescript(text)
+            database.executescript(f"PRAGMA application_id = 0x6b687562; PRAGMA user_version = {schema};"
+                                   "PRAGMA journal_mode = WAL;")
+        yield data
+
+
+def schema_of(path):
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return database.execute("PRAGMA user_version").fetchone()[0]
+
+
+def found(client, words):
+    """Ids of all that a search finds, and their snippets."""
+    client.say("knowledge_query", {"text": words})
+    return {hit["id"]: "".join(hit["snippet"]) for hit in client.expect("knowledge_result")["payload"]["found"]}
+
+
+@test
+def what_an_earlier_version_knew_is_known_and_found():
+    for schema in SCHEMAS:
+        with of_schema(schema) as data:
+            for _ in range(2):  # as it was left, and then as one of this version
+                with Hub("--data", data) as hub:
+                    with contextlib.closing(hub.join("judge", 2)) as judge:
+                        known = judge.sync["global_knowledge_base"]
+                        equal(set(known["shared_patterns"]), {f"p{at}" for at in range(24)}, "patterns")
+                        equal(list(known["shared_components"]), ["c1"], "components")
+                        equal(known["shared_patterns"]["p3"]["usage_count"], 1, "usage_count of p3")
+                        check(judge.sync["seq"] > 30, judge.sync["seq"])
+                        for at in (3, 20):  # of the state, of the entries
+                            equal(found(judge, f"queue number{at}"),
+                                  {f"p{at}": f"id: p{at}, text: a fair queue, number{at} of them"}, "what is found")
+                        equal(len(found(judge, '"fair queue"')), 24, "found")
+                        equal(list(found(judge, "window_size ada")), ["c1"], "found")
+                        equal(list(found(judge, "congestion")), ["p3"], "found")  # a report on it
+                        check("scheduler" in str(found(judge, '"round robin"')), "the feature is not found")
+                        equal(found(judge, "another room"), {}, "found")
+                    with contextlib.closing(hub.join("judge", 2, room="lab")) as judge:
+                        equal(list(found(judge, "another room")), ["lab1"], "found")
+                equal(schema_of(os.path.join(data, "hub.db")), 3, "schema")
+
+
+@test
+def a_damaged_one_of_an_earlier_version_is_kept_as_it_was():
+    """Nothing is moved in it, be it that somebody looks, or that a hub is to begin on it; what is
+    salvaged is a new one."""
+    for schema in SCHEMAS:
+        for table, word, lost in (("entries", "number15", "p15"), ("state", "number7", "p7")):
+            with of_schema(schema) as data:
+                path = os.path.join(data, "hub.db")
+                with contextlib.closing(sqlite3.connect(path)) as database, database:
+                    database.execute(f"UPDATE {table} SET bytes = CAST(replace(CAST(bytes AS TEXT), '{word}', 'lumberXX')"
+                                     f" AS BLOB) WHERE instr(CAST(bytes AS TEXT), '{word}')")
+                    equal(database.execute("SELECT changes()").fetchone()[0], 1, f"rows of {word}")
+                with open(path, "rb") as file:
+                    damaged = file.read()
+                for _ in range(2):
+                    check(refusal(data), "a hub began on damaged", table)
+                    with open(path, "rb") as file:
+                        check(file.read() == damaged, "it was changed, since a hub was to begin on it")
+                with Hub("--data", data, "--salvage") as hub:
+                    said = re.search(r"lost: (\d+)(.*?); the damaged file is (\S+)", hub.log())
+                    check(said, hub.log()[:500])
+                    equal((said.group(1), said.group(2)), ("1", ""), "lost")
+                    with contextlib.closing(hub.join("judge", 2)) as judge:
+                        left = judge.sync["global_knowledge_base"]["shared_patterns"]
+                        equal({f"p{at}" for at in range(24)} - set(left), {lost}, "lost")
+                        equal(list(found(judge, "number20")), ["p20"], "found")
+                        equal(found(judge, word), {}, "found")
+                with open(said.group(3), "rb") as file:
+                    check(file.read() == damaged, "the damaged file was changed")
+                equal((schema_of(said.group(3)), schema_of(path)), (schema, 3), "schemas")
+
+
 @test
 def what_is_whole_needs_no_salvage():
     for killed in (False, True):
