@@ -21,6 +21,8 @@ static const char *const section_choices[] = {"all",  "patterns", "components",
 static const char *const actions[] = {"list",   "get",    "search", "top", "history",
                                       "ledger", "export", "import", NULL};
 
+static const char *const orders[] = {"newest", "oldest", "id", "relevance", NULL};
+
 /* What get looks for, and has found. */
 struct search {
     const struct kb_settings *settings;
@@ -208,6 +210,25 @@ static const struct action {
     {"export", NULL},
 };
 
+/* What list and search alone know of. */
+static int check_selection(const struct kb_settings *settings)
+{
+    const char *const said[] = {settings->specialization, settings->subject, settings->order};
+    static const char *const names[] = {"specialization", "subject", "order"};
+    bool lists = strcmp(settings->action, "list") == 0;
+    if (lists && settings->order && strcmp(settings->order, "relevance") == 0) {
+        complain("kb", "--order relevance goes with search; list has no words to be relevant to.");
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++)
+        if (said[i] && !lists && strcmp(settings->action, "search") != 0) {
+            complain("kb", "--%s goes with list and search, and not with %s.", names[i],
+                     settings->action);
+            return EXIT_USAGE;
+        }
+    return EXIT_WORKED;
+}
+
 static int check_operands(const struct kb_settings *settings)
 {
     for (size_t i = 0; i < sizeof(wants) / sizeof(wants[0]); i++) {
@@ -251,7 +272,7 @@ static int check_operands(const struct kb_settings *settings)
     }
     if (ranks && !subject_named("kb", settings->id))
         return EXIT_USAGE;
-    return EXIT_WORKED;
+    return check_selection(settings);
 }
 
 /* The hub cuts what it tells; list says so itself, and how much. */
@@ -295,7 +316,7 @@ static int ask(struct visit *visit, const struct kb_settings *settings)
         return kb_search(visit, settings);
     if (settings->revision > 0 || strcmp(settings->action, "history") == 0)
         return kb_revisions(visit, settings);
-    return kb_complete(visit);
+    return kb_sifts(settings) || settings->order ? kb_select(visit, settings) : kb_complete(visit);
 }
 
 /* An import goes on when the hub is back. */
@@ -357,6 +378,24 @@ static const struct setting options[] = {
      .fallback = "all",
      .choices = section_choices,
      .help = "Only those."},
+    {.name = "specialization",
+     .kind = SETTING_TEXT,
+     AT(specialization),
+     .argument = "NAME",
+     .help = "Of list and search: only what AIs of that specialization shared, as they said last "
+             "what they are for."},
+    {.name = "subject",
+     .kind = SETTING_TEXT,
+     AT(subject),
+     .argument = "SUBJECT",
+     .help = "Of list and search: only what is of that subject by its own word."},
+    {.name = "order",
+     .kind = SETTING_CHOICE,
+     AT(order),
+     .argument = "ORDER",
+     .choices = orders,
+     .help = "Of list and search: newest (the last changed first; list's own), oldest, id, or of "
+             "search relevance (its own)."},
     {.name = "limit",
      .letter = 'n',
      .kind = SETTING_WHOLE,
@@ -364,8 +403,8 @@ static const struct setting options[] = {
      .argument = "N",
      .low = 1,
      .high = 1e9,
-     .help = "Of list: the newest N of each kind, 20 without it (with --json all); of search: the "
-             "N most relevant, 20 without it; of top: the best N."},
+     .help = "Of list: the first N of each kind, 20 without it (with --json all); of search: the "
+             "first N, 20 without it; of top: the best N."},
     JSON_SETTING(
         struct kb_settings,
         "As JSON: an array of {\"id\", \"section\", \"entry\"}, sections named as on the wire; an "
@@ -420,7 +459,7 @@ const struct command command_kb = {
         "true, by the mean ratio on those AIs' own workloads, never by the author's number. "
         "What has the same parameters is one row; get names the others.\n\n"
         "search finds what has all the words in its id, its author's name or its text, the most "
-        "relevant first; word* finds what begins so, and what stands in quotes (which a shell has "
+        "relevant first without --order; word* finds what begins so, and what stands in quotes (which a shell has "
         "to be given in quotes of its own) is found as it stands. Case does not matter. export "
         "writes all, an entry a line (--section: only those), as JSON Lines.\n\n"
         "import shares what a file of export's lines holds, each entry anew under the importer's "
@@ -434,6 +473,7 @@ const struct command command_kb = {
     .example = "  khub kb list --section components\n"
                "  khub kb search round robin sched*\n"
                "  khub kb search '\"page cache\" writeback'\n"
+               "  khub kb list --subject audio --order oldest\n"
                "  khub kb top networking\n"
                "  khub kb export > all.jsonl\n"
                "  khub kb import all.jsonl --hub other:6000\n"

@@ -20,6 +20,8 @@ struct kb_settings {
     long limit;             /* of list, of each section; of top and search, of all; 0: not said */
     const char *as;         /* of import: the AI that shares; NULL: one is made */
     long revision;          /* of get; 0: the one in force */
+    /* Of list and search: only what is of these, and in which order; NULL: not said. */
+    const char *specialization, *subject, *order;
     bool json, source;
 };
 
@@ -72,6 +74,14 @@ int kb_complete(struct visit *visit);
 /* The same with what a search finds in the place of what the sync had; `found` says in what order,
  * `more` whether there is more than the settings' limit. */
 int kb_search(struct visit *visit, const struct kb_settings *settings);
+/* The same with what is of the settings' specialization and subject, in their order; and with all
+ * the reports, when a list of it wants their scores. */
+int kb_select(struct visit *visit, const struct kb_settings *settings);
+/* Do they ask for some of the entries by what those are of? */
+static inline bool kb_sifts(const struct kb_settings *settings)
+{
+    return settings->specialization || settings->subject;
+}
 void kb_pages_message(struct visit *visit, const struct khub_message *message);
 
 /* The same with the revisions of settings->id, or the one of settings->revision, as the sync's

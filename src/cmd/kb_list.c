@@ -105,6 +105,8 @@ static void list_entry(void *data, const struct kb_entry *entry)
 {
     struct listing *listing = data;
     bool reports = entry->value.kind == JSON_KIND_ARRAY;
+    if (reports && kb_sifts(listing->settings))
+        return; /* of nobody and no subject: it is there for the others' scores */
     /* Among the others, USED and SCORE say what was reported. */
     if (!take(listing, entry, reports && strcmp(listing->settings->section, "all") == 0))
         return;
@@ -164,10 +166,20 @@ static void print_nothing(const struct listing *listing, struct json_value sync)
     read_totals(sync, totals);
     OWNED char *others = name_counts(totals);
     const char *section = listing->settings->section;
-    if (strcmp(section, "all") == 0)
+    if (kb_sifts(listing->settings))
+        puts("Nothing that has been shared is of that.");
+    else if (strcmp(section, "all") == 0)
         puts("Nothing has been shared yet.");
     else
         printf(*others ? "No %s so far, but %s.\n" : "No %s so far%s.\n", section, others);
+}
+
+/* "The newest 20 of 50". */
+static const char *foremost(const struct kb_settings *settings)
+{
+    if (!settings->order || strcmp(settings->order, "newest") == 0)
+        return "The newest ";
+    return strcmp(settings->order, "oldest") == 0 ? "The oldest " : "The first ";
 }
 
 /* What was left out here. */
@@ -178,7 +190,7 @@ static void print_more(const struct listing *listing)
     for (size_t i = 0; i < KB_SECTIONS; i++) {
         if (listing->shown[i] == 0 || listing->shown[i] == listing->told[i])
             continue;
-        printf("%s%zu of %zu %s", most > 0 ? ", " : "The newest ", listing->shown[i],
+        printf("%s%zu of %zu %s", most > 0 ? ", " : foremost(listing->settings), listing->shown[i],
                listing->told[i], kb_sections[i].name);
         most = listing->told[i] > most ? listing->told[i] : most;
     }
@@ -198,7 +210,7 @@ static void note_rest(const struct listing *listing, struct json_value sync)
             untold += totals[i] - listing->told[i];
     if (total(listing->shown) < total(listing->told) && !listing->settings->json)
         print_more(listing);
-    if (untold > 0)
+    if (untold > 0 && !kb_sifts(listing->settings))
         complain("kb", "the hub told only the newest %zu of %zu entries (its --sync-limit).",
                  total(listing->told), total(listing->told) + untold);
 }

@@ -22,8 +22,9 @@ struct pages {
     long revision;     /* 0: all of them */
     struct text revisions;
     const char *section;
-    size_t limit;      /* of what words find */
-    size_t count;      /* of entries so far */
+    const char *specialization, *subject, *order; /* NULL: not said */
+    size_t limit;                                 /* of what words find */
+    size_t count;                                 /* of entries so far */
     struct text found; /* of words: {section, id, snippet} of each, in order */
     bool more;
     struct text sections[KB_SECTIONS];
@@ -31,6 +32,8 @@ struct pages {
     struct text cursor;           /* a JSON value; empty: from the beginning */
     char question[UUID_SIZE];     /* the query that is not answered yet, or "" */
     bool complete, refused, wait; /* wait: it came too fast */
+    bool selects;                 /* some are asked for, or in an order; */
+    bool scored;                  /* and then all the reports */
     char why[256];                /* it was refused */
 };
 
@@ -90,6 +93,15 @@ void kb_pages_message(struct visit *visit, const struct khub_message *message)
     }
 }
 
+/* A member that is a text; NULL: it is not said. */
+static void add_said(struct text *query, const char *name, const char *said)
+{
+    if (!said)
+        return;
+    text_addf(query, ",\"%s\":", name);
+    text_add_string(query, slice_of(said));
+}
+
 static int ask_page(struct visit *visit, struct pages *pages)
 {
     struct text query = {0};
@@ -97,18 +109,15 @@ static int ask_page(struct visit *visit, struct pages *pages)
     text_addf(&query, "{\"limit\":%zu", left < PAGE_ENTRIES ? left : PAGE_ENTRIES);
     if (pages->cursor.len > 0)
         text_addf(&query, ",\"cursor\":%.*s", SLICE_FORMAT(text_slice(&pages->cursor)));
-    if (pages->words) {
-        text_add_literal(&query, ",\"text\":");
-        text_add_string(&query, slice_of(pages->words));
-    }
-    if (pages->id) {
-        text_add_literal(&query, ",\"id\":");
-        text_add_string(&query, slice_of(pages->id));
-        if (pages->revision > 0)
-            text_addf(&query, ",\"revision\":%ld", pages->revision);
-        else
-            text_add_literal(&query, ",\"revision\":\"all\"");
-    }
+    add_said(&query, "text", pages->words);
+    add_said(&query, "specialization", pages->specialization);
+    add_said(&query, "subject", pages->subject);
+    add_said(&query, "order", pages->order);
+    add_said(&query, "id", pages->id);
+    if (pages->id && pages->revision > 0)
+        text_addf(&query, ",\"revision\":%ld", pages->revision);
+    else if (pages->id)
+        text_add_literal(&query, ",\"revision\":\"all\"");
     for (size_t i = 0; pages->section && i < KB_SECTIONS; i++)
         if (strcmp(pages->section, kb_sections[i].name) == 0)
             text_addf(&query, ",\"section\":\"%s\"", kb_sections[i].member);
@@ -172,9 +181,10 @@ static void put_together(struct visit *visit, const struct pages *pages)
     visit->sync = json_value_of(text_slice(&visit->sync_text));
 }
 
-static int ask_all(struct visit *visit, struct pages *pages)
+/* All pages of it. 0, or -1 when the hub did not answer. */
+static int ask_pages(struct visit *visit, struct pages *pages)
 {
-    int error = 0, code = EXIT_WORKED;
+    int error = 0;
     visit->data = pages;
     while (error == 0 && !pages->complete && !pages->refused) {
         error = ask_page(visit, pages);
@@ -182,13 +192,26 @@ static int ask_all(struct visit *visit, struct pages *pages)
             error = await_page(visit, pages);
     }
     visit->data = NULL;
+    return error;
+}
+
+static int ask_all(struct visit *visit, struct pages *pages)
+{
+    int error = ask_pages(visit, pages), code = EXIT_WORKED;
+    if (error == 0 && pages->complete && pages->scored) {
+        pages->specialization = pages->subject = pages->order = NULL;
+        pages->section = "reports";
+        pages->complete = false;
+        text_clear(&pages->cursor);
+        error = ask_pages(visit, pages);
+    }
     if (error < 0)
         code = visit->ended ? EXIT_FAILED : complain("kb", "the hub did not answer in time.");
     else if (pages->complete)
         put_together(visit, pages);
     else if (pages->words)
         code = complain("kb", "the hub does not search: %s", pages->why);
-    else if (pages->id)
+    else if (pages->id || pages->selects)
         code = complain("kb", "%s", pages->why);
     for (size_t i = 0; i < KB_SECTIONS; i++)
         text_free(&pages->sections[i]);
@@ -211,7 +234,23 @@ int kb_search(struct visit *visit, const struct kb_settings *settings)
 {
     struct pages pages = {.words = settings->text,
                           .section = settings->section,
+                          .specialization = settings->specialization,
+                          .subject = settings->subject,
+                          .order = settings->order,
                           .limit = settings->limit > 0 ? (size_t)settings->limit : KB_FOUND};
+    return ask_all(visit, &pages);
+}
+
+int kb_select(struct visit *visit, const struct kb_settings *settings)
+{
+    bool all = strcmp(settings->section, "all") == 0 && !kb_sifts(settings);
+    struct pages pages = {.section = settings->section,
+                          .specialization = settings->specialization,
+                          .subject = settings->subject,
+                          .order = settings->order,
+                          .selects = true,
+                          .scored =
+                              !settings->json && !all && strcmp(settings->section, "reports") != 0};
     return ask_all(visit, &pages);
 }
 

@@ -1,4 +1,4 @@
-/* khub kb search: what a hub found, the most relevant first. */
+/* khub kb search: what a hub found, in the order that it told. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -87,16 +87,25 @@ static size_t print_all(const struct kb_settings *settings, struct json_value sy
     return count;
 }
 
+/* "20 newest". */
+static const char *foremost(const struct kb_settings *settings)
+{
+    if (!settings->order || strcmp(settings->order, "relevance") == 0)
+        return "most relevant";
+    return strcmp(settings->order, "id") == 0 ? "first" : settings->order;
+}
+
 int kb_found(const struct kb_settings *settings, struct json_value sync)
 {
     fputs(settings->json ? "[" : "", stdout);
     size_t count = print_all(settings, sync);
     fputs(settings->json ? "]\n" : "", stdout);
     if (count == 0 && !settings->json)
-        puts("Nothing has all these words.");
+        puts(kb_sifts(settings) ? "Nothing of that has all these words."
+                                : "Nothing has all these words.");
     if (count > 0 && json_get(sync, "more").kind == JSON_KIND_TRUE && !settings->json) {
         fflush(stdout);
-        complain("kb", "these are the %zu most relevant; --limit shows more.", count);
+        complain("kb", "these are the %zu %s; --limit shows more.", count, foremost(settings));
     }
     return EXIT_WORKED;
 }

@@ -18,6 +18,29 @@ void *index_find(const struct index *index, struct slice key)
     return found ? *found : NULL;
 }
 
+struct after {
+    struct slice key;
+    const void **next; /* the least of the greater ones that were met */
+};
+
+/* Equals none, so that the way down goes by both neighbours of the place where the key would be. */
+static int after_compare(const void *left, const void *right)
+{
+    const struct after *after = left;
+    if (slice_compare(after->key, *(const struct slice *)right) >= 0)
+        return 1;
+    *after->next = right;
+    return -1;
+}
+
+const void *index_after(const struct index *index, struct slice key)
+{
+    const void *next = NULL;
+    struct after after = {key, &next};
+    tfind(&after, &index->root, after_compare);
+    return next;
+}
+
 void index_add(struct index *index, void *object)
 {
     void *const *found = tsearch(object, &index->root, index_compare);

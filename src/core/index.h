@@ -14,6 +14,8 @@ struct index {
 
 /* The object with this key, or NULL. */
 void *index_find(const struct index *index, struct slice key);
+/* The first object whose key is greater, in the order of index_walk; NULL: there is none. */
+const void *index_after(const struct index *index, struct slice key);
 /* The same, and when there is none a new one of `size` zeroed bytes, with a copy of the key. */
 void *index_get(struct index *index, struct slice key, size_t size);
 /* The key must not be there yet. */

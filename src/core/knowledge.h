@@ -173,6 +173,8 @@ size_t knowledge_count(const struct knowledge *knowledge);
 size_t knowledge_shared(const struct knowledge *knowledge);
 /* "shared_patterns"; static storage. */
 const char *section_text(enum section section);
+/* The member `subject` of its body; absent when that has none. Looks through the body. */
+struct json_value knowledge_subject(const struct knowledge_entry *entry);
 /* Appends what the entry's body says, or of reports the newest: no control characters. */
 void knowledge_write_text(const struct knowledge_entry *entry, struct text *text);
 /* One entry as "id":{…}. */

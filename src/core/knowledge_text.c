@@ -1,4 +1,4 @@
-/* What an entry says, as text: what a search for words looks at. */
+/* What an entry says, as text: what a search for words looks at; and of what subject it is. */
 #include "core/bounds.h"
 #include "core/knowledge.h"
 #include "core/memory.h"
@@ -74,4 +74,11 @@ void knowledge_write_text(const struct knowledge_entry *entry, struct text *text
         add_reports(text, entry);
     else
         add_json(text, entry->body);
+}
+
+struct json_value knowledge_subject(const struct knowledge_entry *entry)
+{
+    if (entry->section == SECTION_BENCHMARKS)
+        return (struct json_value){.kind = JSON_KIND_ABSENT};
+    return json_get(json_value_of(entry->body), "subject");
 }

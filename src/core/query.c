@@ -1,12 +1,13 @@
-/* knowledge_query: what a room knows, a page at a time, the last changed first.
+/* knowledge_query: what a room knows, a page at a time.
  *
  * A look at the state of now, and no part of it: it takes no place in the log and counts as no use
  * of an entry. Each answer is bounded in entries, in bytes, and in what is looked at for it, so
  * that nobody waits long for another's question. A cursor names the last entry that was looked at
- * and its place then: the next page is found at once, unless that entry has changed meanwhile.
+ * and its place then: the next page is found at once, unless that entry has changed meanwhile and
+ * its place was among the changes.
  *
- * Words are looked for in the edge's index, off the loop, and ranked; a hub that has none looks
- * through its entries instead. The cursor of a ranking is a place in it. */
+ * Words are looked for in the edge's index, off the loop; a hub that has none looks through its
+ * entries instead, which it can't rank. The cursor of a ranking is a place in it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,128 +18,29 @@
 #include "core/query.h"
 #include "core/state.h"
 
-static int query_read_section(struct request *request, struct query *query)
+/* What an AI said last that it is for; one that the room has forgotten is for nothing. */
+static bool is_specialized(const struct room *room, const struct knowledge_entry *entry,
+                           struct slice specialization)
 {
-    struct json_value section = json_get(request->message->payload, "section");
-    query->section = SECTION_COUNT;
-    if (section.kind == JSON_KIND_ABSENT || section.kind == JSON_KIND_NULL)
-        return 0;
-    for (int i = 0; i < SECTION_COUNT && section.kind == JSON_KIND_STRING; i++)
-        if (json_string_is(section, slice_of(section_text((enum section)i))))
-            query->section = (enum section)i;
-    if (query->section == SECTION_COUNT)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.section must be one of the four sections' names: shared_patterns, "
-                      "shared_components, collective_features, performance_benchmarks");
-    return 0;
+    const struct member *member =
+        entry->contributor ? member_find(room, entry->contributor->key) : NULL;
+    return member && slice_equal(member->specialization, specialization);
 }
 
-/* "ORDER SECTION ID", as page_write_cursor wrote it; `at` ends with a NUL. */
-static bool place_read(struct query *query, char *at, size_t len)
-{
-    char *end;
-    query->cursor_order = strtoull(at, &end, 10);
-    bool fine = at[0] >= '0' && at[0] <= '9' && end[0] == ' ' && end[1] >= '0' &&
-                end[1] < '0' + SECTION_COUNT && end[2] == ' ';
-    if (!fine)
-        return false;
-    query->cursor_section = (enum section)(end[1] - '0');
-    query->cursor_id = (struct slice){end + 3, len - (size_t)(end + 3 - at)};
-    return true;
-}
-
-/* "rank FROM NEWEST", as query_found wrote it. */
-static bool rank_read(struct query *query, const char *at)
-{
-    char *end;
-    if (strncmp(at, "rank ", 5) != 0 || at[5] < '0' || at[5] > '9')
-        return false;
-    query->from = strtoull(at + 5, &end, 10);
-    if (end[0] != ' ' || end[1] < '0' || end[1] > '9')
-        return false;
-    query->newest = strtoull(end + 1, &end, 10);
-    query->ranked = query->from <= INT64_MAX && query->newest <= INT64_MAX && !*end;
-    return query->ranked;
-}
-
-static int query_read_cursor(struct request *request, struct query *query)
-{
-    struct slice text;
-    int error = payload_text(request, request->message->payload, "payload.cursor", OPTIONAL,
-                             CURSOR_BYTES_MAX - 1, query->cursor_text, &text);
-    if (error < 0 || text.len == 0)
-        return error;
-    query->cursor_text[text.len] = '\0';
-    query->goes_on = place_read(query, query->cursor_text, text.len);
-    if (!query->goes_on && !(query->text.len && rank_read(query, query->cursor_text)) &&
-        !(query->revisions && revisions_read_cursor(query, query->cursor_text)))
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.cursor must be the `next` of an earlier knowledge_result");
-    return 0;
-}
-
-static int query_read_words(struct request *request, struct query *query)
-{
-    int error = payload_text(request, request->message->payload, "payload.text", OPTIONAL,
-                             sizeof query->text_text, query->text_text, &query->text);
-    if (error < 0 || !query->text.len)
-        return error;
-    switch (words_read(query->text, &query->words)) {
-    case WORDS_FINE:
-        break;
-    case WORDS_NONE:
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.text is words to look for: there is no letter and no digit in it");
-    case WORDS_TOO_MANY:
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.text has more than %u words and phrases", WORDS_MAX);
-    }
-    return 0;
-}
-
-/* "all", or the number of one. */
-static int query_read_revision(struct request *request, struct query *query)
-{
-    struct json_value value = json_get(request->message->payload, "revision");
-    if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
-        return 0;
-    query->revisions = true;
-    bool all = value.kind == JSON_KIND_STRING && json_string_is(value, slice_of("all"));
-    if (!all && (json_u64(value, &query->revision) < 0 || !query->revision))
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.revision must be \"all\" or a whole number from 1");
-    if (!query->id.len)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.revision goes with the id of an entry");
-    return 0;
-}
-
-static int query_read(struct request *request, struct query *query)
-{
-    struct json_value payload = request->message->payload;
-    int error;
-    query->limit = QUERY_PRESET;
-    if ((error = query_read_section(request, query)) < 0 ||
-        (error = payload_text(request, payload, "payload.id", OPTIONAL, sizeof query->id_text,
-                              query->id_text, &query->id)) < 0 ||
-        (error = payload_text(request, payload, "payload.contributor", OPTIONAL,
-                              sizeof query->contributor_text, query->contributor_text,
-                              &query->contributor)) < 0 ||
-        (error = query_read_words(request, query)) < 0 ||
-        (error = query_read_revision(request, query)) < 0 ||
-        (error = payload_u64(request, payload, "payload.since", 0, JSON_WHOLE_MAX, &query->since)) <
-            0 ||
-        (error = payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit)) < 0)
-        return error;
-    return query_read_cursor(request, query);
-}
-
-static bool query_matches(const struct query *query, const struct knowledge_entry *entry)
+static bool query_matches(struct page *page, const struct query *query, const struct room *room,
+                          const struct knowledge_entry *entry)
 {
     if (query->section != SECTION_COUNT && entry->section != query->section)
         return false;
-    return query->contributor.len == 0 ||
-           (entry->contributor && slice_equal(entry->contributor->key, query->contributor));
+    if (query->contributor.len &&
+        !(entry->contributor && slice_equal(entry->contributor->key, query->contributor)))
+        return false;
+    if (query->specialization.len && !is_specialized(room, entry, query->specialization))
+        return false;
+    if (!query->subject.len)
+        return true;
+    page->searched += entry->body.len;
+    return json_string_is(knowledge_subject(entry), query->subject);
 }
 
 /* Does it hold all the words, in its id, its contributor and its text together? */
@@ -183,14 +85,15 @@ static bool page_add(struct page *page, const struct knowledge *knowledge,
     return true;
 }
 
-/* The next of what a search found, with its snippet. */
+/* The next of what was found; with its snippet, when words were looked for. */
 static void page_tell(struct page *page, const struct knowledge_entry *entry, struct slice snippet)
 {
     struct text *found = &page->found;
     text_addf(found, "%s{\"section\":\"%s\",\"id\":", found->len ? "," : "",
               section_text(entry->section));
     text_add_string(found, entry->key);
-    text_add_literal(found, ",\"snippet\":");
+    if (snippet.len)
+        text_add_literal(found, ",\"snippet\":");
     text_add(found, snippet);
     text_add_literal(found, "}");
 }
@@ -202,37 +105,93 @@ static bool page_add_searched(struct page *page, const struct query *query,
 {
     size_t before = page->count;
     bool added = page_add(page, knowledge, entry);
-    if (!query->text.len || page->count == before)
+    if ((!query->text.len && !query->ordered) || page->count == before)
         return added;
     struct text snippet = {0};
-    words_snippet(&query->words, text_slice(&page->wording), &snippet);
+    if (query->text.len)
+        words_snippet(&query->words, text_slice(&page->wording), &snippet);
     page_tell(page, entry, text_slice(&snippet));
     text_free(&snippet);
     return added;
 }
 
-static const struct knowledge_entry *query_start(const struct query *query,
+/* ── in an order ── */
+
+/* Of those that changed after `order` the one that did first; NULL: none did. Looked for from both
+ * ends, for it is mostly near to one. */
+static const struct knowledge_entry *changed_after(const struct knowledge *knowledge,
+                                                   uint64_t order)
+{
+    const struct knowledge_entry *newer = TAILQ_FIRST(&knowledge->recent);
+    const struct knowledge_entry *older = TAILQ_LAST(&knowledge->recent, knowledge_list);
+    while (newer && newer->order > order && older->order <= order) {
+        newer = TAILQ_NEXT(newer, recent);
+        older = TAILQ_PREV(older, knowledge_list, recent);
+    }
+    if (newer && newer->order > order)
+        return older;
+    return newer ? TAILQ_PREV(newer, knowledge_list, recent) : NULL;
+}
+
+/* The first behind the id, in that section or a later one. */
+static const struct knowledge_entry *
+id_after(const struct query *query, const struct knowledge *knowledge, int section, struct slice id)
+{
+    const struct knowledge_entry *entry = NULL;
+    for (; !entry && section < SECTION_COUNT; section++, id = (struct slice){NULL, 0})
+        if (query->section == SECTION_COUNT || query->section == (enum section)section)
+            entry = index_after(&knowledge->sections[section], id);
+    return entry;
+}
+
+static const struct knowledge_entry *query_next(const struct query *query,
+                                                const struct knowledge *knowledge,
+                                                const struct knowledge_entry *entry)
+{
+    if (query->order == QUERY_ID)
+        return id_after(query, knowledge, (int)entry->section, entry->key);
+    return query->order == QUERY_OLDEST ? TAILQ_PREV(entry, knowledge_list, recent)
+                                        : TAILQ_NEXT(entry, recent);
+}
+
+/* Where the first page begins, or one whose cursor names what has changed or is gone. */
+static const struct knowledge_entry *query_first(const struct query *query,
                                                  const struct knowledge *knowledge)
 {
+    const struct query_place *place = &query->place;
     const struct knowledge_entry *entry;
-    if (!query->goes_on)
-        return TAILQ_FIRST(&knowledge->recent);
-    entry = knowledge_find(knowledge, query->cursor_section, query->cursor_id);
-    if (entry && entry->order == query->cursor_order)
-        return TAILQ_NEXT(entry, recent);
+    if (query->order == QUERY_ID)
+        return id_after(query, knowledge, place->section, place->key);
+    if (query->order == QUERY_OLDEST)
+        return changed_after(knowledge, place->order > query->since ? place->order : query->since);
     TAILQ_FOREACH (entry, &knowledge->recent, recent)
-        if (entry->order < query->cursor_order)
+        if (!query->goes_on || entry->order < place->order)
             break;
     return entry;
 }
 
-static void page_fill(struct page *page, const struct query *query,
-                      const struct knowledge *knowledge)
+static const struct knowledge_entry *query_start(const struct query *query,
+                                                 const struct knowledge *knowledge)
 {
+    const struct knowledge_entry *entry = NULL;
+    if (query->goes_on)
+        entry = knowledge_find(knowledge, (enum section)query->place.section, query->place.key);
+    if (entry && entry->order == query->place.order)
+        return query_next(query, knowledge, entry);
+    return query_first(query, knowledge);
+}
+
+static void page_fill(struct page *page, const struct query *query, const struct room *room)
+{
+    const struct knowledge *knowledge = &room->knowledge;
     const struct knowledge_entry *entry = query_start(query, knowledge);
-    for (; entry && entry->order > query->since; entry = TAILQ_NEXT(entry, recent)) {
+    for (; entry; entry = query_next(query, knowledge, entry)) {
         bool full = page->looked == QUERY_LOOKS_MAX || page->searched >= QUERY_SEARCHED_MAX;
-        bool wanted = !full && query_matches(query, entry) && page_search(page, query, entry);
+        bool recent = entry->order > query->since;
+        if (!recent && query->order != QUERY_ID && query->order != QUERY_OLDEST)
+            return;
+        bool wanted = !full && recent && query_matches(page, query, room, entry) &&
+                      page_search(page, query, entry);
         if (full || (wanted && page->count == query->limit) ||
             (wanted && !page_add_searched(page, query, knowledge, entry))) {
             page->more = true;
@@ -244,16 +203,16 @@ static void page_fill(struct page *page, const struct query *query,
 }
 
 /* What an id names, in every section that is asked for. False when it names nothing. */
-static bool page_fill_named(struct page *page, const struct query *query,
-                            const struct knowledge *knowledge)
+static bool page_fill_named(struct page *page, const struct query *query, const struct room *room)
 {
+    const struct knowledge *knowledge = &room->knowledge;
     struct knowledge_entry *named[NAMED_MAX];
     bool found = false;
     knowledge_named(knowledge, query->id, named);
     for (unsigned i = 0; i < SECTION_COUNT; i++) {
         const struct knowledge_entry *entry =
             i < NAMED_MAX ? named[i] : knowledge_find(knowledge, SECTION_BENCHMARKS, query->id);
-        if (!entry || !query_matches(query, entry) || !page_search(page, query, entry))
+        if (!entry || !query_matches(page, query, room, entry) || !page_search(page, query, entry))
             continue;
         found = true;
         page_add_searched(page, query, knowledge, entry);
@@ -262,13 +221,13 @@ static bool page_fill_named(struct page *page, const struct query *query,
 }
 
 /* Where the next page begins, as text; nothing at the end. */
-static void page_cursor(const struct page *page, struct text *cursor)
+static void page_cursor(const struct page *page, enum query_order order, struct text *cursor)
 {
     const struct knowledge_entry *behind = page->behind;
     if (!page->more || !behind)
         return;
-    text_addf(cursor, "%llu %u ", (unsigned long long)behind->order, (unsigned)behind->section);
-    text_add(cursor, behind->key);
+    struct query_place place = {behind->order, (int)behind->section, behind->key};
+    query_write_cursor(order, &place, cursor);
 }
 
 void query_page_send(const struct page *page, struct request *request, const struct seat *to,
@@ -291,7 +250,7 @@ void query_page_send(const struct page *page, struct request *request, const str
         text_add_string(text, cursor);
     else
         text_add_literal(text, "null");
-    if (query->text.len) {
+    if (query->text.len || query->ordered) {
         text_add_literal(text, ",\"found\":[");
         text_add(text, text_slice(&page->found));
         text_add_literal(text, "]");
@@ -328,16 +287,15 @@ void query_page_free(struct page *page)
 /* By looking through the entries. */
 static int query_look(struct request *request, const struct query *query, const struct seat *to)
 {
-    const struct knowledge *knowledge = &request->room->knowledge;
     struct page page = query_page(request->room);
     struct text cursor = {0};
     int error = 0;
     if (!query->id.len)
-        page_fill(&page, query, knowledge);
-    else if (!page_fill_named(&page, query, knowledge))
+        page_fill(&page, query, request->room);
+    else if (!page_fill_named(&page, query, request->room))
         error = refuse(request->refusal, WIRE_NOT_FOUND, "there is no entry \"%.*s\"",
                        SLICE_FORMAT(query->id));
-    page_cursor(&page, &cursor);
+    page_cursor(&page, query->order, &cursor);
     if (error == 0)
         query_page_send(&page, request, to, query, text_slice(&cursor));
     text_free(&cursor);
@@ -351,7 +309,7 @@ static int query_search(struct request *request, const struct query *query)
 {
     struct hub *hub = request->hub;
     struct peer *peer = peer_find(hub, request->from);
-    if (query->goes_on)
+    if (query->goes_on && query->order == QUERY_RELEVANCE)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.cursor is not of a search in this hub's index; begin again");
     if (peer->searches == SEARCHES_EACH_MAX)
@@ -366,10 +324,16 @@ static int query_search(struct request *request, const struct query *query)
                                .section = query->section == SECTION_COUNT ? SEARCH_ANYWHERE
                                                                           : (int)query->section,
                                .contributor = query->contributor,
+                               .subject = query->subject,
+                               .specialization = query->specialization,
                                .since = query->since,
-                               .limit = query->limit,
+                               .limit = query->specialization.len ? QUERY_LIMIT : query->limit,
+                               .told = query->limit,
+                               .order = query->order,
                                .from = query->from,
-                               .newest = query->newest};
+                               .newest = query->newest,
+                               .goes_on = query->goes_on,
+                               .place = query->place};
     peer->searches++;
     hub->edge.search(hub->edge.ctx, &wish);
     return 0;
@@ -399,9 +363,14 @@ static int query_look_instead(struct request *request, const struct search_wish 
     struct query query = {.section = wish->section == SEARCH_ANYWHERE ? SECTION_COUNT
                                                                       : (enum section)wish->section,
                           .contributor = wish->contributor,
+                          .subject = wish->subject,
+                          .specialization = wish->specialization,
                           .text = wish->words,
                           .since = wish->since,
-                          .limit = wish->limit};
+                          .limit = wish->told,
+                          .order = wish->order,
+                          .goes_on = wish->goes_on,
+                          .place = wish->place};
     if (wish->from)
         return refuse(request->refusal, WIRE_STORAGE_UNAVAILABLE,
                       "the hub can't read its index just now; begin the search again");
@@ -409,29 +378,49 @@ static int query_look_instead(struct request *request, const struct search_wish 
     return query_look(request, &query, to);
 }
 
+/* Is it still there, and what is asked for? */
+static const struct knowledge_entry *
+hit_entry(const struct room *room, const struct search_wish *wish, const struct search_hit *hit)
+{
+    const struct knowledge_entry *entry =
+        knowledge_find(&room->knowledge, (enum section)hit->place.section, hit->place.key);
+    if (!entry || entry->order <= wish->since)
+        return NULL;
+    bool wanted = !wish->specialization.len || is_specialized(room, entry, wish->specialization);
+    return wanted ? entry : NULL;
+}
+
+/* How many of the hits are told, or passed over. */
+static size_t page_fill_found(struct page *page, const struct room *room,
+                              const struct search_wish *wish, const struct search_found *found)
+{
+    size_t at = 0;
+    for (; at < found->count; at++) {
+        const struct knowledge_entry *entry = hit_entry(room, wish, &found->hits[at]);
+        size_t before = page->count;
+        if (!entry)
+            continue;
+        if (page->count == wish->told || !page_add(page, &room->knowledge, entry))
+            break;
+        if (page->count > before)
+            page_tell(page, entry, found->hits[at].snippet);
+    }
+    return at;
+}
+
 int query_found(struct request *request, const struct seat *to, const struct search_wish *wish,
                 const struct search_found *found)
 {
-    const struct knowledge *knowledge = &request->room->knowledge;
     struct page page = query_page(request->room);
     struct text cursor = {0};
-    size_t at = 0;
     if (found->failed)
         return query_look_instead(request, wish, to);
-    for (; at < found->count; at++) {
-        const struct search_hit *hit = &found->hits[at];
-        const struct knowledge_entry *entry =
-            knowledge_find(knowledge, (enum section)hit->section, hit->key);
-        size_t before = page.count;
-        if (!entry || entry->order <= wish->since)
-            continue; /* it went meanwhile, or is not asked for */
-        if (!page_add(&page, knowledge, entry))
-            break;
-        if (page.count > before)
-            page_tell(&page, entry, hit->snippet);
-    }
-    if (found->more || at < found->count)
+    size_t at = page_fill_found(&page, request->room, wish, found);
+    bool more = found->more || at < found->count;
+    if (more && wish->order == QUERY_RELEVANCE)
         text_addf(&cursor, "rank %" PRIu64 " %" PRIu64, wish->from + at, found->newest);
+    else if (more && at)
+        query_write_cursor(wish->order, &found->hits[at - 1].place, &cursor);
     query_page_send(&page, request, to, &(struct query){.text = wish->words}, text_slice(&cursor));
     text_free(&cursor);
     query_page_free(&page);

@@ -1,8 +1,10 @@
-/* What query.c and revisions.c share: a knowledge_query that was read, and the answer to it. */
+/* What query.c, query_read.c and revisions.c share: a knowledge_query that was read, and the answer
+ * to it. */
 #ifndef KHUB_CORE_QUERY_H
 #define KHUB_CORE_QUERY_H
 
 #include "core/handlers.h"
+#include "core/search_wish.h"
 #include "wire/words.h"
 
 #define KEY_BYTES_MAX    1024u /* more than any entry's id has */
@@ -11,26 +13,34 @@
 
 struct query {
     char id_text[KEY_BYTES_MAX], contributor_text[WIRE_ID_MAX], cursor_text[CURSOR_BYTES_MAX];
-    char text_text[WORDS_BYTES_MAX];
-    struct slice id, contributor, text; /* len 0: any */
-    struct words words;                 /* of the text */
-    enum section section;               /* SECTION_COUNT: all */
+    char specialization_text[WIRE_ID_MAX], subject_text[WIRE_ID_MAX], text_text[WORDS_BYTES_MAX];
+    struct slice id, contributor, specialization, subject, text; /* len 0: any */
+    struct words words;                                          /* of the text */
+    enum section section;                                        /* SECTION_COUNT: all */
+    uint64_t since, limit;
+    enum query_order order;
+    bool ordered;             /* it says so itself */
+    bool goes_on;             /* behind this place; */
+    struct query_place place; /* its key a part of cursor_text */
+    bool ranked;              /* or at this place in a ranking */
+    uint64_t from, newest;
+    bool revisions;    /* of an id are asked for */
+    uint64_t revision; /* 0: all */
+    bool below;        /* in cursor_section, below cursor_revision */
     enum section cursor_section;
-    uint64_t since, limit, cursor_order, cursor_revision;
-    struct slice cursor_id;
-    uint64_t from, newest; /* places in a ranking */
-    uint64_t revision;     /* 0: all */
-    bool revisions;        /* of an id are asked for */
-    bool goes_on;          /* behind cursor_order, cursor_section, cursor_id; */
-    bool ranked;           /* at `from`; */
-    bool below;            /* in cursor_section, below cursor_revision */
+    uint64_t cursor_revision;
 };
+
+/* 0, or -code. The query must be {0}. */
+int query_read(struct request *request, struct query *query);
+/* What is read as the place again, in that order. */
+void query_write_cursor(enum query_order order, const struct query_place *place, struct text *text);
 
 /* What one answer holds. */
 struct page {
     struct text parts[SECTION_COUNT];
     struct text wording; /* of the entry that is searched */
-    struct text found;   /* of a search: what it found, in order */
+    struct text found;   /* what is in it, in order: of a search, or one that asks for an order */
     struct text revisions;
     size_t count, looked, searched, used, omitted;
     size_t bytes, entry_bytes;            /* the most, of all and of one */
@@ -41,7 +51,7 @@ struct page {
 struct page query_page(const struct room *room);
 void query_page_free(struct page *page);
 /* Answers with what the page holds; cursor.len 0: it is the last. Its parts are told in any case,
- * `found` of a query with a text, `revisions` of one for them. */
+ * `found` of a query with a text or an order, `revisions` of one for them. */
 void query_page_send(const struct page *page, struct request *request, const struct seat *to,
                      const struct query *query, struct slice cursor);
 

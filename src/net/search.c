@@ -23,15 +23,8 @@ struct waiting_wish {
 
 static struct waiting_wish *waiting_new(const struct search_wish *wish)
 {
-    const struct slice parts[] = {wish->room, wish->message_id, wish->words, wish->contributor};
     struct waiting_wish *waiting = memory_new(sizeof *waiting);
-    struct slice *own[] = {&waiting->wish.room, &waiting->wish.message_id, &waiting->wish.words,
-                           &waiting->wish.contributor};
-    waiting->wish = *wish;
-    waiting->bytes = slice_join(parts, 4);
-    const char *at = waiting->bytes.at;
-    for (size_t i = 0; i < 4; at += parts[i++].len)
-        own[i]->at = at;
+    waiting->bytes = search_wish_copy(wish, &waiting->wish);
     return waiting;
 }
 

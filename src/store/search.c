@@ -56,11 +56,10 @@ struct search_index {
 
 /* ── items ── */
 
-static struct item *item_new(enum item_kind kind, const struct slice *parts, size_t count)
+static struct item *item_new(enum item_kind kind)
 {
     struct item *item = memory_new(sizeof *item);
     item->kind = kind;
-    item->bytes = slice_join(parts, count);
     return item;
 }
 
@@ -91,32 +90,28 @@ static void enqueue(struct search_index *index, struct item *item)
 
 void search_put(struct search_index *index, struct slice room, const struct search_text *text)
 {
-    const struct slice parts[] = {room, text->key, text->contributor, text->text};
-    struct item *item = item_new(ITEM_PUT, parts, 4);
+    const struct slice parts[] = {room, text->key, text->contributor, text->subject, text->text};
+    struct item *item = item_new(ITEM_PUT);
+    item->bytes = slice_join(parts, sizeof parts / sizeof *parts);
     const char *at = item->bytes.at;
     item->room = part_of(&at, room.len);
-    item->text.section = text->section;
+    item->text = *text;
     item->text.key = part_of(&at, text->key.len);
     item->text.contributor = part_of(&at, text->contributor.len);
+    item->text.subject = part_of(&at, text->subject.len);
     item->text.text = text->text.at ? part_of(&at, text->text.len) : (struct slice){NULL, 0};
     enqueue(index, item);
 }
 
 void search_settle(struct search_index *index)
 {
-    enqueue(index, item_new(ITEM_SETTLE, NULL, 0));
+    enqueue(index, item_new(ITEM_SETTLE));
 }
 
 void search_find(struct search_index *index, const struct search_wish *wish)
 {
-    const struct slice parts[] = {wish->room, wish->message_id, wish->words, wish->contributor};
-    struct item *item = item_new(ITEM_FIND, parts, 4);
-    const char *at = item->bytes.at;
-    item->wish = *wish;
-    item->wish.room = part_of(&at, wish->room.len);
-    item->wish.message_id = part_of(&at, wish->message_id.len);
-    item->wish.words = part_of(&at, wish->words.len);
-    item->wish.contributor = part_of(&at, wish->contributor.len);
+    struct item *item = item_new(ITEM_FIND);
+    item->bytes = search_wish_copy(wish, &item->wish);
     enqueue(index, item);
 }
 
@@ -410,7 +405,7 @@ void search_take(struct search_index *index)
     do {
         item = done_take(index, &again);
         if (again) {
-            enqueue(index, item_new(ITEM_AGAIN, NULL, 0));
+            enqueue(index, item_new(ITEM_AGAIN));
             index->options.again(index->options.ctx);
         }
         if (!item)

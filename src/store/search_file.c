@@ -13,24 +13,22 @@
 #include "store/search_inside.h"
 #include "wire/words.h"
 
-#define SEARCH_SCHEMA  1
+#define SEARCH_SCHEMA  2
 #define APPLICATION_ID 0x6b687573 /* "khus" */
 #define SEEN_STEP      4096u      /* bytes */
-#define RANKED_MAX     10000      /* of more entries that match, the newest */
 
-/* Words are Unicode's runs of letters and digits, without accents. An id says more of what an entry
- * is than its text does. */
+/* Words are Unicode's runs of letters and digits, without accents. */
 #define WORDS_TABLE                                                                                \
     "CREATE VIRTUAL TABLE words_%" PRId64 " USING fts5 (key, contributor, text,"                   \
     " tokenize = 'unicode61 remove_diacritics 2')"
-#define WEIGHTS "4.0, 2.0, 1.0" /* of the columns */
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE rooms (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE documents (id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER NOT NULL,"
     " section INTEGER NOT NULL, key BLOB NOT NULL, contributor BLOB NOT NULL,"
-    " hash INTEGER NOT NULL, UNIQUE (room, section, key)) STRICT;";
+    " subject BLOB NOT NULL, changed INTEGER NOT NULL, hash INTEGER NOT NULL,"
+    " UNIQUE (room, section, key)) STRICT;";
 
 static const char *const texts[SEARCH_STATEMENT_COUNT] = {
     [SEARCH_BEGIN] = "BEGIN IMMEDIATE",
@@ -39,10 +37,13 @@ static const char *const texts[SEARCH_STATEMENT_COUNT] = {
     [SEARCH_ROOM] = "SELECT id FROM rooms WHERE name = ?1",
     [SEARCH_ADD_ROOM] = "INSERT INTO rooms (name) VALUES (?1)",
     [SEARCH_DROP_ROOM] = "DELETE FROM rooms WHERE id = ?1",
-    [SEARCH_DOCUMENT] = "SELECT id, hash FROM documents WHERE (room, section, key) = (?1, ?2, ?3)",
+    [SEARCH_DOCUMENT] = "SELECT id, hash, changed FROM documents"
+                        " WHERE (room, section, key) = (?1, ?2, ?3)",
     [SEARCH_ADD_DOCUMENT] =
-        "INSERT INTO documents (room, section, key, contributor, hash) VALUES (?,?,?,?,?)",
-    [SEARCH_SET_HASH] = "UPDATE documents SET hash = ?2 WHERE id = ?1",
+        "INSERT INTO documents (room, section, key, contributor, subject, changed, hash)"
+        " VALUES (?,?,?,?,?,?,?)",
+    [SEARCH_SET_DOCUMENT] =
+        "UPDATE documents SET subject = ?2, changed = ?3, hash = ?4 WHERE id = ?1",
     [SEARCH_DROP_DOCUMENT] = "DELETE FROM documents WHERE id = ?1",
 };
 
@@ -59,7 +60,7 @@ static int execute(struct search_file *file, const char *sql)
     return sqlite3_exec(file->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
-static int64_t number_of(struct search_file *file, const char *sql)
+int64_t search_file_number(struct search_file *file, const char *sql)
 {
     sqlite3_stmt *statement;
     int64_t number = -1;
@@ -74,10 +75,11 @@ static int64_t number_of(struct search_file *file, const char *sql)
 static int schema_make(struct search_file *file)
 {
     char sql[128];
-    int64_t version = number_of(file, "PRAGMA user_version");
-    if (version == SEARCH_SCHEMA && number_of(file, "PRAGMA application_id") == APPLICATION_ID)
+    int64_t version = search_file_number(file, "PRAGMA user_version");
+    if (version == SEARCH_SCHEMA &&
+        search_file_number(file, "PRAGMA application_id") == APPLICATION_ID)
         return 0;
-    if (version != 0 || number_of(file, "SELECT count(*) FROM sqlite_schema") != 0)
+    if (version != 0 || search_file_number(file, "SELECT count(*) FROM sqlite_schema") != 0)
         return -1; /* of another version: made anew, not taken over */
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
              APPLICATION_ID, SEARCH_SCHEMA);
@@ -211,8 +213,7 @@ static int room_prepare(struct search_file *file, struct search_room *room)
     return 0;
 }
 
-/* NULL with *ret_error 0: there is none, and it was not to be made. */
-static struct search_room *room_find(struct search_file *file, struct slice name, bool make,
+struct search_room *search_file_room(struct search_file *file, struct slice name, bool make,
                                      int *ret_error)
 {
     struct search_room *room;
@@ -261,6 +262,7 @@ static int room_drop(struct search_file *file, int64_t id)
 int64_t search_hash(const struct search_text *text)
 {
     uint64_t seed = XXH3_64bits(text->contributor.at, text->contributor.len);
+    seed = XXH3_64bits_withSeed(text->subject.at, text->subject.len, seed);
     return (int64_t)XXH3_64bits_withSeed(text->text.at, text->text.len, seed);
 }
 
@@ -277,27 +279,24 @@ static void note_seen(struct search_file *file, int64_t id)
     file->seen[byte] |= (unsigned char)(1u << id % 8);
 }
 
-static void bind_slice(sqlite3_stmt *step, int at, struct slice bytes)
-{
-    sqlite3_bind_blob64(step, at, bytes.len ? bytes.at : "", bytes.len, SQLITE_STATIC);
-}
+/* What is there of a text: its document's number, 0 when it has none. */
+struct document {
+    int64_t id, hash, changed;
+};
 
-static void bind_text(sqlite3_stmt *step, int at, struct slice bytes)
-{
-    sqlite3_bind_text64(step, at, bytes.len ? bytes.at : "", bytes.len, SQLITE_STATIC, SQLITE_UTF8);
-}
-
-/* Its document's number, 0 when it has none. */
 static int document_find(struct search_file *file, int64_t room, const struct search_text *text,
-                         int64_t *ret_id, int64_t *ret_hash)
+                         struct document *ret_document)
 {
     sqlite3_stmt *step = file->statements[SEARCH_DOCUMENT];
     sqlite3_bind_int64(step, 1, room);
     sqlite3_bind_int64(step, 2, text->section);
-    bind_slice(step, 3, text->key);
+    search_bind_slice(step, 3, text->key);
     int result = sqlite3_step(step);
-    *ret_id = result == SQLITE_ROW ? sqlite3_column_int64(step, 0) : 0;
-    *ret_hash = result == SQLITE_ROW ? sqlite3_column_int64(step, 1) : 0;
+    *ret_document = (struct document){0};
+    if (result == SQLITE_ROW)
+        *ret_document =
+            (struct document){sqlite3_column_int64(step, 0), sqlite3_column_int64(step, 1),
+                              sqlite3_column_int64(step, 2)};
     sqlite3_reset(step);
     return result == SQLITE_ROW || result == SQLITE_DONE ? 0 : -1;
 }
@@ -323,49 +322,62 @@ static int document_add(struct search_file *file, int64_t room, const struct sea
     sqlite3_stmt *step = file->statements[SEARCH_ADD_DOCUMENT];
     sqlite3_bind_int64(step, 1, room);
     sqlite3_bind_int64(step, 2, text->section);
-    bind_slice(step, 3, text->key);
-    bind_slice(step, 4, text->contributor);
-    sqlite3_bind_int64(step, 5, hash);
+    search_bind_slice(step, 3, text->key);
+    search_bind_slice(step, 4, text->contributor);
+    search_bind_slice(step, 5, text->subject);
+    sqlite3_bind_int64(step, 6, (int64_t)text->order);
+    sqlite3_bind_int64(step, 7, hash);
     int error = run(step);
     *ret_id = sqlite3_last_insert_rowid(file->handle);
     return error;
 }
 
+static int document_set(struct search_file *file, int64_t id, const struct search_text *text,
+                        int64_t hash)
+{
+    sqlite3_stmt *step = file->statements[SEARCH_SET_DOCUMENT];
+    sqlite3_bind_int64(step, 1, id);
+    search_bind_slice(step, 2, text->subject);
+    sqlite3_bind_int64(step, 3, (int64_t)text->order);
+    sqlite3_bind_int64(step, 4, hash);
+    return run(step);
+}
+
 int search_file_put(struct search_file *file, struct slice name, const struct search_text *text)
 {
     int error;
-    int64_t id, held, hash = search_hash(text);
-    struct search_room *room = room_find(file, name, text->text.at != NULL, &error);
-    if (!room || document_find(file, room->id, text, &id, &held) < 0)
+    struct document held;
+    struct search_room *room = search_file_room(file, name, text->text.at != NULL, &error);
+    if (!room || document_find(file, room->id, text, &held) < 0)
         return room ? -1 : error;
+    int64_t id = held.id, hash = search_hash(text);
     if (!text->text.at)
         return id ? document_drop(file, room, id) : 0;
-    if (id && held == hash) {
-        note_seen(file, id);
-        return 0;
-    }
-    sqlite3_bind_int64(file->statements[SEARCH_SET_HASH], 1, id);
-    sqlite3_bind_int64(file->statements[SEARCH_SET_HASH], 2, hash);
-    error = id ? search_file_step(file, SEARCH_SET_HASH)
-               : document_add(file, room->id, text, hash, &id);
+    bool worded = id && held.hash == hash;
+    if (!id)
+        error = document_add(file, room->id, text, hash, &id);
+    else if (!worded || held.changed != (int64_t)text->order)
+        error = document_set(file, id, text, hash);
     if (error < 0)
         return -1;
     note_seen(file, id);
+    if (worded)
+        return 0;
     sqlite3_bind_int64(room->put, 1, id);
-    bind_text(room->put, 2, text->key);
-    bind_text(room->put, 3, text->contributor);
-    bind_text(room->put, 4, text->text);
+    search_bind_text(room->put, 2, text->key);
+    search_bind_text(room->put, 3, text->contributor);
+    search_bind_text(room->put, 4, text->text);
     return run(room->put);
 }
 
 int search_file_compare(struct search_file *file, struct slice name, const struct search_text *text)
 {
     int error;
-    int64_t id, hash;
-    struct search_room *room = room_find(file, name, false, &error);
-    if (!room || document_find(file, room->id, text, &id, &hash) < 0)
+    struct document held;
+    struct search_room *room = search_file_room(file, name, false, &error);
+    if (!room || document_find(file, room->id, text, &held) < 0)
         return room ? -1 : error;
-    return id && hash == search_hash(text);
+    return held.id && held.hash == search_hash(text) && held.changed == (int64_t)text->order;
 }
 
 static int words_whole(struct search_file *file, int64_t room)
@@ -381,7 +393,7 @@ int search_file_whole(struct search_file *file, int64_t *ret_documents)
 {
     sqlite3_stmt *each;
     int result = SQLITE_ERROR, error = 0;
-    *ret_documents = number_of(file, "SELECT count(*) FROM documents");
+    *ret_documents = search_file_number(file, "SELECT count(*) FROM documents");
     if (*ret_documents < 0 ||
         sqlite3_prepare_v2(file->handle, "SELECT id FROM rooms", -1, &each, NULL) != SQLITE_OK)
         return -1;
@@ -415,7 +427,7 @@ static int drop_unseen(struct search_file *file, sqlite3_stmt *each)
         struct slice name = column_slice(each, 1);
         if (was_seen(file, id))
             continue;
-        struct search_room *room = room_find(file, name, false, &error);
+        struct search_room *room = search_file_room(file, name, false, &error);
         if (room)
             error = document_drop(file, room, id);
     }
@@ -433,8 +445,9 @@ int search_file_settle(struct search_file *file)
     int error = drop_unseen(file, each);
     sqlite3_finalize(each);
     int64_t id;
-    while (error == 0 && (id = number_of(file, "SELECT id FROM rooms WHERE id NOT IN"
-                                               " (SELECT room FROM documents) LIMIT 1")) > 0)
+    while (error == 0 &&
+           (id = search_file_number(file, "SELECT id FROM rooms WHERE id NOT IN"
+                                          " (SELECT room FROM documents) LIMIT 1")) > 0)
         error = room_drop(file, id);
     if (error < 0)
         return -1;
@@ -442,112 +455,4 @@ int search_file_settle(struct search_file *file)
     file->seen = NULL;
     file->seen_bytes = 0;
     return 0;
-}
-
-/* ── searching ── */
-
-/* As FTS5 reads it: each word in quotes, so that nothing in it is an operator. */
-static void expression(const struct words *words, struct text *text)
-{
-    for (size_t i = 0; i < words->count; i++) {
-        const struct word *word = &words->each[i];
-        text_addf(text, "%s\"%.*s\"%s", i ? " " : "", (int)word->len, words->letters + word->at,
-                  word->prefix ? "*" : "");
-    }
-}
-
-static int hit_add(struct search_room *room, const struct words *words, sqlite3_stmt *row,
-                   struct search_result *result)
-{
-    struct slice key = column_slice(row, 2);
-    result->hits =
-        memory_grow(result->hits, &result->capacity, result->found.count + 1, sizeof *result->hits);
-    struct search_hit *hit = &result->hits[result->found.count++];
-    *hit = (struct search_hit){.section = sqlite3_column_int(row, 1), .key.len = key.len};
-    text_add(&result->bytes, key);
-    sqlite3_bind_int64(room->text, 1, sqlite3_column_int64(row, 0));
-    size_t before = result->bytes.len;
-    int step = sqlite3_step(room->text);
-    if (step == SQLITE_ROW)
-        words_snippet(words, column_slice(room->text, 0), &result->bytes);
-    sqlite3_reset(room->text);
-    hit->snippet.len = result->bytes.len - before;
-    return step == SQLITE_ROW ? 0 : -1;
-}
-
-/* Bytes have moved while they were gathered. */
-static void hits_place(struct search_result *result)
-{
-    const char *at = result->bytes.at;
-    for (size_t i = 0; i < result->found.count; i++) {
-        struct search_hit *hit = &result->hits[i];
-        hit->key.at = at;
-        hit->snippet.at = at + hit->key.len;
-        at = hit->snippet.at + hit->snippet.len;
-    }
-    result->found.hits = result->hits;
-}
-
-static sqlite3_stmt *ranking(struct search_file *file, const struct search_room *room,
-                             const struct search_wish *wish, struct slice match)
-{
-    sqlite3_stmt *row;
-    char sql[768], name[64];
-    snprintf(name, sizeof name, "words_%" PRId64, room->id);
-    snprintf(sql, sizeof sql,
-             "SELECT id, section, key FROM (SELECT documents.id, section, documents.key AS key,"
-             " bm25(%s, " WEIGHTS ") AS worth FROM %s JOIN documents ON documents.id = %s.rowid"
-             " WHERE %s MATCH ?1%s%s%s ORDER BY %s.rowid DESC LIMIT ?7)"
-             " ORDER BY worth, id DESC LIMIT ?4 OFFSET ?5",
-             name, name, name, name, wish->newest ? " AND documents.id <= ?6" : "",
-             wish->section == SEARCH_ANYWHERE ? "" : " AND section = ?2",
-             wish->contributor.len ? " AND documents.contributor = ?3" : "", name);
-    if (sqlite3_prepare_v2(file->handle, sql, -1, &row, NULL) != SQLITE_OK)
-        return NULL;
-    bind_text(row, 1, match);
-    sqlite3_bind_int(row, 2, wish->section);
-    bind_slice(row, 3, wish->contributor);
-    sqlite3_bind_int64(row, 4, (int64_t)wish->limit + 1);
-    sqlite3_bind_int64(row, 5, (int64_t)wish->from);
-    sqlite3_bind_int64(row, 6, (int64_t)wish->newest);
-    sqlite3_bind_int(row, 7, RANKED_MAX);
-    return row;
-}
-
-int search_file_find(struct search_file *file, const struct search_wish *wish,
-                     struct search_result *result)
-{
-    struct words words;
-    struct text match = {0};
-    int error, step = SQLITE_DONE;
-    struct search_room *room = room_find(file, wish->room, false, &error);
-    if (!room)
-        return error;
-    enum words_fault fault = words_read(wish->words, &words);
-    assert(fault == WORDS_FINE); /* the hub has refused all others */
-    (void)fault;
-    expression(&words, &match);
-    sqlite3_stmt *row = ranking(file, room, wish, text_slice(&match));
-    error = row ? 0 : -1;
-    while (error == 0 && (step = sqlite3_step(row)) == SQLITE_ROW) {
-        result->found.more = result->found.count == wish->limit;
-        if (result->found.more)
-            break;
-        error = hit_add(room, &words, row, result);
-    }
-    sqlite3_finalize(row);
-    text_free(&match);
-    if (error < 0 || (step != SQLITE_DONE && step != SQLITE_ROW))
-        return -1; /* with what sqlite3_errcode says of it */
-    hits_place(result);
-    result->found.newest =
-        wish->newest ? wish->newest
-                     : (uint64_t)number_of(file, "SELECT coalesce(max(id), 0) FROM documents");
-    return 0;
-}
-
-void search_result_free(struct search_result *result)
-{
-    free(result->hits);
-    text_free(&result->bytes);
 }

@@ -1,5 +1,5 @@
 /* What the files of the index share: search.c is its thread and the queue to it, search_file.c the
- * database. */
+ * database, search_find.c what is found there. */
 #ifndef KHUB_STORE_SEARCH_INSIDE_H
 #define KHUB_STORE_SEARCH_INSIDE_H
 
@@ -20,7 +20,7 @@ enum search_statement {
     SEARCH_DROP_ROOM,
     SEARCH_DOCUMENT,
     SEARCH_ADD_DOCUMENT,
-    SEARCH_SET_HASH,
+    SEARCH_SET_DOCUMENT,
     SEARCH_DROP_DOCUMENT,
     SEARCH_STATEMENT_COUNT
 };
@@ -51,6 +51,11 @@ void search_file_close(struct search_file *file);
 void search_file_rooms_free(struct search_file *file);
 /* Closes it and takes it away. */
 void search_file_remove(struct search_file *file, const char *directory);
+/* The room of that name, which is made when it is to be. NULL with *ret_error 0: there is none. */
+struct search_room *search_file_room(struct search_file *file, struct slice name, bool make,
+                                     int *ret_error);
+/* What a query for one number finds, or -1. */
+int64_t search_file_number(struct search_file *file, const char *sql);
 /* These return 0, or -1: sqlite3_errmsg says why. Within a transaction (SEARCH_BEGIN). */
 int search_file_put(struct search_file *file, struct slice name, const struct search_text *text);
 int search_file_settle(struct search_file *file);
@@ -63,6 +68,21 @@ int search_file_whole(struct search_file *file, int64_t *ret_documents);
 /* From now on what is put counts as seen, until it settles. */
 void search_file_again(struct search_file *file);
 
+/* So that a text that is there as it is need not be put again. */
+int64_t search_hash(const struct search_text *text);
+
+static inline void search_bind_slice(sqlite3_stmt *step, int at, struct slice bytes)
+{
+    sqlite3_bind_blob64(step, at, bytes.len ? bytes.at : "", bytes.len, SQLITE_STATIC);
+}
+
+static inline void search_bind_text(sqlite3_stmt *step, int at, struct slice bytes)
+{
+    sqlite3_bind_text64(step, at, bytes.len ? bytes.at : "", bytes.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+/* ── search_find.c ── */
+
 /* What came of a search: hits point into the bytes once they are placed. */
 struct search_result {
     struct search_found found;
@@ -73,8 +93,5 @@ struct search_result {
 int search_file_find(struct search_file *file, const struct search_wish *wish,
                      struct search_result *result);
 void search_result_free(struct search_result *result);
-
-/* So that a text that is there as it is need not be put again. */
-int64_t search_hash(const struct search_text *text);
 
 #endif

@@ -221,6 +221,51 @@ def kb_searches_by_an_index():
         equal([entry["id"] for entry in found], ["robin"])  # its id says so
 
 
+def select(hub, *words):
+    return [entry["id"] for entry in json.loads(worked("kb", *words, "--json", hub=hub).out)]
+
+
+def check_selections(hub):
+    ada, bea = hub.join("ada", 2, specialization="audio"), hub.join("bea", 2, specialization="graphics")
+    for client, identity, subject in ((ada, "b", "audio"), (bea, "c", "audio"), (ada, "a", "graphics")):
+        client.say("pattern_share", {"pattern": {"id": identity, "subject": subject, "note": "fair " + "x" * 300}})
+        client.drain()
+    ada.say("code_share", {"code": {"id": "d", "source": "fair", "subject": "audio"}})
+    ada.drain()
+    bea.say("performance_report", {"component_id": "b", "performance": {"score": 0.75}})
+    bea.drain()
+    equal(select(hub, "list", "--subject", "audio"), ["c", "b", "d"])
+    equal(select(hub, "list", "--subject", "audio", "--order", "oldest", "-s", "patterns"), ["b", "c"])
+    equal(select(hub, "list", "--specialization", "audio", "--order", "id"), ["a", "b", "d"])
+    equal(select(hub, "list", "--order", "oldest", "-s", "patterns"), ["b", "c", "a"])
+    equal(select(hub, "list", "--order", "id"), ["a", "b", "c", "d", "b"])  # the report last
+    equal(select(hub, "search", "fair", "--order", "id"), ["a", "b", "c", "d"])
+    equal(select(hub, "search", "fair", "--order", "oldest", "--specialization", "audio"), ["b", "a", "d"])
+    equal(select(hub, "search", "fair", "--subject", "audio", "--order", "newest", "--limit", "2"), ["d", "c"])
+    listed = worked("kb", "list", "--subject", "audio", "--specialization", "audio", "--order", "oldest", hub=hub)
+    equal((listed.err, [line.split()[0] for line in listed.out.splitlines()]), ("", ["ID", "b", "d"]))
+    equal(row(listed.out, "ID", "b")["SCORE"], "0.750")  # of a report that is not among these
+    listed = worked("kb", "list", "-s", "patterns", "--order", "oldest", "--limit", "2", hub=hub)
+    check("The oldest 2 of 3 patterns; --limit 3 shows all." in listed.out, listed.out)
+    equal(row(listed.out, "ID", "b")["SCORE"], "0.750")
+    equal(worked("kb", "list", "--subject", "nothing", hub=hub).out, "Nothing that has been shared is of that.\n")
+    equal(worked("kb", "search", "fair", "--subject", "nothing", hub=hub).out, "Nothing of that has all these words.\n")
+    found = worked("kb", "search", "fair", "--order", "oldest", "--limit", "1", hub=hub)
+    check("these are the 1 oldest; --limit shows more" in found.err, found.err)
+    refused(2, "kb", "list", "--order", "relevance", hub=hub, said=["--order relevance goes with search"])
+    refused(2, "kb", "list", "--order", "best", hub=hub, said=["best", "newest, oldest, id or relevance"])
+    refused(2, "kb", "export", "--subject", "audio", hub=hub, said=["--subject goes with list and search"])
+    refused(1, "kb", "list", "--subject", "x" * 200, hub=hub, said=["payload.subject", "128"])
+
+
+@test
+def kb_lists_and_finds_what_is_asked_for_in_an_order():
+    with Hub() as hub:
+        check_selections(hub)
+    with directory() as data, Hub("--data", data, "--sync-limit", "1K") as hub:
+        check_selections(hub)
+
+
 @test
 def kb_shows_former_revisions():
     with Hub() as hub:

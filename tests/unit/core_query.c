@@ -315,9 +315,9 @@ static void note_wish(void *ctx, const struct search_wish *wish)
 }
 
 static const struct search_hit hits[] = {
-    {SECTION_COMPONENTS, SLICE("c1"), SLICE("[\"a \",\"b\",\"\"]")},
-    {SECTION_PATTERNS, SLICE("gone"), SLICE("[\"\"]")},
-    {SECTION_PATTERNS, SLICE("p1"), SLICE("[\"x\"]")},
+    {{5, SECTION_COMPONENTS, SLICE("c1")}, SLICE("[\"a \",\"b\",\"\"]")},
+    {{4, SECTION_PATTERNS, SLICE("gone")}, SLICE("[\"\"]")},
+    {{3, SECTION_PATTERNS, SLICE("p1")}, SLICE("[\"x\"]")},
 };
 
 /* The index has answered the last wish. */

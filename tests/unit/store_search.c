@@ -16,6 +16,9 @@ struct shelf {
     char folder[OWN_FOLDER_SIZE];
     struct search_index *index;
     unsigned again, answers;
+    uint64_t order;          /* of what was put last */
+    struct query_place last; /* of what was found, its key in `key` */
+    char key[16];
     char found[1024];
     uint64_t newest;
     bool more, failed;
@@ -81,8 +84,11 @@ static void note_found(void *ctx, const struct search_wish *wish, const struct s
     for (size_t i = 0; i < found->count; i++) {
         const struct search_hit *hit = &found->hits[i];
         size_t len = strlen(shelf->found);
-        snprintf(shelf->found + len, sizeof shelf->found - len, "%d/%.*s/%.*s ", hit->section,
-                 SLICE_FORMAT(hit->key), SLICE_FORMAT(hit->snippet));
+        shelf->last = hit->place;
+        snprintf(shelf->key, sizeof shelf->key, "%.*s", SLICE_FORMAT(hit->place.key));
+        shelf->last.key = slice_of(shelf->key);
+        snprintf(shelf->found + len, sizeof shelf->found - len, "%d/%.*s/%.*s ", hit->place.section,
+                 SLICE_FORMAT(hit->place.key), SLICE_FORMAT(hit->snippet));
     }
 }
 
@@ -115,8 +121,11 @@ static void shelf_close(struct shelf *shelf)
 static void put(struct shelf *shelf, const char *room, int section, const char *key,
                 const char *text)
 {
-    struct search_text entry = {section, slice_of(key), SLICE("ada"),
-                                text ? slice_of(text) : (struct slice){NULL, 0}};
+    struct search_text entry = {.section = section,
+                                .key = slice_of(key),
+                                .contributor = SLICE("ada"),
+                                .order = ++shelf->order,
+                                .text = text ? slice_of(text) : (struct slice){NULL, 0}};
     search_put(shelf->index, slice_of(room), &entry);
 }
 
@@ -127,6 +136,7 @@ static struct search_wish wish_of(const char *words)
                                 .message_id = SLICE("m"),
                                 .words = slice_of(words),
                                 .section = SEARCH_ANYWHERE,
+                                .order = QUERY_RELEVANCE,
                                 .limit = 10};
 }
 
@@ -227,6 +237,65 @@ static void test_pages_hold_each_once(void **state)
     assert_int_equal(wish.from, 20);
 }
 
+static void put_of(struct shelf *shelf, int section, const char *key, const char *subject,
+                   uint64_t order)
+{
+    struct search_text entry = {.section = section,
+                                .key = slice_of(key),
+                                .contributor = SLICE("ada"),
+                                .subject = slice_of(subject),
+                                .order = order,
+                                .text = SLICE("word")};
+    search_put(shelf->index, slice_of("main"), &entry);
+}
+
+/* The ids of all pages of two. */
+static void assert_order(struct shelf *shelf, struct search_wish wish, const char *wanted)
+{
+    char all[256] = "";
+    wish.limit = 2;
+    do {
+        find(shelf, &wish);
+        assert_false(shelf->failed);
+        for (char *at = shelf->found; (at = strchr(at, '/')); at = strchr(at, ' ')) {
+            size_t len = strlen(all);
+            snprintf(all + len, sizeof all - len, "%.*s ", (int)strcspn(at + 1, "/"), at + 1);
+        }
+        wish.goes_on = true;
+        wish.place = shelf->last;
+    } while (shelf->more);
+    assert_string_equal(all, wanted);
+}
+
+static void test_orders_are_those_of_the_entries(void **state)
+{
+    struct shelf *shelf = *state;
+    struct search_wish wish = wish_of("word");
+    shelf_open(shelf);
+    put_of(shelf, 1, "m", "", 1);
+    put_of(shelf, 0, "z", "audio", 2);
+    put_of(shelf, 0, "b", "audio", 3);
+    put_of(shelf, 0, "a", "graphics", 4);
+    put_of(shelf, 2, "c", "audio", 5);
+    put_of(shelf, 0, "z", "audio", 6); /* the same text, changed */
+    wish.order = QUERY_NEWEST;
+    assert_order(shelf, wish, "z c a b m ");
+    wish.order = QUERY_OLDEST;
+    assert_order(shelf, wish, "m b a c z ");
+    wish.order = QUERY_ID;
+    assert_order(shelf, wish, "a b z m c ");
+    wish.subject = slice_of("audio");
+    assert_order(shelf, wish, "b z c ");
+    wish.since = 3;
+    assert_order(shelf, wish, "z c ");
+    put_of(shelf, 2, "c", "graphics", 5); /* the same words, and of another subject */
+    assert_order(shelf, wish, "z ");
+    wish.order = QUERY_RELEVANCE;
+    wish.since = 0;
+    find(shelf, &wish);
+    assert_string_equal(shelf->found, "0/b/[\"\",\"word\",\"\"] 0/z/[\"\",\"word\",\"\"] ");
+}
+
 static void test_what_is_not_put_again_is_not_there(void **state)
 {
     struct shelf *shelf = *state;
@@ -318,8 +387,13 @@ static void test_a_check_compares(void **state)
     assert_false(report.there);
     begin_with_three(shelf);
     shelf_close(shelf);
-    struct search_text same = {1, SLICE("c1"), SLICE("ada"), SLICE("queue: fair, fair queue")};
-    struct search_text other = {0, SLICE("p1"), SLICE("ada"), SLICE("a fair queue")};
+    struct search_text same = {.section = 1,
+                               .order = 2,
+                               .key = SLICE("c1"),
+                               .contributor = SLICE("ada"),
+                               .text = SLICE("queue: fair, fair queue")};
+    struct search_text other = {
+        .key = SLICE("p1"), .contributor = SLICE("ada"), .text = SLICE("a fair queue")};
     struct search_check *check = search_check_begin(shelf->folder);
     search_check_text(check, slice_of("main"), &same);
     search_check_text(check, slice_of("main"), &other);
@@ -369,6 +443,7 @@ int main(void)
         SHELF_TEST(test_the_most_relevant_come_first),
         SHELF_TEST(test_a_new_text_takes_the_place_of_the_old),
         SHELF_TEST(test_pages_hold_each_once),
+        SHELF_TEST(test_orders_are_those_of_the_entries),
         SHELF_TEST(test_what_is_not_put_again_is_not_there),
         SHELF_TEST(test_a_file_that_is_none_is_made_anew),
         SHELF_TEST(test_damage_that_shows_later_is_mended),

@@ -176,6 +176,73 @@ def check_filled_with_last(client):
     return ranking
 
 
+def in_order(client, **query):
+    """The ids that all pages of two tell, in order."""
+    ids, cursor = [], None
+    while True:
+        asked = client.say("knowledge_query", {**query, "limit": 2, "cursor": cursor})
+        result = client.expect("knowledge_result", in_reply_to=asked)["payload"]
+        for hit in result["found"]:
+            check(hit["id"] in result["entries"][hit["section"]], "told as well", hit)
+            equal("snippet" in hit, "text" in query)
+            ids.append(hit["id"])
+        cursor = result["next"]
+        if cursor is None:
+            return " ".join(ids)
+
+
+def share_for_orders(hub):
+    ada = hub.join("ada", 2, acks=True, specialization="audio")
+    bea = hub.join("bea", 2, acks=True, specialization="graphics")
+    bea.drain()
+    for client, identity, subject in ((ada, "z", "audio"), (bea, "b", "audio"), (ada, "m", "graphics"),
+                                      (ada, "a", "audio"), (bea, "q", None), (ada, "z", "audio")):
+        client.say("pattern_share", {"pattern": {"id": identity, "subject": subject, "note": "fair"}})
+        equal(client.drain()[-1]["message_type"], "ack")
+        (ada, bea)[client is ada].drain()
+    return ada
+
+
+def check_orders(client):
+    for words in ({}, {"text": "fair"}):  # the second are an index's, where there is one
+        equal(in_order(client, order="newest", **words), "z q a m b")
+        equal(in_order(client, order="oldest", **words), "b m a q z")
+        equal(in_order(client, order="id", **words), "a b m q z")
+        equal(in_order(client, order="id", subject="audio", **words), "a b z")
+        equal(in_order(client, order="oldest", specialization="audio", **words), "m a z")
+        equal(in_order(client, order="newest", specialization="graphics", subject="audio", **words), "b")
+        equal(in_order(client, order="newest", contributor="ada", subject="graphics", **words), "m")
+        equal(in_order(client, order="id", specialization="nothing", **words), "")
+        client.say("knowledge_query", {"order": "id", "cursor": "oldest 1 0 b", **words})
+        client.expect_error("bad_payload", 'of the order "oldest"')
+        client.say("knowledge_query", {"order": "best", **words})
+        client.expect_error("bad_payload", '"newest", "oldest", "id" or "relevance"')
+    equal(sorted(in_order(client, order="relevance", text="fair", subject="audio").split()), ["a", "b", "z"])
+    client.say("knowledge_query", {"order": "relevance"})
+    client.expect_error("bad_payload", "goes with payload.text")
+
+
+@test
+def orders_and_what_they_are_of_without_an_index():
+    with Hub() as hub:
+        check_orders(share_for_orders(hub))
+
+
+@test
+def orders_and_what_they_are_of_with_an_index_also_after_a_restart():
+    with directory() as data:
+        hub = Hub("--data", data)
+        check_orders(share_for_orders(hub))
+        kill_9(hub)
+        with Hub("--data", data) as hub:
+            check_orders(hub.join("ada", 2, specialization="audio"))
+            cid = hub.join("cid", 2, acks=True)
+            share(cid, "late", "fair")
+            equal(in_order(cid, order="newest", text="fair"), "late z q a m b")
+        with Hub("--data", data) as hub:  # stopped in order, which writes a checkpoint
+            equal(in_order(hub.join("ada", 2, specialization="audio"), order="oldest", text="fair"), "b m a q z late")
+
+
 def history(client, identity):
     asked = client.say("knowledge_query", {"id": identity, "revision": "all"})
     return client.expect("knowledge_result", in_reply_to=asked)["payload"]["revisions"]
