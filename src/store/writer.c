@@ -14,7 +14,7 @@
 
 #define RETRY_MS       500u
 #define COMPANY_MIN    16u /* entries in a commit: with fewer, the next does not wait for more */
-#define WAL_MOVE_BYTES (4u << 20)   /* then the database takes in what the log holds */
+#define WAL_MOVE_BYTES (1u << 20)   /* then the database takes in what the log holds; all wait */
 #define WAL_PAGES_MAX  16384        /* 64 MiB: then what the log used is given back */
 #define GROUP_BYTES    (16u << 20)  /* in one transaction, or a batch more */
 #define LAST_TRIES_MAX 4            /* at the end, before what can't be written is given up */
