@@ -183,8 +183,11 @@ void request_error(struct request *request, const struct refusal *refusal)
 
 static void request_find_sender(struct request *request)
 {
-    struct member *member =
-        request->room ? member_find(request->room, request->message->sender_id) : NULL;
+    const struct peer *peer = peer_find(request->hub, request->from);
+    struct slice ai_id = request->message->sender_id;
+    struct member *member = peer && peer->room == request->room ? peer->member : NULL;
+    if (request->room && (!member || !slice_equal(member->key, ai_id)))
+        member = member_find(request->room, ai_id); /* a former hub's connection, or a newcomer */
     request->member = member && member->peer == request->from ? member : NULL;
 }
 

@@ -185,11 +185,11 @@ static void request_uuid(struct request *request, char ret_uuid[UUID_SIZE])
 {
     struct hub *hub = request->hub;
     uint8_t bytes[16];
-    if (request->entry) {
-        hub_uuid(hub, request->room->key, request->entry->seq, request->made++, ret_uuid);
-        return;
-    }
-    hub->edge.unique(hub->edge.ctx, bytes);
+    if (request->entry)
+        hub->edge.identify(hub->edge.ctx, request->room->key, request->entry->seq, request->made++,
+                           bytes);
+    else
+        hub->edge.unique(hub->edge.ctx, bytes);
     uuid_format(bytes, ret_uuid);
 }
 

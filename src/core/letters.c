@@ -44,10 +44,7 @@ static void pile_drop(struct index *index, struct letter_pile *pile, const struc
 
 static void letter_free(struct letter *letter)
 {
-    slice_free(&letter->key);
     slice_free(&letter->line);
-    slice_free(&letter->sender);
-    slice_free(&letter->target);
     slice_free(&letter->message_id);
     free(letter);
 }
@@ -64,11 +61,21 @@ static void letter_free(struct letter *letter)
             TAILQ_INSERT_HEAD(list, letter, field);                                                \
     } while (0)
 
-static void letter_add(struct room *room, struct letter *letter)
+static struct letter *letter_add(struct room *room, uint64_t seq, enum message_type type,
+                                 struct slice line, struct slice sender, struct slice target,
+                                 struct slice message_id)
 {
     struct letters *letters = &room->letters;
-    letter->said = pile_get(&letters->said, letter->sender);
-    letter->addressed = pile_get(&letters->addressed, letter->target);
+    struct letter *letter = memory_new(sizeof *letter);
+    letter->seq = seq;
+    letter->key = (struct slice){letter->digits, u64_format(seq, letter->digits)};
+    letter->type = type;
+    letter->line = slice_copy(line);
+    letter->message_id = slice_copy(message_id);
+    letter->said = pile_get(&letters->said, sender);
+    letter->addressed = pile_get(&letters->addressed, target);
+    letter->sender = letter->said->key;
+    letter->target = letter->addressed->key;
     PLACE_BY_SEQ(&letters->list, letter, next);
     PLACE_BY_SEQ(&letter->said->letters, letter, said_next);
     PLACE_BY_SEQ(&letter->addressed->letters, letter, addressed_next);
@@ -76,6 +83,7 @@ static void letter_add(struct room *room, struct letter *letter)
     pile_count(letter->addressed, letter, 1);
     letters->count++;
     letters->bytes += letter->line.len;
+    return letter;
 }
 
 static void letter_end(struct room *room, struct letter *letter)
@@ -137,13 +145,6 @@ static struct letter *letter_find(const struct room *room, uint64_t seq)
     return NULL;
 }
 
-static struct slice seq_key(uint64_t seq)
-{
-    char digits[24];
-    snprintf(digits, sizeof digits, "%" PRIu64, seq);
-    return slice_copy(slice_of(digits));
-}
-
 /* Of the request's entry and message: the one that is there, or a new one. NULL: it is too long to
  * be kept here, and counts as forgotten. */
 static struct letter *letter_of(struct request *request)
@@ -157,17 +158,10 @@ static struct letter *letter_of(struct request *request)
         room->letters.forgotten++;
         return NULL;
     }
-    letter = memory_new(sizeof *letter);
-    letter->seq = request->entry->seq;
-    letter->key = seq_key(letter->seq);
-    letter->line = slice_copy(message->line);
-    letter->sender = slice_copy(message->sender_id);
-    letter->target = slice_copy(message->target);
-    letter->message_id = slice_copy(message->message_id);
-    letter->type = message->type;
+    letter = letter_add(room, request->entry->seq, message->type, message->line, message->sender_id,
+                        message->target, message->message_id);
     letter->said_ms = request->entry->time_ms;
     change_fresh(&letter->change);
-    letter_add(room, letter);
     letters_trim(room, letter);
     return letter;
 }
@@ -456,19 +450,12 @@ static void letter_resend(struct request *request, struct letter *letter)
         letter_end(room, letter);
         return;
     }
-    struct letter *again = memory_new(sizeof *again);
-    *again = (struct letter){.seq = request->entry->seq,
-                             .key = seq_key(request->entry->seq),
-                             .line = slice_copy(letter->line),
-                             .sender = slice_copy(letter->sender),
-                             .target = slice_copy(letter->target),
-                             .message_id = slice_copy(letter->message_id),
-                             .type = letter->type,
-                             .said_ms = letter->said_ms,
-                             .wait_ms = letter->wait_ms,
-                             .awaited = true};
+    struct letter *again = letter_add(room, request->entry->seq, letter->type, letter->line,
+                                      letter->sender, letter->target, letter->message_id);
+    again->said_ms = letter->said_ms;
+    again->wait_ms = letter->wait_ms;
+    again->awaited = true;
     letter_end(room, letter);
-    letter_add(room, again);
     letter_changed(room, again);
     reply_await_letter(request, again);
 }
@@ -510,14 +497,6 @@ struct letter *letter_restore(struct room *room, struct slice key, struct slice 
         letter_find(room, seq) || room->letters.count == LETTERS_MAX ||
         message_parse(line, &message, &refusal) < 0 || !message.target.len)
         return NULL;
-    struct letter *letter = memory_new(sizeof *letter);
-    letter->seq = seq;
-    letter->key = slice_copy(key);
-    letter->line = slice_copy(line);
-    letter->sender = slice_copy(message.sender_id);
-    letter->target = slice_copy(message.target);
-    letter->message_id = slice_copy(message.message_id);
-    letter->type = message.type;
-    letter_add(room, letter);
-    return letter;
+    return letter_add(room, seq, message.type, line, message.sender_id, message.target,
+                      message.message_id);
 }

@@ -45,10 +45,11 @@ struct letter_pile {
 
 /* One that lacks nothing, is not overdue and not awaited is none. */
 struct letter {
-    struct slice key; /* owned: its seq in digits */
+    struct slice key; /* its seq in digits: */
+    char digits[U64_SIZE];
     uint64_t seq;
     struct slice line;                       /* owned: as it was said */
-    struct slice sender, target, message_id; /* owned */
+    struct slice sender, target, message_id; /* the piles' keys; owned */
     enum message_type type;
     int64_t said_ms; /* unix time */
     int64_t wait_ms; /* for a reply; 0: none is wanted */

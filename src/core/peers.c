@@ -106,13 +106,14 @@ void peer_refuse(struct hub *hub, const struct peer *peer, const struct refusal 
  * so is itself nothing to read, so that an idle room has none. */
 static void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
 {
-    char digits[24];
+    char digits[U64_SIZE];
     const struct member *member = peer->member;
     if (!member || peer->cursor <= member->cursor || member->cursor >= peer->room->told_seq)
         return;
-    snprintf(digits, sizeof digits, "%llu", (unsigned long long)peer->cursor);
-    struct entry entry = {
-        .time_ms = now, .peer = peer->id, .kind = ENTRY_CURSOR, .bytes = slice_of(digits)};
+    struct entry entry = {.time_ms = now,
+                          .peer = peer->id,
+                          .kind = ENTRY_CURSOR,
+                          .bytes = {digits, u64_format(peer->cursor, digits)}};
     peer->cursor_at = hub->clock;
     room_happened(peer->room, &entry);
 }

@@ -91,10 +91,9 @@ static void reply_await(const struct request *request, struct slice sender, stru
 {
     struct room *room = request->room;
     struct awaited *awaited = memory_new(sizeof *awaited);
-    char digits[24];
+    char digits[U64_SIZE];
     awaited->seq = request->entry->seq;
-    snprintf(digits, sizeof digits, "%" PRIu64, awaited->seq);
-    awaited->key = slice_copy(slice_of(digits));
+    awaited->key = slice_copy((struct slice){digits, u64_format(awaited->seq, digits)});
     awaited->sender = slice_copy(sender);
     awaited->target = slice_copy(target);
     awaited->message_id = slice_copy(message_id);

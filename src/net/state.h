@@ -58,9 +58,10 @@ struct server {
     uv_signal_t interrupted, terminated, quit, hung_up, asked;
     bool stopping;
 
-    uint8_t key[32];                      /* of edge_derive: the store's, or this run's */
-    uint8_t run_key[32];                  /* of edge_unique */
-    struct evp_mac_ctx_st *mac, *run_mac; /* under these keys, once they are needed (edge.c) */
+    uint8_t key[32];     /* from which the hub derives: the store's, or this run's */
+    uint8_t run_key[32]; /* of edge_unique */
+    uint8_t id_key[16];  /* of edge_identify: derived from the first, once siphash is there */
+    struct evp_mac_ctx_st *hmac, *siphash; /* once they are needed (edge.c) */
     struct disk disk;
     struct searching searching;
     char *read_buffer;

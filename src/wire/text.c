@@ -78,11 +78,20 @@ void text_addf(struct text *text, const char *format, ...)
 
 void text_add_number(struct text *text, uint64_t number)
 {
-    char digits[20], *at = digits + sizeof digits;
+    char digits[U64_SIZE];
+    text_add(text, (struct slice){digits, u64_format(number, digits)});
+}
+
+size_t u64_format(uint64_t number, char ret_digits[U64_SIZE])
+{
+    char digits[U64_SIZE - 1], *at = digits + sizeof digits;
     do
         *--at = (char)('0' + number % 10);
     while (number /= 10);
-    text_add(text, (struct slice){at, (size_t)(digits + sizeof digits - at)});
+    size_t len = (size_t)(digits + sizeof digits - at);
+    memcpy(ret_digits, at, len);
+    ret_digits[len] = '\0';
+    return len;
 }
 
 struct slice text_slice(const struct text *text)

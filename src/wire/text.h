@@ -34,6 +34,9 @@ struct slice text_slice(const struct text *text);
  * fromisoformat reads as well. */
 #define TIMESTAMP_SIZE 32
 void timestamp_format(int64_t unix_ms, char buffer[TIMESTAMP_SIZE]);
+#define U64_SIZE 21
+/* In decimal digits and a NUL. How many digits. */
+size_t u64_format(uint64_t number, char ret_digits[U64_SIZE]);
 /* Lower-case digits: 2 * count of them and a NUL. */
 void hex_format(const uint8_t *bytes, size_t count, char *ret_hex);
 /* A UUIDv4 from 16 random bytes, 36 characters and a NUL. */

@@ -529,6 +529,7 @@ void async_serve(struct async *async, const struct text before[ROOMS])
                             .joined = edge_joined,
                             .close = edge_close,
                             .derive = edge_derive,
+                            .identify = edge_derive,
                             .unique = edge_unique,
                             .sha256 = edge_sha256,
                             .open_log = async_open_log};

@@ -124,6 +124,7 @@ struct hub *mute_hub(struct world *world)
                                   .joined = mute_joined,
                                   .close = mute_close,
                                   .derive = mute_derive,
+                                  .identify = mute_derive,
                                   .unique = mute_unique,
                                   .sha256 = mute_sha256,
                                   .open_log = mute_open_log};

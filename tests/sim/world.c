@@ -453,8 +453,8 @@ void world_new(struct world *world, uint64_t seed, bool verbose)
 
 void world_serve(struct world *world)
 {
-    struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close,   edge_derive,
-                            edge_unique, edge_sha256, edge_note,   edge_open_log};
+    struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close, edge_derive,
+                            edge_derive, edge_unique, edge_sha256, edge_note,  edge_open_log};
     world->hub = hub_new(&world->config, &edge);
     hub_start(world->hub, world->now);
 }

@@ -82,6 +82,7 @@ static int world_new(void **state)
                             .joined = edge_joined,
                             .close = edge_close,
                             .derive = edge_derive,
+                            .identify = edge_derive,
                             .unique = edge_unique,
                             .sha256 = edge_sha256,
                             .open_log = edge_open_log};

@@ -205,6 +205,7 @@ struct hub_edge fixture_edge(struct fixture *f)
                              .joined = edge_joined,
                              .close = edge_close,
                              .derive = edge_derive,
+                             .identify = edge_derive,
                              .unique = edge_unique,
                              .sha256 = edge_sha256,
                              .open_log = edge_open_log};
