@@ -23,6 +23,8 @@ static void dump_member(void *object, void *ctx)
               member->peer ? "true" : "false", member->level, member->observer ? "true" : "false",
               member->ready ? "true" : "false");
     text_add_string(text, member->specialization);
+    text_add_literal(text, ",\"owner\":");
+    text_add_string(text, member_owner(member));
     text_add_literal(text, ",\"capabilities\":");
     member_capability_text(member, text);
     text_addf(

@@ -145,6 +145,10 @@ static void load_member(struct loading *loading)
     member->key = slice_copy(loading->row->key);
     index_add(&room->members, member);
     member->peer = load_u64(loading, object, "peer");
+    if (load_has(loading, "owner"))
+        member->owner = load_text(loading, object, "owner");
+    if (member->owner.len > WIRE_ID_MAX)
+        load_damage(loading, "owner");
     member->level = load_u64(loading, object, "level") == 2 ? 2 : 1;
     member->observer = load_bool(loading, object, "observer");
     member->ready = load_bool(loading, object, "ready");

@@ -117,6 +117,7 @@ static void member_free(void *object)
 {
     struct member *member = object;
     slice_free(&member->key);
+    slice_free(&member->owner);
     slice_free(&member->specialization);
     receipts_free(member);
     free(member->capabilities);
@@ -135,6 +136,20 @@ void members_free(struct room *room)
 struct member *member_find(const struct room *room, struct slice ai_id)
 {
     return index_find(&room->members, ai_id);
+}
+
+struct slice member_owner(const struct member *member)
+{
+    return member->owner.len ? member->owner : member->key;
+}
+
+void member_set_owner(struct member *member, struct slice owner)
+{
+    if (slice_equal(owner, member->owner))
+        return;
+    slice_free(&member->owner);
+    if (owner.len)
+        member->owner = slice_copy(owner);
 }
 
 int64_t member_heard(const struct room *room, struct slice ai_id)

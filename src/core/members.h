@@ -23,9 +23,10 @@ struct capability {
 TAILQ_HEAD(capability_list, capability);
 
 struct member {
-    struct slice key; /* ai_id */
-    peer_id peer;     /* 0: not connected */
-    int level;        /* 1 or 2 */
+    struct slice key;   /* ai_id */
+    struct slice owner; /* the token's name; len 0: it showed none, and is its own. member_owner */
+    peer_id peer;       /* 0: not connected */
+    int level;          /* 1 or 2 */
     bool observer, ready, acks;
     struct slice specialization;
     struct capability **capabilities;
@@ -49,6 +50,11 @@ void members_free(struct room *room);
 struct member *member_find(const struct room *room, struct slice ai_id);
 /* Finds or makes the member and seats it on the connection. */
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
+/* Whose it is: AIs of one owner speak with one voice. The name of the token that it showed last;
+ * on a hub without tokens its own id. */
+struct slice member_owner(const struct member *member);
+/* owner.len 0: its own. */
+void member_set_owner(struct member *member, struct slice owner);
 /* What is kept of it is not what it was. */
 void member_changed(struct room *room, struct member *member);
 /* It has read that far; a cursor never goes back. */

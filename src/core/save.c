@@ -76,6 +76,8 @@ static void write_member(const void *object, struct text *text)
 {
     const struct member *member = object;
     add_u64(text, "peer", member->peer);
+    if (member->owner.len)
+        add_text(text, "owner", member->owner);
     add_u64(text, "level", (uint64_t)member->level);
     add_bool(text, "observer", member->observer);
     add_bool(text, "ready", member->ready);

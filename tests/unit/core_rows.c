@@ -340,9 +340,54 @@ static void test_receipts_of_an_earlier_hub_load(void **state)
     hub_free(hub);
 }
 
+/* The row of a member, with `members` of JSON in front of what it says. */
+static void add_to_member(struct table *table, const char *ai_id, const char *members)
+{
+    struct kept *row = table->rows;
+    while (row->kind != ROW_MEMBER || strcmp(row->key, ai_id) != 0)
+        row++;
+    char *bytes = NULL;
+    assert_true(asprintf(&bytes, "{%s,%s", members, row->bytes + 1) > 0);
+    free(row->bytes);
+    row->bytes = bytes;
+}
+
+static void test_the_owner_of_a_member_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    char why[256], members[WIRE_ID_MAX + 32];
+    join_five(f);
+    struct table table = saved(fixture_hub(f));
+    add_to_member(&table, "bob", "\"owner\":\"alice\"");
+    struct hub *hub = hub_beside(f);
+    assert_int_equal(load(hub, &table, why), 0);
+    struct text dump = {0};
+    hub_dump(hub, slice_of("main"), &dump);
+    text_add(&dump, (struct slice){"", 1});
+    assert_non_null(strstr(dump.at, "\"owner\":\"alice\"")); /* of bob; who has none, is its own */
+    assert_non_null(strstr(dump.at, "\"owner\":\"ada\""));
+    assert_null(strstr(dump.at, "\"owner\":\"bob\""));
+    text_free(&dump);
+    struct table again = saved(hub);
+    unsigned owners = 0;
+    for (size_t i = 0; i < again.count; i++)
+        owners += strstr(again.rows[i].bytes, "\"owner\":\"alice\"") != NULL;
+    assert_int_equal(owners, 1);
+    hub_free(hub);
+    table_free(&again);
+    snprintf(members, sizeof members, "\"owner\":\"%0*d\"", (int)WIRE_ID_MAX + 1, 0);
+    add_to_member(&table, "ada", members);
+    hub = hub_beside(f);
+    assert_int_equal(load(hub, &table, why), -1);
+    assert_non_null(strstr(why, "owner"));
+    hub_free(hub);
+    table_free(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ROWS_TEST(test_the_owner_of_a_member_is_kept),
         ROWS_TEST(test_what_is_saved_loads_and_saves_the_same),
         ROWS_TEST(test_changes_add_up_to_the_whole),
         ROWS_TEST(test_damage_is_said_and_breaks_nothing),
