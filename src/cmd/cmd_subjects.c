@@ -1,5 +1,6 @@
 /* khub subjects: what can be learned. */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,12 +10,26 @@
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
 #include "cmd/visit.h"
+#include "policy/optimise/evaluation.h"
 #include "wire/nearest.h"
 
 struct subjects_settings {
     const char *name;
     bool json;
 };
+
+/* What nobody can beat, on some of the workloads of docs/SUBJECTS.md's figures: so many take no
+ * time. NAN when out of memory. */
+#define BOUND_WORKLOADS 16u
+static struct score bound_measure(const struct subject *subject)
+{
+    struct evaluation_set *set = evaluation_set_new(subject, "bench", BOUND_WORKLOADS);
+    struct score score = {.ratio = (double)NAN, .ci95 = (double)NAN};
+    if (set)
+        score = evaluation_set_bound(set);
+    evaluation_set_free(set);
+    return score;
+}
 
 const struct subject *subject_named(const char *command, const char *name)
 {
@@ -85,9 +100,12 @@ static void print_parameters(const struct subject *subject, const struct termina
 
 static void print_one(const struct subject *subject, const struct terminal *terminal)
 {
+    struct score bound = bound_measure(subject);
     printf("%s: %s\n\n", subject->name, subject->title);
     printf("  cost            %s\n", subject->cost);
     printf("  version         %s\n", subject->version);
+    printf("  bound           %.3f of the textbook's cost, +- %.3f on %u workloads\n", bound.ratio,
+           bound.ci95, BOUND_WORKLOADS);
     printf("  learned by      %s%s\n", subject->specialization,
            subject->solve ? ", computed (dynamic programme) instead of searched" : "");
     printf("  textbook        %s\n", subject->baseline_names[0]);
@@ -103,6 +121,7 @@ static void print_one(const struct subject *subject, const struct terminal *term
 static json_t *subject_json(const struct subject *subject)
 {
     json_t *parameters = json_array(), *baselines = json_array(), *functions = json_array();
+    struct score bound = bound_measure(subject);
     for (int i = 0; i < subject->parameter_count; i++) {
         const struct parameter *p = &subject->parameters[i];
         json_array_append_new(parameters,
@@ -115,9 +134,11 @@ static json_t *subject_json(const struct subject *subject)
         json_array_append_new(baselines, json_string(subject->baseline_names[i]));
     for (size_t i = 0; subject->functions[i]; i++)
         json_array_append_new(functions, json_string(subject->functions[i]));
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:o}", "name", subject->name, "title",
-                     subject->title, "specialization", subject->specialization, "cost",
-                     subject->cost, "version", subject->version, "computed", subject->solve != NULL,
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:{s:f,s:f,s:i},s:b,s:o,s:o,s:o}", "name",
+                     subject->name, "title", subject->title, "specialization",
+                     subject->specialization, "cost", subject->cost, "direction", "lower",
+                     "version", subject->version, "bound", "ratio", bound.ratio, "ci95", bound.ci95,
+                     "workloads", (int)BOUND_WORKLOADS, "computed", subject->solve != NULL,
                      "baselines", baselines, "functions", functions, "parameters", parameters);
 }
 
@@ -153,7 +174,9 @@ static const struct setting operands[] = {
     {0},
 };
 static const struct setting options[] = {
-    JSON_SETTING(struct subjects_settings, "As JSON: an array, or with a NAME one object."),
+    JSON_SETTING(struct subjects_settings,
+                 "As JSON: an array, or with a NAME one object. Its \"version\" is a claim's "
+                 "subject_version, \"direction\" of costs and ratios is \"lower\" (is better)."),
     {0},
 };
 
@@ -164,7 +187,9 @@ const struct command command_subjects = {
         "Lists the simulated operating-system subsystems whose policies the AIs tune: what is "
         "tuned, and what it costs. With a NAME (or --json) also the parameters with their units "
         "and ranges, the textbook setting and the best ordinary practices that stand beside every "
-        "result, and the functions of the C module that is made of it.",
+        "result, the bound that no policy can be below (its mean ratio to the textbook's cost; "
+        "'khub measure' tells that of a nonce's own workloads), and the functions of the C module "
+        "that is made of it.",
     .example = "  khub subjects\n  khub subjects audio\n  khub subjects --json",
     .worked = "printed",
     .failed = "could not be written",

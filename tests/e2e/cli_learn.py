@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""khub subjects and khub learn.
+"""khub subjects, khub measure and khub learn.
 
-usage: cli_learn.py KHUB
+usage: cli_learn.py KHUB [PART OF A NAME]
 """
 import json
 import os
@@ -50,7 +50,60 @@ def subjects_are_listed_with_parameters():
             check(parameter["name"] in page, parameter["name"], "is not described")
             check(parameter["low"] <= parameter["textbook"] <= parameter["high"], parameter)
         check(subject["baselines"] and subject["functions"], subject)
+        equal(subject["direction"], "lower", "direction of " + subject["name"])
+        check(0 < subject["bound"]["ratio"] < 1 and subject["bound"]["workloads"] >= 16, subject["bound"])
+        check(f"bound           {subject['bound']['ratio']:.3f}" in page, page)
     refused(2, "subjects", "windw_manager", said=["'windw_manager'", "'window_manager'"])
+
+
+NONCE = "00112233445566778899aabbccddeeff"
+
+
+def textbook(subject):
+    found = json.loads(worked("subjects", subject, "--json").out)
+    return {parameter["name"]: parameter["textbook"] for parameter in found["parameters"]}
+
+
+@test
+def anybody_measures_a_claim():
+    """The ratio is docs/PROTOCOL.md's, in each digit."""
+    given = json.dumps(textbook("audio"))
+    found = json.loads(worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--json").out)
+    equal(found["ratio"], 1.0466732376663268, "ratio")
+    equal((found["subject"], found["subject_version"], found["nonce"], found["n"]), ("audio", "1", NONCE, 64), "of what")
+    check("peer" not in found and found["bound_ratio"] < 1 < found["ratio"] and 0 < found["wins"] < 64, found)
+    equal(found["gap_closed"], (1 - found["ratio"]) / (1 - found["bound_ratio"]), "gap closed")
+    text = worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--subject-version", "1").out
+    for part in ("1.0466732376663268", "64 workloads of nonce " + NONCE, f"bound         {found['bound_ratio']:.4f}"):
+        check(part in text, repr(part), "is not in", text)
+    own = json.loads(worked("measure", "audio", "--peer", "ada", "--parameters", given, "--json").out)
+    equal((own["peer"], own["n"], "nonce" in own), ("ada", 16, False), "those of a peer")
+    check(own["ratio"] != found["ratio"], own)
+    fewer = json.loads(worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--json", "--workloads", "20").out)
+    check(fewer["n"] == 20 and fewer["ratio"] != found["ratio"], fewer)
+
+
+@test
+def what_cannot_be_measured_is_named():
+    good = textbook("audio")
+    given = ["--parameters", json.dumps(good)]
+    nonce = ["--nonce", NONCE]
+    missing = json.dumps({name: value for name, value in good.items() if name != "floor"})
+    for words, said in (
+            (["adio", *nonce, *given], ["'adio'", "'audio'"]), (["audio", *given], ["--nonce or --peer"]),
+            (["audio", *nonce, "--peer", "ada", *given], ["--nonce or --peer"]), (["audio", *nonce], ["--parameters"]),
+            (["audio", "--nonce", NONCE[1:], *given], ["32", NONCE[1:]]),
+            (["audio", *nonce, *given, "--workloads", "8"], ["8", "16"]),
+            (["audio", *nonce, *given, "--subject-version", "7"], ["'7'", "'1'"]),
+            (["audio", *nonce, "--parameters", missing], ["floor", "missing"]),
+            (["audio", *nonce, "--parameters", '{"mean_gain":.25,"x":1}'], ["no JSON"]),
+            (["audio", *nonce, "--parameters", "[]"], ["array"]),
+            (["audio", *nonce, "--parameters", '{"x":1,"x":1}'], ["no JSON object", "x"]),
+            (["audio", *nonce, "--parameters", json.dumps({**good, "floor": "1"})], ["floor is no number"]),
+            (["audio", *nonce, "--parameters", json.dumps({**good, "floor": 221})], ["floor", "221", "0..220"]),
+            (["audio", *nonce, "--parameters", json.dumps({f"p{i}": i for i in range(13)})], ["13", "12"]),
+            (["audio", *nonce, "--parameters", json.dumps({**good, "x": 1})], ["'x'", "audio"])):
+        refused(2, "measure", *words, said=said)
 
 
 @test

@@ -5,6 +5,7 @@ described.
 usage: docs.py KHUB
 """
 import fnmatch
+import hashlib
 import os
 import re
 import subprocess
@@ -42,6 +43,51 @@ def protocol_lists_every_message_type():
 @test
 def protocol_lists_every_error_code():
     described("error code", ("docs", "PROTOCOL.md"), rows("WIRE_ERRORS"))
+
+
+WORD = (1 << 64) - 1
+
+
+def mixed(state):
+    """One step of splitmix64."""
+    z = (state + 0x9e3779b97f4a7c15) & WORD
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9 & WORD
+    z = (z ^ z >> 27) * 0x94d049bb133111eb & WORD
+    return z ^ z >> 31
+
+
+def draws(seed):
+    """The first two numbers of xoshiro256**."""
+    state = [mixed(seed + i * 0x9e3779b97f4a7c15 & WORD) for i in range(4)]
+    for _ in range(2):
+        scrambled = state[1] * 5 & WORD
+        yield (scrambled << 7 | scrambled >> 57) * 9 & WORD
+        shifted = state[1] << 17 & WORD
+        state[2] ^= state[0]
+        state[3] ^= state[1]
+        state[1] ^= state[2]
+        state[0] ^= state[3]
+        state[2] ^= shifted
+        state[3] = (state[3] << 45 | state[3] >> 19) & WORD
+
+
+@test
+def protocol_vectors_follow_from_its_words():
+    """By somebody who has read it; policy_measure compares them with the code."""
+    text = read("docs", "PROTOCOL.md")
+    (name,) = re.findall(r'FNV-1a of "(audio/test/[0-9a-f]{32})"', text)
+    value = 0xcbf29ce484222325
+    for byte in name.encode():
+        value = (value ^ byte) * 0x100000001b3 & WORD
+    check(f"{value:016x}" in text, f"hash {value:016x}")
+    seeds = re.findall(r"seed of workload (\d+) +([0-9a-f]{16})\n", text)
+    check(len(seeds) == 3, seeds)
+    for number, told in seeds:
+        check(int(told, 16) == mixed(value ^ int(number)), "seed", number, "is", told)
+    (told,) = re.findall(r"workload 0 draws +([0-9a-f]{16} [0-9a-f]{16})", text)
+    check(told.split() == [f"{draw:016x}" for draw in draws(mixed(value))], told)
+    hashed = "khub parameters 1\naudio\n1\nfloor=4059000000000000\nmean_gain=3fe0000000000000\n"
+    check(hashlib.sha256(hashed.encode()).hexdigest() in text, "the digest of a commitment")
 
 
 @test

@@ -133,6 +133,49 @@ static void test_claims_are_whole(void **state)
     brain_free(brain);
 }
 
+/* Who has no brain, and asks libkhub-measure, finds the same numbers in every bit: those that are
+ * claimed, and those that are reported. */
+static void test_others_measure_the_same(void **state)
+{
+    (void)state;
+    struct brain *ada = brain_of("ada", SUBJECT), *bob = brain_of("bob", SUBJECT);
+    json_t *pattern = proved(ada, claim_of(ada, "pattern"), '5');
+    const struct subject *subject = subject_find(SUBJECT);
+    struct khub_parameter given[SUBJECT_PARAMETERS_MAX];
+    struct khub_measured measured;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char why[KHUB_WHY_SIZE];
+    parameters_of(pattern, parameters);
+    for (int i = 0; i < subject->parameter_count; i++)
+        given[i] = (struct khub_parameter){subject->parameters[i].name, parameters[i]};
+    struct khub_question question = {.subject = SUBJECT,
+                                     .nonce = text(pattern, "nonce"),
+                                     .parameters = given,
+                                     .parameter_count = (size_t)subject->parameter_count};
+    json_t *report = bob->check(bob->state, pattern, &go);
+    assert_int_equal(khub_measure(&question, &measured, why), 0);
+    assert_true(measured.ratio == number(pattern, "ratio_heldout"));
+    assert_true(measured.ratio == number(report, "ratio"));
+    assert_true(measured.workloads == (size_t)number(report, "n"));
+    assert_true(measured.ci95 == number(pattern, "ci95"));
+    assert_true(measured.cost == number(pattern, "cost_heldout"));
+    assert_true(measured.wins == (size_t)number(pattern, "wins"));
+    assert_true(measured.bound_ratio == number(pattern, "bound_ratio"));
+    assert_true(measured.gap_closed == number(pattern, "gap_closed"));
+    assert_true(measured.baseline_cost == number(pattern, "baseline_cost"));
+    assert_true(measured.practice_ratio == number(pattern, "practice_ratio"));
+    question.nonce = NULL;
+    question.peer = "bob";
+    assert_int_equal(khub_measure(&question, &measured, why), 0);
+    assert_true(measured.ratio == number(report, "ratio_own"));
+    assert_true(measured.ci95 == number(report, "ci95_own"));
+    assert_true(measured.workloads == (size_t)number(report, "n_own"));
+    json_decref(report);
+    json_decref(pattern);
+    brain_free(ada);
+    brain_free(bob);
+}
+
 /* The numbers follow from the nonce: another nonce, other workloads. */
 static void test_proof_is_on_the_nonce(void **state)
 {
@@ -390,6 +433,7 @@ int main(void)
         cmocka_unit_test(test_claims_are_news),
         cmocka_unit_test(test_claims_are_whole),
         cmocka_unit_test(test_proof_is_on_the_nonce),
+        cmocka_unit_test(test_others_measure_the_same),
         cmocka_unit_test(test_standing),
         cmocka_unit_test(test_answer),
         cmocka_unit_test(test_what_can_be_answered),

@@ -297,7 +297,7 @@ static void test_other_seeds(void **state)
 {
     (void)state;
     const struct subject *subject = subject_find(SUBJECT);
-    static const size_t seeds[] = {CLAIM_SEEDS_MIN, 100, CLAIM_SEEDS_MAX};
+    static const size_t seeds[] = {KHUB_WORKLOADS_MIN, 100, KHUB_WORKLOADS_MAX};
     double parameters[SUBJECT_PARAMETERS_MAX];
     parameters_of(pattern, parameters);
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {

@@ -25,8 +25,8 @@ nm -A --undefined-only "$build_root/src/client/libkhub.a" | grep pthread_create 
 readelf -d "$library" >"$work/dynamic" # through a file: a pipe breaks when grep has seen enough
 grep -q 'SONAME.*libkhub\.so\.0' "$work/dynamic" || die "no soname"
 
-# The header compiles alone, as C and as C++.
-echo '#include <khub.h>' >"$work/alone.c"
+# The headers compile alone, as C and as C++.
+printf '#include <khub.h>\n#include <khub_measure.h>\n' >"$work/alone.c"
 for standard in c99 c11 c17; do
     "$cc" -std=$standard -Wall -Wextra -pedantic -Werror -I"$source_root/include" -c "$work/alone.c" \
         -o "$work/alone.o" || die "the header does not compile as $standard"
@@ -99,6 +99,38 @@ unset PKG_CONFIG_SYSROOT_DIR
 LD_LIBRARY_PATH=$directory "$work/loop" || die "a loop does not end with its link"
 nm -D --defined-only "$directory/libkhub-uv.so" | awk '{print $3}' | sort >"$work/uv"
 [ "$(tr '\n' ' ' <"$work/uv")" = "khub_uv_start khub_uv_stop " ] || die "libkhub-uv exports $(cat "$work/uv")"
+
+# libkhub-measure: the same, and the number is docs/PROTOCOL.md's.
+cat >"$work/measure.c" <<'END'
+#include <khub_measure.h>
+#include <stdio.h>
+int main(void)
+{
+    const struct khub_parameter given[] = {
+        {"mean_gain", 0.01}, {"deviation_gain", 0.01}, {"deviations", 4}, {"spike_threshold", 100},
+        {"spike_exit", 7.875}, {"margin", 0}, {"spike_deviations", 4}, {"floor", 0}};
+    const struct khub_question question = {.subject = "audio",
+                                           .nonce = "00112233445566778899aabbccddeeff",
+                                           .parameters = given,
+                                           .parameter_count = sizeof given / sizeof *given};
+    struct khub_measured measured;
+    char why[KHUB_WHY_SIZE];
+    if (khub_measure(&question, &measured, why) < 0)
+        return fprintf(stderr, "%s\n", why), 1;
+    return printf("%.17g\n", measured.ratio) < 0;
+}
+END
+export PKG_CONFIG_SYSROOT_DIR=$work/root
+flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs khub-measure)
+unset PKG_CONFIG_SYSROOT_DIR
+# shellcheck disable=SC2086
+"$cc" -Wall -Wextra -Werror "$work/measure.c" $flags -Wl,-rpath-link,"$directory" -o "$work/measure" ||
+    die "a program with khub_measure.h does not build with: $flags"
+found=$(LD_LIBRARY_PATH=$directory "$work/measure") || die "khub_measure finds nothing"
+grep -F "$found (version 1)" "$source_root/docs/PROTOCOL.md" >/dev/null ||
+    die "khub_measure finds $found, and docs/PROTOCOL.md another ratio"
+nm -D --defined-only "$directory/libkhub-measure.so" | awk '{print $3}' >"$work/measures"
+[ "$(cat "$work/measures")" = "khub_measure" ] || die "libkhub-measure exports $(cat "$work/measures")"
 
 status=0
 "$work/hello_static" 2>/dev/null || status=$?

@@ -132,8 +132,8 @@ static bool source_holds(struct checked *checked)
  * either. */
 static bool module_holds(struct policy_brain *brain, struct checked *checked, brain_stop *stop)
 {
-    char split[SPLIT_SIZE];
-    snprintf(split, sizeof split, "test/%s", checked->nonce);
+    char split[NONCE_SPLIT_SIZE];
+    nonce_split(checked->nonce, split);
     const struct module *module =
         policy_module(brain, checked->subject, checked->parameters, split, stop);
     checked->module = module->text;
@@ -151,7 +151,7 @@ static size_t claim_seeds(const json_t *thing)
 {
     double seeds;
     if (!member_number(thing, "seeds", &seeds) ||
-        !(seeds >= CLAIM_SEEDS_MIN && seeds <= CLAIM_SEEDS_MAX) || seeds != floor(seeds))
+        !(seeds >= KHUB_WORKLOADS_MIN && seeds <= KHUB_WORKLOADS_MAX) || seeds != floor(seeds))
         return 0;
     return (size_t)seeds;
 }

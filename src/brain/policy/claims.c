@@ -157,8 +157,8 @@ static json_t *measured_json(const struct subject *subject, const struct score *
 static json_t *component_json(struct policy_brain *brain, const struct test_set *test_set,
                               const double *parameters, double closed, brain_stop *stop)
 {
-    char split[SPLIT_SIZE];
-    snprintf(split, sizeof split, "test/%s", test_set->nonce);
+    char split[NONCE_SPLIT_SIZE];
+    nonce_split(test_set->nonce, split);
     const struct module *module = policy_module(brain, test_set->subject, parameters, split, stop);
     if (module->outcome == MODULE_DIFFERS)
         return NULL;

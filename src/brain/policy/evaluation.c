@@ -37,30 +37,8 @@ struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
 int record_checking(struct policy_brain *brain, struct record *record)
 {
     if (!record->checking)
-        record->checking = policy_evaluation_set(brain, record->subject, "peer", CHECK_SEEDS);
+        record->checking = peer_workloads(record->subject, brain->ai_id, CHECK_SEEDS);
     return record->checking ? 0 : -1;
-}
-
-void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
-                       struct baselines *ret_baselines)
-{
-    struct baselines baselines = {.textbook_cost = evaluation_set_baseline(set, 0).cost,
-                                  .bound_ratio = evaluation_set_bound(set).ratio,
-                                  .practice_ratio = HUGE_VAL};
-    for (int i = 1; i < subject->baseline_count; i++) {
-        double ratio = evaluation_set_baseline(set, i).ratio;
-        if (ratio < baselines.practice_ratio) {
-            baselines.practice_ratio = ratio;
-            baselines.practice = subject->baseline_names[i];
-        }
-    }
-    *ret_baselines = baselines;
-}
-
-bool nonce_valid(const char *nonce)
-{
-    return nonce && strlen(nonce) == NONCE_LENGTH &&
-           strspn(nonce, "0123456789abcdef") == NONCE_LENGTH;
 }
 
 void test_set_end(struct test_set *test_set)
@@ -78,9 +56,7 @@ struct test_set *policy_test_set(struct policy_brain *brain, const struct subjec
         strcmp(test_set->nonce, nonce) == 0)
         return test_set;
     test_set_end(test_set);
-    char split[SPLIT_SIZE];
-    snprintf(split, sizeof split, "test/%s", nonce);
-    test_set->set = evaluation_set_new(subject, split, seeds);
+    test_set->set = nonce_workloads(subject, nonce, seeds);
     if (!test_set->set)
         return NULL;
     test_set->subject = subject;

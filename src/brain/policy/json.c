@@ -49,25 +49,20 @@ const struct subject *member_subject(const json_t *object)
 int parameters_read(const struct subject *subject, const json_t *json, double *ret_parameters,
                     char *ret_why, size_t size)
 {
-    double read[SUBJECT_PARAMETERS_MAX];
-    int n = subject->parameter_count, which;
-    if (!json_is_object(json) || json_object_size(json) != (size_t)n) {
-        snprintf(ret_why, size, "parameters must be an object of the %d of %s", n, subject->name);
+    struct khub_parameter given[SUBJECT_PARAMETERS_MAX];
+    size_t n = (size_t)subject->parameter_count;
+    if (!json_is_object(json) || json_object_size(json) != n) {
+        snprintf(ret_why, size, "parameters must be an object of the %zu of %s", n, subject->name);
         return -1;
     }
-    for (int i = 0; i < n; i++)
-        if (!member_number(json, subject->parameters[i].name, &read[i])) {
-            snprintf(ret_why, size, "parameter %s is missing or no number",
-                     subject->parameters[i].name);
+    for (size_t i = 0; i < n; i++) {
+        given[i].name = subject->parameters[i].name;
+        if (!member_number(json, given[i].name, &given[i].value)) {
+            snprintf(ret_why, size, "parameter %s is missing or no number", given[i].name);
             return -1;
         }
-    if (!subject_valid(subject, read, n, &which)) {
-        const struct parameter *bad = &subject->parameters[which < n ? which : n - 1];
-        snprintf(ret_why, size, "parameter %s is outside %g..%g", bad->name, bad->low, bad->high);
-        return -1;
     }
-    memcpy(ret_parameters, read, (size_t)n * sizeof *read);
-    return 0;
+    return parameters_take(subject, given, n, ret_parameters, ret_why, size);
 }
 
 bool parameters_same(const struct subject *subject, const double *a, const double *b)

@@ -12,20 +12,18 @@
 #define KHUB_BRAIN_POLICY_PARTS_H
 
 #include "brain/brain.h"
+#include "policy/measure.h"
 #include "policy/optimise/search.h"
 #include "policy/subject.h"
 
-#define AI_ID_MAX            128u
+#define AI_ID_MAX            PEER_ID_MAX
 #define SPLIT_SIZE           (2 * AI_ID_MAX + 16)
 #define TRAIN_SEEDS          16u
-#define CHECK_SEEDS          16u
-#define HELDOUT_SEEDS        64u
+#define CHECK_SEEDS          PEER_WORKLOADS
+#define HELDOUT_SEEDS        CLAIM_WORKLOADS
 #define REVIEW_SEEDS         32u
-#define MODULE_SEEDS         16u  /* on which a component's C runs */
-#define MUTUAL_SEEDS         8u   /* of each AI's workloads, to compare candidates */
-#define CLAIM_SEEDS_MIN      16u  /* fewer prove nothing */
-#define CLAIM_SEEDS_MAX      256u /* more take too long */
-#define NONCE_LENGTH         32u
+#define MODULE_SEEDS         16u /* on which a component's C runs */
+#define MUTUAL_SEEDS         8u  /* of each AI's workloads, to compare candidates */
 #define COMMITMENT_MAX       64u
 #define SUBJECTS_MAX         16u
 #define PARENTS_MAX          8u
@@ -47,14 +45,6 @@
 #define TAKEN_MAX            8u   /* AIs that are named as those whose work it has built on */
 #define TRAINING_BUDGET      16u  /* evaluations of a training job */
 #define SESSION_BUDGET       240u /* evaluations that all in a session spend together */
-
-/* What others do on a set of workloads, and what nobody can beat: what stands beside a score. */
-struct baselines {
-    double textbook_cost, practice_ratio, bound_ratio;
-    const char *practice; /* NULL: no practice but the textbook's */
-};
-void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
-                       struct baselines *ret_baselines);
 
 /* The workloads of a nonce: a pattern and its component have the same, so one place is enough. */
 struct test_set {
@@ -223,8 +213,6 @@ int record_checking(struct policy_brain *brain, struct record *record);
 struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
                                              const struct subject *subject, const char *kind,
                                              size_t seeds);
-/* 32 lower-case hex digits, as the hub gives them. */
-bool nonce_valid(const char *nonce);
 /* The workloads of a nonce, the brain's; good until the next call. NULL when out of memory. */
 struct test_set *policy_test_set(struct policy_brain *brain, const struct subject *subject,
                                  const char *nonce, size_t seeds);

@@ -1,0 +1,197 @@
+/* khub measure: the number that a trainer would measure and report, for everybody who has none of
+ * its code. */
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/commands.h"
+#include "cmd/json_out.h"
+#include "cmd/subject_named.h"
+#include "cmd/visit.h"
+#include "policy/measure.h"
+
+struct measure_settings {
+    const char *subject, *version, *nonce, *peer, *parameters;
+    long workloads;
+    bool json;
+};
+
+/* Reads the object into parameters of the settings' subject; their names are the object's. 0, or
+ * an exit code after a sentence. */
+static int read_parameters(json_t *object, struct khub_parameter *ret_given, size_t *ret_count)
+{
+    const char *name;
+    json_t *value;
+    size_t count = 0;
+    if (json_object_size(object) > SUBJECT_PARAMETERS_MAX) {
+        complain("measure", "--parameters has %zu members; no subject has more than %d.",
+                 json_object_size(object), SUBJECT_PARAMETERS_MAX);
+        return EXIT_USAGE;
+    }
+    json_object_foreach(object, name, value)
+    {
+        if (!json_is_number(value)) {
+            complain("measure", "--parameters: %.64s is no number.", name);
+            return EXIT_USAGE;
+        }
+        ret_given[count++] = (struct khub_parameter){name, json_number_value(value)};
+    }
+    *ret_count = count;
+    return EXIT_WORKED;
+}
+
+static json_t *measured_json(const struct measure_settings *settings,
+                             const struct khub_measured *measured)
+{
+    json_t *json = json_pack(
+        "{s:s,s:s,s:s*,s:s*,s:i,s:f,s:f,s:f,s:i,s:f,s:f,s:s,s:f}", "subject", measured->subject,
+        "subject_version", measured->subject_version, "nonce", settings->nonce, "peer",
+        settings->peer, "n", (int)measured->workloads, "ratio", measured->ratio, "ci95",
+        measured->ci95, "cost", measured->cost, "wins", (int)measured->wins, "bound_ratio",
+        measured->bound_ratio, "gap_closed", measured->gap_closed, "baseline", measured->baseline,
+        "baseline_cost", measured->baseline_cost);
+    if (json && measured->practice) {
+        json_object_set_new(json, "practice", json_string(measured->practice));
+        json_object_set_new(json, "practice_ratio", json_real(measured->practice_ratio));
+    }
+    return json;
+}
+
+static void print_measured(const struct measure_settings *settings,
+                           const struct khub_measured *measured)
+{
+    printf("%s, version %s, on the %zu workloads of %s %s\n\n", measured->subject,
+           measured->subject_version, measured->workloads, settings->nonce ? "nonce" : "peer",
+           settings->nonce ? settings->nonce : settings->peer);
+    printf("  ratio         %.17g (95 %% interval: %.3f to %.3f)\n", measured->ratio,
+           measured->ratio - measured->ci95, measured->ratio + measured->ci95);
+    printf("  wins          %zu of %zu\n", measured->wins, measured->workloads);
+    printf("  cost          %.6g; %.6g of %s, the textbook's\n", measured->cost,
+           measured->baseline_cost, measured->baseline);
+    if (measured->practice)
+        printf("  best practice %.4f (%s)\n", measured->practice_ratio, measured->practice);
+    printf("  bound         %.4f, gap closed %.1f %%\n", measured->bound_ratio,
+           100 * measured->gap_closed);
+}
+
+static int measure(const struct measure_settings *settings, json_t *object)
+{
+    struct khub_parameter given[SUBJECT_PARAMETERS_MAX];
+    struct khub_measured measured;
+    char why[KHUB_WHY_SIZE];
+    struct khub_question question = {.subject = settings->subject,
+                                     .subject_version = settings->version,
+                                     .nonce = settings->nonce,
+                                     .peer = settings->peer,
+                                     .workloads = (size_t)settings->workloads,
+                                     .parameters = given};
+    int code = read_parameters(object, given, &question.parameter_count);
+    if (code != EXIT_WORKED)
+        return code;
+    switch (khub_measure(&question, &measured, why)) {
+    case 0:
+        break;
+    case KHUB_E_ARGUMENT:
+        complain("measure", "%s.", why);
+        return EXIT_USAGE;
+    default:
+        return complain("measure", "out of memory");
+    }
+    if (settings->json)
+        return json_print_result("measure", measured_json(settings, &measured));
+    print_measured(settings, &measured);
+    return EXIT_WORKED;
+}
+
+static int run(const void *data)
+{
+    const struct measure_settings *settings = data;
+    json_error_t error;
+    if (!subject_named("measure", settings->subject))
+        return EXIT_USAGE;
+    if (!settings->nonce == !settings->peer) {
+        complain("measure", "either --nonce or --peer says which workloads.");
+        return EXIT_USAGE;
+    }
+    if (!settings->parameters) {
+        complain("measure",
+                 "--parameters is missing: an object {\"name\": number, …}; "
+                 "'khub subjects %s' lists them.",
+                 settings->subject);
+        return EXIT_USAGE;
+    }
+    json_t *object = json_loads(settings->parameters, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        complain("measure", "--parameters is no JSON object: %s",
+                 object ? "it is an array." : error.text);
+        return EXIT_USAGE;
+    }
+    int code = measure(settings, object);
+    json_decref(object);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct measure_settings, member)
+static const struct setting operands[] = {
+    {.name = "SUBJECT",
+     .kind = SETTING_TEXT,
+     AT(subject),
+     .required = true,
+     .help = "What the parameters are of; 'khub subjects' lists them."},
+    {0},
+};
+static const struct setting options[] = {
+    {.name = "nonce",
+     .kind = SETTING_TEXT,
+     AT(nonce),
+     .argument = "NONCE",
+     .help = "On the workloads of a claim: the 32 hex digits of its challenge."},
+    {.name = "peer",
+     .kind = SETTING_TEXT,
+     AT(peer),
+     .argument = "AI_ID",
+     .help = "On those on which that AI measures what others send (a report's ratio_own)."},
+    {.name = "parameters",
+     .kind = SETTING_TEXT,
+     AT(parameters),
+     .argument = "JSON",
+     .help = "An object {\"name\": number, …} of all that the subject has."},
+    {.name = "workloads",
+     .kind = SETTING_WHOLE,
+     AT(workloads),
+     .argument = "N",
+     .low = KHUB_WORKLOADS_MIN,
+     .high = KHUB_WORKLOADS_MAX,
+     .help = "How many; without it 64 of a nonce, 16 of a peer."},
+    {.name = "subject-version",
+     .kind = SETTING_TEXT,
+     AT(version),
+     .argument = "VERSION",
+     .help = "Only if that is the version built in here: another one's numbers differ."},
+    JSON_SETTING(struct measure_settings,
+                 "As a JSON object, with numbers that read back to the same bits."),
+    {0},
+};
+
+const struct command command_measure = {
+    .name = "measure",
+    .summary = "measure parameters as a trainer would: on a claim's nonce",
+    .about =
+        "Measures the parameters of a policy on the workloads that follow from a nonce, without a "
+        "hub. The ratio is the number that every trainer finds for a claim with these parameters "
+        "and that nonce: what an AI of yours puts into a claim as ratio_heldout, or into a report "
+        "on another's as ratio. Beside it stand what the claim may say besides (ci95, wins, "
+        "bound_ratio, gap_closed, …), which trainers check too.\n\n"
+        "Who commits gets the nonce from the hub: docs/PROTOCOL.md, From a nonce to workloads.",
+    .example = "  khub measure size_classes --nonce 00112233445566778899aabbccddeeff \\\n"
+               "      --parameters \"$(cat parameters.json)\" --json\n"
+               "  khub measure audio --peer ada --parameters \"$(cat parameters.json)\"",
+    .worked = "measured",
+    .failed = "out of memory",
+    .options = options,
+    .operands = operands,
+    .settings_size = sizeof(struct measure_settings),
+    .run = run,
+};

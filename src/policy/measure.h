@@ -1,0 +1,40 @@
+/* What everybody shares who measures: trainers that claim and check (brain/), people (`khub
+ * measure`, `khub kb top`), and programs with include/khub_measure.h, which measure.c is behind.
+ * Which workloads follow from a nonce is said here alone. */
+#ifndef KHUB_POLICY_MEASURE_H
+#define KHUB_POLICY_MEASURE_H
+
+#include "khub_measure.h"
+#include "policy/optimise/evaluation.h"
+
+#define NONCE_LENGTH    32u
+#define CLAIM_WORKLOADS 64u  /* on which a claim is measured */
+#define PEER_WORKLOADS  16u  /* an AI's own, on which it measures what others send */
+#define PEER_ID_MAX     128u /* bytes of an AI's id */
+
+/* 32 lower-case hex digits, as the hub gives them. NULL is none. */
+bool nonce_valid(const char *nonce);
+/* The split of a nonce's workloads, "test/<nonce>". */
+#define NONCE_SPLIT_SIZE (NONCE_LENGTH + 8)
+void nonce_split(const char *nonce, char ret_split[NONCE_SPLIT_SIZE]);
+/* The workloads of a valid nonce. To be freed; NULL when out of memory. */
+struct evaluation_set *nonce_workloads(const struct subject *subject, const char *nonce,
+                                       size_t seeds);
+/* Those on which that AI measures what others send; of its id at most PEER_ID_MAX bytes. */
+struct evaluation_set *peer_workloads(const struct subject *subject, const char *ai_id,
+                                      size_t seeds);
+
+/* What others do on a set of workloads, and what nobody can beat: what stands beside a score. */
+struct baselines {
+    double textbook_cost, practice_ratio, bound_ratio;
+    const char *practice; /* NULL: no practice but the textbook's */
+};
+void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
+                       struct baselines *ret_baselines);
+
+/* Parameters that anybody gave, put in the subject's order. 0, or -1 and a sentence on what is
+ * wrong, which names the parameter, its value and its range. */
+int parameters_take(const struct subject *subject, const struct khub_parameter *given, size_t count,
+                    double *ret_parameters, char *ret_why, size_t size);
+
+#endif
