@@ -37,11 +37,9 @@ static const char *const texts[SEARCH_STATEMENT_COUNT] = {
     [SEARCH_ROOM] = "SELECT id FROM rooms WHERE name = ?1",
     [SEARCH_ADD_ROOM] = "INSERT INTO rooms (name) VALUES (?1)",
     [SEARCH_DROP_ROOM] = "DELETE FROM rooms WHERE id = ?1",
-    [SEARCH_DOCUMENT] = "SELECT id, hash, changed FROM documents"
-                        " WHERE (room, section, key) = (?1, ?2, ?3)",
-    [SEARCH_ADD_DOCUMENT] =
-        "INSERT INTO documents (room, section, key, contributor, subject, changed, hash)"
-        " VALUES (?,?,?,?,?,?,?)",
+    [SEARCH_DOCUMENT] =
+        "SELECT id, hash, changed FROM documents WHERE (room, section, key) = (?1, ?2, ?3)",
+    [SEARCH_ADD_DOCUMENT] = "INSERT INTO documents VALUES (NULL,?,?,?,?,?,?,?)",
     [SEARCH_SET_DOCUMENT] =
         "UPDATE documents SET subject = ?2, changed = ?3, hash = ?4 WHERE id = ?1",
     [SEARCH_DROP_DOCUMENT] = "DELETE FROM documents WHERE id = ?1",

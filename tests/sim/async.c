@@ -107,6 +107,7 @@ static void answer_read(struct async *async, const struct effect *effect)
         copy_member(object, "message_type", answer->type, sizeof answer->type);
         copy_member(payload, "code", answer->code, sizeof answer->code);
         copy_member(payload, "in_reply_to", answer->in_reply_to, sizeof answer->in_reply_to);
+        follow_answer(async, effect, object);
     }
     json_decref(object);
     text_free(&line);
@@ -275,6 +276,12 @@ static void message_push(struct async *async, int room, const struct entry *entr
     proposed->sender = said->sender;
     proposed->type = said->type;
     proposed->flawed = said->flaws != 0;
+    proposed->target = said->target;
+    proposed->reply_by = said->reply_by;
+    memcpy(proposed->in_reply_to, said->in_reply_to, sizeof proposed->in_reply_to);
+    proposed->dead = said->dead;
+    proposed->resumes = said->hello.resumes;
+    proposed->since = said->hello.since;
     memcpy(proposed->message_id, said->message_id, sizeof proposed->message_id);
     connection->under_way++;
     async->kept++;
@@ -386,7 +393,7 @@ static void connection_settle(struct async *async, struct connection *connection
 
 /* Of a message: the hub took it, and it has effects; or refused it, which is one error and nothing
  * else; or had taken it before. Its sender hears of it if it is still there. */
-static void message_check(struct async *async, const struct proposed *proposed,
+static bool message_check(struct async *async, const struct proposed *proposed,
                           const struct hub_counts *before)
 {
     struct world *world = async->world;
@@ -397,7 +404,7 @@ static void message_check(struct async *async, const struct proposed *proposed,
     bool offline = false;
     for (size_t i = 0; i < async->commit.count; i++) {
         const struct answer *answer = &async->commit.at[i];
-        if (answer->to != proposed->entry.peer ||
+        if (answer->to != proposed->entry.peer || strcmp(answer->type, "error") != 0 ||
             strcmp(answer->in_reply_to, proposed->message_id) != 0)
             continue;
         errors++;
@@ -421,6 +428,7 @@ static void message_check(struct async *async, const struct proposed *proposed,
     connection_settle(async, connection);
     world->accepted += taken;
     world->refused += refused;
+    return taken;
 }
 
 static void commit_one(struct async *async, int at, const struct proposed *proposed)
@@ -435,14 +443,23 @@ static void commit_one(struct async *async, int at, const struct proposed *propo
     room->seq = entry.seq;
     room->logged++;
     struct logged *logged = record_entry(&world->record, at, &entry);
+    struct connection *sender = connection_find(async, entry.peer);
+    bool message = entry.kind == ENTRY_MESSAGE, first = sender && sender->room == NOBODY;
+    struct who who;
+    if (message && (proposed->target != NOBODY || proposed->type == MESSAGE_DEAD_LETTER))
+        who_read(world, at, &who);
     world->applying = logged;
     world->effects = 0;
     async->commit.count = 0;
+    async->committing = message ? proposed : NULL;
     queue->commit.apply(queue->commit.ctx, &entry);
+    async->committing = NULL;
     world->applying = NULL;
     world->hash = hash_bytes(world->hash, logged->effects.at, logged->effects.len);
-    if (entry.kind == ENTRY_MESSAGE && !world_failed(world))
-        message_check(async, proposed, &before);
+    if (message && !world_failed(world) && message_check(async, proposed, &before))
+        follow_message(world, logged, proposed, &who, first);
+    if (entry.kind == ENTRY_OVERDUE)
+        follow_overdue(world, logged);
     if (entry.kind != ENTRY_LEAVE)
         return;
     struct connection *connection = connection_find(async, entry.peer);
@@ -513,6 +530,8 @@ static void async_load(struct async *async)
     for (int room = 0; room < ROOMS; room++)
         if (checkpoints)
             from[room] = checkpoint_load(async, room);
+        else /* as if nothing had been written: of what comes and goes meanwhile no row is due */
+            rows_clear(&async->checkpoints[room].working);
     hub_keep_changes(world->hub);
     for (size_t i = 0; i < world->record.count && !world_failed(world); i++) {
         const struct logged *logged = &world->record.at[i];
@@ -532,6 +551,7 @@ void async_serve(struct async *async, const struct text before[ROOMS])
                             .identify = edge_derive,
                             .unique = edge_unique,
                             .sha256 = edge_sha256,
+                            .resume = follow_resume,
                             .open_log = async_open_log};
     for (int room = 0; room < ROOMS; room++)
         world->rooms[room].exists = false;

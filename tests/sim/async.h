@@ -2,6 +2,7 @@
  *
  *     async.c    the edge and the logs: queues of proposals, commits, and the rules below
  *     restart.c  the steps: life, crashes, restarts
+ *     follow.c   letters, moved by what is committed; they outlive each hub
  *     checkpoint.c    rooms as rows, out and in
  *     shadow.c   what AIs know of a room, so that traffic.c can speak to the point
  *
@@ -32,6 +33,12 @@ struct proposed {
     char message_id[48];
     int sender;
     enum message_type type;
+    int target;
+    unsigned reply_by;
+    char in_reply_to[48];
+    struct dead_said dead;
+    bool resumes; /* a hello, behind: */
+    uint64_t since;
     bool flawed;   /* it must be refused */
     bool borrowed; /* the bytes are no copy */
 };
@@ -72,10 +79,11 @@ struct async {
     struct connection *connections[LINKS]; /* of each link, by generation */
     size_t capacities[LINKS];
     struct checkpoint checkpoints[ROOMS];
-    bool loading;                /* a hub is being replayed: nobody is there */
-    const struct said *said;     /* what is being said, or NULL */
-    unsigned kept;               /* messages that a log kept in this call */
-    bool closed_meanwhile;       /* the one who says it was closed in this call */
+    bool loading;                      /* a hub is being replayed: nobody is there */
+    const struct said *said;           /* what is being said, or NULL */
+    unsigned kept;                     /* messages that a log kept in this call */
+    bool closed_meanwhile;             /* the one who says it was closed in this call */
+    const struct proposed *committing; /* the message that is being applied, or NULL */
     struct answers call, commit; /* given at once, in this call; and by the entry being applied */
     unsigned late;               /* one in so many chances is taken to commit something */
 };
@@ -99,6 +107,25 @@ struct connection *async_connection(struct async *async, int link);
 void async_open(struct async *async, int link);
 /* The edge ends it, or it went: from here on it hears nothing. */
 void async_closed(struct async *async, struct connection *connection);
+
+/* ── follow.c ── */
+/* Who is there, and who observes, as the hub has it. */
+struct who {
+    struct presence presence[NAMES];
+    bool observes[NAMES];
+};
+void who_read(const struct world *world, int room, struct who *ret_who);
+/* A line for one connection alone; one that is about letters must be what it has to be. */
+void follow_answer(struct async *async, const struct effect *effect, const json_t *object);
+/* hub_edge.resume: who resumes is who asked to. */
+void follow_resume(void *ctx, const struct hub_resume *resume);
+/* A message was taken; `who` as it was before, `first`: its sender was not there. */
+void follow_message(struct world *world, const struct logged *logged,
+                    const struct proposed *proposed, const struct who *who, bool first);
+/* The end of the time for a reply was. */
+void follow_overdue(struct world *world, const struct logged *logged);
+/* Are the letters of all rooms what was followed? */
+void follow_check(struct world *world, const char *when);
 
 /* ── restart.c ── */
 void restart_run(struct world *world, unsigned steps, unsigned state_every);

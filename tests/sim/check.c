@@ -332,6 +332,22 @@ static void check_ack(struct world *world, const struct expected *expected, json
         world_fail(world, "an ack of %s that says something else", said->message_id);
 }
 
+static void check_dead_result(struct world *world, const struct expected *expected, json_t *payload,
+                              const struct said *said)
+{
+    const struct room_model *room = &world->rooms[expected->room];
+    struct presence presence[NAMES];
+    model_presence(room, presence);
+    if (strcmp(text_of(payload, "in_reply_to"), said->message_id) != 0)
+        world_fail(world, "a dead_result in reply to something else");
+    if (said->type == MESSAGE_DEAD_QUERY)
+        model_letters_check_list(world, &world->letters[expected->room], said->sender,
+                                 room->members[said->sender].observer, &said->dead, presence,
+                                 payload);
+    else
+        model_letters_check_handled(world, &world->handled, &said->dead, presence, payload);
+}
+
 static void check_payload(struct world *world, const struct expected *expected, json_t *object,
                           const struct said *said)
 {
@@ -342,6 +358,9 @@ static void check_payload(struct world *world, const struct expected *expected, 
         break;
     case MESSAGE_ACK:
         check_ack(world, expected, payload, said);
+        break;
+    case MESSAGE_DEAD_RESULT:
+        check_dead_result(world, expected, payload, said);
         break;
     case MESSAGE_TRAINING_SYNC:
         check_sync(world, expected, said && said->hello.cut, payload);
@@ -367,15 +386,24 @@ static void check_payload(struct world *world, const struct expected *expected, 
 
 /* ── matching ── */
 
-/* A hello is relayed without its secrets; everything else with its own bytes, and seq behind them
- * for level 2. */
+/* The bytes as they were said, with seq behind them for level 2. */
+static bool line_matches(const struct caused *caused, const struct expected *expected, uint64_t seq,
+                         struct slice line)
+{
+    char tail[40];
+    int tail_len = snprintf(tail, sizeof tail, ",\"seq\":%llu}", (unsigned long long)seq);
+    size_t stem = line.len - 1;
+    if (expected->level == 1)
+        return caused->len == line.len && memcmp(caused->line, line.at, line.len) == 0;
+    return caused->len == stem + (size_t)tail_len && memcmp(caused->line, line.at, stem) == 0 &&
+           memcmp(caused->line + stem, tail, (size_t)tail_len) == 0;
+}
+
+/* A hello is relayed without its secrets; everything else with its own bytes. */
 static bool relay_matches(const struct world *world, const struct caused *caused,
                           const struct expected *expected, const struct said *said)
 {
-    char tail[40];
     const struct room_model *room = &world->rooms[world->links[said->link].room];
-    int tail_len = snprintf(tail, sizeof tail, ",\"seq\":%llu}", (unsigned long long)room->seq);
-    size_t stem = said->core_len - 1;
     if (said->type == MESSAGE_HELLO && said->hello.secret) {
         json_t *wanted = json_loadb(said->core, said->core_len, JSON_ALLOW_NUL, NULL);
         json_t *payload = json_object_get(wanted, "payload");
@@ -387,11 +415,7 @@ static bool relay_matches(const struct world *world, const struct caused *caused
         json_decref(wanted);
         return equal;
     }
-    if (expected->level == 1)
-        return caused->len == said->core_len &&
-               memcmp(caused->line, said->core, said->core_len) == 0;
-    return caused->len == stem + (size_t)tail_len && memcmp(caused->line, said->core, stem) == 0 &&
-           memcmp(caused->line + stem, tail, (size_t)tail_len) == 0;
+    return line_matches(caused, expected, room->seq, (struct slice){said->core, said->core_len});
 }
 
 static bool matches(const struct world *world, const struct caused *caused,
@@ -405,6 +429,9 @@ static bool matches(const struct world *world, const struct caused *caused,
         return false;
     if (expected->relay)
         return relay_matches(world, caused, expected, said);
+    if (expected->letter)
+        return line_matches(caused, expected, world->rooms[expected->room].seq,
+                            (struct slice){expected->letter->line, expected->letter->len});
     if (expected->session != NOBODY && expected->type == MESSAGE_COLLABORATION_UPDATE &&
         strcmp(text_of(json_object_get(object, "payload"), "status"),
                state_names[expected->state]) != 0)
@@ -464,7 +491,7 @@ void check_call(struct world *world, const struct said *said)
             return;
         }
         met->met = true;
-        if (!met->relay)
+        if (!met->relay && !met->letter)
             check_payload(world, met, caused->object, said);
         if (!met->relay && met->room != NOBODY)
             check_secrecy(world, caused, met->room);

@@ -100,6 +100,28 @@ static uint64_t target_codes(const struct world *world, const struct said *said,
     return 0;
 }
 
+void model_presence(const struct room_model *room, struct presence ret_presence[NAMES])
+{
+    for (int name = 0; name < NAMES; name++)
+        ret_presence[name] =
+            (struct presence){room->members[name].link != NOBODY, room->members[name].level};
+}
+
+static uint64_t dead_letter_codes(const struct world *world, const struct said *said, int at)
+{
+    const struct room_model *room = &world->rooms[at];
+    struct presence presence[NAMES];
+    if (said->type != MESSAGE_DEAD_LETTER)
+        return 0;
+    if (link_level(world, said->link) != 2)
+        return FLAW(FORBIDDEN);
+    model_presence(room, presence);
+    return said->flaws
+               ? 0
+               : model_letters_codes(&world->letters[at], said->sender,
+                                     room->members[said->sender].observer, &said->dead, presence);
+}
+
 static uint64_t state_codes(struct world *world, const struct said *said, int room)
 {
     uint64_t codes = target_codes(world, said, room);
@@ -109,7 +131,7 @@ static uint64_t state_codes(struct world *world, const struct said *said, int ro
     if (link->name == NOBODY && world->rooms[room].members[said->sender].link != NOBODY)
         codes |= FLAW(ID_IN_USE);
     return codes | model_share_codes(world, said, room) | model_session_codes(world, said, room) |
-           model_ledger_codes(world, said, room);
+           model_ledger_codes(world, said, room) | dead_letter_codes(world, said, room);
 }
 
 /* The code of the first error that the said link got in this call. */
@@ -203,24 +225,117 @@ static void awaited_drop(struct room_model *room, size_t at)
     room->awaited[at] = room->awaited[--room->awaited_count];
 }
 
+static void letter_said(struct world *world, const struct said *said, int at)
+{
+    struct letter_model letter = {.seq = world->rooms[at].seq,
+                                  .sender = said->sender,
+                                  .target = said->target,
+                                  .type = said->type,
+                                  .line = (char *)(uintptr_t)said->core,
+                                  .len = said->core_len,
+                                  .wait = said->reply_by};
+    struct presence presence[NAMES];
+    memcpy(letter.message_id, said->message_id, sizeof letter.message_id);
+    model_presence(&world->rooms[at], presence);
+    model_letters_said(&world->letters[at], &letter, said->in_reply_to,
+                       said->target == NOBODY ? NULL : &presence[said->target]);
+}
+
+static void model_await(struct world *world, int at, int sender, int target, const char *message_id,
+                        int64_t wait)
+{
+    struct room_model *room = &world->rooms[at];
+    struct awaited_model *awaited = &room->awaited[room->awaited_count++];
+    *awaited = (struct awaited_model){
+        .seq = room->seq, .sender = sender, .target = target, .since = world->clock, .wait = wait};
+    snprintf(awaited->message_id, sizeof awaited->message_id, "%s", message_id);
+    if (room->awaited_count == AWAITED)
+        world_fail(world, "too many replies are awaited");
+}
+
 /* It may answer what is awaited, and want an answer itself. */
 static void model_reply(struct world *world, const struct said *said, int at)
 {
     struct room_model *room = &world->rooms[at];
+    letter_said(world, said, at);
     for (size_t i = room->awaited_count; said->in_reply_to[0] && i > 0; i--)
         if (room->awaited[i - 1].target == said->sender &&
             strcmp(room->awaited[i - 1].message_id, said->in_reply_to) == 0)
             awaited_drop(room, i - 1);
     if (said->target == NOBODY || !said->reply_by || said->type == MESSAGE_HEARTBEAT)
         return;
-    struct awaited_model *awaited = &room->awaited[room->awaited_count++];
-    *awaited = (struct awaited_model){.sender = said->sender,
-                                      .target = said->target,
-                                      .since = world->clock,
-                                      .wait = 1000 * (int64_t)said->reply_by};
-    memcpy(awaited->message_id, said->message_id, sizeof awaited->message_id);
-    if (room->awaited_count == AWAITED)
-        world_fail(world, "too many replies are awaited");
+    model_await(world, at, said->sender, said->target, said->message_id,
+                1000 * (int64_t)said->reply_by);
+}
+
+/* To its target and the observers, the one who asked for it among them. */
+static void expect_letter(struct world *world, int at, const struct letter_model *letter)
+{
+    const struct room_model *room = &world->rooms[at];
+    for (unsigned i = 0; i < room->seat_count; i++) {
+        int name = room->seats[i];
+        if (name != letter->target && !room->members[name].observer)
+            continue;
+        struct expected *expected =
+            expect_made_to(world, at, name, letter->type, letter->sender, letter->target);
+        if (expected)
+            expected->letter = letter;
+    }
+}
+
+/* A letter goes again to who is there now, or is given up. */
+static void model_dead_letter(struct world *world, const struct said *said, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    struct letters_model *letters = &world->letters[at];
+    const struct letter_model *letter = model_letters_named(
+        letters, said->sender, room->members[said->sender].observer, &said->dead);
+    free(world->handled.line);
+    world->handled = *letter;
+    world->handled.line = strndup(letter->line, letter->len);
+    letter = &world->handled;
+    expect_made(world, said->link, MESSAGE_DEAD_RESULT, HUB, said->sender);
+    model_letters_handled(letters, &said->dead, room->seq);
+    if (said->dead.drop)
+        return;
+    expect_letter(world, at, letter);
+    for (size_t i = room->awaited_count; i > 0; i--)
+        if (room->awaited[i - 1].seq == letter->seq)
+            awaited_drop(room, i - 1);
+    if (letter->wait > 0)
+        model_await(world, at, letter->sender, letter->target, letter->message_id,
+                    1000 * (int64_t)letter->wait);
+}
+
+static void model_resume(struct world *world, const struct said *said, int at)
+{
+    peer_id peer = world->links[said->link].id;
+    if (world->resumed != peer || world->resumed_since != said->hello.since)
+        world_fail(world, "%s does not resume behind %llu", names[said->sender],
+                   (unsigned long long)said->hello.since);
+    world->resumed = 0;
+    model_letters_resumed(&world->letters[at], said->sender, said->hello.since);
+}
+
+/* Answered, and nothing else. */
+static void model_dead_query(struct world *world, const struct said *said)
+{
+    struct link *link = &world->links[said->link];
+    const struct member *member =
+        link->name == NOBODY ? NULL : &world->rooms[link->room].members[link->name];
+    uint64_t codes = said->flaws;
+    link->bad_lines = 0;
+    if (!member || member->level != 2)
+        codes |= FLAW(FORBIDDEN);
+    else if (!codes && said->dead.id &&
+             !model_letters_named(&world->letters[link->room], link->name, member->observer,
+                                  &said->dead))
+        codes = FLAW(NOT_FOUND);
+    codes |= incidental_codes(world, said);
+    if (codes)
+        model_refuse(world, said, codes);
+    else
+        expect_made(world, said->link, MESSAGE_DEAD_RESULT, HUB, link->name);
 }
 
 static void model_overdue(struct world *world, int at)
@@ -234,6 +349,7 @@ static void model_overdue(struct world *world, int at)
             expect_made_to(world, at, awaited->sender, MESSAGE_ERROR, HUB, awaited->sender);
         if (expected)
             expected->codes = FLAW(NO_REPLY);
+        model_letters_overdue(&world->letters[at], awaited->seq);
         awaited_drop(room, i - 1);
     }
 }
@@ -247,19 +363,26 @@ static void model_accept(struct world *world, const struct said *said, int room)
         expect_error(world, said->link, FLAW(BAD_CLAIM));
         return;
     }
+    bool first = link->name == NOBODY;
     world->accepted++;
-    if (link->name == NOBODY)
+    if (first)
         model_member_join(world, said, room);
     if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)
         model_session_named(world, said, room);
     if (said->type == MESSAGE_HELLO)
         model_member_hello(world, said, room);
+    if (first && said->hello.resumes)
+        model_resume(world, said, room);
+    if (world->resumed)
+        world_fail(world, "somebody resumes who did not ask for it");
+    if (said->type == MESSAGE_DEAD_LETTER)
+        model_dead_letter(world, said, room);
     model_share_apply(world, said, room);
     model_session_apply(world, said, room);
     if (said->type == MESSAGE_COMMITMENT)
         model_commitment_apply(world, said, room);
     bool hidden =
-        said->type == MESSAGE_COMMITMENT ||
+        said->type == MESSAGE_COMMITMENT || said->type == MESSAGE_DEAD_LETTER ||
         (said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer);
     bool stamped = said->type == MESSAGE_COLLABORATION_REQUEST ||
                    said->type == MESSAGE_COLLABORATION_RESPONSE ||
@@ -278,6 +401,10 @@ void model_line(struct world *world, const struct said *said)
     int room = model_member_room(world, said);
     link->heard = world->clock;
     uint64_t codes = said->flaws;
+    if (said->type == MESSAGE_DEAD_QUERY && !said->bad_line) {
+        model_dead_query(world, said);
+        return;
+    }
     if (!said->bad_line) {
         link->bad_lines = 0;
         codes |= state_codes(world, said, room);

@@ -245,6 +245,8 @@ static void make_hello(struct maker *maker)
         put_raw_member(maker->writer, "sync", PICK(maker->writer->chance, wanted));
         said->hello.cut = said->hello.level == 2;
     }
+    if (below(maker, 3) == 0)
+        make_since(maker);
     bool held = said->sender != HUB &&
                 maker->world->rooms[said->hello.room].members[said->sender].link != NOBODY;
     if (below(maker, held ? 10 : 3) < (held ? 7 : 1))
@@ -485,9 +487,10 @@ static void make_reply(struct maker *maker)
         snprintf(said->in_reply_to, sizeof said->in_reply_to, "%s", id);
         put_text_member(maker->writer, "in_reply_to", said->in_reply_to);
     }
-    if (below(maker, 3) == 0) {
+    bool absent = said->target >= 0 && room->members[said->target].link == NOBODY;
+    if (absent ? below(maker, 4) != 0 : below(maker, 3) == 0) {
         char seconds[24];
-        said->reply_by = 1 + below(maker, 20);
+        said->reply_by = 1 + below(maker, below(maker, 3) ? 20 : 400);
         snprintf(seconds, sizeof seconds, "%u", said->reply_by);
         put_raw_member(maker->writer, "reply_by", seconds);
     }
@@ -564,6 +567,8 @@ void payload_make(struct maker *maker)
         [MESSAGE_COLLABORATION_UPDATE] = make_update,
         [MESSAGE_WORKSPACE_UPDATE] = make_write,
         [MESSAGE_COMMITMENT] = make_commitment,
+        [MESSAGE_DEAD_QUERY] = make_dead_query,
+        [MESSAGE_DEAD_LETTER] = make_dead_letter,
         [MESSAGE_LEASE_REQUEST] = make_lease_request,
         [MESSAGE_LEASE_RELEASE] = make_lease_release,
     };

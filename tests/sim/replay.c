@@ -74,6 +74,12 @@ static void mute_joined(void *ctx, peer_id peer)
     (void)ctx, (void)peer;
 }
 
+/* The edge tells what it missed: that is none of the hub's effects. */
+static void mute_resume(void *ctx, const struct hub_resume *resume)
+{
+    (void)ctx, (void)resume;
+}
+
 static struct log mute_open_log(void *ctx, struct slice room, struct commit commit)
 {
     (void)ctx, (void)room;
@@ -127,6 +133,7 @@ struct hub *mute_hub(struct world *world)
                                   .identify = mute_derive,
                                   .unique = mute_unique,
                                   .sha256 = mute_sha256,
+                                  .resume = mute_resume,
                                   .open_log = mute_open_log};
     return hub_new(&least, &edge);
 }

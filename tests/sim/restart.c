@@ -141,6 +141,8 @@ static void verify(struct world *world, const char *when)
     char why[512] = "";
     if (!world_failed(world) && hub_recount(world->hub, why, sizeof why) != 0)
         world_fail(world, "hub_recount %s: %s", when, why);
+    if (!world_failed(world))
+        follow_check(world, when);
 }
 
 /* The limits of the next life may be others: nothing that was accepted may be dropped. */
@@ -170,7 +172,7 @@ static void restart(struct async *async)
 static void step(struct async *async)
 {
     struct world *world = async->world;
-    const unsigned *weights = &world->temper.weights[16];
+    const unsigned *weights = &world->temper.weights[TYPE_WEIGHTS];
     unsigned open = 0, pick = chance_below(&world->chance, 100);
     bool done = false;
     for (int link = 0; link < LINKS; link++)

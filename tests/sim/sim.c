@@ -211,7 +211,7 @@ static void step(struct world *world)
 {
     static bool (*const rare[])(struct world *) = {step_gone, step_expel, step_too_long,
                                                    step_ghost};
-    const unsigned *weights = &world->temper.weights[16];
+    const unsigned *weights = &world->temper.weights[TYPE_WEIGHTS];
     unsigned open = 0, pick = chance_below(&world->chance, 100);
     bool done = false;
     for (int link = 0; link < LINKS; link++)

@@ -7,6 +7,7 @@
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
  *     leases.c    leases, in worlds without a model
+ *     letters.c   direct messages that were not taken, in all worlds
  *     async.h     the same on logs that commit later, with crashes and restarts
  *     sim.c       seeds, steps, the report
  *
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "core/hub.h"
+#include "letters.h"
 #include "wire/text.h"
 
 /* ── random numbers: splitmix64 ── */
@@ -134,6 +136,7 @@ struct entry_model {
 };
 
 struct awaited_model {
+    uint64_t seq;
     int sender, target;
     char message_id[48];
     int64_t since, wait;
@@ -208,6 +211,7 @@ struct expected {
     int entry; /* of a verification: index in the room's; NOBODY: none */
     enum claim_state was, is;
     unsigned agreeing, disagreeing;
+    const struct letter_model *letter; /* that is sent again: its line; else NULL */
     bool met;
 };
 
@@ -236,9 +240,11 @@ struct record {
 
 enum { CAUSED_MAX = 4096, STREAMS = 2 * ROOMS + 2 };
 
+enum { TYPE_WEIGHTS = 24, STEP_WEIGHTS = 8 }; /* of what is said, then of what is done */
+
 /* How one seed's world differs from another's. */
 struct temper {
-    unsigned weights[32];
+    unsigned weights[TYPE_WEIGHTS + STEP_WEIGHTS];
     unsigned hostile;   /* one in so many messages is ill */
     unsigned log_fails; /* one in so many messages is not kept by the log; 0: none */
     bool villains;      /* some connections say garbage, line after line */
@@ -292,6 +298,10 @@ struct world {
 
     char last_said[NAMES][48]; /* message_ids */
     struct lease_model leases[ROOMS][KEYS];
+    struct letters_model letters[ROOMS];
+    struct letter_model handled; /* the last that was sent again or dropped, as it was */
+    peer_id resumed;             /* who resumed in this call, 0: nobody; */
+    uint64_t resumed_since;      /* and behind what */
 
     uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
     size_t secret_count, secret_capacity;
@@ -385,6 +395,8 @@ struct said {
         int room, level, specialization;
         bool observer, ready, acks, secret;
         bool cut; /* it asked for less of a sync */
+        bool resumes;
+        uint64_t since;
         int capabilities[CAPABILITIES_EACH];
         unsigned capability_count;
         char token[40];
@@ -397,6 +409,7 @@ struct said {
     double score, progress; /* negative: none */
     int feature;            /* capability index whose text is asked for */
     char feature_text[64];
+    struct dead_said dead;
     int asked;           /* of a collaboration_request: name, STRANGER or NOBODY */
     char session_id[40]; /* "" none */
     enum state end;      /* of an update: FAILED, CANCELLED, or PENDING for none */
@@ -453,6 +466,7 @@ void expect_close(struct world *world, int link, enum close_reason reason);
 struct expected *expect_made_to(struct world *world, int room, int name, enum message_type type,
                                 int sender, int target);
 int link_level(const struct world *world, int link);
+void model_presence(const struct room_model *room, struct presence ret_presence[NAMES]);
 
 /* members.c */
 uint64_t model_hello_codes(struct world *world, const struct said *said);

@@ -66,6 +66,11 @@ void make_lease_request(struct maker *maker);
 void make_lease_release(struct maker *maker);
 void make_lease_shown(struct maker *maker);
 
+/* letters.c: payloads, and from where on a hello wants what it missed. */
+void make_since(struct maker *maker);
+void make_dead_query(struct maker *maker);
+void make_dead_letter(struct maker *maker);
+
 /* Writes the payload of said->type, and into *said what it says. */
 void payload_make(struct maker *maker);
 

@@ -114,9 +114,9 @@ static void put_message(struct maker *maker)
 static void forge(struct world *world, struct said *said)
 {
     static const enum message_type of_hub[] = {
-        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,       MESSAGE_PRESENCE,     MESSAGE_ERROR,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE, MESSAGE_VERIFICATION, MESSAGE_LEASE,
-        MESSAGE_CAUGHT_UP};
+        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,        MESSAGE_PRESENCE,     MESSAGE_ERROR,
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE,  MESSAGE_VERIFICATION, MESSAGE_LEASE,
+        MESSAGE_CAUGHT_UP,        MESSAGE_DEAD_RESULT};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -148,9 +148,12 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_COLLABORATION_UPDATE,
                                               MESSAGE_WORKSPACE_UPDATE,
                                               MESSAGE_COMMITMENT,
+                                              MESSAGE_DEAD_QUERY,
+                                              MESSAGE_DEAD_LETTER,
                                               MESSAGE_LEASE_REQUEST,
                                               MESSAGE_LEASE_RELEASE};
     enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 2 };
+    static_assert((int)COUNT <= (int)TYPE_WEIGHTS, "each type has a weight");
     unsigned count = world->temper.leases ? COUNT : COUNT - LEASE_TYPES;
     unsigned total = 0, picked, type = 0;
     if (link->name == NOBODY && !chance_one_in(&world->chance, 4))
@@ -227,7 +230,12 @@ void traffic_say(struct world *world, int at, struct said *ret_said)
     struct chance *chance = &world->chance;
     struct writer writer = {.chance = chance, .plain = chance_one_in(chance, 2)};
     struct said *said = ret_said;
-    *said = (struct said){.link = at, .asked = NOBODY, .progress = -1, .score = -1, .key = NOBODY};
+    *said = (struct said){.link = at,
+                          .asked = NOBODY,
+                          .progress = -1,
+                          .score = -1,
+                          .key = NOBODY,
+                          .dead = {.sender = NOBODY, .target = NOBODY}};
     said->sender = link->name != NOBODY ? link->name : (int)chance_below(chance, NAMES);
     for (unsigned tries = 0; tries < 4; tries++) {
         said->type = draw_type(world, link);

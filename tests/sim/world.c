@@ -275,6 +275,16 @@ static void edge_unique(void *ctx, uint8_t ret_bytes[16])
     world_secret(world, ret_bytes);
 }
 
+static void edge_resume(void *ctx, const struct hub_resume *resume)
+{
+    struct world *world = ctx;
+    if (!world->applying || resume->seq != world->applying->entry.seq || resume->level != 2 ||
+        resume->peer != world->applying->entry.peer || world->resumed)
+        world_fail(world, "peer %llx resumes, and may not", (unsigned long long)resume->peer);
+    world->resumed = resume->peer;
+    world->resumed_since = resume->since;
+}
+
 static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
                       struct slice detail)
 {
@@ -358,6 +368,7 @@ void world_forget(struct world *world, int at)
         if (world->record.at[i].room == at)
             world->record.at[i].room = NOBODY;
     room_model_clear(room);
+    model_letters_clear(&world->letters[at]);
     room->exists = false;
     room->logged = 0;
 }
@@ -455,6 +466,7 @@ void world_serve(struct world *world)
 {
     struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close, edge_derive,
                             edge_derive, edge_unique, edge_sha256, edge_note,  edge_open_log};
+    edge.resume = edge_resume;
     world->hub = hub_new(&world->config, &edge);
     hub_start(world->hub, world->now);
 }
@@ -463,8 +475,11 @@ void world_free(struct world *world)
 {
     world_begin(world);
     hub_free(world->hub);
-    for (int room = 0; room < ROOMS; room++)
+    for (int room = 0; room < ROOMS; room++) {
         room_model_clear(&world->rooms[room]);
+        model_letters_clear(&world->letters[room]);
+    }
+    free(world->handled.line);
     for (size_t i = 0; i < STREAMS; i++)
         free(world->streams[i].at);
     record_free(&world->record);
@@ -487,4 +502,5 @@ void world_begin(struct world *world)
     world->made_id[0] = world->session_noted[0] = '\0';
     world->made_id_len = 0;
     world->log_failed = false;
+    world->resumed = 0;
 }
