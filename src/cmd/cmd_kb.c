@@ -270,6 +270,15 @@ static int check_operands(const struct kb_settings *settings)
         complain("kb", "'%s' is one argument too many.", settings->words.at[1]);
         return EXIT_USAGE;
     }
+    if (settings->nonce && !ranks) {
+        complain("kb", "--nonce goes with top, and not with %s.", settings->action);
+        return EXIT_USAGE;
+    }
+    if (settings->nonce && !nonce_valid(settings->nonce)) {
+        complain("kb", "--nonce has %u lower-case hex digits, unlike '%s'.", NONCE_LENGTH,
+                 settings->nonce);
+        return EXIT_USAGE;
+    }
     if (ranks && !subject_named("kb", settings->id))
         return EXIT_USAGE;
     return check_selection(settings);
@@ -404,12 +413,12 @@ static const struct setting options[] = {
      .low = 1,
      .high = 1e9,
      .help = "Of list: the first N of each kind, 20 without it (with --json all); of search: the "
-             "first N, 20 without it; of top: the best N."},
+             "first N, 20 without it; of top: the best N, 20 without it."},
     JSON_SETTING(
         struct kb_settings,
         "As JSON: an array of {\"id\", \"section\", \"entry\"}, sections named as on the wire; an "
-        "ID may stand in several. Of search with a \"snippet\", in which every second part is what was found. Of top: of {\"id\", \"ratio_verifiers\", \"confirmed_by\", "
-        "\"copies\", \"entry\"}; ledger: the hub's object."),
+        "ID may stand in several. Of search with a \"snippet\", in which every second part is what was found. Of top: of {\"id\", \"ratio\", \"ci95\", \"workloads\", "
+        "\"ratio_sure\", \"nonce\", \"ratio_verifiers\", \"confirmed_by\", \"copies\", \"entry\"}; ledger: the hub's object."),
     {.name = "revision",
      .kind = SETTING_WHOLE,
      AT(revision),
@@ -417,6 +426,12 @@ static const struct setting options[] = {
      .low = 1,
      .high = 9e15,
      .help = "Of get: what the entry said as its N-th revision (history lists them)."},
+    {.name = "nonce",
+     .kind = SETTING_TEXT,
+     AT(nonce),
+     .argument = "NONCE",
+     .help = "Of top: measure on the workloads of that nonce (32 hex digits), to see the same "
+             "ranking again; without it on those of a fresh one."},
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),
@@ -425,7 +440,8 @@ static const struct setting options[] = {
     {.name = "source",
      .kind = SETTING_FLAG,
      AT(source),
-     .help = "Of get: only the C source, fit to paste; a pattern's is made of its parameters."},
+     .help = "Of get: only the C source, fit to paste; a pattern's is made of its parameters. What "
+             "others have refuted or contested comes with a warning."},
     {0},
 };
 
@@ -456,7 +472,10 @@ const struct command command_kb = {
         "claim, but another AI has run it. AGE is the author's word (of components the hub's), '?' "
         "when its timestamp has no zone.\n\n"
         "top ranks the claims of one subject that two other AIs have measured again and found "
-        "true, by the mean ratio on those AIs' own workloads, never by the author's number. "
+        "true. It believes neither them nor the author: it shows what has parameters that are "
+        "known here and in range, and a number that is found again here on the claim's own nonce, "
+        "and ranks that by a ratio measured now, on 64 workloads that nobody could know: by the "
+        "end of its interval that is sure (95 %, Student's t), not by its mean. "
         "What has the same parameters is one row; get names the others.\n\n"
         "search finds what has all the words in its id, its author's name or its text, the most "
         "relevant first without --order; word* finds what begins so, and what stands in quotes (which a shell has "

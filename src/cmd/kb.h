@@ -1,11 +1,13 @@
 /* khub kb's parts: cmd_kb.c (what can be asked, get), kb_list.c (list), kb_pages.c (what a sync
  * has no place for, searches), kb_search.c, kb_export.c, kb_import.c, kb_history.c, kb_score.c (how
- * good others found an entry), kb_rank.c (top, ledger), kb_source.c (an entry's C). */
+ * good others found an entry), kb_measured.c (what this program finds of claims itself), kb_rank.c
+ * (top, ledger), kb_source.c (an entry's C). */
 #ifndef KHUB_CMD_KB_H
 #define KHUB_CMD_KB_H
 
 #include "cmd/options.h"
 #include "cmd/visit.h"
+#include "policy/measure.h"
 #include "wire/json.h"
 
 #define KB_SECTIONS  4u
@@ -22,6 +24,7 @@ struct kb_settings {
     long revision;          /* of get; 0: the one in force */
     /* Of list and search: only what is of these, and in which order; NULL: not said. */
     const char *specialization, *subject, *order;
+    const char *nonce; /* of top; NULL: a fresh one */
     bool json, source;
 };
 
@@ -56,6 +59,16 @@ struct json_value kb_body(struct json_value entry);
 /* A text that two bodies share exactly when their parameters have the same names and values,
  * however these are written; NULL without parameters. Caller frees. */
 char *kb_parameters_text(struct json_value body);
+
+#define KB_WHY_SIZE 256
+/* The subject that a body's parameters are of, with these in its order; NULL when this khub can't
+ * run them, with a sentence on why. */
+const struct subject *kb_parameters(struct json_value body, double *ret_parameters,
+                                    char ret_why[KB_WHY_SIZE]);
+/* Whether a claim's ratio is what its parameters measure here, on its own nonce: 1, or 0 with a
+ * sentence; -1 when out of memory. */
+int kb_claim_holds(const struct subject *subject, struct json_value body, const double *parameters,
+                   char ret_why[KB_WHY_SIZE]);
 
 /* What was reported on each ID. */
 struct kb_scores;

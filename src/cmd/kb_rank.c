@@ -1,6 +1,12 @@
-/* What is proved: the ranking of a subject's claims, and the ledger of who claimed what. */
+/* What is proved: the ranking of a subject's claims, and the ledger of who claimed what.
+ *
+ * The ranking believes nobody. That others have confirmed a claim lets it in; its number must be
+ * found here again, and it is ranked by what its parameters do on workloads that were drawn just
+ * now: neither its author nor those who speak for it could choose them, or try a thousand times. */
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -10,61 +16,36 @@
 #include "cmd/table.h"
 #include "cmd/visit.h"
 
+#define NOT_SHOWN_NAMED 5u /* of claims that do not hold here */
+
+/* Student's t (Biometrika 6, 1908): the mean of so many workloads exceeds a sample's mean by more
+ * than that many standard errors once in twenty times. */
+#define STUDENT_95     1.669 /* of CLAIM_WORKLOADS - 1 = 63 degrees of freedom */
+#define ERRORS_OF_CI95 1.96  /* standard errors in a score's ci95 */
+
+/* A confirmed claim. */
 struct ranked {
     char *id, *author;
-    char *parameters; /* kb_parameters_text */
     bool pattern;
-    unsigned copies;     /* claims with the same parameters, this one among them */
-    double own, claimed; /* own: mean over the verifiers' own workloads; NAN: none told */
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct score score; /* measured here, on workloads that nobody knew */
+    double sure;        /* with 95 % certainty its ratio is not above this */
+    double verifiers;   /* the mean over the verifiers' own workloads; NAN: none told */
+    unsigned copies;    /* confirmed claims with the same parameters, this one among them */
     unsigned agreeing;
     struct json_value entry;
 };
 
 struct ranking {
+    const struct subject *subject;
     struct ranked *at;
     size_t count, capacity;
+    char nonce[NONCE_LENGTH + 1];
     unsigned claimed, refuted, contested; /* not ranked */
-    bool failed;                          /* out of memory */
+    unsigned foreign; /* confirmed by others, but with parameters that can't be run here, */
+    unsigned untrue;  /* or with a number that is not found here */
+    bool failed;      /* out of memory */
 };
-
-struct parameter {
-    char *name;
-    double value;
-};
-
-static int compare_parameters(const void *left, const void *right)
-{
-    return strcmp(((const struct parameter *)left)->name, ((const struct parameter *)right)->name);
-}
-
-char *kb_parameters_text(struct json_value body)
-{
-    struct json_value given = json_get(body, "parameters"), name, value;
-    struct json_iterator iterator = {.rest = given.raw};
-    size_t count = field_count(given), filled = 0;
-    if (given.kind != JSON_KIND_OBJECT || count == 0)
-        return NULL;
-    struct parameter *parameters = calloc(count, sizeof(*parameters));
-    struct text text = {0};
-    while (parameters && json_next_member(&iterator, &name, &value)) {
-        parameters[filled].name = field_text(name);
-        if (json_number(value, &parameters[filled].value) < 0)
-            parameters[filled].value = (double)NAN;
-        filled++;
-    }
-    if (filled > 0)
-        qsort(parameters, filled, sizeof(*parameters), compare_parameters);
-    for (size_t i = 0; i < filled; i++) {
-        text_addf(&text, "%s=%a\n", parameters[i].name, parameters[i].value);
-        free(parameters[i].name);
-    }
-    free(parameters);
-    text_add(&text, (struct slice){"", 1}); /* its NUL */
-    if (!text.failed)
-        return text.at;
-    text_free(&text);
-    return NULL;
-}
 
 /* Means over those who agree: one who disagrees measured something else. */
 static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
@@ -83,12 +64,29 @@ static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
             told++;
         }
     }
-    ranked->own = told > 0 ? sum / told : (double)NAN;
+    ranked->verifiers = told > 0 ? sum / told : (double)NAN;
+}
+
+/* A place for one more; NULL when out of memory. */
+static struct ranked *ranking_add(struct ranking *ranking)
+{
+    if (ranking->count == ranking->capacity) {
+        size_t capacity = ranking->capacity ? ranking->capacity * 2 : 64;
+        struct ranked *more = reallocarray(ranking->at, capacity, sizeof *more);
+        ranking->failed = ranking->failed || !more;
+        if (!more)
+            return NULL;
+        ranking->at = more;
+        ranking->capacity = capacity;
+    }
+    return &ranking->at[ranking->count++];
 }
 
 static void rank_claim(void *data, const struct kb_claim *claim)
 {
     struct ranking *ranking = data;
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char why[KB_WHY_SIZE];
     OWNED char *status = field_string(claim->verification, "status");
     if (strcmp(status, "confirmed") != 0) {
         ranking->claimed += strcmp(status, "claimed") == 0;
@@ -96,23 +94,20 @@ static void rank_claim(void *data, const struct kb_claim *claim)
         ranking->contested += strcmp(status, "contested") == 0;
         return;
     }
-    if (ranking->count == ranking->capacity) {
-        size_t capacity = ranking->capacity ? ranking->capacity * 2 : 64;
-        struct ranked *more = reallocarray(ranking->at, capacity, sizeof *more);
-        ranking->failed = ranking->failed || !more;
-        if (!more)
-            return;
-        ranking->at = more;
-        ranking->capacity = capacity;
+    if (!kb_parameters(claim->body, parameters, why)) {
+        ranking->foreign++;
+        return;
     }
-    struct ranked *ranked = &ranking->at[ranking->count++];
+    struct ranked *ranked = ranking_add(ranking);
+    if (!ranked)
+        return;
     *ranked = (struct ranked){.id = strdup(claim->id),
                               .author = field_string(claim->entry, "contributor"),
-                              .parameters = kb_parameters_text(claim->body),
                               .pattern = claim->pattern,
                               .copies = 1,
-                              .claimed = field_number(claim->body, "ratio_heldout", (double)NAN),
                               .entry = claim->entry};
+    memcpy(ranked->parameters, parameters,
+           (size_t)ranking->subject->parameter_count * sizeof *parameters);
     read_verifiers(json_get(claim->verification, "verifiers"), ranked);
 }
 
@@ -121,54 +116,79 @@ static const char *text_or_empty(const char *text)
     return text ? text : "";
 }
 
-/* By the verifiers' workloads; who told none comes last; then by id, so that the order is one. */
+static int compare_parameters(const struct ranked *a, const struct ranked *b)
+{
+    for (size_t i = 0; i < SUBJECT_PARAMETERS_MAX; i++)
+        if (a->parameters[i] != b->parameters[i])
+            return a->parameters[i] < b->parameters[i] ? -1 : 1;
+    return 0;
+}
+
+/* The best of which one can be sure first; copies side by side, and of these the one that most
+ * agree on first; then by id, so that the order is one. */
 static int compare_ranked(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
-    double x = isfinite(a->own) ? a->own : HUGE_VAL, y = isfinite(b->own) ? b->own : HUGE_VAL;
-    if (x != y)
-        return x < y ? -1 : 1;
-    return strcmp(text_or_empty(a->id), text_or_empty(b->id));
+    if (a->sure != b->sure)
+        return a->sure < b->sure ? -1 : 1;
+    int order = compare_parameters(a, b);
+    if (order == 0 && a->agreeing != b->agreeing)
+        order = a->agreeing > b->agreeing ? -1 : 1;
+    return order ? order : strcmp(text_or_empty(a->id), text_or_empty(b->id));
 }
 
-/* Copies side by side, and of these the one that most agree on first. */
-static int compare_copies(const void *left, const void *right)
+/* Runs them all on the same workloads, and sorts them by what came of it. */
+static void measure_all(struct ranking *ranking)
 {
-    const struct ranked *a = left, *b = right;
-    int order = strcmp(text_or_empty(a->parameters), text_or_empty(b->parameters));
-    if (order == 0)
-        order = a->agreeing != b->agreeing ? (a->agreeing > b->agreeing ? -1 : 1)
-                                           : compare_ranked(left, right);
-    return order;
+    struct evaluation_set *set = nonce_workloads(ranking->subject, ranking->nonce, CLAIM_WORKLOADS);
+    for (size_t i = 0; i < ranking->count; i++) {
+        struct ranked *ranked = &ranking->at[i];
+        if (set)
+            ranked->score = evaluation_set_score(set, ranked->parameters);
+        ranked->sure = ranked->score.ratio + STUDENT_95 / ERRORS_OF_CI95 * ranked->score.ci95;
+        ranking->failed = ranking->failed || !(ranked->score.ratio > 0);
+    }
+    evaluation_set_free(set);
+    if (ranking->count > 0)
+        qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_ranked);
 }
 
-static void free_ranked(struct ranked *ranked)
+/* Whether a claim's own number is found here; if not, it is counted, and the first ones are named:
+ * others may have confirmed what is not so. */
+static bool claim_is_true(struct ranking *ranking, const struct ranked *ranked)
 {
-    free(ranked->id);
-    free(ranked->author);
-    free(ranked->parameters);
+    char why[KB_WHY_SIZE];
+    int holds = kb_claim_holds(ranking->subject, kb_body(ranked->entry), ranked->parameters, why);
+    ranking->failed = ranking->failed || holds < 0;
+    if (holds == 0 && ranking->untrue++ < NOT_SHOWN_NAMED)
+        complain("kb", "not shown: %s of %s: %s.", text_or_empty(ranked->id), ranked->author, why);
+    return holds > 0;
 }
 
-/* Whoever confirms what another found and shares it again adds nothing: one row for all of them. */
-static void merge_copies(struct ranking *ranking)
+/* Leaves the best `limit` of what is true, with one claim for each set of parameters: whoever
+ * confirms what another found and shares it again adds nothing. Those that are left out go behind
+ * them, to be freed. */
+static size_t keep_best(struct ranking *ranking, size_t limit)
 {
     size_t kept = 0;
-    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_copies);
-    for (size_t i = 1; i < ranking->count; i++) {
-        struct ranked *next = &ranking->at[i];
-        const char *parameters = ranking->at[kept].parameters;
-        if (parameters && next->parameters && strcmp(parameters, next->parameters) == 0) {
-            ranking->at[kept].copies++;
-            free_ranked(next);
-        } else {
-            ranking->at[++kept] = *next;
-        }
+    for (size_t i = 0, end; i < ranking->count && kept < limit; i = end) {
+        size_t shown = SIZE_MAX;
+        for (end = i;
+             end < ranking->count && compare_parameters(&ranking->at[i], &ranking->at[end]) == 0;
+             end++)
+            if (shown == SIZE_MAX && claim_is_true(ranking, &ranking->at[end]))
+                shown = end;
+        if (shown == SIZE_MAX)
+            continue;
+        struct ranked best = ranking->at[shown];
+        best.copies = (unsigned)(end - i);
+        ranking->at[shown] = ranking->at[kept];
+        ranking->at[kept++] = best;
     }
-    ranking->count = kept + 1;
-    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_ranked);
+    return kept;
 }
 
-static void print_ranking(const struct ranking *ranking)
+static void print_ranking(const struct ranking *ranking, size_t count)
 {
     static const struct column columns[] = {
         {.title = "#", .right = true},
@@ -176,37 +196,45 @@ static void print_ranking(const struct ranking *ranking)
         {.title = "KIND"},
         {.title = "AUTHOR", .shrinks = true},
         {.title = "COPIES", .right = true},
-        {.title = "RATIO", .right = true},
-        {.title = "CLAIMED", .right = true},
         {.title = "BY", .right = true},
+        {.title = "RATIO", .right = true},
+        {.title = "+-", .right = true},
+        {.title = "ON", .right = true},
+        {.title = "SURE", .right = true},
     };
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct table table;
     table_begin(&table, TABLE_COLUMNS(columns));
-    for (size_t i = 0; i < ranking->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct ranked *ranked = &ranking->at[i];
         table_addf(&table, "%zu", i + 1);
         table_add(&table, text_or_empty(ranked->id));
         table_add(&table, ranked->pattern ? "pattern" : "component");
         table_add(&table, ranked->author);
         table_addf(&table, "%u", ranked->copies);
-        table_add_number(&table, ranked->own, 3, "");
-        table_add_number(&table, ranked->claimed, 3, "");
         table_addf(&table, "%u", ranked->agreeing);
+        table_add_number(&table, ranked->score.ratio, 3, "");
+        table_add_number(&table, ranked->score.ci95, 3, "");
+        table_addf(&table, "%zu", ranked->score.seeds);
+        table_add_number(&table, ranked->sure, 3, "");
     }
     table_print(&table, &terminal, stdout);
     table_free(&table);
 }
 
-static void print_ranking_json(const struct ranking *ranking)
+static void print_ranking_json(const struct ranking *ranking, size_t count)
 {
     putchar('[');
-    for (size_t i = 0; i < ranking->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct ranked *ranked = &ranking->at[i];
         printf("%s{\"id\":", i ? ",\n" : "");
         json_print_string(stdout, slice_of(text_or_empty(ranked->id)));
-        if (isfinite(ranked->own))
-            printf(",\"ratio_verifiers\":%.17g", ranked->own);
+        printf(",\"ratio\":%.17g,\"ci95\":%.17g,\"workloads\":%zu,\"ratio_sure\":%.17g,"
+               "\"nonce\":\"%s\"",
+               ranked->score.ratio, ranked->score.ci95, ranked->score.seeds, ranked->sure,
+               ranking->nonce);
+        if (isfinite(ranked->verifiers))
+            printf(",\"ratio_verifiers\":%.17g", ranked->verifiers);
         printf(",\"confirmed_by\":%u,\"copies\":%u,\"entry\":", ranked->agreeing, ranked->copies);
         json_print(stdout, ranked->entry.raw, false);
         putchar('}');
@@ -214,38 +242,75 @@ static void print_ranking_json(const struct ranking *ranking)
     puts("]");
 }
 
-static void print_standing(const struct ranking *ranking, const char *subject)
+static void print_standing(const struct ranking *ranking, size_t count)
 {
-    if (ranking->count > 0)
-        print_ranking(ranking);
-    else
+    const char *subject = ranking->subject->name;
+    if (count > 0)
+        print_ranking(ranking, count);
+    else if (ranking->count == 0)
         printf("No claim of %s is confirmed by two other AIs yet.\n", subject);
-    printf("%s%u more claimed, %u contested, %u refuted.\n", ranking->count > 0 ? "\n" : "",
+    else
+        printf("No claim of %s that others have confirmed holds here.\n", subject);
+    printf("%s%u more claimed, %u contested, %u refuted.\n", count > 0 ? "\n" : "",
            ranking->claimed, ranking->contested, ranking->refuted);
-    if (ranking->count > 0)
-        options_fill(
-            stdout,
-            "RATIO to the textbook's cost, lower is better: the mean on the own workloads (all "
-            "synthetic) of those who confirmed the claim, and of how many (BY). CLAIMED is the "
-            "author's. COPIES are claims with these parameters, the one shown among them.",
-            0, HELP_WIDTH);
+    if (count == 0)
+        return;
+    options_fill(stdout,
+                 "RATIO to the textbook's cost, lower is better: measured here and now, on ON "
+                 "synthetic workloads that nobody knew before, with its 95 % interval. SURE: it is "
+                 "no higher than that, with 95 % certainty (Student's t); who is first by it is "
+                 "first. BY others have confirmed the claim, and its own number was found again "
+                 "here. COPIES are claims with these parameters, the one shown among them.",
+                 0, HELP_WIDTH);
+    printf("To measure on the same workloads again: --nonce %s\n", ranking->nonce);
+}
+
+/* What others have confirmed and is not shown. */
+static void note_left_out(const struct ranking *ranking)
+{
+    if (ranking->untrue > NOT_SHOWN_NAMED)
+        complain("kb", "not shown: %u more whose number is not found here.",
+                 ranking->untrue - NOT_SHOWN_NAMED);
+    if (ranking->foreign > 0)
+        complain("kb",
+                 "not shown: %u confirmed %s whose parameters are not those of %s, version %s, or "
+                 "out of range.",
+                 ranking->foreign, word_of(ranking->foreign, "claim", "claims"),
+                 ranking->subject->name, ranking->subject->version);
+}
+
+/* The nonce that was asked for, or one that nobody could know. 0, or -1. */
+static int choose_nonce(const struct kb_settings *settings, char ret_nonce[NONCE_LENGTH + 1])
+{
+    uint8_t random[NONCE_LENGTH / 2];
+    if (settings->nonce) {
+        memcpy(ret_nonce, settings->nonce, NONCE_LENGTH + 1); /* check_operands has looked */
+        return 0;
+    }
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return -1;
+    hex_format(random, sizeof random, ret_nonce);
+    return 0;
 }
 
 int kb_top(const struct kb_settings *settings, struct json_value sync)
 {
-    struct ranking ranking = {0};
+    struct ranking ranking = {.subject = subject_find(settings->id)};
+    size_t limit = settings->limit > 0 ? (size_t)settings->limit : KB_FOUND;
+    if (choose_nonce(settings, ranking.nonce) < 0)
+        return complain("kb", "no random numbers: %s", strerror(errno));
     kb_each_claim(sync, settings->id, rank_claim, &ranking);
-    if (ranking.count > 0)
-        merge_copies(&ranking);
-    size_t all = ranking.count;
-    if (settings->limit > 0 && (size_t)settings->limit < all)
-        ranking.count = (size_t)settings->limit;
+    measure_all(&ranking);
+    size_t count = keep_best(&ranking, limit);
     if (settings->json)
-        print_ranking_json(&ranking);
+        print_ranking_json(&ranking, count);
     else
-        print_standing(&ranking, settings->id);
-    for (size_t i = 0; i < all; i++)
-        free_ranked(&ranking.at[i]);
+        print_standing(&ranking, count);
+    note_left_out(&ranking);
+    for (size_t i = 0; i < ranking.count; i++) {
+        free(ranking.at[i].id);
+        free(ranking.at[i].author);
+    }
     free(ranking.at);
     return ranking.failed ? complain("kb", "out of memory: the ranking is not whole") : EXIT_WORKED;
 }

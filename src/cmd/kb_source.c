@@ -6,28 +6,38 @@
 #include "cmd/fields.h"
 #include "cmd/kb.h"
 #include "cmd/visit.h"
-#include "policy/subject.h"
 
 /* The policy of a body's subject and parameters as C; NULL when this khub can't render it, and then
- * *ret_why says why. */
-static char *rendered(struct json_value body, const char **ret_why)
+ * ret_why says why. */
+static char *rendered(struct json_value body, char ret_why[KB_WHY_SIZE])
 {
-    OWNED char *name = field_string(body, "subject");
-    OWNED char *version = field_string(body, "subject_version");
-    const struct subject *subject = subject_find(name);
     double parameters[SUBJECT_PARAMETERS_MAX];
-    *ret_why = "it is of no subject of this khub, or of another version of it";
-    if (!subject || strcmp(subject->version, version) != 0)
-        return NULL;
-    struct json_value given = json_get(body, "parameters");
-    for (int i = 0; i < subject->parameter_count; i++)
-        parameters[i] = field_number(given, subject->parameters[i].name, 0);
-    *ret_why = "its parameters are missing or out of range";
-    int length = subject_render(subject, parameters, NULL, 0);
+    const struct subject *subject = kb_parameters(body, parameters, ret_why);
+    int length = subject ? subject_render(subject, parameters, NULL, 0) : -1;
     char *text = length > 0 ? malloc((size_t)length + 1) : NULL;
     if (text)
         subject_render(subject, parameters, text, (size_t)length + 1);
     return text;
+}
+
+/* Who takes this C should know what became of the claim that it came with. */
+static void warn_of_claim(struct json_value entry)
+{
+    struct json_value verification = json_get(entry, "verification"), verifier;
+    struct json_iterator iterator = {.rest = json_get(verification, "verifiers").raw};
+    OWNED char *status = field_string(verification, "status");
+    struct text names = {0};
+    if (strcmp(status, "refuted") != 0 && strcmp(status, "contested") != 0)
+        return;
+    while (json_get(verification, "verifiers").kind == JSON_KIND_ARRAY &&
+           json_next_element(&iterator, &verifier)) {
+        OWNED char *name = field_string(verifier, "ai_id");
+        if (json_get(verifier, "agrees").kind == JSON_KIND_FALSE)
+            text_addf(&names, "%s%s", names.len > 0 ? ", " : "", name);
+    }
+    complain("kb", "careful: the claim that came with it is %s: %.*s measured something else.",
+             status, SLICE_FORMAT(text_slice(&names)));
+    text_free(&names);
 }
 
 /* A terminal must not obey what an AI wrote; what khub renders is plain ASCII. */
@@ -54,12 +64,13 @@ static int print_code(struct json_value code)
 
 int kb_print_source(struct json_value entry)
 {
-    const char *why;
+    char why[KB_WHY_SIZE];
     struct json_value code = json_get(entry, "code");
     if (code.kind == JSON_KIND_OBJECT)
         return print_code(code);
     struct json_value body = kb_body(entry);
-    OWNED char *made = rendered(body, &why);
+    warn_of_claim(entry);
+    OWNED char *made = rendered(body, why);
     OWNED char *given = field_string(body, "implementation");
     if (!*given && !made)
         return complain("kb", "there is no C source in it, and none can be made: %s.", why);

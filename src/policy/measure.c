@@ -31,6 +31,12 @@ struct evaluation_set *peer_workloads(const struct subject *subject, const char 
     return evaluation_set_new(subject, split, seeds);
 }
 
+bool numbers_agree(double claimed, double measured)
+{
+    return isfinite(measured) &&
+           fabs(claimed - measured) <= CLAIM_TOLERANCE * fmax(fabs(claimed), fabs(measured));
+}
+
 void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
                        struct baselines *ret_baselines)
 {

@@ -11,6 +11,7 @@
 #define CLAIM_WORKLOADS 64u  /* on which a claim is measured */
 #define PEER_WORKLOADS  16u  /* an AI's own, on which it measures what others send */
 #define PEER_ID_MAX     128u /* bytes of an AI's id */
+#define CLAIM_TOLERANCE 1e-9 /* relative */
 
 /* 32 lower-case hex digits, as the hub gives them. NULL is none. */
 bool nonce_valid(const char *nonce);
@@ -23,6 +24,9 @@ struct evaluation_set *nonce_workloads(const struct subject *subject, const char
 /* Those on which that AI measures what others send; of its id at most PEER_ID_MAX bytes. */
 struct evaluation_set *peer_workloads(const struct subject *subject, const char *ai_id,
                                       size_t seeds);
+
+/* Whether what was claimed is what was measured; NAN agrees with nothing. */
+bool numbers_agree(double claimed, double measured);
 
 /* What others do on a set of workloads, and what nobody can beat: what stands beside a score. */
 struct baselines {

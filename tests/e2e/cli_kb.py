@@ -29,16 +29,26 @@ def canonical_sha256(subject, version, parameters):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def claim(client, identity, ratio, parameters):
-    """Commits, and claims a ratio; what others need to measure it again."""
+AUDIO = json.loads(worked("subjects", "audio", "--json").out)
+TEXTBOOK = {parameter["name"]: parameter["textbook"] for parameter in AUDIO["parameters"]}
+FAIR = {**TEXTBOOK, "floor": 120}  # which is better,
+GOOD = {**TEXTBOOK, "floor": 150}  # and better still
+
+
+def measure(nonce, parameters):
+    return json.loads(worked("measure", "audio", "--nonce", nonce, "--parameters", json.dumps(parameters), "--json").out)
+
+
+def claim(client, identity, parameters, ratio=None):
+    """Commits, and claims what is true, or another ratio; what others need to measure it again."""
     client.drain()
     client.say("commitment", {"subject": "audio", "subject_version": "1",
                               "sha256": canonical_sha256("audio", "1", parameters)})
     challenge = client.expect("challenge")["payload"]
+    ratio = ratio or measure(challenge["nonce"], parameters)["ratio"]
     client.say("pattern_share", {"pattern": {
         "id": identity, "subject": "audio", "subject_version": "1", "parameters": parameters, "seeds": 64,
-        "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"], "ratio_heldout": ratio,
-        "gap_closed": 0.5}})
+        "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"], "ratio_heldout": ratio}})
     client.drain()
     return {"nonce": challenge["nonce"], "n": 64, "ratio": ratio}
 
@@ -48,35 +58,111 @@ def report(client, identity, measured, **more):
     client.drain()
 
 
+def confirmed(client, others, identity, *what, **more):
+    """A claim that two others echo, whether they have measured it or not."""
+    told = claim(client, identity, *what)
+    for other in others:
+        report(other, identity, told, **more)
+
+
+NONCE = "00112233445566778899aabbccddeeff"
+
+
 @test
 def kb_ranks_what_is_confirmed():
     with Hub() as hub:
         check("No claim of audio is confirmed" in worked("kb", "top", "audio", hub=hub).out)
         check("No AI has claimed" in worked("kb", "ledger", hub=hub).out)
         ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        modest = claim(ada, "modest", 0.6, {"a": 1.5})
-        good = claim(bea, "good", 0.7, {"a": 2.5})
-        liar = claim(cid, "liar", 0.1, {"a": 3.5})
-        claim(cid, "unseen", 0.2, {"a": 4.5})
-        report(bea, "modest", modest, ratio_own=0.65)
-        report(cid, "modest", modest, ratio_own=0.67)
-        report(ada, "good", good, ratio_own=0.60)
-        report(cid, "good", good, ratio_own=0.62)
+        # their own workloads make the fair one look better than the good one
+        confirmed(ada, (bea, cid), "fair", FAIR, ratio_own=0.20, n_own=8, ci95_own=0.001)
+        confirmed(bea, (ada, cid), "good", GOOD, ratio_own=0.60)
+        liar = claim(cid, "liar", {**GOOD, "floor": 151}, 0.1)
+        claim(cid, "unseen", {**GOOD, "floor": 152})
         report(ada, "liar", {**liar, "ratio": 0.9}, reason="not so")
         report(bea, "liar", {**liar, "ratio": 0.9})
-        text = harmless(worked("kb", "top", "audio", hub=hub).out)
-        check(text.index("good") < text.index("modest"), "by the verifiers, not by the claim", text)
+        result = worked("kb", "top", "audio", "--nonce", NONCE, hub=hub)
+        text = harmless(result.out)
+        equal(result.err, "", "what is not shown")
         check("1 more claimed, 0 contested, 1 refuted" in text, text)
-        check("liar" not in text and "unseen" not in text, text)
-        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
-        equal([entry["id"] for entry in top], ["good", "modest"], "ids")
-        check(abs(top[0]["ratio_verifiers"] - 0.61) < 1e-12, top[0]["ratio_verifiers"])
+        check("liar" not in text and "unseen" not in text and f"--nonce {NONCE}" in text, text)
+        measured = measure(NONCE, GOOD)
+        shown = row(text, "ID", "good")
+        equal((shown["#"], shown["RATIO"], shown["+-"], shown["ON"], shown["BY"]),
+              ("1", f"{measured['ratio']:.3f}", f"{measured['ci95']:.3f}", "64", "2"), "the row of good")
+        equal(row(text, "ID", "fair")["#"], "2", "place of fair")
+        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
+        equal([(entry["id"], entry["ratio"]) for entry in top],
+              [("good", measured["ratio"]), ("fair", measure(NONCE, FAIR)["ratio"])], "ids and ratios")
+        check(abs(top[1]["ratio_verifiers"] - 0.20) < 1e-12, top[1]["ratio_verifiers"])
+        for entry in top:
+            sure = entry["ratio"] + 1.669 / 1.96 * entry["ci95"]
+            check(abs(entry["ratio_sure"] - sure) < 1e-12 and entry["workloads"] == 64, entry)
+        nonces = {json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)[0]["nonce"] for _ in range(2)}
+        equal(len(nonces), 2, "fresh nonces")
         ledger = json.loads(worked("kb", "ledger", "--json", hub=hub).out)
         equal((ledger["cid"]["claims"], ledger["cid"]["refuted"]), (2, 1), "cid in the ledger")
         equal((ledger["ada"]["confirmed"], ledger["ada"]["refuted"]), (1, 0), "ada in the ledger")
         check("cid" in harmless(worked("kb", "ledger", hub=hub).out))
         refused(2, "kb", "top", hub=hub, said=["SUBJECT"])
         refused(2, "kb", "top", "adio", hub=hub, said=["'adio'", "'audio'"])
+        refused(2, "kb", "top", "audio", "--nonce", "0123", hub=hub, said=["32", "'0123'"])
+        refused(2, "kb", "list", "--nonce", NONCE, hub=hub, said=["--nonce goes with top"])
+
+
+@test
+def kb_top_ranks_by_what_is_sure():
+    """On these workloads the one has the better mean, and the other is the surer."""
+    lucky, steady = {**TEXTBOOK, "mean_gain": 0.002, "floor": 150}, {**TEXTBOOK, "deviations": 6, "floor": 200}
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        confirmed(ada, (bea, cid), "lucky", lucky)
+        confirmed(bea, (ada, cid), "steady", steady)
+        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
+        equal([entry["id"] for entry in top], ["steady", "lucky"], "places")
+        check(top[0]["ratio"] > top[1]["ratio"] and top[0]["ratio_sure"] < top[1]["ratio_sure"], top)
+
+
+@test
+def kb_top_shows_nothing_that_it_can_not_find_itself():
+    """Three ids that confirm each other: parameters that are none, or out of range, a number below
+    every bound, a false one; and a false claim does not hide a true one of the same parameters."""
+    with Hub() as hub:
+        ids = [hub.join(name, 2) for name in ("one", "two", "three")]
+        confirmed(ids[0], ids[1:], "none", {"mean_gain": .25, "x": 1}, 0.010, ratio_own=0.010)
+        confirmed(ids[0], ids[1:], "outside", {**GOOD, "floor": 221}, 0.30, ratio_own=0.30)
+        confirmed(ids[1], (ids[0], ids[2]), "below", {**GOOD, "floor": 170}, 0.010, ratio_own=0.010)
+        result = worked("kb", "top", "audio", hub=hub)
+        check("No claim of audio that others have confirmed holds here." in result.out, result.out)
+        for part in ("not shown: below of two: its ratio is claimed to be 0.01 and measures 0.",
+                     "not shown: 2 confirmed claims whose parameters are not those of audio, version 1, or out of"):
+            check(part in result.err, repr(part), "is not in", result.err)
+        equal(json.loads(worked("kb", "top", "audio", "--json", hub=hub).out), [], "rows")
+        ada = hub.join("ada", 2)
+        confirmed(ids[2], ids[:2], "echo", GOOD, 0.2)
+        confirmed(ada, ids[:2], "good", GOOD)
+        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
+        equal([(entry["id"], entry["copies"]) for entry in top], [("good", 2)], "rows")
+
+
+@test
+def kb_source_of_a_refuted_claim_warns():
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        for identity, agreeing in (("refuted", 0), ("contested", 2), ("confirmed", 2)):
+            told = claim(ada, identity, {**GOOD, "floor": 160 + len(identity)}, 0.3)
+            for other in (bea, cid):
+                report(other, identity, {**told, "ratio": told["ratio"] if agreeing else 0.5})
+        dan, eve = hub.join("dan", 2), hub.join("eve", 2)
+        for other in (dan, eve):
+            report(other, "contested", {**told, "nonce": json.loads(
+                worked("kb", "get", "contested", "--json", hub=hub).out)[0]["entry"]["pattern"]["nonce"], "ratio": 0.6})
+        found = {identity: worked("kb", "get", identity, "--source", hub=hub)
+                 for identity in ("refuted", "contested", "confirmed")}
+        check("is refuted: bea, cid measured something else" in found["refuted"].err, found["refuted"].err)
+        check("is contested: dan, eve measured something else" in found["contested"].err, found["contested"].err)
+        check("careful" not in found["confirmed"].err, found["confirmed"].err)
+        check(all("stdint.h" in result.out for result in found.values()))
 
 
 @test
@@ -324,7 +410,7 @@ def kb_imports_what_it_exported():
             ada.say("performance_report", {"component_id": "p1", "performance": {"score": number / 4}})
         for _ in range(308):
             ada.expect("ack")
-        claim(ada, "claimed", 0.5, {"a": 1.5})
+        claim(ada, "claimed", TEXTBOOK)
         before, path = exported(hub), os.path.join(folder, "all.jsonl")
         equal(len(before), 307)
         with open(path, "w", encoding="utf-8") as file:
@@ -503,9 +589,9 @@ def kb_says_what_is_there():
 def kb_tells_what_became_of_claims():
     with Hub() as hub:
         ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        good = claim(ada, "good", 0.5, {"a": 1.5})
-        liar = claim(ada, "liar", 0.1, {"a": 2.5})
-        claim(ada, "new", 0.4, {"a": 3.5})
+        good = claim(ada, "good", GOOD)
+        liar = claim(ada, "liar", FAIR, 0.1)
+        claim(ada, "new", TEXTBOOK)
         ada.say("pattern_share", {"pattern": {"id": "no_claim"}})
         ada.say("os_component_share", {"component": {"name": "tested", "id": "tested"}})
         ada.drain()
@@ -523,10 +609,8 @@ def kb_tells_what_became_of_claims():
 def kb_top_shows_copies_once():
     with Hub() as hub:
         ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        for identity, value, ratio in (("first", 1.5, 0.5), ("again", 1.5, 0.5), ("more", 1.5, 0.5), ("else", 2.5, 0.6)):
-            measured = claim(ada, identity, ratio, {"b": 1, "a": value})
-            for other in (bea, cid):
-                report(other, identity, measured, ratio_own=ratio)
+        for identity, parameters in (("first", GOOD), ("again", GOOD), ("more", GOOD), ("else", TEXTBOOK)):
+            confirmed(ada, (bea, cid), identity, parameters)
         top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
         equal([entry["copies"] for entry in top], [3, 1], "copies")
         text = worked("kb", "top", "audio", hub=hub).out

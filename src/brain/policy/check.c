@@ -12,12 +12,6 @@
 
 #define REASON_SIZE 512
 
-bool numbers_agree(double claimed, double measured)
-{
-    return isfinite(measured) &&
-           fabs(claimed - measured) <= CLAIM_TOLERANCE * fmax(fabs(claimed), fabs(measured));
-}
-
 /* A claim as it is checked. */
 struct checked {
     const struct subject *subject;

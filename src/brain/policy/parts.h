@@ -30,7 +30,6 @@
 #define PATTERN_ID_MAX       256u
 #define FEATURE_BYTES_MAX    128u
 #define IMPLEMENTATION_MAX   (64u << 10)
-#define CLAIM_TOLERANCE      1e-9  /* relative */
 #define PUBLISH_IMPROVEMENT  0.002 /* of the ratio, since the last pattern that was claimed */
 #define RENDER_IMPROVEMENT   0.01  /* since the last component */
 #define LAST_IMPROVEMENT     1e-4  /* since either, when training is over */
@@ -327,7 +326,6 @@ const struct module *policy_module(struct policy_brain *brain, const struct subj
                                    const double *parameters, const char *split, brain_stop *stop);
 
 /* check.c */
-bool numbers_agree(double claimed, double measured);
 json_t *policy_check(void *state, const json_t *thing, brain_stop *stop);
 
 /* session.c */
