@@ -65,6 +65,8 @@ int damaged_open(struct database *database, const char *path, char why[STORE_WHY
     sqlite3_exec(database->handle, pragmas, NULL, NULL, NULL);
     database->unsure = !all || database_check(database, path, ignored) < 0;
     int error = database_migrate(database, path, why);
+    if (error == 0 && checkpoint_take_back(database, path, ignored) < 0)
+        database->unsure = true;
     return error == STORE_DAMAGED || database->unsure ? 0 : error;
 }
 

@@ -40,6 +40,10 @@ static const char *const migrations[STORE_SCHEMA] = {
     "ALTER TABLE meta ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;"
     "UPDATE rooms SET checksum = sum_of(id, name, trimmed);"
     "UPDATE meta SET checksum = sum_of(name, value);",
+    /* what rows of state were (bytes NULL: not there) before a checkpoint that is not whole;
+     * checksum: the row's; sum: of all but the bytes */
+    ("CREATE TABLE undo (id INTEGER PRIMARY KEY, room INTEGER NOT NULL, kind INTEGER NOT NULL,"
+     " key BLOB NOT NULL, bytes BLOB, checksum INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT;"),
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -56,6 +60,16 @@ static const char *const texts[STATEMENT_COUNT] = {
                           " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
                           " SET bytes = excluded.bytes, checksum = excluded.checksum",
     [STATEMENT_DROP_ROW] = "DELETE FROM state WHERE room = ?1 AND kind = ?2 AND key = ?3",
+    [STATEMENT_KEEP_ROW] = "INSERT INTO undo SELECT id, room, kind, key, bytes, checksum, " UNDO_SUM
+                           " FROM (SELECT ?4 AS id, ?1 AS room, ?2 AS kind, ?3 AS key, bytes,"
+                           " coalesce(checksum, 0) AS checksum FROM (SELECT 1) LEFT JOIN state"
+                           " ON state.room = ?1 AND state.kind = ?2 AND state.key = ?3)",
+    [STATEMENT_DROP_UNDO] = "DELETE FROM undo WHERE id < ?1",
+    [STATEMENT_UNDO_END] =
+        "INSERT INTO meta (name, value, checksum) SELECT 'undo_end', value,"
+        " sum_of('undo_end', value) FROM (SELECT CAST(printf('%020d', ?1) AS BLOB) AS value)"
+        " WHERE true ON CONFLICT DO UPDATE SET value = excluded.value,"
+        " checksum = excluded.checksum",
     [STATEMENT_PROBE] = "INSERT INTO meta (name, value) VALUES ('probe', randomblob(16384))"
                         " ON CONFLICT DO UPDATE SET value = excluded.value",
     [STATEMENT_READ_ENTRIES] = "SELECT " PACK_COLUMN_NAMES " FROM entry_packs"
@@ -159,7 +173,7 @@ int database_fail(struct database *database, const char *path, char why[STORE_WH
     return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_DAMAGED : -1;
 }
 
-static int damaged(char why[STORE_WHY_SIZE], const char *path, const char *what)
+int database_damaged(char why[STORE_WHY_SIZE], const char *path, const char *what)
 {
     snprintf(why, STORE_WHY_SIZE, "%s: the database is damaged: %s", path, what);
     return STORE_DAMAGED;
@@ -220,8 +234,9 @@ int database_check(struct database *database, const char *path, char why[STORE_W
     const char *said = sqlite3_step(statement) == SQLITE_ROW
                            ? (const char *)sqlite3_column_text(statement, 0)
                            : sqlite3_errmsg(database->handle);
-    int error =
-        said && strcmp(said, "ok") == 0 ? 0 : damaged(why, path, said ? said : "unreadable");
+    int error = said && strcmp(said, "ok") == 0
+                    ? 0
+                    : database_damaged(why, path, said ? said : "unreadable");
     sqlite3_finalize(statement);
     return error;
 }
@@ -300,8 +315,8 @@ static int key_read(struct database *database, const char *path, char why[STORE_
         ;
     sqlite3_finalize(statement);
     if (!found)
-        return damaged(why, path, "the hub's key can't be read");
-    return whole ? 0 : damaged(why, path, "the hub's key is damaged");
+        return database_damaged(why, path, "the hub's key can't be read");
+    return whole ? 0 : database_damaged(why, path, "the hub's key is damaged");
 }
 
 /* The same where nothing may be written. */
@@ -320,10 +335,9 @@ static int key_load(struct database *database, const char *path, char why[STORE_
     return found ? 0 : fail(why, path, "the hub's key is damaged");
 }
 
-/* Written as 20 digits, so that they compare as the numbers do. Seqs are given from there on: none
- * that is no seq is gone on from. */
-static int seq_read(struct database *database, const char *name, uint64_t *ret_seq,
-                    const char *path, char why[STORE_WHY_SIZE])
+/* Seqs are given from there on: none that is no seq is gone on from. */
+int database_seq(struct database *database, const char *name, uint64_t *ret_seq, const char *path,
+                 char why[STORE_WHY_SIZE])
 {
     char number[160], checked[128], what[64];
     snprintf(number, sizeof number,
@@ -338,10 +352,10 @@ static int seq_read(struct database *database, const char *name, uint64_t *ret_s
     *ret_seq = fits ? (uint64_t)seq : 0;
     snprintf(what, sizeof what, "%lld is no seq to go on from", (long long)seq);
     if (!fits)
-        return damaged(why, path, what);
+        return database_damaged(why, path, what);
     return database_number(database, checked) == 0
                ? 0
-               : damaged(why, path, "the seq to go on from is not what it was");
+               : database_damaged(why, path, "the seq to go on from is not what it was");
 }
 
 static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
@@ -416,12 +430,13 @@ static int files_look(const struct database *database, const char *directory,
 {
     struct stat found;
     if (fstatat(database->directory, "hub.db", &found, 0) < 0)
-        return errno == ENOENT ? damaged(ret_why, directory, "hub.db is gone, and its log is there")
-                               : fail(ret_why, directory, strerror(errno));
+        return errno == ENOENT
+                   ? database_damaged(ret_why, directory, "hub.db is gone, and its log is there")
+                   : fail(ret_why, directory, strerror(errno));
     if (found.st_size == 0)
-        return damaged(ret_why, directory, "hub.db is empty");
+        return database_damaged(ret_why, directory, "hub.db is empty");
     if (wal_damaged(database->directory, "hub.db-wal"))
-        return damaged(ret_why, directory, "in its log (hub.db-wal)");
+        return database_damaged(ret_why, directory, "in its log (hub.db-wal)");
     return 0;
 }
 
@@ -463,9 +478,11 @@ static int hub_open(struct database *database, const char *directory, enum store
     if (error == 0)
         error = prepare_all(database, directory, ret_why);
     if (error == 0)
-        error = seq_read(database, "let_go", &database->let_go, directory, ret_why);
+        error = database_seq(database, "let_go", &database->let_go, directory, ret_why);
     if (error == 0)
-        error = seq_read(database, "floor", &database->floor, directory, ret_why);
+        error = database_seq(database, "floor", &database->floor, directory, ret_why);
+    if (error == 0)
+        error = checkpoint_take_back(database, directory, ret_why);
     if (error == 0)
         database->last_room = database_number(database, "SELECT max(id) FROM rooms");
     return error;

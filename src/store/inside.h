@@ -11,7 +11,7 @@
 #include "store/store.h"
 #include "wire/text.h"
 
-#define STORE_SCHEMA       3
+#define STORE_SCHEMA       4
 #define STORE_SCHEMA_PACKS 3 /* since when rows are packs */
 
 /* A room's packs have ids that rise with its seqs: room << ID_SEQ_BITS | seq of the last item. */
@@ -36,6 +36,9 @@ enum statement {
     STATEMENT_ADD_MESSAGES,
     STATEMENT_PUT_ROW,
     STATEMENT_DROP_ROW,
+    STATEMENT_KEEP_ROW,
+    STATEMENT_DROP_UNDO,
+    STATEMENT_UNDO_END,
     STATEMENT_PROBE,
     STATEMENT_READ_ENTRIES,
     STATEMENT_READ_MESSAGES,
@@ -63,6 +66,8 @@ struct database {
     int64_t last_room; /* the highest id of a room so far */
     uint64_t floor;    /* no room uses a seq up to there any more: it was salvaged */
     uint64_t let_go;   /* the highest seq of a room that was let go before this hub */
+    /* Numbers in `undo`: from where on there is something, from where on it is needed, the next. */
+    uint64_t undo_swept, undo_needed, undo_next;
 };
 
 #define DATABASE_NONE ((struct database){.directory = -1, .lock = -1, .log = -1, .mark = -1})
@@ -83,6 +88,12 @@ int database_migrate(struct database *database, const char *path, char why[STORE
 int database_check(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
 /* Adds the functions that its SQL uses. 0 or -1. */
 int database_functions(struct database *database);
+/* What was read is not what was written: why says so. STORE_DAMAGED. */
+int database_damaged(char why[STORE_WHY_SIZE], const char *path, const char *what);
+/* A number of `meta` that things are numbered on from, written as 20 digits, so that they compare
+ * as the numbers do; 0: none is there. 0, or a store_code with a sentence. */
+int database_seq(struct database *database, const char *name, uint64_t *ret_seq, const char *path,
+                 char why[STORE_WHY_SIZE]);
 /* One number, or -1 when there is none. */
 int64_t database_number(struct database *database, const char *sql);
 
@@ -158,8 +169,9 @@ struct store_log {
     uint64_t kept_seq;
     uint32_t kept_number;
     /* the thread's own */
-    bool written; /* the room is in the database */
-    bool packing; /* something may be in a pack that is not */
+    bool written;                 /* the room is in the database */
+    bool packing;                 /* something may be in a pack that is not */
+    bool half_written, forgotten; /* a checkpoint of it is; it is no more */
     struct pack_builder packs[PACK_KIND_COUNT];
     struct store_log *next_packing;
     TAILQ_ENTRY(store_log) next;
@@ -214,12 +226,17 @@ struct checkpoint_row {
 };
 
 struct checkpoint {
-    struct slice room; /* owned */
-    int64_t room_id;
+    struct store_log *log; /* the room's */
     uint64_t seq;
     struct checkpoint_row *rows;
     size_t count, capacity;
     struct text bytes;
+    /* the thread's own */
+    size_t written;         /* of the rows */
+    size_t step_end;        /* of the step under way */
+    size_t *order, ordered; /* see order.c; NULL: as they came */
+    size_t *runs, sorted;
+    bool at_once; /* nobody waits: all in one step */
     STAILQ_ENTRY(checkpoint) next;
 };
 STAILQ_HEAD(checkpoint_list, checkpoint);
@@ -257,10 +274,11 @@ struct store {
 
     _Atomic size_t backlog;   /* bytes */
     struct store_log *packed; /* the thread's: whose packs have memory, though they are empty */
-    struct backup backup;     /* the thread's */
-    bool unwritten;           /* the thread's: something was lost at the end */
-    bool running;             /* the hub's thread: there is a thread */
-    bool silent;              /* under `waking` */
+    struct checkpoint *checkpoint; /* the thread's: the one that is being written; NULL: none */
+    struct backup backup;          /* the thread's */
+    bool unwritten;                /* the thread's: something was lost at the end */
+    bool running;                  /* the hub's thread: there is a thread */
+    bool silent;                   /* under `waking` */
     _Atomic bool failing;
 };
 
@@ -288,11 +306,45 @@ struct group {
     struct store_log *packing; /* those of which something may be in a pack */
 };
 
-/* Writes the group (NULL: none) and the checkpoint's rows (NULL: none), all or nothing. 0, or -1
- * with the transaction taken back; why is then set. */
-int transaction_run(struct database *database, struct group *group,
-                    const struct checkpoint *checkpoint, char why[STORE_WHY_SIZE]);
-/* Lets go what is below the checkpoint and beyond what is to be retained, in small steps. */
-void trim_below(struct store *store, const struct checkpoint *checkpoint);
+/* Writes the group (NULL: none) and the checkpoint's next step (NULL: none), all or nothing. 0, or
+ * -1 with the transaction taken back; why is then set. */
+int transaction_run(struct database *database, struct group *group, struct checkpoint *checkpoint,
+                    char why[STORE_WHY_SIZE]);
+
+/* ── order.c: the rows of a checkpoint in the order of their keys ── */
+
+/* Goes a step on. True when it is done. */
+bool order_make(struct checkpoint *checkpoint);
+/* Row `at` in that order, which was asked for before or is the next. */
+const struct checkpoint_row *order_row(struct checkpoint *checkpoint, size_t at);
+void order_free(struct checkpoint *checkpoint);
+
+/* ── checkpoint.c ── */
+
+/* Rows of one step, or what is over with the last one. */
+#define STEP_ROWS 256u
+
+/* SQL: the sum of a row of `undo`. */
+#define UNDO_SUM "sum_of(id, room, kind, key, bytes IS NULL, checksum)"
+
+/* Within a transaction: the next step, of a checkpoint's rows, or when it is whole of what stays
+ * behind it in `undo`. 0 or -1. */
+int checkpoint_write(struct database *database, struct checkpoint *checkpoint);
+/* To be called when that transaction is committed. */
+void checkpoint_written(struct database *database, struct checkpoint *checkpoint);
+/* All its rows are written: it is what a recovery begins with. */
+bool checkpoint_is_whole(const struct checkpoint *checkpoint);
+/* Nothing is left behind it in `undo`. */
+bool checkpoint_is_swept(const struct database *database);
+/* Lets go some of what is below a whole one and beyond what is to be retained, in a transaction of
+ * its own. Was there any? */
+bool checkpoint_trim(struct store *store, const struct checkpoint *checkpoint);
+/* Within the transaction that takes the rows of a room away: nothing of one that is half written is
+ * put back any more, and no step of it is taken. 0 or -1. */
+int checkpoint_forget(struct database *database, struct store_log *log);
+/* At the beginning: rows are again what they were before a checkpoint that was not whole, and
+ * `undo` is empty. 0, or a store_code with a sentence; of a database that is salvaged what can be
+ * put back is, all the same. */
+int checkpoint_take_back(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
 
 #endif

@@ -131,17 +131,18 @@ static void log_end(void *state)
 }
 
 /* Those of a room that is no more. */
-static void checkpoints_drop(struct store *store, int64_t room_id)
+static void checkpoints_drop(const struct store_log *log)
 {
+    struct store *store = log->store;
     struct checkpoint *checkpoint, *next;
-    if (store->gathering && store->gathering->room_id == room_id) {
+    if (store->gathering && store->gathering->log == log) {
         checkpoint_free(store->gathering);
         store->gathering = NULL;
     }
     pthread_mutex_lock(&store->mutex);
     for (checkpoint = STAILQ_FIRST(&store->checkpoints); checkpoint; checkpoint = next) {
         next = STAILQ_NEXT(checkpoint, next);
-        if (checkpoint->room_id != room_id)
+        if (checkpoint->log != log)
             continue;
         STAILQ_REMOVE(&store->checkpoints, checkpoint, checkpoint, next);
         checkpoint_free(checkpoint);
@@ -154,7 +155,7 @@ static void log_forget(void *state)
     struct store_log *log = state;
     assert(!log->dead);
     log->dead = true;
-    checkpoints_drop(log->store, log->id);
+    checkpoints_drop(log);
     batch_end(log->store, batch_begin(log, ITEM_FORGET));
 }
 
@@ -328,8 +329,8 @@ void checkpoint_free(struct checkpoint *checkpoint)
 {
     if (!checkpoint)
         return;
-    slice_free(&checkpoint->room);
     text_free(&checkpoint->bytes);
+    order_free(checkpoint);
     free(checkpoint->rows);
     free(checkpoint);
 }
@@ -338,13 +339,11 @@ void store_checkpoint_row(struct store *store, struct slice room, const struct r
 {
     struct checkpoint *checkpoint = store->gathering;
     if (!checkpoint) {
-        const struct store_log *log = log_find(store, room);
-        assert(log); /* a room that is there has a log */
         checkpoint = store->gathering = memory_new(sizeof *checkpoint);
-        checkpoint->room = slice_copy(room);
-        checkpoint->room_id = log->id;
+        checkpoint->log = log_find(store, room);
+        assert(checkpoint->log); /* a room that is there has a log */
     }
-    assert(slice_equal(checkpoint->room, room));
+    assert(slice_equal(checkpoint->log->room, room));
     checkpoint->rows = memory_grow(checkpoint->rows, &checkpoint->capacity, checkpoint->count + 1,
                                    sizeof *checkpoint->rows);
     struct text *bytes = &checkpoint->bytes;
@@ -366,7 +365,7 @@ void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq)
     store->gathering = NULL;
     if (!checkpoint)
         return;
-    assert(slice_equal(checkpoint->room, room));
+    assert(slice_equal(checkpoint->log->room, room));
     checkpoint->seq = seq;
     hand_over(store, false); /* what its entries caused is written before they may go */
     pthread_mutex_lock(&store->mutex);
@@ -489,6 +488,7 @@ int store_close(struct store *store)
     readings_free(&store->wishes);
     readings_free(&store->pages);
     checkpoint_free(store->gathering);
+    checkpoint_free(store->checkpoint);
     while ((checkpoint = STAILQ_FIRST(&store->checkpoints))) {
         STAILQ_REMOVE_HEAD(&store->checkpoints, next);
         checkpoint_free(checkpoint);

@@ -1,4 +1,5 @@
 /* What was kept, read at the beginning: each room's rows, and the entries after them. */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -150,6 +151,7 @@ int store_recover(struct store *store, const struct store_reader *reader,
     struct recovering recovering = {store, reader, ret_why};
     struct store_log *log;
     bool any;
+    assert(!store->options.reading); /* a checkpoint that is half written would have to go */
     if (TAILQ_EMPTY(&store->logs) && rooms_read(store, ret_why) < 0)
         return -1;
     TAILQ_FOREACH (log, &store->logs, next) {

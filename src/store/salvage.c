@@ -73,7 +73,7 @@ static const struct part {
     is_wanted is_wanted;
 } parts[] = {
     {"meta",
-     "SELECT name, value, checksum = sum_of(name, value) AND (name NOT IN ('let_go', 'floor') OR"
+     "SELECT name, value, checksum = sum_of(name, value) AND (name NOT IN ('let_go', 'floor', 'undo_end') OR"
      " CAST(CAST(value AS TEXT) AS INTEGER) BETWEEN 0 AND (1 << 44) - 1)"
      " FROM meta WHERE name <> 'probe'",
      "INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?1, ?2, sum_of(?1, ?2))",

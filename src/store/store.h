@@ -6,8 +6,9 @@
  * transaction; it is the only one that touches the database while the hub runs. (SQLite 3.7.0 to
  * 3.51.2 can corrupt a database in WAL mode when two connections to it reset the log at once.)
  *
- * State is derived: a checkpoint is written behind, and entries below it are let go. A crash before
- * it is written costs nothing, since the entries after the last one make it again. */
+ * State is derived: a checkpoint is written behind, in steps, and entries below it are let go. A
+ * crash before all of it is written costs nothing, since the entries after the last one make it
+ * again. */
 #ifndef KHUB_STORE_STORE_H
 #define KHUB_STORE_STORE_H
 
@@ -163,7 +164,7 @@ int store_go_on_above(struct store *store, bool unsure);
 int store_leave_out(struct store *store, struct slice room, const struct row *row);
 
 /* ── of a store that is only read (options.reading); nothing else may be done with it, but
- * store_key, store_recover and store_close ── */
+ * store_key and store_close ── */
 
 /* Calls each for every room, in the order of their making. */
 void store_rooms(const struct store *store, void (*each)(void *ctx, struct slice room), void *ctx);
@@ -200,7 +201,8 @@ void store_read(struct store *store, const struct store_wish *wish);
 
 /* A checkpoint of a room: its rows, as hub_save_changes hands them out (bytes at NULL: gone), and
  * the seq that they stand for. Rows are gathered in memory; at store_checkpoint_end they go to the
- * thread, which writes them in one transaction and then lets the entries up to `seq` go. */
+ * thread, which writes them, some hundreds at a time with what is proposed meanwhile; they count
+ * when all are written. Then it lets the entries up to `seq` go. */
 void store_checkpoint_row(struct store *store, struct slice room, const struct row *row);
 void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq);
 

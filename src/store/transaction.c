@@ -1,14 +1,8 @@
-/* What one transaction does: entries and messages go into packs, a checkpoint's rows into their
- * places, and what is beyond retention goes. */
+/* What one transaction does: entries and messages go into packs, a checkpoint goes a step on. */
 #include <assert.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "store/inside.h"
-
-#define TRIM_AT_ONCE 5000 /* entries let go in one transaction, or some more */
-
-/* ── writing ── */
 
 static int write_room(struct database *database, struct store_log *log)
 {
@@ -137,7 +131,7 @@ static int write_forget(struct database *database, struct store_log *log)
     static const enum statement by_room[] = {STATEMENT_DROP_ROWS, STATEMENT_DROP_ROOM};
     static const enum statement by_id[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
     sqlite3_stmt **statements = database->statements;
-    int error = 0;
+    int error = checkpoint_forget(database, log);
     for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT; kind++)
         pack_clear(&log->packs[kind]);
     for (size_t i = 0; i < sizeof by_id / sizeof *by_id && error == 0; i++) {
@@ -177,127 +171,22 @@ static int write_items(struct database *database, struct group *group)
     return end_packs(database, group, error);
 }
 
-static int write_checkpoint(struct database *database, const struct checkpoint *checkpoint)
-{
-    int error = 0;
-    for (size_t i = 0; i < checkpoint->count && error == 0; i++) {
-        const struct checkpoint_row *kept = &checkpoint->rows[i];
-        enum statement statement = kept->gone ? STATEMENT_DROP_ROW : STATEMENT_PUT_ROW;
-        sqlite3_stmt *step = database->statements[statement];
-        assert(kept->bytes_at + kept->bytes_len <= checkpoint->bytes.len);
-        struct row row = {kept->kind,
-                          {checkpoint->bytes.at + kept->key_at, kept->key_len},
-                          {checkpoint->bytes.at + kept->bytes_at, kept->bytes_len}};
-        sqlite3_bind_int64(step, 1, checkpoint->room_id);
-        sqlite3_bind_int64(step, 2, row.kind);
-        sqlite3_bind_blob64(step, 3, row.key.len ? row.key.at : "", row.key.len, SQLITE_STATIC);
-        if (!kept->gone) {
-            sqlite3_bind_blob64(step, 4, row.bytes.at, row.bytes.len, SQLITE_STATIC);
-            sqlite3_bind_int64(step, 5, (int64_t)row_checksum(checkpoint->room, &row));
-        }
-        error = database_step(database, statement);
-    }
-    return error;
-}
-
-int transaction_run(struct database *database, struct group *group,
-                    const struct checkpoint *checkpoint, char why[STORE_WHY_SIZE])
+int transaction_run(struct database *database, struct group *group, struct checkpoint *checkpoint,
+                    char why[STORE_WHY_SIZE])
 {
     int error = database_step(database, STATEMENT_BEGIN);
     if (error == 0 && group)
         error = write_items(database, group);
     if (error == 0 && checkpoint)
-        error = write_checkpoint(database, checkpoint);
+        error = checkpoint_write(database, checkpoint);
     if (error == 0)
         error = database_step(database, STATEMENT_COMMIT);
+    if (error == 0 && checkpoint)
+        checkpoint_written(database, checkpoint);
     if (error == 0)
         return 0;
     snprintf(why, STORE_WHY_SIZE, "%s", sqlite3_errmsg(database->handle));
     if (!sqlite3_get_autocommit(database->handle))
         database_step(database, STATEMENT_ROLLBACK);
     return -1;
-}
-
-/* ── letting go ── */
-
-/* The oldest chunk of a room's entries: its last one's id and time. False when there are not so
- * many below the checkpoint. */
-static bool oldest_chunk(struct database *database, const struct checkpoint *checkpoint,
-                         int64_t *ret_id, int64_t *ret_time)
-{
-    sqlite3_stmt *step = database->statements[STATEMENT_OLDEST];
-    int64_t entries = 0;
-    sqlite3_bind_int64(step, 1, entry_id(checkpoint->room_id, 0));
-    sqlite3_bind_int64(step, 2, entry_id(checkpoint->room_id, checkpoint->seq));
-    while (entries < TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
-        *ret_id = sqlite3_column_int64(step, 0);
-        *ret_time = sqlite3_column_int64(step, 1);
-        entries += sqlite3_column_int64(step, 2);
-    }
-    sqlite3_reset(step);
-    return entries >= TRIM_AT_ONCE;
-}
-
-static uint64_t pragma_number(sqlite3 *handle, const char *pragma)
-{
-    sqlite3_stmt *step;
-    uint64_t number = 0;
-    if (sqlite3_prepare_v2(handle, pragma, -1, &step, NULL) != SQLITE_OK)
-        return 0;
-    if (sqlite3_step(step) == SQLITE_ROW)
-        number = (uint64_t)sqlite3_column_int64(step, 0);
-    sqlite3_finalize(step);
-    return number;
-}
-
-/* Bytes of the database that hold something. */
-static uint64_t database_bytes(const struct database *database)
-{
-    uint64_t pages = pragma_number(database->handle, "PRAGMA page_count");
-    uint64_t empty = pragma_number(database->handle, "PRAGMA freelist_count");
-    return (pages - empty) * pragma_number(database->handle, "PRAGMA page_size");
-}
-
-static bool beyond_retention(const struct store *store, const struct checkpoint *checkpoint,
-                             int64_t id, int64_t time)
-{
-    const struct store_options *options = &store->options;
-    uint64_t seq = (uint64_t)(id - entry_id(checkpoint->room_id, 0));
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t age = (int64_t)now.tv_sec * 1000 - time;
-    return (options->retain_ms && age > options->retain_ms) ||
-           (options->retain_entries && seq + options->retain_entries <= checkpoint->seq) ||
-           (options->retain_bytes && database_bytes(&store->database) > options->retain_bytes);
-}
-
-static int trim_chunk(struct database *database, const struct checkpoint *checkpoint, int64_t id)
-{
-    static const enum statement deletes[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
-    int64_t first = entry_id(checkpoint->room_id, 0);
-    sqlite3_stmt *set = database->statements[STATEMENT_SET_TRIMMED];
-    int error = database_step(database, STATEMENT_BEGIN);
-    for (size_t i = 0; i < 2 && error == 0; i++) {
-        sqlite3_bind_int64(database->statements[deletes[i]], 1, first);
-        sqlite3_bind_int64(database->statements[deletes[i]], 2, id);
-        error = database_step(database, deletes[i]);
-    }
-    sqlite3_bind_int64(set, 1, checkpoint->room_id);
-    sqlite3_bind_int64(set, 2, id - first);
-    if (error == 0)
-        error = database_step(database, STATEMENT_SET_TRIMMED);
-    if (error == 0)
-        error = database_step(database, STATEMENT_COMMIT);
-    if (error < 0 && !sqlite3_get_autocommit(database->handle))
-        database_step(database, STATEMENT_ROLLBACK);
-    return error;
-}
-
-void trim_below(struct store *store, const struct checkpoint *checkpoint)
-{
-    int64_t id, time;
-    while (oldest_chunk(&store->database, checkpoint, &id, &time) &&
-           beyond_retention(store, checkpoint, id, time) &&
-           trim_chunk(&store->database, checkpoint, id) == 0)
-        ;
 }

@@ -214,41 +214,50 @@ static void log_bound(struct database *database)
         log_give_back(database);
 }
 
-/* Until it is written, or nothing of it is left to write; at the end of the store, a few times. */
-static void write_group(struct store *store, struct group *group)
+/* Until it is written, or nothing of it is left to write; at the end of the store, a few times.
+ * With a step of the checkpoint (NULL: none), if that can be written too: entries are more urgent.
+ * True when it was. */
+static bool write_group(struct store *store, struct group *group, struct checkpoint *checkpoint)
 {
     char why[STORE_WHY_SIZE];
     unsigned last_tries = 0;
+    if (checkpoint && transaction_run(&store->database, group, checkpoint, why) == 0)
+        return true;
     while (transaction_run(&store->database, group, NULL, why) < 0) {
         if (log_give_back(&store->database))
             continue;
         say(store, why);
         give_up_messages(store, group);
         if (group_is_empty(group))
-            return;
+            return false;
         step_backup(store); /* who waits for a copy hears that there is no room for it either */
         if (!wait_to_retry(store) && ++last_tries == LAST_TRIES_MAX) {
             store->unwritten = true;
-            return;
+            return false;
         }
     }
     if (atomic_load(&store->failing))
         say(store, "");
+    return false;
 }
 
-/* One try: entries are more urgent, and what a checkpoint holds can be made from them again. */
-static void write_rows(struct store *store, struct checkpoint *checkpoint)
+/* A step without a group, tried once: what a checkpoint holds can be made from entries again. */
+static void write_step(struct store *store, struct checkpoint *checkpoint)
 {
     char why[STORE_WHY_SIZE];
-    if (transaction_run(&store->database, NULL, checkpoint, why) == 0) {
-        trim_below(store, checkpoint);
-        checkpoint_free(checkpoint);
+    if (transaction_run(&store->database, NULL, checkpoint, why) < 0)
+        say(store, why);
+}
+
+/* After a step: when that was the last, entries that are not to be retained go, some at a time, and
+ * then the checkpoint. */
+static void checkpoint_settle(struct store *store, struct checkpoint *checkpoint)
+{
+    bool whole = checkpoint_is_whole(checkpoint) && checkpoint_is_swept(&store->database);
+    if (!checkpoint->log->forgotten && (!whole || checkpoint_trim(store, checkpoint)))
         return;
-    }
-    say(store, why);
-    pthread_mutex_lock(&store->mutex);
-    STAILQ_INSERT_HEAD(&store->checkpoints, checkpoint, next);
-    pthread_mutex_unlock(&store->mutex);
+    checkpoint_free(checkpoint);
+    store->checkpoint = NULL;
 }
 
 static void read_page(struct store *store, struct reading *reading)
@@ -286,7 +295,7 @@ static void await_work(struct store *store, const struct timespec *company_until
     bool failing = atomic_load(&store->failing);
     struct timespec retry = in_ms(RETRY_MS);
     while (!store->hurry && !store->backing_up && !store->closing && STAILQ_EMPTY(&store->wishes) &&
-           (failing || STAILQ_EMPTY(&store->checkpoints))) {
+           (failing || (!store->checkpoint && STAILQ_EMPTY(&store->checkpoints)))) {
         bool some = !STAILQ_EMPTY(&store->waiting);
         if (some && store->waiting_urgent >= store->company)
             break;
@@ -318,17 +327,29 @@ static void take_group(struct store *store, struct group *group, bool all)
     store->hurry = store->hurry && batch;
 }
 
+/* The next one, if none is being written. Was there one? Under the mutex. */
+static bool take_checkpoint(struct store *store)
+{
+    struct checkpoint *next = store->checkpoint ? NULL : STAILQ_FIRST(&store->checkpoints);
+    if (next) {
+        STAILQ_REMOVE_HEAD(&store->checkpoints, next);
+        store->checkpoint = next;
+    }
+    if (store->checkpoint)
+        store->checkpoint->at_once = store->closing || store->options.sync != STORE_SYNC_ALWAYS;
+    return next != NULL;
+}
+
 /* False when the store closes and there is nothing left. While nothing can be written, checkpoints
  * wait, and no work after a while means: see whether it can be. */
 static bool take_work(struct store *store, struct work *work)
 {
     bool failing = atomic_load(&store->failing);
-    work->checkpoint = failing ? NULL : STAILQ_FIRST(&store->checkpoints);
+    bool begins = !failing && take_checkpoint(store);
+    work->checkpoint = failing ? NULL : store->checkpoint;
     work->reading = STAILQ_FIRST(&store->wishes);
     /* what was kept before a wish, or a checkpoint, is written before it */
-    take_group(store, &work->group, work->checkpoint || work->reading);
-    if (work->checkpoint)
-        STAILQ_REMOVE_HEAD(&store->checkpoints, next);
+    take_group(store, &work->group, begins || work->reading);
     if (work->reading)
         STAILQ_REMOVE_HEAD(&store->wishes, next);
     return !STAILQ_EMPTY(&work->group.batches) || work->checkpoint || work->reading ||
@@ -353,14 +374,15 @@ static void pause_between(const struct store *store)
         nanosleep(&time, NULL);
 }
 
-/* Writes the group and hands it on. *ret_company_until: how long the next may wait for more. */
-static void write_and_hand_on(struct store *store, struct group *group,
-                              struct timespec *ret_company_until)
+/* Writes the group and hands it on. *ret_company_until: how long the next may wait for more. True
+ * when a step of the checkpoint (NULL: none) was written with it. */
+static bool write_and_hand_on(struct store *store, struct group *group,
+                              struct checkpoint *checkpoint, struct timespec *ret_company_until)
 {
     size_t urgent = group->urgent;
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    write_group(store, group);
+    bool stepped = write_group(store, group, checkpoint);
     clock_gettime(CLOCK_MONOTONIC, &after);
     int64_t took =
         (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec;
@@ -370,6 +392,7 @@ static void write_and_hand_on(struct store *store, struct group *group,
     pthread_mutex_unlock(&store->mutex);
     hand_on_all(store, group);
     pause_between(store);
+    return stepped;
 }
 
 void *writer_run(void *data)
@@ -379,12 +402,20 @@ void *writer_run(void *data)
     struct work work;
     size_t since_wal = 0;
     while (work_wait(store, &company_until, &work)) {
-        bool batches = !STAILQ_EMPTY(&work.group.batches);
-        since_wal += work.group.bytes + (work.checkpoint ? work.checkpoint->bytes.len : 0);
+        bool batches = !STAILQ_EMPTY(&work.group.batches), stepped = false;
+        struct checkpoint *checkpoint =
+            work.checkpoint && order_make(work.checkpoint) ? work.checkpoint : NULL;
+        since_wal += work.group.bytes;
         if (batches)
-            write_and_hand_on(store, &work.group, &company_until);
-        if (work.checkpoint)
-            write_rows(store, work.checkpoint);
+            stepped = write_and_hand_on(store, &work.group, checkpoint, &company_until);
+        if (checkpoint && !stepped)
+            write_step(store, checkpoint);
+        if (checkpoint) {
+            /* a step writes whole pages for what is little of them */
+            if (since_wal < store->database.log_bytes)
+                since_wal = store->database.log_bytes;
+            checkpoint_settle(store, checkpoint);
+        }
         if (!batches && !work.checkpoint && atomic_load(&store->failing))
             probe(store);
         step_backup(store);

@@ -236,6 +236,24 @@ static void test_a_database_of_schema_2_is_taken_over(void **state)
     assert_int_equal(counts.messages, 3);
 }
 
+/* It had all but the table that a checkpoint needs while it is written. */
+static void test_a_database_of_schema_3_is_taken_over(void **state)
+{
+    struct world *world = *state;
+    fill(world);
+    run_sql(world, "DROP TABLE undo; PRAGMA user_version = 3");
+    begin(world, STORE_SYNC_ALWAYS);
+    assert_string_equal(world->rows, "member0:{1} loaded ");
+    assert_string_equal(world->entries, "1:one 2:two ");
+    checkpoint(world, "{2}", 2);
+    end(world);
+    world->seq = 2;
+    begin(world, STORE_SYNC_ALWAYS);
+    assert_string_equal(world->rows, "member0:{2} loaded ");
+    assert_string_equal(world->entries, "");
+    end(world);
+}
+
 /* The version that the file says it is of. */
 static int schema_of(const struct world *world)
 {
@@ -310,6 +328,7 @@ int main(void)
         STORE_TEST(test_a_check_names_each_damage),
         STORE_TEST(test_a_database_of_schema_1_is_taken_over),
         STORE_TEST(test_a_database_of_schema_2_is_taken_over),
+        STORE_TEST(test_a_database_of_schema_3_is_taken_over),
         STORE_TEST(test_what_was_damaged_before_stays_so),
         STORE_TEST(test_another_program_or_version_is_refused),
         STORE_TEST(test_a_broken_file_is_refused),

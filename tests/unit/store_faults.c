@@ -12,6 +12,7 @@
 #define ROUNDS     5u
 #define EACH_ROUND 3u /* entries */
 #define AT_MOST    (ROUNDS * EACH_ROUND)
+#define ROWS       600u /* of a checkpoint: more than fit in two of its steps */
 
 /* What the hub was told in one life of the store. */
 struct life {
@@ -45,10 +46,36 @@ static bool all_kept(const struct world *world)
     return true;
 }
 
+/* Rows that all say the same. */
+static void checkpoint_many(struct world *world, uint64_t seq)
+{
+    char key[16], bytes[24];
+    snprintf(bytes, sizeof bytes, "{%" PRIu64 "}", seq);
+    for (unsigned i = 0; i < ROWS; i++) {
+        snprintf(key, sizeof key, "%u", i * 7 % ROWS);
+        struct row row = {ROW_PATTERN, slice_of(key), slice_of(bytes)};
+        store_checkpoint_row(world->store, slice_of("main"), &row);
+    }
+    store_checkpoint_end(world->store, slice_of("main"), seq);
+}
+
+static unsigned rows_seen;
+
+static void see_row(struct world *world, const struct row *row)
+{
+    static char first[24];
+    if (!rows_seen++) {
+        append(world->rows, sizeof world->rows, "", row->bytes, 0);
+        snprintf(first, sizeof first, "%.*s", SLICE_FORMAT(row->bytes));
+    } else if (!slice_is(row->bytes, first)) {
+        fail_msg("row %u is of another checkpoint than those before it", rows_seen);
+    }
+}
+
 /* One life, which may end anywhere. */
 static void live(struct world *world, struct life *life)
 {
-    char why[STORE_WHY_SIZE], row[24];
+    char why[STORE_WHY_SIZE];
     world->count = 0;
     if (open_store(world, STORE_SYNC_ALWAYS, why) < 0)
         return;
@@ -63,8 +90,7 @@ static void live(struct world *world, struct life *life)
         if (round % 2 == 0)
             continue;
         life->checkpoint = life->said_count;
-        snprintf(row, sizeof row, "{%" PRIu64 "}", life->checkpoint);
-        checkpoint(world, row, life->checkpoint);
+        checkpoint_many(world, life->checkpoint);
     }
     world->log.free(world->log.state);
     store_close(world->store);
@@ -100,11 +126,13 @@ static void check(struct world *world, const struct life *life, const struct see
                   size_t count, bool power_went)
 {
     uint64_t base = 0, last = 0;
+    rows_seen = 0;
     begin(world, STORE_SYNC_ALWAYS);
     const char *row = strchr(world->rows, '{');
     if (row)
         base = strtoull(row + 1, NULL, 10);
     assert_true(base <= life->checkpoint);
+    assert_int_equal(rows_seen, base ? ROWS : 0);
     for (const char *at = world->entries; *at;) {
         uint64_t seq;
         at = entry_next(at, life, &seq);
@@ -145,6 +173,7 @@ static void test_a_disk_that_fails_at_any_call(void **state)
 {
     struct world *world = *state;
     world->seq_in_row = true;
+    world->on_row = see_row;
     world->seen = calloc(1, sizeof *world->seen);
     assert_non_null(world->seen);
     for (enum fault fault = 0; fault < FAULT_COUNT; fault++) {

@@ -101,7 +101,10 @@ static int read_row(void *ctx, struct slice room, const struct row *row)
 {
     struct world *world = ctx;
     assert_true(slice_is(room, "main"));
-    append(world->rows, sizeof world->rows, row_kind_text(row->kind), row->bytes, 0);
+    if (world->on_row)
+        world->on_row(world, row);
+    else
+        append(world->rows, sizeof world->rows, row_kind_text(row->kind), row->bytes, 0);
     return world->refuse_row;
 }
 

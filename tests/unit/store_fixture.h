@@ -35,6 +35,7 @@ struct world {
     uint64_t seq;                /* that its rows stand for; */
     bool seq_in_row;             /* when there is a row, the number in it is */
     int refuse_row;
+    void (*on_row)(struct world *world, const struct row *row); /* instead of in `rows` */
     /* of read_kept */
     char page[4096];
     uint64_t trimmed, upto, reads; /* reads: pages that came */

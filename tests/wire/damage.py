@@ -222,7 +222,9 @@ def what_was_cut_off_while_it_took_the_place_is_ended():
 
 # ── of an earlier version ──
 
-SCHEMAS = (1, 2)  # whose entries were rows
+SCHEMA = 4  # of this version
+EARLIER = (1, 2, 3)
+OF_ROWS = (1, 2)  # whose entries were rows
 
 
 @contextlib.contextmanager
@@ -253,7 +255,7 @@ def found(client, words):
 
 @test
 def what_an_earlier_version_knew_is_known_and_found():
-    for schema in SCHEMAS:
+    for schema in EARLIER:
         with of_schema(schema) as data:
             for _ in range(2):  # as it was left, and then as one of this version
                 with Hub("--data", data) as hub:
@@ -273,14 +275,14 @@ def what_an_earlier_version_knew_is_known_and_found():
                         equal(found(judge, "another room"), {}, "found")
                     with contextlib.closing(hub.join("judge", 2, room="lab")) as judge:
                         equal(list(found(judge, "another room")), ["lab1"], "found")
-                equal(schema_of(os.path.join(data, "hub.db")), 3, "schema")
+                equal(schema_of(os.path.join(data, "hub.db")), SCHEMA, "schema")
 
 
 @test
 def a_damaged_one_of_an_earlier_version_is_kept_as_it_was():
     """Nothing is moved in it, be it that somebody looks, or that a hub is to begin on it; what is
     salvaged is a new one."""
-    for schema in SCHEMAS:
+    for schema in OF_ROWS:
         for table, word, lost in (("entries", "number15", "p15"), ("state", "number7", "p7")):
             with of_schema(schema) as data:
                 path = os.path.join(data, "hub.db")
@@ -305,7 +307,7 @@ def a_damaged_one_of_an_earlier_version_is_kept_as_it_was():
                         equal(found(judge, word), {}, "found")
                 with open(said.group(3), "rb") as file:
                     check(file.read() == damaged, "the damaged file was changed")
-                equal((schema_of(said.group(3)), schema_of(path)), (schema, 3), "schemas")
+                equal((schema_of(said.group(3)), schema_of(path)), (schema, SCHEMA), "schemas")
 
 
 @test
