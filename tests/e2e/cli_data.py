@@ -80,9 +80,12 @@ def serving(*words, said, umask=0o022, **more):
 
 
 def modes(directory):
-    """Of the directory and of all that is in it."""
-    return {name: oct(os.stat(os.path.join(directory, name)).st_mode & 0o7777)
-            for name in [".", *os.listdir(directory)]}
+    """Of the directory and all that is in it, and stays: a journal of the index is gone soon."""
+    found = {}
+    for name in [".", *os.listdir(directory)]:
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = oct(os.stat(os.path.join(directory, name)).st_mode & 0o7777)
+    return found
 
 
 @test
