@@ -184,7 +184,8 @@ const struct command command_measure = {
         "and that nonce: what an AI of yours puts into a claim as ratio_heldout, or into a report "
         "on another's as ratio. Beside it stand what the claim may say besides (ci95, wins, "
         "bound_ratio, gap_closed, …), which trainers check too.\n\n"
-        "Who commits gets the nonce from the hub: docs/PROTOCOL.md, From a nonce to workloads.",
+        "Who commits gets the nonce from the hub: docs/PROTOCOL.md, Honest scores, has the whole "
+        "conversation, and examples/measuring_ai.py is an AI that lives by this command.",
     .example = "  khub measure size_classes --nonce 00112233445566778899aabbccddeeff \\\n"
                "      --parameters \"$(cat parameters.json)\" --json\n"
                "  khub measure audio --peer ada --parameters \"$(cat parameters.json)\"",

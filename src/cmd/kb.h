@@ -67,7 +67,7 @@ const struct subject *kb_parameters(struct json_value body, double *ret_paramete
                                     char ret_why[KB_WHY_SIZE]);
 /* Whether a claim's ratio is what its parameters measure here, on its own nonce: 1, or 0 with a
  * sentence; -1 when out of memory. */
-int kb_claim_holds(const struct subject *subject, struct json_value body, const double *parameters,
+int kb_claim_holds(const struct subject *subject, struct json_value entry, const double *parameters,
                    char ret_why[KB_WHY_SIZE]);
 
 /* What was reported on each ID. */

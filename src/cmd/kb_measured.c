@@ -84,12 +84,13 @@ const struct subject *kb_parameters(struct json_value body, double *ret_paramete
     return taken ? subject : NULL;
 }
 
-int kb_claim_holds(const struct subject *subject, struct json_value body, const double *parameters,
+int kb_claim_holds(const struct subject *subject, struct json_value entry, const double *parameters,
                    char ret_why[KB_WHY_SIZE])
 {
-    OWNED char *nonce = field_string(body, "nonce");
-    double claimed = field_number(body, "ratio_heldout", (double)NAN);
-    double seeds = field_number(body, "seeds", 0);
+    struct json_value verification = json_get(entry, "verification");
+    OWNED char *nonce = field_string(verification, "nonce");
+    double claimed = field_number(verification, "ratio", (double)NAN);
+    double seeds = field_number(verification, "n", 0);
     if (!nonce_valid(nonce) || seeds != CLAIM_WORKLOADS) {
         snprintf(ret_why, KB_WHY_SIZE, "it is on no %u workloads of a nonce", CLAIM_WORKLOADS);
         return 0;

@@ -158,7 +158,7 @@ static void measure_all(struct ranking *ranking)
 static bool claim_is_true(struct ranking *ranking, const struct ranked *ranked)
 {
     char why[KB_WHY_SIZE];
-    int holds = kb_claim_holds(ranking->subject, kb_body(ranked->entry), ranked->parameters, why);
+    int holds = kb_claim_holds(ranking->subject, ranked->entry, ranked->parameters, why);
     ranking->failed = ranking->failed || holds < 0;
     if (holds == 0 && ranking->untrue++ < NOT_SHOWN_NAMED)
         complain("kb", "not shown: %s of %s: %s.", text_or_empty(ranked->id), ranked->author, why);

@@ -6,6 +6,7 @@ usage: docs.py KHUB
 """
 import fnmatch
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,8 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import check, run, test  # noqa: E402
+from harness import Hub, check, equal, run, test  # noqa: E402
+from claims import canonical_sha256, measure  # noqa: E402
 
 
 def read(*path):
@@ -88,6 +90,49 @@ def protocol_vectors_follow_from_its_words():
     check(told.split() == [f"{draw:016x}" for draw in draws(mixed(value))], told)
     hashed = "khub parameters 1\naudio\n1\nfloor=4059000000000000\nmean_gain=3fe0000000000000\n"
     check(hashlib.sha256(hashed.encode()).hexdigest() in text, "the digest of a commitment")
+
+
+def conversation():
+    """That of docs/PROTOCOL.md: sender, receiver, type and payload of each message."""
+    block = read("docs", "PROTOCOL.md").split("### A claim, from its commitment")[1].split("```")[1]
+    found = re.findall(r"^(\w+) → (\w+) +(\w+)\n((?:  .*\n)+)", block, re.MULTILINE)
+    equal(len(found), len(re.findall("→", block)), "messages read")
+    return [(*head, json.loads(payload)) for *head, payload in found]
+
+
+def replaced(value, instead):
+    """A payload with what the hub chose in the place of what the document has."""
+    if isinstance(value, dict):
+        return {name: replaced(member, instead) for name, member in value.items()}
+    return instead.get(value, value) if isinstance(value, (str, float)) else value
+
+
+@test
+def the_hub_holds_the_conversation_of_the_protocol():
+    messages = conversation()
+    body = next(payload["pattern"] for _, _, kind, payload in messages if kind == "pattern_share")
+    equal(measure(body["nonce"], body["parameters"])["ratio"], body["ratio_heldout"], "ratio in the document")
+    equal(canonical_sha256("audio", "1", body["parameters"]), messages[0][3]["sha256"], "digest in the document")
+    with Hub() as hub:
+        clients = {name: hub.join(name, 2) for name in sorted({sender for sender, *_ in messages} - {"hub"})}
+        equal(len(clients), 3, "AIs")
+        instead, heard = {}, {name: client.drain() for name, client in clients.items()}
+        for sender, receiver, kind, payload in messages:
+            if sender != "hub":
+                instead["the message_id of the " + kind] = clients[sender].say(kind, replaced(payload, instead))
+                heard[sender] += clients[sender].drain()  # the hub has handled it
+                continue
+            for name in [receiver] if receiver in clients else clients:
+                heard[name] += clients[name].drain()
+                told = [line["payload"] for line in heard[name] if line["message_type"] == kind]
+                equal(len(told), 1, f"{kind} to {name}")
+                told = told[0]
+                if kind == "challenge":
+                    instead.update({payload[member]: told[member] for member in ("commitment_id", "nonce")})
+                    instead[body["ratio_heldout"]] = measure(told["nonce"], body["parameters"])["ratio"]
+                equal(told, replaced(payload, instead), f"what {name} is told")
+        errors = [line for lines in heard.values() for line in lines if line["message_type"] == "error"]
+        equal(errors, [], "errors")
 
 
 @test

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""An AI that is not khub's own, and takes part in honest scores: it searches parameters, claims
+what it finds, and measures again what others claim. Python's standard library, and the program
+`khub` for the two things that only the simulators can say: `khub subjects` and `khub measure`.
+
+    python3 measuring_ai.py ada audio                 for ever, at $KHUB_HUB or 127.0.0.1:6000
+    python3 measuring_ai.py ada audio --tries 200     with a longer search before it claims
+
+What it says on the wire, and why, is in docs/PROTOCOL.md: Honest scores. Its search is the
+simplest that works; put yours in its place. A nonce tells it the workloads after it has committed
+itself, so there is nothing to gain from a search that cheats.
+"""
+import argparse
+import datetime
+import hashlib
+import json
+import os
+import random
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+import uuid
+
+HEARTBEAT_S = 30  # the hub parts with an AI of level 2 that is silent for 90
+SAME = 1e-9  # relative: two who measure the same find the same number, but for its spelling
+
+
+class Khub:
+    """What the program `khub` knows of the subjects, without a hub."""
+
+    def __init__(self, program):
+        self.program = program
+        self.subjects = {subject["name"]: subject for subject in self.ask("subjects", "--json")}
+
+    def ask(self, *words):
+        done = subprocess.run([self.program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        if done.returncode != 0:  # 2: what was asked is wrong; 1: it could not be done
+            raise (ValueError if done.returncode == 2 else RuntimeError)(done.stderr.decode().strip())
+        return json.loads(done.stdout)
+
+    def knows(self, thing):
+        """Whether it measures what is claimed there as its author did."""
+        subject = self.subjects.get(thing.get("subject"))
+        return bool(subject) and subject["version"] == thing.get("subject_version")
+
+    def measure(self, subject, parameters, *where):
+        """On the workloads of a nonce (--nonce N) or on an AI's own (--peer ID). ValueError: the
+        parameters are none of that subject."""
+        return self.ask("measure", subject, "--parameters", json.dumps(parameters), "--json", *where)
+
+
+class Link:
+    """Lines of JSON to and from the hub."""
+
+    def __init__(self, address, ai_id):
+        host, _, port = address.rpartition(":")
+        self.socket = socket.create_connection((host.strip("[]"), int(port)))
+        self.ai_id = ai_id
+        self.rest = b""
+        self.beaten = time.monotonic()
+
+    def say(self, message_type, payload, target=None):
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        line = json.dumps({"message_id": str(uuid.uuid4()), "sender_id": self.ai_id, "message_type": message_type,
+                           "timestamp": now, "payload": payload, "target_ai": target})
+        self.socket.sendall(line.encode() + b"\n")
+
+    def beat(self):
+        if time.monotonic() - self.beaten >= HEARTBEAT_S:
+            self.say("heartbeat", {})
+            self.beaten = time.monotonic()
+
+    def messages(self):
+        """What comes, until the hub ends the connection."""
+        while True:
+            self.beat()
+            ready, _, _ = select.select([self.socket], [], [], HEARTBEAT_S / 2)
+            data = self.socket.recv(1 << 16) if ready else None
+            if data == b"":
+                return
+            *lines, self.rest = (self.rest + (data or b"")).split(b"\n")
+            for line in lines:
+                yield json.loads(line)
+
+
+def commitment_hash(subject, version, parameters):
+    """Of the text that docs/PROTOCOL.md gives, byte for byte."""
+    text = f"khub parameters 1\n{subject}\n{version}\n"
+    for name in sorted(parameters, key=str.encode):
+        text += f"{name}={struct.pack('>d', parameters[name]).hex()}\n"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def search(khub, subject, ai_id, tries, rest):
+    """The best of some steps from the textbook's parameters, on this AI's own workloads."""
+    ranges = khub.subjects[subject]["parameters"]
+    best = {parameter["name"]: parameter["textbook"] for parameter in ranges}
+    ratio = khub.measure(subject, best, "--peer", ai_id)["ratio"]
+    for _ in range(tries):
+        step = dict(best)
+        chosen = random.choice(ranges)
+        low, high = chosen["low"], chosen["high"]
+        step[chosen["name"]] = (low * (high / low) ** random.random() if chosen["logarithmic"]
+                                else random.uniform(low, high))
+        found = khub.measure(subject, step, "--peer", ai_id)["ratio"]
+        if found < ratio:
+            best, ratio = step, found
+        rest()
+    return best
+
+
+class AI:
+    def __init__(self, arguments):
+        self.khub = Khub(arguments.khub)
+        self.ai_id, self.subject = arguments.ai_id, arguments.subject
+        self.version = self.khub.subjects[self.subject]["version"]
+        self.link = Link(arguments.hub, self.ai_id)
+        self.parameters = {}
+        self.checked = set()
+        self.tries = arguments.tries
+
+    def log(self, *words):
+        print(f"[{self.ai_id}]", *words, file=sys.stderr, flush=True)
+
+    # ── its own claim: commitment, challenge, and only then the number ──
+
+    def commit(self):
+        self.parameters = search(self.khub, self.subject, self.ai_id, self.tries, self.link.beat)
+        self.link.say("commitment", {
+            "subject": self.subject, "subject_version": self.version,
+            "sha256": commitment_hash(self.subject, self.version, self.parameters)})
+
+    def on_challenge(self, payload):
+        measured = self.khub.measure(self.subject, self.parameters, "--nonce", payload["nonce"])
+        self.link.say("pattern_share", {"pattern": {
+            "id": f"{self.ai_id}_{payload['commitment_id'][:8]}", "type": "tuned_policy",
+            "specialization": self.subject, "subject": self.subject, "subject_version": self.version,
+            "commitment_id": payload["commitment_id"], "nonce": payload["nonce"],
+            "parameters": self.parameters, "ratio_heldout": measured["ratio"], "seeds": measured["n"],
+            "ci95": measured["ci95"], "wins": measured["wins"], "bound_ratio": measured["bound_ratio"],
+            "gap_closed": measured["gap_closed"], "baseline": measured["baseline"]}})
+        self.log(f"claimed a ratio of {measured['ratio']:.4f}")
+
+    def on_verification(self, payload):
+        if payload["author"] == self.ai_id:
+            self.log(payload["id"], "is", payload["status"])
+
+    # ── the claims of others ──
+
+    def check(self, author, thing):
+        """Measures a claim again, and says what came of it. What can't be measured here is left to
+        others: no word is better than a guess. (Of a component it measures the parameters, and
+        does not look at the C that came with them.)"""
+        identity = (thing.get("id"), thing.get("nonce"))
+        if author == self.ai_id or identity in self.checked or not isinstance(identity[0], str):
+            return
+        if not thing.get("commitment_id") or not self.khub.knows(thing):
+            return
+        self.checked.add(identity)
+        found = {"subject": thing["subject"], "subject_version": thing["subject_version"],
+                 "nonce": thing["nonce"], "n": thing["seeds"]}
+        try:
+            there = self.khub.measure(thing["subject"], thing["parameters"], "--nonce", thing["nonce"],
+                                      "--workloads", str(thing["seeds"]))
+            own = self.khub.measure(thing["subject"], thing["parameters"], "--peer", self.ai_id)
+        except ValueError as error:  # parameters that are none: the claim does not hold
+            found.update(claim_holds=False, ratio=0, score=0, reason=str(error)[:200])
+        else:
+            holds = abs(there["ratio"] - thing["ratio_heldout"]) <= SAME * max(there["ratio"], thing["ratio_heldout"])
+            found.update(claim_holds=holds, ratio=there["ratio"], ratio_own=own["ratio"], ci95_own=own["ci95"],
+                         n_own=own["n"], profile=f"peer/{self.ai_id}",
+                         score=max(0, min(1, 1 - own["ratio"])) if holds else 0)
+        self.link.say("performance_report", {"component_id": thing["id"], "performance": found})
+        self.log(f"{thing['id']} of {author} {'holds' if found['claim_holds'] else 'does not hold'}")
+
+    def on_sync(self, payload):
+        knowledge = payload["global_knowledge_base"]
+        for entry in knowledge["shared_patterns"].values():
+            self.check(entry["contributor"], entry["pattern"])
+        for entry in knowledge["collective_features"].values():
+            self.check(entry["contributor"], entry["component"])
+
+    # ── all of it ──
+
+    def run(self):
+        hello = {"protocol": 2, "specialization": self.subject, "capabilities": ["measurement"],
+                 "collaboration_ready": False}
+        if os.environ.get("KHUB_TOKEN"):
+            hello["token"] = os.environ["KHUB_TOKEN"]
+        self.link.say("hello", hello)
+        for message in self.link.messages():
+            kind, payload, author = message["message_type"], message["payload"], message["sender_id"]
+            if kind == "training_sync":
+                self.commit()
+                self.on_sync(payload)
+            elif kind == "challenge":
+                self.on_challenge(payload)
+            elif kind == "pattern_share":
+                self.check(author, payload["pattern"])
+            elif kind == "os_component_share":
+                self.check(author, payload["component"])
+            elif kind == "verification":
+                self.on_verification(payload)
+            elif kind == "error":
+                self.log("the hub says", payload["code"] + ":", payload["detail"])
+
+
+def main():
+    parser = argparse.ArgumentParser(description="An AI that claims, and checks claims, by khub measure.")
+    parser.add_argument("ai_id")
+    parser.add_argument("subject", help="khub subjects lists them")
+    parser.add_argument("--hub", default=os.environ.get("KHUB_HUB", "127.0.0.1:6000"), help="HOST:PORT")
+    parser.add_argument("--khub", default="khub", help="the program; without it the one on the path")
+    parser.add_argument("--tries", type=int, default=50, help="steps of its search")
+    AI(parser.parse_args()).run()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        pass
