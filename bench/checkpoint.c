@@ -20,7 +20,7 @@
 #include "store/store.h"
 
 #define ENTRY_BYTES  300u
-#define SECONDS      8u
+#define SECONDS      8ul
 #define TIMES_MAX    (SECONDS * 1000u)
 #define SMALL_COUNT  300u
 #define SMALL_ROWS   100u

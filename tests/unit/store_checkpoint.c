@@ -287,7 +287,7 @@ static struct store_salvaged salvage(struct world *copy)
 {
     struct store_options options = {.directory = copy->data, .salvage = true};
     struct store_damage damage = {copy, note};
-    struct store_salvaged result;
+    struct store_salvaged result = {0};
     struct world whole = *copy;
     char why[STORE_WHY_SIZE];
     snprintf(whole.data, sizeof whole.data, "%s/whole", copy->folder);
