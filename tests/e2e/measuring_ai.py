@@ -46,10 +46,11 @@ class Foreign:
         self.process.wait()
 
 
-def verdict(watcher, author, status):
-    """Waits for one on a claim of that author's. The id of what was claimed."""
-    return watcher.wait_for("verification", lambda line: (line["payload"]["author"], line["payload"]["status"])
-                            == (author, status))["payload"]["id"]
+def verdict(watcher, status, **which):
+    """Waits for the first with these members, which must be that. The id of what was claimed."""
+    told = watcher.wait_for("verification", lambda line: which.items() <= line["payload"].items())["payload"]
+    equal(told["status"], status, f"status of a claim of {told['author']}")
+    return told["id"]
 
 
 def verifiers(hub, name, identity):
@@ -67,7 +68,7 @@ def foreign_ais_and_a_trainer_confirm_each_other():
             Foreign(hub, "bea", "audio") as bea:
         watcher = Watcher(hub, trainer, ada, bea)
         for author, others in (("ada", {"trainer", "bea"}), ("trainer", {"ada", "bea"})):
-            identity = verdict(watcher, author, "confirmed")
+            identity = verdict(watcher, "confirmed", author=author)
             equal(verifiers(hub, "after " + author, identity), {name: True for name in others}, "verifiers of " + author)
         ledger = json.loads(worked("kb", "ledger", "--json", hub=hub).out)
         for name in ("ada", "bea", "trainer"):
@@ -82,12 +83,11 @@ def a_lie_is_refuted_by_foreign_ais_alone():
             Foreign(hub, "bea", "graphics") as bea:
         watcher = Watcher(hub, ada, bea)
         claim(liar, "lie", GOOD, 0.25)
-        equal(verdict(watcher, "liar", "refuted"), "lie", "what is refuted")
+        equal(verdict(watcher, "refuted", author="liar"), "lie", "what is refuted")
         equal(verifiers(hub, "after", "lie"), {"ada": False, "bea": False}, "verifiers")
         claim(liar, "foreign", GOOD, 0.25, version="0.9")
         claim(liar, "nonsense", {"mean_gain": .25, "x": 1}, 0.010)
-        watcher.wait_for("verification", lambda line: (line["payload"]["id"], line["payload"]["status"])
-                         == ("nonsense", "refuted"))
+        verdict(watcher, "refuted", id="nonsense")
         equal(verifiers(hub, "at the end", "foreign"), {}, "verifiers of another version's")
 
 
