@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -166,13 +167,8 @@ static int copy_bytes(int from, int to)
     return len < 0 ? -1 : fsync(to);
 }
 
-/* To a file that is not there yet, be it on another disk. 0, or -1 with errno. */
-static int move_to(int directory, const char *file)
+static int copy_to(int directory, const char *file)
 {
-    if (renameat2(directory, COPY, AT_FDCWD, file, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EXDEV && errno != EINVAL)
-        return -1;
     int from = openat(directory, COPY, O_RDONLY | O_CLOEXEC);
     int to = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int error = from < 0 || to < 0 ? -1 : copy_bytes(from, to);
@@ -183,9 +179,36 @@ static int move_to(int directory, const char *file)
         close(from);
     if (to >= 0)
         close(to);
+    errno = number;
+    return error;
+}
+
+/* To a file that is not there yet, be it on another disk. 0, or -1 with errno; in any case none is
+ * left in the directory. */
+static int move_to(int directory, const char *file)
+{
+    if (renameat2(directory, COPY, AT_FDCWD, file, RENAME_NOREPLACE) == 0)
+        return 0;
+    int error = errno == EXDEV || errno == EINVAL ? copy_to(directory, file) : -1;
+    int number = errno;
     unlinkat(directory, COPY, 0);
     errno = number;
     return error;
+}
+
+/* May a copy be put there? 0, or -1 with errno. Asked before it is made, which takes long. */
+static int place_look(const char *file)
+{
+    char folder[4096];
+    if (faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (snprintf(folder, sizeof folder, "%s", file) >= (int)sizeof folder) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return access(dirname(folder), W_OK | X_OK);
 }
 
 /* What came of it: 0, or -1 with the sentence that the hub left. */
@@ -197,7 +220,9 @@ static int outcome(int directory, char why[STORE_WHY_SIZE])
     ssize_t len = read(failed, why, STORE_WHY_SIZE - 1);
     why[len > 0 ? len : 0] = '\0';
     if (len <= 0)
-        snprintf(why, STORE_WHY_SIZE, "the copy could not be made");
+        snprintf(why, STORE_WHY_SIZE,
+                 "the copy could not be made, and on the disk of the directory is no room to say "
+                 "why");
     close(failed);
     unlinkat(directory, FAILED, 0);
     return -1;
@@ -205,19 +230,23 @@ static int outcome(int directory, char why[STORE_WHY_SIZE])
 
 int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE])
 {
-    if (!store_exists(path)) {
-        errno = ENOENT;
-        return fail(ret_why, path);
-    }
-    if (access(file, F_OK) == 0) {
-        errno = EEXIST;
-        return fail(ret_why, file);
-    }
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
         return fail(ret_why, path);
-    int wish = openat(directory, WANTED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    int error = wish < 0 ? fail(ret_why, path) : close(wish);
+    int error = 0;
+    if (!store_exists(path)) {
+        errno = ENOENT;
+        error = fail(ret_why, path);
+    } else if (place_look(file) < 0) {
+        error = fail(ret_why, file);
+    }
+    /* one at a time: of two that wait for the same copy only one would get it */
+    if (error == 0 && flock(directory, LOCK_EX) < 0)
+        error = fail(ret_why, path);
+    if (error == 0) {
+        int wish = openat(directory, WANTED, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        error = wish < 0 ? fail(ret_why, path) : close(wish);
+    }
     if (error == 0)
         error = await(directory, path, ret_why);
     if (error == 0)

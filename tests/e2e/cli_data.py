@@ -388,6 +388,35 @@ def a_running_hub_makes_a_copy_while_it_is_spoken_to():
 
 
 @test
+def a_copy_that_has_no_place_to_go_is_not_made():
+    """Nor is one left in the directory, where it would take as much room as all that is kept."""
+    with directory() as data, directory() as other, Hub("--data", data):
+        place = os.path.join(other, "missing", "copy.db")
+        found = khub("backup", data, place)
+        equal(found.code, 1, "exit code")
+        check(f"{place}: No such file" in found.err, found.err)
+        check(not [name for name in os.listdir(data) if name.startswith("backup")], os.listdir(data))
+
+
+@test
+def two_who_want_a_copy_at_once_have_one_each():
+    with directory() as data, directory() as other, Hub("--data", data) as hub:
+        os.mkdir(other)
+        ada = hub.join("ada", 2)
+        ada.say("pattern_share", {"pattern": {"id": "p"}})
+        settle(ada)
+        places = [os.path.join(other, f"copy{at}.db") for at in range(4)]
+        os.kill(hub.process.pid, signal.SIGSTOP)
+        backups = [Running("backup", data, place) for place in places]
+        wait_until(lambda: os.path.exists(os.path.join(data, "backup.wanted")), "the wish")
+        os.kill(hub.process.pid, signal.SIGCONT)
+        for backup in backups:
+            equal(backup.end(0), (0, ""), "exit code and stderr")
+        for place in places:
+            equal(known_in(place), {"p"}, f"patterns in {place}")
+
+
+@test
 def a_copy_is_made_though_the_hub_dies_that_was_asked():
     with directory() as data, directory() as other:
         os.mkdir(other)
