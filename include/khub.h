@@ -199,6 +199,11 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  * The hub accepts it once. queue_max then bounds all that is not acked; khub_close waits for the
  * acks. Of a link that ended, what it was not answered may have been accepted or not.
  *
+ * While the hub can't keep anything (its disk is full), an observer is a guest: training_sync says
+ * "kept":false, queries are answered, and nothing new comes. The link says hello again, less and
+ * less often, until a second training_sync says that it has joined. Who is no observer is refused,
+ * and tries again (storage_unavailable).
+ *
  * With resume the link asks each new connection for what came since the last (PROTOCOL.md), and
  * hands out nothing twice. What the hub no longer has, it says (the error replay_truncated); of a
  * hub that started anew, without a store, it begins anew. Behind what was missed comes the message

@@ -191,7 +191,7 @@ static void connection_drop(struct khub *link)
     link->fd = -1;
     lookup_drop(link->lookup);
     link->lookup = NULL;
-    link->lingering = false;
+    link->lingering = link->guest = false;
     link->parting = PARTING_NOT_YET;
     link->unheard = 0;
     frame_free(&link->frame);
@@ -304,6 +304,18 @@ void link_connected(struct khub *link)
     link_move(link, KHUB_GREETING, 0);
 }
 
+void link_due(struct khub *link)
+{
+    int64_t now = time_monotonic_ms();
+    if (link->guest)
+        link->failures++; /* so that it is asked less and less often */
+    else
+        link->failures = 0;
+    link->due_ms = link->guest        ? now + retry_delay(link)
+                   : link->level >= 2 ? now + link->heartbeat_ms
+                                      : NEVER;
+}
+
 void link_joined(struct khub *link)
 {
     if (link->acks && unacked_queue(link) < 0) {
@@ -311,8 +323,7 @@ void link_joined(struct khub *link)
         return;
     }
     link->joined_once = true;
-    link->failures = 0;
-    link->due_ms = link->level >= 2 ? time_monotonic_ms() + link->heartbeat_ms : NEVER;
+    link_due(link);
     link->detail[0] = '\0';
     link_move(link, KHUB_JOINED, 0);
 }
@@ -320,7 +331,8 @@ void link_joined(struct khub *link)
 void link_read_more(struct khub *link)
 {
     int64_t soon = time_monotonic_ms() + TELL_MS;
-    if (link->tells && link->state == KHUB_JOINED && !link->closing && link->due_ms > soon)
+    if (link->tells && link->state == KHUB_JOINED && !link->closing && !link->guest &&
+        link->due_ms > soon)
         link->due_ms = soon;
 }
 
@@ -372,9 +384,14 @@ static void heartbeat_due(struct khub *link)
                   link->unheard);
         return;
     }
+    int error = link->guest ? link_write_hello(link) : 0;
+    if (error < 0) {
+        link_lost(link, error, "the hello could not be written: %s", khub_error_text(error));
+        return;
+    }
     /* Where lines wait to be taken they are sign of life enough, and a heartbeat would only wait
      * behind them. */
-    if (all_sent(link))
+    if (!link->guest && all_sent(link))
         link_queue_heartbeat(link);
     link->unheard++;
     link->due_ms = time_monotonic_ms() + link->heartbeat_ms;

@@ -47,6 +47,7 @@ struct khub {
     uint64_t skipped;  /* lines from the hub that were no messages */
     size_t line_limit; /* bytes of a line that the hub takes */
     bool joined_once;
+    bool guest; /* it can't keep our hello now: it answers, and the hello is said again */
 
     /* The try or connection of now. */
     int fd;
@@ -96,6 +97,8 @@ void link_end(struct khub *link, int error, const char *format, ...)
 void link_connected(struct khub *link);
 /* The hub has answered the hello. */
 void link_joined(struct khub *link);
+/* When the link is due next: for a heartbeat, or to say hello again. */
+void link_due(struct khub *link);
 /* More was read than the hub was told: it is soon. */
 void link_read_more(struct khub *link);
 
@@ -106,8 +109,8 @@ void link_connect_step(struct khub *link);
 /* receive.c: reads what has come and hands it to the callbacks. */
 void link_receive(struct khub *link);
 
-/* publish.c: writes the hello of a new connection to link->hello; queues a heartbeat. 0 or a
- * code. */
+/* publish.c: writes the hello of a new connection to link->hello, and one that is said again to the
+ * queue; queues a heartbeat. 0 or a code. */
 int link_write_hello(struct khub *link);
 int link_queue_heartbeat(struct khub *link);
 /* Appends a JSON array of the strings (NULL-terminated, or NULL). */

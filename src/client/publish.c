@@ -476,8 +476,10 @@ int link_write_hello(struct khub *link)
         else
             text_add_literal(&link->draft, ",\"since\":\"last\"}");
     }
+    /* behind what is under way, if it is no first one */
     if (error == 0)
-        error = draft_push(link, &link->hello, SIZE_MAX);
+        error =
+            draft_push(link, link->state == KHUB_JOINED ? &link->queue : &link->hello, SIZE_MAX);
     draft_done(link);
     return error;
 }

@@ -101,7 +101,8 @@ static const struct {
 };
 
 /* Refusals of a hello that time may heal; any other refusal of it ends the link. */
-static const enum wire_error passing[] = {WIRE_RATE_LIMITED, WIRE_QUOTA_EXCEEDED};
+static const enum wire_error passing[] = {WIRE_RATE_LIMITED, WIRE_QUOTA_EXCEEDED,
+                                          WIRE_STORAGE_UNAVAILABLE};
 
 static bool code_is(struct json_value code, enum wire_error error)
 {
@@ -183,8 +184,10 @@ static void outcome_take(struct khub *link, struct json_value payload, bool acke
     unacked_settle(link, &outcome);
 }
 
-static void sync_take(struct khub *link, struct json_value payload, uint64_t seq)
+/* False: it says what was said before, that we are a guest. */
+static bool sync_take(struct khub *link, struct json_value payload, uint64_t seq)
 {
+    bool first = link->state == KHUB_GREETING, was_guest = link->guest;
     char token[TOKEN_MAX + 1] = "";
     if (link->level >= 2 && take_string(json_get(payload, "resume_token"), token, sizeof token))
         memcpy(link->resume_token, token, sizeof token);
@@ -192,13 +195,16 @@ static void sync_take(struct khub *link, struct json_value payload, uint64_t seq
     if (json_u64(json_get(json_get(payload, "limits"), "max_line"), &limit) == 0 && limit > 0 &&
         limit <= SIZE_MAX)
         link->line_limit = (size_t)limit;
-    if (link->state != KHUB_GREETING)
-        return;
-    if (!link->resumed) {
+    link->guest = link->level >= 2 && json_get(payload, "kept").kind == JSON_KIND_FALSE;
+    if ((first || was_guest) && !link->resumed) {
         link->read_seq = seq;
         link->read_count = 0;
     }
-    link_joined(link);
+    if (first)
+        link_joined(link);
+    else if (was_guest)
+        link_due(link);
+    return first || !was_guest || !link->guest;
 }
 
 /* Appends the value to the scratch buffer, which has room for it. */
@@ -266,8 +272,9 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
 static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
     static const enum message_type answers[] = {
-        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,      MESSAGE_ERROR, MESSAGE_HEARTBEAT,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CAUGHT_UP};
+        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,       MESSAGE_ERROR,      MESSAGE_HEARTBEAT,
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CAUGHT_UP, MESSAGE_LOG_RESULT, MESSAGE_SESSION_RESULT,
+        MESSAGE_DEAD_RESULT};
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
     for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)
@@ -346,11 +353,11 @@ static void line_take(struct khub *link, struct slice line)
     if (seq > link->seq)
         link->seq = seq;
 
-    bool from_hub = json_string_is(values[MEMBER_SENDER], slice_of("hub"));
+    bool from_hub = json_string_is(values[MEMBER_SENDER], slice_of("hub")), news = true;
     if (from_hub &&
         json_string_is(values[MEMBER_TYPE], slice_of(message_type_text(MESSAGE_TRAINING_SYNC))))
-        sync_take(link, values[MEMBER_PAYLOAD], seq);
-    if (link->fd < 0)
+        news = sync_take(link, values[MEMBER_PAYLOAD], seq);
+    if (link->fd < 0 || !news)
         return;
     bool answer = is_answer(from_hub, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
     if (seq > 0 && !answer && (link->parting >= PARTING_TOLD || !read_note(link, seq)))

@@ -355,7 +355,8 @@ int history_newest(struct history *history, const struct history_wish *wish, his
 {
     struct ring ring = {0};
     int code = newest_begin(history, wish, &ring);
-    for (size_t i = 0; code == EXIT_WORKED && i < ring.count && !stop_asked(); i++) {
+    /* also when the rest can't be read */
+    for (size_t i = 0; i < ring.count && !stop_asked(); i++) {
         const char *copy = ring.at[(ring.next + i) % ring.count];
         if (!each(data, json_value_of(slice_of(copy))))
             break;

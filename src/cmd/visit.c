@@ -12,10 +12,12 @@
 #include "cmd/stop.h"
 #include "cmd/terminal.h"
 #include "wire/bounds.h"
+#include "wire/types.h"
 
 #define SYNC_DEPTH_MAX                                                                             \
     (WIRE_DEPTH_MAX + 16u) /* entries of the deepest payload, inside a training_sync */
 #define HEARTBEAT_MS 30000
+#define AGAIN_MS     500  /* before a hub that can't keep that we join is asked again */
 #define FLUSH_MS     3000 /* for what is queued when a visit ends */
 #define STOPPED_MS   300  /* the same after SIGINT or SIGTERM */
 
@@ -69,14 +71,50 @@ static bool is_answer(const struct visit *visit, const struct khub_message *mess
     return json_string_is(json_get(payload, "in_reply_to"), slice_of(visit->question));
 }
 
+/* Said once: `what` comes of it. */
+static void tell_unstored(struct visit *visit, const char *what)
+{
+    if (!visit->unstored && !visit->quiet && !stop_asked())
+        complain(visit->command, "the hub at %s can't store anything just now: %s", visit->address,
+                 what);
+    visit->unstored = true;
+}
+
+static void take_sync(struct visit *visit, const struct khub_message *message)
+{
+    visit->synced = true;
+    keep_sync(visit, message);
+    if (visit->sync.kind != JSON_KIND_OBJECT)
+        return;
+    visit->joined = true;
+    if (json_get(visit->sync, "kept").kind == JSON_KIND_FALSE)
+        tell_unstored(visit, "what it knows is shown all the same");
+    else
+        visit->unstored = false;
+}
+
+/* A refusal of our hello that time heals. */
+static bool is_unstored(const struct khub_message *message)
+{
+    struct json_value payload =
+        json_value_of((struct slice){message->payload.at, message->payload.len});
+    return strcmp(message->type.at, "error") == 0 &&
+           json_string_is(json_get(payload, "code"),
+                          slice_of(wire_error_code(WIRE_STORAGE_UNAVAILABLE)));
+}
+
 static void on_message(struct khub *link, const struct khub_message *message, void *data)
 {
     struct visit *visit = data;
     (void)link;
     if (strcmp(message->type.at, "training_sync") == 0) {
-        keep_sync(visit, message);
-        if (visit->sync.kind == JSON_KIND_OBJECT)
-            visit->joined = true;
+        if (visit->synced) { /* a guest has joined at last; what it was told is still looked at */
+            visit->unstored = false;
+            return;
+        }
+        take_sync(visit, message);
+    } else if (!visit->synced && is_unstored(message)) {
+        tell_unstored(visit, "nobody can join, trying again");
     }
     if (is_answer(visit, message)) {
         visit->question[0] = '\0';
@@ -100,6 +138,8 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
         visit->error = error;
         snprintf(visit->why, sizeof(visit->why), "%s", *detail ? detail : khub_error_text(error));
     }
+    if (error != 0)
+        visit->synced = false;
     bool waits = visit->joined || visit->patient;
     if (waits && error != 0 && !visit->lost) {
         visit->lost = true;
@@ -133,6 +173,12 @@ static int explain(struct visit *visit)
     visit->ended = true;
     if (visit->quiet)
         return EXIT_FAILED;
+    if (visit->unstored && !visit->joined)
+        return complain(
+            visit->command,
+            "the hub at %s still can't store that you join; its log says why. Try again "
+            "later.",
+            visit->address);
     if (visit->error == KHUB_E_REFUSED)
         return complain(visit->command, "the hub at %s refused us: %s", visit->address, visit->why);
     if (visit->error == KHUB_E_ADDRESS || visit->error == KHUB_E_NO_MEMORY)
@@ -182,6 +228,26 @@ static int open_link(struct visit *visit)
     return complain(visit->command, "%s", khub_error_text(error));
 }
 
+/* Of a link that has ended with a refusal that time heals. */
+static int begin_again(struct visit *visit)
+{
+    struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000L};
+    khub_free(visit->link);
+    visit->link = NULL;
+    visit->error = 0;
+    visit->why[0] = '\0';
+    stop_poll(NULL, 0, &pause);
+    return stop_asked() ? EXIT_FAILED : open_link(visit);
+}
+
+/* Has it ended for good? */
+static bool begin_failed(struct visit *visit, enum visit_result result)
+{
+    if (result == VISIT_TURNED || !visit->unstored || visit->ended)
+        return result != VISIT_TURNED;
+    return begin_again(visit) != EXIT_WORKED;
+}
+
 int visit_begin(struct visit *visit)
 {
     if (!visit->ai_id) {
@@ -195,12 +261,11 @@ int visit_begin(struct visit *visit)
     }
     int64_t until = visit->patient ? -1 : time_monotonic_ms() + VISIT_JOIN_MS;
     while (!visit->joined) {
-        enum visit_result result = visit_wait(visit, until, NULL, 0);
-        if (result != VISIT_TURNED)
+        if (begin_failed(visit, visit_wait(visit, until, NULL, 0)))
             return EXIT_FAILED;
         if (visit->joined)
             break;
-        if (visit->error != 0 && !visit->patient)
+        if (visit->error != 0 && !visit->patient && !visit->unstored)
             return explain(visit);
         if (!visit->patient && time_monotonic_ms() >= until) {
             snprintf(visit->why, sizeof(visit->why),
@@ -248,7 +313,8 @@ enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *
         visit->error = error != 0 ? error : KHUB_E_CLOSED;
     if (visit->why[0] == '\0')
         snprintf(visit->why, sizeof(visit->why), "%s", khub_error_text(visit->error));
-    explain(visit);
+    if (!visit->unstored || visit->joined)
+        explain(visit); /* else visit_begin tries again */
     return VISIT_ENDED;
 }
 

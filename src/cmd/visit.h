@@ -46,6 +46,8 @@ struct visit {
     struct text sync_text;
     struct json_value sync; /* payload of the latest training_sync */
     bool joined, lost, ended;
+    bool synced;              /* this connection's training_sync has come */
+    bool unstored;            /* the hub can't keep anything: it refuses us, or we are its guest */
     char question[UUID_SIZE]; /* the heartbeat that the hub has yet to answer, or "" */
     unsigned answers;
     int error;

@@ -109,15 +109,15 @@ static int admit_quota(const struct request *request)
 static void peer_heartbeat(struct hub *hub, struct peer *peer, const struct message *message,
                            int64_t now)
 {
-    if (peer->member->level != 2)
+    const struct member *who = peer_who(peer);
+    if (who->level != 2)
         return;
     struct request request = {.hub = hub, .room = peer->room, .answered_ms = now};
     struct outgoing outgoing;
     struct seat seat = peer_seat(peer);
     char time[TIMESTAMP_SIZE];
     timestamp_format(now, time);
-    struct text *text =
-        hub_message_begin(&request, MESSAGE_HEARTBEAT, slice_of("hub"), peer->member->key);
+    struct text *text = hub_message_begin(&request, MESSAGE_HEARTBEAT, slice_of("hub"), who->key);
     text_addf(text, "{\"server_time\":\"%s\",\"seq\":%llu,\"in_reply_to\":", time,
               (unsigned long long)peer->room->last_seq);
     text_add_string(text, message->message_id);
@@ -134,7 +134,7 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
     struct request request = {.hub = hub,
                               .room = peer->room,
                               .from = peer->id,
-                              .member = peer->member,
+                              .member = peer_who(peer),
                               .message = message,
                               .refusal = refusal,
                               .answered_ms = now};
@@ -154,10 +154,27 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         peer_refuse(hub, peer, refusal, message->message_id, now);
 }
 
-static void refuse_unkept(struct refusal *refusal)
+/* The message can't be kept. */
+static void admit_unkept(struct hub *hub, struct peer *peer, struct room *room,
+                         const struct message *message, int64_t now)
 {
-    refuse(refusal, WIRE_STORAGE_UNAVAILABLE,
+    struct refusal refusal;
+    if (hub->config.receives && hello_receive(hub, peer, room, message, now))
+        return;
+    refuse(&refusal, WIRE_STORAGE_UNAVAILABLE,
            "the hub can't keep this message now: nothing came of it; send it again later");
+    peer_refuse(hub, peer, &refusal, message->message_id, now);
+}
+
+/* A guest that says more than its hello would join by that, and as no observer. */
+static int admit_guest(const struct peer *peer, const struct message *message,
+                       struct refusal *ret_refusal)
+{
+    if (!peer->guest || peer->under_way || message->type == MESSAGE_HELLO)
+        return 0;
+    return refuse(ret_refusal, WIRE_STORAGE_UNAVAILABLE,
+                  "the hub could not keep that you joined (\"kept\":false): say hello again before "
+                  "this");
 }
 
 /* Hands the admitted message to its room's log. */
@@ -165,7 +182,6 @@ static void request_propose(struct request *request, struct slice room_name, int
 {
     struct hub *hub = request->hub;
     struct peer *peer = peer_find(hub, request->from);
-    struct slice message_id = request->message->message_id;
     if (!request->room)
         request->room = room_open(hub, room_name, now);
     struct entry entry = {.time_ms = now,
@@ -184,23 +200,20 @@ static void request_propose(struct request *request, struct slice room_name, int
     hub->judged.request = NULL;
     if (kept == 0)
         return;
-    struct refusal refusal;
-    refuse_unkept(&refusal);
-    peer_refuse(hub, peer, &refusal, message_id, now);
+    admit_unkept(hub, peer, room, request->message, now);
     peer_applied(hub, &entry);
 }
 
-void admit_lost(struct hub *hub, const struct entry *entry)
+void admit_lost(struct room *room, const struct entry *entry)
 {
+    struct hub *hub = room->hub;
     struct peer *peer = peer_find(hub, entry->peer);
     struct message message;
     struct refusal refusal;
     bool parsed = message_parse(entry->bytes, &message, &refusal) == 0;
     assert(parsed); /* it was admitted */
-    refuse_unkept(&refusal);
-    if (peer)
-        peer_refuse(hub, peer, &refusal, parsed ? message.message_id : (struct slice){NULL, 0},
-                    entry->time_ms);
+    if (peer && parsed)
+        admit_unkept(hub, peer, room, &message, entry->time_ms);
     peer_applied(hub, entry);
 }
 
@@ -229,6 +242,8 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .found = &found,
                               .refusal = refusal};
     int judgement = 0, error = admit_challenged(peer, refusal);
+    if (error == 0)
+        error = admit_guest(peer, message, refusal);
     if (error == 0)
         error = admit_room(hub, peer, message, name_buffer, &name, &request.room, refusal);
     if (error == 0) {
@@ -287,7 +302,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
                "more than %g messages a second (bursts of 2 s); send it again later",
                hub->config.rate);
         peer_refuse(hub, peer, &refusal, message.message_id, now);
-    } else if (message.type == MESSAGE_HEARTBEAT && peer->member) {
+    } else if (message.type == MESSAGE_HEARTBEAT && peer_who(peer)) {
         peer_heartbeat(hub, peer, &message, now);
     } else if (message_type_is_query(message.type)) {
         peer_query(hub, peer, &message, &refusal, now);

@@ -13,7 +13,7 @@ struct judged {
 
 /* The log took the message, and could not keep it: its sender is told, and nothing else comes of
  * it. */
-void admit_lost(struct hub *hub, const struct entry *entry);
+void admit_lost(struct room *room, const struct entry *entry);
 
 /* The line of a hello without the secrets in it, in *text; false when there are none
  * (secrets.c). */

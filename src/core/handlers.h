@@ -8,6 +8,8 @@
 
 #include "core/request.h"
 
+struct peer;
+
 /* ── joining (hello.c) ── */
 
 int hello_check(struct request *request);
@@ -15,6 +17,10 @@ void hello_proceed(struct request *request);
 /* The room a hello asks for; "main" when it names none. -code when the name is not one. */
 int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct slice *ret_name,
                struct refusal *ret_refusal);
+/* Answers a message that nothing can be made of now since it can't be kept, if it is an observer's
+ * hello: that observer is a guest. False when it is not. */
+bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,
+                   const struct message *message, int64_t now);
 /* May this message's sender take its id on this connection? And then it does: request->member. */
 int join_check(struct request *request);
 void join_proceed(struct request *request);

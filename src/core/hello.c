@@ -328,10 +328,13 @@ static void sync_write_active(struct room *room, struct text *text)
 static void sync_write_level_2(const struct request *request, size_t ledger_max, struct text *text)
 {
     const struct room_limits *limits = &request->room->limits;
-    text_addf(text,
-              ",\"seq\":%llu,\"resume_token\":\"%s\",\"hub_version\":\"" KHUB_VERSION
-              "\",\"room\":",
-              (unsigned long long)request->entry->seq, request->member->resume_token);
+    if (request->entry)
+        text_addf(text, ",\"seq\":%llu,\"resume_token\":\"%s\"",
+                  (unsigned long long)request->entry->seq, request->member->resume_token);
+    else /* to a guest */
+        text_addf(text, ",\"seq\":%llu,\"kept\":false",
+                  (unsigned long long)request->room->last_seq);
+    text_add_literal(text, ",\"hub_version\":\"" KHUB_VERSION "\",\"room\":");
     text_add_string(text, request->room->key);
     text_addf(text,
               ",\"limits\":{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"rate\":%.17g,"
@@ -399,7 +402,7 @@ static void sync_write_observer(const struct room *room, struct text *text)
 }
 
 /* With knowledge and ledger in at most sync_max bytes; SIZE_MAX: as the room likes. */
-static void sync_send(struct request *request, size_t sync_max)
+static void sync_make(struct request *request, size_t sync_max, struct outgoing *ret_outgoing)
 {
     struct room *room = request->room;
     const struct member *member = request->member;
@@ -422,9 +425,14 @@ static void sync_send(struct request *request, size_t sync_max)
     else if (member->level == 2)
         sync_write_own(request, text);
     text_add_literal(text, "}");
+    hub_message_end(request, MESSAGE_TRAINING_SYNC, ret_outgoing);
+}
+
+static void sync_send(struct request *request, size_t sync_max)
+{
     struct outgoing outgoing;
-    hub_message_end(request, MESSAGE_TRAINING_SYNC, &outgoing);
-    effect_to_member(request, &outgoing, member);
+    sync_make(request, sync_max, &outgoing);
+    effect_to_member(request, &outgoing, request->member);
 }
 
 /* What it missed follows the sync; what comes from now on follows that. */
@@ -480,4 +488,29 @@ void hello_proceed(struct request *request)
         resume(request, hello.since);
     }
     request->handled = member->observer; /* listed nowhere: nobody hears of it */
+}
+
+bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,
+                   const struct message *message, int64_t now)
+{
+    struct refusal refusal;
+    struct hello hello;
+    struct outgoing outgoing;
+    struct request request = {.hub = hub,
+                              .room = room,
+                              .from = peer->id,
+                              .message = message,
+                              .refusal = &refusal,
+                              .answered_ms = now};
+    if (peer->member || message->type != MESSAGE_HELLO || hello_read(&request, &hello) < 0 ||
+        hello.level != 2 || !slice_is(hello.role, "observer"))
+        return false;
+    peer_receive(hub, peer, room, message->sender_id, hello.specialization);
+    struct member asker = *peer->guest;
+    asker.specialization = hello.specialization;
+    request.member = &asker;
+    sync_make(&request, hello.sync_max, &outgoing);
+    struct seat seat = peer_seat(peer);
+    effect_to_connection(&request, &outgoing, &seat);
+    return true;
 }

@@ -34,8 +34,10 @@ void hub_free(struct hub *hub)
     for (size_t i = 0; i < hub->room_count; i++)
         room_free(hub->rooms[i]);
     free(hub->rooms);
-    for (size_t i = 0; i < hub->peer_capacity; i++)
+    for (size_t i = 0; i < hub->peer_capacity; i++) {
         slice_free(&hub->peers[i].ai_id);
+        free(hub->peers[i].guest);
+    }
     free(hub->peers);
     for (size_t i = 0; i < hub->orphan_count; i++)
         slice_free(&hub->orphans[i].parents);
@@ -116,7 +118,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];
-        if (peer->id && peer->member && peer->member->level == 2 &&
+        if (peer->id && peer_seat(peer).level == 2 &&
             hub->clock - peer->heard >= hub->config.heartbeat_ms)
             hub_expel(hub, peer->id, CLOSE_HEARTBEAT_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT, now);
     }
@@ -132,7 +134,7 @@ void hub_stop(struct hub *hub, int64_t now)
         struct peer *peer = &hub->peers[i];
         if (!peer->id)
             continue;
-        if (peer->member && peer->member->level == 2)
+        if (peer_seat(peer).level == 2)
             peer_answer(hub, peer, &refusal, (struct slice){NULL, 0}, now);
         hub->edge.close(hub->edge.ctx, peer->id, CLOSE_SHUTTING_DOWN);
         peer_leave(hub, peer, CLOSE_SHUTTING_DOWN, now);

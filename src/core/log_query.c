@@ -109,7 +109,7 @@ void hub_log_page(struct hub *hub, peer_id id, struct slice in_reply_to,
 {
     const struct peer *peer = peer_find(hub, id);
     struct refusal refusal;
-    if (!peer || !peer->member)
+    if (!peer || !peer_who(peer))
         return;
     struct request request = {.hub = hub, .room = peer->room, .answered_ms = now};
     struct seat seat = peer_seat(peer);
@@ -118,7 +118,7 @@ void hub_log_page(struct hub *hub, peer_id id, struct slice in_reply_to,
         hub_error(&request, &seat, &refusal, in_reply_to);
         return;
     }
-    struct text *text = result_begin(&request, peer->member, in_reply_to);
+    struct text *text = result_begin(&request, peer_who(peer), in_reply_to);
     text_addf(text,
               ",\"kept\":true,\"first\":%" PRIu64 ",\"upto\":%" PRIu64 ",\"whole\":%s,\"damaged\":",
               page->first, page->upto, page->whole ? "true" : "false");

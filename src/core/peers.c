@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/effects.h"
@@ -33,9 +34,20 @@ struct peer *peer_new(struct hub *hub, peer_id id)
     return peer;
 }
 
+static void guest_end(struct peer *peer)
+{
+    if (!peer->guest)
+        return;
+    assert(peer->room->guests > 0);
+    peer->room->guests--;
+    free(peer->guest);
+    peer->guest = NULL;
+}
+
 void peer_drop(struct hub *hub, struct peer *peer)
 {
     assert(peer->id && hub->peer_count > 0);
+    guest_end(peer);
     slice_free(&peer->ai_id);
     *peer = (struct peer){0};
     hub->peer_count--;
@@ -49,12 +61,31 @@ void peer_bind(struct peer *peer, struct room *room, struct slice ai_id)
     peer->room = room;
 }
 
+void peer_receive(struct hub *hub, struct peer *peer, struct room *room, struct slice ai_id,
+                  struct slice specialization)
+{
+    assert(!peer->member);
+    if (peer->guest)
+        return;
+    peer_bind(peer, room, ai_id);
+    peer->guest = memory_new(sizeof *peer->guest);
+    *peer->guest =
+        (struct member){.key = peer->ai_id, .peer = peer->id, .level = 2, .observer = true};
+    room->guests++;
+    hub->edge.joined(hub->edge.ctx, peer->id);
+    hub_note(hub, peer->id, HUB_OBSERVING, peer->ai_id, specialization);
+}
+
 void peer_joined(struct hub *hub, struct member *member)
 {
     struct peer *peer = peer_find(hub, member->peer);
-    if (peer)
+    bool told = peer && peer->guest;
+    if (peer) {
+        guest_end(peer);
         peer->member = member;
-    hub->edge.joined(hub->edge.ctx, member->peer);
+    }
+    if (!told)
+        hub->edge.joined(hub->edge.ctx, member->peer);
 }
 
 void peer_departed(struct hub *hub, const struct member *member)
@@ -72,7 +103,7 @@ void peer_applied(struct hub *hub, const struct entry *entry)
         challenged->challenged--;
     if (!peer || !peer->under_way)
         return;
-    if (--peer->under_way || peer->member)
+    if (--peer->under_way || peer_who(peer))
         return;
     slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
     peer->room = NULL;
@@ -82,8 +113,8 @@ void peer_applied(struct hub *hub, const struct entry *entry)
 
 struct seat peer_seat(const struct peer *peer)
 {
-    return (struct seat){
-        .peer = peer->id, .member = peer->member, .level = peer->member ? peer->member->level : 1};
+    struct member *who = peer_who(peer);
+    return (struct seat){.peer = peer->id, .member = who, .level = who ? who->level : 1};
 }
 
 void peer_answer(struct hub *hub, const struct peer *peer, const struct refusal *refusal,
@@ -125,7 +156,8 @@ void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, in
                           .peer = peer->id,
                           .kind = ENTRY_LEAVE,
                           .bytes = slice_of(close_reason_text(reason))};
-    struct room *room = peer->room;
+    /* its room knows nothing of a guest */
+    struct room *room = peer->guest && !peer->under_way ? NULL : peer->room;
     peer_keep_cursor(hub, peer, now);
     if (peer->member)
         peer->member->heard = hub->clock; /* its seat stands until this is applied */

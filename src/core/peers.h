@@ -13,6 +13,7 @@ struct peer {
     struct room *room;     /* NULL: not bound */
     struct slice ai_id;    /* owned; len 0: not bound */
     struct member *member; /* NULL until it has joined */
+    struct member *guest;  /* owned: what it would be; see peer_receive. NULL: none */
     unsigned under_way;    /* messages proposed and not yet applied */
     unsigned searches;     /* of an index, not answered yet */
     unsigned challenged;   /* takeovers of its id proposed and not yet applied */
@@ -33,6 +34,17 @@ void peer_drop(struct hub *hub, struct peer *peer);
 void peer_joined(struct hub *hub, struct member *member);
 void peer_departed(struct hub *hub, const struct member *member);
 void peer_applied(struct hub *hub, const struct entry *entry);
+
+/* Nothing can be kept just now, so that nobody can join: who only observes is a guest meanwhile. It
+ * is asked for nothing and told nothing new, but answered. Its room and all that is replayed know
+ * nothing of it. */
+void peer_receive(struct hub *hub, struct peer *peer, struct room *room, struct slice ai_id,
+                  struct slice specialization);
+/* The member that it is, or would be. NULL: neither. */
+static inline struct member *peer_who(const struct peer *peer)
+{
+    return peer->member ? peer->member : peer->guest;
+}
 
 /* It is this room's and this id's from now on, unless it is somebody's already. */
 void peer_bind(struct peer *peer, struct room *room, struct slice ai_id);

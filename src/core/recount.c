@@ -573,7 +573,7 @@ static void recount_peers(struct verdict *verdict, const struct hub *hub)
         if (peer->member && peer->member->peer != peer->id)
             verdict_fail(verdict, "a peer is \"%.*s\", who sits elsewhere",
                          SLICE_FORMAT(peer->member->key));
-        if ((peer->room == NULL) != (peer->ai_id.len == 0) || (peer->member && !peer->room))
+        if ((peer->room == NULL) != (peer->ai_id.len == 0) || (peer_who(peer) && !peer->room))
             verdict_fail(verdict, "a peer is bound by half");
     }
     if (peers != hub->peer_count)

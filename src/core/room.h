@@ -24,6 +24,7 @@ struct room {
     uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
     struct log log;
     size_t under_way;  /* entries proposed and not yet committed */
+    size_t guests;     /* peers who are no members (peer_receive) */
     uint64_t last_seq; /* of the last entry applied */
     uint64_t told_seq; /* of the last applied that was more than a cursor; 0: nothing yet */
     struct awaited_list awaited; /* in the order of their seqs */

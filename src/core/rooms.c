@@ -31,7 +31,7 @@ static void room_lose(void *ctx, const struct entry *entry)
     struct room *room = ctx;
     assert(room->under_way > 0);
     room->under_way--;
-    admit_lost(room->hub, entry);
+    admit_lost(room, entry);
 }
 
 /* A room at this place of the hub's. */
@@ -146,9 +146,9 @@ bool room_starting(const struct room *room)
 static bool room_idle(const struct room *room)
 {
     const struct knowledge *knowledge = &room->knowledge;
-    return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->live_count &&
-           !room->awaited_count && !room->leases.count && !knowledge_count(knowledge) &&
-           !knowledge->ledger.accounts.count;
+    return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->guests &&
+           !room->live_count && !room->awaited_count && !room->leases.count &&
+           !knowledge_count(knowledge) && !knowledge->ledger.accounts.count;
 }
 
 /* The place of a room that may go, or room_count when there is none. */

@@ -87,13 +87,13 @@ void hub_found(struct hub *hub, const struct search_wish *wish, const struct sea
     if (!peer)
         return;
     peer->searches--;
-    if (!peer->member || !slice_equal(peer->room->key, wish->room))
+    if (!peer_who(peer) || !slice_equal(peer->room->key, wish->room))
         return;
     struct message message = {.message_id = wish->message_id};
     struct request request = {.hub = hub,
                               .room = peer->room,
                               .from = peer->id,
-                              .member = peer->member,
+                              .member = peer_who(peer),
                               .message = &message,
                               .refusal = &refusal,
                               .answered_ms = now};

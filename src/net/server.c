@@ -394,7 +394,7 @@ static int server_start(struct server *server)
     if (disk_open(server, why) < 0)
         return fail_disk(server, why);
     struct hub_edge edge = edge_of(server);
-    server->options.hub.keeps = server->disk.store != NULL;
+    server->options.hub.keeps = server->options.hub.receives = server->disk.store != NULL;
     server->hub = hub_new(&server->options.hub, &edge);
     if (disk_recover(server, why) < 0)
         return fail_disk(server, why);

@@ -294,6 +294,9 @@ int rooms_read(struct store *store, char why[STORE_WHY_SIZE]);
 int kept_find(struct store *store, struct store_log *log, char why[STORE_WHY_SIZE]);
 /* reader.c: fills the page of a wish. */
 void reading_run(struct database *database, struct reading *reading);
+/* The same of a log's, of a room whose last messages wait to be written: it ends before those, and
+ * has failed when it would begin there. */
+void reading_run_as_far(struct database *database, struct reading *reading);
 /* The thread. */
 void *writer_run(void *data);
 

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #define PAGE_BYTES_MAX    (256u << 10)
 #define PAGE_MESSAGES_MAX 4000u
@@ -235,6 +236,30 @@ void reading_run(struct database *database, struct reading *reading)
     if (cursor.damaged > page->trimmed && cursor.damaged <= wish->until)
         page->trimmed = cursor.damaged;
     kept_end(&cursor);
+}
+
+/* Of a room messages go to disk in order, and all of a seq in one transaction. */
+static uint64_t last_on_disk(struct database *database, const struct store_log *log)
+{
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "SELECT max(id) FROM message_packs WHERE id BETWEEN %" PRId64 " AND %" PRId64,
+             entry_id(log->id, 0), entry_id(log->id + 1, 0) - 1);
+    int64_t id = database_number(database, sql);
+    return id > 0 ? id_seq(id) : 0;
+}
+
+void reading_run_as_far(struct database *database, struct reading *reading)
+{
+    struct store_wish *wish = &reading->wish;
+    uint64_t until = wish->until, last = last_on_disk(database, reading->log);
+    if (last < until)
+        wish->until = last > wish->after ? last : wish->after;
+    reading_run(database, reading);
+    if (wish->until == until)
+        return;
+    reading->page.whole = false;
+    reading->page.failed = reading->page.failed || wish->until == wish->after;
 }
 
 /* ── without a thread ── */

@@ -214,11 +214,74 @@ static void log_bound(struct database *database)
         log_give_back(database);
 }
 
+/* What there is to do. */
+struct work {
+    struct group group;
+    struct checkpoint *checkpoint;
+    struct reading *reading;
+};
+
+static void hand_page(struct store *store, struct reading *reading)
+{
+    pthread_mutex_lock(&store->mutex);
+    STAILQ_INSERT_TAIL(&store->pages, reading, next);
+    pthread_mutex_unlock(&store->mutex);
+    wake(store);
+}
+
+/* Under the mutex. NULL: nobody wants to see a log. */
+static struct reading *take_log_wish(struct store *store, struct work *work)
+{
+    struct reading *reading = work->reading;
+    if (reading && reading->wish.log) {
+        work->reading = NULL;
+        return reading;
+    }
+    STAILQ_FOREACH(reading, &store->wishes, next)
+    if (reading->wish.log)
+        break;
+    if (reading)
+        STAILQ_REMOVE(&store->wishes, reading, reading, next);
+    return reading;
+}
+
+/* Is there a message of it that is to be written? */
+static bool has_messages(const struct batch_list *batches, const struct store_log *log)
+{
+    const struct batch *batch;
+    STAILQ_FOREACH(batch, batches, next)
+    for (size_t i = 0; i < batch->count; i++)
+        if (batch->items[i].kind == ITEM_MESSAGE && batch->items[i].log == log)
+            return true;
+    return false;
+}
+
+/* While the group can't be written, what was said is shown as far as it is on disk. Who resumes
+ * waits: it gets all, in order. */
+static void read_logs(struct store *store, struct work *work)
+{
+    for (;;) {
+        pthread_mutex_lock(&store->mutex);
+        struct reading *reading = take_log_wish(store, work);
+        bool waits = reading && (has_messages(&work->group.batches, reading->log) ||
+                                 has_messages(&store->waiting, reading->log));
+        pthread_mutex_unlock(&store->mutex);
+        if (!reading)
+            return;
+        if (waits)
+            reading_run_as_far(&store->database, reading);
+        else
+            reading_run(&store->database, reading);
+        hand_page(store, reading);
+    }
+}
+
 /* Until it is written, or nothing of it is left to write; at the end of the store, a few times.
  * With a step of the checkpoint (NULL: none), if that can be written too: entries are more urgent.
  * True when it was. */
-static bool write_group(struct store *store, struct group *group, struct checkpoint *checkpoint)
+static bool write_group(struct store *store, struct work *work, struct checkpoint *checkpoint)
 {
+    struct group *group = &work->group;
     char why[STORE_WHY_SIZE];
     unsigned last_tries = 0;
     if (checkpoint && transaction_run(&store->database, group, checkpoint, why) == 0)
@@ -231,6 +294,7 @@ static bool write_group(struct store *store, struct group *group, struct checkpo
         if (group_is_empty(group))
             return false;
         step_backup(store); /* who waits for a copy hears that there is no room for it either */
+        read_logs(store, work);
         if (!wait_to_retry(store) && ++last_tries == LAST_TRIES_MAX) {
             store->unwritten = true;
             return false;
@@ -263,10 +327,7 @@ static void checkpoint_settle(struct store *store, struct checkpoint *checkpoint
 static void read_page(struct store *store, struct reading *reading)
 {
     reading_run(&store->database, reading);
-    pthread_mutex_lock(&store->mutex);
-    STAILQ_INSERT_TAIL(&store->pages, reading, next);
-    pthread_mutex_unlock(&store->mutex);
-    wake(store);
+    hand_page(store, reading);
 }
 
 /* Is there room again? An empty transaction would not tell. */
@@ -277,13 +338,6 @@ static void probe(struct store *store)
         database_step(&store->database, STATEMENT_PROBE) == 0)
         say(store, "");
 }
-
-/* What there is to do. */
-struct work {
-    struct group group;
-    struct checkpoint *checkpoint;
-    struct reading *reading;
-};
 
 /* Until there is something to do. Under the mutex.
  *
@@ -376,13 +430,13 @@ static void pause_between(const struct store *store)
 
 /* Writes the group and hands it on. *ret_company_until: how long the next may wait for more. True
  * when a step of the checkpoint (NULL: none) was written with it. */
-static bool write_and_hand_on(struct store *store, struct group *group,
-                              struct checkpoint *checkpoint, struct timespec *ret_company_until)
+static bool write_and_hand_on(struct store *store, struct work *work, struct checkpoint *checkpoint,
+                              struct timespec *ret_company_until)
 {
-    size_t urgent = group->urgent;
+    size_t urgent = work->group.urgent;
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    bool stepped = write_group(store, group, checkpoint);
+    bool stepped = write_group(store, work, checkpoint);
     clock_gettime(CLOCK_MONOTONIC, &after);
     int64_t took =
         (after.tv_sec - before.tv_sec) * INT64_C(1000000000) + after.tv_nsec - before.tv_nsec;
@@ -390,7 +444,7 @@ static bool write_and_hand_on(struct store *store, struct group *group,
     pthread_mutex_lock(&store->mutex);
     store->company = urgent < COMPANY_MIN ? 0 : urgent;
     pthread_mutex_unlock(&store->mutex);
-    hand_on_all(store, group);
+    hand_on_all(store, &work->group);
     pause_between(store);
     return stepped;
 }
@@ -407,7 +461,7 @@ void *writer_run(void *data)
             work.checkpoint && order_make(work.checkpoint) ? work.checkpoint : NULL;
         since_wal += work.group.bytes;
         if (batches)
-            stepped = write_and_hand_on(store, &work.group, checkpoint, &company_until);
+            stepped = write_and_hand_on(store, &work, checkpoint, &company_until);
         if (checkpoint && !stepped)
             write_step(store, checkpoint);
         if (checkpoint) {

@@ -273,6 +273,7 @@ static void what_was_missed_is_asked_for_and_handed_out_once(void **state)
     fake_hub_drop(&life->hub);
     UNTIL(life, life_saw(life, KHUB_JOINED, 2));
     assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 1), "\"since\":10"));
+    fake_hub_say(&life->hub, "hub", "log_result", "{}", 11); /* an answer: nobody had it before */
     hear(life, 2, 11);
     hear(life, 3, 11);
     hear(life, 4, 11);
@@ -280,6 +281,40 @@ static void what_was_missed_is_asked_for_and_handed_out_once(void **state)
     UNTIL(life, strstr(heard(life), "5 "));
     assert_string_equal(heard(life), "1 2 3 4 5 ");
     assert_int_equal(khub_read_seq(life->link), 59);
+    assert_non_null(life_message(life, "log_result"));
+}
+
+/* A hub that can keep nothing answers an observer all the same. It says hello until it has joined,
+ * and asks for what came meanwhile. */
+static void a_guest_says_hello_until_it_has_joined(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_resume;
+    options.observer = true;
+    options.heartbeat_ms = 5;
+    options.acks = true; /* so that there is a queue that a lost connection empties */
+    life->hub.mute = true;
+    life_link(life, options);
+    for (unsigned hellos = 1; hellos <= 4; hellos++) {
+        UNTIL(life, fake_hub_count(&life->hub, "hello") == hellos);
+        if (hellos == 4)
+            break;
+        fake_hub_say(&life->hub, "hub", "training_sync", "{\"seq\":7,\"kept\":false}", 7);
+        UNTIL(life, khub_link_state(life->link) == KHUB_JOINED);
+    }
+    assert_int_equal(fake_hub_count(&life->hub, "heartbeat"), 0);
+    assert_int_equal(life->message_count, 1); /* it is told so once */
+    assert_null(strstr(fake_hub_line(&life->hub, "hello", 0), "since"));
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 3), "\"since\":7"));
+    fake_hub_sync(&life->hub, "real", 9);
+    UNTIL(life, life->message_count == 2);
+    hear(life, 1, 8); /* which it missed */
+    UNTIL(life, strstr(heard(life), "1 "));
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") > 0);
+    assert_int_equal(fake_hub_count(&life->hub, "hello"), 4);
+    assert_string_equal(khub_resume_token(life->link), "real");
+    assert_true(life_saw(life, KHUB_JOINED, 1));
+    assert_int_equal(life->hub.accepted, 1);
 }
 
 static void a_later_link_goes_on_where_an_earlier_one_was(void **state)
@@ -468,6 +503,7 @@ int main(void)
         LIFE_TEST(an_end_is_told_of_what_was_not_answered),
         LIFE_TEST(level_1_has_neither),
         LIFE_TEST(what_was_missed_is_asked_for_and_handed_out_once),
+        LIFE_TEST(a_guest_says_hello_until_it_has_joined),
         LIFE_TEST(a_later_link_goes_on_where_an_earlier_one_was),
         cmocka_unit_test(where_to_resume_is_for_those_who_resume),
         LIFE_TEST(a_later_link_may_have_had_some_of_a_seq),

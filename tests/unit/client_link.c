@@ -244,6 +244,7 @@ static const struct refusal_case refusal_cases[] = {
     {"a_code_of_2030", true, true, true},
     {"rate_limited", true, true, false},
     {"quota_exceeded", true, true, false},
+    {"storage_unavailable", true, true, false},
     {"shutting_down", true, false, false},
     {"taken_over", false, false, true},
     {"shutting_down", false, false, false},

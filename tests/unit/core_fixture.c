@@ -168,6 +168,11 @@ static struct log edge_open_log(void *ctx, struct slice room, struct commit comm
     return record_log(&f->record, room, commit);
 }
 
+void fixture_fill(struct fixture *f, bool full)
+{
+    f->record.full = full;
+}
+
 void fixture_replay(const struct fixture *f, struct hub *hub)
 {
     record_replay(&f->record, hub);

@@ -37,6 +37,8 @@ int fixture_setup(void **state);
 int fixture_teardown(void **state);
 
 struct hub *fixture_hub(struct fixture *f);
+/* From now on its logs can't keep a message, or can again. */
+void fixture_fill(struct fixture *f, bool full);
 /* Its hub's edge, for another hub beside it whose effects somebody mutes. */
 struct hub_edge fixture_edge(struct fixture *f);
 /* From now on its edge has an index. */

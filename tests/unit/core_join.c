@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/text.h"
+
 #define JOIN_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 static void test_sync_has_the_seeds_shape(void **state)
@@ -455,6 +457,89 @@ static void test_an_observer_s_going_is_not_told(void **state)
     expect_nothing(f, ADA);
 }
 
+static int receiving_setup(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.receives = true;
+    *state = fixture_new(&config);
+    return 0;
+}
+
+/* While nothing can be kept it is a guest: the room knows nothing of it. */
+static void test_who_observes_a_full_hub_is_a_guest(void **state)
+{
+    struct fixture *f = *state;
+    struct text before = {0}, after = {0};
+    join(f, ADA, "ada", 2, "'specialization':'networking'");
+    fixture_fill(f, true);
+    hub_dump(fixture_hub(f), slice_of("main"), &before);
+    open_peer(f, BOB);
+    say_hello(f, BOB, "eye", "{'protocol':2,'role':'observer'}");
+    json_t *sync = expect(f, BOB, "training_sync");
+    assert_true(json_is_false(json_object_get(sync, "kept")));
+    assert_null(json_object_get(sync, "resume_token"));
+    assert_string_equal(joined_of(sync, "active_ais"), "ada");
+    say(f, BOB, "knowledge_query", "{}");
+    expect(f, BOB, "knowledge_result");
+    say(f, BOB, "heartbeat", "{}");
+    expect(f, BOB, "heartbeat");
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_error(f, BOB, "storage_unavailable");
+    for (int level = 1; level <= 2; level++) { /* who would be a member is none */
+        open_peer(f, CEY);
+        say_hello(f, CEY, "cey", level == 1 ? "{}" : "{'protocol':2}");
+        expect_error(f, CEY, "storage_unavailable");
+        leave(f, CEY);
+    }
+    hub_dump(fixture_hub(f), slice_of("main"), &after);
+    assert_true(slice_equal(text_slice(&before), text_slice(&after)));
+    fixture_fill(f, false);
+    say(f, ADA, "chat", "{'text':'room again'}");
+    say(f, BOB, "chat", "{'text':'x'}"); /* it has not joined, and does not by that */
+    expect_error(f, BOB, "storage_unavailable");
+    say_hello(f, BOB, "eye", "{'protocol':2,'role':'observer'}");
+    sync = expect(f, BOB, "training_sync");
+    assert_null(json_object_get(sync, "kept"));
+    assert_int_equal(hub_count(fixture_hub(f)).observers, 1);
+    say(f, ADA, "chat", "{'text':'now'}");
+    expect_relayed(f, BOB);
+    fixture_fill(f, true); /* who has joined is no guest */
+    say_hello(f, BOB, "eye", "{'protocol':2,'role':'observer'}");
+    expect_error(f, BOB, "storage_unavailable");
+    text_free(&before);
+    text_free(&after);
+}
+
+/* Its room stands as long as it is there, and hears nothing of its going. */
+static void test_a_guest_keeps_its_room(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.receives = true;
+    config.rooms_max = 2;
+    struct fixture *f = fixture_new(&config);
+    (void)state;
+    fixture_fill(f, true);
+    open_peer(f, BOB);
+    say_hello(f, BOB, "eye", "{'protocol':2,'role':'observer','room':'lab'}");
+    expect(f, BOB, "training_sync");
+    fixture_fill(f, false);
+    open_peer(f, CEY);
+    say_hello(f, CEY, "cey", "{'protocol':2,'room':'other'}");
+    expect_error(f, CEY, "quota_exceeded");
+    say(f, BOB, "session_query", "{}");
+    expect(f, BOB, "session_result");
+    uint64_t seq = hub_seq(fixture_hub(f), slice_of("lab"));
+    leave(f, BOB);
+    assert_int_equal(hub_seq(fixture_hub(f), slice_of("lab")), seq);
+    say_hello(f, CEY, "cey", "{'protocol':2,'room':'other'}");
+    expect(f, CEY, "training_sync");
+    open_peer(f, BOB); /* is one when the hub ends */
+    fixture_fill(f, true);
+    say_hello(f, BOB, "eye", "{'protocol':2,'role':'observer','room':'other'}");
+    expect(f, BOB, "training_sync");
+    fixture_free(f);
+}
+
 static void test_rooms_share_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -560,6 +645,9 @@ int main(void)
         JOIN_TEST(test_a_resume_token_is_good_for_its_own_id_only),
         JOIN_TEST(test_an_observer_sees_all_and_is_listed_nowhere),
         JOIN_TEST(test_an_observer_s_going_is_not_told),
+        cmocka_unit_test_setup_teardown(test_who_observes_a_full_hub_is_a_guest, receiving_setup,
+                                        fixture_teardown),
+        cmocka_unit_test(test_a_guest_keeps_its_room),
         JOIN_TEST(test_rooms_share_nothing),
         JOIN_TEST(test_each_room_counts_its_own_seq),
         JOIN_TEST(test_a_role_is_kept),

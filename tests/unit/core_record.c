@@ -47,6 +47,8 @@ static void recorder_apply(void *ctx, const struct entry *entry)
 static int recorder_propose(void *state, struct entry *entry)
 {
     struct recorder *recorder = state;
+    if (recorder->record->full && entry->kind == ENTRY_MESSAGE)
+        return -1;
     return recorder->inner.propose(recorder->inner.state, entry);
 }
 

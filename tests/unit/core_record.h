@@ -10,6 +10,7 @@ struct recorded; /* an entry, and its room */
 struct record {
     struct recorded *at;
     size_t count;
+    bool full; /* its logs can keep no message */
 };
 
 /* A log in memory whose entries go into the record too, which must outlive it. */

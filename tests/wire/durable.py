@@ -7,8 +7,8 @@ import random
 import resource
 import sqlite3
 
-from harness import (Hub, check, directory, equal, fill_up, kill_9, run, settle, small_disk, test,
-                     wait_until)
+from harness import (Hub, check, directory, equal, fill_up, full_disk, kill_9, run, settle,
+                     small_disk, test, wait_until)
 
 ROUNDS = 12
 
@@ -154,6 +154,106 @@ def a_full_disk_refuses_what_it_can_not_keep_and_recovers():
         ada.say("pattern_share", {"pattern": {"id": "small"}})
         equal(bea.expect("pattern_share")["payload"]["pattern"]["id"], "small", "pattern")
         equal(list(patterns(hub)), ["small"], "patterns")
+
+
+def until_kept(client, message_type, payload):
+    """Says it until it is not refused, or answered to a guest, any more; its answer."""
+    def tried():
+        client.say(message_type, payload)
+        answer = client.receive()
+        there = answer["message_type"] != "error" and answer["payload"].get("kept", True)
+        check(there or answer["payload"].get("code") in (None, "storage_unavailable"), answer)
+        return there and answer["payload"]
+    return wait_until(tried, f"{message_type} to be kept")
+
+
+def all_that_was_said(observer):
+    """Texts of the chats, as far as they can be read: an error says when the rest can't."""
+    texts, after = [], 0
+    while True:
+        observer.say("log_query", {"types": ["chat"], "after": after})
+        answer = observer.receive()
+        if answer["message_type"] == "error":
+            equal(answer["payload"]["code"], "storage_unavailable", "code")
+            return texts
+        texts += [said["message"]["payload"]["text"] for said in answer["payload"]["messages"]]
+        if answer["payload"]["whole"]:
+            return texts
+        check(answer["payload"]["upto"] > after, "a page of nothing:", answer)
+        after = answer["payload"]["upto"]
+
+
+@test
+def who_only_observes_is_answered_while_the_disk_is_full():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        ada.say("pattern_share", {"pattern": {"id": "p1", "text": "a fair queue"}})
+        for text in ("long ago", "was said"):
+            ada.say("chat", {"text": text})
+            settle(ada)
+        eve, bea, cey = hub.connect(), hub.connect(), hub.connect()
+        with full_disk(hub):
+            eve.hello("eve", 2, role="observer")  # it is taken, and then can't be kept
+            equal((eve.sync["kept"], eve.sync["active_ais"], eve.sync["room"]), (False, ["ada"], "main"), "the answer")
+            check("resume_token" not in eve.sync, eve.sync)
+            equal(list(eve.sync["global_knowledge_base"]["shared_patterns"]), ["p1"], "patterns")
+            equal([member["ai_id"] for member in eve.sync["members"]], ["ada"], "members")
+            # by now it is not even taken
+            cey.hello("cey", 2, role="observer", sync="none")
+            equal((cey.sync["kept"], cey.sync["global_knowledge_base"]["shared_patterns"]), (False, {}), "the answer")
+            seq = cey.sync["seq"]
+            bea.name, bea.level = "bea", 2
+            bea.say("hello", {"protocol": 2})
+            bea.expect_error("storage_unavailable", "again later")
+            for guest in (eve, cey):
+                guest.say("knowledge_query", {"text": "fair"})
+                equal(list(guest.expect("knowledge_result")["payload"]["entries"]["shared_patterns"]), ["p1"], "found")
+                # what the last entries caused may have been to be written with what can't be
+                check(all_that_was_said(guest) in (["long ago"], ["long ago", "was said"]), "what was said")
+                guest.say("session_query")
+                guest.expect("session_result", total=0)
+                guest.say("dead_query")
+                guest.expect("dead_result", total=0)
+                guest.say("heartbeat")
+                guest.expect("heartbeat", seq=seq)
+                guest.say("chat", {"text": "anybody?"})
+                guest.expect_error("storage_unavailable", "say hello again")
+                guest.say("hello", {"protocol": 2, "role": "observer", "sync": "none"})  # and now?
+                guest.expect("training_sync", kept=False)
+            hub.join("dee", 2, role="observer").close()
+            ada.expect_nothing()
+        joined = until_kept(bea, "hello", {"protocol": 2, "acks": True})
+        bea.level, bea.sync = 2, joined
+        bea.say("chat", {"text": "room again"})
+        bea.expect("ack")
+        eve.expect_nothing()  # it has not joined,
+        cey.say("chat", {"text": "not I"})  # and joins by nothing but its hello
+        cey.expect_error("storage_unavailable", "say hello again")
+        for guest in (eve, cey):
+            guest.say("hello", {"protocol": 2, "role": "observer", "sync": "none", "since": seq})
+            joined = guest.expect("training_sync")["payload"]
+            check("kept" not in joined and joined["resume_token"], joined)
+            guest.expect("hello")
+            guest.expect("chat", text="room again")
+            guest.expect("caught_up")
+        equal(all_that_was_said(eve), ["long ago", "was said", "room again"], "what was said")
+        ada.say("chat", {"text": "now"})
+        eve.expect("chat", text="now")
+        equal(hub.counters()["observers"], 2, "observers")
+
+
+@test
+def who_only_observed_a_full_disk_leaves_nothing():
+    with directory() as data, Hub("--data", data) as hub:
+        settle(hub.join("ada", 2))
+        guest = hub.connect()
+        with full_disk(hub):
+            guest.hello("eve", 2, role="observer", room="lab")
+            equal((guest.sync["kept"], guest.sync["active_ais"], guest.sync["room"]), (False, [], "lab"), "the answer")
+            guest.say("hello", {"protocol": 2, "role": "observer", "room": "main"})
+            guest.expect_error("forbidden", "lab")
+        joined = until_kept(guest, "hello", {"protocol": 2, "room": "lab"})  # an AI after all
+        equal(joined["active_ais"], ["eve"], "active_ais")
 
 
 def flip(database, text):

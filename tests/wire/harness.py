@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -405,6 +406,15 @@ def fill_up(path, least):
     with open(path, "wb", 0) as ballast:
         room = os.statvfs(os.path.dirname(path))
         ballast.write(b"x" * max(0, room.f_bavail * room.f_frsize - least))
+
+
+@contextlib.contextmanager
+def full_disk(hub):
+    """No file of the hub's may grow beyond a page, which stands for a full disk. (Nor may its
+    log.)"""
+    resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    yield
+    resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def settle(client):
