@@ -28,7 +28,9 @@ class Reader:
         check(line is not None, "the connection ended")
         if line["sender_id"] != "hub":
             check(line["seq"] > self.seq or line["message_type"] != "chat", "seq", line["seq"], "after", self.seq)
-        self.seq = max(self.seq, line["seq"])
+        # as all that the hub answers, caught_up carries the latest seq, before what comes now
+        caught_up = line["message_type"] == "caught_up"
+        self.seq = max(self.seq, line["payload"]["seq"] if caught_up else line["seq"])
         if line["message_type"] == "chat":
             self.heard.append(line["payload"]["text"])
         return line
