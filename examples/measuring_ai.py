@@ -14,6 +14,7 @@ import argparse
 import datetime
 import hashlib
 import json
+import math
 import os
 import random
 import select
@@ -170,7 +171,7 @@ class AI:
             found.update(claim_holds=False, ratio=0, score=0, reason=str(error)[:200])
         else:
             claimed = thing.get("ratio_heldout", there["ratio"])
-            holds = abs(there["ratio"] - claimed) <= SAME * max(there["ratio"], claimed)
+            holds = isinstance(claimed, (int, float)) and math.isclose(claimed, there["ratio"], rel_tol=SAME)
             found.update(claim_holds=holds, ratio=there["ratio"], ratio_own=own["ratio"], ci95_own=own["ci95"],
                          n_own=own["n"], profile=f"peer/{self.ai_id}",
                          score=max(0, min(1, 1 - own["ratio"])) if holds else 0)

@@ -26,12 +26,17 @@ def measure(nonce, parameters):
     return json.loads(worked("measure", "audio", "--nonce", nonce, "--parameters", json.dumps(parameters), "--json").out)
 
 
-def claim(client, identity, parameters, ratio=None, version="1"):
-    """Commits, and claims what is true, or another ratio; what others need to measure it again."""
+def commit(client, parameters, version="1"):
+    """The challenge that answers it."""
     client.drain()
     client.say("commitment", {"subject": "audio", "subject_version": version,
                               "sha256": canonical_sha256("audio", version, parameters)})
-    challenge = next_of(client, "challenge")["payload"]
+    return next_of(client, "challenge")["payload"]
+
+
+def claim(client, identity, parameters, ratio=None, version="1"):
+    """Commits, and claims what is true, or another ratio; what others need to measure it again."""
+    challenge = commit(client, parameters, version)
     ratio = ratio or measure(challenge["nonce"], parameters)["ratio"]
     client.say("pattern_share", {"pattern": {
         "id": identity, "subject": "audio", "subject_version": version, "parameters": parameters, "seeds": 64,

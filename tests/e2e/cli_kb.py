@@ -14,7 +14,7 @@ import threading
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, directory, encode, equal, kill_9, message, run, test  # noqa: E402
-from claims import FAIR, GOOD, TEXTBOOK, claim, measure, report  # noqa: E402
+from claims import FAIR, GOOD, TEXTBOOK, claim, commit, measure, report  # noqa: E402
 from program import HOSTILE, Running, harmless, refused, row, table, worked  # noqa: E402
 
 
@@ -103,6 +103,24 @@ def kb_top_shows_nothing_that_it_can_not_find_itself():
         confirmed(ada, ids[:2], "good", GOOD)
         top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
         equal([(entry["id"], entry["copies"]) for entry in top], [("good", 2)], "rows")
+
+
+@test
+def kb_top_is_not_moved_by_the_luckiest_of_many_nonces():
+    """Sets that differ in their last digits are as good, but each has a nonce of its own."""
+    with Hub() as hub:
+        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
+        throws = [{**FAIR, "margin": number * 1e-9} for number in range(20)]
+        ratios = [measure(commit(ada, throw)["nonce"], throw)["ratio"] for throw in throws]
+        check(len(set(ratios)) == 20 and max(ratios) - min(ratios) > 0.02, "luck that helps", ratios)
+        lucky = throws[ratios.index(min(ratios))]
+        confirmed(ada, (bea, cid), "lucky", lucky)
+        confirmed(bea, (ada, cid), "good", GOOD)
+        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
+        equal([entry["id"] for entry in top], ["good", "lucky"], "places")
+        check(abs(top[1]["ratio"] - measure(NONCE, FAIR)["ratio"]) < 1e-6, "ratio of what was lucky:", top[1]["ratio"])
+        account = json.loads(worked("kb", "ledger", "--json", hub=hub).out)["ada"]
+        equal((account["commitments"], account["claims"]), (20, 1), "what the ledger shows of it")
 
 
 @test
