@@ -6,6 +6,7 @@
 
 #include "cmd/commands.h"
 #include "cmd/data_place.h"
+#include "cmd/other_user.h"
 #include "cmd/visit.h"
 #include "net/server.h"
 #include "wire/bounds.h"
@@ -13,11 +14,11 @@
 struct serve_settings {
     struct text_list listen;
     long port;
-    bool insecure, quiet, memory, salvage;
+    bool insecure, quiet, memory, salvage, no_confine;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     long max_connections;
-    const char *port_file, *log, *data, *sync, *retain;
+    const char *port_file, *log, *data, *sync, *retain, *user;
 };
 
 /* "-" is stdout, to stand in a pipe; a file is added to. A descriptor, or -1. */
@@ -95,6 +96,19 @@ static int choose_place(const struct serve_settings *settings, char place[DATA_P
     return EXIT_WORKED;
 }
 
+/* From here on this is the user's process: what it opens and makes, it does as that user, as it
+ * will on SIGHUP. EXIT_WORKED, or another exit code after a sentence. */
+static int become(const char *name, const char *directory)
+{
+    struct other_user user;
+    char why[256];
+    if (user_find(name, &user, why, sizeof why) < 0 ||
+        (directory && user_give(&user, directory, why, sizeof why) < 0) ||
+        user_become(&user, why, sizeof why) < 0)
+        return complain("serve", "--user %s: %s", name, why);
+    return EXIT_WORKED;
+}
+
 static int run(const void *data)
 {
     const struct serve_settings *settings = data;
@@ -104,8 +118,9 @@ static int run(const void *data)
         complain("serve", "--port and --listen say the same thing: use one of them.");
         return EXIT_USAGE;
     }
-    if (settings->listen.count == 0) {
-        snprintf(listen, sizeof(listen), "0.0.0.0:%ld", settings->port);
+    if (settings->listen.count == 0 && settings->port != KHUB_PORT) {
+        snprintf(listen, sizeof(listen), "%s:%ld", settings->insecure ? "0.0.0.0" : "127.0.0.1",
+                 settings->port);
         options.listen[options.listen_count++] = listen;
     }
     _Static_assert(LIST_MAX <= LISTENERS_MAX, "as many --listen as the options take");
@@ -119,6 +134,7 @@ static int run(const void *data)
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
     options.salvage = settings->salvage;
+    options.confine = options.confine && !settings->no_confine;
     options.port_file = settings->port_file;
     if (read_sync(settings->sync, &options.sync, &options.sync_ms) < 0) {
         complain("serve", "--sync takes always, none, or interval:MS with 1 to 60000 ms, not '%s'.",
@@ -132,6 +148,8 @@ static int run(const void *data)
         return EXIT_USAGE;
     }
     int placed = choose_place(settings, place, &options.data);
+    if (placed == EXIT_WORKED && settings->user)
+        placed = become(settings->user, options.data);
     if (placed != EXIT_WORKED)
         return placed;
     options.console = settings->quiet ? -1 : STDOUT_FILENO;
@@ -153,8 +171,10 @@ static const struct setting options[] = {
      .kind = SETTING_LIST,
      AT(listen),
      .argument = "ADDRESS",
-     .help = "Where to listen: host:port, [ipv6]:port or unix:/path; port 0 is any free one, and "
-             "a name all its addresses. Without it: 0.0.0.0, at --port."},
+     .help =
+         "Where to listen: host:port, [ipv6]:port or unix:/path; port 0 is any free one, and "
+         "a name all its addresses. Without it: the sockets that systemd passes, else 127.0.0.1, "
+         "or 0.0.0.0 with --insecure, at --port."},
     {.name = "port",
      .letter = 'p',
      .kind = SETTING_WHOLE,
@@ -162,7 +182,7 @@ static const struct setting options[] = {
      .argument = "N",
      .high = 65535,
      .fallback = "6000",
-     .help = "Short for --listen 0.0.0.0:N."},
+     .help = "Short for --listen 127.0.0.1:N, or 0.0.0.0:N with --insecure."},
     {.name = "insecure",
      .kind = SETTING_FLAG,
      AT(insecure),
@@ -254,6 +274,19 @@ static const struct setting options[] = {
      .fallback = "30d,10M,20G",
      .help = "How much of what was said is kept for those who were away: age (d or "
              "h), messages of each room, bytes in all; - is no bound. Knowledge is always kept."},
+    {.name = "user",
+     .kind = SETTING_TEXT,
+     AT(user),
+     .argument = "NAME",
+     .help = "Gives up being root before anything is opened: the hub is then this user's, with "
+             "its groups alone. A data directory that is not there yet is made for it. (For a "
+             "port below 1024 have systemd listen.)"},
+    {.name = "no-confine",
+     .kind = SETTING_FLAG,
+     AT(no_confine),
+     .help = "Leaves the hub all that its user may do, for debuggers, valgrind and core dumps. "
+             "Without it a hub that serves opens no file but its own (Landlock) and makes no "
+             "connection, process or code (seccomp)."},
     {.name = "log",
      .kind = SETTING_TEXT,
      AT(log),

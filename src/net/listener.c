@@ -77,8 +77,7 @@ static void option_set(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof value);
 }
 
-/* Linux hands these on to every socket that the listener accepts. */
-static void options_set(int fd, int family)
+void listener_options(int fd, int family)
 {
     if (family == AF_UNIX)
         return;
@@ -122,7 +121,7 @@ static int sentence(char *ret_why, size_t size, const char *text, int error, con
     return -1;
 }
 
-static int listener_watch(struct listener *listener)
+int listener_watch(struct listener *listener)
 {
     struct server *server = listener->server;
     int error = uv_poll_init(&server->loop, &listener->poll, listener->fd);
@@ -147,7 +146,7 @@ static int socket_open(struct listener *listener, char *ret_hint, size_t size)
     if (fd < 0)
         return -1;
     listener->fd = fd;
-    options_set(fd, family);
+    listener_options(fd, family);
     int bound = family == AF_UNIX ? socket_file_bind(&listener->file, fd, endpoint, ret_hint, size)
                                   : bind(fd, &endpoint->any, endpoint->len);
     if (bound < 0 || listen(fd, LISTEN_BACKLOG) < 0) {

@@ -11,7 +11,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/confine.h"
 #include "net/pace.h"
+#include "net/reach.h"
 #include "net/state.h"
 
 struct server_options server_options_default(void)
@@ -24,6 +26,7 @@ struct server_options server_options_default(void)
                                    .stop_ms = STOP_MS,
                                    .log_most = LOG_WAITING_MAX,
                                    .log = -1,
+                                   .confine = confine_possible(),
                                    .console = -1};
 }
 
@@ -308,20 +311,16 @@ static void tell_listening(struct server *server, const struct listener *listene
 static int listen_all(struct server *server)
 {
     const struct server_options *options = &server->options;
-    static const char *const everywhere[] = {"0.0.0.0:6000"};
-    const char *const *addresses = options->listen_count ? options->listen : everywhere;
-    size_t count = options->listen_count ? options->listen_count : 1;
     char why[512];
-    for (size_t i = 0; i < count; i++) {
-        size_t before = server->listener_count;
-        if (before == LISTENERS_MAX)
+    for (size_t i = 0; i < options->listen_count; i++) {
+        if (server->listener_count == LISTENERS_MAX)
             return fail("too many addresses to listen on", NULL);
-        if (listener_open(server, addresses[i], why, sizeof why) < 0)
+        if (listener_open(server, options->listen[i], why, sizeof why) < 0)
             return fail(why, NULL);
-        for (size_t j = before; j < server->listener_count; j++)
-            tell_listening(server, &server->listeners[j]);
     }
-    return write_port(server);
+    for (size_t i = 0; i < server->listener_count; i++)
+        tell_listening(server, &server->listeners[i]);
+    return 0;
 }
 
 static void warn_insecure(struct server *server)
@@ -376,8 +375,45 @@ static int fail_disk(const struct server *server, const char *why)
     return -1;
 }
 
+/* Where to listen, if neither whoever started the hub nor its options say so. */
+static int choose_listening(struct server *server)
+{
+    struct server_options *options = &server->options;
+    char why[512];
+    if (listeners_passed(server, why, sizeof why) < 0)
+        return fail(why, NULL);
+    if (options->listen_count == 0 && server->listener_count == 0)
+        options->listen[options->listen_count++] =
+            options->insecure ? "0.0.0.0:6000" : "127.0.0.1:6000";
+    reach_tell(server);
+    return 0;
+}
+
+/* The last of a beginning: what comes after it is confined. */
+static int confine(struct server *server)
+{
+    char why[256];
+    if (server->options.confine && confine_calls(why, sizeof why) < 0)
+        return fail(why, NULL);
+    journal_begin(&server->journal, 0, "confined");
+    journal_text(&server->journal, "calls", slice_of(server->options.confine ? "yes" : "no"));
+    journal_number(&server->journal, "landlock", (uint64_t)server->landlock);
+    journal_end(&server->journal);
+    if (!server->options.confine && confine_possible())
+        journal_say(
+            &server->journal,
+            "[hub] WARNING: --no-confine: whoever finds a hole in this hub has all that its "
+            "user may.");
+    else if (server->options.confine && !server->landlock)
+        journal_say(&server->journal, "[hub] This kernel has no Landlock: what files the hub may "
+                                      "open is up to their permissions.");
+    return 0;
+}
+
 static int server_start(struct server *server)
 {
+    if (choose_listening(server) < 0)
+        return -1;
     size_t files = files_raise();
     size_t most = files > 2 * FILES_RESERVED ? files - FILES_RESERVED : files / 2;
     if (server->options.connections_max == 0 || server->options.connections_max > most)
@@ -408,7 +444,9 @@ static int server_start(struct server *server)
     journal_end(&server->journal);
     if (server->options.insecure)
         warn_insecure(server);
-    return listen_all(server);
+    if (listen_all(server) < 0 || confine(server) < 0)
+        return -1;
+    return write_port(server);
 }
 
 /* A reader that went away, or stands still, is no fault of the hub's. */
@@ -456,9 +494,15 @@ int server_run(const struct server_options *options)
     server->reserve_fd = -1;
     id_table_init(&server->connections);
     streams_init(&server->streams);
-    int started = journal_init(&server->journal, options->log, options->log_most, options->console);
+    char why[256];
+    int started = 0;
+    if (options->confine)
+        started = confine_files(options, &server->landlock, why, sizeof why);
     if (started < 0)
-        fail("cannot write a log", strerror(errno));
+        fail(why, NULL);
+    if (started == 0 &&
+        journal_init(&server->journal, options->log, options->log_most, options->console) < 0)
+        started = fail("cannot write a log", strerror(errno));
     handles_init(server);
     if (started == 0)
         started = server_start(server);

@@ -13,7 +13,7 @@
 struct server_options {
     struct hub_config hub;
     /* "0.0.0.0:6000", "[::]:6000", "localhost:6000", "unix:/path"; port 0: any that is free. None:
-     * 0.0.0.0:6000 */
+     * 127.0.0.1:6000, when insecure 0.0.0.0:6000 */
     const char *listen[LISTENERS_MAX];
     size_t listen_count;
     uint64_t hello_timeout_ms, lag_patience_ms, flush_ms, linger_ms, stop_ms; /* see bounds.h */
@@ -24,6 +24,7 @@ struct server_options {
     int log;                /* descriptor for key=value lines; closed at the end; -1: none */
     const char *log_path;   /* the log is reopened here on SIGHUP; NULL: not reopened */
     const char *data;       /* the directory of the store; NULL: keeps nothing, and says so */
+    bool confine;           /* take from itself what it does not need (confine.h) */
     bool salvage;           /* when that is damaged: go on with what is whole of it */
     enum store_sync sync;
     int64_t retain_ms; /* what of the past is kept (store.h); 0: no bound */

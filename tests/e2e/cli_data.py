@@ -66,9 +66,10 @@ def serving(*words, said, umask=0o022, **more):
     command = [KHUB, "serve", "--listen", "127.0.0.1:0", *words]
     hub = subprocess.Popen(command, stdout=subprocess.PIPE, umask=umask, env=environment(**more), text=True)
     try:
-        first = [hub.stdout.readline(), hub.stdout.readline()]
-        check(said in first[0], repr(said), "is not in", first)
-        check("listening on 127.0.0.1:" in first[1], first)
+        first = [hub.stdout.readline() for _ in range(3)]
+        equal(first[0], "[hub] Only this machine can reach this hub.\n", "the first line")
+        check(said in first[1], repr(said), "is not in", first)
+        check("listening on 127.0.0.1:" in first[2], first)
         yield hub
         hub.send_signal(signal.SIGTERM)
         hub.communicate()

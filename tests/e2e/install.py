@@ -13,7 +13,7 @@ import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import check, equal, run, test  # noqa: E402
+from harness import Skip, check, equal, run, test  # noqa: E402
 
 
 class Machine:
@@ -63,6 +63,20 @@ def libraries_go_where_they_are_looked_for():
             with open(f"{machine.root}/usr/local/lib/pkgconfig/{name}.pc", encoding="utf-8") as file:
                 check("libdir=${prefix}/lib\n" in file.read(), f"where {name}.pc says that the library is")
         check(machine.installed("/usr/local/lib/libkhub.a") and machine.installed("/usr/local/include/khub.h"), "libkhub.a, khub.h")
+
+
+@test
+def a_service_can_do_little_but_be_a_hub():
+    with Machine() as machine:
+        machine.run("meson", "setup", machine.build, ROOT, "-Dtests=false", "-Dbench=false", "--prefix", "/usr")
+        plan = json.loads(machine.run("meson", "introspect", "--installed", machine.build))
+        units = {os.path.basename(place): made for made, place in plan.items() if place.startswith("/usr/lib/systemd/system/")}
+        equal(set(units), {"khub.service", "khub.socket"}, "units")
+        with open(units["khub.service"], encoding="utf-8") as file:
+            check("\nExecStart=/usr/bin/khub serve " in file.read(), "what the service runs")
+        if not shutil.which("systemd-analyze"):
+            raise Skip("no systemd-analyze here")
+        machine.run("systemd-analyze", "security", "--offline=true", "--threshold=15", units["khub.service"])
 
 
 run()

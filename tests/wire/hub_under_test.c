@@ -1,6 +1,6 @@
 /* A real hub for the wire tests, started with what they want to vary:
  *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--log FILE]
- *         [--data DIR] [--salvage] [--NAME NUMBER]…
+ *         [--data DIR] [--salvage] [--no-confine] [--NAME NUMBER]…
  * Its log goes to stderr, and to FILE after a SIGHUP; the lines for people to stdout. */
 #include <stddef.h>
 #include <stdio.h>
@@ -53,6 +53,10 @@ int main(int argc, char **argv)
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--insecure") == 0) {
             options.insecure = true;
+            continue;
+        }
+        if (strcmp(argv[i], "--no-confine") == 0) {
+            options.confine = false;
             continue;
         }
         if (strcmp(argv[i], "--salvage") == 0) {
