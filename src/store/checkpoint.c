@@ -176,19 +176,46 @@ static int take_back(struct database *database)
     return -1;
 }
 
-int checkpoint_take_back(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+/* *ret_some: is there anything in `undo`? */
+static int undo_look(struct database *database, const char *path, bool *ret_some,
+                     char why[STORE_WHY_SIZE])
 {
     int error = database_seq(database, "undo_end", &database->undo_needed, path, why);
     database->undo_swept = database->undo_next = database->undo_needed;
     int64_t some = database_number(database, "SELECT EXISTS (SELECT 1 FROM undo)");
     int64_t broken = database_number(database, "SELECT count(*) FROM undo WHERE " IS_NEEDED
                                                " AND NOT " SUM_FITS);
+    *ret_some = some > 0;
     if (error == 0 && (some < 0 || broken < 0))
         error = database_fail(database, path, why);
     if (error == 0 && broken)
         error = database_damaged(why, path, "in what an unfinished checkpoint has to put back");
+    return error;
+}
+
+int checkpoint_see_back(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    static const char view[] =
+        "CREATE TEMP VIEW state_back AS"
+        " SELECT room, kind, key, bytes, checksum FROM state"
+        " WHERE (room, kind, key) NOT IN (SELECT room, kind, key FROM " FIRST ")"
+        " UNION ALL SELECT room, kind, key, bytes, checksum FROM " FIRST " WHERE bytes IS NOT NULL";
+    bool some;
+    int error = undo_look(database, path, &some, why);
+    if (error < 0 || !some)
+        return error;
+    if (sqlite3_exec(database->handle, view, NULL, NULL, NULL) != SQLITE_OK)
+        return database_fail(database, path, why);
+    database->state = "state_back";
+    return 0;
+}
+
+int checkpoint_take_back(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    bool some;
+    int error = undo_look(database, path, &some, why);
     bool may = error == 0 || database->salvage;
-    if (may && some > 0 && take_back(database) < 0 && error == 0)
+    if (may && some && take_back(database) < 0 && error == 0)
         error = database_fail(database, path, why);
     return error;
 }

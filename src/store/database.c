@@ -518,8 +518,8 @@ static int file_open_to_read(struct database *database, const char *directory,
             SQLITE_OK)
         return database_fail(database, directory, ret_why);
     if (run(database,
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON; PRAGMA cache_size = -16384;"
-            "PRAGMA trusted_schema = OFF;",
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA temp_store = MEMORY;"
+            "PRAGMA cache_size = -16384; PRAGMA trusted_schema = OFF;",
             directory, ret_why) < 0)
         return -1;
     int64_t version = database_number(database, "PRAGMA user_version");
@@ -534,6 +534,10 @@ static int file_open_to_read(struct database *database, const char *directory,
                     "the database is of an earlier version of khub: 'khub check' brings it up to "
                     "this one");
     int error = key_load(database, directory, ret_why);
+    if (error == 0)
+        error = checkpoint_see_back(database, directory, ret_why);
+    if (error == 0)
+        error = run(database, "PRAGMA query_only = ON;", directory, ret_why);
     return error < 0 ? error : prepare_all(database, directory, ret_why);
 }
 

@@ -61,6 +61,7 @@ struct database {
     bool cut;    /* of an earlier version's not all could be read, and the rest is left out */
     bool unsure; /* of one that is salvaged: not even where something is missing can be told */
     sqlite3 *handle;
+    const char *state; /* where rows are read: the table, or a view of it */
     sqlite3_stmt *statements[STATEMENT_COUNT];
     uint8_t key[32];
     int64_t last_room; /* the highest id of a room so far */
@@ -70,7 +71,8 @@ struct database {
     uint64_t undo_swept, undo_needed, undo_next;
 };
 
-#define DATABASE_NONE ((struct database){.directory = -1, .lock = -1, .log = -1, .mark = -1})
+#define DATABASE_NONE                                                                              \
+    ((struct database){.directory = -1, .lock = -1, .log = -1, .mark = -1, .state = "state"})
 /* Of one that is DATABASE_NONE, salvage aside. 0, or a store_code with a sentence. */
 int database_open(struct database *database, const char *directory, enum store_sync sync,
                   char ret_why[STORE_WHY_SIZE]);
@@ -349,5 +351,7 @@ int checkpoint_forget(struct database *database, struct store_log *log);
  * `undo` is empty. 0, or a store_code with a sentence; of a database that is salvaged what can be
  * put back is, all the same. */
 int checkpoint_take_back(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* The same for one that is only read: rows are seen as they were, and nothing is written. */
+int checkpoint_see_back(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
 
 #endif

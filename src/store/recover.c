@@ -1,5 +1,4 @@
 /* What was kept, read at the beginning: each room's rows, and the entries after them. */
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -44,10 +43,12 @@ static int recover_rows(const struct recovering *recovering, const struct store_
     const struct store_reader *reader = recovering->reader;
     uint64_t number = 0;
     int result, error = 0;
-    if (sqlite3_prepare_v2(recovering->store->database.handle,
-                           "SELECT " ROW_COLUMN_NAMES " FROM state WHERE room = ?1"
-                           " ORDER BY kind, key",
-                           -1, &statement, NULL) != SQLITE_OK)
+    const struct database *database = &recovering->store->database;
+    char sql[128];
+    snprintf(sql, sizeof sql,
+             "SELECT " ROW_COLUMN_NAMES " FROM %s WHERE room = ?1 ORDER BY kind, key",
+             database->state);
+    if (sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL) != SQLITE_OK)
         return read_failed(recovering);
     sqlite3_bind_int64(statement, 1, log->id);
     while ((result = sqlite3_step(statement)) == SQLITE_ROW && error == 0)
@@ -151,7 +152,6 @@ int store_recover(struct store *store, const struct store_reader *reader,
     struct recovering recovering = {store, reader, ret_why};
     struct store_log *log;
     bool any;
-    assert(!store->options.reading); /* a checkpoint that is half written would have to go */
     if (TAILQ_EMPTY(&store->logs) && rooms_read(store, ret_why) < 0)
         return -1;
     TAILQ_FOREACH (log, &store->logs, next) {

@@ -164,7 +164,7 @@ int store_go_on_above(struct store *store, bool unsure);
 int store_leave_out(struct store *store, struct slice room, const struct row *row);
 
 /* ── of a store that is only read (options.reading); nothing else may be done with it, but
- * store_key and store_close ── */
+ * store_key, store_recover and store_close ── */
 
 /* Calls each for every room, in the order of their making. */
 void store_rooms(const struct store *store, void (*each)(void *ctx, struct slice room), void *ctx);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store/inside.h"
 #include "tests/unit/store_fixture.h"
@@ -72,6 +73,14 @@ static int open_seeing(struct world *world, char why[STORE_WHY_SIZE])
     return open_store(world, STORE_SYNC_ALWAYS, why);
 }
 
+static void expect_versions(unsigned checkpoints)
+{
+    for (unsigned at = 0; at < ROWS; at++)
+        if (versions[at] != version(at, checkpoints))
+            fail_msg("row %u is {%u}, and not {%u} as after checkpoint %u", at, versions[at],
+                     version(at, checkpoints), checkpoints);
+}
+
 /* Of a store that nobody has open: is its state that after so many checkpoints? */
 static void expect_state(struct world *world, unsigned checkpoints)
 {
@@ -79,12 +88,9 @@ static void expect_state(struct world *world, unsigned checkpoints)
     if (open_seeing(world, why) < 0)
         fail_msg("%s", why);
     unsigned rows = 0;
-    for (unsigned at = 0; at < ROWS; at++) {
+    expect_versions(checkpoints);
+    for (unsigned at = 0; at < ROWS; at++)
         rows += versions[at] > 0;
-        if (versions[at] != version(at, checkpoints))
-            fail_msg("row %u is {%u}, and not {%u} as after checkpoint %u", at, versions[at],
-                     version(at, checkpoints), checkpoints);
-    }
     /* those of no room, too */
     assert_int_equal(database_number(&world->store->database, "SELECT count(*) FROM state"), rows);
     assert_int_equal(database_number(&world->store->database, "SELECT count(*) FROM undo"), 0);
@@ -150,9 +156,38 @@ static struct world crash(const struct world *world)
     return copy;
 }
 
+static uint64_t size_of(const struct world *world)
+{
+    static const char *const files[] = {"hub.db", "hub.db-wal"};
+    uint64_t size = 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[192];
+        struct stat found;
+        snprintf(path, sizeof path, "%s/%s", world->data, files[i]);
+        size += stat(path, &found) == 0 ? (uint64_t)found.st_size : 0;
+    }
+    return size;
+}
+
+/* Who only reads it sees the same, and leaves it as it is. */
+static void expect_read(struct world *world, unsigned checkpoints)
+{
+    uint64_t size = size_of(world);
+    char why[STORE_WHY_SIZE];
+    world->retain.reading = true;
+    if (open_seeing(world, why) < 0)
+        fail_msg("%s", why);
+    world->retain.reading = false;
+    expect_versions(checkpoints);
+    store_close(world->store);
+    world->store = NULL;
+    assert_int_equal(size_of(world), size);
+}
+
 static void expect_after_crash(const struct world *world, unsigned checkpoints)
 {
     struct world copy = crash(world);
+    expect_read(&copy, checkpoints);
     expect_state(&copy, checkpoints);
     data_remove(&copy);
 }
