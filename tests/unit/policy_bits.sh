@@ -28,7 +28,7 @@ mapfile -t sources < <(find "$root/src/policy" "$work" -name '*.c' | sort)
 
 print_bits() { # NUMBER OF THE VARIANT
     # shellcheck disable=SC2086 # the flags are words
-    ${variants[$1]} -std=gnu17 -D_GNU_SOURCE -ffp-contract=off -I"$root/src" \
+    ${variants[$1]} -std=gnu17 -D_GNU_SOURCE -ffp-contract=off -I"$root/src" -I"$root/include" \
         "$root/tests/unit/policy_bits.c" "${sources[@]}" -lm -o "$work/bits$1" &&
         "$work/bits$1" >"$work/out$1"
 }
