@@ -45,7 +45,7 @@ struct khub_question {
 struct khub_measured {
     const char *subject, *subject_version;
     size_t workloads, wins; /* wins: workloads on which it beat the textbook's */
-    double ratio;           /* the mean: a claim's ratio_heldout, a report's ratio */
+    double ratio;           /* the mean: that of a measurement, and of a report */
     double ci95;            /* 1.96 standard errors of it */
     double cost;            /* mean */
     double bound_ratio;     /* no policy can be below it on these workloads */

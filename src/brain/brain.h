@@ -14,7 +14,8 @@
  * {kind: "pattern" or "component", id, subject, subject_version, parameters}. The node commits
  * to its parameters at the hub, which answers with a nonce that nobody could know before;
  * prove() measures the claim on the workloads that follow from the nonce, and gives what is
- * published. Anyone can measure the same again. */
+ * published, and apart from it the figures that the hub alone may read until others have measured
+ * too. Anyone can measure the same again. */
 #ifndef KHUB_BRAIN_BRAIN_H
 #define KHUB_BRAIN_BRAIN_H
 
@@ -125,9 +126,10 @@ struct brain {
     /* Trains for about `budget` units; 0: only hands out what was not claimed yet. *ret_claims:
      * array of claims, which may be empty. 0 or -1 (out of memory). */
     int (*train)(void *state, unsigned budget, brain_stop *stop, json_t **ret_claims);
-    /* Measures a claim on the workloads of the nonce (32 hex digits). The result is what is shared:
-     * the claim with commitment_id, nonce and its measured figures, a component with its
-     * implementation. NULL: stopped, out of memory, or not what the claim says. */
+    /* Measures a claim on the workloads of the nonce (32 hex digits). The result is what is shared
+     * (the claim with commitment_id, nonce and seeds, a component with its implementation), and as
+     * its member "measured", which is not shared with it, the figures: {ratio, …}. NULL: stopped,
+     * out of memory, or not what the claim says. */
     json_t *(*prove)(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
                      brain_stop *stop);
     /* What is known without measuring anything. */

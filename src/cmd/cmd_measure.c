@@ -181,9 +181,8 @@ const struct command command_measure = {
     .about =
         "Measures the parameters of a policy on the workloads that follow from a nonce, without a "
         "hub. The ratio is the number that every trainer finds for a claim with these parameters "
-        "and that nonce: what an AI of yours puts into a claim as ratio_heldout, or into a report "
-        "on another's as ratio. Beside it stand what the claim may say besides (ci95, wins, "
-        "bound_ratio, gap_closed, …), which trainers check too.\n\n"
+        "and that nonce: what an AI of yours tells the hub in the measurement of a commitment, "
+        "or in a report on another's claim, as ratio.\n\n"
         "Who commits gets the nonce from the hub: docs/PROTOCOL.md, Honest scores, has the whole "
         "conversation, and examples/measuring_ai.py is an AI that lives by this command.",
     .example = "  khub measure size_classes --nonce 00112233445566778899aabbccddeeff \\\n"

@@ -128,7 +128,6 @@ static void note_completed(struct demo_view *view, struct json_value payload)
 static void count_message(struct demo_count *count, enum message_type type,
                           struct json_value payload)
 {
-    double ratio = field_number(json_get(payload, "pattern"), "ratio_heldout", 0);
     count->messages++;
     count->patterns += type == MESSAGE_PATTERN_SHARE;
     count->components += type == MESSAGE_OS_COMPONENT_SHARE;
@@ -136,13 +135,39 @@ static void count_message(struct demo_count *count, enum message_type type,
     count->checked +=
         type == MESSAGE_PERFORMANCE_REPORT &&
         json_get(json_get(payload, "performance"), "claim_holds").kind != JSON_KIND_ABSENT;
-    if (ratio > 0)
-        count->ratio = ratio; /* the latest that it published */
+}
+
+static struct demo_count *count_of(struct demo_view *view, struct json_value ai_id)
+{
+    for (size_t i = 0; i < DEMO_AIS; i++)
+        if (json_string_is(ai_id, slice_of(demo_ais[i].ai_id)))
+            return &view->each[i];
+    return NULL;
+}
+
+/* A claim is told, with all who measured it and what its author had. */
+static void note_told(struct demo_view *view, struct json_value payload)
+{
+    struct json_value verification = json_get(payload, "verification"), verifier;
+    struct json_iterator verifiers = {.rest = json_get(verification, "verifiers").raw};
+    struct demo_count *author = count_of(view, json_get(payload, "author"));
+    double ratio = field_number(verification, "ratio", 0);
+    if (author && ratio > 0 &&
+        json_string_is(json_get(payload, "section"), slice_of("shared_patterns")))
+        author->ratio = ratio; /* the latest that is known */
+    while (json_next_element(&verifiers, &verifier)) {
+        struct demo_count *count = count_of(view, json_get(verifier, "ai_id"));
+        view->all.checked++;
+        if (count)
+            count->checked++;
+    }
 }
 
 /* The hub's word: two others have measured the claim again and found it true. */
 static void note_verification(struct demo_view *view, struct json_value payload)
 {
+    if (json_string_is(json_get(payload, "was"), slice_of("claimed")))
+        note_told(view, payload);
     if (!json_string_is(json_get(payload, "status"), slice_of("confirmed")))
         return;
     view->all.confirmed++;

@@ -47,7 +47,8 @@ struct ranking {
     bool failed;      /* out of memory */
 };
 
-/* Means over those who agree: one who disagrees measured something else. */
+/* Means over those whose word counts and who agree: one who disagrees measured something else, and
+ * one who saw the answer perhaps nothing. */
 static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
 {
     struct json_iterator iterator = {.rest = verifiers.raw};
@@ -55,7 +56,9 @@ static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
     double sum = 0;
     unsigned told = 0;
     while (verifiers.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &verifier)) {
-        if (json_get(verifier, "agrees").kind != JSON_KIND_TRUE)
+        if (json_get(verifier, "agrees").kind != JSON_KIND_TRUE ||
+            json_get(verifier, "counts").kind == JSON_KIND_FALSE ||
+            json_get(verifier, "in_sight").kind == JSON_KIND_TRUE)
             continue;
         double own = field_number(verifier, "ratio_own", (double)NAN);
         ranked->agreeing++;
@@ -322,10 +325,10 @@ int kb_ledger(const struct kb_settings *settings, struct json_value sync)
     static const char *const counts[] = {"commitments", "claims",    "confirmed",
                                          "refuted",     "contested", "mismatched"};
     static const struct column columns[] = {
-        {.title = "AI", .shrinks = true},       {.title = "COMMITMENTS", .right = true},
-        {.title = "CLAIMS", .right = true},     {.title = "CONFIRMED", .right = true},
-        {.title = "REFUTED", .right = true},    {.title = "CONTESTED", .right = true},
-        {.title = "MISMATCHED", .right = true},
+        {.title = "AI", .shrinks = true},        {.title = "OWNER", .shrinks = true},
+        {.title = "COMMITMENTS", .right = true}, {.title = "CLAIMS", .right = true},
+        {.title = "CONFIRMED", .right = true},   {.title = "REFUTED", .right = true},
+        {.title = "CONTESTED", .right = true},   {.title = "MISMATCHED", .right = true},
     };
     struct json_value ledger = json_get(sync, "ledger"), name, account;
     struct json_iterator iterator = {.rest = ledger.raw};
@@ -342,8 +345,9 @@ int kb_ledger(const struct kb_settings *settings, struct json_value sync)
     }
     table_begin(&table, TABLE_COLUMNS(columns));
     while (json_next_member(&iterator, &name, &account)) {
-        OWNED char *ai_id = field_text(name);
+        OWNED char *ai_id = field_text(name), *owner = field_string(account, "owner");
         table_add(&table, ai_id);
+        table_add(&table, owner);
         for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
             table_addf(&table, "%.0f", field_number(account, counts[i], 0));
     }

@@ -434,6 +434,10 @@ static void say_verification(struct line *line, struct json_value payload)
     line_style(line, STYLE_PLAIN);
     add_camp(line, "  ", json_get(payload, "agreeing"), " agree");
     add_camp(line, ", ", json_get(payload, "disagreeing"), " disagree");
+    double ratio;
+    if (line_is_roomy(line) &&
+        json_number(json_get(json_get(payload, "verification"), "ratio"), &ratio) == 0)
+        line_addf(line, "  ratio %.3f", ratio);
     line_add(line, slice_of("  "));
     add_id(line, json_get(payload, "id"), 0);
     if (line_is_roomy(line))
@@ -492,6 +496,7 @@ static const struct {
     [MESSAGE_KNOWLEDGE_RESULT] = {{"knowledge", STYLE_DIM}, say_other},
     [MESSAGE_COMMITMENT] = {{"commitment", STYLE_DIM}, say_commitment},
     [MESSAGE_CHALLENGE] = {{"challenge", STYLE_DIM}, say_challenge},
+    [MESSAGE_MEASUREMENT] = {{"measured", STYLE_DIM}, say_other},
     [MESSAGE_VERIFICATION] = {{"verdict", STYLE_BOLD}, say_verification},
     [MESSAGE_LEASE_REQUEST] = {{"wants", STYLE_DIM}, say_lease_request},
     [MESSAGE_LEASE_RELEASE] = {{"leaves", STYLE_DIM}, say_lease_request},

@@ -228,6 +228,12 @@ static bool holder_left(const struct request *request, int judgement)
     return holder && holder->peer && !peer_find(request->hub, holder->peer);
 }
 
+/* The measurement that it needs may be on its way through the log: who says both need not wait. */
+static bool measured_meanwhile(const struct request *request)
+{
+    return request->unmeasured && request->room->under_way > 0;
+}
+
 static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,
                           peer_id takes_over, struct refusal *refusal, int64_t now)
 {
@@ -249,9 +255,11 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
     if (error == 0) {
         request.judged_at = request.room ? request.room->last_seq : 0;
         judgement = request_check(&request);
-        error = judgement == 0                                           ? admit_quota(&request)
-                : request.mismatched || holder_left(&request, judgement) ? 0
-                                                                         : judgement;
+        error =
+            judgement == 0 ? admit_quota(&request)
+            : request.mismatched || holder_left(&request, judgement) || measured_meanwhile(&request)
+                ? 0
+                : judgement;
     }
     if (error == 0) {
         request_propose(&request, name, judgement, now);

@@ -34,11 +34,17 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_LEASE_REQUEST] = {lease_request_check, lease_request_proceed},
     [MESSAGE_LEASE_RELEASE] = {lease_release_check, lease_release_proceed},
     [MESSAGE_COMMITMENT] = {commitment_check, commitment_proceed},
+    [MESSAGE_MEASUREMENT] = {measurement_check, measurement_proceed},
     [MESSAGE_DEAD_LETTER] = {dead_letter_check, dead_letter_proceed},
     [MESSAGE_CHAT] = {chat_check, NULL},
 };
 
 /* ── messages ── */
+
+struct slice request_owner(const struct request *request)
+{
+    return request->member ? member_owner(request->member) : request->message->sender_id;
+}
 
 int chat_check(struct request *request)
 {
@@ -288,6 +294,13 @@ static void apply_overdue(struct hub *hub, struct room *room, const struct entry
     reply_overdue(&request, entry->bytes);
 }
 
+static void apply_unseal(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    seal_time_up(&request, entry->bytes);
+}
+
 static void apply_expire(struct hub *hub, struct room *room, const struct entry *entry)
 {
     struct request request = {.hub = hub, .room = room, .entry = entry};
@@ -310,7 +323,8 @@ void room_apply(struct room *room, const struct entry *entry)
         [ENTRY_START] = apply_start,     [ENTRY_MESSAGE] = apply_message,
         [ENTRY_LEAVE] = apply_leave,     [ENTRY_EXPIRE] = apply_expire,
         [ENTRY_ABANDON] = apply_expire,  [ENTRY_CURSOR] = apply_cursor,
-        [ENTRY_OVERDUE] = apply_overdue, [ENTRY_LEASE_END] = apply_lease_end};
+        [ENTRY_OVERDUE] = apply_overdue, [ENTRY_LEASE_END] = apply_lease_end,
+        [ENTRY_UNSEAL] = apply_unseal};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

@@ -87,6 +87,7 @@
 #define VERIFIERS_MAX     32u  /* kept of one claim */
 #define VERIFIER_TEXT_MAX 256u /* bytes of its profile and of its reason; longer: not kept */
 #define PARENTS_MAX       16u  /* of one claim that are looked at */
+#define SEAL_CLAIMS_MAX   16u  /* live claims with one commitment */
 #define ANCESTORS_MAX     32u  /* of one claim that are looked at, nearest first */
 
 /* ── time, in milliseconds ── */
@@ -94,6 +95,7 @@
 #define SESSION_PENDING_MS   60000  /* pending with no taker: expired */
 #define SESSION_SILENT_MS    120000 /* active, and no participant heard of: abandoned */
 #define HEARTBEAT_TIMEOUT_MS 90000  /* level 2, silent: closed */
+#define SEAL_MS              600000 /* from a claim's first measurement until all is told */
 #define CURSOR_MS            5000   /* between two that are kept of one connection */
 #define CLOCK_STEP_MAX_MS    5000   /* a longer step of the clock counts as this much */
 

@@ -27,13 +27,40 @@ enum claim_status {
         CLAIM_STATUS_COUNT
 };
 
+/* Who stands behind AIs (member_owner), with what counts against them all. It lives as long as a
+ * claim of theirs does. */
+struct owner {
+    struct slice key;
+    size_t claims;    /* entries that name it as their claim's owner */
+    uint64_t refuted; /* of those, claims that stand refuted, or did when they were replaced */
+};
+
+/* What is held back of a commitment until its claims are decided: what its author measured and
+ * what others report. It is one for all live claims with that commitment, and lives as long as
+ * there is one. */
+struct seal {
+    struct slice key; /* commitment_id */
+    bool broken;      /* all is told */
+    bool running;     /* its time runs, since there is a measurement: it is in ledger->running */
+    bool proposed;    /* its end was proposed */
+    int64_t since;    /* hub clock; while running */
+    LIST_HEAD(claim_list, claim) claims; /* by section and key, at most SEAL_CLAIMS_MAX */
+    size_t count;
+    LIST_HEAD(held_list, report)
+    reports; /* that it holds back, each on every entry that it is on */
+    TAILQ_ENTRY(seal) next;
+};
+TAILQ_HEAD(seal_list, seal);
+
 /* Parameters that an AI committed itself to, by their hash, and the nonce that it got for them. */
 struct commitment {
     struct slice key; /* commitment_id, in `id` */
     char id[UUID_SIZE], nonce[33], sha256[COMMITMENT_DIGEST_SIZE];
     struct account *account;
     struct slice subject, subject_version;
+    double ratio; /* what its author measured; NAN: it has not said yet */
     bool claimed;
+    bool revealed;  /* others were told that ratio */
     uint64_t order; /* in the lists it is in */
     struct change change;
     TAILQ_ENTRY(commitment) of_account, of_room;
@@ -43,7 +70,8 @@ TAILQ_HEAD(commitment_list, commitment);
 /* An AI's page in the ledger; kept when it leaves. What became of its claims stands with the
  * contributor. */
 struct account {
-    struct slice key; /* ai_id */
+    struct slice key;   /* ai_id */
+    struct slice owner; /* when it last committed or mismatched */
     uint64_t commitments, mismatched;
     struct commitment_list open, claimed; /* those kept, oldest first */
     size_t kept, kept_claimed;
@@ -55,7 +83,8 @@ struct account {
 TAILQ_HEAD(account_list, account);
 
 struct ledger {
-    struct index accounts, commitments;
+    struct index accounts, commitments, owners, seals;
+    struct seal_list running; /* the first begun first */
     struct account_list recent;
     struct commitment_list open, claimed; /* oldest first */
     size_t claimed_count;
@@ -66,8 +95,10 @@ struct ledger {
 
 /* Somebody else's measurement of a claim. */
 struct verifier {
-    struct slice ai_id;
+    struct slice ai_id, owner;
     bool agrees;
+    bool counts;                  /* its owner's word did when it was given */
+    bool in_sight;                /* it was given when the answer could be seen */
     double ratio;                 /* NAN: it could not be measured */
     double ratio_own;             /* NAN: none given */
     struct slice profile, reason; /* JSON as it came; {NULL}: none */
@@ -77,10 +108,14 @@ struct verifier {
 struct claim {
     bool live; /* the entry's present revision is a claim; else only `settled` says something */
     char commitment_id[UUID_SIZE], nonce[33];
+    struct knowledge_entry *entry;
+    struct owner *owner; /* of who claimed last; not NULL */
+    struct seal *seal;   /* while it is live */
+    LIST_ENTRY(claim) of_seal;
     double ratio;
     unsigned seeds;
     enum claim_status status;
-    struct verifier *verifiers; /* each AI once, in the order of their latest measurements */
+    struct verifier *verifiers; /* each owner once, in the order of their latest measurements */
     size_t verifier_count, verifier_capacity;
     size_t gone[2]; /* verifiers that made room for others, by whether they agreed */
     struct knowledge_entry **parents; /* those of body.parents that were known */
@@ -92,7 +127,7 @@ struct claim {
 /* What a share that is under way claims. */
 struct claiming {
     struct commitment *commitment; /* NULL: nothing */
-    double ratio;
+    struct slice owner;
     unsigned seeds;
     /* entries that its body names as its parents, and that are known; whoever has this has them */
     struct knowledge_entry **parents;
@@ -107,6 +142,8 @@ struct account *account_restore(struct knowledge *knowledge, struct slice ai_id)
 void commitment_restore(struct knowledge *knowledge, struct account *account,
                         struct commitment *commitment);
 void commitment_insert(struct ledger *ledger, struct commitment *commitment);
+/* The account is that owner's. */
+void account_own(struct account *account, struct slice owner);
 /* The AI's page comes first in what is shown. */
 void account_touch(struct knowledge *knowledge, struct slice ai_id);
 /* What a page, and a commitment of these texts, counts for in ledger->bytes. */
@@ -119,14 +156,42 @@ void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit
 /* As many as a training_sync shows. That text is kept: many join while nobody's account changes. */
 void ledger_show(struct ledger *ledger, size_t limit, struct text *text);
 
+/* ── owners (owners.c) ── */
+
+/* The claim is that owner's. */
+void owner_take(struct ledger *ledger, struct claim *claim, struct slice name);
+/* Does its word on others' claims count? Not while a claim of its own stands refuted, or did when
+ * it was replaced. */
+bool owner_counts(const struct ledger *ledger, struct slice name);
+
+/* ── seals (seals.c) ── */
+
+/* The seal of that commitment, made when there is none: for load.c, whose reports may come before
+ * the claims. */
+struct seal *seal_of(struct ledger *ledger, struct slice commitment_id);
+/* A live claim comes under the seal of its commitment, which is made when there is none; or leaves
+ * it. broken: as that of the other claims, if there are any. */
+void seal_join(struct ledger *ledger, struct claim *claim, bool broken);
+void seal_leave(struct ledger *ledger, struct claim *claim);
+/* Its time begins, if it has not; clock: the hub's. */
+void seal_run(struct ledger *ledger, struct seal *seal, int64_t clock);
+/* Did that owner give this number (NAN: none) when it could not see the answer? */
+bool seal_measured_by(const struct seal *seal, struct slice owner, double ratio);
+
+/* ── claims (verification.c) ── */
+
 /* "claimed"; static storage. */
 const char *claim_status_text(enum claim_status status);
 void claim_free(struct claim *claim);
-#define CLAIM_OVERHEAD 768u /* bytes that a claim counts for beside its verifiers */
+#define CLAIM_OVERHEAD 1280u /* bytes that a claim counts for beside its verifiers */
 size_t claim_cost(const struct claim *claim);
-/* What this AI's report may add to that at the most. */
-size_t verifier_cost_most(struct slice ai_id);
-/* The entry's new revision claims this, or nothing (NULL). Its body is in place. */
+/* What a report may add to that at the most. */
+struct reporting;
+size_t verifier_cost_most(const struct reporting *reporting);
+/* Does the entry's claim stay what it is when it claims this (NULL: nothing)? */
+bool claim_stays(const struct knowledge_entry *entry, const struct claiming *claiming);
+/* The entry's new revision claims this, or nothing (NULL). Its body is in place, and if its claim
+ * does not stay, its seal is broken. */
 void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
                const struct claiming *claiming);
 /* What a report made of a claim. */
@@ -134,20 +199,34 @@ struct claim_change {
     const struct knowledge_entry *entry;
     enum claim_status was;
 };
-/* An AI reports on the entry; its author's own reports say nothing of its claim. True when the
- * status changed, with *ret_change filled. */
-bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
-                  struct json_value metrics, struct claim_change *ret_change);
+/* The seal that holds back a report of these metrics on the entry; NULL: none does. */
+struct seal *claim_holds_back(const struct knowledge_entry *entry, struct json_value metrics);
+/* An AI reports on the entry; what its author, or an AI of its owner's, reports says nothing of its
+ * claim. True when the status changed, with *ret_change filled. */
+bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                  const struct reporting *reporting, struct claim_change *ret_change);
 /* By how much that makes the claim cost more; less than nothing when it costs less. */
-int64_t claim_report_growth(const struct knowledge_entry *entry, struct slice reporter,
-                            struct json_value metrics);
-/* What follows from the verifiers alone; *ret_agreeing of them agree. */
-enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing);
+int64_t claim_report_growth(const struct knowledge_entry *entry, const struct reporting *reporting);
+/* Those of a claim's verifiers that count, each once. */
+struct votes {
+    size_t agreeing, disagreeing; /* without sight of the answer */
+    size_t in_sight;
+};
+/* What follows from the verifiers alone, if the claim is told. */
+enum claim_status claim_judge(const struct claim *claim, struct votes *ret_votes);
+/* Have those who measured it decided what it is? */
+bool claim_is_decided(const struct claim *claim);
+/* Does anybody's measurement of it count? */
+bool claim_is_measured(const struct claim *claim);
+/* Its status is what follows now. */
+void claim_rejudge(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* Is what was measured what was claimed, as two honest simulators compute it? */
 bool claim_agrees(double claimed, double measured);
 /* Is it a claim that stands refuted now? */
 bool claim_refuted(const struct knowledge_entry *entry);
-/* ,"verification":{…} when the entry is a claim. */
+/* Its verifiers, sealed or not, as an array. */
+void verifiers_write(const struct claim *claim, struct text *text);
+/* ,"verification":{…} when the entry is a claim, less what is sealed. */
 void verification_write(const struct knowledge *knowledge, const struct knowledge_entry *entry,
                         struct text *text);
 

@@ -1,5 +1,6 @@
 /* The whole state of a room as JSON, in a fixed order, for tests and the simulation. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "core/state.h"
@@ -58,8 +59,13 @@ static void dump_commitments(struct dump *dump, const struct commitment_list *li
         text_add_string(dump->text, commitment->subject);
         text_add_literal(dump->text, ",\"subject_version\":");
         text_add_string(dump->text, commitment->subject_version);
-        text_addf(dump->text, ",\"sha256\":\"%s\",\"claimed\":%s}", commitment->sha256,
-                  commitment->claimed ? "true" : "false");
+        text_addf(dump->text, ",\"sha256\":\"%s\",\"claimed\":%s,\"revealed\":%s,\"ratio\":",
+                  commitment->sha256, commitment->claimed ? "true" : "false",
+                  commitment->revealed ? "true" : "false");
+        if (isnan(commitment->ratio))
+            text_add_literal(dump->text, "null}");
+        else
+            text_addf(dump->text, "%.17g}", commitment->ratio);
         dump->before = ",";
     }
 }
@@ -79,6 +85,24 @@ static void dump_formers(struct dump *dump)
     }
 }
 
+/* What is held back, and from nobody else to be had: [commitment_id, id, verifiers]. */
+static void dump_seal(void *object, void *ctx)
+{
+    const struct seal *seal = object;
+    struct dump *dump = ctx;
+    const struct claim *claim;
+    if (seal->broken)
+        return;
+    LIST_FOREACH (claim, &seal->claims, of_seal) {
+        text_addf(dump->text, "%s[\"%s\",", dump->before, claim->commitment_id);
+        text_add_string(dump->text, claim->entry->key);
+        text_add_literal(dump->text, ",");
+        verifiers_write(claim, dump->text);
+        text_add_literal(dump->text, "]");
+        dump->before = ",";
+    }
+}
+
 static void dump_ledger(struct dump *dump)
 {
     const struct ledger *ledger = &dump->room->knowledge.ledger;
@@ -88,6 +112,9 @@ static void dump_ledger(struct dump *dump)
     dump->before = "";
     dump_commitments(dump, &ledger->open);
     dump_commitments(dump, &ledger->claimed);
+    text_add_literal(dump->text, "],\"sealed\":[");
+    dump->before = "";
+    index_walk(&ledger->seals, dump_seal, dump);
 }
 
 static void dump_session(void *object, void *ctx)

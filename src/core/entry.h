@@ -24,6 +24,7 @@ enum entry_kind {
     ENTRY_CURSOR,    /* bytes: a seq in digits, up to which the AI on the connection has read */
     ENTRY_LEASE_END, /* bytes: which lease, whose holder was silent for too long (leases.h) */
     ENTRY_OVERDUE,   /* bytes: the seq, in digits, of a message that found no reply in time */
+    ENTRY_UNSEAL,    /* bytes: the commitment_id of claims that too few have measured in time */
     ENTRY_KIND_COUNT
 };
 

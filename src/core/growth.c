@@ -46,7 +46,7 @@ struct growth knowledge_growth_report(const struct knowledge *knowledge, struct 
         if (!named[i])
             continue;
         growth.own += cost - (int64_t)reports_of(named[i], tenant);
-        growth.bytes += claim_report_growth(named[i], reporting->reporter, reporting->metrics);
+        growth.bytes += claim_report_growth(named[i], reporting);
     }
     growth.bytes += growth.own;
     if (benchmark)

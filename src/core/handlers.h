@@ -58,6 +58,15 @@ int claim_check(struct request *request, const char *path);
 void claim_count_mismatch(struct request *request);
 /* The claim that was checked is made now. */
 void claim_made(struct request *request);
+/* What the author of a commitment measured (seals.c). */
+int measurement_check(struct request *request);
+void measurement_proceed(struct request *request);
+/* All that is held back of these claims is told. */
+void seal_break(struct request *request, struct seal *seal);
+/* Something was reported on these: of those that are sealed, it may be what was waited for. */
+void seals_measured(struct request *request, struct knowledge_entry *const named[NAMED_MAX]);
+/* Their time is over; nothing when all is told by now. */
+void seal_time_up(struct request *request, struct slice commitment_id);
 /* Tells level 2 what became of a claim. */
 void verification_tell(struct request *request, const struct claim_change *change);
 

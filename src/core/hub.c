@@ -114,6 +114,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
     for (size_t i = 0; i < hub->room_count; i++) {
         sessions_propose_ends(hub->rooms[i], now);
         replies_tick(hub->rooms[i], now);
+        seals_tick(hub->rooms[i], now);
         leases_propose_ends(hub->rooms[i], now);
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {

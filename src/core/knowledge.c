@@ -30,6 +30,8 @@ void knowledge_init(struct knowledge *knowledge)
 
 static void report_free(struct report *report)
 {
+    if (report->seal)
+        LIST_REMOVE(report, of_seal);
     slice_free(&report->timestamp);
     slice_free(&report->metrics);
     free(report);
@@ -59,6 +61,7 @@ void knowledge_free(struct knowledge *knowledge)
         index_clear(&knowledge->sections[section], entry_free);
     index_clear(&knowledge->contributors, keyed_free);
     index_clear(&knowledge->tenants, keyed_free);
+    ledger_free(&knowledge->ledger); /* reports were in lists of its seals */
     knowledge_init(knowledge);
 }
 
@@ -211,6 +214,7 @@ static void entry_drop_report(struct knowledge *knowledge, struct knowledge_entr
     TAILQ_REMOVE(&entry->reports, report, next);
     entry->report_count--;
     entry->reports_bytes -= cost;
+    entry->held_bytes -= report->seal ? cost : 0;
     tenant_drop_report(knowledge, report->tenant, cost);
     report_free(report);
 }
@@ -318,9 +322,14 @@ static void report_append(struct knowledge *knowledge, struct knowledge_entry *e
     report->timestamp = slice_copy(reporting->timestamp);
     report->metrics = slice_copy(reporting->metrics.raw);
     report->score = score;
+    report->entry = entry;
+    report->seal = reporting->seal;
+    if (report->seal)
+        LIST_INSERT_HEAD(&report->seal->reports, report, of_seal);
     TAILQ_INSERT_TAIL(&entry->reports, report, next);
     entry->report_count++;
     entry->reports_bytes += report_cost(report);
+    entry->held_bytes += report->seal ? report_cost(report) : 0;
     report->tenant->reports++;
     report->tenant->bytes += report_cost(report);
 }
@@ -381,7 +390,8 @@ double knowledge_quality(const struct knowledge_entry *entry)
     double sum = 0;
     size_t scores = 0;
     TAILQ_FOREACH (report, &entry->reports, next)
-        if (report->score >= 0 && !slice_equal(report->reporter, entry->contributor->key)) {
+        if (!report->seal && report->score >= 0 &&
+            !slice_equal(report->reporter, entry->contributor->key)) {
             sum += report->score;
             scores++;
         }
@@ -402,6 +412,37 @@ static void entry_report(struct knowledge *knowledge, struct knowledge_entry *en
         json_get(reporting->metrics, "integration_tested").kind == JSON_KIND_TRUE) {
         entry->tested = true;
         entry->contributor->tested++;
+    }
+}
+
+/* What the benchmarks of that id say is another thing, if the seal holds any of it back. */
+static void benchmark_told(struct knowledge *knowledge, struct slice id, const struct seal *seal)
+{
+    struct knowledge_entry *benchmark =
+        id.len ? knowledge_find(knowledge, SECTION_BENCHMARKS, id) : NULL;
+    const struct report *report = benchmark ? TAILQ_FIRST(&benchmark->reports) : NULL;
+    while (report && report->seal != seal)
+        report = TAILQ_NEXT(report, next);
+    if (!report)
+        return;
+    entry_touch(knowledge, benchmark);
+    entry_reworded(knowledge, benchmark);
+}
+
+void knowledge_tell_reports(struct knowledge *knowledge, struct seal *seal)
+{
+    const struct claim *claim;
+    struct report *report;
+    LIST_FOREACH (claim, &seal->claims, of_seal) {
+        entry_changed(knowledge, claim->entry);
+        benchmark_told(knowledge, claim->entry->key, seal);
+        benchmark_told(knowledge, claim->entry->own_id, seal);
+    }
+    while ((report = LIST_FIRST(&seal->reports))) {
+        LIST_REMOVE(report, of_seal);
+        report->seal = NULL;
+        report->entry->held_bytes -= report_cost(report);
+        entry_changed(knowledge, report->entry);
     }
 }
 

@@ -42,6 +42,9 @@ struct report {
     struct slice reporter; /* the tenant's key */
     struct slice timestamp, metrics;
     double score; /* the latest metrics.score that its reporter gave, 0..1; negative: none ever */
+    struct knowledge_entry *entry;
+    struct seal *seal; /* that holds it back: it is shown to nobody; NULL: none does */
+    LIST_ENTRY(report) of_seal;
     TAILQ_ENTRY(report) next;
 };
 TAILQ_HEAD(report_list, report);
@@ -57,9 +60,9 @@ struct knowledge_entry {
     size_t tenant_bytes;             /* what the entry counts for with it */
     uint64_t usage, revision;
     bool tested;
-    struct claim *claim; /* NULL: it never was one */
-    size_t bytes;        /* what it counts for in knowledge->bytes */
-    size_t report_count, reports_bytes;
+    struct claim *claim;                            /* NULL: it never was one */
+    size_t bytes;                                   /* what it counts for in knowledge->bytes */
+    size_t report_count, reports_bytes, held_bytes; /* those that are held back */
     struct report_list reports;
     size_t former_count, former_bytes;
     struct former_list formers;
@@ -119,9 +122,10 @@ void knowledge_named(const struct knowledge *knowledge, struct slice id,
                      struct knowledge_entry *ret_named[NAMED_MAX]);
 /* A performance_report as it came. */
 struct reporting {
-    struct slice reporter, timestamp;
+    struct slice reporter, owner, timestamp;
     struct json_value metrics; /* an object */
     double score;              /* 0..1; negative: none given */
+    struct seal *seal;         /* that holds it back; NULL: none does */
 };
 /* What a change would add to a room's knowledge, and to what of it is one AI's; either may be less
  * than nothing (growth.c). */
@@ -161,6 +165,8 @@ void knowledge_restore_report(struct knowledge *knowledge, struct knowledge_entr
 void knowledge_report(struct knowledge *knowledge, struct slice component_id,
                       const struct reporting *reporting,
                       struct knowledge_entry *const named[NAMED_MAX]);
+/* Reports that the seal held back are held back no more. */
+void knowledge_tell_reports(struct knowledge *knowledge, struct seal *seal);
 /* NULL when the AI contributed nothing. */
 const struct contributor *knowledge_contributor(const struct knowledge *knowledge,
                                                 struct slice ai_id);

@@ -61,6 +61,8 @@ static void add_reports(struct text *text, const struct knowledge_entry *entry)
     {
         if (text->len >= SEARCHED_REPORTS_MAX)
             return;
+        if (report->seal)
+            continue;
         text_add_literal(text, text->len ? "; " : "");
         text_add(text, report->reporter);
         text_add_literal(text, ": ");

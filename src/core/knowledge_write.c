@@ -38,6 +38,8 @@ static void write_feature(const struct knowledge_entry *entry, struct text *text
     text_addf(text, ",\"integration_tested\":%s,\"performance_benchmarks\":{",
               entry->tested ? "true" : "false");
     TAILQ_FOREACH (report, &entry->reports, next) {
+        if (report->seal)
+            continue;
         text_add_literal(text, before);
         text_add_string(text, report->reporter);
         text_add_literal(text, ":");
@@ -50,8 +52,11 @@ static void write_feature(const struct knowledge_entry *entry, struct text *text
 static void write_benchmark(const struct knowledge_entry *entry, struct text *text)
 {
     const struct report *report;
-    const char *before = "[";
+    const char *before = "";
+    text_add_literal(text, "[");
     TAILQ_FOREACH (report, &entry->reports, next) {
+        if (report->seal)
+            continue;
         text_addf(text, "%s{\"reporter\":", before);
         text_add_string(text, report->reporter);
         text_add_literal(text, ",\"timestamp\":");
@@ -89,7 +94,7 @@ static size_t entry_least(const struct knowledge_entry *entry)
 {
     size_t unwritten = ENTRY_OVERHEAD +
                        entry->report_count * (REPORT_OVERHEAD + WIRE_TIMESTAMP_MAX) +
-                       claim_cost(entry->claim);
+                       entry->held_bytes + claim_cost(entry->claim);
     return entry->bytes > unwritten ? entry->bytes - unwritten : 0;
 }
 

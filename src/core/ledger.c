@@ -10,6 +10,7 @@
  * A claim that contradicts its commitment is refused, and counted on its sender's account. One
  * whose commitment is not known is refused and counts for nothing: the hub may have forgotten. */
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +21,7 @@
 
 #include "wire/shown.h"
 
-#define ACCOUNT_OVERHEAD    256u /* bytes that an account counts for beside its id, */
+#define ACCOUNT_OVERHEAD    352u /* bytes that an account counts for beside its id, */
 #define COMMITMENT_OVERHEAD 384u /* and a commitment beside its texts */
 
 void ledger_init(struct ledger *ledger)
@@ -29,6 +30,7 @@ void ledger_init(struct ledger *ledger)
     TAILQ_INIT(&ledger->recent);
     TAILQ_INIT(&ledger->open);
     TAILQ_INIT(&ledger->claimed);
+    TAILQ_INIT(&ledger->running);
 }
 
 static void commitment_free(void *object)
@@ -39,10 +41,19 @@ static void commitment_free(void *object)
     free(commitment);
 }
 
+static void account_free(void *object)
+{
+    struct account *account = object;
+    slice_free(&account->owner);
+    keyed_free(account);
+}
+
 void ledger_free(struct ledger *ledger)
 {
     index_clear(&ledger->commitments, commitment_free);
-    index_clear(&ledger->accounts, keyed_free);
+    index_clear(&ledger->accounts, account_free);
+    index_clear(&ledger->owners, keyed_free);
+    index_clear(&ledger->seals, keyed_free);
     text_free(&ledger->shown);
 }
 
@@ -151,7 +162,7 @@ static void account_drop(struct knowledge *knowledge, struct account *account)
     index_remove(&knowledge->ledger.accounts, account);
     change_gone(knowledge->changes, &account->change, ROW_ACCOUNT, account->key);
     ledger_weigh(knowledge, -account_cost(account->key));
-    keyed_free(account);
+    account_free(account);
 }
 
 static void account_changed(struct knowledge *knowledge, struct account *account)
@@ -186,18 +197,29 @@ struct account *account_restore(struct knowledge *knowledge, struct slice ai_id)
     return account;
 }
 
+void account_own(struct account *account, struct slice owner)
+{
+    if (account->owner.len && slice_equal(account->owner, owner))
+        return;
+    slice_free(&account->owner);
+    account->owner = slice_copy(owner);
+}
+
 /* The AI's account, made when there is none, and touched. */
-static struct account *account_get(struct knowledge *knowledge, struct slice ai_id)
+static struct account *account_get(struct knowledge *knowledge, struct slice ai_id,
+                                   struct slice owner)
 {
     struct ledger *ledger = &knowledge->ledger;
     struct account *account = account_find(ledger, ai_id);
     if (account) {
+        account_own(account, owner);
         account_touch(knowledge, ai_id);
         return account;
     }
     while (ledger->accounts.count >= ACCOUNTS_MAX)
         account_drop(knowledge, TAILQ_LAST(&ledger->recent, account_list));
     account = account_restore(knowledge, ai_id);
+    account_own(account, owner);
     TAILQ_INSERT_HEAD(&ledger->recent, account, recent);
     account_changed(knowledge, account);
     return account;
@@ -318,6 +340,7 @@ static struct commitment *commitment_new(struct request *request, struct account
     memcpy(commitment->sha256, promise->sha256.at, promise->sha256.len);
     commitment->subject = slice_copy(promise->subject);
     commitment->subject_version = slice_copy(promise->subject_version);
+    commitment->ratio = (double)NAN;
     commitment_restore(knowledge, account, commitment);
     commitment_enlist(knowledge, commitment);
     account->commitments++;
@@ -346,7 +369,8 @@ void commitment_proceed(struct request *request)
     struct promise promise;
     promise_read(request, &promise);
     quota_make_room(request);
-    struct account *account = account_get(&request->room->knowledge, request->member->key);
+    struct account *account =
+        account_get(&request->room->knowledge, request->member->key, request_owner(request));
     struct commitment *commitment = same_of(account, &promise);
     if (!commitment)
         commitment = commitment_new(request, account, &promise);
@@ -366,7 +390,6 @@ struct claimed {
     char nonce_text[COMMITMENT_SUBJECT_MAX];
     struct slice id, subject, subject_version, nonce;
     struct committed_parameters parameters;
-    double ratio;
     uint64_t seeds;
 };
 
@@ -388,10 +411,12 @@ static int claimed_text(struct request *request, const struct claimed *claimed, 
 
 static int claimed_numbers(struct request *request, struct claimed *claimed)
 {
-    if (json_number(request->found->body.ratio_heldout, &claimed->ratio) != 0 ||
-        !(claimed->ratio > 0))
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "%s.ratio_heldout must be a number above 0", claimed->path);
+    if (request->found->body.ratio_heldout.kind != JSON_KIND_ABSENT)
+        return refuse(
+            request->refusal, WIRE_BAD_PAYLOAD,
+            "%s.ratio_heldout would tell those who are to measure it what to find: say it "
+            "in a measurement of the commitment, before",
+            claimed->path);
     if (json_u64(request->found->body.seeds, &claimed->seeds) != 0 || claimed->seeds != CLAIM_SEEDS)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "%s.seeds must be %u: every claim is measured on as many workloads",
@@ -468,6 +493,22 @@ static int compare(struct request *request, struct claimed *claimed,
     return compare_parameters(request, claimed, commitment);
 }
 
+/* It can be claimed with: its author has measured it, and not too much is claimed with it. */
+static int commitment_ready(struct request *request, const struct commitment *commitment)
+{
+    const struct ledger *ledger = &request->room->knowledge.ledger;
+    const struct seal *seal = index_find(&ledger->seals, commitment->key);
+    request->unmeasured = isnan(commitment->ratio);
+    if (request->unmeasured)
+        return refuse(request->refusal, WIRE_BAD_CLAIM,
+                      "commitment %s has no measurement yet: say it first", commitment->id);
+    if (seal && seal->count >= SEAL_CLAIMS_MAX)
+        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                      "%zu entries are claimed with commitment %s, the most that one may have",
+                      seal->count, commitment->id);
+    return 0;
+}
+
 int claim_check(struct request *request, const char *path)
 {
     struct claimed claimed;
@@ -489,18 +530,23 @@ int claim_check(struct request *request, const char *path)
                       SLICE_FORMAT(claimed.id));
     error = compare(request, &claimed, commitment);
     request->growth = account_growth(request, NULL);
-    if (error == 0)
-        request->claiming = (struct claiming){
-            .commitment = commitment, .ratio = claimed.ratio, .seeds = (unsigned)claimed.seeds};
-    else if (quota_check(request) == 0)
+    if (error < 0 && quota_check(request) == 0)
         request->mismatched = true; /* it will be counted, and there is room for that */
-    return error == 0 ? 0 : -(int)request->refusal->code;
+    if (error == 0)
+        error = commitment_ready(request, commitment);
+    if (error < 0)
+        return -(int)request->refusal->code;
+    request->claiming = (struct claiming){.commitment = commitment,
+                                          .owner = request_owner(request),
+                                          .seeds = (unsigned)claimed.seeds};
+    return 0;
 }
 
 void claim_count_mismatch(struct request *request)
 {
     quota_make_room(request);
-    account_get(&request->room->knowledge, request->message->sender_id)->mismatched++;
+    account_get(&request->room->knowledge, request->message->sender_id, request_owner(request))
+        ->mismatched++;
 }
 
 void claim_made(struct request *request)
@@ -529,8 +575,10 @@ static void write_account(const struct account *account, struct text *text)
     for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
         all += claims[status];
     text_add_string(text, account->key);
+    text_add_literal(text, ":{\"owner\":");
+    text_add_string(text, account->owner);
     text_addf(text,
-              ":{\"commitments\":%llu,\"claims\":%llu,\"confirmed\":%llu,\"refuted\":%llu,"
+              ",\"commitments\":%llu,\"claims\":%llu,\"confirmed\":%llu,\"refuted\":%llu,"
               "\"contested\":%llu,\"mismatched\":%llu}",
               (unsigned long long)account->commitments, (unsigned long long)all,
               (unsigned long long)claims[CLAIM_CONFIRMED],

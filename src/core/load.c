@@ -78,6 +78,22 @@ static bool load_bool(struct loading *loading, struct json_value object, const c
     return kind == JSON_KIND_TRUE;
 }
 
+/* Of a row of an earlier version, what it had to be. */
+static bool load_bool_or(struct loading *loading, struct json_value object, const char *name,
+                         bool preset)
+{
+    bool has = json_get(object, name).kind != JSON_KIND_ABSENT;
+    return has ? load_bool(loading, object, name) : preset;
+}
+
+/* An owner's name; before there were any, each AI was its own. */
+static struct slice load_owner(struct loading *loading, struct json_value object,
+                               struct slice ai_id)
+{
+    bool has = json_get(object, "owner").kind != JSON_KIND_ABSENT;
+    return has ? load_text(loading, object, "owner") : slice_copy(ai_id);
+}
+
 /* null is NAN. */
 static double load_double(struct loading *loading, struct json_value object, const char *name)
 {
@@ -179,9 +195,13 @@ static void load_verifier(struct loading *loading, struct claim *claim, struct j
     claim->verifiers = memory_grow(claim->verifiers, &claim->verifier_capacity,
                                    claim->verifier_count + 1, sizeof *claim->verifiers);
     struct json_value profile = json_get(object, "profile"), reason = json_get(object, "reason");
+    struct slice ai_id = load_text(loading, object, "ai_id");
     claim->verifiers[claim->verifier_count++] = (struct verifier){
-        .ai_id = load_text(loading, object, "ai_id"),
+        .ai_id = ai_id,
+        .owner = load_owner(loading, object, ai_id),
         .agrees = load_bool(loading, object, "agrees"),
+        .counts = load_bool_or(loading, object, "counts", true),
+        .in_sight = load_bool_or(loading, object, "in_sight", false),
         .ratio = load_double(loading, object, "ratio"),
         .ratio_own = load_double(loading, object, "ratio_own"),
         .profile =
@@ -200,11 +220,22 @@ static void parents_await(struct hub *hub, struct claim *claim, struct json_valu
     hub->orphans[hub->orphan_count++] = (struct orphan){claim, slice_copy(parents.raw)};
 }
 
+static void load_seal(struct loading *loading, struct claim *claim, bool broken)
+{
+    struct ledger *ledger = &loading->room->knowledge.ledger;
+    const struct seal *seal = index_find(&ledger->seals, slice_of(claim->commitment_id));
+    bool same = !seal || !seal->count || seal->broken == broken;
+    if (!same)
+        load_damage(loading, "sealed");
+    seal_join(ledger, claim, same ? broken : seal->broken);
+}
+
 static void load_claim_live(struct loading *loading, struct claim *claim, struct json_value object)
 {
     struct json_iterator verifiers = {.rest = load_array(loading, object, "verifiers").raw};
     struct json_value verifier;
-    size_t agreeing;
+    struct ledger *ledger = &loading->room->knowledge.ledger;
+    struct votes votes;
     load_short(loading, object, "commitment_id", claim->commitment_id, sizeof claim->commitment_id);
     load_short(loading, object, "nonce", claim->nonce, sizeof claim->nonce);
     claim->ratio = load_double(loading, object, "ratio");
@@ -214,7 +245,12 @@ static void load_claim_live(struct loading *loading, struct claim *claim, struct
     while (json_next_element(&verifiers, &verifier))
         load_verifier(loading, claim, verifier);
     parents_await(loading->room->hub, claim, load_array(loading, object, "parents"));
-    claim->status = claim_judge(claim, &agreeing);
+    load_seal(loading, claim, !load_bool_or(loading, object, "sealed", false));
+    claim->status = CLAIM_CLAIMED;
+    if (claim->seal->broken)
+        claim->status = claim_judge(claim, &votes);
+    else if (claim_is_measured(claim))
+        seal_run(ledger, claim->seal, loading->room->hub->clock); /* nobody could, without a hub */
 }
 
 static void load_claim(struct loading *loading, struct knowledge_entry *entry,
@@ -226,12 +262,26 @@ static void load_claim(struct loading *loading, struct knowledge_entry *entry,
     for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
         if (!json_next_element(&settled, &count) || json_u64(count, &claim->settled[status]) < 0)
             load_damage(loading, "settled");
+    claim->entry = entry;
     claim->live = load_bool(loading, object, "live");
     if (claim->live)
         load_claim_live(loading, claim, object);
-    for (int status = 0; entry->contributor && status < CLAIM_STATUS_COUNT; status++)
+    struct slice owner = load_owner(loading, object, entry->contributor->key);
+    owner_take(&loading->room->knowledge.ledger, claim, owner);
+    slice_free(&owner);
+    for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
         entry->contributor->claims[status] +=
             claim->settled[status] + (claim->live && (int)claim->status == status);
+}
+
+/* Of the claim, which may be in a row that is still to come. */
+static struct seal *load_report_seal(struct loading *loading, struct json_value report)
+{
+    char id[UUID_SIZE];
+    if (json_get(report, "seal").kind == JSON_KIND_ABSENT)
+        return NULL;
+    load_short(loading, report, "seal", id, sizeof id);
+    return seal_of(&loading->room->knowledge.ledger, slice_of(id));
 }
 
 static void load_knowledge(struct loading *loading)
@@ -266,13 +316,16 @@ static void load_knowledge(struct loading *loading)
         struct reporting reporting = {.reporter = load_text(loading, report, "reporter"),
                                       .timestamp = load_text(loading, report, "timestamp"),
                                       .score = load_double(loading, report, "score"),
+                                      .seal = load_report_seal(loading, report),
                                       .metrics =
                                           member(loading, report, "metrics", JSON_KIND_OBJECT)};
         knowledge_restore_report(knowledge, entry, &reporting);
         slice_free(&reporting.reporter);
         slice_free(&reporting.timestamp);
     }
-    if (claim.kind == JSON_KIND_OBJECT)
+    if (claim.kind == JSON_KIND_OBJECT && !entry->contributor)
+        load_damage(loading, "claim");
+    else if (claim.kind == JSON_KIND_OBJECT)
         load_claim(loading, entry, claim);
     knowledge->refuted += claim_refuted(entry);
     knowledge_weigh(knowledge, entry);
@@ -303,6 +356,7 @@ static void load_account(struct loading *loading)
         load_damage(loading, "key");
         return;
     }
+    account->owner = load_owner(loading, object, account->key);
     account->commitments = load_u64(loading, object, "commitments");
     account->mismatched = load_u64(loading, object, "mismatched");
     account->order = load_u64(loading, object, "order");
@@ -327,6 +381,10 @@ static void load_commitment(struct loading *loading)
     load_short(loading, object, "nonce", commitment->nonce, sizeof commitment->nonce);
     load_short(loading, object, "sha256", commitment->sha256, sizeof commitment->sha256);
     commitment->claimed = load_bool(loading, object, "claimed");
+    commitment->ratio = (double)NAN;
+    if (load_has(loading, "ratio"))
+        commitment->ratio = load_double(loading, object, "ratio");
+    commitment->revealed = load_bool_or(loading, object, "revealed", commitment->claimed);
     commitment->order = load_u64(loading, object, "order");
     commitment_restore(knowledge, account, commitment);
 }

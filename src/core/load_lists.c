@@ -155,6 +155,14 @@ static void lists_restore(struct room *room)
     in_order(&room->leases, 1, lease_order, put_lease, room);
 }
 
+/* A seal that holds something back is a claim's, and not broken. */
+static void seal_check(void *object, void *ctx)
+{
+    const struct seal *seal = object;
+    bool *fine = ctx;
+    *fine = *fine && seal->count && (!seal->broken || LIST_EMPTY(&seal->reports));
+}
+
 int hub_loaded(struct hub *hub, struct slice room_name, char *ret_why, size_t size)
 {
     struct room *room = room_find(hub, room_name);
@@ -164,11 +172,17 @@ int hub_loaded(struct hub *hub, struct slice room_name, char *ret_why, size_t si
         slice_free(&hub->orphans[i].parents);
     }
     hub->orphan_count = 0;
+    if (!linked) {
+        snprintf(ret_why, size, "room \"%.*s\": a claim's parents are not there",
+                 SLICE_FORMAT(room_name));
+        return -1;
+    }
+    index_walk(&room->knowledge.ledger.seals, seal_check, &linked);
     if (linked) {
         lists_restore(room);
         return 0;
     }
-    snprintf(ret_why, size, "room \"%.*s\": a claim's parents are not there",
+    snprintf(ret_why, size, "room \"%.*s\": a report is held back, and no sealed claim is there",
              SLICE_FORMAT(room_name));
     return -1;
 }

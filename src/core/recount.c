@@ -311,26 +311,58 @@ static void recount_leases(struct verdict *verdict)
         verdict_fail(verdict, "%zu leases are open, counted %zu", count, room->leases.count);
 }
 
+/* Of whom each has one vote. */
+static size_t recount_verifiers(const struct knowledge_entry *entry)
+{
+    const struct claim *claim = entry->claim;
+    size_t wrong = 0;
+    for (size_t i = 0; i < claim->verifier_count; i++) {
+        const struct verifier *verifier = &claim->verifiers[i];
+        wrong += verifier->agrees && !claim_agrees(claim->ratio, verifier->ratio);
+        wrong += slice_equal(verifier->ai_id, entry->contributor->key);
+        wrong += verifier->in_sight && !claim->seal->broken;
+        for (size_t k = 0; k < i; k++)
+            wrong += slice_equal(verifier->owner, claim->verifiers[k].owner);
+    }
+    return wrong;
+}
+
+static void recount_seal(struct verdict *verdict, const struct claim *claim)
+{
+    const struct ledger *ledger = &verdict->room->knowledge.ledger;
+    const struct seal *seal = claim->seal, *other;
+    const struct claim *under;
+    size_t count = 0, there = 0, listed = 0;
+    LIST_FOREACH (under, &seal->claims, of_seal) {
+        count++;
+        there += under == claim;
+    }
+    TAILQ_FOREACH (other, &ledger->running, next)
+        listed += other == seal;
+    if (count != seal->count || there != 1 || listed != seal->running ||
+        (seal->running && seal->broken) || !slice_is(seal->key, claim->commitment_id) ||
+        index_find(&ledger->seals, seal->key) != seal)
+        verdict_fail(verdict, "the seal of commitment %s is not what it was", claim->commitment_id);
+    if (!seal->broken && (claim->status != CLAIM_CLAIMED || claim_is_decided(claim) ||
+                          (claim_is_measured(claim) && !seal->running)))
+        verdict_fail(verdict, "a claim with commitment %s is sealed still", claim->commitment_id);
+}
+
 static void recount_claim(struct verdict *verdict, const struct knowledge_entry *entry)
 {
     const struct claim *claim = entry->claim;
-    size_t agreeing, again = 0;
+    struct votes votes;
     if (entry->section != SECTION_PATTERNS && entry->section != SECTION_FEATURES)
         verdict_fail(verdict, "entry \"%.*s\" can't be a claim", SLICE_FORMAT(entry->key));
-    for (size_t i = 0; i < claim->verifier_count; i++) {
-        const struct verifier *verifier = &claim->verifiers[i];
-        if (verifier->agrees && !claim_agrees(claim->ratio, verifier->ratio))
-            again++;
-        if (slice_equal(verifier->ai_id, entry->contributor->key))
-            again++;
-        for (size_t k = 0; k < i; k++)
-            again += slice_equal(verifier->ai_id, claim->verifiers[k].ai_id);
-    }
-    if (again || claim->verifier_count > VERIFIERS_MAX || claim->parent_count > PARENTS_MAX ||
+    if (recount_verifiers(entry) || claim->verifier_count > VERIFIERS_MAX ||
+        claim->parent_count > PARENTS_MAX || claim->entry != entry || !claim->owner ||
+        claim->live != (claim->seal != NULL) ||
         (!claim->live && (claim->verifier_count || claim->parent_count)))
         verdict_fail(verdict, "claim \"%.*s\" has wrong verifiers or parents",
                      SLICE_FORMAT(entry->key));
-    if (claim->live && claim_judge(claim, &agreeing) != claim->status)
+    if (claim->live)
+        recount_seal(verdict, claim);
+    if (claim->live && claim->seal->broken && claim_judge(claim, &votes) != claim->status)
         verdict_fail(verdict, "claim \"%.*s\" is not %s", SLICE_FORMAT(entry->key),
                      claim_status_text(claim->status));
 }
@@ -440,6 +472,26 @@ static void recount_contributor(void *object, void *ctx)
             (unsigned long long)contributor->uses, (unsigned long long)contributor->tested);
 }
 
+/* What stands against an owner. */
+static void recount_owner(void *object, void *ctx)
+{
+    struct verdict *verdict = ctx;
+    const struct owner *owner = object;
+    const struct knowledge_entry *entry;
+    uint64_t refuted = 0;
+    size_t claims = 0;
+    TAILQ_FOREACH (entry, &verdict->room->knowledge.recent, recent) {
+        if (!entry->claim || entry->claim->owner != owner)
+            continue;
+        claims++;
+        refuted += entry->claim->settled[CLAIM_REFUTED] + claim_refuted(entry);
+    }
+    if (claims != owner->claims || refuted != owner->refuted || !claims)
+        verdict_fail(verdict, "owner \"%.*s\" has %zu claims, %llu refuted; counted %zu, %llu",
+                     SLICE_FORMAT(owner->key), claims, (unsigned long long)refuted, owner->claims,
+                     (unsigned long long)owner->refuted);
+}
+
 /* What each AI has of it, and the benchmarks of ids that name nothing. */
 static void recount_tenant(void *object, void *ctx)
 {
@@ -529,9 +581,10 @@ static void recount_knowledge(struct verdict *verdict)
     size_t bytes = knowledge->ledger.bytes, entries = 0, refuted = 0;
     TAILQ_FOREACH (entry, &knowledge->recent, recent) {
         const struct report *report;
-        size_t reports = 0, reports_bytes = 0;
+        size_t reports = 0, reports_bytes = 0, held_bytes = 0;
         TAILQ_FOREACH (report, &entry->reports, next) {
             reports++;
+            held_bytes += report->seal ? report_cost(report) : 0;
             reports_bytes += report_cost(report);
         }
         bytes += entry->bytes;
@@ -543,7 +596,7 @@ static void recount_knowledge(struct verdict *verdict)
             verdict_fail(verdict, "entry \"%.*s\" takes %zu bytes, counted %zu",
                          SLICE_FORMAT(entry->key), knowledge_entry_cost(entry), entry->bytes);
         if (reports != entry->report_count || reports > REPORTS_EACH_MAX ||
-            reports_bytes != entry->reports_bytes)
+            reports_bytes != entry->reports_bytes || held_bytes != entry->held_bytes)
             verdict_fail(verdict, "entry \"%.*s\" has %zu reports, counted %zu",
                          SLICE_FORMAT(entry->key), reports, entry->report_count);
         if (knowledge_find(knowledge, entry->section, entry->key) != entry)
@@ -559,6 +612,7 @@ static void recount_knowledge(struct verdict *verdict)
         verdict_fail(verdict, "%zu entries of %zu bytes, counted %zu of %zu", entries, bytes,
                      knowledge_count(knowledge), knowledge->bytes);
     index_walk(&knowledge->contributors, recount_contributor, verdict);
+    index_walk(&knowledge->ledger.owners, recount_owner, verdict);
     index_walk(&knowledge->tenants, recount_tenant, verdict);
     recount_loose(verdict);
     recount_formers(verdict);

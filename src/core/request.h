@@ -51,11 +51,14 @@ struct request {
     struct claiming claiming; /* of a pattern or component */
     struct growth growth;     /* of what a room knows, if it is taken */
     bool mismatched;          /* refused, since it claims what was not committed to */
+    bool unmeasured;          /* refused, since its commitment has no measurement yet */
     struct text extra;        /* members of an error's payload behind the standard ones */
 };
 
 /* All that may refuse a message for the state's sake. Changes nothing. 0, or -code. */
 int request_check(struct request *request);
+/* Who stands behind its sender. */
+struct slice request_owner(const struct request *request);
 /* Relays the request's own line by the relay rule. */
 void relay_message(struct request *request);
 /* An error to who sent it. */

@@ -80,6 +80,9 @@ int room_propose(struct room *room, struct entry *entry);
 /* Hands in what has happened, which no log refuses. */
 void room_happened(struct room *room, struct entry *entry);
 
+/* Proposes to end the seals of claims that too few have measured in time (seals.c). */
+void seals_tick(struct room *room, int64_t now);
+
 /* What apply reads of the configuration, and its JSON. */
 struct room_limits limits_of(const struct hub_config *config);
 void limits_write(const struct room_limits *limits, struct text *text);

@@ -95,7 +95,6 @@ static void room_release(struct room *room)
     letters_free(room);
     index_clear(&room->sessions, session_release);
     index_clear(&room->leases, lease_let_go);
-    ledger_free(&room->knowledge.ledger);
     knowledge_free(&room->knowledge);
     slice_free(&room->key);
     free(room);

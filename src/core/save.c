@@ -98,6 +98,8 @@ static void write_report(const struct report *report, struct text *text)
     add_text(text, "reporter", report->reporter);
     add_text(text, "timestamp", report->timestamp);
     add_double(text, "score", report->score);
+    if (report->seal)
+        add_text(text, "seal", report->seal->key);
     add_raw(text, "metrics", report->metrics);
     text_add_literal(text, "}");
 }
@@ -117,7 +119,10 @@ static void write_verifier(const struct verifier *verifier, struct text *text)
 {
     text_add_literal(text, "{");
     add_text(text, "ai_id", verifier->ai_id);
+    add_text(text, "owner", verifier->owner);
     add_bool(text, "agrees", verifier->agrees);
+    add_bool(text, "counts", verifier->counts);
+    add_bool(text, "in_sight", verifier->in_sight);
     add_double(text, "ratio", verifier->ratio);
     add_double(text, "ratio_own", verifier->ratio_own);
     add_kept_string(text, "profile", verifier->profile);
@@ -129,6 +134,7 @@ static void write_claim_live(const struct claim *claim, struct text *text)
 {
     add_text(text, "commitment_id", slice_of(claim->commitment_id));
     add_text(text, "nonce", slice_of(claim->nonce));
+    add_bool(text, "sealed", !claim->seal->broken);
     add_double(text, "ratio", claim->ratio);
     add_u64(text, "seeds", claim->seeds);
     add_u64(text, "gone_disagreeing", claim->gone[false]);
@@ -156,6 +162,7 @@ static void write_claim(const struct claim *claim, struct text *text)
     for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
         text_addf(text, "%s%" PRIu64, status ? "," : "", claim->settled[status]);
     text_add_literal(text, "]");
+    add_text(text, "owner", claim->owner->key);
     add_bool(text, "live", claim->live);
     if (claim->live)
         write_claim_live(claim, text);
@@ -211,6 +218,7 @@ static void write_alias(const void *object, struct text *text)
 static void write_account(const void *object, struct text *text)
 {
     const struct account *account = object;
+    add_text(text, "owner", account->owner);
     add_u64(text, "commitments", account->commitments);
     add_u64(text, "mismatched", account->mismatched);
     add_u64(text, "order", account->order);
@@ -224,7 +232,9 @@ static void write_commitment(const void *object, struct text *text)
     add_text(text, "subject_version", commitment->subject_version);
     add_text(text, "nonce", slice_of(commitment->nonce));
     add_text(text, "sha256", slice_of(commitment->sha256));
+    add_double(text, "ratio", commitment->ratio);
     add_bool(text, "claimed", commitment->claimed);
+    add_bool(text, "revealed", commitment->revealed);
     add_u64(text, "order", commitment->order);
 }
 

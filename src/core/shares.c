@@ -107,12 +107,21 @@ static size_t parents_find(const struct request *request,
     return count;
 }
 
+/* What was held back of what the entry (NULL: none) claims, and will claim no more, is told. */
+static void claim_withdraw(struct request *request, const struct knowledge_entry *entry)
+{
+    if (entry && entry->claim && entry->claim->live && !entry->claim->seal->broken &&
+        !claim_stays(entry, request->claiming.commitment ? &request->claiming : NULL))
+        seal_break(request, entry->claim->seal);
+}
+
 /* What is shared is known, and what it claims is claimed. */
 static void body_put(struct request *request, enum section section, struct slice id,
                      struct slice own_id)
 {
     struct knowledge *knowledge = &request->room->knowledge;
     quota_make_room(request);
+    claim_withdraw(request, knowledge_find(knowledge, section, id));
     struct knowledge_entry *entry =
         knowledge_put(knowledge, section, id, request->body.raw, request->member->key,
                       request->message->timestamp, own_id, request->entry->time_ms);
@@ -314,6 +323,8 @@ static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_M
     if (error == 0)
         error = score_read(request, &ret_reporting->score);
     ret_reporting->reporter = request->message->sender_id;
+    ret_reporting->owner = request_owner(request);
+    ret_reporting->seal = NULL;
     ret_reporting->timestamp = request->message->timestamp;
     ret_reporting->metrics = request->body;
     return error;
@@ -328,8 +339,7 @@ static struct growth report_growth_most(const struct knowledge *knowledge, struc
                              reporting->reporter.len);
     return (struct growth){
         .ai_id = reporting->reporter,
-        .bytes =
-            (1 + NAMED_MAX) * each + NAMED_MAX * (int64_t)verifier_cost_most(reporting->reporter),
+        .bytes = (1 + NAMED_MAX) * each + NAMED_MAX * (int64_t)verifier_cost_most(reporting),
         .own = (1 + NAMED_MAX) * each,
         .stays = knowledge_find(knowledge, SECTION_BENCHMARKS, id),
     };
@@ -368,16 +378,22 @@ void report_proceed(struct request *request)
     quota_make_room(request);
     knowledge_named(knowledge, id, named);
     for (size_t i = 0; i < NAMED_MAX; i++)
-        if (named[i] && claim_report(knowledge, named[i], reporting.reporter, reporting.metrics,
-                                     &changes[count]))
+        if (named[i] && !reporting.seal)
+            reporting.seal = claim_holds_back(named[i], reporting.metrics);
+    for (size_t i = 0; i < NAMED_MAX; i++)
+        if (named[i] && claim_report(knowledge, named[i], &reporting, &changes[count]))
             count++;
     knowledge_report(knowledge, id, &reporting, named);
     hub_note(request->hub, request->from, HUB_KNOWLEDGE, id,
              slice_of(section_text(SECTION_BENCHMARKS)));
-    relay_message(request); /* first what was said, then what follows from it */
+    if (reporting.seal)
+        request->target = NULL; /* the hub alone reads it */
+    else
+        relay_message(request); /* first what was said, then what follows from it */
     request->handled = true;
     for (size_t i = 0; i < count; i++)
         verification_tell(request, &changes[i]);
+    seals_measured(request, named);
 }
 
 /* ── feature_request ── */

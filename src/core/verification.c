@@ -1,16 +1,20 @@
 /* What becomes of a claim: others measure it again, and what they agree on counts, never what
- * its author says.
+ * its author says. A vote is an owner's (members.h): each has one, its latest, by whichever of its
+ * AIs. It counts unless the owner's own claims were refuted.
  *
- *     claimed     fewer than two others have measured it
- *     confirmed   two agree with it, and no two that disagree found the same
- *     refuted     two disagree with it and found the same, and fewer than two agree
+ *     claimed     fewer than two have measured it without sight of the answer (seals.c), and no
+ *                 two found the same other number
+ *     confirmed   two who could not see the answer agree with it, and no two that disagree found
+ *                 the same
+ *     refuted     two who could not see it disagree and found the same, and fewer than two agree
  *     contested   anything else
  *
- * The status follows from the verifiers alone (claim_judge), of whom the latest measurement of
- * each is kept, in bounds; those who are pushed out are counted. It can change for as long as
- * somebody measures. A new revision of the entry that claims something else is a new claim; what
- * became of the old one stays on its author's account, or whoever was refuted would only have to
- * share again. */
+ * What is said in sight of the answer decides nothing, but stands in the way. A claim that is
+ * sealed is claimed. The status follows from the verifiers alone (claim_judge), of whom the latest
+ * measurement of each is kept, in bounds; those who are pushed out are counted. It can change for
+ * as long as somebody measures. A new revision of the entry that claims something else is a new
+ * claim; what became of the old one stays on its author's account, or whoever was refuted would
+ * only have to share again. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,7 +23,7 @@
 #include "core/handlers.h"
 #include "core/memory.h"
 
-#define VERIFIER_OVERHEAD 160u /* bytes that a verifier counts for beside its texts */
+#define VERIFIER_OVERHEAD 176u /* bytes that a verifier counts for beside its texts */
 
 #define VERIFIERS_NEEDED  2u
 #define TOLERANCE         1e-9 /* relative; honest simulators agree to the last bit */
@@ -39,18 +43,21 @@ const char *claim_status_text(enum claim_status status)
 static void verifier_clear(struct verifier *verifier)
 {
     slice_free(&verifier->ai_id);
+    slice_free(&verifier->owner);
     slice_free(&verifier->profile);
     slice_free(&verifier->reason);
 }
 
-size_t verifier_cost_most(struct slice ai_id)
+size_t verifier_cost_most(const struct reporting *reporting)
 {
-    return VERIFIER_OVERHEAD + ai_id.len + (size_t)2 * VERIFIER_TEXT_MAX;
+    return VERIFIER_OVERHEAD + reporting->reporter.len + reporting->owner.len +
+           (size_t)2 * VERIFIER_TEXT_MAX;
 }
 
 static size_t verifier_cost(const struct verifier *verifier)
 {
-    return VERIFIER_OVERHEAD + verifier->ai_id.len + verifier->profile.len + verifier->reason.len;
+    return VERIFIER_OVERHEAD + verifier->ai_id.len + verifier->owner.len + verifier->profile.len +
+           verifier->reason.len;
 }
 
 size_t claim_cost(const struct claim *claim)
@@ -89,16 +96,23 @@ static void verifier_remove(struct claim *claim, size_t place)
             (--claim->verifier_count - place) * sizeof *claim->verifiers);
 }
 
-/* The longest there of the larger camp makes room, so that however many speak for one side, the
- * other's voice stays. Many may take one side until those of it who were honest are gone, and
- * then change: hence what was said by those who are gone is counted. */
+/* The first that does not count; else the longest there of the larger camp, so that however many
+ * speak for one side, the other's voice stays. Many may take one side until those of it who were
+ * honest are gone, and then change: hence what was said by those who are gone is counted. */
 static void verifiers_trim(struct claim *claim)
 {
     size_t agreeing = 0, place = 0;
     assert(claim->verifier_count > 0);
+    while (place < claim->verifier_count && claim->verifiers[place].counts)
+        place++;
+    if (place < claim->verifier_count) {
+        verifier_remove(claim, place);
+        return;
+    }
     for (size_t i = 0; i < claim->verifier_count; i++)
         agreeing += claim->verifiers[i].agrees;
     bool larger = 2 * agreeing > claim->verifier_count;
+    place = 0;
     while (claim->verifiers[place].agrees != larger)
         place++;
     claim->gone[larger]++;
@@ -109,7 +123,7 @@ static void verifier_put(struct claim *claim, const struct verifier *verifier)
 {
     size_t place = 0;
     while (place < claim->verifier_count &&
-           !slice_equal(claim->verifiers[place].ai_id, verifier->ai_id))
+           !slice_equal(claim->verifiers[place].owner, verifier->owner))
         place++;
     if (place < claim->verifier_count)
         verifier_remove(claim, place);
@@ -120,6 +134,7 @@ static void verifier_put(struct claim *claim, const struct verifier *verifier)
     struct verifier *kept = &claim->verifiers[claim->verifier_count++];
     *kept = *verifier;
     kept->ai_id = slice_copy(verifier->ai_id);
+    kept->owner = slice_copy(verifier->owner);
     kept->profile = slice_copy(verifier->profile);
     kept->reason = slice_copy(verifier->reason);
 }
@@ -152,32 +167,62 @@ static size_t largest_agreement(double *ratios, size_t count)
     return largest;
 }
 
-enum claim_status claim_judge(const struct claim *claim, size_t *ret_agreeing)
+/* Of the verifiers that count, with those who saw the answer or without. */
+struct camps {
+    size_t all, agreeing;
+    size_t together; /* of those who disagree, the most that found the same */
+};
+
+static struct camps camps_of(const struct claim *claim, bool with_sight)
 {
     double ratios[VERIFIERS_MAX] = {0};
-    size_t agreeing = 0, measured = 0, unmeasured = 0;
+    size_t measured = 0, unmeasured = 0;
+    struct camps camps = {0};
     for (size_t i = 0; i < claim->verifier_count; i++) {
         const struct verifier *verifier = &claim->verifiers[i];
+        if (!verifier->counts || (verifier->in_sight && !with_sight))
+            continue;
+        camps.all++;
         if (verifier->agrees)
-            agreeing++;
+            camps.agreeing++;
         else if (isnan(verifier->ratio))
             unmeasured++;
         else
             ratios[measured++] = verifier->ratio;
     }
-    size_t together = largest_agreement(ratios, measured);
-    if (unmeasured > together) /* that it can't be measured at all is something to agree on, too */
-        together = unmeasured;
-    *ret_agreeing = agreeing;
-    if (claim->verifier_count < VERIFIERS_NEEDED)
-        return CLAIM_CLAIMED;
-    /* those who are gone decide nothing, but they may stand in the way of it; what they found is
-     * taken to be the same */
-    if (agreeing >= VERIFIERS_NEEDED && together + claim->gone[false] < VERIFIERS_NEEDED)
+    camps.together = largest_agreement(ratios, measured);
+    if (unmeasured > camps.together) /* that it can't be measured is something to agree on, too */
+        camps.together = unmeasured;
+    return camps;
+}
+
+enum claim_status claim_judge(const struct claim *claim, struct votes *ret_votes)
+{
+    struct camps blind = camps_of(claim, false), all = camps_of(claim, true);
+    *ret_votes = (struct votes){.agreeing = blind.agreeing,
+                                .disagreeing = blind.all - blind.agreeing,
+                                .in_sight = all.all - blind.all};
+    /* those who are gone decide nothing, as those who saw the answer, but they may stand in the
+     * way of it; what they found is taken to be the same */
+    bool denied = all.together + claim->gone[false] >= VERIFIERS_NEEDED;
+    bool upheld = all.agreeing + claim->gone[true] >= VERIFIERS_NEEDED;
+    if (blind.agreeing >= VERIFIERS_NEEDED && !denied)
         return CLAIM_CONFIRMED;
-    if (together >= VERIFIERS_NEEDED && agreeing + claim->gone[true] < VERIFIERS_NEEDED)
+    if (blind.together >= VERIFIERS_NEEDED && !upheld)
         return CLAIM_REFUTED;
-    return CLAIM_CONTESTED;
+    return blind.all < VERIFIERS_NEEDED && !denied ? CLAIM_CLAIMED : CLAIM_CONTESTED;
+}
+
+bool claim_is_decided(const struct claim *claim)
+{
+    struct votes votes;
+    enum claim_status status = claim_judge(claim, &votes);
+    return status == CLAIM_CONFIRMED || status == CLAIM_REFUTED;
+}
+
+bool claim_is_measured(const struct claim *claim)
+{
+    return camps_of(claim, true).all > 0;
 }
 
 bool claim_refuted(const struct knowledge_entry *entry)
@@ -187,11 +232,34 @@ bool claim_refuted(const struct knowledge_entry *entry)
 
 /* ── claims ── */
 
-static bool claim_same(const struct claim *claim, const struct claiming *claiming)
+bool claim_stays(const struct knowledge_entry *entry, const struct claiming *claiming)
 {
-    return claim->live && claiming && claim->ratio == claiming->ratio &&
-           claim->seeds == claiming->seeds &&
+    const struct claim *claim = entry->claim;
+    return claiming && claim && claim->live &&
            strcmp(claim->commitment_id, claiming->commitment->id) == 0;
+}
+
+static void claim_become(struct knowledge *knowledge, struct knowledge_entry *entry,
+                         enum claim_status status)
+{
+    struct claim *claim = entry->claim;
+    knowledge->refuted -= claim_refuted(entry);
+    claim->owner->refuted -= claim_refuted(entry);
+    entry->contributor->claims[claim->status]--;
+    claim->status = status;
+    entry->contributor->claims[status]++;
+    claim->owner->refuted += claim_refuted(entry);
+    knowledge->refuted += claim_refuted(entry);
+}
+
+void claim_rejudge(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    struct votes votes;
+    enum claim_status status = claim_judge(entry->claim, &votes);
+    if (status == entry->claim->status)
+        return;
+    claim_become(knowledge, entry, status);
+    account_touch(knowledge, entry->contributor->key);
 }
 
 static void claim_set_parents(const struct knowledge_entry *entry, const struct claiming *claiming)
@@ -216,7 +284,23 @@ static void claim_settle(struct knowledge *knowledge, struct knowledge_entry *en
     knowledge->refuted -= claim_refuted(entry);
     claim->settled[claim->status]++;
     claim->live = false;
+    seal_leave(&knowledge->ledger, claim);
     claim_empty(claim);
+}
+
+static void claim_begin(struct knowledge *knowledge, struct knowledge_entry *entry,
+                        const struct claiming *claiming)
+{
+    struct claim *claim = entry->claim;
+    const struct commitment *commitment = claiming->commitment;
+    claim->live = true;
+    claim->ratio = commitment->ratio;
+    claim->seeds = claiming->seeds;
+    claim->status = CLAIM_CLAIMED;
+    memcpy(claim->commitment_id, commitment->id, sizeof claim->commitment_id);
+    memcpy(claim->nonce, commitment->nonce, sizeof claim->nonce);
+    seal_join(&knowledge->ledger, claim, commitment->revealed);
+    entry->contributor->claims[CLAIM_CLAIMED]++;
 }
 
 void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
@@ -224,23 +308,20 @@ void claim_put(struct knowledge *knowledge, struct knowledge_entry *entry,
 {
     if (!entry->claim && !claiming)
         return;
-    if (!entry->claim)
+    bool stays = claim_stays(entry, claiming);
+    if (!entry->claim) {
         entry->claim = memory_new(sizeof *entry->claim);
-    struct claim *claim = entry->claim;
-    bool same = claim_same(claim, claiming);
-    if (claim->live && !same)
-        claim_settle(knowledge, entry);
-    if (claiming && !same) {
-        claim->live = true;
-        claim->ratio = claiming->ratio;
-        claim->seeds = claiming->seeds;
-        claim->status = CLAIM_CLAIMED;
-        memcpy(claim->commitment_id, claiming->commitment->id, sizeof claim->commitment_id);
-        memcpy(claim->nonce, claiming->commitment->nonce, sizeof claim->nonce);
-        entry->contributor->claims[CLAIM_CLAIMED]++;
+        entry->claim->entry = entry;
     }
     if (claiming)
-        claim_set_parents(entry, claiming);
+        owner_take(&knowledge->ledger, entry->claim, claiming->owner);
+    if (entry->claim->live && !stays)
+        claim_settle(knowledge, entry);
+    if (!claiming)
+        return;
+    if (!stays)
+        claim_begin(knowledge, entry, claiming);
+    claim_set_parents(entry, claiming);
 }
 
 /* ── reports ── */
@@ -280,10 +361,10 @@ static struct slice text_or_none(struct json_value value)
 }
 
 /* False when the report is no measurement of the claim on the workloads that it stands on. */
-static bool report_read(const struct claim *claim, struct slice reporter, struct json_value metrics,
+static bool report_read(const struct claim *claim, const struct reporting *reporting,
                         struct verifier *ret_verifier)
 {
-    struct reported reported = report_members(metrics);
+    struct reported reported = report_members(reporting->metrics);
     uint64_t n;
     if (!json_string_is(reported.nonce, slice_of(claim->nonce)) || json_u64(reported.n, &n) != 0 ||
         n != claim->seeds)
@@ -293,7 +374,8 @@ static bool report_read(const struct claim *claim, struct slice reporter, struct
     if (!measured)
         ratio = (double)NAN;
     *ret_verifier =
-        (struct verifier){.ai_id = reporter,
+        (struct verifier){.ai_id = reporting->reporter,
+                          .owner = reporting->owner,
                           .agrees = measured && !denied && claim_agrees(claim->ratio, ratio),
                           .ratio = ratio,
                           .ratio_own = number_or_nan(reported.ratio_own),
@@ -302,48 +384,53 @@ static bool report_read(const struct claim *claim, struct slice reporter, struct
     return measured || denied;
 }
 
-/* Whether the report is another AI's measurement of what the entry claims. */
-static bool claim_is_measured(const struct knowledge_entry *entry, struct slice reporter,
-                              struct json_value metrics, struct verifier *ret_verifier)
+struct seal *claim_holds_back(const struct knowledge_entry *entry, struct json_value metrics)
 {
-    return entry->claim && entry->claim->live && !slice_equal(reporter, entry->contributor->key) &&
-           report_read(entry->claim, reporter, metrics, ret_verifier);
+    const struct claim *claim = entry->claim;
+    bool held = claim && claim->live && !claim->seal->broken &&
+                json_string_is(json_get(metrics, "nonce"), slice_of(claim->nonce));
+    return held ? claim->seal : NULL;
 }
 
-int64_t claim_report_growth(const struct knowledge_entry *entry, struct slice reporter,
-                            struct json_value metrics)
+/* Whether the report is another's measurement of what the entry claims. */
+static bool claim_measures(const struct knowledge_entry *entry, const struct reporting *reporting,
+                           struct verifier *ret_verifier)
+{
+    return entry->claim && entry->claim->live &&
+           !slice_equal(reporting->reporter, entry->contributor->key) &&
+           !slice_equal(reporting->owner, entry->claim->owner->key) &&
+           report_read(entry->claim, reporting, ret_verifier);
+}
+
+int64_t claim_report_growth(const struct knowledge_entry *entry, const struct reporting *reporting)
 {
     const struct claim *claim = entry->claim;
     struct verifier verifier;
-    if (!claim_is_measured(entry, reporter, metrics, &verifier))
+    if (!claim_measures(entry, reporting, &verifier))
         return 0;
     int64_t more = (int64_t)verifier_cost(&verifier);
     for (size_t i = 0; i < claim->verifier_count; i++)
-        if (slice_equal(claim->verifiers[i].ai_id, reporter))
+        if (slice_equal(claim->verifiers[i].owner, reporting->owner))
             more -= (int64_t)verifier_cost(&claim->verifiers[i]);
     return more;
 }
 
-bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry, struct slice reporter,
-                  struct json_value metrics, struct claim_change *ret_change)
+bool claim_report(struct knowledge *knowledge, struct knowledge_entry *entry,
+                  const struct reporting *reporting, struct claim_change *ret_change)
 {
     struct claim *claim = entry->claim;
     struct verifier verifier;
-    size_t agreeing;
-    if (!claim_is_measured(entry, reporter, metrics, &verifier))
+    if (!claim_measures(entry, reporting, &verifier))
         return false;
     enum claim_status was = claim->status;
+    verifier.counts = owner_counts(&knowledge->ledger, reporting->owner);
+    verifier.in_sight =
+        claim->seal->broken && !seal_measured_by(claim->seal, reporting->owner, verifier.ratio);
     verifier_put(claim, &verifier);
-    knowledge->refuted -= claim_refuted(entry);
-    claim->status = claim_judge(claim, &agreeing);
-    knowledge->refuted += claim_refuted(entry);
-    if (claim->status == was)
-        return false;
-    entry->contributor->claims[was]--;
-    entry->contributor->claims[claim->status]++;
-    account_touch(knowledge, entry->contributor->key);
+    if (claim->seal->broken)
+        claim_rejudge(knowledge, entry);
     *ret_change = (struct claim_change){entry, was};
-    return true;
+    return claim->status != was;
 }
 
 /* ── writing ── */
@@ -361,7 +448,13 @@ static void write_verifier(const struct verifier *verifier, struct text *text)
 {
     text_add_literal(text, "{\"ai_id\":");
     text_add_string(text, verifier->ai_id);
+    text_add_literal(text, ",\"owner\":");
+    text_add_string(text, verifier->owner);
     text_add_literal(text, verifier->agrees ? ",\"agrees\":true" : ",\"agrees\":false");
+    if (!verifier->counts)
+        text_add_literal(text, ",\"counts\":false");
+    if (verifier->in_sight)
+        text_add_literal(text, ",\"in_sight\":true");
     if (!isnan(verifier->ratio)) {
         text_add_literal(text, ",\"ratio\":");
         text_add_fraction(text, verifier->ratio);
@@ -373,6 +466,17 @@ static void write_verifier(const struct verifier *verifier, struct text *text)
     write_raw_string(",\"profile\":\"", verifier->profile, text);
     write_raw_string(",\"reason\":\"", verifier->reason, text);
     text_add_literal(text, "}");
+}
+
+void verifiers_write(const struct claim *claim, struct text *text)
+{
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < claim->verifier_count; i++) {
+        if (i)
+            text_add_literal(text, ",");
+        write_verifier(&claim->verifiers[i], text);
+    }
+    text_add_literal(text, "]");
 }
 
 /* Those from which it is derived, over however many steps, and that are refuted now; nearest
@@ -407,17 +511,21 @@ void verification_write(const struct knowledge *knowledge, const struct knowledg
     if (!claim || !claim->live)
         return;
     text_addf(text,
-              ",\"verification\":{\"status\":\"%s\",\"commitment_id\":\"%s\",\"nonce\":\"%s\"",
-              claim_status_text(claim->status), claim->commitment_id, claim->nonce);
-    text_add_literal(text, ",\"ratio\":");
-    text_add_fraction(text, claim->ratio);
-    text_addf(text, ",\"n\":%u,\"verifiers\":[", claim->seeds);
-    for (size_t i = 0; i < claim->verifier_count; i++) {
-        if (i)
-            text_add_literal(text, ",");
-        write_verifier(&claim->verifiers[i], text);
+              ",\"verification\":{\"status\":\"%s\",\"owner\":", claim_status_text(claim->status));
+    text_add_string(text, claim->owner->key);
+    text_addf(text, ",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"n\":%u,\"sealed\":%s",
+              claim->commitment_id, claim->nonce, claim->seeds,
+              claim->seal->broken ? "false" : "true");
+    if (claim->seal->broken) {
+        text_add_literal(text, ",\"ratio\":");
+        text_add_fraction(text, claim->ratio);
     }
-    text_add_literal(text, "],\"refuted_parents\":[");
+    text_add_literal(text, ",\"verifiers\":");
+    if (claim->seal->broken)
+        verifiers_write(claim, text);
+    else
+        text_add_literal(text, "[]");
+    text_add_literal(text, ",\"refuted_parents\":[");
     if (knowledge->refuted)
         write_refuted_parents(entry, text);
     text_add_literal(text, "]}");
@@ -428,17 +536,25 @@ void verification_tell(struct request *request, const struct claim_change *chang
     const struct knowledge_entry *entry = change->entry;
     const struct claim *claim = entry->claim;
     struct slice status = slice_of(claim_status_text(claim->status));
-    size_t agreeing;
-    claim_judge(claim, &agreeing);
+    struct votes votes;
+    claim_judge(claim, &votes);
     struct text *text =
         hub_message_begin(request, MESSAGE_VERIFICATION, slice_of("hub"), (struct slice){NULL, 0});
     text_add_literal(text, "{\"id\":");
     text_add_string(text, entry->key);
+    if (entry->own_id.len) {
+        text_add_literal(text, ",\"own_id\":");
+        text_add_string(text, entry->own_id);
+    }
     text_addf(text, ",\"section\":\"%s\",\"author\":", section_text(entry->section));
     text_add_string(text, entry->contributor->key);
-    text_addf(text, ",\"status\":\"%s\",\"was\":\"%s\",\"agreeing\":%zu,\"disagreeing\":%zu}",
-              claim_status_text(claim->status), claim_status_text(change->was), agreeing,
-              claim->verifier_count - agreeing);
+    text_addf(text,
+              ",\"status\":\"%s\",\"was\":\"%s\",\"agreeing\":%zu,\"disagreeing\":%zu,"
+              "\"in_sight\":%zu",
+              claim_status_text(claim->status), claim_status_text(change->was), votes.agreeing,
+              votes.disagreeing, votes.in_sight);
+    verification_write(&request->room->knowledge, entry, text);
+    text_add_literal(text, "}");
     struct outgoing outgoing;
     hub_message_end(request, MESSAGE_VERIFICATION, &outgoing);
     effect_to_room(request, &outgoing, NULL);

@@ -69,15 +69,20 @@ static void check_report(struct node *node, const struct check_job *work)
     json_decref(payload);
 }
 
+/* Of each thing it is said once whether it held. */
+static bool verdict_first(struct node *node, const char *author, const char *id)
+{
+    char key[ID_MAX + 3];
+    snprintf(key, sizeof key, "\n\n%s", author); /* not what it shared: what came of it */
+    return seen_first(node, key, id);
+}
+
 static void check_count(struct node *node, const struct check_job *work, bool holds)
 {
     struct summary *count = &node->count;
     *(work->pattern ? &count->patterns_checked : &count->components_checked) += 1;
     *(work->pattern ? &count->patterns_refuted : &count->components_refuted) += !holds;
     *(work->pattern ? &count->patterns_taken_in : &count->components_taken_in) += work->taken;
-    struct member *member = node_member(node, work->sender, true);
-    if (member && holds)
-        member->held++;
 }
 
 /* Its claim did not hold: after a few of these, or one if others say the same, this AI checks
@@ -85,6 +90,7 @@ static void check_count(struct node *node, const struct check_job *work, bool ho
 static void check_refused(struct node *node, const struct check_job *work)
 {
     struct member *member = node_member(node, work->sender, true);
+    verdict_first(node, work->sender, work->id);
     node_say(node, "Refused %s %s from %s: %s", work->pattern ? "pattern" : "component",
              SAY(work->id), SAY(work->sender), SAY(payload_string(work->metrics, "reason", 1024)));
     if (member && (++member->refuted >= REFUTED_MAX || member->suspect))
@@ -192,7 +198,44 @@ void checks_shun(struct node *node, struct member *member)
     node_say(node, "%s is not listened to any more: its claims do not hold", SAY(member->id));
 }
 
-/* What the hub says of a claim's standing. */
+/* What the hub says of a claim's standing, once all who measured it have said what they found. */
+
+/* Whether its author's number was what this AI found, if it has measured it. */
+static void verified_checked(struct node *node, const char *author, const char *id,
+                             const json_t *payload, const json_t *verifier)
+{
+    bool pattern = strcmp(payload_string(payload, "section", 32), "shared_patterns") == 0;
+    if (!verdict_first(node, author, id))
+        return;
+    struct member *member = node_member(node, author, true);
+    if (json_is_true(json_object_get(verifier, "agrees"))) {
+        if (member)
+            member->held++;
+        return;
+    }
+    *(pattern ? &node->count.patterns_refuted : &node->count.components_refuted) += 1;
+    node_say(node, "Refused %s %s from %s: it does not measure what its author says",
+             pattern ? "pattern" : "component", SAY(id), SAY(author));
+    if (member && (++member->refuted >= REFUTED_MAX || member->suspect))
+        checks_shun(node, member);
+}
+
+static void verified_measured(struct node *node, const char *author, const char *id,
+                              const json_t *payload)
+{
+    const json_t *verifiers =
+        json_object_get(json_object_get(payload, "verification"), "verifiers");
+    const json_t *verifier;
+    size_t i;
+    json_array_foreach(verifiers, i, verifier)
+    {
+        const char *ai_id = payload_string(verifier, "ai_id", ID_MAX);
+        if (strcmp(author, node->options->ai_id) == 0)
+            sharing_measured(node, ai_id, id, verifier);
+        else if (strcmp(ai_id, node->options->ai_id) == 0)
+            verified_checked(node, author, id, payload, verifier);
+    }
+}
 
 static void verified_own(struct node *node, const char *id, const char *status, const char *was,
                          const json_t *payload)
@@ -222,6 +265,8 @@ void checks_verification(struct node *node, const char *sender, const json_t *pa
     const char *id = payload_string(payload, "id", THING_ID_MAX);
     const char *author = payload_string(payload, "author", ID_MAX);
     const char *status = payload_string(payload, "status", 16);
+    const char *own_id = payload_string(payload, "own_id", THING_ID_MAX);
+    verified_measured(node, author, own_id[0] ? own_id : id, payload);
     if (strcmp(author, node->options->ai_id) == 0) {
         verified_own(node, id, status, payload_string(payload, "was", 16), payload);
         return;

@@ -174,6 +174,11 @@ void elites_take(struct node *node, json_t *knowledge, json_t *ledger)
         elites_of(node, json_object_get(knowledge, "collective_features"), false, &elites);
     for (size_t i = 0; i < elites.count; i++) {
         const struct elite *elite = &elites.all[i];
-        (elite->pattern ? checks_pattern : checks_component)(node, elite->author, elite->thing);
+        json_t *thing = json_copy((json_t *)(uintptr_t)elite->thing);
+        /* what its author measured, when it is told: in sight of it this AI compares itself */
+        json_object_set(thing, "ratio_heldout",
+                        json_object_get(elite->entry.verification, "ratio"));
+        (elite->pattern ? checks_pattern : checks_component)(node, elite->author, thing);
+        json_decref(thing);
     }
 }

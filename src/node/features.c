@@ -59,7 +59,7 @@ void feature_proved(struct node *node, const struct proof *proof)
         return;
     }
     json_t *payload =
-        json_pack("{s:O,s:s,s:s,s:o*}", "component", proof->result, "original_requestor",
+        json_pack("{s:O,s:s,s:s,s:o*}", "component", proof->shared, "original_requestor",
                   use->requestor, "feature_name", use->feature, "lease", lease);
     /* Of a request that has no name the nonce must do. */
     const char *const parts[] = {"answer", use->requestor, use->feature,

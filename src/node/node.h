@@ -97,6 +97,7 @@ struct proof {
     struct claim_use use;
     json_t *claim;  /* the brain's, as it was made */
     json_t *result; /* what was proved for `nonce`; NULL but when MEASURING_DONE */
+    json_t *shared; /* the same, less what the hub alone may read, while it is published */
     char subject[COMMITMENT_SUBJECT_MAX + 1], version[COMMITMENT_SUBJECT_MAX + 1],
         sha256[COMMITMENT_DIGEST_SIZE];
     char commitment_id[37], nonce[33]; /* "": none yet */
@@ -127,8 +128,8 @@ struct once_message {
     const char *type, *target;
     const json_t *payload;
     const char *id;  /* of the thing, for `told` */
-    unsigned *count; /* raised when the hub takes it */
-    once_told *told; /* NULL is fine */
+    unsigned *count; /* raised when the hub takes it; NULL is fine, */
+    once_told *told; /* and so it is here */
 };
 LIST_HEAD(once_list, once);
 
@@ -251,6 +252,8 @@ void sharing_proved(struct node *node, const struct proof *proof);
 /* What a hub that began anew has lost is claimed again. knowledge: the sync's. */
 void sharing_again(struct node *node, const json_t *knowledge);
 void sharing_report(struct node *node, const char *sender, const json_t *payload);
+/* What somebody found of a thing that may be this AI's: a report's metrics, or a verifier. */
+void sharing_measured(struct node *node, const char *sender, const char *id, const json_t *metrics);
 
 /* proofs.c */
 /* Commits to a claim (taken over), to publish it when it is proved. False, and a reason: there
@@ -278,7 +281,7 @@ bool seen_first(struct node *node, const char *sender, const char *id);
 void checks_pattern(struct node *node, const char *sender, const json_t *pattern);
 void checks_component(struct node *node, const char *sender, const json_t *component);
 void checks_code(struct node *node, const char *sender, const json_t *payload);
-/* The hub's word on how a claim stands. */
+/* The hub's word on how a claim stands, and what all found of it. */
 void checks_verification(struct node *node, const char *sender, const json_t *payload);
 /* Nothing of this AI is checked any more, nor what of it waits. */
 void checks_shun(struct node *node, struct member *member);

@@ -50,7 +50,8 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     struct node *node = once->node;
     (void)link;
     bool first = outcome->error == 0 && outcome->seq > once->before;
-    *once->count += first;
+    if (once->count)
+        *once->count += first;
     node_acked(node, outcome, once->type);
     if (once->told)
         once->told(node, once->id,

@@ -221,15 +221,33 @@ static void proof_commit(struct node *node, struct proof *proof)
     json_decref(payload);
 }
 
+/* The figures, for the hub alone: before the share, which it would not take else. */
+static void proof_seal(struct node *node, const struct proof *proof)
+{
+    const char *const parts[] = {"measurement", proof->sha256, proof->commitment_id, proof->nonce,
+                                 NULL};
+    json_t *payload = json_copy(json_object_get(proof->result, "measured"));
+    if (json_object_set_new(payload, "commitment_id", json_string(proof->commitment_id)) == 0)
+        once_publish(node,
+                     &(struct once_message){
+                         .parts = parts, .type = "measurement", .payload = payload, .id = ""});
+    json_decref(payload);
+}
+
 static void proof_publish(struct node *node, struct proof *proof)
 {
     assert(proof->state == PROOF_CHALLENGED && proof->result);
+    proof->shared = json_copy(proof->result);
+    json_object_del(proof->shared, "measured");
+    proof_seal(node, proof);
     if (proof->use.purpose == CLAIM_TRAINED)
         sharing_proved(node, proof);
     if (proof->use.purpose == CLAIM_ANSWER)
         feature_proved(node, proof);
     if (proof->use.purpose == CLAIM_RESULT)
         session_proved(node, proof);
+    json_decref(proof->shared);
+    proof->shared = NULL;
     proof_free(proof);
 }
 

@@ -301,7 +301,7 @@ void session_proved(struct node *node, const struct proof *proof)
         sessions_move(session, SESSION_ACTIVE); /* as in conclude_done */
         return;
     }
-    json_t *payload = json_pack("{s:O,s:b,s:s}", "component", proof->result,
+    json_t *payload = json_pack("{s:O,s:b,s:s}", "component", proof->shared,
                                 "collaboration_complete", 1, "session_id", session->id);
     if (node_publish(node, "os_component_share", payload, NULL, message_id) == 0) {
         session_remember_sent(session, message_id);

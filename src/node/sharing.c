@@ -188,7 +188,7 @@ void sharing_proved(struct node *node, const struct proof *proof)
     const char *const parts[] = {"share",       component ? "component" : "pattern",
                                  proof->sha256, proof->commitment_id,
                                  proof->nonce,  NULL};
-    json_t *payload = json_pack("{s:O}", parts[1], thing);
+    json_t *payload = json_pack("{s:O}", parts[1], proof->shared);
     struct last_shared *last = component ? &node->last_component : &node->last_pattern;
     const struct once_message message = {.parts = parts,
                                          .type = component ? "os_component_share" : "pattern_share",
@@ -228,12 +228,12 @@ void sharing_again(struct node *node, const json_t *knowledge)
     share_again(node, &node->last_component);
 }
 
-void sharing_report(struct node *node, const char *sender, const json_t *payload)
+void sharing_measured(struct node *node, const char *sender, const char *id, const json_t *metrics)
 {
-    const char *id = payload_string(payload, "component_id", THING_ID_MAX);
-    const json_t *metrics = json_object_get(payload, "performance");
     const json_t *holds = json_object_get(metrics, "claim_holds");
     char reporter[ID_MAX + 2];
+    if (!holds)
+        holds = json_object_get(metrics, "agrees");
     if (!json_is_boolean(holds) || strlen(sender) > ID_MAX ||
         strcmp(sender, node->options->ai_id) == 0 ||
         !seen_already(node, node->options->ai_id, id)) /* nothing that this AI shared */
@@ -251,4 +251,10 @@ void sharing_report(struct node *node, const char *sender, const json_t *payload
         node_say(node, "%s finds that %s does not hold: %s", SAY(sender), SAY(id),
                  SAY(payload_string(metrics, "reason", 1024)));
     }
+}
+
+void sharing_report(struct node *node, const char *sender, const json_t *payload)
+{
+    sharing_measured(node, sender, payload_string(payload, "component_id", THING_ID_MAX),
+                     json_object_get(payload, "performance"));
 }

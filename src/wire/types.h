@@ -30,6 +30,7 @@
     X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)                                              \
     X(COMMITMENT, "commitment", 2, true)                                                           \
     X(CHALLENGE, "challenge", 2, false)                                                            \
+    X(MEASUREMENT, "measurement", 2, true)                                                         \
     X(VERIFICATION, "verification", 2, false)                                                      \
     X(LEASE_REQUEST, "lease_request", 2, true)                                                     \
     X(LEASE_RELEASE, "lease_release", 2, true)                                                     \

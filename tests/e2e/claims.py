@@ -38,9 +38,10 @@ def claim(client, identity, parameters, ratio=None, version="1"):
     """Commits, and claims what is true, or another ratio; what others need to measure it again."""
     challenge = commit(client, parameters, version)
     ratio = ratio or measure(challenge["nonce"], parameters)["ratio"]
+    client.say("measurement", {"commitment_id": challenge["commitment_id"], "ratio": ratio})
     client.say("pattern_share", {"pattern": {
         "id": identity, "subject": "audio", "subject_version": version, "parameters": parameters, "seeds": 64,
-        "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"], "ratio_heldout": ratio}})
+        "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"]}})
     client.drain()
     return {"nonce": challenge["nonce"], "n": 64, "ratio": ratio}
 

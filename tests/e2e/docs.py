@@ -104,6 +104,8 @@ def replaced(value, instead):
     """A payload with what the hub chose in the place of what the document has."""
     if isinstance(value, dict):
         return {name: replaced(member, instead) for name, member in value.items()}
+    if isinstance(value, list):
+        return [replaced(member, instead) for member in value]
     return instead.get(value, value) if isinstance(value, (str, float)) else value
 
 
@@ -111,7 +113,8 @@ def replaced(value, instead):
 def the_hub_holds_the_conversation_of_the_protocol():
     messages = conversation()
     body = next(payload["pattern"] for _, _, kind, payload in messages if kind == "pattern_share")
-    equal(measure(body["nonce"], body["parameters"])["ratio"], body["ratio_heldout"], "ratio in the document")
+    ratio = next(payload["ratio"] for _, _, kind, payload in messages if kind == "measurement")
+    equal(measure(body["nonce"], body["parameters"])["ratio"], ratio, "ratio in the document")
     equal(canonical_sha256("audio", "1", body["parameters"]), messages[0][3]["sha256"], "digest in the document")
     with Hub() as hub:
         clients = {name: hub.join(name, 2) for name in sorted({sender for sender, *_ in messages} - {"hub"})}
@@ -129,7 +132,7 @@ def the_hub_holds_the_conversation_of_the_protocol():
                 told = told[0]
                 if kind == "challenge":
                     instead.update({payload[member]: told[member] for member in ("commitment_id", "nonce")})
-                    instead[body["ratio_heldout"]] = measure(told["nonce"], body["parameters"])["ratio"]
+                    instead[ratio] = measure(told["nonce"], body["parameters"])["ratio"]
                 equal(told, replaced(payload, instead), f"what {name} is told")
         errors = [line for lines in heard.values() for line in lines if line["message_type"] == "error"]
         equal(errors, [], "errors")

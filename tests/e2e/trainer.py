@@ -28,13 +28,22 @@ from trainers import LONG, Trainer, Watcher, next_of, thing_of  # noqa: E402
 def is_proved(thing):
     """A claim as the trainers publish them."""
     return (len(thing.get("nonce", "")) == 32 and thing.get("commitment_id") and thing["seeds"] >= 16
-            and thing["bound_ratio"] < thing["ratio_heldout"])
+            and "ratio_heldout" not in thing and "measured" not in thing)
 
 
-def checks_of(watcher, who, thing_id):
-    """The reports of others on a thing."""
-    return watcher.seen("performance_report", lambda line: line["sender_id"] in who and "claim_holds" in
-                        line["payload"]["performance"] and line["payload"]["component_id"] == thing_id)
+def checked(trainer, thing_id, author):
+    """Waits until the trainer has measured it, which nobody but the hub hears at once."""
+    trainer.wait_log(f" {thing_id} from {author}")
+
+
+def verdict_on(watcher, thing_id, status):
+    """What the hub told of a claim when it became that: the message's payload."""
+    return watcher.wait_for("verification", lambda line: thing_id in (
+        line["payload"]["id"], line["payload"].get("own_id")) and line["payload"]["status"] == status)["payload"]
+
+
+def verifiers(payload):
+    return {verifier["ai_id"]: verifier for verifier in payload["verification"]["verifiers"]}
 
 
 def results(watcher):
@@ -62,8 +71,7 @@ def two_specializations_share_check_and_review():
         for ai_id, other in (("cpu", "disk"), ("disk", "cpu")):
             for message_type in ("pattern_share", "os_component_share"):
                 line = watcher.wait_for(message_type, lambda line, ai_id=ai_id: line["sender_id"] == ai_id)
-                watcher.wait(f"{other} checks it",
-                             lambda line=line, other=other: checks_of(watcher, (other,), thing_of(line)["id"]))
+                checked(trainers[other], thing_of(line)["id"], ai_id)
         watcher.wait("a reviewed session", lambda: any(thing_of(line).get("reviews") for line in results(watcher)))
         for line in watcher.seen("pattern_share") + watcher.seen("os_component_share"):
             check(is_proved(thing_of(line)), "not proved:", line)
@@ -88,7 +96,7 @@ def two_specializations_share_check_and_review():
             check(summary["joined"] and training["evaluations"] > 0, summary)
             for group, name in (("patterns", "shared"), ("patterns", "checked"), ("claims", "committed"),
                                 ("claims", "proved"), ("components", "shared"), ("components", "checked"),
-                                ("reports", "confirmed"), ("sessions", "accepted")):
+                                ("sessions", "accepted")):
                 check(summary[group][name] > 0, ai_id, group, name, "is 0")
             for group in ("patterns", "components", "reports", "claims"):
                 equal(summary[group]["refuted"], 0, f"{group} refuted")
@@ -134,9 +142,13 @@ def a_claim_is_confirmed_by_two_others():
                                     and line["payload"]["status"] == "confirmed")["payload"]
             equal((word["was"], word["agreeing"], word["disagreeing"]), ("claimed", 2, 0), "verification")
             trainer.wait_log(f"{word['id']} is confirmed by 2 others")
-            reports = {line["sender_id"] for line in checks_of(watcher, ("cpu", "disk", "judge"), word["id"])}
-            if word["section"] == "shared_patterns":
-                equal(reports, {"cpu", "disk", "judge"} - {ai_id}, "who measured it")
+            equal(set(verifiers(word)), {"cpu", "disk", "judge"} - {ai_id}, "who measured it")
+            check(not any(verifier.get("in_sight") for verifier in verifiers(word).values()), word)
+            # until then nobody but the hub had heard a number
+            at = next(i for i, line in enumerate(watcher.lines) if line["payload"] == word)
+            nonce = word["verification"]["nonce"]
+            for line in watcher.lines[:at]:
+                check(line["message_type"] != "performance_report" or line["payload"]["performance"].get("nonce") != nonce, line)
         with contextlib.closing(hub.join("newcomer", 2)) as newcomer:
             entries = newcomer.sync["global_knowledge_base"]["shared_patterns"].values()
             found = [entry for entry in entries if entry.get("verification", {}).get("status") == "confirmed"]
@@ -162,7 +174,7 @@ def a_referee_that_comes_late_checks_what_is_known():
         cpu.end()
         with Trainer(hub, "judge", "general") as judge:
             watcher.trainers = (judge,)
-            watcher.wait("a check of it", lambda: checks_of(watcher, ("judge",), pattern["id"]))
+            checked(judge, pattern["id"], "cpu")
             equal(judge.end()["patterns"]["refuted"], 0, "refuted")
 
 
@@ -174,17 +186,18 @@ def canonical(claim):
     return text
 
 
-def commit(client, claim):
-    """Commits to the claim's parameters, and gives the claim with what the hub answered."""
+def commit(client, claim, ratio):
+    """Commits to the claim's parameters, and says that it measured that ratio (None: the true one).
+    The claim with what the hub answered."""
     client.say("commitment", {"subject": claim["subject"], "subject_version": claim["subject_version"],
                               "sha256": hashlib.sha256(canonical(claim).encode()).hexdigest()})
     challenge = next_of(client, "challenge")["payload"]
+    if ratio is None:
+        measured = subprocess.run([sys.argv[1], "measure", claim["subject"], "--nonce", challenge["nonce"], "--parameters",
+                                   json.dumps(claim["parameters"]), "--json"], stdout=subprocess.PIPE, check=True)
+        ratio = json.loads(measured.stdout)["ratio"]
+    client.say("measurement", {"commitment_id": challenge["commitment_id"], "ratio": ratio})
     return dict(claim, commitment_id=challenge["commitment_id"], nonce=challenge["nonce"])
-
-
-def report_on(client, reporter, thing_id):
-    return next_of(client, "performance_report", lambda line: line["sender_id"] == reporter
-                   and line["payload"]["component_id"] == thing_id)["payload"]["performance"]
 
 
 @test
@@ -193,11 +206,12 @@ def a_liar_is_refused():
         with Trainer(hub, "cpu", "process_manager") as cpu, Trainer(hub, "disk", "file_system") as disk:
             watcher = Watcher(hub, cpu, disk)
             component = thing_of(next_of(eve, "os_component_share", lambda line: line["sender_id"] == "cpu"))
-            lie = dict(commit(eve, component), id="eve_lie", ratio_heldout=component["ratio_heldout"] / 2)
+            lie = dict(commit(eve, component, 0.01), id="eve_lie")
             eve.say("os_component_share", {"component": lie})
-            found = report_on(eve, "cpu", "eve_lie")
-            equal((found["score"], found["claim_holds"], found["integration_tested"]), (0, False, False), "verdict")
-            check(found["reason"] and found["nonce"] == lie["nonce"], found)
+            found = next_of(eve, "verification", lambda line: line["payload"]["author"] == "eve")["payload"]
+            equal(found["own_id"], "eve_lie", "id")
+            check(verifiers(found)["cpu"]["ratio"] > 0.02 and not verifiers(found)["cpu"]["agrees"], found)
+            equal((found["verification"]["ratio"], found["verification"]["nonce"]), (0.01, lie["nonce"]), "what is told")
             # Parameters that are not those committed to: the hub itself refuses them.
             other = dict(lie, id="eve_other", parameters={**lie["parameters"], "more": 1})
             eve.say("os_component_share", {"component": other})
@@ -214,21 +228,12 @@ def a_liar_is_refused():
                 trainer.wait_log("eve is not listened to any more")
             eve.say("os_component_share", {"component": dict(lie, id="eve_again")})
             with contextlib.closing(hub.join("bob", 2)) as bob:
-                bob.say("os_component_share", {"component": dict(commit(bob, component), id="bob_lie", ratio_heldout=0.01)})
-                watcher.wait("cpu checks bob's", lambda: checks_of(watcher, ("cpu",), "bob_lie"))
-            check(not checks_of(watcher, ("cpu",), "eve_again"), "cpu has listened to eve")
+                bob.say("os_component_share", {"component": dict(commit(bob, component, 0.01), id="bob_lie")})
+                check("cpu" in verifiers(verdict_on(watcher, "bob_lie", "refuted")), "cpu has not measured bob's")
+            check("eve_again" not in cpu.log(), "cpu has listened to eve")
             for trainer in (cpu, disk):
                 summary = trainer.end()
                 check(summary["components"]["refuted"] >= 1 and summary["claims"]["refuted"] == 0, summary)
-
-
-def measured_by(watcher, trainer, client, claim):
-    """The claim with its true ratio, on the workloads of the client's nonce; learned by having a
-    wrong one checked."""
-    claim = commit(client, claim)
-    client.say("pattern_share", {"pattern": dict(claim, id=f"{claim['author']}_first", ratio_heldout=0.5)})
-    found = watcher.wait("a measurement", lambda: checks_of(watcher, (trainer,), f"{claim['author']}_first"))
-    return dict(claim, ratio_heldout=found[0]["payload"]["performance"]["ratio"])
 
 
 @test
@@ -240,16 +245,9 @@ def each_lie_is_caught_and_named():
         cpu = stack.enter_context(Trainer(hub, "cpu", "process_manager"))
         watcher = Watcher(hub, cpu)
         true = thing_of(watcher.wait_for("os_component_share"))
-        bare = {name: true[name] for name in ("subject", "subject_version", "parameters", "seeds", "ratio_heldout", "implementation")}
+        bare = {name: true[name] for name in ("subject", "subject_version", "parameters", "seeds", "implementation")}
         first = sorted(bare["parameters"])[0]
         tuned = {**bare["parameters"], first: bare["parameters"][first] * (1 + 1e-6)}
-        # Only cpu is here: its word alone refutes nothing yet, but tells two of them what is true
-        # on their workloads.
-        forged = {}
-        for name in ("forger", "burglar"):
-            pattern = {key: value for key, value in bare.items() if key != "implementation"}
-            forged[name] = dict(measured_by(watcher, "cpu", liars[name], dict(pattern, author=name)),
-                                implementation=bare["implementation"])
         disk = stack.enter_context(Trainer(hub, "disk", "file_system"))
         watcher.trainers = (cpu, disk)
         watcher.wait_for("hello", lambda line: line["sender_id"] == "disk")
@@ -258,35 +256,32 @@ def each_lie_is_caught_and_named():
             liars[name].say("os_component_share", {"component": dict(claim, id=f"{name}_lie")})
 
         # Too good a ratio.
-        share("boaster", dict(commit(liars["boaster"], bare), ratio_heldout=bare["ratio_heldout"] / 2))
+        share("boaster", commit(liars["boaster"], bare, 0.01))
         # Tuned when the nonce was known: not what was committed to; and a new commitment has
         # another nonce.
-        committed = commit(liars["tuner"], bare)
-        anew = commit(liars["tuner"], dict(bare, parameters=tuned))
+        committed = commit(liars["tuner"], bare, None)
+        anew = commit(liars["tuner"], dict(bare, parameters=tuned), None)
         check(anew["nonce"] != committed["nonce"], "one nonce for two commitments")
         for lie in (dict(committed, parameters=tuned), dict(anew, nonce=committed["nonce"])):
             share("tuner", lie)
             equal(next_of(liars["tuner"], "error")["payload"]["code"], "bad_claim", "code")
         # Parameters that are not those of the ratio.
         textbook = {**bare["parameters"], first: bare["parameters"][first] * 1.1}
-        share("swapper", commit(liars["swapper"], dict(bare, parameters=textbook)))
+        share("swapper", commit(liars["swapper"], dict(bare, parameters=textbook), 0.5))
         # True numbers, and C that is not what the parameters render to; or that calls system().
         changed = bare["implementation"].replace("1", "2", 1)
         check(changed != bare["implementation"], "nothing was forged")
-        share("forger", dict(forged["forger"], implementation=changed))
+        share("forger", dict(commit(liars["forger"], bare, None), implementation=changed))
         harm = (f'int system(const char *);\n__attribute__((constructor)) static void run(void)\n'
                 f'{{\n    system("touch {mark}");\n}}\n')
-        share("burglar", dict(forged["burglar"], implementation=bare["implementation"] + harm))
+        share("burglar", dict(commit(liars["burglar"], bare, None), implementation=bare["implementation"] + harm))
 
-        reasons = {"boaster": "ratio_heldout is claimed", "swapper": "ratio_heldout is claimed",
+        reasons = {"boaster": "", "swapper": "",
                    "forger": "its C is not what its parameters render to",
                    "burglar": "its C is not what its parameters render to"}
         for name, reason in reasons.items():
-            watcher.wait(f"{name} is refuted", lambda name=name: watcher.seen("verification", lambda line: (
-                line["payload"]["author"], line["payload"]["status"]) == (name, "refuted")))
-            for line in checks_of(watcher, ("cpu", "disk"), f"{name}_lie"):
-                found = line["payload"]["performance"]
-                check(not found["claim_holds"] and reason in found["reason"], found)
+            for found in verifiers(verdict_on(watcher, f"{name}_lie", "refuted")).values():
+                check(not found["agrees"] and reason in found.get("reason", ""), found)
             for trainer in (cpu, disk):
                 trainer.wait_log(f"{name} is not listened to any more")
         check(not os.path.exists(mark), "another's C was run")

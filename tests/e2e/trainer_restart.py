@@ -95,10 +95,16 @@ def nothing_counts_twice(lines, hub):
         own = [line for line in patterns + components if line["sender_id"] == ai_id]
         equal(account["claims"], len(own), f"claims of {ai_id}")
         check(account["refuted"] == 0 and account["mismatched"] == 0, ai_id, account)
+    others = len({line["sender_id"] for line in patterns}) - 1
     for key, entry in judge.sync["global_knowledge_base"]["shared_patterns"].items():
-        checked = [line for line in reports if line["payload"]["component_id"] == key and is_check(line)]
-        equal(entry["usage_count"], len(checked), f"uses of {key}")
+        # most reports on it only the hub has heard: each other AI makes one
+        check(len(entry["verification"]["verifiers"]) <= entry["usage_count"] <= others, key, entry)
     judge.close()
+
+
+def has_measured(trainer):
+    """What another shared; what it found only the hub has heard so far."""
+    return any(word in trainer.log() for word in ("Integrated shared ", "Checked "))
 
 
 def shared_by(watcher, ai_id):
@@ -142,15 +148,15 @@ def a_hub_that_is_killed_is_gone_on_with():
         watcher = here.watch(*trainers)
         for name in names:
             watcher.wait(f"a pattern of {name}", lambda name=name: shared_by(watcher, name))
-        watcher.wait("a check", lambda: any(is_check(line) for line in watcher.seen("performance_report")))
+        watcher.wait("what others found", lambda: watcher.seen("verification"))
         for _ in range(2):
             session = watcher.wait("a session under way", lambda: at_work(watcher))
             here.kill_hub()
             watcher = here.watch(*trainers)
             end = watcher.wait("its end", lambda session=session: ended(watcher, session))
             equal(end[-1]["payload"]["status"], "completed", "how the session ended")
-            before = len(watcher.seen("performance_report"))
-            watcher.wait("more reports", lambda before=before: len(watcher.seen("performance_report")) > before)
+            before = len(watcher.seen("verification"))
+            watcher.wait("more of it", lambda before=before: len(watcher.seen("verification")) > before)
         watched = list(watcher.lines)
         for trainer in trainers:  # it has heard what the observer has heard, once it is asked
             heard_all(here, trainer)
@@ -166,7 +172,10 @@ def a_hub_that_is_killed_is_gone_on_with():
                                           ("os_component_share", summary["components"]["shared"]),
                                           ("performance_report", summary["reports"]["sent"])):
                 own = [line for line in by_type(lines, message_type) if line["sender_id"] == name]
-                equal(len(own), counted, f"{message_type} of {name}, and what it counted")
+                if message_type == "performance_report":  # of most only the hub has heard
+                    check(len(own) <= counted, f"reports of {name}, and what it counted:", own, counted)
+                else:
+                    equal(len(own), counted, f"{message_type} of {name}, and what it counted")
             # the last ones may have been confirmed when it was about to leave
             check(confirmed(watched, name) <= summary["claims"]["confirmed"] <= confirmed(lines, name),
                   f"claims of {name} that are confirmed:", summary["claims"], confirmed(lines, name))
@@ -182,8 +191,7 @@ def a_trainer_is_killed(more, kept=None):
             watcher = here.watch(one, two)
             for name in ("one", "two"):
                 watcher.wait(f"a pattern of {name}", lambda name=name: shared_by(watcher, name))
-            watcher.wait("a check by one", lambda: any(
-                is_check(line) for line in watcher.seen("performance_report", lambda line: line["sender_id"] == "one")))
+            watcher.wait("a check by one", lambda: has_measured(one))
             learned = kept and os.path.join(kept, "learned.json")
             watcher.wait("what it goes on from", lambda: not learned or os.path.exists(learned))
             session = watcher.wait("a session under way", lambda: at_work(watcher))
@@ -195,10 +203,7 @@ def a_trainer_is_killed(more, kept=None):
             end = watcher.wait("its end", lambda: ended(watcher, session))
             equal(end[-1]["payload"]["status"], "completed", "how the session ended")
             one.wait_log("Received TRAINING_SYNC")
-            since = len(watcher.lines)
-            watcher.wait("a word of one", lambda: any(
-                line["sender_id"] == "one" and line["message_type"] in ("pattern_share", "performance_report")
-                for line in watcher.lines[since:]))
+            watcher.wait("a deed of one", lambda: has_measured(one) or "Shared " in one.log())
             log, two_log = one.log(), two.log()
             one.end()
             two.end()

@@ -188,6 +188,40 @@ static void check_secrecy(struct world *world, const struct caused *caused, int 
     }
 }
 
+/* Nothing that the hub says itself has a number beside the nonce of a claim that is sealed. */
+static bool tells_answer(const json_t *json, const char *nonce)
+{
+    const char *name, *is = json_string_value(json_object_get(json, "nonce"));
+    json_t *value, *ratio = json_object_get(json, "ratio");
+    size_t i;
+    if (is && ratio && strcmp(is, nonce) == 0)
+        return true;
+    json_object_foreach((json_t *)(uintptr_t)json, name, value)
+    {
+        if (tells_answer(value, nonce))
+            return true;
+    }
+    json_array_foreach(json, i, value)
+    {
+        if (tells_answer(value, nonce))
+            return true;
+    }
+    return false;
+}
+
+/* Of what AIs say themselves, what is held back is expected to reach nobody. */
+static void check_seals(struct world *world, const struct caused *caused, int at)
+{
+    const struct room_model *room = &world->rooms[at];
+    const char *sender = json_string_value(json_object_get(caused->object, "sender_id"));
+    for (size_t i = 0; sender && strcmp(sender, "hub") == 0 && i < room->commitment_count; i++) {
+        const struct commitment_model *commitment = &room->commitments[i];
+        if (!commitment->revealed && memmem(caused->line, caused->len, commitment->nonce, 32) &&
+            tells_answer(caused->object, commitment->nonce))
+            world_fail(world, "what is sealed under the nonce %s is told", commitment->nonce);
+    }
+}
+
 /* Of one that is cut, some may be missing. */
 static void check_ledger(struct world *world, const struct room_model *room, bool cut,
                          json_t *ledger)
@@ -233,7 +267,9 @@ static void check_verification(struct world *world, const struct expected *expec
         strcmp(text_of(payload, "was"), claim_state_names[expected->was]) != 0 ||
         strcmp(text_of(payload, "status"), claim_state_names[expected->is]) != 0 ||
         json_integer_value(json_object_get(payload, "agreeing")) != expected->agreeing ||
-        json_integer_value(json_object_get(payload, "disagreeing")) != expected->disagreeing)
+        json_integer_value(json_object_get(payload, "disagreeing")) != expected->disagreeing ||
+        json_integer_value(json_object_get(payload, "in_sight")) != expected->in_sight ||
+        json_is_true(json_object_get(json_object_get(payload, "verification"), "sealed")))
         world_fail(world, "a verification of %s that should be %s, %u to %u", entry->key,
                    claim_state_names[expected->is], expected->agreeing, expected->disagreeing);
 }
@@ -493,8 +529,10 @@ void check_call(struct world *world, const struct said *said)
         met->met = true;
         if (!met->relay && !met->letter)
             check_payload(world, met, caused->object, said);
-        if (!met->relay && met->room != NOBODY)
+        if (!met->relay && met->room != NOBODY) {
             check_secrecy(world, caused, met->room);
+            check_seals(world, caused, met->room);
+        }
         check_order(world, caused);
     }
     for (size_t k = 0; k < world->expected_count; k++) {

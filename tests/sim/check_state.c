@@ -142,14 +142,44 @@ static bool verifiers_same(const struct claim_model *claim, json_t *is)
         const struct verifier_model *verifier = &claim->verifiers[i];
         json_t *row = json_array_get(is, i), *ratio = json_object_get(row, "ratio");
         same = strcmp(text_of(row, "ai_id"), names[verifier->name]) == 0 &&
+               strcmp(text_of(row, "owner"), names[verifier->name]) == 0 &&
                json_is_true(json_object_get(row, "agrees")) == verifier->agrees &&
+               json_is_false(json_object_get(row, "counts")) == !verifier->counts &&
+               json_is_true(json_object_get(row, "in_sight")) == verifier->in_sight &&
                (verifier->ratio > 0 ? json_number_value(ratio) == verifier->ratio : !ratio);
     }
     return same;
 }
 
+/* What is held back of the claims that are sealed is what the model has, and nothing else. */
+static void check_sealed(struct world *world, const struct room_model *room, json_t *sealed)
+{
+    size_t count = 0, index;
+    json_t *row;
+    for (size_t i = 0; i < room->entry_count; i++) {
+        const struct entry_model *entry = &room->entries[i];
+        const struct claim_model *claim = &entry->claim;
+        if (!claim->live || room->commitments[claim->commitment].revealed)
+            continue;
+        count++;
+        bool found = false;
+        json_array_foreach(sealed, index, row)
+        {
+            found |= strcmp(json_string_value(json_array_get(row, 0)),
+                            room->commitments[claim->commitment].id) == 0 &&
+                     strcmp(json_string_value(json_array_get(row, 1)), entry->key) == 0 &&
+                     verifiers_same(claim, json_array_get(row, 2));
+        }
+        if (!found)
+            world_fail(world, "what is held back of %s is not what was said", entry->key);
+    }
+    if (json_array_size(sealed) != count)
+        world_fail(world, "%zu claims are sealed, not %zu", json_array_size(sealed), count);
+}
+
 static bool claim_same(const struct room_model *room, const struct entry_model *entry, json_t *is)
 {
+    static const struct claim_model nobody;
     const struct claim_model *claim = &entry->claim;
     if (!claim->live)
         return is == NULL;
@@ -157,9 +187,13 @@ static bool claim_same(const struct room_model *room, const struct entry_model *
     return strcmp(text_of(is, "status"), claim_state_names[claim->state]) == 0 &&
            strcmp(text_of(is, "commitment_id"), commitment->id) == 0 &&
            strcmp(text_of(is, "nonce"), commitment->nonce) == 0 &&
-           json_number_value(json_object_get(is, "ratio")) == claim->ratio &&
+           strcmp(text_of(is, "owner"), names[entry->contributor]) == 0 &&
+           json_is_true(json_object_get(is, "sealed")) == !commitment->revealed &&
+           (commitment->revealed ? json_number_value(json_object_get(is, "ratio")) == claim->ratio
+                                 : !json_object_get(is, "ratio")) &&
            number_is(is, "n", claim->seeds) &&
-           verifiers_same(claim, json_object_get(is, "verifiers")) &&
+           verifiers_same(commitment->revealed ? claim : &nobody,
+                          json_object_get(is, "verifiers")) &&
            refuted_same(room, entry, json_object_get(is, "refuted_parents"));
 }
 
@@ -181,7 +215,15 @@ static void check_accounts(struct world *world, const struct room_model *room, j
     json_array_foreach(commitments, index, row)
     {
         claimed_is += json_is_true(json_object_get(row, "claimed"));
+        for (size_t i = 0; i < room->commitment_count; i++) {
+            const struct commitment_model *commitment = &room->commitments[i];
+            if (strcmp(commitment->id, text_of(row, "commitment_id")) == 0 &&
+                (json_number_value(json_object_get(row, "ratio")) != commitment->ratio ||
+                 json_is_true(json_object_get(row, "revealed")) != commitment->revealed))
+                world_fail(world, "commitment %s was measured otherwise", commitment->id);
+        }
     }
+    check_sealed(world, room, json_object_get(dump, "sealed"));
     if (json_object_size(ledger) != accounts ||
         json_array_size(commitments) != room->commitment_count || claimed != claimed_is)
         world_fail(world, "the ledger has %zu accounts, %zu commitments, %zu of them claimed",
@@ -192,9 +234,13 @@ static void check_accounts(struct world *world, const struct room_model *room, j
 static bool entry_same(const struct room_model *room, const struct entry_model *entry, bool small,
                        json_t *is)
 {
+    unsigned shown = 0;
+    for (unsigned i = 0; entry->section == BENCHMARKS && i < entry->report_count; i++)
+        shown += entry->held[i] == NOBODY;
     if (entry->section == BENCHMARKS)
-        return json_array_size(is) == entry->report_count ||
-               (small && json_array_size(is) < entry->report_count);
+        return json_array_size(is) == shown || (small && json_array_size(is) < entry->report_count);
+    for (unsigned i = 0; i < entry->score_count; i++)
+        shown += entry->scores[i].held == NOBODY;
     json_t *body = json_loads(entry->body, 0, NULL);
     bool same = body && json_equal(body, json_object_get(is, body_names[entry->section])) &&
                 strcmp(text_of(is, "contributor"), names[entry->contributor]) == 0 &&
@@ -206,9 +252,8 @@ static bool entry_same(const struct room_model *room, const struct entry_model *
     if (entry->section == COMPONENTS)
         same = same && number_is(is, "quality_score", model_entry_quality(entry));
     if (entry->section == FEATURES)
-        same =
-            same && json_is_true(json_object_get(is, "integration_tested")) == entry->tested &&
-            json_object_size(json_object_get(is, "performance_benchmarks")) == entry->score_count;
+        same = same && json_is_true(json_object_get(is, "integration_tested")) == entry->tested &&
+               json_object_size(json_object_get(is, "performance_benchmarks")) == shown;
     return same;
 }
 

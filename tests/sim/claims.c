@@ -68,6 +68,29 @@ static const struct commitment_model *pick_commitment(struct maker *maker)
     return picked;
 }
 
+void make_measured(struct maker *maker)
+{
+    struct said *said = maker->said;
+    const struct commitment_model *commitment = pick_commitment(maker);
+    snprintf(said->commitment_id, sizeof said->commitment_id, "%s",
+             commitment && below(maker, 30) ? commitment->id : "no-such-commitment");
+    said->ratio = PICK(maker->writer->chance, ratios);
+    if (commitment && commitment->ratio > 0 && below(maker, 3))
+        said->ratio = commitment->ratio; /* said again */
+    if (flaw_here(maker, 2)) {
+        static const char *const wrong[] = {"5", "\"\"", "null"};
+        FLAWED(maker->writer, said, "commitment_id", wrong);
+    } else {
+        put_text_member(maker->writer, "commitment_id", said->commitment_id);
+    }
+    if (flaw_here(maker, 1)) {
+        static const char *const wrong[] = {"0", "-0.5", "\"0.5\"", "null", "1e999"};
+        FLAWED(maker->writer, said, "ratio", wrong);
+    } else {
+        put_number_member(maker->writer, "ratio", said->ratio);
+    }
+}
+
 /* What is said of it may be another thing than what was committed to. */
 static void claim_draw(struct maker *maker, const struct commitment_model *commitment)
 {
@@ -77,7 +100,6 @@ static void claim_draw(struct maker *maker, const struct commitment_model *commi
     said->claim.subject = commitment->subject;
     said->claim.version = commitment->version;
     said->claim.set = commitment->set;
-    said->claim.ratio = PICK(maker->writer->chance, ratios);
     said->claim.seeds = SEEDS_OF_A_CLAIM;
     snprintf(said->claim.id, sizeof said->claim.id, "%s",
              below(maker, 30) ? commitment->id : "no-such-commitment");
@@ -144,11 +166,9 @@ void make_claim(struct maker *maker)
     } else {
         put_parameters(writer, said->claim.set);
     }
-    if (flaw_here(maker, 3)) {
-        static const char *const wrong[] = {"0", "-1", "null", "\"0.5\""};
+    if (flaw_here(maker, 2)) {
+        static const char *const wrong[] = {"0.5", "null"}; /* any would tell */
         FLAWED(writer, said, "ratio_heldout", wrong);
-    } else {
-        put_number_member(writer, "ratio_heldout", said->claim.ratio);
     }
     if (flaw_here(maker, 2)) {
         static const char *const wrong[] = {"63", "65", "16", "64.5", "null", "[]"};

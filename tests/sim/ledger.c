@@ -103,25 +103,59 @@ void model_commitment_apply(struct world *world, const struct said *said, int at
     expect_made(world, said->link, MESSAGE_CHALLENGE, HUB, said->sender);
 }
 
+void model_measurement_apply(const struct said *said, struct room_model *room)
+{
+    room->commitments[commitment_find(room, said->commitment_id)].ratio = said->ratio;
+}
+
 /* ── what may be refused ── */
 
-uint64_t model_ledger_codes(struct world *world, const struct said *said, int room)
+static unsigned claims_with(const struct room_model *room, int commitment)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < room->entry_count; i++)
+        count += room->entries[i].claim.live && room->entries[i].claim.commitment == commitment;
+    return count;
+}
+
+static uint64_t measurement_codes(const struct room_model *room, const struct said *said)
+{
+    int at = commitment_find(room, said->commitment_id);
+    if (said->flaws)
+        return 0;
+    if (at == NOBODY || room->commitments[at].name != said->sender)
+        return FLAW(BAD_CLAIM);
+    double ratio = room->commitments[at].ratio;
+    return ratio > 0 && ratio != said->ratio ? FLAW(CONFLICT) : 0;
+}
+
+uint64_t model_ledger_codes(struct world *world, const struct said *said, int at)
 {
     const struct link *link = &world->links[said->link];
+    const struct room_model *room = &world->rooms[at];
     if (said->type == MESSAGE_COMMITMENT)
         return link->name == NOBODY || link_level(world, said->link) < 2 ? FLAW(FORBIDDEN) : 0;
-    if (said->claim.made && commitment_find(&world->rooms[room], said->claim.id) == NOBODY)
+    if (said->type == MESSAGE_MEASUREMENT)
+        return measurement_codes(room, said);
+    if (!said->claim.made)
+        return 0;
+    int commitment = commitment_find(room, said->claim.id);
+    if (commitment == NOBODY)
         return FLAW(BAD_CLAIM);
-    return 0;
+    if (model_claim_contradicts(world, said, at))
+        return 0; /* that is counted */
+    if (!(room->commitments[commitment].ratio > 0))
+        return FLAW(BAD_CLAIM);
+    return claims_with(room, commitment) >= SEAL_CLAIMS_MAX ? FLAW(QUOTA_EXCEEDED) : 0;
 }
 
 bool model_claim_contradicts(const struct world *world, const struct said *said, int at)
 {
     const struct room_model *room = &world->rooms[at];
-    if (!said->claim.made)
+    int found = said->claim.made ? commitment_find(room, said->claim.id) : NOBODY;
+    if (found == NOBODY)
         return false;
-    const struct commitment_model *commitment =
-        &room->commitments[commitment_find(room, said->claim.id)];
+    const struct commitment_model *commitment = &room->commitments[found];
     return commitment->name != said->sender || commitment->subject != said->claim.subject ||
            commitment->version != said->claim.version || commitment->set != said->claim.set ||
            strcmp(commitment->nonce, said->claim.nonce) != 0;
@@ -145,13 +179,16 @@ static void claim_set_parents(struct room_model *room, struct entry_model *entry
     }
 }
 
-void model_claim_put(struct room_model *room, struct entry_model *entry, const struct said *said)
+void model_claim_put(struct world *world, int at, struct entry_model *entry,
+                     const struct said *said)
 {
+    struct room_model *room = &world->rooms[at];
     struct claim_model *claim = &entry->claim;
     int commitment = said->claim.made ? commitment_find(room, said->claim.id) : NOBODY;
-    bool same = claim->live && said->claim.made && claim->commitment == commitment &&
-                claim->ratio == said->claim.ratio && claim->seeds == said->claim.seeds;
-    if (claim->live && !same) {
+    bool stays = claim->live && claim->commitment == commitment;
+    if (claim->live && !stays) {
+        if (!room->commitments[claim->commitment].revealed)
+            model_unseal(world, at, claim->commitment);
         claim->settled[claim->state]++;
         claim->live = false;
         claim->verifier_count = claim->parent_count = 0;
@@ -159,9 +196,9 @@ void model_claim_put(struct room_model *room, struct entry_model *entry, const s
     if (!said->claim.made)
         return;
     claim->commitment = commitment;
-    claim->ratio = said->claim.ratio;
+    claim->ratio = room->commitments[commitment].ratio;
     claim->seeds = said->claim.seeds;
-    claim->state = same ? claim->state : CLAIMED;
+    claim->state = stays ? claim->state : CLAIMED;
     claim->live = true;
     room->commitments[commitment].claimed = true;
     claim_set_parents(room, entry, said);
@@ -173,28 +210,45 @@ static bool near(double left, double right)
     return larger - smaller <= 1e-9 * larger;
 }
 
-unsigned model_claim_agreeing(const struct claim_model *claim)
+/* Of those whose word counts, in sight of the answer or not. */
+static bool heard(const struct verifier_model *verifier, bool with_sight)
 {
-    unsigned agreeing = 0;
+    return verifier->counts && (with_sight || !verifier->in_sight);
+}
+
+static unsigned measured(const struct claim_model *claim, bool with_sight)
+{
+    unsigned count = 0;
     for (unsigned i = 0; i < claim->verifier_count; i++)
-        agreeing += claim->verifiers[i].agrees;
-    return agreeing;
+        count += heard(&claim->verifiers[i], with_sight);
+    return count;
+}
+
+static unsigned agreeing(const struct claim_model *claim, bool with_sight)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < claim->verifier_count; i++)
+        count += heard(&claim->verifiers[i], with_sight) && claim->verifiers[i].agrees;
+    return count;
 }
 
 /* Of those who disagree, the most that found the same: all that are near to the least of them,
  * whoever is the least. */
-static unsigned disagreeing_together(const struct claim_model *claim)
+static unsigned disagreeing_together(const struct claim_model *claim, bool with_sight)
 {
     unsigned most = 0;
     for (unsigned i = 0; i < claim->verifier_count; i++) {
         const struct verifier_model *least = &claim->verifiers[i];
         unsigned count = 0;
+        if (!heard(least, with_sight) || least->agrees)
+            continue;
         for (unsigned k = 0; k < claim->verifier_count; k++) {
             const struct verifier_model *other = &claim->verifiers[k];
-            count += !other->agrees && (other->ratio > 0) == (least->ratio > 0) &&
-                     other->ratio >= least->ratio && near(other->ratio, least->ratio);
+            count += heard(other, with_sight) && !other->agrees &&
+                     (other->ratio > 0) == (least->ratio > 0) && other->ratio >= least->ratio &&
+                     near(other->ratio, least->ratio);
         }
-        if (!least->agrees && count > most)
+        if (count > most)
             most = count;
     }
     return most;
@@ -202,27 +256,119 @@ static unsigned disagreeing_together(const struct claim_model *claim)
 
 static enum claim_state claim_judge(const struct claim_model *claim)
 {
-    bool two_agree = model_claim_agreeing(claim) >= 2,
-         two_differ = disagreeing_together(claim) >= 2;
-    if (claim->verifier_count < 2)
-        return CLAIMED;
-    if (two_agree == two_differ)
-        return CONTESTED;
-    return two_agree ? CONFIRMED : REFUTED;
+    bool denied = disagreeing_together(claim, true) >= 2, upheld = agreeing(claim, true) >= 2;
+    if (agreeing(claim, false) >= 2 && !denied)
+        return CONFIRMED;
+    if (disagreeing_together(claim, false) >= 2 && !upheld)
+        return REFUTED;
+    return measured(claim, false) < 2 && !denied ? CLAIMED : CONTESTED;
 }
 
-static void verifier_put(struct claim_model *claim, const struct said *said)
+/* Has this AI given the number already, of any claim with the commitment, when it could not see? */
+static bool given_before(const struct room_model *room, int commitment, int name, double ratio)
+{
+    for (size_t i = 0; i < room->entry_count; i++) {
+        const struct claim_model *claim = &room->entries[i].claim;
+        if (!claim->live || claim->commitment != commitment)
+            continue;
+        for (unsigned k = 0; k < claim->verifier_count; k++) {
+            const struct verifier_model *verifier = &claim->verifiers[k];
+            if (verifier->name == name && !verifier->in_sight &&
+                (verifier->ratio > 0) == (ratio > 0) && near(verifier->ratio, ratio))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void verifier_put(const struct room_model *room, struct claim_model *claim,
+                         const struct said *said)
 {
     unsigned place = 0;
+    struct verifier_model verifier = {
+        .name = said->sender,
+        .agrees = said->measured.ratio > 0 && !said->measured.denied &&
+                  near(said->measured.ratio, claim->ratio),
+        .counts = model_claim_count(room, said->sender, REFUTED) == 0,
+        .in_sight = room->commitments[claim->commitment].revealed &&
+                    !given_before(room, claim->commitment, said->sender, said->measured.ratio),
+        .ratio = said->measured.ratio};
     while (place < claim->verifier_count && claim->verifiers[place].name != said->sender)
         place++;
     if (place < claim->verifier_count)
         memmove(&claim->verifiers[place], &claim->verifiers[place + 1],
                 (--claim->verifier_count - place) * sizeof *claim->verifiers);
-    bool agrees = said->measured.ratio > 0 && !said->measured.denied &&
-                  near(said->measured.ratio, claim->ratio);
-    claim->verifiers[claim->verifier_count++] =
-        (struct verifier_model){said->sender, agrees, said->measured.ratio};
+    claim->verifiers[claim->verifier_count++] = verifier;
+}
+
+static void expect_verification(struct world *world, int at, const struct entry_model *entry,
+                                enum claim_state was)
+{
+    const struct room_model *room = &world->rooms[at];
+    const struct claim_model *claim = &entry->claim;
+    for (unsigned i = 0; i < room->seat_count; i++) {
+        struct expected *expected =
+            expect_made_to(world, at, room->seats[i], MESSAGE_VERIFICATION, HUB, NOBODY);
+        if (!expected)
+            continue;
+        expected->entry = (int)(entry - room->entries);
+        expected->was = was;
+        expected->is = claim->state;
+        expected->agreeing = agreeing(claim, false);
+        expected->disagreeing = measured(claim, false) - expected->agreeing;
+        expected->in_sight = measured(claim, true) - measured(claim, false);
+    }
+}
+
+/* ── seals ── */
+
+static void reports_tell(struct room_model *room, int commitment)
+{
+    for (size_t i = 0; i < room->entry_count; i++) {
+        struct entry_model *entry = &room->entries[i];
+        for (unsigned k = 0; k < entry->score_count; k++)
+            if (entry->scores[k].held == commitment)
+                entry->scores[k].held = NOBODY;
+        for (unsigned k = 0; entry->held && k < entry->report_count; k++)
+            if (entry->held[k] == commitment)
+                entry->held[k] = NOBODY;
+    }
+}
+
+void model_unseal(struct world *world, int at, int commitment)
+{
+    struct room_model *room = &world->rooms[at];
+    room->commitments[commitment].revealed = true;
+    room->commitments[commitment].running = false;
+    reports_tell(room, commitment);
+    for (size_t i = 0; i < room->entry_count; i++) {
+        struct entry_model *entry = &room->entries[i];
+        enum claim_state was = entry->claim.state;
+        if (!entry->claim.live || entry->claim.commitment != commitment)
+            continue;
+        entry->claim.state = claim_judge(&entry->claim);
+        expect_verification(world, at, entry, was);
+    }
+}
+
+void model_seals_tick(struct world *world, int at)
+{
+    struct room_model *room = &world->rooms[at];
+    for (size_t i = 0; i < room->commitment_count; i++) {
+        const struct commitment_model *commitment = &room->commitments[i];
+        if (commitment->running && world->clock - commitment->since >= SEAL_MS)
+            model_unseal(world, at, (int)i);
+    }
+}
+
+int model_claim_held(const struct room_model *room, const struct said *said,
+                     const struct entry_model *entry)
+{
+    if (!entry || !entry->claim.live || !said->measured.made)
+        return NOBODY;
+    const struct commitment_model *commitment = &room->commitments[entry->claim.commitment];
+    bool sealed = !commitment->revealed && strcmp(commitment->nonce, said->measured.nonce) == 0;
+    return sealed ? entry->claim.commitment : NOBODY;
 }
 
 void model_claim_report(struct world *world, const struct said *said, int at,
@@ -235,18 +381,27 @@ void model_claim_report(struct world *world, const struct said *said, int at,
         said->measured.n != claim->seeds || !(said->measured.ratio > 0 || said->measured.denied))
         return;
     enum claim_state was = claim->state;
-    verifier_put(claim, said);
+    verifier_put(room, claim, said);
+    if (!room->commitments[claim->commitment].revealed)
+        return;
     claim->state = claim_judge(claim);
-    for (unsigned i = 0; i < room->seat_count && claim->state != was; i++) {
-        struct expected *expected =
-            expect_made_to(world, at, room->seats[i], MESSAGE_VERIFICATION, HUB, NOBODY);
-        if (!expected)
-            continue;
-        expected->entry = (int)(entry - room->entries);
-        expected->was = was;
-        expected->is = claim->state;
-        expected->agreeing = model_claim_agreeing(claim);
-        expected->disagreeing = claim->verifier_count - expected->agreeing;
+    if (claim->state != was)
+        expect_verification(world, at, entry, was);
+}
+
+void model_seal_measured(struct world *world, int at, const struct entry_model *entry)
+{
+    struct room_model *room = &world->rooms[at];
+    const struct claim_model *claim = &entry->claim;
+    if (!claim->live || room->commitments[claim->commitment].revealed)
+        return;
+    struct commitment_model *commitment = &room->commitments[claim->commitment];
+    enum claim_state state = claim_judge(claim);
+    if (state == CONFIRMED || state == REFUTED) {
+        model_unseal(world, at, claim->commitment);
+    } else if (measured(claim, true) && !commitment->running) {
+        commitment->running = true;
+        commitment->since = world->clock;
     }
 }
 
@@ -307,7 +462,8 @@ static bool counts(json_t *is, const char *name, unsigned should)
 bool model_account_same(const struct room_model *room, int name, json_t *is)
 {
     unsigned claims = 0;
-    bool same = json_object_size(is) == 6;
+    const char *owner = json_string_value(json_object_get(is, "owner"));
+    bool same = json_object_size(is) == 7 && owner && strcmp(owner, names[name]) == 0;
     for (int state = 0; state < CLAIM_STATES; state++) {
         unsigned count = model_claim_count(room, name, (enum claim_state)state);
         same = same && (state == CLAIMED || counts(is, claim_state_names[state], count));

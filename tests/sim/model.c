@@ -354,7 +354,7 @@ static void model_overdue(struct world *world, int at)
     }
 }
 
-static void model_accept(struct world *world, const struct said *said, int room)
+static void model_accept(struct world *world, struct said *said, int room)
 {
     struct link *link = &world->links[said->link];
     if (model_claim_contradicts(world, said, room)) {
@@ -381,8 +381,11 @@ static void model_accept(struct world *world, const struct said *said, int room)
     model_session_apply(world, said, room);
     if (said->type == MESSAGE_COMMITMENT)
         model_commitment_apply(world, said, room);
+    if (said->type == MESSAGE_MEASUREMENT)
+        model_measurement_apply(said, &world->rooms[room]);
     bool hidden =
-        said->type == MESSAGE_COMMITMENT || said->type == MESSAGE_DEAD_LETTER ||
+        said->held || said->type == MESSAGE_COMMITMENT || said->type == MESSAGE_MEASUREMENT ||
+        said->type == MESSAGE_DEAD_LETTER ||
         (said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer);
     bool stamped = said->type == MESSAGE_COLLABORATION_REQUEST ||
                    said->type == MESSAGE_COLLABORATION_RESPONSE ||
@@ -395,7 +398,7 @@ static void model_accept(struct world *world, const struct said *said, int room)
         model_acknowledge(world, said, room);
 }
 
-void model_line(struct world *world, const struct said *said)
+void model_line(struct world *world, struct said *said)
 {
     struct link *link = &world->links[said->link];
     int room = model_member_room(world, said);
@@ -454,6 +457,7 @@ void model_tick(struct world *world)
     for (int room = 0; room < ROOMS; room++) {
         model_session_tick(world, room);
         model_overdue(world, room);
+        model_seals_tick(world, room);
     }
     for (int link = 0; link < LINKS; link++)
         if (world->links[link].open && link_level(world, link) == 2 &&

@@ -567,6 +567,7 @@ void payload_make(struct maker *maker)
         [MESSAGE_COLLABORATION_UPDATE] = make_update,
         [MESSAGE_WORKSPACE_UPDATE] = make_write,
         [MESSAGE_COMMITMENT] = make_commitment,
+        [MESSAGE_MEASUREMENT] = make_measured,
         [MESSAGE_DEAD_QUERY] = make_dead_query,
         [MESSAGE_DEAD_LETTER] = make_dead_letter,
         [MESSAGE_LEASE_REQUEST] = make_lease_request,

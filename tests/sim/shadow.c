@@ -72,6 +72,8 @@ static void shadow_commitments(struct room_model *room, json_t *rows)
         commitment->version = pool_index(versions, VERSIONS, text_of(row, "subject_version"));
         snprintf(commitment->id, sizeof commitment->id, "%s", text_of(row, "commitment_id"));
         snprintf(commitment->nonce, sizeof commitment->nonce, "%s", text_of(row, "nonce"));
+        commitment->ratio = json_number_value(json_object_get(row, "ratio"));
+        commitment->revealed = json_is_true(json_object_get(row, "revealed"));
         for (commitment->set = PARAMETER_SETS - 1; commitment->set > 0; commitment->set--) {
             ledger_digest(commitment->subject, commitment->version, commitment->set, sha256);
             if (strcmp(sha256, text_of(row, "sha256")) == 0)
@@ -88,7 +90,7 @@ static void shadow_claim(const struct room_model *room, struct claim_model *clai
             continue;
         claim->live = true;
         claim->commitment = (int)i;
-        claim->ratio = json_number_value(json_object_get(is, "ratio"));
+        claim->ratio = room->commitments[i].ratio;
         claim->seeds = (unsigned)json_integer_value(json_object_get(is, "n"));
     }
 }

@@ -43,7 +43,8 @@ double model_entry_quality(const struct entry_model *entry)
     double sum = 0;
     unsigned count = 0;
     for (unsigned i = 0; i < entry->score_count; i++)
-        if (entry->scores[i].score >= 0 && entry->scores[i].reporter != entry->contributor) {
+        if (entry->scores[i].held == NOBODY && entry->scores[i].score >= 0 &&
+            entry->scores[i].reporter != entry->contributor) {
             sum += entry->scores[i].score;
             count++;
         }
@@ -80,12 +81,17 @@ static struct entry_model *entry_add(struct room_model *room, enum section secti
                                   .own_id = copy(""),
                                   .timestamp = copy(""),
                                   .contributor = NOBODY};
+    if (section == BENCHMARKS) {
+        entry->held = malloc(REPORTS_EACH_MAX * sizeof *entry->held);
+        assert(entry->held);
+    }
     return entry;
 }
 
-static void entry_store(struct room_model *room, enum section section, const char *key,
+static void entry_store(struct world *world, int at, enum section section, const char *key,
                         const struct said *said)
 {
+    struct room_model *room = &world->rooms[at];
     struct entry_model *entry = model_entry_find(room, section, key);
     if (!entry)
         entry = entry_add(room, section, key);
@@ -96,30 +102,32 @@ static void entry_store(struct room_model *room, enum section section, const cha
     entry->body = copy(said->body);
     entry->own_id = copy(section == FEATURES ? said->own_id : "");
     entry->timestamp = copy(said->timestamp);
-    model_claim_put(room, entry, said);
+    model_claim_put(world, at, entry, said);
 }
 
-static void share_entry(struct world *world, const struct said *said, struct room_model *room)
+static void share_entry(struct world *world, const struct said *said, int at)
 {
+    const struct room_model *room = &world->rooms[at];
     enum section section = said->type == MESSAGE_PATTERN_SHARE ? PATTERNS : COMPONENTS;
     const char *key = said->id[0] ? said->id : world->made_id;
     if (!said->id[0] && (world->made_id_len != 36 || model_entry_find(room, section, key)))
         world_fail(world, "an entry without an id was given \"%s\"", key);
-    entry_store(room, section, key, said);
+    entry_store(world, at, section, key, said);
 }
 
-static void share_feature(struct world *world, const struct said *said, struct room_model *room)
+static void share_feature(struct world *world, const struct said *said, int at)
 {
+    const struct room_model *room = &world->rooms[at];
     char stem[400], key[420];
     snprintf(stem, sizeof stem, "%s_%s_%lld", names[said->sender],
              said->name[0] ? said->name : "unknown", (long long)(world->now / 1000));
     snprintf(key, sizeof key, "%s", stem);
     for (unsigned number = 2; model_entry_find(room, FEATURES, key); number++)
         snprintf(key, sizeof key, "%s_%u", stem, number);
-    entry_store(room, FEATURES, key, said);
+    entry_store(world, at, FEATURES, key, said);
 }
 
-static void entry_report(struct entry_model *entry, const struct said *said)
+static void entry_report(struct entry_model *entry, const struct said *said, int held)
 {
     unsigned place = 0;
     if (!entry)
@@ -134,7 +142,7 @@ static void entry_report(struct entry_model *entry, const struct said *said)
                 (entry->score_count - place - 1) * sizeof *entry->scores);
         entry->score_count--;
     }
-    entry->scores[entry->score_count++] = (struct score){said->sender, score};
+    entry->scores[entry->score_count++] = (struct score){said->sender, score, held};
     if (entry->contributor == said->sender)
         return;
     entry->usage++;
@@ -147,21 +155,39 @@ bool model_named(const struct room_model *room, const char *id)
            model_feature_named(room, id);
 }
 
-static void share_report(struct world *world, const struct said *said, int at)
+/* The oldest of too many goes. */
+static void benchmark_report(struct entry_model *benchmark, int held)
+{
+    if (benchmark->report_count == REPORTS_EACH_MAX)
+        memmove(benchmark->held, benchmark->held + 1,
+                --benchmark->report_count * sizeof *benchmark->held);
+    benchmark->held[benchmark->report_count++] = held;
+}
+
+static void share_report(struct world *world, struct said *said, int at)
 {
     struct room_model *room = &world->rooms[at];
+    int held = NOBODY;
     struct entry_model *benchmark = model_entry_find(room, BENCHMARKS, said->id);
     if (!benchmark)
         benchmark = entry_add(room, BENCHMARKS, said->id);
-    benchmark->report_count += benchmark->report_count < REPORTS_EACH_MAX;
     struct entry_model *named[] = {model_entry_find(room, PATTERNS, said->id),
                                    model_entry_find(room, COMPONENTS, said->id),
                                    model_feature_named(room, said->id)};
+    for (unsigned i = 0; i < 3 && held == NOBODY; i++)
+        held = model_claim_held(room, said, named[i]);
+    said->held = held != NOBODY;
+    if (said->held)
+        said->target = NOBODY; /* whoever it was for does not get it */
+    benchmark_report(benchmark, held);
     for (unsigned i = 0; i < 3; i++) {
-        entry_report(named[i], said);
+        entry_report(named[i], said, held);
         if (named[i])
             model_claim_report(world, said, at, named[i]);
     }
+    for (unsigned i = 0; i < 3; i++)
+        if (named[i])
+            model_seal_measured(world, at, named[i]);
 }
 
 bool capability_contains(const char *capability, const char *text)
@@ -198,15 +224,15 @@ static void benchmarks_loosen(struct room_model *room)
     }
 }
 
-void model_share_apply(struct world *world, const struct said *said, int room)
+void model_share_apply(struct world *world, struct said *said, int room)
 {
     switch ((int)said->type) {
     case MESSAGE_PATTERN_SHARE:
     case MESSAGE_CODE_SHARE:
-        share_entry(world, said, &world->rooms[room]);
+        share_entry(world, said, room);
         break;
     case MESSAGE_OS_COMPONENT_SHARE:
-        share_feature(world, said, &world->rooms[room]);
+        share_feature(world, said, room);
         model_session_completed(world, said, room);
         break;
     case MESSAGE_PERFORMANCE_REPORT:

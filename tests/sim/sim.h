@@ -87,6 +87,7 @@ extern const char *const section_names[SECTIONS];
 struct score {
     int reporter;
     double score; /* negative: none */
+    int held;     /* the commitment whose seal holds it back; NOBODY: none does */
 };
 
 /* ── the ledger ── */
@@ -98,7 +99,11 @@ extern const char *const subjects[SUBJECTS], *const versions[VERSIONS];
 struct commitment_model {
     char id[40], nonce[40];
     int name, subject, version, set;
+    double ratio; /* what its author measured; 0: it has not said */
     bool claimed;
+    bool revealed; /* its claims are told; else they are sealed */
+    bool running;  /* the time of those that are began at `since` */
+    int64_t since;
 };
 
 enum claim_state { CLAIMED, CONFIRMED, REFUTED, CONTESTED, CLAIM_STATES };
@@ -106,7 +111,7 @@ extern const char *const claim_state_names[CLAIM_STATES];
 
 struct verifier_model {
     int name;
-    bool agrees;
+    bool agrees, counts, in_sight;
     double ratio; /* 0: could not measure it */
 };
 
@@ -128,6 +133,7 @@ struct entry_model {
     char *key, *body, *own_id, *timestamp;
     int contributor;
     unsigned usage, report_count;
+    int *held; /* benchmarks: of each report, the oldest first, the same; owned */
     bool tested;
     bool loose;                 /* benchmarks: there was a time when nothing had this id */
     struct score scores[NAMES]; /* the latest of each reporter, in the order of reporting */
@@ -210,7 +216,7 @@ struct expected {
     int key;   /* of workspace messages */
     int entry; /* of a verification: index in the room's; NOBODY: none */
     enum claim_state was, is;
-    unsigned agreeing, disagreeing;
+    unsigned agreeing, disagreeing, in_sight;
     const struct letter_model *letter; /* that is sent again: its line; else NULL */
     bool met;
 };
@@ -417,6 +423,9 @@ struct said {
     char *value; /* owned */
     uint64_t base_version;
     int subject, version, set; /* of a commitment */
+    char commitment_id[40];    /* of a measurement, */
+    double ratio;              /* and this */
+    bool held;                 /* a report that goes to nobody */
     struct {
         bool made;
         char id[40], nonce[40];
@@ -450,7 +459,7 @@ void traffic_say(struct world *world, int link, struct said *ret_said);
 void said_free(struct said *said);
 
 /* ── model.c: what a call must cause; each is called after the hub's, on the state before it ── */
-void model_line(struct world *world, const struct said *said);
+void model_line(struct world *world, struct said *said);
 void model_too_long(struct world *world, int link);
 void model_gone(struct world *world, int link, enum close_reason reason);
 void model_expel(struct world *world, int link, enum close_reason reason, enum wire_error error);
@@ -484,7 +493,7 @@ unsigned model_member_score(const struct room_model *room, int name);
 
 /* shares.c */
 uint64_t model_share_codes(struct world *world, const struct said *said, int room);
-void model_share_apply(struct world *world, const struct said *said, int room);
+void model_share_apply(struct world *world, struct said *said, int room);
 struct entry_model *model_entry_find(const struct room_model *room, enum section section,
                                      const char *key);
 /* A feature by its key, or by its component's own id. */
@@ -515,11 +524,19 @@ uint64_t model_ledger_codes(struct world *world, const struct said *said, int ro
 /* Is it a claim that contradicts its commitment? Those are counted, and change nothing else. */
 bool model_claim_contradicts(const struct world *world, const struct said *said, int room);
 void model_commitment_apply(struct world *world, const struct said *said, int room);
+void model_measurement_apply(const struct said *said, struct room_model *room);
 /* The entry's new revision claims what was said, or nothing. */
-void model_claim_put(struct room_model *room, struct entry_model *entry, const struct said *said);
+void model_claim_put(struct world *world, int room, struct entry_model *entry,
+                     const struct said *said);
+/* The commitment whose seal holds back a report on the entry (NULL: none); NOBODY: none does. */
+int model_claim_held(const struct room_model *room, const struct said *said,
+                     const struct entry_model *entry);
 void model_claim_report(struct world *world, const struct said *said, int room,
                         struct entry_model *entry);
-unsigned model_claim_agreeing(const struct claim_model *claim);
+/* It was reported on: its seal may break. */
+void model_seal_measured(struct world *world, int room, const struct entry_model *entry);
+void model_unseal(struct world *world, int room, int commitment);
+void model_seals_tick(struct world *world, int room);
 /* The indices of refuted ancestors, nearest first; returns their number. */
 unsigned model_claim_refuted(const struct room_model *room, const struct entry_model *entry,
                              size_t ret_refuted[ANCESTORS_MAX]);

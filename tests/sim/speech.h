@@ -56,6 +56,7 @@ bool flaw_here(struct maker *maker, unsigned places);
 /* claims.c: the payload of a commitment; what makes a claim of a body that has begun, and a
  * measurement of a report; or nothing. */
 void make_commitment(struct maker *maker);
+void make_measured(struct maker *maker); /* what the author of a commitment measured */
 void make_claim(struct maker *maker);
 void make_measurement(struct maker *maker);
 /* An entry that is a claim, or NULL. */

@@ -148,6 +148,7 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_COLLABORATION_UPDATE,
                                               MESSAGE_WORKSPACE_UPDATE,
                                               MESSAGE_COMMITMENT,
+                                              MESSAGE_MEASUREMENT,
                                               MESSAGE_DEAD_QUERY,
                                               MESSAGE_DEAD_LETTER,
                                               MESSAGE_LEASE_REQUEST,

@@ -349,6 +349,7 @@ void room_model_clear(struct room_model *room)
         free(room->entries[i].body);
         free(room->entries[i].own_id);
         free(room->entries[i].timestamp);
+        free(room->entries[i].held);
     }
     for (size_t i = 0; i < room->session_count; i++)
         for (int key = 0; key < KEYS; key++)

@@ -77,12 +77,12 @@ static int teardown(void **state)
 static void all_is_there(struct fixture *f)
 {
     told(f, "ada", "m1", "pattern_share", "{}", 10);
-    told(f, "bob", "m1", "performance_report", "{}", 12);
+    told(f, "bob", "m1", "feature_request", "{}", 12);
     told(f, "ada", "m2", "os_component_share", "{}", 40);
     told(f, "hub", "u1", "collaboration_update", "{\"session_id\":\"s\"}", 41);
     assert_int_equal(
         acked(f, "ada", "m1 10 pattern_share\nm0 11 commitment\nm2 40 os_component_share\n"), 0);
-    assert_int_equal(acked(f, "bob", "m1 12 performance_report\n"), 0);
+    assert_int_equal(acked(f, "bob", "m1 12 feature_request\n"), 0);
 }
 
 static void assert_count(const struct audit_count *count, unsigned counted, unsigned there,
@@ -124,9 +124,9 @@ static void a_message_that_came_twice_is_seen(void **state)
 {
     struct fixture *f = *state;
     all_is_there(f);
-    told(f, "bob", "m1", "performance_report", "{}", 35);
+    told(f, "bob", "m1", "feature_request", "{}", 35);
     told(f, "ada", "m4", "chat", "{}", 36);
-    assert_int_equal(acked(f, "bob", "m1 12 performance_report\n"), 0);
+    assert_int_equal(acked(f, "bob", "m1 12 feature_request\n"), 0);
     assert_int_equal(acked(f, "ada", "m4 37 chat\n"), 0); /* in another place than was said */
     audit_end(&f->audit, 2);
     assert_count(&f->audit.before, 3, 3, 1);

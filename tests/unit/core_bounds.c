@@ -423,11 +423,17 @@ static void claim_subject(struct world *world, peer_id peer, const char *ai_id, 
     hex_format(secrets[1], sizeof secrets[1], nonce);
     int len = snprintf(line, sizeof line,
                        "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":"
-                       "\"pattern_share\",\"timestamp\":\"t\",\"payload\":{\"pattern\":{"
-                       "\"id\":\"%s\",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"subject\":"
-                       "\"%u\",\"subject_version\":\"1\",\"parameters\":{},"
-                       "\"ratio_heldout\":0.5,\"seeds\":64}}}",
-                       ai_id, ai_id, id, nonce, subject);
+                       "\"measurement\",\"timestamp\":\"t\",\"payload\":{"
+                       "\"commitment_id\":\"%s\",\"ratio\":0.5}}",
+                       ai_id, id);
+    hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
+    len = snprintf(line, sizeof line,
+                   "{\"message_id\":\"m\",\"sender_id\":\"%s\",\"message_type\":"
+                   "\"pattern_share\",\"timestamp\":\"t\",\"payload\":{\"pattern\":{"
+                   "\"id\":\"%s\",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"subject\":"
+                   "\"%u\",\"subject_version\":\"1\",\"parameters\":{},"
+                   "\"seeds\":64}}}",
+                   ai_id, ai_id, id, nonce, subject);
     hub_line(world->hub, peer, (struct slice){line, (size_t)len}, 1000);
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wire/text.h"
+
 #define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 #define PARAMETERS        "{'boost':1000,'quantum':0.5}"
@@ -17,15 +19,15 @@ static const char canonical[] = "khub parameters 1\n"
                                 "boost=408f400000000000\n"
                                 "quantum=3fe0000000000000\n";
 
-/* Copies of what a challenge said. */
+/* Copies of what a challenge said, and of what was committed to. */
 struct challenge {
-    char id[40], nonce[40];
+    char id[40], nonce[40], parameters[80];
 };
 
 static inline struct challenge commit_to(struct fixture *f, unsigned peer, const char *subject,
                                          const char *version, const char *sha256)
 {
-    struct challenge challenge;
+    struct challenge challenge = {.parameters = PARAMETERS};
     say(f, peer, "commitment", "{'subject':'%s','subject_version':'%s','sha256':'%s'}", subject,
         version, sha256);
     json_t *payload = expect(f, peer, "challenge");
@@ -39,31 +41,59 @@ static inline struct challenge commit(struct fixture *f, unsigned peer)
     return commit_to(f, peer, "cpu", "v1", digest_of(canonical));
 }
 
+/* Commits to other parameters for each quantum; 0.5: to PARAMETERS. */
+static inline struct challenge commit_quantum(struct fixture *f, unsigned peer, double quantum)
+{
+    char text[200];
+    uint64_t bits;
+    memcpy(&bits, &quantum, sizeof bits);
+    snprintf(text, sizeof text,
+             "khub parameters 1\ncpu\nv1\nboost=408f400000000000\nquantum=%016llx\n",
+             (unsigned long long)bits);
+    struct challenge challenge = commit_to(f, peer, "cpu", "v1", digest_of(text));
+    snprintf(challenge.parameters, sizeof challenge.parameters, "{'boost':1000,'quantum':%.17g}",
+             quantum);
+    return challenge;
+}
+
+/* What the author measured, said to the hub alone. */
+static inline void measure(struct fixture *f, unsigned peer, const struct challenge *challenge,
+                           double ratio)
+{
+    say(f, peer, "measurement", "{'commitment_id':'%s','ratio':%.17g}", challenge->id, ratio);
+}
+
 static inline const char *claim_spelt(const struct challenge *challenge, const char *parameters,
-                                      double ratio, unsigned seeds, const char *more)
+                                      unsigned seeds, const char *more)
 {
     static char text[8192];
     snprintf(text, sizeof text,
              "'commitment_id':'%s','nonce':'%s','subject':'cpu','subject_version':'v1',"
-             "'parameters':%s,'ratio_heldout':%.17g,'seeds':%u%s",
-             challenge->id, challenge->nonce, parameters, ratio, seeds, more);
+             "'parameters':%s,'seeds':%u%s",
+             challenge->id, challenge->nonce, parameters, seeds, more);
     return text;
 }
 
 /* The members of a claim; `more` with a comma in front: of a member that stands twice, the last
  * counts. */
-static inline const char *claim_of(const struct challenge *challenge, double ratio,
-                                   const char *more)
+static inline const char *claim_of(const struct challenge *challenge, const char *more)
 {
-    return claim_spelt(challenge, PARAMETERS, ratio, 64, more);
+    return claim_spelt(challenge, challenge->parameters, 64, more);
 }
 
-/* Commits and claims, as the pattern of that id. */
+/* Commits, and says what it measured; of another ratio, it is to other parameters. */
+static inline struct challenge measured(struct fixture *f, unsigned peer, double ratio)
+{
+    struct challenge challenge = commit_quantum(f, peer, ratio);
+    measure(f, peer, &challenge, ratio);
+    return challenge;
+}
+
+/* The same, and claims it as the pattern of that id. */
 static inline struct challenge claim(struct fixture *f, unsigned peer, const char *id, double ratio)
 {
-    struct challenge challenge = commit(f, peer);
-    say(f, peer, "pattern_share", "{'pattern':{'id':'%s',%s}}", id,
-        claim_of(&challenge, ratio, ""));
+    struct challenge challenge = measured(f, peer, ratio);
+    say(f, peer, "pattern_share", "{'pattern':{'id':'%s',%s}}", id, claim_of(&challenge, ""));
     expect_no(f, peer, "error");
     return challenge;
 }
@@ -88,6 +118,32 @@ static inline json_t *verification_of(struct fixture *f, const char *id)
     return verification_in(f, "shared_patterns", id);
 }
 
+/* Those of a claim that is sealed, which the hub shows to nobody; NULL when it is not. New. */
+static inline json_t *held_of(struct fixture *f, const char *id)
+{
+    struct text text = {0};
+    json_t *held = NULL, *row;
+    size_t i;
+    hub_dump(fixture_hub(f), slice_of("main"), &text);
+    json_t *dump = json_loadb(text.at, text.len, JSON_ALLOW_NUL, NULL);
+    text_free(&text);
+    json_array_foreach(json_object_get(dump, "sealed"), i, row)
+    {
+        if (strcmp(json_string_value(json_array_get(row, 1)), id) == 0)
+            held = json_incref(json_array_get(row, 2));
+    }
+    json_decref(dump);
+    return held;
+}
+
+static inline size_t held_count(struct fixture *f, const char *id)
+{
+    json_t *held = held_of(f, id);
+    size_t count = json_array_size(held);
+    json_decref(held);
+    return count;
+}
+
 static inline void assert_status(struct fixture *f, const char *id, const char *status)
 {
     assert_string_equal(string_of(verification_of(f, id), "status"), status);
@@ -107,7 +163,7 @@ static inline const char *account_of(struct fixture *f, const char *id)
     if (!account)
         return "";
     assert_string_equal(names_of(account),
-                        "claims,commitments,confirmed,contested,mismatched,refuted");
+                        "claims,commitments,confirmed,contested,mismatched,owner,refuted");
     snprintf(text, sizeof text, "%d %d %d %d %d %d", (int)integer_of(account, "commitments"),
              (int)integer_of(account, "claims"), (int)integer_of(account, "confirmed"),
              (int)integer_of(account, "refuted"), (int)integer_of(account, "contested"),
@@ -130,15 +186,16 @@ static inline void join_five(struct fixture *f)
     skip_all(f);
 }
 
-/* Claims as the pattern of that id, with those parents. */
+/* Claims as the pattern of that id, with those parents; each time with another commitment. */
 static inline void derive_claim(struct fixture *f, unsigned peer, const char *id,
                                 const char *parents)
 {
     char more[2048];
-    struct challenge challenge = commit(f, peer);
+    static unsigned made;
+    struct challenge challenge = commit_quantum(f, peer, 1000 + made++);
+    measure(f, peer, &challenge, 0.5);
     snprintf(more, sizeof more, ",'parents':%s", parents);
-    say(f, peer, "pattern_share", "{'pattern':{'id':'%s',%s}}", id,
-        claim_of(&challenge, 0.5, more));
+    say(f, peer, "pattern_share", "{'pattern':{'id':'%s',%s}}", id, claim_of(&challenge, more));
     expect_no(f, peer, "error");
 }
 

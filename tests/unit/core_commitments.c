@@ -43,7 +43,8 @@ static void test_nobody_rolls_the_dice_twice(void **state)
     second = commit(f, ADA);
     assert_string_equal(first.nonce, second.nonce);
     /* once it is claimed it is the same still */
-    say(f, ADA, "pattern_share", "{'pattern':{'id':'p',%s}}", claim_of(&first, 0.5, ""));
+    measure(f, ADA, &first, 0.5);
+    say(f, ADA, "pattern_share", "{'pattern':{'id':'p',%s}}", claim_of(&first, ""));
     second = commit(f, ADA);
     assert_string_equal(first.nonce, second.nonce);
     assert_string_equal(account_of(f, "ada"), "1 1 0 0 0 0");
@@ -165,9 +166,10 @@ static struct challenge commit_to_number(struct fixture *f, unsigned number)
 
 static void claim_number(struct fixture *f, const struct challenge *challenge, unsigned number)
 {
+    measure(f, ADA, challenge, 0.5);
     say(f, ADA, "pattern_share",
         "{'pattern':{'id':'p%u','commitment_id':'%s','nonce':'%s','subject':'cpu',"
-        "'subject_version':'v1','parameters':{'a':%u},'ratio_heldout':0.5,'seeds':64}}",
+        "'subject_version':'v1','parameters':{'a':%u},'seeds':64}}",
         number, challenge->id, challenge->nonce, number);
 }
 
@@ -175,7 +177,7 @@ static void test_claimed_commitments_go_when_there_are_no_others(void **state)
 {
     struct fixture *f = *state;
     char text[128];
-    struct challenge first = {"", ""};
+    struct challenge first = {.id = ""};
     join_five(f);
     for (unsigned i = 0; i <= COMMITMENTS_EACH_MAX; i++) {
         struct challenge challenge = commit_to_number(f, i);
@@ -184,12 +186,12 @@ static void test_claimed_commitments_go_when_there_are_no_others(void **state)
         first = i ? first : challenge;
     }
     /* what was claimed with the first one stands, and can be measured */
-    say(f, BOB, "performance_report",
-        "{'component_id':'p0','performance':{'ratio':0.5,'n':64,'nonce':'%s'}}", first.nonce);
-    assert_int_equal(json_array_size(json_object_get(verification_of(f, "p0"), "verifiers")), 1);
+    report(f, BOB, "p0", &first, 0.5);
+    report(f, CEY, "p0", &first, 0.5);
+    assert_status(f, "p0", "confirmed");
     claim_number(f, &first, 0);
     assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "bad_claim");
-    snprintf(text, sizeof text, "%u %u 0 0 0 0", COMMITMENTS_EACH_MAX + 1,
+    snprintf(text, sizeof text, "%u %u 1 0 0 0", COMMITMENTS_EACH_MAX + 1,
              COMMITMENTS_EACH_MAX + 1);
     assert_string_equal(account_of(f, "ada"), text);
 }

@@ -84,6 +84,17 @@ static void verified(struct node *node, const char *author, const char *was, con
                        0));
 }
 
+/* The hub tells what an author's claim came to, with what one AI had found of it. */
+static void measured(struct node *node, const char *author, const char *id, const char *by,
+                     bool agrees)
+{
+    say_json(node, "hub", "verification",
+             json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:{s:[{s:s,s:b}]}}", "id", id, "section",
+                       "shared_patterns", "author", author, "was", "claimed", "status", "contested",
+                       "agreeing", 1, "disagreeing", 1, "verification", "verifiers", "ai_id", by,
+                       "agrees", agrees));
+}
+
 /* Many things of one AI leave the queue to others. */
 static void test_no_one_fills_the_queue(void **state)
 {
@@ -138,6 +149,7 @@ static void test_the_refuted_are_not_heard(void **state)
     assert_string_equal(calls.order, "e1 b1 ");
     /* Of bob all was found to hold: two others can't silence him. But they are believed when one
      * does not. */
+    measured(node, "bob", "b1", "ada", true);
     verified(node, "bob", "claimed", "refuted");
     share(node, "bob", "b2", false);
     share(node, "bob", "b3", true);
@@ -282,6 +294,46 @@ static void test_the_referee(void **state)
     node_unmake(node);
 }
 
+/* Of what it measured itself it hears from the hub whether its author said the same; once. */
+static void test_what_its_measurements_came_to(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    share(node, "eve", "e1", false);
+    work(node);
+    assert_int_equal(node->count.patterns_refuted, 0);
+    measured(node, "eve", "e1", "bob", false); /* what others found is not its own */
+    assert_int_equal(node->count.patterns_refuted, 0);
+    for (unsigned i = 0; i < 2; i++)
+        measured(node, "eve", "e1", "ada", false);
+    assert_int_equal(node->count.patterns_refuted, 1);
+    for (unsigned i = 1; i < REFUTED_MAX; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "l%u", i);
+        measured(node, "eve", id, "ada", false);
+    }
+    share(node, "eve", "e2", false);
+    work(node);
+    assert_string_equal(calls.order, "e1 ");
+    node_unmake(node);
+}
+
+/* What others found of its own. */
+static void test_measurements_of_its_own(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    measured(node, "ada", "p1", "eve", true);
+    assert_int_equal(node->count.reports_confirmed, 0);
+    claim_through(node, claim_make("pattern", "p1", 0.5));
+    for (unsigned i = 0; i < 2; i++)
+        measured(node, "ada", "p1", "eve", true);
+    measured(node, "ada", "p1", "bob", false);
+    assert_int_equal(node->count.reports_confirmed, 1);
+    assert_int_equal(node->count.reports_refuted, 1);
+    node_unmake(node);
+}
+
 /* What this AI never shared nobody can confirm. */
 static void test_reports_on_its_own(void **state)
 {
@@ -306,6 +358,8 @@ int main(void)
         cmocka_unit_test(test_no_one_fills_the_queue),
         cmocka_unit_test(test_verifications_of_its_own),
         cmocka_unit_test(test_the_refuted_are_not_heard),
+        cmocka_unit_test(test_what_its_measurements_came_to),
+        cmocka_unit_test(test_measurements_of_its_own),
         cmocka_unit_test(test_elites_in_order),
         cmocka_unit_test(test_elites_can_be_run),
         cmocka_unit_test(test_elites_are_shared_out),

@@ -214,7 +214,7 @@ static json_t *fake_prove(void *state, const json_t *claim, const char *commitme
     json_t *result = json_deep_copy(claim);
     json_object_set_new(result, "commitment_id", json_string(commitment_id));
     json_object_set_new(result, "nonce", json_string(nonce));
-    json_object_set_new(result, "ratio_heldout", json_real(0.7));
+    json_object_set_new(result, "measured", json_pack("{s:f}", "ratio", 0.7));
     return result;
 }
 

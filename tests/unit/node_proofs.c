@@ -48,6 +48,12 @@ static void test_nothing_goes_out_unproved(void **state)
     assert_string_equal(text_in(pattern, "id"), "p1");
     assert_string_equal(text_in(pattern, "nonce"), "11111111111111111111111111111111");
     assert_string_equal(text_in(pattern, "commitment_id"), "commitment-1");
+    /* Its figures go to the hub alone, before it. */
+    const struct said *measurement = said_last("measurement");
+    assert_true(measurement < said_last("pattern_share"));
+    assert_null(json_object_get(pattern, "measured"));
+    assert_string_equal(text_in(measurement->payload, "commitment_id"), "commitment-1");
+    assert_true(json_number_value(json_object_get(measurement->payload, "ratio")) == 0.7);
     assert_false(proofs_pending(node));
     assert_int_equal(node->count.claims_committed, 1);
     assert_int_equal(node->count.claims_proved, 1);

@@ -26,9 +26,16 @@ def commit(client, parameters=None, subject="process_manager", version="1"):
     return found["payload"]
 
 
+def measured(client, ratio=0.625):
+    """Commits, and says to the hub alone what it measured."""
+    challenge = commit(client)
+    client.say("measurement", {"commitment_id": challenge["commitment_id"], "ratio": ratio})
+    return challenge
+
+
 def claim(challenge, **others):
     body = {"id": "p1", "commitment_id": challenge["commitment_id"], "nonce": challenge["nonce"], "subject": "process_manager",
-            "subject_version": "1", "parameters": PARAMETERS, "ratio_heldout": 0.625, "seeds": 64}
+            "subject_version": "1", "parameters": PARAMETERS, "seeds": 64}
     body.update(others)
     return {"pattern": body}
 
@@ -57,24 +64,24 @@ def drain_types(client):
 def a_claim_is_confirmed_by_two_others():
     with room() as place:
         eve = place.hub.join("eve", 2)
-        challenge = commit(eve)
+        challenge = measured(eve)
         equal((len(challenge["commitment_id"]), len(challenge["nonce"])), (36, 32), "lengths")
         eve.say("pattern_share", claim(challenge))
+        place.hub.wait_log(r" event=knowledge entry=p1 ")
         gus = place.hub.join("gus", 1)
         report(gus, challenge, 0.625)
         report(place.bea, challenge, 0.625)
         eve.expect("hello")
-        eve.expect("performance_report")
-        eve.expect("performance_report")
+        # until there were two, nobody heard a number; then all at once
         eve.expect("verification", id="p1", section="shared_patterns", author="eve", status="confirmed", was="claimed",
                    agreeing=2, disagreeing=0)
-        check("verification" not in drain_types(gus), "level 1 was told")
+        equal(drain_types(gus), [], "what level 1 was told")
         sync = newcomer(place)
         found = sync["global_knowledge_base"]["shared_patterns"]["p1"]["verification"]
         equal(found["status"], "confirmed", "status")
-        equal(verifiers(found), {name: {"agrees": True, "ratio": 0.625, "ratio_own": 0.75, "profile": "peer/" + name}
+        equal(verifiers(found), {name: {"owner": name, "agrees": True, "ratio": 0.625, "ratio_own": 0.75, "profile": "peer/" + name}
                                  for name in ("gus", "bea")}, "verifiers")
-        equal(sync["ledger"], {"eve": {"commitments": 1, "claims": 1, "confirmed": 1, "refuted": 0, "contested": 0,
+        equal(sync["ledger"], {"eve": {"owner": "eve", "commitments": 1, "claims": 1, "confirmed": 1, "refuted": 0, "contested": 0,
                                        "mismatched": 0}}, "ledger")
         place.hub.wait_log(r" event=verification entry=p1 status=confirmed\b")
         place.ada.drain()
@@ -85,10 +92,11 @@ def a_claim_is_confirmed_by_two_others():
 def a_lie_is_refuted_and_what_was_derived_from_it_flagged():
     with room() as place:
         eve = place.hub.join("eve", 2)
-        challenge = commit(eve)
-        eve.say("pattern_share", claim(challenge, ratio_heldout=0.3))
+        challenge = measured(eve, 0.3)
+        eve.say("pattern_share", claim(challenge))
+        place.hub.wait_log(r" event=knowledge entry=p1 ")
         gus = place.hub.join("gus", 2)
-        derived = commit(gus)
+        derived = measured(gus)
         gus.say("pattern_share", claim(derived, id="p2", parents=["p1"]))
         report(eve, challenge, 0.3)  # its own word counts for nothing
         report(gus, challenge, 0.625, claim_holds=False, reason="it measures 0.625")
@@ -120,7 +128,7 @@ def what_contradicts_its_commitment_is_refused_and_counted():
         tuned = {**PARAMETERS, "quantum": 0.25}
         check(commit(eve, tuned)["nonce"] != challenge["nonce"], "the nonce is the same")
         equal(commit(eve)["nonce"], challenge["nonce"], "the nonce of the same set")
-        equal(newcomer(place)["ledger"]["eve"], {"commitments": 2, "claims": 0, "confirmed": 0, "refuted": 0, "contested": 0,
+        equal(newcomer(place)["ledger"]["eve"], {"owner": "eve", "commitments": 2, "claims": 0, "confirmed": 0, "refuted": 0, "contested": 0,
                                                  "mismatched": 3}, "account")
         eve.close()
         place.nothing_stored()

@@ -103,30 +103,35 @@ static double number(const json_t *object, const char *name)
 void policy_tell(const json_t *thing, const json_t *metrics, char ret_text[BRAIN_TEXT_SIZE])
 {
     const char *module = member_string(thing, "module", 1024);
-    double heldout = number(thing, "ratio_heldout");
+    const json_t *measured = json_object_get(thing, "measured");
+    double heldout = number(measured, "ratio");
     if (!thing)
         snprintf(ret_text, BRAIN_TEXT_SIZE, "%.3f on its own workloads",
                  number(metrics, "ratio_own"));
     else if (metrics)
-        snprintf(ret_text, BRAIN_TEXT_SIZE, "claim of %.3f holds; %.3f on own workloads", heldout,
-                 number(metrics, "ratio_own"));
+        snprintf(ret_text, BRAIN_TEXT_SIZE, "ratio %.3f held-out, %.3f on own workloads",
+                 number(metrics, "ratio"), number(metrics, "ratio_own"));
     else if (json_object_get(thing, "ratio_session"))
         snprintf(ret_text, BRAIN_TEXT_SIZE, "ratio %.4f on the partners' workloads, %.4f held-out",
                  number(thing, "ratio_session"), heldout);
     else
         snprintf(ret_text, BRAIN_TEXT_SIZE,
                  "held-out ratio %.3f, bound %.3f: %.0f %% of the gap closed%s%s", heldout,
-                 number(thing, "bound_ratio"), 100 * number(thing, "gap_closed"),
+                 number(measured, "bound_ratio"), 100 * number(measured, "gap_closed"),
                  module ? "; its C: " : "", SHOWN(module ? module : ""));
 }
 
 json_t *policy_own_metrics(const json_t *component)
 {
-    static const char *const told[] = {
-        "ratio_heldout", "ci95",       "wins",        "seeds",   "nonce",          "cost_heldout",
-        "bound_ratio",   "gap_closed", "evaluations", "subject", "subject_version"};
-    json_t *metrics = json_object();
+    static const char *const told[] = {"seeds", "nonce", "evaluations", "subject",
+                                       "subject_version"};
+    static const char *const found[] = {"ci95", "wins", "cost_heldout", "bound_ratio",
+                                        "gap_closed"};
+    const json_t *measured = json_object_get(component, "measured");
+    json_t *metrics = json_pack("{s:O*}", "ratio_heldout", json_object_get(measured, "ratio"));
     for (size_t i = 0; metrics && i < sizeof told / sizeof *told; i++)
         json_object_set(metrics, told[i], json_object_get(component, told[i]));
+    for (size_t i = 0; metrics && i < sizeof found / sizeof *found; i++)
+        json_object_set(metrics, found[i], json_object_get(measured, found[i]));
     return metrics;
 }

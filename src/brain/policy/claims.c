@@ -136,15 +136,15 @@ int policy_solve(struct policy_brain *brain, json_t *claims)
 
 /* Proof. */
 
+/* What anybody who measured the claim would have to know no more. */
 static json_t *measured_json(const struct subject *subject, const struct score *score,
                              const struct baselines *beside)
 {
     json_t *measured =
-        json_pack("{s:f,s:f,s:f,s:i,s:i,s:s,s:f,s:f,s:f}", "ratio_heldout", score->ratio, "ci95",
-                  score->ci95, "cost_heldout", score->cost, "wins", (int)score->wins, "seeds",
-                  (int)score->seeds, "baseline", subject->baseline_names[0], "baseline_cost",
-                  beside->textbook_cost, "bound_ratio", beside->bound_ratio, "gap_closed",
-                  gap_closed(score->ratio, beside->bound_ratio));
+        json_pack("{s:f,s:f,s:f,s:i,s:s,s:f,s:f,s:f}", "ratio", score->ratio, "ci95", score->ci95,
+                  "cost_heldout", score->cost, "wins", (int)score->wins, "baseline",
+                  subject->baseline_names[0], "baseline_cost", beside->textbook_cost, "bound_ratio",
+                  beside->bound_ratio, "gap_closed", gap_closed(score->ratio, beside->bound_ratio));
     if (measured && beside->practice) {
         json_object_set_new(measured, "practice", json_string(beside->practice));
         json_object_set_new(measured, "practice_ratio", json_real(beside->practice_ratio));
@@ -155,16 +155,16 @@ static json_t *measured_json(const struct subject *subject, const struct score *
 /* The component's C, as it was found to compile and run here. NULL when out of memory, and when
  * it does not do what its parameters do: then it is not shared. */
 static json_t *component_json(struct policy_brain *brain, const struct test_set *test_set,
-                              const double *parameters, double closed, brain_stop *stop)
+                              const double *parameters, brain_stop *stop)
 {
     char split[NONCE_SPLIT_SIZE];
     nonce_split(test_set->nonce, split);
     const struct module *module = policy_module(brain, test_set->subject, parameters, split, stop);
     if (module->outcome == MODULE_DIFFERS)
         return NULL;
-    return json_pack("{s:o,s:s,s:f,s:s}", "implementation",
+    return json_pack("{s:o,s:s,s:s}", "implementation",
                      implementation_json(test_set->subject, parameters), "language", "c11",
-                     "development_level", fmin(fmax(closed, 0), 1), "module", module->text);
+                     "module", module->text);
 }
 
 json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id, const char *nonce,
@@ -184,16 +184,12 @@ json_t *policy_prove(void *state, const json_t *claim, const char *commitment_id
         return NULL;
     struct score score = evaluation_set_score(test_set->set, parameters);
     const struct baselines *beside = test_set_baselines(test_set);
-    json_t *proved = merged(json_deep_copy(claim), measured_json(subject, &score, beside));
-    proved = merged(proved, json_pack("{s:s,s:s}", "commitment_id", commitment_id, "nonce", nonce));
-    if (strcmp(kind, "component") == 0) {
-        double closed = gap_closed(score.ratio, beside->bound_ratio);
-        proved = merged(proved, component_json(brain, test_set, parameters, closed, stop));
-    } else {
-        assert(score.seeds > 0);
-        double wins = (double)score.wins / (double)score.seeds;
-        proved = merged(proved, json_pack("{s:f}", "confidence", wins));
-    }
+    json_t *measured = measured_json(subject, &score, beside);
+    json_t *proved = merged(json_deep_copy(claim),
+                            json_pack("{s:s,s:s,s:i,s:o}", "commitment_id", commitment_id, "nonce",
+                                      nonce, "seeds", (int)score.seeds, "measured", measured));
+    if (strcmp(kind, "component") == 0)
+        proved = merged(proved, component_json(brain, test_set, parameters, stop));
     if (proved)
         json_object_del(proved, "kind");
     if (proved && atomic_load(stop)) {
