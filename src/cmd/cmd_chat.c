@@ -39,6 +39,7 @@ struct chat {
     struct prompt prompt;
     struct line line;
     struct visit visit;
+    char day[DAY_SIZE]; /* of the last line */
     bool greeted, quits;
     bool comes_back;  /* it has joined before */
     bool catching_up; /* what was missed is yet to end, */
@@ -47,10 +48,10 @@ struct chat {
     struct sent_list sent;
 };
 
-static void begin_line(struct chat *chat)
+static void begin_line(struct chat *chat, int64_t ms)
 {
     char clock[CLOCK_SIZE];
-    clock_format(time_now_ms(), clock);
+    clock_format(ms, clock);
     terminal_measure(&chat->terminal);
     line_clear(&chat->line);
     chat->line.width = 0; /* what people say wraps, and is not cut */
@@ -71,7 +72,7 @@ static void say(struct chat *chat, const char *format, ...) __attribute__((forma
 static void say(struct chat *chat, const char *format, ...)
 {
     va_list arguments;
-    begin_line(chat);
+    begin_line(chat, time_now_ms());
     line_add(&chat->line, slice_of(chat->terminal.unicode ? "── " : "-- "));
     va_start(arguments, format);
     line_addv(&chat->line, format, arguments);
@@ -128,13 +129,29 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     free(sent);
 }
 
-static void show_chat(struct chat *chat, struct slice sender, bool to_us, const char *text)
+/* Another day than the one of the last line is said. */
+static void mark_day(struct chat *chat, int64_t ms)
 {
-    begin_line(chat);
+    if (!day_turns(chat->day, ms))
+        return;
+    line_clear(&chat->line);
+    line_style(&chat->line, STYLE_DIM);
+    line_addf(&chat->line, "%s %s", chat->terminal.unicode ? "──" : "--", chat->day);
+    end_line(chat);
+}
+
+/* to: "" for all. */
+static void show_chat(struct chat *chat, int64_t ms, struct slice sender, const char *to,
+                      const char *text)
+{
+    mark_day(chat, ms);
+    begin_line(chat, ms);
     line_style(&chat->line, feed_style(sender));
     line_add(&chat->line, sender);
     line_style(&chat->line, STYLE_DIM);
-    line_add(&chat->line, slice_of(to_us ? " to you: " : ": "));
+    line_add(&chat->line, slice_of(*to ? " to " : ""));
+    line_add(&chat->line, slice_of(to));
+    line_add(&chat->line, slice_of(": "));
     line_style(&chat->line, STYLE_PLAIN);
     line_add(&chat->line, slice_of(text));
     end_line(chat);
@@ -146,6 +163,8 @@ static void greet(struct chat *chat)
     if (chat->prompt.interactive && !chat->greeted)
         say(chat, "you are %s, at %s; here are: %s. /help shows what you can do.",
             chat->visit.ai_id, chat->visit.address, others);
+    if (!chat->greeted)
+        day_turns(chat->day, time_now_ms()); /* another day than today is said */
     chat->greeted = true;
 }
 
@@ -162,6 +181,7 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         chat->catching_up = chat->comes_back || visit->resumes_last;
         chat->comes_back = true;
     } else if (strcmp(type, "caught_up") == 0) {
+        mark_day(chat, time_now_ms());
         if (chat->missed > 0)
             say(chat, "that is what you missed");
         chat->catching_up = false;
@@ -169,8 +189,9 @@ static void on_message(struct visit *visit, const struct khub_message *message)
     } else if (strcmp(type, "chat") == 0) {
         chat->missed += chat->catching_up;
         OWNED char *text = field_string(payload, "text");
-        show_chat(chat, (struct slice){sender, message->sender_id.len}, message->target_ai.len > 0,
-                  text);
+        show_chat(chat, feed_time(message, chat->catching_up),
+                  (struct slice){sender, message->sender_id.len},
+                  message->target_ai.len > 0 ? "you" : "", text);
     } else if (chat->catching_up && strcmp(type, "error") != 0) {
         return; /* who came and went meanwhile is no news */
     } else if (strcmp(type, "hello") == 0) {
@@ -248,6 +269,13 @@ static void send_chat(struct chat *chat, const char *text, const char *target)
     TAILQ_INSERT_TAIL(&chat->sent, sent, next);
 }
 
+/* What was typed, as others see it; the line in which it was typed is gone. */
+static void show_own(struct chat *chat, const char *to, const char *text)
+{
+    if (chat->prompt.interactive)
+        show_chat(chat, time_now_ms(), slice_of(chat->visit.ai_id), to, text);
+}
+
 static void do_to(struct chat *chat, const char *rest)
 {
     size_t len = strcspn(rest, " ");
@@ -258,6 +286,7 @@ static void do_to(struct chat *chat, const char *rest)
     }
     OWNED char *target =
         field_text((struct json_value){.raw = {rest, len}, .kind = JSON_KIND_STRING});
+    show_own(chat, target, text);
     send_chat(chat, text, target);
 }
 
@@ -303,8 +332,7 @@ static void act_on(struct chat *chat, struct slice typed)
         return;
     if (text[0] != '/' || text[1] == '/') {
         const char *said = text + (text[0] == '/');
-        if (chat->prompt.interactive)
-            show_chat(chat, slice_of(chat->visit.ai_id), false, said);
+        show_own(chat, "", said);
         send_chat(chat, said, NULL);
         return;
     }

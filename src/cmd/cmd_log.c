@@ -143,13 +143,11 @@ static void follow_message(struct visit *visit, const struct khub_message *messa
             &show->filter, type, (struct slice){message->sender_id.at, message->sender_id.len},
             (struct slice){message->target_ai.at, message->target_ai.len}, payload))
         return;
-    int64_t ms = time_now_ms();
-    if (message->seq <= show->seen)
-        time_parse(message->timestamp.at, &ms); /* it came while we were away */
     struct khub_message said = *message;
     OWNED char *line = line_as_said(message);
     said.line = (struct khub_text){line, strlen(line)};
-    log_view_print(&show->view, &said, ms);
+    bool late = message->seq <= show->seen; /* it came while we were away */
+    log_view_print(&show->view, &said, feed_time(message, late));
     log_view_flush(&show->view);
 }
 

@@ -52,6 +52,7 @@ static void print_start(struct watcher *watcher, struct visit *visit)
     struct json_value members = json_get(visit->sync, "members"), member;
     struct json_iterator iterator = {.rest = members.raw};
     size_t count = field_count(members);
+    day_turns(watcher->feed.day, time_now_ms()); /* another day than today is said */
     while (members.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &member)) {
         OWNED char *ai_id = field_string(member, "ai_id");
         feed_expect(&watcher->feed, slice_of(ai_id));
@@ -70,6 +71,7 @@ static bool is_welcome(const struct visit *visit, const struct khub_message *mes
 /* From here on it is now. */
 static void print_caught_up(struct watcher *watcher)
 {
+    feed_day(&watcher->feed, time_now_ms());
     if (watcher->missed > 0)
         feed_note(&watcher->feed, time_now_ms(), "that was missed: %u %s; now:", watcher->missed,
                   word_of(watcher->missed, "message", "messages"));
@@ -93,8 +95,11 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         print_caught_up(watcher);
     } else if (passes && strcmp(message->type.at, "heartbeat") != 0) {
         terminal_measure(&watcher->terminal);
-        watcher->missed += watcher->catching_up;
-        feed_print(&watcher->feed, message, time_now_ms());
+        bool late = watcher->catching_up && strcmp(message->type.at, "error") != 0;
+        int64_t ms = feed_time(message, late);
+        watcher->missed += late;
+        feed_day(&watcher->feed, ms);
+        feed_print(&watcher->feed, message, ms);
     }
     flush(watcher);
 }

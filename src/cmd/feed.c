@@ -115,6 +115,25 @@ void feed_print(struct feed *feed, const struct khub_message *message, int64_t n
     line_print(line, feed->out);
 }
 
+int64_t feed_time(const struct khub_message *message, bool late)
+{
+    int64_t ms = time_now_ms();
+    if (late)
+        time_parse(message->timestamp.at, &ms);
+    return ms;
+}
+
+void feed_day(struct feed *feed, int64_t ms)
+{
+    struct line *line = &feed->line;
+    if (!day_turns(feed->day, ms))
+        return;
+    line_clear(line);
+    line_style(line, STYLE_DIM);
+    line_addf(line, "%s %s", feed->terminal->unicode ? "──" : "--", feed->day);
+    line_print(line, feed->out);
+}
+
 void feed_notev(struct feed *feed, int64_t now, const char *format, va_list arguments)
 {
     char clock[CLOCK_SIZE];

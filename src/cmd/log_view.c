@@ -20,22 +20,6 @@ void log_view_end(struct log_view *view)
     feed_free(&view->feed);
 }
 
-static void print_day(struct log_view *view, int64_t ms)
-{
-    char day[DAY_SIZE];
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm fields;
-    struct line *line = &view->feed.line;
-    if (!localtime_r(&seconds, &fields) || !strftime(day, sizeof day, "%A, %Y-%m-%d", &fields) ||
-        strcmp(day, view->day) == 0)
-        return;
-    snprintf(view->day, sizeof view->day, "%s", day);
-    line_clear(line);
-    line_style(line, STYLE_DIM);
-    line_addf(line, "%s %s", view->terminal.unicode ? "──" : "--", day);
-    line_print(line, stdout);
-}
-
 static void print_json(const struct log_view *view, uint64_t seq, int64_t ms, struct slice message)
 {
     char time[TIMESTAMP_SIZE];
@@ -56,7 +40,7 @@ void log_view_print(struct log_view *view, const struct khub_message *message, i
         return;
     }
     terminal_measure(&view->terminal);
-    print_day(view, ms);
+    feed_day(&view->feed, ms);
     feed_print(&view->feed, message, ms);
 }
 

@@ -5,13 +5,10 @@
 #include "cmd/feed.h"
 #include "wire/json.h"
 
-#define DAY_SIZE 32
-
 struct log_view {
     bool json; /* {seq, time, message} a line instead */
     struct terminal terminal;
     struct feed feed;
-    char day[DAY_SIZE]; /* of the last message */
     uint64_t printed;
     bool broken; /* stdout can't be written */
 };

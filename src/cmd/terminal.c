@@ -66,6 +66,18 @@ void clock_format(int64_t unix_ms, char buffer[CLOCK_SIZE])
         snprintf(buffer, CLOCK_SIZE, "--:--:--");
 }
 
+bool day_turns(char day[DAY_SIZE], int64_t unix_ms)
+{
+    char now[DAY_SIZE];
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm fields;
+    if (!localtime_r(&seconds, &fields) || !strftime(now, sizeof now, "%A, %Y-%m-%d", &fields) ||
+        strcmp(now, day) == 0)
+        return false;
+    snprintf(day, DAY_SIZE, "%s", now);
+    return true;
+}
+
 void span_format(int64_t ms, char buffer[CLOCK_SIZE])
 {
     static const struct {

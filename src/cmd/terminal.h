@@ -81,6 +81,9 @@ void line_print(struct line *line, FILE *out);
 /* "14:03:07" local time of unix milliseconds. */
 #define CLOCK_SIZE 16
 void clock_format(int64_t unix_ms, char buffer[CLOCK_SIZE]);
+/* Notes on which local day it is; whether that is another than the one noted. "": none was. */
+#define DAY_SIZE 40
+bool day_turns(char day[DAY_SIZE], int64_t unix_ms);
 /* "just now", "5 s", "12 min", "3 h", "4 d": a time span of so many milliseconds. */
 void span_format(int64_t ms, char buffer[CLOCK_SIZE]);
 /* The word that goes with a count: `one` with 1, `many` with all others. */

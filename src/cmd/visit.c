@@ -116,6 +116,7 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
     } else if (!visit->synced && is_unstored(message)) {
         tell_unstored(visit, "nobody can join, trying again");
     }
+    visit->heard = true;
     if (is_answer(visit, message)) {
         visit->question[0] = '\0';
         visit->answers++;
@@ -179,7 +180,7 @@ static int explain(struct visit *visit)
             "the hub at %s still can't store that you join; its log says why. Try again "
             "later.",
             visit->address);
-    if (visit->error == KHUB_E_REFUSED)
+    if (visit->error == KHUB_E_REFUSED || (visit->heard && !visit->joined))
         return complain(visit->command, "the hub at %s refused us: %s", visit->address, visit->why);
     if (visit->error == KHUB_E_ADDRESS || visit->error == KHUB_E_NO_MEMORY)
         return complain(visit->command, "'%s': %s", visit->address, visit->why);

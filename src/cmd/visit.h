@@ -48,6 +48,7 @@ struct visit {
     bool joined, lost, ended;
     bool synced;              /* this connection's training_sync has come */
     bool unstored;            /* the hub can't keep anything: it refuses us, or we are its guest */
+    bool heard;               /* the hub has said something, be it why we can't join */
     char question[UUID_SIZE]; /* the heartbeat that the hub has yet to answer, or "" */
     unsigned answers;
     int error;

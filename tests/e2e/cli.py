@@ -437,8 +437,9 @@ def watch_begins_where_it_ended():
         ada.say("chat", {"text": "two"})
         ada.say("chat", {"text": "three"})
         settle(ada)
-        with Running("watch", "--as", "me", "--since", "last", hub=hub) as watch:
+        with Running("watch", "--as", "me", "--since", "last", hub=hub, TZ="UTC") as watch:
             text = watch.wait_for("now:")
+            check(re.search(r"Sunday, 2026-11-22\n08:00:00 ada .* two\n08:00:00 ada .* three\n", text), text)
             check(re.search(r"two.*three.*that was missed: \d+ messages; now:", text, re.S), text)
             ada.say("chat", {"text": "four"})
             watch.wait_for("four")
@@ -446,6 +447,14 @@ def watch_begins_where_it_ended():
             text = watch.wait_for("now:")
             check(re.search(r"one.*two.*three.*four.*that was missed", text, re.S), text)
         ada.expect_nothing()  # nobody sees that somebody watches
+    with Hub() as hub:  # which keeps nothing: what it says of that is no message that was missed
+        ada = hub.join("ada", 2)
+        with Running("watch", "--since", "1", hub=hub) as watch:
+            watch.wait_for("is not kept")
+            ada.say("chat", {"text": "one"})
+            check("was missed" not in watch.wait_for("one"), watch.text)
+        found = refused(1, "watch", "--since", "4711", hub=hub)
+        check("refused us: payload.since is 4711" in found.err and "no hub" not in found.err, found.err)
 
 
 # ── send ──

@@ -75,9 +75,10 @@ def chat_shows_what_was_missed():
         ada.expect("error")  # it is not delivered
         ada.say("chat", {"text": "gone, it seems"})
         settle(ada)
-        with Running("chat", "--as", "me", "--missed", hub=hub, stdin=subprocess.PIPE) as chat:
-            text = chat.wait_for("that is what you missed")
-            check("ada to you: where are you?" in text and "ada: gone, it seems" in text, text)
+        with Running("chat", "--as", "me", "--missed", hub=hub, stdin=subprocess.PIPE, TZ="UTC") as chat:
+            text = chat.wait_for("that is what you missed")  # when it was said, and on which day
+            check("-- Sunday, 2026-11-22\n08:00:00 ada to you: where are you?\n08:00:00 ada: gone, it seems\n"
+                  in text.replace("──", "--"), text)
             ada.expect("hello")
             ada.say("chat", {"text": "there you are"})
             chat.wait_for("there you are")
@@ -440,6 +441,23 @@ def chat_gives_the_terminal_back():
             equal(process.wait(PATIENCE), -ending if dies else 0, f"exit code after {ending}")
             equal(terminal.settings(), terminal.before, f"the terminal's settings after {ending}")
             ada.expect("presence", ai_id="me")
+
+
+@test
+def chat_shows_what_is_for_one_alone():
+    with Hub() as hub, Terminal() as terminal:
+        ada = hub.join("ada", 2)
+        process = terminal.start(KHUB, "chat", "--as", "me", "--color", "never", hub=hub)
+        terminal.read_until("/help")
+        terminal.write("to all\n")
+        terminal.read_until("me: to all")
+        terminal.write("/to ada for you\n")
+        terminal.read_until("me to ada: for you")
+        ada.expect("hello")
+        ada.expect("chat", text="to all")
+        ada.expect("chat", text="for you")
+        terminal.write("/quit\n")
+        equal(process.wait(PATIENCE), 0, "exit code")
 
 
 @test
