@@ -298,10 +298,13 @@ static int response_read(struct request *request, char buffer[COLLABORATION_NOTE
                          bool *ret_accepted, struct slice *ret_reason)
 {
     struct json_value payload = request->message->payload;
-    enum json_kind kind = json_get(payload, "accepted").kind;
-    if (kind != JSON_KIND_TRUE && kind != JSON_KIND_FALSE)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.accepted must be true or false");
-    *ret_accepted = kind == JSON_KIND_TRUE;
+    struct json_value accepted = json_get(payload, "accepted");
+    char shown[PAYLOAD_SHOWN_SIZE];
+    if (accepted.kind != JSON_KIND_TRUE && accepted.kind != JSON_KIND_FALSE)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.accepted must be true or false, and is %s",
+                      payload_shown(accepted, shown));
+    *ret_accepted = accepted.kind == JSON_KIND_TRUE;
     return payload_text(request, payload, "payload.reason", OPTIONAL, COLLABORATION_NOTE_MAX,
                         buffer, ret_reason);
 }
@@ -369,17 +372,21 @@ static int update_read(struct request *request, struct update *ret_update)
              payload_text(request, payload, "payload.note", OPTIONAL, sizeof ret_update->note_text,
                           ret_update->note_text, &ret_update->note)) < 0)
         return error;
+    char shown[PAYLOAD_SHOWN_SIZE];
     ret_update->progress = -1;
     if (progress.kind != JSON_KIND_ABSENT && (json_number(progress, &ret_update->progress) < 0 ||
                                               ret_update->progress < 0 || ret_update->progress > 1))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.progress must be a number from 0 to 1");
+                      "payload.progress must be a number from 0 to 1, and is %s",
+                      payload_shown(progress, shown));
     ret_update->end = slice_is(ret_update->status, "failed")      ? SESSION_FAILED
                       : slice_is(ret_update->status, "cancelled") ? SESSION_CANCELLED
                                                                   : SESSION_PENDING;
     if (ret_update->status.len && ret_update->end == SESSION_PENDING)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.status, when given, must be \"failed\" or \"cancelled\"");
+                      "payload.status, when given, must be \"failed\" or \"cancelled\", and is "
+                      "\"%.*s\"",
+                      SLICE_FORMAT(ret_update->status));
     if (progress.kind == JSON_KIND_ABSENT && !ret_update->status.len && !ret_update->note.len)
         return refuse(
             request->refusal, WIRE_BAD_PAYLOAD,

@@ -84,6 +84,7 @@ int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct
                struct refusal *ret_refusal)
 {
     struct json_value name = json_get(message->payload, "room");
+    char shown[PAYLOAD_SHOWN_SIZE];
     if (name.kind == JSON_KIND_ABSENT || name.kind == JSON_KIND_NULL) {
         *ret_name = slice_of("main");
         return 0;
@@ -92,8 +93,9 @@ int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct
     *ret_name = (struct slice){buffer, len > 0 ? (size_t)len : 0};
     if (!ret_name->len || !message_id_fits(*ret_name))
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
-                      "payload.room must be a string of 1 to %u bytes without control characters",
-                      ROOM_NAME_MAX);
+                      "payload.room must be a string of 1 to %u bytes without control characters, "
+                      "and is %s",
+                      ROOM_NAME_MAX, payload_shown(name, shown));
     if (slice_hides(*ret_name))
         return refuse(ret_refusal, WIRE_BAD_PAYLOAD,
                       "payload.room, \"%.*s\", has a character that nobody sees, or that changes "
@@ -141,10 +143,12 @@ struct hello {
 static int hello_read_level(struct request *request, int *ret_level)
 {
     struct json_value protocol = json_get(request->message->payload, "protocol");
+    char shown[PAYLOAD_SHOWN_SIZE];
     uint64_t level = 1;
     if (protocol.kind != JSON_KIND_ABSENT && protocol.kind != JSON_KIND_NULL &&
         (json_u64(protocol, &level) < 0 || level == 0))
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.protocol must be 1 or 2");
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.protocol must be 1 or 2, and is %s", payload_shown(protocol, shown));
     *ret_level = level > 2 ? 2 : (int)level;
     return 0;
 }
@@ -153,6 +157,7 @@ static int hello_read_level(struct request *request, int *ret_level)
 static int hello_read_since(struct request *request, struct hello *ret_hello)
 {
     struct json_value since = json_get(request->message->payload, "since");
+    char shown[PAYLOAD_SHOWN_SIZE];
     ret_hello->resumes = false;
     if (ret_hello->level < 2 || since.kind == JSON_KIND_ABSENT || since.kind == JSON_KIND_NULL)
         return 0;
@@ -166,8 +171,9 @@ static int hello_read_since(struct request *request, struct hello *ret_hello)
     }
     if (json_u64(since, &ret_hello->since) < 0)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.since must be \"last\", or a whole number: the last seq that you "
-                      "have seen");
+                      "payload.since must be \"last\", or a whole number, the last seq that you "
+                      "have seen, and is %s",
+                      payload_shown(since, shown));
     if (!request->entry && ret_hello->since > last)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.since is %llu, but this room is at seq %llu: that was another hub's",
@@ -179,13 +185,15 @@ static int hello_read_since(struct request *request, struct hello *ret_hello)
 static int hello_read_sync(struct request *request, int level, size_t *ret_sync_max)
 {
     struct json_value sync = json_get(request->message->payload, "sync");
+    char shown[PAYLOAD_SHOWN_SIZE];
     uint64_t bytes = SIZE_MAX;
     if (level == 2 && json_string_is(sync, slice_of("none")))
         bytes = 0;
     else if (level == 2 && sync.kind != JSON_KIND_ABSENT && sync.kind != JSON_KIND_NULL &&
              json_u64(sync, &bytes) < 0)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.sync must be \"none\" or a whole number of bytes");
+                      "payload.sync must be \"none\" or a whole number of bytes, and is %s",
+                      payload_shown(sync, shown));
     *ret_sync_max = bytes;
     return 0;
 }

@@ -130,10 +130,13 @@ static int wish_read(struct request *request, struct lease_wish *ret_wish)
                               sizeof ret_wish->intent_text, ret_wish->intent_text,
                               &ret_wish->intent)) < 0)
         return error;
-    if (json_u64(json_get(payload, "ttl_s"), &ret_wish->ttl_s) < 0 || !ret_wish->ttl_s ||
+    struct json_value ttl = json_get(payload, "ttl_s");
+    char shown[PAYLOAD_SHOWN_SIZE];
+    if (json_u64(ttl, &ret_wish->ttl_s) < 0 || !ret_wish->ttl_s ||
         ret_wish->ttl_s > LEASE_TTL_MAX_S)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.ttl_s must be a whole number of seconds, 1 to %u", LEASE_TTL_MAX_S);
+                      "payload.ttl_s must be a whole number of seconds, 1 to %u, and is %s",
+                      LEASE_TTL_MAX_S, payload_shown(ttl, shown));
     return 0;
 }
 
@@ -222,8 +225,11 @@ static int fence_read(struct request *request, struct json_value object, const c
                              ret_fence->key_text, &ret_fence->key);
     if (error < 0)
         return error;
-    if (json_u64(json_get(object, "fence"), &ret_fence->number) < 0)
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be a whole number", fence_path);
+    struct json_value number = json_get(object, "fence");
+    char shown[PAYLOAD_SHOWN_SIZE];
+    if (json_u64(number, &ret_fence->number) < 0)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be a whole number, and is %s",
+                      fence_path, payload_shown(number, shown));
     return 0;
 }
 

@@ -395,10 +395,12 @@ static int handling_read(const struct request *request, struct handling *ret_han
         return error;
     if (!id)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.id is missing");
+    char shown[PAYLOAD_SHOWN_SIZE];
     ret_handling->drop = json_string_is(action, slice_of("drop"));
     if (!ret_handling->drop && !json_string_is(action, slice_of("resend")))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.action must be \"resend\" or \"drop\"");
+                      "payload.action must be \"resend\" or \"drop\", and is %s",
+                      payload_shown(action, shown));
     struct letter *letter = letter_find(request->room, id);
     if (!letter || !letter_is_dead(letter) || !may_see(request->member, letter))
         return letter_unknown(request, id);

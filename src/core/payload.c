@@ -1,5 +1,6 @@
 /* Reading members of a payload, with refusals that name them. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/request.h"
@@ -10,6 +11,16 @@ static const char *const kind_names[] = {
     [JSON_KIND_NUMBER] = "a number", [JSON_KIND_STRING] = "a string",
     [JSON_KIND_ARRAY] = "an array",  [JSON_KIND_OBJECT] = "an object",
 };
+
+const char *payload_shown(struct json_value value, char buffer[PAYLOAD_SHOWN_SIZE])
+{
+    char text[EXCERPT_SIZE];
+    if (value.kind != JSON_KIND_NUMBER && value.kind != JSON_KIND_STRING)
+        return kind_names[value.kind];
+    const char *quote = value.kind == JSON_KIND_STRING ? "\"" : "";
+    snprintf(buffer, PAYLOAD_SHOWN_SIZE, "%s%s%s", quote, excerpt_format(value.raw, text), quote);
+    return buffer;
+}
 
 static struct json_value payload_member(struct json_value object, const char *path)
 {
@@ -105,13 +116,15 @@ int payload_u64(const struct request *request, struct json_value object, const c
                 uint64_t least, uint64_t most, uint64_t *ret_number)
 {
     struct json_value value = payload_member(object, path);
+    char shown[PAYLOAD_SHOWN_SIZE];
     uint64_t number;
     if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
         return 0;
     if (json_u64(value, &number) < 0 || number < least || number > most)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "%s must be a whole number from %llu to %llu", path,
-                      (unsigned long long)least, (unsigned long long)most);
+                      "%s must be a whole number from %llu to %llu, and is %s", path,
+                      (unsigned long long)least, (unsigned long long)most,
+                      payload_shown(value, shown));
     *ret_number = number;
     return 0;
 }

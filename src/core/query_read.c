@@ -13,6 +13,7 @@ static const char *const order_names[QUERY_ORDER_COUNT] = {
 static int query_read_section(struct request *request, struct query *query)
 {
     struct json_value section = json_get(request->message->payload, "section");
+    char shown[PAYLOAD_SHOWN_SIZE];
     query->section = SECTION_COUNT;
     if (section.kind == JSON_KIND_ABSENT || section.kind == JSON_KIND_NULL)
         return 0;
@@ -21,8 +22,9 @@ static int query_read_section(struct request *request, struct query *query)
             query->section = (enum section)i;
     if (query->section == SECTION_COUNT)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.section must be one of the four sections' names: shared_patterns, "
-                      "shared_components, collective_features, performance_benchmarks");
+                      "payload.section must be one of the four sections' names (shared_patterns, "
+                      "shared_components, collective_features, performance_benchmarks), and is %s",
+                      payload_shown(section, shown));
     return 0;
 }
 
@@ -155,11 +157,13 @@ static int query_read_revision(struct request *request, struct query *query)
     struct json_value value = json_get(request->message->payload, "revision");
     if (value.kind == JSON_KIND_ABSENT || value.kind == JSON_KIND_NULL)
         return 0;
+    char shown[PAYLOAD_SHOWN_SIZE];
     query->revisions = true;
     bool all = value.kind == JSON_KIND_STRING && json_string_is(value, slice_of("all"));
     if (!all && (json_u64(value, &query->revision) < 0 || !query->revision))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.revision must be \"all\" or a whole number from 1");
+                      "payload.revision must be \"all\" or a whole number from 1, and is %s",
+                      payload_shown(value, shown));
     if (!query->id.len)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.revision goes with the id of an entry");

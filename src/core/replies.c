@@ -49,10 +49,12 @@ int reply_check(struct request *request)
     if (!may_ask(request))
         return 0;
     double seconds = reply_by(request);
+    char shown[PAYLOAD_SHOWN_SIZE];
     if (seconds < 0)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.reply_by must be a number of seconds, above 0 and at most %u",
-                      REPLY_BY_MAX_S);
+                      "payload.reply_by must be a number of seconds, above 0 and at most %u, and "
+                      "is %s",
+                      REPLY_BY_MAX_S, payload_shown(payload_members(request)->reply_by, shown));
     return seconds > 0 ? reply_quota_check(request, request->message->sender_id) : 0;
 }
 

@@ -3,6 +3,7 @@
 #define KHUB_CORE_REQUEST_H
 
 #include "core/room.h"
+#include "wire/shown.h"
 
 /* What the hub reads of a pattern, code or component, found in one walk over it: it may have a
  * hundred thousand members. */
@@ -69,6 +70,10 @@ void room_apply(struct room *room, const struct entry *entry);
 /* Reading members of a payload, with refusals that name them. `path` is what a person is told,
  * "payload.pattern.id"; its last part is the member's name in `object`. */
 enum need { OPTIONAL, REQUIRED };
+/* A value as a refusal names it: a number or a string as it stands (cut when it is long), of all
+ * else what it is. */
+#define PAYLOAD_SHOWN_SIZE (EXCERPT_SIZE + 2u) /* in quotes */
+const char *payload_shown(struct json_value value, char buffer[PAYLOAD_SHOWN_SIZE]);
 /* Finds them when they are asked for first; absent ones are JSON_KIND_ABSENT. */
 const struct payload_members *payload_members(struct request *request);
 /* A string of at most `max` decoded bytes, put into buffer; absent or null, when OPTIONAL, gives

@@ -20,11 +20,13 @@ static int write_read(const struct request *request, struct write *ret_write)
         return error;
     if (value.kind == JSON_KIND_ABSENT)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "payload.value is missing");
+    char shown[PAYLOAD_SHOWN_SIZE];
     ret_write->base_version = 0;
     if (base.kind != JSON_KIND_ABSENT && base.kind != JSON_KIND_NULL &&
         json_u64(base, &ret_write->base_version) < 0)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.base_version must be a whole number, 0 for a new key");
+                      "payload.base_version must be a whole number, 0 for a new key, and is %s",
+                      payload_shown(base, shown));
     ret_write->value = value.raw;
     if (value.kind == JSON_KIND_STRING)
         ret_write->value = (struct slice){value.raw.at - 1, value.raw.len + 2};

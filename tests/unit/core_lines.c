@@ -232,6 +232,51 @@ static void test_a_chats_text_is_a_string(void **state)
     }
 }
 
+static void test_a_refusal_names_what_was_given(void **state)
+{
+    static const struct {
+        const char *type, *payload, *said;
+    } wrong[] = {
+        {"hello", "{'protocol':'2'}", "1 or 2, and is \"2\""},
+        {"hello", "{'protocol':2,'since':-1}", "have seen, and is -1"},
+        {"hello", "{'protocol':2,'since':'first'}", "have seen, and is \"first\""},
+        {"hello", "{'protocol':2,'sync':[]}", "bytes, and is an array"},
+        {"hello", "{'room':''}", "1 to 64 bytes without control characters, and is \"\""},
+        {"knowledge_query", "{'limit':999}", "from 1 to 200, and is 999"},
+        {"knowledge_query", "{'section':'patterns'}", "), and is \"patterns\""},
+        {"knowledge_query", "{'id':'p','revision':0}", "from 1, and is 0"},
+        {"lease_request", "{'key':'k'}", "1 to 3600, and is absent"},
+        {"lease_request", "{'key':'k','ttl_s':1e99}", "1 to 3600, and is 1e99"},
+        {"lease_release", "{'key':'k','fence':'4'}", "whole number, and is \"4\""},
+        {"dead_letter", "{'id':1,'action':'keep'}", "\"drop\", and is \"keep\""},
+        {"workspace_update", "{'session_id':'s','key':'k','value':1,'base_version':1.5}",
+         "and is 1.5"},
+        {"collaboration_response", "{'session_id':'s','accepted':1}", "or false, and is 1"},
+        {"collaboration_update", "{'session_id':'s','progress':50}", "0 to 1, and is 50"},
+        {"collaboration_update", "{'session_id':'s','status':'done'}", "and is \"done\""},
+    };
+    char detail[64];
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    for (unsigned i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        skip_all(f);
+        say(f, ADA, wrong[i].type, "%s", wrong[i].payload);
+        json_t *error = expect_error(f, ADA, "bad_payload");
+        if (!strstr(string_of(error, "detail"), wrong[i].said))
+            fail_msg("%s: %s", wrong[i].payload, string_of(error, "detail"));
+    }
+    say_to(f, ADA, "bob", "chat", "{'text':'hi','reply_by':86401}");
+    assert_non_null(strstr(string_of(expect_error(f, ADA, "bad_payload"), "detail"),
+                           "at most 86400, and is 86401"));
+    /* not all of what is long, nor as it would be obeyed */
+    say(f, ADA, "hello", "{'protocol':2,'since':'%0200d\\u001b'}", 0);
+    const char *said = string_of(expect_error(f, ADA, "bad_payload"), "detail");
+    snprintf(detail, sizeof detail, "%s", strstr(said, "and is"));
+    assert_memory_equal(detail, "and is \"0000", 12);
+    assert_non_null(strstr(said, "…\""));
+}
+
 static void test_depth_of_payload_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -340,6 +385,7 @@ int main(void)
         LINE_TEST(test_an_error_names_the_message_it_answers),
         LINE_TEST(test_types_of_the_hub_are_forbidden),
         LINE_TEST(test_a_chats_text_is_a_string),
+        LINE_TEST(test_a_refusal_names_what_was_given),
         LINE_TEST(test_nobody_speaks_for_another),
         LINE_TEST(test_a_line_is_relayed_with_its_own_bytes),
         LINE_TEST(test_white_space_around_a_line_is_not_relayed),
