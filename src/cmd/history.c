@@ -2,9 +2,11 @@
 #include "cmd/history.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "cmd/fields.h"
@@ -153,7 +155,8 @@ int history_in_directory(struct history *history, const char *directory, const c
     struct store_options options = {.directory = directory, .reading = true};
     char why[STORE_WHY_SIZE];
     if (!store_exists(directory))
-        return complain(history->command, "%s: no hub's database (hub.db) is there", directory);
+        return complain(history->command, "%s: %s", directory,
+                        errno == ENOENT ? "no hub's database (hub.db) is there" : strerror(errno));
     bool killed = was_killed(directory);
     if (store_open(&options, &history->store, why) < 0) {
         complain(history->command, "%s", why);

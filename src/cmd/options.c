@@ -98,8 +98,9 @@ const char *setting_limits(const struct setting *setting, char *buffer, size_t s
         size_text(setting->low, low, sizeof(low));
         size_text(setting->high, high, sizeof(high));
     } else {
-        snprintf(low, sizeof(low), "%.15g", setting->low);
-        snprintf(high, sizeof(high), "%.15g", setting->high);
+        int digits = setting->kind == SETTING_WHOLE ? 17 : 15; /* all of a whole number */
+        snprintf(low, sizeof(low), "%.*g", digits, setting->low);
+        snprintf(high, sizeof(high), "%.*g", digits, setting->high);
     }
     snprintf(buffer, size, "between %s and %s", low, high);
     return buffer;
@@ -183,7 +184,7 @@ static const struct {
 } kinds[] = {
     [SETTING_FLAG] = {store_flag, ""},
     [SETTING_TEXT] = {store_text, "a text that is not empty"},
-    [SETTING_LIST] = {store_list, "a text that is not empty, at most 16 times"},
+    [SETTING_LIST] = {store_list, "a text that is not empty"},
     [SETTING_WHOLE] = {store_whole, "a whole number"},
     [SETTING_NUMBER] = {store_number, "a number"},
     [SETTING_SIZE] = {store_size, "a size in bytes, such as 65536, 64K, 8M or 1G"},
@@ -216,6 +217,8 @@ static enum options_result store(const struct parsing *parsing, const struct set
         return OPTIONS_FINE;
     if (setting->kind == SETTING_CHOICE)
         return refuse_choice(parsing, setting, shown, text);
+    if (setting->kind == SETTING_LIST && *text)
+        return wrong(parsing, "%s '%s' is one too many: there may be %u.", shown, text, LIST_MAX);
     char limits[80] = "";
     if (limited(setting))
         setting_limits(setting, limits, sizeof(limits));

@@ -222,7 +222,7 @@ static int open_link(struct visit *visit)
     if (error == KHUB_E_ARGUMENT) {
         complain(visit->command,
                  "'%s' can't be an ai_id: it must be 1 to 128 bytes of UTF-8 without "
-                 "control characters.",
+                 "control characters, and not the hub's own.",
                  visit->ai_id);
         return EXIT_USAGE;
     }

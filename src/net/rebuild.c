@@ -1,8 +1,10 @@
 /* See rebuild.h. */
 #include "net/rebuild.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/memory.h"
 #include "net/state.h"
@@ -177,7 +179,8 @@ static bool missing(const char *directory, char why[STORE_WHY_SIZE])
 {
     bool there = store_exists(directory);
     if (!there)
-        snprintf(why, STORE_WHY_SIZE, "%s: no hub's database (hub.db) is there", directory);
+        snprintf(why, STORE_WHY_SIZE, "%s: %s", directory,
+                 errno == ENOENT ? "no hub's database (hub.db) is there" : strerror(errno));
     return !there;
 }
 

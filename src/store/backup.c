@@ -235,7 +235,6 @@ int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE
         return fail(ret_why, path);
     int error = 0;
     if (!store_exists(path)) {
-        errno = ENOENT;
         error = fail(ret_why, path);
     } else if (place_look(file) < 0) {
         error = fail(ret_why, file);

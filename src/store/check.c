@@ -1,5 +1,6 @@
 /* Every entry, row and message of the database held against its checksum, also those below a
  * checkpoint, which a recovery does not read. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ bool store_exists(const char *directory)
 {
     static const char *const files[] = {"hub.db", "hub.db-wal", "salvaged.db"};
     char path[4096];
+    errno = ENAMETOOLONG;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (snprintf(path, sizeof path, "%s/%s", directory, files[i]) < (int)sizeof path &&
             access(path, F_OK) == 0)

@@ -144,7 +144,9 @@ static int directory_take(struct database *database, const char *path, char why[
 {
     char pid[32];
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
-        return fail(why, path, strerror(errno));
+        return fail(why, path,
+                    errno == ENOENT ? "it can't be made: the directory above it is not there"
+                                    : strerror(errno));
     database->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (database->directory < 0)
         return fail(why, path, strerror(errno));
@@ -263,6 +265,15 @@ static int migrate_more(struct database *database, int64_t version, const char *
     return error;
 }
 
+static int later_version(char why[STORE_WHY_SIZE], const char *path, int64_t version)
+{
+    snprintf(why, STORE_WHY_SIZE,
+             "%s: the database is of a later version of khub (schema %lld; this one knows those up "
+             "to %d)",
+             path, (long long)version, STORE_SCHEMA);
+    return -1;
+}
+
 int database_migrate(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     int64_t version = database_number(database, "PRAGMA user_version");
@@ -271,10 +282,11 @@ int database_migrate(struct database *database, const char *path, char why[STORE
     int error = 0;
     if (version < 0)
         return database_fail(database, path, why);
-    if (version > 0 && application != APPLICATION_ID)
+    bool made = version > 0 || database_number(database, "SELECT count(*) FROM sqlite_schema") > 0;
+    if (made && application != APPLICATION_ID)
         return fail(why, path, "hub.db is another program's database");
     if (version > STORE_SCHEMA)
-        return fail(why, path, "the database is of a later version of khub");
+        return later_version(why, path, version);
     if (version > 0 && version < STORE_SCHEMA_PACKS && !database->salvage)
         error = migrate_check(database, path, why);
     for (; version < STORE_SCHEMA && error == 0; version++) {
@@ -528,7 +540,7 @@ static int file_open_to_read(struct database *database, const char *directory,
     if (database_number(database, "PRAGMA application_id") != APPLICATION_ID)
         return fail(ret_why, directory, "hub.db is another program's database");
     if (version > STORE_SCHEMA)
-        return fail(ret_why, directory, "the database is of a later version of khub");
+        return later_version(ret_why, directory, version);
     if (version < STORE_SCHEMA)
         return fail(ret_why, directory,
                     "the database is of an earlier version of khub: 'khub check' brings it up to "

@@ -133,7 +133,8 @@ struct store_damage {
     void *ctx;
     void (*found)(void *ctx, struct slice room, const char *what, uint64_t number);
 };
-/* Is a database there, or what is left of one? store_open makes one where there is none. */
+/* Is a database there, or what is left of one? store_open makes one where there is none. False:
+ * errno says why; ENOENT: there is none. */
 bool store_exists(const char *directory);
 /* Reads every row and entry, and holds it against its checksum. 0, however much is damaged; or -1
  * with a sentence when the database can't be read. */

@@ -45,6 +45,8 @@ def chat_works_from_a_pipe():
         equal(result.code, 1, "exit code")
         check("khub chat: line 1: " in result.err and "nobody" in result.err, result.err)
         equal(khub("chat", hub=hub, given=b"/nonsense\n").code, 1, "exit code")
+        result = khub("chat", "--as", "hub", hub=hub, given=b"")
+        check(result.code == 2 and "'hub' can't be an ai_id" in result.err and "the hub's own" in result.err, result.err)
         check("ada" in worked("chat", hub=hub, given=b"/who\n/quit\nnever said\n").out)
 
 

@@ -127,6 +127,9 @@ def a_hub_that_keeps_nothing_says_so():
 def a_place_that_can_not_be_made_is_named():
     with tempfile.NamedTemporaryFile() as file:
         refused(1, "serve", XDG_STATE_HOME=file.name, said=[f"{file.name}", "Not a directory", "--data DIR", "--memory"])
+    with directory() as data:
+        below = os.path.join(data, "below")
+        refused(1, "serve", "--listen", "127.0.0.1:0", "--data", below, said=[below, "directory above it is not there"])
 
 
 @test
@@ -336,6 +339,9 @@ def what_is_in_use_or_not_there_is_not_checked():
         found = khub("check", missing)
         equal(found.code, 1, "exit code")
         check("no hub's database" in found.err and not os.path.exists(missing), found.err)
+        file = os.path.join(data, "hub.db")
+        for words in (("check", file), ("log", "--data", file)):
+            refused(1, *words, said=[f"{file}: Not a directory"])
 
 
 def known_in(file):

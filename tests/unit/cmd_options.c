@@ -272,8 +272,19 @@ static void a_list_has_an_end(void **state)
     FILE *errors = open_memstream(&said, &size);
     assert_int_equal(options_parse(&toy, argc, argv, &got, errors), OPTIONS_WRONG);
     fclose(errors);
-    assert_non_null(strstr(said, "--list is 'v'"));
+    assert_non_null(strstr(said, "--list 'v' is one too many: there may be 16"));
     free(said);
+}
+
+static void limits_are_said_in_whole_numbers(void **state)
+{
+    const struct setting whole = {.kind = SETTING_WHOLE, .low = 1, .high = 9e15};
+    const struct setting number = {.kind = SETTING_NUMBER, .low = 0.1, .high = 1e7};
+    char said[80];
+    (void)state;
+    assert_string_equal(setting_limits(&whole, said, sizeof said),
+                        "between 1 and 9000000000000000");
+    assert_string_equal(setting_limits(&number, said, sizeof said), "between 0.1 and 10000000");
 }
 
 static void help_is_asked_for(void **state)
@@ -451,6 +462,7 @@ int main(void)
         cmocka_unit_test(environment_comes_before_the_default),
         cmocka_unit_test(wrongs_are_named),
         cmocka_unit_test(a_list_has_an_end),
+        cmocka_unit_test(limits_are_said_in_whole_numbers),
         cmocka_unit_test(help_is_asked_for),
         cmocka_unit_test(every_setting_is_explained),
         cmocka_unit_test(every_default_is_allowed),
