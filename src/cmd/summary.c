@@ -207,6 +207,7 @@ static void add_measures(struct line *line, struct json_value thing)
                     {"ratio_heldout", "ratio ", false},
                     {"gain", "gain ", false},
                     {"score", "score ", false},
+                    {"ratio_train", "in training ", true},
                     {"confidence", "confidence ", true},
                     {"development_level", "level ", true}};
     struct json_value holders[] = {thing, json_get(thing, "measured"), json_get(thing, "metrics"),

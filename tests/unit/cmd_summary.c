@@ -38,6 +38,9 @@ static const struct {
     {MESSAGE_PATTERN_SHARE,
      "{\"pattern\":{\"id\":\"p\",\"ratio_heldout\":0.67,\"subject\":\"cpu\",\"confidence\":1}}",
      "ratio 0.670  cpu  p"},
+    {MESSAGE_PATTERN_SHARE, /* a claim, whose number is sealed */
+     "{\"pattern\":{\"id\":\"p\",\"ratio_train\":0.67,\"subject\":\"cpu\"}}",
+     "in training 0.670  cpu  p"},
     {MESSAGE_PATTERN_SHARE,
      "{\"pattern\":{\"id\":\"p\",\"confidence\":0.8,\"specialization\":\"x\"}}",
      "confidence 0.800  x  p"},
