@@ -334,6 +334,28 @@ static void test_referee_makes_nothing(void **state)
     brain_free(referee);
 }
 
+/* Of what a hub knows that comes first which did best with others: with those whose word counts,
+ * and who gave it when they could not see the answer. */
+static void test_whose_word_ranks(void **state)
+{
+    (void)state;
+    static const char *const flags[] = {"", ",\"counts\":false", ",\"in_sight\":true"};
+    json_t *thing = json_pack("{s:f}", "ratio_train", 0.9);
+    struct brain_entry plain = {.thing = thing};
+    for (size_t i = 0; i < 3; i++) {
+        char text[160];
+        snprintf(text, sizeof text,
+                 "{\"verifiers\":[{\"ai_id\":\"x\",\"agrees\":true,\"ratio_own\":0.1%s}]}",
+                 flags[i]);
+        json_t *verification = json_loads(text, 0, NULL);
+        assert_non_null(verification);
+        struct brain_entry praised = {.thing = thing, .verification = verification};
+        assert_int_equal(policy_compare(&praised, &plain), i == 0 ? -1 : 0);
+        json_decref(verification);
+    }
+    json_decref(thing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_known_are_bounded),
         cmocka_unit_test(test_over_fitting_loses),
         cmocka_unit_test(test_consensus),
+        cmocka_unit_test(test_whose_word_ranks),
         cmocka_unit_test(test_referee),
         cmocka_unit_test(test_referee_makes_nothing),
     };

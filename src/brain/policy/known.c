@@ -245,7 +245,8 @@ static double positive(const json_t *number)
     return value > 0 ? value : HUGE_VAL;
 }
 
-/* The mean over its verifiers' own workloads; HUGE_VAL: none says. */
+/* The mean over the own workloads of its verifiers, if their word counts and was given without
+ * sight of the answer; HUGE_VAL: none says. */
 static double verifiers_mean(const json_t *verification)
 {
     const json_t *verifier;
@@ -253,6 +254,9 @@ static double verifiers_mean(const json_t *verification)
     double sum = 0;
     json_array_foreach(json_object_get(verification, "verifiers"), i, verifier)
     {
+        if (json_is_false(json_object_get(verifier, "counts")) ||
+            json_is_true(json_object_get(verifier, "in_sight")))
+            continue;
         double ratio = positive(json_object_get(verifier, "ratio_own"));
         count += isfinite(ratio);
         sum += isfinite(ratio) ? ratio : 0;
