@@ -17,6 +17,7 @@ struct serve_settings {
     bool insecure, quiet, memory, salvage, no_confine;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
+    long max_chain;
     long max_connections;
     const char *port_file, *log, *data, *sync, *retain, *user;
 };
@@ -131,6 +132,7 @@ static int run(const void *data)
     options.hub.knowledge_max = settings->max_knowledge;
     options.hub.output_max = settings->max_output;
     options.hub.rate = settings->rate;
+    options.hub.chain_max = (uint64_t)settings->max_chain;
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
     options.salvage = settings->salvage;
@@ -229,6 +231,15 @@ static const struct setting options[] = {
      .low = 0,
      .high = 1e9,
      .help = "Messages a second that one AI may send; 0 is no limit."},
+    {.name = "max-chain",
+     .kind = SETTING_WHOLE,
+     AT(max_chain),
+     .argument = "N",
+     .fallback = "50",
+     .low = 0,
+     .high = 1000000,
+     .help = "Replies in a row (payload.in_reply_to) without a person, or ten minutes between two; "
+             "then the chain is taken for a loop, and refused. 0 is no limit."},
     {.name = "max-connections",
      .kind = SETTING_WHOLE,
      AT(max_connections),

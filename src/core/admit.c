@@ -246,6 +246,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .member = peer->member,
                               .message = message,
                               .found = &found,
+                              .answered_ms = now,
                               .refusal = refusal};
     int judgement = 0, error = admit_challenged(peer, refusal);
     if (error == 0)
@@ -266,7 +267,6 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
     } else {
         hub->refused++;
         struct seat seat = peer_seat(peer);
-        request.answered_ms = now;
         request.room = peer->room ? peer->room : hub->lobby;
         hub_error(&request, &seat, refusal, message->message_id);
     }

@@ -93,6 +93,8 @@ int request_check(struct request *request)
         error = lease_check_fence(request);
     if (error == 0)
         error = reply_check(request);
+    if (error == 0)
+        error = chain_check(request);
     if (error == 0 && handler->check)
         error = handler->check(request);
     return error;
@@ -175,6 +177,7 @@ static void request_proceed(struct request *request)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */
     reply_proceed(request);
+    chain_proceed(request);
     if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT)
         request_acknowledge(request);
 }
@@ -242,6 +245,7 @@ static void apply_message(struct hub *hub, struct room *room, const struct entry
                               .takes_over = entry->takes_over,
                               .message = &message,
                               .found = &found,
+                              .answered_ms = entry->time_ms,
                               .refusal = &refusal};
     request_find_sender(&request);
     int error = request_check(&request);

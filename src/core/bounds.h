@@ -16,6 +16,9 @@
 #define LETTERS_BYTES_MAX      (16u << 20)
 #define LETTERS_EACH_MAX       512u
 #define LETTERS_BYTES_EACH_MAX (4u << 20)
+#define CHAIN_MAX              50u   /* replies in a row (chains.h); --max-chain changes it */
+#define CHAIN_LINKS_MAX        4096u /* remembered in a room */
+#define CHAIN_PAUSE_MS         600000
 #define RECEIPTS_IN_BLOCK      256u
 /* Of one AI: its last 10,000 messages at the least; more, but no more than 131,072, as long as they
  * are at most so old. In a room; what is over anybody's 10,000 goes first, then those of who is

@@ -158,6 +158,11 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
                   letter == TAILQ_FIRST(&room->letters.list) ? "" : ",",
                   (unsigned long long)letter->seq, letter_lack_text(letter->lack),
                   letter->awaited ? "true" : "false", letter->overdue ? "true" : "false");
+    text_add_literal(text, "],\"chains\":[");
+    const struct chain_link *link;
+    TAILQ_FOREACH (link, &room->chains.list, next)
+        text_addf(text, "%s[%llu,%llu]", link == TAILQ_FIRST(&room->chains.list) ? "" : ",",
+                  (unsigned long long)link->seq, (unsigned long long)link->depth);
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
     text_add_literal(text, "}");

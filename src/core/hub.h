@@ -139,7 +139,8 @@ struct hub_config {
     size_t output_max;    /* bytes queued for one connection; told to level 2 */
     double rate;          /* messages a second for one connection, bursts of 2 s; 0 = no limit */
     int64_t pending_ms, silent_ms, heartbeat_ms; /* see bounds.h */
-    bool keeps;    /* the edge keeps effects, and delivers them to who resumes */
+    uint64_t chain_max; /* replies in a row without a person or a pause; 0: any number */
+    bool keeps;         /* the edge keeps effects, and delivers them to who resumes */
     bool receives; /* while a log can't keep anything, who only observes is a guest (peers.h) */
     /* over all rooms */
     size_t rooms_max;

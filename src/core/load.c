@@ -517,6 +517,21 @@ static void load_awaited(struct loading *loading)
     awaited->wait_ms = load_i64(loading, loading->object, "wait_ms");
 }
 
+static void load_chain(struct loading *loading)
+{
+    uint64_t seq = load_u64(loading, loading->object, "seq");
+    struct chain_link *link = chain_restore(loading->room, loading->row->key, seq);
+    if (!link) {
+        load_damage(loading, "seq");
+        return;
+    }
+    link->sender = load_text(loading, loading->object, "sender");
+    link->depth = load_u64(loading, loading->object, "depth");
+    link->said_ms = load_i64(loading, loading->object, "said_ms");
+    if (!link->depth)
+        load_damage(loading, "depth");
+}
+
 static enum letter_lack load_lack(struct loading *loading)
 {
     struct json_value lack = json_get(loading->object, "lack");
@@ -595,6 +610,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_LEASE] = load_lease,
         [ROW_LETTER] = load_letter,
         [ROW_FORMER] = load_former,
+        [ROW_CHAIN] = load_chain,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

@@ -478,6 +478,8 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         index_walk(&verdict.room->members, recount_member, &verdict);
         recount_receipts(&verdict);
         recount_letters(&verdict);
+        if (!chains_whole(verdict.room))
+            verdict_fail(&verdict, "replies in a row are in no order, or not found");
         recount_capabilities(&verdict);
         recount_sessions(&verdict);
         recount_leases(&verdict);

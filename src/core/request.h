@@ -36,7 +36,7 @@ struct request {
     struct member *member; /* the sender; NULL in a check before it has joined */
     const struct message *message;
     const struct entry *entry; /* NULL while checking, and of an answer */
-    int64_t answered_ms;       /* of an answer: unix time */
+    int64_t answered_ms;       /* unix time: of an answer, or of a message */
     uint64_t judged_at;        /* the room's last seq when admit checked it */
     struct refusal *refusal;   /* for check */
     uint32_t made;             /* ids made for this entry so far */

@@ -2,6 +2,7 @@
 #ifndef KHUB_CORE_ROOM_H
 #define KHUB_CORE_ROOM_H
 
+#include "core/chains.h"
 #include "core/hub.h"
 #include "core/knowledge.h"
 #include "core/leases.h"
@@ -15,7 +16,8 @@ struct room_limits {
     size_t line_max, sync_limit, knowledge_max, output_max; /* bytes */
     double rate;                                            /* messages a second; 0: none */
     int64_t heartbeat_ms;
-    bool keeps; /* who missed something gets it when it resumes */
+    uint64_t chain_max; /* replies in a row; 0: any number */
+    bool keeps;         /* who missed something gets it when it resumes */
 };
 
 struct room {
@@ -30,6 +32,7 @@ struct room {
     struct awaited_list awaited; /* in the order of their seqs */
     size_t awaited_count;
     struct letters letters; /* what was not taken */
+    struct chains chains;   /* of replies */
     struct room_limits limits;
     bool started; /* by this hub, and that is applied: who sits there is connected to it */
     struct changes changes, wordings;

@@ -17,7 +17,8 @@ struct hub_config hub_config_default(void)
                                .heartbeat_ms = HEARTBEAT_TIMEOUT_MS,
                                .rooms_max = ROOMS_MAX,
                                .stored_max = STORED_BYTES_MAX,
-                               .workspaces_max = WORKSPACES_BYTES_MAX};
+                               .workspaces_max = WORKSPACES_BYTES_MAX,
+                               .chain_max = CHAIN_MAX};
 }
 
 struct room_limits limits_of(const struct hub_config *config)
@@ -28,6 +29,7 @@ struct room_limits limits_of(const struct hub_config *config)
                                 .knowledge_max = config->knowledge_max,
                                 .rate = config->rate,
                                 .heartbeat_ms = config->heartbeat_ms,
+                                .chain_max = config->chain_max,
                                 .keeps = config->keeps};
 }
 
@@ -35,15 +37,17 @@ void limits_write(const struct room_limits *limits, struct text *text)
 {
     text_addf(text,
               "{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"max_knowledge\":%zu,"
-              "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 ",\"keeps\":%s}",
+              "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 ",\"max_chain\":%" PRIu64
+              ",\"keeps\":%s}",
               limits->line_max, limits->output_max, limits->sync_limit, limits->knowledge_max,
-              limits->rate, limits->heartbeat_ms, limits->keeps ? "true" : "false");
+              limits->rate, limits->heartbeat_ms, limits->chain_max,
+              limits->keeps ? "true" : "false");
 }
 
 bool limits_read(struct slice bytes, struct room_limits *ret_limits)
 {
     size_t at;
-    uint64_t line, output, sync, knowledge, heartbeat;
+    uint64_t line, output, sync, knowledge, heartbeat, chain = 0;
     double rate;
     if (json_check(bytes, 1, &at) != JSON_FINE)
         return false;
@@ -55,7 +59,11 @@ bool limits_read(struct slice bytes, struct room_limits *ret_limits)
         json_number(json_get(limits, "rate"), &rate) < 0 ||
         json_u64(json_get(limits, "heartbeat_timeout_ms"), &heartbeat) < 0)
         return false;
-    /* it came later; what was written before was written to a store */
+    /* these came later: before, a chain had no bound, and what was written was written to a
+     * store */
+    struct json_value max_chain = json_get(limits, "max_chain");
+    if (max_chain.kind != JSON_KIND_ABSENT && json_u64(max_chain, &chain) < 0)
+        return false;
     enum json_kind keeps = json_get(limits, "keeps").kind;
     *ret_limits = (struct room_limits){.line_max = line,
                                        .output_max = output,
@@ -63,6 +71,7 @@ bool limits_read(struct slice bytes, struct room_limits *ret_limits)
                                        .knowledge_max = knowledge,
                                        .rate = rate,
                                        .heartbeat_ms = (int64_t)heartbeat,
+                                       .chain_max = chain,
                                        .keeps = keeps != JSON_KIND_FALSE};
     return true;
 }

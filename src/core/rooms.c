@@ -54,6 +54,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     hub->edge.unique(hub->edge.ctx, room->receipts_key);
     TAILQ_INIT(&room->awaited);
     letters_init(&room->letters);
+    chains_init(&room->chains);
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
@@ -93,6 +94,7 @@ static void room_release(struct room *room)
     members_free(room);
     replies_free(room);
     letters_free(room);
+    chains_free(room);
     index_clear(&room->sessions, session_release);
     index_clear(&room->leases, lease_let_go);
     knowledge_free(&room->knowledge);

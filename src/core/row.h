@@ -25,7 +25,8 @@
     X(AWAITED, "awaited")       /* key: the seq of the message that wants a reply */               \
     X(LEASE, "lease")           /* key: the lease's */                                             \
     X(LETTER, "letter")         /* key: the seq of the message that was not taken */               \
-    X(FORMER, "former")         /* key: the order of the change that replaced it, 20 digits */
+    X(FORMER, "former")         /* key: the order of the change that replaced it, 20 digits */     \
+    X(CHAIN, "chain")           /* key: the message_id of a reply */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

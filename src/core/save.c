@@ -307,6 +307,15 @@ static void write_letter(const void *object, struct text *text)
     add_raw(text, "line", letter->line);
 }
 
+static void write_chain(const void *object, struct text *text)
+{
+    const struct chain_link *link = object;
+    add_text(text, "sender", link->sender);
+    add_u64(text, "seq", link->seq);
+    add_u64(text, "depth", link->depth);
+    add_i64(text, "said_ms", link->said_ms);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
     [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
@@ -315,7 +324,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
     [ROW_RECEIPTS] = write_receipts,   [ROW_AWAITED] = write_awaited,
     [ROW_LEASE] = write_lease,         [ROW_LETTER] = write_letter,
-    [ROW_FORMER] = write_former,
+    [ROW_FORMER] = write_former,       [ROW_CHAIN] = write_chain,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -403,6 +412,9 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     const struct former *former;
     TAILQ_FOREACH (former, &knowledge->formers, of_room)
         save_object(&saving, ROW_FORMER, former);
+    const struct chain_link *link;
+    TAILQ_FOREACH (link, &room->chains.list, next)
+        save_object(&saving, ROW_CHAIN, link);
     text_free(&saving.text);
 }
 

@@ -30,6 +30,15 @@ bool hello_cut(const struct message *message, struct text *text)
     return cut;
 }
 
+/* The resume_token that this AI was given. */
+static bool is_shown(struct json_value shown, const struct member *holder)
+{
+    char buffer[sizeof holder->resume_token];
+    long len = json_decode(shown, buffer, sizeof buffer);
+    return len >= 0 &&
+           slice_equal_secret((struct slice){buffer, (size_t)len}, slice_of(holder->resume_token));
+}
+
 peer_id hello_takes_over(const struct hub *hub, const struct message *message)
 {
     char buffer[ROOM_NAME_MAX];
@@ -40,8 +49,6 @@ peer_id hello_takes_over(const struct hub *hub, const struct message *message)
         return 0;
     const struct room *room = room_find(hub, name);
     const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
-    return holder && holder->peer && !room_starting(room) &&
-                   json_string_is(shown, slice_of(holder->resume_token))
-               ? holder->peer
-               : 0;
+    return holder && holder->peer && !room_starting(room) && is_shown(shown, holder) ? holder->peer
+                                                                                     : 0;
 }

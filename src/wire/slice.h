@@ -29,6 +29,16 @@ static inline bool slice_equal(struct slice left, struct slice right)
     return left.len == right.len && (left.len == 0 || memcmp(left.at, right.at, left.len) == 0);
 }
 
+/* The same of a secret: its time tells how long they are, and nothing of where they differ. */
+static inline bool slice_equal_secret(struct slice left, struct slice right)
+{
+    volatile unsigned char differ = left.len != right.len;
+    size_t len = left.len < right.len ? left.len : right.len;
+    for (size_t i = 0; i < len; i++)
+        differ |= (unsigned char)left.at[i] ^ (unsigned char)right.at[i];
+    return !differ;
+}
+
 static inline bool slice_is(struct slice slice, const char *text)
 {
     return slice_equal(slice, slice_of(text));

@@ -71,6 +71,7 @@ enum message_type {
     X(UNKNOWN_TARGET, "unknown_target", "the target was never seen in this room")                  \
     X(TARGET_OFFLINE, "target_offline", "the target is not connected; it was not delivered")       \
     X(NO_REPLY, "no_reply", "the target has not answered in time")                                 \
+    X(LOOP, "loop", "too many replies in a row without a person or a pause")                       \
     X(UNKNOWN_SESSION, "unknown_session", "there is no such collaboration session")                \
     X(NOT_PARTICIPANT, "not_participant", "this AI is no participant of the session")              \
     X(CONFLICT, "conflict", "the state has moved on: see the current value and version")           \

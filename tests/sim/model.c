@@ -131,7 +131,8 @@ static uint64_t state_codes(struct world *world, const struct said *said, int ro
     if (link->name == NOBODY && world->rooms[room].members[said->sender].link != NOBODY)
         codes |= FLAW(ID_IN_USE);
     return codes | model_share_codes(world, said, room) | model_session_codes(world, said, room) |
-           model_ledger_codes(world, said, room) | dead_letter_codes(world, said, room);
+           model_ledger_codes(world, said, room) | dead_letter_codes(world, said, room) |
+           model_chain_codes(world, said, room);
 }
 
 /* The code of the first error that the said link got in this call. */
@@ -394,6 +395,7 @@ static void model_accept(struct world *world, struct said *said, int room)
     if (!hidden && !stamped && said->type != MESSAGE_HEARTBEAT)
         expect_relay(world, said, room);
     model_reply(world, said, room);
+    model_chain_said(world, said, room);
     if (acked(world, said, room))
         model_acknowledge(world, said, room);
 }

@@ -26,7 +26,7 @@ const char *const capabilities[CAPABILITIES] = {"tcp_stack", "TCP",     "crypto"
                                                 "MM",        "sched",   "żółw-io",    "audit",
                                                 "fs",        "network", "say \"hi\"", "process"};
 const char *const specializations[SPECIALIZATIONS] = {"networking", "security", "file_system",
-                                                      "general", "mémoire"};
+                                                      "general",    "mémoire",  "person"};
 const char *const room_names[ROOMS] = {"main",    "lab", "room \"3\"", "Main",
                                        "salle é", "6",   "the last"};
 const char *const keys[KEYS] = {"best", "plan", "k\"ey", "clé", "z"};
@@ -475,16 +475,24 @@ static void make_write(struct maker *maker)
     }
 }
 
-/* What a direct message asks for, and which earlier one it answers. */
+/* The message_id of an earlier one: that is awaited, that is itself a reply, or any. */
+static const char *draw_answered(struct maker *maker)
+{
+    const struct room_model *room = &maker->world->rooms[maker->room];
+    if (room->awaited_count && below(maker, 2))
+        return room->awaited[below(maker, (unsigned)room->awaited_count)].message_id;
+    if (room->chain_count && below(maker, 3))
+        return room->chains[room->chain_count - 1].message_id;
+    return maker->world->last_said[below(maker, NAMES)];
+}
+
+/* What a direct message asks for, and which earlier one a message answers. */
 static void make_reply(struct maker *maker)
 {
     struct said *said = maker->said;
     const struct room_model *room = &maker->world->rooms[maker->room];
-    if (below(maker, 4) == 0) {
-        const char *id = room->awaited_count && below(maker, 2)
-                             ? room->awaited[below(maker, (unsigned)room->awaited_count)].message_id
-                             : maker->world->last_said[below(maker, NAMES)];
-        snprintf(said->in_reply_to, sizeof said->in_reply_to, "%s", id);
+    if (below(maker, 3) == 0) {
+        snprintf(said->in_reply_to, sizeof said->in_reply_to, "%s", draw_answered(maker));
         put_text_member(maker->writer, "in_reply_to", said->in_reply_to);
     }
     bool absent = said->target >= 0 && room->members[said->target].link == NOBODY;

@@ -39,7 +39,7 @@ uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
 
 /* ── the pools from which everything is drawn ── */
 
-enum { NAMES = 14, STRANGERS = 3, CAPABILITIES = 12, SPECIALIZATIONS = 5, KEYS = 5, ROOMS = 7 };
+enum { NAMES = 14, STRANGERS = 3, CAPABILITIES = 12, SPECIALIZATIONS = 6, KEYS = 5, ROOMS = 7 };
 enum { NOBODY = -1, STRANGER = -2, HUB = -3 }; /* beside indices of names */
 extern const char *const names[NAMES], *const strangers[STRANGERS];
 extern const char *const capabilities[CAPABILITIES];
@@ -148,6 +148,14 @@ struct awaited_model {
     int64_t since, wait;
 };
 
+/* A reply that was accepted. */
+struct chain_model {
+    char message_id[48];
+    int sender;
+    unsigned depth;
+    int64_t said; /* on the wall's clock */
+};
+
 enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
 extern const char *const state_names[STATES];
 
@@ -179,6 +187,8 @@ struct room_model {
     struct commitment_model *commitments;
     size_t commitment_count, commitment_capacity;
     unsigned mismatched[NAMES];
+    struct chain_model *chains; /* the oldest first */
+    size_t chain_count;
     struct awaited_model awaited[AWAITED];
     size_t awaited_count;
     uint64_t seq;  /* of the last entry that a log of this name had */
@@ -466,6 +476,10 @@ void model_expel(struct world *world, int link, enum close_reason reason, enum w
 void model_tick(struct world *world);
 void model_stop(struct world *world);
 void model_clock(struct world *world, int64_t now);
+/* Replies in a row, with this one; and may it be refused for that? */
+unsigned model_chain_depth(const struct world *world, const struct said *said, int at);
+uint64_t model_chain_codes(const struct world *world, const struct said *said, int at);
+void model_chain_said(struct world *world, const struct said *said, int at);
 
 struct expected *expect_made(struct world *world, int link, enum message_type type, int sender,
                              int target);

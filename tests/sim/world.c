@@ -357,6 +357,7 @@ void room_model_clear(struct room_model *room)
     free(room->entries);
     free(room->sessions);
     free(room->commitments);
+    free(room->chains);
     *room = (struct room_model){.exists = room->exists, .seq = room->seq, .logged = room->logged};
     for (int name = 0; name < NAMES; name++)
         room->members[name] = (struct member){.link = NOBODY, .specialization = NOBODY};
@@ -433,6 +434,7 @@ void world_config_draw(struct world *world)
     config->keeps = true;
     config->rate = world->temper.limited ? 1 + chance_below(chance, 4) : 0;
     config->sync_limit = 1u << (6 + chance_below(chance, 9));
+    config->chain_max = chance_one_in(chance, 4) ? 0 : 1 + chance_below(chance, 2); /* 0: any */
     if (world->temper.small)
         config->knowledge_max = 3000 + chance_below(chance, 20000);
     if (chance_one_in(chance, 4))

@@ -185,6 +185,8 @@ static void fill(struct fixture *f)
     request(f, "");
     say(f, BOB, "lease_request", "{'key':'gone','ttl_s':1}");
     say(f, ADA, "lease_request", "{'key':'k','ttl_s':60,'intent':'i'}");
+    say(f, BOB, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
+    say(f, ADA, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
     leave(f, CEY);
     skip_all(f);
 }
