@@ -20,6 +20,7 @@ struct serve_settings {
     long max_chain;
     long max_connections;
     const char *port_file, *log, *data, *sync, *retain, *user;
+    const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
 };
 
 /* "-" is stdout, to stand in a pipe; a file is added to. A descriptor, or -1. */
@@ -110,6 +111,24 @@ static int become(const char *name, const char *directory)
     return EXIT_WORKED;
 }
 
+/* EXIT_WORKED, or EXIT_USAGE after a sentence. */
+static int choose_tls(const struct serve_settings *settings, struct tls_server_files *ret_files)
+{
+    if (!settings->tls_cert != !settings->tls_key) {
+        complain("serve", "--tls-cert and --tls-key go together; 'khub cert DIR' makes a pair.");
+        return EXIT_USAGE;
+    }
+    if (settings->tls_client_ca && !settings->tls_cert) {
+        complain("serve", "--tls-client-ca needs --tls-cert and --tls-key.");
+        return EXIT_USAGE;
+    }
+    *ret_files = (struct tls_server_files){.cert = settings->tls_cert,
+                                           .key = settings->tls_key,
+                                           .client_ca = settings->tls_client_ca,
+                                           .also_1_2 = strcmp(settings->tls_min, "1.2") == 0};
+    return EXIT_WORKED;
+}
+
 static int run(const void *data)
 {
     const struct serve_settings *settings = data;
@@ -149,6 +168,8 @@ static int run(const void *data)
                  settings->retain);
         return EXIT_USAGE;
     }
+    if (choose_tls(settings, &options.tls) != EXIT_WORKED)
+        return EXIT_USAGE;
     int placed = choose_place(settings, place, &options.data);
     if (placed == EXIT_WORKED && settings->user)
         placed = become(settings->user, options.data);
@@ -167,6 +188,7 @@ static int run(const void *data)
 }
 
 #define AT(member) .offset = offsetof(struct serve_settings, member)
+static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const struct setting options[] = {
     {.name = "listen",
      .letter = 'l',
@@ -191,6 +213,31 @@ static const struct setting options[] = {
      .help = "Takes AIs from other machines too. This version has no tokens: whoever reaches the "
              "port may join, read and write everything. Without it only peers of this machine are "
              "taken."},
+    {.name = "tls-cert",
+     .kind = SETTING_TEXT,
+     AT(tls_cert),
+     .argument = "FILE",
+     .help = "A certificate (PEM, with those that lead to its issuer): the hub then speaks TLS as "
+             "well, on the same ports, and with peers of other machines nothing else. It and all "
+             "below are read anew on SIGHUP."},
+    {.name = "tls-key",
+     .kind = SETTING_TEXT,
+     AT(tls_key),
+     .argument = "FILE",
+     .help = "Its private key, which nobody else may read."},
+    {.name = "tls-client-ca",
+     .kind = SETTING_TEXT,
+     AT(tls_client_ca),
+     .argument = "FILE",
+     .help = "Certificates of those who vouch for clients: who shows one of theirs may be of "
+             "another machine."},
+    {.name = "tls-min",
+     .kind = SETTING_CHOICE,
+     AT(tls_min),
+     .argument = "VERSION",
+     .fallback = "1.3",
+     .choices = tls_versions,
+     .help = "The oldest TLS that is spoken."},
     {.name = "max-line",
      .kind = SETTING_SIZE,
      AT(max_line),
@@ -319,8 +366,9 @@ const struct command command_serve = {
         "Runs the hub: AIs connect to it, say hello, and from then on hear each other, share "
         "patterns and components, and work on them in pairs. What they say is on disk before "
         "anybody hears of it, and there again when the hub is started anew, whatever ended it; "
-        "with --memory nothing is kept.\n\nIt ends on SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after everything queued was sent. SIGHUP does "
-        "not end it: it opens the log anew, and SIGUSR1 logs counters.",
+        "with --memory nothing is kept.\n\nIt ends on SIGINT (Ctrl-C), SIGTERM or SIGQUIT, after "
+        "everything queued was sent. SIGHUP does not end it: it opens the log anew and reads the "
+        "TLS files again, and SIGUSR1 logs counters.",
     .example = "  khub serve --port 6000 --log /var/log/khub.log\n"
                "  khub serve --port 6001 --data ~/second-hub\n"
                "  khub serve --listen unix:/run/khub.sock --quiet --memory",

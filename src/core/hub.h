@@ -35,6 +35,7 @@ struct hub;
     X(HELLO_TIMEOUT, "hello_timeout")                                                              \
     X(PROTECTED_MODE, "protected_mode")                                                            \
     X(WRONG_PROTOCOL, "wrong_protocol")                                                            \
+    X(TLS_FAILED, "tls_failed")                                                                    \
     X(CONNECTIONS_FULL, "connections_full")                                                        \
     X(OUT_OF_MEMORY, "out_of_memory")                                                              \
     X(SHUTTING_DOWN, "shutting_down")

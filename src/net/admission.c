@@ -145,6 +145,50 @@ bool admission_opening(struct connection *connection, struct slice input)
     return false;
 }
 
+/* ── protected mode ── */
+
+#define AFAR_PLAIN                                                                                  \
+    "this hub takes peers of other machines over TLS only (khubs://HOST:PORT); its owner can lift " \
+    "that with --insecure"
+#define AFAR_NAMELESS                                                                              \
+    "this hub has no tokens, so of other machines it takes only who shows a certificate of its "   \
+    "--tls-client-ca; its owner can lift that with --insecure"
+#define AFAR                                                                                        \
+    "this hub has no tokens and takes only peers of its own machine; its owner can lift that with " \
+    "--insecure"
+
+/* Who connects from afar shows by its first bytes how it does, and by its certificate who it is. */
+static const char *why_not(const struct connection *connection,
+                           const struct io_protection *protection)
+{
+    if (!connection->afar || protection->name)
+        return NULL;
+    if (!protection->version)
+        return AFAR_PLAIN;
+    return connection->server->options.tls.client_ca ? AFAR_NAMELESS : AFAR;
+}
+
+bool admission_carried(struct connection *connection)
+{
+    struct journal *journal = &connection->server->journal;
+    struct io_protection protection = io_protection(connection->io);
+    const char *why = why_not(connection, &protection);
+    if (protection.version) {
+        journal_begin(journal, connection->serial, "secured");
+        journal_text(journal, "version", slice_of(protection.version));
+        journal_text(journal, "cipher", slice_of(protection.cipher));
+        if (protection.name)
+            journal_text(journal, "name", slice_of(protection.name));
+        journal_end(journal);
+    }
+    if (!why)
+        return true;
+    struct hub *hub = connection->server->hub;
+    refuse_with(connection, CLOSE_PROTECTED_MODE, WIRE_PROTECTED_MODE, why);
+    hub_gone(hub, connection->id, CLOSE_PROTECTED_MODE, time_now_ms());
+    return false;
+}
+
 /* ── all of them ── */
 
 void admission_decide(struct server *server, int fd, const struct endpoint *peer,
@@ -165,10 +209,9 @@ void admission_decide(struct server *server, int fd, const struct endpoint *peer
     journal_begin(&server->journal, connection->serial, "connected");
     journal_text(&server->journal, "from", slice_of(address));
     journal_end(&server->journal);
-    if (!server->options.insecure && !endpoint_is_local(peer)) {
-        refuse_with(connection, CLOSE_PROTECTED_MODE, WIRE_PROTECTED_MODE,
-                    "this hub has no tokens and takes only peers of its own machine; its owner "
-                    "can lift that with --insecure");
+    connection->afar = !server->options.insecure && !endpoint_is_local(peer);
+    if (connection->afar && !server->tls) {
+        refuse_with(connection, CLOSE_PROTECTED_MODE, WIRE_PROTECTED_MODE, AFAR);
         return;
     }
     connection->newcomer = true;

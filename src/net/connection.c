@@ -10,6 +10,7 @@
 
 #include "core/memory.h"
 #include "net/admission.h"
+#include "net/io_tls.h"
 #include "net/pace.h"
 #include "net/replay.h"
 #include "net/state.h"
@@ -71,7 +72,7 @@ static void connection_write(struct connection *connection)
         connection->sent_at = uv_now(&server->loop);
         queue_consume(&connection->queue, &server->streams, (size_t)sent);
     }
-    connection->blocked = connection->queue.bytes > 0;
+    connection->blocked = connection->queue.bytes > 0 || !io_is_flushed(connection->io);
 }
 
 /* Everything is out: on to the next state. A hub that stops waits for nobody who has all. */
@@ -102,7 +103,8 @@ void connection_flush(struct connection *connection)
         pace_check(connection);
     if (connection->replay && connection->state == CONNECTION_OPEN)
         replay_flushed(connection);
-    if (connection->state == CONNECTION_FLUSHING && connection->queue.bytes == 0)
+    if (connection->state == CONNECTION_FLUSHING && connection->queue.bytes == 0 &&
+        (connection->broken || io_is_flushed(connection->io)))
         flushed(connection);
     if (connection->state != CONNECTION_DEAD)
         connection_watch(connection);
@@ -177,6 +179,8 @@ static void feed(struct connection *connection, struct slice input)
     int64_t now = time_now_ms();
     struct slice line = {NULL, 0};
     enum frame_result result;
+    if (connection->bytes_in == input.len && !admission_carried(connection))
+        return;
     if (!connection->opening.over && !admission_opening(connection, input))
         return;
     while (connection->state == CONNECTION_OPEN && !connection->over &&
@@ -221,6 +225,9 @@ static void connection_end(struct connection *connection, enum close_reason reas
     journal_text(journal, "from", slice_of(connection->address));
     if (connection->protocol)
         journal_text(journal, "protocol", slice_of(connection->protocol->name));
+    const char *failure = io_protection(connection->io).failure;
+    if (failure)
+        journal_text(journal, "tls", slice_of(failure));
     journal_number(journal, "in", connection->bytes_in);
     journal_number(journal, "out", connection->bytes_out);
     journal_number(journal, "queued", connection->queue.bytes);
@@ -265,6 +272,7 @@ static void read_failed(struct connection *connection, int error)
     if (connection->state == CONNECTION_OPEN) {
         enum close_reason reason = connection->broken    ? connection->reason
                                    : error == ECONNRESET ? CLOSE_PEER_RESET
+                                   : error == EPROTO     ? CLOSE_TLS_FAILED
                                                          : CLOSE_WRITE_FAILED;
         connection_end(connection, reason);
         hub_gone(connection->server->hub, connection->id, reason, time_now_ms());
@@ -348,7 +356,8 @@ struct connection *connection_new(struct server *server, int fd, const char *add
         free(connection);
         return NULL;
     }
-    connection->io = io_plain(&server->loop, fd, on_io, connection);
+    connection->io = server->tls ? io_tls(server->tls, fd, on_io, connection)
+                                 : io_plain(&server->loop, fd, on_io, connection);
     if (!connection->io) {
         id_table_remove(&server->connections, connection->id);
         free(connection);

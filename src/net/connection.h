@@ -51,6 +51,7 @@ struct connection {
     uint64_t bytes_out, sent_at;
     bool eof;     /* the peer has shut down its side */
     bool surplus; /* one too many: kept only until it has read so */
+    bool afar;    /* of another machine, in protected mode: it has to show that it may be here */
     uint8_t reason;
     connection_link dirty_link;
 

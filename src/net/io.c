@@ -1,7 +1,7 @@
 /* The plain io: a socket as it is, watched by libuv. What makes it hard is closing. libuv releases
  * a handle only at the end of the turn, and a callback that closes the io may have been called for
  * the first of two events. */
-#include "net/io.h"
+#include "net/io_inside.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,32 +10,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-struct io_kind {
-    void (*want)(struct io *io, int wanted);
-    ssize_t (*read)(struct io *io, char *buffer, size_t size);
-    ssize_t (*write)(struct io *io, struct iovec *vectors, unsigned count);
-    void (*finish)(struct io *io);
-    uint64_t (*taken)(const struct io *io);
-    bool (*is_settled)(const struct io *io);
-    void (*close)(struct io *io);
-};
-
-struct io {
-    const struct io_kind *kind;
-    io_callback *callback;
-    void *context;
-    int wanted;
-    bool closed;
-};
-
-struct plain {
-    struct io io; /* first: an io of this kind is a plain */
-    int fd;
-    bool over_unix;
-    uint64_t sent; /* up to here: all that a write looks at */
-    uv_poll_t poll;
-};
 
 /* ── the face ── */
 
@@ -66,6 +40,11 @@ void io_finish(struct io *io)
     io->kind->finish(io);
 }
 
+bool io_is_flushed(const struct io *io)
+{
+    return io->kind->is_flushed(io);
+}
+
 uint64_t io_taken(const struct io *io)
 {
     return io->kind->taken(io);
@@ -74,6 +53,13 @@ uint64_t io_taken(const struct io *io)
 bool io_is_settled(const struct io *io)
 {
     return io->kind->is_settled(io);
+}
+
+struct io_protection io_protection(const struct io *io)
+{
+    struct io_protection protection = {0};
+    io->kind->protection(io, &protection);
+    return protection;
 }
 
 void io_close(struct io *io)
@@ -101,7 +87,7 @@ static void plain_on_poll(uv_poll_t *handle, int status, int events)
         io->callback(io, IO_READABLE, io->context);
 }
 
-static void plain_want(struct io *io, int wanted)
+void plain_want(struct io *io, int wanted)
 {
     struct plain *plain = (struct plain *)io;
     int events =
@@ -122,7 +108,7 @@ static ssize_t plain_read(struct io *io, char *buffer, size_t size)
 
 #define WRITE_FLAGS (MSG_NOSIGNAL | MSG_DONTWAIT)
 
-static ssize_t plain_write(struct io *io, struct iovec *vectors, unsigned count)
+ssize_t plain_write(struct io *io, struct iovec *vectors, unsigned count)
 {
     struct plain *plain = (struct plain *)io;
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
@@ -137,14 +123,21 @@ static ssize_t plain_write(struct io *io, struct iovec *vectors, unsigned count)
     return sent;
 }
 
-static void plain_finish(struct io *io)
+void plain_finish(struct io *io)
 {
     shutdown(((struct plain *)io)->fd, SHUT_WR);
 }
 
+/* The system has it, and sends it also when the socket is closed. */
+static bool plain_is_flushed(const struct io *io)
+{
+    (void)io;
+    return true;
+}
+
 /* What went out, less what the system still holds. Its buffers are large enough that a socket can
  * be full for seconds while the peer reads all the time. */
-static uint64_t plain_taken(const struct io *io)
+uint64_t plain_taken(const struct io *io)
 {
     const struct plain *plain = (const struct plain *)io;
     int held = 0;
@@ -156,7 +149,7 @@ static uint64_t plain_taken(const struct io *io)
     return held > 0 && (uint64_t)held > plain->sent ? 0 : plain->sent - (uint64_t)held;
 }
 
-static bool plain_is_settled(const struct io *io)
+bool plain_is_settled(const struct io *io)
 {
     const struct plain *plain = (const struct plain *)io;
     int unread = 0, unacknowledged = 0;
@@ -174,36 +167,49 @@ static void plain_on_closed(uv_handle_t *handle)
     free(plain);
 }
 
-static void plain_close(struct io *io)
+void plain_close(struct io *io)
 {
     struct plain *plain = (struct plain *)io;
     uv_close((uv_handle_t *)&plain->poll, plain_on_closed);
     close(plain->fd);
 }
 
-static const struct io_kind plain_kind = {.want = plain_want,
-                                          .read = plain_read,
-                                          .write = plain_write,
-                                          .finish = plain_finish,
-                                          .taken = plain_taken,
-                                          .is_settled = plain_is_settled,
-                                          .close = plain_close};
+static void plain_protection(const struct io *io, struct io_protection *ret_protection)
+{
+    (void)io, (void)ret_protection;
+}
+
+const struct io_kind io_plain_kind = {.want = plain_want,
+                                      .read = plain_read,
+                                      .write = plain_write,
+                                      .finish = plain_finish,
+                                      .is_flushed = plain_is_flushed,
+                                      .taken = plain_taken,
+                                      .is_settled = plain_is_settled,
+                                      .protection = plain_protection,
+                                      .close = plain_close};
+
+int plain_init(struct plain *plain, const struct io_kind *kind, uv_loop_t *loop, int fd,
+               io_callback *callback, void *context)
+{
+    int domain = AF_INET;
+    socklen_t len = sizeof domain;
+    *plain = (struct plain){.fd = fd};
+    plain->io = (struct io){.kind = kind, .callback = callback, .context = context};
+    if (uv_poll_init(loop, &plain->poll, fd) < 0)
+        return -1;
+    plain->poll.data = plain;
+    plain->over_unix =
+        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+    return 0;
+}
 
 struct io *io_plain(uv_loop_t *loop, int fd, io_callback *callback, void *context)
 {
     struct plain *plain = malloc(sizeof *plain);
-    int domain = AF_INET;
-    socklen_t len = sizeof domain;
-    if (!plain)
-        return NULL;
-    *plain = (struct plain){.fd = fd};
-    plain->io = (struct io){.kind = &plain_kind, .callback = callback, .context = context};
-    if (uv_poll_init(loop, &plain->poll, fd) < 0) {
+    if (!plain || plain_init(plain, &io_plain_kind, loop, fd, callback, context) < 0) {
         free(plain);
         return NULL;
     }
-    plain->poll.data = plain;
-    plain->over_unix =
-        getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
     return &plain->io;
 }

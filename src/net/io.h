@@ -1,9 +1,9 @@
 /* A way to a peer and back: bytes in and bytes out, in order. What carries them is not known above
  * this header.
  *
- * There is one maker so far, io_plain, for a socket as it is. One that encrypts would be a second
- * set of functions behind the same calls; whatever it has to read or write on the socket for
- * itself, it does by itself.
+ * There are two makers: io_plain, for a socket as it is, and io_tls (io_tls.h), which encrypts when
+ * the peer begins with TLS; whatever that has to read or write on the socket for itself, it does by
+ * itself.
  *
  * An io belongs to one loop and is used from that loop's thread only. It reports events, never from
  * within a call of it. */
@@ -35,7 +35,9 @@ struct io *io_plain(uv_loop_t *loop, int fd, io_callback *callback, void *contex
  * changes. */
 void io_want(struct io *io, int wanted);
 /* Reads up to `size` bytes. Returns how many, 0 when the peer has ended its side, or a negative
- * errno; -EAGAIN when there is nothing yet. */
+ * errno; -EAGAIN when there is nothing yet; -EPROTO when the encryption failed; -ECONNRESET also
+ * when it should have ended with the peer's word, and did not: what came may be the beginning of
+ * what was sent. */
 ssize_t io_read(struct io *io, char *buffer, size_t size);
 /* Accepts bytes from the start of the vectors, to be sent. Returns how many (at least 1), or a
  * negative errno; -EAGAIN when it accepts none for now. There must be at least one vector, and none
@@ -44,6 +46,9 @@ ssize_t io_write(struct io *io, struct iovec *vectors, unsigned count);
 /* Ends our side: nothing more will be written. The peer may go on sending. */
 void io_finish(struct io *io);
 
+/* Whether all that was written is with the system, which sends it also when the io is closed. When
+ * it is not, IO_WRITABLE comes once it is. */
+bool io_is_flushed(const struct io *io);
 /* How many bytes the peer's system has taken so far. Bytes on the wire are counted, and those may
  * be more than were written; so only compare this with an earlier count of the same io. It never
  * decreases. */
@@ -51,6 +56,15 @@ uint64_t io_taken(const struct io *io);
 /* Whether closing now would lose nothing: the peer has everything that was written, and everything
  * that arrived has been read. */
 bool io_is_settled(const struct io *io);
+/* How the bytes are protected. Known by the time that io_read has brought some. */
+struct io_protection {
+    const char *version; /* "TLSv1.3"; NULL: they are not */
+    const char *cipher;  /* NULL with version */
+    const char *name;    /* the peer's, as a certificate says that was checked; NULL: none */
+    const char *failure; /* a sentence on why the protection failed; NULL: it did not */
+};
+/* Its texts are good until the next call of the io. */
+struct io_protection io_protection(const struct io *io);
 /* Closes it at once. The only event after this is IO_CLOSED. */
 void io_close(struct io *io);
 

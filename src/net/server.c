@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "net/confine.h"
+#include "net/io_tls.h"
 #include "net/pace.h"
 #include "net/reach.h"
 #include "net/state.h"
+#include "net/tls_files.h"
 
 struct server_options server_options_default(void)
 {
@@ -25,6 +27,7 @@ struct server_options server_options_default(void)
                                    .linger_ms = CLOSE_LINGER_MS,
                                    .stop_ms = STOP_MS,
                                    .log_most = LOG_WAITING_MAX,
+                                   .tls_shake_ms = TLS_SHAKE_MS,
                                    .log = -1,
                                    .confine = confine_possible(),
                                    .console = -1};
@@ -157,6 +160,8 @@ static void log_counters(struct server *server)
     struct hub_counts counts = hub_count(server->hub);
     journal_begin(journal, 0, "counters");
     journal_number(journal, "connections", server->connection_count);
+    if (server->tls)
+        journal_number(journal, "handshakes", tls_edge_shaking(server->tls));
     journal_number(journal, "accepted", server->accepted);
     journal_number(journal, "in", server->bytes_in);
     journal_number(journal, "out", server->bytes_out);
@@ -190,12 +195,10 @@ static void on_asked(uv_signal_t *handle, int number)
 }
 
 /* Whoever rotates logs moves the file and says so. */
-static void on_hangup(uv_signal_t *handle, int number)
+static void log_reopen(struct server *server)
 {
-    struct server *server = handle->data;
     struct journal *journal = &server->journal;
     const char *path = server->options.log_path;
-    (void)number;
     if (!path)
         return;
     int reopened = journal_reopen(journal, path);
@@ -205,6 +208,13 @@ static void on_hangup(uv_signal_t *handle, int number)
     if (why)
         journal_text(journal, "error", slice_of(why));
     journal_end(journal);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    log_reopen(handle->data);
+    tls_files_reload(handle->data);
 }
 
 /* Ends what is left, and with it the loop. */
@@ -222,6 +232,7 @@ static void server_close(struct server *server)
     searching_stop(server);
     for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));)
         connection_destroy(connection);
+    tls_edge_stop(server->tls);
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
     for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
@@ -332,7 +343,8 @@ static void warn_insecure(struct server *server)
     journal_end(&server->journal);
     journal_say(&server->journal,
                 "[hub] WARNING: --insecure: anyone who reaches this port is in. Nothing is asked, "
-                "nothing is encrypted.");
+                "%s.",
+                server->tls ? "and nobody need encrypt" : "nothing is encrypted");
 }
 
 static void handles_init(struct server *server)
@@ -426,6 +438,8 @@ static int server_start(struct server *server)
         return fail("out of memory", NULL);
     if (edge_key(server->key) < 0 || edge_key(server->run_key) < 0)
         return fail("the system has no randomness", strerror(errno));
+    if (tls_files_load(server) < 0)
+        return -1;
     char why[STORE_WHY_SIZE];
     if (disk_open(server, why) < 0)
         return fail_disk(server, why);
@@ -442,6 +456,7 @@ static int server_start(struct server *server)
     journal_number(&server->journal, "pid", (uint64_t)getpid());
     journal_number(&server->journal, "connections_max", server->options.connections_max);
     journal_end(&server->journal);
+    tls_files_tell(server);
     if (server->options.insecure)
         warn_insecure(server);
     if (listen_all(server) < 0 || confine(server) < 0)
@@ -470,6 +485,7 @@ static int server_free(struct server *server)
     int logged = journal_end_of(&server->journal);
     streams_free(&server->streams);
     edge_end(server);
+    tls_edge_free(server->tls);
     if (server->reserve_fd >= 0)
         close(server->reserve_fd);
     free(server->read_buffer);

@@ -1,6 +1,6 @@
 /* A real hub for the wire tests, started with what they want to vary:
  *     hub_under_test [--insecure] [--listen ADDRESS]… [--port-file FILE] [--log FILE]
- *         [--data DIR] [--salvage] [--no-confine] [--NAME NUMBER]…
+ *         [--data DIR] [--salvage] [--no-confine] [--tls-1-2] [--tls-… FILE]… [--NAME NUMBER]…
  * Its log goes to stderr, and to FILE after a SIGHUP; the lines for people to stdout. */
 #include <stddef.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
     X("--flush-ms", flush_ms, uint64_t)                                                            \
     X("--linger-ms", linger_ms, uint64_t)                                                          \
     X("--stop-ms", stop_ms, uint64_t)                                                              \
+    X("--tls-shake-ms", tls_shake_ms, uint64_t)                                                    \
     X("--log-most", log_most, size_t)                                                              \
     X("--line-max", hub.line_max, size_t)                                                          \
     X("--output-max", hub.output_max, size_t)                                                      \
@@ -63,6 +64,10 @@ int main(int argc, char **argv)
             options.salvage = true;
             continue;
         }
+        if (strcmp(argv[i], "--tls-1-2") == 0) {
+            options.tls.also_1_2 = true;
+            continue;
+        }
         if (!value)
             return usage(argv[i]);
         if (strcmp(argv[i], "--listen") == 0 && options.listen_count < LISTENERS_MAX)
@@ -73,6 +78,12 @@ int main(int argc, char **argv)
             options.log_path = value;
         else if (strcmp(argv[i], "--data") == 0)
             options.data = value;
+        else if (strcmp(argv[i], "--tls-cert") == 0)
+            options.tls.cert = value;
+        else if (strcmp(argv[i], "--tls-key") == 0)
+            options.tls.key = value;
+        else if (strcmp(argv[i], "--tls-client-ca") == 0)
+            options.tls.client_ca = value;
         else if (set_number(&options, argv[i], value) < 0)
             return usage(argv[i]);
         i++;

@@ -7,33 +7,9 @@ import re
 import signal
 import socket
 import stat
-import subprocess
 import tempfile
 
-from harness import MIB, PATIENCE, Client, Hub, Room, Skip, check, encode, equal, message, program_command, run, shorten, test, wait_until
-
-
-def start_in_vain(*options):
-    """Runs a hub that can't start and returns what it says."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = program_command() + list(options) + ["--port-file", os.path.join(folder, "port")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-        equal(done.returncode, 1, f"exit code ({done.stderr})")
-        check(not os.path.exists(os.path.join(folder, "port")))
-        return done.stderr
-
-
-def own_address():
-    """An address of this machine that is not loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing
-        except OSError as error:
-            raise Skip("this machine has no address but loopback") from error
-        address = probe.getsockname()[0]
-    if address.startswith("127."):
-        raise Skip("this machine has no address but loopback")
-    return address
+from harness import MIB, PATIENCE, Client, Hub, Room, Skip, check, encode, equal, message, own_address, run, shorten, start_in_vain, test, wait_until
 
 
 @test
