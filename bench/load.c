@@ -17,7 +17,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-static const char *const case_names[CASE_COUNT] = {"fanout", "direct", "latency", "idle", "silent"};
+static const char *const case_names[CASE_COUNT] = {"fanout", "direct", "latency",
+                                                   "idle",   "silent", "shake"};
 
 void fail(const char *format, ...)
 {
@@ -152,18 +153,24 @@ static void parse_case(struct plan *plan, const char *name)
         if (strcmp(case_names[plan->what], name) == 0)
             return;
     }
-    fail("--case: fanout, direct, latency, idle or silent, not %s", name);
+    fail("--case: fanout, direct, latency, idle, silent or shake, not %s", name);
 }
 
 static void parse_options(struct plan *plan, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"dialect", required_argument, NULL, 'd'},     {"port", required_argument, NULL, 'p'},
-        {"pid", required_argument, NULL, 'b'},         {"case", required_argument, NULL, 'c'},
-        {"receivers", required_argument, NULL, 'r'},   {"size", required_argument, NULL, 's'},
-        {"seconds", required_argument, NULL, 't'},     {"warm", required_argument, NULL, 'w'},
-        {"windows", required_argument, NULL, 'i'},     {"rate", required_argument, NULL, 'f'},
-        {"join-window", required_argument, NULL, 'j'}, {0}};
+    static const struct option options[] = {{"dialect", required_argument, NULL, 'd'},
+                                            {"port", required_argument, NULL, 'p'},
+                                            {"pid", required_argument, NULL, 'b'},
+                                            {"case", required_argument, NULL, 'c'},
+                                            {"receivers", required_argument, NULL, 'r'},
+                                            {"size", required_argument, NULL, 's'},
+                                            {"seconds", required_argument, NULL, 't'},
+                                            {"warm", required_argument, NULL, 'w'},
+                                            {"windows", required_argument, NULL, 'i'},
+                                            {"rate", required_argument, NULL, 'f'},
+                                            {"join-window", required_argument, NULL, 'j'},
+                                            {"tls", no_argument, NULL, 'l'},
+                                            {0}};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
         switch (option) {
         case 'd':
@@ -195,6 +202,9 @@ static void parse_options(struct plan *plan, int argc, char **argv)
             break;
         case 'f':
             plan->rate = strtod(optarg, NULL);
+            break;
+        case 'l':
+            plan->tls = true;
             break;
         case 'j':
             plan->join_window = (unsigned)strtoul(optarg, NULL, 10);
@@ -229,6 +239,8 @@ int main(int argc, char **argv)
         idle_run(&plan);
     else if (plan.what == CASE_SILENT)
         silent_run(&plan);
+    else if (plan.what == CASE_SHAKE)
+        shake_run(&plan);
     else
         relay_run(&plan);
     return 0;

@@ -5,6 +5,7 @@
  * load_swarm.c    connections: joining, reading, and the check that every message came, in order
  *                 and whole
  * load_dialect.c  how each broker is spoken to
+ * load_tls.c      the same over TLS; many handshakes at once
  * load_idle.c     thousands of AIs that join a hub and then say nothing */
 #ifndef KHUB_BENCH_LOAD_H
 #define KHUB_BENCH_LOAD_H
@@ -22,12 +23,21 @@ enum {
     SENDER_NUMBER = 99999 /* stands for the sender where a receiver has its number */
 };
 
-enum load_case { CASE_FANOUT, CASE_DIRECT, CASE_LATENCY, CASE_IDLE, CASE_SILENT, CASE_COUNT };
+enum load_case {
+    CASE_FANOUT,
+    CASE_DIRECT,
+    CASE_LATENCY,
+    CASE_IDLE,
+    CASE_SILENT,
+    CASE_SHAKE,
+    CASE_COUNT
+};
 
 struct plan {
     const struct dialect *dialect;
     enum load_case what;
     unsigned port;
+    bool tls;
     pid_t broker;
     unsigned receivers;
     size_t size;         /* of a message, line end included */
@@ -72,7 +82,8 @@ void ai_name(unsigned number, char ret_name[16]);
 
 struct connection {
     int fd;
-    unsigned number; /* its name at the broker; its index, unless the broker gave it another */
+    struct ssl_st *ssl; /* NULL: nothing is encrypted */
+    unsigned number;    /* its name at the broker; its index, unless the broker gave it another */
     bool is_sender, ready, begun;
     uint64_t next; /* the message that must come next */
     uint64_t seq;  /* the last one seen, when numbered */
@@ -118,6 +129,16 @@ uint64_t swarm_due(const struct swarm *swarm);
 void swarm_await(struct swarm *swarm);
 void swarm_send(struct connection *connection, struct piece bytes);
 void swarm_close(struct swarm *swarm);
+/* A socket that is connected to this port of this machine. */
+int connect_to(unsigned port);
+
+/* load_tls.c: shakes hands on a connected socket, which then never blocks; as recv and send. */
+void tls_begin(struct connection *connection);
+void tls_end(struct connection *connection);
+ssize_t tls_receive(struct connection *connection, char *buffer, size_t size);
+ssize_t tls_send(struct connection *connection, const char *bytes, size_t len);
+/* plan->receivers handshakes at once. Prints one line of JSON. */
+void shake_run(const struct plan *plan);
 
 /* The two that load_idle.c measures. Print one line of JSON. */
 void idle_run(const struct plan *plan);

@@ -43,24 +43,36 @@ void swarm_init(struct swarm *swarm, const struct plan *plan, unsigned total)
         fail("epoll_create1: %s", strerror(errno));
 }
 
+static ssize_t send_some(struct connection *connection, struct piece bytes, int flags)
+{
+    return connection->ssl ? tls_send(connection, bytes.at, bytes.len)
+                           : send(connection->fd, bytes.at, bytes.len, flags | MSG_NOSIGNAL);
+}
+
 void swarm_send(struct connection *connection, struct piece bytes)
 {
-    if (send(connection->fd, bytes.at, bytes.len, MSG_NOSIGNAL) != (ssize_t)bytes.len)
+    if (send_some(connection, bytes, 0) != (ssize_t)bytes.len)
         fail("send: %s", strerror(errno));
+}
+
+int connect_to(unsigned port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        fail("connection to port %u: %s", port, strerror(errno));
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return fd;
 }
 
 void swarm_open(struct swarm *swarm)
 {
     struct connection *connection = &swarm->connections[swarm->opened];
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)swarm->plan->port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0 ||
-        connect(connection->fd, (struct sockaddr *)&address, sizeof address) < 0)
-        fail("connection %u: %s", swarm->opened, strerror(errno));
-    int on = 1;
-    setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    connection->fd = connect_to(swarm->plan->port);
+    if (swarm->plan->tls)
+        tls_begin(connection);
     connection->is_sender = swarm->opened == receivers_of(swarm);
     connection->number = connection->is_sender ? SENDER_NUMBER : swarm->opened;
     connection->next = swarm->plan->what == CASE_DIRECT ? swarm->opened : 0;
@@ -157,14 +169,16 @@ static void keep_rest(struct connection *connection, struct piece rest)
     connection->rest_len = rest.len;
 }
 
-static void receive(struct swarm *swarm, struct connection *connection)
+/* How many bytes came: READ_SIZE, and there may be more. */
+static ssize_t receive_some(struct swarm *swarm, struct connection *connection)
 {
     if (connection->rest_len > 0)
         memcpy(swarm->input, connection->rest, connection->rest_len);
-    ssize_t got =
-        recv(connection->fd, swarm->input + connection->rest_len, READ_SIZE, MSG_DONTWAIT);
+    char *input = swarm->input + connection->rest_len;
+    ssize_t got = connection->ssl ? tls_receive(connection, input, READ_SIZE)
+                                  : recv(connection->fd, input, READ_SIZE, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN)
-        return;
+        return 0;
     if (got <= 0)
         fail("the broker closed connection %u: %s; %.*s", connection->number,
              got < 0 ? strerror(errno) : "end of stream",
@@ -187,6 +201,14 @@ static void receive(struct swarm *swarm, struct connection *connection)
         bytes.len -= len;
     }
     keep_rest(connection, bytes);
+    return got;
+}
+
+/* What TLS has taken from the socket, no event tells of. */
+static void receive(struct swarm *swarm, struct connection *connection)
+{
+    while (receive_some(swarm, connection) == READ_SIZE && connection->ssl)
+        ;
 }
 
 static void flush_outbox(struct swarm *swarm)
@@ -194,8 +216,9 @@ static void flush_outbox(struct swarm *swarm)
     size_t left = swarm->outbox_end - swarm->outbox_start;
     if (left == 0)
         return;
-    ssize_t sent = send(swarm->connections[receivers_of(swarm)].fd,
-                        swarm->outbox + swarm->outbox_start, left, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent =
+        send_some(&swarm->connections[receivers_of(swarm)],
+                  (struct piece){swarm->outbox + swarm->outbox_start, left}, MSG_DONTWAIT);
     if (sent < 0 && errno != EAGAIN)
         fail("send: %s", strerror(errno));
     if (sent > 0)
@@ -266,6 +289,7 @@ void swarm_close(struct swarm *swarm)
     for (unsigned i = 0; i < swarm->opened; i++) {
         setsockopt(swarm->connections[i].fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         close(swarm->connections[i].fd);
+        tls_end(&swarm->connections[i]);
         free(swarm->connections[i].rest);
     }
     close(swarm->epoll);

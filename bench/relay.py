@@ -3,12 +3,15 @@
 and other brokers.
 
     relay.py --build DIR [--before DIR] [--quick] [--check] [--rounds N] [--brokers a,b]
-             [--cases a,b]
+             [--cases a,b] [--tls]
              [--json FILE]
 
 --before DIR: another build's khub takes part in the same rounds, and a table shows this one as a
 multiple of it. DIR holds khub, bench/relay_floor and bench/relay_load. Redis, NATS and Mosquitto
 take part if they are installed.
+
+--tls: khub and Redis, each with TLS beside itself without; what an idle AI over TLS costs; and the
+latency of a relay while SHAKES clients shake hands at once.
 
 How it is measured
 - All get the same 300-byte messages from the same generator (bench/load*.c), in the same pattern: a
@@ -44,10 +47,13 @@ DIRECT_RECEIVERS = 100
 LATENCY_RECEIVERS = 10
 LATENCY_RATE = 1000
 IDLE_AIS = 5000
+SHAKES = 1000
+SHAKE_LATENCY_SECONDS = 3.0
 JOIN_WINDOW = 256
 
 FLOOR_RATIO_MAX = 1.5
 REDIS_RATIO_MAX = 0.5
+SHAKE_P99_US_MAX = 20000.0
 JOIN_SECONDS_MAX = 10.0
 IDLE_KIB_MAX = 6.0
 
@@ -99,6 +105,20 @@ def durable_command(build, directory, _case):
     return [f"{build}/khub", "serve", "--data", f"{directory}/data", *listen], None
 
 
+def khub_tls_command(build, directory, case):
+    subprocess.run([f"{build}/khub", "cert", "--host", "localhost", f"{directory}/tls"], capture_output=True, check=True)
+    command, port = khub_command(build, directory, case)
+    return [*command, "--tls-cert", f"{directory}/tls/cert.pem", "--tls-key", f"{directory}/tls/key.pem"], port
+
+
+def redis_tls_command(build, directory, case):
+    subprocess.run([f"{build}/khub", "cert", "--host", "localhost", f"{directory}/tls"], capture_output=True, check=True)
+    command, port = redis_command(build, directory, case)
+    command[command.index("--port")] = "--tls-port"
+    return [*command, "--port", "0", "--tls-cert-file", f"{directory}/tls/cert.pem", "--tls-key-file",
+            f"{directory}/tls/key.pem", "--tls-auth-clients", "no", "--tls-protocols", "TLSv1.3"], port
+
+
 def redis_command(_build, directory, _case):
     port = free_port()
     options = f"--port {port} --bind 127.0.0.1 --appendonly no --daemonize no --maxclients 10000"
@@ -132,8 +152,8 @@ def mosquitto_command(_build, directory, _case):
 class Broker:
     """One row: what is started, how it is spoken to, in which cases it takes part."""
 
-    def __init__(self, name, title, command, dialect=None, program=None, cases=("fanout", "direct", "latency")):
-        self.name, self.title, self.command = name, title, command
+    def __init__(self, name, title, command, dialect=None, program=None, cases=("fanout", "direct", "latency"), tls=False):
+        self.name, self.title, self.command, self.tls = name, title, command, tls
         self.dialect, self.program, self.cases = dialect or name, program, cases
 
     def installed(self):
@@ -150,6 +170,14 @@ BROKERS = (
     Broker("redis", "redis", redis_command, program="redis-server"),
     Broker("nats", "nats", nats_command, program="nats-server"),
     Broker("mosquitto", "mosquitto", mosquitto_command, program="mosquitto"),
+)
+
+
+BROKERS_TLS = (
+    Broker("khub", "khub", khub_command, cases=("fanout", "direct", "latency", "idle")),
+    Broker("khub-tls", "khub TLS", khub_tls_command, dialect="khub", cases=("fanout", "direct", "latency", "idle", "shake"), tls=True),
+    Broker("redis", "redis", redis_command, program="redis-server"),
+    Broker("redis-tls", "redis TLS", redis_tls_command, dialect="redis", program="redis-server", tls=True),
 )
 
 
@@ -241,13 +269,18 @@ class Running:
         shutil.rmtree(self.directory)
 
 
+def load_command(bench, running, case, receivers, *options):
+    broker = running.broker
+    return [f"{bench.build}/bench/relay_load", "--dialect", broker.dialect, "--port", str(running.port),
+            "--pid", str(running.process.pid), "--case", case, "--receivers", str(receivers),
+            *(["--tls"] if broker.tls else []), *(str(option) for option in options)]
+
+
 def load(bench, broker, case, receivers, *options):
     """One run of the generator against a fresh broker. The figures that it printed, one dict for
     each."""
     with Running(broker, bench, case) as running:
-        command = [f"{bench.build}/bench/relay_load", "--dialect", broker.dialect, "--port", str(running.port),
-                   "--pid", str(running.process.pid), "--case", case, "--receivers", str(receivers),
-                   *(str(option) for option in options)]
+        command = load_command(bench, running, case, receivers, *options)
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=RUN_SECONDS,
                                   check=False, preexec_fn=child_setup(bench.load_core))
@@ -256,6 +289,25 @@ def load(bench, broker, case, receivers, *options):
         if done.returncode != 0:
             raise Failed(done.stderr.decode("utf-8", "replace").strip() or f"exit code {done.returncode}")
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def load_shaken(bench, broker):
+    """A relay's latency while many clients shake hands at once, a third of the time in. Those share
+    the generator's core, behind it."""
+    with Running(broker, bench, "latency") as running:
+        relay = subprocess.Popen(load_command(bench, running, "latency", LATENCY_RECEIVERS, "--rate", LATENCY_RATE,
+                                              "--seconds", SHAKE_LATENCY_SECONDS, "--warm", 0.1),
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                 preexec_fn=child_setup(bench.load_core))
+        time.sleep(SHAKE_LATENCY_SECONDS / 3)
+        setup = child_setup(bench.load_core)
+        shakes = subprocess.run(load_command(bench, running, "shake", SHAKES), stdin=subprocess.DEVNULL, capture_output=True,
+                                timeout=RUN_SECONDS, check=False, preexec_fn=lambda: (setup(), os.nice(39)))
+        out, err = relay.communicate(timeout=RUN_SECONDS)
+        for done, text in ((relay, err), (shakes, shakes.stderr)):
+            if done.returncode != 0:
+                raise Failed(text.decode("utf-8", "replace").strip())
+        return {**json.loads(out), "shakes": json.loads(shakes.stdout)}
 
 
 class Bench:
@@ -268,12 +320,13 @@ class Bench:
         self.rounds = options.rounds or (2 if options.quick else 7)
         self.seconds, self.warm = (0.1, 0.03) if options.quick else (0.2, 0.05)
         self.idle_rounds = 1 if options.quick else 2
-        wanted = options.brokers.split(",") if options.brokers else [broker.name for broker in BROKERS]
-        self.brokers = [broker for broker in BROKERS if broker.name in wanted and broker.installed()]
+        known = BROKERS_TLS if options.tls else BROKERS
+        wanted = options.brokers.split(",") if options.brokers else [broker.name for broker in known]
+        self.brokers = [broker for broker in known if broker.name in wanted and broker.installed()]
         if self.before:
             self.brokers += [before for now, before in COMPARED if now in self.brokers]
-        self.absent = [broker.title for broker in BROKERS if broker.name in wanted and not broker.installed()]
-        self.cases = options.cases.split(",") if options.cases else ["fanout", "direct", "latency", "idle"]
+        self.absent = [broker.title for broker in known if broker.name in wanted and not broker.installed()]
+        self.cases = options.cases.split(",") if options.cases else ["fanout", "direct", "latency", "idle", "shake"]
         cores = sorted(os.sched_getaffinity(0))
         self.broker_core, self.load_core = (cores[0], cores[1]) if len(cores) > 1 else (None, None)
         self.figures, self.failures = {}, []
@@ -319,9 +372,22 @@ class Bench:
                 progress(f"{IDLE_AIS} AIs ({case}), {broker.title}")
                 self.run(broker, case, IDLE_AIS, (0,), "--join-window", JOIN_WINDOW)
 
+    def shaken_round(self):
+        for broker in self.brokers:
+            if "shake" not in self.cases or "shake" not in broker.cases:
+                continue
+            progress(f"{SHAKES} handshakes at once, {broker.title}")
+            try:
+                figure = load_shaken(self, broker)
+            except Failed as failure:
+                self.failures.append(f"{broker.title}, {SHAKES} handshakes: {failure}")
+                figure = None
+            self.note(("shake", LATENCY_RECEIVERS, SINGLE), broker, figure)
+
     def measure(self):
         for number in range(self.rounds):
             self.round(number)
+            self.shaken_round()
         for _ in range(self.idle_rounds):
             self.idle_round()
         progress("")
@@ -403,13 +469,29 @@ def print_latency(bench):
           ["", "p50", "p99", "CPU per delivery"], rows)
 
 
+def print_shaken(bench):
+    for name, figures in bench.figures.get(("shake", LATENCY_RECEIVERS, SINGLE), {}).items():
+        figures = [figure for figure in figures if figure]
+        if figures:
+            shakes = [figure["shakes"] for figure in figures]
+            print(f"\n{SHAKES} handshakes at once with {name}, beside {LATENCY_RATE} messages a second to {LATENCY_RECEIVERS}:\n"
+                  f"  p99 {spread([f['p99_us'] / 1e3 for f in figures])} ms, longest {spread([f['max_us'] / 1e3 for f in figures])} ms; "
+                  f"all done after {spread([f['wall_us'] / 1e6 for f in shakes])} s; "
+                  f"hub's CPU meanwhile, relay and all, {spread([f['cpu_us'] / 1e3 / SHAKES for f in shakes])} ms for each")
+
+
 def print_idle(bench):
-    idle = [figure for figure in bench.figures.get(("idle", IDLE_AIS, 0), {}).get("khub", []) if figure]
-    silent = [figure for figure in bench.figures.get(("silent", IDLE_AIS, 0), {}).get("khub", []) if figure]
+    for broker in bench.brokers:
+        print_idle_of(bench, broker)
+
+
+def print_idle_of(bench, broker):
+    idle = [figure for figure in bench.figures.get(("idle", IDLE_AIS, 0), {}).get(broker.name, []) if figure]
+    silent = [figure for figure in bench.figures.get(("silent", IDLE_AIS, 0), {}).get(broker.name, []) if figure]
     if not idle:
         return
     told = idle[0]["by_sync"] + idle[0]["by_hello"]
-    print(f"\n{IDLE_AIS} AIs join khub, {JOIN_WINDOW} at a time, and then say nothing")
+    print(f"\n{IDLE_AIS} AIs join {broker.title}, {JOIN_WINDOW} at a time, and then say nothing")
     print(f"  all joined after {spread([f['joined_s'] for f in idle])} s; each told of all others after "
           f"{spread([f['told_s'] for f in idle])} s")
     print(f"  counted at the receivers: {told:,} tellings of {IDLE_AIS * (IDLE_AIS - 1):,}, {idle[0]['by_hello']:,} of them "
@@ -452,6 +534,11 @@ def check(bench):
         beyond = max(idle_kib(f) - f["hello_bytes"] / f["ais"] / 1024 for f in idle)
         verdicts.append((beyond <= IDLE_KIB_MAX, f"at most {IDLE_KIB_MAX:.0f} KiB per idle AI beyond the roster",
                          f"{largest:.2f} KiB with the roster, {beyond:.2f} without what the AI said of itself"))
+    shaken = bench.figures.get(("shake", LATENCY_RECEIVERS, SINGLE), {}).get("khub-tls", [])
+    if shaken and None not in shaken:
+        slowest = statistics.median(f["p99_us"] for f in shaken)
+        verdicts.append((slowest <= SHAKE_P99_US_MAX, f"{SHAKES} handshakes at once keep the p99 of {LATENCY_RATE} messages a second "
+                         f"to {SHAKE_P99_US_MAX / 1e3:.0f} ms", f"{slowest / 1e3:.2f} ms"))
     verdicts.append((not bench.failures, "every message at every receiver, in order and whole",
                      f"{len(bench.failures)} runs failed"))
     return verdicts
@@ -493,7 +580,8 @@ def parse_options():
     parser.add_argument("--check", action="store_true", help="exit 1 if something that is wanted does not hold")
     parser.add_argument("--rounds", type=int, help="7, with --quick 2")
     parser.add_argument("--brokers", help="only these: " + ",".join(broker.name for broker in BROKERS))
-    parser.add_argument("--cases", help="only these: fanout,direct,latency,idle")
+    parser.add_argument("--cases", help="only these: fanout,direct,latency,idle,shake")
+    parser.add_argument("--tls", action="store_true", help="khub and Redis with TLS, beside themselves without")
     parser.add_argument("--json", metavar="FILE", help="writes every figure of every run there")
     return parser.parse_args()
 
@@ -513,6 +601,7 @@ def main():
     print_costs(bench, "direct", SINGLE, f"Direct, to each of {DIRECT_RECEIVERS} in turn, one message at a time")
     print_before(bench)
     print_latency(bench)
+    print_shaken(bench)
     print_idle(bench)
     for failure in bench.failures:
         print(f"\nfailed: {failure}")

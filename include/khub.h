@@ -34,16 +34,20 @@ extern "C" {
 #endif
 
 /* X(NAME, value, sentence) */
-#define KHUB_ERRORS(X)                                                                             \
-    X(NO_MEMORY, -1, "out of memory")                                                              \
-    X(ARGUMENT, -2, "an argument is missing, too long or malformed")                               \
-    X(ADDRESS, -3, "the address is not host:port, [ipv6]:port or unix:/path, or has no such host") \
-    X(FULL, -4, "the queue of messages to send is full")                                           \
-    X(TOO_LONG, -5, "the message is longer than a line may be")                                    \
-    X(REFUSED, -6, "the hub refused this AI")                                                      \
-    X(UNREACHABLE, -7, "the hub could not be reached")                                             \
-    X(CLOSED, -8, "the link was closed")                                                           \
-    X(SYSTEM, -9, "a system call failed; errno says why")
+#define KHUB_ERRORS(X)                                                                              \
+    X(NO_MEMORY, -1, "out of memory")                                                               \
+    X(ARGUMENT, -2, "an argument is missing, too long or malformed")                                \
+    X(ADDRESS, -3,                                                                                  \
+      "the address is not host:port, [ipv6]:port, khubs://host:port or unix:/path, or has no such " \
+      "host")                                                                                       \
+    X(FULL, -4, "the queue of messages to send is full")                                            \
+    X(TOO_LONG, -5, "the message is longer than a line may be")                                     \
+    X(REFUSED, -6, "the hub refused this AI")                                                       \
+    X(UNREACHABLE, -7, "the hub could not be reached")                                              \
+    X(CLOSED, -8, "the link was closed")                                                            \
+    X(SYSTEM, -9, "a system call failed; errno says why")                                           \
+    X(UNTRUSTED, -10, "the hub is not the one that was meant, or no TLS can be spoken with it")     \
+    X(NO_TLS, -11, "this libkhub was built without TLS")
 
 enum khub_error {
 #define X(name, value, sentence) KHUB_E_##name = (value),
@@ -105,6 +109,15 @@ typedef void khub_outcome_callback(struct khub *link, const struct khub_outcome 
 /* For sync_max: a training_sync without knowledge and ledger. */
 #define KHUB_SYNC_NONE SIZE_MAX
 
+/* How a hub at a "khubs://" address is known; one that is not the one that was meant is told
+ * nothing. By default the roots of the system say whether the host is who it says it is. Files are
+ * PEM, and read for each connection. */
+struct khub_tls {
+    const char *ca;          /* those in this file say it instead */
+    const char *fingerprint; /* or: its certificate has this SHA-256, as 64 hex digits */
+    const char *cert, *key;  /* what this AI shows to a hub that asks for it; NULL: nothing */
+};
+
 /* All strings are copied. Zero and NULL mean the default named behind.
  *
  * A try has failed when it does not end in JOINED; a connection that is lost later is no failed
@@ -113,9 +126,11 @@ typedef void khub_outcome_callback(struct khub *link, const struct khub_outcome 
  * retry would heal: id_in_use (unless the id was this link's before, or a resume_token is at
  * hand: then the hub has yet to notice that the old connection is gone), taken_over,
  * protected_mode, unauthorized, reserved_id, or a hello that the hub finds faulty. It is
- * KHUB_E_REFUSED, with the hub's sentence as the detail. */
+ * KHUB_E_REFUSED, with the hub's sentence as the detail. A hub that can't be trusted
+ * (KHUB_E_UNTRUSTED) ends it as well, unless it has joined before. */
 struct khub_options {
-    const char *address;             /* "127.0.0.1:6000"; "host:port", "[::1]:6000", "unix:/path" */
+    const char *address;             /* "127.0.0.1:6000"; "host:port", "[::1]:6000", "unix:/path",
+                                        "khubs://host:port" for TLS */
     const char *ai_id;               /* required, 1..128 bytes */
     const char *specialization;      /* "general" */
     const char *const *capabilities; /* NULL-terminated; none */
@@ -140,6 +155,7 @@ struct khub_options {
     uint64_t since;        /* with resume: khub_read_seq of an earlier link; none */
     unsigned since_count;  /* with since: its khub_read_count */
     void *data;            /* for the callbacks, and khub_data */
+    const struct khub_tls *tls; /* for a khubs:// address, and with none other; none */
 };
 
 KHUB_PUBLIC int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,

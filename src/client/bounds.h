@@ -17,6 +17,7 @@
 #define ENDPOINTS_MAX       16u /* socket addresses tried for one host; further ones are left out */
 #define LOOKUP_MS           60000 /* for the resolver to answer */
 #define CONNECT_MS          10000 /* for one socket address to answer */
+#define SHAKING_MS          30000 /* for the hub to finish a handshake of TLS */
 #define GREETING_MS         30000 /* without a byte from the hub, between hello and its answer */
 #define TELL_MS             1000  /* after something was read, until the hub is told */
 #define LINGER_MS           5000  /* for the hub to take what was sent before the end */

@@ -145,8 +145,48 @@ static void lookup_step(struct khub *link)
         link->again = true;
 }
 
+static void shaking_step(struct khub *link)
+{
+    switch (secure_shake(link->secure)) {
+    case SECURE_DONE:
+        link->shaking = false;
+        link_connected(link);
+        return;
+    case SECURE_WAITS:
+        if (time_monotonic_ms() >= link->due_ms)
+            link_lost(link, KHUB_E_UNREACHABLE, "the hub has not finished the handshake of TLS");
+        return;
+    case SECURE_LOST:
+        link_lost(link, KHUB_E_UNREACHABLE, "the handshake of TLS with the hub broke off: %s",
+                  secure_why(link->secure));
+        return;
+    case SECURE_REFUSED:
+        link_distrust(link);
+        return;
+    }
+}
+
+static void endpoint_connected(struct khub *link)
+{
+    if (!link->secure) {
+        link_connected(link);
+        return;
+    }
+    if (secure_begin(link->secure, link->fd) < 0) {
+        link_end(link, KHUB_E_UNTRUSTED, "%s", secure_why(link->secure));
+        return;
+    }
+    link->shaking = true;
+    link->due_ms = time_monotonic_ms() + SHAKING_MS;
+    shaking_step(link);
+}
+
 void link_connect_step(struct khub *link)
 {
+    if (link->shaking) {
+        shaking_step(link);
+        return;
+    }
     if (link->lookup) {
         lookup_step(link);
         return;
@@ -159,7 +199,7 @@ void link_connect_step(struct khub *link)
     if (outcome == 0 && time_monotonic_ms() >= link->due_ms)
         outcome = -ETIMEDOUT;
     if (outcome > 0)
-        link_connected(link);
+        endpoint_connected(link);
     else if (outcome < 0)
         endpoint_failed(link, -outcome);
 }

@@ -67,6 +67,14 @@ static int profile_write(struct khub *link, const struct khub_options *options)
     return 0;
 }
 
+/* Whoever says how the hub is to be known means that it should be. */
+static bool is_secure(const char *address)
+{
+    struct address parsed;
+    const char *why;
+    return address_parse(or_default(address, LINK_ADDRESS), &parsed, &why) == 0 && parsed.secure;
+}
+
 static int options_check(const struct khub_options *options)
 {
     if (!options->ai_id || !link_id_fits(options->ai_id) || strcmp(options->ai_id, "hub") == 0)
@@ -77,6 +85,8 @@ static int options_check(const struct khub_options *options)
         return KHUB_E_ARGUMENT;
     if ((!options->resume && (options->resume_last || options->resume_tell || options->since)) ||
         (!options->since && options->since_count) || options->since == UINT64_MAX)
+        return KHUB_E_ARGUMENT;
+    if (options->tls && !is_secure(options->address))
         return KHUB_E_ARGUMENT;
     if (options->resume_token && strlen(options->resume_token) > TOKEN_MAX)
         return KHUB_E_ARGUMENT;
@@ -113,6 +123,10 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     link->input = malloc(INPUT_SIZE);
     if (!link->input)
         return KHUB_E_NO_MEMORY;
+    int error =
+        link->address.secure ? secure_new(options->tls, link->address.host, &link->secure) : 0;
+    if (error < 0)
+        return error;
     return profile_write(link, options);
 }
 
@@ -149,6 +163,7 @@ void khub_free(struct khub *link)
     if (!link)
         return;
     assert(link->magic == LINK_MAGIC && !link->turning);
+    secure_free(link->secure);
     if (link->fd >= 0)
         close(link->fd);
     lookup_drop(link->lookup);
@@ -186,12 +201,13 @@ static void link_move(struct khub *link, enum khub_state state, int error)
 
 static void connection_drop(struct khub *link)
 {
+    secure_drop(link->secure);
     if (link->fd >= 0)
         close(link->fd);
     link->fd = -1;
     lookup_drop(link->lookup);
     link->lookup = NULL;
-    link->lingering = link->guest = false;
+    link->lingering = link->guest = link->shaking = false;
     link->parting = PARTING_NOT_YET;
     link->unheard = 0;
     frame_free(&link->frame);
@@ -283,6 +299,17 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
     link_move(link, KHUB_WAITING, cause);
 }
 
+void link_distrust(struct khub *link)
+{
+    const char *why = secure_why(link->secure);
+    if (link->joined_once)
+        link_lost(link, KHUB_E_UNTRUSTED, "the hub at %s is not to be trusted: %s",
+                  link->address.host, why);
+    else
+        link_end(link, KHUB_E_UNTRUSTED, "the hub at %s is not to be trusted: %s",
+                 link->address.host, why);
+}
+
 static void waiting_step(struct khub *link)
 {
     if (time_monotonic_ms() < link->due_ms)
@@ -336,12 +363,30 @@ void link_read_more(struct khub *link)
         link->due_ms = soon;
 }
 
+ssize_t link_send(struct khub *link, struct slice bytes)
+{
+    return link->secure ? secure_send(link->secure, bytes.at, bytes.len)
+                        : send(link->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
+}
+
+ssize_t link_take(struct khub *link, char *buffer, size_t size)
+{
+    return link->secure ? secure_receive(link->secure, buffer, size)
+                        : recv(link->fd, buffer, size, 0);
+}
+
+const char *link_failure(const struct khub *link, int error)
+{
+    return link->secure && (error == EPROTO || error == ECONNRESET) ? secure_why(link->secure)
+                                                                    : strerror(error);
+}
+
 /* Sends until the outbox is empty or the kernel takes no more. 0, or -1 with errno. */
 static int transmit_outbox(struct khub *link, struct outbox *outbox)
 {
     struct slice unsent;
     while ((unsent = outbox_unsent(outbox)).len > 0) {
-        ssize_t count = send(link->fd, unsent.at, unsent.len, MSG_NOSIGNAL);
+        ssize_t count = link_send(link, unsent);
         if (count >= 0) {
             outbox_advance(outbox, (size_t)count);
             continue;
@@ -364,7 +409,8 @@ static void transmit(struct khub *link)
     /* A hub that closed has often said why: that is worth more than "broken pipe". */
     link_receive(link);
     if (link->fd >= 0)
-        link_lost(link, KHUB_E_UNREACHABLE, "sending to the hub failed: %s", strerror(error));
+        link_lost(link, KHUB_E_UNREACHABLE, "sending to the hub failed: %s",
+                  link_failure(link, error));
 }
 
 /* Says that nothing more will come, and leaves the socket open until the hub has taken
@@ -372,6 +418,8 @@ static void transmit(struct khub *link)
  * away what is on its way. */
 static void linger_begin(struct khub *link)
 {
+    if (link->secure)
+        secure_finish(link->secure);
     shutdown(link->fd, SHUT_WR);
     link->lingering = true;
     link->due_ms = time_monotonic_ms() + LINGER_MS;
@@ -526,6 +574,10 @@ bool khub_wants_write(const struct khub *link)
 {
     if (link->fd < 0)
         return false;
+    if (link->secure && link->state >= KHUB_GREETING && secure_wants_write(link->secure))
+        return true;
+    if (link->shaking)
+        return secure_wants_write(link->secure);
     return link->state == KHUB_CONNECTING || outbox_unsent(&link->hello).len > 0 ||
            (link->state == KHUB_JOINED && !all_sent(link));
 }

@@ -7,6 +7,7 @@
 #include "client/bounds.h"
 #include "client/lookup.h"
 #include "client/outbox.h"
+#include "client/secure.h"
 #include "client/unacked.h"
 #include "khub.h"
 #include "wire/address.h"
@@ -51,6 +52,7 @@ struct khub {
 
     /* The try or connection of now. */
     int fd;
+    struct secure *secure; /* of a khubs:// address; NULL: nothing is encrypted */
     struct lookup *lookup; /* of the address's host, under way; then there is no fd yet */
     struct endpoint endpoints[ENDPOINTS_MAX];
     size_t endpoint_count, endpoint_next;
@@ -80,6 +82,7 @@ struct khub {
     bool catching_up; /* and what was missed has not all come: the hub's answers overtake it */
     bool untold;      /* where it is told: it may know less than was handed out */
 
+    bool shaking;               /* the socket is connected, the handshake of TLS under way */
     bool turning;               /* inside khub_turn */
     bool again;                 /* there is more to do than the fd will tell */
     bool closing;               /* khub_close was called */
@@ -101,6 +104,15 @@ void link_joined(struct khub *link);
 void link_due(struct khub *link);
 /* More was read than the hub was told: it is soon. */
 void link_read_more(struct khub *link);
+
+/* As send and recv without waiting, with their errno; EPROTO: the encryption failed
+ * (secure_why). */
+ssize_t link_send(struct khub *link, struct slice bytes);
+ssize_t link_take(struct khub *link, char *buffer, size_t size);
+/* The sentence on such a failure. */
+const char *link_failure(const struct khub *link, int error);
+/* It is no hub to be talked to, by what secure_why says. */
+void link_distrust(struct khub *link);
 
 /* connect.c: begins with the first endpoint of the address; goes on with what is under way. */
 void link_connect(struct khub *link);

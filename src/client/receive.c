@@ -404,10 +404,20 @@ static void input_take(struct khub *link, struct slice input)
     }
 }
 
+/* What the hub has against a certificate of ours comes after our side of the handshake. */
+static void receive_failed(struct khub *link, int error)
+{
+    if (error == EPROTO && link->secure && link->state == KHUB_GREETING)
+        link_distrust(link);
+    else
+        link_lost(link, KHUB_E_UNREACHABLE, "the connection was lost: %s",
+                  link_failure(link, error));
+}
+
 void link_receive(struct khub *link)
 {
     for (unsigned reads = 0; reads < READS_PER_TURN; reads++) {
-        ssize_t count = recv(link->fd, link->input, INPUT_SIZE, 0);
+        ssize_t count = link_take(link, link->input, INPUT_SIZE);
         if (count == 0) {
             link_lost(link, KHUB_E_UNREACHABLE, "the hub closed the connection");
             return;
@@ -417,7 +427,7 @@ void link_receive(struct khub *link)
                 return;
             if (errno == EINTR)
                 continue;
-            link_lost(link, KHUB_E_UNREACHABLE, "the connection was lost: %s", strerror(errno));
+            receive_failed(link, errno);
             return;
         }
         link->unheard = 0;

@@ -137,6 +137,7 @@ static int train(const struct train_settings *settings, struct live *live)
     line_begin(&live->line, &live->terminal);
     int code = trainer_run(&(struct trainer_options){
         .address = settings->hub,
+        .tls = hub_tls(),
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,
@@ -161,7 +162,10 @@ static int run(const void *data)
     bool shared = same_terminal();
     live.log = shared ? out : sink_open(STDERR_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     live.out = out ? sink_stream(out) : NULL;
-    int code = live.out && live.log ? train(data, &live) : complain("train", "out of memory");
+    const struct train_settings *settings = data;
+    int code = hub_tls_check("train", settings->hub);
+    if (code == EXIT_WORKED)
+        code = live.out && live.log ? train(data, &live) : complain("train", "out of memory");
     if (live.out)
         fclose(live.out);
     if (live.log && !shared)

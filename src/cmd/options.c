@@ -213,7 +213,8 @@ static enum options_result refuse_choice(const struct parsing *parsing,
 static enum options_result store(const struct parsing *parsing, const struct setting *setting,
                                  const char *shown, const char *text)
 {
-    if (kinds[setting->kind].store(setting, text, parsing->settings + setting->offset))
+    void *member = setting->place ? setting->place : parsing->settings + setting->offset;
+    if (kinds[setting->kind].store(setting, text, member))
         return OPTIONS_FINE;
     if (setting->kind == SETTING_CHOICE)
         return refuse_choice(parsing, setting, shown, text);

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cmd/hub_tls.h"
+
 #define HELP_WIDTH                                                                                 \
     80u /* columns of what is printed for reading: a terminal's, unless somebody widens it */
 #define SETTINGS_MAX 32u /* options of one subcommand */
@@ -36,7 +38,8 @@ enum setting_kind {
 
 struct setting {
     const char *name; /* "max-line" for --max-line; of an operand, what usage calls it. NULL: end */
-    size_t offset;    /* of the member in the settings */
+    size_t offset;    /* of the member in the settings; */
+    void *place;      /* or the member itself, when it is not in there */
     const char *argument;    /* what help calls the argument, "BYTES" */
     const char *help;        /* a sentence or two; limits, choices and default are added */
     const char *fallback;    /* the default as one would type it; NULL: the member stays zero */
@@ -58,13 +61,29 @@ struct command {
     int (*run)(const void *settings); /* an exit code */
 };
 
-/* --hub, for every subcommand that joins one. */
+/* --hub, for every subcommand that joins one, and how to know it (hub_tls.h). */
 #define HUB_DEFAULT "127.0.0.1:6000"
 #define HUB_SETTING(type)                                                                          \
+    {.name = "hub",                                                                                \
+     .letter = 'H',                                                                                \
+     .kind = SETTING_TEXT,                                                                         \
+     .offset = offsetof(type, hub),                                                                \
+     .argument = "ADDRESS",                                                                        \
+     .fallback = HUB_DEFAULT,                                                                      \
+     .environment = "KHUB_HUB",                                                                    \
+     .help = "The hub: host:port, [ipv6]:port, unix:/path, or khubs://host:port for TLS."},        \
+        TLS_SETTING("fingerprint", "SHA256", fingerprint, "KHUB_FINGERPRINT",                      \
+                    "Of khubs://, the hub's certificate, as 'khub cert' shows it."),               \
+        TLS_SETTING("ca", "FILE", ca, "KHUB_CA",                                                   \
+                    "Certificates (PEM) of who vouches for a hub at khubs://. Without it and "     \
+                    "--fingerprint: whom the system trusts."),                                     \
+        TLS_SETTING("cert", "FILE", cert, "KHUB_CERT",                                             \
+                    "A certificate of your own to show to such a hub."),                           \
+        TLS_SETTING("key", "FILE", key, "KHUB_KEY", "Its private key.")
+#define TLS_SETTING(text, of, member, variable, sentence)                                          \
     {                                                                                              \
-        .name = "hub", .letter = 'H', .kind = SETTING_TEXT, .offset = offsetof(type, hub),         \
-        .argument = "ADDRESS", .fallback = HUB_DEFAULT, .environment = "KHUB_HUB",                 \
-        .help = "The hub: host:port, [ipv6]:port or unix:/path."                                   \
+        .name = (text), .kind = SETTING_TEXT, .place = &hub_tls_chosen.member, .argument = (of),   \
+        .environment = (variable), .help = (sentence)                                              \
     }
 #define ROOM_SETTING(type)                                                                         \
     {                                                                                              \

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/hub_tls.h"
 #include "cmd/options.h"
 #include "cmd/stop.h"
 #include "cmd/terminal.h"
@@ -182,6 +183,15 @@ static int explain(struct visit *visit)
             visit->address);
     if (visit->error == KHUB_E_REFUSED || (visit->heard && !visit->joined))
         return complain(visit->command, "the hub at %s refused us: %s", visit->address, visit->why);
+    if (visit->error == KHUB_E_UNTRUSTED) {
+        complain(visit->command, "%s", visit->why);
+        if (strstr(visit->why, "vouches"))
+            complain(visit->command,
+                     "if it is the hub's own, from 'khub cert' or the first lines of "
+                     "'khub serve', give it as --fingerprint; --ca FILE names who "
+                     "vouches.");
+        return EXIT_FAILED;
+    }
     if (visit->error == KHUB_E_ADDRESS || visit->error == KHUB_E_NO_MEMORY)
         return complain(visit->command, "'%s': %s", visit->address, visit->why);
     if (visit->joined)
@@ -209,6 +219,7 @@ static int open_link(struct visit *visit)
         .since = visit->since,
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = HEARTBEAT_MS,
+        .tls = hub_tls(),
         .data = visit,
     };
     struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
@@ -255,7 +266,9 @@ int visit_begin(struct visit *visit)
         identity_make(visit->command, visit->identity);
         visit->ai_id = visit->identity;
     }
-    int code = open_link(visit);
+    int code = hub_tls_check(visit->command, visit->address);
+    if (code == EXIT_WORKED)
+        code = open_link(visit);
     if (code != EXIT_WORKED) {
         visit->ended = true;
         return code;

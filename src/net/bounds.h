@@ -58,10 +58,11 @@
 #define HELLO_TIMEOUT_MS 60000u
 #define HELLO_GRACE_MS   5000u
 
-/* TLS (io_tls.h). A handshake has TLS_SHAKE_MS and TLS_SHAKE_BYTES_MAX of the peer's bytes; the loop
- * makes so many steps of handshakes a turn, each at most a signature (0.1 ms with EC keys, 1 ms with
- * RSA). TLS_WRITE_BYTES are encrypted before the system is asked to take them; a peer that takes
- * nothing while it makes the hub answer (key updates) is closed above TLS_HELD_MAX. */
+/* TLS (io_tls.h). A handshake has TLS_SHAKE_MS and TLS_SHAKE_BYTES_MAX of the peer's bytes; the
+ * loop makes so many steps of handshakes a turn, each at most a signature (tenths of a millisecond
+ * with EC keys, one with RSA). TLS_WRITE_BYTES are encrypted before the system is asked to take
+ * them; a peer that takes nothing while it makes the hub answer (key updates) is closed above
+ * TLS_HELD_MAX. Memory above TLS_OUT_KEPT is given back. */
 #define TLS_SHAKE_MS        10000u
 #define TLS_SHAKE_BYTES_MAX (32u << 10)
 #define TLS_STEPS_PER_TURN  4u

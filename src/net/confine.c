@@ -147,6 +147,18 @@ static void allow_listening(struct rules *rules, const char *text)
                                LANDLOCK_ACCESS_FS_REMOVE_FILE);
 }
 
+/* What is read anew on SIGHUP, by then perhaps another file of its directory; if the name is a
+ * symbolic link, that may lead elsewhere. */
+static void allow_reading(struct rules *rules, const char *path)
+{
+    char *real = path ? realpath(path, NULL) : NULL;
+    if (path)
+        rules_allow_around(rules, path, MAY_READ);
+    if (real)
+        rules_allow_around(rules, real, MAY_READ);
+    free(real);
+}
+
 static void allow_all(struct rules *rules, const struct server_options *options)
 {
     for (size_t i = 0; i < sizeof system_places / sizeof *system_places; i++)
@@ -158,6 +170,9 @@ static void allow_all(struct rules *rules, const struct server_options *options)
                     OF_FILES | MAY_LIST | MAY_MAKE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
                         LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR |
                         LANDLOCK_ACCESS_FS_REFER); /* --salvage makes one in there */
+    allow_reading(rules, options->tls.cert);
+    allow_reading(rules, options->tls.key);
+    allow_reading(rules, options->tls.client_ca);
     if (options->log_path)
         allow_log(rules, options->log_path);
     if (options->port_file)

@@ -6,10 +6,10 @@
  *     (becomes an io_plain)
  *
  * What makes it hard is that OpenSSL's wishes are not the caller's. It may hold bytes that no event
- * of the socket will tell of: then the io waits in `ready`, and the edge tells. And it wants a write
- * that went halfway to be repeated with the same bytes, when the caller may have dropped them: so
- * OpenSSL writes to memory, which takes all, and what the system does not take of that is `held`
- * here. */
+ * of the socket will tell of: then the io waits in `ready`, and the edge tells. And it wants a
+ * write that went halfway to be repeated with the same bytes, when the caller may have dropped
+ * them: so OpenSSL writes to memory, which takes all, and what the system does not take of that is
+ * `held` here. */
 #include "net/io_tls.h"
 
 #include <assert.h>

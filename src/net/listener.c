@@ -225,6 +225,13 @@ int listener_open(struct server *server, const char *text, char *ret_why, size_t
     char hint[256] = "";
     size_t count;
     int opened;
+    if (strncmp(text, "khubs://", 8) == 0) {
+        snprintf(ret_why, size,
+                 "cannot listen on %s: khubs:// is for those who connect; with --tls-cert every "
+                 "port speaks TLS as well",
+                 text);
+        return -1;
+    }
     if (address_parse(text, &address, &why) < 0 ||
         address_resolve(&address, AI_PASSIVE, LISTENERS_MAX - server->listener_count, endpoints,
                         &count, &why) != 0) {

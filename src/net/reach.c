@@ -34,13 +34,21 @@ static bool is_on_network(const struct server *server)
 void reach_tell(struct server *server)
 {
     bool network = is_on_network(server), insecure = server->options.insecure;
+    const struct tls_server_files *tls = &server->options.tls;
     const char *by = !network ? "machine" : insecure ? "everyone" : "protected";
     const char *said =
-        !network   ? "Only this machine can reach this hub."
+        !network ? "Only this machine can reach this hub."
+        : insecure && tls->cert
+            ? "Everyone on the network can reach this hub, and whoever does is in (--insecure): "
+              "nothing is asked, and nobody need encrypt."
         : insecure ? "Everyone on the network can reach this hub, and whoever does is in "
                      "(--insecure): nothing is asked, nothing is encrypted."
-                   : "Everyone on the network can connect to this hub, but it takes only peers of "
-                     "its own machine (protected mode).";
+        : tls->client_ca
+            ? "Everyone on the network can connect to this hub; of other machines it "
+              "takes who shows, over TLS, a certificate that --tls-client-ca vouches "
+              "for."
+            : "Everyone on the network can connect to this hub, but it takes only peers of "
+              "its own machine (protected mode).";
     journal_begin(&server->journal, 0, "reachable");
     journal_text(&server->journal, "by", slice_of(by));
     journal_end(&server->journal);

@@ -18,8 +18,6 @@ struct server_options {
     const char *listen[LISTENERS_MAX];
     size_t listen_count;
     uint64_t hello_timeout_ms, lag_patience_ms, flush_ms, linger_ms, stop_ms; /* see bounds.h */
-    struct tls_server_files tls; /* cert NULL: no TLS */
-    uint64_t tls_shake_ms;       /* see bounds.h */
     bool insecure;          /* take peers of other machines, though there are no tokens */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE allows, less a reserve */
     const char *port_file;  /* gets the first TCP port once the hub listens; NULL: none */
@@ -34,12 +32,15 @@ struct server_options {
     uint64_t retain_entries, retain_bytes;
     unsigned sync_ms; /* with STORE_SYNC_INTERVAL, and at the most between writes with NONE */
     int console;      /* descriptor for lines for people; -1: none */
+
+    struct tls_server_files tls; /* cert NULL: no TLS */
+    uint64_t tls_shake_ms;       /* see bounds.h */
 };
 struct server_options server_options_default(void);
 
 /* Serves until SIGINT, SIGTERM or SIGQUIT, then stops gracefully; a second signal ends it at once.
- * SIGHUP reopens the log and reads the TLS files anew, SIGUSR1 logs the counters. Returns an exit code: 0 when it was stopped, 1
- * when it could not listen, run, or write the whole log. */
+ * SIGHUP reopens the log and reads the TLS files anew, SIGUSR1 logs the counters. Returns an exit
+ * code: 0 when it was stopped, 1 when it could not listen, run, or write the whole log. */
 int server_run(const struct server_options *options);
 
 #endif

@@ -286,6 +286,7 @@ static int node_link(struct node *node)
 {
     const struct trainer_options *options = node->options;
     struct khub_options wishes = {.address = options->address,
+                                  .tls = options->tls,
                                   .ai_id = options->ai_id,
                                   .specialization = options->specialization,
                                   .capabilities = node->capabilities,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 struct brain_standing; /* brain.h */
+struct khub_tls;       /* khub.h */
 struct summary;        /* summary.h */
 struct summary_head;   /* the same */
 
@@ -21,6 +22,8 @@ struct trainer_progress {
 
 struct trainer_options {
     const char *address; /* of the hub */
+    const struct khub_tls
+        *tls; /* how to know it at a khubs:// address; NULL: by the system's roots */
     const char *ai_id, *specialization;
     double minutes;
     const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */

@@ -13,6 +13,7 @@
 
 struct ssl_ctx_st;
 struct x509_st;
+struct x509_store_ctx_st;
 
 #define TLS_WHY_SIZE         768u
 #define TLS_DIGEST_SIZE      32u
@@ -59,6 +60,15 @@ int tls_fingerprint_parse(const char *text, uint8_t ret_digest[TLS_DIGEST_SIZE])
 /* The name that it gives its owner (the common name of its subject): UTF-8, 1 to TLS_NAME_MAX
  * bytes and no NUL in it. Allocated; NULL when there is none such. */
 char *tls_owner(const struct x509_st *cert);
+
+struct tls_expected {
+    const char *host; /* for sentences; OpenSSL compares it itself (SSL_set1_host) */
+    bool pinned;      /* the certificate has this digest, and nobody need vouch for it */
+    uint8_t digest[TLS_DIGEST_SIZE];
+};
+/* The callback of a handshake (SSL_CTX_set_cert_verify_callback). False with a sentence. */
+bool tls_verify(struct x509_store_ctx_st *chain, const struct tls_expected *expected, char *ret_why,
+                size_t size);
 
 struct tls_pair_wish {
     const char *directory;

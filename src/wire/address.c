@@ -12,7 +12,8 @@
 #include "wire/bounds.h"
 #include "wire/slice.h"
 
-#define PORT_MAX 65535u
+#define PORT_MAX      65535u
+#define SECURE_PREFIX "khubs://"
 
 static int parse_local(const char *path, struct address *ret_address, const char **ret_why)
 {
@@ -66,9 +67,13 @@ int address_parse(const char *text, struct address *ret_address, const char **re
     const char *port;
     if (strncmp(text, "unix:", 5) == 0)
         return parse_local(text + 5, ret_address, ret_why);
+    if (strncmp(text, SECURE_PREFIX, strlen(SECURE_PREFIX)) == 0) {
+        address.secure = true;
+        text += strlen(SECURE_PREFIX);
+    }
     if (split(text, &host, &port) < 0 || host.len < 1 || host.len > ADDRESS_HOST_MAX ||
         (port && !port_fits(port))) {
-        *ret_why = "it is not HOST:PORT, [IPV6]:PORT or unix:/PATH";
+        *ret_why = "it is not HOST:PORT, [IPV6]:PORT, khubs://HOST:PORT or unix:/PATH";
         return -1;
     }
     memcpy(address.host, host.at, host.len);

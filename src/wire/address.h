@@ -10,7 +10,8 @@
 #define ADDRESS_HOST_MAX 255u /* bytes */
 
 struct address {
-    bool local; /* unix:/path: only path counts; otherwise only host and port */
+    bool local;  /* unix:/path: only path counts; otherwise only host and port */
+    bool secure; /* khubs://: over TLS */
     char host[ADDRESS_HOST_MAX + 1];
     char port[6]; /* "0" to "65535"; "" when the text had none */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -25,8 +26,8 @@ struct endpoint {
     };
 };
 
-/* Reads "host:port", "[ipv6]:port", "unix:/path", or a host or IPv6 address alone. Looks nothing
- * up. 0, or -1 with *ret_why a sentence, static. */
+/* Reads "host:port", "[ipv6]:port", or a host or IPv6 address alone, each with "khubs://" before it
+ * or not; or "unix:/path". Looks nothing up. 0, or -1 with *ret_why a sentence, static. */
 int address_parse(const char *text, struct address *ret_address, const char **ret_why);
 /* Fills 1 to `most` endpoints, of port 6000 when the text had none; what is above `most` is left
  * out. flags: AI_PASSIVE to listen on them, AI_NUMERICHOST to look nothing up; without it a name

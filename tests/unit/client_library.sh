@@ -64,8 +64,12 @@ directory=$(dirname "$(find "$work/root" -name libkhub.so)")
     die "the example does not build with: $flags"
 ldd "$work/hello" >"$work/libraries"
 grep -q 'libkhub\.so\.0' "$work/libraries" || die "the example does not use the shared library"
+tls=
+if readelf -d "$library" | grep NEEDED | grep libssl >"$work/needed"; then
+    tls=$(pkg-config --libs openssl) # built with client_tls
+fi
 # shellcheck disable=SC2086
-"$cc" "$source_root/examples/hello_khub.c" -I"$source_root/include" "$directory/libkhub.a" $json \
+"$cc" "$source_root/examples/hello_khub.c" -I"$source_root/include" "$directory/libkhub.a" $json $tls \
     -o "$work/hello_static" || die "the static library does not suffice alone"
 
 
