@@ -206,9 +206,9 @@ static int send_some(struct tls *tls, struct slice bytes, size_t *ret_sent)
 static int held_send(struct tls *tls)
 {
     size_t sent;
-    struct slice held = {tls->held.at + tls->held_at, tls->held.len - tls->held_at};
     if (!tls->held.len)
         return 0;
+    struct slice held = {tls->held.at + tls->held_at, tls->held.len - tls->held_at};
     int error = send_some(tls, held, &sent);
     tls->held_at += sent;
     if (tls->held_at < tls->held.len)
