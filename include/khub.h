@@ -156,6 +156,7 @@ struct khub_options {
     unsigned since_count;  /* with since: its khub_read_count */
     void *data;            /* for the callbacks, and khub_data */
     const struct khub_tls *tls; /* for a khubs:// address, and with none other; none */
+    const char *token; /* for a hub that asks for one; none. The link's copy is wiped at its end */
 };
 
 KHUB_PUBLIC int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,

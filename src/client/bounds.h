@@ -26,7 +26,7 @@
 #define INPUT_SIZE          (64u << 10)  /* bytes of one read */
 #define READS_PER_TURN      16u          /* then others in the loop have their turn */
 #define SCRATCH_KEPT        (256u << 10) /* buffers that a long line grew beyond this are let go */
-#define TOKEN_MAX           256u         /* bytes of a resume_token */
+#define TOKEN_MAX           256u         /* bytes of a resume_token, and of a token */
 #define HELLO_FRAME_MAX     4096u        /* bytes of a hello besides its profile and capabilities */
 
 #define LEASE_KEY_MAX       256u /* bytes: the hub's bound */

@@ -88,7 +88,8 @@ static int options_check(const struct khub_options *options)
         return KHUB_E_ARGUMENT;
     if (options->tls && !is_secure(options->address))
         return KHUB_E_ARGUMENT;
-    if (options->resume_token && strlen(options->resume_token) > TOKEN_MAX)
+    if ((options->resume_token && strlen(options->resume_token) > TOKEN_MAX) ||
+        (options->token && strlen(options->token) > TOKEN_MAX))
         return KHUB_E_ARGUMENT;
     return 0;
 }
@@ -103,6 +104,8 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     memcpy(link->ai_id, options->ai_id, strlen(options->ai_id));
     const char *token = or_default(options->resume_token, "");
     memcpy(link->resume_token, token, strlen(token));
+    const char *shown = or_default(options->token, "");
+    memcpy(link->token, shown, strlen(shown));
     link->level = options->level ? options->level : 2;
     link->retries = options->retries;
     link->retry_first_ms = options->retry_first_ms ? options->retry_first_ms : LINK_RETRY_FIRST_MS;
@@ -158,6 +161,14 @@ int khub_new(const struct khub_options *options, const struct khub_callbacks *ca
     return 0;
 }
 
+/* It was sent, or will not be: nothing of the token in it stays in memory that is given back. */
+static void hello_forget(struct khub *link)
+{
+    if (link->hello.at)
+        explicit_bzero(link->hello.at, link->hello.capacity);
+    outbox_free(&link->hello);
+}
+
 void khub_free(struct khub *link)
 {
     if (!link)
@@ -171,7 +182,8 @@ void khub_free(struct khub *link)
     text_free(&link->capabilities);
     text_free(&link->draft);
     text_free(&link->scratch);
-    outbox_free(&link->hello);
+    hello_forget(link);
+    explicit_bzero(link->token, sizeof link->token);
     outbox_free(&link->queue);
     unacked_free(link);
     frame_free(&link->frame);
@@ -212,7 +224,7 @@ static void connection_drop(struct khub *link)
     link->unheard = 0;
     frame_free(&link->frame);
     frame_init(&link->frame, link->line_max);
-    outbox_free(&link->hello);
+    hello_forget(link);
     if (link->acks)
         outbox_free(&link->queue); /* unacked_queue fills that of the next connection */
     else
@@ -401,6 +413,8 @@ static int transmit_outbox(struct khub *link, struct outbox *outbox)
 static void transmit(struct khub *link)
 {
     int result = transmit_outbox(link, &link->hello);
+    if (result == 0 && outbox_unsent(&link->hello).len == 0)
+        hello_forget(link);
     if (result == 0 && link->state == KHUB_JOINED && outbox_unsent(&link->hello).len == 0)
         result = transmit_outbox(link, &link->queue);
     if (result == 0)

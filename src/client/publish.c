@@ -476,10 +476,18 @@ int link_write_hello(struct khub *link)
         else
             text_add_literal(&link->draft, ",\"since\":\"last\"}");
     }
+    if (error == 0 && link->token[0]) {
+        link->draft.len--; /* the brace */
+        text_add_literal(&link->draft, ",\"token\":");
+        text_add_string(&link->draft, slice_of(link->token));
+        text_add_literal(&link->draft, "}");
+    }
     /* behind what is under way, if it is no first one */
     if (error == 0)
         error =
             draft_push(link, link->state == KHUB_JOINED ? &link->queue : &link->hello, SIZE_MAX);
+    if (link->draft.at && link->token[0])
+        explicit_bzero(link->draft.at, link->draft.capacity);
     draft_done(link);
     return error;
 }

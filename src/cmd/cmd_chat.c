@@ -20,7 +20,7 @@
 #define UNACKED_MAX    (1u << 20) /* bytes without an ack, over which no line is taken */
 
 struct chat_settings {
-    const char *hub, *as, *color;
+    const char *hub, *token_file, *as, *color;
     bool missed;
 };
 
@@ -294,7 +294,7 @@ static void do_who(struct chat *chat, const char *rest)
 {
     (void)rest;
     prompt_hide(&chat->prompt);
-    who_print(chat->visit.address, false);
+    who_print(chat->visit.address, chat->visit.token_file, false);
     fflush(stdout);
 }
 
@@ -404,6 +404,7 @@ static int run(const void *data)
     identity_make(NULL, identity);
     chat.visit = (struct visit){.command = "chat",
                                 .address = settings->hub,
+                                .token_file = settings->token_file,
                                 .keeps_trying = true,
                                 .acks = true,
                                 .resumes = true,
@@ -432,6 +433,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct chat_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct chat_settings),
+    TOKEN_SETTING(struct chat_settings),
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),

@@ -11,7 +11,7 @@
 #include "cmd/table.h"
 
 struct dead_settings {
-    const char *hub, *room, *action, *id, *from, *to;
+    const char *hub, *token_file, *room, *action, *id, *from, *to;
     bool all, json;
 };
 
@@ -302,6 +302,7 @@ static int run(const void *data)
     struct ask asked = {0};
     struct visit visit = {.command = "dead",
                           .address = settings->hub,
+                          .token_file = settings->token_file,
                           .room = settings->room,
                           .observer = true,
                           .message = ask_message,
@@ -323,6 +324,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct dead_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct dead_settings),
+    TOKEN_SETTING(struct dead_settings),
     ROOM_SETTING(struct dead_settings),
     {.name = "from",
      .kind = SETTING_TEXT,

@@ -343,6 +343,7 @@ static int visit_and_act(const struct kb_settings *settings)
     bool imports = strcmp(settings->action, "import") == 0;
     struct visit visit = {.command = "kb",
                           .address = settings->hub,
+                          .token_file = settings->token_file,
                           .ai_id = settings->as,
                           .observer = !imports,
                           .acks = imports,
@@ -379,6 +380,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct kb_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct kb_settings),
+    TOKEN_SETTING(struct kb_settings),
     {.name = "section",
      .letter = 's',
      .kind = SETTING_CHOICE,

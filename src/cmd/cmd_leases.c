@@ -9,7 +9,7 @@
 #include "cmd/visit.h"
 
 struct leases_settings {
-    const char *hub;
+    const char *hub, *token_file;
     bool json;
 };
 
@@ -72,7 +72,10 @@ static void print_table(struct json_value leases, const char *address)
 static int run(const void *data)
 {
     const struct leases_settings *settings = data;
-    struct visit visit = {.command = "leases", .address = settings->hub, .observer = true};
+    struct visit visit = {.command = "leases",
+                          .address = settings->hub,
+                          .token_file = settings->token_file,
+                          .observer = true};
     int code = visit_begin(&visit);
     struct json_value leases = {0};
     if (code == EXIT_WORKED) {
@@ -92,6 +95,7 @@ static int run(const void *data)
 
 static const struct setting options[] = {
     HUB_SETTING(struct leases_settings),
+    TOKEN_SETTING(struct leases_settings),
     JSON_SETTING(struct leases_settings, "As JSON: [{\"key\", \"holder\", \"fence\", …}, …]."),
     {0},
 };

@@ -12,7 +12,7 @@
 #define LIMIT_PRESET 50
 
 struct log_settings {
-    const char *hub, *room, *directory, *color;
+    const char *hub, *token_file, *room, *directory, *color;
     const char *from, *to, *session, *since, *until;
     struct text_list types;
     long limit; /* 0: as told in --help */
@@ -164,6 +164,7 @@ static int follow(struct log_show *show, uint64_t since)
 {
     struct visit visit = {.command = "log",
                           .address = show->settings->hub,
+                          .token_file = show->settings->token_file,
                           .room = show->settings->room,
                           .observer = true,
                           .keeps_trying = true,
@@ -193,6 +194,7 @@ static int at_hub(struct log_show *show)
     struct ask asked = {0};
     struct visit visit = {.command = "log",
                           .address = show->settings->hub,
+                          .token_file = show->settings->token_file,
                           .room = show->settings->room,
                           .observer = true,
                           .message = ask_message,
@@ -271,6 +273,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct log_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct log_settings),
+    TOKEN_SETTING(struct log_settings),
     ROOM_SETTING(struct log_settings),
     {.name = "data",
      .letter = 'd',

@@ -15,7 +15,7 @@
 #define ANSWERS_MAX 64u  /* components, and as many refusals, kept; more are not shown */
 
 struct request_settings {
-    const char *hub, *feature, *requirements, *as;
+    const char *hub, *token_file, *feature, *requirements, *as;
     double seconds;
     bool json;
 };
@@ -264,6 +264,7 @@ static int run(const void *data)
     struct request request = {.settings = settings, .terminal = terminal_of(STDOUT_FILENO, "auto")};
     struct visit visit = {.command = "request",
                           .address = settings->hub,
+                          .token_file = settings->token_file,
                           .ai_id = settings->as,
                           .message = on_message,
                           .data = &request};
@@ -295,6 +296,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct request_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct request_settings),
+    TOKEN_SETTING(struct request_settings),
     {.name = "requirements",
      .letter = 'r',
      .kind = SETTING_TEXT,

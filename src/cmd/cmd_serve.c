@@ -46,24 +46,13 @@ static int read_sync(const char *text, enum store_sync *ret_sync, unsigned *ret_
                : -1;
 }
 
-/* "30d", "12h": milliseconds. 0, or -1. */
-static int read_age(const char *text, int64_t *ret_ms)
-{
-    unsigned count;
-    char unit, end;
-    if (sscanf(text, "%u%c%c", &count, &unit, &end) != 2 || (unit != 'd' && unit != 'h'))
-        return -1;
-    *ret_ms = (int64_t)count * (unit == 'd' ? 24 : 1) * 3600 * 1000;
-    return 0;
-}
-
 /* "30d,10M,20G": how old, how many, how large; "-" in a place is no bound. 0, or -1. */
 static int read_retain(const char *text, struct server_options *options)
 {
     char age[16], count[16], bytes[16], end;
     size_t entries = 0, size = 0;
     if (sscanf(text, "%15[^,],%15[^,],%15[^,]%c", age, count, bytes, &end) != 3 ||
-        (strcmp(age, "-") != 0 && read_age(age, &options->retain_ms) < 0) ||
+        (strcmp(age, "-") != 0 && age_parse(age, &options->retain_ms) < 0) ||
         (strcmp(count, "-") != 0 && size_parse(count, &entries) < 0) ||
         (strcmp(bytes, "-") != 0 && size_parse(bytes, &size) < 0))
         return -1;
@@ -210,9 +199,10 @@ static const struct setting options[] = {
     {.name = "insecure",
      .kind = SETTING_FLAG,
      AT(insecure),
-     .help = "Takes AIs from other machines too. This version has no tokens: whoever reaches the "
-             "port may join, read and write everything. Without it only peers of this machine are "
-             "taken."},
+     .help =
+         "Takes AIs from other machines though no token was given out ('khub token'): whoever "
+         "reaches the port may join, read and write everything. Without it a hub without tokens "
+         "takes only peers of this machine."},
     {.name = "tls-cert",
      .kind = SETTING_TEXT,
      AT(tls_cert),
@@ -311,7 +301,8 @@ static const struct setting options[] = {
     {.name = "memory",
      .kind = SETTING_FLAG,
      AT(memory),
-     .help = "Keeps nothing on disk: what it is told is gone when it ends."},
+     .help =
+         "Keeps nothing on disk: what it is told is gone when it ends. Such a hub has no tokens."},
     {.name = "salvage",
      .kind = SETTING_FLAG,
      AT(salvage),

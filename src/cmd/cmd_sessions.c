@@ -15,7 +15,7 @@
 #define SHORT_BYTES 8
 
 struct sessions_settings {
-    const char *hub, *room, *id;
+    const char *hub, *token_file, *room, *id;
     bool live, json;
 };
 
@@ -372,6 +372,7 @@ static int run(const void *data)
     struct ask asked = {0};
     struct visit visit = {.command = "sessions",
                           .address = settings->hub,
+                          .token_file = settings->token_file,
                           .room = settings->room,
                           .observer = true,
                           .message = ask_message,
@@ -394,6 +395,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct sessions_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct sessions_settings),
+    TOKEN_SETTING(struct sessions_settings),
     ROOM_SETTING(struct sessions_settings),
     {.name = "live",
      .letter = 'l',

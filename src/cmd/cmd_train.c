@@ -12,6 +12,7 @@
 #include "brain/capabilities.h"
 #include "cmd/commands.h"
 #include "cmd/terminal.h"
+#include "cmd/token_choice.h"
 #include "cmd/train_summary.h"
 #include "cmd/visit.h"
 #include "net/sink.h"
@@ -20,7 +21,7 @@
 #define MINUTES_LEAST 0.05
 
 struct train_settings {
-    const char *hub, *ai_id, *specialization, *summary, *out, *acks;
+    const char *hub, *token_file, *ai_id, *specialization, *summary, *out, *acks;
     double minutes;
     bool json;
 };
@@ -134,10 +135,14 @@ static bool same_terminal(void)
 static int train(const struct train_settings *settings, struct live *live)
 {
     bool shows = live->terminal.moves && !settings->json;
+    char token[TOKEN_TEXT_SIZE], why[TOKEN_CHOICE_WHY_SIZE];
+    if (token_choose(settings->hub, settings->token_file, token, why) < 0)
+        return complain("train", "%s", why);
     line_begin(&live->line, &live->terminal);
     int code = trainer_run(&(struct trainer_options){
         .address = settings->hub,
         .tls = hub_tls(),
+        .token = token,
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,
@@ -152,6 +157,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .data = live,
     });
     line_free(&live->line);
+    token_wipe(token, sizeof token);
     return code;
 }
 
@@ -178,6 +184,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct train_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct train_settings),
+    TOKEN_SETTING(struct train_settings),
     JSON_SETTING(struct train_settings, "The summary at the end as JSON."),
     {.name = "summary",
      .kind = SETTING_TEXT,

@@ -13,7 +13,7 @@
 #include "cmd/watch_filter.h"
 
 struct watch_settings {
-    const char *hub, *as, *since, *color;
+    const char *hub, *token_file, *as, *since, *color;
     double seconds; /* 0: no end */
     bool json;
     struct watch_filter filter;
@@ -168,6 +168,7 @@ static int run(const void *data)
     struct watcher watcher = {.settings = settings};
     struct visit visit = {.command = "watch",
                           .address = settings->hub,
+                          .token_file = settings->token_file,
                           .ai_id = settings->as,
                           .observer = true,
                           .keeps_trying = true,
@@ -193,6 +194,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct watch_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct watch_settings),
+    TOKEN_SETTING(struct watch_settings),
     JSON_SETTING(struct watch_settings,
                  "Every message as it came over the wire, one JSON object a line."),
     {.name = "type",

@@ -17,7 +17,7 @@ struct common {
 };
 
 struct who_settings {
-    const char *hub;
+    const char *hub, *token_file;
     bool json;
 };
 
@@ -146,9 +146,10 @@ static void print_tables(struct json_value members, struct json_value sessions, 
     table_free(&table);
 }
 
-int who_print(const char *address, bool json)
+int who_print(const char *address, const char *token_file, bool json)
 {
-    struct visit visit = {.command = "who", .address = address, .observer = true};
+    struct visit visit = {
+        .command = "who", .address = address, .token_file = token_file, .observer = true};
     int code = visit_begin(&visit);
     if (code == EXIT_WORKED) {
         struct json_value members = json_get(visit.sync, "members");
@@ -172,11 +173,12 @@ int who_print(const char *address, bool json)
 static int run(const void *data)
 {
     const struct who_settings *settings = data;
-    return who_print(settings->hub, settings->json);
+    return who_print(settings->hub, settings->token_file, settings->json);
 }
 
 static const struct setting options[] = {
     HUB_SETTING(struct who_settings),
+    TOKEN_SETTING(struct who_settings),
     JSON_SETTING(struct who_settings, "As JSON: {\"members\": […], \"sessions\": […]}."),
     {0},
 };

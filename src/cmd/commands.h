@@ -12,7 +12,7 @@ extern const struct command *const commands[];
 extern const struct command command_serve, command_train, command_demo, command_who, command_watch,
     command_send, command_request, command_chat, command_kb, command_subjects, command_learn,
     command_help, command_version, command_cert, command_leases, command_check, command_backup,
-    command_dead, command_log, command_sessions, command_measure;
+    command_dead, command_log, command_sessions, command_measure, command_token;
 
 /* The subcommand of that name, or of what people type for it (--version). NULL: there is none. */
 const struct command *command_find(const char *name);
@@ -21,7 +21,7 @@ int command_unknown(const char *name);
 /* What khub is and its subcommands, one a line. */
 void commands_help(FILE *out);
 /* What `khub who` does. An exit code. */
-int who_print(const char *address, bool json);
+int who_print(const char *address, const char *token_file, bool json);
 /* The whole program, main's arguments in, its exit code out. */
 int commands_main(int argc, char **argv);
 

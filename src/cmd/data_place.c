@@ -63,3 +63,17 @@ int data_place_make(const char *path, char *ret_why, size_t size)
     umask(before);
     return error;
 }
+
+int data_place_choose(const char *said, bool make, char ret_path[DATA_PLACE_SIZE], char *ret_why,
+                      size_t size)
+{
+    const struct surroundings surroundings = surroundings_here();
+    if (!said && data_place(&surroundings, ret_path, ret_why, size) < 0)
+        return -1;
+    if (said && snprintf(ret_path, DATA_PLACE_SIZE, "%s", said) >= (int)DATA_PLACE_SIZE) {
+        snprintf(ret_why, size, "the place to keep things has a path of more than %u bytes",
+                 DATA_PLACE_SIZE - 1);
+        return -1;
+    }
+    return make ? data_place_make(ret_path, ret_why, size) : 0;
+}

@@ -21,6 +21,10 @@ struct surroundings surroundings_here(void);
  * or -1 with a sentence in ret_why. */
 int data_place(const struct surroundings *surroundings, char ret_path[DATA_PLACE_SIZE],
                char *ret_why, size_t size);
+/* `said` when somebody said where, else data_place of here, made if `make`: in ret_path. 0, or -1
+ * with a sentence. */
+int data_place_choose(const char *said, bool make, char ret_path[DATA_PLACE_SIZE], char *ret_why,
+                      size_t size);
 /* Makes it, and the folders above it, where they are not there, for their owner alone. 0, or -1
  * with a sentence. To be called while there is one thread. */
 int data_place_make(const char *path, char *ret_why, size_t size);

@@ -15,7 +15,7 @@
 #define KB_FOUND_MAX 1000 /* and with */
 
 struct kb_settings {
-    const char *hub, *action, *section;
+    const char *hub, *token_file, *action, *section;
     struct text_list words; /* behind the action */
     const char *id;         /* the first of them, or NULL */
     char *text;             /* all of them, with spaces between; owned by who runs */

@@ -73,6 +73,25 @@ int size_parse(const char *text, size_t *ret_bytes)
     return 0;
 }
 
+int age_parse(const char *text, int64_t *ret_ms)
+{
+    static const struct {
+        char unit;
+        int64_t ms;
+    } units[] = {{'d', 86400000}, {'h', 3600000}, {'m', 60000}, {'s', 1000}};
+    unsigned count;
+    char unit, end;
+    if (!isdigit((unsigned char)text[0]) || sscanf(text, "%9u%c%c", &count, &unit, &end) != 2)
+        return -1;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (units[i].unit != unit)
+            continue;
+        *ret_ms = (int64_t)count * units[i].ms;
+        return 0;
+    }
+    return -1;
+}
+
 /* 64K rather than 65536: limits are shown as they are typed. */
 static const char *size_text(double bytes, char *buffer, size_t size)
 {

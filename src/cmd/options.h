@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "cmd/hub_tls.h"
@@ -85,6 +86,14 @@ struct command {
         .name = (text), .kind = SETTING_TEXT, .place = &hub_tls_chosen.member, .argument = (of),   \
         .environment = (variable), .help = (sentence)                                              \
     }
+#define TOKEN_SETTING(type)                                                                        \
+    {                                                                                              \
+        .name = "token-file", .kind = SETTING_TEXT, .offset = offsetof(type, token_file),          \
+        .argument = "FILE",                                                                        \
+        .help = "A file that only you may read, with the token to show to a hub that asks for "    \
+                "one. Without it: $KHUB_TOKEN, else the file named like the hub's address in "     \
+                "~/.config/khub/tokens."                                                           \
+    }
 #define ROOM_SETTING(type)                                                                         \
     {                                                                                              \
         .name = "room", .letter = 'r', .kind = SETTING_TEXT, .offset = offsetof(type, room),       \
@@ -119,5 +128,7 @@ const char *setting_limits(const struct setting *setting, char *buffer, size_t s
 /* Bytes of "65536", "64K", "8M", "1G" (a B or iB behind is fine). 0, or -1 when it is no size or
  * does not fit. */
 int size_parse(const char *text, size_t *ret_bytes);
+/* Milliseconds of "30d", "12h", "90m", "45s". 0, or -1. */
+int age_parse(const char *text, int64_t *ret_ms);
 
 #endif

@@ -12,6 +12,7 @@
 #include "cmd/options.h"
 #include "cmd/stop.h"
 #include "cmd/terminal.h"
+#include "cmd/token_choice.h"
 #include "wire/bounds.h"
 #include "wire/types.h"
 
@@ -94,14 +95,12 @@ static void take_sync(struct visit *visit, const struct khub_message *message)
         visit->unstored = false;
 }
 
-/* A refusal of our hello that time heals. */
-static bool is_unstored(const struct khub_message *message)
+static bool is_error(const struct khub_message *message, enum wire_error error)
 {
     struct json_value payload =
         json_value_of((struct slice){message->payload.at, message->payload.len});
     return strcmp(message->type.at, "error") == 0 &&
-           json_string_is(json_get(payload, "code"),
-                          slice_of(wire_error_code(WIRE_STORAGE_UNAVAILABLE)));
+           json_string_is(json_get(payload, "code"), slice_of(wire_error_code(error)));
 }
 
 static void on_message(struct khub *link, const struct khub_message *message, void *data)
@@ -114,10 +113,12 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
             return;
         }
         take_sync(visit, message);
-    } else if (!visit->synced && is_unstored(message)) {
+    } else if (!visit->synced && is_error(message, WIRE_STORAGE_UNAVAILABLE)) {
+        /* a refusal of our hello that time heals */
         tell_unstored(visit, "nobody can join, trying again");
     }
     visit->heard = true;
+    visit->unauthorized |= is_error(message, WIRE_UNAUTHORIZED);
     if (is_answer(visit, message)) {
         visit->question[0] = '\0';
         visit->answers++;
@@ -181,8 +182,15 @@ static int explain(struct visit *visit)
             "the hub at %s still can't store that you join; its log says why. Try again "
             "later.",
             visit->address);
-    if (visit->error == KHUB_E_REFUSED || (visit->heard && !visit->joined))
-        return complain(visit->command, "the hub at %s refused us: %s", visit->address, visit->why);
+    if (visit->error == KHUB_E_REFUSED || (visit->heard && !visit->joined)) {
+        complain(visit->command, "the hub at %s refused us: %s", visit->address, visit->why);
+        if (visit->unauthorized)
+            complain(visit->command,
+                     "a token is shown from --token-file, from $KHUB_TOKEN, or from "
+                     "the hub's file in ~/.config/khub/tokens; 'khub token' on the "
+                     "hub's machine gives one out.");
+        return EXIT_FAILED;
+    }
     if (visit->error == KHUB_E_UNTRUSTED) {
         complain(visit->command, "%s", visit->why);
         if (strstr(visit->why, "vouches"))
@@ -223,7 +231,12 @@ static int open_link(struct visit *visit)
         .data = visit,
     };
     struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
+    char token[TOKEN_TEXT_SIZE], why[TOKEN_CHOICE_WHY_SIZE];
+    if (token_choose(visit->address, visit->token_file, token, why) < 0)
+        return complain(visit->command, "%s", why);
+    options.token = token;
     int error = khub_new(&options, &callbacks, &visit->link);
+    token_wipe(token, sizeof token);
     if (error == 0)
         return EXIT_WORKED;
     if (error == KHUB_E_ADDRESS) {

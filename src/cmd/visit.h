@@ -19,9 +19,10 @@
 
 struct visit {
     /* Set by the caller before visit_begin; strings are not copied. */
-    const char *command; /* "who", for error sentences */
-    const char *address; /* of the hub */
-    const char *ai_id;   /* NULL: one is made, user@host/command.pid */
+    const char *command;    /* "who", for error sentences */
+    const char *address;    /* of the hub */
+    const char *token_file; /* NULL: the token is where token_choose looks for it */
+    const char *ai_id;      /* NULL: one is made, user@host/command.pid */
     const char *specialization;
     const char *room; /* NULL: main */
     bool observer;
@@ -49,6 +50,7 @@ struct visit {
     bool synced;              /* this connection's training_sync has come */
     bool unstored;            /* the hub can't keep anything: it refuses us, or we are its guest */
     bool heard;               /* the hub has said something, be it why we can't join */
+    bool unauthorized;        /* the hub asks for a token, and takes none that was shown */
     char question[UUID_SIZE]; /* the heartbeat that the hub has yet to answer, or "" */
     unsigned answers;
     int error;

@@ -275,6 +275,66 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
 
 /* ── lines ── */
 
+/* What a first message asks to be let in with; the token's text lies in the buffer. */
+static struct hub_login login_of(const struct peer *peer, const struct message *message,
+                                 char room[ROOM_NAME_MAX], char token[TOKEN_SHOWN_MAX])
+{
+    struct hub_login login = {
+        .peer = peer->id, .ai_id = message->sender_id, .room = slice_of("main")};
+    struct refusal ignored; /* a room's name that is none is refused later, to who may come in */
+    if (message->type != MESSAGE_HELLO)
+        return login;
+    if (hello_room(message, room, &login.room, &ignored) < 0)
+        login.room = (struct slice){NULL, 0};
+    struct json_value shown = json_get(message->payload, "token");
+    login.observer = hello_observes(message);
+    login.shows = shown.kind != JSON_KIND_ABSENT && shown.kind != JSON_KIND_NULL;
+    long len = shown.kind == JSON_KIND_STRING ? json_decode(shown, token, TOKEN_SHOWN_MAX) : 0;
+    login.token = (struct slice){token, len > 0 ? (size_t)len : 0};
+    return login;
+}
+
+/* Who has no name here yet has to be let in, by what its first message shows. False when it was
+ * not: it is told, and, unless it may come in under another name, closed. */
+static bool admit_stranger(struct hub *hub, struct peer *peer, const struct message *message,
+                           struct refusal *refusal, int64_t now)
+{
+    char room[ROOM_NAME_MAX], token[TOKEN_SHOWN_MAX];
+    struct hub_pass pass = {0};
+    if (peer->ai_id.len || !hub->edge.let_in)
+        return true;
+    struct hub_login login = login_of(peer, message, room, token);
+    int error = hub->edge.let_in(hub->edge.ctx, &login, &pass, refusal);
+    explicit_bzero(token, sizeof token);
+    if (error == 0) {
+        peer_let_in(peer, &pass);
+        return true;
+    }
+    peer_refuse(hub, peer, refusal, message->message_id, now);
+    if (error != -(int)WIRE_FORBIDDEN) {
+        hub->edge.close(hub->edge.ctx, peer->id, CLOSE_UNAUTHORIZED);
+        peer_leave(hub, peer, CLOSE_UNAUTHORIZED, now);
+    }
+    return false;
+}
+
+/* What its token lets it say. That it waits until its hello is applied: whose it is, is said in
+ * that alone, and if it was refused, nobody would know it of what comes behind. */
+static int admit_right(const struct peer *peer, const struct message *message,
+                       struct refusal *ret_refusal)
+{
+    bool asks = message->type == MESSAGE_HELLO || message->type == MESSAGE_HEARTBEAT ||
+                message_type_is_query(message->type);
+    if (peer->mute && !asks)
+        return refuse(ret_refusal, WIRE_FORBIDDEN,
+                      "the token of \"%.*s\" is an observer's, who may look and ask, but say no %s",
+                      SLICE_FORMAT(peer->owner), message_type_text(message->type));
+    if (peer->owner.len && !peer_who(peer) && message->type != MESSAGE_HELLO)
+        return refuse(ret_refusal, WIRE_FORBIDDEN,
+                      "on a hub with tokens a hello comes first, and its answer before all else");
+    return 0;
+}
+
 static void admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
                         struct refusal *refusal, int64_t now)
 {
@@ -283,7 +343,7 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
     peer_id takes_over = hello_takes_over(hub, message);
     if (takes_over == peer->id)
         takes_over = 0; /* it has what it asks for */
-    if (!hello_cut(message, &line)) {
+    if (!hello_cut(message, peer->owner, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
         admit_message(hub, peer, &without, takes_over, refusal, now);
@@ -305,10 +365,14 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         return;
     }
     peer->bad_lines = 0;
-    if (hub->config.rate > 0 && !peer_within_rate(hub, peer)) {
+    if (!peer_within_rate(hub, peer)) {
         refuse(&refusal, WIRE_RATE_LIMITED,
                "more than %g messages a second (bursts of 2 s); send it again later",
-               hub->config.rate);
+               peer_rate(hub, peer));
+        peer_refuse(hub, peer, &refusal, message.message_id, now);
+    } else if (!admit_stranger(hub, peer, &message, &refusal, now)) {
+        return;
+    } else if (admit_right(peer, &message, &refusal) < 0) {
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer_who(peer)) {
         peer_heartbeat(hub, peer, &message, now);
@@ -321,7 +385,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
     }
 }
 
-void hub_line_too_long(struct hub *hub, peer_id id, int64_t now)
+void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now)
 {
     hub_set_clock(hub, now);
     struct peer *peer = peer_find(hub, id);
@@ -330,6 +394,6 @@ void hub_line_too_long(struct hub *hub, peer_id id, int64_t now)
         return;
     peer->heard = hub->clock;
     refuse(&refusal, WIRE_LINE_TOO_LONG,
-           "a line has at most %zu bytes; the rest of this one is skipped", hub->config.line_max);
+           "a line has at most %zu bytes; the rest of this one is skipped", most);
     peer_bad_line(hub, peer, &refusal, (struct slice){NULL, 0}, now);
 }

@@ -104,6 +104,13 @@ int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct
     return 0;
 }
 
+bool hello_observes(const struct message *message)
+{
+    uint64_t level = 1;
+    return json_u64(json_get(message->payload, "protocol"), &level) == 0 && level >= 2 &&
+           json_string_is(json_get(message->payload, "role"), slice_of("observer"));
+}
+
 static int hello_check_capabilities(struct request *request, struct json_value array)
 {
     struct json_iterator elements = {.rest = array.raw};
@@ -239,8 +246,7 @@ int hello_check(struct request *request)
     int error = hello_read(request, &hello);
     if (error < 0)
         return error;
-    bool observer = hello.level == 2 && slice_is(hello.role, "observer");
-    if (request->member && observer != request->member->observer)
+    if (request->member && hello_observes(request->message) != request->member->observer)
         return refuse(request->refusal, WIRE_FORBIDDEN,
                       "a connection keeps the role it began with");
     return 0;
@@ -465,6 +471,15 @@ static void resume(struct request *request, uint64_t since)
     request_caught_up(request, &seat, resumed.seq);
 }
 
+/* Nobody but this hub's admit says who that is: it cuts what a client says. */
+static void hello_set_owner(struct member *member, const struct message *message)
+{
+    char buffer[WIRE_ID_MAX];
+    struct json_value owner = json_get(message->payload, "owner");
+    long len = owner.kind == JSON_KIND_STRING ? json_decode(owner, buffer, sizeof buffer) : 0;
+    member_set_owner(member, (struct slice){buffer, len > 0 ? (size_t)len : 0});
+}
+
 void hello_proceed(struct request *request)
 {
     struct hello hello;
@@ -478,8 +493,8 @@ void hello_proceed(struct request *request)
     struct member *member = request->member;
     member->ready = hello.ready;
     member->acks = hello.acks;
-    member_set_level(room, member, hello.level,
-                     hello.level == 2 && slice_is(hello.role, "observer"));
+    member_set_level(room, member, hello.level, hello_observes(request->message));
+    hello_set_owner(member, request->message);
     slice_free(&member->specialization);
     member->specialization =
         slice_copy(hello.specialization.len ? hello.specialization : slice_of("general"));
@@ -511,7 +526,7 @@ bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,
                               .refusal = &refusal,
                               .answered_ms = now};
     if (peer->member || message->type != MESSAGE_HELLO || hello_read(&request, &hello) < 0 ||
-        hello.level != 2 || !slice_is(hello.role, "observer"))
+        !hello_observes(message))
         return false;
     peer_receive(hub, peer, room, message->sender_id, hello.specialization);
     struct member asker = *peer->guest;

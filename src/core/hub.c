@@ -37,6 +37,7 @@ void hub_free(struct hub *hub)
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         slice_free(&hub->peers[i].ai_id);
         free(hub->peers[i].guest);
+        slice_free(&hub->peers[i].owner);
     }
     free(hub->peers);
     for (size_t i = 0; i < hub->orphan_count; i++)
@@ -99,13 +100,18 @@ void hub_gone(struct hub *hub, peer_id id, enum close_reason reason, int64_t now
 void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_error error,
                int64_t now)
 {
+    struct refusal refusal;
+    refuse(&refusal, error, "%s", wire_error_meaning(error));
+    hub_dismiss(hub, id, reason, &refusal, now);
+}
+
+void hub_dismiss(struct hub *hub, peer_id id, enum close_reason reason,
+                 const struct refusal *refusal, int64_t now)
+{
     hub_set_clock(hub, now);
     struct peer *peer = peer_find(hub, id);
-    struct refusal refusal;
-    if (!peer)
-        return;
-    refuse(&refusal, error, "%s", wire_error_meaning(error));
-    peer_expel(hub, peer, reason, &refusal, now);
+    if (peer)
+        peer_expel(hub, peer, reason, refusal, now);
 }
 
 int64_t hub_tick(struct hub *hub, int64_t now)

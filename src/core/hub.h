@@ -34,6 +34,7 @@ struct hub;
     X(HEARTBEAT_TIMEOUT, "heartbeat_timeout")                                                      \
     X(HELLO_TIMEOUT, "hello_timeout")                                                              \
     X(PROTECTED_MODE, "protected_mode")                                                            \
+    X(UNAUTHORIZED, "unauthorized")                                                                \
     X(WRONG_PROTOCOL, "wrong_protocol")                                                            \
     X(TLS_FAILED, "tls_failed")                                                                    \
     X(CONNECTIONS_FULL, "connections_full")                                                        \
@@ -97,6 +98,21 @@ struct hub_log_page {
     bool whole, failed;    /* upto is the query's until; the store can't be read */
 };
 
+/* Somebody asks to be let in: by a hello, or by another first message, which shows nothing. */
+struct hub_login {
+    peer_id peer;
+    struct slice ai_id, room; /* that it wants to be, and to enter; good during the call */
+    bool observer;            /* it wants to see what others say */
+    bool shows;               /* something stood where a token belongs: */
+    struct slice token;       /* this; a secret. len 0 when it is longer than any token */
+};
+/* What it is let in as. */
+struct hub_pass {
+    struct slice owner; /* whose it is; len 0: its own. Copied by the hub within the call */
+    bool mute;          /* it may look and ask, and says nothing */
+    double rate;        /* messages a second; 0: as the hub's configuration says */
+};
+
 struct hub_edge {
     void *ctx;
     /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
@@ -131,6 +147,10 @@ struct hub_edge {
     /* Reads what was said; hub_log_page brings it, later. False: the peer has asked already, and
      * has no answer yet. NULL: nothing is kept. */
     bool (*read_log)(void *ctx, const struct hub_log_query *query);
+    /* May it come in? 0, or -code with *ret_refusal: WIRE_FORBIDDEN when it may, but not so; after
+     * any other code the connection is closed. NULL: everybody may, and owns itself. */
+    int (*let_in)(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
+                  struct refusal *ret_refusal);
 };
 
 struct hub_config {
@@ -164,13 +184,16 @@ void hub_open(struct hub *hub, peer_id id, int64_t now);
 /* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier
  * effect. */
 void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
-/* It said a line over line_max, which the edge skips. */
-void hub_line_too_long(struct hub *hub, peer_id id, int64_t now);
+/* It said a line over `most` bytes, its limit just now, which the edge skips. */
+void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now);
 /* It went away. Tells the others. */
 void hub_gone(struct hub *hub, peer_id id, enum close_reason reason, int64_t now);
 /* The edge closes it: the peer gets this error last, then close. */
 void hub_expel(struct hub *hub, peer_id id, enum close_reason reason, enum wire_error error,
                int64_t now);
+/* The same with a sentence of its own. */
+void hub_dismiss(struct hub *hub, peer_id id, enum close_reason reason,
+                 const struct refusal *refusal, int64_t now);
 /* Answers a connection with an error of the edge's own: replay_truncated, with the first seq that
  * there is. */
 void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now);

@@ -185,6 +185,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     if (member) {
         assert(!member->peer);
         departed_remove(room, member);
+        member_set_owner(member, (struct slice){NULL, 0});
         slice_free(&member->specialization);
     } else {
         member = memory_new(sizeof *member);

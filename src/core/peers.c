@@ -12,9 +12,23 @@
 #include "core/state.h"
 
 /* Messages that may come at once under a rate limit: those of two seconds, and one at the least. */
-static double rate_burst(const struct hub *hub)
+static double rate_burst(double rate)
 {
-    return 2 * hub->config.rate < 1 ? 1 : 2 * hub->config.rate;
+    return 2 * rate < 1 ? 1 : 2 * rate;
+}
+
+double peer_rate(const struct hub *hub, const struct peer *peer)
+{
+    return peer->rate > 0 ? peer->rate : hub->config.rate;
+}
+
+void peer_let_in(struct peer *peer, const struct hub_pass *pass)
+{
+    slice_free(&peer->owner);
+    if (pass->owner.len)
+        peer->owner = slice_copy(pass->owner);
+    peer->mute = pass->mute;
+    peer->rate = pass->rate;
 }
 
 struct peer *peer_new(struct hub *hub, peer_id id)
@@ -28,7 +42,7 @@ struct peer *peer_new(struct hub *hub, peer_id id)
     *peer = (struct peer){.id = id,
                           .heard = hub->clock,
                           .cursor_at = hub->clock - CURSOR_MS,
-                          .allowance = rate_burst(hub),
+                          .allowance = rate_burst(hub->config.rate),
                           .allowance_at = hub->clock};
     hub->peer_count++;
     return peer;
@@ -49,6 +63,7 @@ void peer_drop(struct hub *hub, struct peer *peer)
     assert(peer->id && hub->peer_count > 0);
     guest_end(peer);
     slice_free(&peer->ai_id);
+    slice_free(&peer->owner);
     *peer = (struct peer){0};
     hub->peer_count--;
 }
@@ -190,10 +205,10 @@ void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
 
 bool peer_within_rate(struct hub *hub, struct peer *peer)
 {
-    double rate = hub->config.rate;
+    double rate = peer_rate(hub, peer);
     if (rate <= 0)
         return true;
-    double burst = rate_burst(hub);
+    double burst = rate_burst(rate);
     peer->allowance += rate * (double)(hub->clock - peer->allowance_at) / 1000;
     peer->allowance_at = hub->clock;
     if (peer->allowance > burst)

@@ -12,6 +12,9 @@ struct peer {
     peer_id id;            /* 0: the place is empty */
     struct room *room;     /* NULL: not bound */
     struct slice ai_id;    /* owned; len 0: not bound */
+    struct slice owner;    /* of the token that let it in, owned; len 0: none was asked for */
+    bool mute;             /* and that token lets it look and ask alone */
+    double rate;           /* messages a second; 0: the hub's */
     struct member *member; /* NULL until it has joined */
     struct member *guest;  /* owned: what it would be; see peer_receive. NULL: none */
     unsigned under_way;    /* messages proposed and not yet applied */
@@ -48,7 +51,11 @@ static inline struct member *peer_who(const struct peer *peer)
 
 /* It is this room's and this id's from now on, unless it is somebody's already. */
 void peer_bind(struct peer *peer, struct room *room, struct slice ai_id);
-/* May it send one more message now, under the rate limit? Counts it if so. */
+/* It was let in: what that pass says holds from now on. */
+void peer_let_in(struct peer *peer, const struct hub_pass *pass);
+/* Messages a second that it may send; 0: no limit. */
+double peer_rate(const struct hub *hub, const struct peer *peer);
+/* May it send one more message now, under that limit? Counts it if so. */
 bool peer_within_rate(struct hub *hub, struct peer *peer);
 /* Takes its word, in a heartbeat, on how far it has read: no further than there is. */
 void peer_read(struct hub *hub, struct peer *peer, const struct message *message, int64_t now);

@@ -1,10 +1,12 @@
-/* What of a hello nobody but the hub may see: its secrets, and whose place they open. */
+/* What of a hello nobody but the hub may see: its secrets, and whose place they open; and what
+ * nobody but the hub may say in one: whose the AI is. */
 #include "core/handlers.h"
 #include "core/state.h"
 
-static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token");
+static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token"),
+                          owners_name = SLICE("owner");
 
-bool hello_cut(const struct message *message, struct text *text)
+bool hello_cut(const struct message *message, struct slice owner, struct text *text)
 {
     struct slice line = message->line, payload = message->payload.raw;
     struct json_iterator members = {.rest = payload};
@@ -14,7 +16,8 @@ bool hello_cut(const struct message *message, struct text *text)
     text_clear(text);
     text_add(text, (struct slice){line.at, (size_t)(payload.at - line.at)});
     while (json_next_member(&members, &name, &value)) {
-        if (json_string_is(name, token) || json_string_is(name, resume_token)) {
+        if (json_string_is(name, token) || json_string_is(name, resume_token) ||
+            json_string_is(name, owners_name)) {
             cut = true;
             continue;
         }
@@ -22,6 +25,12 @@ bool hello_cut(const struct message *message, struct text *text)
         const char *end = value.raw.at + value.raw.len + (value.kind == JSON_KIND_STRING);
         text_add_literal(text, before);
         text_add(text, (struct slice){name.raw.at - 1, (size_t)(end - name.raw.at + 1)});
+        before = ",";
+    }
+    if (owner.len) {
+        cut = true;
+        text_addf(text, "%s\"owner\":", before);
+        text_add_string(text, owner);
         before = ",";
     }
     text_add_literal(text, *before == '{' ? "{}" : "}");

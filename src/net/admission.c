@@ -153,9 +153,12 @@ bool admission_opening(struct connection *connection, struct slice input)
 #define AFAR_NAMELESS                                                                              \
     "this hub has no tokens, so of other machines it takes only who shows a certificate of its "   \
     "--tls-client-ca; its owner can lift that with --insecure"
-#define AFAR                                                                                        \
-    "this hub has no tokens and takes only peers of its own machine; its owner can lift that with " \
-    "--insecure"
+#define AFAR                                                                                       \
+    "this hub has no tokens and takes only peers of its own machine; its owner can give one out "  \
+    "('khub token add') and have it speak TLS (--tls-cert), or lift that with --insecure"
+#define AFAR_UNSAFE                                                                                \
+    "a token is not for other machines to be read on its way: this hub has no --tls-cert, so it "  \
+    "takes only peers of its own machine; its owner can lift that with --insecure"
 
 /* Who connects from afar shows by its first bytes how it does, and by its certificate who it is. */
 static const char *why_not(const struct connection *connection,
@@ -165,6 +168,8 @@ static const char *why_not(const struct connection *connection,
         return NULL;
     if (!protection->version)
         return AFAR_PLAIN;
+    if (login_asks(connection->server))
+        return NULL; /* and will be asked */
     return connection->server->options.tls.client_ca ? AFAR_NAMELESS : AFAR;
 }
 
@@ -206,12 +211,19 @@ void admission_decide(struct server *server, int fd, const struct endpoint *peer
         return;
     }
     server->accepted++;
-    journal_begin(&server->journal, connection->serial, "connected");
-    journal_text(&server->journal, "from", slice_of(address));
-    journal_end(&server->journal);
+    connection->origin = origin_of(peer);
+    connection->unknown = login_asks(server);
+    if (connection->unknown && connection->frame.line_max > STRANGER_LINE_MAX)
+        connection->frame.line_max = STRANGER_LINE_MAX;
+    if (!connection->unknown) {
+        journal_begin(&server->journal, connection->serial, "connected");
+        journal_text(&server->journal, "from", slice_of(address));
+        journal_end(&server->journal);
+    }
     connection->afar = !server->options.insecure && !endpoint_is_local(peer);
     if (connection->afar && !server->tls) {
-        refuse_with(connection, CLOSE_PROTECTED_MODE, WIRE_PROTECTED_MODE, AFAR);
+        refuse_with(connection, CLOSE_PROTECTED_MODE, WIRE_PROTECTED_MODE,
+                    connection->unknown ? AFAR_UNSAFE : AFAR);
         return;
     }
     connection->newcomer = true;

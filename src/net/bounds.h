@@ -69,6 +69,16 @@
 #define TLS_WRITE_BYTES     (64u << 10)
 #define TLS_HELD_MAX        (256u << 10)
 #define TLS_OUT_KEPT        (256u << 10)
+/* Wrong tokens (login.h). So many addresses are remembered, each for STRANGER_FORGIVEN_MS after its
+ * last one; a refusal is held back for LOGIN_DELAY_MS, for each further one twice as long, so many
+ * times; so many of one address are held back at once. */
+#define STRANGERS_MAX        256u
+#define STRANGER_FORGIVEN_MS 60000u
+#define LOGIN_DELAY_MS       100u
+#define STRANGER_DOUBLINGS   5u
+#define STRANGER_HELD_MAX    16u
+/* Bytes of a line before a token was shown: a hello has less. */
+#define STRANGER_LINE_MAX ((size_t)64 << 10)
 
 /* When the hub is full, so many newcomers at a time are kept until they have read why they are
  * refused. They use files of FILES_RESERVED. */

@@ -97,7 +97,7 @@ void connection_flush(struct connection *connection)
 {
     if (connection->state == CONNECTION_DEAD)
         return;
-    if (connection->queue.bytes && !connection->blocked)
+    if (connection->queue.bytes && !connection->blocked && !connection->speaks_at)
         connection_write(connection);
     if (connection->lagging)
         pace_check(connection);
@@ -167,7 +167,7 @@ static void take(struct connection *connection, enum frame_result result, struct
     if (result == FRAME_LINE)
         hub_line(hub, connection->id, line, now);
     else if (result == FRAME_TOO_LONG)
-        hub_line_too_long(hub, connection->id, now);
+        hub_line_too_long(hub, connection->id, connection->frame.line_max, now);
     else
         hub_expel(hub, connection->id, CLOSE_OUT_OF_MEMORY, WIRE_QUOTA_EXCEEDED, now);
     turn_relieve(connection->server);
@@ -220,6 +220,12 @@ static void connection_end(struct connection *connection, enum close_reason reas
     assert(connection->state == CONNECTION_OPEN && reason < CLOSE_REASON_COUNT);
     connection->reason = (uint8_t)reason;
     server->closed[reason]++;
+    if (connection->unknown) {
+        if (reason == CLOSE_UNAUTHORIZED)
+            login_note(server, connection->address);
+        leave_lists(connection);
+        return;
+    }
     journal_begin(journal, connection->serial, "disconnected");
     journal_text(journal, "reason", slice_of(close_reason_text(reason)));
     journal_text(journal, "from", slice_of(connection->address));
@@ -246,7 +252,8 @@ void connection_close(struct connection *connection, enum close_reason reason)
         return;
     connection_end(connection, reason);
     connection_move(connection, CONNECTION_FLUSHING);
-    connection->deadline = uv_now(&server->loop) + server->options.flush_ms;
+    connection->deadline =
+        uv_now(&server->loop) + server->options.flush_ms + login_hold(connection);
     TAILQ_INSERT_TAIL(&server->closing, connection, closing_link);
     beat_start(server);
     connection_wake(connection);
@@ -298,6 +305,9 @@ static void connection_read(struct connection *connection)
     server->bytes_in += (uint64_t)len;
     if (connection->state == CONNECTION_OPEN)
         feed(connection, (struct slice){server->read_buffer, (size_t)len});
+    if (server->login.shown)
+        explicit_bzero(server->read_buffer, (size_t)len);
+    server->login.shown = false;
 }
 
 static void hold(struct connection *connection)
@@ -397,6 +407,14 @@ void connection_announce(struct connection *connection, struct slice name,
 void connection_expel(struct connection *connection, enum close_reason reason,
                       enum wire_error error)
 {
+    struct refusal refusal;
+    refuse(&refusal, error, "%s", wire_error_meaning(error));
+    connection_dismiss(connection, reason, &refusal);
+}
+
+void connection_dismiss(struct connection *connection, enum close_reason reason,
+                        const struct refusal *refusal)
+{
     struct server *server = connection->server;
     if (connection->over) {
         connection->over = false;
@@ -405,7 +423,7 @@ void connection_expel(struct connection *connection, enum close_reason reason,
     if (connection->state != CONNECTION_OPEN)
         return;
     queue_cut(&connection->queue, &server->streams);
-    hub_expel(server->hub, connection->id, reason, error, time_now_ms());
+    hub_dismiss(server->hub, connection->id, reason, refusal, time_now_ms());
 }
 
 void connection_expel_silent(struct server *server, uint64_t age, size_t count)
@@ -435,6 +453,7 @@ void connection_destroy(struct connection *connection)
         TAILQ_REMOVE(&server->dirty, connection, dirty_link);
     connection->dirty = false;
     count_partial(connection, 0);
+    login_release(connection);
     frame_free(&connection->frame);
     queue_clear(&connection->queue, &server->streams);
     id_table_remove(&server->connections, connection->id);
@@ -452,8 +471,12 @@ void connection_deadlines(struct server *server)
         struct connection *next = TAILQ_NEXT(connection, closing_link);
         bool done = server->stopping && connection->state == CONNECTION_LINGERING &&
                     io_is_settled(connection->io);
-        if (done || now >= connection->deadline)
+        if (connection->speaks_at && (server->stopping || now >= connection->speaks_at)) {
+            login_release(connection);
+            connection_wake(connection);
+        } else if (done || now >= connection->deadline) {
             connection_destroy(connection);
+        }
         connection = next;
     }
 }

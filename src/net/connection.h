@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "net/io.h"
+#include "net/login.h"
 #include "net/opening.h"
 #include "net/queue.h"
 #include "wire/address.h"
@@ -58,6 +59,11 @@ struct connection {
     struct frame frame;
     size_t partial; /* bytes of the unfinished line, as counted in server->partial_bytes */
     connection_link overfull_link, newcomer_link, laggard_link, held_link, closing_link;
+    int64_t token;             /* the id of the one that let it in; 0: none */
+    bool unknown;              /* it has shown none yet, and the log does not speak of it */
+    struct origin origin;      /* for wrong tokens: where it comes from, */
+    struct stranger *stranger; /* what is known against that, while its refusal is held back, */
+    uint64_t speaks_at;        /* until this loop time; 0: it is not */
     uint64_t bytes_in;
     uint64_t opened_at, deadline; /* loop time in ms, like sent_at and all times below */
     /* While it lags (pace.h): since when, io_taken at the last look and at the start, and when
@@ -92,6 +98,9 @@ void connection_flush(struct connection *connection);
  * dropped. */
 void connection_expel(struct connection *connection, enum close_reason reason,
                       enum wire_error error);
+/* The same with a sentence of its own. */
+void connection_dismiss(struct connection *connection, enum close_reason reason,
+                        const struct refusal *refusal);
 /* Closes it at once and drops its queue. The hub must have forgotten it already, unless the hub
  * itself is ending. */
 void connection_destroy(struct connection *connection);

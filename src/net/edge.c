@@ -43,9 +43,13 @@ static void edge_effect(void *ctx, const struct effect *effect)
 
 static void edge_joined(void *ctx, peer_id peer)
 {
-    struct connection *connection = server_find(ctx, peer);
-    if (connection)
-        connection_joined(connection);
+    struct server *server = ctx;
+    struct connection *connection = server_find(server, peer);
+    if (!connection)
+        return;
+    connection_joined(connection);
+    if (!connection->token)
+        server->login.again = true; /* tokens may have come since it was let in */
 }
 
 static void edge_resume(void *ctx, const struct hub_resume *resume)
@@ -214,7 +218,7 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
         return;
     if (connection && event == HUB_JOINED)
         connection_announce(connection, subject, detail);
-    if (connection && !connection_may_log(connection))
+    if (connection && (connection->unknown || !connection_may_log(connection)))
         return;
     journal_begin(journal, connection ? connection->serial : 0, hub_event_text(event));
     journal_text(journal, note_keys[event][0], subject);
@@ -236,5 +240,6 @@ struct hub_edge edge_of(struct server *server)
                              .unique = edge_unique,
                              .sha256 = edge_sha256,
                              .note = edge_note,
-                             .open_log = edge_open_log};
+                             .open_log = edge_open_log,
+                             .let_in = login_let_in};
 }

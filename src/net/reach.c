@@ -34,10 +34,21 @@ static bool is_on_network(const struct server *server)
 void reach_tell(struct server *server)
 {
     bool network = is_on_network(server), insecure = server->options.insecure;
+    bool asks = login_asks(server);
     const struct tls_server_files *tls = &server->options.tls;
-    const char *by = !network ? "machine" : insecure ? "everyone" : "protected";
+    bool carries = insecure || tls->cert; /* somebody's token may come from afar */
+    const char *by = !network          ? "machine"
+                     : asks && carries ? "token"
+                     : insecure        ? "everyone"
+                                       : "protected";
     const char *said =
-        !network ? "Only this machine can reach this hub."
+        !network ? asks ? "Only this machine can reach this hub, and is asked for a token."
+                        : "Only this machine can reach this hub."
+        : asks && insecure
+            ? "Everyone on the network can connect to this hub, and is asked for a token; nobody "
+              "need encrypt (--insecure)."
+        : asks && carries
+            ? "Everyone on the network can connect to this hub over TLS, and is asked for a token."
         : insecure && tls->cert
             ? "Everyone on the network can reach this hub, and whoever does is in (--insecure): "
               "nothing is asked, and nobody need encrypt."

@@ -26,6 +26,7 @@ struct server_options server_options_default(void)
                                    .flush_ms = CLOSE_FLUSH_MS,
                                    .linger_ms = CLOSE_LINGER_MS,
                                    .stop_ms = STOP_MS,
+                                   .login_delay_ms = LOGIN_DELAY_MS,
                                    .log_most = LOG_WAITING_MAX,
                                    .tls_shake_ms = TLS_SHAKE_MS,
                                    .log = -1,
@@ -147,6 +148,8 @@ static void on_tick(uv_timer_t *timer)
     struct server *server = timer->data;
     if (server->connection_count > server->options.connections_max / 2)
         connection_expel_silent(server, server->options.hello_timeout_ms, server->connection_count);
+    if (!server->stopping)
+        login_review(server);
     int64_t wait = server->stopping ? 1000 : hub_tick(server->hub, time_now_ms());
     if (!uv_is_closing((uv_handle_t *)timer))
         uv_timer_start(timer, on_tick, wait < 1 ? 1 : wait > 1000 ? 1000 : (uint64_t)wait, 0);
@@ -424,6 +427,9 @@ static int confine(struct server *server)
 
 static int server_start(struct server *server)
 {
+    char why[STORE_WHY_SIZE];
+    if (login_open(server, why, sizeof why) < 0) /* who can reach the hub depends on it */
+        return fail(why, NULL);
     if (choose_listening(server) < 0)
         return -1;
     size_t files = files_raise();
@@ -440,7 +446,6 @@ static int server_start(struct server *server)
         return fail("the system has no randomness", strerror(errno));
     if (tls_files_load(server) < 0)
         return -1;
-    char why[STORE_WHY_SIZE];
     if (disk_open(server, why) < 0)
         return fail_disk(server, why);
     struct hub_edge edge = edge_of(server);
@@ -480,6 +485,7 @@ static int server_free(struct server *server)
         hub_free(server->hub);
     }
     searching_close(server);
+    login_close(server);
     if (disk_close(server) < 0)
         fail("not everything that was said could be stored", NULL);
     int logged = journal_end_of(&server->journal);

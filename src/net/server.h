@@ -18,6 +18,7 @@ struct server_options {
     const char *listen[LISTENERS_MAX];
     size_t listen_count;
     uint64_t hello_timeout_ms, lag_patience_ms, flush_ms, linger_ms, stop_ms; /* see bounds.h */
+    uint64_t login_delay_ms;                                                  /* the same */
     bool insecure;          /* take peers of other machines, though there are no tokens */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE allows, less a reserve */
     const char *port_file;  /* gets the first TCP port once the hub listens; NULL: none */

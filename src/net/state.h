@@ -14,6 +14,7 @@
 #include "net/id_table.h"
 #include "net/journal.h"
 #include "net/listener.h"
+#include "net/login.h"
 #include "net/search.h"
 #include "net/server.h"
 #include "net/stream.h"
@@ -67,6 +68,7 @@ struct server {
     char fingerprint[TLS_FINGERPRINT_SIZE]; /* of its certificate */
     struct disk disk;
     struct searching searching;
+    struct login login;
     char *read_buffer;
 };
 

@@ -292,6 +292,7 @@ static int node_link(struct node *node)
                                   .capabilities = node->capabilities,
                                   .features = trainer_features,
                                   .resume_token = options->resume_token,
+                                  .token = options->token,
                                   .retries = 0, /* none ends it: the time does */
                                   .acks = true,
                                   .resume = true,

@@ -23,7 +23,8 @@ struct trainer_progress {
 struct trainer_options {
     const char *address; /* of the hub */
     const struct khub_tls
-        *tls; /* how to know it at a khubs:// address; NULL: by the system's roots */
+        *tls;          /* how to know it at a khubs:// address; NULL: by the system's roots */
+    const char *token; /* to show to it; NULL or "": none */
     const char *ai_id, *specialization;
     double minutes;
     const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */

@@ -108,7 +108,7 @@ static bool step_end(struct async *async)
     } else {
         world_say(world, "link %d says a line that is too long", at);
         async_connection(async, at)->heard = world->clock;
-        hub_line_too_long(world->hub, id, world->now);
+        hub_line_too_long(world->hub, id, 1 << 20, world->now);
     }
     return true;
 }

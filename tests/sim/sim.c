@@ -151,7 +151,7 @@ static bool step_too_long(struct world *world)
     if (at == NOBODY)
         return false;
     world_say(world, "link %d says a line that is too long", at);
-    hub_line_too_long(world->hub, world->links[at].id, world->now);
+    hub_line_too_long(world->hub, world->links[at].id, 1 << 20, world->now);
     check_lines(world);
     tell(world);
     model_too_long(world, at);
@@ -180,7 +180,7 @@ static bool step_ghost(struct world *world)
     peer_id ghost = (peer_id)world->links[at].generation << 32 | (unsigned)at;
     world_say(world, "link %d, long gone, stirs", at);
     hub_line(world->hub, ghost, slice_of("{}"), world->now);
-    hub_line_too_long(world->hub, ghost, world->now);
+    hub_line_too_long(world->hub, ghost, 1 << 20, world->now);
     hub_gone(world->hub, ghost, CLOSE_PEER_RESET, world->now);
     hub_expel(world->hub, ghost, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER, world->now);
     check_lines(world);

@@ -105,6 +105,50 @@ static void says_how_many_bytes_it_wants_to_know(void **state)
     assert_non_null(strstr(hello, "\"role\":\"member\",\"sync\":4096,"));
 }
 
+/* To each connection, in its first hello and no other line; and nothing of it stays in the link but
+ * what the next connection needs. */
+static void shows_its_token(void **state)
+{
+    struct life *life = *state;
+    life_join(life, (struct khub_options){.token = "khub_\"secret\""});
+    assert_int_equal(khub_update_capabilities(life->link, NULL), 0);
+    assert_int_equal(khub_chat(life->link, "hi", NULL), 0);
+    UNTIL(life, fake_hub_line(&life->hub, "chat", 0));
+    fake_hub_drop(&life->hub);
+    UNTIL(life, life_saw(life, KHUB_JOINED, 2));
+    for (unsigned i = 0; i < 3; i++) {
+        const char *hello = fake_hub_line(&life->hub, "hello", i);
+        assert_line_valid(hello);
+        bool first = i != 1;
+        assert_int_equal(strstr(hello, ",\"token\":\"khub_\\\"secret\\\"\"}") != NULL, first);
+    }
+    assert_null(strstr(fake_hub_line(&life->hub, "chat", 0), "secret"));
+    assert_null(life->link->hello.at);
+    assert_null(memmem(life->link->draft.at, life->link->draft.capacity, "secret", 6));
+}
+
+static void level_1_shows_its_token_too(void **state)
+{
+    struct life *life = *state;
+    life->hub.level = 1;
+    life_join(life, (struct khub_options){.level = 1, .token = "khub_1"});
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 0), ",\"token\":\"khub_1\"}"));
+}
+
+static void a_token_that_is_too_long_is_none(void **state)
+{
+    struct khub *link = NULL;
+    char token[TOKEN_MAX + 2];
+    (void)state;
+    memset(token, 'x', sizeof token - 1);
+    token[sizeof token - 1] = '\0';
+    struct khub_options options = {.ai_id = "ada", .token = token};
+    assert_int_equal(khub_new(&options, NULL, &link), KHUB_E_ARGUMENT);
+    token[TOKEN_MAX] = '\0';
+    assert_int_equal(khub_new(&options, NULL, &link), 0);
+    khub_free(link);
+}
+
 static void comes_back_with_its_token(void **state)
 {
     struct life *life = *state;
@@ -531,6 +575,9 @@ int main(void)
         LIFE(level_1_is_the_seeds_hello),
         LIFE(says_how_much_it_wants_to_know),
         LIFE(says_how_many_bytes_it_wants_to_know),
+        LIFE(shows_its_token),
+        LIFE(level_1_shows_its_token_too),
+        cmocka_unit_test(a_token_that_is_too_long_is_none),
         LIFE(comes_back_with_its_token),
         LIFE(waits_longer_after_each_failure),
         LIFE(delays_have_jitter),

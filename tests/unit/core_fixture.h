@@ -41,6 +41,13 @@ struct hub *fixture_hub(struct fixture *f);
 void fixture_fill(struct fixture *f, bool full);
 /* Its hub's edge, for another hub beside it whose effects somebody mutes. */
 struct hub_edge fixture_edge(struct fixture *f);
+/* From now on its edge asks who comes in. */
+void fixture_let_in(struct fixture *f,
+                    int (*let_in)(void *ctx, const struct hub_login *login,
+                                  struct hub_pass *ret_pass, struct refusal *ret_refusal));
+/* From now on its log keeps entries until fixture_commit: they are under way. */
+void fixture_hold(struct fixture *f);
+void fixture_commit(struct fixture *f);
 /* From now on its edge has an index. */
 void fixture_search(struct fixture *f, void (*search)(void *ctx, const struct search_wish *wish));
 /* Applies all entries that were committed so far to another hub. */

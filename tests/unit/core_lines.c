@@ -300,7 +300,7 @@ static void test_a_line_that_is_too_long_is_said_to_be(void **state)
     join(f, ADA, "ada", 1, "");
     say_raw(f, ADA, "x");
     skip_all(f);
-    hub_line_too_long(fixture_hub(f), (peer_id)1 << 32 | ADA, now(f));
+    hub_line_too_long(fixture_hub(f), (peer_id)1 << 32 | ADA, fixture_config().line_max, now(f));
     json_t *error = expect_error(f, ADA, "line_too_long");
     assert_true(json_is_null(json_object_get(error, "in_reply_to")));
     assert_non_null(strstr(string_of(error, "detail"), "1048576"));

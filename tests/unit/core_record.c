@@ -21,6 +21,7 @@ struct recorded {
     struct slice room;
     struct entry entry;
     bool forgotten;
+    const struct recorder *waits; /* to be applied, in this one's name; NULL: it was */
 };
 
 static struct slice kept_copy(struct slice bytes)
@@ -39,9 +40,12 @@ static void recorder_apply(void *ctx, const struct entry *entry)
     record->at = realloc(record->at, (record->count + 1) * sizeof *record->at);
     assert_non_null(record->at);
     struct recorded *recorded = &record->at[record->count++];
-    *recorded = (struct recorded){kept_copy(recorder->room), *entry, false};
+    *recorded = (struct recorded){kept_copy(recorder->room), *entry, false, NULL};
     recorded->entry.bytes = kept_copy(entry->bytes);
-    recorder->commit.apply(recorder->commit.ctx, entry);
+    if (record->holds)
+        recorded->waits = recorder;
+    else
+        recorder->commit.apply(recorder->commit.ctx, entry);
 }
 
 static int recorder_propose(void *state, struct entry *entry)
@@ -78,6 +82,18 @@ struct log record_log(struct record *record, struct slice room, struct commit co
         (struct recorder){log_memory((struct commit){recorder_apply, recorder, commit.after}),
                           commit, record, kept_copy(room)};
     return (struct log){recorder, recorder_propose, recorder_free, recorder_forget};
+}
+
+void record_commit(struct record *record)
+{
+    record->holds = false;
+    for (size_t i = 0; i < record->count; i++) {
+        const struct recorder *waits = record->at[i].waits;
+        struct entry entry = record->at[i].entry;
+        record->at[i].waits = NULL;
+        if (waits)
+            waits->commit.apply(waits->commit.ctx, &entry);
+    }
 }
 
 void record_replay(const struct record *record, struct hub *hub)

@@ -10,11 +10,14 @@ struct recorded; /* an entry, and its room */
 struct record {
     struct recorded *at;
     size_t count;
-    bool full; /* its logs can keep no message */
+    bool full;  /* its logs can keep no message */
+    bool holds; /* entries wait for record_commit before they are applied */
 };
 
 /* A log in memory whose entries go into the record too, which must outlive it. */
 struct log record_log(struct record *record, struct slice room, struct commit commit);
+/* Applies what waits, and lets the next ones wait no more. */
+void record_commit(struct record *record);
 /* Applies them to another hub, but those of rooms that were forgotten. */
 void record_replay(const struct record *record, struct hub *hub);
 void record_free(struct record *record);

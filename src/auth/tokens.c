@@ -1,0 +1,600 @@
+/* tokens.db. What makes it hard is that a hub must not wait for a command that has the file: so it
+ * answers from what it read last, and reads it again when SQLite says that somebody wrote. */
+#include "auth/tokens.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/memory.h"
+
+#define APPLICATION_ID 0x6b687574 /* "khut" */
+#define TOKENS_SCHEMA  2
+
+#define COLUMNS        "id, sha256, name, role, ids, rooms, rate, expires, created, revoked"
+
+static const char schema[] =
+    "CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
+    " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;";
+/* Since schema 2. */
+static const char audit_schema[] =
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
+    " who TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
+    "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'what was done is not changed'); END;"
+    "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'what was done is not taken away'); END;";
+
+struct tokens {
+    sqlite3 *handle;
+    int64_t version; /* PRAGMA data_version when they were read */
+    bool any;
+    struct token *live; /* not revoked; expired ones are among them */
+    size_t count;
+    char actor[ACTOR_MAX + 1];
+};
+
+static const char *const roles[TOKEN_ROLE_COUNT] = {
+#define X(name, text, may) [TOKEN_##name] = (text),
+    TOKEN_ROLES(X)
+#undef X
+};
+
+const char *token_role_text(enum token_role role)
+{
+    return roles[role];
+}
+
+/* ── what one permits ── */
+
+bool token_permits_id(const struct token_grant *grant, struct slice ai_id)
+{
+    char id[ID_PATTERN_MAX + 1];
+    if (ai_id.len >= sizeof id || memchr(ai_id.at, '\0', ai_id.len))
+        return false;
+    memcpy(id, ai_id.at, ai_id.len);
+    id[ai_id.len] = '\0';
+    return sqlite3_strglob(grant->ids, id) == 0;
+}
+
+bool token_permits_room(const struct token_grant *grant, struct slice room)
+{
+    const char *name = grant->rooms;
+    if (!*name)
+        return true;
+    for (;;) {
+        size_t len = strcspn(name, ",");
+        if (slice_equal(room, (struct slice){name, len}))
+            return true;
+        if (!name[len])
+            return false;
+        name += len + 1;
+    }
+}
+
+/* ── the file ── */
+
+static int fail(const struct tokens *tokens, char why[TOKENS_WHY_SIZE])
+{
+    snprintf(why, TOKENS_WHY_SIZE, "tokens.db: %s", sqlite3_errmsg(tokens->handle));
+    return -1;
+}
+
+static int execute(struct tokens *tokens, const char *sql, char why[TOKENS_WHY_SIZE])
+{
+    return sqlite3_exec(tokens->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(tokens, why);
+}
+
+/* A statement, or NULL with a sentence. */
+static sqlite3_stmt *prepare(struct tokens *tokens, const char *sql, char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(tokens->handle, sql, -1, &statement, NULL) != SQLITE_OK)
+        fail(tokens, why);
+    return statement;
+}
+
+/* A pragma's number. 0, or -1 with a sentence. */
+static int number_read(struct tokens *tokens, const char *sql, int64_t *ret_number,
+                       char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *statement = prepare(tokens, sql, why);
+    int error = -1;
+    if (!statement)
+        return -1;
+    if (sqlite3_step(statement) == SQLITE_ROW) {
+        *ret_number = sqlite3_column_int64(statement, 0);
+        error = 0;
+    } else {
+        fail(tokens, why);
+    }
+    sqlite3_finalize(statement);
+    return error;
+}
+
+/* Two programs may come to a new file at once: only one of them makes the tables. */
+static int schema_make(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
+{
+    char sql[128];
+    int64_t version = 0;
+    if (execute(tokens, "BEGIN IMMEDIATE", why) < 0)
+        return -1;
+    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             APPLICATION_ID, TOKENS_SCHEMA);
+    int error = number_read(tokens, "PRAGMA user_version", &version, why);
+    if (error == 0 && version == 0)
+        error = execute(tokens, schema, why);
+    if (error == 0 && version < TOKENS_SCHEMA)
+        error = execute(tokens, audit_schema, why) < 0 ? -1 : execute(tokens, sql, why);
+    if (error == 0)
+        return execute(tokens, "COMMIT", why);
+    sqlite3_exec(tokens->handle, "ROLLBACK", NULL, NULL, NULL);
+    return -1;
+}
+
+static int schema_check(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
+{
+    int64_t version = 0, application = 0;
+    if (number_read(tokens, "PRAGMA user_version", &version, why) < 0)
+        return -1;
+    if (number_read(tokens, "PRAGMA application_id", &application, why) < 0)
+        return -1;
+    bool ours = version == 0 || application == APPLICATION_ID;
+    if (ours && version < TOKENS_SCHEMA && schema_make(tokens, why) < 0)
+        return -1;
+    if (number_read(tokens, "PRAGMA user_version", &version, why) < 0 ||
+        number_read(tokens, "PRAGMA application_id", &application, why) < 0)
+        return -1;
+    if (application == APPLICATION_ID && version == TOKENS_SCHEMA)
+        return 0;
+    snprintf(why, TOKENS_WHY_SIZE, "tokens.db is of %s",
+             application == APPLICATION_ID ? "a later version of khub" : "another program");
+    return -1;
+}
+
+/* What root made for a hub that runs as somebody else, that hub must be able to open. */
+static int file_give(int file, const char *directory)
+{
+    struct stat found;
+    if (geteuid() != 0 || stat(directory, &found) < 0 || found.st_uid == 0)
+        return 0;
+    return fchown(file, found.st_uid, found.st_gid);
+}
+
+/* Makes the file, and sees to it that nobody else may read it. 0, 1 when there is none and none
+ * is to be made, or -1 with a sentence. */
+static int file_prepare(const char *directory, const char *path, enum tokens_open how,
+                        char why[TOKENS_WHY_SIZE])
+{
+    struct stat found;
+    int file =
+        open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (how == TOKENS_MAKE ? O_CREAT : 0), 0600);
+    if (file < 0 && errno == ENOENT && how == TOKENS_IF_THERE)
+        return 1;
+    bool good = file >= 0 && fstat(file, &found) == 0 &&
+                ((found.st_mode & 07777) == 0600 || fchmod(file, 0600) == 0) &&
+                file_give(file, directory) == 0;
+    if (!good)
+        snprintf(why, TOKENS_WHY_SIZE, "%.400s: %s", path, strerror(errno));
+    if (file >= 0)
+        close(file);
+    return good ? 0 : -1;
+}
+
+int tokens_open(const char *directory, enum tokens_open how, int wait_ms,
+                struct tokens **ret_tokens, char ret_why[TOKENS_WHY_SIZE])
+{
+    char path[4096];
+    *ret_tokens = NULL;
+    if (snprintf(path, sizeof path, "%s/tokens.db", directory) >= (int)sizeof path) {
+        snprintf(ret_why, TOKENS_WHY_SIZE, "%.64s…: %s", directory, strerror(ENAMETOOLONG));
+        return -1;
+    }
+    int prepared = file_prepare(directory, path, how, ret_why);
+    if (prepared != 0)
+        return prepared < 0 ? -1 : 0;
+    struct tokens *tokens = memory_new(sizeof *tokens);
+    tokens->version = -1;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int error = sqlite3_open_v2(path, &tokens->handle, flags, NULL) == SQLITE_OK
+                    ? sqlite3_busy_timeout(tokens->handle, wait_ms)
+                    : -1;
+    if (error != 0)
+        fail(tokens, ret_why);
+    if (error == 0)
+        error = execute(tokens, "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;", ret_why);
+    if (error == 0)
+        error = schema_check(tokens, ret_why);
+    if (error == 0 && tokens_refresh(tokens, ret_why) < 0)
+        error = -1;
+    if (error != 0) {
+        tokens_close(tokens);
+        return -1;
+    }
+    *ret_tokens = tokens;
+    return 0;
+}
+
+void tokens_wait(struct tokens *tokens, int wait_ms)
+{
+    sqlite3_busy_timeout(tokens->handle, wait_ms);
+}
+
+void tokens_close(struct tokens *tokens)
+{
+    if (!tokens)
+        return;
+    sqlite3_close(tokens->handle);
+    free(tokens->live);
+    free(tokens);
+}
+
+/* ── rows ── */
+
+/* Into an array of `size`, with its NUL. False when it does not fit. */
+static bool column_text(sqlite3_stmt *row, int column, char *to, size_t size)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    if (!text || strlen(text) >= size)
+        return false;
+    memcpy(to, text, strlen(text) + 1);
+    return true;
+}
+
+static bool column_role(sqlite3_stmt *row, int column, enum token_role *ret_role)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    for (enum token_role role = 0; text && role < TOKEN_ROLE_COUNT; role++) {
+        if (strcmp(roles[role], text) == 0) {
+            *ret_role = role;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False when it is nothing that this program wrote: it is left out, and so lets nobody in. */
+static bool row_read(sqlite3_stmt *row, struct token *ret_token)
+{
+    struct token_grant *grant = &ret_token->grant;
+    const void *sha256 = sqlite3_column_blob(row, 1);
+    *ret_token = (struct token){.id = sqlite3_column_int64(row, 0)};
+    if (sqlite3_column_bytes(row, 1) != (int)TOKEN_SHA256)
+        return false;
+    memcpy(ret_token->sha256, sha256, TOKEN_SHA256);
+    grant->rate = sqlite3_column_double(row, 6);
+    grant->expires_ms = sqlite3_column_int64(row, 7);
+    grant->created_ms = sqlite3_column_int64(row, 8);
+    grant->revoked_ms = sqlite3_column_int64(row, 9);
+    return column_text(row, 2, grant->name, sizeof grant->name) &&
+           column_role(row, 3, &grant->role) &&
+           column_text(row, 4, grant->ids, sizeof grant->ids) &&
+           column_text(row, 5, grant->rooms, sizeof grant->rooms);
+}
+
+int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct token_grant *grant),
+                void *ctx, char ret_why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *rows = prepare(tokens, "SELECT " COLUMNS " FROM tokens ORDER BY id", ret_why);
+    int result = rows ? SQLITE_ROW : SQLITE_ERROR;
+    struct token token;
+    while (rows && (result = sqlite3_step(rows)) == SQLITE_ROW)
+        if (row_read(rows, &token))
+            each(ctx, &token.grant);
+    if (rows && result != SQLITE_DONE)
+        fail(tokens, ret_why);
+    sqlite3_finalize(rows);
+    return result == SQLITE_DONE ? 0 : -1;
+}
+
+/* ── for who lets in ── */
+
+/* All that are not revoked, in place of what was known; untouched when they can't be read. */
+static int live_read(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *rows = prepare(tokens, "SELECT " COLUMNS " FROM tokens", why);
+    struct token token, *live = NULL;
+    size_t count = 0, capacity = 0;
+    bool any = false;
+    int result = SQLITE_ERROR;
+    while (rows && (result = sqlite3_step(rows)) == SQLITE_ROW) {
+        any = true;
+        if (!row_read(rows, &token) || token.grant.revoked_ms)
+            continue;
+        live = memory_grow(live, &capacity, count + 1, sizeof *live);
+        live[count++] = token;
+    }
+    if (result != SQLITE_DONE) {
+        if (rows)
+            fail(tokens, why);
+        sqlite3_finalize(rows);
+        free(live);
+        return -1;
+    }
+    sqlite3_finalize(rows);
+    free(tokens->live);
+    tokens->live = live;
+    tokens->count = count;
+    tokens->any = any;
+    return 0;
+}
+
+int tokens_refresh(struct tokens *tokens, char ret_why[TOKENS_WHY_SIZE])
+{
+    int64_t version = 0;
+    if (number_read(tokens, "PRAGMA data_version", &version, ret_why) < 0)
+        return -1;
+    if (version == tokens->version)
+        return 0;
+    if (live_read(tokens, ret_why) < 0)
+        return -1;
+    tokens->version = version;
+    return 1;
+}
+
+bool tokens_any(const struct tokens *tokens)
+{
+    return tokens->any;
+}
+
+static bool is_good(const struct token *token, int64_t now)
+{
+    return !token->grant.expires_ms || token->grant.expires_ms > now;
+}
+
+const struct token *tokens_find(const struct tokens *tokens, struct slice text, int64_t now)
+{
+    const struct token *found = NULL;
+    uint8_t sha256[TOKEN_SHA256];
+    token_hash(text, sha256);
+    for (size_t i = 0; i < tokens->count; i++) {
+        const struct token *token = &tokens->live[i];
+        bool same = CRYPTO_memcmp(token->sha256, sha256, sizeof sha256) == 0;
+        found = same ? token : found; /* and on: no sooner done for the first than for the last */
+    }
+    return found && is_good(found, now) ? found : NULL;
+}
+
+const struct token *tokens_by_id(const struct tokens *tokens, int64_t id, int64_t now)
+{
+    for (size_t i = 0; i < tokens->count; i++)
+        if (tokens->live[i].id == id)
+            return is_good(&tokens->live[i], now) ? &tokens->live[i] : NULL;
+    return NULL;
+}
+
+const struct token *tokens_named(const struct tokens *tokens, const char *name, int64_t now)
+{
+    for (size_t i = 0; i < tokens->count; i++)
+        if (strcmp(tokens->live[i].grant.name, name) == 0)
+            return is_good(&tokens->live[i], now) ? &tokens->live[i] : NULL;
+    return NULL;
+}
+
+int64_t tokens_next_expiry(const struct tokens *tokens, int64_t now)
+{
+    int64_t next = INT64_MAX;
+    for (size_t i = 0; i < tokens->count; i++) {
+        int64_t at = tokens->live[i].grant.expires_ms;
+        if (at > now && at < next)
+            next = at;
+    }
+    return next;
+}
+
+/* ── giving out and taking back ── */
+
+static int mark_revoked(struct tokens *tokens, const char *name, int64_t now,
+                        char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *statement =
+        prepare(tokens, "UPDATE tokens SET revoked = ?2 WHERE name = ?1 AND revoked = 0", why);
+    if (!statement)
+        return -1;
+    sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, now);
+    int error = sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(tokens, why);
+    sqlite3_finalize(statement);
+    return error;
+}
+
+static int insert(struct tokens *tokens, const struct token_grant *grant,
+                  const uint8_t sha256[TOKEN_SHA256], char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *row =
+        prepare(tokens,
+                "INSERT INTO tokens (sha256, name, role, ids, rooms, rate, expires, created,"
+                " revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
+                why);
+    if (!row)
+        return -1;
+    sqlite3_bind_blob(row, 1, sha256, TOKEN_SHA256, SQLITE_STATIC);
+    sqlite3_bind_text(row, 2, grant->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 3, roles[grant->role], -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 4, grant->ids, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 5, grant->rooms, -1, SQLITE_STATIC);
+    sqlite3_bind_double(row, 6, grant->rate);
+    sqlite3_bind_int64(row, 7, grant->expires_ms);
+    sqlite3_bind_int64(row, 8, grant->created_ms);
+    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : fail(tokens, why);
+    sqlite3_finalize(row);
+    return error;
+}
+
+/* Says in the audit what is done in the transaction that is open. */
+static int audit_add(struct tokens *tokens, int64_t now, const char *what, const char *name,
+                     const struct token_grant *grant, char why[TOKENS_WHY_SIZE])
+{
+    char detail[ID_PATTERN_MAX + ROOM_LIST_MAX + 128] = "";
+    sqlite3_stmt *row = prepare(
+        tokens, "INSERT INTO audit (time, who, what, name, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
+        why);
+    if (!row)
+        return -1;
+    if (grant)
+        snprintf(detail, sizeof detail, "role=%s ids=%s rooms=%s rate=%g expires=%lld",
+                 roles[grant->role], grant->ids, *grant->rooms ? grant->rooms : "all", grant->rate,
+                 (long long)grant->expires_ms);
+    sqlite3_bind_int64(row, 1, now);
+    sqlite3_bind_text(row, 2, tokens->actor, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 3, what, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 4, name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 5, detail, -1, SQLITE_STATIC);
+    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : fail(tokens, why);
+    sqlite3_finalize(row);
+    return error;
+}
+
+int tokens_acts(struct tokens *tokens, void (*each)(void *ctx, const struct token_act *act),
+                void *ctx, char ret_why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *rows =
+        prepare(tokens, "SELECT time, who, what, name, detail FROM audit ORDER BY id", ret_why);
+    int result = SQLITE_ERROR;
+    while (rows && (result = sqlite3_step(rows)) == SQLITE_ROW) {
+        const char *texts[4];
+        for (int i = 0; i < 4; i++) {
+            const char *text = (const char *)sqlite3_column_text(rows, i + 1);
+            texts[i] = text ? text : "";
+        }
+        struct token_act act = {sqlite3_column_int64(rows, 0), texts[0], texts[1], texts[2],
+                                texts[3]};
+        each(ctx, &act);
+    }
+    if (rows && result != SQLITE_DONE)
+        fail(tokens, ret_why);
+    sqlite3_finalize(rows);
+    return result == SQLITE_DONE ? 0 : -1;
+}
+
+void tokens_act_as(struct tokens *tokens, const char *who)
+{
+    snprintf(tokens->actor, sizeof tokens->actor, "%s", who);
+}
+
+/* Makes the token of a grant, in the transaction that is open. */
+static int give_out(struct tokens *tokens, const struct token_grant *grant,
+                    char ret_text[TOKEN_TEXT_SIZE], char why[TOKENS_WHY_SIZE])
+{
+    uint8_t random[TOKEN_BITS_BYTES], sha256[TOKEN_SHA256];
+    if (RAND_priv_bytes(random, sizeof random) != 1) {
+        snprintf(why, TOKENS_WHY_SIZE, "the system has no randomness");
+        return -1;
+    }
+    token_write(random, ret_text);
+    token_wipe(random, sizeof random);
+    token_hash((struct slice){ret_text, TOKEN_LENGTH}, sha256);
+    return insert(tokens, grant, sha256, why);
+}
+
+/* The token of that name that is not revoked. 0, or -1 with a sentence. */
+static int live_find(struct tokens *tokens, const char *name, struct token_grant *ret_grant,
+                     char why[TOKENS_WHY_SIZE])
+{
+    for (size_t i = 0; i < tokens->count; i++) {
+        if (strcmp(tokens->live[i].grant.name, name) == 0) {
+            *ret_grant = tokens->live[i].grant;
+            return 0;
+        }
+    }
+    snprintf(why, TOKENS_WHY_SIZE, "there is no token \"%.64s\" that is not revoked", name);
+    return -1;
+}
+
+/* Begins to change them: nobody else does meanwhile, and what is known is what is there. */
+static int begin(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
+{
+    if (execute(tokens, "BEGIN IMMEDIATE", why) < 0)
+        return -1;
+    return live_read(tokens, why);
+}
+
+static int end(struct tokens *tokens, int error, char *text, char why[TOKENS_WHY_SIZE])
+{
+    if (error == 0)
+        error = execute(tokens, "COMMIT", why);
+    if (error < 0) {
+        sqlite3_exec(tokens->handle, "ROLLBACK", NULL, NULL, NULL);
+        if (text)
+            token_wipe(text, TOKEN_TEXT_SIZE);
+    }
+    /* One's own writing does not move data_version. */
+    char ignored[TOKENS_WHY_SIZE];
+    live_read(tokens, ignored);
+    return error;
+}
+
+int tokens_add(struct tokens *tokens, const struct token_grant *grant,
+               char ret_text[TOKEN_TEXT_SIZE], char ret_why[TOKENS_WHY_SIZE])
+{
+    struct token_grant there;
+    char ignored[TOKENS_WHY_SIZE];
+    int error = begin(tokens, ret_why);
+    ret_text[0] = '\0';
+    if (error == 0 && live_find(tokens, grant->name, &there, ignored) == 0) {
+        snprintf(ret_why, TOKENS_WHY_SIZE,
+                 "there is a token \"%s\" already: rotate gives out another one in its place, "
+                 "revoke ends it",
+                 grant->name);
+        error = -1;
+    }
+    if (error == 0 && tokens->count >= TOKENS_MAX) {
+        snprintf(ret_why, TOKENS_WHY_SIZE,
+                 "%zu tokens are given out and not revoked, the most that there can be",
+                 tokens->count);
+        error = -1;
+    }
+    if (error == 0)
+        error = give_out(tokens, grant, ret_text, ret_why);
+    if (error == 0)
+        error = audit_add(tokens, grant->created_ms, "added", grant->name, grant, ret_why);
+    return end(tokens, error, ret_text, ret_why);
+}
+
+int tokens_revoke(struct tokens *tokens, const char *name, int64_t now,
+                  char ret_why[TOKENS_WHY_SIZE])
+{
+    struct token_grant there;
+    int error = begin(tokens, ret_why);
+    if (error == 0)
+        error = live_find(tokens, name, &there, ret_why);
+    if (error == 0)
+        error = mark_revoked(tokens, name, now, ret_why);
+    if (error == 0)
+        error = audit_add(tokens, now, "revoked", name, NULL, ret_why);
+    return end(tokens, error, NULL, ret_why);
+}
+
+int tokens_rotate(struct tokens *tokens, const char *name, int64_t now,
+                  char ret_text[TOKEN_TEXT_SIZE], char ret_why[TOKENS_WHY_SIZE])
+{
+    struct token_grant grant;
+    int error = begin(tokens, ret_why);
+    ret_text[0] = '\0';
+    if (error == 0)
+        error = live_find(tokens, name, &grant, ret_why);
+    if (error == 0 && grant.expires_ms && grant.expires_ms <= now) {
+        snprintf(ret_why, TOKENS_WHY_SIZE,
+                 "the token \"%s\" has expired, and so would another one in its place: revoke it, "
+                 "and add it anew",
+                 name);
+        error = -1;
+    }
+    if (error == 0)
+        error = mark_revoked(tokens, name, now, ret_why);
+    grant.created_ms = now;
+    if (error == 0)
+        error = give_out(tokens, &grant, ret_text, ret_why);
+    if (error == 0)
+        error = audit_add(tokens, now, "rotated", name, &grant, ret_why);
+    return end(tokens, error, ret_text, ret_why);
+}

@@ -1,0 +1,410 @@
+/* khub token: gives out tokens, and takes them back. Works beside a hub that runs, and without
+ * one. */
+#include <assert.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "auth/tokens.h"
+#include "cmd/commands.h"
+#include "cmd/data_place.h"
+#include "cmd/json_out.h"
+#include "cmd/table.h"
+#include "cmd/visit.h"
+#include "wire/clock.h"
+
+struct token_settings {
+    const char *action, *name, *role, *ids, *rooms, *expires, *data;
+    double rate;
+    bool json;
+};
+
+static const char *const actions[] = {"list", "add", "revoke", "rotate", "audit", NULL};
+static const char *const roles[] = {
+#define X(name, text, may) (text),
+    TOKEN_ROLES(X)
+#undef X
+        NULL};
+
+static const struct column columns[] = {
+    {.title = "NAME"},
+    {.title = "ROLE"},
+    {.title = "IDS", .shrinks = true},
+    {.title = "ROOMS", .shrinks = true},
+    {.title = "RATE", .right = true},
+    {.title = "GIVEN OUT"},
+    {.title = "STATE"},
+};
+
+/* ── what it shall be ── */
+
+/* Letters, digits and a few marks: a name stands in sentences and logs, and looks like no other. */
+static bool name_fits(const char *name)
+{
+    static const char good[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-";
+    size_t len = strlen(name);
+    return len > 0 && len <= TOKEN_NAME_MAX && strspn(name, good) == len;
+}
+
+static bool rooms_fit(const char *rooms)
+{
+    size_t len = strlen(rooms);
+    return len <= ROOM_LIST_MAX && rooms[0] != ',' && rooms[len - 1] != ',' && !strstr(rooms, ",,");
+}
+
+#define usage(...) (complain("token", __VA_ARGS__), EXIT_USAGE)
+
+/* An exit code. */
+static int grant_read(const struct token_settings *settings, int64_t now,
+                      struct token_grant *ret_grant)
+{
+    struct token_grant grant = {.rate = settings->rate, .created_ms = now};
+    int64_t age = 0;
+    assert(settings->name && settings->role && settings->ids); /* check, and the table */
+    if (!name_fits(settings->name))
+        return usage("NAME is '%s': it must be 1 to 64 letters, digits and . _ @ + -",
+                     settings->name);
+    if (strlen(settings->ids) > ID_PATTERN_MAX)
+        return usage("--id is '%s': a pattern has at most 128 bytes.", settings->ids);
+    if (settings->rooms && !rooms_fit(settings->rooms))
+        return usage("--rooms is '%s': it must be names with commas between them, at most 1024 "
+                     "bytes.",
+                     settings->rooms);
+    if (settings->expires && (age_parse(settings->expires, &age) < 0 || age == 0))
+        return usage("--expires is '%s': it must be a time such as 30d, 12h, 90m or 45s.",
+                     settings->expires);
+    while (strcmp(roles[grant.role], settings->role) != 0)
+        grant.role++;
+    snprintf(grant.name, sizeof grant.name, "%s", settings->name);
+    snprintf(grant.ids, sizeof grant.ids, "%s", settings->ids);
+    snprintf(grant.rooms, sizeof grant.rooms, "%s", settings->rooms ? settings->rooms : "");
+    grant.expires_ms = age ? now + age : 0;
+    *ret_grant = grant;
+    return EXIT_WORKED;
+}
+
+/* ── list ── */
+
+struct listing {
+    struct table table;
+    json_t *tokens;
+    int64_t now;
+};
+
+static const char *state_of(const struct token_grant *grant, int64_t now)
+{
+    return grant->revoked_ms                               ? "revoked"
+           : grant->expires_ms && grant->expires_ms <= now ? "expired"
+                                                           : "good";
+}
+
+static json_t *time_json(int64_t ms)
+{
+    char text[TIMESTAMP_SIZE];
+    if (!ms)
+        return json_null();
+    timestamp_format(ms, text);
+    return json_string(text);
+}
+
+static void list_json(void *ctx, const struct token_grant *grant)
+{
+    const struct listing *listing = ctx;
+    json_array_append_new(
+        listing->tokens,
+        json_pack("{s:s, s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:s}", "name", grant->name, "role",
+                  token_role_text(grant->role), "ids", json_of_bytes(grant->ids), "rooms",
+                  json_of_bytes(grant->rooms), "rate", grant->rate, "created",
+                  time_json(grant->created_ms), "expires", time_json(grant->expires_ms), "revoked",
+                  time_json(grant->revoked_ms), "state", state_of(grant, listing->now)));
+}
+
+static void list_row(void *ctx, const struct token_grant *grant)
+{
+    struct listing *listing = ctx;
+    char created[TIMESTAMP_SIZE], expires[TIMESTAMP_SIZE];
+    const char *state = state_of(grant, listing->now);
+    timestamp_format(grant->created_ms, created);
+    timestamp_format(grant->expires_ms, expires);
+    table_add(&listing->table, grant->name);
+    table_add(&listing->table, token_role_text(grant->role));
+    table_add(&listing->table, grant->ids);
+    table_add(&listing->table, *grant->rooms ? grant->rooms : "all");
+    table_addf(&listing->table, grant->rate > 0 ? "%g/s" : "-", grant->rate);
+    table_addf(&listing->table, "%.10s", created);
+    if (strcmp(state, "good") == 0 && grant->expires_ms)
+        table_addf(&listing->table, "until %.10s %.5s UTC", expires, expires + 11);
+    else
+        table_add(&listing->table, state);
+}
+
+static int list(struct tokens *tokens, const struct token_settings *settings, const char *place)
+{
+    struct listing listing = {.now = time_now_ms()};
+    char why[TOKENS_WHY_SIZE];
+    if (settings->json) {
+        listing.tokens = json_array();
+        if (tokens && tokens_each(tokens, list_json, &listing, why) < 0) {
+            json_decref(listing.tokens);
+            return complain("token", "%s", why);
+        }
+        return json_print_result("token", listing.tokens);
+    }
+    if (!tokens || !tokens_any(tokens)) {
+        printf("No token was given out for %s: a hub there takes peers of its own machine, and "
+               "asks nobody.\n",
+               place);
+        return EXIT_WORKED;
+    }
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    table_begin(&listing.table, TABLE_COLUMNS(columns));
+    int error = tokens_each(tokens, list_row, &listing, why);
+    if (error == 0)
+        table_print(&listing.table, &terminal, stdout);
+    table_free(&listing.table);
+    return error == 0 ? EXIT_WORKED : complain("token", "%s", why);
+}
+
+/* ── audit ── */
+
+static const struct column audit_columns[] = {
+    {.title = "WHEN"},
+    {.title = "WHO"},
+    {.title = "DID"},
+    {.title = "NAME"},
+    {.title = "WHAT FOR", .wraps = true},
+};
+
+static void act_json(void *ctx, const struct token_act *done)
+{
+    const struct listing *listing = ctx;
+    json_array_append_new(listing->tokens,
+                          json_pack("{s:o, s:o, s:s, s:o, s:o}", "time", time_json(done->time_ms),
+                                    "who", json_of_bytes(done->who), "what", done->what, "name",
+                                    json_of_bytes(done->name), "detail",
+                                    json_of_bytes(done->detail)));
+}
+
+static void act_row(void *ctx, const struct token_act *done)
+{
+    struct listing *listing = ctx;
+    char time[TIMESTAMP_SIZE];
+    timestamp_format(done->time_ms, time);
+    table_addf(&listing->table, "%.10s %.8s", time, time + 11);
+    table_add(&listing->table, *done->who ? done->who : "-");
+    table_add(&listing->table, done->what);
+    table_add(&listing->table, done->name);
+    table_add(&listing->table, *done->detail ? done->detail : "-");
+}
+
+static int audit(struct tokens *tokens, bool json)
+{
+    struct listing listing = {.tokens = json ? json_array() : NULL};
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    char why[TOKENS_WHY_SIZE];
+    table_begin(&listing.table, TABLE_COLUMNS(audit_columns));
+    int error = tokens_acts(tokens, json ? act_json : act_row, &listing, why);
+    if (error == 0 && !json)
+        table_print(&listing.table, &terminal, stdout);
+    table_free(&listing.table);
+    if (error == 0 && json)
+        return json_print_result("token", listing.tokens);
+    json_decref(listing.tokens);
+    return error == 0 ? EXIT_WORKED : complain("token", "%s", why);
+}
+
+/* ── the others ── */
+
+/* On stdout stands the token and nothing else, so that it can be piped; it is not kept. */
+static void print_token(char text[TOKEN_TEXT_SIZE])
+{
+    setvbuf(stdout, NULL, _IONBF, 0); /* no copy of it stays behind */
+    printf("%s\n", text);
+    token_wipe(text, TOKEN_TEXT_SIZE);
+}
+
+static int add(struct tokens *tokens, const struct token_grant *grant, bool first,
+               const char *place)
+{
+    char text[TOKEN_TEXT_SIZE], why[TOKENS_WHY_SIZE];
+    if (tokens_add(tokens, grant, text, why) < 0)
+        return complain("token", "%s", why);
+    print_token(text);
+    complain("token", "that is the token of \"%s\"; it is shown this once, and kept nowhere.",
+             grant->name);
+    if (first)
+        complain(
+            "token",
+            "it is the first for %s: a hub there asks everybody for one from now on, and takes "
+            "those of other machines.",
+            place);
+    return EXIT_WORKED;
+}
+
+static int rotate(struct tokens *tokens, const char *name)
+{
+    char text[TOKEN_TEXT_SIZE], why[TOKENS_WHY_SIZE];
+    if (tokens_rotate(tokens, name, time_now_ms(), text, why) < 0)
+        return complain("token", "%s", why);
+    print_token(text);
+    complain("token",
+             "that is the new token of \"%s\", shown this once; the old one is good no "
+             "more.",
+             name);
+    return EXIT_WORKED;
+}
+
+static int revoke_token(struct tokens *tokens, const char *name)
+{
+    char why[TOKENS_WHY_SIZE];
+    if (tokens_revoke(tokens, name, time_now_ms(), why) < 0)
+        return complain("token", "%s", why);
+    complain("token",
+             "the token of \"%s\" is good no more; a hub that runs closes its "
+             "connections within a second.",
+             name);
+    return EXIT_WORKED;
+}
+
+static void identify(struct tokens *tokens)
+{
+    const struct passwd *user = getpwuid(getuid());
+    char number[32];
+    snprintf(number, sizeof number, "uid %ld", (long)getuid());
+    tokens_act_as(tokens, user ? user->pw_name : number);
+}
+
+static int act(struct tokens *tokens, const struct token_settings *settings, const char *place)
+{
+    struct token_grant grant;
+    if (strcmp(settings->action, "list") == 0)
+        return list(tokens, settings, place);
+    if (!tokens)
+        return complain("token", "no token was given out for %s.", place);
+    if (strcmp(settings->action, "audit") == 0)
+        return audit(tokens, settings->json);
+    identify(tokens);
+    if (strcmp(settings->action, "revoke") == 0)
+        return revoke_token(tokens, settings->name);
+    if (strcmp(settings->action, "rotate") == 0)
+        return rotate(tokens, settings->name);
+    int code = grant_read(settings, time_now_ms(), &grant);
+    return code == EXIT_WORKED ? add(tokens, &grant, !tokens_any(tokens), place) : code;
+}
+
+static int check(const struct token_settings *settings)
+{
+    struct token_grant ignored;
+    bool lists = strcmp(settings->action, "list") == 0 || strcmp(settings->action, "audit") == 0;
+    if (lists && settings->name)
+        return usage("%s takes no NAME, such as '%s'.", settings->action, settings->name);
+    if (!lists && !settings->name)
+        return usage("%s wants a NAME; 'khub token' lists them.", settings->action);
+    return strcmp(settings->action, "add") == 0 ? grant_read(settings, 0, &ignored) : EXIT_WORKED;
+}
+
+static int run(const void *data)
+{
+    const struct token_settings *settings = data;
+    bool adds = strcmp(settings->action, "add") == 0;
+    char place[DATA_PLACE_SIZE], why[DATA_PLACE_SIZE + 256];
+    struct tokens *tokens;
+    int code = check(settings);
+    if (code != EXIT_WORKED)
+        return code;
+    if (data_place_choose(settings->data, adds, place, why, sizeof why) < 0)
+        return complain("token", "%s; --data DIR names one.", why);
+    if (tokens_open(place, adds ? TOKENS_MAKE : TOKENS_IF_THERE, TOKENS_PATIENCE_MS, &tokens, why) <
+        0)
+        return complain("token", "%s", why);
+    code = act(tokens, settings, place);
+    tokens_close(tokens);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct token_settings, member)
+static const struct setting options[] = {
+    {.name = "role",
+     .kind = SETTING_CHOICE,
+     AT(role),
+     .argument = "ROLE",
+     .fallback = "member",
+     .choices = roles,
+     .help = "A member takes part, and sees what is said to it and to all; an observer sees what "
+             "everybody says, and says nothing; an admin may both."},
+    {.name = "id",
+     .kind = SETTING_TEXT,
+     AT(ids),
+     .argument = "PATTERN",
+     .fallback = "*",
+     .help =
+         "The ids (sender_id) that it may take: * is any characters, ? one, [abc] one of these; "
+         "capitals count, and letters that only look alike are others."},
+    {.name = "rooms",
+     .kind = SETTING_TEXT,
+     AT(rooms),
+     .argument = "A,B",
+     .help = "The rooms that it may enter. Without it: all."},
+    {.name = "rate",
+     .kind = SETTING_NUMBER,
+     AT(rate),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = TOKEN_RATE_MAX,
+     .help = "Messages a second that each of its connections may send, in place of the hub's "
+             "--rate; 0 is that one."},
+    {.name = "expires",
+     .kind = SETTING_TEXT,
+     AT(expires),
+     .argument = "AGE",
+     .help = "It is good for so long: 30d, 12h, 90m. Without it: until it is revoked."},
+    {.name = "data",
+     .kind = SETTING_TEXT,
+     AT(data),
+     .argument = "DIR",
+     .help = "The directory of the hub's. Without it: where 'khub serve' would keep things."},
+    JSON_SETTING(struct token_settings, "list as JSON: an array of {\"name\", \"role\", \"ids\", "
+                                        "\"rooms\", \"rate\", \"created\", \"expires\", "
+                                        "\"revoked\", \"state\"}."),
+    {0},
+};
+
+static const struct setting operands[] = {
+    {.name = "ACTION",
+     .kind = SETTING_CHOICE,
+     AT(action),
+     .fallback = "list",
+     .choices = actions,
+     .help = "What to do."},
+    {.name = "NAME", .kind = SETTING_TEXT, AT(name), .help = "Whose token it is."},
+    {0},
+};
+
+const struct command command_token = {
+    .name = "token",
+    .summary = "say who may come in: give out tokens, and take them back",
+    .about =
+        "A hub for whose data directory a token was ever given out asks everybody for one, and "
+        "takes who shows it from other machines too. add prints a new token, once, on stdout alone; "
+        "of it the SHA-256 is kept, in tokens.db. All that holds one token is one owner, whatever "
+        "ids it takes: its NAME.\n\n"
+        "revoke and rotate act at once, also while the hub runs: who is connected with the old one "
+        "is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
+        "again that asks nobody, stop it and remove tokens.db. audit lists who did what with which token "
+        "here; what its owner says in a room stands in the log ('khub log'), after a hello that names "
+        "the owner.\n\n"
+        "Give it to khub's commands and trainers by $KHUB_TOKEN, --token-file FILE, or a file that "
+        "only you can read, named like the hub's address, in ~/.config/khub/tokens: "
+        "127.0.0.1:6000.",
+    .example = "  khub token add ada\n"
+               "  khub token add ci --id 'ci/*' --rooms main,lab --expires 30d >ci.token\n"
+               "  khub token\n"
+               "  khub token revoke ci",
+    .worked = "done",
+    .failed = "there is no such token, or there is one already, or tokens.db can't be opened",
+    .options = options,
+    .operands = operands,
+    .settings_size = sizeof(struct token_settings),
+    .run = run,
+};

@@ -1,0 +1,60 @@
+/* Who is let in by a hub that gave out tokens (auth/), and what it costs to show a wrong one.
+ *
+ * A refusal is held back for a while, longer with each from the same address; the connection waits
+ * without a name, and nothing of it is read. An address with too many that wait is told to come
+ * later, whatever it shows. Whoever shows a good one waits for nobody. */
+#ifndef KHUB_NET_LOGIN_H
+#define KHUB_NET_LOGIN_H
+
+#include "core/hub.h"
+#include "net/bounds.h"
+
+struct connection;
+struct endpoint;
+struct server;
+struct tokens;
+
+/* Where connections come from, as far as wrong tokens are counted: an IPv4 address, the first half
+ * of an IPv6 one, all Unix sockets. */
+struct origin {
+    uint8_t bytes[16];
+};
+
+struct stranger {
+    struct origin origin;
+    uint32_t failures; /* wrong tokens, the last one not long ago; 0: nobody's place */
+    uint32_t held;     /* refusals that are held back just now */
+    uint64_t at;       /* loop time of the last failure */
+};
+
+struct login {
+    struct tokens *tokens;                    /* NULL: none was ever given out */
+    struct stranger strangers[STRANGERS_MAX]; /* those who failed last */
+    int64_t next_expiry;                      /* unix time in ms at which a token expires */
+    bool again;                               /* somebody joined who showed no token: look again */
+    bool shown;                               /* a secret lies in the read buffer */
+    bool failing;                             /* tokens.db can't be read: as it was said last */
+    uint64_t refused;                         /* ever */
+    uint64_t said, said_at; /* how many of them the log knows of, and when it was told */
+};
+
+/* Opens the tokens of options.data. 0, or -1 with a sentence. */
+int login_open(struct server *server, char *ret_why, size_t size);
+void login_close(struct server *server);
+/* Does the hub ask everybody for a token? */
+bool login_asks(const struct server *server);
+/* The hub's question (struct hub_edge). */
+int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
+                 struct refusal *ret_refusal);
+/* Once a second: closes connections whose token is no longer good. Not within a call of the hub. */
+void login_review(struct server *server);
+/* Tells the log how many were refused, once in a while. */
+void login_note(struct server *server, const char *address);
+
+struct origin origin_of(const struct endpoint *peer);
+/* How long the connection's refusal is held back: 0: not at all. */
+uint64_t login_hold(struct connection *connection);
+/* That is over. */
+void login_release(struct connection *connection);
+
+#endif

@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+"""Who comes in with which token: khub token, a hub that asks for them, and how khub's own commands
+show theirs.
+
+usage: cli_token.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+import sys
+import tempfile
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import (MIB, PATIENCE, Client, Hub, check, directory, encode, equal,  # noqa: E402
+                     message, own_address, run, sanitized, test, wait_until)
+from program import Running, khub, refused, row, worked  # noqa: E402
+
+# whole, and nobody's
+OTHER = "khub_0mn4yx4sqvhggbajeyec3sgb61aqn7y4x4736p3xmb3yr49pbe00b4ane5"
+
+
+def give_out(data, name, *options):
+    """The token; on stdout stands nothing else."""
+    result = worked("token", "add", name, *options, "--data", data)
+    check(result.out.endswith("\n") and len(result.out) == 64, repr(result.out))
+    check(result.out.strip() not in result.err, result.err)
+    return result.out.strip()
+
+
+def revoke(data, name):
+    equal(worked("token", "revoke", name, "--data", data).out, "")
+
+
+class Stranger(Client):
+    """A connection from an address of its own, so that nobody else's wrong tokens count for it."""
+    last = 0
+
+    def __init__(self, hub, address=None):
+        if address is None:
+            Stranger.last += 1
+            address = f"127.0.{1 + Stranger.last // 250}.{1 + Stranger.last % 250}"
+        # as Client does it, but bound
+        self.source = address
+        original = socket.socket.connect
+
+        def connect(sock, place):
+            sock.bind((self.source, 0))
+            return original(sock, place)
+
+        socket.socket.connect = connect
+        try:
+            super().__init__(("127.0.0.1", hub.port))
+        finally:
+            socket.socket.connect = original
+        hub.clients.append(self)
+
+    def ask(self, name, level=2, **payload):
+        """Says hello and expects no particular answer."""
+        self.name = name
+        self.say("hello", {"protocol": level, **payload})
+
+
+def let_in(hub, name, token, **payload):
+    client = Stranger(hub)
+    client.hello(name, 2, token=token, **payload)
+    return client
+
+
+def turned_away(hub, name, code="unauthorized", words=(), **payload):
+    with contextlib.closing(Stranger(hub)) as client:
+        client.ask(name, **payload)
+        detail = client.expect_error(code, *words)["payload"]["detail"]
+        if code != "forbidden":
+            client.expect_end()
+        return detail
+
+
+# ── khub token ──
+
+
+@test
+def add_prints_the_token_alone_and_list_tells_what_it_is_for():
+    with directory() as data:
+        check("No token was given out" in worked("token", "--data", data).out)
+        check(not os.path.exists(data), "list made a directory")
+        give_out(data, "ada", "--id", "ada/*", "--rooms", "main,lab", "--rate", "5", "--expires", "30d")
+        give_out(data, "eye", "--role", "observer")
+        equal(os.stat(data).st_mode & 0o7777, 0o700)
+        text = worked("token", "list", "--data", data).out
+        ada, eye = row(text, "NAME", "ada"), row(text, "NAME", "eye")
+        equal((ada["ROLE"], ada["IDS"], ada["ROOMS"], ada["RATE"]), ("member", "ada/*", "main,lab", "5/s"))
+        check(ada["STATE"].startswith("until 20"), ada)
+        equal((eye["ROLE"], eye["IDS"], eye["ROOMS"], eye["RATE"], eye["STATE"]), ("observer", "*", "all", "-", "good"))
+        revoke(data, "eye")
+        equal(row(worked("token", "--data", data).out, "NAME", "eye")["STATE"], "revoked")
+        listed = json.loads(worked("token", "--json", "--data", data).out)
+        equal([(each["name"], each["state"]) for each in listed], [("ada", "good"), ("eye", "revoked")])
+        done = json.loads(worked("token", "audit", "--json", "--data", data).out)
+        equal([(each["what"], each["name"]) for each in done], [("added", "ada"), ("added", "eye"), ("revoked", "eye")])
+        check(all(each["who"] for each in done) and "ids=ada/*" in done[0]["detail"], done)
+        equal(row(worked("token", "audit", "--data", data).out, "DID", "revoked")["NAME"], "eye")
+        check(listed[0]["expires"] and not listed[0]["revoked"] and listed[1]["revoked"], listed)
+
+
+@test
+def what_can_t_be_is_said_with_its_limit():
+    with directory() as data:
+        at = ("--data", data)
+        refused(2, "token", "add", *at, said=("add wants a NAME",))
+        refused(2, "token", "list", "ada", *at, said=("'ada'",))
+        refused(2, "token", "add", "a da", *at, said=("'a da'", "1 to 64"))
+        refused(2, "token", "add", "a" * 65, *at, said=("1 to 64",))
+        refused(2, "token", "add", "ada", "--role", "king", *at, said=("king", "observer"))
+        refused(2, "token", "add", "ada", "--id", "a" * 129, *at, said=("128 bytes",))
+        refused(2, "token", "add", "ada", "--rooms", "a,,b", *at, said=("a,,b",))
+        refused(2, "token", "add", "ada", "--expires", "soon", *at, said=("soon", "30d"))
+        refused(2, "token", "add", "ada", "--expires", "0d", *at, said=("0d",))
+        refused(2, "token", "add", "ada", "--rate", "-1", *at, said=("between 0 and",))
+        check(not os.path.exists(data), "something was made")
+        refused(1, "token", "revoke", "ada", *at, said=(data,))
+        give_out(data, "ada")
+        refused(1, "token", "add", "ada", *at, said=('"ada"', "rotate"))
+        refused(1, "token", "rotate", "bob", *at, said=('"bob"',))
+        with open(os.path.join(data, "tokens.db"), "r+b") as file:
+            file.write(b"something else")
+        refused(1, "token", *at, said=("tokens.db",))
+        refused(1, "serve", "--data", data, "--listen", "127.0.0.1:0", said=("tokens", data))
+
+
+# ── who comes in ──
+
+
+@test
+def a_hub_with_tokens_asks_everybody():
+    with directory() as data, Hub("--data", data) as hub:
+        eve = hub.join("eve", 2)
+        before = hub.connect()  # connected, and has said nothing yet
+        token = give_out(data, "alice")
+        eve.expect_error("unauthorized", "from now on")
+        eve.expect_end()
+        before.name = "bob"
+        before.say("hello", {"protocol": 2})
+        missing = before.expect_error("unauthorized", "payload.token")["payload"]["detail"]
+        before.expect_end()
+        ada = let_in(hub, "ada", token)
+        equal(ada.sync["active_ais"], ["ada"])
+        mistyped = turned_away(hub, "bob", token=token[:-1] + ("0" if token[-1] != "0" else "1"))
+        check("mistyped" in mistyped, mistyped)
+        wrong = turned_away(hub, "bob", token=OTHER)
+        revoke(data, "alice")
+        ada.expect_error("unauthorized", "was revoked")
+        ada.expect_end()
+        # the same words, whether such a token was there or not; and the hub asks on
+        equal(turned_away(hub, "bob", token=token), wrong)
+        equal(turned_away(hub, "bob"), missing)
+        with contextlib.closing(Stranger(hub)) as client:
+            client.send(message("bob", "chat", {"text": "hi", "token": token}))
+            client.expect_error("unauthorized")
+            client.expect_end()
+        check(token not in hub.log() and OTHER not in hub.log(), "a token is in the log")
+
+
+@test
+def with_tokens_a_hub_takes_peers_of_other_machines():
+    with directory() as data:
+        with Hub("--data", data, listen=(f"{own_address()}:0",)) as hub:
+            with contextlib.closing(Client((own_address(), hub.port))) as eve:
+                eve.expect_error("protected_mode", "khub token add")
+                eve.expect_end()
+            token = give_out(data, "alice")
+
+            def warned():
+                with contextlib.closing(Client((own_address(), hub.port))) as eve:
+                    return "--tls-cert, so" in eve.expect_error("protected_mode")["payload"]["detail"]
+
+            wait_until(warned, "a hub that protects its tokens")
+        with Hub("--data", data, "--insecure", listen=(f"{own_address()}:0",)) as hub:
+            check("is asked for a token; nobody need encrypt" in hub.console(), hub.console())
+            check(" event=reachable by=token" in hub.log(), hub.log())
+            with contextlib.closing(Client((own_address(), hub.port))) as eve:
+                eve.send(message("eve", "hello"))
+                eve.expect_error("unauthorized")
+            ada = Client((own_address(), hub.port))
+            hub.clients.append(ada)
+            ada.hello("ada", 2, token=token)
+
+
+@test
+def a_token_is_good_for_its_ids_rooms_and_role_alone():
+    with directory() as data, Hub("--data", data) as hub:
+        member = give_out(data, "alice", "--id", "alice/*", "--rooms", "main,lab")
+        observer = give_out(data, "eye", "--role", "observer")
+        admin = give_out(data, "root", "--role", "admin")
+        turned_away(hub, "Alice/1", "forbidden", ('"Alice/1"', '"alice/*"'), token=member)
+        turned_away(hub, "alice", "forbidden", ('"alice"',), token=member)
+        turned_away(hub, "alice/1", "forbidden", ('"secret"', '"main,lab"'), token=member, room="secret")
+        turned_away(hub, "alice/1", "forbidden", ("observer",), token=member, role="observer")
+        turned_away(hub, "eye", "forbidden", ("observer",), token=observer)
+        turned_away(hub, "eye", "forbidden", ("observer",), token=observer, level=1, role="observer")
+        ada = let_in(hub, "alice/1", member, room="lab")
+        eye = let_in(hub, "eye", observer, room="lab", role="observer")
+        let_in(hub, "root", admin, room="lab", role="observer").close()
+        root = let_in(hub, "root2", admin, room="lab")
+        equal(ada.expect("hello", owner="root")["sender_id"], "root2")
+        eye.expect("hello", owner="root")
+        eye.say("chat", {"text": "x"})
+        eye.expect_error("forbidden", "eye", "chat")
+        ada.say("chat", {"text": "y"})
+        root.expect("chat", text="y")
+        eye.expect("chat", text="y")
+
+
+@test
+def who_may_come_in_but_not_so_tries_again_on_its_connection():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice", "--id", "ada")
+        client = Stranger(hub)
+        client.ask("bob", token=token)
+        client.expect_error("forbidden")
+        client.hello("ada", 2, token=token)
+        client.hello("ada", 2, specialization="security")  # a later hello needs none
+        client.ask("ada", token=OTHER)
+        client.expect("training_sync")
+
+
+@test
+def who_has_shown_no_token_has_short_lines():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice")
+        turned_away(hub, "ada")  # by now the hub knows that it asks
+        ada = Stranger(hub)
+        long = encode(message("ada", "chat", {"text": "x" * 100000}))
+        ada.send(long)
+        ada.expect_error("line_too_long", "65536")
+        ada.hello("ada", 2, token=token)
+        bea = let_in(hub, "bea", token)
+        ada.expect("hello")
+        ada.send(long)
+        bea.expect("chat", text="x" * 100000)
+        ada.send(b"x" * (1 << 20) + b"y")
+        ada.expect_error("line_too_long", "1048576")
+
+
+@test
+def an_expired_token_is_none():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice", "--expires", "1h")
+        ada = let_in(hub, "ada", token)
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "tokens.db"))) as database, database:
+            database.execute("UPDATE tokens SET expires = 1000")
+        ada.expect_error("unauthorized", "has expired")
+        ada.expect_end()
+        turned_away(hub, "ada", token=token)
+        equal(row(worked("token", "--data", data).out, "NAME", "alice")["STATE"], "expired")
+        short = give_out(data, "bert", "--expires", "2s")  # nobody changes the file at its end
+        bert = Stranger(hub)
+        bert.ask("bert", token=short)
+        found = bert.receive()  # on a slow machine the two seconds may be over
+        if found["message_type"] == "training_sync":
+            bert.expect_error("unauthorized", "has expired")
+        bert.expect_end()
+
+
+@test
+def a_rotated_token_closes_who_came_with_the_old_one():
+    with directory() as data, Hub("--data", data) as hub:
+        old = give_out(data, "alice")
+        bert = let_in(hub, "bert", give_out(data, "bert"))
+        ada = let_in(hub, "ada", old)
+        bert.expect("hello", owner="alice")
+        new = worked("token", "rotate", "alice", "--data", data).out.strip()
+        ada.expect_error("unauthorized", "was revoked")
+        ada.expect_end()
+        bert.expect("presence", ai_id="ada", status="left", reason="unauthorized")
+        turned_away(hub, "ada", token=old)
+        let_in(hub, "ada", new)
+        bert.expect("hello", owner="alice")
+        bert.expect_nothing()  # and was not closed
+
+
+@test
+def what_was_said_before_a_revocation_is_there_after_a_restart():
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            token = give_out(data, "alice")
+            ada = let_in(hub, "ada", token, acks=True)
+            ada.say("pattern_share", {"pattern": {"id": "p"}})
+            ada.expect("ack")
+            eye = let_in(hub, "eye", give_out(data, "root", "--role", "admin"))
+            revoke(data, "alice")
+            eye.expect("presence", ai_id="ada")
+            eye.say("knowledge_query", {})
+            before = eye.expect("knowledge_result")["payload"]["entries"]
+        root = worked("token", "rotate", "root", "--data", data).out.strip()
+        with Hub("--data", data) as hub:
+            turned_away(hub, "ada", token=token)
+            eye = let_in(hub, "eye", root)
+            eye.say("knowledge_query", {})
+            equal(eye.expect("knowledge_result")["payload"]["entries"], before)
+            check("p" in before["shared_patterns"], before)
+        worked("check", data)
+
+
+# ── a flood ──
+
+
+@test
+def a_flood_of_wrong_tokens_costs_nobody_else_anything():
+    """From many addresses, and many of one, while somebody works."""
+    count = 600 if sanitized() else 6000
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice")
+        ada, bea = let_in(hub, "ada", token), let_in(hub, "bea", token)
+        ada.expect("hello")
+        hello = encode(message("eve", "hello", {"protocol": 2, "token": OTHER})) + b"\n"
+        waiting = []
+        before = logged = 0
+        for number in range(count):
+            place = (f"127.1.{number % 3}.{1 + number % 200}", 0) if number % 2 else ("127.9.9.9", 0)
+            with contextlib.suppress(ConnectionError, OSError):
+                waiting.append(socket.create_connection(("127.0.0.1", hub.port), PATIENCE, place))
+                waiting[-1].sendall(hello)
+            if len(waiting) > 200:
+                waiting.pop(0).close()
+            if number == count // 4:
+                before, logged = hub.rss(), len(hub.log())
+            if number % 100 == 0:
+                ada.say("chat", {"text": str(number)}, "bea")
+                bea.expect("chat", text=str(number))
+        hub.check_rss(before + 4 * MIB)
+        check(len(hub.log()) - logged < 100 * count, f"{len(hub.log()) - logged} bytes of log")
+        for client in waiting:
+            client.close()
+        let_in(hub, "cy", token)
+        wait_until(lambda: hub.counters()["connections"] == 3, "the end of the others")
+        check(hub.counters()["unauthorized"] > 0)
+        check(OTHER not in hub.log(), "a token is in the log")
+
+
+@test
+def an_address_with_many_wrong_ones_waits():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice")
+        held, busy = [], 0
+        while not busy:  # its answers wait longer and longer, and more and more of them
+            check(len(held) < 2000, "nobody is told to come later")
+            client = Stranger(hub, "127.7.7.7")
+            client.ask("eve", token=OTHER)
+            held.append(client)
+            waits = [other for other in held if not other.lines]
+            if len(waits) >= 16:
+                late = Stranger(hub, "127.7.7.7")
+                late.ask("ada", token=token)
+                found = late.receive()
+                busy = found["payload"].get("code") == "rate_limited"
+                late.close()
+        let_in(hub, "ada", token)  # from elsewhere: at once
+
+
+# ── how khub's commands show theirs ──
+
+
+@contextlib.contextmanager
+def folder():
+    with tempfile.TemporaryDirectory(prefix="khub-test-config-") as path:
+        yield path
+
+
+def write(path, text, mode=0o600):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+@test
+def commands_show_the_token_that_they_find():
+    with directory() as data, folder() as config, Hub("--data", data) as hub:
+        here = {"hub": hub, "XDG_CONFIG_HOME": config, "KHUB_TOKEN": ""}
+        member, admin = give_out(data, "alice"), give_out(data, "root", "--role", "admin")
+        refused(1, "who", **here, said=("asks for a token", "--token-file", "$KHUB_TOKEN"))
+        worked("who", **{**here, "KHUB_TOKEN": admin})
+        refused(1, "who", **{**here, "KHUB_TOKEN": member}, said=("alice", "observer"))
+        worked("send", "chat", '{"text":"x"}', **{**here, "KHUB_TOKEN": member})
+        file = write(os.path.join(config, "token"), admin + "\r\n")
+        worked("who", "--token-file", file, **{**here, "KHUB_TOKEN": member})  # which says it last
+        place = os.path.join(config, "khub", "tokens", f"127.0.0.1:{hub.port}")
+        write(place, admin)
+        worked("who", **here)
+        worked("kb", "list", **here)
+        worked("leases", **here)
+        refused(1, "who", **{**here, "KHUB_TOKEN": member})
+        for command in ("watch", "log", "sessions", "dead", "chat", "request", "train", "send", "kb"):
+            check("--token-file FILE" in worked(command, "--help").out, command)
+
+
+@test
+def a_token_that_others_may_read_is_not_shown():
+    with directory() as data, folder() as config, Hub("--data", data) as hub:
+        here = {"hub": hub, "XDG_CONFIG_HOME": config, "KHUB_TOKEN": ""}
+        admin = give_out(data, "root", "--role", "admin")
+        for mode in (0o644, 0o640, 0o604, 0o620):
+            file = write(os.path.join(config, "token"), admin, mode)
+            refused(1, "who", "--token-file", file, **here, said=(file, f"{mode:04o}", "chmod 600"))
+        place = write(os.path.join(config, "khub", "tokens", f"127.0.0.1:{hub.port}"), admin, 0o644)
+        refused(1, "who", **here, said=(place[:200], "0644"))
+        os.chmod(place, 0o600)
+        worked("who", **here)
+        for wrong in ("", "khub_", admin[:-1], admin + "x", "x" * 5000):
+            write(place, wrong)
+            found = refused(1, "who", **here, said=("has no token", "mistyped"))
+            check(not wrong[5:20] or wrong[5:20] not in found.err, "part of it is shown")
+        refused(1, "who", "--token-file", os.path.join(config, "none"), **here, said=("no file",))
+        refused(1, "who", **{**here, "KHUB_TOKEN": admin[:-1]}, said=("$KHUB_TOKEN",))
+
+
+@test
+def a_trainer_joins_with_its_token():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice", "--id", "AI_*")
+        eye = let_in(hub, "eye", give_out(data, "root", "--role", "admin"), role="observer")
+        with Running("train", "AI_1", "audio", "1", hub=hub, KHUB_TOKEN=token) as trainer:
+            while not (found := eye.receive()) or found["message_type"] != "hello":
+                check(found is not None, "the connection ended")
+            trainer.end()
+        hub.wait_log("event=joined ai=AI_1 ")
+        check("token=alice" in hub.log())
+        result = khub("train", "BI_1", "audio", "1", hub=hub, KHUB_TOKEN=token)
+        check(result.code == 1 and '"BI_1"' in result.err, result.err)
+
+
+run()

@@ -1,0 +1,342 @@
+/* tokens.db: two programs that have it open, what is in it, and what it lets somebody in for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "auth/tokens.h"
+#include "own_folder.h"
+
+#define NOW        1795334400000
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+struct place {
+    char folder[OWN_FOLDER_SIZE];
+    struct tokens *hub, *command; /* both have the file open */
+    char why[TOKENS_WHY_SIZE];
+};
+
+static struct tokens *opened(struct place *place, enum tokens_open how)
+{
+    struct tokens *tokens;
+    if (tokens_open(place->folder, how, 0, &tokens, place->why) < 0)
+        fail_msg("%s", place->why);
+    return tokens;
+}
+
+static int setup(void **state)
+{
+    struct place *place = calloc(1, sizeof *place);
+    assert_int_equal(own_folder_make(place->folder), 0);
+    place->command = opened(place, TOKENS_MAKE);
+    place->hub = opened(place, TOKENS_IF_THERE);
+    *state = place;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct place *place = *state;
+    char path[512];
+    tokens_close(place->hub);
+    tokens_close(place->command);
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    unlink(path);
+    rmdir(place->folder);
+    free(place);
+    return 0;
+}
+
+static struct token_grant grant_of(const char *name)
+{
+    struct token_grant grant = {.ids = "*", .created_ms = NOW};
+    snprintf(grant.name, sizeof grant.name, "%s", name);
+    return grant;
+}
+
+static void add(struct place *place, const struct token_grant *grant, char text[TOKEN_TEXT_SIZE])
+{
+    if (tokens_add(place->command, grant, text, place->why) < 0)
+        fail_msg("%s", place->why);
+    assert_true(token_is_whole(slice_of(text)));
+}
+
+/* What the hub's side knows, after it looked. */
+static const struct token *seen(struct place *place, const char *text, int64_t now)
+{
+    assert_true(tokens_refresh(place->hub, place->why) >= 0);
+    return tokens_find(place->hub, slice_of(text), now);
+}
+
+static void test_what_one_gives_out_the_other_takes(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], other[TOKEN_TEXT_SIZE];
+    struct token_grant grant = {.name = "ada",
+                                .role = TOKEN_ADMIN,
+                                .ids = "ada*",
+                                .rooms = "main,lab",
+                                .rate = 2.5,
+                                .created_ms = NOW};
+    assert_false(tokens_any(place->hub));
+    add(place, &grant, text);
+    assert_int_equal(tokens_refresh(place->hub, place->why), 1);
+    assert_int_equal(tokens_refresh(place->hub, place->why), 0);
+    assert_true(tokens_any(place->hub));
+    const struct token *token = tokens_find(place->hub, slice_of(text), NOW);
+    assert_non_null(token);
+    assert_string_equal(token->grant.name, "ada");
+    assert_int_equal(token->grant.role, TOKEN_ADMIN);
+    assert_string_equal(token->grant.ids, "ada*");
+    assert_string_equal(token->grant.rooms, "main,lab");
+    assert_true(token->grant.rate > 2.4 && token->grant.rate < 2.6);
+    assert_ptr_equal(tokens_by_id(place->hub, token->id, NOW), token);
+    uint8_t bytes[TOKEN_BITS_BYTES] = {7};
+    token_write(bytes, other); /* whole, and nobody's */
+    assert_null(tokens_find(place->hub, slice_of(other), NOW));
+    assert_null(tokens_find(place->hub, (struct slice){NULL, 0}, NOW));
+}
+
+static void test_each_is_found_among_many(void **state)
+{
+    enum { COUNT = 20 };
+    struct place *place = *state;
+    char texts[COUNT][TOKEN_TEXT_SIZE], name[16];
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        struct token_grant grant = grant_of(name);
+        add(place, &grant, texts[i]);
+    }
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        const struct token *token = seen(place, texts[i], NOW);
+        assert_non_null(token);
+        assert_string_equal(token->grant.name, name);
+    }
+}
+
+static void test_revoked_is_revoked_for_both(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE];
+    struct token_grant grant = grant_of("ada");
+    add(place, &grant, text);
+    const struct token *token = seen(place, text, NOW);
+    assert_non_null(token);
+    int64_t id = token->id;
+    assert_int_equal(tokens_revoke(place->command, "ada", NOW + 1, place->why), 0);
+    assert_null(tokens_find(place->command, slice_of(text), NOW + 2));
+    assert_null(seen(place, text, NOW + 2));
+    assert_null(tokens_by_id(place->hub, id, NOW + 2));
+    assert_true(tokens_any(place->hub)); /* and still everybody is asked */
+    assert_int_equal(tokens_revoke(place->command, "ada", NOW + 3, place->why), -1);
+    assert_non_null(strstr(place->why, "\"ada\""));
+    char again[TOKEN_TEXT_SIZE];
+    add(place, &grant, again); /* the name may be used again, by another token */
+    assert_string_not_equal(again, text);
+    assert_null(seen(place, text, NOW + 4));
+    token = seen(place, again, NOW + 4);
+    assert_non_null(token);
+    assert_int_not_equal(token->id, id);
+}
+
+static void test_rotating_changes_the_secret_alone(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE];
+    struct token_grant grant = grant_of("ada");
+    snprintf(grant.ids, sizeof grant.ids, "%s", "ada/*");
+    grant.role = TOKEN_OBSERVER;
+    add(place, &grant, text);
+    assert_int_equal(tokens_rotate(place->command, "ada", NOW + 5, next, place->why), 0);
+    assert_null(seen(place, text, NOW + 6));
+    const struct token *token = seen(place, next, NOW + 6);
+    assert_non_null(token);
+    assert_string_equal(token->grant.ids, "ada/*");
+    assert_int_equal(token->grant.role, TOKEN_OBSERVER);
+    assert_int_equal(token->grant.created_ms, NOW + 5);
+    assert_int_equal(tokens_rotate(place->command, "bob", NOW, next, place->why), -1);
+    assert_string_equal(next, "");
+}
+
+static void test_expiry_is_to_the_millisecond(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE];
+    struct token_grant grant = grant_of("ada");
+    grant.expires_ms = NOW + 1000;
+    add(place, &grant, text);
+    assert_non_null(seen(place, text, NOW + 999));
+    assert_null(seen(place, text, NOW + 1000));
+    assert_int_equal(tokens_next_expiry(place->hub, NOW), NOW + 1000);
+    assert_true(tokens_next_expiry(place->hub, NOW + 1000) == INT64_MAX);
+    assert_int_equal(tokens_rotate(place->command, "ada", NOW + 1000, next, place->why), -1);
+    assert_non_null(strstr(place->why, "expired"));
+}
+
+static void test_a_name_has_one_token(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], other[TOKEN_TEXT_SIZE] = "x";
+    struct token_grant grant = grant_of("ada");
+    add(place, &grant, text);
+    assert_int_equal(tokens_add(place->command, &grant, other, place->why), -1);
+    assert_non_null(strstr(place->why, "\"ada\""));
+    assert_string_equal(other, "");
+    assert_non_null(seen(place, text, NOW));
+}
+
+static void note(void *ctx, const struct token_act *act)
+{
+    char *noted = ctx;
+    snprintf(noted + strlen(noted), 512 - strlen(noted), "%lld %s %s %s [%s]\n",
+             (long long)(act->time_ms - NOW), act->who, act->what, act->name, act->detail);
+}
+
+static void test_what_was_done_stays_said(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], noted[512] = "", path[512];
+    sqlite3 *other;
+    struct token_grant grant = grant_of("ada");
+    snprintf(grant.rooms, sizeof grant.rooms, "%s", "lab");
+    tokens_act_as(place->command, "root");
+    add(place, &grant, text);
+    assert_int_equal(tokens_add(place->command, &grant, text, place->why), -1);
+    assert_int_equal(tokens_rotate(place->command, "ada", NOW + 1, text, place->why), 0);
+    tokens_act_as(place->command, "eve");
+    assert_int_equal(tokens_revoke(place->command, "ada", NOW + 2, place->why), 0);
+    assert_int_equal(tokens_revoke(place->command, "ada", NOW + 3, place->why), -1);
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(other, "DELETE FROM audit", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_not_equal(sqlite3_exec(other, "UPDATE audit SET who = 'x'", NULL, NULL, NULL),
+                         SQLITE_OK);
+    sqlite3_close(other);
+    assert_int_equal(tokens_acts(place->hub, note, noted, place->why), 0);
+    assert_string_equal(noted, "0 root added ada [role=member ids=* rooms=lab rate=0 expires=0]\n"
+                               "1 root rotated ada [role=member ids=* rooms=lab rate=0 expires=0]\n"
+                               "2 eve revoked ada []\n");
+}
+
+static bool file_has(const char *folder, const char *text)
+{
+    char path[512], *bytes = malloc(1 << 20);
+    snprintf(path, sizeof path, "%s/tokens.db", folder);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t len = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    assert_in_range(len, 4096, (1 << 20) - 1);
+    bool found = memmem(bytes, len, text, strlen(text)) != NULL;
+    free(bytes);
+    return found;
+}
+
+static void test_the_file_has_no_token_and_is_its_owners_alone(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], path[512];
+    struct stat found;
+    struct token_grant grant = grant_of("ada-lovelace");
+    add(place, &grant, text);
+    assert_true(file_has(place->folder, "ada-lovelace"));
+    assert_false(file_has(place->folder, text));
+    text[40] = '\0'; /* nor a part of it */
+    assert_false(file_has(place->folder, text + 12));
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 07777, 0600);
+    assert_int_equal(chmod(path, 0644), 0); /* as a copy may be */
+    tokens_close(place->command);
+    place->command = opened(place, TOKENS_IF_THERE);
+    assert_int_equal(stat(path, &found), 0);
+    assert_int_equal(found.st_mode & 07777, 0600);
+}
+
+static void test_what_is_no_row_of_ours_lets_nobody_in(void **state)
+{
+    static const char *const damages[] = {"role = 'king'", "sha256 = x'00'",
+                                          "ids = printf('%.*c', 200, 'a')",
+                                          "rooms = printf('%.*c', 2000, 'a')"};
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], path[512], sql[128];
+    sqlite3 *other;
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+        struct token_grant grant = grant_of("ada");
+        add(place, &grant, text);
+        assert_non_null(seen(place, text, NOW));
+        snprintf(sql, sizeof sql, "UPDATE tokens SET %s WHERE revoked = 0", damages[i]);
+        assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_null(seen(place, text, NOW));
+        assert_true(tokens_any(place->hub));
+        assert_int_equal(sqlite3_exec(other, "DELETE FROM tokens", NULL, NULL, NULL), SQLITE_OK);
+    }
+    sqlite3_close(other);
+}
+
+static void test_while_it_can_t_be_read_what_was_known_holds(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], path[512];
+    sqlite3 *other;
+    struct token_grant grant = grant_of("ada");
+    add(place, &grant, text);
+    assert_non_null(seen(place, text, NOW));
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(other, "BEGIN EXCLUSIVE; UPDATE tokens SET revoked = 1;", NULL, NULL, NULL),
+        SQLITE_OK);
+    tokens_refresh(place->hub, place->why);
+    assert_non_null(tokens_find(place->hub, slice_of(text), NOW));
+    assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    assert_null(seen(place, text, NOW));
+    sqlite3_close(other);
+}
+
+static void test_another_file_is_not_taken(void **state)
+{
+    struct place *place = *state;
+    struct tokens *tokens;
+    char path[512], none[300];
+    snprintf(none, sizeof none, "%s/none", place->folder);
+    assert_int_equal(tokens_open(none, TOKENS_IF_THERE, 0, &tokens, place->why), 0);
+    assert_null(tokens);
+    assert_int_equal(tokens_open(none, TOKENS_MAKE, 0, &tokens, place->why), -1);
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    FILE *file = fopen(path, "wb"); /* cut to nothing, and filled with something else */
+    fputs("this is no database at all, and long enough not to be an empty one: it goes on and on "
+          "and on and on and on and on and on and on and on and on and on and on and on and on",
+          file);
+    fclose(file);
+    assert_int_equal(tokens_open(place->folder, TOKENS_IF_THERE, 0, &tokens, place->why), -1);
+    assert_non_null(strstr(place->why, "tokens.db"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_what_one_gives_out_the_other_takes),
+        TEST(test_each_is_found_among_many),
+        TEST(test_revoked_is_revoked_for_both),
+        TEST(test_rotating_changes_the_secret_alone),
+        TEST(test_expiry_is_to_the_millisecond),
+        TEST(test_a_name_has_one_token),
+        TEST(test_what_was_done_stays_said),
+        TEST(test_the_file_has_no_token_and_is_its_owners_alone),
+        TEST(test_what_is_no_row_of_ours_lets_nobody_in),
+        TEST(test_while_it_can_t_be_read_what_was_known_holds),
+        TEST(test_another_file_is_not_taken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
