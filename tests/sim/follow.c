@@ -130,6 +130,14 @@ static void follow_handled(struct world *world, const struct logged *logged,
     model_letters_handled(letters, dead, logged->entry.seq);
 }
 
+/* A report on a sealed claim is the hub's alone: its line is no effect, and it has no target. */
+static bool held_back(const struct logged *logged, const struct proposed *proposed)
+{
+    struct slice effects = text_slice(&logged->effects), line = logged->entry.bytes;
+    return proposed->type == MESSAGE_PERFORMANCE_REPORT &&
+           !memmem(effects.at, effects.len, line.at, line.len - 1);
+}
+
 void follow_message(struct world *world, const struct logged *logged,
                     const struct proposed *proposed, const struct who *who, bool first)
 {
@@ -137,7 +145,7 @@ void follow_message(struct world *world, const struct logged *logged,
     const struct entry *entry = &logged->entry;
     struct letter_model letter = {.seq = entry->seq,
                                   .sender = proposed->sender,
-                                  .target = proposed->target,
+                                  .target = held_back(logged, proposed) ? NOBODY : proposed->target,
                                   .type = proposed->type,
                                   .line = (char *)(uintptr_t)entry->bytes.at,
                                   .len = entry->bytes.len,
@@ -148,7 +156,7 @@ void follow_message(struct world *world, const struct logged *logged,
     if (proposed->type == MESSAGE_HELLO && first && proposed->resumes)
         model_letters_resumed(letters, proposed->sender, proposed->since);
     model_letters_said(letters, &letter, proposed->in_reply_to,
-                       proposed->target == NOBODY ? NULL : &who->presence[proposed->target]);
+                       letter.target == NOBODY ? NULL : &who->presence[letter.target]);
 }
 
 void follow_overdue(struct world *world, const struct logged *logged)
