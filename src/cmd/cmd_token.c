@@ -73,7 +73,7 @@ static int grant_read(const struct token_settings *settings, int64_t now,
     if (settings->expires && (age_parse(settings->expires, &age) < 0 || age == 0))
         return usage("--expires is '%s': it must be a time such as 30d, 12h, 90m or 45s.",
                      settings->expires);
-    while (strcmp(roles[grant.role], settings->role) != 0)
+    while (grant.role + 1 < TOKEN_ROLE_COUNT && strcmp(roles[grant.role], settings->role) != 0)
         grant.role++;
     snprintf(grant.name, sizeof grant.name, "%s", settings->name);
     snprintf(grant.ids, sizeof grant.ids, "%s", settings->ids);
