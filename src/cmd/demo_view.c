@@ -4,6 +4,7 @@
  * The block is erased before anything else is printed and drawn again after it, so that it needs no
  * scroll region and leaves nothing behind; each of its lines is cut to the window, for one that
  * wraps would be erased by half. */
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -139,6 +140,7 @@ static void count_message(struct demo_count *count, enum message_type type,
 
 static struct demo_count *count_of(struct demo_view *view, struct json_value ai_id)
 {
+    assert(view);
     for (size_t i = 0; i < DEMO_AIS; i++)
         if (json_string_is(ai_id, slice_of(demo_ais[i].ai_id)))
             return &view->each[i];

@@ -52,9 +52,9 @@ void recount_claim(struct verdict *verdict, const struct knowledge_entry *entry)
         (!claim->live && (claim->verifier_count || claim->parent_count)))
         verdict_fail(verdict, "claim \"%.*s\" has wrong verifiers or parents",
                      SLICE_FORMAT(entry->key));
-    if (claim->live)
+    if (claim->seal)
         recount_seal(verdict, claim);
-    if (claim->live && claim->seal->broken && claim_judge(claim, &votes) != claim->status)
+    if (claim->seal && claim->seal->broken && claim_judge(claim, &votes) != claim->status)
         verdict_fail(verdict, "claim \"%.*s\" is not %s", SLICE_FORMAT(entry->key),
                      claim_status_text(claim->status));
 }
