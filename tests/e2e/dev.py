@@ -21,7 +21,7 @@ from harness import check, equal, run, test  # noqa: E402
 PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "libssl-dev", "libseccomp": "libseccomp-dev",
             "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
             "yajl": "libyajl-dev", "libxxhash": "libxxhash-dev", "sqlite3": "libsqlite3-dev",
-            "threads": "libc6-dev"}
+            "threads": "libc6-dev", "openssl": "libssl-dev"}
 
 # Each says in the file "calls" how it was called. Nothing is installed here; a build directory is
 # one that has build.ninja.
