@@ -108,6 +108,11 @@ void follow_resume(void *ctx, const struct hub_resume *resume)
                    (unsigned long long)resume->peer);
 }
 
+static bool has(struct slice effects, struct slice line)
+{
+    return effects.len && memmem(effects.at, effects.len, line.at, line.len) != NULL;
+}
+
 /* It was sent again as it was said, or not at all. */
 static void follow_handled(struct world *world, const struct logged *logged,
                            const struct proposed *proposed, const struct who *who)
@@ -122,8 +127,7 @@ static void follow_handled(struct world *world, const struct logged *logged,
                    (unsigned long long)dead->id);
         return;
     }
-    struct slice effects = text_slice(&logged->effects);
-    bool sent = memmem(effects.at, effects.len, letter->line, letter->len - 1) != NULL;
+    bool sent = has(text_slice(&logged->effects), (struct slice){letter->line, letter->len - 1});
     if (sent == dead->drop)
         world_fail(world, "letter %llu was %s", (unsigned long long)dead->id,
                    sent ? "dropped, and sent" : "to be sent again, and was not");
@@ -133,9 +137,9 @@ static void follow_handled(struct world *world, const struct logged *logged,
 /* A report on a sealed claim is the hub's alone: its line is no effect, and it has no target. */
 static bool held_back(const struct logged *logged, const struct proposed *proposed)
 {
-    struct slice effects = text_slice(&logged->effects), line = logged->entry.bytes;
-    return proposed->type == MESSAGE_PERFORMANCE_REPORT &&
-           !memmem(effects.at, effects.len, line.at, line.len - 1);
+    struct slice line = logged->entry.bytes;
+    line.len--; /* the hub may add members before its brace */
+    return proposed->type == MESSAGE_PERFORMANCE_REPORT && !has(text_slice(&logged->effects), line);
 }
 
 void follow_message(struct world *world, const struct logged *logged,
