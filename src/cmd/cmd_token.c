@@ -236,7 +236,7 @@ static int add(struct tokens *tokens, const struct token_grant *grant, bool firs
         complain(
             "token",
             "it is the first for %s: a hub there asks everybody for one from now on, and takes "
-            "those of other machines.",
+            "those of other machines over TLS.",
             place);
     return EXIT_WORKED;
 }
@@ -386,8 +386,8 @@ const struct command command_token = {
     .summary = "say who may come in: give out tokens, and take them back",
     .about =
         "A hub for whose data directory a token was ever given out asks everybody for one, and "
-        "takes who shows it from other machines too. add prints a new token, once, on stdout alone; "
-        "of it the SHA-256 is kept, in tokens.db. All that holds one token is one owner, whatever "
+        "takes who shows it from other machines too, over TLS. add prints a new token, once, on "
+        "stdout alone; of it the SHA-256 is kept, in tokens.db. All that holds one token is one owner, whatever "
         "ids it takes: its NAME.\n\n"
         "revoke and rotate act at once, also while the hub runs: who is connected with the old one "
         "is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
