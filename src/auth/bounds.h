@@ -12,4 +12,14 @@
  * waits: it goes on with what it knew, and looks again. */
 #define TOKENS_PATIENCE_MS 5000
 
+/* Of the audit: notes that wait to be written, and as many acts besides; what was counted and is
+ * unlike, in one minute; bytes of a note's text; rows of accesses that stay. */
+#define AUDIT_WAITING_MAX   16384u
+#define AUDIT_COUNTS_MAX    256u
+#define AUDIT_TEXT_MAX      1024u
+#define AUDIT_ACCESSES_KEPT 200000
+#define AUDIT_PACE_MS       200
+#define AUDIT_RETRY_MS      1000
+#define AUDIT_PATIENCE_MS   5000 /* for who has the file; the thread's and a reader's */
+
 #endif

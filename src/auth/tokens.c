@@ -2,16 +2,13 @@
  * answers from what it read last, and reads it again when SQLite says that somebody wrote. */
 #include "auth/tokens.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "auth/file.h"
 #include "core/memory.h"
 
 #define APPLICATION_ID 0x6b687574 /* "khut" */
@@ -161,45 +158,14 @@ static int schema_check(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
     return -1;
 }
 
-/* What root made for a hub that runs as somebody else, that hub must be able to open. */
-static int file_give(int file, const char *directory)
-{
-    struct stat found;
-    if (geteuid() != 0 || stat(directory, &found) < 0 || found.st_uid == 0)
-        return 0;
-    return fchown(file, found.st_uid, found.st_gid);
-}
-
-/* Makes the file, and sees to it that nobody else may read it. 0, 1 when there is none and none
- * is to be made, or -1 with a sentence. */
-static int file_prepare(const char *directory, const char *path, enum tokens_open how,
-                        char why[TOKENS_WHY_SIZE])
-{
-    struct stat found;
-    int file =
-        open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (how == TOKENS_MAKE ? O_CREAT : 0), 0600);
-    if (file < 0 && errno == ENOENT && how == TOKENS_IF_THERE)
-        return 1;
-    bool good = file >= 0 && fstat(file, &found) == 0 &&
-                ((found.st_mode & 07777) == 0600 || fchmod(file, 0600) == 0) &&
-                file_give(file, directory) == 0;
-    if (!good)
-        snprintf(why, TOKENS_WHY_SIZE, "%.400s: %s", path, strerror(errno));
-    if (file >= 0)
-        close(file);
-    return good ? 0 : -1;
-}
-
 int tokens_open(const char *directory, enum tokens_open how, int wait_ms,
                 struct tokens **ret_tokens, char ret_why[TOKENS_WHY_SIZE])
 {
     char path[4096];
     *ret_tokens = NULL;
-    if (snprintf(path, sizeof path, "%s/tokens.db", directory) >= (int)sizeof path) {
-        snprintf(ret_why, TOKENS_WHY_SIZE, "%.64s…: %s", directory, strerror(ENAMETOOLONG));
+    if (file_path(directory, "tokens.db", path, sizeof path, ret_why, TOKENS_WHY_SIZE) < 0)
         return -1;
-    }
-    int prepared = file_prepare(directory, path, how, ret_why);
+    int prepared = file_prepare(directory, path, how == TOKENS_MAKE, ret_why, TOKENS_WHY_SIZE);
     if (prepared != 0)
         return prepared < 0 ? -1 : 0;
     struct tokens *tokens = memory_new(sizeof *tokens);

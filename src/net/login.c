@@ -3,6 +3,7 @@
 #include "net/login.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
@@ -17,6 +18,10 @@ int login_open(struct server *server, char *ret_why, size_t size)
     const char *directory = server->options.data;
     if (!directory)
         return 0;
+    if (audit_open(directory, &server->audit) < 0) {
+        snprintf(ret_why, size, "no thread for the audit: %s", strerror(errno));
+        return -1;
+    }
     if (tokens_open(directory, TOKENS_IF_THERE, TOKENS_PATIENCE_MS, &server->login.tokens, why) ==
         0) {
         if (server->login.tokens)
@@ -28,10 +33,11 @@ int login_open(struct server *server, char *ret_why, size_t size)
     return -1;
 }
 
-void login_close(struct server *server)
+int login_close(struct server *server)
 {
     tokens_close(server->login.tokens);
     server->login.tokens = NULL;
+    return audit_close(server->audit);
 }
 
 bool login_asks(const struct server *server)
@@ -304,12 +310,27 @@ static bool must_go(const struct server *server, const struct connection *connec
     return true;
 }
 
+/* Hands on what the audit counted, and says when it can't be written. */
+static void audit_review(struct server *server, int64_t now)
+{
+    struct journal *journal = &server->journal;
+    const char *why = audit_failure(server->audit);
+    audit_turn(server->audit, now);
+    if (why && !server->login.unaudited) {
+        journal_begin(journal, 0, "warning");
+        journal_text(journal, "audit", slice_of(why));
+        journal_end(journal);
+    }
+    server->login.unaudited = why != NULL;
+}
+
 void login_review(struct server *server)
 {
     struct login *login = &server->login;
     struct connection *connection;
     struct refusal refusal;
     int64_t now = time_now_ms();
+    audit_review(server, now);
     refresh(server);
     if (!login_asks(server) || (!login->again && now < login->next_expiry))
         return;

@@ -34,19 +34,22 @@ struct login {
     bool again;                               /* somebody joined who showed no token: look again */
     bool shown;                               /* a secret lies in the read buffer */
     bool failing;                             /* tokens.db can't be read: as it was said last */
+    bool unaudited;                           /* audit.db can't be written: likewise */
     uint64_t refused;                         /* ever */
     uint64_t said, said_at; /* how many of them the log knows of, and when it was told */
 };
 
-/* Opens the tokens of options.data. 0, or -1 with a sentence. */
+/* Opens the tokens of options.data, and the audit. 0, or -1 with a sentence. */
 int login_open(struct server *server, char *ret_why, size_t size);
-void login_close(struct server *server);
+/* 0, or -1 when not all of the audit could be written. */
+int login_close(struct server *server);
 /* Does the hub ask everybody for a token? */
 bool login_asks(const struct server *server);
 /* The hub's question (struct hub_edge). */
 int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                  struct refusal *ret_refusal);
-/* Once a second: closes connections whose token is no longer good. Not within a call of the hub. */
+/* Once a second: closes connections whose token is no longer good, and sees to the audit. Not
+ * within a call of the hub. */
 void login_review(struct server *server);
 /* Tells the log how many were refused, once in a while. */
 void login_note(struct server *server, const char *address);

@@ -485,7 +485,8 @@ static int server_free(struct server *server)
         hub_free(server->hub);
     }
     searching_close(server);
-    login_close(server);
+    if (login_close(server) < 0)
+        fail("not all that the audit should say could be written", NULL);
     if (disk_close(server) < 0)
         fail("not everything that was said could be stored", NULL);
     int logged = journal_end_of(&server->journal);

@@ -9,6 +9,7 @@
 
 #include <uv.h>
 
+#include "auth/audit.h"
 #include "net/connection.h"
 #include "net/disk.h"
 #include "net/id_table.h"
@@ -69,6 +70,7 @@ struct server {
     struct disk disk;
     struct searching searching;
     struct login login;
+    struct audit *audit; /* who did what; NULL: nothing is kept */
     char *read_buffer;
 };
 
