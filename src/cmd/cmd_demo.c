@@ -206,12 +206,31 @@ static int lose_hub(struct demo *demo)
     return complain("demo", "lost the hub: %s", demo->visit.why);
 }
 
+static void read_summaries(struct demo *demo)
+{
+    char path[CHILD_PATH_MAX];
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        path_in(demo, demo_ais[i].ai_id, ".json", path);
+        json_decref(demo->summaries[i]);
+        demo->summaries[i] = json_load_file(path, 0, NULL);
+    }
+}
+
+/* All was seen on the wire, and each AI has measured that it gained. */
+static bool all_happened(struct demo *demo)
+{
+    if (!demo_view_happened(&demo->view))
+        return false;
+    read_summaries(demo);
+    return demo_all_gained(demo->summaries);
+}
+
 /* The time is up, and all has happened, or will not for as long as anybody waits. */
-static bool time_to_end(const struct demo *demo, int64_t now)
+static bool time_to_end(struct demo *demo, int64_t now)
 {
     int64_t patience = (int64_t)(demo->settings->patience * 60000);
     return now >= demo->view.ends && demo->audit.killed &&
-           (demo_view_happened(&demo->view) || now >= demo->view.ends + patience);
+           (now >= demo->view.ends + patience || all_happened(demo));
 }
 
 static void ask_to_end(struct demo *demo)
@@ -260,15 +279,6 @@ static int follow(struct demo *demo)
     if (code == EXIT_WORKED)
         visit_settle(&demo->visit, STOP_GRACE_MS); /* the last messages, still on their way to us */
     return code;
-}
-
-static void read_summaries(struct demo *demo)
-{
-    char path[CHILD_PATH_MAX];
-    for (size_t i = 0; i < DEMO_AIS; i++) {
-        path_in(demo, demo_ais[i].ai_id, ".json", path);
-        demo->summaries[i] = json_load_file(path, 0, NULL);
-    }
 }
 
 /* ── what is there at the end ── */

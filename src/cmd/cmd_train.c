@@ -190,7 +190,9 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(summary),
      .argument = "FILE",
-     .help = "Writes the summary as JSON to FILE too."},
+     .help =
+         "Writes the summary as JSON to FILE too; while it trains, each time that it measures, as "
+         "it stands then (\"ended\": null)."},
     {.name = "acks",
      .kind = SETTING_TEXT,
      AT(acks),

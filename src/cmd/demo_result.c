@@ -237,10 +237,23 @@ static void miss(json_t *missing, const char *format, ...)
     va_end(arguments);
 }
 
+static bool gained(const json_t *summary)
+{
+    return number_at(json_object_get(summary, "training"), "gain") > 0;
+}
+
+bool demo_all_gained(json_t *const *summaries)
+{
+    for (size_t i = 0; i < DEMO_AIS; i++) {
+        if (!gained(summaries[i]))
+            return false;
+    }
+    return true;
+}
+
 static void judge_each(json_t *missing, const struct demo_ai *ai, const json_t *summary)
 {
-    const json_t *training = json_object_get(summary, "training");
-    if (!(number_at(training, "gain") > 0))
+    if (!gained(summary))
         miss(missing, "%s gained nothing over its baseline", ai->ai_id);
     for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
         enum whose whose = requirements[i].whose;

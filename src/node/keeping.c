@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,11 +85,15 @@ failed:
     return -1;
 }
 
-/* Under another name first, so that nobody ever finds half of it. 0, or -1 with errno. */
-static int file_write(int directory, const char *name, const char *text, mode_t mode)
+/* Under another name first, so that nobody ever finds half of it. */
+int keeping_write_file(int directory, const char *name, const char *text, mode_t mode)
 {
-    char unfinished[64];
-    snprintf(unfinished, sizeof unfinished, "%s.new", name);
+    char unfinished[PATH_MAX];
+    int length = snprintf(unfinished, sizeof unfinished, "%s.new", name);
+    if (length >= (int)sizeof unfinished) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     int fd = openat(directory, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0)
         return -1;
@@ -121,8 +126,9 @@ int keeping_write(struct keeping *keeping, json_t *learned)
         return 0;
     char *text = json_dumps(learned, JSON_INDENT(2));
     errno = text ? 0 : ENOMEM;
-    int failed = !text || file_write(keeping->directory, LEARNED, text, KEEPING_MODE) < 0 ||
-                 (source && file_write(keeping->directory, SOURCE, source, KEEPING_MODE) < 0);
+    int failed =
+        !text || keeping_write_file(keeping->directory, LEARNED, text, KEEPING_MODE) < 0 ||
+        (source && keeping_write_file(keeping->directory, SOURCE, source, KEEPING_MODE) < 0);
     free(text);
     if (failed)
         return -1;
@@ -136,7 +142,7 @@ int keeping_write_token(struct keeping *keeping, const char *token)
     assert(keeping->directory >= 0);
     if (strlen(token) >= sizeof keeping->token || strcmp(token, keeping->token) == 0)
         return 0;
-    if (file_write(keeping->directory, TOKEN, token, TOKEN_MODE) < 0)
+    if (keeping_write_file(keeping->directory, TOKEN, token, TOKEN_MODE) < 0)
         return -1;
     words_copy(keeping->token, token);
     return 0;

@@ -5,6 +5,7 @@
 #define KHUB_NODE_KEEPING_H
 
 #include <jansson.h>
+#include <sys/types.h>
 
 #include "brain/brain.h"
 
@@ -29,6 +30,9 @@ int keeping_open(const char *path, struct brain *brain, struct keeping *ret_keep
 int keeping_write(struct keeping *keeping, json_t *learned);
 /* Writes the hub's resume_token, if it is not there already. 0, or -1 with errno. */
 int keeping_write_token(struct keeping *keeping, const char *token);
+/* Writes a file that is whole at any time, in place of one of that name in the directory (an fd, or
+ * AT_FDCWD). 0, or -1 with errno. */
+int keeping_write_file(int directory, const char *name, const char *text, mode_t mode);
 void keeping_close(struct keeping *keeping);
 
 #endif

@@ -320,42 +320,6 @@ static void handle_start(struct node *node)
     uv_signal_start(&node->terminate, on_signal, SIGTERM);
 }
 
-/* 0, or -1 when it could not be written where it should. */
-static int node_summarize(struct node *node, int exit_code)
-{
-    const struct trainer_options *options = node->options;
-    struct brain *brain = node->brain;
-    struct brain_standing standing;
-    assert(jobs_idle(&node->jobs)); /* the brain is the loop's now */
-    brain->standing(brain->state, &standing);
-    struct summary_head head = {.ai_id = options->ai_id,
-                                .specialization = options->specialization,
-                                .hub = options->address,
-                                .ended = node->ended,
-                                .joined = node->joined,
-                                .exit_code = exit_code,
-                                .seconds = (double)(node_now(node) - node->started) / 1000};
-    json_t *json = summary_json(&node->count, &head, brain->summary(brain->state),
-                                brain->learned(brain->state));
-    bool unkept = node_keep(node, brain->learned(brain->state)) < 0;
-    if (node->keeping && node->keeping->learned && !unkept)
-        node_say(node, "What it learned is in %s: learned.json and policy.c", node->keeping->path);
-    if (options->json && json) {
-        json_dumpf(json, options->out, JSON_INDENT(2));
-        fputc('\n', options->out);
-        fflush(options->out);
-    } else if (options->summary) {
-        options->summary(&node->count, &head, &standing, options->data);
-    }
-    bool unwritten = options->summary_path &&
-                     (!json || json_dump_file(json, options->summary_path, JSON_INDENT(2)) < 0);
-    if (unwritten)
-        node_say(node, "the summary could not be written to %s: %s", options->summary_path,
-                 strerror(errno));
-    json_decref(json);
-    return unwritten || unkept ? -1 : 0;
-}
-
 static int node_exit_code(const struct node *node)
 {
     return node->joined && !node->lost ? 0 : 1;

@@ -180,6 +180,7 @@ struct node {
     enum node_phase phase;
     const char *ended;                          /* why */
     uint64_t started, deadline, phase_deadline; /* loop time, ms */
+    bool unwritten;                             /* the summary's file, once: it was said */
     bool joined, lost, refused;                 /* once; now, for good; by the hub */
     uint64_t away_said;               /* when it was said that the hub is away; 0: not yet */
     bool training, measuring;         /* a job for it is on its way */
@@ -226,6 +227,14 @@ int node_publish(struct node *node, const char *type, const json_t *payload, con
 int node_publish_as(struct node *node, const char *message_id, const char *type,
                     const json_t *payload, const char *target, khub_outcome_callback *callback,
                     void *data);
+
+/* summary_told.c */
+/* Writes the summary as it stands now to the summary's file (there must be one), unless that is no
+ * regular one. Of the brain's: both are taken over. A failure is logged, once. */
+void node_summarize_so_far(struct node *node, json_t *training, json_t *learned);
+/* Tells it to all, and keeps what was learned. 0, or -1 (logged) when it could not be written where
+ * it should. */
+int node_summarize(struct node *node, int exit_code);
 
 /* Notes what the hub has acked: a line "message_id seq type". */
 void node_acked(struct node *node, const struct khub_outcome *outcome, const char *type);

@@ -74,7 +74,8 @@ static void train_push(struct node *node, unsigned budget)
 
 struct measure_job {
     struct node_job base;
-    json_t *learned; /* to be kept; NULL: nothing */
+    json_t *learned;       /* to be kept; NULL: nothing */
+    json_t *summary, *use; /* for the summary's file: the brain's own, and what it would use */
     struct brain_standing standing;
 };
 
@@ -86,6 +87,10 @@ static void measure_work(struct job *job)
     brain->standing(brain->state, &work->standing);
     if (work->base.node->keeping)
         work->learned = brain->learned(brain->state);
+    if (work->base.node->options->summary_path) {
+        work->summary = brain->summary(brain->state);
+        work->use = brain->learned(brain->state);
+    }
 }
 
 static void measure_done(struct job *job, bool ran)
@@ -97,6 +102,8 @@ static void measure_done(struct job *job, bool ran)
     node->measuring = false;
     node->measured_at = node_now(node);
     node_keep(node, work->learned);
+    if (work->summary)
+        node_summarize_so_far(node, work->summary, work->use);
     free(work);
 }
 

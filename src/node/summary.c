@@ -14,11 +14,11 @@ static int count_add(json_t *root, const char *group, const char *name, unsigned
 json_t *summary_json(const struct summary *summary, const struct summary_head *head,
                      json_t *training, json_t *learned)
 {
-    json_t *root =
-        json_pack("{s:s,s:s,s:s,s:b,s:s,s:i,s:f,s:o,s:o}", "ai_id", head->ai_id, "specialization",
-                  head->specialization, "hub", head->hub, "joined", head->joined, "ended",
-                  head->ended, "exit_code", head->exit_code, "seconds", head->seconds, "training",
-                  training, "learned", learned ? learned : json_null());
+    json_t *root = json_pack(
+        "{s:s,s:s,s:s,s:b,s:s?,s:o,s:f,s:o,s:o}", "ai_id", head->ai_id, "specialization",
+        head->specialization, "hub", head->hub, "joined", head->joined, "ended", head->ended,
+        "exit_code", head->ended ? json_integer(head->exit_code) : json_null(), "seconds",
+        head->seconds, "training", training, "learned", learned ? learned : json_null());
     int failed = root ? 0 : -1;
 #define X(group, name, label) failed |= count_add(root, #group, #name, summary->group##_##name);
     SUMMARY_COUNTS(X)

@@ -50,16 +50,18 @@ struct summary {
 
 /* What the summary tells beside the counts. */
 struct summary_head {
-    const char *ai_id, *specialization, *hub, *ended; /* why it ended: "time is up", "SIGINT", … */
+    const char *ai_id, *specialization, *hub;
+    const char *ended; /* why: "time is up", "SIGINT", …; NULL: it still runs */
     bool joined;
     int exit_code;
     double seconds;
 };
 
-/* {"ai_id", "specialization", "hub", "joined", "ended", "exit_code", "seconds", "training": the
- * brain's own, "learned": what it would use, with its parameters and its source, or null (both
- * consumed), and a group of counts each for "patterns", "components", "claims", "reports",
- * "sessions", "features" and "link": {"shared": n, …}}. NULL when out of memory. */
+/* {"ai_id", "specialization", "hub", "joined", "ended" and "exit_code" (null while it runs),
+ * "seconds", "training": the brain's own, "learned": what it would use, with its parameters and its
+ * source, or null (both consumed), and a group of counts each for "patterns", "components",
+ * "claims", "reports", "sessions", "features" and "link": {"shared": n, …}}. NULL when out of
+ * memory. */
 json_t *summary_json(const struct summary *summary, const struct summary_head *head,
                      json_t *training, json_t *learned);
 

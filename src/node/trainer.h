@@ -27,7 +27,9 @@ struct trainer_options {
     const char *token; /* to show to it; NULL or "": none */
     const char *ai_id, *specialization;
     double minutes;
-    const char *summary_path; /* writes the summary as JSON there too, see summary.h; NULL: not */
+    /* Where it writes the summary as JSON too (summary.h), at its end and each time that it has
+     * measured; NULL: nowhere. */
+    const char *summary_path;
     const char
         *keep_path; /* keeps what it learns there, and goes on from it (keeping.h); NULL: not */
     const char *resume_token; /* of an earlier run of this AI; NULL: none */

@@ -21,9 +21,9 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    static const char *const names[] = {"learned.json", "policy.c", "resume_token"};
+    static const char *const names[] = {"learned.json", "policy.c", "resume_token", "summary.json"};
     char path[128];
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         unlink(path);
     }
@@ -135,6 +135,56 @@ static void test_a_token_is_kept_for_its_owner(void **state)
     node_unmake(node);
 }
 
+/* Once it has measured, and not only at its end. */
+static void test_the_summary_is_there_while_it_trains(void **state)
+{
+    (void)state;
+    char path[128], text[4096];
+    snprintf(path, sizeof path, "%s/summary.json", folder);
+    struct node *node = node_make();
+    struct trainer_options options = *node->options;
+    options.summary_path = path;
+    node->options = &options;
+    sharing_last(node);
+    work(node);
+    file_read("summary.json", text, sizeof text);
+    json_t *summary = json_loads(text, 0, NULL);
+    assert_true(json_is_null(json_object_get(summary, "ended")));
+    assert_true(json_is_null(json_object_get(summary, "exit_code")));
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(summary, "learned"), "trained")), 1);
+    json_decref(summary);
+    node->ended = "time is up";
+    assert_int_equal(node_summarize(node, 0), 0);
+    file_read("summary.json", text, sizeof text);
+    summary = json_loads(text, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(summary, "ended")), "time is up");
+    assert_int_equal(json_integer_value(json_object_get(summary, "exit_code")), 0);
+    assert_true(json_is_integer(json_object_get(summary, "exit_code")));
+    json_decref(summary);
+    node_unmake(node);
+}
+
+/* Said once, however often it is tried; and what is no regular file is left to the end. */
+static void test_a_summary_that_cant_be_written(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    struct trainer_options options = *node->options;
+    node->options = &options;
+    options.summary_path = "/dev/full";
+    node_summarize_so_far(node, json_object(), NULL);
+    assert_int_equal(heard_of("the summary"), 0);
+    options.summary_path = "/proc/nowhere/summary.json";
+    node_summarize_so_far(node, json_object(), NULL);
+    node_summarize_so_far(node, json_object(), NULL);
+    assert_int_equal(heard_of("the summary can't be written to /proc/nowhere"), 1);
+    assert_int_equal(node_summarize(node, 0), -1);
+    options.summary_path = "/dev/full";
+    assert_int_equal(node_summarize(node, 0), -1);
+    node_unmake(node);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +192,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_token_is_kept_for_its_owner, begin, end),
         cmocka_unit_test_setup_teardown(test_anothers_is_not_overwritten, begin, end),
         cmocka_unit_test_setup_teardown(test_where_nothing_can_be_kept, begin, end),
+        cmocka_unit_test_setup_teardown(test_the_summary_is_there_while_it_trains, begin, end),
+        cmocka_unit_test(test_a_summary_that_cant_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
