@@ -1,5 +1,5 @@
-/* What makes it hard: the loop must never wait for the disk. Entries come back through an async
- * handle, checkpoints are gathered a few rows at a time, for a millisecond. */
+/* What makes it hard: the loop must never wait for the disk. Entries come back when its thread
+ * wakes the loop, checkpoints are gathered a few rows at a time, for a millisecond. */
 #include "net/disk.h"
 
 #include <errno.h>
@@ -48,9 +48,9 @@ static void say_state(struct server *server)
         journal_say(journal, "[hub] There is room to store messages again.");
 }
 
-static void on_woken(uv_async_t *handle)
+static void on_woken(struct waker *waker)
 {
-    struct server *server = handle->data;
+    struct server *server = waker->poll.data;
     store_take(server->disk.store);
     say_state(server);
     pace_disk(server);
@@ -64,7 +64,7 @@ static void on_page(void *ctx, const struct store_page *page)
 static void wake(void *ctx)
 {
     struct server *server = ctx;
-    uv_async_send(&server->disk.woken);
+    waker_wake(&server->disk.woken);
 }
 
 bool disk_behind(const struct server *server)
@@ -262,10 +262,15 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
                     "(--memory)");
     if (error < 0)
         return -1;
+    if (waker_begin(&disk->woken, &server->loop, on_woken) < 0) {
+        snprintf(why, STORE_WHY_SIZE, "no event for the store: %s", strerror(errno));
+        store_close(disk->store);
+        disk->store = NULL;
+        return -1;
+    }
     store_key(disk->store, server->key);
-    uv_async_init(&server->loop, &disk->woken, on_woken);
     uv_timer_init(&server->loop, &disk->timer);
-    disk->woken.data = disk->timer.data = server;
+    disk->woken.poll.data = disk->timer.data = server;
     uv_timer_start(&disk->timer, on_timer, CHECKPOINT_IDLE_MS, 0);
     return 0;
 }
@@ -279,11 +284,11 @@ void disk_explain(const struct server *server)
 void disk_stop(struct server *server)
 {
     struct disk *disk = &server->disk;
-    if (!disk->store || uv_is_closing((uv_handle_t *)&disk->woken))
+    if (!disk->store || uv_is_closing((uv_handle_t *)&disk->timer))
         return;
     store_silence(disk->store);
     uv_close((uv_handle_t *)&disk->timer, NULL);
-    uv_close((uv_handle_t *)&disk->woken, NULL);
+    waker_end(&disk->woken);
 }
 
 int disk_close(struct server *server)

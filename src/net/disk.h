@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "net/waker.h"
 #include "store/store.h"
 
 struct server;
@@ -19,7 +20,7 @@ struct disk_room {
 
 struct disk {
     struct store *store; /* NULL: nothing is kept */
-    uv_async_t woken;
+    struct waker woken;
     uv_timer_t timer;
     bool fresh;      /* no database was there at the beginning */
     bool damaged;    /* it could not be opened because of that */

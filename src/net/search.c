@@ -119,9 +119,9 @@ static void say_state(struct server *server)
     journal_end(journal);
 }
 
-static void on_woken(uv_async_t *handle)
+static void on_woken(struct waker *waker)
 {
-    struct server *server = handle->data;
+    struct server *server = waker->poll.data;
     search_take(server->searching.index);
     say_state(server);
 }
@@ -143,7 +143,7 @@ static void on_found(void *ctx, const struct search_wish *wish, const struct sea
 static void wake(void *ctx)
 {
     struct server *server = ctx;
-    uv_async_send(&server->searching.woken);
+    waker_wake(&server->searching.woken);
 }
 
 /* ── beginning and end ── */
@@ -159,24 +159,25 @@ int searching_begin(struct server *server)
     if (!server->disk.store)
         return 0;
     searching->last = &searching->first;
-    uv_async_init(&server->loop, &searching->woken, on_woken);
+    if (waker_begin(&searching->woken, &server->loop, on_woken) < 0)
+        return -1;
     uv_timer_init(&server->loop, &searching->timer);
-    searching->woken.data = searching->timer.data = server;
+    searching->woken.poll.data = searching->timer.data = server;
     if (search_open(&options, &searching->index) == 0)
         return 0;
     uv_close((uv_handle_t *)&searching->timer, NULL);
-    uv_close((uv_handle_t *)&searching->woken, NULL);
+    waker_end(&searching->woken);
     return -1;
 }
 
 void searching_stop(struct server *server)
 {
     struct searching *searching = &server->searching;
-    if (!searching->index || uv_is_closing((uv_handle_t *)&searching->woken))
+    if (!searching->index || uv_is_closing((uv_handle_t *)&searching->timer))
         return;
     search_silence(searching->index);
     uv_close((uv_handle_t *)&searching->timer, NULL);
-    uv_close((uv_handle_t *)&searching->woken, NULL);
+    waker_end(&searching->woken);
 }
 
 void searching_close(struct server *server)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+#include "net/waker.h"
 #include "store/search.h"
 
 struct server;
@@ -13,7 +14,7 @@ struct waiting_wish;
 
 struct searching {
     struct search_index *index; /* NULL: there is none */
-    uv_async_t woken;
+    struct waker woken;
     uv_timer_t timer;
     bool begun;                         /* the index has asked for the texts */
     bool settling;                      /* and not all that there were have been put */
