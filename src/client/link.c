@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wire/secret.h"
 #include "wire/shown.h"
 
 static const char *or_default(const char *text, const char *otherwise)
@@ -161,14 +162,6 @@ int khub_new(const struct khub_options *options, const struct khub_callbacks *ca
     return 0;
 }
 
-/* It was sent, or will not be: nothing of the token in it stays in memory that is given back. */
-static void hello_forget(struct khub *link)
-{
-    if (link->hello.at)
-        explicit_bzero(link->hello.at, link->hello.capacity);
-    outbox_free(&link->hello);
-}
-
 void khub_free(struct khub *link)
 {
     if (!link)
@@ -182,14 +175,12 @@ void khub_free(struct khub *link)
     text_free(&link->capabilities);
     text_free(&link->draft);
     text_free(&link->scratch);
-    hello_forget(link);
-    explicit_bzero(link->token, sizeof link->token);
+    outbox_free(&link->hello);
     outbox_free(&link->queue);
     unacked_free(link);
     frame_free(&link->frame);
     free(link->input);
-    link->magic = 0;
-    free(link);
+    secret_free(link, sizeof *link);
 }
 
 #define TO(state) (1u << KHUB_##state)
@@ -224,7 +215,7 @@ static void connection_drop(struct khub *link)
     link->unheard = 0;
     frame_free(&link->frame);
     frame_init(&link->frame, link->line_max);
-    hello_forget(link);
+    outbox_free(&link->hello);
     if (link->acks)
         outbox_free(&link->queue); /* unacked_queue fills that of the next connection */
     else
@@ -362,6 +353,8 @@ void link_joined(struct khub *link)
         return;
     }
     link->joined_once = true;
+    if (link->retries < 0 && !link->guest) /* it is shown no more */
+        explicit_bzero(link->token, sizeof link->token);
     link_due(link);
     link->detail[0] = '\0';
     link_move(link, KHUB_JOINED, 0);
@@ -414,7 +407,7 @@ static void transmit(struct khub *link)
 {
     int result = transmit_outbox(link, &link->hello);
     if (result == 0 && outbox_unsent(&link->hello).len == 0)
-        hello_forget(link);
+        outbox_free(&link->hello);
     if (result == 0 && link->state == KHUB_JOINED && outbox_unsent(&link->hello).len == 0)
         result = transmit_outbox(link, &link->queue);
     if (result == 0)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "khub.h"
+#include "wire/secret.h"
 
 #define CAPACITY_FIRST 4096u
 #define CAPACITY_KEPT  (64u << 10) /* an empty outbox holds no more than this */
@@ -12,6 +13,8 @@
 static void drop_sent_lines(struct outbox *outbox)
 {
     memmove(outbox->at, outbox->at + outbox->line_start, outbox->len - outbox->line_start);
+    if (outbox->secret)
+        explicit_bzero(outbox->at + outbox->len - outbox->line_start, outbox->line_start);
     outbox->len -= outbox->line_start;
     outbox->sent -= outbox->line_start;
     outbox->line_start = 0;
@@ -32,7 +35,8 @@ static int reserve(struct outbox *outbox, size_t more)
         return KHUB_E_NO_MEMORY;
     while (capacity < needed)
         capacity *= 2;
-    char *grown = realloc(outbox->at, capacity);
+    char *grown = outbox->secret ? secret_grow(outbox->at, outbox->len, capacity)
+                                 : realloc(outbox->at, capacity);
     if (!grown)
         return KHUB_E_NO_MEMORY;
     outbox->at = grown;
@@ -65,11 +69,16 @@ void outbox_advance(struct outbox *outbox, size_t count)
     assert(count <= outbox->len - outbox->sent);
     const char *ended = memrchr(outbox->at + outbox->sent, '\n', count);
     outbox->sent += count;
-    if (ended)
+    if (ended) {
+        size_t begun = outbox->line_start;
         outbox->line_start = (size_t)(ended - outbox->at) + 1;
+        if (outbox->secret)
+            explicit_bzero(outbox->at + begun, outbox->line_start - begun);
+    }
     if (outbox->sent < outbox->len)
         return;
     assert(outbox->line_start == outbox->len);
+    outbox->secret = false;
     outbox->len = outbox->sent = outbox->line_start = 0;
     if (outbox->capacity > CAPACITY_KEPT)
         outbox_free(outbox);
@@ -82,6 +91,9 @@ void outbox_rewind(struct outbox *outbox)
 
 void outbox_free(struct outbox *outbox)
 {
-    free(outbox->at);
+    if (outbox->secret)
+        secret_free(outbox->at, outbox->len);
+    else
+        free(outbox->at);
     *outbox = (struct outbox){0};
 }

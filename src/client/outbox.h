@@ -13,6 +13,7 @@ struct outbox {
     size_t len, capacity;
     size_t sent;       /* taken by the kernel */
     size_t line_start; /* of the first line not wholly sent; line_start <= sent <= len */
+    bool secret;       /* a line in it is: each is overwritten once it is sent, until all are */
 };
 
 /* Adds a line (which holds no '\n') and its end. 0; KHUB_E_FULL when more than `max` bytes would
@@ -23,7 +24,7 @@ struct slice outbox_unsent(const struct outbox *outbox);
 void outbox_advance(struct outbox *outbox, size_t count);
 /* The connection is gone: a line only partly sent is unsent again. */
 void outbox_rewind(struct outbox *outbox);
-/* Back to {0}. */
+/* Back to {0}. What is secret is overwritten. */
 void outbox_free(struct outbox *outbox);
 
 #endif

@@ -459,11 +459,14 @@ static int hello_draft(struct khub *link, const struct text *capabilities, const
         text_add_string(draft, slice_of(token));
     }
     text_add_literal(draft, "}");
-    return 0;
+    return draft->failed ? KHUB_E_NO_MEMORY : 0;
 }
 
 int link_write_hello(struct khub *link)
 {
+    /* behind what is under way, if it is no first one */
+    struct outbox *outbox = link->state == KHUB_JOINED ? &link->queue : &link->hello;
+    link->draft.secret = outbox->secret = true;
     int error = hello_draft(link, &link->capabilities, link->resume_token, link->hello_id);
     link->resumed = link->resume && (link->read_seq > 0 || link->resume_last);
     link->catching_up = link->resumed;
@@ -482,13 +485,9 @@ int link_write_hello(struct khub *link)
         text_add_string(&link->draft, slice_of(link->token));
         text_add_literal(&link->draft, "}");
     }
-    /* behind what is under way, if it is no first one */
     if (error == 0)
-        error =
-            draft_push(link, link->state == KHUB_JOINED ? &link->queue : &link->hello, SIZE_MAX);
-    if (link->draft.at && link->token[0])
-        explicit_bzero(link->draft.at, link->draft.capacity);
-    draft_done(link);
+        error = draft_push(link, outbox, SIZE_MAX);
+    text_free(&link->draft);
     return error;
 }
 

@@ -103,10 +103,27 @@ static int place_write(const char *address, char place[PLACE_SIZE])
     return len < (int)PLACE_SIZE ? 0 : -1;
 }
 
+/* What $KHUB_TOKEN was: it is taken out of what others may read of this process, /proc/PID/environ,
+ * and is not handed to the compilers that it starts. "": nothing. */
+static char environment_token[TOKEN_TEXT_SIZE];
+
+/* 0, or -1 when what was said is no token. */
+static int environment_take(void)
+{
+    char *said = getenv("KHUB_TOKEN");
+    if (!said || !*said)
+        return 0;
+    int error = token_take(slice_of(said), environment_token);
+    if (error == 0) {
+        token_wipe(said, strlen(said));
+        unsetenv("KHUB_TOKEN");
+    }
+    return error;
+}
+
 int token_choose(const char *address, const char *file, char ret_text[TOKEN_TEXT_SIZE],
                  char ret_why[TOKEN_CHOICE_WHY_SIZE])
 {
-    const char *said = getenv("KHUB_TOKEN");
     char place[PLACE_SIZE];
     ret_text[0] = '\0';
     if (file) {
@@ -118,15 +135,16 @@ int token_choose(const char *address, const char *file, char ret_text[TOKEN_TEXT
                      SHOWN, file);
         return taken == 0 ? 0 : -1;
     }
-    if (said && *said) {
-        if (token_take(slice_of(said), ret_text) == 0)
-            return 0;
+    if (environment_take() < 0) {
         snprintf(
             ret_why, TOKEN_CHOICE_WHY_SIZE,
             "$KHUB_TOKEN is no token: one begins with khub_, has 63 characters, and a check at "
             "its end that does not fit when it was mistyped");
         return -1;
     }
+    memcpy(ret_text, environment_token, sizeof environment_token);
+    if (*ret_text)
+        return 0;
     if (place_write(address, place) < 0)
         return 0;
     return file_take(place, ret_text, ret_why) < 0 ? -1 : 0;

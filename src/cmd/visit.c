@@ -227,16 +227,12 @@ static int open_link(struct visit *visit)
         .since = visit->since,
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = HEARTBEAT_MS,
+        .token = visit->token,
         .tls = hub_tls(),
         .data = visit,
     };
     struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
-    char token[TOKEN_TEXT_SIZE], why[TOKEN_CHOICE_WHY_SIZE];
-    if (token_choose(visit->address, visit->token_file, token, why) < 0)
-        return complain(visit->command, "%s", why);
-    options.token = token;
     int error = khub_new(&options, &callbacks, &visit->link);
-    token_wipe(token, sizeof token);
     if (error == 0)
         return EXIT_WORKED;
     if (error == KHUB_E_ADDRESS) {
@@ -273,15 +269,9 @@ static bool begin_failed(struct visit *visit, enum visit_result result)
     return begin_again(visit) != EXIT_WORKED;
 }
 
-int visit_begin(struct visit *visit)
+static int join(struct visit *visit)
 {
-    if (!visit->ai_id) {
-        identity_make(visit->command, visit->identity);
-        visit->ai_id = visit->identity;
-    }
-    int code = hub_tls_check(visit->command, visit->address);
-    if (code == EXIT_WORKED)
-        code = open_link(visit);
+    int code = open_link(visit);
     if (code != EXIT_WORKED) {
         visit->ended = true;
         return code;
@@ -301,6 +291,25 @@ int visit_begin(struct visit *visit)
         }
     }
     return EXIT_WORKED;
+}
+
+int visit_begin(struct visit *visit)
+{
+    char why[TOKEN_CHOICE_WHY_SIZE];
+    if (!visit->ai_id) {
+        identity_make(visit->command, visit->identity);
+        visit->ai_id = visit->identity;
+    }
+    int code = hub_tls_check(visit->command, visit->address);
+    if (code == EXIT_WORKED &&
+        token_choose(visit->address, visit->token_file, visit->token, why) < 0)
+        code = complain(visit->command, "%s", why);
+    if (code == EXIT_WORKED)
+        code = join(visit);
+    else
+        visit->ended = true;
+    token_wipe(visit->token, sizeof visit->token);
+    return code;
 }
 
 static struct timespec time_left(int64_t until, int link_ms, bool *ret_endless)

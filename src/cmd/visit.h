@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdint.h>
 
+#include "auth/token.h"
 #include "khub.h"
 #include "wire/json.h"
 #include "wire/text.h"
@@ -43,6 +44,7 @@ struct visit {
 
     /* The visit's own. */
     struct khub *link;
+    char token[TOKEN_TEXT_SIZE]; /* "": none; while it begins, and not longer */
     char identity[IDENTITY_SIZE];
     struct text sync_text;
     struct json_value sync; /* payload of the latest training_sync */

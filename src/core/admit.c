@@ -351,19 +351,20 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
     text_free(&line);
 }
 
-void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
+bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
 {
     hub_set_clock(hub, now);
     struct peer *peer = peer_find(hub, id);
     if (!peer)
-        return;
+        return true;
     struct message message;
     struct refusal refusal;
     peer->heard = hub->clock;
     if (message_parse(line, &message, &refusal) < 0 || admit_check(peer, &message, &refusal) < 0) {
         peer_bad_line(hub, peer, &refusal, message.message_id, now);
-        return;
+        return true;
     }
+    bool secret = message.type == MESSAGE_HELLO || !peer->ai_id.len;
     peer->bad_lines = 0;
     if (!peer_within_rate(hub, peer)) {
         refuse(&refusal, WIRE_RATE_LIMITED,
@@ -371,7 +372,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
                peer_rate(hub, peer));
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (!admit_stranger(hub, peer, &message, &refusal, now)) {
-        return;
+        return secret;
     } else if (admit_right(peer, &message, &refusal) < 0) {
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer_who(peer)) {
@@ -383,6 +384,7 @@ void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
     } else {
         admit_message(hub, peer, &message, 0, &refusal, now);
     }
+    return secret;
 }
 
 void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now)

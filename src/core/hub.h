@@ -182,8 +182,8 @@ void hub_start(struct hub *hub, int64_t now);
  * way: a step back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
 void hub_open(struct hub *hub, peer_id id, int64_t now);
 /* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier
- * effect. */
-void hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
+ * effect. Whether the line may hold a secret: the caller then overwrites what it has of it. */
+bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);
 /* It said a line over `most` bytes, its limit just now, which the edge skips. */
 void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now);
 /* It went away. Tells the others. */

@@ -44,8 +44,10 @@ static bool is_shown(struct json_value shown, const struct member *holder)
 {
     char buffer[sizeof holder->resume_token];
     long len = json_decode(shown, buffer, sizeof buffer);
-    return len >= 0 &&
-           slice_equal_secret((struct slice){buffer, (size_t)len}, slice_of(holder->resume_token));
+    bool same = len >= 0 && slice_equal_secret((struct slice){buffer, (size_t)len},
+                                               slice_of(holder->resume_token));
+    explicit_bzero(buffer, sizeof buffer);
+    return same;
 }
 
 peer_id hello_takes_over(const struct hub *hub, const struct message *message)

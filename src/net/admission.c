@@ -90,7 +90,9 @@ void admission_full(struct server *server, int fd, const char *address)
      * a reset. */
     send(fd, bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     shutdown(fd, SHUT_WR);
-    (void)!recv(fd, server->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    ssize_t came = recv(fd, server->read_buffer, READ_BYTES, MSG_DONTWAIT);
+    if (came > 0) /* with a token in it, maybe */
+        explicit_bzero(server->read_buffer, (size_t)came);
     text_free(&line);
     close(fd);
 }

@@ -164,12 +164,14 @@ static void take(struct connection *connection, enum frame_result result, struct
                  int64_t now)
 {
     struct hub *hub = connection->server->hub;
+    bool secret = true;
     if (result == FRAME_LINE)
-        hub_line(hub, connection->id, line, now);
+        secret = hub_line(hub, connection->id, line, now);
     else if (result == FRAME_TOO_LONG)
         hub_line_too_long(hub, connection->id, connection->frame.line_max, now);
     else
         hub_expel(hub, connection->id, CLOSE_OUT_OF_MEMORY, WIRE_QUOTA_EXCEEDED, now);
+    connection->server->login.shown |= secret;
     turn_relieve(connection->server);
 }
 
@@ -287,6 +289,16 @@ static void read_failed(struct connection *connection, int error)
     connection_destroy(connection);
 }
 
+/* Overwrites what was read if a secret may be in it, as the hub says of lines. What it has not seen
+ * yet, or never will, may be part of one. */
+static void read_forget(struct connection *connection, size_t len)
+{
+    struct server *server = connection->server;
+    bool unseen = connection->state != CONNECTION_OPEN || connection->over;
+    if (server->login.shown || unseen || frame_within(&connection->frame))
+        explicit_bzero(server->read_buffer, len);
+}
+
 /* One read a turn, so that nobody starves beside a fast sender. */
 static void connection_read(struct connection *connection)
 {
@@ -303,11 +315,10 @@ static void connection_read(struct connection *connection)
     }
     connection->bytes_in += (uint64_t)len;
     server->bytes_in += (uint64_t)len;
+    server->login.shown = connection->frame.skipping; /* the end of such a line is seen by nobody */
     if (connection->state == CONNECTION_OPEN)
         feed(connection, (struct slice){server->read_buffer, (size_t)len});
-    if (server->login.shown)
-        explicit_bzero(server->read_buffer, (size_t)len);
-    server->login.shown = false;
+    read_forget(connection, (size_t)len);
 }
 
 static void hold(struct connection *connection)

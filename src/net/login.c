@@ -264,7 +264,6 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
     *ret_pass = (struct hub_pass){.mute = false};
     if (!connection)
         return 0;
-    server->login.shown |= login->shows;
     refresh(server);
     if (!login_asks(server))
         return 0;

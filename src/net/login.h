@@ -32,7 +32,7 @@ struct login {
     struct stranger strangers[STRANGERS_MAX]; /* those who failed last */
     int64_t next_expiry;                      /* unix time in ms at which a token expires */
     bool again;                               /* somebody joined who showed no token: look again */
-    bool shown;                               /* a secret lies in the read buffer */
+    bool shown;                               /* a secret may lie in the read buffer */
     bool failing;                             /* tokens.db can't be read: as it was said last */
     bool unaudited;                           /* audit.db can't be written: likewise */
     uint64_t refused;                         /* ever */

@@ -300,7 +300,10 @@ static int node_link(struct node *node)
                                   .retry_max_ms = RETRY_MAX_MS,
                                   .data = node};
     struct khub_callbacks callbacks = {.message = on_message, .state = on_state};
-    return khub_new(&wishes, &callbacks, &node->link);
+    int error = khub_new(&wishes, &callbacks, &node->link);
+    if (options->token)
+        explicit_bzero(options->token, strlen(options->token));
+    return error;
 }
 
 static void handle_start(struct node *node)

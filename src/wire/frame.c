@@ -4,7 +4,8 @@
 #include "wire/frame.h"
 
 #include <assert.h>
-#include <stdlib.h>
+
+#include "wire/secret.h"
 
 #define PARTIAL_MIN 256u /* bytes of the first allocation */
 
@@ -15,7 +16,7 @@ void frame_init(struct frame *frame, size_t line_max)
 
 static void partial_drop(struct frame *frame)
 {
-    free(frame->partial);
+    secret_free(frame->partial, frame->len);
     frame->partial = NULL;
     frame->len = 0;
     frame->capacity = 0;
@@ -33,6 +34,11 @@ size_t frame_pending(const struct frame *frame)
     return frame->returned ? 0 : frame->len;
 }
 
+bool frame_within(const struct frame *frame)
+{
+    return frame->skipping || frame_pending(frame) > 0;
+}
+
 /* bytes.len and what is held are within line_max + 1. */
 static int partial_add(struct frame *frame, struct slice bytes)
 {
@@ -44,7 +50,7 @@ static int partial_add(struct frame *frame, struct slice bytes)
             capacity *= 2;
         if (capacity > frame->line_max + 1)
             capacity = frame->line_max + 1;
-        char *grown = realloc(frame->partial, capacity);
+        char *grown = secret_grow(frame->partial, frame->len, capacity);
         if (!grown)
             return -1;
         frame->partial = grown;

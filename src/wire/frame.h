@@ -3,7 +3,8 @@
  * '\n' ends a line, a '\r' before it is dropped, empty lines are skipped. A line over the limit
  * is reported once and skipped up to its end. A line that lies whole in the input is returned
  * from there, uncopied; only a split one is gathered in `partial`, which grows by doubling,
- * never beyond line_max + 1 (a '\r'), and is freed when empty: an idle connection holds nothing. */
+ * never beyond line_max + 1 (a '\r'), and is freed when empty: an idle connection holds nothing.
+ * Nobody knows yet whether a secret is in it, so its memory is overwritten before it is let go. */
 #ifndef KHUB_WIRE_FRAME_H
 #define KHUB_WIRE_FRAME_H
 
@@ -28,5 +29,7 @@ void frame_free(struct frame *frame);
 enum frame_result frame_next(struct frame *frame, struct slice *input, struct slice *ret_line);
 /* Bytes held for a line not yet ended. */
 size_t frame_pending(const struct frame *frame);
+/* Whether the last bytes taken are of a line not yet ended, held or skipped. */
+bool frame_within(const struct frame *frame);
 
 #endif

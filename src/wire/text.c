@@ -6,11 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "wire/secret.h"
+
 #define TEXT_MIN 256u /* bytes of the first allocation */
 
 void text_free(struct text *text)
 {
-    free(text->at);
+    if (text->secret)
+        secret_free(text->at, text->capacity);
+    else
+        free(text->at);
     *text = (struct text){0};
 }
 
@@ -36,7 +41,8 @@ static bool text_reserve(struct text *text, size_t more)
     size_t capacity = text->capacity ? text->capacity : TEXT_MIN;
     while (capacity < needed)
         capacity *= 2;
-    char *grown = realloc(text->at, capacity);
+    char *grown = text->secret ? secret_grow(text->at, text->capacity, capacity)
+                               : realloc(text->at, capacity);
     if (!grown) {
         text->failed = true;
         return false;

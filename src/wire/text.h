@@ -12,6 +12,7 @@ struct text {
     char *at;
     size_t len, capacity;
     bool failed;
+    bool secret; /* its memory is overwritten before it is let go (secret.h) */
 };
 
 void text_free(struct text *text);  /* back to {0}; text_free of {0} is fine */

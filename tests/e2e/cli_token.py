@@ -385,6 +385,8 @@ def commands_show_the_token_that_they_find():
         refused(1, "who", **here, said=("asks for a token", "--token-file", "$KHUB_TOKEN"))
         worked("who", **{**here, "KHUB_TOKEN": admin})
         refused(1, "who", **{**here, "KHUB_TOKEN": member}, said=("alice", "observer"))
+        # each of its visits shows it
+        check("root" in worked("chat", "--as", "root", given=b"/who\n/quit\n", **{**here, "KHUB_TOKEN": admin}).out)
         worked("send", "chat", '{"text":"x"}', **{**here, "KHUB_TOKEN": member})
         file = write(os.path.join(config, "token"), admin + "\r\n")
         worked("who", "--token-file", file, **{**here, "KHUB_TOKEN": member})  # which says it last

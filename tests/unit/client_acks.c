@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "client/link.h"
+
 struct told {
     unsigned count;
     char message_id[64], code[64];
@@ -293,6 +295,7 @@ static void a_guest_says_hello_until_it_has_joined(void **state)
     options.observer = true;
     options.heartbeat_ms = 5;
     options.acks = true; /* so that there is a queue that a lost connection empties */
+    options.token = "khub_1";
     life->hub.mute = true;
     life_link(life, options);
     for (unsigned hellos = 1; hellos <= 4; hellos++) {
@@ -303,6 +306,10 @@ static void a_guest_says_hello_until_it_has_joined(void **state)
         UNTIL(life, khub_link_state(life->link) == KHUB_JOINED);
     }
     assert_int_equal(fake_hub_count(&life->hub, "heartbeat"), 0);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 3), "\"token\":\"khub_1\""));
+    const struct outbox *queue = &life->link->queue;
+    assert_non_null(queue->at); /* from which it was sent, and where nothing of the token is left */
+    assert_null(memmem(queue->at, queue->capacity, "khub_1", 6));
     assert_int_equal(life->message_count, 1); /* it is told so once */
     assert_null(strstr(fake_hub_line(&life->hub, "hello", 0), "since"));
     assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 3), "\"since\":7"));

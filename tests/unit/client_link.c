@@ -127,6 +127,16 @@ static void shows_its_token(void **state)
     assert_null(memmem(life->link->draft.at, life->link->draft.capacity, "secret", 6));
 }
 
+/* A link that never comes back has no more use for it. */
+static void forgets_a_token_that_it_shows_no_more(void **state)
+{
+    struct life *life = *state;
+    life_join(life, (struct khub_options){.token = "khub_1", .retries = -1});
+    assert_string_equal(life->link->token, "");
+    assert_null(life->link->draft.at);
+    assert_null(life->link->hello.at);
+}
+
 static void level_1_shows_its_token_too(void **state)
 {
     struct life *life = *state;
@@ -576,6 +586,7 @@ int main(void)
         LIFE(says_how_much_it_wants_to_know),
         LIFE(says_how_many_bytes_it_wants_to_know),
         LIFE(shows_its_token),
+        LIFE(forgets_a_token_that_it_shows_no_more),
         LIFE(level_1_shows_its_token_too),
         cmocka_unit_test(a_token_that_is_too_long_is_none),
         LIFE(comes_back_with_its_token),

@@ -45,6 +45,40 @@ static void an_outbox_is_bounded(void **state)
     outbox_free(&outbox);
 }
 
+static unsigned secrets_in(const struct outbox *outbox)
+{
+    const char *at = outbox->at, *end = outbox->at + outbox->capacity;
+    unsigned count = 0;
+    for (; (at = memmem(at, (size_t)(end - at), "secret", 6)); at += 6)
+        count++;
+    return count;
+}
+
+/* Each line when it is sent, wherever it moved to meanwhile. */
+static void a_secret_outbox_is_overwritten(void **state)
+{
+    struct outbox outbox = {.secret = true};
+    static char first[2000], last[3000];
+    (void)state;
+    memset(first, 'x', sizeof first);
+    memset(last, 'y', sizeof last);
+    assert_int_equal(outbox_push(&outbox, (struct slice){first, sizeof first}, SIZE_MAX), 0);
+    assert_int_equal(outbox_push(&outbox, (struct slice)SLICE("a secret"), SIZE_MAX), 0);
+    outbox_advance(&outbox, sizeof first + 1);
+    const char *before = outbox.at;
+    assert_int_equal(outbox_push(&outbox, (struct slice){last, sizeof last}, SIZE_MAX), 0);
+    assert_ptr_equal(outbox.at, before); /* it found room by moving */
+    assert_int_equal(secrets_in(&outbox), 1);
+    outbox_advance(&outbox, 5);
+    assert_int_equal(secrets_in(&outbox), 1); /* it may have to be sent again */
+    outbox_advance(&outbox, sizeof "a secret" - 5);
+    assert_int_equal(secrets_in(&outbox), 0);
+    assert_true(outbox.secret);
+    outbox_advance(&outbox, sizeof last + 1);
+    assert_false(outbox.secret);
+    outbox_free(&outbox);
+}
+
 /* Random pushes, sends and losses, against the plain idea: an array of lines and a count of bytes
  * sent of the first. */
 static void an_outbox_agrees_with_its_model(void **state)
@@ -241,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_outbox_keeps_the_line_under_way),
         cmocka_unit_test(an_outbox_is_bounded),
+        cmocka_unit_test(a_secret_outbox_is_overwritten),
         cmocka_unit_test(an_outbox_agrees_with_its_model),
         LIFE(a_hub_that_never_reads_fills_it),
         LIFE(a_cut_line_is_sent_again),

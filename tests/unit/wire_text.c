@@ -7,6 +7,7 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -21,15 +22,47 @@
  * of the real ones. */
 static unsigned failing_at;
 
+static bool fails(void)
+{
+    if (failing_at > 1)
+        failing_at--;
+    else if (failing_at == 1)
+        return true;
+    return false;
+}
+
+/* What was freed, or given to realloc, with this text in it; NULL: nobody looks. */
+static const char *looked_for;
+static unsigned let_go_count;
+
+static void let_go(void *block)
+{
+    if (looked_for && block &&
+        memmem(block, malloc_usable_size(block), looked_for, strlen(looked_for)))
+        let_go_count++;
+}
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
 void *__real_realloc(void *block, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void *__wrap_realloc(void *block, size_t size)
 {
-    if (failing_at == 1)
-        return NULL;
-    if (failing_at > 1)
-        failing_at--;
-    return __real_realloc(block, size);
+    let_go(block);
+    return fails() ? NULL : __real_realloc(block, size);
+}
+
+void __real_free(void *block);
+void __wrap_free(void *block);
+void __wrap_free(void *block)
+{
+    let_go(block);
+    __real_free(block);
 }
 
 #define ASSERT_TEXT(text, expected)                                                                \
@@ -223,6 +256,60 @@ static void framing_survives_a_failed_allocation(void **state)
     }
 }
 
+#define SECRET "nobody else may see this"
+
+/* As it grows and when it is freed; and so it would be seen of one that is no secret. */
+static void a_secret_text_is_overwritten(void **state)
+{
+    (void)state;
+    for (int secret = 0; secret < 2; secret++) {
+        struct text text = {.secret = secret};
+        looked_for = SECRET;
+        let_go_count = 0;
+        for (int i = 0; i < 100; i++)
+            text_add_literal(&text, SECRET "\n");
+        assert_int_equal(text.len, 100 * sizeof SECRET);
+        assert_memory_equal(text.at + 99 * sizeof SECRET, SECRET, sizeof SECRET - 1);
+        text_clear(&text);
+        text_free(&text);
+        looked_for = NULL;
+        assert_int_equal(let_go_count != 0, !secret);
+        assert_false(text.secret);
+    }
+}
+
+/* Whatever becomes of it: a line, one that is too long, one that breaks off. */
+static void a_gathered_line_is_overwritten(void **state)
+{
+    (void)state;
+    static const struct slice ends[] = {SLICE("\n"), SLICE("x"), {NULL, 0}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct frame frame;
+        struct slice line, input;
+        frame_init(&frame, 100 * sizeof SECRET);
+        looked_for = SECRET;
+        let_go_count = 0;
+        for (int piece = 0; piece < 100; piece++) {
+            input = (struct slice)SLICE(SECRET "\t");
+            assert_int_equal(frame_next(&frame, &input, &line), FRAME_MORE);
+            assert_true(frame_within(&frame));
+        }
+        enum frame_result result = FRAME_MORE;
+        if (ends[i].len) {
+            input = ends[i];
+            result = frame_next(&frame, &input, &line);
+        }
+        if (result == FRAME_LINE) {
+            assert_int_equal(line.len, 100 * sizeof SECRET);
+            assert_memory_equal(line.at + 99 * sizeof SECRET, SECRET, sizeof SECRET - 1);
+        }
+        assert_int_equal(frame_within(&frame), result != FRAME_LINE);
+        frame_free(&frame);
+        looked_for = NULL;
+        assert_int_equal(let_go_count, 0);
+    }
+}
+
 static void built_lines_are_parsed(void **state)
 {
     (void)state;
@@ -339,6 +426,8 @@ int main(void)
         cmocka_unit_test(failed_allocations_stick),
         cmocka_unit_test(absurd_sizes_fail),
         cmocka_unit_test(framing_survives_a_failed_allocation),
+        cmocka_unit_test(a_secret_text_is_overwritten),
+        cmocka_unit_test(a_gathered_line_is_overwritten),
         cmocka_unit_test(built_lines_are_parsed),
         cmocka_unit_test(timestamps),
         cmocka_unit_test(days),
