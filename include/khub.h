@@ -127,7 +127,8 @@ struct khub_tls {
  * hand: then the hub has yet to notice that the old connection is gone), taken_over,
  * protected_mode, unauthorized, reserved_id, or a hello that the hub finds faulty. It is
  * KHUB_E_REFUSED, with the hub's sentence as the detail. A hub that can't be trusted
- * (KHUB_E_UNTRUSTED) ends it as well, unless it has joined before. */
+ * (KHUB_E_UNTRUSTED) ends it as well, unless it has joined before; and so does one of another
+ * machine without TLS, when there is a token to be shown. */
 struct khub_options {
     const char *address;             /* "127.0.0.1:6000"; "host:port", "[::1]:6000", "unix:/path",
                                         "khubs://host:port" for TLS */
@@ -157,6 +158,7 @@ struct khub_options {
     void *data;            /* for the callbacks, and khub_data */
     const struct khub_tls *tls; /* for a khubs:// address, and with none other; none */
     const char *token; /* for a hub that asks for one; none. The link's copy is wiped at its end */
+    bool token_open;   /* it is shown without TLS to another machine, too */
 };
 
 KHUB_PUBLIC int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,

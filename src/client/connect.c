@@ -168,6 +168,13 @@ static void shaking_step(struct khub *link)
 
 static void endpoint_connected(struct khub *link)
 {
+    if (!link->secure && link->token[0] && !link->token_open &&
+        !endpoint_is_local(&link->endpoints[link->endpoint_next - 1])) {
+        link_end(link, KHUB_E_UNTRUSTED,
+                 "the token is not shown to another machine without TLS, for whoever listens on "
+                 "the way would have it: the address wants to be khubs://HOST:PORT");
+        return;
+    }
     if (!link->secure) {
         link_connected(link);
         return;

@@ -107,6 +107,7 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     memcpy(link->resume_token, token, strlen(token));
     const char *shown = or_default(options->token, "");
     memcpy(link->token, shown, strlen(shown));
+    link->token_open = options->token_open;
     link->level = options->level ? options->level : 2;
     link->retries = options->retries;
     link->retry_first_ms = options->retry_first_ms ? options->retry_first_ms : LINK_RETRY_FIRST_MS;

@@ -37,6 +37,7 @@ struct khub {
     struct address address;
     char ai_id[WIRE_ID_MAX + 1];
     char token[TOKEN_MAX + 1]; /* a secret; "": none */
+    bool token_open;           /* is shown to other machines in the open, too */
     int level, retries;
     unsigned retry_first_ms, retry_max_ms, heartbeat_ms;
     size_t queue_max, line_max;

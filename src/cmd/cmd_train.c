@@ -143,6 +143,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .address = settings->hub,
         .tls = hub_tls(),
         .token = token,
+        .token_open = hub_token_open,
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,

@@ -8,6 +8,7 @@
 #include "tls/tls.h"
 
 struct khub_tls hub_tls_chosen;
+bool hub_token_open;
 
 const struct khub_tls *hub_tls(void)
 {

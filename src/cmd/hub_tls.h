@@ -1,12 +1,16 @@
-/* How a hub at a khubs:// address is to be known: --ca, --fingerprint, --cert and --key. They stand
- * beside every --hub, so they are the process's: subcommands need not hand them on. */
+/* How a hub at a khubs:// address is to be known: --ca, --fingerprint, --cert and --key; and whether
+ * one that is not may be shown a token: --insecure. They stand beside every --hub, so they are the
+ * process's: subcommands need not hand them on. */
 #ifndef KHUB_CMD_HUB_TLS_H
 #define KHUB_CMD_HUB_TLS_H
+
+#include <stdbool.h>
 
 #include "khub.h"
 
 /* Filled by options_parse. */
 extern struct khub_tls hub_tls_chosen;
+extern bool hub_token_open; /* --insecure, for khub_options.token_open */
 
 /* For khub_options.tls: NULL when nothing was said. */
 const struct khub_tls *hub_tls(void);

@@ -80,7 +80,12 @@ struct command {
                     "--fingerprint: whom the system trusts."),                                     \
         TLS_SETTING("cert", "FILE", cert, "KHUB_CERT",                                             \
                     "A certificate of your own to show to such a hub."),                           \
-        TLS_SETTING("key", "FILE", key, "KHUB_KEY", "Its private key.")
+        TLS_SETTING("key", "FILE", key, "KHUB_KEY", "Its private key."),                           \
+    {                                                                                              \
+        .name = "insecure", .kind = SETTING_FLAG, .place = &hub_token_open,                        \
+        .help = "Shows a token without TLS to a hub of another machine, too: whoever listens on "  \
+                "the way then has it."                                                             \
+    }
 #define TLS_SETTING(text, of, member, variable, sentence)                                          \
     {                                                                                              \
         .name = (text), .kind = SETTING_TEXT, .place = &hub_tls_chosen.member, .argument = (of),   \

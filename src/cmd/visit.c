@@ -193,6 +193,8 @@ static int explain(struct visit *visit)
     }
     if (visit->error == KHUB_E_UNTRUSTED) {
         complain(visit->command, "%s", visit->why);
+        if (strstr(visit->why, "the token is not shown"))
+            complain(visit->command, "--insecure shows it all the same.");
         if (strstr(visit->why, "vouches"))
             complain(visit->command,
                      "if it is the hub's own, from 'khub cert' or the first lines of "
@@ -228,6 +230,7 @@ static int open_link(struct visit *visit)
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = HEARTBEAT_MS,
         .token = visit->token,
+        .token_open = hub_token_open,
         .tls = hub_tls(),
         .data = visit,
     };

@@ -293,6 +293,7 @@ static int node_link(struct node *node)
                                   .features = trainer_features,
                                   .resume_token = options->resume_token,
                                   .token = options->token,
+                                  .token_open = options->token_open,
                                   .retries = 0, /* none ends it: the time does */
                                   .acks = true,
                                   .resume = true,

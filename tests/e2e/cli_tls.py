@@ -23,6 +23,8 @@ from harness import PATIENCE, Hub, Skip, check, equal, run, test, wait_until  # 
 from program import KHUB, Running, environment, refused, worked  # noqa: E402
 from secure import lab  # noqa: E402
 
+# whole, and nobody's
+NOBODYS = "khub_0mn4yx4sqvhggbajeyec3sgb61aqn7y4x4736p3xmb3yr49pbe00b4ane5"
 CHAT = '{"text":"nobody else may read this sentence"}'
 
 
@@ -201,9 +203,9 @@ class Machine:
         if done.returncode:
             raise Skip(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
-    def run(self, *words, **more):
+    def run(self, *words, token=""):
         return subprocess.run(self.words(*words), capture_output=True, text=True, timeout=PATIENCE, check=False,
-                              env=environment(), **more)
+                              env=environment(KHUB_TOKEN=token))
 
     def end(self):
         self.process.kill()
@@ -243,51 +245,113 @@ with open(sys.argv[1], "wb", 0) as file:
 """
 
 
+class Scene:
+    """A hub's machine and another; all that goes over the cable between them is kept in `wire`."""
+
+    def __init__(self, here, there, folder, stack):
+        self.here, self.there, self.folder, self.stack = here, there, folder, stack
+        capture = self.start(here, sys.executable, "-c", CAPTURE, self.path("wire"), stdout=subprocess.PIPE)
+        capture.stdout.readline()
+        stack.callback(capture.stdout.close)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def read(self, name):
+        with open(self.path(name), "rb") as file:
+            return file.read()
+
+    def start(self, machine, *words, token="", **more):
+        process = subprocess.Popen(machine.words(*words), env=environment(KHUB_TOKEN=token), stdin=subprocess.DEVNULL, **more)
+        self.stack.callback(process.wait)
+        self.stack.callback(process.terminate)
+        return process
+
+    def serve(self, name, port, *words):
+        """A hub with a certificate, whose fingerprint is returned; it logs to NAME.log."""
+        pinned = worked("cert", "--host", "10.99.0.1", self.path(name)).out.strip()
+        with open(self.path(f"{name}.out"), "wb") as out:
+            self.start(self.here, KHUB, "serve", "--listen", f"10.99.0.1:{port}", "--port-file", self.path(f"{name}.port"),
+                       "--log", self.path(f"{name}.log"), "--tls-cert", self.path(f"{name}/cert.pem"),
+                       "--tls-key", self.path(f"{name}/key.pem"), *words, stdout=out)
+        wait_until(lambda: os.path.exists(self.path(f"{name}.port")), "the hub")
+        return pinned
+
+    def watch(self, *words):
+        with open(self.path("watched"), "wb") as watched:
+            self.start(self.there, KHUB, "watch", *words, stdout=watched)
+        wait_until(lambda: b"event=observing" in self.read("hub.log"), "the watch")
+
+    def refused(self, *words, said, token=""):
+        done = self.there.run(KHUB, *words, token=token)
+        equal(done.returncode, 1, words)
+        check(said in done.stderr, said, "is not in", done.stderr)
+
+
+@contextlib.contextmanager
+def scene():
+    with machines() as (here, there), tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        yield Scene(here, there, folder, stack)
+
+
+HUB = ["--hub", "khubs://10.99.0.1:6000"]
+IN_THE_OPEN = ["--hub", "10.99.0.1:6000"]
+
+
 @test
 def what_goes_over_the_cable_is_nobody_elses():
-    with machines() as (here, there), tempfile.TemporaryDirectory() as folder:
-        def path(name):
-            return os.path.join(folder, name)
-        pinned = worked("cert", "--host", "10.99.0.1", path("hub")).out.strip()
-        worked("cert", "--host", "ada", path("ada"))
-        with contextlib.ExitStack() as stack:
-            def start(machine, *words, **more):
-                process = subprocess.Popen(machine.words(*words), env=environment(), stdin=subprocess.DEVNULL, **more)
-                stack.callback(process.wait)
-                stack.callback(process.terminate)
-                return process
-            capture = start(here, sys.executable, "-c", CAPTURE, path("wire"), stdout=subprocess.PIPE)
-            capture.stdout.readline()
-            stack.callback(capture.stdout.close)
-            with open(path("hub.out"), "wb") as out:
-                start(here, KHUB, "serve", "--memory", "--listen", "10.99.0.1:6000", "--port-file", path("port"),
-                      "--log", path("log"), "--tls-cert", path("hub/cert.pem"), "--tls-key", path("hub/key.pem"),
-                      "--tls-client-ca", path("ada/cert.pem"), stdout=out)
-            wait_until(lambda: os.path.exists(path("port")), "the hub")
+    with scene() as at:
+        worked("cert", "--host", "ada", at.path("ada"))
+        pinned = at.serve("hub", 6000, "--memory", "--tls-client-ca", at.path("ada/cert.pem"))
+        ada = [*HUB, "--fingerprint", pinned, "--cert", at.path("ada/cert.pem"), "--key", at.path("ada/key.pem")]
+        at.watch(*ada)
+        done = at.there.run(KHUB, "send", *ada, "chat", CHAT)
+        equal(done.returncode, 0, done.stderr)
+        wait_until(lambda: b"nobody else may read this sentence" in at.read("watched"), "the message")
+        log = at.read("hub.log")
+        check(b"event=secured version=TLSv1.3" in log and b"name=ada" in log, log)
+        at.refused("who", *HUB, "--fingerprint", pinned, said="--tls-client-ca")
+        at.refused("who", *IN_THE_OPEN, said="khubs://")
+        # what was said without TLS was there to be read: so the capture sees what there is
+        wait_until(lambda: b"protected_mode" in at.read("wire"), "what the hub said in the open")
+        for text in (b"may read this", b"chat", b"training_sync"):
+            check(text not in at.read("wire"), text, "went over the cable")
 
-            hub = ["--hub", "khubs://10.99.0.1:6000", "--fingerprint", pinned]
-            ada = [*hub, "--cert", path("ada/cert.pem"), "--key", path("ada/key.pem")]
-            with open(path("watched"), "wb") as watched:
-                start(there, KHUB, "watch", *ada, stdout=watched)
-            def read(name):
-                with open(path(name), "rb") as file:
-                    return file.read()
-            wait_until(lambda: b"event=observing" in read("log"), "the watch")
-            done = there.run(KHUB, "send", *ada, "chat", CHAT)
-            equal(done.returncode, 0, done.stderr)
-            wait_until(lambda: b"nobody else may read this sentence" in read("watched"), "the message")
-            check(b"event=secured version=TLSv1.3" in read("log") and b"name=ada" in read("log"), read("log"))
 
-            stranger = there.run(KHUB, "who", *hub)
-            equal(stranger.returncode, 1)
-            check("--tls-client-ca" in stranger.stderr, stranger.stderr)
-            plain = there.run(KHUB, "who", "--hub", "10.99.0.1:6000")
-            equal(plain.returncode, 1)
-            check("khubs://" in plain.stderr, plain.stderr)
-            # what was said without TLS was there to be read: so the capture sees what there is
-            wait_until(lambda: b"protected_mode" in read("wire"), "what the hub said in the open")
-            for text in (b"may read this", b"chat", b"training_sync"):
-                check(text not in read("wire"), text, "went over the cable")
+@test
+def ais_of_another_machine_join_with_a_token_that_nobody_else_reads():
+    with scene() as at:
+        token = worked("token", "add", "ada", "--role", "admin", "--data", at.path("data")).out.strip()
+        pinned = at.serve("hub", 6000, "--data", at.path("data"))
+        hub = [*HUB, "--fingerprint", pinned]
+        with open(at.path("token"), "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(token)
+        at.watch(*hub, "--token-file", at.path("token"))
+        with open(at.path("trained"), "wb") as out:
+            at.start(at.there, KHUB, "train", "ada", "general", "10", *hub, token=token, stdout=out, stderr=out)
+        wait_until(lambda: b"event=joined ai=ada " in at.read("hub.log"), "the trainer")
+        done = at.there.run(KHUB, "send", *hub, "chat", CHAT, token=token)
+        equal(done.returncode, 0, done.stderr)
+        wait_until(lambda: b"nobody else may read this sentence" in at.read("watched"), "the message")
+
+        # strangers
+        before = at.read("hub.log").count(b"event=joined")
+        at.refused("send", *hub, "--as", "eve", "chat", CHAT, said="asks for a token")
+        at.refused("send", *hub, "--as", "eve", "chat", CHAT, said="takes no such token", token=NOBODYS)
+        equal(at.read("hub.log").count(b"event=joined"), before, "how many joined")
+        # who stands in the middle, with a certificate of its own
+        at.serve("middle", 6001, "--memory", "--insecure")
+        middle = ["--hub", "khubs://10.99.0.1:6001", "--fingerprint", pinned]
+        at.refused("send", *middle, "chat", CHAT, said="not to be trusted", token=token)
+        wait_until(lambda: re.search(b"reason=tls_failed .* in=0 ", at.read("middle.log")), "nothing to be heard there")
+        # who forgot khubs://, and who insists
+        at.refused("send", *IN_THE_OPEN, "chat", CHAT, said="the token is not shown", token=token)
+        at.refused("train", "bea", "general", "1", *IN_THE_OPEN, said="the token is not shown", token=token)
+        at.refused("send", *IN_THE_OPEN, "--insecure", "chat", CHAT, said="over TLS only", token=NOBODYS)
+
+        wait_until(lambda: NOBODYS.encode() in at.read("wire"), "what was said in the open")
+        for text in (token.encode(), b"may read this", b"training_sync"):
+            check(text not in at.read("wire"), text, "went over the cable")
 
 
 run()

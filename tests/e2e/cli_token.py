@@ -189,6 +189,17 @@ def with_tokens_a_hub_takes_peers_of_other_machines():
 
 
 @test
+def a_token_is_not_shown_to_another_machine_in_the_open():
+    with directory() as data, Hub("--data", data, "--insecure", listen=(f"{own_address()}:0",)) as hub:
+        token = give_out(data, "root", "--role", "admin")
+        at = ("--hub", f"{own_address()}:{hub.port}")
+        refused(1, "who", *at, KHUB_TOKEN=token, said=("not shown", "khubs://", "--insecure"))
+        hub.wait_log(r"reason=peer_\w+ .* in=0 ")
+        worked("who", *at, "--insecure", KHUB_TOKEN=token)
+        refused(1, "who", *at, said=("asks for a token",))  # who has none shows none
+
+
+@test
 def a_token_is_good_for_its_ids_rooms_and_role_alone():
     with directory() as data, Hub("--data", data) as hub:
         member = give_out(data, "alice", "--id", "alice/*", "--rooms", "main,lab")
