@@ -274,6 +274,10 @@ static int check_operands(const struct kb_settings *settings)
         complain("kb", "--nonce goes with top, and not with %s.", settings->action);
         return EXIT_USAGE;
     }
+    if (settings->run > 0 && !ranks) {
+        complain("kb", "--run goes with top, and not with %s.", settings->action);
+        return EXIT_USAGE;
+    }
     if (settings->nonce && !nonce_valid(settings->nonce)) {
         complain("kb", "--nonce has %u lower-case hex digits, unlike '%s'.", NONCE_LENGTH,
                  settings->nonce);
@@ -434,6 +438,14 @@ static const struct setting options[] = {
      .argument = "NONCE",
      .help = "Of top: measure on the workloads of that nonce (32 hex digits), to see the same "
              "ranking again; without it on those of a fresh one."},
+    {.name = "run",
+     .kind = SETTING_WHOLE,
+     AT(run),
+     .argument = "N",
+     .low = 1,
+     .high = 1e6,
+     .help = "Of top: so many sets of parameters are run at the most, those that most agree on; "
+             "64 without it. Each takes up to half a second."},
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),

@@ -13,6 +13,7 @@
 #define KB_SECTIONS  4u
 #define KB_FOUND     20u  /* entries that a search shows without --limit, */
 #define KB_FOUND_MAX 1000 /* and with */
+#define KB_RUN       64   /* sets of parameters that top runs without --run */
 
 struct kb_settings {
     const char *hub, *token_file, *action, *section;
@@ -25,6 +26,7 @@ struct kb_settings {
     /* Of list and search: only what is of these, and in which order; NULL: not said. */
     const char *specialization, *subject, *order;
     const char *nonce; /* of top; NULL: a fresh one */
+    long run;          /* of top: the most sets of parameters to run */
     bool json, source;
 };
 

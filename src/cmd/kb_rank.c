@@ -33,6 +33,7 @@ struct ranked {
     double verifiers;   /* the mean over the verifiers' own workloads; NAN: none told */
     unsigned copies;    /* confirmed claims with the same parameters, this one among them */
     unsigned agreeing;
+    unsigned standing; /* the most who agree on one of the copies */
     struct json_value entry;
 };
 
@@ -43,7 +44,8 @@ struct ranking {
     char nonce[NONCE_LENGTH + 1];
     unsigned claimed, refuted, contested; /* not ranked */
     unsigned foreign; /* confirmed by others, but with parameters that can't be run here, */
-    unsigned untrue;  /* or with a number that is not found here */
+    unsigned untrue;  /* or with a number that is not found here, */
+    unsigned unrun;   /* or behind as many as are to be run */
     bool failed;      /* out of memory */
 };
 
@@ -127,26 +129,76 @@ static int compare_parameters(const struct ranked *a, const struct ranked *b)
     return 0;
 }
 
-/* The best of which one can be sure first; copies side by side, and of these the one that most
- * agree on first; then by id, so that the order is one. */
-static int compare_ranked(const void *left, const void *right)
+/* Copies side by side, the one that most agree on first; then by id, so that the order is one. */
+static int compare_copies(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
-    if (a->sure != b->sure)
-        return a->sure < b->sure ? -1 : 1;
     int order = compare_parameters(a, b);
     if (order == 0 && a->agreeing != b->agreeing)
         order = a->agreeing > b->agreeing ? -1 : 1;
     return order ? order : strcmp(text_or_empty(a->id), text_or_empty(b->id));
 }
 
-/* Runs them all on the same workloads, and sorts them by what came of it. */
+/* The best of which one can be sure first. */
+static int compare_ranked(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->sure != b->sure)
+        return a->sure < b->sure ? -1 : 1;
+    return compare_copies(left, right);
+}
+
+/* The same; but those first that most agree on, in one of their copies. */
+static int compare_standing(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->standing != b->standing)
+        return a->standing > b->standing ? -1 : 1;
+    return compare_copies(left, right);
+}
+
+static bool is_copy(const struct ranking *ranking, size_t i)
+{
+    return i > 0 && compare_parameters(&ranking->at[i - 1], &ranking->at[i]) == 0;
+}
+
+static void ranking_cut(struct ranking *ranking, size_t count)
+{
+    for (; ranking->count > count; ranking->unrun++) {
+        struct ranked *last = &ranking->at[--ranking->count];
+        free(last->id);
+        free(last->author);
+    }
+}
+
+/* A room may hold thousands of claims: leaves `most` sets of parameters, those that most agree
+ * on. */
+static void keep_to_run(struct ranking *ranking, size_t most)
+{
+    size_t sets = 0;
+    if (ranking->count == 0)
+        return;
+    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_copies);
+    for (size_t i = 0; i < ranking->count; i++)
+        ranking->at[i].standing =
+            is_copy(ranking, i) ? ranking->at[i - 1].standing : ranking->at[i].agreeing;
+    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_standing);
+    for (size_t i = 0; i < ranking->count; i++) {
+        sets += !is_copy(ranking, i);
+        if (sets > most)
+            ranking_cut(ranking, i);
+    }
+}
+
+/* Runs each set of parameters on the same workloads, and sorts them by what came of it. */
 static void measure_all(struct ranking *ranking)
 {
     struct evaluation_set *set = nonce_workloads(ranking->subject, ranking->nonce, CLAIM_WORKLOADS);
     for (size_t i = 0; i < ranking->count; i++) {
         struct ranked *ranked = &ranking->at[i];
-        if (set)
+        if (is_copy(ranking, i))
+            ranked->score = ranking->at[i - 1].score;
+        else if (set)
             ranked->score = evaluation_set_score(set, ranked->parameters);
         ranked->sure = ranked->score.ratio + STUDENT_95 / ERRORS_OF_CI95 * ranked->score.ci95;
         ranking->failed = ranking->failed || !(ranked->score.ratio > 0);
@@ -269,7 +321,7 @@ static void print_standing(const struct ranking *ranking, size_t count)
 }
 
 /* What others have confirmed and is not shown. */
-static void note_left_out(const struct ranking *ranking)
+static void note_left_out(const struct ranking *ranking, long most)
 {
     if (ranking->untrue > NOT_SHOWN_NAMED)
         complain("kb", "not shown: %u more whose number is not found here.",
@@ -280,6 +332,12 @@ static void note_left_out(const struct ranking *ranking)
                  "out of range.",
                  ranking->foreign, word_of(ranking->foreign, "claim", "claims"),
                  ranking->subject->name, ranking->subject->version);
+    if (ranking->unrun > 0)
+        complain("kb",
+                 "not run: %u more confirmed %s, since %ld %s of parameters %s run at the most, "
+                 "those first that most agree on; --run N runs more.",
+                 ranking->unrun, word_of(ranking->unrun, "claim", "claims"), most,
+                 word_of((unsigned)most, "set", "sets"), word_of((unsigned)most, "is", "are"));
 }
 
 /* The nonce that was asked for, or one that nobody could know. 0, or -1. */
@@ -303,13 +361,14 @@ int kb_top(const struct kb_settings *settings, struct json_value sync)
     if (choose_nonce(settings, ranking.nonce) < 0)
         return complain("kb", "no random numbers: %s", strerror(errno));
     kb_each_claim(sync, settings->id, rank_claim, &ranking);
+    keep_to_run(&ranking, (size_t)(settings->run > 0 ? settings->run : KB_RUN));
     measure_all(&ranking);
     size_t count = keep_best(&ranking, limit);
     if (settings->json)
         print_ranking_json(&ranking, count);
     else
         print_standing(&ranking, count);
-    note_left_out(&ranking);
+    note_left_out(&ranking, settings->run > 0 ? settings->run : KB_RUN);
     for (size_t i = 0; i < ranking.count; i++) {
         free(ranking.at[i].id);
         free(ranking.at[i].author);

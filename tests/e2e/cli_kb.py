@@ -124,15 +124,45 @@ def kb_top_is_not_moved_by_the_luckiest_of_many_nonces():
 
 
 @test
-def kb_source_of_a_refuted_claim_warns():
+def kb_top_runs_what_most_agree_on_and_no_more_than_it_may():
     with Hub() as hub:
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        for identity, ratio in (("refuted", 0.5), ("confirmed", 0.3)):
-            told = claim(ada, identity, {**GOOD, "floor": 160 + len(identity)}, 0.3)
-            for other in (bea, cid):
+        ada, bea, cid, dan = (hub.join(name, 2) for name in ("ada", "bea", "cid", "dan"))
+        sets = [{**GOOD, "floor": 150 + number} for number in range(3)]
+        confirmed(ada, (bea, cid), "better", sets[0])
+        confirmed(ada, (bea, cid), "copy", sets[0])
+        confirmed(bea, (ada, cid, dan), "known", TEXTBOOK)
+        confirmed(cid, (ada, bea), "other", sets[2])
+
+        def top(*words):
+            result = worked("kb", "top", "audio", "--json", *words, hub=hub)
+            return {entry["id"]: entry["copies"] for entry in json.loads(result.out)}, result.err
+
+        ranked, err = top()
+        equal((len(ranked), err), (3, ""), "sets, and what is said")
+        ranked, err = top("--run", "1")
+        equal(ranked, {"known": 1}, "what most agree on")
+        check("not run: 3 more confirmed claims, since 1 set of parameters is run at the most" in err, err)
+        # a set is run with all its copies, or not at all
+        ranked, err = top("--run", "2")
+        check(ranked.pop("known") == 1 and len(ranked) == 1, ranked)
+        left = 3 - sum(ranked.values())
+        check(f"not run: {left} more confirmed claim" in err and "2 sets of parameters are run" in err, err)
+        equal(len(top("--run", "3")[0]), 3, "sets")
+        refused(2, "kb", "list", "--run", "3", hub=hub, said=["--run goes with top"])
+        refused(2, "kb", "top", "audio", "--run", "0", hub=hub, said=["between 1 and"])
+
+
+@test
+def kb_source_of_a_refuted_or_contested_claim_warns():
+    with Hub() as hub:
+        ada, *others = (hub.join(name, 2) for name in ("ada", "bea", "cid", "dan", "eve"))
+        for identity, ratios in (("refuted", (0.5, 0.5)), ("confirmed", (0.3, 0.3)), ("contested", (0.3, 0.3, 0.5, 0.5))):
+            told = claim(ada, identity, {**GOOD, "floor": 160 + len(identity) + len(ratios)}, 0.3)
+            for other, ratio in zip(others, ratios):
                 report(other, identity, {**told, "ratio": ratio})
-        found = {identity: worked("kb", "get", identity, "--source", hub=hub) for identity in ("refuted", "confirmed")}
+        found = {identity: worked("kb", "get", identity, "--source", hub=hub) for identity in ("refuted", "confirmed", "contested")}
         check("is refuted: bea, cid measured something else" in found["refuted"].err, found["refuted"].err)
+        check("is contested: dan, eve measured something else" in found["contested"].err, found["contested"].err)
         check("careful" not in found["confirmed"].err, found["confirmed"].err)
         check(all("stdint.h" in result.out for result in found.values()))
 
