@@ -14,7 +14,7 @@
 struct serve_settings {
     struct text_list listen;
     long port;
-    bool insecure, quiet, memory, salvage, no_confine;
+    bool insecure, no_tokens, quiet, memory, salvage, no_confine;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     long max_chain;
@@ -143,6 +143,7 @@ static int run(const void *data)
     options.hub.chain_max = (uint64_t)settings->max_chain;
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
+    options.no_tokens = settings->no_tokens;
     options.salvage = settings->salvage;
     options.confine = options.confine && !settings->no_confine;
     options.port_file = settings->port_file;
@@ -203,6 +204,12 @@ static const struct setting options[] = {
          "Takes AIs from other machines though no token was given out ('khub token'): whoever "
          "reaches the port may join, read and write everything. Without it a hub without tokens "
          "takes only peers of this machine."},
+    {.name = "no-tokens",
+     .kind = SETTING_FLAG,
+     AT(no_tokens),
+     .help = "Asks nobody for a token, though some were given out for the data directory: whoever "
+             "reaches the hub is in, as in one without tokens. They stay what they are, for a hub "
+             "that asks again."},
     {.name = "tls-cert",
      .kind = SETTING_TEXT,
      AT(tls_cert),

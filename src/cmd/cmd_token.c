@@ -391,7 +391,7 @@ const struct command command_token = {
         "ids it takes: its NAME.\n\n"
         "revoke and rotate act at once, also while the hub runs: who is connected with the old one "
         "is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
-        "again that asks nobody, stop it and remove tokens.db. audit lists who did what with which token "
+        "again that asks nobody, start it with 'khub serve --no-tokens'. audit lists who did what with which token "
         "here; what its owner says in a room stands in the log ('khub log'), after a hello that names "
         "the owner.\n\n"
         "Give it to khub's commands and trainers by $KHUB_TOKEN, --token-file FILE, or a file that "

@@ -1,5 +1,5 @@
-/* How a hub at a khubs:// address is to be known: --ca, --fingerprint, --cert and --key; and whether
- * one that is not may be shown a token: --insecure. They stand beside every --hub, so they are the
+/* How a hub at a khubs:// address is to be known: --ca, --fingerprint, --cert and --key; and if one
+ * that is not may be shown a token: --insecure. They stand beside every --hub, so they are the
  * process's: subcommands need not hand them on. */
 #ifndef KHUB_CMD_HUB_TLS_H
 #define KHUB_CMD_HUB_TLS_H

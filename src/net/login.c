@@ -12,10 +12,16 @@
 
 /* ── the tokens ── */
 
+/* The directory in which they may be; NULL: nobody is to be asked for one. */
+static const char *tokens_place(const struct server *server)
+{
+    return server->options.no_tokens ? NULL : server->options.data;
+}
+
 int login_open(struct server *server, char *ret_why, size_t size)
 {
     char why[TOKENS_WHY_SIZE];
-    const char *directory = server->options.data;
+    const char *directory = tokens_place(server);
     if (!directory)
         return 0;
     if (audit_open(directory, &server->audit) < 0) {
@@ -50,7 +56,7 @@ static void refresh(struct server *server)
 {
     struct login *login = &server->login;
     struct journal *journal = &server->journal;
-    const char *directory = server->options.data;
+    const char *directory = tokens_place(server);
     char why[TOKENS_WHY_SIZE];
     int changed = 0;
     if (!directory)

@@ -337,6 +337,16 @@ static int listen_all(struct server *server)
     return 0;
 }
 
+static void warn_no_tokens(struct server *server)
+{
+    journal_begin(&server->journal, 0, "warning");
+    journal_text(&server->journal, "no_tokens", slice_of("nobody is asked for a token"));
+    journal_end(&server->journal);
+    journal_say(&server->journal,
+                "[hub] WARNING: --no-tokens: nobody is asked for a token, whether one was given "
+                "out or not.");
+}
+
 static void warn_insecure(struct server *server)
 {
     journal_begin(&server->journal, 0, "warning");
@@ -462,6 +472,8 @@ static int server_start(struct server *server)
     journal_number(&server->journal, "connections_max", server->options.connections_max);
     journal_end(&server->journal);
     tls_files_tell(server);
+    if (server->options.no_tokens)
+        warn_no_tokens(server);
     if (server->options.insecure)
         warn_insecure(server);
     if (listen_all(server) < 0 || confine(server) < 0)

@@ -20,6 +20,7 @@ struct server_options {
     uint64_t hello_timeout_ms, lag_patience_ms, flush_ms, linger_ms, stop_ms; /* see bounds.h */
     uint64_t login_delay_ms;                                                  /* the same */
     bool insecure;          /* take peers of other machines, though there are no tokens */
+    bool no_tokens;         /* ask nobody for one, though some were given out */
     size_t connections_max; /* 0: as many as RLIMIT_NOFILE allows, less a reserve */
     const char *port_file;  /* gets the first TCP port once the hub listens; NULL: none */
     size_t log_most;        /* bytes of log that may wait to be written */

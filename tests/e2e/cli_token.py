@@ -256,6 +256,21 @@ def who_has_shown_no_token_has_short_lines():
 
 
 @test
+def a_hub_that_is_told_to_asks_nobody():
+    with directory() as data:
+        token = give_out(data, "ada")
+        with Hub("--data", data, "--no-tokens") as hub:
+            hub.wait_console("--no-tokens")
+            let_in(hub, "eve", OTHER)
+            give_out(data, "bob")
+            hub.join("cid", 2)
+            check("unauthorized" not in hub.log(), hub.log())
+        with Hub("--data", data) as hub:  # they are what they were
+            turned_away(hub, "eve")
+            let_in(hub, "ada", token)
+
+
+@test
 def an_expired_token_is_none():
     with directory() as data, Hub("--data", data) as hub:
         token = give_out(data, "alice", "--expires", "1h")
