@@ -131,6 +131,7 @@ static size_t hello(unsigned number, int level, char *ret_bytes)
         {"performance", "\"optimization\",\"benchmarking\",\"performance_analysis\""},
     };
     const char *const *trade = trades[number % (sizeof trades / sizeof *trades)];
+    const char *token = getenv("KHUB_TOKEN");
     char name[16];
     ai_name(number, name);
     return (size_t)snprintf(
@@ -139,8 +140,9 @@ static size_t hello(unsigned number, int level, char *ret_bytes)
         "\"message_type\":\"hello\",\"timestamp\":\"2026-11-22T08:00:00.000000\",\"payload\":{"
         "\"specialization\":\"%s\",\"capabilities\":[\"pattern_recognition\",\"code_generation\","
         "\"os_development\",%s],\"version\":\"1.0.0\",\"features_supported\":[],"
-        "\"collaboration_ready\":true%s},\"target_ai\":null}\n",
-        number, name, trade[0], trade[1], level == 2 ? ",\"protocol\":2" : "");
+        "\"collaboration_ready\":true%s%s%s%s},\"target_ai\":null}\n",
+        number, name, trade[0], trade[1], level == 2 ? ",\"protocol\":2" : "",
+        token ? ",\"token\":\"" : "", token ? token : "", token ? "\"" : "");
 }
 
 static size_t khub1_greet(const struct plan *plan, unsigned number, char *ret_bytes)

@@ -3,7 +3,7 @@
 and other brokers.
 
     relay.py --build DIR [--before DIR] [--quick] [--check] [--rounds N] [--brokers a,b]
-             [--cases a,b] [--tls]
+             [--cases a,b] [--tls | --tokens]
              [--json FILE]
 
 --before DIR: another build's khub takes part in the same rounds, and a table shows this one as a
@@ -11,7 +11,8 @@ multiple of it. DIR holds khub, bench/relay_floor and bench/relay_load. Redis, N
 take part if they are installed.
 
 --tls: khub and Redis, each with TLS beside itself without; what an idle AI over TLS costs; and the
-latency of a relay while SHAKES clients shake hands at once.
+latency of a relay with and without SHAKES clients that shake hands at once.
+--tokens: khub --data with tokens, which all show, beside itself without.
 
 How it is measured
 - All get the same 300-byte messages from the same generator (bench/load*.c), in the same pattern: a
@@ -105,6 +106,14 @@ def durable_command(build, directory, _case):
     return [f"{build}/khub", "serve", "--data", f"{directory}/data", *listen], None
 
 
+def tokens_command(build, directory, case):
+    command, port = durable_command(build, directory, case)
+    made = subprocess.run([f"{build}/khub", "token", "add", "bench", "--data", f"{directory}/data"], capture_output=True,
+                          text=True, check=True)
+    write_file(directory, "token", made.stdout.strip())
+    return command, port
+
+
 def khub_tls_command(build, directory, case):
     subprocess.run([f"{build}/khub", "cert", "--host", "localhost", f"{directory}/tls"], capture_output=True, check=True)
     command, port = khub_command(build, directory, case)
@@ -179,6 +188,15 @@ BROKERS_TLS = (
     Broker("redis", "redis", redis_command, program="redis-server"),
     Broker("redis-tls", "redis TLS", redis_tls_command, dialect="redis", program="redis-server", tls=True),
 )
+
+BROKERS_TOKENS = (
+    Broker("khub", "khub --memory", khub_command, cases=("fanout", "direct", "latency")),
+    Broker("durable", "khub --data", durable_command, dialect="khub"),
+    Broker("tokens", "with tokens", tokens_command, dialect="khub"),
+)
+
+# What a table shows as a multiple of what, in the same rounds.
+AGAINST = (("khub-tls", "khub"), ("redis-tls", "redis"), ("khub-tls", "redis-tls"), ("tokens", "durable"))
 
 
 # name: (this build's broker, and that of the build before)
@@ -258,6 +276,14 @@ class Running:
         with open(f"{self.directory}/log", "rb") as file:
             return file.read()[-500:].decode("utf-8", "replace").strip()
 
+    def environment(self):
+        """The generator's: in it is the token, if the hub asks for one."""
+        found = {name: value for name, value in os.environ.items() if name != "KHUB_TOKEN"}
+        if os.path.exists(f"{self.directory}/token"):
+            with open(f"{self.directory}/token", encoding="ascii") as file:
+                found["KHUB_TOKEN"] = file.read()
+        return found
+
     def __exit__(self, *_):
         self.process.terminate()
         try:
@@ -283,7 +309,7 @@ def load(bench, broker, case, receivers, *options):
         command = load_command(bench, running, case, receivers, *options)
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=RUN_SECONDS,
-                                  check=False, preexec_fn=child_setup(bench.load_core))
+                                  env=running.environment(), check=False, preexec_fn=child_setup(bench.load_core))
         except subprocess.TimeoutExpired:
             raise Failed(f"no end within {RUN_SECONDS:.0f} s") from None
         if done.returncode != 0:
@@ -291,9 +317,9 @@ def load(bench, broker, case, receivers, *options):
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def load_shaken(bench, broker):
-    """A relay's latency while many clients shake hands at once, a third of the time in. Those share
-    the generator's core, behind it."""
+def load_shaken(bench, broker, shaken):
+    """A relay's latency; when shaken, while many clients shake hands at once, a third of the time in.
+    Those share the generator's core, behind it."""
     with Running(broker, bench, "latency") as running:
         relay = subprocess.Popen(load_command(bench, running, "latency", LATENCY_RECEIVERS, "--rate", LATENCY_RATE,
                                               "--seconds", SHAKE_LATENCY_SECONDS, "--warm", 0.1),
@@ -301,13 +327,13 @@ def load_shaken(bench, broker):
                                  preexec_fn=child_setup(bench.load_core))
         time.sleep(SHAKE_LATENCY_SECONDS / 3)
         setup = child_setup(bench.load_core)
-        shakes = subprocess.run(load_command(bench, running, "shake", SHAKES), stdin=subprocess.DEVNULL, capture_output=True,
+        shakes = shaken and subprocess.run(load_command(bench, running, "shake", SHAKES), stdin=subprocess.DEVNULL, capture_output=True,
                                 timeout=RUN_SECONDS, check=False, preexec_fn=lambda: (setup(), os.nice(39)))
         out, err = relay.communicate(timeout=RUN_SECONDS)
-        for done, text in ((relay, err), (shakes, shakes.stderr)):
+        for done, text in ((relay, err), *(((shakes, shakes.stderr),) if shaken else ())):
             if done.returncode != 0:
                 raise Failed(text.decode("utf-8", "replace").strip())
-        return {**json.loads(out), "shakes": json.loads(shakes.stdout)}
+        return {**json.loads(out), **({"shakes": json.loads(shakes.stdout)} if shaken else {})}
 
 
 class Bench:
@@ -320,7 +346,7 @@ class Bench:
         self.rounds = options.rounds or (2 if options.quick else 7)
         self.seconds, self.warm = (0.1, 0.03) if options.quick else (0.2, 0.05)
         self.idle_rounds = 1 if options.quick else 2
-        known = BROKERS_TLS if options.tls else BROKERS
+        known = BROKERS_TLS if options.tls else BROKERS_TOKENS if options.tokens else BROKERS
         wanted = options.brokers.split(",") if options.brokers else [broker.name for broker in known]
         self.brokers = [broker for broker in known if broker.name in wanted and broker.installed()]
         if self.before:
@@ -376,13 +402,14 @@ class Bench:
         for broker in self.brokers:
             if "shake" not in self.cases or "shake" not in broker.cases:
                 continue
-            progress(f"{SHAKES} handshakes at once, {broker.title}")
-            try:
-                figure = load_shaken(self, broker)
-            except Failed as failure:
-                self.failures.append(f"{broker.title}, {SHAKES} handshakes: {failure}")
-                figure = None
-            self.note(("shake", LATENCY_RECEIVERS, SINGLE), broker, figure)
+            for case in ("calm", "shake"):
+                progress(f"{SHAKES if case == 'shake' else 'no'} handshakes at once, {broker.title}")
+                try:
+                    figure = load_shaken(self, broker, case == "shake")
+                except Failed as failure:
+                    self.failures.append(f"{broker.title}, {case}: {failure}")
+                    figure = None
+                self.note((case, LATENCY_RECEIVERS, SINGLE), broker, figure)
 
     def measure(self):
         for number in range(self.rounds):
@@ -435,6 +462,14 @@ def print_costs(bench, case, window, title):
           [[str(key[1])] + [spread(bench.ratios(key, broker.name, "floor")) for broker in brokers] for key in keys])
 
 
+COUNTED = ("fanout", "direct", "latency")  # the cases that have deliveries to count by
+
+
+def case_title(key):
+    case, receivers, window = key
+    return f"{case} to {receivers}, {'bursts' if window == BURST else 'one at a time'}"
+
+
 def print_before(bench):
     """This build as a multiple of the one before, in CPU per delivery."""
     if not bench.before:
@@ -442,14 +477,22 @@ def print_before(bench):
     compared = [pair for pair in COMPARED if pair[1] in bench.brokers]
     rows = []
     for key in bench.figures:
-        if key[0] in ("idle", "silent"):  # no deliveries to count by
+        if key[0] not in COUNTED:
             continue
         ratios = [bench.ratios(key, now.name, before.name) for now, before in compared]
         if any(ratios):
-            case, receivers, window = key
-            rows.append([f"{case} to {receivers}, {'bursts' if window == BURST else 'one at a time'}",
-                         *(spread(ratio) for ratio in ratios)])
+            rows.append([case_title(key), *(spread(ratio) for ratio in ratios)])
     table("As a multiple of the build before", ["", *(now.title for now, _ in compared)], rows)
+
+
+def print_against(bench):
+    """Brokers as a multiple of others, in CPU per delivery."""
+    titles = {broker.name: broker.title for broker in bench.brokers}
+    pairs = [pair for pair in AGAINST if pair[0] in titles and pair[1] in titles]
+    rows = [[case_title(key), *(spread(bench.ratios(key, *pair)) for pair in pairs)]
+            for key in bench.figures if key[0] in COUNTED]
+    if pairs and rows:
+        table("CPU per delivery as a multiple", ["", *(f"{titles[one]} / {titles[other]}" for one, other in pairs)], rows)
 
 
 def print_latency(bench):
@@ -471,11 +514,13 @@ def print_latency(bench):
 
 def print_shaken(bench):
     for name, figures in bench.figures.get(("shake", LATENCY_RECEIVERS, SINGLE), {}).items():
+        calm = [figure for figure in bench.figures[("calm", LATENCY_RECEIVERS, SINGLE)].get(name, []) if figure]
         figures = [figure for figure in figures if figure]
-        if figures:
+        if figures and calm:
             shakes = [figure["shakes"] for figure in figures]
             print(f"\n{SHAKES} handshakes at once with {name}, beside {LATENCY_RATE} messages a second to {LATENCY_RECEIVERS}:\n"
-                  f"  p99 {spread([f['p99_us'] / 1e3 for f in figures])} ms, longest {spread([f['max_us'] / 1e3 for f in figures])} ms; "
+                  f"  p99 {spread([f['p99_us'] / 1e3 for f in figures])} ms, and {spread([f['p99_us'] / 1e3 for f in calm])} ms "
+                  f"without them; longest {spread([f['max_us'] / 1e3 for f in figures])} ms; "
                   f"all done after {spread([f['wall_us'] / 1e6 for f in shakes])} s; "
                   f"hub's CPU meanwhile, relay and all, {spread([f['cpu_us'] / 1e3 / SHAKES for f in shakes])} ms for each")
 
@@ -581,7 +626,9 @@ def parse_options():
     parser.add_argument("--rounds", type=int, help="7, with --quick 2")
     parser.add_argument("--brokers", help="only these: " + ",".join(broker.name for broker in BROKERS))
     parser.add_argument("--cases", help="only these: fanout,direct,latency,idle,shake")
-    parser.add_argument("--tls", action="store_true", help="khub and Redis with TLS, beside themselves without")
+    those = parser.add_mutually_exclusive_group()
+    those.add_argument("--tls", action="store_true", help="khub and Redis with TLS, beside themselves without")
+    those.add_argument("--tokens", action="store_true", help="khub --data with tokens, beside itself without")
     parser.add_argument("--json", metavar="FILE", help="writes every figure of every run there")
     return parser.parse_args()
 
@@ -600,6 +647,7 @@ def main():
     print_costs(bench, "direct", BURST, f"Direct, to each of {DIRECT_RECEIVERS} in turn, bursts of {BURST}")
     print_costs(bench, "direct", SINGLE, f"Direct, to each of {DIRECT_RECEIVERS} in turn, one message at a time")
     print_before(bench)
+    print_against(bench)
     print_latency(bench)
     print_shaken(bench)
     print_idle(bench)
