@@ -318,8 +318,8 @@ def load(bench, broker, case, receivers, *options):
 
 
 def load_shaken(bench, broker, shaken):
-    """A relay's latency; when shaken, while many clients shake hands at once, a third of the time in.
-    Those share the generator's core, behind it."""
+    """A relay's latency; when shaken, while many clients shake hands at once, a third of the time
+    in. Those share the generator's core, behind it."""
     with Running(broker, bench, "latency") as running:
         relay = subprocess.Popen(load_command(bench, running, "latency", LATENCY_RECEIVERS, "--rate", LATENCY_RATE,
                                               "--seconds", SHAKE_LATENCY_SECONDS, "--warm", 0.1),
