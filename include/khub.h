@@ -124,8 +124,8 @@ struct khub_tls {
  * try, and the first try after it comes after retry_first_ms. Of each delay at least half is
  * waited, the rest is chance. What ends a link at once, retries or not, is a refusal that no
  * retry would heal: id_in_use (unless the id was this link's before, or a resume_token is at
- * hand: then the hub has yet to notice that the old connection is gone), taken_over,
- * protected_mode, unauthorized, reserved_id, or a hello that the hub finds faulty. It is
+ * hand: then the hub has yet to notice that the old connection is gone), taken_over, kicked,
+ * banned, protected_mode, unauthorized, reserved_id, or a hello that the hub finds faulty. It is
  * KHUB_E_REFUSED, with the hub's sentence as the detail. A hub that can't be trusted
  * (KHUB_E_UNTRUSTED) ends it as well, unless it has joined before; and so does one of another
  * machine without TLS, when there is a token to be shown. */

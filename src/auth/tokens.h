@@ -17,7 +17,7 @@
 #define TOKEN_ROLES(X)                                                                             \
     X(MEMBER, "member", "takes part, and sees what is said to it and to all")                      \
     X(OBSERVER, "observer", "sees what a room says, and says nothing")                             \
-    X(ADMIN, "admin", "takes part and observes")
+    X(ADMIN, "admin", "takes part, observes, and keeps order")
 
 enum token_role {
 #define X(name, text, may) TOKEN_##name,

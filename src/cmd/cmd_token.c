@@ -331,7 +331,7 @@ static const struct setting options[] = {
      .fallback = "member",
      .choices = roles,
      .help = "A member takes part, and sees what is said to it and to all; an observer sees what "
-             "everybody says, and says nothing; an admin may both."},
+             "everybody says, and says nothing; an admin may both, and keep order ('khub admin')."},
     {.name = "id",
      .kind = SETTING_TEXT,
      AT(ids),

@@ -466,6 +466,20 @@ static void say_lease(struct line *line, struct json_value payload)
         add_member(line, ": ", json_get(payload, "intent"), "");
 }
 
+/* "ban ada by ops until 2026-…: its reason" */
+static void say_moderation(struct line *line, struct json_value payload)
+{
+    struct json_value target = json_get(payload, "target");
+    line_style(line, STYLE_RED);
+    add_value(line, json_get(payload, "action"));
+    line_style(line, STYLE_PLAIN);
+    add_member(line, " ", json_get(target, "ai_id"), "");
+    add_member(line, " token ", json_get(target, "owner"), "");
+    add_member(line, " by ", json_get(payload, "by"), "");
+    add_member(line, " until ", json_get(payload, "until"), "");
+    add_member(line, ": ", json_get(payload, "reason"), "");
+}
+
 static void say_other(struct line *line, struct json_value payload)
 {
     payload.raw.len = payload.raw.len < SUMMARY_TEXT_MAX ? payload.raw.len : SUMMARY_TEXT_MAX;
@@ -510,6 +524,9 @@ static const struct {
     [MESSAGE_LOG_RESULT] = {{"log", STYLE_DIM}, say_other},
     [MESSAGE_SESSION_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_SESSION_RESULT] = {{"sessions", STYLE_DIM}, say_other},
+    [MESSAGE_MODERATION] = {{"order", STYLE_RED}, say_moderation},
+    [MESSAGE_MODERATION_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_MODERATION_RESULT] = {{"bans", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

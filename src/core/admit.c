@@ -142,7 +142,8 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         [MESSAGE_KNOWLEDGE_QUERY] = query_answer,
         [MESSAGE_DEAD_QUERY] = letters_answer,
         [MESSAGE_LOG_QUERY] = log_query_answer,
-        [MESSAGE_SESSION_QUERY] = session_query_answer};
+        [MESSAGE_SESSION_QUERY] = session_query_answer,
+        [MESSAGE_MODERATION_QUERY] = moderation_answer};
     struct seat seat = peer_seat(peer);
     assert(answers[message->type]); /* of each query */
     int error = seat.level == 2 ? answers[message->type](&request, &seat)
@@ -200,7 +201,9 @@ static void request_propose(struct request *request, struct slice room_name, int
     hub->judged.request = NULL;
     if (kept == 0)
         return;
-    admit_unkept(hub, peer, room, request->message, now);
+    peer = peer_find(hub, request->from); /* what was committed just now may have expelled it */
+    if (peer)
+        admit_unkept(hub, peer, room, request->message, now);
     peer_applied(hub, &entry);
 }
 
@@ -343,7 +346,7 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
     peer_id takes_over = hello_takes_over(hub, message);
     if (takes_over == peer->id)
         takes_over = 0; /* it has what it asks for */
-    if (!hello_cut(message, peer->owner, &line)) {
+    if (!hello_cut(message, peer->owner, peer->admin, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
         admit_message(hub, peer, &without, takes_over, refusal, now);

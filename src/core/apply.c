@@ -37,6 +37,7 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_MEASUREMENT] = {measurement_check, measurement_proceed},
     [MESSAGE_DEAD_LETTER] = {dead_letter_check, dead_letter_proceed},
     [MESSAGE_CHAT] = {chat_check, NULL},
+    [MESSAGE_MODERATION] = {moderation_check, moderation_proceed},
 };
 
 /* ── messages ── */

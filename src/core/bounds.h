@@ -33,6 +33,14 @@
 #define TOKEN_SHOWN_MAX           128u /* bytes of what a hello may show as its token */
 #define BAD_LINES_MAX             100u /* in a row; then the connection is closed */
 
+/* ── moderation ── */
+
+#define MODERATION_REASON_MAX 256u  /* bytes */
+#define BANS_MAX              4096u /* in force in a room */
+#define BAN_SECONDS_MAX       (10ull * 366 * 86400)
+#define BANS_SHOWN_PRESET     100u /* in one moderation_result, when the query does not say; */
+#define BANS_SHOWN_MAX        200u /* at the most */
+
 /* ── sessions ── */
 
 #define SESSIONS_LIVE_MAX       4096u /* pending and active, in a room */

@@ -26,7 +26,7 @@ static void dump_member(void *object, void *ctx)
     text_add_string(text, member->specialization);
     text_add_literal(text, ",\"owner\":");
     text_add_string(text, member_owner(member));
-    text_add_literal(text, ",\"capabilities\":");
+    text_addf(text, ",\"admin\":%s,\"capabilities\":", member->admin ? "true" : "false");
     member_capability_text(member, text);
     text_addf(
         text,
@@ -125,6 +125,18 @@ static void dump_session(void *object, void *ctx)
     dump->before = ",";
 }
 
+static void dump_ban(void *object, void *ctx)
+{
+    const struct ban *ban = object;
+    struct dump *dump = ctx;
+    text_addf(dump->text, "%s{\"key\":", dump->before);
+    text_add_string(dump->text, ban->key);
+    ruling_write(&ban->ruling, dump->text);
+    text_addf(dump->text, ",\"since_ms\":%lld,\"until_ms\":%lld}", (long long)ban->ruling.since_ms,
+              (long long)ban->until_ms);
+    dump->before = ",";
+}
+
 void hub_dump(const struct hub *hub, struct slice name, struct text *text)
 {
     const struct room *room = room_find(hub, name);
@@ -165,5 +177,8 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
                   (unsigned long long)link->seq, (unsigned long long)link->depth);
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
-    text_add_literal(text, "}");
+    text_add_literal(text, ",\"bans\":[");
+    dump.before = "";
+    index_walk(&room->bans, dump_ban, &dump);
+    text_add_literal(text, "]}");
 }

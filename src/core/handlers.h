@@ -21,6 +21,8 @@ int hello_room(const struct message *message, char buffer[ROOM_NAME_MAX], struct
  * hello: that observer is a guest. False when it is not. */
 bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,
                    const struct message *message, int64_t now);
+/* Did admit let an admin in by it? */
+bool hello_is_admins(const struct message *message);
 /* Does it ask to observe? */
 bool hello_observes(const struct message *message);
 /* May this message's sender take its id on this connection? And then it does: request->member. */

@@ -16,8 +16,14 @@ int join_check(struct request *request)
 {
     struct slice ai_id = request->message->sender_id;
     const struct member *holder = request->room ? member_find(request->room, ai_id) : NULL;
+    int error = ban_check(request);
+    if (error < 0)
+        return error;
     if (request->room && room_starting(request->room))
-        return 0; /* whoever held it is not connected any more */
+        return 0;                                    /* whoever held it is not connected any more */
+    if (holder && holder->expelled == request->from) /* that was still on its way */
+        return refuse(request->refusal, WIRE_KICKED,
+                      "an admin has closed this connection of \"%.*s\"", SLICE_FORMAT(ai_id));
     const struct member *like = request->room ? name_taken_for(request->room, ai_id) : NULL;
     if (like)
         return refuse(request->refusal, WIRE_ID_IN_USE,
@@ -109,6 +115,12 @@ bool hello_observes(const struct message *message)
     uint64_t level = 1;
     return json_u64(json_get(message->payload, "protocol"), &level) == 0 && level >= 2 &&
            json_string_is(json_get(message->payload, "role"), slice_of("observer"));
+}
+
+bool hello_is_admins(const struct message *message)
+{
+    return message->type == MESSAGE_HELLO &&
+           json_get(message->payload, "admin").kind == JSON_KIND_TRUE;
 }
 
 static int hello_check_capabilities(struct request *request, struct json_value array)
@@ -471,13 +483,14 @@ static void resume(struct request *request, uint64_t since)
     request_caught_up(request, &seat, resumed.seq);
 }
 
-/* Nobody but this hub's admit says who that is: it cuts what a client says. */
+/* Nobody but this hub's admit says who that is, and what it may: it cuts what a client says. */
 static void hello_set_owner(struct member *member, const struct message *message)
 {
     char buffer[WIRE_ID_MAX];
     struct json_value owner = json_get(message->payload, "owner");
     long len = owner.kind == JSON_KIND_STRING ? json_decode(owner, buffer, sizeof buffer) : 0;
     member_set_owner(member, (struct slice){buffer, len > 0 ? (size_t)len : 0});
+    member->admin = hello_is_admins(message);
 }
 
 void hello_proceed(struct request *request)

@@ -30,6 +30,8 @@ struct hub;
     X(WRITE_FAILED, "write_failed")                                                                \
     X(BAD_LINES, "bad_lines")                                                                      \
     X(TAKEN_OVER, "taken_over")                                                                    \
+    X(KICKED, "kicked")                                                                            \
+    X(BANNED, "banned")                                                                            \
     X(SLOW_CONSUMER, "slow_consumer")                                                              \
     X(HEARTBEAT_TIMEOUT, "heartbeat_timeout")                                                      \
     X(HELLO_TIMEOUT, "hello_timeout")                                                              \
@@ -59,7 +61,8 @@ const char *close_reason_text(enum close_reason reason);
     X(KNOWLEDGE, "knowledge")       /* subject: id of the entry, detail: its section */            \
     X(SESSION, "session")           /* subject: session_id, detail: its new status */              \
     X(VERIFICATION, "verification") /* subject: id of the entry, detail: its claim's new status */ \
-    X(LEASE, "lease")               /* subject: its key, detail: what became of it */
+    X(LEASE, "lease")               /* subject: its key, detail: what became of it */              \
+    X(MODERATION, "moderation")     /* subject: an admin's act, detail: whom it meets, and why */
 
 enum hub_event {
 #define X(name, text) HUB_##name,
@@ -110,6 +113,7 @@ struct hub_login {
 struct hub_pass {
     struct slice owner; /* whose it is; len 0: its own. Copied by the hub within the call */
     bool mute;          /* it may look and ask, and says nothing */
+    bool admin;         /* it may moderate (core/moderation.h) */
     double rate;        /* messages a second; 0: as the hub's configuration says */
 };
 

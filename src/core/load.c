@@ -169,6 +169,9 @@ static void load_member(struct loading *loading)
     member->observer = load_bool(loading, object, "observer");
     member->ready = load_bool(loading, object, "ready");
     member->acks = load_has(loading, "acks") && load_bool(loading, object, "acks");
+    member->admin = load_has(loading, "admin") && load_bool(loading, object, "admin");
+    if (load_has(loading, "expelled"))
+        member->expelled = load_u64(loading, object, "expelled");
     member->specialization = load_text(loading, object, "specialization");
     struct json_value capabilities = load_array(loading, object, "capabilities");
     if (capabilities_fit(capabilities))
@@ -532,6 +535,23 @@ static void load_chain(struct loading *loading)
         load_damage(loading, "depth");
 }
 
+static void load_ban(struct loading *loading)
+{
+    struct ban *ban = ban_restore(loading->room, loading->row->key);
+    if (!ban) {
+        load_damage(loading, "key");
+        return;
+    }
+    ban->ruling.by = load_text(loading, loading->object, "by");
+    ban->ruling.reason = load_text(loading, loading->object, "reason");
+    ban->ruling.since_ms = load_i64(loading, loading->object, "since_ms");
+    ban->until_ms = load_i64(loading, loading->object, "until_ms");
+    if (!ban->ruling.by.len || !ban->ruling.reason.len)
+        load_damage(loading, "reason");
+    if (ban->until_ms < 0)
+        load_damage(loading, "until_ms");
+}
+
 static enum letter_lack load_lack(struct loading *loading)
 {
     struct json_value lack = json_get(loading->object, "lack");
@@ -611,6 +631,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_LETTER] = load_letter,
         [ROW_FORMER] = load_former,
         [ROW_CHAIN] = load_chain,
+        [ROW_BAN] = load_ban,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

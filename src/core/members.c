@@ -201,6 +201,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     member->observer = false;
     member->ready = false;
     member->acks = false;
+    member->admin = false;
     member->joined_ms = now;
     member->heard = room->hub->clock; /* should its connection be gone already */
     room->seats =
@@ -294,11 +295,21 @@ void member_depart(struct room *room, struct member *member, int64_t now)
     member_unseat(room, member, now);
 }
 
+static void member_pardon(void *object, void *ctx)
+{
+    struct member *member = object;
+    if (!member->expelled)
+        return;
+    member->expelled = 0;
+    member_changed(ctx, member);
+}
+
 void members_depart(struct room *room, int64_t now)
 {
     for (size_t i = 0; i < room->seat_count; i++)
         member_unseat(room, room->seats[i].member, now);
     room->seat_count = 0;
+    index_walk(&room->members, member_pardon, room);
 }
 
 uint64_t member_contribution(const struct room *room, struct slice ai_id)

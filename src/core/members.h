@@ -28,6 +28,8 @@ struct member {
     peer_id peer;       /* 0: not connected */
     int level;          /* 1 or 2 */
     bool observer, ready, acks;
+    bool admin;       /* by the token that it showed last */
+    peer_id expelled; /* the last connection that an admin took from it; 0: none did */
     struct slice specialization;
     struct capability **capabilities;
     size_t capability_count;
@@ -69,7 +71,7 @@ void member_set_capabilities(struct room *room, struct member *member, struct js
 void member_set_level(struct room *room, struct member *member, int level, bool observer);
 /* Takes the member from its seat. */
 void member_depart(struct room *room, struct member *member, int64_t now);
-/* The same for all who are there. */
+/* The same for all who are there: a hub begins, and its connections have ids anew. */
 void members_depart(struct room *room, int64_t now);
 /* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may
  * be somebody's target. */

@@ -28,6 +28,7 @@ void peer_let_in(struct peer *peer, const struct hub_pass *pass)
     if (pass->owner.len)
         peer->owner = slice_copy(pass->owner);
     peer->mute = pass->mute;
+    peer->admin = pass->admin;
     peer->rate = pass->rate;
 }
 
@@ -122,6 +123,12 @@ void peer_applied(struct hub *hub, const struct entry *entry)
         return;
     slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
     peer->room = NULL;
+}
+
+void peer_unreceive(struct hub *hub, struct peer *peer, const struct refusal *refusal, int64_t now)
+{
+    peer_answer(hub, peer, refusal, (struct slice){NULL, 0}, now);
+    guest_end(peer);
 }
 
 /* ── answers: what this hub says to a connection of its own accord ── */

@@ -13,7 +13,8 @@ struct peer {
     struct room *room;     /* NULL: not bound */
     struct slice ai_id;    /* owned; len 0: not bound */
     struct slice owner;    /* of the token that let it in, owned; len 0: none was asked for */
-    bool mute;             /* and that token lets it look and ask alone */
+    bool mute;             /* and that token lets it look and ask alone, */
+    bool admin;            /* or moderate */
     double rate;           /* messages a second; 0: the hub's */
     struct member *member; /* NULL until it has joined */
     struct member *guest;  /* owned: what it would be; see peer_receive. NULL: none */
@@ -43,6 +44,8 @@ void peer_applied(struct hub *hub, const struct entry *entry);
  * nothing of it. */
 void peer_receive(struct hub *hub, struct peer *peer, struct room *room, struct slice ai_id,
                   struct slice specialization);
+/* It is a guest no more, and is told why; what it said may still make it join. */
+void peer_unreceive(struct hub *hub, struct peer *peer, const struct refusal *refusal, int64_t now);
 /* The member that it is, or would be. NULL: neither. */
 static inline struct member *peer_who(const struct peer *peer)
 {

@@ -8,6 +8,7 @@
 #include "core/leases.h"
 #include "core/letters.h"
 #include "core/members.h"
+#include "core/moderation.h"
 #include "core/replies.h"
 #include "core/sessions.h"
 
@@ -61,6 +62,8 @@ struct room {
 
     struct index leases;
     struct lease_list leases_open; /* the same, the oldest first */
+
+    struct index bans;
 };
 
 /* NULL when there is none. */

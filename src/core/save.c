@@ -82,6 +82,10 @@ static void write_member(const void *object, struct text *text)
     add_bool(text, "observer", member->observer);
     add_bool(text, "ready", member->ready);
     add_bool(text, "acks", member->acks);
+    if (member->admin)
+        add_bool(text, "admin", true);
+    if (member->expelled)
+        add_u64(text, "expelled", member->expelled);
     add_text(text, "specialization", member->specialization);
     add_name(text, "capabilities");
     member_capability_text(member, text);
@@ -316,15 +320,33 @@ static void write_chain(const void *object, struct text *text)
     add_i64(text, "said_ms", link->said_ms);
 }
 
+static void write_ban(const void *object, struct text *text)
+{
+    const struct ban *ban = object;
+    add_text(text, "by", ban->ruling.by);
+    add_text(text, "reason", ban->ruling.reason);
+    add_i64(text, "since_ms", ban->ruling.since_ms);
+    add_i64(text, "until_ms", ban->until_ms);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
-    [ROW_MEMBER] = write_member,       [ROW_PATTERN] = write_knowledge,
-    [ROW_COMPONENT] = write_knowledge, [ROW_FEATURE] = write_knowledge,
-    [ROW_BENCHMARK] = write_knowledge, [ROW_ALIAS] = write_alias,
-    [ROW_ACCOUNT] = write_account,     [ROW_COMMITMENT] = write_commitment,
-    [ROW_SESSION] = write_session,     [ROW_WORKSPACE] = write_workspace,
-    [ROW_RECEIPTS] = write_receipts,   [ROW_AWAITED] = write_awaited,
-    [ROW_LEASE] = write_lease,         [ROW_LETTER] = write_letter,
-    [ROW_FORMER] = write_former,       [ROW_CHAIN] = write_chain,
+    [ROW_MEMBER] = write_member,
+    [ROW_PATTERN] = write_knowledge,
+    [ROW_COMPONENT] = write_knowledge,
+    [ROW_FEATURE] = write_knowledge,
+    [ROW_BENCHMARK] = write_knowledge,
+    [ROW_ALIAS] = write_alias,
+    [ROW_ACCOUNT] = write_account,
+    [ROW_COMMITMENT] = write_commitment,
+    [ROW_SESSION] = write_session,
+    [ROW_WORKSPACE] = write_workspace,
+    [ROW_RECEIPTS] = write_receipts,
+    [ROW_AWAITED] = write_awaited,
+    [ROW_LEASE] = write_lease,
+    [ROW_LETTER] = write_letter,
+    [ROW_FORMER] = write_former,
+    [ROW_CHAIN] = write_chain,
+    [ROW_BAN] = write_ban,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -415,6 +437,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     const struct chain_link *link;
     TAILQ_FOREACH (link, &room->chains.list, next)
         save_object(&saving, ROW_CHAIN, link);
+    save_index(&saving, ROW_BAN, &room->bans);
     text_free(&saving.text);
 }
 

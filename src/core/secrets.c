@@ -1,12 +1,12 @@
 /* What of a hello nobody but the hub may see: its secrets, and whose place they open; and what
- * nobody but the hub may say in one: whose the AI is. */
+ * nobody but the hub may say in one: whose the AI is, and whether it is an admin. */
 #include "core/handlers.h"
 #include "core/state.h"
 
 static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token"),
-                          owners_name = SLICE("owner");
+                          owners_name = SLICE("owner"), admins_mark = SLICE("admin");
 
-bool hello_cut(const struct message *message, struct slice owner, struct text *text)
+bool hello_cut(const struct message *message, struct slice owner, bool admin, struct text *text)
 {
     struct slice line = message->line, payload = message->payload.raw;
     struct json_iterator members = {.rest = payload};
@@ -17,7 +17,7 @@ bool hello_cut(const struct message *message, struct slice owner, struct text *t
     text_add(text, (struct slice){line.at, (size_t)(payload.at - line.at)});
     while (json_next_member(&members, &name, &value)) {
         if (json_string_is(name, token) || json_string_is(name, resume_token) ||
-            json_string_is(name, owners_name)) {
+            json_string_is(name, owners_name) || json_string_is(name, admins_mark)) {
             cut = true;
             continue;
         }
@@ -31,6 +31,11 @@ bool hello_cut(const struct message *message, struct slice owner, struct text *t
         cut = true;
         text_addf(text, "%s\"owner\":", before);
         text_add_string(text, owner);
+        before = ",";
+    }
+    if (admin) {
+        cut = true;
+        text_addf(text, "%s\"admin\":true", before);
         before = ",";
     }
     text_add_literal(text, *before == '{' ? "{}" : "}");

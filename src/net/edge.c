@@ -193,7 +193,8 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
     X(KNOWLEDGE, "entry", "section")                                                               \
     X(SESSION, "session", "status")                                                                \
     X(VERIFICATION, "entry", "status")                                                             \
-    X(LEASE, "lease", "status")
+    X(LEASE, "lease", "status")                                                                    \
+    X(MODERATION, "act", "detail")
 
 static const char *const note_keys[HUB_EVENT_COUNT][2] = {
 #define X(event, subject, detail) [HUB_##event] = {subject, detail},

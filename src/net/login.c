@@ -292,6 +292,7 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
     let_in(server, connection, token);
     *ret_pass = (struct hub_pass){.owner = slice_of(token->grant.name),
                                   .mute = token->grant.role == TOKEN_OBSERVER,
+                                  .admin = token->grant.role == TOKEN_ADMIN,
                                   .rate = token->grant.rate};
     return 0;
 }

@@ -45,7 +45,8 @@ bool message_type_from_client(enum message_type type)
 bool message_type_is_query(enum message_type type)
 {
     return type == MESSAGE_KNOWLEDGE_QUERY || type == MESSAGE_DEAD_QUERY ||
-           type == MESSAGE_LOG_QUERY || type == MESSAGE_SESSION_QUERY;
+           type == MESSAGE_LOG_QUERY || type == MESSAGE_SESSION_QUERY ||
+           type == MESSAGE_MODERATION_QUERY;
 }
 
 int message_type_find(struct slice text, enum message_type *ret_type)

@@ -42,7 +42,10 @@
     X(LOG_QUERY, "log_query", 2, true)                                                             \
     X(LOG_RESULT, "log_result", 2, false)                                                          \
     X(SESSION_QUERY, "session_query", 2, true)                                                     \
-    X(SESSION_RESULT, "session_result", 2, false)
+    X(SESSION_RESULT, "session_result", 2, false)                                                  \
+    X(MODERATION, "moderation", 2, true)                                                           \
+    X(MODERATION_QUERY, "moderation_query", 2, true)                                               \
+    X(MODERATION_RESULT, "moderation_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -88,7 +91,9 @@ enum message_type {
     X(SHUTTING_DOWN, "shutting_down", "the hub is stopping")                                       \
     X(PROTECTED_MODE, "protected_mode", "the hub has no tokens and takes only local peers")        \
     X(WRONG_PROTOCOL, "wrong_protocol", "the connection began as another protocol")                \
-    X(CONNECTIONS_FULL, "connections_full", "the hub takes no more connections")
+    X(CONNECTIONS_FULL, "connections_full", "the hub takes no more connections")                   \
+    X(KICKED, "kicked", "an admin closed this connection")                                         \
+    X(BANNED, "banned", "an admin keeps this id or token out of the room")
 
 enum wire_error {
     WIRE_OK = 0,

@@ -74,7 +74,8 @@ static void hear(struct async *async, const struct effect *effect, const struct 
                    (unsigned long long)seat->peer);
     else if (connection->closed && !world->applying)
         world_fail(world, "peer %llx was answered after its end", (unsigned long long)seat->peer);
-    else if (seat->member ? connection->room != room : connection->room != NOBODY)
+    else if (seat->member ? connection->room != room
+                          : connection->room != NOBODY && !connection->closed)
         world_fail(world, "an effect of room %d goes to peer %llx, which is in %d", room,
                    (unsigned long long)seat->peer, connection->room);
     else if (connection->room != NOBODY && effect->seq < connection->seq)
@@ -166,18 +167,26 @@ static void edge_joined(void *ctx, peer_id peer)
     connection->room = applying->room;
 }
 
+/* Of these no entry of its own says that the connection went. */
+static bool ends_by_entry(enum close_reason reason)
+{
+    return reason == CLOSE_TAKEN_OVER || reason == CLOSE_KICKED || reason == CLOSE_BANNED;
+}
+
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
 {
     struct async *async = ctx;
     struct connection *connection = connection_find(async, peer);
     if (async->loading || !connection || connection->closed ||
-        (reason == CLOSE_TAKEN_OVER) != (async->world->applying != NULL)) {
+        ends_by_entry(reason) != (async->world->applying != NULL)) {
         world_fail(async->world, "peer %llx was closed for %s, and may not be",
                    (unsigned long long)peer, close_reason_text(reason));
         return;
     }
     async_closed(async, connection);
     connection->over = reason == CLOSE_TAKEN_OVER; /* no entry says that it went */
+    if (reason == CLOSE_KICKED || reason == CLOSE_BANNED)
+        connection->room = NOBODY; /* what is under way of it is refused */
 }
 
 /* ── what is secret ── */
@@ -264,13 +273,15 @@ static void message_push(struct async *async, int room, const struct entry *entr
     const struct said *said = async->said;
     struct proposed *proposed = queue_push(&async->queues[room], entry);
     struct connection *connection = connection_find(async, entry->peer);
-    if (!said || entry->peer != world->links[said->link].id || !connection) {
+    bool there = said && entry->peer == world->links[said->link].id;
+    if (!said || !connection || (!there && !async->closed_meanwhile)) {
         world_fail(world, "a message is proposed that nobody said");
         return;
     }
     secrets_check(async, entry);
     const struct connection *holder = connection_find(async, entry->takes_over);
-    if (entry->takes_over && (!holder || holder->room != room || holder->name != said->sender))
+    if (entry->takes_over && !(holder && holder->closed) && /* it may be expelled meanwhile */
+        (!holder || holder->room != room || holder->name != said->sender))
         world_fail(world, "a token is good for peer %llx, which is not %s here",
                    (unsigned long long)entry->takes_over, names[said->sender]);
     proposed->sender = said->sender;
@@ -285,6 +296,8 @@ static void message_push(struct async *async, int room, const struct entry *entr
     memcpy(proposed->message_id, said->message_id, sizeof proposed->message_id);
     connection->under_way++;
     async->kept++;
+    if (!there) /* what was committed just now has expelled it */
+        return;
     world->links[said->link].room = room;
     world->links[said->link].name = said->sender;
 }
@@ -558,6 +571,7 @@ void async_serve(struct async *async, const struct text before[ROOMS])
                             .unique = edge_unique,
                             .sha256 = edge_sha256,
                             .resume = follow_resume,
+                            .let_in = sim_let_in,
                             .open_log = async_open_log};
     for (int room = 0; room < ROOMS; room++)
         world->rooms[room].exists = false;

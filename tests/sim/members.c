@@ -13,10 +13,10 @@ int model_member_room(const struct world *world, const struct said *said)
     return said->type == MESSAGE_HELLO ? said->hello.room : 0;
 }
 
-bool model_room_idle(const struct room_model *room)
+bool model_room_idle(const struct world *world, const struct room_model *room)
 {
     bool idle = room->seat_count == 0 && room->entry_count == 0 && room->commitment_count == 0 &&
-                room->awaited_count == 0;
+                room->awaited_count == 0 && !model_bans_hold(world, room);
     for (int name = 0; name < NAMES; name++)
         idle = idle && room->mismatched[name] == 0;
     for (size_t i = 0; i < room->session_count; i++)
@@ -28,7 +28,8 @@ bool model_member_crowds(const struct world *world, const struct said *said, int
 {
     size_t count = 0;
     for (int room = 0; room < ROOMS; room++)
-        count += world->rooms[room].exists && (room == 0 || !model_room_idle(&world->rooms[room]));
+        count += world->rooms[room].exists &&
+                 (room == 0 || !model_room_idle(world, &world->rooms[room]));
     return said->type == MESSAGE_HELLO && !world->rooms[at].exists &&
            count >= world->config.rooms_max;
 }
@@ -43,7 +44,7 @@ uint64_t model_hello_codes(struct world *world, const struct said *said)
         bool shown = said->hello.token[0] && strcmp(said->hello.token, member->token) == 0;
         if (member->link != NOBODY && !shown)
             codes |= FLAW(ID_IN_USE);
-        return codes;
+        return codes | model_ban_codes(world, said, room);
     }
     if (said->hello.room != link->room)
         codes |= FLAW(FORBIDDEN);
@@ -97,6 +98,7 @@ void model_member_hello(struct world *world, const struct said *said, int at)
     member->observer = said->hello.observer;
     member->ready = said->hello.ready;
     member->acks = said->hello.acks;
+    member->admin = said->sender == ADMIN;
     member->specialization = said->hello.specialization;
     member->capability_count = said->hello.capability_count;
     memcpy(member->capabilities, said->hello.capabilities, sizeof member->capabilities);

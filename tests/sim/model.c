@@ -130,9 +130,11 @@ static uint64_t state_codes(struct world *world, const struct said *said, int ro
         return codes | model_hello_codes(world, said);
     if (link->name == NOBODY && world->rooms[room].members[said->sender].link != NOBODY)
         codes |= FLAW(ID_IN_USE);
-    return codes | model_share_codes(world, said, room) | model_session_codes(world, said, room) |
-           model_ledger_codes(world, said, room) | dead_letter_codes(world, said, room) |
-           model_chain_codes(world, said, room);
+    if (link->name == NOBODY)
+        codes |= model_ban_codes(world, said, room);
+    return codes | model_order_codes(world, said, room) | model_share_codes(world, said, room) |
+           model_session_codes(world, said, room) | model_ledger_codes(world, said, room) |
+           dead_letter_codes(world, said, room) | model_chain_codes(world, said, room);
 }
 
 /* The code of the first error that the said link got in this call. */
@@ -339,6 +341,20 @@ static void model_dead_query(struct world *world, const struct said *said)
         expect_made(world, said->link, MESSAGE_DEAD_RESULT, HUB, link->name);
 }
 
+/* Who is banned is anybody's of level 2 to know. */
+static void model_moderation_query(struct world *world, const struct said *said)
+{
+    struct link *link = &world->links[said->link];
+    uint64_t codes = said->flaws | incidental_codes(world, said);
+    link->bad_lines = 0;
+    if (link->name == NOBODY || link_level(world, said->link) != 2)
+        codes |= FLAW(FORBIDDEN);
+    if (codes)
+        model_refuse(world, said, codes);
+    else
+        expect_made(world, said->link, MESSAGE_MODERATION_RESULT, HUB, link->name);
+}
+
 static void model_overdue(struct world *world, int at)
 {
     struct room_model *room = &world->rooms[at];
@@ -384,9 +400,11 @@ static void model_accept(struct world *world, struct said *said, int room)
         model_commitment_apply(world, said, room);
     if (said->type == MESSAGE_MEASUREMENT)
         model_measurement_apply(said, &world->rooms[room]);
+    if (said->type == MESSAGE_MODERATION)
+        model_order_apply(world, said, room);
     bool hidden =
         said->held || said->type == MESSAGE_COMMITMENT || said->type == MESSAGE_MEASUREMENT ||
-        said->type == MESSAGE_DEAD_LETTER ||
+        said->type == MESSAGE_DEAD_LETTER || said->type == MESSAGE_MODERATION ||
         (said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer);
     bool stamped = said->type == MESSAGE_COLLABORATION_REQUEST ||
                    said->type == MESSAGE_COLLABORATION_RESPONSE ||
@@ -408,6 +426,10 @@ void model_line(struct world *world, struct said *said)
     uint64_t codes = said->flaws;
     if (said->type == MESSAGE_DEAD_QUERY && !said->bad_line) {
         model_dead_query(world, said);
+        return;
+    }
+    if (said->type == MESSAGE_MODERATION_QUERY && !said->bad_line) {
+        model_moderation_query(world, said);
         return;
     }
     if (!said->bad_line) {

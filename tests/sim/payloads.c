@@ -578,6 +578,7 @@ void payload_make(struct maker *maker)
         [MESSAGE_MEASUREMENT] = make_measured,
         [MESSAGE_DEAD_QUERY] = make_dead_query,
         [MESSAGE_DEAD_LETTER] = make_dead_letter,
+        [MESSAGE_MODERATION] = make_moderation,
         [MESSAGE_LEASE_REQUEST] = make_lease_request,
         [MESSAGE_LEASE_RELEASE] = make_lease_release,
     };

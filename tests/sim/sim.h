@@ -8,6 +8,7 @@
  *     replay.c    entries and their effects, once more on a fresh hub
  *     leases.c    leases, in worlds without a model
  *     letters.c   direct messages that were not taken, in all worlds
+ *     moderation.c    what the one that is an admin does
  *     async.h     the same on logs that commit later, with crashes and restarts
  *     sim.c       seeds, steps, the report
  *
@@ -40,6 +41,7 @@ uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len);
 /* ── the pools from which everything is drawn ── */
 
 enum { NAMES = 14, STRANGERS = 3, CAPABILITIES = 12, SPECIALIZATIONS = 6, KEYS = 5, ROOMS = 7 };
+enum { ADMIN = 1 };                            /* this name's, whenever it says hello */
 enum { NOBODY = -1, STRANGER = -2, HUB = -3 }; /* beside indices of names */
 extern const char *const names[NAMES], *const strangers[STRANGERS];
 extern const char *const capabilities[CAPABILITIES];
@@ -68,7 +70,7 @@ struct receipt_model {
 };
 
 struct member {
-    bool seen, observer, ready, acks;
+    bool seen, observer, ready, acks, admin;
     struct receipt_model receipt;
     int link; /* NOBODY: away */
     int level;
@@ -156,6 +158,22 @@ struct chain_model {
     int64_t said; /* on the wall's clock */
 };
 
+/* Of an id, or of an owner. */
+struct ban_model {
+    bool made;
+    int64_t until; /* on the wall's clock; 0: for ever */
+};
+
+enum order_action { ORDER_KICK, ORDER_BAN, ORDER_UNBAN };
+/* What a moderation orders. */
+struct order_said {
+    enum order_action action;
+    bool is_owner; /* it names an owner: here each is its own */
+    int name;
+    unsigned for_s; /* 0: for ever */
+    char reason[40];
+};
+
 enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
 extern const char *const state_names[STATES];
 
@@ -189,6 +207,7 @@ struct room_model {
     unsigned mismatched[NAMES];
     struct chain_model *chains; /* the oldest first */
     size_t chain_count;
+    struct ban_model bans[2][NAMES]; /* of ids, of owners */
     struct awaited_model awaited[AWAITED];
     size_t awaited_count;
     uint64_t seq;  /* of the last entry that a log of this name had */
@@ -426,6 +445,7 @@ struct said {
     int feature;            /* capability index whose text is asked for */
     char feature_text[64];
     struct dead_said dead;
+    struct order_said order;
     int asked;           /* of a collaboration_request: name, STRANGER or NOBODY */
     char session_id[40]; /* "" none */
     enum state end;      /* of an update: FAILED, CANCELLED, or PENDING for none */
@@ -498,12 +518,26 @@ void model_member_hello(struct world *world, const struct said *said, int room);
 void model_member_leave(struct world *world, int link, enum close_reason reason);
 /* Nobody is in it, nothing is known and nothing under way: it may go when another needs its
  * place. */
-bool model_room_idle(const struct room_model *room);
+bool model_room_idle(const struct world *world, const struct room_model *room);
 int model_member_room(const struct world *world, const struct said *said);
 /* Does it ask for one room more than this hub keeps? */
 bool model_member_crowds(const struct world *world, const struct said *said, int room);
 unsigned model_member_sessions(const struct room_model *room, int name);
 unsigned model_member_score(const struct room_model *room, int name);
+
+/* moderation.c */
+/* hub_edge.let_in: everybody, and one as an admin. */
+int sim_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
+               struct refusal *ret_refusal);
+/* Of who has not joined. */
+uint64_t model_ban_codes(const struct world *world, const struct said *said, int room);
+bool model_bans_hold(const struct world *world, const struct room_model *room);
+uint64_t model_order_codes(const struct world *world, const struct said *said, int room);
+void model_order_apply(struct world *world, const struct said *said, int room);
+void check_moderation(struct world *world, const json_t *payload, const struct said *said);
+void check_moderation_result(struct world *world, int room, const json_t *payload);
+/* Those of a dump. */
+void check_bans(struct world *world, const struct room_model *room, const json_t *bans);
 
 /* shares.c */
 uint64_t model_share_codes(struct world *world, const struct said *said, int room);

@@ -67,6 +67,9 @@ void make_lease_request(struct maker *maker);
 void make_lease_release(struct maker *maker);
 void make_lease_shown(struct maker *maker);
 
+/* moderation.c */
+void make_moderation(struct maker *maker);
+
 /* letters.c: payloads, and from where on a hello wants what it missed. */
 void make_since(struct maker *maker);
 void make_dead_query(struct maker *maker);

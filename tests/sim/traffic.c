@@ -114,9 +114,9 @@ static void put_message(struct maker *maker)
 static void forge(struct world *world, struct said *said)
 {
     static const enum message_type of_hub[] = {
-        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,        MESSAGE_PRESENCE,     MESSAGE_ERROR,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE,  MESSAGE_VERIFICATION, MESSAGE_LEASE,
-        MESSAGE_CAUGHT_UP,        MESSAGE_DEAD_RESULT};
+        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,         MESSAGE_PRESENCE,         MESSAGE_ERROR,
+        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE,   MESSAGE_VERIFICATION,     MESSAGE_LEASE,
+        MESSAGE_CAUGHT_UP,        MESSAGE_DEAD_RESULT, MESSAGE_MODERATION_RESULT};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -151,6 +151,8 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_MEASUREMENT,
                                               MESSAGE_DEAD_QUERY,
                                               MESSAGE_DEAD_LETTER,
+                                              MESSAGE_MODERATION,
+                                              MESSAGE_MODERATION_QUERY,
                                               MESSAGE_LEASE_REQUEST,
                                               MESSAGE_LEASE_RELEASE};
     enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 2 };
@@ -159,6 +161,8 @@ static enum message_type draw_type(struct world *world, const struct link *link)
     unsigned total = 0, picked, type = 0;
     if (link->name == NOBODY && !chance_one_in(&world->chance, 4))
         return MESSAGE_HELLO;
+    if (link->name == ADMIN && chance_one_in(&world->chance, 6))
+        return MESSAGE_MODERATION;
     for (unsigned i = 0; i < count; i++)
         total += world->temper.weights[i];
     picked = chance_below(&world->chance, total);
@@ -244,7 +248,8 @@ void traffic_say(struct world *world, int at, struct said *ret_said)
             break;
     }
     said->target = draw_target(world, link->room == NOBODY ? 0 : link->room);
-    if (said->target == said->sender && !chance_one_in(chance, 8))
+    if ((said->target == said->sender || said->type == MESSAGE_MODERATION) &&
+        !chance_one_in(chance, 8))
         said->target = NOBODY;
     snprintf(said->timestamp, sizeof said->timestamp, "2026-11-22T08:00:00.%06u", world->step);
     bool hostile = chance_one_in(chance, world->temper.hostile);

@@ -387,7 +387,7 @@ static void wrapped_forget(void *state)
     struct wrapped_log *log = state;
     struct world *world = log->world;
     struct room_model *room = &world->rooms[log->room];
-    if (log->room == 0 || !model_room_idle(room))
+    if (log->room == 0 || !model_room_idle(world, room))
         world_fail(world, "room %s was let go, and is needed", room_names[log->room]);
     world_forget(world, log->room);
     log->inner.forget(log->inner.state);
@@ -470,6 +470,7 @@ void world_serve(struct world *world)
     struct hub_edge edge = {world,       edge_effect, edge_joined, edge_close, edge_derive,
                             edge_derive, edge_unique, edge_sha256, edge_note,  edge_open_log};
     edge.resume = edge_resume;
+    edge.let_in = sim_let_in;
     world->hub = hub_new(&world->config, &edge);
     hub_start(world->hub, world->now);
 }

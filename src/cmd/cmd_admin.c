@@ -1,0 +1,281 @@
+/* khub admin: what an admin does to a room, and to those in it. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/ask.h"
+#include "cmd/commands.h"
+#include "cmd/fields.h"
+#include "cmd/json_out.h"
+#include "cmd/stop.h"
+#include "cmd/table.h"
+#include "core/bounds.h"
+
+struct admin_settings {
+    const char *hub, *token_file, *room, *action, *whom, *reason, *duration;
+    bool owner, json;
+};
+
+static const char *const actions[] = {"bans", "kick", "ban", "unban", NULL};
+
+static const struct column columns[] = {
+    {.title = "WHOM", .shrinks = true}, {.title = "SINCE", .right = true}, {.title = "UNTIL"},
+    {.title = "BY", .shrinks = true},   {.title = "WHY", .shrinks = true},
+};
+
+static bool acts(const struct admin_settings *settings, const char *action)
+{
+    return strcmp(settings->action, action) == 0;
+}
+
+/* ── bans ── */
+
+static void add_ban(struct table *table, struct json_value ban, int64_t now)
+{
+    struct json_value target = json_get(ban, "target");
+    OWNED char *ai_id = field_string(target, "ai_id");
+    OWNED char *owner = field_string(target, "owner");
+    OWNED char *until = field_string(ban, "until");
+    char ago[AGO_SIZE], left[AGO_SIZE];
+    int64_t end;
+    field_ago(ban, "since", now, ago);
+    table_addf(table, "%s%s", *owner ? "token " : "", *owner ? owner : ai_id);
+    table_add(table, ago);
+    if (!*until || time_parse(until, &end) < 0) {
+        table_add(table, "lifted");
+    } else {
+        span_format(end > now ? end - now : 0, left);
+        table_addf(table, "in %s", left);
+    }
+    table_add_member(table, ban, "by");
+    table_add_member(table, ban, "reason");
+}
+
+static void print_bans(const struct admin_settings *settings, struct json_value bans)
+{
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    struct json_iterator iterator = {.rest = bans.raw};
+    struct json_value ban;
+    struct table table;
+    if (settings->json) {
+        json_print(stdout, bans.raw, false);
+        putchar('\n');
+        return;
+    }
+    if (field_count(bans) == 0) {
+        printf("Nobody is banned from room %s at %s.\n", settings->room, settings->hub);
+        return;
+    }
+    table_begin(&table, TABLE_COLUMNS(columns));
+    while (json_next_element(&iterator, &ban))
+        add_ban(&table, ban, time_now_ms());
+    table_print(&table, &terminal, stdout);
+    table_free(&table);
+}
+
+/* Takes a page's bans, and what to ask for next: owned; "" when it was the last. */
+static char *take_page(struct json_value page, struct text *bans)
+{
+    struct slice listed = json_get(page, "bans").raw; /* […] */
+    if (listed.len > 2) {
+        text_add_literal(bans, bans->len > 1 ? "," : "");
+        text_add(bans, (struct slice){listed.at + 1, listed.len - 2});
+    }
+    return field_string(page, "next");
+}
+
+static int list(struct visit *visit, const struct admin_settings *settings)
+{
+    const struct ask *asked = visit->data;
+    enum ask_result result;
+    struct text bans = {0};
+    char *after = NULL;
+    size_t at;
+    text_add_literal(&bans, "[");
+    do {
+        struct text query = {0};
+        text_addf(&query, "{\"limit\":%u,\"after\":", BANS_SHOWN_MAX);
+        text_add_string(&query, slice_of(after ? after : ""));
+        text_add(&query, (struct slice)SLICE("}\0"));
+        free(after);
+        after = NULL;
+        result = ask(visit, MESSAGE_MODERATION_QUERY, &query);
+        text_free(&query);
+        if (result == ASK_ANSWERED)
+            after = take_page(asked->answer, &bans);
+    } while (after && *after);
+    free(after);
+    text_add_literal(&bans, "]");
+    int code = EXIT_FAILED;
+    if (result == ASK_REFUSED) {
+        code = ask_complain(visit);
+    } else if (result == ASK_ANSWERED &&
+               json_check(text_slice(&bans), JSON_DEPTH_LIMIT, &at) == JSON_FINE) {
+        print_bans(settings, json_value_of(text_slice(&bans)));
+        code = EXIT_WORKED;
+    } else if (result == ASK_ANSWERED) {
+        code = complain("admin", "out of memory");
+    }
+    text_free(&bans);
+    return code;
+}
+
+/* ── orders ── */
+
+static void print_done(const struct admin_settings *settings, struct json_value told)
+{
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    OWNED char *until = field_string(told, "until");
+    static const char *const done[] = {"", "kicked from", "banned from", "may come again to"};
+    struct line line;
+    size_t action = 0;
+    if (settings->json) {
+        json_print(stdout, told.raw, false);
+        putchar('\n');
+        return;
+    }
+    while (!acts(settings, actions[action]))
+        action++;
+    terminal.width = 0;
+    line_begin(&line, &terminal);
+    line_addf(&line, "%s%s: %s room %s%s%s", settings->owner ? "token " : "", settings->whom,
+              done[action], settings->room, *until ? " until " : "", until);
+    line_print(&line, stdout);
+    line_free(&line);
+}
+
+static int order(struct visit *visit, const struct admin_settings *settings, int64_t for_ms)
+{
+    const struct ask *asked = visit->data;
+    struct text payload = {0};
+    text_addf(&payload, "{\"action\":\"%s\",\"target\":{\"%s\":", settings->action,
+              settings->owner ? "owner" : "ai_id");
+    text_add_string(&payload, slice_of(settings->whom));
+    text_add_literal(&payload, "}");
+    if (settings->reason) {
+        text_add_literal(&payload, ",\"reason\":");
+        text_add_string(&payload, slice_of(settings->reason));
+    }
+    if (for_ms)
+        text_addf(&payload, ",\"for_s\":%lld", (long long)for_ms / 1000);
+    text_add(&payload, (struct slice)SLICE("}\0"));
+    enum ask_result result = ask(visit, MESSAGE_MODERATION, &payload);
+    text_free(&payload);
+    if (result == ASK_REFUSED)
+        return ask_complain(visit);
+    if (result == ASK_FAILED)
+        return EXIT_FAILED;
+    print_done(settings, asked->answer);
+    return EXIT_WORKED;
+}
+
+/* ── the command ── */
+
+#define usage(...) (complain("admin", __VA_ARGS__), EXIT_USAGE)
+
+static int check(const struct admin_settings *settings, int64_t *ret_for_ms)
+{
+    bool bans = acts(settings, "bans"), unban = acts(settings, "unban");
+    *ret_for_ms = 0;
+    if (bans && (settings->whom || settings->reason || settings->owner))
+        return usage("bans lists all of the room, and takes no WHOM, --reason or --owner.");
+    if (!bans && !settings->whom)
+        return usage("%s wants to know WHOM: an AI's id or, with --owner, a token's name.",
+                     settings->action);
+    if (!bans && !unban && !settings->reason)
+        return usage("%s wants a --reason: the room and who it is done to are told.",
+                     settings->action);
+    if (settings->duration && !acts(settings, "ban"))
+        return usage("--for goes with ban, and not with %s.", settings->action);
+    if (settings->duration && (age_parse(settings->duration, ret_for_ms) < 0 || *ret_for_ms < 1000))
+        return usage("--for is '%s': it must be a time such as 30d, 2h, 90m or 45s.",
+                     settings->duration);
+    return EXIT_WORKED;
+}
+
+static int run(const void *data)
+{
+    const struct admin_settings *settings = data;
+    struct ask asked = {0};
+    struct visit visit = {.command = "admin",
+                          .address = settings->hub,
+                          .token_file = settings->token_file,
+                          .room = settings->room,
+                          .observer = true,
+                          .message = ask_message,
+                          .data = &asked};
+    int64_t for_ms;
+    int code = check(settings, &for_ms);
+    if (code != EXIT_WORKED)
+        return code;
+    stop_catch();
+    code = visit_begin(&visit);
+    if (code == EXIT_WORKED)
+        code = acts(settings, "bans") ? list(&visit, settings) : order(&visit, settings, for_ms);
+    visit_end(&visit);
+    ask_free(&asked);
+    return code;
+}
+
+#define AT(member) .offset = offsetof(struct admin_settings, member)
+static const struct setting options[] = {
+    HUB_SETTING(struct admin_settings),
+    TOKEN_SETTING(struct admin_settings),
+    ROOM_SETTING(struct admin_settings),
+    {.name = "reason",
+     .kind = SETTING_TEXT,
+     AT(reason),
+     .argument = "TEXT",
+     .help = "Why: who it is done to is told, and the room. At most 256 bytes."},
+    {.name = "for",
+     .kind = SETTING_TEXT,
+     AT(duration),
+     .argument = "AGE",
+     .help = "With ban: for so long (30d, 2h, 90m). Without it: until somebody lifts it."},
+    {.name = "owner",
+     .kind = SETTING_FLAG,
+     AT(owner),
+     .help = "WHOM is the name of a token: all AIs that joined with it, whatever their ids."},
+    JSON_SETTING(struct admin_settings,
+                 "As JSON: of bans an array of {\"target\", \"by\", \"reason\", \"since\", "
+                 "\"until\"}; else the message that the room got."),
+    {0},
+};
+
+static const struct setting operands[] = {
+    {.name = "ACTION",
+     .kind = SETTING_CHOICE,
+     AT(action),
+     .fallback = "bans",
+     .choices = actions,
+     .help = "What to do."},
+    {.name = "WHOM",
+     .kind = SETTING_TEXT,
+     AT(whom),
+     .help = "An AI's id or, with --owner, a token's name."},
+    {0},
+};
+
+const struct command command_admin = {
+    .name = "admin",
+    .summary = "keep order in a room: kick, ban",
+    .about =
+        "What an admin may do in a room. It takes a token of that role ('khub token add NAME --role "
+        "admin'); at a hub that gave out no tokens nobody is an admin. Everybody in the room is told "
+        "who did what, to whom and why, and it stands in the hub's log.\n\n"
+        "kick closes an AI's connection; what it shared stays, its leases end when it was silent "
+        "for their time, and it may come back. ban closes it too, and the room refuses it from then "
+        "on, until the time is over or somebody says unban. Who is banned by its id can come "
+        "under another that its token permits: --owner bans the token. bans lists them.\n\n"
+        "No admin is kicked or kept out by another one: whoever runs the hub takes its token back "
+        "('khub token revoke'). It looks on as an observer: only what it does is noticed.",
+    .example = "  khub admin kick AI_Node_7 --reason \"says the same line again and again\"\n"
+               "  khub admin ban ci --owner --for 2h --reason \"builds that never end\"\n"
+               "  khub admin bans\n"
+               "  khub admin unban ci --owner",
+    .worked = "done, or listed",
+    .failed = "there is nobody like that, the token is no admin's, or the hub could not be reached",
+    .options = options,
+    .operands = operands,
+    .settings_size = sizeof(struct admin_settings),
+    .run = run,
+};

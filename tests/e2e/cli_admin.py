@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""khub admin: order in a room, as a person or a script keeps it.
+
+usage: cli_admin.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import json
+import os
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import Client, Hub, check, directory, equal, run, test  # noqa: E402
+from program import HOSTILE, Running, harmless, khub, refused, row, worked  # noqa: E402
+
+
+class Lab:
+    """A hub with tokens: of an admin, of alice and of carol."""
+
+    def __init__(self, data):
+        self.data = data
+        self.tokens = {name: worked("token", "add", name, *options, "--data", data).out.strip()
+                       for name, options in {"ops": ("--role", "admin"), "alice": (), "carol": ()}.items()}
+        self.hub = Hub("--data", data)
+
+    def __enter__(self):
+        self.hub.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        return self.hub.__exit__(*error)
+
+    def join(self, name, token, level=2, **payload):
+        client = Client(("127.0.0.1", self.hub.port))
+        self.hub.clients.append(client)
+        client.hello(name, level, token=self.tokens[token], **payload)
+        return client
+
+    def turned_away(self, name, token, *words):
+        with contextlib.closing(Client(("127.0.0.1", self.hub.port))) as client:
+            client.name = name
+            client.say("hello", {"protocol": 2, "token": self.tokens[token]})
+            return client.expect_error("banned", *words)["payload"]
+
+    def admin(self, *words, said=None, code=1):
+        """Worked; or, with `said`, refused with these words."""
+        here = {"hub": self.hub, "KHUB_TOKEN": self.tokens["ops"]}
+        return worked("admin", *words, **here) if said is None else refused(code, "admin", *words, **here, said=said)
+
+
+@test
+def a_kicked_ai_is_told_why_and_may_come_back():
+    with directory() as data, Lab(data) as lab:
+        ada, bea = lab.join("ada", "alice"), lab.join("bea", "carol", level=1)
+        ada.drain()
+        out = lab.admin("kick", "bea", "--reason", "too loud").out
+        equal(out, "bea: kicked from room main\n")
+        bea.expect_error("kicked", '"ops"', "too loud")
+        bea.expect_end()
+        told = ada.expect("moderation", action="kick")["payload"]
+        equal((told["target"], told["by"], told["reason"]), ({"ai_id": "bea"}, "ops", "too loud"))
+        ada.expect("presence", ai_id="bea", reason="kicked")
+        lab.join("bea", "carol")
+        lab.admin("kick", "nobody", "--reason", "r", said=("nobody", "seen in this room"))
+        told = json.loads(lab.admin("kick", "carol", "--owner", "--reason", HOSTILE, "--json").out)
+        equal((told["target"], told["reason"]), ({"owner": "carol"}, HOSTILE))
+
+
+@test
+def a_ban_outlives_the_hub_and_is_lifted():
+    with directory() as data:
+        with Lab(data) as lab:
+            ada, bea = lab.join("ada", "alice"), lab.join("bea", "carol")
+            lab.admin("ban", "carol", "--owner", "--reason", "echoes", "--for", "2h")
+            bea.expect("moderation")
+            bea.expect_error("banned", "echoes", "until 2")
+            bea.expect_end()
+            lab.admin("ban", "eve", "--reason", HOSTILE)
+            until = lab.turned_away("other", "carol", "the token", '"carol"', "echoes")["until"]
+            ada.close()
+        with Hub("--data", data) as hub:
+            lab.hub = hub
+            equal(lab.turned_away("bea", "carol")["until"], until)
+            check(lab.turned_away("eve", "alice")["until"] is None)
+            out = harmless(lab.admin("bans").out)
+            found = row(out, "WHOM", "token carol")
+            equal((found["BY"], found["WHY"]), ("ops", "echoes"))
+            check(found["UNTIL"].startswith("in "), found)
+            check(any(line.startswith("eve ") and " lifted " in line for line in out.splitlines()), out)
+            listed = json.loads(lab.admin("bans", "--json").out)
+            equal([ban["target"] for ban in listed], [{"ai_id": "eve"}, {"owner": "carol"}])
+            equal((listed[0]["reason"], listed[1]["until"]), (HOSTILE, until))
+            equal(json.loads(lab.admin("bans", "--json", "--room", "lab").out), [])
+            equal(lab.admin("unban", "carol", "--owner").out, "token carol: may come again to room main\n")
+            lab.admin("unban", "carol", "--owner", said=("carol", "not banned"))
+            lab.join("bea", "carol")
+            lab.admin("unban", "eve")
+            check("Nobody is banned" in lab.admin("bans").out)
+        worked("check", data)
+
+
+@test
+def a_room_has_many_bans():
+    with directory() as data, Lab(data) as lab:
+        root = lab.join("root", "ops", role="observer")
+        for number in range(450):
+            root.say("moderation", {"action": "ban", "target": {"ai_id": f"x{number}"}, "reason": "r"})
+        root.drain()
+        listed = json.loads(lab.admin("bans", "--json").out)
+        equal(len({ban["target"]["ai_id"] for ban in listed}), 450)
+
+
+@test
+def who_is_no_admin_keeps_no_order():
+    with directory() as data, Lab(data) as lab:
+        lab.join("bea", "carol")
+        here = {"hub": lab.hub, "KHUB_TOKEN": lab.tokens["alice"]}
+        refused(1, "admin", "kick", "bea", "--reason", "r", **here, said=("alice", "observer"))
+        root = lab.join("root", "ops")
+        lab.admin("kick", "root", "--reason", "r", said=('"root" is an admin',))
+        root.say("chat", {"text": "still here"})
+        with Hub("--memory") as hub:
+            hub.join("bea", 2)
+            refused(1, "admin", "kick", "bea", "--reason", "r", hub=hub, said=("khub token add",))
+
+
+@test
+def what_is_typed_wrong_is_said():
+    for words, said in ((("shoot", "ada"), ("shoot",)),
+                        (("kick",), ("kick", "WHOM")),
+                        (("kick", "ada"), ("--reason",)),
+                        (("ban", "ada", "--reason", "r", "--for", "soon"), ("soon", "2h")),
+                        (("kick", "ada", "--reason", "r", "--for", "2h"), ("--for", "kick")),
+                        (("bans", "ada"), ("bans",)),
+                        (("bans", "--reason", "r"), ("--reason",))):
+        refused(2, "admin", *words, said=said)
+
+
+@test
+def a_trainer_that_is_kicked_ends():
+    with directory() as data, directory() as out, Lab(data) as lab:
+        root = lab.join("root", "ops", role="observer")
+        with Running("train", "ada", "audio", "5", "--out", out, hub=lab.hub,
+                     KHUB_TOKEN=lab.tokens["alice"]) as trainer:
+            root.expect("hello")
+            lab.admin("kick", "ada", "--reason", "enough for today")
+            code, err = trainer.end(None)
+            check(code == 1 and "enough for today" in err, code, err)
+
+
+run()
