@@ -15,7 +15,18 @@ struct admin_settings {
     bool owner, json;
 };
 
-static const char *const actions[] = {"bans", "kick", "ban", "unban", NULL};
+static const char *const actions[] = {"bans",      "kick",     "ban", "unban",
+                                      "read-only", "writable", NULL};
+/* The same on the wire, what is said when it is done, and whether it is done to somebody. */
+static const struct {
+    const char *action, *done;
+    bool aimed;
+} orders[] = {{"", "", false},
+              {"kick", "kicked from", true},
+              {"ban", "banned from", true},
+              {"unban", "may come again to", true},
+              {"read_only", "is read-only", false},
+              {"writable", "is writable", false}};
 
 static const struct column columns[] = {
     {.title = "WHOM", .shrinks = true}, {.title = "SINCE", .right = true}, {.title = "UNTIL"},
@@ -25,6 +36,14 @@ static const struct column columns[] = {
 static bool acts(const struct admin_settings *settings, const char *action)
 {
     return strcmp(settings->action, action) == 0;
+}
+
+static size_t place_of(const struct admin_settings *settings)
+{
+    size_t place = 0;
+    while (!acts(settings, actions[place]))
+        place++;
+    return place;
 }
 
 /* ── bans ── */
@@ -50,17 +69,41 @@ static void add_ban(struct table *table, struct json_value ban, int64_t now)
     table_add_member(table, ban, "reason");
 }
 
-static void print_bans(const struct admin_settings *settings, struct json_value bans)
+/* Who may not write there just now, and why. */
+static void print_state(const struct admin_settings *settings, struct json_value read_only)
+{
+    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
+    OWNED char *by = field_string(read_only, "by");
+    OWNED char *reason = field_string(read_only, "reason");
+    char ago[AGO_SIZE];
+    struct line line;
+    if (read_only.kind != JSON_KIND_OBJECT)
+        return;
+    field_ago(read_only, "since", time_now_ms(), ago);
+    terminal.width = 0;
+    line_begin(&line, &terminal);
+    line_addf(&line, "Room %s is read-only, by %s (%s): %s", settings->room, by, ago, reason);
+    line_print(&line, stdout);
+    line_free(&line);
+}
+
+static void print_bans(const struct admin_settings *settings, struct json_value bans,
+                       struct json_value read_only)
 {
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct json_iterator iterator = {.rest = bans.raw};
     struct json_value ban;
     struct table table;
     if (settings->json) {
+        fputs("{\"bans\":", stdout);
         json_print(stdout, bans.raw, false);
-        putchar('\n');
+        fputs(",\"read_only\":", stdout);
+        json_print(stdout, read_only.kind == JSON_KIND_OBJECT ? read_only.raw : slice_of("null"),
+                   false);
+        puts("}");
         return;
     }
+    print_state(settings, read_only);
     if (field_count(bans) == 0) {
         printf("Nobody is banned from room %s at %s.\n", settings->room, settings->hub);
         return;
@@ -110,7 +153,8 @@ static int list(struct visit *visit, const struct admin_settings *settings)
         code = ask_complain(visit);
     } else if (result == ASK_ANSWERED &&
                json_check(text_slice(&bans), JSON_DEPTH_LIMIT, &at) == JSON_FINE) {
-        print_bans(settings, json_value_of(text_slice(&bans)));
+        print_bans(settings, json_value_of(text_slice(&bans)),
+                   json_get(asked->answer, "read_only"));
         code = EXIT_WORKED;
     } else if (result == ASK_ANSWERED) {
         code = complain("admin", "out of memory");
@@ -125,20 +169,20 @@ static void print_done(const struct admin_settings *settings, struct json_value 
 {
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     OWNED char *until = field_string(told, "until");
-    static const char *const done[] = {"", "kicked from", "banned from", "may come again to"};
+    size_t place = place_of(settings);
     struct line line;
-    size_t action = 0;
     if (settings->json) {
         json_print(stdout, told.raw, false);
         putchar('\n');
         return;
     }
-    while (!acts(settings, actions[action]))
-        action++;
     terminal.width = 0;
     line_begin(&line, &terminal);
-    line_addf(&line, "%s%s: %s room %s%s%s", settings->owner ? "token " : "", settings->whom,
-              done[action], settings->room, *until ? " until " : "", until);
+    if (orders[place].aimed)
+        line_addf(&line, "%s%s: %s room %s%s%s", settings->owner ? "token " : "", settings->whom,
+                  orders[place].done, settings->room, *until ? " until " : "", until);
+    else
+        line_addf(&line, "room %s %s", settings->room, orders[place].done);
     line_print(&line, stdout);
     line_free(&line);
 }
@@ -147,10 +191,13 @@ static int order(struct visit *visit, const struct admin_settings *settings, int
 {
     const struct ask *asked = visit->data;
     struct text payload = {0};
-    text_addf(&payload, "{\"action\":\"%s\",\"target\":{\"%s\":", settings->action,
-              settings->owner ? "owner" : "ai_id");
-    text_add_string(&payload, slice_of(settings->whom));
-    text_add_literal(&payload, "}");
+    size_t place = place_of(settings);
+    text_addf(&payload, "{\"action\":\"%s\"", orders[place].action);
+    if (orders[place].aimed) {
+        text_addf(&payload, ",\"target\":{\"%s\":", settings->owner ? "owner" : "ai_id");
+        text_add_string(&payload, slice_of(settings->whom));
+        text_add_literal(&payload, "}");
+    }
     if (settings->reason) {
         text_add_literal(&payload, ",\"reason\":");
         text_add_string(&payload, slice_of(settings->reason));
@@ -174,16 +221,18 @@ static int order(struct visit *visit, const struct admin_settings *settings, int
 
 static int check(const struct admin_settings *settings, int64_t *ret_for_ms)
 {
-    bool bans = acts(settings, "bans"), unban = acts(settings, "unban");
+    bool aimed = orders[place_of(settings)].aimed;
     *ret_for_ms = 0;
-    if (bans && (settings->whom || settings->reason || settings->owner))
-        return usage("bans lists all of the room, and takes no WHOM, --reason or --owner.");
-    if (!bans && !settings->whom)
+    if (!aimed && (settings->whom || settings->owner))
+        return usage("%s is for the whole room, and takes no WHOM or --owner.", settings->action);
+    if (aimed && !settings->whom)
         return usage("%s wants to know WHOM: an AI's id or, with --owner, a token's name.",
                      settings->action);
-    if (!bans && !unban && !settings->reason)
-        return usage("%s wants a --reason: the room and who it is done to are told.",
-                     settings->action);
+    if (acts(settings, "bans") && settings->reason)
+        return usage("bans only looks, and takes no --reason.");
+    if ((acts(settings, "kick") || acts(settings, "ban") || acts(settings, "read-only")) &&
+        !settings->reason)
+        return usage("%s wants a --reason, which the room is told.", settings->action);
     if (settings->duration && !acts(settings, "ban"))
         return usage("--for goes with ban, and not with %s.", settings->action);
     if (settings->duration && (age_parse(settings->duration, ret_for_ms) < 0 || *ret_for_ms < 1000))
@@ -236,8 +285,8 @@ static const struct setting options[] = {
      AT(owner),
      .help = "WHOM is the name of a token: all AIs that joined with it, whatever their ids."},
     JSON_SETTING(struct admin_settings,
-                 "As JSON: of bans an array of {\"target\", \"by\", \"reason\", \"since\", "
-                 "\"until\"}; else the message that the room got."),
+                 "As JSON: of bans {\"bans\": [{\"target\", \"by\", \"reason\", \"since\", "
+                 "\"until\"}, …], \"read_only\"}; else the message that the room got."),
     {0},
 };
 
@@ -257,21 +306,24 @@ static const struct setting operands[] = {
 
 const struct command command_admin = {
     .name = "admin",
-    .summary = "keep order in a room: kick, ban",
+    .summary = "keep order in a room: kick, ban, close it to writing",
     .about =
         "What an admin may do in a room. It takes a token of that role ('khub token add NAME --role "
         "admin'); at a hub that gave out no tokens nobody is an admin. Everybody in the room is told "
-        "who did what, to whom and why, and it stands in the hub's log.\n\n"
+        "who did what, to whom and why, and it stands in the hub's log and in its audit.\n\n"
         "kick closes an AI's connection; what it shared stays, its leases end when it was silent "
         "for their time, and it may come back. ban closes it too, and the room refuses it from then "
         "on, until the time is over or somebody says unban. Who is banned by its id can come "
         "under another that its token permits: --owner bans the token. bans lists them.\n\n"
+        "read-only refuses all that members would say or change in the room, until writable: they "
+        "may look, ask, come and go, and admins write on.\n\n"
         "No admin is kicked or kept out by another one: whoever runs the hub takes its token back "
         "('khub token revoke'). It looks on as an observer: only what it does is noticed.",
     .example = "  khub admin kick AI_Node_7 --reason \"says the same line again and again\"\n"
                "  khub admin ban ci --owner --for 2h --reason \"builds that never end\"\n"
                "  khub admin bans\n"
-               "  khub admin unban ci --owner",
+               "  khub admin unban ci --owner\n"
+               "  khub admin read-only --room lab --reason \"the results are being read\"",
     .worked = "done, or listed",
     .failed = "there is nobody like that, the token is no admin's, or the hub could not be reached",
     .options = options,

@@ -88,6 +88,8 @@ int request_check(struct request *request)
         return 0;
     if (!request->member)
         error = join_check(request);
+    if (error == 0 && request->room && request->room->read_only.by.len)
+        error = read_only_check(request);
     if (error == 0)
         error = target_check(request);
     if (error == 0 && handler->fenced)

@@ -270,6 +270,8 @@ int moderation_answer(struct request *request, const struct seat *to)
         text_add_string(text, listing.last->key);
     else
         text_add_literal(text, "null");
+    text_add_literal(text, ",\"read_only\":");
+    read_only_write(request->room, text);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_MODERATION_RESULT, &outgoing);
     effect_to_connection(request, &outgoing, to);

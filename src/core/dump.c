@@ -177,6 +177,8 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
                   (unsigned long long)link->seq, (unsigned long long)link->depth);
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
+    text_add_literal(text, ",\"read_only\":");
+    read_only_write(room, text);
     text_add_literal(text, ",\"bans\":[");
     dump.before = "";
     index_walk(&room->bans, dump_ban, &dump);

@@ -367,6 +367,10 @@ static void sync_write_level_2(const struct request *request, size_t ledger_max,
               "\"heartbeat_timeout_s\":%.3f}",
               limits->line_max, limits->output_max, limits->sync_limit, limits->rate,
               (double)limits->heartbeat_ms / 1000);
+    if (request->room->read_only.by.len) {
+        text_add_literal(text, ",\"read_only\":");
+        read_only_write(request->room, text);
+    }
     text_add_literal(text, ",\"ledger\":");
     ledger_show(&request->room->knowledge.ledger, ledger_max, text);
 }

@@ -117,6 +117,14 @@ struct hub_pass {
     double rate;        /* messages a second; 0: as the hub's configuration says */
 };
 
+/* What an admin did. Good during the call. */
+struct hub_act {
+    const char *action;              /* "kick"; static storage */
+    int64_t time_ms;                 /* unix time */
+    struct slice owner, ai_id, room; /* whose token it was, as whom it was there, and where */
+    struct slice detail;             /* to whom, and why: anybody's bytes */
+};
+
 struct hub_edge {
     void *ctx;
     /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
@@ -155,6 +163,8 @@ struct hub_edge {
      * any other code the connection is closed. NULL: everybody may, and owns itself. */
     int (*let_in)(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                   struct refusal *ret_refusal);
+    /* An admin did something. May be NULL. */
+    void (*acted)(void *ctx, peer_id peer, const struct hub_act *act);
 };
 
 struct hub_config {

@@ -124,6 +124,16 @@ static void load_damage(struct loading *loading, const char *name)
 
 /* ── rows ── */
 
+/* Into one that is empty. */
+static void load_ruling(struct loading *loading, struct json_value object, struct ruling *ruling)
+{
+    *ruling = (struct ruling){.by = load_text(loading, object, "by"),
+                              .reason = load_text(loading, object, "reason"),
+                              .since_ms = load_i64(loading, object, "since_ms")};
+    if (!ruling->by.len || !ruling->reason.len)
+        load_damage(loading, "reason");
+}
+
 static void load_room(struct loading *loading)
 {
     struct room *room = loading->room;
@@ -131,6 +141,11 @@ static void load_room(struct loading *loading)
     room->changes.order = load_u64(loading, loading->object, "order");
     if (load_has(loading, "letters_forgotten"))
         room->letters.forgotten = load_u64(loading, loading->object, "letters_forgotten");
+    if (load_has(loading, "read_only")) {
+        ruling_free(&room->read_only);
+        load_ruling(loading, member(loading, loading->object, "read_only", JSON_KIND_OBJECT),
+                    &room->read_only);
+    }
     struct json_value limits = member(loading, loading->object, "limits", JSON_KIND_OBJECT);
     if (limits.kind == JSON_KIND_OBJECT && !limits_read(limits.raw, &room->limits))
         load_damage(loading, "limits");
@@ -542,12 +557,8 @@ static void load_ban(struct loading *loading)
         load_damage(loading, "key");
         return;
     }
-    ban->ruling.by = load_text(loading, loading->object, "by");
-    ban->ruling.reason = load_text(loading, loading->object, "reason");
-    ban->ruling.since_ms = load_i64(loading, loading->object, "since_ms");
+    load_ruling(loading, loading->object, &ban->ruling);
     ban->until_ms = load_i64(loading, loading->object, "until_ms");
-    if (!ban->ruling.by.len || !ban->ruling.reason.len)
-        load_damage(loading, "reason");
     if (ban->until_ms < 0)
         load_damage(loading, "until_ms");
 }

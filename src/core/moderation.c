@@ -6,16 +6,27 @@
 #include "core/collaboration.h"
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "core/memory.h"
 #include "core/state.h"
 
-enum action { ACTION_KICK, ACTION_BAN, ACTION_UNBAN, ACTION_COUNT };
+enum action {
+    ACTION_KICK,
+    ACTION_BAN,
+    ACTION_UNBAN,
+    ACTION_READ_ONLY,
+    ACTION_WRITABLE,
+    ACTION_COUNT
+};
 
 static const struct {
     const char *text;
     bool reasoned; /* nobody does it without a reason */
-} actions[ACTION_COUNT] = {[ACTION_KICK] = {"kick", true},
-                           [ACTION_BAN] = {"ban", true},
-                           [ACTION_UNBAN] = {"unban", false}};
+    bool aimed;    /* at somebody; else at the room */
+} actions[ACTION_COUNT] = {
+    [ACTION_KICK] = {"kick", true, true},           [ACTION_BAN] = {"ban", true, true},
+    [ACTION_UNBAN] = {"unban", false, true},        [ACTION_READ_ONLY] = {"read_only", true, false},
+    [ACTION_WRITABLE] = {"writable", false, false},
+};
 
 /* What a moderation message orders; texts in the struct's own buffers. */
 struct order {
@@ -39,7 +50,8 @@ static int action_read(const struct request *request, struct order *ret_order)
         }
     }
     return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                  "payload.action must be \"kick\", \"ban\" or \"unban\", and is %s",
+                  "payload.action must be \"kick\", \"ban\", \"unban\", \"read_only\" or "
+                  "\"writable\", and is %s",
                   payload_shown(action, shown));
 }
 
@@ -49,6 +61,14 @@ static int whom_read(const struct request *request, struct order *ret_order)
     struct slice ai_id, owner;
     char owner_text[WIRE_ID_MAX];
     int error;
+    ret_order->whom = (struct moderated){.is_owner = false};
+    if (!actions[ret_order->action].aimed) {
+        if (target.kind == JSON_KIND_ABSENT || target.kind == JSON_KIND_NULL)
+            return 0;
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.target is no part of %s, which is for the whole room",
+                      actions[ret_order->action].text);
+    }
     if ((error = payload_object_of(request, target, "payload.target", &target)) < 0 ||
         (error = payload_text(request, target, "payload.target.ai_id", OPTIONAL,
                               sizeof ret_order->name_text, ret_order->name_text, &ai_id)) < 0 ||
@@ -82,6 +102,46 @@ static int order_read(const struct request *request, struct order *ret_order)
     return ret_order->action == ACTION_BAN ? payload_u64(request, payload, "payload.for_s", 1,
                                                          BAN_SECONDS_MAX, &ret_order->for_s)
                                            : 0;
+}
+
+/* ── a room that is read-only ── */
+
+void moderation_free(struct room *room)
+{
+    bans_free(room);
+    ruling_free(&room->read_only);
+}
+
+/* To look, to come and to say that one is there is no writing; and admins write on. */
+int read_only_check(struct request *request)
+{
+    const struct room *room = request->room;
+    const struct ruling *ruling = &room->read_only;
+    enum message_type type = request->message->type;
+    char since[TIMESTAMP_SIZE];
+    if (type == MESSAGE_HELLO || type == MESSAGE_HEARTBEAT ||
+        (request->member && request->member->admin))
+        return 0;
+    timestamp_format(ruling->since_ms, since);
+    ruling_write(ruling, &request->extra);
+    text_add_member(&request->extra, "since", slice_of(since));
+    return refuse(request->refusal, WIRE_READ_ONLY,
+                  "room \"%.*s\" is read-only since %s, by \"%.*s\": %.*s", SLICE_FORMAT(room->key),
+                  since, SLICE_FORMAT(ruling->by), SLICE_FORMAT(ruling->reason));
+}
+
+void read_only_write(const struct room *room, struct text *text)
+{
+    const struct ruling *ruling = &room->read_only;
+    char since[TIMESTAMP_SIZE];
+    if (!ruling->by.len) {
+        text_add_literal(text, "null");
+        return;
+    }
+    timestamp_format(ruling->since_ms, since);
+    text_addf(text, "{\"since\":\"%s\"", since);
+    ruling_write(ruling, text);
+    text_add_literal(text, "}");
 }
 
 /* ── whom it meets ── */
@@ -130,10 +190,41 @@ static int admin_spare(const struct request *request, const struct moderated *wh
                   SLICE_FORMAT(met->key));
 }
 
+/* Of an order that is well said: does it fit the room? */
+static int order_check(const struct request *request, const struct order *order)
+{
+    const struct room *room = request->room;
+    int error;
+    switch (order->action) {
+    case ACTION_READ_ONLY:
+        return 0;
+    case ACTION_WRITABLE:
+        return room->read_only.by.len
+                   ? 0
+                   : refuse(request->refusal, WIRE_CONFLICT, "room \"%.*s\" is writable already",
+                            SLICE_FORMAT(room->key));
+    case ACTION_UNBAN:
+        return ban_find(room, &order->whom, request->answered_ms)
+                   ? 0
+                   : refuse(request->refusal, WIRE_NOT_FOUND,
+                            "the %s \"%.*s\" is not banned from this room",
+                            order->whom.is_owner ? "token" : "id", SLICE_FORMAT(order->whom.name));
+    default:
+        break;
+    }
+    if ((error = admin_spare(request, &order->whom)) < 0)
+        return error;
+    if (order->action == ACTION_KICK)
+        return kick_check(request, &order->whom);
+    return ban_has_place(room, &order->whom, request->answered_ms)
+               ? 0
+               : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                        "%u bans are in force in this room, the most there may be", BANS_MAX);
+}
+
 int moderation_check(struct request *request)
 {
     struct order order;
-    const struct room *room = request->room;
     if (!request->member || !request->member->admin)
         return refuse(request->refusal, WIRE_FORBIDDEN,
                       "a moderation is an admin's: join with a token of that role (khub token add "
@@ -143,22 +234,7 @@ int moderation_check(struct request *request)
                       "a moderation is for the whole room: whom it meets stands in payload.target, "
                       "and target_ai is null");
     int error = order_read(request, &order);
-    if (error < 0)
-        return error;
-    if (order.action == ACTION_UNBAN)
-        return ban_find(room, &order.whom, request->answered_ms)
-                   ? 0
-                   : refuse(request->refusal, WIRE_NOT_FOUND,
-                            "the %s \"%.*s\" is not banned from this room",
-                            order.whom.is_owner ? "token" : "id", SLICE_FORMAT(order.whom.name));
-    if ((error = admin_spare(request, &order.whom)) < 0)
-        return error;
-    if (order.action == ACTION_KICK)
-        return kick_check(request, &order.whom);
-    return ban_has_place(room, &order.whom, request->answered_ms)
-               ? 0
-               : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                        "%u bans are in force in this room, the most there may be", BANS_MAX);
+    return error < 0 ? error : order_check(request, &order);
 }
 
 /* ── telling ── */
@@ -171,7 +247,10 @@ static void order_tell(struct request *request, const struct order *order, int64
     struct text *text =
         hub_message_begin(request, MESSAGE_MODERATION, slice_of("hub"), (struct slice){NULL, 0});
     text_addf(text, "{\"action\":\"%s\",\"target\":", actions[order->action].text);
-    moderated_write(&order->whom, text);
+    if (order->whom.name.len)
+        moderated_write(&order->whom, text);
+    else
+        text_add_literal(text, "null");
     ruling_write(&(struct ruling){.by = member_owner(admin), .reason = order->reason}, text);
     text_add_member(text, "by_ai", admin->key);
     text_add_literal(text, ",\"until\":");
@@ -182,20 +261,29 @@ static void order_tell(struct request *request, const struct order *order, int64
     effect_to_room(request, &outgoing, NULL);
 }
 
-/* For the log and the audit: what was done, and to whom. */
+/* For the hub's log and the audit: what was done, and to whom. */
 static void order_note(const struct request *request, const struct order *order)
 {
     struct hub *hub = request->hub;
     struct text *text = &hub->cut;
     text_clear(text);
-    text_addf(text, "%s \"%.*s\" in room \"%.*s\"", order->whom.is_owner ? "token" : "id",
-              SLICE_FORMAT(order->whom.name), SLICE_FORMAT(request->room->key));
+    if (order->whom.name.len)
+        text_addf(text, "%s \"%.*s\" in ", order->whom.is_owner ? "token" : "id",
+                  SLICE_FORMAT(order->whom.name));
+    text_addf(text, "room \"%.*s\"", SLICE_FORMAT(request->room->key));
     if (order->for_s)
         text_addf(text, " for %llu s", (unsigned long long)order->for_s);
     if (order->reason.len)
         text_addf(text, ": %.*s", SLICE_FORMAT(order->reason));
-    hub_note(hub, request->from, HUB_MODERATION, slice_of(actions[order->action].text),
-             text_slice(text));
+    struct hub_act act = {.action = actions[order->action].text,
+                          .time_ms = request->entry->time_ms,
+                          .owner = member_owner(request->member),
+                          .ai_id = request->member->key,
+                          .room = request->room->key,
+                          .detail = text_slice(text)};
+    hub_note(hub, request->from, HUB_MODERATION, slice_of(act.action), act.detail);
+    if (hub->edge.acted)
+        hub->edge.acted(hub->edge.ctx, request->from, &act);
 }
 
 /* ── doing ── */
@@ -262,6 +350,16 @@ static void order_expel(struct request *request, const struct order *order, int6
         guests_expel(request, &order->whom, reason, &refusal);
 }
 
+static void read_only_set(struct request *request, bool read_only, struct slice reason)
+{
+    struct ruling *ruling = &request->room->read_only;
+    ruling_free(ruling);
+    if (read_only)
+        *ruling = (struct ruling){.by = slice_copy(member_owner(request->member)),
+                                  .reason = slice_copy(reason),
+                                  .since_ms = request->entry->time_ms};
+}
+
 void moderation_proceed(struct request *request)
 {
     struct order order;
@@ -275,9 +373,11 @@ void moderation_proceed(struct request *request)
         ban_lift(request->room, ban_find(request->room, &order.whom, now));
     if (order.action == ACTION_BAN)
         ban_put(request, &order.whom, order.reason, until);
+    if (!actions[order.action].aimed)
+        read_only_set(request, order.action == ACTION_READ_ONLY, order.reason);
     order_tell(request, &order, until);
     order_note(request, &order);
-    if (order.action != ACTION_UNBAN)
+    if (order.action == ACTION_KICK || order.action == ACTION_BAN)
         order_expel(request, &order, until);
     departed_trim(request->room);
 }

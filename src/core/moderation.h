@@ -31,6 +31,10 @@ struct ban {
     struct change change;
 };
 
+/* What of a room is an admin's doing, and its end. */
+void moderation_free(struct room *room);
+/* May this message change the room, or be relayed there? 0 or -code, with request->extra. */
+int read_only_check(struct request *request);
 void bans_free(struct room *room);
 /* May a newcomer of this message's sender and owner come in? 0 or -code, with request->extra. */
 int ban_check(struct request *request);
@@ -39,6 +43,8 @@ bool bans_hold(const struct room *room, int64_t now);
 
 int moderation_check(struct request *request);
 void moderation_proceed(struct request *request);
+/* {"by":…,"reason":…,"since":…} of a room that is read-only, else null. */
+void read_only_write(const struct room *room, struct text *text);
 /* Answers a moderation_query. 0, or -code. */
 int moderation_answer(struct request *request, const struct seat *to);
 

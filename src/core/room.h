@@ -64,6 +64,7 @@ struct room {
     struct lease_list leases_open; /* the same, the oldest first */
 
     struct index bans;
+    struct ruling read_only; /* by.len 0: whoever is there may write */
 };
 
 /* NULL when there is none. */

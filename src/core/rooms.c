@@ -97,7 +97,7 @@ static void room_release(struct room *room)
     chains_free(room);
     index_clear(&room->sessions, session_release);
     index_clear(&room->leases, lease_let_go);
-    bans_free(room);
+    moderation_free(room);
     knowledge_free(&room->knowledge);
     slice_free(&room->key);
     free(room);
@@ -151,7 +151,7 @@ static bool room_idle(const struct room *room)
     return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->guests &&
            !room->live_count && !room->awaited_count && !room->leases.count &&
            !knowledge_count(knowledge) && !knowledge->ledger.accounts.count &&
-           !bans_hold(room, room->hub->last_now);
+           !room->read_only.by.len && !bans_hold(room, room->hub->last_now);
 }
 
 /* The place of a room that may go, or room_count when there is none. */

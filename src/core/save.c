@@ -62,12 +62,25 @@ static void add_double(struct text *text, const char *name, double value)
 
 /* ── rows ── */
 
+static void write_ruling(const struct ruling *ruling, struct text *text)
+{
+    add_text(text, "by", ruling->by);
+    add_text(text, "reason", ruling->reason);
+    add_i64(text, "since_ms", ruling->since_ms);
+}
+
 static void write_room(const struct room *room, struct text *text)
 {
     add_u64(text, "seq", room->last_seq);
     add_u64(text, "order", room->changes.order);
     if (room->letters.forgotten)
         add_u64(text, "letters_forgotten", room->letters.forgotten);
+    if (room->read_only.by.len) {
+        add_name(text, "read_only");
+        text_add_literal(text, "{");
+        write_ruling(&room->read_only, text);
+        text_add_literal(text, "}");
+    }
     add_name(text, "limits");
     limits_write(&room->limits, text);
 }
@@ -323,9 +336,7 @@ static void write_chain(const void *object, struct text *text)
 static void write_ban(const void *object, struct text *text)
 {
     const struct ban *ban = object;
-    add_text(text, "by", ban->ruling.by);
-    add_text(text, "reason", ban->ruling.reason);
-    add_i64(text, "since_ms", ban->ruling.since_ms);
+    write_ruling(&ban->ruling, text);
     add_i64(text, "until_ms", ban->until_ms);
 }
 

@@ -227,6 +227,23 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
     journal_end(journal);
 }
 
+static void edge_acted(void *ctx, peer_id peer, const struct hub_act *act)
+{
+    struct server *server = ctx;
+    const struct connection *connection = server_find(server, peer);
+    if (server->disk.recovering)
+        return;
+    audit_note(server->audit,
+               &(struct audit_note){.time_ms = act->time_ms,
+                                    .what = act->action,
+                                    .act = true,
+                                    .token = act->owner,
+                                    .ai_id = act->ai_id,
+                                    .room = act->room,
+                                    .from = slice_of(connection ? connection->address : ""),
+                                    .detail = act->detail});
+}
+
 struct hub_edge edge_of(struct server *server)
 {
     return (struct hub_edge){.ctx = server,
@@ -241,6 +258,7 @@ struct hub_edge edge_of(struct server *server)
                              .unique = edge_unique,
                              .sha256 = edge_sha256,
                              .note = edge_note,
+                             .acted = edge_acted,
                              .open_log = edge_open_log,
                              .let_in = login_let_in};
 }

@@ -6,6 +6,7 @@ usage: cli_admin.py KHUB [PART OF A NAME]
 import contextlib
 import json
 import os
+import sqlite3
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -87,10 +88,10 @@ def a_ban_outlives_the_hub_and_is_lifted():
             equal((found["BY"], found["WHY"]), ("ops", "echoes"))
             check(found["UNTIL"].startswith("in "), found)
             check(any(line.startswith("eve ") and " lifted " in line for line in out.splitlines()), out)
-            listed = json.loads(lab.admin("bans", "--json").out)
+            listed = json.loads(lab.admin("bans", "--json").out)["bans"]
             equal([ban["target"] for ban in listed], [{"ai_id": "eve"}, {"owner": "carol"}])
             equal((listed[0]["reason"], listed[1]["until"]), (HOSTILE, until))
-            equal(json.loads(lab.admin("bans", "--json", "--room", "lab").out), [])
+            equal(json.loads(lab.admin("bans", "--json", "--room", "lab").out), {"bans": [], "read_only": None})
             equal(lab.admin("unban", "carol", "--owner").out, "token carol: may come again to room main\n")
             lab.admin("unban", "carol", "--owner", said=("carol", "not banned"))
             lab.join("bea", "carol")
@@ -106,8 +107,47 @@ def a_room_has_many_bans():
         for number in range(450):
             root.say("moderation", {"action": "ban", "target": {"ai_id": f"x{number}"}, "reason": "r"})
         root.drain()
-        listed = json.loads(lab.admin("bans", "--json").out)
+        listed = json.loads(lab.admin("bans", "--json").out)["bans"]
         equal(len({ban["target"]["ai_id"] for ban in listed}), 450)
+
+
+@test
+def a_room_is_closed_to_writing_and_opened_again():
+    with directory() as data:
+        with Lab(data) as lab:
+            lab.join("bea", "carol").close()
+            equal(lab.admin("read-only", "--reason", "a pause").out, "room main is read-only\n")
+        with Hub("--data", data) as hub:
+            lab.hub = hub
+            bea = lab.join("bea", "carol")
+            bea.say("chat", {"text": "x"})
+            bea.expect_error("read_only", "main", '"ops"', "a pause")
+            here = {"hub": hub, "KHUB_TOKEN": lab.tokens["carol"]}
+            refused(1, "send", "chat", '{"text":"x"}', **here, said=("read-only", "a pause"))
+            out = lab.admin("bans").out
+            check("Room main is read-only, by ops" in out and "a pause" in out, out)
+            equal(json.loads(lab.admin("--json").out)["read_only"]["reason"], "a pause")
+            bea.drain()
+            worked("send", "chat", '{"text":"x"}', **{**here, "KHUB_TOKEN": lab.tokens["ops"]})
+            bea.expect("hello")
+            bea.expect("chat", text="x")
+            equal(lab.admin("writable").out, "room main is writable\n")
+            lab.admin("writable", said=("writable already",))
+            worked("send", "chat", '{"text":"x"}', **here)
+
+
+@test
+def what_admins_did_stands_in_the_audit():
+    with directory() as data:
+        with Lab(data) as lab:
+            lab.join("bea", "carol")
+            lab.admin("kick", "bea", "--reason", "too loud")
+            lab.admin("ban", "carol", "--owner", "--for", "2h", "--reason", HOSTILE)
+            lab.admin("kick", "bea", "--reason", "is away", said=("bea",))
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "audit.db"))) as database:
+            found = list(database.execute("SELECT what, token, room, detail FROM audit WHERE act ORDER BY id"))
+        equal(found, [("kick", "ops", "main", 'id "bea" in room "main": too loud'),
+                      ("ban", "ops", "main", f'token "carol" in room "main" for 7200 s: {HOSTILE}')])
 
 
 @test
@@ -132,6 +172,9 @@ def what_is_typed_wrong_is_said():
                         (("ban", "ada", "--reason", "r", "--for", "soon"), ("soon", "2h")),
                         (("kick", "ada", "--reason", "r", "--for", "2h"), ("--for", "kick")),
                         (("bans", "ada"), ("bans",)),
+                        (("read-only",), ("read-only", "--reason")),
+                        (("read-only", "ada", "--reason", "r"), ("read-only", "WHOM")),
+                        (("writable", "--owner"), ("--owner",)),
                         (("bans", "--reason", "r"), ("--reason",))):
         refused(2, "admin", *words, said=said)
 

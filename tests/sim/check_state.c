@@ -365,7 +365,7 @@ void check_state(struct world *world)
         check_knowledge(world, room, dump);
         check_accounts(world, room, dump);
         check_sessions(world, room, json_object_get(dump, "sessions"));
-        check_bans(world, room, json_object_get(dump, "bans"));
+        check_moderated(world, room, dump);
         model_letters_check_dump(world, &world->letters[at], dump);
         json_decref(dump);
         text_free(&text);

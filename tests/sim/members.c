@@ -16,7 +16,7 @@ int model_member_room(const struct world *world, const struct said *said)
 bool model_room_idle(const struct world *world, const struct room_model *room)
 {
     bool idle = room->seat_count == 0 && room->entry_count == 0 && room->commitment_count == 0 &&
-                room->awaited_count == 0 && !model_bans_hold(world, room);
+                room->awaited_count == 0 && !room->read_only && !model_bans_hold(world, room);
     for (int name = 0; name < NAMES; name++)
         idle = idle && room->mismatched[name] == 0;
     for (size_t i = 0; i < room->session_count; i++)

@@ -16,13 +16,37 @@ int sim_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
 
 /* ── what is said ── */
 
-static const char *const action_names[] = {
-    [ORDER_KICK] = "kick", [ORDER_BAN] = "ban", [ORDER_UNBAN] = "unban"};
+static const char *const action_names[] = {[ORDER_KICK] = "kick",
+                                           [ORDER_BAN] = "ban",
+                                           [ORDER_UNBAN] = "unban",
+                                           [ORDER_READ_ONLY] = "read_only",
+                                           [ORDER_WRITABLE] = "writable"};
+
+/* It is done to somebody, not to the room. */
+static bool is_aimed(enum order_action action)
+{
+    return action == ORDER_KICK || action == ORDER_BAN || action == ORDER_UNBAN;
+}
+
+/* Nobody does it without a reason. */
+static bool is_reasoned(enum order_action action)
+{
+    return action != ORDER_UNBAN && action != ORDER_WRITABLE;
+}
+
+static enum order_action draw_action(struct maker *maker)
+{
+    if (maker->world->rooms[maker->room].read_only && below(maker, 4))
+        return ORDER_WRITABLE; /* where nobody may write, little happens */
+    if (below(maker, 10) == 0)
+        return below(maker, 4) ? ORDER_READ_ONLY : ORDER_WRITABLE;
+    return (enum order_action)below(maker, 3);
+}
 
 static void put_reason(struct maker *maker)
 {
     struct order_said *order = &maker->said->order;
-    if (flaw_here(maker, 2) && order->action != ORDER_UNBAN) {
+    if (flaw_here(maker, 2) && is_reasoned(order->action)) {
         static const char *const wrong[] = {"5", "\"\"", "null", "{}"};
         FLAWED(maker->writer, maker->said, "reason", wrong);
         return;
@@ -45,7 +69,7 @@ void make_moderation(struct maker *maker)
     static const char *const wrong[] = {"\"shoot\"", "1", "null", "\"Kick\""};
     struct said *said = maker->said;
     struct order_said *order = &said->order;
-    order->action = (enum order_action)below(maker, 3);
+    order->action = draw_action(maker);
     order->is_owner = below(maker, 4) == 0;
     order->name = order->action == ORDER_UNBAN ? somebody_banned(maker, order->is_owner)
                                                : somebody(maker->world, maker->room);
@@ -61,6 +85,8 @@ void make_moderation(struct maker *maker)
         snprintf(seconds, sizeof seconds, "%u", order->for_s);
         put_raw_member(maker->writer, "for_s", seconds);
     }
+    if (!is_aimed(order->action))
+        return;
     put_member(maker->writer, "target");
     put(maker->writer, "{");
     put_text_member(maker->writer, order->is_owner ? "owner" : "ai_id", names[order->name]);
@@ -97,6 +123,14 @@ static bool is_admin(const struct room_model *room, int name)
     return room->members[name].link != NOBODY && room->members[name].admin;
 }
 
+uint64_t model_read_only_codes(const struct world *world, const struct said *said, int at)
+{
+    const struct room_model *room = &world->rooms[at];
+    bool looks = said->type == MESSAGE_HELLO || said->type == MESSAGE_HEARTBEAT;
+    bool admin = world->links[said->link].name == said->sender && is_admin(room, said->sender);
+    return room->read_only && !looks && !admin ? FLAW(READ_ONLY) : 0;
+}
+
 uint64_t model_order_codes(const struct world *world, const struct said *said, int at)
 {
     const struct room_model *room = &world->rooms[at];
@@ -105,9 +139,13 @@ uint64_t model_order_codes(const struct world *world, const struct said *said, i
     if (said->type != MESSAGE_MODERATION)
         return 0;
     if (world->links[said->link].name != said->sender || !is_admin(room, said->sender))
-        return FLAW(FORBIDDEN);
+        return FLAW(FORBIDDEN); /* or it is read-only */
     if (said->target != NOBODY)
         codes |= FLAW(BAD_FIELD);
+    if (order->action == ORDER_READ_ONLY)
+        return codes;
+    if (order->action == ORDER_WRITABLE)
+        return codes | (room->read_only ? 0 : FLAW(CONFLICT));
     if (order->action == ORDER_UNBAN)
         return codes |
                (in_force(world, &room->bans[order->is_owner][order->name]) ? 0 : FLAW(NOT_FOUND));
@@ -147,8 +185,10 @@ void model_order_apply(struct world *world, const struct said *said, int at)
     if (order->action == ORDER_BAN)
         *ban = (struct ban_model){
             .made = true, .until = order->for_s ? world->now + 1000 * (int64_t)order->for_s : 0};
+    if (!is_aimed(order->action))
+        room->read_only = order->action == ORDER_READ_ONLY;
     int link = room->members[order->name].link;
-    if (order->action != ORDER_UNBAN && link != NOBODY)
+    if ((order->action == ORDER_KICK || order->action == ORDER_BAN) && link != NOBODY)
         expel(world, link, order->action == ORDER_BAN ? CLOSE_BANNED : CLOSE_KICKED);
 }
 
@@ -165,7 +205,9 @@ void check_moderation(struct world *world, const json_t *payload, const struct s
     const struct order_said *order = &said->order;
     const json_t *target = json_object_get(payload, "target");
     if (strcmp(text_of(payload, "action"), action_names[order->action]) != 0 ||
-        strcmp(text_of(target, order->is_owner ? "owner" : "ai_id"), names[order->name]) != 0 ||
+        json_is_null(target) == is_aimed(order->action) ||
+        (is_aimed(order->action) &&
+         strcmp(text_of(target, order->is_owner ? "owner" : "ai_id"), names[order->name]) != 0) ||
         strcmp(text_of(payload, "reason"), order->reason) != 0 ||
         strcmp(text_of(payload, "by"), names[said->sender]) != 0 ||
         json_is_string(json_object_get(payload, "until")) != (order->for_s > 0) ||
@@ -181,7 +223,7 @@ static int name_of(const char *text)
     return NOBODY;
 }
 
-void check_bans(struct world *world, const struct room_model *room, const json_t *bans)
+static void check_bans(struct world *world, const struct room_model *room, const json_t *bans)
 {
     const json_t *ban;
     size_t index, wanted = 0, found = 0;
@@ -205,6 +247,13 @@ void check_bans(struct world *world, const struct room_model *room, const json_t
         world_fail(world, "%zu bans, not %zu", found, wanted);
 }
 
+void check_moderated(struct world *world, const struct room_model *room, json_t *dump)
+{
+    check_bans(world, room, json_object_get(dump, "bans"));
+    if (json_is_object(json_object_get(dump, "read_only")) != room->read_only)
+        world_fail(world, "a room is %sread-only", room->read_only ? "not " : "");
+}
+
 void check_moderation_result(struct world *world, int at, const json_t *payload)
 {
     const struct room_model *room = &world->rooms[at];
@@ -214,6 +263,7 @@ void check_moderation_result(struct world *world, int at, const json_t *payload)
         wanted +=
             in_force(world, &room->bans[false][name]) + in_force(world, &room->bans[true][name]);
     if (json_array_size(bans) != wanted ||
+        json_is_object(json_object_get(payload, "read_only")) != room->read_only ||
         (size_t)json_integer_value(json_object_get(payload, "total")) != wanted ||
         !json_is_null(json_object_get(payload, "next")))
         world_fail(world, "%zu bans are listed, not %zu", json_array_size(bans), wanted);

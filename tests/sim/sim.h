@@ -164,7 +164,7 @@ struct ban_model {
     int64_t until; /* on the wall's clock; 0: for ever */
 };
 
-enum order_action { ORDER_KICK, ORDER_BAN, ORDER_UNBAN };
+enum order_action { ORDER_KICK, ORDER_BAN, ORDER_UNBAN, ORDER_READ_ONLY, ORDER_WRITABLE };
 /* What a moderation orders. */
 struct order_said {
     enum order_action action;
@@ -208,6 +208,7 @@ struct room_model {
     struct chain_model *chains; /* the oldest first */
     size_t chain_count;
     struct ban_model bans[2][NAMES]; /* of ids, of owners */
+    bool read_only;
     struct awaited_model awaited[AWAITED];
     size_t awaited_count;
     uint64_t seq;  /* of the last entry that a log of this name had */
@@ -532,12 +533,14 @@ int sim_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
 /* Of who has not joined. */
 uint64_t model_ban_codes(const struct world *world, const struct said *said, int room);
 bool model_bans_hold(const struct world *world, const struct room_model *room);
+/* Of what changes a room that is read-only. */
+uint64_t model_read_only_codes(const struct world *world, const struct said *said, int room);
 uint64_t model_order_codes(const struct world *world, const struct said *said, int room);
 void model_order_apply(struct world *world, const struct said *said, int room);
 void check_moderation(struct world *world, const json_t *payload, const struct said *said);
 void check_moderation_result(struct world *world, int room, const json_t *payload);
-/* Those of a dump. */
-void check_bans(struct world *world, const struct room_model *room, const json_t *bans);
+/* What of a dump is an admin's doing. */
+void check_moderated(struct world *world, const struct room_model *room, json_t *dump);
 
 /* shares.c */
 uint64_t model_share_codes(struct world *world, const struct said *said, int room);

@@ -322,6 +322,140 @@ static void test_a_room_has_bounded_bans_and_those_that_are_over_make_place(void
     expect(f, ADA, "moderation");
 }
 
+/* ── read-only ── */
+
+static void test_in_a_room_that_is_read_only_members_look_and_admins_write(void **state)
+{
+    static const char *const writes[][2] = {
+        {"chat", "{'text':'x'}"},
+        {"pattern_share", "{'pattern':{'id':'q'}}"},
+        {"code_share", "{'code':{'id':'c'}}"},
+        {"os_component_share", "{'component':{'name':'n'}}"},
+        {"performance_report", "{'component_id':'p','performance':{'score':1}}"},
+        {"feature_request", "{'feature':'f'}"},
+        {"feature_response", "{}"},
+        {"collaboration_request", "{'type':'t','description':'d'}"},
+        {"collaboration_response", "{'session_id':'s','accepted':true}"},
+        {"collaboration_update", "{'session_id':'s'}"},
+        {"workspace_update", "{'session_id':'s','key':'k','value':1}"},
+        {"commitment", "{'subject':'s','subject_version':'1','sha256':'x'}"},
+        {"measurement", "{'commitment_id':'c','ratio':1}"},
+        {"lease_request", "{'key':'k','ttl_s':9}"},
+        {"lease_release", "{'key':'k','fence':1}"},
+        {"dead_letter", "{'id':1,'action':'drop'}"},
+        {"moderation", "{'action':'writable'}"},
+    };
+    struct fixture *f = *state;
+    join_room(f);
+    say(f, BOB, "pattern_share", "{'pattern':{'id':'p'}}");
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'a pause'}");
+    skip_all(f);
+    for (unsigned i = 0; i < sizeof writes / sizeof *writes; i++) {
+        say(f, BOB, writes[i][0], "%s", writes[i][1]);
+        json_t *error = expect_error(f, BOB, "read_only");
+        assert_string_equal(string_of(error, "by"), "ops");
+        assert_string_equal(string_of(error, "reason"), "a pause");
+        assert_true(json_is_string(json_object_get(error, "since")));
+        assert_non_null(strstr(string_of(error, "detail"), "by \"ops\": a pause"));
+        expect_nothing(f, CEY);
+    }
+    say(f, DAN, "chat", "{'text':'x'}"); /* of level 1 too */
+    expect_error(f, DAN, "read_only");
+    say(f, BOB, "knowledge_query", "{}");
+    expect(f, BOB, "knowledge_result");
+    say(f, BOB, "session_query", "{}");
+    expect(f, BOB, "session_result");
+    say(f, BOB, "heartbeat", "{}");
+    expect(f, BOB, "heartbeat");
+    say_hello(f, BOB, "bob", "{'protocol':2,'specialization':'audio'}");
+    json_t *told = json_object_get(expect(f, BOB, "training_sync"), "read_only");
+    assert_string_equal(string_of(told, "by"), "ops");
+    assert_string_equal(string_of(told, "reason"), "a pause");
+    expect(f, CEY, "hello");
+    say(f, ADA, "chat", "{'text':'by an admin'}");
+    expect_relayed(f, CEY);
+    join(f, EVE, "eve", 2, "'token':'own:alice'"); /* who comes may come */
+    open_peer(f, FAY);                             /* but not by something to be relayed */
+    fixture_let_in(f, NULL);
+    say_raw(f, FAY,
+            "{'message_id':'m','sender_id':'fay','message_type':'chat','timestamp':'t',"
+            "'payload':{'text':'x'}}");
+    assert_string_equal(string_of(expect(f, FAY, "error"), "code"), "read_only");
+    say_raw(f, FAY,
+            "{'message_id':'m','sender_id':'fay','message_type':'heartbeat','timestamp':'t',"
+            "'payload':{}}");
+    assert_non_null(member_of(f, "fay"));
+}
+
+static void test_a_room_becomes_writable_again(void **state)
+{
+    struct fixture *f = *state;
+    join_room(f);
+    say(f, ADA, "moderation", "{'action':'writable'}");
+    expect_error(f, ADA, "conflict");
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'first'}");
+    json_t *told = expect(f, BOB, "moderation");
+    assert_string_equal(string_of(told, "action"), "read_only");
+    assert_true(json_is_null(json_object_get(told, "target")));
+    assert_string_equal(string_of(told, "reason"), "first");
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'second'}"); /* in its place */
+    skip_all(f);
+    say(f, CEY, "moderation_query", "{}");
+    told = json_object_get(expect(f, CEY, "moderation_result"), "read_only");
+    assert_string_equal(string_of(told, "reason"), "second");
+    say(f, ADA, "moderation", "{'action':'writable'}");
+    assert_string_equal(string_of(expect(f, CEY, "moderation"), "action"), "writable");
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_relayed(f, CEY);
+    say(f, CEY, "moderation_query", "{}");
+    told = json_object_get(expect(f, CEY, "moderation_result"), "read_only");
+    assert_true(json_is_null(told));
+    skip_all(f);
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'r','target':{'ai_id':'bob'}}");
+    expect_error(f, ADA, "bad_payload");
+    say(f, ADA, "moderation", "{'action':'read_only'}");
+    expect_error(f, ADA, "bad_payload");
+}
+
+/* Apply judges: what was under way behind it is refused. And what was accepted before is said again
+ * in vain, but acked. */
+static void test_what_is_under_way_behind_it_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    join_room(f);
+    join(f, EVE, "eve", 2, "'token':'own:alice','acks':true");
+    const char *line = "{'message_id':'once','sender_id':'eve','message_type':'chat',"
+                       "'timestamp':'t','payload':{'text':'x'}}";
+    say_raw(f, EVE, "%s", line);
+    skip_all(f);
+    fixture_hold(f);
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'r'}");
+    say(f, BOB, "chat", "{'text':'too late'}");
+    fixture_commit(f);
+    assert_string_equal(string_of(expect(f, BOB, "error"), "code"), "read_only");
+    expect_no(f, CEY, "chat");
+    say_raw(f, EVE, "%s", line);
+    fixture_commit(f);
+    expect(f, EVE, "ack");
+}
+
+/* Nobody gives away a room that somebody has closed. */
+static void test_a_room_that_is_read_only_is_kept(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.rooms_max = 2;
+    struct fixture *f = fixture_new(&config);
+    (void)state;
+    fixture_let_in(f, ask);
+    join(f, ADA, "ada", 2, "'token':'boss:ops','room':'lab'");
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'r'}");
+    leave(f, ADA);
+    open_peer(f, CEY);
+    say_hello(f, CEY, "cey", "{'token':'own:carol','room':'other'}");
+    expect_error(f, CEY, "quota_exceeded");
+    fixture_free(f);
+}
+
 /* ── who may, and how ── */
 
 static void test_no_member_moderates(void **state)
@@ -470,6 +604,7 @@ static void test_a_replay_kicks_and_bans_the_same(void **state)
     order(f, "ban", "{'owner':'alice'}", ",'for_s':9");
     order(f, "ban", "{'ai_id':'gus'}", "");
     order(f, "unban", "{'ai_id':'gus'}", "");
+    say(f, ADA, "moderation", "{'action':'read_only','reason':'r'}");
     struct hub_config config = fixture_config();
     struct hub_edge edge = fixture_edge(f);
     edge.effect = mute_effect;
@@ -478,6 +613,7 @@ static void test_a_replay_kicks_and_bans_the_same(void **state)
     struct hub *replayed = hub_new(&config, &edge);
     fixture_replay(f, replayed);
     struct text before = dump_of(fixture_hub(f)), after = dump_of(replayed);
+    assert_non_null(strstr(before.at, "\"read_only\":{\"since\":"));
     assert_non_null(strstr(before.at, "\"bans\":[{\"key\":\"owner/alice\",\"by\":\"ops\""));
     assert_string_equal(before.at, after.at);
     text_free(&before);
@@ -584,6 +720,10 @@ int main(void)
         MODERATION_TEST(test_a_ban_is_replaced_by_a_later_one),
         MODERATION_TEST(test_bans_are_listed_page_by_page),
         MODERATION_TEST(test_a_room_has_bounded_bans_and_those_that_are_over_make_place),
+        MODERATION_TEST(test_in_a_room_that_is_read_only_members_look_and_admins_write),
+        MODERATION_TEST(test_a_room_becomes_writable_again),
+        MODERATION_TEST(test_what_is_under_way_behind_it_is_refused),
+        cmocka_unit_test(test_a_room_that_is_read_only_is_kept),
         MODERATION_TEST(test_no_member_moderates),
         MODERATION_TEST(test_others_see_who_is_an_admin),
         MODERATION_TEST(test_an_admins_rights_go_with_its_connection),

@@ -292,6 +292,28 @@ static void test_damage_is_said_and_breaks_nothing(void **state)
     table_free(&table);
 }
 
+static void test_a_room_that_is_read_only_loads(void **state)
+{
+    static const char *const half[] = {"7", "null", "{}", "{\"by\":\"\",\"reason\":\"r\"}",
+                                       "{\"by\":\"b\",\"reason\":\"r\"}"};
+    struct fixture *f = *state;
+    fill(f);
+    say(f, HAL, "moderation", "{'action':'read_only','reason':'r'}");
+    struct table table = saved(fixture_hub(f));
+    assert_int_equal(table.rows[0].kind, ROW_ROOM);
+    assert_non_null(strstr(table.rows[0].bytes, "\"read_only\":{\"by\":\"hal\""));
+    assert_loads(f, &table);
+    json_t *object = json_loads(table.rows[0].bytes, 0, NULL);
+    for (size_t i = 0; i < sizeof half / sizeof *half; i++) {
+        json_object_set_new(object, "read_only", json_loads(half[i], JSON_DECODE_ANY, NULL));
+        char *bytes = json_dumps(object, JSON_COMPACT);
+        assert_damaged(f, &table, 0, bytes);
+        free(bytes);
+    }
+    json_decref(object);
+    table_free(&table);
+}
+
 /* An entry need not be a claim, nor a member an admin or expelled. An earlier hub's receipts were
  * not timed, nor the states of its sessions; and still earlier ones knew neither acks nor
  * cursors. */
@@ -411,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ROWS_TEST(test_the_owner_of_a_member_is_kept),
         ROWS_TEST(test_what_is_saved_loads_and_saves_the_same),
+        ROWS_TEST(test_a_room_that_is_read_only_loads),
         ROWS_TEST(test_changes_add_up_to_the_whole),
         ROWS_TEST(test_damage_is_said_and_breaks_nothing),
         ROWS_TEST(test_a_missing_member_is_damage),
