@@ -367,7 +367,7 @@ bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         peer_bad_line(hub, peer, &refusal, message.message_id, now);
         return true;
     }
-    bool secret = message.type == MESSAGE_HELLO || !peer->ai_id.len;
+    bool secret = message.type == MESSAGE_HELLO;
     peer->bad_lines = 0;
     if (!peer_within_rate(hub, peer)) {
         refuse(&refusal, WIRE_RATE_LIMITED,

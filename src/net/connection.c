@@ -164,7 +164,7 @@ static void take(struct connection *connection, enum frame_result result, struct
                  int64_t now)
 {
     struct hub *hub = connection->server->hub;
-    bool secret = true;
+    bool secret = true; /* a line that the hub does not see */
     if (result == FRAME_LINE)
         secret = hub_line(hub, connection->id, line, now);
     else if (result == FRAME_TOO_LONG)

@@ -156,12 +156,20 @@ def a_hub_keeps_nothing_of_what_it_was_shown():
 
 
 @test
+def nor_of_a_line_that_is_too_long_and_all_there():
+    with directory() as data, Hub("--data", data, "--no-confine", "--max-line", "4K", listen=("127.0.0.1:0", "unix:FOLDER/socket")) as hub:
+        shower = Shower(hub, data)
+        shower.bad("in a line that is too long", hello("a", {"token": "TEXT"}, padding=LONG[:100]), 1 << 16, b"line_too_long")
+
+
+@test
 def nor_does_openssl():
     with directory() as data, lab() as papers, Hub("--data", data, "--no-confine", *papers.pair("hub")) as hub:
         context = ssl.create_default_context(cafile=papers.path("ca.pem"))
         token = give_out(data, "ada")
         with context.wrap_socket(socket.create_connection(("127.0.0.1", hub.port)), server_hostname="localhost") as secured:
-            secured.sendall(hello("tls", token=token))
+            # behind what is read into memory that the answer is too short to need
+            secured.sendall(hello("tls", padding=LONG[:200], token=token))
             check(b"training_sync" in secured.recv(1 << 16))
             equal(places(hub.process.pid, {"token": token}), {"token": 0}, "how often the hub has it")
 
