@@ -48,6 +48,7 @@ static void edge_joined(void *ctx, peer_id peer)
     if (!connection)
         return;
     connection_joined(connection);
+    io_no_secrets(connection->io);
     if (!connection->token)
         server->login.again = true; /* tokens may have come since it was let in */
 }

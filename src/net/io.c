@@ -62,6 +62,12 @@ struct io_protection io_protection(const struct io *io)
     return protection;
 }
 
+void io_no_secrets(struct io *io)
+{
+    if (io->kind->no_secrets)
+        io->kind->no_secrets(io);
+}
+
 void io_close(struct io *io)
 {
     assert(!io->closed);

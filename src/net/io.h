@@ -65,6 +65,9 @@ struct io_protection {
 };
 /* Its texts are good until the next call of the io. */
 struct io_protection io_protection(const struct io *io);
+/* What was read is overwritten in the io's memory, for secrets may be in it, until this call: it
+ * costs a twentieth of what relaying over TLS does. */
+void io_no_secrets(struct io *io);
 /* Closes it at once. The only event after this is IO_CLOSED. */
 void io_close(struct io *io);
 

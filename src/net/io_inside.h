@@ -13,6 +13,7 @@ struct io_kind {
     uint64_t (*taken)(const struct io *io);
     bool (*is_settled)(const struct io *io);
     void (*protection)(const struct io *io, struct io_protection *ret_protection);
+    void (*no_secrets)(struct io *io); /* NULL: it keeps nothing of what was read */
     void (*close)(struct io *io);
 };
 

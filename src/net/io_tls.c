@@ -580,6 +580,12 @@ static void tls_protection(const struct io *io, struct io_protection *ret_protec
     ret_protection->name = tls->name;
 }
 
+static void tls_no_secrets(struct io *io)
+{
+    struct tls *tls = (struct tls *)io;
+    SSL_clear_options(tls->ssl, SSL_OP_CLEANSE_PLAINTEXT);
+}
+
 /* The peer is told that this is the end, if it can be told at once. */
 static void tls_close(struct io *io)
 {
@@ -603,6 +609,7 @@ static const struct io_kind tls_kind = {.want = tls_want,
                                         .taken = plain_taken,
                                         .is_settled = tls_is_settled,
                                         .protection = tls_protection,
+                                        .no_secrets = tls_no_secrets,
                                         .close = tls_close};
 
 struct io *io_tls(struct tls_edge *edge, int fd, io_callback *callback, void *context)

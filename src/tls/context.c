@@ -125,7 +125,7 @@ static SSL_CTX *context_new(const SSL_METHOD *method, bool also_1_2)
     SSL_CTX_set_min_proto_version(context, also_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION);
     SSL_CTX_set_cipher_list(context, CIPHERS_1_2);
     /* No tickets: a connection lasts, and each one is judged by the files of now. */
-    /* What was read is overwritten in OpenSSL's buffer, for it may hold a token. */
+    /* What was read is overwritten in OpenSSL's buffer, for it may hold a token (io_no_secrets). */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_CLEANSE_PLAINTEXT);
