@@ -25,7 +25,7 @@
 
 /* A confirmed claim. */
 struct ranked {
-    char *id, *author;
+    char *id, *author, *owner;
     bool pattern;
     double parameters[SUBJECT_PARAMETERS_MAX];
     struct score score; /* measured here, on workloads that nobody knew */
@@ -33,7 +33,8 @@ struct ranked {
     double verifiers;   /* the mean over the verifiers' own workloads; NAN: none told */
     unsigned copies;    /* confirmed claims with the same parameters, this one among them */
     unsigned agreeing;
-    unsigned standing; /* the most who agree on one of the copies */
+    double claimed;
+    unsigned turn; /* how many its owner claims to be better; the least of its copies */
     struct json_value entry;
 };
 
@@ -108,7 +109,9 @@ static void rank_claim(void *data, const struct kb_claim *claim)
         return;
     *ranked = (struct ranked){.id = strdup(claim->id),
                               .author = field_string(claim->entry, "contributor"),
+                              .owner = field_string(claim->verification, "owner"),
                               .pattern = claim->pattern,
+                              .claimed = field_number(claim->verification, "ratio", INFINITY),
                               .copies = 1,
                               .entry = claim->entry};
     memcpy(ranked->parameters, parameters,
@@ -148,12 +151,24 @@ static int compare_ranked(const void *left, const void *right)
     return compare_copies(left, right);
 }
 
-/* The same; but those first that most agree on, in one of their copies. */
-static int compare_standing(const void *left, const void *right)
+/* Each owner's best first, by what it claims. */
+static int compare_claims(const void *left, const void *right)
 {
     const struct ranked *a = left, *b = right;
-    if (a->standing != b->standing)
-        return a->standing > b->standing ? -1 : 1;
+    int order = strcmp(text_or_empty(a->owner), text_or_empty(b->owner));
+    if (order == 0 && a->claimed != b->claimed)
+        order = a->claimed < b->claimed ? -1 : 1;
+    return order ? order : compare_copies(left, right);
+}
+
+/* Everybody's first one first, of these the best; copies stay together. */
+static int compare_turns(const void *left, const void *right)
+{
+    const struct ranked *a = left, *b = right;
+    if (a->turn != b->turn)
+        return a->turn < b->turn ? -1 : 1;
+    if (a->claimed != b->claimed)
+        return a->claimed < b->claimed ? -1 : 1;
     return compare_copies(left, right);
 }
 
@@ -162,32 +177,49 @@ static bool is_copy(const struct ranking *ranking, size_t i)
     return i > 0 && compare_parameters(&ranking->at[i - 1], &ranking->at[i]) == 0;
 }
 
-static void ranking_cut(struct ranking *ranking, size_t count)
+/* Whose turn is when: a set's is the first that one of its copies has. */
+static void give_turns(struct ranking *ranking)
 {
-    for (; ranking->count > count; ranking->unrun++) {
-        struct ranked *last = &ranking->at[--ranking->count];
-        free(last->id);
-        free(last->author);
+    struct ranked *at = ranking->at;
+    qsort(at, ranking->count, sizeof *at, compare_claims);
+    for (size_t i = 0; i < ranking->count; i++) {
+        bool another = i == 0 || strcmp(text_or_empty(at[i - 1].owner), text_or_empty(at[i].owner));
+        at[i].turn = another ? 0 : at[i - 1].turn + !is_copy(ranking, i);
     }
+    qsort(at, ranking->count, sizeof *at, compare_copies);
+    for (size_t i = 0, end; i < ranking->count; i = end) {
+        for (end = i + 1; end < ranking->count && is_copy(ranking, end); end++) {
+            at[i].turn = at[end].turn < at[i].turn ? at[end].turn : at[i].turn;
+            at[i].claimed = fmin(at[i].claimed, at[end].claimed);
+        }
+        for (size_t copy = i + 1; copy < end; copy++) {
+            at[copy].turn = at[i].turn;
+            at[copy].claimed = at[i].claimed;
+        }
+    }
+    qsort(at, ranking->count, sizeof *at, compare_turns);
 }
 
-/* A room may hold thousands of claims: leaves `most` sets of parameters, those that most agree
- * on. */
+static void ranked_free(struct ranked *ranked)
+{
+    free(ranked->id);
+    free(ranked->author);
+    free(ranked->owner);
+}
+
+/* A room may hold thousands of claims: leaves `most` sets of parameters. So that nobody crowds out
+ * the others by claiming much, owners take turns, each with its best. */
 static void keep_to_run(struct ranking *ranking, size_t most)
 {
-    size_t sets = 0;
+    size_t sets = 0, kept = 0;
     if (ranking->count == 0)
         return;
-    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_copies);
-    for (size_t i = 0; i < ranking->count; i++)
-        ranking->at[i].standing =
-            is_copy(ranking, i) ? ranking->at[i - 1].standing : ranking->at[i].agreeing;
-    qsort(ranking->at, ranking->count, sizeof ranking->at[0], compare_standing);
-    for (size_t i = 0; i < ranking->count; i++) {
-        sets += !is_copy(ranking, i);
-        if (sets > most)
-            ranking_cut(ranking, i);
-    }
+    give_turns(ranking);
+    while (kept < ranking->count && (sets += !is_copy(ranking, kept)) <= most)
+        kept++;
+    ranking->unrun = (unsigned)(ranking->count - kept);
+    while (ranking->count > kept)
+        ranked_free(&ranking->at[--ranking->count]);
 }
 
 /* Runs each set of parameters on the same workloads, and sorts them by what came of it. */
@@ -335,7 +367,7 @@ static void note_left_out(const struct ranking *ranking, long most)
     if (ranking->unrun > 0)
         complain("kb",
                  "not run: %u more confirmed %s, since %ld %s of parameters %s run at the most, "
-                 "those first that most agree on; --run N runs more.",
+                 "each owner's best first; --run N runs more.",
                  ranking->unrun, word_of(ranking->unrun, "claim", "claims"), most,
                  word_of((unsigned)most, "set", "sets"), word_of((unsigned)most, "is", "are"));
 }
@@ -369,10 +401,8 @@ int kb_top(const struct kb_settings *settings, struct json_value sync)
     else
         print_standing(&ranking, count);
     note_left_out(&ranking, settings->run > 0 ? settings->run : KB_RUN);
-    for (size_t i = 0; i < ranking.count; i++) {
-        free(ranking.at[i].id);
-        free(ranking.at[i].author);
-    }
+    for (size_t i = 0; i < ranking.count; i++)
+        ranked_free(&ranking.at[i]);
     free(ranking.at);
     return ranking.failed ? complain("kb", "out of memory: the ranking is not whole") : EXIT_WORKED;
 }

@@ -196,6 +196,8 @@ def a_token_is_not_shown_to_another_machine_in_the_open():
         refused(1, "who", *at, KHUB_TOKEN=token, said=("not shown", "khubs://", "--insecure"))
         hub.wait_log(r"reason=peer_\w+ .* in=0 ")
         worked("who", *at, "--insecure", KHUB_TOKEN=token)
+        with Running("train", "ada", "general", "10", *at, "--insecure", KHUB_TOKEN=token):
+            hub.wait_log("event=joined ai=ada ")
         refused(1, "who", *at, said=("asks for a token",))  # who has none shows none
 
 
