@@ -188,7 +188,9 @@ def a_command_has_its_token_for_its_next_connection_alone():
                 (["train", "ada", "general", "10"], {"KHUB_TOKEN": token})), 1):
             with Running(*words, hub=hub, **more) as command:
                 wait_until(lambda: len(re.findall("event=(?:joined|observing) ", hub.log())) == number, "it to join")
-                equal(places(command.process.pid, {"token": token}), {"token": copies if more else 1}, " ".join(words))
+                times = copies if more else 1
+                wait_until(lambda: places(command.process.pid, {"token": token})["token"] == times,
+                           f"'khub {' '.join(words)}' to have its token {times} times")
                 with open(f"/proc/{command.process.pid}/environ", "rb") as file:
                     check(token.encode() not in file.read(), "in the environment of", words)
                 command.end(signal.SIGINT)
