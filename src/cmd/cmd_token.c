@@ -295,6 +295,9 @@ static int act(struct tokens *tokens, const struct token_settings *settings, con
 static int check(const struct token_settings *settings)
 {
     struct token_grant ignored;
+    if (settings->name && token_is_whole(slice_of(settings->name)))
+        return usage("NAME is what a token is known by, and was given a token: as an argument "
+                     "everybody on this machine can read it, so rotate the one that it is of.");
     bool lists = strcmp(settings->action, "list") == 0 || strcmp(settings->action, "audit") == 0;
     if (lists && settings->name)
         return usage("%s takes no NAME, such as '%s'.", settings->action, settings->name);

@@ -126,6 +126,12 @@ int token_choose(const char *address, const char *file, char ret_text[TOKEN_TEXT
 {
     char place[PLACE_SIZE];
     ret_text[0] = '\0';
+    if (file && token_is_whole(slice_of(file))) {
+        snprintf(ret_why, TOKEN_CHOICE_WHY_SIZE,
+                 "--token-file wants the name of a file, and was given a token: as an argument "
+                 "everybody on this machine can read it, so have it rotated");
+        return -1;
+    }
     if (file) {
         int taken = file_take(file, ret_text, ret_why);
         if (taken > 0)

@@ -130,6 +130,18 @@ def what_can_t_be_is_said_with_its_limit():
         refused(1, "serve", "--data", data, "--listen", "127.0.0.1:0", said=("tokens", data))
 
 
+@test
+def a_token_that_is_typed_in_the_wrong_place_is_not_repeated():
+    with directory() as data:
+        give_out(data, "ada")
+        for words in (["who", "--token-file", OTHER], ["token", "revoke", OTHER, "--data", data],
+                      ["token", "add", OTHER, "--data", data], ["token", "list", OTHER, "--data", data]):
+            result = khub(*words)
+            check(result.code != 0 and "everybody on this machine can read it" in result.err, words, result.err)
+            check(OTHER not in result.err + result.out, words, "repeat it:", result.err)
+        equal(len(json.loads(worked("token", "--json", "--data", data).out)), 1, "tokens")
+
+
 # ── who comes in ──
 
 
