@@ -15,18 +15,19 @@ struct admin_settings {
     bool owner, json;
 };
 
-static const char *const actions[] = {"bans",      "kick",     "ban", "unban",
-                                      "read-only", "writable", NULL};
-/* The same on the wire, what is said when it is done, and whether it is done to somebody. */
+static const char *const actions[] = {"bans",      "kick",     "ban",     "unban",
+                                      "read-only", "writable", "retract", NULL};
+/* The same on the wire, what is said when it is done, and what it wants to be told. */
 static const struct {
     const char *action, *done;
-    bool aimed;
-} orders[] = {{"", "", false},
-              {"kick", "kicked from", true},
-              {"ban", "banned from", true},
-              {"unban", "may come again to", true},
-              {"read_only", "is read-only", false},
-              {"writable", "is writable", false}};
+    bool aimed, reasoned;
+} orders[] = {{"", "", false, false},
+              {"kick", "kicked from", true, true},
+              {"ban", "banned from", true, true},
+              {"unban", "may come again to", true, false},
+              {"read_only", "is read-only", false, true},
+              {"writable", "is writable", false, false},
+              {"retract", "retracted in", true, true}};
 
 static const struct column columns[] = {
     {.title = "WHOM", .shrinks = true}, {.title = "SINCE", .right = true}, {.title = "UNTIL"},
@@ -194,7 +195,10 @@ static int order(struct visit *visit, const struct admin_settings *settings, int
     size_t place = place_of(settings);
     text_addf(&payload, "{\"action\":\"%s\"", orders[place].action);
     if (orders[place].aimed) {
-        text_addf(&payload, ",\"target\":{\"%s\":", settings->owner ? "owner" : "ai_id");
+        text_addf(&payload, ",\"target\":{\"%s\":",
+                  acts(settings, "retract") ? "id"
+                  : settings->owner         ? "owner"
+                                            : "ai_id");
         text_add_string(&payload, slice_of(settings->whom));
         text_add_literal(&payload, "}");
     }
@@ -221,17 +225,20 @@ static int order(struct visit *visit, const struct admin_settings *settings, int
 
 static int check(const struct admin_settings *settings, int64_t *ret_for_ms)
 {
-    bool aimed = orders[place_of(settings)].aimed;
+    size_t place = place_of(settings);
+    bool aimed = orders[place].aimed, retracts = acts(settings, "retract");
     *ret_for_ms = 0;
     if (!aimed && (settings->whom || settings->owner))
         return usage("%s is for the whole room, and takes no WHOM or --owner.", settings->action);
+    if (retracts && (!settings->whom || settings->owner))
+        return usage("retract wants the ID of an entry, as 'khub kb list' shows it, and no "
+                     "--owner.");
     if (aimed && !settings->whom)
         return usage("%s wants to know WHOM: an AI's id or, with --owner, a token's name.",
                      settings->action);
     if (acts(settings, "bans") && settings->reason)
         return usage("bans only looks, and takes no --reason.");
-    if ((acts(settings, "kick") || acts(settings, "ban") || acts(settings, "read-only")) &&
-        !settings->reason)
+    if (orders[place].reasoned && !settings->reason)
         return usage("%s wants a --reason, which the room is told.", settings->action);
     if (settings->duration && !acts(settings, "ban"))
         return usage("--for goes with ban, and not with %s.", settings->action);
@@ -300,13 +307,13 @@ static const struct setting operands[] = {
     {.name = "WHOM",
      .kind = SETTING_TEXT,
      AT(whom),
-     .help = "An AI's id or, with --owner, a token's name."},
+     .help = "An AI's id or, with --owner, a token's name; of retract the ID of an entry."},
     {0},
 };
 
 const struct command command_admin = {
     .name = "admin",
-    .summary = "keep order in a room: kick, ban, close it to writing",
+    .summary = "keep order in a room: kick, ban, close it, take knowledge back",
     .about =
         "What an admin may do in a room. It takes a token of that role ('khub token add NAME --role "
         "admin'); at a hub that gave out no tokens nobody is an admin. Everybody in the room is told "
@@ -317,15 +324,20 @@ const struct command command_admin = {
         "under another that its token permits: --owner bans the token. bans lists them.\n\n"
         "read-only refuses all that members would say or change in the room, until writable: they "
         "may look, ask, come and go, and admins write on.\n\n"
+        "retract takes an entry of knowledge back: what it said, what it said before and what others "
+        "measured of it are gone; its id stays, says who and why, and nobody shares under it again. "
+        "The message in which it was shared is in the hub's log until --retain lets that go.\n\n"
         "No admin is kicked or kept out by another one: whoever runs the hub takes its token back "
         "('khub token revoke'). It looks on as an observer: only what it does is noticed.",
     .example = "  khub admin kick AI_Node_7 --reason \"says the same line again and again\"\n"
                "  khub admin ban ci --owner --for 2h --reason \"builds that never end\"\n"
                "  khub admin bans\n"
                "  khub admin unban ci --owner\n"
-               "  khub admin read-only --room lab --reason \"the results are being read\"",
+               "  khub admin read-only --room lab --reason \"the results are being read\"\n"
+               "  khub admin retract leaky-pattern --reason \"has a password in it\"",
     .worked = "done, or listed",
-    .failed = "there is nobody like that, the token is no admin's, or the hub could not be reached",
+    .failed =
+        "there is nobody or nothing like that, the token is no admin's, or the hub could not be reached",
     .options = options,
     .operands = operands,
     .settings_size = sizeof(struct admin_settings),

@@ -296,6 +296,8 @@ static int import_body(struct import *import, size_t line, const struct sharing 
                        const char *id, struct json_value entry)
 {
     struct json_value body = json_get(entry, sharing->body);
+    if (json_get(entry, "retracted").kind == JSON_KIND_OBJECT)
+        return 0; /* nothing is left of it to be shared */
     if (body.kind != JSON_KIND_OBJECT) {
         refuse_line(import, line, "its entry has no body.");
         return 0;

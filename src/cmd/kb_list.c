@@ -64,10 +64,14 @@ static void add_used(struct table *table, const struct kb_entry *entry)
         table_addf(table, "%zu", used);
 }
 
-/* What others found of a claim; of what claims nothing, whether somebody has tested it. */
+/* What others found of a claim; of what claims nothing, whether somebody has tested it; or that an
+ * admin took it back. */
 static char *status_of(const struct kb_entry *entry)
 {
     struct json_value verification = json_get(entry->value, "verification");
+    if (json_get(entry->value, "retracted").kind == JSON_KIND_OBJECT)
+        return field_text(
+            (struct json_value){.raw = slice_of("retracted"), .kind = JSON_KIND_STRING});
     if (verification.kind == JSON_KIND_OBJECT)
         return field_string(verification, "status");
     bool tested = json_get(entry->value, "integration_tested").kind == JSON_KIND_TRUE;

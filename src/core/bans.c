@@ -34,7 +34,8 @@ static bool key_read(struct slice key, struct moderated *ret_whom)
         if (key.len <= len || key.len > len + WIRE_ID_MAX ||
             memcmp(key.at, kinds[kind].at, len) != 0)
             continue;
-        *ret_whom = (struct moderated){kind == 1, {key.at + len, key.len - len}};
+        *ret_whom =
+            (struct moderated){.is_owner = kind == 1, .name = {key.at + len, key.len - len}};
         return true;
     }
     return false;
@@ -92,12 +93,6 @@ bool ban_has_place(const struct room *room, const struct moderated *whom, int64_
 
 /* ── their making and end ── */
 
-void ruling_free(struct ruling *ruling)
-{
-    slice_free(&ruling->by);
-    slice_free(&ruling->reason);
-}
-
 static void ban_free(void *object)
 {
     struct ban *ban = object;
@@ -139,9 +134,7 @@ void ban_put(struct request *request, const struct moderated *whom, struct slice
     if (!ban)
         ban = ban_new(room, key_of(whom, buffer));
     ruling_free(&ban->ruling);
-    ban->ruling = (struct ruling){.by = slice_copy(member_owner(request->member)),
-                                  .reason = slice_copy(reason),
-                                  .since_ms = now};
+    ban->ruling = ruling_copy(&(struct ruling){member_owner(request->member), reason, now});
     ban->until_ms = until_ms;
     change_mark(&room->changes, &ban->change, ban, ROW_BAN);
 }
@@ -167,7 +160,7 @@ int ban_check(struct request *request)
     struct moderated whom = {.name = request->message->sender_id};
     const struct ban *ban = ban_find(room, &whom, request->answered_ms);
     if (!ban) {
-        whom = (struct moderated){true, owner_said(request->message, owner)};
+        whom = (struct moderated){.is_owner = true, .name = owner_said(request->message, owner)};
         ban = ban_find(room, &whom, request->answered_ms);
     }
     if (!ban)
@@ -188,17 +181,15 @@ int ban_check(struct request *request)
 
 void moderated_write(const struct moderated *whom, struct text *text)
 {
-    text_add_literal(text, whom->is_owner ? "{\"owner\":" : "{\"ai_id\":");
+    if (!whom->name.len) {
+        text_add_literal(text, "null");
+        return;
+    }
+    text_add_literal(text, whom->is_owner   ? "{\"owner\":"
+                           : whom->is_entry ? "{\"id\":"
+                                            : "{\"ai_id\":");
     text_add_string(text, whom->name);
     text_add_literal(text, "}");
-}
-
-void ruling_write(const struct ruling *ruling, struct text *text)
-{
-    text_add_literal(text, ",\"by\":");
-    text_add_string(text, ruling->by);
-    text_add_literal(text, ",\"reason\":");
-    text_add_string(text, ruling->reason);
 }
 
 void until_write(int64_t until_ms, struct text *text)
@@ -271,7 +262,7 @@ int moderation_answer(struct request *request, const struct seat *to)
     else
         text_add_literal(text, "null");
     text_add_literal(text, ",\"read_only\":");
-    read_only_write(request->room, text);
+    ruling_write_whole(&request->room->read_only, text);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_MODERATION_RESULT, &outgoing);
     effect_to_connection(request, &outgoing, to);

@@ -178,7 +178,7 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
     text_add_literal(text, ",\"read_only\":");
-    read_only_write(room, text);
+    ruling_write_whole(&room->read_only, text);
     text_add_literal(text, ",\"bans\":[");
     dump.before = "";
     index_walk(&room->bans, dump_ban, &dump);

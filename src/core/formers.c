@@ -97,6 +97,12 @@ void formers_bound(struct knowledge *knowledge, struct knowledge_entry *entry)
         former_drop(knowledge, TAILQ_FIRST(&knowledge->formers));
 }
 
+void formers_drop(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    while (entry->former_count)
+        former_drop(knowledge, TAILQ_FIRST(&entry->formers));
+}
+
 bool former_restore(struct knowledge *knowledge, struct knowledge_entry *entry,
                     const struct former *former)
 {

@@ -35,6 +35,8 @@ void formers_bound(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* For load.c: one that was kept. False, and nothing is taken over, when the key is none. */
 bool former_restore(struct knowledge *knowledge, struct knowledge_entry *entry,
                     const struct former *former);
+/* All of an entry go. */
+void formers_drop(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* What it counts for. */
 size_t former_cost(const struct former *former);
 /* Of an entry that is freed. */

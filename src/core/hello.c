@@ -369,7 +369,7 @@ static void sync_write_level_2(const struct request *request, size_t ledger_max,
               (double)limits->heartbeat_ms / 1000);
     if (request->room->read_only.by.len) {
         text_add_literal(text, ",\"read_only\":");
-        read_only_write(request->room, text);
+        ruling_write_whole(&request->room->read_only, text);
     }
     text_add_literal(text, ",\"ledger\":");
     ledger_show(&request->room->knowledge.ledger, ledger_max, text);

@@ -50,6 +50,7 @@ static void entry_free(void *object)
     slice_free(&entry->body);
     slice_free(&entry->timestamp);
     slice_free(&entry->own_id);
+    ruling_free(&entry->retracted);
     claim_free(entry->claim);
     free(entry);
 }
@@ -104,8 +105,8 @@ const struct contributor *knowledge_contributor(const struct knowledge *knowledg
 
 uint64_t contributor_score(const struct contributor *contributor)
 {
-    uint64_t won = SCORE_SHARED * contributor->entries + SCORE_USED * contributor->uses +
-                   SCORE_TESTED * contributor->tested;
+    uint64_t won = SCORE_SHARED * (contributor->entries - contributor->retracted) +
+                   SCORE_USED * contributor->uses + SCORE_TESTED * contributor->tested;
     uint64_t lost = SCORE_REFUTED * contributor->claims[CLAIM_REFUTED];
     return won > lost ? won - lost : 0;
 }
@@ -309,6 +310,64 @@ struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section 
     formers_bound(knowledge, entry);
     entry_reworded(knowledge, entry);
     return entry;
+}
+
+/* ── entries that are taken back ── */
+
+static void reports_drop(struct knowledge *knowledge, struct knowledge_entry *entry)
+{
+    struct report *report;
+    while ((report = TAILQ_FIRST(&entry->reports)))
+        entry_drop_report(knowledge, entry, report);
+    entry_touch(knowledge, entry);
+    knowledge_weigh(knowledge, entry);
+    entry_reworded(knowledge, entry);
+}
+
+const struct knowledge_entry *knowledge_standing(struct knowledge_entry *named[NAMED_MAX])
+{
+    const struct knowledge_entry *retracted = NULL;
+    for (size_t i = 0; i < NAMED_MAX; i++) {
+        if (!named[i] || !named[i]->retracted.by.len)
+            continue;
+        retracted = named[i];
+        named[i] = NULL;
+    }
+    return retracted;
+}
+
+/* What was measured of an id goes when nothing is left that it names. */
+static void benchmark_retract(struct knowledge *knowledge, struct slice id)
+{
+    struct knowledge_entry *named[NAMED_MAX];
+    struct knowledge_entry *benchmark =
+        id.len ? knowledge_find(knowledge, SECTION_BENCHMARKS, id) : NULL;
+    if (!benchmark)
+        return;
+    knowledge_named(knowledge, id, named);
+    knowledge_standing(named);
+    if (!named[0] && !named[1] && !named[2])
+        reports_drop(knowledge, benchmark);
+}
+
+void knowledge_retract(struct knowledge *knowledge, struct knowledge_entry *entry,
+                       const struct ruling *ruling)
+{
+    entry->retracted = ruling_copy(ruling);
+    knowledge->retracted++;
+    entry->contributor->retracted++;
+    entry->contributor->uses -= entry->usage;
+    entry->contributor->tested -= entry->tested;
+    entry->usage = 0;
+    entry->tested = false;
+    entry->revision++;
+    slice_free(&entry->body);
+    entry->body = slice_copy(slice_of("{}"));
+    formers_drop(knowledge, entry);
+    claim_put(knowledge, entry, NULL);
+    reports_drop(knowledge, entry);
+    benchmark_retract(knowledge, entry->key);
+    benchmark_retract(knowledge, entry->own_id);
 }
 
 /* ── reports ── */

@@ -4,6 +4,7 @@
 
 #include "core/claims.h"
 #include "core/formers.h"
+#include "core/ruling.h"
 #include "wire/message.h"
 
 #define SECTIONS(X)                                                                                \
@@ -22,7 +23,7 @@ enum section {
 /* What one AI's knowledge is worth; lives as long as an entry of it does. */
 struct contributor {
     struct slice key; /* ai_id */
-    uint64_t entries, uses, tested;
+    uint64_t entries, uses, tested, retracted;
     uint64_t
         claims[CLAIM_STATUS_COUNT]; /* by what became of them, those of former revisions included */
 };
@@ -60,8 +61,9 @@ struct knowledge_entry {
     size_t tenant_bytes;             /* what the entry counts for with it */
     uint64_t usage, revision;
     bool tested;
-    struct claim *claim;                            /* NULL: it never was one */
-    size_t bytes;                                   /* what it counts for in knowledge->bytes */
+    struct ruling retracted; /* by an admin: its id is all that is left of it */
+    struct claim *claim;     /* NULL: it never was one */
+    size_t bytes;            /* what it counts for in knowledge->bytes */
     size_t report_count, reports_bytes, held_bytes; /* those that are held back */
     struct report_list reports;
     size_t former_count, former_bytes;
@@ -94,7 +96,8 @@ struct knowledge {
     size_t bytes;
     struct former_list formers; /* of all entries; not in `bytes` */
     size_t former_bytes;
-    size_t refuted; /* live claims that are */
+    size_t refuted;   /* live claims that are */
+    size_t retracted; /* entries */
 };
 
 void knowledge_init(struct knowledge *knowledge);
@@ -149,6 +152,13 @@ int knowledge_fits(const struct knowledge *knowledge, const struct growth *growt
 /* Makes that room, before the change. */
 void knowledge_make_room(struct knowledge *knowledge, const struct growth *growth, size_t limit,
                          size_t share);
+/* What the entry, which is no benchmark, says is gone, and what others said of it; its claim is
+ * over.
+ * Nothing of that is sealed. Its id stays, and nobody has it again. */
+void knowledge_retract(struct knowledge *knowledge, struct knowledge_entry *entry,
+                       const struct ruling *ruling);
+/* Of these, those that were retracted become NULL; the last of them, or NULL. */
+const struct knowledge_entry *knowledge_standing(struct knowledge_entry *named[NAMED_MAX]);
 /* A benchmark of an id that names nothing goes. */
 void knowledge_drop_loose(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* The AI's oldest report on the entry goes; its bytes, or 0 when there is none. */

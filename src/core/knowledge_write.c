@@ -84,6 +84,10 @@ void knowledge_write_entry(const struct knowledge *knowledge, const struct knowl
     if (entry->section == SECTION_BENCHMARKS)
         return;
     verification_write(knowledge, entry, text);
+    if (entry->retracted.by.len) {
+        text_add_literal(text, ",\"retracted\":");
+        ruling_write_whole(&entry->retracted, text);
+    }
     text_add_literal(text, "}");
 }
 

@@ -302,6 +302,17 @@ static struct seal *load_report_seal(struct loading *loading, struct json_value 
     return seal_of(&loading->room->knowledge.ledger, slice_of(id));
 }
 
+/* Nothing is left of it but its id. */
+static void load_retracted(struct loading *loading, struct knowledge_entry *entry)
+{
+    struct json_value ruling = member(loading, loading->object, "retracted", JSON_KIND_OBJECT);
+    load_ruling(loading, ruling, &entry->retracted);
+    if (!slice_is(entry->body, "{}") || entry->usage || entry->tested)
+        load_damage(loading, "retracted");
+    loading->room->knowledge.retracted++;
+    entry->contributor->retracted++;
+}
+
 static void load_knowledge(struct loading *loading)
 {
     struct knowledge *knowledge = &loading->room->knowledge;
@@ -327,6 +338,8 @@ static void load_knowledge(struct loading *loading)
         entry->body = slice_copy(member(loading, object, "body", JSON_KIND_OBJECT).raw);
         entry->contributor->uses += entry->usage;
         entry->contributor->tested += entry->tested;
+        if (load_has(loading, "retracted"))
+            load_retracted(loading, entry);
     }
     struct json_iterator reports = {.rest = load_array(loading, object, "reports").raw};
     struct json_value report, claim = json_get(object, "claim");

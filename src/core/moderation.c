@@ -15,22 +15,26 @@ enum action {
     ACTION_UNBAN,
     ACTION_READ_ONLY,
     ACTION_WRITABLE,
+    ACTION_RETRACT,
     ACTION_COUNT
 };
 
 static const struct {
     const char *text;
     bool reasoned; /* nobody does it without a reason */
-    bool aimed;    /* at somebody; else at the room */
+    enum { AT_ROOM, AT_SOMEBODY, AT_ENTRY } aim;
 } actions[ACTION_COUNT] = {
-    [ACTION_KICK] = {"kick", true, true},           [ACTION_BAN] = {"ban", true, true},
-    [ACTION_UNBAN] = {"unban", false, true},        [ACTION_READ_ONLY] = {"read_only", true, false},
-    [ACTION_WRITABLE] = {"writable", false, false},
+    [ACTION_KICK] = {"kick", true, AT_SOMEBODY},
+    [ACTION_BAN] = {"ban", true, AT_SOMEBODY},
+    [ACTION_UNBAN] = {"unban", false, AT_SOMEBODY},
+    [ACTION_READ_ONLY] = {"read_only", true, AT_ROOM},
+    [ACTION_WRITABLE] = {"writable", false, AT_ROOM},
+    [ACTION_RETRACT] = {"retract", true, AT_ENTRY},
 };
 
 /* What a moderation message orders; texts in the struct's own buffers. */
 struct order {
-    char name_text[WIRE_ID_MAX], reason_text[MODERATION_REASON_MAX];
+    char name_text[COMPONENT_ID_BYTES_MAX], reason_text[MODERATION_REASON_MAX];
     enum action action;
     struct moderated whom;
     struct slice reason;
@@ -50,40 +54,51 @@ static int action_read(const struct request *request, struct order *ret_order)
         }
     }
     return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                  "payload.action must be \"kick\", \"ban\", \"unban\", \"read_only\" or "
-                  "\"writable\", and is %s",
+                  "payload.action must be \"kick\", \"ban\", \"unban\", \"read_only\", "
+                  "\"writable\" or \"retract\", and is %s",
                   payload_shown(action, shown));
 }
 
-static int whom_read(const struct request *request, struct order *ret_order)
+static int somebody_read(const struct request *request, struct json_value target,
+                         struct order *ret_order)
 {
-    struct json_value target = json_get(request->message->payload, "target");
     struct slice ai_id, owner;
     char owner_text[WIRE_ID_MAX];
     int error;
-    ret_order->whom = (struct moderated){.is_owner = false};
-    if (!actions[ret_order->action].aimed) {
-        if (target.kind == JSON_KIND_ABSENT || target.kind == JSON_KIND_NULL)
-            return 0;
-        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
-                      "payload.target is no part of %s, which is for the whole room",
-                      actions[ret_order->action].text);
-    }
-    if ((error = payload_object_of(request, target, "payload.target", &target)) < 0 ||
-        (error = payload_text(request, target, "payload.target.ai_id", OPTIONAL,
-                              sizeof ret_order->name_text, ret_order->name_text, &ai_id)) < 0 ||
+    if ((error = payload_text(request, target, "payload.target.ai_id", OPTIONAL, WIRE_ID_MAX,
+                              ret_order->name_text, &ai_id)) < 0 ||
         (error = payload_text(request, target, "payload.target.owner", OPTIONAL, sizeof owner_text,
                               owner_text, &owner)) < 0)
         return error;
     if ((ai_id.len > 0) == (owner.len > 0))
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.target must have either an ai_id or an owner (a token's name)");
-    ret_order->whom = (struct moderated){owner.len > 0, ai_id};
-    if (owner.len) {
+    if (owner.len)
         memcpy(ret_order->name_text, owner_text, owner.len);
-        ret_order->whom.name = (struct slice){ret_order->name_text, owner.len};
-    }
+    ret_order->whom = (struct moderated){.is_owner = owner.len > 0,
+                                         .name = {ret_order->name_text, ai_id.len + owner.len}};
     return 0;
+}
+
+static int target_read(const struct request *request, struct order *ret_order)
+{
+    struct json_value target = json_get(request->message->payload, "target");
+    int error;
+    ret_order->whom = (struct moderated){.is_owner = false};
+    if (actions[ret_order->action].aim == AT_ROOM) {
+        if (target.kind == JSON_KIND_ABSENT || target.kind == JSON_KIND_NULL)
+            return 0;
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.target is no part of %s, which is for the whole room",
+                      actions[ret_order->action].text);
+    }
+    if ((error = payload_object_of(request, target, "payload.target", &target)) < 0)
+        return error;
+    if (actions[ret_order->action].aim == AT_SOMEBODY)
+        return somebody_read(request, target, ret_order);
+    ret_order->whom.is_entry = true;
+    return payload_text(request, target, "payload.target.id", REQUIRED, sizeof ret_order->name_text,
+                        ret_order->name_text, &ret_order->whom.name);
 }
 
 static int order_read(const struct request *request, struct order *ret_order)
@@ -97,7 +112,7 @@ static int order_read(const struct request *request, struct order *ret_order)
     if ((error =
              payload_text(request, payload, "payload.reason", need, sizeof ret_order->reason_text,
                           ret_order->reason_text, &ret_order->reason)) < 0 ||
-        (error = whom_read(request, ret_order)) < 0)
+        (error = target_read(request, ret_order)) < 0)
         return error;
     return ret_order->action == ACTION_BAN ? payload_u64(request, payload, "payload.for_s", 1,
                                                          BAN_SECONDS_MAX, &ret_order->for_s)
@@ -128,20 +143,6 @@ int read_only_check(struct request *request)
     return refuse(request->refusal, WIRE_READ_ONLY,
                   "room \"%.*s\" is read-only since %s, by \"%.*s\": %.*s", SLICE_FORMAT(room->key),
                   since, SLICE_FORMAT(ruling->by), SLICE_FORMAT(ruling->reason));
-}
-
-void read_only_write(const struct room *room, struct text *text)
-{
-    const struct ruling *ruling = &room->read_only;
-    char since[TIMESTAMP_SIZE];
-    if (!ruling->by.len) {
-        text_add_literal(text, "null");
-        return;
-    }
-    timestamp_format(ruling->since_ms, since);
-    text_addf(text, "{\"since\":\"%s\"", since);
-    ruling_write(ruling, text);
-    text_add_literal(text, "}");
 }
 
 /* ── whom it meets ── */
@@ -190,6 +191,41 @@ static int admin_spare(const struct request *request, const struct moderated *wh
                   SLICE_FORMAT(met->key));
 }
 
+/* ── knowledge that is taken back ── */
+
+static int retract_check(const struct request *request, struct slice id)
+{
+    struct knowledge_entry *named[NAMED_MAX];
+    bool any = false;
+    knowledge_named(&request->room->knowledge, id, named);
+    for (size_t i = 0; i < NAMED_MAX; i++) {
+        if (named[i] && !named[i]->retracted.by.len)
+            return 0;
+        any = any || named[i];
+    }
+    if (any)
+        return refuse(request->refusal, WIRE_CONFLICT, "\"%.*s\" is retracted already",
+                      SLICE_FORMAT(id));
+    return refuse(request->refusal, WIRE_NOT_FOUND,
+                  "there is no pattern, code or component \"%.*s\"", SLICE_FORMAT(id));
+}
+
+static void retract(struct request *request, const struct order *order)
+{
+    struct knowledge *knowledge = &request->room->knowledge;
+    struct ruling ruling = {member_owner(request->member), order->reason, request->entry->time_ms};
+    struct knowledge_entry *named[NAMED_MAX];
+    knowledge_named(knowledge, order->whom.name, named);
+    for (size_t i = 0; i < NAMED_MAX; i++) {
+        struct knowledge_entry *entry = named[i];
+        if (!entry || entry->retracted.by.len)
+            continue;
+        if (entry->claim && entry->claim->live && !entry->claim->seal->broken)
+            seal_break(request, entry->claim->seal);
+        knowledge_retract(knowledge, entry, &ruling);
+    }
+}
+
 /* Of an order that is well said: does it fit the room? */
 static int order_check(const struct request *request, const struct order *order)
 {
@@ -198,6 +234,8 @@ static int order_check(const struct request *request, const struct order *order)
     switch (order->action) {
     case ACTION_READ_ONLY:
         return 0;
+    case ACTION_RETRACT:
+        return retract_check(request, order->whom.name);
     case ACTION_WRITABLE:
         return room->read_only.by.len
                    ? 0
@@ -247,10 +285,7 @@ static void order_tell(struct request *request, const struct order *order, int64
     struct text *text =
         hub_message_begin(request, MESSAGE_MODERATION, slice_of("hub"), (struct slice){NULL, 0});
     text_addf(text, "{\"action\":\"%s\",\"target\":", actions[order->action].text);
-    if (order->whom.name.len)
-        moderated_write(&order->whom, text);
-    else
-        text_add_literal(text, "null");
+    moderated_write(&order->whom, text);
     ruling_write(&(struct ruling){.by = member_owner(admin), .reason = order->reason}, text);
     text_add_member(text, "by_ai", admin->key);
     text_add_literal(text, ",\"until\":");
@@ -268,7 +303,10 @@ static void order_note(const struct request *request, const struct order *order)
     struct text *text = &hub->cut;
     text_clear(text);
     if (order->whom.name.len)
-        text_addf(text, "%s \"%.*s\" in ", order->whom.is_owner ? "token" : "id",
+        text_addf(text, "%s \"%.*s\" in ",
+                  order->whom.is_owner   ? "token"
+                  : order->whom.is_entry ? "entry"
+                                         : "id",
                   SLICE_FORMAT(order->whom.name));
     text_addf(text, "room \"%.*s\"", SLICE_FORMAT(request->room->key));
     if (order->for_s)
@@ -355,9 +393,8 @@ static void read_only_set(struct request *request, bool read_only, struct slice 
     struct ruling *ruling = &request->room->read_only;
     ruling_free(ruling);
     if (read_only)
-        *ruling = (struct ruling){.by = slice_copy(member_owner(request->member)),
-                                  .reason = slice_copy(reason),
-                                  .since_ms = request->entry->time_ms};
+        *ruling = ruling_copy(
+            &(struct ruling){member_owner(request->member), reason, request->entry->time_ms});
 }
 
 void moderation_proceed(struct request *request)
@@ -373,11 +410,13 @@ void moderation_proceed(struct request *request)
         ban_lift(request->room, ban_find(request->room, &order.whom, now));
     if (order.action == ACTION_BAN)
         ban_put(request, &order.whom, order.reason, until);
-    if (!actions[order.action].aimed)
+    if (actions[order.action].aim == AT_ROOM)
         read_only_set(request, order.action == ACTION_READ_ONLY, order.reason);
     order_tell(request, &order, until);
     order_note(request, &order);
     if (order.action == ACTION_KICK || order.action == ACTION_BAN)
         order_expel(request, &order, until);
+    if (order.action == ACTION_RETRACT)
+        retract(request, &order);
     departed_trim(request->room);
 }

@@ -8,6 +8,7 @@
 
 #include "core/changes.h"
 #include "core/index.h"
+#include "core/ruling.h"
 #include "wire/json.h"
 
 struct room;
@@ -15,13 +16,6 @@ struct request;
 struct member;
 struct seat;
 struct text;
-
-/* Who ordered it, why, and when. */
-struct ruling {
-    struct slice by;     /* the owner of the admin; owned */
-    struct slice reason; /* owned */
-    int64_t since_ms;    /* unix time */
-};
 
 /* Somebody is kept out of a room. */
 struct ban {
@@ -43,8 +37,6 @@ bool bans_hold(const struct room *room, int64_t now);
 
 int moderation_check(struct request *request);
 void moderation_proceed(struct request *request);
-/* {"by":…,"reason":…,"since":…} of a room that is read-only, else null. */
-void read_only_write(const struct room *room, struct text *text);
 /* Answers a moderation_query. 0, or -code. */
 int moderation_answer(struct request *request, const struct seat *to);
 
@@ -52,8 +44,8 @@ int moderation_answer(struct request *request, const struct seat *to);
 
 /* Whom or what an order is about. */
 struct moderated {
-    bool is_owner;     /* else an ai_id */
-    struct slice name; /* len 0: nobody */
+    bool is_owner, is_entry; /* else an ai_id */
+    struct slice name;       /* len 0: the whole room */
 };
 /* In force at that time, or NULL. */
 struct ban *ban_find(const struct room *room, const struct moderated *whom, int64_t now);
@@ -63,13 +55,10 @@ bool ban_has_place(const struct room *room, const struct moderated *whom, int64_
 void ban_put(struct request *request, const struct moderated *whom, struct slice reason,
              int64_t until_ms);
 void ban_lift(struct room *room, struct ban *ban);
-/* {"ai_id":…} or {"owner":…}. */
+/* {"ai_id":…}, {"owner":…} or {"id":…}; null of the whole room. */
 void moderated_write(const struct moderated *whom, struct text *text);
-/* ,"by":…,"reason":… */
-void ruling_write(const struct ruling *ruling, struct text *text);
 /* A time, or null when it is 0. */
 void until_write(int64_t until_ms, struct text *text);
-void ruling_free(struct ruling *ruling);
 
 /* ── for load.c and recount.c ── */
 

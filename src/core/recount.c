@@ -302,13 +302,14 @@ static void recount_contributor(void *object, void *ctx)
     struct verdict *verdict = ctx;
     const struct contributor *contributor = object;
     const struct knowledge_entry *entry;
-    uint64_t entries = 0, uses = 0, tested = 0, claims[CLAIM_STATUS_COUNT] = {0};
+    uint64_t entries = 0, uses = 0, tested = 0, retracted = 0, claims[CLAIM_STATUS_COUNT] = {0};
     TAILQ_FOREACH (entry, &verdict->room->knowledge.recent, recent) {
         if (entry->contributor != contributor)
             continue;
         entries++;
         uses += entry->usage;
         tested += entry->tested;
+        retracted += entry->retracted.by.len > 0;
         for (int status = 0; entry->claim && status < CLAIM_STATUS_COUNT; status++)
             claims[status] += entry->claim->settled[status] +
                               (entry->claim->live && (int)entry->claim->status == status);
@@ -317,7 +318,7 @@ static void recount_contributor(void *object, void *ctx)
         verdict_fail(verdict, "the claims of \"%.*s\" are miscounted",
                      SLICE_FORMAT(contributor->key));
     if (entries != contributor->entries || uses != contributor->uses ||
-        tested != contributor->tested || !entries)
+        tested != contributor->tested || retracted != contributor->retracted || !entries)
         verdict_fail(
             verdict, "\"%.*s\" contributed %llu/%llu/%llu, counted %llu/%llu/%llu",
             SLICE_FORMAT(contributor->key), (unsigned long long)entries, (unsigned long long)uses,
@@ -411,7 +412,7 @@ static void recount_knowledge(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
     const struct knowledge_entry *entry;
-    size_t bytes = knowledge->ledger.bytes, entries = 0, refuted = 0;
+    size_t bytes = knowledge->ledger.bytes, entries = 0, refuted = 0, retracted = 0;
     TAILQ_FOREACH (entry, &knowledge->recent, recent) {
         const struct report *report;
         size_t reports = 0, reports_bytes = 0, held_bytes = 0;
@@ -423,6 +424,12 @@ static void recount_knowledge(struct verdict *verdict)
         bytes += entry->bytes;
         entries++;
         refuted += claim_refuted(entry);
+        retracted += entry->retracted.by.len > 0;
+        if (entry->retracted.by.len &&
+            (entry->usage || entry->tested || entry->report_count || entry->former_count ||
+             !slice_is(entry->body, "{}") || (entry->claim && entry->claim->live)))
+            verdict_fail(verdict, "something is left of \"%.*s\", which was retracted",
+                         SLICE_FORMAT(entry->key));
         if (entry->claim)
             recount_claim(verdict, entry);
         if (entry->bytes != knowledge_entry_cost(entry))
@@ -438,6 +445,9 @@ static void recount_knowledge(struct verdict *verdict)
             verdict_fail(verdict, "entry \"%.*s\" has the wrong contributor",
                          SLICE_FORMAT(entry->key));
     }
+    if (retracted != knowledge->retracted)
+        verdict_fail(verdict, "%zu entries are retracted, counted %zu", retracted,
+                     knowledge->retracted);
     if (refuted != knowledge->refuted)
         verdict_fail(verdict, "%zu claims are refuted, counted %zu", refuted, knowledge->refuted);
     if (bytes != knowledge->bytes || entries != knowledge_count(knowledge) ||

@@ -49,6 +49,10 @@ static void revision_write(const struct revision *revision, struct text *text)
     text_add_string(text, entry->contributor->key);
     text_add_literal(text, ",\"timestamp\":");
     text_add_string(text, revision->timestamp);
+    if (entry->retracted.by.len) {
+        text_add_literal(text, ",\"retracted\":");
+        ruling_write_whole(&entry->retracted, text);
+    }
     text_add_literal(text, "}}");
 }
 

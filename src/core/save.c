@@ -198,6 +198,12 @@ static void write_knowledge(const void *object, struct text *text)
         add_u64(text, "usage", entry->usage);
         add_u64(text, "revision", entry->revision);
         add_bool(text, "tested", entry->tested);
+        if (entry->retracted.by.len) {
+            add_name(text, "retracted");
+            text_add_literal(text, "{");
+            write_ruling(&entry->retracted, text);
+            text_add_literal(text, "}");
+        }
         add_raw(text, "body", entry->body);
     }
     add_u64(text, "order", entry->order);

@@ -140,6 +140,16 @@ static void body_put(struct request *request, enum section section, struct slice
     hub_note(request->hub, request->from, HUB_KNOWLEDGE, id, slice_of(section_text(section)));
 }
 
+/* What an admin took back nobody shares again under its id. */
+static int retracted_refuse(struct request *request, const struct knowledge_entry *entry,
+                            struct slice id)
+{
+    ruling_write(&entry->retracted, &request->extra);
+    return refuse(request->refusal, WIRE_RETRACTED, "\"%.*s\" was retracted by \"%.*s\": %.*s",
+                  SLICE_FORMAT(id), SLICE_FORMAT(entry->retracted.by),
+                  SLICE_FORMAT(entry->retracted.reason));
+}
+
 static struct json_value share_body(struct request *request, const struct share *share)
 {
     const struct payload_members *members = payload_members(request);
@@ -158,6 +168,8 @@ static int share_check(struct request *request, const struct share *share)
     const struct knowledge_entry *held =
         request->room && id.len ? knowledge_find(&request->room->knowledge, share->section, id)
                                 : NULL;
+    if (held && held->retracted.by.len)
+        return retracted_refuse(request, held, id);
     if (held && !slice_equal(held->contributor->key, request->message->sender_id))
         return refuse(request->refusal, WIRE_NOT_OWNER,
                       "\"%.*s\" was contributed by \"%.*s\"; take another id", SLICE_FORMAT(id),
@@ -215,6 +227,18 @@ void code_proceed(struct request *request)
 #define COMPONENT_NAME_MAX 256u
 #define FEATURE_KEY_MAX    (WIRE_ID_MAX + COMPONENT_NAME_MAX + 64u)
 
+/* A component that was taken back does not come again from its author under another key. */
+static int own_id_check(struct request *request, struct slice own_id)
+{
+    const struct alias *alias =
+        request->room && own_id.len ? index_find(&request->room->knowledge.aliases, own_id) : NULL;
+    const struct knowledge_entry *entry = alias ? alias->entry : NULL;
+    if (!entry || !entry->retracted.by.len ||
+        !slice_equal(entry->contributor->key, request->message->sender_id))
+        return 0;
+    return retracted_refuse(request, entry, own_id);
+}
+
 int component_check(struct request *request)
 {
     char name[COMPONENT_NAME_MAX], id[COMPONENT_ID_BYTES_MAX];
@@ -226,7 +250,7 @@ int component_check(struct request *request)
                                  OPTIONAL, sizeof name, name, &text)) < 0 ||
         (error = payload_text_of(request, request->found->body.id, "payload.component.id", OPTIONAL,
                                  sizeof id, id, &text)) < 0 ||
-        (error = completion_check(request)) < 0 ||
+        (error = own_id_check(request, text)) < 0 || (error = completion_check(request)) < 0 ||
         (error = claim_check(request, "payload.component")) < 0)
         return error;
     return body_quota_check(request, NULL, (struct slice){NULL, FEATURE_KEY_MAX});
@@ -355,10 +379,17 @@ int report_check(struct request *request)
         return error;
     const struct knowledge *knowledge = &request->room->knowledge;
     struct knowledge_entry *named[NAMED_MAX];
+    if (knowledge->retracted) {
+        knowledge_named(knowledge, id, named);
+        const struct knowledge_entry *retracted = knowledge_standing(named);
+        if (retracted && !named[0] && !named[1] && !named[2])
+            return retracted_refuse(request, retracted, id);
+    }
     request->growth = report_growth_most(knowledge, id, &reporting);
     if (quota_check(request) == 0)
         return 0;
     knowledge_named(knowledge, id, named);
+    knowledge_standing(named);
     request->growth = knowledge_growth_report(knowledge, id, &reporting, named);
     return quota_check(request);
 }
@@ -377,6 +408,7 @@ void report_proceed(struct request *request)
     (void)error;
     quota_make_room(request);
     knowledge_named(knowledge, id, named);
+    knowledge_standing(named);
     for (size_t i = 0; i < NAMED_MAX; i++)
         if (named[i] && !reporting.seal)
             reporting.seal = claim_holds_back(named[i], reporting.metrics);

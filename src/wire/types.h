@@ -94,7 +94,8 @@ enum message_type {
     X(CONNECTIONS_FULL, "connections_full", "the hub takes no more connections")                   \
     X(KICKED, "kicked", "an admin closed this connection")                                         \
     X(BANNED, "banned", "an admin keeps this id or token out of the room")                         \
-    X(READ_ONLY, "read_only", "an admin has closed the room to what changes it")
+    X(READ_ONLY, "read_only", "an admin has closed the room to what changes it")                   \
+    X(RETRACTED, "retracted", "an admin took back what had this id")
 
 enum wire_error {
     WIRE_OK = 0,

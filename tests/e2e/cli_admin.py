@@ -137,6 +137,44 @@ def a_room_is_closed_to_writing_and_opened_again():
 
 
 @test
+def knowledge_is_taken_back_with_a_tombstone():
+    secret = "hunter2hunter2"
+    with directory() as data:
+        with Lab(data) as lab:
+            ada = lab.join("ada", "alice", acks=True)
+            ada.say("pattern_share", {"pattern": {"id": "leak", "note": f"the word is {secret}"}})
+            ada.say("pattern_share", {"pattern": {"id": "leak", "note": f"the word was {secret}"}})
+            ada.say("pattern_share", {"pattern": {"id": "fine"}})
+            for _ in range(3):
+                ada.expect("ack")
+            equal(lab.admin("retract", "leak", "--reason", "has a password in it").out, "leak: retracted in room main\n")
+            ada.expect("moderation", action="retract")
+        with Hub("--data", data) as hub:
+            lab.hub = hub
+            here = {"hub": hub, "KHUB_TOKEN": lab.tokens["ops"]}
+            out = worked("kb", "list", **here).out
+            equal((row(out, "ID", "leak")["STATUS"], row(out, "ID", "fine")["STATUS"]), ("retracted", "-"))
+            out = worked("kb", "get", "leak", **here).out
+            check(secret not in out and "has a password in it" in out, out)
+            for words in (("search", "word"), ("history", "leak"), ("export",)):
+                found = khub("kb", *words, **here)
+                check(secret not in found.out + found.err, words, found.out)
+            ada = lab.join("ada", "alice")
+            ada.say("pattern_share", {"pattern": {"id": "leak", "note": "again"}})
+            ada.expect_error("retracted", "leak", '"ops"', "has a password in it")
+            lab.admin("retract", "leak", "--reason", "r", said=("already",))
+            lab.admin("retract", "none", "--reason", "r", said=("none",))
+            export = os.path.join(data, "export.jsonl")
+            with open(export, "w", encoding="utf-8") as file:
+                file.write(worked("kb", "export", **here).out)
+            with Hub("--memory") as other:
+                worked("kb", "import", export, hub=other)
+                listed = json.loads(worked("kb", "list", "--json", hub=other).out)
+                equal([found["id"] for found in listed], ["fine"])
+        worked("check", data)
+
+
+@test
 def what_admins_did_stands_in_the_audit():
     with directory() as data:
         with Lab(data) as lab:
@@ -173,6 +211,9 @@ def what_is_typed_wrong_is_said():
                         (("kick", "ada", "--reason", "r", "--for", "2h"), ("--for", "kick")),
                         (("bans", "ada"), ("bans",)),
                         (("read-only",), ("read-only", "--reason")),
+                        (("retract", "p"), ("retract", "--reason")),
+                        (("retract", "--reason", "r"), ("retract", "ID")),
+                        (("retract", "p", "--owner", "--reason", "r"), ("--owner",)),
                         (("read-only", "ada", "--reason", "r"), ("read-only", "WHOM")),
                         (("writable", "--owner"), ("--owner",)),
                         (("bans", "--reason", "r"), ("--reason",))):

@@ -246,6 +246,7 @@ static bool entry_same(const struct room_model *room, const struct entry_model *
                 strcmp(text_of(is, "contributor"), names[entry->contributor]) == 0 &&
                 strcmp(text_of(is, "timestamp"), entry->timestamp) == 0;
     json_decref(body);
+    same = same && json_is_object(json_object_get(is, "retracted")) == entry->retracted;
     same = same && claim_same(room, entry, json_object_get(is, "verification"));
     if (entry->section == PATTERNS || entry->section == COMPONENTS)
         same = same && number_is(is, "usage_count", entry->usage);

@@ -136,7 +136,8 @@ unsigned model_member_score(const struct room_model *room, int name)
     unsigned score = 0;
     for (size_t i = 0; i < room->entry_count; i++)
         if (room->entries[i].contributor == name)
-            score += 1 + room->entries[i].usage + (room->entries[i].tested ? 5 : 0);
+            score += !room->entries[i].retracted + room->entries[i].usage +
+                     (room->entries[i].tested ? 5 : 0);
     unsigned lost = 10 * model_claim_count(room, name, REFUTED);
     return score > lost ? score - lost : 0;
 }

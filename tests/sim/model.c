@@ -133,9 +133,9 @@ static uint64_t state_codes(struct world *world, const struct said *said, int ro
     if (link->name == NOBODY)
         codes |= model_ban_codes(world, said, room);
     return codes | model_read_only_codes(world, said, room) | model_order_codes(world, said, room) |
-           model_share_codes(world, said, room) | model_session_codes(world, said, room) |
-           model_ledger_codes(world, said, room) | dead_letter_codes(world, said, room) |
-           model_chain_codes(world, said, room);
+           model_retracted_codes(world, said, room) | model_share_codes(world, said, room) |
+           model_session_codes(world, said, room) | model_ledger_codes(world, said, room) |
+           dead_letter_codes(world, said, room) | model_chain_codes(world, said, room);
 }
 
 /* The code of the first error that the said link got in this call. */

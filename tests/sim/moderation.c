@@ -1,6 +1,7 @@
 /* What admins do in a room, as the model has it: kicks, and bans with an end. One of the names is
  * an admin whenever it says hello. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/bounds.h"
@@ -16,11 +17,9 @@ int sim_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
 
 /* ── what is said ── */
 
-static const char *const action_names[] = {[ORDER_KICK] = "kick",
-                                           [ORDER_BAN] = "ban",
-                                           [ORDER_UNBAN] = "unban",
-                                           [ORDER_READ_ONLY] = "read_only",
-                                           [ORDER_WRITABLE] = "writable"};
+static const char *const action_names[] = {
+    [ORDER_KICK] = "kick",           [ORDER_BAN] = "ban",           [ORDER_UNBAN] = "unban",
+    [ORDER_READ_ONLY] = "read_only", [ORDER_WRITABLE] = "writable", [ORDER_RETRACT] = "retract"};
 
 /* It is done to somebody, not to the room. */
 static bool is_aimed(enum order_action action)
@@ -40,6 +39,8 @@ static enum order_action draw_action(struct maker *maker)
         return ORDER_WRITABLE; /* where nobody may write, little happens */
     if (below(maker, 10) == 0)
         return below(maker, 4) ? ORDER_READ_ONLY : ORDER_WRITABLE;
+    if (below(maker, 3) == 0)
+        return ORDER_RETRACT;
     return (enum order_action)below(maker, 3);
 }
 
@@ -64,6 +65,18 @@ static int somebody_banned(struct maker *maker, bool is_owner)
     return name;
 }
 
+/* Something that is known, or was; by its key, or a component's own id. */
+static void draw_entry(struct maker *maker, struct order_said *order)
+{
+    const struct room_model *room = &maker->world->rooms[maker->room];
+    const char *id = "no such entry";
+    if (room->entry_count && below(maker, 12)) {
+        const struct entry_model *entry = &room->entries[below(maker, (unsigned)room->entry_count)];
+        id = entry->own_id && entry->own_id[0] && below(maker, 2) ? entry->own_id : entry->key;
+    }
+    snprintf(order->id, sizeof order->id, "%s", id);
+}
+
 void make_moderation(struct maker *maker)
 {
     static const char *const wrong[] = {"\"shoot\"", "1", "null", "\"Kick\""};
@@ -73,6 +86,7 @@ void make_moderation(struct maker *maker)
     order->is_owner = below(maker, 4) == 0;
     order->name = order->action == ORDER_UNBAN ? somebody_banned(maker, order->is_owner)
                                                : somebody(maker->world, maker->room);
+    draw_entry(maker, order);
     if (flaw_here(maker, 3)) {
         FLAWED(maker->writer, said, "action", wrong);
     } else {
@@ -85,11 +99,14 @@ void make_moderation(struct maker *maker)
         snprintf(seconds, sizeof seconds, "%u", order->for_s);
         put_raw_member(maker->writer, "for_s", seconds);
     }
-    if (!is_aimed(order->action))
+    if (!is_aimed(order->action) && order->action != ORDER_RETRACT)
         return;
     put_member(maker->writer, "target");
     put(maker->writer, "{");
-    put_text_member(maker->writer, order->is_owner ? "owner" : "ai_id", names[order->name]);
+    if (order->action == ORDER_RETRACT)
+        put_text_member(maker->writer, "id", order->id);
+    else
+        put_text_member(maker->writer, order->is_owner ? "owner" : "ai_id", names[order->name]);
     put(maker->writer, "}");
 }
 
@@ -114,6 +131,64 @@ bool model_bans_hold(const struct world *world, const struct room_model *room)
         hold = hold || in_force(world, &room->bans[false][name]) ||
                in_force(world, &room->bans[true][name]);
     return hold;
+}
+
+/* ── knowledge that is taken back ── */
+
+static void entries_named(const struct room_model *room, const char *id,
+                          struct entry_model *ret_named[3])
+{
+    ret_named[0] = model_entry_find(room, PATTERNS, id);
+    ret_named[1] = model_entry_find(room, COMPONENTS, id);
+    ret_named[2] = model_feature_named(room, id);
+}
+
+static bool names_standing(const struct room_model *room, const char *id)
+{
+    struct entry_model *named[3];
+    entries_named(room, id, named);
+    for (unsigned i = 0; i < 3; i++)
+        if (named[i] && !named[i]->retracted)
+            return true;
+    return false;
+}
+
+static void benchmark_retract(const struct room_model *room, const char *id)
+{
+    struct entry_model *benchmark = id[0] ? model_entry_find(room, BENCHMARKS, id) : NULL;
+    if (benchmark && !names_standing(room, id))
+        benchmark->report_count = 0;
+}
+
+static void entry_retract(struct world *world, int at, struct entry_model *entry)
+{
+    static const struct said nothing = {.type = MESSAGE_MODERATION};
+    model_claim_put(world, at, entry, &nothing);
+    entry->retracted = true;
+    entry->usage = entry->score_count = 0;
+    entry->tested = false;
+    free(entry->body);
+    entry->body = strdup("{}");
+    benchmark_retract(&world->rooms[at], entry->key);
+    benchmark_retract(&world->rooms[at], entry->own_id);
+}
+
+static void retract(struct world *world, int at, const char *id)
+{
+    struct entry_model *named[3];
+    entries_named(&world->rooms[at], id, named);
+    for (unsigned i = 0; i < 3; i++)
+        if (named[i] && !named[i]->retracted)
+            entry_retract(world, at, named[i]);
+}
+
+static uint64_t retract_codes(const struct room_model *room, const char *id)
+{
+    struct entry_model *named[3];
+    entries_named(room, id, named);
+    return names_standing(room, id)           ? 0
+           : named[0] || named[1] || named[2] ? FLAW(CONFLICT)
+                                              : FLAW(NOT_FOUND);
 }
 
 /* ── orders ── */
@@ -144,6 +219,8 @@ uint64_t model_order_codes(const struct world *world, const struct said *said, i
         codes |= FLAW(BAD_FIELD);
     if (order->action == ORDER_READ_ONLY)
         return codes;
+    if (order->action == ORDER_RETRACT)
+        return codes | retract_codes(room, order->id);
     if (order->action == ORDER_WRITABLE)
         return codes | (room->read_only ? 0 : FLAW(CONFLICT));
     if (order->action == ORDER_UNBAN)
@@ -185,7 +262,9 @@ void model_order_apply(struct world *world, const struct said *said, int at)
     if (order->action == ORDER_BAN)
         *ban = (struct ban_model){
             .made = true, .until = order->for_s ? world->now + 1000 * (int64_t)order->for_s : 0};
-    if (!is_aimed(order->action))
+    if (order->action == ORDER_RETRACT)
+        retract(world, at, order->id);
+    else if (!is_aimed(order->action))
         room->read_only = order->action == ORDER_READ_ONLY;
     int link = room->members[order->name].link;
     if ((order->action == ORDER_KICK || order->action == ORDER_BAN) && link != NOBODY)
@@ -205,7 +284,8 @@ void check_moderation(struct world *world, const json_t *payload, const struct s
     const struct order_said *order = &said->order;
     const json_t *target = json_object_get(payload, "target");
     if (strcmp(text_of(payload, "action"), action_names[order->action]) != 0 ||
-        json_is_null(target) == is_aimed(order->action) ||
+        json_is_null(target) == (is_aimed(order->action) || order->action == ORDER_RETRACT) ||
+        (order->action == ORDER_RETRACT && strcmp(text_of(target, "id"), order->id) != 0) ||
         (is_aimed(order->action) &&
          strcmp(text_of(target, order->is_owner ? "owner" : "ai_id"), names[order->name]) != 0) ||
         strcmp(text_of(payload, "reason"), order->reason) != 0 ||

@@ -57,7 +57,28 @@ uint64_t model_share_codes(struct world *world, const struct said *said, int roo
     if ((said->type != MESSAGE_PATTERN_SHARE && said->type != MESSAGE_CODE_SHARE) || !said->id[0])
         return 0;
     const struct entry_model *held = model_entry_find(&world->rooms[room], section, said->id);
-    return held && held->contributor != said->sender ? FLAW(NOT_OWNER) : 0;
+    return held && held->contributor != said->sender && !held->retracted ? FLAW(NOT_OWNER) : 0;
+}
+
+uint64_t model_retracted_codes(const struct world *world, const struct said *said, int at)
+{
+    const struct room_model *room = &world->rooms[at];
+    const struct entry_model *named[] = {model_entry_find(room, PATTERNS, said->id),
+                                         model_entry_find(room, COMPONENTS, said->id),
+                                         model_feature_named(room, said->id)};
+    const struct entry_model *own = said->own_id[0] ? feature_by_own_id(room, said->own_id) : NULL;
+    bool retracted = false, stands = false;
+    for (unsigned i = 0; i < 3; i++) {
+        retracted = retracted || (named[i] && named[i]->retracted);
+        stands = stands || (named[i] && !named[i]->retracted);
+    }
+    bool refused =
+        said->type == MESSAGE_PATTERN_SHARE ? said->id[0] && named[0] && named[0]->retracted
+        : said->type == MESSAGE_CODE_SHARE  ? said->id[0] && named[1] && named[1]->retracted
+        : said->type == MESSAGE_OS_COMPONENT_SHARE
+            ? own && own->retracted && own->contributor == said->sender
+            : said->type == MESSAGE_PERFORMANCE_REPORT && retracted && !stands;
+    return refused ? FLAW(RETRACTED) : 0;
 }
 
 static char *copy(const char *text)
@@ -174,6 +195,9 @@ static void share_report(struct world *world, struct said *said, int at)
     struct entry_model *named[] = {model_entry_find(room, PATTERNS, said->id),
                                    model_entry_find(room, COMPONENTS, said->id),
                                    model_feature_named(room, said->id)};
+    for (unsigned i = 0; i < 3; i++)
+        if (named[i] && named[i]->retracted)
+            named[i] = NULL;
     for (unsigned i = 0; i < 3 && held == NOBODY; i++)
         held = model_claim_held(room, said, named[i]);
     said->held = held != NOBODY;

@@ -137,6 +137,7 @@ struct entry_model {
     unsigned usage, report_count;
     int *held; /* benchmarks: of each report, the oldest first, the same; owned */
     bool tested;
+    bool retracted;
     bool loose;                 /* benchmarks: there was a time when nothing had this id */
     struct score scores[NAMES]; /* the latest of each reporter, in the order of reporting */
     unsigned score_count;
@@ -164,7 +165,14 @@ struct ban_model {
     int64_t until; /* on the wall's clock; 0: for ever */
 };
 
-enum order_action { ORDER_KICK, ORDER_BAN, ORDER_UNBAN, ORDER_READ_ONLY, ORDER_WRITABLE };
+enum order_action {
+    ORDER_KICK,
+    ORDER_BAN,
+    ORDER_UNBAN,
+    ORDER_READ_ONLY,
+    ORDER_WRITABLE,
+    ORDER_RETRACT
+};
 /* What a moderation orders. */
 struct order_said {
     enum order_action action;
@@ -172,6 +180,7 @@ struct order_said {
     int name;
     unsigned for_s; /* 0: for ever */
     char reason[40];
+    char id[600]; /* of the knowledge that is taken back */
 };
 
 enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
@@ -535,6 +544,8 @@ uint64_t model_ban_codes(const struct world *world, const struct said *said, int
 bool model_bans_hold(const struct world *world, const struct room_model *room);
 /* Of what changes a room that is read-only. */
 uint64_t model_read_only_codes(const struct world *world, const struct said *said, int room);
+/* Of what speaks of an id that an admin took back. */
+uint64_t model_retracted_codes(const struct world *world, const struct said *said, int room);
 uint64_t model_order_codes(const struct world *world, const struct said *said, int room);
 void model_order_apply(struct world *world, const struct said *said, int room);
 void check_moderation(struct world *world, const json_t *payload, const struct said *said);

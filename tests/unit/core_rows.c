@@ -181,6 +181,8 @@ static void fill(struct fixture *f)
     report(f, CEY, "root", &root, 0.7);
     report(f, BOB, "good", &good, 0.6);
     claim(f, ADA, "root", 0.3); /* a second revision: the first is settled */
+    say(f, BOB, "pattern_share", "{'pattern':{'id':'taken'}}");
+    say(f, HAL, "moderation", "{'action':'retract','target':{'id':'taken'},'reason':'r'}");
     commit_to(f, BOB, "fs", "v9", digest_of("x"));
     say(f, BOB, "code_share", "{'code':{'id':'c\\u0000\\u00e9','language':'c'}}");
     say(f, ADA, "os_component_share", "{'component':{'name':'n','id':'own'}}");
@@ -314,13 +316,14 @@ static void test_a_room_that_is_read_only_loads(void **state)
     table_free(&table);
 }
 
-/* An entry need not be a claim, nor a member an admin or expelled. An earlier hub's receipts were
- * not timed, nor the states of its sessions; and still earlier ones knew neither acks nor
- * cursors. */
+/* An entry need not be a claim or retracted, nor a member an admin or expelled. An earlier hub's
+ * receipts were * not timed, nor the states of its sessions; and still earlier ones knew neither
+ * acks nor * cursors. */
 static bool may_miss(const char *name)
 {
-    static const char *const names[] = {"claim", "latest_ms", "changed_ms", "acks",  "cursor",
-                                        "owner", "ratio",     "revealed",   "admin", "expelled"};
+    static const char *const names[] = {"claim",  "latest_ms", "changed_ms", "acks",
+                                        "cursor", "owner",     "ratio",      "revealed",
+                                        "admin",  "expelled",  "retracted"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
