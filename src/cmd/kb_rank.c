@@ -111,7 +111,7 @@ static void rank_claim(void *data, const struct kb_claim *claim)
                               .author = field_string(claim->entry, "contributor"),
                               .owner = field_string(claim->verification, "owner"),
                               .pattern = claim->pattern,
-                              .claimed = field_number(claim->verification, "ratio", INFINITY),
+                              .claimed = field_number(claim->verification, "ratio", (double)INFINITY),
                               .copies = 1,
                               .entry = claim->entry};
     memcpy(ranked->parameters, parameters,
