@@ -107,13 +107,14 @@ static void rank_claim(void *data, const struct kb_claim *claim)
     struct ranked *ranked = ranking_add(ranking);
     if (!ranked)
         return;
-    *ranked = (struct ranked){.id = strdup(claim->id),
-                              .author = field_string(claim->entry, "contributor"),
-                              .owner = field_string(claim->verification, "owner"),
-                              .pattern = claim->pattern,
-                              .claimed = field_number(claim->verification, "ratio", (double)INFINITY),
-                              .copies = 1,
-                              .entry = claim->entry};
+    *ranked =
+        (struct ranked){.id = strdup(claim->id),
+                        .author = field_string(claim->entry, "contributor"),
+                        .owner = field_string(claim->verification, "owner"),
+                        .pattern = claim->pattern,
+                        .claimed = field_number(claim->verification, "ratio", (double)INFINITY),
+                        .copies = 1,
+                        .entry = claim->entry};
     memcpy(ranked->parameters, parameters,
            (size_t)ranking->subject->parameter_count * sizeof *parameters);
     read_verifiers(json_get(claim->verification, "verifiers"), ranked);
