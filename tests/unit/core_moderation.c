@@ -506,6 +506,18 @@ static void test_an_admins_rights_go_with_its_connection(void **state)
     join(f, ADA, "ada", 2, "'token':'own:alice'");
     order(f, "kick", "{'ai_id':'bob'}", "");
     expect_error(f, ADA, "forbidden");
+    leave(f, ADA);
+    join(f, GUS, "gus", 2, "'token':'boss:ops'");
+    leave(f, GUS);
+    fixture_let_in(f, NULL); /* nor is it one that joins by another message than a hello */
+    open_peer(f, GUS);
+    say_raw(f, GUS,
+            "{'message_id':'m','sender_id':'gus','message_type':'chat','timestamp':'t',"
+            "'payload':{'text':'x'}}");
+    say_raw(f, GUS,
+            "{'message_id':'n','sender_id':'gus','message_type':'moderation','timestamp':'t',"
+            "'payload':{'action':'kick','target':{'ai_id':'bob'},'reason':'r'}}");
+    assert_string_equal(string_of(expect(f, GUS, "error"), "code"), "forbidden");
 }
 
 static void test_no_admin_is_kicked_or_kept_out(void **state)
@@ -688,7 +700,12 @@ static void test_a_guest_that_is_banned_is_one_no_more(void **state)
     expect(f, EVE, "training_sync");
     say_hello(f, FAY, "fay", "{'protocol':2,'role':'observer','token':'own:carol'}");
     expect(f, FAY, "training_sync");
+    open_peer(f, HAL);
+    say_hello(f, HAL, "hal", "{'protocol':2,'role':'observer','token':'boss:night'}");
+    expect(f, HAL, "training_sync");
     fixture_fill(f, false);
+    order(f, "ban", "{'owner':'night'}", ""); /* no admin is kept out */
+    expect_nothing(f, HAL);
     order(f, "ban", "{'owner':'alice'}", "");
     assert_string_equal(string_of(expect(f, EVE, "error"), "code"), "banned");
     expect_nothing(f, FAY);

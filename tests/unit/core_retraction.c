@@ -76,7 +76,10 @@ static void test_a_tombstone_is_left_in_its_place(void **state)
     say(f, BOB, "knowledge_query", "{'id':'p','revision':'all'}");
     json_t *answer = expect(f, BOB, "knowledge_result");
     assert_null(strstr(read_line(f), "hunter"));
-    assert_int_equal(json_array_size(json_object_get(answer, "revisions")), 2); /* one of each */
+    json_t *revisions = json_object_get(answer, "revisions"); /* one of each */
+    assert_int_equal(json_array_size(revisions), 2);
+    assert_int_equal(integer_of(json_array_get(revisions, 0), "revision"), 3);
+    assert_tombstone(json_object_get(json_array_get(revisions, 0), "entry"), "pattern");
     say(f, BOB, "knowledge_query", "{'text':'hunter2'}");
     expect(f, BOB, "knowledge_result");
     assert_null(strstr(read_line(f), "\"p\""));
@@ -91,8 +94,10 @@ static void test_its_id_is_nobodys_again(void **state)
     join(f, HAL, "hal", 2, "");
     say(f, ADA, "pattern_share", "{'pattern':{'id':'p'}}");
     say(f, ADA, "os_component_share", "{'component':{'name':'n','id':'own'}}");
+    say(f, BOB, "performance_report", "{'component_id':'own','performance':{'score':1}}");
     retract(f, "p");
     retract(f, "own");
+    assert_int_equal(json_array_size(entry_of(f, "performance_benchmarks", "own")), 0);
     skip_all(f);
     say(f, ADA, "pattern_share", "{'pattern':{'id':'p'}}");
     json_t *error = expect_error(f, ADA, "retracted");

@@ -294,6 +294,28 @@ static void test_damage_is_said_and_breaks_nothing(void **state)
     table_free(&table);
 }
 
+/* Nothing is left of what was retracted. */
+static void test_a_tombstone_with_something_left_is_damage(void **state)
+{
+    static const char *const left[][2] = {
+        {"body", "{\"id\":1}"}, {"usage", "1"}, {"tested", "true"}, {"retracted", "{}"}};
+    struct fixture *f = *state;
+    fill(f);
+    struct table table = saved(fixture_hub(f));
+    size_t at = 0;
+    while (!strstr(table.rows[at].bytes, "\"retracted\":{"))
+        at++;
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        json_t *object = json_loads(table.rows[at].bytes, 0, NULL);
+        json_object_set_new(object, left[i][0], json_loads(left[i][1], JSON_DECODE_ANY, NULL));
+        char *bytes = json_dumps(object, JSON_COMPACT);
+        assert_damaged(f, &table, at, bytes);
+        free(bytes);
+        json_decref(object);
+    }
+    table_free(&table);
+}
+
 static void test_a_room_that_is_read_only_loads(void **state)
 {
     static const char *const half[] = {"7", "null", "{}", "{\"by\":\"\",\"reason\":\"r\"}",
@@ -437,6 +459,7 @@ int main(void)
         ROWS_TEST(test_the_owner_of_a_member_is_kept),
         ROWS_TEST(test_what_is_saved_loads_and_saves_the_same),
         ROWS_TEST(test_a_room_that_is_read_only_loads),
+        ROWS_TEST(test_a_tombstone_with_something_left_is_damage),
         ROWS_TEST(test_changes_add_up_to_the_whole),
         ROWS_TEST(test_damage_is_said_and_breaks_nothing),
         ROWS_TEST(test_a_missing_member_is_damage),
