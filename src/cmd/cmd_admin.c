@@ -275,8 +275,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct admin_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct admin_settings),
-    TOKEN_SETTING(struct admin_settings),
-    ROOM_SETTING(struct admin_settings),
     {.name = "reason",
      .kind = SETTING_TEXT,
      AT(reason),

@@ -20,7 +20,7 @@
 #define UNACKED_MAX    (1u << 20) /* bytes without an ack, over which no line is taken */
 
 struct chat_settings {
-    const char *hub, *token_file, *as, *color;
+    const char *hub, *token_file, *room, *as, *color;
     bool missed;
 };
 
@@ -63,7 +63,7 @@ static void end_line(struct chat *chat)
 {
     prompt_hide(&chat->prompt);
     line_print(&chat->line, stdout);
-    fflush(stdout);
+    output_flush();
 }
 
 static void say(struct chat *chat, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -160,9 +160,10 @@ static void show_chat(struct chat *chat, int64_t ms, struct slice sender, const 
 static void greet(struct chat *chat)
 {
     OWNED char *others = field_names(json_get(chat->visit.sync, "active_ais"));
+    char place[PLACE_SIZE];
     if (chat->prompt.interactive && !chat->greeted)
         say(chat, "you are %s, at %s; here are: %s. /help shows what you can do.",
-            chat->visit.ai_id, chat->visit.address, others);
+            chat->visit.ai_id, place_text(chat->visit.address, chat->visit.room, place), others);
     if (!chat->greeted)
         day_turns(chat->day, time_now_ms()); /* another day than today is said */
     chat->greeted = true;
@@ -294,8 +295,8 @@ static void do_who(struct chat *chat, const char *rest)
 {
     (void)rest;
     prompt_hide(&chat->prompt);
-    who_print(chat->visit.address, chat->visit.token_file, false);
-    fflush(stdout);
+    who_print(chat->visit.address, chat->visit.token_file, chat->visit.room, false);
+    output_flush();
 }
 
 static void do_quit(struct chat *chat, const char *rest)
@@ -405,6 +406,7 @@ static int run(const void *data)
     chat.visit = (struct visit){.command = "chat",
                                 .address = settings->hub,
                                 .token_file = settings->token_file,
+                                .room = settings->room,
                                 .keeps_trying = true,
                                 .acks = true,
                                 .resumes = true,
@@ -433,7 +435,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct chat_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct chat_settings),
-    TOKEN_SETTING(struct chat_settings),
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),

@@ -125,8 +125,9 @@ static void print_list(const struct dead *dead, struct json_value letters)
     struct json_value letter;
     struct table table;
     if (field_count(letters) == 0) {
+        char place[PLACE_SIZE];
         printf("Nothing lies at %s: no direct message %sis left that was not taken.\n",
-               dead->settings->hub,
+               place_text(dead->settings->hub, dead->settings->room, place),
                dead->settings->from || dead->settings->to ? "of these AIs " : "");
         print_notes(dead);
         return;
@@ -219,7 +220,7 @@ static int handle(const struct dead *dead, struct json_value letter)
     if (result == ASK_FAILED)
         return EXIT_FAILED;
     print_outcome(dead, letter, result == ASK_REFUSED ? asked->why : NULL);
-    fflush(stdout);
+    output_flush();
     return result == ASK_ANSWERED ? EXIT_WORKED : EXIT_FAILED;
 }
 
@@ -324,8 +325,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct dead_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct dead_settings),
-    TOKEN_SETTING(struct dead_settings),
-    ROOM_SETTING(struct dead_settings),
     {.name = "from",
      .kind = SETTING_TEXT,
      AT(from),

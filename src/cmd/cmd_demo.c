@@ -250,7 +250,7 @@ static int watch(struct demo *demo)
         return complain("demo", "stopped before the end.");
     if (result == VISIT_ENDED)
         return lose_hub(demo);
-    if (fflush(stdout) != 0 || (reader.revents & (POLLERR | POLLHUP | POLLNVAL)))
+    if (!output_flush() || (reader.revents & (POLLERR | POLLHUP | POLLNVAL)))
         return EXIT_FAILED; /* nobody reads any more */
     demo_view_refresh(&demo->view);
     return EXIT_WORKED;

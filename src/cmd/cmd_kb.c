@@ -7,6 +7,7 @@
 #include "cmd/json_out.h"
 #include "cmd/kb.h"
 #include "cmd/subject_named.h"
+#include "cmd/terminal.h"
 #include "cmd/visit.h"
 #include "wire/nearest.h"
 
@@ -145,7 +146,7 @@ static void print_copies(const char *id, struct json_value claim, struct json_va
     struct copies copies = {.id = id, .parameters = kb_parameters_text(kb_body(claim))};
     if (copies.parameters)
         kb_each_claim(sync, subject, name_copy, &copies);
-    fflush(stdout);
+    output_flush();
     if (copies.names.len > 0)
         complain("kb", "the same parameters: %.*s", SLICE_FORMAT(text_slice(&copies.names)));
     text_free(&copies.names);
@@ -348,6 +349,7 @@ static int visit_and_act(const struct kb_settings *settings)
     struct visit visit = {.command = "kb",
                           .address = settings->hub,
                           .token_file = settings->token_file,
+                          .room = settings->room,
                           .ai_id = settings->as,
                           .observer = !imports,
                           .acks = imports,
@@ -384,7 +386,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct kb_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct kb_settings),
-    TOKEN_SETTING(struct kb_settings),
     {.name = "section",
      .letter = 's',
      .kind = SETTING_CHOICE,

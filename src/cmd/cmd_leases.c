@@ -9,7 +9,7 @@
 #include "cmd/visit.h"
 
 struct leases_settings {
-    const char *hub, *token_file;
+    const char *hub, *token_file, *room;
     bool json;
 };
 
@@ -52,14 +52,15 @@ static void add_lease(struct table *table, struct json_value lease, int64_t now)
     table_add_member(table, lease, "intent");
 }
 
-static void print_table(struct json_value leases, const char *address)
+static void print_table(struct json_value leases, const struct leases_settings *settings)
 {
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct json_iterator iterator = {.rest = leases.raw};
     struct json_value lease;
     struct table table;
     if (field_count(leases) == 0) {
-        printf("Nobody holds a lease at %s.\n", address);
+        char place[PLACE_SIZE];
+        printf("Nobody holds a lease at %s.\n", place_text(settings->hub, settings->room, place));
         return;
     }
     table_begin(&table, TABLE_COLUMNS(columns));
@@ -75,6 +76,7 @@ static int run(const void *data)
     struct visit visit = {.command = "leases",
                           .address = settings->hub,
                           .token_file = settings->token_file,
+                          .room = settings->room,
                           .observer = true};
     int code = visit_begin(&visit);
     struct json_value leases = {0};
@@ -87,7 +89,7 @@ static int run(const void *data)
         json_print(stdout, leases.raw, false);
         putchar('\n');
     } else if (code == EXIT_WORKED) {
-        print_table(leases, settings->hub);
+        print_table(leases, settings);
     }
     visit_end(&visit);
     return code;
@@ -95,7 +97,6 @@ static int run(const void *data)
 
 static const struct setting options[] = {
     HUB_SETTING(struct leases_settings),
-    TOKEN_SETTING(struct leases_settings),
     JSON_SETTING(struct leases_settings, "As JSON: [{\"key\", \"holder\", \"fence\", …}, …]."),
     {0},
 };

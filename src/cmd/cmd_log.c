@@ -19,8 +19,16 @@ struct log_settings {
     bool follow, json;
 };
 
+/* What --since or --until says. */
+struct when {
+    bool said, is_time;
+    uint64_t seq;
+    int64_t ms; /* unix time */
+};
+
 struct log_show {
     const struct log_settings *settings;
+    struct when since, until;
     struct message_filter filter;
     struct log_view view;
     uint64_t seen; /* following: the training_sync's seq; what is not above it was missed */
@@ -28,26 +36,51 @@ struct log_show {
 
 /* ── what was ── */
 
-/* A seq, or when somebody said that was: --since and --until. `beyond`: what follows that time. */
-static int place_of(struct history *history, const char *option, const char *text, bool beyond,
-                    uint64_t *ret_seq)
+static int when_read(const char *option, const char *text, struct when *ret_when)
 {
-    size_t len = strlen(text);
-    int64_t ms;
-    if (len < 16 && strspn(text, "0123456789") == len) {
+    size_t len = text ? strlen(text) : 0;
+    struct when when = {.said = text != NULL};
+    if (len < 16 && text && strspn(text, "0123456789") == len) {
         struct json_value number = {.kind = JSON_KIND_NUMBER, .raw = slice_of(text)};
-        if (json_u64(number, ret_seq) == 0) {
-            *ret_seq += beyond;
-            return EXIT_WORKED;
-        }
+        when.is_time = json_u64(number, &when.seq) < 0;
+    } else {
+        when.is_time = when.said;
     }
-    if (when_parse(text, time_now_ms(), &ms) == 0)
-        return history_seek(history, ms + beyond, ret_seq);
-    complain("log",
-             "--%s is '%s': it must be a seq (1042), how long ago (90s, 10m, 2h, 3d), or a time "
-             "(2026-11-26, 2026-11-26T05:00, 2026-11-26T05:00:00Z).",
-             option, text);
+    if (when.is_time && when_parse(text, time_now_ms(), &when.ms) < 0) {
+        complain(
+            "log",
+            "--%s is '%s': it must be a seq (1042), how long ago (90s, 10m, 2h, 3d), or a time "
+            "(2026-11-26, 2026-11-26T05:00, 2026-11-26T05:00:00Z).",
+            option, text);
+        return EXIT_USAGE;
+    }
+    *ret_when = when;
+    return EXIT_WORKED;
+}
+
+/* Both, before a hub is asked; of a seq and a time only it can tell which comes first. */
+static int range_read(const struct log_settings *settings, struct log_show *show)
+{
+    int code = when_read("since", settings->since, &show->since);
+    if (code == EXIT_WORKED)
+        code = when_read("until", settings->until, &show->until);
+    const struct when *since = &show->since, *until = &show->until;
+    if (code != EXIT_WORKED || !since->said || !until->said || since->is_time != until->is_time ||
+        (since->is_time ? since->ms <= until->ms : since->seq <= until->seq))
+        return code;
+    complain("log", "--since is '%s' and --until is '%s': that is %s, and nothing lies between.",
+             settings->since, settings->until, since->is_time ? "earlier" : "smaller");
     return EXIT_USAGE;
+}
+
+/* `beyond`: what follows. */
+static int when_seek(struct history *history, const struct when *when, bool beyond,
+                     uint64_t *ret_seq)
+{
+    if (when->is_time)
+        return history_seek(history, when->ms + beyond, ret_seq);
+    *ret_seq = when->seq + beyond;
+    return EXIT_WORKED;
 }
 
 static int wish_of(struct log_show *show, struct history *history, struct history_wish *ret_wish)
@@ -55,10 +88,10 @@ static int wish_of(struct log_show *show, struct history *history, struct histor
     const struct log_settings *settings = show->settings;
     uint64_t since = 1, end = history->last + 1;
     int code = EXIT_WORKED;
-    if (settings->since)
-        code = place_of(history, "since", settings->since, false, &since);
-    if (code == EXIT_WORKED && settings->until)
-        code = place_of(history, "until", settings->until, true, &end);
+    if (show->since.said)
+        code = when_seek(history, &show->since, false, &since);
+    if (code == EXIT_WORKED && show->until.said)
+        code = when_seek(history, &show->until, true, &end);
     if (end > history->last + 1)
         end = history->last + 1;
     *ret_wish = (struct history_wish){.after = since > 0 ? since - 1 : 0,
@@ -189,6 +222,23 @@ static int follow(struct log_show *show, uint64_t since)
 
 /* ── the command ── */
 
+static int tell_past(struct log_show *show, struct history *history)
+{
+    const struct log_settings *settings = show->settings;
+    const char *near = history->near;
+    if (near) /* mistyped, or there is nobody yet to follow */
+        complain("log", "the hub at %s has no room '%s': no AI was ever there%s%s%s", settings->hub,
+                 settings->room, *near ? "; did you mean " : ".", near, *near ? "?" : "");
+    else if (history->kept)
+        return print_past(show, history);
+    else if (!settings->follow)
+        complain("log",
+                 "the hub at %s keeps nothing (--memory): what was said is gone; --follow "
+                 "shows what comes.",
+                 settings->hub);
+    return settings->follow ? EXIT_WORKED : EXIT_FAILED;
+}
+
 static int at_hub(struct log_show *show)
 {
     struct ask asked = {0};
@@ -203,13 +253,8 @@ static int at_hub(struct log_show *show)
     int code = visit_begin(&visit);
     if (code == EXIT_WORKED)
         code = history_at_hub(&history);
-    if (code == EXIT_WORKED && history.kept)
-        code = print_past(show, &history);
-    else if (code == EXIT_WORKED && !show->settings->follow)
-        code = complain("log",
-                        "the hub at %s keeps nothing (--memory): what was said is gone; --follow "
-                        "shows what comes.",
-                        show->settings->hub);
+    if (code == EXIT_WORKED)
+        code = tell_past(show, &history);
     visit_end(&visit);
     ask_free(&asked);
     if (code == EXIT_WORKED && show->settings->follow && !show->view.broken && !stop_asked())
@@ -257,6 +302,8 @@ static int run(const void *data)
     const struct log_settings *settings = data;
     struct log_show show = {.settings = settings};
     int code = filter_read(settings, &show.filter);
+    if (code == EXIT_WORKED)
+        code = range_read(settings, &show);
     if (code != EXIT_WORKED)
         return code;
     if (settings->follow && (settings->directory || settings->until)) {
@@ -273,8 +320,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct log_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct log_settings),
-    TOKEN_SETTING(struct log_settings),
-    ROOM_SETTING(struct log_settings),
     {.name = "data",
      .letter = 'd',
      .kind = SETTING_TEXT,
@@ -351,7 +396,8 @@ const struct command command_log = {
                "  khub log --limit 5 --follow\n"
                "  khub log --data /var/lib/khub --since 2026-11-26T05:00 --json > night.jsonl",
     .worked = "printed, be it nothing; or Ctrl-C; or the reader of the pipe had enough",
-    .failed = "the hub could not be reached or keeps nothing, or the directory can't be read",
+    .failed = "the hub could not be reached or keeps nothing, there is no such room, or the "
+              "directory can't be read",
     .options = options,
     .settings_size = sizeof(struct log_settings),
     .run = run,

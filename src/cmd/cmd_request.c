@@ -15,7 +15,7 @@
 #define ANSWERS_MAX 64u  /* components, and as many refusals, kept; more are not shown */
 
 struct request_settings {
-    const char *hub, *token_file, *feature, *requirements, *as;
+    const char *hub, *token_file, *room, *feature, *requirements, *as;
     double seconds;
     bool json;
 };
@@ -133,7 +133,7 @@ static void take_answer(struct request *request, const struct khub_message *mess
     struct answer *answer = keep(request->answers, &request->answer_count, message);
     if (answer && !request->settings->json)
         print_answer(request, answer->sender, text_slice(&answer->payload));
-    fflush(stdout);
+    output_flush();
 }
 
 static void take_decline(struct request *request, const struct khub_message *message)
@@ -141,7 +141,7 @@ static void take_decline(struct request *request, const struct khub_message *mes
     struct answer *answer = keep(request->declines, &request->decline_count, message);
     if (answer && !request->settings->json)
         print_decline(request, answer->sender, text_slice(&answer->payload));
-    fflush(stdout);
+    output_flush();
 }
 
 /* A chat to us that says that what we asked for is not to be had from its sender. */
@@ -265,6 +265,7 @@ static int run(const void *data)
     struct visit visit = {.command = "request",
                           .address = settings->hub,
                           .token_file = settings->token_file,
+                          .room = settings->room,
                           .ai_id = settings->as,
                           .message = on_message,
                           .data = &request};
@@ -296,9 +297,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct request_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct request_settings),
-    TOKEN_SETTING(struct request_settings),
     {.name = "requirements",
-     .letter = 'r',
      .kind = SETTING_TEXT,
      AT(requirements),
      .argument = "JSON",

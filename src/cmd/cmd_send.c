@@ -15,7 +15,7 @@
 #define PAYLOAD_BYTES_MAX (64u << 20) /* of stdin; the hub's own limit comes first */
 
 struct send_settings {
-    const char *hub, *token_file, *type, *payload, *to, *as;
+    const char *hub, *token_file, *room, *type, *payload, *to, *as;
     bool json;
 };
 
@@ -193,6 +193,7 @@ static int send_payload(const struct send_settings *settings, const char *payloa
     struct visit visit = {.command = "send",
                           .address = settings->hub,
                           .token_file = settings->token_file,
+                          .room = settings->room,
                           .ai_id = settings->as,
                           .acks = is_acked(settings->type),
                           .message = on_message,
@@ -240,7 +241,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct send_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct send_settings),
-    TOKEN_SETTING(struct send_settings),
     {.name = "to",
      .kind = SETTING_TEXT,
      AT(to),

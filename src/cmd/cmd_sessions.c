@@ -164,6 +164,7 @@ static void print_table(const struct sessions *sessions, struct json_value all)
     struct json_iterator iterator = {.rest = all.raw};
     struct json_value session;
     struct table table;
+    char place[PLACE_SIZE];
     size_t shown = 0;
     table_begin(&table, TABLE_COLUMNS(columns));
     while (json_next_element(&iterator, &session)) {
@@ -176,7 +177,7 @@ static void print_table(const struct sessions *sessions, struct json_value all)
         table_print(&table, &terminal, stdout);
     else
         printf("No session %s at %s.\n", sessions->settings->live ? "is under way" : "is known",
-               sessions->settings->hub);
+               place_text(sessions->settings->hub, sessions->settings->room, place));
     table_free(&table);
 }
 
@@ -395,8 +396,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct sessions_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct sessions_settings),
-    TOKEN_SETTING(struct sessions_settings),
-    ROOM_SETTING(struct sessions_settings),
     {.name = "live",
      .letter = 'l',
      .kind = SETTING_FLAG,

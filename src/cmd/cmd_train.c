@@ -21,7 +21,7 @@
 #define MINUTES_LEAST 0.05
 
 struct train_settings {
-    const char *hub, *token_file, *ai_id, *specialization, *summary, *out, *acks;
+    const char *hub, *token_file, *room, *ai_id, *specialization, *summary, *out, *acks;
     double minutes;
     bool json;
 };
@@ -144,6 +144,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .tls = hub_tls(),
         .token = token,
         .token_open = hub_token_open,
+        .room = settings->room,
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,
@@ -185,7 +186,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct train_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct train_settings),
-    TOKEN_SETTING(struct train_settings),
     JSON_SETTING(struct train_settings, "The summary at the end as JSON."),
     {.name = "summary",
      .kind = SETTING_TEXT,

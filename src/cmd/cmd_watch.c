@@ -13,7 +13,7 @@
 #include "cmd/watch_filter.h"
 
 struct watch_settings {
-    const char *hub, *token_file, *as, *since, *color;
+    const char *hub, *token_file, *room, *as, *since, *color;
     double seconds; /* 0: no end */
     bool json;
     struct watch_filter filter;
@@ -31,7 +31,7 @@ struct watcher {
 
 static void flush(struct watcher *watcher)
 {
-    if (fflush(stdout) != 0)
+    if (!output_flush())
         watcher->broken = true;
 }
 
@@ -52,12 +52,14 @@ static void print_start(struct watcher *watcher, struct visit *visit)
     struct json_value members = json_get(visit->sync, "members"), member;
     struct json_iterator iterator = {.rest = members.raw};
     size_t count = field_count(members);
+    char place[PLACE_SIZE];
     day_turns(watcher->feed.day, time_now_ms()); /* another day than today is said */
     while (members.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &member)) {
         OWNED char *ai_id = field_string(member, "ai_id");
         feed_expect(&watcher->feed, slice_of(ai_id));
     }
-    feed_note(&watcher->feed, time_now_ms(), "watching %s: %zu %s there", visit->address, count,
+    feed_note(&watcher->feed, time_now_ms(), "watching %s: %zu %s there",
+              place_text(visit->address, visit->room, place), count,
               word_of(count, "AI is", "AIs are"));
 }
 
@@ -169,6 +171,7 @@ static int run(const void *data)
     struct visit visit = {.command = "watch",
                           .address = settings->hub,
                           .token_file = settings->token_file,
+                          .room = settings->room,
                           .ai_id = settings->as,
                           .observer = true,
                           .keeps_trying = true,
@@ -194,7 +197,6 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct watch_settings, member)
 static const struct setting options[] = {
     HUB_SETTING(struct watch_settings),
-    TOKEN_SETTING(struct watch_settings),
     JSON_SETTING(struct watch_settings,
                  "Every message as it came over the wire, one JSON object a line."),
     {.name = "type",

@@ -17,7 +17,7 @@ struct common {
 };
 
 struct who_settings {
-    const char *hub, *token_file;
+    const char *hub, *token_file, *room;
     bool json;
 };
 
@@ -118,14 +118,14 @@ static void add_session(struct table *table, struct json_value session)
     table_add(table, participants);
 }
 
-static void print_tables(struct json_value members, struct json_value sessions, const char *address)
+static void print_tables(struct json_value members, struct json_value sessions, const char *place)
 {
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     struct json_iterator iterator = {.rest = members.raw};
     struct json_value element;
     struct table table;
     if (field_count(members) == 0) {
-        printf("Nobody is at %s. Try: khub train AI_Node_1 networking\n", address);
+        printf("Nobody is at %s. Try: khub train AI_Node_1 networking\n", place);
         return;
     }
     const struct common common = common_capabilities(members);
@@ -146,10 +146,14 @@ static void print_tables(struct json_value members, struct json_value sessions, 
     table_free(&table);
 }
 
-int who_print(const char *address, const char *token_file, bool json)
+int who_print(const char *address, const char *token_file, const char *room, bool json)
 {
-    struct visit visit = {
-        .command = "who", .address = address, .token_file = token_file, .observer = true};
+    char place[PLACE_SIZE];
+    struct visit visit = {.command = "who",
+                          .address = address,
+                          .token_file = token_file,
+                          .room = room,
+                          .observer = true};
     int code = visit_begin(&visit);
     if (code == EXIT_WORKED) {
         struct json_value members = json_get(visit.sync, "members");
@@ -163,7 +167,7 @@ int who_print(const char *address, const char *token_file, bool json)
             json_print(stdout, sessions.raw, false);
             fputs("}\n", stdout);
         } else {
-            print_tables(members, sessions, address);
+            print_tables(members, sessions, place_text(address, room, place));
         }
     }
     visit_end(&visit);
@@ -173,12 +177,11 @@ int who_print(const char *address, const char *token_file, bool json)
 static int run(const void *data)
 {
     const struct who_settings *settings = data;
-    return who_print(settings->hub, settings->token_file, settings->json);
+    return who_print(settings->hub, settings->token_file, settings->room, settings->json);
 }
 
 static const struct setting options[] = {
     HUB_SETTING(struct who_settings),
-    TOKEN_SETTING(struct who_settings),
     JSON_SETTING(struct who_settings, "As JSON: {\"members\": […], \"sessions\": […]}."),
     {0},
 };

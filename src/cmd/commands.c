@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/stop.h"
+#include "cmd/terminal.h"
 #include "cmd/visit.h"
 #include "wire/nearest.h"
 
@@ -72,15 +73,14 @@ static bool reader_left(void)
 }
 
 /* A full disk must not look like success; a reader that had enough is no failure. The write that
- * failed may be long past, so errno alone can't tell. */
+ * failed may be long past. */
 static int flush_stdout(const char *name, int code)
 {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     if (stop_asked() && poll(&out, 1, 0) != 1)
         __fpurge(stdout); /* a reader that stands still would hold us at the very end */
-    errno = 0;
-    bool failed = fflush(stdout) != 0 || ferror(stdout);
-    int error = errno;
+    bool failed = !output_flush();
+    int error = output_error();
     if (!failed || error == EPIPE || stop_asked() || reader_left())
         return code;
     complain(name, "could not write the output%s%s", error ? ": " : "",

@@ -21,7 +21,7 @@ int command_unknown(const char *name);
 /* What khub is and its subcommands, one a line. */
 void commands_help(FILE *out);
 /* What `khub who` does. An exit code. */
-int who_print(const char *address, const char *token_file, bool json);
+int who_print(const char *address, const char *token_file, const char *room, bool json);
 /* The whole program, main's arguments in, its exit code out. */
 int commands_main(int argc, char **argv);
 

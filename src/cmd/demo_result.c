@@ -314,7 +314,7 @@ int demo_result(const struct demo_view *view, const struct demo_audit *audit,
         code = print_json(view, audit, summaries, missing);
     else
         print_tables(view, audit, summaries);
-    fflush(stdout);
+    output_flush();
     size_t count = json_array_size(missing);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, "khub demo: did not work: %s.\n",

@@ -93,14 +93,14 @@ void demo_view_refresh(struct demo_view *view)
         draw_line(view, &line);
     }
     line_free(&line);
-    fflush(stdout);
+    output_flush();
 }
 
 void demo_view_end(struct demo_view *view)
 {
     erase(view);
     view->block = false;
-    fflush(stdout);
+    output_flush();
 }
 
 /* Which sessions are under way. */
@@ -224,7 +224,7 @@ void demo_view_note(struct demo_view *view, const char *format, ...)
     va_start(arguments, format);
     feed_notev(&view->feed, time_now_ms(), format, arguments);
     va_end(arguments);
-    fflush(stdout);
+    output_flush();
 }
 
 void demo_view_free(struct demo_view *view)

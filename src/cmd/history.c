@@ -81,6 +81,9 @@ static int read_hub(struct history *history, const struct history_wish *wish,
                               .whole = json_get(asked->answer, "whole").kind == JSON_KIND_TRUE};
     history->first = member_u64(asked->answer, "first");
     history->kept = json_get(asked->answer, "kept").kind == JSON_KIND_TRUE;
+    struct json_value near = json_get(asked->answer, "near");
+    if (near.kind == JSON_KIND_ARRAY && !history->near)
+        history->near = field_names(near);
     uint64_t damaged = member_u64(asked->answer, "damaged");
     history->damaged = damaged ? damaged : history->damaged;
     if (ret_page->messages.kind == JSON_KIND_ARRAY &&
@@ -258,6 +261,7 @@ void history_free(struct history *history)
     store_close(history->store);
     text_free(&history->text);
     text_free(&history->tail);
+    free(history->near);
 }
 
 /* ── walking ── */

@@ -29,6 +29,9 @@ struct history {
     uint64_t last;    /* the latest that there was at the beginning */
     bool kept;        /* false: this hub keeps nothing */
     uint64_t damaged; /* seq of a message that is not whole, and left out; 0: none was met */
+    /* Of a hub's room in which no AI ever was: rooms with names like it, "a, b"; owned. NULL: it is
+     * none. */
+    char *near;
 
     struct text text;
     /* Of a store: what its hub was killed before it kept. */

@@ -16,7 +16,7 @@
 #define KB_RUN       64   /* sets of parameters that top runs without --run */
 
 struct kb_settings {
-    const char *hub, *token_file, *action, *section;
+    const char *hub, *token_file, *room, *action, *section;
     struct text_list words; /* behind the action */
     const char *id;         /* the first of them, or NULL */
     char *text;             /* all of them, with spaces between; owned by who runs */

@@ -385,7 +385,7 @@ static int report(const struct import *import, bool whole)
 {
     printf("taken %zu, known already %zu, refused %zu\n", import->taken, import->known_already,
            import->refused);
-    fflush(stdout);
+    output_flush();
     if (import->refused > REFUSALS_SHOWN)
         complain("kb", "%zu more were refused.", import->refused - REFUSALS_SHOWN);
     if (import->claims > 0)

@@ -104,7 +104,7 @@ int kb_found(const struct kb_settings *settings, struct json_value sync)
         puts(kb_sifts(settings) ? "Nothing of that has all these words."
                                 : "Nothing has all these words.");
     if (count > 0 && json_get(sync, "more").kind == JSON_KIND_TRUE && !settings->json) {
-        fflush(stdout);
+        output_flush();
         complain("kb", "these are the %zu %s; --limit shows more.", count, foremost(settings));
     }
     return EXIT_WORKED;

@@ -46,7 +46,7 @@ void log_view_print(struct log_view *view, const struct khub_message *message, i
 
 bool log_view_flush(struct log_view *view)
 {
-    view->broken = view->broken || fflush(stdout) != 0 || ferror(stdout);
+    view->broken = view->broken || !output_flush();
     return !view->broken;
 }
 

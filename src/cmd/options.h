@@ -62,7 +62,8 @@ struct command {
     int (*run)(const void *settings); /* an exit code */
 };
 
-/* --hub, for every subcommand that joins one, and how to know it (hub_tls.h). */
+/* Of every subcommand that joins a hub: which, how to know it (hub_tls.h), the token to show to it,
+ * and the room. The settings' members are hub, token_file and room. */
 #define HUB_DEFAULT "127.0.0.1:6000"
 #define HUB_SETTING(type)                                                                          \
     {.name = "hub",                                                                                \
@@ -81,11 +82,12 @@ struct command {
         TLS_SETTING("cert", "FILE", cert, "KHUB_CERT",                                             \
                     "A certificate of your own to show to such a hub."),                           \
         TLS_SETTING("key", "FILE", key, "KHUB_KEY", "Its private key."),                           \
-    {                                                                                              \
-        .name = "insecure", .kind = SETTING_FLAG, .place = &hub_token_open,                        \
-        .help = "Shows a token without TLS to a hub of another machine, too: whoever listens on "  \
-                "the way then has it."                                                             \
-    }
+        {.name = "insecure",                                                                       \
+         .kind = SETTING_FLAG,                                                                     \
+         .place = &hub_token_open,                                                                 \
+         .help = "Shows a token without TLS to a hub of another machine, too: whoever listens on " \
+                 "the way then has it."},                                                          \
+        TOKEN_SETTING(type), ROOM_SETTING(type)
 #define TLS_SETTING(text, of, member, variable, sentence)                                          \
     {                                                                                              \
         .name = (text), .kind = SETTING_TEXT, .place = &hub_tls_chosen.member, .argument = (of),   \
@@ -99,10 +101,11 @@ struct command {
                 "one. Without it: $KHUB_TOKEN, else the file named like the hub's address in "     \
                 "~/.config/khub/tokens."                                                           \
     }
+#define ROOM_DEFAULT "main"
 #define ROOM_SETTING(type)                                                                         \
     {                                                                                              \
         .name = "room", .letter = 'r', .kind = SETTING_TEXT, .offset = offsetof(type, room),       \
-        .argument = "ROOM", .fallback = "main", .help = "The room at the hub."                     \
+        .argument = "ROOM", .fallback = ROOM_DEFAULT, .help = "The room at the hub."               \
     }
 #define JSON_SETTING(type, sentence)                                                               \
     {                                                                                              \

@@ -260,6 +260,6 @@ void prompt_show(struct prompt *prompt)
     struct slice made = line_end(&line);
     fwrite(made.at, 1, made.len, stdout);
     line_free(&line);
-    fflush(stdout);
+    output_flush();
     prompt->shown = true;
 }

@@ -1,6 +1,7 @@
 /* See terminal.h: what the terminal is, and the clock's texts. The line is made in line.c. */
 #include "cmd/terminal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,6 +13,22 @@
 #define WIDTH_MOST  4096u /* what $COLUMNS may say */
 
 const char *const color_choices[] = {"auto", "always", "never", NULL};
+
+static int first_error; /* of stdout; kept, since it is told at the end alone */
+
+bool output_flush(void)
+{
+    errno = 0;
+    bool failed = fflush(stdout) != 0 || ferror(stdout);
+    if (failed && !first_error)
+        first_error = errno;
+    return !failed;
+}
+
+int output_error(void)
+{
+    return first_error;
+}
 
 static bool locale_is_utf8(void)
 {

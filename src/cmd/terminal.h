@@ -35,6 +35,10 @@ struct terminal {
 };
 
 extern const char *const color_choices[]; /* auto, always, never; for --color */
+/* Writes what is buffered for stdout. False: it can't be written, now or before. */
+bool output_flush(void);
+/* Why it could not be, an errno; 0: it could, or nobody knows. */
+int output_error(void);
 /* What fd is. color: one of color_choices; auto: a terminal, without NO_COLOR, whose
  * TERM is neither empty nor dumb. */
 struct terminal terminal_of(int fd, const char *color);

@@ -49,6 +49,15 @@ void identity_make(const char *role, char buffer[IDENTITY_SIZE])
         snprintf(buffer + len, IDENTITY_SIZE - (size_t)len, "/%.16s.%d", role, (int)getpid());
 }
 
+const char *place_text(const char *address, const char *room, char buffer[PLACE_SIZE])
+{
+    if (room && strcmp(room, ROOM_DEFAULT) != 0)
+        snprintf(buffer, PLACE_SIZE, "%s, room '%s'", address, room);
+    else
+        snprintf(buffer, PLACE_SIZE, "%s", address);
+    return buffer;
+}
+
 static void keep_sync(struct visit *visit, const struct khub_message *message)
 {
     size_t at;

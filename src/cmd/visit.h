@@ -17,6 +17,7 @@
 #define VISIT_JOIN_MS   10000 /* for the hub's answer to hello */
 #define VISIT_POLLS_MAX 4u    /* descriptors of the subcommand's own in one wait */
 #define IDENTITY_SIZE   129u
+#define PLACE_SIZE      512u
 
 struct visit {
     /* Set by the caller before visit_begin; strings are not copied. */
@@ -79,6 +80,9 @@ int visit_settle(struct visit *visit, int ms);
 /* Sends what is queued, leaves and frees. */
 void visit_end(struct visit *visit);
 
+/* The hub and, when it is not the one of who names none, the room: "127.0.0.1:6000, room 'lab'".
+ * Written into buffer, which is returned. */
+const char *place_text(const char *address, const char *room, char buffer[PLACE_SIZE]);
 /* user@host, with "/role.pid" behind when role is not NULL; fits an ai_id. */
 void identity_make(const char *role, char buffer[IDENTITY_SIZE]);
 

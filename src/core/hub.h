@@ -163,6 +163,8 @@ struct hub_edge {
      * any other code the connection is closed. NULL: everybody may, and owns itself. */
     int (*let_in)(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                   struct refusal *ret_refusal);
+    /* May who was let in there enter this room as well? NULL: everybody may. */
+    bool (*may_enter)(void *ctx, peer_id peer, struct slice room);
     /* An admin did something. May be NULL. */
     void (*acted)(void *ctx, peer_id peer, const struct hub_act *act);
 };

@@ -6,6 +6,7 @@
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/state.h"
+#include "wire/nearest.h"
 
 static int read_types(const struct request *request, uint64_t *ret_types)
 {
@@ -45,15 +46,51 @@ static int read_filter(const struct request *request, struct message_filter *fil
     return read_types(request, &filter->types);
 }
 
+/* No AI was ever here, as far as is remembered: somebody tried that name, or mistyped another. */
+static bool room_is_untried(const struct room *room)
+{
+    const struct member *member;
+    TAILQ_FOREACH (member, &room->departed, next)
+        if (!member->observer)
+            return false;
+    return room != room->hub->lobby && room->seat_count == room->observer_count &&
+           !knowledge_count(&room->knowledge);
+}
+
+/* Rooms with names like that one's which the asker may enter, and in which somebody was. */
+static void add_near(struct text *text, const struct request *request, peer_id from)
+{
+    const struct hub *hub = request->hub;
+    struct nearest nearest = {.word = request->room->key};
+    if (!room_is_untried(request->room)) {
+        text_add_literal(text, "null");
+        return;
+    }
+    for (size_t i = 0; i < hub->room_count; i++) {
+        const struct room *room = hub->rooms[i];
+        if (!room_is_untried(room) &&
+            (!hub->edge.may_enter || hub->edge.may_enter(hub->edge.ctx, from, room->key)))
+            nearest_offer(&nearest, room->key);
+    }
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < nearest.count; i++) {
+        text_addf(text, "%s", i ? "," : "");
+        text_add_string(text, nearest.best[i].name);
+    }
+    text_add_literal(text, "]");
+}
+
 /* {"in_reply_to":…, and what is common to all answers. */
-static struct text *result_begin(struct request *request, const struct member *to,
-                                 struct slice in_reply_to)
+static struct text *result_begin(struct request *request, const struct seat *seat,
+                                 const struct member *to, struct slice in_reply_to)
 {
     struct text *text = hub_message_begin(request, MESSAGE_LOG_RESULT, slice_of("hub"), to->key);
     text_add_literal(text, "{\"in_reply_to\":");
     text_add_string(text, in_reply_to);
     text_add_literal(text, ",\"last\":");
     text_add_number(text, request->room->last_seq);
+    text_add_literal(text, ",\"near\":");
+    add_near(text, request, seat->peer);
     return text;
 }
 
@@ -95,7 +132,7 @@ int log_query_answer(struct request *request, const struct seat *to)
                    : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                             "one log_query at a time: the last one on this connection is not "
                             "answered yet");
-    struct text *text = result_begin(request, request->member, query.in_reply_to);
+    struct text *text = result_begin(request, to, request->member, query.in_reply_to);
     text_addf(text,
               ",\"kept\":false,\"damaged\":null,\"first\":%" PRIu64 ",\"upto\":%" PRIu64
               ",\"whole\":true,\"messages\":[]}",
@@ -118,7 +155,7 @@ void hub_log_page(struct hub *hub, peer_id id, struct slice in_reply_to,
         hub_error(&request, &seat, &refusal, in_reply_to);
         return;
     }
-    struct text *text = result_begin(&request, peer_who(peer), in_reply_to);
+    struct text *text = result_begin(&request, &seat, peer_who(peer), in_reply_to);
     text_addf(text,
               ",\"kept\":true,\"first\":%" PRIu64 ",\"upto\":%" PRIu64 ",\"whole\":%s,\"damaged\":",
               page->first, page->upto, page->whole ? "true" : "false");

@@ -261,5 +261,6 @@ struct hub_edge edge_of(struct server *server)
                              .note = edge_note,
                              .acted = edge_acted,
                              .open_log = edge_open_log,
-                             .let_in = login_let_in};
+                             .let_in = login_let_in,
+                             .may_enter = login_may_enter};
 }

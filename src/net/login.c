@@ -297,6 +297,17 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
     return 0;
 }
 
+bool login_may_enter(void *ctx, peer_id peer, struct slice room)
+{
+    const struct server *server = ctx;
+    const struct connection *connection = server_find(ctx, peer);
+    if (!login_asks(server))
+        return true;
+    const struct token *token =
+        connection ? tokens_by_id(server->login.tokens, connection->token, time_now_ms()) : NULL;
+    return token && token_permits_room(&token->grant, room);
+}
+
 /* ── taken back ── */
 
 /* Why the connection must go; false when it may stay. */

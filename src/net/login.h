@@ -48,6 +48,8 @@ bool login_asks(const struct server *server);
 /* The hub's question (struct hub_edge). */
 int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                  struct refusal *ret_refusal);
+/* May who showed that token enter this room as well? The same. */
+bool login_may_enter(void *ctx, peer_id peer, struct slice room);
 /* Once a second: closes connections whose token is no longer good, and sees to the audit. Not
  * within a call of the hub. */
 void login_review(struct server *server);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/memory.h"
 #include "net/state.h"
@@ -249,15 +250,21 @@ static int make_fit(const char *directory, const struct store_damage *damage,
     return error;
 }
 
+/* When it fails, what it made is removed; but nothing of somebody else's who has that place. */
 static int salvage_into(struct store *old, const char *into, const struct store_damage *damage,
                         struct rebuild_report *report, char why[STORE_WHY_SIZE])
 {
     struct store_salvaged result;
-    if (store_salvage(old, into, damage, &result, why) < 0)
-        return -1;
-    report->left_out = result.left_out;
-    report->unsure = result.unsure;
-    return make_fit(into, damage, report, why);
+    bool others = store_exists(into), there = access(into, F_OK) == 0;
+    int error = store_salvage(old, into, damage, &result, why);
+    if (error == 0) {
+        report->left_out = result.left_out;
+        report->unsure = result.unsure;
+        error = make_fit(into, damage, report, why);
+    }
+    if (error < 0 && error != STORE_HELD && !others)
+        store_remove(into, there);
+    return error < 0 ? -1 : 0;
 }
 
 static int open_damaged(const char *directory, struct store **ret_store,
@@ -295,7 +302,7 @@ int rebuild_mend(const char *directory, const struct store_damage *damage,
     int error = open_damaged(directory, &old, ret_why);
     if (error < 0)
         return error;
-    store_remove(into); /* one that was cut off */
+    store_remove(into, false); /* one that was cut off */
     error = salvage_into(old, into, damage, ret_report, ret_why);
     if (error == 0)
         error = store_put_aside(old, into, ret_aside, ret_why);

@@ -294,6 +294,7 @@ static int node_link(struct node *node)
                                   .resume_token = options->resume_token,
                                   .token = options->token,
                                   .token_open = options->token_open,
+                                  .room = options->room,
                                   .retries = 0, /* none ends it: the time does */
                                   .acks = true,
                                   .resume = true,

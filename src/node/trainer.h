@@ -23,9 +23,10 @@ struct trainer_progress {
 struct trainer_options {
     const char *address; /* of the hub */
     const struct khub_tls
-        *tls;        /* how to know it at a khubs:// address; NULL: by the system's roots */
-    char *token;     /* to show to it; NULL or "": none. Overwritten once the link has it */
-    bool token_open; /* without TLS to another machine, too */
+        *tls;         /* how to know it at a khubs:// address; NULL: by the system's roots */
+    char *token;      /* to show to it; NULL or "": none. Overwritten once the link has it */
+    bool token_open;  /* without TLS to another machine, too */
+    const char *room; /* NULL: main */
     const char *ai_id, *specialization;
     double minutes;
     /* Where it writes the summary as JSON too (summary.h), at its end and each time that it has

@@ -114,7 +114,7 @@ bool backup_step(struct database *database, struct backup *backup)
 
 static int fail(char why[STORE_WHY_SIZE], const char *what)
 {
-    snprintf(why, STORE_WHY_SIZE, "%s: %s", what, strerror(errno));
+    snprintf(why, STORE_WHY_SIZE, "%.400s: %s", what, strerror(errno));
     return -1;
 }
 
@@ -128,25 +128,82 @@ static bool is_held(int directory)
     return held;
 }
 
-/* By this process, since nobody else has the directory. */
-static int make_here(const char *path, char why[STORE_WHY_SIZE])
+/* Beside the place where it is to be. 0, or -1 with a sentence, and nothing is left there. */
+static int copy_here(const struct database *database, const char *part, char why[STORE_WHY_SIZE])
+{
+    sqlite3 *to = NULL;
+    sqlite3_backup *copy = NULL;
+    int made = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (made < 0)
+        return fail(why, part);
+    close(made);
+    int result = sqlite3_open_v2(part, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (result == SQLITE_OK)
+        copy = sqlite3_backup_init(to, "main", database->handle, "main");
+    if (copy) {
+        result = sqlite3_backup_step(copy, -1);
+        sqlite3_backup_finish(copy);
+    }
+    if (result != SQLITE_DONE)
+        snprintf(why, STORE_WHY_SIZE, "%.400s: %s", part, sqlite3_errmsg(to));
+    sqlite3_close(to);
+    if (result != SQLITE_DONE)
+        unlink(part);
+    return result == SQLITE_DONE ? 0 : -1;
+}
+
+/* Not every file system can tell by itself that none is there. */
+static int rename_to_new(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL)
+        return -1;
+    if (faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return rename(from, to);
+}
+
+/* By this process, since nobody else has the directory, whose own disk may be full. 0, or a
+ * store_code with a sentence. */
+static int make_here(const char *path, const char *file, char why[STORE_WHY_SIZE])
 {
     struct database database = DATABASE_NONE;
-    struct backup backup = {0};
+    char part[4096];
+    if (snprintf(part, sizeof part, "%s.part", file) >= (int)sizeof part) {
+        errno = ENAMETOOLONG;
+        return fail(why, file);
+    }
     int error = database_open(&database, path, STORE_SYNC_ALWAYS, why);
-    while (error == 0 && backup_step(&database, &backup))
-        ;
+    if (error == 0) {
+        unlinkat(database.directory, PART, 0); /* of a hub that was killed meanwhile */
+        unlinkat(database.directory, PART "-journal", 0);
+        error = copy_here(&database, part, why);
+    }
+    if (error == 0 && rename_to_new(part, file) < 0) {
+        error = fail(why, file);
+        unlink(part);
+    }
     database_close(&database);
     return error;
 }
 
-/* Waits until the wish is gone. When the hub goes instead, its place is taken. */
-static int await(int directory, const char *path, char why[STORE_WHY_SIZE])
+/* Waits until the wish is gone. When the hub goes instead, its place is taken: ret_here. */
+static int await(int directory, const char *path, const char *file, bool *ret_here,
+                 char why[STORE_WHY_SIZE])
 {
+    int error = 0;
+    *ret_here = false;
     while (faccessat(directory, WANTED, F_OK, 0) == 0) {
-        if (!is_held(directory) && make_here(path, why) < 0 && !is_held(directory)) {
-            unlinkat(directory, WANTED, 0);
-            return -1;
+        if (!is_held(directory)) {
+            error = make_here(path, file, why);
+            *ret_here = error == 0;
+            if (*ret_here || (error != STORE_HELD && !is_held(directory))) {
+                unlinkat(directory, WANTED, 0);
+                return error;
+            }
         }
         nanosleep(&(struct timespec){.tv_nsec = LOOK_MS * 1000000l}, NULL);
     }
@@ -222,7 +279,7 @@ static int outcome(int directory, char why[STORE_WHY_SIZE])
     if (len <= 0)
         snprintf(why, STORE_WHY_SIZE,
                  "the copy could not be made, and on the disk of the directory is no room to say "
-                 "why");
+                 "why. Without a hub, no room is needed there: stop it, and try again");
     close(failed);
     unlinkat(directory, FAILED, 0);
     return -1;
@@ -234,6 +291,7 @@ int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE
     if (directory < 0)
         return fail(ret_why, path);
     int error = 0;
+    bool here = false;
     if (!store_exists(path)) {
         error = fail(ret_why, path);
     } else if (place_look(file) < 0) {
@@ -247,10 +305,10 @@ int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE
         error = wish < 0 ? fail(ret_why, path) : close(wish);
     }
     if (error == 0)
-        error = await(directory, path, ret_why);
-    if (error == 0)
+        error = await(directory, path, file, &here, ret_why);
+    if (error == 0 && !here)
         error = outcome(directory, ret_why);
-    if (error == 0 && move_to(directory, file) < 0)
+    if (error == 0 && !here && move_to(directory, file) < 0)
         error = fail(ret_why, file);
     close(directory);
     return error;

@@ -52,9 +52,13 @@ int damaged_open(struct database *database, const char *path, char why[STORE_WHY
         errno = ENAMETOOLONG;
         return fail(why, path);
     }
-    if (stand_in(database->directory) < 0 ||
-        wal_mend(database->directory, "hub.db-wal", READ "-wal", &all) < 0)
+    if (stand_in(database->directory) < 0)
         return fail(why, path);
+    if (wal_mend(database->directory, "hub.db-wal", READ "-wal", &all) < 0) {
+        snprintf(why, STORE_WHY_SIZE, "%s: a copy of its log (hub.db-wal), to be read there: %s",
+                 path, strerror(errno));
+        return -1;
+    }
     if (sqlite3_open_v2(name, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         return database_fail(database, path, why);
@@ -111,7 +115,7 @@ int aside_finish(int directory, char ret_aside[STORE_NAME_SIZE])
     return fsync(directory);
 }
 
-void store_remove(const char *directory)
+void store_remove(const char *directory, bool keep)
 {
     static const char *const files[] = {"hub.db",     "hub.db-wal",     "hub.db-mark", "new.db",
                                         "new.db-wal", "new.db-journal", "lock"};
@@ -121,7 +125,8 @@ void store_remove(const char *directory)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         unlinkat(at, files[i], 0);
     close(at);
-    rmdir(directory);
+    if (!keep)
+        rmdir(directory);
 }
 
 int store_put_aside(struct store *store, const char *directory, char ret_aside[STORE_NAME_SIZE],
@@ -142,6 +147,6 @@ int store_put_aside(struct store *store, const char *directory, char ret_aside[S
     if (error < 0)
         fail(ret_why, directory);
     close(from);
-    store_remove(directory);
+    store_remove(directory, false);
     return error;
 }

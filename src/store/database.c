@@ -171,7 +171,12 @@ static int directory_take(struct database *database, const char *path, char why[
 int database_fail(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     int code = sqlite3_errcode(database->handle) & 0xff;
-    fail(why, path, sqlite3_errmsg(database->handle));
+    int number = sqlite3_system_errno(database->handle);
+    const char *said = sqlite3_errmsg(database->handle);
+    if ((code == SQLITE_CANTOPEN || code == SQLITE_IOERR) && number)
+        snprintf(why, STORE_WHY_SIZE, "%s: %s: %s", path, said, strerror(number));
+    else
+        fail(why, path, said);
     return code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? STORE_DAMAGED : -1;
 }
 
@@ -303,48 +308,55 @@ int database_migrate(struct database *database, const char *path, char why[STORE
     return error;
 }
 
-/* Reads the key; makes it when there is none. */
-static int key_read(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+/* Reads the key. ret_there: there is one. 0, or STORE_DAMAGED with a sentence. */
+static int key_find(struct database *database, bool *ret_there, const char *path,
+                    char why[STORE_WHY_SIZE])
 {
     sqlite3_stmt *statement;
-    uint8_t fresh[32];
-    if (getrandom(fresh, sizeof fresh, 0) != (ssize_t)sizeof fresh)
-        return fail(why, path, "the system has no randomness");
-    int result = sqlite3_prepare_v2(database->handle,
-                                    "INSERT INTO meta (name, value, checksum)"
-                                    " VALUES ('key', ?1, sum_of('key', ?1))"
-                                    " ON CONFLICT DO UPDATE SET value = value"
-                                    " RETURNING value, checksum = sum_of(name, value)",
-                                    -1, &statement, NULL);
-    if (result != SQLITE_OK)
+    if (sqlite3_prepare_v2(database->handle,
+                           "SELECT value, checksum = sum_of(name, value) FROM meta"
+                           " WHERE name = 'key'",
+                           -1, &statement, NULL) != SQLITE_OK)
         return database_fail(database, path, why);
-    sqlite3_bind_blob(statement, 1, fresh, sizeof fresh, SQLITE_TRANSIENT);
-    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
+    int result = sqlite3_step(statement);
+    bool found = result == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
     bool whole = found && sqlite3_column_int(statement, 1);
     if (found)
         memcpy(database->key, sqlite3_column_blob(statement, 0), 32);
-    while (sqlite3_step(statement) == SQLITE_ROW)
-        ;
     sqlite3_finalize(statement);
-    if (!found)
+    *ret_there = result != SQLITE_DONE;
+    if (*ret_there && !found)
         return database_damaged(why, path, "the hub's key can't be read");
-    return whole ? 0 : database_damaged(why, path, "the hub's key is damaged");
+    return whole || !*ret_there ? 0 : database_damaged(why, path, "the hub's key is damaged");
+}
+
+/* Makes it when there is none; else nothing is written, for which there may be no room. */
+static int key_read(struct database *database, const char *path, char why[STORE_WHY_SIZE])
+{
+    sqlite3_stmt *statement;
+    bool there;
+    int error = key_find(database, &there, path, why);
+    if (error < 0 || there)
+        return error;
+    if (getrandom(database->key, sizeof database->key, 0) != (ssize_t)sizeof database->key)
+        return fail(why, path, "the system has no randomness");
+    if (sqlite3_prepare_v2(database->handle,
+                           "INSERT INTO meta (name, value, checksum)"
+                           " VALUES ('key', ?1, sum_of('key', ?1))",
+                           -1, &statement, NULL) != SQLITE_OK)
+        return database_fail(database, path, why);
+    sqlite3_bind_blob(statement, 1, database->key, sizeof database->key, SQLITE_STATIC);
+    error = sqlite3_step(statement) == SQLITE_DONE ? 0 : database_fail(database, path, why);
+    sqlite3_finalize(statement);
+    return error;
 }
 
 /* The same where nothing may be written. */
 static int key_load(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(database->handle,
-                           "SELECT value FROM meta WHERE name = 'key'"
-                           " AND checksum = sum_of(name, value)",
-                           -1, &statement, NULL) != SQLITE_OK)
-        return database_fail(database, path, why);
-    bool found = sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
-    if (found)
-        memcpy(database->key, sqlite3_column_blob(statement, 0), 32);
-    sqlite3_finalize(statement);
-    return found ? 0 : fail(why, path, "the hub's key is damaged");
+    bool there;
+    int error = key_find(database, &there, path, why);
+    return error == 0 && !there ? database_damaged(why, path, "the hub's key is gone") : error;
 }
 
 /* Seqs are given from there on: none that is no seq is gone on from. */

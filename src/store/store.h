@@ -149,8 +149,8 @@ struct store_salvaged {
  * be read to its end. 0, or -1 with a sentence when the new one can't be written. */
 int store_salvage(struct store *store, const char *directory, const struct store_damage *damage,
                   struct store_salvaged *ret_result, char ret_why[STORE_WHY_SIZE]);
-/* Removes a directory that store_salvage made, if it is there, with what it made in it. */
-void store_remove(const char *directory);
+/* Removes what store_salvage made in a directory, if it is there; unless `keep`, that as well. */
+void store_remove(const char *directory, bool keep);
 /* Puts the database of a directory that store_salvage made, and that nobody has, in the place of
  * the one of a store opened to be salvaged, which stays beside it under the name in ret_aside. The
  * directory is then gone. Whatever ends this half way, the next store_open ends it. 0, or -1 with

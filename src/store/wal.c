@@ -198,6 +198,14 @@ static bool mark_read(int directory, struct mark *ret_mark)
     return true;
 }
 
+/* 0, or -1 with errno. */
+static int mark_open(struct database *database)
+{
+    if (database->mark < 0)
+        database->mark = openat(database->directory, MARK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    return database->mark < 0 ? -1 : 0;
+}
+
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
 {
     struct database *database = ctx;
@@ -205,7 +213,7 @@ static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
     const off_t frame_size = FRAME_HEADER + WAL_PAGE_SIZE;
     (void)handle, (void)name;
     database->log_bytes = (uint64_t)(frames * frame_size);
-    if (database->mark < 0 ||
+    if (database->log < 0 || mark_open(database) < 0 ||
         pread(database->log, header, sizeof header, WAL_HEADER + (frames - 1) * frame_size) !=
             (ssize_t)sizeof header)
         return SQLITE_OK;
@@ -213,7 +221,7 @@ static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
                         .frames = (uint64_t)frames,
                         .pages = word(header + 4)};
     mark.checksum = mark_checksum(&mark);
-    /* on a full disk too: its place is there since it was opened */
+    /* on a full disk too: its place is there since it was opened, or since there was room */
     (void)!pwrite(database->mark, &mark, sizeof mark, 0);
     return SQLITE_OK;
 }
@@ -226,11 +234,13 @@ int wal_watch(struct database *database, const char *name, enum store_sync sync)
     if (sync == STORE_SYNC_NONE)
         return unlinkat(database->directory, MARK, 0) < 0 && errno != ENOENT ? -1 : 0;
     database->log = openat(database->directory, name, O_RDONLY | O_CLOEXEC);
-    database->mark = openat(database->directory, MARK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (database->log < 0 || database->mark < 0 ||
-        (!marked && pwrite(database->mark, &mark, sizeof mark, 0) != (ssize_t)sizeof mark))
+    if (database->log < 0)
         return -1;
-    return 0;
+    if (mark_open(database) == 0 &&
+        (marked || pwrite(database->mark, &mark, sizeof mark, 0) == (ssize_t)sizeof mark))
+        return 0;
+    /* without room nothing is committed that it would tell of: what is there can be read */
+    return errno == ENOSPC || errno == EDQUOT ? 0 : -1;
 }
 
 void wal_unmark(const struct database *database)

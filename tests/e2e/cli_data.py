@@ -15,8 +15,8 @@ import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import (Hub, Skip, check, directory, equal, full_disk, kill_9, run,  # noqa: E402
-                     settle, test, wait_until)
+from harness import (Hub, Skip, check, directory, equal, kill_9, run, settle,  # noqa: E402
+                     test, wait_until)
 from program import KHUB, Running, environment, khub, refused, worked  # noqa: E402
 
 
@@ -455,63 +455,6 @@ def a_copy_that_has_no_room_fails_and_the_hub_goes_on():
         resource.prlimit(hub.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         worked("backup", data, file)
         settle(ada)
-
-
-# ── a full disk ──
-
-
-@test
-def reads_go_on_while_the_disk_is_full():
-    """For who comes then, too; and who watches hears what is new when there is room again."""
-    with directory() as data, Hub("--data", data) as hub:
-        ada = hub.join("ada", 2)
-        ada.say("pattern_share", {"pattern": {"id": "p1", "text": "a fair queue"}})
-        for text in ("long ago", "was said"):
-            ada.say("chat", {"text": text})
-            settle(ada)
-        with full_disk(hub):
-            ada.say("chat", {"text": "can't be kept"})
-            ada.expect_error("storage_unavailable")
-            for words, part in ((["who"], "ada"), (["kb", "list"], "p1"), (["kb", "search", "fair"], "p1"),
-                                (["kb", "get", "p1"], "fair"), (["sessions"], "no session"), (["leases"], "nobody holds a lease"),
-                                (["dead"], "nothing lies")):
-                result = worked(*words, hub=hub)
-                check(part in (result.out + result.err).lower(), words, result.out, result.err)
-                equal(result.err.count("can't store anything just now: what it knows is shown all the same"), 1,
-                      f"sentences of {words}")
-            result = khub("log", hub=hub)
-            check("long ago" in result.out, result.out, result.err)
-            watch = Running("watch", hub=hub)
-            watch.wait_for("watching")
-            refused(1, "send", "chat", '{"text":"x"}', hub=hub,
-                    said=["can't store anything just now: nobody can join, trying again", "still can't store"])
-        with watch:
-            wait_until(lambda: hub.counters()["observers"] == 1, "the watcher to have joined")
-            worked("send", "chat", '{"text":"there is room"}', "--as", "bea", hub=hub)
-            text = watch.wait_for("there is room")
-            equal(text.count("watching"), 1, "beginnings")
-
-
-@test
-def who_would_send_waits_for_room():
-    with directory() as data, Hub("--data", data) as hub:
-        ada = hub.join("ada", 2)
-        settle(ada)
-        with full_disk(hub):
-            ada.say("chat", {"text": "can't be kept"})
-            ada.expect_error("storage_unavailable")
-            send = Running("send", "chat", '{"text":"patience"}', "--as", "bea", hub=hub)
-            chat = Running("chat", "--as", "cey", hub=hub, stdin=subprocess.PIPE)
-            for waiting in (send, chat):
-                line = waiting.process.stderr.readline().decode()
-                check("nobody can join, trying again" in line, line)
-            chat.process.stdin.write(b"me, too\n")
-            chat.process.stdin.close()
-            chat.process.stdin = None
-        with send, chat:
-            equal((send.end(None), chat.end(None)), ((0, ""), (0, "")), "how they ended")
-        texts = {line["payload"]["text"] for line in ada.drain() if line["message_type"] == "chat"}
-        equal(texts, {"patience", "me, too"}, "what came")
 
 
 run()

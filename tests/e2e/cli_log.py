@@ -16,6 +16,7 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, directory, equal, kill_9, run, settle, test  # noqa: E402
+from harness import wait_until  # noqa: E402
 from program import HOSTILE, KHUB, Running, environment, harmless, khub, refused  # noqa: E402
 from program import worked  # noqa: E402
 
@@ -200,10 +201,41 @@ def what_is_wrong_or_gone_is_said():
                 ada.say("chat", {"text": "now"})  # until it is there to hear it
             check(" now\n" in running.wait_for("now\n"), running.text)
             equal(running.end()[0], 0, "exit code")
-    with directory() as data, Hub("--data", data) as hub:
-        refused(2, "log", "--since", "yesterday", hub=hub, said=["'yesterday'", "10m"])
-        refused(2, "log", "--until", "10 m", hub=hub, said=["'10 m'"])
+    # before a hub is asked
+    for where in (("--hub", "127.0.0.1:1"), ("--data", "/nonexistent")):
+        refused(2, "log", "--since", "yesterday", *where, said=["'yesterday'", "10m"])
+        refused(2, "log", "--until", "10 m", *where, said=["'10 m'"])
+        for later, earlier in (("10m", "2h"), ("2026-11-26T05:00", "2026-11-26"), ("43", "42")):
+            refused(2, "log", "--since", later, "--until", earlier, *where, said=[f"'{later}'", f"'{earlier}'", "between"])
+            refused(1, "log", "--since", earlier, "--until", later, *where)
+        refused(1, "log", "--since", "42", "--until", "42", *where)
+        refused(1, "log", "--since", "42", "--until", "3d", *where)
     refused(1, "log", "--hub", "127.0.0.1:1", said=["no hub at"])
+
+
+@test
+def a_room_that_is_not_there_is_said_with_those_like_it():
+    with directory() as data, Hub("--data", data) as hub:
+        ada, bea, eve = hub.join("ada", 2, room="lab"), hub.join("bea", 2, room="lobby"), hub.join("eve", 2)
+        talk(ada, "in the lab")
+        for _ in range(2):  # asking makes no room of it
+            refused(1, "log", "--room", "lap", hub=hub, said=["no room 'lap'", "did you mean lab?"])
+        refused(1, "log", "--room", "elsewhere", hub=hub, said=["no room 'elsewhere': no AI was ever there."])
+        equal(texts("--room", "lab", hub=hub), ["in the lab"])
+        check("Nothing of that" in worked("log", "--from", "nobody", hub=hub).out)
+        for client in (ada, bea, eve):
+            client.close()
+        wait_until(lambda: not hub.counters()["members"], "all to have left")
+        for room in ("lab", "lobby", "main"):
+            worked("log", "--room", room, hub=hub)
+        with Running("log", "--room", "lap", "--follow", "--type", "chat", hub=hub) as running:
+            check(b"did you mean lab?" in running.process.stderr.readline())
+            fay = hub.join("fay", 2, room="lap")
+            while not select.select([running.process.stdout], [], [], 0.05)[0]:
+                fay.say("chat", {"text": "now"})  # until it is there to hear it
+            running.wait_for("now\n")
+            equal(running.end()[0], 0, "exit code")
+        check("now" in worked("log", "--room", "lap", hub=hub).out)
 
 
 run()

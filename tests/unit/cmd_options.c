@@ -19,7 +19,7 @@
 #define WORDS_MAX 24
 
 struct toy {
-    const char *hub, *text, *choice;
+    const char *hub, *token_file, *room, *text, *choice;
     struct text_list list;
     long whole;
     double number;

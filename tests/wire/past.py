@@ -124,6 +124,32 @@ def what_is_not_kept_is_said():
 
 
 @test
+def a_room_where_no_ai_ever_was_names_those_like_it():
+    with directory() as data, Hub("--data", data) as hub:
+        for _ in range(2):  # who asked before is none
+            equal(result(observer(hub, room="lap"))["near"], [])
+            hub.clients[-1].close()
+        ada = hub.join("ada", 2, room="lab")
+        watcher = observer(hub, room="lap")
+        equal(result(watcher)["near"], ["lab"])
+        equal(result(observer(hub, room="mein"))["near"], ["main"])
+        equal(result(observer(hub, room="elsewhere"))["near"], [])
+        equal(result(observer(hub, "one", room="lab"))["near"], None)
+        equal(result(observer(hub, "two"))["near"], None)
+        ada.close()
+        hub.wait_log("event=left ai=ada")
+        equal(result(watcher)["near"], ["lab"])
+        equal(result(observer(hub, "three", room="lab"))["near"], None)
+        bea = hub.join("bea", 2, room="lap")
+        equal(result(watcher)["near"], None)
+        bea.say("pattern_share", {"pattern": {"id": "p"}})
+        settle(bea)
+        equal(result(watcher)["near"], None)
+    with Hub() as hub:
+        equal(result(observer(hub, room="mein"))["near"], ["main"])
+
+
+@test
 def a_large_line_is_a_page_and_costs_no_connection():
     with directory() as data, Hub("--data", data, "--output-max", 4 << 20) as hub:
         ada = hub.join("ada", 2)

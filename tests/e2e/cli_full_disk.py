@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""What people can do while the disk is full: see what is there, save it elsewhere, and go on when
+there is room.
+
+usage: cli_full_disk.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import os
+import sqlite3
+import subprocess
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import (Hub, check, directory, equal, fill_up, full_disk, kill_9, run,  # noqa: E402
+                     settle, small_disk, test, wait_until)
+from program import KHUB, Running, environment, khub, refused, worked  # noqa: E402
+
+
+@test
+def reads_go_on_while_the_disk_is_full():
+    """For who comes then, too; and who watches hears what is new when there is room again."""
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        ada.say("pattern_share", {"pattern": {"id": "p1", "text": "a fair queue"}})
+        for text in ("long ago", "was said"):
+            ada.say("chat", {"text": text})
+            settle(ada)
+        with full_disk(hub):
+            ada.say("chat", {"text": "can't be kept"})
+            ada.expect_error("storage_unavailable")
+            for words, part in ((["who"], "ada"), (["kb", "list"], "p1"), (["kb", "search", "fair"], "p1"),
+                                (["kb", "get", "p1"], "fair"), (["sessions"], "no session"), (["leases"], "nobody holds a lease"),
+                                (["dead"], "nothing lies")):
+                result = worked(*words, hub=hub)
+                check(part in (result.out + result.err).lower(), words, result.out, result.err)
+                equal(result.err.count("can't store anything just now: what it knows is shown all the same"), 1,
+                      f"sentences of {words}")
+            result = khub("log", hub=hub)
+            check("long ago" in result.out, result.out, result.err)
+            watch = Running("watch", hub=hub)
+            watch.wait_for("watching")
+            refused(1, "send", "chat", '{"text":"x"}', hub=hub,
+                    said=["can't store anything just now: nobody can join, trying again", "still can't store"])
+        with watch:
+            wait_until(lambda: hub.counters()["observers"] == 1, "the watcher to have joined")
+            worked("send", "chat", '{"text":"there is room"}', "--as", "bea", hub=hub)
+            text = watch.wait_for("there is room")
+            equal(text.count("watching"), 1, "beginnings")
+
+
+@test
+def who_would_send_waits_for_room():
+    with directory() as data, Hub("--data", data) as hub:
+        ada = hub.join("ada", 2)
+        settle(ada)
+        with full_disk(hub):
+            ada.say("chat", {"text": "can't be kept"})
+            ada.expect_error("storage_unavailable")
+            send = Running("send", "chat", '{"text":"patience"}', "--as", "bea", hub=hub)
+            chat = Running("chat", "--as", "cey", hub=hub, stdin=subprocess.PIPE)
+            for waiting in (send, chat):
+                line = waiting.process.stderr.readline().decode()
+                check("nobody can join, trying again" in line, line)
+            chat.process.stdin.write(b"me, too\n")
+            chat.process.stdin.close()
+            chat.process.stdin = None
+        with send, chat:
+            equal((send.end(None), chat.end(None)), ((0, ""), (0, "")), "how they ended")
+        texts = {line["payload"]["text"] for line in ada.drain() if line["message_type"] == "chat"}
+        equal(texts, {"patience", "me, too"}, "what came")
+
+
+# ── a disk that is full before the hub begins ──
+
+
+@contextlib.contextmanager
+def kept_on_a_full_disk(stopped):
+    """A directory in which a hub kept a pattern and a chat, and the file that fills its disk."""
+    with small_disk(8) as disk:
+        data, ballast = os.path.join(disk, "data"), os.path.join(disk, "ballast")
+        hub = Hub("--data", data)
+        ada = hub.join("ada", 2)
+        ada.say("pattern_share", {"pattern": {"id": "p1"}})
+        ada.say("chat", {"text": "long ago"})
+        settle(ada)
+        kill_9(hub)
+        if stopped:  # as a hub leaves it that ended by itself: without a log
+            worked("check", data)
+        fill_up(ballast, 0)
+        yield data, ballast
+
+
+@test
+def what_was_kept_is_read_and_saved_though_there_is_no_room_beside_it():
+    for stopped in (False, True):
+        with directory() as other, kept_on_a_full_disk(stopped) as (data, _):
+            os.mkdir(other)
+            copy = os.path.join(other, "copy.db")
+            worked("backup", data, copy)
+            with contextlib.closing(sqlite3.connect(copy)) as database:
+                equal(database.execute("PRAGMA integrity_check").fetchone(), ("ok",), "the copy")
+            equal(os.listdir(other), ["copy.db"], "what is beside the copy")
+            equal(os.stat(copy).st_mode & 0o777, 0o600, "mode")
+        with kept_on_a_full_disk(stopped) as (data, _):
+            check("long ago" in worked("log", "--data", data).out, "what was said")
+            check("knows 1 pattern" in worked("check", data).out, "what is known")
+
+
+@test
+def a_copy_that_has_no_room_either_leaves_nothing():
+    with kept_on_a_full_disk(True) as (data, _):
+        file = os.path.join(os.path.dirname(data), "copy.db")
+        refused(1, "backup", data, file, said=[f"{file}.part: ", "full"])
+        equal(sorted(os.listdir(os.path.dirname(data))), ["ballast", "data"], "what is there")
+
+
+@test
+def a_salvage_that_has_no_room_leaves_nothing():
+    """But a directory that was there before, and what is in it."""
+    with kept_on_a_full_disk(True) as (data, _):
+        into = os.path.join(os.path.dirname(data), "new")
+        refused(1, "check", data, "--salvage", into, said=[f"{into}: ", "full"])
+        check(not os.path.exists(into), into, "is left")
+        os.mkdir(into)
+        with open(os.path.join(into, "other"), "wb"):
+            refused(1, "check", data, "--salvage", into, said=["full"])
+        equal(os.listdir(into), ["other"], "what is there")
+        refused(1, "check", data, "--salvage", data, said=[f"{data}: "])
+        check("long ago" in worked("log", "--data", data).out, "what was said")
+
+
+@test
+def a_hub_begins_without_room_and_goes_on_when_there_is():
+    for stopped in (False, True):
+        with kept_on_a_full_disk(stopped) as (data, ballast):
+            mark = os.path.join(data, "hub.db-mark")
+            hub = Hub("--data", data)
+            hub.wait_log("event=storage state=failing error=.*full")
+            check("p1" in worked("kb", "list", hub=hub).out, "what is known")
+            os.unlink(ballast)
+            hub.wait_log("event=storage state=well")
+            worked("send", "chat", '{"text":"room again"}', hub=hub)
+            equal(os.path.getsize(mark), 32, "how far the log went is written down")
+            kill_9(hub)
+            log = os.path.join(data, "hub.db-wal")
+            os.truncate(log, os.path.getsize(log) - 4096)  # and what is missing is seen
+            refused(1, "check", data, said=["in its log (hub.db-wal)"])
+
+
+@test
+def output_that_has_no_room_says_why():
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            settle(hub.join("ada", 2))
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([KHUB, "log", "--data", data], stdout=full, stderr=subprocess.PIPE,
+                                  env=environment(), check=False)
+        equal((done.returncode, done.stderr.decode()),
+              (1, "khub log: could not write the output: No space left on device\n"), "what is said")
+        log = os.path.join(data, "hub.db-wal")
+        os.unlink(log)
+        os.mkdir(log)  # of which SQLite's own sentence says nothing
+        refused(1, "log", "--data", data, said=["unable to open database file: Is a directory"])
+
+
+run()
