@@ -439,6 +439,7 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(as),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "The name you go by. Without it: user@host."},
     {.name = "missed",
      .letter = 'm',

@@ -357,10 +357,7 @@ static int visit_and_act(const struct kb_settings *settings)
                           .knowing = true,
                           .message = kb_pages_message,
                           .changed = imports ? say_changed : NULL};
-    int code = check_operands(settings);
-    if (code != EXIT_WORKED)
-        return code;
-    code = visit_begin(&visit);
+    int code = visit_begin(&visit);
     if (code == EXIT_WORKED)
         code = ask(&visit, settings);
     if (code == EXIT_WORKED)
@@ -378,7 +375,12 @@ static int run(const void *data)
     text_add(&text, (struct slice){"", 1});
     settings.text = text.at;
     settings.id = settings.words.count > 0 ? settings.words.at[0] : NULL;
-    int code = text.failed ? complain("kb", "out of memory") : visit_and_act(&settings);
+    int code = text.failed ? complain("kb", "out of memory") : check_operands(&settings);
+    if (code == EXIT_WORKED && strcmp(settings.action, "import") == 0)
+        code = kb_lines_read(&settings);
+    if (code == EXIT_WORKED)
+        code = visit_and_act(&settings);
+    kb_lines_free(settings.lines);
     text_free(&text);
     return code;
 }
@@ -451,6 +453,7 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(as),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "Of import: the name to share under. Without it: user@host/kb and a number."},
     {.name = "source",
      .kind = SETTING_FLAG,

@@ -1,4 +1,5 @@
 /* khub log: what was said in a room. */
+#include <assert.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -273,28 +274,19 @@ static int in_directory(struct log_show *show)
     return code;
 }
 
-static int take_name(const char *option, const char *text, char *to, size_t *ret_len)
+static void take_name(const char *text, char to[WIRE_ID_MAX], size_t *ret_len)
 {
-    size_t len = text ? strlen(text) : 0;
-    if (len > WIRE_ID_MAX) {
-        complain("log", "--%s has %zu bytes: an id has at most %u.", option, len, WIRE_ID_MAX);
-        return EXIT_USAGE;
-    }
-    memcpy(to, text ? text : "", len);
-    *ret_len = len;
-    return EXIT_WORKED;
+    *ret_len = text ? strlen(text) : 0;
+    assert(*ret_len <= WIRE_ID_MAX); /* as the table of options says */
+    memcpy(to, text ? text : "", *ret_len);
 }
 
 static int filter_read(const struct log_settings *settings, struct message_filter *filter)
 {
-    int code = types_named("log", &settings->types, &filter->types);
-    if (code == EXIT_WORKED)
-        code = take_name("from", settings->from, filter->sender, &filter->sender_len);
-    if (code == EXIT_WORKED)
-        code = take_name("to", settings->to, filter->target, &filter->target_len);
-    if (code == EXIT_WORKED)
-        code = take_name("session", settings->session, filter->session, &filter->session_len);
-    return code;
+    take_name(settings->from, filter->sender, &filter->sender_len);
+    take_name(settings->to, filter->target, &filter->target_len);
+    take_name(settings->session, filter->session, &filter->session_len);
+    return types_named("log", &settings->types, &filter->types);
 }
 
 static int run(const void *data)
@@ -330,11 +322,13 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(from),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "Only what that AI said; 'hub' is the hub."},
     {.name = "to",
      .kind = SETTING_TEXT,
      AT(to),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "Only what was said to that AI alone."},
     {.name = "type",
      .letter = 't',
@@ -347,6 +341,7 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(session),
      .argument = "ID",
+     .bytes = WIRE_ID_MAX,
      .help = "Only that session; the eight characters that are shown will do."},
     {.name = "since",
      .kind = SETTING_TEXT,

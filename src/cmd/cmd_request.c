@@ -316,6 +316,7 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(as),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "The name to ask under. Without it: user@host/request and a number."},
     JSON_SETTING(
         struct request_settings,

@@ -6,6 +6,7 @@
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/json_out.h"
+#include "cmd/terminal.h"
 #include "cmd/visit.h"
 #include "wire/clock.h"
 #include "wire/message.h"
@@ -106,6 +107,9 @@ static int check_payload(struct text *payload)
     enum json_fault fault = json_check(text_slice(payload), WIRE_DEPTH_MAX, &at);
     if (fault == JSON_TOO_DEEP)
         complain("send", "PAYLOAD is nested deeper than %u at byte %zu.", WIRE_DEPTH_MAX, at + 1);
+    else if (fault != JSON_FINE && at >= payload->len)
+        complain("send", "PAYLOAD is no JSON (RFC 8259): it ends before it is whole, after %zu %s.",
+                 payload->len, word_of(payload->len, "byte", "bytes"));
     else if (fault != JSON_FINE)
         complain("send", "PAYLOAD is no JSON (RFC 8259) at byte %zu of %zu.", at + 1, payload->len);
     else if (json_value_of(text_slice(payload)).kind != JSON_KIND_OBJECT)
@@ -245,11 +249,13 @@ static const struct setting options[] = {
      .kind = SETTING_TEXT,
      AT(to),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "The one AI that gets it. Without it: all."},
     {.name = "as",
      .kind = SETTING_TEXT,
      AT(as),
      .argument = "AI_ID",
+     .bytes = WIRE_ID_MAX,
      .help = "The name to send under. Without it: user@host/send and a number."},
     JSON_SETTING(
         struct send_settings,

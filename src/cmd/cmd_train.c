@@ -121,8 +121,8 @@ static void on_summary(const struct summary *count, const struct summary_head *h
 
 static void notice_dropped(struct text *text, uint64_t lines)
 {
-    text_addf(text, "[TRAINER] %llu lines are missing here: they were not read in time\n",
-              (unsigned long long)lines);
+    text_addf(text, "[TRAINER] %llu %s missing here: not read in time\n", (unsigned long long)lines,
+              word_of(lines, "line is", "lines are"));
 }
 
 static bool same_terminal(void)
@@ -215,6 +215,7 @@ static const struct setting operands[] = {
     {.name = "AI_ID",
      .kind = SETTING_TEXT,
      AT(ai_id),
+     .bytes = WIRE_ID_MAX,
      .required = true,
      .help = "The name it goes by; no two AIs of a hub have the same."},
     {.name = "SPECIALIZATION",

@@ -20,6 +20,7 @@ struct kb_settings {
     struct text_list words; /* behind the action */
     const char *id;         /* the first of them, or NULL */
     char *text;             /* all of them, with spaces between; owned by who runs */
+    struct kb_lines *lines; /* of import, what the file holds: the same */
     long limit;             /* of list, of each section; of top and search, of all; 0: not said */
     const char *as;         /* of import: the AI that shares; NULL: one is made */
     long revision;          /* of get; 0: the one in force */
@@ -105,7 +106,10 @@ int kb_revisions(struct visit *visit, const struct kb_settings *settings);
 
 /* All return an exit code. */
 int kb_list(const struct kb_settings *settings, struct json_value sync);
-/* Shares what the file settings->id holds, at a visit with acks whose sync is complete, and ends
+/* Reads the file that settings->id names; kb_lines_free is due. */
+int kb_lines_read(struct kb_settings *settings);
+void kb_lines_free(struct kb_lines *lines); /* NULL is fine */
+/* Shares settings->lines, at a visit with acks whose sync is complete, and ends
  * the visit. */
 int kb_import(const struct kb_settings *settings, struct visit *visit);
 /* What kb_revisions has found. */

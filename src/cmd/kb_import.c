@@ -350,15 +350,26 @@ static int import_line(struct import *import, size_t number, struct slice line, 
                        : import_body(import, number, sharing, id, entry);
 }
 
-struct lines {
+struct kb_lines {
     struct text text;
     struct slice *at;
     size_t count, capacity;
 };
 
-static int lines_read(const char *path, struct lines *lines)
+void kb_lines_free(struct kb_lines *lines)
+{
+    if (!lines)
+        return;
+    text_free(&lines->text);
+    free(lines->at);
+    free(lines);
+}
+
+int kb_lines_read(struct kb_settings *settings)
 {
     static char chunk[1u << 16];
+    const char *path = settings->id;
+    struct kb_lines *lines = settings->lines = memory_new(sizeof *lines);
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     size_t len;
     if (!file)
@@ -387,17 +398,19 @@ static int report(const struct import *import, bool whole)
            import->refused);
     output_flush();
     if (import->refused > REFUSALS_SHOWN)
-        complain("kb", "%zu more were refused.", import->refused - REFUSALS_SHOWN);
+        complain("kb", "%zu more %s refused.", import->refused - REFUSALS_SHOWN,
+                 word_of(import->refused - REFUSALS_SHOWN, "was", "were"));
     if (import->claims > 0)
         complain("kb",
-                 "%zu of them claimed something elsewhere: here they claim nothing, since "
-                 "nobody has measured them.",
-                 import->claims);
+                 "%zu of them claimed something elsewhere: here %s nothing, since nobody has "
+                 "measured %s.",
+                 import->claims, word_of(import->claims, "it claims", "they claim"),
+                 word_of(import->claims, "it", "them"));
     if (!whole)
         return complain("kb",
-                        "stopped: %zu were not answered; import again, what is known already "
-                        "is not shared twice.",
-                        import->unanswered);
+                        "stopped: %zu %s not answered; import again, what is known already is "
+                        "not shared twice.",
+                        import->unanswered, word_of(import->unanswered, "was", "were"));
     return import->refused > 0 ? EXIT_FAILED : EXIT_WORKED;
 }
 
@@ -408,31 +421,27 @@ static bool is_blank(struct slice line)
 
 int kb_import(const struct kb_settings *settings, struct visit *visit)
 {
-    struct lines lines = {.count = 0};
+    const struct kb_lines *lines = settings->lines;
     struct import import = {.visit = visit,
                             .section = settings->section,
+                            .count = lines->count,
                             .progress_at = time_monotonic_ms() + PROGRESS_MS};
-    int code = lines_read(settings->id, &lines), error = 0;
-    import.count = lines.count;
-    if (code == EXIT_WORKED) {
-        stop_catch();
-        kb_each_entry("all", visit->sync, know, &import);
-        for (int reports = 0; reports < 2; reports++) {
-            for (size_t i = lines.count; i > 0 && error == 0; i--)
-                if (!is_blank(lines.at[i - 1]))
-                    error = import_line(&import, i, lines.at[i - 1], reports);
-            if (error == 0 && (error = await(&import, 0)) == 0)
-                error = publish_again(&import);
-        }
-        visit_end(visit); /* no outcome comes any more */
-        for (struct sent *sent = import.again, *next; sent; sent = next) {
-            next = sent->next;
-            sent_free(sent);
-        }
-        code = report(&import, error == 0);
+    int error = 0;
+    stop_catch();
+    kb_each_entry("all", visit->sync, know, &import);
+    for (int reports = 0; reports < 2; reports++) {
+        for (size_t i = lines->count; i > 0 && error == 0; i--)
+            if (!is_blank(lines->at[i - 1]))
+                error = import_line(&import, i, lines->at[i - 1], reports);
+        if (error == 0 && (error = await(&import, 0)) == 0)
+            error = publish_again(&import);
     }
+    visit_end(visit); /* no outcome comes any more */
+    for (struct sent *sent = import.again, *next; sent; sent = next) {
+        next = sent->next;
+        sent_free(sent);
+    }
+    int code = report(&import, error == 0);
     index_clear(&import.known, keyed_free);
-    text_free(&lines.text);
-    free(lines.at);
     return code;
 }

@@ -105,7 +105,10 @@ int kb_found(const struct kb_settings *settings, struct json_value sync)
                                 : "Nothing has all these words.");
     if (count > 0 && json_get(sync, "more").kind == JSON_KIND_TRUE && !settings->json) {
         output_flush();
-        complain("kb", "these are the %zu %s; --limit shows more.", count, foremost(settings));
+        if (count == 1)
+            complain("kb", "this is the %s; --limit shows more.", foremost(settings));
+        else
+            complain("kb", "these are the %zu %s; --limit shows more.", count, foremost(settings));
     }
     return EXIT_WORKED;
 }

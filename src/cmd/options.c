@@ -233,6 +233,9 @@ static enum options_result store(const struct parsing *parsing, const struct set
                                  const char *shown, const char *text)
 {
     void *member = setting->place ? setting->place : parsing->settings + setting->offset;
+    if (setting->bytes && strlen(text) > setting->bytes)
+        return wrong(parsing, "%s has %zu bytes: it may have %u.", shown, strlen(text),
+                     setting->bytes);
     if (kinds[setting->kind].store(setting, text, member))
         return OPTIONS_FINE;
     if (setting->kind == SETTING_CHOICE)

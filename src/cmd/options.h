@@ -14,6 +14,8 @@
 #include <stdio.h>
 
 #include "cmd/hub_tls.h"
+#include "core/bounds.h"
+#include "wire/bounds.h"
 
 #define HELP_WIDTH                                                                                 \
     80u /* columns of what is printed for reading: a terminal's, unless somebody widens it */
@@ -46,6 +48,7 @@ struct setting {
     const char *fallback;    /* the default as one would type it; NULL: the member stays zero */
     const char *environment; /* the variable that holds the default, before fallback; NULL: none */
     double low, high;        /* of numbers and sizes; both 0: no limits */
+    unsigned bytes;          /* of a text, or each of a list, at the most; 0: no limit */
     const char *const *choices;
     enum setting_kind kind;
     char letter;   /* of the short option; 0: none */
@@ -105,7 +108,8 @@ struct command {
 #define ROOM_SETTING(type)                                                                         \
     {                                                                                              \
         .name = "room", .letter = 'r', .kind = SETTING_TEXT, .offset = offsetof(type, room),       \
-        .argument = "ROOM", .fallback = ROOM_DEFAULT, .help = "The room at the hub."               \
+        .argument = "ROOM", .bytes = ROOM_NAME_MAX, .fallback = ROOM_DEFAULT,                      \
+        .help = "The room at the hub."                                                             \
     }
 #define JSON_SETTING(type, sentence)                                                               \
     {                                                                                              \

@@ -125,9 +125,14 @@ int64_t hub_tick(struct hub *hub, int64_t now)
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];
-        if (peer->id && peer_seat(peer).level == 2 &&
-            hub->clock - peer->heard >= hub->config.heartbeat_ms)
-            hub_expel(hub, peer->id, CLOSE_HEARTBEAT_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT, now);
+        int64_t silent = hub->clock - peer->heard;
+        struct refusal refusal;
+        if (!peer->id || peer_seat(peer).level != 2 || silent < hub->config.heartbeat_ms)
+            continue;
+        refuse(&refusal, WIRE_HEARTBEAT_TIMEOUT,
+               "nothing was heard for %.1f s; a line, such as a heartbeat, must come within %.1f s",
+               (double)silent / 1000, (double)hub->config.heartbeat_ms / 1000);
+        hub_dismiss(hub, peer->id, CLOSE_HEARTBEAT_TIMEOUT, &refusal, now);
     }
     return 1000;
 }

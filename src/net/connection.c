@@ -110,11 +110,12 @@ void connection_flush(struct connection *connection)
         connection_watch(connection);
 }
 
-void connection_overflow(struct connection *connection)
+void connection_overflow(struct connection *connection, size_t bytes)
 {
     if (connection->over || connection->state != CONNECTION_OPEN)
         return;
     connection->over = true;
+    connection->overflow = bytes;
     TAILQ_INSERT_TAIL(&connection->server->overfull, connection, overfull_link);
 }
 
@@ -129,7 +130,7 @@ static void long_queue(struct connection *connection, size_t len)
     }
     if (connection->queue.bytes > connection->server->options.hub.output_max &&
         connection->queue.bytes > len)
-        connection_overflow(connection);
+        connection_overflow(connection, connection->queue.bytes);
     pace_check(connection);
 }
 
@@ -159,6 +160,13 @@ static void count_partial(struct connection *connection, size_t bytes)
     connection->partial = bytes;
 }
 
+static void out_of_memory(const struct connection *connection, int64_t now)
+{
+    struct refusal refusal;
+    refuse(&refusal, WIRE_QUOTA_EXCEEDED, "this machine has no memory for a line so long");
+    hub_dismiss(connection->server->hub, connection->id, CLOSE_OUT_OF_MEMORY, &refusal, now);
+}
+
 /* What the hub does with one result of framing. */
 static void take(struct connection *connection, enum frame_result result, struct slice line,
                  int64_t now)
@@ -170,7 +178,7 @@ static void take(struct connection *connection, enum frame_result result, struct
     else if (result == FRAME_TOO_LONG)
         hub_line_too_long(hub, connection->id, connection->frame.line_max, now);
     else
-        hub_expel(hub, connection->id, CLOSE_OUT_OF_MEMORY, WIRE_QUOTA_EXCEEDED, now);
+        out_of_memory(connection, now);
     connection->server->login.shown |= secret;
     turn_relieve(connection->server);
 }
@@ -194,8 +202,14 @@ static void feed(struct connection *connection, struct slice input)
         frame_free(&connection->frame);
     count_partial(connection, frame_pending(&connection->frame));
     if (server->partial_bytes > PARTIAL_TOTAL_MAX && connection->partial > PARTIAL_FAIR_BYTES &&
-        connection->state == CONNECTION_OPEN)
-        connection_expel(connection, CLOSE_OUT_OF_MEMORY, WIRE_QUOTA_EXCEEDED);
+        connection->state == CONNECTION_OPEN) {
+        struct refusal refusal;
+        refuse(&refusal, WIRE_QUOTA_EXCEEDED,
+               "all lines that were begun and not ended hold %zu bytes, and may hold %zu: this "
+               "connection's has %zu",
+               server->partial_bytes, (size_t)PARTIAL_TOTAL_MAX, connection->partial);
+        connection_dismiss(connection, CLOSE_OUT_OF_MEMORY, &refusal);
+    }
 }
 
 /* Takes it off the lists of the living. */
@@ -415,14 +429,6 @@ void connection_announce(struct connection *connection, struct slice name,
 
 /* ── ending ── */
 
-void connection_expel(struct connection *connection, enum close_reason reason,
-                      enum wire_error error)
-{
-    struct refusal refusal;
-    refuse(&refusal, error, "%s", wire_error_meaning(error));
-    connection_dismiss(connection, reason, &refusal);
-}
-
 void connection_dismiss(struct connection *connection, enum close_reason reason,
                         const struct refusal *refusal)
 {
@@ -440,11 +446,14 @@ void connection_dismiss(struct connection *connection, enum close_reason reason,
 void connection_expel_silent(struct server *server, uint64_t age, size_t count)
 {
     uint64_t now = uv_now(&server->loop);
+    struct refusal refusal;
     for (struct connection *connection; count && (connection = TAILQ_FIRST(&server->newcomers));
          count--) {
         if (now - connection->opened_at < age)
             return;
-        connection_expel(connection, CLOSE_HELLO_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT);
+        refuse(&refusal, WIRE_HEARTBEAT_TIMEOUT, "no hello came within %.1f s",
+               (double)(now - connection->opened_at) / 1000);
+        connection_dismiss(connection, CLOSE_HELLO_TIMEOUT, &refusal);
         connection_flush(connection);
         if (connection->state != CONNECTION_DEAD)
             connection_destroy(connection);

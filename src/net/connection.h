@@ -43,6 +43,7 @@ struct connection {
     bool over;    /* its queue is too long: in server->overfull; nothing is queued any more */
     bool broken;  /* writing failed: nothing is queued any more; it ends once its input is read */
     bool newcomer, lagging, held; /* whether it is in the server's list of that name */
+    size_t overflow;              /* over: so many bytes waited for it */
     struct queue queue;
     struct replay *replay; /* it catches up on what it missed; NULL: it does not */
 
@@ -96,9 +97,6 @@ void connection_close(struct connection *connection, enum close_reason reason);
 void connection_flush(struct connection *connection);
 /* Has the hub expel an open connection. The peer gets this error last; the rest of its queue is
  * dropped. */
-void connection_expel(struct connection *connection, enum close_reason reason,
-                      enum wire_error error);
-/* The same with a sentence of its own. */
 void connection_dismiss(struct connection *connection, enum close_reason reason,
                         const struct refusal *refusal);
 /* Closes it at once and drops its queue. The hub must have forgotten it already, unless the hub
@@ -106,8 +104,8 @@ void connection_dismiss(struct connection *connection, enum close_reason reason,
 void connection_destroy(struct connection *connection);
 /* Tells the io which events the connection needs in its present state. */
 void connection_watch(struct connection *connection);
-/* Marks it to be expelled as a slow consumer at the end of the turn. */
-void connection_overflow(struct connection *connection);
+/* Marks it to be expelled as a slow consumer at the end of the turn. bytes: that wait for it. */
+void connection_overflow(struct connection *connection, size_t bytes);
 /* It has joined a room: it is no longer a newcomer. */
 void connection_joined(struct connection *connection);
 /* Announces it on the console under this name, now and when it leaves. */

@@ -21,8 +21,8 @@ static void log_notice(struct text *text, uint64_t lines)
 
 static void console_notice(struct text *text, uint64_t lines)
 {
-    text_addf(text, "[hub] %llu lines are missing here: they were not read in time\n",
-              (unsigned long long)lines);
+    text_addf(text, "[hub] %llu %s missing here: not read in time\n", (unsigned long long)lines,
+              lines == 1 ? "line is" : "lines are");
 }
 
 static struct sink *sink_of(int fd, size_t most, sink_notice *notice)

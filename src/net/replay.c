@@ -77,10 +77,11 @@ void replay_effect(struct connection *connection, struct span span)
     queue_push(&replay->aside, &server->streams, span);
     if (replay->aside.bytes <= server->options.hub.output_max)
         return;
+    size_t bytes = connection->queue.bytes + replay->aside.bytes;
     queue_clear(&replay->aside, &server->streams);
     replay->holding = false; /* what was put aside is read from the store instead */
     if (++replay->failed == HOLD_TIMES)
-        connection_overflow(connection);
+        connection_overflow(connection, bytes);
 }
 
 void replay_flushed(struct connection *connection)

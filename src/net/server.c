@@ -36,11 +36,28 @@ struct server_options server_options_default(void)
 
 /* ── the turn ── */
 
+/* One that reads too slowly for what may wait for it or, the longest queue of all, for all. */
+static void expel_slow(struct connection *connection)
+{
+    struct refusal refusal;
+    if (connection->overflow > connection->server->options.hub.output_max)
+        refuse(&refusal, WIRE_SLOW_CONSUMER,
+               "this connection reads too slowly: %zu bytes wait for it, and %zu may "
+               "(--max-output)",
+               connection->overflow, connection->server->options.hub.output_max);
+    else
+        refuse(&refusal, WIRE_SLOW_CONSUMER,
+               "this connection reads too slowly: %zu bytes wait for it, the most of all; %zu may "
+               "wait for all together",
+               connection->overflow, (size_t)OUTPUT_TOTAL_MAX);
+    connection_dismiss(connection, CLOSE_SLOW_CONSUMER, &refusal);
+}
+
 static void settle_overfull(struct server *server)
 {
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&server->overfull)))
-        connection_expel(connection, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER);
+        expel_slow(connection);
 }
 
 static void write_dirty(struct server *server)
@@ -74,7 +91,7 @@ static void bound_memory(struct server *server)
     streams_sweep(&server->streams);
     server->compacted = server->streams.bytes;
     if (server->streams.bytes > OUTPUT_TOTAL_MAX && longest)
-        connection_overflow(longest);
+        connection_overflow(longest, longest->queue.bytes);
 }
 
 static void settle(struct server *server)

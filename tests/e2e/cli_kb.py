@@ -290,6 +290,7 @@ def check_search(hub):
     harmless(found.out)
     equal(len(found.out.splitlines()), 40)
     check("these are the 20 most relevant" in found.err, found.err)
+    check("this is the most relevant;" in worked("kb", "search", "round", "--limit", "1", hub=hub).err)
     found = worked("kb", "search", "round", "--limit", "300", hub=hub)
     equal((len(found.out.splitlines()), found.err), (62, ""))
     refused(1, "kb", "search", "***", hub=hub, said=["does not search", "no letter and no digit"])
@@ -444,10 +445,11 @@ def kb_import_says_what_is_refused():
         result = refused(1, "kb", "import", "-", hub=hub, given=text.encode(), said=[
             "line 2: ", "line 122: this is no", "line 123: this is no"])
         equal(result.out, "taken 119, known already 0, refused 3\n")  # also what came too fast
-        refused(1, "kb", "import", "/nonexistent/file", hub=hub, said=["/nonexistent/file: No such file"])
         refused(2, "kb", "import", hub=hub, said=["import wants a FILE"])
         refused(2, "kb", "list", "--as", "x", hub=hub, said=["--as goes with import"])
     refused(1, "kb", "import", "-", "--hub", "127.0.0.1:1", said=["no hub at"])
+    for path, why in (("/nonexistent/file", "No such file"), ("/", "Is a directory")):  # before a hub is asked
+        refused(1, "kb", "import", path, "--hub", "127.0.0.1:1", said=[f"{path}: {why}"])
 
 
 @test

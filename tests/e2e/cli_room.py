@@ -61,7 +61,13 @@ def nobody_there_is_said_of_the_room():
         equal(worked("leases", hub=hub).out, f"Nobody holds a lease at {place}.\n")
         for words, said in ((["leases"], "Nobody holds a lease at"), (["who"], "Nobody is at")):
             check(f"{said} {place}, room 'lab'." in worked(*words, "--room", "lab", hub=hub).out, words)
-        refused(1, "who", "--room", "x" * 65, hub=hub, said=["payload.room must be a string of 1 to 64 bytes"])
+    for words in (["who", "--room", "x" * 65], ["log", "--room", "x" * 65], ["train", "x" * 129, "audio"],
+                  ["dead", "--from", "x" * 129], ["send", "chat", "{}", "--to", "x" * 129],
+                  ["watch", "--ai", "x" * 129], ["chat", "--as", "x" * 129], ["log", "--session", "x" * 129]):
+        most = 64 if "--room" in words else 128
+        refused(2, *words, "--hub", "127.0.0.1:1", said=[f"has {most + 1} bytes: it may have {most}."])
+    refused(2, "send", "chat", "{", said=["it ends before it is whole, after 1 byte."])
+    refused(2, "send", "chat", "{x}", said=["no JSON (RFC 8259) at byte 2 of 3."])
 
 
 @test

@@ -70,6 +70,9 @@ static void test_silent_level_2_is_closed(void **state)
     wait_ticking(f, 4000);
     json_t *error = expect(f, ADA, "error");
     assert_string_equal(string_of(error, "code"), "heartbeat_timeout");
+    assert_string_equal(string_of(error, "detail"),
+                        "nothing was heard for 90.0 s; a line, such as a heartbeat, must come "
+                        "within 90.0 s");
     expect_closed(f, ADA, CLOSE_HEARTBEAT_TIMEOUT);
     assert_string_equal(string_of(expect(f, CEY, "presence"), "reason"), "heartbeat_timeout");
     expect_open(f, BOB);

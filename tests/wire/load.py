@@ -4,6 +4,7 @@ than it takes."""
 import collections
 import os
 import random
+import re
 import resource
 import threading
 import time
@@ -86,6 +87,8 @@ def a_peer_that_never_reads_is_cut_and_harms_nobody():
         while (line := slow.receive()) is not None:
             last = line
         equal(last["payload"].get("code"), "slow_consumer", f"last line {str(last)[:200]}")
+        waited = re.search(r": (\d+) bytes wait for it, and 8388608 may \(--max-output\)$", last["payload"]["detail"])
+        check(waited and int(waited.group(1)) > 8 * MIB, last["payload"]["detail"])
         slow.close()
         place.hub.wait_log("event=left ai=slow reason=slow_consumer")
 
@@ -271,7 +274,7 @@ def the_oldest_silent_one_makes_room_in_a_full_hub():
                 return False
 
         wait_until(comes_in, "a place")
-        silent[0].expect_error("heartbeat_timeout")
+        silent[0].expect_error("heartbeat_timeout", "no hello came within ")
         silent[0].expect_end()
         silent[1].hello("late", 1)  # the younger one is still there
         equal(hub.counters()["hello_timeout"], 1)
