@@ -371,7 +371,8 @@ const struct command command_serve = {
                "  khub serve --port 6001 --data ~/second-hub\n"
                "  khub serve --listen unix:/run/khub.sock --quiet --memory",
     .worked = "was stopped, and stopped in order",
-    .failed = "could not listen or run",
+    .failed = "could not listen or run; or something could not be stored before it ended, and it "
+              "said what",
     .options = options,
     .settings_size = sizeof(struct serve_settings),
     .run = run,

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/memory.h"
 #include "net/rebuild.h"
 #include "net/state.h"
 #include "wire/shown.h"
@@ -97,4 +98,81 @@ int damage_mend(struct server *server, char ret_why[STORE_WHY_SIZE])
     if (error == 0)
         say_mended(server, &report, aside);
     return error;
+}
+
+/* ── what could not be stored before the end ── */
+
+static struct loser *loser_of(struct losses *losses, struct slice sender)
+{
+    for (size_t i = 0; i < losses->loser_count; i++)
+        if (slice_equal(losses->losers[i].sender, sender))
+            return &losses->losers[i];
+    if (losses->loser_count == LOSERS_MAX)
+        return NULL;
+    struct loser *loser = &losses->losers[losses->loser_count++];
+    loser->sender = slice_copy(sender);
+    return loser;
+}
+
+void losses_note(void *ctx, const struct store_unwritten *unwritten)
+{
+    struct server *server = ctx;
+    struct losses *losses = &server->disk.losses;
+    struct message message;
+    struct refusal refusal;
+    snprintf(losses->why, sizeof losses->why, "%s", unwritten->why);
+    if (unwritten->entry->kind != ENTRY_MESSAGE ||
+        message_parse(unwritten->entry->bytes, &message, &refusal) < 0) {
+        losses->notes++;
+        return;
+    }
+    struct loser *loser = loser_of(losses, message.sender_id);
+    losses->messages++;
+    losses->applied += unwritten->applied;
+    if (loser)
+        loser->messages++;
+}
+
+static const char *messages_word(uint64_t count)
+{
+    return count == 1 ? "message" : "messages";
+}
+
+static void tell_messages(const struct losses *losses)
+{
+    uint64_t rest = losses->messages;
+    char shown[SHOWN_LINE_SIZE];
+    fprintf(stderr, "khub: not stored before the end (%s):", losses->why);
+    for (size_t i = 0; i < losses->loser_count; i++) {
+        const struct loser *loser = &losses->losers[i];
+        fprintf(stderr, "%s %" PRIu64 " %s of %s", i ? "," : "", loser->messages,
+                messages_word(loser->messages), shown_format(loser->sender, shown, sizeof shown));
+        rest -= loser->messages;
+    }
+    if (rest)
+        fprintf(stderr, ", %" PRIu64 " %s of others", rest, messages_word(rest));
+    if (losses->applied)
+        fprintf(stderr,
+                "; %" PRIu64 " of them had been taken and may have been acked (--sync), and are "
+                "lost\n",
+                losses->applied);
+    else
+        fprintf(stderr, "; nobody was acked for them, and nobody has seen them\n");
+}
+
+bool losses_tell(struct losses *losses)
+{
+    bool some = losses->messages || losses->notes;
+    if (losses->messages)
+        tell_messages(losses);
+    if (losses->notes)
+        fprintf(stderr,
+                "khub: not stored before the end (%s): %" PRIu64
+                " %s of the hub's own, such as who "
+                "left; the next hub does without\n",
+                losses->why, losses->notes, losses->notes == 1 ? "note" : "notes");
+    for (size_t i = 0; i < losses->loser_count; i++)
+        slice_free(&losses->losers[i].sender);
+    *losses = (struct losses){.messages = 0};
+    return some;
 }

@@ -245,6 +245,7 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
                                     .interval_ms = server->options.sync_ms,
                                     .wake = wake,
                                     .page = on_page,
+                                    .unwritten = losses_note,
                                     .ctx = server,
                                     .retain_ms = server->options.retain_ms,
                                     .retain_entries = server->options.retain_entries,
@@ -297,5 +298,10 @@ int disk_close(struct server *server)
     for (size_t i = 0; i < disk->room_count; i++)
         slice_free(&disk->rooms[i].name);
     free(disk->rooms);
-    return store_close(disk->store);
+    int error = store_close(disk->store);
+    if (losses_tell(&disk->losses))
+        return -1;
+    if (error < 0)
+        fputs("khub: not everything that is kept for who was away could be stored\n", stderr);
+    return error;
 }

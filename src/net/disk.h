@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "net/damage.h"
 #include "net/waker.h"
 #include "store/store.h"
 
@@ -32,6 +33,7 @@ struct disk {
     uint64_t checkpoints;     /* since the beginning */
     uint64_t longest_step_ns; /* that one of their steps held the loop */
     uint64_t entries;         /* applied again at the beginning */
+    struct losses losses;     /* at its end */
 };
 
 /* Opens the store at options.data and gives the server its key; does nothing when there is no such
@@ -43,7 +45,8 @@ int disk_recover(struct server *server, char why[STORE_WHY_SIZE]);
 void disk_explain(const struct server *server);
 /* The server closes its handles: no more checkpoints, nothing more is handed back. */
 void disk_stop(struct server *server);
-/* After the hub is gone: writes what is left. 0, or -1 when something could not be. */
+/* After the hub is gone: writes what is left. 0, or -1 when something could not be, which is said
+ * on stderr. */
 int disk_close(struct server *server);
 /* So much waits to be written that nothing more should be read. */
 bool disk_behind(const struct server *server);

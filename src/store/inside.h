@@ -272,7 +272,8 @@ struct store {
     bool hurry; /* it does not wait for more */
     bool backing_up, closing;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */
-    pthread_mutex_t waking;       /* its own, so that who was woken need not wait for the waker */
+    char last_failure[STORE_WHY_SIZE];
+    pthread_mutex_t waking; /* its own, so that who was woken need not wait for the waker */
 
     _Atomic size_t backlog;   /* bytes */
     struct store_log *packed; /* the thread's: whose packs have memory, though they are empty */

@@ -466,6 +466,22 @@ static void readings_free(struct reading_list *list)
     }
 }
 
+/* Of what nobody took back any more. */
+static void tell_unwritten(const struct store *store)
+{
+    const struct batch *batch;
+    STAILQ_FOREACH(batch, &store->done, next)
+    for (size_t i = 0; i < batch->count; i++) {
+        struct item *item = &batch->items[i];
+        struct store_unwritten unwritten = {item->log->room, &item->entry, item->applied,
+                                            store->last_failure};
+        if (item->kind != ITEM_ENTRY || !item->lost)
+            continue;
+        item->entry.bytes.at = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
+        store->options.unwritten(store->options.ctx, &unwritten);
+    }
+}
+
 int store_close(struct store *store)
 {
     struct store_log *log;
@@ -480,6 +496,8 @@ int store_close(struct store *store)
     if (store->running)
         pthread_join(store->thread, NULL);
     int whole = store->unwritten ? -1 : 0;
+    if (store->options.unwritten)
+        tell_unwritten(store);
     database_close(&store->database);
     batch_free(store->filling);
     batches_free(&store->waiting);

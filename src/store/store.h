@@ -61,6 +61,14 @@ struct store_page {
     uint64_t trimmed; /* what was said up to this seq is not kept any more */
 };
 
+/* An entry that was never written, good during the call. */
+struct store_unwritten {
+    struct slice room;
+    const struct entry *entry;
+    bool applied;    /* it was in force all the same, as without sync: its sender may know of it */
+    const char *why; /* it was not */
+};
+
 struct store_options {
     const char *directory; /* made when it is not there, for its owner alone */
     enum store_sync sync;
@@ -79,6 +87,9 @@ struct store_options {
     bool reading; /* it is there, and is to be read as it is: see store_read_now */
     /* A page of what somebody wished to read; called within store_take. */
     void (*page)(void *ctx, const struct store_page *page);
+    /* Called within store_close for each entry that is lost, and was not handed back as that; may
+     * be NULL. */
+    void (*unwritten)(void *ctx, const struct store_unwritten *unwritten);
 };
 
 #define STORE_WHY_SIZE  512

@@ -48,6 +48,8 @@ static void say(struct store *store, const char *why)
 {
     pthread_mutex_lock(&store->mutex);
     snprintf(store->failure, sizeof store->failure, "%s", why);
+    if (*why)
+        snprintf(store->last_failure, sizeof store->last_failure, "%s", why);
     atomic_store(&store->failing, *why != '\0');
     pthread_mutex_unlock(&store->mutex);
     wake(store);
@@ -276,6 +278,14 @@ static void read_logs(struct store *store, struct work *work)
     }
 }
 
+static void lose_all(struct group *group)
+{
+    const struct batch *batch;
+    STAILQ_FOREACH(batch, &group->batches, next)
+    for (size_t i = 0; i < batch->count; i++)
+        batch->items[i].lost = true;
+}
+
 /* Until it is written, or nothing of it is left to write; at the end of the store, a few times.
  * With a step of the checkpoint (NULL: none), if that can be written too: entries are more urgent.
  * True when it was. */
@@ -297,6 +307,7 @@ static bool write_group(struct store *store, struct work *work, struct checkpoin
         read_logs(store, work);
         if (!wait_to_retry(store) && ++last_tries == LAST_TRIES_MAX) {
             store->unwritten = true;
+            lose_all(group);
             return false;
         }
     }

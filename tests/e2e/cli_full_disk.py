@@ -6,6 +6,8 @@ usage: cli_full_disk.py KHUB [PART OF A NAME]
 """
 import contextlib
 import os
+import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -146,6 +148,38 @@ def a_hub_begins_without_room_and_goes_on_when_there_is():
             log = os.path.join(data, "hub.db-wal")
             os.truncate(log, os.path.getsize(log) - 4096)  # and what is missing is seen
             refused(1, "check", data, said=["in its log (hub.db-wal)"])
+
+
+def ends_badly(hub):
+    """What a hub says at its end that could not store something."""
+    hub.process.send_signal(signal.SIGTERM)
+    equal(hub.process.wait(), 1, "exit code")
+    said = [line for line in hub.log().splitlines() if line.startswith("khub: ")]
+    hub.kill()
+    return said
+
+
+@test
+def a_hub_that_ends_on_a_full_disk_says_what_is_lost():
+    begin = r"khub: not stored before the end \(.*full\): "
+    with kept_on_a_full_disk(True) as (data, _):
+        hub = Hub("--data", data)
+        hub.wait_log("event=storage state=failing")
+        said = ends_badly(hub)
+        check(len(said) == 1 and re.fullmatch(begin + r"1 note of the hub's own, such as who left; the next hub does "
+                                              "without", said[0]), said)
+    with small_disk(8) as disk:
+        hub = Hub("--data", os.path.join(disk, "data"), "--sync", "interval:1")
+        ada = hub.join("ada", 2, acks=True)
+        fill_up(os.path.join(disk, "ballast"), 0)
+        for _ in range(2):
+            ada.say("chat", {"text": "x" * 500000})  # more than its log has room for
+        answers = [ada.receive()["message_type"] for _ in range(2)]
+        hub.wait_log("event=storage state=failing")
+        said, count = ends_badly(hub), answers.count("ack")
+        check(count, "nothing was acked")
+        check(re.fullmatch(begin + rf"{count} messages? of ada; {count} of them had been taken and may have been acked "
+                           r"\(--sync\), and are lost", said[0]), said)
 
 
 @test

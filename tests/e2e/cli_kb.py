@@ -448,7 +448,8 @@ def kb_import_says_what_is_refused():
         refused(2, "kb", "import", hub=hub, said=["import wants a FILE"])
         refused(2, "kb", "list", "--as", "x", hub=hub, said=["--as goes with import"])
     refused(1, "kb", "import", "-", "--hub", "127.0.0.1:1", said=["no hub at"])
-    for path, why in (("/nonexistent/file", "No such file"), ("/", "Is a directory")):  # before a hub is asked
+    # before a hub is asked
+    for path, why in (("/nonexistent/file", "No such file"), ("/", "Is a directory")):
         refused(1, "kb", "import", path, "--hub", "127.0.0.1:1", said=[f"{path}: {why}"])
 
 

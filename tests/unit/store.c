@@ -221,6 +221,40 @@ static void test_a_full_disk_refuses_messages_until_there_is_room(void **state)
     sigaction(SIGXFSZ, &before, NULL);
 }
 
+static void test_what_is_lost_at_the_end_is_told(void **state)
+{
+    static const struct {
+        enum store_sync sync;
+        const char *lost;
+    } cases[] = {{STORE_SYNC_ALWAYS, "2:m1 4:m2 3:gone "},
+                 {STORE_SYNC_INTERVAL, "applied 2:m1 applied 3:gone applied 4:m2 "}};
+    struct world *world = *state;
+    struct sigaction before;
+    sigaction(SIGXFSZ, &(struct sigaction){.sa_handler = SIG_IGN}, &before);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        begin(world, cases[i].sync);
+        propose(world, ENTRY_START, "{}");
+        await(world, 1);
+        end(world);
+        assert_string_equal(world->unwritten, "");
+        begin(world, cases[i].sync);
+        limit_files(1024);
+        propose(world, ENTRY_MESSAGE, "m1");
+        propose(world, ENTRY_LEAVE, "gone");
+        propose(world, ENTRY_MESSAGE, "m2");
+        world->log.free(world->log.state);
+        assert_int_equal(store_close(world->store), -1);
+        limit_files(RLIM_INFINITY);
+        assert_string_equal(world->unwritten, cases[i].lost);
+        world->unwritten[0] = '\0';
+        begin(world, STORE_SYNC_ALWAYS);
+        assert_string_equal(world->entries, "1:{} ");
+        end(world);
+        data_remove(world);
+    }
+    sigaction(SIGXFSZ, &before, NULL);
+}
+
 /* ── kill -9 ── */
 
 /* A child proposes as fast as it can, and says how many came back; it is killed. */
@@ -298,6 +332,7 @@ int main(void)
         STORE_TEST(test_the_seqs_of_a_room_that_is_let_go_never_come_again),
         STORE_TEST(test_one_hub_at_a_time),
         STORE_TEST(test_a_full_disk_refuses_messages_until_there_is_room),
+        STORE_TEST(test_what_is_lost_at_the_end_is_told),
         STORE_TEST(test_kill_9_loses_nothing_that_came_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -169,6 +169,14 @@ void read_kept(struct world *world, const char *name, int level, uint64_t after,
     }
 }
 
+static void hear_unwritten(void *ctx, const struct store_unwritten *unwritten)
+{
+    struct world *world = ctx;
+    assert_true(slice_is(unwritten->room, "main"));
+    append(world->unwritten, sizeof world->unwritten, unwritten->applied ? "applied " : "",
+           unwritten->entry->bytes, unwritten->entry->seq);
+}
+
 int open_store(struct world *world, enum store_sync sync, char why[STORE_WHY_SIZE])
 {
     struct store_options options = world->retain;
@@ -177,6 +185,7 @@ int open_store(struct world *world, enum store_sync sync, char why[STORE_WHY_SIZ
     options.interval_ms = 1;
     options.wake = wake;
     options.page = take_page;
+    options.unwritten = hear_unwritten;
     options.ctx = world;
     struct store_reader reader = {world, read_row, read_loaded, read_seq, read_entry};
     world->rows[0] = world->entries[0] = why[0] = '\0';

@@ -36,6 +36,7 @@ struct world {
     bool seq_in_row;             /* when there is a row, the number in it is */
     int refuse_row;
     void (*on_row)(struct world *world, const struct row *row); /* instead of in `rows` */
+    char unwritten[4096];                                       /* what was lost at an end */
     /* of read_kept */
     char page[4096];
     uint64_t trimmed, upto, reads; /* reads: pages that came */
