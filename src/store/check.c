@@ -1,5 +1,5 @@
 /* Every entry, row and message of the database held against its checksum, also those below a
- * checkpoint, which a recovery does not read. */
+ * checkpoint, which a recovery does not read; but nothing of rooms that are no more. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -107,14 +107,17 @@ int store_check(struct store *store, const struct store_damage *damage,
     } readings[] = {
         {"SELECT id, name, checksum = sum_of(id, name, trimmed) FROM rooms", check_room},
         {"SELECT " ROW_COLUMN_NAMES ", name, row_number() OVER (PARTITION BY room ORDER BY kind,"
-         " key) FROM (SELECT room, " ROW_COLUMN_NAMES " FROM state) LEFT JOIN"
+         " key) FROM (SELECT room, " ROW_COLUMN_NAMES " FROM state WHERE room NOT IN " LEAVING_IDS
+         ") LEFT JOIN"
          " (SELECT id, name FROM rooms) ON id = room ORDER BY room, kind, key",
          check_row},
         {"SELECT " PACK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
-         " entry_packs.id >> 44) FROM entry_packs ORDER BY id",
+         " entry_packs.id >> 44) FROM entry_packs WHERE id >> 44 NOT IN " LEAVING_IDS
+         " ORDER BY id",
          check_entries},
         {"SELECT " PACK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
-         " message_packs.id >> 44) FROM message_packs ORDER BY id",
+         " message_packs.id >> 44) FROM message_packs WHERE id >> 44 NOT IN " LEAVING_IDS
+         " ORDER BY id",
          check_messages},
     };
     _Static_assert(ID_SEQ_BITS == 44, "as the texts above say");

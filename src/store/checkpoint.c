@@ -14,9 +14,8 @@
 
 #include "store/inside.h"
 
-#define STEP_BYTES   (128u << 10) /* of its rows, or what is over with the last one */
-#define SWEEP_ROWS   1024u        /* of `undo` */
-#define TRIM_AT_ONCE 5000         /* entries let go in one transaction, or some more */
+#define STEP_BYTES (128u << 10) /* of its rows, or what is over with the last one */
+#define SWEEP_ROWS 1024u        /* of `undo` */
 
 /* ── rows ── */
 
@@ -231,13 +230,13 @@ static bool oldest_chunk(struct database *database, const struct checkpoint *che
     int64_t entries = 0;
     sqlite3_bind_int64(step, 1, entry_id(checkpoint->log->id, 0));
     sqlite3_bind_int64(step, 2, entry_id(checkpoint->log->id, checkpoint->seq));
-    while (entries < TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
+    while (entries < STORE_TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
         *ret_id = sqlite3_column_int64(step, 0);
         *ret_time = sqlite3_column_int64(step, 1);
         entries += sqlite3_column_int64(step, 2);
     }
     sqlite3_reset(step);
-    return entries >= TRIM_AT_ONCE;
+    return entries >= STORE_TRIM_AT_ONCE;
 }
 
 /* Bytes of the database that hold something. */

@@ -91,6 +91,19 @@ static const char *const texts[STATEMENT_COUNT] = {
         " coalesce((SELECT value FROM meta WHERE name = 'let_go'), x'')) AS most)"
         " WHERE true ON CONFLICT DO UPDATE SET value = excluded.value,"
         " checksum = excluded.checksum",
+    [STATEMENT_LEAVE] =
+        "INSERT INTO meta (name, value, checksum) SELECT name, x'', sum_of(name, x'')"
+        " FROM (SELECT 'leaving ' || ?1 AS name)",
+    [STATEMENT_LEAVING] = "SELECT min(id) FROM " LEAVING_IDS,
+    [STATEMENT_LEFT] = "DELETE FROM meta WHERE name = 'leaving ' || ?1",
+    [STATEMENT_SIZES_OF_ENTRIES] = "SELECT id, length(bytes) FROM entry_packs"
+                                   " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    [STATEMENT_SIZES_OF_MESSAGES] = "SELECT id, length(bytes) FROM message_packs"
+                                    " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    /* the first ?2 + 1 of them, if there are so many */
+    [STATEMENT_DROP_SOME_ROWS] = "DELETE FROM state WHERE room = ?1 AND (kind, key) <="
+                                 " (SELECT kind, key FROM state WHERE room = ?1"
+                                 " ORDER BY kind, key LIMIT 1 OFFSET ?2)",
 };
 
 static int fail(char why[STORE_WHY_SIZE], const char *directory, const char *what)
@@ -508,7 +521,10 @@ static int hub_open(struct database *database, const char *directory, enum store
     if (error == 0)
         error = checkpoint_take_back(database, directory, ret_why);
     if (error == 0)
-        database->last_room = database_number(database, "SELECT max(id) FROM rooms");
+        database->last_room = database_number(
+            database, "SELECT max(id) FROM (SELECT id FROM rooms UNION ALL SELECT id"
+                      " FROM " LEAVING_IDS ")");
+    database->leaving = true; /* perhaps: the first step looks */
     return error;
 }
 

@@ -50,6 +50,12 @@ enum statement {
     STATEMENT_DROP_ROWS,
     STATEMENT_DROP_ROOM,
     STATEMENT_LET_GO,
+    STATEMENT_LEAVE,
+    STATEMENT_LEAVING,
+    STATEMENT_LEFT,
+    STATEMENT_SIZES_OF_ENTRIES,
+    STATEMENT_SIZES_OF_MESSAGES,
+    STATEMENT_DROP_SOME_ROWS,
     STATEMENT_COUNT
 };
 
@@ -69,6 +75,7 @@ struct database {
     uint64_t let_go;   /* the highest seq of a room that was let go before this hub */
     /* Numbers in `undo`: from where on there is something, from where on it is needed, the next. */
     uint64_t undo_swept, undo_needed, undo_next;
+    _Atomic bool leaving; /* something of rooms that are no more may be there (forget.c) */
 };
 
 #define DATABASE_NONE                                                                              \
@@ -317,6 +324,18 @@ struct group {
 int transaction_run(struct database *database, struct group *group, struct checkpoint *checkpoint,
                     char why[STORE_WHY_SIZE]);
 
+/* ── forget.c: a room that is no more goes at once, and what there is of it in steps ── */
+
+/* SQL: the ids of rooms that are no more and have left something. */
+#define LEAVING_IDS                                                                                \
+    "(SELECT CAST(substr(name, 9) AS INTEGER) AS id FROM meta WHERE name GLOB 'leaving *')"
+
+/* Within a transaction: the room is no more. 0 or -1. */
+int forget_begin(struct database *database, struct store_log *log);
+/* Takes some of what such rooms left away, in a transaction of its own. 0 or -1; database->leaving
+ * says whether there is more. */
+int forget_step(struct database *database);
+
 /* ── order.c: the rows of a checkpoint in the order of their keys ── */
 
 /* Goes a step on. True when it is done. */
@@ -345,7 +364,7 @@ bool checkpoint_is_swept(const struct database *database);
 /* Lets go some of what is below a whole one and beyond what is to be retained, in a transaction of
  * its own. Was there any? */
 bool checkpoint_trim(struct store *store, const struct checkpoint *checkpoint);
-/* Within the transaction that takes the rows of a room away: nothing of one that is half written is
+/* Within the transaction in which a room ends: nothing of one that is half written is
  * put back any more, and no step of it is taken. 0 or -1. */
 int checkpoint_forget(struct database *database, struct store_log *log);
 /* At the beginning: rows are again what they were before a checkpoint that was not whole, and

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/memory.h"
 #include "store/inside.h"
 
 /* More than can have been given and be lost without a trace. */
@@ -17,6 +19,8 @@ struct salvaging {
     bool let_go_lost; /* the seq to go on from was not whole */
     uint64_t row;     /* of the room's rows, in the order in which a recovery reads them */
     int64_t room;
+    int64_t *leaving; /* owned */
+    size_t leaving_count, leaving_capacity;
 };
 
 /* Of a row of the old database: is it to be copied? Says so when it is not whole. */
@@ -29,13 +33,24 @@ static void leave_out(const struct salvaging *salvaging, struct slice room, cons
     salvaging->damage->found(salvaging->damage->ctx, room, what, number);
 }
 
+/* Of a room that is no more, and what it left is yet to go. */
+static bool is_leaving(const struct salvaging *salvaging, int64_t room)
+{
+    for (size_t i = 0; i < salvaging->leaving_count; i++)
+        if (salvaging->leaving[i] == room)
+            return true;
+    return false;
+}
+
 static bool row_is_wanted(struct salvaging *salvaging, sqlite3_stmt *statement)
 {
     struct slice room = column_slice(statement, ROW_COLUMNS);
     struct row row = column_row(statement);
-    bool wanted = sqlite3_column_type(statement, ROW_COLUMNS) != SQLITE_NULL &&
-                  row_is_whole(room, &row, statement);
+    bool orphan = sqlite3_column_type(statement, ROW_COLUMNS) == SQLITE_NULL;
+    bool wanted = !orphan && row_is_whole(room, &row, statement);
     int64_t id = sqlite3_column_int64(statement, ROW_COLUMNS + 1);
+    if (orphan && is_leaving(salvaging, id))
+        return false;
     salvaging->row = id == salvaging->room ? salvaging->row + 1 : 1;
     salvaging->room = id;
     if (!wanted)
@@ -75,7 +90,7 @@ static const struct part {
     {"meta",
      "SELECT name, value, checksum = sum_of(name, value) AND (name NOT IN ('let_go', 'floor', 'undo_end') OR"
      " CAST(CAST(value AS TEXT) AS INTEGER) BETWEEN 0 AND (1 << 44) - 1)"
-     " FROM meta WHERE name <> 'probe'",
+     " FROM meta WHERE name <> 'probe' AND name NOT GLOB 'leaving *'",
      "INSERT OR REPLACE INTO meta (name, value, checksum) VALUES (?1, ?2, sum_of(?1, ?2))",
      NULL,
      NULL,
@@ -229,12 +244,15 @@ static int copy_pack(const struct salvaging *salvaging, enum pack_kind kind, sql
     struct slice room = column_slice(from, PACK_COLUMNS);
     int64_t id = sqlite3_column_int64(from, 0);
     struct pack pack;
+    bool orphan = sqlite3_column_type(from, PACK_COLUMNS) == SQLITE_NULL;
+    if (orphan && is_leaving(salvaging, id >> ID_SEQ_BITS))
+        return 0;
     if (!column_pack(room, kind, from, &pack))
         leave_out(salvaging, room,
                   kind == PACK_ENTRIES ? "what is said of the entries up to"
                                        : "what is said of the messages kept up to entry",
                   pack.last);
-    if (sqlite3_column_type(from, PACK_COLUMNS) == SQLITE_NULL)
+    if (orphan)
         item_left_out(salvaging, room, id, "of a room that is not there: all up to", pack.last);
     else if (kind == PACK_ENTRIES)
         copy_entries(salvaging, room, id, &pack, &builder);
@@ -340,8 +358,21 @@ static int new_rooms_above(struct database *database)
     return database_step(database, STATEMENT_LET_GO);
 }
 
+/* As far as they can be read. */
+static void find_leaving(struct salvaging *salvaging)
+{
+    sqlite3_stmt *step = prepared(salvaging->from, "SELECT id FROM " LEAVING_IDS);
+    while (step && sqlite3_step(step) == SQLITE_ROW) {
+        salvaging->leaving = memory_grow(salvaging->leaving, &salvaging->leaving_capacity,
+                                         salvaging->leaving_count + 1, sizeof *salvaging->leaving);
+        salvaging->leaving[salvaging->leaving_count++] = sqlite3_column_int64(step, 0);
+    }
+    sqlite3_finalize(step);
+}
+
 static int copy_all(struct salvaging *salvaging)
 {
+    find_leaving(salvaging);
     int error = execute(salvaging->to, "BEGIN");
     for (size_t i = 0; i < sizeof parts / sizeof *parts && error == 0; i++)
         error = copy_part(salvaging, &parts[i]);
@@ -374,6 +405,7 @@ int store_salvage(struct store *store, const char *directory, const struct store
         error = -1;
     }
     database_close(&to);
+    free(salvaging.leaving);
     return error;
 }
 

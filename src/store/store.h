@@ -61,6 +61,8 @@ struct store_page {
     uint64_t trimmed; /* what was said up to this seq is not kept any more */
 };
 
+#define STORE_TRIM_AT_ONCE 5000
+
 /* An entry that was never written, good during the call. */
 struct store_unwritten {
     struct slice room;
@@ -77,7 +79,8 @@ struct store_options {
      * the store. */
     void (*wake)(void *ctx);
     void *ctx;
-    /* What is kept below the last checkpoint; 0: no bound. Coarse: some thousands at a time. */
+    /* What is kept below the last checkpoint; 0: no bound. Coarse: of a room STORE_TRIM_AT_ONCE
+     * entries or some more go at a time, with a checkpoint of it, and less than that never. */
     int64_t retain_ms;
     uint64_t retain_entries; /* of each room */
     uint64_t retain_bytes;   /* of the database */

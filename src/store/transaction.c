@@ -126,27 +126,6 @@ static int write_message(struct database *database, struct group *group, const s
     return pack ? 0 : -1;
 }
 
-static int write_forget(struct database *database, struct store_log *log)
-{
-    static const enum statement by_room[] = {STATEMENT_DROP_ROWS, STATEMENT_DROP_ROOM};
-    static const enum statement by_id[] = {STATEMENT_DROP_ENTRIES, STATEMENT_DROP_MESSAGES};
-    sqlite3_stmt **statements = database->statements;
-    int error = checkpoint_forget(database, log);
-    for (enum pack_kind kind = 0; kind < PACK_KIND_COUNT; kind++)
-        pack_clear(&log->packs[kind]);
-    for (size_t i = 0; i < sizeof by_id / sizeof *by_id && error == 0; i++) {
-        sqlite3_bind_int64(statements[by_id[i]], 1, entry_id(log->id, 0));
-        sqlite3_bind_int64(statements[by_id[i]], 2, entry_id(log->id + 1, 0) - 1);
-        error = database_step(database, by_id[i]);
-    }
-    for (size_t i = 0; i < sizeof by_room / sizeof *by_room && error == 0; i++) {
-        sqlite3_bind_int64(statements[by_room[i]], 1, log->id);
-        error = database_step(database, by_room[i]);
-    }
-    sqlite3_bind_int64(statements[STATEMENT_LET_GO], 1, (int64_t)log->seq);
-    return error == 0 ? database_step(database, STATEMENT_LET_GO) : error;
-}
-
 static int write_item(struct database *database, struct group *group, const struct batch *batch,
                       const struct item *item)
 {
@@ -156,7 +135,7 @@ static int write_item(struct database *database, struct group *group, const stru
     case ITEM_MESSAGE:
         return write_message(database, group, batch, item);
     case ITEM_FORGET:
-        return write_forget(database, item->log);
+        return forget_begin(database, item->log);
     }
     return -1;
 }

@@ -350,6 +350,14 @@ static void probe(struct store *store)
         say(store, "");
 }
 
+/* Some of what rooms left that are no more. What can't be written waits, as checkpoints do. */
+static void forget_some(struct store *store)
+{
+    if (store->database.leaving && !atomic_load(&store->failing) &&
+        forget_step(&store->database) < 0)
+        say(store, sqlite3_errmsg(store->database.handle));
+}
+
 /* Until there is something to do. Under the mutex.
  *
  * Those who were answered by the last commit mostly have the next message ready soon. To go on
@@ -360,7 +368,8 @@ static void await_work(struct store *store, const struct timespec *company_until
     bool failing = atomic_load(&store->failing);
     struct timespec retry = in_ms(RETRY_MS);
     while (!store->hurry && !store->backing_up && !store->closing && STAILQ_EMPTY(&store->wishes) &&
-           (failing || (!store->checkpoint && STAILQ_EMPTY(&store->checkpoints)))) {
+           (failing || (!store->checkpoint && STAILQ_EMPTY(&store->checkpoints) &&
+                        !store->database.leaving))) {
         bool some = !STAILQ_EMPTY(&store->waiting);
         if (some && store->waiting_urgent >= store->company)
             break;
@@ -483,6 +492,7 @@ void *writer_run(void *data)
         }
         if (!batches && !work.checkpoint && atomic_load(&store->failing))
             probe(store);
+        forget_some(store);
         step_backup(store);
         if (work.reading)
             read_page(store, work.reading);

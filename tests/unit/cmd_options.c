@@ -14,6 +14,7 @@
 
 #include "cmd/commands.h"
 #include "net/server.h"
+#include "store/store.h"
 #include "wire/bounds.h"
 
 #define WORDS_MAX 24
@@ -395,6 +396,17 @@ static const char *default_of(const struct command *command, const char *name)
 }
 
 /* Help promises the hub's own defaults. */
+static void serve_says_how_coarse_retain_is(void **state)
+{
+    char *page = help_of(command_find("serve")), most[32];
+    (void)state;
+    snprintf(most, sizeof(most), " %d ", STORE_TRIM_AT_ONCE);
+    for (char *end = page; (end = strchr(end, '\n'));)
+        *end = ' '; /* wherever the lines end */
+    assert_non_null(strstr(page, most));
+    free(page);
+}
+
 static void serve_has_the_hubs_defaults(void **state)
 {
     (void)state;
@@ -467,6 +479,7 @@ int main(void)
         cmocka_unit_test(every_setting_is_explained),
         cmocka_unit_test(every_default_is_allowed),
         cmocka_unit_test(names_are_unique),
+        cmocka_unit_test(serve_says_how_coarse_retain_is),
         cmocka_unit_test(serve_has_the_hubs_defaults),
         cmocka_unit_test(sizes_are_read),
     };
