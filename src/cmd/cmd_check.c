@@ -47,6 +47,10 @@ static void print_search(const struct search_report *search)
 {
     if (!search->there)
         puts("search index: none; a hub makes it when it starts");
+    else if (*search->why)
+        printf("search index: can't be looked at: %s\n", search->why);
+    else if (search->other)
+        puts("search index: of another version of khub; a hub makes it anew when it starts");
     else if (!search->whole)
         puts("search index: damaged; take search.db away, and a hub makes it anew");
     else if (search->behind)

@@ -53,8 +53,11 @@ void search_close(struct search_index *index);
 /* What search.db of a directory says beside a hub made from its store; nobody may have it open. */
 struct search_report {
     bool there, whole; /* the file is; and can be read, and agrees with itself */
-    uint64_t entries;  /* in it */
-    uint64_t behind;   /* texts of the hub's that it has not, or not as they are, or too many */
+    bool other;        /* it is of another version of khub, which is no damage */
+    /* Why it can't be opened, when that says nothing of the file, such as a full disk; else "". */
+    char why[160];
+    uint64_t entries; /* in it */
+    uint64_t behind;  /* texts of the hub's that it has not, or not as they are, or too many */
 };
 struct search_check;
 struct search_check *search_check_begin(const char *directory);

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/memory.h"
@@ -13,6 +14,20 @@ struct search_check {
     uint64_t right;
 };
 
+/* It can't be opened. */
+static void explain(struct search_check *check)
+{
+    sqlite3 *handle = check->file.handle;
+    int code = sqlite3_errcode(handle) & 0xff, number = sqlite3_system_errno(handle);
+    bool others = code == SQLITE_FULL || code == SQLITE_CANTOPEN || code == SQLITE_BUSY ||
+                  code == SQLITE_NOMEM || code == SQLITE_READONLY;
+    if (others)
+        snprintf(check->report.why, sizeof check->report.why, "%s%s%s", sqlite3_errmsg(handle),
+                 number ? ": " : "", number ? strerror(number) : "");
+    else
+        check->report.other = search_file_is_other(&check->file);
+}
+
 struct search_check *search_check_begin(const char *directory)
 {
     struct search_check *check = memory_new(sizeof *check);
@@ -22,6 +37,8 @@ struct search_check *search_check_begin(const char *directory)
         access(path, F_OK) == 0;
     check->report.whole =
         check->report.there && search_file_open_as_is(&check->file, directory) == 0;
+    if (check->report.there && !check->report.whole)
+        explain(check);
     return check;
 }
 

@@ -84,6 +84,12 @@ static int schema_make(struct search_file *file)
     return execute(file, schema) < 0 ? -1 : execute(file, sql);
 }
 
+bool search_file_is_other(struct search_file *file)
+{
+    return search_file_number(file, "PRAGMA application_id") == APPLICATION_ID &&
+           search_file_number(file, "PRAGMA user_version") != SEARCH_SCHEMA;
+}
+
 static int path_of(const char *directory, const char *ending, char path[4096])
 {
     return snprintf(path, 4096, "%s/search.db%s", directory, ending) < 4096 ? 0 : -1;

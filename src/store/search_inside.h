@@ -56,6 +56,8 @@ struct search_room *search_file_room(struct search_file *file, struct slice name
                                      int *ret_error);
 /* What a query for one number finds, or -1. */
 int64_t search_file_number(struct search_file *file, const char *sql);
+/* Of one that could not be opened: is it an index, but another version's? */
+bool search_file_is_other(struct search_file *file);
 /* These return 0, or -1: sqlite3_errmsg says why. Within a transaction (SEARCH_BEGIN). */
 int search_file_put(struct search_file *file, struct slice name, const struct search_text *text);
 int search_file_settle(struct search_file *file);

@@ -208,6 +208,16 @@ def the_search_index_is_checked_and_made_again():
         check("search index: 1 entry behind;" in worked("check", data).out)
         equal(searched(data), found)
         check("search index: whole, 3 entries\n" in worked("check", data).out)
+        earlier = sqlite3.connect(index)
+        earlier.execute("PRAGMA user_version = 1")
+        earlier.close()
+        check("search index: of another version of khub; a hub makes it anew" in worked("check", data).out)
+        equal(searched(data), found)
+        os.mkdir(index + "-wal")  # says nothing of the index
+        check("search index: can't be looked at: unable to open database file: Is a directory\n"
+              in worked("check", data).out)
+        os.rmdir(index + "-wal")
+        check("search index: whole, 3 entries\n" in worked("check", data).out)
         with open(index, "r+b") as file:
             file.write(b"no database any more")
         check("search index: damaged;" in worked("check", data).out)
