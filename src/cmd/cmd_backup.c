@@ -38,8 +38,9 @@ const struct command command_backup = {
         "Writes a copy of a data directory's database to a file: the state at one moment, with all "
         "that was accepted before it. A hub that has the directory makes the copy itself, beside "
         "its work; it looks for such a wish (a file backup.wanted in DIR) once a second. Whoever "
-        "may write in DIR may ask. The copy is made in DIR and then moved, so the disk of DIR must "
-        "have room for it.\n\nTo go back to it: put the file as hub.db into an empty "
+        "may write in DIR may ask. That copy is made in DIR and then moved, so the disk of DIR must "
+        "have room for it. Of a directory that no hub has the copy is made beside FILE "
+        "(FILE.part).\n\nTo go back to it: put the file as hub.db into an empty "
         "directory, and give that to 'khub serve --data'.",
     .example = "  khub backup /var/lib/khub /backup/khub-monday.db",
     .worked = "the copy is there, on disk",

@@ -179,7 +179,7 @@ static int take_back(struct database *database)
 static int undo_look(struct database *database, const char *path, bool *ret_some,
                      char why[STORE_WHY_SIZE])
 {
-    int error = database_seq(database, "undo_end", &database->undo_needed, path, why);
+    int error = meta_seq(database, "undo_end", &database->undo_needed, path, why);
     database->undo_swept = database->undo_next = database->undo_needed;
     int64_t some = database_number(database, "SELECT EXISTS (SELECT 1 FROM undo)");
     int64_t broken = database_number(database, "SELECT count(*) FROM undo WHERE " IS_NEEDED

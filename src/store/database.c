@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -321,80 +320,6 @@ int database_migrate(struct database *database, const char *path, char why[STORE
     return error;
 }
 
-/* Reads the key. ret_there: there is one. 0, or STORE_DAMAGED with a sentence. */
-static int key_find(struct database *database, bool *ret_there, const char *path,
-                    char why[STORE_WHY_SIZE])
-{
-    sqlite3_stmt *statement;
-    if (sqlite3_prepare_v2(database->handle,
-                           "SELECT value, checksum = sum_of(name, value) FROM meta"
-                           " WHERE name = 'key'",
-                           -1, &statement, NULL) != SQLITE_OK)
-        return database_fail(database, path, why);
-    int result = sqlite3_step(statement);
-    bool found = result == SQLITE_ROW && sqlite3_column_bytes(statement, 0) == 32;
-    bool whole = found && sqlite3_column_int(statement, 1);
-    if (found)
-        memcpy(database->key, sqlite3_column_blob(statement, 0), 32);
-    sqlite3_finalize(statement);
-    *ret_there = result != SQLITE_DONE;
-    if (*ret_there && !found)
-        return database_damaged(why, path, "the hub's key can't be read");
-    return whole || !*ret_there ? 0 : database_damaged(why, path, "the hub's key is damaged");
-}
-
-/* Makes it when there is none; else nothing is written, for which there may be no room. */
-static int key_read(struct database *database, const char *path, char why[STORE_WHY_SIZE])
-{
-    sqlite3_stmt *statement;
-    bool there;
-    int error = key_find(database, &there, path, why);
-    if (error < 0 || there)
-        return error;
-    if (getrandom(database->key, sizeof database->key, 0) != (ssize_t)sizeof database->key)
-        return fail(why, path, "the system has no randomness");
-    if (sqlite3_prepare_v2(database->handle,
-                           "INSERT INTO meta (name, value, checksum)"
-                           " VALUES ('key', ?1, sum_of('key', ?1))",
-                           -1, &statement, NULL) != SQLITE_OK)
-        return database_fail(database, path, why);
-    sqlite3_bind_blob(statement, 1, database->key, sizeof database->key, SQLITE_STATIC);
-    error = sqlite3_step(statement) == SQLITE_DONE ? 0 : database_fail(database, path, why);
-    sqlite3_finalize(statement);
-    return error;
-}
-
-/* The same where nothing may be written. */
-static int key_load(struct database *database, const char *path, char why[STORE_WHY_SIZE])
-{
-    bool there;
-    int error = key_find(database, &there, path, why);
-    return error == 0 && !there ? database_damaged(why, path, "the hub's key is gone") : error;
-}
-
-/* Seqs are given from there on: none that is no seq is gone on from. */
-int database_seq(struct database *database, const char *name, uint64_t *ret_seq, const char *path,
-                 char why[STORE_WHY_SIZE])
-{
-    char number[160], checked[128], what[64];
-    snprintf(number, sizeof number,
-             "SELECT coalesce((SELECT CAST(CAST(value AS TEXT) AS INTEGER)"
-             " FROM meta WHERE name = '%s'), 0)",
-             name);
-    snprintf(checked, sizeof checked,
-             "SELECT count(*) FROM meta WHERE name = '%s' AND checksum <> sum_of(name, value)",
-             name);
-    int64_t seq = database_number(database, number);
-    bool fits = seq >= 0 && seq >> ID_SEQ_BITS == 0;
-    *ret_seq = fits ? (uint64_t)seq : 0;
-    snprintf(what, sizeof what, "%lld is no seq to go on from", (long long)seq);
-    if (!fits)
-        return database_damaged(why, path, what);
-    return database_number(database, checked) == 0
-               ? 0
-               : database_damaged(why, path, "the seq to go on from is not what it was");
-}
-
 static int prepare_all(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     int error = 0;
@@ -448,7 +373,7 @@ static int file_make(struct database *database, const char *directory, char ret_
     if (error == 0)
         error = database_migrate(database, directory, ret_why);
     if (error == 0)
-        error = key_read(database, directory, ret_why);
+        error = meta_key_make(database, directory, ret_why);
     if (error == 0 && sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
                                                 NULL, NULL) != SQLITE_OK)
         error = database_fail(database, directory, ret_why);
@@ -511,13 +436,13 @@ static int hub_open(struct database *database, const char *directory, enum store
     if (error == 0)
         error = database_migrate(database, directory, ret_why);
     if (error == 0)
-        error = key_read(database, directory, ret_why);
+        error = meta_key_make(database, directory, ret_why);
     if (error == 0)
         error = prepare_all(database, directory, ret_why);
     if (error == 0)
-        error = database_seq(database, "let_go", &database->let_go, directory, ret_why);
+        error = meta_seq(database, "let_go", &database->let_go, directory, ret_why);
     if (error == 0)
-        error = database_seq(database, "floor", &database->floor, directory, ret_why);
+        error = meta_seq(database, "floor", &database->floor, directory, ret_why);
     if (error == 0)
         error = checkpoint_take_back(database, directory, ret_why);
     if (error == 0)
@@ -573,7 +498,7 @@ static int file_open_to_read(struct database *database, const char *directory,
         return fail(ret_why, directory,
                     "the database is of an earlier version of khub: 'khub check' brings it up to "
                     "this one");
-    int error = key_load(database, directory, ret_why);
+    int error = meta_key(database, directory, ret_why);
     if (error == 0)
         error = checkpoint_see_back(database, directory, ret_why);
     if (error == 0)

@@ -99,12 +99,19 @@ int database_check(struct database *database, const char *path, char why[STORE_W
 int database_functions(struct database *database);
 /* What was read is not what was written: why says so. STORE_DAMAGED. */
 int database_damaged(char why[STORE_WHY_SIZE], const char *path, const char *what);
-/* A number of `meta` that things are numbered on from, written as 20 digits, so that they compare
- * as the numbers do; 0: none is there. 0, or a store_code with a sentence. */
-int database_seq(struct database *database, const char *name, uint64_t *ret_seq, const char *path,
-                 char why[STORE_WHY_SIZE]);
 /* One number, or -1 when there is none. */
 int64_t database_number(struct database *database, const char *sql);
+
+/* ── meta.c: what stands in `meta`. 0, or a store_code with a sentence ── */
+
+/* Reads the key into database->key, */
+int meta_key(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* or makes it when there is none; else nothing is written, for which there may be no room. */
+int meta_key_make(struct database *database, const char *path, char why[STORE_WHY_SIZE]);
+/* A number that things are numbered on from, written as 20 digits, so that they compare as the
+ * numbers do; 0: none is there. */
+int meta_seq(struct database *database, const char *name, uint64_t *ret_seq, const char *path,
+             char why[STORE_WHY_SIZE]);
 
 /* ── damaged.c: one that is damaged, and its end; the directory is taken ── */
 

@@ -18,16 +18,8 @@
 
 #include "net/bounds.h"
 #include "net/io_tls.h"
-#include "tls/lab.h"
+#include "tests/unit/lab_folder.h"
 #include "tls/tls.h"
-
-static char folder[] = "/tmp/khub-io-tls-XXXXXX";
-
-static const char *in_folder(const char *name, char path[256])
-{
-    snprintf(path, 256, "%s/%s", folder, name);
-    return path;
-}
 
 static SSL_CTX *server_context(bool asks_clients)
 {
@@ -592,23 +584,6 @@ static void a_turn_makes_a_few_steps_of_handshakes(void **state)
     pair_over(&pair);
 }
 
-static int folder_make(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    lab_make(folder);
-    return 0;
-}
-
-static int folder_remove(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -627,5 +602,5 @@ int main(void)
         cmocka_unit_test(the_name_of_a_certificate_counts_if_somebody_trusted_vouches),
         cmocka_unit_test(a_turn_makes_a_few_steps_of_handshakes),
     };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return cmocka_run_group_tests(tests, lab_folder_make, lab_folder_remove);
 }

@@ -16,16 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tls/lab.h"
+#include "tests/unit/lab_folder.h"
 #include "tls/tls.h"
-
-static char folder[] = "/tmp/khub-tls-XXXXXX";
-
-static const char *in_folder(const char *name, char path[256])
-{
-    snprintf(path, 256, "%s/%s", folder, name);
-    return path;
-}
 
 static X509 *cert_of(const char *name)
 {
@@ -201,23 +193,6 @@ static void a_name_that_hides_something_is_none(void **state)
     X509_free(nameless);
 }
 
-static int folder_make(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    lab_make(folder);
-    return 0;
-}
-
-static int folder_remove(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,5 +203,5 @@ int main(void)
         cmocka_unit_test(files_that_are_not_what_they_should_be_are_named),
         cmocka_unit_test(a_name_that_hides_something_is_none),
     };
-    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+    return cmocka_run_group_tests(tests, lab_folder_make, lab_folder_remove);
 }
