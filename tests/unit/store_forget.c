@@ -136,6 +136,7 @@ static void test_what_is_left_of_it_is_nobodys(void **state)
     close_still(world);
     assert_int_equal(open_store(&whole, STORE_SYNC_ALWAYS, why), 0);
     assert_int_equal(packs_left(&whole) + rows_left(&whole), 0);
+    assert_int_equal(number(&whole, "SELECT count(*) FROM meta WHERE name LIKE 'leaving%'"), 0);
     close_still(&whole);
     data_remove(&whole);
     /* for the next store, and a room of the same name */
