@@ -125,6 +125,8 @@ def a_salvage_that_has_no_room_leaves_nothing():
         refused(1, "check", data, "--salvage", into, said=[f"{into}: ", "full"])
         check(not os.path.exists(into), into, "is left")
         os.mkdir(into)
+        refused(1, "check", data, "--salvage", into, said=["full"])
+        equal(os.listdir(into), [], "what is there")
         with open(os.path.join(into, "other"), "wb"):
             refused(1, "check", data, "--salvage", into, said=["full"])
         equal(os.listdir(into), ["other"], "what is there")
