@@ -4,7 +4,7 @@
  * of what began with TLS nothing is handed on but what the client has said inside, in its order,
  * and all of it if nobody was in between; and what it begins like depends on no split.
  *
- * HEAD bytes say how: flags, a seed for the splits, where on its way something is changed, with
+ * HEAD bytes say how: flags, a seed for the splits (and how the hub answers), where on its way something is changed, with
  * what, and how many bytes of the rest are put in there. The rest is what is said. */
 #include <errno.h>
 #include <openssl/err.h>
@@ -22,15 +22,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define HEAD        7
-#define TLS_FIRST   0x16
-#define ANSWER      "what the hub has to say to that\n"
-#define PIECES_MAX  48   /* of a stream: the rest comes at once */
-#define TURNS       4    /* of the loop, after each piece */
-#define TURNS_MOST  1000 /* until the end is noticed */
-#define SHAKE_MS    (1u << 30)
-#define NOT_YET     1 /* no error, and no end */
-#define STREAM_MOST (32u << 10)
+#define HEAD         7
+#define TLS_FIRST    0x16
+#define ANSWER_MOST  (64u << 10)
+#define ANSWER_LEAST 32
+#define SEND_BUFFER  4096 /* of the hub's socket: so that a long answer waits for its peer */
+#define PIECES_MAX   48   /* of a stream: the rest comes at once */
+#define TURNS        4    /* of the loop, after each piece */
+#define TURNS_MOST   1000 /* until the end is noticed */
+#define SHAKE_MS     (1u << 30)
+#define NOT_YET      1 /* no error, and no end */
+#define STREAM_MOST  (32u << 10)
 
 enum flag {
     FLAG_CLIENT = 1,   /* a real client speaks; else the rest of the input, as it is */
@@ -110,9 +112,16 @@ struct end {
     struct text got;
     struct opening opening;
     const struct protocol *protocol;
-    ssize_t result; /* NOT_YET, 0 at the peer's end, or what failed */
-    bool answered, closed;
+    ssize_t result;              /* NOT_YET, 0 at the peer's end, or what failed */
+    size_t answer_len, answered; /* what the hub says to the first bytes, and how much of it */
+    uint64_t taken;
+    bool finishes, finished, closed; /* it says its end behind that; has it? */
 };
+
+static char answer_at(size_t at)
+{
+    return (char)(at * 7 + at / 251);
+}
 
 static void readable(struct end *end)
 {
@@ -130,10 +139,33 @@ static void readable(struct end *end)
     text_add(&end->got, bytes);
     if (!end->opening.over && !end->protocol)
         end->protocol = opening_take(&end->opening, bytes);
-    struct iovec answer = {(void *)(uintptr_t)ANSWER, sizeof ANSWER - 1};
-    ssize_t sent = end->answered ? 0 : io_write(end->io, &answer, 1);
-    expect(end->answered || sent == sizeof ANSWER - 1 || sent < 0, "half an answer is taken");
-    end->answered = true;
+    io_want(end->io, IO_WANT_READ | (end->answered < end->answer_len ? IO_WANT_WRITE : 0));
+}
+
+/* Some of the answer, in two vectors. */
+static void writable(struct end *end)
+{
+    static char bytes[20 << 10];
+    size_t len = end->answer_len - end->answered;
+    len = len < sizeof bytes ? len : sizeof bytes;
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = answer_at(end->answered + i);
+    struct iovec vectors[] = {{bytes, len / 3}, {bytes + len / 3, len - len / 3}};
+    ssize_t sent = len >= 3 ? io_write(end->io, vectors, 2)
+                   : len    ? io_write(end->io, vectors + 1, 1)
+                            : 0;
+    expect(sent <= (ssize_t)len && (sent != 0 || len == 0),
+           "more is taken than was said, or nothing");
+    end->answered += sent > 0 ? (size_t)sent : 0;
+    expect(io_taken(end->io) >= end->taken, "what was taken is taken back");
+    end->taken = io_taken(end->io);
+    bool over = end->answered == end->answer_len || (sent < 0 && sent != -EAGAIN);
+    if (over)
+        io_want(end->io, end->result == NOT_YET ? IO_WANT_READ : 0);
+    if (over && end->finishes && !end->finished) {
+        io_finish(end->io);
+        end->finished = true;
+    }
 }
 
 static void on_io(struct io *io, enum io_event event, void *context)
@@ -142,17 +174,22 @@ static void on_io(struct io *io, enum io_event event, void *context)
     expect(io == end->io && !end->closed, "an event of another, or of one that is closed");
     if (event == IO_READABLE)
         readable(end);
+    if (event == IO_WRITABLE)
+        writable(end);
     end->closed |= event == IO_CLOSED;
 }
 
-static void end_begin(struct end *end, bool asks)
+/* how: of its answer. */
+static void end_begin(struct end *end, bool asks, unsigned how)
 {
-    int ends[2];
-    *end = (struct end){.result = NOT_YET};
+    int ends[2], size = SEND_BUFFER;
+    *end = (struct end){
+        .result = NOT_YET, .answer_len = how & 1 ? ANSWER_MOST : ANSWER_LEAST, .finishes = how & 2};
     SSL_CTX_up_ref(all.hub[asks]);
     tls_edge_use(all.edge, all.hub[asks]);
     expect(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0,
            "there are no sockets");
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     end->peer = ends[1];
     end->io = io_tls(all.edge, ends[0], on_io, end);
     expect(end->io != NULL, "there is no io");
@@ -161,6 +198,7 @@ static void end_begin(struct end *end, bool asks)
 
 static void end_over(struct end *end)
 {
+    expect(!io_is_settled(end->io) || io_is_flushed(end->io), "settled with something to send");
     io_close(end->io);
     for (unsigned turns = 0; !end->closed && turns < TURNS_MOST; turns++)
         uv_run(&all.loop, UV_RUN_NOWAIT);
@@ -186,6 +224,7 @@ struct way {
     uint32_t seed;
     unsigned pieces;
     size_t at;    /* bytes of the client that went by */
+    size_t heard; /* bytes of the answer */
     int first;    /* byte that the hub was sent; -1: none yet */
     bool changes; /* at change_at, once: */
     size_t change_at;
@@ -272,16 +311,21 @@ static bool say(struct way *way, struct slice text, bool updates)
     return true;
 }
 
-/* What the hub answered is read, as far as it came. */
+/* What the hub answered is read, as far as it comes. */
 static void hear(struct way *way, bool whole)
 {
-    char answer[sizeof ANSWER] = "";
-    carry(way);
-    ERR_clear_error();
-    int len = SSL_read(way->ssl, answer, sizeof answer);
-    expect(len <= 0 || strncmp(answer, ANSWER, (size_t)len) == 0, "the answer is another");
-    expect(len > 0 || !whole, "there is no answer");
-    carry(way);
+    char answer[4096];
+    for (unsigned idle = 0; idle < 4; idle++) {
+        turn(1);
+        carry(way);
+        ERR_clear_error();
+        int len = SSL_read(way->ssl, answer, sizeof answer);
+        for (int i = 0; i < len; i++)
+            expect(answer[i] == answer_at(way->heard++), "the answer is another");
+        if (len > 0)
+            idle = 0;
+    }
+    expect(way->heard == way->end->answer_len || !whole, "not all of the answer comes");
 }
 
 static void leave(struct end *end, bool gone)
@@ -376,7 +420,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     begin_once();
     unsigned flags = data[0];
     struct slice rest = {(const char *)data + HEAD, size - HEAD};
-    end_begin(&end, flags & FLAG_ASKED);
+    end_begin(&end, flags & FLAG_ASKED, data[1] >> 6);
     if (!(flags & FLAG_CLIENT)) {
         say_raw(&end, rest, data[1], flags & FLAG_GONE);
     } else {
