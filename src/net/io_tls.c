@@ -226,6 +226,8 @@ static int out_send(struct tls *tls)
 {
     struct text *out = &tls->edge->out;
     size_t sent = 0;
+    if (tls->finished) /* OpenSSL answers key updates behind our word for the end, too */
+        text_clear(out);
     int error = out->failed ? -ENOMEM : held_send(tls);
     if (error == 0 && out->len && !tls->held.len)
         error = send_some(tls, text_slice(out), &sent);

@@ -4,8 +4,9 @@
  * of what began with TLS nothing is handed on but what the client has said inside, in its order,
  * and all of it if nobody was in between; and what it begins like depends on no split.
  *
- * HEAD bytes say how: flags, a seed for the splits (and how the hub answers), where on its way something is changed, with
- * what, and how many bytes of the rest are put in there. The rest is what is said. */
+ * HEAD bytes say how: flags, a seed for the splits (and how the hub answers), where on its way
+ * something is changed, with what, and how many bytes of the rest are put in there. The rest is
+ * what is said. */
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -287,6 +287,32 @@ static void our_end_is_said_by_tls(void **state)
     }
 }
 
+/* Nothing may be said behind our end, not even what a peer's new keys ask for. (Found by fuzz_tls:
+ * reading failed.) */
+static void behind_our_end_new_keys_are_not_answered(void **state)
+{
+    (void)state;
+    struct pair pair;
+    char buffer[64];
+    pair_begin(&pair, 1 << 20, false);
+    pair_shaken(&pair);
+    io_finish(pair.end.io);
+    for (int times = 0; times < 3; times++) {
+        assert_int_equal(SSL_key_update(pair.end.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_write(pair.end.ssl, "more", 4), 4);
+        carry(&pair.end, &pair.loop, 1 << 14);
+        await(&pair, IO_READABLE);
+        assert_int_equal(io_read(pair.end.io, buffer, sizeof buffer), 4);
+        assert_memory_equal(buffer, "more", 4);
+    }
+    SSL_shutdown(pair.end.ssl);
+    carry(&pair.end, &pair.loop, 1 << 14);
+    await(&pair, IO_READABLE);
+    assert_int_equal(io_read(pair.end.io, buffer, sizeof buffer), 0);
+    assert_null(io_protection(pair.end.io).failure);
+    pair_over(&pair);
+}
+
 static char byte_at(size_t at)
 {
     return (char)(at * 2654435761u >> 13);
@@ -591,6 +617,7 @@ int main(void)
         cmocka_unit_test(a_peer_without_tls_is_carried_as_it_is),
         cmocka_unit_test(the_end_is_told_from_a_connection_that_broke),
         cmocka_unit_test(our_end_is_said_by_tls),
+        cmocka_unit_test(behind_our_end_new_keys_are_not_answered),
         cmocka_unit_test(much_is_written_in_pieces_of_any_size),
         cmocka_unit_test(a_small_buffer_reads_all_of_a_record),
         cmocka_unit_test(only_wanted_events_come),
