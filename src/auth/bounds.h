@@ -7,7 +7,6 @@
 #define ROOM_LIST_MAX  1024u /* bytes of names with commas between them */
 #define ACTOR_MAX      64u   /* bytes of the name of who acts */
 #define TOKENS_MAX     4096u /* that let somebody in; those revoked and expired are not counted */
-#define TOKEN_RATE_MAX 1e9   /* messages a second */
 /* How long a command waits for another one that has the file, in milliseconds. A hub never
  * waits: it goes on with what it knew, and looks again. */
 #define TOKENS_PATIENCE_MS 5000

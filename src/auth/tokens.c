@@ -9,27 +9,11 @@
 #include <stdlib.h>
 
 #include "auth/file.h"
+#include "auth/tokens_schema.h"
 #include "core/memory.h"
 
-#define APPLICATION_ID 0x6b687574 /* "khut" */
-#define TOKENS_SCHEMA  2
-
-#define COLUMNS        "id, sha256, name, role, ids, rooms, rate, expires, created, revoked"
-
-static const char schema[] =
-    "CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
-    " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
-    " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " revoked INTEGER NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;";
-/* Since schema 2. */
-static const char audit_schema[] =
-    "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
-    " who TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
-    "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
-    " BEGIN SELECT RAISE(ABORT, 'what was done is not changed'); END;"
-    "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
-    " BEGIN SELECT RAISE(ABORT, 'what was done is not taken away'); END;";
+#define QUOTA_TEXT_SIZE 256u /* of quota_write */
+#define COLUMNS         "id, sha256, name, role, ids, rooms, expires, created, revoked"
 
 struct tokens {
     sqlite3 *handle;
@@ -80,84 +64,6 @@ bool token_permits_room(const struct token_grant *grant, struct slice room)
 
 /* ── the file ── */
 
-static int fail(const struct tokens *tokens, char why[TOKENS_WHY_SIZE])
-{
-    snprintf(why, TOKENS_WHY_SIZE, "tokens.db: %s", sqlite3_errmsg(tokens->handle));
-    return -1;
-}
-
-static int execute(struct tokens *tokens, const char *sql, char why[TOKENS_WHY_SIZE])
-{
-    return sqlite3_exec(tokens->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(tokens, why);
-}
-
-/* A statement, or NULL with a sentence. */
-static sqlite3_stmt *prepare(struct tokens *tokens, const char *sql, char why[TOKENS_WHY_SIZE])
-{
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(tokens->handle, sql, -1, &statement, NULL) != SQLITE_OK)
-        fail(tokens, why);
-    return statement;
-}
-
-/* A pragma's number. 0, or -1 with a sentence. */
-static int number_read(struct tokens *tokens, const char *sql, int64_t *ret_number,
-                       char why[TOKENS_WHY_SIZE])
-{
-    sqlite3_stmt *statement = prepare(tokens, sql, why);
-    int error = -1;
-    if (!statement)
-        return -1;
-    if (sqlite3_step(statement) == SQLITE_ROW) {
-        *ret_number = sqlite3_column_int64(statement, 0);
-        error = 0;
-    } else {
-        fail(tokens, why);
-    }
-    sqlite3_finalize(statement);
-    return error;
-}
-
-/* Two programs may come to a new file at once: only one of them makes the tables. */
-static int schema_make(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
-{
-    char sql[128];
-    int64_t version = 0;
-    if (execute(tokens, "BEGIN IMMEDIATE", why) < 0)
-        return -1;
-    snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-             APPLICATION_ID, TOKENS_SCHEMA);
-    int error = number_read(tokens, "PRAGMA user_version", &version, why);
-    if (error == 0 && version == 0)
-        error = execute(tokens, schema, why);
-    if (error == 0 && version < TOKENS_SCHEMA)
-        error = execute(tokens, audit_schema, why) < 0 ? -1 : execute(tokens, sql, why);
-    if (error == 0)
-        return execute(tokens, "COMMIT", why);
-    sqlite3_exec(tokens->handle, "ROLLBACK", NULL, NULL, NULL);
-    return -1;
-}
-
-static int schema_check(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
-{
-    int64_t version = 0, application = 0;
-    if (number_read(tokens, "PRAGMA user_version", &version, why) < 0)
-        return -1;
-    if (number_read(tokens, "PRAGMA application_id", &application, why) < 0)
-        return -1;
-    bool ours = version == 0 || application == APPLICATION_ID;
-    if (ours && version < TOKENS_SCHEMA && schema_make(tokens, why) < 0)
-        return -1;
-    if (number_read(tokens, "PRAGMA user_version", &version, why) < 0 ||
-        number_read(tokens, "PRAGMA application_id", &application, why) < 0)
-        return -1;
-    if (application == APPLICATION_ID && version == TOKENS_SCHEMA)
-        return 0;
-    snprintf(why, TOKENS_WHY_SIZE, "tokens.db is of %s",
-             application == APPLICATION_ID ? "a later version of khub" : "another program");
-    return -1;
-}
-
 int tokens_open(const char *directory, enum tokens_open how, int wait_ms,
                 struct tokens **ret_tokens, char ret_why[TOKENS_WHY_SIZE])
 {
@@ -175,11 +81,12 @@ int tokens_open(const char *directory, enum tokens_open how, int wait_ms,
                     ? sqlite3_busy_timeout(tokens->handle, wait_ms)
                     : -1;
     if (error != 0)
-        fail(tokens, ret_why);
+        sql_fail(tokens->handle, ret_why);
     if (error == 0)
-        error = execute(tokens, "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;", ret_why);
+        error = sql_execute(tokens->handle,
+                            "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;", ret_why);
     if (error == 0)
-        error = schema_check(tokens, ret_why);
+        error = tokens_schema(tokens->handle, ret_why);
     if (error == 0 && tokens_refresh(tokens, ret_why) < 0)
         error = -1;
     if (error != 0) {
@@ -228,37 +135,86 @@ static bool column_role(sqlite3_stmt *row, int column, enum token_role *ret_role
     return false;
 }
 
-/* False when it is nothing that this program wrote: it is left out, and so lets nobody in. */
-static bool row_read(sqlite3_stmt *row, struct token *ret_token)
+/* Tokens as they are read, one after the other. */
+struct reading {
+    sqlite3_stmt *rows, *limits;
+};
+
+static void reading_end(struct reading *reading)
 {
+    sqlite3_finalize(reading->rows);
+    sqlite3_finalize(reading->limits);
+}
+
+/* 0, or -1 with a sentence. */
+static int reading_begin(struct tokens *tokens, struct reading *ret_reading,
+                         char why[TOKENS_WHY_SIZE])
+{
+    struct reading reading = {
+        .rows = sql_prepare(tokens->handle, "SELECT " COLUMNS " FROM tokens ORDER BY id", why)};
+    if (reading.rows)
+        reading.limits =
+            sql_prepare(tokens->handle, "SELECT name, most FROM limits WHERE token = ?1", why);
+    if (!reading.limits) {
+        reading_end(&reading);
+        return -1;
+    }
+    *ret_reading = reading;
+    return 0;
+}
+
+/* False when one is not known, or can't be read: nobody is let in without a limit that was set. */
+static bool limits_read(sqlite3_stmt *limits, int64_t token, struct quota *ret_quota)
+{
+    enum limit limit;
+    int result;
+    bool known = true;
+    sqlite3_reset(limits);
+    sqlite3_bind_int64(limits, 1, token);
+    while ((result = sqlite3_step(limits)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(limits, 0);
+        if (!name || limit_find(name, &limit) < 0)
+            known = false;
+        else
+            ret_quota->most[limit] = sqlite3_column_double(limits, 1);
+    }
+    return known && result == SQLITE_DONE;
+}
+
+/* False when it is nothing that this program wrote: it is left out, and so lets nobody in. */
+static bool row_read(const struct reading *reading, struct token *ret_token)
+{
+    sqlite3_stmt *row = reading->rows;
     struct token_grant *grant = &ret_token->grant;
     const void *sha256 = sqlite3_column_blob(row, 1);
     *ret_token = (struct token){.id = sqlite3_column_int64(row, 0)};
     if (sqlite3_column_bytes(row, 1) != (int)TOKEN_SHA256)
         return false;
     memcpy(ret_token->sha256, sha256, TOKEN_SHA256);
-    grant->rate = sqlite3_column_double(row, 6);
-    grant->expires_ms = sqlite3_column_int64(row, 7);
-    grant->created_ms = sqlite3_column_int64(row, 8);
-    grant->revoked_ms = sqlite3_column_int64(row, 9);
+    grant->expires_ms = sqlite3_column_int64(row, 6);
+    grant->created_ms = sqlite3_column_int64(row, 7);
+    grant->revoked_ms = sqlite3_column_int64(row, 8);
     return column_text(row, 2, grant->name, sizeof grant->name) &&
            column_role(row, 3, &grant->role) &&
            column_text(row, 4, grant->ids, sizeof grant->ids) &&
-           column_text(row, 5, grant->rooms, sizeof grant->rooms);
+           column_text(row, 5, grant->rooms, sizeof grant->rooms) &&
+           limits_read(reading->limits, ret_token->id, &grant->quota);
 }
 
 int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct token_grant *grant),
                 void *ctx, char ret_why[TOKENS_WHY_SIZE])
 {
-    sqlite3_stmt *rows = prepare(tokens, "SELECT " COLUMNS " FROM tokens ORDER BY id", ret_why);
-    int result = rows ? SQLITE_ROW : SQLITE_ERROR;
+    struct reading reading;
     struct token token;
-    while (rows && (result = sqlite3_step(rows)) == SQLITE_ROW)
-        if (row_read(rows, &token))
+    int result;
+    if (reading_begin(tokens, &reading, ret_why) < 0)
+        return -1;
+    while ((result = sqlite3_step(reading.rows)) == SQLITE_ROW)
+        if (row_read(&reading, &token))
             each(ctx, &token.grant);
-    if (rows && result != SQLITE_DONE)
-        fail(tokens, ret_why);
-    sqlite3_finalize(rows);
+    if (result != SQLITE_DONE)
+        sql_fail(tokens->handle, ret_why);
+    reading_end(&reading);
     return result == SQLITE_DONE ? 0 : -1;
 }
 
@@ -267,26 +223,27 @@ int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct toke
 /* All that are not revoked, in place of what was known; untouched when they can't be read. */
 static int live_read(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
 {
-    sqlite3_stmt *rows = prepare(tokens, "SELECT " COLUMNS " FROM tokens", why);
+    struct reading reading;
     struct token token, *live = NULL;
     size_t count = 0, capacity = 0;
     bool any = false;
-    int result = SQLITE_ERROR;
-    while (rows && (result = sqlite3_step(rows)) == SQLITE_ROW) {
+    int result;
+    if (reading_begin(tokens, &reading, why) < 0)
+        return -1;
+    while ((result = sqlite3_step(reading.rows)) == SQLITE_ROW) {
         any = true;
-        if (!row_read(rows, &token) || token.grant.revoked_ms)
+        if (!row_read(&reading, &token) || token.grant.revoked_ms)
             continue;
         live = memory_grow(live, &capacity, count + 1, sizeof *live);
         live[count++] = token;
     }
+    if (result != SQLITE_DONE)
+        sql_fail(tokens->handle, why);
+    reading_end(&reading);
     if (result != SQLITE_DONE) {
-        if (rows)
-            fail(tokens, why);
-        sqlite3_finalize(rows);
         free(live);
         return -1;
     }
-    sqlite3_finalize(rows);
     free(tokens->live);
     tokens->live = live;
     tokens->count = count;
@@ -297,7 +254,7 @@ static int live_read(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
 int tokens_refresh(struct tokens *tokens, char ret_why[TOKENS_WHY_SIZE])
 {
     int64_t version = 0;
-    if (number_read(tokens, "PRAGMA data_version", &version, ret_why) < 0)
+    if (sql_number(tokens->handle, "PRAGMA data_version", &version, ret_why) < 0)
         return -1;
     if (version == tokens->version)
         return 0;
@@ -362,25 +319,55 @@ int64_t tokens_next_expiry(const struct tokens *tokens, int64_t now)
 static int mark_revoked(struct tokens *tokens, const char *name, int64_t now,
                         char why[TOKENS_WHY_SIZE])
 {
-    sqlite3_stmt *statement =
-        prepare(tokens, "UPDATE tokens SET revoked = ?2 WHERE name = ?1 AND revoked = 0", why);
+    sqlite3_stmt *statement = sql_prepare(
+        tokens->handle, "UPDATE tokens SET revoked = ?2 WHERE name = ?1 AND revoked = 0", why);
     if (!statement)
         return -1;
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, now);
-    int error = sqlite3_step(statement) == SQLITE_DONE ? 0 : fail(tokens, why);
+    int error = sqlite3_step(statement) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
     sqlite3_finalize(statement);
+    return error;
+}
+
+/* Of the token of this id. */
+static int limit_set(struct tokens *tokens, int64_t token, enum limit limit, double most,
+                     char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *row =
+        sql_prepare(tokens->handle,
+                    most > 0 ? "INSERT INTO limits (token, name, most) VALUES (?1, ?2, ?3)"
+                               " ON CONFLICT DO UPDATE SET most = ?3"
+                             : "DELETE FROM limits WHERE token = ?1 AND name = ?2",
+                    why);
+    if (!row)
+        return -1;
+    sqlite3_bind_int64(row, 1, token);
+    sqlite3_bind_text(row, 2, limit_text(limit), -1, SQLITE_STATIC);
+    if (most > 0)
+        sqlite3_bind_double(row, 3, most);
+    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
+    sqlite3_finalize(row);
+    return error;
+}
+
+static int quota_set(struct tokens *tokens, int64_t token, const struct quota *quota,
+                     char why[TOKENS_WHY_SIZE])
+{
+    int error = 0;
+    for (enum limit limit = 0; limit < LIMIT_COUNT && error == 0; limit++)
+        if (quota->most[limit] >= 0)
+            error = limit_set(tokens, token, limit, quota->most[limit], why);
     return error;
 }
 
 static int insert(struct tokens *tokens, const struct token_grant *grant,
                   const uint8_t sha256[TOKEN_SHA256], char why[TOKENS_WHY_SIZE])
 {
-    sqlite3_stmt *row =
-        prepare(tokens,
-                "INSERT INTO tokens (sha256, name, role, ids, rooms, rate, expires, created,"
-                " revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
-                why);
+    sqlite3_stmt *row = sql_prepare(tokens->handle,
+                                    "INSERT INTO tokens (sha256, name, role, ids, rooms, expires,"
+                                    " created, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+                                    why);
     if (!row)
         return -1;
     sqlite3_bind_blob(row, 1, sha256, TOKEN_SHA256, SQLITE_STATIC);
@@ -388,43 +375,62 @@ static int insert(struct tokens *tokens, const struct token_grant *grant,
     sqlite3_bind_text(row, 3, roles[grant->role], -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 4, grant->ids, -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 5, grant->rooms, -1, SQLITE_STATIC);
-    sqlite3_bind_double(row, 6, grant->rate);
-    sqlite3_bind_int64(row, 7, grant->expires_ms);
-    sqlite3_bind_int64(row, 8, grant->created_ms);
-    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : fail(tokens, why);
+    sqlite3_bind_int64(row, 6, grant->expires_ms);
+    sqlite3_bind_int64(row, 7, grant->created_ms);
+    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
     sqlite3_finalize(row);
-    return error;
+    return error < 0
+               ? -1
+               : quota_set(tokens, sqlite3_last_insert_rowid(tokens->handle), &grant->quota, why);
+}
+
+/* "rate=5 connections=3": those that are there; "" when none is. */
+static void quota_write(const struct quota *quota, char *text, size_t size)
+{
+    size_t len = 0;
+    text[0] = '\0';
+    for (enum limit limit = 0; limit < LIMIT_COUNT && len < size; limit++)
+        if (quota->most[limit] > 0)
+            len += (size_t)snprintf(text + len, size - len, "%s%s=%.15g", len ? " " : "",
+                                    limit_text(limit), quota->most[limit]);
 }
 
 /* Says in the audit what is done in the transaction that is open. */
 static int audit_add(struct tokens *tokens, int64_t now, const char *what, const char *name,
-                     const struct token_grant *grant, char why[TOKENS_WHY_SIZE])
+                     const char *detail, char why[TOKENS_WHY_SIZE])
 {
-    char detail[ID_PATTERN_MAX + ROOM_LIST_MAX + 128] = "";
-    sqlite3_stmt *row = prepare(
-        tokens, "INSERT INTO audit (time, who, what, name, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
-        why);
+    sqlite3_stmt *row = sql_prepare(
+        tokens->handle,
+        "INSERT INTO audit (time, who, what, name, detail) VALUES (?1, ?2, ?3, ?4, ?5)", why);
     if (!row)
         return -1;
-    if (grant)
-        snprintf(detail, sizeof detail, "role=%s ids=%s rooms=%s rate=%g expires=%lld",
-                 roles[grant->role], grant->ids, *grant->rooms ? grant->rooms : "all", grant->rate,
-                 (long long)grant->expires_ms);
     sqlite3_bind_int64(row, 1, now);
     sqlite3_bind_text(row, 2, tokens->actor, -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 3, what, -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 4, name, -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 5, detail, -1, SQLITE_STATIC);
-    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : fail(tokens, why);
+    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
     sqlite3_finalize(row);
     return error;
+}
+
+/* The same of a token that is new. */
+static int audit_add_grant(struct tokens *tokens, const char *what, const struct token_grant *grant,
+                           char why[TOKENS_WHY_SIZE])
+{
+    char detail[ID_PATTERN_MAX + ROOM_LIST_MAX + QUOTA_TEXT_SIZE + 128], limits[QUOTA_TEXT_SIZE];
+    quota_write(&grant->quota, limits, sizeof limits);
+    snprintf(detail, sizeof detail, "role=%s ids=%s rooms=%s%s%s expires=%lld", roles[grant->role],
+             grant->ids, *grant->rooms ? grant->rooms : "all", *limits ? " " : "", limits,
+             (long long)grant->expires_ms);
+    return audit_add(tokens, grant->created_ms, what, grant->name, detail, why);
 }
 
 int tokens_acts(struct tokens *tokens, void (*each)(void *ctx, const struct token_act *act),
                 void *ctx, char ret_why[TOKENS_WHY_SIZE])
 {
-    sqlite3_stmt *rows =
-        prepare(tokens, "SELECT time, who, what, name, detail FROM audit ORDER BY id", ret_why);
+    sqlite3_stmt *rows = sql_prepare(
+        tokens->handle, "SELECT time, who, what, name, detail FROM audit ORDER BY id", ret_why);
     int result = SQLITE_ERROR;
     while (rows && (result = sqlite3_step(rows)) == SQLITE_ROW) {
         const char *texts[4];
@@ -437,7 +443,7 @@ int tokens_acts(struct tokens *tokens, void (*each)(void *ctx, const struct toke
         each(ctx, &act);
     }
     if (rows && result != SQLITE_DONE)
-        fail(tokens, ret_why);
+        sql_fail(tokens->handle, ret_why);
     sqlite3_finalize(rows);
     return result == SQLITE_DONE ? 0 : -1;
 }
@@ -463,12 +469,12 @@ static int give_out(struct tokens *tokens, const struct token_grant *grant,
 }
 
 /* The token of that name that is not revoked. 0, or -1 with a sentence. */
-static int live_find(struct tokens *tokens, const char *name, struct token_grant *ret_grant,
+static int live_find(struct tokens *tokens, const char *name, struct token *ret_token,
                      char why[TOKENS_WHY_SIZE])
 {
     for (size_t i = 0; i < tokens->count; i++) {
         if (strcmp(tokens->live[i].grant.name, name) == 0) {
-            *ret_grant = tokens->live[i].grant;
+            *ret_token = tokens->live[i];
             return 0;
         }
     }
@@ -479,7 +485,7 @@ static int live_find(struct tokens *tokens, const char *name, struct token_grant
 /* Begins to change them: nobody else does meanwhile, and what is known is what is there. */
 static int begin(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
 {
-    if (execute(tokens, "BEGIN IMMEDIATE", why) < 0)
+    if (sql_execute(tokens->handle, "BEGIN IMMEDIATE", why) < 0)
         return -1;
     return live_read(tokens, why);
 }
@@ -487,7 +493,7 @@ static int begin(struct tokens *tokens, char why[TOKENS_WHY_SIZE])
 static int end(struct tokens *tokens, int error, char *text, char why[TOKENS_WHY_SIZE])
 {
     if (error == 0)
-        error = execute(tokens, "COMMIT", why);
+        error = sql_execute(tokens->handle, "COMMIT", why);
     if (error < 0) {
         sqlite3_exec(tokens->handle, "ROLLBACK", NULL, NULL, NULL);
         if (text)
@@ -502,7 +508,7 @@ static int end(struct tokens *tokens, int error, char *text, char why[TOKENS_WHY
 int tokens_add(struct tokens *tokens, const struct token_grant *grant,
                char ret_text[TOKEN_TEXT_SIZE], char ret_why[TOKENS_WHY_SIZE])
 {
-    struct token_grant there;
+    struct token there;
     char ignored[TOKENS_WHY_SIZE];
     int error = begin(tokens, ret_why);
     ret_text[0] = '\0';
@@ -522,45 +528,67 @@ int tokens_add(struct tokens *tokens, const struct token_grant *grant,
     if (error == 0)
         error = give_out(tokens, grant, ret_text, ret_why);
     if (error == 0)
-        error = audit_add(tokens, grant->created_ms, "added", grant->name, grant, ret_why);
+        error = audit_add_grant(tokens, "added", grant, ret_why);
     return end(tokens, error, ret_text, ret_why);
 }
 
 int tokens_revoke(struct tokens *tokens, const char *name, int64_t now,
                   char ret_why[TOKENS_WHY_SIZE])
 {
-    struct token_grant there;
+    struct token there;
     int error = begin(tokens, ret_why);
     if (error == 0)
         error = live_find(tokens, name, &there, ret_why);
     if (error == 0)
         error = mark_revoked(tokens, name, now, ret_why);
     if (error == 0)
-        error = audit_add(tokens, now, "revoked", name, NULL, ret_why);
+        error = audit_add(tokens, now, "revoked", name, "", ret_why);
     return end(tokens, error, NULL, ret_why);
 }
 
 int tokens_rotate(struct tokens *tokens, const char *name, int64_t now,
                   char ret_text[TOKEN_TEXT_SIZE], char ret_why[TOKENS_WHY_SIZE])
 {
-    struct token_grant grant;
+    struct token old;
     int error = begin(tokens, ret_why);
     ret_text[0] = '\0';
     if (error == 0)
-        error = live_find(tokens, name, &grant, ret_why);
-    if (error == 0 && grant.expires_ms && grant.expires_ms <= now) {
-        snprintf(ret_why, TOKENS_WHY_SIZE,
-                 "the token \"%s\" has expired, and so would another one in its place: revoke it, "
-                 "and add it anew",
-                 name);
+        error = live_find(tokens, name, &old, ret_why);
+    if (error == 0 && !is_good(&old, now)) {
+        snprintf(
+            ret_why, TOKENS_WHY_SIZE,
+            "the token \"%.64s\" has expired, and so would another one in its place: revoke it, "
+            "and add it anew",
+            name);
         error = -1;
     }
     if (error == 0)
         error = mark_revoked(tokens, name, now, ret_why);
-    grant.created_ms = now;
+    old.grant.created_ms = now;
     if (error == 0)
-        error = give_out(tokens, &grant, ret_text, ret_why);
+        error = give_out(tokens, &old.grant, ret_text, ret_why);
     if (error == 0)
-        error = audit_add(tokens, now, "rotated", name, &grant, ret_why);
+        error = audit_add_grant(tokens, "rotated", &old.grant, ret_why);
     return end(tokens, error, ret_text, ret_why);
+}
+
+int tokens_limit(struct tokens *tokens, const char *name, const struct quota *quota, int64_t now,
+                 char ret_why[TOKENS_WHY_SIZE])
+{
+    struct token there;
+    char limits[QUOTA_TEXT_SIZE];
+    int error = begin(tokens, ret_why);
+    if (error == 0)
+        error = live_find(tokens, name, &there, ret_why);
+    if (error == 0)
+        error = quota_set(tokens, there.id, quota, ret_why);
+    for (enum limit limit = 0; limit < LIMIT_COUNT && error == 0; limit++)
+        if (quota->most[limit] >= 0)
+            there.grant.quota.most[limit] = quota->most[limit];
+    if (error == 0) {
+        quota_write(&there.grant.quota, limits, sizeof limits);
+        error =
+            audit_add(tokens, now, "limited", name, *limits ? limits : "as the hub says", ret_why);
+    }
+    return end(tokens, error, NULL, ret_why);
 }

@@ -10,6 +10,7 @@
 
 #include "auth/bounds.h"
 #include "auth/token.h"
+#include "wire/quota.h"
 
 #define TOKENS_WHY_SIZE 512u
 
@@ -34,7 +35,7 @@ struct token_grant {
     enum token_role role;
     char ids[ID_PATTERN_MAX + 1];  /* the ids that it may take (token_permits_id) */
     char rooms[ROOM_LIST_MAX + 1]; /* "a,b": those that it may enter; "": all */
-    double rate;                   /* messages a second of one connection; 0: as the hub says */
+    struct quota quota;            /* of all its connections together; 0: as the hub says */
     int64_t expires_ms, created_ms, revoked_ms;
 };
 
@@ -82,6 +83,9 @@ int tokens_revoke(struct tokens *tokens, const char *name, int64_t now,
 /* The same, and another one is given out in its place. */
 int tokens_rotate(struct tokens *tokens, const char *name, int64_t now,
                   char ret_text[TOKEN_TEXT_SIZE], char ret_why[TOKENS_WHY_SIZE]);
+/* From now on these are its limits, where they are not negative; 0: as the hub says. */
+int tokens_limit(struct tokens *tokens, const char *name, const struct quota *quota, int64_t now,
+                 char ret_why[TOKENS_WHY_SIZE]);
 /* Hands out all that were ever given out, in that order. 0, or -1 with a sentence. */
 int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct token_grant *grant),
                 void *ctx, char ret_why[TOKENS_WHY_SIZE]);
@@ -89,9 +93,9 @@ int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct toke
 /* One thing that was done. */
 struct token_act {
     int64_t time_ms;        /* unix time */
-    const char *who, *what; /* what: added, revoked or rotated */
+    const char *who, *what; /* what: added, revoked, rotated or limited */
     const char *name;       /* the token's */
-    const char *detail;     /* what it is for, of one that is new */
+    const char *detail;     /* what it is for, of one that is new; its limits, of one limited */
 };
 /* Hands out all that was done, the first first; texts are good during the call. 0, or -1 with a
  * sentence. */

@@ -18,8 +18,9 @@ struct serve_settings {
     bool insecure, no_tokens, quiet, memory, salvage, no_confine;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
+    size_t rate_bytes;
     long max_chain;
-    long max_connections;
+    long max_connections, owner_connections;
     const char *port_file, *log, *data, *sync, *retain, *user;
     const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
 };
@@ -143,7 +144,9 @@ static int run(const void *data)
     options.hub.sync_limit = settings->sync_limit;
     options.hub.knowledge_max = settings->max_knowledge;
     options.hub.output_max = settings->max_output;
-    options.hub.rate = settings->rate;
+    options.hub.owner.most[LIMIT_RATE] = settings->rate;
+    options.hub.owner.most[LIMIT_RATE_BYTES] = (double)settings->rate_bytes;
+    options.hub.owner.most[LIMIT_CONNECTIONS] = (double)settings->owner_connections;
     options.hub.chain_max = (uint64_t)settings->max_chain;
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
@@ -278,7 +281,17 @@ static const struct setting options[] = {
      .fallback = "0",
      .low = 0,
      .high = 1e9,
-     .help = "Messages a second that one AI may send; 0 is no limit."},
+     .help = "Messages a second that one owner may send, in bursts of two seconds' worth; 0 is no "
+             "limit. An owner is a token with all its connections ('khub token' gives it limits of "
+             "its own); on a hub without tokens each connection is one."},
+    {.name = "rate-bytes",
+     .kind = SETTING_SIZE,
+     AT(rate_bytes),
+     .argument = "BYTES",
+     .fallback = "0",
+     .low = 0,
+     .high = 1ll << 40,
+     .help = "Bytes of messages a second, likewise."},
     {.name = "max-chain",
      .kind = SETTING_WHOLE,
      AT(max_chain),
@@ -296,6 +309,14 @@ static const struct setting options[] = {
      .low = 0,
      .high = 10000000,
      .help = "AIs at the same time; 0 is as many as the system lets."},
+    {.name = "owner-connections",
+     .kind = SETTING_WHOLE,
+     AT(owner_connections),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 10000000,
+     .help = "Connections at the same time with one token; 0 is no limit of its own."},
     {.name = "port-file",
      .kind = SETTING_TEXT,
      AT(port_file),

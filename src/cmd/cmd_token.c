@@ -14,11 +14,11 @@
 
 struct token_settings {
     const char *action, *name, *role, *ids, *rooms, *expires, *data;
-    double rate;
+    const char *limits[LIMIT_COUNT];
     bool json;
 };
 
-static const char *const actions[] = {"list", "add", "revoke", "rotate", "audit", NULL};
+static const char *const actions[] = {"list", "add", "limit", "revoke", "rotate", "audit", NULL};
 static const char *const roles[] = {
 #define X(name, text, may) (text),
     TOKEN_ROLES(X)
@@ -30,7 +30,7 @@ static const struct column columns[] = {
     {.title = "ROLE"},
     {.title = "IDS", .shrinks = true},
     {.title = "ROOMS", .shrinks = true},
-    {.title = "RATE", .right = true},
+    {.title = "LIMITS", .wraps = true},
     {.title = "GIVEN OUT"},
     {.title = "STATE"},
 };
@@ -54,11 +54,44 @@ static bool rooms_fit(const char *rooms)
 
 #define usage(...) (complain("token", __VA_ARGS__), EXIT_USAGE)
 
+/* One limit as it is written: "0.5", "64K", "none". 0, or -1. */
+static int limit_parse(const char *text, double *ret_most)
+{
+    size_t whole;
+    char *end;
+    if (strcmp(text, "none") == 0) {
+        *ret_most = 0;
+        return 0;
+    }
+    double most = size_parse(text, &whole) == 0 ? (double)whole : strtod(text, &end);
+    if (size_parse(text, &whole) < 0 && (end == text || *end))
+        return -1;
+    if (!(most > 0 && most <= LIMIT_HIGH))
+        return -1;
+    *ret_most = most;
+    return 0;
+}
+
+/* Those that were not given are negative. An exit code. */
+static int quota_read(const struct token_settings *settings, struct quota *ret_quota)
+{
+    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++) {
+        const char *text = settings->limits[limit];
+        ret_quota->most[limit] = -1;
+        if (text && limit_parse(text, &ret_quota->most[limit]) < 0)
+            return usage("--%s is '%s': it must be a number above 0 and at most 1e12, such as 5, "
+                         "0.5 or 64K, or none.",
+                         limit_option(limit), text);
+    }
+    return EXIT_WORKED;
+}
+
 /* An exit code. */
 static int grant_read(const struct token_settings *settings, int64_t now,
                       struct token_grant *ret_grant)
 {
-    struct token_grant grant = {.rate = settings->rate, .created_ms = now};
+    struct token_grant grant = {.created_ms = now};
+    const struct quota hubs = {0};
     int64_t age = 0;
     assert(settings->name && settings->role && settings->ids); /* check, and the table */
     if (!name_fits(settings->name))
@@ -79,8 +112,10 @@ static int grant_read(const struct token_settings *settings, int64_t now,
     snprintf(grant.ids, sizeof grant.ids, "%s", settings->ids);
     snprintf(grant.rooms, sizeof grant.rooms, "%s", settings->rooms ? settings->rooms : "");
     grant.expires_ms = age ? now + age : 0;
+    int code = quota_read(settings, &grant.quota);
+    grant.quota = quota_over(&grant.quota, &hubs);
     *ret_grant = grant;
-    return EXIT_WORKED;
+    return code;
 }
 
 /* ── list ── */
@@ -107,16 +142,38 @@ static json_t *time_json(int64_t ms)
     return json_string(text);
 }
 
+static json_t *limits_json(const struct quota *quota)
+{
+    json_t *limits = json_object();
+    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
+        if (quota->most[limit] > 0)
+            json_object_set_new(limits, limit_text(limit), json_real(quota->most[limit]));
+    return limits;
+}
+
 static void list_json(void *ctx, const struct token_grant *grant)
 {
     const struct listing *listing = ctx;
     json_array_append_new(
         listing->tokens,
-        json_pack("{s:s, s:s, s:o, s:o, s:f, s:o, s:o, s:o, s:s}", "name", grant->name, "role",
+        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name", grant->name, "role",
                   token_role_text(grant->role), "ids", json_of_bytes(grant->ids), "rooms",
-                  json_of_bytes(grant->rooms), "rate", grant->rate, "created",
+                  json_of_bytes(grant->rooms), "limits", limits_json(&grant->quota), "created",
                   time_json(grant->created_ms), "expires", time_json(grant->expires_ms), "revoked",
                   time_json(grant->revoked_ms), "state", state_of(grant, listing->now)));
+}
+
+/* "5 messages a second, 3 connections at once". */
+static void limits_cell(struct table *table, const struct quota *quota)
+{
+    struct text text = {0};
+    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
+        if (quota->most[limit] > 0)
+            text_addf(&text, "%s%.15g %s", text.len ? ", " : "", quota->most[limit],
+                      limit_called(limit));
+    text_add(&text, (struct slice){"", 1});
+    table_add(table, text.failed ? "?" : *text.at ? text.at : "-");
+    text_free(&text);
 }
 
 static void list_row(void *ctx, const struct token_grant *grant)
@@ -130,7 +187,7 @@ static void list_row(void *ctx, const struct token_grant *grant)
     table_add(&listing->table, token_role_text(grant->role));
     table_add(&listing->table, grant->ids);
     table_add(&listing->table, *grant->rooms ? grant->rooms : "all");
-    table_addf(&listing->table, grant->rate > 0 ? "%g/s" : "-", grant->rate);
+    limits_cell(&listing->table, &grant->quota);
     table_addf(&listing->table, "%.10s", created);
     if (strcmp(state, "good") == 0 && grant->expires_ms)
         table_addf(&listing->table, "until %.10s %.5s UTC", expires, expires + 11);
@@ -254,6 +311,20 @@ static int rotate(struct tokens *tokens, const char *name)
     return EXIT_WORKED;
 }
 
+static int limit_token(struct tokens *tokens, const struct token_settings *settings)
+{
+    struct quota quota;
+    char why[TOKENS_WHY_SIZE];
+    int code = quota_read(settings, &quota);
+    if (code != EXIT_WORKED)
+        return code;
+    if (tokens_limit(tokens, settings->name, &quota, time_now_ms(), why) < 0)
+        return complain("token", "%s", why);
+    complain("token", "these are the limits of \"%s\" now; a hub that runs knows within a second.",
+             settings->name);
+    return EXIT_WORKED;
+}
+
 static int revoke_token(struct tokens *tokens, const char *name)
 {
     char why[TOKENS_WHY_SIZE];
@@ -288,13 +359,24 @@ static int act(struct tokens *tokens, const struct token_settings *settings, con
         return revoke_token(tokens, settings->name);
     if (strcmp(settings->action, "rotate") == 0)
         return rotate(tokens, settings->name);
+    if (strcmp(settings->action, "limit") == 0)
+        return limit_token(tokens, settings);
     int code = grant_read(settings, time_now_ms(), &grant);
     return code == EXIT_WORKED ? add(tokens, &grant, !tokens_any(tokens), place) : code;
+}
+
+static bool limits_any(const struct token_settings *settings)
+{
+    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
+        if (settings->limits[limit])
+            return true;
+    return false;
 }
 
 static int check(const struct token_settings *settings)
 {
     struct token_grant ignored;
+    bool limits = strcmp(settings->action, "limit") == 0;
     if (settings->name && token_is_whole(slice_of(settings->name)))
         return usage("NAME is what a token is known by, and was given a token: as an argument "
                      "everybody on this machine can read it, so rotate the one that it is of.");
@@ -303,7 +385,12 @@ static int check(const struct token_settings *settings)
         return usage("%s takes no NAME, such as '%s'.", settings->action, settings->name);
     if (!lists && !settings->name)
         return usage("%s wants a NAME; 'khub token' lists them.", settings->action);
-    return strcmp(settings->action, "add") == 0 ? grant_read(settings, 0, &ignored) : EXIT_WORKED;
+    if (limits && !limits_any(settings))
+        return usage("limit wants the limits that change, such as --rate 5; 'khub token --help' "
+                     "lists them.");
+    if (!limits && strcmp(settings->action, "add") != 0)
+        return EXIT_WORKED;
+    return limits ? quota_read(settings, &ignored.quota) : grant_read(settings, 0, &ignored);
 }
 
 static int run(const void *data)
@@ -326,6 +413,11 @@ static int run(const void *data)
 }
 
 #define AT(member) .offset = offsetof(struct token_settings, member)
+#define LIMIT_SETTING(option, limit, what)                                                         \
+    {                                                                                              \
+        .name = (option), .kind = SETTING_TEXT, AT(limits[LIMIT_##limit]), .argument = "N",        \
+        .help = what " (none: the hub's own limit holds)."                                         \
+    }
 static const struct setting options[] = {
     {.name = "role",
      .kind = SETTING_CHOICE,
@@ -348,15 +440,11 @@ static const struct setting options[] = {
      AT(rooms),
      .argument = "A,B",
      .help = "The rooms that it may enter. Without it: all."},
-    {.name = "rate",
-     .kind = SETTING_NUMBER,
-     AT(rate),
-     .argument = "N",
-     .fallback = "0",
-     .low = 0,
-     .high = TOKEN_RATE_MAX,
-     .help = "Messages a second that each of its connections may send, in place of the hub's "
-             "--rate; 0 is that one."},
+    LIMIT_SETTING("rate", RATE,
+                  "Messages a second, from all its connections together, in bursts of two "
+                  "seconds' worth"),
+    LIMIT_SETTING("rate-bytes", RATE_BYTES, "Bytes of messages a second, likewise"),
+    LIMIT_SETTING("connections", CONNECTIONS, "Connections at once"),
     {.name = "expires",
      .kind = SETTING_TEXT,
      AT(expires),
@@ -368,7 +456,7 @@ static const struct setting options[] = {
      .argument = "DIR",
      .help = "The directory of the hub's. Without it: where 'khub serve' would keep things."},
     JSON_SETTING(struct token_settings, "list as JSON: an array of {\"name\", \"role\", \"ids\", "
-                                        "\"rooms\", \"rate\", \"created\", \"expires\", "
+                                        "\"rooms\", \"limits\", \"created\", \"expires\", "
                                         "\"revoked\", \"state\"}."),
     {0},
 };
@@ -392,7 +480,8 @@ const struct command command_token = {
         "takes who shows it from other machines too, over TLS. add prints a new token, once, on "
         "stdout alone; of it the SHA-256 is kept, in tokens.db. All that holds one token is one owner, whatever "
         "ids it takes: its NAME.\n\n"
-        "revoke and rotate act at once, also while the hub runs: who is connected with the old one "
+        "limit changes what the owner may do at the most, over all that shows the token; what is "
+        "not named stays as it is. limit, revoke and rotate act at once, also while the hub runs: who is connected with the old one "
         "is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
         "again that asks nobody, start it with 'khub serve --no-tokens'. audit lists who did what with which token "
         "here; what its owner says in a room stands in the log ('khub log'), after a hello that names "
@@ -402,6 +491,7 @@ const struct command command_token = {
         "127.0.0.1:6000.",
     .example = "  khub token add ada\n"
                "  khub token add ci --id 'ci/*' --rooms main,lab --expires 30d >ci.token\n"
+               "  khub token limit ci --rate 20 --connections 4\n"
                "  khub token\n"
                "  khub token revoke ci",
     .worked = "done",

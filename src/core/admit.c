@@ -307,16 +307,26 @@ static bool admit_stranger(struct hub *hub, struct peer *peer, const struct mess
     if (peer->ai_id.len || !hub->edge.let_in)
         return true;
     struct hub_login login = login_of(peer, message, room, token);
+    enum close_reason reason = CLOSE_UNAUTHORIZED;
+    bool charged = peer->principal;
     int error = hub->edge.let_in(hub->edge.ctx, &login, &pass, refusal);
+    bool stays = error == -(int)WIRE_FORBIDDEN;
     explicit_bzero(token, sizeof token);
     if (error == 0) {
-        peer_let_in(peer, &pass);
-        return true;
+        peer_id takes_over = message->type == MESSAGE_HELLO ? hello_takes_over(hub, message) : 0;
+        reason = CLOSE_QUOTA_EXCEEDED;
+        error = peer_let_in(hub, peer, &pass, takes_over, refusal);
     }
+    if (error == 0 && !charged && peer->principal) {
+        stays = true; /* it may say so again */
+        error = peer_spend(hub, peer, message->line.len, refusal);
+    }
+    if (error == 0)
+        return true;
     peer_refuse(hub, peer, refusal, message->message_id, now);
-    if (error != -(int)WIRE_FORBIDDEN) {
-        hub->edge.close(hub->edge.ctx, peer->id, CLOSE_UNAUTHORIZED);
-        peer_leave(hub, peer, CLOSE_UNAUTHORIZED, now);
+    if (!stays) {
+        hub->edge.close(hub->edge.ctx, peer->id, reason);
+        peer_leave(hub, peer, reason, now);
     }
     return false;
 }
@@ -331,8 +341,8 @@ static int admit_right(const struct peer *peer, const struct message *message,
     if (peer->mute && !asks)
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "the token of \"%.*s\" is an observer's, who may look and ask, but say no %s",
-                      SLICE_FORMAT(peer->owner), message_type_text(message->type));
-    if (peer->owner.len && !peer_who(peer) && message->type != MESSAGE_HELLO)
+                      SLICE_FORMAT(peer_owner(peer)), message_type_text(message->type));
+    if (peer->principal && !peer_who(peer) && message->type != MESSAGE_HELLO)
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "on a hub with tokens a hello comes first, and its answer before all else");
     return 0;
@@ -346,7 +356,7 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
     peer_id takes_over = hello_takes_over(hub, message);
     if (takes_over == peer->id)
         takes_over = 0; /* it has what it asks for */
-    if (!hello_cut(message, peer->owner, peer->admin, &line)) {
+    if (!hello_cut(message, peer_owner(peer), peer->admin, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
         admit_message(hub, peer, &without, takes_over, refusal, now);
@@ -369,10 +379,7 @@ bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
     }
     bool secret = message.type == MESSAGE_HELLO;
     peer->bad_lines = 0;
-    if (!peer_within_rate(hub, peer)) {
-        refuse(&refusal, WIRE_RATE_LIMITED,
-               "more than %g messages a second (bursts of 2 s); send it again later",
-               peer_rate(hub, peer));
+    if (peer_spend(hub, peer, line.len, &refusal) < 0) {
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (!admit_stranger(hub, peer, &message, &refusal, now)) {
         return secret;

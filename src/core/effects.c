@@ -232,6 +232,17 @@ void effect_to_connection(struct request *request, const struct outgoing *outgoi
     effect_send(request->hub, &effect);
 }
 
+/* Which limit it was, and when it is free again. */
+static void error_add_overrun(struct text *line, const struct overrun *over)
+{
+    if (!over->limit)
+        return;
+    text_addf(line, ",\"limit\":\"%s\",\"whose\":\"%s\",\"most\":%.17g", over->limit, over->whose,
+              over->most);
+    if (over->wait_ms > 0)
+        text_addf(line, ",\"retry_after_ms\":%lld", (long long)over->wait_ms);
+}
+
 void hub_error(struct request *request, const struct seat *to, const struct refusal *refusal,
                struct slice in_reply_to)
 {
@@ -246,6 +257,7 @@ void hub_error(struct request *request, const struct seat *to, const struct refu
     else
         text_add_literal(line, "null");
     text_add(line, text_slice(&request->extra));
+    error_add_overrun(line, &refusal->over);
     text_add_literal(line, "}");
     hub_message_end(request, MESSAGE_ERROR, &outgoing);
     effect_to_connection(request, &outgoing, to);

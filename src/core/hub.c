@@ -13,6 +13,7 @@ struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge
     struct hub *hub = memory_new(sizeof *hub);
     hub->config = *config;
     hub->edge = *edge;
+    TAILQ_INIT(&hub->idle);
     return hub;
 }
 
@@ -37,9 +38,9 @@ void hub_free(struct hub *hub)
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         slice_free(&hub->peers[i].ai_id);
         free(hub->peers[i].guest);
-        slice_free(&hub->peers[i].owner);
     }
     free(hub->peers);
+    principals_free(hub);
     for (size_t i = 0; i < hub->orphan_count; i++)
         slice_free(&hub->orphans[i].parents);
     free(hub->orphans);
@@ -67,6 +68,13 @@ void hub_open(struct hub *hub, peer_id id, int64_t now)
 {
     hub_set_clock(hub, now);
     peer_new(hub, id);
+}
+
+void hub_set_quota(struct hub *hub, peer_id id, const struct quota *quota)
+{
+    const struct peer *peer = peer_find(hub, id);
+    if (peer && peer->principal)
+        principal_set_quota(hub, peer->principal, quota);
 }
 
 void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now)
@@ -117,6 +125,7 @@ void hub_dismiss(struct hub *hub, peer_id id, enum close_reason reason,
 int64_t hub_tick(struct hub *hub, int64_t now)
 {
     hub_set_clock(hub, now);
+    principals_tick(hub);
     for (size_t i = 0; i < hub->room_count; i++) {
         sessions_propose_ends(hub->rooms[i], now);
         replies_tick(hub->rooms[i], now);

@@ -40,6 +40,7 @@ struct hub;
     X(WRONG_PROTOCOL, "wrong_protocol")                                                            \
     X(TLS_FAILED, "tls_failed")                                                                    \
     X(CONNECTIONS_FULL, "connections_full")                                                        \
+    X(QUOTA_EXCEEDED, "quota_exceeded")                                                            \
     X(OUT_OF_MEMORY, "out_of_memory")                                                              \
     X(SHUTTING_DOWN, "shutting_down")
 
@@ -114,7 +115,7 @@ struct hub_pass {
     struct slice owner; /* whose it is; len 0: its own. Copied by the hub within the call */
     bool mute;          /* it may look and ask, and says nothing */
     bool admin;         /* it may moderate (core/moderation.h) */
-    double rate;        /* messages a second; 0: as the hub's configuration says */
+    struct quota quota; /* of its owner; 0: as the hub's configuration says */
 };
 
 /* What an admin did. Good during the call. */
@@ -174,7 +175,7 @@ struct hub_config {
     size_t sync_limit;    /* bytes of knowledge in a training_sync */
     size_t knowledge_max; /* bytes of knowledge in a room */
     size_t output_max;    /* bytes queued for one connection; told to level 2 */
-    double rate;          /* messages a second for one connection, bursts of 2 s; 0 = no limit */
+    struct quota owner;   /* of each owner that has none of its own */
     int64_t pending_ms, silent_ms, heartbeat_ms; /* see bounds.h */
     uint64_t chain_max; /* replies in a row without a person or a pause; 0: any number */
     bool keeps;         /* the edge keeps effects, and delivers them to who resumes */
@@ -197,6 +198,9 @@ void hub_start(struct hub *hub, int64_t now);
 /* A connection exists. `now` is unix time in milliseconds, here and below; it may jump either
  * way: a step back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
 void hub_open(struct hub *hub, peer_id id, int64_t now);
+/* What the owner of a connection may do has changed: it holds from now on for all of its. Nothing
+ * when the connection shows no owner. */
+void hub_set_quota(struct hub *hub, peer_id id, const struct quota *quota);
 /* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier
  * effect. Whether the line may hold a secret: the caller then overwrites what it has of it. */
 bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);

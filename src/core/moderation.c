@@ -354,7 +354,7 @@ static void guests_expel(struct request *request, const struct moderated *whom,
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         struct peer *peer = &hub->peers[i];
         if (!peer->id || !peer->guest || peer->room != request->room || peer->admin ||
-            !slice_equal(whom->name, whom->is_owner ? peer->owner : peer->ai_id))
+            !slice_equal(whom->name, whom->is_owner ? peer_owner(peer) : peer->ai_id))
             continue;
         if (peer->under_way) /* its hello: apply will have its word */
             peer_unreceive(hub, peer, refusal, request->entry->time_ms);

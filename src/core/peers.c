@@ -11,25 +11,27 @@
 #include "core/memory.h"
 #include "core/state.h"
 
-/* Messages that may come at once under a rate limit: those of two seconds, and one at the least. */
-static double rate_burst(double rate)
+int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass, peer_id takes_over,
+                struct refusal *ret_refusal)
 {
-    return 2 * rate < 1 ? 1 : 2 * rate;
-}
-
-double peer_rate(const struct hub *hub, const struct peer *peer)
-{
-    return peer->rate > 0 ? peer->rate : hub->config.rate;
-}
-
-void peer_let_in(struct peer *peer, const struct hub_pass *pass)
-{
-    slice_free(&peer->owner);
-    if (pass->owner.len)
-        peer->owner = slice_copy(pass->owner);
+    struct principal *principal = pass->owner.len ? principal_take(hub, pass->owner) : NULL;
+    const struct peer *replaced = peer_find(hub, takes_over);
+    principal_give(hub, peer->principal);
+    peer->principal = principal;
     peer->mute = pass->mute;
     peer->admin = pass->admin;
-    peer->rate = pass->rate;
+    if (!principal)
+        return 0;
+    principal_set_quota(hub, principal, &pass->quota);
+    double most = principal->quota.most[LIMIT_CONNECTIONS];
+    if (most <= 0 || (double)principal->peers <= most ||
+        (replaced && replaced->principal == principal))
+        return 0;
+    return refuse_over(ret_refusal, WIRE_QUOTA_EXCEEDED,
+                       &(struct overrun){limit_text(LIMIT_CONNECTIONS), "token", most, 0},
+                       "the token of \"%.*s\" has %zu connections already, the most that it may "
+                       "have: close one first",
+                       SLICE_FORMAT(principal->key), principal->peers - 1);
 }
 
 struct peer *peer_new(struct hub *hub, peer_id id)
@@ -40,11 +42,7 @@ struct peer *peer_new(struct hub *hub, peer_id id)
     memset(hub->peers + before, 0, (hub->peer_capacity - before) * sizeof *hub->peers);
     struct peer *peer = &hub->peers[peer_index(id)];
     assert(peer->id == 0);
-    *peer = (struct peer){.id = id,
-                          .heard = hub->clock,
-                          .cursor_at = hub->clock - CURSOR_MS,
-                          .allowance = rate_burst(hub->config.rate),
-                          .allowance_at = hub->clock};
+    *peer = (struct peer){.id = id, .heard = hub->clock, .cursor_at = hub->clock - CURSOR_MS};
     hub->peer_count++;
     return peer;
 }
@@ -64,7 +62,7 @@ void peer_drop(struct hub *hub, struct peer *peer)
     assert(peer->id && hub->peer_count > 0);
     guest_end(peer);
     slice_free(&peer->ai_id);
-    slice_free(&peer->owner);
+    principal_give(hub, peer->principal);
     *peer = (struct peer){0};
     hub->peer_count--;
 }
@@ -210,20 +208,26 @@ void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
     peer_expel(hub, peer, CLOSE_BAD_LINES, refusal, now);
 }
 
-bool peer_within_rate(struct hub *hub, struct peer *peer)
+int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal *ret_refusal)
 {
-    double rate = peer_rate(hub, peer);
-    if (rate <= 0)
-        return true;
-    double burst = rate_burst(rate);
-    peer->allowance += rate * (double)(hub->clock - peer->allowance_at) / 1000;
-    peer->allowance_at = hub->clock;
-    if (peer->allowance > burst)
-        peer->allowance = burst;
-    if (peer->allowance < 1)
-        return false;
-    peer->allowance -= 1;
-    return true;
+    struct principal *principal = peer->principal;
+    const struct quota *quota = principal ? &principal->quota : &hub->config.owner;
+    struct spending *spending = principal ? &principal->spending : &peer->spending;
+    struct overrun over;
+    enum limit limit = LIMIT_RATE;
+    if (spending_take(spending, quota, bytes, hub->clock, &over) == 0)
+        return 0;
+    limit_find(over.limit, &limit);
+    over.whose = principal ? "token" : "ai";
+    if (!principal)
+        return refuse_over(ret_refusal, WIRE_RATE_LIMITED, &over,
+                           "more than %g %s (bursts of 2 s); send it again in %.3f s", over.most,
+                           limit_called(limit), (double)over.wait_ms / 1000);
+    return refuse_over(ret_refusal, WIRE_RATE_LIMITED, &over,
+                       "more than %g %s from all connections of the token of \"%.*s\" (bursts of "
+                       "2 s); send it again in %.3f s",
+                       over.most, limit_called(limit), SLICE_FORMAT(principal->key),
+                       (double)over.wait_ms / 1000);
 }
 
 /* What it says to have read: no more than there is. */

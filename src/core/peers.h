@@ -2,31 +2,29 @@
 #ifndef KHUB_CORE_PEERS_H
 #define KHUB_CORE_PEERS_H
 
-#include "core/hub.h"
+#include "core/principals.h"
 
 struct room;
 
 /* Who is at the other end of a connection. Bound to a room and an id once a line of it was
  * proposed. */
 struct peer {
-    peer_id id;            /* 0: the place is empty */
-    struct room *room;     /* NULL: not bound */
-    struct slice ai_id;    /* owned; len 0: not bound */
-    struct slice owner;    /* of the token that let it in, owned; len 0: none was asked for */
-    bool mute;             /* and that token lets it look and ask alone, */
-    bool admin;            /* or moderate */
-    double rate;           /* messages a second; 0: the hub's */
-    struct member *member; /* NULL until it has joined */
-    struct member *guest;  /* owned: what it would be; see peer_receive. NULL: none */
-    unsigned under_way;    /* messages proposed and not yet applied */
-    unsigned searches;     /* of an index, not answered yet */
-    unsigned challenged;   /* takeovers of its id proposed and not yet applied */
-    int64_t heard;         /* hub clock */
-    uint64_t cursor;       /* up to which it said to have read; at most what its room has told */
-    int64_t cursor_at;     /* hub clock at which one was last proposed */
-    unsigned bad_lines;    /* in a row */
-    double allowance;      /* messages it may send right now, under a rate limit */
-    int64_t allowance_at;  /* hub clock */
+    peer_id id;                  /* 0: the place is empty */
+    struct room *room;           /* NULL: not bound */
+    struct slice ai_id;          /* owned; len 0: not bound */
+    struct principal *principal; /* whose token let it in; NULL: none was asked for (yet) */
+    bool mute;                   /* and that token lets it look and ask alone, */
+    bool admin;                  /* or moderate */
+    struct member *member;       /* NULL until it has joined */
+    struct member *guest;        /* owned: what it would be; see peer_receive. NULL: none */
+    unsigned under_way;          /* messages proposed and not yet applied */
+    unsigned searches;           /* of an index, not answered yet */
+    unsigned challenged;         /* takeovers of its id proposed and not yet applied */
+    int64_t heard;               /* hub clock */
+    uint64_t cursor;          /* up to which it said to have read; at most what its room has told */
+    int64_t cursor_at;        /* hub clock at which one was last proposed */
+    unsigned bad_lines;       /* in a row */
+    struct spending spending; /* while it has no principal */
 };
 
 /* A connection was opened: nobody's yet. */
@@ -54,12 +52,18 @@ static inline struct member *peer_who(const struct peer *peer)
 
 /* It is this room's and this id's from now on, unless it is somebody's already. */
 void peer_bind(struct peer *peer, struct room *room, struct slice ai_id);
-/* It was let in: what that pass says holds from now on. */
-void peer_let_in(struct peer *peer, const struct hub_pass *pass);
-/* Messages a second that it may send; 0: no limit. */
-double peer_rate(const struct hub *hub, const struct peer *peer);
-/* May it send one more message now, under that limit? Counts it if so. */
-bool peer_within_rate(struct hub *hub, struct peer *peer);
+/* It was let in: what that pass says holds from now on. takes_over: the connection whose place it
+ * shows that it may take; 0: none. 0, or -WIRE_QUOTA_EXCEEDED when its owner has too many. */
+int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass, peer_id takes_over,
+                struct refusal *ret_refusal);
+/* The name of its token; len 0: it showed none. */
+static inline struct slice peer_owner(const struct peer *peer)
+{
+    return peer->principal ? peer->principal->key : (struct slice){NULL, 0};
+}
+/* Under its rates, may it say one more message of so many bytes now? 0, and it is counted; or
+ * -WIRE_RATE_LIMITED. */
+int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal *ret_refusal);
 /* Takes its word, in a heartbeat, on how far it has read: no further than there is. */
 void peer_read(struct hub *hub, struct peer *peer, const struct message *message, int64_t now);
 

@@ -11,7 +11,6 @@ struct hub_config hub_config_default(void)
                                .sync_limit = SYNC_LIMIT,
                                .knowledge_max = KNOWLEDGE_BYTES_MAX,
                                .output_max = 8u << 20,
-                               .rate = 0,
                                .pending_ms = SESSION_PENDING_MS,
                                .silent_ms = SESSION_SILENT_MS,
                                .heartbeat_ms = HEARTBEAT_TIMEOUT_MS,
@@ -27,7 +26,7 @@ struct room_limits limits_of(const struct hub_config *config)
                                 .output_max = config->output_max,
                                 .sync_limit = config->sync_limit,
                                 .knowledge_max = config->knowledge_max,
-                                .rate = config->rate,
+                                .rate = config->owner.most[LIMIT_RATE],
                                 .heartbeat_ms = config->heartbeat_ms,
                                 .chain_max = config->chain_max,
                                 .keeps = config->keeps};

@@ -18,6 +18,8 @@ struct hub {
     struct hub_edge edge;
     struct peer *peers; /* by the index half of their id */
     size_t peer_capacity, peer_count;
+    struct index principals;    /* by their names, */
+    struct principal_list idle; /* and those without a connection */
     struct room **rooms;
     size_t room_count, room_capacity;
     uint64_t seq_let_go;     /* the highest that a room had which was let go */

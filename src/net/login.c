@@ -293,7 +293,7 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
     *ret_pass = (struct hub_pass){.owner = slice_of(token->grant.name),
                                   .mute = token->grant.role == TOKEN_OBSERVER,
                                   .admin = token->grant.role == TOKEN_ADMIN,
-                                  .rate = token->grant.rate};
+                                  .quota = token->grant.quota};
     return 0;
 }
 
@@ -353,7 +353,13 @@ void login_review(struct server *server)
         return;
     login->again = false;
     login->next_expiry = tokens_next_expiry(login->tokens, now);
-    for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));)
-        if (connection->state == CONNECTION_OPEN && must_go(server, connection, now, &refusal))
+    for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));) {
+        if (connection->state != CONNECTION_OPEN)
+            continue;
+        if (must_go(server, connection, now, &refusal))
             connection_dismiss(connection, CLOSE_UNAUTHORIZED, &refusal);
+        else if (connection->token)
+            hub_set_quota(server->hub, connection->id,
+                          &tokens_by_id(login->tokens, connection->token, now)->grant.quota);
+    }
 }

@@ -8,6 +8,7 @@
 
 #include "wire/bounds.h"
 #include "wire/json.h"
+#include "wire/quota.h"
 #include "wire/types.h"
 
 #define MESSAGE_MEMBERS_KEPT 8
@@ -26,17 +27,29 @@ struct message {
     char decoded[3 * WIRE_ID_MAX + WIRE_TIMESTAMP_MAX];
 };
 
+/* Which limit was reached. */
+struct overrun {
+    const char *limit; /* its name; NULL: none. Static storage, as `whose` */
+    const char *whose; /* "token", "ai", "room" or "hub" */
+    double most;       /* what it is set to */
+    int64_t wait_ms;   /* after which it is free again; 0: time alone does not free it */
+};
+
 /* Why something was refused: the code, and a sentence that names the member, the offending value
  * and the limit. */
 struct refusal {
     enum wire_error code;
     char detail[WIRE_DETAIL_MAX];
+    struct overrun over; /* of rate_limited and quota_exceeded */
 };
 
 /* Fills a refusal (UTF-8 safe cut at the limit; peers' bytes in it must already be valid UTF-8)
  * and returns -code. */
 int refuse(struct refusal *ret_refusal, enum wire_error code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same, of a limit that was reached. */
+int refuse_over(struct refusal *ret_refusal, enum wire_error code, const struct overrun *over,
+                const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* 0, or -code with *ret_refusal filled. On a refusal ret_message->message_id is still set when
  * the line had a good one (len 0 otherwise), for in_reply_to; nothing else of it is. The line

@@ -63,9 +63,9 @@ class Stranger(Client):
         self.say("hello", {"protocol": level, **payload})
 
 
-def let_in(hub, name, token, **payload):
+def let_in(hub, name, token, level=2, **payload):
     client = Stranger(hub)
-    client.hello(name, 2, token=token, **payload)
+    client.hello(name, level, token=token, **payload)
     return client
 
 
@@ -91,9 +91,10 @@ def add_prints_the_token_alone_and_list_tells_what_it_is_for():
         equal(os.stat(data).st_mode & 0o7777, 0o700)
         text = worked("token", "list", "--data", data).out
         ada, eye = row(text, "NAME", "ada"), row(text, "NAME", "eye")
-        equal((ada["ROLE"], ada["IDS"], ada["ROOMS"], ada["RATE"]), ("member", "ada/*", "main,lab", "5/s"))
+        equal((ada["ROLE"], ada["IDS"], ada["ROOMS"], ada["LIMITS"]),
+              ("member", "ada/*", "main,lab", "5 messages a second"))
         check(ada["STATE"].startswith("until 20"), ada)
-        equal((eye["ROLE"], eye["IDS"], eye["ROOMS"], eye["RATE"], eye["STATE"]), ("observer", "*", "all", "-", "good"))
+        equal((eye["ROLE"], eye["IDS"], eye["ROOMS"], eye["LIMITS"], eye["STATE"]), ("observer", "*", "all", "-", "good"))
         revoke(data, "eye")
         equal(row(worked("token", "--data", data).out, "NAME", "eye")["STATE"], "revoked")
         listed = json.loads(worked("token", "--json", "--data", data).out)
@@ -118,12 +119,17 @@ def what_can_t_be_is_said_with_its_limit():
         refused(2, "token", "add", "ada", "--rooms", "a,,b", *at, said=("a,,b",))
         refused(2, "token", "add", "ada", "--expires", "soon", *at, said=("soon", "30d"))
         refused(2, "token", "add", "ada", "--expires", "0d", *at, said=("0d",))
-        refused(2, "token", "add", "ada", "--rate", "-1", *at, said=("between 0 and",))
+        for wrong in ("-1", "0", "much", "5x", "1e13", "nan"):
+            refused(2, "token", "add", "ada", "--rate", wrong, *at, said=(f"'{wrong}'", "above 0"))
+        refused(2, "token", "limit", "ada", "--connections", "-1", *at, said=("--connections", "'-1'"))
+        refused(2, "token", "limit", "ada", *at, said=("--rate 5",))
+        refused(2, "token", "limit", "--rate", "5", *at, said=("limit wants a NAME",))
         check(not os.path.exists(data), "something was made")
         refused(1, "token", "revoke", "ada", *at, said=(data,))
         give_out(data, "ada")
         refused(1, "token", "add", "ada", *at, said=('"ada"', "rotate"))
         refused(1, "token", "rotate", "bob", *at, said=('"bob"',))
+        refused(1, "token", "limit", "bob", "--rate", "5", *at, said=('"bob"',))
         with open(os.path.join(data, "tokens.db"), "r+b") as file:
             file.write(b"something else")
         refused(1, "token", *at, said=("tokens.db",))
@@ -342,6 +348,80 @@ def what_was_said_before_a_revocation_is_there_after_a_restart():
             equal(eye.expect("knowledge_result")["payload"]["entries"], before)
             check("p" in before["shared_patterns"], before)
         worked("check", data)
+
+
+# ── limits ──
+
+
+def limits_of(data, name):
+    listed = json.loads(worked("token", "--json", "--data", data).out)
+    return [each["limits"] for each in listed if each["name"] == name][-1]
+
+
+def flood(client, count):
+    client.send(b"\n".join(encode(message(client.name, "chat", {"text": str(number)})) for number in range(count)))
+
+
+@test
+def all_connections_of_a_token_have_one_rate():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice", "--rate", "0.01")  # in a burst: one
+        other = give_out(data, "bert")
+        bea = let_in(hub, "bea", other)
+        ada = let_in(hub, "ada", token, level=1)  # of which the harness says no heartbeats
+        bea.expect("hello")
+        cy = Stranger(hub)
+        cy.ask("cy", token=token)
+        error = cy.expect_error("rate_limited", "alice")["payload"]
+        equal((error["limit"], error["whose"], error["most"]), ("rate", "token", 0.01))
+        check(0 < error["retry_after_ms"] <= 100000, error)
+        flood(ada, 10)
+        for _ in range(10):
+            equal(ada.expect_error("rate_limited", "alice")["payload"]["limit"], "rate")
+        for number in range(50):  # the other token is unharmed
+            bea.say("performance_report", {"component_id": str(number), "performance": {}})
+            ada.expect("performance_report", component_id=str(number))
+        bea.expect_nothing()
+        # at once, and for who is connected
+        equal(worked("token", "limit", "alice", "--rate", "none", "--data", data).out, "")
+        equal(limits_of(data, "alice"), {})
+
+        def taken():
+            said = ada.say("performance_report", {"component_id": "x", "performance": {}})
+            return not any(found["payload"].get("in_reply_to") == said for found in ada.drain())
+
+        wait_until(taken, "the end of the limit")
+        cy.hello("cy", 2, token=token)
+        bea.expect("performance_report")
+
+
+@test
+def a_token_has_so_many_connections_and_bytes():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice", "--connections", "2", "--rate-bytes", "1")
+        equal(limits_of(data, "alice"), {"connections": 2.0, "rate_bytes": 1.0})
+        ada = let_in(hub, "ada", token, level=1)
+        ada.say("chat", {"text": "x"})
+        equal(ada.expect_error("rate_limited", "bytes a second", "alice")["payload"]["limit"], "rate_bytes")
+        worked("token", "limit", "alice", "--rate-bytes", "64M", "--data", data)
+        equal(limits_of(data, "alice"), {"connections": 2.0, "rate_bytes": 64.0 * MIB})
+        bea = Stranger(hub)
+
+        def joined():
+            bea.ask("bea", token=token)
+            return bea.receive()["message_type"] == "training_sync"
+
+        wait_until(joined, "the new limit")
+        found = turned_away(hub, "cy", "quota_exceeded", ("2 connections", "alice"), token=token)
+        check("close one" in found, found)
+        hub.wait_log("reason=quota_exceeded")
+        worked("token", "limit", "alice", "--connections", "3", "--data", data)
+        let_in(hub, "cy", token).close()
+        bea.expect("hello", owner="alice")
+        bea.expect("presence", ai_id="cy")
+        ada.close()
+        bea.expect("presence", ai_id="ada")
+        let_in(hub, "dan", token)
 
 
 # ── a flood ──

@@ -121,7 +121,7 @@ struct hub *mute_hub(struct world *world)
                                      .sync_limit = 1,
                                      .knowledge_max = 1,
                                      .output_max = 1,
-                                     .rate = 0.001,
+                                     .owner.most[LIMIT_RATE] = 0.001,
                                      .pending_ms = 1,
                                      .silent_ms = 1,
                                      .heartbeat_ms = 1};

@@ -432,7 +432,7 @@ void world_config_draw(struct world *world)
     struct chance *chance = &world->chance;
     *config = hub_config_default();
     config->keeps = true;
-    config->rate = world->temper.limited ? 1 + chance_below(chance, 4) : 0;
+    config->owner.most[LIMIT_RATE] = world->temper.limited ? 1 + chance_below(chance, 4) : 0;
     config->sync_limit = 1u << (6 + chance_below(chance, 9));
     config->chain_max = chance_one_in(chance, 4) ? 0 : 1 + chance_below(chance, 2); /* 0: any */
     if (world->temper.small)

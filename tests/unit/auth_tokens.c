@@ -83,7 +83,7 @@ static void test_what_one_gives_out_the_other_takes(void **state)
                                 .role = TOKEN_ADMIN,
                                 .ids = "ada*",
                                 .rooms = "main,lab",
-                                .rate = 2.5,
+                                .quota.most[LIMIT_RATE] = 2.5,
                                 .created_ms = NOW};
     assert_false(tokens_any(place->hub));
     add(place, &grant, text);
@@ -96,7 +96,8 @@ static void test_what_one_gives_out_the_other_takes(void **state)
     assert_int_equal(token->grant.role, TOKEN_ADMIN);
     assert_string_equal(token->grant.ids, "ada*");
     assert_string_equal(token->grant.rooms, "main,lab");
-    assert_true(token->grant.rate > 2.4 && token->grant.rate < 2.6);
+    assert_true(token->grant.quota.most[LIMIT_RATE] > 2.4 &&
+                token->grant.quota.most[LIMIT_RATE] < 2.6);
     assert_ptr_equal(tokens_by_id(place->hub, token->id, NOW), token);
     uint8_t bytes[TOKEN_BITS_BYTES] = {7};
     token_write(bytes, other); /* whole, and nobody's */
@@ -166,6 +167,107 @@ static void test_rotating_changes_the_secret_alone(void **state)
     assert_string_equal(next, "");
 }
 
+static void note(void *ctx, const struct token_act *act)
+{
+    char *noted = ctx;
+    snprintf(noted + strlen(noted), 512 - strlen(noted), "%lld %s %s %s [%s]\n",
+             (long long)(act->time_ms - NOW), act->who, act->what, act->name, act->detail);
+}
+
+static void test_limits_change_and_the_rest_stays(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], noted[512] = "";
+    struct token_grant grant = grant_of("ada"), other = grant_of("bob");
+    grant.quota.most[LIMIT_RATE] = 2.5;
+    add(place, &grant, text);
+    add(place, &other, next);
+    struct quota change = {{-1, 65536, 3}};
+    assert_int_equal(tokens_limit(place->command, "ada", &change, NOW + 1, place->why), 0);
+    const struct token *token = seen(place, text, NOW + 1);
+    assert_non_null(token);
+    assert_true(token->grant.quota.most[LIMIT_RATE] > 2.4);
+    assert_true(token->grant.quota.most[LIMIT_RATE_BYTES] > 65535);
+    assert_true(token->grant.quota.most[LIMIT_CONNECTIONS] > 2.9);
+    change = (struct quota){{0, -1, 4}};
+    assert_int_equal(tokens_limit(place->command, "ada", &change, NOW + 2, place->why), 0);
+    assert_int_equal(tokens_rotate(place->command, "ada", NOW + 3, text, place->why), 0);
+    token = seen(place, text, NOW + 3); /* another token, with the same limits */
+    assert_non_null(token);
+    assert_false(token->grant.quota.most[LIMIT_RATE] > 0);
+    assert_true(token->grant.quota.most[LIMIT_RATE_BYTES] > 65535);
+    assert_true(token->grant.quota.most[LIMIT_CONNECTIONS] > 3.9);
+    assert_false(seen(place, next, NOW)->grant.quota.most[LIMIT_CONNECTIONS] > 0);
+    assert_int_equal(tokens_limit(place->command, "eve", &change, NOW + 4, place->why), -1);
+    assert_non_null(strstr(place->why, "\"eve\""));
+    assert_int_equal(tokens_acts(place->hub, note, noted, place->why), 0);
+    assert_non_null(strstr(noted, "1  limited ada [rate=2.5 rate_bytes=65536 connections=3]\n"));
+    assert_non_null(strstr(noted, "2  limited ada [rate_bytes=65536 connections=4]\n"));
+    assert_non_null(strstr(noted, "rooms=all rate_bytes=65536 connections=4 expires=0]\n"));
+}
+
+/* The files of earlier versions, with a token of theirs: this one opens each, and knows it. */
+static const char *const earlier[] = {
+    "CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
+    " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;"
+    "PRAGMA application_id = 1802007924; PRAGMA user_version = 1;",
+    "CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
+    " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
+    " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;"
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
+    " who TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
+    "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'what was done is not changed'); END;"
+    "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
+    " BEGIN SELECT RAISE(ABORT, 'what was done is not taken away'); END;"
+    "PRAGMA application_id = 1802007924; PRAGMA user_version = 2;",
+};
+
+static void test_an_earlier_versions_file_is_taken_over(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], path[512], sql[1024];
+    char hex[2 * TOKEN_SHA256 + 1];
+    const uint8_t random[TOKEN_BITS_BYTES] = {1};
+    uint8_t sha256[TOKEN_SHA256];
+    token_write(random, text);
+    token_hash((struct slice){text, TOKEN_LENGTH}, sha256);
+    for (size_t i = 0; i < sizeof sha256; i++)
+        snprintf(hex + 2 * i, 3, "%02x", sha256[i]);
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    snprintf(sql, sizeof sql,
+             "INSERT INTO tokens (sha256, name, role, ids, rooms, rate, expires, created, revoked)"
+             " VALUES (x'%s', 'ada', 'member', 'a*', 'lab', 2.5, 0, 1, 0), (x'%s', 'bob', 'admin',"
+             " '*', '', 0, 0, 1, 0)",
+             hex, "00000000000000000000000000000000000000000000000000000000000000ff");
+    for (size_t i = 0; i < sizeof earlier / sizeof *earlier; i++) {
+        sqlite3 *other;
+        tokens_close(place->hub);
+        tokens_close(place->command);
+        unlink(path);
+        assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(other, earlier[i], NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
+        sqlite3_close(other);
+        place->hub = opened(place, TOKENS_IF_THERE);
+        place->command = opened(place, TOKENS_IF_THERE);
+        const struct token *token = seen(place, text, NOW);
+        assert_non_null(token);
+        assert_string_equal(token->grant.ids, "a*");
+        assert_string_equal(token->grant.rooms, "lab");
+        assert_true(token->grant.quota.most[LIMIT_RATE] > 2.4);
+        assert_false(token->grant.quota.most[LIMIT_CONNECTIONS] > 0);
+        assert_false(tokens_named(place->hub, "bob", NOW)->grant.quota.most[LIMIT_RATE] > 0);
+        assert_int_equal(tokens_rotate(place->command, "ada", NOW, next, place->why), 0);
+        assert_true(seen(place, next, NOW)->grant.quota.most[LIMIT_RATE] > 2.4);
+    }
+}
+
 static void test_expiry_is_to_the_millisecond(void **state)
 {
     struct place *place = *state;
@@ -193,13 +295,6 @@ static void test_a_name_has_one_token(void **state)
     assert_non_null(seen(place, text, NOW));
 }
 
-static void note(void *ctx, const struct token_act *act)
-{
-    char *noted = ctx;
-    snprintf(noted + strlen(noted), 512 - strlen(noted), "%lld %s %s %s [%s]\n",
-             (long long)(act->time_ms - NOW), act->who, act->what, act->name, act->detail);
-}
-
 static void test_what_was_done_stays_said(void **state)
 {
     struct place *place = *state;
@@ -221,8 +316,8 @@ static void test_what_was_done_stays_said(void **state)
                          SQLITE_OK);
     sqlite3_close(other);
     assert_int_equal(tokens_acts(place->hub, note, noted, place->why), 0);
-    assert_string_equal(noted, "0 root added ada [role=member ids=* rooms=lab rate=0 expires=0]\n"
-                               "1 root rotated ada [role=member ids=* rooms=lab rate=0 expires=0]\n"
+    assert_string_equal(noted, "0 root added ada [role=member ids=* rooms=lab expires=0]\n"
+                               "1 root rotated ada [role=member ids=* rooms=lab expires=0]\n"
                                "2 eve revoked ada []\n");
 }
 
@@ -281,6 +376,12 @@ static void test_what_is_no_row_of_ours_lets_nobody_in(void **state)
         assert_true(tokens_any(place->hub));
         assert_int_equal(sqlite3_exec(other, "DELETE FROM tokens", NULL, NULL, NULL), SQLITE_OK);
     }
+    struct token_grant grant = grant_of("ada");
+    add(place, &grant, text);
+    assert_int_equal(sqlite3_exec(other, "INSERT INTO limits SELECT id, 'smiles', 5 FROM tokens",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_null(seen(place, text, NOW)); /* a limit that it does not know it can't hold */
     sqlite3_close(other);
 }
 
@@ -330,6 +431,8 @@ int main(void)
         TEST(test_each_is_found_among_many),
         TEST(test_revoked_is_revoked_for_both),
         TEST(test_rotating_changes_the_secret_alone),
+        TEST(test_limits_change_and_the_rest_stays),
+        TEST(test_an_earlier_versions_file_is_taken_over),
         TEST(test_expiry_is_to_the_millisecond),
         TEST(test_a_name_has_one_token),
         TEST(test_what_was_done_stays_said),

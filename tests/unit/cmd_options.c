@@ -424,8 +424,9 @@ static void serve_has_the_hubs_defaults(void **state)
         assert_int_equal(bytes, sizes[i].bytes);
     }
     assert_int_equal(atoi(default_of(&command_serve, "port")), KHUB_PORT);
-    assert_true(strtod(default_of(&command_serve, "rate"), NULL) <= server.hub.rate &&
-                strtod(default_of(&command_serve, "rate"), NULL) >= server.hub.rate);
+    assert_true(
+        strtod(default_of(&command_serve, "rate"), NULL) <= server.hub.owner.most[LIMIT_RATE] &&
+        strtod(default_of(&command_serve, "rate"), NULL) >= server.hub.owner.most[LIMIT_RATE]);
 }
 
 static void sizes_are_read(void **state)

@@ -225,7 +225,7 @@ struct hub_edge fixture_edge(struct fixture *f)
 struct hub_config fixture_config(void)
 {
     struct hub_config config = hub_config_default();
-    config.rate = 0;
+    config.owner.most[LIMIT_RATE] = 0;
     return config;
 }
 

@@ -334,7 +334,7 @@ static void test_a_hundred_bad_lines_in_a_row_cost_the_connection(void **state)
 static void test_the_rate_is_limited_with_bursts_of_two_seconds(void **state)
 {
     struct hub_config config = fixture_config();
-    config.rate = 10;
+    config.owner.most[LIMIT_RATE] = 10;
     struct fixture *f = fixture_new(&config);
     (void)state;
     json_t *sync = join(f, ADA, "ada", 2, "");
@@ -369,7 +369,7 @@ static void test_the_rate_is_limited_with_bursts_of_two_seconds(void **state)
 static void test_a_low_rate_lets_a_hello_in(void **state)
 {
     struct hub_config config = fixture_config();
-    config.rate = 0.2;
+    config.owner.most[LIMIT_RATE] = 0.2;
     struct fixture *f = fixture_new(&config);
     (void)state;
     join(f, ADA, "ada", 1, "");

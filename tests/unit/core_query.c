@@ -620,7 +620,7 @@ static void test_a_query_changes_nothing(void **state)
 static void test_queries_count_against_the_rate(void **state)
 {
     struct hub_config config = fixture_config();
-    config.rate = 2;
+    config.owner.most[LIMIT_RATE] = 2;
     (void)state;
     struct fixture *f = fixture_new(&config);
     join(f, ADA, "ada", 2, "");

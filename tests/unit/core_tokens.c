@@ -30,7 +30,7 @@ static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
                       login->observer ? " observing" : "");
     *ret_pass = (struct hub_pass){.owner = slice_of(owner),
                                   .mute = strcmp(kind, "eye") == 0,
-                                  .rate = strcmp(kind, "slow") == 0 ? 0.5 : 0};
+                                  .quota.most[LIMIT_RATE] = strcmp(kind, "slow") == 0 ? 0.5 : 0};
     return 0;
 }
 
@@ -217,8 +217,7 @@ static void test_a_token_has_a_rate_of_its_own(void **state)
     struct fixture *f = *state;
     open_peer(f, ADA);
     say_hello(f, ADA, "ada", "{'token':'slow:alice'}");
-    expect(f, ADA, "training_sync");
-    say(f, ADA, "chat", "{'text':'1'}");
+    expect(f, ADA, "training_sync"); /* that was the first */
     say(f, ADA, "chat", "{'text':'2'}");
     json_t *error = expect_error(f, ADA, "rate_limited");
     assert_non_null(strstr(string_of(error, "detail"), "0.5 messages"));

@@ -1,0 +1,307 @@
+/* What one token may do at the most, over all that show it: with an injected clock, and limits that
+ * change meanwhile. */
+#include "core_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LIMITS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
+
+/* A token is its owner's name; alice's has these limits, others have the hub's. */
+static struct quota alices;
+
+static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
+               struct refusal *ret_refusal)
+{
+    (void)ctx;
+    if (!login->shows)
+        return refuse(ret_refusal, WIRE_UNAUTHORIZED, "none");
+    *ret_pass = (struct hub_pass){.owner = slice_is(login->token, "alice")   ? slice_of("alice")
+                                           : slice_is(login->token, "carol") ? slice_of("carol")
+                                                                             : slice_of("bert")};
+    if (slice_is(login->token, "alice"))
+        ret_pass->quota = alices;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    int error = fixture_setup(state);
+    memset(&alices, 0, sizeof alices);
+    fixture_let_in(*state, ask);
+    return error;
+}
+
+static void enter(struct fixture *f, unsigned peer, const char *id, const char *owner)
+{
+    char members[64];
+    snprintf(members, sizeof members, "'token':'%s'", owner);
+    join(f, peer, id, 2, members);
+}
+
+/* It names the limit, whose it is, its value, and when it is free again. */
+static void expect_limit(struct fixture *f, unsigned peer, const char *code, const char *limit,
+                         double most, int64_t wait_ms)
+{
+    json_t *error = expect_error(f, peer, code);
+    assert_string_equal(string_of(error, "limit"), limit);
+    assert_string_equal(string_of(error, "whose"), "token");
+    assert_number(number_of(error, "most"), most);
+    if (wait_ms)
+        assert_int_equal(integer_of(error, "retry_after_ms"), wait_ms);
+    else
+        assert_null(json_object_get(error, "retry_after_ms"));
+    assert_non_null(strstr(string_of(error, "detail"), "alice"));
+}
+
+static void change(struct fixture *f, unsigned peer)
+{
+    hub_set_quota(fixture_hub(f), (peer_id)1 << 32 | peer, &alices);
+}
+
+static void test_connections_of_a_token_share_its_rate(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_RATE] = 4;
+    enter(f, ADA, "ada", "alice"); /* their hellos count */
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    for (unsigned i = 0; i < 6; i++) {
+        say(f, i % 2 ? ADA : BOB, "chat", "{'text':'x'}");
+        expect_relayed(f, CEY);
+    }
+    skip_all(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "rate_limited", "rate", 4, 250);
+    say(f, BOB, "heartbeat", "{}");
+    expect_limit(f, BOB, "rate_limited", "rate", 4, 250);
+    expect_nothing(f, CEY);
+    for (unsigned i = 0; i < 20; i++) { /* the other token's owner has no such limit */
+        say(f, CEY, "chat", "{'text':'y'}");
+        expect_relayed(f, BOB);
+    }
+    pass(f, 249);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_limit(f, BOB, "rate_limited", "rate", 4, 1);
+    pass(f, 1);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_relayed(f, CEY);
+}
+
+static void test_bytes_are_limited_as_messages_are(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_RATE_BYTES] = 1000;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    size_t hellos = 0;
+    say(f, ADA, "chat", "{'text':'%01000d'}", 0);
+    expect_relayed(f, CEY);
+    hellos = strlen(last_line(f));                /* what is said below is as long */
+    say(f, BOB, "chat", "{'text':'%04000d'}", 0); /* over the brim: one line may be */
+    expect_relayed(f, CEY);
+    assert_in_range(hellos, 1000, 1200);
+    say(f, ADA, "chat", "{'text':'x'}");
+    json_t *error = expect(f, ADA, "error");
+    assert_string_equal(string_of(error, "limit"), "rate_bytes");
+    assert_number(number_of(error, "most"), 1000);
+    json_int_t wait = integer_of(error, "retry_after_ms");
+    assert_in_range(wait, 3000, 5000); /* 5,000 and some, of which 2,000 may come at once */
+    pass(f, wait - 1);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect(f, BOB, "error");
+    pass(f, 1);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_relayed(f, CEY);
+    skip_all(f);
+    say(f, CEY, "chat", "{'text':'%060000d'}", 0);
+    expect_relayed(f, BOB);
+}
+
+static void test_so_many_connections_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_CONNECTIONS] = 2;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    open_peer(f, DAN);
+    say_hello(f, DAN, "dan", "{'token':'alice'}");
+    expect_limit(f, DAN, "quota_exceeded", "connections", 2, 0);
+    expect_closed(f, DAN, CLOSE_QUOTA_EXCEEDED);
+    expect_no(f, CEY, "hello");
+    enter(f, EVE, "eve", "carol");
+    leave(f, BOB);
+    enter(f, DAN, "dan", "alice");
+    say_hello(f, DAN, "dan", "{'specialization':'audio'}"); /* it is there already */
+    expect(f, DAN, "training_sync");
+}
+
+/* Who comes back before the hub has missed its old connection takes that one's place. */
+static void test_a_takeover_is_no_further_connection(void **state)
+{
+    struct fixture *f = *state;
+    char hello[160];
+    alices.most[LIMIT_CONNECTIONS] = 1;
+    json_t *sync = join(f, ADA, "ada", 2, "'token':'alice'");
+    snprintf(hello, sizeof hello, "'token':'alice','resume_token':'%s'",
+             string_of(sync, "resume_token"));
+    join(f, BOB, "ada", 2, hello);
+    expect_closed(f, ADA, CLOSE_TAKEN_OVER);
+    open_peer(f, CEY);
+    say_hello(f, CEY, "ada", "{'token':'alice','resume_token':'%032d'}", 0);
+    expect_limit(f, CEY, "quota_exceeded", "connections", 1, 0);
+    join(f, DAN, "dan", 2, "'token':'carol'");
+    sync = join(f, EVE, "eve", 2, "'token':'carol'");
+    open_peer(f, FAY); /* nor in the place of another owner's */
+    say_hello(f, FAY, "eve", "{'token':'alice','protocol':2,'resume_token':'%s'}",
+              string_of(sync, "resume_token"));
+    expect_limit(f, FAY, "quota_exceeded", "connections", 1, 0);
+}
+
+static void test_limits_change_while_connected(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_RATE_BYTES] = 1e9;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    for (unsigned i = 0; i < 50; i++)
+        say(f, ADA, "chat", "{'text':'x'}");
+    skip_all(f);
+    alices.most[LIMIT_RATE] = 1;
+    alices.most[LIMIT_CONNECTIONS] = 1;
+    change(f, ADA);
+    expect_open(f, BOB);                 /* who is there may stay */
+    say(f, ADA, "chat", "{'text':'x'}"); /* there was no limit before: nothing is in the bucket */
+    expect_relayed(f, CEY);
+    say(f, BOB, "chat", "{'text':'x'}");
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect(f, ADA, "chat");
+    expect_limit(f, ADA, "rate_limited", "rate", 1, 1000);
+    open_peer(f, DAN);
+    say_hello(f, DAN, "dan", "{'token':'alice'}");
+    expect_limit(f, DAN, "quota_exceeded", "connections", 1, 0);
+    alices.most[LIMIT_RATE] = 100;
+    change(f, BOB);
+    skip_all(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_relayed(f, CEY);
+    memset(&alices, 0, sizeof alices);
+    change(f, BOB);
+    for (unsigned i = 0; i < 500; i++)
+        say(f, ADA, "chat", "{'text':'x'}");
+    expect_nothing(f, ADA);
+}
+
+static void test_a_limit_that_was_lifted_is_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    alices = (struct quota){{1, 1e9, 0}};
+    enter(f, ADA, "ada", "alice");
+    say(f, ADA, "chat", "{'text':'x'}");
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "rate_limited", "rate", 1, 1000);
+    alices.most[LIMIT_RATE] = 0;
+    change(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}");
+    alices.most[LIMIT_RATE] = 1;
+    change(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}");
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_nothing(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "rate_limited", "rate", 1, 1000);
+}
+
+/* Whoever comes back finds its bucket as it left it, until that is empty by itself. */
+static void test_reconnecting_empties_no_bucket(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_RATE] = 2;
+    enter(f, ADA, "ada", "alice");
+    for (unsigned i = 0; i < 3; i++)
+        say(f, ADA, "chat", "{'text':'x'}");
+    leave(f, ADA);
+    wait_ticking(f, 1000); /* two of four are gone */
+    enter(f, BOB, "bob", "alice");
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_nothing(f, BOB);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_limit(f, BOB, "rate_limited", "rate", 2, 500);
+    open_peer(f, ADA); /* a hello counts, and may be said again */
+    say_hello(f, ADA, "ada", "{'protocol':2,'token':'alice'}");
+    expect_limit(f, ADA, "rate_limited", "rate", 2, 500);
+    expect_open(f, ADA);
+    pass(f, 500);
+    say_hello(f, ADA, "ada", "{'protocol':2,'token':'alice'}");
+    expect(f, ADA, "training_sync");
+    leave(f, ADA);
+    leave(f, BOB);
+    wait_ticking(f, 10000);
+    enter(f, ADA, "ada", "alice");
+    for (unsigned i = 0; i < 3; i++)
+        say(f, ADA, "chat", "{'text':'x'}");
+    expect_nothing(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "rate_limited", "rate", 2, 500);
+}
+
+static void test_the_hub_has_limits_for_those_without(void **state)
+{
+    struct hub_config config = fixture_config();
+    (void)state;
+    config.owner.most[LIMIT_RATE] = 1;
+    config.owner.most[LIMIT_CONNECTIONS] = 1;
+    struct fixture *f = fixture_new(&config);
+    fixture_let_in(f, ask);
+    memset(&alices, 0, sizeof alices);
+    alices.most[LIMIT_RATE] = 100;
+    enter(f, ADA, "ada", "alice");
+    enter(f, CEY, "cey", "carol");
+    for (unsigned i = 0; i < 100; i++)
+        say(f, ADA, "chat", "{'text':'x'}");
+    expect_nothing(f, ADA);
+    say(f, CEY, "chat", "{'text':'x'}");
+    skip_all(f);
+    say(f, CEY, "chat", "{'text':'x'}");
+    json_t *error = expect_error(f, CEY, "rate_limited");
+    assert_non_null(strstr(string_of(error, "detail"), "carol"));
+    open_peer(f, BOB);
+    say_hello(f, BOB, "bob", "{'token':'alice'}");
+    expect_limit(f, BOB, "quota_exceeded", "connections", 1, 0);
+    fixture_free(f);
+}
+
+/* Another token may be shown until one of the connection's hellos was taken. */
+static void test_a_connection_counts_for_one_owner(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_CONNECTIONS] = 1;
+    open_peer(f, ADA);
+    say_hello(f, ADA, "ada", "{'token':'alice','capabilities':7}");
+    expect_error(f, ADA, "bad_payload");
+    say_hello(f, ADA, "ada", "{'token':'carol'}");
+    expect(f, ADA, "training_sync");
+    enter(f, BOB, "bob", "alice");
+    open_peer(f, CEY);
+    say_hello(f, CEY, "cey", "{'token':'alice'}");
+    expect_limit(f, CEY, "quota_exceeded", "connections", 1, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LIMITS_TEST(test_connections_of_a_token_share_its_rate),
+        LIMITS_TEST(test_bytes_are_limited_as_messages_are),
+        LIMITS_TEST(test_so_many_connections_and_no_more),
+        LIMITS_TEST(test_a_takeover_is_no_further_connection),
+        LIMITS_TEST(test_limits_change_while_connected),
+        LIMITS_TEST(test_a_limit_that_was_lifted_is_forgotten),
+        LIMITS_TEST(test_reconnecting_empties_no_bucket),
+        cmocka_unit_test(test_the_hub_has_limits_for_those_without),
+        LIMITS_TEST(test_a_connection_counts_for_one_owner),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
