@@ -20,7 +20,8 @@ struct serve_settings {
     double rate;
     size_t rate_bytes;
     long max_chain;
-    long max_connections, owner_connections;
+    long max_connections, owner_connections, owner_sessions, owner_entries;
+    size_t owner_knowledge;
     const char *port_file, *log, *data, *sync, *retain, *user;
     const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
 };
@@ -147,6 +148,9 @@ static int run(const void *data)
     options.hub.owner.most[LIMIT_RATE] = settings->rate;
     options.hub.owner.most[LIMIT_RATE_BYTES] = (double)settings->rate_bytes;
     options.hub.owner.most[LIMIT_CONNECTIONS] = (double)settings->owner_connections;
+    options.hub.owner.most[LIMIT_SESSIONS] = (double)settings->owner_sessions;
+    options.hub.owner.most[LIMIT_ENTRIES] = (double)settings->owner_entries;
+    options.hub.owner.most[LIMIT_KNOWLEDGE] = (double)settings->owner_knowledge;
     options.hub.chain_max = (uint64_t)settings->max_chain;
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
@@ -317,6 +321,31 @@ static const struct setting options[] = {
      .low = 0,
      .high = 10000000,
      .help = "Connections at the same time with one token; 0 is no limit of its own."},
+    {.name = "owner-sessions",
+     .kind = SETTING_WHOLE,
+     AT(owner_sessions),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 10000000,
+     .help = "Sessions that all AIs of one token may have offered and open, over all rooms; "
+             "without tokens, one AI in its room. 0 is no limit of its own, here and below."},
+    {.name = "owner-entries",
+     .kind = SETTING_WHOLE,
+     AT(owner_entries),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 1000000000,
+     .help = "Entries of knowledge, likewise."},
+    {.name = "owner-knowledge",
+     .kind = SETTING_SIZE,
+     AT(owner_knowledge),
+     .argument = "BYTES",
+     .fallback = "0",
+     .low = 0,
+     .high = 1ll << 40,
+     .help = "Bytes of knowledge, likewise."},
     {.name = "port-file",
      .kind = SETTING_TEXT,
      AT(port_file),

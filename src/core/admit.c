@@ -15,6 +15,7 @@
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/names.h"
+#include "core/owner_limits.h"
 #include "core/state.h"
 
 /* What depends on the connection alone: is this its own id, and a type that is its to send. */
@@ -103,6 +104,12 @@ static int admit_quota(const struct request *request)
         return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
                       "all workspaces together hold at most %zu bytes", hub->config.workspaces_max);
     return 0;
+}
+
+static int admit_limits(const struct request *request)
+{
+    int error = owner_limits_check(request);
+    return error < 0 ? error : admit_quota(request);
 }
 
 /* Proof of life: not logged, not relayed, answered to level 2. */
@@ -260,7 +267,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
         request.judged_at = request.room ? request.room->last_seq : 0;
         judgement = request_check(&request);
         error =
-            judgement == 0 ? admit_quota(&request)
+            judgement == 0 ? admit_limits(&request)
             : request.mismatched || holder_left(&request, judgement) || measured_meanwhile(&request)
                 ? 0
                 : judgement;

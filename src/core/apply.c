@@ -176,6 +176,8 @@ static void request_proceed(struct request *request)
         session_accept_by_naming(request);
     if (handler->proceed)
         handler->proceed(request);
+    if (request->growth.ai_id.len)
+        holding_settle(request->room, request->member);
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */

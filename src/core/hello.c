@@ -488,13 +488,14 @@ static void resume(struct request *request, uint64_t since)
 }
 
 /* Nobody but this hub's admit says who that is, and what it may: it cuts what a client says. */
-static void hello_set_owner(struct member *member, const struct message *message)
+static void hello_set_owner(const struct request *request)
 {
     char buffer[WIRE_ID_MAX];
-    struct json_value owner = json_get(message->payload, "owner");
+    struct json_value owner = json_get(request->message->payload, "owner");
     long len = owner.kind == JSON_KIND_STRING ? json_decode(owner, buffer, sizeof buffer) : 0;
-    member_set_owner(member, (struct slice){buffer, len > 0 ? (size_t)len : 0});
-    member->admin = hello_is_admins(message);
+    member_set_owner(request->room, request->member,
+                     (struct slice){buffer, len > 0 ? (size_t)len : 0});
+    request->member->admin = hello_is_admins(request->message);
 }
 
 void hello_proceed(struct request *request)
@@ -511,7 +512,7 @@ void hello_proceed(struct request *request)
     member->ready = hello.ready;
     member->acks = hello.acks;
     member_set_level(room, member, hello.level, hello_observes(request->message));
-    hello_set_owner(member, request->message);
+    hello_set_owner(request);
     slice_free(&member->specialization);
     member->specialization =
         slice_copy(hello.specialization.len ? hello.specialization : slice_of("general"));

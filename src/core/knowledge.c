@@ -118,11 +118,22 @@ static struct tenant *tenant_get(struct knowledge *knowledge, struct slice ai_id
     return index_get(&knowledge->tenants, ai_id, sizeof(struct tenant));
 }
 
+/* Sums wrap and come right when there is less. */
+static void tenant_add(struct tenant *tenant, size_t entries, size_t bytes)
+{
+    tenant->entries += entries;
+    tenant->bytes += bytes;
+    if (!tenant->holding)
+        return;
+    tenant->holding->entries += entries;
+    tenant->holding->bytes += bytes;
+}
+
 static void tenant_drop_report(struct knowledge *knowledge, struct tenant *tenant, size_t cost)
 {
     assert(tenant->reports && tenant->bytes >= cost);
     tenant->reports--;
-    tenant->bytes -= cost;
+    tenant_add(tenant, 0, -cost);
     if (tenant->reports || tenant->entries)
         return;
     assert(!tenant->bytes);
@@ -175,7 +186,7 @@ void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry)
         return;
     size_t own = knowledge_cost(entry->key, entry->body, entry->timestamp) +
                  (entry->claim ? CLAIM_OVERHEAD : 0);
-    entry->tenant->bytes += own - entry->tenant_bytes;
+    tenant_add(entry->tenant, 0, own - entry->tenant_bytes);
     entry->tenant_bytes = own;
 }
 
@@ -260,7 +271,7 @@ struct knowledge_entry *knowledge_restore(struct knowledge *knowledge, enum sect
             index_get(&knowledge->contributors, contributor, sizeof *entry->contributor);
         entry->contributor->entries++;
         entry->tenant = tenant_get(knowledge, contributor);
-        entry->tenant->entries++;
+        tenant_add(entry->tenant, 1, 0);
     }
     return entry;
 }
@@ -390,7 +401,7 @@ static void report_append(struct knowledge *knowledge, struct knowledge_entry *e
     entry->reports_bytes += report_cost(report);
     entry->held_bytes += report->seal ? report_cost(report) : 0;
     report->tenant->reports++;
-    report->tenant->bytes += report_cost(report);
+    tenant_add(report->tenant, 0, report_cost(report));
 }
 
 static void entry_add_report(struct knowledge *knowledge, struct knowledge_entry *entry,

@@ -4,6 +4,7 @@
 
 #include "core/claims.h"
 #include "core/formers.h"
+#include "core/holdings.h"
 #include "core/ruling.h"
 #include "wire/message.h"
 
@@ -33,7 +34,8 @@ struct contributor {
 struct tenant {
     struct slice key; /* ai_id */
     size_t entries, reports;
-    size_t bytes; /* of both; not of what others reported on its entries */
+    size_t bytes;            /* of both; not of what others reported on its entries */
+    struct holding *holding; /* of its owner, which counts it too (holdings.h); NULL: none does */
 };
 
 /* A performance_report, as kept: in a benchmark entry all of them, in another entry the latest of

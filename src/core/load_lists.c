@@ -117,6 +117,11 @@ static void put_receipts(struct room *room, void *object)
     receipts_restore_place(room, object);
 }
 
+static void settle(void *object, void *ctx)
+{
+    holding_join(ctx, object);
+}
+
 static void put_entry(struct room *room, void *object)
 {
     knowledge_restore_place(&room->knowledge, object);
@@ -153,6 +158,7 @@ static void lists_restore(struct room *room)
     in_order(&knowledge->ledger.commitments, 1, commitment_order, put_commitment, room);
     in_order(&room->sessions, 1, session_order, put_session, room);
     in_order(&room->leases, 1, lease_order, put_lease, room);
+    index_walk(&room->members, settle, room);
 }
 
 /* A seal that holds something back is a claim's, and not broken. */

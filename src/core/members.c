@@ -128,6 +128,7 @@ void members_free(struct room *room)
 {
     index_clear(&room->lookalikes, keyed_free);
     index_clear(&room->members, member_free);
+    holdings_free(room);
     index_clear(&room->capabilities, keyed_free);
     free(room->seats);
     text_free(&room->listed);
@@ -143,13 +144,14 @@ struct slice member_owner(const struct member *member)
     return member->owner.len ? member->owner : member->key;
 }
 
-void member_set_owner(struct member *member, struct slice owner)
+void member_set_owner(struct room *room, struct member *member, struct slice owner)
 {
     if (slice_equal(owner, member->owner))
         return;
     slice_free(&member->owner);
     if (owner.len)
         member->owner = slice_copy(owner);
+    holding_join(room, member);
 }
 
 int64_t member_heard(const struct room *room, struct slice ai_id)
@@ -185,7 +187,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     if (member) {
         assert(!member->peer);
         departed_remove(room, member);
-        member_set_owner(member, (struct slice){NULL, 0});
+        member_set_owner(room, member, (struct slice){NULL, 0});
         slice_free(&member->specialization);
     } else {
         member = memory_new(sizeof *member);
@@ -262,6 +264,7 @@ void departed_trim(struct room *room)
         struct member *oldest = TAILQ_FIRST(&room->departed);
         departed_remove(room, oldest);
         index_remove(&room->members, oldest);
+        holding_leave(room, oldest);
         receipts_forget(room, oldest);
         change_gone(&room->changes, &oldest->change, ROW_MEMBER, oldest->key);
         member_free(oldest);

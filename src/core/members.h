@@ -5,6 +5,7 @@
 
 #include "core/changes.h"
 #include "core/effect.h"
+#include "core/holdings.h"
 #include "core/index.h"
 #include "core/receipts.h"
 #include "wire/json.h"
@@ -37,7 +38,8 @@ struct member {
     int64_t heard;              /* hub clock at which it left */
     size_t sessions;            /* active ones it takes part in */
     char resume_token[33];
-    uint64_t order;  /* of its joining, or leaving */
+    struct holding *holding; /* of its owner; NULL: it owns itself */
+    uint64_t order;          /* of its joining, or leaving */
     uint64_t cursor; /* the seq up to which it said to have read; at first that of its joining */
     struct receipts *receipts; /* NULL: none */
     struct change change;
@@ -56,7 +58,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
  * on a hub without tokens its own id. */
 struct slice member_owner(const struct member *member);
 /* owner.len 0: its own. */
-void member_set_owner(struct member *member, struct slice owner);
+void member_set_owner(struct room *room, struct member *member, struct slice owner);
 /* What is kept of it is not what it was. */
 void member_changed(struct room *room, struct member *member);
 /* It has read that far; a cursor never goes back. */

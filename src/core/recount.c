@@ -354,6 +354,51 @@ static void recount_tenant(void *object, void *ctx)
                      tenant->reports, tenant->bytes);
 }
 
+/* What each owner has of it, by its AIs. */
+struct owned {
+    struct verdict *verdict;
+    const struct holding *holding;
+    size_t members, entries, bytes;
+};
+
+static void owned_add(void *object, void *ctx)
+{
+    struct owned *owned = ctx;
+    const struct member *member = object;
+    const struct tenant *tenant = index_find(&owned->verdict->room->knowledge.tenants, member->key);
+    if (member->holding != owned->holding)
+        return;
+    owned->members++;
+    owned->entries += tenant ? tenant->entries : 0;
+    owned->bytes += tenant ? tenant->bytes : 0;
+    if (tenant && tenant->holding != owned->holding)
+        verdict_fail(owned->verdict, "\"%.*s\" is one owner's, and what it has another's",
+                     SLICE_FORMAT(member->key));
+}
+
+static void recount_holding(void *object, void *ctx)
+{
+    struct verdict *verdict = ctx;
+    const struct holding *holding = object;
+    struct owned owned = {.verdict = verdict, .holding = holding};
+    index_walk(&verdict->room->members, owned_add, &owned);
+    if (owned.members != holding->members || owned.entries != holding->entries ||
+        owned.bytes != holding->bytes || !holding->members)
+        verdict_fail(verdict,
+                     "\"%.*s\" owns %zu AIs, %zu entries, %zu bytes; counted %zu, %zu, %zu",
+                     SLICE_FORMAT(holding->key), owned.members, owned.entries, owned.bytes,
+                     holding->members, holding->entries, holding->bytes);
+}
+
+static void recount_owned(void *object, void *ctx)
+{
+    const struct member *member = object;
+    const struct holding *holding = member->holding;
+    if ((holding != NULL) != (member->owner.len > 0) ||
+        (holding && !slice_equal(holding->key, member->owner)))
+        verdict_fail(ctx, "\"%.*s\" is in another owner's holding", SLICE_FORMAT(member->key));
+}
+
 static void recount_loose(struct verdict *verdict)
 {
     const struct knowledge *knowledge = &verdict->room->knowledge;
@@ -457,6 +502,8 @@ static void recount_knowledge(struct verdict *verdict)
     index_walk(&knowledge->contributors, recount_contributor, verdict);
     index_walk(&knowledge->ledger.owners, recount_owner, verdict);
     index_walk(&knowledge->tenants, recount_tenant, verdict);
+    index_walk(&verdict->room->holdings, recount_holding, verdict);
+    index_walk(&verdict->room->members, recount_owned, verdict);
     recount_loose(verdict);
     recount_formers(verdict);
 }

@@ -40,6 +40,7 @@ struct room {
 
     struct index members;
     struct index lookalikes;     /* of connected members (names.h) */
+    struct index holdings;       /* of owners with a token */
     struct member_list departed; /* the longest gone first */
     size_t departed_count;
     struct seat *seats;

@@ -9,7 +9,10 @@
 #define LIMITS(X)                                                                                  \
     X(RATE, "rate", "rate", "messages a second")                                                   \
     X(RATE_BYTES, "rate_bytes", "rate-bytes", "bytes a second")                                    \
-    X(CONNECTIONS, "connections", "connections", "connections at once")
+    X(CONNECTIONS, "connections", "connections", "connections at once")                            \
+    X(SESSIONS, "sessions", "sessions", "open sessions")                                           \
+    X(ENTRIES, "entries", "entries", "entries")                                                    \
+    X(KNOWLEDGE, "knowledge", "knowledge", "bytes of knowledge")
 
 enum limit {
 #define X(name, text, option, called) LIMIT_##name,

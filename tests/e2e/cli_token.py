@@ -424,6 +424,40 @@ def a_token_has_so_many_connections_and_bytes():
         let_in(hub, "dan", token)
 
 
+@test
+def what_all_ids_of_a_token_know_is_counted_together_and_after_a_restart():
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            token = give_out(data, "alice", "--entries", "2", "--knowledge", "1M", "--sessions", "1")
+            bert = give_out(data, "bert")
+            ada, bea = let_in(hub, "ada", token, acks=True), let_in(hub, "bea", token, room="lab", acks=True)
+            bert = let_in(hub, "bert", bert, acks=True)
+            ada.expect("hello")
+            for client, name in ((ada, "a"), (bea, "b")):
+                client.say("pattern_share", {"pattern": {"id": name}})
+                client.expect("ack")
+            bert.expect("pattern_share")
+        with Hub("--data", data) as hub:
+            cy = let_in(hub, "cy", token, acks=True)
+            said = cy.say("pattern_share", {"pattern": {"id": "c"}})
+            error = cy.expect_error("quota_exceeded", "2 entries", "alice")["payload"]
+            equal((error["limit"], error["whose"], error["most"]), ("entries", "token", 2))
+            equal(error["in_reply_to"], said)
+            cy.say("collaboration_request", {"type": "pair"})
+            cy.expect("collaboration_update", status="pending")
+            cy.expect("ack")
+            cy.say("collaboration_request", {"type": "pair"})
+            equal(cy.expect_error("quota_exceeded", "1 open session")["payload"]["limit"], "sessions")
+            worked("token", "limit", "alice", "--entries", "3", "--data", data)
+
+            def taken():
+                cy.say("pattern_share", {"pattern": {"id": "c"}})
+                return cy.receive()["message_type"] == "ack"
+
+            wait_until(taken, "the new limit")
+        worked("check", data)
+
+
 # ── a flood ──
 
 

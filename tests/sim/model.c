@@ -166,7 +166,8 @@ static uint64_t quota_codes(const struct world *world, const struct said *said, 
     bool grew = (code_heard(world, said->link) & FLAW(QUOTA_EXCEEDED)) ||
                 hub_count(world->hub).knowledge_bytes > world->stored;
     bool over = (stores && grew && world->stored > world->config.stored_max) ||
-                model_session_crowds(world, said, room);
+                model_session_crowds(world, said, room) || model_session_over(world, said, room) ||
+                model_share_over(world, said, room);
     return over && !model_claim_contradicts(world, said, room) ? FLAW(QUOTA_EXCEEDED) : 0;
 }
 

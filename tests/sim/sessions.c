@@ -49,15 +49,26 @@ static void session_move(struct world *world, struct session_model *session, enu
 
 /* ── what may be refused ── */
 
+static unsigned offered(const struct room_model *room, int name)
+{
+    unsigned live = 0;
+    for (size_t i = 0; i < room->session_count; i++)
+        live += model_session_live(&room->sessions[i]) && room->sessions[i].initiator == name;
+    return live;
+}
+
+bool model_session_over(const struct world *world, const struct said *said, int room)
+{
+    double most = world->config.owner.most[LIMIT_SESSIONS];
+    return said->type == MESSAGE_COLLABORATION_REQUEST && most > 0 &&
+           offered(&world->rooms[room], said->sender) + 1 > most;
+}
+
 static uint64_t request_codes(const struct said *said, const struct room_model *room)
 {
     int asked = said->asked != NOBODY ? said->asked : said->target;
-    unsigned live = 0;
     uint64_t codes = 0;
-    for (size_t i = 0; i < room->session_count; i++)
-        live +=
-            model_session_live(&room->sessions[i]) && room->sessions[i].initiator == said->sender;
-    if (live >= SESSIONS_LIVE_EACH_MAX)
+    if (offered(room, said->sender) >= SESSIONS_LIVE_EACH_MAX)
         codes |= FLAW(QUOTA_EXCEEDED);
     if (asked == NOBODY)
         return codes;

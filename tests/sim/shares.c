@@ -81,6 +81,24 @@ uint64_t model_retracted_codes(const struct world *world, const struct said *sai
     return refused ? FLAW(RETRACTED) : 0;
 }
 
+/* Would it be over what its sender, who shows no token and owns itself, may have in the room? */
+bool model_share_over(const struct world *world, const struct said *said, int at)
+{
+    const struct room_model *room = &world->rooms[at];
+    double most = world->config.owner.most[LIMIT_ENTRIES];
+    bool component = said->type == MESSAGE_OS_COMPONENT_SHARE;
+    enum section section = said->type == MESSAGE_PATTERN_SHARE ? PATTERNS : COMPONENTS;
+    size_t own = 0;
+    if (!component && said->type != MESSAGE_PATTERN_SHARE && said->type != MESSAGE_CODE_SHARE)
+        return false;
+    if (!component && said->id[0] && model_entry_find(room, section, said->id))
+        return false;
+    for (size_t i = 0; i < room->entry_count; i++)
+        own +=
+            room->entries[i].section != BENCHMARKS && room->entries[i].contributor == said->sender;
+    return most > 0 && (double)(own + 1) > most;
+}
+
 static char *copy(const char *text)
 {
     char *copied = strdup(text ? text : "");

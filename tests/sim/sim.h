@@ -555,6 +555,8 @@ void check_moderated(struct world *world, const struct room_model *room, json_t 
 
 /* shares.c */
 uint64_t model_share_codes(struct world *world, const struct said *said, int room);
+/* Would it be over what its sender may have in the room? */
+bool model_share_over(const struct world *world, const struct said *said, int room);
 void model_share_apply(struct world *world, struct said *said, int room);
 struct entry_model *model_entry_find(const struct room_model *room, enum section section,
                                      const char *key);
@@ -570,6 +572,8 @@ uint64_t model_session_codes(struct world *world, const struct said *said, int r
 void model_session_apply(struct world *world, const struct said *said, int room);
 /* Would all workspaces together be over the limit? Of a write that is fine otherwise. */
 bool model_session_crowds(const struct world *world, const struct said *said, int room);
+/* Would its sender have offered more than it may? */
+bool model_session_over(const struct world *world, const struct said *said, int room);
 /* A level 1 AI takes up a session by naming it. */
 void model_session_named(struct world *world, const struct said *said, int room);
 void model_session_completed(struct world *world, const struct said *said, int room);

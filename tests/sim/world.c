@@ -433,6 +433,10 @@ void world_config_draw(struct world *world)
     *config = hub_config_default();
     config->keeps = true;
     config->owner.most[LIMIT_RATE] = world->temper.limited ? 1 + chance_below(chance, 4) : 0;
+    if (chance_one_in(chance, 4))
+        config->owner.most[LIMIT_ENTRIES] = 1 + chance_below(chance, 6);
+    if (chance_one_in(chance, 4))
+        config->owner.most[LIMIT_SESSIONS] = 1 + chance_below(chance, 2);
     config->sync_limit = 1u << (6 + chance_below(chance, 9));
     config->chain_max = chance_one_in(chance, 4) ? 0 : 1 + chance_below(chance, 2); /* 0: any */
     if (world->temper.small)

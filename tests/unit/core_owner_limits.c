@@ -290,6 +290,186 @@ static void test_a_connection_counts_for_one_owner(void **state)
     expect_limit(f, CEY, "quota_exceeded", "connections", 1, 0);
 }
 
+/* ── what is kept ── */
+
+static void share(struct fixture *f, unsigned peer, const char *id, int filling)
+{
+    say(f, peer, "pattern_share", "{'pattern':{'id':'%s','x':'%0*d'}}", id, filling, 0);
+}
+
+static void expect_taken(struct fixture *f, unsigned peer)
+{
+    expect_nothing(f, peer);
+    skip_all(f);
+}
+
+static void test_all_ids_of_a_token_share_its_entries(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_ENTRIES] = 3;
+    enter(f, ADA, "ada", "alice");
+    enter(f, CEY, "cey", "carol");
+    share(f, ADA, "a1", 1);
+    skip_all(f);
+    join(f, BOB, "bob", 2, "'token':'alice','room':'lab'");
+    share(f, BOB, "b1", 1); /* in another room, under another id */
+    share(f, BOB, "b2", 1);
+    expect_taken(f, BOB);
+    share(f, ADA, "a2", 1);
+    expect_limit(f, ADA, "quota_exceeded", "entries", 3, 0);
+    expect_nothing(f, CEY);
+    share(f, ADA, "a1", 2); /* what is there may change */
+    say(f, ADA, "performance_report", "{'component_id':'a9','performance':{'score':1}}");
+    expect_taken(f, ADA); /* and a report is no entry */
+    leave(f, BOB);
+    enter(f, DAN, "dan", "alice"); /* nor does another id begin anew */
+    share(f, DAN, "d1", 1);
+    expect_limit(f, DAN, "quota_exceeded", "entries", 3, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "c%u", i);
+        share(f, CEY, id, 1);
+    }
+    expect_taken(f, CEY);
+    alices.most[LIMIT_ENTRIES] = 4;
+    change(f, ADA);
+    share(f, DAN, "d1", 1);
+    expect_taken(f, DAN);
+    share(f, ADA, "a2", 1);
+    expect_limit(f, ADA, "quota_exceeded", "entries", 4, 0);
+    alices.most[LIMIT_ENTRIES] = 1;
+    alices.most[LIMIT_KNOWLEDGE] = 100;
+    change(f, ADA);
+    share(f, ADA, "a1", 1); /* under limits that are below what is there, too */
+    expect_taken(f, ADA);
+}
+
+static void test_bytes_of_knowledge_are_counted_with_reports(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_KNOWLEDGE] = 4000;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    share(f, ADA, "a1", 1500);
+    share(f, BOB, "b1", 1000);
+    expect_taken(f, CEY + 10);
+    share(f, ADA, "a2", 1000);
+    expect_limit(f, ADA, "quota_exceeded", "knowledge", 4000, 0);
+    say(f, ADA, "performance_report", "{'component_id':'c1','performance':{'x':'%01000d'}}", 0);
+    expect_limit(f, ADA, "quota_exceeded", "knowledge", 4000, 0);
+    share(f, ADA, "a1", 10); /* what shrinks always may */
+    share(f, BOB, "b2", 1000);
+    expect_taken(f, ADA + 10);
+    share(f, CEY, "c1", 5000);
+    expect_nothing(f, CEY);
+}
+
+/* What an AI has goes with it to the owner whose token it shows. */
+static void test_what_an_ai_has_is_its_owners(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_ENTRIES] = 2;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    share(f, ADA, "a1", 1);
+    share(f, BOB, "b1", 1);
+    leave(f, BOB);
+    skip_all(f);
+    share(f, ADA, "a2", 1);
+    expect_limit(f, ADA, "quota_exceeded", "entries", 2, 0);
+    enter(f, BOB, "bob", "carol");
+    share(f, ADA, "a2", 1);
+    expect_taken(f, ADA);
+    share(f, ADA, "a3", 1);
+    expect_limit(f, ADA, "quota_exceeded", "entries", 2, 0);
+    leave(f, BOB);
+    enter(f, BOB, "bob", "alice");
+    share(f, BOB, "b2", 1);
+    expect_limit(f, BOB, "quota_exceeded", "entries", 2, 0);
+}
+
+static void offer(struct fixture *f, unsigned peer)
+{
+    say(f, peer, "collaboration_request", "{'type':'pair'}");
+}
+
+static void test_open_sessions_of_all_its_ais_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_SESSIONS] = 2;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    offer(f, ADA);
+    char session[64];
+    snprintf(session, sizeof session, "%s",
+             string_of(expect(f, ADA, "collaboration_update"), "session_id"));
+    offer(f, BOB);
+    skip_all(f);
+    offer(f, ADA);
+    expect_limit(f, ADA, "quota_exceeded", "sessions", 2, 0);
+    expect_nothing(f, CEY);
+    offer(f, CEY);
+    expect(f, CEY, "collaboration_update");
+    say(f, ADA, "collaboration_update", "{'session_id':'%s','status':'cancelled'}", session);
+    skip_all(f);
+    offer(f, BOB);
+    expect(f, BOB, "collaboration_update");
+    skip_all(f);
+    join(f, DAN, "dan", 2, "'token':'alice','room':'lab'");
+    offer(f, DAN);
+    expect_limit(f, DAN, "quota_exceeded", "sessions", 2, 0);
+}
+
+/* Without tokens each AI is its own owner, in its room. */
+static void test_without_tokens_an_ai_has_the_hubs_limits(void **state)
+{
+    struct hub_config config = fixture_config();
+    (void)state;
+    config.owner.most[LIMIT_ENTRIES] = 1;
+    config.owner.most[LIMIT_SESSIONS] = 1;
+    struct fixture *f = fixture_new(&config);
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    share(f, ADA, "a1", 1);
+    offer(f, ADA);
+    skip_all(f);
+    share(f, ADA, "a2", 1);
+    json_t *error = expect_error(f, ADA, "quota_exceeded");
+    assert_string_equal(string_of(error, "whose"), "ai");
+    assert_string_equal(string_of(error, "limit"), "entries");
+    offer(f, ADA);
+    error = expect_error(f, ADA, "quota_exceeded");
+    assert_string_equal(string_of(error, "whose"), "ai");
+    assert_string_equal(string_of(error, "limit"), "sessions");
+    share(f, BOB, "b1", 1);
+    expect_taken(f, BOB);
+    offer(f, BOB);
+    expect(f, BOB, "collaboration_update");
+    join(f, CEY, "ada", 2, "'room':'lab'");
+    share(f, CEY, "a1", 1);
+    expect_taken(f, CEY);
+    fixture_free(f);
+}
+
+/* What was accepted once is acked again, whatever the limits are by now. */
+static void test_a_repeat_is_over_no_limit(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "'token':'alice','acks':true");
+    offer(f, ADA);
+    expect(f, ADA, "ack");
+    char line[1024];
+    snprintf(line, sizeof line, "%s", last_line(f));
+    alices.most[LIMIT_SESSIONS] = 1;
+    change(f, ADA);
+    say_bytes(f, ADA, line, strlen(line));
+    expect(f, ADA, "ack");
+    offer(f, ADA);
+    expect_limit(f, ADA, "quota_exceeded", "sessions", 1, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +482,12 @@ int main(void)
         LIMITS_TEST(test_reconnecting_empties_no_bucket),
         cmocka_unit_test(test_the_hub_has_limits_for_those_without),
         LIMITS_TEST(test_a_connection_counts_for_one_owner),
+        LIMITS_TEST(test_all_ids_of_a_token_share_its_entries),
+        LIMITS_TEST(test_bytes_of_knowledge_are_counted_with_reports),
+        LIMITS_TEST(test_what_an_ai_has_is_its_owners),
+        LIMITS_TEST(test_open_sessions_of_all_its_ais_are_counted),
+        cmocka_unit_test(test_without_tokens_an_ai_has_the_hubs_limits),
+        LIMITS_TEST(test_a_repeat_is_over_no_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

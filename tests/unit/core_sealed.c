@@ -25,8 +25,8 @@ static bool flagged(json_t *verifier, const char *flag, bool value)
 
 static void own(struct fixture *f, const char *owner, const char *ai_id)
 {
-    const struct room *room = room_find(fixture_hub(f), slice_of("main"));
-    member_set_owner(member_find(room, slice_of(ai_id)), slice_of(owner));
+    struct room *room = room_find(fixture_hub(f), slice_of("main"));
+    member_set_owner(room, member_find(room, slice_of(ai_id)), slice_of(owner));
 }
 
 static size_t benchmarks_of(struct fixture *f, const char *id)

@@ -1,0 +1,121 @@
+/* See owner_limits.h. An owner is a principal, whose AIs are counted together in each room and over
+ * all rooms; or, without a token, one AI in its room. */
+#include "core/owner_limits.h"
+
+#include <stdio.h>
+
+#include "core/peers.h"
+#include "core/state.h"
+
+struct owned {
+    size_t entries, bytes;
+};
+
+static struct owned owned_of(const struct request *request, const struct principal *principal)
+{
+    struct owned owned = {0, 0};
+    const struct hub *hub = request->hub;
+    for (size_t i = 0; principal && i < hub->room_count; i++) {
+        const struct holding *holding = index_find(&hub->rooms[i]->holdings, principal->key);
+        owned.entries += holding ? holding->entries : 0;
+        owned.bytes += holding ? holding->bytes : 0;
+    }
+    const struct tenant *tenant =
+        principal || !request->room
+            ? NULL
+            : index_find(&request->room->knowledge.tenants, request->message->sender_id);
+    if (tenant)
+        owned = (struct owned){tenant->entries, tenant->bytes};
+    return owned;
+}
+
+/* The sessions of the room that it has offered, and that have not ended. */
+static size_t sessions_of(const struct room *room, const struct principal *principal,
+                          struct slice ai_id)
+{
+    const struct session *session;
+    size_t count = 0;
+    TAILQ_FOREACH (session, &room->live, next) {
+        const struct member *member = principal ? member_find(room, session->initiator) : NULL;
+        count += principal ? member && slice_equal(member->owner, principal->key)
+                           : slice_equal(session->initiator, ai_id);
+    }
+    return count;
+}
+
+static size_t sessions_open(const struct request *request, const struct principal *principal)
+{
+    const struct hub *hub = request->hub;
+    size_t count = 0;
+    for (size_t i = 0; principal && i < 1; i++)
+        count += sessions_of(hub->rooms[i], principal, request->message->sender_id);
+    if (!principal && request->room)
+        count = sessions_of(request->room, NULL, request->message->sender_id);
+    return count;
+}
+
+/* `has` and `more` is over the limit. frees: what one may do about it. */
+static int over(const struct request *request, const struct principal *principal, enum limit limit,
+                double most, const char *has, const char *frees)
+{
+    const struct overrun overrun = {limit_text(limit), principal ? "token" : "ai", most, 0};
+    if (!principal)
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED, &overrun,
+                           "you have %s; of %s one AI may have %.15g: %s", has, limit_called(limit),
+                           most, frees);
+    return refuse_over(
+        request->refusal, WIRE_QUOTA_EXCEEDED, &overrun,
+        "all AIs of the token of \"%.*s\" have %s, in all rooms together; of %s they "
+        "may have %.15g: %s",
+        SLICE_FORMAT(principal->key), has, limit_called(limit), most, frees);
+}
+
+static int knowledge_check(const struct request *request, const struct principal *principal,
+                           const struct quota *quota)
+{
+    const struct growth *growth = &request->growth;
+    double entries_max = quota->most[LIMIT_ENTRIES], bytes_max = quota->most[LIMIT_KNOWLEDGE];
+    bool more_entries = entries_max > 0 && growth->entries;
+    bool more_bytes = bytes_max > 0 && growth->own > 0;
+    char has[96];
+    if (!more_entries && !more_bytes)
+        return 0;
+    struct owned owned = owned_of(request, principal);
+    if (more_entries && (double)(owned.entries + growth->entries) > entries_max) {
+        snprintf(has, sizeof has, "%zu entr%s", owned.entries, owned.entries == 1 ? "y" : "ies");
+        return over(request, principal, LIMIT_ENTRIES, entries_max, has,
+                    "share one of them anew in its place");
+    }
+    if (more_bytes && (double)owned.bytes + (double)growth->own > bytes_max) {
+        snprintf(has, sizeof has, "%zu bytes of knowledge, and this adds %lld", owned.bytes,
+                 (long long)growth->own);
+        return over(request, principal, LIMIT_KNOWLEDGE, bytes_max, has,
+                    "share something shorter in the place of one of them");
+    }
+    return 0;
+}
+
+static int sessions_check(const struct request *request, const struct principal *principal,
+                          const struct quota *quota)
+{
+    double most = quota->most[LIMIT_SESSIONS];
+    char has[64];
+    if (most <= 0 || request->message->type != MESSAGE_COLLABORATION_REQUEST)
+        return 0;
+    size_t open = sessions_open(request, principal);
+    if ((double)(open + 1) <= most)
+        return 0;
+    snprintf(has, sizeof has, "%zu open session%s", open, open == 1 ? "" : "s");
+    return over(request, principal, LIMIT_SESSIONS, most, has, "end one of them first");
+}
+
+int owner_limits_check(const struct request *request)
+{
+    const struct peer *peer = peer_find(request->hub, request->from);
+    const struct principal *principal = peer ? peer->principal : NULL;
+    const struct quota *quota = principal ? &principal->quota : &request->hub->config.owner;
+    if (request->repeated)
+        return 0;
+    int error = knowledge_check(request, principal, quota);
+    return error < 0 ? error : sessions_check(request, principal, quota);
+}
