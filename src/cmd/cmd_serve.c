@@ -21,7 +21,7 @@ struct serve_settings {
     size_t rate_bytes;
     long max_chain;
     long max_connections, owner_connections, owner_sessions, owner_entries;
-    size_t owner_knowledge;
+    size_t owner_knowledge, owner_daily;
     const char *port_file, *log, *data, *sync, *retain, *user;
     const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
 };
@@ -151,6 +151,7 @@ static int run(const void *data)
     options.hub.owner.most[LIMIT_SESSIONS] = (double)settings->owner_sessions;
     options.hub.owner.most[LIMIT_ENTRIES] = (double)settings->owner_entries;
     options.hub.owner.most[LIMIT_KNOWLEDGE] = (double)settings->owner_knowledge;
+    options.hub.owner.most[LIMIT_DAILY] = (double)settings->owner_daily;
     options.hub.chain_max = (uint64_t)settings->max_chain;
     options.connections_max = (size_t)settings->max_connections;
     options.insecure = settings->insecure;
@@ -346,6 +347,16 @@ static const struct setting options[] = {
      .low = 0,
      .high = 1ll << 40,
      .help = "Bytes of knowledge, likewise."},
+    {.name = "owner-daily",
+     .kind = SETTING_SIZE,
+     AT(owner_daily),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 1ll << 40,
+     .help =
+         "Messages that are kept of all AIs of one token in a day (UTC); without tokens nobody's "
+         "day is counted."},
     {.name = "port-file",
      .kind = SETTING_TEXT,
      AT(port_file),

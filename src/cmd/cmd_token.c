@@ -448,6 +448,7 @@ static const struct setting options[] = {
     LIMIT_SETTING("sessions", SESSIONS, "Sessions offered and open, by all its AIs in all rooms"),
     LIMIT_SETTING("entries", ENTRIES, "Entries of knowledge, likewise"),
     LIMIT_SETTING("knowledge", KNOWLEDGE, "Bytes of knowledge, likewise"),
+    LIMIT_SETTING("daily", DAILY, "Messages that are kept of them in a day (UTC), likewise"),
     {.name = "expires",
      .kind = SETTING_TEXT,
      AT(expires),

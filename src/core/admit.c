@@ -106,9 +106,15 @@ static int admit_quota(const struct request *request)
     return 0;
 }
 
-static int admit_limits(const struct request *request)
+/* Most messages add nothing, and are under no limit. */
+static int admit_limits(const struct request *request, const struct peer *peer, int64_t now)
 {
-    int error = owner_limits_check(request);
+    const struct growth *growth = &request->growth;
+    bool counted = peer->principal && peer->principal->quota.most[LIMIT_DAILY] > 0;
+    int error = 0;
+    if (counted || growth->entries || growth->own > 0 ||
+        request->message->type == MESSAGE_COLLABORATION_REQUEST)
+        error = owner_limits_check(request, peer->principal, now);
     return error < 0 ? error : admit_quota(request);
 }
 
@@ -200,6 +206,8 @@ static void request_propose(struct request *request, struct slice room_name, int
     struct room *room = request->room;
     peer_bind(peer, room, request->message->sender_id);
     peer->under_way++;
+    if (peer->principal)
+        peer->principal->under_way++;
     struct peer *challenged = peer_find(hub, entry.takes_over);
     if (challenged)
         challenged->challenged++;
@@ -267,7 +275,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
         request.judged_at = request.room ? request.room->last_seq : 0;
         judgement = request_check(&request);
         error =
-            judgement == 0 ? admit_limits(&request)
+            judgement == 0 ? admit_limits(&request, peer, now)
             : request.mismatched || holder_left(&request, judgement) || measured_meanwhile(&request)
                 ? 0
                 : judgement;

@@ -181,6 +181,8 @@ static void request_proceed(struct request *request)
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */
+    if (request->member->holding)
+        holding_count(request);
     reply_proceed(request);
     chain_proceed(request);
     if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT)

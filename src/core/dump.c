@@ -137,6 +137,17 @@ static void dump_ban(void *object, void *ctx)
     dump->before = ",";
 }
 
+static void dump_holding(void *object, void *ctx)
+{
+    const struct holding *holding = object;
+    struct dump *dump = ctx;
+    text_addf(dump->text, "%s[", dump->before);
+    text_add_string(dump->text, holding->key);
+    text_addf(dump->text, ",%lld,%llu]", (long long)holding->day,
+              (unsigned long long)holding->messages);
+    dump->before = ",";
+}
+
 void hub_dump(const struct hub *hub, struct slice name, struct text *text)
 {
     const struct room *room = room_find(hub, name);
@@ -175,6 +186,9 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     TAILQ_FOREACH (link, &room->chains.list, next)
         text_addf(text, "%s[%llu,%llu]", link == TAILQ_FIRST(&room->chains.list) ? "" : ",",
                   (unsigned long long)link->seq, (unsigned long long)link->depth);
+    text_add_literal(text, "],\"holdings\":[");
+    dump.before = "";
+    index_walk(&room->holdings, dump_holding, &dump);
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
     text_add_literal(text, ",\"read_only\":");

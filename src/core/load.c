@@ -634,6 +634,16 @@ static void load_former(struct loading *loading)
     slice_free(&former.body);
 }
 
+static void load_holding(struct loading *loading)
+{
+    int64_t day = load_i64(loading, loading->object, "day");
+    uint64_t messages = load_u64(loading, loading->object, "messages");
+    struct slice owner = loading->row->key;
+    if (!owner.len || owner.len > WIRE_ID_MAX ||
+        !holding_restore(loading->room, owner, day, messages))
+        load_damage(loading, "key");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -656,6 +666,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_FORMER] = load_former,
         [ROW_CHAIN] = load_chain,
         [ROW_BAN] = load_ban,
+        [ROW_HOLDING] = load_holding,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

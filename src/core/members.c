@@ -269,6 +269,7 @@ void departed_trim(struct room *room)
         change_gone(&room->changes, &oldest->change, ROW_MEMBER, oldest->key);
         member_free(oldest);
     }
+    holdings_trim(room);
 }
 
 static void member_unseat(struct room *room, struct member *member, int64_t now)

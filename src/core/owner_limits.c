@@ -100,7 +100,7 @@ static int sessions_check(const struct request *request, const struct principal 
 {
     double most = quota->most[LIMIT_SESSIONS];
     char has[64];
-    if (most <= 0 || request->message->type != MESSAGE_COLLABORATION_REQUEST)
+    if (most <= 0)
         return 0;
     size_t open = sessions_open(request, principal);
     if ((double)(open + 1) <= most)
@@ -109,13 +109,37 @@ static int sessions_check(const struct request *request, const struct principal 
     return over(request, principal, LIMIT_SESSIONS, most, has, "end one of them first");
 }
 
-int owner_limits_check(const struct request *request)
+/* A hello is taken in any case: who has used its day up may come back, and read. */
+static int day_check(const struct request *request, struct principal *principal, int64_t now)
 {
-    const struct peer *peer = peer_find(request->hub, request->from);
-    const struct principal *principal = peer ? peer->principal : NULL;
+    double most = principal->quota.most[LIMIT_DAILY];
+    int64_t day = now / DAY_MS, left = (day + 1) * DAY_MS - now;
+    if (request->message->type == MESSAGE_HELLO)
+        return 0;
+    uint64_t said = principal_messages(request->hub, principal, day);
+    if ((double)(said + principal->under_way + 1) <= most)
+        return 0;
+    return refuse_over(
+        request->refusal, WIRE_QUOTA_EXCEEDED,
+        &(struct overrun){limit_text(LIMIT_DAILY), "token", most, left},
+        "all AIs of the token of \"%.*s\" have said %llu messages today, in all rooms "
+        "together, and may say %.15g a day: the next one begins in %lld h %lld min, at "
+        "00:00 UTC",
+        SLICE_FORMAT(principal->key), (unsigned long long)said, most, (long long)(left / 3600000),
+        (long long)(left / 60000 % 60));
+}
+
+int owner_limits_check(const struct request *request, struct principal *principal, int64_t now)
+{
     const struct quota *quota = principal ? &principal->quota : &request->hub->config.owner;
+    int error = 0;
     if (request->repeated)
         return 0;
-    int error = knowledge_check(request, principal, quota);
-    return error < 0 ? error : sessions_check(request, principal, quota);
+    if (request->growth.entries || request->growth.own > 0)
+        error = knowledge_check(request, principal, quota);
+    if (error == 0 && request->message->type == MESSAGE_COLLABORATION_REQUEST)
+        error = sessions_check(request, principal, quota);
+    if (error == 0 && principal && quota->most[LIMIT_DAILY] > 0)
+        error = day_check(request, principal, now);
+    return error;
 }

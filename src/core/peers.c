@@ -62,6 +62,8 @@ void peer_drop(struct hub *hub, struct peer *peer)
     assert(peer->id && hub->peer_count > 0);
     guest_end(peer);
     slice_free(&peer->ai_id);
+    if (peer->principal)
+        peer->principal->under_way -= peer->under_way;
     principal_give(hub, peer->principal);
     *peer = (struct peer){0};
     hub->peer_count--;
@@ -117,6 +119,8 @@ void peer_applied(struct hub *hub, const struct entry *entry)
         challenged->challenged--;
     if (!peer || !peer->under_way)
         return;
+    if (peer->principal)
+        peer->principal->under_way--;
     if (--peer->under_way || peer_who(peer))
         return;
     slice_free(&peer->ai_id); /* refused: it may try another id, or another room */
@@ -208,10 +212,11 @@ void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
     peer_expel(hub, peer, CLOSE_BAD_LINES, refusal, now);
 }
 
-int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal *ret_refusal)
+static __attribute__((noinline)) int spend(struct hub *hub, struct peer *peer,
+                                           const struct quota *quota, size_t bytes,
+                                           struct refusal *ret_refusal)
 {
     struct principal *principal = peer->principal;
-    const struct quota *quota = principal ? &principal->quota : &hub->config.owner;
     struct spending *spending = principal ? &principal->spending : &peer->spending;
     struct overrun over;
     enum limit limit = LIMIT_RATE;
@@ -228,6 +233,13 @@ int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal 
                        "2 s); send it again in %.3f s",
                        over.most, limit_called(limit), SLICE_FORMAT(principal->key),
                        (double)over.wait_ms / 1000);
+}
+
+int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal *ret_refusal)
+{
+    const struct quota *quota = peer->principal ? &peer->principal->quota : &hub->config.owner;
+    bool limited = quota->most[LIMIT_RATE] > 0 || quota->most[LIMIT_RATE_BYTES] > 0;
+    return limited ? spend(hub, peer, quota, bytes, ret_refusal) : 0;
 }
 
 /* What it says to have read: no more than there is. */

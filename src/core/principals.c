@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <math.h>
 
+#include "core/holdings.h"
 #include "core/state.h"
 
 #define BURST_S 2.0  /* seconds' worth that may come at once */
@@ -79,6 +80,26 @@ void principal_give(struct hub *hub, struct principal *principal)
     assert(principal->peers);
     if (--principal->peers == 0)
         TAILQ_INSERT_TAIL(&hub->idle, principal, idle);
+}
+
+uint64_t principal_messages(const struct hub *hub, struct principal *principal, int64_t day)
+{
+    if (principal->day == day)
+        return principal->messages;
+    principal->day = day;
+    principal->messages = 0;
+    for (size_t i = 0; i < hub->room_count; i++)
+        principal->messages += holding_messages(hub->rooms[i], principal->key, day);
+    return principal->messages;
+}
+
+void principal_said(struct hub *hub, peer_id from, struct slice owner, int64_t day)
+{
+    const struct peer *peer = peer_find(hub, from);
+    struct principal *principal =
+        peer ? peer->principal : (struct principal *)index_find(&hub->principals, owner);
+    if (principal && principal->day == day)
+        principal->messages++;
 }
 
 void principal_set_quota(const struct hub *hub, struct principal *principal,

@@ -21,7 +21,10 @@ struct principal {
     struct slice key;   /* the token's name */
     struct quota quota; /* the hub's, where the token has none */
     struct spending spending;
-    size_t peers;                /* connections of its */
+    size_t peers;     /* connections of its */
+    size_t under_way; /* messages of these that were proposed and are not yet applied */
+    int64_t day;      /* of which this is how much it said, in all rooms; 0: of none */
+    uint64_t messages;
     TAILQ_ENTRY(principal) idle; /* in hub->idle while it has none, the longest first */
 };
 TAILQ_HEAD(principal_list, principal);
@@ -33,6 +36,10 @@ int spending_take(struct spending *spending, const struct quota *quota, size_t b
 /* The one of that name, made if need be; for a connection, which gives it back. */
 struct principal *principal_take(struct hub *hub, struct slice name);
 void principal_give(struct hub *hub, struct principal *principal);
+/* How many messages of that day were accepted from it, over all rooms. */
+uint64_t principal_messages(const struct hub *hub, struct principal *principal, int64_t day);
+/* One more was; `from` may be gone. */
+void principal_said(struct hub *hub, peer_id from, struct slice owner, int64_t day);
 /* What the token says; 0 where it says nothing. */
 void principal_set_quota(const struct hub *hub, struct principal *principal,
                          const struct quota *quota);

@@ -39,8 +39,9 @@ struct room {
     struct changes changes, wordings;
 
     struct index members;
-    struct index lookalikes;     /* of connected members (names.h) */
-    struct index holdings;       /* of owners with a token */
+    struct index lookalikes; /* of connected members (names.h) */
+    struct index holdings;   /* of owners with a token */
+    struct holding_list holdings_idle;
     struct member_list departed; /* the longest gone first */
     size_t departed_count;
     struct seat *seats;

@@ -49,6 +49,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     changes_init(&room->changes);
     changes_init(&room->wordings);
     TAILQ_INIT(&room->departed);
+    TAILQ_INIT(&room->holdings_idle);
     TAILQ_INIT(&room->receipts);
     TAILQ_INIT(&room->receipts_extra);
     hub->edge.unique(hub->edge.ctx, room->receipts_key);

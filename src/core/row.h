@@ -27,7 +27,8 @@
     X(LETTER, "letter")         /* key: the seq of the message that was not taken */               \
     X(FORMER, "former")         /* key: the order of the change that replaced it, 20 digits */     \
     X(CHAIN, "chain")           /* key: the message_id of a reply */                               \
-    X(BAN, "ban")               /* key: "ai_id/" or "owner/", and the name */
+    X(BAN, "ban")               /* key: "ai_id/" or "owner/", and the name */                      \
+    X(HOLDING, "holding")       /* key: the name of an owner's token */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -339,6 +339,13 @@ static void write_chain(const void *object, struct text *text)
     add_i64(text, "said_ms", link->said_ms);
 }
 
+static void write_holding(const void *object, struct text *text)
+{
+    const struct holding *holding = object;
+    add_i64(text, "day", holding->day);
+    add_u64(text, "messages", holding->messages);
+}
+
 static void write_ban(const void *object, struct text *text)
 {
     const struct ban *ban = object;
@@ -364,6 +371,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_FORMER] = write_former,
     [ROW_CHAIN] = write_chain,
     [ROW_BAN] = write_ban,
+    [ROW_HOLDING] = write_holding,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -455,6 +463,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     TAILQ_FOREACH (link, &room->chains.list, next)
         save_object(&saving, ROW_CHAIN, link);
     save_index(&saving, ROW_BAN, &room->bans);
+    save_index(&saving, ROW_HOLDING, &room->holdings);
     text_free(&saving.text);
 }
 

@@ -12,7 +12,8 @@
     X(CONNECTIONS, "connections", "connections", "connections at once")                            \
     X(SESSIONS, "sessions", "sessions", "open sessions")                                           \
     X(ENTRIES, "entries", "entries", "entries")                                                    \
-    X(KNOWLEDGE, "knowledge", "knowledge", "bytes of knowledge")
+    X(KNOWLEDGE, "knowledge", "knowledge", "bytes of knowledge")                                   \
+    X(DAILY, "daily", "daily", "messages a day")
 
 enum limit {
 #define X(name, text, option, called) LIMIT_##name,

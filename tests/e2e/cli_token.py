@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import sys
 import tempfile
+import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
@@ -456,6 +457,45 @@ def what_all_ids_of_a_token_know_is_counted_together_and_after_a_restart():
 
             wait_until(taken, "the new limit")
         worked("check", data)
+
+
+def spends_its_day():
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            token = give_out(data, "alice", "--daily", "4")
+            ada = let_in(hub, "ada", token, acks=True)
+            ada.say("chat", {"text": "x"})
+            ada.expect("ack")
+            bea = let_in(hub, "bea", token, acks=True, room="lab")
+            bea.say("chat", {"text": "x"})
+            bea.expect("ack")
+            said = bea.say("chat", {"text": "x"})
+            error = bea.expect_error("quota_exceeded", "4 messages today", "alice", "00:00 UTC")["payload"]
+            equal((error["limit"], error["whose"], error["most"], error["in_reply_to"]), ("daily", "token", 4, said))
+            check(0 < error["retry_after_ms"] <= 86400000, error)
+        with Hub("--data", data) as hub:
+            cy = let_in(hub, "cy", token)  # another id, another run of the hub
+            cy.say("chat", {"text": "x"})
+            cy.expect_error("quota_exceeded", "5 messages today")
+            worked("token", "limit", "alice", "--daily", "none", "--data", data)
+
+            def taken():
+                said = cy.say("chat", {"text": "x"})
+                return not any(found["payload"].get("in_reply_to") == said for found in cy.drain())
+
+            wait_until(taken, "the end of the limit")
+        worked("check", data)
+
+
+@test
+def a_days_messages_are_counted_through_a_restart():
+    while True:
+        day = time.time() // 86400
+        try:
+            return spends_its_day()
+        except AssertionError:
+            if time.time() // 86400 == day:
+                raise  # else it was midnight meanwhile
 
 
 # ── a flood ──

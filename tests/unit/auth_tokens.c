@@ -182,14 +182,14 @@ static void test_limits_change_and_the_rest_stays(void **state)
     grant.quota.most[LIMIT_RATE] = 2.5;
     add(place, &grant, text);
     add(place, &other, next);
-    struct quota change = {{-1, 65536, 3, -1, -1, -1}};
+    struct quota change = {{-1, 65536, 3, -1, -1, -1, -1}};
     assert_int_equal(tokens_limit(place->command, "ada", &change, NOW + 1, place->why), 0);
     const struct token *token = seen(place, text, NOW + 1);
     assert_non_null(token);
     assert_true(token->grant.quota.most[LIMIT_RATE] > 2.4);
     assert_true(token->grant.quota.most[LIMIT_RATE_BYTES] > 65535);
     assert_true(token->grant.quota.most[LIMIT_CONNECTIONS] > 2.9);
-    change = (struct quota){{0, -1, 4, -1, -1, -1}};
+    change = (struct quota){{0, -1, 4, -1, -1, -1, -1}};
     assert_int_equal(tokens_limit(place->command, "ada", &change, NOW + 2, place->why), 0);
     assert_int_equal(tokens_rotate(place->command, "ada", NOW + 3, text, place->why), 0);
     token = seen(place, text, NOW + 3); /* another token, with the same limits */

@@ -470,6 +470,139 @@ static void test_a_repeat_is_over_no_limit(void **state)
     expect_limit(f, ADA, "quota_exceeded", "sessions", 1, 0);
 }
 
+/* ── a day ── */
+
+#define HOUR_MS 3600000
+
+/* The fixture's clock begins at 08:00 UTC. */
+static void test_a_days_messages_are_counted_over_ids_and_rooms(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_DAILY] = 6;
+    enter(f, ADA, "ada", "alice"); /* a hello is kept, and counts */
+    enter(f, CEY, "cey", "carol");
+    say(f, ADA, "chat", "{'text':'x'}");
+    say(f, ADA, "heartbeat", "{}"); /* these are not kept */
+    say(f, ADA, "knowledge_query", "{}");
+    say(f, ADA, "chat", "{'text':7}"); /* and this is refused */
+    leave(f, ADA);
+    skip_all(f);
+    join(f, BOB, "bob", 2, "'token':'alice','room':'lab'"); /* nor does another id begin anew */
+    say(f, BOB, "chat", "{'text':'x'}");
+    enter(f, ADA, "ada", "alice");
+    say(f, ADA, "chat", "{'text':'x'}"); /* the sixth */
+    expect_taken(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "quota_exceeded", "daily", 6, 16 * HOUR_MS);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_limit(f, BOB, "quota_exceeded", "daily", 6, 16 * HOUR_MS);
+    expect_nothing(f, CEY);
+    say(f, CEY, "chat", "{'text':'x'}");
+    expect_relayed(f, ADA);
+    enter(f, DAN, "dan", "alice"); /* it may come, and read */
+    say(f, DAN, "chat", "{'text':'x'}");
+    expect_limit(f, DAN, "quota_exceeded", "daily", 6, 16 * HOUR_MS);
+    alices.most[LIMIT_DAILY] = 8;
+    change(f, ADA);
+    say(f, DAN, "chat", "{'text':'x'}");
+    expect_relayed(f, CEY);
+    say(f, DAN, "chat", "{'text':'x'}");
+    expect_limit(f, DAN, "quota_exceeded", "daily", 8, 16 * HOUR_MS);
+    pass(f, 16 * HOUR_MS - 1);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect(f, ADA, "chat");
+    expect_limit(f, ADA, "quota_exceeded", "daily", 8, 1);
+    pass(f, 1); /* 00:00 */
+    for (unsigned i = 0; i < 8; i++)
+        say(f, i % 2 ? ADA : BOB, "chat", "{'text':'x'}");
+    skip_all(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "quota_exceeded", "daily", 8, 24 * HOUR_MS);
+}
+
+/* Whoever's last connection went, and came back when the hub had forgotten it, finds the count of
+ * its rooms. */
+static void test_the_rooms_remember_a_day(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_DAILY] = 4;
+    join(f, BOB, "bob", 2, "'token':'alice','room':'lab'");
+    enter(f, ADA, "ada", "alice");
+    say(f, BOB, "chat", "{'text':'x'}");
+    for (unsigned day = 0; day < 2; day++) {
+        leave(f, ADA);
+        if (day == 0)
+            leave(f, BOB);
+        wait_ticking(f, 5000);
+        enter(f, ADA, "ada", "alice"); /* the fourth, or the first */
+        for (unsigned i = 0; i < 3 * day; i++)
+            say(f, ADA, "chat", "{'text':'x'}");
+        expect_taken(f, ADA);
+        say(f, ADA, "chat", "{'text':'x'}");
+        json_t *error = expect_error(f, ADA, "quota_exceeded");
+        assert_string_equal(string_of(error, "limit"), "daily");
+        if (day == 0)
+            pass(f, 24 * HOUR_MS);
+    }
+    leave(f, ADA);
+    wait_ticking(f, 5000);
+    enter(f, ADA, "ada", "alice");
+    alices.most[LIMIT_DAILY] = 6;
+    change(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}"); /* the sixth of the second day */
+    expect_taken(f, ADA);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_error(f, ADA, "quota_exceeded");
+}
+
+/* What is on its way through a log counts, so that nobody gets past its day by being quick. */
+static void test_what_is_under_way_counts_for_the_day(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_DAILY] = 3;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    enter(f, CEY, "cey", "carol");
+    fixture_hold(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_limit(f, BOB, "quota_exceeded", "daily", 3, 16 * HOUR_MS);
+    leave(f, ADA); /* while it waits: it is counted all the same */
+    fixture_commit(f);
+    skip_all(f);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_limit(f, BOB, "quota_exceeded", "daily", 3, 16 * HOUR_MS);
+    alices.most[LIMIT_DAILY] = 4;
+    change(f, BOB);
+    say(f, BOB, "chat", "{'text':'x'}"); /* nothing of it is under way for ever */
+    fixture_commit(f);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_limit(f, BOB, "quota_exceeded", "daily", 4, 16 * HOUR_MS);
+}
+
+/* A message belongs to the day in which it was said, also when it is kept in the next. */
+static void test_midnight_may_come_while_a_message_is_under_way(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_DAILY] = 9;
+    enter(f, ADA, "ada", "alice");
+    enter(f, BOB, "bob", "alice");
+    pass(f, 16 * HOUR_MS - 1);
+    fixture_hold(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    pass(f, 1);
+    say(f, BOB, "chat", "{'text':'x'}");
+    fixture_commit(f);
+    alices.most[LIMIT_DAILY] = 2;
+    change(f, ADA);
+    skip_all(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_nothing(f, ADA);
+    fixture_commit(f);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_limit(f, ADA, "quota_exceeded", "daily", 2, 24 * HOUR_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +621,10 @@ int main(void)
         LIMITS_TEST(test_open_sessions_of_all_its_ais_are_counted),
         cmocka_unit_test(test_without_tokens_an_ai_has_the_hubs_limits),
         LIMITS_TEST(test_a_repeat_is_over_no_limit),
+        LIMITS_TEST(test_a_days_messages_are_counted_over_ids_and_rooms),
+        LIMITS_TEST(test_the_rooms_remember_a_day),
+        LIMITS_TEST(test_what_is_under_way_counts_for_the_day),
+        LIMITS_TEST(test_midnight_may_come_while_a_message_is_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

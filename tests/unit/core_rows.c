@@ -150,12 +150,14 @@ static void assert_loads(struct fixture *f, const struct table *table)
 
 /* ── a room with one of everything ── */
 
-/* Everybody may come in, and hal is an admin. */
+/* Everybody may come in, hal is an admin, and jon is of hans. */
 static int let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                   struct refusal *ret_refusal)
 {
     (void)ctx, (void)ret_refusal;
     *ret_pass = (struct hub_pass){.admin = slice_is(login->ai_id, "hal")};
+    if (slice_is(login->ai_id, "jon"))
+        ret_pass->owner = slice_of("hans");
     return 0;
 }
 
@@ -168,6 +170,8 @@ static void fill(struct fixture *f)
     say(f, HAL, "moderation", "{'action':'kick','target':{'ai_id':'ida'},'reason':'r'}");
     say(f, HAL, "moderation", "{'action':'ban','target':{'owner':'o'},'reason':'r','for_s':9}");
     say(f, HAL, "moderation", "{'action':'ban','target':{'ai_id':'gone'},'reason':'r'}");
+    join(f, JON, "jon", 2, "");
+    say(f, JON, "pattern_share", "{'pattern':{'id':'jons'}}");
     join(f, FAY, "fay/1", 2, "'acks':true");
     for (unsigned i = 0; i < RECEIPTS_IN_BLOCK + 2; i++)
         say(f, FAY, "chat", "{}");
@@ -249,9 +253,14 @@ static void test_changes_add_up_to_the_whole(void **state)
     say(f, HAL, "moderation", "{'action':'unban','target':{'ai_id':'gone'}}");
     say(f, HAL, "moderation", "{'action':'ban','target':{'ai_id':'other'},'reason':'r'}");
     wait_ticking(f, SESSION_SILENT_MS + 2000); /* its session ends, and the workspace goes */
+    fixture_let_in(f, NULL);
+    join(f, 30, "jon", 2, "'sync':'none'"); /* and is nobody else's now */
+    leave(f, 30);
     hub_save_changes(fixture_hub(f), slice_of("main"), SIZE_MAX, table_take, &table);
     table_sort(&table);
     whole = saved(fixture_hub(f));
+    for (size_t i = 0; i < whole.count; i++)
+        assert_int_not_equal(whole.rows[i].kind, ROW_HOLDING);
     assert_same(&whole, &table);
     assert_loads(f, &table);
     table_free(&whole);
