@@ -101,6 +101,9 @@ struct khub_outcome {
     uint64_t seq;   /* accepted: its place in the room */
     bool delivered; /* accepted: its target was connected, or it had none */
     const char *code, *detail; /* refused: the hub's error; else "" and a sentence, or "" */
+    /* Refused for a limit (rate_limited, quota_exceeded): ms after which it is free again; 0: time
+     * alone does not free it, or the hub does not say. To say it again is the caller's to do. */
+    int64_t retry_after_ms;
 };
 /* Good until it returns. */
 typedef void khub_outcome_callback(struct khub *link, const struct khub_outcome *outcome,

@@ -172,6 +172,7 @@ static void outcome_take(struct khub *link, struct json_value payload, bool acke
     struct khub_outcome outcome = {
         .message_id = message_id, .error = KHUB_E_REFUSED, .code = code, .detail = detail};
     const char *name = acked ? "message_id" : "in_reply_to";
+    uint64_t wait;
     if (!acked && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return; /* it was accepted */
     if (!link->acks || !take_string(json_get(payload, name), message_id, sizeof message_id))
@@ -182,6 +183,8 @@ static void outcome_take(struct khub *link, struct json_value payload, bool acke
     } else {
         take_string(json_get(payload, "code"), code, sizeof code);
         take_string(json_get(payload, "detail"), detail, sizeof detail);
+        if (json_u64(json_get(payload, "retry_after_ms"), &wait) == 0 && wait < INT32_MAX)
+            outcome.retry_after_ms = (int64_t)wait;
     }
     unacked_settle(link, &outcome);
 }

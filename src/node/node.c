@@ -247,6 +247,7 @@ static void on_tick(uv_timer_t *timer)
     if (node->phase <= NODE_ENDING) {
         sharing_tick(node);
         proofs_tick(node);
+        onces_tick(node);
         feature_leases_tick(node);
         sessions_tick(node);
     }

@@ -243,6 +243,8 @@ void node_acked(struct node *node, const struct khub_outcome *outcome, const cha
 /* Publishes it, under a message_id that a trainer of this name gives to no other, now or later. 0
  * or KHUB_E_… (logged). */
 int once_publish(struct node *node, const struct once_message *message);
+/* Says again what came too fast, once the hub takes it. */
+void onces_tick(struct node *node);
 void onces_free(struct node *node);
 
 /* dispatch.c */

@@ -12,6 +12,7 @@ struct told {
     char message_id[64], code[64];
     int error;
     uint64_t seq;
+    int64_t retry_after_ms;
     bool delivered, publishes;
 };
 
@@ -23,6 +24,7 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     snprintf(told->code, sizeof told->code, "%s", outcome->code);
     told->error = outcome->error;
     told->seq = outcome->seq;
+    told->retry_after_ms = outcome->retry_after_ms;
     told->delivered = outcome->delivered;
     if (told->publishes)
         assert_int_equal(khub_chat(link, "next", NULL), 0);
@@ -45,11 +47,12 @@ static void ack(struct life *life, const char *message_id, uint64_t seq, bool de
     fake_hub_say(&life->hub, "hub", "ack", payload, seq);
 }
 
-static void refuse(struct life *life, const char *message_id)
+static void refuse(struct life *life, const char *message_id, const char *code, const char *more)
 {
-    char payload[200];
+    char payload[256];
     snprintf(payload, sizeof payload,
-             "{\"code\":\"bad_payload\",\"detail\":\"no\",\"in_reply_to\":\"%s\"}", message_id);
+             "{\"code\":\"%s\",\"detail\":\"no\",\"in_reply_to\":\"%s\"%s}", code, message_id,
+             more);
     fake_hub_say(&life->hub, "hub", "error", payload, 9);
 }
 
@@ -67,7 +70,7 @@ static void acks_are_asked_for_and_told(void **state)
     assert_true(khub_queued(life->link) > 0); /* sent, and not acked */
     ack(life, ids[1], 8, false);
     ack(life, "of-nobody", 8, true);
-    refuse(life, ids[0]);
+    refuse(life, ids[0], "bad_payload", "");
     UNTIL(life, first.count && second.count);
     assert_int_equal(second.error, 0);
     assert_int_equal(second.seq, 8);
@@ -75,11 +78,31 @@ static void acks_are_asked_for_and_told(void **state)
     assert_string_equal(second.message_id, ids[1]);
     assert_int_equal(first.error, KHUB_E_REFUSED);
     assert_string_equal(first.code, "bad_payload");
+    assert_int_equal(first.retry_after_ms, 0);
     assert_int_equal(khub_queued(life->link), 0);
     ack(life, ids[1], 8, true); /* once is enough */
     fake_hub_say(&life->hub, "bob", "chat", "{}", 10);
     UNTIL(life, life_message(life, "chat"));
     assert_int_equal(first.count + second.count, 2);
+}
+
+static void a_limit_says_when_it_is_free_again(void **state)
+{
+    static const char *const said[] = {",\"retry_after_ms\":250", ",\"retry_after_ms\":1e300",
+                                       ",\"retry_after_ms\":-1", ",\"retry_after_ms\":\"soon\"",
+                                       ""};
+    struct life *life = *state;
+    life_join(life, with_acks);
+    for (unsigned i = 0; i < sizeof said / sizeof *said; i++) {
+        struct told told = {0};
+        char id[37];
+        publish(life, &told, id);
+        UNTIL(life, fake_hub_count(&life->hub, "chat") == i + 1);
+        refuse(life, id, "rate_limited", said[i]);
+        UNTIL(life, told.count);
+        assert_string_equal(told.code, "rate_limited");
+        assert_int_equal(told.retry_after_ms, i == 0 ? 250 : 0);
+    }
 }
 
 static void what_is_not_acked_is_sent_again(void **state)
@@ -504,6 +527,7 @@ int main(void)
         LIFE_TEST(what_is_not_acked_is_sent_again),
         LIFE_TEST(every_publishing_function_is_kept),
         LIFE_TEST(an_outcome_may_publish),
+        LIFE_TEST(a_limit_says_when_it_is_free_again),
         LIFE_TEST(after_an_error_there_is_no_callback),
         LIFE_TEST(a_heartbeat_is_not_waited_for),
         LIFE_TEST(close_waits_for_the_acks),

@@ -368,6 +368,43 @@ static void test_a_share_that_such_a_hub_refuses_is_proved_anew(void **state)
     node_unmake(node);
 }
 
+/* What came too fast is said again, under its own message_id; what is over a quota is not. */
+static void test_a_share_that_came_too_fast_is_said_again(void **state)
+{
+    (void)state;
+    struct node *node = node_make();
+    wishes.refused = "rate_limited";
+    claim_through(node, claim_make("pattern", "p1", 0.5));
+    assert_int_equal(said_of("pattern_share"), 1);
+    assert_int_equal(node->count.patterns_shared, 0);
+    char message_id[64];
+    snprintf(message_id, sizeof message_id, "%s", said_last("pattern_share")->message_id);
+    onces_tick(node);
+    assert_int_equal(said_of("pattern_share"), 1); /* it is early for that */
+    wishes.refused = NULL;
+    while (said_of("pattern_share") < 2) {
+        uv_update_time(&node->loop);
+        onces_tick(node);
+    }
+    onces_tick(node); /* and then it is the hub's turn */
+    assert_int_equal(said_of("pattern_share"), 2);
+    assert_string_equal(said_last("pattern_share")->message_id, message_id);
+    assert_string_equal(
+        text_in(json_object_get(said_last("pattern_share")->payload, "pattern"), "id"), "p1");
+    work(node);
+    assert_int_equal(node->count.patterns_shared, 1);
+    wishes.refused = "quota_exceeded";
+    claim_through(node, claim_make("pattern", "p2", 0.25));
+    wishes.refused = NULL;
+    for (unsigned i = 0; i < 3; i++) {
+        work(node);
+        onces_tick(node);
+    }
+    assert_int_equal(said_of("pattern_share"), 3);
+    assert_int_equal(node->count.patterns_shared, 1);
+    node_unmake(node);
+}
+
 /* One claim is one commitment, on however many connections it is made. */
 static void test_a_commitment_made_again_counts_once(void **state)
 {
@@ -457,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_shared_again),
         cmocka_unit_test(test_what_was_shared_before_does_not_count),
         cmocka_unit_test(test_a_share_that_such_a_hub_refuses_is_proved_anew),
+        cmocka_unit_test(test_a_share_that_came_too_fast_is_said_again),
         cmocka_unit_test(test_a_commitment_made_again_counts_once),
         cmocka_unit_test(test_training_and_its_end),
     };
