@@ -117,8 +117,8 @@ static void tail_take(void *data, const struct effect *effect, int64_t time_ms)
     history->last = effect->seq;
 }
 
-/* What a hub kept on disk, but not yet as lines: its log that it did not take in says that it was
- * killed. */
+/* A log that it did not take in says so; without one it may have been killed all the same, and
+ * another, such as khub check, has taken it in. */
 static bool was_killed(const char *directory)
 {
     char path[4096];
@@ -157,6 +157,7 @@ int history_in_directory(struct history *history, const char *directory, const c
 {
     struct store_options options = {.directory = directory, .reading = true};
     char why[STORE_WHY_SIZE];
+    bool all;
     if (!store_exists(directory))
         return complain(history->command, "%s: %s", directory,
                         errno == ENOENT ? "no hub's database (hub.db) is there" : strerror(errno));
@@ -172,10 +173,12 @@ int history_in_directory(struct history *history, const char *directory, const c
     if (code != EXIT_WORKED)
         return code;
     history->kept = true;
-    if (store_last_kept(history->store, history->room, &history->last_kept, why) < 0)
+    if (store_last_kept(history->store, history->room, &history->last_kept, &all, why) < 0)
         return complain(history->command, "%s: %s", directory, why);
     history->last = history->last_kept;
-    if (killed && rebuild_tail(history->store, history->room, tail_take, history, why) < 0)
+    /* What a hub that was killed had on disk, but not yet as lines. One that was not may have left
+     * entries as well, of which nobody was told anything: then there is no need of it. */
+    if (!all && rebuild_tail(history->store, history->room, tail_take, history, why) < 0 && killed)
         return complain(history->command,
                         "%s: %s. 'khub check' says more of it; 'khub check --salvage' keeps what "
                         "is whole.",

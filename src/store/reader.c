@@ -286,13 +286,22 @@ bool store_read_now(struct store *store, const struct store_wish *wish, struct t
     return true;
 }
 
-int store_last_kept(struct store *store, struct slice room, uint64_t *ret_seq,
+int store_last_kept(struct store *store, struct slice room, uint64_t *ret_seq, bool *ret_all,
                     char ret_why[STORE_WHY_SIZE])
 {
+    char sql[128];
     struct store_log *log = log_find(store, room);
     assert(store->options.reading);
-    if (log && kept_find(store, log, ret_why) < 0)
+    *ret_seq = 0;
+    *ret_all = true;
+    if (!log)
+        return 0;
+    if (kept_find(store, log, ret_why) < 0)
         return -1;
-    *ret_seq = log ? log->kept_seq : 0;
+    snprintf(
+        sql, sizeof sql, "SELECT EXISTS (SELECT 1 FROM entry_packs WHERE id BETWEEN %lld AND %lld)",
+        (long long)entry_id(log->id, log->kept_seq + 1), (long long)entry_id(log->id + 1, 0) - 1);
+    *ret_seq = log->kept_seq;
+    *ret_all = database_number(&store->database, sql) == 0;
     return 0;
 }

@@ -187,8 +187,9 @@ void store_rooms(const struct store *store, void (*each)(void *ctx, struct slice
  * until the text is changed. False: there is no such room. */
 bool store_read_now(struct store *store, const struct store_wish *wish, struct text *lines,
                     struct store_page *ret_page);
-/* The seq of the last message of the room that was kept; 0: none. 0, or -1 with a sentence. */
-int store_last_kept(struct store *store, struct slice room, uint64_t *ret_seq,
+/* The seq of the last message of the room that was kept; 0: none. ret_all: no entry came after it,
+ * of which a hub that was killed has not kept what was said. 0, or -1 with a sentence. */
+int store_last_kept(struct store *store, struct slice room, uint64_t *ret_seq, bool *ret_all,
                     char ret_why[STORE_WHY_SIZE]);
 
 /* Starts the thread. 0, or -1 with errno. */

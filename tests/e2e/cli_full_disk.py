@@ -105,7 +105,8 @@ def what_was_kept_is_read_and_saved_though_there_is_no_room_beside_it():
             equal(os.listdir(other), ["copy.db"], "what is beside the copy")
             equal(os.stat(copy).st_mode & 0o777, 0o600, "mode")
         with kept_on_a_full_disk(stopped) as (data, _):
-            check("long ago" in worked("log", "--data", data).out, "what was said")
+            told = worked("log", "--data", data)
+            check("long ago" in told.out, "what was said", stopped, told.out, told.err)
             check("knows 1 pattern" in worked("check", data).out, "what is known")
 
 

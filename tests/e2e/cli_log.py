@@ -113,6 +113,20 @@ def a_directory_is_read_as_it_is_and_to_its_last_acked_message():
 
 
 @test
+def what_was_said_last_is_told_after_a_check_of_what_a_killed_hub_left():
+    """Which takes in the database's log, by which a hub that was killed could be told."""
+    with directory() as data:
+        for total in range(1, 9):
+            hub = Hub("--data", data)
+            ada = hub.join("ada", 2, acks=True)
+            ada.say("chat", {"text": str(total)})
+            ada.expect("ack")
+            kill_9(hub)
+            worked("check", data)
+            equal(texts("--data", data, "--since", "1"), [str(at) for at in range(1, total + 1)])
+
+
+@test
 def what_is_damaged_is_left_out_and_said():
     with directory() as data:
         with Hub("--data", data) as hub:
