@@ -22,6 +22,9 @@ struct serve_settings {
     long max_chain;
     long max_connections, owner_connections, owner_sessions, owner_entries;
     size_t owner_knowledge, owner_daily;
+    double room_rate;
+    size_t room_rate_bytes;
+    long room_connections, room_sessions, room_entries;
     const char *port_file, *log, *data, *sync, *retain, *user;
     const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
 };
@@ -148,6 +151,11 @@ static int run(const void *data)
     options.hub.owner.most[LIMIT_RATE] = settings->rate;
     options.hub.owner.most[LIMIT_RATE_BYTES] = (double)settings->rate_bytes;
     options.hub.owner.most[LIMIT_CONNECTIONS] = (double)settings->owner_connections;
+    options.hub.room.most[LIMIT_RATE] = settings->room_rate;
+    options.hub.room.most[LIMIT_RATE_BYTES] = (double)settings->room_rate_bytes;
+    options.hub.room.most[LIMIT_CONNECTIONS] = (double)settings->room_connections;
+    options.hub.room.most[LIMIT_SESSIONS] = (double)settings->room_sessions;
+    options.hub.room.most[LIMIT_ENTRIES] = (double)settings->room_entries;
     options.hub.owner.most[LIMIT_SESSIONS] = (double)settings->owner_sessions;
     options.hub.owner.most[LIMIT_ENTRIES] = (double)settings->owner_entries;
     options.hub.owner.most[LIMIT_KNOWLEDGE] = (double)settings->owner_knowledge;
@@ -357,6 +365,47 @@ static const struct setting options[] = {
      .help =
          "Messages that are kept of all AIs of one token in a day (UTC); without tokens nobody's "
          "day is counted."},
+    {.name = "room-rate",
+     .kind = SETTING_NUMBER,
+     AT(room_rate),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 1e9,
+     .help = "Messages a second of all who have joined a room; 0 is no limit, here and below."},
+    {.name = "room-rate-bytes",
+     .kind = SETTING_SIZE,
+     AT(room_rate_bytes),
+     .argument = "BYTES",
+     .fallback = "0",
+     .low = 0,
+     .high = 1ll << 40,
+     .help = "Bytes of messages a second, likewise."},
+    {.name = "room-connections",
+     .kind = SETTING_WHOLE,
+     AT(room_connections),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 10000000,
+     .help = "AIs and observers in a room at the same time."},
+    {.name = "room-sessions",
+     .kind = SETTING_WHOLE,
+     AT(room_sessions),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 4096,
+     .help = "Sessions that are open in a room; there are never more than 4096."},
+    {.name = "room-entries",
+     .kind = SETTING_WHOLE,
+     AT(room_entries),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 200000,
+     .help = "Entries of knowledge in a room; there are never more than 200000. Of its bytes "
+             "--max-knowledge says it."},
     {.name = "port-file",
      .kind = SETTING_TEXT,
      AT(port_file),

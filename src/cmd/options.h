@@ -19,7 +19,7 @@
 
 #define HELP_WIDTH                                                                                 \
     80u /* columns of what is printed for reading: a terminal's, unless somebody widens it */
-#define SETTINGS_MAX 32u /* options of one subcommand */
+#define SETTINGS_MAX 48u /* options of one subcommand */
 #define LIST_MAX     16u /* times a repeatable option may stand */
 
 enum exit_code { EXIT_WORKED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };

@@ -111,7 +111,11 @@ static int admit_limits(const struct request *request, const struct peer *peer, 
 {
     const struct growth *growth = &request->growth;
     bool counted = peer->principal && peer->principal->quota.most[LIMIT_DAILY] > 0;
-    int error = 0;
+    bool adds = growth->entries || !request->member ||
+                request->message->type == MESSAGE_COLLABORATION_REQUEST;
+    int error = adds ? room_limits_check(request) : 0;
+    if (error < 0)
+        return error;
     if (counted || growth->entries || growth->own > 0 ||
         request->message->type == MESSAGE_COLLABORATION_REQUEST)
         error = owner_limits_check(request, peer->principal, now);

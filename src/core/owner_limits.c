@@ -129,6 +129,40 @@ static int day_check(const struct request *request, struct principal *principal,
         (long long)(left / 60000 % 60));
 }
 
+/* The room has as many as it may have. */
+static int room_full(const struct request *request, enum limit limit, const char *frees)
+{
+    double most = request->hub->config.room.most[limit];
+    const struct room *room = request->room;
+    return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                       &(struct overrun){limit_text(limit), "room", most, 0},
+                       "of %s room \"%.*s\" may have %.15g, and has them: %s", limit_called(limit),
+                       SLICE_FORMAT(room->key), most, frees);
+}
+
+static bool is_over(const struct request *request, enum limit limit, size_t count)
+{
+    double most = request->hub->config.room.most[limit];
+    return most > 0 && (double)count > most;
+}
+
+int room_limits_check(const struct request *request)
+{
+    const struct room *room = request->room;
+    size_t more = request->growth.entries;
+    if (!room || request->repeated)
+        return 0;
+    if (more && is_over(request, LIMIT_ENTRIES, knowledge_shared(&room->knowledge) + more))
+        return room_full(request, LIMIT_ENTRIES, "share one of yours anew in its place");
+    if (request->message->type == MESSAGE_COLLABORATION_REQUEST &&
+        is_over(request, LIMIT_SESSIONS, room->live_count + 1))
+        return room_full(request, LIMIT_SESSIONS, "one of them has to end first");
+    if (!request->member && !request->takes_over &&
+        is_over(request, LIMIT_CONNECTIONS, room->seat_count + room->guests + 1))
+        return room_full(request, LIMIT_CONNECTIONS, "somebody has to leave first");
+    return 0;
+}
+
 int owner_limits_check(const struct request *request, struct principal *principal, int64_t now)
 {
     const struct quota *quota = principal ? &principal->quota : &request->hub->config.owner;

@@ -9,5 +9,7 @@
  * stands behind its sender; NULL: itself. now: unix time in ms. What is under way through a log is
  * counted for the day alone. */
 int owner_limits_check(const struct request *request, struct principal *principal, int64_t now);
+/* The same, of what its room may have of the hub. */
+int room_limits_check(const struct request *request);
 
 #endif

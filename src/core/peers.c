@@ -235,11 +235,34 @@ static __attribute__((noinline)) int spend(struct hub *hub, struct peer *peer,
                        (double)over.wait_ms / 1000);
 }
 
+static __attribute__((noinline)) int room_spend(struct hub *hub, struct room *room, size_t bytes,
+                                                struct refusal *ret_refusal)
+{
+    struct overrun over;
+    enum limit limit = LIMIT_RATE;
+    if (spending_take(&room->spending, &hub->config.room, bytes, hub->clock, &over) == 0)
+        return 0;
+    limit_find(over.limit, &limit);
+    over.whose = "room";
+    return refuse_over(ret_refusal, WIRE_RATE_LIMITED, &over,
+                       "more than %g %s from all who are in room \"%.*s\" (bursts of 2 s); send it "
+                       "again in %.3f s",
+                       over.most, limit_called(limit), SLICE_FORMAT(room->key),
+                       (double)over.wait_ms / 1000);
+}
+
+static bool has_rates(const struct quota *quota)
+{
+    return quota->most[LIMIT_RATE] > 0 || quota->most[LIMIT_RATE_BYTES] > 0;
+}
+
 int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal *ret_refusal)
 {
     const struct quota *quota = peer->principal ? &peer->principal->quota : &hub->config.owner;
-    bool limited = quota->most[LIMIT_RATE] > 0 || quota->most[LIMIT_RATE_BYTES] > 0;
-    return limited ? spend(hub, peer, quota, bytes, ret_refusal) : 0;
+    int error = has_rates(quota) ? spend(hub, peer, quota, bytes, ret_refusal) : 0;
+    if (error == 0 && has_rates(&hub->config.room) && peer_who(peer))
+        error = room_spend(hub, peer->room, bytes, ret_refusal);
+    return error;
 }
 
 /* What it says to have read: no more than there is. */

@@ -9,6 +9,7 @@
 #include "core/letters.h"
 #include "core/members.h"
 #include "core/moderation.h"
+#include "core/principals.h"
 #include "core/replies.h"
 #include "core/sessions.h"
 
@@ -26,10 +27,11 @@ struct room {
     struct hub *hub;
     uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
     struct log log;
-    size_t under_way;  /* entries proposed and not yet committed */
-    size_t guests;     /* peers who are no members (peer_receive) */
-    uint64_t last_seq; /* of the last entry applied */
-    uint64_t told_seq; /* of the last applied that was more than a cursor; 0: nothing yet */
+    size_t under_way;         /* entries proposed and not yet committed */
+    size_t guests;            /* peers who are no members (peer_receive) */
+    struct spending spending; /* of all who are there, under the hub's limits: admit's */
+    uint64_t last_seq;        /* of the last entry applied */
+    uint64_t told_seq;        /* of the last applied that was more than a cursor; 0: nothing yet */
     struct awaited_list awaited; /* in the order of their seqs */
     size_t awaited_count;
     struct letters letters; /* what was not taken */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/state.h"
+
 #define LIMITS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 /* A token is its owner's name; alice's has these limits, others have the hub's. */
@@ -603,6 +605,78 @@ static void test_midnight_may_come_while_a_message_is_under_way(void **state)
     expect_limit(f, ADA, "quota_exceeded", "daily", 2, 24 * HOUR_MS);
 }
 
+/* ── rooms ── */
+
+static void expect_room_limit(struct fixture *f, unsigned peer, const char *code, const char *limit,
+                              double most)
+{
+    json_t *error = expect_error(f, peer, code);
+    assert_string_equal(string_of(error, "limit"), limit);
+    assert_string_equal(string_of(error, "whose"), "room");
+    assert_number(number_of(error, "most"), most);
+    assert_non_null(strstr(string_of(error, "detail"), "\"main\""));
+}
+
+static void test_a_room_has_limits_over_all_who_are_there(void **state)
+{
+    struct hub_config config = fixture_config();
+    (void)state;
+    config.room = (struct quota){{0, 0, 2, 2, 2, 0, 0}};
+    struct fixture *f = fixture_new(&config);
+    json_t *sync = join(f, ADA, "ada", 2, "");
+    char hello[128];
+    snprintf(hello, sizeof hello, "'resume_token':'%s'", string_of(sync, "resume_token"));
+    join(f, BOB, "bob", 2, "");
+    open_peer(f, CEY);
+    say_hello(f, CEY, "cey", "{'protocol':2}");
+    expect_room_limit(f, CEY, "quota_exceeded", "connections", 2);
+    join(f, DAN, "dan", 2, "'room':'lab'"); /* another room has its own */
+    join(f, EVE, "ada", 2, hello);          /* who takes an id over takes its place */
+    share(f, EVE, "a1", 1);
+    share(f, BOB, "b1", 1);
+    skip_all(f);
+    share(f, BOB, "b2", 1);
+    expect_room_limit(f, BOB, "quota_exceeded", "entries", 2);
+    share(f, BOB, "b1", 2);
+    expect_taken(f, BOB);
+    share(f, DAN, "d1", 1);
+    expect_taken(f, DAN);
+    fixture_hub(f)->config.room.most[LIMIT_ENTRIES] = 1; /* as a hub that was started anew has it */
+    share(f, BOB, "b1", 3);
+    expect_taken(f, BOB);
+    offer(f, EVE);
+    offer(f, BOB);
+    skip_all(f);
+    offer(f, BOB);
+    expect_room_limit(f, BOB, "quota_exceeded", "sessions", 2);
+    leave(f, EVE);
+    say_hello(f, CEY, "cey", "{'protocol':2}");
+    expect(f, CEY, "training_sync");
+    fixture_free(f);
+}
+
+static void test_a_room_has_one_rate_for_all_who_are_there(void **state)
+{
+    struct hub_config config = fixture_config();
+    (void)state;
+    config.room = (struct quota){{2, 1e6, 0, 0, 0, 0, 0}};
+    struct fixture *f = fixture_new(&config);
+    join(f, ADA, "ada", 2, ""); /* a hello that joins is none of it */
+    join(f, BOB, "bob", 2, "");
+    join(f, DAN, "dan", 2, "'room':'lab'");
+    for (unsigned i = 0; i < 4; i++)
+        say(f, i % 2 ? ADA : BOB, "chat", "{'text':'x'}");
+    skip_all(f);
+    say(f, BOB, "chat", "{'text':'x'}");
+    expect_room_limit(f, BOB, "rate_limited", "rate", 2);
+    say(f, DAN, "chat", "{'text':'x'}");
+    expect_taken(f, DAN);
+    pass(f, 500);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_relayed(f, BOB);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -624,6 +698,8 @@ int main(void)
         LIMITS_TEST(test_a_days_messages_are_counted_over_ids_and_rooms),
         LIMITS_TEST(test_the_rooms_remember_a_day),
         LIMITS_TEST(test_what_is_under_way_counts_for_the_day),
+        cmocka_unit_test(test_a_room_has_limits_over_all_who_are_there),
+        cmocka_unit_test(test_a_room_has_one_rate_for_all_who_are_there),
         LIMITS_TEST(test_midnight_may_come_while_a_message_is_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
