@@ -124,15 +124,17 @@ static int offer_check_quota(struct request *request)
     if (!room)
         return 0;
     if (room->live_count >= SESSIONS_LIVE_MAX && !session_unawaited(room))
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "%u sessions are open in this room, the most there may be",
-                      SESSIONS_LIVE_MAX);
+        return refuse_over(
+            request->refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){limit_text(LIMIT_SESSIONS), "room", SESSIONS_LIVE_MAX, 0},
+            "%u sessions are open in this room, the most there may be", SESSIONS_LIVE_MAX);
     TAILQ_FOREACH (session, &room->live, next)
         own += slice_equal(session->initiator, request->message->sender_id);
     if (own >= SESSIONS_LIVE_EACH_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "%u sessions of yours are open, the most there may be",
-                      SESSIONS_LIVE_EACH_MAX);
+        return refuse_over(
+            request->refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){limit_text(LIMIT_SESSIONS), "ai", SESSIONS_LIVE_EACH_MAX, 0},
+            "%u sessions of yours are open, the most there may be", SESSIONS_LIVE_EACH_MAX);
     return 0;
 }
 

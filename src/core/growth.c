@@ -80,20 +80,28 @@ int knowledge_fits(const struct knowledge *knowledge, const struct growth *growt
     const struct tenant *tenant = tenant_find(knowledge, growth->ai_id);
     size_t entries = tenant ? tenant->entries : 0, own = tenant ? tenant->bytes : 0;
     if (growth->entries && knowledge_shared(knowledge) >= KNOWLEDGE_ENTRIES_MAX)
-        return refuse(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                      "this room knows %u entries, the most it keeps", KNOWLEDGE_ENTRIES_MAX);
+        return refuse_over(
+            ret_refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){limit_text(LIMIT_ENTRIES), "room", KNOWLEDGE_ENTRIES_MAX, 0},
+            "this room knows %u entries, the most it keeps", KNOWLEDGE_ENTRIES_MAX);
     if (growth->entries && entries >= KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES)
-        return refuse(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                      "%zu entries in this room are yours; of its %u one AI may have %u", entries,
-                      KNOWLEDGE_ENTRIES_MAX, KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES);
+        return refuse_over(ret_refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){limit_text(LIMIT_ENTRIES), "ai",
+                                             KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES, 0},
+                           "%zu entries in this room are yours; of its %u one AI may have %u",
+                           entries, KNOWLEDGE_ENTRIES_MAX,
+                           KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES);
     if (!fits((struct exchange){growth->bytes, growth->exchange, 0},
               bytes_that_stay(knowledge, growth), limit))
-        return refuse(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                      "this room's knowledge takes %zu bytes; %lld more go over its limit of %zu",
-                      knowledge->bytes, (long long)growth->bytes, limit);
-    if (!fits((struct exchange){growth->own, growth->exchange, 0}, own, share))
-        return refuse(
+        return refuse_over(
             ret_refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){limit_text(LIMIT_KNOWLEDGE), "room", (double)limit, 0},
+            "this room's knowledge takes %zu bytes; %lld more go over its limit of %zu",
+            knowledge->bytes, (long long)growth->bytes, limit);
+    if (!fits((struct exchange){growth->own, growth->exchange, 0}, own, share))
+        return refuse_over(
+            ret_refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){limit_text(LIMIT_KNOWLEDGE), "ai", (double)share, 0},
             "what is yours in this room takes %zu bytes; %lld more go over one AI's share "
             "of %zu",
             own, (long long)growth->own, share);

@@ -30,7 +30,7 @@ struct message {
 /* Which limit was reached. */
 struct overrun {
     const char *limit; /* its name; NULL: none. Static storage, as `whose` */
-    const char *whose; /* "token", "ai", "room" or "hub" */
+    const char *whose; /* "token", "ai" or "room" */
     double most;       /* what it is set to */
     int64_t wait_ms;   /* after which it is free again; 0: time alone does not free it */
 };

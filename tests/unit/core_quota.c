@@ -52,13 +52,24 @@ static unsigned fill(struct fixture *f, unsigned peer, const char *prefix, int f
     }
 }
 
+/* The sentence, of an error that names the limit. */
+static const char *expect_limit(struct fixture *f, unsigned peer, const char *limit,
+                                const char *whose, double most)
+{
+    json_t *error = expect_error(f, peer, "quota_exceeded");
+    assert_string_equal(string_of(error, "limit"), limit);
+    assert_string_equal(string_of(error, "whose"), whose);
+    assert_number(number_of(error, "most"), most);
+    return string_of(error, "detail");
+}
+
 static void test_one_ai_has_an_eighth_of_the_bytes(void **state)
 {
     struct fixture *f = small_room(80000, 5000);
     (void)state;
     unsigned count = fill(f, ADA, "a", BODY);
     assert_in_range(count, 5, 8); /* in 10,000 bytes */
-    const char *detail = string_of(expect_error(f, ADA, "quota_exceeded"), "detail");
+    const char *detail = expect_limit(f, ADA, "knowledge", "ai", 10000);
     assert_non_null(strstr(detail, "share of 10000"));
     assert_int_equal(fill(f, CEY, "c", BODY), count); /* others have theirs */
     assert_int_equal(fill(f, BOB, "b", BODY), count);
@@ -73,7 +84,7 @@ static void test_a_share_holds_a_line_at_the_least(void **state)
     fixture_free(f);
     f = small_room(8000, 20000);
     assert_in_range(fill(f, ADA, "a", BODY), 4, 7); /* the room itself is smaller */
-    const char *detail = string_of(expect_error(f, ADA, "quota_exceeded"), "detail");
+    const char *detail = expect_limit(f, ADA, "knowledge", "room", 8000);
     assert_non_null(strstr(detail, "its limit of 8000"));
     fixture_free(f);
 }

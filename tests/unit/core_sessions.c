@@ -410,7 +410,10 @@ static void test_live_sessions_of_one_initiator_are_bounded(void **state)
         request(f, "");
     skip_all(f);
     say(f, ADA, "collaboration_request", "{'type':'t','description':'d'}");
-    expect_error(f, ADA, "quota_exceeded");
+    json_t *error = expect_error(f, ADA, "quota_exceeded");
+    assert_string_equal(string_of(error, "limit"), "sessions");
+    assert_string_equal(string_of(error, "whose"), "ai");
+    assert_number(number_of(error, "most"), SESSIONS_LIVE_EACH_MAX);
     say(f, BOB, "collaboration_request", "{'type':'t','description':'d'}");
     expect_status(f, BOB, string_of(expect(f, CEY, "collaboration_request"), "session_id"),
                   "pending");
