@@ -13,7 +13,7 @@
 #include "core/memory.h"
 
 #define QUOTA_TEXT_SIZE 256u /* of quota_write */
-#define COLUMNS         "id, sha256, name, role, ids, rooms, expires, created, revoked"
+#define COLUMNS         "id, sha256, name, role, ids, rooms, expires, created, revoked, sees_direct"
 
 struct tokens {
     sqlite3 *handle;
@@ -25,8 +25,18 @@ struct tokens {
 };
 
 static const char *const roles[TOKEN_ROLE_COUNT] = {
-#define X(name, text, may) [TOKEN_##name] = (text),
+#define X(name, text) [TOKEN_##name] = (text),
     TOKEN_ROLES(X)
+#undef X
+};
+
+static const struct {
+    const char *what;
+    enum token_may may[TOKEN_ROLE_COUNT];
+} rights[TOKEN_RIGHT_COUNT] = {
+#define X(name, what, member, observer, admin)                                                     \
+    [TOKEN_MAY_##name] = {what, {TOKEN_##member, TOKEN_##observer, TOKEN_##admin}},
+    TOKEN_RIGHTS(X)
 #undef X
 };
 
@@ -35,7 +45,28 @@ const char *token_role_text(enum token_role role)
     return roles[role];
 }
 
+const char *token_right_text(enum token_right right)
+{
+    return rights[right].what;
+}
+
+const char *token_may_text(enum token_right right, enum token_role role)
+{
+    static const char *const texts[TOKEN_MAY_COUNT] = {
+#define X(name, text) [TOKEN_##name] = (text),
+        TOKEN_MAYS(X)
+#undef X
+    };
+    return texts[rights[right].may[role]];
+}
+
 /* ── what one permits ── */
+
+enum token_may token_may(const struct token_grant *grant, enum token_right right)
+{
+    enum token_may may = rights[right].may[grant->role];
+    return may != TOKEN_GRANTED ? may : grant->sees_direct ? TOKEN_YES : TOKEN_NO;
+}
 
 bool token_permits_id(const struct token_grant *grant, struct slice ai_id)
 {
@@ -194,6 +225,7 @@ static bool row_read(const struct reading *reading, struct token *ret_token)
     grant->expires_ms = sqlite3_column_int64(row, 6);
     grant->created_ms = sqlite3_column_int64(row, 7);
     grant->revoked_ms = sqlite3_column_int64(row, 8);
+    grant->sees_direct = sqlite3_column_int(row, 9) != 0;
     return column_text(row, 2, grant->name, sizeof grant->name) &&
            column_role(row, 3, &grant->role) &&
            column_text(row, 4, grant->ids, sizeof grant->ids) &&
@@ -366,7 +398,8 @@ static int insert(struct tokens *tokens, const struct token_grant *grant,
 {
     sqlite3_stmt *row = sql_prepare(tokens->handle,
                                     "INSERT INTO tokens (sha256, name, role, ids, rooms, expires,"
-                                    " created, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0)",
+                                    " created, sees_direct, revoked)"
+                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
                                     why);
     if (!row)
         return -1;
@@ -377,6 +410,7 @@ static int insert(struct tokens *tokens, const struct token_grant *grant,
     sqlite3_bind_text(row, 5, grant->rooms, -1, SQLITE_STATIC);
     sqlite3_bind_int64(row, 6, grant->expires_ms);
     sqlite3_bind_int64(row, 7, grant->created_ms);
+    sqlite3_bind_int(row, 8, grant->sees_direct);
     int error = sqlite3_step(row) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
     sqlite3_finalize(row);
     return error < 0
@@ -420,8 +454,9 @@ static int audit_add_grant(struct tokens *tokens, const char *what, const struct
 {
     char detail[ID_PATTERN_MAX + ROOM_LIST_MAX + QUOTA_TEXT_SIZE + 128], limits[QUOTA_TEXT_SIZE];
     quota_write(&grant->quota, limits, sizeof limits);
-    snprintf(detail, sizeof detail, "role=%s ids=%s rooms=%s%s%s expires=%lld", roles[grant->role],
-             grant->ids, *grant->rooms ? grant->rooms : "all", *limits ? " " : "", limits,
+    snprintf(detail, sizeof detail, "role=%s%s ids=%s rooms=%s%s%s expires=%lld",
+             roles[grant->role], grant->sees_direct ? " sees_direct" : "", grant->ids,
+             *grant->rooms ? grant->rooms : "all", *limits ? " " : "", limits,
              (long long)grant->expires_ms);
     return audit_add(tokens, grant->created_ms, what, grant->name, detail, why);
 }

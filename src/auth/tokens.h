@@ -6,6 +6,7 @@
 #ifndef KHUB_AUTH_TOKENS_H
 #define KHUB_AUTH_TOKENS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth/bounds.h"
@@ -14,18 +15,48 @@
 
 #define TOKENS_WHY_SIZE 512u
 
-/* X(NAME, text, what its holder may) */
+/* X(NAME, text) */
 #define TOKEN_ROLES(X)                                                                             \
-    X(MEMBER, "member", "takes part, and sees what is said to it and to all")                      \
-    X(OBSERVER, "observer", "sees what a room says, and says nothing")                             \
-    X(ADMIN, "admin", "takes part, observes, and keeps order")
+    X(MEMBER, "member")                                                                            \
+    X(OBSERVER, "observer")                                                                        \
+    X(ADMIN, "admin")
 
 enum token_role {
-#define X(name, text, may) TOKEN_##name,
+#define X(name, text) TOKEN_##name,
     TOKEN_ROLES(X)
 #undef X
         TOKEN_ROLE_COUNT
 };
+
+/* Who may do what: the one table of it. X(NAME, what, a member's, an observer's, an admin's) */
+#define TOKEN_RIGHTS(X)                                                                            \
+    X(SPEAK, "take part", YES, NO, YES)                                                            \
+    X(OBSERVE, "observe what is for all", YES, YES, YES)                                           \
+    X(SEE_DIRECT, "observe what is for some", OWN, GRANTED, YES)                                   \
+    X(KEEP_ORDER, "keep order", NO, NO, YES) /* khub admin */
+
+enum token_right {
+#define X(name, what, member, observer, admin) TOKEN_MAY_##name,
+    TOKEN_RIGHTS(X)
+#undef X
+        TOKEN_RIGHT_COUNT
+};
+/* X(NAME, text) */
+#define TOKEN_MAYS(X)                                                                              \
+    X(NO, "no")                                                                                    \
+    X(OWN, "of its own")           /* what is from or to AIs of the same token */                  \
+    X(GRANTED, "if --sees-direct") /* of a grant: never; it is NO or YES */                        \
+    X(YES, "yes")
+
+enum token_may {
+#define X(name, text) TOKEN_##name,
+    TOKEN_MAYS(X)
+#undef X
+        TOKEN_MAY_COUNT
+};
+/* What the right is, and what a role has of it: static storage, for people. */
+const char *token_right_text(enum token_right right);
+const char *token_may_text(enum token_right right, enum token_role role);
 /* Static storage. */
 const char *token_role_text(enum token_role role);
 
@@ -36,6 +67,7 @@ struct token_grant {
     char ids[ID_PATTERN_MAX + 1];  /* the ids that it may take (token_permits_id) */
     char rooms[ROOM_LIST_MAX + 1]; /* "a,b": those that it may enter; "": all */
     struct quota quota;            /* of all its connections together; 0: as the hub says */
+    bool sees_direct;              /* of an observer: it was given the right */
     int64_t expires_ms, created_ms, revoked_ms;
 };
 
@@ -46,6 +78,8 @@ struct token {
     struct token_grant grant;
 };
 
+/* NO, OWN or YES. */
+enum token_may token_may(const struct token_grant *grant, enum token_right right);
 /* May it take this id? The pattern is SQLite's GLOB: `*` any characters or none, `?` one,
  * `[abc]` one of these; all else stands for itself, code point by code point, capitals apart. */
 bool token_permits_id(const struct token_grant *grant, struct slice ai_id);

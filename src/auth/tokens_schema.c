@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define APPLICATION_ID 0x6b687574 /* "khut" */
-#define TOKENS_SCHEMA  3
+#define TOKENS_SCHEMA  4
 
 /* What makes a file of each schema out of one of the schema before; the first, out of nothing. */
 static const char *const schemas[TOKENS_SCHEMA] = {
@@ -23,6 +23,8 @@ static const char *const schemas[TOKENS_SCHEMA] = {
     " PRIMARY KEY (token, name)) STRICT, WITHOUT ROWID;"
     "INSERT INTO limits SELECT id, 'rate', rate FROM tokens WHERE rate > 0;"
     "ALTER TABLE tokens DROP COLUMN rate;",
+    /* who was given no such right before has none */
+    "ALTER TABLE tokens ADD COLUMN sees_direct INTEGER NOT NULL DEFAULT 0;",
 };
 
 int sql_fail(sqlite3 *handle, char why[TOKENS_WHY_SIZE])

@@ -15,12 +15,12 @@
 struct token_settings {
     const char *action, *name, *role, *ids, *rooms, *expires, *data;
     const char *limits[LIMIT_COUNT];
-    bool json;
+    bool sees_direct, json;
 };
 
 static const char *const actions[] = {"list", "add", "limit", "revoke", "rotate", "audit", NULL};
 static const char *const roles[] = {
-#define X(name, text, may) (text),
+#define X(name, text) (text),
     TOKEN_ROLES(X)
 #undef X
         NULL};
@@ -106,8 +106,12 @@ static int grant_read(const struct token_settings *settings, int64_t now,
     if (settings->expires && (age_parse(settings->expires, &age) < 0 || age == 0))
         return usage("--expires is '%s': it must be a time such as 30d, 12h, 90m or 45s.",
                      settings->expires);
+    grant.sees_direct = settings->sees_direct;
     while (grant.role + 1 < TOKEN_ROLE_COUNT && strcmp(roles[grant.role], settings->role) != 0)
         grant.role++;
+    if (grant.sees_direct && grant.role != TOKEN_OBSERVER)
+        return usage("--sees-direct is for --role observer: %s %s.", settings->role,
+                     grant.role == TOKEN_ADMIN ? "has that right" : "can't be given that right");
     snprintf(grant.name, sizeof grant.name, "%s", settings->name);
     snprintf(grant.ids, sizeof grant.ids, "%s", settings->ids);
     snprintf(grant.rooms, sizeof grant.rooms, "%s", settings->rooms ? settings->rooms : "");
@@ -156,11 +160,13 @@ static void list_json(void *ctx, const struct token_grant *grant)
     const struct listing *listing = ctx;
     json_array_append_new(
         listing->tokens,
-        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name", grant->name, "role",
-                  token_role_text(grant->role), "ids", json_of_bytes(grant->ids), "rooms",
-                  json_of_bytes(grant->rooms), "limits", limits_json(&grant->quota), "created",
-                  time_json(grant->created_ms), "expires", time_json(grant->expires_ms), "revoked",
-                  time_json(grant->revoked_ms), "state", state_of(grant, listing->now)));
+        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name", grant->name, "role",
+                  token_role_text(grant->role), "sees_direct",
+                  token_may(grant, TOKEN_MAY_SEE_DIRECT) == TOKEN_YES, "ids",
+                  json_of_bytes(grant->ids), "rooms", json_of_bytes(grant->rooms), "limits",
+                  limits_json(&grant->quota), "created", time_json(grant->created_ms), "expires",
+                  time_json(grant->expires_ms), "revoked", time_json(grant->revoked_ms), "state",
+                  state_of(grant, listing->now)));
 }
 
 /* "5 messages a second, 3 connections at once". */
@@ -184,7 +190,8 @@ static void list_row(void *ctx, const struct token_grant *grant)
     timestamp_format(grant->created_ms, created);
     timestamp_format(grant->expires_ms, expires);
     table_add(&listing->table, grant->name);
-    table_add(&listing->table, token_role_text(grant->role));
+    table_addf(&listing->table, "%s%s", token_role_text(grant->role),
+               grant->sees_direct ? " +direct" : "");
     table_add(&listing->table, grant->ids);
     table_add(&listing->table, *grant->rooms ? grant->rooms : "all");
     limits_cell(&listing->table, &grant->quota);
@@ -412,6 +419,20 @@ static int run(const void *data)
     return code;
 }
 
+/* Who may do what. */
+static void rights_print(FILE *out)
+{
+    fprintf(out, "%-33s", "What a token may:");
+    for (enum token_role role = 0; role < TOKEN_ROLE_COUNT; role++)
+        fprintf(out, role + 1 < TOKEN_ROLE_COUNT ? "%-18s" : "%s\n", token_role_text(role));
+    for (enum token_right right = 0; right < TOKEN_RIGHT_COUNT; right++) {
+        fprintf(out, "  %-31s", token_right_text(right));
+        for (enum token_role role = 0; role < TOKEN_ROLE_COUNT; role++)
+            fprintf(out, role + 1 < TOKEN_ROLE_COUNT ? "%-18s" : "%s\n",
+                    token_may_text(right, role));
+    }
+}
+
 #define AT(member) .offset = offsetof(struct token_settings, member)
 #define LIMIT_SETTING(option, limit, what)                                                         \
     {                                                                                              \
@@ -425,8 +446,11 @@ static const struct setting options[] = {
      .argument = "ROLE",
      .fallback = "member",
      .choices = roles,
-     .help = "A member takes part, and sees what is said to it and to all; an observer sees what "
-             "everybody says, and says nothing; an admin may both, and keep order ('khub admin')."},
+     .help = "What it may: the table above."},
+    {.name = "sees-direct",
+     .kind = SETTING_FLAG,
+     AT(sees_direct),
+     .help = "Of an observer's token: it observes what is for some, too."},
     {.name = "id",
      .kind = SETTING_TEXT,
      AT(ids),
@@ -459,9 +483,10 @@ static const struct setting options[] = {
      AT(data),
      .argument = "DIR",
      .help = "The directory of the hub's. Without it: where 'khub serve' would keep things."},
-    JSON_SETTING(struct token_settings, "list as JSON: an array of {\"name\", \"role\", \"ids\", "
-                                        "\"rooms\", \"limits\", \"created\", \"expires\", "
-                                        "\"revoked\", \"state\"}."),
+    JSON_SETTING(struct token_settings,
+                 "list as JSON: an array of {\"name\", \"role\", \"sees_direct\", \"ids\", "
+                 "\"rooms\", \"limits\", \"created\", \"expires\", "
+                 "\"revoked\", \"state\"}."),
     {0},
 };
 
@@ -490,9 +515,13 @@ const struct command command_token = {
         "again that asks nobody, start it with 'khub serve --no-tokens'. audit lists who did what with which token "
         "here; what its owner says in a room stands in the log ('khub log'), after a hello that names "
         "the owner.\n\n"
+        "What is for some is a message with a target, one that a session's participants say in it, "
+        "and what is kept of these; its sender and those it is for see it, and who observes as the "
+        "table says: \"of its own\" is what is from or to AIs of the same token.\n\n"
         "Give it to khub's commands and trainers by $KHUB_TOKEN, --token-file FILE, or a file that "
         "only you can read, named like the hub's address, in ~/.config/khub/tokens: "
         "127.0.0.1:6000.",
+    .table = rights_print,
     .example = "  khub token add ada\n"
                "  khub token add ci --id 'ci/*' --rooms main,lab --expires 30d >ci.token\n"
                "  khub token limit ci --rate 20 --connections 4\n"

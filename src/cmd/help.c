@@ -108,6 +108,10 @@ void options_help(const struct command *command, FILE *out)
     print_usage(command, out);
     options_fill(out, command->about, 0, HELP_WIDTH);
     fputc('\n', out);
+    if (command->table) {
+        command->table(out);
+        fputc('\n', out);
+    }
     if (command->operands)
         print_settings("Arguments", command->operands, true, out);
     print_settings("Options", command->options, false, out);

@@ -225,6 +225,8 @@ static int read_store(struct history *history, const struct history_wish *wish,
 {
     static const struct message_filter all = {0};
     struct store_wish wanted = {.room = history->room,
+                                .level = 2,
+                                .observer = true, /* whose files these are sees all */
                                 .log = true,
                                 .filter = wish->filter ? *wish->filter : all,
                                 .limit = wish->limit,

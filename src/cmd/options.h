@@ -58,6 +58,7 @@ struct setting {
 struct command {
     const char *name, *summary;  /* the summary in one line, for the list of all */
     const char *about;           /* for --help: what it does, in paragraphs; lines are filled */
+    void (*table)(FILE *out);    /* writes lines that follow it, as they stand; may be NULL */
     const char *example;         /* lines as they stand */
     const char *worked, *failed; /* what exit codes 0 and 1 mean here */
     const struct setting *options, *operands; /* tables, ended by name NULL; may be NULL */

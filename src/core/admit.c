@@ -367,15 +367,37 @@ static int admit_right(const struct peer *peer, const struct message *message,
     return 0;
 }
 
+/* On a hub with tokens an id stays its owner's, as long as its room remembers it: who took it would
+ * be given what was said to it. */
+static int admit_id(const struct hub *hub, const struct peer *peer, const struct message *message,
+                    struct refusal *ret_refusal)
+{
+    char buffer[ROOM_NAME_MAX];
+    struct slice name;
+    if (!peer->principal || hello_room(message, buffer, &name, ret_refusal) < 0)
+        return 0; /* which is refused where rooms are looked for */
+    const struct room *room = room_find(hub, name);
+    const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
+    if (!holder || !holder->owner.len || slice_equal(holder->owner, peer_owner(peer)))
+        return 0;
+    return refuse(ret_refusal, WIRE_ID_IN_USE,
+                  "\"%.*s\" is an id of another owner's here; take another one",
+                  SLICE_FORMAT(message->sender_id));
+}
+
 static void admit_hello(struct hub *hub, struct peer *peer, const struct message *message,
                         struct refusal *refusal, int64_t now)
 {
     struct message without;
     struct text line = {0};
     peer_id takes_over = hello_takes_over(hub, message);
+    if (admit_id(hub, peer, message, refusal) < 0) {
+        peer_refuse(hub, peer, refusal, message->message_id, now);
+        return;
+    }
     if (takes_over == peer->id)
         takes_over = 0; /* it has what it asks for */
-    if (!hello_cut(message, peer_owner(peer), peer->admin, &line)) {
+    if (!hello_cut(message, peer, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
         admit_message(hub, peer, &without, takes_over, refusal, now);

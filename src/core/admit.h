@@ -4,6 +4,8 @@
 
 #include "core/request.h"
 
+struct peer;
+
 /* What admit judged last, for apply to use if nothing comes between. */
 struct judged {
     struct request *request; /* NULL: nothing */
@@ -16,9 +18,9 @@ struct judged {
 void admit_lost(struct room *room, const struct entry *entry);
 
 /* The line of a hello as others may see it, in *text: without the secrets in it, and with what
- * nobody but the hub says, the owner's name (len 0: without one), and whether it is an admin. False
- * when that is the line as it stands (secrets.c). */
-bool hello_cut(const struct message *message, struct slice owner, bool admin, struct text *text);
+ * nobody but the hub says: whose it is (peer->owner), whether it is an admin, and what it sees if it
+ * observes. False when that is the line as it stands (secrets.c). */
+bool hello_cut(const struct message *message, const struct peer *peer, struct text *text);
 /* The connection whose place this hello may take, since it shows the secret that was given to it; 0
  * when there is none. */
 peer_id hello_takes_over(const struct hub *hub, const struct message *message);

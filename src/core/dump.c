@@ -20,9 +20,10 @@ static void dump_member(void *object, void *ctx)
     text_add_literal(text, "{\"ai_id\":");
     text_add_string(text, member->key);
     text_addf(text,
-              ",\"connected\":%s,\"level\":%d,\"observer\":%s,\"ready\":%s,\"specialization\":",
+              ",\"connected\":%s,\"level\":%d,\"observer\":%s,\"sees\":\"%s\",\"ready\":%s,"
+              "\"specialization\":",
               member->peer ? "true" : "false", member->level, member->observer ? "true" : "false",
-              member->ready ? "true" : "false");
+              sees_text(member->sees), member->ready ? "true" : "false");
     text_add_string(text, member->specialization);
     text_add_literal(text, ",\"owner\":");
     text_add_string(text, member_owner(member));

@@ -32,9 +32,31 @@ enum line_origin {
 
 enum audience {
     AUDIENCE_ROOM,      /* all who are there, but `but` */
-    AUDIENCE_MEMBERS,   /* those named; when `observed`, observers as well */
+    AUDIENCE_MEMBERS,   /* those named; when `observed`, observers as well, as far as they see it */
     AUDIENCE_CONNECTION /* who spoke, or lost its id: nobody else, and never later */
 };
+
+/* How much an observer sees of what is said to some alone. X(NAME, text in a hello) */
+#define SEES(X)                                                                                    \
+    X(ALL, "all")       /* all of it */                                                            \
+    X(OWN, "own")       /* what is from or to AIs of its owner */                                  \
+    X(PUBLIC, "public") /* nothing */
+
+enum sees {
+#define X(name, text) SEES_##name,
+    SEES(X)
+#undef X
+        SEES_COUNT
+};
+/* Static storage, as in the table. */
+const char *sees_text(enum sees sees);
+
+/* The one rule, for what is delivered and for all that is asked for later: is an observer shown
+ * what was said to some? own: one of them, or who said it, is its owner's. */
+static inline bool observer_is_shown(enum sees sees, bool own)
+{
+    return sees == SEES_ALL || (sees == SEES_OWN && own);
+}
 
 struct effect {
     struct slice room;

@@ -31,6 +31,17 @@ const char *hub_event_text(enum hub_event event)
     return texts[event];
 }
 
+const char *sees_text(enum sees sees)
+{
+    static const char *const texts[] = {
+#define X(name, text) text,
+        SEES(X)
+#undef X
+    };
+    assert((unsigned)sees < SEES_COUNT);
+    return texts[sees];
+}
+
 /* ── lines as a level reads them ── */
 
 /* ,"seq":N}\n without printf, which costs a tenth of all that is done for a line. */
@@ -104,6 +115,14 @@ static bool addressee_named(const struct hub *hub, size_t named, const struct me
     return false;
 }
 
+/* Is an observer shown it, that is for those names? */
+static bool effect_is_seen(const struct room *room, const struct effect *effect,
+                           const struct member *observer)
+{
+    return member_oversees(room, observer, effect->names, effect->name_count) ||
+           (effect->but.len && member_oversees(room, observer, &effect->but, 1));
+}
+
 /* members: of those names, in their order; NULL where nobody has it. */
 static void effect_to_named(struct request *request, const struct outgoing *outgoing,
                             const struct slice *names, struct member *const *members, size_t count,
@@ -131,7 +150,8 @@ static void effect_to_named(struct request *request, const struct outgoing *outg
     size_t named = seats;
     for (size_t i = 0; observed && room->observer_count && i < room->seat_count; i++) {
         const struct seat *seat = &room->seats[i];
-        if (seat->observer && seat->member != but && !addressee_named(hub, named, seat->member))
+        if (seat->observer && seat->member != but && effect_is_seen(room, &effect, seat->member) &&
+            !addressee_named(hub, named, seat->member))
             addressee_add(hub, &seats, seat);
     }
     assert(seats <= room->seat_count);

@@ -395,7 +395,8 @@ static void sync_write_own(const struct request *request, struct text *text)
 }
 
 /* What an observer is told beside: who is there and what is worked on. */
-static void sync_write_observer(const struct room *room, struct text *text)
+static void sync_write_observer(const struct room *room, const struct member *observer,
+                                struct text *text)
 {
     const char *before = "";
     char joined[TIMESTAMP_SIZE];
@@ -423,6 +424,8 @@ static void sync_write_observer(const struct room *room, struct text *text)
     const struct session *session;
     before = "";
     TAILQ_FOREACH (session, &room->live, next) {
+        if (!session_shown(room, session, observer))
+            continue;
         text_add_literal(text, before);
         session_write(session, false, text);
         before = ",";
@@ -451,7 +454,7 @@ static void sync_make(struct request *request, size_t sync_max, struct outgoing 
     if (member->level == 2)
         sync_write_level_2(request, ledger_max, text);
     if (member->observer)
-        sync_write_observer(room, text);
+        sync_write_observer(room, member, text);
     else if (member->level == 2)
         sync_write_own(request, text);
     text_add_literal(text, "}");
@@ -475,11 +478,14 @@ static void resume(struct request *request, uint64_t since)
                                  .ai_id = member->key,
                                  .level = member->level,
                                  .observer = member->observer,
+                                 .sees = member->sees,
                                  .since = since,
                                  .seq = request->entry->seq};
     struct seat seat = {request->from, request->member, member->level, member->observer};
     if (hub->edge.resume) {
+        resumed.own = member_own_ids(request->room, member);
         hub->edge.resume(hub->edge.ctx, &resumed);
+        slice_free(&resumed.own);
         return;
     }
     if (since + 1 < resumed.seq)
@@ -498,6 +504,16 @@ static void hello_set_owner(const struct request *request)
     request->member->admin = hello_is_admins(request->message);
 }
 
+/* As above. */
+static void hello_set_sees(struct member *member, const struct message *message)
+{
+    struct json_value said = json_get(message->payload, "sees");
+    member->sees = SEES_ALL;
+    for (enum sees sees = 0; member->observer && sees < SEES_COUNT; sees++)
+        if (json_string_is(said, slice_of(sees_text(sees))))
+            member->sees = sees;
+}
+
 void hello_proceed(struct request *request)
 {
     struct hello hello;
@@ -513,6 +529,7 @@ void hello_proceed(struct request *request)
     member->acks = hello.acks;
     member_set_level(room, member, hello.level, hello_observes(request->message));
     hello_set_owner(request);
+    hello_set_sees(member, request->message);
     slice_free(&member->specialization);
     member->specialization =
         slice_copy(hello.specialization.len ? hello.specialization : slice_of("general"));

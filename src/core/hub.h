@@ -80,17 +80,22 @@ struct hub_resume {
     struct slice room, ai_id;
     int level;
     bool observer;
-    uint64_t since; /* it has all up to this seq */
-    uint64_t seq;   /* of its joining: what comes after that is effects for it */
+    enum sees sees;   /* of an observer, */
+    struct slice own; /* and SEES_OWN: the ids that are its owner's, each with a line end */
+    uint64_t since;   /* it has all up to this seq */
+    uint64_t seq;     /* of its joining: what comes after that is effects for it */
 };
 
 /* An observer wants to see what was said. */
 struct hub_log_query {
     peer_id peer;
-    struct slice room, in_reply_to; /* good during the call */
-    uint64_t after, until;          /* seqs: behind the first, up to the other */
-    uint64_t limit;                 /* messages, */
-    size_t bytes_max;               /* and bytes: then a page ends with its last seq */
+    struct slice room, in_reply_to; /* good during the call, as those below */
+    struct slice ai_id;             /* whose it is; what it sees: */
+    enum sees sees;
+    struct slice own;
+    uint64_t after, until; /* seqs: behind the first, up to the other */
+    uint64_t limit;        /* messages, */
+    size_t bytes_max;      /* and bytes: then a page ends with its last seq */
     struct message_filter filter;
 };
 /* What came of it. */
@@ -115,6 +120,7 @@ struct hub_pass {
     struct slice owner; /* whose it is; len 0: its own. Copied by the hub within the call */
     bool mute;          /* it may look and ask, and says nothing */
     bool admin;         /* it may moderate (core/moderation.h) */
+    enum sees sees;     /* what it is shown if it observes */
     struct quota quota; /* of its owner; 0: as the hub's configuration says */
 };
 

@@ -298,17 +298,19 @@ static int query_read(struct request *request, struct dead_query *query)
                         query->target_text, &query->target);
 }
 
-/* Members know of what they said and of what is for them; observers of all. */
-static bool may_see(const struct member *member, const struct letter *letter)
+/* Members know of what they said and of what is for them; observers of what they are shown. */
+static bool may_see(const struct request *request, const struct letter *letter)
 {
-    return member->observer || slice_equal(letter->sender, member->key) ||
-           slice_equal(letter->target, member->key);
+    const struct member *member = request->member;
+    struct slice names[] = {letter->sender, letter->target};
+    return slice_equal(letter->sender, member->key) || slice_equal(letter->target, member->key) ||
+           member_oversees(request->room, member, names, sizeof names / sizeof *names);
 }
 
 static bool query_matches(const struct request *request, const struct dead_query *query,
                           const struct letter *letter)
 {
-    return letter_is_dead(letter) && may_see(request->member, letter) &&
+    return letter_is_dead(letter) && may_see(request, letter) &&
            (!query->id || letter->seq == query->id) &&
            (!query->sender.len || slice_equal(letter->sender, query->sender)) &&
            (!query->target.len || slice_equal(letter->target, query->target));
@@ -402,7 +404,7 @@ static int handling_read(const struct request *request, struct handling *ret_han
                       "payload.action must be \"resend\" or \"drop\", and is %s",
                       payload_shown(action, shown));
     struct letter *letter = letter_find(request->room, id);
-    if (!letter || !letter_is_dead(letter) || !may_see(request->member, letter))
+    if (!letter || !letter_is_dead(letter) || !may_see(request, letter))
         return letter_unknown(request, id);
     ret_handling->letter = letter;
     return 0;

@@ -164,6 +164,16 @@ static bool capabilities_fit(struct json_value array)
     return array.kind == JSON_KIND_ARRAY;
 }
 
+static enum sees load_sees(struct loading *loading)
+{
+    struct json_value sees = json_get(loading->object, "sees");
+    for (enum sees text = 0; text < SEES_COUNT; text++)
+        if (json_string_is(sees, slice_of(sees_text(text))))
+            return text;
+    load_damage(loading, "sees");
+    return SEES_PUBLIC;
+}
+
 static void load_member(struct loading *loading)
 {
     struct room *room = loading->room;
@@ -182,6 +192,7 @@ static void load_member(struct loading *loading)
         load_damage(loading, "owner");
     member->level = load_u64(loading, object, "level") == 2 ? 2 : 1;
     member->observer = load_bool(loading, object, "observer");
+    member->sees = load_has(loading, "sees") ? load_sees(loading) : SEES_ALL;
     member->ready = load_bool(loading, object, "ready");
     member->acks = load_has(loading, "acks") && load_bool(loading, object, "acks");
     member->admin = load_has(loading, "admin") && load_bool(loading, object, "admin");

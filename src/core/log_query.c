@@ -5,6 +5,7 @@
 
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "core/memory.h"
 #include "core/state.h"
 #include "wire/nearest.h"
 
@@ -108,6 +109,8 @@ int log_query_answer(struct request *request, const struct seat *to)
     struct hub_log_query query = {.peer = request->from,
                                   .room = request->room->key,
                                   .in_reply_to = request->message->message_id,
+                                  .ai_id = request->member->key,
+                                  .sees = request->member->sees,
                                   .limit = QUERY_LIMIT,
                                   .until = request->room->last_seq,
                                   .bytes_max = request->room->limits.output_max / 4};
@@ -126,12 +129,15 @@ int log_query_answer(struct request *request, const struct seat *to)
         query.until = request->room->last_seq;
     if (query.after > query.until)
         query.after = query.until;
-    if (edge->read_log)
-        return edge->read_log(edge->ctx, &query)
-                   ? 0
-                   : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                            "one log_query at a time: the last one on this connection is not "
-                            "answered yet");
+    if (edge->read_log) {
+        query.own = member_own_ids(request->room, request->member);
+        bool asked = edge->read_log(edge->ctx, &query);
+        slice_free(&query.own);
+        return asked ? 0
+                     : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
+                              "one log_query at a time: the last one on this connection is not "
+                              "answered yet");
+    }
     struct text *text = result_begin(request, to, request->member, query.in_reply_to);
     text_addf(text,
               ",\"kept\":false,\"damaged\":null,\"first\":%" PRIu64 ",\"upto\":%" PRIu64

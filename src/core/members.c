@@ -201,6 +201,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     member->specialization = slice_copy(slice_of("general"));
     member->level = 1;
     member->observer = false;
+    member->sees = SEES_ALL;
     member->ready = false;
     member->acks = false;
     member->admin = false;
@@ -256,6 +257,56 @@ void member_set_level(struct room *room, struct member *member, int level, bool 
     room->observer_count += (size_t)observer - (size_t)member->observer;
     seat->level = member->level = level;
     seat->observer = member->observer = observer;
+}
+
+/* ── what an observer sees ── */
+
+static bool same_owner(const struct member *member, const struct member *observer)
+{
+    return slice_equal(member_owner(member), member_owner(observer));
+}
+
+bool member_oversees(const struct room *room, const struct member *observer,
+                     const struct slice *names, size_t count)
+{
+    if (!observer->observer)
+        return false;
+    if (observer->sees != SEES_OWN)
+        return observer_is_shown(observer->sees, false);
+    bool own = false;
+    for (size_t i = 0; i < count && !own; i++) {
+        const struct member *named = member_find(room, names[i]);
+        own = named && same_owner(named, observer);
+    }
+    return observer_is_shown(SEES_OWN, own);
+}
+
+struct own_ids {
+    const struct member *observer;
+    struct text text;
+    size_t count;
+};
+
+static void own_id_add(void *object, void *ctx)
+{
+    const struct member *member = object;
+    struct own_ids *ids = ctx;
+    if (!same_owner(member, ids->observer) || ids->count == OWN_IDS_MAX)
+        return;
+    ids->count++;
+    text_add(&ids->text, member->key);
+    text_add_literal(&ids->text, "\n");
+}
+
+struct slice member_own_ids(const struct room *room, const struct member *observer)
+{
+    struct own_ids ids = {.observer = observer};
+    if (!observer->observer || observer->sees != SEES_OWN)
+        return (struct slice){NULL, 0};
+    index_walk(&room->members, own_id_add, &ids);
+    struct slice copy = slice_copy(text_slice(&ids.text));
+    text_free(&ids.text);
+    return copy;
 }
 
 void departed_trim(struct room *room)

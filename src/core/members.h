@@ -31,6 +31,7 @@ struct member {
     bool observer, ready, acks;
     bool admin;       /* by the token that it showed last */
     peer_id expelled; /* the last connection that an admin took from it; 0: none did */
+    enum sees sees;   /* of an observer; as the token that it showed last says */
     struct slice specialization;
     struct capability **capabilities;
     size_t capability_count;
@@ -59,6 +60,12 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
 struct slice member_owner(const struct member *member);
 /* owner.len 0: its own. */
 void member_set_owner(struct room *room, struct member *member, struct slice owner);
+/* Does it observe, and is it shown what was said by or to some, of whom these are the names? */
+bool member_oversees(const struct room *room, const struct member *observer,
+                     const struct slice *names, size_t count);
+/* The ids of the AIs of its owner, each with a line end, which no id can hold; at most OWN_IDS_MAX
+ * of them. Owned. */
+struct slice member_own_ids(const struct room *room, const struct member *observer);
 /* What is kept of it is not what it was. */
 void member_changed(struct room *room, struct member *member);
 /* It has read that far; a cursor never goes back. */

@@ -20,6 +20,7 @@ int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass,
     peer->principal = principal;
     peer->mute = pass->mute;
     peer->admin = pass->admin;
+    peer->sees = pass->sees;
     if (!principal)
         return 0;
     principal_set_quota(hub, principal, &pass->quota);
@@ -85,8 +86,12 @@ void peer_receive(struct hub *hub, struct peer *peer, struct room *room, struct 
         return;
     peer_bind(peer, room, ai_id);
     peer->guest = memory_new(sizeof *peer->guest);
-    *peer->guest =
-        (struct member){.key = peer->ai_id, .peer = peer->id, .level = 2, .observer = true};
+    *peer->guest = (struct member){.key = peer->ai_id,
+                                   .owner = peer_owner(peer),
+                                   .peer = peer->id,
+                                   .level = 2,
+                                   .observer = true,
+                                   .sees = peer->sees};
     room->guests++;
     hub->edge.joined(hub->edge.ctx, peer->id);
     hub_note(hub, peer->id, HUB_OBSERVING, peer->ai_id, specialization);

@@ -14,7 +14,8 @@ struct peer {
     struct slice ai_id;          /* owned; len 0: not bound */
     struct principal *principal; /* whose token let it in; NULL: none was asked for (yet) */
     bool mute;                   /* and that token lets it look and ask alone, */
-    bool admin;                  /* or moderate */
+    bool admin;                  /* or moderate, */
+    enum sees sees;              /* and be shown so much when it observes */
     struct member *member;       /* NULL until it has joined */
     struct member *guest;        /* owned: what it would be; see peer_receive. NULL: none */
     unsigned under_way;          /* messages proposed and not yet applied */

@@ -93,6 +93,8 @@ static void write_member(const void *object, struct text *text)
         add_text(text, "owner", member->owner);
     add_u64(text, "level", (uint64_t)member->level);
     add_bool(text, "observer", member->observer);
+    if (member->sees != SEES_ALL)
+        add_text(text, "sees", slice_of(sees_text(member->sees)));
     add_bool(text, "ready", member->ready);
     add_bool(text, "acks", member->acks);
     if (member->admin)

@@ -4,9 +4,18 @@
 #include "core/state.h"
 
 static const struct slice token = SLICE("token"), resume_token = SLICE("resume_token"),
-                          owners_name = SLICE("owner"), admins_mark = SLICE("admin");
+                          owners_name = SLICE("owner"), admins_mark = SLICE("admin"),
+                          what_it_sees = SLICE("sees");
 
-bool hello_cut(const struct message *message, struct slice owner, bool admin, struct text *text)
+/* Is the member nobody's to say, or nobody's to see? */
+static bool is_cut(struct json_value name)
+{
+    return json_string_is(name, token) || json_string_is(name, resume_token) ||
+           json_string_is(name, owners_name) || json_string_is(name, admins_mark) ||
+           json_string_is(name, what_it_sees);
+}
+
+bool hello_cut(const struct message *message, const struct peer *peer, struct text *text)
 {
     struct slice line = message->line, payload = message->payload.raw;
     struct json_iterator members = {.rest = payload};
@@ -16,8 +25,7 @@ bool hello_cut(const struct message *message, struct slice owner, bool admin, st
     text_clear(text);
     text_add(text, (struct slice){line.at, (size_t)(payload.at - line.at)});
     while (json_next_member(&members, &name, &value)) {
-        if (json_string_is(name, token) || json_string_is(name, resume_token) ||
-            json_string_is(name, owners_name) || json_string_is(name, admins_mark)) {
+        if (is_cut(name)) {
             cut = true;
             continue;
         }
@@ -27,15 +35,20 @@ bool hello_cut(const struct message *message, struct slice owner, bool admin, st
         text_add(text, (struct slice){name.raw.at - 1, (size_t)(end - name.raw.at + 1)});
         before = ",";
     }
-    if (owner.len) {
+    if (peer_owner(peer).len) {
         cut = true;
         text_addf(text, "%s\"owner\":", before);
-        text_add_string(text, owner);
+        text_add_string(text, peer_owner(peer));
         before = ",";
     }
-    if (admin) {
+    if (peer->admin) {
         cut = true;
         text_addf(text, "%s\"admin\":true", before);
+        before = ",";
+    }
+    if (peer->sees != SEES_ALL && hello_observes(message)) {
+        cut = true;
+        text_addf(text, "%s\"sees\":\"%s\"", before, sees_text(peer->sees));
         before = ",";
     }
     text_add_literal(text, *before == '{' ? "{}" : "}");

@@ -57,6 +57,14 @@ bool session_has(const struct session *session, struct slice ai_id)
     return false;
 }
 
+bool session_shown(const struct room *room, const struct session *session,
+                   const struct member *member)
+{
+    return session_has(session, member->key) ||
+           member_oversees(room, member, session->participants, session->participant_count) ||
+           (session->target.len && member_oversees(room, member, &session->target, 1));
+}
+
 size_t session_count_active(const struct room *room, struct slice ai_id)
 {
     const struct session *session;

@@ -30,12 +30,6 @@ static int query_read(struct request *request, struct session_query *query)
     return payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit);
 }
 
-/* Members know of those that they take part in; observers of all. */
-static bool may_see(const struct member *member, const struct session *session)
-{
-    return member->observer || session_has(session, member->key);
-}
-
 /* Its members, from "session_id" on, without the last brace. */
 static void session_told(const struct session *session, struct text *text)
 {
@@ -75,7 +69,7 @@ static void many_write(const struct request *request, const struct session_query
     bool more = false;
     text_add_literal(text, ",\"sessions\":[");
     while ((session = merge_next(&ended, &live))) {
-        if (!may_see(request->member, session))
+        if (!session_shown(room, session, request->member))
             continue;
         total++;
         if (session->order <= query->after || more)
@@ -148,7 +142,7 @@ int session_query_answer(struct request *request, const struct seat *to)
     if (error < 0)
         return error;
     const struct session *session = query.id.len ? session_find(request->room, query.id) : NULL;
-    if (query.id.len && (!session || !may_see(request->member, session)))
+    if (query.id.len && (!session || !session_shown(request->room, session, request->member)))
         return refuse(request->refusal, WIRE_UNKNOWN_SESSION,
                       "there is no session \"%.*s\" here that you may see", SLICE_FORMAT(query.id));
     struct text *text =

@@ -62,6 +62,10 @@ bool session_move_legal(enum session_state from, enum session_state to);
 struct session *session_find(const struct room *room, struct slice session_id);
 /* Does the AI take part in it? */
 bool session_has(const struct session *session, struct slice ai_id);
+/* May it know of the session, and of what its participants say in it? They may, whom it was offered
+ * to, and who observes as far as it sees that. */
+bool session_shown(const struct room *room, const struct session *session,
+                   const struct member *member);
 /* Pending or active. */
 bool session_live(const struct session *session);
 /* A pending one, whose initiator takes part; the caller adds type and description. */

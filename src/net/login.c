@@ -224,7 +224,6 @@ static const struct token *token_shown(struct server *server, const struct hub_l
 static int right_check(const struct token_grant *grant, const struct hub_login *login,
                        struct refusal *ret_refusal)
 {
-    const char *role = token_role_text(grant->role);
     if (!token_permits_id(grant, login->ai_id))
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "the token of \"%s\" is good for ids like \"%s\", and \"%.*s\" is not",
@@ -234,17 +233,28 @@ static int right_check(const struct token_grant *grant, const struct hub_login *
                       "the token of \"%s\" is good for the rooms \"%.256s\", and \"%.*s\" is none "
                       "of them",
                       grant->name, grant->rooms, SLICE_FORMAT(login->room));
-    if (grant->role == TOKEN_OBSERVER && !login->observer)
+    if (!login->observer && token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO)
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "the token of \"%s\" is an %s's: its hello must say \"protocol\":2 and "
                       "\"role\":\"observer\"",
-                      grant->name, role);
-    if (grant->role == TOKEN_MEMBER && login->observer)
+                      grant->name, token_role_text(grant->role));
+    if (login->observer && token_may(grant, TOKEN_MAY_OBSERVE) == TOKEN_NO)
         return refuse(ret_refusal, WIRE_FORBIDDEN,
-                      "the token of \"%s\" is a %s's: an observer sees what others say to each "
-                      "other, and needs one of an observer or admin",
-                      grant->name, role);
+                      "the token of \"%s\" is of a role (%s) that may not observe", grant->name,
+                      token_role_text(grant->role));
     return 0;
+}
+
+/* What the hub needs to know of its rights. */
+static struct hub_pass pass_of(const struct token_grant *grant)
+{
+    static const enum sees sees[TOKEN_MAY_COUNT] = {
+        [TOKEN_NO] = SEES_PUBLIC, [TOKEN_OWN] = SEES_OWN, [TOKEN_YES] = SEES_ALL};
+    return (struct hub_pass){.owner = slice_of(grant->name),
+                             .mute = token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO,
+                             .sees = sees[token_may(grant, TOKEN_MAY_SEE_DIRECT)],
+                             .admin = token_may(grant, TOKEN_MAY_KEEP_ORDER) == TOKEN_YES,
+                             .quota = grant->quota};
 }
 
 /* Nobody counts what it does in the log before it is known. */
@@ -290,10 +300,7 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
     if (error < 0)
         return error;
     let_in(server, connection, token);
-    *ret_pass = (struct hub_pass){.owner = slice_of(token->grant.name),
-                                  .mute = token->grant.role == TOKEN_OBSERVER,
-                                  .admin = token->grant.role == TOKEN_ADMIN,
-                                  .quota = token->grant.quota};
+    *ret_pass = pass_of(&token->grant);
     return 0;
 }
 

@@ -14,6 +14,11 @@ bool past_ask(void *ctx, const struct hub_log_query *query)
     connection->question = slice_copy(query->in_reply_to);
     struct store_wish wish = {.reader = connection->id,
                               .room = query->room,
+                              .ai_id = query->ai_id,
+                              .observer = true,
+                              .sees = query->sees,
+                              .own = query->own,
+                              .level = 2,
                               .log = true,
                               .filter = query->filter,
                               .limit = query->limit,

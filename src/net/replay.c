@@ -11,8 +11,9 @@
 #define HOLD_TIMES  8u           /* that this may fail before the connection is a slow consumer */
 
 struct replay {
-    struct slice room, ai_id; /* owned */
+    struct slice room, ai_id, own; /* owned */
     int level;
+    enum sees sees;
     bool observer, asked, holding, told_truncated;
     uint64_t since;
     uint64_t upto; /* all up to here was read, */
@@ -28,6 +29,7 @@ void replay_free(struct replay *replay, struct streams *streams)
     queue_clear(&replay->aside, streams);
     slice_free(&replay->room);
     slice_free(&replay->ai_id);
+    slice_free(&replay->own);
     free(replay);
 }
 
@@ -45,6 +47,8 @@ static void ask(struct connection *connection)
                               .ai_id = replay->ai_id,
                               .level = replay->level,
                               .observer = replay->observer,
+                              .sees = replay->sees,
+                              .own = replay->own,
                               .after = replay->upto,
                               .number = replay->number,
                               .until = end};
@@ -58,6 +62,8 @@ void replay_begin(struct connection *connection, const struct hub_resume *resume
     assert(!connection->replay && resume->since <= resume->seq);
     replay->room = slice_copy(resume->room);
     replay->ai_id = slice_copy(resume->ai_id);
+    replay->own = slice_copy(resume->own);
+    replay->sees = resume->sees;
     replay->level = resume->level;
     replay->observer = resume->observer;
     replay->since = replay->upto = resume->since;

@@ -219,6 +219,7 @@ static void reading_free(struct reading *reading)
 {
     slice_free(&reading->wish.room);
     slice_free(&reading->wish.ai_id);
+    slice_free(&reading->wish.own);
     text_free(&reading->lines);
     free(reading);
 }
@@ -286,6 +287,7 @@ void store_read(struct store *store, const struct store_wish *wish)
     reading->wish = *wish;
     reading->wish.room = slice_copy(wish->room);
     reading->wish.ai_id = slice_copy(wish->ai_id);
+    reading->wish.own = slice_copy(wish->own);
     reading->log = log_find(store, wish->room);
     assert(reading->log); /* a room that is there has a log */
     assert(wish->after <= wish->until);

@@ -93,26 +93,49 @@ bool kept_next(struct kept_cursor *cursor)
 
 /* ── whose they are ── */
 
-/* Names stand one behind the other, each with a line end, which no id can hold. */
+/* The first of names, which is taken from them. They stand one behind the other, each with a line
+ * end, which no id can hold. */
+static struct slice name_take(struct slice *names)
+{
+    const char *end = memchr(names->at, '\n', names->len);
+    struct slice name = {names->at, end ? (size_t)(end - names->at) : names->len};
+    size_t len = name.len + (end != NULL);
+    *names = (struct slice){names->at + len, names->len - len};
+    return name;
+}
+
 static bool names_hold(struct slice names, struct slice ai_id)
 {
-    while (names.len) {
-        const char *end = memchr(names.at, '\n', names.len);
-        size_t len = end ? (size_t)(end - names.at) : names.len;
-        if (slice_equal((struct slice){names.at, len}, ai_id))
+    while (names.len)
+        if (slice_equal(name_take(&names), ai_id))
             return true;
-        len += end != NULL;
-        names = (struct slice){names.at + len, names.len - len};
+    return false;
+}
+
+/* Is it from or to one of those? */
+static bool kept_is_own(const struct message_kept *message, struct slice own)
+{
+    struct slice names = message->names;
+    if (message->but.len && names_hold(own, message->but))
+        return true;
+    while (own.len && names.len) {
+        struct slice name = name_take(&names);
+        if (names_hold(own, name))
+            return true;
     }
     return false;
 }
 
-bool kept_is_for(const struct message_kept *message, struct slice ai_id, int level, bool observer)
+bool kept_is_for(const struct message_kept *message, const struct store_wish *wish)
 {
-    if (message->level > level || slice_equal(message->but, ai_id))
+    if (message->level > wish->level || (!wish->log && slice_equal(message->but, wish->ai_id)))
         return false;
-    return message->audience == AUDIENCE_ROOM || (message->observed && observer) ||
-           names_hold(message->names, ai_id);
+    if (message->audience == AUDIENCE_ROOM)
+        return true;
+    if ((message->observed || !wish->log) && names_hold(message->names, wish->ai_id))
+        return true;
+    return message->observed && wish->observer &&
+           observer_is_shown(wish->sees, wish->sees == SEES_OWN && kept_is_own(message, wish->own));
 }
 
 /* ── pages ── */
@@ -179,7 +202,6 @@ static bool log_add(struct kept_cursor *cursor, const struct message_filter *fil
     return true;
 }
 
-/* As an observer sees them who has said none of them: no id holds a line end. */
 static void log_run(struct reading *reading, struct kept_cursor *cursor)
 {
     const struct store_wish *wish = &reading->wish;
@@ -194,7 +216,7 @@ static void log_run(struct reading *reading, struct kept_cursor *cursor)
             return;
         page->upto = message->seq;
         looked_at++;
-        if (kept_is_for(message, slice_of("\n"), 2, true))
+        if (kept_is_for(message, wish))
             count += log_add(cursor, &wish->filter, &reading->lines);
     }
     page->failed = cursor->failed || reading->lines.failed;
@@ -229,7 +251,7 @@ void reading_run(struct database *database, struct reading *reading)
         }
         page->upto = cursor.message.seq;
         page->number = cursor.message.number;
-        if (kept_is_for(&cursor.message, wish->ai_id, wish->level, wish->observer))
+        if (kept_is_for(&cursor.message, wish))
             add_line(&cursor.message, wish->level, &reading->lines);
     }
     /* who missed what is damaged is told so */

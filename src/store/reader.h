@@ -24,7 +24,8 @@ void kept_begin(struct kept_cursor *cursor, struct database *database, const str
 /* The next that is whole, in order, good until the next call; false at the end. */
 bool kept_next(struct kept_cursor *cursor);
 void kept_end(struct kept_cursor *cursor);
-/* Was it for this AI? */
-bool kept_is_for(const struct message_kept *message, struct slice ai_id, int level, bool observer);
+/* Was it for who wishes, or is it shown to it? A log shows what one said oneself too, and no answer
+ * of the hub's to one alone. */
+bool kept_is_for(const struct message_kept *message, const struct store_wish *wish);
 
 #endif

@@ -36,11 +36,13 @@ struct store_wish {
     struct slice room, ai_id;
     int level;
     bool observer;
+    enum sees sees;        /* of an observer, */
+    struct slice own;      /* and SEES_OWN: ids with a line end each, as in struct hub_resume */
     uint64_t after, until; /* seqs; the page begins behind the first, at `number` */
     uint32_t number;       /* the last of seq `after` that was had; UINT32_MAX: all of it */
-    /* Or what a log shows: of all that an observer may see what passes, as JSON objects {seq, time,
-     * message}, with commas between them. Room, after and until say of what. A page ends with the
-     * last message of a seq when it has `limit` messages, or so many bytes. */
+    /* Or what a log shows: of all that an observer may see what passes, whoever said it, as JSON
+     * objects {seq, time, message}, with commas between them. Room, after and until say of what. A
+     * page ends with the last message of a seq when it has `limit` messages, or so many bytes. */
     bool log;
     struct message_filter filter;
     uint64_t limit;

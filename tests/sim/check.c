@@ -378,7 +378,7 @@ static void check_dead_result(struct world *world, const struct expected *expect
         world_fail(world, "a dead_result in reply to something else");
     if (said->type == MESSAGE_DEAD_QUERY)
         model_letters_check_list(world, &world->letters[expected->room], said->sender,
-                                 room->members[said->sender].observer, &said->dead, presence,
+                                 model_oversees(room, said->sender), &said->dead, presence,
                                  payload);
     else
         model_letters_check_handled(world, &world->handled, &said->dead, presence, payload);

@@ -88,10 +88,12 @@ static void check_member(struct world *world, const struct room_model *room, int
     }
     const char *specialization =
         member->specialization == NOBODY ? "general" : specializations[member->specialization];
+    enum sees sees = member->observer ? model_sees(name) : SEES_ALL;
     json_t *can = json_object_get(is, "capabilities");
     bool same = number_is(is, "level", member->level) &&
                 json_array_size(can) == member->capability_count &&
                 json_is_true(json_object_get(is, "observer")) == member->observer &&
+                strcmp(text_of(is, "sees"), sees_text(sees)) == 0 &&
                 json_is_true(json_object_get(is, "ready")) == member->ready &&
                 strcmp(text_of(is, "specialization"), specialization) == 0;
     for (unsigned i = 0; same && i < member->capability_count; i++)

@@ -29,7 +29,8 @@ void who_read(const struct world *world, int room, struct who *ret_who)
             ret_who->presence[name] =
                 (struct presence){json_is_true(json_object_get(row, "connected")),
                                   (int)json_integer_value(json_object_get(row, "level"))};
-            ret_who->observes[name] = json_is_true(json_object_get(row, "observer"));
+            ret_who->observes[name] =
+                json_is_true(json_object_get(row, "observer")) && model_sees(name) == SEES_ALL;
         }
     }
     json_decref(dump);

@@ -60,7 +60,19 @@ static void expect_relay_to(struct world *world, const struct said *said, int ro
         expected->relay = true;
 }
 
-/* To its target and the observers, or to everyone but its sender. */
+/* Two of those who mostly observe are shown less of what is for some: nothing; and, each being its
+ * own owner, no more than that. */
+enum sees model_sees(int name)
+{
+    return name == 9 ? SEES_OWN : name == 10 ? SEES_PUBLIC : SEES_ALL;
+}
+
+bool model_oversees(const struct room_model *room, int name)
+{
+    return room->members[name].observer && model_sees(name) == SEES_ALL;
+}
+
+/* To its target and the observers who are shown it, or to everyone but its sender. */
 static void expect_relay(struct world *world, const struct said *said, int room)
 {
     const struct room_model *at = &world->rooms[room];
@@ -68,7 +80,7 @@ static void expect_relay(struct world *world, const struct said *said, int room)
         int name = at->seats[i];
         if (name == said->sender)
             continue;
-        if (said->target == NOBODY || said->target == name || at->members[name].observer)
+        if (said->target == NOBODY || said->target == name || model_oversees(at, name))
             expect_relay_to(world, said, room, name);
     }
     if (said->target != NOBODY && at->members[said->target].link == NOBODY &&
@@ -119,7 +131,7 @@ static uint64_t dead_letter_codes(const struct world *world, const struct said *
     return said->flaws
                ? 0
                : model_letters_codes(&world->letters[at], said->sender,
-                                     room->members[said->sender].observer, &said->dead, presence);
+                                     model_oversees(room, said->sender), &said->dead, presence);
 }
 
 static uint64_t state_codes(struct world *world, const struct said *said, int room)
@@ -279,7 +291,7 @@ static void expect_letter(struct world *world, int at, const struct letter_model
     const struct room_model *room = &world->rooms[at];
     for (unsigned i = 0; i < room->seat_count; i++) {
         int name = room->seats[i];
-        if (name != letter->target && !room->members[name].observer)
+        if (name != letter->target && !model_oversees(room, name))
             continue;
         struct expected *expected =
             expect_made_to(world, at, name, letter->type, letter->sender, letter->target);
@@ -293,8 +305,8 @@ static void model_dead_letter(struct world *world, const struct said *said, int 
 {
     struct room_model *room = &world->rooms[at];
     struct letters_model *letters = &world->letters[at];
-    const struct letter_model *letter = model_letters_named(
-        letters, said->sender, room->members[said->sender].observer, &said->dead);
+    const struct letter_model *letter =
+        model_letters_named(letters, said->sender, model_oversees(room, said->sender), &said->dead);
     free(world->handled.line);
     world->handled = *letter;
     world->handled.line = strndup(letter->line, letter->len);
@@ -333,7 +345,8 @@ static void model_dead_query(struct world *world, const struct said *said)
     if (!member || member->level != 2)
         codes |= FLAW(FORBIDDEN);
     else if (!codes && said->dead.id &&
-             !model_letters_named(&world->letters[link->room], link->name, member->observer,
+             !model_letters_named(&world->letters[link->room], link->name,
+                                  model_oversees(&world->rooms[link->room], link->name),
                                   &said->dead))
         codes = FLAW(NOT_FOUND);
     codes |= incidental_codes(world, said);

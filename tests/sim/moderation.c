@@ -12,6 +12,9 @@ int sim_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
 {
     (void)ctx, (void)ret_refusal;
     *ret_pass = (struct hub_pass){.admin = slice_is(login->ai_id, names[ADMIN])};
+    for (int name = 0; name < NAMES; name++)
+        if (slice_is(login->ai_id, names[name]))
+            ret_pass->sees = model_sees(name);
     return 0;
 }
 

@@ -185,7 +185,7 @@ static void tell(struct world *world, int at, const struct session_model *sessio
     const struct room_model *room = &world->rooms[at];
     for (unsigned i = 0; i < room->seat_count; i++) {
         int name = room->seats[i];
-        if (name == but || (!model_session_has(session, name) && !room->members[name].observer))
+        if (name == but || (!model_session_has(session, name) && !model_oversees(room, name)))
             continue;
         struct expected *expected = expect_made_to(world, at, name, type, sender, NOBODY);
         fill(expected, room, session);
@@ -225,12 +225,12 @@ static void apply_request(struct world *world, const struct said *said, int at)
     for (unsigned i = 0; i < room->seat_count; i++) {
         int name = room->seats[i];
         bool asked =
-            session->target == NOBODY || session->target == name || room->members[name].observer;
+            session->target == NOBODY || session->target == name || model_oversees(room, name);
         if (asked && name != said->sender)
             fill(expect_made_to(world, at, name, MESSAGE_COLLABORATION_REQUEST, said->sender,
                                 session->target),
                  room, session);
-        if (name == said->sender || room->members[name].observer)
+        if (name == said->sender || model_oversees(room, name))
             fill(expect_made_to(world, at, name, MESSAGE_COLLABORATION_UPDATE, HUB, said->sender),
                  room, session);
     }

@@ -519,6 +519,10 @@ void expect_close(struct world *world, int link, enum close_reason reason);
 struct expected *expect_made_to(struct world *world, int room, int name, enum message_type type,
                                 int sender, int target);
 int link_level(const struct world *world, int link);
+/* What the token of a name lets it see when it observes (sim_let_in). */
+enum sees model_sees(int name);
+/* Does it observe, and is it shown what is said to others? */
+bool model_oversees(const struct room_model *room, int name);
 void model_presence(const struct room_model *room, struct presence ret_presence[NAMES]);
 
 /* members.c */

@@ -321,6 +321,54 @@ static void test_what_was_done_stays_said(void **state)
                                "2 eve revoked ada []\n");
 }
 
+static void test_each_role_has_the_rights_of_the_table(void **state)
+{
+    static const enum token_may mays[TOKEN_RIGHT_COUNT][TOKEN_ROLE_COUNT] = {
+        [TOKEN_MAY_SPEAK] = {TOKEN_YES, TOKEN_NO, TOKEN_YES},
+        [TOKEN_MAY_OBSERVE] = {TOKEN_YES, TOKEN_YES, TOKEN_YES},
+        [TOKEN_MAY_SEE_DIRECT] = {TOKEN_OWN, TOKEN_NO, TOKEN_YES},
+        [TOKEN_MAY_KEEP_ORDER] = {TOKEN_NO, TOKEN_NO, TOKEN_YES},
+    };
+    (void)state;
+    for (enum token_right right = 0; right < TOKEN_RIGHT_COUNT; right++)
+        for (enum token_role role = 0; role < TOKEN_ROLE_COUNT; role++) {
+            struct token_grant grant = {.role = role};
+            assert_int_equal(token_may(&grant, right), mays[right][role]);
+            grant.sees_direct = true; /* which is nobody's but an observer's to be given */
+            bool given = role == TOKEN_OBSERVER && right == TOKEN_MAY_SEE_DIRECT;
+            assert_int_equal(token_may(&grant, right), given ? TOKEN_YES : mays[right][role]);
+        }
+}
+
+/* Of a file that an earlier khub made: its tokens are good, its observers see nothing of others. */
+static void test_an_earlier_file_opens_without_rights_that_nobody_gave(void **state)
+{
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], other[TOKEN_TEXT_SIZE], path[512];
+    struct token_grant grant = grant_of("eye");
+    sqlite3 *database;
+    grant.role = TOKEN_OBSERVER;
+    grant.sees_direct = true;
+    add(place, &grant, text);
+    assert_true(seen(place, text, NOW)->grant.sees_direct);
+    assert_int_equal(tokens_rotate(place->command, "eye", NOW + 1, other, place->why), 0);
+    assert_true(seen(place, other, NOW + 1)->grant.sees_direct);
+    tokens_close(place->command);
+    tokens_close(place->hub);
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(database,
+                                  "ALTER TABLE tokens DROP COLUMN sees_direct;"
+                                  "PRAGMA user_version = 3",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(database);
+    place->command = opened(place, TOKENS_IF_THERE);
+    place->hub = opened(place, TOKENS_IF_THERE);
+    assert_false(seen(place, other, NOW + 1)->grant.sees_direct);
+    assert_int_equal(tokens_revoke(place->command, "eye", NOW + 2, place->why), 0);
+}
+
 static bool file_has(const char *folder, const char *text)
 {
     char path[512], *bytes = malloc(1 << 20);
@@ -436,6 +484,8 @@ int main(void)
         TEST(test_expiry_is_to_the_millisecond),
         TEST(test_a_name_has_one_token),
         TEST(test_what_was_done_stays_said),
+        TEST(test_each_role_has_the_rights_of_the_table),
+        TEST(test_an_earlier_file_opens_without_rights_that_nobody_gave),
         TEST(test_the_file_has_no_token_and_is_its_owners_alone),
         TEST(test_what_is_no_row_of_ours_lets_nobody_in),
         TEST(test_while_it_can_t_be_read_what_was_known_holds),

@@ -283,6 +283,11 @@ void fixture_let_in(struct fixture *f,
     f->hub->edge.let_in = let_in;
 }
 
+void fixture_resume(struct fixture *f, void (*resume)(void *ctx, const struct hub_resume *resume))
+{
+    f->hub->edge.resume = resume;
+}
+
 void fixture_hold(struct fixture *f)
 {
     f->record.holds = f->late = true;

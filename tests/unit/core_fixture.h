@@ -45,6 +45,8 @@ struct hub_edge fixture_edge(struct fixture *f);
 void fixture_let_in(struct fixture *f,
                     int (*let_in)(void *ctx, const struct hub_login *login,
                                   struct hub_pass *ret_pass, struct refusal *ret_refusal));
+/* From now on its edge has what was missed. */
+void fixture_resume(struct fixture *f, void (*resume)(void *ctx, const struct hub_resume *resume));
 /* From now on its log keeps entries until fixture_commit: they are under way. */
 void fixture_hold(struct fixture *f);
 void fixture_commit(struct fixture *f);

@@ -462,10 +462,44 @@ static void test_the_owner_of_a_member_is_kept(void **state)
     table_free(&table);
 }
 
+static void test_what_an_observer_sees_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    char why[256];
+    join_five(f);
+    struct table table = saved(fixture_hub(f));
+    add_to_member(&table, "bob", "\"sees\":\"own\"");
+    add_to_member(&table, "ada", "\"sees\":\"public\"");
+    struct hub *hub = hub_beside(f);
+    assert_int_equal(load(hub, &table, why), 0);
+    struct text dump = {0};
+    hub_dump(hub, slice_of("main"), &dump);
+    text_add(&dump, (struct slice){"", 1});
+    assert_non_null(strstr(dump.at, "\"sees\":\"own\""));
+    assert_non_null(strstr(dump.at, "\"sees\":\"public\""));
+    assert_non_null(strstr(dump.at, "\"sees\":\"all\"")); /* as those of an earlier hub */
+    text_free(&dump);
+    struct table again = saved(hub);
+    unsigned kept = 0;
+    for (size_t i = 0; i < again.count; i++)
+        kept += strstr(again.rows[i].bytes, "\"sees\":\"own\"") != NULL ||
+                strstr(again.rows[i].bytes, "\"sees\":\"public\"") != NULL;
+    assert_int_equal(kept, 2);
+    hub_free(hub);
+    table_free(&again);
+    add_to_member(&table, "cey", "\"sees\":\"much\"");
+    hub = hub_beside(f);
+    assert_int_equal(load(hub, &table, why), -1);
+    assert_non_null(strstr(why, "sees"));
+    hub_free(hub);
+    table_free(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROWS_TEST(test_the_owner_of_a_member_is_kept),
+        ROWS_TEST(test_what_an_observer_sees_is_kept),
         ROWS_TEST(test_what_is_saved_loads_and_saves_the_same),
         ROWS_TEST(test_a_room_that_is_read_only_loads),
         ROWS_TEST(test_a_tombstone_with_something_left_is_damage),

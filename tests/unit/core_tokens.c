@@ -9,8 +9,9 @@
 
 #define TOKENS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
-/* "own:NAME" is the token of NAME, "eye:NAME" an observer's, "slow:NAME" one of a message a second;
- * "bound:NAME" may not take the id it asks for; "busy" has come too often. */
+/* "own:NAME" is the token of NAME, "eye:NAME" an observer's, "seer:NAME" one of an observer that is
+ * shown all, "root:NAME" an admin's, "slow:NAME" one of a message a second; "bound:NAME" may not
+ * take the id it asks for; "busy" has come too often. */
 static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                struct refusal *ret_refusal)
 {
@@ -28,8 +29,12 @@ static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
         return refuse(ret_refusal, WIRE_FORBIDDEN, "\"%.*s\" in \"%.*s\"%s",
                       SLICE_FORMAT(login->ai_id), SLICE_FORMAT(login->room),
                       login->observer ? " observing" : "");
+    bool mute = strcmp(kind, "eye") == 0, all = !strcmp(kind, "seer") || !strcmp(kind, "root");
     *ret_pass = (struct hub_pass){.owner = slice_of(owner),
-                                  .mute = strcmp(kind, "eye") == 0,
+                                  .mute = mute || strcmp(kind, "seer") == 0,
+                                  .sees = mute  ? SEES_PUBLIC
+                                          : all ? SEES_ALL
+                                                : SEES_OWN,
                                   .quota.most[LIMIT_RATE] = strcmp(kind, "slow") == 0 ? 0.5 : 0};
     return 0;
 }
@@ -66,8 +71,34 @@ static void test_a_token_says_whose_an_ai_is(void **state)
     assert_true(owns(f, "alice", "bob"));
     leave(f, BOB);
     assert_true(owns(f, "alice", "bob"));
-    join(f, CEY, "bob", 2, "'token':'own:carol'");
-    assert_true(owns(f, "carol", "bob"));
+    join(f, CEY, "bob", 1, "'token':'own:alice'");
+    assert_true(owns(f, "alice", "bob"));
+}
+
+/* Whoever has an id is given what was said to it: nobody else takes it, though it is absent, be it
+ * with its resume_token. */
+static void test_an_id_stays_its_owners(void **state)
+{
+    struct fixture *f = *state;
+    const char *resume_token =
+        string_of(join(f, BOB, "bob", 2, "'token':'own:alice'"), "resume_token");
+    char secret[64];
+    snprintf(secret, sizeof secret, "%s", resume_token);
+    open_peer(f, CEY);
+    say_hello(f, CEY, "bob", "{'protocol':2,'token':'own:carol','resume_token':'%s'}", secret);
+    json_t *error = expect_error(f, CEY, "id_in_use");
+    assert_non_null(strstr(string_of(error, "detail"), "\"bob\" is an id of another owner's"));
+    expect_open(f, BOB);
+    leave(f, BOB);
+    say_hello(f, CEY, "bob", "{'protocol':2,'token':'own:carol','since':0}");
+    expect_error(f, CEY, "id_in_use");
+    say_hello(f, CEY, "bob",
+              "{'protocol':2,'token':'own:carol','room':'lab'}"); /* nobody's there */
+    expect(f, CEY, "training_sync");
+    open_peer(f, DAN);
+    say_hello(f, DAN, "bob", "{'protocol':2,'token':'own:alice'}");
+    expect(f, DAN, "training_sync");
+    assert_true(owns(f, "alice", "bob"));
 }
 
 static void test_without_tokens_each_is_its_own(void **state)
@@ -107,6 +138,7 @@ static void test_the_others_are_told_the_owner_and_no_token(void **state)
         {"{'owner':'root','token':'own:alice','version':'1'}", "{'version':'1','owner':'alice'}"},
         {"{'own\\u0065r':'root','token':'own:alice','owner':1,'owner':{}}", "{'owner':'alice'}"},
         {"{'tok\\u0065n':'own:alice'}", "{'owner':'alice'}"},
+        {"{'sees':'all','token':'own:alice','se\\u0065s':1}", "{'owner':'alice'}"},
     };
     struct fixture *f = *state;
     fixture_let_in(f, NULL);
@@ -250,6 +282,228 @@ static void test_nothing_is_said_before_the_hello_is_answered(void **state)
     expect_nothing(f, BOB);
 }
 
+/* ── what observers are shown ── */
+
+/* Who looks on, and what of: what ada, who is alice's, says to bea, who is bert's. */
+static const struct viewer {
+    unsigned peer;
+    const char *id, *hello;
+    bool shown, dans; /* and of what cey says to dan, who are carl's and dora's */
+} viewers[] = {
+    {EVE, "eve", "'token':'eye:eve','role':'observer'", false, false},
+    {FAY, "fay", "'token':'seer:fay','role':'observer'", true, true},
+    {GUS, "gus", "'token':'root:gus','role':'observer'", true, true},
+    {HAL, "hal", "'token':'own:alice','role':'observer'", true, false},
+    {IDA, "ida", "'token':'own:bert','role':'observer'", true, false},
+    {JON, "jon", "'token':'own:dora','role':'observer'", false, true},
+    {JON + 1, "kim", "'token':'own:kim','role':'observer'", false, false},
+    {JON + 2, "leo", "'token':'own:alice'", false, false}, /* a member: nothing of others */
+    {JON + 3, "mia", "'token':'root:mia'", false, false},
+};
+#define VIEWERS (sizeof viewers / sizeof *viewers)
+
+static void join_all(struct fixture *f)
+{
+    join(f, ADA, "ada", 2, "'token':'own:alice'");
+    join(f, BOB, "bea", 2, "'token':'own:bert'");
+    join(f, CEY, "cey", 2, "'token':'own:carl'");
+    join(f, DAN, "dan", 2, "'token':'own:dora'");
+    for (size_t i = 0; i < VIEWERS; i++)
+        join(f, viewers[i].peer, viewers[i].id, 2, viewers[i].hello);
+    skip_all(f);
+}
+
+static void test_what_is_for_one_is_shown_to_who_may_see_it(void **state)
+{
+    struct fixture *f = *state;
+    join_all(f);
+    say_to(f, ADA, "bea", "chat", "{'text':'secret'}");
+    expect_relayed(f, BOB);
+    for (size_t i = 0; i < VIEWERS; i++) {
+        if (viewers[i].shown)
+            expect_relayed(f, viewers[i].peer);
+        expect_nothing(f, viewers[i].peer);
+    }
+    expect_nothing(f, CEY);
+    say_to(f, CEY, "dan", "chat", "{'text':'secret'}");
+    for (size_t i = 0; i < VIEWERS; i++) {
+        if (viewers[i].dans)
+            expect_relayed(f, viewers[i].peer);
+        expect_nothing(f, viewers[i].peer);
+    }
+    say(f, ADA, "chat", "{'text':'for all'}");
+    for (size_t i = 0; i < VIEWERS; i++)
+        expect_relayed(f, viewers[i].peer);
+    say_to(f, ADA, "eve", "chat", "{'text':'to who looks on'}");
+    expect_relayed(f, EVE);
+    expect_relayed(f, FAY);
+    expect_nothing(f, IDA);
+}
+
+static void test_a_hello_said_again_shows_no_more(void **state)
+{
+    struct fixture *f = *state;
+    join_all(f);
+    say_hello(f, EVE, "eve", "{'protocol':2,'role':'observer','sees':'all','token':'seer:fay'}");
+    skip_all(f);
+    say_to(f, ADA, "bea", "chat", "{'text':'secret'}");
+    expect_nothing(f, EVE);
+    leave(f, FAY); /* its id is a member's then, who sees nothing of others */
+    join(f, FAY, "fay", 2, "'token':'own:fay'");
+    say_to(f, ADA, "bea", "chat", "{'text':'secret'}");
+    expect_nothing(f, FAY);
+}
+
+static bool holds(json_t *value, const char *text)
+{
+    char *told = json_dumps(value, 0);
+    bool found = strstr(told, text) != NULL;
+    free(told);
+    return found;
+}
+
+static void test_a_dead_letter_is_shown_likewise(void **state)
+{
+    struct fixture *f = *state;
+    join_all(f);
+    leave(f, BOB);
+    say_to(f, ADA, "bea", "chat", "{'text':'secret'}");
+    skip_all(f);
+    for (size_t i = 0; i < VIEWERS; i++) {
+        say(f, viewers[i].peer, "dead_query", "{}");
+        json_t *result = expect(f, viewers[i].peer, "dead_result");
+        assert_int_equal(holds(result, "bea"), viewers[i].shown);
+        assert_int_equal(json_integer_value(json_object_get(result, "total")), viewers[i].shown);
+    }
+    say(f, JON, "dead_query",
+        "{}"); /* nor is it dora's to send again, by a number that is guessed */
+    skip_all(f);
+    for (int id = 1; id < 64; id++) {
+        say(f, JON, "dead_query", "{'id':%d}", id);
+        expect_error(f, JON, "not_found");
+        say(f, JON, "dead_letter", "{'id':%d,'action':'drop'}", id);
+        expect_error(f, JON, "not_found");
+    }
+    say(f, FAY, "dead_query", "{}");
+    assert_true(holds(expect(f, FAY, "dead_result"), "bea"));
+}
+
+static void test_a_session_and_its_workspace_are_shown_likewise(void **state)
+{
+    struct fixture *f = *state;
+    json_t *line;
+    char id[64];
+    join_all(f);
+    say_to(f, ADA, "bea", "collaboration_request", "{'description':'secret'}");
+    line = expect(f, BOB, "collaboration_request");
+    snprintf(id, sizeof id, "%s", string_of(line, "session_id"));
+    for (size_t i = 0; i < VIEWERS; i++) {
+        if (viewers[i].shown)
+            expect(f, viewers[i].peer, "collaboration_request");
+        else
+            expect_nothing(f, viewers[i].peer);
+    }
+    for (size_t i = 0; i < VIEWERS; i++) { /* while bea is asked alone */
+        say(f, viewers[i].peer, "session_query", "{}");
+        assert_int_equal(holds(expect(f, viewers[i].peer, "session_result"), "secret"),
+                         viewers[i].shown);
+    }
+    say(f, BOB, "collaboration_response", "{'session_id':'%s','accepted':true}", id);
+    say(f, BOB, "workspace_update", "{'session_id':'%s','key':'k','value':'hidden'}", id);
+    for (size_t i = 0; i < VIEWERS; i++) {
+        if (viewers[i].shown)
+            expect(f, viewers[i].peer, "workspace_update");
+        else
+            expect_nothing(f, viewers[i].peer);
+    }
+    for (size_t i = 0; i < VIEWERS; i++) {
+        say(f, viewers[i].peer, "session_query", "{}");
+        assert_int_equal(holds(expect(f, viewers[i].peer, "session_result"), "secret"),
+                         viewers[i].shown);
+        say(f, viewers[i].peer, "session_query", "{'id':'%s'}", id);
+        if (viewers[i].shown)
+            assert_true(holds(expect(f, viewers[i].peer, "session_result"), "hidden"));
+        else
+            expect_error(f, viewers[i].peer, "unknown_session");
+        leave(f, viewers[i].peer);
+        json_t *sync = join(f, viewers[i].peer, viewers[i].id, 2, viewers[i].hello);
+        assert_int_equal(holds(json_object_get(sync, "sessions"), id), viewers[i].shown);
+    }
+}
+
+/* A guest is nobody whom a log knows; what its token lets it see holds for it as well. */
+static void test_a_guest_is_shown_no_more(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.receives = true;
+    struct fixture *f = fixture_new(&config);
+    (void)state;
+    fixture_let_in(f, ask);
+    join(f, ADA, "ada", 2, "'token':'own:alice'");
+    join(f, BOB, "bea", 2, "'token':'own:bert'");
+    leave(f, BOB);
+    say_to(f, ADA, "bea", "chat", "{'text':'secret'}");
+    fixture_fill(f, true);
+    for (size_t i = 0; i + 2 < VIEWERS; i++) { /* of those who observe */
+        json_t *sync = join(f, viewers[i].peer, viewers[i].id, 2, viewers[i].hello);
+        assert_true(json_is_false(json_object_get(sync, "kept")));
+        say(f, viewers[i].peer, "dead_query", "{}");
+        assert_int_equal(holds(expect(f, viewers[i].peer, "dead_result"), "bea"), viewers[i].shown);
+    }
+    fixture_free(f);
+}
+
+/* What the edge is asked for says what may be told. */
+static struct hub_resume resumed;
+static char resumed_own[OWN_IDS_MAX * 16];
+
+static void take_resume(void *ctx, const struct hub_resume *resume)
+{
+    (void)ctx;
+    resumed = *resume;
+    snprintf(resumed_own, sizeof resumed_own, "%.*s", SLICE_FORMAT(resume->own));
+}
+
+static void test_who_asks_for_the_past_is_told_by_the_same_rights(void **state)
+{
+    struct fixture *f = *state;
+    join_all(f);
+    leave(f, ADA); /* an owner's absent AIs are its own */
+    for (size_t i = 0; i + 2 < VIEWERS; i++) {
+        leave(f, viewers[i].peer);
+        fixture_resume(f, take_resume);
+        char hello[128];
+        snprintf(hello, sizeof hello, "%s,'since':0", viewers[i].hello);
+        join(f, viewers[i].peer, viewers[i].id, 2, hello);
+        assert_true(resumed.observer);
+        assert_int_equal(resumed.sees, strstr(hello, "eye:")   ? SEES_PUBLIC
+                                       : strstr(hello, "own:") ? SEES_OWN
+                                                               : SEES_ALL);
+        const char *own = strcmp(viewers[i].id, "hal") == 0   ? "ada\nhal\nleo\n"
+                          : strcmp(viewers[i].id, "ida") == 0 ? "bea\nida\n"
+                          : strcmp(viewers[i].id, "jon") == 0 ? "dan\njon\n"
+                          : strcmp(viewers[i].id, "kim") == 0 ? "kim\n"
+                                                              : "";
+        assert_string_equal(resumed_own, own);
+    }
+}
+
+static void test_of_an_owners_past_so_many_ids_are_told(void **state)
+{
+    struct fixture *f = *state;
+    char id[32];
+    for (unsigned i = 0; i < OWN_IDS_MAX + 9; i++) {
+        snprintf(id, sizeof id, "own-%04u", i);
+        join(f, 20 + i, id, 2, "'token':'own:alice'");
+    }
+    fixture_resume(f, take_resume);
+    join(f, EVE, "eve", 2, "'token':'own:alice','role':'observer','since':0");
+    size_t ids = 0;
+    for (size_t i = 0; i < resumed.own.len; i++)
+        ids += resumed_own[i] == '\n';
+    assert_int_equal(ids, OWN_IDS_MAX);
+}
+
 static void mute_effect(void *ctx, const struct effect *effect)
 {
     (void)ctx, (void)effect;
@@ -294,6 +548,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TOKENS_TEST(test_a_token_says_whose_an_ai_is),
+        TOKENS_TEST(test_an_id_stays_its_owners),
         TOKENS_TEST(test_without_tokens_each_is_its_own),
         TOKENS_TEST(test_the_others_are_told_the_owner_and_no_token),
         TOKENS_TEST(test_who_shows_none_is_told_and_closed),
@@ -302,6 +557,13 @@ int main(void)
         TOKENS_TEST(test_an_observers_token_says_nothing),
         TOKENS_TEST(test_a_token_has_a_rate_of_its_own),
         TOKENS_TEST(test_nothing_is_said_before_the_hello_is_answered),
+        TOKENS_TEST(test_what_is_for_one_is_shown_to_who_may_see_it),
+        TOKENS_TEST(test_a_hello_said_again_shows_no_more),
+        TOKENS_TEST(test_a_dead_letter_is_shown_likewise),
+        TOKENS_TEST(test_a_session_and_its_workspace_are_shown_likewise),
+        cmocka_unit_test(test_a_guest_is_shown_no_more),
+        TOKENS_TEST(test_who_asks_for_the_past_is_told_by_the_same_rights),
+        TOKENS_TEST(test_of_an_owners_past_so_many_ids_are_told),
         TOKENS_TEST(test_a_replay_asks_for_no_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
