@@ -18,7 +18,7 @@ struct token_settings {
     bool sees_direct, json;
 };
 
-static const char *const actions[] = {"list", "add", "limit", "revoke", "rotate", "audit", NULL};
+static const char *const actions[] = {"list", "add", "limit", "revoke", "rotate", NULL};
 static const char *const roles[] = {
 #define X(name, text) (text),
     TOKEN_ROLES(X)
@@ -229,54 +229,6 @@ static int list(struct tokens *tokens, const struct token_settings *settings, co
     return error == 0 ? EXIT_WORKED : complain("token", "%s", why);
 }
 
-/* ── audit ── */
-
-static const struct column audit_columns[] = {
-    {.title = "WHEN"},
-    {.title = "WHO"},
-    {.title = "DID"},
-    {.title = "NAME"},
-    {.title = "WHAT FOR", .wraps = true},
-};
-
-static void act_json(void *ctx, const struct token_act *done)
-{
-    const struct listing *listing = ctx;
-    json_array_append_new(listing->tokens,
-                          json_pack("{s:o, s:o, s:s, s:o, s:o}", "time", time_json(done->time_ms),
-                                    "who", json_of_bytes(done->who), "what", done->what, "name",
-                                    json_of_bytes(done->name), "detail",
-                                    json_of_bytes(done->detail)));
-}
-
-static void act_row(void *ctx, const struct token_act *done)
-{
-    struct listing *listing = ctx;
-    char time[TIMESTAMP_SIZE];
-    timestamp_format(done->time_ms, time);
-    table_addf(&listing->table, "%.10s %.8s", time, time + 11);
-    table_add(&listing->table, *done->who ? done->who : "-");
-    table_add(&listing->table, done->what);
-    table_add(&listing->table, done->name);
-    table_add(&listing->table, *done->detail ? done->detail : "-");
-}
-
-static int audit(struct tokens *tokens, bool json)
-{
-    struct listing listing = {.tokens = json ? json_array() : NULL};
-    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
-    char why[TOKENS_WHY_SIZE];
-    table_begin(&listing.table, TABLE_COLUMNS(audit_columns));
-    int error = tokens_acts(tokens, json ? act_json : act_row, &listing, why);
-    if (error == 0 && !json)
-        table_print(&listing.table, &terminal, stdout);
-    table_free(&listing.table);
-    if (error == 0 && json)
-        return json_print_result("token", listing.tokens);
-    json_decref(listing.tokens);
-    return error == 0 ? EXIT_WORKED : complain("token", "%s", why);
-}
-
 /* ── the others ── */
 
 /* On stdout stands the token and nothing else, so that it can be piped; it is not kept. */
@@ -359,8 +311,6 @@ static int act(struct tokens *tokens, const struct token_settings *settings, con
         return list(tokens, settings, place);
     if (!tokens)
         return complain("token", "no token was given out for %s.", place);
-    if (strcmp(settings->action, "audit") == 0)
-        return audit(tokens, settings->json);
     identify(tokens);
     if (strcmp(settings->action, "revoke") == 0)
         return revoke_token(tokens, settings->name);
@@ -387,7 +337,7 @@ static int check(const struct token_settings *settings)
     if (settings->name && token_is_whole(slice_of(settings->name)))
         return usage("NAME is what a token is known by, and was given a token: as an argument "
                      "everybody on this machine can read it, so rotate the one that it is of.");
-    bool lists = strcmp(settings->action, "list") == 0 || strcmp(settings->action, "audit") == 0;
+    bool lists = strcmp(settings->action, "list") == 0;
     if (lists && settings->name)
         return usage("%s takes no NAME, such as '%s'.", settings->action, settings->name);
     if (!lists && !settings->name)
@@ -512,9 +462,9 @@ const struct command command_token = {
         "limit changes what the owner may do at the most, over all that shows the token; what is "
         "not named stays as it is. limit, revoke and rotate act at once, also while the hub runs: who is connected with the old one "
         "is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
-        "again that asks nobody, start it with 'khub serve --no-tokens'. audit lists who did what with which token "
-        "here; what its owner says in a room stands in the log ('khub log'), after a hello that names "
-        "the owner.\n\n"
+        "again that asks nobody, start it with 'khub serve --no-tokens'. 'khub audit' tells who did "
+        "what with which token; what its owner says in a room stands in the log ('khub log'), after "
+        "a hello that names the owner.\n\n"
         "What is for some is a message with a target, one that a session's participants say in it, "
         "and what is kept of these; its sender and those it is for see it, and who observes as the "
         "table says: \"of its own\" is what is from or to AIs of the same token.\n\n"

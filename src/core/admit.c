@@ -291,6 +291,8 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
         struct seat seat = peer_seat(peer);
         request.room = peer->room ? peer->room : hub->lobby;
         hub_error(&request, &seat, refusal, message->message_id);
+        if (error == -(int)WIRE_LOOP)
+            loop_tell(&request);
     }
     text_free(&request.extra);
 }

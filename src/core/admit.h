@@ -18,8 +18,8 @@ struct judged {
 void admit_lost(struct room *room, const struct entry *entry);
 
 /* The line of a hello as others may see it, in *text: without the secrets in it, and with what
- * nobody but the hub says: whose it is (peer->owner), whether it is an admin, and what it sees if it
- * observes. False when that is the line as it stands (secrets.c). */
+ * nobody but the hub says: whose it is, whether it is an admin, and what it sees if it observes.
+ * False when that is the line as it stands (secrets.c). */
 bool hello_cut(const struct message *message, const struct peer *peer, struct text *text);
 /* The connection whose place this hello may take, since it shows the secret that was given to it; 0
  * when there is none. */

@@ -19,6 +19,7 @@
 #define CHAIN_MAX              50u   /* replies in a row (chains.h); --max-chain changes it */
 #define CHAIN_LINKS_MAX        4096u /* remembered in a room */
 #define CHAIN_PAUSE_MS         600000
+#define LOOP_TOLD_MS           10000 /* between two words to the admins of a room */
 #define RECEIPTS_IN_BLOCK      256u
 /* Of one AI: its last 10,000 messages at the least; more, but no more than 131,072, as long as they
  * are at most so old. In a room; what is over anybody's 10,000 goes first, then those of who is

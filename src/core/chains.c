@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "core/collaboration.h"
+#include "core/effects.h"
 #include "core/handlers.h"
 #include "core/memory.h"
 #include "core/state.h"
@@ -103,6 +105,41 @@ int chain_check(struct request *request)
                   "this would be reply %" PRIu64 " in a row without a person or %u minutes between "
                   "two: the most are %" PRIu64 " (--max-chain)",
                   depth, CHAIN_PAUSE_MS / 60000u, most);
+}
+
+/* An admin who takes part, or who observes by a token that shows all. */
+static bool is_warned(const struct request *request, const struct seat *seat)
+{
+    const struct peer *peer = peer_find(request->hub, seat->peer);
+    return peer && peer->principal && peer->sees == SEES_ALL && peer->id != request->from;
+}
+
+/* As an error of nothing that it said. */
+static void loop_tell_one(const struct request *request, const struct seat *seat)
+{
+    struct request told = {
+        .hub = request->hub, .room = request->room, .answered_ms = request->answered_ms};
+    struct outgoing outgoing;
+    struct text *text = hub_message_begin(&told, MESSAGE_ERROR, slice_of("hub"), seat->member->key);
+    text_addf(text, "{\"code\":\"%s\",\"detail\":", wire_error_code(WIRE_LOOP));
+    text_add_string(text, slice_of(request->refusal->detail));
+    text_add_literal(text, ",\"in_reply_to\":null");
+    text_add_member(text, "sender", request->message->sender_id);
+    text_add_member(text, "refused", request->message->message_id);
+    text_add_literal(text, "}");
+    hub_message_end(&told, MESSAGE_ERROR, &outgoing);
+    effect_to_connection(&told, &outgoing, seat);
+}
+
+void loop_tell(struct request *request)
+{
+    struct room *room = request->room;
+    if (!room || request->hub->clock - room->loop_told < LOOP_TOLD_MS)
+        return;
+    room->loop_told = request->hub->clock;
+    for (size_t i = 0; i < room->seat_count; i++)
+        if (is_warned(request, &room->seats[i]))
+            loop_tell_one(request, &room->seats[i]);
 }
 
 void chain_proceed(struct request *request)

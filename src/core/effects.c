@@ -119,7 +119,8 @@ static bool addressee_named(const struct hub *hub, size_t named, const struct me
 static bool effect_is_seen(const struct room *room, const struct effect *effect,
                            const struct member *observer)
 {
-    return member_oversees(room, observer, effect->names, effect->name_count) ||
+    return observer->sees == SEES_ALL || /* as most: that costs a relay nothing */
+           member_oversees(room, observer, effect->names, effect->name_count) ||
            (effect->but.len && member_oversees(room, observer, &effect->but, 1));
 }
 

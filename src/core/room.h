@@ -28,6 +28,7 @@ struct room {
     uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
     struct log log;
     size_t under_way;         /* entries proposed and not yet committed */
+    int64_t loop_told;        /* hub clock at which its admins were last told of a loop */
     size_t guests;            /* peers who are no members (peer_receive) */
     struct spending spending; /* of all who are there, under the hub's limits: admit's */
     uint64_t last_seq;        /* of the last entry applied */

@@ -56,6 +56,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->awaited);
     letters_init(&room->letters);
     chains_init(&room->chains);
+    room->loop_told = hub->clock - LOOP_TOLD_MS;
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);

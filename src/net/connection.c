@@ -226,6 +226,8 @@ static void leave_lists(struct connection *connection)
     replay_free(connection->replay, &server->streams);
     connection->replay = NULL;
     slice_free(&connection->question);
+    admitted_free(connection->admitted);
+    connection->admitted = NULL;
 }
 
 /* Says that it ended, and why. */
@@ -236,6 +238,7 @@ static void connection_end(struct connection *connection, enum close_reason reas
     assert(connection->state == CONNECTION_OPEN && reason < CLOSE_REASON_COUNT);
     connection->reason = (uint8_t)reason;
     server->closed[reason]++;
+    audited_end(connection, reason);
     if (connection->unknown) {
         if (reason == CLOSE_UNAUTHORIZED)
             login_note(server, connection->address);

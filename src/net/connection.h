@@ -61,6 +61,7 @@ struct connection {
     size_t partial; /* bytes of the unfinished line, as counted in server->partial_bytes */
     connection_link overfull_link, newcomer_link, laggard_link, held_link, closing_link;
     int64_t token;             /* the id of the one that let it in; 0: none */
+    struct admitted *admitted; /* by it, and as whom; owned, NULL: nobody was */
     bool unknown;              /* it has shown none yet, and the log does not speak of it */
     struct origin origin;      /* for wrong tokens: where it comes from, */
     struct stranger *stranger; /* what is known against that, while its refusal is held back, */

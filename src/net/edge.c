@@ -220,6 +220,8 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
         return;
     if (connection && event == HUB_JOINED)
         connection_announce(connection, subject, detail);
+    if (connection && event == HUB_REFUSED && slice_is(subject, wire_error_code(WIRE_LOOP)))
+        audited_warning(connection, "loop", detail);
     if (connection && (connection->unknown || !connection_may_log(connection)))
         return;
     journal_begin(journal, connection ? connection->serial : 0, hub_event_text(event));

@@ -22,12 +22,12 @@ int login_open(struct server *server, char *ret_why, size_t size)
 {
     char why[TOKENS_WHY_SIZE];
     const char *directory = tokens_place(server);
-    if (!directory)
-        return 0;
-    if (audit_open(directory, &server->audit) < 0) {
+    if (server->options.data && audit_open(server->options.data, &server->audit) < 0) {
         snprintf(ret_why, size, "no thread for the audit: %s", strerror(errno));
         return -1;
     }
+    if (!directory)
+        return 0;
     if (tokens_open(directory, TOKENS_IF_THERE, TOKENS_PATIENCE_MS, &server->login.tokens, why) ==
         0) {
         if (server->login.tokens)
@@ -285,21 +285,21 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
         return 0;
     const struct stranger *stranger =
         stranger_find(&server->login, &connection->origin, uv_now(&server->loop));
-    if (stranger && stranger->held >= STRANGER_HELD_MAX)
-        return refuse(ret_refusal, WIRE_RATE_LIMITED,
-                      "%u refusals wait for your address, the most that may: try again later",
-                      stranger->held);
-    const struct token *token = token_vouched(server, connection, login);
-    if (!token)
-        token = token_shown(server, login, ret_refusal);
-    if (!token) {
+    const struct token *token = NULL;
+    if (stranger && stranger->held >= STRANGER_HELD_MAX) {
+        refuse(ret_refusal, WIRE_RATE_LIMITED,
+               "%u refusals wait for your address, the most that may: try again later",
+               stranger->held);
+    } else if (!(token = token_vouched(server, connection, login)) &&
+               !(token = token_shown(server, login, ret_refusal))) {
         failed(server, connection);
-        return -(int)WIRE_UNAUTHORIZED;
     }
-    int error = right_check(&token->grant, login, ret_refusal);
-    if (error < 0)
-        return error;
+    if (!token || right_check(&token->grant, login, ret_refusal) < 0) {
+        audited_refusal(connection, token ? token->grant.name : NULL, login, ret_refusal);
+        return -(int)ret_refusal->code;
+    }
     let_in(server, connection, token);
+    audited_login(connection, token->grant.name, login);
     *ret_pass = pass_of(&token->grant);
     return 0;
 }
@@ -334,27 +334,13 @@ static bool must_go(const struct server *server, const struct connection *connec
     return true;
 }
 
-/* Hands on what the audit counted, and says when it can't be written. */
-static void audit_review(struct server *server, int64_t now)
-{
-    struct journal *journal = &server->journal;
-    const char *why = audit_failure(server->audit);
-    audit_turn(server->audit, now);
-    if (why && !server->login.unaudited) {
-        journal_begin(journal, 0, "warning");
-        journal_text(journal, "audit", slice_of(why));
-        journal_end(journal);
-    }
-    server->login.unaudited = why != NULL;
-}
-
 void login_review(struct server *server)
 {
     struct login *login = &server->login;
     struct connection *connection;
     struct refusal refusal;
     int64_t now = time_now_ms();
-    audit_review(server, now);
+    audited_review(server, now);
     refresh(server);
     if (!login_asks(server) || (!login->again && now < login->next_expiry))
         return;

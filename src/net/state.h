@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "auth/audit.h"
+#include "net/audited.h"
 #include "net/connection.h"
 #include "net/disk.h"
 #include "net/id_table.h"

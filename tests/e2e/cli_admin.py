@@ -193,7 +193,7 @@ def who_is_no_admin_keeps_no_order():
     with directory() as data, Lab(data) as lab:
         lab.join("bea", "carol")
         here = {"hub": lab.hub, "KHUB_TOKEN": lab.tokens["alice"]}
-        refused(1, "admin", "kick", "bea", "--reason", "r", **here, said=("alice", "observer"))
+        refused(1, "admin", "kick", "bea", "--reason", "r", **here, said=("an admin's", "--role admin"))
         root = lab.join("root", "ops")
         lab.admin("kick", "root", "--reason", "r", said=('"root" is an admin',))
         root.say("chat", {"text": "still here"})

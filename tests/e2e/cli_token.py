@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import (MIB, PATIENCE, Client, Hub, check, directory, encode, equal,  # noqa: E402
                      message, own_address, run, sanitized, test, wait_until)
 from program import Running, khub, refused, row, worked  # noqa: E402
+from secure import Secure, lab  # noqa: E402
 
 # whole, and nobody's
 OTHER = "khub_0mn4yx4sqvhggbajeyec3sgb61aqn7y4x4736p3xmb3yr49pbe00b4ane5"
@@ -100,10 +101,12 @@ def add_prints_the_token_alone_and_list_tells_what_it_is_for():
         equal(row(worked("token", "--data", data).out, "NAME", "eye")["STATE"], "revoked")
         listed = json.loads(worked("token", "--json", "--data", data).out)
         equal([(each["name"], each["state"]) for each in listed], [("ada", "good"), ("eye", "revoked")])
-        done = json.loads(worked("token", "audit", "--json", "--data", data).out)
-        equal([(each["what"], each["name"]) for each in done], [("added", "ada"), ("added", "eye"), ("revoked", "eye")])
-        check(all(each["who"] for each in done) and "ids=ada/*" in done[0]["detail"], done)
-        equal(row(worked("token", "audit", "--data", data).out, "DID", "revoked")["NAME"], "eye")
+        done = json.loads(worked("audit", "--json", "--data", data).out)
+        equal([(each["what"], each["token"]) for each in done],
+              [("token added", "ada"), ("token added", "eye"), ("token revoked", "eye")])
+        check(all(each["from"].startswith("user ") for each in done) and "ids=ada/*" in done[0]["detail"], done)
+        equal(row(worked("audit", "--data", data).out, "WHAT", "token revoked")["TOKEN"], "eye")
+        refused(2, "token", "audit", "--data", data, said=("audit",))
         check(listed[0]["expires"] and not listed[0]["revoked"] and listed[1]["revoked"], listed)
 
 
@@ -298,7 +301,7 @@ def each_role_may_what_the_table_says():
                     eye.say("chat", {"text": "x"})
                     eye.expect_error("forbidden", name, "chat")
                 eye.say("moderation", {"action": "kick", "target": {"ai_id": "nobody"}, "reason": "none"})
-                eye.expect_error("target_offline" if may["keep order"] == "yes" else "forbidden")
+                eye.expect_error("unknown_target" if may["keep order"] == "yes" else "forbidden")
         bea.close()
 
 
@@ -555,6 +558,105 @@ def a_days_messages_are_counted_through_a_restart():
                 raise  # else it was midnight meanwhile
 
 
+def end(data, how, name):
+    """The name's token is good no more."""
+    if how == "expired":
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "tokens.db"))) as database, database:
+            database.execute("UPDATE tokens SET expires = 1000 WHERE name = ?", [name])
+    else:
+        worked("token", {"revoked": "revoke", "rotated": "rotate"}[how], name, "--data", data)
+
+
+@test
+def class_8_access_kept_after_revocation_or_by_an_open_subscription():
+    count, size = 300, 40000  # more than a hub sends before the other end reads any of it
+    with directory() as data, Hub("--data", data) as hub:
+        ada = let_in(hub, "ada", give_out(data, "ada"), acks=True)
+        for number in range(count):
+            ada.say("chat", {"text": f"{number} ".ljust(size, "x")})
+            ada.expect("ack")
+        for how in ("revoked", "rotated", "expired"):
+            token, eye = give_out(data, f"bea-{how}"), give_out(data, f"eye-{how}", "--role", "observer")
+            name = f"bea {how}"
+            bea, watching = let_in(hub, name, token), let_in(hub, f"eye {how}", eye, role="observer")
+            slow = hub.connect(buffer=4096)
+            slow.name = f"slow {how}"
+            slow.send(message(slow.name, "hello", {"protocol": 2, "token": token, "since": 0}))
+            slow.expect("training_sync")
+            end(data, how, f"bea-{how}")
+            end(data, how, f"eye-{how}")
+            # the open connection, and the open view
+            for client in (bea, watching):
+                while (line := client.receive())["message_type"] != "error":
+                    pass
+                equal(line["payload"]["code"], "unauthorized")
+                client.expect_end()
+            ada.say("chat", {"text": f"after it was {how}"})
+            ada.say("chat", {"text": f"after it was {how}"}, name)
+            while ada.receive()["message_type"] != "ack":
+                pass
+            # the replay that was under way
+            heard = []
+            with contextlib.suppress(ConnectionError):
+                while (line := slow.receive()) is not None:
+                    heard.append(line)
+            check(0 < len([line for line in heard if line["message_type"] == "chat"]) < count, len(heard))
+            check(not any(line["message_type"] == "caught_up" for line in heard), "the replay came to its end")
+            check(not any("after it was" in str(line["payload"].get("text"))[:20] for line in heard), "it heard what came after")
+            # the token, with the resume_token and without, and that of another owner with it
+            resume = bea.sync["resume_token"]
+            turned_away(hub, name, token=token)
+            turned_away(hub, name, token=token, resume_token=resume, since=0)
+            turned_away(hub, name, resume_token=resume, since=0)
+            with contextlib.closing(Stranger(hub)) as other:
+                other.ask(name, token=give_out(data, f"cey-{how}"), resume_token=resume, since=0)
+                other.expect_error("id_in_use", "another owner")
+
+
+# ── certificates ──
+
+
+@test
+def a_certificate_stands_for_the_token_of_its_name():
+    with lab() as papers, directory() as data, \
+            Hub("--data", data, *papers.pair("hub"), "--tls-client-ca", papers.path("ca.pem")) as hub:
+
+        def ask(name, **payload):
+            client = Secure(("127.0.0.1", hub.port), papers.context("ada"))
+            hub.clients.append(client)
+            client.name = name
+            client.say("hello", {"protocol": 2, **payload})
+            return client
+
+        eye = let_in(hub, "eye", give_out(data, "root", "--role", "admin"), room="lab")
+        unknown = ask("ada1", room="lab")  # no token has its name
+        unknown.expect_error("unauthorized", "asks for a token")
+        unknown.expect_end()
+        give_out(data, "ada", "--id", "ada*", "--rooms", "lab")
+        ask("bea", room="lab").expect_error("forbidden", '"ada"', '"ada*"')
+        ask("ada1").expect_error("forbidden", '"lab"', '"main"')
+        ada = ask("ada1", room="lab")
+        ada.expect("training_sync")
+        eye.expect("hello", owner="ada")
+        wrong = ask("ada2", room="lab", token=OTHER)  # what is shown counts
+        wrong.expect_error("unauthorized", "no such token")
+        wrong.expect_end()
+        wait_until(lambda: "ada1" in worked("audit", "--token", "ada", "--data", data).out, "the audit to have its login")
+        revoke(data, "ada")
+        ada.expect_error("unauthorized", "was revoked")
+        ada.expect_end()
+        eye.expect("presence", ai_id="ada1", reason="unauthorized")
+        again = ask("ada1", room="lab")
+        again.expect_error("unauthorized")
+        again.expect_end()
+        give_out(data, "ada", "--role", "observer")
+        ask("ada1", room="lab").expect_error("forbidden", "observer")
+        observer = ask("ada1", room="lab", role="observer")
+        observer.expect("training_sync")
+        observer.say("chat", {"text": "x"})
+        observer.expect_error("forbidden", "observer")
+
+
 # ── a flood ──
 
 
@@ -569,6 +671,7 @@ def a_flood_of_wrong_tokens_costs_nobody_else_anything():
         hello = encode(message("eve", "hello", {"protocol": 2, "token": OTHER})) + b"\n"
         waiting = []
         before = logged = 0
+        begun = time.time()
         for number in range(count):
             place = (f"127.1.{number % 3}.{1 + number % 200}", 0) if number % 2 else ("127.9.9.9", 0)
             with contextlib.suppress(ConnectionError, OSError):
@@ -589,6 +692,12 @@ def a_flood_of_wrong_tokens_costs_nobody_else_anything():
         wait_until(lambda: hub.counters()["connections"] == 3, "the end of the others")
         check(hub.counters()["unauthorized"] > 0)
         check(OTHER not in hub.log(), "a token is in the log")
+        hub.stop()
+        rows = [each for each in json.loads(worked("audit", "--json", "--data", data).out) if each["what"] == "refused"]
+        check(sum(each["times"] for each in rows) >= count // 2, "the audit counts", rows[-3:])
+        # of each minute at most 256 that are unlike and the rest, twice
+        minutes = 2 + (time.time() - begun) // 60
+        check(len(rows) <= 2 * 258 * minutes, f"{len(rows)} rows in the audit")
 
 
 @test

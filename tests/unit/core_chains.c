@@ -209,6 +209,73 @@ static void test_a_room_remembers_so_many(void **state)
     expect_relayed(f, ADA);
 }
 
+/* "own:NAME" a member's token, "root:NAME" an admin's, "seer:NAME" and "eye:NAME" observers' with
+ * and without the right to see all. */
+static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
+               struct refusal *ret_refusal)
+{
+    static char owner[64];
+    char kind[16], shown[96];
+    (void)ctx, (void)ret_refusal;
+    snprintf(shown, sizeof shown, "%.*s", SLICE_FORMAT(login->token));
+    assert_int_equal(sscanf(shown, "%15[^:]:%63s", kind, owner), 2);
+    *ret_pass = (struct hub_pass){.owner = slice_of(owner),
+                                  .sees = strcmp(kind, "own") == 0   ? SEES_OWN
+                                          : strcmp(kind, "eye") == 0 ? SEES_PUBLIC
+                                                                     : SEES_ALL};
+    return 0;
+}
+
+static void expect_told(struct fixture *f, unsigned peer, const char *sender)
+{
+    json_t *told = expect(f, peer, "error");
+    assert_string_equal(string_of(told, "code"), "loop");
+    assert_string_equal(string_of(told, "sender"), sender);
+    assert_string_equal(string_of(told, "refused"), last_message_id(f));
+    assert_true(json_is_null(json_object_get(told, "in_reply_to")));
+    assert_non_null(strstr(string_of(told, "detail"), "reply 51"));
+}
+
+static void test_admins_are_told_of_a_loop_now_and_then(void **state)
+{
+    static const unsigned pair[] = {BOB, ADA};
+    struct fixture *f = *state;
+    char last[48];
+    fixture_let_in(f, ask);
+    join(f, ADA, "ada", 2, "'token':'own:ada'");
+    join(f, BOB, "bob", 2, "'token':'own:bob'");
+    join(f, CEY, "cey", 2, "'token':'own:cey'");
+    join(f, DAN, "dan", 2, "'token':'root:dan'");
+    join(f, EVE, "eve", 2, "'token':'seer:eve','role':'observer'");
+    join(f, FAY, "fay", 2, "'token':'eye:fay','role':'observer'");
+    join(f, GUS, "gus", 2, "'token':'own:gus','role':'observer'");
+    join(f, HAL, "hal", 2, "'token':'root:hal','room':'lab'");
+    join(f, IDA, "ida", 1, "'token':'root:ida'");
+    say(f, ADA, "chat", "{'text':'?'}");
+    skip_all(f);
+    reply_in_turn(f, pair, 2, CHAIN_MAX);
+    snprintf(last, sizeof last, "%s", last_message_id(f));
+    skip_all(f);
+    static const unsigned others[] = {ADA, CEY, FAY, GUS, HAL}, told[] = {DAN, EVE, IDA};
+    for (unsigned times = 0; times < 3; times++) {
+        say(f, BOB, "chat", "{'text':'and?','in_reply_to':'%s'}", last);
+        expect_error(f, BOB, "loop");
+        for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+            if (times != 1) /* which comes too soon */
+                expect_told(f, told[i], "bob");
+            expect_nothing(f, told[i]);
+        }
+        for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+            expect_nothing(f, others[i]);
+        wait_ticking(f, times ? 1000 : LOOP_TOLD_MS - 1000);
+    }
+    wait_ticking(f, LOOP_TOLD_MS);
+    say(f, DAN, "chat", "{'text':'and I?','in_reply_to':'%s'}", last);
+    expect_error(f, DAN, "loop"); /* once, as who said it */
+    expect_nothing(f, DAN);
+    expect_told(f, EVE, "dan");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +288,7 @@ int main(void)
         CHAINS_TEST(test_what_is_no_name_of_a_message_is_no_reply),
         cmocka_unit_test(test_a_hub_may_have_no_limit_or_another),
         CHAINS_TEST(test_a_room_remembers_so_many),
+        CHAINS_TEST(test_admins_are_told_of_a_loop_now_and_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

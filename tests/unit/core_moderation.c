@@ -503,7 +503,7 @@ static void test_an_admins_rights_go_with_its_connection(void **state)
     struct fixture *f = *state;
     join_room(f);
     leave(f, ADA);
-    join(f, ADA, "ada", 2, "'token':'own:alice'");
+    join(f, ADA, "ada", 2, "'token':'own:ops'");
     order(f, "kick", "{'ai_id':'bob'}", "");
     expect_error(f, ADA, "forbidden");
     leave(f, ADA);
