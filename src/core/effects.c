@@ -218,11 +218,15 @@ struct text *hub_message_begin(struct request *request, enum message_type type, 
                                struct slice target)
 {
     struct hub *hub = request->hub;
-    char uuid[UUID_SIZE], timestamp[TIMESTAMP_SIZE];
+    int64_t time_ms = request->entry ? request->entry->time_ms : request->answered_ms;
+    char uuid[UUID_SIZE];
     request_uuid(request, uuid);
-    timestamp_format(request->entry ? request->entry->time_ms : request->answered_ms, timestamp);
+    if (!*hub->stamp || time_ms != hub->stamp_ms)
+        timestamp_format(time_ms, hub->stamp);
+    hub->stamp_ms = time_ms;
     text_clear(&hub->scratch);
-    message_begin(&hub->scratch, slice_of(uuid), sender, type, slice_of(timestamp), target);
+    message_begin(&hub->scratch, (struct slice){uuid, UUID_SIZE - 1}, sender, type,
+                  slice_of(hub->stamp), target);
     return &hub->scratch;
 }
 

@@ -36,6 +36,8 @@ struct hub {
     size_t addressee_capacity;
     struct text scratch, payload; /* for building lines */
     struct text cut;              /* of limits, and of ends of leases */
+    int64_t stamp_ms; /* `stamp` is this time, once there is one: many lines have the same */
+    char stamp[TIMESTAMP_SIZE];
 };
 
 /* A peer's place is the index half of its id. */

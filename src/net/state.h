@@ -64,8 +64,9 @@ struct server {
 
     uint8_t key[32];     /* from which the hub derives: the store's, or this run's */
     uint8_t run_key[32]; /* of edge_unique */
-    uint8_t id_key[16];  /* of edge_identify: derived from the first, once siphash is there */
-    struct evp_mac_ctx_st *hmac, *siphash;  /* once they are needed (edge.c) */
+    uint8_t id_key[16];  /* of edge_identify: derived from the first when it is needed */
+    bool id_key_made;
+    struct evp_mac_ctx_st *hmac;            /* once it is needed (edge.c) */
     struct tls_edge *tls;                   /* NULL: all that is carried is plain */
     char fingerprint[TLS_FINGERPRINT_SIZE]; /* of its certificate */
     struct disk disk;

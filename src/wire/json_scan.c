@@ -59,26 +59,13 @@ static inline const char *plain_run(const char *at, const char *end)
 
 #else
 
-#define EVERY_BYTE UINT64_C(0x0101010101010101)
-
-/* The high bit of each byte of `word` that is zero; bytes above a zero one may be marked as
- * well. */
-static inline uint64_t zero_bytes(uint64_t word)
-{
-    return (word - EVERY_BYTE) & ~word & (0x80 * EVERY_BYTE);
-}
-
 /* A word that holds a special byte is left to run_bytes, which finds it in either byte order. */
 static inline const char *plain_run(const char *at, const char *end)
 {
     while (end - at >= 8) {
         uint64_t word;
         memcpy(&word, at, sizeof word);
-        uint64_t control = (word - ' ' * EVERY_BYTE) & ~word;
-        uint64_t special = ((control | word) & (0x80 * EVERY_BYTE)) |
-                           zero_bytes(word ^ '"' * EVERY_BYTE) |
-                           zero_bytes(word ^ '\\' * EVERY_BYTE);
-        if (special != 0)
+        if (json_special_bytes(word) != 0)
             break;
         at += 8;
     }

@@ -6,6 +6,8 @@
 #ifndef KHUB_WIRE_JSON_SCAN_H
 #define KHUB_WIRE_JSON_SCAN_H
 
+#include <stdint.h>
+
 #include "wire/json.h"
 
 struct json_scan {
@@ -25,6 +27,23 @@ static inline const char *json_skip_space(const char *at, const char *end)
     while (at < end && (unsigned char)*at <= ' ' && json_is_space(*at))
         at++;
     return at;
+}
+
+#define EVERY_BYTE UINT64_C(0x0101010101010101)
+
+/* The high bit of each byte of `word` that is zero; bytes above a zero one may be marked as
+ * well. */
+static inline uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EVERY_BYTE) & ~word & (0x80 * EVERY_BYTE);
+}
+
+/* The same of those at which json_plain_run stops. */
+static inline uint64_t json_special_bytes(uint64_t word)
+{
+    uint64_t control = (word - ' ' * EVERY_BYTE) & ~word;
+    return ((control | word) & (0x80 * EVERY_BYTE)) | zero_bytes(word ^ '"' * EVERY_BYTE) |
+           zero_bytes(word ^ '\\' * EVERY_BYTE);
 }
 
 /* Passes over bytes that stand for themselves in a string: stops at '"', '\\', below 0x20, at

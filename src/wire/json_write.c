@@ -27,8 +27,30 @@ static const char *shown_run(const char *at, const char *end)
     return hides ? hides : stop;
 }
 
+/* Does every byte stand for itself, and is shown? Most strings that a hub writes are short ids, for
+ * which a run costs more than this. */
+static bool all_shown(struct slice bytes)
+{
+    uint64_t word, special = 0;
+    for (size_t at = 0; bytes.len - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, bytes.at + at, sizeof word);
+        special |= json_special_bytes(word) | zero_bytes(word ^ 0x7f * EVERY_BYTE);
+    }
+    size_t rest = bytes.len % sizeof word;
+    word = ' ' * EVERY_BYTE;
+    if (rest)
+        memcpy(&word, slice_end(bytes) - rest, rest);
+    return !(special | json_special_bytes(word) | zero_bytes(word ^ 0x7f * EVERY_BYTE));
+}
+
 void text_add_string(struct text *text, struct slice bytes)
 {
+    if (all_shown(bytes)) {
+        text_add_literal(text, "\"");
+        text_add(text, bytes);
+        text_add_literal(text, "\"");
+        return;
+    }
     const char *at = bytes.at, *end = slice_end(bytes);
     text_add_literal(text, "\"");
     while (at < end) {

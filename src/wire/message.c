@@ -64,8 +64,6 @@ static const char *const kind_words[] = {
     [JSON_KIND_ARRAY] = "an array",  [JSON_KIND_OBJECT] = "an object",
 };
 
-#define EVERY_BYTE UINT64_C(0x0101010101010101)
-
 bool message_id_fits(struct slice text)
 {
     if (text.len < 1 || text.len > WIRE_ID_MAX)

@@ -25,8 +25,7 @@ void text_clear(struct text *text)
     text->failed = false;
 }
 
-/* Room for `more` bytes behind len; false, and failed, when there is none to be had. */
-static bool text_reserve(struct text *text, size_t more)
+bool text_reserve(struct text *text, size_t more)
 {
     size_t needed;
     assert(text->len <= text->capacity);
@@ -50,19 +49,6 @@ static bool text_reserve(struct text *text, size_t more)
     text->at = grown;
     text->capacity = capacity;
     return true;
-}
-
-void text_add(struct text *text, struct slice bytes)
-{
-    if (bytes.len == 0 || !text_reserve(text, bytes.len))
-        return;
-    memcpy(text->at + text->len, bytes.at, bytes.len);
-    text->len += bytes.len;
-}
-
-void text_add_literal(struct text *text, const char *literal)
-{
-    text_add(text, slice_of(literal));
 }
 
 void text_addf(struct text *text, const char *format, ...)
@@ -163,19 +149,17 @@ void hex_format(const uint8_t *bytes, size_t count, char *ret_hex)
 
 void uuid_format(const uint8_t random[16], char buffer[UUID_SIZE])
 {
-    static const struct {
-        size_t first, count;
-    } groups[] = {{0, 4}, {4, 2}, {6, 2}, {8, 2}, {10, 6}};
+    static const uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
     uint8_t bytes[16];
     memcpy(bytes, random, sizeof bytes);
     bytes[6] = (bytes[6] & 0x0F) | 0x40; /* version 4: random */
     bytes[8] = (bytes[8] & 0x3F) | 0x80; /* the variant of RFC 9562 */
-    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
-        if (i > 0)
-            *buffer++ = '-';
-        hex_format(bytes + groups[i].first, groups[i].count, buffer);
-        buffer += 2 * groups[i].count;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        buffer[places[i]] = hex_digits[bytes[i] >> 4];
+        buffer[places[i] + 1] = hex_digits[bytes[i] & 0xF];
     }
+    buffer[8] = buffer[13] = buffer[18] = buffer[23] = '-';
+    buffer[UUID_SIZE - 1] = '\0';
 }
 
 void message_begin(struct text *text, struct slice message_id, struct slice sender_id,

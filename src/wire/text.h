@@ -17,8 +17,21 @@ struct text {
 
 void text_free(struct text *text);  /* back to {0}; text_free of {0} is fine */
 void text_clear(struct text *text); /* len = 0, not failed; keeps the memory */
-void text_add(struct text *text, struct slice bytes);
-void text_add_literal(struct text *text, const char *literal);
+/* Room for `more` bytes behind len; false, and failed, when there is none to be had. */
+bool text_reserve(struct text *text, size_t more);
+/* Lines are made of many short pieces: a call for each would take longer than to copy them. */
+static inline void text_add(struct text *text, struct slice bytes)
+{
+    bool fits = !text->failed && text->capacity - text->len >= bytes.len;
+    if (!bytes.len || (!fits && !text_reserve(text, bytes.len)))
+        return;
+    memcpy(text->at + text->len, bytes.at, bytes.len);
+    text->len += bytes.len;
+}
+static inline void text_add_literal(struct text *text, const char *literal)
+{
+    text_add(text, slice_of(literal));
+}
 void text_add_number(struct text *text, uint64_t number); /* in decimal digits */
 void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A JSON string with its quotes; `bytes` is UTF-8 (invalid bytes become U+FFFD, so the output is
