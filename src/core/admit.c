@@ -218,6 +218,8 @@ static void request_propose(struct request *request, struct slice room_name, int
     hub->judged = (struct judged){request, request->judged_at, error};
     int kept = room_propose(room, &entry);
     hub->judged.request = NULL;
+    if (kept == 0 && entry.seq > room->last_seq)
+        outlines_add(&room->outlines, entry.seq, request->message);
     if (kept == 0)
         return;
     peer = peer_find(hub, request->from); /* what was committed just now may have expelled it */
@@ -232,7 +234,8 @@ void admit_lost(struct room *room, const struct entry *entry)
     struct peer *peer = peer_find(hub, entry->peer);
     struct message message;
     struct refusal refusal;
-    bool parsed = message_parse(entry->bytes, &message, &refusal) == 0;
+    bool parsed = outlines_take(&room->outlines, entry->seq, entry->bytes, &message) ||
+                  message_parse(entry->bytes, &message, &refusal) == 0;
     assert(parsed); /* it was admitted */
     if (peer && parsed)
         admit_unkept(hub, peer, room, &message, entry->time_ms);

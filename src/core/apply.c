@@ -243,7 +243,8 @@ static void apply_message(struct hub *hub, struct room *room, const struct entry
     struct message message;
     struct refusal refusal;
     room->last_seq = entry->seq;
-    if (message_parse(entry->bytes, &message, &refusal) < 0)
+    if (!outlines_take(&room->outlines, entry->seq, entry->bytes, &message) &&
+        message_parse(entry->bytes, &message, &refusal) < 0)
         return; /* admit let nothing like that in */
     struct findings found;
     struct request request = {.hub = hub,

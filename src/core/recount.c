@@ -530,6 +530,8 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
     recount_peers(&verdict, hub);
     for (size_t i = 0; i < hub->room_count && !verdict.wrong; i++) {
         verdict.room = hub->rooms[i];
+        if (!verdict.room->under_way && outlines_any(&verdict.room->outlines))
+            verdict_fail(&verdict, "nothing is under way, but what admit found of it");
         recount_seats(&verdict);
         recount_listed(&verdict);
         index_walk(&verdict.room->members, recount_member, &verdict);

@@ -9,6 +9,7 @@
 #include "core/letters.h"
 #include "core/members.h"
 #include "core/moderation.h"
+#include "core/outlines.h"
 #include "core/principals.h"
 #include "core/replies.h"
 #include "core/sessions.h"
@@ -67,6 +68,8 @@ struct room {
 
     struct index leases;
     struct lease_list leases_open; /* the same, the oldest first */
+
+    struct outlines outlines; /* of messages that are under way */
 
     struct index bans;
     struct ruling read_only; /* by.len 0: whoever is there may write */

@@ -91,6 +91,7 @@ static void lease_let_go(void *object)
 /* All but its log. */
 static void room_release(struct room *room)
 {
+    outlines_free(&room->outlines);
     changes_free(&room->changes);
     changes_free(&room->wordings);
     members_free(room);

@@ -286,6 +286,103 @@ int message_parse(struct slice line, struct message *ret_message, struct refusal
     return code;
 }
 
+/* ── outlines ── */
+
+struct outlined_slice {
+    uint32_t at, len; /* in the line */
+};
+
+struct outlined_value {
+    struct outlined_slice raw;
+    uint8_t kind, escaped;
+};
+
+struct outline {
+    uint32_t line_len;
+    uint8_t type, member_count;
+    struct outlined_slice message_id, sender_id, timestamp, target;
+    struct outlined_value payload;
+    struct {
+        struct outlined_value name, value;
+    } members[MESSAGE_MEMBERS_KEPT]; /* so many as there are */
+};
+_Static_assert(sizeof(struct outline) <= MESSAGE_OUTLINE_MAX, "an outline has its place");
+
+/* False when it does not lie in the line. */
+static bool outline_slice(struct slice line, struct slice slice, struct outlined_slice *ret_slice)
+{
+    uintptr_t at = (uintptr_t)slice.at - (uintptr_t)line.at;
+    *ret_slice = (struct outlined_slice){slice.len ? (uint32_t)at : 0, (uint32_t)slice.len};
+    return !slice.len || (at <= line.len && slice.len <= line.len - at);
+}
+
+static bool outline_value(struct slice line, const struct json_value *value,
+                          struct outlined_value *ret_value)
+{
+    ret_value->kind = (uint8_t)value->kind;
+    ret_value->escaped = value->escaped;
+    return outline_slice(line, value->raw, &ret_value->raw);
+}
+
+static size_t outline_size(size_t member_count)
+{
+    return offsetof(struct outline, members) +
+           member_count * sizeof((struct outline *)NULL)->members[0];
+}
+
+size_t message_outline(const struct message *message, char ret_outline[MESSAGE_OUTLINE_MAX])
+{
+    struct outline outline;
+    struct slice line = message->line;
+    if (line.len > UINT32_MAX)
+        return 0;
+    outline.line_len = (uint32_t)line.len;
+    outline.type = (uint8_t)message->type;
+    outline.member_count = (uint8_t)message->member_count;
+    bool within = outline_slice(line, message->message_id, &outline.message_id) &&
+                  outline_slice(line, message->sender_id, &outline.sender_id) &&
+                  outline_slice(line, message->timestamp, &outline.timestamp) &&
+                  outline_slice(line, message->target, &outline.target) &&
+                  outline_value(line, &message->payload, &outline.payload);
+    for (size_t i = 0; i < message->member_count && within; i++)
+        within = outline_value(line, &message->members[i].name, &outline.members[i].name) &&
+                 outline_value(line, &message->members[i].value, &outline.members[i].value);
+    size_t size = outline_size(message->member_count);
+    memcpy(ret_outline, &outline, size);
+    return within ? size : 0;
+}
+
+static struct slice recall_slice(struct slice line, struct outlined_slice slice)
+{
+    return (struct slice){slice.len ? line.at + slice.at : NULL, slice.len};
+}
+
+static struct json_value recall_value(struct slice line, struct outlined_value value)
+{
+    return (struct json_value){.raw = recall_slice(line, value.raw),
+                               .kind = (enum json_kind)value.kind,
+                               .escaped = value.escaped};
+}
+
+void message_recall(struct slice line, struct slice outline, struct message *ret_message)
+{
+    struct outline found;
+    assert(outline.len <= sizeof found);
+    memcpy(&found, outline.at, outline.len);
+    assert(found.line_len == line.len && outline.len == outline_size(found.member_count));
+    ret_message->line = line;
+    ret_message->type = (enum message_type)found.type;
+    ret_message->message_id = recall_slice(line, found.message_id);
+    ret_message->sender_id = recall_slice(line, found.sender_id);
+    ret_message->timestamp = recall_slice(line, found.timestamp);
+    ret_message->target = recall_slice(line, found.target);
+    ret_message->payload = recall_value(line, found.payload);
+    ret_message->member_count = found.member_count;
+    for (size_t i = 0; i < found.member_count; i++)
+        ret_message->members[i] = (struct json_member){recall_value(line, found.members[i].name),
+                                                       recall_value(line, found.members[i].value)};
+}
+
 void message_get_members(const struct message *message, const struct json_place *places,
                          size_t count, void *ret_found)
 {

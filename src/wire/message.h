@@ -56,6 +56,14 @@ int refuse_over(struct refusal *ret_refusal, enum wire_error code, const struct 
  * holds no '\n'. */
 int message_parse(struct slice line, struct message *ret_message, struct refusal *ret_refusal);
 
+/* Where in its line everything is that message_parse found; as bytes, that mean something to this
+ * process alone. Returns how many; 0 when a member is written with escapes: then it can't be said
+ * so. */
+#define MESSAGE_OUTLINE_MAX 256u
+size_t message_outline(const struct message *message, char ret_outline[MESSAGE_OUTLINE_MAX]);
+/* What message_parse made of the same bytes, which may now lie elsewhere. */
+void message_recall(struct slice line, struct slice outline, struct message *ret_message);
+
 /* json_get_members of the payload of a message that was parsed. */
 void message_get_members(const struct message *message, const struct json_place *places,
                          size_t count, void *ret_found);

@@ -333,6 +333,66 @@ static json_t *load(struct slice line, json_error_t *ret_error)
     return tree;
 }
 
+static bool same_value(struct json_value one, struct json_value other)
+{
+    return one.kind == other.kind && one.escaped == other.escaped &&
+           slice_equal(one.raw, other.raw);
+}
+
+static bool within(struct slice line, struct slice slice)
+{
+    return !slice.len || (slice.at >= line.at && slice_end(slice) <= slice_end(line));
+}
+
+/* Is it what was parsed, out of other bytes? */
+static bool same_message(const struct message *parsed, const struct message *recalled)
+{
+    const struct slice texts[][2] = {{parsed->message_id, recalled->message_id},
+                                     {parsed->sender_id, recalled->sender_id},
+                                     {parsed->timestamp, recalled->timestamp},
+                                     {parsed->target, recalled->target},
+                                     {parsed->payload.raw, recalled->payload.raw}};
+    bool same = parsed->type == recalled->type && slice_equal(parsed->line, recalled->line) &&
+                same_value(parsed->payload, recalled->payload) &&
+                parsed->member_count == recalled->member_count;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts && same; i++)
+        same = slice_equal(texts[i][0], texts[i][1]) && within(recalled->line, texts[i][1]);
+    for (size_t i = 0; i < parsed->member_count && same; i++)
+        same = same_value(parsed->members[i].name, recalled->members[i].name) &&
+               same_value(parsed->members[i].value, recalled->members[i].value) &&
+               within(recalled->line, recalled->members[i].name.raw) &&
+               within(recalled->line, recalled->members[i].value.raw);
+    return same;
+}
+
+/* A member that is written with escapes lies in no line. */
+static bool has_decoded(const struct message *message)
+{
+    return !within(message->line, message->message_id) ||
+           !within(message->line, message->sender_id) ||
+           !within(message->line, message->timestamp) || !within(message->line, message->target);
+}
+
+static const char *compare_outline(const struct message *message)
+{
+    char outline[MESSAGE_OUTLINE_MAX];
+    struct message recalled;
+    size_t len = message_outline(message, outline);
+    if (!len)
+        return has_decoded(message) ? NULL : "a message has no outline";
+    char *copy = malloc(message->line.len);
+    if (!copy)
+        return "out of memory";
+    memcpy(copy, message->line.at, message->line.len);
+    memset(&recalled, 0x5A, sizeof recalled);
+    message_recall((struct slice){copy, message->line.len}, (struct slice){outline, len},
+                   &recalled);
+    const char *fault =
+        same_message(message, &recalled) ? NULL : "an outline recalls another message";
+    free(copy);
+    return fault;
+}
+
 const char *oracle_compare(struct slice line, enum wire_error *ret_code)
 {
     struct message message;
@@ -354,6 +414,8 @@ const char *oracle_compare(struct slice line, enum wire_error *ret_code)
         fault = compare_code(line, *ret_code, checked, tree);
     if (!fault && tree && code == 0)
         fault = compare_message(&message, tree);
+    if (!fault && code == 0)
+        fault = compare_outline(&message);
     json_decref(tree);
     return fault;
 }

@@ -18,7 +18,7 @@
 
 /* NULL when both agree on the line, with *ret_code what it was refused for (or WIRE_OK); else a
  * sentence that says in what they do not. Checks the refusal's sentence and, of an accepted line,
- * every value that the cursor finds. */
+ * every value that the cursor finds, and that its outline recalls the same of a copy of it. */
 const char *oracle_compare(struct slice line, enum wire_error *ret_code);
 
 #endif
