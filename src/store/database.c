@@ -359,7 +359,9 @@ static void file_close(struct database *database)
         database->statements[at] = NULL;
     }
     sqlite3_close(database->handle);
+    files_free(database->files);
     database->handle = NULL;
+    database->files = NULL;
 }
 
 /* A new one is made under another name: one that is not whole was not cut off while it was made. It

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include "store/files.h"
 #include "store/pack.h"
 #include "store/store.h"
 #include "wire/text.h"
@@ -66,6 +67,7 @@ struct database {
     bool salvage;       /* store_options's */
     bool cut;    /* of an earlier version's not all could be read, and the rest is left out */
     bool unsure; /* of one that is salvaged: not even where something is missing can be told */
+    struct files *files; /* NULL: SQLite has them to itself */
     sqlite3 *handle;
     const char *state; /* where rows are read: the table, or a view of it */
     sqlite3_stmt *statements[STATEMENT_COUNT];

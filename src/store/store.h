@@ -86,6 +86,8 @@ struct store_options {
     int64_t retain_ms;
     uint64_t retain_entries; /* of each room */
     uint64_t retain_bytes;   /* of the database */
+    /* Of its log, before the database takes it in; 0: as many as is good. */
+    uint64_t move_bytes;
     /* It is opened however damaged it is, for store_check and store_salvage alone; its files stay
      * as they are. */
     bool salvage;

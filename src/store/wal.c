@@ -24,11 +24,11 @@
 #include "core/memory.h"
 #include "store/inside.h"
 
-#define WAL_HEADER    32u
-#define FRAME_HEADER  24u
+#define WAL_HEADER    FILES_LOG_HEADER
+#define FRAME_HEADER  FILES_FRAME_HEADER
 #define WAL_MAGIC     0x377f0682u /* its last bit: words of checksums are big-endian */
 #define WAL_VERSION   3007000u
-#define WAL_PAGE_SIZE 4096u /* SQLite's own choice, and never another here */
+#define WAL_PAGE_SIZE FILES_PAGE_SIZE
 
 /* Of a file that may end anywhere. */
 struct wal {
@@ -206,6 +206,17 @@ static int mark_open(struct database *database)
     return database->mark < 0 ? -1 : 0;
 }
 
+/* The header of the last frame. */
+static bool last_frame(const struct database *database, int frames,
+                       uint8_t ret_header[FRAME_HEADER])
+{
+    const uint8_t *header = database->files ? files_frame(database->files, frames - 1) : NULL;
+    off_t at = WAL_HEADER + (frames - 1) * (off_t)(FRAME_HEADER + WAL_PAGE_SIZE);
+    if (header)
+        memcpy(ret_header, header, FRAME_HEADER);
+    return header || pread(database->log, ret_header, FRAME_HEADER, at) == (ssize_t)FRAME_HEADER;
+}
+
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
 {
     struct database *database = ctx;
@@ -213,9 +224,7 @@ static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
     const off_t frame_size = FRAME_HEADER + WAL_PAGE_SIZE;
     (void)handle, (void)name;
     database->log_bytes = (uint64_t)(frames * frame_size);
-    if (database->log < 0 || mark_open(database) < 0 ||
-        pread(database->log, header, sizeof header, WAL_HEADER + (frames - 1) * frame_size) !=
-            (ssize_t)sizeof header)
+    if (database->log < 0 || mark_open(database) < 0 || !last_frame(database, frames, header))
         return SQLITE_OK;
     struct mark mark = {.salt = {word(header + 8), word(header + 12)},
                         .frames = (uint64_t)frames,
@@ -226,6 +235,18 @@ static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
     return SQLITE_OK;
 }
 
+/* 0, or -1 with errno. */
+static int files_watch(struct database *database)
+{
+    int file = openat(database->directory, "hub.db", O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return -1;
+    database->files = files_tap(database->handle, file);
+    if (!database->files)
+        close(file);
+    return 0;
+}
+
 int wal_watch(struct database *database, const char *name, enum store_sync sync)
 {
     struct mark mark = {.frames = 0};
@@ -234,7 +255,7 @@ int wal_watch(struct database *database, const char *name, enum store_sync sync)
     if (sync == STORE_SYNC_NONE)
         return unlinkat(database->directory, MARK, 0) < 0 && errno != ENOENT ? -1 : 0;
     database->log = openat(database->directory, name, O_RDONLY | O_CLOEXEC);
-    if (database->log < 0)
+    if (database->log < 0 || files_watch(database) < 0)
         return -1;
     if (mark_open(database) == 0 &&
         (marked || pwrite(database->mark, &mark, sizeof mark, 0) == (ssize_t)sizeof mark))

@@ -14,7 +14,9 @@
 
 #define RETRY_MS       500u
 #define COMPANY_MIN    16u /* entries in a commit: with fewer, the next does not wait for more */
-#define WAL_MOVE_BYTES (1u << 20)   /* then the database takes in what the log holds; all wait */
+#define WAL_MOVE_BYTES (1u << 20)   /* then the database takes in what the log holds, */
+#define WAL_REST       4u           /* and that part of so many later the rest: all wait */
+#define WAL_WHOLE      4u           /* so many bytes of whole pages count as one, at the least */
 #define WAL_PAGES_MAX  16384        /* 64 MiB: then what the log used is given back */
 #define GROUP_BYTES    (16u << 20)  /* in one transaction, or a batch more */
 #define LAST_TRIES_MAX 4            /* at the end, before what can't be written is given up */
@@ -214,6 +216,43 @@ static void log_bound(struct database *database)
     int pages;
     if (log_is_large(database) || (log_move(database, &pages) && pages > WAL_PAGES_MAX))
         log_give_back(database);
+}
+
+/* When the database takes in what its log holds. */
+struct moving {
+    uint64_t written; /* bytes of groups since it did */
+    uint64_t log_at;  /* log_bytes then */
+    uint64_t looked;  /* log_bytes when the disk was looked at */
+    bool begun;
+};
+
+static bool is_too_large(const struct database *database, struct moving *moving)
+{
+    uint64_t log = database->log_bytes;
+    if (log >= moving->looked && log < moving->looked + LOG_SMALL / 4)
+        return false;
+    moving->looked = log;
+    return log_is_large(database);
+}
+
+/* Small commits write whole pages for little: they too are not to make a long log, which is written
+ * to faster where it has been written to before. */
+static void move_on(struct store *store, struct moving *moving)
+{
+    struct database *database = &store->database;
+    uint64_t log = database->log_bytes;
+    uint64_t most = store->options.move_bytes ? store->options.move_bytes : WAL_MOVE_BYTES;
+    if (log < moving->log_at)
+        moving->log_at = 0; /* it began anew */
+    uint64_t grown = (log - moving->log_at) / WAL_WHOLE;
+    uint64_t waits = grown > moving->written ? grown : moving->written;
+    if (waits > most + most / WAL_REST || is_too_large(database, moving)) {
+        log_bound(database);
+        *moving = (struct moving){.log_at = database->log_bytes};
+    } else if (waits > most && !moving->begun && database->files) {
+        files_move_early(database->files, database->handle);
+        moving->begun = true;
+    }
 }
 
 /* What there is to do. */
@@ -474,20 +513,20 @@ void *writer_run(void *data)
     struct store *store = data;
     struct timespec company_until = {0};
     struct work work;
-    size_t since_wal = 0;
+    struct moving moving = {0};
     while (work_wait(store, &company_until, &work)) {
         bool batches = !STAILQ_EMPTY(&work.group.batches), stepped = false;
         struct checkpoint *checkpoint =
             work.checkpoint && order_make(work.checkpoint) ? work.checkpoint : NULL;
-        since_wal += work.group.bytes;
+        moving.written += work.group.bytes;
         if (batches)
             stepped = write_and_hand_on(store, &work, checkpoint, &company_until);
         if (checkpoint && !stepped)
             write_step(store, checkpoint);
         if (checkpoint) {
             /* a step writes whole pages for what is little of them */
-            if (since_wal < store->database.log_bytes)
-                since_wal = store->database.log_bytes;
+            if (moving.written < store->database.log_bytes)
+                moving.written = store->database.log_bytes;
             checkpoint_settle(store, checkpoint);
         }
         if (!batches && !work.checkpoint && atomic_load(&store->failing))
@@ -496,10 +535,7 @@ void *writer_run(void *data)
         step_backup(store);
         if (work.reading)
             read_page(store, work.reading);
-        if (since_wal > WAL_MOVE_BYTES || log_is_large(&store->database)) {
-            log_bound(&store->database);
-            since_wal = 0;
-        }
+        move_on(store, &moving);
     }
     backup_drop(&store->database, &store->backup);
     return NULL;

@@ -14,6 +14,8 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#define SECTOR 512
+
 struct file {
     sqlite3_file base;
     const char *path; /* SQLite's, good while the file is open */
@@ -33,7 +35,7 @@ TAILQ_HEAD(undo_list, undo);
 static struct {
     pthread_mutex_t mutex;
     sqlite3_vfs *real;
-    bool armed, struck, dead;
+    bool armed, struck, dead, keeps_sectors;
     enum fault fault;
     unsigned at, calls, seed;
     struct undo_list undone; /* the newest last */
@@ -130,11 +132,20 @@ static int real_write(struct file *file, const void *bytes, int len, sqlite3_int
     return file->real->pMethods->xWrite(file->real, bytes, len, offset);
 }
 
+/* Of a write that is torn. */
+static int half(int len, sqlite3_int64 offset)
+{
+    sqlite3_int64 end = offset + len / 2;
+    if (disk.keeps_sectors)
+        end -= end % SECTOR;
+    return end > offset ? (int)(end - offset) : 0;
+}
+
 /* The call that is struck: what becomes of it. */
 static int struck_write(struct file *file, const void *bytes, int len, sqlite3_int64 offset)
 {
     if (disk.fault == FAULT_TORN || disk.fault == FAULT_CRASH)
-        real_write(file, bytes, len / 2, offset);
+        real_write(file, bytes, half(len, offset), offset);
     if (disk.fault == FAULT_CRASH)
         crash();
     return disk.fault == FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
@@ -239,11 +250,10 @@ static int file_sector(sqlite3_file *base)
     return file->real->pMethods->xSectorSize(file->real);
 }
 
-/* Of a disk that promises nothing. */
 static int file_device(sqlite3_file *base)
 {
     (void)base;
-    return 0;
+    return disk.keeps_sectors ? SQLITE_IOCAP_POWERSAFE_OVERWRITE : 0;
 }
 
 static const sqlite3_io_methods methods = {.iVersion = 1,
@@ -314,6 +324,11 @@ void fault_arm(enum fault fault, unsigned at, unsigned seed)
     disk.calls = 0;
     disk.seed = seed;
     pthread_mutex_unlock(&disk.mutex);
+}
+
+void fault_keep_sectors(bool keeps)
+{
+    disk.keeps_sectors = keeps;
 }
 
 bool fault_disarm(void)

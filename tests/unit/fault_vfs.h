@@ -18,6 +18,9 @@ const char *fault_text(enum fault fault);
 
 /* Every file that SQLite opens from now on is on such a disk. Once. */
 void fault_install(void);
+/* Does the disk write sectors whole or not at all? At the beginning not; of files that are opened
+ * from now on. */
+void fault_keep_sectors(bool keeps);
 /* The call of that number from now on, from 1, is struck. How much a crash leaves is drawn from the
  * seed. */
 void fault_arm(enum fault fault, unsigned at, unsigned seed);

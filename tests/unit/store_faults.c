@@ -185,9 +185,20 @@ static void test_a_disk_that_fails_at_any_call(void **state)
     }
 }
 
+/* The same on a disk where the log is gathered, and is moved into the database again and again. */
+static void test_a_log_that_is_moved_often(void **state)
+{
+    struct world *world = *state;
+    fault_keep_sectors(true);
+    world->retain.move_bytes = 4096;
+    test_a_disk_that_fails_at_any_call(state);
+    fault_keep_sectors(false);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {STORE_TEST(test_a_disk_that_fails_at_any_call)};
+    const struct CMUnitTest tests[] = {STORE_TEST(test_a_disk_that_fails_at_any_call),
+                                       STORE_TEST(test_a_log_that_is_moved_often)};
     fault_install();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
