@@ -61,7 +61,7 @@ static int target_check(struct request *request)
     if (slice_equal(target, request->message->sender_id))
         return refuse(request->refusal, WIRE_BAD_FIELD, "target_ai is the sender itself, \"%.*s\"",
                       SLICE_FORMAT(target));
-    request->target = request->room ? member_find(request->room, target) : NULL;
+    request->target = request->room ? member_addressed(request->room, target) : NULL;
     if (request->target)
         return 0;
     char nearest[WIRE_DETAIL_MAX] = "";

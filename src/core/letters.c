@@ -44,8 +44,7 @@ static void pile_drop(struct index *index, struct letter_pile *pile, const struc
 
 static void letter_free(struct letter *letter)
 {
-    slice_free(&letter->line);
-    slice_free(&letter->message_id);
+    slice_free(&letter->line); /* and the message_id */
     free(letter);
 }
 
@@ -70,8 +69,9 @@ static struct letter *letter_add(struct room *room, uint64_t seq, enum message_t
     letter->seq = seq;
     letter->key = (struct slice){letter->digits, u64_format(seq, letter->digits)};
     letter->type = type;
-    letter->line = slice_copy(line);
-    letter->message_id = slice_copy(message_id);
+    letter->line = slice_join((struct slice[]){line, message_id}, 2);
+    letter->line.len = line.len;
+    letter->message_id = (struct slice){letter->line.at + line.len, message_id.len};
     letter->said = pile_get(&letters->said, sender);
     letter->addressed = pile_get(&letters->addressed, target);
     letter->sender = letter->said->key;

@@ -48,8 +48,9 @@ struct letter {
     struct slice key; /* its seq in digits: */
     char digits[U64_SIZE];
     uint64_t seq;
-    struct slice line;                       /* owned: as it was said */
-    struct slice sender, target, message_id; /* the piles' keys; owned */
+    struct slice line; /* owned: as it was said; behind it lies */
+    struct slice message_id;
+    struct slice sender, target; /* the piles' keys */
     enum message_type type;
     int64_t said_ms; /* unix time */
     int64_t wait_ms; /* for a reply; 0: none is wanted */

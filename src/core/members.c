@@ -139,6 +139,17 @@ struct member *member_find(const struct room *room, struct slice ai_id)
     return index_find(&room->members, ai_id);
 }
 
+struct member *member_addressed(struct room *room, struct slice ai_id)
+{
+    struct member *last = room->addressed;
+    if (last && slice_equal(last->key, ai_id))
+        return last;
+    struct member *found = member_find(room, ai_id);
+    if (found)
+        room->addressed = found;
+    return found;
+}
+
 struct slice member_owner(const struct member *member)
 {
     return member->owner.len ? member->owner : member->key;
@@ -315,6 +326,8 @@ void departed_trim(struct room *room)
         struct member *oldest = TAILQ_FIRST(&room->departed);
         departed_remove(room, oldest);
         index_remove(&room->members, oldest);
+        if (room->addressed == oldest)
+            room->addressed = NULL;
         holding_leave(room, oldest);
         receipts_forget(room, oldest);
         change_gone(&room->changes, &oldest->change, ROW_MEMBER, oldest->key);

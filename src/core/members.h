@@ -53,6 +53,8 @@ TAILQ_HEAD(member_list, member);
 void members_free(struct room *room);
 /* The room's own, connected or not; NULL when it was never seen, or is forgotten. */
 struct member *member_find(const struct room *room, struct slice ai_id);
+/* The same for a target, of which the next mostly is the last again. */
+struct member *member_addressed(struct room *room, struct slice ai_id);
 /* Finds or makes the member and seats it on the connection. */
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
 /* Whose it is: AIs of one owner speak with one voice. The name of the token that it showed last;

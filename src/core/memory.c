@@ -48,13 +48,16 @@ struct slice slice_join(const struct slice *parts, size_t count)
     size_t len = 0;
     for (size_t i = 0; i < count; i++)
         len += parts[i].len;
-    char *joined = memory_new(len + 1);
+    char *joined = malloc(len + 1);
     size_t at = 0;
+    if (!joined)
+        memory_die(len + 1);
     for (size_t i = 0; i < count; i++) {
         if (parts[i].len)
             memcpy(joined + at, parts[i].at, parts[i].len);
         at += parts[i].len;
     }
+    joined[len] = '\0';
     return (struct slice){joined, len};
 }
 

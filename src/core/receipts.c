@@ -39,12 +39,14 @@ static uint64_t hash_of(struct slice message_id)
 #define BLOCK_NUMBERS (1u << 23) /* of a table, before they begin anew */
 
 /* Nobody can choose message_ids that meet in one slot: the room's key is nobody's but the hub's. */
-static size_t slot_of(const struct room *room, const struct receipt_table *table, uint64_t hash)
+static size_t slot_of(const struct room *room, const struct receipt_table *table, uint64_t hash,
+                      uint8_t *ret_tag)
 {
     uint64_t key[2];
     memcpy(key, room->receipts_key, sizeof key);
     hash = (hash ^ key[0]) * UINT64_C(0x9e3779b97f4a7c15);
     hash = (hash ^ hash >> 32 ^ key[1]) * UINT64_C(0xbf58476d1ce4e5b9);
+    *ret_tag = (uint8_t)(hash >> 24) | 1;
     return (size_t)(hash >> 32) & (table->capacity - 1);
 }
 
@@ -52,7 +54,7 @@ static size_t slot_of(const struct room *room, const struct receipt_table *table
 static const struct receipt *receipt_at(const struct receipts *receipts, uint32_t slot)
 {
     const struct receipt_table *table = &receipts->table;
-    uint32_t number = (slot - 1) / RECEIPTS_IN_BLOCK, place = (slot - 1) % RECEIPTS_IN_BLOCK;
+    uint32_t number = slot / RECEIPTS_IN_BLOCK, place = slot % RECEIPTS_IN_BLOCK;
     if (((number - table->first) & (BLOCK_NUMBERS - 1)) >= receipts->block_count)
         return NULL;
     const struct receipt_block *block = table->blocks[number & (table->block_capacity - 1)];
@@ -62,16 +64,18 @@ static const struct receipt *receipt_at(const struct receipts *receipts, uint32_
 static void slot_fill(const struct room *room, struct receipt_table *table, uint64_t hash,
                       uint32_t slot)
 {
-    size_t at = slot_of(room, table, hash);
-    while (table->slots[at])
+    uint8_t tag;
+    size_t at = slot_of(room, table, hash, &tag);
+    while (table->tags[at])
         at = (at + 1) & (table->capacity - 1);
+    table->tags[at] = tag;
     table->slots[at] = slot;
     table->used++;
 }
 
 static uint32_t slot_name(uint32_t number, size_t place)
 {
-    return 1 + (number & (BLOCK_NUMBERS - 1)) * RECEIPTS_IN_BLOCK + (uint32_t)place;
+    return (number & (BLOCK_NUMBERS - 1)) * RECEIPTS_IN_BLOCK + (uint32_t)place;
 }
 
 /* Anew, with room for as many again as there are. */
@@ -85,7 +89,9 @@ static void table_make(const struct room *room, struct receipts *receipts)
         count += block->count;
     while (capacity < 2 * (count + 1))
         capacity *= 2;
+    free(table->tags);
     free(table->slots);
+    table->tags = memory_new(capacity);
     table->slots = memory_new(capacity * sizeof *table->slots);
     table->capacity = capacity;
     table->used = 0;
@@ -133,9 +139,11 @@ static const struct receipt *table_find(const struct room *room, const struct re
                                         uint64_t hash)
 {
     const struct receipt_table *table = &receipts->table;
-    for (size_t at = slot_of(room, table, hash); table->slots[at];
-         at = (at + 1) & (table->capacity - 1)) {
-        const struct receipt *receipt = receipt_at(receipts, table->slots[at]);
+    uint8_t tag;
+    size_t at = slot_of(room, table, hash, &tag);
+    for (; table->tags[at]; at = (at + 1) & (table->capacity - 1)) {
+        const struct receipt *receipt =
+            table->tags[at] == tag ? receipt_at(receipts, table->slots[at]) : NULL;
         if (receipt && receipt->hash == hash)
             return receipt;
     }
@@ -169,6 +177,7 @@ static void release(struct receipts *receipts)
         TAILQ_REMOVE(&receipts->blocks, block, next);
         block_free(block);
     }
+    free(receipts->table.tags);
     free(receipts->table.slots);
     free(receipts->table.blocks);
     free(receipts);

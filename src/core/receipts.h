@@ -32,7 +32,9 @@ TAILQ_HEAD(receipt_block_list, receipt_block);
 /* Finds a receipt by its hash: open addressing, of which no byte is state. What a slot names may be
  * gone by now; such slots go when the table is made anew. */
 struct receipt_table {
-    uint32_t *slots; /* 0: free; else 1 + (block << 8 | place in it) */
+    uint8_t *tags;   /* of each slot 0: free; else what it has of the hash: of the slots that are
+                      * passed few have the same, and none else is looked into */
+    uint32_t *slots; /* block << 8 | place in it */
     size_t capacity, used;
     struct receipt_block **blocks; /* a ring: block number N of this table lies at N % capacity */
     size_t block_capacity;

@@ -532,6 +532,9 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         verdict.room = hub->rooms[i];
         if (!verdict.room->under_way && outlines_any(&verdict.room->outlines))
             verdict_fail(&verdict, "nothing is under way, but what admit found of it");
+        const struct member *addressed = verdict.room->addressed;
+        if (addressed && member_find(verdict.room, addressed->key) != addressed)
+            verdict_fail(&verdict, "whom a message was for last is no member");
         recount_seats(&verdict);
         recount_listed(&verdict);
         index_walk(&verdict.room->members, recount_member, &verdict);

@@ -43,8 +43,9 @@ struct room {
     struct changes changes, wordings;
 
     struct index members;
-    struct index lookalikes; /* of connected members (names.h) */
-    struct index holdings;   /* of owners with a token */
+    struct member *addressed; /* the last of them that was looked for as a target; NULL: none */
+    struct index lookalikes;  /* of connected members (names.h) */
+    struct index holdings;    /* of owners with a token */
     struct holding_list holdings_idle;
     struct member_list departed; /* the longest gone first */
     size_t departed_count;
