@@ -16,7 +16,6 @@
 #define COMPANY_MIN    16u /* entries in a commit: with fewer, the next does not wait for more */
 #define WAL_MOVE_BYTES (1u << 20)   /* then the database takes in what the log holds, */
 #define WAL_REST       4u           /* and that part of so many later the rest: all wait */
-#define WAL_WHOLE      4u           /* so many bytes of whole pages count as one, at the least */
 #define WAL_PAGES_MAX  16384        /* 64 MiB: then what the log used is given back */
 #define GROUP_BYTES    (16u << 20)  /* in one transaction, or a batch more */
 #define LAST_TRIES_MAX 4            /* at the end, before what can't be written is given up */
@@ -220,9 +219,8 @@ static void log_bound(struct database *database)
 
 /* When the database takes in what its log holds. */
 struct moving {
-    uint64_t written; /* bytes of groups since it did */
-    uint64_t log_at;  /* log_bytes then */
-    uint64_t looked;  /* log_bytes when the disk was looked at */
+    uint64_t log_at; /* log_bytes when it did */
+    uint64_t looked; /* log_bytes when the disk was looked at */
     bool begun;
 };
 
@@ -235,8 +233,8 @@ static bool is_too_large(const struct database *database, struct moving *moving)
     return log_is_large(database);
 }
 
-/* Small commits write whole pages for little: they too are not to make a long log, which is written
- * to faster where it has been written to before. */
+/* However little was written into its pages: where the log has been written to before, and does not
+ * grow, a commit asks the disk for one thing less. */
 static void move_on(struct store *store, struct moving *moving)
 {
     struct database *database = &store->database;
@@ -244,8 +242,7 @@ static void move_on(struct store *store, struct moving *moving)
     uint64_t most = store->options.move_bytes ? store->options.move_bytes : WAL_MOVE_BYTES;
     if (log < moving->log_at)
         moving->log_at = 0; /* it began anew */
-    uint64_t grown = (log - moving->log_at) / WAL_WHOLE;
-    uint64_t waits = grown > moving->written ? grown : moving->written;
+    uint64_t waits = log - moving->log_at;
     if (waits > most + most / WAL_REST || is_too_large(database, moving)) {
         log_bound(database);
         *moving = (struct moving){.log_at = database->log_bytes};
@@ -518,17 +515,12 @@ void *writer_run(void *data)
         bool batches = !STAILQ_EMPTY(&work.group.batches), stepped = false;
         struct checkpoint *checkpoint =
             work.checkpoint && order_make(work.checkpoint) ? work.checkpoint : NULL;
-        moving.written += work.group.bytes;
         if (batches)
             stepped = write_and_hand_on(store, &work, checkpoint, &company_until);
         if (checkpoint && !stepped)
             write_step(store, checkpoint);
-        if (checkpoint) {
-            /* a step writes whole pages for what is little of them */
-            if (moving.written < store->database.log_bytes)
-                moving.written = store->database.log_bytes;
+        if (checkpoint)
             checkpoint_settle(store, checkpoint);
-        }
         if (!batches && !work.checkpoint && atomic_load(&store->failing))
             probe(store);
         forget_some(store);
