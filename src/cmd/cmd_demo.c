@@ -114,12 +114,32 @@ static int start_hub(struct demo *demo, const char *name, const char *address)
     return find_port(demo, port_file);
 }
 
-/* Half of the time is gone, and some are at work together; or all of it, and none are. */
+static bool has_acked(const struct demo *demo)
+{
+    char path[CHILD_PATH_MAX];
+    bool has = false;
+    for (size_t i = 0; i < DEMO_AIS && !has; i++) {
+        path_in(demo, demo_ais[i].ai_id, ".acks", path);
+        has = audit_has_acked(path, khub_seq(demo->visit.link));
+    }
+    return has;
+}
+
+static bool out_of_patience(const struct demo *demo, int64_t now)
+{
+    return now >= demo->view.ends + (int64_t)(demo->settings->patience * 60000);
+}
+
+/* The hub has acked something, half of the time is gone, and some are at work together; or all of
+ * it, and none are. */
 static bool time_to_kill(const struct demo *demo, int64_t now)
 {
     int64_t gone = now - demo->view.begun, all = demo->view.ends - demo->view.begun;
     bool busy = json_object_size(demo->view.active) > 0;
-    return !demo->audit.killed && !demo->ending && (gone >= all || (2 * gone >= all && busy));
+    if (demo->audit.killed || demo->ending)
+        return false;
+    return out_of_patience(demo, now) ||
+           ((gone >= all || (2 * gone >= all && busy)) && has_acked(demo));
 }
 
 /* Without a warning, and in the middle of everything. */
@@ -228,9 +248,8 @@ static bool all_happened(struct demo *demo)
 /* The time is up, and all has happened, or will not for as long as anybody waits. */
 static bool time_to_end(struct demo *demo, int64_t now)
 {
-    int64_t patience = (int64_t)(demo->settings->patience * 60000);
     return now >= demo->view.ends && demo->audit.killed &&
-           (now >= demo->view.ends + patience || all_happened(demo));
+           (out_of_patience(demo, now) || all_happened(demo));
 }
 
 static void ask_to_end(struct demo *demo)

@@ -1,5 +1,6 @@
 #include "cmd/demo_audit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -85,22 +86,49 @@ static void count(struct audit_count *counts, const json_t *seqs, uint64_t seq)
     counts->twice += times > 1 || elsewhere;
 }
 
+struct acked {
+    char message_id[130];
+    uint64_t seq;
+    size_t which; /* of the relayed types; RELAYED: its traces are others' */
+};
+
+static bool line_read(const char *line, struct acked *ret_acked)
+{
+    char type[64];
+    if (sscanf(line, "%129s %" SCNu64 " %63s", ret_acked->message_id, &ret_acked->seq, type) != 3)
+        return false;
+    ret_acked->which = relayed_find(type);
+    return true;
+}
+
 static bool line_take(struct demo_audit *audit, const char *ai_id, const char *line)
 {
-    char message_id[130], type[64], key[LINE_MAX_BYTES];
-    unsigned long long seq;
-    if (sscanf(line, "%129s %llu %63s", message_id, &seq, type) != 3)
+    struct acked acked;
+    char key[LINE_MAX_BYTES];
+    if (!line_read(line, &acked))
         return false;
-    size_t which = relayed_find(type);
-    if (which == RELAYED)
-        return true; /* its traces are others' */
-    key_write(key, sizeof key, ai_id, message_id);
+    if (acked.which == RELAYED)
+        return true;
+    key_write(key, sizeof key, ai_id, acked.message_id);
     const json_t *seqs = json_object_get(audit->told, key);
-    count(&audit->all, seqs, seq);
-    if (seq <= audit->killed_seq)
-        count(&audit->before, seqs, seq);
-    audit->shares.counted += which >= FIRST_SHARED;
+    count(&audit->all, seqs, acked.seq);
+    if (acked.seq <= audit->killed_seq)
+        count(&audit->before, seqs, acked.seq);
+    audit->shares.counted += acked.which >= FIRST_SHARED;
     return true;
+}
+
+bool audit_has_acked(const char *path, uint64_t seq)
+{
+    char line[LINE_MAX_BYTES];
+    struct acked acked;
+    bool has = false;
+    FILE *file = fopen(path, "re");
+    while (file && !has && fgets(line, sizeof line, file))
+        has = line_read(line, &acked) && acked.which < RELAYED && acked.seq <= seq;
+    if (file)
+        fclose(file);
+    return has;
 }
 
 int audit_acked(struct demo_audit *audit, const char *ai_id, const char *path)

@@ -37,6 +37,9 @@ void audit_free(struct demo_audit *audit);
 /* The hub is about to be killed; `seq` was the last seen. sessions: {session_id: …} of the active
  * ones, copied. */
 void audit_kill(struct demo_audit *audit, uint64_t seq, json_t *sessions);
+/* Whether the hub has acked, up to that seq, any message of those that are counted: by the file of
+ * audit_acked as it is now, which may not be there yet. */
+bool audit_has_acked(const char *path, uint64_t seq);
 /* The hub that came back has answered: with this seq. */
 void audit_back(struct demo_audit *audit, uint64_t seq);
 /* A message of the hub's history, as it is at the end. */

@@ -153,6 +153,19 @@ static void a_session_of_which_nothing_is_heard_is_lost(void **state)
     assert_false(audit_nothing_lost(&f->audit));
 }
 
+/* The hub is killed once it has: of what is counted, and up to what was seen of it. */
+static void whether_anything_was_acked_yet(void **state)
+{
+    struct fixture *f = *state;
+    unlink(f->path);
+    assert_false(audit_has_acked(f->path, 1000));
+    assert_int_equal(acked(f, "ada", "m0 11 commitment\n"), 0);
+    assert_false(audit_has_acked(f->path, 1000));
+    assert_int_equal(acked(f, "ada", "m0 11 commitment\nm2 40 os_component_share\n"), 0);
+    assert_false(audit_has_acked(f->path, 39));
+    assert_true(audit_has_acked(f->path, 40));
+}
+
 static void a_file_that_says_something_else_is_an_error(void **state)
 {
     struct fixture *f = *state;
@@ -171,6 +184,7 @@ int main(void)
         AUDIT_TEST(a_message_that_came_twice_is_seen),
         AUDIT_TEST(knowledge_that_is_less_than_was_shared_is_lost),
         AUDIT_TEST(a_session_of_which_nothing_is_heard_is_lost),
+        AUDIT_TEST(whether_anything_was_acked_yet),
         AUDIT_TEST(a_file_that_says_something_else_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
