@@ -2,6 +2,7 @@
 #include <endian.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
+#include <sodium/crypto_shorthash_siphash24.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -9,7 +10,6 @@
 #include "log/memory.h"
 #include "net/past.h"
 #include "net/replay.h"
-#include "net/siphash.h"
 #include "net/state.h"
 
 /* A line is appended to its room's out-stream at most once for each level, and delivered as a span
@@ -137,7 +137,15 @@ static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t cou
     memcpy(ret_bytes, digest, 16);
 }
 
-/* By SipHash, in a fraction of the time. */
+/* SipHash-2-4 of 16 bytes: what nobody without the key can foretell, in a fraction of the time of
+ * an HMAC. (OpenSSL has the same one, and takes six times as long around it as for it.) */
+static void identify(const uint8_t key[16], struct slice input, uint8_t ret_bytes[16])
+{
+    _Static_assert(crypto_shorthash_siphashx24_BYTES == 16, "an id");
+    _Static_assert(crypto_shorthash_siphashx24_KEYBYTES == 16, "a key");
+    crypto_shorthash_siphashx24(ret_bytes, (const uint8_t *)input.at, input.len, key);
+}
+
 static void edge_identify(void *ctx, struct slice room, uint64_t seq, uint32_t count,
                           uint8_t ret_bytes[16])
 {
@@ -146,15 +154,15 @@ static void edge_identify(void *ctx, struct slice room, uint64_t seq, uint32_t c
     if (!server->id_key_made)
         edge_derive(server, (struct slice){NULL, 0}, UINT64_MAX, UINT32_MAX, server->id_key);
     server->id_key_made = true;
-    siphash(server->id_key, input_of(room, seq, count, bytes), ret_bytes);
+    identify(server->id_key, input_of(room, seq, count, bytes), ret_bytes);
 }
 
 static void edge_unique(void *ctx, uint8_t ret_bytes[16])
 {
     struct server *server = ctx;
     uint8_t bytes[INPUT_SIZE];
-    siphash(server->run_key, input_of((struct slice){NULL, 0}, ++server->answers, 0, bytes),
-            ret_bytes);
+    identify(server->run_key, input_of((struct slice){NULL, 0}, ++server->answers, 0, bytes),
+             ret_bytes);
 }
 
 void edge_end(struct server *server)

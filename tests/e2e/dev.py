@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import check, equal, run, test  # noqa: E402
 
 PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "libssl-dev", "libseccomp": "libseccomp-dev",
+            "libsodium": "libsodium-dev",
             "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
             "yajl": "libyajl-dev", "libxxhash": "libxxhash-dev", "sqlite3": "libsqlite3-dev",
             "threads": "libc6-dev", "openssl": "libssl-dev"}

@@ -1,4 +1,5 @@
-/* Our SipHash is everybody's. */
+/* The ids that a hub made are those that it makes when it reads its log again, whichever library
+ * they came from. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,8 +8,7 @@
 #include <cmocka.h>
 
 #include <openssl/evp.h>
-
-#include "net/siphash.h"
+#include <sodium/crypto_shorthash_siphash24.h>
 
 /* Of the reference implementation: key 00 01 … 0f. */
 static void published_vectors(void **state)
@@ -30,7 +30,7 @@ static void published_vectors(void **state)
     for (size_t i = 0; i < 16; i++)
         key[i] = input[i] = (uint8_t)i;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        siphash(key, (struct slice){(const char *)input, rows[i].len}, hash);
+        crypto_shorthash_siphashx24(hash, input, rows[i].len, key);
         assert_memory_equal(hash, rows[i].hash, 16);
     }
 }
@@ -53,7 +53,7 @@ static void openssl_finds_the_same(void **state)
         assert_true(EVP_MAC_init(context, key, sizeof key, NULL) &&
                     EVP_MAC_update(context, input, len) &&
                     EVP_MAC_final(context, expected, &made, sizeof expected) && made == 16);
-        siphash(key, (struct slice){(const char *)input, len}, hash);
+        crypto_shorthash_siphashx24(hash, input, len, key);
         assert_memory_equal(hash, expected, 16);
     }
     EVP_MAC_CTX_free(context);
