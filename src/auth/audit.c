@@ -83,8 +83,9 @@ void audit_note(struct audit *audit, const struct audit_note *note)
     if (!audit)
         return;
     struct waiting *waiting = waiting_new(note);
+    size_t most = note->act ? 2 * AUDIT_WAITING_MAX : AUDIT_WAITING_MAX;
     pthread_mutex_lock(&audit->mutex);
-    if (audit->queued < AUDIT_WAITING_MAX * (note->act ? 2 : 1)) {
+    if (audit->queued < most) {
         STAILQ_INSERT_TAIL(&audit->queue, waiting, next);
         audit->queued++;
         waiting = NULL;

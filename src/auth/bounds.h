@@ -13,7 +13,7 @@
 
 /* Of the audit: notes that wait to be written, and as many acts besides; what was counted and is
  * unlike, in one minute; bytes of a note's text; rows of accesses that stay. */
-#define AUDIT_WAITING_MAX   16384u
+#define AUDIT_WAITING_MAX   ((size_t)16384)
 #define AUDIT_COUNTS_MAX    256u
 #define AUDIT_TEXT_MAX      1024u
 #define AUDIT_ACCESSES_KEPT 200000

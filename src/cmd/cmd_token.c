@@ -63,13 +63,14 @@ static int limit_parse(const char *text, double *ret_most)
         *ret_most = 0;
         return 0;
     }
-    double most = size_parse(text, &whole) == 0 ? (double)whole : strtod(text, &end);
-    if (size_parse(text, &whole) < 0 && (end == text || *end))
-        return -1;
-    if (!(most > 0 && most <= LIMIT_HIGH))
-        return -1;
-    *ret_most = most;
-    return 0;
+    if (size_parse(text, &whole) == 0) {
+        *ret_most = (double)whole;
+    } else {
+        *ret_most = strtod(text, &end);
+        if (end == text || *end)
+            return -1;
+    }
+    return *ret_most > 0 && *ret_most <= LIMIT_HIGH ? 0 : -1;
 }
 
 /* Those that were not given are negative. An exit code. */

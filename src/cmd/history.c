@@ -309,6 +309,7 @@ static bool ring_add(void *data, struct json_value message)
 {
     struct ring *ring = data;
     char *copy = strndup(message.raw.at, message.raw.len);
+    assert(ring->most > 0);
     if (ring->count < ring->most) {
         char **at = reallocarray(ring->at, ring->count + 1, sizeof *at);
         ring->failed = ring->failed || !at || !copy;

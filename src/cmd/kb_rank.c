@@ -184,7 +184,8 @@ static void give_turns(struct ranking *ranking)
     struct ranked *at = ranking->at;
     qsort(at, ranking->count, sizeof *at, compare_claims);
     for (size_t i = 0; i < ranking->count; i++) {
-        bool another = i == 0 || strcmp(text_or_empty(at[i - 1].owner), text_or_empty(at[i].owner));
+        bool another =
+            i == 0 || strcmp(text_or_empty(at[i - 1].owner), text_or_empty(at[i].owner)) != 0;
         at[i].turn = another ? 0 : at[i - 1].turn + !is_copy(ranking, i);
     }
     qsort(at, ranking->count, sizeof *at, compare_copies);

@@ -79,18 +79,17 @@ int knowledge_fits(const struct knowledge *knowledge, const struct growth *growt
 {
     const struct tenant *tenant = tenant_find(knowledge, growth->ai_id);
     size_t entries = tenant ? tenant->entries : 0, own = tenant ? tenant->bytes : 0;
+    size_t most = KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES; /* of one AI */
     if (growth->entries && knowledge_shared(knowledge) >= KNOWLEDGE_ENTRIES_MAX)
         return refuse_over(
             ret_refusal, WIRE_QUOTA_EXCEEDED,
             &(struct overrun){limit_text(LIMIT_ENTRIES), "room", KNOWLEDGE_ENTRIES_MAX, 0},
             "this room knows %u entries, the most it keeps", KNOWLEDGE_ENTRIES_MAX);
-    if (growth->entries && entries >= KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES)
+    if (growth->entries && entries >= most)
         return refuse_over(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                           &(struct overrun){limit_text(LIMIT_ENTRIES), "ai",
-                                             KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES, 0},
-                           "%zu entries in this room are yours; of its %u one AI may have %u",
-                           entries, KNOWLEDGE_ENTRIES_MAX,
-                           KNOWLEDGE_ENTRIES_MAX / KNOWLEDGE_SHARES);
+                           &(struct overrun){limit_text(LIMIT_ENTRIES), "ai", (double)most, 0},
+                           "%zu entries in this room are yours; of its %u one AI may have %zu",
+                           entries, KNOWLEDGE_ENTRIES_MAX, most);
     if (!fits((struct exchange){growth->bytes, growth->exchange, 0},
               bytes_that_stay(knowledge, growth), limit))
         return refuse_over(

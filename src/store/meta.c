@@ -29,7 +29,7 @@ static int key_find(struct database *database, bool *ret_there, const char *path
 int meta_key_make(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
     sqlite3_stmt *statement;
-    bool there;
+    bool there = false;
     int error = key_find(database, &there, path, why);
     if (error < 0 || there)
         return error;
@@ -50,7 +50,7 @@ int meta_key_make(struct database *database, const char *path, char why[STORE_WH
 
 int meta_key(struct database *database, const char *path, char why[STORE_WHY_SIZE])
 {
-    bool there;
+    bool there = false;
     int error = key_find(database, &there, path, why);
     return error == 0 && !there ? database_damaged(why, path, "the hub's key is gone") : error;
 }
