@@ -10,6 +10,7 @@ usage: seed_ai.py KHUB
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -67,6 +68,9 @@ def a_seed_ai_and_two_trainers_know_and_complete():
             watcher.wait_for("pattern_share", lambda line, ai_id=ai_id: line["sender_id"] == ai_id)
             watcher.wait(f"a session of seed and {ai_id} was completed", lambda ai_id=ai_id: any(
                 {"seed", ai_id} <= set(session["participants"]) for session in completed(watcher)))
+            # the watcher may have seen it before the seed's AI has read it
+            watcher.wait(f"the seed's AI knows a pattern of {ai_id}", lambda ai_id=ai_id: re.search(
+                rf"^\[seed\] integrated shared pattern \S+ from {ai_id}$", seed.log(), re.M))
         summary = seed.end()
         for trainer in (cpu, disk):
             trainer.end()

@@ -124,7 +124,9 @@ static void shows_its_token(void **state)
     }
     assert_null(strstr(fake_hub_line(&life->hub, "chat", 0), "secret"));
     assert_null(life->link->hello.at);
-    assert_null(memmem(life->link->draft.at, life->link->draft.capacity, "secret", 6));
+    const struct text *draft =
+        &life->link->draft; /* mostly without memory, of which memmem takes none */
+    assert_true(!draft->at || !memmem(draft->at, draft->capacity, "secret", 6));
 }
 
 /* A link that never comes back has no more use for it. */

@@ -380,10 +380,11 @@ static void test_what_an_ai_has_is_its_owners(void **state)
     skip_all(f);
     share(f, ADA, "a2", 1);
     expect_limit(f, ADA, "quota_exceeded", "entries", 2, 0);
-    enter(f, BOB, "bob", "carol");
+    /* An id is its owner's while it is away: what it has is nobody else's. */
+    open_peer(f, BOB);
+    say_hello(f, BOB, "bob", "{'protocol':2,'token':'carol'}");
+    expect_error(f, BOB, "id_in_use");
     share(f, ADA, "a2", 1);
-    expect_taken(f, ADA);
-    share(f, ADA, "a3", 1);
     expect_limit(f, ADA, "quota_exceeded", "entries", 2, 0);
     leave(f, BOB);
     enter(f, BOB, "bob", "alice");
