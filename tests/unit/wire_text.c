@@ -7,11 +7,11 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "let_go.h"
 #include "wire/frame.h"
 #include "wire/message.h"
 #include "wire/text.h"
@@ -31,17 +31,6 @@ static bool fails(void)
     return false;
 }
 
-/* What was freed, or given to realloc, with this text in it; NULL: nobody looks. */
-static const char *looked_for;
-static unsigned let_go_count;
-
-static void let_go(void *block)
-{
-    if (looked_for && block &&
-        memmem(block, malloc_usable_size(block), looked_for, strlen(looked_for)))
-        let_go_count++;
-}
-
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_malloc(size_t size)
@@ -55,14 +44,6 @@ void *__wrap_realloc(void *block, size_t size)
 {
     let_go(block);
     return fails() ? NULL : __real_realloc(block, size);
-}
-
-void __real_free(void *block);
-void __wrap_free(void *block);
-void __wrap_free(void *block)
-{
-    let_go(block);
-    __real_free(block);
 }
 
 #define ASSERT_TEXT(text, expected)                                                                \
