@@ -172,12 +172,15 @@ static int when_read(const char *option, const char *text, int64_t *ret_ms)
     return EXIT_USAGE;
 }
 
-static int listing_print(struct listing *listing)
+static int listing_print(struct listing *listing, const char *place)
 {
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     if (listing->rows)
         return json_print_result("audit", listing->rows);
-    table_print(&listing->table, &terminal, stdout);
+    if (listing->table.count > 0)
+        table_print(&listing->table, &terminal, stdout);
+    else
+        printf("Nothing like that stands in the audit of %s.\n", place);
     return EXIT_WORKED;
 }
 
@@ -199,7 +202,7 @@ static int run(const void *data)
     listing.rows = settings->json ? json_array() : NULL;
     table_begin(&listing.table, TABLE_COLUMNS(columns));
     int error = list(&listing, place, why);
-    code = error == 0 ? listing_print(&listing) : complain("audit", "%s", why);
+    code = error == 0 ? listing_print(&listing, place) : complain("audit", "%s", why);
     if (error != 0)
         json_decref(listing.rows);
     table_free(&listing.table);

@@ -56,6 +56,8 @@ def who_came_was_refused_and_went_stands_in_it():
         check(f"conn={rows[1]['detail']} " in hub.log(), "that is its name in the log")
         check("no such token" in rows[2]["detail"] and '"carl"' in rows[4]["detail"], rows)
         check(OTHER not in json.dumps(rows), "a token is in the audit")
+        equal(worked("audit", "--data", data, "--token", "nobody").out,
+              f"Nothing like that stands in the audit of {data}.\n")
         shown = row(worked("audit", "--data", data).out, "WHAT", "login")
         equal((shown["TOKEN"], shown["ID"], shown["ROOM"], shown["FROM"]), ("alice", "ada", "lab", "127.0.0.1"))
         equal(told(data, "--token", "alice"), [found[0], found[1], found[5]])
