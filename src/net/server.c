@@ -366,15 +366,24 @@ static void warn_no_tokens(struct server *server)
 
 static void warn_insecure(struct server *server)
 {
+    bool asks = login_asks(server);
     journal_begin(&server->journal, 0, "warning");
     journal_text(&server->journal, "insecure",
-                 slice_of("peers of other machines are taken without tokens: anyone who reaches "
-                          "this port is in"));
+                 asks ? slice_of("peers of other machines need not encrypt: whoever is on the way "
+                                 "reads their tokens and all that is said")
+                      : slice_of("peers of other machines are taken without tokens: anyone who "
+                                 "reaches this port is in"));
     journal_end(&server->journal);
-    journal_say(&server->journal,
-                "[hub] WARNING: --insecure: anyone who reaches this port is in. Nothing is asked, "
-                "%s.",
-                server->tls ? "and nobody need encrypt" : "nothing is encrypted");
+    if (asks)
+        journal_say(&server->journal,
+                    "[hub] WARNING: --insecure: %s. Whoever is on the way reads tokens and all "
+                    "that is said.",
+                    server->tls ? "nobody need encrypt" : "nothing is encrypted");
+    else
+        journal_say(&server->journal,
+                    "[hub] WARNING: --insecure: anyone who reaches this port is in. Nothing is "
+                    "asked, %s.",
+                    server->tls ? "and nobody need encrypt" : "nothing is encrypted");
 }
 
 static void handles_init(struct server *server)

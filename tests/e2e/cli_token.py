@@ -200,7 +200,9 @@ def with_tokens_a_hub_takes_peers_of_other_machines():
 
             wait_until(warned, "a hub that protects its tokens")
         with Hub("--data", data, "--insecure", listen=(f"{own_address()}:0",)) as hub:
-            check("is asked for a token; nobody need encrypt" in hub.console(), hub.console())
+            hub.wait_console("is asked for a token; nobody need encrypt")
+            hub.wait_console("WARNING: --insecure: nothing is encrypted. Whoever is on the way reads tokens")
+            check("Nothing is asked" not in hub.console(), hub.console())
             check(" event=reachable by=token" in hub.log(), hub.log())
             with contextlib.closing(Client((own_address(), hub.port))) as eve:
                 eve.send(message("eve", "hello"))

@@ -288,6 +288,8 @@ class Hub:
             self.port = int(file.read())
         if logged:
             wait_until(lambda: self.log().count(" event=listening ") >= len(self.listen), "the log's beginning")
+        if is_khub() and "stdout" not in streams and "--quiet" not in options:
+            wait_until(lambda: self.console().count(" listening on ") >= len(self.listen), "the console's beginning")
         threading.Thread(target=self.beat, daemon=True).start()
 
     def beat(self):
