@@ -1,20 +1,28 @@
-/* The floor of `./dev bench relay`: a relay that does nothing but copy.
+/* The floor of `./dev bench relay`, a relay that does nothing but copy; and that of `./dev bench
+ * durable`.
  *
  *     relay_floor PORT_FILE            every line goes to every other connection
  *     relay_floor PORT_FILE --direct   a line begins with the number of the one connection that it
  *                                      goes to (8 digits)
  *     relay_floor PORT_FILE --bare     as the first, but sends what it has just read, with no copy
  *                                      for each receiver
+ *     relay_floor PORT_FILE --disk LOG no line goes anywhere: all that came in a turn is written to
+ *                                      LOG, then fdatasync, then each line is answered "ack"
  *
  * No JSON is looked at, nobody is known by name, nothing is kept. What is here is what any relay
  * has to pay: one loop over epoll, one read for a sender that has something, an output buffer for
  * each receiver, and one send for each receiver per turn of the loop, however many lines came in
  * that turn. Lines are copied in runs, as many as one read brought.
  *
+ * The log is written over, within DISK_BYTES: where a file doesn't grow, a file system has the
+ * least to do. When the last publisher has left, a line of JSON tells what write and fdatasync
+ * took.
+ *
  * A connection is greeted with its number, "ready 00000042", so that a peer knows when it
  * counts. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -26,6 +34,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -34,10 +43,12 @@ enum {
     OUTPUT_MAX = 64 << 20,
     EVENTS_MAX = 1024,
     PEERS_MAX = 16384,
-    NUMBER_DIGITS = 8
+    NUMBER_DIGITS = 8,
+    DISK_BYTES = 4 << 20,
+    COMMITS_MAX = 1 << 20
 };
 
-enum relay_mode { RELAY_FANOUT, RELAY_DIRECT, RELAY_BARE };
+enum relay_mode { RELAY_FANOUT, RELAY_DIRECT, RELAY_BARE, RELAY_DISK };
 
 struct peer {
     int fd;
@@ -48,6 +59,7 @@ struct peer {
     size_t out_start, out_end, out_size;
     char *rest; /* the beginning of a line that is not whole yet */
     size_t rest_len;
+    unsigned long unacked; /* lines that are not on the disk yet */
 };
 
 static struct relay {
@@ -59,6 +71,15 @@ static struct relay {
     unsigned due_count;
     char input[LINE_MAX_BYTES + READ_SIZE];
 } relay;
+
+static struct disk {
+    int log;
+    off_t at; /* where the next commit begins */
+    char *bytes;
+    size_t len, size;
+    double commits_ms[COMMITS_MAX];
+    size_t commit_count;
+} disk;
 
 static _Noreturn void die(const char *what)
 {
@@ -166,9 +187,93 @@ static void relay_to_one(const char *line, size_t len)
         peer_append(relay.peers[number], line, len);
 }
 
+/* ── on the disk ── */
+
+static void disk_open(const char *path)
+{
+    static const char zeros[DISK_BYTES];
+    disk.log = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (disk.log < 0 || pwrite(disk.log, zeros, sizeof zeros, 0) != sizeof zeros ||
+        fsync(disk.log) < 0)
+        die(path);
+}
+
+static void disk_add(struct peer *from, const char *lines, size_t len)
+{
+    if (disk.len + len > disk.size) {
+        disk.size = 2 * (disk.len + len);
+        disk.bytes = realloc(disk.bytes, disk.size);
+        if (!disk.bytes)
+            die("realloc");
+    }
+    assert(disk.bytes);
+    memcpy(disk.bytes + disk.len, lines, len);
+    disk.len += len;
+    for (const char *end; (end = memchr(lines, '\n', len)); from->unacked++) {
+        len -= (size_t)(end + 1 - lines);
+        lines = end + 1;
+    }
+    peer_mark_due(from);
+}
+
+static double now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static void disk_commit(void)
+{
+    double began = now_ms();
+    if (disk.len == 0)
+        return;
+    if (disk.at + (off_t)disk.len > DISK_BYTES)
+        disk.at = 0;
+    if (pwrite(disk.log, disk.bytes, disk.len, disk.at) != (ssize_t)disk.len ||
+        fdatasync(disk.log) < 0)
+        die("the log");
+    disk.at += (off_t)disk.len;
+    disk.len = 0;
+    if (disk.commit_count < COMMITS_MAX)
+        disk.commits_ms[disk.commit_count++] = now_ms() - began;
+    for (unsigned i = 0; i < relay.due_count; i++)
+        for (; relay.due[i]->unacked; relay.due[i]->unacked--)
+            peer_append(relay.due[i], "ack\n", 4);
+}
+
+static int by_size(const void *left, const void *right)
+{
+    double one = *(const double *)left, other = *(const double *)right;
+    return (one > other) - (one < other);
+}
+
+static double commit_quantile(double part)
+{
+    return disk.commits_ms[(size_t)(part * (double)(disk.commit_count - 1))];
+}
+
+/* What the commits since the last time took. */
+static void disk_tell(void)
+{
+    if (disk.commit_count == 0)
+        return;
+    qsort(disk.commits_ms, disk.commit_count, sizeof *disk.commits_ms, by_size);
+    printf("{\"commits\":%zu,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f}\n",
+           disk.commit_count, commit_quantile(0.5), commit_quantile(0.99), commit_quantile(0.999));
+    fflush(stdout);
+    disk.commit_count = 0;
+}
+
+/* ── the loop ── */
+
 /* Everything up to the last line end. */
 static void relay_lines(struct peer *from, const char *lines, size_t len)
 {
+    if (relay.mode == RELAY_DISK) {
+        disk_add(from, lines, len);
+        return;
+    }
     if (relay.mode != RELAY_DIRECT) {
         relay_to_all(from, lines, len);
         return;
@@ -240,8 +345,10 @@ static void relay_accept(void)
 
 static void relay_bury(void)
 {
+    unsigned left = 0;
     for (unsigned i = 0; i < relay.peer_count; i++) {
         struct peer *peer = relay.peers[i];
+        left += peer && !peer->gone;
         if (!peer || !peer->gone)
             continue;
         close(peer->fd);
@@ -250,6 +357,8 @@ static void relay_bury(void)
         free(peer);
         relay.peers[i] = NULL;
     }
+    if (left == 0)
+        disk_tell();
 }
 
 static void relay_turn(void)
@@ -269,6 +378,7 @@ static void relay_turn(void)
             peer_read(peer);
         someone_gone = someone_gone || peer->gone;
     }
+    disk_commit();
     for (unsigned i = 0; i < relay.due_count; i++) {
         relay.due[i]->due = false;
         peer_flush(relay.due[i]);
@@ -298,11 +408,15 @@ static void relay_listen(const char *port_file)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || argc > 3) {
-        fprintf(stderr, "usage: relay_floor PORT_FILE [--direct | --bare]\n");
+    bool on_disk = argc == 4 && strcmp(argv[2], "--disk") == 0;
+    if (argc < 2 || (argc > 3 && !on_disk)) {
+        fprintf(stderr, "usage: relay_floor PORT_FILE [--direct | --bare | --disk LOG]\n");
         return 2;
     }
-    if (argc == 3 && strcmp(argv[2], "--direct") == 0)
+    if (on_disk) {
+        relay.mode = RELAY_DISK;
+        disk_open(argv[3]);
+    } else if (argc == 3 && strcmp(argv[2], "--direct") == 0)
         relay.mode = RELAY_DIRECT;
     else if (argc == 3 && strcmp(argv[2], "--bare") == 0)
         relay.mode = RELAY_BARE;
