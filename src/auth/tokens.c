@@ -13,7 +13,7 @@
 #include "core/memory.h"
 
 #define QUOTA_TEXT_SIZE 256u /* of quota_write */
-#define COLUMNS         "id, sha256, name, role, ids, rooms, expires, created, revoked, sees_direct"
+#define COLUMNS         "id, sha256, name, role, ids, rooms, expires, created, revoked, sees_direct, types"
 
 struct tokens {
     sqlite3 *handle;
@@ -23,75 +23,6 @@ struct tokens {
     size_t count;
     char actor[ACTOR_MAX + 1];
 };
-
-static const char *const roles[TOKEN_ROLE_COUNT] = {
-#define X(name, text) [TOKEN_##name] = (text),
-    TOKEN_ROLES(X)
-#undef X
-};
-
-static const struct {
-    const char *what;
-    enum token_may may[TOKEN_ROLE_COUNT];
-} rights[TOKEN_RIGHT_COUNT] = {
-#define X(name, what, member, observer, admin)                                                     \
-    [TOKEN_MAY_##name] = {what, {TOKEN_##member, TOKEN_##observer, TOKEN_##admin}},
-    TOKEN_RIGHTS(X)
-#undef X
-};
-
-const char *token_role_text(enum token_role role)
-{
-    return roles[role];
-}
-
-const char *token_right_text(enum token_right right)
-{
-    return rights[right].what;
-}
-
-const char *token_may_text(enum token_right right, enum token_role role)
-{
-    static const char *const texts[TOKEN_MAY_COUNT] = {
-#define X(name, text) [TOKEN_##name] = (text),
-        TOKEN_MAYS(X)
-#undef X
-    };
-    return texts[rights[right].may[role]];
-}
-
-/* ── what one permits ── */
-
-enum token_may token_may(const struct token_grant *grant, enum token_right right)
-{
-    enum token_may may = rights[right].may[grant->role];
-    return may != TOKEN_GRANTED ? may : grant->sees_direct ? TOKEN_YES : TOKEN_NO;
-}
-
-bool token_permits_id(const struct token_grant *grant, struct slice ai_id)
-{
-    char id[ID_PATTERN_MAX + 1];
-    if (ai_id.len >= sizeof id || memchr(ai_id.at, '\0', ai_id.len))
-        return false;
-    memcpy(id, ai_id.at, ai_id.len);
-    id[ai_id.len] = '\0';
-    return sqlite3_strglob(grant->ids, id) == 0;
-}
-
-bool token_permits_room(const struct token_grant *grant, struct slice room)
-{
-    const char *name = grant->rooms;
-    if (!*name)
-        return true;
-    for (;;) {
-        size_t len = strcspn(name, ",");
-        if (slice_equal(room, (struct slice){name, len}))
-            return true;
-        if (!name[len])
-            return false;
-        name += len + 1;
-    }
-}
 
 /* ── the file ── */
 
@@ -158,12 +89,22 @@ static bool column_role(sqlite3_stmt *row, int column, enum token_role *ret_role
 {
     const char *text = (const char *)sqlite3_column_text(row, column);
     for (enum token_role role = 0; text && role < TOKEN_ROLE_COUNT; role++) {
-        if (strcmp(roles[role], text) == 0) {
+        if (strcmp(token_role_text(role), text) == 0) {
             *ret_role = role;
             return true;
         }
     }
     return false;
+}
+
+/* "": all, and 0. False when it is no list of what may be published. */
+static bool column_types(sqlite3_stmt *row, int column, uint64_t *ret_types)
+{
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    struct slice wrong;
+    *ret_types = 0;
+    return text && (!*text || (message_types_read(slice_of(text), ret_types, &wrong) == 0 &&
+                               !(*ret_types & ~message_types_published())));
 }
 
 /* Tokens as they are read, one after the other. */
@@ -230,6 +171,7 @@ static bool row_read(const struct reading *reading, struct token *ret_token)
            column_role(row, 3, &grant->role) &&
            column_text(row, 4, grant->ids, sizeof grant->ids) &&
            column_text(row, 5, grant->rooms, sizeof grant->rooms) &&
+           column_types(row, 10, &grant->types) &&
            limits_read(reading->limits, ret_token->id, &grant->quota);
 }
 
@@ -398,19 +340,22 @@ static int insert(struct tokens *tokens, const struct token_grant *grant,
 {
     sqlite3_stmt *row = sql_prepare(tokens->handle,
                                     "INSERT INTO tokens (sha256, name, role, ids, rooms, expires,"
-                                    " created, sees_direct, revoked)"
-                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0)",
+                                    " created, sees_direct, types, revoked)"
+                                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)",
                                     why);
+    char types[MESSAGE_TYPES_TEXT_SIZE];
     if (!row)
         return -1;
+    message_types_write(grant->types, types);
     sqlite3_bind_blob(row, 1, sha256, TOKEN_SHA256, SQLITE_STATIC);
     sqlite3_bind_text(row, 2, grant->name, -1, SQLITE_STATIC);
-    sqlite3_bind_text(row, 3, roles[grant->role], -1, SQLITE_STATIC);
+    sqlite3_bind_text(row, 3, token_role_text(grant->role), -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 4, grant->ids, -1, SQLITE_STATIC);
     sqlite3_bind_text(row, 5, grant->rooms, -1, SQLITE_STATIC);
     sqlite3_bind_int64(row, 6, grant->expires_ms);
     sqlite3_bind_int64(row, 7, grant->created_ms);
     sqlite3_bind_int(row, 8, grant->sees_direct);
+    sqlite3_bind_text(row, 9, types, -1, SQLITE_STATIC);
     int error = sqlite3_step(row) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
     sqlite3_finalize(row);
     return error < 0
@@ -452,12 +397,14 @@ static int audit_add(struct tokens *tokens, int64_t now, const char *what, const
 static int audit_add_grant(struct tokens *tokens, const char *what, const struct token_grant *grant,
                            char why[TOKENS_WHY_SIZE])
 {
-    char detail[ID_PATTERN_MAX + ROOM_LIST_MAX + QUOTA_TEXT_SIZE + 128], limits[QUOTA_TEXT_SIZE];
+    char limits[QUOTA_TEXT_SIZE], types[MESSAGE_TYPES_TEXT_SIZE];
+    char detail[ID_PATTERN_MAX + ROOM_LIST_MAX + sizeof limits + sizeof types + 128];
     quota_write(&grant->quota, limits, sizeof limits);
-    snprintf(detail, sizeof detail, "role=%s%s ids=%s rooms=%s%s%s expires=%lld",
-             roles[grant->role], grant->sees_direct ? " sees_direct" : "", grant->ids,
-             *grant->rooms ? grant->rooms : "all", *limits ? " " : "", limits,
-             (long long)grant->expires_ms);
+    message_types_write(grant->types, types);
+    snprintf(detail, sizeof detail, "role=%s%s ids=%s rooms=%s%s%s%s%s expires=%lld",
+             token_role_text(grant->role), grant->sees_direct ? " sees_direct" : "", grant->ids,
+             *grant->rooms ? grant->rooms : "all", *types ? " types=" : "", types,
+             *limits ? " " : "", limits, (long long)grant->expires_ms);
     return audit_add(tokens, grant->created_ms, what, grant->name, detail, why);
 }
 
@@ -625,5 +572,40 @@ int tokens_limit(struct tokens *tokens, const char *name, const struct quota *qu
         error =
             audit_add(tokens, now, "limited", name, *limits ? limits : "as the hub says", ret_why);
     }
+    return end(tokens, error, NULL, ret_why);
+}
+
+static int types_set(struct tokens *tokens, int64_t token, const char *types,
+                     char why[TOKENS_WHY_SIZE])
+{
+    sqlite3_stmt *row =
+        sql_prepare(tokens->handle, "UPDATE tokens SET types = ?2 WHERE id = ?1", why);
+    if (!row)
+        return -1;
+    sqlite3_bind_int64(row, 1, token);
+    sqlite3_bind_text(row, 2, types, -1, SQLITE_STATIC);
+    int error = sqlite3_step(row) == SQLITE_DONE ? 0 : sql_fail(tokens->handle, why);
+    sqlite3_finalize(row);
+    return error;
+}
+
+int tokens_allow(struct tokens *tokens, const char *name, uint64_t types, int64_t now,
+                 char ret_why[TOKENS_WHY_SIZE])
+{
+    struct token there;
+    char text[MESSAGE_TYPES_TEXT_SIZE], detail[sizeof text + sizeof "types="];
+    int error = begin(tokens, ret_why);
+    if (error == 0)
+        error = live_find(tokens, name, &there, ret_why);
+    if (error == 0) {
+        there.grant.types = types;
+        error = token_types_check(&there.grant, ret_why);
+    }
+    message_types_write(types, text);
+    if (error == 0)
+        error = types_set(tokens, there.id, text, ret_why);
+    snprintf(detail, sizeof detail, "types=%s", *text ? text : "all");
+    if (error == 0)
+        error = audit_add(tokens, now, "allowed", name, detail, ret_why);
     return end(tokens, error, NULL, ret_why);
 }

@@ -12,6 +12,7 @@
 #include "auth/bounds.h"
 #include "auth/token.h"
 #include "wire/quota.h"
+#include "wire/types.h"
 
 #define TOKENS_WHY_SIZE 512u
 
@@ -67,6 +68,7 @@ struct token_grant {
     char ids[ID_PATTERN_MAX + 1];  /* the ids that it may take (token_permits_id) */
     char rooms[ROOM_LIST_MAX + 1]; /* "a,b": those that it may enter; "": all */
     struct quota quota;            /* of all its connections together; 0: as the hub says */
+    uint64_t types;                /* a set: of all that may be published these; 0: all */
     bool sees_direct;              /* of an observer: it was given the right */
     int64_t expires_ms, created_ms, revoked_ms;
 };
@@ -80,6 +82,10 @@ struct token {
 
 /* NO, OWN or YES. */
 enum token_may token_may(const struct token_grant *grant, enum token_right right);
+/* The types that it may not say, a set; what else it may is token_may's. */
+uint64_t token_bars(const struct token_grant *grant);
+/* Can its role have these types? 0, or -1 with what stands against it, part of a sentence. */
+int token_types_check(const struct token_grant *grant, char ret_why[TOKENS_WHY_SIZE]);
 /* May it take this id? The pattern is SQLite's GLOB: `*` any characters or none, `?` one,
  * `[abc]` one of these; all else stands for itself, code point by code point, capitals apart. */
 bool token_permits_id(const struct token_grant *grant, struct slice ai_id);
@@ -120,6 +126,9 @@ int tokens_rotate(struct tokens *tokens, const char *name, int64_t now,
 /* From now on these are its limits, where they are not negative; 0: as the hub says. */
 int tokens_limit(struct tokens *tokens, const char *name, const struct quota *quota, int64_t now,
                  char ret_why[TOKENS_WHY_SIZE]);
+/* From now on these are the types that it may publish; 0: all. */
+int tokens_allow(struct tokens *tokens, const char *name, uint64_t types, int64_t now,
+                 char ret_why[TOKENS_WHY_SIZE]);
 /* Hands out all that were ever given out, in that order. 0, or -1 with a sentence. */
 int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct token_grant *grant),
                 void *ctx, char ret_why[TOKENS_WHY_SIZE]);
@@ -127,9 +136,9 @@ int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct toke
 /* One thing that was done. */
 struct token_act {
     int64_t time_ms;        /* unix time */
-    const char *who, *what; /* what: added, revoked, rotated or limited */
+    const char *who, *what; /* what: added, revoked, rotated, limited or allowed */
     const char *name;       /* the token's */
-    const char *detail;     /* what it is for, of one that is new; its limits, of one limited */
+    const char *detail;     /* what it is for, of one that is new; its limits; its types */
 };
 /* Hands out all that was done, the first first; texts are good during the call. 0, or -1 with a
  * sentence. */

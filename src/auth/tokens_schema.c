@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define APPLICATION_ID 0x6b687574 /* "khut" */
-#define TOKENS_SCHEMA  4
+#define TOKENS_SCHEMA  5
 
 /* What makes a file of each schema out of one of the schema before; the first, out of nothing. */
 static const char *const schemas[TOKENS_SCHEMA] = {
@@ -25,6 +25,8 @@ static const char *const schemas[TOKENS_SCHEMA] = {
     "ALTER TABLE tokens DROP COLUMN rate;",
     /* who was given no such right before has none */
     "ALTER TABLE tokens ADD COLUMN sees_direct INTEGER NOT NULL DEFAULT 0;",
+    /* '': all; who could publish before may do so on */
+    "ALTER TABLE tokens ADD COLUMN types TEXT NOT NULL DEFAULT '';",
 };
 
 int sql_fail(sqlite3 *handle, char why[TOKENS_WHY_SIZE])

@@ -2,38 +2,29 @@
  * one. */
 #include <assert.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "auth/tokens.h"
 #include "cmd/commands.h"
 #include "cmd/data_place.h"
-#include "cmd/json_out.h"
-#include "cmd/table.h"
+#include "cmd/token_list.h"
 #include "cmd/visit.h"
 #include "wire/clock.h"
+#include "wire/nearest.h"
 
 struct token_settings {
-    const char *action, *name, *role, *ids, *rooms, *expires, *data;
+    const char *action, *name, *role, *ids, *rooms, *types, *expires, *data;
     const char *limits[LIMIT_COUNT];
     bool sees_direct, json;
 };
 
-static const char *const actions[] = {"list", "add", "limit", "revoke", "rotate", NULL};
+static const char *const actions[] = {"list", "add", "limit", "allow", "revoke", "rotate", NULL};
 static const char *const roles[] = {
 #define X(name, text) (text),
     TOKEN_ROLES(X)
 #undef X
         NULL};
-
-static const struct column columns[] = {
-    {.title = "NAME"},
-    {.title = "ROLE"},
-    {.title = "IDS", .shrinks = true},
-    {.title = "ROOMS", .shrinks = true},
-    {.title = "LIMITS", .wraps = true},
-    {.title = "GIVEN OUT"},
-    {.title = "STATE"},
-};
 
 /* ── what it shall be ── */
 
@@ -88,11 +79,39 @@ static int quota_read(const struct token_settings *settings, struct quota *ret_q
 }
 
 /* An exit code. */
+static int types_read(const struct token_settings *settings, uint64_t *ret_types)
+{
+    struct slice wrong = {NULL, 0};
+    struct token_grant grant = {.role = TOKEN_ADMIN, .types = 0};
+    uint64_t published = message_types_published();
+    char why[TOKENS_WHY_SIZE];
+    *ret_types = 0;
+    if (!settings->types || strcmp(settings->types, "all") == 0)
+        return EXIT_WORKED;
+    if (message_types_read(slice_of(settings->types), &grant.types, &wrong) == 0) {
+        *ret_types = grant.types;
+        return token_types_check(&grant, why) == 0
+                   ? EXIT_WORKED
+                   : usage("--types is '%s': %s.", settings->types, why);
+    }
+    struct nearest nearest = {.word = wrong};
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
+        if (published >> type & 1)
+            nearest_offer(&nearest, slice_of(message_type_text((enum message_type)type)));
+    if (nearest.count > 0)
+        return usage("--types has '%.*s': did you mean '%.*s'?", SLICE_FORMAT(wrong),
+                     SLICE_FORMAT(nearest.best[0].name));
+    return usage("--types has '%.*s', which is no message type; 'khub token --help' lists them.",
+                 SLICE_FORMAT(wrong));
+}
+
+/* An exit code. */
 static int grant_read(const struct token_settings *settings, int64_t now,
                       struct token_grant *ret_grant)
 {
     struct token_grant grant = {.created_ms = now};
     const struct quota hubs = {0};
+    char why[TOKENS_WHY_SIZE];
     int64_t age = 0;
     assert(settings->name && settings->role && settings->ids); /* check, and the table */
     if (!name_fits(settings->name))
@@ -117,120 +136,17 @@ static int grant_read(const struct token_settings *settings, int64_t now,
     snprintf(grant.ids, sizeof grant.ids, "%s", settings->ids);
     snprintf(grant.rooms, sizeof grant.rooms, "%s", settings->rooms ? settings->rooms : "");
     grant.expires_ms = age ? now + age : 0;
-    int code = quota_read(settings, &grant.quota);
+    int code = types_read(settings, &grant.types);
+    if (code == EXIT_WORKED && token_types_check(&grant, why) < 0)
+        code = usage("--types is '%s': %s.", settings->types, why);
+    if (code == EXIT_WORKED)
+        code = quota_read(settings, &grant.quota);
     grant.quota = quota_over(&grant.quota, &hubs);
     *ret_grant = grant;
     return code;
 }
 
-/* ── list ── */
-
-struct listing {
-    struct table table;
-    json_t *tokens;
-    int64_t now;
-};
-
-static const char *state_of(const struct token_grant *grant, int64_t now)
-{
-    return grant->revoked_ms                               ? "revoked"
-           : grant->expires_ms && grant->expires_ms <= now ? "expired"
-                                                           : "good";
-}
-
-static json_t *time_json(int64_t ms)
-{
-    char text[TIMESTAMP_SIZE];
-    if (!ms)
-        return json_null();
-    timestamp_format(ms, text);
-    return json_string(text);
-}
-
-static json_t *limits_json(const struct quota *quota)
-{
-    json_t *limits = json_object();
-    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
-        if (quota->most[limit] > 0)
-            json_object_set_new(limits, limit_text(limit), json_real(quota->most[limit]));
-    return limits;
-}
-
-static void list_json(void *ctx, const struct token_grant *grant)
-{
-    const struct listing *listing = ctx;
-    json_array_append_new(
-        listing->tokens,
-        json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "name", grant->name, "role",
-                  token_role_text(grant->role), "sees_direct",
-                  token_may(grant, TOKEN_MAY_SEE_DIRECT) == TOKEN_YES, "ids",
-                  json_of_bytes(grant->ids), "rooms", json_of_bytes(grant->rooms), "limits",
-                  limits_json(&grant->quota), "created", time_json(grant->created_ms), "expires",
-                  time_json(grant->expires_ms), "revoked", time_json(grant->revoked_ms), "state",
-                  state_of(grant, listing->now)));
-}
-
-/* "5 messages a second, 3 connections at once". */
-static void limits_cell(struct table *table, const struct quota *quota)
-{
-    struct text text = {0};
-    for (enum limit limit = 0; limit < LIMIT_COUNT; limit++)
-        if (quota->most[limit] > 0)
-            text_addf(&text, "%s%.15g %s", text.len ? ", " : "", quota->most[limit],
-                      limit_called(limit));
-    text_add(&text, (struct slice){"", 1});
-    table_add(table, text.failed ? "?" : *text.at ? text.at : "-");
-    text_free(&text);
-}
-
-static void list_row(void *ctx, const struct token_grant *grant)
-{
-    struct listing *listing = ctx;
-    char created[TIMESTAMP_SIZE], expires[TIMESTAMP_SIZE];
-    const char *state = state_of(grant, listing->now);
-    timestamp_format(grant->created_ms, created);
-    timestamp_format(grant->expires_ms, expires);
-    table_add(&listing->table, grant->name);
-    table_addf(&listing->table, "%s%s", token_role_text(grant->role),
-               grant->sees_direct ? " +direct" : "");
-    table_add(&listing->table, grant->ids);
-    table_add(&listing->table, *grant->rooms ? grant->rooms : "all");
-    limits_cell(&listing->table, &grant->quota);
-    table_addf(&listing->table, "%.10s", created);
-    if (strcmp(state, "good") == 0 && grant->expires_ms)
-        table_addf(&listing->table, "until %.10s %.5s UTC", expires, expires + 11);
-    else
-        table_add(&listing->table, state);
-}
-
-static int list(struct tokens *tokens, const struct token_settings *settings, const char *place)
-{
-    struct listing listing = {.now = time_now_ms()};
-    char why[TOKENS_WHY_SIZE];
-    if (settings->json) {
-        listing.tokens = json_array();
-        if (tokens && tokens_each(tokens, list_json, &listing, why) < 0) {
-            json_decref(listing.tokens);
-            return complain("token", "%s", why);
-        }
-        return json_print_result("token", listing.tokens);
-    }
-    if (!tokens || !tokens_any(tokens)) {
-        printf("No token was given out for %s: a hub there takes peers of its own machine, and "
-               "asks nobody.\n",
-               place);
-        return EXIT_WORKED;
-    }
-    struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
-    table_begin(&listing.table, TABLE_COLUMNS(columns));
-    int error = tokens_each(tokens, list_row, &listing, why);
-    if (error == 0)
-        table_print(&listing.table, &terminal, stdout);
-    table_free(&listing.table);
-    return error == 0 ? EXIT_WORKED : complain("token", "%s", why);
-}
-
-/* ── the others ── */
+/* ── done ── */
 
 /* On stdout stands the token and nothing else, so that it can be piped; it is not kept. */
 static void print_token(char text[TOKEN_TEXT_SIZE])
@@ -285,6 +201,20 @@ static int limit_token(struct tokens *tokens, const struct token_settings *setti
     return EXIT_WORKED;
 }
 
+static int allow(struct tokens *tokens, const struct token_settings *settings)
+{
+    uint64_t types;
+    char why[TOKENS_WHY_SIZE];
+    int code = types_read(settings, &types);
+    if (code != EXIT_WORKED)
+        return code;
+    if (tokens_allow(tokens, settings->name, types, time_now_ms(), why) < 0)
+        return complain("token", "%s", why);
+    complain("token", "that is what \"%s\" may say now; a hub that runs knows within a second.",
+             settings->name);
+    return EXIT_WORKED;
+}
+
 static int revoke_token(struct tokens *tokens, const char *name)
 {
     char why[TOKENS_WHY_SIZE];
@@ -309,7 +239,7 @@ static int act(struct tokens *tokens, const struct token_settings *settings, con
 {
     struct token_grant grant;
     if (strcmp(settings->action, "list") == 0)
-        return list(tokens, settings, place);
+        return token_list(tokens, settings->json, place);
     if (!tokens)
         return complain("token", "no token was given out for %s.", place);
     identify(tokens);
@@ -319,6 +249,8 @@ static int act(struct tokens *tokens, const struct token_settings *settings, con
         return rotate(tokens, settings->name);
     if (strcmp(settings->action, "limit") == 0)
         return limit_token(tokens, settings);
+    if (strcmp(settings->action, "allow") == 0)
+        return allow(tokens, settings);
     int code = grant_read(settings, time_now_ms(), &grant);
     return code == EXIT_WORKED ? add(tokens, &grant, !tokens_any(tokens), place) : code;
 }
@@ -334,7 +266,10 @@ static bool limits_any(const struct token_settings *settings)
 static int check(const struct token_settings *settings)
 {
     struct token_grant ignored;
+    bool adds = strcmp(settings->action, "add") == 0;
     bool limits = strcmp(settings->action, "limit") == 0;
+    bool allows = strcmp(settings->action, "allow") == 0;
+    uint64_t types;
     if (settings->name && token_is_whole(slice_of(settings->name)))
         return usage("NAME is what a token is known by, and was given a token: as an argument "
                      "everybody on this machine can read it, so rotate the one that it is of.");
@@ -346,9 +281,17 @@ static int check(const struct token_settings *settings)
     if (limits && !limits_any(settings))
         return usage("limit wants the limits that change, such as --rate 5; 'khub token --help' "
                      "lists them.");
-    if (!limits && strcmp(settings->action, "add") != 0)
-        return EXIT_WORKED;
-    return limits ? quota_read(settings, &ignored.quota) : grant_read(settings, 0, &ignored);
+    if (allows && !settings->types)
+        return usage("allow wants the --types that it may publish from now on, such as chat, or "
+                     "all; 'khub token --help' lists them.");
+    if (settings->types && !adds && !allows)
+        return usage("--types goes with add and allow, and not with %s.", settings->action);
+    if (limits_any(settings) && !adds && !limits)
+        return usage("limits go with add and limit, and not with %s.", settings->action);
+    return adds     ? grant_read(settings, 0, &ignored)
+           : limits ? quota_read(settings, &ignored.quota)
+           : allows ? types_read(settings, &types)
+                    : EXIT_WORKED;
 }
 
 static int run(const void *data)
@@ -382,6 +325,19 @@ static void rights_print(FILE *out)
             fprintf(out, role + 1 < TOKEN_ROLE_COUNT ? "%-18s" : "%s\n",
                     token_may_text(right, role));
     }
+    fprintf(out, "\nWhat --types may name, each of which is a message type:");
+    size_t at = HELP_WIDTH;
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+        const char *text = message_type_text((enum message_type)type);
+        if (!(message_types_published() >> type & 1))
+            continue;
+        at += strlen(text) + 1;
+        if (at >= HELP_WIDTH)
+            at = (size_t)fprintf(out, "\n  %s", text) - 1;
+        else
+            fprintf(out, " %s", text);
+    }
+    fprintf(out, "\n");
 }
 
 #define AT(member) .offset = offsetof(struct token_settings, member)
@@ -415,6 +371,13 @@ static const struct setting options[] = {
      AT(rooms),
      .argument = "A,B",
      .help = "The rooms that it may enter. Without it: all."},
+    {.name = "types",
+     .kind = SETTING_TEXT,
+     AT(types),
+     .argument = "A,B",
+     .help = "The types of message that it may publish (the list above), or all. Whatever they "
+             "are, it may say hello, give signs of life, and ask. Without it: all that its role "
+             "may."},
     LIMIT_SETTING("rate", RATE,
                   "Messages a second, from all its connections together, in bursts of two "
                   "seconds' worth"),
@@ -436,7 +399,7 @@ static const struct setting options[] = {
      .help = "The directory of the hub's. Without it: where 'khub serve' would keep things."},
     JSON_SETTING(struct token_settings,
                  "list as JSON: an array of {\"name\", \"role\", \"sees_direct\", \"ids\", "
-                 "\"rooms\", \"limits\", \"created\", \"expires\", "
+                 "\"rooms\", \"types\", \"limits\", \"created\", \"expires\", "
                  "\"revoked\", \"state\"}."),
     {0},
 };
@@ -461,8 +424,9 @@ const struct command command_token = {
         "stdout alone; of it the SHA-256 is kept, in tokens.db. All that holds one token is one owner, whatever "
         "ids it takes: its NAME.\n\n"
         "limit changes what the owner may do at the most, over all that shows the token; what is "
-        "not named stays as it is. limit, revoke and rotate act at once, also while the hub runs: who is connected with the old one "
-        "is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
+        "not named stays as it is. allow changes what it may publish, and takes a whole list. Both, "
+        "and revoke and rotate, act at once, also while the hub runs: who is connected with an old "
+        "token is closed within a second. A hub whose last token was revoked lets nobody in; to have one "
         "again that asks nobody, start it with 'khub serve --no-tokens'. 'khub audit' tells who did "
         "what with which token; what its owner says in a room stands in the log ('khub log'), after "
         "a hello that names the owner.\n\n"
@@ -475,7 +439,9 @@ const struct command command_token = {
     .table = rights_print,
     .example = "  khub token add ada\n"
                "  khub token add ci --id 'ci/*' --rooms main,lab --expires 30d >ci.token\n"
+               "  khub token add bot --types chat,feature_request\n"
                "  khub token limit ci --rate 20 --connections 4\n"
+               "  khub token allow bot --types chat\n"
                "  khub token\n"
                "  khub token revoke ci",
     .worked = "done",

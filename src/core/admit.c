@@ -355,17 +355,27 @@ static bool admit_stranger(struct hub *hub, struct peer *peer, const struct mess
     return false;
 }
 
+/* Its token does not let it say that. */
+static int refuse_type(const struct peer *peer, enum message_type type, struct refusal *ret_refusal)
+{
+    char says[MESSAGE_TYPES_TEXT_SIZE];
+    message_types_write(message_types_published() & ~peer->barred, says);
+    if (!*says)
+        return refuse(ret_refusal, WIRE_FORBIDDEN,
+                      "the token of \"%.*s\" is an observer's, who may look and ask, but say no %s",
+                      SLICE_FORMAT(peer_owner(peer)), message_type_text(type));
+    return refuse(ret_refusal, WIRE_FORBIDDEN,
+                  "the token of \"%.*s\" is not good for %s; what it may say: %s",
+                  SLICE_FORMAT(peer_owner(peer)), message_type_text(type), says);
+}
+
 /* What its token lets it say. That it waits until its hello is applied: whose it is, is said in
  * that alone, and if it was refused, nobody would know it of what comes behind. */
 static int admit_right(const struct peer *peer, const struct message *message,
                        struct refusal *ret_refusal)
 {
-    bool asks = message->type == MESSAGE_HELLO || message->type == MESSAGE_HEARTBEAT ||
-                message_type_is_query(message->type);
-    if (peer->mute && !asks)
-        return refuse(ret_refusal, WIRE_FORBIDDEN,
-                      "the token of \"%.*s\" is an observer's, who may look and ask, but say no %s",
-                      SLICE_FORMAT(peer_owner(peer)), message_type_text(message->type));
+    if (peer->barred >> message->type & 1)
+        return refuse_type(peer, message->type, ret_refusal);
     if (peer->principal && !peer_who(peer) && message->type != MESSAGE_HELLO)
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "on a hub with tokens a hello comes first, and its answer before all else");

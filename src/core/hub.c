@@ -70,11 +70,13 @@ void hub_open(struct hub *hub, peer_id id, int64_t now)
     peer_new(hub, id);
 }
 
-void hub_set_quota(struct hub *hub, peer_id id, const struct quota *quota)
+void hub_set_pass(struct hub *hub, peer_id id, const struct hub_pass *pass)
 {
-    const struct peer *peer = peer_find(hub, id);
-    if (peer && peer->principal)
-        principal_set_quota(hub, peer->principal, quota);
+    struct peer *peer = peer_find(hub, id);
+    if (!peer || !peer->principal)
+        return;
+    peer->barred = pass->barred;
+    principal_set_quota(hub, peer->principal, &pass->quota);
 }
 
 void hub_truncated(struct hub *hub, peer_id id, uint64_t first, int64_t now)

@@ -118,7 +118,7 @@ struct hub_login {
 /* What it is let in as. */
 struct hub_pass {
     struct slice owner; /* whose it is; len 0: its own. Copied by the hub within the call */
-    bool mute;          /* it may look and ask, and says nothing */
+    uint64_t barred;    /* types that it may not say, a set; none of MESSAGES_ASKING */
     bool admin;         /* it may moderate (core/moderation.h) */
     enum sees sees;     /* what it is shown if it observes */
     struct quota quota; /* of its owner; 0: as the hub's configuration says */
@@ -205,9 +205,9 @@ void hub_start(struct hub *hub, int64_t now);
 /* A connection exists. `now` is unix time in milliseconds, here and below; it may jump either
  * way: a step back counts as none, one forward as CLOCK_STEP_MAX_MS at the most. */
 void hub_open(struct hub *hub, peer_id id, int64_t now);
-/* What the owner of a connection may do has changed: it holds from now on for all of its. Nothing
- * when the connection shows no owner. */
-void hub_set_quota(struct hub *hub, peer_id id, const struct quota *quota);
+/* What a connection is let in as has changed: what it may not say, and the limits of its owner,
+ * hold from now on. Nothing when the connection shows no owner. */
+void hub_set_pass(struct hub *hub, peer_id id, const struct hub_pass *pass);
 /* It said one line (without its end). Unknown peers are ignored: they were closed by an earlier
  * effect. Whether the line may hold a secret: the caller then overwrites what it has of it. */
 bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now);

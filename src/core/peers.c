@@ -18,7 +18,7 @@ int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass,
     const struct peer *replaced = peer_find(hub, takes_over);
     principal_give(hub, peer->principal);
     peer->principal = principal;
-    peer->mute = pass->mute;
+    peer->barred = pass->barred;
     peer->admin = pass->admin;
     peer->sees = pass->sees;
     if (!principal)

@@ -13,9 +13,9 @@ struct peer {
     struct room *room;           /* NULL: not bound */
     struct slice ai_id;          /* owned; len 0: not bound */
     struct principal *principal; /* whose token let it in; NULL: none was asked for (yet) */
-    bool mute;                   /* and that token lets it look and ask alone, */
-    bool admin;                  /* or moderate, */
-    enum sees sees;              /* and be shown so much when it observes */
+    uint64_t barred;             /* and what it may not say with that token, a set of types, */
+    bool admin;                  /* may it moderate, */
+    enum sees sees;              /* and what it is shown when it observes */
     struct member *member;       /* NULL until it has joined */
     struct member *guest;        /* owned: what it would be; see peer_receive. NULL: none */
     unsigned under_way;          /* messages proposed and not yet applied */

@@ -251,7 +251,7 @@ static struct hub_pass pass_of(const struct token_grant *grant)
     static const enum sees sees[TOKEN_MAY_COUNT] = {
         [TOKEN_NO] = SEES_PUBLIC, [TOKEN_OWN] = SEES_OWN, [TOKEN_YES] = SEES_ALL};
     return (struct hub_pass){.owner = slice_of(grant->name),
-                             .mute = token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO,
+                             .barred = token_bars(grant),
                              .sees = sees[token_may(grant, TOKEN_MAY_SEE_DIRECT)],
                              .admin = token_may(grant, TOKEN_MAY_KEEP_ORDER) == TOKEN_YES,
                              .quota = grant->quota};
@@ -277,7 +277,7 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
 {
     struct server *server = ctx;
     struct connection *connection = server_find(server, login->peer);
-    *ret_pass = (struct hub_pass){.mute = false};
+    *ret_pass = (struct hub_pass){.barred = 0};
     if (!connection)
         return 0;
     refresh(server);
@@ -349,10 +349,12 @@ void login_review(struct server *server)
     for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));) {
         if (connection->state != CONNECTION_OPEN)
             continue;
-        if (must_go(server, connection, now, &refusal))
+        if (must_go(server, connection, now, &refusal)) {
             connection_dismiss(connection, CLOSE_UNAUTHORIZED, &refusal);
-        else if (connection->token)
-            hub_set_quota(server->hub, connection->id,
-                          &tokens_by_id(login->tokens, connection->token, now)->grant.quota);
+        } else if (connection->token) {
+            struct hub_pass pass =
+                pass_of(&tokens_by_id(login->tokens, connection->token, now)->grant);
+            hub_set_pass(server->hub, connection->id, &pass);
+        }
     }
 }

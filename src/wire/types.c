@@ -2,6 +2,7 @@
 #include "wire/types.h"
 
 #include <assert.h>
+#include <string.h>
 
 static const struct type_row {
     struct slice text;
@@ -44,9 +45,14 @@ bool message_type_from_client(enum message_type type)
 
 bool message_type_is_query(enum message_type type)
 {
-    return type == MESSAGE_KNOWLEDGE_QUERY || type == MESSAGE_DEAD_QUERY ||
-           type == MESSAGE_LOG_QUERY || type == MESSAGE_SESSION_QUERY ||
-           type == MESSAGE_MODERATION_QUERY;
+    return MESSAGES_QUERYING >> type & 1;
+}
+
+uint64_t message_types_published(void)
+{
+#define X(name, text, level, client) | ((client) ? MESSAGE_BIT(MESSAGE_##name) : 0)
+    return (0 MESSAGE_TYPES(X)) & ~MESSAGES_ASKING;
+#undef X
 }
 
 int message_type_find(struct slice text, enum message_type *ret_type)
@@ -58,6 +64,39 @@ int message_type_find(struct slice text, enum message_type *ret_type)
         }
     }
     return -1;
+}
+
+void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE])
+{
+    char *at = ret_text;
+    *at = '\0';
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+        if (!(types >> type & 1))
+            continue;
+        if (at > ret_text)
+            *at++ = ',';
+        at = stpcpy(at, type_rows[type].text.at);
+    }
+}
+
+int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret_wrong)
+{
+    uint64_t types = 0;
+    for (;;) {
+        const char *comma = text.len ? memchr(text.at, ',', text.len) : NULL;
+        struct slice word = {text.at, comma ? (size_t)(comma - text.at) : text.len};
+        enum message_type type;
+        if (message_type_find(word, &type) < 0) {
+            *ret_wrong = word;
+            return -1;
+        }
+        types |= MESSAGE_BIT(type);
+        if (!comma)
+            break;
+        text = (struct slice){comma + 1, text.len - word.len - 1};
+    }
+    *ret_types = types;
+    return 0;
 }
 
 static const struct error_row *error_row(enum wire_error error)

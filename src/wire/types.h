@@ -4,6 +4,7 @@
 #define KHUB_WIRE_TYPES_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "wire/slice.h"
 
@@ -53,6 +54,19 @@ enum message_type {
 #undef X
         MESSAGE_TYPE_COUNT
 };
+
+/* A set of types: a bit for each. */
+#define MESSAGE_BIT(type) (UINT64_C(1) << (type))
+_Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
+/* Questions that the hub answers by itself, with a result. They are not acked, have no place in the
+ * room's order, and go to nobody else. */
+#define MESSAGES_QUERYING                                                                          \
+    (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
+     MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
+     MESSAGE_BIT(MESSAGE_MODERATION_QUERY))
+/* What it takes to be there, and to look and ask: whoever may come in may say these. */
+#define MESSAGES_ASKING                                                                            \
+    (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGES_QUERYING)
 
 /* X(NAME, code on the wire, what it means in one sentence) */
 #define WIRE_ERRORS(X)                                                                             \
@@ -110,11 +124,20 @@ const char *message_type_text(enum message_type type);
 /* The level (1 or 2) whose AIs receive this type, and whether a client may send it. */
 int message_type_level(enum message_type type);
 bool message_type_from_client(enum message_type type);
-/* Is it a question that the hub answers by itself, with a result? It is not acked, has no place in
- * the room's order, and goes to nobody else. */
+/* Is it one of MESSAGES_QUERYING? */
 bool message_type_is_query(enum message_type type);
+/* The set of all others that a client may send: they are said to others, or change something. */
+uint64_t message_types_published(void);
 /* 0 and *ret_type, or -1 when the text is no type. */
 int message_type_find(struct slice text, enum message_type *ret_type);
+
+/* A set as text, "chat,pattern_share", in the order of the table; "" when it is empty. */
+#define X(name, text, level, client) +sizeof(text)
+enum { MESSAGE_TYPES_TEXT_SIZE = 1 MESSAGE_TYPES(X) };
+#undef X
+void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE]);
+/* 0; or -1 with the first word of the list that is no type, byte for byte. */
+int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret_wrong);
 
 /* The code on the wire, "bad_json", and its meaning in one sentence; static storage. */
 const char *wire_error_code(enum wire_error error);

@@ -128,12 +128,28 @@ def what_can_t_be_is_said_with_its_limit():
         refused(2, "token", "limit", "ada", "--connections", "-1", *at, said=("--connections", "'-1'"))
         refused(2, "token", "limit", "ada", *at, said=("--rate 5",))
         refused(2, "token", "limit", "--rate", "5", *at, said=("limit wants a NAME",))
+        for wrong, said in (("Chat", "did you mean 'chat'"), ("pattern", "did you mean 'pattern_share'"),
+                            ("chat,", "has ''"), ("*", "'*'"), ("chat,smile", "'smile'"),
+                            ("hello,chat", "hello can be neither given nor taken away"),
+                            ("heartbeat,log_query", "heartbeat,log_query"), ("ack", "ack can"),
+                            ("moderation", "for admins, and not for a member")):
+            refused(2, "token", "add", "ada", "--types", wrong, *at, said=("--types", said))
+        for wrong in ("hello", "Chat", "query"):
+            refused(2, "token", "allow", "ada", "--types", wrong, *at, said=("--types", f"'{wrong}'"))
+        refused(2, "token", "add", "ada", "--role", "observer", "--types", "chat", *at, said=("an observer",))
+        refused(2, "token", "allow", "ada", *at, said=("--types",))
+        refused(2, "token", "allow", "--types", "chat", *at, said=("allow wants a NAME",))
+        refused(2, "token", "allow", "ada", "--types", "chat", "--rate", "5", *at, said=("not with allow",))
+        refused(2, "token", "limit", "ada", "--types", "chat", "--rate", "5", *at, said=("not with limit",))
+        refused(2, "token", "revoke", "ada", "--types", "chat", *at, said=("not with revoke",))
         check(not os.path.exists(data), "something was made")
         refused(1, "token", "revoke", "ada", *at, said=(data,))
         give_out(data, "ada")
         refused(1, "token", "add", "ada", *at, said=('"ada"', "rotate"))
         refused(1, "token", "rotate", "bob", *at, said=('"bob"',))
         refused(1, "token", "limit", "bob", "--rate", "5", *at, said=('"bob"',))
+        refused(1, "token", "allow", "bob", "--types", "chat", *at, said=('"bob"',))
+        refused(1, "token", "allow", "ada", "--types", "moderation", *at, said=("for admins",))
         with open(os.path.join(data, "tokens.db"), "r+b") as file:
             file.write(b"something else")
         refused(1, "token", *at, said=("tokens.db",))
@@ -247,6 +263,52 @@ def a_token_is_good_for_its_ids_rooms_and_role_alone():
         ada.say("chat", {"text": "y"})
         root.expect("chat", text="y")
         eye.expect("chat", text="y")
+
+
+@test
+def a_token_publishes_what_it_was_given_and_that_changes_at_once():
+    with directory() as data, Hub("--data", data) as hub:
+        token = give_out(data, "alice", "--types", "chat,pattern_share")
+        give_out(data, "eye", "--role", "observer")
+        rows = worked("token", "--data", data).out
+        equal([row(rows, "NAME", name)["MAY SAY"] for name in ("alice", "eye")], ["pattern_share, chat", "-"])
+        equal([each["types"] for each in json.loads(worked("token", "--json", "--data", data).out)],
+              [["pattern_share", "chat"], None])
+        bea = let_in(hub, "bea", give_out(data, "bert"))
+        equal(row(worked("token", "--data", data).out, "NAME", "bert")["MAY SAY"], "all")
+        ada = let_in(hub, "ada", token)
+        bea.expect("hello", owner="alice")
+        ada.say("performance_report", {"component_id": "x", "performance": {}})
+        detail = ada.expect_error("forbidden", '"alice"', "performance_report")["payload"]["detail"]
+        check(detail.endswith("may say: pattern_share,chat"), detail)
+        ada.say("heartbeat")
+        ada.expect("heartbeat")
+        ada.say("knowledge_query", {})
+        ada.expect("knowledge_result")
+        ada.say("chat", {"text": "x"})
+        bea.expect("chat", text="x")  # and nothing of what was refused
+        worked("token", "allow", "alice", "--types", "performance_report", "--data", data)
+
+        def barred():
+            ada.say("chat", {"text": "y"})
+            said = ada.say("knowledge_query", {})  # behind it
+            while (found := ada.receive())["payload"].get("in_reply_to") != said:
+                if found["message_type"] == "error":
+                    return "chat" in found["payload"]["detail"] and found["payload"]["code"] == "forbidden"
+            return False
+
+        wait_until(barred, "the new rights")
+        ada.say("performance_report", {"component_id": "x", "performance": {}})
+        while (found := bea.receive())["message_type"] == "chat":
+            pass
+        equal((found["message_type"], found["sender_id"]), ("performance_report", "ada"))
+        worked("token", "allow", "alice", "--types", "all", "--data", data)
+        equal(row(worked("token", "--data", data).out, "NAME", "alice")["MAY SAY"], "all")
+        wait_until(lambda: not barred(), "the end of it")
+        acts = [each for each in json.loads(worked("audit", "--json", "--data", data).out)
+                if each["what"] in ("token allowed", "token added") and each["token"] == "alice"]
+        equal([each["detail"].split(" ")[-2 if each["what"] == "token added" else 0] for each in acts],
+              ["types=pattern_share,chat", "types=performance_report", "types=all"])
 
 
 # the table of khub token --help, cell by cell

@@ -15,6 +15,7 @@
 #include "own_folder.h"
 
 #define NOW        1795334400000
+#define NOTED_SIZE 2048 /* of note */
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 struct place {
@@ -170,14 +171,14 @@ static void test_rotating_changes_the_secret_alone(void **state)
 static void note(void *ctx, const struct token_act *act)
 {
     char *noted = ctx;
-    snprintf(noted + strlen(noted), 512 - strlen(noted), "%lld %s %s %s [%s]\n",
+    snprintf(noted + strlen(noted), NOTED_SIZE - strlen(noted), "%lld %s %s %s [%s]\n",
              (long long)(act->time_ms - NOW), act->who, act->what, act->name, act->detail);
 }
 
 static void test_limits_change_and_the_rest_stays(void **state)
 {
     struct place *place = *state;
-    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], noted[512] = "";
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], noted[NOTED_SIZE] = "";
     struct token_grant grant = grant_of("ada"), other = grant_of("bob");
     grant.quota.most[LIMIT_RATE] = 2.5;
     add(place, &grant, text);
@@ -206,54 +207,73 @@ static void test_limits_change_and_the_rest_stays(void **state)
     assert_non_null(strstr(noted, "rooms=all rate_bytes=65536 connections=4 expires=0]\n"));
 }
 
-/* The files of earlier versions, with a token of theirs: this one opens each, and knows it. */
-static const char *const earlier[] = {
-    "CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
-    " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
-    " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " revoked INTEGER NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;"
-    "PRAGMA application_id = 1802007924; PRAGMA user_version = 1;",
-    "CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
-    " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
-    " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
-    " revoked INTEGER NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;"
-    "CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
-    " who TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
-    "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
-    " BEGIN SELECT RAISE(ABORT, 'what was done is not changed'); END;"
-    "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
-    " BEGIN SELECT RAISE(ABORT, 'what was done is not taken away'); END;"
-    "PRAGMA application_id = 1802007924; PRAGMA user_version = 2;",
+/* How a file of each earlier schema comes out of one of the schema before, and what is in it. */
+static const struct {
+    const char *make, *fill;
+} earlier[] = {
+    {"CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
+     " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
+     " rate REAL NOT NULL, expires INTEGER NOT NULL, created INTEGER NOT NULL,"
+     " revoked INTEGER NOT NULL) STRICT;"
+     "CREATE UNIQUE INDEX names ON tokens (name) WHERE revoked = 0;",
+     "INSERT INTO tokens (sha256, name, role, ids, rooms, rate, expires, created, revoked) VALUES"
+     " (x'01', 'ada', 'member', 'a*', 'lab', 2.5, 0, 1, 0), (zeroblob(32), 'bob', 'admin', '*', '', 0,"
+     " 0, 1, 0)"},
+    {"CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, time INTEGER NOT NULL,"
+     " who TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL, detail TEXT NOT NULL) STRICT;"
+     "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit"
+     " BEGIN SELECT RAISE(ABORT, 'what was done is not changed'); END;"
+     "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit"
+     " BEGIN SELECT RAISE(ABORT, 'what was done is not taken away'); END;",
+     "INSERT INTO tokens (sha256, name, role, ids, rooms, rate, expires, created, revoked) VALUES"
+     " (x'01', 'ada', 'member', 'a*', 'lab', 2.5, 0, 1, 0), (zeroblob(32), 'bob', 'admin', '*', '', 0,"
+     " 0, 1, 0)"},
+    {"CREATE TABLE limits (token INTEGER NOT NULL, name TEXT NOT NULL, most REAL NOT NULL,"
+     " PRIMARY KEY (token, name)) STRICT, WITHOUT ROWID;"
+     "ALTER TABLE tokens DROP COLUMN rate;",
+     "INSERT INTO tokens (sha256, name, role, ids, rooms, expires, created, revoked) VALUES"
+     " (x'01', 'ada', 'member', 'a*', 'lab', 0, 1, 0), (zeroblob(32), 'bob', 'admin', '*', '', 0, 1,"
+     " 0); INSERT INTO limits SELECT id, 'rate', 2.5 FROM tokens WHERE name = 'ada'"},
+    {"ALTER TABLE tokens ADD COLUMN sees_direct INTEGER NOT NULL DEFAULT 0;",
+     "INSERT INTO tokens (sha256, name, role, ids, rooms, expires, created, revoked, sees_direct)"
+     " VALUES (x'01', 'ada', 'member', 'a*', 'lab', 0, 1, 0, 0), (zeroblob(32), 'bob', 'admin', '*',"
+     " '', 0, 1, 0, 0); INSERT INTO limits SELECT id, 'rate', 2.5 FROM tokens WHERE name = 'ada'"},
 };
 
+/* Makes the file that a khub of this schema left, in the place of what is there. */
+static void leave_earlier(struct place *place, unsigned schema, const char *sha256)
+{
+    char path[512], sql[1024];
+    sqlite3 *file;
+    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
+    tokens_close(place->hub);
+    tokens_close(place->command);
+    unlink(path);
+    assert_int_equal(sqlite3_open(path, &file), SQLITE_OK);
+    for (unsigned i = 0; i < schema; i++)
+        assert_int_equal(sqlite3_exec(file, earlier[i].make, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(file, earlier[schema - 1].fill, NULL, NULL, NULL), SQLITE_OK);
+    snprintf(sql, sizeof sql,
+             "UPDATE tokens SET sha256 = x'%s' WHERE name = 'ada';"
+             "PRAGMA application_id = 1802007924; PRAGMA user_version = %u",
+             sha256, schema);
+    assert_int_equal(sqlite3_exec(file, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(file);
+}
+
+/* This one opens each, and knows what stands in it; nobody has a right or a limit more or less. */
 static void test_an_earlier_versions_file_is_taken_over(void **state)
 {
     struct place *place = *state;
-    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], path[512], sql[1024];
-    char hex[2 * TOKEN_SHA256 + 1];
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], hex[2 * TOKEN_SHA256 + 1];
     const uint8_t random[TOKEN_BITS_BYTES] = {1};
     uint8_t sha256[TOKEN_SHA256];
     token_write(random, text);
     token_hash((struct slice){text, TOKEN_LENGTH}, sha256);
     for (size_t i = 0; i < sizeof sha256; i++)
         snprintf(hex + 2 * i, 3, "%02x", sha256[i]);
-    snprintf(path, sizeof path, "%s/tokens.db", place->folder);
-    snprintf(sql, sizeof sql,
-             "INSERT INTO tokens (sha256, name, role, ids, rooms, rate, expires, created, revoked)"
-             " VALUES (x'%s', 'ada', 'member', 'a*', 'lab', 2.5, 0, 1, 0), (x'%s', 'bob', 'admin',"
-             " '*', '', 0, 0, 1, 0)",
-             hex, "00000000000000000000000000000000000000000000000000000000000000ff");
-    for (size_t i = 0; i < sizeof earlier / sizeof *earlier; i++) {
-        sqlite3 *other;
-        tokens_close(place->hub);
-        tokens_close(place->command);
-        unlink(path);
-        assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(other, earlier[i], NULL, NULL, NULL), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
-        sqlite3_close(other);
+    for (unsigned schema = 1; schema <= sizeof earlier / sizeof *earlier; schema++) {
+        leave_earlier(place, schema, hex);
         place->hub = opened(place, TOKENS_IF_THERE);
         place->command = opened(place, TOKENS_IF_THERE);
         const struct token *token = seen(place, text, NOW);
@@ -262,9 +282,15 @@ static void test_an_earlier_versions_file_is_taken_over(void **state)
         assert_string_equal(token->grant.rooms, "lab");
         assert_true(token->grant.quota.most[LIMIT_RATE] > 2.4);
         assert_false(token->grant.quota.most[LIMIT_CONNECTIONS] > 0);
+        assert_false(token->grant.sees_direct);
+        assert_int_equal(token->grant.types, 0);
+        assert_int_equal(token_bars(&token->grant), 0);
         assert_false(tokens_named(place->hub, "bob", NOW)->grant.quota.most[LIMIT_RATE] > 0);
         assert_int_equal(tokens_rotate(place->command, "ada", NOW, next, place->why), 0);
         assert_true(seen(place, next, NOW)->grant.quota.most[LIMIT_RATE] > 2.4);
+        assert_int_equal(
+            tokens_allow(place->command, "ada", MESSAGE_BIT(MESSAGE_CHAT), NOW, place->why), 0);
+        assert_int_equal(seen(place, next, NOW)->grant.types, MESSAGE_BIT(MESSAGE_CHAT));
     }
 }
 
@@ -298,7 +324,7 @@ static void test_a_name_has_one_token(void **state)
 static void test_what_was_done_stays_said(void **state)
 {
     struct place *place = *state;
-    char text[TOKEN_TEXT_SIZE], noted[512] = "", path[512];
+    char text[TOKEN_TEXT_SIZE], noted[NOTED_SIZE] = "", path[512];
     sqlite3 *other;
     struct token_grant grant = grant_of("ada");
     snprintf(grant.rooms, sizeof grant.rooms, "%s", "lab");
@@ -319,6 +345,55 @@ static void test_what_was_done_stays_said(void **state)
     assert_string_equal(noted, "0 root added ada [role=member ids=* rooms=lab expires=0]\n"
                                "1 root rotated ada [role=member ids=* rooms=lab expires=0]\n"
                                "2 eve revoked ada []\n");
+}
+
+static void allow(struct place *place, const char *name, uint64_t types, const char *wrong)
+{
+    place->why[0] = '\0';
+    assert_int_equal(tokens_allow(place->command, name, types, NOW + 1, place->why),
+                     wrong ? -1 : 0);
+    if (wrong && !strstr(place->why, wrong))
+        fail_msg("\"%s\" does not say %s", place->why, wrong);
+}
+
+static void test_the_types_that_one_may_publish(void **state)
+{
+    const uint64_t chat = MESSAGE_BIT(MESSAGE_CHAT), order = MESSAGE_BIT(MESSAGE_MODERATION);
+    const uint64_t all = message_types_published();
+    struct place *place = *state;
+    char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], noted[NOTED_SIZE] = "";
+    struct token_grant grant = grant_of("ada"), eye = grant_of("eye"), root = grant_of("root");
+    grant.types = chat | MESSAGE_BIT(MESSAGE_PATTERN_SHARE);
+    add(place, &grant, text);
+    assert_int_equal(seen(place, text, NOW)->grant.types, grant.types);
+    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all & ~grant.types);
+    assert_int_equal(tokens_rotate(place->command, "ada", NOW, next, place->why), 0);
+    assert_int_equal(seen(place, next, NOW)->grant.types, grant.types);
+    allow(place, "ada", chat, NULL);
+    assert_int_equal(seen(place, next, NOW)->grant.types, chat);
+    allow(place, "ada", chat | order, "for admins");
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
+        if (!(all >> type & 1))
+            allow(place, "ada", chat | MESSAGE_BIT(type),
+                  message_type_text((enum message_type)type));
+    allow(place, "eve", chat, "\"eve\"");
+    assert_int_equal(seen(place, next, NOW)->grant.types, chat);
+    allow(place, "ada", 0, NULL);
+    assert_int_equal(token_bars(&seen(place, next, NOW)->grant), 0);
+    eye.role = TOKEN_OBSERVER;
+    add(place, &eye, text);
+    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all);
+    allow(place, "eye", chat, "observer");
+    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all);
+    root.role = TOKEN_ADMIN;
+    add(place, &root, text);
+    allow(place, "root", chat | order, NULL);
+    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all & ~chat & ~order);
+    assert_int_equal(tokens_acts(place->hub, note, noted, place->why), 0);
+    assert_non_null(strstr(noted, "0  added ada [role=member ids=* rooms=all "
+                                  "types=pattern_share,chat expires=0]\n"));
+    assert_non_null(strstr(noted, "1  allowed ada [types=chat]\n1  allowed ada [types=all]\n"));
+    assert_non_null(strstr(noted, "1  allowed root [types=chat,moderation]\n"));
 }
 
 static void test_each_role_has_the_rights_of_the_table(void **state)
@@ -359,6 +434,7 @@ static void test_an_earlier_file_opens_without_rights_that_nobody_gave(void **st
     assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
     assert_int_equal(sqlite3_exec(database,
                                   "ALTER TABLE tokens DROP COLUMN sees_direct;"
+                                  "ALTER TABLE tokens DROP COLUMN types;"
                                   "PRAGMA user_version = 3",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
@@ -406,9 +482,16 @@ static void test_the_file_has_no_token_and_is_its_owners_alone(void **state)
 
 static void test_what_is_no_row_of_ours_lets_nobody_in(void **state)
 {
-    static const char *const damages[] = {"role = 'king'", "sha256 = x'00'",
+    static const char *const damages[] = {"role = 'king'",
+                                          "sha256 = x'00'",
                                           "ids = printf('%.*c', 200, 'a')",
-                                          "rooms = printf('%.*c', 2000, 'a')"};
+                                          "rooms = printf('%.*c', 2000, 'a')",
+                                          "types = 'Chat'",
+                                          "types = 'chat,'",
+                                          "types = 'pattern'",
+                                          "types = 'chat,hello'",
+                                          "types = 'ack'",
+                                          "types = ' '"};
     struct place *place = *state;
     char text[TOKEN_TEXT_SIZE], path[512], sql[128];
     sqlite3 *other;
@@ -484,6 +567,7 @@ int main(void)
         TEST(test_expiry_is_to_the_millisecond),
         TEST(test_a_name_has_one_token),
         TEST(test_what_was_done_stays_said),
+        TEST(test_the_types_that_one_may_publish),
         TEST(test_each_role_has_the_rights_of_the_table),
         TEST(test_an_earlier_file_opens_without_rights_that_nobody_gave),
         TEST(test_the_file_has_no_token_and_is_its_owners_alone),

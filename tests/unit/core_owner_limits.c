@@ -58,7 +58,8 @@ static void expect_limit(struct fixture *f, unsigned peer, const char *code, con
 
 static void change(struct fixture *f, unsigned peer)
 {
-    hub_set_quota(fixture_hub(f), (peer_id)1 << 32 | peer, &alices);
+    const struct hub_pass pass = {.quota = alices};
+    hub_set_pass(fixture_hub(f), (peer_id)1 << 32 | peer, &pass);
 }
 
 static void test_connections_of_a_token_share_its_rate(void **state)

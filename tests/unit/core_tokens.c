@@ -9,9 +9,12 @@
 
 #define TOKENS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
+#define TALK              (MESSAGE_BIT(MESSAGE_CHAT) | MESSAGE_BIT(MESSAGE_PATTERN_SHARE))
+
 /* "own:NAME" is the token of NAME, "eye:NAME" an observer's, "seer:NAME" one of an observer that is
- * shown all, "root:NAME" an admin's, "slow:NAME" one of a message a second; "bound:NAME" may not
- * take the id it asks for; "busy" has come too often. */
+ * shown all, "root:NAME" an admin's, "slow:NAME" one of a message a second, "talk:NAME" one that
+ * may only chat and share patterns; "bound:NAME" may not take the id it asks for; "busy" has come
+ * too often. */
 static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pass,
                struct refusal *ret_refusal)
 {
@@ -30,12 +33,15 @@ static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
                       SLICE_FORMAT(login->ai_id), SLICE_FORMAT(login->room),
                       login->observer ? " observing" : "");
     bool mute = strcmp(kind, "eye") == 0, all = !strcmp(kind, "seer") || !strcmp(kind, "root");
-    *ret_pass = (struct hub_pass){.owner = slice_of(owner),
-                                  .mute = mute || strcmp(kind, "seer") == 0,
-                                  .sees = mute  ? SEES_PUBLIC
-                                          : all ? SEES_ALL
-                                                : SEES_OWN,
-                                  .quota.most[LIMIT_RATE] = strcmp(kind, "slow") == 0 ? 0.5 : 0};
+    *ret_pass =
+        (struct hub_pass){.owner = slice_of(owner),
+                          .barred = mute || strcmp(kind, "seer") == 0 ? message_types_published()
+                                    : strcmp(kind, "talk") == 0 ? message_types_published() & ~TALK
+                                                                : 0,
+                          .sees = mute  ? SEES_PUBLIC
+                                  : all ? SEES_ALL
+                                        : SEES_OWN,
+                          .quota.most[LIMIT_RATE] = strcmp(kind, "slow") == 0 ? 0.5 : 0};
     return 0;
 }
 
@@ -242,6 +248,87 @@ static void test_an_observers_token_says_nothing(void **state)
     expect(f, EVE, "knowledge_result");
     say(f, EVE, "heartbeat", "{}");
     expect(f, EVE, "heartbeat");
+}
+
+/* Says one of each type that there is: those that are barred are refused for the token alone. */
+static void expect_barred(struct fixture *f, unsigned peer, uint64_t barred)
+{
+    for (unsigned i = 0; i < MESSAGE_TYPE_COUNT; i++) {
+        enum message_type type = (enum message_type)i;
+        const char *text = message_type_text(type);
+        char told[64];
+        if (!message_type_from_client(type) || type == MESSAGE_HELLO ||
+            type == MESSAGE_LOG_QUERY) /* which is for observers */
+            continue;
+        say(f, peer, text, "{'text':'x','pattern':{'id':'p%u'}}", peer);
+        if (!(barred >> type & 1)) {
+            expect_no(f, peer, "error");
+            skip_all(f);
+            continue;
+        }
+        const char *detail = string_of(expect_error(f, peer, "forbidden"), "detail");
+        snprintf(told, sizeof told, "the token of \"alice\" is not good for %s;", text);
+        assert_non_null(strstr(detail, told));
+        assert_non_null(strstr(detail, "may say: pattern_share,chat"));
+    }
+}
+
+static void test_a_token_publishes_the_types_it_was_given(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t barred = message_types_published() & ~TALK;
+    join(f, BOB, "bob", 2, "'token':'own:bert'");
+    join(f, ADA, "ada", 2, "'token':'talk:alice'");
+    skip_all(f);
+    expect_barred(f, ADA, barred);
+    say(f, ADA, "chat", "{'text':'x'}");
+    expect_relayed(f, BOB);
+    say(f, ADA, "code_share", "{'code':{'id':'c','source':'x'}}");
+    expect_error(f, ADA, "forbidden");
+    /* however it is spelled */
+    say_raw(f, ADA,
+            "{'message_id':'m','sender_id':'ada','message_type':'\\u0063ode_sh\\u0061re',"
+            "'timestamp':'t','payload':{'code':{'id':'c','source':'x'}}}");
+    expect_error(f, ADA, "forbidden");
+    say(f, ADA, "Chat", "{'text':'x'}");
+    expect_error(f, ADA, "unknown_type");
+    expect_nothing(f, BOB);
+    leave(f, ADA); /* nor after it came back, under another id or level */
+    join(f, ADA, "ada", 1, "'token':'talk:alice'");
+    join(f, CEY, "cey", 2, "'token':'talk:alice'");
+    skip_all(f);
+    say(f, ADA, "code_share", "{'code':{'id':'c','source':'x'}}");
+    expect_error(f, ADA, "forbidden");
+    expect_barred(f, CEY, barred);
+}
+
+static void test_what_a_token_may_publish_changes_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct hub_pass pass = {.barred = message_types_published() & ~TALK};
+    join(f, BOB, "bob", 2, "'token':'own:bert'");
+    join(f, ADA, "ada", 2, "'token':'own:alice'");
+    skip_all(f);
+    say(f, ADA, "code_share", "{'code':{'id':'c','source':'x'}}");
+    expect_relayed(f, BOB);
+    hub_set_pass(fixture_hub(f), (peer_id)1 << 32 | ADA, &pass);
+    say(f, ADA, "code_share", "{'code':{'id':'c','source':'y'}}");
+    expect_error(f, ADA, "forbidden");
+    expect_nothing(f, BOB);
+    expect_barred(f, ADA, pass.barred);
+    pass.barred = 0;
+    hub_set_pass(fixture_hub(f), (peer_id)1 << 32 | ADA, &pass);
+    say(f, ADA, "code_share", "{'code':{'id':'c','source':'y'}}");
+    expect_relayed(f, BOB);
+    say(f, BOB, "chat", "{'text':'x'}"); /* whose token nobody changed */
+    expect_relayed(f, ADA);
+    fixture_let_in(f, NULL);
+    join(f, CEY, "cey", 2, "");
+    pass.barred = message_types_published();
+    hub_set_pass(fixture_hub(f), (peer_id)1 << 32 | CEY, &pass); /* who has none */
+    skip_all(f);
+    say(f, CEY, "chat", "{'text':'x'}");
+    expect_relayed(f, ADA);
 }
 
 static void test_a_token_has_a_rate_of_its_own(void **state)
@@ -555,6 +642,8 @@ int main(void)
         TOKENS_TEST(test_who_may_come_in_but_not_so_may_ask_again),
         TOKENS_TEST(test_a_later_hello_needs_none),
         TOKENS_TEST(test_an_observers_token_says_nothing),
+        TOKENS_TEST(test_a_token_publishes_the_types_it_was_given),
+        TOKENS_TEST(test_what_a_token_may_publish_changes_at_once),
         TOKENS_TEST(test_a_token_has_a_rate_of_its_own),
         TOKENS_TEST(test_nothing_is_said_before_the_hello_is_answered),
         TOKENS_TEST(test_what_is_for_one_is_shown_to_who_may_see_it),

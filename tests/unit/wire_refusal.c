@@ -78,9 +78,43 @@ static void the_tables(void **state)
     assert_int_equal(type, MESSAGE_PRESENCE);
 }
 
+static void sets_of_types(void **state)
+{
+    (void)state;
+    char text[MESSAGE_TYPES_TEXT_SIZE];
+    uint64_t types = 7, published = message_types_published();
+    struct slice wrong = {NULL, 0};
+    static const char *const none[] = {"",      ",",           "chat,",      ",chat", "chat,,hello",
+                                       "Chat",  "CHAT",        "cha",        "chats", "chat ",
+                                       " chat", "chat, hello", "chat;hello", "*",     "pattern",
+                                       "all",   "ch\xD0\xB0t"};
+    message_types_write(0, text);
+    assert_string_equal(text, "");
+    message_types_write(MESSAGE_BIT(MESSAGE_CHAT) | MESSAGE_BIT(MESSAGE_HELLO), text);
+    assert_string_equal(text, "hello,chat");
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(message_types_read(slice_of(none[i]), &types, &wrong), -1);
+    assert_int_equal(message_types_read((struct slice)SLICE("chat\0,hello"), &types, &wrong), -1);
+    assert_int_equal(message_types_read((struct slice)SLICE("chat,Hello,x"), &types, &wrong), -1);
+    assert_true(slice_is(wrong, "Hello"));
+    assert_int_equal(types, 7);            /* untouched */
+    message_types_write(UINT64_MAX, text); /* all of them have room */
+    assert_int_equal(message_types_read(slice_of(text), &types, &wrong), 0);
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+        enum message_type each = (enum message_type)type;
+        bool asks =
+            each == MESSAGE_HELLO || each == MESSAGE_HEARTBEAT || message_type_is_query(each);
+        assert_true(types >> type & 1);
+        assert_int_equal(published >> type & 1, message_type_from_client(each) && !asks);
+    }
+    assert_int_equal(message_types_read(slice_of("chat,hello,chat"), &types, &wrong), 0);
+    assert_int_equal(types, MESSAGE_BIT(MESSAGE_CHAT) | MESSAGE_BIT(MESSAGE_HELLO));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sets_of_types),
         cmocka_unit_test(refusals_are_cut_at_characters),
         cmocka_unit_test(ids_that_fit),
         cmocka_unit_test(the_tables),
