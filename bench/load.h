@@ -84,7 +84,7 @@ struct connection {
     int fd;
     struct ssl_st *ssl; /* NULL: nothing is encrypted */
     unsigned number;    /* its name at the broker; its index, unless the broker gave it another */
-    bool is_sender, ready, begun;
+    bool is_sender, shaking, ready, begun;
     uint64_t next; /* the message that must come next */
     uint64_t seq;  /* the last one seen, when numbered */
     char *rest;
@@ -100,8 +100,8 @@ struct slot {
 struct swarm {
     const struct plan *plan;
     int epoll;
-    struct connection *connections; /* receivers, then the sender */
-    unsigned total, opened, ready;
+    struct connection *connections;         /* receivers, then the sender */
+    unsigned total, opened, shaking, ready; /* shaking: opened, and their TLS is not */
     struct slot slots[WINDOW_MAX];
     uint64_t sent, arrived; /* messages; deliveries */
     char *outbox;           /* bytes that the sender has yet to write */
@@ -132,8 +132,10 @@ void swarm_close(struct swarm *swarm);
 /* A socket that is connected to this port of this machine. */
 int connect_to(unsigned port);
 
-/* load_tls.c: shakes hands on a connected socket, which then never blocks; as recv and send. */
-void tls_begin(struct connection *connection);
+/* load_tls.c: begins to shake hands on a connected socket, which never blocks from then on, and
+ * goes on when something came; both say whether that was all of it. As recv and send. */
+bool tls_begin(struct connection *connection);
+bool tls_shake(struct connection *connection);
 void tls_end(struct connection *connection);
 ssize_t tls_receive(struct connection *connection, char *buffer, size_t size);
 ssize_t tls_send(struct connection *connection, const char *bytes, size_t len);

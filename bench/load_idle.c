@@ -214,6 +214,8 @@ void silent_run(const struct plan *plan)
                 fail("%u connections were not taken", swarm.opened);
             swarm_turn(&swarm, MS);
         }
+        while (swarm.shaking)
+            swarm_turn(&swarm, TOLD_TIMEOUT);
     }
     settle(&swarm);
     printf("{\"case\": \"silent\", \"ais\": %u, \"rss_before_kib\": %zu, \"rss_after_kib\": %zu}\n",

@@ -67,12 +67,18 @@ int connect_to(unsigned port)
     return fd;
 }
 
+static void greet(const struct swarm *swarm, struct connection *connection)
+{
+    char greeting[HELLO_MAX];
+    size_t len = swarm->plan->dialect->greet(swarm->plan, connection->number, greeting);
+    if (len > 0 && swarm->plan->what != CASE_SILENT)
+        swarm_send(connection, (struct piece){greeting, len});
+}
+
 void swarm_open(struct swarm *swarm)
 {
     struct connection *connection = &swarm->connections[swarm->opened];
     connection->fd = connect_to(swarm->plan->port);
-    if (swarm->plan->tls)
-        tls_begin(connection);
     connection->is_sender = swarm->opened == receivers_of(swarm);
     connection->number = connection->is_sender ? SENDER_NUMBER : swarm->opened;
     connection->next = swarm->plan->what == CASE_DIRECT ? swarm->opened : 0;
@@ -80,10 +86,11 @@ void swarm_open(struct swarm *swarm)
     if (epoll_ctl(swarm->epoll, EPOLL_CTL_ADD, connection->fd, &event) < 0)
         fail("epoll_ctl: %s", strerror(errno));
     swarm->opened++;
-    char greeting[HELLO_MAX];
-    size_t len = swarm->plan->dialect->greet(swarm->plan, connection->number, greeting);
-    if (len > 0 && swarm->plan->what != CASE_SILENT)
-        swarm_send(connection, (struct piece){greeting, len});
+    connection->shaking = swarm->plan->tls && !tls_begin(connection);
+    if (connection->shaking)
+        swarm->shaking++;
+    else
+        greet(swarm, connection);
 }
 
 /* ,"seq":N}\n with N over the last one. Its length; 0: not whole yet; -1: something else. */
@@ -207,6 +214,13 @@ static ssize_t receive_some(struct swarm *swarm, struct connection *connection)
 /* What TLS has taken from the socket, no event tells of. */
 static void receive(struct swarm *swarm, struct connection *connection)
 {
+    if (connection->shaking && !tls_shake(connection))
+        return;
+    if (connection->shaking) {
+        connection->shaking = false;
+        swarm->shaking--;
+        greet(swarm, connection);
+    }
     while (receive_some(swarm, connection) == READ_SIZE && connection->ssl)
         ;
 }

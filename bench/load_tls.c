@@ -41,13 +41,26 @@ static SSL *client_of(int fd)
     return ssl;
 }
 
-void tls_begin(struct connection *connection)
+/* True when it is done; else it goes on with what comes. */
+static bool shake(SSL *ssl)
 {
-    connection->ssl = client_of(connection->fd);
     ERR_clear_error();
-    if (SSL_do_handshake(connection->ssl) != 1)
+    int result = SSL_do_handshake(ssl);
+    if (result != 1 && SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ)
         fail("handshake: %s", ERR_reason_error_string(ERR_peek_error()));
+    return result == 1;
+}
+
+bool tls_begin(struct connection *connection)
+{
     never_blocks(connection->fd);
+    connection->ssl = client_of(connection->fd);
+    return shake(connection->ssl);
+}
+
+bool tls_shake(struct connection *connection)
+{
+    return shake(connection->ssl);
 }
 
 void tls_end(struct connection *connection)
@@ -86,11 +99,21 @@ ssize_t tls_send(struct connection *connection, const char *bytes, size_t len)
     return result == 1 ? (ssize_t)sent : outcome(connection->ssl, result);
 }
 
+/* One that is done is polled no more. */
+static bool shaken(struct pollfd *poll, SSL *client)
+{
+    bool done = shake(client);
+    if (done)
+        poll->fd = -1 - poll->fd;
+    return done;
+}
+
 /* All connect, then all say hello, then each goes on as it is answered. */
 void shake_run(const struct plan *plan)
 {
     struct pollfd *polls = calloc(plan->receivers, sizeof *polls);
     SSL **clients = calloc(plan->receivers, sizeof *clients);
+    unsigned left = plan->receivers;
     if (!polls || !clients)
         fail("out of memory");
     for (unsigned i = 0; i < plan->receivers; i++) {
@@ -100,22 +123,12 @@ void shake_run(const struct plan *plan)
     }
     int64_t start = clock_ns(), cpu = broker_cpu_ns(plan);
     for (unsigned i = 0; i < plan->receivers; i++)
-        SSL_do_handshake(clients[i]);
-    for (unsigned left = plan->receivers; left;) {
+        left -= shaken(&polls[i], clients[i]);
+    while (left) {
         if (poll(polls, plan->receivers, 20000) <= 0)
             fail("%u of %u handshakes are not done, and nothing comes", left, plan->receivers);
-        for (unsigned i = 0; i < plan->receivers; i++) {
-            if (!polls[i].revents)
-                continue;
-            ERR_clear_error();
-            int result = SSL_do_handshake(clients[i]);
-            if (result != 1 && SSL_get_error(clients[i], result) != SSL_ERROR_WANT_READ)
-                fail("handshake %u: %s", i, ERR_reason_error_string(ERR_peek_error()));
-            if (result == 1) {
-                polls[i].fd = -1 - polls[i].fd; /* poll passes it over */
-                left--;
-            }
-        }
+        for (unsigned i = 0; i < plan->receivers; i++)
+            left -= polls[i].revents && shaken(&polls[i], clients[i]);
     }
     printf("{\"case\": \"shake\", \"handshakes\": %u, \"wall_us\": %.3f, \"cpu_us\": %.3f}\n",
            plan->receivers, (double)(clock_ns() - start) / 1e3,
