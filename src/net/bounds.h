@@ -59,16 +59,20 @@
 #define HELLO_GRACE_MS   5000u
 
 /* TLS (io_tls.h). A handshake has TLS_SHAKE_MS and TLS_SHAKE_BYTES_MAX of the peer's bytes; the
- * loop makes so many steps of handshakes a turn, each at most a signature (tenths of a millisecond
- * with EC keys, one with RSA). TLS_WRITE_BYTES are encrypted before the system is asked to take
- * them; a peer that takes nothing while it makes the hub answer (key updates) is closed above
- * TLS_HELD_MAX. Memory above TLS_OUT_KEPT is given back. */
+ * loop makes TLS_STEPS_PER_TURN steps of handshakes a turn, each at most a signature (tenths of a
+ * millisecond with EC keys, one with RSA), and one more for each TLS_WRITES_PER_STEP writes of the
+ * turn, which take as long: else of thousands who join all would be told one by one.
+ * TLS_WRITE_BYTES are encrypted before the system is asked to take them; a peer that takes nothing
+ * while it makes the hub answer (key updates) is closed above TLS_HELD_MAX. Memory above
+ * TLS_OUT_KEPT is given back. */
 #define TLS_SHAKE_MS        10000u
 #define TLS_SHAKE_BYTES_MAX (32u << 10)
 #define TLS_STEPS_PER_TURN  4u
+#define TLS_WRITES_PER_STEP 64u
 #define TLS_WRITE_BYTES     (64u << 10)
 #define TLS_HELD_MAX        (256u << 10)
 #define TLS_OUT_KEPT        (256u << 10)
+
 /* Wrong tokens (login.h). So many addresses are remembered, each for STRANGER_FORGIVEN_MS after its
  * last one; a refusal is held back for LOGIN_DELAY_MS, for each further one twice as long, so many
  * times; so many of one address are held back at once. */

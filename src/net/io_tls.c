@@ -62,6 +62,7 @@ struct tls_edge {
     struct tls_list ready;   /* their owner is to be told */
     struct tls_list shaking; /* all handshakes, the oldest first */
     size_t shaking_count;
+    size_t writes;    /* since the last steps */
     struct text out;  /* what OpenSSL writes in the call under way */
     char *record;     /* RECORD_BYTES: small pieces, gathered */
     uv_idle_t idle;   /* runs while an io is due */
@@ -142,6 +143,9 @@ static void due_add(struct tls *tls, struct tls_list *list)
         return;
     tls->due = true;
     TAILQ_INSERT_TAIL(list, tls, due_link);
+    if (uv_is_active((uv_handle_t *)&tls->edge->idle))
+        return;
+    tls->edge->writes = 0;
     uv_idle_start(&tls->edge->idle, on_idle);
 }
 
@@ -393,7 +397,9 @@ static void on_idle(uv_idle_t *idle)
 {
     struct tls_edge *edge = idle->data;
     struct tls *tls;
-    for (unsigned i = 0; i < TLS_STEPS_PER_TURN && (tls = TAILQ_FIRST(&edge->steps)); i++) {
+    size_t steps = TLS_STEPS_PER_TURN + edge->writes / TLS_WRITES_PER_STEP;
+    edge->writes = 0;
+    for (; steps && (tls = TAILQ_FIRST(&edge->steps)); steps--) {
         due_remove(tls);
         tls_step(tls);
         if (!tls->plain.io.closed)
@@ -521,6 +527,7 @@ static ssize_t tls_write(struct io *io, struct iovec *vectors, unsigned count)
     if (tls->error || tls->write_error || tls->finished)
         return tls->error ? tls->error : tls->write_error ? tls->write_error : -EPIPE;
     int error = tls->state == TLS_OPEN ? held_send(tls) : -EAGAIN;
+    tls->edge->writes++;
     while (error == 0 && count > 0 && !tls->held.len) {
         struct slice piece = pieces_take(tls->edge, &vectors, &count);
         error = encrypt(tls, piece);

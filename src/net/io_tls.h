@@ -1,8 +1,8 @@
 /* The io that encrypts: TLS, by OpenSSL. A peer that does not begin with TLS is carried as plain.
  *
  * Handshakes cost: a signature each, tenths of a millisecond to some. So the ios of a loop have one
- * tls_edge in common, which makes a few steps a turn, whoever waits, and gives each handshake so
- * much time and memory. */
+ * tls_edge in common, which makes a few steps a turn, whoever waits, and more in a turn that writes
+ * much; and gives each handshake so much time and memory. */
 #ifndef KHUB_NET_IO_TLS_H
 #define KHUB_NET_IO_TLS_H
 
