@@ -91,8 +91,8 @@ def tell(options, hub, dialect, messages, core):
     return json.loads(done.stdout)
 
 
-def join(port, name, **more):
-    connection = socket.create_connection(("127.0.0.1", port))
+def join(port, name, source="", **more):
+    connection = socket.create_connection(("127.0.0.1", port), source_address=(source, 0))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     hello = {"message_id": "h", "sender_id": name, "message_type": "hello", "timestamp": "t", "target_ai": None,
              "payload": {"protocol": 2, "sync": "none", **more}}
@@ -116,10 +116,10 @@ def read_until(connection, mark):
 class Pair:
     """Two who talk; the time of each message in ms."""
 
-    def __init__(self, port):
-        self.there = join(port, "there")
+    def __init__(self, port, **more):
+        self.there = join(port, "there", **more)
         read_until(self.there, b'"training_sync"')
-        self.here = join(port, "here")
+        self.here = join(port, "here", **more)
         read_until(self.here, b'"training_sync"')
         read_until(self.there, b'"hello"')
         self.count = 0
