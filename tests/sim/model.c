@@ -397,6 +397,7 @@ static void model_accept(struct world *world, struct said *said, int room)
     }
     bool first = link->name == NOBODY;
     world->accepted++;
+    model_day_said(&world->days[room], world->now);
     if (first)
         model_member_join(world, said, room);
     if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)
