@@ -100,6 +100,7 @@ struct khub_outcome {
     int error;      /* 0: accepted. KHUB_E_REFUSED: the hub said why. Else what ended the link */
     uint64_t seq;   /* accepted: its place in the room */
     bool delivered; /* accepted: its target was connected, or it had none */
+    bool stored; /* not delivered: its target is away and stays, and gets it when it comes back */
     const char *code, *detail; /* refused: the hub's error; else "" and a sentence, or "" */
     /* Refused for a limit (rate_limited, quota_exceeded): ms after which it is free again; 0: time
      * alone does not free it, or the hub does not say. To say it again is the caller's to do. */
@@ -162,6 +163,12 @@ struct khub_options {
     const struct khub_tls *tls; /* for a khubs:// address, and with none other; none */
     const char *token; /* for a hub that asks for one; none. The link's copy is wiped at its end */
     bool token_open;   /* it is shown without TLS to another machine, too */
+    /* Level 2, no observer: when a connection of it ends, however it does (khub_close, khub_free, a
+     * kill), the AI stays in its room for so many seconds, 1..86400: its id is its own, what it
+     * has under way goes on, and nobody is told that it went. A later link of this ai_id comes back
+     * to it with the resume_token of this one, and should say stays_s again. 0: it is gone at once.
+     * A hub too old to know of it ignores it: see khub_stays. */
+    unsigned stays_s;
 };
 
 KHUB_PUBLIC int khub_new(const struct khub_options *options, const struct khub_callbacks *callbacks,
@@ -173,6 +180,11 @@ KHUB_PUBLIC void khub_free(struct khub *link);
  * or khub_run do the work. With a hub that is away and retries 0 that may take for ever: give
  * khub_run a time. Nothing can be published any more. */
 KHUB_PUBLIC void khub_close(struct khub *link);
+
+/* The same, and the AI leaves its room: it stays no longer (stays_s), and the others are told that
+ * it left. Joins first for that, if need be; once the hub has confirmed it, the link ends. Of an
+ * observer, or at level 1, it is khub_close. */
+KHUB_PUBLIC void khub_leave(struct khub *link);
 
 /* The loop's side. The fd changes at each reconnect and is -1 while there is none: ask after
  * every turn. Between two sockets there is always a turn that ends with -1, so that a new one is
@@ -194,8 +206,12 @@ KHUB_PUBLIC enum khub_state khub_link_state(const struct khub *link);
 KHUB_PUBLIC void *khub_data(const struct khub *link);
 KHUB_PUBLIC const char *khub_ai_id(const struct khub *link);
 /* Level 2, once joined (before: the one of the options, or ""). Lets a later link take the id
- * over. */
+ * over. While the AI stays (stays_s) it is the same for all its links: who was killed and has an
+ * earlier one's comes back. */
 KHUB_PUBLIC const char *khub_resume_token(const struct khub *link);
+/* For so many seconds the AI stays when this connection ends, by the hub's word; 0: not at all, or
+ * the link has not joined. */
+KHUB_PUBLIC unsigned khub_stays(const struct khub *link);
 /* Up to here all was handed to the callback: the `since` of a later link. 0: nothing yet. Of the
  * seq behind it, so many messages were as well (khub_read_count): its `since_count`. Whoever keeps
  * both with what came of a message has each message once, whatever is killed when. */
@@ -237,8 +253,8 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  * last second before this process or its machine was killed (with the hub, in the last six): see
  * khub_read_seq for none at all. `since` counts for more, where it is given.
  *
- * khub_publish takes every type that a client may send but hello, which is the link's own.
- * ret_message_id (37 bytes, or NULL) receives the UUID. */
+ * khub_publish takes every type that a client may send but hello and leave, which are the link's
+ * own. ret_message_id (37 bytes, or NULL) receives the UUID. */
 KHUB_PUBLIC int khub_publish(struct khub *link, const char *type, const char *payload,
                              const char *target, char *ret_message_id);
 /* The same on a link with acks, of any type but heartbeat and the queries (else

@@ -31,6 +31,7 @@
 
 #define LEASE_KEY_MAX       256u /* bytes: the hub's bound */
 #define LEASE_TTL_S_MAX     3600u
+#define STAY_S_MAX          86400u
 
 /* Nesting of a line that comes in. A payload may be WIRE_DEPTH_MAX deep; the hub wraps such
  * things in the sections of a training_sync, and the sync in a line. */

@@ -46,6 +46,7 @@ struct khub {
 
     /* What the hub said. */
     char resume_token[TOKEN_MAX + 1];
+    unsigned stays_s; /* of its answer to the last hello */
     uint64_t seq;
     uint64_t skipped;  /* lines from the hub that were no messages */
     size_t line_limit; /* bytes of a line that the hub takes */
@@ -62,7 +63,8 @@ struct khub {
     unsigned unheard;  /* heartbeats sent since the hub was last heard */
     struct outbox hello;
     char hello_id[UUID_SIZE];
-    char beat_id[UUID_SIZE]; /* of the last heartbeat of the link's own */
+    char beat_id[UUID_SIZE];  /* of the last heartbeat of the link's own */
+    char leave_id[UUID_SIZE]; /* of the leave that was said last */
     struct frame frame;
     char *input; /* INPUT_SIZE bytes */
 
@@ -84,10 +86,14 @@ struct khub {
     bool catching_up; /* and what was missed has not all come: the hub's answers overtake it */
     bool untold;      /* where it is told: it may know less than was handed out */
 
-    bool shaking;               /* the socket is connected, the handshake of TLS under way */
-    bool turning;               /* inside khub_turn */
-    bool again;                 /* there is more to do than the fd will tell */
-    bool closing;               /* khub_close was called */
+    bool shaking;    /* the socket is connected, the handshake of TLS under way */
+    bool turning;    /* inside khub_turn */
+    bool again;      /* there is more to do than the fd will tell */
+    bool closing;    /* khub_close was called, */
+    bool leaves;     /* or khub_leave, of an AI that has something to leave: */
+    bool leave_said; /* on this connection, and the hub's word on it is awaited */
+    bool has_left;   /* that has come */
+    bool observer;
     bool lingering;             /* all is sent and said to be all; the hub's end is awaited */
     volatile sig_atomic_t stop; /* khub_run is to return */
 };
@@ -127,6 +133,7 @@ void link_receive(struct khub *link);
  * queue; queues a heartbeat. 0 or a code. */
 int link_write_hello(struct khub *link);
 int link_queue_heartbeat(struct khub *link);
+int link_queue_leave(struct khub *link);
 /* Appends a JSON array of the strings (NULL-terminated, or NULL). */
 void text_add_list(struct text *text, const char *const *list);
 /* Whether an id is UTF-8 and fits the name rule. */

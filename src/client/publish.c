@@ -242,7 +242,7 @@ static int publish_text(struct khub *link, const char *message_id, const char *t
     enum message_type known;
     char made[UUID_SIZE];
     if (!type || message_type_find(slice_of(type), &known) < 0 ||
-        !message_type_from_client(known) || known == MESSAGE_HELLO)
+        !message_type_from_client(known) || known == MESSAGE_HELLO || known == MESSAGE_LEAVE)
         return KHUB_E_ARGUMENT;
     if (!may_publish(link))
         return KHUB_E_CLOSED;
@@ -501,6 +501,18 @@ int link_queue_heartbeat(struct khub *link)
         error = queue_push(link);
     if (error == 0)
         link->told_seq = khub_read_seq(link);
+    draft_done(link);
+    return error;
+}
+
+/* It is not acked: what comes of it is told otherwise (leave_take). */
+int link_queue_leave(struct khub *link)
+{
+    int error = draft_begin(link, MESSAGE_LEAVE, NULL, link->leave_id);
+    if (error == 0)
+        error = payload_add(link, &link->draft, NULL, 0);
+    if (error == 0)
+        error = queue_push(link);
     draft_done(link);
     return error;
 }

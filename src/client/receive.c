@@ -180,6 +180,7 @@ static void outcome_take(struct khub *link, struct json_value payload, bool acke
     if (acked) {
         outcome.error = json_u64(json_get(payload, "seq"), &outcome.seq) < 0 ? KHUB_E_REFUSED : 0;
         outcome.delivered = json_get(payload, "delivered").kind == JSON_KIND_TRUE;
+        outcome.stored = json_get(payload, "stored").kind == JSON_KIND_TRUE;
     } else {
         take_string(json_get(payload, "code"), code, sizeof code);
         take_string(json_get(payload, "detail"), detail, sizeof detail);
@@ -200,6 +201,10 @@ static bool sync_take(struct khub *link, struct json_value payload, uint64_t seq
     if (json_u64(json_get(json_get(payload, "limits"), "max_line"), &limit) == 0 && limit > 0 &&
         limit <= SIZE_MAX)
         link->line_limit = (size_t)limit;
+    uint64_t stays_s = 0;
+    if (json_u64(json_get(payload, "stays_s"), &stays_s) < 0 || stays_s > STAY_S_MAX)
+        stays_s = 0;
+    link->stays_s = (unsigned)stays_s;
     link->guest = link->level >= 2 && json_get(payload, "kept").kind == JSON_KIND_FALSE;
     if ((first || was_guest) && !link->resumed) {
         link->read_seq = seq;
@@ -344,6 +349,17 @@ static void reading_take(struct khub *link, struct json_value type, struct json_
     }
 }
 
+/* The hub's word on our leave: its presence, as others hear it. A hub that does not know the
+ * message says so: then the end of the connection is all that there is. */
+static void leave_take(struct khub *link, struct json_value type, struct json_value payload)
+{
+    bool gone = json_string_is(type, slice_of(message_type_text(MESSAGE_PRESENCE))) &&
+                json_string_is(json_get(payload, "ai_id"), slice_of(link->ai_id));
+    bool unknown = json_string_is(type, slice_of(message_type_text(MESSAGE_ERROR))) &&
+                   json_string_is(json_get(payload, "in_reply_to"), slice_of(link->leave_id));
+    link->has_left = link->has_left || gone || unknown;
+}
+
 static void line_take(struct khub *link, struct slice line)
 {
     struct incoming incoming;
@@ -364,6 +380,8 @@ static void line_take(struct khub *link, struct slice line)
         news = sync_take(link, values[MEMBER_PAYLOAD], seq);
     if (link->fd < 0 || !news)
         return;
+    if (from_hub && link->leave_said)
+        leave_take(link, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
     bool answer = is_answer(from_hub, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
     if (seq > 0 && !answer && (link->parting >= PARTING_TOLD || !read_note(link, seq)))
         return;

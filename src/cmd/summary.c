@@ -504,6 +504,7 @@ static const struct {
     [MESSAGE_ERROR] = {{"error", STYLE_RED}, say_error},
     [MESSAGE_ACK] = {{"ack", STYLE_DIM}, say_other},
     [MESSAGE_PRESENCE] = {{"presence", STYLE_DIM}, say_presence},
+    [MESSAGE_LEAVE] = {{"leave", STYLE_DIM}, say_other},
     [MESSAGE_CHAT] = {{"chat", STYLE_BOLD}, say_chat},
     [MESSAGE_COLLABORATION_RESPONSE] = {{"answer", STYLE_YELLOW}, say_collaboration_response},
     [MESSAGE_COLLABORATION_UPDATE] = {{"session", STYLE_YELLOW}, say_collaboration_update},

@@ -112,9 +112,8 @@ static int admit_limits(const struct request *request, const struct peer *peer, 
     const struct growth *growth = &request->growth;
     bool counted = peer->principal && peer->principal->quota.most[LIMIT_DAILY] > 0;
     bool adds = growth->entries || !request->member ||
-                request->message->type == MESSAGE_COLLABORATION_REQUEST ||
-                request->hub->config.room.most[LIMIT_DAILY] > 0;
-    int error = adds ? room_limits_check(request, now) : 0;
+                request->message->type == MESSAGE_COLLABORATION_REQUEST;
+    int error = adds ? room_limits_check(request) : 0;
     if (error < 0)
         return error;
     if (counted || growth->entries || growth->own > 0 ||
@@ -213,7 +212,7 @@ static void request_propose(struct request *request, struct slice room_name, int
     peer->under_way++;
     if (peer->principal)
         peer->principal->under_way++;
-    struct peer *challenged = peer_find(hub, entry.takes_over);
+    struct peer *challenged = peer_challenged(hub, &entry);
     if (challenged)
         challenged->challenged++;
     hub->judged = (struct judged){request, request->judged_at, error};
@@ -338,7 +337,8 @@ static bool admit_stranger(struct hub *hub, struct peer *peer, const struct mess
     bool stays = error == -(int)WIRE_FORBIDDEN;
     explicit_bzero(token, sizeof token);
     if (error == 0) {
-        peer_id takes_over = message->type == MESSAGE_HELLO ? hello_takes_over(hub, message) : 0;
+        peer_id takes_over =
+            message->type == MESSAGE_HELLO ? hello_takes_over(hub, peer->id, message) : 0;
         reason = CLOSE_QUOTA_EXCEEDED;
         error = peer_let_in(hub, peer, &pass, takes_over, refusal);
     }
@@ -354,6 +354,26 @@ static bool admit_stranger(struct hub *hub, struct peer *peer, const struct mess
         peer_leave(hub, peer, reason, now);
     }
     return false;
+}
+
+/* It leaves: that has its place in the log behind all that it said, and once it is applied it is
+ * told so and closed. Until then nothing more of it is taken. */
+static void peer_say_leave(struct hub *hub, struct peer *peer, const struct message *message,
+                           struct refusal *refusal, int64_t now)
+{
+    struct room *room = peer->room;
+    struct entry entry = {.time_ms = now,
+                          .peer = peer->id,
+                          .kind = ENTRY_LEAVE,
+                          .bytes = slice_of(close_reason_text(CLOSE_LEFT))};
+    if (!room || peer->guest) {
+        refuse(refusal, WIRE_FORBIDDEN, "nobody has joined on this connection: nobody leaves");
+        peer_refuse(hub, peer, refusal, message->message_id, now);
+        return;
+    }
+    peer->leaving = true;
+    peer_keep_cursor(hub, peer, now);
+    room_happened(room, &entry);
 }
 
 /* Its token does not let it say that. */
@@ -406,13 +426,11 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
 {
     struct message without;
     struct text line = {0};
-    peer_id takes_over = hello_takes_over(hub, message);
+    peer_id takes_over = hello_takes_over(hub, peer->id, message);
     if (admit_id(hub, peer, message, refusal) < 0) {
         peer_refuse(hub, peer, refusal, message->message_id, now);
         return;
     }
-    if (takes_over == peer->id)
-        takes_over = 0; /* it has what it asks for */
     if (!hello_cut(message, peer, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
@@ -425,7 +443,7 @@ bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
 {
     hub_set_clock(hub, now);
     struct peer *peer = peer_find(hub, id);
-    if (!peer)
+    if (!peer || peer->leaving)
         return true;
     struct message message;
     struct refusal refusal;
@@ -444,6 +462,8 @@ bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         peer_refuse(hub, peer, &refusal, message.message_id, now);
     } else if (message.type == MESSAGE_HEARTBEAT && peer_who(peer)) {
         peer_heartbeat(hub, peer, &message, now);
+    } else if (message.type == MESSAGE_LEAVE) {
+        peer_say_leave(hub, peer, &message, &refusal, now);
     } else if (message_type_is_query(message.type)) {
         peer_query(hub, peer, &message, &refusal, now);
     } else if (message.type == MESSAGE_HELLO) {
@@ -459,7 +479,7 @@ void hub_line_too_long(struct hub *hub, peer_id id, size_t most, int64_t now)
     hub_set_clock(hub, now);
     struct peer *peer = peer_find(hub, id);
     struct refusal refusal;
-    if (!peer)
+    if (!peer || peer->leaving)
         return;
     peer->heard = hub->clock;
     refuse(&refusal, WIRE_LINE_TOO_LONG,

@@ -23,6 +23,6 @@ void admit_lost(struct room *room, const struct entry *entry);
 bool hello_cut(const struct message *message, const struct peer *peer, struct text *text);
 /* The connection whose place this hello may take, since it shows the secret that was given to it; 0
  * when there is none. */
-peer_id hello_takes_over(const struct hub *hub, const struct message *message);
+peer_id hello_takes_over(const struct hub *hub, peer_id from, const struct message *message);
 
 #endif

@@ -106,10 +106,11 @@ int request_check(struct request *request)
 static void relay_offline(struct request *request)
 {
     struct refusal refusal;
+    bool stored = letter_is_stored(request->room, request->entry->seq);
     refuse(&refusal, WIRE_TARGET_OFFLINE,
-           "\"%.*s\" is not connected: the message was accepted, but not delivered to it",
-           SLICE_FORMAT(request->target->key));
-    text_add_literal(&request->extra, ",\"accepted\":true");
+           "\"%.*s\" is not connected: the message was accepted, but not delivered to it%s",
+           SLICE_FORMAT(request->target->key), stored ? " yet: it waits for its return" : "");
+    text_addf(&request->extra, ",\"accepted\":true,\"stored\":%s", stored ? "true" : "false");
     request_error(request, &refusal);
     text_clear(&request->extra);
 }
@@ -133,6 +134,8 @@ void relay_message(struct request *request)
         relay_offline(request);
 }
 
+/* `seq`: of the message that is acked. Who is told that it was not delivered is told whether it
+ * waits for a member that is away. */
 static void ack_send(struct request *request, uint64_t seq, bool delivered)
 {
     const struct member *member = request->member;
@@ -143,7 +146,9 @@ static void ack_send(struct request *request, uint64_t seq, bool delivered)
     text_add_string(text, request->message->message_id);
     text_add_literal(text, ",\"seq\":");
     text_add_number(text, seq);
-    text_add_literal(text, delivered ? ",\"delivered\":true}" : ",\"delivered\":false}");
+    text_add_literal(text, delivered ? ",\"delivered\":true}" : ",\"delivered\":false,\"stored\":");
+    if (!delivered)
+        text_add_literal(text, letter_is_stored(request->room, seq) ? "true}" : "false}");
     hub_message_end(request, MESSAGE_ACK, &outgoing);
     effect_to_connection(request, &outgoing, &seat);
 }
@@ -181,7 +186,6 @@ static void request_proceed(struct request *request)
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */
-    room_count(request->room, request->entry->time_ms);
     if (request->member->holding)
         holding_count(request);
     reply_proceed(request);
@@ -273,20 +277,36 @@ static void apply_start(struct hub *hub, struct room *room, const struct entry *
     limits_read(entry->bytes, &room->limits);
 }
 
+static bool leaves_by(const struct entry *entry, enum close_reason reason)
+{
+    return slice_is(entry->bytes, close_reason_text(reason));
+}
+
+static void member_leave(struct request *request, struct member *member)
+{
+    const struct entry *entry = request->entry;
+    struct seat seat = {entry->peer, member, member->level, member->observer};
+    bool left = leaves_by(entry, CLOSE_LEFT);
+    bool told = !member->observer && !leaves_by(entry, CLOSE_SHUTTING_DOWN);
+    if (left || leaves_by(entry, CLOSE_UNAUTHORIZED)) /* its token, which would let it come back */
+        member_stay_no_more(request->room, member);
+    member_depart(request->room, member, entry->time_ms);
+    bool away = member_is_away(member);
+    if (told && !away)
+        presence_tell(request, member, entry->bytes, left ? &seat : NULL);
+    hub_note(request->hub, entry->peer, away ? HUB_AWAY : HUB_LEFT, member->key, entry->bytes);
+    departed_trim(request->room);
+}
+
 static void apply_leave(struct hub *hub, struct room *room, const struct entry *entry)
 {
     struct request request = {.hub = hub, .room = room, .from = entry->peer, .entry = entry};
     struct member *member = member_seated(room, entry->peer);
     room->last_seq = entry->seq;
-    if (!member)
-        return;
-    bool told =
-        !member->observer && !slice_is(entry->bytes, close_reason_text(CLOSE_SHUTTING_DOWN));
-    member_depart(room, member, entry->time_ms);
-    if (told)
-        presence_tell(&request, member, entry->bytes);
-    hub_note(hub, entry->peer, HUB_LEFT, member->key, entry->bytes);
-    departed_trim(room);
+    if (member)
+        member_leave(&request, member);
+    if (leaves_by(entry, CLOSE_LEFT))
+        peer_left(hub, entry->peer);
 }
 
 static void apply_cursor(struct hub *hub, struct room *room, const struct entry *entry)
@@ -329,6 +349,13 @@ static void apply_lease_end(struct hub *hub, struct room *room, const struct ent
     lease_expire(&request, entry->bytes);
 }
 
+static void apply_stay_end(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    stay_expire(&request, entry->bytes);
+}
+
 void room_apply(struct room *room, const struct entry *entry)
 {
     static void (*const appliers[ENTRY_KIND_COUNT])(struct hub *, struct room *,
@@ -337,7 +364,7 @@ void room_apply(struct room *room, const struct entry *entry)
         [ENTRY_LEAVE] = apply_leave,     [ENTRY_EXPIRE] = apply_expire,
         [ENTRY_ABANDON] = apply_expire,  [ENTRY_CURSOR] = apply_cursor,
         [ENTRY_OVERDUE] = apply_overdue, [ENTRY_LEASE_END] = apply_lease_end,
-        [ENTRY_UNSEAL] = apply_unseal};
+        [ENTRY_UNSEAL] = apply_unseal,   [ENTRY_STAY_END] = apply_stay_end};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

@@ -8,6 +8,10 @@
 #define ROOM_NAME_MAX          64u    /* bytes */
 #define ROOMS_MAX              256u   /* of a hub; an empty one makes place for a new one */
 #define MEMBERS_REMEMBERED_MAX 65536u /* AIs that left, in a room; the longest gone go first */
+#define STAY_MAX_S             86400u /* that a member may be away, and stay */
+#define STAYING_MAX            4096u  /* members of a room that stay, connected or away, */
+#define STAYING_EACH_MAX       512u   /* and of one token */
+#define AWAY_SHOWN_MAX         256u   /* of them in one training_sync, the last to go first */
 #define AWAITED_MAX            1024u  /* replies awaited in a room, */
 #define AWAITED_EACH_MAX       64u    /* and by one AI */
 #define REPLY_BY_MAX_S         86400u /* seconds that one may take */

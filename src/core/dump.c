@@ -20,10 +20,11 @@ static void dump_member(void *object, void *ctx)
     text_add_literal(text, "{\"ai_id\":");
     text_add_string(text, member->key);
     text_addf(text,
-              ",\"connected\":%s,\"level\":%d,\"observer\":%s,\"sees\":\"%s\",\"ready\":%s,"
-              "\"specialization\":",
-              member->peer ? "true" : "false", member->level, member->observer ? "true" : "false",
-              sees_text(member->sees), member->ready ? "true" : "false");
+              ",\"connected\":%s,\"stays_s\":%u,\"level\":%d,\"observer\":%s,\"sees\":\"%s\","
+              "\"ready\":%s,\"specialization\":",
+              member->peer ? "true" : "false", member->stays_s, member->level,
+              member->observer ? "true" : "false", sees_text(member->sees),
+              member->ready ? "true" : "false");
     text_add_string(text, member->specialization);
     text_add_literal(text, ",\"owner\":");
     text_add_string(text, member_owner(member));
@@ -157,9 +158,7 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
         return;
     }
     struct dump dump = {room, text, ""};
-    text_addf(text, "{\"seq\":%llu,\"day\":%lld,\"said\":%llu,\"members\":[",
-              (unsigned long long)room->last_seq, (long long)room->day,
-              (unsigned long long)room->said);
+    text_addf(text, "{\"seq\":%llu,\"members\":[", (unsigned long long)room->last_seq);
     index_walk(&room->members, dump_member, &dump);
     for (int section = 0; section < SECTION_COUNT; section++) {
         text_addf(text, section ? "},\"%s\":{" : "],\"%s\":{", section_text((enum section)section));

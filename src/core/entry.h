@@ -25,6 +25,7 @@ enum entry_kind {
     ENTRY_LEASE_END, /* bytes: which lease, whose holder was silent for too long (leases.h) */
     ENTRY_OVERDUE,   /* bytes: the seq, in digits, of a message that found no reply in time */
     ENTRY_UNSEAL,    /* bytes: the commitment_id of claims that too few have measured in time */
+    ENTRY_STAY_END,  /* bytes: which member that was away has been so for too long (stays.h) */
     ENTRY_KIND_COUNT
 };
 
@@ -33,7 +34,8 @@ struct entry {
     int64_t time_ms; /* unix time at which the edge saw it */
     peer_id peer;
     /* Of a hello that showed a resume_token: the connection that held the id when the token was
-     * found to be right. The token itself is in no entry. 0: none was shown. */
+     * found to be right; its own, when none did since the member was away. The token itself is in
+     * no entry. 0: none was shown. */
     peer_id takes_over;
     enum entry_kind kind;
     struct slice bytes;

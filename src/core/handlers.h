@@ -23,13 +23,16 @@ bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,
                    const struct message *message, int64_t now);
 /* Did admit let an admin in by it? */
 bool hello_is_admins(const struct message *message);
+/* The name of the token that admit let it in by; len 0: of none. */
+struct slice hello_owner(const struct message *message, char buffer[WIRE_ID_MAX]);
 /* Does it ask to observe? */
 bool hello_observes(const struct message *message);
 /* May this message's sender take its id on this connection? And then it does: request->member. */
 int join_check(struct request *request);
 void join_proceed(struct request *request);
-/* Tells level 2 who went. */
-void presence_tell(struct request *request, const struct member *member, struct slice reason);
+/* Tells level 2 who went. `own` (NULL: nobody): its connection, which is told too. */
+void presence_tell(struct request *request, const struct member *member, struct slice reason,
+                   const struct seat *own);
 
 /* A chat's text is a string. */
 int chat_check(struct request *request);
@@ -102,6 +105,13 @@ void lease_release_proceed(struct request *request);
 int lease_check_fence(struct request *request);
 /* The end of its time; of these bytes, which leases_propose_ends wrote. */
 void lease_expire(struct request *request, struct slice bytes);
+
+/* ── members that stay (stays.c) ── */
+
+/* Has the room room for one more member that stays, if the sender does not yet? */
+int stay_check(struct request *request);
+/* The end of its time; of these bytes, which stays_propose_ends wrote. */
+void stay_expire(struct request *request, struct slice bytes);
 
 /* ── letters (letters.c) ── */
 

@@ -8,9 +8,20 @@
 #include "core/memory.h"
 #include "core/names.h"
 #include "core/state.h"
+#include "core/stays.h"
 #include "wire/shown.h"
 
 /* ── who may join ── */
+
+/* Who shows its resume_token is not asked which connection held it last: it may be the one whose
+ * leaving was on its way when the token was found to be right. */
+static int away_refuse(const struct request *request)
+{
+    return refuse(request->refusal, WIRE_ID_IN_USE,
+                  "\"%.*s\" stays here between its connections; take another id, or show its "
+                  "resume_token (level 2) to come back as it",
+                  SLICE_FORMAT(request->message->sender_id));
+}
 
 int join_check(struct request *request)
 {
@@ -30,8 +41,10 @@ int join_check(struct request *request)
                       "\"%.*s\" looks like \"%.*s\", who is here; take an id that nobody takes for "
                       "another's",
                       SLICE_FORMAT(ai_id), SLICE_FORMAT(like->key));
-    if (!holder || !holder->peer || holder->peer == request->takes_over)
+    if (!holder || !member_is_here(holder) || (holder->peer && holder->peer == request->takes_over))
         return 0;
+    if (member_is_away(holder))
+        return request->takes_over ? 0 : away_refuse(request);
     return refuse(
         request->refusal, WIRE_ID_IN_USE,
         "\"%.*s\" is held by another connection; take another id, or show its resume_token "
@@ -63,14 +76,18 @@ void join_proceed(struct request *request)
     struct member *member = member_find(room, ai_id);
     if (member && member->peer)
         join_take_over(request, member);
+    bool was_away = member && member_is_away(member);
     member = member_join(room, request->from, ai_id, request->entry->time_ms);
     if (!member->cursor) /* what was said before it was ever here, it did not miss */
         member->cursor = request->entry->seq;
-    hub_secret(request->hub, room->key, request->entry->seq, request->made++, member->resume_token);
+    if (!was_away) /* else whoever was killed before it wrote a new one down could not come back */
+        hub_secret(request->hub, room->key, request->entry->seq, request->made++,
+                   member->resume_token);
     request->member = member;
 }
 
-void presence_tell(struct request *request, const struct member *member, struct slice reason)
+static void presence_make(struct request *request, const struct member *member, struct slice reason,
+                          struct outgoing *ret_outgoing)
 {
     struct text *text =
         hub_message_begin(request, MESSAGE_PRESENCE, slice_of("hub"), (struct slice){NULL, 0});
@@ -79,9 +96,19 @@ void presence_tell(struct request *request, const struct member *member, struct 
     text_add_literal(text, ",\"status\":\"left\",\"reason\":");
     text_add_string(text, reason);
     text_add_literal(text, "}");
+    hub_message_end(request, MESSAGE_PRESENCE, ret_outgoing);
+}
+
+void presence_tell(struct request *request, const struct member *member, struct slice reason,
+                   const struct seat *own)
+{
     struct outgoing outgoing;
-    hub_message_end(request, MESSAGE_PRESENCE, &outgoing);
+    presence_make(request, member, reason, &outgoing);
     effect_to_room(request, &outgoing, member);
+    if (!own)
+        return;
+    presence_make(request, member, reason, &outgoing);
+    effect_to_connection(request, &outgoing, own);
 }
 
 /* ── what a hello says ── */
@@ -154,6 +181,7 @@ struct hello {
     struct json_value capabilities;
     bool ready, acks;
     int level;
+    unsigned stays_s; /* 0: it does not stay */
     bool resumes;
     uint64_t since;  /* the seq up to which it has all, when it resumes */
     size_t sync_max; /* bytes of knowledge and ledger that it wants; SIZE_MAX: as the room likes */
@@ -226,6 +254,22 @@ static int hello_read_acks(struct request *request, int level, bool *ret_acks)
                : 0;
 }
 
+/* Others may not: level 1 would not get the resume_token, and observers are listed nowhere. */
+static int hello_read_stays(const struct request *request, int level, unsigned *ret_stays_s)
+{
+    struct json_value payload = request->message->payload;
+    uint64_t seconds = 0;
+    int error = payload_u64(request, payload, "payload.stays_s", 1, STAY_MAX_S, &seconds);
+    if (error < 0)
+        return error;
+    *ret_stays_s = (unsigned)seconds;
+    if (!seconds || (level == 2 && !hello_observes(request->message)))
+        return 0;
+    return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                  "payload.stays_s is for members of level 2: nobody else stays between its "
+                  "connections");
+}
+
 static int hello_read(struct request *request, struct hello *ret_hello)
 {
     struct json_value payload = request->message->payload;
@@ -241,7 +285,8 @@ static int hello_read(struct request *request, struct hello *ret_hello)
         (error = hello_read_level(request, &ret_hello->level)) < 0 ||
         (error = hello_read_since(request, ret_hello)) < 0 ||
         (error = hello_read_sync(request, ret_hello->level, &ret_hello->sync_max)) < 0 ||
-        (error = hello_read_acks(request, ret_hello->level, &ret_hello->acks)) < 0)
+        (error = hello_read_acks(request, ret_hello->level, &ret_hello->acks)) < 0 ||
+        (error = hello_read_stays(request, ret_hello->level, &ret_hello->stays_s)) < 0)
         return error;
     if (ret_hello->role.len && !slice_is(ret_hello->role, "member") &&
         !slice_is(ret_hello->role, "observer"))
@@ -261,7 +306,7 @@ int hello_check(struct request *request)
     if (request->member && hello_observes(request->message) != request->member->observer)
         return refuse(request->refusal, WIRE_FORBIDDEN,
                       "a connection keeps the role it began with");
-    return 0;
+    return hello.stays_s ? stay_check(request) : 0;
 }
 
 /* ── training_sync ── */
@@ -364,9 +409,13 @@ static void sync_write_level_2(const struct request *request, size_t ledger_max,
     text_add_string(text, request->room->key);
     text_addf(text,
               ",\"limits\":{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"rate\":%.17g,"
-              "\"heartbeat_timeout_s\":%.3f}",
+              "\"heartbeat_timeout_s\":%.3f,\"stays_s\":%u}",
               limits->line_max, limits->output_max, limits->sync_limit, limits->rate,
-              (double)limits->heartbeat_ms / 1000);
+              (double)limits->heartbeat_ms / 1000, STAY_MAX_S);
+    if (request->member->stays_s)
+        text_addf(text, ",\"stays_s\":%u", request->member->stays_s);
+    text_add_literal(text, ",\"away\":");
+    stays_write(request->room, text);
     if (request->room->read_only.by.len) {
         text_add_literal(text, ",\"read_only\":");
         ruling_write_whole(&request->room->read_only, text);
@@ -394,35 +443,55 @@ static void sync_write_own(const struct request *request, struct text *text)
     leases_write(room, member->key, text);
 }
 
+static void sync_write_member(const struct room *room, const struct member *member,
+                              struct text *text)
+{
+    char joined[TIMESTAMP_SIZE];
+    timestamp_format(member->joined_ms, joined);
+    text_add_literal(text, "{\"ai_id\":");
+    text_add_string(text, member->key);
+    text_add_literal(text, ",\"specialization\":");
+    text_add_string(text, member->specialization);
+    text_add_literal(text, ",\"capabilities\":");
+    member_capability_text(member, text);
+    text_addf(
+        text,
+        ",\"collaboration_ready\":%s,\"level\":%d,\"contribution_score\":%llu,\"sessions\":%zu,"
+        "\"joined\":\"%s\"",
+        member->ready ? "true" : "false", member->level,
+        (unsigned long long)member_contribution(room, member->key), member->sessions, joined);
+    stay_write(member, text);
+    text_add_literal(text, "}");
+}
+
+/* Those who are connected in the order of their joining, then those who are away. */
+static void sync_write_members(const struct room *room, struct text *text)
+{
+    const struct member *member;
+    const char *before = "";
+    for (size_t i = 0; i < room->seat_count; i++) {
+        if (room->seats[i].observer)
+            continue;
+        text_add_literal(text, before);
+        sync_write_member(room, room->seats[i].member, text);
+        before = ",";
+    }
+    TAILQ_FOREACH (member, &room->away, next) {
+        text_add_literal(text, before);
+        sync_write_member(room, member, text);
+        before = ",";
+    }
+}
+
 /* What an observer is told beside: who is there and what is worked on. */
 static void sync_write_observer(const struct room *room, const struct member *observer,
                                 struct text *text)
 {
-    const char *before = "";
-    char joined[TIMESTAMP_SIZE];
     text_add_literal(text, ",\"members\":[");
-    for (size_t i = 0; i < room->seat_count; i++) {
-        const struct member *member = room->seats[i].member;
-        if (member->observer)
-            continue;
-        timestamp_format(member->joined_ms, joined);
-        text_addf(text, "%s{\"ai_id\":", before);
-        text_add_string(text, member->key);
-        text_add_literal(text, ",\"specialization\":");
-        text_add_string(text, member->specialization);
-        text_add_literal(text, ",\"capabilities\":");
-        member_capability_text(member, text);
-        text_addf(
-            text,
-            ",\"collaboration_ready\":%s,\"level\":%d,\"contribution_score\":%llu,\"sessions\":%zu,"
-            "\"joined\":\"%s\"}",
-            member->ready ? "true" : "false", member->level,
-            (unsigned long long)member_contribution(room, member->key), member->sessions, joined);
-        before = ",";
-    }
+    sync_write_members(room, text);
     text_add_literal(text, "],\"sessions\":[");
     const struct session *session;
-    before = "";
+    const char *before = "";
     TAILQ_FOREACH (session, &room->live, next) {
         if (!session_shown(room, session, observer))
             continue;
@@ -494,13 +563,17 @@ static void resume(struct request *request, uint64_t since)
 }
 
 /* Nobody but this hub's admit says who that is, and what it may: it cuts what a client says. */
+struct slice hello_owner(const struct message *message, char buffer[WIRE_ID_MAX])
+{
+    struct json_value owner = json_get(message->payload, "owner");
+    long len = owner.kind == JSON_KIND_STRING ? json_decode(owner, buffer, WIRE_ID_MAX) : 0;
+    return (struct slice){buffer, len > 0 ? (size_t)len : 0};
+}
+
 static void hello_set_owner(const struct request *request)
 {
     char buffer[WIRE_ID_MAX];
-    struct json_value owner = json_get(request->message->payload, "owner");
-    long len = owner.kind == JSON_KIND_STRING ? json_decode(owner, buffer, sizeof buffer) : 0;
-    member_set_owner(request->room, request->member,
-                     (struct slice){buffer, len > 0 ? (size_t)len : 0});
+    member_set_owner(request->room, request->member, hello_owner(request->message, buffer));
     request->member->admin = hello_is_admins(request->message);
 }
 
@@ -514,30 +587,59 @@ static void hello_set_sees(struct member *member, const struct message *message)
             member->sees = sees;
 }
 
-void hello_proceed(struct request *request)
+/* What others are told of it. */
+static void member_told(const struct member *member, struct text *text)
 {
-    struct hello hello;
-    int error = hello_read(request, &hello);
-    assert(error == 0); /* checked before */
-    (void)error;
+    text_addf(text, "%d%d%d", member->level, member->ready, member->admin);
+    text_add_string(text, member->owner);
+    text_add_string(text, member->specialization);
+    member_capability_text(member, text);
+}
+
+/* All that a hello sets, of a member that has joined. */
+static void hello_set(struct request *request, const struct hello *hello)
+{
     struct room *room = request->room;
-    bool first = !request->member;
-    if (first)
-        join_proceed(request);
     struct member *member = request->member;
-    member->ready = hello.ready;
-    member->acks = hello.acks;
-    member_set_level(room, member, hello.level, hello_observes(request->message));
+    member->ready = hello->ready;
+    member->acks = hello->acks;
+    member->stays_s = hello->stays_s;
+    member_set_level(room, member, hello->level, hello_observes(request->message));
     hello_set_owner(request);
     hello_set_sees(member, request->message);
     slice_free(&member->specialization);
     member->specialization =
-        slice_copy(hello.specialization.len ? hello.specialization : slice_of("general"));
-    member_set_capabilities(room, member, hello.capabilities);
+        slice_copy(hello->specialization.len ? hello->specialization : slice_of("general"));
+    member_set_capabilities(room, member, hello->capabilities);
     member_changed(room, member);
+}
+
+static enum hub_event hello_event(const struct member *member, bool stayed)
+{
+    return member->observer ? HUB_OBSERVING : stayed ? HUB_RETURNED : HUB_JOINED;
+}
+
+void hello_proceed(struct request *request)
+{
+    struct hello hello;
+    struct text before = {0}, now = {0};
+    int error = hello_read(request, &hello);
+    assert(error == 0); /* checked before */
+    (void)error;
+    struct room *room = request->room;
+    struct member *member = member_find(room, request->message->sender_id);
+    bool first = !request->member, stayed = member && member->stays_s;
+    if (stayed)
+        member_told(member, &before);
     if (first)
-        hub_note(request->hub, member->peer, member->observer ? HUB_OBSERVING : HUB_JOINED,
-                 member->key, member->specialization);
+        join_proceed(request);
+    member = request->member;
+    hello_set(request, &hello);
+    if (stayed && hello.stays_s)
+        member_told(member, &now);
+    if (first)
+        hub_note(request->hub, member->peer, hello_event(member, stayed), member->key,
+                 member->specialization);
     sync_send(request, hello.sync_max);
     if (first && hello.resumes) {
         if (room->limits.keeps)
@@ -545,7 +647,11 @@ void hello_proceed(struct request *request)
         member_read(room, member, hello.since);
         resume(request, hello.since);
     }
-    request->handled = member->observer; /* listed nowhere: nobody hears of it */
+    /* observers are listed nowhere; and who was here, and has nothing new to say, makes no noise */
+    request->handled =
+        member->observer || (now.len && slice_equal(text_slice(&before), text_slice(&now)));
+    text_free(&before);
+    text_free(&now);
 }
 
 bool hello_receive(struct hub *hub, struct peer *peer, struct room *room,

@@ -7,6 +7,7 @@
 #include "core/handlers.h"
 #include "core/memory.h"
 #include "core/state.h"
+#include "core/stays.h"
 
 struct hub *hub_new(const struct hub_config *config, const struct hub_edge *edge)
 {
@@ -133,6 +134,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
         replies_tick(hub->rooms[i], now);
         seals_tick(hub->rooms[i], now);
         leases_propose_ends(hub->rooms[i], now);
+        stays_propose_ends(hub->rooms[i], now);
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];

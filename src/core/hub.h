@@ -29,6 +29,7 @@ struct hub;
     X(PEER_RESET, "peer_reset")                                                                    \
     X(WRITE_FAILED, "write_failed")                                                                \
     X(BAD_LINES, "bad_lines")                                                                      \
+    X(LEFT, "left")                                                                                \
     X(TAKEN_OVER, "taken_over")                                                                    \
     X(KICKED, "kicked")                                                                            \
     X(BANNED, "banned")                                                                            \
@@ -57,6 +58,8 @@ const char *close_reason_text(enum close_reason reason);
 #define HUB_EVENTS(X)                                                                              \
     X(JOINED, "joined")             /* subject: ai_id, detail: specialization */                   \
     X(OBSERVING, "observing")       /* subject: ai_id of an observer, detail: specialization */    \
+    X(RETURNED, "returned")         /* the same of one that was away */                            \
+    X(AWAY, "away")                 /* subject: ai_id, detail: reason */                           \
     X(LEFT, "left")                 /* subject: ai_id, detail: reason */                           \
     X(REFUSED, "refused")           /* subject: error code, detail: its sentence */                \
     X(KNOWLEDGE, "knowledge")       /* subject: id of the entry, detail: its section */            \
@@ -182,7 +185,7 @@ struct hub_config {
     size_t knowledge_max; /* bytes of knowledge in a room */
     size_t output_max;    /* bytes queued for one connection; told to level 2 */
     struct quota owner;   /* of each owner that has none of its own */
-    struct quota room;    /* of each room; of bytes of knowledge it has none here */
+    struct quota room;    /* of each room; of bytes of knowledge and a day's messages it has none */
     int64_t pending_ms, silent_ms, heartbeat_ms; /* see bounds.h */
     uint64_t chain_max; /* replies in a row without a person or a pause; 0: any number */
     bool keeps;         /* the edge keeps effects, and delivers them to who resumes */
@@ -277,7 +280,7 @@ struct hub_counts {
     uint64_t messages; /* entries of messages applied */
     uint64_t effects;  /* lines handed to the edge, each once, however many receive it */
     uint64_t refused;
-    size_t rooms, peers, members, observers, remembered;
+    size_t rooms, peers, members, observers, away, remembered;
     size_t sessions_live, sessions_ended, leases;
     size_t patterns, components, features, benchmarks, knowledge_bytes;
 };

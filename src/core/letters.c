@@ -130,9 +130,19 @@ static void letters_trim(struct room *room, const struct letter *newest)
 
 /* ── they come and go ── */
 
-static bool letter_is_dead(const struct letter *letter)
+/* Its target is away, stays, and gets it when it comes back. */
+static bool letter_waits(const struct room *room, const struct letter *letter)
 {
-    return letter->lack != LETTER_LACKS_NONE || letter->overdue;
+    const struct member *target = letter->lack == LETTER_LACKS_ABSENT && room->limits.keeps
+                                      ? member_find(room, letter->target)
+                                      : NULL;
+    return target && member_is_away(target);
+}
+
+static bool letter_is_dead(const struct room *room, const struct letter *letter)
+{
+    bool lacking = letter->lack != LETTER_LACKS_NONE && !letter_waits(room, letter);
+    return lacking || letter->overdue;
 }
 
 /* By its seq; the newest is asked for most. */
@@ -169,6 +179,12 @@ static struct letter *letter_of(struct request *request)
 static void letter_changed(struct room *room, struct letter *letter)
 {
     change_mark(&room->changes, &letter->change, letter, ROW_LETTER);
+}
+
+bool letter_is_stored(const struct room *room, uint64_t seq)
+{
+    const struct letter *letter = letter_find(room, seq);
+    return letter && letter_waits(room, letter);
 }
 
 void letter_lay(struct request *request, enum letter_lack lack)
@@ -257,8 +273,9 @@ static void letter_write(const struct room *room, const struct letter *letter, b
     text_add_member(text, "message_id", letter->message_id);
     timestamp_format(letter->said_ms, time);
     text_addf(text, ",\"since\":\"%s\",\"why\":\"%s\",\"no_reply\":%s,\"reply_by\":", time,
-              letter->lack == LETTER_LACKS_NONE ? wire_error_code(WIRE_NO_REPLY)
-                                                : letter_lack_text(letter->lack),
+              letter->lack == LETTER_LACKS_NONE || letter_waits(room, letter)
+                  ? wire_error_code(WIRE_NO_REPLY)
+                  : letter_lack_text(letter->lack),
               letter->overdue ? "true" : "false");
     if (letter->wait_ms)
         text_addf(text, "%.17g", (double)letter->wait_ms / 1000);
@@ -310,7 +327,7 @@ static bool may_see(const struct request *request, const struct letter *letter)
 static bool query_matches(const struct request *request, const struct dead_query *query,
                           const struct letter *letter)
 {
-    return letter_is_dead(letter) && may_see(request, letter) &&
+    return letter_is_dead(request->room, letter) && may_see(request, letter) &&
            (!query->id || letter->seq == query->id) &&
            (!query->sender.len || slice_equal(letter->sender, query->sender)) &&
            (!query->target.len || slice_equal(letter->target, query->target));
@@ -404,7 +421,7 @@ static int handling_read(const struct request *request, struct handling *ret_han
                       "payload.action must be \"resend\" or \"drop\", and is %s",
                       payload_shown(action, shown));
     struct letter *letter = letter_find(request->room, id);
-    if (!letter || !letter_is_dead(letter) || !may_see(request, letter))
+    if (!letter || !letter_is_dead(request->room, letter) || !may_see(request, letter))
         return letter_unknown(request, id);
     ret_handling->letter = letter;
     return 0;

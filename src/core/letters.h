@@ -77,6 +77,9 @@ void letters_free(struct room *room);
 void letter_lay(struct request *request, enum letter_lack lack);
 /* The request's message was accepted and wants a reply within wait_ms. */
 void letter_await(struct request *request, int64_t wait_ms);
+/* Does the letter of that seq wait for a target that is away and stays? It is not dead then: if the
+ * target goes for good it becomes so, and nothing has to happen to it for that. */
+bool letter_is_stored(const struct room *room, uint64_t seq);
 /* Its time for a reply is up. */
 void letter_overdue(struct room *room, uint64_t seq);
 /* The member has said something that names a message_id as what it replies to. */

@@ -139,10 +139,6 @@ static void load_room(struct loading *loading)
     struct room *room = loading->room;
     room->last_seq = load_u64(loading, loading->object, "seq");
     room->changes.order = load_u64(loading, loading->object, "order");
-    if (load_has(loading, "day") || load_has(loading, "said")) { /* earlier rows have neither */
-        room->day = (int64_t)load_u64(loading, loading->object, "day");
-        room->said = load_u64(loading, loading->object, "said");
-    }
     if (load_has(loading, "letters_forgotten"))
         room->letters.forgotten = load_u64(loading, loading->object, "letters_forgotten");
     if (load_has(loading, "read_only")) {
@@ -190,6 +186,10 @@ static void load_member(struct loading *loading)
     member->key = slice_copy(loading->row->key);
     index_add(&room->members, member);
     member->peer = load_u64(loading, object, "peer");
+    uint64_t stays_s = load_has(loading, "stays_s") ? load_u64(loading, object, "stays_s") : 0;
+    member->stays_s = (unsigned)stays_s;
+    if (stays_s > STAY_MAX_S)
+        load_damage(loading, "stays_s");
     if (load_has(loading, "owner"))
         member->owner = load_text(loading, object, "owner");
     if (member->owner.len > WIRE_ID_MAX)

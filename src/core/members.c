@@ -174,9 +174,33 @@ int64_t member_heard(const struct room *room, struct slice ai_id)
 
 static void departed_remove(struct room *room, struct member *member)
 {
-    assert(!member->peer && room->departed_count > 0);
+    assert(!member_is_here(member) && room->departed_count > 0);
     TAILQ_REMOVE(&room->departed, member, next);
     room->departed_count--;
+}
+
+/* Who is not connected is in one of two lists. */
+static void departed_add(struct room *room, struct member *member)
+{
+    bool away = member_is_away(member);
+    TAILQ_INSERT_TAIL(away ? &room->away : &room->departed, member, next);
+    room->away_count += away;
+    room->departed_count += !away;
+}
+
+/* Neither its id nor what it can do is held for it any more. */
+static void member_let_go(struct room *room, struct member *member)
+{
+    name_unseat(room, member);
+    member_drop_capabilities(room, member);
+}
+
+static void away_remove(struct room *room, struct member *member)
+{
+    assert(member_is_away(member) && room->away_count > 0);
+    TAILQ_REMOVE(&room->away, member, next);
+    room->away_count--;
+    member_let_go(room, member);
 }
 
 void member_changed(struct room *room, struct member *member)
@@ -195,9 +219,13 @@ void member_read(struct room *room, struct member *member, uint64_t seq)
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now)
 {
     struct member *member = member_find(room, ai_id);
+    bool was_away = member && member_is_away(member);
     if (member) {
         assert(!member->peer);
-        departed_remove(room, member);
+        if (was_away)
+            away_remove(room, member);
+        else
+            departed_remove(room, member);
         member_set_owner(room, member, (struct slice){NULL, 0});
         slice_free(&member->specialization);
     } else {
@@ -216,7 +244,9 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     member->ready = false;
     member->acks = false;
     member->admin = false;
-    member->joined_ms = now;
+    member->stays_s = 0;
+    if (!was_away)
+        member->joined_ms = now;
     member->heard = room->hub->clock; /* should its connection be gone already */
     room->seats =
         memory_grow(room->seats, &room->seat_capacity, room->seat_count + 1, sizeof *room->seats);
@@ -229,9 +259,10 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
 
 void member_restore(struct room *room, struct member *member)
 {
+    if (member_is_here(member))
+        name_seat(room, member);
     if (!member->peer) {
-        TAILQ_INSERT_TAIL(&room->departed, member, next);
-        room->departed_count++;
+        departed_add(room, member);
         return;
     }
     room->seats =
@@ -239,7 +270,6 @@ void member_restore(struct room *room, struct member *member)
     room->seats[room->seat_count++] =
         (struct seat){member->peer, member, member->level, member->observer};
     room->observer_count += member->observer;
-    name_seat(room, member);
 }
 
 static struct seat *seat_find(const struct room *room, const struct member *member)
@@ -339,18 +369,17 @@ void departed_trim(struct room *room)
 static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
     peer_departed(room->hub, member);
-    name_unseat(room, member);
     assert(room->observer_count >= (size_t)member->observer);
     room->observer_count -= (size_t)member->observer;
     room->listed_seats = 0;
-    member_drop_capabilities(room, member);
+    if (!member->stays_s)
+        member_let_go(room, member);
     member->peer = 0;
     member->left_ms = now;
     member->heard = room->hub->clock;
     member->order = ++room->changes.order;
     member_changed(room, member);
-    TAILQ_INSERT_TAIL(&room->departed, member, next);
-    room->departed_count++;
+    departed_add(room, member);
 }
 
 void member_depart(struct room *room, struct member *member, int64_t now)
@@ -361,6 +390,19 @@ void member_depart(struct room *room, struct member *member, int64_t now)
     memmove(seat, seat + 1, behind * sizeof *seat);
     room->seat_count--;
     member_unseat(room, member, now);
+}
+
+void member_stay_no_more(struct room *room, struct member *member)
+{
+    bool away = member_is_away(member);
+    if (away)
+        away_remove(room, member);
+    member->stays_s = 0;
+    member_changed(room, member);
+    if (!away)
+        return;
+    member->order = ++room->changes.order;
+    departed_add(room, member);
 }
 
 static void member_pardon(void *object, void *ctx)

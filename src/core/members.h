@@ -26,7 +26,8 @@ TAILQ_HEAD(capability_list, capability);
 struct member {
     struct slice key;   /* ai_id */
     struct slice owner; /* the token's name; len 0: it showed none, and is its own. member_owner */
-    peer_id peer;       /* 0: not connected */
+    peer_id peer;       /* 0: not connected: gone, or, if it stays, away */
+    unsigned stays_s;   /* for so long it is away when its connection ends, and not gone; 0: gone */
     int level;          /* 1 or 2 */
     bool observer, ready, acks;
     bool admin;       /* by the token that it showed last */
@@ -35,8 +36,8 @@ struct member {
     struct slice specialization;
     struct capability **capabilities;
     size_t capability_count;
-    int64_t joined_ms, left_ms; /* unix time */
-    int64_t heard;              /* hub clock at which it left */
+    int64_t joined_ms, left_ms; /* unix time; left: its connection ended */
+    int64_t heard;              /* hub clock at which that was */
     size_t sessions;            /* active ones it takes part in */
     char resume_token[33];
     struct holding *holding; /* of its owner; NULL: it owns itself */
@@ -44,18 +45,30 @@ struct member {
     uint64_t cursor; /* the seq up to which it said to have read; at first that of its joining */
     struct receipts *receipts; /* NULL: none */
     struct change change;
-    TAILQ_ENTRY(member) next;      /* in room->departed while not connected */
-    struct lookalikes *lookalikes; /* those whose names look like its own, while connected */
+    TAILQ_ENTRY(member) next;      /* in room->away or room->departed while not connected */
+    struct lookalikes *lookalikes; /* those whose names look like its own, while it has not gone */
     TAILQ_ENTRY(member) alike;     /* among them */
 };
 TAILQ_HEAD(member_list, member);
+
+/* It stays, and is between its connections. */
+static inline bool member_is_away(const struct member *member)
+{
+    return !member->peer && member->stays_s;
+}
+/* Connected or away: its id is its own, and what it has under way goes on. */
+static inline bool member_is_here(const struct member *member)
+{
+    return member->peer || member->stays_s;
+}
 
 void members_free(struct room *room);
 /* The room's own, connected or not; NULL when it was never seen, or is forgotten. */
 struct member *member_find(const struct room *room, struct slice ai_id);
 /* The same for a target, of which the next mostly is the last again. */
 struct member *member_addressed(struct room *room, struct slice ai_id);
-/* Finds or makes the member and seats it on the connection. */
+/* Finds or makes the member and seats it on the connection. What of it holds until it goes (since
+ * when it is here, its resume_token) is as it was if it was away. */
 struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, int64_t now);
 /* Whose it is: AIs of one owner speak with one voice. The name of the token that it showed last;
  * on a hub without tokens its own id. */
@@ -80,8 +93,10 @@ struct member *member_seated(const struct room *room, peer_id peer);
 void member_set_capabilities(struct room *room, struct member *member, struct json_value array);
 /* Of a connected member. */
 void member_set_level(struct room *room, struct member *member, int level, bool observer);
-/* Takes the member from its seat. */
+/* Takes the member from its seat: it is away if it stays, else gone. */
 void member_depart(struct room *room, struct member *member, int64_t now);
+/* It stays no longer: who is away is gone. */
+void member_stay_no_more(struct room *room, struct member *member);
 /* The same for all who are there: a hub begins, and its connections have ids anew. */
 void members_depart(struct room *room, int64_t now);
 /* Forgets those longest gone when too many are remembered. Only at the end of an entry: they may

@@ -152,19 +152,25 @@ static bool meets(const struct moderated *whom, const struct member *member)
     return slice_equal(whom->name, whom->is_owner ? member_owner(member) : member->key);
 }
 
-/* The last of the connected whom it meets, before that place in the row of seats; NULL: none. */
-static struct member *met_before(const struct room *room, const struct moderated *whom,
-                                 size_t place)
+/* The last of those who are here, connected or away, whom it meets; NULL: none. */
+static struct member *met_last(const struct room *room, const struct moderated *whom)
 {
+    struct member *member;
+    size_t place = room->seat_count;
     while (place > 0 && !meets(whom, room->seats[place - 1].member))
         place--;
-    return place > 0 ? room->seats[place - 1].member : NULL;
+    if (place > 0)
+        return room->seats[place - 1].member;
+    TAILQ_FOREACH (member, &room->away, next)
+        if (meets(whom, member))
+            return member;
+    return NULL;
 }
 
 static int kick_check(const struct request *request, const struct moderated *whom)
 {
     const struct room *room = request->room;
-    const struct member *met = met_before(room, whom, room->seat_count);
+    const struct member *met = met_last(room, whom);
     if (!whom->is_owner && !met && !member_find(room, whom->name)) {
         char nearest[WIRE_DETAIL_MAX];
         member_nearest(room, whom->name, nearest, sizeof nearest);
@@ -172,9 +178,10 @@ static int kick_check(const struct request *request, const struct moderated *who
                       "no AI \"%.*s\" was seen in this room%s", SLICE_FORMAT(whom->name), nearest);
     }
     if (!met)
-        return refuse(request->refusal, WIRE_TARGET_OFFLINE,
-                      "%s \"%.*s\" is connected to this room: there is nobody to kick",
-                      whom->is_owner ? "nobody of the token" : "no", SLICE_FORMAT(whom->name));
+        return refuse(
+            request->refusal, WIRE_TARGET_OFFLINE,
+            "%s \"%.*s\" is connected to this room, or stays in it: there is nobody to kick",
+            whom->is_owner ? "nobody of the token" : "no", SLICE_FORMAT(whom->name));
     return 0;
 }
 
@@ -182,7 +189,7 @@ static int kick_check(const struct request *request, const struct moderated *who
 static int admin_spare(const struct request *request, const struct moderated *whom)
 {
     const struct room *room = request->room;
-    const struct member *met = met_before(room, whom, room->seat_count);
+    const struct member *met = met_last(room, whom);
     if (!met || !met->admin)
         return 0;
     return refuse(request->refusal, WIRE_FORBIDDEN,
@@ -334,11 +341,16 @@ static void member_expel(struct request *request, struct member *member, enum cl
     struct hub *hub = request->hub;
     struct seat seat = {member->peer, member, member->level, member->observer};
     struct peer *peer = peer_find(hub, member->peer);
-    hub_error(request, &seat, refusal, (struct slice){NULL, 0});
-    member->expelled = member->peer;
-    member_depart(request->room, member, request->entry->time_ms);
+    bool connected = member->peer;
+    if (connected)
+        hub_error(request, &seat, refusal, (struct slice){NULL, 0});
+    member_stay_no_more(request->room, member);
+    if (connected) {
+        member->expelled = member->peer;
+        member_depart(request->room, member, request->entry->time_ms);
+    }
     if (!member->observer)
-        presence_tell(request, member, slice_of(close_reason_text(reason)));
+        presence_tell(request, member, slice_of(close_reason_text(reason)), NULL);
     hub_note(hub, seat.peer, HUB_LEFT, member->key, slice_of(close_reason_text(reason)));
     if (peer) {
         hub->edge.close(hub->edge.ctx, seat.peer, reason);
@@ -381,7 +393,7 @@ static void order_expel(struct request *request, const struct order *order, int6
         until_write(until_ms, &request->extra);
     }
     enum close_reason reason = ban ? CLOSE_BANNED : CLOSE_KICKED;
-    while ((met = met_before(room, &order->whom, room->seat_count)))
+    while ((met = met_last(room, &order->whom)))
         member_expel(request, met, reason, &refusal);
     text_clear(&request->extra);
     if (ban)

@@ -10,6 +10,7 @@
 #include "core/effects.h"
 #include "core/memory.h"
 #include "core/state.h"
+#include "core/stays.h"
 
 int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass, peer_id takes_over,
                 struct refusal *ret_refusal)
@@ -25,14 +26,18 @@ int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass,
         return 0;
     principal_set_quota(hub, principal, &pass->quota);
     double most = principal->quota.most[LIMIT_CONNECTIONS];
-    if (most <= 0 || (double)principal->peers <= most ||
-        (replaced && replaced->principal == principal))
+    if (most <= 0 || (replaced && replaced->principal == principal))
         return 0;
-    return refuse_over(ret_refusal, WIRE_QUOTA_EXCEEDED,
-                       &(struct overrun){limit_text(LIMIT_CONNECTIONS), "token", most, 0},
-                       "the token of \"%.*s\" has %zu connections already, the most that it may "
-                       "have: close one first",
-                       SLICE_FORMAT(principal->key), principal->peers - 1);
+    size_t away = stays_away_of(hub, principal->key); /* each has the place of a connection */
+    away -= takes_over == peer->id && away > 0;       /* one comes back */
+    if ((double)(principal->peers + away) <= most)
+        return 0;
+    return refuse_over(
+        ret_refusal, WIRE_QUOTA_EXCEEDED,
+        &(struct overrun){limit_text(LIMIT_CONNECTIONS), "token", most, 0},
+        "the token of \"%.*s\" has %zu connections already, and %zu members that are "
+        "away and stay; all together it may have %.15g: close one, or let one leave",
+        SLICE_FORMAT(principal->key), principal->peers - 1, away, most);
 }
 
 struct peer *peer_new(struct hub *hub, peer_id id)
@@ -116,10 +121,15 @@ void peer_departed(struct hub *hub, const struct member *member)
         peer->member = NULL;
 }
 
+struct peer *peer_challenged(struct hub *hub, const struct entry *entry)
+{
+    return entry->takes_over == entry->peer ? NULL : peer_find(hub, entry->takes_over);
+}
+
 void peer_applied(struct hub *hub, const struct entry *entry)
 {
     struct peer *peer = peer_find(hub, entry->peer);
-    struct peer *challenged = peer_find(hub, entry->takes_over);
+    struct peer *challenged = peer_challenged(hub, entry);
     if (challenged)
         challenged->challenged--;
     if (!peer || !peer->under_way)
@@ -164,7 +174,7 @@ void peer_refuse(struct hub *hub, const struct peer *peer, const struct refusal 
 
 /* Keeps how far it has read, if there was anything to read since what is kept: the entry that does
  * so is itself nothing to read, so that an idle room has none. */
-static void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
+void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
 {
     char digits[U64_SIZE];
     const struct member *member = peer->member;
@@ -176,6 +186,15 @@ static void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now)
                           .bytes = {digits, u64_format(peer->cursor, digits)}};
     peer->cursor_at = hub->clock;
     room_happened(peer->room, &entry);
+}
+
+void peer_left(struct hub *hub, peer_id id)
+{
+    struct peer *peer = peer_find(hub, id);
+    if (!peer)
+        return;
+    hub->edge.close(hub->edge.ctx, id, CLOSE_LEFT);
+    peer_drop(hub, peer);
 }
 
 /* The connection is no more; if it was somebody's, or may still become so, its room hears of it. */

@@ -21,6 +21,7 @@ struct peer {
     unsigned under_way;          /* messages proposed and not yet applied */
     unsigned searches;           /* of an index, not answered yet */
     unsigned challenged;         /* takeovers of its id proposed and not yet applied */
+    bool leaving;                /* it said so, and that is not applied yet */
     int64_t heard;               /* hub clock */
     uint64_t cursor;          /* up to which it said to have read; at most what its room has told */
     int64_t cursor_at;        /* hub clock at which one was last proposed */
@@ -37,6 +38,8 @@ void peer_drop(struct hub *hub, struct peer *peer);
 void peer_joined(struct hub *hub, struct member *member);
 void peer_departed(struct hub *hub, const struct member *member);
 void peer_applied(struct hub *hub, const struct entry *entry);
+/* The connection from which the entry, a hello, takes its id over; NULL: none. */
+struct peer *peer_challenged(struct hub *hub, const struct entry *entry);
 
 /* Nothing can be kept just now, so that nobody can join: who only observes is a guest meanwhile. It
  * is asked for nothing and told nothing new, but answered. Its room and all that is replayed know
@@ -65,6 +68,8 @@ static inline struct slice peer_owner(const struct peer *peer)
 /* Under its rates, may it say one more message of so many bytes now? 0, and it is counted; or
  * -WIRE_RATE_LIMITED. */
 int peer_spend(struct hub *hub, struct peer *peer, size_t bytes, struct refusal *ret_refusal);
+/* Keeps how far it has read. */
+void peer_keep_cursor(struct hub *hub, struct peer *peer, int64_t now);
 /* Takes its word, in a heartbeat, on how far it has read: no further than there is. */
 void peer_read(struct hub *hub, struct peer *peer, const struct message *message, int64_t now);
 
@@ -80,6 +85,8 @@ void peer_refuse(struct hub *hub, const struct peer *peer, const struct refusal 
  * a row. */
 void peer_bad_line(struct hub *hub, struct peer *peer, struct refusal *refusal,
                    struct slice in_reply_to, int64_t now);
+/* It left, and that is applied: closed, and forgotten. */
+void peer_left(struct hub *hub, peer_id id);
 /* Its connection is no more: the hub forgets it, and its room hears of it. */
 void peer_leave(struct hub *hub, struct peer *peer, enum close_reason reason, int64_t now);
 /* Tells it why, closes it, and lets it leave. */

@@ -17,6 +17,7 @@ struct hub_counts hub_count(const struct hub *hub)
         const struct index *sections = room->knowledge.sections;
         counts.members += room->seat_count - room->observer_count;
         counts.observers += room->observer_count;
+        counts.away += room->away_count;
         counts.remembered += room->departed_count;
         counts.sessions_live += room->live_count;
         counts.sessions_ended += room->ended_count;
@@ -62,6 +63,27 @@ static void recount_listed(struct verdict *verdict)
     text_free(&anew);
 }
 
+static void recount_away(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    const struct member *member;
+    size_t away = 0, staying = 0;
+    uint64_t order = 0;
+    TAILQ_FOREACH (member, &room->away, next) {
+        away++;
+        if (!member_is_away(member) || member->level != 2 || member->observer ||
+            member->order <= order || name_taken_for(room, member->key) || !member->lookalikes ||
+            index_find(&room->lookalikes, member->lookalikes->key) != member->lookalikes)
+            verdict_fail(verdict, "\"%.*s\" is away, and not here", SLICE_FORMAT(member->key));
+        order = member->order;
+    }
+    for (size_t i = 0; i < room->seat_count; i++)
+        staying += room->seats[i].member->stays_s > 0;
+    if (away != room->away_count || away + staying > STAYING_MAX)
+        verdict_fail(verdict, "%zu are away and %zu more stay, counted %zu", away, staying,
+                     room->away_count);
+}
+
 static void recount_seats(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
@@ -87,12 +109,15 @@ static void recount_seats(struct verdict *verdict)
     const struct member *gone;
     TAILQ_FOREACH (gone, &room->departed, next) {
         departed++;
-        if (gone->peer || gone->lookalikes)
+        if (member_is_here(gone) || gone->lookalikes || gone->capability_count)
             verdict_fail(verdict, "\"%.*s\" left, and has a peer", SLICE_FORMAT(gone->key));
     }
+    recount_away(verdict);
+    departed += room->away_count;
     if (observers != room->observer_count)
         verdict_fail(verdict, "%zu observers, counted %zu", observers, room->observer_count);
-    if (departed != room->departed_count || departed + room->seat_count != room->members.count)
+    if (departed != room->departed_count + room->away_count ||
+        departed + room->seat_count != room->members.count)
         verdict_fail(verdict, "%zu seated and %zu gone, but %zu members", room->seat_count,
                      departed, room->members.count);
 }
@@ -196,6 +221,16 @@ static void recount_letters(struct verdict *verdict)
                      bytes, letters->count, letters->bytes, said);
 }
 
+static size_t away_users(const struct room *room, const struct capability *capability)
+{
+    const struct member *member;
+    size_t users = 0;
+    TAILQ_FOREACH (member, &room->away, next)
+        for (size_t i = 0; i < member->capability_count; i++)
+            users += member->capabilities[i] == capability;
+    return users;
+}
+
 static void recount_capabilities(struct verdict *verdict)
 {
     const struct room *room = verdict->room;
@@ -206,6 +241,7 @@ static void recount_capabilities(struct verdict *verdict)
         for (size_t i = 0; i < room->seat_count; i++)
             for (size_t j = 0; j < room->seats[i].member->capability_count; j++)
                 users += room->seats[i].member->capabilities[j] == capability;
+        users += away_users(room, capability);
         listed++;
         if (users != capability->users)
             verdict_fail(verdict, "capability \"%.*s\" has %zu users, counted %zu",
@@ -532,9 +568,6 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         verdict.room = hub->rooms[i];
         if (!verdict.room->under_way && outlines_any(&verdict.room->outlines))
             verdict_fail(&verdict, "nothing is under way, but what admit found of it");
-        if (verdict.room->messages_under_way > verdict.room->under_way)
-            verdict_fail(&verdict, "%zu messages are under way among %zu entries",
-                         verdict.room->messages_under_way, verdict.room->under_way);
         const struct member *addressed = verdict.room->addressed;
         if (addressed && member_find(verdict.room, addressed->key) != addressed)
             verdict_fail(&verdict, "whom a message was for last is no member");

@@ -23,7 +23,6 @@ static void room_commit(void *ctx, const struct entry *entry)
     struct room *room = ctx;
     assert(room->under_way > 0); /* the log's face: once for each entry that it took */
     room->under_way--;
-    room->messages_under_way -= entry->kind == ENTRY_MESSAGE;
     room_apply(room, entry);
 }
 
@@ -32,7 +31,6 @@ static void room_lose(void *ctx, const struct entry *entry)
     struct room *room = ctx;
     assert(room->under_way > 0);
     room->under_way--;
-    room->messages_under_way--; /* the log's face: it loses messages alone */
     admit_lost(room, entry);
 }
 
@@ -51,6 +49,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     changes_init(&room->changes);
     changes_init(&room->wordings);
     TAILQ_INIT(&room->departed);
+    TAILQ_INIT(&room->away);
     TAILQ_INIT(&room->holdings_idle);
     TAILQ_INIT(&room->receipts);
     TAILQ_INIT(&room->receipts_extra);
@@ -119,14 +118,10 @@ void room_free(struct room *room)
 int room_propose(struct room *room, struct entry *entry)
 {
     assert(!entry->seq); /* the log gives it */
-    bool message = entry->kind == ENTRY_MESSAGE;
     room->under_way++;
-    room->messages_under_way += message;
     int error = room->log.propose(room->log.state, entry);
-    if (error < 0) {
+    if (error < 0)
         room->under_way--;
-        room->messages_under_way -= message;
-    }
     return error;
 }
 
@@ -152,29 +147,13 @@ bool room_starting(const struct room *room)
     return room->hub->serving && !room->started;
 }
 
-/* ── a day's messages ── */
-
-void room_count(struct room *room, int64_t time_ms)
-{
-    int64_t day = time_ms / DAY_MS;
-    if (room->day != day)
-        room->said = 0;
-    room->day = day;
-    room->said++;
-}
-
-uint64_t room_said(const struct room *room, int64_t day)
-{
-    return room->day == day ? room->said : 0;
-}
-
 /* ── place for a new one ── */
 
 static bool room_idle(const struct room *room)
 {
     const struct knowledge *knowledge = &room->knowledge;
     return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->guests &&
-           !room->live_count && !room->awaited_count && !room->leases.count &&
+           !room->away_count && !room->live_count && !room->awaited_count && !room->leases.count &&
            !knowledge_count(knowledge) && !knowledge->ledger.accounts.count &&
            !room->read_only.by.len && !bans_hold(room, room->hub->last_now);
 }

@@ -73,8 +73,6 @@ static void write_room(const struct room *room, struct text *text)
 {
     add_u64(text, "seq", room->last_seq);
     add_u64(text, "order", room->changes.order);
-    add_u64(text, "day", (uint64_t)room->day);
-    add_u64(text, "said", room->said);
     if (room->letters.forgotten)
         add_u64(text, "letters_forgotten", room->letters.forgotten);
     if (room->read_only.by.len) {
@@ -91,6 +89,8 @@ static void write_member(const void *object, struct text *text)
 {
     const struct member *member = object;
     add_u64(text, "peer", member->peer);
+    if (member->stays_s)
+        add_u64(text, "stays_s", member->stays_s);
     if (member->owner.len)
         add_text(text, "owner", member->owner);
     add_u64(text, "level", (uint64_t)member->level);

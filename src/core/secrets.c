@@ -68,7 +68,7 @@ static bool is_shown(struct json_value shown, const struct member *holder)
     return same;
 }
 
-peer_id hello_takes_over(const struct hub *hub, const struct message *message)
+peer_id hello_takes_over(const struct hub *hub, peer_id from, const struct message *message)
 {
     char buffer[ROOM_NAME_MAX];
     struct slice name;
@@ -78,6 +78,9 @@ peer_id hello_takes_over(const struct hub *hub, const struct message *message)
         return 0;
     const struct room *room = room_find(hub, name);
     const struct member *holder = room ? member_find(room, message->sender_id) : NULL;
-    return holder && holder->peer && !room_starting(room) && is_shown(shown, holder) ? holder->peer
-                                                                                     : 0;
+    if (!holder || !is_shown(shown, holder))
+        return 0;
+    if (!holder->peer || room_starting(room)) /* then its connection is a former hub's */
+        return holder->stays_s ? from : 0;
+    return holder->peer == from ? 0 : holder->peer; /* which has what it asks for */
 }

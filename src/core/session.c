@@ -79,7 +79,7 @@ struct session *session_unawaited(const struct room *room)
     struct session *session;
     TAILQ_FOREACH (session, &room->live, next) {
         const struct member *initiator = member_find(room, session->initiator);
-        if (session->state == SESSION_PENDING && !(initiator && initiator->peer))
+        if (session->state == SESSION_PENDING && !(initiator && member_is_here(initiator)))
             return session;
     }
     return NULL;

@@ -193,6 +193,8 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
 #define NOTE_KEYS(X)                                                                               \
     X(JOINED, "ai", "specialization")                                                              \
     X(OBSERVING, "ai", "specialization")                                                           \
+    X(RETURNED, "ai", "specialization")                                                            \
+    X(AWAY, "ai", "reason")                                                                        \
     X(LEFT, "ai", "reason")                                                                        \
     X(REFUSED, "code", "detail")                                                                   \
     X(KNOWLEDGE, "entry", "section")                                                               \

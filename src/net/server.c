@@ -192,6 +192,7 @@ static void log_counters(struct server *server)
     journal_number(journal, "rooms", counts.rooms);
     journal_number(journal, "members", counts.members);
     journal_number(journal, "observers", counts.observers);
+    journal_number(journal, "away", counts.away);
     journal_number(journal, "sessions_live", counts.sessions_live);
     journal_number(journal, "sessions_ended", counts.sessions_ended);
     journal_number(journal, "leases", counts.leases);

@@ -23,6 +23,7 @@
     X(ERROR, "error", 1, false)                                                                    \
     X(ACK, "ack", 2, false)                                                                        \
     X(PRESENCE, "presence", 2, false)                                                              \
+    X(LEAVE, "leave", 2, true)                                                                     \
     X(CHAT, "chat", 2, true)                                                                       \
     X(COLLABORATION_RESPONSE, "collaboration_response", 2, true)                                   \
     X(COLLABORATION_UPDATE, "collaboration_update", 2, true)                                       \
@@ -64,9 +65,10 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
      MESSAGE_BIT(MESSAGE_MODERATION_QUERY))
-/* What it takes to be there, and to look and ask: whoever may come in may say these. */
+/* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
-    (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGES_QUERYING)
+    (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \
+     MESSAGES_QUERYING)
 
 /* X(NAME, code on the wire, what it means in one sentence) */
 #define WIRE_ERRORS(X)                                                                             \

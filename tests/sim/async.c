@@ -167,10 +167,11 @@ static void edge_joined(void *ctx, peer_id peer)
     connection->room = applying->room;
 }
 
-/* Of these no entry of its own says that the connection went. */
+/* The connection goes when an entry is applied, and not before. */
 static bool ends_by_entry(enum close_reason reason)
 {
-    return reason == CLOSE_TAKEN_OVER || reason == CLOSE_KICKED || reason == CLOSE_BANNED;
+    return reason == CLOSE_TAKEN_OVER || reason == CLOSE_KICKED || reason == CLOSE_BANNED ||
+           reason == CLOSE_LEFT;
 }
 
 static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
@@ -280,7 +281,12 @@ static void message_push(struct async *async, int room, const struct entry *entr
     }
     secrets_check(async, entry);
     const struct connection *holder = connection_find(async, entry->takes_over);
-    if (entry->takes_over && !(holder && holder->closed) && /* it may be expelled meanwhile */
+    bool own =
+        entry->takes_over == entry->peer; /* whose member is away: no connection has its id */
+    if (own && holder && holder->room != NOBODY)
+        world_fail(world, "peer %llx takes over from itself", (unsigned long long)entry->peer);
+    if (entry->takes_over && !own &&
+        !(holder && holder->closed) && /* it may be expelled meanwhile */
         (!holder || holder->room != room || holder->name != said->sender))
         world_fail(world, "a token is good for peer %llx, which is not %s here",
                    (unsigned long long)entry->takes_over, names[said->sender]);
@@ -340,6 +346,7 @@ static int async_propose(void *state, struct entry *entry)
         message_push(async, log->room, entry);
     else
         queue_push(queue, entry);
+    async->left |= entry->kind == ENTRY_LEAVE && slice_is(entry->bytes, "left");
     if (chance_one_in(&world->faults, 12)) {
         struct proposed *newest = &queue->at[queue->count - 1];
         proposed_free(newest); /* committed at once, it needs no copy */
@@ -475,10 +482,8 @@ static void commit_one(struct async *async, int at, const struct proposed *propo
     async->committing = NULL;
     world->applying = NULL;
     world->hash = hash_bytes(world->hash, logged->effects.at, logged->effects.len);
-    if (message && !world_failed(world) && message_check(async, proposed, &before)) {
+    if (message && !world_failed(world) && message_check(async, proposed, &before))
         follow_message(world, logged, proposed, &who, first);
-        model_day_said(&world->days[at], entry.time_ms);
-    }
     if (entry.kind == ENTRY_OVERDUE)
         follow_overdue(world, logged);
     if (entry.kind != ENTRY_LEAVE)
@@ -537,7 +542,7 @@ void async_begin(struct async *async)
 {
     async->call.count = 0;
     async->kept = 0;
-    async->closed_meanwhile = false;
+    async->left = async->closed_meanwhile = false;
 }
 
 /* What was committed: from the beginning, or from checkpoints on. */

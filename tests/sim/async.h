@@ -22,6 +22,7 @@ struct connection {
     peer_id id;
     int room, name;     /* NOBODY until an entry of it was accepted */
     bool closed;        /* the edge has ended it: it hears nothing */
+    bool leaving;       /* it said that it leaves: nothing more of it is taken */
     bool over;          /* its end was committed: no effect names it */
     unsigned under_way; /* messages proposed and not yet committed */
     uint64_t seq;       /* the highest it was told */
@@ -82,6 +83,7 @@ struct async {
     bool loading;                      /* a hub is being replayed: nobody is there */
     const struct said *said;           /* what is being said, or NULL */
     unsigned kept;                     /* messages that a log kept in this call */
+    bool left;                         /* a leave was proposed in it */
     bool closed_meanwhile;             /* the one who says it was closed in this call */
     const struct proposed *committing; /* the message that is being applied, or NULL */
     struct answers call, commit; /* given at once, in this call; and by the entry being applied */

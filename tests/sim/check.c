@@ -108,19 +108,14 @@ static bool member_can(const struct member *member, int capability)
     return false;
 }
 
-static const char *specialization_text(const struct member *member)
-{
-    return member->specialization == NOBODY ? "general" : specializations[member->specialization];
-}
-
 static struct rank rank_of(const struct room_model *room, int name, const struct member *newcomer)
 {
     const struct member *member = &room->members[name];
-    struct rank rank = {.name = name,
-                        .foreign =
-                            strcmp(specialization_text(member), specialization_text(newcomer)) != 0,
-                        .ready = member->ready,
-                        .load = model_member_sessions(room, name)};
+    struct rank rank = {
+        .name = name,
+        .foreign = strcmp(model_specialization(member), model_specialization(newcomer)) != 0,
+        .ready = member->ready,
+        .load = model_member_sessions(room, name)};
     for (unsigned i = 0; i < member->capability_count; i++)
         rank.lacking += !member_can(newcomer, member->capabilities[i]);
     return rank;
@@ -172,8 +167,31 @@ static void check_roster(struct world *world, const struct room_model *room, jso
             world_fail(world, "an observer is told other things of %s", names[name]);
         listed++;
     }
-    if (json_array_size(active) != listed || (members && json_array_size(members) != listed))
+    if (json_array_size(active) != listed)
         world_fail(world, "%zu active AIs are listed, not %zu", json_array_size(active), listed);
+    for (unsigned i = 0; members && i < room->away_count; i++) {
+        json_t *row = json_array_get(members, listed + i);
+        if (strcmp(text_of(row, "ai_id"), names[room->away[i]]) != 0 ||
+            !text_of(row, "away_since")[0] || !text_of(row, "stays_until")[0])
+            world_fail(world, "an observer is not told that %s is away", names[room->away[i]]);
+    }
+    if (members && json_array_size(members) != listed + room->away_count)
+        world_fail(world, "%zu members are listed, not %zu", json_array_size(members), listed);
+}
+
+/* The last to go first. */
+static void check_away(struct world *world, const struct room_model *room, json_t *away)
+{
+    for (unsigned i = 0; i < room->away_count; i++) {
+        int name = room->away[room->away_count - 1 - i];
+        json_t *row = json_array_get(away, i);
+        if (strcmp(text_of(row, "ai_id"), names[name]) != 0 ||
+            strcmp(text_of(row, "specialization"), model_specialization(&room->members[name])) != 0)
+            world_fail(world, "it is not told that %s is away", names[name]);
+    }
+    if (json_array_size(away) != room->away_count)
+        world_fail(world, "%zu are told to be away, not %u", json_array_size(away),
+                   room->away_count);
 }
 
 /* What nothing was claimed with is known to the one who committed, and to nobody else. */
@@ -306,7 +324,13 @@ static void check_sync(struct world *world, const struct expected *expected, boo
         world_fail(world, "a ledger is shown at level %d, or none", member->level);
     if (ledger)
         check_ledger(world, room, cut, ledger);
+    if (member->level == 2)
+        check_away(world, room, json_object_get(payload, "away"));
+    if ((unsigned)json_integer_value(json_object_get(payload, "stays_s")) != member->stays)
+        world_fail(world, "%s stays, or does not", names[expected->target]);
     const char *token = text_of(payload, "resume_token");
+    if (member->token[0] && token[0] && strcmp(member->token, token) != 0)
+        world_fail(world, "%s has another resume_token, and has not gone", names[expected->target]);
     if ((member->level == 2) != (strlen(token) == 32))
         world_fail(world, "the resume_token is \"%s\" at level %d", token, member->level);
     snprintf(member->token, sizeof member->token, "%s", token);
@@ -362,9 +386,15 @@ static void check_ack(struct world *world, const struct expected *expected, json
 {
     const struct receipt_model *receipt =
         &world->rooms[expected->room].members[said->sender].receipt;
+    struct presence presence[NAMES];
+    model_presence(&world->rooms[expected->room], presence);
+    bool stored = !receipt->delivered &&
+                  model_letters_waits(&world->letters[expected->room], receipt->seq, presence);
     if (strcmp(text_of(payload, "message_id"), said->message_id) != 0 ||
         (uint64_t)json_integer_value(json_object_get(payload, "seq")) != receipt->seq ||
-        json_is_true(json_object_get(payload, "delivered")) != receipt->delivered)
+        json_is_true(json_object_get(payload, "delivered")) != receipt->delivered ||
+        json_is_true(json_object_get(payload, "stored")) != stored ||
+        json_is_boolean(json_object_get(payload, "stored")) == receipt->delivered)
         world_fail(world, "an ack of %s that says something else", said->message_id);
 }
 

@@ -37,7 +37,8 @@ void check_counts(struct world *world)
             const struct member *member = &room->members[name];
             should.members += member->link != NOBODY && !member->observer;
             should.observers += member->link != NOBODY && member->observer;
-            should.remembered += member->seen && member->link == NOBODY;
+            should.away += member_away(member);
+            should.remembered += member->seen && !member_here(member);
         }
         for (size_t i = 0; i < room->entry_count; i++)
             sections[room->entries[i].section]++;
@@ -52,6 +53,7 @@ void check_counts(struct world *world)
     check_number(world, "rooms", is.rooms, should.rooms);
     check_number(world, "members", is.members, should.members);
     check_number(world, "observers", is.observers, should.observers);
+    check_number(world, "away", is.away, should.away);
     check_number(world, "remembered", is.remembered, should.remembered);
     check_number(world, "patterns", is.patterns, should.patterns);
     check_number(world, "components", is.components, should.components);
@@ -77,6 +79,7 @@ static void check_member(struct world *world, const struct room_model *room, int
     const struct member *member = &room->members[name];
     bool connected = member->link != NOBODY;
     if (!is || json_is_true(json_object_get(is, "connected")) != connected ||
+        !number_is(is, "stays_s", member->stays) ||
         !number_is(is, "contribution_score", model_member_score(room, name)) ||
         !number_is(is, "sessions", model_member_sessions(room, name))) {
         char *text = is ? json_dumps(is, 0) : NULL;
@@ -99,7 +102,7 @@ static void check_member(struct world *world, const struct room_model *room, int
     for (unsigned i = 0; same && i < member->capability_count; i++)
         same = strcmp(json_string_value(json_array_get(can, i)),
                       capabilities[member->capabilities[i]]) == 0;
-    if (connected && !same)
+    if (member_here(member) && !same)
         world_fail(world, "%s is registered otherwise than it said", names[name]);
 }
 
@@ -370,7 +373,6 @@ void check_state(struct world *world)
         check_sessions(world, room, json_object_get(dump, "sessions"));
         check_moderated(world, room, dump);
         model_letters_check_dump(world, &world->letters[at], dump);
-        model_day_check(world, &world->days[at], dump);
         json_decref(dump);
         text_free(&text);
     }

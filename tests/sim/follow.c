@@ -26,8 +26,10 @@ void who_read(const struct world *world, int room, struct who *ret_who)
         for (int name = 0; id && name < NAMES; name++) {
             if (strcmp(names[name], id) != 0)
                 continue;
+            bool connected = json_is_true(json_object_get(row, "connected"));
+            bool stays = json_integer_value(json_object_get(row, "stays_s")) > 0;
             ret_who->presence[name] =
-                (struct presence){json_is_true(json_object_get(row, "connected")),
+                (struct presence){connected, !connected && stays,
                                   (int)json_integer_value(json_object_get(row, "level"))};
             ret_who->observes[name] =
                 json_is_true(json_object_get(row, "observer")) && model_sees(name) == SEES_ALL;
@@ -76,7 +78,7 @@ static void check_answer(struct world *world, int room, int asker, enum message_
         return;
     }
     const struct letter_model *letter =
-        model_letters_named(letters, asker, who.observes[asker], said);
+        model_letters_named(letters, asker, who.observes[asker], said, who.presence);
     if (letter)
         model_letters_check_handled(world, letter, said, who.presence, payload);
     else
@@ -120,8 +122,8 @@ static void follow_handled(struct world *world, const struct logged *logged,
 {
     struct letters_model *letters = &world->letters[logged->room];
     const struct dead_said *dead = &proposed->dead;
-    const struct letter_model *letter =
-        model_letters_named(letters, proposed->sender, who->observes[proposed->sender], dead);
+    const struct letter_model *letter = model_letters_named(
+        letters, proposed->sender, who->observes[proposed->sender], dead, who->presence);
     if (!letter || model_letters_codes(letters, proposed->sender, who->observes[proposed->sender],
                                        dead, who->presence)) {
         world_fail(world, "a dead_letter of %llu was taken, and may not be",
@@ -178,9 +180,8 @@ void follow_check(struct world *world, const char *when)
             continue;
         json_t *dump = dump_of(world, room);
         model_letters_check_dump(world, &world->letters[room], dump);
-        model_day_check(world, &world->days[room], dump);
         if (world_failed(world))
-            world_say(world, "letters or day of %s %s", room_names[room], when);
+            world_say(world, "letters of %s %s", room_names[room], when);
         json_decref(dump);
     }
 }

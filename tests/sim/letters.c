@@ -157,27 +157,43 @@ void model_letters_handled(struct letters_model *letters, const struct dead_said
 
 /* ── who may know of which ── */
 
+/* Its target is away and stays: it gets it when it comes back. */
+static bool waits(const struct letter_model *letter, const struct presence *presence)
+{
+    return letter->lack == LACKS_TARGET && presence[letter->target].away;
+}
+
+bool model_letters_waits(const struct letters_model *letters, uint64_t seq,
+                         const struct presence *presence)
+{
+    const struct letter_model *letter = letter_find(letters, seq);
+    return letter && waits(letter, presence);
+}
+
 static bool matches(const struct letter_model *letter, int asker, bool observer,
-                    const struct dead_said *dead)
+                    const struct dead_said *dead, const struct presence *presence)
 {
     bool sees = observer || letter->sender == asker || letter->target == asker;
-    return sees && (letter->lack || letter->overdue) && (!dead->id || dead->id == letter->seq) &&
+    bool dies = (letter->lack && !waits(letter, presence)) || letter->overdue;
+    return sees && dies && (!dead->id || dead->id == letter->seq) &&
            (dead->sender == NOBODY || dead->sender == letter->sender) &&
            (dead->target == NOBODY || dead->target == letter->target);
 }
 
 const struct letter_model *model_letters_named(const struct letters_model *letters, int asker,
-                                               bool observer, const struct dead_said *dead)
+                                               bool observer, const struct dead_said *dead,
+                                               const struct presence *presence)
 {
     const struct letter_model *letter = letter_find(letters, dead->id);
     bool told = letter && letter->seq > dead->after;
-    return told && matches(letter, asker, observer, dead) ? letter : NULL;
+    return told && matches(letter, asker, observer, dead, presence) ? letter : NULL;
 }
 
 uint64_t model_letters_codes(const struct letters_model *letters, int asker, bool observer,
                              const struct dead_said *dead, const struct presence *presence)
 {
-    const struct letter_model *letter = model_letters_named(letters, asker, observer, dead);
+    const struct letter_model *letter =
+        model_letters_named(letters, asker, observer, dead, presence);
     if (!letter)
         return FLAW(NOT_FOUND);
     const struct presence *target = &presence[letter->target];
@@ -212,7 +228,9 @@ static bool letter_same(const struct letter_model *letter, const struct presence
         strcmp(text_of(is, "target"), names[letter->target]) == 0 &&
         strcmp(text_of(is, "type"), message_type_text(letter->type)) == 0 &&
         strcmp(text_of(is, "message_id"), letter->message_id) == 0 &&
-        strcmp(text_of(is, "why"), letter->lack ? lack_names[letter->lack] : "no_reply") == 0 &&
+        strcmp(text_of(is, "why"), (letter->lack && !(letter->lack == LACKS_TARGET && target->away))
+                                       ? lack_names[letter->lack]
+                                       : "no_reply") == 0 &&
         json_is_true(json_object_get(is, "no_reply")) == letter->overdue &&
         json_is_true(json_object_get(is, "connected")) == target->connected &&
         (letter->wait ? json_number_value(wait) == letter->wait : json_is_null(wait)) &&
@@ -241,7 +259,7 @@ void model_letters_check_list(struct world *world, const struct letters_model *l
     bool more = false;
     for (size_t i = 0; i < letters->count; i++) {
         const struct letter_model *letter = &letters->at[i];
-        if (!matches(letter, asker, observer, dead))
+        if (!matches(letter, asker, observer, dead, presence))
             continue;
         total++;
         if (letter->seq <= dead->after)

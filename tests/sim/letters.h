@@ -40,7 +40,7 @@ struct dead_said {
 };
 
 struct presence {
-    bool connected;
+    bool connected, away;
     int level;
 };
 
@@ -57,10 +57,14 @@ void model_letters_handled(struct letters_model *letters, const struct dead_said
                            uint64_t seq);
 /* The dead one of that id, if the asker may see it; else NULL. */
 const struct letter_model *model_letters_named(const struct letters_model *letters, int asker,
-                                               bool observer, const struct dead_said *dead);
+                                               bool observer, const struct dead_said *dead,
+                                               const struct presence *presence);
 /* Why the dead_letter is refused; 0: it is not. */
 uint64_t model_letters_codes(const struct letters_model *letters, int asker, bool observer,
                              const struct dead_said *dead, const struct presence *presence);
+/* Is the letter of that seq there, and waits for a target that is away? */
+bool model_letters_waits(const struct letters_model *letters, uint64_t seq,
+                         const struct presence *presence);
 /* What the hub tells in a dead_result, or in its dump. */
 void model_letters_check_list(struct world *world, const struct letters_model *letters, int asker,
                               bool observer, const struct dead_said *dead,

@@ -116,7 +116,8 @@ void model_presence(const struct room_model *room, struct presence ret_presence[
 {
     for (int name = 0; name < NAMES; name++)
         ret_presence[name] =
-            (struct presence){room->members[name].link != NOBODY, room->members[name].level};
+            (struct presence){room->members[name].link != NOBODY, member_away(&room->members[name]),
+                              room->members[name].level};
 }
 
 static uint64_t dead_letter_codes(const struct world *world, const struct said *said, int at)
@@ -140,7 +141,7 @@ static uint64_t state_codes(struct world *world, const struct said *said, int ro
     const struct link *link = &world->links[said->link];
     if (said->type == MESSAGE_HELLO)
         return codes | model_hello_codes(world, said);
-    if (link->name == NOBODY && world->rooms[room].members[said->sender].link != NOBODY)
+    if (link->name == NOBODY && member_here(&world->rooms[room].members[said->sender]))
         codes |= FLAW(ID_IN_USE);
     if (link->name == NOBODY)
         codes |= model_ban_codes(world, said, room);
@@ -305,8 +306,10 @@ static void model_dead_letter(struct world *world, const struct said *said, int 
 {
     struct room_model *room = &world->rooms[at];
     struct letters_model *letters = &world->letters[at];
-    const struct letter_model *letter =
-        model_letters_named(letters, said->sender, model_oversees(room, said->sender), &said->dead);
+    struct presence presence[NAMES];
+    model_presence(room, presence);
+    const struct letter_model *letter = model_letters_named(
+        letters, said->sender, model_oversees(room, said->sender), &said->dead, presence);
     free(world->handled.line);
     world->handled = *letter;
     world->handled.line = strndup(letter->line, letter->len);
@@ -341,13 +344,16 @@ static void model_dead_query(struct world *world, const struct said *said)
     const struct member *member =
         link->name == NOBODY ? NULL : &world->rooms[link->room].members[link->name];
     uint64_t codes = said->flaws;
+    struct presence presence[NAMES];
     link->bad_lines = 0;
+    if (member)
+        model_presence(&world->rooms[link->room], presence);
     if (!member || member->level != 2)
         codes |= FLAW(FORBIDDEN);
     else if (!codes && said->dead.id &&
              !model_letters_named(&world->letters[link->room], link->name,
                                   model_oversees(&world->rooms[link->room], link->name),
-                                  &said->dead))
+                                  &said->dead, presence))
         codes = FLAW(NOT_FOUND);
     codes |= incidental_codes(world, said);
     if (codes)
@@ -368,6 +374,22 @@ static void model_moderation_query(struct world *world, const struct said *said)
         model_refuse(world, said, codes);
     else
         expect_made(world, said->link, MESSAGE_MODERATION_RESULT, HUB, link->name);
+}
+
+/* It goes, and nothing else of it is looked at. */
+static void model_leave(struct world *world, const struct said *said)
+{
+    struct link *link = &world->links[said->link];
+    uint64_t codes = incidental_codes(world, said);
+    link->bad_lines = 0;
+    if (link->name == NOBODY)
+        codes |= FLAW(FORBIDDEN);
+    if (codes) {
+        model_refuse(world, said, codes);
+        return;
+    }
+    expect_close(world, said->link, CLOSE_LEFT);
+    model_member_leave(world, said->link, CLOSE_LEFT);
 }
 
 static void model_overdue(struct world *world, int at)
@@ -395,9 +417,10 @@ static void model_accept(struct world *world, struct said *said, int room)
         expect_error(world, said->link, FLAW(BAD_CLAIM));
         return;
     }
+    struct member *member = &world->rooms[room].members[said->sender];
+    const struct member before = *member;
     bool first = link->name == NOBODY;
     world->accepted++;
-    model_day_said(&world->days[room], world->now);
     if (first)
         model_member_join(world, said, room);
     if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)
@@ -418,10 +441,12 @@ static void model_accept(struct world *world, struct said *said, int room)
         model_measurement_apply(said, &world->rooms[room]);
     if (said->type == MESSAGE_MODERATION)
         model_order_apply(world, said, room);
-    bool hidden =
-        said->held || said->type == MESSAGE_COMMITMENT || said->type == MESSAGE_MEASUREMENT ||
-        said->type == MESSAGE_DEAD_LETTER || said->type == MESSAGE_MODERATION ||
-        (said->type == MESSAGE_HELLO && world->rooms[room].members[said->sender].observer);
+    bool quiet = said->type == MESSAGE_HELLO && before.stays && member->stays &&
+                 model_member_same(&before, member);
+    bool hidden = quiet || said->held || said->type == MESSAGE_COMMITMENT ||
+                  said->type == MESSAGE_MEASUREMENT || said->type == MESSAGE_DEAD_LETTER ||
+                  said->type == MESSAGE_MODERATION ||
+                  (said->type == MESSAGE_HELLO && member->observer);
     bool stamped = said->type == MESSAGE_COLLABORATION_REQUEST ||
                    said->type == MESSAGE_COLLABORATION_RESPONSE ||
                    said->type == MESSAGE_COLLABORATION_UPDATE ||
@@ -442,6 +467,10 @@ void model_line(struct world *world, struct said *said)
     uint64_t codes = said->flaws;
     if (said->type == MESSAGE_DEAD_QUERY && !said->bad_line) {
         model_dead_query(world, said);
+        return;
+    }
+    if (said->type == MESSAGE_LEAVE && !said->bad_line) {
+        model_leave(world, said);
         return;
     }
     if (said->type == MESSAGE_MODERATION_QUERY && !said->bad_line) {
@@ -498,6 +527,7 @@ void model_tick(struct world *world)
         model_session_tick(world, room);
         model_overdue(world, room);
         model_seals_tick(world, room);
+        model_stays_tick(world, room);
     }
     for (int link = 0; link < LINKS; link++)
         if (world->links[link].open && link_level(world, link) == 2 &&

@@ -198,7 +198,7 @@ static uint64_t retract_codes(const struct room_model *room, const char *id)
 
 static bool is_admin(const struct room_model *room, int name)
 {
-    return room->members[name].link != NOBODY && room->members[name].admin;
+    return member_here(&room->members[name]) && room->members[name].admin;
 }
 
 uint64_t model_read_only_codes(const struct world *world, const struct said *said, int at)
@@ -231,7 +231,7 @@ uint64_t model_order_codes(const struct world *world, const struct said *said, i
                (in_force(world, &room->bans[order->is_owner][order->name]) ? 0 : FLAW(NOT_FOUND));
     if (is_admin(room, order->name))
         codes |= FLAW(FORBIDDEN);
-    else if (order->action == ORDER_KICK && room->members[order->name].link == NOBODY)
+    else if (order->action == ORDER_KICK && !member_here(&room->members[order->name]))
         codes |= order->is_owner || room->members[order->name].seen ? FLAW(TARGET_OFFLINE)
                                                                     : FLAW(UNKNOWN_TARGET);
     return codes;
@@ -270,7 +270,10 @@ void model_order_apply(struct world *world, const struct said *said, int at)
     else if (!is_aimed(order->action))
         room->read_only = order->action == ORDER_READ_ONLY;
     int link = room->members[order->name].link;
-    if ((order->action == ORDER_KICK || order->action == ORDER_BAN) && link != NOBODY)
+    bool expels = order->action == ORDER_KICK || order->action == ORDER_BAN;
+    if (expels && member_away(&room->members[order->name]))
+        model_member_stay_no_more(world, at, order->name);
+    else if (expels && link != NOBODY)
         expel(world, link, order->action == ORDER_BAN ? CLOSE_BANNED : CLOSE_KICKED);
 }
 

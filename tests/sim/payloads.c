@@ -204,6 +204,54 @@ static void make_role(struct maker *maker)
     }
 }
 
+/* Level 1 and observers may not. */
+static void make_stays(struct maker *maker)
+{
+    struct said *said = maker->said;
+    char seconds[16];
+    bool may = said->hello.level == 2 && !said->hello.observer;
+    if (may && flaw_here(maker, 1)) {
+        static const char *const wrong[] = {"0", "86401", "1.5", "\"60\"", "-1", "true"};
+        FLAWED(maker->writer, said, "stays_s", wrong);
+        return;
+    }
+    if (below(maker, may ? 2 : 40))
+        return;
+    unsigned stays = 1 + below(maker, below(maker, 3) ? 120 : 8);
+    snprintf(seconds, sizeof seconds, "%u", stays);
+    put_raw_member(maker->writer, "stays_s", seconds);
+    if (may)
+        said->hello.stays = stays;
+    else
+        said->flaws |= FLAW(BAD_PAYLOAD);
+}
+
+/* Who stays comes back, and says of itself what it said before. */
+static void make_return(struct maker *maker, const struct member *member)
+{
+    struct said *said = maker->said;
+    put_raw_member(maker->writer, "protocol", "2");
+    said->hello.level = 2;
+    said->hello.specialization = member->specialization;
+    if (member->specialization != NOBODY)
+        put_text_member(maker->writer, "specialization", specializations[member->specialization]);
+    said->hello.ready = member->ready;
+    put_raw_member(maker->writer, "collaboration_ready", member->ready ? "true" : "false");
+    put_member(maker->writer, "capabilities");
+    put(maker->writer, "[");
+    for (unsigned i = 0; i < member->capability_count; i++) {
+        put(maker->writer, i ? "," : "");
+        put_string(maker->writer, capabilities[member->capabilities[i]]);
+        said->hello.capabilities[said->hello.capability_count++] = member->capabilities[i];
+    }
+    put(maker->writer, "]");
+    put_text_member(maker->writer, "room", room_names[said->hello.room]);
+    make_stays(maker);
+    if (below(maker, 2))
+        make_since(maker);
+    make_token(maker);
+}
+
 static void make_hello(struct maker *maker)
 {
     struct said *said = maker->said;
@@ -215,9 +263,16 @@ static void make_hello(struct maker *maker)
     said->hello.level = 1;
     said->hello.ready = true;
     said->hello.specialization = NOBODY;
+    const struct member *known =
+        &maker->world->rooms[said->hello.room].members[said->sender == HUB ? 0 : said->sender];
+    if (known->stays && !maker->flawed && below(maker, 3)) {
+        make_return(maker, known);
+        return;
+    }
     if (below(maker, 3))
         make_level(maker);
     make_role(maker);
+    make_stays(maker);
     if (flaw_here(maker, 3)) {
         FLAWED(maker->writer, said, "specialization", no_string);
     } else if (below(maker, 4)) {
@@ -247,8 +302,7 @@ static void make_hello(struct maker *maker)
     }
     if (below(maker, 3) == 0)
         make_since(maker);
-    bool held = said->sender != HUB &&
-                maker->world->rooms[said->hello.room].members[said->sender].link != NOBODY;
+    bool held = said->sender != HUB && member_here(known);
     if (below(maker, held ? 10 : 3) < (held ? 7 : 1))
         make_token(maker);
 }

@@ -22,10 +22,12 @@ static bool step_connect(struct async *async)
 }
 
 /* An id is in use when a connection of this life has it: those of former lives are gone, whether
- * that is committed or not. */
+ * that is committed or not. Or when its member is away. */
 static void in_use_check(struct async *async, int room)
 {
     const struct world *world = async->world;
+    if (hub_count(world->hub).away)
+        return;
     for (int link = 0; link < LINKS; link++)
         for (unsigned i = 0; i < world->links[link].generation; i++)
             if (async->connections[link][i].room == room && !async->connections[link][i].over)
@@ -36,12 +38,15 @@ static void in_use_check(struct async *async, int room)
 /* It was proposed, and nothing else; or answered, once. What is ill is not proposed; but for one
  * who has not joined, and whose id somebody held who left: apply is the first to look further; and
  * but for what goes by the id of something that was taken, whatever it is. */
-static void say_check(struct async *async, const struct said *said, bool joined, int room)
+static void say_check(struct async *async, const struct said *said, bool joined, bool leaving,
+                      int room)
 {
     struct world *world = async->world;
     bool beat = said->type == MESSAGE_HEARTBEAT && joined && !said->bad_line;
     bool good = true;
-    if (async->kept)
+    if (async->left || leaving)
+        good = async->kept == 0 && async->call.count == 0 && async->left != leaving;
+    else if (async->kept)
         good = async->kept == 1 && async->call.count == 0 && !said->bad_line &&
                !(said->flaws && joined && !said->again) && !beat;
     else if (beat)
@@ -71,7 +76,7 @@ static bool step_say(struct async *async)
     if (chance_one_in(&world->chance, 8))
         shadow_room(world, world->links[at].room == NOBODY ? 0 : world->links[at].room);
     struct connection *connection = async_connection(async, at);
-    bool joined = connection->room != NOBODY;
+    bool joined = connection->room != NOBODY, leaving = connection->leaving;
     connection->heard = world->clock;
     traffic_say(world, at, &said);
     world_say(world, "link %d (%d) says %.*s", at, world->links[at].name,
@@ -83,9 +88,11 @@ static bool step_say(struct async *async)
     async->said = &said;
     hub_line(world->hub, world->links[at].id, (struct slice){bytes, said.len}, world->now);
     async->said = NULL;
+    if (async->left)
+        connection->leaving = true;
     free(bytes);
     if (!world_failed(world))
-        say_check(async, &said, joined, room);
+        say_check(async, &said, joined, leaving, room);
     said_free(&said);
     return true;
 }

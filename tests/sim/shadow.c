@@ -48,6 +48,7 @@ static void shadow_members(struct room_model *room, json_t *members)
         member->observer = json_is_true(json_object_get(row, "observer"));
         member->level = (int)json_integer_value(json_object_get(row, "level"));
         snprintf(member->token, sizeof member->token, "%s", text_of(row, "resume_token"));
+        member->stays = (unsigned)json_integer_value(json_object_get(row, "stays_s"));
         if (!json_is_true(json_object_get(row, "connected")))
             continue;
         member->link = 0; /* some */

@@ -72,14 +72,24 @@ struct receipt_model {
 struct member {
     bool seen, observer, ready, acks, admin;
     struct receipt_model receipt;
-    int link; /* NOBODY: away */
+    int link;       /* NOBODY: away, if it stays, or gone */
+    unsigned stays; /* seconds for which it is away, and not gone; 0: it does not stay */
     int level;
     int specialization; /* NOBODY: "general" */
     int capabilities[CAPABILITIES_EACH];
     unsigned capability_count;
-    int64_t heard; /* of one who is away: when it left */
+    int64_t heard; /* of one who is not connected: when it went */
     char token[40];
 };
+/* Between its connections; and, that or connected, not gone. */
+static inline bool member_away(const struct member *member)
+{
+    return member->link == NOBODY && member->stays;
+}
+static inline bool member_here(const struct member *member)
+{
+    return member->link != NOBODY || member->stays;
+}
 
 enum { AWAITED = 256 };
 
@@ -207,6 +217,8 @@ struct room_model {
     struct member members[NAMES];
     int seats[NAMES]; /* names, in the order of joining */
     unsigned seat_count;
+    int away[NAMES]; /* names, in the order of going */
+    unsigned away_count;
     struct entry_model *entries;
     size_t entry_count, entry_capacity;
     struct session_model *sessions;
@@ -222,12 +234,6 @@ struct room_model {
     size_t awaited_count;
     uint64_t seq;  /* of the last entry that a log of this name had */
     size_t logged; /* entries in its log */
-};
-
-/* Messages accepted in a room: in the last day in which there were any. */
-struct day_model {
-    int64_t day;
-    uint64_t said;
 };
 
 /* ── what a call causes ── */
@@ -350,7 +356,6 @@ struct world {
     char last_said[NAMES][48]; /* message_ids */
     struct lease_model leases[ROOMS][KEYS];
     struct letters_model letters[ROOMS];
-    struct day_model days[ROOMS];
     struct letter_model handled; /* the last that was sent again or dropped, as it was */
     peer_id resumed;             /* who resumed in this call, 0: nobody; */
     uint64_t resumed_since;      /* and behind what */
@@ -446,6 +451,7 @@ struct said {
     struct {
         int room, level, specialization;
         bool observer, ready, acks, secret;
+        unsigned stays;
         bool cut; /* it asked for less of a sync */
         bool resumes;
         uint64_t since;
@@ -513,9 +519,6 @@ void model_expel(struct world *world, int link, enum close_reason reason, enum w
 void model_tick(struct world *world);
 void model_stop(struct world *world);
 void model_clock(struct world *world, int64_t now);
-/* A message was accepted there; is that what the hub has of its day? */
-void model_day_said(struct day_model *day, int64_t now);
-void model_day_check(struct world *world, const struct day_model *day, const json_t *dump);
 /* Replies in a row, with this one; and may it be refused for that? */
 unsigned model_chain_depth(const struct world *world, const struct said *said, int at);
 uint64_t model_chain_codes(const struct world *world, const struct said *said, int at);
@@ -540,6 +543,12 @@ uint64_t model_hello_codes(struct world *world, const struct said *said);
 void model_member_join(struct world *world, const struct said *said, int room);
 void model_member_hello(struct world *world, const struct said *said, int room);
 void model_member_leave(struct world *world, int link, enum close_reason reason);
+/* Who is away is gone. */
+void model_member_stay_no_more(struct world *world, int room, int name);
+void model_stays_tick(struct world *world, int room);
+const char *model_specialization(const struct member *member);
+/* Does a hello leave all that others are told of the member as it was? */
+bool model_member_same(const struct member *before, const struct member *now);
 /* Nobody is in it, nothing is known and nothing under way: it may go when another needs its
  * place. */
 bool model_room_idle(const struct world *world, const struct room_model *room);

@@ -163,6 +163,8 @@ static enum message_type draw_type(struct world *world, const struct link *link)
         return MESSAGE_HELLO;
     if (link->name == ADMIN && chance_one_in(&world->chance, 6))
         return MESSAGE_MODERATION;
+    if (chance_one_in(&world->chance, 80))
+        return MESSAGE_LEAVE;
     for (unsigned i = 0; i < count; i++)
         total += world->temper.weights[i];
     picked = chance_below(&world->chance, total);

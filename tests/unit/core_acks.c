@@ -30,7 +30,8 @@ static json_int_t expect_ack(struct fixture *f, unsigned peer, const char *messa
                              bool delivered)
 {
     json_t *payload = expect(f, peer, "ack");
-    assert_string_equal(names_of(payload), "delivered,message_id,seq");
+    assert_string_equal(names_of(payload),
+                        delivered ? "delivered,message_id,seq" : "delivered,message_id,seq,stored");
     assert_string_equal(string_of(payload, "message_id"), message_id);
     assert_int_equal(json_is_true(json_object_get(payload, "delivered")), delivered);
     return integer_of(payload, "seq");

@@ -422,7 +422,8 @@ void say_hello(struct fixture *f, unsigned peer, const char *id, const char *pay
     va_end(arguments);
     side->asked = strstr(f->line, "\"protocol\":2") ? 2 : 1;
     say_line(f, peer);
-    side->asked = 0;
+    if (!f->late) /* else the answer comes later */
+        side->asked = 0;
 }
 
 void leave(struct fixture *f, unsigned peer)

@@ -257,7 +257,7 @@ static void expect_barred(struct fixture *f, unsigned peer, uint64_t barred)
         enum message_type type = (enum message_type)i;
         const char *text = message_type_text(type);
         char told[64];
-        if (!message_type_from_client(type) || type == MESSAGE_HELLO ||
+        if (!message_type_from_client(type) || type == MESSAGE_HELLO || type == MESSAGE_LEAVE ||
             type == MESSAGE_LOG_QUERY) /* which is for observers */
             continue;
         say(f, peer, text, "{'text':'x','pattern':{'id':'p%u'}}", peer);

@@ -102,8 +102,8 @@ static void sets_of_types(void **state)
     assert_int_equal(message_types_read(slice_of(text), &types, &wrong), 0);
     for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
         enum message_type each = (enum message_type)type;
-        bool asks =
-            each == MESSAGE_HELLO || each == MESSAGE_HEARTBEAT || message_type_is_query(each);
+        bool asks = each == MESSAGE_HELLO || each == MESSAGE_HEARTBEAT || each == MESSAGE_LEAVE ||
+                    message_type_is_query(each);
         assert_true(types >> type & 1);
         assert_int_equal(published >> type & 1, message_type_from_client(each) && !asks);
     }
