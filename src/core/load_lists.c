@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/load.h"
 #include "core/memory.h"
-#include "core/state.h"
 
 static bool parents_link(const struct knowledge *knowledge, const struct orphan *orphan)
 {

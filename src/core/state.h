@@ -5,8 +5,6 @@
 #include "core/admit.h"
 #include "core/peers.h"
 
-/* Of load.c, for load_lists.c: a JSON string decoded; owned, never NULL. */
-struct slice load_string(struct json_value string);
 /* A claim that was loaded, whose parents may not be there yet: [[section, id], …]. */
 struct orphan {
     struct claim *claim;
