@@ -29,7 +29,8 @@ import subprocess
 import sys
 import time
 
-from relay import START_SECONDS, Broker, Failed, Running, child_setup, free_port, progress, spread, table, write_file
+from brokers import START_SECONDS, Broker, Failed, Running, child_setup, free_port, write_file
+from relay import progress, spread, table
 
 CASES = ((1, 1), (1, 64), (16, 64), (256, 64))  # publishers, messages that each keeps under way
 HALF_LOAD = (64, 1024)  # at half of what is the most

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from relay import child_setup
+from brokers import child_setup
 
 PUBLISHERS, WINDOW = 16, 256
 PAIR_RATE, PAIR_SECONDS = 200, 3.0
