@@ -24,13 +24,14 @@ int waker_begin(struct waker *waker, uv_loop_t *loop, void (*call)(struct waker 
     if (waker->file < 0)
         return -1;
     int error = uv_poll_init(loop, &waker->poll, waker->file);
-    if (error == 0)
-        error = uv_poll_start(&waker->poll, UV_READABLE, on_poll);
-    if (error == 0)
-        return 0;
-    close(waker->file);
-    errno = -error;
-    return -1;
+    if (error < 0) {
+        close(waker->file);
+        errno = -error;
+        return -1;
+    }
+    error = uv_poll_start(&waker->poll, UV_READABLE, on_poll);
+    assert(error == 0); /* it fails for a file that another handle watches, and this one is new */
+    return 0;
 }
 
 void waker_wake(struct waker *waker)

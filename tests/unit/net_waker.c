@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "net/waker.h"
 
@@ -72,6 +75,39 @@ static void after_its_end_nobody_is_called(void **state)
     assert_int_equal(scene.calls, 0);
 }
 
+/* The number of the next file. */
+static int next_file(void)
+{
+    int next = dup(0);
+    assert_true(next > 0);
+    close(next);
+    return next;
+}
+
+/* Neither a handle is left in the loop nor a file. */
+static void of_one_that_can_not_begin_nothing_is_left(void **state)
+{
+    struct waker waker;
+    struct rlimit limit, none;
+    uv_loop_t loop;
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    int next = next_file();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    none = limit;
+    none.rlim_cur = (rlim_t)next; /* there is no file for it */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(waker_begin(&waker, &loop, on_call), -1);
+    assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(next_file(), next);
+    assert_int_equal(dup2(0, uv_backend_fd(&loop)), uv_backend_fd(&loop)); /* it can't be watched */
+    assert_int_equal(waker_begin(&waker, &loop, on_call), -1);
+    assert_int_equal(errno, EINVAL);
+    assert_int_equal(next_file(), next);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void *wake_often(void *data)
 {
     struct scene *scene = data;
@@ -105,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(several_wakes_are_one_call),
         cmocka_unit_test(after_its_end_nobody_is_called),
+        cmocka_unit_test(of_one_that_can_not_begin_nothing_is_left),
         cmocka_unit_test(no_wake_is_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
