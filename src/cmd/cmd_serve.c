@@ -28,7 +28,7 @@ struct serve_settings {
     long max_connections, owner_connections, owner_sessions, owner_entries;
     size_t owner_knowledge, owner_daily;
     double room_rate;
-    size_t room_rate_bytes;
+    size_t room_rate_bytes, room_daily;
     long room_connections, room_sessions, room_entries;
     const char *port_file, *log, *data, *sync, *retain, *user;
     const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
@@ -155,6 +155,7 @@ static void take_limits(const struct serve_settings *settings, struct hub_config
     config->room.most[LIMIT_CONNECTIONS] = (double)settings->room_connections;
     config->room.most[LIMIT_SESSIONS] = (double)settings->room_sessions;
     config->room.most[LIMIT_ENTRIES] = (double)settings->room_entries;
+    config->room.most[LIMIT_DAILY] = (double)settings->room_daily;
     config->owner.most[LIMIT_SESSIONS] = (double)settings->owner_sessions;
     config->owner.most[LIMIT_ENTRIES] = (double)settings->owner_entries;
     config->owner.most[LIMIT_KNOWLEDGE] = (double)settings->owner_knowledge;
@@ -426,6 +427,14 @@ static const struct setting options[] = {
      .high = 200000,
      .help = "Entries of knowledge in a room; there are never more than 200000. Of its bytes "
              "--max-knowledge says it."},
+    {.name = "room-daily",
+     .kind = SETTING_SIZE,
+     AT(room_daily),
+     .argument = "N",
+     .fallback = "0",
+     .low = 0,
+     .high = 1ll << 40,
+     .help = "Messages that are kept of all who are in a room in a day (UTC)."},
     {.name = "port-file",
      .kind = SETTING_TEXT,
      AT(port_file),

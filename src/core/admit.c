@@ -112,8 +112,9 @@ static int admit_limits(const struct request *request, const struct peer *peer, 
     const struct growth *growth = &request->growth;
     bool counted = peer->principal && peer->principal->quota.most[LIMIT_DAILY] > 0;
     bool adds = growth->entries || !request->member ||
-                request->message->type == MESSAGE_COLLABORATION_REQUEST;
-    int error = adds ? room_limits_check(request) : 0;
+                request->message->type == MESSAGE_COLLABORATION_REQUEST ||
+                request->hub->config.room.most[LIMIT_DAILY] > 0;
+    int error = adds ? room_limits_check(request, now) : 0;
     if (error < 0)
         return error;
     if (counted || growth->entries || growth->own > 0 ||

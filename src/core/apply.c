@@ -186,6 +186,7 @@ static void request_proceed(struct request *request)
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */
+    room_count(request->room, request->entry->time_ms);
     if (request->member->holding)
         holding_count(request);
     reply_proceed(request);

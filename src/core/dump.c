@@ -158,7 +158,9 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
         return;
     }
     struct dump dump = {room, text, ""};
-    text_addf(text, "{\"seq\":%llu,\"members\":[", (unsigned long long)room->last_seq);
+    text_addf(text, "{\"seq\":%llu,\"day\":%lld,\"said\":%llu,\"members\":[",
+              (unsigned long long)room->last_seq, (long long)room->day,
+              (unsigned long long)room->said);
     index_walk(&room->members, dump_member, &dump);
     for (int section = 0; section < SECTION_COUNT; section++) {
         text_addf(text, section ? "},\"%s\":{" : "],\"%s\":{", section_text((enum section)section));

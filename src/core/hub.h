@@ -185,7 +185,7 @@ struct hub_config {
     size_t knowledge_max; /* bytes of knowledge in a room */
     size_t output_max;    /* bytes queued for one connection; told to level 2 */
     struct quota owner;   /* of each owner that has none of its own */
-    struct quota room;    /* of each room; of bytes of knowledge and a day's messages it has none */
+    struct quota room;    /* of each room; of bytes of knowledge it has none here */
     int64_t pending_ms, silent_ms, heartbeat_ms; /* see bounds.h */
     uint64_t chain_max; /* replies in a row without a person or a pause; 0: any number */
     bool keeps;         /* the edge keeps effects, and delivers them to who resumes */

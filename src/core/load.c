@@ -12,6 +12,10 @@ static void load_room(struct loading *loading)
     struct room *room = loading->room;
     room->last_seq = load_u64(loading, loading->object, "seq");
     room->changes.order = load_u64(loading, loading->object, "order");
+    if (load_has(loading, "day") || load_has(loading, "said")) { /* earlier rows have neither */
+        room->day = (int64_t)load_u64(loading, loading->object, "day");
+        room->said = load_u64(loading, loading->object, "said");
+    }
     if (load_has(loading, "letters_forgotten"))
         room->letters.forgotten = load_u64(loading, loading->object, "letters_forgotten");
     if (load_has(loading, "read_only")) {

@@ -109,24 +109,49 @@ static int sessions_check(const struct request *request, const struct principal 
     return over(request, principal, LIMIT_SESSIONS, most, has, "end one of them first");
 }
 
+/* When the day is over, as a sentence ends with it. */
+#define NEXT_DAY          "the next one begins in %lld h %lld min, at 00:00 UTC"
+#define NEXT_DAY_IN(left) (long long)((left) / 3600000), (long long)((left) / 60000 % 60)
+
+static int64_t day_left(int64_t now)
+{
+    return (now / DAY_MS + 1) * DAY_MS - now;
+}
+
 /* A hello is taken in any case: who has used its day up may come back, and read. */
 static int day_check(const struct request *request, struct principal *principal, int64_t now)
 {
     double most = principal->quota.most[LIMIT_DAILY];
-    int64_t day = now / DAY_MS, left = (day + 1) * DAY_MS - now;
+    int64_t left = day_left(now);
     if (request->message->type == MESSAGE_HELLO)
         return 0;
-    uint64_t said = principal_messages(request->hub, principal, day);
+    uint64_t said = principal_messages(request->hub, principal, now / DAY_MS);
     if ((double)(said + principal->under_way + 1) <= most)
         return 0;
     return refuse_over(
         request->refusal, WIRE_QUOTA_EXCEEDED,
         &(struct overrun){limit_text(LIMIT_DAILY), "token", most, left},
         "all AIs of the token of \"%.*s\" have said %llu messages today, in all rooms "
-        "together, and may say %.15g a day: the next one begins in %lld h %lld min, at "
-        "00:00 UTC",
-        SLICE_FORMAT(principal->key), (unsigned long long)said, most, (long long)(left / 3600000),
-        (long long)(left / 60000 % 60));
+        "together, and may say %.15g a day: " NEXT_DAY,
+        SLICE_FORMAT(principal->key), (unsigned long long)said, most, NEXT_DAY_IN(left));
+}
+
+/* Of all who are there. As above; and whoever keeps order there does so on any day. */
+static int room_day_check(const struct request *request, int64_t now)
+{
+    const uint64_t free = MESSAGES_ASKING | MESSAGE_BIT(MESSAGE_MODERATION);
+    double most = request->hub->config.room.most[LIMIT_DAILY];
+    const struct room *room = request->room;
+    int64_t left = day_left(now);
+    uint64_t said = room_said(room, now / DAY_MS);
+    if (most <= 0 || free >> request->message->type & 1 ||
+        (double)(said + room->messages_under_way + 1) <= most)
+        return 0;
+    return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                       &(struct overrun){limit_text(LIMIT_DAILY), "room", most, left},
+                       "in room \"%.*s\" %llu messages were said today, and a day there has "
+                       "%.15g: " NEXT_DAY,
+                       SLICE_FORMAT(room->key), (unsigned long long)said, most, NEXT_DAY_IN(left));
 }
 
 /* The room has as many as it may have. */
@@ -146,7 +171,7 @@ static bool is_over(const struct request *request, enum limit limit, size_t coun
     return most > 0 && (double)count > most;
 }
 
-int room_limits_check(const struct request *request)
+int room_limits_check(const struct request *request, int64_t now)
 {
     const struct room *room = request->room;
     size_t more = request->growth.entries;
@@ -160,7 +185,7 @@ int room_limits_check(const struct request *request)
     if (!request->member && !request->takes_over &&
         is_over(request, LIMIT_CONNECTIONS, room->seat_count + room->guests + room->away_count + 1))
         return room_full(request, LIMIT_CONNECTIONS, "somebody has to leave first");
-    return 0;
+    return room_day_check(request, now);
 }
 
 int owner_limits_check(const struct request *request, struct principal *principal, int64_t now)

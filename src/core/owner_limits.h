@@ -10,6 +10,6 @@
  * counted for the day alone. */
 int owner_limits_check(const struct request *request, struct principal *principal, int64_t now);
 /* The same, of what its room may have of the hub. */
-int room_limits_check(const struct request *request);
+int room_limits_check(const struct request *request, int64_t now);
 
 #endif

@@ -568,6 +568,9 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         verdict.room = hub->rooms[i];
         if (!verdict.room->under_way && outlines_any(&verdict.room->outlines))
             verdict_fail(&verdict, "nothing is under way, but what admit found of it");
+        if (verdict.room->messages_under_way > verdict.room->under_way)
+            verdict_fail(&verdict, "%zu messages are under way among %zu entries",
+                         verdict.room->messages_under_way, verdict.room->under_way);
         const struct member *addressed = verdict.room->addressed;
         if (addressed && member_find(verdict.room, addressed->key) != addressed)
             verdict_fail(&verdict, "whom a message was for last is no member");

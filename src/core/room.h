@@ -28,16 +28,19 @@ struct room {
     struct hub *hub;
     uint32_t number; /* streams 2 × number and 2 × number + 1 are its levels' */
     struct log log;
-    size_t under_way;         /* entries proposed and not yet committed */
-    int64_t loop_told;        /* hub clock at which its admins were last told of a loop */
-    size_t guests;            /* peers who are no members (peer_receive) */
-    struct spending spending; /* of all who are there, under the hub's limits: admit's */
-    uint64_t last_seq;        /* of the last entry applied */
-    uint64_t told_seq;        /* of the last applied that was more than a cursor; 0: nothing yet */
+    size_t under_way;          /* entries proposed and not yet committed, */
+    size_t messages_under_way; /* and messages of these */
+    int64_t loop_told;         /* hub clock at which its admins were last told of a loop */
+    size_t guests;             /* peers who are no members (peer_receive) */
+    struct spending spending;  /* of all who are there, under the hub's limits: admit's */
+    uint64_t last_seq;         /* of the last entry applied */
+    uint64_t told_seq;         /* of the last applied that was more than a cursor; 0: nothing yet */
     struct awaited_list awaited; /* in the order of their seqs */
     size_t awaited_count;
     struct letters letters; /* what was not taken */
     struct chains chains;   /* of replies */
+    int64_t day;            /* as of a holding: in which something was said last, */
+    uint64_t said;          /* and how much of that was accepted in it */
     struct room_limits limits;
     bool started; /* by this hub, and that is applied: who sits there is connected to it */
     struct changes changes, wordings;
@@ -97,6 +100,10 @@ bool room_starting(const struct room *room);
 int room_propose(struct room *room, struct entry *entry);
 /* Hands in what has happened, which no log refuses. */
 void room_happened(struct room *room, struct entry *entry);
+
+/* A message was accepted; in this day so many were. */
+void room_count(struct room *room, int64_t time_ms);
+uint64_t room_said(const struct room *room, int64_t day);
 
 /* Proposes to end the seals of claims that too few have measured in time (seals.c). */
 void seals_tick(struct room *room, int64_t now);

@@ -23,6 +23,7 @@ static void room_commit(void *ctx, const struct entry *entry)
     struct room *room = ctx;
     assert(room->under_way > 0); /* the log's face: once for each entry that it took */
     room->under_way--;
+    room->messages_under_way -= entry->kind == ENTRY_MESSAGE;
     room_apply(room, entry);
 }
 
@@ -31,6 +32,7 @@ static void room_lose(void *ctx, const struct entry *entry)
     struct room *room = ctx;
     assert(room->under_way > 0);
     room->under_way--;
+    room->messages_under_way--; /* the log's face: it loses messages alone */
     admit_lost(room, entry);
 }
 
@@ -118,10 +120,14 @@ void room_free(struct room *room)
 int room_propose(struct room *room, struct entry *entry)
 {
     assert(!entry->seq); /* the log gives it */
+    bool message = entry->kind == ENTRY_MESSAGE;
     room->under_way++;
+    room->messages_under_way += message;
     int error = room->log.propose(room->log.state, entry);
-    if (error < 0)
+    if (error < 0) {
         room->under_way--;
+        room->messages_under_way -= message;
+    }
     return error;
 }
 
@@ -145,6 +151,22 @@ void room_start(struct room *room, int64_t now)
 bool room_starting(const struct room *room)
 {
     return room->hub->serving && !room->started;
+}
+
+/* ── a day's messages ── */
+
+void room_count(struct room *room, int64_t time_ms)
+{
+    int64_t day = time_ms / DAY_MS;
+    if (room->day != day)
+        room->said = 0;
+    room->day = day;
+    room->said++;
+}
+
+uint64_t room_said(const struct room *room, int64_t day)
+{
+    return room->day == day ? room->said : 0;
 }
 
 /* ── place for a new one ── */

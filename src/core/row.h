@@ -10,7 +10,7 @@
 /* X(NAME, text). Rows are loaded in the order of their kinds: one may name those of earlier
  * kinds. */
 #define ROW_KINDS(X)                                                                               \
-    X(ROOM, "room")       /* one, key "": the last seq, the limits */                              \
+    X(ROOM, "room")       /* one, key "": the last seq, the day */                                 \
     X(MEMBER, "member")   /* key: ai_id */                                                         \
     X(PATTERN, "pattern") /* key: id, here and in the next three */                                \
     X(COMPONENT, "component")                                                                      \

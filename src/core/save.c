@@ -73,6 +73,8 @@ static void write_room(const struct room *room, struct text *text)
 {
     add_u64(text, "seq", room->last_seq);
     add_u64(text, "order", room->changes.order);
+    add_u64(text, "day", (uint64_t)room->day);
+    add_u64(text, "said", room->said);
     if (room->letters.forgotten)
         add_u64(text, "letters_forgotten", room->letters.forgotten);
     if (room->read_only.by.len) {

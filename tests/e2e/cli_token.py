@@ -611,15 +611,50 @@ def spends_its_day():
         worked("check", data)
 
 
-@test
-def a_days_messages_are_counted_through_a_restart():
+def spends_a_rooms_day():
+    with directory() as data:
+        with Hub("--data", data, "--room-daily", "5") as hub:
+            ada, bea = hub.join("ada", 2, acks=True), hub.join("bea", 2, acks=True)
+            ada.expect("hello")
+            for client, other in ((ada, bea), (bea, ada)):
+                client.say("chat", {"text": "x"})
+                client.expect("ack")
+                other.expect("chat")
+            hub.join("cy", 2, room="lab").say("chat", {"text": "x"})  # another room's
+        with Hub("--data", data, "--room-daily", "5") as hub:
+            dan = hub.join("dan", 2, acks=True)  # the fifth
+            said = dan.say("chat", {"text": "x"})
+            error = dan.expect_error("quota_exceeded", "5 messages were said today", '"main"', "00:00 UTC")["payload"]
+            equal((error["limit"], error["whose"], error["most"], error["in_reply_to"]), ("daily", "room", 5, said))
+            check(0 < error["retry_after_ms"] <= 86400000, error)
+            cy = hub.join("cy", 2, room="lab", acks=True)
+            cy.say("chat", {"text": "x"})
+            cy.expect("ack")
+        worked("check", data)
+        with Hub("--data", data) as hub:
+            dan = hub.join("dan", 2, acks=True)
+            dan.say("chat", {"text": "x"})
+            dan.expect("ack")
+
+
+def within_a_day(spends):
     while True:
         day = time.time() // 86400
         try:
-            return spends_its_day()
+            return spends()
         except AssertionError:
             if time.time() // 86400 == day:
                 raise  # else it was midnight meanwhile
+
+
+@test
+def a_days_messages_are_counted_through_a_restart():
+    within_a_day(spends_its_day)
+
+
+@test
+def a_rooms_day_is_counted_through_a_restart():
+    within_a_day(spends_a_rooms_day)
 
 
 def end(data, how, name):

@@ -482,8 +482,10 @@ static void commit_one(struct async *async, int at, const struct proposed *propo
     async->committing = NULL;
     world->applying = NULL;
     world->hash = hash_bytes(world->hash, logged->effects.at, logged->effects.len);
-    if (message && !world_failed(world) && message_check(async, proposed, &before))
+    if (message && !world_failed(world) && message_check(async, proposed, &before)) {
         follow_message(world, logged, proposed, &who, first);
+        model_day_said(&world->days[at], entry.time_ms);
+    }
     if (entry.kind == ENTRY_OVERDUE)
         follow_overdue(world, logged);
     if (entry.kind != ENTRY_LEAVE)

@@ -373,6 +373,7 @@ void check_state(struct world *world)
         check_sessions(world, room, json_object_get(dump, "sessions"));
         check_moderated(world, room, dump);
         model_letters_check_dump(world, &world->letters[at], dump);
+        model_day_check(world, &world->days[at], dump);
         json_decref(dump);
         text_free(&text);
     }

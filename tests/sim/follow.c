@@ -180,8 +180,9 @@ void follow_check(struct world *world, const char *when)
             continue;
         json_t *dump = dump_of(world, room);
         model_letters_check_dump(world, &world->letters[room], dump);
+        model_day_check(world, &world->days[room], dump);
         if (world_failed(world))
-            world_say(world, "letters of %s %s", room_names[room], when);
+            world_say(world, "letters or day of %s %s", room_names[room], when);
         json_decref(dump);
     }
 }

@@ -13,6 +13,21 @@ int model_member_room(const struct world *world, const struct said *said)
     return said->type == MESSAGE_HELLO ? said->hello.room : 0;
 }
 
+void model_day_said(struct day_model *day, int64_t now)
+{
+    int64_t today = now / (24 * 3600 * 1000);
+    *day = (struct day_model){today, (day->day == today ? day->said : 0) + 1};
+}
+
+void model_day_check(struct world *world, const struct day_model *day, const json_t *dump)
+{
+    json_int_t said = json_integer_value(json_object_get(dump, "said"));
+    if (json_integer_value(json_object_get(dump, "day")) != day->day ||
+        said != (json_int_t)day->said)
+        world_fail(world, "%lld messages of a room's day, not %llu", (long long)said,
+                   (unsigned long long)day->said);
+}
+
 bool model_room_idle(const struct world *world, const struct room_model *room)
 {
     bool idle = room->seat_count == 0 && room->away_count == 0 && room->entry_count == 0 &&

@@ -421,6 +421,7 @@ static void model_accept(struct world *world, struct said *said, int room)
     const struct member before = *member;
     bool first = link->name == NOBODY;
     world->accepted++;
+    model_day_said(&world->days[room], world->now);
     if (first)
         model_member_join(world, said, room);
     if (said->type != MESSAGE_HELLO && link_level(world, said->link) == 1)

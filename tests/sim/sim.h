@@ -236,6 +236,12 @@ struct room_model {
     size_t logged; /* entries in its log */
 };
 
+/* Messages accepted in a room: in the last day in which there were any. */
+struct day_model {
+    int64_t day;
+    uint64_t said;
+};
+
 /* ── what a call causes ── */
 
 /* Where a line lies in a stream of the simulated edge. */
@@ -356,6 +362,7 @@ struct world {
     char last_said[NAMES][48]; /* message_ids */
     struct lease_model leases[ROOMS][KEYS];
     struct letters_model letters[ROOMS];
+    struct day_model days[ROOMS];
     struct letter_model handled; /* the last that was sent again or dropped, as it was */
     peer_id resumed;             /* who resumed in this call, 0: nobody; */
     uint64_t resumed_since;      /* and behind what */
@@ -519,6 +526,9 @@ void model_expel(struct world *world, int link, enum close_reason reason, enum w
 void model_tick(struct world *world);
 void model_stop(struct world *world);
 void model_clock(struct world *world, int64_t now);
+/* A message was accepted there; is that what the hub has of its day? */
+void model_day_said(struct day_model *day, int64_t now);
+void model_day_check(struct world *world, const struct day_model *day, const json_t *dump);
 /* Replies in a row, with this one; and may it be refused for that? */
 unsigned model_chain_depth(const struct world *world, const struct said *said, int at);
 uint64_t model_chain_codes(const struct world *world, const struct said *said, int at);

@@ -371,6 +371,7 @@ void world_forget(struct world *world, int at)
             world->record.at[i].room = NOBODY;
     room_model_clear(room);
     model_letters_clear(&world->letters[at]);
+    world->days[at] = (struct day_model){0};
     room->exists = false;
     room->logged = 0;
 }
