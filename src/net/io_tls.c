@@ -10,64 +10,18 @@
  * write that went halfway to be repeated with the same bytes, when the caller may have dropped
  * them: so OpenSSL writes to memory, which takes all, and what the system does not take of that is
  * `held` here. */
-#include "net/io_tls.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 
-#include "core/memory.h"
 #include "net/bounds.h"
-#include "net/io_inside.h"
+#include "net/io_tls_inside.h"
 #include "tls/tls.h"
-#include "wire/text.h"
 
 #define TLS_FIRST_BYTE 0x16
-#define RECORD_BYTES   SSL3_RT_MAX_PLAIN_LENGTH
-
-enum tls_state { TLS_SNIFFING, TLS_SHAKING, TLS_OPEN, TLS_FAILED };
-
-struct tls {
-    struct plain plain; /* first */
-    struct tls_edge *edge;
-    SSL *ssl; /* from SHAKING on */
-    uint8_t state, watched;
-    bool due;              /* in one of the edge's lists */
-    bool more;             /* io_read has something to say of which the socket will not tell */
-    bool drained, eof;     /* what receiving said last */
-    bool ended, finishing; /* the peer has said its end; ours is said once `held` is out */
-    bool finished;
-    int error, write_error; /* negative errno, once all or writing alone has failed */
-    size_t allowance;       /* bytes that may be received before the io's next turn */
-    size_t shaken;          /* bytes received for the handshake */
-    struct text held;       /* encrypted, and not taken by the system: from held_at on */
-    size_t held_at;
-    uint64_t late_at;     /* when a handshake has taken too long, in the loop's ms */
-    char *name, *failure; /* NULL: none */
-    TAILQ_ENTRY(tls) due_link, shaking_link;
-};
-TAILQ_HEAD(tls_list, tls);
-
-struct tls_edge {
-    uv_loop_t *loop;
-    SSL_CTX *context;
-    BIO_METHOD *method;
-    uint64_t shake_ms;
-    struct tls_list steps;   /* a step of their handshake is due */
-    struct tls_list ready;   /* their owner is to be told */
-    struct tls_list shaking; /* all handshakes, the oldest first */
-    size_t shaking_count;
-    size_t writes;    /* since the last steps */
-    struct text out;  /* what OpenSSL writes in the call under way */
-    char *record;     /* RECORD_BYTES: small pieces, gathered */
-    uv_idle_t idle;   /* runs while an io is due */
-    uv_timer_t timer; /* runs while there are handshakes */
-};
 
 /* ── the socket, as OpenSSL sees it ── */
 
@@ -115,13 +69,21 @@ static long socket_control(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
-/* ── what is watched, and who is due ── */
+BIO_METHOD *tls_socket_method(void)
+{
+    BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "a hub's socket");
+    assert(method);
+    BIO_meth_set_read(method, socket_read);
+    BIO_meth_set_write(method, socket_write);
+    BIO_meth_set_ctrl(method, socket_control);
+    return method;
+}
+
+/* ── what is watched ── */
 
 static void on_poll(uv_poll_t *handle, int status, int events);
-static void on_idle(uv_idle_t *idle);
-static void on_timer(uv_timer_t *timer);
 
-static void tls_watch(struct tls *tls)
+void tls_watch(struct tls *tls)
 {
     int wanted = tls->plain.io.wanted;
     bool shaking = tls->state == TLS_SHAKING;
@@ -137,48 +99,25 @@ static void tls_watch(struct tls *tls)
         uv_poll_stop(&tls->plain.poll);
 }
 
-static void due_add(struct tls *tls, struct tls_list *list)
-{
-    if (tls->due)
-        return;
-    tls->due = true;
-    TAILQ_INSERT_TAIL(list, tls, due_link);
-    if (uv_is_active((uv_handle_t *)&tls->edge->idle))
-        return;
-    tls->edge->writes = 0;
-    uv_idle_start(&tls->edge->idle, on_idle);
-}
-
-static void due_remove(struct tls *tls)
-{
-    if (!tls->due)
-        return;
-    tls->due = false;
-    TAILQ_REMOVE(tls->state == TLS_SHAKING ? &tls->edge->steps : &tls->edge->ready, tls, due_link);
-}
-
 /* io_read has something to say. */
 static void tls_more(struct tls *tls)
 {
     tls->more = true;
     if (tls->plain.io.wanted & IO_WANT_READ)
-        due_add(tls, &tls->edge->ready);
+        tls_due_add(tls);
 }
 
 static void shaking_end(struct tls *tls, enum tls_state state)
 {
-    struct tls_edge *edge = tls->edge;
     if (tls->state == TLS_SHAKING) {
-        due_remove(tls);
-        TAILQ_REMOVE(&edge->shaking, tls, shaking_link);
-        if (--edge->shaking_count == 0)
-            uv_timer_stop(&edge->timer);
+        tls_due_remove(tls);
+        tls_shaking_remove(tls);
     }
     tls->state = (uint8_t)state;
 }
 
-/* From now on io_read and io_write say `error`; what is due is that somebody hears of it. */
-static void tls_fail(struct tls *tls, int error, const char *why)
+/* What is due then is that somebody hears of it. */
+void tls_fail(struct tls *tls, int error, const char *why)
 {
     shaking_end(tls, TLS_FAILED);
     tls->error = error;
@@ -287,9 +226,8 @@ static void tls_become_plain(struct tls *tls)
 
 static void shaking_begin(struct tls *tls)
 {
-    struct tls_edge *edge = tls->edge;
-    BIO *bio = BIO_new(edge->method);
-    tls->ssl = SSL_new(edge->context);
+    BIO *bio = BIO_new(tls->edge->method);
+    tls->ssl = SSL_new(tls->edge->context);
     if (!tls->ssl || !bio) {
         BIO_free(bio);
         tls_fail(tls, -ENOMEM, NULL);
@@ -300,11 +238,8 @@ static void shaking_begin(struct tls *tls)
     SSL_set_bio(tls->ssl, bio, bio);
     SSL_set_accept_state(tls->ssl);
     tls->state = TLS_SHAKING;
-    tls->late_at = uv_now(edge->loop) + edge->shake_ms;
-    TAILQ_INSERT_TAIL(&edge->shaking, tls, shaking_link);
-    if (edge->shaking_count++ == 0)
-        uv_timer_start(&edge->timer, on_timer, edge->shake_ms, 0);
-    due_add(tls, &edge->steps);
+    tls_shaking_add(tls);
+    tls_due_add(tls);
 }
 
 static void tls_sniff(struct tls *tls)
@@ -332,7 +267,7 @@ static void tls_opened(struct tls *tls)
         io->callback(io, IO_WRITABLE, io->context);
 }
 
-static void tls_step(struct tls *tls)
+void tls_step(struct tls *tls)
 {
     tls->allowance = TLS_SHAKE_BYTES_MAX - tls->shaken;
     tls->drained = false;
@@ -352,7 +287,7 @@ static void tls_step(struct tls *tls)
         trouble_fail(tls, trouble ? trouble : -EPROTO);
 }
 
-/* ── the loop ── */
+/* ── what the socket tells ── */
 
 static void on_poll(uv_poll_t *handle, int status, int events)
 {
@@ -375,56 +310,12 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         if (tls->state == TLS_SNIFFING)
             tls_sniff(tls);
         else if (tls->state == TLS_SHAKING)
-            due_add(tls, &tls->edge->steps);
+            tls_due_add(tls);
         else
             io->callback(io, IO_READABLE, io->context);
     }
     if (!io->closed && io->kind != &io_plain_kind)
         tls_watch(tls);
-}
-
-static size_t list_count(const struct tls_list *list)
-{
-    const struct tls *each;
-    size_t count = 0;
-    TAILQ_FOREACH (each, list, due_link)
-        count++;
-    return count;
-}
-
-/* Whoever is due again meanwhile is so in the next turn. */
-static void on_idle(uv_idle_t *idle)
-{
-    struct tls_edge *edge = idle->data;
-    struct tls *tls;
-    size_t steps = TLS_STEPS_PER_TURN + edge->writes / TLS_WRITES_PER_STEP;
-    edge->writes = 0;
-    for (; steps && (tls = TAILQ_FIRST(&edge->steps)); steps--) {
-        due_remove(tls);
-        tls_step(tls);
-        if (!tls->plain.io.closed)
-            tls_watch(tls);
-    }
-    for (size_t left = list_count(&edge->ready); left && (tls = TAILQ_FIRST(&edge->ready));
-         left--) {
-        struct io *io = &tls->plain.io;
-        due_remove(tls);
-        if (io->wanted & IO_WANT_READ)
-            io->callback(io, IO_READABLE, io->context);
-    }
-    if (TAILQ_EMPTY(&edge->steps) && TAILQ_EMPTY(&edge->ready))
-        uv_idle_stop(idle);
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-    struct tls_edge *edge = timer->data;
-    struct tls *tls;
-    uint64_t now = uv_now(edge->loop);
-    while ((tls = TAILQ_FIRST(&edge->shaking)) && now >= tls->late_at)
-        tls_fail(tls, -EPROTO, "its handshake took too long");
-    if (tls)
-        uv_timer_start(timer, on_timer, tls->late_at - now, 0);
 }
 
 /* ── the kind ── */
@@ -433,7 +324,7 @@ static void tls_want(struct io *io, int wanted)
 {
     struct tls *tls = (struct tls *)io;
     if (wanted & IO_WANT_READ && tls->more && tls->state != TLS_SHAKING)
-        due_add(tls, &tls->edge->ready);
+        tls_due_add(tls);
     tls_watch(tls);
 }
 
@@ -601,7 +492,7 @@ static void tls_close(struct io *io)
     struct tls *tls = (struct tls *)io;
     if (tls->held.len == 0)
         end_say(tls);
-    due_remove(tls);
+    tls_due_remove(tls);
     shaking_end(tls, TLS_FAILED);
     SSL_free(tls->ssl);
     text_free(&tls->held);
@@ -631,56 +522,4 @@ struct io *io_tls(struct tls_edge *edge, int fd, io_callback *callback, void *co
     }
     tls->edge = edge;
     return &tls->plain.io;
-}
-
-/* ── the edge ── */
-
-struct tls_edge *tls_edge_new(uv_loop_t *loop, uint64_t shake_ms)
-{
-    struct tls_edge *edge = memory_new(sizeof *edge);
-    *edge = (struct tls_edge){.loop = loop, .shake_ms = shake_ms};
-    edge->record = memory_new(RECORD_BYTES);
-    TAILQ_INIT(&edge->steps);
-    TAILQ_INIT(&edge->ready);
-    TAILQ_INIT(&edge->shaking);
-    uv_idle_init(loop, &edge->idle);
-    uv_timer_init(loop, &edge->timer);
-    edge->idle.data = edge->timer.data = edge;
-    edge->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "a hub's socket");
-    assert(edge->method);
-    BIO_meth_set_read(edge->method, socket_read);
-    BIO_meth_set_write(edge->method, socket_write);
-    BIO_meth_set_ctrl(edge->method, socket_control);
-    return edge;
-}
-
-void tls_edge_use(struct tls_edge *edge, SSL_CTX *context)
-{
-    tls_context_free(edge->context);
-    edge->context = context;
-}
-
-size_t tls_edge_shaking(const struct tls_edge *edge)
-{
-    return edge->shaking_count;
-}
-
-void tls_edge_stop(struct tls_edge *edge)
-{
-    if (!edge || uv_is_closing((uv_handle_t *)&edge->idle))
-        return;
-    assert(edge->shaking_count == 0 && TAILQ_EMPTY(&edge->steps) && TAILQ_EMPTY(&edge->ready));
-    uv_close((uv_handle_t *)&edge->idle, NULL);
-    uv_close((uv_handle_t *)&edge->timer, NULL);
-}
-
-void tls_edge_free(struct tls_edge *edge)
-{
-    if (!edge)
-        return;
-    tls_context_free(edge->context);
-    BIO_meth_free(edge->method);
-    text_free(&edge->out);
-    free(edge->record);
-    free(edge);
 }
