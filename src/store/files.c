@@ -16,31 +16,44 @@
 #include "core/memory.h"
 
 #define FRAME_SIZE (FILES_FRAME_HEADER + FILES_PAGE_SIZE)
-#define BUFFER_MAX (64u << 10) /* bytes of the log that are gathered */
+#define BUFFER_MAX (64u << 10) /* bytes that are written, or read, in one call */
+
+/* Bytes of a file, side by side. */
+struct span {
+    uint8_t *bytes; /* BUFFER_MAX of them */
+    size_t len;
+    sqlite3_int64 at;
+};
 
 /* A file whose methods are ours, in front of its own. */
 struct tapped {
     sqlite3_io_methods methods; /* the first member: a file points there */
     const sqlite3_io_methods *real;
     struct files *files;
+    struct span gathered; /* it has yet to be written */
 };
 
 struct files {
+    /* A commit leaves nothing gathered of the log, but where SQLite fills up a sector behind what
+     * it has synchronised: on a disk that may damage the rest of one. So there nothing is. Of the
+     * database pages are, while they are moved. */
     struct tapped database, log;
-    int file; /* the database's, as the system knows it */
+    bool gathers; /* the log */
+    int file;     /* the database's, as the system knows it */
 
-    /* Of the log. A commit leaves nothing here, but where SQLite fills up a sector behind what it
-     * has synchronised: on a disk that may damage the rest of one. So there nothing is gathered. */
-    bool gathers;
-    uint8_t *gathered;
-    size_t len;
-    sqlite3_int64 at;
     bool unsynced; /* something may be in the log that is not on the disk */
     uint8_t frame[FILES_FRAME_HEADER];
     sqlite3_int64 frame_at; /* where that header is in the log; 0: there is none */
+    uint32_t *frame_pages;  /* by frame of the log, as far as it was written here; 0: not known */
+    size_t frame_count, frame_capacity;
 
-    bool early;  /* the first step is under way */
-    bool *noted; /* by page */
+    bool moving;           /* a step is under way, */
+    bool early;            /* the first */
+    struct span ahead;     /* of the log, read before it is asked for */
+    sqlite3_int64 log_end; /* when the step began */
+    sqlite3_int64 next_at; /* where a read goes on from the one before it */
+    uint32_t unread;       /* a page that was not read: it is not to be written */
+    bool *noted;           /* by page */
     size_t noted_size;
     uint32_t *list; /* those that were noted */
     size_t count, capacity;
@@ -81,6 +94,64 @@ static void note_none(struct files *files)
         files->noted[files->list[--files->count]] = false;
 }
 
+/* ── what is gathered ── */
+
+static int flush(sqlite3_file *file)
+{
+    struct tapped *tapped = tapped_of(file);
+    struct span *gathered = &tapped->gathered;
+    size_t len = gathered->len;
+    gathered->len = 0;
+    return len ? tapped->real->xWrite(file, gathered->bytes, (int)len, gathered->at) : SQLITE_OK;
+}
+
+static int gather(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
+{
+    struct span *gathered = &tapped_of(file)->gathered;
+    bool follows = offset == gathered->at + (sqlite3_int64)gathered->len;
+    int code = SQLITE_OK;
+    assert(len >= 0 && (size_t)len <= BUFFER_MAX); /* a page at the most */
+    if (!follows || gathered->len + (size_t)len > BUFFER_MAX)
+        code = flush(file);
+    if (code != SQLITE_OK)
+        return code;
+    if (!gathered->len)
+        gathered->at = offset;
+    memcpy(gathered->bytes + gathered->len, bytes, (size_t)len);
+    gathered->len += (size_t)len;
+    return SQLITE_OK;
+}
+
+/* ── the log ── */
+
+/* Which page a frame is of. */
+static void frame_note(struct files *files, sqlite3_int64 offset, uint32_t page)
+{
+    size_t frame = (size_t)((offset - FILES_LOG_HEADER) / FRAME_SIZE), before = files->frame_count;
+    if (frame >= before) {
+        files->frame_pages = memory_grow(files->frame_pages, &files->frame_capacity, frame + 1,
+                                         sizeof *files->frame_pages);
+        memset(files->frame_pages + before, 0, (frame + 1 - before) * sizeof *files->frame_pages);
+        files->frame_count = frame + 1;
+    }
+    files->frame_pages[frame] = page;
+}
+
+/* Of the frame whose page begins there; 0: not known. */
+static uint32_t frame_page(const struct files *files, sqlite3_int64 offset)
+{
+    sqlite3_int64 frame = (offset - FILES_LOG_HEADER) / FRAME_SIZE;
+    bool begins = offset == FILES_LOG_HEADER + frame * FRAME_SIZE + FILES_FRAME_HEADER;
+    return begins && (size_t)frame < files->frame_count ? files->frame_pages[frame] : 0;
+}
+
+static void frames_forget(struct files *files)
+{
+    files->frame_at = 0;
+    files->frame_count = 0;
+    note_none(files);
+}
+
 /* This goes to the log. */
 static void note_log(struct files *files, const void *bytes, int len, sqlite3_int64 offset)
 {
@@ -90,51 +161,29 @@ static void note_log(struct files *files, const void *bytes, int len, sqlite3_in
         uint32_t page;
         memcpy(files->frame, bytes, sizeof files->frame);
         memcpy(&page, bytes, sizeof page);
+        page = be32toh(page);
         files->frame_at = offset;
-        if (be32toh(page) < files->noted_size)
-            files->noted[be32toh(page)] = false;
+        frame_note(files, offset, page);
+        if (page < files->noted_size)
+            files->noted[page] = false;
     } else if (!in_order || in_frame != FILES_FRAME_HEADER || len != FILES_PAGE_SIZE) {
-        files->frame_at = 0; /* a new log, or one whose frames are written in pieces */
-        note_none(files);
+        frames_forget(files); /* a new log, or one whose frames are written in pieces */
     }
-}
-
-/* ── the log ── */
-
-static int log_flush(sqlite3_file *file)
-{
-    const struct tapped *tapped = tapped_of(file);
-    struct files *files = tapped->files;
-    size_t len = files->len;
-    files->len = 0;
-    return len ? tapped->real->xWrite(file, files->gathered, (int)len, files->at) : SQLITE_OK;
 }
 
 static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
 {
     struct files *files = tapped_of(file)->files;
-    bool follows = offset == files->at + (sqlite3_int64)files->len;
-    int code = SQLITE_OK;
     note_log(files, bytes, len, offset);
     files->unsynced = true;
-    if (!files->gathers)
-        return tapped_of(file)->real->xWrite(file, bytes, len, offset);
-    assert(len >= 0 && (size_t)len <= BUFFER_MAX); /* a page at the most */
-    if (!follows || files->len + (size_t)len > BUFFER_MAX)
-        code = log_flush(file);
-    if (code != SQLITE_OK)
-        return code;
-    if (!files->len)
-        files->at = offset;
-    memcpy(files->gathered + files->len, bytes, (size_t)len);
-    files->len += (size_t)len;
-    return SQLITE_OK;
+    return files->gathers ? gather(file, bytes, len, offset)
+                          : tapped_of(file)->real->xWrite(file, bytes, len, offset);
 }
 
 static int log_sync(sqlite3_file *file, int flags)
 {
     const struct tapped *tapped = tapped_of(file);
-    int code = log_flush(file);
+    int code = flush(file);
     if (code == SQLITE_OK && tapped->files->unsynced)
         code = tapped->real->xSync(file, flags);
     if (code == SQLITE_OK)
@@ -142,52 +191,94 @@ static int log_sync(sqlite3_file *file, int flags)
     return code;
 }
 
+/* For a move, which mostly reads on where it has read; so that is there already. */
+static int log_read_on(sqlite3_file *file, uint8_t *bytes, size_t len, sqlite3_int64 offset)
+{
+    const struct tapped *tapped = tapped_of(file);
+    struct files *files = tapped->files;
+    struct span *ahead = &files->ahead;
+    bool follows = offset == files->next_at;
+    files->next_at = offset + FRAME_SIZE;
+    if (offset < ahead->at || offset + (sqlite3_int64)len > ahead->at + (sqlite3_int64)ahead->len) {
+        sqlite3_int64 left = files->log_end - offset;
+        if (!follows || left < (sqlite3_int64)len)
+            return tapped->real->xRead(file, bytes, (int)len, offset);
+        size_t wanted = left < BUFFER_MAX ? (size_t)left : BUFFER_MAX;
+        int code = tapped->real->xRead(file, ahead->bytes, (int)wanted, offset);
+        if (code != SQLITE_OK)
+            return code;
+        ahead->at = offset;
+        ahead->len = wanted;
+    }
+    memcpy(bytes, ahead->bytes + (offset - ahead->at), len);
+    return SQLITE_OK;
+}
+
 static int log_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offset)
 {
-    int code = log_flush(file);
-    return code == SQLITE_OK ? tapped_of(file)->real->xRead(file, bytes, len, offset) : code;
+    struct files *files = tapped_of(file)->files;
+    int code = flush(file);
+    if (code != SQLITE_OK)
+        return code;
+    if (!files->moving || len != FILES_PAGE_SIZE)
+        return tapped_of(file)->real->xRead(file, bytes, len, offset);
+    files->unread = frame_page(files, offset);
+    if (is_noted(files, files->unread))
+        return SQLITE_OK; /* in the database it is already, and so is not read to be written */
+    files->unread = 0;
+    return log_read_on(file, bytes, (size_t)len, offset);
 }
 
 static int log_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct files *files = tapped_of(file)->files;
-    int code = log_flush(file);
+    int code = flush(file);
     files->unsynced = true;
-    files->frame_at = 0;
-    note_none(files);
+    frames_forget(files);
     return code == SQLITE_OK ? tapped_of(file)->real->xTruncate(file, size) : code;
 }
 
 static int log_size(sqlite3_file *file, sqlite3_int64 *ret_size)
 {
-    int code = log_flush(file);
+    int code = flush(file);
     return code == SQLITE_OK ? tapped_of(file)->real->xFileSize(file, ret_size) : code;
 }
 
 static int tapped_close(sqlite3_file *file)
 {
+    int code = flush(file);
     file->pMethods = tapped_of(file)->real;
-    return file->pMethods->xClose(file);
-}
-
-static int log_close(sqlite3_file *file)
-{
-    int code = log_flush(file), closed = tapped_close(file);
+    int closed = file->pMethods->xClose(file);
     return code == SQLITE_OK ? closed : code;
 }
 
 /* ── the database ── */
 
+/* What could not be written is in the log still. */
+static int database_flush(sqlite3_file *file)
+{
+    int code = flush(file);
+    if (code != SQLITE_OK)
+        note_none(tapped_of(file)->files);
+    return code;
+}
+
 static int database_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset)
 {
-    const struct tapped *tapped = tapped_of(file);
-    struct files *files = tapped->files;
+    struct files *files = tapped_of(file)->files;
     uint32_t page = (uint32_t)(offset / FILES_PAGE_SIZE) + 1;
     bool whole = len == FILES_PAGE_SIZE && offset % FILES_PAGE_SIZE == 0;
-    if (whole && is_noted(files, page))
+    if (whole && is_noted(files, page)) {
+        files->unread = 0;
         return SQLITE_OK;
-    int code = tapped->real->xWrite(file, bytes, len, offset);
-    if (whole && code == SQLITE_OK && files->early)
+    }
+    assert(!files->unread);
+    int code = files->moving ? gather(file, bytes, len, offset) : database_flush(file);
+    if (code == SQLITE_OK && !files->moving)
+        code = tapped_of(file)->real->xWrite(file, bytes, len, offset);
+    if (code != SQLITE_OK)
+        note_none(files);
+    else if (whole && files->early)
         note(files, page);
     return code;
 }
@@ -196,10 +287,29 @@ static int database_write(sqlite3_file *file, const void *bytes, int len, sqlite
 static int database_sync(sqlite3_file *file, int flags)
 {
     const struct tapped *tapped = tapped_of(file);
-    if (tapped->files->early)
+    int code = database_flush(file);
+    if (code == SQLITE_OK && tapped->files->early)
         return SQLITE_BUSY;
     note_none(tapped->files);
-    return tapped->real->xSync(file, flags);
+    return code == SQLITE_OK ? tapped->real->xSync(file, flags) : code;
+}
+
+static int database_read(sqlite3_file *file, void *bytes, int len, sqlite3_int64 offset)
+{
+    int code = database_flush(file);
+    return code == SQLITE_OK ? tapped_of(file)->real->xRead(file, bytes, len, offset) : code;
+}
+
+static int database_truncate(sqlite3_file *file, sqlite3_int64 size)
+{
+    int code = database_flush(file);
+    return code == SQLITE_OK ? tapped_of(file)->real->xTruncate(file, size) : code;
+}
+
+static int database_size(sqlite3_file *file, sqlite3_int64 *ret_size)
+{
+    int code = database_flush(file);
+    return code == SQLITE_OK ? tapped_of(file)->real->xFileSize(file, ret_size) : code;
 }
 
 /* ── beginning and end ── */
@@ -228,19 +338,23 @@ struct files *files_tap(sqlite3 *handle, int file)
         return NULL;
     struct files *files = memory_new(sizeof *files);
     files->file = file;
-    files->gathered = memory_new(BUFFER_MAX);
+    files->database.gathered.bytes = memory_new(BUFFER_MAX);
+    files->log.gathered.bytes = memory_new(BUFFER_MAX);
+    files->ahead.bytes = memory_new(BUFFER_MAX);
     files->gathers = log->pMethods->xDeviceCharacteristics(log) & SQLITE_IOCAP_POWERSAFE_OVERWRITE;
     files->unsynced = true; /* by whoever wrote it */
     tap(&files->database, files, database);
     tap(&files->log, files, log);
     files->database.methods.xWrite = database_write;
     files->database.methods.xSync = database_sync;
+    files->database.methods.xRead = database_read;
+    files->database.methods.xTruncate = database_truncate;
+    files->database.methods.xFileSize = database_size;
     files->log.methods.xWrite = log_write;
     files->log.methods.xSync = log_sync;
     files->log.methods.xRead = log_read;
     files->log.methods.xTruncate = log_truncate;
     files->log.methods.xFileSize = log_size;
-    files->log.methods.xClose = log_close;
     database->pMethods = &files->database.methods;
     log->pMethods = &files->log.methods;
     return files;
@@ -251,20 +365,38 @@ void files_free(struct files *files)
     if (!files)
         return;
     close(files->file);
-    free(files->gathered);
+    free(files->database.gathered.bytes);
+    free(files->log.gathered.bytes);
+    free(files->ahead.bytes);
+    free(files->frame_pages);
     free(files->noted);
     free(files->list);
     free(files);
 }
 
-bool files_move_early(struct files *files, sqlite3 *handle)
+int files_move(struct files *files, sqlite3 *handle, enum files_step step, int *ret_pages,
+               int *ret_moved)
 {
-    files->early = true;
-    int code = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    files->early = false;
+    sqlite3_file *log = file_of(handle, SQLITE_FCNTL_JOURNAL_POINTER);
+    if (!log || log_size(log, &files->log_end) != SQLITE_OK)
+        files->log_end = 0;
+    files->moving = true;
+    files->early = step == FILES_BEGIN;
+    int code =
+        sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_PASSIVE, ret_pages, ret_moved);
+    files->moving = files->early = false;
+    files->unread = 0;
+    files->ahead.len = 0;
+    files->next_at = 0;
+    if (files->database.gathered.len) { /* it failed before they were written: the log has them */
+        assert(code != SQLITE_OK);
+        files->database.gathered.len = 0;
+        note_none(files);
+    }
     /* it only begins; what it can't do, the second step does */
-    sync_file_range(files->file, 0, 0, SYNC_FILE_RANGE_WRITE);
-    return code == SQLITE_OK;
+    if (step == FILES_BEGIN)
+        sync_file_range(files->file, 0, 0, SYNC_FILE_RANGE_WRITE);
+    return code;
 }
 
 const uint8_t *files_frame(const struct files *files, int frame)

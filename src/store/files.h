@@ -24,8 +24,11 @@ struct files;
 struct files *files_tap(sqlite3 *handle, int file);
 /* After its handle is closed. NULL is fine. */
 void files_free(struct files *files);
-/* The first step, without a transaction; it may as well be left out. False when it failed. */
-bool files_move_early(struct files *files, sqlite3 *handle);
+enum files_step { FILES_BEGIN, FILES_END };
+/* A step, without a transaction; the first may as well be left out. SQLite's code, and of the
+ * second how many pages the log holds, and how many of them are in the database now. */
+int files_move(struct files *files, sqlite3 *handle, enum files_step step, int *ret_pages,
+               int *ret_moved);
 /* The header of this frame of the log's, the first is 0; NULL when it is not the last that was
  * written. */
 const uint8_t *files_frame(const struct files *files, int frame);

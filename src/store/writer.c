@@ -192,7 +192,11 @@ static bool log_move(struct database *database, int *ret_pages)
 {
     int moved = 0;
     *ret_pages = 0;
-    sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, ret_pages, &moved);
+    if (database->files)
+        files_move(database->files, database->handle, FILES_END, ret_pages, &moved);
+    else
+        sqlite3_wal_checkpoint_v2(database->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, ret_pages,
+                                  &moved);
     return *ret_pages == moved;
 }
 
@@ -247,7 +251,7 @@ static void move_on(struct store *store, struct moving *moving)
         log_bound(database);
         *moving = (struct moving){.log_at = database->log_bytes};
     } else if (waits > most && !moving->begun && database->files) {
-        files_move_early(database->files, database->handle);
+        files_move(database->files, database->handle, FILES_BEGIN, NULL, NULL);
         moving->begun = true;
     }
 }
