@@ -216,8 +216,8 @@ struct item {
     bool lost;          /* it could not be kept */
 };
 
-/* Items in the order in which they were proposed, from one turn of the hub's. What an entry causes
- * is never in two. */
+/* Items in the order in which they were proposed: entries of one turn of the hub's, or messages of
+ * some. What an entry causes is never in two. */
 struct batch {
     struct item *items;
     size_t count, capacity;
@@ -274,7 +274,8 @@ struct store {
     /* the hub's thread alone */
     struct store_log_list logs;
     struct checkpoint *gathering; /* NULL: none */
-    struct batch *filling;
+    struct batch *filling;        /* entries, and rooms that are to be forgotten */
+    struct batch *keeping;        /* messages: nobody waits for them */
     char failure_said[STORE_WHY_SIZE];
 
     pthread_mutex_t mutex;

@@ -13,6 +13,8 @@
 
 /* Bytes that an empty batch keeps for the next. */
 #define BATCH_KEPT_MAX (1u << 20)
+/* So many messages fill a row, and are written with the entries that come next. */
+#define KEEPING_MANY 1024u
 
 /* ── batches ── */
 
@@ -40,9 +42,8 @@ static void expect_whole(const struct text *bytes)
 }
 
 /* A new item, whose bytes go behind those of the batch, and then batch_end. */
-static struct item *batch_begin(struct store_log *log, enum item_kind kind)
+static struct item *batch_begin(struct store_log *log, struct batch *batch, enum item_kind kind)
 {
-    struct batch *batch = log->store->filling;
     batch->items =
         memory_grow(batch->items, &batch->capacity, batch->count + 1, sizeof *batch->items);
     struct item *item = &batch->items[batch->count++];
@@ -52,41 +53,51 @@ static struct item *batch_begin(struct store_log *log, enum item_kind kind)
     return item;
 }
 
-static void batch_end(struct store *store, struct item *item)
+static void batch_end(struct store *store, const struct batch *batch, struct item *item)
 {
-    struct batch *batch = store->filling;
     expect_whole(&batch->bytes);
     item->entry.bytes.len = batch->bytes.len - (uintptr_t)item->entry.bytes.at;
     atomic_fetch_add_explicit(&store->backlog, item->entry.bytes.len + sizeof *item,
                               memory_order_relaxed);
 }
 
-/* Gives what was gathered to the thread. hurry: it is to begin at once. */
-static void hand_over(struct store *store, bool hurry)
+/* Under the mutex. In its place comes an empty one, or NULL. */
+static void batch_wait(struct store *store, struct batch **batch)
 {
-    struct batch *batch = store->filling;
-    bool some = batch->count > 0;
+    if (!(*batch)->count)
+        return;
+    STAILQ_INSERT_TAIL(&store->waiting, *batch, next);
+    store->waiting_urgent += (*batch)->urgent;
+    *batch = STAILQ_FIRST(&store->spare);
+    if (*batch)
+        STAILQ_REMOVE_HEAD(&store->spare, next);
+}
+
+/* Gives the entries that were gathered to the thread, and then, if `all`, the messages: what an
+ * entry caused is not written before it. hurry: it is to begin at once. */
+static void hand_over(struct store *store, bool all, bool hurry)
+{
     pthread_mutex_lock(&store->mutex);
-    if (some) {
-        STAILQ_INSERT_TAIL(&store->waiting, batch, next);
-        store->waiting_urgent += batch->urgent;
-        store->filling = STAILQ_FIRST(&store->spare);
-        if (store->filling)
-            STAILQ_REMOVE_HEAD(&store->spare, next);
-    }
+    batch_wait(store, &store->filling);
+    if (all)
+        batch_wait(store, &store->keeping);
     store->hurry = store->hurry || hurry;
     bool wake = store->hurry || store->waiting_urgent >= store->company;
     pthread_mutex_unlock(&store->mutex);
-    if (some && !store->filling)
+    if (!store->filling)
         store->filling = batch_new();
+    if (!store->keeping)
+        store->keeping = batch_new();
     if (wake)
         pthread_cond_signal(&store->changed);
 }
 
 void store_push(struct store *store)
 {
-    if (store->filling->urgent || store->filling->bytes.len > BATCH_EARLY)
-        hand_over(store, false);
+    const struct batch *keeping = store->keeping;
+    bool large = keeping->bytes.len > BATCH_EARLY;
+    if (store->filling->count || large)
+        hand_over(store, large || keeping->count >= KEEPING_MANY, false);
 }
 
 /* ── a room's log ── */
@@ -108,16 +119,17 @@ static int log_propose(void *state, struct entry *entry)
     if (entry->kind == ENTRY_MESSAGE && atomic_load(&store->failing))
         return -1;
     if (store->filling->bytes.len > BATCH_EARLY)
-        hand_over(store, false); /* between two entries */
+        hand_over(store, false, false); /* between two entries */
     entry->seq = ++log->seq;
     bool applied = store->options.sync != STORE_SYNC_ALWAYS;
-    struct item *item = batch_begin(log, ITEM_ENTRY);
+    struct batch *batch = store->filling;
+    struct item *item = batch_begin(log, batch, ITEM_ENTRY);
     struct slice place = item->entry.bytes;
     item->applied = applied;
     item->entry = *entry;
     item->entry.bytes = place;
-    text_add(&store->filling->bytes, entry->bytes);
-    batch_end(store, item);
+    text_add(&batch->bytes, entry->bytes);
+    batch_end(store, batch, item);
     if (applied)
         log->commit.apply(log->commit.ctx, entry);
     return 0;
@@ -153,10 +165,12 @@ static void checkpoints_drop(const struct store_log *log)
 static void log_forget(void *state)
 {
     struct store_log *log = state;
+    struct store *store = log->store;
     assert(!log->dead);
     log->dead = true;
     checkpoints_drop(log);
-    batch_end(log->store, batch_begin(log, ITEM_FORGET));
+    hand_over(store, true, false); /* nothing of it is written once it is gone */
+    batch_end(store, store->filling, batch_begin(log, store->filling, ITEM_FORGET));
 }
 
 struct log store_log(struct store *store, struct slice room, struct commit commit)
@@ -210,7 +224,7 @@ static void batch_recycle(struct store *store, struct batch *batch)
     if (batch->bytes.capacity > BATCH_KEPT_MAX)
         text_free(&batch->bytes);
     pthread_mutex_lock(&store->mutex);
-    assert(batch != store->filling);
+    assert(batch != store->filling && batch != store->keeping);
     STAILQ_INSERT_HEAD(&store->spare, batch, next);
     pthread_mutex_unlock(&store->mutex);
 }
@@ -260,8 +274,9 @@ void store_keep(struct store *store, const struct effect *effect)
     if (effect->seq < log->kept_seq ||
         (effect->seq == log->kept_seq && effect->number <= log->kept_number))
         return;
-    struct item *item = batch_begin(log, ITEM_MESSAGE);
-    struct text *bytes = &store->filling->bytes;
+    struct batch *batch = store->keeping;
+    struct item *item = batch_begin(log, batch, ITEM_MESSAGE);
+    struct text *bytes = &batch->bytes;
     text_add(bytes, effect->but);
     size_t names = bytes->len;
     for (size_t i = 0; i < effect->name_count; i++) {
@@ -278,7 +293,7 @@ void store_keep(struct store *store, const struct effect *effect)
     item->entry.seq = effect->seq;
     if (effect->origin != LINE_OWN)
         text_add(bytes, effect->line);
-    batch_end(store, item);
+    batch_end(store, batch, item);
 }
 
 void store_read(struct store *store, const struct store_wish *wish)
@@ -291,7 +306,7 @@ void store_read(struct store *store, const struct store_wish *wish)
     reading->log = log_find(store, wish->room);
     assert(reading->log); /* a room that is there has a log */
     assert(wish->after <= wish->until);
-    hand_over(store, false); /* what was kept is written before it is read */
+    hand_over(store, true, false); /* what was kept is written before it is read */
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->wishes, reading, next);
     pthread_mutex_unlock(&store->mutex);
@@ -300,8 +315,8 @@ void store_read(struct store *store, const struct store_wish *wish)
 
 void store_look(struct store *store)
 {
-    if (store->filling->count)
-        hand_over(store, true);
+    if (store->filling->count || store->keeping->count)
+        hand_over(store, true, true);
     if (!backup_wanted(&store->database))
         return;
     pthread_mutex_lock(&store->mutex);
@@ -369,7 +384,7 @@ void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq)
         return;
     assert(slice_equal(checkpoint->log->room, room));
     checkpoint->seq = seq;
-    hand_over(store, false); /* what its entries caused is written before they may go */
+    hand_over(store, true, false); /* what its entries caused is written before they may go */
     pthread_mutex_lock(&store->mutex);
     STAILQ_INSERT_TAIL(&store->checkpoints, checkpoint, next);
     pthread_cond_signal(&store->changed);
@@ -393,6 +408,7 @@ int store_open(const struct store_options *options, struct store **ret_store,
     STAILQ_INIT(&store->wishes);
     STAILQ_INIT(&store->pages);
     store->filling = batch_new();
+    store->keeping = batch_new();
     pthread_condattr_t monotonic;
     pthread_mutex_init(&store->mutex, NULL);
     pthread_mutex_init(&store->waking, NULL);
@@ -490,7 +506,7 @@ int store_close(struct store *store)
     struct checkpoint *checkpoint;
     if (!store)
         return 0;
-    hand_over(store, true);
+    hand_over(store, true, true);
     pthread_mutex_lock(&store->mutex);
     store->closing = true;
     pthread_cond_signal(&store->changed);
@@ -502,6 +518,7 @@ int store_close(struct store *store)
         tell_unwritten(store);
     database_close(&store->database);
     batch_free(store->filling);
+    batch_free(store->keeping);
     batches_free(&store->waiting);
     batches_free(&store->done);
     batches_free(&store->spare);

@@ -213,8 +213,9 @@ size_t store_backlog(const struct store *store);
  * refused until it passes, which it does by itself. */
 const char *store_failure(struct store *store);
 
-/* Keeps an effect that an entry had, for those who are not there; at the latest with the next
- * checkpoint, and without a wait. Once more is the same as once. */
+/* Keeps an effect that an entry had, for those who are not there; without a wait, and so with many
+ * others in one row: when there are many, at the next store_look, and at the latest with the next
+ * checkpoint. Once more is the same as once. */
 void store_keep(struct store *store, const struct effect *effect);
 /* Reads a page, which comes back by options.page. What was kept before this call is in it. */
 void store_read(struct store *store, const struct store_wish *wish);
@@ -226,8 +227,8 @@ void store_read(struct store *store, const struct store_wish *wish);
 void store_checkpoint_row(struct store *store, struct slice room, const struct row *row);
 void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq);
 
-/* Does somebody want a copy of the database (store_backup)? Then one is made, beside all else. To
- * be called now and then. */
+/* Writes what was kept so far. Does somebody want a copy of the database (store_backup)? Then one
+ * is made, beside all else. To be called now and then. */
 void store_look(struct store *store);
 
 /* Without a store: writes a copy of the database in a directory to a file, which must not be there

@@ -107,7 +107,8 @@ static int write_message(struct database *database, struct group *group, const s
                          const struct item *item)
 {
     const struct kept *kept = &item->kept;
-    const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
+    /* messages that are their entries' own lines, to all, have none */
+    const char *bytes = batch->bytes.len ? batch->bytes.at + (uintptr_t)item->entry.bytes.at : "";
     size_t texts = (size_t)kept->but_len + kept->names_len;
     assert(texts <= item->entry.bytes.len);
     assert((uintptr_t)item->entry.bytes.at + item->entry.bytes.len <= batch->bytes.len);

@@ -28,6 +28,8 @@ def reads_go_on_while_the_disk_is_full():
         for text in ("long ago", "was said"):
             ada.say("chat", {"text": text})
             settle(ada)
+        # what was said is written within a second, or when somebody reads it
+        check("was said" in worked("log", hub=hub).out, "the log")
         with full_disk(hub):
             ada.say("chat", {"text": "can't be kept"})
             ada.expect_error("storage_unavailable")
@@ -39,7 +41,7 @@ def reads_go_on_while_the_disk_is_full():
                 equal(result.err.count("can't store anything just now: what it knows is shown all the same"), 1,
                       f"sentences of {words}")
             result = khub("log", hub=hub)
-            check("long ago" in result.out, result.out, result.err)
+            check("long ago" in result.out and "was said" in result.out, result.out, result.err)
             watch = Running("watch", hub=hub)
             watch.wait_for("watching")
             refused(1, "send", "chat", '{"text":"x"}', hub=hub,

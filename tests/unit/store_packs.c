@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store/pack.h"
+#include "store/inside.h"
 #include "tests/unit/store_fixture.h"
 
 #define ITEMS 9u
@@ -248,6 +248,82 @@ static void test_once_more_is_the_same_as_once(void **state)
     end(world);
 }
 
+static int64_t count_of(const struct world *world, const char *table)
+{
+    char path[sizeof world->data + 8], sql[64];
+    struct database database = DATABASE_NONE;
+    snprintf(path, sizeof path, "%s/hub.db", world->data);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_open(path, &database.handle), SQLITE_OK);
+    int64_t count = database_number(&database, sql);
+    sqlite3_close(database.handle);
+    return count;
+}
+
+/* Entries in a row for each commit; what they caused in one, since nobody waited for it. */
+static void test_messages_of_many_commits_are_one_row(void **state)
+{
+    struct world *world = *state;
+    begin(world, STORE_SYNC_ALWAYS);
+    for (uint64_t seq = 1; seq <= 10; seq++) {
+        propose(world, ENTRY_MESSAGE, "{1}");
+        await(world, seq);
+        keep(world, seq, 1, NULL, NULL);
+        store_push(world->store);
+    }
+    store_look(world->store);
+    propose(world, ENTRY_MESSAGE, "{11}");
+    await(world, 11);
+    end(world);
+    assert_int_equal(count_of(world, "entry_packs"), 11);
+    assert_int_equal(count_of(world, "message_packs"), 1);
+}
+
+static void propose_some(struct world *world)
+{
+    for (unsigned i = 0; i < 3; i++)
+        propose(world, ENTRY_MESSAGE, "{1}");
+}
+
+/* Nor is anything kept that an entry caused which is not: without its thread. */
+static void test_what_an_entry_caused_is_written_after_it(void **state)
+{
+    struct world *world = *state;
+    char why[STORE_WHY_SIZE];
+    assert_int_equal(open_store(world, STORE_SYNC_NONE, why), 0);
+    open_log(world, "main", 0);
+    propose_some(world);
+    keep(world, 1, 1, NULL, NULL);
+    store_look(world->store);
+    const struct batch *first = STAILQ_FIRST(&world->store->waiting);
+    const struct batch *second = first ? STAILQ_NEXT(first, next) : NULL;
+    assert_true(first && second);
+    assert_int_equal(first->items[0].kind, ITEM_ENTRY);
+    assert_int_equal(second->items[0].kind, ITEM_MESSAGE);
+    world->log.free(world->log.state);
+    store_close(world->store);
+    world->store = NULL;
+}
+
+/* What was yet to be written of a room that is let go is not written behind it. */
+static void test_of_a_room_that_is_gone_no_message_stays(void **state)
+{
+    struct world *world = *state;
+    begin(world, STORE_SYNC_ALWAYS);
+    propose_some(world);
+    await(world, 3);
+    keep(world, 1, 1, NULL, NULL);
+    world->log.forget(world->log.state);
+    store_push(world->store);
+    open_log(world, "other", 0);
+    for (uint64_t seq = 1; seq <= 20; seq++) {
+        propose(world, ENTRY_MESSAGE, "{1}");
+        await(world, seq + 3);
+    }
+    end(world);
+    assert_int_equal(count_of(world, "message_packs"), 0);
+}
+
 static void fill_many(struct world *world, uint64_t count)
 {
     char text[128];
@@ -437,6 +513,9 @@ int main(void)
         cmocka_unit_test(test_items_are_found_by_seq),
         STORE_TEST(test_messages_are_read_back_by_those_they_were_for),
         STORE_TEST(test_once_more_is_the_same_as_once),
+        STORE_TEST(test_messages_of_many_commits_are_one_row),
+        STORE_TEST(test_what_an_entry_caused_is_written_after_it),
+        STORE_TEST(test_of_a_room_that_is_gone_no_message_stays),
         STORE_TEST(test_many_are_read_page_by_page),
         STORE_TEST(test_what_is_not_retained_is_trimmed),
         STORE_TEST(test_a_damaged_message_is_not_delivered),
