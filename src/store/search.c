@@ -199,13 +199,6 @@ static void want_again(struct search_index *index)
     pthread_mutex_unlock(&index->mutex);
 }
 
-static bool is_damaged(const struct search_index *index)
-{
-    int code = sqlite3_errcode(index->file.handle) & 0xFF;
-    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ||
-           code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH;
-}
-
 /* Until there is a file; false when the index closes before. */
 static bool file_begin(struct search_index *index, struct item_list *taken)
 {
@@ -226,7 +219,7 @@ static bool recover(struct search_index *index, struct item_list *taken)
 {
     char why[STORE_WHY_SIZE];
     snprintf(why, sizeof why, "the search index: %s", sqlite3_errmsg(index->file.handle));
-    if (is_damaged(index)) {
+    if (search_file_is_damaged(&index->file)) {
         search_file_remove(&index->file, index->directory);
         return file_begin(index, taken);
     }
@@ -288,7 +281,7 @@ static bool work(struct search_index *index, struct item_list *taken)
         STAILQ_REMOVE_HEAD(taken, next);
         bool failed =
             index->discarding || search_file_find(&index->file, &item->wish, &item->result) < 0;
-        bool damaged = failed && !index->discarding && is_damaged(index);
+        bool damaged = failed && !index->discarding && search_file_is_damaged(&index->file);
         if (failed)
             answer_failed(index, item);
         else

@@ -70,18 +70,35 @@ int64_t search_file_number(struct search_file *file, const char *sql)
     return number;
 }
 
+bool search_file_is_damaged(const struct search_file *file)
+{
+    int code = sqlite3_errcode(file->handle) & 0xFF;
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR ||
+           code == SQLITE_CONSTRAINT || code == SQLITE_MISMATCH;
+}
+
+/* What went wrong just now. */
+static int failure_of(const struct search_file *file)
+{
+    return search_file_is_damaged(file) ? STORE_DAMAGED : STORE_FAILED;
+}
+
 static int schema_make(struct search_file *file)
 {
     char sql[128];
     int64_t version = search_file_number(file, "PRAGMA user_version");
-    if (version == SEARCH_SCHEMA &&
-        search_file_number(file, "PRAGMA application_id") == APPLICATION_ID)
+    int64_t application = version < 0 ? -1 : search_file_number(file, "PRAGMA application_id");
+    int64_t tables =
+        application < 0 ? -1 : search_file_number(file, "SELECT count(*) FROM sqlite_schema");
+    if (tables < 0)
+        return failure_of(file);
+    if (version == SEARCH_SCHEMA && application == APPLICATION_ID)
         return 0;
-    if (version != 0 || search_file_number(file, "SELECT count(*) FROM sqlite_schema") != 0)
-        return -1; /* of another version: made anew, not taken over */
+    if (version != 0 || tables != 0)
+        return STORE_DAMAGED; /* of another version: made anew, not taken over */
     snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT;",
              APPLICATION_ID, SEARCH_SCHEMA);
-    return execute(file, schema) < 0 ? -1 : execute(file, sql);
+    return execute(file, schema) < 0 || execute(file, sql) < 0 ? failure_of(file) : STORE_FINE;
 }
 
 bool search_file_is_other(struct search_file *file)
@@ -99,7 +116,7 @@ int search_file_open_as_is(struct search_file *file, const char *directory)
 {
     char path[4096];
     if (path_of(directory, "", path) < 0)
-        return -1;
+        return STORE_FAILED;
     /* one that was put there, or made where search_alone was refused */
     struct stat found;
     int made = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -112,22 +129,26 @@ int search_file_open_as_is(struct search_file *file, const char *directory)
         execute(file, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
                       "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304;"
                       "PRAGMA cache_size = -16384;"
-                      "PRAGMA trusted_schema = OFF;") < 0 ||
-        schema_make(file) < 0)
-        return -1;
+                      "PRAGMA trusted_schema = OFF;") < 0)
+        return failure_of(file);
+    int error = schema_make(file);
+    if (error < 0)
+        return error;
     for (int at = 0; at < SEARCH_STATEMENT_COUNT; at++)
         if (sqlite3_prepare_v3(file->handle, texts[at], -1, SQLITE_PREPARE_PERSISTENT,
                                &file->statements[at], NULL) != SQLITE_OK)
-            return -1;
-    return 0;
+            return failure_of(file);
+    return STORE_FINE;
 }
 
 int search_file_open(struct search_file *file, const char *directory, char ret_why[STORE_WHY_SIZE])
 {
-    if (search_file_open_as_is(file, directory) == 0)
-        return 0;
-    search_file_remove(file, directory);
-    return search_file_open_as_is(file, directory) == 0 ? 0 : file_fail(file, ret_why);
+    int error = search_file_open_as_is(file, directory);
+    if (error == STORE_DAMAGED) {
+        search_file_remove(file, directory);
+        error = search_file_open_as_is(file, directory);
+    }
+    return error < 0 ? file_fail(file, ret_why) : 0;
 }
 
 static void room_free(struct search_room *room)

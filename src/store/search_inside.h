@@ -41,10 +41,13 @@ struct search_file {
     size_t seen_bytes;
 };
 
-/* Opens search.db, or makes it; one that can't be read is made anew. 0, or -1 with a sentence. */
+/* Opens search.db, or makes it. One that is damaged, or another version's, is made anew; one that
+ * can't be read for another reason, such as a full disk, stays. 0, or -1 with a sentence. */
 int search_file_open(struct search_file *file, const char *directory, char ret_why[STORE_WHY_SIZE]);
-/* The same, and what can't be read stays as it is: -1. */
+/* The same, and what is there stays as it is: 0, or a store_code. */
 int search_file_open_as_is(struct search_file *file, const char *directory);
+/* After something of it went wrong: because of what is in it? */
+bool search_file_is_damaged(const struct search_file *file);
 /* Fine for one that is {0}. */
 void search_file_close(struct search_file *file);
 /* Forgets which rooms there are, after a rollback. */

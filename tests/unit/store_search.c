@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store/search.h"
+#include "store/search_inside.h"
 
 /* An index in a folder of its own; what was found last, as text. */
 struct shelf {
@@ -379,6 +380,36 @@ static void test_damage_that_shows_later_is_mended(void **state)
     assert_finds(shelf, "fair", "0/p1/[\"\",\"fair\",\" again\"] ");
 }
 
+/* One that can't be opened just now is not damaged. No more files stand for a disk without room for
+ * the log that is made beside it. */
+static void test_a_good_file_stays_when_there_is_no_room(void **state)
+{
+    struct shelf *shelf = *state;
+    struct search_file file = {0};
+    struct rlimit before;
+    struct stat old, now;
+    char why[STORE_WHY_SIZE] = "";
+    begin_with_three(shelf);
+    search_close(shelf->index);
+    shelf->index = NULL;
+    assert_int_equal(stat(path_of(shelf, "search.db"), &old), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = dup(0);
+    close(next);
+    struct rlimit one_more = {(rlim_t)next + 1, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &one_more), 0);
+    int opened = search_file_open(&file, shelf->folder, why);
+    search_file_close(&file);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(opened, -1);
+    assert_non_null(strstr(why, "unable to open"));
+    assert_int_equal(stat(path_of(shelf, "search.db"), &now), 0);
+    assert_int_equal(now.st_ino, old.st_ino);
+    assert_int_equal(search_file_open(&file, shelf->folder, why), 0);
+    assert_int_equal(search_file_number(&file, "SELECT count(*) FROM documents"), 4);
+    search_file_close(&file);
+}
+
 static void test_a_check_compares(void **state)
 {
     struct shelf *shelf = *state;
@@ -447,6 +478,7 @@ int main(void)
         SHELF_TEST(test_what_is_not_put_again_is_not_there),
         SHELF_TEST(test_a_file_that_is_none_is_made_anew),
         SHELF_TEST(test_damage_that_shows_later_is_mended),
+        SHELF_TEST(test_a_good_file_stays_when_there_is_no_room),
         SHELF_TEST(test_a_check_compares),
         SHELF_TEST(test_its_files_are_its_owners_from_the_first_instant),
     };
