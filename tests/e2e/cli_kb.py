@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""khub kb as a person or a script meets it: what is listed, what is proved, and whose word it is.
+"""khub kb as a person or a script meets it: what is listed, found and shown.
 
 usage: cli_kb.py KHUB [PART OF A NAME]
 """
@@ -13,161 +13,9 @@ import threading
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, directory, encode, equal, kill_9, message, run, test  # noqa: E402
-from claims import FAIR, GOOD, TEXTBOOK, claim, commit, measure, report  # noqa: E402
-from program import HOSTILE, Running, harmless, refused, row, table, worked  # noqa: E402
-
-
-def confirmed(client, others, identity, *what, **more):
-    """A claim that two others echo, whether they have measured it or not."""
-    told = claim(client, identity, *what)
-    for other in others:
-        report(other, identity, told, **more)
-
-
-NONCE = "00112233445566778899aabbccddeeff"
-
-
-@test
-def kb_ranks_what_is_confirmed():
-    with Hub() as hub:
-        check("No claim of audio is confirmed" in worked("kb", "top", "audio", hub=hub).out)
-        check("No AI has claimed" in worked("kb", "ledger", hub=hub).out)
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        # their own workloads make the fair one look better than the good one
-        confirmed(ada, (bea, cid), "fair", FAIR, ratio_own=0.20, n_own=8, ci95_own=0.001)
-        confirmed(bea, (ada, cid), "good", GOOD, ratio_own=0.60)
-        liar = claim(cid, "liar", {**GOOD, "floor": 151}, 0.1)
-        claim(cid, "unseen", {**GOOD, "floor": 152})
-        report(ada, "liar", {**liar, "ratio": 0.9}, reason="not so")
-        report(bea, "liar", {**liar, "ratio": 0.9})
-        result = worked("kb", "top", "audio", "--nonce", NONCE, hub=hub)
-        text = harmless(result.out)
-        equal(result.err, "", "what is not shown")
-        check("1 more claimed, 0 contested, 1 refuted" in text, text)
-        check("liar" not in text and "unseen" not in text and f"--nonce {NONCE}" in text, text)
-        measured = measure(NONCE, GOOD)
-        shown = row(text, "ID", "good")
-        equal((shown["#"], shown["RATIO"], shown["+-"], shown["ON"], shown["BY"]),
-              ("1", f"{measured['ratio']:.3f}", f"{measured['ci95']:.3f}", "64", "2"), "the row of good")
-        equal(row(text, "ID", "fair")["#"], "2", "place of fair")
-        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
-        equal([(entry["id"], entry["ratio"]) for entry in top],
-              [("good", measured["ratio"]), ("fair", measure(NONCE, FAIR)["ratio"])], "ids and ratios")
-        check(abs(top[1]["ratio_verifiers"] - 0.20) < 1e-12, top[1]["ratio_verifiers"])
-        for entry in top:
-            sure = entry["ratio"] + 1.669 / 1.96 * entry["ci95"]
-            check(abs(entry["ratio_sure"] - sure) < 1e-12 and entry["workloads"] == 64, entry)
-        nonces = {json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)[0]["nonce"] for _ in range(2)}
-        equal(len(nonces), 2, "fresh nonces")
-        ledger = json.loads(worked("kb", "ledger", "--json", hub=hub).out)
-        equal((ledger["cid"]["claims"], ledger["cid"]["refuted"]), (2, 1), "cid in the ledger")
-        equal((ledger["ada"]["confirmed"], ledger["ada"]["refuted"]), (1, 0), "ada in the ledger")
-        check("cid" in harmless(worked("kb", "ledger", hub=hub).out))
-        refused(2, "kb", "top", hub=hub, said=["SUBJECT"])
-        refused(2, "kb", "top", "adio", hub=hub, said=["'adio'", "'audio'"])
-        refused(2, "kb", "top", "audio", "--nonce", "0123", hub=hub, said=["32", "'0123'"])
-        refused(2, "kb", "list", "--nonce", NONCE, hub=hub, said=["--nonce goes with top"])
-
-
-@test
-def kb_top_ranks_by_what_is_sure():
-    """On these workloads the one has the better mean, and the other is the surer."""
-    lucky, steady = {**TEXTBOOK, "mean_gain": 0.002, "floor": 150}, {**TEXTBOOK, "deviations": 6, "floor": 200}
-    with Hub() as hub:
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        confirmed(ada, (bea, cid), "lucky", lucky)
-        confirmed(bea, (ada, cid), "steady", steady)
-        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
-        equal([entry["id"] for entry in top], ["steady", "lucky"], "places")
-        check(top[0]["ratio"] > top[1]["ratio"] and top[0]["ratio_sure"] < top[1]["ratio_sure"], top)
-
-
-@test
-def kb_top_shows_nothing_that_it_can_not_find_itself():
-    """Three ids that confirm each other: parameters that are none, or out of range, a number below
-    every bound, a false one; and a false claim does not hide a true one of the same parameters."""
-    with Hub() as hub:
-        ids = [hub.join(name, 2) for name in ("one", "two", "three")]
-        confirmed(ids[0], ids[1:], "none", {"mean_gain": .25, "x": 1}, 0.010, ratio_own=0.010)
-        confirmed(ids[0], ids[1:], "outside", {**GOOD, "floor": 221}, 0.30, ratio_own=0.30)
-        confirmed(ids[1], (ids[0], ids[2]), "below", {**GOOD, "floor": 170}, 0.010, ratio_own=0.010)
-        result = worked("kb", "top", "audio", hub=hub)
-        check("No claim of audio that others have confirmed holds here." in result.out, result.out)
-        for part in ("not shown: below of two: its ratio is claimed to be 0.01 and measures 0.",
-                     "not shown: 2 confirmed claims whose parameters are not those of audio, version 1, or out of"):
-            check(part in result.err, repr(part), "is not in", result.err)
-        equal(json.loads(worked("kb", "top", "audio", "--json", hub=hub).out), [], "rows")
-        ada = hub.join("ada", 2)
-        confirmed(ids[2], ids[:2], "echo", GOOD, 0.2)
-        confirmed(ada, ids[:2], "good", GOOD)
-        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
-        equal([(entry["id"], entry["copies"]) for entry in top], [("good", 2)], "rows")
-
-
-@test
-def kb_top_is_not_moved_by_the_luckiest_of_many_nonces():
-    """Sets that differ in their last digits are as good, but each has a nonce of its own."""
-    with Hub() as hub:
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        throws = [{**FAIR, "margin": number * 1e-9} for number in range(20)]
-        ratios = [measure(commit(ada, throw)["nonce"], throw)["ratio"] for throw in throws]
-        check(len(set(ratios)) == 20 and max(ratios) - min(ratios) > 0.02, "luck that helps", ratios)
-        lucky = throws[ratios.index(min(ratios))]
-        confirmed(ada, (bea, cid), "lucky", lucky)
-        confirmed(bea, (ada, cid), "good", GOOD)
-        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
-        equal([entry["id"] for entry in top], ["good", "lucky"], "places")
-        check(abs(top[1]["ratio"] - measure(NONCE, FAIR)["ratio"]) < 1e-6, "ratio of what was lucky:", top[1]["ratio"])
-        account = json.loads(worked("kb", "ledger", "--json", hub=hub).out)["ada"]
-        equal((account["commitments"], account["claims"]), (20, 1), "what the ledger shows of it")
-
-
-@test
-def kb_top_runs_each_owners_best_and_no_more_than_it_may():
-    with Hub() as hub:
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        for number in range(3):
-            confirmed(ada, (bea, cid), f"fair{number}", {**FAIR, "margin": number * 1e-9})
-        confirmed(ada, (bea, cid), "good", GOOD)
-        confirmed(bea, (ada, cid), "textbook", TEXTBOOK)
-        confirmed(cid, (ada, bea), "the_same", {**FAIR, "margin": 2e-9})
-        confirmed(ada, (bea, cid), "good_again", GOOD)
-        confirmed(cid, (ada, bea), "second", {**TEXTBOOK, "floor": TEXTBOOK["floor"] + 1})
-
-        def top(*words):
-            result = worked("kb", "top", "audio", "--json", *words, hub=hub)
-            return {entry["id"]: entry["copies"] for entry in json.loads(result.out)}, result.err
-
-        ranked, err = top()
-        equal((len(ranked), err), (6, ""), "sets, and what is said")
-        # whoever claims much has one turn for each of the others'; a set is run with its copies
-        ranked, err = top("--run", "3")
-        equal((ranked.pop("good"), ranked.pop("textbook")), (2, 1), "the best of ada and of bea")
-        equal(list(ranked.values()), [2], "cid's, which ada has as well")
-        check("second" not in top("--run", "4")[0], "a copy of one's own is no turn")
-        check("not run: 3 more confirmed claims, since 3 sets of parameters are run at the most" in err, err)
-        ranked, err = top("--run", "1")
-        equal(ranked, {"good": 2}, "the best of those")
-        check("not run: 6 more confirmed claims, since 1 set of parameters is run at the most" in err, err)
-        equal((len(top("--run", "5")[0]), len(top("--run", "6")[0])), (5, 6), "sets")
-        refused(2, "kb", "list", "--run", "3", hub=hub, said=["--run goes with top"])
-        refused(2, "kb", "top", "audio", "--run", "0", hub=hub, said=["between 1 and"])
-
-
-@test
-def kb_source_of_a_refuted_or_contested_claim_warns():
-    with Hub() as hub:
-        ada, *others = (hub.join(name, 2) for name in ("ada", "bea", "cid", "dan", "eve"))
-        for identity, ratios in (("refuted", (0.5, 0.5)), ("confirmed", (0.3, 0.3)), ("contested", (0.3, 0.3, 0.5, 0.5))):
-            told = claim(ada, identity, {**GOOD, "floor": 160 + len(identity) + len(ratios)}, 0.3)
-            for other, ratio in zip(others, ratios):
-                report(other, identity, {**told, "ratio": ratio})
-        found = {identity: worked("kb", "get", identity, "--source", hub=hub) for identity in ("refuted", "confirmed", "contested")}
-        check("is refuted: bea, cid measured something else" in found["refuted"].err, found["refuted"].err)
-        check("is contested: dan, eve measured something else" in found["contested"].err, found["contested"].err)
-        check("careful" not in found["confirmed"].err, found["confirmed"].err)
-        check(all("stdint.h" in result.out for result in found.values()))
+from harness import Hub, check, directory, encode, equal, message, run, test  # noqa: E402
+from claims import FAIR, GOOD, TEXTBOOK, claim, report  # noqa: E402
+from program import HOSTILE, harmless, refused, row, table, worked  # noqa: E402
 
 
 @test
@@ -199,9 +47,6 @@ def kb_prints_source():
         ada.drain()
         equal(worked("kb", "get", "xor", "--source", hub=hub).out, "a ^ b\n", "source of a piece of code")
         refused(2, "kb", "list", "--source", hub=hub, said=["--source", "get"])
-
-
-# ── what is listed ──
 
 
 @test
@@ -252,18 +97,6 @@ def kb_knows_all_of_a_hub_that_knows_more_than_a_sync_holds():
             equal(listed, [f"p{number}" for number in reversed(range(80))])
             equal(result.err, "")
             equal(json.loads(worked("kb", "get", "p0", "--json", hub=hub).out)[0]["entry"]["contributor"], "ada")
-
-
-@test
-def kb_exports_all():
-    with Hub("--sync-limit", "1K") as hub:
-        ada = hub.join("ada", 2)
-        for number in range(30):
-            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "x": "y" * 100}})
-        ada.say("code_share", {"code": {"id": "c", "source": "x"}})
-        ada.drain()
-        lines = worked("kb", "export", hub=hub).out.splitlines()
-        equal([json.loads(line)["id"] for line in lines], [f"p{number}" for number in reversed(range(30))] + ["c"])
 
 
 def shares_to_search(hub):
@@ -383,118 +216,6 @@ def kb_shows_former_revisions():
         refused(2, "kb", "history", "p", "--revision", "1", hub=hub, said=["--revision goes with get"])
 
 
-def exported(hub):
-    return [json.loads(line) for line in worked("kb", "export", hub=hub).out.splitlines()]
-
-
-def anew(entries):
-    """What is the same in another hub: not who shared it, nor when, nor a component's key."""
-    same = []
-    for line in entries:
-        if line["section"] == "performance_benchmarks":
-            same.append((line["section"], line["id"], [report["metrics"] for report in line["entry"]]))
-            continue
-        body = next(line["entry"][name] for name in ("pattern", "component", "code") if name in line["entry"])
-        body = {"id": line["id"], **body} if "component" not in line["entry"] else dict(body)
-        body.pop("commitment_id", None)
-        same.append((line["section"], body))
-    return same
-
-
-@test
-def kb_imports_what_it_exported():
-    """Also more than a sync holds, and more than is under way at once."""
-    with Hub("--sync-limit", "1K") as hub, Hub("--sync-limit", "1K") as other, directory() as folder:
-        os.mkdir(folder)
-        ada = hub.join("ada", 2, acks=True)
-        for number in range(300):
-            ada.say("pattern_share", {"pattern": {"id": f"p{number}", "n": 1.50, "text": HOSTILE}})
-        ada.say("pattern_share", {"pattern": {"without": "an id"}})
-        ada.say("code_share", {"code": {"id": "c\u00e9", "source": "x\n\"y\""}})
-        for number in range(3):
-            ada.say("os_component_share", {"component": {"name": f"fs {number}"}})
-            ada.say("performance_report", {"component_id": "p1", "performance": {"score": number / 4}})
-        for _ in range(308):
-            ada.expect("ack")
-        claim(ada, "claimed", TEXTBOOK)
-        before, path = exported(hub), os.path.join(folder, "all.jsonl")
-        equal(len(before), 307)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(worked("kb", "export", hub=hub).out)
-        result = worked("kb", "import", path, "--as", "mover", hub=other)
-        equal(result.out, "taken 309, known already 0, refused 0\n")
-        check("1 of them claimed something elsewhere" in result.err, result.err)
-        after = exported(other)
-        equal(anew(after), anew(before))  # in the same order
-        entries = [line["entry"] for line in after if isinstance(line["entry"], dict)]
-        equal({entry["contributor"] for entry in entries}, {"mover"})
-        for again in (hub, other):
-            equal(worked("kb", "import", path, hub=again).out, "taken 0, known already 309, refused 0\n")
-
-
-@test
-def kb_import_says_what_is_refused():
-    with Hub("--rate", "40") as hub:
-        ada = hub.join("ada", 2, acks=True)
-        ada.say("pattern_share", {"pattern": {"id": "p1", "n": 1}})
-        ada.expect("ack")
-        lines = [{"id": f"p{number}", "section": "shared_patterns", "entry": {"pattern": {"n": 2}}}
-                 for number in range(120)]
-        text = "\n".join([*map(json.dumps, lines), "", "no json",
-                          '{"id":"x","section":"shared_patterns","entry":[]}'])
-        result = refused(1, "kb", "import", "-", hub=hub, given=text.encode(), said=[
-            "line 2: ", "line 122: this is no", "line 123: this is no"])
-        equal(result.out, "taken 119, known already 0, refused 3\n")  # also what came too fast
-        refused(2, "kb", "import", hub=hub, said=["import wants a FILE"])
-        refused(2, "kb", "list", "--as", "x", hub=hub, said=["--as goes with import"])
-    refused(1, "kb", "import", "-", "--hub", "127.0.0.1:1", said=["no hub at"])
-    # before a hub is asked
-    for path, why in (("/nonexistent/file", "No such file"), ("/", "Is a directory")):
-        refused(1, "kb", "import", path, "--hub", "127.0.0.1:1", said=[f"{path}: {why}"])
-
-
-@test
-def kb_import_outlives_its_hub():
-    with directory() as folder:
-        os.mkdir(folder)
-        data, path = os.path.join(folder, "data"), os.path.join(folder, "all.jsonl")
-        with open(path, "w", encoding="utf-8") as file:
-            for number in range(4000):
-                entry = {"pattern": {"n": number, "text": "x" * 500}}
-                file.write(json.dumps({"id": f"p{number}", "section": "shared_patterns", "entry": entry}) + "\n")
-        hub = Hub("--data", data)
-        port, eve = hub.port, hub.join("eve", 2)
-        with Running("kb", "import", path, hub=hub) as importing:
-            eve.expect("hello")
-            eve.expect("pattern_share")  # it is under way
-            kill_9(hub)
-            with Hub("--data", data, listen=(f"127.0.0.1:{port}",)) as hub:
-                code, said = importing.end(0)
-                equal(code, 0)
-                equal(importing.text, "taken 4000, known already 0, refused 0\n")
-                check("trying again" in said, said)
-                equal(len(exported(hub)), 4000)
-
-
-@test
-def kb_import_can_be_stopped():
-    """What it says then is what the hub has."""
-    with Hub("--rate", "20") as hub, directory() as path:
-        with open(path, "w", encoding="utf-8") as file:
-            for number in range(4000):
-                entry = {"pattern": {"n": number}}
-                file.write(json.dumps({"id": f"p{number}", "section": "shared_patterns", "entry": entry}) + "\n")
-        eve = hub.join("eve", 2)
-        with Running("kb", "import", path, hub=hub) as importing:
-            eve.expect("hello")
-            eve.expect("pattern_share")
-            code, said = importing.end()
-        equal(code, 1)
-        check("import again" in said, said)
-        taken = int(re.match(r"taken (\d+), known already 0, refused 0\n", importing.text)[1])
-        check(0 < taken <= len(exported(hub)) < 4000, taken, importing.text)
-
-
 class OldHub:
     """Tells one of its twenty patterns, and knows of no query. Serves one visit."""
 
@@ -611,24 +332,6 @@ def kb_tells_what_became_of_claims():
         status = {found["ID"].split("_17")[0]: found["STATUS"] for found in table(text)}
         equal(status, {"good": "confirmed", "liar": "refuted", "new": "claimed", "no_claim": "-",
                        "ada_tested": "tested"}, "status of each")
-
-
-@test
-def kb_top_shows_copies_once():
-    with Hub() as hub:
-        ada, bea, cid = (hub.join(name, 2) for name in ("ada", "bea", "cid"))
-        for identity, parameters in (("first", GOOD), ("again", GOOD), ("more", GOOD), ("else", TEXTBOOK)):
-            confirmed(ada, (bea, cid), identity, parameters)
-        top = json.loads(worked("kb", "top", "audio", "--json", hub=hub).out)
-        equal([entry["copies"] for entry in top], [3, 1], "copies")
-        text = worked("kb", "top", "audio", hub=hub).out
-        check(row(text, "ID", "else")["COPIES"] == "1", text)
-        shown = top[0]["id"]
-        named = worked("kb", "get", shown, hub=hub).err
-        equal(sorted(re.findall(r"first|again|more|else", named)), sorted({"first", "again", "more"} - {shown}),
-              "the copies that get names")
-        equal(worked("kb", "get", "else", hub=hub).err, "", "of what has none")
-        equal(len(json.loads(worked("kb", "top", "audio", "--json", "--limit", "1", hub=hub).out)), 1, "rows")
 
 
 @test
