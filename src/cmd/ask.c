@@ -2,6 +2,7 @@
 #include "cmd/ask.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cmd/fields.h"
 #include "cmd/options.h"
@@ -92,6 +93,44 @@ enum ask_result ask(struct visit *visit, enum message_type type, const struct te
         if (!turn_for(visit, RATE_WAIT_MS))
             return ASK_FAILED;
     }
+}
+
+/* Takes a page's elements, and what to ask for next: owned; "" when it was the last. */
+static char *take_page(struct json_value page, const char *member, struct text *array)
+{
+    struct slice listed = json_get(page, member).raw; /* […] */
+    if (listed.len > 2) {
+        text_add_literal(array, array->len > 1 ? "," : "");
+        text_add(array, (struct slice){listed.at + 1, listed.len - 2});
+    }
+    return field_string(page, "next");
+}
+
+enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned limit,
+                          const char *member, struct text *array)
+{
+    const struct ask *asked = visit->data;
+    enum ask_result result;
+    char *after = NULL;
+    size_t at;
+    text_add_literal(array, "[");
+    do {
+        struct text query = {0};
+        text_addf(&query, "{\"limit\":%u,\"after\":", limit);
+        text_add_string(&query, slice_of(after ? after : ""));
+        text_add(&query, (struct slice)SLICE("}\0"));
+        free(after);
+        after = NULL;
+        result = ask(visit, type, &query);
+        text_free(&query);
+        if (result == ASK_ANSWERED)
+            after = take_page(asked->answer, member, array);
+    } while (after && *after);
+    free(after);
+    text_add_literal(array, "]");
+    if (result == ASK_ANSWERED && json_check(text_slice(array), DEPTH_MAX, &at) != JSON_FINE)
+        return fail(visit, "out of memory");
+    return result;
 }
 
 int ask_complain(const struct visit *visit)

@@ -29,6 +29,11 @@ struct ask {
 
 /* Publishes a message and waits for its answer; of one that came too fast, says it again. */
 enum ask_result ask(struct visit *visit, enum message_type type, const struct text *payload);
+/* The same, page by page: a query of `limit` and, from the second on, what the last answer gave as
+ * `next`. Adds all elements of the answers' member of that name to the text, as one array; the last
+ * answer stays. */
+enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned limit,
+                          const char *member, struct text *array);
 void ask_message(struct visit *visit, const struct khub_message *message);
 /* That sentence of the hub's, for a person. Returns EXIT_FAILED. */
 int ask_complain(const struct visit *visit);

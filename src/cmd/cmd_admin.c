@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cmd/admin_use.h"
 #include "cmd/ask.h"
 #include "cmd/commands.h"
 #include "cmd/fields.h"
@@ -15,8 +16,8 @@ struct admin_settings {
     bool owner, json;
 };
 
-static const char *const actions[] = {"bans",      "kick",     "ban",     "unban",
-                                      "read-only", "writable", "retract", NULL};
+static const char *const actions[] = {"bans",     "kick",    "ban", "unban", "read-only",
+                                      "writable", "retract", "use", NULL};
 /* The same on the wire, what is said when it is done, and what it wants to be told. */
 static const struct {
     const char *action, *done;
@@ -27,7 +28,8 @@ static const struct {
               {"unban", "may come again to", true, false},
               {"read_only", "is read-only", false, true},
               {"writable", "is writable", false, false},
-              {"retract", "retracted in", true, true}};
+              {"retract", "retracted in", true, true},
+              {"", "", false, false}};
 
 static const struct column columns[] = {
     {.title = "WHOM", .shrinks = true}, {.title = "SINCE", .right = true}, {.title = "UNTIL"},
@@ -116,52 +118,19 @@ static void print_bans(const struct admin_settings *settings, struct json_value 
     table_free(&table);
 }
 
-/* Takes a page's bans, and what to ask for next: owned; "" when it was the last. */
-static char *take_page(struct json_value page, struct text *bans)
-{
-    struct slice listed = json_get(page, "bans").raw; /* […] */
-    if (listed.len > 2) {
-        text_add_literal(bans, bans->len > 1 ? "," : "");
-        text_add(bans, (struct slice){listed.at + 1, listed.len - 2});
-    }
-    return field_string(page, "next");
-}
-
 static int list(struct visit *visit, const struct admin_settings *settings)
 {
     const struct ask *asked = visit->data;
-    enum ask_result result;
     struct text bans = {0};
-    char *after = NULL;
-    size_t at;
-    text_add_literal(&bans, "[");
-    do {
-        struct text query = {0};
-        text_addf(&query, "{\"limit\":%u,\"after\":", BANS_SHOWN_MAX);
-        text_add_string(&query, slice_of(after ? after : ""));
-        text_add(&query, (struct slice)SLICE("}\0"));
-        free(after);
-        after = NULL;
-        result = ask(visit, MESSAGE_MODERATION_QUERY, &query);
-        text_free(&query);
-        if (result == ASK_ANSWERED)
-            after = take_page(asked->answer, &bans);
-    } while (after && *after);
-    free(after);
-    text_add_literal(&bans, "]");
-    int code = EXIT_FAILED;
-    if (result == ASK_REFUSED) {
-        code = ask_complain(visit);
-    } else if (result == ASK_ANSWERED &&
-               json_check(text_slice(&bans), JSON_DEPTH_LIMIT, &at) == JSON_FINE) {
+    enum ask_result result =
+        ask_pages(visit, MESSAGE_MODERATION_QUERY, BANS_SHOWN_MAX, "bans", &bans);
+    if (result == ASK_ANSWERED)
         print_bans(settings, json_value_of(text_slice(&bans)),
                    json_get(asked->answer, "read_only"));
-        code = EXIT_WORKED;
-    } else if (result == ASK_ANSWERED) {
-        code = complain("admin", "out of memory");
-    }
     text_free(&bans);
-    return code;
+    return result == ASK_ANSWERED  ? EXIT_WORKED
+           : result == ASK_REFUSED ? ask_complain(visit)
+                                   : EXIT_FAILED;
 }
 
 /* ── orders ── */
@@ -236,8 +205,8 @@ static int check(const struct admin_settings *settings, int64_t *ret_for_ms)
     if (aimed && !settings->whom)
         return usage("%s wants to know WHOM: an AI's id or, with --owner, a token's name.",
                      settings->action);
-    if (acts(settings, "bans") && settings->reason)
-        return usage("bans only looks, and takes no --reason.");
+    if ((acts(settings, "bans") || acts(settings, "use")) && settings->reason)
+        return usage("%s only looks, and takes no --reason.", settings->action);
     if (orders[place].reasoned && !settings->reason)
         return usage("%s wants a --reason, which the room is told.", settings->action);
     if (settings->duration && !acts(settings, "ban"))
@@ -266,7 +235,9 @@ static int run(const void *data)
     stop_catch();
     code = visit_begin(&visit);
     if (code == EXIT_WORKED)
-        code = acts(settings, "bans") ? list(&visit, settings) : order(&visit, settings, for_ms);
+        code = acts(settings, "bans")  ? list(&visit, settings)
+               : acts(settings, "use") ? admin_use(&visit, settings->json)
+                                       : order(&visit, settings, for_ms);
     visit_end(&visit);
     ask_free(&asked);
     return code;
@@ -291,7 +262,8 @@ static const struct setting options[] = {
      .help = "WHOM is the name of a token: all AIs that joined with it, whatever their ids."},
     JSON_SETTING(struct admin_settings,
                  "As JSON: of bans {\"bans\": [{\"target\", \"by\", \"reason\", \"since\", "
-                 "\"until\"}, …], \"read_only\"}; else the message that the room got."),
+                 "\"until\"}, …], \"read_only\"}; of use {\"owners\": [{\"owner\", \"use\", "
+                 "\"limits\"}, …], \"room\"}; else the message that the room got."),
     {0},
 };
 
@@ -325,11 +297,15 @@ const struct command command_admin = {
         "retract takes an entry of knowledge back: what it said, what it said before and what others "
         "measured of it are gone; its id stays, says who and why, and nobody shares under it again. "
         "The message in which it was shared is in the hub's log until --retain lets that go.\n\n"
+        "use shows what each token's owner uses now of what it may have, over all rooms, and what the "
+        "room does: connections, open sessions, entries and bytes of knowledge, and the messages of "
+        "this day (UTC).\n\n"
         "No admin is kicked or kept out by another one: whoever runs the hub takes its token back "
         "('khub token revoke'). It looks on as an observer: only what it does is noticed.",
     .example = "  khub admin kick AI_Node_7 --reason \"says the same line again and again\"\n"
                "  khub admin ban ci --owner --for 2h --reason \"builds that never end\"\n"
                "  khub admin bans\n"
+               "  khub admin use\n"
                "  khub admin unban ci --owner\n"
                "  khub admin read-only --room lab --reason \"the results are being read\"\n"
                "  khub admin retract leaky-pattern --reason \"has a password in it\"",

@@ -529,6 +529,8 @@ static const struct {
     [MESSAGE_MODERATION] = {{"order", STYLE_RED}, say_moderation},
     [MESSAGE_MODERATION_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_MODERATION_RESULT] = {{"bans", STYLE_DIM}, say_other},
+    [MESSAGE_USAGE_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_USAGE_RESULT] = {{"usage", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -148,6 +148,9 @@ int token_list(struct tokens *tokens, bool json, const char *place)
     int error = tokens_each(tokens, list_row, &listing, why);
     if (error == 0)
         table_print(&listing.table, &terminal, stdout);
+    if (error == 0)
+        printf(
+            "\nHow much of it is used, the hub that runs knows alone: 'khub admin use' asks it.\n");
     table_free(&listing.table);
     return error == 0 ? EXIT_WORKED : complain("token", "%s", why);
 }

@@ -161,7 +161,8 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         [MESSAGE_DEAD_QUERY] = letters_answer,
         [MESSAGE_LOG_QUERY] = log_query_answer,
         [MESSAGE_SESSION_QUERY] = session_query_answer,
-        [MESSAGE_MODERATION_QUERY] = moderation_answer};
+        [MESSAGE_MODERATION_QUERY] = moderation_answer,
+        [MESSAGE_USAGE_QUERY] = usage_answer};
     struct seat seat = peer_seat(peer);
     assert(answers[message->type]); /* of each query */
     int error = seat.level == 2 ? answers[message->type](&request, &seat)

@@ -46,6 +46,8 @@
 #define BAN_SECONDS_MAX       (10ull * 366 * 86400)
 #define BANS_SHOWN_PRESET     100u /* in one moderation_result, when the query does not say; */
 #define BANS_SHOWN_MAX        200u /* at the most */
+#define USAGE_SHOWN_PRESET    100u /* owners in one usage_result, likewise */
+#define USAGE_SHOWN_MAX       200u
 
 /* ── sessions ── */
 

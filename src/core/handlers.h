@@ -130,6 +130,8 @@ int query_found(struct request *request, const struct seat *to, const struct sea
 int log_query_answer(struct request *request, const struct seat *to);
 /* The same of a session_query (session_query.c). */
 int session_query_answer(struct request *request, const struct seat *to);
+/* The same of a usage_query (usage.c). */
+int usage_answer(struct request *request, const struct seat *to);
 
 /* ── workspaces (workspace.c) ── */
 

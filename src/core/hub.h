@@ -175,6 +175,9 @@ struct hub_edge {
                   struct refusal *ret_refusal);
     /* May who was let in there enter this room as well? NULL: everybody may. */
     bool (*may_enter)(void *ctx, peer_id peer, struct slice room);
+    /* What the token of that name sets; 0: nothing. False: there is none that lets anybody in.
+     * NULL: what is known of connections is all that is known. */
+    bool (*quota_of)(void *ctx, struct slice owner, struct quota *ret_quota);
     /* An admin did something. May be NULL. */
     void (*acted)(void *ctx, peer_id peer, const struct hub_act *act);
 };

@@ -270,5 +270,6 @@ struct hub_edge edge_of(struct server *server)
                              .acted = edge_acted,
                              .open_log = edge_open_log,
                              .let_in = login_let_in,
-                             .may_enter = login_may_enter};
+                             .may_enter = login_may_enter,
+                             .quota_of = login_quota_of};
 }

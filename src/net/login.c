@@ -315,6 +315,21 @@ bool login_may_enter(void *ctx, peer_id peer, struct slice room)
     return token && token_permits_room(&token->grant, room);
 }
 
+bool login_quota_of(void *ctx, struct slice owner, struct quota *ret_quota)
+{
+    const struct server *server = ctx;
+    char name[TOKEN_NAME_MAX + 1];
+    const struct token *token = NULL;
+    if (owner.len < sizeof name && login_asks(server)) {
+        memcpy(name, owner.at, owner.len);
+        name[owner.len] = '\0';
+        token = tokens_named(server->login.tokens, name, time_now_ms());
+    }
+    if (token)
+        *ret_quota = token->grant.quota;
+    return token != NULL;
+}
+
 /* ── taken back ── */
 
 /* Why the connection must go; false when it may stay. */

@@ -50,6 +50,8 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
                  struct refusal *ret_refusal);
 /* May who showed that token enter this room as well? The same. */
 bool login_may_enter(void *ctx, peer_id peer, struct slice room);
+/* What that token sets. The same. */
+bool login_quota_of(void *ctx, struct slice owner, struct quota *ret_quota);
 /* Once a second: closes connections whose token is no longer good, tells the hub when what
  * one is good for has changed, and sees to the audit. Not within a call of the hub. */
 void login_review(struct server *server);

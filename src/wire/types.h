@@ -47,7 +47,9 @@
     X(SESSION_RESULT, "session_result", 2, false)                                                  \
     X(MODERATION, "moderation", 2, true)                                                           \
     X(MODERATION_QUERY, "moderation_query", 2, true)                                               \
-    X(MODERATION_RESULT, "moderation_result", 2, false)
+    X(MODERATION_RESULT, "moderation_result", 2, false)                                            \
+    X(USAGE_QUERY, "usage_query", 2, true)                                                         \
+    X(USAGE_RESULT, "usage_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -64,7 +66,7 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
 #define MESSAGES_QUERYING                                                                          \
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
-     MESSAGE_BIT(MESSAGE_MODERATION_QUERY))
+     MESSAGE_BIT(MESSAGE_MODERATION_QUERY) | MESSAGE_BIT(MESSAGE_USAGE_QUERY))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

@@ -101,6 +101,44 @@ def a_ban_outlives_the_hub_and_is_lifted():
 
 
 @test
+def use_is_shown_beside_its_limits():
+    with directory() as data:
+        with Lab(data) as lab:
+            worked("token", "limit", "alice", "--connections", "5", "--entries", "10", "--data", data)
+            ada = lab.join("ada", "alice", acks=True)
+            lab.join("bea", "carol")
+            ada.expect("hello")
+            ada.say("pattern_share", {"pattern": {"id": "p"}})
+            ada.expect("ack")
+            out = lab.admin("use").out
+            alice, carol, room = (row(out, "WHO", who) for who in ("alice", "carol", "room main"))
+            equal((alice["CONNECTIONS"], alice["ENTRIES"], alice["SESSIONS"], alice["TODAY"]),
+                  ("1 of 5", "1 of 10", "0", "2"))
+            equal((carol["CONNECTIONS"], carol["KNOWLEDGE"]), ("1", "0"))
+            equal((room["CONNECTIONS"], room["ENTRIES"], room["TODAY"]), ("3", "1", "4"))
+            ada.close()
+            lab.hub.wait_log("event=left ai=ada ")
+            worked("token", "limit", "alice", "--entries", "none", "--data", data)
+            told = {each["owner"]: each for each in json.loads(lab.admin("use", "--json").out)["owners"]}
+            equal(told["alice"]["limits"], {"connections": 5})  # of who is not connected, too
+            equal({name: told["alice"]["use"][name] for name in ("connections", "entries", "daily")},
+                  {"connections": 0, "entries": 1, "daily": 2})
+            worked("token", "revoke", "alice", "--data", data)
+            told = {each["owner"]: each for each in json.loads(lab.admin("use", "--json").out)["owners"]}
+            equal((told["alice"]["limits"], told["carol"]["limits"]), (None, {}))
+            here = {"hub": lab.hub, "KHUB_TOKEN": lab.tokens["carol"]}
+            refused(1, "admin", "use", **here, said=("an admin's",))
+            lab.admin("use", "--reason", "r", said=("use only looks",), code=2)
+            lab.admin("use", "alice", said=("takes no WHOM",), code=2)
+            address = f"127.0.0.1:{lab.hub.port}"
+        # what a directory has are limits, and not zeros
+        text = worked("token", "--data", data).out
+        check("khub admin use" in text.splitlines()[-1], text)
+        check(all("use" not in each for each in json.loads(worked("token", "--json", "--data", data).out)))
+        refused(1, "admin", "use", "--hub", address, KHUB_TOKEN=lab.tokens["ops"], said=(address,))
+
+
+@test
 def a_room_has_many_bans():
     with directory() as data, Lab(data) as lab:
         root = lab.join("root", "ops", role="observer")

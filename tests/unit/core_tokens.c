@@ -258,7 +258,7 @@ static void expect_barred(struct fixture *f, unsigned peer, uint64_t barred)
         const char *text = message_type_text(type);
         char told[64];
         if (!message_type_from_client(type) || type == MESSAGE_HELLO || type == MESSAGE_LEAVE ||
-            type == MESSAGE_LOG_QUERY) /* which is for observers */
+            type == MESSAGE_LOG_QUERY || type == MESSAGE_USAGE_QUERY) /* of observers, of admins */
             continue;
         say(f, peer, text, "{'text':'x','pattern':{'id':'p%u'}}", peer);
         if (!(barred >> type & 1)) {
