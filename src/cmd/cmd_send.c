@@ -1,19 +1,16 @@
 /* khub send: one message, written by hand. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "cmd/commands.h"
 #include "cmd/fields.h"
+#include "cmd/given.h"
 #include "cmd/json_out.h"
 #include "cmd/terminal.h"
 #include "cmd/visit.h"
 #include "wire/clock.h"
-#include "wire/message.h"
-#include "wire/nearest.h"
 
-#define SETTLE_MS         5000
-#define PAYLOAD_BYTES_MAX (64u << 20) /* of stdin; the hub's own limit comes first */
+#define SETTLE_MS 5000
 
 struct send_settings {
     const char *hub, *token_file, *room, *type, *payload, *to, *as;
@@ -59,70 +56,6 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     verdict->code = strdup(wire_error_code(WIRE_TARGET_OFFLINE));
     verdict->detail = strdup("the message was accepted, but not delivered: its target is not "
                              "connected");
-}
-
-static int check_type(const char *text)
-{
-    struct nearest nearest = {.word = slice_of(text)};
-    enum message_type type;
-    if (strcmp(text, "hello") == 0) {
-        complain("send", "TYPE is 'hello': joining says hello already; it can't be sent by hand.");
-        return EXIT_USAGE;
-    }
-    if (message_type_find(slice_of(text), &type) == 0 && message_type_from_client(type))
-        return EXIT_WORKED;
-    if (message_type_find(slice_of(text), &type) == 0) {
-        complain("send", "TYPE is '%s': only the hub sends that.", text);
-        return EXIT_USAGE;
-    }
-    for (int i = 0; i < MESSAGE_TYPE_COUNT; i++) {
-        if (message_type_from_client((enum message_type)i))
-            nearest_offer(&nearest, slice_of(message_type_text((enum message_type)i)));
-    }
-    if (nearest.count > 0)
-        complain("send", "TYPE is '%s': did you mean '%s'?", text, nearest.best[0].name.at);
-    else
-        complain("send", "TYPE is '%s': there is no such message type.", text);
-    return EXIT_USAGE;
-}
-
-static int read_stdin(struct text *payload)
-{
-    char chunk[65536];
-    size_t len;
-    while ((len = fread(chunk, 1, sizeof(chunk), stdin)) > 0) {
-        text_add(payload, (struct slice){chunk, len});
-        if (payload->len > PAYLOAD_BYTES_MAX)
-            return complain("send", "stdin has more than %u MiB.", PAYLOAD_BYTES_MAX >> 20);
-    }
-    if (ferror(stdin))
-        return complain("send", "could not read stdin: %s", strerror(errno));
-    return payload->failed ? complain("send", "out of memory") : EXIT_WORKED;
-}
-
-/* One strict JSON object on one line, with its own spelling. */
-static int check_payload(struct text *payload)
-{
-    size_t at;
-    enum json_fault fault = json_check(text_slice(payload), WIRE_DEPTH_MAX, &at);
-    if (fault == JSON_TOO_DEEP)
-        complain("send", "PAYLOAD is nested deeper than %u at byte %zu.", WIRE_DEPTH_MAX, at + 1);
-    else if (fault != JSON_FINE && at >= payload->len)
-        complain("send", "PAYLOAD is no JSON (RFC 8259): it ends before it is whole, after %zu %s.",
-                 payload->len, word_of(payload->len, "byte", "bytes"));
-    else if (fault != JSON_FINE)
-        complain("send", "PAYLOAD is no JSON (RFC 8259) at byte %zu of %zu.", at + 1, payload->len);
-    else if (json_value_of(text_slice(payload)).kind != JSON_KIND_OBJECT)
-        complain("send", "PAYLOAD must be a JSON object, such as '{\"text\":\"hello\"}'.");
-    else {
-        for (size_t i = 0; i < payload->len; i++) {
-            if (payload->at[i] == '\n' || payload->at[i] == '\r')
-                payload->at[i] = ' '; /* between tokens: strings have none of them raw */
-        }
-        text_add(payload, (struct slice){"", 1}); /* its NUL */
-        return EXIT_WORKED;
-    }
-    return EXIT_USAGE;
 }
 
 /* A hub that can't deliver a message to its target has taken it all the same; but an invitation to
@@ -228,13 +161,13 @@ static int run(const void *data)
 {
     const struct send_settings *settings = data;
     struct text payload = {0};
-    int code = check_type(settings->type);
+    int code = given_check_type("send", settings->type);
     if (code == EXIT_WORKED && strcmp(settings->payload, "-") == 0)
-        code = read_stdin(&payload);
+        code = given_read_stdin("send", &payload);
     else
         text_add(&payload, slice_of(settings->payload));
     if (code == EXIT_WORKED)
-        code = check_payload(&payload);
+        code = given_check_payload("send", "PAYLOAD", &payload);
     if (code == EXIT_WORKED)
         code =
             payload.failed ? complain("send", "out of memory") : send_payload(settings, payload.at);

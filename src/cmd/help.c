@@ -121,4 +121,8 @@ void options_help(const struct command *command, FILE *out)
     fputs("  1  ", out);
     options_fill(out, command->failed, EXIT_INDENT, HELP_WIDTH);
     fputs("  2  wrong usage\n", out);
+    if (command->not_now) {
+        fputs("  3  ", out);
+        options_fill(out, command->not_now, EXIT_INDENT, HELP_WIDTH);
+    }
 }

@@ -60,7 +60,8 @@ struct command {
     const char *about;           /* for --help: what it does, in paragraphs; lines are filled */
     void (*table)(FILE *out);    /* writes lines that follow it, as they stand; may be NULL */
     const char *example;         /* lines as they stand */
-    const char *worked, *failed; /* what exit codes 0 and 1 mean here */
+    const char *worked, *failed; /* what exit codes 0 and 1 mean here; */
+    const char *not_now;         /* and 3, where there is one (turn.h); else NULL */
     const struct setting *options, *operands; /* tables, ended by name NULL; may be NULL */
     size_t settings_size;
     int (*run)(const void *settings); /* an exit code */
@@ -78,20 +79,22 @@ struct command {
      .fallback = HUB_DEFAULT,                                                                      \
      .environment = "KHUB_HUB",                                                                    \
      .help = "The hub: host:port, [ipv6]:port, unix:/path, or khubs://host:port for TLS."},        \
-        TLS_SETTING("fingerprint", "SHA256", fingerprint, "KHUB_FINGERPRINT",                      \
-                    "Of khubs://, the hub's certificate, as 'khub cert' shows it."),               \
+        HUB_TRUST_SETTING, TOKEN_SETTING(type), ROOM_SETTING(type)
+/* How to know it. */
+#define HUB_TRUST_SETTING                                                                          \
+    TLS_SETTING("fingerprint", "SHA256", fingerprint, "KHUB_FINGERPRINT",                          \
+                "Of khubs://, the hub's certificate, as 'khub cert' shows it."),                   \
         TLS_SETTING("ca", "FILE", ca, "KHUB_CA",                                                   \
                     "Certificates (PEM) of who vouches for a hub at khubs://. Without it and "     \
                     "--fingerprint: whom the system trusts."),                                     \
         TLS_SETTING("cert", "FILE", cert, "KHUB_CERT",                                             \
                     "A certificate of your own to show to such a hub."),                           \
         TLS_SETTING("key", "FILE", key, "KHUB_KEY", "Its private key."),                           \
-        {.name = "insecure",                                                                       \
-         .kind = SETTING_FLAG,                                                                     \
-         .place = &hub_token_open,                                                                 \
-         .help = "Shows a token without TLS to a hub of another machine, too: whoever listens on " \
-                 "the way then has it."},                                                          \
-        TOKEN_SETTING(type), ROOM_SETTING(type)
+    {                                                                                              \
+        .name = "insecure", .kind = SETTING_FLAG, .place = &hub_token_open,                        \
+        .help = "Shows a token without TLS to a hub of another machine, too: whoever listens on "  \
+                "the way then has it."                                                             \
+    }
 #define TLS_SETTING(text, of, member, variable, sentence)                                          \
     {                                                                                              \
         .name = (text), .kind = SETTING_TEXT, .place = &hub_tls_chosen.member, .argument = (of),   \

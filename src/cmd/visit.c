@@ -2,6 +2,7 @@
 #include "cmd/visit.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define SYNC_DEPTH_MAX                                                                             \
     (WIRE_DEPTH_MAX + 16u) /* entries of the deepest payload, inside a training_sync */
 #define HEARTBEAT_MS 30000
+#define SILENT_MS    INT_MAX
 #define AGAIN_MS     500  /* before a hub that can't keep that we join is asked again */
 #define FLUSH_MS     3000 /* for what is queued when a visit ends */
 #define STOPPED_MS   300  /* the same after SIGINT or SIGTERM */
@@ -128,6 +130,9 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
     }
     visit->heard = true;
     visit->unauthorized |= is_error(message, WIRE_UNAUTHORIZED);
+    visit->in_use |= is_error(message, WIRE_ID_IN_USE);
+    visit->taken_over |= is_error(message, WIRE_TAKEN_OVER);
+    visit->anew |= !visit->synced && visit->since > 0 && is_error(message, WIRE_BAD_PAYLOAD);
     if (is_answer(visit, message)) {
         visit->question[0] = '\0';
         visit->answers++;
@@ -226,6 +231,7 @@ static int open_link(struct visit *visit)
         .address = visit->address,
         .ai_id = visit->ai_id,
         .specialization = visit->specialization,
+        .capabilities = visit->capabilities,
         .room = visit->room,
         .version = KHUB_VERSION,
         .observer = visit->observer,
@@ -236,8 +242,9 @@ static int open_link(struct visit *visit)
         .resume_last = visit->resumes_last,
         .resume_tell = visit->tells,
         .since = visit->since,
+        .resume_token = visit->resume_token,
         .retries = visit->keeps_trying ? 0 : -1,
-        .heartbeat_ms = HEARTBEAT_MS,
+        .heartbeat_ms = visit->own_beats ? SILENT_MS : HEARTBEAT_MS,
         .token = visit->token,
         .token_open = hub_token_open,
         .tls = hub_tls(),
@@ -281,6 +288,14 @@ static bool begin_failed(struct visit *visit, enum visit_result result)
     return begin_again(visit) != EXIT_WORKED;
 }
 
+/* Whether the link's next try may do better: the hub has yet to see that the connection that held
+ * this id is gone, or takes no `since`. */
+static bool may_join_yet(const struct visit *visit)
+{
+    return visit->patient || visit->unstored || visit->anew ||
+           (visit->resume_token && visit->in_use);
+}
+
 static int join(struct visit *visit)
 {
     int code = open_link(visit);
@@ -294,14 +309,17 @@ static int join(struct visit *visit)
             return EXIT_FAILED;
         if (visit->joined)
             break;
-        if (visit->error != 0 && !visit->patient && !visit->unstored)
+        if (visit->error != 0 && !may_join_yet(visit))
             return explain(visit);
         if (!visit->patient && time_monotonic_ms() >= until) {
-            snprintf(visit->why, sizeof(visit->why),
-                     "something took the connection, but did not answer as a hub does");
+            if (visit->error == 0)
+                snprintf(visit->why, sizeof(visit->why),
+                         "something took the connection, but did not answer as a hub does");
             return explain(visit);
         }
     }
+    visit->error = 0; /* of a try that failed before */
+    visit->why[0] = '\0';
     return EXIT_WORKED;
 }
 
@@ -420,7 +438,7 @@ static void leave(struct visit *visit)
 
 void visit_end(struct visit *visit)
 {
-    if (visit->link && !visit->ended)
+    if (visit->link && !visit->ended && !visit->abrupt)
         leave(visit);
     khub_free(visit->link);
     text_free(&visit->sync_text);

@@ -26,7 +26,8 @@ struct visit {
     const char *token_file; /* NULL: the token is where token_choose looks for it */
     const char *ai_id;      /* NULL: one is made, user@host/command.pid */
     const char *specialization;
-    const char *room; /* NULL: main */
+    const char *const *capabilities; /* NULL-terminated; NULL: none */
+    const char *room;                /* NULL: main */
     bool observer;
     bool knowing;      /* wants the hub's knowledge in `sync`; else it is not sent */
     bool keeps_trying; /* after it has joined once, comes back whenever the hub is lost */
@@ -36,7 +37,10 @@ struct visit {
     bool resumes_last; /* nor while this ai_id was not here */
     bool tells;        /* tells the hub how far it has read, for that */
     uint64_t since;    /* with `resumes`: behind this seq; 0: from now on */
-    bool quiet;        /* says nothing when it can't join: the caller tries again */
+    const char *resume_token; /* of an earlier visit in this name, which it takes over; or NULL */
+    bool own_beats; /* the caller sends heartbeats, and says in them how far it has read */
+    bool abrupt;    /* nothing is said to the hub when it ends */
+    bool quiet;     /* says nothing when it can't join: the caller tries again */
     /* Every message; may be NULL. */
     void (*message)(struct visit *visit, const struct khub_message *message);
     /* The hub was lost (why) or, with why NULL, joined again; may be NULL. */
@@ -54,6 +58,9 @@ struct visit {
     bool unstored;            /* the hub can't keep anything: it refuses us, or we are its guest */
     bool heard;               /* the hub has said something, be it why we can't join */
     bool unauthorized;        /* the hub asks for a token, and takes none that was shown */
+    bool in_use;              /* another connection holds this ai_id */
+    bool taken_over;          /* a newer one does, which showed the resume_token */
+    bool anew;                /* the hub is not as far as `since`: it began anew, and so did we */
     char question[UUID_SIZE]; /* the heartbeat that the hub has yet to answer, or "" */
     unsigned answers;
     int error;
