@@ -15,11 +15,13 @@
 #include "wire/clock.h"
 
 #define NAMES_SHOWN 12u
+#define STAYS_S     7200 /* between two turns, where nobody says */
 
 struct join_settings {
     struct membership_choice choice;
     const char *name, *hub, *token_file, *specialization;
     struct text_list capabilities;
+    long stays; /* seconds; -1: not said */
     bool json;
 };
 
@@ -77,6 +79,8 @@ static int take_settings(struct membership *member, const struct join_settings *
     }
     error |= set_file(member, "cert", tls->cert) | set_file(member, "key", tls->key);
     member->insecure |= hub_token_open;
+    if (settings->stays >= 0)
+        member->stays_s = settings->stays;
     return error ? complain("join", "it can't be kept: some of what was said is no UTF-8.") : 0;
 }
 
@@ -91,6 +95,7 @@ static int begin_new(struct joining *joining, const char *name)
     if (membership_new(member) < 0 || membership_set(member, "hub", hub) < 0 ||
         membership_set(member, "room", room) < 0 || membership_set(member, "ai_id", name) < 0)
         return complain("join", "'%s' can't be kept: a name must be UTF-8.", name);
+    member->stays_s = STAYS_S;
     return take_settings(member, settings);
 }
 
@@ -100,7 +105,7 @@ static int check_same(const struct joining *joining, const char *name)
     const struct join_settings *settings = joining->settings;
     const struct membership *member = &joining->turn.member;
     char place[PLACE_SIZE];
-    bool same = strcmp(member->ai_id, name) == 0 &&
+    bool same = (!*name || strcmp(member->ai_id, name) == 0) &&
                 (!settings->hub || strcmp(settings->hub, member->hub) == 0) &&
                 (!settings->choice.room || strcmp(settings->choice.room, member->room) == 0);
     if (same)
@@ -110,6 +115,12 @@ static int check_same(const struct joining *joining, const char *name)
                     "--state FILE.",
                     joining->turn.place.path, member->ai_id,
                     place_text(member->hub, member->room, place));
+}
+
+static int refuse_nameless(void)
+{
+    complain("join", "NAME is missing: give yourself one, such as 'khub join ada'.");
+    return EXIT_USAGE;
 }
 
 /* Takes the turn, and what the file has or what becomes of one. */
@@ -128,6 +139,10 @@ static int begin(struct joining *joining, const char *name)
     if (code != 0)
         return code;
     joining->back = lstat(turn->place.path, &found) == 0 || errno != ENOENT;
+    if (!joining->back && !*name) {
+        place_remove(&turn->place); /* its lock */
+        return refuse_nameless();
+    }
     if (!joining->back)
         return begin_new(joining, name);
     code = turn_read(turn);
@@ -143,8 +158,9 @@ static int explain_refusal(const struct joining *joining)
     const struct visit *visit = &joining->turn.visit;
     if (visit->in_use && !joining->back)
         complain("join",
-                 "'khub who' tells who is there. If it is somebody else, take another name; if it "
-                 "is you, come from where your file is, or leave from there.");
+                 "'khub who' tells who is there. If it is somebody else, take another name. If it "
+                 "is you: come back from where your file is, or leave from there; without the "
+                 "file, take another name until the stay is over.");
     return EXIT_FAILED;
 }
 
@@ -195,21 +211,33 @@ static int keep_new(struct joining *joining)
 
 /* ── what is told of it ── */
 
-static void add_others(const struct joining *joining, struct text *text)
+/* "here: ada, cid" of an array of names, or of objects that have one; but for our own. */
+static void add_names(const struct joining *joining, const char *member, const char *title,
+                      struct text *text)
 {
-    struct json_value all = json_get(joining->turn.visit.sync, "active_ais"), element;
+    struct json_value all = json_get(joining->turn.visit.sync, member), element;
     struct json_iterator iterator = {.rest = all.raw};
     size_t count = 0;
     while (all.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &element)) {
-        OWNED char *name = field_text(element);
+        bool object = element.kind == JSON_KIND_OBJECT;
+        OWNED char *name = field_text(object ? json_get(element, "ai_id") : element);
         if (strcmp(name, joining->turn.member.ai_id) == 0 || ++count > NAMES_SHOWN)
             continue;
-        text_add_literal(text, count == 1 ? "here: " : ", ");
+        text_add_literal(text, count == 1 ? title : ", ");
         text_add_name(text, slice_of(name));
     }
     if (count > NAMES_SHOWN)
         text_addf(text, " and %zu more", count - NAMES_SHOWN);
-    text_add_literal(text, count == 0 ? "here: nobody else\n" : "\n");
+    text_add_literal(text, count > 0 ? "\n" : "");
+}
+
+static void add_others(const struct joining *joining, struct text *text)
+{
+    size_t len = text->len;
+    add_names(joining, "active_ais", "here: ", text);
+    add_names(joining, "away", "away: ", text);
+    if (text->len == len)
+        text_add_literal(text, "nobody else is here\n");
 }
 
 static void add_waiting(const struct inbox *inbox, struct text *text)
@@ -243,7 +271,8 @@ static void print_text(const struct joining *joining)
 static void print_json(const struct joining *joining)
 {
     const struct membership *member = &joining->turn.member;
-    struct json_value active = json_get(joining->turn.visit.sync, "active_ais");
+    struct json_value active = json_get(joining->turn.visit.sync, "active_ais"),
+                      away = json_get(joining->turn.visit.sync, "away");
     struct text text = {0};
     text_add_literal(&text, "{\"ai_id\":");
     text_add_string(&text, slice_of(member->ai_id));
@@ -253,8 +282,11 @@ static void print_json(const struct joining *joining)
     text_add_string(&text, slice_of(member->room));
     text_add_literal(&text, ",\"state\":");
     text_add_string(&text, slice_of(joining->turn.place.path));
-    text_addf(&text, ",\"back\":%s,\"here\":", joining->back ? "true" : "false");
+    text_addf(&text, ",\"stays_s\":%ld,\"back\":%s,\"here\":", member->stays_s,
+              joining->back ? "true" : "false");
     text_add_json(&text, active.kind == JSON_KIND_ARRAY ? active.raw : slice_of("[]"), false);
+    text_add_literal(&text, ",\"away\":");
+    text_add_json(&text, away.kind == JSON_KIND_ARRAY ? away.raw : slice_of("[]"), false);
     text_addf(&text, ",\"waiting\":%zu,\"unacked\":%zu}\n", inbox_rest(&joining->inbox),
               json_array_size(joining->inbox.unacked));
     struct slice made = text_slice(&text);
@@ -271,12 +303,10 @@ static int run(const void *data)
     int code = 0;
     if (settings->name)
         snprintf(name, sizeof name, "%s", settings->name);
-    else
+    else if (!settings->choice.state) /* else the file says it */
         code = place_only_name("join", settings->choice.room, name);
-    if (code == 0 && !*name) {
-        complain("join", "NAME is missing: give yourself one, such as 'khub join ada'.");
-        code = EXIT_USAGE;
-    }
+    if (code == 0 && !*name && !settings->choice.state)
+        code = refuse_nameless();
     if (code == 0)
         code = begin(&joining, name);
     if (code == 0)
@@ -323,9 +353,21 @@ static const struct setting options[] = {
      .argument = "WHAT",
      .bytes = CAPABILITY_BYTES_MAX,
      .help = "What you can do: who asks for a feature with such a name has you asked."},
+    {.name = "stays",
+     .kind = SETTING_WHOLE,
+     AT(stays),
+     .argument = "SECONDS",
+     .fallback = "-1",
+     .low = -1,
+     .high = STAY_MAX_S,
+     .help =
+         "So long you are away between two turns, before you are gone: nobody has your name, and "
+         "what is for you waits. 0: you are gone with each turn. Without it: as before, or two "
+         "hours."},
     STATE_SETTING(struct join_settings),
     JSON_SETTING(struct join_settings, "As JSON: {\"ai_id\", \"hub\", \"room\", \"state\", "
-                                       "\"back\", \"here\", \"waiting\", \"unacked\"}."),
+                                       "\"stays_s\", \"back\", \"here\", \"away\", "
+                                       "\"waiting\", \"unacked\"}."),
     {0},
 };
 

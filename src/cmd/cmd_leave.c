@@ -41,6 +41,7 @@ static int run(const void *data)
     if (code == 0 && !settings->forget)
         given_back = give_back(&turn);
     if (code == 0) {
+        turn.visit.leaves = true;
         visit_end(&turn.visit);
         if (place_remove(&turn.place) < 0)
             code = complain("leave", "%s: %s", turn.place.path, strerror(errno));

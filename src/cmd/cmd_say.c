@@ -34,7 +34,7 @@ struct saying {
     bool over; /* the hub has said what became of it */
     int error;
     uint64_t seq;
-    bool delivered;
+    bool delivered, stored; /* stored: it is away, and gets it with its next turn */
     int64_t retry_after_ms;
     char code[64], why[WIRE_DETAIL_MAX];
 };
@@ -203,6 +203,7 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     saying->error = outcome->error;
     saying->seq = outcome->seq;
     saying->delivered = outcome->delivered;
+    saying->stored = outcome->stored;
     saying->retry_after_ms = outcome->retry_after_ms;
     snprintf(saying->code, sizeof saying->code, "%s", outcome->code);
     snprintf(saying->why, sizeof saying->why, "%s", outcome->detail);
@@ -267,18 +268,17 @@ static int say(struct saying *saying)
 
 /* ── what is told of it ── */
 
-/* Since when a target that did not get it is away, into ret_ago; false: it is not, it has left. */
-static bool is_away(const struct saying *saying, char ret_ago[AGO_SIZE])
+/* Since when a target is away, into ret_ago; "": nobody can tell. */
+static void away_since(const struct saying *saying, char ret_ago[AGO_SIZE])
 {
     struct json_value away = json_get(saying->turn.visit.sync, "away"), member;
     struct json_iterator iterator = {.rest = away.raw};
-    while (away.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &member)) {
-        if (!json_string_is(json_get(member, "ai_id"), slice_of(saying->target)))
-            continue;
-        field_ago(member, "away_since", time_now_ms(), ret_ago);
-        return true;
-    }
-    return false;
+    ret_ago[0] = '\0';
+    while (away.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &member))
+        if (json_string_is(json_get(member, "ai_id"), slice_of(saying->target)))
+            field_ago(member, "away_since", time_now_ms(), ret_ago);
+    if (ret_ago[0] == '?')
+        ret_ago[0] = '\0';
 }
 
 /* Who is at the hub now, when it is for all. */
@@ -299,47 +299,37 @@ static void add_hearers(const struct saying *saying, struct text *text)
     text_add_literal(text, count == 0 ? "; nobody else is here now" : "");
 }
 
-static int tell(const struct saying *saying)
+static void tell(const struct saying *saying)
 {
     struct text text = {0};
-    char ago[AGO_SIZE] = "";
-    bool away = false;
-    text_addf(&text, "#%" PRIu64 " ", saying->seq);
-    if (!saying->target[0]) {
-        text_add_literal(&text, "said to all");
+    char ago[AGO_SIZE];
+    const char *what = saying->delivered ? "delivered to " : "kept for ";
+    text_addf(&text, "#%" PRIu64 " %s", saying->seq, saying->target[0] ? what : "said to all");
+    if (!saying->target[0])
         add_hearers(saying, &text);
-    } else if (saying->delivered) {
-        text_add_literal(&text, "delivered to ");
+    else
         text_add_name(&text, slice_of(saying->target));
-    } else {
-        away = is_away(saying, ago);
-        text_add_literal(&text, "kept for ");
-        text_add_name(&text, slice_of(saying->target));
-        text_add_literal(&text,
-                         away ? ", who is away" : ", who has left: it has it if it comes back");
-        if (away && *ago && *ago != '?')
-            text_addf(&text, " (%s)", ago);
-        text_add_literal(&text, away ? " and has it with its next turn" : "");
+    if (saying->stored) {
+        away_since(saying, ago);
+        text_addf(&text, ", who is away (%s): it has it with its next turn", *ago ? ago : "now");
+    } else if (saying->target[0] && !saying->delivered) {
+        text_add_literal(&text, ", who has left: it has it if it comes back");
     }
     struct slice made = text_slice(&text);
     fwrite(made.at, 1, made.len, stdout);
     putchar('\n');
     text_free(&text);
-    return saying->delivered || away || !saying->target[0] ? EXIT_WORKED : EXIT_NOT_NOW;
 }
 
-static int tell_json(const struct saying *saying)
+static void tell_json(const struct saying *saying)
 {
-    char ago[AGO_SIZE];
-    bool away = saying->target[0] && !saying->delivered && is_away(saying, ago);
     printf("{\"message_id\":\"%s\",\"seq\":%" PRIu64 ",\"to\":", saying->message_id, saying->seq);
     if (saying->target[0])
         json_print_string(stdout, slice_of(saying->target));
     else
         fputs("null", stdout);
-    printf(",\"delivered\":%s,\"away\":%s}\n", saying->delivered ? "true" : "false",
-           away ? "true" : "false");
-    return saying->delivered || away || !saying->target[0] ? EXIT_WORKED : EXIT_NOT_NOW;
+    printf(",\"delivered\":%s,\"stored\":%s}\n", saying->delivered ? "true" : "false",
+           saying->stored ? "true" : "false");
 }
 
 static int report(struct saying *saying)
@@ -353,7 +343,12 @@ static int report(struct saying *saying)
     }
     membership_note(&saying->turn.member, saying->seq, saying->message_id, NULL, false);
     turn_keep(&saying->turn); /* without it a later --re or recv knows less, and no more */
-    return saying->settings->json ? tell_json(saying) : tell(saying);
+    if (saying->settings->json)
+        tell_json(saying);
+    else
+        tell(saying);
+    bool waits = saying->delivered || saying->stored || !saying->target[0];
+    return waits ? EXIT_WORKED : EXIT_NOT_NOW;
 }
 
 static int run(const void *data)
@@ -427,7 +422,7 @@ static const struct setting options[] = {
      .help = "Of a message that is said again because nobody knows whether it was taken: it counts "
              "once."},
     JSON_SETTING(struct say_settings,
-                 "As JSON: {\"message_id\", \"seq\", \"to\", \"delivered\", \"away\"}."),
+                 "As JSON: {\"message_id\", \"seq\", \"to\", \"delivered\", \"stored\"}."),
     {0},
 };
 

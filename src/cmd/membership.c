@@ -182,7 +182,8 @@ static const char *number_fault(struct membership *membership)
         return "acked";
     if (!json_is_integer(told) || json_integer_value(told) < json_integer_value(acked))
         return "told";
-    if (!json_is_integer(stays) || json_integer_value(stays) < 0)
+    if (!json_is_integer(stays) || json_integer_value(stays) < 0 ||
+        json_integer_value(stays) > STAY_MAX_S)
         return "stays_s";
     if (!json_is_integer(turns) || json_integer_value(turns) < 0)
         return "turns";

@@ -23,7 +23,7 @@ struct membership {
     const char *token_file, *ca, *fingerprint, *cert, *key;
     json_t *capabilities; /* array of strings */
     bool insecure;
-    long stays_s;
+    long stays_s;   /* 0: it does not stay between its turns */
     uint64_t turns; /* that were taken: who waits sees that others were, meanwhile */
     uint64_t acked, told;
     /* Behind `acked` and up to `told`, rising: what was not shown yet, direct to it, or not. */

@@ -115,6 +115,7 @@ int turn_join(struct turn *turn)
     turn_know_hub(member);
     visit_point(turn);
     visit->capabilities = turn->capabilities;
+    visit->stays_s = (unsigned)member->stays_s;
     visit->keeps_trying = visit->own_beats = true;
     if (!visit->data) {
         visit->data = &turn->ask;

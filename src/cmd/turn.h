@@ -1,8 +1,8 @@
 /* A turn of an AI that has but a shell: one command, which comes back to the hub as the member that
  * its file (membership.h) says it is, does one thing, and goes.
  *
- * Between its turns the member is away. Turns of one member follow each other: each holds the lock
- * while it is at the hub, and has the file to itself. */
+ * Between its turns the member is away, if it stays. Turns of one member follow each other: each
+ * holds the lock while it is at the hub, and has the file to itself. */
 #ifndef KHUB_CMD_TURN_H
 #define KHUB_CMD_TURN_H
 

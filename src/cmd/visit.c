@@ -243,6 +243,7 @@ static int open_link(struct visit *visit)
         .resume_tell = visit->tells,
         .since = visit->since,
         .resume_token = visit->resume_token,
+        .stays_s = visit->stays_s,
         .retries = visit->keeps_trying ? 0 : -1,
         .heartbeat_ms = visit->own_beats ? SILENT_MS : HEARTBEAT_MS,
         .token = visit->token,
@@ -288,12 +289,13 @@ static bool begin_failed(struct visit *visit, enum visit_result result)
     return begin_again(visit) != EXIT_WORKED;
 }
 
-/* Whether the link's next try may do better: the hub has yet to see that the connection that held
- * this id is gone, or takes no `since`. */
+/* Whether the link's next try may do better. To one that comes back with its resume_token it does,
+ * when the hub has yet to see that its last connection is gone, and when the hub began anew: then
+ * the link says no `since`. */
 static bool may_join_yet(const struct visit *visit)
 {
-    return visit->patient || visit->unstored || visit->anew ||
-           (visit->resume_token && visit->in_use);
+    return visit->patient || visit->unstored ||
+           (visit->resume_token && (visit->in_use || visit->anew));
 }
 
 static int join(struct visit *visit)
@@ -429,7 +431,10 @@ static void leave(struct visit *visit)
 {
     int64_t until = time_monotonic_ms() + FLUSH_MS;
     visit->quiet = true;
-    khub_close(visit->link);
+    if (visit->leaves)
+        khub_leave(visit->link);
+    else
+        khub_close(visit->link);
     while (time_monotonic_ms() < until && visit_wait(visit, until, NULL, 0) == VISIT_TURNED)
         ;
     if (!visit->ended && stop_asked())

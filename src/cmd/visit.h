@@ -38,6 +38,8 @@ struct visit {
     bool tells;        /* tells the hub how far it has read, for that */
     uint64_t since;    /* with `resumes`: behind this seq; 0: from now on */
     const char *resume_token; /* of an earlier visit in this name, which it takes over; or NULL */
+    unsigned stays_s;         /* so long it stays at the hub when it ends, away; 0: it is gone */
+    bool leaves;              /* when it ends, it is gone whatever it said before */
     bool own_beats; /* the caller sends heartbeats, and says in them how far it has read */
     bool abrupt;    /* nothing is said to the hub when it ends */
     bool quiet;     /* says nothing when it can't join: the caller tries again */

@@ -41,10 +41,8 @@ class Agent:
         return Running(*words, KHUB_STATE=self.state)
 
     def say(self, *words):
-        """Its seq, be it delivered or kept."""
-        result = self.run("say", *words, "--json")
-        check(result.code in (0, 3), result.code, result.err)
-        return json.loads(result.out)["seq"]
+        """Its seq."""
+        return json.loads(self.worked("say", *words, "--json"))["seq"]
 
     def recv(self, *words):
         """As JSON; {} when nothing came."""
@@ -88,7 +86,7 @@ def two_agents_talk():
         equal((result.code, "nothing new\n" in result.out), (3, True), "exit code, and what it says")
         check(f"-- shown before, not acked: #{first} #{second} (" in result.out, result.out)
         bea.worked("say", "I do", "--re", str(first), "--payload", '{"eager":true}')
-        bea.run("say", "-", "--re", f"#{second}", "--reply-by", "60", given=b"two\nlines\n")
+        bea.worked("say", "-", "--re", f"#{second}", "--reply-by", "60", given=b"two\nlines\n")
         direct, to_all = ada.recv()["messages"]
         equal((direct["direct"], to_all["direct"]), (True, False), "which was for ada")
         equal(direct["message"]["payload"]["text"], "two\nlines")
@@ -116,7 +114,12 @@ def what_becomes_of_a_message_is_said():
         cid.close()
         hub.wait_console("[-] cid left")
         result = ada.run("say", "hello", "--to", "cid")
-        equal((result.code, "kept for cid" in result.out), (3, True), "exit code, and what it says")
+        equal((result.code, "kept for cid, who has left: " in result.out), (3, True), "exit code, and what it says")
+        equal(json.loads(ada.run("say", "hello", "--to", "cid", "--json").out)["stored"], False, "stored")
+        Agent(address, folder, "dan")
+        equal(re.sub(r"#\d+ |\(.*\)", "", ada.worked("say", "hello", "--to", "dan")),
+              "kept for dan, who is away : it has it with its next turn\n")
+        equal(json.loads(ada.worked("say", "hello", "--to", "dan", "--json"))["stored"], True, "stored")
         known = "00000000-0000-4000-8000-000000000001"
         equal(ada.say("once", "--id", known), ada.say("once", "--id", known), "seqs under one id")
 
@@ -177,10 +180,10 @@ def the_readmes_example_is_true():
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as file:
         (example,) = re.findall(r"```sh\n(khub join ada .*?)```", file.read(), re.DOTALL)
     with durable() as (folder, address, start), start():
-        done = subprocess.run(["bash", "-x"], input=example.encode(), capture_output=True, timeout=PATIENCE, check=False,
+        done = subprocess.run(["bash", "-ex"], input=example.encode(), capture_output=True, timeout=PATIENCE, check=False,
                               cwd=folder, env=environment(KHUB_HUB=address, PATH=os.path.dirname(KHUB) + ":" + os.environ["PATH"]))
         out = done.stdout.decode()
-        equal(done.returncode in (0, 3), True, f"exit code ({done.stderr.decode()})")
+        equal(done.returncode, 0, f"exit code ({done.stderr.decode()})")
         for part in ("joined as bea", "| the parser is done: who looks at it?", "src/parser.c is yours", "| line 12 leaks\n",
                      "acked up to #", "as done\nleft\n"):
             check(part in out, repr(part), "is not in", out, done.stderr.decode())
@@ -344,6 +347,9 @@ def it_is_kept_beside_the_project():
         shell = Shell(project, address)
         result = shell.run("recv")
         equal((result.code, "nobody has joined a hub from here" in result.err), (1, True), result.err)
+        for words in ([], ["--state", "nothing"]):
+            result = shell.run("join", *words)
+            equal((result.code, "NAME is missing" in result.err, os.listdir(project)), (2, True, []), result.err)
         os.mkdir(os.path.join(project, ".git"))
         result = shell.run("join", "ada", below="src/deep")
         equal(result.code, 0, result.err)
@@ -441,15 +447,36 @@ def who_comes_from_elsewhere_is_told():
 
 
 @test
+def a_member_is_away_between_its_turns():
+    with durable() as (folder, address, start), start() as hub:
+        ada, other = Agent(address, folder, "ada", "--stays", "600"), hub.join("other", 2)
+        for _ in range(3):
+            ada.recv()
+            ada.say("x", "--to", "other")
+        equal([line["message_type"] for line in other.drain()], ["chat"] * 3, "what others hear of three turns")
+        bea = Agent(address, folder, "bea")
+        check("here: other\naway: ada\n" in bea.joined, bea.joined)
+        refused(1, "join", "ada", "--hub", address, "--state", os.path.join(folder, "x"),
+                said=["stays here between its connections", "khub who", "another name"])
+        equal(json.loads(ada.worked("join", "ada", "--json"))["stays_s"], 600)
+        other.drain()
+        equal(ada.worked("leave"), "left\n")
+        equal(other.expect("presence")["payload"], {"ai_id": "ada", "status": "left", "reason": "left"})
+        equal(json.loads(bea.worked("join", "--stays", "0", "--json"))["stays_s"], 0)
+        while other.receive()["message_type"] != "presence":
+            pass  # it says something new of itself, and then goes
+
+
+@test
 def a_lost_file_costs_what_was_acked_alone():
     with durable() as (folder, address, start), start():
-        ada, bea = Agent(address, folder, "ada"), Agent(address, folder, "bea")
-        bea.say("acked", "--to", "ada")
+        ada, bea = Agent(address, folder, "ada", "--stays", "0"), Agent(address, folder, "bea")
+        bea.run("say", "acked", "--to", "ada")
         equal(ada.texts(), ["acked"])
         ada.worked("ack")
-        bea.say("shown", "--to", "ada")
+        bea.run("say", "shown", "--to", "ada")
         equal(ada.texts(), ["shown"])
-        bea.say("new", "--to", "ada")
+        bea.run("say", "new", "--to", "ada")
         os.unlink(ada.state)
         ada = Agent(address, folder, "ada")
         check("waiting for you: 2 chat to you (" in ada.joined, ada.joined)
