@@ -13,13 +13,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, directory, equal, run, test, wait_until  # noqa: E402
 from program import refused, row, worked  # noqa: E402
-
-OTHER = "khub_0mn4yx4sqvhggbajeyec3sgb61aqn7y4x4736p3xmb3yr49pbe00b4ane5"  # whole, and nobody's
-
-
-def give_out(data, name, *options):
-    return worked("token", "add", name, *options, "--data", data).out.strip()
-
+from tokens import OTHER, give_out  # noqa: E402
 
 def audit(data, *options):
     return json.loads(worked("audit", "--json", "--data", data, *options).out)

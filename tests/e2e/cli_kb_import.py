@@ -10,7 +10,7 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, directory, encode, equal, kill_9, run, test  # noqa: E402
+from harness import Hub, check, directory, equal, kill_9, run, test  # noqa: E402
 from claims import TEXTBOOK, claim, report  # noqa: E402
 from program import HOSTILE, Running, refused, worked  # noqa: E402
 

@@ -11,10 +11,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, directory, equal, run, settle, test  # noqa: E402
 from program import Running, khub, refused, worked  # noqa: E402
-
-
-def give_out(data, name, *options):
-    return worked("token", "add", name, *options, "--data", data).out.strip()
+from tokens import give_out  # noqa: E402
 
 
 @test

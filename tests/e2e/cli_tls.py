@@ -22,9 +22,8 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, Hub, Skip, check, equal, run, test, wait_until  # noqa: E402
 from program import KHUB, Running, environment, refused, worked  # noqa: E402
 from secure import lab  # noqa: E402
+from tokens import OTHER  # noqa: E402
 
-# whole, and nobody's
-NOBODYS = "khub_0mn4yx4sqvhggbajeyec3sgb61aqn7y4x4736p3xmb3yr49pbe00b4ane5"
 CHAT = '{"text":"nobody else may read this sentence"}'
 
 
@@ -337,7 +336,7 @@ def ais_of_another_machine_join_with_a_token_that_nobody_else_reads():
         # strangers
         before = at.read("hub.log").count(b"event=joined")
         at.refused("send", *hub, "--as", "eve", "chat", CHAT, said="asks for a token")
-        at.refused("send", *hub, "--as", "eve", "chat", CHAT, said="takes no such token", token=NOBODYS)
+        at.refused("send", *hub, "--as", "eve", "chat", CHAT, said="takes no such token", token=OTHER)
         equal(at.read("hub.log").count(b"event=joined"), before, "how many joined")
         # who stands in the middle, with a certificate of its own
         at.serve("middle", 6001, "--memory", "--insecure")
@@ -347,9 +346,9 @@ def ais_of_another_machine_join_with_a_token_that_nobody_else_reads():
         # who forgot khubs://, and who insists
         at.refused("send", *IN_THE_OPEN, "chat", CHAT, said="the token is not shown", token=token)
         at.refused("train", "bea", "general", "1", *IN_THE_OPEN, said="the token is not shown", token=token)
-        at.refused("send", *IN_THE_OPEN, "--insecure", "chat", CHAT, said="over TLS only", token=NOBODYS)
+        at.refused("send", *IN_THE_OPEN, "--insecure", "chat", CHAT, said="over TLS only", token=OTHER)
 
-        wait_until(lambda: NOBODYS.encode() in at.read("wire"), "what was said in the open")
+        wait_until(lambda: OTHER.encode() in at.read("wire"), "what was said in the open")
         for text in (token.encode(), b"may read this", b"training_sync"):
             check(text not in at.read("wire"), text, "went over the cable")
 

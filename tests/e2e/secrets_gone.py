@@ -21,8 +21,9 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import (Hub, Skip, check, directory, encode, equal, message, run,  # noqa: E402
                      sanitized, test, wait_until)
-from program import Running, worked  # noqa: E402
+from program import Running  # noqa: E402
 from secure import lab  # noqa: E402
+from tokens import give_out  # noqa: E402
 
 REGION_MAX = 4 << 30  # a sanitizer's shadow is larger
 
@@ -63,10 +64,6 @@ def places(pid, texts):
 
 def made_up():
     return "khub_" + "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(58))
-
-
-def give_out(data, name, *options):
-    return worked("token", "add", name, *options, "--data", data).out.strip()
 
 
 def hello(name, before=None, **payload):
