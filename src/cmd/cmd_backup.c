@@ -39,8 +39,8 @@ const struct command command_backup = {
         "that was accepted before it. A hub that has the directory makes the copy itself, beside "
         "its work; it looks for such a wish (a file backup.wanted in DIR) once a second. Whoever "
         "may write in DIR may ask. That copy is made in DIR and then moved, so the disk of DIR must "
-        "have room for it. Of a directory that no hub has the copy is made beside FILE "
-        "(FILE.part).\n\nTo go back to it: put the file as hub.db into an empty "
+        "have room for it; a hub whose disk has not refuses. Of a directory that no hub has the copy "
+        "is made beside FILE. It is FILE.part until it is whole.\n\nTo go back to it: put the file as hub.db into an empty "
         "directory, and give that to 'khub serve --data'.",
     .example = "  khub backup /var/lib/khub /backup/khub-monday.db",
     .worked = "the copy is there, on disk",

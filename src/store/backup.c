@@ -4,10 +4,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 #define FAILED     "backup.failed"
 #define STEP_PAGES 256
 #define LOOK_MS    50
+#define ROOM_LEFT  (1u << 20) /* bytes on a hub's disk that are no copy's */
 
 /* ── the side of the store ── */
 
@@ -34,9 +38,26 @@ static int part_make(const struct database *database)
     return part < 0 ? -1 : close(part);
 }
 
+/* A copy that fills the hub's disk and then is none would cost what is said meanwhile. */
+static bool has_room(struct database *database, struct backup *backup)
+{
+    struct statvfs disk;
+    uint64_t needed = (uint64_t)database_number(database, "PRAGMA page_count") * FILES_PAGE_SIZE;
+    if (fstatvfs(database->directory, &disk) < 0 ||
+        disk.f_bavail * disk.f_frsize >= needed + ROOM_LEFT)
+        return true;
+    snprintf(backup->why, sizeof backup->why,
+             "the hub makes the copy in its directory, on whose disk is no room for it: %" PRIu64
+             " KiB and %u are needed, %" PRIu64 " are free. Without a hub, no room is needed there",
+             needed >> 10, ROOM_LEFT >> 10, (uint64_t)(disk.f_bavail * disk.f_frsize) >> 10);
+    return false;
+}
+
 static int backup_begin(struct database *database, struct backup *backup)
 {
     char path[4096];
+    if (!has_room(database, backup))
+        return -1;
     const char *name = sqlite3_db_filename(database->handle, "main");
     int len =
         snprintf(path, sizeof path, "%.*s" PART, (int)(strlen(name) - strlen("hub.db")), name);
@@ -166,26 +187,69 @@ static int rename_to_new(const char *from, const char *to)
     return rename(from, to);
 }
 
+/* The name of its folder, in a buffer as long as a path may be. 0, or -1 with errno. */
+static int folder_of(const char *file, char ret_folder[PATH_MAX])
+{
+    if (snprintf(ret_folder, PATH_MAX, "%s", file) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    const char *name = dirname(ret_folder);
+    memmove(ret_folder, name, strlen(name) + 1);
+    return 0;
+}
+
+/* A name that was given is on the disk, too. 0, or -1 with errno. */
+static int folder_sync(const char *file)
+{
+    char folder[PATH_MAX];
+    if (folder_of(file, folder) < 0)
+        return -1;
+    int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -1;
+    int error = fsync(directory), number = errno;
+    close(directory);
+    errno = number;
+    return error;
+}
+
+/* Gives a whole copy its name. 0, or -1 with errno, and nothing is left of it. */
+static int put_in_place(const char *part, const char *file)
+{
+    int error = rename_to_new(part, file);
+    int number = errno;
+    if (error < 0)
+        unlink(part);
+    errno = number;
+    return error < 0 ? error : folder_sync(file);
+}
+
+/* The copy's name while it is not whole. 0, or -1 with errno. */
+static int part_of(const char *file, char ret_part[PATH_MAX])
+{
+    if (snprintf(ret_part, PATH_MAX, "%s.part", file) < PATH_MAX)
+        return 0;
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
 /* By this process, since nobody else has the directory, whose own disk may be full. 0, or a
  * store_code with a sentence. */
 static int make_here(const char *path, const char *file, char why[STORE_WHY_SIZE])
 {
     struct database database = DATABASE_NONE;
-    char part[4096];
-    if (snprintf(part, sizeof part, "%s.part", file) >= (int)sizeof part) {
-        errno = ENAMETOOLONG;
+    char part[PATH_MAX];
+    if (part_of(file, part) < 0)
         return fail(why, file);
-    }
     int error = database_open(&database, path, STORE_SYNC_ALWAYS, why);
     if (error == 0) {
         unlinkat(database.directory, PART, 0); /* of a hub that was killed meanwhile */
         unlinkat(database.directory, PART "-journal", 0);
         error = copy_here(&database, part, why);
     }
-    if (error == 0 && rename_to_new(part, file) < 0) {
+    if (error == 0 && put_in_place(part, file) < 0)
         error = fail(why, file);
-        unlink(part);
-    }
     database_close(&database);
     return error;
 }
@@ -224,48 +288,47 @@ static int copy_bytes(int from, int to)
     return len < 0 ? -1 : fsync(to);
 }
 
-static int copy_to(int directory, const char *file)
+/* Beside the place where it is to be: one that is not whole does not have its name. 0, or -1 with a
+ * sentence, and nothing is left there. */
+static int copy_to(int directory, const char *file, char why[STORE_WHY_SIZE])
 {
+    char part[PATH_MAX];
+    if (part_of(file, part) < 0)
+        return fail(why, file);
+    int to = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (to < 0)
+        return fail(why, part);
     int from = openat(directory, COPY, O_RDONLY | O_CLOEXEC);
-    int to = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    int error = from < 0 || to < 0 ? -1 : copy_bytes(from, to);
-    int number = errno;
-    if (error < 0 && to >= 0)
-        unlink(file);
+    int error = from < 0 || copy_bytes(from, to) < 0 ? fail(why, file) : 0;
+    if (error < 0)
+        unlink(part);
     if (from >= 0)
         close(from);
-    if (to >= 0)
-        close(to);
-    errno = number;
-    return error;
+    close(to);
+    return error == 0 && put_in_place(part, file) < 0 ? fail(why, file) : error;
 }
 
-/* To a file that is not there yet, be it on another disk. 0, or -1 with errno; in any case none is
- * left in the directory. */
-static int move_to(int directory, const char *file)
+/* To a file that is not there yet, be it on another disk. 0, or -1 with a sentence; in any case
+ * none is left in the directory. */
+static int move_to(int directory, const char *file, char why[STORE_WHY_SIZE])
 {
-    if (renameat2(directory, COPY, AT_FDCWD, file, RENAME_NOREPLACE) == 0)
-        return 0;
-    int error = errno == EXDEV || errno == EINVAL ? copy_to(directory, file) : -1;
-    int number = errno;
+    int error = renameat2(directory, COPY, AT_FDCWD, file, RENAME_NOREPLACE);
+    if (error == 0)
+        return folder_sync(file) < 0 ? fail(why, file) : 0;
+    error = errno == EXDEV || errno == EINVAL ? copy_to(directory, file, why) : fail(why, file);
     unlinkat(directory, COPY, 0);
-    errno = number;
     return error;
 }
 
 /* May a copy be put there? 0, or -1 with errno. Asked before it is made, which takes long. */
 static int place_look(const char *file)
 {
-    char folder[4096];
+    char folder[PATH_MAX];
     if (faccessat(AT_FDCWD, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
         return -1;
     }
-    if (snprintf(folder, sizeof folder, "%s", file) >= (int)sizeof folder) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    return access(dirname(folder), W_OK | X_OK);
+    return folder_of(file, folder) < 0 ? -1 : access(folder, W_OK | X_OK);
 }
 
 /* What came of it: 0, or -1 with the sentence that the hub left. */
@@ -308,8 +371,8 @@ int store_backup(const char *path, const char *file, char ret_why[STORE_WHY_SIZE
         error = await(directory, path, file, &here, ret_why);
     if (error == 0 && !here)
         error = outcome(directory, ret_why);
-    if (error == 0 && !here && move_to(directory, file) < 0)
-        error = fail(ret_why, file);
+    if (error == 0 && !here)
+        error = move_to(directory, file, ret_why);
     close(directory);
     return error;
 }

@@ -121,6 +121,51 @@ def a_copy_that_has_no_room_either_leaves_nothing():
         equal(sorted(os.listdir(os.path.dirname(data))), ["ballast", "data"], "what is there")
 
 
+def say_much(hub, count):
+    ada = hub.join("ada", 2)
+    for at in range(count):
+        ada.say("chat", {"text": f"{at} " + "x" * 2000})
+    settle(ada)
+    return ada
+
+
+def left_of_backups(data):
+    return [name for name in os.listdir(data) if name.startswith("backup")]
+
+
+@test
+def a_running_hubs_copy_that_finds_no_room_where_it_goes_leaves_nothing():
+    with directory() as data, Hub("--data", data) as hub, small_disk(1) as disk:
+        ada = say_much(hub, 1000)
+        file = os.path.join(disk, "copy.db")
+        refused(1, "backup", data, file, said=[f"{file}: No space left on device"])
+        equal((os.listdir(disk), left_of_backups(data)), ([], []), "what is left")
+        settle(ada)
+        check("event=storage state=failing" not in hub.log(), "the hub is harmed")
+        with open(f"{file}.part", "w", encoding="ascii") as other:
+            other.write("somebody's")
+        refused(1, "backup", data, file, said=[f"{file}.part: File exists"])
+        equal((os.listdir(disk), left_of_backups(data)), (["copy.db.part"], []), "what is left")
+        worked("backup", data, os.path.join(data, "copy.db"))
+
+
+@test
+def a_copy_that_would_fill_the_hubs_own_disk_is_not_begun():
+    with small_disk(32) as disk, directory() as other:
+        os.mkdir(other)
+        data, ballast = os.path.join(disk, "data"), os.path.join(disk, "ballast")
+        with Hub("--data", data) as hub:
+            ada = say_much(hub, 4000)
+            file = os.path.join(other, "copy.db")
+            fill_up(ballast, 6 << 20)
+            refused(1, "backup", data, file, said=["on whose disk is no room for it", "KiB and 1024 are needed"])
+            equal((os.listdir(other), left_of_backups(data)), ([], []), "what is left")
+            settle(ada)
+            os.unlink(ballast)
+            worked("backup", data, file)
+            settle(ada)
+
+
 @test
 def a_salvage_that_has_no_room_leaves_nothing():
     """But a directory that was there before, and what is in it."""
