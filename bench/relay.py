@@ -55,6 +55,7 @@ REDIS_RATIO_MAX = 0.5
 SHAKE_P99_US_MAX = 20000.0
 JOIN_SECONDS_MAX = 10.0
 IDLE_KIB_MAX = 6.0
+JOIN_TLS_RATIO_MAX = 6.0
 
 RUN_SECONDS = 120.0
 
@@ -101,6 +102,10 @@ def load_shaken(bench, broker, shaken):
             if done.returncode != 0:
                 raise Failed(text.decode("utf-8", "replace").strip())
         return {**json.loads(out), **({"shakes": json.loads(shakes.stdout)} if shaken else {})}
+
+
+def quotients(costs, bases):
+    return [cost / base for cost, base in zip(costs, bases) if cost is not None and base is not None]
 
 
 class Bench:
@@ -191,8 +196,12 @@ class Bench:
         return [figure and figure["cpu_us"] / figure["deliveries"] for figure in self.figures.get(key, {}).get(name, [])]
 
     def ratios(self, key, name, to):
-        pairs = zip(self.costs(key, name), self.costs(key, to))
-        return [cost / base for cost, base in pairs if cost is not None and base is not None]
+        return quotients(self.costs(key, name), self.costs(key, to))
+
+    def joins(self, name, to):
+        """The same of the CPU that it takes until all are told of all."""
+        idle = self.figures.get(("idle", IDLE_AIS, 0), {})
+        return quotients(*([figure and figure["cpu_s"] for figure in idle.get(which, [])] for which in (name, to)))
 
 
 def progress(text):
@@ -346,6 +355,10 @@ def check(bench):
         beyond = max(idle_kib(f) - f["hello_bytes"] / f["ais"] / 1024 for f in idle)
         verdicts.append((beyond <= IDLE_KIB_MAX, f"at most {IDLE_KIB_MAX:.0f} KiB per idle AI beyond the roster",
                          f"{largest:.2f} KiB with the roster, {beyond:.2f} without what the AI said of itself"))
+    joins = bench.joins("khub-tls", "khub")
+    if joins:
+        verdicts.append((statistics.median(joins) <= JOIN_TLS_RATIO_MAX, f"that they join over TLS costs at most "
+                         f"{JOIN_TLS_RATIO_MAX:.0f} x of what it does without", f"{spread(joins)} x"))
     shaken = bench.figures.get(("shake", LATENCY_RECEIVERS, SINGLE), {}).get("khub-tls", [])
     if shaken and None not in shaken:
         slowest = statistics.median(f["p99_us"] for f in shaken)

@@ -61,7 +61,7 @@
 /* TLS (io_tls.h). A handshake has TLS_SHAKE_MS and TLS_SHAKE_BYTES_MAX of the peer's bytes; the
  * loop makes TLS_STEPS_PER_TURN steps of handshakes a turn, each at most a signature (tenths of a
  * millisecond with EC keys, one with RSA), and one more for each TLS_WRITES_PER_STEP writes of the
- * turn, which take as long: else of thousands who join all would be told one by one.
+ * turn, which take as long as with EC: else of thousands who join all would be told one by one.
  * TLS_WRITE_BYTES are encrypted before the system is asked to take them; a peer that takes nothing
  * while it makes the hub answer (key updates) is closed above TLS_HELD_MAX. Memory above
  * TLS_OUT_KEPT is given back. */
