@@ -22,7 +22,7 @@ PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "li
             "libsodium": "libsodium-dev",
             "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
             "yajl": "libyajl-dev", "libxxhash": "libxxhash-dev", "sqlite3": "libsqlite3-dev",
-            "threads": "libc6-dev", "openssl": "libssl-dev"}
+            "threads": "libc6-dev", "openssl": "libssl-dev", "http_parser": "libhttp-parser-dev"}
 
 # Each says in the file "calls" how it was called. Nothing is installed here; a build directory is
 # one that has build.ninja.
@@ -95,8 +95,11 @@ def wanted(setup):
     for pattern in patterns:
         for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
             with open(path, encoding="utf-8") as file:
-                found.update(re.findall(r"(?<![a-z_])dependency\('([^']+)'", file.read()))
-    check({"libuv", "jansson"} <= found, "dependencies found:", found)
+                text = file.read()
+            found.update(re.findall(r"(?<![a-z_])dependency\('([^']+)'", text))
+            # a library without a pkg-config file; libm and libdl are the C library's
+            found.update(set(re.findall(r"find_library\('([^']+)'", text)) - {"m", "dl"})
+    check({"libuv", "http_parser"} <= found, "dependencies found:", found)
     return {PACKAGES[name] for name in found}
 
 

@@ -1,0 +1,126 @@
+/* What the files of the HTTP server share. */
+#ifndef KHUB_GATEWAY_HTTP_INSIDE_H
+#define KHUB_GATEWAY_HTTP_INSIDE_H
+
+#include <sys/queue.h>
+
+#include "gateway/http_reader.h"
+#include "gateway/http_server.h"
+#include "wire/address.h"
+#include "wire/text.h"
+
+/* What a connection waits for. Each has a list, in the order in which the waits began; as all of a
+ * list have the same limit, its head is the first whose time is over. */
+enum http_wait {
+    HTTP_WAIT_IDLE,   /* the next request */
+    HTTP_WAIT_HEAD,   /* the rest of its head */
+    HTTP_WAIT_BODY,   /* and body */
+    HTTP_WAIT_ANSWER, /* the handler; there is no limit */
+    HTTP_WAIT_DRAIN,  /* the client takes the answer */
+    HTTP_WAIT_STREAM, /* the next event, or sign of life */
+    HTTP_WAIT_LINGER, /* the client closes its side */
+    HTTP_WAITS
+};
+
+TAILQ_HEAD(http_connection_list, http_connection);
+
+/* Under way: its head has come. */
+struct http_request {
+    struct http_connection *connection;
+    const struct http_route *route; /* NULL: refused before one was found */
+    struct slice params[HTTP_PARAMS_MAX];
+    char *params_text; /* what they are slices of; owned */
+    struct text body, fields;
+    http_gone *gone;
+    void *data;
+    bool handed;    /* to the handler */
+    bool head_only; /* the method is HEAD */
+    bool streaming;
+};
+
+/* Its life: reading and answering in turns; `ending` once nothing more is read of it (its last
+ * answer goes out, then the client is waited for); `closed` when only the loop still has it. */
+struct http_connection {
+    struct http_server *server;
+    uv_tcp_t socket;
+    enum http_wait wait;
+    uint64_t since; /* the wait began, by the loop's clock */
+    TAILQ_ENTRY(http_connection) next;
+    struct http_reader reader;
+    struct http_request *request; /* under way; NULL: none */
+    struct text ahead;            /* what was said ahead of the answer */
+    size_t unsent;                /* at the last look, to see whether it has become less */
+    bool going;                   /* requests are being read, further up in the stack */
+    bool paused;                  /* the socket is not read */
+    bool ended;                   /* the client says nothing more */
+    bool ending, shut, closed;
+};
+
+struct http_listener {
+    struct http_server *server;
+    uv_tcp_t socket;
+    struct endpoint endpoint;
+};
+
+struct http_server {
+    uv_loop_t *loop;
+    struct http_server_options options;
+    uint64_t limits[HTTP_WAITS]; /* ms; 0: none */
+    struct http_connection_list waits[HTTP_WAITS];
+    struct http_listener *listeners[HTTP_LISTENERS_MAX];
+    size_t listener_count;
+    uv_timer_t timer;
+    size_t handles; /* of the loop, that are not closed yet */
+    size_t bodies;  /* bytes of all */
+    size_t route_count;
+    uint64_t (*answers)[HTTP_CLASSES];
+    struct http_counts counts;
+    bool closing;
+    char chunk[HTTP_READ_BYTES];
+};
+
+/* ── server ── */
+
+/* A handle is closed. Frees the server with the last one. */
+void http_server_handle_gone(struct http_server *server);
+/* A connection begins to wait. */
+void http_wait_begin(struct http_connection *connection, enum http_wait wait);
+void http_wait_end(struct http_connection *connection);
+
+/* ── connection ── */
+
+/* Takes what waits at the listener. */
+void http_connection_accept(struct http_listener *listener);
+/* Writes, or queues what the system does not take now. False: it can't be written to any more, and
+ * is closed. */
+bool http_connection_write(struct http_connection *connection, struct slice bytes);
+size_t http_connection_unsent(const struct http_connection *connection);
+/* At once, whatever waits. Whose request is under way is told, if `tell`. */
+void http_connection_close(struct http_connection *connection, bool tell);
+/* The answer was given: the request is let go, and the next one is read, or (keep false) none. */
+void http_connection_answered(struct http_connection *connection, bool keep);
+/* Its time to wait is over. */
+void http_connection_overdue(struct http_connection *connection);
+
+/* ── answers ── */
+
+/* Refuses what was not understood, or may not be. The connection ends with it. */
+void http_refuse(struct http_connection *connection, unsigned status, const char *why);
+void http_request_free(struct http_request *request);
+/* A sign of life in a stream. False: it can't be written. */
+bool http_stream_alive(struct http_request *request);
+
+/* ── routes ── */
+
+/* The route of a request, with its params. NULL: *ret_status is 404, 405 (ret_allowed gets the
+ * methods that there are) or 400; 503: out of memory. */
+const struct http_route *http_route_find(struct http_request *request, unsigned *ret_status,
+                                         struct text *ret_allowed);
+
+/* ── guard ── */
+
+/* Is a request of this machine's own, by what it calls us (Host) and what page made it (Origin)? 0;
+ * or the status to refuse it with, and a sentence. */
+unsigned http_guard_check(const struct http_head *head, const char **ret_why);
+
+#endif
