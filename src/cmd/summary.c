@@ -524,6 +524,8 @@ static const struct {
     [MESSAGE_DEAD_RESULT] = {{"dead", STYLE_DIM}, say_other},
     [MESSAGE_LOG_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_LOG_RESULT] = {{"log", STYLE_DIM}, say_other},
+    [MESSAGE_MEMBER_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_MEMBER_RESULT] = {{"members", STYLE_DIM}, say_other},
     [MESSAGE_SESSION_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_SESSION_RESULT] = {{"sessions", STYLE_DIM}, say_other},
     [MESSAGE_MODERATION] = {{"order", STYLE_RED}, say_moderation},

@@ -161,6 +161,7 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         [MESSAGE_DEAD_QUERY] = letters_answer,
         [MESSAGE_LOG_QUERY] = log_query_answer,
         [MESSAGE_SESSION_QUERY] = session_query_answer,
+        [MESSAGE_MEMBER_QUERY] = member_query_answer,
         [MESSAGE_MODERATION_QUERY] = moderation_answer,
         [MESSAGE_USAGE_QUERY] = usage_answer};
     struct seat seat = peer_seat(peer);

@@ -128,6 +128,10 @@ int query_found(struct request *request, const struct seat *to, const struct sea
                 const struct search_found *found);
 /* The same of a log_query (log_query.c): 0 also when the answer is on its way. */
 int log_query_answer(struct request *request, const struct seat *to);
+/* The same of a member_query (member_query.c). */
+int member_query_answer(struct request *request, const struct seat *to);
+/* A member as an observer and who asks are told it. */
+void member_write(const struct room *room, const struct member *member, struct text *text);
 /* The same of a session_query (session_query.c). */
 int session_query_answer(struct request *request, const struct seat *to);
 /* The same of a usage_query (usage.c). */

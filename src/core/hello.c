@@ -443,27 +443,6 @@ static void sync_write_own(const struct request *request, struct text *text)
     leases_write(room, member->key, text);
 }
 
-static void sync_write_member(const struct room *room, const struct member *member,
-                              struct text *text)
-{
-    char joined[TIMESTAMP_SIZE];
-    timestamp_format(member->joined_ms, joined);
-    text_add_literal(text, "{\"ai_id\":");
-    text_add_string(text, member->key);
-    text_add_literal(text, ",\"specialization\":");
-    text_add_string(text, member->specialization);
-    text_add_literal(text, ",\"capabilities\":");
-    member_capability_text(member, text);
-    text_addf(
-        text,
-        ",\"collaboration_ready\":%s,\"level\":%d,\"contribution_score\":%llu,\"sessions\":%zu,"
-        "\"joined\":\"%s\"",
-        member->ready ? "true" : "false", member->level,
-        (unsigned long long)member_contribution(room, member->key), member->sessions, joined);
-    stay_write(member, text);
-    text_add_literal(text, "}");
-}
-
 /* Those who are connected in the order of their joining, then those who are away. */
 static void sync_write_members(const struct room *room, struct text *text)
 {
@@ -473,12 +452,12 @@ static void sync_write_members(const struct room *room, struct text *text)
         if (room->seats[i].observer)
             continue;
         text_add_literal(text, before);
-        sync_write_member(room, room->seats[i].member, text);
+        member_write(room, room->seats[i].member, text);
         before = ",";
     }
     TAILQ_FOREACH (member, &room->away, next) {
         text_add_literal(text, before);
-        sync_write_member(room, member, text);
+        member_write(room, member, text);
         before = ",";
     }
 }

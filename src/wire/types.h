@@ -46,6 +46,8 @@
     X(SESSION_QUERY, "session_query", 2, true)                                                     \
     X(SESSION_RESULT, "session_result", 2, false)                                                  \
     X(MODERATION, "moderation", 2, true)                                                           \
+    X(MEMBER_QUERY, "member_query", 2, true)                                                       \
+    X(MEMBER_RESULT, "member_result", 2, false)                                                    \
     X(MODERATION_QUERY, "moderation_query", 2, true)                                               \
     X(MODERATION_RESULT, "moderation_result", 2, false)                                            \
     X(USAGE_QUERY, "usage_query", 2, true)                                                         \
@@ -66,7 +68,8 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
 #define MESSAGES_QUERYING                                                                          \
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
-     MESSAGE_BIT(MESSAGE_MODERATION_QUERY) | MESSAGE_BIT(MESSAGE_USAGE_QUERY))
+     MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
+     MESSAGE_BIT(MESSAGE_USAGE_QUERY))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \
@@ -136,12 +139,9 @@ uint64_t message_types_published(void);
 int message_type_find(struct slice text, enum message_type *ret_type);
 
 /* A set as text, "chat,pattern_share", in the order of the table; "" when it is empty. */
-#define X(name, text, level, client) char name[sizeof(text)];
-struct message_types_text {
-    MESSAGE_TYPES(X)
-};
+#define X(name, text, level, client) +sizeof(text)
+enum { MESSAGE_TYPES_TEXT_SIZE = 1 MESSAGE_TYPES(X) };
 #undef X
-enum { MESSAGE_TYPES_TEXT_SIZE = sizeof(struct message_types_text) + 1 };
 void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE]);
 /* 0; or -1 with the first word of the list that is no type, byte for byte. */
 int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret_wrong);

@@ -17,6 +17,7 @@ COUNTED = [
     ("knowledge_query", {}, ["since", "limit", "revision", "cursor"]),
     ("log_query", {}, ["after", "until", "limit"]),
     ("session_query", {}, ["after", "limit"]),
+    ("member_query", {}, ["limit"]),
     ("dead_query", {}, ["id", "after", "limit"]),
     ("dead_letter", {"action": "send"}, ["id"]),
     ("lease_request", {"key": "k"}, ["ttl_s"]),
@@ -27,7 +28,7 @@ COUNTED = [
 TYPES = ["hello", "heartbeat", "pattern_share", "code_share", "feature_request", "feature_response", "os_component_share",
          "performance_report", "collaboration_request", "collaboration_response", "collaboration_update",
          "workspace_update", "lease_request", "lease_release", "commitment", "dead_letter", "dead_query", "chat",
-         "knowledge_query", "log_query", "session_query"]
+         "knowledge_query", "log_query", "session_query", "member_query"]
 
 
 def gone(place):
@@ -70,7 +71,7 @@ def class_1_integer_overflow_in_lengths():
 @test
 def class_2_use_after_free_when_a_client_leaves_in_the_middle_of_its_command():
     asked = [("knowledge_query", {"text": "pattern"}), ("log_query", {"limit": 100}), ("session_query", {}),
-             ("dead_query", {}), ("lease_request", {"key": "k", "ttl_s": 60}), ("pattern_share", {"pattern": {"id": "p"}}),
+             ("member_query", {}), ("dead_query", {}), ("lease_request", {"key": "k", "ttl_s": 60}), ("pattern_share", {"pattern": {"id": "p"}}),
              ("collaboration_request", {"type": "t", "description": "d"}), ("commitment", {"subject": "s"})]
     with directory() as data, Hub("--data", data) as hub:
         place = Room(hub)

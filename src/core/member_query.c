@@ -1,0 +1,107 @@
+/* member_query: who is in a room, connected or away; and of one, also if it has left. */
+#include "core/effects.h"
+#include "core/handlers.h"
+#include "core/state.h"
+#include "core/stays.h"
+
+struct member_query {
+    char id_text[WIRE_ID_MAX], after_text[WIRE_ID_MAX];
+    struct slice id;    /* len 0: many */
+    struct slice after; /* behind this one; len 0: from the first */
+    uint64_t limit;
+    size_t bytes_max;
+};
+
+static int query_read(struct request *request, struct member_query *query)
+{
+    struct json_value payload = request->message->payload;
+    int error;
+    query->limit = QUERY_PRESET;
+    query->bytes_max = request->room->limits.sync_limit;
+    if ((error = payload_text(request, payload, "payload.id", OPTIONAL, sizeof query->id_text,
+                              query->id_text, &query->id)) < 0 ||
+        (error = payload_text(request, payload, "payload.after", OPTIONAL, sizeof query->after_text,
+                              query->after_text, &query->after)) < 0)
+        return error;
+    return payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit);
+}
+
+void member_write(const struct room *room, const struct member *member, struct text *text)
+{
+    char time[TIMESTAMP_SIZE];
+    timestamp_format(member->joined_ms, time);
+    text_add_literal(text, "{\"ai_id\":");
+    text_add_string(text, member->key);
+    text_add_literal(text, ",\"specialization\":");
+    text_add_string(text, member->specialization);
+    text_add_literal(text, ",\"capabilities\":");
+    member_capability_text(member, text);
+    text_addf(
+        text,
+        ",\"collaboration_ready\":%s,\"level\":%d,\"contribution_score\":%llu,\"sessions\":%zu,"
+        "\"joined\":\"%s\"",
+        member->ready ? "true" : "false", member->level,
+        (unsigned long long)member_contribution(room, member->key), member->sessions, time);
+    stay_write(member, text);
+    if (!member_is_here(member)) {
+        timestamp_format(member->left_ms, time);
+        text_addf(text, ",\"left\":\"%s\"", time);
+    }
+    text_add_literal(text, "}");
+}
+
+/* In the bytewise order of their ids, so that who comes or goes meanwhile moves nobody. */
+static void many_write(const struct room *room, const struct member_query *query, struct text *text)
+{
+    const struct member *member = index_after(&room->members, query->after);
+    struct slice last = {0};
+    size_t begun = text->len, looks = 0;
+    uint64_t told = 0;
+    text_add_literal(text, ",\"members\":[");
+    for (; member && looks < QUERY_LOOKS_MAX; looks++) {
+        bool full = told == query->limit || (told > 0 && text->len - begun > query->bytes_max);
+        if (full)
+            break;
+        if (member_is_here(member) && !member->observer) {
+            text_add_literal(text, told++ ? "," : "");
+            member_write(room, member, text);
+        }
+        last = member->key;
+        member = index_after(&room->members, last);
+    }
+    text_add_literal(text, "],\"next\":");
+    if (member)
+        text_add_string(text, last);
+    else
+        text_add_literal(text, "null");
+}
+
+int member_query_answer(struct request *request, const struct seat *to)
+{
+    struct member_query query = {.limit = 0};
+    const struct room *room = request->room;
+    struct outgoing outgoing;
+    int error = query_read(request, &query);
+    if (error < 0)
+        return error;
+    const struct member *one = query.id.len ? member_find(room, query.id) : NULL;
+    if (query.id.len && (!one || one->observer))
+        return refuse(request->refusal, WIRE_NOT_FOUND, "no AI \"%.*s\" was seen in this room",
+                      SLICE_FORMAT(query.id));
+    struct text *text =
+        hub_message_begin(request, MESSAGE_MEMBER_RESULT, slice_of("hub"), request->member->key);
+    text_add_literal(text, "{\"in_reply_to\":");
+    text_add_string(text, request->message->message_id);
+    if (one) {
+        text_add_literal(text, ",\"members\":[");
+        member_write(room, one, text);
+        text_add_literal(text, "],\"next\":null");
+    } else {
+        many_write(room, &query, text);
+    }
+    text_addf(text, ",\"connected\":%zu,\"away\":%zu}", room->seat_count - room->observer_count,
+              room->away_count);
+    hub_message_end(request, MESSAGE_MEMBER_RESULT, &outgoing);
+    effect_to_connection(request, &outgoing, to);
+    return 0;
+}

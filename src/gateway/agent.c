@@ -1,0 +1,502 @@
+#include "gateway/agent.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "gateway/bounds.h"
+#include "khub_uv.h"
+#include "wire/clock.h"
+#include "wire/text.h"
+#include "wire/types.h"
+
+#define FLUSH_MS 3000 /* for what is queued when an agent is closed */
+#define TICK_MS  250
+
+enum question_kind { QUESTION_JOIN, QUESTION_ASK, QUESTION_SAY };
+
+struct question {
+    enum question_kind kind;
+    char message_id[UUID_SIZE]; /* "": of a joining */
+    agent_callback *callback;
+    void *data;
+    int64_t until;
+    TAILQ_ENTRY(question) next;
+};
+TAILQ_HEAD(question_list, question);
+
+struct agent {
+    struct khub *link;
+    struct khub_uv *adapter;
+    uv_timer_t timer; /* runs while something waits */
+    struct agent_callbacks callbacks;
+    void *data;
+    struct mailbox mailbox;
+    struct question_list questions;
+    size_t question_count;
+    json_t *sync;
+    char room[65], resume_token[UUID_SIZE];
+    char why[512];
+    bool joined, joined_once, ended, closing;
+    int64_t close_until;
+};
+
+/* ── questions ── */
+
+static void question_end(struct agent *agent, struct question *question,
+                         const struct agent_answer *answer)
+{
+    TAILQ_REMOVE(&agent->questions, question, next);
+    agent->question_count--;
+    struct agent_answer full = *answer;
+    full.message_id = question->message_id;
+    question->callback(&full, question->data);
+    free(question);
+}
+
+static void question_fail(struct agent *agent, struct question *question, const char *why)
+{
+    question_end(agent, question, &(struct agent_answer){.type = "", .code = "", .why = why});
+}
+
+static void refuse(agent_callback *callback, void *data, const char *why)
+{
+    callback(&(struct agent_answer){.type = "", .code = "", .why = why, .message_id = ""}, data);
+}
+
+static struct question *question_find(const struct agent *agent, const char *message_id)
+{
+    struct question *question;
+    TAILQ_FOREACH (question, &agent->questions, next) {
+        if (question->message_id[0] && strcmp(question->message_id, message_id) == 0)
+            return question;
+    }
+    return NULL;
+}
+
+static void on_tick(uv_timer_t *timer);
+
+static struct question *question_begin(struct agent *agent, enum question_kind kind,
+                                       agent_callback *callback, void *data)
+{
+    if (agent->ended || agent->closing) {
+        refuse(callback, data, agent->why[0] ? agent->why : "this AI has left the hub");
+        return NULL;
+    }
+    struct question *question =
+        agent->question_count < QUESTIONS_MAX ? calloc(1, sizeof *question) : NULL;
+    if (!question) {
+        refuse(callback, data, "too many questions wait for the hub's answer: try again later");
+        return NULL;
+    }
+    *question = (struct question){
+        .kind = kind, .callback = callback, .data = data, .until = time_monotonic_ms() + ANSWER_MS};
+    TAILQ_INSERT_TAIL(&agent->questions, question, next);
+    agent->question_count++;
+    uv_timer_start(&agent->timer, on_tick, TICK_MS, TICK_MS);
+    return question;
+}
+
+static void questions_fail(struct agent *agent, const char *why)
+{
+    struct question *question;
+    while ((question = TAILQ_FIRST(&agent->questions)))
+        question_fail(agent, question, why);
+}
+
+/* Those that wait for us to join. why NULL: we have. */
+static void joinings_end(struct agent *agent, const char *why)
+{
+    struct question *question = TAILQ_FIRST(&agent->questions);
+    while (question) {
+        struct question *behind = TAILQ_NEXT(question, next);
+        if (question->kind == QUESTION_JOIN && why)
+            question_fail(agent, question, why);
+        else if (question->kind == QUESTION_JOIN)
+            question_end(
+                agent, question,
+                &(struct agent_answer){
+                    .good = true, .type = "", .payload = agent->sync, .code = "", .why = ""});
+        question = behind;
+    }
+}
+
+/* ── what the hub says ── */
+
+static void tell_changed(struct agent *agent)
+{
+    if (agent->callbacks.changed)
+        agent->callbacks.changed(agent, agent->data);
+}
+
+static void keep_sync(struct agent *agent, const struct khub_message *message)
+{
+    json_error_t error;
+    json_t *sync = json_loadb(message->payload.at, message->payload.len, 0, &error);
+    if (!sync)
+        return;
+    json_object_del(sync, "global_knowledge_base");
+    json_decref(agent->sync);
+    agent->sync = sync;
+    uint64_t seq = (uint64_t)json_integer_value(json_object_get(sync, "seq"));
+    struct mailbox *mailbox = &agent->mailbox;
+    if (mailbox->acked == 0 ||
+        seq < mailbox->acked) { /* our first; or the hub's, which kept nothing */
+        mailbox_free(mailbox);
+        if (mailbox_init(mailbox, &(struct mail_past){.acked = seq}) < 0)
+            return;
+    }
+    const char *token = khub_resume_token(agent->link);
+    snprintf(agent->resume_token, sizeof agent->resume_token, "%s", token);
+    agent->joined = agent->joined_once = true;
+    agent->why[0] = '\0';
+    tell_changed(agent);
+    joinings_end(agent, NULL);
+}
+
+static const char *member_of(const json_t *payload, const char *name)
+{
+    const char *text = json_string_value(json_object_get(payload, name));
+    return text ? text : "";
+}
+
+/* Was it an answer? */
+static bool answered(struct agent *agent, const struct khub_message *message, const json_t *payload)
+{
+    struct question *question = question_find(agent, member_of(payload, "in_reply_to"));
+    if (!question || strcmp(message->sender_id.at, "hub") != 0)
+        return false;
+    if (strcmp(message->type.at, "error") == 0)
+        question_end(agent, question,
+                     &(struct agent_answer){.type = "error",
+                                            .payload = payload,
+                                            .code = member_of(payload, "code"),
+                                            .why = member_of(payload, "detail")});
+    else if (question->kind == QUESTION_ASK && strcmp(message->type.at, "ack") != 0)
+        question_end(
+            agent, question,
+            &(struct agent_answer){
+                .good = true, .type = message->type.at, .payload = payload, .code = "", .why = ""});
+    else
+        return strcmp(message->type.at, "ack") == 0;
+    return true;
+}
+
+enum kind { KIND_NONE, KIND_NOTICE, KIND_INBOX, KIND_INBOX_NOTICE };
+
+/* What becomes of a message that answers nothing. */
+static enum kind kind_of(const struct agent *agent, const struct khub_message *message,
+                         const json_t *payload)
+{
+    enum message_type type;
+    if (message_type_find(slice_of(message->type.at), &type) < 0)
+        return KIND_INBOX; /* a newer hub's */
+    switch (type) {
+    case MESSAGE_TRAINING_SYNC:
+    case MESSAGE_HEARTBEAT:
+    case MESSAGE_ACK:
+    case MESSAGE_CAUGHT_UP:
+    case MESSAGE_CHALLENGE:
+    case MESSAGE_KNOWLEDGE_RESULT:
+    case MESSAGE_SESSION_RESULT:
+    case MESSAGE_MEMBER_RESULT:
+    case MESSAGE_LOG_RESULT:
+    case MESSAGE_DEAD_RESULT:
+    case MESSAGE_MODERATION_RESULT:
+        return KIND_NONE;
+    case MESSAGE_HELLO:
+    case MESSAGE_PRESENCE:
+        return KIND_NOTICE;
+    case MESSAGE_ERROR: /* of an earlier message's, or of nothing we said */
+        return agent->joined ? KIND_INBOX : KIND_NONE;
+    case MESSAGE_LEASE: /* another's is not our concern; of our own, its end is */
+        return strcmp(member_of(payload, "holder"), agent_id(agent)) == 0 &&
+                       strcmp(member_of(payload, "status"), "expired") == 0
+                   ? KIND_INBOX
+                   : KIND_NOTICE;
+    case MESSAGE_COLLABORATION_REQUEST:
+    case MESSAGE_COLLABORATION_RESPONSE:
+    case MESSAGE_COLLABORATION_UPDATE:
+        return KIND_INBOX_NOTICE;
+    case MESSAGE_WORKSPACE_UPDATE: /* the hub's own says that it took ours, as its ack does */
+        return strcmp(message->sender_id.at, "hub") == 0 ? KIND_NOTICE : KIND_INBOX_NOTICE;
+    default:
+        return KIND_INBOX;
+    }
+}
+
+static void receive(struct agent *agent, const struct khub_message *message)
+{
+    bool hub = strcmp(message->sender_id.at, "hub") == 0;
+    bool lease = strcmp(message->type.at, "lease") == 0;
+    struct mail entry = {
+        .seq = message->seq,
+        .message_id = message->message_id.at,
+        .sender = message->sender_id.at,
+        .type = message->type.at,
+        .target = message->target_ai.at,
+        .timestamp = message->timestamp.at,
+        .payload = message->payload.at,
+        .payload_len = message->payload.len,
+        .directed = strcmp(message->target_ai.at, agent_id(agent)) == 0 ||
+                    (hub && (lease || strcmp(message->type.at, "error") == 0)),
+    };
+    if (mailbox_add(&agent->mailbox, &entry) == 0 && agent->callbacks.received)
+        agent->callbacks.received(agent, &entry, agent->data);
+}
+
+static void on_message(struct khub *link, const struct khub_message *message, void *data)
+{
+    struct agent *agent = data;
+    json_error_t error;
+    (void)link;
+    if (strcmp(message->type.at, "training_sync") == 0) {
+        keep_sync(agent, message);
+        return;
+    }
+    json_t *payload = json_loadb(message->payload.at, message->payload.len, 0, &error);
+    enum kind kind =
+        answered(agent, message, payload) ? KIND_NONE : kind_of(agent, message, payload);
+    json_decref(payload);
+    if (kind == KIND_INBOX || kind == KIND_INBOX_NOTICE)
+        receive(agent, message);
+    if ((kind == KIND_NOTICE || kind == KIND_INBOX_NOTICE) && agent->callbacks.noticed)
+        agent->callbacks.noticed(agent, message, agent->data);
+}
+
+static void on_outcome(struct khub *link, const struct khub_outcome *outcome, void *data)
+{
+    struct agent *agent = data;
+    (void)link;
+    struct question *question = question_find(agent, outcome->message_id);
+    if (!question)
+        return; /* it was refused with more than this says, or nobody waits any more */
+    question_end(agent, question,
+                 &(struct agent_answer){.good = outcome->error == 0,
+                                        .type = "",
+                                        .seq = outcome->seq,
+                                        .delivered = outcome->delivered,
+                                        .stored = outcome->stored,
+                                        .code = outcome->code,
+                                        .why = outcome->detail});
+}
+
+static void agent_free_begin(struct agent *agent);
+
+static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
+                     void *data)
+{
+    struct agent *agent = data;
+    (void)link;
+    if (error != 0) {
+        agent->joined = false;
+        snprintf(agent->why, sizeof agent->why, "%s", *detail ? detail : khub_error_text(error));
+    }
+    if (error != 0 && state == KHUB_WAITING && !agent->joined_once)
+        joinings_end(agent, agent->why); /* a hub that was there may be back soon; this one not */
+    if (state != KHUB_ENDED)
+        return;
+    agent->ended = true;
+    agent->joined = false;
+    questions_fail(agent, agent->why[0] ? agent->why : "this AI has left the hub");
+    if (agent->closing)
+        agent_free_begin(agent);
+}
+
+/* ── time ── */
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct agent *agent = timer->data;
+    int64_t now = time_monotonic_ms();
+    struct question *question = TAILQ_FIRST(&agent->questions);
+    while (question) {
+        struct question *behind = TAILQ_NEXT(question, next);
+        if (now >= question->until)
+            question_fail(agent, question,
+                          agent->why[0] ? agent->why : "the hub has not answered in time");
+        question = behind;
+    }
+    if (agent->closing && now >= agent->close_until)
+        agent_free_begin(agent);
+    else if (!agent->closing && TAILQ_EMPTY(&agent->questions))
+        uv_timer_stop(timer);
+}
+
+/* ── its beginning and end ── */
+
+int agent_new(uv_loop_t *loop, const struct khub_options *options, const struct mail_past *past,
+              const struct agent_callbacks *callbacks, void *data, struct agent **ret_seat)
+{
+    struct agent *agent = calloc(1, sizeof *agent);
+    if (!agent)
+        return KHUB_E_NO_MEMORY;
+    struct khub_options own = *options;
+    own.level = 2;
+    own.acks = own.resume = true;
+    own.since = past ? past->acked : 0;
+    own.sync_max = KHUB_SYNC_NONE;
+    own.retries = 0;
+    own.data = agent;
+    agent->callbacks = *callbacks;
+    agent->data = data;
+    TAILQ_INIT(&agent->questions);
+    snprintf(agent->room, sizeof agent->room, "%s", options->room ? options->room : "main");
+    int error = mailbox_init(&agent->mailbox, past) < 0
+                    ? KHUB_E_NO_MEMORY
+                    : khub_new(&own, &(struct khub_callbacks){on_message, on_state}, &agent->link);
+    if (error == 0 && (error = khub_uv_start(loop, agent->link, &agent->adapter)) < 0)
+        khub_free(agent->link);
+    if (error < 0) {
+        mailbox_free(&agent->mailbox);
+        free(agent);
+        return error;
+    }
+    uv_timer_init(loop, &agent->timer);
+    agent->timer.data = agent;
+    *ret_seat = agent;
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct agent *agent = handle->data;
+    khub_free(agent->link);
+    mailbox_free(&agent->mailbox);
+    json_decref(agent->sync);
+    free(agent);
+}
+
+/* Of the link's callbacks, too: it is freed when the loop has closed the timer. */
+static void agent_free_begin(struct agent *agent)
+{
+    if (!agent->adapter)
+        return; /* begun already */
+    khub_uv_stop(agent->adapter);
+    agent->adapter = NULL;
+    uv_close((uv_handle_t *)&agent->timer, on_closed);
+}
+
+void agent_close(struct agent *agent, bool leaves)
+{
+    if (!agent || agent->closing)
+        return;
+    agent->closing = true;
+    agent->callbacks = (struct agent_callbacks){0};
+    questions_fail(agent, "this AI has left the hub");
+    if (agent->ended) {
+        agent_free_begin(agent);
+        return;
+    }
+    agent->close_until = time_monotonic_ms() + FLUSH_MS;
+    uv_timer_start(&agent->timer, on_tick, TICK_MS, TICK_MS);
+    if (leaves)
+        khub_leave(agent->link);
+    else
+        khub_close(agent->link);
+}
+
+/* ── what an AI does ── */
+
+void agent_join(struct agent *agent, agent_callback *callback, void *data)
+{
+    if (agent->joined && !agent->closing)
+        callback(&(struct agent_answer){.good = true,
+                                        .type = "",
+                                        .payload = agent->sync,
+                                        .code = "",
+                                        .why = "",
+                                        .message_id = ""},
+                 data);
+    else
+        question_begin(agent, QUESTION_JOIN, callback, data);
+}
+
+/* Takes payload. */
+static void publish(struct agent *agent, enum question_kind kind, const char *type, json_t *payload,
+                    const char *target, agent_callback *callback, void *data)
+{
+    struct question *question = question_begin(agent, kind, callback, data);
+    char *text = question ? json_dumps(payload, JSON_COMPACT) : NULL;
+    json_decref(payload);
+    if (!question)
+        return;
+    int error = !text ? KHUB_E_NO_MEMORY
+                : kind == QUESTION_SAY
+                    ? khub_publish_acked(agent->link, type, text, target, on_outcome, agent,
+                                         question->message_id)
+                    : khub_publish(agent->link, type, text, target, question->message_id);
+    free(text);
+    if (error < 0) {
+        question->message_id[0] = '\0';
+        question_fail(agent, question, khub_error_text(error));
+    }
+}
+
+void agent_ask(struct agent *agent, const char *type, json_t *payload, agent_callback *callback,
+               void *data)
+{
+    publish(agent, QUESTION_ASK, type, payload, NULL, callback, data);
+}
+
+void agent_say(struct agent *agent, const char *type, json_t *payload, const char *target,
+               agent_callback *callback, void *data)
+{
+    publish(agent, QUESTION_SAY, type, payload, target, callback, data);
+}
+
+struct mailbox *agent_mailbox(struct agent *agent)
+{
+    return &agent->mailbox;
+}
+
+size_t agent_ack(struct agent *agent, uint64_t seq)
+{
+    uint64_t before = agent->mailbox.acked;
+    size_t count = mailbox_ack(&agent->mailbox, seq);
+    if (agent->mailbox.acked != before && !agent->ended) {
+        char payload[64];
+        snprintf(payload, sizeof payload, "{\"seq\":%llu}",
+                 (unsigned long long)agent->mailbox.acked);
+        khub_publish(agent->link, "heartbeat", payload, NULL, NULL); /* if not now, with a later */
+    }
+    if (count > 0 || agent->mailbox.acked != before)
+        tell_changed(agent);
+    return count;
+}
+
+const char *agent_id(const struct agent *agent)
+{
+    return khub_ai_id(agent->link);
+}
+
+const char *agent_room(const struct agent *agent)
+{
+    return agent->room;
+}
+
+const char *agent_resume_token(const struct agent *agent)
+{
+    return agent->resume_token;
+}
+
+bool agent_joined(const struct agent *agent)
+{
+    return agent->joined;
+}
+
+bool agent_ended(const struct agent *agent)
+{
+    return agent->ended || agent->closing;
+}
+
+const char *agent_why(const struct agent *agent)
+{
+    return agent->joined ? "" : agent->why;
+}
+
+const json_t *agent_sync(const struct agent *agent)
+{
+    return agent->sync;
+}

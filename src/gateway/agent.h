@@ -1,0 +1,71 @@
+/* An AI at a hub on behalf of a client at a door: a link of libkhub in a libuv loop, what others
+ * said to it (mailbox.h), and questions with their answers.
+ *
+ * It stays while its client does: the link comes back by itself when the hub does. All is the
+ * loop's thread's. */
+#ifndef KHUB_GATEWAY_AGENT_H
+#define KHUB_GATEWAY_AGENT_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "gateway/mailbox.h"
+#include "khub.h"
+
+struct agent;
+
+struct agent_callbacks {
+    /* Something came for the inbox. */
+    void (*received)(struct agent *agent, const struct mail *message, void *data);
+    /* Who is there, or a session, changed: a message that is for nobody's inbox. */
+    void (*noticed)(struct agent *agent, const struct khub_message *message, void *data);
+    /* What an AI that is started again must know is new: its resume_token, its cursor. */
+    void (*changed)(struct agent *agent, void *data);
+};
+
+/* How a question, a publication or a joining ended. */
+struct agent_answer {
+    bool good;
+    const char *type;       /* of the hub's answer; "" for an ack, or when there is none */
+    const json_t *payload;  /* of it, or of its error; NULL: none */
+    const char *code, *why; /* when not good: the hub's code, or "", and a sentence */
+    uint64_t seq;           /* of what was published and acked */
+    bool delivered;         /* its target was connected, or it had none */
+    bool stored;            /* not delivered: its target is away, and gets it when it is back */
+    const char *message_id; /* of what was said */
+};
+typedef void agent_callback(const struct agent_answer *answer, void *data);
+
+/* options: as for khub_new; copied; acks, resume, the callbacks' data and the level are the agent's
+ * own. past: how far this AI had read before, copied; NULL: it begins now. 0, or
+ * an error of khub_new's. */
+int agent_new(uv_loop_t *loop, const struct khub_options *options, const struct mail_past *past,
+              const struct agent_callbacks *callbacks, void *data, struct agent **ret_seat);
+/* Goes from the hub; leaves: from its room as well, where it stays else (stays_s). What waits for
+ * an answer is told so. Freed by the loop, later. NULL is fine. */
+void agent_close(struct agent *agent, bool leaves);
+
+/* Each of these calls its callback once: now, later, or when the agent is closed. */
+void agent_join(struct agent *agent, agent_callback *callback, void *data);
+/* The hub answers by a message that names the question. Takes payload (NULL: out of memory). */
+void agent_ask(struct agent *agent, const char *type, json_t *payload, agent_callback *callback,
+               void *data);
+/* The hub acks or refuses. target NULL: everyone. Takes payload. */
+void agent_say(struct agent *agent, const char *type, json_t *payload, const char *target,
+               agent_callback *callback, void *data);
+
+struct mailbox *agent_mailbox(struct agent *agent);
+/* Deals with messages (mailbox_ack), and tells the hub how far. */
+size_t agent_ack(struct agent *agent, uint64_t seq);
+const char *agent_id(const struct agent *agent);
+const char *agent_room(const struct agent *agent);
+const char *agent_resume_token(const struct agent *agent);
+bool agent_joined(const struct agent *agent);
+/* It will not come back: refused, or closed. */
+bool agent_ended(const struct agent *agent);
+/* Why it is not joined; "" when it is. */
+const char *agent_why(const struct agent *agent);
+/* The payload of the latest training_sync; NULL: none yet. Borrowed. */
+const json_t *agent_sync(const struct agent *agent);
+
+#endif

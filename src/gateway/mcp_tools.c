@@ -1,0 +1,57 @@
+/* The tools: their list, and calling one. */
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/mcp_inside.h"
+#include "gateway/rpc.h"
+#include "wire/shown.h"
+
+/* In this order in the list. */
+static const struct tool *const tools[] = {
+    &tool_join,        &tool_who,    &tool_say,     &tool_inbox,     &tool_ack,   &tool_work,
+    &tool_ask_feature, &tool_report, &tool_session, &tool_knowledge, &tool_leave,
+};
+#define TOOL_COUNT (sizeof tools / sizeof *tools)
+
+static json_t *tool_json(const struct tool *tool)
+{
+    return json_pack("{s:s,s:s,s:s,s:o,s:o,s:{s:b,s:b,s:b}}", "name", tool->name, "title",
+                     tool->title, "description", tool->about, "inputSchema",
+                     params_schema(tool->params), "outputSchema", params_schema(tool->results),
+                     "annotations", "readOnlyHint", tool->reads, "destructiveHint", tool->destroys,
+                     "openWorldHint", true);
+}
+
+void mcp_tools_list(struct mcp_call *call)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < TOOL_COUNT; i++)
+        json_array_append_new(list, tool_json(tools[i]));
+    call_result(call,
+                mcp_cached(call, json_pack("{s:o}", "tools", list), MCP_LIST_TTL_MS, "public"));
+}
+
+static const struct tool *tool_find(const char *name)
+{
+    for (size_t i = 0; i < TOOL_COUNT; i++)
+        if (strcmp(tools[i]->name, name) == 0)
+            return tools[i];
+    return NULL;
+}
+
+void mcp_tools_call(struct mcp_call *call)
+{
+    char why[512];
+    const char *name = json_string_value(json_object_get(call->params, "name"));
+    const struct tool *tool = name ? tool_find(name) : NULL;
+    if (!tool) {
+        snprintf(why, sizeof why, "there is no tool '%s'", SHOWN(name ? name : ""));
+        call_error(call, RPC_INVALID_PARAMS, why, NULL);
+        return;
+    }
+    call->arguments = json_object_get(call->params, "arguments");
+    if (params_check(tool->params, call->arguments, why, sizeof why) < 0)
+        call_fail(call, "%s: %s", tool->name, why);
+    else
+        tool->run(call);
+}

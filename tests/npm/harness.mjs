@@ -1,0 +1,57 @@
+// A hub of the test's own, and TAP.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual, inspect } from 'node:util';
+
+export const khub = process.argv[2];
+const tests = [];
+
+export function test(name, run) {
+  tests.push({ name, run });
+}
+
+export function check(good, ...what) {
+  if (!good) throw new Error(what.map((part) => (typeof part === 'string' ? part : inspect(part))).join(' '));
+}
+
+export function equal(found, wanted) {
+  check(isDeepStrictEqual(found, wanted), found, 'and not', wanted);
+}
+
+export async function withHub(run) {
+  const folder = mkdtempSync(join(tmpdir(), 'khub-npm-'));
+  const port = join(folder, 'port');
+  const hub = spawn(khub, ['serve', '--quiet', '--memory', '--listen', '127.0.0.1:0', '--port-file', port,
+    '--log', join(folder, 'log')], { stdio: 'ignore' });
+  const ended = new Promise((resolve) => hub.once('exit', resolve));
+  try {
+    while (!existsSync(port)) {
+      check(hub.exitCode === null, 'the hub did not start');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await run(`127.0.0.1:${readFileSync(port, 'ascii').trim()}`);
+  } finally {
+    hub.kill('SIGTERM');
+    const code = await ended;
+    rmSync(folder, { recursive: true });
+    equal(code, 0);
+  }
+}
+
+export async function main() {
+  let failed = 0;
+  console.log(`1..${tests.length}`);
+  for (const [index, { name, run }] of tests.entries()) {
+    try {
+      await run();
+      console.log(`ok ${index + 1} - ${name}`);
+    } catch (error) {
+      failed++;
+      console.log(`# ${String(error.stack).replaceAll('\n', '\n# ')}`);
+      console.log(`not ok ${index + 1} - ${name}`);
+    }
+  }
+  process.exit(failed ? 1 : 0);
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""khub with clients of others, out of npm: installs them, as package-lock.json pins them, into
+build-npm/, and runs a test of them.
+
+usage: run.py KHUB TEST.mjs
+"""
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+HERE = os.path.join(ROOT, "tests", "npm")
+PLACE = os.path.join(ROOT, "build-npm")
+NODE_WANTED = 20  # of @modelcontextprotocol/client
+
+
+def skip(reason):
+    print(f"1..0 # SKIP {reason}")
+    sys.exit(0)
+
+
+def node_version(node):
+    try:
+        told = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+        return int(told.lstrip("v").split(".")[0])
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return 0
+
+
+def lock_hash():
+    with open(os.path.join(HERE, "package-lock.json"), "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def install(own_node):
+    """Once for each package-lock.json; two builds' tests may want it at once."""
+    os.makedirs(PLACE, exist_ok=True)
+    done = os.path.join(PLACE, "installed")
+    wanted = f"{lock_hash()} {own_node}"
+    with open(os.path.join(PLACE, "lock"), "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.path.exists(done):
+            with open(done, encoding="ascii") as file:
+                if file.read() == wanted:
+                    return
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(os.path.join(HERE, name), PLACE)
+        command = ["npm", "ci", "--no-audit", "--no-fund"] + ([] if own_node else ["--omit=optional"])
+        found = subprocess.run(command, cwd=PLACE, capture_output=True, text=True, check=False,
+                               env={**os.environ, "npm_config_cache": os.path.join(PLACE, "cache")})
+        if found.returncode != 0:
+            skip("npm can't install the clients: " + " ".join(found.stderr.split())[:300])
+        with open(done, "w", encoding="ascii") as file:
+            file.write(wanted)
+
+
+def main():
+    khub, script = os.path.abspath(sys.argv[1]), sys.argv[2]
+    if not shutil.which("npm"):
+        skip("there is no npm; ./dev test installs it")
+    own_node = node_version("node") < NODE_WANTED
+    install(own_node)
+    node = os.path.join(PLACE, "node_modules", "node", "bin", "node") if own_node else shutil.which("node")
+    if node_version(node) < NODE_WANTED:
+        skip(f"node is older than {NODE_WANTED}, and that of npm does not run here")
+    # Modules are looked for from where the script stands.
+    for name in (script, "harness.mjs"):
+        shutil.copy(os.path.join(HERE, name), PLACE)
+    os.execv(node, [node, os.path.join(PLACE, script), khub])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+/* member_query: who is in a room, page by page, and one that is named. */
+#include "core_fixture.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void verify_page(struct fixture *f, unsigned peer, const char *query, const char *ids,
+                        const char *next)
+{
+    char found[512] = "";
+    size_t i;
+    json_t *member;
+    say(f, peer, "member_query", "%s", query);
+    json_t *result = expect(f, peer, "member_result");
+    assert_string_equal(string_of(result, "in_reply_to"), last_message_id(f));
+    json_array_foreach(json_object_get(result, "members"), i, member)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s", i ? "," : "",
+                 string_of(member, "ai_id"));
+    assert_string_equal(found, ids);
+    if (next)
+        assert_string_equal(string_of(result, "next"), next);
+    else
+        assert_true(json_is_null(json_object_get(result, "next")));
+}
+
+static json_t *one(struct fixture *f, unsigned peer, const char *id)
+{
+    say(f, peer, "member_query", "{'id':'%s'}", id);
+    json_t *members = json_object_get(expect(f, peer, "member_result"), "members");
+    assert_int_equal(json_array_size(members), 1);
+    return json_array_get(members, 0);
+}
+
+static void those_there_are_told_in_the_order_of_their_ids(void **state)
+{
+    struct fixture *f = *state;
+    join(f, CEY, "cey", 2,
+         "'specialization':'audio','capabilities':['mix'],'collaboration_ready':false");
+    join(f, ADA, "ada", 1, "");
+    join(f, BOB, "bob", 2, "'stays_s':60");
+    join(f, DAN, "dan", 2, "");
+    join(f, EVE, "eye", 2, "'role':'observer'");
+    leave(f, BOB);
+    leave(f, DAN);
+    verify_page(f, CEY, "{}", "ada,bob,cey", NULL);
+    verify_page(f, EVE, "{}", "ada,bob,cey", NULL);
+    verify_page(f, CEY, "{'limit':1}", "ada", "ada");
+    verify_page(f, CEY, "{'limit':1,'after':'ada'}", "bob", "bob");
+    verify_page(f, CEY, "{'limit':2,'after':'b'}", "bob,cey",
+                "cey"); /* dan has yet to be looked at */
+    verify_page(f, CEY, "{'after':'cey'}", "", NULL);
+    say(f, CEY, "member_query", "{}");
+    json_t *result = expect(f, CEY, "member_result");
+    assert_int_equal(number_of(result, "connected"), 2);
+    assert_int_equal(number_of(result, "away"), 1);
+    json_t *cey = one(f, EVE, "cey");
+    assert_string_equal(string_of(cey, "specialization"), "audio");
+    assert_true(json_is_false(json_object_get(cey, "collaboration_ready")));
+    assert_string_equal(json_string_value(json_array_get(json_object_get(cey, "capabilities"), 0)),
+                        "mix");
+    assert_null(json_object_get(cey, "away_since"));
+    assert_null(json_object_get(cey, "left"));
+}
+
+static void of_one_it_is_told_if_it_is_away_or_has_left(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "'stays_s':60");
+    join(f, DAN, "dan", 2, "");
+    leave(f, BOB);
+    leave(f, DAN);
+    json_t *bob = one(f, ADA, "bob");
+    assert_non_null(json_object_get(bob, "away_since"));
+    assert_non_null(json_object_get(bob, "stays_until"));
+    assert_null(json_object_get(bob, "left"));
+    json_t *dan = one(f, ADA, "dan");
+    assert_non_null(json_object_get(dan, "left"));
+    assert_null(json_object_get(dan, "away_since"));
+}
+
+static void what_can_not_be_told_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 1, "");
+    join(f, EVE, "eye", 2, "'role':'observer'");
+    say(f, ADA, "member_query", "{'id':'nobody'}");
+    expect_error(f, ADA, "not_found");
+    say(f, ADA, "member_query", "{'id':'eye'}");
+    expect_error(f, ADA, "not_found");
+    say(f, ADA, "member_query", "{'limit':201}");
+    expect_error(f, ADA, "bad_payload");
+    say(f, ADA, "member_query", "{'after':7}");
+    expect_error(f, ADA, "bad_payload");
+    say(f, BOB, "member_query", "{}");
+    expect_error(f, BOB, "forbidden");
+}
+
+/* A room that remembers many who left is not walked through for one answer. */
+static void a_page_looks_at_so_many(void **state)
+{
+    struct fixture *f = *state;
+    char id[32];
+    for (unsigned i = 0; i < 5000; i++) {
+        snprintf(id, sizeof id, "m%04u", i);
+        join(f, BOB, id, 2, "");
+        leave(f, BOB);
+    }
+    join(f, ADA, "zoe", 2, "");
+    verify_page(f, ADA, "{}", "", "m4095");
+    verify_page(f, ADA, "{'after':'m4095'}", "zoe", NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+        TEST(those_there_are_told_in_the_order_of_their_ids),
+        TEST(of_one_it_is_told_if_it_is_away_or_has_left),
+        TEST(what_can_not_be_told_is_refused),
+        TEST(a_page_looks_at_so_many),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
