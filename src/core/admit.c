@@ -67,8 +67,9 @@ static int admit_room(struct hub *hub, const struct peer *peer, const struct mes
                       SLICE_FORMAT(peer->room->key));
     struct room *room = room_find(hub, name);
     if (!room && !rooms_have_place(hub))
-        return refuse(
+        return refuse_over(
             ret_refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){"rooms", "hub", (double)hub->config.rooms_max, 0},
             "there are %zu rooms already, the most this hub keeps, and something is known "
             "or under way in each",
             hub->config.rooms_max);
@@ -96,13 +97,17 @@ static int admit_quota(const struct request *request)
         workspaces += hub->rooms[i]->workspace_bytes;
     }
     if (stores[type] && request->growth.bytes > 0 && stored > hub->config.stored_max)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "all rooms together know %zu bytes; this hub keeps %zu", stored,
-                      hub->config.stored_max);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){limit_text(LIMIT_KNOWLEDGE), "hub",
+                                             (double)hub->config.stored_max, 0},
+                           "all rooms together know %zu bytes; this hub keeps %zu", stored,
+                           hub->config.stored_max);
     if (type == MESSAGE_WORKSPACE_UPDATE &&
         workspaces + workspace_growth(request) > hub->config.workspaces_max)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "all workspaces together hold at most %zu bytes", hub->config.workspaces_max);
+        return refuse_over(
+            request->refusal, WIRE_QUOTA_EXCEEDED,
+            &(struct overrun){"workspace", "hub", (double)hub->config.workspaces_max, 0},
+            "all workspaces together hold at most %zu bytes", hub->config.workspaces_max);
     return 0;
 }
 

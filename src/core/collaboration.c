@@ -331,8 +331,10 @@ int collaboration_response_check(struct request *request)
         return refuse(request->refusal, WIRE_CONFLICT,
                       "\"%.*s\" takes part in this session already", SLICE_FORMAT(sender));
     if (accepted && session->participant_count == PARTICIPANTS_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "the session has %u participants, the most there may be", PARTICIPANTS_MAX);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"participants", "session", PARTICIPANTS_MAX, 0},
+                           "the session has %u participants, the most there may be",
+                           PARTICIPANTS_MAX);
     return 0;
 }
 

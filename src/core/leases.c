@@ -159,11 +159,13 @@ int lease_request_check(struct request *request)
     if (lease_find(room, wish.key))
         return 0; /* renewed, or held: neither takes room */
     if (room->leases.count >= LEASES_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "%u leases are open in this room, the most there may be", LEASES_MAX);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"leases", "room", LEASES_MAX, 0},
+                           "%u leases are open in this room, the most there may be", LEASES_MAX);
     if (leases_count(room, request->message->sender_id) >= LEASES_EACH_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "%u leases of yours are open, the most there may be", LEASES_EACH_MAX);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"leases", "ai", LEASES_EACH_MAX, 0},
+                           "%u leases of yours are open, the most there may be", LEASES_EACH_MAX);
     return 0;
 }
 

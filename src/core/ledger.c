@@ -503,9 +503,10 @@ static int commitment_ready(struct request *request, const struct commitment *co
         return refuse(request->refusal, WIRE_BAD_CLAIM,
                       "commitment %s has no measurement yet: say it first", commitment->id);
     if (seal && seal->count >= SEAL_CLAIMS_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "%zu entries are claimed with commitment %s, the most that one may have",
-                      seal->count, commitment->id);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"claims", "commitment", SEAL_CLAIMS_MAX, 0},
+                           "%zu entries are claimed with commitment %s, the most that one may have",
+                           seal->count, commitment->id);
     return 0;
 }
 

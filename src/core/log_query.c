@@ -134,9 +134,10 @@ int log_query_answer(struct request *request, const struct seat *to)
         bool asked = edge->read_log(edge->ctx, &query);
         slice_free(&query.own);
         return asked ? 0
-                     : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                              "one log_query at a time: the last one on this connection is not "
-                              "answered yet");
+                     : refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                                   &(struct overrun){"log_queries", "connection", 1, 0},
+                                   "one log_query at a time: the last one on this connection is "
+                                   "not answered yet");
     }
     struct text *text = result_begin(request, to, request->member, query.in_reply_to);
     text_addf(text,

@@ -263,8 +263,9 @@ static int order_check(const struct request *request, const struct order *order)
         return kick_check(request, &order->whom);
     return ban_has_place(room, &order->whom, request->answered_ms)
                ? 0
-               : refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                        "%u bans are in force in this room, the most there may be", BANS_MAX);
+               : refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                             &(struct overrun){"bans", "room", BANS_MAX, 0},
+                             "%u bans are in force in this room, the most there may be", BANS_MAX);
 }
 
 int moderation_check(struct request *request)

@@ -313,8 +313,9 @@ static int query_search(struct request *request, const struct query *query)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD,
                       "payload.cursor is not of a search in this hub's index; begin again");
     if (peer->searches == SEARCHES_EACH_MAX)
-        return refuse(
+        return refuse_over(
             request->refusal, WIRE_RATE_LIMITED,
+            &(struct overrun){"searches", "connection", SEARCHES_EACH_MAX, 0},
             "%u searches of this connection are under way; ask again when one is answered",
             SEARCHES_EACH_MAX);
     struct search_wish wish = {.asker = request->from,

@@ -29,19 +29,35 @@ static double reply_by(struct request *request)
     return fits ? seconds : -1;
 }
 
+/* None is awaited for longer than its time from now: how much of it is over is the hub's clock's to
+ * know, and that is in no log. */
+static void free_sooner(struct overrun *over, const struct awaited *awaited)
+{
+    if (!over->wait_ms || awaited->wait_ms < over->wait_ms)
+        over->wait_ms = awaited->wait_ms;
+}
+
 int reply_quota_check(const struct request *request, struct slice sender)
 {
     const struct room *room = request->room;
     const struct awaited *awaited;
+    struct overrun ais = {"replies", "ai", AWAITED_EACH_MAX, 0};
+    struct overrun rooms = {"replies", "room", AWAITED_MAX, 0};
     size_t own = 0;
-    TAILQ_FOREACH (awaited, &room->awaited, next)
-        own += slice_equal(awaited->sender, sender);
+    TAILQ_FOREACH (awaited, &room->awaited, next) {
+        bool is_own = slice_equal(awaited->sender, sender);
+        own += is_own;
+        if (is_own)
+            free_sooner(&ais, awaited);
+        free_sooner(&rooms, awaited);
+    }
     if (own < AWAITED_EACH_MAX && room->awaited_count < AWAITED_MAX)
         return 0;
-    return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                  "%zu replies to \"%.*s\" are awaited, and %zu in this room: the most are %u "
-                  "and %u",
-                  own, SLICE_FORMAT(sender), room->awaited_count, AWAITED_EACH_MAX, AWAITED_MAX);
+    return refuse_over(
+        request->refusal, WIRE_QUOTA_EXCEEDED, own < AWAITED_EACH_MAX ? &rooms : &ais,
+        "%zu replies to \"%.*s\" are awaited, and %zu in this room: the most are "
+        "%u and %u",
+        own, SLICE_FORMAT(sender), room->awaited_count, AWAITED_EACH_MAX, AWAITED_MAX);
 }
 
 int reply_check(struct request *request)

@@ -63,13 +63,15 @@ int workspace_check(struct request *request)
     if (write.base_version != (cell ? cell->version : 0))
         return write_conflict(request, &write, cell);
     if (!cell && session->workspace.count >= WORKSPACE_KEYS_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED,
-                      "the workspace has %u keys, the most there may be", WORKSPACE_KEYS_MAX);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"workspace_keys", "session", WORKSPACE_KEYS_MAX, 0},
+                           "the workspace has %u keys, the most there may be", WORKSPACE_KEYS_MAX);
     size_t before = cell ? cell->key.len + cell->value.len : 0;
     size_t after = write.key.len + write.value.len;
     if (session->workspace_bytes - before + after > WORKSPACE_BYTES_MAX)
-        return refuse(request->refusal, WIRE_QUOTA_EXCEEDED, "a workspace holds at most %u bytes",
-                      WORKSPACE_BYTES_MAX);
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"workspace", "session", WORKSPACE_BYTES_MAX, 0},
+                           "a workspace holds at most %u bytes", WORKSPACE_BYTES_MAX);
     return 0;
 }
 

@@ -163,7 +163,9 @@ static void count_partial(struct connection *connection, size_t bytes)
 static void out_of_memory(const struct connection *connection, int64_t now)
 {
     struct refusal refusal;
-    refuse(&refusal, WIRE_QUOTA_EXCEEDED, "this machine has no memory for a line so long");
+    size_t most = connection->frame.line_max; /* which it has not, just now */
+    refuse_over(&refusal, WIRE_QUOTA_EXCEEDED, &(struct overrun){"lines", "hub", (double)most, 0},
+                "this machine has no memory for a line so long");
     hub_dismiss(connection->server->hub, connection->id, CLOSE_OUT_OF_MEMORY, &refusal, now);
 }
 
@@ -204,10 +206,11 @@ static void feed(struct connection *connection, struct slice input)
     if (server->partial_bytes > PARTIAL_TOTAL_MAX && connection->partial > PARTIAL_FAIR_BYTES &&
         connection->state == CONNECTION_OPEN) {
         struct refusal refusal;
-        refuse(&refusal, WIRE_QUOTA_EXCEEDED,
-               "all lines that were begun and not ended hold %zu bytes, and may hold %zu: this "
-               "connection's has %zu",
-               server->partial_bytes, (size_t)PARTIAL_TOTAL_MAX, connection->partial);
+        refuse_over(&refusal, WIRE_QUOTA_EXCEEDED,
+                    &(struct overrun){"lines", "hub", (double)PARTIAL_TOTAL_MAX, 0},
+                    "all lines that were begun and not ended hold %zu bytes, and may hold %zu: "
+                    "this connection's has %zu",
+                    server->partial_bytes, (size_t)PARTIAL_TOTAL_MAX, connection->partial);
         connection_dismiss(connection, CLOSE_OUT_OF_MEMORY, &refusal);
     }
 }

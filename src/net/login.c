@@ -287,9 +287,11 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
         stranger_find(&server->login, &connection->origin, uv_now(&server->loop));
     const struct token *token = NULL;
     if (stranger && stranger->held >= STRANGER_HELD_MAX) {
-        refuse(ret_refusal, WIRE_RATE_LIMITED,
-               "%u refusals wait for your address, the most that may: try again later",
-               stranger->held);
+        int64_t wait = (int64_t)server->options.login_delay_ms << STRANGER_DOUBLINGS;
+        refuse_over(ret_refusal, WIRE_RATE_LIMITED,
+                    &(struct overrun){"logins", "address", STRANGER_HELD_MAX, wait},
+                    "%u refusals wait for your address, the most that may: try again in %.1f s",
+                    stranger->held, (double)wait / 1000);
     } else if (!(token = token_vouched(server, connection, login)) &&
                !(token = token_shown(server, login, ret_refusal))) {
         failed(server, connection);

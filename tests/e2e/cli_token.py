@@ -576,6 +576,9 @@ def an_address_with_many_wrong_ones_waits():
                 late.ask("ada", token=token)
                 found = late.receive()
                 busy = found["payload"].get("code") == "rate_limited"
+                if busy:
+                    equal([found["payload"].get(name) for name in ("limit", "whose", "most", "retry_after_ms")],
+                          ["logins", "address", 16, 3200])
                 late.close()
         let_in(hub, "ada", token)  # from elsewhere: at once
 

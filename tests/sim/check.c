@@ -75,6 +75,10 @@ static void check_error(struct world *world, const struct expected *expected, js
                    text_of(payload, "detail"));
     if (!text_of(payload, "detail")[0])
         world_fail(world, "an error without a sentence");
+    if (bit & (FLAW(QUOTA_EXCEEDED) | FLAW(RATE_LIMITED)) &&
+        (!text_of(payload, "limit")[0] || !text_of(payload, "whose")[0] ||
+         !json_is_number(json_object_get(payload, "most"))))
+        world_fail(world, "%s without its limit: %s", code, text_of(payload, "detail"));
     bool answers = said && said->link == expected->link && !(expected->codes & FLAW(TAKEN_OVER)) &&
                    !said->bad_line;
     if (answers ? !json_is_string(reply) || strcmp(json_string_value(reply), said->message_id) != 0

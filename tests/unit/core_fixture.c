@@ -96,6 +96,20 @@ static void check_shape(struct side *side, const char *line, json_t *object)
     assert_int_equal(json_object_size(object), found + has_seq);
 }
 
+/* Whoever is refused for a limit is told which, and what it is set to. */
+static void check_limit(const char *line, json_t *object)
+{
+    json_t *payload = json_object_get(object, "payload");
+    const char *code = json_string_value(json_object_get(payload, "code"));
+    if (strcmp(json_string_value(json_object_get(object, "message_type")), "error") != 0 ||
+        (strcmp(code, "quota_exceeded") != 0 && strcmp(code, "rate_limited") != 0))
+        return;
+    if (!json_is_string(json_object_get(payload, "limit")) ||
+        !json_is_string(json_object_get(payload, "whose")) ||
+        json_number_value(json_object_get(payload, "most")) <= 0)
+        fail_msg("which limit? %s", line);
+}
+
 static void deliver(struct fixture *f, peer_id to, const struct slice parts[EFFECT_PARTS])
 {
     struct side *side = side_of(f, to);
@@ -111,6 +125,7 @@ static void deliver(struct fixture *f, peer_id to, const struct slice parts[EFFE
     line[len - 1] = '\0';
     json_t *object = parse(line);
     check_shape(side, line, object);
+    check_limit(line, object);
     f->deliveries = realloc(f->deliveries, (f->count + 1) * sizeof *f->deliveries);
     assert_non_null(f->deliveries);
     f->deliveries[f->count++] =
@@ -498,6 +513,13 @@ json_t *expect_error(struct fixture *f, unsigned peer, const char *code)
     if (f->message_id[0])
         assert_string_equal(json_string_value(reply), f->message_id);
     return payload;
+}
+
+void assert_limit(json_t *error, const char *limit, const char *whose, double most)
+{
+    assert_string_equal(string_of(error, "limit"), limit);
+    assert_string_equal(string_of(error, "whose"), whose);
+    assert_number(number_of(error, "most"), most);
 }
 
 void expect_relayed(struct fixture *f, unsigned peer)

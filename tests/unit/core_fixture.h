@@ -92,6 +92,8 @@ json_t *expect(struct fixture *f, unsigned peer, const char *type);       /* the
 json_t *expect_whole(struct fixture *f, unsigned peer, const char *type); /* the line's object */
 /* The next unread line is an error of this code, in reply to the last thing said. Its payload. */
 json_t *expect_error(struct fixture *f, unsigned peer, const char *code);
+/* What that says of a limit: which, whose, and what it is set to. */
+void assert_limit(json_t *error, const char *limit, const char *whose, double most);
 /* The next unread line is, byte for byte, what was said last (for level 2: with seq appended). */
 void expect_relayed(struct fixture *f, unsigned peer);
 /* Nothing unread / nothing unread of this type. */

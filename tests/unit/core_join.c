@@ -525,7 +525,7 @@ static void test_a_guest_keeps_its_room(void **state)
     fixture_fill(f, false);
     open_peer(f, CEY);
     say_hello(f, CEY, "cey", "{'protocol':2,'room':'other'}");
-    expect_error(f, CEY, "quota_exceeded");
+    assert_limit(expect_error(f, CEY, "quota_exceeded"), "rooms", "hub", 2);
     say(f, BOB, "session_query", "{}");
     expect(f, BOB, "session_result");
     uint64_t seq = hub_seq(fixture_hub(f), slice_of("lab"));

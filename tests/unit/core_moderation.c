@@ -314,6 +314,7 @@ static void test_a_room_has_bounded_bans_and_those_that_are_over_make_place(void
     order(f, "ban", "{'ai_id':'more'}", "");
     json_t *error = expect_error(f, ADA, "quota_exceeded");
     assert_non_null(strstr(string_of(error, "detail"), "4096 bans"));
+    assert_limit(error, "bans", "room", BANS_MAX);
     order(f, "ban", "{'ai_id':'x9'}", ""); /* which is banned already */
     expect(f, ADA, "moderation");
     pass(f, 3000);

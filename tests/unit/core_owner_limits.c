@@ -46,9 +46,7 @@ static void expect_limit(struct fixture *f, unsigned peer, const char *code, con
                          double most, int64_t wait_ms)
 {
     json_t *error = expect_error(f, peer, code);
-    assert_string_equal(string_of(error, "limit"), limit);
-    assert_string_equal(string_of(error, "whose"), "token");
-    assert_number(number_of(error, "most"), most);
+    assert_limit(error, limit, "token", most);
     if (wait_ms)
         assert_int_equal(integer_of(error, "retry_after_ms"), wait_ms);
     else
@@ -613,9 +611,7 @@ static void expect_room_limit(struct fixture *f, unsigned peer, const char *code
                               double most)
 {
     json_t *error = expect_error(f, peer, code);
-    assert_string_equal(string_of(error, "limit"), limit);
-    assert_string_equal(string_of(error, "whose"), "room");
-    assert_number(number_of(error, "most"), most);
+    assert_limit(error, limit, "room", most);
     assert_non_null(strstr(string_of(error, "detail"), "\"main\""));
 }
 

@@ -381,7 +381,7 @@ static void test_searches_under_way_are_bounded(void **state)
         say(f, BOB, "knowledge_query", "{'text':'x'}");
     expect_nothing(f, BOB);
     say(f, BOB, "knowledge_query", "{'text':'x'}");
-    expect_error(f, BOB, "rate_limited");
+    assert_limit(expect_error(f, BOB, "rate_limited"), "searches", "connection", SEARCHES_EACH_MAX);
     answer(f, &(struct search_found){.count = 0});
     say(f, BOB, "knowledge_query", "{'text':'x'}");
     expect_nothing(f, BOB);

@@ -57,9 +57,7 @@ static const char *expect_limit(struct fixture *f, unsigned peer, const char *li
                                 const char *whose, double most)
 {
     json_t *error = expect_error(f, peer, "quota_exceeded");
-    assert_string_equal(string_of(error, "limit"), limit);
-    assert_string_equal(string_of(error, "whose"), whose);
-    assert_number(number_of(error, "most"), most);
+    assert_limit(error, limit, whose, most);
     return string_of(error, "detail");
 }
 
@@ -239,7 +237,7 @@ static void test_all_rooms_together_take_what_does_not_grow(void **state)
     share(f, ADA, "a0", BODY - 1);
     assert_int_equal(refusals(f), before);
     share(f, ADA, "a0", BODY);
-    expect_error(f, ADA, "quota_exceeded");
+    expect_limit(f, ADA, "knowledge", "hub", 3000);
     fixture_free(f);
 }
 

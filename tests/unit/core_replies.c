@@ -124,7 +124,9 @@ static void test_an_ai_awaits_a_limited_number(void **state)
         say_to(f, ADA, "bob", "chat", "{'reply_by':0.5}");
     expect_nothing(f, ADA);
     say_to(f, ADA, "bob", "chat", "{'reply_by':0.5}");
-    expect_error(f, ADA, "quota_exceeded");
+    json_t *error = expect_error(f, ADA, "quota_exceeded");
+    assert_limit(error, "replies", "ai", AWAITED_EACH_MAX);
+    assert_int_equal(integer_of(error, "retry_after_ms"), 500);
     say_to(f, CEY, "bob", "chat", "{'reply_by':0.5}"); /* others may */
     expect_nothing(f, CEY);
     verify(f);
@@ -137,6 +139,30 @@ static void test_an_ai_awaits_a_limited_number(void **state)
     verify(f);
 }
 
+static void test_a_room_awaits_a_limited_number(void **state)
+{
+    enum { ASKERS = AWAITED_MAX / AWAITED_EACH_MAX };
+    struct fixture *f = *state;
+    char id[16];
+    join_both(f);
+    for (unsigned i = 0; i < ASKERS; i++) {
+        snprintf(id, sizeof id, "asks%u", i);
+        join(f, 20 + i, id, 2, "'sync':'none'");
+        for (unsigned n = 0; n < AWAITED_EACH_MAX; n++)
+            say_to(f, 20 + i, "bob", "chat", "{'reply_by':%u}", 60 - i);
+    }
+    skip_all(f);
+    say_to(f, ADA, "bob", "chat", "{'reply_by':5}");
+    json_t *error = expect_error(f, ADA, "quota_exceeded");
+    assert_limit(error, "replies", "room", AWAITED_MAX);
+    assert_int_equal(integer_of(error, "retry_after_ms"), (61 - ASKERS) * 1000);
+    say_to(f, 20, "bob", "chat", "{'reply_by':5}"); /* over its own as well */
+    error = expect_error(f, 20, "quota_exceeded");
+    assert_limit(error, "replies", "ai", AWAITED_EACH_MAX);
+    assert_int_equal(integer_of(error, "retry_after_ms"), 60000);
+    verify(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +172,7 @@ int main(void)
         REPLIES_TEST(test_an_absent_target_is_waited_for_as_well),
         REPLIES_TEST(test_a_time_is_a_number_of_seconds),
         REPLIES_TEST(test_an_ai_awaits_a_limited_number),
+        REPLIES_TEST(test_a_room_awaits_a_limited_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,9 +31,7 @@ static void expect_day_over(struct fixture *f, unsigned peer, double most, unsig
     json_t *error = expect_error(f, peer, "quota_exceeded");
     char told[64];
     snprintf(told, sizeof told, "\"main\" %u messages were said today", said);
-    assert_string_equal(string_of(error, "limit"), "daily");
-    assert_string_equal(string_of(error, "whose"), "room");
-    assert_number(number_of(error, "most"), most);
+    assert_limit(error, "daily", "room", most);
     assert_int_equal(integer_of(error, "retry_after_ms"), wait_ms);
     assert_non_null(strstr(string_of(error, "detail"), told));
 }

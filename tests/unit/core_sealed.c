@@ -253,8 +253,9 @@ static void test_so_much_is_claimed_with_one_commitment(void **state)
         say(f, ADA, "pattern_share", "{'pattern':{'id':'p%u',%s}}", i, claim_of(&challenge, ""));
     expect_no(f, ADA, "error");
     say(f, ADA, "pattern_share", "{'pattern':{'id':'more',%s}}", claim_of(&challenge, ""));
-    assert_non_null(
-        strstr(string_of(expect_error(f, ADA, "quota_exceeded"), "detail"), "16 entries"));
+    json_t *error = expect_error(f, ADA, "quota_exceeded");
+    assert_non_null(strstr(string_of(error, "detail"), "16 entries"));
+    assert_limit(error, "claims", "commitment", 16);
 }
 
 /* ── owners ── */

@@ -215,7 +215,8 @@ static void test_participants_are_bounded(void **state)
     }
     skip_all(f);
     answer(f, BOB + PARTICIPANTS_MAX - 1, session, true);
-    expect_error(f, BOB + PARTICIPANTS_MAX - 1, "quota_exceeded");
+    assert_limit(expect_error(f, BOB + PARTICIPANTS_MAX - 1, "quota_exceeded"), "participants",
+                 "session", PARTICIPANTS_MAX);
     assert_int_equal(json_array_size(json_object_get(session_of(f, session), "participants")),
                      PARTICIPANTS_MAX);
 }

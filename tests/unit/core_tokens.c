@@ -25,7 +25,8 @@ static int ask(void *ctx, const struct hub_login *login, struct hub_pass *ret_pa
     assert_true(login->token.len < sizeof shown);
     memcpy(shown, login->token.at ? login->token.at : "", login->token.len);
     if (strcmp(shown, "busy") == 0)
-        return refuse(ret_refusal, WIRE_RATE_LIMITED, "too many at once");
+        return refuse_over(ret_refusal, WIRE_RATE_LIMITED,
+                           &(struct overrun){"logins", "address", 16, 0}, "too many at once");
     if (sscanf(shown, "%15[^:]:%63s", kind, owner) != 2)
         return refuse(ret_refusal, WIRE_UNAUTHORIZED, login->shows ? "wrong" : "missing");
     if (strcmp(kind, "bound") == 0)

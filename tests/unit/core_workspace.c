@@ -118,7 +118,8 @@ static void test_the_workspace_is_bounded(void **state)
     expect_no(f, ADA, "error");
     skip_all(f);
     say(f, ADA, "workspace_update", "{'session_id':'%s','key':'one more','value':1}", session);
-    expect_error(f, ADA, "quota_exceeded");
+    assert_limit(expect_error(f, ADA, "quota_exceeded"), "workspace_keys", "session",
+                 WORKSPACE_KEYS_MAX);
     say(f, ADA, "workspace_update", "{'session_id':'%s','key':'k0','value':2,'base_version':1}",
         session);
     expect_no(f, ADA, "error");
@@ -143,9 +144,28 @@ static void test_the_workspace_is_bounded_in_bytes(void **state)
         say_bytes(f, ADA, line, (size_t)len);
         json_t *got = expect_whole(f, ADA, i < 4 ? "workspace_update" : "error");
         fit += strcmp(string_of(got, "message_type"), "workspace_update") == 0;
+        if (i >= 4)
+            assert_limit(json_object_get(got, "payload"), "workspace", "session",
+                         WORKSPACE_BYTES_MAX);
     }
     assert_int_equal(fit, WORKSPACE_BYTES_MAX / PIECE);
     free(line);
+}
+
+static void test_all_workspaces_together_are_bounded(void **state)
+{
+    struct hub_config config = fixture_config();
+    (void)state;
+    config.workspaces_max = 100;
+    struct fixture *f = fixture_new(&config);
+    join_all(f);
+    const char *session = active_session(f);
+    say(f, ADA, "workspace_update", "{'session_id':'%s','key':'k','value':'%060d'}", session, 0);
+    expect_no(f, ADA, "error");
+    skip_all(f);
+    say(f, ADA, "workspace_update", "{'session_id':'%s','key':'l','value':'%060d'}", session, 0);
+    assert_limit(expect_error(f, ADA, "quota_exceeded"), "workspace", "hub", 100);
+    fixture_free(f);
 }
 
 int main(void)
@@ -156,6 +176,7 @@ int main(void)
         WORKSPACE_TEST(test_only_participants_write),
         WORKSPACE_TEST(test_the_workspace_is_bounded),
         WORKSPACE_TEST(test_the_workspace_is_bounded_in_bytes),
+        cmocka_unit_test(test_all_workspaces_together_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

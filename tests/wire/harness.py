@@ -212,6 +212,8 @@ class Client:
         check(len(detail) > 10, "no sentence:", detail)
         for word in words:
             check(word in detail, repr(word), "is not in", repr(detail))
+        if code in ("quota_exceeded", "rate_limited"):
+            check(all(found["payload"].get(name) for name in ("limit", "whose", "most")), "which limit?", shorten(found))
         return found
 
     def expect_end(self):

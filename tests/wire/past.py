@@ -102,7 +102,9 @@ def who_may_ask_and_for_what():
         watcher.send_bytes(one + two)
         found = {line["payload"]["in_reply_to"]: line for line in (watcher.receive(), watcher.receive())}
         equal(found["one"]["message_type"], "log_result")
-        equal(found["two"]["payload"].get("code"), "quota_exceeded")
+        refused = found["two"]["payload"]
+        equal([refused.get(name) for name in ("code", "limit", "whose", "most")],
+              ["quota_exceeded", "log_queries", "connection", 1])
         equal(result(watcher)["kept"], True)
         ada.expect_nothing()
 
