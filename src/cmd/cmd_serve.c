@@ -58,9 +58,6 @@ static int read_sync(const char *text, enum store_sync *ret_sync, unsigned *ret_
 }
 
 /* "30d,10M,20G": how old, how many, how large; "-" in a place is no bound. 0, or -1. */
-#define TEXT_OF(number)  TEXT_AS_IS(number)
-#define TEXT_AS_IS(text) #text
-
 static int read_retain(const char *text, struct server_options *options)
 {
     char age[16], count[16], bytes[16], end;
@@ -472,12 +469,11 @@ static const struct setting options[] = {
      .argument = "A,N,B",
      .fallback = "30d,10M,20G",
      .help =
-         "How much of what was said is kept for those who were away: age (d or "
-         "h), messages of each room, bytes in all; - is no bound. Knowledge is always kept. "
-         "Coarse: of a room's past " TEXT_OF(
-             STORE_TRIM_AT_ONCE) " messages or some more go at "
-                                 "once, within a minute after something was said there; up to so many that are "
-                                 "beyond the bounds stay, and in a room where nothing is said all."},
+         "How much of what was said is kept for those who were away: age (d or h), messages of each "
+         "room, bytes in all; - is no bound. Knowledge is always kept. What is beyond a bound goes "
+         "within a minute when something is said in its room, else within a quarter of an hour; "
+         "but up to 1024 messages that were written together go when the last of them is beyond. "
+         "Beyond the bytes 5000 messages of a room or some more go at a time."},
     {.name = "user",
      .kind = SETTING_TEXT,
      AT(user),

@@ -88,6 +88,9 @@
  * refused. They use files of FILES_RESERVED. */
 #define SURPLUS_MAX 16u
 
+/* A room in which nothing is said is looked at so often for what is to be kept no longer. */
+#define QUIET_MS 600000u
+
 /* How long accepting pauses when no descriptors are left, not even the reserve. */
 #define ACCEPT_PAUSE_MS 100u
 #define LISTEN_BACKLOG  4096

@@ -107,7 +107,9 @@ static bool room_due(const struct server *server, const struct disk_room *room)
     uint64_t waited = uv_now(&server->loop) - room->at;
     if (waited < CHECKPOINT_REST_MS)
         return false; /* so many come that their checkpoints would be most of what is written */
-    return seq > room->seq + CHECKPOINT_ENTRIES || (seq > room->seq && waited > CHECKPOINT_MS);
+    bool quiet = seq && waited > server->options.quiet_ms; /* what grew too old goes with it */
+    return seq > room->seq + CHECKPOINT_ENTRIES || (seq > room->seq && waited > CHECKPOINT_MS) ||
+           quiet;
 }
 
 static void take_row(void *ctx, const struct row *row)

@@ -29,6 +29,7 @@ struct server_options server_options_default(void)
                                    .login_delay_ms = LOGIN_DELAY_MS,
                                    .log_most = LOG_WAITING_MAX,
                                    .tls_shake_ms = TLS_SHAKE_MS,
+                                   .quiet_ms = QUIET_MS,
                                    .log = -1,
                                    .confine = confine_possible(),
                                    .console = -1};

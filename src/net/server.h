@@ -32,6 +32,8 @@ struct server_options {
     enum store_sync sync;
     int64_t retain_ms; /* what of the past is kept (store.h); 0: no bound */
     uint64_t retain_entries, retain_bytes;
+    uint64_t
+        quiet_ms;     /* a room in which nothing is said is looked at so often for what to let go */
     unsigned sync_ms; /* with STORE_SYNC_INTERVAL, and at the most between writes with NONE */
     int console;      /* descriptor for lines for people; -1: none */
 

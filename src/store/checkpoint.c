@@ -221,24 +221,6 @@ int checkpoint_take_back(struct database *database, const char *path, char why[S
 
 /* ── letting go ── */
 
-/* The oldest chunk of a room's entries: its last one's id and time. False when there are not so
- * many below the checkpoint. */
-static bool oldest_chunk(struct database *database, const struct checkpoint *checkpoint,
-                         int64_t *ret_id, int64_t *ret_time)
-{
-    sqlite3_stmt *step = database->statements[STATEMENT_OLDEST];
-    int64_t entries = 0;
-    sqlite3_bind_int64(step, 1, entry_id(checkpoint->log->id, 0));
-    sqlite3_bind_int64(step, 2, entry_id(checkpoint->log->id, checkpoint->seq));
-    while (entries < STORE_TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
-        *ret_id = sqlite3_column_int64(step, 0);
-        *ret_time = sqlite3_column_int64(step, 1);
-        entries += sqlite3_column_int64(step, 2);
-    }
-    sqlite3_reset(step);
-    return entries >= STORE_TRIM_AT_ONCE;
-}
-
 /* Bytes of the database that hold something. */
 static uint64_t database_bytes(struct database *database)
 {
@@ -247,17 +229,37 @@ static uint64_t database_bytes(struct database *database)
     return (uint64_t)((pages - empty) * database_number(database, "PRAGMA page_size"));
 }
 
-static bool beyond_retention(struct store *store, const struct checkpoint *checkpoint, int64_t id,
-                             int64_t time)
+/* Is a pack of entries whose last has this id and time too old, or too far back? */
+static bool is_past(const struct store_options *options, const struct checkpoint *checkpoint,
+                    int64_t id, int64_t time)
 {
-    const struct store_options *options = &store->options;
-    uint64_t seq = (uint64_t)(id - entry_id(checkpoint->log->id, 0));
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t age = (int64_t)now.tv_sec * 1000 - time;
     return (options->retain_ms && age > options->retain_ms) ||
-           (options->retain_entries && seq + options->retain_entries <= checkpoint->seq) ||
-           (options->retain_bytes && database_bytes(&store->database) > options->retain_bytes);
+           (options->retain_entries && id_seq(id) + options->retain_entries <= checkpoint->seq);
+}
+
+/* A room's oldest packs below the checkpoint that are not to be retained, STORE_TRIM_AT_ONCE
+ * entries or a pack more: the last one's id. False: there is none. */
+static bool beyond_retention(struct store *store, const struct checkpoint *checkpoint,
+                             int64_t *ret_id)
+{
+    const struct store_options *options = &store->options;
+    bool large = options->retain_bytes && database_bytes(&store->database) > options->retain_bytes;
+    sqlite3_stmt *step = store->database.statements[STATEMENT_OLDEST];
+    int64_t entries = 0;
+    sqlite3_bind_int64(step, 1, entry_id(checkpoint->log->id, 0));
+    sqlite3_bind_int64(step, 2, entry_id(checkpoint->log->id, checkpoint->seq));
+    while (entries < STORE_TRIM_AT_ONCE && sqlite3_step(step) == SQLITE_ROW) {
+        int64_t id = sqlite3_column_int64(step, 0);
+        if (!large && !is_past(options, checkpoint, id, sqlite3_column_int64(step, 1)))
+            break;
+        *ret_id = id;
+        entries += sqlite3_column_int64(step, 2);
+    }
+    sqlite3_reset(step);
+    return entries > 0;
 }
 
 static int trim_chunk(struct database *database, const struct checkpoint *checkpoint, int64_t id)
@@ -284,8 +286,7 @@ static int trim_chunk(struct database *database, const struct checkpoint *checkp
 
 bool checkpoint_trim(struct store *store, const struct checkpoint *checkpoint)
 {
-    int64_t id, time;
-    return oldest_chunk(&store->database, checkpoint, &id, &time) &&
-           beyond_retention(store, checkpoint, id, time) &&
+    int64_t id;
+    return beyond_retention(store, checkpoint, &id) &&
            trim_chunk(&store->database, checkpoint, id) == 0;
 }

@@ -352,7 +352,7 @@ void checkpoint_free(struct checkpoint *checkpoint)
     free(checkpoint);
 }
 
-void store_checkpoint_row(struct store *store, struct slice room, const struct row *row)
+static struct checkpoint *gathering_of(struct store *store, struct slice room)
 {
     struct checkpoint *checkpoint = store->gathering;
     if (!checkpoint) {
@@ -361,6 +361,12 @@ void store_checkpoint_row(struct store *store, struct slice room, const struct r
         assert(checkpoint->log); /* a room that is there has a log */
     }
     assert(slice_equal(checkpoint->log->room, room));
+    return checkpoint;
+}
+
+void store_checkpoint_row(struct store *store, struct slice room, const struct row *row)
+{
+    struct checkpoint *checkpoint = gathering_of(store, room);
     checkpoint->rows = memory_grow(checkpoint->rows, &checkpoint->capacity, checkpoint->count + 1,
                                    sizeof *checkpoint->rows);
     struct text *bytes = &checkpoint->bytes;
@@ -378,11 +384,8 @@ void store_checkpoint_row(struct store *store, struct slice room, const struct r
 
 void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq)
 {
-    struct checkpoint *checkpoint = store->gathering;
+    struct checkpoint *checkpoint = gathering_of(store, room);
     store->gathering = NULL;
-    if (!checkpoint)
-        return;
-    assert(slice_equal(checkpoint->log->room, room));
     checkpoint->seq = seq;
     hand_over(store, true, false); /* what its entries caused is written before they may go */
     pthread_mutex_lock(&store->mutex);

@@ -5,10 +5,12 @@
 #include <endian.h>
 #include <xxhash.h>
 
+#include "store/store.h"
+
 /* Enough that what the row costs is little; and little enough to be read for one item, or lost with
  * a broken page. */
 #define PACK_BYTES_MAX (64u << 10)
-#define PACK_ITEMS_MAX 1024u
+#define PACK_ITEMS_MAX STORE_TOGETHER_MAX
 
 /* ── records of the directory, as they are on disk ── */
 

@@ -64,6 +64,7 @@ struct store_page {
 };
 
 #define STORE_TRIM_AT_ONCE 5000
+#define STORE_TOGETHER_MAX 1024 /* entries in a row; they go together */
 
 /* An entry that was never written, good during the call. */
 struct store_unwritten {
@@ -81,8 +82,10 @@ struct store_options {
      * the store. */
     void (*wake)(void *ctx);
     void *ctx;
-    /* What is kept below the last checkpoint; 0: no bound. Coarse: of a room STORE_TRIM_AT_ONCE
-     * entries or some more go at a time, with a checkpoint of it, and less than that never. */
+    /* What is kept below the last checkpoint; 0: no bound. What is beyond goes with the next
+     * checkpoint of its room: by rows, each when the last of its entries is beyond; so up to
+     * STORE_TOGETHER_MAX - 1 are kept longer. Beyond the bytes STORE_TRIM_AT_ONCE entries of the
+     * room, or a row more, go at a time, until the rest is within. */
     int64_t retain_ms;
     uint64_t retain_entries; /* of each room */
     uint64_t retain_bytes;   /* of the database */
@@ -223,7 +226,8 @@ void store_read(struct store *store, const struct store_wish *wish);
 /* A checkpoint of a room: its rows, as hub_save_changes hands them out (bytes at NULL: gone), and
  * the seq that they stand for. Rows are gathered in memory; at store_checkpoint_end they go to the
  * thread, which writes them, some hundreds at a time with what is proposed meanwhile; they count
- * when all are written. Then it lets the entries up to `seq` go. */
+ * when all are written. Then it lets of the entries up to `seq` those go that are not to be
+ * retained; also when there was no row, since nothing has changed. */
 void store_checkpoint_row(struct store *store, struct slice room, const struct row *row);
 void store_checkpoint_end(struct store *store, struct slice room, uint64_t seq);
 

@@ -398,12 +398,14 @@ static const char *default_of(const struct command *command, const char *name)
 /* Help promises the hub's own defaults. */
 static void serve_says_how_coarse_retain_is(void **state)
 {
-    char *page = help_of(command_find("serve")), most[32];
+    char *page = help_of(command_find("serve")), at_once[32], together[32];
     (void)state;
-    snprintf(most, sizeof(most), " %d ", STORE_TRIM_AT_ONCE);
+    snprintf(at_once, sizeof at_once, " %d ", STORE_TRIM_AT_ONCE);
+    snprintf(together, sizeof together, " %d ", STORE_TOGETHER_MAX);
     for (char *end = page; (end = strchr(end, '\n'));)
         *end = ' '; /* wherever the lines end */
-    assert_non_null(strstr(page, most));
+    assert_non_null(strstr(page, at_once));
+    assert_non_null(strstr(page, together));
     free(page);
 }
 

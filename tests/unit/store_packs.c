@@ -364,8 +364,11 @@ static void test_what_is_not_retained_is_trimmed(void **state)
     begin(world, STORE_SYNC_ALWAYS);
     fill_many(world, 10000);
     checkpoint(world, "{1}", 10000);
+    do /* STORE_TRIM_AT_ONCE of them go at a time */
+        read_kept(world, "ada", 1, 0, 10000);
+    while (world->trimmed <= 7000 - STORE_TOGETHER_MAX);
     read_kept(world, "ada", 1, 0, 10000);
-    assert_in_range(world->trimmed, 5000, 7000);
+    assert_in_range(world->trimmed, 7001 - STORE_TOGETHER_MAX, 7000);
     assert_int_equal(strtoul(world->page + 1, NULL, 10), (world->trimmed / 1000 + 1) * 1000);
     uint64_t trimmed = world->trimmed;
     end(world);
@@ -375,6 +378,33 @@ static void test_what_is_not_retained_is_trimmed(void **state)
     assert_int_equal(counts.damaged, 0);
     assert_int_equal(counts.entries, 10000 - trimmed);
     assert_in_range(counts.messages, 10000 - trimmed, 11000 - trimmed); /* by whole packs */
+}
+
+/* By rows, each when its last entry is beyond; with a checkpoint in which nothing has changed, too.
+ */
+static void test_no_row_stays_that_is_beyond(void **state)
+{
+    struct world *world = *state;
+    world->retain.retain_entries = 7;
+    begin(world, STORE_SYNC_ALWAYS);
+    for (uint64_t seq = 1; seq <= 20; seq++) {
+        propose(world, ENTRY_MESSAGE, "{1}");
+        if (seq != 12) /* 12 and 13 are one row */
+            await(world, seq);
+    }
+    for (uint64_t seq = 1; seq <= 20; seq++)
+        keep(world, seq, 1, NULL, NULL);
+    store_checkpoint_end(world->store, room, 18);
+    read_kept(world, "ada", 1, 0, 20);
+    while (world->trimmed < 11)
+        read_kept(world, "ada", 1, 0, 20);
+    assert_int_equal(world->trimmed, 11);
+    store_checkpoint_end(world->store, room, 20);
+    while (world->trimmed < 13)
+        read_kept(world, "ada", 1, 0, 20);
+    assert_int_equal(world->trimmed, 13);
+    end(world);
+    assert_int_equal(count_of(world, "entry_packs"), 7);
 }
 
 /* ── damage ── */
@@ -518,6 +548,7 @@ int main(void)
         STORE_TEST(test_of_a_room_that_is_gone_no_message_stays),
         STORE_TEST(test_many_are_read_page_by_page),
         STORE_TEST(test_what_is_not_retained_is_trimmed),
+        STORE_TEST(test_no_row_stays_that_is_beyond),
         STORE_TEST(test_a_damaged_message_is_not_delivered),
         STORE_TEST(test_what_is_whole_in_a_pack_is_salvaged),
         STORE_TEST(test_a_broken_page_costs_one_pack),

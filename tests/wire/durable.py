@@ -331,4 +331,25 @@ def many_entries_become_a_checkpoint():
             equal(judge.sync["knowledge_totals"]["performance_benchmarks"], 50, "benchmarks")
 
 
+def rows_of(data, table):
+    """Of a hub's database that it has closed."""
+    with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database:
+        return database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
+
+@test
+def what_grew_too_old_goes_from_a_room_in_which_nothing_is_said():
+    with directory() as data:
+        with Hub("--data", data) as hub:
+            ada = hub.join("ada", 2)
+            for at in range(10):
+                ada.say("chat", {"text": str(at)})
+            settle(ada)
+        check(rows_of(data, "entry_packs") and rows_of(data, "message_packs"), "nothing was kept")
+        with Hub("--data", data, "--retain-ms", 1, "--quiet-ms", 10) as hub:
+            # the second of them is there because the room is quiet, and nothing has changed
+            wait_until(lambda: hub.counters()["checkpoints"] >= 2, "two checkpoints")
+        equal((rows_of(data, "entry_packs"), rows_of(data, "message_packs")), (0, 0), "rows that are left")
+
+
 run()

@@ -25,6 +25,8 @@
     X("--sync-limit", hub.sync_limit, size_t)                                                      \
     X("--heartbeat-ms", hub.heartbeat_ms, int64_t)                                                 \
     X("--retain-entries", retain_entries, uint64_t)                                                \
+    X("--retain-ms", retain_ms, int64_t)                                                           \
+    X("--quiet-ms", quiet_ms, uint64_t)                                                            \
     X("--rate", hub.owner.most[LIMIT_RATE], double)
 
 static int set_number(struct server_options *options, const char *name, const char *value)
