@@ -23,10 +23,11 @@ const struct command *const commands[] = {
     &command_chat,  &command_send,     &command_request,
     &command_join,  &command_recv,     &command_say,
     &command_ack,   &command_claim,    &command_release,
-    &command_leave, &command_mcp,      &command_kb,
-    &command_token, &command_audit,    &command_admin,
-    &command_check, &command_backup,   &command_cert,
-    &command_help,  &command_version,  NULL,
+    &command_leave, &command_mcp,      &command_gateway,
+    &command_kb,    &command_token,    &command_audit,
+    &command_admin, &command_check,    &command_backup,
+    &command_cert,  &command_help,     &command_version,
+    NULL,
 };
 
 /* What people try first. */

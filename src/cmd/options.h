@@ -68,9 +68,11 @@ struct command {
 };
 
 /* Of every subcommand that joins a hub: which, how to know it (hub_tls.h), the token to show to it,
- * and the room. The settings' members are hub, token_file and room. */
-#define HUB_DEFAULT "127.0.0.1:6000"
-#define HUB_SETTING(type)                                                                          \
+ * and the room. The settings' members are hub, token_file and room. HUB_PLACE_SETTING leaves the
+ * room out. */
+#define HUB_DEFAULT       "127.0.0.1:6000"
+#define HUB_SETTING(type) HUB_PLACE_SETTING(type), ROOM_SETTING(type)
+#define HUB_PLACE_SETTING(type)                                                                    \
     {.name = "hub",                                                                                \
      .letter = 'H',                                                                                \
      .kind = SETTING_TEXT,                                                                         \
@@ -79,7 +81,7 @@ struct command {
      .fallback = HUB_DEFAULT,                                                                      \
      .environment = "KHUB_HUB",                                                                    \
      .help = "The hub: host:port, [ipv6]:port, unix:/path, or khubs://host:port for TLS."},        \
-        HUB_TRUST_SETTING, TOKEN_SETTING(type), ROOM_SETTING(type)
+        HUB_TRUST_SETTING, TOKEN_SETTING(type)
 /* How to know it. */
 #define HUB_TRUST_SETTING                                                                          \
     TLS_SETTING("fingerprint", "SHA256", fingerprint, "KHUB_FINGERPRINT",                          \

@@ -1,0 +1,224 @@
+/* The gateway: a link to the hub, and what it answers over HTTP. */
+#include "gateway/gateway.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gateway/gateway_inside.h"
+#include "wire/clock.h"
+#include "wire/json.h"
+
+/* ── /healthz and /readyz ── */
+
+static void healthz(struct http_request *request)
+{
+    http_reply(request, 200, "application/json", slice_of("{\"alive\":true}\n"));
+}
+
+/* why NULL: it is ready. */
+static void ready_tell(struct http_request *request, const char *why)
+{
+    struct text text = {0};
+    text_addf(&text, "{\"ready\":%s", why ? "false,\"why\":" : "true");
+    if (why)
+        text_add_string(&text, slice_of(why));
+    text_add_literal(&text, "}\n");
+    if (why)
+        http_reply_header(request, "Retry-After", slice_of("1"));
+    http_reply(request, why ? 503 : 200, "application/json", text_slice(&text));
+    text_free(&text);
+}
+
+static void waiter_free(struct ready_waiter *waiter)
+{
+    TAILQ_REMOVE(&waiter->gateway->waiters, waiter, next);
+    free(waiter);
+}
+
+static void waiters_tell(struct gateway *gateway, const char *why)
+{
+    struct ready_waiter *waiter;
+    gateway->question[0] = '\0';
+    uv_timer_stop(&gateway->timer);
+    while ((waiter = TAILQ_FIRST(&gateway->waiters))) {
+        struct http_request *request = waiter->request;
+        waiter_free(waiter);
+        ready_tell(request, why);
+    }
+}
+
+static void on_gone(struct http_request *request, void *data)
+{
+    (void)request;
+    waiter_free(data);
+}
+
+static void on_unanswered(uv_timer_t *timer)
+{
+    struct gateway *gateway = timer->data;
+    gateway->unanswered++;
+    waiters_tell(gateway, "the hub does not answer");
+}
+
+/* Asks the hub for a sign of life, once for all who wait. */
+static bool question_ask(struct gateway *gateway)
+{
+    if (gateway->question[0])
+        return true;
+    if (khub_publish(gateway->link, "heartbeat", "{}", NULL, gateway->question) < 0) {
+        gateway->question[0] = '\0';
+        return false;
+    }
+    gateway->questions++;
+    uv_timer_start(&gateway->timer, on_unanswered, gateway->answer_ms, 0);
+    return true;
+}
+
+static void readyz(struct http_request *request)
+{
+    struct gateway *gateway = http_server_data(request);
+    struct ready_waiter *waiter = gateway->joined ? malloc(sizeof *waiter) : NULL;
+    if (!waiter || !question_ask(gateway)) {
+        free(waiter);
+        ready_tell(request, gateway->joined ? "the hub can't be asked just now" : gateway->why);
+        return;
+    }
+    *waiter = (struct ready_waiter){.request = request, .gateway = gateway};
+    TAILQ_INSERT_TAIL(&gateway->waiters, waiter, next);
+    http_request_on_gone(request, on_gone, waiter);
+}
+
+const struct http_route gateway_routes[] = {
+    {.method = "GET", .path = "/healthz", .handler = healthz},
+    {.method = "GET", .path = "/readyz", .handler = readyz},
+    {.method = "GET", .path = "/metrics", .handler = gateway_metrics},
+    {0},
+};
+
+/* ── the hub ── */
+
+static void joined(struct gateway *gateway)
+{
+    if (gateway->joined)
+        return;
+    gateway->joined = true;
+    gateway->joins++;
+    gateway->why[0] = '\0';
+    if (gateway->callbacks.changed)
+        gateway->callbacks.changed(gateway, NULL, gateway->data);
+}
+
+static void lost(struct gateway *gateway, const char *why)
+{
+    bool changed = gateway->joined || strcmp(gateway->why, why) != 0;
+    gateway->losses += gateway->joined;
+    gateway->joined = false;
+    snprintf(gateway->why, sizeof gateway->why, "%s", why);
+    waiters_tell(gateway, gateway->why);
+    if (changed && gateway->callbacks.changed)
+        gateway->callbacks.changed(gateway, gateway->why, gateway->data);
+}
+
+static void on_message(struct khub *link, const struct khub_message *message, void *data)
+{
+    struct gateway *gateway = data;
+    struct json_value payload =
+        json_value_of((struct slice){message->payload.at, message->payload.len});
+    (void)link;
+    if (strcmp(message->sender_id.at, "hub") != 0)
+        return;
+    if (strcmp(message->type.at, "training_sync") == 0) {
+        /* of a hub whose disk is full we are a guest, until another sync comes */
+        if (json_get(payload, "kept").kind == JSON_KIND_FALSE)
+            lost(gateway, "the hub can't keep anything just now: its disk is full, or fails");
+        else
+            joined(gateway);
+        return;
+    }
+    if (gateway->question[0] &&
+        json_string_is(json_get(payload, "in_reply_to"), slice_of(gateway->question)))
+        waiters_tell(gateway, strcmp(message->type.at, "heartbeat") == 0
+                                  ? NULL
+                                  : "the hub refuses to answer");
+}
+
+static void on_state(struct khub *link, enum khub_state state, int error, const char *detail,
+                     void *data)
+{
+    struct gateway *gateway = data;
+    (void)link;
+    if (error == 0) /* whether we have joined, the sync says */
+        return;
+    lost(gateway, *detail ? detail : khub_error_text(error));
+    if (state == KHUB_ENDED && gateway->callbacks.refused)
+        gateway->callbacks.refused(gateway, error, gateway->why, gateway->data);
+}
+
+/* ── its beginning and end ── */
+
+int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
+                const struct gateway_callbacks *callbacks, void *data, struct gateway **ret_gateway)
+{
+    struct gateway *gateway = calloc(1, sizeof *gateway);
+    if (!gateway)
+        return KHUB_E_NO_MEMORY;
+    gateway->callbacks = *callbacks;
+    gateway->data = data;
+    gateway->started_ms = time_now_ms();
+    gateway->answer_ms = options->answer_ms ? options->answer_ms : GATEWAY_ANSWER_MS;
+    TAILQ_INIT(&gateway->waiters);
+    struct khub_options link = options->link;
+    link.level = 2;
+    link.observer = true;
+    link.not_ready = true;
+    link.sync_max = KHUB_SYNC_NONE;
+    link.retries = 0;
+    link.data = gateway;
+    struct http_server_options http = options->http;
+    http.routes = gateway_routes;
+    http.data = gateway;
+    int error = khub_new(&link, &(struct khub_callbacks){.message = on_message, .state = on_state},
+                         &gateway->link);
+    if (error == 0 && !(gateway->http = http_server_new(loop, &http)))
+        error = KHUB_E_NO_MEMORY;
+    if (error == 0)
+        error = khub_uv_start(loop, gateway->link, &gateway->adapter);
+    if (error < 0) {
+        http_server_close(gateway->http);
+        khub_free(gateway->link);
+        free(gateway);
+        return error;
+    }
+    uv_timer_init(loop, &gateway->timer);
+    gateway->timer.data = gateway;
+    snprintf(gateway->why, sizeof gateway->why, "the hub has not been reached yet");
+    *ret_gateway = gateway;
+    return 0;
+}
+
+int gateway_listen(struct gateway *gateway, const char *address, char *ret_why, size_t size)
+{
+    return http_server_listen(gateway->http, address, ret_why, size);
+}
+
+struct http_server *gateway_http(struct gateway *gateway)
+{
+    return gateway->http;
+}
+
+/* The link may have been in a callback when the gateway was closed: now it is not. */
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct gateway *gateway = handle->data;
+    khub_free(gateway->link);
+    free(gateway);
+}
+
+void gateway_close(struct gateway *gateway)
+{
+    if (!gateway)
+        return;
+    http_server_close(gateway->http);
+    khub_uv_stop(gateway->adapter);
+    uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
+}

@@ -1,0 +1,41 @@
+/* What the files of the gateway share. */
+#ifndef KHUB_GATEWAY_GATEWAY_INSIDE_H
+#define KHUB_GATEWAY_GATEWAY_INSIDE_H
+
+#include <sys/queue.h>
+
+#include "gateway/gateway.h"
+#include "khub_uv.h"
+#include "wire/text.h"
+
+#define GATEWAY_ANSWER_MS 5000u
+
+/* A request of /readyz that waits for the hub's answer. */
+struct ready_waiter {
+    struct http_request *request;
+    struct gateway *gateway;
+    TAILQ_ENTRY(ready_waiter) next;
+};
+TAILQ_HEAD(ready_waiter_list, ready_waiter);
+
+struct gateway {
+    struct http_server *http;
+    struct khub *link;
+    struct khub_uv *adapter;
+    uv_timer_t timer; /* for the hub's answer */
+    uint64_t answer_ms;
+    char question[UUID_SIZE]; /* that the hub has yet to answer; "": none */
+    struct ready_waiter_list waiters;
+    struct gateway_callbacks callbacks;
+    void *data;
+    char why[256]; /* the hub is not there; "": it is */
+    bool joined;
+    int64_t started_ms; /* unix time */
+    uint64_t joins, losses, questions, unanswered;
+};
+
+/* GET /metrics */
+void gateway_metrics(struct http_request *request);
+extern const struct http_route gateway_routes[];
+
+#endif

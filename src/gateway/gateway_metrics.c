@@ -1,0 +1,82 @@
+/* What Prometheus is told, in its text format. Only what this process knows for sure. */
+#include "gateway/gateway_inside.h"
+
+static void metric(struct text *text, const char *name, const char *type, const char *help)
+{
+    text_addf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void add_number(struct text *text, const char *name, const char *type, const char *help,
+                       uint64_t number)
+{
+    metric(text, name, type, help);
+    text_addf(text, "%s ", name);
+    text_add_number(text, number);
+    text_add_literal(text, "\n");
+}
+
+static void add_answers(struct text *text, const struct http_server *server)
+{
+    static const char name[] = "khub_gateway_http_answers_total";
+    metric(text, name, "counter", "Answers, by route (empty: there was none) and kind of status.");
+    for (size_t i = 0;; i++) {
+        const struct http_route *route = &gateway_routes[i];
+        for (unsigned class = 1; class < HTTP_CLASSES; class ++) {
+            uint64_t answers = http_server_answers(server, i, class);
+            if (!answers && !route->method)
+                continue;
+            text_addf(text, "%s{method=\"%s\",route=\"%s\",code=\"%uxx\"} ", name,
+                      route->method ? route->method : "", route->method ? route->path : "", class);
+            text_add_number(text, answers);
+            text_add_literal(text, "\n");
+        }
+        if (!route->method)
+            return;
+    }
+}
+
+static void add_http(struct text *text, const struct http_server *server)
+{
+    const struct http_counts *counts = http_server_counts(server);
+    metric(text, "khub_gateway_connections", "gauge", "Connections now, by door.");
+    text_addf(text, "khub_gateway_connections{door=\"http\"} %zu\n", counts->connections);
+    add_number(text, "khub_gateway_http_streams_open", "gauge", "Streams of events now.",
+               counts->streams_open);
+#define X(name, help)                                                                              \
+    add_number(text, "khub_gateway_http_" #name "_total", "counter", "HTTP: " help ".",            \
+               counts->name);
+    HTTP_COUNTERS(X)
+#undef X
+    add_answers(text, server);
+}
+
+static void add_hub(struct text *text, const struct gateway *gateway)
+{
+    add_number(text, "khub_gateway_hub_joined", "gauge", "1 while the hub has let this gateway in.",
+               gateway->joined);
+    add_number(text, "khub_gateway_hub_joins_total", "counter", "Times that it did.",
+               gateway->joins);
+    add_number(text, "khub_gateway_hub_losses_total", "counter", "Times that the hub was lost.",
+               gateway->losses);
+    add_number(text, "khub_gateway_hub_questions_total", "counter",
+               "Signs of life that the hub was asked for by /readyz.", gateway->questions);
+    add_number(text, "khub_gateway_hub_unanswered_total", "counter",
+               "Those that it did not answer in time.", gateway->unanswered);
+}
+
+void gateway_metrics(struct http_request *request)
+{
+    struct gateway *gateway = http_server_data(request);
+    struct text text = {0};
+    metric(&text, "khub_gateway_info", "gauge", "Which khub this is.");
+    text_add_literal(&text, "khub_gateway_info{version=\"" KHUB_VERSION "\"} 1\n");
+    add_number(&text, "khub_gateway_start_time_seconds", "gauge", "When it began, in unix time.",
+               (uint64_t)gateway->started_ms / 1000);
+    add_hub(&text, gateway);
+    add_http(&text, gateway->http);
+    if (text.failed)
+        http_reply_error(request, 503, "out of memory");
+    else
+        http_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", text_slice(&text));
+    text_free(&text);
+}

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""khub gateway: is the hub well, over HTTP; and what it counts.
+
+usage: cli_gateway.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import (PATIENCE, Hub, check, directory, equal, full_disk, run, shorten,  # noqa: E402
+                     test, wait_until)
+from program import Running, refused, worked  # noqa: E402
+
+
+class Gateway(Running):
+    """One of its own, at a port of its own, beside a hub."""
+
+    def __init__(self, *words, hub=None):
+        super().__init__("gateway", "--http", "127.0.0.1:0", *words, hub=hub)
+        found = re.search(r"HTTP at 127\.0\.0\.1:(\d+);", self.wait_for("only this machine"))
+        self.port = int(found[1])
+
+    def ask(self, path, method="GET", **fields):
+        """Status, body and header fields; a dict if the body is JSON."""
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        with contextlib.closing(client):
+            client.request(method, path, headers=fields)
+            answer = client.getresponse()
+            body = answer.read().decode()
+            is_json = answer.headers["Content-Type"] == "application/json"
+            return answer.status, json.loads(body) if is_json and body else body, answer.headers
+
+    def wait_ready(self):
+        return wait_until(lambda: self.ask("/readyz")[0] == 200, "the hub to be ready")
+
+    def wait_unready(self, word):
+        """Until it says why, and the sentence has this word."""
+        return wait_until(lambda: word in self.ask("/readyz")[1].get("why", ""), f"{word} as the reason")
+
+    def metrics(self):
+        """Numbers, by the name with its labels. Every line is one that Prometheus reads."""
+        status, text, fields = self.ask("/metrics")
+        equal((status, fields["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
+        numbers, types = {}, {}
+        for line in text.splitlines():
+            if found := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge)", line):
+                check(found[1] not in types, "two types of", found[1])
+                types[found[1]] = found[2]
+                continue
+            if re.fullmatch(r"# HELP [a-z_]+ [^\n]+\.", line):
+                continue
+            found = re.fullmatch(r'(([a-z_]+)(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?) (\d+)', line)
+            check(found and found[2] in types, "no metric:", line)
+            equal(types[found[2]] == "counter", found[2].endswith("_total"), f"the type of {found[2]}")
+            check(found[1] not in numbers, "twice:", line)
+            numbers[found[1]] = int(found[3])
+        check(text.endswith("\n"), "no line's end:", shorten(text[-50:]))
+        return numbers
+
+
+@test
+def it_says_whether_the_hub_is_there():
+    with directory() as data:
+        with Hub("--data", data) as hub, Gateway(hub=hub) as gateway:
+            gateway.wait_ready()
+            equal(gateway.ask("/readyz")[:2], (200, {"ready": True}))
+            equal(gateway.ask("/healthz")[:2], (200, {"alive": True}))
+            equal(worked("who", hub=hub).out.startswith("Nobody is at"), True, "the gateway is nobody in main")
+            hub.process.send_signal(signal.SIGSTOP)
+            status, body, fields = gateway.ask("/readyz")
+            hub.process.send_signal(signal.SIGCONT)
+            equal((status, body, fields["Retry-After"]),
+                  (503, {"ready": False, "why": "the hub does not answer"}, "1"))
+            gateway.wait_ready()
+            port = hub.port
+            equal(hub.stop(), 0)
+            status, body, _ = gateway.ask("/readyz")
+            check(status == 503 and not body["ready"] and len(body["why"]) > 10, body)
+            equal(gateway.ask("/healthz")[0], 200)
+            gateway.wait_for(f"the hub at 127.0.0.1:{port} is not there: ")
+            with Hub("--data", data, listen=(f"127.0.0.1:{port}",)):
+                gateway.wait_ready()
+                equal(gateway.metrics()["khub_gateway_hub_joined"], 1)
+            numbers = gateway.metrics()
+            check(numbers["khub_gateway_hub_joins_total"] >= 2 and numbers["khub_gateway_hub_unanswered_total"] >= 1, numbers)
+            equal(gateway.end(signal.SIGTERM), (0, ""))
+
+
+@test
+def it_waits_for_a_hub_that_is_not_there_yet():
+    with Hub() as hub:
+        port = hub.port
+    with Gateway("--hub", f"127.0.0.1:{port}") as gateway:
+        gateway.wait_for("is not there: ")
+        equal(gateway.ask("/readyz")[0], 503)
+        equal(gateway.ask("/metrics")[0], 200)
+        with Hub(listen=(f"127.0.0.1:{port}",)):
+            gateway.wait_ready()
+        equal(gateway.end(signal.SIGINT), (0, ""))
+
+
+@test
+def a_hub_that_can_keep_nothing_is_not_ready():
+    with directory() as data, Hub("--data", data) as hub:
+        hub.join("ada", 2).drain()
+        with full_disk(hub):
+            with Gateway(hub=hub) as gateway:
+                gateway.wait_unready("can't keep anything")
+                equal(gateway.metrics()["khub_gateway_hub_joined"], 0)
+        with Gateway(hub=hub) as gateway:
+            gateway.wait_ready()
+
+
+@test
+def what_it_counts():
+    with Hub() as hub, Gateway(hub=hub) as gateway:
+        gateway.wait_ready()
+        before = gateway.metrics()
+        for _ in range(3):
+            gateway.ask("/healthz")
+        gateway.ask("/healthz", method="HEAD")
+        gateway.ask("/nothing")
+        equal(gateway.ask("/healthz", method="POST")[2]["Allow"], "GET, HEAD")
+        equal(gateway.ask("/healthz", Host="evil.example")[0], 403)
+        equal(gateway.ask("/healthz", Origin="http://evil.example")[0], 403)
+        after = gateway.metrics()
+
+        def more(name):
+            return after.get(name, 0) - before.get(name, 0)
+        answers = 'khub_gateway_http_answers_total{{method="{}",route="{}",code="{}"}}'
+        equal(more(answers.format("GET", "/healthz", "2xx")), 4)
+        equal(more(answers.format("", "", "4xx")), 4)
+        equal(more(answers.format("GET", "/metrics", "2xx")), 1, "the one before")
+        equal(more("khub_gateway_http_foreign_total"), 2)
+        equal(more("khub_gateway_http_accepted_total"), 9)
+        check(after['khub_gateway_connections{door="http"}'] >= 1, after)
+        check(more("khub_gateway_http_bytes_in_total") > 0 and more("khub_gateway_http_bytes_out_total") > 0, after)
+        for path in ("/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server/mcp"):
+            equal(gateway.ask(path)[0], 404, path)
+
+
+@test
+def where_it_may_not_listen():
+    for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:80"):
+        refused(1, "gateway", "--http", address, said=("nobody is asked for a token", "127.0.0.1"))
+    for address in ("unix:/tmp/x", "127.0.0.1", "khubs://127.0.0.1:1"):
+        refused(1, "gateway", "--http", address, said=("host:port",))
+    with Hub() as hub, Gateway(hub=hub) as gateway:
+        refused(1, "gateway", "--http", f"127.0.0.1:{gateway.port}", said=("address already in use",))
+    refused(2, "gateway", "--hub", "nonsense:", said=("--hub",))
+
+
+@test
+def one_that_the_hub_will_not_have_ends():
+    with directory() as data:
+        worked("token", "add", "ada", "--data", data)
+        with Hub("--data", data) as hub:
+            with Running("gateway", "--http", "127.0.0.1:0", hub=hub) as gateway:
+                code, said = gateway.end(None)
+            equal(code, 1)
+            check("refused us" in said, said)
+            token = worked("token", "add", "watcher", "--data", data).out.strip().split()[-1]
+            os.environ["KHUB_TOKEN"] = token
+            try:
+                with Gateway(hub=hub) as gateway:
+                    gateway.wait_ready()
+            finally:
+                del os.environ["KHUB_TOKEN"]
+
+
+if __name__ == "__main__":
+    run()
