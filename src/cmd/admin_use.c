@@ -24,7 +24,7 @@ static const struct column columns[] = {
 /* "2 of 5"; "2" where there is no limit. */
 static void add_use(struct table *table, struct json_value of, enum limit limit)
 {
-    double use = field_number(json_get(of, "use"), limit_text(limit), NAN);
+    double use = field_number(json_get(of, "use"), limit_text(limit), (double)NAN);
     double most = field_number(json_get(of, "limits"), limit_text(limit), 0);
     if (isnan(use))
         table_add(table, "?");

@@ -7,17 +7,19 @@
 
 #include "cmd/commands.h"
 #include "cmd/hub_tls.h"
+#include "cmd/mcp_keeper.h"
 #include "cmd/token_choice.h"
 #include "cmd/visit.h"
 #include "gateway/bounds.h"
 #include "gateway/mcp.h"
 #include "wire/frame.h"
 
-#define UNREAD_MAX (64u << 20) /* bytes that the client has yet to read; then it is given up */
-#define FINISH_MS  5000        /* for answers under way when stdin has ended */
+#define UNREAD_BYTES_MAX                                                                           \
+    (64u << 20)        /* bytes that the client has yet to read; then it is given up */
+#define FINISH_MS 5000 /* for answers under way when stdin has ended */
 
 struct mcp_settings {
-    const char *hub, *token_file, *room, *as, *specialization;
+    const char *hub, *token_file, *room, *as, *specialization, *state;
     long stays;
 };
 
@@ -35,6 +37,7 @@ struct bridge {
     uv_timer_t finish_timer;
     struct frame frame;
     struct mcp *mcp;
+    struct membership_keeper keeper;
     char token[TOKEN_TEXT_SIZE];
     char chunk[65536];
     bool ended; /* nothing more comes in */
@@ -66,9 +69,9 @@ static void bridge_send(struct mcp_outlet *outlet, const json_t *message)
     struct bridge *bridge = (struct bridge *)outlet;
     if (bridge->closed)
         return;
-    if (uv_stream_get_write_queue_size(bridge->out) > UNREAD_MAX) {
+    if (uv_stream_get_write_queue_size(bridge->out) > UNREAD_BYTES_MAX) {
         bridge->code = complain("mcp", "the client has not read its last %u MiB: giving it up.",
-                                UNREAD_MAX >> 20);
+                                UNREAD_BYTES_MAX >> 20);
         bridge_close(bridge);
         return;
     }
@@ -230,6 +233,7 @@ static int serve(struct bridge *bridge, const struct mcp_settings *settings)
     struct mcp_options options = {
         .loop = &bridge->loop,
         .outlet = &bridge->outlet,
+        .keeper = &bridge->keeper.face,
         .link = {.address = settings->hub,
                  .ai_id = settings->as,
                  .specialization = settings->specialization,
@@ -262,9 +266,15 @@ static int run_bridge(struct bridge *bridge, const struct mcp_settings *settings
     signal(SIGPIPE, SIG_IGN);
     bridge->outlet.send = bridge_send;
     frame_init(&bridge->frame, RPC_LINE_MAX);
+    bridge->keeper = (struct membership_keeper){.command = "mcp",
+                                                .state = settings->state,
+                                                .hub = settings->hub,
+                                                .stays_s = settings->stays};
+    membership_keeper_begin(&bridge->keeper);
     uv_loop_init(&bridge->loop);
     int code = serve(bridge, settings);
     frame_free(&bridge->frame);
+    membership_keeper_end(&bridge->keeper);
     uv_loop_close(&bridge->loop);
     token_wipe(bridge->token, sizeof bridge->token);
     return code;
@@ -309,6 +319,13 @@ static const struct setting options[] = {
      .fallback = "1800",
      .help = "For so long the AI is a member, away, when the client has ended it: started again it "
              "is the same, and what came meanwhile waits."},
+    {.name = "state",
+     .kind = SETTING_TEXT,
+     AT(state),
+     .argument = "FILE",
+     .environment = "KHUB_STATE",
+     .help = "What is kept of the AI. Without it: $KHUB_STATE, else .khub/NAME.json in the nearest "
+             "directory, from here upwards, that has a .khub or a .git, else in this one."},
     {0},
 };
 

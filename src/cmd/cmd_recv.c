@@ -193,6 +193,8 @@ static int show(struct receiving *receiving)
                               .json = settings->json,
                               .whole = settings->seq > 0};
     inbox_close(inbox);
+    if (inbox->reach > receiving->told) /* it came right behind the hub's word */
+        receiving->told = inbox->reach;
     inbox_choose(inbox, &look);
     if (inbox->failed)
         return complain("recv", "out of memory");

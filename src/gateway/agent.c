@@ -451,6 +451,11 @@ struct mailbox *agent_mailbox(struct agent *agent)
     return &agent->mailbox;
 }
 
+void agent_showed(struct agent *agent)
+{
+    tell_changed(agent);
+}
+
 size_t agent_ack(struct agent *agent, uint64_t seq)
 {
     uint64_t before = agent->mailbox.acked;

@@ -55,6 +55,8 @@ void agent_say(struct agent *agent, const char *type, json_t *payload, const cha
                agent_callback *callback, void *data);
 
 struct mailbox *agent_mailbox(struct agent *agent);
+/* Messages of its mailbox were shown. */
+void agent_showed(struct agent *agent);
 /* Deals with messages (mailbox_ack), and tells the hub how far. */
 size_t agent_ack(struct agent *agent, uint64_t seq);
 const char *agent_id(const struct agent *agent);

@@ -231,7 +231,7 @@ static int agent_begin(struct mcp *mcp, const struct khub_options *wanted)
     struct mcp_keeper *keeper = mcp->options.keeper;
     struct mail_past past = {0};
     char name[WIRE_ID_MAX + 1];
-    bool known = keeper && keeper->recall(keeper, options.ai_id, &options, &past);
+    bool known = keeper && keeper->recall(keeper, mcp->client, &options, &past);
     if (!options.ai_id) {
         make_name(mcp, name);
         options.ai_id = name;

@@ -23,13 +23,12 @@ struct mcp_outlet {
 
 /* What outlives a conversation: who its AI is, and how far it has read. The host's. */
 struct mcp_keeper {
-    /* What is known of an AI of that name (NULL: of the one that was here last): fills in what
-     * khub_new needs to come back, and how far it had read (what they point to stays the
-     * keeper's).
-     * False: nothing. */
-    bool (*recall)(struct mcp_keeper *keeper, const char *ai_id, struct khub_options *ret_options,
+    /* What is known of the AI of options->ai_id, or (NULL) of a client of that name ("": unknown):
+     * fills in what khub_new needs to come back, and how far it had read (what they point to stays
+     * the keeper's). False: nothing. */
+    bool (*recall)(struct mcp_keeper *keeper, const char *client, struct khub_options *options,
                    struct mail_past *ret_past);
-    /* It has changed; or (gone) it has left. */
+    /* It has changed; or (gone) it leaves. */
     void (*keep)(struct mcp_keeper *keeper, struct agent *agent, bool gone);
 };
 

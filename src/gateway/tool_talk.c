@@ -302,6 +302,8 @@ static void inbox_tell(struct mcp_call *call, struct agent *agent)
         remember(call->mcp, picked[i]);
     json_t *rest = mailbox_rest(mailbox);
     mailbox->dropped = 0;
+    if (count > 0)
+        agent_showed(agent);
     if (count == 0)
         text_add_literal(&text, "Nothing new.\n");
     mail_write(&text, picked, count, wish.tokens);

@@ -6,12 +6,13 @@ usage: cli_mcp.py KHUB [PART OF A NAME]
 import json
 import os
 import sys
+from tempfile import TemporaryDirectory
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, directory, equal, kill_9, run, test, wait_until  # noqa: E402
 from mcp import META, MODERN, Mcp, modern  # noqa: E402
-from program import HOSTILE, refused  # noqa: E402
+from program import HOSTILE, refused, worked  # noqa: E402
 
 ERAS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN)
 NEWEST = "2025-11-25"
@@ -140,7 +141,7 @@ def two_agents_talk_and_are_told_what_became_of_it():
         equal([(one["ai_id"], "away_since" in one) for one in ada.call("who")[0]["members"]],
               [("ada", False), ("bea", False)])
         equal(bea.end(), (0, ""))
-        wait_until(lambda: hub.counters()["connections"] == 1, "bea to go")
+        hub.wait_log("event=away ai=bea")
         told, text = ada.call("who")
         equal([(one["ai_id"], "away_since" in one) for one in told["members"]], [("ada", False), ("bea", True)])
         check("bea: away since" in text and "review; can c" in text, text)
@@ -306,6 +307,89 @@ def a_hub_that_was_killed_comes_back_and_nothing_is_lost():
                 chats = [message["text"] for message in gathered(ada, 2) if message["type"] == "chat"]
                 equal(chats, ["before", "after"])
                 equal(ada.call("say", text="here", to="bea")[0]["state"], "delivered")
+
+
+@test
+def a_client_that_is_started_again_is_who_it_was():
+    with directory() as data, TemporaryDirectory(prefix="khub-test-") as project, Hub("--data", data) as hub:
+        bea = hub.join("bea", 2)
+        ends = ["stdin", "kill -9"]
+        for end in ends:
+            with Mcp(hub, era=NEWEST, client="claude code", folder=project) as first:
+                name = first.call("join", specialization="review")[0]["ai_id"]
+                check(name.startswith("claude-code-"), name)
+                bea.say("chat", {"text": "one"}, name)
+                bea.say("chat", {"text": "two"}, name)
+                equal([message["text"] for message in gathered(first, 1)], ["one"])
+                if end == "stdin":
+                    equal(first.end(), (0, ""))
+                else:
+                    first.process.kill()
+                    first.process.wait()
+            wait_until(lambda: hub.log().count(f"event=away ai={name}") == ends.index(end) * 2 + 1, "it to go")
+            bea.say("chat", {"text": "three"}, name)
+            bea.drain()
+            with Mcp(hub, era=MODERN, client="claude code", folder=project) as again:
+                again.meta = modern(**{META + "clientInfo": {"name": "claude code", "version": "2"}})
+                told, text = again.call("join")
+                equal(told["ai_id"], name)
+                equal([message["text"] for message in gathered(again, 2)], ["two", "three"])
+                equal([message["text"] for message in again.call("inbox", again=True)[0]["messages"]],
+                      ["one", "two", "three"])
+                again.call("ack")
+                if end == "stdin":
+                    equal(again.end(), (0, ""))
+                    wait_until(lambda: hub.log().count(f"event=away ai={name}") == 2, "it to go again")
+                else:
+                    again.call("leave")
+                    equal([file for file in os.listdir(os.path.join(project, ".khub")) if file.endswith(".json")], [])
+        check("[+] " + name in hub.console() and hub.console().count("[+] claude") == 1, hub.console())
+
+
+@test
+def two_clients_of_a_project_are_two():
+    with TemporaryDirectory(prefix="khub-test-") as project, Hub() as hub, Mcp(hub, era=NEWEST, client="codex", folder=project) as one, \
+            Mcp(hub, era=NEWEST, client="codex", folder=project) as two:
+        names = {agent.call("join")[0]["ai_id"] for agent in (one, two)}
+        equal(len(names), 2)
+        equal(sorted(file for file in os.listdir(os.path.join(project, ".khub")) if file.endswith(".json")),
+              ["codex-2.json", "codex.json"])
+
+
+@test
+def a_shell_goes_on_where_a_client_stopped():
+    with directory() as data, TemporaryDirectory(prefix="khub-test-") as project, Hub("--data", data) as hub:
+        with Mcp(hub, "--as", "ada", era=NEWEST, folder=project) as ada:
+            ada.call("join")
+            bea = hub.join("bea", 2)
+            bea.say("chat", {"text": "one"}, "ada")
+            bea.say("chat", {"text": "two"}, "ada")
+            equal([message["text"] for message in gathered(ada, 1)], ["one"])
+            equal(ada.end(), (0, ""))
+        state = os.path.join(project, ".khub", "ada.json")
+        shown = worked("recv", "--wait", "60", "--json", KHUB_STATE=state, hub=hub).out
+        check('"two"' in shown and '"one"' not in shown, shown)
+        worked("ack", KHUB_STATE=state, hub=hub)
+        with Mcp(hub, "--as", "ada", era=NEWEST, folder=project) as ada:
+            bea.say("chat", {"text": "three"}, "ada")
+            equal([message["text"] for message in gathered(ada, 1)], ["three"])
+            equal(len(ada.call("inbox", again=True)[0]["messages"]), 1, "what was acked is done with")
+
+
+@test
+def a_file_that_is_damaged_is_named_and_left_alone():
+    with TemporaryDirectory(prefix="khub-test-") as project, Hub() as hub:
+        os.mkdir(os.path.join(project, ".khub"), 0o700)
+        state = os.path.join(project, ".khub", "ada.json")
+        with open(state, "w", encoding="utf-8") as file:
+            os.chmod(state, 0o600)
+            file.write("{oops")
+        with Mcp(hub, "--as", "ada", era=NEWEST, folder=project) as ada:
+            equal(ada.call("join")[0]["ai_id"], "ada")
+            code, errors = ada.end()
+            check(code == 0 and "ada.json" in errors, code, errors)
+        with open(state, encoding="utf-8") as file:
+            equal(file.read(), "{oops")
 
 
 @test

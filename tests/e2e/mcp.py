@@ -2,8 +2,10 @@
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
@@ -20,9 +22,12 @@ def modern(version=MODERN, **more):
 
 
 class Mcp:
-    def __init__(self, hub, *options, era=None, client="tester", **more):
+    """In a directory of its own, where it keeps what it keeps; or in `folder`."""
+
+    def __init__(self, hub, *options, era=None, client="tester", folder=None, **more):
+        self.own = None if folder else tempfile.mkdtemp(prefix="khub-test-mcp-")
         self.process = subprocess.Popen([KHUB, "mcp", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, env=environment(hub, **more))
+                                        stderr=subprocess.PIPE, env=environment(hub, **more), cwd=folder or self.own)
         self.count = 0
         self.rest = b""
         self.notes = []
@@ -129,3 +134,5 @@ class Mcp:
             self.process.wait()
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             stream.close()
+        if self.own:
+            shutil.rmtree(self.own)

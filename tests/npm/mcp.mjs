@@ -1,12 +1,17 @@
 // The MCP clients of @modelcontextprotocol at `khub mcp`: the first generation, which begins with initialize, and the
 // second in both eras. They judge each answer by its schema.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { check, equal, khub, main, test, withHub } from './harness.mjs';
 
-const bridge = (hub, name) => ({ command: khub, args: ['mcp', '--hub', hub, '--as', name], stderr: 'inherit' });
+const folder = mkdtempSync(join(tmpdir(), 'khub-npm-')); // where bridges keep what they keep
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const bridge = (hub, name) => ({ command: khub, args: ['mcp', '--hub', hub, '--as', name], cwd: folder, stderr: 'inherit' });
 
 async function second(hub, name, mode) {
   const client = new Client({ name, version: '1' }, mode ? { versionNegotiation: { mode } } : undefined);
