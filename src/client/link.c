@@ -83,10 +83,10 @@ static bool all_told(const struct khub *link)
     return all_done(link) && !link->untold;
 }
 
-/* And that it left, if it did. */
+/* Or, if it leaves, that it left: what it hears then is not read any more. */
 static bool all_over(const struct khub *link)
 {
-    return all_told(link) && (!link->leaves || link->has_left);
+    return link->leaves ? link->has_left && all_done(link) : all_told(link);
 }
 
 /* The sentence may be the hub's own: whoever prints it must not be obeyed by a terminal. */

@@ -281,10 +281,18 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
  * their way; it says nothing of how far was read. */
 static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
-    static const enum message_type answers[] = {
-        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,        MESSAGE_ERROR,      MESSAGE_HEARTBEAT,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CAUGHT_UP,  MESSAGE_LOG_RESULT, MESSAGE_SESSION_RESULT,
-        MESSAGE_MEMBER_RESULT,    MESSAGE_DEAD_RESULT};
+    static const enum message_type answers[] = {MESSAGE_TRAINING_SYNC,
+                                                MESSAGE_ACK,
+                                                MESSAGE_ERROR,
+                                                MESSAGE_HEARTBEAT,
+                                                MESSAGE_KNOWLEDGE_RESULT,
+                                                MESSAGE_CAUGHT_UP,
+                                                MESSAGE_LOG_RESULT,
+                                                MESSAGE_SESSION_RESULT,
+                                                MESSAGE_MEMBER_RESULT,
+                                                MESSAGE_DEAD_RESULT,
+                                                MESSAGE_MODERATION_RESULT,
+                                                MESSAGE_USAGE_RESULT};
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
     for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)

@@ -95,38 +95,42 @@ enum ask_result ask(struct visit *visit, enum message_type type, const struct te
     }
 }
 
-/* Takes a page's elements, and what to ask for next: owned; "" when it was the last. */
-static char *take_page(struct json_value page, const char *member, struct text *array)
+/* Takes a page's elements, and what to ask for next, as JSON; "" when it was the last. */
+static void take_page(struct json_value page, const char *member, struct text *array,
+                      struct text *after)
 {
     struct slice listed = json_get(page, member).raw; /* […] */
+    struct json_value next = json_get(page, "next");
     if (listed.len > 2) {
         text_add_literal(array, array->len > 1 ? "," : "");
         text_add(array, (struct slice){listed.at + 1, listed.len - 2});
     }
-    return field_string(page, "next");
+    text_clear(after);
+    if (next.kind == JSON_KIND_NUMBER || next.kind == JSON_KIND_STRING)
+        text_addf(after, next.kind == JSON_KIND_STRING ? "\"%.*s\"" : "%.*s",
+                  SLICE_FORMAT(next.raw));
 }
 
 enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned limit,
                           const char *member, struct text *array)
 {
     const struct ask *asked = visit->data;
+    struct text after = {0};
     enum ask_result result;
-    char *after = NULL;
     size_t at;
     text_add_literal(array, "[");
     do {
         struct text query = {0};
-        text_addf(&query, "{\"limit\":%u,\"after\":", limit);
-        text_add_string(&query, slice_of(after ? after : ""));
+        text_addf(&query, "{\"limit\":%u%s%.*s", limit, after.len ? ",\"after\":" : "",
+                  SLICE_FORMAT(text_slice(&after)));
         text_add(&query, (struct slice)SLICE("}\0"));
-        free(after);
-        after = NULL;
+        text_clear(&after);
         result = ask(visit, type, &query);
         text_free(&query);
         if (result == ASK_ANSWERED)
-            after = take_page(asked->answer, member, array);
-    } while (after && *after);
-    free(after);
+            take_page(asked->answer, member, array, &after);
+    } while (after.len);
+    text_free(&after);
     text_add_literal(array, "]");
     if (result == ASK_ANSWERED && json_check(text_slice(array), DEPTH_MAX, &at) != JSON_FINE)
         return fail(visit, "out of memory");

@@ -9,6 +9,7 @@
 #include "cmd/log_view.h"
 #include "cmd/stop.h"
 #include "cmd/table.h"
+#include "core/bounds.h"
 
 #define DEPTH_MAX   (WIRE_DEPTH_MAX + 16u)
 #define BEFORE_MS   1000 /* the offer's own message came as long before the session at the most */
@@ -81,22 +82,12 @@ static int finish(struct sessions *sessions, const char *bracket, struct json_va
 /* All sessions, as an array. */
 static int fetch_all(struct sessions *sessions, struct json_value *ret_all)
 {
-    const struct ask *asked = sessions->visit->data;
-    double after = 0;
     text_clear(&sessions->text);
-    text_add_literal(&sessions->text, "[");
-    do {
-        struct text query = {0};
-        text_addf(&query, "{\"limit\":200,\"after\":%.0f}", after);
-        text_add(&query, (struct slice){"", 1});
-        int code = ask_page(sessions, &query);
-        text_free(&query);
-        if (code != EXIT_WORKED)
-            return code;
-        add_inner(&sessions->text, json_get(asked->answer, "sessions").raw);
-        after = field_number(asked->answer, "next", 0);
-    } while (after > 0);
-    return finish(sessions, "]", ret_all);
+    enum ask_result result =
+        ask_pages(sessions->visit, MESSAGE_SESSION_QUERY, QUERY_LIMIT, "sessions", &sessions->text);
+    if (result == ASK_REFUSED)
+        return ask_complain(sessions->visit);
+    return result == ASK_ANSWERED ? finish(sessions, "", ret_all) : EXIT_FAILED;
 }
 
 /* One, with its whole workspace as the last member. */

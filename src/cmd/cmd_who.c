@@ -1,12 +1,14 @@
 /* khub who: the AIs at a hub, and what they work on together. */
 #include <unistd.h>
 
+#include "cmd/ask.h"
 #include "cmd/commands.h"
 #include "cmd/fields.h"
 #include "cmd/json_out.h"
 #include "cmd/summary.h"
 #include "cmd/table.h"
 #include "cmd/visit.h"
+#include "core/bounds.h"
 
 #define COMMON_MAX 64u /* capabilities of one AI */
 
@@ -22,9 +24,13 @@ struct who_settings {
 };
 
 static const struct column member_columns[] = {
-    {.title = "AI", .shrinks = true},           {.title = "SPECIALIZATION", .shrinks = true},
-    {.title = "LEVEL", .right = true},          {.title = "SESSIONS", .right = true},
-    {.title = "CONTRIBUTION", .right = true},   {.title = "JOINED", .right = true},
+    {.title = "AI", .shrinks = true},
+    {.title = "STATUS"},
+    {.title = "SPECIALIZATION", .shrinks = true},
+    {.title = "LEVEL", .right = true},
+    {.title = "SESSIONS", .right = true},
+    {.title = "CONTRIBUTION", .right = true},
+    {.title = "JOINED", .right = true},
     {.title = "CAPABILITIES", .shrinks = true},
 };
 
@@ -91,12 +97,22 @@ static void add_capabilities(struct table *table, struct json_value member,
     text_free(&names);
 }
 
+/* "here", of one who was just heard of; "here, 5 min" of one who is silent; "away, 5 min". */
+static void add_status(struct table *table, struct json_value member, int64_t now)
+{
+    bool away = json_string_is(json_get(member, "status"), slice_of("away"));
+    char ago[AGO_SIZE];
+    field_ago(member, "heard", now, ago);
+    table_addf(table, "%s, %s", away ? "away" : "here", ago);
+}
+
 static void add_member(struct table *table, struct json_value member, const struct common *common,
                        int64_t now)
 {
     char ago[AGO_SIZE];
     field_ago(member, "joined", now, ago);
     table_add_member(table, member, "ai_id");
+    add_status(table, member, now);
     table_add_member(table, member, "specialization");
     table_add_member(table, member, "level");
     table_add_member(table, member, "sessions");
@@ -146,31 +162,53 @@ static void print_tables(struct json_value members, struct json_value sessions, 
     table_free(&table);
 }
 
-int who_print(const char *address, const char *token_file, const char *room, bool json)
+static int tell(const struct visit *visit, struct slice members, bool json)
 {
     char place[PLACE_SIZE];
+    struct json_value sessions = json_get(visit->sync, "sessions");
+    if (sessions.kind != JSON_KIND_ARRAY)
+        return complain("who", "the hub at %s does not tell who is there.", visit->address);
+    if (!json) {
+        print_tables(json_value_of(members), sessions,
+                     place_text(visit->address, visit->room, place));
+        return EXIT_WORKED;
+    }
+    fputs("{\"members\":", stdout);
+    json_print(stdout, members, false);
+    fputs(",\"sessions\":", stdout);
+    json_print(stdout, sessions.raw, false);
+    fputs("}\n", stdout);
+    return EXIT_WORKED;
+}
+
+/* An exit code. */
+static int ask_and_tell(struct visit *visit, bool json)
+{
+    struct text members = {0};
+    enum ask_result result =
+        ask_pages(visit, MESSAGE_MEMBER_QUERY, QUERY_LIMIT, "members", &members);
+    int code = result == ASK_ANSWERED  ? tell(visit, text_slice(&members), json)
+               : result == ASK_REFUSED ? ask_complain(visit)
+                                       : EXIT_FAILED;
+    text_free(&members);
+    return code;
+}
+
+int who_print(const char *address, const char *token_file, const char *room, bool json)
+{
+    struct ask ask = {.other = NULL};
     struct visit visit = {.command = "who",
                           .address = address,
                           .token_file = token_file,
                           .room = room,
-                          .observer = true};
+                          .observer = true,
+                          .message = ask_message,
+                          .data = &ask};
     int code = visit_begin(&visit);
-    if (code == EXIT_WORKED) {
-        struct json_value members = json_get(visit.sync, "members");
-        struct json_value sessions = json_get(visit.sync, "sessions");
-        if (members.kind != JSON_KIND_ARRAY || sessions.kind != JSON_KIND_ARRAY) {
-            code = complain("who", "the hub at %s does not tell who is there.", address);
-        } else if (json) {
-            fputs("{\"members\":", stdout);
-            json_print(stdout, members.raw, false);
-            fputs(",\"sessions\":", stdout);
-            json_print(stdout, sessions.raw, false);
-            fputs("}\n", stdout);
-        } else {
-            print_tables(members, sessions, place_text(address, room, place));
-        }
-    }
+    if (code == EXIT_WORKED)
+        code = ask_and_tell(&visit, json);
     visit_end(&visit);
+    ask_free(&ask);
     return code;
 }
 
@@ -182,7 +220,8 @@ static int run(const void *data)
 
 static const struct setting options[] = {
     HUB_SETTING(struct who_settings),
-    JSON_SETTING(struct who_settings, "As JSON: {\"members\": […], \"sessions\": […]}."),
+    JSON_SETTING(struct who_settings, "As JSON: {\"members\": […], \"sessions\": […]}; "
+                                      "each member has \"status\" and \"heard\"."),
     {0},
 };
 
@@ -190,10 +229,11 @@ const struct command command_who = {
     .name = "who",
     .summary = "list the AIs at a hub and their sessions",
     .about =
-        "Lists the AIs that are connected, what each can do (without what all of them can), how much "
-        "it has contributed (1 for each entry shared, 1 for each use of it by another, 5 when another "
-        "has tested it), and below the collaboration sessions that are pending or active. It looks on "
-        "as an observer: the AIs do not notice.",
+        "Lists the AIs that are connected (here), or between two of their turns (away: what is for "
+        "them alone waits), how long ago each was last heard of, what it can do (without what all of "
+        "them can), how much it has contributed (1 for each entry shared, 1 for each use of it by "
+        "another, 5 when another has tested it), and below the collaboration sessions that are pending "
+        "or active. It looks on as an observer: the AIs do not notice.",
     .example = "  khub who\n  khub who --json | python3 -m json.tool",
     .worked = "listed",
     .failed = "the hub could not be reached",

@@ -50,9 +50,29 @@ void member_write(const struct room *room, const struct member *member, struct t
     text_add_literal(text, "}");
 }
 
-/* In the bytewise order of their ids, so that who comes or goes meanwhile moves nobody. */
-static void many_write(const struct room *room, const struct member_query *query, struct text *text)
+/* And what admit alone knows, which has a clock: when it was last heard of. Of who is not connected
+ * this hub may never have heard: then it is the end of its connection. */
+static void member_tell(const struct request *request, const struct member *member,
+                        struct text *text)
 {
+    const struct room *room = request->room;
+    int64_t silent = member->peer ? room->hub->clock - member_heard(room, member->key) : 0;
+    char heard[TIMESTAMP_SIZE];
+    timestamp_format(member->peer ? request->answered_ms - silent : member->left_ms, heard);
+    member_write(room, member, text);
+    text->len--; /* its brace */
+    text_addf(text, ",\"status\":\"%s\",\"heard\":\"%s\"}",
+              member->peer             ? "connected"
+              : member_is_away(member) ? "away"
+                                       : "left",
+              heard);
+}
+
+/* In the bytewise order of their ids, so that who comes or goes meanwhile moves nobody. */
+static void many_write(const struct request *request, const struct member_query *query,
+                       struct text *text)
+{
+    const struct room *room = request->room;
     const struct member *member = index_after(&room->members, query->after);
     struct slice last = {0};
     size_t begun = text->len, looks = 0;
@@ -64,7 +84,7 @@ static void many_write(const struct room *room, const struct member_query *query
             break;
         if (member_is_here(member) && !member->observer) {
             text_add_literal(text, told++ ? "," : "");
-            member_write(room, member, text);
+            member_tell(request, member, text);
         }
         last = member->key;
         member = index_after(&room->members, last);
@@ -94,10 +114,10 @@ int member_query_answer(struct request *request, const struct seat *to)
     text_add_string(text, request->message->message_id);
     if (one) {
         text_add_literal(text, ",\"members\":[");
-        member_write(room, one, text);
+        member_tell(request, one, text);
         text_add_literal(text, "],\"next\":null");
     } else {
-        many_write(room, &query, text);
+        many_write(request, &query, text);
     }
     text_addf(text, ",\"connected\":%zu,\"away\":%zu}", room->seat_count - room->observer_count,
               room->away_count);

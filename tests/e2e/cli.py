@@ -256,6 +256,19 @@ def who_tells_what_sets_an_ai_apart():
 
 
 @test
+def who_tells_who_is_between_its_turns():
+    with Hub() as hub:
+        hub.join("ada", 2, capabilities=["tcp"])
+        bea = hub.join("bea", 2, stays_s=600, capabilities=["alsa"])
+        bea.close()
+        wait_until(lambda: row(worked("who", hub=hub).out, "AI", "bea")["STATUS"].startswith("away, "), "bea to be away")
+        check(row(worked("who", hub=hub).out, "AI", "ada")["STATUS"].startswith("here, "), "ada")
+        who = {member["ai_id"]: member for member in json.loads(worked("who", "--json", hub=hub).out)["members"]}
+        equal([who[name]["status"] for name in ("ada", "bea")], ["connected", "away"], "what a script is told")
+        equal(who["bea"]["heard"], who["bea"]["away_since"], "when it was last heard of")
+
+
+@test
 def who_is_not_noticed():
     with Hub() as hub:
         ada = hub.join("ada", 2)

@@ -183,6 +183,36 @@ static void check_roster(struct world *world, const struct room_model *room, jso
         world_fail(world, "%zu members are listed, not %zu", json_array_size(members), listed);
 }
 
+/* Each that is here, once, as far as a page goes. */
+static void check_members(struct world *world, const struct room_model *room, json_t *payload)
+{
+    json_t *rows = json_object_get(payload, "members"), *row;
+    size_t index, here = 0;
+    json_array_foreach(rows, index, row)
+    {
+        const char *status = text_of(row, "status");
+        for (int name = 0; name < NAMES; name++) {
+            const struct member *member = &room->members[name];
+            if (strcmp(text_of(row, "ai_id"), names[name]) != 0)
+                continue;
+            here += !member->observer && text_of(row, "heard")[0] &&
+                    strcmp(status, member->link != NOBODY ? "connected"
+                                   : member_away(member)  ? "away"
+                                                          : "gone") == 0 &&
+                    (text_of(row, "away_since")[0] != '\0') == member_away(member);
+        }
+    }
+    size_t should = room->away_count;
+    for (unsigned i = 0; i < room->seat_count; i++)
+        should += !room->members[room->seats[i]].observer;
+    bool whole = json_is_null(json_object_get(payload, "next"));
+    if ((whole ? here != should : here > should) || json_array_size(rows) != here ||
+        (size_t)(json_integer_value(json_object_get(payload, "connected")) +
+                 json_integer_value(json_object_get(payload, "away"))) != should)
+        world_fail(world, "%zu members are told, %zu of them as they are, of %zu",
+                   json_array_size(rows), here, should);
+}
+
 /* The last to go first. */
 static void check_away(struct world *world, const struct room_model *room, json_t *away)
 {
@@ -434,6 +464,9 @@ static void check_payload(struct world *world, const struct expected *expected, 
         break;
     case MESSAGE_MODERATION_RESULT:
         check_moderation_result(world, expected->room, payload);
+        break;
+    case MESSAGE_MEMBER_RESULT:
+        check_members(world, &world->rooms[expected->room], payload);
         break;
     case MESSAGE_DEAD_RESULT:
         check_dead_result(world, expected, payload, said);

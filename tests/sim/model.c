@@ -362,8 +362,8 @@ static void model_dead_query(struct world *world, const struct said *said)
         expect_made(world, said->link, MESSAGE_DEAD_RESULT, HUB, link->name);
 }
 
-/* Who is banned is anybody's of level 2 to know. */
-static void model_moderation_query(struct world *world, const struct said *said)
+/* Who is banned, and who is here, is anybody's of level 2 to know. */
+static void model_open_query(struct world *world, const struct said *said, enum message_type answer)
 {
     struct link *link = &world->links[said->link];
     uint64_t codes = said->flaws | incidental_codes(world, said);
@@ -373,7 +373,7 @@ static void model_moderation_query(struct world *world, const struct said *said)
     if (codes)
         model_refuse(world, said, codes);
     else
-        expect_made(world, said->link, MESSAGE_MODERATION_RESULT, HUB, link->name);
+        expect_made(world, said->link, answer, HUB, link->name);
 }
 
 /* It goes, and nothing else of it is looked at. */
@@ -475,7 +475,11 @@ void model_line(struct world *world, struct said *said)
         return;
     }
     if (said->type == MESSAGE_MODERATION_QUERY && !said->bad_line) {
-        model_moderation_query(world, said);
+        model_open_query(world, said, MESSAGE_MODERATION_RESULT);
+        return;
+    }
+    if (said->type == MESSAGE_MEMBER_QUERY && !said->bad_line) {
+        model_open_query(world, said, MESSAGE_MEMBER_RESULT);
         return;
     }
     if (!said->bad_line) {

@@ -113,10 +113,12 @@ static void put_message(struct maker *maker)
  * anybody. */
 static void forge(struct world *world, struct said *said)
 {
-    static const enum message_type of_hub[] = {
-        MESSAGE_TRAINING_SYNC,    MESSAGE_ACK,         MESSAGE_PRESENCE,         MESSAGE_ERROR,
-        MESSAGE_KNOWLEDGE_RESULT, MESSAGE_CHALLENGE,   MESSAGE_VERIFICATION,     MESSAGE_LEASE,
-        MESSAGE_CAUGHT_UP,        MESSAGE_DEAD_RESULT, MESSAGE_MODERATION_RESULT};
+    static const enum message_type of_hub[] = {MESSAGE_TRAINING_SYNC,     MESSAGE_ACK,
+                                               MESSAGE_PRESENCE,          MESSAGE_ERROR,
+                                               MESSAGE_KNOWLEDGE_RESULT,  MESSAGE_CHALLENGE,
+                                               MESSAGE_VERIFICATION,      MESSAGE_LEASE,
+                                               MESSAGE_CAUGHT_UP,         MESSAGE_DEAD_RESULT,
+                                               MESSAGE_MODERATION_RESULT, MESSAGE_MEMBER_RESULT};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -153,6 +155,7 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_DEAD_LETTER,
                                               MESSAGE_MODERATION,
                                               MESSAGE_MODERATION_QUERY,
+                                              MESSAGE_MEMBER_QUERY,
                                               MESSAGE_LEASE_REQUEST,
                                               MESSAGE_LEASE_RELEASE};
     enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 2 };

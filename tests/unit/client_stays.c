@@ -97,6 +97,11 @@ static void a_leave_waits_for_answers(void **state)
     snprintf(payload, sizeof payload, "{\"message_id\":\"%s\",\"seq\":2,\"delivered\":true}", id);
     fake_hub_say(&life->hub, "hub", "ack", payload, 2);
     UNTIL(life, fake_hub_count(&life->hub, "leave") == 1);
+    fake_hub_say(&life->hub, "hub", "presence", "{\"ai_id\":\"ada\",\"status\":\"left\"}", 9);
+    fake_hub_drop(&life->hub); /* how far that is read, nobody needs to know */
+    UNTIL(life, is_ended(life));
+    assert_int_equal(life->turned, 0);
+    assert_int_equal(life->hub.accepted, 1);
 }
 
 /* The connection breaks before the hub's word: it is said again, on another. */

@@ -62,6 +62,29 @@ static void those_there_are_told_in_the_order_of_their_ids(void **state)
     assert_null(json_object_get(cey, "left"));
 }
 
+static void it_is_told_when_each_was_last_heard_of(void **state)
+{
+    struct fixture *f = *state;
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "'stays_s':60");
+    join(f, CEY, "cey", 1, "");
+    leave(f, BOB);
+    pass(f, 4000);
+    say(f, CEY, "heartbeat", "{}");
+    pass(f, 1000);
+    json_t *ada = one(f, ADA, "ada"), *bob = one(f, ADA, "bob"), *cey = one(f, ADA, "cey");
+    assert_string_equal(string_of(ada, "heard"), "2026-11-22T08:00:05.000+00:00");
+    assert_string_equal(string_of(ada, "status"), "connected");
+    assert_string_equal(string_of(bob, "heard"), "2026-11-22T08:00:00.000+00:00");
+    assert_string_equal(string_of(bob, "status"), "away");
+    assert_string_equal(string_of(cey, "heard"), "2026-11-22T08:00:04.000+00:00");
+    leave(f, CEY);
+    pass(f, 1000);
+    cey = one(f, ADA, "cey");
+    assert_string_equal(string_of(cey, "heard"), "2026-11-22T08:00:05.000+00:00");
+    assert_string_equal(string_of(cey, "status"), "left");
+}
+
 static void of_one_it_is_told_if_it_is_away_or_has_left(void **state)
 {
     struct fixture *f = *state;
@@ -117,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         TEST(those_there_are_told_in_the_order_of_their_ids),
+        TEST(it_is_told_when_each_was_last_heard_of),
         TEST(of_one_it_is_told_if_it_is_away_or_has_left),
         TEST(what_can_not_be_told_is_refused),
         TEST(a_page_looks_at_so_many),

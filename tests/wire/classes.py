@@ -14,6 +14,7 @@ EDGES = [-1, 0, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53, 2**53 + 1, 2**63 - 1,
 # each number that a hub reads of a message, with what else its message needs
 COUNTED = [
     ("hello", {}, ["since", "protocol", "sync"]),
+    ("hello", {"protocol": 2}, ["since", "stays_s"]),
     ("knowledge_query", {}, ["since", "limit", "revision", "cursor"]),
     ("log_query", {}, ["after", "until", "limit"]),
     ("session_query", {}, ["after", "limit"]),
@@ -28,7 +29,7 @@ COUNTED = [
 TYPES = ["hello", "heartbeat", "pattern_share", "code_share", "feature_request", "feature_response", "os_component_share",
          "performance_report", "collaboration_request", "collaboration_response", "collaboration_update",
          "workspace_update", "lease_request", "lease_release", "commitment", "dead_letter", "dead_query", "chat",
-         "knowledge_query", "log_query", "session_query", "member_query"]
+         "knowledge_query", "log_query", "session_query", "member_query", "leave"]
 
 
 def gone(place):
