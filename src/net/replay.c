@@ -18,6 +18,7 @@ struct replay {
     uint64_t since;
     uint64_t upto; /* all up to here was read, */
     uint32_t number;
+    uint64_t end; /* while holding: what comes after is put aside, and in no page */
     struct queue aside;
     unsigned failed; /* times that too much came while holding */
 };
@@ -38,10 +39,12 @@ static void ask(struct connection *connection)
 {
     struct server *server = connection->server;
     struct replay *replay = connection->replay;
-    uint64_t end = hub_seq(server->hub, replay->room);
+    uint64_t end = replay->holding ? replay->end : hub_seq(server->hub, replay->room);
     assert(!replay->asked);
-    if (!replay->holding && end - replay->upto <= HOLD_WITHIN && !connection->queue.bytes)
+    if (!replay->holding && end - replay->upto <= HOLD_WITHIN && !connection->queue.bytes) {
         replay->holding = true;
+        replay->end = end;
+    }
     struct store_wish wish = {.reader = connection->id,
                               .room = replay->room,
                               .ai_id = replay->ai_id,

@@ -227,6 +227,27 @@ def catching_up_ends_before_what_comes_now():
 
 
 @test
+def what_comes_while_a_large_past_is_read_comes_once():
+    """Of more than a page, near the end: what is said from then on is put aside, and in no page."""
+    with directory() as data, Hub("--data", data) as hub:
+        reader, writer = Reader(), hub.join("writer", 2)
+        reader.join(hub)
+        reader.leave()
+        for at in range(1500):
+            writer.say("chat", {"text": f"{at} " + "x" * 2000})
+        settle(writer)
+        reader.client = hub.join("reader", 2, sync="none", since=reader.seq)
+        for at in range(1500, 4000):
+            writer.say("chat", {"text": f"{at}"})
+        heard = []
+        while len(heard) < 4000:
+            line = reader.client.receive()
+            if line["message_type"] == "chat":
+                heard.append(int(line["payload"]["text"].split()[0]))
+        equal(heard, list(range(4000)), "what it heard")
+
+
+@test
 def a_past_that_is_not_kept_is_said():
     with directory() as data, Hub("--data", data, "--retain-entries", 10000) as hub:
         writer = hub.join("writer", 2, sync="none")
