@@ -10,9 +10,8 @@
 #include "wire/bounds.h"
 #include "wire/clock.h"
 
-#define ANSWER_MS    30000                  /* for the hub to answer one question */
-#define RATE_WAIT_MS 200                    /* before one that came too fast is said again */
-#define DEPTH_MAX    (WIRE_DEPTH_MAX + 16u) /* of the deepest payload inside an answer */
+#define ANSWER_MS 30000                  /* for the hub to answer one question */
+#define DEPTH_MAX (WIRE_DEPTH_MAX + 16u) /* of the deepest payload inside an answer */
 
 /* Whether it answers the open question; keeps it then. */
 static bool take(struct ask *ask, const struct khub_message *message)
@@ -39,16 +38,6 @@ void ask_message(struct visit *visit, const struct khub_message *message)
     struct ask *ask = visit->data;
     if (!take(ask, message) && ask->other)
         ask->other(visit, message, ask->data);
-}
-
-/* Sleeps, but turns the link. False: it ended, or somebody stopped us. */
-static bool turn_for(struct visit *visit, int ms)
-{
-    int64_t until = time_monotonic_ms() + ms;
-    while (time_monotonic_ms() < until)
-        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
-            return false;
-    return true;
 }
 
 static enum ask_result fail(const struct visit *visit, const char *why)
@@ -80,6 +69,7 @@ static enum ask_result ask_once(struct visit *visit, enum message_type type,
     OWNED char *detail = field_string(ask->answer, "detail");
     snprintf(ask->code, sizeof ask->code, "%s", code);
     snprintf(ask->why, sizeof ask->why, "%s", detail);
+    ask->retry_after_ms = (int64_t)field_number(ask->answer, "retry_after_ms", 0);
     return ASK_REFUSED;
 }
 
@@ -90,7 +80,7 @@ enum ask_result ask(struct visit *visit, enum message_type type, const struct te
         enum ask_result result = ask_once(visit, type, payload);
         if (result != ASK_REFUSED || strcmp(ask->code, wire_error_code(WIRE_RATE_LIMITED)) != 0)
             return result;
-        if (!turn_for(visit, RATE_WAIT_MS))
+        if (!visit_pause(visit, ask->retry_after_ms))
             return ASK_FAILED;
     }
 }

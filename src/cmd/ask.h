@@ -19,7 +19,8 @@ struct ask {
     void *data;
     /* Of the last answer, good until the next question. */
     struct json_value answer; /* its payload, an object */
-    char code[32], why[512];  /* of a refusal: the hub's code, and its sentence */
+    char code[32], why[512];  /* of a refusal: the hub's code, and its sentence, */
+    int64_t retry_after_ms;   /* and after how long it is free again; 0: it does not say */
 
     /* Its own. */
     struct text text;

@@ -259,10 +259,8 @@ static int say(struct saying *saying)
                         strcmp(saying->code, wire_error_code(WIRE_RATE_LIMITED)) == 0;
         if (!too_fast)
             return code;
-        int64_t until = time_monotonic_ms() + saying->retry_after_ms;
-        while (time_monotonic_ms() < until)
-            if (visit_wait(&saying->turn.visit, until, NULL, 0) != VISIT_TURNED)
-                return EXIT_FAILED;
+        if (!visit_pause(&saying->turn.visit, saying->retry_after_ms))
+            return EXIT_FAILED;
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
 #include "cmd/commands.h"
@@ -21,7 +22,6 @@
 #define UNDER_WAY_MAX  256u /* messages that are not acked yet */
 #define REFUSALS_SHOWN 10u
 #define PROGRESS_MS    2000
-#define RATE_WAIT_MS   200
 #define LINE_DEPTH_MAX (WIRE_DEPTH_MAX + 16u)
 
 /* How each section's entries are shared: in the body's member of the entry, by this type. */
@@ -40,7 +40,8 @@ struct import {
     struct index known; /* of keyed objects: what is there, as key_of writes it */
     size_t taken, known_already, refused, unanswered, claims;
     size_t under_way, done, count; /* done, count: lines */
-    struct sent *again;            /* came too fast: to be said once more */
+    STAILQ_HEAD(, sent) again;     /* came too fast: to be said once more, */
+    int64_t again_at;              /* and not before this (monotonic) */
     int64_t progress_at;
 };
 
@@ -49,8 +50,8 @@ struct sent {
     struct import *import;
     size_t line;
     const char *type;
-    char *payload; /* owned */
-    struct sent *next;
+    char *payload;           /* owned */
+    STAILQ_ENTRY(sent) next; /* in import->again */
 };
 
 struct known {
@@ -168,8 +169,9 @@ static void on_outcome(struct khub *link, const struct khub_outcome *outcome, vo
     import->under_way--;
     if (outcome->error == KHUB_E_REFUSED &&
         strcmp(outcome->code, wire_error_code(WIRE_RATE_LIMITED)) == 0) {
-        sent->next = import->again;
-        import->again = sent;
+        int64_t wait = outcome->retry_after_ms > 0 ? outcome->retry_after_ms : TOO_FAST_MS;
+        import->again_at = time_monotonic_ms() + wait;
+        STAILQ_INSERT_TAIL(&import->again, sent, next);
         return;
     }
     if (outcome->error == 0)
@@ -223,25 +225,25 @@ static int publish(struct import *import, struct sent *sent)
     return over ? -1 : 0;
 }
 
-/* What came too fast, more slowly. */
+/* What came too fast, in its order: one when the hub said that it takes one, and as long as none is
+ * refused more and more at once. 0, or -1 when the visit is over. */
 static int publish_again(struct import *import)
 {
-    while (import->again) {
-        int64_t until = time_monotonic_ms() + RATE_WAIT_MS;
-        while (time_monotonic_ms() < until)
-            if (visit_wait(import->visit, until, NULL, 0) != VISIT_TURNED)
+    size_t most = 0; /* under way beside the next */
+    struct sent *sent;
+    while ((sent = STAILQ_FIRST(&import->again))) {
+        int64_t left = import->again_at - time_monotonic_ms();
+        if (left > 0) {
+            if (await(import, 0) < 0 || !visit_pause(import->visit, left))
                 return -1;
-        struct sent *sent = import->again;
-        import->again = NULL;
-        while (sent) {
-            struct sent *next = sent->next;
-            if (publish(import, sent) < 0) {
-                import->again = next;
-                return -1;
-            }
-            sent = next;
+            most = 0;
+            continue;
         }
-        if (await(import, 0) < 0)
+        STAILQ_REMOVE_HEAD(&import->again, next);
+        if (publish(import, sent) < 0 || await(import, most) < 0)
+            return -1;
+        most = 2 * most + 1 < UNDER_WAY_MAX ? 2 * most + 1 : UNDER_WAY_MAX - 1;
+        if (STAILQ_EMPTY(&import->again) && await(import, 0) < 0)
             return -1;
     }
     return 0;
@@ -264,7 +266,10 @@ static int share(struct import *import, size_t line, const char *type, struct te
     }
     struct sent *sent = memory_new(sizeof(*sent));
     *sent = (struct sent){.import = import, .line = line, .type = type, .payload = payload->at};
-    return publish(import, sent);
+    if (STAILQ_EMPTY(&import->again))
+        return publish(import, sent);
+    STAILQ_INSERT_TAIL(&import->again, sent, next); /* behind those that wait */
+    return publish_again(import);
 }
 
 /* ── lines ── */
@@ -427,6 +432,7 @@ int kb_import(const struct kb_settings *settings, struct visit *visit)
                             .count = lines->count,
                             .progress_at = time_monotonic_ms() + PROGRESS_MS};
     int error = 0;
+    STAILQ_INIT(&import.again);
     stop_catch();
     kb_each_entry("all", visit->sync, know, &import);
     for (int reports = 0; reports < 2; reports++) {
@@ -437,8 +443,9 @@ int kb_import(const struct kb_settings *settings, struct visit *visit)
             error = publish_again(&import);
     }
     visit_end(visit); /* no outcome comes any more */
-    for (struct sent *sent = import.again, *next; sent; sent = next) {
-        next = sent->next;
+    struct sent *sent;
+    while ((sent = STAILQ_FIRST(&import.again))) {
+        STAILQ_REMOVE_HEAD(&import.again, next);
         sent_free(sent);
     }
     int code = report(&import, error == 0);

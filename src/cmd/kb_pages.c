@@ -10,7 +10,6 @@
 #include "wire/bounds.h"
 
 #define ANSWER_MS    10000 /* for the hub to answer one query */
-#define RATE_WAIT_MS 200   /* before a query that came too fast is said again */
 #define PAGE_ENTRIES 200
 #define DEPTH_MAX    (WIRE_DEPTH_MAX + 16u) /* of the deepest payload inside a result */
 
@@ -28,13 +27,14 @@ struct pages {
     struct text found; /* of words: {section, id, snippet} of each, in order */
     bool more;
     struct text sections[KB_SECTIONS];
-    struct text totals;           /* of the last page */
-    struct text cursor;           /* a JSON value; empty: from the beginning */
-    char question[UUID_SIZE];     /* the query that is not answered yet, or "" */
-    bool complete, refused, wait; /* wait: it came too fast */
-    bool selects;                 /* some are asked for, or in an order; */
-    bool scored;                  /* and then all the reports */
-    char why[256];                /* it was refused */
+    struct text totals;       /* of the last page */
+    struct text cursor;       /* a JSON value; empty: from the beginning */
+    char question[UUID_SIZE]; /* the query that is not answered yet, or "" */
+    bool complete, refused, too_fast;
+    int64_t retry_after_ms; /* of one that came too fast */
+    bool selects;           /* some are asked for, or in an order; */
+    bool scored;            /* and then all the reports */
+    char why[256];          /* it was refused */
 };
 
 static void take_result(struct pages *pages, struct json_value result)
@@ -67,6 +67,12 @@ static void take_result(struct pages *pages, struct json_value result)
     text_addf(&pages->cursor, "\"%.*s\"", SLICE_FORMAT(next.raw));
 }
 
+static void take_too_fast(struct pages *pages, struct json_value error)
+{
+    pages->too_fast = true;
+    pages->retry_after_ms = (int64_t)field_number(error, "retry_after_ms", 0);
+}
+
 void kb_pages_message(struct visit *visit, const struct khub_message *message)
 {
     struct pages *pages = visit->data;
@@ -85,7 +91,7 @@ void kb_pages_message(struct visit *visit, const struct khub_message *message)
         take_result(pages, payload);
     else if (json_string_is(json_get(payload, "code"),
                             slice_of(wire_error_code(WIRE_RATE_LIMITED))))
-        pages->wait = true;
+        take_too_fast(pages, payload);
     else {
         OWNED char *detail = field_string(payload, "detail");
         snprintf(pages->why, sizeof(pages->why), "%s", detail);
@@ -136,14 +142,10 @@ static int await_page(struct visit *visit, struct pages *pages)
     while (pages->question[0])
         if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED || time_monotonic_ms() >= until)
             return -1;
-    if (!pages->wait)
+    if (!pages->too_fast)
         return 0;
-    pages->wait = false;
-    until = time_monotonic_ms() + RATE_WAIT_MS;
-    while (time_monotonic_ms() < until)
-        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
-            return -1;
-    return 0;
+    pages->too_fast = false;
+    return visit_pause(visit, pages->retry_after_ms) ? 0 : -1;
 }
 
 /* The sync's object, with all entries in the place of those that it had. */

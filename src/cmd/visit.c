@@ -22,6 +22,7 @@
 #define HEARTBEAT_MS 30000
 #define SILENT_MS    INT_MAX
 #define AGAIN_MS     500  /* before a hub that can't keep that we join is asked again */
+#define PAUSE_LONG   5000 /* ms that nobody waits without knowing why */
 #define FLUSH_MS     3000 /* for what is queued when a visit ends */
 #define STOPPED_MS   300  /* the same after SIGINT or SIGTERM */
 
@@ -397,6 +398,21 @@ static bool ask(struct visit *visit)
 static bool is_sending(const struct visit *visit)
 {
     return khub_link_state(visit->link) == KHUB_JOINED && khub_wants_write(visit->link);
+}
+
+bool visit_pause(struct visit *visit, int64_t retry_after_ms)
+{
+    int64_t ms = retry_after_ms > 0 ? retry_after_ms : TOO_FAST_MS;
+    int64_t until = time_monotonic_ms() + ms;
+    if (ms >= PAUSE_LONG && !visit->slowed) {
+        complain(visit->command, "the hub takes the next message in %lld s; waiting, Ctrl-C stops.",
+                 (long long)(ms + 999) / 1000);
+        visit->slowed = true;
+    }
+    while (time_monotonic_ms() < until)
+        if (visit_wait(visit, until, NULL, 0) != VISIT_TURNED)
+            return false;
+    return true;
 }
 
 int visit_settle(struct visit *visit, int ms)

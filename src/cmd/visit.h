@@ -18,6 +18,7 @@
 #define VISIT_POLLS_MAX 4u    /* descriptors of the subcommand's own in one wait */
 #define IDENTITY_SIZE   129u
 #define PLACE_SIZE      512u
+#define TOO_FAST_MS     200 /* before what came too fast is said again, if its error does not say */
 
 struct visit {
     /* Set by the caller before visit_begin; strings are not copied. */
@@ -63,6 +64,7 @@ struct visit {
     bool in_use;              /* another connection holds this ai_id */
     bool taken_over;          /* a newer one does, which showed the resume_token */
     bool anew;                /* the hub is not as far as `since`: it began anew, and so did we */
+    bool slowed;              /* that the hub makes us wait was said */
     char question[UUID_SIZE]; /* the heartbeat that the hub has yet to answer, or "" */
     unsigned answers;
     int error;
@@ -82,6 +84,10 @@ int visit_begin(struct visit *visit);
  * polls: the caller's own descriptors, or NULL; their revents are set. */
 enum visit_result visit_wait(struct visit *visit, int64_t until, struct pollfd *polls,
                              size_t count);
+/* Waits until what came too fast may be said again: as long as its error says (retry_after_ms; 0:
+ * it does not, and a moment does). The first time that it takes long it says so. False: the visit
+ * is over, or somebody stopped us. */
+bool visit_pause(struct visit *visit, int64_t retry_after_ms);
 /* Waits, `ms` at the most after the hub took or acked the last of it, until all that was published
  * before has been judged by the hub: every error for it has then gone through the message callback,
  * and with acks each outcome has come. 0, or -1 when the hub did not say so in time. */

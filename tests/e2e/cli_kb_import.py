@@ -98,6 +98,35 @@ def kb_import_says_what_is_refused():
 
 
 @test
+def who_is_too_fast_waits_as_long_as_the_hub_says():
+    """So it is refused a few times; with a short time of its own it would be ten times as often."""
+    with directory() as data, Hub("--data", data, "--sync-limit", "400") as hub:
+        def given(name, *options):
+            return {"hub": hub, "KHUB_TOKEN": worked("token", "add", name, *options, "--data", data).out.strip()}
+
+        def slow(name, rate="0.5"):
+            """In a burst it is one message, which is the hello."""
+            return given(name, "--rate", rate)
+
+        lines = [{"id": f"p{number}", "section": "shared_patterns", "entry": {"pattern": {"n": number, "x": "y" * 300}}}
+                 for number in range(3)]
+        result = worked("kb", "import", "-", given="\n".join(map(json.dumps, lines)).encode(), **slow("imports"))
+        equal(result.out, "taken 3, known already 0, refused 0\n")
+        refused_so_far = hub.counters()["refused"]
+        check(1 <= refused_so_far <= 15, refused_so_far, "refusals of 3 lines")
+        listed = json.loads(worked("kb", "list", "--json", **given("fast")).out)
+        # the newest first: so they have kept the file's order
+        equal([entry["id"] for entry in listed], ["p0", "p1", "p2"])
+        for words in (("kb", "list", "--json"), ("dead", "--json")):
+            before = hub.counters()["refused"]
+            worked(*words, **slow(words[0]))
+            count = hub.counters()["refused"] - before
+            check(count <= 8, count, "refusals of", words)
+        text = worked("dead", **slow("slower", "0.19")).err
+        check("takes the next message in" in text and text.count("waiting") == 1, text)
+
+
+@test
 def kb_import_outlives_its_hub():
     with directory() as folder:
         os.mkdir(folder)
