@@ -142,6 +142,40 @@ def the_slowest_are_named():
         check("test15 " not in slowest, slowest)  # of each of three builds
 
 
+# As meson writes it down of programs that tell of two cases, and of one that is a case itself.
+RUN = """<testsuites>
+<testsuite name="khub.khub:unit / fine"><testcase name="a"/><testcase name="b"/></testsuite>
+<testsuite name="khub.khub:unit / refuted"><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>
+<testsuite name="khub.khub:unit / crashed"><testcase name="a"/></testsuite>
+<testsuite name="khub.khub:unit / both"><testcase name="a"/><testcase name="b"><failure/></testcase></testsuite>
+<testsuite name="khub.khub:unit / cut"><testcase name="a"/></testsuite>
+<testsuite name="khub.khub:unit / late"><testcase name="a"/><testcase name="b"/></testsuite>
+<testsuite name="khub.khub:unit / slow"><testcase name="a"/></testsuite>
+<testsuite name="khub"><testcase name="khub:unit / alone"><error/></testcase><testcase name="khub:e2e / not"><skipped/>
+</testcase></testsuite></testsuites>"""
+ENDS = {"fine": ("OK", 0), "refuted": ("ERROR", 1), "crashed": ("ERROR", -11), "both": ("ERROR", 128 + 6), "cut": ("ERROR", 0),
+        "late": ("ERROR", 3), "slow": ("TIMEOUT", -15), "alone": ("ERROR", 128 + 6), "not": ("SKIP", 0)}
+
+
+@test
+def a_program_that_ends_with_an_error_of_none_of_its_cases_is_named():
+    with tree() as place:
+        place.write("testlog.junit.xml", RUN)
+        place.write("testlog.json", "".join(
+            json.dumps({"name": f"khub:{'e2e' if name == 'not' else 'unit'} / {name}", "duration": 1.0, "result": result,
+                        "returncode": code}) + "\n" for name, (result, code) in ENDS.items()))
+        code, said, _ = place.dev("test")
+        *said, last = said.splitlines()
+        equal(code, 1)
+        equal(sorted(line.removeprefix("failed: build: ").split("; see")[0] for line in said
+                     if line.startswith("failed: build: ")),
+              ["both: outside its cases: was killed by SIGABRT", "crashed: outside its cases: was killed by SIGSEGV",
+               "cut: outside its cases: ended before its last case", "khub.khub:unit / both: b",
+               "khub.khub:unit / refuted: b", "khub: khub:unit / alone", "late: outside its cases: ended with 3",
+               "slow: outside its cases: hung"])
+        equal(last, "27 passed, 24 failed, 3 skipped")  # in each of three builds
+
+
 @test
 def clean_leaves_nothing():
     with tree() as place:
