@@ -1,15 +1,13 @@
 /* khub gateway: HTTP for a hub that is elsewhere. */
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 
 #include "cmd/commands.h"
-#include "cmd/terminal.h"
+#include "cmd/door.h"
 #include "cmd/token_choice.h"
 #include "cmd/visit.h"
-#include "gateway/gateway.h"
 
 #define GATEWAY_ADDRESS "127.0.0.1:6080"
-#define GATEWAY_ROOM    "gateway"
 
 struct gateway_settings {
     const char *hub, *token_file, *room;
@@ -17,147 +15,76 @@ struct gateway_settings {
     bool quiet;
 };
 
-struct door {
-    uv_loop_t loop;
+struct gateway_run {
+    struct door door; /* first: it is the run */
     uv_signal_t interrupted, terminated;
-    struct gateway *gateway;
-    const struct gateway_settings *settings;
-    char token[TOKEN_TEXT_SIZE];
-    bool closed;
+    bool ended;
     int code;
 };
 
-static void say(const struct door *door, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-/* A sentence for people, which may quote a hub. */
-static void say(const struct door *door, const char *format, ...)
+static void end(struct gateway_run *run)
 {
-    struct terminal terminal = terminal_of(STDOUT_FILENO, "never");
-    struct line line;
-    va_list arguments;
-    if (door->settings->quiet)
+    if (run->ended)
         return;
-    line_begin(&line, &terminal);
-    line.width = 0;
-    va_start(arguments, format);
-    line_addf(&line, "[gateway] ");
-    line_addv(&line, format, arguments);
-    va_end(arguments);
-    line_print(&line, stdout);
-    line_free(&line);
-    output_flush();
-}
-
-/* ── what happens ── */
-
-static void door_close(struct door *door)
-{
-    if (door->closed)
-        return;
-    door->closed = true;
-    gateway_close(door->gateway);
-    uv_close((uv_handle_t *)&door->interrupted, NULL);
-    uv_close((uv_handle_t *)&door->terminated, NULL);
+    run->ended = true;
+    door_close(&run->door);
+    uv_close((uv_handle_t *)&run->interrupted, NULL);
+    uv_close((uv_handle_t *)&run->terminated, NULL);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
-    door_close(handle->data);
+    end(handle->data);
 }
 
-static void on_changed(struct gateway *gateway, const char *why, void *data)
+static void on_refused(struct door *door, const char *why)
 {
-    const struct door *door = data;
-    char place[PLACE_SIZE];
-    (void)gateway;
-    if (why)
-        say(door, "the hub at %s is not there: %s", door->settings->hub, why);
-    else
-        say(door, "joined the hub at %s",
-            place_text(door->settings->hub, door->settings->room, place));
+    struct gateway_run *run = (struct gateway_run *)door;
+    run->code = complain("gateway", "the hub at %s refused us: %s", door->hub, why);
+    end(run);
 }
 
-/* ── its beginning and end ── */
-
-static void signals_begin(struct door *door)
+static void signals_begin(struct gateway_run *run)
 {
     struct {
         uv_signal_t *handle;
         int number;
-    } signals[] = {{&door->interrupted, SIGINT}, {&door->terminated, SIGTERM}};
+    } signals[] = {{&run->interrupted, SIGINT}, {&run->terminated, SIGTERM}};
     for (size_t i = 0; i < 2; i++) {
-        uv_signal_init(&door->loop, signals[i].handle);
-        signals[i].handle->data = door;
+        uv_signal_init(&run->door.loop, signals[i].handle);
+        signals[i].handle->data = run;
         uv_signal_start(signals[i].handle, on_signal, signals[i].number);
     }
 }
 
-static void on_refused(struct gateway *gateway, int error, const char *why, void *data)
-{
-    struct door *door = data;
-    (void)gateway, (void)error;
-    door->code = complain("gateway", "the hub at %s refused us: %s", door->settings->hub, why);
-    door_close(door);
-}
-
-static int listen_all(struct door *door)
-{
-    const struct gateway_settings *settings = door->settings;
-    char why[512], addresses[512];
-    for (size_t i = 0; i < settings->http.count || i == 0; i++) {
-        const char *address = settings->http.count ? settings->http.at[i] : GATEWAY_ADDRESS;
-        if (gateway_listen(door->gateway, address, why, sizeof why) < 0)
-            return complain("gateway", "%s", why);
-    }
-    say(door, "HTTP at %s; only this machine can reach it",
-        http_server_addresses(gateway_http(door->gateway), addresses, sizeof addresses));
-    return EXIT_WORKED;
-}
-
-static int serve(struct door *door)
-{
-    const struct gateway_settings *settings = door->settings;
-    char identity[IDENTITY_SIZE];
-    identity_make("gateway", identity);
-    struct gateway_options options = {.link = {.address = settings->hub,
-                                               .ai_id = identity,
-                                               .specialization = "gateway",
-                                               .room = settings->room,
-                                               .version = KHUB_VERSION,
-                                               .token = door->token,
-                                               .token_open = hub_token_open,
-                                               .tls = hub_tls()}};
-    const struct gateway_callbacks callbacks = {.changed = on_changed, .refused = on_refused};
-    int error = gateway_new(&door->loop, &options, &callbacks, door, &door->gateway);
-    token_wipe(door->token, sizeof door->token);
-    if (error < 0) {
-        complain("gateway", "--hub is '%s': %s.", settings->hub, khub_error_text(error));
-        return error == KHUB_E_ADDRESS ? EXIT_USAGE : EXIT_FAILED;
-    }
-    signals_begin(door);
-    door->code = listen_all(door);
-    if (door->code != EXIT_WORKED)
-        door_close(door);
-    uv_run(&door->loop, UV_RUN_DEFAULT);
-    return door->code;
-}
-
 static int run(const void *data)
 {
-    struct door door = {.settings = data};
+    const struct gateway_settings *settings = data;
+    struct gateway_run run = {.door = {.hub = settings->hub,
+                                       .room = settings->room,
+                                       .tls = hub_tls(),
+                                       .http = settings->http,
+                                       .token_open = hub_token_open,
+                                       .quiet = settings->quiet,
+                                       .refused = on_refused}};
     char why[TOKEN_CHOICE_WHY_SIZE];
-    int code = hub_tls_check("gateway", door.settings->hub);
-    if (code != EXIT_WORKED)
-        return code;
-    if (token_choose(door.settings->hub, door.settings->token_file, door.token, why) < 0)
+    run.code = hub_tls_check("gateway", settings->hub);
+    if (run.code != EXIT_WORKED)
+        return run.code;
+    if (token_choose(settings->hub, settings->token_file, run.door.token, why) < 0)
         return complain("gateway", "%s", why);
+    if (run.door.http.count == 0)
+        run.door.http.at[run.door.http.count++] = GATEWAY_ADDRESS;
     signal(SIGPIPE, SIG_IGN);
-    uv_loop_init(&door.loop);
-    code = serve(&door);
-    uv_run(&door.loop, UV_RUN_DEFAULT); /* what is still closing */
-    uv_loop_close(&door.loop);
-    return code;
+    run.code = door_open(&run.door, why, sizeof why);
+    if (run.code == EXIT_WORKED)
+        signals_begin(&run);
+    else
+        complain("gateway", "%s", why);
+    uv_run(&run.door.loop, UV_RUN_DEFAULT);
+    uv_loop_close(&run.door.loop);
+    return run.code;
 }
 
 #define AT(member) .offset = offsetof(struct gateway_settings, member)
@@ -175,7 +102,7 @@ static const struct setting options[] = {
      AT(room),
      .argument = "ROOM",
      .bytes = ROOM_NAME_MAX,
-     .fallback = GATEWAY_ROOM,
+     .fallback = DOOR_ROOM,
      .help = "The room that it looks on in, to know whether the hub is there. Best one without "
              "traffic; with a token that is bound to rooms, one of them."},
     {.name = "quiet",

@@ -7,7 +7,9 @@
 
 #include "cmd/commands.h"
 #include "cmd/data_place.h"
+#include "cmd/door.h"
 #include "cmd/other_user.h"
+#include "cmd/token_choice.h"
 #include "cmd/visit.h"
 #include "net/server.h"
 #include "store/store.h"
@@ -18,7 +20,7 @@
 #define HEAP_KEPT_BYTES (4 << 20)
 
 struct serve_settings {
-    struct text_list listen;
+    struct text_list listen, http;
     long port;
     bool insecure, no_tokens, quiet, memory, salvage, no_confine;
     size_t max_line, sync_limit, max_knowledge, max_output;
@@ -32,6 +34,7 @@ struct serve_settings {
     long room_connections, room_sessions, room_entries;
     const char *port_file, *log, *data, *sync, *retain, *user;
     const char *tls_cert, *tls_key, *tls_client_ca, *tls_min;
+    const char *http_token, *http_room;
 };
 
 /* "-" is stdout, to stand in a pipe; a file is added to. A descriptor, or -1. */
@@ -160,9 +163,25 @@ static void take_limits(const struct serve_settings *settings, struct hub_config
     config->chain_max = (uint64_t)settings->max_chain;
 }
 
+/* EXIT_WORKED, or another exit code after a sentence. */
+static int choose_http(const struct serve_settings *settings, const char *hub, struct door *door,
+                       struct server_beside *ret_beside)
+{
+    char why[TOKEN_CHOICE_WHY_SIZE];
+    if (settings->http.count == 0)
+        return EXIT_WORKED;
+    *door = (struct door){
+        .room = settings->http_room, .http = settings->http, .quiet = settings->quiet};
+    if (token_choose(hub, settings->http_token, door->token, why) < 0)
+        return complain("serve", "%s", why);
+    *ret_beside = door_beside(door);
+    return EXIT_WORKED;
+}
+
 static int run(const void *data)
 {
     const struct serve_settings *settings = data;
+    struct door door = {0};
     struct server_options options = server_options_default();
     char listen[32], place[DATA_PLACE_SIZE];
     if (settings->port != KHUB_PORT && settings->listen.count > 0) {
@@ -202,6 +221,10 @@ static int run(const void *data)
         placed = become(settings->user, options.data);
     if (placed != EXIT_WORKED)
         return placed;
+    placed = choose_http(settings, options.listen_count ? options.listen[0] : HUB_DEFAULT, &door,
+                         &options.beside);
+    if (placed != EXIT_WORKED)
+        return placed;
     options.console = settings->quiet ? -1 : STDOUT_FILENO;
     if (settings->log) {
         options.log = open_log(settings->log);
@@ -212,7 +235,9 @@ static int run(const void *data)
             options.log_path = settings->log;
     }
     memory_tune();
-    return server_run(&options);
+    int code = server_run(&options);
+    token_wipe(door.token, sizeof door.token); /* of a hub that did not come so far */
+    return code;
 }
 
 #define AT(member) .offset = offsetof(struct serve_settings, member)
@@ -235,6 +260,25 @@ static const struct setting options[] = {
      .high = 65535,
      .fallback = "6000",
      .help = "Short for --listen 127.0.0.1:N, or 0.0.0.0:N with --insecure."},
+    {.name = "http",
+     .kind = SETTING_LIST,
+     AT(http),
+     .argument = "ADDRESS",
+     .help = "Answers HTTP there as well, as 'khub gateway' does for a hub elsewhere: host:port or "
+             "[ipv6]:port, of this machine alone."},
+    {.name = "http-token",
+     .kind = SETTING_TEXT,
+     AT(http_token),
+     .argument = "FILE",
+     .help = "A file with the token that HTTP shows to this hub, when it asks for tokens; without "
+             "it $KHUB_TOKEN."},
+    {.name = "http-room",
+     .kind = SETTING_TEXT,
+     AT(http_room),
+     .argument = "ROOM",
+     .bytes = ROOM_NAME_MAX,
+     .fallback = DOOR_ROOM,
+     .help = "The room that HTTP looks on in, to know whether the hub is there."},
     {.name = "insecure",
      .kind = SETTING_FLAG,
      AT(insecure),
@@ -486,7 +530,7 @@ static const struct setting options[] = {
      AT(no_confine),
      .help = "Leaves the hub all that its user may do, for debuggers, valgrind and core dumps. "
              "Without it a hub that serves opens no file but its own (Landlock) and makes no "
-             "connection, process or code (seccomp)."},
+             "connection (with --http to itself), process or code (seccomp)."},
     {.name = "log",
      .kind = SETTING_TEXT,
      AT(log),

@@ -58,7 +58,6 @@ static int on_head_end(http_parser *parser)
     head->method = slice_of(http_method_str((enum http_method)parser->method));
     head->minor = parser->http_major == 1 ? parser->http_minor : 9;
     head->keep_alive = http_should_keep_alive(parser);
-    parser->upgrade = 0; /* nothing is, whatever was offered */
     reader->status = http_head_check(head, &reader->why);
     return reader->status ? -1 : 0;
 }

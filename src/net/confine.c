@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -233,6 +234,36 @@ int confine_files(const struct server_options *options, int *ret_landlock, char 
     return 0;
 }
 
+/* ── connections ── */
+
+/* As in <linux/landlock.h> of Linux 6.7. */
+#define NET_VERSION     4
+#define NET_RULE        2
+#define NET_CONNECT_TCP (1ULL << 1)
+struct net_ruleset {
+    uint64_t handled_files, handled_net;
+};
+struct net_rule {
+    uint64_t allowed, port;
+};
+
+int confine_connections(unsigned port, char *ret_why, size_t size)
+{
+    struct net_ruleset attr = {.handled_net = NET_CONNECT_TCP};
+    struct net_rule rule = {.allowed = NET_CONNECT_TCP, .port = port};
+    if (landlock_version() < NET_VERSION)
+        return 0;
+    int fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    int error = fd < 0 ? errno : 0;
+    if (!error && port && syscall(SYS_landlock_add_rule, fd, NET_RULE, &rule, 0) < 0)
+        error = errno;
+    if (!error && syscall(SYS_landlock_restrict_self, fd, 0) < 0)
+        error = errno;
+    if (fd >= 0)
+        close(fd);
+    return error ? fail(ret_why, size, "Landlock", error) : 0;
+}
+
 /* ── calls ── */
 
 /* What a serving hub, its store's and its index' threads do. */
@@ -295,7 +326,19 @@ static int allow_narrowly(scmp_filter_ctx filter)
     return failed;
 }
 
-int confine_calls(char *ret_why, size_t size)
+/* Sockets of streams, over IP or within the machine. */
+static int allow_connecting(scmp_filter_ctx filter)
+{
+    static const scmp_datum_t families[] = {AF_UNIX, AF_INET, AF_INET6};
+    int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        failed |= seccomp_rule_add(
+            filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, families[i]),
+            SCMP_A1(SCMP_CMP_EQ, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC));
+    return failed;
+}
+
+int confine_calls(bool connects, char *ret_why, size_t size)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     if (!filter)
@@ -304,6 +347,8 @@ int confine_calls(char *ret_why, size_t size)
     /* each call is found in a tree of them, not in a row */
     failed |= seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     failed |= allow_narrowly(filter);
+    if (connects)
+        failed |= allow_connecting(filter);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)

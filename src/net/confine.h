@@ -20,8 +20,14 @@ bool confine_possible(void);
 int confine_files(const struct server_options *options, int *ret_landlock, char *ret_why,
                   size_t size);
 
+/* For a hub that something runs beside (server.h): from here on this thread, and those that it
+ * makes, connect over TCP to this port alone (0: to none). Where the kernel can't hold them to that
+ * (before Linux 6.7), nothing is done. 0, or -1 with a sentence. */
+int confine_connections(unsigned port, char *ret_why, size_t size);
+
 /* From here on only the calls that a serving hub makes; in all threads. Any other fails with
- * ENOSYS; one that would run another program ends the process. 0, or -1 with a sentence. */
-int confine_calls(char *ret_why, size_t size);
+ * ENOSYS; one that would run another program ends the process. connects: it may make stream sockets
+ * and connect them, which a hub alone never does. 0, or -1 with a sentence. */
+int confine_calls(bool connects, char *ret_why, size_t size);
 
 #endif

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,6 +241,13 @@ static void on_hangup(uv_signal_t *handle, int number)
 }
 
 /* Ends what is left, and with it the loop. */
+static void beside_end(struct server *server)
+{
+    if (server->beside)
+        server->options.beside.end(server->options.beside.data);
+    server->beside = false;
+}
+
 static void server_close(struct server *server)
 {
     uv_handle_t *handles[] = {
@@ -250,6 +258,7 @@ static void server_close(struct server *server)
         (uv_handle_t *)&server->quit,        (uv_handle_t *)&server->hung_up,
         (uv_handle_t *)&server->asked};
     struct connection *connection;
+    beside_end(server);
     disk_stop(server);
     searching_stop(server);
     for (uint32_t cursor = 0; (connection = id_table_next(&server->connections, &cursor));)
@@ -281,6 +290,7 @@ static void on_stop(uv_signal_t *handle, int number)
     journal_text(&server->journal, "signal", slice_of(name));
     journal_end(&server->journal);
     journal_say(&server->journal, "[hub] Shutting down Collaborative Kernel Hub.");
+    beside_end(server);
     for (size_t i = 0; i < server->listener_count; i++)
         listener_close(&server->listeners[i]);
     uv_timer_start(&server->stop_timer, on_stop_over, server->options.stop_ms, 0);
@@ -442,11 +452,52 @@ static int choose_listening(struct server *server)
     return 0;
 }
 
+/* Where somebody of this process reaches the hub: the first listener that only this machine can
+ * reach, or all of its addresses. False: there is none. */
+static bool own_address(const struct server *server, struct endpoint *ret_endpoint)
+{
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&ret_endpoint->storage;
+    struct sockaddr_in *four = (struct sockaddr_in *)&ret_endpoint->storage;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        *ret_endpoint = server->listeners[i].endpoint;
+        if (endpoint_is_local(ret_endpoint))
+            return true;
+        if (ret_endpoint->any.sa_family == AF_INET && four->sin_addr.s_addr == INADDR_ANY) {
+            four->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+            return true;
+        }
+        if (ret_endpoint->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr)) {
+            six->sin6_addr = in6addr_loopback;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What runs beside the hub is a thread of this one's, so it is held to what this one is. */
+static int beside_begin(struct server *server)
+{
+    const struct server_beside *beside = &server->options.beside;
+    struct endpoint endpoint;
+    char why[512], address[ENDPOINT_TEXT_SIZE];
+    if (!beside->begin)
+        return 0;
+    if (!own_address(server, &endpoint))
+        return fail("the hub listens at no address by which its own process would be let in", NULL);
+    if (server->options.confine &&
+        confine_connections(endpoint_port(&endpoint), why, sizeof why) < 0)
+        return fail(why, NULL);
+    if (beside->begin(beside->data, endpoint_format(&endpoint, address), why, sizeof why) < 0)
+        return fail(why, NULL);
+    server->beside = true;
+    return 0;
+}
+
 /* The last of a beginning: what comes after it is confined. */
 static int confine(struct server *server)
 {
     char why[256];
-    if (server->options.confine && confine_calls(why, sizeof why) < 0)
+    if (server->options.confine && confine_calls(server->beside, why, sizeof why) < 0)
         return fail(why, NULL);
     journal_begin(&server->journal, 0, "confined");
     journal_text(&server->journal, "calls", slice_of(server->options.confine ? "yes" : "no"));
@@ -471,7 +522,8 @@ static int server_start(struct server *server)
     if (choose_listening(server) < 0)
         return -1;
     size_t files = files_raise();
-    size_t most = files > 2 * FILES_RESERVED ? files - FILES_RESERVED : files / 2;
+    size_t reserved = FILES_RESERVED + server->options.beside.files;
+    size_t most = files > 2 * reserved ? files - reserved : files / 2;
     if (server->options.connections_max == 0 || server->options.connections_max > most)
         server->options.connections_max = most;
     server->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -504,7 +556,7 @@ static int server_start(struct server *server)
         warn_no_tokens(server);
     if (server->options.insecure)
         warn_insecure(server);
-    if (listen_all(server) < 0 || confine(server) < 0)
+    if (listen_all(server) < 0 || beside_begin(server) < 0 || confine(server) < 0)
         return -1;
     return write_port(server);
 }

@@ -11,6 +11,19 @@
 
 #define LISTENERS_MAX 16u
 
+/* What runs beside the hub in its process and is one of its clients. */
+struct server_beside {
+    /* Begins it, in a thread of its own that takes no signals, when the hub listens (it is reached
+     * at `address`) and before its calls are confined; NULL: there is nothing. 0, or -1 with a
+     * sentence. */
+    int (*begin)(void *data, const char *address, char *ret_why, size_t size);
+    /* Ends it, if it began, and waits until it has. Called once, before the hub parts with
+     * anybody. */
+    void (*end)(void *data);
+    void *data;
+    size_t files; /* descriptors that it needs */
+};
+
 struct server_options {
     struct hub_config hub;
     /* "0.0.0.0:6000", "[::]:6000", "localhost:6000", "unix:/path"; port 0: any that is free. None:
@@ -39,6 +52,7 @@ struct server_options {
 
     struct tls_server_files tls; /* cert NULL: no TLS */
     uint64_t tls_shake_ms;       /* see bounds.h */
+    struct server_beside beside;
 };
 struct server_options server_options_default(void);
 

@@ -30,6 +30,7 @@ struct server {
 
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
+    bool beside;          /* what runs beside the hub does */
     int landlock;         /* the kernel's version of it that holds here; 0: none */
     int reserve_fd;       /* closed for a moment when no descriptors are left */
     uint64_t full_said;   /* loop time of the last log line on a full hub; 0: none */

@@ -18,13 +18,15 @@ from harness import (PATIENCE, Hub, check, directory, equal, full_disk, run, sho
 from program import Running, refused, worked  # noqa: E402
 
 
-class Gateway(Running):
-    """One of its own, at a port of its own, beside a hub."""
+def port_of(text):
+    return int(re.search(r"HTTP at 127\.0\.0\.1:(\d+);", text)[1])
 
-    def __init__(self, *words, hub=None):
-        super().__init__("gateway", "--http", "127.0.0.1:0", *words, hub=hub)
-        found = re.search(r"HTTP at 127\.0\.0\.1:(\d+);", self.wait_for("only this machine"))
-        self.port = int(found[1])
+
+class Door:
+    """HTTP at self.port."""
+
+    def __init__(self, port):
+        self.port = port
 
     def ask(self, path, method="GET", **fields):
         """Status, body and header fields; a dict if the body is JSON."""
@@ -62,6 +64,20 @@ class Gateway(Running):
             numbers[found[1]] = int(found[3])
         check(text.endswith("\n"), "no line's end:", shorten(text[-50:]))
         return numbers
+
+
+class Gateway(Running, Door):
+    """A process of its own, at a port of its own, beside a hub."""
+
+    def __init__(self, *words, hub=None):
+        Running.__init__(self, "gateway", "--http", "127.0.0.1:0", *words, hub=hub)
+        Door.__init__(self, port_of(self.wait_for("only this machine")))
+
+
+def door_of(hub):
+    """Of a hub that was begun with --http 127.0.0.1:0."""
+    hub.wait_console("HTTP at ")
+    return Door(port_of(hub.console()))
 
 
 @test
@@ -172,6 +188,58 @@ def one_that_the_hub_will_not_have_ends():
                     gateway.wait_ready()
             finally:
                 del os.environ["KHUB_TOKEN"]
+
+
+# ── in the hub's own process ──
+
+
+@test
+def a_hub_answers_by_itself():
+    for listen in ("127.0.0.1:0", "0.0.0.0:0", "unix:FOLDER/socket"):
+        # one more, for a hub's port file wants a port
+        more = ("127.0.0.1:0",) if listen.startswith("unix") else ()
+        with Hub("--http", "127.0.0.1:0", listen=(listen, *more)) as hub:
+            door = door_of(hub)
+            door.wait_ready()
+            equal(door.ask("/healthz")[:2], (200, {"alive": True}))
+            equal(door.metrics()["khub_gateway_hub_joined"], 1)
+            equal(door.ask("/readyz", Host="evil.example")[0], 403)
+            ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+            ada.expect("hello")
+            ada.say("chat", {"text": "hello"})
+            bea.expect("chat", text="hello")
+            equal(door.ask("/readyz")[0], 200)
+            # it stops in order though somebody is in the middle of asking
+            asking = http.client.HTTPConnection("127.0.0.1", door.port, timeout=PATIENCE)
+            asking.putrequest("GET", "/healthz")
+            asking.endheaders()
+            equal(asking.getresponse().status, 200)
+            asking.send(b"GET /he")
+            equal(hub.stop(), 0)
+            check("is not there" not in hub.console(), "it calls its own hub lost:", hub.console())
+            asking.close()
+
+
+@test
+def a_hub_with_tokens_is_shown_one():
+    with directory() as data:
+        token = worked("token", "add", "watcher", "--data", data).out.strip().split()[-1]
+        with Hub("--data", data, "--http", "127.0.0.1:0") as hub:
+            door_of(hub).wait_unready("token")
+            equal(door_of(hub).ask("/healthz")[0], 200)
+        path = os.path.join(os.path.dirname(data), "token")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(token + "\n")
+        with Hub("--data", data, "--http", "127.0.0.1:0", "--http-token", path) as hub:
+            door_of(hub).wait_ready()
+
+
+@test
+def a_hub_that_can_not_answer_does_not_begin():
+    refused(1, "serve", "--memory", "--quiet", "--port", "0", "--http", "0.0.0.0:0", said=("nobody is asked for a token",))
+    with Hub() as hub:
+        refused(1, "serve", "--memory", "--quiet", "--port", "0", "--http", f"127.0.0.1:{hub.port}",
+                said=("address already in use",))
 
 
 if __name__ == "__main__":

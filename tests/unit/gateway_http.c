@@ -19,6 +19,7 @@
  * behind it, and "!status" for a refusal. */
 struct record {
     struct text text;
+    unsigned fields; /* of the head: what comes later adds none */
     bool refused;
 };
 
@@ -31,11 +32,13 @@ static void note(struct record *record, const struct http_reader *reader, enum h
         if (head->query.at)
             text_addf(&record->text, "?%.*s", SLICE_FORMAT(head->query));
         text_add_literal(&record->text, "{");
+        record->fields = head->field_count;
         break;
     case HTTP_EVENT_BODY:
         text_add(&record->text, reader->body);
         break;
     case HTTP_EVENT_DONE:
+        assert_int_equal(head->field_count, record->fields);
         text_add_literal(&record->text, head->keep_alive ? "}:keep " : "}:close ");
         break;
     case HTTP_EVENT_REFUSED:
@@ -245,6 +248,30 @@ static void test_what_two_readers_could_understand_differently(void **state)
     expect((struct slice){"GET / HTTP/1.1\r\n" HOST "A: \0\r\n\r\n", 39}, "!400");
 }
 
+/* What http-parser would refuse by itself, a head's own check refuses as well. */
+static void test_lengths_are_not_left_to_the_parser(void **state)
+{
+    (void)state;
+    static const struct http_field length = {SLICE("Content-Length"), SLICE("3")},
+                                   chunked = {SLICE("Transfer-Encoding"), SLICE("chunked")};
+    char bytes[] = "POST / HTTP/1.1\r\n";
+    for (unsigned i = 0; i < 3; i++) {
+        struct http_head head = {.bytes = bytes,
+                                 .len = sizeof bytes - 1,
+                                 .method = {bytes, 4},
+                                 .target = {bytes + 5, 1},
+                                 .minor = 1,
+                                 .fields = {{SLICE("Host"), SLICE("localhost")}},
+                                 .field_count = 2};
+        const char *why = NULL;
+        head.fields[1] = length;
+        if (i > 0)
+            head.fields[head.field_count++] = i == 1 ? length : chunked;
+        assert_int_equal(http_head_check(&head, &why), i ? 400 : 0);
+        assert_true(!why == !i);
+    }
+}
+
 static void expect_text(struct text *stream, const char *wanted)
 {
     assert_false(stream->failed);
@@ -441,6 +468,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_what_two_readers_could_understand_differently),
+        cmocka_unit_test(test_lengths_are_not_left_to_the_parser),
         cmocka_unit_test(test_at_the_limits),
         cmocka_unit_test(test_what_is_held),
         cmocka_unit_test(test_routes),

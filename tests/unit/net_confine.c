@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static int status_of(const struct place *place, bool calls, int (*tried)(const s
         options.data = place->data;
         options.log_path = place->log;
         if (confine_files(&options, &landlock, why, sizeof why) < 0 ||
-            (calls && confine_calls(why, sizeof why) < 0)) {
+            (calls && confine_calls(false, why, sizeof why) < 0)) {
             fprintf(stderr, "# %s\n", why);
             _exit(99);
         }
@@ -222,6 +223,63 @@ static void of_calls_it_has_what_serving_takes(void **state)
     place_remove(&place);
 }
 
+/* ── with a client of its own beside it ── */
+
+static struct {
+    int fds[2];
+    struct sockaddr_in at[2];
+} listeners;
+
+static int connect_to(unsigned index, int type)
+{
+    int fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    int error = connect(fd, (struct sockaddr *)&listeners.at[index], sizeof listeners.at[index]);
+    error = error < 0 ? errno : 0;
+    close(fd);
+    return error == EINPROGRESS ? 0 : error;
+}
+
+/* Its hub; then others, other sockets, and what only who listens needs. */
+static int be_a_client(const struct place *place)
+{
+    char why[256];
+    (void)place;
+    if (confine_connections(ntohs(listeners.at[0].sin_port), why, sizeof why) < 0 ||
+        confine_calls(true, why, sizeof why) < 0)
+        return 99;
+    int elsewhere = connect_to(1, SOCK_STREAM);
+    if (connect_to(0, SOCK_STREAM) != 0 || (elsewhere != EACCES && elsewhere != 0))
+        return 1;
+    if (connect_to(0, SOCK_DGRAM) != ENOSYS || socket(AF_PACKET, SOCK_STREAM, 0) >= 0)
+        return 2;
+    if (bind(listeners.fds[0], (struct sockaddr *)&listeners.at[0], sizeof listeners.at[0]) == 0 ||
+        errno != ENOSYS)
+        return 3;
+    return elsewhere == EACCES ? 0 : 77; /* before Linux 6.7 nothing holds it to its hub */
+}
+
+static void a_client_beside_it_reaches_it_alone(void **state)
+{
+    struct place place = place_make();
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        socklen_t len = sizeof listeners.at[i];
+        listeners.at[i].sin_family = AF_INET;
+        listeners.at[i].sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        listeners.fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(listeners.fds[i], (struct sockaddr *)&listeners.at[i], len), 0);
+        assert_int_equal(listen(listeners.fds[i], 8), 0);
+        assert_int_equal(getsockname(listeners.fds[i], (struct sockaddr *)&listeners.at[i], &len),
+                         0);
+    }
+    expect_exit(&place, false, 0, be_a_client);
+    for (unsigned i = 0; i < 2; i++)
+        close(listeners.fds[i]);
+    place_remove(&place);
+}
+
 /* ── what a core dump would tell ── */
 
 static int look_at_itself(const struct place *place)
@@ -247,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_files_it_has_its_own),
         cmocka_unit_test(of_calls_it_has_what_serving_takes),
+        cmocka_unit_test(a_client_beside_it_reaches_it_alone),
         cmocka_unit_test(it_leaves_no_core_and_gains_nothing),
     };
     if (!confine_possible()) {

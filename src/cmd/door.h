@@ -1,0 +1,41 @@
+/* A gateway (HTTP) in a loop of its own, with its lines for people: of `khub gateway`, and beside
+ * the hub of `khub serve --http`. */
+#ifndef KHUB_CMD_DOOR_H
+#define KHUB_CMD_DOOR_H
+
+#include <uv.h>
+
+#include "auth/token.h"
+#include "cmd/options.h"
+#include "gateway/gateway.h"
+#include "net/server.h"
+
+#define DOOR_ROOM "gateway" /* that the hub is looked at from: nobody need be there */
+
+struct door {
+    /* The caller's; strings are not copied. */
+    const char *hub, *room;
+    const struct khub_tls *tls;
+    struct text_list http;                               /* addresses to listen on */
+    char token[TOKEN_TEXT_SIZE];                         /* "": none; wiped by door_open */
+    bool token_open, quiet;                              /* quiet: no lines on stdout */
+    size_t connections_max;                              /* 0: as many as the system lets */
+    void (*refused)(struct door *door, const char *why); /* the hub refuses it for good; or NULL */
+
+    /* Its own. */
+    uv_loop_t loop;
+    struct gateway *gateway;
+    uv_async_t end; /* beside a hub */
+    uv_thread_t thread;
+};
+
+/* Makes the loop and all that is in it, and listens. 0, or an exit code with a sentence; in any
+ * case the loop is to be run until it ends, and closed. */
+int door_open(struct door *door, char *ret_why, size_t size);
+/* From a callback in its loop. */
+void door_close(struct door *door);
+
+/* What runs it beside a hub, whose address it will be told. */
+struct server_beside door_beside(struct door *door);
+
+#endif
