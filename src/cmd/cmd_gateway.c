@@ -10,7 +10,7 @@
 #define GATEWAY_ADDRESS "127.0.0.1:6080"
 
 struct gateway_settings {
-    const char *hub, *token_file, *room;
+    const char *hub, *token_file, *room, *agents_room;
     struct text_list http;
     bool quiet;
 };
@@ -63,6 +63,7 @@ static int run(const void *data)
     const struct gateway_settings *settings = data;
     struct gateway_run run = {.door = {.hub = settings->hub,
                                        .room = settings->room,
+                                       .agents_room = settings->agents_room,
                                        .tls = hub_tls(),
                                        .http = settings->http,
                                        .token_open = hub_token_open,
@@ -105,6 +106,13 @@ static const struct setting options[] = {
      .fallback = DOOR_ROOM,
      .help = "The room that it looks on in, to know whether the hub is there. Best one without "
              "traffic; with a token that is bound to rooms, one of them."},
+    {.name = "agents-room",
+     .kind = SETTING_TEXT,
+     AT(agents_room),
+     .argument = "ROOM",
+     .bytes = ROOM_NAME_MAX,
+     .fallback = ROOM_DEFAULT,
+     .help = "The room that clients of MCP join, when they name none."},
     {.name = "quiet",
      .letter = 'q',
      .kind = SETTING_FLAG,
@@ -115,11 +123,12 @@ static const struct setting options[] = {
 
 const struct command command_gateway = {
     .name = "gateway",
-    .summary = "answer HTTP beside a hub: is it well, and metrics",
+    .summary = "answer HTTP beside a hub: MCP, is it well, metrics",
     .about =
         "Answers HTTP for a hub, wherever that is: /healthz (200 while this process lives), "
-        "/readyz (200 while the hub has let it in and answers, else 503 and why), and /metrics for "
-        "Prometheus. It is one more client of the hub, an observer, and comes back whenever the hub "
+        "/readyz (200 while the hub has let it in and answers, else 503 and why), /metrics for "
+        "Prometheus, and /mcp for clients that speak MCP, whose AIs join the hub. It is one more "
+        "client of the hub, an observer, and comes back whenever the hub "
         "does.\n\nNobody is asked for a token, so it listens on addresses of this machine alone, and "
         "refuses requests that call it by another name (Host) or come from a web page (Origin). It "
         "speaks no TLS yet.",

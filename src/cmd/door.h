@@ -15,6 +15,7 @@
 struct door {
     /* The caller's; strings are not copied. */
     const char *hub, *room;
+    const char *agents_room; /* that clients of MCP join; NULL: main */
     const struct khub_tls *tls;
     struct text_list http;                               /* addresses to listen on */
     char token[TOKEN_TEXT_SIZE];                         /* "": none; wiped by door_open */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/bounds.h"
 #include "gateway/gateway_inside.h"
 #include "wire/clock.h"
 #include "wire/json.h"
@@ -88,10 +89,31 @@ static void readyz(struct http_request *request)
     http_request_on_gone(request, on_gone, waiter);
 }
 
+static void mcp_post(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    mcp_door_post(gateway->mcp, request);
+}
+
+static void mcp_get(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    mcp_door_get(gateway->mcp, request);
+}
+
+static void mcp_delete(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    mcp_door_delete(gateway->mcp, request);
+}
+
 const struct http_route gateway_routes[] = {
     {.method = "GET", .path = "/healthz", .handler = healthz},
     {.method = "GET", .path = "/readyz", .handler = readyz},
     {.method = "GET", .path = "/metrics", .handler = gateway_metrics},
+    {.method = "POST", .path = "/mcp", .handler = mcp_post, .body_max = RPC_LINE_MAX},
+    {.method = "GET", .path = "/mcp", .handler = mcp_get},
+    {.method = "DELETE", .path = "/mcp", .handler = mcp_delete},
     {0},
 };
 
@@ -179,12 +201,18 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     http.data = gateway;
     int error = khub_new(&link, &(struct khub_callbacks){.message = on_message, .state = on_state},
                          &gateway->link);
-    if (error == 0 && !(gateway->http = http_server_new(loop, &http)))
+    struct khub_options agent = options->link;
+    agent.ai_id = NULL;
+    agent.room = options->agents_room;
+    agent.specialization = NULL;
+    if (error == 0 && (!(gateway->http = http_server_new(loop, &http)) ||
+                       !(gateway->mcp = mcp_door_new(loop, &agent, options->idle_ms))))
         error = KHUB_E_NO_MEMORY;
     if (error == 0)
         error = khub_uv_start(loop, gateway->link, &gateway->adapter);
     if (error < 0) {
         http_server_close(gateway->http);
+        mcp_door_close(gateway->mcp);
         khub_free(gateway->link);
         free(gateway);
         return error;
@@ -219,6 +247,7 @@ void gateway_close(struct gateway *gateway)
     if (!gateway)
         return;
     http_server_close(gateway->http);
+    mcp_door_close(gateway->mcp);
     khub_uv_stop(gateway->adapter);
     uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
 }

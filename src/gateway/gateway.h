@@ -4,6 +4,7 @@
  *     GET /healthz   200 while this process lives
  *     GET /readyz    200 when the hub has let this gateway in and answers it; else 503, and why
  *     GET /metrics   counters, in Prometheus' text format
+ *     POST, GET, DELETE /mcp   MCP (mcp_http.h)
  *
  * All calls are the loop's thread's. */
 #ifndef KHUB_GATEWAY_GATEWAY_H
@@ -24,7 +25,11 @@ struct gateway_callbacks {
 };
 
 struct gateway_options {
-    struct khub_options link; /* who to be at which hub; observer, retries and the like are set */
+    /* Who to be at which hub; observer, retries and the like are set. What it points to, but for
+     * the token, must outlive the gateway: clients of MCP join by it, under names of their own. */
+    struct khub_options link;
+    const char *agents_room;         /* that these join; NULL: "main" */
+    uint64_t idle_ms;                /* after which one of them is forgotten; 0: half an hour */
     struct http_server_options http; /* its limits; routes and data are set */
     unsigned answer_ms;              /* for the hub to answer; 0: 5000 */
 };

@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "gateway/gateway.h"
+#include "gateway/mcp_http.h"
 #include "khub_uv.h"
 #include "wire/text.h"
 
@@ -22,6 +23,7 @@ struct gateway {
     struct http_server *http;
     struct khub *link;
     struct khub_uv *adapter;
+    struct mcp_door *mcp;
     uv_timer_t timer; /* for the hub's answer */
     uint64_t answer_ms;
     char question[UUID_SIZE]; /* that the hub has yet to answer; "": none */

@@ -324,7 +324,8 @@ static void on_end(struct http_connection *connection, bool reset)
     struct http_request *request = connection->request;
     connection->ended = true;
     bool answering = connection->wait == HTTP_WAIT_ANSWER || connection->wait == HTTP_WAIT_DRAIN;
-    if (reset || !answering || (request && request->streaming))
+    bool abandons = request && (request->streaming || request->abandoned_at_end);
+    if (reset || !answering || abandons)
         http_connection_close(connection, true);
 }
 

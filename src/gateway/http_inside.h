@@ -36,6 +36,7 @@ struct http_request {
     bool handed;    /* to the handler */
     bool head_only; /* the method is HEAD */
     bool streaming;
+    bool abandoned_at_end; /* who says nothing more does not wait for the answer */
 };
 
 /* Its life: reading and answering in turns; `ending` once nothing more is read of it (its last

@@ -65,6 +65,11 @@ bool http_request_query(const struct http_request *request, const char *name, ch
     return false;
 }
 
+void http_request_abandon_at_end(struct http_request *request)
+{
+    request->abandoned_at_end = true;
+}
+
 void http_request_on_gone(struct http_request *request, http_gone *gone, void *data)
 {
     request->gone = gone;

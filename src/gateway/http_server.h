@@ -74,6 +74,9 @@ bool http_request_query(const struct http_request *request, const char *name, ch
 /* Of a header field, in any letter case; at NULL: there is none. */
 struct slice http_request_header(const struct http_request *request, const char *name);
 struct slice http_request_body(const struct http_request *request);
+/* Of one whose answer may come much later: a client that closes its side, which may mean no more
+ * than that it has nothing to add, is taken for one that is gone. */
+void http_request_abandon_at_end(struct http_request *request);
 /* Needed by handlers that answer later. */
 void http_request_on_gone(struct http_request *request, http_gone *gone, void *data);
 

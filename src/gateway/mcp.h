@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "gateway/agent.h"
+#include "gateway/rpc.h"
 #include "khub.h"
 
 struct mcp;
@@ -37,12 +38,19 @@ struct mcp_options {
     struct khub_options link; /* of agent_new; ai_id NULL: one is made of the client's name */
     struct mcp_keeper *keeper;
     struct mcp_outlet *outlet; /* of what answers nothing: notifications */
+    bool nobody;               /* has no AI: what needs one is refused */
 };
 
 /* options are copied, not what they point to. NULL: out of memory. */
 struct mcp *mcp_new(const struct mcp_options *options);
 /* One message of the client's. */
 void mcp_take(struct mcp *mcp, struct slice text, struct mcp_outlet *outlet);
+/* The same of one that was read; takes it. */
+void mcp_take_message(struct mcp *mcp, struct rpc_message *message, struct mcp_outlet *outlet);
+/* Is it a version of the earlier era that is spoken? */
+bool mcp_version_spoken(struct slice version);
+/* By which later requests name this conversation's AI; join tells it. */
+void mcp_set_handle(struct mcp *mcp, const char *handle);
 /* Nobody reads there any more: calls whose answers would go there are cancelled. */
 void mcp_outlet_gone(struct mcp *mcp, const struct mcp_outlet *outlet);
 /* Nothing more will be asked: what waits for something to come is answered with what there is. */

@@ -46,6 +46,7 @@ TAILQ_HEAD(subscription_list, subscription);
 struct mcp {
     struct mcp_options options;
     struct agent *agent;        /* NULL: nobody has joined */
+    char handle[33];            /* join tells it; "": it needs none */
     char client[65];            /* its name for itself; "": unknown */
     bool initialized;           /* of the earlier era */
     bool finishing;             /* nothing more will be asked: nobody waits for something to come */
@@ -81,6 +82,9 @@ void agent_give_up(struct mcp *mcp, bool leaves);
 const char *argument_text(const struct mcp_call *call, const char *name);
 json_int_t argument_whole(const struct mcp_call *call, const char *name, json_int_t fallback);
 bool argument_flag(const struct mcp_call *call, const char *name);
+
+/* What a model is told of all this. */
+extern const char mcp_instructions[];
 
 /* Methods; each ends its call. */
 void mcp_tools_list(struct mcp_call *call);

@@ -56,6 +56,16 @@ static void on_answer(const struct agent_answer *answer, void *data)
     }
 }
 
+/* What can be read by who has not joined. */
+static void read_help(struct mcp_call *call, struct agent *agent)
+{
+    (void)agent;
+    json_t *contents = json_pack("{s:s,s:s,s:s}", "uri", uri_of(call), "mimeType", "text/markdown",
+                                 "text", mcp_instructions);
+    json_t *result = contents ? json_pack("{s:[o]}", "contents", contents) : NULL;
+    call_result(call, mcp_cached(call, result, MCP_LIST_TTL_MS, "public"));
+}
+
 static void read_inbox(struct mcp_call *call, struct agent *agent)
 {
     struct mailbox *mailbox = agent_mailbox(agent);
@@ -103,6 +113,8 @@ static void read_knowledge(struct mcp_call *call, struct agent *agent)
 }
 
 static const struct resource resources[] = {
+    {SCHEME "help", "help", "What khub is, and how an agent works with others there", NULL,
+     read_help},
     {SCHEME "inbox", "inbox", "What others said that was not read yet", NULL, read_inbox},
     {SCHEME "members", "members", "Who is in the room, and on what", NULL, read_members},
     {SCHEME "sessions", "sessions", "The sessions in which you take part", NULL, read_sessions},
@@ -136,7 +148,8 @@ static void list(struct mcp_call *call, bool templates)
         json_array_append_new(
             list, json_pack("{s:s,s:s,s:s,s:s}", templates ? "uriTemplate" : "uri",
                             templates ? resource->template : resource->uri, "name", resource->name,
-                            "description", resource->about, "mimeType", "application/json"));
+                            "description", resource->about, "mimeType",
+                            resource->read == read_help ? "text/markdown" : "application/json"));
     }
     call_result(call,
                 mcp_cached(call,
@@ -161,10 +174,13 @@ static void read_joined(struct mcp_call *call, struct agent *agent)
 
 void mcp_resources_read(struct mcp_call *call)
 {
-    if (resource_find(uri_of(call)))
-        call_join(call, read_joined);
-    else
+    const struct resource *resource = resource_find(uri_of(call));
+    if (!resource)
         not_found(call);
+    else if (resource->read == read_help)
+        read_help(call, NULL);
+    else
+        call_join(call, read_joined);
 }
 
 /* ── subscriptions ── */

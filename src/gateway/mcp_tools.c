@@ -13,13 +13,27 @@ static const struct tool *const tools[] = {
 };
 #define TOOL_COUNT (sizeof tools / sizeof *tools)
 
+/* Requests of the later era over HTTP stand for themselves: each says whose it is. */
+static json_t *arguments_schema(const struct tool *tool)
+{
+    json_t *schema = params_schema(tool->params),
+           *properties = json_object_get(schema, "properties");
+    if (!properties) {
+        properties = json_object();
+        json_object_set_new(schema, "properties", properties);
+    }
+    json_object_set_new(properties, "handle",
+                        json_pack("{s:s,s:s}", "type", "string", "description",
+                                  "What join told as handle, if it did"));
+    return schema;
+}
+
 static json_t *tool_json(const struct tool *tool)
 {
     return json_pack("{s:s,s:s,s:s,s:o,s:o,s:{s:b,s:b,s:b}}", "name", tool->name, "title",
-                     tool->title, "description", tool->about, "inputSchema",
-                     params_schema(tool->params), "outputSchema", params_schema(tool->results),
-                     "annotations", "readOnlyHint", tool->reads, "destructiveHint", tool->destroys,
-                     "openWorldHint", true);
+                     tool->title, "description", tool->about, "inputSchema", arguments_schema(tool),
+                     "outputSchema", params_schema(tool->results), "annotations", "readOnlyHint",
+                     tool->reads, "destructiveHint", tool->destroys, "openWorldHint", true);
 }
 
 void mcp_tools_list(struct mcp_call *call)
@@ -50,6 +64,7 @@ void mcp_tools_call(struct mcp_call *call)
         return;
     }
     call->arguments = json_object_get(call->params, "arguments");
+    json_object_del(call->arguments, "handle"); /* it was looked at */
     if (params_check(tool->params, call->arguments, why, sizeof why) < 0)
         call_fail(call, "%s: %s", tool->name, why);
     else

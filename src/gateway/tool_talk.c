@@ -38,11 +38,14 @@ static void tell_joined(struct mcp_call *call, struct agent *agent)
     }
     text_add_literal(&text, ".\n");
     mail_rest_write(&text, waiting);
+    if (call->mcp->handle[0])
+        text_addf(&text, "Your handle, for all other calls: %s\n", call->mcp->handle);
     call_tell(call,
-              json_pack("{s:s,s:s,s:O?,s:o,s:O?,s:O?}", "ai_id", agent_id(agent), "room",
+              json_pack("{s:s,s:s,s:O?,s:o,s:O?,s:O?,s:s*}", "ai_id", agent_id(agent), "room",
                         agent_room(agent), "here", here, "waiting", waiting, "sessions",
                         json_object_get(sync, "sessions"), "leases",
-                        json_object_get(sync, "leases")),
+                        json_object_get(sync, "leases"), "handle",
+                        call->mcp->handle[0] ? call->mcp->handle : NULL),
               &text);
 }
 
@@ -97,6 +100,7 @@ const struct tool tool_join = {
                                       {"waiting", PARAM_OBJECT, true, "Counts of unread messages"},
                                       {"sessions", PARAM_OBJECTS, true},
                                       {"leases", PARAM_OBJECTS, true},
+                                      {"handle", PARAM_TEXT},
                                       {0}},
     .run = run_join,
 };

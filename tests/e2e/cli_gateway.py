@@ -15,69 +15,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import (PATIENCE, Hub, check, directory, equal, full_disk, run, shorten,  # noqa: E402
                      test, wait_until)
+from gateway import Door, Gateway, door_of, port_of  # noqa: E402
 from program import Running, refused, worked  # noqa: E402
-
-
-def port_of(text):
-    return int(re.search(r"HTTP at 127\.0\.0\.1:(\d+);", text)[1])
-
-
-class Door:
-    """HTTP at self.port."""
-
-    def __init__(self, port):
-        self.port = port
-
-    def ask(self, path, method="GET", **fields):
-        """Status, body and header fields; a dict if the body is JSON."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        with contextlib.closing(client):
-            client.request(method, path, headers=fields)
-            answer = client.getresponse()
-            body = answer.read().decode()
-            is_json = answer.headers["Content-Type"] == "application/json"
-            return answer.status, json.loads(body) if is_json and body else body, answer.headers
-
-    def wait_ready(self):
-        return wait_until(lambda: self.ask("/readyz")[0] == 200, "the hub to be ready")
-
-    def wait_unready(self, word):
-        """Until it says why, and the sentence has this word."""
-        return wait_until(lambda: word in self.ask("/readyz")[1].get("why", ""), f"{word} as the reason")
-
-    def metrics(self):
-        """Numbers, by the name with its labels. Every line is one that Prometheus reads."""
-        status, text, fields = self.ask("/metrics")
-        equal((status, fields["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
-        numbers, types = {}, {}
-        for line in text.splitlines():
-            if found := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge)", line):
-                check(found[1] not in types, "two types of", found[1])
-                types[found[1]] = found[2]
-                continue
-            if re.fullmatch(r"# HELP [a-z_]+ [^\n]+\.", line):
-                continue
-            found = re.fullmatch(r'(([a-z_]+)(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?) (\d+)', line)
-            check(found and found[2] in types, "no metric:", line)
-            equal(types[found[2]] == "counter", found[2].endswith("_total"), f"the type of {found[2]}")
-            check(found[1] not in numbers, "twice:", line)
-            numbers[found[1]] = int(found[3])
-        check(text.endswith("\n"), "no line's end:", shorten(text[-50:]))
-        return numbers
-
-
-class Gateway(Running, Door):
-    """A process of its own, at a port of its own, beside a hub."""
-
-    def __init__(self, *words, hub=None):
-        Running.__init__(self, "gateway", "--http", "127.0.0.1:0", *words, hub=hub)
-        Door.__init__(self, port_of(self.wait_for("only this machine")))
-
-
-def door_of(hub):
-    """Of a hub that was begun with --http 127.0.0.1:0."""
-    hub.wait_console("HTTP at ")
-    return Door(port_of(hub.console()))
 
 
 @test

@@ -40,6 +40,30 @@ export async function withHub(run) {
   }
 }
 
+/** The same with a gateway beside it; run gets the URL of its /mcp, and the hub's address. */
+export function withGateway(run) {
+  return withHub(async (hub) => {
+    const gateway = spawn(khub, ['gateway', '--hub', hub, '--http', '127.0.0.1:0'],
+      { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = new Promise((resolve) => gateway.once('exit', resolve));
+    try {
+      const address = await new Promise((resolve, reject) => {
+        let text = '';
+        gateway.stdout.on('data', (data) => {
+          text += data;
+          const found = /HTTP at ([^;]+);/.exec(text);
+          if (found) resolve(found[1]);
+        });
+        gateway.once('exit', () => reject(new Error('the gateway did not start')));
+      });
+      await run(`http://${address}/mcp`, hub);
+    } finally {
+      gateway.kill('SIGTERM');
+      equal(await ended, 0);
+    }
+  });
+}
+
 export async function main() {
   let failed = 0;
   console.log(`1..${tests.length}`);

@@ -3,11 +3,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from '@modelcontextprotocol/client';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as FirstClient } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as FirstHTTP } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { StdioClientTransport as FirstTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
-import { check, equal, khub, main, test, withHub } from './harness.mjs';
+import { check, equal, khub, main, test, withGateway, withHub } from './harness.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'khub-npm-')); // where bridges keep what they keep
 process.on('exit', () => rmSync(folder, { recursive: true }));
@@ -81,6 +82,32 @@ test('clients of all kinds talk, claim and search', () => withHub(async (hub) =>
   await call(bea, 'knowledge', { action: 'share', kind: 'pattern', body: { id: 'p', text: 'a parser of packets' } });
   equal((await call(ada, 'knowledge', { action: 'search', text: 'packets' })).found[0].id, 'p');
   for (const client of [ada, bea, cid]) await client.close();
+}));
+
+async function overHttp(url, mode) {
+  const client = new Client({ name: 'http', version: '1' }, mode ? { versionNegotiation: { mode } } : undefined);
+  await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+  return client;
+}
+
+test('clients over HTTP in both eras, and one over stdio, are in one room', () => withGateway(async (url, hub) => {
+  const ada = new FirstClient({ name: 'ada', version: '1' });
+  await ada.connect(new FirstHTTP(new URL(url)));
+  const [bea, cid, dan] = [await overHttp(url), await overHttp(url, 'auto'), await second(hub, 'dan')];
+  equal(cid.getNegotiatedProtocolVersion(), '2026-07-28');
+  equal((await call(ada, 'join', { name: 'ada' })).handle, undefined);
+  await call(bea, 'join', { name: 'bea' });
+  const { handle } = await call(cid, 'join', { name: 'cid' });
+  await call(dan, 'join');
+  equal((await call(dan, 'who')).members.map((one) => one.ai_id), ['ada', 'bea', 'cid', 'dan']);
+  equal((await call(ada, 'say', { text: 'hello', to: 'cid' })).state, 'delivered');
+  const { messages: [message] } = await call(cid, 'inbox', { wait_s: 300, handle });
+  equal([message.from, message.text], ['ada', 'hello']);
+  await call(cid, 'say', { text: 'good day', to: 'bea', handle });
+  equal((await gathered(bea, 1))[0].text, 'good day');
+  const lost = await cid.callTool({ name: 'inbox', arguments: {} });
+  check(lost.isError && lost.content[0].text.includes('Call join'), lost);
+  for (const client of [ada, bea, cid, dan]) await client.close();
 }));
 
 await main();

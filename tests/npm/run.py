@@ -14,7 +14,7 @@ import sys
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 HERE = os.path.join(ROOT, "tests", "npm")
 PLACE = os.path.join(ROOT, "build-npm")
-NODE_WANTED = 20  # of @modelcontextprotocol/client
+NODE_WANTED = 22  # of @modelcontextprotocol/conformance
 
 
 def skip(reason):

@@ -1,0 +1,28 @@
+/* MCP over HTTP ("streamable HTTP"): POST, GET and DELETE of /mcp, in both eras.
+ *
+ * In the earlier era a conversation is a session, whose id the client gets with the answer to
+ * `initialize` and names in each request; GET opens a stream of what answers nothing, which a
+ * client that lost it resumes. In the later era each request stands for itself: an AI is named by
+ * the handle that `join` gives, as the argument `handle`, or "khub/handle" in _meta. */
+#ifndef KHUB_GATEWAY_MCP_HTTP_H
+#define KHUB_GATEWAY_MCP_HTTP_H
+
+#include "gateway/http_server.h"
+#include "khub.h"
+
+struct mcp_door;
+
+/* link: as for agent_new; what it points to, but for the token, must outlive the door; ai_id NULL.
+ * idle_ms: after which a conversation without a request is over; 0: half an hour. NULL: out of
+ * memory. */
+struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link, uint64_t idle_ms);
+/* Ends all conversations; their AIs go. After the HTTP server was closed. NULL is fine. */
+void mcp_door_close(struct mcp_door *door);
+/* How many conversations there are. */
+size_t mcp_door_count(const struct mcp_door *door);
+
+void mcp_door_post(struct mcp_door *door, struct http_request *request);
+void mcp_door_get(struct mcp_door *door, struct http_request *request);
+void mcp_door_delete(struct mcp_door *door, struct http_request *request);
+
+#endif
