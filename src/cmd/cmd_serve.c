@@ -170,8 +170,7 @@ static int choose_http(const struct serve_settings *settings, const char *hub, s
     char why[TOKEN_CHOICE_WHY_SIZE];
     if (settings->http.count == 0)
         return EXIT_WORKED;
-    *door = (struct door){
-        .room = settings->http_room, .http = settings->http, .quiet = settings->quiet};
+    *door = (struct door){.room = settings->http_room, .http = settings->http};
     if (token_choose(hub, settings->http_token, door->token, why) < 0)
         return complain("serve", "%s", why);
     *ret_beside = door_beside(door);

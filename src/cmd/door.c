@@ -51,9 +51,9 @@ static void on_refused(struct gateway *gateway, int error, const char *why, void
         door->refused(door, why);
 }
 
-int door_open(struct door *door, char *ret_why, size_t size)
+int door_open(struct door *door, char *ret_said, size_t size)
 {
-    char identity[IDENTITY_SIZE], addresses[512];
+    char identity[IDENTITY_SIZE];
     identity_make("gateway", identity);
     struct gateway_options options = {.link = {.address = door->hub,
                                                .ai_id = identity,
@@ -70,16 +70,18 @@ int door_open(struct door *door, char *ret_why, size_t size)
     int error = gateway_new(&door->loop, &options, &callbacks, door, &door->gateway);
     token_wipe(door->token, sizeof door->token);
     if (error < 0) {
-        snprintf(ret_why, size, "--hub is '%s': %s.", door->hub, khub_error_text(error));
+        snprintf(ret_said, size, "--hub is '%s': %s.", door->hub, khub_error_text(error));
         return error == KHUB_E_ADDRESS ? EXIT_USAGE : EXIT_FAILED;
     }
     for (size_t i = 0; i < door->http.count; i++)
-        if (gateway_listen(door->gateway, door->http.at[i], ret_why, size) < 0) {
+        if (gateway_listen(door->gateway, door->http.at[i], ret_said, size) < 0) {
             door_close(door);
             return EXIT_FAILED;
         }
-    say(door, "HTTP at %s; only this machine can reach it",
-        http_server_addresses(gateway_http(door->gateway), addresses, sizeof addresses));
+    char addresses[256];
+    snprintf(ret_said, size, "HTTP at %s; only this machine can reach it",
+             http_server_addresses(gateway_http(door->gateway), addresses, sizeof addresses));
+    say(door, "%s", ret_said);
     return EXIT_WORKED;
 }
 
@@ -106,21 +108,21 @@ static void run(void *data)
     uv_run(&door->loop, UV_RUN_DEFAULT);
 }
 
-static int begin(void *data, const char *address, char *ret_why, size_t size)
+static int begin(void *data, const char *address, char *ret_said, size_t size)
 {
     struct door *door = data;
     door->hub = strdup(address);
     if (!door->hub) {
-        snprintf(ret_why, size, "out of memory");
+        snprintf(ret_said, size, "out of memory");
         return -1;
     }
-    int code = door_open(door, ret_why, size);
+    int code = door_open(door, ret_said, size);
     if (code == EXIT_WORKED) {
         uv_async_init(&door->loop, &door->end, on_end);
         door->end.data = door;
         if (uv_thread_create(&door->thread, run, door) == 0)
             return 0;
-        snprintf(ret_why, size, "no thread for HTTP");
+        snprintf(ret_said, size, "no thread for HTTP");
         on_end(&door->end);
     }
     uv_run(&door->loop, UV_RUN_DEFAULT); /* what is still closing */
@@ -141,6 +143,7 @@ static void end(void *data)
 struct server_beside door_beside(struct door *door)
 {
     door->connections_max = BESIDE_CONNECTIONS_MAX;
+    door->quiet = true; /* the hub says what is to be said */
     return (struct server_beside){
         .begin = begin, .end = end, .data = door, .files = BESIDE_CONNECTIONS_MAX + BESIDE_FILES};
 }

@@ -30,9 +30,9 @@ struct door {
     uv_thread_t thread;
 };
 
-/* Makes the loop and all that is in it, and listens. 0, or an exit code with a sentence; in any
- * case the loop is to be run until it ends, and closed. */
-int door_open(struct door *door, char *ret_why, size_t size);
+/* Makes the loop and all that is in it, and listens. 0 with a line that says where, or an exit code
+ * with a sentence; in any case the loop is to be run until it ends, and closed. */
+int door_open(struct door *door, char *ret_said, size_t size);
 /* From a callback in its loop. */
 void door_close(struct door *door);
 

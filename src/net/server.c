@@ -479,17 +479,21 @@ static int beside_begin(struct server *server)
 {
     const struct server_beside *beside = &server->options.beside;
     struct endpoint endpoint;
-    char why[512], address[ENDPOINT_TEXT_SIZE];
+    char said[512], address[ENDPOINT_TEXT_SIZE];
     if (!beside->begin)
         return 0;
     if (!own_address(server, &endpoint))
         return fail("the hub listens at no address by which its own process would be let in", NULL);
     if (server->options.confine &&
-        confine_connections(endpoint_port(&endpoint), why, sizeof why) < 0)
-        return fail(why, NULL);
-    if (beside->begin(beside->data, endpoint_format(&endpoint, address), why, sizeof why) < 0)
-        return fail(why, NULL);
+        confine_connections(endpoint_port(&endpoint), said, sizeof said) < 0)
+        return fail(said, NULL);
+    if (beside->begin(beside->data, endpoint_format(&endpoint, address), said, sizeof said) < 0)
+        return fail(said, NULL);
     server->beside = true;
+    journal_begin(&server->journal, 0, "beside");
+    journal_text(&server->journal, "said", slice_of(said));
+    journal_end(&server->journal);
+    journal_say(&server->journal, "[hub] %s", said);
     return 0;
 }
 

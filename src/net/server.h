@@ -14,9 +14,10 @@
 /* What runs beside the hub in its process and is one of its clients. */
 struct server_beside {
     /* Begins it, in a thread of its own that takes no signals, when the hub listens (it is reached
-     * at `address`) and before its calls are confined; NULL: there is nothing. 0, or -1 with a
-     * sentence. */
-    int (*begin)(void *data, const char *address, char *ret_why, size_t size);
+     * at `address`) and before its calls are confined; NULL: there is nothing. 0 with a line for
+     * the console, or -1 with a sentence. It says nothing by itself: who does not read the console
+     * would hold it up, and the hub at its end. */
+    int (*begin)(void *data, const char *address, char *ret_said, size_t size);
     /* Ends it, if it began, and waits until it has. Called once, before the hub parts with
      * anybody. */
     void (*end)(void *data);

@@ -160,6 +160,27 @@ def a_hub_answers_by_itself():
 
 
 @test
+def a_console_that_nobody_reads_holds_nothing_up():
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 65536)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.set_blocking(writer, True)
+    try:
+        with Hub("--http", "127.0.0.1:0", stdout=writer) as hub:
+            hub.wait_log("event=beside ")
+            Door(port_of(hub.log())).wait_ready()
+            equal(hub.stop(), 0)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@test
 def a_hub_with_tokens_is_shown_one():
     with directory() as data:
         token = worked("token", "add", "watcher", "--data", data).out.strip().split()[-1]
