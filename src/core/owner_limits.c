@@ -47,7 +47,7 @@ static size_t sessions_open(const struct request *request, const struct principa
 {
     const struct hub *hub = request->hub;
     size_t count = 0;
-    for (size_t i = 0; principal && i < 1; i++)
+    for (size_t i = 0; principal && i < hub->room_count; i++)
         count += sessions_of(hub->rooms[i], principal, request->message->sender_id);
     if (!principal && request->room)
         count = sessions_of(request->room, NULL, request->message->sender_id);

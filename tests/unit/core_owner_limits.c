@@ -424,6 +424,19 @@ static void test_open_sessions_of_all_its_ais_are_counted(void **state)
     expect_limit(f, DAN, "quota_exceeded", "sessions", 2, 0);
 }
 
+static void test_open_sessions_of_all_rooms_are_counted(void **state)
+{
+    struct fixture *f = *state;
+    alices.most[LIMIT_SESSIONS] = 2;
+    enter(f, ADA, "ada", "alice");
+    join(f, DAN, "dan", 2, "'token':'alice','room':'lab'");
+    offer(f, DAN);
+    offer(f, DAN);
+    skip_all(f);
+    offer(f, ADA);
+    expect_limit(f, ADA, "quota_exceeded", "sessions", 2, 0);
+}
+
 /* Without tokens each AI is its own owner, in its room. */
 static void test_without_tokens_an_ai_has_the_hubs_limits(void **state)
 {
@@ -691,6 +704,7 @@ int main(void)
         LIMITS_TEST(test_bytes_of_knowledge_are_counted_with_reports),
         LIMITS_TEST(test_what_an_ai_has_is_its_owners),
         LIMITS_TEST(test_open_sessions_of_all_its_ais_are_counted),
+        LIMITS_TEST(test_open_sessions_of_all_rooms_are_counted),
         cmocka_unit_test(test_without_tokens_an_ai_has_the_hubs_limits),
         LIMITS_TEST(test_a_repeat_is_over_no_limit),
         LIMITS_TEST(test_a_days_messages_are_counted_over_ids_and_rooms),
