@@ -287,7 +287,7 @@ static void member_leave(struct request *request, struct member *member)
 {
     const struct entry *entry = request->entry;
     struct seat seat = {entry->peer, member, member->level, member->observer};
-    bool left = leaves_by(entry, CLOSE_LEFT);
+    bool left = leaves_by(entry, CLOSE_LEFT), stayed = member->stays_s;
     bool told = !member->observer && !leaves_by(entry, CLOSE_SHUTTING_DOWN);
     if (left || leaves_by(entry, CLOSE_UNAUTHORIZED)) /* its token, which would let it come back */
         member_stay_no_more(request->room, member);
@@ -295,7 +295,11 @@ static void member_leave(struct request *request, struct member *member)
     bool away = member_is_away(member);
     if (told && !away)
         presence_tell(request, member, entry->bytes, left ? &seat : NULL);
-    hub_note(request->hub, entry->peer, away ? HUB_AWAY : HUB_LEFT, member->key, entry->bytes);
+    hub_note(request->hub, entry->peer,
+             away     ? HUB_AWAY
+             : stayed ? HUB_LEFT_FOR_GOOD
+                      : HUB_LEFT,
+             member->key, entry->bytes);
     departed_trim(request->room);
 }
 

@@ -595,7 +595,10 @@ static void hello_set(struct request *request, const struct hello *hello)
 
 static enum hub_event hello_event(const struct member *member, bool stayed)
 {
-    return member->observer ? HUB_OBSERVING : stayed ? HUB_RETURNED : HUB_JOINED;
+    return member->observer  ? HUB_OBSERVING
+           : stayed          ? HUB_RETURNED
+           : member->stays_s ? HUB_JOINED_TO_STAY
+                             : HUB_JOINED;
 }
 
 void hello_proceed(struct request *request)

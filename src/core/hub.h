@@ -58,9 +58,11 @@ const char *close_reason_text(enum close_reason reason);
 #define HUB_EVENTS(X)                                                                              \
     X(JOINED, "joined")             /* subject: ai_id, detail: specialization */                   \
     X(OBSERVING, "observing")       /* subject: ai_id of an observer, detail: specialization */    \
-    X(RETURNED, "returned")         /* the same of one that was away */                            \
+    X(JOINED_TO_STAY, "joined")     /* the same of one that stays (stays.h), */                    \
+    X(RETURNED, "returned")         /* and of one that was away */                                 \
     X(AWAY, "away")                 /* subject: ai_id, detail: reason */                           \
     X(LEFT, "left")                 /* subject: ai_id, detail: reason */                           \
+    X(LEFT_FOR_GOOD, "left")        /* the same of one that stayed */                              \
     X(REFUSED, "refused")           /* subject: error code, detail: its sentence */                \
     X(KNOWLEDGE, "knowledge")       /* subject: id of the entry, detail: its section */            \
     X(SESSION, "session")           /* subject: session_id, detail: its new status */              \

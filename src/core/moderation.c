@@ -342,7 +342,7 @@ static void member_expel(struct request *request, struct member *member, enum cl
     struct hub *hub = request->hub;
     struct seat seat = {member->peer, member, member->level, member->observer};
     struct peer *peer = peer_find(hub, member->peer);
-    bool connected = member->peer;
+    bool connected = member->peer, stayed = member->stays_s;
     if (connected)
         hub_error(request, &seat, refusal, (struct slice){NULL, 0});
     member_stay_no_more(request->room, member);
@@ -352,7 +352,8 @@ static void member_expel(struct request *request, struct member *member, enum cl
     }
     if (!member->observer)
         presence_tell(request, member, slice_of(close_reason_text(reason)), NULL);
-    hub_note(hub, seat.peer, HUB_LEFT, member->key, slice_of(close_reason_text(reason)));
+    hub_note(hub, seat.peer, stayed ? HUB_LEFT_FOR_GOOD : HUB_LEFT, member->key,
+             slice_of(close_reason_text(reason)));
     if (peer) {
         hub->edge.close(hub->edge.ctx, seat.peer, reason);
         peer_drop(hub, peer);

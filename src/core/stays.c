@@ -153,6 +153,6 @@ void stay_expire(struct request *request, struct slice bytes)
     struct slice reason = slice_of("stay_over");
     member_stay_no_more(room, member);
     presence_tell(request, member, reason, NULL);
-    hub_note(request->hub, 0, HUB_LEFT, member->key, reason);
+    hub_note(request->hub, 0, HUB_LEFT_FOR_GOOD, member->key, reason);
     departed_trim(room);
 }

@@ -422,13 +422,13 @@ void connection_joined(struct connection *connection)
 /* On the console stand AIs, by name. Observers, who come and go with each `khub who`, and those who
  * never joined, stand in the log alone. */
 void connection_announce(struct connection *connection, struct slice name,
-                         struct slice specialization)
+                         struct slice specialization, bool stays)
 {
     char shown[SHOWN_LINE_SIZE], subject[SHOWN_LINE_SIZE];
     shown_format(name, shown, sizeof shown);
     shown_format(specialization, subject, sizeof subject);
     free(connection->name);
-    connection->name = strdup(shown);
+    connection->name = stays ? NULL : strdup(shown);
     journal_say(&connection->server->journal, "[+] %s (%s) joined from %s", shown, subject,
                 connection->address);
 }

@@ -109,9 +109,9 @@ void connection_watch(struct connection *connection);
 void connection_overflow(struct connection *connection, size_t bytes);
 /* It has joined a room: it is no longer a newcomer. */
 void connection_joined(struct connection *connection);
-/* Announces it on the console under this name, now and when it leaves. */
+/* Announces it on the console under this name, now and, unless its member stays, when it ends. */
 void connection_announce(struct connection *connection, struct slice name,
-                         struct slice specialization);
+                         struct slice specialization, bool stays);
 
 /* Destroys the connections whose time to take their last bytes is up. */
 void connection_deadlines(struct server *server);

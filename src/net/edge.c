@@ -11,6 +11,7 @@
 #include "net/past.h"
 #include "net/replay.h"
 #include "net/state.h"
+#include "wire/shown.h"
 
 /* A line is appended to its room's out-stream at most once for each level, and delivered as a span
  * of that stream: what goes to many is stored once, and lies side by side. */
@@ -193,9 +194,11 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
 #define NOTE_KEYS(X)                                                                               \
     X(JOINED, "ai", "specialization")                                                              \
     X(OBSERVING, "ai", "specialization")                                                           \
+    X(JOINED_TO_STAY, "ai", "specialization")                                                      \
     X(RETURNED, "ai", "specialization")                                                            \
     X(AWAY, "ai", "reason")                                                                        \
     X(LEFT, "ai", "reason")                                                                        \
+    X(LEFT_FOR_GOOD, "ai", "reason")                                                               \
     X(REFUSED, "code", "detail")                                                                   \
     X(KNOWLEDGE, "entry", "section")                                                               \
     X(SESSION, "session", "status")                                                                \
@@ -216,6 +219,14 @@ enum {
 };
 _Static_assert((int)NOTE_KEYS_COUNT == (int)HUB_EVENT_COUNT, "each event of hub.h has its keys");
 
+/* Of a member whose connections came and went without a word. */
+static void announce_end(struct journal *journal, struct slice name, struct slice reason)
+{
+    char shown[SHOWN_LINE_SIZE];
+    shown_format(name, shown, sizeof shown);
+    journal_say(journal, "[-] %s left: %.*s", shown, SLICE_FORMAT(reason));
+}
+
 static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slice subject,
                       struct slice detail)
 {
@@ -224,8 +235,11 @@ static void edge_note(void *ctx, peer_id peer, enum hub_event event, struct slic
     struct connection *connection = server_find(server, peer);
     if (server->disk.recovering)
         return;
-    if (connection && event == HUB_JOINED)
-        connection_announce(connection, subject, detail);
+    bool stays = event == HUB_JOINED_TO_STAY;
+    if (connection && (event == HUB_JOINED || stays))
+        connection_announce(connection, subject, detail, stays);
+    if (event == HUB_LEFT_FOR_GOOD)
+        announce_end(journal, subject, detail);
     if (connection && event == HUB_REFUSED && slice_is(subject, wire_error_code(WIRE_LOOP)))
         audited_warning(connection, "loop", detail);
     if (connection && (connection->unknown || !connection_may_log(connection)))

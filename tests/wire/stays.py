@@ -112,6 +112,8 @@ def the_stay_ends():
         equal((told["ai_id"], told["status"], told["reason"]), ("bea", "left", "stay_over"), "what is told")
         hub.wait_log("event=away ai=bea reason=peer_closed")
         hub.wait_log("event=left ai=bea reason=stay_over")
+        hub.wait_console("[-] bea left: stay_over")
+        equal(hub.console().count("[-]"), 1, "words on that she went")
         with contextlib.closing(hub.join("bea", 2)) as other:
             check(other.sync["resume_token"] != bea.sync["resume_token"], "another bea has another token")
 
