@@ -78,6 +78,7 @@ static int run(const void *data)
     if (run.door.http.count == 0)
         run.door.http.at[run.door.http.count++] = GATEWAY_ADDRESS;
     signal(SIGPIPE, SIG_IGN);
+    files_raise();
     run.code = door_open(&run.door, why, sizeof why);
     if (run.code == EXIT_WORKED)
         signals_begin(&run);

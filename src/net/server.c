@@ -299,8 +299,7 @@ static void on_stop(uv_signal_t *handle, int number)
 
 /* ── beginning ── */
 
-/* As many files as the system lets; returns how many. */
-static size_t files_raise(void)
+size_t files_raise(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

@@ -57,6 +57,9 @@ struct server_options {
 };
 struct server_options server_options_default(void);
 
+/* Lets this process have as many descriptors as the system lets it. How many. */
+size_t files_raise(void);
+
 /* Serves until SIGINT, SIGTERM or SIGQUIT, then stops gracefully; a second signal ends it at once.
  * SIGHUP reopens the log and reads the TLS files anew, SIGUSR1 logs the counters. Returns an exit
  * code: 0 when it was stopped, 1 when it could not listen, run, or write the whole log. */

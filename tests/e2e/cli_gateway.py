@@ -8,7 +8,9 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -127,6 +129,27 @@ def one_that_the_hub_will_not_have_ends():
                     gateway.wait_ready()
             finally:
                 del os.environ["KHUB_TOKEN"]
+
+
+@test
+def it_takes_all_descriptors_that_it_may():
+    """Not only those that a shell leaves to a process by default."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Hub() as hub, contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (150, hard))
+        try:
+            gateway = stack.enter_context(Gateway(hub=hub))
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        before = gateway.metrics()["khub_gateway_http_evicted_total"]
+        for _ in range(200):
+            client = socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE)
+            stack.enter_context(contextlib.closing(client))
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            check(client.recv(4096).startswith(b"HTTP/1.1 200 "))
+        numbers = gateway.metrics()
+        check(numbers['khub_gateway_connections{door="http"}'] >= 201, numbers)
+        equal(numbers["khub_gateway_http_evicted_total"], before)
 
 
 # ── in the hub's own process ──
