@@ -139,9 +139,12 @@ uint64_t message_types_published(void);
 int message_type_find(struct slice text, enum message_type *ret_type);
 
 /* A set as text, "chat,pattern_share", in the order of the table; "" when it is empty. */
-#define X(name, text, level, client) +sizeof(text)
-enum { MESSAGE_TYPES_TEXT_SIZE = 1 MESSAGE_TYPES(X) };
+#define X(name, text, level, client) char name[sizeof(text)];
+struct message_types_text {
+    MESSAGE_TYPES(X)
+};
 #undef X
+enum { MESSAGE_TYPES_TEXT_SIZE = sizeof(struct message_types_text) + 1 };
 void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE]);
 /* 0; or -1 with the first word of the list that is no type, byte for byte. */
 int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret_wrong);
