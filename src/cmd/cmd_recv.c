@@ -136,8 +136,8 @@ static int publish_beat(struct receiving *receiving, char *ret_question)
     return khub_publish(receiving->turn.visit.link, "heartbeat", payload, NULL, ret_question);
 }
 
-/* Asks up to where all has come; what comes behind is for another turn. False: the connection is
- * not what it was, or the hub does not answer. */
+/* Asks up to where all has come, and takes nothing more. False: the connection is not what it was,
+ * or the hub does not answer. */
 static bool ask_mark(struct receiving *receiving)
 {
     struct visit *visit = &receiving->turn.visit;
@@ -179,7 +179,7 @@ static enum waited wait_for_more(struct receiving *receiving)
             beat = time_monotonic_ms() + BEAT_MS;
         }
     }
-    return ask_mark(receiving) ? WAITED_ENOUGH : WAITED_ELSEWHERE;
+    return WAITED_ENOUGH;
 }
 
 /* What was shown is noted once it has been written: who is killed in between is shown it again. */
@@ -192,9 +192,6 @@ static int show(struct receiving *receiving)
                               .tokens = (size_t)settings->tokens,
                               .json = settings->json,
                               .whole = settings->seq > 0};
-    inbox_close(inbox);
-    if (inbox->reach > receiving->told) /* it came right behind the hub's word */
-        receiving->told = inbox->reach;
     inbox_choose(inbox, &look);
     if (inbox->failed)
         return complain("recv", "out of memory");
@@ -253,26 +250,35 @@ static int come_back(struct receiving *receiving, bool others)
     }
 }
 
-/* From the joining on, with the turn. An exit code; -1: the time is up, or somebody stopped us. */
-static int receive(struct receiving *receiving)
+/* Lets go of the turn and waits; takes it back, and if the connection is not what it was, comes
+ * back. 0, or an exit code; -1: the time is up, or somebody stopped us. */
+static int stand_by(struct receiving *receiving)
 {
     struct turn *turn = &receiving->turn;
+    uint64_t turns = turn->member.turns;
+    place_end_turn(&turn->place);
+    turn->visit.quiet = true; /* that we are taken over is no news */
+    enum waited waited = wait_for_more(receiving);
+    if (waited == WAITED_STOPPED)
+        return EXIT_FAILED;
+    int code = turn_take(turn, waited == WAITED_ENOUGH ? INT64_MAX : receiving->until);
+    bool others = turn->member.turns != turns;
+    if (code != 0 || (waited == WAITED_ENOUGH && !others))
+        return code;
+    return come_back(receiving, others);
+}
+
+/* From the joining on, with the turn. The same. */
+static int receive(struct receiving *receiving)
+{
     int code = catch_up(receiving, false);
-    if (code != 0 && turn->visit.lost)
+    if (code != 0 && receiving->turn.visit.lost)
         code = come_back(receiving, false);
-    while (code == 0 && !has_come(receiving) && time_monotonic_ms() < receiving->until) {
-        place_end_turn(&turn->place);
-        turn->visit.quiet = true; /* that we are taken over is no news */
-        enum waited waited = wait_for_more(receiving);
-        if (waited == WAITED_STOPPED)
-            return EXIT_FAILED;
-        uint64_t turns = turn->member.turns;
-        code = turn_take(turn, waited == WAITED_ENOUGH ? INT64_MAX : receiving->until);
-        bool others = turn->member.turns != turns;
-        if (code == 0 && waited == WAITED_ENOUGH && !others)
-            return show(receiving);
-        if (code == 0)
-            code = come_back(receiving, others);
+    while (code == 0 && !receiving->inbox.closed) {
+        if (!has_come(receiving) && time_monotonic_ms() < receiving->until)
+            code = stand_by(receiving);
+        else if (!ask_mark(receiving)) /* what comes behind it is for another turn */
+            code = come_back(receiving, false);
     }
     return code == 0 ? show(receiving) : code;
 }

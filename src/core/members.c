@@ -443,6 +443,13 @@ void member_nearest(const struct room *room, struct slice name, char *buffer, si
         compared += seat->member->key.len;
         nearest_offer(&nearest, seat->member->key);
     }
+    const struct member *away;
+    TAILQ_FOREACH (away, &room->away, next) {
+        if (compared >= NEAREST_BYTES)
+            break;
+        compared += away->key.len;
+        nearest_offer(&nearest, away->key);
+    }
     size_t at = 0;
     buffer[0] = '\0';
     for (size_t i = 0; i < nearest.count && at < size; i++)

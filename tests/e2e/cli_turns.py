@@ -3,7 +3,9 @@
 
 usage: cli_turns.py KHUB [PART OF A NAME]
 """
+import array
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -12,6 +14,8 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
+import threading
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
@@ -120,6 +124,7 @@ def what_becomes_of_a_message_is_said():
         equal(re.sub(r"#\d+ |\(.*\)", "", ada.worked("say", "hello", "--to", "dan")),
               "kept for dan, who is away : it has it with its next turn\n")
         equal(json.loads(ada.worked("say", "hello", "--to", "dan", "--json"))["stored"], True, "stored")
+        ada.refused(1, "say", "hello", "--to", "dna", said=["not said", 'did you mean "dan"?'])
         known = "00000000-0000-4000-8000-000000000001"
         equal(ada.say("once", "--id", known), ada.say("once", "--id", known), "seqs under one id")
 
@@ -297,6 +302,69 @@ def nothing_is_lost_or_doubled_however_it_ends():
         check("shown before, not acked: " in ada.worked("join", "ada"))
         equal(hub.stop(), 0, "exit code of the hub")
         hub.kill()
+
+
+@test
+def a_recv_that_is_killed_while_it_prints_has_shown_nothing():
+    with durable() as (folder, address, start), start() as hub:
+        ada, bot = Agent(address, folder, "ada"), hub.join("bot", 2)
+        said = [f"{number} " + "x" * 5000 for number in range(40)]
+        for text in said:
+            bot.say("chat", {"text": text}, "ada")
+        bot.drain()
+        with ada.begins("recv", "--max", "100", "--tokens", "1000000") as recv:
+            waiting = fcntl.fcntl(recv.process.stdout, fcntl.F_GETPIPE_SZ)
+            wait_until(lambda: unread(recv.process.stdout) >= waiting - 4096, "the pipe to be full")
+            recv.process.kill()
+        equal(ada.kept()["unread_direct"], [], "what is kept of it")
+        equal(ada.texts("--max", "100", "--tokens", "1000000"), said, "what is shown")
+        equal(ada.texts(), [], "what comes again")
+
+
+def unread(stream):
+    """Bytes that wait in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(stream, termios.FIONREAD, count)
+    return count[0]
+
+
+@test
+def all_talk_at_once_and_each_hears_each_message_once():
+    """Each has one that listens in the background, again and again, beside what it says."""
+    names, each = ("ada", "bea", "cid"), 6
+    with durable() as (folder, address, start), start():
+        agents = {name: Agent(address, folder, name) for name in names}
+        heard, failures = {name: [] for name in names}, []
+
+        def listen(agent):
+            while len(heard[agent.name]) < each * (len(names) - 1):
+                found = agent.recv("--wait", "1", "--ack")
+                heard[agent.name] += [item["message"]["payload"]["text"] for item in found["messages"]]
+
+        def speak(agent):
+            for number in range(each):
+                for target in names:
+                    if target != agent.name:
+                        agent.say(f"{agent.name} to {target} {number}", "--to", target)
+
+        def guarded(work, agent):
+            try:
+                work(agent)
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append(error)
+                raise
+        threads = [threading.Thread(target=guarded, args=(work, agent)) for agent in agents.values()
+                   for work in (listen, speak)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        equal(failures, [])
+        for name in names:
+            for other in names:
+                if other != name:
+                    equal([text for text in heard[name] if text.startswith(other)],
+                          [f"{other} to {name} {number}" for number in range(each)], f"what {name} heard of {other}")
 
 
 # ── claims ──
