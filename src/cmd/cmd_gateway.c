@@ -132,7 +132,7 @@ const struct command command_gateway = {
         "client of the hub, an observer, and comes back whenever the hub "
         "does.\n\nNobody is asked for a token, so it listens on addresses of this machine alone, and "
         "refuses requests that call it by another name (Host) or come from a web page (Origin). It "
-        "speaks no TLS yet.",
+        "speaks no TLS yet. Whoever is on this machine may do by it what its own token allows.",
     .example = "  khub gateway &\n"
                "  curl http://127.0.0.1:6080/readyz\n"
                "  khub gateway --hub khubs://hub.example:6000 --http 127.0.0.1:9100",

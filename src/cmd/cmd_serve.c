@@ -264,7 +264,7 @@ static const struct setting options[] = {
      AT(http),
      .argument = "ADDRESS",
      .help = "Answers HTTP there as well, as 'khub gateway' does for a hub elsewhere: host:port or "
-             "[ipv6]:port, of this machine alone."},
+             "[ipv6]:port, of this machine alone. Nobody is asked for a token there."},
     {.name = "http-token",
      .kind = SETTING_TEXT,
      AT(http_token),

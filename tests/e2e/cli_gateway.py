@@ -183,6 +183,27 @@ def a_hub_answers_by_itself():
 
 
 @test
+def who_comes_later_by_http_is_let_in_by_a_confined_hub():
+    """Each client of MCP is a connection of the hub's process to itself, made when it serves."""
+    with Hub("--http", "127.0.0.1:0") as hub:
+        door, ada = door_of(hub), hub.join("ada", 2)
+        door.wait_ready()
+        call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+            "name": "join", "arguments": {"name": "bea"},
+            "_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+                      "io.modelcontextprotocol/clientCapabilities": {}}}}
+        client = http.client.HTTPConnection("127.0.0.1", door.port, timeout=PATIENCE)
+        with contextlib.closing(client):
+            client.request("POST", "/mcp", json.dumps(call), {
+                "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "join"})
+            answer = client.getresponse()
+            text = answer.read().decode()
+            check(answer.status == 200 and '"bea"' in text.replace("\\", ""), answer.status, shorten(text))
+        equal(ada.expect("hello")["sender_id"], "bea")
+
+
+@test
 def a_console_that_nobody_reads_holds_nothing_up():
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
