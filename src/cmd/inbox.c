@@ -230,7 +230,6 @@ void inbox_take(struct inbox *inbox, const struct khub_message *message)
     enum kind kind = inbox->closed || seq == 0 ? KIND_NOTHING : kind_of(inbox->member, message);
     if (kind == KIND_NOTHING || (inbox->only && inbox->only != seq))
         return;
-    inbox->reach = seq > inbox->reach ? seq : inbox->reach;
     if (kind == KIND_CAME || kind == KIND_LEFT) {
         person_note(inbox, message, kind == KIND_CAME);
         return;

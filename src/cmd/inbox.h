@@ -31,8 +31,7 @@ struct inbox {
     bool again;    /* what was shown before, too */
     uint64_t only; /* but for 0, this seq and nothing else, whatever was shown or acked */
 
-    bool closed;    /* takes nothing more */
-    uint64_t reach; /* the highest seq that it took */
+    bool closed; /* takes nothing more */
     struct items direct, others;
     size_t fresh_direct, fresh; /* messages that were not shown before, direct or not */
     /* What is not going to be shown: rising seqs; and {type: {"count", "from": {name: true}}}. */
