@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -173,6 +174,10 @@ def long_messages_are_cut_and_shown_whole_when_asked_for():
         out = ada.worked("recv", "--tokens", "500")
         check("| short\n" in out and f"(khub recv --seq {broadcast})" in out and "END" not in out, out)
         check("�" not in out and "\\x" not in out, "a character was cut", out)
+        for start_of_it in ("", "x"):
+            bea.worked("say", "--type", "pattern_share", "--payload", '{"pattern":{"note":"%s"}}' % (start_of_it + long))
+        out = ada.worked("recv")
+        equal(len(re.findall(r'^\+ \{"pattern":\{"note":"x?é+$', out, re.M)), 2, f"whole characters of JSON that is cut, in {out}")
         for seq, text in ((broadcast, long), (direct[0], longer)):
             check(f"| {text}\n" in ada.worked("recv", "--seq", str(seq)), "not whole", seq)
         ada.worked("ack")
@@ -208,8 +213,9 @@ def one_says_things_while_its_recv_waits():
         ada, bea = Agent(address, folder, "ada"), Agent(address, folder, "bea")
         with ada.begins("recv", "--wait", "3600") as waiting:
             comes(hub, "ada", 2)
-            for number in range(5):
+            for number in range(6):
                 ada.say(f"meanwhile {number}")
+                comes(hub, "ada", 4 + 2 * number)  # to say it, and to wait on
             ada.worked("claim", "the work")
             ada.refused(1, "recv", "--wait", "1", said=[f"process {waiting.process.pid}"])
             equal(waiting.process.poll(), None, "whether it still waits")
@@ -319,6 +325,20 @@ def a_recv_that_is_killed_while_it_prints_has_shown_nothing():
         equal(ada.kept()["unread_direct"], [], "what is kept of it")
         equal(ada.texts("--max", "100", "--tokens", "1000000"), said, "what is shown")
         equal(ada.texts(), [], "what comes again")
+
+
+@test
+def what_nobody_could_read_was_not_shown():
+    with durable() as (folder, address, start), start():
+        ada, bea = Agent(address, folder, "ada"), Agent(address, folder, "bea")
+        bea.say("hello", "--to", "ada")
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([KHUB, "recv"], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=PATIENCE,
+                              env=environment(KHUB_STATE=ada.state))
+        os.close(writer)
+        equal((done.returncode, done.stderr), (1, b""), "exit code, and what it says")
+        equal(ada.texts(), ["hello"], "what is shown")
 
 
 def unread(stream):
@@ -440,6 +460,10 @@ def it_is_kept_beside_the_project():
         check("nobody named cid" in shell.run("recv", "--as", "cid").err)
         result = shell.run("join", "ada", "--hub", "127.0.0.1:1")
         equal((result.code, "leave there first" in result.err), (1, True), result.err)
+        os.chmod(kept, 0o777)
+        result = shell.run("recv", "--as", "ada", "--room", "lab")
+        equal((result.code, "others may write" in result.err), (1, True), result.err)
+        os.chmod(kept, 0o755)
         equal(shell.run("leave", "--as", "ada", "--room", "lab").code, 0)
         check(not [name for name in os.listdir(kept) if "lab" in name], os.listdir(kept))
 
@@ -515,6 +539,36 @@ def who_comes_from_elsewhere_is_told():
 
 
 @test
+def who_was_cut_off_waits_until_the_hub_has_noticed():
+    with durable() as (folder, address, start), start() as hub:
+        ada, other = Agent(address, folder, "ada", "--stays", "0"), hub.join("ada", 2)
+        with ada.begins("say", "hello") as saying:
+            hub.wait_log("id_in_use")
+            other.close()
+            saying.wait_for("said to all")
+            equal(saying.end(None), (0, ""), "exit code, and what it says")
+
+
+@test
+def two_copies_of_one_member_do_not_fight_for_ever():
+    with durable() as (folder, address, start), start() as hub:
+        ada = Agent(address, folder, "ada")
+        with ada.begins("recv", "--wait", "3600") as first:
+            comes(hub, "ada", 2)
+            shutil.copy(ada.state, ada.state + ".copy")
+            with Running("recv", "--wait", "3600", KHUB_STATE=ada.state + ".copy") as second:
+                wait_until(lambda: first.process.poll() or second.process.poll(), "one of them to give up")
+                ended, waits = (first, second) if first.process.poll() else (second, first)
+                code, err = ended.end(None)
+                equal((code, "two can't be one member" in err), (1, True), err)
+                ended_state = ada.state if ended is first else ada.state + ".copy"
+                check(f"with a copy of {ended_state}" in err, err)
+                hub.join("bea", 2).say("chat", {"text": "here"}, "ada")
+                waits.wait_for("| here\n")
+                equal(waits.end(None)[0], 0, "exit code")
+
+
+@test
 def a_member_is_away_between_its_turns():
     with durable() as (folder, address, start), start() as hub:
         ada, other = Agent(address, folder, "ada", "--stays", "600"), hub.join("other", 2)
@@ -522,8 +576,11 @@ def a_member_is_away_between_its_turns():
             ada.recv()
             ada.say("x", "--to", "other")
         equal([line["message_type"] for line in other.drain()], ["chat"] * 3, "what others hear of three turns")
+        hub.join("passing", 2)
+        equal(ada.recv()["came"], ["passing"], "who came")
+        equal(ada.kept()["acked"], ada.kept()["told"], "what is acked, of nothing")
         bea = Agent(address, folder, "bea")
-        check("here: other\naway: ada\n" in bea.joined, bea.joined)
+        check("here: other, passing\naway: ada\n" in bea.joined, bea.joined)
         refused(1, "join", "ada", "--hub", address, "--state", os.path.join(folder, "x"),
                 said=["stays here between its connections", "khub who", "another name"])
         equal(json.loads(ada.worked("join", "ada", "--json"))["stays_s"], 600)
@@ -548,6 +605,9 @@ def a_lost_file_costs_what_was_acked_alone():
         os.unlink(ada.state)
         ada = Agent(address, folder, "ada")
         check("waiting for you: 2 chat to you (" in ada.joined, ada.joined)
+        ada.worked("join", "--stays", "0")
+        os.unlink(ada.state)
+        ada = Agent(address, folder, "ada")
         equal(ada.texts(), ["shown", "new"], "what came")
 
 
@@ -592,6 +652,7 @@ def nobody_speaks_in_khubs_name():
                   or re.match(r'#\d+ (chat|feature_request) from "#7 chat from \\"hub\\" to you" to (you|all)', line),
                   "a line is not what it seems:", line)
         equal(len(re.findall(r"^#", out, re.M)), 2, "messages")
+        check("| + {}\n| \\x1b[31mred" in out and "\\u{202e}evil\\x7f\n| second line\n" in out, out)
         equal(ada.recv("--again")["messages"][0]["message"]["payload"]["text"], text)
 
 
