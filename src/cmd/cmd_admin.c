@@ -13,6 +13,7 @@
 
 struct admin_settings {
     const char *hub, *token_file, *room, *action, *whom, *reason, *duration;
+    long seq;
     bool owner, json;
 };
 
@@ -148,7 +149,9 @@ static void print_done(const struct admin_settings *settings, struct json_value 
     }
     terminal.width = 0;
     line_begin(&line, &terminal);
-    if (orders[place].aimed)
+    if (settings->seq)
+        line_addf(&line, "seq %ld: %s room %s", settings->seq, orders[place].done, settings->room);
+    else if (orders[place].aimed)
         line_addf(&line, "%s%s: %s room %s%s%s", settings->owner ? "token " : "", settings->whom,
                   orders[place].done, settings->room, *until ? " until " : "", until);
     else
@@ -163,7 +166,9 @@ static int order(struct visit *visit, const struct admin_settings *settings, int
     struct text payload = {0};
     size_t place = place_of(settings);
     text_addf(&payload, "{\"action\":\"%s\"", orders[place].action);
-    if (orders[place].aimed) {
+    if (settings->seq) {
+        text_addf(&payload, ",\"target\":{\"seq\":%ld}", settings->seq);
+    } else if (orders[place].aimed) {
         text_addf(&payload, ",\"target\":{\"%s\":",
                   acts(settings, "retract") ? "id"
                   : settings->owner         ? "owner"
@@ -199,10 +204,12 @@ static int check(const struct admin_settings *settings, int64_t *ret_for_ms)
     *ret_for_ms = 0;
     if (!aimed && (settings->whom || settings->owner))
         return usage("%s is for the whole room, and takes no WHOM or --owner.", settings->action);
-    if (retracts && (!settings->whom || settings->owner))
-        return usage("retract wants the ID of an entry, as 'khub kb list' shows it, and no "
-                     "--owner.");
-    if (aimed && !settings->whom)
+    if (settings->seq && !retracts)
+        return usage("--seq goes with retract, and not with %s.", settings->action);
+    if (retracts && (!settings->whom == !settings->seq || settings->owner))
+        return usage("retract wants either the ID of an entry, as 'khub kb list' shows it, or the "
+                     "--seq of a message, as 'khub log' shows it; and no --owner.");
+    if (aimed && !retracts && !settings->whom)
         return usage("%s wants to know WHOM: an AI's id or, with --owner, a token's name.",
                      settings->action);
     if ((acts(settings, "bans") || acts(settings, "use")) && settings->reason)
@@ -256,6 +263,13 @@ static const struct setting options[] = {
      AT(duration),
      .argument = "AGE",
      .help = "With ban: for so long (30d, 2h, 90m). Without it: until somebody lifts it."},
+    {.name = "seq",
+     .kind = SETTING_WHOLE,
+     AT(seq),
+     .argument = "N",
+     .low = 1,
+     .high = 9e15,
+     .help = "With retract, in place of an ID: the message of that seq, as 'khub log' shows it."},
     {.name = "owner",
      .kind = SETTING_FLAG,
      AT(owner),
@@ -295,8 +309,12 @@ const struct command command_admin = {
         "read-only refuses all that members would say or change in the room, until writable: they "
         "may look, ask, come and go, and admins write on.\n\n"
         "retract takes an entry of knowledge back: what it said, what it said before and what others "
-        "measured of it are gone; its id stays, says who and why, and nobody shares under it again. "
-        "The message in which it was shared is in the hub's log until --retain lets that go.\n\n"
+        "measured of it are gone, the messages in which it was shared among them; its id stays, says "
+        "who and why, and nobody shares under it again. retract --seq takes one message back, "
+        "whatever it is; of a share, what it shared goes as well. In its place whoever asks (khub log, "
+        "who resumes) is told who took it back, when and why; it is no letter any more. What it said "
+        "leaves the hub's disk within a minute or so; who has read it has read it, and copies "
+        "and backups have it.\n\n"
         "use shows what each token's owner uses now of what it may have, over all rooms, and what the "
         "room does: connections, open sessions, entries and bytes of knowledge, and the messages of "
         "this day (UTC).\n\n"
@@ -308,7 +326,8 @@ const struct command command_admin = {
                "  khub admin use\n"
                "  khub admin unban ci --owner\n"
                "  khub admin read-only --room lab --reason \"the results are being read\"\n"
-               "  khub admin retract leaky-pattern --reason \"has a password in it\"",
+               "  khub admin retract leaky-pattern --reason \"has a password in it\"\n"
+               "  khub admin retract --seq 812 --room lab --reason \"an address\"",
     .worked = "done, or listed",
     .failed =
         "there is nobody or nothing like that, the token is no admin's, or the hub could not be reached",

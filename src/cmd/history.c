@@ -117,6 +117,14 @@ static void tail_take(void *data, const struct effect *effect, int64_t time_ms)
     history->last = effect->seq;
 }
 
+static void retraction_take(void *data, const struct hub_retraction *retraction)
+{
+    struct history *history = data;
+    text_addf(&history->retracted, ",{\"seq\":%" PRIu64 ",\"message\":", retraction->seq);
+    text_add(&history->retracted, retraction->line);
+    text_add_literal(&history->retracted, "}}");
+}
+
 /* A log that it did not take in says so; without one it may have been killed all the same, and
  * another, such as khub check, has taken it in. */
 static bool was_killed(const char *directory)
@@ -178,45 +186,95 @@ int history_in_directory(struct history *history, const char *directory, const c
     history->last = history->last_kept;
     /* What a hub that was killed had on disk, but not yet as lines. One that was not may have left
      * entries as well, of which nobody was told anything: then there is no need of it. */
-    if (!all && rebuild_tail(history->store, history->room, tail_take, history, why) < 0 && killed)
+    const struct tail_hearer hearer = {history, tail_take, retraction_take};
+    if (!all && rebuild_tail(history->store, history->room, &hearer, why) < 0 && killed)
         return complain(history->command,
                         "%s: %s. 'khub check' says more of it; 'khub check --salvage' keeps what "
                         "is whole.",
                         directory, why);
-    return history->tail.failed ? complain(history->command, "out of memory") : EXIT_WORKED;
+    return history->tail.failed || history->retracted.failed
+               ? complain(history->command, "out of memory")
+               : EXIT_WORKED;
 }
 
-static bool tail_passes(const struct history_wish *wish, struct json_value element)
+static bool is_wanted(const struct history_wish *wish, struct json_value element)
 {
     struct message message;
     struct refusal refusal;
-    uint64_t seq = member_u64(element, "seq");
-    if (seq <= wish->after || seq > wish->until)
-        return false;
     return !wish->filter ||
            (message_parse(json_get(element, "message").raw, &message, &refusal) == 0 &&
             message_filter_passes(wish->filter, message.type, message.sender_id, message.target,
                                   message.payload));
 }
 
+static bool tail_passes(const struct history_wish *wish, struct json_value element)
+{
+    uint64_t seq = member_u64(element, "seq");
+    return seq > wish->after && seq <= wish->until && is_wanted(wish, element);
+}
+
+/* The elements of a text that begins each with a ','; in `whole`, which is to be freed. False:
+ * there are none. */
+static bool elements_begin(const struct text *of, struct text *whole,
+                           struct json_iterator *ret_elements)
+{
+    size_t at;
+    if (of->len == 0)
+        return false;
+    text_addf(whole, "[%.*s]", (int)of->len - 1, of->at + 1);
+    *ret_elements = (struct json_iterator){.rest = text_slice(whole)};
+    return !whole->failed && json_check(text_slice(whole), DEPTH_MAX, &at) == JSON_FINE;
+}
+
 /* Behind what the store had; it is not much, and does not heed the limit. */
 static void tail_add(const struct history *history, const struct history_wish *wish,
                      struct text *elements)
 {
-    struct slice tail = text_slice(&history->tail);
     struct text whole = {0};
     struct json_iterator iterator;
     struct json_value element;
-    size_t at;
-    if (tail.len == 0 || wish->until <= history->last_kept)
-        return;
-    text_addf(&whole, "[%.*s]", (int)tail.len - 1, tail.at + 1);
-    if (!whole.failed && json_check(text_slice(&whole), DEPTH_MAX, &at) == JSON_FINE) {
-        iterator = (struct json_iterator){.rest = text_slice(&whole)};
+    if (wish->until > history->last_kept && elements_begin(&history->tail, &whole, &iterator))
         while (json_next_element(&iterator, &element))
             if (tail_passes(wish, element))
                 text_addf(elements, "%s%.*s", elements->len ? "," : "", SLICE_FORMAT(element.raw));
+    text_free(&whole);
+}
+
+/* What stands in the place of that seq; absent: it was not taken back. */
+static struct json_value tombstone_of(struct json_iterator retracted, uint64_t seq)
+{
+    struct json_value element, found = {.kind = JSON_KIND_ABSENT};
+    while (found.kind == JSON_KIND_ABSENT && json_next_element(&retracted, &element))
+        if (member_u64(element, "seq") == seq)
+            found = element;
+    return found;
+}
+
+/* What the hub took back and was killed before it had it in the store. */
+static void elements_retract(const struct history *history, const struct history_wish *wish,
+                             struct text *elements)
+{
+    struct text whole = {0}, before = {0};
+    struct json_iterator retracted, iterator;
+    struct json_value element;
+    if (elements->len && elements_begin(&history->retracted, &whole, &retracted)) {
+        text_addf(&before, "[%.*s]", (int)elements->len, elements->at);
+        iterator = (struct json_iterator){.rest = text_slice(&before)};
+        text_clear(elements);
+        while (!before.failed && json_next_element(&iterator, &element)) {
+            struct json_value tombstone = tombstone_of(retracted, member_u64(element, "seq"));
+            const char *comma = elements->len ? "," : "";
+            OWNED char *time = field_string(element, "time");
+            if (tombstone.kind == JSON_KIND_ABSENT)
+                text_addf(elements, "%s%.*s", comma, SLICE_FORMAT(element.raw));
+            else if (is_wanted(wish, tombstone))
+                text_addf(elements, "%s{\"seq\":%" PRIu64 ",\"time\":\"%s\",\"message\":%.*s}",
+                          comma, member_u64(element, "seq"), time,
+                          SLICE_FORMAT(json_get(tombstone, "message").raw));
+        }
+        elements->failed = elements->failed || before.failed;
     }
+    text_free(&before);
     text_free(&whole);
 }
 
@@ -240,6 +298,7 @@ static int read_store(struct history *history, const struct history_wish *wish,
     assert(found); /* it was looked for at the beginning */
     if (found && page.whole)
         tail_add(history, wish, &elements);
+    elements_retract(history, wish, &elements);
     text_clear(&history->text);
     text_add_literal(&history->text, "[");
     text_add(&history->text, text_slice(&elements));
@@ -266,6 +325,7 @@ void history_free(struct history *history)
     store_close(history->store);
     text_free(&history->text);
     text_free(&history->tail);
+    text_free(&history->retracted);
     free(history->near);
 }
 

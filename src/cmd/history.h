@@ -36,6 +36,8 @@ struct history {
     struct text text;
     /* Of a store: what its hub was killed before it kept. */
     struct text tail; /* elements, each behind a ',' */
+    struct text
+        retracted; /* the same of what is not shown any more: {seq, and a message in its place} */
     uint64_t last_kept;
 };
 

@@ -476,6 +476,7 @@ static void say_moderation(struct line *line, struct json_value payload)
     add_member(line, " ", json_get(target, "ai_id"), "");
     add_member(line, " token ", json_get(target, "owner"), "");
     add_member(line, " ", json_get(target, "id"), "");
+    add_member(line, " seq ", json_get(target, "seq"), "");
     add_member(line, " by ", json_get(payload, "by"), "");
     add_member(line, " until ", json_get(payload, "until"), "");
     add_member(line, ": ", json_get(payload, "reason"), "");

@@ -181,6 +181,10 @@ int ban_check(struct request *request)
 
 void moderated_write(const struct moderated *whom, struct text *text)
 {
+    if (whom->seq) {
+        text_addf(text, "{\"seq\":%" PRIu64 "}", whom->seq);
+        return;
+    }
     if (!whom->name.len) {
         text_add_literal(text, "null");
         return;

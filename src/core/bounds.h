@@ -43,6 +43,8 @@
 
 #define MODERATION_REASON_MAX 256u  /* bytes */
 #define BANS_MAX              4096u /* in force in a room */
+#define SAID_BLOCK            4096u /* entries, of which a room knows whether they are messages: */
+#define SAID_BLOCKS_MAX       256u  /* so often; 256 KiB */
 #define BAN_SECONDS_MAX       (10ull * 366 * 86400)
 #define BANS_SHOWN_PRESET     100u /* in one moderation_result, when the query does not say; */
 #define BANS_SHOWN_MAX        200u /* at the most */
@@ -80,6 +82,7 @@
 #define REPORT_OVERHEAD        128u         /* and a report */
 #define REPORTS_EACH_MAX       256u         /* kept for one component, the newest */
 #define REPORTS_BYTES_EACH_MAX (4u << 20)   /* their metrics, together */
+#define SHARES_EACH_MAX        1024u        /* seqs at which one entry was shared, the last */
 #define FORMERS_EACH_MAX       16u          /* former revisions kept of one entry, the newest */
 #define FORMERS_BYTES_EACH_MAX (512u << 10) /* of them, but one in any case */
 #define FORMERS_BYTES_MAX      (64u << 20)  /* in a room, and no more than it knows otherwise, */

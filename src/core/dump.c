@@ -150,6 +150,16 @@ static void dump_holding(void *object, void *ctx)
     dump->before = ",";
 }
 
+static void dump_said(const void *object, void *ctx)
+{
+    const struct said_block *block = object;
+    struct dump *dump = ctx;
+    text_addf(dump->text, "%s{\"number\":%llu,", dump->before, (unsigned long long)block->number);
+    said_write(block, dump->text);
+    text_add_literal(dump->text, "}");
+    dump->before = ",";
+}
+
 void hub_dump(const struct hub *hub, struct slice name, struct text *text)
 {
     const struct room *room = room_find(hub, name);
@@ -200,5 +210,8 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     text_add_literal(text, ",\"bans\":[");
     dump.before = "";
     index_walk(&room->bans, dump_ban, &dump);
+    text_add_literal(text, "],\"messages\":[");
+    dump.before = "";
+    said_each(room, dump_said, &dump);
     text_add_literal(text, "]}");
 }

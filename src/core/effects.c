@@ -74,9 +74,20 @@ static void effect_send(struct hub *hub, const struct effect *effect)
     hub->edge.effect(hub->edge.ctx, effect);
 }
 
+/* Has somebody said something in this entry that others are told? That one comes is no more than
+ * presence; and what an admin orders stays. */
+static bool says_something(const struct request *request, const struct outgoing *outgoing)
+{
+    const uint64_t others = MESSAGES_ASKING | MESSAGE_BIT(MESSAGE_MODERATION);
+    return request->message && outgoing->origin != LINE_PASSING &&
+           !(others & MESSAGE_BIT(request->message->type));
+}
+
 static struct effect effect_of(struct request *request, const struct outgoing *outgoing)
 {
-    const struct room *room = request->room;
+    struct room *room = request->room;
+    if (says_something(request, outgoing))
+        said_note(room, request->entry->seq, SAID_MESSAGE);
     return (struct effect){.room = room->key,
                            .seq = request->entry->seq,
                            .number = ++request->effects,

@@ -55,7 +55,7 @@ static void former_insert(struct knowledge *knowledge, struct former *former)
     knowledge->former_bytes += former_cost(former);
 }
 
-static void former_drop(struct knowledge *knowledge, struct former *former)
+void former_drop(struct knowledge *knowledge, struct former *former)
 {
     struct knowledge_entry *entry = former->entry;
     size_t cost = former_cost(former);
@@ -74,10 +74,12 @@ void former_keep(struct knowledge *knowledge, struct knowledge_entry *entry, uin
                  int64_t now)
 {
     struct former *former = memory_new(sizeof *former);
+    const struct shares *shares = &entry->shares;
     former->key = key_of(order);
     former->entry = entry;
     former->revision = entry->revision;
     former->replaced_ms = now;
+    former->seq = shares->count ? shares->seqs[shares->count - 1] : 0;
     former->body = entry->body;
     former->timestamp = entry->timestamp;
     entry->body = entry->timestamp = (struct slice){NULL, 0};

@@ -17,6 +17,7 @@ struct former {
     struct slice key; /* of its row: the place of the change that replaced it, in 20 digits */
     struct knowledge_entry *entry;
     uint64_t revision;
+    uint64_t seq;        /* at which it was shared; 0: nobody knows any more */
     int64_t replaced_ms; /* unix time */
     struct slice body, timestamp;
     struct change change;
@@ -35,6 +36,8 @@ void formers_bound(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* For load.c: one that was kept. False, and nothing is taken over, when the key is none. */
 bool former_restore(struct knowledge *knowledge, struct knowledge_entry *entry,
                     const struct former *former);
+/* One goes. */
+void former_drop(struct knowledge *knowledge, struct former *former);
 /* All of an entry go. */
 void formers_drop(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* What it counts for. */

@@ -137,6 +137,14 @@ struct hub_act {
     struct slice detail;             /* to whom, and why: anybody's bytes */
 };
 
+/* An admin took a message back. */
+struct hub_retraction {
+    struct slice room; /* good during the call, as the line is */
+    uint64_t seq;      /* of the message */
+    struct slice line; /* less its last brace: what stands in its place from now on, */
+    int level;         /* for those of this level or above */
+};
+
 struct hub_edge {
     void *ctx;
     /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
@@ -165,6 +173,9 @@ struct hub_edge {
     /* Delivers what the AI should have had after `since`, up to `seq`, before any effect of a later
      * one. NULL: nothing is kept, and it is told so (replay_truncated). */
     void (*resume)(void *ctx, const struct hub_resume *resume);
+    /* Nothing of what the edge keeps of that message is shown to anybody any more. More often than
+     * once is the same as once. NULL: nothing is kept. */
+    void (*retract)(void *ctx, const struct hub_retraction *retraction);
     /* Searches an index, and then calls hub_found once, later. NULL: there is none, and the hub
      * looks through its entries. */
     void (*search)(void *ctx, const struct search_wish *wish);

@@ -51,6 +51,7 @@ static void entry_free(void *object)
     slice_free(&entry->timestamp);
     slice_free(&entry->own_id);
     ruling_free(&entry->retracted);
+    free(entry->shares.seqs);
     claim_free(entry->claim);
     free(entry);
 }
@@ -295,28 +296,40 @@ static struct knowledge_entry *entry_new(struct knowledge *knowledge, enum secti
     return entry;
 }
 
-struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
-                                      struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id, int64_t now)
+bool shares_add(struct shares *shares, uint64_t seq)
 {
-    struct knowledge_entry *entry = knowledge_find(knowledge, section, id);
+    if (shares->count && seq <= shares->seqs[shares->count - 1])
+        return false;
+    if (shares->count == SHARES_EACH_MAX)
+        memmove(shares->seqs, shares->seqs + 1, --shares->count * sizeof *shares->seqs);
+    shares->seqs =
+        memory_grow(shares->seqs, &shares->capacity, shares->count + 1, sizeof *shares->seqs);
+    shares->seqs[shares->count++] = seq;
+    return true;
+}
+
+struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
+                                      const struct sharing *sharing)
+{
+    struct knowledge_entry *entry = knowledge_find(knowledge, section, sharing->id);
     if (!entry)
-        entry = entry_new(knowledge, section, id, contributor);
-    assert(slice_equal(entry->contributor->key, contributor)); /* else refused, not_owner */
+        entry = entry_new(knowledge, section, sharing->id, sharing->contributor);
+    assert(slice_equal(entry->contributor->key, sharing->contributor)); /* else: not_owner */
     entry_touch(knowledge, entry);
     if (entry->revision)
-        former_keep(knowledge, entry, entry->order, now);
+        former_keep(knowledge, entry, entry->order, sharing->time_ms);
     entry->revision++;
     slice_free(&entry->body);
     slice_free(&entry->timestamp);
     slice_free(&entry->own_id);
-    entry->body = slice_copy(body);
-    entry->timestamp = slice_copy(timestamp);
-    entry->own_id = slice_copy(own_id);
-    if (own_id.len)
+    entry->body = slice_copy(sharing->body);
+    entry->timestamp = slice_copy(sharing->timestamp);
+    entry->own_id = slice_copy(sharing->own_id);
+    shares_add(&entry->shares, sharing->seq);
+    if (sharing->own_id.len)
         alias_set(knowledge, entry);
-    benchmark_named(knowledge, id);
-    benchmark_named(knowledge, own_id);
+    benchmark_named(knowledge, sharing->id);
+    benchmark_named(knowledge, sharing->own_id);
     knowledge_weigh(knowledge, entry);
     formers_bound(knowledge, entry);
     entry_reworded(knowledge, entry);
@@ -381,6 +394,74 @@ void knowledge_retract(struct knowledge *knowledge, struct knowledge_entry *entr
     benchmark_retract(knowledge, entry->own_id);
 }
 
+/* Looking for what was shared at a seq. */
+struct looking {
+    uint64_t seq;
+    struct knowledge_entry *found;
+    struct former *former;
+};
+
+static void entry_look(void *object, void *ctx)
+{
+    struct knowledge_entry *entry = object;
+    struct looking *looking = ctx;
+    const struct shares *shares = &entry->shares;
+    struct former *former;
+    if (looking->found)
+        return;
+    if (shares->count && shares->seqs[shares->count - 1] == looking->seq)
+        looking->found = entry;
+    TAILQ_FOREACH (former, &entry->formers, of_entry)
+        if (former->seq == looking->seq) {
+            looking->found = entry;
+            looking->former = former;
+        }
+}
+
+struct knowledge_entry *knowledge_shared_at(const struct knowledge *knowledge, uint64_t seq,
+                                            struct former **ret_former)
+{
+    struct looking looking = {.seq = seq};
+    for (int section = 0; section < SECTION_BENCHMARKS; section++)
+        index_walk(&knowledge->sections[section], entry_look, &looking);
+    *ret_former = looking.former;
+    return looking.found;
+}
+
+/* Of a report that was taken back. */
+struct blanking {
+    struct knowledge *knowledge;
+    uint64_t seq;
+};
+
+static void report_blank(void *object, void *ctx)
+{
+    struct knowledge_entry *entry = object;
+    const struct blanking *blanking = ctx;
+    struct report *report = TAILQ_FIRST(&entry->reports);
+    while (report && (report->seq != blanking->seq || report->seal))
+        report = TAILQ_NEXT(report, next);
+    if (!report)
+        return;
+    size_t before = report_cost(report);
+    slice_free(&report->metrics);
+    report->metrics = slice_copy(slice_of("{}"));
+    size_t less = before - report_cost(report); /* it was an object */
+    entry->reports_bytes -= less;
+    tenant_add(report->tenant, 0, -less);
+    entry_changed(blanking->knowledge, entry);
+    knowledge_weigh(blanking->knowledge, entry);
+    if (entry->section == SECTION_BENCHMARKS)
+        entry_reworded(blanking->knowledge, entry);
+}
+
+void knowledge_blank_report(struct knowledge *knowledge, uint64_t seq)
+{
+    struct blanking blanking = {knowledge, seq};
+    for (int section = 0; section < SECTION_COUNT; section++)
+        index_walk(&knowledge->sections[section], report_blank, &blanking);
+}
+
 /* ── reports ── */
 
 static void report_append(struct knowledge *knowledge, struct knowledge_entry *entry,
@@ -392,6 +473,7 @@ static void report_append(struct knowledge *knowledge, struct knowledge_entry *e
     report->timestamp = slice_copy(reporting->timestamp);
     report->metrics = slice_copy(reporting->metrics.raw);
     report->score = score;
+    report->seq = reporting->seq;
     report->entry = entry;
     report->seal = reporting->seal;
     if (report->seal)

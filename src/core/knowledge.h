@@ -45,12 +45,19 @@ struct report {
     struct slice reporter; /* the tenant's key */
     struct slice timestamp, metrics;
     double score; /* the latest metrics.score that its reporter gave, 0..1; negative: none ever */
+    uint64_t seq; /* at which it was said; 0: nobody knows any more */
     struct knowledge_entry *entry;
     struct seal *seal; /* that holds it back: it is shown to nobody; NULL: none does */
     LIST_ENTRY(report) of_seal;
     TAILQ_ENTRY(report) next;
 };
 TAILQ_HEAD(report_list, report);
+
+/* The seqs at which an entry was shared, rising; the last SHARES_EACH_MAX. */
+struct shares {
+    uint64_t *seqs; /* owned */
+    size_t count, capacity;
+};
 
 struct knowledge_entry {
     struct slice key; /* decoded id */
@@ -64,6 +71,7 @@ struct knowledge_entry {
     uint64_t usage, revision;
     bool tested;
     struct ruling retracted; /* by an admin: its id is all that is left of it */
+    struct shares shares;    /* what stands in the log of it */
     struct claim *claim;     /* NULL: it never was one */
     size_t bytes;            /* what it counts for in knowledge->bytes */
     size_t report_count, reports_bytes, held_bytes; /* those that are held back */
@@ -114,10 +122,14 @@ size_t knowledge_entry_cost(const struct knowledge_entry *entry);
 /* What one report counts for there. */
 size_t report_cost(const struct report *report);
 /* A new entry, or a new revision of the one that is there, which is kept as a former one. own_id:
- * see struct knowledge_entry; now: unix time in ms. */
+ * see struct knowledge_entry. */
+struct sharing {
+    struct slice id, body, contributor, timestamp, own_id;
+    uint64_t seq;    /* of the message that shares it */
+    int64_t time_ms; /* unix time */
+};
 struct knowledge_entry *knowledge_put(struct knowledge *knowledge, enum section section,
-                                      struct slice id, struct slice body, struct slice contributor,
-                                      struct slice timestamp, struct slice own_id, int64_t now);
+                                      const struct sharing *sharing);
 /* Brings knowledge->bytes up to date after the entry, or its claim, has changed. */
 void knowledge_weigh(struct knowledge *knowledge, struct knowledge_entry *entry);
 /* What an id names: a pattern, a component, and a feature by its key or its component's own id;
@@ -130,6 +142,7 @@ struct reporting {
     struct slice reporter, owner, timestamp;
     struct json_value metrics; /* an object */
     double score;              /* 0..1; negative: none given */
+    uint64_t seq;              /* of the message */
     struct seal *seal;         /* that holds it back; NULL: none does */
 };
 /* What a change would add to a room's knowledge, and to what of it is one AI's; either may be less
@@ -159,6 +172,14 @@ void knowledge_make_room(struct knowledge *knowledge, const struct growth *growt
  * Nothing of that is sealed. Its id stays, and nobody has it again. */
 void knowledge_retract(struct knowledge *knowledge, struct knowledge_entry *entry,
                        const struct ruling *ruling);
+/* The entry that says now, or said before (*ret_former, else NULL), what was shared at that seq;
+ * NULL when nothing is known of that any more. Looks through all. */
+struct knowledge_entry *knowledge_shared_at(const struct knowledge *knowledge, uint64_t seq,
+                                            struct former **ret_former);
+/* What a report of that seq, which nothing holds back, said beside its score is gone. */
+void knowledge_blank_report(struct knowledge *knowledge, uint64_t seq);
+/* For load.c: it was shared at that seq, behind those that are there. False: it was not. */
+bool shares_add(struct shares *shares, uint64_t seq);
 /* Of these, those that were retracted become NULL; the last of them, or NULL. */
 const struct knowledge_entry *knowledge_standing(struct knowledge_entry *named[NAMED_MAX]);
 /* A benchmark of an id that names nothing goes. */

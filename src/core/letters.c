@@ -216,6 +216,15 @@ void letter_overdue(struct room *room, uint64_t seq)
     letter_changed(room, letter);
 }
 
+void letter_retract(struct room *room, uint64_t seq)
+{
+    struct letter *letter = letter_find(room, seq);
+    char digits[U64_SIZE];
+    reply_await_no_more(room, (struct slice){digits, u64_format(seq, digits)});
+    if (letter)
+        letter_end(room, letter);
+}
+
 void letters_answered(struct room *room, struct slice member, struct json_value message_id)
 {
     const struct letter_pile *pile = index_find(&room->letters.addressed, member);

@@ -82,6 +82,8 @@ void letter_await(struct request *request, int64_t wait_ms);
 bool letter_is_stored(const struct room *room, uint64_t seq);
 /* Its time for a reply is up. */
 void letter_overdue(struct room *room, uint64_t seq);
+/* An admin took the message back: it lies here no more, and no reply to it is awaited. */
+void letter_retract(struct room *room, uint64_t seq);
 /* The member has said something that names a message_id as what it replies to. */
 void letters_answered(struct room *room, struct slice member, struct json_value message_id);
 /* The member gets all that it missed after a seq, of types up to its level. */

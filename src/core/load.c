@@ -23,6 +23,9 @@ static void load_room(struct loading *loading)
         load_ruling(loading, load_value(loading, loading->object, "read_only", JSON_KIND_OBJECT),
                     &room->read_only);
     }
+    room->messages.from = room->last_seq + 1;
+    if (load_has(loading, "said_from"))
+        room->messages.from = load_u64(loading, loading->object, "said_from");
     struct json_value limits = load_value(loading, loading->object, "limits", JSON_KIND_OBJECT);
     if (limits.kind == JSON_KIND_OBJECT && !limits_read(limits.raw, &room->limits))
         load_damage(loading, "limits");
@@ -289,6 +292,13 @@ static void load_holding(struct loading *loading)
         load_damage(loading, "key");
 }
 
+static void load_said(struct loading *loading)
+{
+    if (!said_restore(loading->room, loading->row->key, json_get(loading->object, "messages"),
+                      json_get(loading->object, "retracted")))
+        load_damage(loading, "messages");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -312,6 +322,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_CHAIN] = load_chain,
         [ROW_BAN] = load_ban,
         [ROW_HOLDING] = load_holding,
+        [ROW_SAID] = load_said,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

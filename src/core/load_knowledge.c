@@ -104,6 +104,25 @@ static struct seal *load_report_seal(struct loading *loading, struct json_value 
     return seal_of(&loading->room->knowledge.ledger, slice_of(id));
 }
 
+static void load_shares(struct loading *loading, struct knowledge_entry *entry)
+{
+    struct json_iterator seqs = {.rest = load_array(loading, loading->object, "shared_at").raw};
+    struct json_value element;
+    uint64_t seq;
+    while (json_next_element(&seqs, &element))
+        if (json_u64(element, &seq) < 0 || seq > loading->room->last_seq ||
+            !shares_add(&entry->shares, seq))
+            load_damage(loading, "shared_at");
+}
+
+/* The seq of a message; 0: an earlier version did not keep that. */
+static uint64_t load_seq(struct json_value object, const char *name)
+{
+    uint64_t seq = 0;
+    (void)json_u64(json_get(object, name), &seq);
+    return seq;
+}
+
 /* Nothing is left of it but its id. */
 static void load_retracted(struct loading *loading, struct knowledge_entry *entry)
 {
@@ -140,6 +159,8 @@ void load_knowledge(struct loading *loading)
         entry->body = slice_copy(load_value(loading, object, "body", JSON_KIND_OBJECT).raw);
         entry->contributor->uses += entry->usage;
         entry->contributor->tested += entry->tested;
+        if (load_has(loading, "shared_at"))
+            load_shares(loading, entry);
         if (load_has(loading, "retracted"))
             load_retracted(loading, entry);
     }
@@ -149,6 +170,7 @@ void load_knowledge(struct loading *loading)
         struct reporting reporting = {.reporter = load_text(loading, report, "reporter"),
                                       .timestamp = load_text(loading, report, "timestamp"),
                                       .score = load_double(loading, report, "score"),
+                                      .seq = load_seq(report, "seq"),
                                       .seal = load_report_seal(loading, report),
                                       .metrics =
                                           load_value(loading, report, "metrics", JSON_KIND_OBJECT)};
@@ -242,6 +264,7 @@ void load_former(struct loading *loading)
     struct former former = {
         .key = loading->row->key,
         .revision = load_u64(loading, object, "revision"),
+        .seq = load_seq(object, "shared_at"),
         .replaced_ms = load_i64(loading, object, "replaced_ms"),
         .timestamp = load_text(loading, object, "timestamp"),
         .body = slice_copy(load_value(loading, object, "body", JSON_KIND_OBJECT).raw)};

@@ -80,6 +80,24 @@ static int somebody_read(const struct request *request, struct json_value target
     return 0;
 }
 
+static int retracted_read(const struct request *request, struct json_value target,
+                          struct order *ret_order)
+{
+    struct moderated *what = &ret_order->whom;
+    int error;
+    if ((error = payload_text(request, target, "payload.target.id", OPTIONAL,
+                              sizeof ret_order->name_text, ret_order->name_text, &what->name)) <
+            0 ||
+        (error =
+             payload_u64(request, target, "payload.target.seq", 1, JSON_WHOLE_MAX, &what->seq)) < 0)
+        return error;
+    what->is_entry = what->name.len > 0;
+    if (what->is_entry != (what->seq > 0))
+        return 0;
+    return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                  "payload.target must have either the id of an entry or the seq of a message");
+}
+
 static int target_read(const struct request *request, struct order *ret_order)
 {
     struct json_value target = json_get(request->message->payload, "target");
@@ -96,9 +114,7 @@ static int target_read(const struct request *request, struct order *ret_order)
         return error;
     if (actions[ret_order->action].aim == AT_SOMEBODY)
         return somebody_read(request, target, ret_order);
-    ret_order->whom.is_entry = true;
-    return payload_text(request, target, "payload.target.id", REQUIRED, sizeof ret_order->name_text,
-                        ret_order->name_text, &ret_order->whom.name);
+    return retracted_read(request, target, ret_order);
 }
 
 static int order_read(const struct request *request, struct order *ret_order)
@@ -198,40 +214,7 @@ static int admin_spare(const struct request *request, const struct moderated *wh
                   SLICE_FORMAT(met->key));
 }
 
-/* ── knowledge that is taken back ── */
-
-static int retract_check(const struct request *request, struct slice id)
-{
-    struct knowledge_entry *named[NAMED_MAX];
-    bool any = false;
-    knowledge_named(&request->room->knowledge, id, named);
-    for (size_t i = 0; i < NAMED_MAX; i++) {
-        if (named[i] && !named[i]->retracted.by.len)
-            return 0;
-        any = any || named[i];
-    }
-    if (any)
-        return refuse(request->refusal, WIRE_CONFLICT, "\"%.*s\" is retracted already",
-                      SLICE_FORMAT(id));
-    return refuse(request->refusal, WIRE_NOT_FOUND,
-                  "there is no pattern, code or component \"%.*s\"", SLICE_FORMAT(id));
-}
-
-static void retract(struct request *request, const struct order *order)
-{
-    struct knowledge *knowledge = &request->room->knowledge;
-    struct ruling ruling = {member_owner(request->member), order->reason, request->entry->time_ms};
-    struct knowledge_entry *named[NAMED_MAX];
-    knowledge_named(knowledge, order->whom.name, named);
-    for (size_t i = 0; i < NAMED_MAX; i++) {
-        struct knowledge_entry *entry = named[i];
-        if (!entry || entry->retracted.by.len)
-            continue;
-        if (entry->claim && entry->claim->live && !entry->claim->seal->broken)
-            seal_break(request, entry->claim->seal);
-        knowledge_retract(knowledge, entry, &ruling);
-    }
-}
+/* ── does it fit ── */
 
 /* Of an order that is well said: does it fit the room? */
 static int order_check(const struct request *request, const struct order *order)
@@ -242,7 +225,7 @@ static int order_check(const struct request *request, const struct order *order)
     case ACTION_READ_ONLY:
         return 0;
     case ACTION_RETRACT:
-        return retract_check(request, order->whom.name);
+        return retraction_check(request, &order->whom);
     case ACTION_WRITABLE:
         return room->read_only.by.len
                    ? 0
@@ -285,8 +268,8 @@ int moderation_check(struct request *request)
 
 /* ── telling ── */
 
-/* All of level 2 hear who did what to whom, and why. */
-static void order_tell(struct request *request, const struct order *order, int64_t until_ms)
+/* All of level 2 hear who did what to whom, and why. The line, good until the next one is made. */
+static struct slice order_tell(struct request *request, const struct order *order, int64_t until_ms)
 {
     struct outgoing outgoing;
     const struct member *admin = request->member;
@@ -302,6 +285,7 @@ static void order_tell(struct request *request, const struct order *order, int64
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_MODERATION, &outgoing);
     effect_to_room(request, &outgoing, NULL);
+    return outgoing.line;
 }
 
 /* For the hub's log and the audit: what was done, and to whom. */
@@ -316,6 +300,8 @@ static void order_note(const struct request *request, const struct order *order)
                   : order->whom.is_entry ? "entry"
                                          : "id",
                   SLICE_FORMAT(order->whom.name));
+    if (order->whom.seq)
+        text_addf(text, "message %llu in ", (unsigned long long)order->whom.seq);
     text_addf(text, "room \"%.*s\"", SLICE_FORMAT(request->room->key));
     if (order->for_s)
         text_addf(text, " for %llu s", (unsigned long long)order->for_s);
@@ -426,11 +412,11 @@ void moderation_proceed(struct request *request)
         ban_put(request, &order.whom, order.reason, until);
     if (actions[order.action].aim == AT_ROOM)
         read_only_set(request, order.action == ACTION_READ_ONLY, order.reason);
-    order_tell(request, &order, until);
+    struct slice told = order_tell(request, &order, until);
     order_note(request, &order);
     if (order.action == ACTION_KICK || order.action == ACTION_BAN)
         order_expel(request, &order, until);
     if (order.action == ACTION_RETRACT)
-        retract(request, &order);
+        retraction_proceed(request, &order.whom, order.reason, told);
     departed_trim(request->room);
 }

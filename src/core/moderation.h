@@ -35,18 +35,28 @@ int ban_check(struct request *request);
 /* Is anybody kept out of it at this time (unix, ms)? */
 bool bans_hold(const struct room *room, int64_t now);
 
+/* Whom or what an order is about. */
+struct moderated {
+    bool is_owner, is_entry; /* else an ai_id */
+    struct slice name;       /* len 0: the whole room, but for */
+    uint64_t seq;            /* of a message; 0: it is about none */
+};
+
 int moderation_check(struct request *request);
 void moderation_proceed(struct request *request);
 /* Answers a moderation_query. 0, or -code. */
 int moderation_answer(struct request *request, const struct seat *to);
 
-/* ── bans, for moderation.c (bans.c) ── */
+/* ── for moderation.c: what is taken back (retraction.c) ── */
 
-/* Whom or what an order is about. */
-struct moderated {
-    bool is_owner, is_entry; /* else an ai_id */
-    struct slice name;       /* len 0: the whole room */
-};
+/* Is there what an order to retract names, and is it not taken back yet? 0, or -code. */
+int retraction_check(const struct request *request, const struct moderated *what);
+/* line: what the room is told of it, less its last brace. After all else that is told of it. */
+void retraction_proceed(struct request *request, const struct moderated *what, struct slice reason,
+                        struct slice line);
+
+/* ── the same: bans (bans.c) ── */
+
 /* In force at that time, or NULL. */
 struct ban *ban_find(const struct room *room, const struct moderated *whom, int64_t now);
 /* Is there room for one more? */
@@ -55,7 +65,7 @@ bool ban_has_place(const struct room *room, const struct moderated *whom, int64_
 void ban_put(struct request *request, const struct moderated *whom, struct slice reason,
              int64_t until_ms);
 void ban_lift(struct room *room, struct ban *ban);
-/* {"ai_id":…}, {"owner":…} or {"id":…}; null of the whole room. */
+/* {"ai_id":…}, {"owner":…}, {"id":…} or {"seq":…}; null of the whole room. */
 void moderated_write(const struct moderated *whom, struct text *text);
 /* A time, or null when it is 0. */
 void until_write(int64_t until_ms, struct text *text);

@@ -12,6 +12,7 @@
 #include "core/outlines.h"
 #include "core/principals.h"
 #include "core/replies.h"
+#include "core/said.h"
 #include "core/sessions.h"
 
 /* What apply reads of a hub's configuration; it comes in with ENTRY_START (limits.c). */
@@ -76,6 +77,8 @@ struct room {
     struct lease_list leases_open; /* the same, the oldest first */
 
     struct outlines outlines; /* of messages that are under way */
+
+    struct said_list messages; /* which entries are */
 
     struct index bans;
     struct ruling read_only; /* by.len 0: whoever is there may write */

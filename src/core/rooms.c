@@ -101,6 +101,7 @@ static void room_release(struct room *room)
     replies_free(room);
     letters_free(room);
     chains_free(room);
+    said_release(room);
     index_clear(&room->sessions, session_release);
     index_clear(&room->leases, lease_let_go);
     moderation_free(room);

@@ -28,7 +28,8 @@
     X(FORMER, "former")         /* key: the order of the change that replaced it, 20 digits */     \
     X(CHAIN, "chain")           /* key: the message_id of a reply */                               \
     X(BAN, "ban")               /* key: "ai_id/" or "owner/", and the name */                      \
-    X(HOLDING, "holding")       /* key: the name of an owner's token */
+    X(HOLDING, "holding")       /* key: the name of an owner's token */                            \
+    X(SAID, "said")             /* key: the number of a block of seqs (said.h) */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -83,6 +83,7 @@ static void write_room(const struct room *room, struct text *text)
         write_ruling(&room->read_only, text);
         text_add_literal(text, "}");
     }
+    add_u64(text, "said_from", room->messages.from);
     add_name(text, "limits");
     limits_write(&room->limits, text);
 }
@@ -121,6 +122,8 @@ static void write_report(const struct report *report, struct text *text)
     add_text(text, "reporter", report->reporter);
     add_text(text, "timestamp", report->timestamp);
     add_double(text, "score", report->score);
+    if (report->seq)
+        add_u64(text, "seq", report->seq);
     if (report->seal)
         add_text(text, "seal", report->seal->key);
     add_raw(text, "metrics", report->metrics);
@@ -192,6 +195,17 @@ static void write_claim(const struct claim *claim, struct text *text)
     text_add_literal(text, "}");
 }
 
+static void write_shares(const struct shares *shares, struct text *text)
+{
+    add_name(text, "shared_at");
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < shares->count; i++) {
+        text_add_literal(text, i ? "," : "");
+        text_add_number(text, shares->seqs[i]);
+    }
+    text_add_literal(text, "]");
+}
+
 static void write_knowledge(const void *object, struct text *text)
 {
     const struct knowledge_entry *entry = object;
@@ -204,6 +218,7 @@ static void write_knowledge(const void *object, struct text *text)
         add_u64(text, "usage", entry->usage);
         add_u64(text, "revision", entry->revision);
         add_bool(text, "tested", entry->tested);
+        write_shares(&entry->shares, text);
         if (entry->retracted.by.len) {
             add_name(text, "retracted");
             text_add_literal(text, "{");
@@ -233,6 +248,7 @@ static void write_former(const void *object, struct text *text)
     add_text(text, "section", slice_of(section_text(former->entry->section)));
     add_text(text, "id", former->entry->key);
     add_u64(text, "revision", former->revision);
+    add_u64(text, "shared_at", former->seq);
     add_i64(text, "replaced_ms", former->replaced_ms);
     add_text(text, "timestamp", former->timestamp);
     add_raw(text, "body", former->body);
@@ -359,6 +375,11 @@ static void write_ban(const void *object, struct text *text)
     add_i64(text, "until_ms", ban->until_ms);
 }
 
+static void write_said(const void *object, struct text *text)
+{
+    said_write(object, text);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,
     [ROW_PATTERN] = write_knowledge,
@@ -378,6 +399,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_CHAIN] = write_chain,
     [ROW_BAN] = write_ban,
     [ROW_HOLDING] = write_holding,
+    [ROW_SAID] = write_said,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -438,6 +460,11 @@ static void save_receipts(void *object, void *ctx)
         save_object(ctx, ROW_RECEIPTS, block);
 }
 
+static void save_said(const void *block, void *ctx)
+{
+    save_object(ctx, ROW_SAID, block);
+}
+
 void hub_save(const struct hub *hub, struct slice room_name, row_reader each, void *ctx)
 {
     const struct room *room = room_find(hub, room_name);
@@ -470,6 +497,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
         save_object(&saving, ROW_CHAIN, link);
     save_index(&saving, ROW_BAN, &room->bans);
     save_index(&saving, ROW_HOLDING, &room->holdings);
+    said_each(room, save_said, &saving);
     text_free(&saving.text);
 }
 

@@ -123,8 +123,14 @@ static void body_put(struct request *request, enum section section, struct slice
     quota_make_room(request);
     claim_withdraw(request, knowledge_find(knowledge, section, id));
     struct knowledge_entry *entry =
-        knowledge_put(knowledge, section, id, request->body.raw, request->member->key,
-                      request->message->timestamp, own_id, request->entry->time_ms);
+        knowledge_put(knowledge, section,
+                      &(struct sharing){.id = id,
+                                        .body = request->body.raw,
+                                        .contributor = request->member->key,
+                                        .timestamp = request->message->timestamp,
+                                        .own_id = own_id,
+                                        .seq = request->entry->seq,
+                                        .time_ms = request->entry->time_ms});
     struct knowledge_entry *parents[PARENTS_MAX];
     struct claiming claiming = request->claiming;
     bool claims = claiming.commitment != NULL;
@@ -350,6 +356,7 @@ static int report_read(struct request *request, char buffer[COMPONENT_ID_BYTES_M
     ret_reporting->owner = request_owner(request);
     ret_reporting->seal = NULL;
     ret_reporting->timestamp = request->message->timestamp;
+    ret_reporting->seq = request->entry ? request->entry->seq : 0;
     ret_reporting->metrics = request->body;
     return error;
 }

@@ -63,6 +63,13 @@ static void edge_resume(void *ctx, const struct hub_resume *resume)
         replay_begin(connection, resume);
 }
 
+static void edge_retract(void *ctx, const struct hub_retraction *retraction)
+{
+    const struct server *server = ctx;
+    store_retract(server->disk.store, retraction->room, retraction->seq, retraction->line,
+                  retraction->level);
+}
+
 static void edge_search(void *ctx, const struct search_wish *wish)
 {
     searching_wish(ctx, wish);
@@ -273,6 +280,7 @@ struct hub_edge edge_of(struct server *server)
                              .effect = edge_effect,
                              .joined = edge_joined,
                              .resume = server->disk.store ? edge_resume : NULL,
+                             .retract = server->disk.store ? edge_retract : NULL,
                              .search = server->disk.store ? edge_search : NULL,
                              .read_log = server->disk.store ? past_ask : NULL,
                              .close = edge_close,

@@ -142,8 +142,7 @@ struct tailing {
     struct server server; /* the first: the edge's ctx */
     struct rebuilding rebuilding;
     struct slice room;
-    tail_hearer *each;
-    void *ctx;
+    const struct tail_hearer *hearer;
 };
 
 static void tail_effect(void *ctx, const struct effect *effect)
@@ -152,10 +151,17 @@ static void tail_effect(void *ctx, const struct effect *effect)
     bool seen = effect->audience == AUDIENCE_ROOM || effect->observed;
     if (effect->number && effect->origin != LINE_PASSING && seen &&
         slice_equal(effect->room, tailing->room))
-        tailing->each(tailing->ctx, effect, tailing->rebuilding.time_ms);
+        tailing->hearer->line(tailing->hearer->ctx, effect, tailing->rebuilding.time_ms);
 }
 
-int rebuild_tail(struct store *store, struct slice room, tail_hearer *each, void *ctx,
+static void tail_retracted(void *ctx, const struct hub_retraction *retraction)
+{
+    const struct tailing *tailing = ctx;
+    if (slice_equal(retraction->room, tailing->room))
+        tailing->hearer->retracted(tailing->hearer->ctx, retraction);
+}
+
+int rebuild_tail(struct store *store, struct slice room, const struct tail_hearer *hearer,
                  char ret_why[STORE_WHY_SIZE])
 {
     struct tailing *tailing = memory_new(sizeof *tailing);
@@ -164,9 +170,9 @@ int rebuild_tail(struct store *store, struct slice room, tail_hearer *each, void
     tailing->server.disk.recovering = true;
     struct hub_edge edge = edge_of(&tailing->server);
     edge.effect = tail_effect;
+    edge.retract = tail_retracted;
     tailing->room = room;
-    tailing->each = each;
-    tailing->ctx = ctx;
+    tailing->hearer = hearer;
     tailing->rebuilding.hub = hub_new(&config, &edge);
     tailing->rebuilding.why = ret_why;
     int error = rebuild_by(&tailing->rebuilding, store);

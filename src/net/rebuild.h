@@ -10,12 +10,18 @@
  * with a sentence, and the hub is then fit for hub_free alone. */
 int rebuild(struct hub *hub, struct store *store, uint64_t *ret_entries, char why[STORE_WHY_SIZE]);
 
-/* Hears of a line that an observer might have seen, and when its entry came. */
-typedef void tail_hearer(void *ctx, const struct effect *effect, int64_t time_ms);
+/* Who hears of what a room's last entries caused. */
+struct tail_hearer {
+    void *ctx;
+    /* A line that an observer might have seen, and when its entry came. */
+    void (*line)(void *ctx, const struct effect *effect, int64_t time_ms);
+    /* A message was taken back, an earlier one of these or one that was kept. */
+    void (*retracted)(void *ctx, const struct hub_retraction *retraction);
+};
 /* Applies the entries since the last checkpoints, and hands out what those of the room caused, in
  * order: a hub that was killed may not have kept the last of that. The store is only read. 0, or -1
  * with a sentence. */
-int rebuild_tail(struct store *store, struct slice room, tail_hearer *each, void *ctx,
+int rebuild_tail(struct store *store, struct slice room, const struct tail_hearer *hearer,
                  char ret_why[STORE_WHY_SIZE]);
 
 /* What rebuild_check learned of a data directory. */

@@ -103,6 +103,17 @@ static const char *const texts[STATEMENT_COUNT] = {
     [STATEMENT_DROP_SOME_ROWS] = "DELETE FROM state WHERE room = ?1 AND (kind, key) <="
                                  " (SELECT kind, key FROM state WHERE room = ?1"
                                  " ORDER BY kind, key LIMIT 1 OFFSET ?2)",
+    [STATEMENT_REPLACE_ENTRIES] = "UPDATE entry_packs SET bytes = ?2 WHERE id = ?1",
+    [STATEMENT_REPLACE_MESSAGES] = "UPDATE message_packs SET bytes = ?2 WHERE id = ?1",
+    /* ?1: the room; ?2: the entry's seq */
+    [STATEMENT_WIPE] = "INSERT OR REPLACE INTO meta (name, value, checksum)"
+                       " SELECT name, x'', sum_of(name, x'')"
+                       " FROM (SELECT printf('wipe %d %020d', ?1, ?2) AS name)",
+    [STATEMENT_WIPING] = "SELECT CAST(substr(name, -20) AS INTEGER) FROM meta"
+                         " WHERE name GLOB printf('wipe %d *', ?1)"
+                         " AND name <= printf('wipe %d %020d', ?1, ?2) LIMIT 1",
+    [STATEMENT_WIPED] = "DELETE FROM meta WHERE name = printf('wipe %d %020d', ?1, ?2)",
+    [STATEMENT_WIPE_NOTHING] = "DELETE FROM meta WHERE name GLOB printf('wipe %d *', ?1)",
 };
 
 static int fail(char why[STORE_WHY_SIZE], const char *directory, const char *what)
@@ -346,7 +357,7 @@ static int file_open(struct database *database, const char *directory, const cha
     snprintf(
         pragmas, sizeof pragmas,
         "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = %s;"
-        "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = OFF; PRAGMA cache_size = -16384;"
+        "PRAGMA wal_autocheckpoint = 0; PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384;"
         "PRAGMA trusted_schema = OFF;",
         syncs[sync]);
     return run(database, pragmas, directory, ret_why);
@@ -451,6 +462,8 @@ static int hub_open(struct database *database, const char *directory, enum store
         database->last_room = database_number(
             database, "SELECT max(id) FROM (SELECT id FROM rooms UNION ALL SELECT id"
                       " FROM " LEAVING_IDS ")");
+    if (error == 0 && retract_look(database) < 0)
+        error = database_fail(database, directory, ret_why);
     database->leaving = true; /* perhaps: the first step looks */
     return error;
 }

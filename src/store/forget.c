@@ -23,6 +23,8 @@ int forget_begin(struct database *database, struct store_log *log)
     if (error == 0)
         error = database_step(database, STATEMENT_LEAVE);
     database->leaving = true;
+    if (error == 0)
+        error = retract_forget(database, log);
     return error == 0 ? database_step(database, STATEMENT_LET_GO) : error;
 }
 

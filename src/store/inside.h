@@ -57,6 +57,12 @@ enum statement {
     STATEMENT_SIZES_OF_ENTRIES,
     STATEMENT_SIZES_OF_MESSAGES,
     STATEMENT_DROP_SOME_ROWS,
+    STATEMENT_REPLACE_ENTRIES,
+    STATEMENT_REPLACE_MESSAGES,
+    STATEMENT_WIPE,
+    STATEMENT_WIPING,
+    STATEMENT_WIPED,
+    STATEMENT_WIPE_NOTHING,
     STATEMENT_COUNT
 };
 
@@ -78,6 +84,7 @@ struct database {
     /* Numbers in `undo`: from where on there is something, from where on it is needed, the next. */
     uint64_t undo_swept, undo_needed, undo_next;
     _Atomic bool leaving; /* something of rooms that are no more may be there (forget.c) */
+    bool wiping;          /* something is to be overwritten (retract.c) */
 };
 
 #define DATABASE_NONE                                                                              \
@@ -196,7 +203,7 @@ struct store_log {
 };
 TAILQ_HEAD(store_log_list, store_log);
 
-enum item_kind { ITEM_ENTRY, ITEM_MESSAGE, ITEM_FORGET };
+enum item_kind { ITEM_ENTRY, ITEM_MESSAGE, ITEM_RETRACT, ITEM_FORGET };
 
 /* What an effect was, beside its texts. */
 struct kept {
@@ -210,7 +217,7 @@ struct kept {
 struct item {
     enum item_kind kind;
     struct store_log *log;
-    struct kept kept;   /* of a message */
+    struct kept kept;   /* of a message; of what takes one's place, its level */
     struct entry entry; /* bytes.at: an offset into the batch's bytes, until it is handed back */
     bool applied;       /* by propose: not to be handed back */
     bool lost;          /* it could not be kept */
@@ -275,7 +282,7 @@ struct store {
     struct store_log_list logs;
     struct checkpoint *gathering; /* NULL: none */
     struct batch *filling;        /* entries, and rooms that are to be forgotten */
-    struct batch *keeping;        /* messages: nobody waits for them */
+    struct batch *keeping;        /* messages, and which are taken back: nobody waits for them */
     char failure_said[STORE_WHY_SIZE];
 
     pthread_mutex_t mutex;
@@ -345,6 +352,23 @@ int forget_begin(struct database *database, struct store_log *log);
 /* Takes some of what such rooms left away, in a transaction of its own. 0 or -1; database->leaving
  * says whether there is more. */
 int forget_step(struct database *database);
+
+/* ── retract.c: what is taken back goes from the disk ── */
+
+/* SQL: what is to be overwritten, each the name of a row of `meta`. */
+#define WIPING_NAMES "name GLOB 'wipe *'"
+
+/* Within a transaction, when all that was kept before is written: the messages of that entry say
+ * `line`, and its own bytes are to be overwritten. 0 or -1. */
+int retract_messages(struct database *database, const struct store_log *log, uint64_t seq,
+                     struct slice line, int level);
+/* Of a whole checkpoint's room: overwrites some entries that no recovery needs any more, in a
+ * transaction of its own. Is there more? */
+bool retract_wipe(struct database *database, const struct checkpoint *checkpoint);
+/* Within a transaction: nothing of the room, which is no more, is to be overwritten. 0 or -1. */
+int retract_forget(struct database *database, const struct store_log *log);
+/* At the beginning: is anything to be overwritten? 0 or -1. */
+int retract_look(struct database *database);
 
 /* ── order.c: the rows of a checkpoint in the order of their keys ── */
 

@@ -296,6 +296,19 @@ void store_keep(struct store *store, const struct effect *effect)
     batch_end(store, batch, item);
 }
 
+void store_retract(struct store *store, struct slice room, uint64_t seq, struct slice line,
+                   int level)
+{
+    struct store_log *log = log_find(store, room);
+    assert(log);                          /* a room in which something was said has a log */
+    struct batch *batch = store->keeping; /* behind what it takes back */
+    struct item *item = batch_begin(log, batch, ITEM_RETRACT);
+    item->kept.level = level;
+    item->entry.seq = seq;
+    text_add(&batch->bytes, line);
+    batch_end(store, batch, item);
+}
+
 void store_read(struct store *store, const struct store_wish *wish)
 {
     struct reading *reading = memory_new(sizeof *reading);

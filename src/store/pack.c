@@ -119,6 +119,23 @@ void pack_add_entry(struct pack_builder *builder, struct slice room, const struc
     pack_add_entry_as(builder, entry, entry_checksum(room, entry));
 }
 
+/* Of a message whose texts are `added`, at that place. */
+static struct record_message record_of(struct slice room, const struct message_kept *message,
+                                       struct slice added, size_t at)
+{
+    return (struct record_message){.checksum = htole64(message_checksum(room, message, added)),
+                                   .seq = htole64(message->seq),
+                                   .number = htole32(message->number),
+                                   .level = (uint8_t)message->level,
+                                   .audience = (uint8_t)message->audience,
+                                   .observed = message->observed,
+                                   .own = message->own,
+                                   .but_len = htole32((uint32_t)message->but.len),
+                                   .names_len = htole32((uint32_t)message->names.len),
+                                   .line_len = htole32((uint32_t)message->line.len),
+                                   .at = htole32((uint32_t)at)};
+}
+
 void pack_add_message(struct pack_builder *builder, struct slice room,
                       const struct message_kept *message)
 {
@@ -131,17 +148,7 @@ void pack_add_message(struct pack_builder *builder, struct slice room,
         return;
     struct slice added = {at < texts->len ? texts->at + at : "", texts->len - at};
     assert(added.len <= UINT32_MAX - PACK_BYTES_MAX && (!message->own || !message->line.len));
-    struct record_message record = {.checksum = htole64(message_checksum(room, message, added)),
-                                    .seq = htole64(message->seq),
-                                    .number = htole32(message->number),
-                                    .level = (uint8_t)message->level,
-                                    .audience = (uint8_t)message->audience,
-                                    .observed = message->observed,
-                                    .own = message->own,
-                                    .but_len = htole32((uint32_t)message->but.len),
-                                    .names_len = htole32((uint32_t)message->names.len),
-                                    .line_len = htole32((uint32_t)message->line.len),
-                                    .at = htole32((uint32_t)at)};
+    struct record_message record = record_of(room, message, added, at);
     add_record(builder, &record, sizeof record, message->seq);
 }
 
@@ -280,4 +287,71 @@ uint32_t pack_find(const struct pack *pack, uint64_t seq)
             to = middle;
     }
     return from;
+}
+
+/* ── taking back ── */
+
+/* The message's record says that its texts are at the end of `texts`, with another line. */
+static bool message_replace(struct slice room, const struct pack *pack, uint32_t at,
+                            const struct message_kept *as, struct text *texts, char *record)
+{
+    struct message_kept message;
+    if (!pack_message(room, pack, at, &message))
+        return false;
+    size_t begin = texts->len, old = (size_t)(message.but.at - pack->bytes.at);
+    size_t len = message.but.len + message.names.len + message.line.len;
+    message.own = false;
+    message.level = as->level;
+    text_add(texts, message.but);
+    text_add(texts, message.names);
+    text_add(texts, as->line);
+    if (texts->failed)
+        return false;
+    message.line = as->line;
+    struct slice added = {texts->at + begin, texts->len - begin};
+    struct record_message made = record_of(room, &message, added, begin);
+    memset(texts->at + old, 0, len);
+    memcpy(record, &made, sizeof made);
+    return true;
+}
+
+static bool entry_empty(struct slice room, const struct pack *pack, uint32_t at, struct text *texts,
+                        char *record)
+{
+    struct entry entry;
+    struct record_entry made;
+    if (!pack_entry(room, pack, at, &entry))
+        return false;
+    memset(texts->at + (entry.bytes.at - pack->bytes.at), 0, entry.bytes.len);
+    entry.bytes.len = 0;
+    memcpy(&made, record, sizeof made);
+    made.checksum = htole64(entry_checksum(room, &entry));
+    made.len = made.at = 0;
+    memcpy(record, &made, sizeof made);
+    return true;
+}
+
+uint32_t pack_replace(struct slice room, const struct pack *pack, uint64_t seq, struct slice line,
+                      int level, struct text *ret_bytes)
+{
+    const struct message_kept as = {.line = line, .level = level};
+    size_t size = record_sizes[pack->kind], records = (size_t)pack->count * size;
+    struct text directory = {0};
+    uint32_t replaced = 0;
+    if (records > pack->bytes.len)
+        return 0;
+    text_clear(ret_bytes);
+    text_add(ret_bytes, (struct slice){pack->bytes.at, pack->bytes.len - records});
+    text_add(&directory, (struct slice){slice_end(pack->bytes) - records, records});
+    for (uint32_t at = pack_find(pack, seq); at < pack->count && !directory.failed; at++) {
+        char *record = directory.at + at * size;
+        if (record_seq(record) != seq)
+            break;
+        replaced += pack->kind == PACK_MESSAGES
+                        ? message_replace(room, pack, at, &as, ret_bytes, record)
+                        : entry_empty(room, pack, at, ret_bytes, record);
+    }
+    text_add(ret_bytes, text_slice(&directory));
+    text_free(&directory);
+    return replaced;
 }

@@ -66,6 +66,12 @@ uint32_t pack_count_whole(struct slice room, const struct pack *pack);
 bool pack_entry(struct slice room, const struct pack *pack, uint32_t at, struct entry *ret_entry);
 bool pack_message(struct slice room, const struct pack *pack, uint32_t at,
                   struct message_kept *ret_message);
+/* Of the items with that seq, whole ones: of a message its line is this one from now on, for those
+ * of `level` and above; of an entry, of which line is empty, nothing is left but its place. What
+ * they said is overwritten with zeros. *ret_bytes: the blob, when any was replaced; all else in it
+ * is as it was. How many were. */
+uint32_t pack_replace(struct slice room, const struct pack *pack, uint64_t seq, struct slice line,
+                      int level, struct text *ret_bytes);
 /* The first item with this seq or a later one; the count when there is none. */
 uint32_t pack_find(const struct pack *pack, uint64_t seq);
 

@@ -220,6 +220,12 @@ const char *store_failure(struct store *store);
  * others in one row: when there are many, at the next store_look, and at the latest with the next
  * checkpoint. Once more is the same as once. */
 void store_keep(struct store *store, const struct effect *effect);
+/* From now on the messages that were kept of that entry say this instead, to the same readers;
+ * what it said leaves the disk, the last of it with the next checkpoint of the room (retract.c).
+ * Once more is the same as once. The entry that orders it was proposed, and is applied. line: a
+ * JSON object without its last brace, for those of `level` and above. */
+void store_retract(struct store *store, struct slice room, uint64_t seq, struct slice line,
+                   int level);
 /* Reads a page, which comes back by options.page. What was kept before this call is in it. */
 void store_read(struct store *store, const struct store_wish *wish);
 

@@ -127,10 +127,23 @@ static int write_message(struct database *database, struct group *group, const s
     return pack ? 0 : -1;
 }
 
+/* What the messages of an entry say from now on. */
+static int write_retraction(struct database *database, const struct batch *batch,
+                            const struct item *item)
+{
+    const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
+    if (item->kind != ITEM_RETRACT || item->log->forgotten)
+        return 0;
+    return retract_messages(database, item->log, item->entry.seq,
+                            (struct slice){bytes, item->entry.bytes.len}, item->kept.level);
+}
+
 static int write_item(struct database *database, struct group *group, const struct batch *batch,
                       const struct item *item)
 {
     switch (item->kind) {
+    case ITEM_RETRACT:
+        return 0; /* when all packs are written */
     case ITEM_ENTRY:
         return write_entry(database, group, batch, item);
     case ITEM_MESSAGE:
@@ -148,7 +161,11 @@ static int write_items(struct database *database, struct group *group)
     STAILQ_FOREACH(batch, &group->batches, next)
     for (size_t i = 0; i < batch->count && error == 0; i++)
         error = write_item(database, group, batch, &batch->items[i]);
-    return end_packs(database, group, error);
+    error = end_packs(database, group, error);
+    STAILQ_FOREACH(batch, &group->batches, next)
+    for (size_t i = 0; i < batch->count && error == 0; i++)
+        error = write_retraction(database, batch, &batch->items[i]);
+    return error;
 }
 
 int transaction_run(struct database *database, struct group *group, struct checkpoint *checkpoint,

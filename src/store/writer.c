@@ -287,30 +287,41 @@ static struct reading *take_log_wish(struct store *store, struct work *work)
     return reading;
 }
 
-/* Is there a message of it that is to be written? */
-static bool has_messages(const struct batch_list *batches, const struct store_log *log)
+/* Is there an item of that kind of it that is to be written? */
+static bool has_items(const struct batch_list *batches, const struct store_log *log,
+                      enum item_kind kind)
 {
     const struct batch *batch;
     STAILQ_FOREACH(batch, batches, next)
     for (size_t i = 0; i < batch->count; i++)
-        if (batch->items[i].kind == ITEM_MESSAGE && batch->items[i].log == log)
+        if (batch->items[i].kind == kind && batch->items[i].log == log)
             return true;
     return false;
 }
 
-/* While the group can't be written, what was said is shown as far as it is on disk. Who resumes
- * waits: it gets all, in order. */
+/* Under the mutex. */
+static bool waiting_of(const struct store *store, const struct work *work,
+                       const struct store_log *log, enum item_kind kind)
+{
+    return has_items(&work->group.batches, log, kind) || has_items(&store->waiting, log, kind);
+}
+
+/* While the group can't be written, what was said is shown as far as it is on disk; and nothing
+ * while some of that is to be taken back. Who resumes waits: it gets all, in order. */
 static void read_logs(struct store *store, struct work *work)
 {
     for (;;) {
         pthread_mutex_lock(&store->mutex);
         struct reading *reading = take_log_wish(store, work);
-        bool waits = reading && (has_messages(&work->group.batches, reading->log) ||
-                                 has_messages(&store->waiting, reading->log));
+        bool waits = reading && waiting_of(store, work, reading->log, ITEM_MESSAGE);
+        bool retracts = reading && waiting_of(store, work, reading->log, ITEM_RETRACT);
         pthread_mutex_unlock(&store->mutex);
         if (!reading)
             return;
-        if (waits)
+        if (retracts)
+            reading->page =
+                (struct store_page){.reader = reading->wish.reader, .log = true, .failed = true};
+        else if (waits)
             reading_run_as_far(&store->database, reading);
         else
             reading_run(&store->database, reading);
@@ -364,12 +375,23 @@ static void write_step(struct store *store, struct checkpoint *checkpoint)
         say(store, why);
 }
 
+/* What was taken back: and its last copy, which SQLite's log has. Is there more? */
+static bool wipe_some(struct store *store, const struct checkpoint *checkpoint)
+{
+    struct database *database = &store->database;
+    bool wiping = database->wiping, more = wiping && retract_wipe(database, checkpoint);
+    if (wiping && !database->wiping)
+        log_give_back(database);
+    return more;
+}
+
 /* After a step: when that was the last, entries that are not to be retained go, some at a time, and
  * then the checkpoint. */
 static void checkpoint_settle(struct store *store, struct checkpoint *checkpoint)
 {
     bool whole = checkpoint_is_whole(checkpoint) && checkpoint_is_swept(&store->database);
-    if (!checkpoint->log->forgotten && (!whole || checkpoint_trim(store, checkpoint)))
+    if (!checkpoint->log->forgotten &&
+        (!whole || checkpoint_trim(store, checkpoint) || wipe_some(store, checkpoint)))
         return;
     checkpoint_free(checkpoint);
     store->checkpoint = NULL;

@@ -252,6 +252,9 @@ def what_is_typed_wrong_is_said():
                         (("retract", "p"), ("retract", "--reason")),
                         (("retract", "--reason", "r"), ("retract", "ID")),
                         (("retract", "p", "--owner", "--reason", "r"), ("--owner",)),
+                        (("retract", "p", "--seq", "3", "--reason", "r"), ("either", "--seq")),
+                        (("retract", "--seq", "0", "--reason", "r"), ("--seq",)),
+                        (("kick", "p", "--seq", "3", "--reason", "r"), ("--seq",)),
                         (("read-only", "ada", "--reason", "r"), ("read-only", "WHOM")),
                         (("writable", "--owner"), ("--owner",)),
                         (("bans", "--reason", "r"), ("--reason",))):

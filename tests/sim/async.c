@@ -149,6 +149,16 @@ static void async_effect(void *ctx, const struct effect *effect)
         answer_read(async, effect);
 }
 
+static void async_retract(void *ctx, const struct hub_retraction *retraction)
+{
+    const struct async *async = ctx;
+    struct world *world = async->world;
+    if (async->loading)
+        record_retraction(&world->again, retraction);
+    else
+        world_retract(world, retraction);
+}
+
 /* ── who is who ── */
 
 static void edge_joined(void *ctx, peer_id peer)
@@ -227,9 +237,8 @@ static void secrets_check(struct async *async, const struct entry *entry)
     const char *token = async->said->hello.token;
     json_t *object = json_loadb(entry->bytes.at, entry->bytes.len, JSON_ALLOW_NUL, NULL);
     json_t *payload = json_object_get(object, "payload");
-    if (!object ||
-        (async->said->type == MESSAGE_HELLO &&
-         (json_object_get(payload, "token") || json_object_get(payload, "resume_token"))))
+    if (async->said->type == MESSAGE_HELLO &&
+        (!object || json_object_get(payload, "token") || json_object_get(payload, "resume_token")))
         world_fail(world, "a hello is proposed with a secret in it: %.*s",
                    SLICE_FORMAT(entry->bytes));
     if (strlen(token) == 32 && memmem(entry->bytes.at, entry->bytes.len, token, 32))
@@ -308,7 +317,8 @@ static void message_push(struct async *async, int room, const struct entry *entr
     world->links[said->link].name = said->sender;
 }
 
-/* A session is abandoned when none of those who take part was heard of for so long. */
+/* A session is abandoned when none of those who take part was heard of for so long; of who leaves
+ * for good nothing is. */
 static void abandon_check(struct async *async, int room, struct slice session_id)
 {
     struct world *world = async->world;
@@ -319,7 +329,7 @@ static void abandon_check(struct async *async, int room, struct slice session_id
     for (int link = 0; link < LINKS; link++)
         for (unsigned i = 0; i < world->links[link].generation; i++) {
             const struct connection *connection = &async->connections[link][i];
-            if (connection->room == room && session &&
+            if (connection->room == room && !connection->leaving && session &&
                 model_session_has(session, connection->name) &&
                 world->clock - connection->heard < world->config.silent_ms)
                 world_fail(world, "session %s is abandoned %lld ms after %s was heard of", id,
@@ -580,6 +590,7 @@ void async_serve(struct async *async, const struct text before[ROOMS])
                             .unique = edge_unique,
                             .sha256 = edge_sha256,
                             .resume = follow_resume,
+                            .retract = async_retract,
                             .let_in = sim_let_in,
                             .open_log = async_open_log};
     for (int room = 0; room < ROOMS; room++)

@@ -26,7 +26,7 @@ struct connection {
     bool over;          /* its end was committed: no effect names it */
     unsigned under_way; /* messages proposed and not yet committed */
     uint64_t seq;       /* the highest it was told */
-    int64_t heard;      /* the world's clock at which it last said something */
+    int64_t heard;      /* the clock at which it last said something that is taken */
 };
 
 struct proposed {

@@ -158,6 +158,7 @@ void follow_message(struct world *world, const struct logged *logged,
                                   .len = entry->bytes.len,
                                   .wait = proposed->reply_by};
     memcpy(letter.message_id, proposed->message_id, sizeof letter.message_id);
+    heard_settle(world, logged->room);
     if (proposed->type == MESSAGE_DEAD_LETTER)
         follow_handled(world, logged, proposed, who);
     if (proposed->type == MESSAGE_HELLO && first && proposed->resumes)

@@ -118,6 +118,13 @@ void model_letters_said(struct letters_model *letters, const struct letter_model
     letters_trim(letters, letter.sender);
 }
 
+void model_letters_retracted(struct letters_model *letters, uint64_t seq)
+{
+    struct letter_model *letter = letter_find(letters, seq);
+    if (letter)
+        letter_remove(letters, (size_t)(letter - letters->at));
+}
+
 void model_letters_overdue(struct letters_model *letters, uint64_t seq)
 {
     struct letter_model *letter = letter_find(letters, seq);

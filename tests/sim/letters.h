@@ -52,6 +52,8 @@ void model_letters_said(struct letters_model *letters, const struct letter_model
 void model_letters_overdue(struct letters_model *letters, uint64_t seq);
 /* The AI joined at level 2 and gets all that it missed after that seq. */
 void model_letters_resumed(struct letters_model *letters, int name, uint64_t since);
+/* An admin took it back. */
+void model_letters_retracted(struct letters_model *letters, uint64_t seq);
 /* One that is there was dropped, or sent again in the entry of that seq. */
 void model_letters_handled(struct letters_model *letters, const struct dead_said *dead,
                            uint64_t seq);

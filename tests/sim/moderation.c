@@ -83,6 +83,7 @@ static void draw_entry(struct maker *maker, struct order_said *order)
 void make_moderation(struct maker *maker)
 {
     static const char *const wrong[] = {"\"shoot\"", "1", "null", "\"Kick\""};
+    char seq[24];
     struct said *said = maker->said;
     struct order_said *order = &said->order;
     order->action = draw_action(maker);
@@ -90,6 +91,9 @@ void make_moderation(struct maker *maker)
     order->name = order->action == ORDER_UNBAN ? somebody_banned(maker, order->is_owner)
                                                : somebody(maker->world, maker->room);
     draw_entry(maker, order);
+    if (below(maker, 2))
+        order->seq = draw_heard(maker);
+    snprintf(seq, sizeof seq, "%llu", (unsigned long long)order->seq);
     if (flaw_here(maker, 3)) {
         FLAWED(maker->writer, said, "action", wrong);
     } else {
@@ -106,7 +110,9 @@ void make_moderation(struct maker *maker)
         return;
     put_member(maker->writer, "target");
     put(maker->writer, "{");
-    if (order->action == ORDER_RETRACT)
+    if (order->action == ORDER_RETRACT && order->seq)
+        put_raw_member(maker->writer, "seq", seq);
+    else if (order->action == ORDER_RETRACT)
         put_text_member(maker->writer, "id", order->id);
     else
         put_text_member(maker->writer, order->is_owner ? "owner" : "ai_id", names[order->name]);
@@ -163,8 +169,10 @@ static void benchmark_retract(const struct room_model *room, const char *id)
         benchmark->report_count = 0;
 }
 
-static void entry_retract(struct world *world, int at, struct entry_model *entry)
+/* Returns how many messages go with it. */
+static size_t entry_retract(struct world *world, int at, struct entry_model *entry)
 {
+    size_t shares = model_taken_shares(world, at, entry);
     static const struct said nothing = {.type = MESSAGE_MODERATION};
     model_claim_put(world, at, entry, &nothing);
     entry->retracted = true;
@@ -174,15 +182,32 @@ static void entry_retract(struct world *world, int at, struct entry_model *entry
     entry->body = strdup("{}");
     benchmark_retract(&world->rooms[at], entry->key);
     benchmark_retract(&world->rooms[at], entry->own_id);
+    return shares;
 }
 
-static void retract(struct world *world, int at, const char *id)
+/* What that message has shared, if nothing was shared in its place since. */
+static struct entry_model *entry_shared_at(const struct room_model *room, uint64_t seq)
 {
-    struct entry_model *named[3];
-    entries_named(&world->rooms[at], id, named);
+    for (size_t i = 0; i < room->entry_count; i++) {
+        struct entry_model *entry = &room->entries[i];
+        if (entry->share_count && entry->shared_at[entry->share_count - 1] == seq)
+            return entry;
+    }
+    return NULL;
+}
+
+static void retract(struct world *world, int at, const struct order_said *order)
+{
+    struct entry_model *named[3] = {NULL};
+    size_t shares = 0;
+    if (order->seq)
+        named[0] = entry_shared_at(&world->rooms[at], order->seq);
+    else
+        entries_named(&world->rooms[at], order->id, named);
     for (unsigned i = 0; i < 3; i++)
         if (named[i] && !named[i]->retracted)
-            entry_retract(world, at, named[i]);
+            shares += entry_retract(world, at, named[i]);
+    model_taken(world, at, order->seq, shares);
 }
 
 static uint64_t retract_codes(const struct room_model *room, const char *id)
@@ -209,7 +234,7 @@ uint64_t model_read_only_codes(const struct world *world, const struct said *sai
     return room->read_only && !looks && !admin ? FLAW(READ_ONLY) : 0;
 }
 
-uint64_t model_order_codes(const struct world *world, const struct said *said, int at)
+uint64_t model_order_codes(struct world *world, const struct said *said, int at)
 {
     const struct room_model *room = &world->rooms[at];
     const struct order_said *order = &said->order;
@@ -223,7 +248,8 @@ uint64_t model_order_codes(const struct world *world, const struct said *said, i
     if (order->action == ORDER_READ_ONLY)
         return codes;
     if (order->action == ORDER_RETRACT)
-        return codes | retract_codes(room, order->id);
+        return codes | (order->seq ? model_heard_codes(world, at, order->seq)
+                                   : retract_codes(room, order->id));
     if (order->action == ORDER_WRITABLE)
         return codes | (room->read_only ? 0 : FLAW(CONFLICT));
     if (order->action == ORDER_UNBAN)
@@ -266,7 +292,7 @@ void model_order_apply(struct world *world, const struct said *said, int at)
         *ban = (struct ban_model){
             .made = true, .until = order->for_s ? world->now + 1000 * (int64_t)order->for_s : 0};
     if (order->action == ORDER_RETRACT)
-        retract(world, at, order->id);
+        retract(world, at, order);
     else if (!is_aimed(order->action))
         room->read_only = order->action == ORDER_READ_ONLY;
     int link = room->members[order->name].link;
@@ -291,7 +317,10 @@ void check_moderation(struct world *world, const json_t *payload, const struct s
     const json_t *target = json_object_get(payload, "target");
     if (strcmp(text_of(payload, "action"), action_names[order->action]) != 0 ||
         json_is_null(target) == (is_aimed(order->action) || order->action == ORDER_RETRACT) ||
-        (order->action == ORDER_RETRACT && strcmp(text_of(target, "id"), order->id) != 0) ||
+        (order->action == ORDER_RETRACT && !order->seq &&
+         strcmp(text_of(target, "id"), order->id) != 0) ||
+        (order->action == ORDER_RETRACT &&
+         (uint64_t)json_integer_value(json_object_get(target, "seq")) != order->seq) ||
         (is_aimed(order->action) &&
          strcmp(text_of(target, order->is_owner ? "owner" : "ai_id"), names[order->name]) != 0) ||
         strcmp(text_of(payload, "reason"), order->reason) != 0 ||

@@ -69,6 +69,12 @@ static void mute_effect(void *ctx, const struct effect *effect)
     record_effect(&world->again, effect);
 }
 
+static void mute_retract(void *ctx, const struct hub_retraction *retraction)
+{
+    struct world *world = ctx;
+    record_retraction(&world->again, retraction);
+}
+
 static void mute_joined(void *ctx, peer_id peer)
 {
     (void)ctx, (void)peer;
@@ -134,6 +140,7 @@ struct hub *mute_hub(struct world *world)
                                   .unique = mute_unique,
                                   .sha256 = mute_sha256,
                                   .resume = mute_resume,
+                                  .retract = mute_retract,
                                   .open_log = mute_open_log};
     return hub_new(&least, &edge);
 }

@@ -77,7 +77,8 @@ static bool step_say(struct async *async)
         shadow_room(world, world->links[at].room == NOBODY ? 0 : world->links[at].room);
     struct connection *connection = async_connection(async, at);
     bool joined = connection->room != NOBODY, leaving = connection->leaving;
-    connection->heard = world->clock;
+    if (!connection->leaving)
+        connection->heard = world->clock;
     traffic_say(world, at, &said);
     world_say(world, "link %d (%d) says %.*s", at, world->links[at].name,
               (int)(said.len < 400 ? said.len : 400), said.line);
@@ -114,7 +115,8 @@ static bool step_end(struct async *async)
         hub_expel(world->hub, id, CLOSE_SLOW_CONSUMER, WIRE_SLOW_CONSUMER, world->now);
     } else {
         world_say(world, "link %d says a line that is too long", at);
-        async_connection(async, at)->heard = world->clock;
+        if (!async_connection(async, at)->leaving)
+            async_connection(async, at)->heard = world->clock;
         hub_line_too_long(world->hub, id, 1 << 20, world->now);
     }
     return true;

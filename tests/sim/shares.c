@@ -141,6 +141,10 @@ static void entry_store(struct world *world, int at, enum section section, const
     entry->body = copy(said->body);
     entry->own_id = copy(section == FEATURES ? said->own_id : "");
     entry->timestamp = copy(said->timestamp);
+    entry->shared_at =
+        realloc(entry->shared_at, (entry->share_count + 1) * sizeof *entry->shared_at);
+    assert(entry->shared_at);
+    entry->shared_at[entry->share_count++] = room->seq;
     model_claim_put(world, at, entry, said);
 }
 

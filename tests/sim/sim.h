@@ -148,6 +148,8 @@ struct entry_model {
     int *held; /* benchmarks: of each report, the oldest first, the same; owned */
     bool tested;
     bool retracted;
+    uint64_t *shared_at; /* seqs of its shares; owned */
+    size_t share_count;
     bool loose;                 /* benchmarks: there was a time when nothing had this id */
     struct score scores[NAMES]; /* the latest of each reporter, in the order of reporting */
     unsigned score_count;
@@ -190,7 +192,8 @@ struct order_said {
     int name;
     unsigned for_s; /* 0: for ever */
     char reason[40];
-    char id[600]; /* of the knowledge that is taken back */
+    char id[600]; /* of the knowledge that is taken back, */
+    uint64_t seq; /* or if it is not 0, of the message */
 };
 
 enum state { PENDING, ACTIVE, COMPLETED, FAILED, CANCELLED, DECLINED, EXPIRED, ABANDONED, STATES };
@@ -301,6 +304,15 @@ struct record {
     size_t count, capacity;
 };
 
+/* What others were told of each seq of a room. */
+enum heard_kind { HEARD_NOTHING, HEARD_MESSAGE, HEARD_RETRACTED };
+struct heard {
+    enum heard_kind *at; /* owned */
+    size_t count;
+};
+
+enum { TAKEN_MAX = 1024 };
+
 enum { CAUSED_MAX = 4096, STREAMS = 2 * ROOMS + 2 };
 
 enum { TYPE_WEIGHTS = 24, STEP_WEIGHTS = 8 }; /* of what is said, then of what is done */
@@ -363,6 +375,9 @@ struct world {
     struct lease_model leases[ROOMS][KEYS];
     struct letters_model letters[ROOMS];
     struct day_model days[ROOMS];
+    struct heard heard[ROOMS];
+    uint64_t taken[TAKEN_MAX]; /* seqs that are shown no more, by the entry that is applied */
+    size_t taken_count;
     struct letter_model handled; /* the last that was sent again or dropped, as it was */
     peer_id resumed;             /* who resumed in this call, 0: nobody; */
     uint64_t resumed_since;      /* and behind what */
@@ -579,10 +594,26 @@ bool model_bans_hold(const struct world *world, const struct room_model *room);
 uint64_t model_read_only_codes(const struct world *world, const struct said *said, int room);
 /* Of what speaks of an id that an admin took back. */
 uint64_t model_retracted_codes(const struct world *world, const struct said *said, int room);
-uint64_t model_order_codes(const struct world *world, const struct said *said, int room);
+uint64_t model_order_codes(struct world *world, const struct said *said, int room);
 void model_order_apply(struct world *world, const struct said *said, int room);
 void check_moderation(struct world *world, const json_t *payload, const struct said *said);
 void check_moderation_result(struct world *world, int room, const json_t *payload);
+/* retractions.c */
+/* An effect of the entry that is being applied. */
+void heard_effect(struct world *world, const struct effect *effect);
+void heard_clear(struct world *world, int room);
+/* hub_edge.retract, of the entry that is being applied; heard_settle when it is. */
+void world_retract(struct world *world, const struct hub_retraction *retraction);
+void record_retraction(struct text *text, const struct hub_retraction *retraction);
+void heard_settle(struct world *world, int room);
+/* Why that message can't be taken back; 0: it can. */
+uint64_t model_heard_codes(struct world *world, int room, uint64_t seq);
+/* The entry is taken back: how many of its messages go with it. */
+size_t model_taken_shares(struct world *world, int room, const struct entry_model *entry);
+/* That message was taken back (0: none by its seq), and so many shares, it among them if it is
+ * one. */
+void model_taken(struct world *world, int room, uint64_t seq, size_t shares);
+
 /* What of a dump is an admin's doing. */
 void check_moderated(struct world *world, const struct room_model *room, json_t *dump);
 

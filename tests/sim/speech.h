@@ -78,4 +78,7 @@ void make_dead_letter(struct maker *maker);
 /* Writes the payload of said->type, and into *said what it says. */
 void payload_make(struct maker *maker);
 
+/* retractions.c: mostly of a message. */
+uint64_t draw_heard(struct maker *maker);
+
 #endif

@@ -150,6 +150,7 @@ void world_effect(struct world *world, const struct effect *effect)
         return;
     world->effects = effect->number;
     record_effect(&world->applying->effects, effect);
+    heard_effect(world, effect);
 }
 
 static void edge_effect(void *ctx, const struct effect *effect)
@@ -173,6 +174,11 @@ static void edge_effect(void *ctx, const struct effect *effect)
         }
         deliver(world, seat->peer, spans[level]);
     }
+}
+
+static void edge_retract(void *ctx, const struct hub_retraction *retraction)
+{
+    world_retract(ctx, retraction);
 }
 
 static void edge_joined(void *ctx, peer_id peer)
@@ -350,6 +356,7 @@ void room_model_clear(struct room_model *room)
         free(room->entries[i].own_id);
         free(room->entries[i].timestamp);
         free(room->entries[i].held);
+        free(room->entries[i].shared_at);
     }
     for (size_t i = 0; i < room->session_count; i++)
         for (int key = 0; key < KEYS; key++)
@@ -372,6 +379,7 @@ void world_forget(struct world *world, int at)
     room_model_clear(room);
     model_letters_clear(&world->letters[at]);
     world->days[at] = (struct day_model){0};
+    heard_clear(world, at);
     room->exists = false;
     room->logged = 0;
 }
@@ -476,6 +484,7 @@ void world_serve(struct world *world)
                             edge_derive, edge_unique, edge_sha256, edge_note,  edge_open_log};
     edge.resume = edge_resume;
     edge.let_in = sim_let_in;
+    edge.retract = edge_retract;
     world->hub = hub_new(&world->config, &edge);
     hub_start(world->hub, world->now);
 }
@@ -487,6 +496,7 @@ void world_free(struct world *world)
     for (int room = 0; room < ROOMS; room++) {
         room_model_clear(&world->rooms[room]);
         model_letters_clear(&world->letters[room]);
+        heard_clear(world, room);
     }
     free(world->handled.line);
     for (size_t i = 0; i < STREAMS; i++)

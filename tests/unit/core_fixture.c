@@ -303,6 +303,12 @@ void fixture_resume(struct fixture *f, void (*resume)(void *ctx, const struct hu
     f->hub->edge.resume = resume;
 }
 
+void fixture_retract(struct fixture *f,
+                     void (*retract)(void *ctx, const struct hub_retraction *retraction))
+{
+    f->hub->edge.retract = retract;
+}
+
 void fixture_hold(struct fixture *f)
 {
     f->record.holds = f->late = true;

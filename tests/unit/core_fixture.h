@@ -47,6 +47,9 @@ void fixture_let_in(struct fixture *f,
                                   struct hub_pass *ret_pass, struct refusal *ret_refusal));
 /* From now on its edge has what was missed. */
 void fixture_resume(struct fixture *f, void (*resume)(void *ctx, const struct hub_resume *resume));
+/* From now on its edge shows messages that are taken back no more. */
+void fixture_retract(struct fixture *f,
+                     void (*retract)(void *ctx, const struct hub_retraction *retraction));
 /* From now on its log keeps entries until fixture_commit: they are under way. */
 void fixture_hold(struct fixture *f);
 void fixture_commit(struct fixture *f);

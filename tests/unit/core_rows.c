@@ -349,12 +349,12 @@ static void test_a_room_that_is_read_only_loads(void **state)
 
 /* An entry need not be a claim or retracted, nor a member an admin or expelled. An earlier hub's
  * receipts were * not timed, nor the states of its sessions; and still earlier ones knew neither
- * acks nor * cursors. */
+ * acks nor * cursors, nor which entries are messages. */
 static bool may_miss(const char *name)
 {
-    static const char *const names[] = {"claim",  "latest_ms", "changed_ms", "acks",
-                                        "cursor", "owner",     "ratio",      "revealed",
-                                        "admin",  "expelled",  "retracted"};
+    static const char *const names[] = {"claim",     "latest_ms", "changed_ms", "acks",  "cursor",
+                                        "owner",     "ratio",     "revealed",   "admin", "expelled",
+                                        "retracted", "said_from", "shared_at"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -413,6 +413,31 @@ static void test_receipts_of_an_earlier_hub_load(void **state)
     assert_int_equal(integer_of(object, "latest_ms"), 0);
     json_decref(object);
     row->bytes = whole;
+    table_free(&again);
+    table_free(&table);
+    hub_free(hub);
+}
+
+/* An earlier hub did not keep which entries are messages: of those nothing is known. */
+static void test_messages_of_an_earlier_hub(void **state)
+{
+    struct fixture *f = *state;
+    char why[256];
+    fill(f);
+    struct table table = saved(fixture_hub(f));
+    json_t *room = json_loads(table.rows[0].bytes, 0, NULL);
+    json_int_t seq = integer_of(room, "seq");
+    assert_int_equal(integer_of(room, "said_from"), 0);
+    json_object_del(room, "said_from");
+    free(table.rows[0].bytes);
+    table.rows[0].bytes = json_dumps(room, JSON_COMPACT);
+    json_decref(room);
+    struct hub *hub = hub_beside(f);
+    assert_int_equal(load(hub, &table, why), 0);
+    struct table again = saved(hub);
+    room = json_loads(again.rows[0].bytes, 0, NULL);
+    assert_int_equal(integer_of(room, "said_from"), seq + 1);
+    json_decref(room);
     table_free(&again);
     table_free(&table);
     hub_free(hub);
@@ -507,6 +532,7 @@ int main(void)
         ROWS_TEST(test_damage_is_said_and_breaks_nothing),
         ROWS_TEST(test_a_missing_member_is_damage),
         ROWS_TEST(test_receipts_of_an_earlier_hub_load),
+        ROWS_TEST(test_messages_of_an_earlier_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
