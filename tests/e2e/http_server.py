@@ -224,6 +224,21 @@ def answers_that_nobody_takes_are_not_piled_up():
 
 
 @test
+def what_is_said_ahead_is_not_piled_up():
+    """While a request is being answered, a client's further ones are left to the kernel."""
+    with serving() as server, server.connect() as client:
+        client.send(f"GET /later HTTP/1.1\r\n{HOST}\r\n")
+        server.wait_count("later", 1)
+        client.socket.setblocking(False)
+        more = f"GET /hello HTTP/1.1\r\n{HOST}\r\n".encode() * 10000
+        for _ in range(20):
+            with contextlib.suppress(BlockingIOError):
+                client.socket.send(more)
+            taken = server.counts()["bytes_in"]
+        check(taken < 100000, "it took", taken, "bytes ahead")
+
+
+@test
 def byte_by_byte():
     with serving() as server, server.connect() as client:
         for byte in (f"POST /echo HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
