@@ -324,7 +324,7 @@ static void on_end(struct http_connection *connection, bool reset)
     struct http_request *request = connection->request;
     connection->ended = true;
     bool answering = connection->wait == HTTP_WAIT_ANSWER || connection->wait == HTTP_WAIT_DRAIN;
-    bool abandons = request && (request->streaming || request->abandoned_at_end);
+    bool abandons = request && request->abandoned_at_end;
     if (reset || !answering || abandons)
         http_connection_close(connection, true);
 }

@@ -393,6 +393,15 @@ def half_closed():
         server.ask("/release")
         equal([client.answer().body for _ in range(2)], [b"later\n", b"hello\n"])
         client.expect_end()
+    with serving() as server, server.connect() as client:
+        client.send(f"GET /later HTTP/1.1\r\n{HOST}\r\n")
+        server.wait_count("later", 1)
+        client.socket.shutdown(socket.SHUT_WR)
+        for _ in range(3): # the end has come before these
+            equal(server.counts()["later"], 1)
+        server.ask("/release")
+        equal(client.answer().body, b"later\n")
+        client.expect_end()
 
 
 @test
