@@ -26,10 +26,10 @@ int peer_let_in(struct hub *hub, struct peer *peer, const struct hub_pass *pass,
         return 0;
     principal_set_quota(hub, principal, &pass->quota);
     double most = principal->quota.most[LIMIT_CONNECTIONS];
+    /* a place that is counted already: that connection's, or its own if its member was away */
     if (most <= 0 || (replaced && replaced->principal == principal))
         return 0;
     size_t away = stays_away_of(hub, principal->key); /* each has the place of a connection */
-    away -= takes_over == peer->id && away > 0;       /* one comes back */
     if ((double)(principal->peers + away) <= most)
         return 0;
     return refuse_over(

@@ -502,6 +502,24 @@ static void test_a_rooms_connections_are_counted_with_them(void **state)
     fixture_free(f);
 }
 
+/* A room in which somebody is away makes no place for another. */
+static void test_its_room_is_kept_for_it(void **state)
+{
+    struct hub_config config = fixture_config();
+    config.rooms_max = 2;
+    struct fixture *f = fixture_new(&config);
+    (void)state;
+    join_staying(f, BOB, "bob", ",'room':'lab'");
+    leave(f, BOB);
+    open_peer(f, CEY);
+    say_hello(f, CEY, "cey", "{'protocol':2,'room':'other'}");
+    expect_error(f, CEY, "quota_exceeded");
+    wait_ticking(f, 61000);
+    say_hello(f, CEY, "cey", "{'protocol':2,'room':'other'}");
+    expect(f, CEY, "training_sync");
+    fixture_free(f);
+}
+
 /* ── what is for it ── */
 
 static void expect_ack(struct fixture *f, bool delivered, int stored)
@@ -859,6 +877,7 @@ int main(void)
         STAYS_TEST(test_only_members_of_level_2_stay),
         STAYS_TEST(test_a_room_has_room_for_so_many),
         STAYS_TEST(test_a_rooms_connections_are_counted_with_them),
+        STAYS_TEST(test_its_room_is_kept_for_it),
         STAYS_TEST(test_what_is_for_it_waits),
         STAYS_TEST(test_what_waits_is_dead_when_it_goes),
         STAYS_TEST(test_who_does_not_ask_for_it_leaves_it_dead),
