@@ -224,6 +224,8 @@ static void request_settle(struct request *request, const struct entry *entry, i
     if (request->mismatched)
         claim_count_mismatch(request);
     request_error(request, request->refusal);
+    if (error == -(int)WIRE_LOOP && request->hub->serving)
+        loop_tell(request);
 }
 
 /* What admit judged a moment ago stands, if nothing was applied in between: no line is read

@@ -35,8 +35,9 @@ void chains_init(struct chains *chains);
 void chains_free(struct room *room);
 /* Is this message no reply, or one that its chain has room for? 0 or -code. */
 int chain_check(struct request *request);
-/* It was refused because it has none: tells those in the room who see all by a token, but for who
- * said it, unless they were told of another one just now. */
+/* It was refused because it has none, by admit or by apply: tells those in the room who see all by
+ * a token, but for who said it, unless they were told of another one just now. That is for this
+ * moment, and no effect of an entry. */
 void loop_tell(struct request *request);
 /* The message was accepted. */
 void chain_proceed(struct request *request);

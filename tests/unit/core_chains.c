@@ -276,6 +276,33 @@ static void test_admins_are_told_of_a_loop_now_and_then(void **state)
     expect_told(f, EVE, "dan");
 }
 
+/* Both replies were under way, and neither was known when the other was admitted. */
+static void test_admins_are_told_of_a_loop_that_only_apply_sees(void **state)
+{
+    static const unsigned pair[] = {BOB, ADA};
+    struct fixture *f = *state;
+    char last[48];
+    fixture_let_in(f, ask);
+    join(f, ADA, "ada", 2, "'token':'own:ada'");
+    join(f, BOB, "bob", 2, "'token':'own:bob'");
+    join(f, CEY, "cey", 2, "'token':'own:cey'");
+    join(f, DAN, "dan", 2, "'token':'root:dan'");
+    say(f, ADA, "chat", "{'text':'?'}");
+    reply_in_turn(f, pair, 2, CHAIN_MAX - 1);
+    snprintf(last, sizeof last, "%s", last_message_id(f));
+    fixture_hold(f);
+    say(f, ADA, "chat", "{'text':'the last','in_reply_to':'%s'}", last);
+    snprintf(last, sizeof last, "%s", last_message_id(f));
+    say(f, BOB, "chat", "{'text':'one more','in_reply_to':'%s'}", last);
+    skip_all(f);
+    fixture_commit(f);
+    expect_told(f, DAN, "bob");
+    expect_nothing(f, DAN);
+    assert_string_equal(string_of(expect(f, BOB, "error"), "code"), "loop");
+    expect_no(f, ADA, "error");
+    expect_no(f, CEY, "error");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_a_hub_may_have_no_limit_or_another),
         CHAINS_TEST(test_a_room_remembers_so_many),
         CHAINS_TEST(test_admins_are_told_of_a_loop_now_and_then),
+        CHAINS_TEST(test_admins_are_told_of_a_loop_that_only_apply_sees),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
