@@ -38,7 +38,7 @@ struct audit {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     struct waiting_list queue; /* under the mutex, as all below */
-    size_t queued;             /* in the queue, and with the thread */
+    size_t queued, acts;       /* in the queue, and with the thread; acts of these */
     uint64_t dropped;          /* since the thread last wrote */
     bool closing;
     char failure[AUDIT_WHY_SIZE]; /* "" while all is well */
@@ -88,6 +88,7 @@ void audit_note(struct audit *audit, const struct audit_note *note)
     if (audit->queued < most) {
         STAILQ_INSERT_TAIL(&audit->queue, waiting, next);
         audit->queued++;
+        audit->acts += note->act;
         waiting = NULL;
         pthread_cond_signal(&audit->changed);
     } else {
@@ -171,6 +172,66 @@ const char *audit_failure(struct audit *audit)
     return *audit->failure_said ? audit->failure_said : NULL;
 }
 
+bool audit_owes(struct audit *audit)
+{
+    if (!audit)
+        return false;
+    pthread_mutex_lock(&audit->mutex);
+    bool owes = audit->acts > 0 && !*audit->failure;
+    pthread_mutex_unlock(&audit->mutex);
+    return owes;
+}
+
+/* ── after a crash ── */
+
+struct making_up {
+    const struct audit_note *acts;
+    size_t count;
+    bool *there; /* for each: a row is */
+};
+
+/* Is it that row? Where it came from is not looked at. */
+static bool is_row(const struct audit_note *act, const struct audit_note *row)
+{
+    struct audit_note cut = *act;
+    struct slice *texts[] = {&cut.token, &cut.ai_id, &cut.room, &cut.detail};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        *texts[i] = text_cut(*texts[i]);
+    cut.from = row->from;
+    return row->act && cut.time_ms == row->time_ms && alike(&cut, row);
+}
+
+static void row_look(void *ctx, const struct audit_note *row)
+{
+    const struct making_up *making = ctx;
+    size_t at = 0;
+    while (at < making->count && (making->there[at] || !is_row(&making->acts[at], row)))
+        at++;
+    if (at < making->count)
+        making->there[at] = true;
+}
+
+int audit_make_up(struct audit *audit, const char *directory, const struct audit_note *acts,
+                  size_t count, size_t *ret_noted, char ret_why[AUDIT_WHY_SIZE])
+{
+    struct making_up making = {acts, count, memory_new(count + 1)};
+    struct audit_filter filter = {.since_ms = INT64_MAX, .until_ms = INT64_MIN};
+    for (size_t i = 0; i < count; i++) {
+        filter.since_ms = acts[i].time_ms < filter.since_ms ? acts[i].time_ms : filter.since_ms;
+        filter.until_ms = acts[i].time_ms > filter.until_ms ? acts[i].time_ms : filter.until_ms;
+    }
+    *ret_noted = 0;
+    int error = count ? audit_each(directory, &filter, row_look, &making, ret_why) : 0;
+    for (size_t i = 0; i < count && error == 0; i++) {
+        if (making.there[i])
+            continue;
+        audit_note(audit, &acts[i]);
+        ++*ret_noted;
+    }
+    free(making.there);
+    return error;
+}
+
 /* ── the thread ── */
 
 static int dropped_write(struct audit *audit, uint64_t dropped, char why[AUDIT_WHY_SIZE])
@@ -201,12 +262,14 @@ static int written_write(struct audit *audit, uint64_t dropped, char why[AUDIT_W
     return audit_file_end(&audit->file, error == 0, why);
 }
 
-static size_t written_free(struct audit *audit)
+static size_t written_free(struct audit *audit, size_t *ret_acts)
 {
     struct waiting *waiting;
     size_t count = 0;
+    *ret_acts = 0;
     while ((waiting = STAILQ_FIRST(&audit->written))) {
         STAILQ_REMOVE_HEAD(&audit->written, next);
+        *ret_acts += waiting->note.act;
         waiting_free(waiting);
         count++;
     }
@@ -234,9 +297,10 @@ static bool write_some(struct audit *audit)
     STAILQ_CONCAT(&audit->written, &audit->queue);
     pthread_mutex_unlock(&audit->mutex);
     bool failed = written_write(audit, dropped, why) < 0;
-    size_t count = failed ? 0 : written_free(audit);
+    size_t acts = 0, count = failed ? 0 : written_free(audit, &acts);
     pthread_mutex_lock(&audit->mutex);
     audit->queued -= count;
+    audit->acts -= acts;
     if (!failed)
         audit->dropped -= dropped;
     memcpy(audit->failure, why, sizeof why);
@@ -301,7 +365,8 @@ int audit_close(struct audit *audit)
     pthread_mutex_unlock(&audit->mutex);
     pthread_join(audit->thread, NULL);
     bool lost = audit->queued > 0 || audit->dropped > 0;
-    written_free(audit);
+    size_t acts;
+    written_free(audit, &acts);
     pthread_mutex_destroy(&audit->mutex);
     pthread_cond_destroy(&audit->changed);
     free(audit->directory);

@@ -9,6 +9,7 @@
 #define KHUB_AUTH_AUDIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "auth/bounds.h"
@@ -39,6 +40,14 @@ void audit_note(struct audit *audit, const struct audit_note *note);
  * and comes within a minute, written when that is over (audit_turn). When too many are unlike,
  * those beyond are one row, without token, id, room and address. */
 void audit_count(struct audit *audit, const struct audit_note *note);
+/* Acts that a hub's log tells of, and a crash may have kept from the audit: those that the
+ * directory's audit has no row of are noted, each as often as it lacks it. Of who did them from
+ * where nothing need be known. Nothing may wait to be written. *ret_noted: how many were. 0, or -1
+ * with a sentence when the audit can't be read: then none is noted. */
+int audit_make_up(struct audit *audit, const char *directory, const struct audit_note *acts,
+                  size_t count, size_t *ret_noted, char ret_why[AUDIT_WHY_SIZE]);
+/* Does an act wait to be written, which it can be soon? */
+bool audit_owes(struct audit *audit);
 /* Once a second or so: notes what was counted, if its minute is over. */
 void audit_turn(struct audit *audit, int64_t now);
 /* NULL; or why nothing can be written just now, a sentence good until the next call. What waits is

@@ -102,3 +102,51 @@ void audited_review(struct server *server, int64_t now)
     }
     server->login.unaudited = why != NULL;
 }
+
+/* ── what a crash may have kept from it ── */
+
+struct act_again {
+    struct slice bytes; /* owned: what the note's texts are parts of */
+    struct audit_note note;
+};
+
+void audited_act_again(struct server *server, const struct hub_act *act)
+{
+    struct acts_again *acts = &server->acts_again;
+    const struct slice parts[] = {act->owner, act->ai_id, act->room, act->detail};
+    if (!server->audit)
+        return;
+    acts->at = memory_grow(acts->at, &acts->capacity, acts->count + 1, sizeof *acts->at);
+    struct act_again *again = &acts->at[acts->count++];
+    again->bytes = slice_join(parts, sizeof parts / sizeof *parts);
+    again->note = (struct audit_note){.time_ms = act->time_ms, .what = act->action, .act = true};
+    struct slice *texts[] = {&again->note.token, &again->note.ai_id, &again->note.room,
+                             &again->note.detail};
+    const char *at = again->bytes.at;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; at += parts[i++].len)
+        *texts[i] = (struct slice){at, parts[i].len};
+}
+
+void audited_make_up(struct server *server)
+{
+    struct acts_again *acts = &server->acts_again;
+    struct audit_note *notes = memory_new((acts->count + 1) * sizeof *notes);
+    char why[AUDIT_WHY_SIZE];
+    size_t noted;
+    for (size_t i = 0; i < acts->count; i++)
+        notes[i] = acts->at[i].note;
+    if (audit_make_up(server->audit, server->options.data, notes, acts->count, &noted, why) < 0) {
+        journal_begin(&server->journal, 0, "warning");
+        journal_text(&server->journal, "audit", slice_of(why));
+        journal_end(&server->journal);
+    } else if (noted) {
+        journal_begin(&server->journal, 0, "audited");
+        journal_number(&server->journal, "acts", noted);
+        journal_end(&server->journal);
+    }
+    for (size_t i = 0; i < acts->count; i++)
+        slice_free(&acts->at[i].bytes);
+    free(acts->at);
+    free(notes);
+    *acts = (struct acts_again){NULL, 0, 0};
+}

@@ -8,6 +8,12 @@
 struct connection;
 struct server;
 
+/* Acts of entries that a recovery applied. */
+struct acts_again {
+    struct act_again *at;
+    size_t count, capacity;
+};
+
 /* Whom a token let in; what the audit says of the connection from then on. */
 struct admitted {
     struct slice bytes; /* owned: what these are parts of */
@@ -26,6 +32,11 @@ void audited_warning(struct connection *connection, const char *what, struct sli
 
 /* Once a second: hands on what was counted, and says when the audit can't be written. */
 void audited_review(struct server *server, int64_t now);
+
+/* An admin's act in an entry that a recovery applies: the audit may lack it. */
+void audited_act_again(struct server *server, const struct hub_act *act);
+/* The recovery is over: the audit is told of those that it lacks. */
+void audited_make_up(struct server *server);
 
 /* NULL is fine. */
 void admitted_free(struct admitted *admitted);

@@ -126,6 +126,8 @@ static void gather(struct server *server)
     struct disk_room *room = &disk->rooms[disk->gathering];
     uint64_t seq = hub_seq(server->hub, room->name);
     uint64_t began = uv_hrtime();
+    if (audit_owes(server->audit)) /* of an act behind a checkpoint no recovery tells it */
+        return;
     while (hub_save_changes(server->hub, room->name, CHECKPOINT_ROWS, take_row, server))
         if (uv_hrtime() - began > CHECKPOINT_STEP_NS)
             return;
@@ -217,6 +219,7 @@ int disk_recover(struct server *server, char why[STORE_WHY_SIZE])
         snprintf(why, STORE_WHY_SIZE, "no thread for the store: %s", strerror(errno));
         return -1;
     }
+    audited_make_up(server);
     uint64_t ms = (uv_hrtime() - before) / 1000000;
     struct hub_counts counts = hub_count(server->hub);
     journal_begin(&server->journal, 0, "recovered");

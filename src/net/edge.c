@@ -261,8 +261,10 @@ static void edge_acted(void *ctx, peer_id peer, const struct hub_act *act)
 {
     struct server *server = ctx;
     const struct connection *connection = server_find(server, peer);
-    if (server->disk.recovering)
+    if (server->disk.recovering) {
+        audited_act_again(server, act);
         return;
+    }
     audit_note(server->audit,
                &(struct audit_note){.time_ms = act->time_ms,
                                     .what = act->action,

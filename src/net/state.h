@@ -74,6 +74,7 @@ struct server {
     struct searching searching;
     struct login login;
     struct audit *audit; /* who did what; NULL: nothing is kept */
+    struct acts_again acts_again;
     char *read_buffer;
 };
 

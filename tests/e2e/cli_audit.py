@@ -11,7 +11,7 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import Hub, check, directory, equal, run, test, wait_until  # noqa: E402
+from harness import Hub, check, directory, equal, kill_9, run, test, wait_until  # noqa: E402
 from program import refused, row, worked  # noqa: E402
 from tokens import OTHER, give_out  # noqa: E402
 
@@ -135,6 +135,30 @@ def a_hub_that_keeps_nothing_has_none():
     with directory() as data, Hub("--memory") as hub:
         hub.join("ada", 2)
         equal(audit(data), [])
+
+
+@test
+def what_an_admin_did_before_a_crash_stands_in_it_once():
+    with directory() as data:
+        token = worked("token", "add", "ops", "--role", "admin", "--data", data).out.strip()
+        for at in range(6):
+            hub = Hub("--data", data)
+            root = hub.join("root", 2, token=token)
+            for number in range(2):
+                root.say("moderation", {"action": "ban", "target": {"ai_id": f"x{at}-{number}"}, "reason": "r"})
+                while root.receive()["message_type"] != "moderation":
+                    pass
+            kill_9(hub)
+        wanted = [f'id "x{at}-{number}" in room "main": r' for at in range(6) for number in range(2)]
+
+        def banned():
+            return [each["detail"] for each in audit(data) if each["what"] == "ban"]
+
+        for _ in range(2):
+            hub = Hub("--data", data)
+            wait_until(lambda: len(banned()) >= len(wanted), "what was done to be in the audit")
+            kill_9(hub)
+            equal(sorted(banned()), sorted(wanted))
 
 
 run()

@@ -297,6 +297,66 @@ static void test_texts_are_cut_between_characters(void **state)
     text_free(&long_text);
 }
 
+static size_t make_up(struct place *place, const struct audit_note *acts, size_t count)
+{
+    size_t noted = 99;
+    if (audit_make_up(place->audit, place->folder, acts, count, &noted, place->why) < 0)
+        fail_msg("%s", place->why);
+    return noted;
+}
+
+/* Where it came from is not known any more; and of two that are alike one may be there. */
+static void test_what_a_crash_kept_from_it_is_made_up_for_once(void **state)
+{
+    struct place *place = *state;
+    struct text long_text = {0};
+    struct audit_note acts[4] = {note_of("kick", "root", "r"), note_of("ban", "root", "r"),
+                                 note_of("ban", "root", "r"), note_of("retract", "root", "r")};
+    for (unsigned i = 0; i < AUDIT_TEXT_MAX + 9; i++)
+        text_add_literal(&long_text, "x");
+    acts[0].detail = text_slice(&long_text);
+    for (size_t i = 0; i < 4; i++)
+        acts[i].act = true;
+    acts[3].time_ms = NOW + 7;
+    assert_int_equal(make_up(place, acts, 0), 0);
+    audit_note(place->audit, &acts[0]);
+    audit_note(place->audit, &acts[1]);
+    struct audit_note login = note_of("retract", "root", "r"); /* no act, and so another thing */
+    login.time_ms = NOW + 7;
+    audit_note(place->audit, &login);
+    assert_int_equal(end(place), 0);
+    begin(place);
+    for (size_t i = 0; i < 4; i++)
+        acts[i].from = slice_of("");
+    assert_int_equal(make_up(place, acts, 4), 2);
+    const char *all = told(place);
+    assert_non_null(strstr(all, "\n0 !ban token=root ai=r room=main from=  x1\n"
+                                "7 !retract token=root ai=r room=main from=  x1\n"));
+    begin(place);
+    assert_int_equal(make_up(place, acts, 4), 0);
+    text_free(&long_text);
+}
+
+static void test_an_act_is_owed_until_it_is_written(void **state)
+{
+    struct place *place = *state;
+    struct audit_note note = note_of("login", "root", "r");
+    assert_false(audit_owes(place->audit));
+    audit_note(place->audit, &note);
+    assert_false(audit_owes(place->audit));
+    note.act = true;
+    for (unsigned i = 0; i < 3; i++) {
+        audit_note(place->audit, &note);
+        while (audit_owes(place->audit))
+            usleep(1000);
+        const struct audit_filter all = {.since_ms = INT64_MIN, .until_ms = INT64_MAX};
+        const char *at = told_of(place, &all);
+        for (unsigned acts = 0; acts <= i; acts++, at++)
+            assert_non_null(at = strstr(at, "!login"));
+    }
+    assert_false(audit_owes(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +371,8 @@ int main(void)
         TEST(test_of_accesses_the_last_stay_and_acts_for_good),
         TEST(test_a_file_of_others_is_refused),
         TEST(test_texts_are_cut_between_characters),
+        TEST(test_what_a_crash_kept_from_it_is_made_up_for_once),
+        TEST(test_an_act_is_owed_until_it_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
