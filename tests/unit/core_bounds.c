@@ -285,7 +285,8 @@ static void fill_with_sessions(struct world *world, unsigned ais)
     char ai_id[32];
     for (unsigned i = 0; i < ais; i++) {
         snprintf(ai_id, sizeof ai_id, "s%u", i);
-        hello(world, (peer_id)1 << 32 | (i + 10), ai_id, "\"protocol\":2", "");
+        hello(world, (peer_id)1 << 32 | (i + 10), ai_id,
+              i == 1 ? "\"protocol\":2,\"stays_s\":60" : "\"protocol\":2", "");
         for (unsigned k = 0; k < SESSIONS_LIVE_EACH_MAX; k++)
             say(world, (peer_id)1 << 32 | (i + 10), ai_id, "collaboration_request", "");
     }
@@ -304,14 +305,17 @@ static void requests_of_who_left_make_place(void **state)
     assert_int_equal(hub_count(world->hub).sessions_live, SESSIONS_LIVE_MAX);
     say(world, ada, "ada", "collaboration_request", "");
     assert_int_equal(hub_count(world->hub).refused, 1); /* all of them are waited for */
+    hub_gone(world->hub, (peer_id)1 << 32 | 11, CLOSE_PEER_CLOSED, 1000);
+    say(world, ada, "ada", "collaboration_request", "");
+    assert_int_equal(hub_count(world->hub).refused, 2); /* it is away, and comes back */
     hub_gone(world->hub, (peer_id)1 << 32 | 10, CLOSE_PEER_CLOSED, 1000);
     for (unsigned i = 0; i < SESSIONS_LIVE_EACH_MAX; i++)
         say(world, i % 2 ? ada : bob, i % 2 ? "ada" : "bob", "collaboration_request", "");
-    assert_int_equal(hub_count(world->hub).refused, 1);
+    assert_int_equal(hub_count(world->hub).refused, 2);
     assert_int_equal(hub_count(world->hub).sessions_live, SESSIONS_LIVE_MAX);
     assert_int_equal(hub_count(world->hub).sessions_ended, SESSIONS_LIVE_EACH_MAX);
     say(world, ada, "ada", "collaboration_request", "");
-    assert_int_equal(hub_count(world->hub).refused, 2); /* and all are again */
+    assert_int_equal(hub_count(world->hub).refused, 3); /* and all are again */
 }
 
 /* An entry of a few MiB of reports is known, and costs a newcomer's hello nothing. */
