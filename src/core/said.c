@@ -135,6 +135,7 @@ bool said_restore(struct room *room, struct slice key, struct json_value message
         (retracted.kind != JSON_KIND_ABSENT && !bits_read(retracted, taken)))
         return false;
     struct said_block *block = block_get(room, number);
+    assert(block); /* its place is free */
     memcpy(block->messages, said, BYTES);
     memcpy(block->retracted, taken, BYTES);
     return true;

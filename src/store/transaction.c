@@ -131,9 +131,9 @@ static int write_message(struct database *database, struct group *group, const s
 static int write_retraction(struct database *database, const struct batch *batch,
                             const struct item *item)
 {
-    const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
     if (item->kind != ITEM_RETRACT || item->log->forgotten)
         return 0;
+    const char *bytes = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
     return retract_messages(database, item->log, item->entry.seq,
                             (struct slice){bytes, item->entry.bytes.len}, item->kept.level);
 }
