@@ -260,9 +260,9 @@ void inbox_choose(struct inbox *inbox, const struct inbox_look *look)
 
 /* ── all of it ── */
 
-static void add_types(json_t *types, const char *to, const char *before, struct text *text)
+static void add_types(json_t *types, const char *to, const char *first, struct text *text)
 {
-    const char *type;
+    const char *type, *before = first;
     json_t *found;
     json_object_foreach(types, type, found)
     {

@@ -82,7 +82,10 @@ static int read_past(struct membership_keeper *keeper, struct mail_past *past)
     if (!unread)
         return -1;
     for (size_t list = 0; list < 2; list++) {
-        json_array_foreach(lists[list], i, seq) unread[count++] = (uint64_t)json_integer_value(seq);
+        json_array_foreach(lists[list], i, seq)
+        {
+            unread[count++] = (uint64_t)json_integer_value(seq);
+        }
     }
     qsort(unread, count, sizeof *unread, compare);
     keeper->unread = unread;

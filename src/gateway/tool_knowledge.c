@@ -18,7 +18,9 @@ static void add_snippet(struct text *text, const json_t *snippet)
     const json_t *piece;
     size_t i;
     json_array_foreach(snippet, i, piece)
+    {
         text_add_literal(&whole, json_is_string(piece) ? json_string_value(piece) : "");
+    }
     text_add_quoted(text, text_slice(&whole));
     text_free(&whole);
 }

@@ -147,7 +147,10 @@ static void on_who(const struct agent_answer *answer, void *data)
         call_refused(call, answer);
         return;
     }
-    json_array_foreach(members, i, member) add_member(&text, member);
+    json_array_foreach(members, i, member)
+    {
+        add_member(&text, member);
+    }
     call_tell(call,
               json_pack("{s:O?,s:O?}", "members", members, "next",
                         json_object_get(answer->payload, "next")),

@@ -20,7 +20,9 @@ static json_t *leases_json(const struct mcp *mcp)
     json_t *list = json_array(), *fence;
     const char *key;
     json_object_foreach(mcp->leases, key, fence)
+    {
         json_array_append_new(list, json_pack("{s:s,s:O}", "key", key, "fence", fence));
+    }
     return list;
 }
 

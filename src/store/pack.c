@@ -343,7 +343,7 @@ uint32_t pack_replace(struct slice room, const struct pack *pack, uint64_t seq, 
     text_clear(ret_bytes);
     text_add(ret_bytes, (struct slice){pack->bytes.at, pack->bytes.len - records});
     text_add(&directory, (struct slice){slice_end(pack->bytes) - records, records});
-    for (uint32_t at = pack_find(pack, seq); at < pack->count && !directory.failed; at++) {
+    for (uint32_t at = pack_find(pack, seq); directory.at && at < pack->count; at++) {
         char *record = directory.at + at * size;
         if (record_seq(record) != seq)
             break;
