@@ -25,16 +25,10 @@ static struct body body_of(const struct mail *message)
     return body;
 }
 
-/* Bytes that it may show. The first may take all; others fit whole, or were not picked. */
-static size_t room_of(const struct mail *message, size_t tokens)
-{
-    return mailbox_shown_bytes(message, tokens);
-}
-
 static void one_write(struct text *text, const struct mail *message, size_t tokens)
 {
     struct body body = body_of(message);
-    struct slice shown = slice_cut(body.text, room_of(message, tokens));
+    struct slice shown = slice_cut(body.text, mailbox_shown_bytes(message, tokens));
     if (message->seq > 0)
         text_addf(text, "#%" PRIu64 " ", message->seq);
     text_add_shown(text, slice_of(message->sender));
@@ -70,7 +64,7 @@ void mail_write(struct text *text, struct mail *const *messages, size_t count, s
 static json_t *one_json(const struct mail *message, size_t tokens)
 {
     struct body body = body_of(message);
-    struct slice shown = slice_cut(body.text, room_of(message, tokens));
+    struct slice shown = slice_cut(body.text, mailbox_shown_bytes(message, tokens));
     bool whole = shown.len == body.text.len;
     json_t *json = json_pack("{s:I,s:s,s:s,s:b,s:s,s:s}", "seq", (json_int_t)message->seq, "from",
                              message->sender, "type", message->type, "to_you", message->directed,

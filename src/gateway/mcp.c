@@ -213,7 +213,7 @@ static void waits_end(struct mcp *mcp)
     }
 }
 
-void agent_give_up(struct mcp *mcp, bool leaves)
+void mcp_give_up(struct mcp *mcp, bool leaves)
 {
     struct agent *agent = mcp->agent;
     waits_end(mcp);
@@ -236,7 +236,7 @@ static int agent_begin(struct mcp *mcp, const struct khub_options *wanted)
         make_name(mcp, name);
         options.ai_id = name;
     }
-    agent_give_up(mcp, false);
+    mcp_give_up(mcp, false);
     return agent_new(mcp->options.loop, &options, known ? &past : NULL, &callbacks, mcp,
                      &mcp->agent);
 }

@@ -33,12 +33,11 @@ struct mcp_call {
 };
 TAILQ_HEAD(mcp_call_list, mcp_call);
 
-/* Resources and what changes: bits of struct subscription. */
+/* Who wants to be told when a resource changes. */
 struct subscription {
     json_t *id; /* of subscriptions/listen, in the later era; NULL: the earlier one */
-    char *uri;  /* NULL: all that are listed there */
+    char *uri;  /* owned */
     struct mcp_outlet *outlet;
-    struct mcp_call *call;
     TAILQ_ENTRY(subscription) next;
 };
 TAILQ_HEAD(subscription_list, subscription);
@@ -76,7 +75,7 @@ void call_join_as(struct mcp_call *call, const struct khub_options *options,
 
 /* The AI goes from the hub, and what waits for something to come has waited in vain. leaves: as
  * with agent_close. */
-void agent_give_up(struct mcp *mcp, bool leaves);
+void mcp_give_up(struct mcp *mcp, bool leaves);
 
 /* Arguments that params_check has passed. "" or 0: absent. */
 const char *argument_text(const struct mcp_call *call, const char *name);

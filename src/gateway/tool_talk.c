@@ -440,7 +440,7 @@ static void run_leave(struct mcp_call *call)
     text_add_literal(&text, was ? "You have left the room." : "You were in no room.");
     if (was && mcp->options.keeper)
         mcp->options.keeper->keep(mcp->options.keeper, mcp->agent, true);
-    agent_give_up(mcp, true);
+    mcp_give_up(mcp, true);
     call_tell(call, json_pack("{s:b}", "left", was), &text);
 }
 
