@@ -139,7 +139,8 @@ static void take_page(void *ctx, const struct store_page *page)
     struct world *world = ctx;
     size_t len = strlen(world->page);
     assert_true(len + page->lines.len < sizeof world->page);
-    memcpy(world->page + len, page->lines.at, page->lines.len);
+    if (page->lines.len)
+        memcpy(world->page + len, page->lines.at, page->lines.len);
     world->page[len + page->lines.len] = '\0';
     for (char *end = world->page; (end = strchr(end, '\n'));)
         *end = ' ';
