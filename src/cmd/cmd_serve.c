@@ -16,7 +16,7 @@
 #include "wire/bounds.h"
 
 /* Of glibc's memory: what counts as large, and what is free at the heap's end and kept. */
-#define LARGE_BYTES     (256 << 10)
+#define LARGE_BYTES     (96 << 10) /* more than a chunk of a stream */
 #define HEAP_KEPT_BYTES (4 << 20)
 
 struct serve_settings {

@@ -282,10 +282,7 @@ def many_half_lines_together_stay_within_bounds():
         for thread in threads:
             thread.join()
         place.hub.wait_log("reason=out_of_memory")
-        # 256 MiB of lines. Their buffers grew on the way; of what was below 256 KiB (cmd_serve) the
-        # heap may keep some for each connection, where something lies behind it. Without the bound
-        # it would be 350 and that.
-        place.hub.check_rss((256 + 400 * 0.25 + 14) * MIB)
+        place.hub.check_rss(330 * MIB)
         for client in clients:
             client.close()
         check(place.hub.counters()["out_of_memory"] > 0)
