@@ -7,8 +7,8 @@ import random
 import resource
 import sqlite3
 
-from harness import (Hub, check, directory, equal, fill_up, full_disk, kill_9, run, settle,
-                     small_disk, test, wait_until)
+from harness import (Hub, check, directory, encode, equal, fill_up, full_disk, kill_9, message,
+                     run, settle, small_disk, test, wait_until)
 
 ROUNDS = 12
 
@@ -278,8 +278,9 @@ def a_small_disk_is_used_to_its_end_and_gone_on_with():
         fill_up(ballast, 7 << 20)
         ada, refused, kept = hub.join("ada", 2, acks=True), None, 0
         while not refused:
-            for _ in range(20):
-                ada.say("chat", {"text": "x" * 1000})
+            # at once: messages that come one by one are commits of few, and take more of a disk
+            said = [encode(message("ada", "chat", {"text": "x" * 1000})) for _ in range(20)]
+            ada.send_bytes(b"\n".join(said) + b"\n")
             answers = [ada.receive() for _ in range(20)]
             kept += sum(answer["message_type"] == "ack" for answer in answers)
             refused = next((answer for answer in answers if answer["message_type"] == "error"), None)
