@@ -177,12 +177,23 @@ void http_reply(struct http_request *request, unsigned status, const char *type,
     reply(request->connection, status, type, body);
 }
 
+/* A status by its name: "not_found". */
+static void add_code(struct text *text, unsigned status)
+{
+    for (const char *at = http_status_str((enum http_status)status); *at; at++) {
+        char letter = (char)(*at == ' ' || *at == '-' ? '_' : *at | 0x20);
+        text_add(text, (struct slice){&letter, 1});
+    }
+}
+
 void http_refuse(struct http_connection *connection, unsigned status, const char *why)
 {
     struct text body = {0};
-    text_add_literal(&body, "{\"error\":");
+    text_add_literal(&body, "{\"error\":{\"code\":\"");
+    add_code(&body, status);
+    text_add_literal(&body, "\",\"message\":");
     text_add_string(&body, slice_of(why));
-    text_add_literal(&body, "}\n");
+    text_add_literal(&body, "}}\n");
     reply(connection, status, "application/json", text_slice(&body));
     text_free(&body);
 }

@@ -87,7 +87,7 @@ void http_request_on_gone(struct http_request *request, http_gone *gone, void *d
 void http_reply_header(struct http_request *request, const char *name, struct slice value);
 /* type: of the body, "application/json"; NULL: there is none. The body is copied. */
 void http_reply(struct http_request *request, unsigned status, const char *type, struct slice body);
-/* A sentence, as {"error":"…"}. */
+/* A sentence, as {"error":{"code":"not_found","message":"…"}}; the code is the status's name. */
 void http_reply_error(struct http_request *request, unsigned status, const char *sentence);
 
 /* The answer is a stream of events. False: it has ended already (the method was HEAD, or the client
