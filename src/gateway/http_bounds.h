@@ -11,6 +11,7 @@
 #define HTTP_TRAILER_MAX       256u
 #define HTTP_LENGTH_DIGITS_MAX 15u /* of a Content-Length */
 #define HTTP_PARAMS_MAX        4u  /* of a route's path */
+#define HTTP_BEARER_MAX        128u
 
 /* What is read at once, and so what a client can have said ahead of its answer. */
 #define HTTP_READ_BYTES     (16u << 10)

@@ -329,6 +329,20 @@ static void on_end(struct http_connection *connection, bool reset)
         http_connection_close(connection, true);
 }
 
+/* What can't be taken now is said ahead of the answer. */
+static void take_or_keep(struct http_connection *connection, struct slice input)
+{
+    take(connection, &input);
+    if (connection->closed || connection->ending || !input.len)
+        return;
+    connection->ahead.secret = true;
+    text_add(&connection->ahead, input);
+    if (connection->ahead.failed)
+        http_connection_close(connection, true);
+    else
+        reading_pause(connection, true);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct http_connection *connection = stream->data;
@@ -337,15 +351,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     if (count <= 0)
         return;
     connection->server->counts.bytes_in += (uint64_t)count;
-    struct slice input = {buffer->base, (size_t)count};
-    take(connection, &input);
-    if (connection->closed || connection->ending || !input.len)
-        return;
-    text_add(&connection->ahead, input);
-    if (connection->ahead.failed)
-        http_connection_close(connection, true);
-    else
-        reading_pause(connection, true);
+    take_or_keep(connection, (struct slice){buffer->base, (size_t)count});
+    explicit_bzero(buffer->base, (size_t)count); /* there may be a token in it */
 }
 
 /* ── its beginning ── */

@@ -120,6 +120,36 @@ static unsigned field_times(const struct http_head *head, const char *name)
     return times;
 }
 
+/* RFC 6750's b64token. */
+static bool is_bearer_token(struct slice text)
+{
+    size_t len = text.len;
+    while (len > 0 && text.at[len - 1] == '=')
+        len--;
+    for (size_t i = 0; i < len; i++)
+        if (!is_letter_or_digit(text.at[i]) && (!text.at[i] || !strchr("-._~+/", text.at[i])))
+            return false;
+    return len > 0 && text.len <= HTTP_BEARER_MAX;
+}
+
+bool http_head_bearer(const struct http_head *head, struct slice *ret_token)
+{
+    static const char scheme[] = "Bearer ";
+    struct slice said = http_head_field(head, "authorization");
+    *ret_token = (struct slice){NULL, 0};
+    if (!said.at)
+        return true;
+    if (field_times(head, "authorization") != 1 || said.len < sizeof scheme ||
+        strncasecmp(said.at, scheme, sizeof scheme - 1) != 0)
+        return false;
+    for (size_t skip = sizeof scheme - 1; skip > 0; skip = said.len > 0 && said.at[0] == ' ')
+        said = (struct slice){said.at + skip, said.len - skip};
+    if (!is_bearer_token(said))
+        return false;
+    *ret_token = said;
+    return true;
+}
+
 static int refuse(int status, const char *why, const char **ret_why)
 {
     *ret_why = why;

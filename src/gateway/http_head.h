@@ -39,6 +39,10 @@ int http_head_check(struct http_head *head, const char **ret_why);
  * several the first. */
 struct slice http_head_field(const struct http_head *head, const char *name);
 
+/* The token of "Authorization: Bearer TOKEN" (RFC 6750); at NULL: nothing is shown. False: it is
+ * something else, or two of them. */
+bool http_head_bearer(const struct http_head *head, struct slice *ret_token);
+
 /* Are they equal but for the case of ASCII letters? */
 bool http_same(struct slice text, const char *other);
 /* Nothing but "host" or "host:port" is: letters, digits, '.', '-', '_'; or an IPv6 address in

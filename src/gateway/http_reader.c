@@ -8,6 +8,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "wire/secret.h"
+
 static enum http_event refuse(struct http_reader *reader, int status, const char *why)
 {
     reader->status = status;
@@ -106,7 +108,7 @@ static bool head_room(struct http_head *head)
     if (head->len < head->capacity)
         return true;
     size_t capacity = head->capacity ? 2 * head->capacity : HTTP_HEAD_BEGIN;
-    char *bytes = realloc(head->bytes, capacity);
+    char *bytes = secret_grow(head->bytes, head->len, capacity);
     if (!bytes)
         return false;
     head->bytes = bytes;
@@ -295,8 +297,8 @@ void http_reader_init(struct http_reader *reader)
 
 void http_reader_clear(struct http_reader *reader)
 {
-    if (reader->head)
-        free(reader->head->bytes);
+    if (reader->head) /* there may be a token in it */
+        secret_free(reader->head->bytes, reader->head->len);
     free(reader->head);
     reader->head = NULL;
     reader->reading = HTTP_READING_NOTHING;

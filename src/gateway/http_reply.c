@@ -42,6 +42,20 @@ struct slice http_request_body(const struct http_request *request)
     return text_slice(&request->body);
 }
 
+bool http_request_bearer(const struct http_request *request, struct slice *ret_token)
+{
+    return http_head_bearer(head_of(request), ret_token);
+}
+
+struct endpoint http_request_peer(const struct http_request *request)
+{
+    struct endpoint peer = {0};
+    int len = sizeof peer.storage;
+    if (uv_tcp_getpeername(&request->connection->socket, &peer.any, &len) == 0)
+        peer.len = (socklen_t)len;
+    return peer;
+}
+
 bool http_request_query(const struct http_request *request, const char *name, char *buffer,
                         size_t size)
 {
@@ -201,6 +215,12 @@ void http_refuse(struct http_connection *connection, unsigned status, const char
 void http_reply_error(struct http_request *request, unsigned status, const char *sentence)
 {
     http_refuse(request->connection, status, sentence);
+}
+
+void http_reply_unauthorized(struct http_request *request, const char *sentence)
+{
+    http_reply_header(request, "WWW-Authenticate", slice_of("Bearer"));
+    http_reply_error(request, 401, sentence);
 }
 
 /* ── streams ── */

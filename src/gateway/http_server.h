@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "gateway/http_bounds.h"
+#include "wire/address.h"
 #include "wire/slice.h"
 
 struct http_server;
@@ -74,6 +75,12 @@ bool http_request_query(const struct http_request *request, const char *name, ch
 /* Of a header field, in any letter case; at NULL: there is none. */
 struct slice http_request_header(const struct http_request *request, const char *name);
 struct slice http_request_body(const struct http_request *request);
+/* The token of "Authorization: Bearer TOKEN", a secret, which is overwritten with the request. Its
+ * at is NULL when nothing was shown. False: what was shown is no such thing, and the request is to
+ * be answered with http_reply_unauthorized. */
+bool http_request_bearer(const struct http_request *request, struct slice *ret_token);
+/* Where it comes from. */
+struct endpoint http_request_peer(const struct http_request *request);
 /* Of one whose answer may come much later: a client that closes its side, which may mean no more
  * than that it has nothing to add, is taken for one that is gone. */
 void http_request_abandon_at_end(struct http_request *request);
@@ -89,6 +96,8 @@ void http_reply_header(struct http_request *request, const char *name, struct sl
 void http_reply(struct http_request *request, unsigned status, const char *type, struct slice body);
 /* A sentence, as {"error":{"code":"not_found","message":"…"}}; the code is the status's name. */
 void http_reply_error(struct http_request *request, unsigned status, const char *sentence);
+/* 401, which asks for a token, with a sentence that says no more than is known of it. */
+void http_reply_unauthorized(struct http_request *request, const char *sentence);
 
 /* The answer is a stream of events. False: it has ended already (the method was HEAD, or the client
  * is gone), gone is not called, and the request is no more. */

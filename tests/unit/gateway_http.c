@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "gateway/http_inside.h"
+#include "let_go.h"
 #include "wire_guard.h"
 
 #define HOST "Host: localhost\r\n"
@@ -338,6 +339,86 @@ static void test_what_is_held(void **state)
     text_free(&many);
 }
 
+/* ── tokens ── */
+
+/* What is shown, "" for nothing, or "!" for what is no token. */
+static void shown(struct http_field first, struct http_field second, const char *wanted)
+{
+    struct http_head head = {.fields = {first, second}, .field_count = second.name.at ? 2 : 1};
+    struct slice token;
+    bool good = http_head_bearer(&head, &token);
+    assert_true(good || !token.at);
+    assert_true(slice_is(good ? token : slice_of("!"), wanted));
+}
+
+static void test_bearer_tokens(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value, *wanted;
+    } values[] = {
+        {"Bearer khub_abc", "khub_abc"},
+        {"bearer khub_abc", "khub_abc"},
+        {"BEARER   a-._~+/9==", "a-._~+/9=="},
+        {"Bearer", "!"},
+        {"Bearer ", "!"},
+        {"Bearer =", "!"},
+        {"Bearer a b", "!"},
+        {"Bearer a=b", "!"},
+        {"Bearer a,b", "!"},
+        {"Bearer \"a\"", "!"},
+        {"Bearer\tabc", "!"},
+        {"Bearerabc", "!"},
+        {"Basic YTpi", "!"},
+        {"khub_abc", "!"},
+        {"", "!"},
+    };
+    const struct http_field none = {{NULL, 0}, {NULL, 0}};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct http_field field = {slice_of("authorization"), slice_of(values[i].value)};
+        shown(field, none, values[i].wanted);
+        shown(field, (struct http_field){slice_of("Authorization"), slice_of("Bearer abc")}, "!");
+    }
+    shown((struct http_field){slice_of("X-Authorization"), slice_of("Bearer abc")}, none, "");
+    char text[HTTP_BEARER_MAX + 16];
+    for (size_t over = 0; over <= 1; over++) {
+        snprintf(text, sizeof text, "Bearer %0*d", (int)(HTTP_BEARER_MAX + over), 0);
+        shown((struct http_field){slice_of("Authorization"), slice_of(text)}, none,
+              over ? "!" : text + 7);
+    }
+}
+
+void *__real_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_realloc(void *block, size_t size)
+{
+    let_go(block);
+    return __real_realloc(block, size);
+}
+
+/* In a head that grows behind it, is answered, or is never whole. */
+static void test_tokens_are_overwritten(void **state)
+{
+    (void)state;
+    struct text stream = {.secret = true};
+    text_add_literal(&stream, "GET / HTTP/1.1\r\n" HOST "Authorization: Bearer khub_secret\r\nA: ");
+    add_times(&stream, "b", 4 * HTTP_HEAD_BEGIN);
+    size_t unfinished = stream.len;
+    text_add_literal(&stream, "\r\n\r\n");
+    looked_for = "khub_secret";
+    for (size_t len = unfinished; len <= stream.len; len += stream.len - unfinished) {
+        struct http_reader reader;
+        struct slice input = {stream.at, len};
+        http_reader_init(&reader);
+        assert_int_equal(http_reader_next(&reader, &input),
+                         len == unfinished ? HTTP_EVENT_MORE : HTTP_EVENT_HEAD);
+        http_reader_free(&reader);
+    }
+    looked_for = NULL;
+    text_free(&stream);
+    assert_int_equal(let_go_count, 0);
+}
+
 /* ── routes ── */
 
 static void handle(struct http_request *request)
@@ -471,6 +552,8 @@ int main(void)
         cmocka_unit_test(test_lengths_are_not_left_to_the_parser),
         cmocka_unit_test(test_at_the_limits),
         cmocka_unit_test(test_what_is_held),
+        cmocka_unit_test(test_bearer_tokens),
+        cmocka_unit_test(test_tokens_are_overwritten),
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_hosts_and_origins),
