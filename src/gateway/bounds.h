@@ -11,7 +11,7 @@
 #define INBOX_WAIT_S_MAX     300u        /* that an answer may be waited for */
 #define QUESTIONS_MAX        64u         /* of one AI's that the hub has yet to answer */
 #define ANSWER_MS            20000       /* for its answer, or for the hub to be there */
-#define TALKS_MAX            1000u       /* conversations over HTTP at once */
+#define GUESTS_MAX           1000u       /* who have a handle, over HTTP */
 #define CALLS_MAX            128u        /* of one client's under way at once */
 
 #endif

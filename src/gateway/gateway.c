@@ -206,13 +206,15 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     agent.room = options->agents_room;
     agent.specialization = NULL;
     if (error == 0 && (!(gateway->http = http_server_new(loop, &http)) ||
-                       !(gateway->mcp = mcp_door_new(loop, &agent, options->idle_ms))))
+                       !(gateway->guests = guests_new(loop, options->idle_ms)) ||
+                       !(gateway->mcp = mcp_door_new(loop, &agent, gateway->guests))))
         error = KHUB_E_NO_MEMORY;
     if (error == 0)
         error = khub_uv_start(loop, gateway->link, &gateway->adapter);
     if (error < 0) {
         http_server_close(gateway->http);
         mcp_door_close(gateway->mcp);
+        guests_close(gateway->guests);
         khub_free(gateway->link);
         free(gateway);
         return error;
@@ -248,6 +250,7 @@ void gateway_close(struct gateway *gateway)
         return;
     http_server_close(gateway->http);
     mcp_door_close(gateway->mcp);
+    guests_close(gateway->guests);
     khub_uv_stop(gateway->adapter);
     uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
 }

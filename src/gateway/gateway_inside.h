@@ -23,6 +23,7 @@ struct gateway {
     struct http_server *http;
     struct khub *link;
     struct khub_uv *adapter;
+    struct guests *guests; /* of all doors */
     struct mcp_door *mcp;
     uv_timer_t timer; /* for the hub's answer */
     uint64_t answer_ms;

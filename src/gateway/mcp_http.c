@@ -1,20 +1,18 @@
 #include "gateway/mcp_http.h"
 
 #include <sodium.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#include "gateway/bounds.h"
 #include "gateway/mcp_inside.h"
 #include "gateway/rpc.h"
 #include "wire/clock.h"
 #include "wire/secret.h"
 
-#define IDLE_MS         1800000u
 #define TICK_MS         10000u
-#define NAME_SIZE       33u  /* of a session's id, or a handle: 128 random bits in hex */
 #define NOTES_MAX       256u /* notifications that a stream which was lost can resume from */
 #define HEADER_MISMATCH (-32020)
 
@@ -27,13 +25,10 @@ TAILQ_HEAD(note_list, note);
 
 /* A conversation: a session of the earlier era, or an AI of the later one. */
 struct talk {
-    struct mcp_outlet outlet; /* first: of what answers nothing */
+    struct guest guest;       /* first; its handle is the session's id */
+    struct mcp_outlet outlet; /* of what answers nothing */
     struct mcp_door *door;
     struct mcp *mcp;
-    char name[NAME_SIZE];
-    bool session;
-    int64_t used;                /* monotonic ms */
-    size_t exchanges;            /* requests under way */
     struct http_request *stream; /* GET's; NULL: none */
     struct note_list notes;      /* the last ones */
     size_t note_count;
@@ -61,31 +56,20 @@ struct mcp_door {
     uv_loop_t *loop;
     struct khub_options link;
     char *token; /* of the link; owned, a secret */
-    int64_t idle_ms;
+    struct guests *guests;
     uv_timer_t timer;
     struct talk_list talks;
-    size_t talk_count;
     struct exchange_list exchanges; /* under way */
     struct mcp *nobody;             /* answers what needs no AI */
 };
 
 /* ── conversations ── */
 
-static void name_make(char name[NAME_SIZE])
+/* guest is first. */
+static struct talk *talk_find(const struct mcp_door *door, struct slice handle,
+                              enum guest_kind kind)
 {
-    unsigned char random[(NAME_SIZE - 1) / 2] = {0};
-    uv_random(NULL, NULL, random, sizeof random, 0, NULL);
-    hex_format(random, sizeof random, name);
-}
-
-static struct talk *talk_find(const struct mcp_door *door, struct slice name, bool session)
-{
-    struct talk *talk;
-    TAILQ_FOREACH (talk, &door->talks, next) {
-        if (talk->session == session && slice_equal(name, slice_of(talk->name)))
-            return talk;
-    }
-    return NULL;
+    return (struct talk *)guests_find(door->guests, handle, kind);
 }
 
 static void note_free(struct talk *talk, struct note *note)
@@ -115,7 +99,7 @@ static bool note_send(struct talk *talk, const struct note *note)
 /* What answers nothing goes to the stream, and is kept for one that comes back. */
 static void talk_note(struct mcp_outlet *outlet, const json_t *message)
 {
-    struct talk *talk = (struct talk *)outlet;
+    struct talk *talk = (struct talk *)(void *)((char *)outlet - offsetof(struct talk, outlet));
     struct note *note = calloc(1, sizeof *note);
     char *text = note ? json_dumps(message, JSON_COMPACT) : NULL;
     if (!text) {
@@ -137,25 +121,25 @@ static struct mcp *mcp_make(struct mcp_door *door, struct mcp_outlet *outlet, bo
     return mcp_new(&options);
 }
 
+static void on_idle(struct guest *guest);
+
 /* NULL: out of memory, or there are too many. */
-static struct talk *talk_new(struct mcp_door *door, bool session)
+static struct talk *talk_new(struct mcp_door *door, enum guest_kind kind)
 {
-    struct talk *talk = door->talk_count < TALKS_MAX ? calloc(1, sizeof *talk) : NULL;
+    struct talk *talk = calloc(1, sizeof *talk);
     if (!talk)
         return NULL;
     talk->outlet.send = talk_note;
     talk->door = door;
-    talk->session = session;
-    talk->used = time_monotonic_ms();
     TAILQ_INIT(&talk->notes);
-    name_make(talk->name);
     talk->mcp = mcp_make(door, &talk->outlet, false);
-    if (!talk->mcp) {
+    if (!talk->mcp || !guests_add(door->guests, &talk->guest, kind, on_idle)) {
+        if (talk->mcp)
+            mcp_close(talk->mcp);
         free(talk);
         return NULL;
     }
     TAILQ_INSERT_TAIL(&door->talks, talk, next);
-    door->talk_count++;
     return talk;
 }
 
@@ -165,10 +149,8 @@ static void exchange_free(struct exchange *exchange)
 {
     TAILQ_REMOVE(&exchange->door->exchanges, exchange, next);
     json_decref(exchange->id);
-    if (exchange->talk) {
-        exchange->talk->exchanges--;
-        exchange->talk->used = time_monotonic_ms();
-    }
+    if (exchange->talk)
+        guest_done(&exchange->talk->guest);
     free(exchange);
 }
 
@@ -284,7 +266,7 @@ static void talk_end(struct talk *talk)
     struct mcp_door *door = talk->door;
     struct exchange *exchange = TAILQ_FIRST(&door->exchanges);
     TAILQ_REMOVE(&door->talks, talk, next);
-    door->talk_count--;
+    guests_remove(door->guests, &talk->guest);
     mcp_close(talk->mcp);
     while (exchange) {
         struct exchange *behind = TAILQ_NEXT(exchange, next);
@@ -301,24 +283,24 @@ static void talk_end(struct talk *talk)
     free(talk);
 }
 
-/* Streams that were cut; and who was idle for too long: but for who keeps a stream open. */
+/* But for who keeps a stream open. */
+static void on_idle(struct guest *guest)
+{
+    struct talk *talk = (struct talk *)guest;
+    if (!talk->stream)
+        talk_end(talk);
+}
+
+/* Streams that were cut. */
 static void on_tick(uv_timer_t *timer)
 {
-    struct mcp_door *door = timer->data;
-    int64_t now = time_monotonic_ms();
+    const struct mcp_door *door = timer->data;
     struct exchange *exchange = TAILQ_FIRST(&door->exchanges);
-    struct talk *talk = TAILQ_FIRST(&door->talks);
     while (exchange) {
         struct exchange *behind = TAILQ_NEXT(exchange, next);
         if (!exchange->request)
             exchange_gone(exchange);
         exchange = behind;
-    }
-    while (talk) {
-        struct talk *behind = TAILQ_NEXT(talk, next);
-        if (!talk->exchanges && !talk->stream && now - talk->used >= door->idle_ms)
-            talk_end(talk);
-        talk = behind;
     }
 }
 
@@ -344,7 +326,7 @@ static void exchange_begin(struct mcp_door *door, struct http_request *request, 
                                   .taking = true};
     TAILQ_INSERT_TAIL(&door->exchanges, exchange, next);
     if (talk)
-        talk->exchanges++;
+        guest_busy(&talk->guest);
     http_request_on_gone(request, on_gone, exchange);
     mcp_take_message(exchange->mcp, message, &exchange->outlet);
     exchange->taking = false;
@@ -365,11 +347,11 @@ static void post_earlier(struct mcp_door *door, struct http_request *request,
 {
     struct slice name = http_request_header(request, "mcp-session-id");
     bool begins = message->method && strcmp(message->method, "initialize") == 0;
-    struct talk *talk = name.at ? talk_find(door, name, true) : NULL;
+    struct talk *talk = name.at ? talk_find(door, name, GUEST_MCP_SESSION) : NULL;
     if (!version_spoken(http_request_header(request, "mcp-protocol-version"))) {
         refuse(request, 400, message->id, RPC_INVALID_REQUEST,
                "MCP-Protocol-Version names a version that is not spoken here");
-    } else if (begins && !name.at && !(talk = talk_new(door, true))) {
+    } else if (begins && !name.at && !(talk = talk_new(door, GUEST_MCP_SESSION))) {
         refuse(request, 503, message->id, RPC_INTERNAL_ERROR,
                "too many clients are here: try again later");
     } else if (!talk) {
@@ -377,13 +359,13 @@ static void post_earlier(struct mcp_door *door, struct http_request *request,
                name.at ? "there is no such session (any more): say initialize again"
                        : "Mcp-Session-Id is missing: say initialize first");
     } else if (!message->method || !message->id) {
-        talk->used = time_monotonic_ms();
+        talk->guest.used = time_monotonic_ms();
         mcp_take_message(talk->mcp, message, &talk->outlet);
         http_reply(request, 202, NULL, (struct slice){0});
         return;
     } else {
         if (begins)
-            http_reply_header(request, "Mcp-Session-Id", slice_of(talk->name));
+            http_reply_header(request, "Mcp-Session-Id", slice_of(talk->guest.handle));
         exchange_begin(door, request, talk, message, false);
         return;
     }
@@ -445,7 +427,7 @@ static struct talk *talk_meant(struct mcp_door *door, const struct rpc_message *
     const char *handle = text_in(arguments, "handle");
     if (!handle[0])
         handle = text_in(json_object_get(message->params, "_meta"), "khub/handle");
-    return handle[0] ? talk_find(door, slice_of(handle), false) : NULL;
+    return handle[0] ? talk_find(door, slice_of(handle), GUEST_MCP) : NULL;
 }
 
 static bool is_joining(const struct rpc_message *message)
@@ -465,9 +447,9 @@ static void post_later(struct mcp_door *door, struct http_request *request,
         http_reply(request, 202, NULL, (struct slice){0});
     } else {
         if (!talk && is_joining(message)) {
-            talk = talk_new(door, false);
+            talk = talk_new(door, GUEST_MCP);
             if (talk)
-                mcp_set_handle(talk->mcp, talk->name);
+                mcp_set_handle(talk->mcp, talk->guest.handle);
         }
         exchange_begin(door, request, talk, message, true);
         return;
@@ -502,7 +484,7 @@ void mcp_door_post(struct mcp_door *door, struct http_request *request)
 static struct talk *session_of(struct mcp_door *door, struct http_request *request)
 {
     struct slice name = http_request_header(request, "mcp-session-id");
-    struct talk *talk = name.at ? talk_find(door, name, true) : NULL;
+    struct talk *talk = name.at ? talk_find(door, name, GUEST_MCP_SESSION) : NULL;
     if (slice_equal(http_request_header(request, "mcp-protocol-version"), slice_of(MCP_MODERN))) {
         http_reply_error(request, 405, "in " MCP_MODERN " all is POST");
         talk = NULL;
@@ -537,7 +519,7 @@ void mcp_door_get(struct mcp_door *door, struct http_request *request)
     if (!http_stream_begin(request))
         return;
     talk->stream = request;
-    talk->used = time_monotonic_ms();
+    talk->guest.used = time_monotonic_ms();
     TAILQ_FOREACH (note, &talk->notes, next) {
         if (note->number > number && !note_send(talk, note))
             return;
@@ -566,7 +548,8 @@ static void token_free(struct mcp_door *door)
         secret_free(door->token, strlen(door->token));
 }
 
-struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link, uint64_t idle_ms)
+struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
+                              struct guests *guests)
 {
     static struct mcp_outlet nowhere = {.send = discard};
     struct mcp_door *door = calloc(1, sizeof *door);
@@ -576,7 +559,7 @@ struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link, 
     door->link = *link;
     door->token = link->token ? strdup(link->token) : NULL;
     door->link.token = door->token;
-    door->idle_ms = idle_ms ? (int64_t)idle_ms : IDLE_MS;
+    door->guests = guests;
     TAILQ_INIT(&door->talks);
     TAILQ_INIT(&door->exchanges);
     door->nobody = mcp_make(door, &nowhere, true);
@@ -608,9 +591,4 @@ void mcp_door_close(struct mcp_door *door)
         exchange_drop(TAILQ_FIRST(&door->exchanges));
     token_free(door);
     uv_close((uv_handle_t *)&door->timer, on_closed);
-}
-
-size_t mcp_door_count(const struct mcp_door *door)
-{
-    return door->talk_count;
 }

@@ -7,19 +7,19 @@
 #ifndef KHUB_GATEWAY_MCP_HTTP_H
 #define KHUB_GATEWAY_MCP_HTTP_H
 
+#include "gateway/guests.h"
 #include "gateway/http_server.h"
 #include "khub.h"
 
 struct mcp_door;
 
 /* link: as for agent_new; what it points to, but for the token, must outlive the door; ai_id NULL.
- * idle_ms: after which a conversation without a request is over; 0: half an hour. NULL: out of
+ * guests: where its conversations are found by their handles; must outlive the door. NULL: out of
  * memory. */
-struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link, uint64_t idle_ms);
+struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
+                              struct guests *guests);
 /* Ends all conversations; their AIs go. After the HTTP server was closed. NULL is fine. */
 void mcp_door_close(struct mcp_door *door);
-/* How many conversations there are. */
-size_t mcp_door_count(const struct mcp_door *door);
 
 void mcp_door_post(struct mcp_door *door, struct http_request *request);
 void mcp_door_get(struct mcp_door *door, struct http_request *request);
