@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/file_replace.h"
 #include "cmd/options.h"
 
 #define FORMAT 1
@@ -249,51 +249,6 @@ int membership_load(struct membership *membership, const char *path,
 
 /* ── writing ── */
 
-static int write_whole(int file, const char *text, size_t len)
-{
-    while (len > 0) {
-        ssize_t count = write(file, text, len);
-        if (count < 0 && errno != EINTR)
-            return -1;
-        text += count > 0 ? count : 0;
-        len -= count > 0 ? (size_t)count : 0;
-    }
-    return fsync(file);
-}
-
-/* A name outlives a crash when its directory is on disk. */
-static int directory_sync(const char *path)
-{
-    char *copy = strdup(path);
-    int directory = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int error = directory < 0 ? -1 : fsync(directory);
-    if (directory >= 0)
-        close(directory);
-    free(copy);
-    return error;
-}
-
-static int replace(const char *path, const char *text)
-{
-    char made[PATH_MAX];
-    if (snprintf(made, sizeof made, "%s.new", path) >= (int)sizeof made) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    unlink(made); /* of a writer that was killed */
-    int file = open(made, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0)
-        return -1;
-    int error = write_whole(file, text, strlen(text)), number = errno;
-    error |= close(file);
-    if (error == 0 && rename(made, path) == 0)
-        return directory_sync(path);
-    number = error == 0 ? errno : number;
-    unlink(made);
-    errno = number;
-    return -1;
-}
-
 static int numbers_set(struct membership *membership)
 {
     json_t *root = membership->root;
@@ -310,7 +265,7 @@ int membership_save(struct membership *membership, const char *path,
     char *text = numbers_set(membership) == 0 ? json_dumps(membership->root, JSON_INDENT(1)) : NULL;
     if (!text)
         return fail(ret_why, "out of memory");
-    int error = replace(path, text);
+    int error = file_replace(path, slice_of(text), 0600);
     if (error < 0)
         fail(ret_why, "%.400s can't be written: %s", path, strerror(errno));
     free(text);

@@ -85,21 +85,30 @@ static bool is_there(const char *directory, const char *name, bool folder)
            lstat(path, &found) == 0 && (!folder || S_ISDIR(found.st_mode));
 }
 
+int place_project(const char *command, char ret_project[PATH_MAX])
+{
+    char here[PATH_MAX];
+    if (!getcwd(here, sizeof here))
+        return complain(command, "which directory this is can't be found out: %s", strerror(errno));
+    memcpy(ret_project, here, sizeof here);
+    while (!is_there(ret_project, FOLDER, true) && !is_there(ret_project, ".git", false)) {
+        char *slash = strrchr(ret_project, '/');
+        if (!slash || ret_project[1] == '\0') {
+            memcpy(ret_project, here, sizeof here);
+            break;
+        }
+        slash[slash == ret_project] = '\0';
+    }
+    return 0;
+}
+
 /* Its path, whether it is there or not. 0, or an exit code after a sentence. */
 static int folder_find(const char *command, char ret_folder[PATH_MAX])
 {
-    char here[PATH_MAX], at[PATH_MAX];
-    if (!getcwd(here, sizeof here))
-        return complain(command, "which directory this is can't be found out: %s", strerror(errno));
-    memcpy(at, here, sizeof at);
-    while (!is_there(at, FOLDER, true) && !is_there(at, ".git", false)) {
-        char *slash = strrchr(at, '/');
-        if (!slash || at[1] == '\0') {
-            memcpy(at, here, sizeof at);
-            break;
-        }
-        slash[slash == at] = '\0';
-    }
+    char at[PATH_MAX] = "";
+    int code = place_project(command, at);
+    if (code != 0)
+        return code;
     if (snprintf(ret_folder, PATH_MAX, "%s/" FOLDER, at[1] ? at : "") < PATH_MAX)
         return 0;
     return complain(command, "%s: %s", at, strerror(ENAMETOOLONG));

@@ -21,6 +21,9 @@ struct place {
     int turn, wait; /* descriptors of the locks; -1: not held */
 };
 
+/* The nearest directory, from here upwards, that has a .khub or a .git; else this one. 0, or an
+ * exit code after a sentence. */
+int place_project(const char *command, char ret_project[PATH_MAX]);
 /* Which membership is meant: the file of --state, else the only one here of that name and room.
  * 0, or an exit code after a sentence. */
 int place_choose(const char *command, const struct membership_choice *choice,
