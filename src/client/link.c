@@ -11,7 +11,7 @@
  * What makes it hard is that callbacks may call nearly everything. So: only khub_turn changes
  * the state and calls callbacks; what a callback calls leaves marks (closing, stop, again) and
  * lines in the queue, nothing more. After anything that may have moved the state, the caller
- * looks at it again. fd >= 0 says that there is a connection or one under way. */
+ * looks at it again. An fd >= 0 says that there is a connection or one under way. */
 #include "client/link.h"
 
 #include <assert.h>
@@ -38,8 +38,8 @@ static const unsigned moves[] = {
 static void link_move(struct khub *link, enum khub_state state, int error)
 {
     assert(link->turning && (moves[link->state] & 1u << state));
-    assert((link->fd >= 0) == (state == KHUB_GREETING || state == KHUB_JOINED));
-    assert(!link->lookup);
+    assert((link->transport.fd >= 0) == (state == KHUB_GREETING || state == KHUB_JOINED));
+    assert(!link->transport.lookup);
     link->state = state;
     if (link->callbacks.state)
         link->callbacks.state(link, state, error, link->detail, link->data);
@@ -47,13 +47,8 @@ static void link_move(struct khub *link, enum khub_state state, int error)
 
 static void connection_drop(struct khub *link)
 {
-    secure_drop(link->secure);
-    if (link->fd >= 0)
-        close(link->fd);
-    link->fd = -1;
-    lookup_drop(link->lookup);
-    link->lookup = NULL;
-    link->lingering = link->guest = link->shaking = link->leave_said = false;
+    transport_drop(&link->transport);
+    link->lingering = link->guest = link->leave_said = false;
     link->stays_s = 0;
     link->parting = PARTING_NOT_YET;
     link->unheard = 0;
@@ -152,27 +147,18 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
     link_move(link, KHUB_WAITING, cause);
 }
 
-void link_distrust(struct khub *link)
+void link_distrust(struct khub *link, const char *why)
 {
-    const char *why = secure_why(link->secure);
     if (link->joined_once)
         link_lost(link, KHUB_E_UNTRUSTED, "the hub at %s is not to be trusted: %s",
-                  link->address.host, why);
+                  link->transport.address.host, why);
     else
         link_end(link, KHUB_E_UNTRUSTED, "the hub at %s is not to be trusted: %s",
-                 link->address.host, why);
+                 link->transport.address.host, why);
 }
 
-static void waiting_step(struct khub *link)
-{
-    if (time_monotonic_ms() < link->due_ms)
-        return;
-    link->detail[0] = '\0';
-    link_move(link, KHUB_CONNECTING, 0);
-    link_connect(link);
-}
-
-void link_connected(struct khub *link)
+/* The socket is connected: says hello. */
+static void connected(struct khub *link)
 {
     int error = link_write_hello(link);
     if (error < 0) {
@@ -182,6 +168,43 @@ void link_connected(struct khub *link)
     link->due_ms = time_monotonic_ms() + GREETING_MS;
     link->detail[0] = '\0';
     link_move(link, KHUB_GREETING, 0);
+}
+
+static void connecting_take(struct khub *link, enum transport_step step)
+{
+    const struct transport *transport = &link->transport;
+    switch (step) {
+    case TRANSPORT_WAITS:
+        link->due_ms = transport->due_ms;
+        link->again |= transport->again;
+        return;
+    case TRANSPORT_OPEN:
+        connected(link);
+        return;
+    case TRANSPORT_FAILED:
+        link_lost(link, transport->cause, "%s", transport->why);
+        return;
+    case TRANSPORT_DISTRUSTED:
+        link_distrust(link, transport->why);
+        return;
+    case TRANSPORT_UNFIT:
+        link_end(link, transport->cause, "%s", transport->why);
+        return;
+    }
+}
+
+static void waiting_step(struct khub *link)
+{
+    if (time_monotonic_ms() < link->due_ms)
+        return;
+    link->detail[0] = '\0';
+    link_move(link, KHUB_CONNECTING, 0);
+    connecting_take(link, transport_begin(&link->transport));
+}
+
+static void connecting_step(struct khub *link)
+{
+    connecting_take(link, transport_go_on(&link->transport));
 }
 
 void link_due(struct khub *link)
@@ -218,30 +241,12 @@ void link_read_more(struct khub *link)
         link->due_ms = soon;
 }
 
-ssize_t link_send(struct khub *link, struct slice bytes)
-{
-    return link->secure ? secure_send(link->secure, bytes.at, bytes.len)
-                        : send(link->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
-}
-
-ssize_t link_take(struct khub *link, char *buffer, size_t size)
-{
-    return link->secure ? secure_receive(link->secure, buffer, size)
-                        : recv(link->fd, buffer, size, 0);
-}
-
-const char *link_failure(const struct khub *link, int error)
-{
-    return link->secure && (error == EPROTO || error == ECONNRESET) ? secure_why(link->secure)
-                                                                    : strerror(error);
-}
-
 /* Sends until the outbox is empty or the kernel takes no more. 0, or -1 with errno. */
 static int transmit_outbox(struct khub *link, struct outbox *outbox)
 {
     struct slice unsent;
     while ((unsent = outbox_unsent(outbox)).len > 0) {
-        ssize_t count = link_send(link, unsent);
+        ssize_t count = transport_send(&link->transport, unsent);
         if (count >= 0) {
             outbox_advance(outbox, (size_t)count);
             continue;
@@ -265,9 +270,9 @@ static void transmit(struct khub *link)
     int error = errno;
     /* A hub that closed has often said why: that is worth more than "broken pipe". */
     link_receive(link);
-    if (link->fd >= 0)
+    if (link->transport.fd >= 0)
         link_lost(link, KHUB_E_UNREACHABLE, "sending to the hub failed: %s",
-                  link_failure(link, error));
+                  transport_failure(&link->transport, error));
 }
 
 /* Says that nothing more will come, and leaves the socket open until the hub has taken
@@ -275,9 +280,7 @@ static void transmit(struct khub *link)
  * away what is on its way. */
 static void linger_begin(struct khub *link)
 {
-    if (link->secure)
-        secure_finish(link->secure);
-    shutdown(link->fd, SHUT_WR);
+    transport_finish(&link->transport);
     link->lingering = true;
     link->due_ms = time_monotonic_ms() + LINGER_MS;
 }
@@ -326,7 +329,7 @@ static void say_leave(struct khub *link)
 static void open_step(struct khub *link)
 {
     link_receive(link);
-    if (link->fd < 0)
+    if (link->transport.fd < 0)
         return;
     if (time_monotonic_ms() >= link->due_ms) {
         if (link->state == KHUB_GREETING)
@@ -337,13 +340,13 @@ static void open_step(struct khub *link)
             link_lost(link, KHUB_E_UNREACHABLE, "the hub has not answered the leave");
         else
             heartbeat_due(link);
-        if (link->fd < 0)
+        if (link->transport.fd < 0)
             return;
     }
     if (link->lingering)
         return;
     transmit(link);
-    if (link->fd < 0 || !link->closing || link->state != KHUB_JOINED || !all_done(link))
+    if (link->transport.fd < 0 || !link->closing || link->state != KHUB_JOINED || !all_done(link))
         return;
     if (all_over(link))
         linger_begin(link);
@@ -359,9 +362,8 @@ static void ended_step(struct khub *link)
 }
 
 static void (*const steps[])(struct khub *link) = {
-    [KHUB_WAITING] = waiting_step, [KHUB_CONNECTING] = link_connect_step,
-    [KHUB_GREETING] = open_step,   [KHUB_JOINED] = open_step,
-    [KHUB_ENDED] = ended_step,
+    [KHUB_WAITING] = waiting_step, [KHUB_CONNECTING] = connecting_step, [KHUB_GREETING] = open_step,
+    [KHUB_JOINED] = open_step,     [KHUB_ENDED] = ended_step,
 };
 
 /* A closed link with nothing left to send need not be joined to end. */
@@ -385,7 +387,7 @@ int khub_turn(struct khub *link)
         else
             steps[link->state](link);
         /* Without a socket the turn is over, whatever may be next: see endpoint_failed. */
-    } while (link->state != before && link->fd >= 0);
+    } while (link->state != before && link->transport.fd >= 0);
     link->turning = false;
     return link->state == KHUB_ENDED ? link->error : 0;
 }
@@ -445,18 +447,14 @@ void khub_leave(struct khub *link)
 
 int khub_fd(const struct khub *link)
 {
-    return link->lookup ? lookup_fd(link->lookup) : link->fd;
+    return transport_fd(&link->transport);
 }
 
 bool khub_wants_write(const struct khub *link)
 {
-    if (link->fd < 0)
+    if (link->transport.fd < 0)
         return false;
-    if (link->secure && link->state >= KHUB_GREETING && secure_wants_write(link->secure))
-        return true;
-    if (link->shaking)
-        return secure_wants_write(link->secure);
-    return link->state == KHUB_CONNECTING || outbox_unsent(&link->hello).len > 0 ||
+    return transport_wants_write(&link->transport) || outbox_unsent(&link->hello).len > 0 ||
            (link->state == KHUB_JOINED && !all_sent(link));
 }
 

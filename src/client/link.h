@@ -5,12 +5,10 @@
 #include <signal.h>
 
 #include "client/bounds.h"
-#include "client/lookup.h"
 #include "client/outbox.h"
-#include "client/secure.h"
+#include "client/transport.h"
 #include "client/unacked.h"
 #include "khub.h"
-#include "wire/address.h"
 #include "wire/bounds.h"
 #include "wire/clock.h"
 #include "wire/frame.h"
@@ -34,10 +32,8 @@ struct khub {
     /* What it was told at its making. */
     struct khub_callbacks callbacks;
     void *data;
-    struct address address;
     char ai_id[WIRE_ID_MAX + 1];
     char token[TOKEN_MAX + 1]; /* a secret; "": none */
-    bool token_open;           /* is shown to other machines in the open, too */
     int level, retries;
     unsigned retry_first_ms, retry_max_ms, heartbeat_ms;
     size_t queue_max, line_max;
@@ -54,11 +50,7 @@ struct khub {
     bool guest; /* it can't keep our hello now: it answers, and the hello is said again */
 
     /* The try or connection of now. */
-    int fd;
-    struct secure *secure; /* of a khubs:// address; NULL: nothing is encrypted */
-    struct lookup *lookup; /* of the address's host, under way; then there is no fd yet */
-    struct endpoint endpoints[ENDPOINTS_MAX];
-    size_t endpoint_count, endpoint_next;
+    struct transport transport;
     unsigned failures; /* tries in a row that did not end in JOINED */
     unsigned unheard;  /* heartbeats sent since the hub was last heard */
     struct outbox hello;
@@ -86,7 +78,6 @@ struct khub {
     bool catching_up; /* and what was missed has not all come: the hub's answers overtake it */
     bool untold;      /* where it is told: it may know less than was handed out */
 
-    bool shaking;    /* the socket is connected, the handshake of TLS under way */
     bool turning;    /* inside khub_turn */
     bool again;      /* there is more to do than the fd will tell */
     bool closing;    /* khub_close was called, */
@@ -104,8 +95,6 @@ void link_lost(struct khub *link, int cause, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void link_end(struct khub *link, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The socket is connected: says hello. */
-void link_connected(struct khub *link);
 /* The hub has answered the hello. */
 void link_joined(struct khub *link);
 /* When the link is due next: for a heartbeat, or to say hello again. */
@@ -113,18 +102,8 @@ void link_due(struct khub *link);
 /* More was read than the hub was told: it is soon. */
 void link_read_more(struct khub *link);
 
-/* As send and recv without waiting, with their errno; EPROTO: the encryption failed
- * (secure_why). */
-ssize_t link_send(struct khub *link, struct slice bytes);
-ssize_t link_take(struct khub *link, char *buffer, size_t size);
-/* The sentence on such a failure. */
-const char *link_failure(const struct khub *link, int error);
-/* It is no hub to be talked to, by what secure_why says. */
-void link_distrust(struct khub *link);
-
-/* connect.c: begins with the first endpoint of the address; goes on with what is under way. */
-void link_connect(struct khub *link);
-void link_connect_step(struct khub *link);
+/* It is no hub to be talked to: why (of TLS). */
+void link_distrust(struct khub *link, const char *why);
 
 /* receive.c: reads what has come and hands it to the callbacks. */
 void link_receive(struct khub *link);

@@ -2,7 +2,6 @@
  * is written once. What can't be said in a line is found here, and not when a hub waits for it. */
 #include <assert.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "client/link.h"
 #include "wire/secret.h"
@@ -81,8 +80,9 @@ static int options_check(const struct khub_options *options)
 static int link_fill(struct khub *link, const struct khub_options *options)
 {
     const char *why;
-    if (address_parse(or_default(options->address, LINK_ADDRESS), &link->address, &why) < 0 ||
-        (!link->address.local && strspn(link->address.port, "0") == strlen(link->address.port)))
+    struct address address;
+    if (address_parse(or_default(options->address, LINK_ADDRESS), &address, &why) < 0 ||
+        (!address.local && strspn(address.port, "0") == strlen(address.port)))
         return KHUB_E_ADDRESS; /* no port, and port 0, are for those who listen */
     /* options_check has seen to it that they fit; the NULs are calloc's. */
     memcpy(link->ai_id, options->ai_id, strlen(options->ai_id));
@@ -90,7 +90,6 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     memcpy(link->resume_token, token, strlen(token));
     const char *shown = or_default(options->token, "");
     memcpy(link->token, shown, strlen(shown));
-    link->token_open = options->token_open;
     link->level = options->level ? options->level : 2;
     link->retries = options->retries;
     link->retry_first_ms = options->retry_first_ms ? options->retry_first_ms : LINK_RETRY_FIRST_MS;
@@ -112,10 +111,10 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     link->input = malloc(INPUT_SIZE);
     if (!link->input)
         return KHUB_E_NO_MEMORY;
-    int error =
-        link->address.secure ? secure_new(options->tls, link->address.host, &link->secure) : 0;
+    int error = transport_init(&link->transport, &address, options->tls);
     if (error < 0)
         return error;
+    link->transport.private = link->token[0] && !options->token_open;
     return profile_write(link, options);
 }
 
@@ -132,7 +131,7 @@ int khub_new(const struct khub_options *options, const struct khub_callbacks *ca
         return KHUB_E_NO_MEMORY;
     link->magic = LINK_MAGIC;
     TAILQ_INIT(&link->unacked);
-    link->fd = -1;
+    link->transport.fd = -1;
     link->line_limit = WIRE_LINE_MAX;
     link->state = KHUB_WAITING;
     link->due_ms = time_monotonic_ms();
@@ -152,10 +151,7 @@ void khub_free(struct khub *link)
     if (!link)
         return;
     assert(link->magic == LINK_MAGIC && !link->turning);
-    secure_free(link->secure);
-    if (link->fd >= 0)
-        close(link->fd);
-    lookup_drop(link->lookup);
+    transport_free(&link->transport);
     text_free(&link->profile);
     text_free(&link->capabilities);
     text_free(&link->draft);

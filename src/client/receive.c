@@ -386,7 +386,7 @@ static void line_take(struct khub *link, struct slice line)
     if (from_hub &&
         json_string_is(values[MEMBER_TYPE], slice_of(message_type_text(MESSAGE_TRAINING_SYNC))))
         news = sync_take(link, values[MEMBER_PAYLOAD], seq);
-    if (link->fd < 0 || !news)
+    if (link->transport.fd < 0 || !news)
         return;
     if (from_hub && link->leave_said)
         leave_take(link, values[MEMBER_TYPE], values[MEMBER_PAYLOAD]);
@@ -417,7 +417,7 @@ static void line_take(struct khub *link, struct slice line)
 /* Takes the bytes of one read; stops early when a line of them ended the connection. */
 static void input_take(struct khub *link, struct slice input)
 {
-    while (link->fd >= 0) {
+    while (link->transport.fd >= 0) {
         struct slice line;
         switch (frame_next(&link->frame, &input, &line)) {
         case FRAME_MORE:
@@ -438,17 +438,17 @@ static void input_take(struct khub *link, struct slice input)
 /* What the hub has against a certificate of ours comes after our side of the handshake. */
 static void receive_failed(struct khub *link, int error)
 {
-    if (error == EPROTO && link->secure && link->state == KHUB_GREETING)
-        link_distrust(link);
+    const char *why = transport_failure(&link->transport, error);
+    if (error == EPROTO && link->transport.secure && link->state == KHUB_GREETING)
+        link_distrust(link, why);
     else
-        link_lost(link, KHUB_E_UNREACHABLE, "the connection was lost: %s",
-                  link_failure(link, error));
+        link_lost(link, KHUB_E_UNREACHABLE, "the connection was lost: %s", why);
 }
 
 void link_receive(struct khub *link)
 {
     for (unsigned reads = 0; reads < READS_PER_TURN; reads++) {
-        ssize_t count = link_take(link, link->input, INPUT_SIZE);
+        ssize_t count = transport_receive(&link->transport, link->input, INPUT_SIZE);
         if (count == 0) {
             link_lost(link, KHUB_E_UNREACHABLE, "the hub closed the connection");
             return;
@@ -465,7 +465,7 @@ void link_receive(struct khub *link)
         if (link->state == KHUB_GREETING)
             link->due_ms = time_monotonic_ms() + GREETING_MS;
         input_take(link, (struct slice){link->input, (size_t)count});
-        if (link->fd < 0)
+        if (link->transport.fd < 0)
             return;
     }
     link->again = true;

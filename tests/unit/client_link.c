@@ -450,17 +450,20 @@ static void one_after_the_other_address_is_tried(void **state)
     struct khub *link = life->link;
     const char *why;
     size_t count;
-    assert_int_equal(address_resolve(&link->address, AI_NUMERICHOST, ENDPOINTS_MAX, link->endpoints,
-                                     &count, &why),
+    struct transport *transport = &link->transport;
+    transport->endpoints = calloc(ENDPOINTS_MAX, sizeof *transport->endpoints);
+    assert_non_null(transport->endpoints);
+    assert_int_equal(address_resolve(&transport->address, AI_NUMERICHOST, ENDPOINTS_MAX,
+                                     transport->endpoints, &count, &why),
                      0);
-    link->endpoints[3] = link->endpoints[0];
-    link->endpoints[0] = closed_endpoint();
-    link->endpoints[1] = closed_endpoint();
-    link->endpoints[2] = (struct endpoint){.any.sa_family = AF_MAX - 1, .len = 16};
-    link->endpoint_count = 4;
+    transport->endpoints[3] = transport->endpoints[0];
+    transport->endpoints[0] = closed_endpoint();
+    transport->endpoints[1] = closed_endpoint();
+    transport->endpoints[2] = (struct endpoint){.any.sa_family = AF_MAX - 1, .len = 16};
+    transport->endpoint_count = 4;
     link->state = KHUB_CONNECTING;
     UNTIL(life, khub_link_state(link) == KHUB_JOINED);
-    assert_int_equal(link->endpoint_next, 4);
+    assert_int_equal(transport->endpoint_next, 4);
     assert_int_equal(life->states[0], KHUB_GREETING);
 }
 
