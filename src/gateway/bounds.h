@@ -14,4 +14,13 @@
 #define GUESTS_MAX           1000u       /* who have a handle, over HTTP */
 #define CALLS_MAX            128u        /* of one client's under way at once */
 
+/* WebSockets: a message, of which nothing is held, so that the hub's own bound is what counts; what
+ * is read of the hub at once; the beginning of a line of the hub's that is held for it to go out in
+ * one frame; between two looks at a client; for the hub to take what was said last. */
+#define WS_MESSAGE_MAX (64u << 20)
+#define WS_READ_BYTES  (64u << 10)
+#define WS_HELD_MAX    (64u << 10)
+#define WS_PING_MS     20000u
+#define WS_PART_MS     5000u
+
 #endif

@@ -107,6 +107,12 @@ static void mcp_delete(struct http_request *request)
     mcp_door_delete(gateway->mcp, request);
 }
 
+static void ws_get(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    ws_door_get(gateway->ws, request);
+}
+
 const struct http_route gateway_routes[] = {
     {.method = "GET", .path = "/healthz", .handler = healthz},
     {.method = "GET", .path = "/readyz", .handler = readyz},
@@ -114,6 +120,7 @@ const struct http_route gateway_routes[] = {
     {.method = "POST", .path = "/mcp", .handler = mcp_post, .body_max = RPC_LINE_MAX},
     {.method = "GET", .path = "/mcp", .handler = mcp_get},
     {.method = "DELETE", .path = "/mcp", .handler = mcp_delete},
+    {.method = "GET", .path = "/ws", .handler = ws_get},
     {0},
 };
 
@@ -207,7 +214,8 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     agent.specialization = NULL;
     if (error == 0 && (!(gateway->http = http_server_new(loop, &http)) ||
                        !(gateway->guests = guests_new(loop, options->idle_ms)) ||
-                       !(gateway->mcp = mcp_door_new(loop, &agent, gateway->guests))))
+                       !(gateway->mcp = mcp_door_new(loop, &agent, gateway->guests)) ||
+                       !(gateway->ws = ws_door_new(loop, &options->link, options->ping_ms))))
         error = KHUB_E_NO_MEMORY;
     if (error == 0)
         error = khub_uv_start(loop, gateway->link, &gateway->adapter);
@@ -215,6 +223,7 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
         http_server_close(gateway->http);
         mcp_door_close(gateway->mcp);
         guests_close(gateway->guests);
+        ws_door_close(gateway->ws);
         khub_free(gateway->link);
         free(gateway);
         return error;
@@ -248,6 +257,7 @@ void gateway_close(struct gateway *gateway)
 {
     if (!gateway)
         return;
+    ws_door_close(gateway->ws); /* whose clients are told */
     http_server_close(gateway->http);
     mcp_door_close(gateway->mcp);
     guests_close(gateway->guests);

@@ -5,6 +5,7 @@
  *     GET /readyz    200 when the hub has let this gateway in and answers it; else 503, and why
  *     GET /metrics   counters, in Prometheus' text format
  *     POST, GET, DELETE /mcp   MCP (mcp_http.h)
+ *     GET /ws        the line protocol over WebSocket (ws.h)
  *
  * All calls are the loop's thread's. */
 #ifndef KHUB_GATEWAY_GATEWAY_H
@@ -30,6 +31,7 @@ struct gateway_options {
     struct khub_options link;
     const char *agents_room;         /* that these join; NULL: "main" */
     uint64_t idle_ms;                /* after which one of them is forgotten; 0: half an hour */
+    uint64_t ping_ms;                /* between two looks at a WebSocket; 0: 20000 */
     struct http_server_options http; /* its limits; routes and data are set */
     unsigned answer_ms;              /* for the hub to answer; 0: 5000 */
 };

@@ -6,6 +6,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/mcp_http.h"
+#include "gateway/ws.h"
 #include "khub_uv.h"
 #include "wire/text.h"
 
@@ -25,6 +26,7 @@ struct gateway {
     struct khub_uv *adapter;
     struct guests *guests; /* of all doors */
     struct mcp_door *mcp;
+    struct ws_door *ws;
     uv_timer_t timer; /* for the hub's answer */
     uint64_t answer_ms;
     char question[UUID_SIZE]; /* that the hub has yet to answer; "": none */

@@ -35,11 +35,20 @@ static void add_answers(struct text *text, const struct http_server *server)
     }
 }
 
+/* One that became a WebSocket is none of HTTP any more. */
+static void add_connections(struct text *text, const struct gateway *gateway)
+{
+    const struct http_counts *counts = http_server_counts(gateway->http);
+    metric(text, "khub_gateway_connections", "gauge", "Connections now, by door.");
+    text_addf(text,
+              "khub_gateway_connections{door=\"http\"} %zu\n"
+              "khub_gateway_connections{door=\"ws\"} %zu\n",
+              counts->connections - counts->upgrades_open, counts->upgrades_open);
+}
+
 static void add_http(struct text *text, const struct http_server *server)
 {
     const struct http_counts *counts = http_server_counts(server);
-    metric(text, "khub_gateway_connections", "gauge", "Connections now, by door.");
-    text_addf(text, "khub_gateway_connections{door=\"http\"} %zu\n", counts->connections);
     add_number(text, "khub_gateway_http_streams_open", "gauge", "Streams of events now.",
                counts->streams_open);
 #define X(name, help)                                                                              \
@@ -48,6 +57,15 @@ static void add_http(struct text *text, const struct http_server *server)
     HTTP_COUNTERS(X)
 #undef X
     add_answers(text, server);
+}
+
+static void add_ws(struct text *text, const struct ws_counts *counts)
+{
+#define X(name, help)                                                                              \
+    add_number(text, "khub_gateway_ws_" #name "_total", "counter", "WebSocket: " help ".",         \
+               counts->name);
+    WS_COUNTERS(X)
+#undef X
 }
 
 static void add_hub(struct text *text, const struct gateway *gateway)
@@ -73,7 +91,9 @@ void gateway_metrics(struct http_request *request)
     add_number(&text, "khub_gateway_start_time_seconds", "gauge", "When it began, in unix time.",
                (uint64_t)gateway->started_ms / 1000);
     add_hub(&text, gateway);
+    add_connections(&text, gateway);
     add_http(&text, gateway->http);
+    add_ws(&text, ws_door_counts(gateway->ws));
     if (text.failed)
         http_reply_error(request, 503, "out of memory");
     else

@@ -36,8 +36,12 @@ static void on_written(uv_write_t *request, int status)
         return;
     if (status < 0)
         http_connection_close(connection, true);
-    else if (connection->wait == HTTP_WAIT_DRAIN && http_connection_unsent(connection) == 0)
+    else if (http_connection_unsent(connection) > 0)
+        return;
+    else if (connection->wait == HTTP_WAIT_DRAIN)
         drained(connection);
+    else if (connection->wait == HTTP_WAIT_TUNNEL)
+        connection->request->tunnel->drained(connection->request, connection->request->tunnel_data);
 }
 
 bool http_connection_write(struct http_connection *connection, struct slice bytes)
@@ -165,6 +169,7 @@ void http_connection_overdue(struct http_connection *connection)
     case HTTP_WAIT_IDLE:
     case HTTP_WAIT_LINGER:
     case HTTP_WAIT_ANSWER:
+    case HTTP_WAIT_TUNNEL:
     case HTTP_WAITS:
         break;
     }
@@ -242,10 +247,23 @@ static void body_came(struct http_connection *connection)
         http_refuse(connection, 503, "out of memory");
 }
 
+/* Bytes of another protocol. */
+static void tunnel_take(struct http_connection *connection, struct slice *input)
+{
+    struct http_request *request = connection->request;
+    struct slice bytes = *input;
+    if (!request->reads || !bytes.len)
+        return;
+    *input = (struct slice){NULL, 0};
+    request->tunnel->bytes(request, bytes, request->tunnel_data);
+}
+
 static void take(struct http_connection *connection, struct slice *input)
 {
     connection->going = true;
     bool more = false;
+    if (connection->wait == HTTP_WAIT_TUNNEL)
+        tunnel_take(connection, input);
     while (!more && is_ready(connection)) {
         switch (http_reader_next(&connection->reader, input)) {
         case HTTP_EVENT_MORE:
@@ -290,7 +308,17 @@ static void go_on(struct http_connection *connection)
     if (connection->ended && is_ready(connection))
         http_connection_close(connection, true);
     else
-        reading_pause(connection, false);
+        reading_pause(connection,
+                      connection->wait == HTTP_WAIT_TUNNEL && !connection->request->reads);
+}
+
+void http_connection_reads(struct http_connection *connection, bool reads)
+{
+    connection->request->reads = reads;
+    if (reads && !connection->going)
+        go_on(connection);
+    else
+        reading_pause(connection, !reads);
 }
 
 static void drained(struct http_connection *connection)
@@ -378,10 +406,16 @@ static void socket_options(struct http_connection *connection)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 }
 
+/* Where one leads elsewhere, as tunnels do, it has a descriptor there as well. */
+static size_t connections_count(const struct http_server *server)
+{
+    return server->counts.connections + server->counts.upgrades_open;
+}
+
 /* Is there room for one more, now or after the longest idle one went? */
 static bool room_made(struct http_server *server)
 {
-    if (server->counts.connections <= server->options.connections_max)
+    if (connections_count(server) <= server->options.connections_max)
         return true;
     struct http_connection *idle = TAILQ_FIRST(&server->waits[HTTP_WAIT_IDLE]);
     if (!TAILQ_NEXT(idle, next)) /* the newcomer alone */
@@ -416,7 +450,7 @@ void http_connection_accept(struct http_listener *listener)
     if (room_made(server))
         return;
     server->counts.surplus++;
-    if (server->counts.connections > server->options.connections_max + HTTP_SURPLUS_MAX)
+    if (connections_count(server) > server->options.connections_max + HTTP_SURPLUS_MAX)
         http_connection_close(connection, false);
     else
         http_refuse(connection, 503, "too many are connected: try again later");

@@ -112,7 +112,7 @@ struct slice http_head_field(const struct http_head *head, const char *name)
     return (struct slice){NULL, 0};
 }
 
-static unsigned field_times(const struct http_head *head, const char *name)
+unsigned http_head_times(const struct http_head *head, const char *name)
 {
     unsigned times = 0;
     for (unsigned i = 0; i < head->field_count; i++)
@@ -139,7 +139,7 @@ bool http_head_bearer(const struct http_head *head, struct slice *ret_token)
     *ret_token = (struct slice){NULL, 0};
     if (!said.at)
         return true;
-    if (field_times(head, "authorization") != 1 || said.len < sizeof scheme ||
+    if (http_head_times(head, "authorization") != 1 || said.len < sizeof scheme ||
         strncasecmp(said.at, scheme, sizeof scheme - 1) != 0)
         return false;
     for (size_t skip = sizeof scheme - 1; skip > 0; skip = said.len > 0 && said.at[0] == ' ')
@@ -171,8 +171,8 @@ static bool length_read(struct slice text, uint64_t *ret_length)
 /* How long the body is: where the next request begins must have one answer. */
 static int check_framing(struct http_head *head, const char **ret_why)
 {
-    unsigned lengths = field_times(head, "content-length");
-    unsigned codings = field_times(head, "transfer-encoding");
+    unsigned lengths = http_head_times(head, "content-length");
+    unsigned codings = http_head_times(head, "transfer-encoding");
     if (lengths && codings)
         return refuse(400, "Content-Length and Transfer-Encoding exclude each other", ret_why);
     if (lengths > 1)
@@ -222,11 +222,32 @@ static int check_line(struct http_head *head, const char **ret_why)
 
 static int check_upgrade(const struct http_head *head, const char **ret_why)
 {
-    /* Some clients offer HTTP/2 with every request, and do not mind when nobody takes it up. */
-    for (unsigned i = 0; i < head->field_count; i++)
-        if (http_same(head->fields[i].name, "upgrade") && !http_same(head->fields[i].value, "h2c"))
+    /* Some clients offer HTTP/2 with every request, and do not mind when nobody takes it up. What
+     * becomes of a WebSocket is the route's to say. */
+    for (unsigned i = 0; i < head->field_count; i++) {
+        struct slice wanted = head->fields[i].value;
+        if (http_same(head->fields[i].name, "upgrade") && !http_same(wanted, "h2c") &&
+            !http_same(wanted, "websocket"))
             return refuse(501, "nothing can be upgraded to that", ret_why);
+    }
     return 0;
+}
+
+bool http_list_has(struct slice list, const char *wanted)
+{
+    while (list.len > 0) {
+        const char *comma = memchr(list.at, ',', list.len);
+        struct slice item = {list.at, comma ? (size_t)(comma - list.at) : list.len};
+        list = (struct slice){list.at + item.len + (comma != NULL),
+                              list.len - item.len - (comma != NULL)};
+        while (item.len > 0 && (item.at[0] == ' ' || item.at[0] == '\t'))
+            item = (struct slice){item.at + 1, item.len - 1};
+        while (item.len > 0 && (item.at[item.len - 1] == ' ' || item.at[item.len - 1] == '\t'))
+            item.len--;
+        if (http_same(item, wanted))
+            return true;
+    }
+    return false;
 }
 
 int http_head_check(struct http_head *head, const char **ret_why)
@@ -240,7 +261,7 @@ int http_head_check(struct http_head *head, const char **ret_why)
     if (status)
         return status;
     head->host = http_head_field(head, "host");
-    if (field_times(head, "host") != 1 || !http_is_host(head->host))
+    if (http_head_times(head, "host") != 1 || !http_is_host(head->host))
         return refuse(400, "one Host, a name or an address, must be said", ret_why);
     struct slice expected = http_head_field(head, "expect");
     if (expected.at && !http_same(expected, "100-continue"))

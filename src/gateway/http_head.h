@@ -43,8 +43,13 @@ struct slice http_head_field(const struct http_head *head, const char *name);
  * something else, or two of them. */
 bool http_head_bearer(const struct http_head *head, struct slice *ret_token);
 
+/* How often there is a field of that name. */
+unsigned http_head_times(const struct http_head *head, const char *name);
+
 /* Are they equal but for the case of ASCII letters? */
 bool http_same(struct slice text, const char *other);
+/* Is it one of a list, "a, b", in any letter case? */
+bool http_list_has(struct slice list, const char *wanted);
 /* Nothing but "host" or "host:port" is: letters, digits, '.', '-', '_'; or an IPv6 address in
  * brackets. */
 bool http_is_host(struct slice text);

@@ -18,6 +18,7 @@ enum http_wait {
     HTTP_WAIT_ANSWER, /* the handler; there is no limit */
     HTTP_WAIT_DRAIN,  /* the client takes the answer */
     HTTP_WAIT_STREAM, /* the next event, or sign of life */
+    HTTP_WAIT_TUNNEL, /* its connection is another protocol's; there is no limit */
     HTTP_WAIT_LINGER, /* the client closes its side */
     HTTP_WAITS
 };
@@ -33,6 +34,9 @@ struct http_request {
     struct text body, fields;
     http_gone *gone;
     void *data;
+    const struct http_tunnel *tunnel; /* the connection is another protocol's; NULL: it is not */
+    void *tunnel_data;
+    bool reads;     /* of a tunnel: what comes is handed out */
     bool handed;    /* to the handler */
     bool head_only; /* the method is HEAD */
     bool streaming;
@@ -100,6 +104,8 @@ size_t http_connection_unsent(const struct http_connection *connection);
 void http_connection_close(struct http_connection *connection, bool tell);
 /* The answer was given: the request is let go, and the next one is read, or (keep false) none. */
 void http_connection_answered(struct http_connection *connection, bool keep);
+/* A tunnel's reading is paused, or goes on with what was kept. */
+void http_connection_reads(struct http_connection *connection, bool reads);
 /* Its time to wait is over. */
 void http_connection_overdue(struct http_connection *connection);
 

@@ -79,6 +79,11 @@ bool http_request_query(const struct http_request *request, const char *name, ch
     return false;
 }
 
+unsigned http_request_header_times(const struct http_request *request, const char *name)
+{
+    return http_head_times(head_of(request), name);
+}
+
 void http_request_abandon_at_end(struct http_request *request)
 {
     request->abandoned_at_end = true;
@@ -97,6 +102,7 @@ void http_request_free(struct http_request *request)
     struct http_server *server = request->connection->server;
     server->bodies -= request->body.len;
     server->counts.streams_open -= request->streaming;
+    server->counts.upgrades_open -= request->tunnel != NULL;
     text_free(&request->body);
     text_free(&request->fields);
     free(request->params_text);
@@ -135,9 +141,8 @@ static void add_date(struct text *text)
     text_addf(text, "Date: %s\r\n", date);
 }
 
-/* All but what tells the body's length, and the empty line. */
-static void head_write(struct http_connection *connection, struct text *text, unsigned status,
-                       const char *type, bool keep)
+/* The first line, and the date. */
+static void status_write(struct http_connection *connection, struct text *text, unsigned status)
 {
     const struct http_request *request = connection->request;
     const struct http_server *server = connection->server;
@@ -146,13 +151,20 @@ static void head_write(struct http_connection *connection, struct text *text, un
     server->answers[route][status / 100 % HTTP_CLASSES]++;
     text_addf(text, "HTTP/1.1 %u %s\r\n", status, http_status_str((enum http_status)status));
     add_date(text);
+}
+
+/* All but what tells the body's length, and the empty line. */
+static void head_write(struct http_connection *connection, struct text *text, unsigned status,
+                       const char *type, bool keep)
+{
+    status_write(connection, text, status);
     if (type)
         text_addf(text, "Content-Type: %s\r\n", type);
     text_add_literal(text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
     if (!keep)
         text_add_literal(text, "Connection: close\r\n");
-    if (request)
-        text_add(text, text_slice(&request->fields));
+    if (connection->request)
+        text_add(text, text_slice(&connection->request->fields));
 }
 
 /* Sends what was written, and lets the request go. */
@@ -326,4 +338,69 @@ void http_stream_end(struct http_request *request)
     if (head_of(request)->minor >= 1)
         text_add_literal(&text, "0\r\n\r\n");
     send_last(connection, &text, may_keep(connection));
+}
+
+/* ── upgrades ── */
+
+bool http_request_upgrades(const struct http_request *request, const char *protocol)
+{
+    const struct http_head *head = head_of(request);
+    return slice_is(head->method, "GET") && head->minor >= 1 &&
+           http_head_times(head, "upgrade") == 1 &&
+           http_same(http_head_field(head, "upgrade"), protocol) &&
+           http_list_has(http_head_field(head, "connection"), "upgrade");
+}
+
+bool http_upgrade(struct http_request *request, const char *protocol,
+                  const struct http_tunnel *tunnel, void *data)
+{
+    struct http_connection *connection = request->connection;
+    struct text text = {0};
+    status_write(connection, &text, 101);
+    text_addf(&text, "Upgrade: %s\r\nConnection: Upgrade\r\n", protocol);
+    text_add(&text, text_slice(&request->fields));
+    text_add_literal(&text, "\r\n");
+    bool written =
+        !text.failed && !connection->ended && http_connection_write(connection, text_slice(&text));
+    text_free(&text);
+    if (!written) {
+        http_connection_close(connection, false);
+        return false;
+    }
+    text_free(&request->fields);
+    http_reader_clear(&connection->reader);
+    request->tunnel = tunnel;
+    request->tunnel_data = data;
+    connection->server->counts.upgrades++;
+    connection->server->counts.upgrades_open++;
+    http_wait_end(connection);
+    http_wait_begin(connection, HTTP_WAIT_TUNNEL);
+    return true;
+}
+
+bool http_tunnel_write(struct http_request *request, struct slice bytes)
+{
+    struct http_connection *connection = request->connection;
+    if (http_connection_write(connection, bytes))
+        return true;
+    http_connection_close(connection, false);
+    return false;
+}
+
+size_t http_tunnel_unsent(const struct http_request *request)
+{
+    return http_connection_unsent(request->connection);
+}
+
+void http_tunnel_reads(struct http_request *request, bool reads)
+{
+    http_connection_reads(request->connection, reads);
+}
+
+void http_tunnel_end(struct http_request *request, bool broken)
+{
+    if (broken)
+        http_connection_close(request->connection, false);
+    else
+        http_connection_answered(request->connection, false);
 }

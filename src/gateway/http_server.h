@@ -110,6 +110,35 @@ bool http_stream_event(struct http_request *request, struct slice event, struct 
                        struct slice data);
 void http_stream_end(struct http_request *request);
 
+/* ── an upgrade: from now on the connection's bytes are another protocol's ── */
+
+struct http_tunnel {
+    /* Bytes came. They are all taken; they are good until this returns, or the request is no
+     * more. */
+    void (*bytes)(struct http_request *request, struct slice bytes, void *data);
+    /* All that was written is with the system. */
+    void (*drained)(struct http_request *request, void *data);
+};
+
+/* Does the client ask for that protocol ("websocket"), so that it can be obeyed? */
+bool http_request_upgrades(const struct http_request *request, const char *protocol);
+/* How often there is a header field of that name. */
+unsigned http_request_header_times(const struct http_request *request, const char *name);
+/* Answers 101, with the fields that were added before; the request stays, all slices of it do not.
+ * Nothing is read before http_tunnel_reads. A client that closes its side is gone
+ * (http_request_on_gone). False: it is already, gone is not called, and the request is no more. */
+bool http_upgrade(struct http_request *request, const char *protocol,
+                  const struct http_tunnel *tunnel, void *data);
+/* False: the client is gone; gone is not called, and the request is no more. */
+bool http_tunnel_write(struct http_request *request, struct slice bytes);
+/* Bytes that were written and wait for the client. */
+size_t http_tunnel_unsent(const struct http_request *request);
+/* Whether bytes are read. What came meanwhile, and so this much is bounded, is handed out from
+ * within this call. */
+void http_tunnel_reads(struct http_request *request, bool reads);
+/* Ends it: what waits goes out before; or (broken) at once. The request is no more. */
+void http_tunnel_end(struct http_request *request, bool broken);
+
 /* ── what happened ── */
 
 #define HTTP_CLASSES 6u /* of statuses: 1xx to 5xx by their first digit */
@@ -124,6 +153,7 @@ void http_stream_end(struct http_request *request);
     X(streams, "streams of events that were begun")                                                \
     X(events, "events that were said")                                                             \
     X(streams_cut, "streams whose reader was too slow")                                            \
+    X(upgrades, "connections that became another protocol's")                                      \
     X(bytes_in, "bytes that came in")                                                              \
     X(bytes_out, "bytes that were answered")
 
@@ -131,7 +161,7 @@ struct http_counts {
 #define X(name, help) uint64_t name;
     HTTP_COUNTERS(X)
 #undef X
-    size_t connections, streams_open; /* now */
+    size_t connections, streams_open, upgrades_open; /* now */
 };
 const struct http_counts *http_server_counts(const struct http_server *server);
 /* Answers by the route (an index of the table; of its end: what had no route) and class. */
