@@ -124,11 +124,12 @@ static const struct setting options[] = {
 
 const struct command command_gateway = {
     .name = "gateway",
-    .summary = "answer HTTP beside a hub: MCP, is it well, metrics",
+    .summary = "answer HTTP beside a hub: MCP, WebSocket, metrics",
     .about =
         "Answers HTTP for a hub, wherever that is: /healthz (200 while this process lives), "
         "/readyz (200 while the hub has let it in and answers, else 503 and why), /metrics for "
-        "Prometheus, and /mcp for clients that speak MCP, whose AIs join the hub. It is one more "
+        "Prometheus, /mcp for clients that speak MCP, whose AIs join the hub, and /ws for AIs that speak the "
+        "hub's own lines over WebSocket. It is one more "
         "client of the hub, an observer, and comes back whenever the hub "
         "does.\n\nNobody is asked for a token, so it listens on addresses of this machine alone, and "
         "refuses requests that call it by another name (Host) or come from a web page (Origin). It "

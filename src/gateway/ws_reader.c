@@ -240,8 +240,10 @@ static enum ws_event take(struct ws_reader *reader, struct slice *input, char *r
 enum ws_event ws_reader_next(struct ws_reader *reader, struct slice *input, char *room)
 {
     enum ws_event event = WS_EVENT_MORE;
-    if (reader->over)
+    if (reader->over) {
         *input = (struct slice){NULL, 0};
+        return WS_EVENT_MORE;
+    }
     while (event == WS_EVENT_MORE) {
         if (reader->in_frame && reader->left == 0)
             event = frame_end(reader);
