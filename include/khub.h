@@ -157,6 +157,7 @@ struct khub_options {
     bool resume;           /* level 2: what was missed between two connections is asked for */
     bool resume_tell;      /* and the hub is told how far was read, */
     bool resume_last;      /* which it was before too: the first begins where that was */
+    bool own_cursor;       /* with resume: how far was read is the caller's to say; see below */
     uint64_t since;        /* with resume: khub_read_seq of an earlier link; none */
     unsigned since_count;  /* with since: its khub_read_count */
     void *data;            /* for the callbacks, and khub_data */
@@ -217,6 +218,12 @@ KHUB_PUBLIC unsigned khub_stays(const struct khub *link);
  * both with what came of a message has each message once, whatever is killed when. */
 KHUB_PUBLIC uint64_t khub_read_seq(const struct khub *link);
 KHUB_PUBLIC unsigned khub_read_count(const struct khub *link);
+/* How far this AI has read: what the hub said when the link joined last, be it read through another
+ * door (a shell, MCP, another program), and what khub_set_cursor said since. 0: nobody said. */
+KHUB_PUBLIC uint64_t khub_cursor(const struct khub *link);
+/* Of a link with own_cursor: all up to this seq is dealt with. The hub is told with the next
+ * heartbeat; to tell it at once publish one, {"seq":N}. Never goes back. */
+KHUB_PUBLIC void khub_set_cursor(struct khub *link, uint64_t seq);
 /* The highest seq seen, 0 at level 1. */
 KHUB_PUBLIC uint64_t khub_seq(const struct khub *link);
 /* Bytes queued and not yet taken by the kernel; with acks, not yet acked. */
@@ -252,6 +259,10 @@ KHUB_PUBLIC uint64_t khub_skipped(const struct khub *link);
  * goes on from there: nothing is missed; and nothing comes twice, but what was handed out in the
  * last second before this process or its machine was killed (with the hub, in the last six): see
  * khub_read_seq for none at all. `since` counts for more, where it is given.
+ *
+ * With own_cursor what was handed out counts for nothing: heartbeats, and the `since` of a later
+ * connection, say what khub_set_cursor said. That is for who keeps messages until somebody has
+ * dealt with them, who may do so through another door as well.
  *
  * khub_publish takes every type that a client may send but hello and leave, which are the link's
  * own. ret_message_id (37 bytes, or NULL) receives the UUID. */

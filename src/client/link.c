@@ -508,6 +508,18 @@ uint64_t khub_read_seq(const struct khub *link)
     return link->read_count ? link->read_seq - 1 : link->read_seq;
 }
 
+void khub_set_cursor(struct khub *link, uint64_t seq)
+{
+    assert(link->magic == LINK_MAGIC);
+    if (seq > link->cursor)
+        link->cursor = seq;
+}
+
+uint64_t khub_cursor(const struct khub *link)
+{
+    return link->cursor;
+}
+
 unsigned khub_read_count(const struct khub *link)
 {
     return link->read_count;

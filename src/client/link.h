@@ -71,9 +71,11 @@ struct khub {
     uint64_t told_seq;   /* how far the hub was told */
     unsigned read_count; /* how many of read_seq were handed out; 0: all of it */
     unsigned read_again; /* so many of that seq come once more */
+    uint64_t cursor;     /* how far this AI has read, as far as the hub and its caller said */
     enum parting parting;
     bool acks, resume, resume_last;
-    bool tells;       /* the hub how far was read */
+    bool own_cursor;  /* how far was read is the caller's to say, */
+    bool tells;       /* or the link tells the hub by itself */
     bool resumed;     /* this connection began with a `since` */
     bool catching_up; /* and what was missed has not all come: the hub's answers overtake it */
     bool untold;      /* where it is told: it may know less than was handed out */

@@ -66,7 +66,8 @@ static int options_check(const struct khub_options *options)
         return KHUB_E_ARGUMENT;
     if (options->stays_s > STAY_S_MAX || (options->stays_s && options->observer))
         return KHUB_E_ARGUMENT;
-    if ((!options->resume && (options->resume_last || options->resume_tell || options->since)) ||
+    if ((!options->resume &&
+         (options->resume_last || options->resume_tell || options->since || options->own_cursor)) ||
         (!options->since && options->since_count) || options->since == UINT64_MAX)
         return KHUB_E_ARGUMENT;
     if (options->tls && !is_secure(options->address))
@@ -103,7 +104,9 @@ static int link_fill(struct khub *link, const struct khub_options *options)
     link->acks = options->acks;
     link->resume = options->resume;
     link->resume_last = options->resume_last;
-    link->tells = options->resume_last || options->resume_tell;
+    link->own_cursor = options->own_cursor;
+    link->tells = !options->own_cursor && (options->resume_last || options->resume_tell);
+    link->cursor = options->since;
     link->read_seq = options->since + (options->since_count > 0);
     link->read_count = options->since_count;
     link->data = options->data;

@@ -462,6 +462,14 @@ static int hello_draft(struct khub *link, const struct text *capabilities, const
     return draft->failed ? KHUB_E_NO_MEMORY : 0;
 }
 
+/* Whoever says itself how far it has read gets what is behind that once more; what was handed out
+ * of it is not handed out again (read_note). */
+static uint64_t since_of(const struct khub *link)
+{
+    uint64_t read = khub_read_seq(link);
+    return link->own_cursor && link->cursor > 0 && link->cursor < read ? link->cursor : read;
+}
+
 int link_write_hello(struct khub *link)
 {
     /* behind what is under way, if it is no first one */
@@ -475,7 +483,7 @@ int link_write_hello(struct khub *link)
     if (error == 0 && link->resumed) {
         link->draft.len--; /* the brace */
         if (link->read_seq > 0)
-            text_addf(&link->draft, ",\"since\":%llu}", (unsigned long long)khub_read_seq(link));
+            text_addf(&link->draft, ",\"since\":%llu}", (unsigned long long)since_of(link));
         else
             text_add_literal(&link->draft, ",\"since\":\"last\"}");
     }
@@ -493,7 +501,8 @@ int link_write_hello(struct khub *link)
 
 int link_queue_heartbeat(struct khub *link)
 {
-    const struct field fields[] = {{"seq", FIELD_COUNT, .count = khub_read_seq(link)}};
+    uint64_t read = link->own_cursor ? link->cursor : khub_read_seq(link);
+    const struct field fields[] = {{"seq", FIELD_COUNT, .count = read}};
     int error = draft_begin(link, MESSAGE_HEARTBEAT, NULL, link->beat_id);
     if (error == 0)
         error = payload_add(link, &link->draft, fields, 1);

@@ -151,7 +151,7 @@ static void error_obey(struct khub *link, struct json_value payload)
 {
     enum verdict verdict = verdict_of(link, payload);
     if (resume_refused(link, payload)) {
-        link->read_seq = link->read_count = 0;
+        link->read_seq = link->read_count = link->cursor = 0;
         verdict = VERDICT_RETRY;
     }
     if (verdict == VERDICT_NONE)
@@ -190,6 +190,22 @@ static void outcome_take(struct khub *link, struct json_value payload, bool acke
     unacked_settle(link, &outcome);
 }
 
+/* What the hub says that was read, here or through another door. A room that is not as far as what
+ * was handed out began anew: there it counts alone. */
+static void cursor_take(struct khub *link, struct json_value payload, uint64_t seq)
+{
+    bool anew = link->resumed && seq < link->read_seq;
+    uint64_t cursor;
+    if (json_u64(json_get(payload, "cursor"), &cursor) < 0)
+        return;
+    if (cursor > link->cursor || anew)
+        link->cursor = cursor;
+    if (!anew)
+        return;
+    link->read_seq = cursor;
+    link->read_count = link->read_again = 0;
+}
+
 /* False: it says what was said before, that we are a guest. */
 static bool sync_take(struct khub *link, struct json_value payload, uint64_t seq)
 {
@@ -210,6 +226,7 @@ static bool sync_take(struct khub *link, struct json_value payload, uint64_t seq
         link->read_seq = seq;
         link->read_count = 0;
     }
+    cursor_take(link, payload, seq);
     if (first)
         link_joined(link);
     else if (was_guest)
@@ -305,7 +322,7 @@ static bool is_answer(bool from_hub, struct json_value type, struct json_value p
  * connection. */
 static bool read_note(struct khub *link, uint64_t seq)
 {
-    if (link->resumed && seq < link->read_seq)
+    if (link->resumed && (seq < link->read_seq || (seq == link->read_seq && !link->read_count)))
         return false;
     if (seq > link->read_seq) {
         link->read_seq = seq;

@@ -40,6 +40,7 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         json_value_of((struct slice){message->payload.at, message->payload.len});
     if (!visit->joined)
         return;
+    joining->inbox.read = khub_cursor(visit->link);
     inbox_take(&joining->inbox, message);
     if (strcmp(message->type.at, "caught_up") == 0 && strcmp(message->sender_id.at, "hub") == 0) {
         json_u64(json_get(payload, "seq"), &joining->told);
@@ -174,7 +175,6 @@ static int join(struct joining *joining)
     *visit = (struct visit){.resumes = true,
                             .resumes_last = !joining->back,
                             .since = turn->member.acked,
-                            .abrupt = !joining->back, /* it would say that all was read */
                             .message = on_message,
                             .data = joining};
     int code = turn_join(turn);

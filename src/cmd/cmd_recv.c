@@ -84,6 +84,7 @@ static void on_message(struct visit *visit, const struct khub_message *message)
                   json_value_of((struct slice){message->payload.at, message->payload.len}));
     if (only && message->seq > only && !hub) /* an answer of the hub's has the latest seq */
         inbox_close(&receiving->inbox);
+    receiving->inbox.read = khub_cursor(visit->link);
     inbox_take(&receiving->inbox, message);
 }
 

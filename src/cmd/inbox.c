@@ -228,7 +228,7 @@ void inbox_take(struct inbox *inbox, const struct khub_message *message)
 {
     uint64_t seq = message->seq;
     enum kind kind = inbox->closed || seq == 0 ? KIND_NOTHING : kind_of(inbox->member, message);
-    if (kind == KIND_NOTHING || (inbox->only && inbox->only != seq))
+    if (kind == KIND_NOTHING || (inbox->only ? inbox->only != seq : seq <= inbox->read))
         return;
     if (kind == KIND_CAME || kind == KIND_LEFT) {
         person_note(inbox, message, kind == KIND_CAME);

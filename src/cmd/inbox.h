@@ -30,6 +30,7 @@ struct inbox {
     size_t most;   /* items of each kind that are kept, to be shown */
     bool again;    /* what was shown before, too */
     uint64_t only; /* but for 0, this seq and nothing else, whatever was shown or acked */
+    uint64_t read; /* up to here all was dealt with, be it through another door */
 
     bool closed; /* takes nothing more */
     struct items direct, others;

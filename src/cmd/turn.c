@@ -105,6 +105,23 @@ static void begin_anew(struct turn *turn, uint64_t seq)
     json_object_clear(member->leases);
 }
 
+/* There is one cursor, wherever it was moved: what was read through another door is not shown here;
+ * and a hub that was not there when it was moved here hears of it (who resumes says it in its
+ * hello). seq: the hub's now. */
+static void agree_on_cursor(struct turn *turn, uint64_t seq)
+{
+    struct membership *member = &turn->member;
+    struct visit *visit = &turn->visit;
+    uint64_t cursor = khub_cursor(visit->link);
+    char payload[48];
+    if (cursor > member->acked) {
+        membership_ack(member, cursor);
+    } else if (cursor < member->acked && member->acked <= seq && !visit->resumes) {
+        snprintf(payload, sizeof payload, "{\"seq\":%" PRIu64 "}", member->acked);
+        khub_publish(visit->link, "heartbeat", payload, NULL, NULL);
+    }
+}
+
 int turn_join(struct turn *turn)
 {
     struct membership *member = &turn->member;
@@ -127,6 +144,7 @@ int turn_join(struct turn *turn)
     json_u64(json_get(visit->sync, "seq"), &seq);
     if (visit->anew)
         begin_anew(turn, seq);
+    agree_on_cursor(turn, seq);
     if (membership_set(member, "resume_token", khub_resume_token(visit->link)) < 0)
         return complain(turn->command, "out of memory");
     member->turns++;

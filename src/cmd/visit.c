@@ -242,6 +242,7 @@ static int open_link(struct visit *visit)
         .resume = visit->resumes,
         .resume_last = visit->resumes_last,
         .resume_tell = visit->tells,
+        .own_cursor = visit->resumes && visit->own_beats,
         .since = visit->since,
         .resume_token = visit->resume_token,
         .stays_s = visit->stays_s,

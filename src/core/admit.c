@@ -439,6 +439,9 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
         peer_refuse(hub, peer, refusal, message->message_id, now);
         return;
     }
+    struct peer *replaced = peer_find(hub, takes_over);
+    if (replaced) /* what was read at one door is not read again at the next */
+        peer_keep_cursor(hub, replaced, now);
     if (!hello_cut(message, peer, &line)) {
         admit_message(hub, peer, message, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {

@@ -400,8 +400,9 @@ static void sync_write_level_2(const struct request *request, size_t ledger_max,
 {
     const struct room_limits *limits = &request->room->limits;
     if (request->entry)
-        text_addf(text, ",\"seq\":%llu,\"resume_token\":\"%s\"",
-                  (unsigned long long)request->entry->seq, request->member->resume_token);
+        text_addf(text, ",\"seq\":%llu,\"cursor\":%llu,\"resume_token\":\"%s\"",
+                  (unsigned long long)request->entry->seq,
+                  (unsigned long long)request->member->cursor, request->member->resume_token);
     else /* to a guest */
         text_addf(text, ",\"seq\":%llu,\"kept\":false",
                   (unsigned long long)request->room->last_seq);
@@ -622,11 +623,12 @@ void hello_proceed(struct request *request)
     if (first)
         hub_note(request->hub, member->peer, hello_event(member, stayed), member->key,
                  member->specialization);
+    if (first && hello.resumes)
+        member_read(room, member, hello.since);
     sync_send(request, hello.sync_max);
     if (first && hello.resumes) {
         if (room->limits.keeps)
             letters_resumed(room, member->key, member->level, hello.since);
-        member_read(room, member, hello.since);
         resume(request, hello.since);
     }
     /* observers are listed nowhere; and who was here, and has nothing new to say, makes no noise */

@@ -140,13 +140,16 @@ static void keep_sync(struct agent *agent, const struct khub_message *message)
     json_decref(agent->sync);
     agent->sync = sync;
     uint64_t seq = (uint64_t)json_integer_value(json_object_get(sync, "seq"));
+    uint64_t cursor = khub_cursor(agent->link);
     struct mailbox *mailbox = &agent->mailbox;
     if (mailbox->acked == 0 ||
         seq < mailbox->acked) { /* our first; or the hub's, which kept nothing */
         mailbox_free(mailbox);
-        if (mailbox_init(mailbox, &(struct mail_past){.acked = seq}) < 0)
+        if (mailbox_init(mailbox, &(struct mail_past){.acked = cursor ? cursor : seq}) < 0)
             return;
     }
+    mailbox_skip(mailbox, cursor);
+    khub_set_cursor(agent->link, mailbox->acked);
     const char *token = khub_resume_token(agent->link);
     snprintf(agent->resume_token, sizeof agent->resume_token, "%s", token);
     agent->joined = agent->joined_once = true;
@@ -336,6 +339,8 @@ int agent_new(uv_loop_t *loop, const struct khub_options *options, const struct 
     own.level = 2;
     own.acks = own.resume = true;
     own.since = past ? past->acked : 0;
+    own.resume_last = own.since == 0; /* who was here by another door goes on where that was */
+    own.own_cursor = true;            /* what lies in the mailbox nobody has read */
     own.sync_max = KHUB_SYNC_NONE;
     own.retries = 0;
     own.data = agent;
@@ -462,6 +467,7 @@ size_t agent_ack(struct agent *agent, uint64_t seq)
     size_t count = mailbox_ack(&agent->mailbox, seq);
     if (agent->mailbox.acked != before && !agent->ended) {
         char payload[64];
+        khub_set_cursor(agent->link, agent->mailbox.acked);
         snprintf(payload, sizeof payload, "{\"seq\":%llu}",
                  (unsigned long long)agent->mailbox.acked);
         khub_publish(agent->link, "heartbeat", payload, NULL, NULL); /* if not now, with a later */

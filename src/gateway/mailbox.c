@@ -226,6 +226,25 @@ const struct mail *mailbox_find(const struct mailbox *mailbox, uint64_t seq)
     return NULL;
 }
 
+size_t mailbox_skip(struct mailbox *mailbox, uint64_t seq)
+{
+    size_t count = 0;
+    struct mail *message = TAILQ_FIRST(&mailbox->messages);
+    while (message) {
+        struct mail *behind = TAILQ_NEXT(message, next);
+        if (message->seq > 0 && message->seq <= seq) {
+            let_go(mailbox, message);
+            count++;
+        }
+        message = behind;
+    }
+    if (seq > mailbox->newest)
+        mailbox->newest = seq;
+    if (seq > mailbox->acked)
+        mailbox->acked = seq;
+    return count;
+}
+
 size_t mailbox_ack(struct mailbox *mailbox, uint64_t seq)
 {
     size_t count = 0;

@@ -35,9 +35,7 @@ struct mail_past {
 struct mailbox {
     struct mail_list messages; /* unacked, in the order of their coming */
     size_t count, unshown, bytes;
-    uint64_t acked; /* all up to this seq is dealt with, */
-    uint64_t *done; /* and so are these above it, in rising order; owned */
-    size_t done_count;
+    uint64_t acked;        /* all up to this seq is dealt with */
     uint64_t newest;       /* the highest seq that came */
     struct mail_past past; /* unread is owned */
     uint64_t dropped; /* messages let go unshown since there were too many: since the last answer */
@@ -61,6 +59,9 @@ size_t mailbox_shown_bytes(const struct mail *message, size_t tokens);
 json_t *mailbox_rest(const struct mailbox *mailbox);
 /* Deals with everything up to seq, or (0) with all that was shown. How many messages. */
 size_t mailbox_ack(struct mailbox *mailbox, uint64_t seq);
+/* All up to seq was dealt with through another door: it waits here no more, and counts for nothing.
+ * How many messages. */
+size_t mailbox_skip(struct mailbox *mailbox, uint64_t seq);
 /* The first message of that seq; NULL: it does not wait here (any more). */
 const struct mail *mailbox_find(const struct mailbox *mailbox, uint64_t seq);
 

@@ -447,7 +447,7 @@ static void run_leave(struct mcp_call *call)
 const struct tool tool_leave = {
     .name = "leave",
     .title = "Leave the room",
-    .about = "Leaves the room for good: what is said later is not kept for you.",
+    .about = "Leaves the room for good. Who joins by your name again reads on where you stopped.",
     .params = (const struct param[]){{0}},
     .results = (const struct param[]){{"left", PARAM_FLAG, true}, {0}},
     .run = run_leave,

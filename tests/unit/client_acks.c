@@ -248,6 +248,7 @@ static void where_to_resume_is_for_those_who_resume(void **state)
     const struct khub_options wrong[] = {
         {.ai_id = "ada", .resume_last = true},
         {.ai_id = "ada", .since = 7},
+        {.ai_id = "ada", .own_cursor = true},
         {.ai_id = "ada", .resume = true, .since_count = 1},
         {.ai_id = "ada", .resume = true, .since = UINT64_MAX},
     };
@@ -488,6 +489,79 @@ static void a_link_that_is_closed_tells_exactly_what_was_read(void **state)
     assert_string_equal(heard(life), "1 2 ");
 }
 
+static void sync_with_cursor(struct life *life, unsigned seq, unsigned cursor)
+{
+    char payload[128];
+    snprintf(payload, sizeof payload, "{\"seq\":%u,\"cursor\":%u,\"resume_token\":\"t\"}", seq,
+             cursor);
+    fake_hub_say(&life->hub, "hub", "training_sync", payload, seq);
+}
+
+/* Whoever says itself how far it has read is asked, and not what was handed out; and nothing of
+ * that is handed out again. */
+static void how_far_was_read_may_be_the_callers_to_say(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_resume;
+    options.own_cursor = true;
+    options.since = 30;
+    options.heartbeat_ms = 5;
+    life->hub.mute = true;
+    life_link(life, options);
+    UNTIL(life, fake_hub_count(&life->hub, "hello") == 1);
+    sync_with_cursor(life, 50, 34); /* another door has dealt with more */
+    hear(life, 1, 40);
+    hear(life, 2, 41);
+    hear(life, 3, 41);
+    UNTIL(life, strstr(heard(life), "3 "));
+    assert_int_equal(khub_cursor(life->link), 34);
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == 1);
+    assert_int_equal(told(life, 0), 34);
+    khub_set_cursor(life->link, 38);
+    khub_set_cursor(life->link, 37);
+    unsigned before = fake_hub_count(&life->hub, "heartbeat");
+    UNTIL(life, fake_hub_count(&life->hub, "heartbeat") == before + 2);
+    assert_int_equal(told(life, before + 1), 38);
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "hello") == 2);
+    assert_non_null(strstr(fake_hub_line(&life->hub, "hello", 1), "\"since\":38"));
+    sync_with_cursor(life, 60, 38);
+    hear(life, 1, 40);
+    hear(life, 2, 41);
+    hear(life, 3, 41);
+    hear(life, 4, 41);
+    say_seq(life, "caught_up", 60);
+    UNTIL(life, life_message(life, "caught_up"));
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "hello") == 3);
+    sync_with_cursor(life, 62, 38);
+    hear(life, 4, 41);
+    hear(life, 5, 60); /* all of which was read, by the hub's word */
+    hear(life, 6, 61);
+    UNTIL(life, strstr(heard(life), "6 "));
+    assert_string_equal(heard(life), "1 2 3 4 6 ");
+}
+
+/* A room that has a cursor of its own for us and is not as far as we are began anew. */
+static void a_hub_that_is_not_as_far_counts_alone(void **state)
+{
+    struct life *life = *state;
+    struct khub_options options = with_resume;
+    options.own_cursor = true;
+    options.since = 3;
+    life_join(life, options);
+    hear(life, 1, 40);
+    UNTIL(life, strstr(heard(life), "1 "));
+    khub_set_cursor(life->link, 5);
+    life->hub.mute = true;
+    fake_hub_drop(&life->hub);
+    UNTIL(life, fake_hub_count(&life->hub, "hello") == 2);
+    sync_with_cursor(life, 9, 4);
+    hear(life, 2, 6);
+    UNTIL(life, strstr(heard(life), "2 "));
+    assert_int_equal(khub_cursor(life->link), 4);
+}
+
 static void without_resume_nothing_is_asked_for(void **state)
 {
     struct life *life = *state;
@@ -544,6 +618,8 @@ int main(void)
         LIFE_TEST(a_link_that_is_closed_tells_exactly_what_was_read),
         LIFE_TEST(without_resume_nothing_is_asked_for),
         LIFE_TEST(a_hub_that_began_anew_is_joined_anew),
+        LIFE_TEST(how_far_was_read_may_be_the_callers_to_say),
+        LIFE_TEST(a_hub_that_is_not_as_far_counts_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* Cursors: how far an AI said to have read is kept with it, and costs little. */
 #include "core_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "wire/text.h"
@@ -133,6 +134,53 @@ static void test_a_stop_keeps_them(void **state)
     assert_int_equal(cursor_in(fixture_hub(f), "ada"), heard);
 }
 
+/* Whichever door it comes by next, it hears how far it has read. */
+static void test_who_joins_is_told_it(void **state)
+{
+    struct fixture *f = *state;
+    join(f, BOB, "bob", 2, "");
+    json_t *sync = join(f, ADA, "ada", 2, "");
+    assert_int_equal(integer_of(sync, "cursor"), seq(f)); /* that of its joining */
+    assert_null(json_object_get(join(f, DAN, "dan", 1, ""), "cursor"));
+    say(f, BOB, "chat", "{}");
+    skip_all(f);
+    uint64_t heard = seq(f);
+    read_up_to(f, ADA, heard);
+    leave(f, ADA);
+    assert_int_equal(integer_of(join(f, CEY, "ada", 2, ""), "cursor"), heard);
+    leave(f, CEY);
+    say(f, BOB, "chat", "{}");
+    heard = seq(f);
+    char since[32];
+    snprintf(since, sizeof since, "'since':%llu", (unsigned long long)heard);
+    assert_int_equal(integer_of(join(f, EVE, "ada", 2, since), "cursor"), heard);
+    leave(f, EVE);
+    assert_int_equal(integer_of(join(f, FAY, "ada", 2, "'since':1"), "cursor"), heard);
+}
+
+/* What one connection said to have read a moment ago is not told again to the one that takes its
+ * id. */
+static void test_who_takes_an_id_over_takes_its_cursor(void **state)
+{
+    struct fixture *f = *state;
+    char token[64];
+    join(f, BOB, "bob", 2, "");
+    json_t *sync = join(f, ADA, "ada", 2, "");
+    snprintf(token, sizeof token, "'resume_token':'%s'", string_of(sync, "resume_token"));
+    for (int i = 0; i < 2; i++) {
+        if (i > 0)
+            read_up_to(f, ADA, seq(f));
+        say(f, BOB, "chat", "{}");
+        skip_all(f);
+    }
+    uint64_t before = (uint64_t)cursor_in(fixture_hub(f), "ada"), heard = seq(f);
+    read_up_to(f, ADA, heard); /* too soon after the last to be kept by itself */
+    assert_int_equal(cursor_in(fixture_hub(f), "ada"), before);
+    assert_int_equal(integer_of(join(f, CEY, "ada", 2, token), "cursor"), heard);
+    expect_closed(f, ADA, CLOSE_TAKEN_OVER);
+    assert_true(before < heard);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +189,8 @@ int main(void)
         CURSORS_TEST(test_few_are_kept_and_the_last_when_it_goes),
         CURSORS_TEST(test_an_idle_room_has_no_entries),
         CURSORS_TEST(test_a_stop_keeps_them),
+        CURSORS_TEST(test_who_joins_is_told_it),
+        CURSORS_TEST(test_who_takes_an_id_over_takes_its_cursor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

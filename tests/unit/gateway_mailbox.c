@@ -190,6 +190,31 @@ static void the_rest_is_counted_by_type_and_sender(void **state)
     json_decref(rest);
 }
 
+static void what_another_door_dealt_with_waits_no_more(void **state)
+{
+    static const uint64_t unread[] = {103};
+    struct mailbox mailbox;
+    (void)state;
+    const struct mail_past past = {.acked = 100, .told = 104, .unread = unread, .unread_count = 1};
+    assert_int_equal(mailbox_init(&mailbox, &past), 0);
+    add(&mailbox, 0, true); /* an error has no place: it stays */
+    add(&mailbox, 101, true);
+    assert_int_equal(mailbox_skip(&mailbox, 103), 1);
+    for (uint64_t seq = 102; seq <= 105; seq++)
+        add(&mailbox, seq, seq == 105);
+    assert_int_equal(mailbox.acked, 103);
+    assert_int_equal(mailbox.count, 3);
+    assert_int_equal(mailbox.unshown, 2);
+    assert_picked(&mailbox, 9, 10000, true, "0 105 104");
+    assert_int_equal(mailbox_skip(&mailbox, 90), 0);
+    assert_int_equal(mailbox.acked, 103);
+    assert_int_equal(mailbox_skip(&mailbox, 110), 2);
+    assert_int_equal(mailbox.newest, 110);
+    assert_int_equal(mailbox_ack(&mailbox, 0), 1); /* of the error */
+    assert_int_equal(mailbox.acked, 110);
+    mailbox_free(&mailbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +224,7 @@ int main(void)
         TEST(what_was_shown_is_done_with_and_a_cursor_goes_up_to_what_waits),
         TEST(who_comes_back_is_not_shown_again_what_it_was_shown),
         TEST(an_error_has_no_place_and_moves_no_cursor),
+        TEST(what_another_door_dealt_with_waits_no_more),
         TEST(of_too_many_those_go_that_are_missed_least),
         TEST(the_rest_is_counted_by_type_and_sender),
     };
