@@ -43,7 +43,11 @@ const char *token_may_text(enum token_right right, enum token_role role)
 enum token_may token_may(const struct token_grant *grant, enum token_right right)
 {
     enum token_may may = rights[right].may[grant->role];
-    return may != TOKEN_GRANTED ? may : grant->sees_direct ? TOKEN_YES : TOKEN_NO;
+    if (may == TOKEN_GRANTED)
+        return grant->sees_direct ? TOKEN_YES : TOKEN_NO;
+    if (may == TOKEN_NAMED)
+        return grant->types & MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER) ? TOKEN_YES : TOKEN_NO;
+    return may;
 }
 
 uint64_t token_bars(const struct token_grant *grant)
@@ -51,7 +55,10 @@ uint64_t token_bars(const struct token_grant *grant)
     uint64_t published = message_types_published();
     if (token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO)
         return published;
-    return grant->types ? published & ~grant->types : 0;
+    if (grant->types)
+        return published & ~grant->types;
+    return token_may(grant, TOKEN_MAY_APPROVE) == TOKEN_YES ? 0
+                                                            : MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER);
 }
 
 int token_types_check(const struct token_grant *grant, char ret_why[TOKENS_WHY_SIZE])

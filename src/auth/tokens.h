@@ -34,6 +34,7 @@ enum token_role {
     X(SPEAK, "take part", YES, NO, YES)                                                            \
     X(OBSERVE, "observe what is for all", YES, YES, YES)                                           \
     X(SEE_DIRECT, "observe what is for some", OWN, GRANTED, YES)                                   \
+    X(APPROVE, "approve", NAMED, NO, YES)                                                          \
     X(KEEP_ORDER, "keep order", NO, NO, YES) /* khub admin */
 
 enum token_right {
@@ -46,7 +47,8 @@ enum token_right {
 #define TOKEN_MAYS(X)                                                                              \
     X(NO, "no")                                                                                    \
     X(OWN, "of its own")           /* what is from or to AIs of the same token */                  \
-    X(GRANTED, "if --sees-direct") /* of a grant: never; it is NO or YES */                        \
+    X(GRANTED, "if --sees-direct") /* of a grant: never; it is NO or YES, here and in the next */  \
+    X(NAMED, "if in --types")      /* approval_answer: only what says so by name */                \
     X(YES, "yes")
 
 enum token_may {

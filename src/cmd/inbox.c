@@ -25,6 +25,16 @@ static enum kind lease_kind(const struct membership *member, const struct khub_m
     return own && lost ? KIND_DIRECT : KIND_NOTHING;
 }
 
+/* What was decided of its own question, and what it alone is to answer. */
+static enum kind approval_kind(const struct membership *member, const struct khub_message *message)
+{
+    struct json_value payload = payload_of(message);
+    bool pending = json_string_is(json_get(payload, "status"), slice_of("pending"));
+    bool own =
+        json_string_is(json_get(payload, pending ? "target" : "asker"), slice_of(member->ai_id));
+    return own ? KIND_DIRECT : KIND_NOTHING;
+}
+
 static enum kind hub_kind(const struct membership *member, const struct khub_message *message,
                           enum message_type type)
 {
@@ -35,6 +45,8 @@ static enum kind hub_kind(const struct membership *member, const struct khub_mes
                    : KIND_NOTHING;
     case MESSAGE_LEASE:
         return lease_kind(member, message);
+    case MESSAGE_APPROVAL:
+        return approval_kind(member, message);
     case MESSAGE_ERROR:
         return json_string_is(json_get(payload_of(message), "code"),
                               slice_of(wire_error_code(WIRE_NO_REPLY)))

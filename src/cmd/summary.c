@@ -466,6 +466,38 @@ static void say_lease(struct line *line, struct json_value payload)
         add_member(line, ": ", json_get(payload, "intent"), "");
 }
 
+/* "a12 yes or no? (no in 600 s) Deploy?"; "a12 yes by pia: go on" */
+static void say_approval(struct line *line, struct json_value payload)
+{
+    struct json_value status = json_get(payload, "status");
+    bool answered = json_string_is(status, slice_of("answered"));
+    line_style(line, answered ? STYLE_GREEN : STYLE_YELLOW);
+    add_value(line, json_get(payload, "approval_id"));
+    line_style(line, STYLE_PLAIN);
+    if (json_string_is(status, slice_of("pending"))) {
+        add_member(line, " wants a person within ", json_get(payload, "timeout_s"), " s");
+        add_member(line, ", else ", json_get(payload, "default"), "");
+    } else {
+        line_add(line, slice_of(" "));
+        add_value(line, status);
+        add_member(line, ": ", json_get(payload, "choice"), "");
+        add_member(line, " by ", json_get(payload, "by"), "");
+    }
+    if (line_is_roomy(line))
+        add_member(line, ": ", first_of(payload, "note", "question"), "");
+}
+
+static void say_approval_request(struct line *line, struct json_value payload)
+{
+    add_value(line, first_of(payload, "question", "approval_id"));
+}
+
+static void say_approval_answer(struct line *line, struct json_value payload)
+{
+    add_value(line, json_get(payload, "approval_id"));
+    add_member(line, ": ", json_get(payload, "choice"), "");
+}
+
 /* "ban ada by ops until 2026-…: its reason" */
 static void say_moderation(struct line *line, struct json_value payload)
 {
@@ -534,6 +566,11 @@ static const struct {
     [MESSAGE_MODERATION_RESULT] = {{"bans", STYLE_DIM}, say_other},
     [MESSAGE_USAGE_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_USAGE_RESULT] = {{"usage", STYLE_DIM}, say_other},
+    [MESSAGE_APPROVAL_REQUEST] = {{"asks", STYLE_BOLD}, say_approval_request},
+    [MESSAGE_APPROVAL_ANSWER] = {{"decides", STYLE_BOLD}, say_approval_answer},
+    [MESSAGE_APPROVAL] = {{"approval", STYLE_BOLD}, say_approval},
+    [MESSAGE_APPROVAL_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_APPROVAL_RESULT] = {{"approvals", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

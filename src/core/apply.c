@@ -38,6 +38,8 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_DEAD_LETTER] = {dead_letter_check, dead_letter_proceed},
     [MESSAGE_CHAT] = {chat_check, NULL},
     [MESSAGE_MODERATION] = {moderation_check, moderation_proceed},
+    [MESSAGE_APPROVAL_REQUEST] = {approval_request_check, approval_request_proceed},
+    [MESSAGE_APPROVAL_ANSWER] = {approval_answer_check, approval_answer_proceed},
 };
 
 /* ── messages ── */
@@ -363,15 +365,28 @@ static void apply_stay_end(struct hub *hub, struct room *room, const struct entr
     stay_expire(&request, entry->bytes);
 }
 
+static void apply_approval_end(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    approval_overdue(&request, entry->bytes);
+}
+
 void room_apply(struct room *room, const struct entry *entry)
 {
     static void (*const appliers[ENTRY_KIND_COUNT])(struct hub *, struct room *,
                                                     const struct entry *) = {
-        [ENTRY_START] = apply_start,     [ENTRY_MESSAGE] = apply_message,
-        [ENTRY_LEAVE] = apply_leave,     [ENTRY_EXPIRE] = apply_expire,
-        [ENTRY_ABANDON] = apply_expire,  [ENTRY_CURSOR] = apply_cursor,
-        [ENTRY_OVERDUE] = apply_overdue, [ENTRY_LEASE_END] = apply_lease_end,
-        [ENTRY_UNSEAL] = apply_unseal,   [ENTRY_STAY_END] = apply_stay_end};
+        [ENTRY_START] = apply_start,
+        [ENTRY_MESSAGE] = apply_message,
+        [ENTRY_LEAVE] = apply_leave,
+        [ENTRY_EXPIRE] = apply_expire,
+        [ENTRY_ABANDON] = apply_expire,
+        [ENTRY_CURSOR] = apply_cursor,
+        [ENTRY_OVERDUE] = apply_overdue,
+        [ENTRY_LEASE_END] = apply_lease_end,
+        [ENTRY_UNSEAL] = apply_unseal,
+        [ENTRY_STAY_END] = apply_stay_end,
+        [ENTRY_APPROVAL_END] = apply_approval_end};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

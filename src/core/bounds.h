@@ -71,6 +71,18 @@
 /* of its holder's silence; who left takes no room for longer */
 #define LEASE_TTL_MAX_S 3600u
 
+/* ── approvals ── */
+
+#define APPROVALS_MAX          256u  /* that wait for a person in a room, */
+#define APPROVALS_EACH_MAX     16u   /* and of one AI */
+#define APPROVALS_DECIDED_MAX  1024u /* remembered; the first that were decided go first */
+#define APPROVAL_CHOICES_MAX   8u
+#define APPROVAL_CHOICE_MAX    64u /* bytes */
+#define APPROVAL_QUESTION_MAX  4096u
+#define APPROVAL_NOTE_MAX      1024u
+#define APPROVAL_ID_MAX        24u /* "a", and a seq */
+#define APPROVAL_TIMEOUT_MAX_S 86400u
+
 /* ── knowledge ── */
 
 #define KNOWLEDGE_ENTRIES_MAX  200000u      /* in a room: patterns, components and features */

@@ -59,12 +59,6 @@ static struct chain_link *link_add(struct room *room, struct slice message_id, u
 
 /* ── how long a chain is ── */
 
-/* What a person says of itself when it joins; khub chat does. */
-static bool is_person(const struct member *member)
-{
-    return member && slice_is(member->specialization, "person");
-}
-
 /* What the message answers, if that was a reply and its chain still goes on. A direct message
  * answers its target, whoever else said something under the same message_id. */
 static const struct chain_link *link_answered(const struct request *request, struct slice named)
@@ -83,7 +77,7 @@ static uint64_t chain_depth(struct request *request)
     enum message_type type = request->message->type;
     char buffer[WIRE_ID_MAX];
     if (named.kind != JSON_KIND_STRING || type == MESSAGE_HELLO || type == MESSAGE_HEARTBEAT ||
-        is_person(request->member))
+        (request->member && member_is_person(request->member)))
         return 0;
     long len = json_decode(named, buffer, sizeof buffer);
     if (len <= 0)

@@ -17,15 +17,16 @@ enum entry_kind {
     /* A hub began to serve this room, under these limits: bytes are a JSON object (limits_write).
      * None of the connections that its earlier entries speak of is there any more. */
     ENTRY_START,
-    ENTRY_MESSAGE,   /* bytes: an admitted line, without secrets; peer: who said it */
-    ENTRY_LEAVE,     /* bytes: the reason; peer: the connection that went */
-    ENTRY_EXPIRE,    /* bytes: the session_id of a pending session that found no taker */
-    ENTRY_ABANDON,   /* bytes: the session_id of an active session, of which nobody was heard */
-    ENTRY_CURSOR,    /* bytes: a seq in digits, up to which the AI on the connection has read */
-    ENTRY_LEASE_END, /* bytes: which lease, whose holder was silent for too long (leases.h) */
-    ENTRY_OVERDUE,   /* bytes: the seq, in digits, of a message that found no reply in time */
-    ENTRY_UNSEAL,    /* bytes: the commitment_id of claims that too few have measured in time */
-    ENTRY_STAY_END,  /* bytes: which member that was away has been so for too long (stays.h) */
+    ENTRY_MESSAGE,      /* bytes: an admitted line, without secrets; peer: who said it */
+    ENTRY_LEAVE,        /* bytes: the reason; peer: the connection that went */
+    ENTRY_EXPIRE,       /* bytes: the session_id of a pending session that found no taker */
+    ENTRY_ABANDON,      /* bytes: the session_id of an active session, of which nobody was heard */
+    ENTRY_CURSOR,       /* bytes: a seq in digits, up to which the AI on the connection has read */
+    ENTRY_LEASE_END,    /* bytes: which lease, whose holder was silent for too long (leases.h) */
+    ENTRY_OVERDUE,      /* bytes: the seq, in digits, of a message that found no reply in time */
+    ENTRY_UNSEAL,       /* bytes: the commitment_id of claims that too few have measured in time */
+    ENTRY_STAY_END,     /* bytes: which member that was away has been so for too long (stays.h) */
+    ENTRY_APPROVAL_END, /* bytes: the id of a question that no person answered in time */
     ENTRY_KIND_COUNT
 };
 

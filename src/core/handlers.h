@@ -106,6 +106,17 @@ int lease_check_fence(struct request *request);
 /* The end of its time; of these bytes, which leases_propose_ends wrote. */
 void lease_expire(struct request *request, struct slice bytes);
 
+/* ── approvals (approvals.c) ── */
+
+int approval_request_check(struct request *request);
+void approval_request_proceed(struct request *request);
+int approval_answer_check(struct request *request);
+void approval_answer_proceed(struct request *request);
+/* The end of its time; nothing when it is decided by now. */
+void approval_overdue(struct request *request, struct slice id);
+/* What was said in the message of this seq is known no more: a question is withdrawn. */
+void approvals_retract(struct request *request, uint64_t seq);
+
 /* ── members that stay (stays.c) ── */
 
 /* Has the room room for one more member that stays, if the sender does not yet? */
@@ -134,6 +145,8 @@ int member_query_answer(struct request *request, const struct seat *to);
 void member_write(const struct room *room, const struct member *member, struct text *text);
 /* The same of a session_query (session_query.c). */
 int session_query_answer(struct request *request, const struct seat *to);
+/* The same of an approval_query (approval_query.c). */
+int approval_query_answer(struct request *request, const struct seat *to);
 /* The same of a usage_query (usage.c). */
 int usage_answer(struct request *request, const struct seat *to);
 

@@ -68,6 +68,7 @@ const char *close_reason_text(enum close_reason reason);
     X(SESSION, "session")           /* subject: session_id, detail: its new status */              \
     X(VERIFICATION, "verification") /* subject: id of the entry, detail: its claim's new status */ \
     X(LEASE, "lease")               /* subject: its key, detail: what became of it */              \
+    X(APPROVAL, "approval")         /* subject: its id, detail: its new status */                  \
     X(MODERATION, "moderation")     /* subject: an admin's act, detail: whom it meets, and why */
 
 enum hub_event {

@@ -299,6 +299,44 @@ static void load_said(struct loading *loading)
         load_damage(loading, "messages");
 }
 
+static enum approval_status load_status(struct loading *loading)
+{
+    struct json_value status = json_get(loading->object, "status");
+    for (int at = 0; at < APPROVAL_STATUS_COUNT; at++)
+        if (json_string_is(status, slice_of(approval_status_text((enum approval_status)at))))
+            return (enum approval_status)at;
+    load_damage(loading, "status");
+    return APPROVAL_WITHDRAWN;
+}
+
+static void load_approval(struct loading *loading)
+{
+    struct json_value object = loading->object;
+    struct approval *approval = approval_new(loading->room, loading->row->key);
+    if (!approval) {
+        load_damage(loading, "key");
+        return;
+    }
+    approval->asker = load_text(loading, object, "asker");
+    approval->target = load_text(loading, object, "target");
+    approval->question = load_text(loading, object, "question");
+    approval->preset = load_text(loading, object, "preset");
+    approval->choices = slice_copy(load_array(loading, object, "choices").raw);
+    approval->wait_ms = load_i64(loading, object, "wait_ms");
+    approval->asked_ms = load_i64(loading, object, "asked_ms");
+    approval->status = load_status(loading);
+    approval->changed_ms = load_i64(loading, object, "changed_ms");
+    approval->changed = load_u64(loading, object, "changed");
+    approval->choice = load_text(loading, object, "choice");
+    approval->by = load_text(loading, object, "by");
+    approval->note = load_text(loading, object, "note");
+    approval->order = load_u64(loading, object, "order");
+    if (!approval_offers(approval->choices, approval->preset))
+        load_damage(loading, "preset");
+    if (approval->choice.len && !approval_offers(approval->choices, approval->choice))
+        load_damage(loading, "choice");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -323,6 +361,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_BAN] = load_ban,
         [ROW_HOLDING] = load_holding,
         [ROW_SAID] = load_said,
+        [ROW_APPROVAL] = load_approval,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

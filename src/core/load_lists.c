@@ -107,6 +107,11 @@ static uint64_t lease_order(const void *object)
     return ((const struct lease *)object)->fence;
 }
 
+static uint64_t approval_order(const void *object)
+{
+    return ((const struct approval *)object)->order;
+}
+
 static void put_member(struct room *room, void *object)
 {
     member_restore(room, object);
@@ -148,6 +153,11 @@ static void put_lease(struct room *room, void *object)
     lease_restore(room, object);
 }
 
+static void put_approval(struct room *room, void *object)
+{
+    approval_restore(room, object);
+}
+
 static void lists_restore(struct room *room)
 {
     struct knowledge *knowledge = &room->knowledge;
@@ -158,6 +168,7 @@ static void lists_restore(struct room *room)
     in_order(&knowledge->ledger.commitments, 1, commitment_order, put_commitment, room);
     in_order(&room->sessions, 1, session_order, put_session, room);
     in_order(&room->leases, 1, lease_order, put_lease, room);
+    in_order(&room->approvals.all, 1, approval_order, put_approval, room);
     index_walk(&room->members, settle, room);
 }
 

@@ -61,6 +61,11 @@ static inline bool member_is_here(const struct member *member)
 {
     return member->peer || member->stays_s;
 }
+/* What a person says of itself when it joins; khub chat does. */
+static inline bool member_is_person(const struct member *member)
+{
+    return slice_is(member->specialization, "person");
+}
 
 void members_free(struct room *room);
 /* The room's own, connected or not; NULL when it was never seen, or is forgotten. */

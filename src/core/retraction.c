@@ -94,6 +94,7 @@ static void known_retract(const struct retraction *retraction, uint64_t seq)
     else if (entry && !entry->retracted.by.len)
         entry_retract(retraction, entry);
     knowledge_blank_report(knowledge, seq);
+    approvals_retract(retraction->request, seq);
 }
 
 void retraction_proceed(struct request *request, const struct moderated *what, struct slice reason,

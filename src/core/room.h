@@ -2,6 +2,7 @@
 #ifndef KHUB_CORE_ROOM_H
 #define KHUB_CORE_ROOM_H
 
+#include "core/approvals.h"
 #include "core/chains.h"
 #include "core/hub.h"
 #include "core/knowledge.h"
@@ -75,6 +76,8 @@ struct room {
 
     struct index leases;
     struct lease_list leases_open; /* the same, the oldest first */
+
+    struct approvals approvals;
 
     struct outlines outlines; /* of messages that are under way */
 

@@ -29,7 +29,8 @@
     X(CHAIN, "chain")           /* key: the message_id of a reply */                               \
     X(BAN, "ban")               /* key: "ai_id/" or "owner/", and the name */                      \
     X(HOLDING, "holding")       /* key: the name of an owner's token */                            \
-    X(SAID, "said")             /* key: the number of a block of seqs (said.h) */
+    X(SAID, "said")             /* key: the number of a block of seqs (said.h) */                  \
+    X(APPROVAL, "approval")     /* key: its id */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -380,6 +380,25 @@ static void write_said(const void *object, struct text *text)
     said_write(object, text);
 }
 
+static void write_approval(const void *object, struct text *text)
+{
+    const struct approval *approval = object;
+    add_text(text, "asker", approval->asker);
+    add_text(text, "target", approval->target);
+    add_text(text, "question", approval->question);
+    add_raw(text, "choices", approval->choices);
+    add_text(text, "preset", approval->preset);
+    add_i64(text, "wait_ms", approval->wait_ms);
+    add_i64(text, "asked_ms", approval->asked_ms);
+    add_text(text, "status", slice_of(approval_status_text(approval->status)));
+    add_i64(text, "changed_ms", approval->changed_ms);
+    add_u64(text, "changed", approval->changed);
+    add_text(text, "choice", approval->choice);
+    add_text(text, "by", approval->by);
+    add_text(text, "note", approval->note);
+    add_u64(text, "order", approval->order);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,
     [ROW_PATTERN] = write_knowledge,
@@ -400,6 +419,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_BAN] = write_ban,
     [ROW_HOLDING] = write_holding,
     [ROW_SAID] = write_said,
+    [ROW_APPROVAL] = write_approval,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -498,6 +518,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     save_index(&saving, ROW_BAN, &room->bans);
     save_index(&saving, ROW_HOLDING, &room->holdings);
     said_each(room, save_said, &saving);
+    save_index(&saving, ROW_APPROVAL, &room->approvals.all);
     text_free(&saving.text);
 }
 

@@ -186,6 +186,13 @@ static bool answered(struct agent *agent, const struct khub_message *message, co
     return true;
 }
 
+/* Is it the end of a question of ours, or one that we alone are to answer? */
+static bool is_of_own_approval(const struct agent *agent, const json_t *payload)
+{
+    bool pending = strcmp(member_of(payload, "status"), "pending") == 0;
+    return strcmp(member_of(payload, pending ? "target" : "asker"), agent_id(agent)) == 0;
+}
+
 enum kind { KIND_NONE, KIND_NOTICE, KIND_INBOX, KIND_INBOX_NOTICE };
 
 /* What becomes of a message that answers nothing. */
@@ -207,7 +214,10 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     case MESSAGE_LOG_RESULT:
     case MESSAGE_DEAD_RESULT:
     case MESSAGE_MODERATION_RESULT:
+    case MESSAGE_APPROVAL_RESULT:
         return KIND_NONE;
+    case MESSAGE_APPROVAL: /* a person's word on what we asked, or a question to us */
+        return is_of_own_approval(agent, payload) ? KIND_INBOX : KIND_NONE;
     case MESSAGE_HELLO:
     case MESSAGE_PRESENCE:
         return KIND_NOTICE;
@@ -232,7 +242,7 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
 static void receive(struct agent *agent, const struct khub_message *message)
 {
     bool hub = strcmp(message->sender_id.at, "hub") == 0;
-    bool lease = strcmp(message->type.at, "lease") == 0;
+    bool own = strcmp(message->type.at, "lease") == 0 || strcmp(message->type.at, "approval") == 0;
     struct mail entry = {
         .seq = message->seq,
         .message_id = message->message_id.at,
@@ -243,7 +253,7 @@ static void receive(struct agent *agent, const struct khub_message *message)
         .payload = message->payload.at,
         .payload_len = message->payload.len,
         .directed = strcmp(message->target_ai.at, agent_id(agent)) == 0 ||
-                    (hub && (lease || strcmp(message->type.at, "error") == 0)),
+                    (hub && (own || strcmp(message->type.at, "error") == 0)),
     };
     if (mailbox_add(&agent->mailbox, &entry) == 0 && agent->callbacks.received)
         agent->callbacks.received(agent, &entry, agent->data);

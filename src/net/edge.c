@@ -211,6 +211,7 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
     X(SESSION, "session", "status")                                                                \
     X(VERIFICATION, "entry", "status")                                                             \
     X(LEASE, "lease", "status")                                                                    \
+    X(APPROVAL, "approval", "status")                                                              \
     X(MODERATION, "act", "detail")
 
 static const char *const note_keys[HUB_EVENT_COUNT][2] = {

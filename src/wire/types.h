@@ -51,7 +51,12 @@
     X(MODERATION_QUERY, "moderation_query", 2, true)                                               \
     X(MODERATION_RESULT, "moderation_result", 2, false)                                            \
     X(USAGE_QUERY, "usage_query", 2, true)                                                         \
-    X(USAGE_RESULT, "usage_result", 2, false)
+    X(USAGE_RESULT, "usage_result", 2, false)                                                      \
+    X(APPROVAL_REQUEST, "approval_request", 2, true)                                               \
+    X(APPROVAL_ANSWER, "approval_answer", 2, true)                                                 \
+    X(APPROVAL, "approval", 2, false)                                                              \
+    X(APPROVAL_QUERY, "approval_query", 2, true)                                                   \
+    X(APPROVAL_RESULT, "approval_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -69,7 +74,7 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
      MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
-     MESSAGE_BIT(MESSAGE_USAGE_QUERY))
+     MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

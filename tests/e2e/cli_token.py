@@ -254,11 +254,11 @@ def a_token_publishes_what_it_was_given_and_that_changes_at_once():
 # the table of khub token --help, cell by cell
 RIGHTS = {
     "member": {"take part": "yes", "observe what is for all": "yes", "observe what is for some": "of its own",
-               "keep order": "no"},
+               "approve": "if in --types", "keep order": "no"},
     "observer": {"take part": "no", "observe what is for all": "yes", "observe what is for some": "if --sees-direct",
-                 "keep order": "no"},
+                 "approve": "no", "keep order": "no"},
     "admin": {"take part": "yes", "observe what is for all": "yes", "observe what is for some": "yes",
-              "keep order": "yes"},
+              "approve": "yes", "keep order": "yes"},
 }
 
 
@@ -287,6 +287,8 @@ def each_role_may_what_the_table_says():
                 token = give_out(data, name, "--role", role, *options)
                 if may["take part"] == "yes":
                     member = let_in(hub, f"{name} speaks", token)
+                    member.say("approval_answer", {"approval_id": "a1", "choice": "yes"})
+                    member.expect_error("not_found" if may["approve"] == "yes" else "forbidden")
                     member.say("chat", {"text": f"of {name}"})
                     while ada.receive()["payload"].get("text") != f"of {name}":
                         pass

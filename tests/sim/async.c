@@ -140,6 +140,7 @@ static void async_effect(void *ctx, const struct effect *effect)
     world_effect(world, effect);
     id_note(world, effect->line);
     leases_follow(world, effect);
+    approvals_follow(world, effect);
     for (size_t i = 0; i < effect->seat_count; i++) {
         const struct seat *seat = &effect->seats[i];
         if (seat->level >= effect->level && (!seat->member || seat->member != effect->skipped))
@@ -175,6 +176,7 @@ static void edge_joined(void *ctx, peer_id peer)
         return;
     }
     connection->room = applying->room;
+    connection->joined = world->step;
 }
 
 /* The connection goes when an entry is applied, and not before. */
@@ -290,9 +292,9 @@ static void message_push(struct async *async, int room, const struct entry *entr
     }
     secrets_check(async, entry);
     const struct connection *holder = connection_find(async, entry->takes_over);
-    bool own =
-        entry->takes_over == entry->peer; /* whose member is away: no connection has its id */
-    if (own && holder && holder->room != NOBODY)
+    /* Its member is away: no connection has its id, or did not when this call began. */
+    bool own = entry->takes_over == entry->peer;
+    if (own && holder && holder->room != NOBODY && holder->joined != world->step)
         world_fail(world, "peer %llx takes over from itself", (unsigned long long)entry->peer);
     if (entry->takes_over && !own &&
         !(holder && holder->closed) && /* it may be expelled meanwhile */

@@ -20,7 +20,8 @@
 /* A connection of the hub's present life; ids may equal those of an earlier one. */
 struct connection {
     peer_id id;
-    int room, name;     /* NOBODY until an entry of it was accepted */
+    int room, name;     /* NOBODY until an entry of it was accepted, */
+    unsigned joined;    /* and in which step that was */
     bool closed;        /* the edge has ended it: it hears nothing */
     bool leaving;       /* it said that it leaves: nothing more of it is taken */
     bool over;          /* its end was committed: no effect names it */

@@ -6,7 +6,7 @@
  *                 sessions.c, shares.c, ledger.c
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
- *     leases.c    leases, in worlds without a model
+ *     leases.c, approvals.c    these, in worlds without a model
  *     letters.c   direct messages that were not taken, in all worlds
  *     moderation.c    what the one that is an admin does
  *     async.h     the same on logs that commit later, with crashes and restarts
@@ -326,13 +326,24 @@ struct temper {
     bool limited;       /* a rate limit is set */
     bool small;         /* knowledge_max is small */
     int rooms;          /* the first so many are spoken of */
-    bool leases;        /* are spoken of: where no model foretells what comes of them */
+    bool leases; /* and approvals are spoken of: where no model foretells what comes of them */
 };
 
 /* As the hub has told it so far. */
 struct lease_model {
     char holder[160]; /* "": nobody */
     uint64_t fence;   /* of the last that was granted */
+};
+
+/* The same of a question. */
+struct approval_model {
+    uint64_t seq; /* its id */
+    char asker[160];
+    bool decided;
+};
+struct approvals_model {
+    struct approval_model *list;
+    size_t count;
 };
 
 struct world {
@@ -373,6 +384,7 @@ struct world {
 
     char last_said[NAMES][48]; /* message_ids */
     struct lease_model leases[ROOMS][KEYS];
+    struct approvals_model approvals[ROOMS];
     struct letters_model letters[ROOMS];
     struct day_model days[ROOMS];
     struct heard heard[ROOMS];
@@ -398,6 +410,11 @@ bool world_failed(const struct world *world);
 /* ── leases.c ── */
 /* What an effect says of a lease must go with what was said before. */
 void leases_follow(struct world *world, const struct effect *effect);
+
+/* ── approvals.c ── */
+/* The same of an approval. */
+void approvals_follow(struct world *world, const struct effect *effect);
+void approvals_forget(struct approvals_model *approvals);
 
 /* ── world.c ── */
 /* Without a hub. */

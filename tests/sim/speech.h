@@ -67,6 +67,10 @@ void make_lease_request(struct maker *maker);
 void make_lease_release(struct maker *maker);
 void make_lease_shown(struct maker *maker);
 
+/* approvals.c */
+void make_approval_request(struct maker *maker);
+void make_approval_answer(struct maker *maker);
+
 /* moderation.c */
 void make_moderation(struct maker *maker);
 

@@ -118,7 +118,8 @@ static void forge(struct world *world, struct said *said)
                                                MESSAGE_KNOWLEDGE_RESULT,  MESSAGE_CHALLENGE,
                                                MESSAGE_VERIFICATION,      MESSAGE_LEASE,
                                                MESSAGE_CAUGHT_UP,         MESSAGE_DEAD_RESULT,
-                                               MESSAGE_MODERATION_RESULT, MESSAGE_MEMBER_RESULT};
+                                               MESSAGE_MODERATION_RESULT, MESSAGE_MEMBER_RESULT,
+                                               MESSAGE_APPROVAL,          MESSAGE_APPROVAL_RESULT};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -157,8 +158,10 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_MODERATION_QUERY,
                                               MESSAGE_MEMBER_QUERY,
                                               MESSAGE_LEASE_REQUEST,
-                                              MESSAGE_LEASE_RELEASE};
-    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 2 };
+                                              MESSAGE_LEASE_RELEASE,
+                                              MESSAGE_APPROVAL_REQUEST,
+                                              MESSAGE_APPROVAL_ANSWER};
+    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 4 };
     static_assert((int)COUNT <= (int)TYPE_WEIGHTS, "each type has a weight");
     unsigned count = world->temper.leases ? COUNT : COUNT - LEASE_TYPES;
     unsigned total = 0, picked, type = 0;

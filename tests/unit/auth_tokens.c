@@ -284,7 +284,7 @@ static void test_an_earlier_versions_file_is_taken_over(void **state)
         assert_false(token->grant.quota.most[LIMIT_CONNECTIONS] > 0);
         assert_false(token->grant.sees_direct);
         assert_int_equal(token->grant.types, 0);
-        assert_int_equal(token_bars(&token->grant), 0);
+        assert_int_equal(token_bars(&token->grant), MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER));
         assert_false(tokens_named(place->hub, "bob", NOW)->grant.quota.most[LIMIT_RATE] > 0);
         assert_int_equal(tokens_rotate(place->command, "ada", NOW, next, place->why), 0);
         assert_true(seen(place, next, NOW)->grant.quota.most[LIMIT_RATE] > 2.4);
@@ -359,6 +359,7 @@ static void allow(struct place *place, const char *name, uint64_t types, const c
 static void test_the_types_that_one_may_publish(void **state)
 {
     const uint64_t chat = MESSAGE_BIT(MESSAGE_CHAT), order = MESSAGE_BIT(MESSAGE_MODERATION);
+    const uint64_t decides = MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER);
     const uint64_t all = message_types_published();
     struct place *place = *state;
     char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], noted[NOTED_SIZE] = "";
@@ -378,8 +379,11 @@ static void test_the_types_that_one_may_publish(void **state)
                   message_type_text((enum message_type)type));
     allow(place, "eve", chat, "\"eve\"");
     assert_int_equal(seen(place, next, NOW)->grant.types, chat);
-    allow(place, "ada", 0, NULL);
-    assert_int_equal(token_bars(&seen(place, next, NOW)->grant), 0);
+    allow(place, "ada", 0, NULL); /* all, but what a person alone may say */
+    assert_int_equal(token_bars(&seen(place, next, NOW)->grant), decides);
+    allow(place, "ada", chat | decides, NULL);
+    assert_int_equal(token_bars(&seen(place, next, NOW)->grant), all & ~chat & ~decides);
+    assert_int_equal(token_may(&seen(place, next, NOW)->grant, TOKEN_MAY_APPROVE), TOKEN_YES);
     eye.role = TOKEN_OBSERVER;
     add(place, &eye, text);
     assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all);
@@ -387,6 +391,7 @@ static void test_the_types_that_one_may_publish(void **state)
     assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all);
     root.role = TOKEN_ADMIN;
     add(place, &root, text);
+    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), 0);
     allow(place, "root", chat | order, NULL);
     assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all & ~chat & ~order);
     assert_int_equal(tokens_acts(place->hub, note, noted, place->why), 0);
@@ -402,6 +407,7 @@ static void test_each_role_has_the_rights_of_the_table(void **state)
         [TOKEN_MAY_SPEAK] = {TOKEN_YES, TOKEN_NO, TOKEN_YES},
         [TOKEN_MAY_OBSERVE] = {TOKEN_YES, TOKEN_YES, TOKEN_YES},
         [TOKEN_MAY_SEE_DIRECT] = {TOKEN_OWN, TOKEN_NO, TOKEN_YES},
+        [TOKEN_MAY_APPROVE] = {TOKEN_NO, TOKEN_NO, TOKEN_YES},
         [TOKEN_MAY_KEEP_ORDER] = {TOKEN_NO, TOKEN_NO, TOKEN_YES},
     };
     (void)state;

@@ -120,6 +120,17 @@ static const struct {
      "granted k of ada: to build it"},
     {MESSAGE_LEASE, "{\"status\":\"held\",\"key\":\"k\",\"holder\":\"ada\",\"intent\":\"\"}",
      "held k by ada"},
+    {MESSAGE_APPROVAL,
+     "{\"approval_id\":\"a7\",\"status\":\"pending\",\"question\":\"Deploy?\",\"default\":\"no\","
+     "\"timeout_s\":60}",
+     "a7 wants a person within 60 s, else no: Deploy?"},
+    {MESSAGE_APPROVAL,
+     "{\"approval_id\":\"a7\",\"status\":\"answered\",\"question\":\"Deploy?\",\"choice\":\"yes\","
+     "\"by\":\"pia\",\"note\":\"go on\"}",
+     "a7 answered: yes by pia: go on"},
+    {MESSAGE_APPROVAL_REQUEST, "{\"question\":\"Deploy?\",\"choices\":[\"yes\",\"no\"]}",
+     "Deploy?"},
+    {MESSAGE_APPROVAL_ANSWER, "{\"approval_id\":\"a7\",\"choice\":\"yes\"}", "a7: yes"},
     {MESSAGE_MODERATION,
      "{\"action\":\"ban\",\"target\":{\"owner\":\"ci\"},\"by\":\"ops\",\"reason\":\"echoes\","
      "\"until\":\"2026\"}",

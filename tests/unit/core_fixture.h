@@ -24,7 +24,7 @@
 #include "core/hub.h"
 #include "core_json.h"
 
-enum { ADA = 1, BOB, CEY, DAN, EVE, FAY, GUS, HAL, IDA, JON, PEERS_MAX = 1200 };
+enum { ADA = 1, BOB, CEY, DAN, EVE, FAY, GUS, HAL, IDA, JON, KIM, PEERS_MAX = 1200 };
 
 struct fixture;
 

@@ -205,6 +205,14 @@ static void fill(struct fixture *f)
     skip_all(f);
     request(f, "");
     say(f, BOB, "lease_request", "{'key':'gone','ttl_s':1}");
+    join(f, KIM, "kim", 2, "'specialization':'person','sync':'none'");
+    for (unsigned i = 0; i < 3; i++)
+        say(f, BOB, "approval_request",
+            "{'question':'?','choices':['a','b'],'default':'b','timeout_s':%u}", 60 + i);
+    say(f, KIM, "approval_answer", "{'approval_id':'%s','choice':'a','note':'n'}",
+        string_of(expect(f, BOB, "approval"), "approval_id"));
+    say(f, BOB, "approval_request", "{'approval_id':'%s','withdrawn':true}",
+        string_of(expect(f, BOB, "approval"), "approval_id"));
     say(f, ADA, "lease_request", "{'key':'k','ttl_s':60,'intent':'i'}");
     say(f, BOB, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
     say(f, ADA, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
