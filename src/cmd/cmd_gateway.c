@@ -12,7 +12,7 @@
 struct gateway_settings {
     const char *hub, *token_file, *room, *agents_room;
     struct text_list http;
-    bool quiet;
+    bool share_token, quiet;
 };
 
 struct gateway_run {
@@ -66,6 +66,7 @@ static int run(const void *data)
                                        .agents_room = settings->agents_room,
                                        .tls = hub_tls(),
                                        .http = settings->http,
+                                       .share_token = settings->share_token,
                                        .token_open = hub_token_open,
                                        .quiet = settings->quiet,
                                        .refused = on_refused}};
@@ -114,6 +115,12 @@ static const struct setting options[] = {
      .bytes = ROOM_NAME_MAX,
      .fallback = ROOM_DEFAULT,
      .help = "The room that clients of MCP join, when they name none."},
+    {.name = "share-token",
+     .kind = SETTING_FLAG,
+     AT(share_token),
+     .help =
+         "Who shows no token is let in by the gateway's own: everybody on this machine may do "
+         "by it what it allows. Without it the hub is asked whether it lets in who shows none."},
     {.name = "quiet",
      .letter = 'q',
      .kind = SETTING_FLAG,
@@ -131,9 +138,11 @@ const struct command command_gateway = {
         "Prometheus, /mcp for clients that speak MCP, whose AIs join the hub, and /ws for AIs that speak the "
         "hub's own lines over WebSocket. It is one more "
         "client of the hub, an observer, and comes back whenever the hub "
-        "does.\n\nNobody is asked for a token, so it listens on addresses of this machine alone, and "
-        "refuses requests that call it by another name (Host) or come from a web page (Origin). It "
-        "speaks no TLS yet. Whoever is on this machine may do by it what its own token allows.",
+        "does.\n\nClients show the token that the hub gave them (Authorization: Bearer khub_...), and "
+        "their AIs join with it; what the hub does not let in, the gateway does not either. Its own "
+        "token is for /readyz and for what it asks the hub itself.\n\nIt listens on addresses of this "
+        "machine alone, for it speaks no TLS yet, and refuses requests that call it by another name "
+        "(Host) or come from a web page (Origin).",
     .example = "  khub gateway &\n"
                "  curl http://127.0.0.1:6080/readyz\n"
                "  khub gateway --hub khubs://hub.example:6000 --http 127.0.0.1:9100",

@@ -22,7 +22,7 @@
 struct serve_settings {
     struct text_list listen, http;
     long port;
-    bool insecure, no_tokens, quiet, memory, salvage, no_confine;
+    bool insecure, no_tokens, quiet, memory, salvage, no_confine, http_share_token;
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     size_t rate_bytes;
@@ -170,7 +170,9 @@ static int choose_http(const struct serve_settings *settings, const char *hub, s
     char why[TOKEN_CHOICE_WHY_SIZE];
     if (settings->http.count == 0)
         return EXIT_WORKED;
-    *door = (struct door){.room = settings->http_room, .http = settings->http};
+    *door = (struct door){.room = settings->http_room,
+                          .http = settings->http,
+                          .share_token = settings->http_share_token};
     if (token_choose(hub, settings->http_token, door->token, why) < 0)
         return complain("serve", "%s", why);
     *ret_beside = door_beside(door);
@@ -264,13 +266,19 @@ static const struct setting options[] = {
      AT(http),
      .argument = "ADDRESS",
      .help = "Answers HTTP there as well, as 'khub gateway' does for a hub elsewhere: host:port or "
-             "[ipv6]:port, of this machine alone. Nobody is asked for a token there."},
+             "[ipv6]:port, of this machine alone. Clients show their tokens there as well."},
     {.name = "http-token",
      .kind = SETTING_TEXT,
      AT(http_token),
      .argument = "FILE",
-     .help = "A file with the token that HTTP shows to this hub, when it asks for tokens; without "
-             "it $KHUB_TOKEN."},
+     .help = "A file with the token that HTTP shows to this hub for itself, when it asks for "
+             "tokens; without it $KHUB_TOKEN."},
+    {.name = "http-share-token",
+     .kind = SETTING_FLAG,
+     AT(http_share_token),
+     .help =
+         "HTTP clients that show no token are let in by that one: everybody on this machine may "
+         "do by it what it allows."},
     {.name = "http-room",
      .kind = SETTING_TEXT,
      AT(http_room),

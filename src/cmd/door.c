@@ -63,6 +63,7 @@ int door_open(struct door *door, char *ret_said, size_t size)
                                                .token = door->token,
                                                .token_open = door->token_open,
                                                .tls = door->tls},
+                                      .shares_token = door->share_token,
                                       .agents_room = door->agents_room,
                                       .http.connections_max = door->connections_max};
     const struct gateway_callbacks callbacks = {.changed = on_changed, .refused = on_refused};

@@ -19,6 +19,7 @@ struct door {
     const struct khub_tls *tls;
     struct text_list http;                               /* addresses to listen on */
     char token[TOKEN_TEXT_SIZE];                         /* "": none; wiped by door_open */
+    bool share_token;                                    /* it stands for clients who show none */
     bool token_open, quiet;                              /* quiet: no lines on stdout */
     size_t connections_max;                              /* 0: as many as the system lets */
     void (*refused)(struct door *door, const char *why); /* the hub refuses it for good; or NULL */

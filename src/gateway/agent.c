@@ -39,6 +39,7 @@ struct agent {
     char room[65], resume_token[UUID_SIZE];
     char why[512];
     bool joined, joined_once, ended, closing;
+    bool unauthorized; /* by the hub's last word on it */
     int64_t close_until;
 };
 
@@ -153,6 +154,7 @@ static void keep_sync(struct agent *agent, const struct khub_message *message)
     const char *token = khub_resume_token(agent->link);
     snprintf(agent->resume_token, sizeof agent->resume_token, "%s", token);
     agent->joined = agent->joined_once = true;
+    agent->unauthorized = false;
     agent->why[0] = '\0';
     tell_changed(agent);
     joinings_end(agent, NULL);
@@ -222,7 +224,7 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     case MESSAGE_PRESENCE:
         return KIND_NOTICE;
     case MESSAGE_ERROR: /* of an earlier message's, or of nothing we said */
-        return agent->joined ? KIND_INBOX : KIND_NONE;
+        return agent->joined && !agent->unauthorized ? KIND_INBOX : KIND_NONE;
     case MESSAGE_LEASE: /* another's is not our concern; of our own, its end is */
         return strcmp(member_of(payload, "holder"), agent_id(agent)) == 0 &&
                        strcmp(member_of(payload, "status"), "expired") == 0
@@ -269,6 +271,9 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         return;
     }
     json_t *payload = json_loadb(message->payload.at, message->payload.len, 0, &error);
+    if (strcmp(message->type.at, "error") == 0 && strcmp(message->sender_id.at, "hub") == 0)
+        agent->unauthorized =
+            strcmp(member_of(payload, "code"), wire_error_code(WIRE_UNAUTHORIZED)) == 0;
     enum kind kind =
         answered(agent, message, payload) ? KIND_NONE : kind_of(agent, message, payload);
     json_decref(payload);
@@ -312,6 +317,8 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
         return;
     agent->ended = true;
     agent->joined = false;
+    if (agent->unauthorized && agent->callbacks.unauthorized)
+        agent->callbacks.unauthorized(agent, agent->data);
     questions_fail(agent, agent->why[0] ? agent->why : "this AI has left the hub");
     if (agent->closing)
         agent_free_begin(agent);

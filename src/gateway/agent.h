@@ -21,6 +21,9 @@ struct agent_callbacks {
     void (*noticed)(struct agent *agent, const struct khub_message *message, void *data);
     /* What an AI that is started again must know is new: its resume_token, its cursor. */
     void (*changed)(struct agent *agent, void *data);
+    /* The hub takes its token no more, and it has ended; it may be closed. What waits for an answer
+     * has yet to be told. */
+    void (*unauthorized)(struct agent *agent, void *data);
 };
 
 /* How a question, a publication or a joining ended. */

@@ -11,7 +11,8 @@
 #define INBOX_WAIT_S_MAX     300u        /* that an answer may be waited for */
 #define QUESTIONS_MAX        64u         /* of one AI's that the hub has yet to answer */
 #define ANSWER_MS            20000       /* for its answer, or for the hub to be there */
-#define GUESTS_MAX           1000u       /* who have a handle, over HTTP */
+#define GUESTS_MAX           1000u       /* who have a handle, over HTTP, */
+#define GUESTS_OWN_MAX       250u        /* and of these of one token */
 #define CALLS_MAX            128u        /* of one client's under way at once */
 
 /* WebSockets: a message, of which nothing is held, so that the hub's own bound is what counts; what
@@ -22,5 +23,17 @@
 #define WS_HELD_MAX    (64u << 10)
 #define WS_PING_MS     20000u
 #define WS_PART_MS     5000u
+
+/* Callers (callers.h). What the hub said of one is good for so long; it has so long to say it. So
+ * many are remembered; asked about at once, and of these from one address (the hub holds back 16 of
+ * an address, and the gateway is one); and may wait for that. */
+#define CALLER_GOOD_MS            300000
+#define CALLER_REFUSED_MS         60000
+#define CALLER_ASK_MS             10000
+#define CALLERS_KNOWN_MAX         1024u
+#define CALLERS_ASKING_MAX        4u
+#define CALLERS_ASKING_ORIGIN_MAX 2u
+#define CALLERS_LINE_MAX          64u
+#define CALLERS_LINE_ORIGIN_MAX   8u
 
 #endif

@@ -89,23 +89,32 @@ static void readyz(struct http_request *request)
     http_request_on_gone(request, on_gone, waiter);
 }
 
-static void mcp_post(struct http_request *request)
+/* Open to who is of this machine: what is counted here is no secret of anybody's. */
+static void metrics(struct http_request *request)
 {
     const struct gateway *gateway = http_server_data(request);
-    mcp_door_post(gateway->mcp, request);
+    struct endpoint peer = http_request_peer(request);
+    if (endpoint_is_local(&peer))
+        gateway_metrics(request);
+    else
+        callers_admit(gateway->callers, request, CALLER_OBSERVES, gateway_metrics);
 }
 
-static void mcp_get(struct http_request *request)
-{
-    const struct gateway *gateway = http_server_data(request);
-    mcp_door_get(gateway->mcp, request);
-}
-
-static void mcp_delete(struct http_request *request)
-{
-    const struct gateway *gateway = http_server_data(request);
-    mcp_door_delete(gateway->mcp, request);
-}
+/* A handler that gets requests of admitted callers alone. */
+#define ADMITTED(name, door, call)                                                                 \
+    static void name##_admitted(struct http_request *request)                                      \
+    {                                                                                              \
+        const struct gateway *gateway = http_server_data(request);                                 \
+        call(gateway->door, request);                                                              \
+    }                                                                                              \
+    static void name(struct http_request *request)                                                 \
+    {                                                                                              \
+        const struct gateway *gateway = http_server_data(request);                                 \
+        callers_admit(gateway->callers, request, CALLER_COMES, name##_admitted);                   \
+    }
+ADMITTED(mcp_post, mcp, mcp_door_post)
+ADMITTED(mcp_get, mcp, mcp_door_get)
+ADMITTED(mcp_delete, mcp, mcp_door_delete)
 
 static void ws_get(struct http_request *request)
 {
@@ -116,7 +125,7 @@ static void ws_get(struct http_request *request)
 const struct http_route gateway_routes[] = {
     {.method = "GET", .path = "/healthz", .handler = healthz},
     {.method = "GET", .path = "/readyz", .handler = readyz},
-    {.method = "GET", .path = "/metrics", .handler = gateway_metrics},
+    {.method = "GET", .path = "/metrics", .handler = metrics},
     {.method = "POST", .path = "/mcp", .handler = mcp_post, .body_max = RPC_LINE_MAX},
     {.method = "GET", .path = "/mcp", .handler = mcp_get},
     {.method = "DELETE", .path = "/mcp", .handler = mcp_delete},
@@ -185,6 +194,20 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
 
 /* ── its beginning and end ── */
 
+/* False: out of memory. */
+static bool doors_new(struct gateway *gateway, uv_loop_t *loop,
+                      const struct gateway_options *options)
+{
+    struct khub_options agent = options->link, stranger = options->link;
+    agent.ai_id = NULL;
+    agent.room = options->agents_room;
+    agent.specialization = NULL;
+    callers_nobody(gateway->callers, &stranger);
+    gateway->mcp = mcp_door_new(loop, &agent, gateway->callers, gateway->guests);
+    gateway->ws = ws_door_new(loop, &stranger, options->ping_ms);
+    return gateway->mcp && gateway->ws;
+}
+
 int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
                 const struct gateway_callbacks *callbacks, void *data, struct gateway **ret_gateway)
 {
@@ -208,14 +231,11 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     http.data = gateway;
     int error = khub_new(&link, &(struct khub_callbacks){.message = on_message, .state = on_state},
                          &gateway->link);
-    struct khub_options agent = options->link;
-    agent.ai_id = NULL;
-    agent.room = options->agents_room;
-    agent.specialization = NULL;
-    if (error == 0 && (!(gateway->http = http_server_new(loop, &http)) ||
-                       !(gateway->guests = guests_new(loop, options->idle_ms)) ||
-                       !(gateway->mcp = mcp_door_new(loop, &agent, gateway->guests)) ||
-                       !(gateway->ws = ws_door_new(loop, &options->link, options->ping_ms))))
+    const struct callers_options callers = {.link = &link, .shares = options->shares_token};
+    if (error == 0 &&
+        (!(gateway->http = http_server_new(loop, &http)) ||
+         !(gateway->guests = guests_new(loop, options->idle_ms)) ||
+         !(gateway->callers = callers_new(loop, &callers)) || !doors_new(gateway, loop, options)))
         error = KHUB_E_NO_MEMORY;
     if (error == 0)
         error = khub_uv_start(loop, gateway->link, &gateway->adapter);
@@ -224,6 +244,7 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
         mcp_door_close(gateway->mcp);
         guests_close(gateway->guests);
         ws_door_close(gateway->ws);
+        callers_close(gateway->callers);
         khub_free(gateway->link);
         free(gateway);
         return error;
@@ -261,6 +282,7 @@ void gateway_close(struct gateway *gateway)
     http_server_close(gateway->http);
     mcp_door_close(gateway->mcp);
     guests_close(gateway->guests);
+    callers_close(gateway->callers);
     khub_uv_stop(gateway->adapter);
     uv_close((uv_handle_t *)&gateway->timer, on_timer_closed);
 }

@@ -7,6 +7,9 @@
  *     POST, GET, DELETE /mcp   MCP (mcp_http.h)
  *     GET /ws        the line protocol over WebSocket (ws.h)
  *
+ * The first two are open to all, /metrics to who is of this machine, or may observe; all else to
+ * those whom the hub lets in (callers.h).
+ *
  * All calls are the loop's thread's. */
 #ifndef KHUB_GATEWAY_GATEWAY_H
 #define KHUB_GATEWAY_GATEWAY_H
@@ -27,8 +30,10 @@ struct gateway_callbacks {
 
 struct gateway_options {
     /* Who to be at which hub; observer, retries and the like are set. What it points to, but for
-     * the token, must outlive the gateway: clients of MCP join by it, under names of their own. */
+     * the token, must outlive the gateway: clients of MCP join by it, under names and tokens of
+     * their own. */
     struct khub_options link;
+    bool shares_token;               /* these may do by its token what it allows, showing none */
     const char *agents_room;         /* that these join; NULL: "main" */
     uint64_t idle_ms;                /* after which one of them is forgotten; 0: half an hour */
     uint64_t ping_ms;                /* between two looks at a WebSocket; 0: 20000 */

@@ -24,6 +24,7 @@ struct gateway {
     struct http_server *http;
     struct khub *link;
     struct khub_uv *adapter;
+    struct callers *callers;
     struct guests *guests; /* of all doors */
     struct mcp_door *mcp;
     struct ws_door *ws;

@@ -82,6 +82,21 @@ static void add_hub(struct text *text, const struct gateway *gateway)
                "Those that it did not answer in time.", gateway->unanswered);
 }
 
+static void add_callers(struct text *text, const struct callers *callers)
+{
+    const struct callers_counts *counts = callers_counts(callers);
+    add_number(text, "khub_gateway_callers_admitted_total", "counter",
+               "Requests of those whom the hub lets in.", counts->admitted);
+    add_number(text, "khub_gateway_callers_refused_total", "counter",
+               "Requests without a token, or with one that is not good, or not for that.",
+               counts->refused);
+    add_number(text, "khub_gateway_callers_put_off_total", "counter",
+               "Requests that were told to come again, for the hub could not be asked who it is.",
+               counts->put_off);
+    add_number(text, "khub_gateway_callers_questions_total", "counter",
+               "Times that the hub was asked who somebody is.", counts->questions);
+}
+
 void gateway_metrics(struct http_request *request)
 {
     struct gateway *gateway = http_server_data(request);
@@ -92,6 +107,7 @@ void gateway_metrics(struct http_request *request)
                (uint64_t)gateway->started_ms / 1000);
     add_hub(&text, gateway);
     add_connections(&text, gateway);
+    add_callers(&text, gateway->callers);
     add_http(&text, gateway->http);
     add_ws(&text, ws_door_counts(gateway->ws));
     if (text.failed)

@@ -71,14 +71,27 @@ static unsigned bucket_of(const char *handle)
     return (digit_of(handle[0]) << 4 | digit_of(handle[1])) % BUCKETS;
 }
 
+/* All who show no token are one, and have all the room that there is. */
+static size_t count_of(const struct guests *guests, const struct caller *who)
+{
+    const struct guest *guest;
+    size_t count = 0;
+    for (unsigned i = 0; who->shows && i < BUCKETS; i++)
+        TAILQ_FOREACH (guest, &guests->buckets[i], next)
+            count += caller_same(&guest->who, who);
+    return count;
+}
+
 bool guests_add(struct guests *guests, struct guest *guest, enum guest_kind kind,
-                void (*idle)(struct guest *guest))
+                const struct caller *who, void (*idle)(struct guest *guest))
 {
     unsigned char random[(GUEST_HANDLE_SIZE - 1) / 2];
-    if (guests->count == GUESTS_MAX || uv_random(NULL, NULL, random, sizeof random, 0, NULL) < 0)
+    if (guests->count == GUESTS_MAX || count_of(guests, who) >= GUESTS_OWN_MAX ||
+        uv_random(NULL, NULL, random, sizeof random, 0, NULL) < 0)
         return false;
     hex_format(random, sizeof random, guest->handle);
     guest->kind = kind;
+    guest->who = *who;
     guest->idle = idle;
     guest->used = time_monotonic_ms();
     TAILQ_INSERT_TAIL(&guests->buckets[bucket_of(guest->handle)], guest, next);
@@ -92,14 +105,16 @@ void guests_remove(struct guests *guests, struct guest *guest)
     guests->count--;
 }
 
-struct guest *guests_find(const struct guests *guests, struct slice handle, enum guest_kind kind)
+struct guest *guests_find(const struct guests *guests, struct slice handle, enum guest_kind kind,
+                          const struct caller *who)
 {
     struct guest *guest;
     if (handle.len != GUEST_HANDLE_SIZE - 1)
         return NULL;
     TAILQ_FOREACH (guest, &guests->buckets[bucket_of(handle.at)], next) {
         /* who has it speaks for an AI: how far a guess was right is nobody's business */
-        if (guest->kind == kind && slice_equal_secret(handle, slice_of(guest->handle)))
+        bool own = caller_same(&guest->who, who);
+        if ((slice_equal_secret(handle, slice_of(guest->handle)) & own) && guest->kind == kind)
             return guest;
     }
     return NULL;

@@ -213,6 +213,16 @@ static void waits_end(struct mcp *mcp)
     }
 }
 
+static void on_unauthorized(struct agent *agent, void *data)
+{
+    struct mcp *mcp = data;
+    (void)agent;
+    if (mcp->options.unauthorized)
+        mcp->options.unauthorized(mcp->options.host);
+    else
+        waits_end(mcp);
+}
+
 void mcp_give_up(struct mcp *mcp, bool leaves)
 {
     struct agent *agent = mcp->agent;
@@ -226,7 +236,8 @@ void mcp_give_up(struct mcp *mcp, bool leaves)
 
 static int agent_begin(struct mcp *mcp, const struct khub_options *wanted)
 {
-    static const struct agent_callbacks callbacks = {on_received, on_noticed, on_changed};
+    static const struct agent_callbacks callbacks = {on_received, on_noticed, on_changed,
+                                                     on_unauthorized};
     struct khub_options options = *wanted;
     struct mcp_keeper *keeper = mcp->options.keeper;
     struct mail_past past = {0};

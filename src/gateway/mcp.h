@@ -39,6 +39,9 @@ struct mcp_options {
     struct mcp_keeper *keeper;
     struct mcp_outlet *outlet; /* of what answers nothing: notifications */
     bool nobody;               /* has no AI: what needs one is refused */
+    /* The hub takes the AI's token no more: it may be closed. NULL: whoever calls is told. */
+    void (*unauthorized)(void *host);
+    void *host;
 };
 
 /* options are copied, not what they point to. NULL: out of memory. */

@@ -10,7 +10,6 @@
 #include "gateway/mcp_inside.h"
 #include "gateway/rpc.h"
 #include "wire/clock.h"
-#include "wire/secret.h"
 
 #define TICK_MS         10000u
 #define NOTES_MAX       256u /* notifications that a stream which was lost can resume from */
@@ -29,6 +28,8 @@ struct talk {
     struct mcp_outlet outlet; /* of what answers nothing */
     struct mcp_door *door;
     struct mcp *mcp;
+    char *token;                 /* that its AI shows; owned, a secret; NULL: none */
+    bool refused;                /* the hub takes that no more */
     struct http_request *stream; /* GET's; NULL: none */
     struct note_list notes;      /* the last ones */
     size_t note_count;
@@ -54,8 +55,8 @@ TAILQ_HEAD(exchange_list, exchange);
 
 struct mcp_door {
     uv_loop_t *loop;
-    struct khub_options link;
-    char *token; /* of the link; owned, a secret */
+    struct khub_options link; /* but for what it shows */
+    struct callers *callers;
     struct guests *guests;
     uv_timer_t timer;
     struct talk_list talks;
@@ -65,11 +66,12 @@ struct mcp_door {
 
 /* ── conversations ── */
 
-/* guest is first. */
-static struct talk *talk_find(const struct mcp_door *door, struct slice handle,
-                              enum guest_kind kind)
+/* The one of who calls. guest is first. */
+static struct talk *talk_find(const struct mcp_door *door, const struct http_request *request,
+                              struct slice handle, enum guest_kind kind)
 {
-    return (struct talk *)guests_find(door->guests, handle, kind);
+    struct caller who = callers_who(door->callers, request);
+    return (struct talk *)guests_find(door->guests, handle, kind, &who);
 }
 
 static void note_free(struct talk *talk, struct note *note)
@@ -114,28 +116,31 @@ static void talk_note(struct mcp_outlet *outlet, const json_t *message)
         note_send(talk, TAILQ_LAST(&talk->notes, note_list));
 }
 
-static struct mcp *mcp_make(struct mcp_door *door, struct mcp_outlet *outlet, bool nobody)
-{
-    struct mcp_options options = {
-        .loop = door->loop, .link = door->link, .outlet = outlet, .nobody = nobody};
-    return mcp_new(&options);
-}
-
 static void on_idle(struct guest *guest);
+static void on_unauthorized(void *host);
 
-/* NULL: out of memory, or there are too many. */
-static struct talk *talk_new(struct mcp_door *door, enum guest_kind kind)
+/* For who calls. NULL: out of memory, or there are too many. */
+static struct talk *talk_new(struct mcp_door *door, const struct http_request *request,
+                             enum guest_kind kind)
 {
     struct talk *talk = calloc(1, sizeof *talk);
+    struct caller who = callers_who(door->callers, request);
+    struct khub_options link = door->link;
     if (!talk)
         return NULL;
     talk->outlet.send = talk_note;
     talk->door = door;
     TAILQ_INIT(&talk->notes);
-    talk->mcp = mcp_make(door, &talk->outlet, false);
-    if (!talk->mcp || !guests_add(door->guests, &talk->guest, kind, on_idle)) {
+    if (callers_link(door->callers, request, &link, &talk->token))
+        talk->mcp = mcp_new(&(struct mcp_options){.loop = door->loop,
+                                                  .link = link,
+                                                  .outlet = &talk->outlet,
+                                                  .unauthorized = on_unauthorized,
+                                                  .host = talk});
+    if (!talk->mcp || !guests_add(door->guests, &talk->guest, kind, &who, on_idle)) {
         if (talk->mcp)
             mcp_close(talk->mcp);
+        callers_token_free(talk->token);
         free(talk);
         return NULL;
     }
@@ -251,6 +256,8 @@ static void exchange_drop(struct exchange *exchange)
         http_request_on_gone(exchange->request, NULL, NULL);
         if (exchange->streams)
             http_stream_end(exchange->request);
+        else if (exchange->talk && exchange->talk->refused)
+            http_reply_unauthorized(exchange->request, "the hub takes this token no more");
         else
             refuse(exchange->request, 404, exchange->id, RPC_INVALID_REQUEST,
                    "this session has ended");
@@ -280,7 +287,17 @@ static void talk_end(struct talk *talk)
     }
     while (!TAILQ_EMPTY(&talk->notes))
         note_free(talk, TAILQ_FIRST(&talk->notes));
+    callers_token_free(talk->token);
     free(talk);
+}
+
+/* And so is every other of the same caller's, when its own AI hears of it. */
+static void on_unauthorized(void *host)
+{
+    struct talk *talk = host;
+    talk->refused = true;
+    callers_refused(talk->door->callers, &talk->guest.who);
+    talk_end(talk);
 }
 
 /* But for who keeps a stream open. */
@@ -347,11 +364,11 @@ static void post_earlier(struct mcp_door *door, struct http_request *request,
 {
     struct slice name = http_request_header(request, "mcp-session-id");
     bool begins = message->method && strcmp(message->method, "initialize") == 0;
-    struct talk *talk = name.at ? talk_find(door, name, GUEST_MCP_SESSION) : NULL;
+    struct talk *talk = name.at ? talk_find(door, request, name, GUEST_MCP_SESSION) : NULL;
     if (!version_spoken(http_request_header(request, "mcp-protocol-version"))) {
         refuse(request, 400, message->id, RPC_INVALID_REQUEST,
                "MCP-Protocol-Version names a version that is not spoken here");
-    } else if (begins && !name.at && !(talk = talk_new(door, GUEST_MCP_SESSION))) {
+    } else if (begins && !name.at && !(talk = talk_new(door, request, GUEST_MCP_SESSION))) {
         refuse(request, 503, message->id, RPC_INTERNAL_ERROR,
                "too many clients are here: try again later");
     } else if (!talk) {
@@ -421,13 +438,14 @@ static const char *header_fault(struct http_request *request, const struct rpc_m
 }
 
 /* Whose request is it? NULL: nobody's. */
-static struct talk *talk_meant(struct mcp_door *door, const struct rpc_message *message)
+static struct talk *talk_meant(struct mcp_door *door, const struct http_request *request,
+                               const struct rpc_message *message)
 {
     const json_t *arguments = json_object_get(message->params, "arguments");
     const char *handle = text_in(arguments, "handle");
     if (!handle[0])
         handle = text_in(json_object_get(message->params, "_meta"), "khub/handle");
-    return handle[0] ? talk_find(door, slice_of(handle), GUEST_MCP) : NULL;
+    return handle[0] ? talk_find(door, request, slice_of(handle), GUEST_MCP) : NULL;
 }
 
 static bool is_joining(const struct rpc_message *message)
@@ -440,14 +458,14 @@ static void post_later(struct mcp_door *door, struct http_request *request,
                        struct rpc_message *message)
 {
     const char *fault = message->method ? header_fault(request, message) : NULL;
-    struct talk *talk = message->method ? talk_meant(door, message) : NULL;
+    struct talk *talk = message->method ? talk_meant(door, request, message) : NULL;
     if (fault) {
         refuse(request, 400, message->id, HEADER_MISMATCH, fault);
     } else if (!message->method || !message->id) {
         http_reply(request, 202, NULL, (struct slice){0});
     } else {
         if (!talk && is_joining(message)) {
-            talk = talk_new(door, GUEST_MCP);
+            talk = talk_new(door, request, GUEST_MCP);
             if (talk)
                 mcp_set_handle(talk->mcp, talk->guest.handle);
         }
@@ -484,7 +502,7 @@ void mcp_door_post(struct mcp_door *door, struct http_request *request)
 static struct talk *session_of(struct mcp_door *door, struct http_request *request)
 {
     struct slice name = http_request_header(request, "mcp-session-id");
-    struct talk *talk = name.at ? talk_find(door, name, GUEST_MCP_SESSION) : NULL;
+    struct talk *talk = name.at ? talk_find(door, request, name, GUEST_MCP_SESSION) : NULL;
     if (slice_equal(http_request_header(request, "mcp-protocol-version"), slice_of(MCP_MODERN))) {
         http_reply_error(request, 405, "in " MCP_MODERN " all is POST");
         talk = NULL;
@@ -542,14 +560,8 @@ static void discard(struct mcp_outlet *outlet, const json_t *message)
     (void)outlet, (void)message;
 }
 
-static void token_free(struct mcp_door *door)
-{
-    if (door->token)
-        secret_free(door->token, strlen(door->token));
-}
-
 struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
-                              struct guests *guests)
+                              struct callers *callers, struct guests *guests)
 {
     static struct mcp_outlet nowhere = {.send = discard};
     struct mcp_door *door = calloc(1, sizeof *door);
@@ -557,14 +569,14 @@ struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
         return NULL;
     door->loop = loop;
     door->link = *link;
-    door->token = link->token ? strdup(link->token) : NULL;
-    door->link.token = door->token;
+    door->link.token = NULL;
+    door->callers = callers;
     door->guests = guests;
     TAILQ_INIT(&door->talks);
     TAILQ_INIT(&door->exchanges);
-    door->nobody = mcp_make(door, &nowhere, true);
-    if (!door->nobody || (link->token && !door->token)) {
-        token_free(door);
+    door->nobody = mcp_new(&(struct mcp_options){
+        .loop = loop, .link = door->link, .outlet = &nowhere, .nobody = true});
+    if (!door->nobody) {
         free(door);
         return NULL;
     }
@@ -589,6 +601,5 @@ void mcp_door_close(struct mcp_door *door)
     mcp_close(door->nobody);
     while (!TAILQ_EMPTY(&door->exchanges))
         exchange_drop(TAILQ_FIRST(&door->exchanges));
-    token_free(door);
     uv_close((uv_handle_t *)&door->timer, on_closed);
 }

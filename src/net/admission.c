@@ -213,7 +213,7 @@ void admission_decide(struct server *server, int fd, const struct endpoint *peer
         return;
     }
     server->accepted++;
-    connection->origin = origin_of(peer);
+    connection->origin = endpoint_origin(peer);
     connection->unknown = login_asks(server);
     if (connection->unknown && connection->frame.line_max > STRANGER_LINE_MAX)
         connection->frame.line_max = STRANGER_LINE_MAX;

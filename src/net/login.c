@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 
 #include "auth/tokens.h"
@@ -78,22 +77,6 @@ static void refresh(struct server *server)
 }
 
 /* ── who failed ── */
-
-struct origin origin_of(const struct endpoint *peer)
-{
-    struct origin origin = {{0}};
-    const struct sockaddr_in *four = (const void *)&peer->storage;
-    const struct sockaddr_in6 *six = (const void *)&peer->storage;
-    origin.bytes[15] = 1;
-    if (peer->any.sa_family == AF_INET)
-        memcpy(origin.bytes, &four->sin_addr, sizeof four->sin_addr);
-    else if (peer->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-        memcpy(origin.bytes, six->sin6_addr.s6_addr + 12, 4);
-    else if (peer->any.sa_family == AF_INET6)
-        memcpy(origin.bytes, &six->sin6_addr, 8); /* its owner has the other half to choose from */
-    origin.bytes[14] = (uint8_t)peer->any.sa_family;
-    return origin;
-}
 
 static bool is_forgiven(const struct stranger *stranger, uint64_t now)
 {

@@ -8,17 +8,12 @@
 
 #include "core/hub.h"
 #include "net/bounds.h"
+#include "wire/address.h"
 
 struct connection;
 struct endpoint;
 struct server;
 struct tokens;
-
-/* Where connections come from, as far as wrong tokens are counted: an IPv4 address, the first half
- * of an IPv6 one, all Unix sockets. */
-struct origin {
-    uint8_t bytes[16];
-};
 
 struct stranger {
     struct origin origin;
@@ -58,7 +53,6 @@ void login_review(struct server *server);
 /* Tells the log how many were refused, once in a while. */
 void login_note(struct server *server, const char *address);
 
-struct origin origin_of(const struct endpoint *peer);
 /* How long the connection's refusal is held back: 0: not at all. */
 uint64_t login_hold(struct connection *connection);
 /* That is over. */

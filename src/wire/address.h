@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -48,5 +49,12 @@ unsigned endpoint_port(const struct endpoint *endpoint);
 void endpoint_set_port(struct endpoint *endpoint, unsigned port);
 /* Whether a peer of this endpoint is on this machine: 127/8, ::1, ::ffff:127/104, a unix socket. */
 bool endpoint_is_local(const struct endpoint *endpoint);
+
+/* Where peers come from, as far as one is held to account for another: an IPv4 address, the first
+ * half of an IPv6 one, all Unix sockets. Equal ones have equal bytes. */
+struct origin {
+    uint8_t bytes[16];
+};
+struct origin endpoint_origin(const struct endpoint *peer);
 
 #endif

@@ -21,9 +21,9 @@ class Door:
     def __init__(self, port):
         self.port = port
 
-    def ask(self, path, method="GET", body=None, **fields):
+    def ask(self, path, method="GET", body=None, source="127.0.0.1", **fields):
         """Status, body and header fields; a dict if the body is JSON."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, source_address=(source, 0))
         with contextlib.closing(client):
             client.request(method, path, body, {name.replace("_", "-"): value for name, value in fields.items()})
             answer = client.getresponse()

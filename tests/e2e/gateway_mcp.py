@@ -14,50 +14,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from gateway import Gateway, door_of  # noqa: E402
 from harness import PATIENCE, Hub, check, equal, run, test, wait_until  # noqa: E402
 from mcp import META, MODERN, modern  # noqa: E402
-from mcp_session import NEWEST, Session, post  # noqa: E402
-
-def later(gateway, method, named_=None, fields=None, **params):
-    """A request of the later era: status and answer."""
-    given = {"MCP_Protocol_Version": MODERN, "Mcp_Method": method}
-    if named_:
-        given["Mcp_Name"] = named_
-    status, answer, _ = post(gateway, {"jsonrpc": "2.0", "id": 7, "method": method, "params": {**modern(), **params}},
-                             **{**given, **(fields or {})})
-    return status, answer
-
-
-def call(gateway, tool, **arguments):
-    status, answer = later(gateway, "tools/call", tool, name=tool, arguments=arguments)
-    equal(status, 200)
-    return answer["result"]
-
-
-class Stream:
-    """A GET of a session, whose events are read as they come."""
-
-    def __init__(self, session, last=None):
-        self.client = http.client.HTTPConnection("127.0.0.1", session.gateway.port, timeout=PATIENCE)
-        fields = {"Accept": "text/event-stream", "Mcp-Session-Id": session.name}
-        if last:
-            fields["Last-Event-ID"] = last
-        self.client.request("GET", "/mcp", headers=fields)
-        self.answer = self.client.getresponse()
-        equal((self.answer.status, self.answer.headers["Content-Type"].split(";")[0]), (200, "text/event-stream"))
-
-    def event(self):
-        """The next one: its id and what it says. None at the end."""
-        found = {}
-        while line := self.answer.readline():
-            line = line.decode().rstrip("\n")
-            if not line and "data" in found:
-                return found.get("id"), json.loads(found["data"])
-            if line and not line.startswith(":"):
-                field, _, value = line.partition(": ")
-                found[field] = value
-        return None
-
-    def close(self):
-        self.client.close()
+from mcp_session import NEWEST, Session, Stream, call, later, post  # noqa: E402
 
 
 @test

@@ -13,6 +13,7 @@
 #include "gateway/guests.h"
 
 static unsigned idled;
+static const struct caller nobody = {{0}, false}, ada = {{1}, true}, bea = {{2}, true};
 
 static void on_idle(struct guest *guest)
 {
@@ -22,7 +23,7 @@ static void on_idle(struct guest *guest)
 
 static struct guest *find(const struct guests *guests, const char *handle, enum guest_kind kind)
 {
-    return guests_find(guests, slice_of(handle), kind);
+    return guests_find(guests, slice_of(handle), kind, &nobody);
 }
 
 static void on_turn(uv_idle_t *alive)
@@ -44,8 +45,8 @@ static void a_guest_is_found_by_its_handle_and_kind(void **state)
     uv_loop_init(&loop);
     struct guests *guests = guests_new(&loop, 0);
     struct guest one = {0}, other = {0};
-    assert_true(guests_add(guests, &one, GUEST_REST, on_idle));
-    assert_true(guests_add(guests, &other, GUEST_MCP, on_idle));
+    assert_true(guests_add(guests, &one, GUEST_REST, &nobody, on_idle));
+    assert_true(guests_add(guests, &other, GUEST_MCP, &nobody, on_idle));
     assert_string_not_equal(one.handle, other.handle);
     assert_int_equal(strspn(one.handle, "0123456789abcdef"), GUEST_HANDLE_SIZE - 1);
     assert_ptr_equal(find(guests, one.handle, GUEST_REST), &one);
@@ -62,6 +63,38 @@ static void a_guest_is_found_by_its_handle_and_kind(void **state)
     close_all(&loop, guests);
 }
 
+static void a_handle_is_good_with_the_token_that_began_it(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct guests *guests = guests_new(&loop, 0);
+    struct guest one = {0};
+    assert_true(guests_add(guests, &one, GUEST_REST, &ada, on_idle));
+    assert_ptr_equal(guests_find(guests, slice_of(one.handle), GUEST_REST, &ada), &one);
+    assert_null(guests_find(guests, slice_of(one.handle), GUEST_REST, &bea));
+    assert_null(guests_find(guests, slice_of(one.handle), GUEST_REST, &nobody));
+    guests_remove(guests, &one);
+    close_all(&loop, guests);
+}
+
+static void a_token_does_not_take_all_of_it(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    struct guests *guests = guests_new(&loop, 0);
+    struct guest *many = calloc(GUESTS_OWN_MAX + 1, sizeof *many);
+    for (size_t i = 0; i < GUESTS_OWN_MAX; i++)
+        assert_true(guests_add(guests, &many[i], GUEST_REST, &ada, on_idle));
+    assert_false(guests_add(guests, &many[GUESTS_OWN_MAX], GUEST_REST, &ada, on_idle));
+    assert_true(guests_add(guests, &many[GUESTS_OWN_MAX], GUEST_REST, &bea, on_idle));
+    for (size_t i = 0; i <= GUESTS_OWN_MAX; i++)
+        guests_remove(guests, &many[i]);
+    free(many);
+    close_all(&loop, guests);
+}
+
 static void there_is_room_for_so_many(void **state)
 {
     (void)state;
@@ -70,10 +103,10 @@ static void there_is_room_for_so_many(void **state)
     struct guests *guests = guests_new(&loop, 0);
     struct guest *many = calloc(GUESTS_MAX + 1, sizeof *many);
     for (size_t i = 0; i < GUESTS_MAX; i++)
-        assert_true(guests_add(guests, &many[i], GUEST_REST, on_idle));
-    assert_false(guests_add(guests, &many[GUESTS_MAX], GUEST_REST, on_idle));
+        assert_true(guests_add(guests, &many[i], GUEST_REST, &nobody, on_idle));
+    assert_false(guests_add(guests, &many[GUESTS_MAX], GUEST_REST, &nobody, on_idle));
     guests_remove(guests, &many[7]);
-    assert_true(guests_add(guests, &many[GUESTS_MAX], GUEST_REST, on_idle));
+    assert_true(guests_add(guests, &many[GUESTS_MAX], GUEST_REST, &nobody, on_idle));
     for (size_t i = 0; i <= GUESTS_MAX; i++)
         if (i != 7)
             guests_remove(guests, &many[i]);
@@ -91,8 +124,8 @@ static void who_is_silent_is_forgotten_and_who_waits_for_an_answer_is_not(void *
     uv_idle_start(&alive, on_turn);
     struct guests *guests = guests_new(&loop, 1);
     struct guest silent = {0}, waiting = {0};
-    assert_true(guests_add(guests, &silent, GUEST_REST, on_idle));
-    assert_true(guests_add(guests, &waiting, GUEST_REST, on_idle));
+    assert_true(guests_add(guests, &silent, GUEST_REST, &nobody, on_idle));
+    assert_true(guests_add(guests, &waiting, GUEST_REST, &nobody, on_idle));
     guest_busy(&waiting);
     while (silent.used != INT64_MAX / 2)
         uv_run(&loop, UV_RUN_NOWAIT);
@@ -111,6 +144,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guest_is_found_by_its_handle_and_kind),
+        cmocka_unit_test(a_handle_is_good_with_the_token_that_began_it),
+        cmocka_unit_test(a_token_does_not_take_all_of_it),
         cmocka_unit_test(there_is_room_for_so_many),
         cmocka_unit_test(who_is_silent_is_forgotten_and_who_waits_for_an_answer_is_not),
     };
