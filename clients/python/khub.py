@@ -497,6 +497,7 @@ class Protocol:
         self.resumed = self.catching_up = False
         # its end
         self.closing = self.leaves = self.has_left = self.frozen = False
+        self.lingering = False  # all is said, and that it is all: the hub's end is awaited
         self.parting = ""  # "", "asked", "told", "done"
 
     # ── its life ──
@@ -522,7 +523,7 @@ class Protocol:
     def _drop(self) -> None:
         self.out.clear()
         self.pieces, self.pieces_len, self.skipping = [], 0, False
-        self.guest = self.frozen = False
+        self.guest = self.frozen = self.lingering = False
         self.leave_id = self.parting = ""
         self.unheard = self.stays = 0
 
@@ -577,7 +578,7 @@ class Protocol:
                 self.lost(now, Unreachable("the hub has not answered the hello"))
             elif self.state is State.CONNECTING:
                 self.lost(now, Unreachable("the hub can't be reached in time"))
-            elif self.state is State.JOINED and self.parting:
+            elif self.state is State.JOINED and (self.lingering or self.parting):
                 self.end(None)
             elif self.state is State.JOINED and self.leave_id:
                 self.lost(now, Unreachable("the hub has not answered the leave"))
@@ -616,11 +617,15 @@ class Protocol:
         return not self.handled.part and self.known >= self.handled.seq
 
     def _close_on(self, now: float) -> None:
-        if self.state is not State.JOINED:
-            if self._all_over():
+        if self.lingering:
+            return
+        if self._all_over():
+            if self.state is State.JOINED:
+                self.lingering, self.due = True, now + PARTING_S
+            else:
                 self.end(None)
-        elif self._all_over():
-            self.end(None)
+        elif self.state is not State.JOINED:
+            return
         elif not self.pending and self.leaves and not self.leave_id:
             self.leave_id = self._say("leave", {})
             self.due = now + PARTING_S
@@ -989,7 +994,7 @@ class _Wire(asyncio.Protocol):
     def __init__(self, link: _Link):
         self.link = link
         self.transport: Optional[asyncio.Transport] = None
-        self.full = self.reading_paused = False
+        self.full = self.reading_paused = self.finished = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -1112,12 +1117,20 @@ class _Link:
         if wire is self.wire:
             self._lost(error)
 
+    def _finish(self, wire: _Wire) -> None:
+        """Says that nothing more will come, and leaves the socket open until the hub has taken all.
+        """
+        assert wire.transport is not None
+        wire.finished = True
+        if self.tls is not None:
+            wire.transport.write(self.tls.finish())
+        if wire.transport.can_write_eof():
+            wire.transport.write_eof()
+
     def _drop(self) -> None:
         """The protocol has no connection any more."""
-        wire, tls, self.wire, self.tls = self.wire, self.tls, None, None
+        wire, self.wire, self.tls = self.wire, None, None
         if wire is not None and wire.transport is not None:
-            if tls is not None and tls.shaken:
-                wire.transport.write(tls.finish())
             wire.transport.close()
         if self.attempt is not None:
             self.attempt.cancel()
@@ -1131,6 +1144,8 @@ class _Link:
         if protocol.closing and protocol.state is not State.ENDED:
             protocol.tick(time.monotonic())
         self._send()
+        if protocol.lingering and self.wire is not None and not self.wire.finished:
+            self._finish(self.wire)
         if protocol.state in (State.WAITING, State.ENDED):
             self._drop()
         elif self.wire is not None and self.wire.transport is not None:

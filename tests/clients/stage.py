@@ -88,7 +88,7 @@ class Line:
         self.path = path  # of the hub's Unix socket
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        self.pairs, self.lock = set(), threading.Lock()
+        self.pairs, self.lock = {}, threading.Lock()  # of sockets, and their pumps
         self.connections = self.heartbeats = 0
         self.plain()
         threading.Thread(target=self.accept, daemon=True).start()
@@ -121,8 +121,6 @@ class Line:
             self.drop(pair)
 
     def drop(self, pair):
-        with self.lock:
-            self.pairs.discard(pair)
         for end in pair:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -140,28 +138,42 @@ class Line:
                     hub.close()
                     continue
                 with self.lock:
-                    self.pairs.add((client, hub))
+                    self.pairs[client, hub] = 2
                     self.connections += 1
                 for ends in ((client, hub), (hub, client)):
                     most = self.chance.randrange(self.cuts) if self.cuts else None
                     threading.Thread(target=self.pump, args=(*ends, (client, hub), most), daemon=True).start()
 
     def pump(self, source, target, pair, most):
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                if source is pair[0]:
-                    self.heartbeats += data.count(b'"message_type":"heartbeat"')
-                if self.silent:
-                    continue
-                data = data if most is None else data[:most]
-                step = self.chance.randrange(1, 9) if self.splits else len(data) or 1
-                for start in range(0, len(data), step):
-                    target.sendall(data[start:start + step])
-                most = None if most is None else most - len(data)
-                if most == 0:
-                    break
-        self.drop(pair)
-        source.close()
+        try:
+            self.pass_on(source, target, pair, most)
+        except OSError:
+            self.drop(pair)
+        with self.lock:
+            self.pairs[pair] -= 1
+            if not self.pairs[pair]:
+                del self.pairs[pair]
+                for end in pair:
+                    end.close()
+
+    def pass_on(self, source, target, pair, most):
+        while True:
+            data = source.recv(1 << 16)
+            if not data:  # the other direction goes on, until that end has heard of it
+                target.shutdown(socket.SHUT_WR)
+                return
+            if source is pair[0]:
+                self.heartbeats += data.count(b'"message_type":"heartbeat"')
+            if self.silent:
+                continue
+            data = data if most is None else data[:most]
+            step = self.chance.randrange(1, 9) if self.splits else len(data) or 1
+            for start in range(0, len(data), step):
+                target.sendall(data[start:start + step])
+            most = None if most is None else most - len(data)
+            if most == 0:
+                self.drop(pair)
+                return
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
