@@ -131,12 +131,12 @@ static const struct setting options[] = {
 
 const struct command command_gateway = {
     .name = "gateway",
-    .summary = "answer HTTP beside a hub: MCP, WebSocket, metrics",
+    .summary = "answer HTTP beside a hub: REST, MCP, WebSocket, metrics",
     .about =
         "Answers HTTP for a hub, wherever that is: /healthz (200 while this process lives), "
         "/readyz (200 while the hub has let it in and answers, else 503 and why), /metrics for "
-        "Prometheus, /mcp for clients that speak MCP, whose AIs join the hub, and /ws for AIs that speak the "
-        "hub's own lines over WebSocket. It is one more "
+        "Prometheus, REST under /v1 (/v1/openapi.json describes it), /mcp for clients that speak "
+        "MCP, and /ws for AIs that speak the hub's own lines over WebSocket. It is one more "
         "client of the hub, an observer, and comes back whenever the hub "
         "does.\n\nClients show the token that the hub gave them (Authorization: Bearer khub_...), and "
         "their AIs join with it; what the hub does not let in, the gateway does not either. Its own "

@@ -8,6 +8,7 @@
 #include "gateway/bounds.h"
 #include "khub_uv.h"
 #include "wire/clock.h"
+#include "wire/json.h"
 #include "wire/text.h"
 #include "wire/types.h"
 
@@ -18,6 +19,7 @@ enum question_kind { QUESTION_JOIN, QUESTION_ASK, QUESTION_SAY };
 
 struct question {
     enum question_kind kind;
+    bool as_text;               /* the answer, too */
     char message_id[UUID_SIZE]; /* "": of a joining */
     agent_callback *callback;
     void *data;
@@ -37,9 +39,8 @@ struct agent {
     size_t question_count;
     json_t *sync;
     char room[65], resume_token[UUID_SIZE];
-    char why[512];
-    bool joined, joined_once, ended, closing;
-    bool unauthorized; /* by the hub's last word on it */
+    char why[512], code[32];
+    bool observer, joined, joined_once, ended, closing;
     int64_t close_until;
 };
 
@@ -58,12 +59,15 @@ static void question_end(struct agent *agent, struct question *question,
 
 static void question_fail(struct agent *agent, struct question *question, const char *why)
 {
-    question_end(agent, question, &(struct agent_answer){.type = "", .code = "", .why = why});
+    question_end(agent, question,
+                 &(struct agent_answer){.type = "", .code = agent_code(agent), .why = why});
 }
 
-static void refuse(agent_callback *callback, void *data, const char *why)
+static void refuse(const struct agent *agent, agent_callback *callback, void *data, const char *why)
 {
-    callback(&(struct agent_answer){.type = "", .code = "", .why = why, .message_id = ""}, data);
+    callback(
+        &(struct agent_answer){.type = "", .code = agent_code(agent), .why = why, .message_id = ""},
+        data);
 }
 
 static struct question *question_find(const struct agent *agent, const char *message_id)
@@ -82,13 +86,14 @@ static struct question *question_begin(struct agent *agent, enum question_kind k
                                        agent_callback *callback, void *data)
 {
     if (agent->ended || agent->closing) {
-        refuse(callback, data, agent->why[0] ? agent->why : "this AI has left the hub");
+        refuse(agent, callback, data, agent->why[0] ? agent->why : "this AI has left the hub");
         return NULL;
     }
-    struct question *question =
-        agent->question_count < QUESTIONS_MAX ? calloc(1, sizeof *question) : NULL;
+    size_t most = agent->observer ? OBSERVER_QUESTIONS_MAX : QUESTIONS_MAX;
+    struct question *question = agent->question_count < most ? calloc(1, sizeof *question) : NULL;
     if (!question) {
-        refuse(callback, data, "too many questions wait for the hub's answer: try again later");
+        refuse(agent, callback, data,
+               "too many questions wait for the hub's answer: try again later");
         return NULL;
     }
     *question = (struct question){
@@ -154,10 +159,26 @@ static void keep_sync(struct agent *agent, const struct khub_message *message)
     const char *token = khub_resume_token(agent->link);
     snprintf(agent->resume_token, sizeof agent->resume_token, "%s", token);
     agent->joined = agent->joined_once = true;
-    agent->unauthorized = false;
-    agent->why[0] = '\0';
+    agent->why[0] = agent->code[0] = '\0';
     tell_changed(agent);
     joinings_end(agent, NULL);
+}
+
+/* The question that a message of the hub's answers; NULL: none. */
+static struct question *question_answered(const struct agent *agent,
+                                          const struct khub_message *message,
+                                          struct json_value payload)
+{
+    char named[UUID_SIZE];
+    struct json_value in_reply_to = json_get(payload, "in_reply_to");
+    long len = in_reply_to.kind == JSON_KIND_STRING && agent->question_count > 0 &&
+                       strcmp(message->sender_id.at, "hub") == 0
+                   ? json_decode(in_reply_to, named, sizeof named - 1)
+                   : -1;
+    if (len < 0)
+        return NULL;
+    named[len] = '\0';
+    return question_find(agent, named);
 }
 
 static const char *member_of(const json_t *payload, const char *name)
@@ -167,39 +188,47 @@ static const char *member_of(const json_t *payload, const char *name)
 }
 
 /* Was it an answer? */
-static bool answered(struct agent *agent, const struct khub_message *message, const json_t *payload)
+static bool answered(struct agent *agent, const struct khub_message *message,
+                     struct json_value payload)
 {
-    struct question *question = question_find(agent, member_of(payload, "in_reply_to"));
-    if (!question || strcmp(message->sender_id.at, "hub") != 0)
-        return false;
-    if (strcmp(message->type.at, "error") == 0)
-        question_end(agent, question,
-                     &(struct agent_answer){.type = "error",
-                                            .payload = payload,
-                                            .code = member_of(payload, "code"),
-                                            .why = member_of(payload, "detail")});
-    else if (question->kind == QUESTION_ASK && strcmp(message->type.at, "ack") != 0)
-        question_end(
-            agent, question,
-            &(struct agent_answer){
-                .good = true, .type = message->type.at, .payload = payload, .code = "", .why = ""});
-    else
-        return strcmp(message->type.at, "ack") == 0;
+    struct question *question = question_answered(agent, message, payload);
+    bool error = strcmp(message->type.at, "error") == 0, ack = strcmp(message->type.at, "ack") == 0;
+    if (!question || (!error && (question->kind != QUESTION_ASK || ack)))
+        return question && ack;
+    json_error_t fault;
+    json_t *read = question->as_text && !error
+                       ? NULL
+                       : json_loadb(message->payload.at, message->payload.len, 0, &fault);
+    question_end(agent, question,
+                 &(struct agent_answer){.good = !error,
+                                        .type = message->type.at,
+                                        .payload = read,
+                                        .text = {message->payload.at, message->payload.len},
+                                        .code = member_of(read, "code"),
+                                        .why = member_of(read, "detail")});
+    json_decref(read);
     return true;
 }
 
 /* Is it the end of a question of ours, or one that we alone are to answer? */
-static bool is_of_own_approval(const struct agent *agent, const json_t *payload)
+static bool is_of_own_approval(const struct agent *agent, struct json_value payload)
 {
-    bool pending = strcmp(member_of(payload, "status"), "pending") == 0;
-    return strcmp(member_of(payload, pending ? "target" : "asker"), agent_id(agent)) == 0;
+    bool pending = json_string_is(json_get(payload, "status"), slice_of("pending"));
+    return json_string_is(json_get(payload, pending ? "target" : "asker"),
+                          slice_of(agent_id(agent)));
+}
+
+/* By the hub's last word on it. */
+static bool is_unauthorized(const struct agent *agent)
+{
+    return strcmp(agent->code, wire_error_code(WIRE_UNAUTHORIZED)) == 0;
 }
 
 enum kind { KIND_NONE, KIND_NOTICE, KIND_INBOX, KIND_INBOX_NOTICE };
 
 /* What becomes of a message that answers nothing. */
 static enum kind kind_of(const struct agent *agent, const struct khub_message *message,
-                         const json_t *payload)
+                         struct json_value payload)
 {
     enum message_type type;
     if (message_type_find(slice_of(message->type.at), &type) < 0)
@@ -224,10 +253,10 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     case MESSAGE_PRESENCE:
         return KIND_NOTICE;
     case MESSAGE_ERROR: /* of an earlier message's, or of nothing we said */
-        return agent->joined && !agent->unauthorized ? KIND_INBOX : KIND_NONE;
+        return agent->joined && !is_unauthorized(agent) ? KIND_INBOX : KIND_NONE;
     case MESSAGE_LEASE: /* another's is not our concern; of our own, its end is */
-        return strcmp(member_of(payload, "holder"), agent_id(agent)) == 0 &&
-                       strcmp(member_of(payload, "status"), "expired") == 0
+        return json_string_is(json_get(payload, "holder"), slice_of(agent_id(agent))) &&
+                       json_string_is(json_get(payload, "status"), slice_of("expired"))
                    ? KIND_INBOX
                    : KIND_NOTICE;
     case MESSAGE_COLLABORATION_REQUEST:
@@ -239,6 +268,15 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     default:
         return KIND_INBOX;
     }
+}
+
+/* What the hub says before it closes the link, or refuses it. */
+static void keep_code(struct agent *agent, struct json_value payload)
+{
+    struct json_value code = json_get(payload, "code");
+    long len =
+        code.kind == JSON_KIND_STRING ? json_decode(code, agent->code, sizeof agent->code - 1) : -1;
+    agent->code[len > 0 ? len : 0] = '\0';
 }
 
 static void receive(struct agent *agent, const struct khub_message *message)
@@ -264,19 +302,23 @@ static void receive(struct agent *agent, const struct khub_message *message)
 static void on_message(struct khub *link, const struct khub_message *message, void *data)
 {
     struct agent *agent = data;
-    json_error_t error;
+    struct json_value payload =
+        json_value_of((struct slice){message->payload.at, message->payload.len});
     (void)link;
     if (strcmp(message->type.at, "training_sync") == 0) {
         keep_sync(agent, message);
         return;
     }
-    json_t *payload = json_loadb(message->payload.at, message->payload.len, 0, &error);
-    if (strcmp(message->type.at, "error") == 0 && strcmp(message->sender_id.at, "hub") == 0)
-        agent->unauthorized =
-            strcmp(member_of(payload, "code"), wire_error_code(WIRE_UNAUTHORIZED)) == 0;
-    enum kind kind =
-        answered(agent, message, payload) ? KIND_NONE : kind_of(agent, message, payload);
-    json_decref(payload);
+    if (answered(agent, message, payload))
+        return;
+    if (strcmp(message->type.at, "error") == 0)
+        keep_code(agent, payload);
+    if (agent->observer) {
+        if (agent->callbacks.heard)
+            agent->callbacks.heard(agent, message, agent->data);
+        return;
+    }
+    enum kind kind = kind_of(agent, message, payload);
     if (kind == KIND_INBOX || kind == KIND_INBOX_NOTICE)
         receive(agent, message);
     if ((kind == KIND_NOTICE || kind == KIND_INBOX_NOTICE) && agent->callbacks.noticed)
@@ -309,6 +351,8 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
     (void)link;
     if (error != 0) {
         agent->joined = false;
+        if (error != KHUB_E_REFUSED)
+            agent->code[0] = '\0';
         snprintf(agent->why, sizeof agent->why, "%s", *detail ? detail : khub_error_text(error));
     }
     if (error != 0 && state == KHUB_WAITING && !agent->joined_once)
@@ -317,11 +361,13 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
         return;
     agent->ended = true;
     agent->joined = false;
-    if (agent->unauthorized && agent->callbacks.unauthorized)
+    if (is_unauthorized(agent) && agent->callbacks.unauthorized)
         agent->callbacks.unauthorized(agent, agent->data);
     questions_fail(agent, agent->why[0] ? agent->why : "this AI has left the hub");
     if (agent->closing)
         agent_free_begin(agent);
+    else if (agent->callbacks.ended)
+        agent->callbacks.ended(agent, agent->data);
 }
 
 /* ── time ── */
@@ -363,6 +409,7 @@ int agent_new(uv_loop_t *loop, const struct khub_options *options, const struct 
     own.data = agent;
     agent->callbacks = *callbacks;
     agent->data = data;
+    agent->observer = options->observer;
     TAILQ_INIT(&agent->questions);
     snprintf(agent->room, sizeof agent->room, "%s", options->room ? options->room : "main");
     int error = mailbox_init(&agent->mailbox, past) < 0
@@ -435,37 +482,90 @@ void agent_join(struct agent *agent, agent_callback *callback, void *data)
         question_begin(agent, QUESTION_JOIN, callback, data);
 }
 
-/* Takes payload. */
-static void publish(struct agent *agent, enum question_kind kind, const char *type, json_t *payload,
-                    const char *target, agent_callback *callback, void *data)
+/* A question is said by these, or (text NULL: out of memory) it has failed. */
+struct said {
+    enum question_kind kind;
+    bool as_text;
+    const char *message_id, *type, *text, *target;
+};
+
+static int publish(struct agent *agent, struct question *question, const struct said *said)
 {
-    struct question *question = question_begin(agent, kind, callback, data);
-    char *text = question ? json_dumps(payload, JSON_COMPACT) : NULL;
-    json_decref(payload);
+    if (!said->text)
+        return KHUB_E_NO_MEMORY;
+    if (said->kind == QUESTION_ASK)
+        return khub_publish(agent->link, said->type, said->text, said->target,
+                            question->message_id);
+    if (!said->message_id)
+        return khub_publish_acked(agent->link, said->type, said->text, said->target, on_outcome,
+                                  agent, question->message_id);
+    snprintf(question->message_id, sizeof question->message_id, "%s", said->message_id);
+    return khub_publish_as(agent->link, said->message_id, said->type, said->text, said->target,
+                           on_outcome, agent);
+}
+
+static void question_say(struct agent *agent, const struct said *said, agent_callback *callback,
+                         void *data)
+{
+    struct question *question = question_begin(agent, said->kind, callback, data);
     if (!question)
         return;
-    int error = !text ? KHUB_E_NO_MEMORY
-                : kind == QUESTION_SAY
-                    ? khub_publish_acked(agent->link, type, text, target, on_outcome, agent,
-                                         question->message_id)
-                    : khub_publish(agent->link, type, text, target, question->message_id);
+    question->as_text = said->as_text;
+    int error = publish(agent, question, said);
+    if (error == 0)
+        return;
+    question->message_id[0] = '\0';
+    question_end(agent, question,
+                 &(struct agent_answer){.type = "",
+                                        .code = error == KHUB_E_TOO_LONG   ? "line_too_long"
+                                                : error == KHUB_E_ARGUMENT ? "bad_field"
+                                                                           : "",
+                                        .why = khub_error_text(error)});
+}
+
+/* Takes payload. */
+static void say_json(struct agent *agent, struct said said, json_t *payload,
+                     agent_callback *callback, void *data)
+{
+    char *text = json_dumps(payload, JSON_COMPACT);
+    said.text = text;
+    json_decref(payload);
+    question_say(agent, &said, callback, data);
     free(text);
-    if (error < 0) {
-        question->message_id[0] = '\0';
-        question_fail(agent, question, khub_error_text(error));
-    }
 }
 
 void agent_ask(struct agent *agent, const char *type, json_t *payload, agent_callback *callback,
                void *data)
 {
-    publish(agent, QUESTION_ASK, type, payload, NULL, callback, data);
+    say_json(agent, (struct said){.kind = QUESTION_ASK, .type = type}, payload, callback, data);
 }
 
 void agent_say(struct agent *agent, const char *type, json_t *payload, const char *target,
                agent_callback *callback, void *data)
 {
-    publish(agent, QUESTION_SAY, type, payload, target, callback, data);
+    say_json(agent, (struct said){.kind = QUESTION_SAY, .type = type, .target = target}, payload,
+             callback, data);
+}
+
+void agent_ask_text(struct agent *agent, const char *type, const char *payload,
+                    agent_callback *callback, void *data)
+{
+    question_say(
+        agent, &(struct said){.kind = QUESTION_ASK, .as_text = true, .type = type, .text = payload},
+        callback, data);
+}
+
+void agent_say_text(struct agent *agent, const char *message_id, const char *type,
+                    const char *payload, const char *target, agent_callback *callback, void *data)
+{
+    question_say(agent,
+                 &(struct said){.kind = QUESTION_SAY,
+                                .as_text = true,
+                                .message_id = message_id,
+                                .type = type,
+                                .text = payload,
+                                .target = target},
+                 callback, data);
 }
 
 struct mailbox *agent_mailbox(struct agent *agent)
@@ -522,6 +622,11 @@ bool agent_ended(const struct agent *agent)
 const char *agent_why(const struct agent *agent)
 {
     return agent->joined ? "" : agent->why;
+}
+
+const char *agent_code(const struct agent *agent)
+{
+    return agent->ended || !agent->joined ? agent->code : "";
 }
 
 const json_t *agent_sync(const struct agent *agent)

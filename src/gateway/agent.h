@@ -1,5 +1,6 @@
 /* An AI at a hub on behalf of a client at a door: a link of libkhub in a libuv loop, what others
- * said to it (mailbox.h), and questions with their answers.
+ * said to it (mailbox.h), and questions with their answers. An observer is one as well; what it
+ * hears goes into no mailbox.
  *
  * It stays while its client does: the link comes back by itself when the hub does. All is the
  * loop's thread's. */
@@ -24,13 +25,18 @@ struct agent_callbacks {
     /* The hub takes its token no more, and it has ended; it may be closed. What waits for an answer
      * has yet to be told. */
     void (*unauthorized)(struct agent *agent, void *data);
+    /* Of an observer: a message that answers nothing. Others are not told. */
+    void (*heard)(struct agent *agent, const struct khub_message *message, void *data);
+    /* The hub will not have it any more (agent_why), by no doing of the owner's. */
+    void (*ended)(struct agent *agent, void *data);
 };
 
 /* How a question, a publication or a joining ended. */
 struct agent_answer {
     bool good;
     const char *type;       /* of the hub's answer; "" for an ack, or when there is none */
-    const json_t *payload;  /* of it, or of its error; NULL: none */
+    const json_t *payload;  /* of it, or of its error; NULL: none, or see agent_ask_text */
+    struct slice text;      /* the same as it came; len 0: none */
     const char *code, *why; /* when not good: the hub's code, or "", and a sentence */
     uint64_t seq;           /* of what was published and acked */
     bool delivered;         /* its target was connected, or it had none */
@@ -56,6 +62,12 @@ void agent_ask(struct agent *agent, const char *type, json_t *payload, agent_cal
 /* The hub acks or refuses. target NULL: everyone. Takes payload. */
 void agent_say(struct agent *agent, const char *type, json_t *payload, const char *target,
                agent_callback *callback, void *data);
+/* The same two for a payload that is JSON text already: it goes out as it stands, and what answers
+ * it, but for an error, comes as text alone. message_id: as for khub_publish_as; NULL: a new one */
+void agent_ask_text(struct agent *agent, const char *type, const char *payload,
+                    agent_callback *callback, void *data);
+void agent_say_text(struct agent *agent, const char *message_id, const char *type,
+                    const char *payload, const char *target, agent_callback *callback, void *data);
 
 struct mailbox *agent_mailbox(struct agent *agent);
 /* Messages of its mailbox were shown. */
@@ -70,6 +82,8 @@ bool agent_joined(const struct agent *agent);
 bool agent_ended(const struct agent *agent);
 /* Why it is not joined; "" when it is. */
 const char *agent_why(const struct agent *agent);
+/* The hub's code for that, "banned"; "": the hub did not say. */
+const char *agent_code(const struct agent *agent);
 /* The payload of the latest training_sync; NULL: none yet. Borrowed. */
 const json_t *agent_sync(const struct agent *agent);
 

@@ -115,6 +115,7 @@ static void metrics(struct http_request *request)
 ADMITTED(mcp_post, mcp, mcp_door_post)
 ADMITTED(mcp_get, mcp, mcp_door_get)
 ADMITTED(mcp_delete, mcp, mcp_door_delete)
+ADMITTED(rest, rest, rest_door_take)
 
 static void ws_get(struct http_request *request)
 {
@@ -122,7 +123,7 @@ static void ws_get(struct http_request *request)
     ws_door_get(gateway->ws, request);
 }
 
-const struct http_route gateway_routes[] = {
+static const struct http_route own_routes[] = {
     {.method = "GET", .path = "/healthz", .handler = healthz},
     {.method = "GET", .path = "/readyz", .handler = readyz},
     {.method = "GET", .path = "/metrics", .handler = metrics},
@@ -130,8 +131,19 @@ const struct http_route gateway_routes[] = {
     {.method = "GET", .path = "/mcp", .handler = mcp_get},
     {.method = "DELETE", .path = "/mcp", .handler = mcp_delete},
     {.method = "GET", .path = "/ws", .handler = ws_get},
-    {0},
 };
+#define OWN_ROUTES (sizeof own_routes / sizeof *own_routes)
+
+/* Those, and all of REST. NULL: out of memory. */
+static struct http_route *routes_new(void)
+{
+    struct http_route *routes = calloc(OWN_ROUTES + rest_route_count() + 1, sizeof *routes);
+    if (routes) {
+        memcpy(routes, own_routes, sizeof own_routes);
+        rest_fill_routes(routes + OWN_ROUTES, rest, rest_admitted);
+    }
+    return routes;
+}
 
 /* ── the hub ── */
 
@@ -204,8 +216,10 @@ static bool doors_new(struct gateway *gateway, uv_loop_t *loop,
     agent.specialization = NULL;
     callers_nobody(gateway->callers, &stranger);
     gateway->mcp = mcp_door_new(loop, &agent, gateway->callers, gateway->guests);
+    agent.ai_id = options->link.ai_id;
+    gateway->rest = rest_door_new(loop, &agent, gateway->callers, gateway->guests);
     gateway->ws = ws_door_new(loop, &stranger, options->ping_ms);
-    return gateway->mcp && gateway->ws;
+    return gateway->mcp && gateway->rest && gateway->ws;
 }
 
 int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
@@ -227,13 +241,13 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     link.retries = 0;
     link.data = gateway;
     struct http_server_options http = options->http;
-    http.routes = gateway_routes;
+    http.routes = gateway->routes = routes_new();
     http.data = gateway;
     int error = khub_new(&link, &(struct khub_callbacks){.message = on_message, .state = on_state},
                          &gateway->link);
     const struct callers_options callers = {.link = &link, .shares = options->shares_token};
     if (error == 0 &&
-        (!(gateway->http = http_server_new(loop, &http)) ||
+        (!http.routes || !(gateway->http = http_server_new(loop, &http)) ||
          !(gateway->guests = guests_new(loop, options->idle_ms)) ||
          !(gateway->callers = callers_new(loop, &callers)) || !doors_new(gateway, loop, options)))
         error = KHUB_E_NO_MEMORY;
@@ -242,9 +256,11 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     if (error < 0) {
         http_server_close(gateway->http);
         mcp_door_close(gateway->mcp);
+        rest_door_close(gateway->rest);
         guests_close(gateway->guests);
         ws_door_close(gateway->ws);
         callers_close(gateway->callers);
+        free(gateway->routes);
         khub_free(gateway->link);
         free(gateway);
         return error;
@@ -271,6 +287,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct gateway *gateway = handle->data;
     khub_free(gateway->link);
+    free(gateway->routes);
     free(gateway);
 }
 
@@ -281,6 +298,7 @@ void gateway_close(struct gateway *gateway)
     ws_door_close(gateway->ws); /* whose clients are told */
     http_server_close(gateway->http);
     mcp_door_close(gateway->mcp);
+    rest_door_close(gateway->rest);
     guests_close(gateway->guests);
     callers_close(gateway->callers);
     khub_uv_stop(gateway->adapter);

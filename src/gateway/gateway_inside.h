@@ -6,6 +6,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/mcp_http.h"
+#include "gateway/rest.h"
 #include "gateway/ws.h"
 #include "khub_uv.h"
 #include "wire/text.h"
@@ -28,7 +29,9 @@ struct gateway {
     struct guests *guests; /* of all doors */
     struct mcp_door *mcp;
     struct ws_door *ws;
-    uv_timer_t timer; /* for the hub's answer */
+    struct rest_door *rest;
+    struct http_route *routes; /* of http; owned */
+    uv_timer_t timer;          /* for the hub's answer */
     uint64_t answer_ms;
     char question[UUID_SIZE]; /* that the hub has yet to answer; "": none */
     struct ready_waiter_list waiters;
@@ -42,6 +45,5 @@ struct gateway {
 
 /* GET /metrics */
 void gateway_metrics(struct http_request *request);
-extern const struct http_route gateway_routes[];
 
 #endif

@@ -15,14 +15,14 @@ static void add_number(struct text *text, const char *name, const char *type, co
     text_add_literal(text, "\n");
 }
 
-static void add_answers(struct text *text, const struct http_server *server)
+static void add_answers(struct text *text, const struct gateway *gateway)
 {
     static const char name[] = "khub_gateway_http_answers_total";
     metric(text, name, "counter", "Answers, by route (empty: there was none) and kind of status.");
     for (size_t i = 0;; i++) {
-        const struct http_route *route = &gateway_routes[i];
+        const struct http_route *route = &gateway->routes[i];
         for (unsigned class = 1; class < HTTP_CLASSES; class ++) {
-            uint64_t answers = http_server_answers(server, i, class);
+            uint64_t answers = http_server_answers(gateway->http, i, class);
             if (!answers && !route->method)
                 continue;
             text_addf(text, "%s{method=\"%s\",route=\"%s\",code=\"%uxx\"} ", name,
@@ -46,9 +46,9 @@ static void add_connections(struct text *text, const struct gateway *gateway)
               counts->connections - counts->upgrades_open, counts->upgrades_open);
 }
 
-static void add_http(struct text *text, const struct http_server *server)
+static void add_http(struct text *text, const struct gateway *gateway)
 {
-    const struct http_counts *counts = http_server_counts(server);
+    const struct http_counts *counts = http_server_counts(gateway->http);
     add_number(text, "khub_gateway_http_streams_open", "gauge", "Streams of events now.",
                counts->streams_open);
 #define X(name, help)                                                                              \
@@ -56,7 +56,7 @@ static void add_http(struct text *text, const struct http_server *server)
                counts->name);
     HTTP_COUNTERS(X)
 #undef X
-    add_answers(text, server);
+    add_answers(text, gateway);
 }
 
 static void add_ws(struct text *text, const struct ws_counts *counts)
@@ -108,7 +108,7 @@ void gateway_metrics(struct http_request *request)
     add_hub(&text, gateway);
     add_connections(&text, gateway);
     add_callers(&text, gateway->callers);
-    add_http(&text, gateway->http);
+    add_http(&text, gateway);
     add_ws(&text, ws_door_counts(gateway->ws));
     if (text.failed)
         http_reply_error(request, 503, "out of memory");

@@ -212,7 +212,7 @@ static void head_came(struct http_connection *connection)
         status = 413;
         why = "the body is too long";
     }
-    if (allowed.len)
+    if (status == 405)
         http_reply_header(request, "Allow", text_slice(&allowed));
     text_free(&allowed);
     if (status) {

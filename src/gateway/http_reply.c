@@ -12,6 +12,11 @@ void *http_server_data(const struct http_request *request)
     return request->connection->server->options.data;
 }
 
+const struct http_route *http_request_route(const struct http_request *request)
+{
+    return request->route;
+}
+
 static const struct http_head *head_of(const struct http_request *request)
 {
     return request->connection->reader.head;
@@ -82,6 +87,11 @@ bool http_request_query(const struct http_request *request, const char *name, ch
 unsigned http_request_header_times(const struct http_request *request, const char *name)
 {
     return http_head_times(head_of(request), name);
+}
+
+struct slice http_request_query_text(const struct http_request *request)
+{
+    return head_of(request)->query;
 }
 
 void http_request_abandon_at_end(struct http_request *request)
@@ -403,4 +413,9 @@ void http_tunnel_end(struct http_request *request, bool broken)
         http_connection_close(request->connection, false);
     else
         http_connection_answered(request->connection, false);
+}
+
+size_t http_stream_waiting(const struct http_request *request)
+{
+    return http_connection_unsent(request->connection);
 }

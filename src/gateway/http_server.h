@@ -30,7 +30,8 @@ struct http_route {
     /* "/v1/sessions/{id}": {…} is one segment, whatever it is, and not empty. */
     const char *path;
     http_handler *handler;
-    size_t body_max; /* bytes of a request's body; 0: it has none */
+    size_t body_max;  /* bytes of a request's body; 0: it has none */
+    const void *data; /* the handler's own: http_request_route */
 };
 
 /* 0 means the default in http_bounds.h. */
@@ -64,6 +65,7 @@ void http_server_close(struct http_server *server);
 /* ── a request; slices are good until it is answered ── */
 
 void *http_server_data(const struct http_request *request);
+const struct http_route *http_request_route(const struct http_request *request);
 struct slice http_request_method(const struct http_request *request); /* "GET" also for HEAD */
 struct slice http_request_path(const struct http_request *request);
 /* What stands for the route's index-th {…}, decoded. */
@@ -72,6 +74,8 @@ struct slice http_request_param(const struct http_request *request, unsigned ind
  * long. */
 bool http_request_query(const struct http_request *request, const char *name, char *buffer,
                         size_t size);
+/* All of it, as it was written, without the '?'. */
+struct slice http_request_query_text(const struct http_request *request);
 /* Of a header field, in any letter case; at NULL: there is none. */
 struct slice http_request_header(const struct http_request *request, const char *name);
 struct slice http_request_body(const struct http_request *request);
@@ -109,6 +113,8 @@ bool http_stream_begin(struct http_request *request);
 bool http_stream_event(struct http_request *request, struct slice event, struct slice id,
                        struct slice data);
 void http_stream_end(struct http_request *request);
+/* Bytes that its reader has yet to take. */
+size_t http_stream_waiting(const struct http_request *request);
 
 /* ── an upgrade: from now on the connection's bytes are another protocol's ── */
 

@@ -168,12 +168,14 @@ size_t mailbox_pick(struct mailbox *mailbox, const struct mail_wish *wish, struc
     struct pick choice = {.wish = wish, .picked = picked};
     struct mail *message;
     TAILQ_FOREACH (message, &mailbox->messages, next) {
-        if (message->directed && (wish->again || !message->shown) && !pick(&choice, message))
+        if ((message->directed || wish->in_order) && (wish->again || !message->shown) &&
+            !pick(&choice, message))
             break;
     }
     TAILQ_FOREACH_REVERSE(message, &mailbox->messages, mail_list, next)
     {
-        if (!message->directed && (wish->again || !message->shown) && !pick(&choice, message))
+        if (!message->directed && !wish->in_order && (wish->again || !message->shown) &&
+            !pick(&choice, message))
             break;
     }
     for (size_t i = 0; i < choice.count; i++) {

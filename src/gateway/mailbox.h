@@ -50,6 +50,7 @@ int mailbox_add(struct mailbox *mailbox, const struct mail *message);
 struct mail_wish {
     size_t messages, tokens; /* at the most; at least one message comes */
     bool again;              /* those that were shown before, too */
+    bool in_order;           /* of their coming, the first ones: for a program */
 };
 /* Marks as shown what it picks, and writes it into picked (room for wish->messages). How many. */
 size_t mailbox_pick(struct mailbox *mailbox, const struct mail_wish *wish, struct mail **picked);

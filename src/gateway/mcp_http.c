@@ -504,6 +504,7 @@ static struct talk *session_of(struct mcp_door *door, struct http_request *reque
     struct slice name = http_request_header(request, "mcp-session-id");
     struct talk *talk = name.at ? talk_find(door, request, name, GUEST_MCP_SESSION) : NULL;
     if (slice_equal(http_request_header(request, "mcp-protocol-version"), slice_of(MCP_MODERN))) {
+        http_reply_header(request, "Allow", slice_of("POST"));
         http_reply_error(request, 405, "in " MCP_MODERN " all is POST");
         talk = NULL;
     } else if (!talk) {

@@ -15,6 +15,8 @@ static const char *const type_names[] = {
     [PARAM_OBJECTS] = "array", [PARAM_ANY] = NULL,
 };
 
+static json_t *members_schema(const struct param *members);
+
 static bool limited(const struct param *param)
 {
     return param->low != 0 || param->high != 0;
@@ -27,13 +29,18 @@ static json_t *number_of(double value)
 
 static json_t *schema_of(const struct param *param)
 {
-    json_t *schema = json_object();
-    if (type_names[param->kind])
-        json_object_set_new(schema, "type", json_string(type_names[param->kind]));
+    const char *type = type_names[param->kind];
+    json_t *schema = param->kind == PARAM_OBJECT && param->members ? members_schema(param->members)
+                                                                   : json_object();
+    if (type)
+        json_object_set_new(schema, "type",
+                            param->null ? json_pack("[ss]", type, "null") : json_string(type));
     if (param->kind == PARAM_TEXTS)
         json_object_set_new(schema, "items", json_pack("{s:s}", "type", "string"));
     if (param->kind == PARAM_OBJECTS)
-        json_object_set_new(schema, "items", json_pack("{s:s}", "type", "object"));
+        json_object_set_new(schema, "items",
+                            param->members ? members_schema(param->members)
+                                           : json_pack("{s:s}", "type", "object"));
     if (param->choices) {
         json_t *choices = json_array();
         for (const char *const *choice = param->choices; *choice; choice++)
@@ -44,8 +51,19 @@ static json_t *schema_of(const struct param *param)
         json_object_set_new(schema, "minimum", number_of(param->low));
         json_object_set_new(schema, "maximum", number_of(param->high));
     }
-    if (param->about)
+    if (param->about && param->null)
+        json_object_set_new(schema, "description",
+                            json_sprintf("%s; null: %s", param->about, param->null));
+    else if (param->about)
         json_object_set_new(schema, "description", json_string(param->about));
+    return schema;
+}
+
+/* What is told by a hub, which may be newer: it may have more than these. */
+static json_t *members_schema(const struct param *members)
+{
+    json_t *schema = params_schema(members);
+    json_object_del(schema, "additionalProperties");
     return schema;
 }
 

@@ -25,6 +25,10 @@ struct param {
     const char *about;          /* a sentence, or NULL */
     const char *const *choices; /* of a text; ended by NULL */
     double low, high;           /* both 0: no limits */
+    /* Only told: what it means when it is null (NULL: it never is); and what is in an object, or in
+     * each of several (NULL: anything; else these, and perhaps more). */
+    const char *null;
+    const struct param *members;
 };
 
 /* Owned; NULL when out of memory. */

@@ -1,0 +1,501 @@
+#!/usr/bin/env python3
+"""REST under /v1 of a gateway, against a real hub; each answer is held against its OpenAPI
+document.
+
+usage: gateway_rest.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.parse
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from gateway import Gateway, door_of  # noqa: E402
+from harness import PATIENCE, Hub, check, equal, kill_9, run, test, wait_until  # noqa: E402
+from openapi import Document  # noqa: E402
+
+MIB = 1 << 20
+
+
+class Api:
+    """A client of one AI, or (without a handle) of nobody."""
+    document = None
+
+    def __init__(self, door, handle=None):
+        self.door, self.handle = door, handle
+        if not Api.document:
+            _, body, _ = door.ask("/v1/openapi.json")
+            Api.document = Document(json.dumps(body))
+
+    def ask(self, method, path, body=None, **query):
+        """Status, body and header fields."""
+        target = path + ("?" + urllib.parse.urlencode(query) if query else "")
+        fields = {"Content_Type": "application/json"} if body is not None else {}
+        if self.handle:
+            fields["Khub_Handle"] = self.handle
+        answer = self.door.ask(target, method, None if body is None else json.dumps(body), **fields)
+        Api.document.check_answer(method, path, *answer)
+        check("Allow" not in answer[2], "what was allowed is told:", answer)
+        return answer
+
+    def good(self, method, path, body=None, **query):
+        status, answer, _ = self.ask(method, path, body, **query)
+        check(200 <= status < 300, method, path, status, answer)
+        return answer
+
+    def refused(self, status, code, method, path, body=None, **query):
+        """The error; its sentence is there."""
+        found, answer, fields = self.ask(method, path, body, **query)
+        equal((found, answer["error"]["code"]), (status, code), f"{method} {path}: {answer}")
+        return answer["error"], fields
+
+    def join(self, name, **more):
+        """Another client: an AI that has joined."""
+        answer = self.good("POST", "/v1/members", {"ai_id": name, **more})
+        equal(answer["ai_id"], name)
+        other = Api(self.door, answer["handle"])
+        other.answer = answer
+        return other
+
+    def say(self, text, **more):
+        return self.good("POST", "/v1/messages", {"payload": {"text": text}, **more})
+
+
+class Stream:
+    """GET /v1/stream, whose events are read as they come: (event, id, data)."""
+
+    def __init__(self, door, last=None, port=None, **query):
+        self.client = http.client.HTTPConnection("127.0.0.1", port or door.port, timeout=PATIENCE)
+        target = "/v1/stream" + ("?" + urllib.parse.urlencode(query) if query else "")
+        self.client.request("GET", target, headers={"Last-Event-ID": last} if last else {})
+        self.answer = self.client.getresponse()
+        equal((self.answer.status, self.answer.headers["Content-Type"]), (200, "text/event-stream"))
+        Api.document.seen.add(("GET", "/v1/stream"))
+        self.last = last
+        self.begin = self.event()
+        equal(self.begin[0], "begin")
+
+    def event(self):
+        """None: the stream has ended."""
+        found = {}
+        while line := self.answer.readline():
+            line = line.decode().rstrip("\n")
+            if not line and found:
+                if "id" in found:
+                    self.last = found["id"]
+                return found.get("event"), found.get("id"), json.loads(found["data"])
+            if line and not line.startswith(":"):
+                field, _, value = line.partition(": ")
+                found[field] = value
+        return None
+
+    def texts(self, count):
+        """Those of so many chats."""
+        found = []
+        while len(found) < count:
+            event = self.event()
+            check(event, "the stream ended after", found)
+            if event[0] == "chat":
+                found.append(event[2]["payload"]["text"])
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.client.close()
+
+
+@contextlib.contextmanager
+def kept_hub(*options):
+    with tempfile.TemporaryDirectory(prefix="khub-test-") as folder:
+        with Hub("--data", folder, *options) as hub:
+            hub.data = folder
+            yield hub
+
+
+@contextlib.contextmanager
+def serving(hub, *words):
+    """A gateway that ends well, unless it was killed."""
+    with Gateway(*words, hub=hub) as gateway:
+        yield gateway
+        if gateway.process.poll() is None:
+            equal(gateway.end(), (0, ""))
+
+
+# ── who is there, what is said ──
+
+
+@test
+def an_ai_joins_talks_and_leaves():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        bea = hub.join("bea", 2, specialization="networking", capabilities=["tcp"])
+        ada = nobody.join("ada", specialization="audio", capabilities=["mixing", "ears"])
+        equal(ada.answer["active_ais"], ["bea", "ada"])
+        hello = bea.expect("hello")
+        equal((hello["sender_id"], hello["payload"]["capabilities"]), ("ada", ["mixing", "ears"]))
+        members = nobody.good("GET", "/v1/members")
+        equal(([one["ai_id"] for one in members["members"]], members["connected"]), (["ada", "bea"], 2))
+        equal(nobody.good("GET", "/v1/members", limit=1, after="ada")["members"][0]["ai_id"], "bea")
+        equal(nobody.good("GET", "/v1/members/ada")["member"]["capabilities"], ["mixing", "ears"])
+        nobody.refused(404, "not_found", "GET", "/v1/members/nobody")
+
+        said = ada.good("POST", "/v1/messages", {"payload": {"text": "hello", "n": 1.50}, "target_ai": "bea",
+                                                 "message_id": "ada-1"})
+        equal((said["message_id"], said["delivered"]), ("ada-1", True))
+        heard = bea.expect("chat")
+        equal((heard["message_id"], heard["seq"], heard["target_ai"]), ("ada-1", said["seq"], "bea"))
+        again = ada.good("POST", "/v1/messages", {"payload": {"text": "other"}, "message_id": "ada-1"})
+        equal(again["seq"], said["seq"], "said again under the same id")
+        error, _ = ada.refused(404, "unknown_target", "POST", "/v1/messages",
+                               {"payload": {"text": "x"}, "target_ai": "bae"})
+        check("bea" in error["message"], error)
+        error, _ = ada.refused(400, "unknown_type", "POST", "/v1/messages", {"payload": {}, "message_type": "chit"})
+        check("did you mean 'chat'" in error["message"], error)
+        for kind in ("ack", "hello", "leave", "member_query"):
+            ada.refused(400, "forbidden_type", "POST", "/v1/messages", {"payload": {}, "message_type": kind})
+
+        bea.say("chat", {"text": "good day"}, "ada")
+        bea.say("chat", {"text": "to all"})
+        inbox = ada.good("GET", "/v1/inbox", wait_s=300, max=1)
+        equal([one["message"]["payload"]["text"] for one in inbox["messages"]], ["good day"])
+        equal((inbox["messages"][0]["to_you"], inbox["messages"][0]["message"]["sender_id"]), (True, "bea"))
+        inbox = ada.good("GET", "/v1/inbox", wait_s=300)
+        equal([one["message"]["payload"]["text"] for one in inbox["messages"]], ["to all"])
+        equal(len(ada.good("GET", "/v1/inbox", again="true")["messages"]), 2)
+        acked = ada.good("POST", "/v1/ack", {})
+        equal(acked["acked"], 2)
+        equal(ada.good("GET", "/v1/inbox", again="true")["messages"], [])
+
+        ada.refused(403, "forbidden", "DELETE", "/v1/members/bea")
+        equal(ada.ask("DELETE", "/v1/members/ada")[0], 204)
+        equal(bea.expect("presence")["payload"]["reason"], "left")
+        ada.refused(404, "not_found", "GET", "/v1/inbox")
+        equal(nobody.good("GET", "/v1/members/ada")["member"]["status"], "left")
+
+
+@test
+def numbers_and_letters_stay_as_they_were_written():
+    with kept_hub() as hub, serving(hub) as gateway:
+        ada, bea = Api(gateway).join("ada"), hub.join("bea", 2)
+        written = '{"text":"\\u00fc ü","n":1.500,"big":123456789012345678901234567890,"e":1E400}'
+        status, answer, _ = gateway.ask("/v1/messages", "POST", ('{"payload":' + written + "}").encode(),
+                                   Content_Type="application/json", Khub_Handle=ada.handle)
+        equal((status, answer), (201, answer))
+        while b'"chat"' not in (line := bea.receive_raw()):
+            pass
+        check(written.encode() in line, line)
+        with serving(hub) as other:
+            _, body, _ = other.ask("/v1/messages?types=chat")
+            equal(body["messages"][0]["message"]["payload"]["n"], 1.5)
+
+
+@test
+def what_was_said_is_read_a_page_at_a_time():
+    with kept_hub() as hub, serving(hub) as gateway:
+        api = Api(gateway)
+        ada, bea = hub.join("ada", 2, acks=True), hub.join("bea", 2)
+        for i in range(5):
+            ada.say("chat", {"text": f"line {i}"})
+        ada.drain()
+        bea.say("chat", {"text": "for ada"}, "ada")
+        bea.drain()
+        page = api.good("GET", "/v1/messages", types="chat", limit=3)
+        equal([one["message"]["payload"]["text"] for one in page["messages"]], ["line 0", "line 1", "line 2"])
+        equal((page["whole"], page["kept"], page["first"]), (False, True, 1))
+        rest = api.good("GET", "/v1/messages", types="chat,heartbeat", since=page["upto"])
+        equal([one["message"]["payload"]["text"] for one in rest["messages"]], ["line 3", "line 4", "for ada"])
+        equal(rest["whole"], True)
+        equal(len(api.good("GET", "/v1/messages", sender="bea", types="chat")["messages"]), 1)
+        equal(len(api.good("GET", "/v1/messages", target="ada")["messages"]), 1)
+        first = page["messages"][0]["seq"]
+        equal(len(api.good("GET", "/v1/messages", types="chat", until=first)["messages"]), 1)
+        near = api.good("GET", "/v1/messages", room="mian")
+        equal(near["near"], ["main"])
+
+
+@test
+def a_page_that_is_empty_is_waited_for():
+    with kept_hub() as hub, serving(hub) as gateway:
+        api = Api(gateway)
+        ada = hub.join("ada", 2)
+        upto = api.good("GET", "/v1/messages")["upto"]
+        equal(api.good("GET", "/v1/messages", since=upto, wait_s=0)["messages"], [])
+        found = []
+        waiting = threading.Thread(target=lambda: found.append(
+            api.good("GET", "/v1/messages", since=upto, types="chat", wait_s=300)))
+        waiting.start()
+        ada.say("feature_request", {"feature": "x", "requirements": {}})  # passes no filter
+        ada.say("chat", {"text": "at last"})
+        waiting.join()
+        equal([one["message"]["payload"]["text"] for one in found[0]["messages"]], ["at last"])
+        equal(api.good("GET", "/v1/messages", since=found[0]["upto"], wait_s=1)["messages"], [])
+        hub_memory = api.good("GET", "/v1/messages", types="chat", limit=1)
+        check(hub_memory["kept"], hub_memory)
+
+
+# ── streams ──
+
+
+@test
+def a_stream_tells_what_is_said_as_it_was():
+    with kept_hub() as hub, serving(hub) as gateway:
+        Api(gateway)
+        ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+        with Stream(gateway) as stream, Stream(gateway, types="pattern_share,presence") as some:
+            equal(stream.begin[2]["room"], "main")
+            ada.say("chat", {"text": "one", "n": 1.50})
+            event, number, message = stream.event()
+            line = bea.expect("chat")
+            equal((event, number), ("chat", str(line["seq"])))
+            equal(message, {name: value for name, value in line.items() if name != "seq"}, "as it was said")
+            ada.say("pattern_share", {"pattern": {"id": "p"}})
+            equal([some.event()[0], stream.event()[0]], ["pattern_share", "pattern_share"])
+            ada.say("leave", {})
+            equal(some.event()[2]["payload"]["ai_id"], "ada")
+
+
+@test
+def a_stream_goes_on_where_it_was_after_any_end():
+    """Readers are cut, gateways killed, the hub killed and started again: no gap, no double."""
+    with tempfile.TemporaryDirectory(prefix="khub-test-") as folder:
+        hub = Hub("--data", folder)
+        port = hub.port
+        said, heard = [], []
+
+        def say(client, count):
+            for _ in range(count):
+                said.append(f"line {len(said)}")
+                client.say("chat", {"text": said[-1]})
+            client.drain()
+
+        with contextlib.ExitStack() as stack:
+            gateway = stack.enter_context(serving(hub))
+            Api(gateway)
+            ada = hub.join("ada", 2)
+            say(ada, 3)
+            stream = Stream(gateway, since=0)
+            heard += stream.texts(3)
+            say(ada, 2)
+            heard += stream.texts(1)
+            stream.client.close()  # one was under way
+            say(ada, 2)
+            stream = Stream(gateway, last=stream.last)
+            heard += stream.texts(3)
+            equal(heard, said)
+            gateway.process.kill()
+            gateway.process.wait()
+            say(ada, 300)
+            gateway = stack.enter_context(serving(hub))
+            stream = Stream(gateway, last=stream.last)
+            heard += stream.texts(300)
+            equal(heard, said)
+            kill_9(hub)
+            hub = stack.enter_context(Hub("--data", folder, listen=(f"127.0.0.1:{port}",)))
+            ada = hub.join("ada", 2)
+            say(ada, 5)
+            heard += stream.texts(5)  # the same stream: its observer came back
+            equal(heard, said)
+            with Stream(gateway, last=stream.last) as other:
+                say(ada, 1)
+                equal(other.texts(1), said[-1:])
+
+
+@test
+def messages_of_one_seq_are_told_once_wherever_the_reader_is_cut():
+    with kept_hub() as hub, serving(hub) as gateway:
+        Api(gateway)
+        ada = hub.join("ada", 2)
+        bea = hub.join("bea", 2)
+        with Stream(gateway) as stream:
+            ada.say("collaboration_request", {"type": "t", "description": "d", "target_ai": "bea"})
+            request = bea.expect("collaboration_request")
+            bea.say("collaboration_response", {"session_id": request["payload"]["session_id"], "accepted": True})
+            ada.say("chat", {"text": "behind"})
+            whole = []
+            while not whole or whole[-1][0] != "chat":
+                whole.append(stream.event())
+        ids = [number for _, number, _ in whole]
+        check(len(ids) == len(set(ids)) and any("." in number for number in ids), "ids:", ids)
+        for i, number in enumerate(ids[:-1]):
+            with Stream(gateway, last=number) as stream:
+                equal([stream.event() for _ in whole[i + 1:]], whole[i + 1:], f"behind {number}")
+
+
+@test
+def what_a_stream_can_not_have_is_said():
+    with Hub() as hub, serving(hub) as gateway:  # keeps nothing
+        Api(gateway)
+        ada = hub.join("ada", 2)
+        ada.say("chat", {"text": "gone"})
+        ada.drain()
+        with Stream(gateway, since=0) as stream:
+            event, number, data = stream.event()
+            equal((event, number, data["code"], data["since"]), ("replay_truncated", None, "replay_truncated", 0))
+            ada.say("chat", {"text": "there"})
+            equal(stream.texts(1), ["there"])
+            ada.say("chat", {"text": "more"})
+            with Stream(gateway, last=stream.last) as other:  # what is remembered is had
+                equal(other.texts(1), ["more"])
+        with Stream(gateway, last="99999999") as stream:
+            equal(stream.event()[0], "replay_truncated")
+            ada.say("chat", {"text": "anew"})
+            equal(stream.texts(1), ["anew"])
+
+
+@test
+def readers_that_go_by_force_leave_nothing_behind():
+    with kept_hub() as hub, serving(hub) as gateway:
+        api = Api(gateway)
+        ada = hub.join("ada", 2)
+        for _ in range(20):
+            client = socket.create_connection(("127.0.0.1", gateway.port))
+            client.sendall(b"GET /v1/stream?since=0 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            check(client.recv(10), "no answer")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+        ada.say("chat", {"text": "x" * 1000})
+        wait_until(lambda: gateway.metrics()["khub_gateway_http_streams_open"] == 0, "no stream to be open")
+        api.good("GET", "/v1/members")
+
+
+# ── what is wrong ──
+
+
+@test
+def what_is_not_known_is_refused_by_its_name():
+    with kept_hub() as hub, serving(hub) as gateway:
+        api = Api(gateway)
+        ada = api.join("ada")
+        for who, method, path, body, query, words in [
+                (api, "GET", "/v1/members", None, {"limt": 5}, ["limt", "did you mean 'limit'"]),
+                (api, "GET", "/v1/members", None, {"limit": 0}, ["limit", "1 to 200"]),
+                (api, "GET", "/v1/members", None, {"limit": "many"}, ["limit", "whole number"]),
+                (api, "GET", "/v1/members", None, {"limit": "1.5"}, ["limit", "whole number"]),
+                (api, "GET", "/v1/members", None, {"room": "r" * 65}, ["room", "64"]),
+                (api, "GET", "/v1/messages", None, {"types": "chat,cat"}, ["cat"]),
+                (api, "GET", "/v1/stream", None, {"types": "cat"}, ["cat"]),
+                (api, "POST", "/v1/members", {}, {}, ["ai_id", "missing"]),
+                (api, "POST", "/v1/members", {"ai_id": "x", "romo": "y"}, {}, ["romo", "did you mean 'room'"]),
+                (ada, "POST", "/v1/messages", {"payload": []}, {}, ["payload", "object"]),
+                (ada, "POST", "/v1/messages", {"payload": {}, "message_id": "x" * 37}, {}, ["message_id", "36"]),
+                (ada, "POST", "/v1/ack", {"seq": "1"}, {}, ["seq"]),
+                (api, "GET", "/v1/inbox", None, {}, ["Khub-Handle"])]:
+            error, _ = who.refused(400, "bad_request", method, path, body, **query)
+            for word in words:
+                check(word in error["message"], word, "is not in", error)
+        for target, word in [("/v1/members?limit=1&limit=2", "twice"), ("/v1/members?limit", "no value"),
+                             ("/v1/members?room=%ff", "UTF-8"), ("/v1/members?room=%zz", "path"),
+                             ("/v1/members?room=%0d%0aX:%201", "malformed"), ("/v1/members/%ff", "UTF-8")]:
+            status, answer, _ = gateway.ask(target)
+            equal(status, 400, target)
+            check(word in answer["error"]["message"], answer)
+        Api(gateway, "0" * 32).refused(404, "not_found", "GET", "/v1/inbox")
+        api.refused(409, "id_in_use", "POST", "/v1/members", {"ai_id": "ada"})
+        api.refused(403, "reserved_id", "POST", "/v1/members", {"ai_id": "Hub"})
+
+
+@test
+def bodies_that_are_no_json_of_ours_are_refused():
+    with kept_hub() as hub, serving(hub) as gateway:
+        ada = Api(gateway).join("ada")
+
+        def post(body, **fields):
+            fields = {"Content_Type": "application/json", "Khub_Handle": ada.handle, **fields}
+            status, answer, fields = gateway.ask("/v1/messages", "POST", body, **fields)
+            return status, answer if status == 201 else answer["error"]["message"]
+
+        equal(post('{"payload":{}}', Content_Type="application/json; charset=utf-8")[0], 201)
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
+            equal(post('{"payload":{}}', Content_Type=kind)[0], 415, kind)
+        for body, word in [("", "no JSON"), ("{", "no JSON"), ("[]", "object"), ('{"payload":{},"payload":{}}', "twice"),
+                           (b'{"payload":{"text":"\xff"}}', "no JSON"), ('{"payload":{}} x', "no JSON"),
+                           ('{"payload":' + '{"a":' * 90 + "1" + "}" * 91, "nested"),
+                           ('{"payload":{"a":"\\ud800"}}', "no JSON"), ('{"a\\u0000b":1}', "name"),
+                           ('{"target_ai":1e999,"payload":{}}', "read")]:
+            status, why = post(body)
+            equal(status, 400, body[:40])
+            check(word in why, why)
+        equal(post(b'{"payload":{"text":"' + b"x" * (5 * MIB) + b'"}}')[0], 413)
+        status, why = post('{"payload":{"text":"' + "x" * (2 * MIB) + '"}}')
+        equal(status, 413, why)
+        status, why = post('{"payload":{"text":"\\r\\nX-Split: 1"},"message_id":"a\\r\\nX-Split: 1"}')
+        equal(status, 400, why)
+
+
+@test
+def a_hub_that_is_away_is_said_so():
+    with serving(None, "--hub", "127.0.0.1:1") as gateway:
+        api = Api(gateway)
+        for method, path, body in [("GET", "/v1/members", None), ("GET", "/v1/messages", None),
+                                   ("GET", "/v1/stream", None), ("POST", "/v1/members", {"ai_id": "ada"})]:
+            _, fields = api.refused(503, "hub_unavailable", method, path, body)
+            equal(fields["Retry-After"], "1")
+
+
+@test
+def limits_say_when_to_come_again():
+    with Hub("--rate", "1") as hub, serving(hub) as gateway:
+        ada = Api(gateway).join("ada")
+        while (answer := ada.ask("POST", "/v1/messages", {"payload": {"text": "x"}}))[0] == 201:
+            pass
+        status, body, fields = answer
+        equal((status, body["error"]["code"], body["error"]["limit"]), (429, "rate_limited", "rate"))
+        check(1 <= int(fields["Retry-After"]) <= 2 and body["error"]["retry_after_ms"] > 0, fields, body)
+
+
+@test
+def a_hub_answers_by_a_door_of_its_own():
+    with Hub("--http", "127.0.0.1:0") as hub:
+        ada = Api(door_of(hub)).join("ada")
+        equal(ada.say("hello")["delivered"], True)
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+@test
+def the_commands_of_the_document_work():
+    script = "".join(re.findall(r"```sh\n(.*?)```", read("docs", "HTTP.md"), re.DOTALL))
+    with kept_hub() as hub, serving(hub) as gateway:
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", script.replace("6080", str(gateway.port))],
+                              stdout=subprocess.PIPE, check=True, text=True)
+        answers, stream = done.stdout.split("event: begin\n")
+        decoder, told, at = json.JSONDecoder(), [], 0
+        while at < len(answers):
+            answer, at = decoder.raw_decode(answers, at)
+            told.append(answer)
+        equal([sorted(answer)[0] for answer in told], ["away", "damaged", "delivered", "cursor", "acked"])
+        check("event: chat\nid: " in stream and '"hello"' in stream, stream)
+        hub.wait_console("[-] ada left")
+
+
+@test
+def the_document_tells_every_route():
+    told = set(re.findall(r"^- `(\w+) (/v1/[^`]*)`: ", read("docs", "HTTP.md"), re.MULTILINE))
+    wanted = {(method, path) for method, path, _ in Api.document.operations()}
+    equal(told | {("GET", "/v1/openapi.json")}, wanted)
+
+
+@test
+def each_route_was_answered():
+    """By the tests before; of a part of them it says nothing."""
+    if len(sys.argv) > 2:
+        return
+    wanted = {(method, path) for method, path, _ in Api.document.operations()}
+    equal(wanted - Api.document.seen, {("GET", "/v1/openapi.json")}, "routes without a test")
+
+
+run()
