@@ -53,7 +53,7 @@ static enum ask_result ask_once(struct visit *visit, enum message_type type,
     struct ask *ask = visit->data;
     int error = payload->failed ? KHUB_E_NO_MEMORY
                                 : khub_publish(visit->link, message_type_text(type), payload->at,
-                                               NULL, ask->question);
+                                               ask->target, ask->question);
     int64_t until = time_monotonic_ms() + ANSWER_MS;
     if (error < 0)
         return fail(visit, khub_error_text(error));

@@ -17,6 +17,7 @@ struct ask {
     /* Every message that is no answer; may be NULL. */
     void (*other)(struct visit *visit, const struct khub_message *message, void *data);
     void *data;
+    const char *target; /* of the questions; NULL: none */
     /* Of the last answer, good until the next question. */
     struct json_value answer; /* its payload, an object */
     char code[32], why[512];  /* of a refusal: the hub's code, and its sentence, */

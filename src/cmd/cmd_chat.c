@@ -157,6 +157,29 @@ static void show_chat(struct chat *chat, int64_t ms, struct slice sender, const 
     end_line(chat);
 }
 
+/* What an AI wants a person to decide, and how it was decided. */
+static void show_approval(struct chat *chat, int64_t ms, struct json_value payload)
+{
+    OWNED char *id = field_string(payload, "approval_id");
+    OWNED char *asker = field_string(payload, "asker");
+    OWNED char *question = field_string(payload, "question");
+    OWNED char *choices = field_names(json_get(payload, "choices"));
+    OWNED char *preset = field_string(payload, "default");
+    OWNED char *status = field_string(payload, "status");
+    OWNED char *choice = field_string(payload, "choice");
+    OWNED char *by = field_string(payload, "by");
+    mark_day(chat, ms);
+    if (strcmp(status, "pending") == 0) {
+        say(chat, "%s asks: %s", asker, question);
+        say(chat, "/answer %s CHOICE, of %s, within %.0f s; else it is %s", id, choices,
+            field_number(payload, "timeout_s", 0), preset);
+    } else if (*choice) {
+        say(chat, "%s of %s is decided: %s, by %s", id, asker, choice, *by ? by : "its time");
+    } else {
+        say(chat, "%s of %s is %s", id, asker, status);
+    }
+}
+
 static void greet(struct chat *chat)
 {
     OWNED char *others = field_names(json_get(chat->visit.sync, "active_ais"));
@@ -193,6 +216,8 @@ static void on_message(struct visit *visit, const struct khub_message *message)
         show_chat(chat, feed_time(message, chat->catching_up),
                   (struct slice){sender, message->sender_id.len},
                   message->target_ai.len > 0 ? "you" : "", text);
+    } else if (strcmp(type, "approval") == 0) {
+        show_approval(chat, feed_time(message, chat->catching_up), payload);
     } else if (chat->catching_up && strcmp(type, "error") != 0) {
         return; /* who came and went meanwhile is no news */
     } else if (strcmp(type, "hello") == 0) {
@@ -246,19 +271,17 @@ static void on_change(struct visit *visit, const char *why)
         say(chat, "lost the hub: %s; trying again, what you type is sent then", why);
 }
 
-static void send_chat(struct chat *chat, const char *text, const char *target)
+/* payload: an object but for its brace, and a NUL; freed. */
+static void publish(struct chat *chat, const char *type, struct text *payload, const char *target)
 {
-    struct text payload = {0};
     size_t target_size = target ? strlen(target) + 1 : 1;
     struct sent *sent = malloc(sizeof *sent + target_size);
-    text_add_literal(&payload, "{\"text\":");
-    text_add_string(&payload, slice_of(text));
-    text_add(&payload, (struct slice)SLICE("}\0"));
+    text_add(payload, (struct slice)SLICE("}\0"));
     int error = KHUB_E_NO_MEMORY;
-    if (sent && !payload.failed)
-        error = khub_publish_acked(chat->visit.link, "chat", payload.at, target, on_outcome, sent,
+    if (sent && !payload->failed)
+        error = khub_publish_acked(chat->visit.link, type, payload->at, target, on_outcome, sent,
                                    sent->message_id);
-    text_free(&payload);
+    text_free(payload);
     if (error < 0) {
         fail(chat, chat->prompt.number, "not sent: %s", khub_error_text(error));
         free(sent);
@@ -268,6 +291,14 @@ static void send_chat(struct chat *chat, const char *text, const char *target)
     sent->line = chat->prompt.number;
     memcpy(sent->target, target ? target : "", target_size);
     TAILQ_INSERT_TAIL(&chat->sent, sent, next);
+}
+
+static void send_chat(struct chat *chat, const char *text, const char *target)
+{
+    struct text payload = {0};
+    text_add_literal(&payload, "{\"text\":");
+    text_add_string(&payload, slice_of(text));
+    publish(chat, "chat", &payload, target);
 }
 
 /* What was typed, as others see it; the line in which it was typed is gone. */
@@ -291,6 +322,22 @@ static void do_to(struct chat *chat, const char *rest)
     send_chat(chat, text, target);
 }
 
+static void do_answer(struct chat *chat, const char *rest)
+{
+    struct text payload = {0};
+    size_t len = strcspn(rest, " ");
+    const char *choice = rest + len + strspn(rest + len, " ");
+    if (len == 0 || *choice == '\0') {
+        fail(chat, chat->prompt.number, "/answer wants an ID and a CHOICE");
+        return;
+    }
+    text_add_literal(&payload, "{\"approval_id\":");
+    text_add_string(&payload, (struct slice){rest, len});
+    text_add_literal(&payload, ",\"choice\":");
+    text_add_string(&payload, slice_of(choice));
+    publish(chat, "approval_answer", &payload, NULL);
+}
+
 static void do_who(struct chat *chat, const char *rest)
 {
     (void)rest;
@@ -312,6 +359,7 @@ static const struct {
     void (*act)(struct chat *chat, const char *rest);
 } words[] = {
     {"/to", "/to AI_ID text: to that one alone", do_to},
+    {"/answer", "/answer ID CHOICE: decides what an AI asks people", do_answer},
     {"/who", "/who: lists who is here", do_who},
     {"/help", "/help: shows this", do_help},
     {"/quit", "/quit, or Ctrl-D: leaves", do_quit},

@@ -280,8 +280,10 @@ const struct tool tool_say = {
              .high = 9007199254740992.},
             {"reply_by_s", PARAM_NUMBER, .about = "Seconds for a reply; if none comes you are told",
              .low = 0.1, .high = 86400},
-            {"type", PARAM_TEXT, .about = "chat, or another message type of the hub", .low = 1,
-             .high = 64},
+            {"type", PARAM_TEXT,
+             .about = "chat, or another message type of the hub: approval_request "
+                      "{question, choices, default, timeout_s} asks a person",
+             .low = 1, .high = 64},
             {"payload", PARAM_OBJECT, .about = "Of other types"},
             {0}},
     .results =
