@@ -325,6 +325,17 @@ static void say_workspace(struct line *line, struct json_value payload)
     add_measures(line, json_get(payload, "value"));
 }
 
+static void say_artifact(struct line *line, struct json_value payload)
+{
+    add_session(line, payload);
+    add_member(line, " ", json_get(payload, "name"), "");
+    add_member(line, " v", json_get(payload, "version"), "");
+    add_member(line, " ", json_get(payload, "status"), "");
+    add_member(line, "  ", json_get(payload, "size"), " bytes");
+    add_member(line, " by ", json_get(payload, "by"), "");
+    add_member(line, ": ", json_get(payload, "reason"), "");
+}
+
 static void say_component(struct line *line, struct json_value payload)
 {
     struct json_value component = json_get(payload, "component");
@@ -571,6 +582,11 @@ static const struct {
     [MESSAGE_APPROVAL] = {{"approval", STYLE_BOLD}, say_approval},
     [MESSAGE_APPROVAL_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_APPROVAL_RESULT] = {{"approvals", STYLE_DIM}, say_other},
+    [MESSAGE_ARTIFACT_OFFER] = {{"file", STYLE_DIM}, say_artifact},
+    [MESSAGE_ARTIFACT_CHUNK] = {{"chunk", STYLE_DIM}, say_artifact},
+    [MESSAGE_ARTIFACT] = {{"file", STYLE_CYAN}, say_artifact},
+    [MESSAGE_ARTIFACT_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_ARTIFACT_RESULT] = {{"files", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -18,6 +18,8 @@
 #include "core/owner_limits.h"
 #include "core/state.h"
 
+#define NO_BLOB ((struct slice){NULL, 0})
+
 /* What depends on the connection alone: is this its own id, and a type that is its to send. */
 static int admit_check(const struct peer *peer, const struct message *message,
                        struct refusal *ret_refusal)
@@ -84,12 +86,33 @@ static const bool stores[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_COMMITMENT] = true,
 };
 
+/* The same for a file. */
+static int admit_artifact(const struct request *request)
+{
+    const struct hub *hub = request->hub;
+    uint64_t bytes = artifact_growth(request);
+    if (!hub->edge.drop_chunks)
+        return refuse(request->refusal, WIRE_STORAGE_UNAVAILABLE,
+                      "this hub keeps nothing (--memory), and so no files");
+    for (size_t i = 0; i < hub->room_count; i++)
+        bytes += hub->rooms[i]->artifact_bytes;
+    if (bytes <= hub->config.artifacts_max)
+        return 0;
+    return refuse_over(
+        request->refusal, WIRE_QUOTA_EXCEEDED,
+        &(struct overrun){"artifact_bytes", "hub", (double)hub->config.artifacts_max, 0},
+        "files in all rooms together may have %llu bytes",
+        (unsigned long long)hub->config.artifacts_max);
+}
+
 /* Has this hub room for what the message stores, over all its rooms? */
 static int admit_quota(const struct request *request)
 {
     const struct hub *hub = request->hub;
     enum message_type type = request->message->type;
     size_t stored = 0, workspaces = 0;
+    if (type == MESSAGE_ARTIFACT_OFFER && !request->repeated)
+        return admit_artifact(request);
     if (request->repeated || (!stores[type] && type != MESSAGE_WORKSPACE_UPDATE))
         return 0;
     for (size_t i = 0; i < hub->room_count; i++) {
@@ -169,7 +192,8 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         [MESSAGE_MEMBER_QUERY] = member_query_answer,
         [MESSAGE_MODERATION_QUERY] = moderation_answer,
         [MESSAGE_USAGE_QUERY] = usage_answer,
-        [MESSAGE_APPROVAL_QUERY] = approval_query_answer};
+        [MESSAGE_APPROVAL_QUERY] = approval_query_answer,
+        [MESSAGE_ARTIFACT_QUERY] = artifact_query_answer};
     struct seat seat = peer_seat(peer);
     assert(answers[message->type]); /* of each query */
     int error = seat.level == 2 ? answers[message->type](&request, &seat)
@@ -215,7 +239,8 @@ static void request_propose(struct request *request, struct slice room_name, int
                           .peer = request->from,
                           .takes_over = request->takes_over,
                           .kind = ENTRY_MESSAGE,
-                          .bytes = request->message->line};
+                          .bytes = request->message->line,
+                          .blob = request->blob};
     struct room *room = request->room;
     peer_bind(peer, room, request->message->sender_id);
     peer->under_way++;
@@ -268,8 +293,10 @@ static bool measured_meanwhile(const struct request *request)
     return request->unmeasured && request->room->under_way > 0;
 }
 
+/* blob: what comes with it (struct entry). */
 static void admit_message(struct hub *hub, struct peer *peer, const struct message *message,
-                          peer_id takes_over, struct refusal *refusal, int64_t now)
+                          struct slice blob, peer_id takes_over, struct refusal *refusal,
+                          int64_t now)
 {
     char name_buffer[ROOM_NAME_MAX];
     struct slice name = {NULL, 0};
@@ -279,6 +306,7 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
                               .takes_over = takes_over,
                               .member = peer->member,
                               .message = message,
+                              .blob = blob,
                               .found = &found,
                               .answered_ms = now,
                               .refusal = refusal};
@@ -290,11 +318,11 @@ static void admit_message(struct hub *hub, struct peer *peer, const struct messa
     if (error == 0) {
         request.judged_at = request.room ? request.room->last_seq : 0;
         judgement = request_check(&request);
-        error =
-            judgement == 0 ? admit_limits(&request, peer, now)
-            : request.mismatched || holder_left(&request, judgement) || measured_meanwhile(&request)
-                ? 0
-                : judgement;
+        error = judgement == 0 ? admit_limits(&request, peer, now)
+                : request.mismatched || holder_left(&request, judgement) ||
+                        measured_meanwhile(&request) || chunk_goes_on(&request)
+                    ? 0
+                    : judgement;
     }
     if (error == 0) {
         request_propose(&request, name, judgement, now);
@@ -444,11 +472,25 @@ static void admit_hello(struct hub *hub, struct peer *peer, const struct message
     if (replaced) /* what was read at one door is not read again at the next */
         peer_keep_cursor(hub, replaced, now);
     if (!hello_cut(message, peer, &line)) {
-        admit_message(hub, peer, message, takes_over, refusal, now);
+        admit_message(hub, peer, message, NO_BLOB, takes_over, refusal, now);
     } else if (message_parse(text_slice(&line), &without, refusal) == 0) {
-        admit_message(hub, peer, &without, takes_over, refusal, now);
+        admit_message(hub, peer, &without, NO_BLOB, takes_over, refusal, now);
     }
     text_free(&line);
+}
+
+/* Its bytes take another way than its line. */
+static void admit_chunk(struct hub *hub, struct peer *peer, const struct message *message,
+                        struct refusal *refusal, int64_t now)
+{
+    struct message without;
+    struct text line = {0}, bytes = {0};
+    if (chunk_cut(peer, message, &line, &bytes, refusal) < 0)
+        peer_refuse(hub, peer, refusal, message->message_id, now);
+    else if (message_parse(text_slice(&line), &without, refusal) == 0)
+        admit_message(hub, peer, &without, text_slice(&bytes), 0, refusal, now);
+    text_free(&line);
+    text_free(&bytes);
 }
 
 bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
@@ -480,8 +522,10 @@ bool hub_line(struct hub *hub, peer_id id, struct slice line, int64_t now)
         peer_query(hub, peer, &message, &refusal, now);
     } else if (message.type == MESSAGE_HELLO) {
         admit_hello(hub, peer, &message, &refusal, now);
+    } else if (message.type == MESSAGE_ARTIFACT_CHUNK) {
+        admit_chunk(hub, peer, &message, &refusal, now);
     } else {
-        admit_message(hub, peer, &message, 0, &refusal, now);
+        admit_message(hub, peer, &message, NO_BLOB, 0, &refusal, now);
     }
     return secret;
 }

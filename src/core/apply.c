@@ -40,6 +40,8 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_MODERATION] = {moderation_check, moderation_proceed},
     [MESSAGE_APPROVAL_REQUEST] = {approval_request_check, approval_request_proceed},
     [MESSAGE_APPROVAL_ANSWER] = {approval_answer_check, approval_answer_proceed},
+    [MESSAGE_ARTIFACT_OFFER] = {artifact_offer_check, artifact_offer_proceed, true},
+    [MESSAGE_ARTIFACT_CHUNK] = {artifact_chunk_check, artifact_chunk_proceed},
 };
 
 /* ── messages ── */
@@ -218,10 +220,12 @@ static void request_find_sender(struct request *request)
 static void request_settle(struct request *request, const struct entry *entry, int error)
 {
     request->entry = entry;
-    if (error == 0) {
+    if (error == 0)
         request_proceed(request);
+    if (request->message->type == MESSAGE_ARTIFACT_CHUNK)
+        chunk_forget(request);
+    if (error == 0)
         return;
-    }
     request->hub->refused++;
     if (request->mismatched)
         claim_count_mismatch(request);

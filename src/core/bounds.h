@@ -62,6 +62,19 @@
 #define WORKSPACE_BYTES_MAX     (4u << 20)
 #define WORKSPACES_BYTES_MAX    (256u << 20) /* of all sessions of all rooms */
 
+/* ── files in workspaces (artifacts.h) ── */
+
+#define ARTIFACT_BYTES_MAX       (64u << 20)
+#define ARTIFACT_NAME_MAX        256u         /* bytes */
+#define ARTIFACT_CHUNK_BYTES     (128u << 10) /* of all chunks of one but the last, */
+#define ARTIFACT_CHUNKS_MAX      1024u        /* and so many of them at the most */
+#define ARTIFACTS_MAX            4096u        /* in a room, */
+#define ARTIFACTS_BYTES_MAX      (1ull << 30) /* and their bytes, those to come as well; */
+#define ARTIFACTS_BYTES_EACH_MAX (256u << 20) /* of one owner; */
+#define ARTIFACTS_SESSION_MAX    256u         /* of one session */
+#define UPLOADS_EACH_MAX         8u           /* of one AI that are not whole */
+#define ARTIFACTS_HUB_BYTES_MAX  (4ull << 30) /* in all rooms */
+
 /* ── leases ── */
 
 #define LEASES_MAX             4096u /* open in a room */

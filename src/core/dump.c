@@ -160,6 +160,20 @@ static void dump_said(const void *object, void *ctx)
     dump->before = ",";
 }
 
+/* [what is told of it, chunks, their SHA-256 so far, the version it is to replace] */
+static void dump_artifacts(const struct dump *dump)
+{
+    const struct artifact *artifact;
+    TAILQ_FOREACH (artifact, &dump->room->artifacts, next) {
+        text_addf(dump->text, "%s[", artifact == TAILQ_FIRST(&dump->room->artifacts) ? "" : ",");
+        artifact_write(artifact, dump->text);
+        for (size_t i = 0; i < artifact->chunk_count; i++)
+            text_addf(dump->text, ",%llu", (unsigned long long)artifact->chunks[i]);
+        text_addf(dump->text, ",\"%s\",%llu]", artifact->version ? "" : artifact->state,
+                  (unsigned long long)artifact->base_version);
+    }
+}
+
 void hub_dump(const struct hub *hub, struct slice name, struct text *text)
 {
     const struct room *room = room_find(hub, name);
@@ -215,5 +229,7 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     text_add_literal(text, "],\"messages\":[");
     dump.before = "";
     said_each(room, dump_said, &dump);
+    text_add_literal(text, "],\"artifacts\":[");
+    dump_artifacts(&dump);
     text_add_literal(text, "]}");
 }

@@ -40,6 +40,10 @@ struct entry {
     peer_id takes_over;
     enum entry_kind kind;
     struct slice bytes;
+    /* Of an artifact_chunk on its way to the log: what it brings. It is kept with the entry, under
+     * its seq, until the hub lets it go (hub_edge.drop_chunks), and is not handed back: nothing
+     * depends on it. Else len 0. */
+    struct slice blob;
 };
 
 #endif

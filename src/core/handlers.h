@@ -157,4 +157,11 @@ size_t workspace_growth(const struct request *request);
 int workspace_check(struct request *request);
 void workspace_proceed(struct request *request);
 
+/* ── files in them (artifact_offer.c, artifact_chunk.c) ── */
+
+int artifact_offer_check(struct request *request);
+void artifact_offer_proceed(struct request *request);
+int artifact_chunk_check(struct request *request);
+void artifact_chunk_proceed(struct request *request);
+
 #endif

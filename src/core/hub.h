@@ -69,7 +69,8 @@ const char *close_reason_text(enum close_reason reason);
     X(VERIFICATION, "verification") /* subject: id of the entry, detail: its claim's new status */ \
     X(LEASE, "lease")               /* subject: its key, detail: what became of it */              \
     X(APPROVAL, "approval")         /* subject: its id, detail: its new status */                  \
-    X(MODERATION, "moderation")     /* subject: an admin's act, detail: whom it meets, and why */
+    X(MODERATION, "moderation")     /* subject: an admin's act, detail: whom it meets, and why */  \
+    X(ARTIFACT, "artifact")         /* subject: name of a file that is whole, detail: session_id */
 
 enum hub_event {
 #define X(name, text) HUB_##name,
@@ -146,6 +147,21 @@ struct hub_retraction {
     int level;         /* for those of this level or above */
 };
 
+/* Somebody wants a chunk of an artifact. */
+struct hub_chunk_query {
+    peer_id peer;
+    struct slice room, in_reply_to,
+        head;     /* good during the call; the last two are for the answer */
+    uint64_t seq; /* of the entry that brought it */
+};
+
+/* A SHA-256 on its way, in whole blocks of 64 bytes. */
+struct hub_hash {
+    uint8_t
+        state[32];  /* its eight words, the first byte of each the highest; at the end the digest */
+    uint64_t bytes; /* that are in it; 0: `state` means nothing yet */
+};
+
 struct hub_edge {
     void *ctx;
     /* Delivers the effect's line to its seats, each as its level reads it. Never blocks. A seat's
@@ -194,6 +210,13 @@ struct hub_edge {
     bool (*quota_of)(void *ctx, struct slice owner, struct quota *ret_quota);
     /* An admin did something. May be NULL. */
     void (*acted)(void *ctx, peer_id peer, const struct hub_act *act);
+    /* Goes on with one by some blocks, or ends it with the last bytes, however many. */
+    void (*hash)(void *ctx, struct hub_hash *hash, struct slice bytes, bool last);
+    /* Lets go what entries of those seqs brought; more often than once is the same as once. Reads
+     * it, and then calls hub_chunk once, later; false: the peer has asked already, and has no
+     * answer yet. Both NULL: what entries bring is not kept. */
+    void (*drop_chunks)(void *ctx, struct slice room, const uint64_t *seqs, size_t count);
+    bool (*read_chunk)(void *ctx, const struct hub_chunk_query *query);
 };
 
 struct hub_config {
@@ -209,8 +232,9 @@ struct hub_config {
     bool receives; /* while a log can't keep anything, who only observes is a guest (peers.h) */
     /* over all rooms */
     size_t rooms_max;
-    size_t stored_max;     /* bytes of knowledge */
-    size_t workspaces_max; /* bytes of workspaces */
+    size_t stored_max;      /* bytes of knowledge */
+    size_t workspaces_max;  /* bytes of workspaces */
+    uint64_t artifacts_max; /* bytes of artifacts */
 };
 /* The defaults of bounds.h. */
 struct hub_config hub_config_default(void);
@@ -249,6 +273,9 @@ void hub_caught_up(struct hub *hub, peer_id id, uint64_t seq, int64_t now);
 /* The answer to a peer's log_query. */
 void hub_log_page(struct hub *hub, peer_id id, struct slice in_reply_to,
                   const struct hub_log_page *page, int64_t now);
+/* The answer to a peer's artifact_query for a chunk. bytes.at NULL: it can't be read. */
+void hub_chunk(struct hub *hub, peer_id id, struct slice in_reply_to, struct slice head,
+               struct slice bytes, int64_t now);
 /* Acts on what is due (sessions, silent peers). Returns when to call again at the latest, in ms
  * from now (at most 1000). */
 int64_t hub_tick(struct hub *hub, int64_t now);

@@ -136,6 +136,7 @@ static void load_session(struct loading *loading)
     session->since = room->hub->clock; /* nobody was silent while there was no hub */
     session->progress = load_double(loading, object, "progress");
     session->order = load_u64(loading, object, "order");
+    TAILQ_INIT(&session->artifacts);
     load_short(loading, object, "state", state, sizeof state);
     session->state = SESSION_STATE_COUNT;
     for (int at = 0; at < SESSION_STATE_COUNT; at++)
@@ -362,6 +363,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_HOLDING] = load_holding,
         [ROW_SAID] = load_said,
         [ROW_APPROVAL] = load_approval,
+        [ROW_ARTIFACT] = load_artifact,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

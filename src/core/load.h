@@ -50,4 +50,8 @@ void load_account(struct loading *loading);
 void load_commitment(struct loading *loading);
 void load_former(struct loading *loading);
 
+/* ── load_artifact.c ── */
+
+void load_artifact(struct loading *loading);
+
 #endif

@@ -305,6 +305,48 @@ static void recount_sessions(struct verdict *verdict)
         verdict_fail(verdict, "%zu live, %zu ended sessions: over the limit", live, ended);
 }
 
+/* Are they where they are looked for, within their bounds, and whole if they are said to be? */
+static void recount_artifacts(struct verdict *verdict)
+{
+    const struct room *room = verdict->room;
+    const struct artifact *artifact;
+    uint64_t bytes = 0, before = 0;
+    size_t count = 0, of_sessions = 0;
+    TAILQ_FOREACH (artifact, &room->artifacts, next) {
+        const struct session *session = artifact->session;
+        uint64_t seq = artifact->number;
+        bool in_order = artifact->number > before;
+        for (size_t i = 0; i < artifact->chunk_count; seq = artifact->chunks[i++])
+            in_order = in_order && artifact->chunks[i] > seq;
+        if (!in_order || session_find(room, session->key) != session)
+            verdict_fail(verdict, "file \"%.*s\" is out of its order, or of no session",
+                         SLICE_FORMAT(artifact->name));
+        bool whole = artifact->chunk_count == artifact_chunks(artifact);
+        if (whole != (artifact->version > 0) || (!whole && !session_live(session)) ||
+            (artifact->version && !artifact->former &&
+             artifact_current(session, artifact->name) != artifact) ||
+            (!artifact->version && upload_find(session, artifact->name, artifact->by) != artifact))
+            verdict_fail(verdict, "file \"%.*s\" has %zu chunks at version %llu",
+                         SLICE_FORMAT(artifact->name), artifact->chunk_count,
+                         (unsigned long long)artifact->version);
+        before = artifact->number;
+        bytes += artifact->size;
+        count++;
+    }
+    const struct session *session;
+    TAILQ_FOREACH (session, &room->live, next)
+        TAILQ_FOREACH (artifact, &session->artifacts, of_session)
+            of_sessions += artifact->session == session;
+    TAILQ_FOREACH (session, &room->ended, next)
+        TAILQ_FOREACH (artifact, &session->artifacts, of_session)
+            of_sessions += artifact->session == session;
+    if (count != room->artifact_count || count != of_sessions || bytes != room->artifact_bytes ||
+        count > ARTIFACTS_MAX || bytes > ARTIFACTS_BYTES_MAX)
+        verdict_fail(verdict, "%zu files of %llu bytes, %zu of sessions; counted %zu of %llu",
+                     count, (unsigned long long)bytes, of_sessions, room->artifact_count,
+                     (unsigned long long)room->artifact_bytes);
+}
+
 /* ── leases ── */
 
 static void recount_leases(struct verdict *verdict)
@@ -590,6 +632,7 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
             verdict_fail(&verdict, "an entry that is not there is a message");
         recount_capabilities(&verdict);
         recount_sessions(&verdict);
+        recount_artifacts(&verdict);
         recount_leases(&verdict);
         recount_ledger(&verdict);
         recount_knowledge(&verdict);

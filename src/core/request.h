@@ -35,6 +35,8 @@ struct request {
     peer_id from, takes_over;
     struct member *member; /* the sender; NULL in a check before it has joined */
     const struct message *message;
+    struct slice blob;         /* what comes with it, of admit alone; see struct entry */
+    bool chunk_kept;           /* and is in an artifact now */
     const struct entry *entry; /* NULL while checking, and of an answer */
     int64_t answered_ms;       /* unix time: of an answer, or of a message */
     uint64_t judged_at;        /* the room's last seq when admit checked it */

@@ -74,6 +74,10 @@ struct room {
     size_t live_count, ended_count;
     size_t workspace_bytes; /* of all sessions */
 
+    struct artifact_list artifacts; /* of all sessions, the first offered first */
+    size_t artifact_count;
+    uint64_t artifact_bytes; /* that are there, or to come */
+
     struct index leases;
     struct lease_list leases_open; /* the same, the oldest first */
 

@@ -17,6 +17,7 @@ struct hub_config hub_config_default(void)
                                .rooms_max = ROOMS_MAX,
                                .stored_max = STORED_BYTES_MAX,
                                .workspaces_max = WORKSPACES_BYTES_MAX,
+                               .artifacts_max = ARTIFACTS_HUB_BYTES_MAX,
                                .chain_max = CHAIN_MAX};
 }
 

@@ -63,6 +63,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
     TAILQ_INIT(&room->ended);
+    TAILQ_INIT(&room->artifacts);
     TAILQ_INIT(&room->leases_open);
     approvals_init(&room->approvals);
     knowledge_init(&room->knowledge);
@@ -179,7 +180,7 @@ static bool room_idle(const struct room *room)
     const struct knowledge *knowledge = &room->knowledge;
     return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->guests &&
            !room->away_count && !room->live_count && !room->awaited_count && !room->leases.count &&
-           !room->approvals.pending_count && !knowledge_count(knowledge) &&
+           !room->approvals.pending_count && !room->artifact_count && !knowledge_count(knowledge) &&
            !knowledge->ledger.accounts.count && !room->read_only.by.len &&
            !bans_hold(room, room->hub->last_now);
 }

@@ -30,7 +30,8 @@
     X(BAN, "ban")               /* key: "ai_id/" or "owner/", and the name */                      \
     X(HOLDING, "holding")       /* key: the name of an owner's token */                            \
     X(SAID, "said")             /* key: the number of a block of seqs (said.h) */                  \
-    X(APPROVAL, "approval")     /* key: its id */
+    X(APPROVAL, "approval")     /* key: its id */                                                  \
+    X(ARTIFACT, "artifact")     /* key: the seq at which it was offered, 20 digits */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -399,6 +399,32 @@ static void write_approval(const void *object, struct text *text)
     add_u64(text, "order", approval->order);
 }
 
+static void write_artifact(const void *object, struct text *text)
+{
+    const struct artifact *artifact = object;
+    add_text(text, "session", artifact->session->key);
+    add_text(text, "name", artifact->name);
+    add_text(text, "by", artifact->by);
+    add_text(text, "owner", artifact->owner);
+    add_text(text, "sha256", slice_of(artifact->sha256));
+    add_u64(text, "size", artifact->size);
+    add_u64(text, "chunk", artifact->chunk);
+    add_u64(text, "version", artifact->version);
+    add_u64(text, "base", artifact->base_version);
+    add_bool(text, "for_room", artifact->for_room);
+    add_bool(text, "former", artifact->former);
+    add_i64(text, "at_ms", artifact->at_ms);
+    if (!artifact->version)
+        add_text(text, "state", slice_of(artifact->state));
+    add_name(text, "chunks");
+    text_add_literal(text, "[");
+    for (size_t i = 0; i < artifact->chunk_count; i++) {
+        text_add_literal(text, i ? "," : "");
+        text_add_number(text, artifact->chunks[i]);
+    }
+    text_add_literal(text, "]");
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,
     [ROW_PATTERN] = write_knowledge,
@@ -420,6 +446,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_HOLDING] = write_holding,
     [ROW_SAID] = write_said,
     [ROW_APPROVAL] = write_approval,
+    [ROW_ARTIFACT] = write_artifact,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -519,6 +546,9 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     save_index(&saving, ROW_HOLDING, &room->holdings);
     said_each(room, save_said, &saving);
     save_index(&saving, ROW_APPROVAL, &room->approvals.all);
+    const struct artifact *artifact;
+    TAILQ_FOREACH (artifact, &room->artifacts, next)
+        save_object(&saving, ROW_ARTIFACT, artifact);
     text_free(&saving.text);
 }
 

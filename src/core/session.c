@@ -9,7 +9,7 @@
  *      └── the initiator ──────────▶ cancelled
  *
  * Pending and active sessions are live; an ended one is remembered for a while without its
- * workspace. */
+ * workspace, but with its artifacts. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -106,6 +106,7 @@ struct session *session_new(struct room *room, struct slice session_id, struct s
     session->target = slice_copy(target);
     session->created_ms = session->changed_ms = now;
     session->since = room->hub->clock;
+    TAILQ_INIT(&session->artifacts);
     session->participants[session->participant_count++] = slice_copy(initiator);
     index_add(&room->sessions, session);
     session_place(room, session);
@@ -125,6 +126,7 @@ static void cell_free(void *object)
 void session_free(struct session *session)
 {
     index_clear(&session->workspace, cell_free);
+    artifacts_release(session);
     for (size_t i = 0; i < session->participant_count; i++)
         slice_free(&session->participants[i]);
     slice_free(&session->key);
@@ -176,6 +178,7 @@ static void session_end(struct room *room, struct session *session)
     assert(room->workspace_bytes >= session->workspace_bytes);
     room->workspace_bytes -= session->workspace_bytes;
     session->workspace_bytes = 0;
+    artifacts_drop_uploads(room, session);
     assert(room->live_count > 0);
     TAILQ_REMOVE(&room->live, session, next);
     room->live_count--;
@@ -186,6 +189,7 @@ static void session_end(struct room *room, struct session *session)
     struct session *oldest = TAILQ_FIRST(&room->ended);
     TAILQ_REMOVE(&room->ended, oldest, next);
     room->ended_count--;
+    artifacts_drop_all(room, oldest);
     index_remove(&room->sessions, oldest);
     change_gone(&room->changes, &oldest->change, ROW_SESSION, oldest->key);
     session_free(oldest);

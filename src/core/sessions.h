@@ -2,6 +2,7 @@
 #ifndef KHUB_CORE_SESSIONS_H
 #define KHUB_CORE_SESSIONS_H
 
+#include "core/artifacts.h"
 #include "core/bounds.h"
 #include "core/changes.h"
 #include "core/index.h"
@@ -48,7 +49,8 @@ struct session {
     double progress;
     struct index workspace;
     size_t workspace_bytes;
-    uint64_t order; /* of its making, or end */
+    struct artifact_list artifacts; /* the first offered first */
+    uint64_t order;                 /* of its making, or end */
     struct change change;
     TAILQ_ENTRY(session) next; /* in room->live or room->ended */
 };

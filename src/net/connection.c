@@ -229,6 +229,7 @@ static void leave_lists(struct connection *connection)
     replay_free(connection->replay, &server->streams);
     connection->replay = NULL;
     slice_free(&connection->question);
+    slice_free(&connection->piece);
     admitted_free(connection->admitted);
     connection->admitted = NULL;
 }

@@ -77,7 +77,9 @@ struct connection {
     uint64_t logged_at;              /* start of the second that logged_count counts */
     uint32_t logged_count, unlogged_count;
     struct slice question; /* message_id of the log_query that is open; len 0: none. Owned */
-    char *name;            /* as announced on the console; NULL: not announced */
+    struct slice piece; /* likewise of an artifact_query for a chunk, and the head of its answer, */
+    size_t piece_head;  /* which begins here */
+    char *name;         /* as announced on the console; NULL: not announced */
     char address[ENDPOINT_TEXT_SIZE];
 };
 

@@ -12,6 +12,7 @@
 #include "net/damage.h"
 #include "net/pace.h"
 #include "net/past.h"
+#include "net/pieces.h"
 #include "net/rebuild.h"
 #include "net/replay.h"
 #include "net/state.h"
@@ -58,7 +59,7 @@ static void on_woken(struct waker *waker)
 
 static void on_page(void *ctx, const struct store_page *page)
 {
-    (page->log ? past_page : replay_page)(ctx, page);
+    (page->chunk ? piece_page : page->log ? past_page : replay_page)(ctx, page);
 }
 
 static void wake(void *ctx)

@@ -98,6 +98,17 @@ static void check_room(const struct checking *checking, sqlite3_stmt *statement)
                 (uint64_t)sqlite3_column_int64(statement, 0));
 }
 
+static void check_chunk(const struct checking *checking, sqlite3_stmt *statement)
+{
+    bool orphan = sqlite3_column_type(statement, 3) == SQLITE_NULL;
+    checking->counts->chunks++;
+    if (orphan || !chunk_is_whole(statement))
+        damaged(checking, column_slice(statement, 3),
+                orphan ? "of a room that is not there: part of a file, of entry"
+                       : "part of a file, of entry",
+                id_seq(sqlite3_column_int64(statement, 0)));
+}
+
 int store_check(struct store *store, const struct store_damage *damage,
                 struct store_counts *ret_counts, char ret_why[STORE_WHY_SIZE])
 {
@@ -119,6 +130,10 @@ int store_check(struct store *store, const struct store_damage *damage,
          " message_packs.id >> 44) FROM message_packs WHERE id >> 44 NOT IN " LEAVING_IDS
          " ORDER BY id",
          check_messages},
+        {"SELECT " CHUNK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id ="
+         " chunks.id >> 44) FROM chunks WHERE chunks.id >> 44 NOT IN " LEAVING_IDS
+         " AND chunks.id NOT IN (SELECT id FROM dropping) ORDER BY id",
+         check_chunk},
     };
     _Static_assert(ID_SEQ_BITS == 44, "as the texts above say");
     struct checking checking = {damage, ret_counts};

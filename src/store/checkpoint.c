@@ -229,6 +229,14 @@ static uint64_t database_bytes(struct database *database)
     return (uint64_t)((pages - empty) * database_number(database, "PRAGMA page_size"));
 }
 
+/* The same without what entries brought, which is not retained but let go; exact when it is over
+ * `most`. */
+static uint64_t retained_bytes(struct database *database, uint64_t most)
+{
+    uint64_t all = database_bytes(database), chunks = all > most ? chunks_bytes(database) : 0;
+    return all > chunks ? all - chunks : 0;
+}
+
 /* Is a pack of entries whose last has this id and time too old, or too far back? */
 static bool is_past(const struct store_options *options, const struct checkpoint *checkpoint,
                     int64_t id, int64_t time)
@@ -246,7 +254,8 @@ static bool beyond_retention(struct store *store, const struct checkpoint *check
                              int64_t *ret_id)
 {
     const struct store_options *options = &store->options;
-    bool large = options->retain_bytes && database_bytes(&store->database) > options->retain_bytes;
+    bool large = options->retain_bytes &&
+                 retained_bytes(&store->database, options->retain_bytes) > options->retain_bytes;
     sqlite3_stmt *step = store->database.statements[STATEMENT_OLDEST];
     int64_t entries = 0;
     sqlite3_bind_int64(step, 1, entry_id(checkpoint->log->id, 0));

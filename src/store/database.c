@@ -43,6 +43,10 @@ static const char *const migrations[STORE_SCHEMA] = {
      * checksum: the row's; sum: of all but the bytes */
     ("CREATE TABLE undo (id INTEGER PRIMARY KEY, room INTEGER NOT NULL, kind INTEGER NOT NULL,"
      " key BLOB NOT NULL, bytes BLOB, checksum INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT;"),
+    /* what entries brought, and which of it is to go; id: the entry's */
+    "CREATE TABLE chunks (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL,"
+    " checksum INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE dropping (id INTEGER PRIMARY KEY) STRICT;",
 };
 
 static const char *const texts[STATEMENT_COUNT] = {
@@ -114,6 +118,16 @@ static const char *const texts[STATEMENT_COUNT] = {
                          " AND name <= printf('wipe %d %020d', ?1, ?2) LIMIT 1",
     [STATEMENT_WIPED] = "DELETE FROM meta WHERE name = printf('wipe %d %020d', ?1, ?2)",
     [STATEMENT_WIPE_NOTHING] = "DELETE FROM meta WHERE name GLOB printf('wipe %d *', ?1)",
+    [STATEMENT_PUT_CHUNK] = "INSERT OR REPLACE INTO chunks (id, bytes, checksum)"
+                            " VALUES (?1, ?2, sum_of(?1, ?2))",
+    [STATEMENT_READ_CHUNK] = "SELECT " CHUNK_COLUMN_NAMES " FROM chunks WHERE id = ?1",
+    [STATEMENT_DROP_LATER] = "INSERT OR IGNORE INTO dropping (id) VALUES (?1)",
+    [STATEMENT_DROPPING] = "SELECT id FROM dropping LIMIT 1",
+    [STATEMENT_DROP_CHUNK] = "DELETE FROM chunks WHERE id = ?1",
+    [STATEMENT_DROPPED] = "DELETE FROM dropping WHERE id = ?1",
+    [STATEMENT_SIZES_OF_CHUNKS] = "SELECT id, length(bytes) FROM chunks"
+                                  " WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    [STATEMENT_DROP_CHUNKS] = "DELETE FROM chunks WHERE id BETWEEN ?1 AND ?2",
 };
 
 static int fail(char why[STORE_WHY_SIZE], const char *directory, const char *what)
@@ -464,7 +478,7 @@ static int hub_open(struct database *database, const char *directory, enum store
                       " FROM " LEAVING_IDS ")");
     if (error == 0 && retract_look(database) < 0)
         error = database_fail(database, directory, ret_why);
-    database->leaving = true; /* perhaps: the first step looks */
+    database->leaving = database->dropping = true; /* perhaps: the first step looks */
     return error;
 }
 

@@ -85,6 +85,8 @@ static int sweep(struct database *database, int64_t room)
     if (some == 0)
         some = sweep_packs(database, room, STATEMENT_SIZES_OF_MESSAGES, STATEMENT_DROP_MESSAGES);
     if (some == 0)
+        some = sweep_packs(database, room, STATEMENT_SIZES_OF_CHUNKS, STATEMENT_DROP_CHUNKS);
+    if (some == 0)
         some = sweep_rows(database, room);
     if (some != 0)
         return some < 0 ? -1 : 0;

@@ -12,7 +12,7 @@
 #include "store/store.h"
 #include "wire/text.h"
 
-#define STORE_SCHEMA       4
+#define STORE_SCHEMA       5
 #define STORE_SCHEMA_PACKS 3 /* since when rows are packs */
 
 /* A room's packs have ids that rise with its seqs: room << ID_SEQ_BITS | seq of the last item. */
@@ -63,6 +63,14 @@ enum statement {
     STATEMENT_WIPING,
     STATEMENT_WIPED,
     STATEMENT_WIPE_NOTHING,
+    STATEMENT_PUT_CHUNK,
+    STATEMENT_READ_CHUNK,
+    STATEMENT_DROP_LATER,
+    STATEMENT_DROPPING,
+    STATEMENT_DROP_CHUNK,
+    STATEMENT_DROPPED,
+    STATEMENT_SIZES_OF_CHUNKS,
+    STATEMENT_DROP_CHUNKS,
     STATEMENT_COUNT
 };
 
@@ -83,8 +91,9 @@ struct database {
     uint64_t let_go;   /* the highest seq of a room that was let go before this hub */
     /* Numbers in `undo`: from where on there is something, from where on it is needed, the next. */
     uint64_t undo_swept, undo_needed, undo_next;
-    _Atomic bool leaving; /* something of rooms that are no more may be there (forget.c) */
-    bool wiping;          /* something is to be overwritten (retract.c) */
+    _Atomic bool leaving;  /* something of rooms that are no more may be there (forget.c) */
+    _Atomic bool dropping; /* the same of chunks that are to go (chunks.c) */
+    bool wiping;           /* something is to be overwritten (retract.c) */
 };
 
 #define DATABASE_NONE                                                                              \
@@ -203,7 +212,7 @@ struct store_log {
 };
 TAILQ_HEAD(store_log_list, store_log);
 
-enum item_kind { ITEM_ENTRY, ITEM_MESSAGE, ITEM_RETRACT, ITEM_FORGET };
+enum item_kind { ITEM_ENTRY, ITEM_MESSAGE, ITEM_RETRACT, ITEM_FORGET, ITEM_DROP };
 
 /* What an effect was, beside its texts. */
 struct kept {
@@ -218,7 +227,8 @@ struct item {
     enum item_kind kind;
     struct store_log *log;
     struct kept kept;   /* of a message; of what takes one's place, its level */
-    struct entry entry; /* bytes.at: an offset into the batch's bytes, until it is handed back */
+    struct entry entry; /* bytes.at: an offset into the batch's bytes, until it is handed back; of
+                           what it brings only the length is said: it lies behind them */
     bool applied;       /* by propose: not to be handed back */
     bool lost;          /* it could not be kept */
 };
@@ -369,6 +379,24 @@ bool retract_wipe(struct database *database, const struct checkpoint *checkpoint
 int retract_forget(struct database *database, const struct store_log *log);
 /* At the beginning: is anything to be overwritten? 0 or -1. */
 int retract_look(struct database *database);
+
+/* ── chunks.c: what entries brought (struct entry), until it is let go ── */
+
+/* Within a transaction: what the entry brought is kept. 0 or -1. */
+int chunk_put(struct database *database, const struct store_log *log, uint64_t seq,
+              struct slice bytes);
+/* The same: what entries of these seqs brought is to go. seqs: uint64_t, one behind the other. */
+int chunks_drop_later(struct database *database, const struct store_log *log, struct slice seqs);
+/* Takes some of that away, in a transaction of its own. 0 or -1; database->dropping says whether
+ * there is more. */
+int chunks_drop_some(struct database *database);
+/* Reads one for a wish. */
+void chunk_run(struct database *database, struct reading *reading);
+/* Bytes of all, as far as the database can be read. */
+uint64_t chunks_bytes(struct database *database);
+/* Is it whole? Of a statement whose columns are CHUNK_COLUMN_NAMES. */
+#define CHUNK_COLUMN_NAMES "id, bytes, checksum = sum_of(id, bytes)"
+bool chunk_is_whole(sqlite3_stmt *statement);
 
 /* ── order.c: the rows of a checkpoint in the order of their keys ── */
 

@@ -56,9 +56,9 @@ static struct item *batch_begin(struct store_log *log, struct batch *batch, enum
 static void batch_end(struct store *store, const struct batch *batch, struct item *item)
 {
     expect_whole(&batch->bytes);
-    item->entry.bytes.len = batch->bytes.len - (uintptr_t)item->entry.bytes.at;
-    atomic_fetch_add_explicit(&store->backlog, item->entry.bytes.len + sizeof *item,
-                              memory_order_relaxed);
+    size_t len = batch->bytes.len - (uintptr_t)item->entry.bytes.at;
+    item->entry.bytes.len = len - item->entry.blob.len;
+    atomic_fetch_add_explicit(&store->backlog, len + sizeof *item, memory_order_relaxed);
 }
 
 /* Under the mutex. In its place comes an empty one, or NULL. */
@@ -129,6 +129,7 @@ static int log_propose(void *state, struct entry *entry)
     item->entry = *entry;
     item->entry.bytes = place;
     text_add(&batch->bytes, entry->bytes);
+    text_add(&batch->bytes, entry->blob);
     batch_end(store, batch, item);
     if (applied)
         log->commit.apply(log->commit.ctx, entry);
@@ -201,6 +202,7 @@ static void item_hand_back(const struct batch *batch, struct item *item)
         return;
     assert(item->entry.seq <= log->seq);
     item->entry.bytes.at = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
+    item->entry.blob = (struct slice){NULL, 0};
     if (item->lost)
         log->commit.lose(log->commit.ctx, &item->entry);
     else
@@ -307,6 +309,32 @@ void store_retract(struct store *store, struct slice room, uint64_t seq, struct 
     item->entry.seq = seq;
     text_add(&batch->bytes, line);
     batch_end(store, batch, item);
+}
+
+void store_drop(struct store *store, struct slice room, const uint64_t *seqs, size_t count)
+{
+    struct store_log *log = log_find(store, room);
+    assert(log);                          /* a room in which something was said has a log */
+    struct batch *batch = store->keeping; /* behind the entry that says so */
+    struct item *item = batch_begin(log, batch, ITEM_DROP);
+    text_add(&batch->bytes, (struct slice){(const char *)seqs, count * sizeof *seqs});
+    batch_end(store, batch, item);
+}
+
+bool store_read_chunk(struct store *store, peer_id reader, struct slice room, uint64_t seq)
+{
+    struct store_log *log = log_find(store, room);
+    if (!log)
+        return false;
+    struct reading *reading = memory_new(sizeof *reading);
+    reading->wish.reader = reader;
+    reading->wish.chunk = seq;
+    reading->log = log;
+    pthread_mutex_lock(&store->mutex);
+    STAILQ_INSERT_TAIL(&store->wishes, reading, next);
+    pthread_mutex_unlock(&store->mutex);
+    pthread_cond_signal(&store->changed);
+    return true;
 }
 
 void store_read(struct store *store, const struct store_wish *wish)

@@ -230,6 +230,10 @@ void reading_run(struct database *database, struct reading *reading)
     struct store_page *page = &reading->page;
     struct kept_cursor cursor;
     unsigned looked_at = 0;
+    if (wish->chunk) {
+        chunk_run(database, reading);
+        return;
+    }
     *page = (struct store_page){.reader = wish->reader,
                                 .upto = wish->after,
                                 .number = wish->number,

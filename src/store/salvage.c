@@ -80,6 +80,18 @@ static bool room_is_wanted(struct salvaging *salvaging, sqlite3_stmt *statement)
     return true;
 }
 
+/* It is copied whatever becomes of its file: who reads that is told when a part of it is gone. */
+static bool chunk_is_wanted(struct salvaging *salvaging, sqlite3_stmt *statement)
+{
+    int64_t id = sqlite3_column_int64(statement, 0);
+    bool whole = chunk_is_whole(statement);
+    if (is_leaving(salvaging, id >> ID_SEQ_BITS))
+        return false;
+    if (!whole)
+        leave_out(salvaging, column_slice(statement, 3), "part of a file, of entry", id_seq(id));
+    return whole;
+}
+
 static const struct part {
     const char *what, *select, *insert;
     const char *order, *back; /* of the select's rows; the other way round, for what lies behind
@@ -112,6 +124,14 @@ static const struct part {
      "room DESC, kind DESC, key DESC",
      {0, 1, 2, 3, 5, -1},
      row_is_wanted},
+    {"parts of files",
+     "SELECT " CHUNK_COLUMN_NAMES ", (SELECT name FROM rooms WHERE rooms.id = chunks.id >> 44)"
+     " FROM chunks WHERE chunks.id NOT IN (SELECT id FROM dropping)",
+     "INSERT OR IGNORE INTO chunks (id, bytes, checksum) VALUES (?1, ?2, sum_of(?1, ?2))",
+     "id",
+     "id DESC",
+     {0, 1, -1},
+     chunk_is_wanted},
 };
 
 static int copy_row(sqlite3_stmt *from, sqlite3_stmt *to, const struct part *part)

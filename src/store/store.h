@@ -47,18 +47,20 @@ struct store_wish {
     struct message_filter filter;
     uint64_t limit;
     size_t bytes_max;
+    uint64_t chunk; /* or what the entry of this seq brought; 0: not that. Nothing else matters */
 };
 
 /* Some of it, in order. */
 struct store_page {
     peer_id reader;
-    struct slice lines; /* whole, as the reader's level reads them */
+    struct slice lines; /* whole, as the reader's level reads them; of a chunk, its bytes */
     /* Everything up to here is in this page or an earlier one: where the next begins. */
     uint64_t upto;
     uint32_t number;
     bool whole;       /* nothing is left below `until` */
-    bool log;         /* as wished for */
-    bool failed;      /* of a log: the database can't be read */
+    bool log;         /* as wished for, */
+    uint64_t chunk;   /* and this */
+    bool failed;      /* of a log: the database can't be read; of a chunk: nor is it whole */
     uint64_t damaged; /* of a log: seq of the last message that is not whole; 0: all are */
     uint64_t trimmed; /* what was said up to this seq is not kept any more */
 };
@@ -146,7 +148,8 @@ int store_recover(struct store *store, const struct store_reader *reader,
 /* What store_check found in the database. */
 struct store_counts {
     uint64_t rooms, rows, entries, messages; /* messages: kept for those who were away */
-    uint64_t damaged;                        /* rows and entries */
+    uint64_t chunks;                         /* of files */
+    uint64_t damaged;                        /* all that is, of these */
 };
 /* Hears of each damage: what it is ("entry", "row") and its seq, or its place among the room's
  * rows. */
@@ -226,6 +229,12 @@ void store_keep(struct store *store, const struct effect *effect);
  * JSON object without its last brace, for those of `level` and above. */
 void store_retract(struct store *store, struct slice room, uint64_t seq, struct slice line,
                    int level);
+/* What entries of these seqs brought goes, soon: the entry that says so was proposed, and is
+ * applied. Once more is the same as once. */
+void store_drop(struct store *store, struct slice room, const uint64_t *seqs, size_t count);
+/* Reads what the entry of that seq, which was committed, brought; it comes back by options.page.
+ * False: there is no such room. */
+bool store_read_chunk(struct store *store, peer_id reader, struct slice room, uint64_t seq);
 /* Reads a page, which comes back by options.page. What was kept before this call is in it. */
 void store_read(struct store *store, const struct store_wish *wish);
 

@@ -95,11 +95,14 @@ static int write_entry(struct database *database, struct group *group, const str
                        const struct item *item)
 {
     struct entry entry = item->entry;
-    assert((uintptr_t)entry.bytes.at + entry.bytes.len <= batch->bytes.len);
+    assert((uintptr_t)entry.bytes.at + entry.bytes.len + entry.blob.len <= batch->bytes.len);
     entry.bytes.at = batch->bytes.at + (uintptr_t)entry.bytes.at;
     struct pack_builder *pack = pack_for(database, group, item->log, PACK_ENTRIES, entry.seq);
     if (pack)
         pack_add_entry(pack, item->log->room, &entry);
+    if (pack && entry.blob.len)
+        return chunk_put(database, item->log, entry.seq,
+                         (struct slice){slice_end(entry.bytes), entry.blob.len});
     return pack ? 0 : -1;
 }
 
@@ -150,6 +153,13 @@ static int write_item(struct database *database, struct group *group, const stru
         return write_message(database, group, batch, item);
     case ITEM_FORGET:
         return forget_begin(database, item->log);
+    case ITEM_DROP:
+        return item->log->forgotten
+                   ? 0
+                   : chunks_drop_later(
+                         database, item->log,
+                         (struct slice){batch->bytes.at + (uintptr_t)item->entry.bytes.at,
+                                        item->entry.bytes.len});
     }
     return -1;
 }

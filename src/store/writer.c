@@ -61,7 +61,7 @@ static void hand_on(struct store *store, struct batch *batch)
     size_t bytes = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct item *item = &batch->items[i];
-        bytes += item->entry.bytes.len + sizeof *item;
+        bytes += item->entry.bytes.len + item->entry.blob.len + sizeof *item;
         item->log->written = item->log->written || !item->lost;
     }
     pthread_mutex_lock(&store->mutex);
@@ -271,16 +271,22 @@ static void hand_page(struct store *store, struct reading *reading)
     wake(store);
 }
 
-/* Under the mutex. NULL: nobody wants to see a log. */
+/* Who reads what is on disk need not wait for what can't be written. */
+static bool is_past(const struct reading *reading)
+{
+    return reading->wish.log || reading->wish.chunk;
+}
+
+/* Under the mutex. NULL: nobody wants to see a log, or a chunk. */
 static struct reading *take_log_wish(struct store *store, struct work *work)
 {
     struct reading *reading = work->reading;
-    if (reading && reading->wish.log) {
+    if (reading && is_past(reading)) {
         work->reading = NULL;
         return reading;
     }
     STAILQ_FOREACH(reading, &store->wishes, next)
-    if (reading->wish.log)
+    if (is_past(reading))
         break;
     if (reading)
         STAILQ_REMOVE(&store->wishes, reading, reading, next);
@@ -313,8 +319,9 @@ static void read_logs(struct store *store, struct work *work)
     for (;;) {
         pthread_mutex_lock(&store->mutex);
         struct reading *reading = take_log_wish(store, work);
-        bool waits = reading && waiting_of(store, work, reading->log, ITEM_MESSAGE);
-        bool retracts = reading && waiting_of(store, work, reading->log, ITEM_RETRACT);
+        bool chunk = reading && reading->wish.chunk;
+        bool waits = reading && !chunk && waiting_of(store, work, reading->log, ITEM_MESSAGE);
+        bool retracts = reading && !chunk && waiting_of(store, work, reading->log, ITEM_RETRACT);
         pthread_mutex_unlock(&store->mutex);
         if (!reading)
             return;
@@ -420,6 +427,14 @@ static void forget_some(struct store *store)
         say(store, sqlite3_errmsg(store->database.handle));
 }
 
+/* The same of what files left. */
+static void drop_some(struct store *store)
+{
+    if (store->database.dropping && !atomic_load(&store->failing) &&
+        chunks_drop_some(&store->database) < 0)
+        say(store, sqlite3_errmsg(store->database.handle));
+}
+
 /* Until there is something to do. Under the mutex.
  *
  * Those who were answered by the last commit mostly have the next message ready soon. To go on
@@ -431,7 +446,7 @@ static void await_work(struct store *store, const struct timespec *company_until
     struct timespec retry = in_ms(RETRY_MS);
     while (!store->hurry && !store->backing_up && !store->closing && STAILQ_EMPTY(&store->wishes) &&
            (failing || (!store->checkpoint && STAILQ_EMPTY(&store->checkpoints) &&
-                        !store->database.leaving))) {
+                        !store->database.leaving && !store->database.dropping))) {
         bool some = !STAILQ_EMPTY(&store->waiting);
         if (some && store->waiting_urgent >= store->company)
             break;
@@ -550,6 +565,7 @@ void *writer_run(void *data)
         if (!batches && !work.checkpoint && atomic_load(&store->failing))
             probe(store);
         forget_some(store);
+        drop_some(store);
         step_backup(store);
         if (work.reading)
             read_page(store, work.reading);

@@ -56,7 +56,12 @@
     X(APPROVAL_ANSWER, "approval_answer", 2, true)                                                 \
     X(APPROVAL, "approval", 2, false)                                                              \
     X(APPROVAL_QUERY, "approval_query", 2, true)                                                   \
-    X(APPROVAL_RESULT, "approval_result", 2, false)
+    X(APPROVAL_RESULT, "approval_result", 2, false)                                                \
+    X(ARTIFACT_OFFER, "artifact_offer", 2, true)                                                   \
+    X(ARTIFACT_CHUNK, "artifact_chunk", 2, true)                                                   \
+    X(ARTIFACT, "artifact", 2, false)                                                              \
+    X(ARTIFACT_QUERY, "artifact_query", 2, true)                                                   \
+    X(ARTIFACT_RESULT, "artifact_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -74,7 +79,8 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
      MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
-     MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY))
+     MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
+     MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

@@ -148,6 +148,16 @@ static const struct {
     {MESSAGE_MODERATION,
      "{\"action\":\"read_only\",\"target\":null,\"by\":\"ops\",\"reason\":\"a pause\"}",
      "read_only by ops: a pause"},
+    {MESSAGE_ARTIFACT,
+     "{\"session_id\":\"0123456789\",\"name\":\"a.log\",\"status\":\"kept\",\"size\":42,"
+     "\"sha256\":\"ab\",\"version\":2,\"by\":\"ada\"}",
+     "01234567 a.log v2 kept  42 bytes by ada"},
+    {MESSAGE_ARTIFACT,
+     "{\"session_id\":\"0123456789\",\"name\":\"a\",\"status\":\"dropped\",\"size\":1,"
+     "\"reason\":\"sha256\"}",
+     "01234567 a dropped  1 bytes: sha256"},
+    {MESSAGE_ARTIFACT_CHUNK, "{\"session_id\":\"0123456789\",\"name\":\"a\",\"data\":\"Zg==\"}",
+     "01234567 a"},
     {MESSAGE_TYPE_COUNT, "{\"x\":1}", "{\"x\":1}"},
     {MESSAGE_CHAT, "not \033 JSON", "not \\x1b JSON"},
     {MESSAGE_CHAT, "[1]", "[1]"},

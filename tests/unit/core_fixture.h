@@ -60,6 +60,12 @@ void fixture_replay(const struct fixture *f, struct hub *hub);
 /* What that edge gives as the text's SHA-256, 64 hex digits, good until the next call. It is
  * another function. */
 const char *digest_of(const char *text);
+/* Its edge answers who asked for a chunk. */
+void answer_chunk(struct fixture *f, bool readable);
+/* Of those that entries brought, how many are there? */
+size_t chunks_kept(const struct fixture *f);
+/* What that edge gives as these bytes' SHA-256, 64 hex digits, good until the next call. */
+const char *hash_of(const char *bytes, size_t len);
 int64_t now(const struct fixture *f);
 /* Moves the clock (either way) without telling the hub. */
 void pass(struct fixture *f, int64_t ms);

@@ -20,6 +20,7 @@ struct recorder {
 struct recorded {
     struct slice room;
     struct entry entry;
+    struct slice blob;
     bool forgotten;
     const struct recorder *waits; /* to be applied, in this one's name; NULL: it was */
 };
@@ -40,8 +41,11 @@ static void recorder_apply(void *ctx, const struct entry *entry)
     record->at = realloc(record->at, (record->count + 1) * sizeof *record->at);
     assert_non_null(record->at);
     struct recorded *recorded = &record->at[record->count++];
-    *recorded = (struct recorded){kept_copy(recorder->room), *entry, false, NULL};
+    *recorded = (struct recorded){.room = kept_copy(recorder->room), .entry = *entry};
     recorded->entry.bytes = kept_copy(entry->bytes);
+    recorded->entry.blob = (struct slice){NULL, 0};
+    if (entry->blob.len)
+        recorded->blob = kept_copy(entry->blob);
     if (record->holds)
         recorded->waits = recorder;
     else
@@ -104,11 +108,43 @@ void record_replay(const struct record *record, struct hub *hub)
             hub_apply(hub, record->at[i].room, &record->at[i].entry);
 }
 
+static struct recorded *find(const struct record *record, struct slice room, uint64_t seq)
+{
+    for (size_t i = 0; i < record->count; i++)
+        if (record->at[i].entry.seq == seq && slice_equal(record->at[i].room, room) &&
+            !record->at[i].forgotten)
+            return &record->at[i];
+    return NULL;
+}
+
+struct slice record_blob(const struct record *record, struct slice room, uint64_t seq)
+{
+    const struct recorded *recorded = find(record, room, seq);
+    return recorded ? recorded->blob : (struct slice){NULL, 0};
+}
+
+void record_drop(struct record *record, struct slice room, uint64_t seq)
+{
+    struct recorded *recorded = find(record, room, seq);
+    assert_non_null(recorded); /* what is let go was committed */
+    free((char *)(uintptr_t)recorded->blob.at);
+    recorded->blob = (struct slice){NULL, 0};
+}
+
+size_t record_blobs(const struct record *record)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < record->count; i++)
+        count += record->at[i].blob.at != NULL;
+    return count;
+}
+
 void record_free(struct record *record)
 {
     for (size_t i = 0; i < record->count; i++) {
         free((char *)(uintptr_t)record->at[i].room.at);
         free((char *)(uintptr_t)record->at[i].entry.bytes.at);
+        free((char *)(uintptr_t)record->at[i].blob.at);
     }
     free(record->at);
 }

@@ -20,6 +20,11 @@ struct log record_log(struct record *record, struct slice room, struct commit co
 void record_commit(struct record *record);
 /* Applies them to another hub, but those of rooms that were forgotten. */
 void record_replay(const struct record *record, struct hub *hub);
+/* What the entry of that seq brought, as long as it is not let go; at NULL: nothing. */
+struct slice record_blob(const struct record *record, struct slice room, uint64_t seq);
+void record_drop(struct record *record, struct slice room, uint64_t seq);
+/* How many there are. */
+size_t record_blobs(const struct record *record);
 void record_free(struct record *record);
 
 #endif

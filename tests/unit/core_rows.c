@@ -200,6 +200,18 @@ static void fill(struct fixture *f)
     say(f, BOB, "workspace_update", "{'session_id':'%s','key':'s','value':'text','base_version':0}",
         session);
     skip_all(f);
+    const char *hash = hash_of("patch", 5);
+    say(f, ADA, "artifact_offer", "{'session_id':'%s','name':'p','size':5,'sha256':'%s'}", session,
+        hash);
+    say(f, ADA, "artifact_chunk", "{'session_id':'%s','name':'p','index':0,'data':'cGF0Y2g='}",
+        session);
+    say(f, ADA, "artifact_offer",
+        "{'session_id':'%s','name':'p','size':0,'base_version':1,'for_room':true,'sha256':"
+        "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'}",
+        session);
+    say(f, BOB, "artifact_offer", "{'session_id':'%s','name':'q','size':300000,'sha256':'%s'}",
+        session, hash);
+    skip_all(f);
     const char *done = request(f, "cey");
     answer(f, CEY, done, false);
     skip_all(f);

@@ -241,7 +241,8 @@ static void test_a_database_of_schema_3_is_taken_over(void **state)
 {
     struct world *world = *state;
     fill(world);
-    run_sql(world, "DROP TABLE undo; PRAGMA user_version = 3");
+    run_sql(world, "DROP TABLE undo; DROP TABLE chunks; DROP TABLE dropping;"
+                   "PRAGMA user_version = 3");
     begin(world, STORE_SYNC_ALWAYS);
     assert_string_equal(world->rows, "member0:{1} loaded ");
     assert_string_equal(world->entries, "1:one 2:two ");

@@ -25,6 +25,9 @@ COUNTED = [
     ("chat", {"text": "?", "lease": {"key": "k"}}, ["reply_by"]),
     ("workspace_update", {"session_id": "none", "key": "k", "value": 1}, ["base_version"]),
     ("heartbeat", {}, ["seq"]),
+    ("artifact_offer", {"session_id": "none", "name": "f", "size": 1, "sha256": "0" * 64}, ["size", "base_version"]),
+    ("artifact_chunk", {"session_id": "none", "name": "f", "data": ""}, ["index"]),
+    ("artifact_query", {"sha256": "0" * 64}, ["index", "after", "limit"]),
 ]
 TYPES = ["hello", "heartbeat", "pattern_share", "code_share", "feature_request", "feature_response", "os_component_share",
          "performance_report", "collaboration_request", "collaboration_response", "collaboration_update",

@@ -222,7 +222,7 @@ def what_was_cut_off_while_it_took_the_place_is_ended():
 
 # ── of an earlier version ──
 
-SCHEMA = 4  # of this version
+SCHEMA = 5  # of this version
 EARLIER = (1, 2, 3)
 OF_ROWS = (1, 2)  # whose entries were rows
 
