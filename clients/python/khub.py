@@ -542,9 +542,10 @@ class Protocol:
             self.end(error)
             return
         self.failures = 0 if self.state is State.JOINED else self.failures + 1
+        over = self.closing and self._all_over()
         self._drop()
         retries = self.options.retries
-        if self.closing and self._all_over():
+        if over:
             self.end(None)
         elif retries is not None and self.failures >= retries:
             self.end(error)
@@ -912,7 +913,7 @@ class Protocol:
             self.known = self.told
         if self.catching_up or self.guest:
             return
-        if not self.frozen and (self.read is not None or self.tells):
+        if not self.frozen and self.parting != "told" and (self.read is not None or self.tells):
             self._whole(seq)
             self.told_soon(now)
         if mine and self.parting == "told":

@@ -167,6 +167,7 @@ SCENARIOS = {
         ("ada", "joins", more(since="last")),
         ("eve", "says", "chat", {"text": "1"}),
         ("ada", "hears", "chat", {"text": "1"}),
+        ("ada", "done", "1", "chat", {"text": "mine"}),
         ("ada", "closes"),
         ("eve", "hears", "presence", {"ai_id": "ada"}),
         ("eve", "says", "chat", {"text": "2"}),

@@ -43,7 +43,7 @@ def the_lines_for_nc_are_taken():
 
 @test
 def the_python_program_joins_and_shares():
-    (program,) = blocks("python")
+    program = blocks("python")[0]
     with Hub() as hub:
         watcher = hub.join("watcher", 2, role="observer")
         child = subprocess.Popen([sys.executable, "-u", "-c", program.replace("6000", str(hub.port))],
@@ -57,6 +57,23 @@ def the_python_program_joins_and_shares():
         equal(hub.stop(), 0, "exit code of the hub")
         child.communicate()
         equal(child.returncode, 0, "exit code of the program")
+
+
+@test
+def the_client_of_the_readme_shares_and_answers():
+    program = blocks("python")[1]
+    with Hub() as hub:
+        eve = hub.join("eve", 2)
+        where = {"KHUB_HUB": f"127.0.0.1:{hub.port}", "PYTHONPATH": os.path.join(ROOT, "clients", "python")}
+        child = subprocess.Popen([sys.executable, "-u", "-c", program], stdout=subprocess.PIPE, text=True,
+                                 env={**os.environ, **where})
+        eve.expect("hello")
+        shared = eve.expect("pattern_share")
+        equal(child.stdout.readline(), f"kept as message {shared['seq']}\n", "what it printed")
+        eve.say("chat", {"text": "is anybody there?"})
+        eve.expect("chat", text="I hear you")
+        child.kill()
+        child.communicate()
 
 
 run()
