@@ -152,7 +152,7 @@ static void test_headers(void **state)
 
 static void test_at_the_limits(void **state)
 {
-    char payload[MESSAGE_MAX + 1], wanted[MESSAGE_MAX + 2];
+    char payload[MESSAGE_MAX + 1], wanted[MESSAGE_MAX + 8];
     struct text stream = {0};
     (void)state;
     for (size_t i = 0; i < sizeof payload; i++)
@@ -163,7 +163,9 @@ static void test_at_the_limits(void **state)
         snprintf(wanted, sizeof wanted, "%.*s.", (int)len, payload);
         expect(text_slice(&stream), wanted);
     }
-    /* of a message's frames together */
+    /* of each message alone, and of its frames together */
+    frame_add(&stream, FIN | WS_TEXT, (struct slice){payload, 1});
+    expect(text_slice(&stream), strcat(wanted, "a."));
     text_clear(&stream);
     frame_add(&stream, WS_TEXT, (struct slice){payload, MESSAGE_MAX});
     frame_add(&stream, FIN, (struct slice){payload, 0});
