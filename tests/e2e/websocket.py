@@ -52,6 +52,7 @@ class WebClient(Client):
         self.bytes = b""
         self.ended = None
         self.pongs = []
+        self.pieces = 0  # frames of the last message
         self.answers_pings = True
         wanted = {"Host": f"127.0.0.1:{door.port}", "Connection": "Upgrade", "Upgrade": "websocket",
                   "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": KEY}
@@ -131,7 +132,7 @@ class WebClient(Client):
     def next_line(self):
         if self.ended or not (frames := self.message()):
             return None
-        self.raw = b"".join(frames)
+        self.raw, self.pieces = b"".join(frames), len(frames)
         self.raw.decode()
         check(b"\n" not in self.raw, "a line's end in", shorten(self.raw))
         return self.raw

@@ -108,6 +108,8 @@ static void test_messages(void **state)
         {{{FIN | WS_CLOSE, "\x03\xe8"
                            "bye"}},
          "#bye 1000"},
+        {{{FIN | WS_CLOSE, "\x13\x87"}}, "# 4999"},
+        {{{FIN | WS_CLOSE, "\x13\x88"}}, "!1002"},
         {{{FIN | WS_CLOSE, "\x03"}}, "!1002"},
         {{{FIN | WS_CLOSE, "\x03\xec"}}, "!1002"},
         {{{FIN | WS_CLOSE, "\x03\xe8\xff"}}, "!1007"},
