@@ -35,6 +35,22 @@ static enum kind approval_kind(const struct membership *member, const struct khu
     return own ? KIND_DIRECT : KIND_NOTHING;
 }
 
+/* Its own doings it knows; that somebody works on something is said by who asks for tasks. What is
+ * done to its own task, or to what it works on, is for it. */
+static enum kind task_kind(const struct membership *member, const struct khub_message *message)
+{
+    struct json_value payload = payload_of(message), change = json_get(payload, "change");
+    struct slice self = slice_of(member->ai_id);
+    bool own = json_string_is(json_get(payload, "author"), self);
+    bool held = json_string_is(json_get(payload, "held_by"), self);
+    if (json_string_is(json_get(payload, "by"), self) ||
+        json_string_is(change, slice_of("claimed")) || json_string_is(change, slice_of("released")))
+        return KIND_NOTHING;
+    if (json_string_is(change, slice_of("expired")))
+        return held ? KIND_NOTHING : KIND_OTHER; /* who held it is told of its lease */
+    return own || held ? KIND_DIRECT : KIND_OTHER;
+}
+
 static enum kind hub_kind(const struct membership *member, const struct khub_message *message,
                           enum message_type type)
 {
@@ -47,6 +63,8 @@ static enum kind hub_kind(const struct membership *member, const struct khub_mes
         return lease_kind(member, message);
     case MESSAGE_APPROVAL:
         return approval_kind(member, message);
+    case MESSAGE_TASK:
+        return task_kind(member, message);
     case MESSAGE_ERROR:
         return json_string_is(json_get(payload_of(message), "code"),
                               slice_of(wire_error_code(WIRE_NO_REPLY)))

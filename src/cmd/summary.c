@@ -509,6 +509,30 @@ static void say_approval_answer(struct line *line, struct json_value payload)
     add_member(line, ": ", json_get(payload, "choice"), "");
 }
 
+/* What somebody says of a task, and the hub of it: "claimed t17 (a title) by ada: its reason". */
+static void say_task(struct line *line, struct json_value payload)
+{
+    struct json_value change = json_get(payload, "change");
+    bool ended = json_string_is(change, slice_of("expired")) ||
+                 json_string_is(json_get(payload, "evidence_status"), slice_of("refuted"));
+    line_style(line, ended ? STYLE_YELLOW : STYLE_GREEN);
+    add_value(line, first_of(payload, "change", "status"));
+    line_style(line, STYLE_PLAIN);
+    add_member(line, " ", first_of(payload, "id", "key"), "");
+    add_member(line, " (", json_get(payload, "title"), ")");
+    add_member(line, " by ", json_get(payload, "by"), "");
+    add_member(line, ", evidence ", json_get(payload, "evidence_status"), "");
+    if (line_is_roomy(line))
+        add_member(line, ": ", json_get(payload, "why"), "");
+}
+
+/* "t17: exit 1". */
+static void say_evidence(struct line *line, struct json_value payload)
+{
+    add_value(line, json_get(payload, "task"));
+    add_member(line, ": exit ", json_get(payload, "exit"), "");
+}
+
 /* "ban ada by ops until 2026-…: its reason" */
 static void say_moderation(struct line *line, struct json_value payload)
 {
@@ -587,6 +611,10 @@ static const struct {
     [MESSAGE_ARTIFACT] = {{"file", STYLE_CYAN}, say_artifact},
     [MESSAGE_ARTIFACT_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_ARTIFACT_RESULT] = {{"files", STYLE_DIM}, say_other},
+    [MESSAGE_TASK] = {{"task", STYLE_BOLD}, say_task},
+    [MESSAGE_EVIDENCE_REPORT] = {{"evidence", STYLE_DIM}, say_evidence},
+    [MESSAGE_TASK_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_TASK_RESULT] = {{"tasks", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -42,6 +42,8 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_APPROVAL_ANSWER] = {approval_answer_check, approval_answer_proceed},
     [MESSAGE_ARTIFACT_OFFER] = {artifact_offer_check, artifact_offer_proceed, true},
     [MESSAGE_ARTIFACT_CHUNK] = {artifact_chunk_check, artifact_chunk_proceed},
+    [MESSAGE_TASK] = {task_check, task_proceed},
+    [MESSAGE_EVIDENCE_REPORT] = {evidence_report_check, evidence_report_proceed},
 };
 
 /* ── messages ── */

@@ -315,22 +315,13 @@ static int pending_check(const struct request *request)
     return 0;
 }
 
-static int level_check(struct request *request)
-{
-    if (request->member && request->member->level == 2)
-        return 0;
-    return refuse(request->refusal, WIRE_FORBIDDEN,
-                  "what a person decides is told to level 2 alone: say hello with \"protocol\":2 "
-                  "first");
-}
-
 int approval_request_check(struct request *request)
 {
     struct approval *withdrawn;
     struct asking asking;
     int error;
-    if ((error = level_check(request)) < 0 || (error = withdrawal_check(request, &withdrawn)) < 0 ||
-        withdrawn)
+    if ((error = level_check(request, "what a person decides")) < 0 ||
+        (error = withdrawal_check(request, &withdrawn)) < 0 || withdrawn)
         return error;
     if (request->target && !member_is_person(request->target))
         return refuse(request->refusal, WIRE_BAD_FIELD,
@@ -430,7 +421,8 @@ int approval_answer_check(struct request *request)
 {
     struct answering answering;
     int error;
-    if ((error = level_check(request)) < 0 || (error = answering_read(request, &answering)) < 0)
+    if ((error = level_check(request, "what a person decides")) < 0 ||
+        (error = answering_read(request, &answering)) < 0)
         return error;
     const struct approval *approval = approval_find(request->room, answering.id);
     if (!approval || !approval_shown(request->room, approval, request->member))

@@ -95,6 +95,27 @@
 #define APPROVAL_NOTE_MAX      1024u
 #define APPROVAL_ID_MAX        24u /* "a", and a seq */
 #define APPROVAL_TIMEOUT_MAX_S 86400u
+/* ── tasks ── */
+
+#define TASKS_OPEN_MAX       4096u /* in a room, */
+#define TASKS_OPEN_EACH_MAX  1024u /* and added by one owner's AIs */
+#define TASKS_BYTES_MAX      (16u << 20)
+#define TASKS_BYTES_EACH_MAX (8u << 20)
+/* remembered when they are done or dropped; the longest closed go first */
+#define TASKS_CLOSED_MAX       4096u
+#define TASKS_CLOSED_BYTES_MAX (16u << 20)
+#define TASK_ID_BYTES_MAX      64u
+#define TASK_TITLE_BYTES_MAX   256u
+#define TASK_BODY_BYTES_MAX    (16u << 10)
+#define TASK_WHY_BYTES_MAX     1024u
+#define TASK_NEEDS_MAX         64u  /* that one task waits for */
+#define TASK_BLOCKS_MAX        256u /* that wait for one task */
+#define EVIDENCE_MAX           16u  /* commands that show that one task is done */
+#define EVIDENCE_COMMAND_MAX   1024u
+#define EVIDENCE_PRINTED_MAX   4096u /* bytes; of more than that its SHA-256 is told */
+#define EVIDENCE_EXIT_MAX      UINT32_MAX
+#define RERUNS_MAX             32u /* kept of one of these commands */
+#define RERUN_NOTE_MAX         256u
 
 /* ── knowledge ── */
 
@@ -132,6 +153,7 @@
 #define ACCOUNTS_SHOWN_MAX   256u   /* of them in one training_sync, newest change first */
 /* Workloads on which a claim stands: with a choice, one could look for the luckiest number. */
 #define CLAIM_SEEDS       64u
+#define VERIFIERS_NEEDED  2u   /* owners, for a claim or evidence to be confirmed or refuted */
 #define VERIFIERS_MAX     32u  /* kept of one claim */
 #define VERIFIER_TEXT_MAX 256u /* bytes of its profile and of its reason; longer: not kept */
 #define PARENTS_MAX       16u  /* of one claim that are looked at */

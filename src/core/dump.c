@@ -150,6 +150,21 @@ static void dump_holding(void *object, void *ctx)
     dump->before = ",";
 }
 
+static void dump_tasks(struct dump *dump)
+{
+    const struct task *task;
+    TAILQ_FOREACH (task, &dump->room->tasks.list, next) {
+        text_addf(dump->text, "%s{", task == TAILQ_FIRST(&dump->room->tasks.list) ? "" : ",");
+        task_write(task, true, dump->text);
+        text_add_literal(dump->text, "}");
+    }
+    text_add_literal(dump->text, "],\"tasks_closed\":[");
+    TAILQ_FOREACH (task, &dump->room->tasks.closed, next_closed) {
+        text_add_literal(dump->text, task == TAILQ_FIRST(&dump->room->tasks.closed) ? "" : ",");
+        text_add_string(dump->text, task->key);
+    }
+}
+
 static void dump_said(const void *object, void *ctx)
 {
     const struct said_block *block = object;
@@ -231,5 +246,7 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     said_each(room, dump_said, &dump);
     text_add_literal(text, "],\"artifacts\":[");
     dump_artifacts(&dump);
+    text_add_literal(text, "],\"tasks\":[");
+    dump_tasks(&dump);
     text_add_literal(text, "]}");
 }

@@ -97,6 +97,9 @@ int completion_check(struct request *request);
 
 /* ── leases (leases.c) ── */
 
+/* Is its sender of level 2, which alone is told `what`? Also of approvals and tasks. */
+int level_check(struct request *request, const char *what);
+
 int lease_request_check(struct request *request);
 void lease_request_proceed(struct request *request);
 int lease_release_check(struct request *request);
@@ -116,6 +119,17 @@ void approval_answer_proceed(struct request *request);
 void approval_overdue(struct request *request, struct slice id);
 /* What was said in the message of this seq is known no more: a question is withdrawn. */
 void approvals_retract(struct request *request, uint64_t seq);
+/* ── tasks (task_messages.c, task_evidence.c, task_query.c) ── */
+
+int task_check(struct request *request);
+void task_proceed(struct request *request);
+/* What a task's done says of itself, read into *ret_evidence, which is the caller's to free. 0, or
+ * -code. */
+int evidence_read(struct request *request, struct evidence *ret_evidence);
+int evidence_report_check(struct request *request);
+void evidence_report_proceed(struct request *request);
+/* The same as query_answer, of a task_query. */
+int task_query_answer(struct request *request, const struct seat *to);
 
 /* ── members that stay (stays.c) ── */
 

@@ -70,7 +70,8 @@ const char *close_reason_text(enum close_reason reason);
     X(LEASE, "lease")               /* subject: its key, detail: what became of it */              \
     X(APPROVAL, "approval")         /* subject: its id, detail: its new status */                  \
     X(MODERATION, "moderation")     /* subject: an admin's act, detail: whom it meets, and why */  \
-    X(ARTIFACT, "artifact")         /* subject: name of a file that is whole, detail: session_id */
+    X(ARTIFACT, "artifact") /* subject: name of a file that is whole, detail: session_id */        \
+    X(TASK, "task")         /* subject: its id, detail: what became of it */
 
 enum hub_event {
 #define X(name, text) HUB_##name,
@@ -325,7 +326,7 @@ struct hub_counts {
     uint64_t effects;  /* lines handed to the edge, each once, however many receive it */
     uint64_t refused;
     size_t rooms, peers, members, observers, away, remembered;
-    size_t sessions_live, sessions_ended, leases;
+    size_t sessions_live, sessions_ended, leases, tasks_open, tasks_closed;
     size_t patterns, components, features, benchmarks, knowledge_bytes;
 };
 struct hub_counts hub_count(const struct hub *hub);

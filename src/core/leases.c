@@ -101,7 +101,7 @@ static void lease_tell(struct request *request, const struct lease *lease, const
     lease_write(request->room, lease, text);
     if (done)
         text_addf(text, ",\"done\":%s", done);
-    if (request->message)
+    if (request->message && request->message->type != MESSAGE_TASK) /* else it is no answer */
         text_add_member(text, "in_reply_to", request->message->message_id);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_LEASE, &outgoing);
@@ -140,13 +140,12 @@ static int wish_read(struct request *request, struct lease_wish *ret_wish)
     return 0;
 }
 
-static int level_check(struct request *request)
+int level_check(struct request *request, const char *what)
 {
     if (request->member && request->member->level == 2)
         return 0;
-    return refuse(
-        request->refusal, WIRE_FORBIDDEN,
-        "who holds a lease is told to level 2 alone: say hello with \"protocol\":2 first");
+    return refuse(request->refusal, WIRE_FORBIDDEN,
+                  "%s is told to level 2 alone: say hello with \"protocol\":2 first", what);
 }
 
 int lease_request_check(struct request *request)
@@ -154,10 +153,13 @@ int lease_request_check(struct request *request)
     struct lease_wish wish;
     const struct room *room = request->room;
     int error;
-    if ((error = level_check(request)) < 0 || (error = wish_read(request, &wish)) < 0)
+    if ((error = level_check(request, "who holds a lease")) < 0 ||
+        (error = wish_read(request, &wish)) < 0)
         return error;
     if (lease_find(room, wish.key))
         return 0; /* renewed, or held: neither takes room */
+    if (task_id_of(wish.key).len && (error = task_claim_check(request, wish.key)) < 0)
+        return error;
     if (room->leases.count >= LEASES_MAX)
         return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
                            &(struct overrun){"leases", "room", LEASES_MAX, 0},
@@ -177,6 +179,9 @@ static struct lease *lease_new(struct request *request, struct slice key)
     lease->holder = slice_copy(request->member->key);
     lease->fence = request->entry->seq;
     lease->granted_ms = request->entry->time_ms;
+    lease->task = task_of_lease(room, key);
+    if (lease->task)
+        lease->task->lease = lease;
     index_add(&room->leases, lease);
     lease_restore(room, lease);
     return lease;
@@ -205,10 +210,12 @@ void lease_request_proceed(struct request *request)
     lease->renewed = request->entry->seq;
     lease->since = request->hub->clock;
     change_mark(&request->room->changes, &lease->change, lease, ROW_LEASE);
-    if (granted)
-        lease_tell(request, lease, "granted", NULL, NULL);
-    else
+    if (!granted)
         lease_tell(request, lease, "renewed", request->member, NULL);
+    else /* that a task is claimed all are told by the task */
+        lease_tell(request, lease, "granted", lease->task ? request->member : NULL, NULL);
+    if (granted && lease->task)
+        task_claimed(request, lease->task);
 }
 
 /* ── naming a lease ── */
@@ -256,6 +263,12 @@ static int fence_check(struct request *request, const struct fence *fence)
                   (unsigned long long)lease->fence, (unsigned long long)fence->number);
 }
 
+int lease_check_held(struct request *request, struct slice key, uint64_t fence)
+{
+    struct fence held = {.key = key, .number = fence};
+    return fence_check(request, &held);
+}
+
 int lease_check_fence(struct request *request)
 {
     struct json_value shown = payload_members(request)->lease;
@@ -271,12 +284,39 @@ int lease_check_fence(struct request *request)
 
 /* ── ends ── */
 
-static void lease_end(struct room *room, struct lease *lease)
+/* It is given back, or its time is up. */
+static void lease_end(struct request *request, struct lease *lease, const char *status,
+                      const char *done)
 {
+    struct room *room = request->room;
+    const struct member *holder = member_find(room, lease->holder);
+    if (!lease->task)
+        lease_tell(request, lease, status, NULL, done);
+    else if (holder)
+        lease_tell(request, lease, status, holder, done);
+    if (lease->task)
+        lease->task->lease = NULL;
     change_gone(&room->changes, &lease->change, ROW_LEASE, lease->key);
     index_remove(&room->leases, lease);
     TAILQ_REMOVE(&room->leases_open, lease, next);
     lease_free(lease);
+}
+
+void lease_end_claim(struct request *request, struct lease *lease, bool done)
+{
+    lease_end(request, lease, "released", done ? "true" : "false");
+}
+
+/* The same, and all are told that nobody works on its task any more. */
+static void lease_end_alone(struct request *request, struct lease *lease, const char *status,
+                            const char *done)
+{
+    struct task *task = lease->task;
+    struct slice holder = slice_copy(lease->holder);
+    lease_end(request, lease, status, done);
+    if (task)
+        task_unclaimed(request, task, holder, status);
+    slice_free(&holder);
 }
 
 int lease_release_check(struct request *request)
@@ -284,13 +324,19 @@ int lease_release_check(struct request *request)
     struct fence fence;
     bool done;
     int error;
-    if ((error = level_check(request)) < 0 ||
+    if ((error = level_check(request, "who holds a lease")) < 0 ||
         (error = payload_bool(request, request->message->payload, "payload.done", false, &done)) <
             0 ||
         (error = fence_read(request, request->message->payload, "payload.key", "payload.fence",
-                            &fence)) < 0)
+                            &fence)) < 0 ||
+        (error = fence_check(request, &fence)) < 0)
         return error;
-    return fence_check(request, &fence);
+    if (done && lease_find(request->room, fence.key)->task)
+        return refuse(request->refusal, WIRE_BAD_PAYLOAD,
+                      "payload.done is for keys that are no task's: say that \"%.*s\" is done by "
+                      "a task message with its id, fence, \"status\":\"done\" and evidence",
+                      SLICE_FORMAT(task_id_of(fence.key)));
+    return 0;
 }
 
 void lease_release_proceed(struct request *request)
@@ -301,8 +347,7 @@ void lease_release_proceed(struct request *request)
     struct lease *lease = error < 0 ? NULL : lease_find(request->room, fence.key);
     assert(lease); /* checked before */
     bool done = json_get(payload, "done").kind == JSON_KIND_TRUE;
-    lease_tell(request, lease, "released", NULL, done ? "true" : "false");
-    lease_end(request->room, lease);
+    lease_end_alone(request, lease, "released", done ? "true" : "false");
     request->handled = true;
 }
 
@@ -360,6 +405,5 @@ void lease_expire(struct request *request, struct slice bytes)
         len > 0 ? lease_find(request->room, (struct slice){key, (size_t)len}) : NULL;
     if (!lease || json_u64(json_get(object, "renewed"), &renewed) < 0 || renewed != lease->renewed)
         return;
-    lease_tell(request, lease, "expired", NULL, NULL);
-    lease_end(request->room, lease);
+    lease_end_alone(request, lease, "expired", NULL);
 }

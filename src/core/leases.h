@@ -11,7 +11,9 @@
 #include "wire/text.h"
 #include <sys/queue.h>
 
+struct request;
 struct room;
+struct task;
 
 struct lease {
     struct slice key;
@@ -21,6 +23,7 @@ struct lease {
     unsigned ttl_s;
     int64_t granted_ms; /* unix time */
     int64_t since;      /* hub clock at which its holder last asked for it */
+    struct task *task;  /* whose key it is (tasks.h); NULL: no task's */
     struct change change;
     TAILQ_ENTRY(lease) next; /* in room->leases_open, by fence */
 };
@@ -37,6 +40,11 @@ void lease_restore(struct room *room, struct lease *lease);
 /* Proposes the end of those whose holder was silent for their time on this hub's clock. For admit:
  * apply has no clock. */
 void leases_propose_ends(struct room *room, int64_t now);
+/* Does the sender hold that key under that fence? 0, or -code: who is refused is told what holds
+ * now. */
+int lease_check_held(struct request *request, struct slice key, uint64_t fence);
+/* A task's lease ends with the task's claim, and its holder is told so; done: that is why. */
+void lease_end_claim(struct request *request, struct lease *lease, bool done);
 /* [{…},…], those of the holder that are open (len 0: all), the oldest first. */
 void leases_write(const struct room *room, struct slice holder, struct text *text);
 

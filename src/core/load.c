@@ -364,6 +364,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_SAID] = load_said,
         [ROW_APPROVAL] = load_approval,
         [ROW_ARTIFACT] = load_artifact,
+        [ROW_TASK] = load_task,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

@@ -158,6 +158,16 @@ static void put_approval(struct room *room, void *object)
     approval_restore(room, object);
 }
 
+static uint64_t task_seq(const void *object)
+{
+    return ((const struct task *)object)->seq;
+}
+
+static uint64_t task_order(const void *object)
+{
+    return ((const struct task *)object)->order;
+}
+
 static void lists_restore(struct room *room)
 {
     struct knowledge *knowledge = &room->knowledge;
@@ -169,6 +179,8 @@ static void lists_restore(struct room *room)
     in_order(&room->sessions, 1, session_order, put_session, room);
     in_order(&room->leases, 1, lease_order, put_lease, room);
     in_order(&room->approvals.all, 1, approval_order, put_approval, room);
+    in_order(&room->tasks.index, 1, task_seq, task_restore, room);
+    in_order(&room->tasks.index, 1, task_order, task_restore_closed, room);
     index_walk(&room->members, settle, room);
 }
 
@@ -197,7 +209,7 @@ int hub_loaded(struct hub *hub, struct slice room_name, char *ret_why, size_t si
     index_walk(&room->knowledge.ledger.seals, seal_check, &linked);
     if (linked) {
         lists_restore(room);
-        return 0;
+        return tasks_link(room, ret_why, size);
     }
     snprintf(ret_why, size, "room \"%.*s\": a report is held back, and no sealed claim is there",
              SLICE_FORMAT(room_name));

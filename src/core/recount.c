@@ -22,6 +22,8 @@ struct hub_counts hub_count(const struct hub *hub)
         counts.sessions_live += room->live_count;
         counts.sessions_ended += room->ended_count;
         counts.leases += room->leases.count;
+        counts.tasks_open += room->tasks.open_count;
+        counts.tasks_closed += room->tasks.closed_count;
         counts.patterns += sections[SECTION_PATTERNS].count;
         counts.components += sections[SECTION_COMPONENTS].count;
         counts.features += sections[SECTION_FEATURES].count;
@@ -634,6 +636,7 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         recount_sessions(&verdict);
         recount_artifacts(&verdict);
         recount_leases(&verdict);
+        recount_tasks(&verdict);
         recount_ledger(&verdict);
         recount_knowledge(&verdict);
     }

@@ -24,5 +24,7 @@ void recount_claim(struct verdict *verdict, const struct knowledge_entry *entry)
 /* An object of ledger->owners; ctx: the verdict. */
 void recount_owner(void *object, void *ctx);
 void recount_ledger(struct verdict *verdict);
+/* recount_tasks.c */
+void recount_tasks(struct verdict *verdict);
 
 #endif

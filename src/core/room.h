@@ -15,6 +15,7 @@
 #include "core/replies.h"
 #include "core/said.h"
 #include "core/sessions.h"
+#include "core/tasks.h"
 
 /* What apply reads of a hub's configuration; it comes in with ENTRY_START (limits.c). */
 struct room_limits {
@@ -82,6 +83,7 @@ struct room {
     struct lease_list leases_open; /* the same, the oldest first */
 
     struct approvals approvals;
+    struct tasks tasks;
 
     struct outlines outlines; /* of messages that are under way */
 

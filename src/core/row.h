@@ -31,7 +31,8 @@
     X(HOLDING, "holding")       /* key: the name of an owner's token */                            \
     X(SAID, "said")             /* key: the number of a block of seqs (said.h) */                  \
     X(APPROVAL, "approval")     /* key: its id */                                                  \
-    X(ARTIFACT, "artifact")     /* key: the seq at which it was offered, 20 digits */
+    X(ARTIFACT, "artifact")     /* key: the seq at which it was offered, 20 digits */              \
+    X(TASK, "task")             /* key: its id */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -425,6 +425,11 @@ static void write_artifact(const void *object, struct text *text)
     text_add_literal(text, "]");
 }
 
+static void write_task(const void *object, struct text *text)
+{
+    task_write_row(object, text);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,
     [ROW_PATTERN] = write_knowledge,
@@ -447,6 +452,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_SAID] = write_said,
     [ROW_APPROVAL] = write_approval,
     [ROW_ARTIFACT] = write_artifact,
+    [ROW_TASK] = write_task,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -549,6 +555,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     const struct artifact *artifact;
     TAILQ_FOREACH (artifact, &room->artifacts, next)
         save_object(&saving, ROW_ARTIFACT, artifact);
+    save_index(&saving, ROW_TASK, &room->tasks.index);
     text_free(&saving.text);
 }
 

@@ -25,7 +25,6 @@
 
 #define VERIFIER_OVERHEAD 176u /* bytes that a verifier counts for beside its texts */
 
-#define VERIFIERS_NEEDED  2u
 #define TOLERANCE         1e-9 /* relative; honest simulators agree to the last bit */
 
 const char *claim_status_text(enum claim_status status)

@@ -246,6 +246,8 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     case MESSAGE_DEAD_RESULT:
     case MESSAGE_MODERATION_RESULT:
     case MESSAGE_APPROVAL_RESULT:
+    case MESSAGE_USAGE_RESULT:
+    case MESSAGE_TASK_RESULT:
         return KIND_NONE;
     case MESSAGE_APPROVAL: /* a person's word on what we asked, or a question to us */
         return is_of_own_approval(agent, payload) ? KIND_INBOX : KIND_NONE;
@@ -259,6 +261,11 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
                        json_string_is(json_get(payload, "status"), slice_of("expired"))
                    ? KIND_INBOX
                    : KIND_NOTICE;
+    case MESSAGE_TASK: /* what it did itself it knows; who works on what is asked for */
+        return json_string_is(json_get(payload, "by"), slice_of(agent_id(agent))) ||
+                       json_string_is(json_get(payload, "change"), slice_of("claimed"))
+                   ? KIND_NOTICE
+                   : KIND_INBOX;
     case MESSAGE_COLLABORATION_REQUEST:
     case MESSAGE_COLLABORATION_RESPONSE:
     case MESSAGE_COLLABORATION_UPDATE:

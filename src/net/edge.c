@@ -247,7 +247,8 @@ static void edge_drop_chunks(void *ctx, struct slice room, const uint64_t *seqs,
     X(LEASE, "lease", "status")                                                                    \
     X(APPROVAL, "approval", "status")                                                              \
     X(MODERATION, "act", "detail")                                                                 \
-    X(ARTIFACT, "name", "session")
+    X(ARTIFACT, "name", "session")                                                                 \
+    X(TASK, "task", "change")
 
 static const char *const note_keys[HUB_EVENT_COUNT][2] = {
 #define X(event, subject, detail) [HUB_##event] = {subject, detail},

@@ -198,6 +198,8 @@ static void log_counters(struct server *server)
     journal_number(journal, "sessions_live", counts.sessions_live);
     journal_number(journal, "sessions_ended", counts.sessions_ended);
     journal_number(journal, "leases", counts.leases);
+    journal_number(journal, "tasks_open", counts.tasks_open);
+    journal_number(journal, "tasks_closed", counts.tasks_closed);
     journal_number(journal, "patterns", counts.patterns);
     journal_number(journal, "components", counts.components);
     journal_number(journal, "features", counts.features);

@@ -61,7 +61,11 @@
     X(ARTIFACT_CHUNK, "artifact_chunk", 2, true)                                                   \
     X(ARTIFACT, "artifact", 2, false)                                                              \
     X(ARTIFACT_QUERY, "artifact_query", 2, true)                                                   \
-    X(ARTIFACT_RESULT, "artifact_result", 2, false)
+    X(ARTIFACT_RESULT, "artifact_result", 2, false)                                                \
+    X(TASK, "task", 2, true)                                                                       \
+    X(EVIDENCE_REPORT, "evidence_report", 2, true)                                                 \
+    X(TASK_QUERY, "task_query", 2, true)                                                           \
+    X(TASK_RESULT, "task_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -80,7 +84,7 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
      MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
      MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
-     MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY))
+     MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

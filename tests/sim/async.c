@@ -141,6 +141,7 @@ static void async_effect(void *ctx, const struct effect *effect)
     id_note(world, effect->line);
     leases_follow(world, effect);
     approvals_follow(world, effect);
+    tasks_follow(world, effect);
     for (size_t i = 0; i < effect->seat_count; i++) {
         const struct seat *seat = &effect->seats[i];
         if (seat->level >= effect->level && (!seat->member || seat->member != effect->skipped))

@@ -47,7 +47,7 @@ void make_lease_request(struct maker *maker)
     if (flaw_here(maker, 2)) {
         static const char *const wrong[] = {"5", "\"\"", "null"};
         FLAWED(maker->writer, maker->said, "key", wrong);
-    } else {
+    } else if (below(maker, 2) || !make_task_key(maker)) {
         put_text_member(maker->writer, "key", keys[below(maker, KEYS)]);
     }
     if (flaw_here(maker, 1)) {
@@ -86,6 +86,8 @@ static void lease_told(struct world *world, int room, uint64_t seq, const json_t
     const char *name = json_string_value(json_object_get(payload, "key"));
     uint64_t fence = (uint64_t)json_integer_value(json_object_get(payload, "fence"));
     int key = key_index(name);
+    if (name && strncmp(name, "task:", 5) == 0)
+        return; /* that is followed by what is told of the task */
     if (!status || !holder || key == NOBODY) {
         world_fail(world, "a lease of no key, or of nobody");
         return;

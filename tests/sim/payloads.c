@@ -637,6 +637,9 @@ void payload_make(struct maker *maker)
         [MESSAGE_LEASE_RELEASE] = make_lease_release,
         [MESSAGE_APPROVAL_REQUEST] = make_approval_request,
         [MESSAGE_APPROVAL_ANSWER] = make_approval_answer,
+        [MESSAGE_TASK] = make_task,
+        [MESSAGE_EVIDENCE_REPORT] = make_evidence_report,
+        [MESSAGE_TASK_QUERY] = make_task_query,
     };
     enum message_type type = maker->said->type;
     put(maker->writer, "{");

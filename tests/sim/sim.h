@@ -6,7 +6,7 @@
  *                 sessions.c, shares.c, ledger.c
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
- *     leases.c, approvals.c    these, in worlds without a model
+ *     leases.c, approvals.c, tasks.c    these, in worlds without a model
  *     letters.c   direct messages that were not taken, in all worlds
  *     moderation.c    what the one that is an admin does
  *     async.h     the same on logs that commit later, with crashes and restarts
@@ -25,6 +25,7 @@
 
 #include "core/hub.h"
 #include "letters.h"
+#include "tasks.h"
 #include "wire/text.h"
 
 /* ── random numbers: splitmix64 ── */
@@ -315,7 +316,7 @@ enum { TAKEN_MAX = 1024 };
 
 enum { CAUSED_MAX = 4096, STREAMS = 2 * ROOMS + 2 };
 
-enum { TYPE_WEIGHTS = 24, STEP_WEIGHTS = 8 }; /* of what is said, then of what is done */
+enum { TYPE_WEIGHTS = 32, STEP_WEIGHTS = 8 }; /* of what is said, then of what is done */
 
 /* How one seed's world differs from another's. */
 struct temper {
@@ -326,7 +327,7 @@ struct temper {
     bool limited;       /* a rate limit is set */
     bool small;         /* knowledge_max is small */
     int rooms;          /* the first so many are spoken of */
-    bool leases; /* and approvals are spoken of: where no model foretells what comes of them */
+    bool leases;        /* and approvals, tasks: where no model foretells what comes of them */
 };
 
 /* As the hub has told it so far. */
@@ -386,6 +387,7 @@ struct world {
     struct lease_model leases[ROOMS][KEYS];
     struct approvals_model approvals[ROOMS];
     struct letters_model letters[ROOMS];
+    struct tasks_model tasks[ROOMS];
     struct day_model days[ROOMS];
     struct heard heard[ROOMS];
     uint64_t taken[TAKEN_MAX]; /* seqs that are shown no more, by the entry that is applied */

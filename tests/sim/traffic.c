@@ -119,7 +119,8 @@ static void forge(struct world *world, struct said *said)
                                                MESSAGE_VERIFICATION,      MESSAGE_LEASE,
                                                MESSAGE_CAUGHT_UP,         MESSAGE_DEAD_RESULT,
                                                MESSAGE_MODERATION_RESULT, MESSAGE_MEMBER_RESULT,
-                                               MESSAGE_APPROVAL,          MESSAGE_APPROVAL_RESULT};
+                                               MESSAGE_APPROVAL,          MESSAGE_APPROVAL_RESULT,
+                                               MESSAGE_TASK_RESULT};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -160,8 +161,13 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_LEASE_REQUEST,
                                               MESSAGE_LEASE_RELEASE,
                                               MESSAGE_APPROVAL_REQUEST,
-                                              MESSAGE_APPROVAL_ANSWER};
-    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 4 };
+                                              MESSAGE_APPROVAL_ANSWER,
+                                              MESSAGE_TASK,
+                                              MESSAGE_EVIDENCE_REPORT,
+                                              MESSAGE_TASK_QUERY};
+    static const enum message_type of_tasks[] = {MESSAGE_TASK, MESSAGE_TASK, MESSAGE_LEASE_REQUEST,
+                                                 MESSAGE_EVIDENCE_REPORT};
+    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 7 };
     static_assert((int)COUNT <= (int)TYPE_WEIGHTS, "each type has a weight");
     unsigned count = world->temper.leases ? COUNT : COUNT - LEASE_TYPES;
     unsigned total = 0, picked, type = 0;
@@ -169,6 +175,8 @@ static enum message_type draw_type(struct world *world, const struct link *link)
         return MESSAGE_HELLO;
     if (link->name == ADMIN && chance_one_in(&world->chance, 6))
         return MESSAGE_MODERATION;
+    if (world->temper.leases && chance_one_in(&world->chance, 3))
+        return PICK(&world->chance, of_tasks);
     if (chance_one_in(&world->chance, 80))
         return MESSAGE_LEAVE;
     for (unsigned i = 0; i < count; i++)

@@ -378,6 +378,7 @@ void world_forget(struct world *world, int at)
             world->record.at[i].room = NOBODY;
     room_model_clear(room);
     model_letters_clear(&world->letters[at]);
+    model_tasks_clear(&world->tasks[at]);
     world->days[at] = (struct day_model){0};
     heard_clear(world, at);
     room->exists = false;
@@ -496,6 +497,7 @@ void world_free(struct world *world)
     for (int room = 0; room < ROOMS; room++) {
         room_model_clear(&world->rooms[room]);
         model_letters_clear(&world->letters[room]);
+        model_tasks_clear(&world->tasks[room]);
         heard_clear(world, room);
     }
     free(world->handled.line);

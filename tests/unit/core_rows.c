@@ -161,6 +161,26 @@ static int let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret
     return 0;
 }
 
+/* One that is done, and reported on; one that is claimed, one that waits for it, one given up. */
+static void fill_tasks(struct fixture *f)
+{
+    say(f, ADA, "task", "{'key':'first','title':'t','body':'\\u0000b'}");
+    say(f, ADA, "task", "{'key':'second','title':'t','needs':['first']}");
+    say(f, BOB, "task", "{'key':'third','title':'t','needs':['second','first']}");
+    say(f, BOB, "task", "{'key':'fourth','title':'t','blocks':['third']}");
+    say(f, BOB, "task", "{'id':'fourth','status':'dropped','why':'no'}");
+    skip_all(f);
+    say(f, BOB, "lease_request", "{'key':'task:first','ttl_s':60}");
+    say(f, BOB, "task",
+        "{'id':'first','status':'done','fence':%lld,'evidence':[{'command':'c','exit':0,"
+        "'printed':'p','artifact':'%s'},{'command':'d','exit':1}]}",
+        (long long)integer_of(expect(f, BOB, "lease"), "fence"), digest_of("a"));
+    say(f, HAL, "evidence_report", "{'task':'first','exit':0,'printed':'q','note':'n'}");
+    say(f, JON, "evidence_report", "{'task':'first','index':1,'exit':1}");
+    say(f, ADA, "lease_request", "{'key':'task:second','ttl_s':60}");
+    skip_all(f);
+}
+
 static void fill(struct fixture *f)
 {
     fixture_let_in(f, let_in);
@@ -226,6 +246,7 @@ static void fill(struct fixture *f)
     say(f, BOB, "approval_request", "{'approval_id':'%s','withdrawn':true}",
         string_of(expect(f, BOB, "approval"), "approval_id"));
     say(f, ADA, "lease_request", "{'key':'k','ttl_s':60,'intent':'i'}");
+    fill_tasks(f);
     say(f, BOB, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
     say(f, ADA, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
     leave(f, CEY);
