@@ -17,6 +17,7 @@
 
 static void let_go(struct membership_keeper *keeper)
 {
+    waiting_note_end(&keeper->note);
     if (keeper->open)
         place_leave(&keeper->place);
     membership_free(&keeper->member);
@@ -129,6 +130,7 @@ static bool recall(struct mcp_keeper *face, const char *client, struct khub_opti
     if (code != 0)
         return false;
     keeper->open = true;
+    waiting_note_begin(&keeper->note, keeper->place.path);
     if (lstat(keeper->place.path, &found) == 0 || errno != ENOENT) {
         if (read_member(keeper, options, ret_past))
             return true;
@@ -161,6 +163,23 @@ static void write_unread(struct membership *member, const struct mailbox *mailbo
     }
 }
 
+/* For who looks meanwhile. What has no seq is no message of others', and wakes nobody. */
+static void came(struct mcp_keeper *face, struct agent *agent)
+{
+    struct membership_keeper *keeper = (struct membership_keeper *)face;
+    const struct mailbox *mailbox = agent_mailbox(agent);
+    struct waiting waiting = {.newest = mailbox->newest};
+    const struct mail *mail;
+    if (!keeper->open)
+        return;
+    TAILQ_FOREACH (mail, &mailbox->messages, next)
+        if (mail->directed && !mail->shown && mail->seq > 0)
+            waiting_add(&waiting, mail->seq, mail->sender);
+    if (waiting_note_write(&keeper->note, &waiting) < 0 && !keeper->complained)
+        complain(keeper->command, "%s: %s", keeper->note.path, strerror(errno));
+    waiting_free(&waiting);
+}
+
 static void keep(struct mcp_keeper *face, struct agent *agent, bool gone)
 {
     struct membership_keeper *keeper = (struct membership_keeper *)face;
@@ -183,12 +202,14 @@ static void keep(struct mcp_keeper *face, struct agent *agent, bool gone)
     if (!kept && !keeper->complained)
         complain(keeper->command, "%s", why);
     keeper->complained = !kept;
+    came(face, agent);
 }
 
 void membership_keeper_begin(struct membership_keeper *keeper)
 {
-    keeper->face = (struct mcp_keeper){.recall = recall, .keep = keep};
+    keeper->face = (struct mcp_keeper){.recall = recall, .keep = keep, .came = came};
     keeper->place = (struct place){.turn = -1, .wait = -1};
+    keeper->note.lock = -1;
 }
 
 void membership_keeper_end(struct membership_keeper *keeper)

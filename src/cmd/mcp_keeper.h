@@ -5,6 +5,7 @@
 
 #include "cmd/membership.h"
 #include "cmd/membership_place.h"
+#include "cmd/waiting_note.h"
 #include "gateway/mcp.h"
 
 struct membership_keeper {
@@ -17,6 +18,7 @@ struct membership_keeper {
     /* Its own. */
     struct place place;
     struct membership member;
+    struct waiting_note note;
     uint64_t *unread; /* of the last recall */
     bool open, complained;
 };

@@ -20,6 +20,7 @@
 #define FOLDER        ".khub"
 #define ENDING        ".json"
 #define FILE_NAME_MAX 200u /* bytes of a name in the file's: a longer one wants --state */
+#define ENDING_MAX    24   /* bytes of what lies beside a file: its name and this */
 #define NAMES_MAX     64u
 #define AGAIN_MS      20 /* before a lock that is held is tried again */
 
@@ -229,8 +230,9 @@ static int path_write(const char *command, const char *folder, const struct name
     int code = 0;
     if (file.failed)
         code = complain(command, "out of memory");
-    else if (file.len > FILE_NAME_MAX || snprintf(ret_place->path, PATH_MAX, "%s/%.*s" ENDING,
-                                                  folder, (int)file.len, file.at) >= PATH_MAX - 8)
+    else if (file.len > FILE_NAME_MAX ||
+             snprintf(ret_place->path, PATH_MAX, "%s/%.*s" ENDING, folder, (int)file.len,
+                      file.at) >= PATH_MAX - ENDING_MAX)
         code = complain(command, "'%s' is too long for the name of a file: say --state FILE.",
                         name->ai_id);
     text_free(&file);
@@ -239,7 +241,7 @@ static int path_write(const char *command, const char *folder, const struct name
 
 static int state_take(const char *command, const char *state, struct place *ret_place)
 {
-    if (snprintf(ret_place->path, PATH_MAX, "%s", state) < PATH_MAX - 8)
+    if (snprintf(ret_place->path, PATH_MAX, "%s", state) < PATH_MAX - ENDING_MAX)
         return 0;
     return complain(command, "--state: %s", strerror(ENAMETOOLONG));
 }
@@ -295,6 +297,12 @@ int place_only_name(const char *command, const char *room, char *ret_name)
     return 0;
 }
 
+const char *beside_path(const char *membership, const char *ending, char path[PATH_MAX])
+{
+    snprintf(path, PATH_MAX, "%.*s%s", PATH_MAX - ENDING_MAX, membership, ending);
+    return path;
+}
+
 /* ── the locks ── */
 
 enum lock { LOCK_TAKEN, LOCK_HELD, LOCK_FAILED };
@@ -322,16 +330,10 @@ static enum lock lock_try(const char *path, int *ret_lock)
     }
 }
 
-static const char *lock_path(const struct place *place, const char *ending, char path[PATH_MAX])
-{
-    snprintf(path, PATH_MAX, "%.*s%s", PATH_MAX - 8, place->path, ending);
-    return path;
-}
-
 int place_take_turn(const char *command, struct place *place, int64_t until)
 {
     char path[PATH_MAX];
-    lock_path(place, ".turn", path);
+    beside_path(place->path, ".turn", path);
     for (;;) {
         enum lock lock = lock_try(path, &place->turn);
         if (lock == LOCK_TAKEN)
@@ -354,7 +356,7 @@ void place_end_turn(struct place *place)
 int place_take_wait(const char *command, struct place *place)
 {
     char path[PATH_MAX], pid[16] = "?";
-    lock_path(place, ".wait", path);
+    beside_path(place->path, ".wait", path);
     switch (lock_try(path, &place->wait)) {
     case LOCK_TAKEN:
         break;
@@ -387,11 +389,13 @@ void place_leave(struct place *place)
 
 int place_remove(struct place *place)
 {
+    /* What a bridge notes, and who is woken by it (waiting_note.h); the turn's lock goes last. */
+    static const char *const beside[] = {".wait", ".waiting", ".woken", ".hook", ".turn"};
     char path[PATH_MAX];
     int error = unlink(place->path);
     if (error == 0 || errno == ENOENT) {
-        unlink(lock_path(place, ".wait", path));
-        unlink(lock_path(place, ".turn", path));
+        for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++)
+            unlink(beside_path(place->path, beside[i], path));
     }
     return error;
 }

@@ -43,7 +43,9 @@ void place_end_turn(struct place *place);
 int place_take_wait(const char *command, struct place *place);
 /* Ends both. */
 void place_leave(struct place *place);
-/* Removes the file and its locks, which are held. 0, or -1 with errno. */
+/* What lies beside a membership's file: its path and this. Returns path. */
+const char *beside_path(const char *membership, const char *ending, char path[PATH_MAX]);
+/* Removes the file and all beside it; its locks are held. 0, or -1 with errno. */
 int place_remove(struct place *place);
 
 #endif

@@ -142,10 +142,12 @@ static void forget_lease(struct mcp *mcp, const struct mail *message)
 static void on_received(struct agent *agent, const struct mail *message, void *data)
 {
     struct mcp *mcp = data;
-    (void)agent;
+    bool directed = message->directed;
     if (strcmp(message->type, "lease") == 0)
         forget_lease(mcp, message);
     mcp_inbox_came(mcp);
+    if (directed && mcp->options.keeper)
+        mcp->options.keeper->came(mcp->options.keeper, agent);
     mcp_resource_changed(mcp, "khub://inbox");
 }
 

@@ -31,6 +31,8 @@ struct mcp_keeper {
                    struct mail_past *ret_past);
     /* It has changed; or (gone) it leaves. */
     void (*keep)(struct mcp_keeper *keeper, struct agent *agent, bool gone);
+    /* Something came for it alone, and waits. */
+    void (*came)(struct mcp_keeper *keeper, struct agent *agent);
 };
 
 struct mcp_options {
