@@ -87,15 +87,19 @@ def one_by_websocket_and_one_by_a_socket_talk():
 
 
 @test
-def a_door_of_the_hub_s_own_leads_in_as_well():
-    with Hub("--http", "127.0.0.1:0") as hub:
-        door = door_of(hub)
-        door.hub = hub
-        ada, bea = web_join(door, "ada"), web_join(door, "bea")
-        ada.expect("hello")
-        ada.say("chat", {"text": "hello"}, "bea")
-        bea.expect("chat", text="hello")
-        equal(door.metrics()['khub_gateway_connections{door="ws"}'], 2)
+def a_door_of_the_hub_s_own_and_one_over_its_unix_socket_lead_in_as_well():
+    with Hub("--http", "127.0.0.1:0", listen=("127.0.0.1:0", "unix:FOLDER/hub")) as hub:
+        with Gateway("--hub", f"unix:{hub.folder}/hub") as gateway:
+            door = door_of(hub)
+            door.hub = gateway.hub = hub
+            ada, bea, cid = web_join(door, "ada"), web_join(door, "bea"), web_join(gateway, "cid")
+            cid.say("chat", {"text": "hello"}, "ada")
+            ada.expect("hello"), ada.expect("hello")
+            ada.expect("chat", text="hello")
+            ada.say("chat", {"text": "hello"}, "bea")
+            bea.expect("hello")
+            bea.expect("chat", text="hello")
+            equal(door.metrics()['khub_gateway_connections{door="ws"}'], 2)
 
 
 class Away:
