@@ -23,8 +23,8 @@ less and less often while there is no hub. Nothing is lost or doubled by that:
   the last second before a kill may then come again).
 
 While a message is handled, however long that takes, heartbeats go on. What comes meanwhile waits,
-up to inbox_max bytes; then nothing more is read, unless an answer is awaited; far beyond it the
-connection is let go, until there is room again.
+up to inbox_max bytes; then nothing more is read, unless an answer is awaited; far beyond it what
+waits is let go with the connection, to come again on the next.
 
 Threads: a Client has one of its own, and may be used by any others; messages are taken by one at a
 time. An AsyncClient belongs to the loop in which it joined. A fork's child can use neither. A
@@ -289,7 +289,7 @@ class _Address(NamedTuple):
         if text.startswith("unix:") and len(text) > 5:
             return cls("", 0, text[5:], False)
         scheme, _, rest = text.rpartition("://")
-        found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?|([^\[\]]+:[^\[\]]*:[^\[\]]*)", rest)
+        found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]]+))(?::(\d{1,5}))?|([^\[\]]*:[^\[\]]*:[^\[\]]*)", rest)
         port = int(found[3]) if found and found[3] else PORT
         if not found or scheme not in ("", "khub", "khubs") or not 0 < port < 65536:
             raise ValueError(f"{text!r} is not HOST:PORT, [IPV6]:PORT, khubs://HOST:PORT or unix:/PATH")
@@ -654,23 +654,24 @@ class Protocol:
         elif not self.frozen:
             self.handled = self.read
 
-    def _note(self, message: Message) -> bool:
-        """False for what came already, on an earlier connection."""
-        seq, read = message.seq, self.read
-        if read is None:
-            self.read = Position(seq, 1)
-        elif self.resumed and (seq < read.seq or (seq == read.seq and not read.part)):
+    def _came_before(self, seq: int) -> bool:
+        """On an earlier connection."""
+        read = self.read
+        if not self.resumed or read is None or seq > read.seq:
             return False
-        elif seq > read.seq:
-            self._whole(seq - 1)
-            self.read, self.again = Position(seq, 1), 0
-        elif seq == read.seq and self.again:
+        if seq == read.seq and read.part:
             self.again -= 1
-            return False
-        elif seq == read.seq:
-            self.read = Position(seq, read.part + 1)
-        message.position = self.read
+            return self.again >= 0
         return True
+
+    def _note(self, message: Message) -> None:
+        """How far all has come with this one."""
+        seq, read = message.seq, self.read
+        if read is not None and seq > read.seq:
+            self._whole(seq - 1)
+            self.again = 0
+        self.read = Position(seq, read.part + 1) if read is not None and seq == read.seq else Position(seq, 1)
+        message.position = self.read
 
     # ── lines out ──
 
@@ -806,12 +807,14 @@ class Protocol:
             return
         answer = from_hub and (message.type in _ANSWERS or message.type.endswith("_result")) and code != "no_reply"
         if not answer:
+            if message.seq and self._came_before(message.seq):
+                return
             if self.closing:
                 self._pass_by(message)
-            elif not message.seq or self._note(message):
-                self._deliver(message)
             else:
-                return
+                if message.seq:
+                    self._note(message)
+                self._deliver(message)
             if from_hub:
                 self._answer(message)
                 self._left(message)
@@ -887,9 +890,6 @@ class Protocol:
         self.sync = payload
         if (first or was_guest) and not self.resumed:
             self.read, self.handled = Position(message.seq), Position(message.seq)
-            for waiting in [*self.inbox, *([self.current] if self.current else [])]:
-                waiting.position = None  # of a room that began anew they have no place in it
-            self.last = None
         if first or was_guest and not self.guest:
             if not self.guest:
                 self.out.extend(pending.line for pending in self.pending.values())
@@ -952,6 +952,23 @@ class Protocol:
                               (message.type == "error" and payload.get("in_reply_to") == self.leave_id)):
             self.has_left = True
 
+    def _begin_anew(self) -> None:
+        """The hub's room is not as far as this AI: it is another one, in which what came has no
+        place."""
+        self.read = self.handled = self.last = None
+        for message in [*self.inbox, *([self.current] if self.current else [])]:
+            message.position = None
+
+    def overflow(self, now: float) -> None:
+        """Much more than inbox_max waits to be taken: what has a place is let go, and with the
+        connection, for it comes again on the next."""
+        kept = [message for message in self.inbox if message.position is None]
+        self.inbox = collections.deque(kept)
+        self.inbox_bytes = sum(len(message.line) for message in kept)
+        self.last = self.current if self.current is not None and self.current.position else None
+        self.read = self.last.position if self.last is not None else self.handled
+        self.lost(now, Unreachable("too much waits to be taken: the connection was let go"))
+
     def _verdict(self, payload: Payload) -> str:
         code, joined = str(payload.get("code")), self.state is State.JOINED
         if code in _VERDICTS:
@@ -969,7 +986,7 @@ class Protocol:
         verdict = self._verdict(payload)
         if (self.state is State.GREETING and self.resumed and payload.get("code") == "bad_payload"
                 and payload.get("in_reply_to") == self.hello_id and self.handled is not None):
-            self.read = self.handled = None  # the hub's room is not that far: it began anew
+            self._begin_anew()
             verdict = _RETRY
         if verdict == _END:
             self.end(Refused(payload))
@@ -1050,14 +1067,12 @@ class _Link:
             while not protocol.ended:
                 now = time.monotonic()
                 if protocol.state is State.WAITING and protocol.due is not None and now >= protocol.due:
-                    if not protocol.overflows:
-                        protocol.connecting(now)
-                        self.attempt = self.loop.create_task(self._connect())
+                    protocol.connecting(now)
+                    self.attempt = self.loop.create_task(self._connect())
                 protocol.tick(now)
                 self.turn()
                 if not protocol.ended:
-                    held = protocol.state is State.WAITING and protocol.overflows
-                    await self.change(None if held or protocol.due is None else protocol.due - now)
+                    await self.change(None if protocol.due is None else protocol.due - now)
         finally:
             self._over()
 
@@ -1140,8 +1155,8 @@ class _Link:
     def turn(self) -> None:
         """Does what follows from what happened, and wakes who waits for it."""
         protocol = self.protocol
-        if protocol.overflows and protocol.state in (State.GREETING, State.JOINED):
-            protocol.lost(time.monotonic(), Unreachable("too much waits to be taken: the connection was let go"))
+        if protocol.overflows and protocol.state is State.JOINED:
+            protocol.overflow(time.monotonic())
         if protocol.closing and protocol.state is not State.ENDED:
             protocol.tick(time.monotonic())
         self._send()
@@ -1159,7 +1174,10 @@ class _Link:
         moves, protocol.moves = protocol.moves, []
         for state, error in moves:
             if self.options.on_state is not None:
-                self.options.on_state(state, error)
+                try:
+                    self.options.on_state(state, error)
+                except Exception as fault:  # the caller's; the link goes on
+                    self.loop.call_exception_handler({"message": "on_state failed", "exception": fault})
         waiters, self.waiters = self.waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -1170,9 +1188,13 @@ class _Link:
         while wire is not None and wire.transport is not None and not wire.full:
             data = self.protocol.output() if tls is None or tls.shaken else b""
             if tls is not None:
-                if data:
-                    tls.object.write(data)
-                data = tls.outgoing.read()
+                try:
+                    if data:
+                        tls.object.write(data)
+                    data = tls.outgoing.read()
+                except ssl.SSLError as error:
+                    self.protocol.lost(time.monotonic(), Unreachable(f"the encryption failed: {error.reason or error}"))
+                    return
             if not data:
                 return
             wire.transport.write(data)
@@ -1252,7 +1274,7 @@ class _Link:
         while True:
             message = protocol.take()
             if message is not None:
-                if self.wire is not None and self.wire.reading_paused or protocol.state is State.WAITING:
+                if self.wire is not None and self.wire.reading_paused:
                     self.turn()  # there is room again
                 return message
             if protocol.state is State.ENDED:
