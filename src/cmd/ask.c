@@ -104,6 +104,12 @@ static void take_page(struct json_value page, const char *member, struct text *a
 enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned limit,
                           const char *member, struct text *array)
 {
+    return ask_pages_of(visit, type, limit, &(struct text){0}, member, array);
+}
+
+enum ask_result ask_pages_of(struct visit *visit, enum message_type type, unsigned limit,
+                             const struct text *more, const char *member, struct text *array)
+{
     const struct ask *asked = visit->data;
     struct text after = {0};
     enum ask_result result;
@@ -113,6 +119,7 @@ enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned 
         struct text query = {0};
         text_addf(&query, "{\"limit\":%u%s%.*s", limit, after.len ? ",\"after\":" : "",
                   SLICE_FORMAT(text_slice(&after)));
+        text_add(&query, text_slice(more));
         text_add(&query, (struct slice)SLICE("}\0"));
         text_clear(&after);
         result = ask(visit, type, &query);

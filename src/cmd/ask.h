@@ -36,6 +36,9 @@ enum ask_result ask(struct visit *visit, enum message_type type, const struct te
  * answer stays. */
 enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned limit,
                           const char *member, struct text *array);
+/* The same with further members of each query, ",\"status\":\"ready\"". */
+enum ask_result ask_pages_of(struct visit *visit, enum message_type type, unsigned limit,
+                             const struct text *more, const char *member, struct text *array);
 void ask_message(struct visit *visit, const struct khub_message *message);
 /* That sentence of the hub's, for a person. Returns EXIT_FAILED. */
 int ask_complain(const struct visit *visit);

@@ -63,15 +63,6 @@ static void tell(const struct claim_settings *settings, struct json_value lease,
     text_free(&text);
 }
 
-/* Without it a later release asks the hub. */
-static void keep_fence(struct turn *turn, const char *key, struct json_value lease)
-{
-    uint64_t fence;
-    if (json_u64(json_get(lease, "fence"), &fence) == 0)
-        json_object_set_new(turn->member.leases, key, json_integer((json_int_t)fence));
-    turn_keep(turn);
-}
-
 static int claim(struct turn *turn, const struct claim_settings *settings)
 {
     struct text payload = {0};
@@ -83,7 +74,7 @@ static int claim(struct turn *turn, const struct claim_settings *settings)
     struct json_value lease = turn->ask.answer;
     bool held = json_string_is(json_get(lease, "status"), slice_of("held"));
     if (!held)
-        keep_fence(turn, settings->key, lease);
+        lease_keep(turn, settings->key, lease);
     tell(settings, lease, held);
     return held ? EXIT_NOT_NOW : EXIT_WORKED;
 }
@@ -103,21 +94,9 @@ static int run_claim(const void *data)
 
 /* ── release ── */
 
-/* The fence under which the member holds a key, as the hub says; 0: it does not. */
-static uint64_t fence_of(const struct turn *turn, const char *key)
-{
-    struct json_value leases = json_get(turn->visit.sync, "leases"), lease;
-    struct json_iterator iterator = {.rest = leases.raw};
-    uint64_t fence = 0;
-    while (leases.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &lease))
-        if (json_string_is(json_get(lease, "key"), slice_of(key)))
-            json_u64(json_get(lease, "fence"), &fence);
-    return fence;
-}
-
 static int release(struct turn *turn, const struct claim_settings *settings)
 {
-    uint64_t fence = fence_of(turn, settings->key);
+    uint64_t fence = lease_fence(turn, settings->key);
     int code = fence == 0 ? complain("release",
                                      "you do not hold '%s' (any more): 'khub leases' "
                                      "tells who does.",

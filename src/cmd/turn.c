@@ -151,6 +151,25 @@ int turn_join(struct turn *turn)
     return turn_keep(turn);
 }
 
+void lease_keep(struct turn *turn, const char *key, struct json_value lease)
+{
+    uint64_t fence;
+    if (json_u64(json_get(lease, "fence"), &fence) == 0)
+        json_object_set_new(turn->member.leases, key, json_integer((json_int_t)fence));
+    turn_keep(turn);
+}
+
+uint64_t lease_fence(const struct turn *turn, const char *key)
+{
+    struct json_value leases = json_get(turn->visit.sync, "leases"), lease;
+    struct json_iterator iterator = {.rest = leases.raw};
+    uint64_t fence = 0;
+    while (leases.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &lease))
+        if (json_string_is(json_get(lease, "key"), slice_of(key)))
+            json_u64(json_get(lease, "fence"), &fence);
+    return fence;
+}
+
 int lease_release(struct turn *turn, const char *key, uint64_t fence, bool done)
 {
     struct text payload = {0};

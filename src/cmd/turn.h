@@ -67,6 +67,11 @@ int turn_read(struct turn *turn);
 int turn_join(struct turn *turn);
 /* Writes the file. 0, or an exit code after a sentence. */
 int turn_keep(struct turn *turn);
+/* Keeps the fence of a lease that the hub has granted, in the file; without it a later release asks
+ * the hub. */
+void lease_keep(struct turn *turn, const char *key, struct json_value lease);
+/* The fence under which the member holds a key, as the hub says; 0: it does not. */
+uint64_t lease_fence(const struct turn *turn, const char *key);
 /* Gives a lease back. 0, or an exit code after a sentence. */
 int lease_release(struct turn *turn, const char *key, uint64_t fence, bool done);
 /* Leaves the hub, keeps nothing more, and lets go of all. */
