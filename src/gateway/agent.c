@@ -155,7 +155,8 @@ static void keep_sync(struct agent *agent, const struct khub_message *message)
             return;
     }
     mailbox_skip(mailbox, cursor);
-    khub_set_cursor(agent->link, mailbox->acked);
+    if (!agent->observer)
+        khub_set_cursor(agent->link, mailbox->acked);
     const char *token = khub_resume_token(agent->link);
     snprintf(agent->resume_token, sizeof agent->resume_token, "%s", token);
     agent->joined = agent->joined_once = true;
@@ -316,9 +317,10 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
         keep_sync(agent, message);
         return;
     }
-    if (answered(agent, message, payload))
-        return;
-    if (strcmp(message->type.at, "error") == 0)
+    bool answer = answered(agent, message, payload);
+    if (answer && (!agent->observer || message->target_ai.len > 0))
+        return; /* what is for all an observer's owner is told besides */
+    if (!answer && strcmp(message->type.at, "error") == 0)
         keep_code(agent, payload);
     if (agent->observer) {
         if (agent->callbacks.heard)
@@ -409,8 +411,9 @@ int agent_new(uv_loop_t *loop, const struct khub_options *options, const struct 
     own.level = 2;
     own.acks = own.resume = true;
     own.since = past ? past->acked : 0;
-    own.resume_last = own.since == 0; /* who was here by another door goes on where that was */
-    own.own_cursor = true;            /* what lies in the mailbox nobody has read */
+    /* who was here by another door goes on where that was */
+    own.resume_last = own.since == 0 && !own.observer;
+    own.own_cursor = !own.observer; /* what lies in the mailbox nobody has read */
     own.sync_max = KHUB_SYNC_NONE;
     own.retries = 0;
     own.data = agent;
@@ -554,11 +557,13 @@ void agent_say(struct agent *agent, const char *type, json_t *payload, const cha
              callback, data);
 }
 
-void agent_ask_text(struct agent *agent, const char *type, const char *payload,
+void agent_ask_text(struct agent *agent, const char *type, const char *payload, const char *target,
                     agent_callback *callback, void *data)
 {
     question_say(
-        agent, &(struct said){.kind = QUESTION_ASK, .as_text = true, .type = type, .text = payload},
+        agent,
+        &(struct said){
+            .kind = QUESTION_ASK, .as_text = true, .type = type, .text = payload, .target = target},
         callback, data);
 }
 

@@ -64,7 +64,7 @@ void agent_say(struct agent *agent, const char *type, json_t *payload, const cha
                agent_callback *callback, void *data);
 /* The same two for a payload that is JSON text already: it goes out as it stands, and what answers
  * it, but for an error, comes as text alone. message_id: as for khub_publish_as; NULL: a new one */
-void agent_ask_text(struct agent *agent, const char *type, const char *payload,
+void agent_ask_text(struct agent *agent, const char *type, const char *payload, const char *target,
                     agent_callback *callback, void *data);
 void agent_say_text(struct agent *agent, const char *message_id, const char *type,
                     const char *payload, const char *target, agent_callback *callback, void *data);

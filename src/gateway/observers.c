@@ -254,7 +254,7 @@ static void log_next(struct observer *observer)
     observer->turning = true;
     while (!observer->asking && (question = TAILQ_FIRST(&observer->log_questions))) {
         observer->asking = true;
-        agent_ask_text(observer->agent, "log_query", question->payload, on_log, observer);
+        agent_ask_text(observer->agent, "log_query", question->payload, NULL, on_log, observer);
     }
     observer->turning = false;
 }

@@ -308,8 +308,11 @@ static int path_read(struct rest_call *call, char *why)
     int error = 0;
     for (unsigned i = 0; error == 0 && call->route->at && call->route->at[i].name; i++) {
         const struct param *param = &call->route->at[i];
-        struct slice text = http_request_param(call->request, i);
-        if (json_object_set_new(found, param->name, json_stringn(text.at, text.len)) < 0) {
+        struct slice given = http_request_param(call->request, i);
+        char text[HTTP_HEAD_MAX + 1]; /* as long as the path may be */
+        memcpy(text, given.at, given.len);
+        text[given.len] = '\0';
+        if (json_object_set_new(found, param->name, value_read(param, text)) < 0) {
             snprintf(why, WHY_SIZE, "'%s' is no UTF-8", param->name);
             error = -1;
         }
@@ -451,15 +454,17 @@ bool rest_lost(struct rest_call *call, const struct agent_answer *answered)
     return true;
 }
 
-void rest_ask(struct rest_call *call, const char *type, json_t *payload, agent_callback *answered)
+void rest_ask(struct rest_call *call, const char *type, struct text *payload,
+              agent_callback *answered)
 {
-    char *text = json_dumps(payload, JSON_COMPACT);
-    json_decref(payload);
-    agent_ask_text(rest_agent(call), type, text, answered, call);
-    free(text);
+    const char *target = rest_text(call, "target_ai");
+    text_add(payload, (struct slice){"", 1});
+    agent_ask_text(rest_agent(call), type, payload->failed ? NULL : payload->at,
+                   target[0] ? target : NULL, answered, call);
+    text_free(payload);
 }
 
-static void on_passed(const struct agent_answer *answered, void *data)
+void rest_pass(const struct agent_answer *answered, void *data)
 {
     static const char *const but[] = {"in_reply_to", NULL};
     struct rest_call *call = data;
@@ -472,9 +477,38 @@ static void on_passed(const struct agent_answer *answered, void *data)
     rest_reply(call, &text);
 }
 
-void rest_pass(struct rest_call *call, const char *type, json_t *payload)
+void rest_payload(const struct rest_call *call, struct text *text)
 {
-    rest_ask(call, type, payload, on_passed);
+    static const char *const own[] = {"room", "target_ai", NULL};
+    json_t *others = json_object(), *value;
+    const char *name;
+    json_object_foreach(call->arguments, name, value)
+    {
+        if (strcmp(name, "room") != 0 && !param_of(call->route->body, name) && !json_is_null(value))
+            json_object_set(others, name, value);
+    }
+    char *dumped = json_dumps(others, JSON_COMPACT);
+    text->failed |= !dumped;
+    text_add(text, (struct slice){dumped, dumped ? strlen(dumped) - 1 : 0});
+    if (call->body.kind == JSON_KIND_OBJECT)
+        rest_add_members(text, json_object_size(others) > 0 ? "," : "", call->body.raw, own);
+    text_add_literal(text, "}");
+    free(dumped);
+    json_decref(others);
+}
+
+void rest_question(struct rest_call *call)
+{
+    struct text payload = {0};
+    rest_payload(call, &payload);
+    rest_ask(call, call->route->type, &payload, rest_pass);
+}
+
+void rest_saying(struct rest_call *call)
+{
+    struct text payload = {0};
+    rest_payload(call, &payload);
+    rest_say(call, call->route->type, "", &payload);
 }
 
 static void on_said(const struct agent_answer *answered, void *data)
@@ -487,8 +521,9 @@ static void on_said(const struct agent_answer *answered, void *data)
 }
 
 void rest_say(struct rest_call *call, const char *type, const char *message_id,
-              struct text *payload, const char *target)
+              struct text *payload)
 {
+    const char *target = rest_text(call, "target_ai");
     text_add(payload, (struct slice){"", 1});
     agent_say_text(call->guest->agent, message_id[0] ? message_id : NULL, type,
                    payload->failed ? NULL : payload->at, target[0] ? target : NULL, on_said, call);
@@ -538,22 +573,28 @@ void rest_openapi(struct rest_call *call)
     rest_reply(call, &text);
 }
 
+const struct rest_route *const rest_tables[] = {rest_talk_routes, rest_work_routes, NULL};
+
 size_t rest_route_count(void)
 {
     size_t count = 0;
-    while (rest_routes[count].method)
-        count++;
+    for (const struct rest_route *const *table = rest_tables; *table; table++)
+        for (const struct rest_route *route = *table; route->method; route++)
+            count++;
     return count;
 }
 
 void rest_fill_routes(struct http_route *routes, http_handler *handler, http_handler *admitted)
 {
-    for (const struct rest_route *route = rest_routes; route->method; route++)
-        *routes++ = (struct http_route){.method = route->method,
-                                        .path = route->path,
-                                        .handler = route->who == REST_ANYBODY ? admitted : handler,
-                                        .body_max = route->body ? RPC_LINE_MAX : 0,
-                                        .data = route};
+    for (const struct rest_route *const *table = rest_tables; *table; table++)
+        for (const struct rest_route *route = *table; route->method; route++)
+            *routes++ = (struct http_route){
+                .method = route->method,
+                .path = route->path,
+                .handler = route->who == REST_ANYBODY ? admitted : handler,
+                .body_max = route->body ? RPC_LINE_MAX : 0,
+                .data = route,
+            };
 }
 
 /* ── its beginning and end ── */

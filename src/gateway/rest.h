@@ -2,8 +2,8 @@
  *
  * Who reads is answered by an observer of the room (observers.h). Who says something is an AI of
  * the hub: POST /v1/members joins it and gives it a handle, which its other requests name as
- * Khub-Handle. One table (rest_routes.c) says what there is; requests are judged by it, and
- * GET /v1/openapi.json is written from it. */
+ * Khub-Handle. Tables (rest_*_routes.c) say what there is; requests are judged by them, and
+ * GET /v1/openapi.json is written from them. */
 #ifndef KHUB_GATEWAY_REST_H
 #define KHUB_GATEWAY_REST_H
 

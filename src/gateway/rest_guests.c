@@ -166,8 +166,7 @@ void rest_message_post(struct rest_call *call)
     if (type[0] && !type_check(call, type))
         return;
     text_add(&payload, rest_raw(call, "payload"));
-    rest_say(call, type[0] ? type : "chat", rest_text(call, "message_id"), &payload,
-             rest_text(call, "target_ai"));
+    rest_say(call, type[0] ? type : "chat", rest_text(call, "message_id"), &payload);
 }
 
 /* ── the inbox ── */

@@ -30,9 +30,11 @@ struct rest_route {
     unsigned status;         /* when all went well */
     const char *answer_type; /* NULL: JSON */
     void (*run)(struct rest_call *call);
+    const char *type; /* of the message that it is at the hub, where `run` is general */
 };
-/* Ended by method NULL. */
-extern const struct rest_route rest_routes[];
+/* Tables of them, each ended by method NULL; ended by NULL. */
+extern const struct rest_route *const rest_tables[];
+extern const struct rest_route rest_talk_routes[], rest_work_routes[];
 
 /* An AI that has a handle. */
 struct rest_guest {
@@ -87,14 +89,18 @@ json_t *rest_pick(const struct rest_call *call, const char *const *names);
 
 /* Who asks: the call's AI, or its observer. */
 struct agent *rest_agent(const struct rest_call *call);
-/* Asks the hub; takes payload. `answered` has the call as its data, and begins with rest_lost. */
-void rest_ask(struct rest_call *call, const char *type, json_t *payload, agent_callback *answered);
-/* The same, and its answer is that of the request. */
-void rest_pass(struct rest_call *call, const char *type, json_t *payload);
-/* Says it; the answer is {seq, message_id, delivered, stored}. payload is freed; message_id "": a
- * new one. */
+/* Asks the hub; frees payload. `answered` has the call as its data, and begins with rest_lost. */
+void rest_ask(struct rest_call *call, const char *type, struct text *payload,
+              agent_callback *answered);
+/* What it says is the answer of the request. */
+void rest_pass(const struct agent_answer *answer, void *data);
+/* All arguments but those that are the door's own (room, target_ai), for the hub: those of the body
+ * as they were written. */
+void rest_payload(const struct rest_call *call, struct text *text);
+/* Says it to target_ai; the answer is {seq, message_id, delivered, stored}. payload is freed;
+ * message_id "": a new one. */
 void rest_say(struct rest_call *call, const char *type, const char *message_id,
-              struct text *payload, const char *target);
+              struct text *payload);
 /* True, and the call is no more: the client is gone, or the hub refused (which was answered). */
 bool rest_lost(struct rest_call *call, const struct agent_answer *answer);
 
@@ -124,8 +130,15 @@ char *rest_document(void);
 
 /* ── what routes do ── */
 
+/* General: the arguments are the payload of a message of the route's type. The hub answers by
+ * another, whose payload is the answer; or it acks. */
+void rest_question(struct rest_call *call);
+void rest_saying(struct rest_call *call);
+
 void rest_openapi(struct rest_call *call);
-void rest_members_list(struct rest_call *call);
+void rest_knowledge_post(struct rest_call *call);
+void rest_knowledge_get(struct rest_call *call);
+void rest_lease_post(struct rest_call *call);
 void rest_member_get(struct rest_call *call);
 void rest_join(struct rest_call *call);
 void rest_leave(struct rest_call *call);

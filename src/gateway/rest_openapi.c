@@ -74,17 +74,22 @@ static json_t *operation_of(const struct rest_route *route)
     return operation;
 }
 
+static void path_add(json_t *all, const struct rest_route *route)
+{
+    char method[8] = {0};
+    for (size_t i = 0; route->method[i]; i++)
+        method[i] = (char)(route->method[i] | 0x20);
+    if (!json_object_get(all, route->path))
+        json_object_set_new(all, route->path, json_object());
+    json_object_set_new(json_object_get(all, route->path), method, operation_of(route));
+}
+
 static json_t *paths(void)
 {
     json_t *all = json_object();
-    for (const struct rest_route *route = rest_routes; route->method; route++) {
-        char method[8] = {0};
-        for (size_t i = 0; route->method[i]; i++)
-            method[i] = (char)(route->method[i] | 0x20);
-        if (!json_object_get(all, route->path))
-            json_object_set_new(all, route->path, json_object());
-        json_object_set_new(json_object_get(all, route->path), method, operation_of(route));
-    }
+    for (const struct rest_route *const *table = rest_tables; *table; table++)
+        for (const struct rest_route *route = *table; route->method; route++)
+            path_add(all, route);
     return all;
 }
 

@@ -1,11 +1,7 @@
 /* What there is in a room, as the hub tells it. */
-#include "gateway/rest_inside.h"
+#include <stdlib.h>
 
-void rest_members_list(struct rest_call *call)
-{
-    static const char *const names[] = {"after", "limit", NULL};
-    rest_pass(call, "member_query", rest_pick(call, names));
-}
+#include "gateway/rest_inside.h"
 
 /* There is one, or the hub refuses. */
 static void on_member(const struct agent_answer *answer, void *data)
@@ -25,6 +21,68 @@ static void on_member(const struct agent_answer *answer, void *data)
 
 void rest_member_get(struct rest_call *call)
 {
-    static const char *const names[] = {"id", NULL};
-    rest_ask(call, "member_query", rest_pick(call, names), on_member);
+    struct text payload = {0};
+    rest_payload(call, &payload);
+    rest_ask(call, "member_query", &payload, on_member);
+}
+
+void rest_knowledge_get(struct rest_call *call)
+{
+    const char *revision = rest_text(call, "revision");
+    char *end;
+    long long number = strtoll(revision, &end, 10);
+    if (revision[0] && !*end) /* "all" stays a text */
+        json_object_set_new(call->arguments, "revision", json_integer(number));
+    rest_question(call);
+}
+
+void rest_knowledge_post(struct rest_call *call)
+{
+    static const struct {
+        const char *member, *type;
+    } kinds[] = {
+        {"pattern", "pattern_share"}, {"code", "code_share"}, {"component", "os_component_share"}};
+    const char *type = NULL;
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!json_object_get(call->arguments, kinds[i].member))
+            continue;
+        type = kinds[i].type;
+        count++;
+    }
+    if (count != 1) {
+        rest_refuse(call, 400, "bad_request",
+                    "one of 'pattern', 'code' and 'component' is wanted, and %zu are there", count);
+        return;
+    }
+    struct text payload = {0};
+    rest_payload(call, &payload);
+    rest_say(call, type, "", &payload);
+}
+
+/* ── leases ── */
+
+static bool is_held(struct json_value lease)
+{
+    return json_string_is(json_get(lease, "status"), slice_of("held"));
+}
+
+/* It is the asker's; or somebody else has it, or the hub refuses. */
+static void on_lease(const struct agent_answer *answer, void *data)
+{
+    struct rest_call *call = data;
+    struct agent_answer held = *answer;
+    held.code = "conflict";
+    held.why = "somebody else has it";
+    if (call->request && answer->good && is_held(json_value_of(answer->text)))
+        rest_refused(call, &held);
+    else
+        rest_pass(answer, call);
+}
+
+void rest_lease_post(struct rest_call *call)
+{
+    struct text payload = {0};
+    rest_payload(call, &payload);
+    rest_ask(call, "lease_request", &payload, on_lease);
 }

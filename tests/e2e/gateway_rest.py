@@ -20,18 +20,20 @@ import urllib.parse
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from gateway import Gateway, door_of  # noqa: E402
-from harness import PATIENCE, Hub, check, equal, kill_9, run, test, wait_until  # noqa: E402
+from harness import (PATIENCE, Hub, check, directory, equal, kill_9, run, test,  # noqa: E402
+                     wait_until)
 from openapi import Document  # noqa: E402
+from tokens import OTHER, give_out, revoke  # noqa: E402
 
 MIB = 1 << 20
 
 
 class Api:
-    """A client of one AI, or (without a handle) of nobody."""
+    """A client of one AI, or (without a handle) of nobody; with a token, if there is one."""
     document = None
 
-    def __init__(self, door, handle=None):
-        self.door, self.handle = door, handle
+    def __init__(self, door, handle=None, token=None):
+        self.door, self.handle, self.token = door, handle, token
         if not Api.document:
             _, body, _ = door.ask("/v1/openapi.json")
             Api.document = Document(json.dumps(body))
@@ -42,6 +44,8 @@ class Api:
         fields = {"Content_Type": "application/json"} if body is not None else {}
         if self.handle:
             fields["Khub_Handle"] = self.handle
+        if self.token:
+            fields["Authorization"] = "Bearer " + self.token
         answer = self.door.ask(target, method, None if body is None else json.dumps(body), **fields)
         Api.document.check_answer(method, path, *answer)
         check("Allow" not in answer[2], "what was allowed is told:", answer)
@@ -62,7 +66,7 @@ class Api:
         """Another client: an AI that has joined."""
         answer = self.good("POST", "/v1/members", {"ai_id": name, **more})
         equal(answer["ai_id"], name)
-        other = Api(self.door, answer["handle"])
+        other = Api(self.door, answer["handle"], self.token)
         other.answer = answer
         return other
 
@@ -73,10 +77,13 @@ class Api:
 class Stream:
     """GET /v1/stream, whose events are read as they come: (event, id, data)."""
 
-    def __init__(self, door, last=None, port=None, **query):
-        self.client = http.client.HTTPConnection("127.0.0.1", port or door.port, timeout=PATIENCE)
+    def __init__(self, door, last=None, token=None, **query):
+        self.client = http.client.HTTPConnection("127.0.0.1", door.port, timeout=PATIENCE)
         target = "/v1/stream" + ("?" + urllib.parse.urlencode(query) if query else "")
-        self.client.request("GET", target, headers={"Last-Event-ID": last} if last else {})
+        fields = {"Last-Event-ID": last} if last else {}
+        if token:
+            fields["Authorization"] = "Bearer " + token
+        self.client.request("GET", target, headers=fields)
         self.answer = self.client.getresponse()
         equal((self.answer.status, self.answer.headers["Content-Type"]), (200, "text/event-stream"))
         Api.document.seen.add(("GET", "/v1/stream"))
@@ -124,9 +131,15 @@ def kept_hub(*options):
 
 
 @contextlib.contextmanager
-def serving(hub, *words):
+def serving(hub, *words, token=None):
     """A gateway that ends well, unless it was killed."""
-    with Gateway(*words, hub=hub) as gateway:
+    if token:
+        os.environ["KHUB_TOKEN"] = token
+    try:
+        gateway = Gateway(*words, hub=hub)
+    finally:
+        os.environ.pop("KHUB_TOKEN", None)
+    with gateway:
         yield gateway
         if gateway.process.poll() is None:
             equal(gateway.end(), (0, ""))
@@ -242,6 +255,169 @@ def a_page_that_is_empty_is_waited_for():
         equal(api.good("GET", "/v1/messages", since=found[0]["upto"], wait_s=1)["messages"], [])
         hub_memory = api.good("GET", "/v1/messages", types="chat", limit=1)
         check(hub_memory["kept"], hub_memory)
+
+
+# ── work ──
+
+
+@test
+def what_is_known_is_shared_searched_and_read():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody, bea = Api(gateway), hub.join("bea", 2)
+        ada = nobody.join("ada", specialization="audio")
+        ada.good("POST", "/v1/knowledge", {"pattern": {"id": "jitter", "subject": "audio", "gain": 1.50}})
+        bea.expect("hello")
+        share = bea.expect("pattern_share")
+        equal(share["payload"]["pattern"]["gain"], 1.5)
+        ada.good("POST", "/v1/knowledge", {"pattern": {"id": "jitter", "subject": "audio", "gain": 2}})
+        ada.good("POST", "/v1/knowledge", {"code": {"id": "a/b c", "language": "c", "source": "int jitter;"}})
+        ada.good("POST", "/v1/knowledge", {"component": {"name": "buffer"}})
+        page = nobody.good("GET", "/v1/knowledge", limit=2)
+        equal((page["count"], page["totals"]["collective_features"]), (2, 1))
+        page = nobody.good("GET", "/v1/knowledge", limit=2, cursor=page["next"])
+        equal((page["count"], page["next"]), (1, None))
+        found = nobody.good("GET", "/v1/knowledge", text="jitter", section="shared_components")["found"]
+        equal([one["id"] for one in found], ["a/b c"])
+        check("jitter" in found[0]["snippet"], found)
+        equal(nobody.good("GET", "/v1/knowledge", subject="audio", contributor="ada")["count"], 1)
+        entry = nobody.good("GET", "/v1/knowledge/" + urllib.parse.quote("a/b c", safe=""))
+        equal(entry["entries"]["shared_components"]["a/b c"]["code"]["source"], "int jitter;")
+        former = nobody.good("GET", "/v1/knowledge/jitter", revision=1)["revisions"][0]
+        equal((former["entry"]["pattern"]["gain"], former["revision"]), (1.5, 1))
+        equal(len(nobody.good("GET", "/v1/knowledge/jitter", revision="all")["revisions"]), 2)
+        nobody.refused(404, "not_found", "GET", "/v1/knowledge/nothing")
+        nobody.refused(400, "bad_payload", "GET", "/v1/knowledge/jitter", revision="first")
+        ada.refused(400, "bad_request", "POST", "/v1/knowledge", {})
+        ada.refused(400, "bad_request", "POST", "/v1/knowledge", {"code": {}, "pattern": {}})
+        bea.say("pattern_share", {"pattern": {"id": "hers"}})
+        bea.drain()
+        ada.refused(403, "not_owner", "POST", "/v1/knowledge", {"pattern": {"id": "hers"}})
+
+
+@test
+def a_session_is_offered_taken_worked_in_and_ended():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        ada, bea = nobody.join("ada"), nobody.join("bea")
+        made = ada.good("POST", "/v1/sessions", {"type": "joint_work", "description": "d", "target_ai": "bea"})
+        equal(made["status"], "pending")
+        number = made["session_id"]
+        asked = bea.good("GET", "/v1/inbox", wait_s=300)["messages"][-1]["message"]
+        equal((asked["message_type"], asked["payload"]["session_id"]), ("collaboration_request", number))
+        ada.refused(403, "forbidden", "POST", f"/v1/sessions/{number}/response", {"accepted": True})
+        bea.good("POST", f"/v1/sessions/{number}/response", {"accepted": True})
+        equal(bea.good("GET", "/v1/sessions")["sessions"][0]["session_id"], number)
+        path = f"/v1/sessions/{number}/workspace/" + urllib.parse.quote("src/a b.c", safe="")
+        ada.good("PUT", path, {"value": [1.50, None, {"x": "y"}]})
+        error, _ = bea.refused(409, "conflict", "PUT", path, {"value": 2})
+        equal((error["value"], error["version"]), ([1.5, None, {"x": "y"}], 1))
+        bea.good("PUT", path, {"value": 2, "base_version": 1})
+        session = nobody.good("GET", f"/v1/sessions/{number}")["session"]
+        equal(session["workspace"], {"src/a b.c": {"version": 2, "value": 2}})
+        bea.good("POST", f"/v1/sessions/{number}/updates", {"progress": 0.5, "note": "half"})
+        ada.good("POST", f"/v1/sessions/{number}/updates", {"status": "cancelled"})
+        equal(nobody.good("GET", "/v1/sessions", limit=1)["sessions"][0]["status"], "cancelled")
+        nobody.refused(404, "unknown_session", "GET", "/v1/sessions/nothing")
+        cid = nobody.join("cid")
+        cid.refused(404, "unknown_session", "GET", f"/v1/sessions/{number}")
+
+
+@test
+def work_is_claimed_and_given_back():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        ada, bea = nobody.join("ada"), nobody.join("bea")
+        lease = ada.good("POST", "/v1/leases", {"key": "src/a.c", "ttl_s": 60, "intent": "mend it"})
+        equal((lease["status"], lease["holder"]), ("granted", "ada"))
+        equal(ada.good("POST", "/v1/leases", {"key": "src/a.c", "ttl_s": 60})["status"], "renewed")
+        error, _ = bea.refused(409, "conflict", "POST", "/v1/leases", {"key": "src/a.c", "ttl_s": 60})
+        equal((error["holder"], error["intent"]), ("ada", "mend it"))
+        under = {"key": "src/a.c", "fence": lease["fence"]}
+        ada.good("POST", "/v1/knowledge", {"code": {"id": "a"}, "lease": under})
+        bea.refused(409, "stale_lease", "POST", "/v1/knowledge", {"code": {"id": "b"}, "lease": under})
+        equal(ada.good("DELETE", "/v1/leases/src%2Fa.c", fence=lease["fence"], done="true")["done"], True)
+        ada.refused(409, "stale_lease", "DELETE", "/v1/leases/src%2Fa.c", fence=lease["fence"])
+        equal(bea.good("POST", "/v1/leases", {"key": "src/a.c", "ttl_s": 60})["status"], "granted")
+
+
+@test
+def a_person_is_asked_and_decides():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        ada, eve = nobody.join("ada"), nobody.join("eve", specialization="person")
+        asked = ada.good("POST", "/v1/approvals", {"question": "Ship?", "choices": ["yes", "no"], "default": "no",
+                                                   "timeout_s": 600, "target_ai": "eve"})
+        equal((asked["status"], asked["target"]), ("pending", "eve"))
+        path = "/v1/approvals/" + asked["approval_id"]
+        equal(eve.good("GET", "/v1/approvals", status="pending")["approvals"][0]["question"], "Ship?")
+        ada.refused(403, "forbidden", "POST", path, {"choice": "yes"})
+        equal(eve.good("POST", path, {"choice": "yes", "note": "go"})["choice"], "yes")
+        eve.refused(409, "conflict", "POST", path, {"choice": "no"})
+        mail = ada.good("GET", "/v1/inbox", wait_s=300)["messages"][-1]
+        equal((mail["message"]["message_type"], mail["message"]["payload"]["choice"]), ("approval", "yes"))
+
+
+@test
+def what_nobody_took_is_sent_again_or_given_up():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        hub.join("bea", 2).close()
+        hub.wait_console("[-] bea left")
+        ada = nobody.join("ada")
+        said = [ada.say(text, target_ai="bea") for text in ("one", "two")]
+        equal([one["delivered"] for one in said], [False, False])
+        letters = nobody.good("GET", "/v1/dead", target="bea")
+        equal([one["id"] for one in letters["letters"]], [one["seq"] for one in said])
+        first = f"/v1/dead/{said[0]['seq']}"
+        equal(ada.good("GET", first)["letters"][0]["message"]["payload"]["text"], "one")
+        bea = hub.join("bea", 2)
+        equal(ada.good("POST", first, {"action": "resend"})["status"], "resent")
+        equal(bea.expect("chat")["payload"]["text"], "one")
+        equal(nobody.good("POST", f"/v1/dead/{said[1]['seq']}", {"action": "drop"})["status"], "dropped")
+        equal(nobody.good("GET", "/v1/dead")["letters"], [])
+        nobody.refused(404, "not_found", "GET", first)
+        nobody.refused(400, "bad_request", "GET", "/v1/dead/first")
+
+
+# ── tokens ──
+
+
+@test
+def each_is_who_its_token_says():
+    with directory() as data:
+        tokens = {name: give_out(data, name) for name in ("ada", "bea")}
+        tokens["eye"] = give_out(data, "eye", "--role", "observer")
+        tokens["root"] = give_out(data, "root", "--role", "admin")
+        own = give_out(data, "gateway", "--role", "observer")
+        with Hub("--data", data) as hub, serving(hub, token=own) as gateway:
+            who = {name: Api(gateway, token=token) for name, token in tokens.items()}
+            Api(gateway).refused(401, "unauthorized", "GET", "/v1/members")
+            Api(gateway, token=OTHER).refused(401, "unauthorized", "GET", "/v1/stream")
+            ada, bea = who["ada"].join("ada"), who["bea"].join("bea")
+            equal(who["eye"].good("GET", "/v1/members")["connected"], 2)
+            who["eye"].refused(403, "forbidden", "POST", "/v1/members", {"ai_id": "eve"})
+            Api(gateway, ada.handle, tokens["bea"]).refused(404, "not_found", "GET", "/v1/inbox")
+            ada.say("between us", target_ai="bea")
+            seen = {name: api.good("GET", "/v1/messages", types="chat")["messages"] for name, api in who.items()}
+            equal({name: len(found) for name, found in seen.items()}, {"ada": 1, "bea": 1, "eye": 0, "root": 1})
+            who["bea"].refused(403, "forbidden", "POST", "/v1/moderation",
+                               {"action": "kick", "target": {"ai_id": "ada"}, "reason": "x"})
+            who["bea"].refused(403, "forbidden", "GET", "/v1/usage")
+            owners = who["root"].good("GET", "/v1/usage")["owners"]
+            check({"ada", "bea"} <= {one["owner"] for one in owners}, owners)
+            with Stream(gateway, token=tokens["root"], types="moderation") as stream:
+                order = {"action": "ban", "target": {"ai_id": "bea"}, "reason": "noise", "for_s": 600}
+                done = who["root"].good("POST", "/v1/moderation", order)
+                equal((done["by"], done["reason"]), ("root", "noise"))
+                equal(stream.event()[2]["payload"]["action"], "ban")  # who ordered it hears it, too
+            equal(who["ada"].good("GET", "/v1/bans")["bans"][0]["target"], {"ai_id": "bea"})
+            wait_until(lambda: bea.ask("GET", "/v1/inbox")[0] == 404, "the handle to be gone with its AI")
+            who["bea"].refused(403, "banned", "POST", "/v1/members", {"ai_id": "bea"})
+            with Stream(gateway, token=tokens["eye"]) as stream:
+                revoke(data, "eye")
+                event, _, told = stream.event()
+                equal((event, told["error"]["code"], stream.event()), ("error", "unauthorized", None))
+            who["eye"].refused(401, "unauthorized", "GET", "/v1/members")
 
 
 # ── streams ──

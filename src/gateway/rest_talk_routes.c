@@ -1,44 +1,6 @@
-/* All that there is under /v1: what it is asked with, and what it answers. */
+/* Routes to be there and to talk: what each is asked with, and what it answers. */
 #include "gateway/bounds.h"
-#include "gateway/rest_inside.h"
-#include "wire/bounds.h"
-
-#define SEQ_MAX 9007199254740992.
-
-/* Parts of tables. */
-#define ROOM                                                                                       \
-    {                                                                                              \
-        "room", PARAM_TEXT, .about = "Preset: that of the gateway, main", .low = 1, .high = 64     \
-    }
-#define LIMIT(preset, most)                                                                        \
-    {                                                                                              \
-        "limit", PARAM_WHOLE, .about = "How many at the most, " preset, .low = 1, .high = (most)   \
-    }
-#define AFTER                                                                                      \
-    {                                                                                              \
-        "after", PARAM_TEXT, .about = "next of the last page", .low = 1, .high = WIRE_ID_MAX       \
-    }
-#define TYPES                                                                                      \
-    {                                                                                              \
-        "types", PARAM_TEXTS, .about = "Message types, a,b,c", .high = MESSAGE_TYPE_COUNT          \
-    }
-#define SENDER                                                                                     \
-    {                                                                                              \
-        "sender", PARAM_TEXT, .about = "Of one AI", .low = 1, .high = WIRE_ID_MAX                  \
-    }
-#define TARGET                                                                                     \
-    {                                                                                              \
-        "target", PARAM_TEXT, .about = "For one AI alone", .low = 1, .high = WIRE_ID_MAX           \
-    }
-#define SESSION                                                                                    \
-    {                                                                                              \
-        "session", PARAM_TEXT, .about = "Of a session: its id, or how that begins", .low = 1,      \
-                               .high = WIRE_ID_MAX                                                 \
-    }
-#define NEXT                                                                                       \
-    {                                                                                              \
-        "next", PARAM_TEXT, true, "What to give for the next page", .null = "this is the last one" \
-    }
+#include "gateway/rest_tables.h"
 
 /* ── members ── */
 
@@ -138,7 +100,7 @@ static const struct param message_body[] = {
     {"message_id", PARAM_TEXT, .about = "Said again under the same one it is accepted once",
      .low = 1, .high = 36},
     {0}};
-static const struct param message_answer[] = {
+const struct param rest_said[] = {
     {"seq", PARAM_WHOLE, true, "Its place in the room"},
     {"message_id", PARAM_TEXT, true},
     {"delivered", PARAM_FLAG, true, "Its target was connected, or it had none"},
@@ -177,7 +139,7 @@ static const struct param ack_answer[] = {
 
 /* ── the table ── */
 
-const struct rest_route rest_routes[] = {
+const struct rest_route rest_talk_routes[] = {
     {.method = "GET",
      .path = "/v1/openapi.json",
      .name = "openapi",
@@ -193,7 +155,8 @@ const struct rest_route rest_routes[] = {
      .query = members_query,
      .status = 200,
      .answer = members_answer,
-     .run = rest_members_list},
+     .type = "member_query",
+     .run = rest_question},
     {.method = "GET",
      .path = "/v1/members/{id}",
      .name = "getMember",
@@ -237,7 +200,7 @@ const struct rest_route rest_routes[] = {
      .who = REST_GUEST,
      .body = message_body,
      .status = 201,
-     .answer = message_answer,
+     .answer = rest_said,
      .run = rest_message_post},
     {.method = "GET",
      .path = "/v1/stream",
