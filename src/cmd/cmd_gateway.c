@@ -11,13 +11,14 @@
 
 struct gateway_settings {
     const char *hub, *token_file, *room, *agents_room;
-    struct text_list http;
-    bool share_token, quiet;
+    const char *tls_cert, *tls_key;
+    struct text_list http, hosts;
+    bool share_token, http_insecure, quiet;
 };
 
 struct gateway_run {
     struct door door; /* first: it is the run */
-    uv_signal_t interrupted, terminated;
+    uv_signal_t interrupted, terminated, hung_up;
     bool ended;
     int code;
 };
@@ -30,12 +31,21 @@ static void end(struct gateway_run *run)
     door_close(&run->door);
     uv_close((uv_handle_t *)&run->interrupted, NULL);
     uv_close((uv_handle_t *)&run->terminated, NULL);
+    uv_close((uv_handle_t *)&run->hung_up, NULL);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
     (void)number;
     end(handle->data);
+}
+
+static void on_hangup(uv_signal_t *handle, int number)
+{
+    struct gateway_run *run = handle->data;
+    char said[TLS_WHY_SIZE + 64];
+    (void)number;
+    door_reload(&run->door, said, sizeof said);
 }
 
 static void on_refused(struct door *door, const char *why)
@@ -50,11 +60,14 @@ static void signals_begin(struct gateway_run *run)
     struct {
         uv_signal_t *handle;
         int number;
-    } signals[] = {{&run->interrupted, SIGINT}, {&run->terminated, SIGTERM}};
-    for (size_t i = 0; i < 2; i++) {
+        uv_signal_cb called;
+    } signals[] = {{&run->interrupted, SIGINT, on_signal},
+                   {&run->terminated, SIGTERM, on_signal},
+                   {&run->hung_up, SIGHUP, on_hangup}};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         uv_signal_init(&run->door.loop, signals[i].handle);
         signals[i].handle->data = run;
-        uv_signal_start(signals[i].handle, on_signal, signals[i].number);
+        uv_signal_start(signals[i].handle, signals[i].called, signals[i].number);
     }
 }
 
@@ -66,11 +79,20 @@ static int run(const void *data)
                                        .agents_room = settings->agents_room,
                                        .tls = hub_tls(),
                                        .http = settings->http,
+                                       .hosts = settings->hosts,
+                                       .tls_cert = settings->tls_cert,
+                                       .tls_key = settings->tls_key,
+                                       .insecure = settings->http_insecure,
                                        .share_token = settings->share_token,
                                        .token_open = hub_token_open,
                                        .quiet = settings->quiet,
                                        .refused = on_refused}};
-    char why[TOKEN_CHOICE_WHY_SIZE];
+    char why[1024];
+    _Static_assert(sizeof why >= TOKEN_CHOICE_WHY_SIZE && sizeof why >= TLS_WHY_SIZE, "its room");
+    if (!settings->tls_cert != !settings->tls_key) {
+        complain("gateway", "--tls-cert and --tls-key go together; 'khub cert DIR' makes a pair.");
+        return EXIT_USAGE;
+    }
     run.code = hub_tls_check("gateway", settings->hub);
     if (run.code != EXIT_WORKED)
         return run.code;
@@ -96,8 +118,31 @@ static const struct setting options[] = {
      .kind = SETTING_LIST,
      AT(http),
      .argument = "ADDRESS",
-     .help = "Where to listen: host:port or [ipv6]:port, of this machine alone; port 0 is any free "
-             "one. Without it: " GATEWAY_ADDRESS "."},
+     .help = "Where to listen: host:port or [ipv6]:port; port 0 is any free one. What other "
+             "machines reach wants --tls-cert. Without it: " GATEWAY_ADDRESS "."},
+    {.name = "http-host",
+     .kind = SETTING_LIST,
+     AT(hosts),
+     .argument = "NAME",
+     .help = "A name that clients may call it by, beside localhost and the address that they "
+             "connect to; a request that calls it otherwise is refused."},
+    {.name = "tls-cert",
+     .kind = SETTING_TEXT,
+     AT(tls_cert),
+     .argument = "FILE",
+     .help = "A certificate (PEM, with those that lead to its issuer): it then answers https as "
+             "well, on the same ports, and other machines nothing else. It and its key are read "
+             "anew on SIGHUP."},
+    {.name = "tls-key",
+     .kind = SETTING_TEXT,
+     AT(tls_key),
+     .argument = "FILE",
+     .help = "Its private key, which nobody else may read."},
+    {.name = "http-insecure",
+     .kind = SETTING_FLAG,
+     AT(http_insecure),
+     .help = "Other machines may come without TLS, where their tokens can be read on the way, and "
+             "at a hub without tokens whoever reaches it is in."},
     HUB_PLACE_SETTING(struct gateway_settings),
     {.name = "room",
      .letter = 'r',
@@ -140,9 +185,9 @@ const struct command command_gateway = {
         "client of the hub, an observer, and comes back whenever the hub "
         "does.\n\nClients show the token that the hub gave them (Authorization: Bearer khub_...), and "
         "their AIs join with it; what the hub does not let in, the gateway does not either. Its own "
-        "token is for /readyz and for what it asks the hub itself.\n\nIt listens on addresses of this "
-        "machine alone, for it speaks no TLS yet, and refuses requests that call it by another name "
-        "(Host) or come from a web page (Origin).",
+        "token is for /readyz and for what it asks the hub itself.\n\nOther machines it answers over TLS "
+        "alone, and only beside a hub that asks for tokens. It refuses requests that call it by "
+        "another name (Host) or come from a web page (Origin).",
     .example = "  khub gateway &\n"
                "  curl http://127.0.0.1:6080/readyz\n"
                "  khub gateway --hub khubs://hub.example:6000 --http 127.0.0.1:9100",

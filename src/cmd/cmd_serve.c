@@ -20,7 +20,7 @@
 #define HEAP_KEPT_BYTES (4 << 20)
 
 struct serve_settings {
-    struct text_list listen, http;
+    struct text_list listen, http, http_hosts;
     long port;
     bool insecure, no_tokens, quiet, memory, salvage, no_confine, http_share_token;
     size_t max_line, sync_limit, max_knowledge, max_output;
@@ -172,6 +172,10 @@ static int choose_http(const struct serve_settings *settings, const char *hub, s
         return EXIT_WORKED;
     *door = (struct door){.room = settings->http_room,
                           .http = settings->http,
+                          .hosts = settings->http_hosts,
+                          .tls_cert = settings->tls_cert,
+                          .tls_key = settings->tls_key,
+                          .insecure = settings->insecure,
                           .share_token = settings->http_share_token};
     if (token_choose(hub, settings->http_token, door->token, why) < 0)
         return complain("serve", "%s", why);
@@ -265,8 +269,16 @@ static const struct setting options[] = {
      .kind = SETTING_LIST,
      AT(http),
      .argument = "ADDRESS",
-     .help = "Answers HTTP there as well, as 'khub gateway' does for a hub elsewhere: host:port or "
-             "[ipv6]:port, of this machine alone. Clients show their tokens there as well."},
+     .help =
+         "Answers HTTP there as well, as 'khub gateway' does for a hub elsewhere: host:port or "
+         "[ipv6]:port. Clients show their tokens there as well; what other machines reach wants "
+         "--tls-cert, or --insecure."},
+    {.name = "http-host",
+     .kind = SETTING_LIST,
+     AT(http_hosts),
+     .argument = "NAME",
+     .help = "A name that HTTP clients may call it by, beside localhost and the address that they "
+             "connect to; a request that calls it otherwise is refused."},
     {.name = "http-token",
      .kind = SETTING_TEXT,
      AT(http_token),

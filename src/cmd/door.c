@@ -51,10 +51,79 @@ static void on_refused(struct gateway *gateway, int error, const char *why, void
         door->refused(door, why);
 }
 
+/* ── TLS ── */
+
+/* 0, or -1 with a sentence. */
+static int tls_read(struct door *door, char *ret_why, size_t size)
+{
+    const struct tls_server_files files = {
+        .cert = door->tls_cert, .key = door->tls_key, .protocol = "http/1.1"};
+    struct ssl_ctx_st *context = tls_server_context(&files, door->fingerprint, ret_why, size);
+    if (!context)
+        return -1;
+    if (http_server_use_tls(gateway_http(door->gateway), context))
+        return 0;
+    tls_context_free(context);
+    snprintf(ret_why, size, "out of memory");
+    return -1;
+}
+
+void door_reload(struct door *door, char *ret_said, size_t size)
+{
+    char why[TLS_WHY_SIZE];
+    if (!door->tls_cert || !door->gateway)
+        snprintf(ret_said, size, "there is no certificate to be read anew");
+    else if (tls_read(door, why, sizeof why) == 0)
+        snprintf(ret_said, size, "TLS with the certificate %s", door->fingerprint);
+    else
+        snprintf(ret_said, size, "WARNING: TLS goes on with the former certificate: %s", why);
+    say(door, "%s", ret_said);
+}
+
+/* ── who can reach it ── */
+
+static const char *reach_of(const struct door *door)
+{
+    bool tls = door->tls_cert != NULL;
+    if (!http_server_is_afar(gateway_http(door->gateway)))
+        return "only this machine can reach it";
+    if (!door->insecure)
+        return "everyone on the network can connect to it over TLS, and is asked for a token of "
+               "the hub's";
+    return tls ? "everyone on the network can connect to it (--insecure): nobody need encrypt, and "
+                 "at a hub without tokens whoever does is in"
+               : "everyone on the network can connect to it (--insecure): nothing is encrypted, and "
+                 "at a hub without tokens whoever does is in";
+}
+
+/* 0 with a line, or an exit code with a sentence. */
+static int listen_all(struct door *door, char *ret_said, size_t size)
+{
+    struct http_server *http = gateway_http(door->gateway);
+    char addresses[256];
+    for (size_t i = 0; i < door->http.count; i++)
+        if (gateway_listen(door->gateway, door->http.at[i], ret_said, size) < 0)
+            return EXIT_FAILED;
+    if (door->share_token && http_server_is_afar(http)) {
+        snprintf(ret_said, size,
+                 "a token is shared with who is on this machine alone, and %s can be reached from "
+                 "others: have each client show its own.",
+                 http_server_addresses(http, addresses, sizeof addresses));
+        return EXIT_USAGE;
+    }
+    snprintf(ret_said, size, "HTTP at %s; %s",
+             http_server_addresses(http, addresses, sizeof addresses), reach_of(door));
+    return EXIT_WORKED;
+}
+
+/* ── beginning and end ── */
+
 int door_open(struct door *door, char *ret_said, size_t size)
 {
     char identity[IDENTITY_SIZE];
     identity_make("gateway", identity);
+    for (size_t i = 0; i < door->hosts.count; i++)
+        door->names[i] = door->hosts.at[i];
     struct gateway_options options = {.link = {.address = door->hub,
                                                .ai_id = identity,
                                                .specialization = "gateway",
@@ -63,9 +132,13 @@ int door_open(struct door *door, char *ret_said, size_t size)
                                                .token = door->token,
                                                .token_open = door->token_open,
                                                .tls = door->tls},
+                                      .open = door->insecure,
                                       .shares_token = door->share_token,
                                       .agents_room = door->agents_room,
-                                      .http.connections_max = door->connections_max};
+                                      .http = {.connections_max = door->connections_max,
+                                               .afar = door->tls_cert || door->insecure,
+                                               .plain_afar = door->insecure,
+                                               .hosts = door->names}};
     const struct gateway_callbacks callbacks = {.changed = on_changed, .refused = on_refused};
     uv_loop_init(&door->loop);
     int error = gateway_new(&door->loop, &options, &callbacks, door, &door->gateway);
@@ -74,14 +147,18 @@ int door_open(struct door *door, char *ret_said, size_t size)
         snprintf(ret_said, size, "--hub is '%s': %s.", door->hub, khub_error_text(error));
         return error == KHUB_E_ADDRESS ? EXIT_USAGE : EXIT_FAILED;
     }
-    for (size_t i = 0; i < door->http.count; i++)
-        if (gateway_listen(door->gateway, door->http.at[i], ret_said, size) < 0) {
-            door_close(door);
-            return EXIT_FAILED;
-        }
-    char addresses[256];
-    snprintf(ret_said, size, "HTTP at %s; only this machine can reach it",
-             http_server_addresses(gateway_http(door->gateway), addresses, sizeof addresses));
+    char why[TLS_WHY_SIZE];
+    int code = EXIT_WORKED;
+    if (door->tls_cert && tls_read(door, why, sizeof why) < 0) {
+        snprintf(ret_said, size, "no TLS: %s", why);
+        code = EXIT_FAILED;
+    }
+    if (code == EXIT_WORKED)
+        code = listen_all(door, ret_said, size);
+    if (code != EXIT_WORKED) {
+        door_close(door);
+        return code;
+    }
     say(door, "%s", ret_said);
     return EXIT_WORKED;
 }
@@ -96,8 +173,23 @@ void door_close(struct door *door)
 
 static void on_end(uv_async_t *end)
 {
-    door_close(end->data);
-    uv_close((uv_handle_t *)end, NULL);
+    struct door *door = end->data;
+    door_close(door);
+    uv_close((uv_handle_t *)&door->end, NULL);
+    uv_close((uv_handle_t *)&door->reload, NULL);
+}
+
+/* The hub has read the same files, and said what it has to say of them. */
+static void on_reload(uv_async_t *reload)
+{
+    char said[TLS_WHY_SIZE + 64];
+    door_reload(reload->data, said, sizeof said);
+}
+
+static void reload(void *data)
+{
+    struct door *door = data;
+    uv_async_send(&door->reload);
 }
 
 static void run(void *data)
@@ -120,7 +212,8 @@ static int begin(void *data, const char *address, char *ret_said, size_t size)
     int code = door_open(door, ret_said, size);
     if (code == EXIT_WORKED) {
         uv_async_init(&door->loop, &door->end, on_end);
-        door->end.data = door;
+        uv_async_init(&door->loop, &door->reload, on_reload);
+        door->end.data = door->reload.data = door;
         if (uv_thread_create(&door->thread, run, door) == 0)
             return 0;
         snprintf(ret_said, size, "no thread for HTTP");
@@ -145,6 +238,9 @@ struct server_beside door_beside(struct door *door)
 {
     door->connections_max = BESIDE_CONNECTIONS_MAX;
     door->quiet = true; /* the hub says what is to be said */
-    return (struct server_beside){
-        .begin = begin, .end = end, .data = door, .files = BESIDE_CONNECTIONS_MAX + BESIDE_FILES};
+    return (struct server_beside){.begin = begin,
+                                  .end = end,
+                                  .reload = reload,
+                                  .data = door,
+                                  .files = BESIDE_CONNECTIONS_MAX + BESIDE_FILES};
 }

@@ -35,6 +35,7 @@
  * an address, and the gateway is one); and may wait for that. */
 #define CALLER_GOOD_MS            300000
 #define CALLER_REFUSED_MS         60000
+#define CALLER_TOKENLESS_MS       5000 /* of a hub without tokens, to who is of another machine */
 #define CALLER_ASK_MS             10000
 #define CALLERS_KNOWN_MAX         1024u
 #define CALLERS_ASKING_MAX        4u

@@ -29,6 +29,7 @@ struct visit {
     struct known *known;
     enum caller_right right;
     http_handler *handler;
+    bool afar; /* it waits to hear whether the hub asks for tokens */
     TAILQ_ENTRY(visit) next;
 };
 TAILQ_HEAD(visit_list, visit);
@@ -69,7 +70,7 @@ struct callers {
     uv_loop_t *loop;
     struct khub_options link; /* of questions, but for who asks, and what is shown */
     struct khub_tls tls;      /* as of the link, without a certificate of our own */
-    bool shares;
+    bool shares, open;
     char *token, *ai_id; /* the gateway's own; the first a secret */
     unsigned char key[crypto_generichash_KEYBYTES];
     struct known_list known; /* the last used first */
@@ -158,6 +159,15 @@ static bool holds(const struct known *known)
                             (known->standing == REFUSED && age < CALLER_REFUSED_MS));
 }
 
+/* That a hub asks for tokens is believed for longer, for to hear it again takes time; that it does
+ * not, only shortly, for its owner may give out the first one. */
+static bool holds_afar(const struct known *nobody)
+{
+    int64_t age = time_monotonic_ms() - nobody->since;
+    return nobody->since && ((nobody->standing == REFUSED && age < CALLER_GOOD_MS) ||
+                             (nobody->standing == GOOD && age < CALLER_TOKENLESS_MS));
+}
+
 static void known_forget(struct known *known)
 {
     assert(TAILQ_EMPTY(&known->visits) && !known->question);
@@ -243,6 +253,13 @@ static void let_in(struct callers *callers, struct http_request *request, http_h
     handler(request);
 }
 
+static void visit_free(struct visit *visit)
+{
+    TAILQ_REMOVE(&visit->known->visits, visit, next);
+    visit->known->callers->visit_count--;
+    free(visit);
+}
+
 /* By what is known of it now. */
 static void decide(struct known *known, struct http_request *request, enum caller_right right,
                    http_handler *handler)
@@ -258,27 +275,35 @@ static void decide(struct known *known, struct http_request *request, enum calle
         let_in(known->callers, request, handler);
 }
 
-static void visit_free(struct visit *visit)
+static void admit(struct callers *callers, struct http_request *request, enum caller_right right,
+                  http_handler *handler);
+
+/* Of another machine, by what is known of nobody: does the hub ask for tokens? */
+static void decide_afar(const struct known *nobody, struct http_request *request,
+                        enum caller_right right, http_handler *handler)
 {
-    TAILQ_REMOVE(&visit->known->visits, visit, next);
-    visit->known->callers->visit_count--;
-    free(visit);
+    if (nobody->standing == REFUSED)
+        admit(nobody->callers, request, right, handler);
+    else
+        turn_away(
+            nobody->callers, request, 403,
+            "the hub has no tokens, so of other machines nobody is let in; its owner can give "
+            "one out ('khub token add'), or lift that with --insecure");
 }
 
 /* The hub can't be asked: why NULL: for it is busy. */
-static void decide_without(struct known *known, struct http_request *request,
-                           enum caller_right right, http_handler *handler, const char *why)
+static void decide_without(const struct known *known, const struct visit *visit, const char *why)
 {
-    struct endpoint peer = http_request_peer(request);
-    bool trusted = right == CALLER_COMES ? known->was_good || endpoint_is_local(&peer)
-                                         : known->was_good && known->observes;
+    struct endpoint peer = http_request_peer(visit->request);
+    bool trusted = visit->right == CALLER_COMES ? known->was_good || endpoint_is_local(&peer)
+                                                : known->was_good && known->observes;
     char sentence[512];
-    if (trusted) {
-        let_in(known->callers, request, handler);
+    if (trusted && !visit->afar) {
+        let_in(known->callers, visit->request, visit->handler);
         return;
     }
     snprintf(sentence, sizeof sentence, "the hub can't be asked who this is: %s", why ? why : "");
-    turn_away(known->callers, request, why ? 503 : 429, why ? sentence : BUSY);
+    turn_away(known->callers, visit->request, why ? 503 : 429, why ? sentence : BUSY);
 }
 
 /* ── questions ── */
@@ -335,11 +360,12 @@ static void settle(struct known *known, enum verdict verdict, const char *why)
         struct visit now = *visit;
         visit_free(visit);
         http_request_on_gone(now.request, NULL, NULL);
-        if (said)
+        if (said && now.afar)
+            decide_afar(known, now.request, now.right, now.handler);
+        else if (said)
             decide(known, now.request, now.right, now.handler);
         else
-            decide_without(known, now.request, now.right, now.handler,
-                           verdict == VERDICT_BUSY ? NULL : why);
+            decide_without(known, &now, verdict == VERDICT_BUSY ? NULL : why);
     }
     known->deciding = false;
     if (!said && !known->was_good && is_idle(known))
@@ -522,23 +548,22 @@ static void on_gone(struct http_request *request, void *data)
         line_leave(known);
 }
 
-void callers_admit(struct callers *callers, struct http_request *request, enum caller_right right,
-                   http_handler *handler)
+/* Answers the visit by what the hub said, or will say, of who shows `token`. */
+static void consult(struct callers *callers, const struct visit *wanted, struct slice token)
 {
-    struct slice token;
-    if (!http_request_bearer(request, &token)) {
-        turn_away(callers, request, 401, "Authorization must be Bearer and a token");
-        return;
-    }
     struct caller who = who_is(callers, token);
-    struct endpoint peer = http_request_peer(request);
+    struct endpoint peer = http_request_peer(wanted->request);
     struct origin origin = endpoint_origin(&peer);
     struct known *known = known_find(callers, &who);
     if (known) {
         TAILQ_REMOVE(&callers->known, known, next);
         TAILQ_INSERT_HEAD(&callers->known, known, next);
-        if (holds(known)) {
-            decide(known, request, right, handler);
+        if (wanted->afar && holds_afar(known)) {
+            decide_afar(known, wanted->request, wanted->right, wanted->handler);
+            return;
+        }
+        if (!wanted->afar && holds(known)) {
+            decide(known, wanted->request, wanted->right, wanted->handler);
             return;
         }
     }
@@ -551,13 +576,39 @@ void callers_admit(struct callers *callers, struct http_request *request, enum c
         free(visit);
         if (known && !known->was_good && is_idle(known))
             known_forget(known);
-        turn_away(callers, request, 429, BUSY);
+        turn_away(callers, wanted->request, 429, BUSY);
         return;
     }
-    *visit = (struct visit){.request = request, .known = known, .right = right, .handler = handler};
+    *visit = *wanted;
+    visit->known = known;
     TAILQ_INSERT_TAIL(&known->visits, visit, next);
-    http_request_on_gone(request, on_gone, visit);
+    http_request_on_gone(visit->request, on_gone, visit);
     line_go_on(callers);
+}
+
+static void admit(struct callers *callers, struct http_request *request, enum caller_right right,
+                  http_handler *handler)
+{
+    const struct visit visit = {.request = request, .right = right, .handler = handler};
+    struct slice token;
+    if (right == CALLER_ANYBODY)
+        let_in(callers, request, handler);
+    else if (!http_request_bearer(request, &token))
+        turn_away(callers, request, 401, "Authorization must be Bearer and a token");
+    else
+        consult(callers, &visit, token);
+}
+
+void callers_admit(struct callers *callers, struct http_request *request, enum caller_right right,
+                   http_handler *handler)
+{
+    const struct visit visit = {
+        .request = request, .right = right, .handler = handler, .afar = true};
+    struct endpoint peer = http_request_peer(request);
+    if (callers->open || endpoint_is_local(&peer))
+        admit(callers, request, right, handler);
+    else
+        consult(callers, &visit, (struct slice){NULL, 0});
 }
 
 void callers_refused(struct callers *callers, const struct caller *who)
@@ -580,6 +631,7 @@ struct callers *callers_new(uv_loop_t *loop, const struct callers_options *optio
     const struct khub_options *own = options->link;
     callers->loop = loop;
     callers->shares = options->shares;
+    callers->open = options->open;
     callers->link = *own;
     callers->token = own->token && *own->token ? strdup(own->token) : NULL;
     callers->ai_id = strdup(own->ai_id);

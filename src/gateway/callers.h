@@ -21,6 +21,7 @@ struct callers_options {
      * but for the token, must outlive the callers. */
     const struct khub_options *link;
     bool shares; /* who shows nothing is let in by the gateway's token, and certificate */
+    bool open;   /* who is of another machine is let in at a hub without tokens, too */
 };
 
 /* options are copied. NULL: out of memory. */
@@ -30,12 +31,15 @@ struct callers *callers_new(uv_loop_t *loop, const struct callers_options *optio
 void callers_close(struct callers *callers);
 
 enum caller_right {
+    CALLER_ANYBODY,  /* whoever he is: the hub will ask himself */
     CALLER_COMES,    /* the hub lets it in, be it in other rooms, or under other names */
     CALLER_OBSERVES, /* and in the gateway's room it may look on */
 };
 /* Hands the request to `handler`, now or later, if who shows that token has the right; else it is
- * answered here: 401, 403, 429 or 503. While the hub can't be asked, who is of this machine, or was
- * let in before, is taken at his word: whatever he wants of the hub, the hub will judge. */
+ * answered here: 401, 403, 429 or 503. Of another machine nobody has any at a hub that asks for no
+ * tokens (protected mode), unless the callers are open. While the hub can't be asked, who is of
+ * this machine, or was let in before, is taken at his word: whatever he wants of the hub, the hub
+ * will judge. */
 void callers_admit(struct callers *callers, struct http_request *request, enum caller_right right,
                    http_handler *handler);
 

@@ -101,7 +101,7 @@ static void metrics(struct http_request *request)
 }
 
 /* A handler that gets requests of admitted callers alone. */
-#define ADMITTED(name, door, call)                                                                 \
+#define ADMITTED(name, right, door, call)                                                          \
     static void name##_admitted(struct http_request *request)                                      \
     {                                                                                              \
         const struct gateway *gateway = http_server_data(request);                                 \
@@ -110,18 +110,13 @@ static void metrics(struct http_request *request)
     static void name(struct http_request *request)                                                 \
     {                                                                                              \
         const struct gateway *gateway = http_server_data(request);                                 \
-        callers_admit(gateway->callers, request, CALLER_COMES, name##_admitted);                   \
+        callers_admit(gateway->callers, request, right, name##_admitted);                          \
     }
-ADMITTED(mcp_post, mcp, mcp_door_post)
-ADMITTED(mcp_get, mcp, mcp_door_get)
-ADMITTED(mcp_delete, mcp, mcp_door_delete)
-ADMITTED(rest, rest, rest_door_take)
-
-static void ws_get(struct http_request *request)
-{
-    const struct gateway *gateway = http_server_data(request);
-    ws_door_get(gateway->ws, request);
-}
+ADMITTED(mcp_post, CALLER_COMES, mcp, mcp_door_post)
+ADMITTED(mcp_get, CALLER_COMES, mcp, mcp_door_get)
+ADMITTED(mcp_delete, CALLER_COMES, mcp, mcp_door_delete)
+ADMITTED(rest, CALLER_COMES, rest, rest_door_take)
+ADMITTED(ws_get, CALLER_ANYBODY, ws, ws_door_get)
 
 static const struct http_route own_routes[] = {
     {.method = "GET", .path = "/healthz", .handler = healthz},
@@ -245,7 +240,8 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     http.data = gateway;
     int error = khub_new(&link, &(struct khub_callbacks){.message = on_message, .state = on_state},
                          &gateway->link);
-    const struct callers_options callers = {.link = &link, .shares = options->shares_token};
+    const struct callers_options callers = {
+        .link = &link, .shares = options->shares_token, .open = options->open};
     if (error == 0 &&
         (!http.routes || !(gateway->http = http_server_new(loop, &http)) ||
          !(gateway->guests = guests_new(loop, options->idle_ms)) ||

@@ -33,10 +33,11 @@ struct gateway_options {
      * the token, must outlive the gateway: clients of MCP join by it, under names and tokens of
      * their own. */
     struct khub_options link;
-    bool shares_token;               /* these may do by its token what it allows, showing none */
-    const char *agents_room;         /* that these join; NULL: "main" */
-    uint64_t idle_ms;                /* after which one of them is forgotten; 0: half an hour */
-    uint64_t ping_ms;                /* between two looks at a WebSocket; 0: 20000 */
+    bool open;               /* who is of another machine is let in at a hub without tokens, too */
+    bool shares_token;       /* these may do by its token what it allows, showing none */
+    const char *agents_room; /* that these join; NULL: "main" */
+    uint64_t idle_ms;        /* after which one of them is forgotten; 0: half an hour */
+    uint64_t ping_ms;        /* between two looks at a WebSocket; 0: 20000 */
     struct http_server_options http; /* its limits; routes and data are set */
     unsigned answer_ms;              /* for the hub to answer; 0: 5000 */
 };

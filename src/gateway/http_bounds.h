@@ -35,6 +35,12 @@
 #define HTTP_DRAIN_MS  30000u
 #define HTTP_ALIVE_MS  15000u
 #define HTTP_LINGER_MS 2000u
+#define HTTP_SHAKE_MS  10000u
+
+/* TLS. So many shake hands at once: of more, the one that does for longest goes. What the peer
+ * makes us say (key updates) and does not take. */
+#define HTTP_SHAKING_MAX  256u
+#define HTTP_TLS_SAID_MAX (64u << 10)
 
 /* Bytes that may wait for a stream's reader; bodies of all requests under way together. */
 #define HTTP_STREAM_MAX (1u << 20)

@@ -21,6 +21,15 @@ size_t http_connection_unsent(const struct http_connection *connection)
     return uv_stream_get_write_queue_size((const uv_stream_t *)&connection->socket);
 }
 
+struct endpoint http_connection_peer(const struct http_connection *connection)
+{
+    struct endpoint peer = {0};
+    int len = sizeof peer.storage;
+    if (uv_tcp_getpeername(&connection->socket, &peer.any, &len) == 0)
+        peer.len = (socklen_t)len;
+    return peer;
+}
+
 struct unsent {
     uv_write_t request;
     char bytes[];
@@ -45,6 +54,12 @@ static void on_written(uv_write_t *request, int status)
 }
 
 bool http_connection_write(struct http_connection *connection, struct slice bytes)
+{
+    return connection->tls ? http_tls_write(connection, bytes)
+                           : http_connection_send(connection, bytes);
+}
+
+bool http_connection_send(struct http_connection *connection, struct slice bytes)
 {
     uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes.at, (unsigned)bytes.len);
     int taken = uv_try_write(stream_of(connection), &buffer, 1);
@@ -113,6 +128,7 @@ void http_connection_close(struct http_connection *connection, bool tell)
         request->gone(request, request->data);
     http_request_free(request);
     connection->request = NULL;
+    http_tls_free(connection);
     http_reader_free(&connection->reader);
     text_free(&connection->ahead);
     uv_close((uv_handle_t *)&connection->socket, on_closed);
@@ -128,6 +144,7 @@ static void on_shut(uv_shutdown_t *shutdown, int status)
  * reset could take the answer from it: so the client is to close first, for a moment. */
 static void linger(struct http_connection *connection)
 {
+    http_tls_finish(connection);
     uv_shutdown_t *shutdown = connection->ended ? NULL : malloc(sizeof *shutdown);
     if (!shutdown || uv_shutdown(shutdown, stream_of(connection), on_shut) < 0) {
         free(shutdown);
@@ -166,6 +183,9 @@ void http_connection_overdue(struct http_connection *connection)
         }
         server->counts.timeouts++;
         break;
+    case HTTP_WAIT_SHAKE:
+        server->counts.timeouts++;
+        break;
     case HTTP_WAIT_IDLE:
     case HTTP_WAIT_LINGER:
     case HTTP_WAIT_ANSWER:
@@ -185,6 +205,17 @@ static bool is_ready(const struct http_connection *connection)
            !(connection->request && connection->request->handed);
 }
 
+static struct http_place place_of(const struct http_connection *connection)
+{
+    const struct http_server *server = connection->server;
+    struct http_place place = {.hosts = server->options.hosts, .secure = connection->tls != NULL};
+    int len = sizeof place.here.storage;
+    if (server->reached_from_afar &&
+        uv_tcp_getsockname(&connection->socket, &place.here.any, &len) == 0)
+        place.here.len = (socklen_t)len;
+    return place;
+}
+
 static void head_came(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
@@ -199,7 +230,8 @@ static void head_came(struct http_connection *connection)
     connection->request = request;
     request->connection = connection;
     request->head_only = slice_is(head->method, "HEAD");
-    unsigned status = http_guard_check(head, &why);
+    const struct http_place place = place_of(connection);
+    unsigned status = http_guard_check(head, &place, &why);
     if (status)
         server->counts.foreign++;
     else if (!(request->route = http_route_find(request, &status, &allowed)))
@@ -347,18 +379,17 @@ void http_connection_answered(struct http_connection *connection, bool keep)
 
 /* ── bytes in ── */
 
-static void on_end(struct http_connection *connection, bool reset)
+void http_connection_ended(struct http_connection *connection, bool broken)
 {
     struct http_request *request = connection->request;
     connection->ended = true;
     bool answering = connection->wait == HTTP_WAIT_ANSWER || connection->wait == HTTP_WAIT_DRAIN;
     bool abandons = request && request->abandoned_at_end;
-    if (reset || !answering || abandons)
+    if (broken || !answering || abandons)
         http_connection_close(connection, true);
 }
 
-/* What can't be taken now is said ahead of the answer. */
-static void take_or_keep(struct http_connection *connection, struct slice input)
+void http_connection_came(struct http_connection *connection, struct slice input)
 {
     take(connection, &input);
     if (connection->closed || connection->ending || !input.len)
@@ -374,12 +405,13 @@ static void take_or_keep(struct http_connection *connection, struct slice input)
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
     struct http_connection *connection = stream->data;
+    bool unsaid = connection->tls && !connection->ended; /* TLS has a word for the end */
     if (count < 0)
-        on_end(connection, count != UV_EOF);
+        http_connection_ended(connection, count != UV_EOF || unsaid);
     if (count <= 0)
         return;
     connection->server->counts.bytes_in += (uint64_t)count;
-    take_or_keep(connection, (struct slice){buffer->base, (size_t)count});
+    http_tls_came(connection, (struct slice){buffer->base, (size_t)count});
     explicit_bzero(buffer->base, (size_t)count); /* there may be a token in it */
 }
 
@@ -419,6 +451,8 @@ static bool room_made(struct http_server *server)
         return true;
     struct http_connection *idle = TAILQ_FIRST(&server->waits[HTTP_WAIT_IDLE]);
     if (!TAILQ_NEXT(idle, next)) /* the newcomer alone */
+        idle = TAILQ_FIRST(&server->waits[HTTP_WAIT_SHAKE]);
+    if (!idle)
         return false;
     server->counts.evicted++;
     http_connection_close(idle, true);

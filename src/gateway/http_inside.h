@@ -6,6 +6,7 @@
 
 #include "gateway/http_reader.h"
 #include "gateway/http_server.h"
+#include "tls/tls.h"
 #include "wire/address.h"
 #include "wire/text.h"
 
@@ -13,6 +14,7 @@
  * list have the same limit, its head is the first whose time is over. */
 enum http_wait {
     HTTP_WAIT_IDLE,   /* the next request */
+    HTTP_WAIT_SHAKE,  /* the rest of a TLS handshake */
     HTTP_WAIT_HEAD,   /* the rest of its head */
     HTTP_WAIT_BODY,   /* and body */
     HTTP_WAIT_ANSWER, /* the handler; there is no limit */
@@ -53,10 +55,13 @@ struct http_connection {
     TAILQ_ENTRY(http_connection) next;
     struct http_reader reader;
     struct http_request *request; /* under way; NULL: none */
+    struct tls_session *tls;      /* NULL: it is not encrypted */
+    size_t tls_said;              /* that the peer made us say, since all was taken */
     struct text ahead;            /* what was said ahead of the answer */
     size_t unsent;                /* at the last look, to see whether it has become less */
     bool going;                   /* requests are being read, further up in the stack */
     bool paused;                  /* the socket is not read */
+    bool begun;                   /* its first bytes have come */
     bool ended;                   /* the client says nothing more */
     bool ending, shut, closed;
 };
@@ -75,13 +80,18 @@ struct http_server {
     struct http_listener *listeners[HTTP_LISTENERS_MAX];
     size_t listener_count;
     uv_timer_t timer;
-    size_t handles; /* of the loop, that are not closed yet */
-    size_t bodies;  /* bytes of all */
+    struct ssl_ctx_st *tls;        /* of connections from now on; owned; NULL: there is no TLS */
+    struct tls_sessions *sessions; /* NULL: there was never any */
+    size_t shaking;
+    bool reached_from_afar; /* it listens on more than loopback */
+    size_t handles;         /* of the loop, that are not closed yet */
+    size_t bodies;          /* bytes of all */
     size_t route_count;
     uint64_t (*answers)[HTTP_CLASSES];
     struct http_counts counts;
     bool closing;
     char chunk[HTTP_READ_BYTES];
+    char *plain; /* HTTP_READ_BYTES of what TLS brought; with sessions */
 };
 
 /* ── server ── */
@@ -99,6 +109,13 @@ void http_connection_accept(struct http_listener *listener);
 /* Writes, or queues what the system does not take now. False: it can't be written to any more, and
  * is closed. */
 bool http_connection_write(struct http_connection *connection, struct slice bytes);
+/* The same of bytes as they go over the wire. */
+bool http_connection_send(struct http_connection *connection, struct slice bytes);
+struct endpoint http_connection_peer(const struct http_connection *connection);
+/* Bytes came, decrypted. What can't be taken now is kept, and reading pauses. */
+void http_connection_came(struct http_connection *connection, struct slice bytes);
+/* Nothing more will come; `broken`: without the word for it. */
+void http_connection_ended(struct http_connection *connection, bool broken);
 size_t http_connection_unsent(const struct http_connection *connection);
 /* At once, whatever waits. Whose request is under way is told, if `tell`. */
 void http_connection_close(struct http_connection *connection, bool tell);
@@ -108,6 +125,17 @@ void http_connection_answered(struct http_connection *connection, bool keep);
 void http_connection_reads(struct http_connection *connection, bool reads);
 /* Its time to wait is over. */
 void http_connection_overdue(struct http_connection *connection);
+
+/* ── TLS ── */
+
+/* Bytes came as they are on the wire: the first ones say whether it is TLS. */
+void http_tls_came(struct http_connection *connection, struct slice bytes);
+/* As http_connection_write, of one that is encrypted. */
+bool http_tls_write(struct http_connection *connection, struct slice bytes);
+/* Tells the client that nothing more is said. */
+void http_tls_finish(struct http_connection *connection);
+/* The connection is no more. */
+void http_tls_free(struct http_connection *connection);
 
 /* ── answers ── */
 
@@ -126,8 +154,15 @@ const struct http_route *http_route_find(struct http_request *request, unsigned 
 
 /* ── guard ── */
 
-/* Is a request of this machine's own, by what it calls us (Host) and what page made it (Origin)? 0;
- * or the status to refuse it with, and a sentence. */
-unsigned http_guard_check(const struct http_head *head, const char **ret_why);
+/* Where a request came, as it may say it. */
+struct http_place {
+    const char *const *hosts; /* names that were given to us, ended by NULL; NULL: none */
+    struct endpoint here;     /* that was connected to; len 0: only loopback can be */
+    bool secure;              /* over TLS */
+};
+/* Is a request meant for us, by what it calls us (Host) and what page made it (Origin)? 0; or the
+ * status to refuse it with, and a sentence. */
+unsigned http_guard_check(const struct http_head *head, const struct http_place *place,
+                          const char **ret_why);
 
 #endif

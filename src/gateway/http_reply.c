@@ -54,11 +54,7 @@ bool http_request_bearer(const struct http_request *request, struct slice *ret_t
 
 struct endpoint http_request_peer(const struct http_request *request)
 {
-    struct endpoint peer = {0};
-    int len = sizeof peer.storage;
-    if (uv_tcp_getpeername(&request->connection->socket, &peer.any, &len) == 0)
-        peer.len = (socklen_t)len;
-    return peer;
+    return http_connection_peer(request->connection);
 }
 
 bool http_request_query(const struct http_request *request, const char *name, char *buffer,

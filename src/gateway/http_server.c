@@ -73,9 +73,10 @@ static void options_complete(struct http_server_options *options)
 {
     struct {
         uint64_t *limit, fallback;
-    } limits[] = {{&options->idle_ms, HTTP_IDLE_MS},   {&options->head_ms, HTTP_HEAD_MS},
-                  {&options->body_ms, HTTP_BODY_MS},   {&options->drain_ms, HTTP_DRAIN_MS},
-                  {&options->alive_ms, HTTP_ALIVE_MS}, {&options->linger_ms, HTTP_LINGER_MS}};
+    } limits[] = {{&options->idle_ms, HTTP_IDLE_MS},    {&options->head_ms, HTTP_HEAD_MS},
+                  {&options->shake_ms, HTTP_SHAKE_MS},  {&options->body_ms, HTTP_BODY_MS},
+                  {&options->drain_ms, HTTP_DRAIN_MS},  {&options->alive_ms, HTTP_ALIVE_MS},
+                  {&options->linger_ms, HTTP_LINGER_MS}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
         if (!*limits[i].limit)
             *limits[i].limit = limits[i].fallback;
@@ -96,6 +97,7 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
     options_complete(&server->options);
     const struct http_server_options *now = &server->options;
     server->limits[HTTP_WAIT_IDLE] = now->idle_ms;
+    server->limits[HTTP_WAIT_SHAKE] = now->shake_ms;
     server->limits[HTTP_WAIT_HEAD] = now->head_ms;
     server->limits[HTTP_WAIT_BODY] = now->body_ms;
     server->limits[HTTP_WAIT_DRAIN] = now->drain_ms;
@@ -120,6 +122,9 @@ void http_server_handle_gone(struct http_server *server)
 {
     if (--server->handles > 0)
         return;
+    tls_context_free(server->tls);
+    tls_sessions_free(server->sessions);
+    free(server->plain);
     free(server->answers);
     free(server);
 }
@@ -184,6 +189,7 @@ static int listener_open(struct http_server *server, const struct endpoint *endp
         return error;
     }
     listener->endpoint.len = (socklen_t)len;
+    server->reached_from_afar |= !endpoint_is_local(&listener->endpoint);
     server->listeners[server->listener_count++] = listener;
     return 0;
 }
@@ -216,10 +222,11 @@ int http_server_listen(struct http_server *server, const char *text, char *ret_w
                         &why) != 0)
         return sentence(ret_why, size, text, why);
     for (size_t i = 0; i < count; i++)
-        if (!endpoint_is_local(&endpoints[i]))
+        if (!server->options.afar && !endpoint_is_local(&endpoints[i]))
             return sentence(ret_why, size, text,
-                            "nobody is asked for a token there, so only addresses that no other "
-                            "machine can reach will do, such as 127.0.0.1");
+                            "other machines could reach that, and tokens be read on their way: it "
+                            "wants TLS (a certificate and its key) and a hub with tokens; without, "
+                            "only addresses of this machine alone will do, such as 127.0.0.1");
     for (size_t i = 0; i < count && (error == 0 || may_be_left_out(error)); i++) {
         if (server->listener_count > before) /* of one name, all have one port */
             endpoint_set_port(&endpoints[i], endpoint_port(&server->listeners[before]->endpoint));
@@ -228,6 +235,11 @@ int http_server_listen(struct http_server *server, const char *text, char *ret_w
     if (server->listener_count > before && (error == 0 || may_be_left_out(error)))
         return 0;
     return sentence(ret_why, size, text, uv_strerror(error));
+}
+
+bool http_server_is_afar(const struct http_server *server)
+{
+    return server->reached_from_afar;
 }
 
 unsigned http_server_port(const struct http_server *server)

@@ -19,6 +19,7 @@
 
 struct http_server;
 struct http_request;
+struct ssl_ctx_st;
 
 typedef void http_handler(struct http_request *request);
 /* The client is gone, and the request with it: it must not be used again. */
@@ -40,6 +41,7 @@ struct http_server_options {
     void *data;                      /* http_server_data */
     size_t connections_max;          /* 0: as many as RLIMIT_NOFILE allows, less a reserve */
     uint64_t idle_ms;                /* a connection without a request */
+    uint64_t shake_ms;               /* for a TLS handshake */
     uint64_t head_ms, body_ms;       /* for a head, or a body, to come whole */
     uint64_t drain_ms;               /* for a reader to take something of an answer */
     uint64_t alive_ms;               /* between two signs of life in a silent stream */
@@ -47,15 +49,26 @@ struct http_server_options {
     size_t stream_max;               /* bytes that may wait for a stream's reader */
     size_t bodies_max;               /* bytes of all bodies together */
     int send_buffer;                 /* of a socket, in bytes; 0: the system's choice */
+    bool afar;                       /* it may listen where other machines reach it, */
+    bool plain_afar;                 /* and these need not encrypt */
+    /* Names that clients may call this server by (Host), beside localhost and addresses; ended by
+     * NULL; must outlive the server; NULL: none. */
+    const char *const *hosts;
 };
 
 /* options are copied. NULL: out of memory. */
 struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_options *options);
-/* Listens on every address of `text`: "127.0.0.1:8080", "[::1]:0", "localhost:8080". Only such that
- * this machine alone can reach, for nobody is asked for a token here. 0, or -1 with a sentence. */
+/* Listens on every address of `text`: "127.0.0.1:8080", "[::1]:0", "localhost:8080". Without
+ * options.afar only such that this machine alone can reach. 0, or -1 with a sentence. */
 int http_server_listen(struct http_server *server, const char *text, char *ret_why, size_t size);
+/* From now on a connection that begins with TLS is made by this context, which is the server's to
+ * free; so is what it had before, when the last connection of it has ended. Peers of this machine
+ * may go without, others may not, unless plain_afar. False: out of memory, and nothing changed. */
+bool http_server_use_tls(struct http_server *server, struct ssl_ctx_st *context);
 /* Of the first listener; 0: there is none. */
 unsigned http_server_port(const struct http_server *server);
+/* Does it listen where other machines reach it? */
+bool http_server_is_afar(const struct http_server *server);
 /* "127.0.0.1:8080, [::1]:8080", as it listens. Written into buffer, which is returned. */
 const char *http_server_addresses(const struct http_server *server, char *buffer, size_t size);
 /* Ends it, and all connections at once: requests under way are gone (their callbacks come from
@@ -155,6 +168,8 @@ void http_tunnel_end(struct http_request *request, bool broken);
     X(surplus, "connections that were refused because all were taken")                             \
     X(evicted, "idle connections that made room for others")                                       \
     X(timeouts, "connections that were closed because they were too slow")                         \
+    X(handshakes, "TLS handshakes that were begun")                                                \
+    X(secured, "TLS handshakes that ended well")                                                   \
     X(foreign, "requests of a foreign Host or Origin")                                             \
     X(streams, "streams of events that were begun")                                                \
     X(events, "events that were said")                                                             \

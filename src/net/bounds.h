@@ -66,7 +66,6 @@
  * while it makes the hub answer (key updates) is closed above TLS_HELD_MAX. Memory above
  * TLS_OUT_KEPT is given back. */
 #define TLS_SHAKE_MS        10000u
-#define TLS_SHAKE_BYTES_MAX (32u << 10)
 #define TLS_STEPS_PER_TURN  4u
 #define TLS_WRITES_PER_STEP 64u
 #define TLS_WRITE_BYTES     (64u << 10)

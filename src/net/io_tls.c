@@ -21,8 +21,6 @@
 #include "net/io_tls_inside.h"
 #include "tls/tls.h"
 
-#define TLS_FIRST_BYTE 0x16
-
 /* ── the socket, as OpenSSL sees it ── */
 
 static int socket_read(BIO *bio, char *buffer, int size)

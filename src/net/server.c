@@ -240,6 +240,9 @@ static void on_hangup(uv_signal_t *handle, int number)
     (void)number;
     log_reopen(handle->data);
     tls_files_reload(handle->data);
+    const struct server *server = handle->data;
+    if (server->beside)
+        server->options.beside.reload(server->options.beside.data);
 }
 
 /* Ends what is left, and with it the loop. */
@@ -480,7 +483,7 @@ static int beside_begin(struct server *server)
 {
     const struct server_beside *beside = &server->options.beside;
     struct endpoint endpoint;
-    char said[512], address[ENDPOINT_TEXT_SIZE];
+    char said[1024], address[ENDPOINT_TEXT_SIZE];
     if (!beside->begin)
         return 0;
     if (!own_address(server, &endpoint))

@@ -21,6 +21,8 @@ struct server_beside {
     /* Ends it, if it began, and waits until it has. Called once, before the hub parts with
      * anybody. */
     void (*end)(void *data);
+    /* The files of TLS are to be read anew. It does not wait for that. */
+    void (*reload)(void *data);
     void *data;
     size_t files; /* descriptors that it needs */
 };

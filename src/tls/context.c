@@ -149,6 +149,22 @@ static int clients_ask(SSL_CTX *context, const char *path, char *ret_why, size_t
     return 0;
 }
 
+/* One protocol is spoken; who names none may mean it. */
+static int on_protocols(SSL *ssl, const unsigned char **ret_chosen, unsigned char *ret_len,
+                        const unsigned char *named, unsigned len, void *protocol)
+{
+    size_t wanted = strlen(protocol);
+    (void)ssl;
+    for (unsigned i = 0; i < len; i += named[i] + 1u) {
+        if (named[i] != wanted || len - i <= wanted || memcmp(named + i + 1, protocol, wanted) != 0)
+            continue;
+        *ret_chosen = named + i + 1;
+        *ret_len = named[i];
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
 SSL_CTX *tls_server_context(const struct tls_server_files *files,
                             char ret_fingerprint[TLS_FINGERPRINT_SIZE], char *ret_why, size_t size)
 {
@@ -158,6 +174,8 @@ SSL_CTX *tls_server_context(const struct tls_server_files *files,
         tls_sentence(ret_why, size);
         return NULL;
     }
+    if (files->protocol)
+        SSL_CTX_set_alpn_select_cb(context, on_protocols, (void *)(uintptr_t)files->protocol);
     if (pair_use(context, files->cert, files->key, ret_why, size) < 0 ||
         (files->client_ca && clients_ask(context, files->client_ca, ret_why, size) < 0)) {
         SSL_CTX_free(context);

@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "wire/text.h"
+
 struct ssl_ctx_st;
 struct x509_st;
 struct x509_store_ctx_st;
@@ -27,6 +29,9 @@ struct tls_server_files {
     const char *cert, *key; /* PEM; the certificate with what leads to its issuer behind it */
     const char *client_ca;  /* PEM: who may vouch for a client; NULL: clients aren't asked */
     bool also_1_2;          /* TLS 1.2 as well as 1.3 */
+    /* What is spoken inside (ALPN), "http/1.1", static: a client that names only others is refused.
+     * NULL: nothing is said of that. */
+    const char *protocol;
 };
 /* Reads the files. The caller frees it with tls_context_free; connections that were made by it go
  * on with it. ret_fingerprint: of the certificate. */
@@ -43,6 +48,44 @@ struct ssl_ctx_st *tls_client_context(const struct tls_client_files *files, char
                                       size_t size);
 /* NULL is fine. */
 void tls_context_free(struct ssl_ctx_st *context);
+
+/* ── a server's side of a connection, without a socket: bytes in, bytes out ── */
+
+#define TLS_FIRST_BYTE      0x16        /* of what a client says */
+#define TLS_SHAKE_BYTES_MAX (32u << 10) /* of the peer's, before the handshake has ended */
+
+struct tls_sessions; /* what those of one thread share */
+struct tls_session;
+
+/* NULL: out of memory. */
+struct tls_sessions *tls_sessions_new(void);
+/* After all sessions. NULL is fine. */
+void tls_sessions_free(struct tls_sessions *all);
+/* What the last calls of one session want to be sent to its peer; the caller clears it, before he
+ * calls for another. */
+struct text *tls_sessions_out(struct tls_sessions *all);
+
+/* NULL: out of memory. */
+struct tls_session *tls_session_new(struct tls_sessions *all, struct ssl_ctx_st *context);
+/* NULL is fine. */
+void tls_session_free(struct tls_session *session);
+
+enum { TLS_SESSION_END = -1, TLS_SESSION_FAILED = -2 };
+
+/* What came of the peer: not copied, so it is to be read until tls_session_read has no more. */
+void tls_session_take(struct tls_session *session, struct slice bytes);
+/* Goes on with the handshake, and reads. How many bytes; 0: more must come; TLS_SESSION_END: the
+ * peer's word for it; TLS_SESSION_FAILED: the connection is to be closed, when what the peer is
+ * told of it is out. */
+ssize_t tls_session_read(struct tls_session *session, char *buffer, size_t size);
+/* Encrypts all of it, once the handshake has ended. False: it has failed. */
+bool tls_session_write(struct tls_session *session, struct slice bytes);
+/* Says that nothing more will be written. */
+void tls_session_finish(struct tls_session *session);
+/* Has the handshake ended? */
+bool tls_session_is_open(const struct tls_session *session);
+/* Why it failed. */
+const char *tls_session_failure(const struct tls_session *session);
 
 /* What OpenSSL has against the last call, as a sentence for people; forgets it. Never empty. */
 void tls_sentence(char *ret_why, size_t size);

@@ -105,7 +105,7 @@ def what_it_counts():
 @test
 def where_it_may_not_listen():
     for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:80"):
-        refused(1, "gateway", "--http", address, said=("nobody is asked for a token", "127.0.0.1"))
+        refused(1, "gateway", "--http", address, said=("wants TLS", "127.0.0.1"))
     for address in ("unix:/tmp/x", "127.0.0.1", "khubs://127.0.0.1:1"):
         refused(1, "gateway", "--http", address, said=("host:port",))
     with Hub() as hub, Gateway(hub=hub) as gateway:
@@ -240,7 +240,7 @@ def a_hub_with_tokens_is_shown_one():
 
 @test
 def a_hub_that_can_not_answer_does_not_begin():
-    refused(1, "serve", "--memory", "--quiet", "--port", "0", "--http", "0.0.0.0:0", said=("nobody is asked for a token",))
+    refused(1, "serve", "--memory", "--quiet", "--port", "0", "--http", "0.0.0.0:0", said=("wants TLS",))
     with Hub() as hub:
         refused(1, "serve", "--memory", "--quiet", "--port", "0", "--http", f"127.0.0.1:{hub.port}",
                 said=("address already in use",))

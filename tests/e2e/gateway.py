@@ -16,14 +16,20 @@ def port_of(text):
 
 
 class Door:
-    """HTTP at self.port."""
+    """HTTP at self.port; over TLS with a context of ssl's."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, address="127.0.0.1", context=None):
+        self.port, self.address, self.context = port, address, context
 
-    def ask(self, path, method="GET", body=None, source="127.0.0.1", **fields):
+    def connect(self, source=None):
+        """A connection of http.client's."""
+        more = {"context": self.context} if self.context else {}
+        kind = http.client.HTTPSConnection if self.context else http.client.HTTPConnection
+        return kind(self.address, self.port, timeout=PATIENCE, source_address=(source, 0) if source else None, **more)
+
+    def ask(self, path, method="GET", body=None, source=None, **fields):
         """Status, body and header fields; a dict if the body is JSON."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE, source_address=(source, 0))
+        client = self.connect(source)
         with contextlib.closing(client):
             client.request(method, path, body, {name.replace("_", "-"): value for name, value in fields.items()})
             answer = client.getresponse()

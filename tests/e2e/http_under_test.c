@@ -1,9 +1,11 @@
 /* An HTTP server with handlers of every kind, for tests over real sockets. Arguments set its
- * options: head_ms=200. It says its port on a line, and ends with SIGTERM. */
+ * options: head_ms=200; tls=DIR/hub is a certificate and its key, DIR/hub.pem and DIR/hub.key. It
+ * says its port on a line, and ends with SIGTERM. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gateway/http_server.h"
+#include "tls/tls.h"
 #include "wire/text.h"
 
 #define WAITING_MAX 20000u
@@ -16,6 +18,7 @@ static struct {
     struct http_request *feeds[WAITING_MAX]; /* hear what /say says */
     size_t feed_count;
     unsigned gone;
+    const char *tls;
 } test;
 
 static void take_out(struct http_request **list, size_t *count, const struct http_request *request)
@@ -175,6 +178,7 @@ static bool option_read(struct http_server_options *options, const char *word)
         int *number;
     } known[] = {
         {.name = "idle_ms", .ms = &options->idle_ms},
+        {.name = "shake_ms", .ms = &options->shake_ms},
         {.name = "head_ms", .ms = &options->head_ms},
         {.name = "body_ms", .ms = &options->body_ms},
         {.name = "drain_ms", .ms = &options->drain_ms},
@@ -186,6 +190,10 @@ static bool option_read(struct http_server_options *options, const char *word)
         {.name = "send_buffer", .number = &options->send_buffer},
     };
     const char *sign = strchr(word, '=');
+    if (sign && slice_is((struct slice){word, (size_t)(sign - word)}, "tls")) {
+        test.tls = sign + 1;
+        return true;
+    }
     for (size_t i = 0; sign && i < sizeof known / sizeof *known; i++) {
         unsigned long value = strtoul(sign + 1, NULL, 10);
         if (!slice_is((struct slice){word, (size_t)(sign - word)}, known[i].name))
@@ -201,6 +209,17 @@ static bool option_read(struct http_server_options *options, const char *word)
     return false;
 }
 
+/* 0, or -1 with a sentence. */
+static int tls_begin(char *ret_why, size_t size)
+{
+    char cert[512], key[512], fingerprint[TLS_FINGERPRINT_SIZE];
+    snprintf(cert, sizeof cert, "%s.pem", test.tls);
+    snprintf(key, sizeof key, "%s.key", test.tls);
+    const struct tls_server_files files = {.cert = cert, .key = key, .protocol = "http/1.1"};
+    struct ssl_ctx_st *context = tls_server_context(&files, fingerprint, ret_why, size);
+    return context && http_server_use_tls(test.server, context) ? 0 : -1;
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
@@ -212,7 +231,7 @@ int main(int count, char **words)
 {
     static uv_loop_t loop;
     struct http_server_options options = {.routes = routes};
-    char why[512];
+    char why[TLS_WHY_SIZE];
     for (int i = 1; i < count; i++)
         if (!option_read(&options, words[i])) {
             fprintf(stderr, "no option: %s\n", words[i]);
@@ -220,7 +239,8 @@ int main(int count, char **words)
         }
     uv_loop_init(&loop);
     test.server = http_server_new(&loop, &options);
-    if (!test.server || http_server_listen(test.server, "127.0.0.1:0", why, sizeof why) < 0) {
+    if (!test.server || (test.tls && tls_begin(why, sizeof why) < 0) ||
+        http_server_listen(test.server, "127.0.0.1:0", why, sizeof why) < 0) {
         fprintf(stderr, "%s\n", test.server ? why : "out of memory");
         return 1;
     }

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -536,11 +537,62 @@ static void test_hosts_and_origins(void **state)
         if (cases[i].origin)
             head.fields[head.field_count++] =
                 (struct http_field){SLICE("oRigin"), slice_of(cases[i].origin)};
-        unsigned status = http_guard_check(&head, &why);
+        unsigned status = http_guard_check(&head, &(struct http_place){0}, &why);
         if (status != cases[i].status)
             print_message("%s from %s\n", cases[i].host, cases[i].origin);
         assert_int_equal(status, cases[i].status);
         assert_true(!status == !why);
+    }
+}
+
+/* A server that other machines reach has names, and the address that was connected to. */
+static void test_hosts_of_a_server_that_others_reach(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"hub.example", "hub", NULL};
+    static const struct {
+        const char *here, *host, *origin;
+        bool secure;
+        unsigned status;
+    } cases[] = {
+        {"10.1.2.3", "10.1.2.3:6080", NULL, true, 0},
+        {"10.1.2.3", "10.1.2.4:6080", NULL, true, 403},
+        {"10.1.2.3", "HUB.example", NULL, true, 0},
+        {"10.1.2.3", "hub:443", NULL, true, 0},
+        {"10.1.2.3", "hub.example.evil.example", NULL, true, 403},
+        {"10.1.2.3", "evil.example", NULL, true, 403},
+        {"10.1.2.3", "localhost", NULL, true, 0},
+        {"[fd00::1]", "[fd00::1]:6080", NULL, true, 0},
+        {"[fd00::1]", "[fd00:0::1]", NULL, true, 0},
+        {"[fd00::1]", "[fd00::2]", NULL, true, 403},
+        {"[fd00::1]", "10.1.2.3", NULL, true, 403},
+        {"[::ffff:10.1.2.3]", "10.1.2.3", NULL, true, 0},
+        {"[::ffff:10.1.2.3]", "10.1.2.4", NULL, true, 403},
+        {"10.1.2.3", "10.1.2.3", "https://10.1.2.3", true, 0},
+        {"10.1.2.3", "10.1.2.3", "http://10.1.2.3", true, 403},
+        {"10.1.2.3", "10.1.2.3", "https://10.1.2.3", false, 403},
+        {"10.1.2.3", "hub:443", "https://hub:443", false, 0},
+        {"10.1.2.3", "hub:443", "http://hub:443", true, 0},
+        {"10.1.2.3", "hub:443", "https://hub", true, 403},
+        {"10.1.2.3", "hub", "https://hub.example", true, 403},
+        {"10.1.2.3", "hub", "ftp://hub", true, 403},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct http_head head = {.host = slice_of(cases[i].host)};
+        struct http_place place = {.hosts = names, .secure = cases[i].secure};
+        struct address address;
+        size_t count;
+        const char *why = NULL;
+        assert_int_equal(address_parse(cases[i].here, &address, &why), 0);
+        assert_int_equal(address_resolve(&address, AI_NUMERICHOST, 1, &place.here, &count, &why),
+                         0);
+        if (cases[i].origin)
+            head.fields[head.field_count++] =
+                (struct http_field){SLICE("origin"), slice_of(cases[i].origin)};
+        unsigned status = http_guard_check(&head, &place, &why);
+        if (status != cases[i].status)
+            print_message("%s from %s\n", cases[i].host, cases[i].origin);
+        assert_int_equal(status, cases[i].status);
     }
 }
 
@@ -557,6 +609,7 @@ int main(void)
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_queries),
         cmocka_unit_test(test_hosts_and_origins),
+        cmocka_unit_test(test_hosts_of_a_server_that_others_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
