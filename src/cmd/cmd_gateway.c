@@ -55,6 +55,17 @@ static void on_refused(struct door *door, const char *why)
     end(run);
 }
 
+/* From here on until signals_begin they wait: whoever reads that it listens may end it. */
+static void signals_hold(sigset_t *ret_before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &held, ret_before);
+}
+
 static void signals_begin(struct gateway_run *run)
 {
     struct {
@@ -102,11 +113,14 @@ static int run(const void *data)
         run.door.http.at[run.door.http.count++] = GATEWAY_ADDRESS;
     signal(SIGPIPE, SIG_IGN);
     files_raise();
+    sigset_t before;
+    signals_hold(&before);
     run.code = door_open(&run.door, why, sizeof why);
     if (run.code == EXIT_WORKED)
         signals_begin(&run);
     else
         complain("gateway", "%s", why);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     uv_run(&run.door.loop, UV_RUN_DEFAULT);
     uv_loop_close(&run.door.loop);
     return run.code;
