@@ -107,7 +107,7 @@ struct tool {
     void (*run)(struct mcp_call *call);
 };
 extern const struct tool tool_join, tool_who, tool_say, tool_inbox, tool_ack, tool_leave, tool_work,
-    tool_ask_feature, tool_report, tool_session, tool_knowledge;
+    tool_task, tool_ask_feature, tool_report, tool_session, tool_knowledge;
 
 /* Messages as a model reads them: each with who spoke, and its text quoted. */
 void mail_write(struct text *text, struct mail *const *messages, size_t count, size_t tokens);

@@ -8,8 +8,8 @@
 
 /* In this order in the list. */
 static const struct tool *const tools[] = {
-    &tool_join,        &tool_who,    &tool_say,     &tool_inbox,     &tool_ack,   &tool_work,
-    &tool_ask_feature, &tool_report, &tool_session, &tool_knowledge, &tool_leave,
+    &tool_join, &tool_who,         &tool_say,    &tool_inbox,   &tool_ack,       &tool_work,
+    &tool_task, &tool_ask_feature, &tool_report, &tool_session, &tool_knowledge, &tool_leave,
 };
 #define TOOL_COUNT (sizeof tools / sizeof *tools)
 

@@ -213,6 +213,44 @@ def work_is_claimed_once():
 
 
 @test
+def a_list_of_tasks_is_worked_off_and_others_run_the_evidence():
+    with Hub() as hub, Mcp(hub, "--as", "ada", era=NEWEST) as ada, Mcp(hub, "--as", "bea", era=MODERN) as bea, \
+            Mcp(hub, "--as", "cid", era=NEWEST) as cid:
+        cid.call("join")
+        equal(ada.call("task", action="add", title="the lexer", body="all\nof it", key="lexer")[0]["task"]["status"], "ready")
+        parser = ada.call("task", action="add", title="the parser", needs=["lexer"])[0]["task"]["id"]
+        bea.refused("task", f"task {parser} is blocked: it waits for lexer", action="claim", id=parser)
+        told, text = bea.call("task", action="claim", id="lexer", note="by hand")
+        equal((told["task"]["holder"], told["task"]["intent"]), ("bea", "by hand"))
+        check("lexer is claimed by bea (fence " in text and "\n| the lexer\n| all\n| of it\n" in text, text)
+        told, text = cid.call("task", action="claim", id="lexer")
+        equal((told["yours"], told["holder"]), (False, "bea"))
+        cid.refused("task", "you have not claimed 'lexer'", action="done", id="lexer")
+        told, text = cid.call("task", action="list")
+        equal([(task["id"], task["status"]) for task in told["tasks"]], [("lexer", "claimed"), (parser, "blocked")])
+        check(text.startswith("0 ready, 1 blocked, 1 claimed, 0 done\nlexer is claimed by bea"), text)
+        evidence = [{"command": "make test", "exit": 0, "printed": "3 passed\n"}]
+        told, text = bea.call("task", action="done", id="lexer", evidence=evidence)
+        equal((told["task"]["ready"], told["task"]["evidence_status"]), ([parser], "unverified"))
+        check("; ready by it: " + parser in text and '\n+ [{"command":"make test"' in text, text)
+        bea.refused("task", "you have not claimed 'lexer'", action="release", id="lexer")
+        fence = told["task"]["fence"]
+        cid.refused("task", "'exit' is needed", action="report", id="lexer")
+        cid.refused("task", "part of this evidence", action="report", id="lexer", exit=0)
+        told, _ = cid.call("task", action="report", id="lexer", exit=0, printed="3 passed\n", fence=fence, note="on arm")
+        equal((told["task"]["report"]["agrees"], told["task"]["report"]["note"]), (True, "on arm"))
+        with Mcp(hub, "--as", "dan", era=MODERN) as dan:
+            told, _ = dan.call("task", action="report", id="lexer", exit=0, printed="3 passed\n")
+            equal(told["task"]["evidence_status"], "confirmed")
+        cid.call("task", action="claim", id=parser)
+        equal(cid.call("task", action="release", id=parser)[0]["task"]["status"], "ready")
+        cid.refused("task", "forbidden", action="drop", id=parser, note="mine")
+        equal(ada.call("task", action="drop", id=parser, note="not wanted")[0]["task"]["why"], "not wanted")
+        equal(ada.call("task", action="reopen", id="lexer", note="more")[0]["task"]["status"], "ready")
+        check([message for message in gathered(ada, 4) if message["type"] == "task"], "ada hears of her tasks")
+
+
+@test
 def a_session_goes_from_its_opening_to_its_end():
     with Hub() as hub, Mcp(hub, "--as", "ada", era=MODERN) as ada, Mcp(hub, "--as", "bea", era=NEWEST) as bea:
         bea.call("join")

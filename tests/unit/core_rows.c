@@ -177,6 +177,7 @@ static void fill_tasks(struct fixture *f)
         (long long)integer_of(expect(f, BOB, "lease"), "fence"), digest_of("a"));
     say(f, HAL, "evidence_report", "{'task':'first','exit':0,'printed':'q','note':'n'}");
     say(f, JON, "evidence_report", "{'task':'first','index':1,'exit':1}");
+    say(f, BOB, "evidence_report", "{'task':'first','index':1,'exit':1}"); /* which counts not */
     say(f, ADA, "lease_request", "{'key':'task:second','ttl_s':60}");
     skip_all(f);
 }
