@@ -15,7 +15,8 @@
 struct setup_settings {
     const char *client, *as, *hub, *room, *fingerprint, *ca, *token_file;
     const char *name, *http, *token_name;
-    bool user, write, remove;
+    long wait;
+    bool user, write, remove, no_hook;
 };
 
 /* ── how khub is started ── */
@@ -138,7 +139,7 @@ static int check(const struct setup_settings *settings)
 
 /* ── where it goes ── */
 
-static int user_path(const struct setup_client *client, char ret_path[PATH_MAX])
+static int user_path(const struct setup_client *client, const char *file, char ret_path[PATH_MAX])
 {
     const char *variable = client->user_variable ? getenv(client->user_variable) : NULL;
     const char *home = getenv("HOME");
@@ -147,21 +148,22 @@ static int user_path(const struct setup_client *client, char ret_path[PATH_MAX])
     if (!(variable && *variable) && !(home && *home))
         return complain("setup", "HOME is not set: where the user's file is, is not known.");
     int len = variable && *variable
-                  ? snprintf(ret_path, PATH_MAX, "%s/%s", variable, client->user)
-                  : snprintf(ret_path, PATH_MAX, "%s/%s/%s", home, client->user_home, client->user);
+                  ? snprintf(ret_path, PATH_MAX, "%s/%s", variable, file)
+                  : snprintf(ret_path, PATH_MAX, "%s/%s/%s", home, client->user_home, file);
     return len < PATH_MAX ? 0 : complain("setup", "%s", strerror(ENAMETOOLONG));
 }
 
-static int find_path(const struct setup_client *client, bool user, char ret_path[PATH_MAX])
+/* project and user: the file's name in either. */
+static int find_path(const struct setup_client *client, bool for_user, const char *project,
+                     const char *user, char ret_path[PATH_MAX])
 {
-    char project[PATH_MAX];
-    if (user)
-        return user_path(client, ret_path);
-    int code = place_project("setup", project);
+    char folder[PATH_MAX];
+    if (for_user)
+        return user_path(client, user, ret_path);
+    int code = place_project("setup", folder);
     if (code != 0)
         return code;
-    if (snprintf(ret_path, PATH_MAX, "%s/%s", project[1] ? project : "", client->project) <
-        PATH_MAX)
+    if (snprintf(ret_path, PATH_MAX, "%s/%s", folder[1] ? folder : "", project) < PATH_MAX)
         return 0;
     return complain("setup", "%s", strerror(ENAMETOOLONG));
 }
@@ -173,83 +175,163 @@ struct setting_up {
     const struct setup_client *client;
     struct setup_wish wish;
     json_t *entry;
-    struct setup_file file;
+    bool hooked;                   /* the hook is wanted */
+    struct setup_file file, apart; /* apart: the hook's, where that has one of its own */
+    struct setup_file *hook_file;  /* which of them it is; NULL: the client has no hook */
 };
 
-/* What the file takes, alone. */
-static int print_entry(const struct setting_up *setup)
+static int find_files(struct setting_up *setup)
 {
-    struct text text = {0};
+    const struct setup_client *client = setup->client;
+    const struct setup_hook *hook = client->hook;
+    bool user = setup->settings->user;
+    int code = find_path(client, user, client->project, client->user, setup->file.path);
+    if (code != 0 || !hook)
+        return code;
+    code = find_path(client, user, hook->project, hook->user, setup->apart.path);
+    bool same = strcmp(setup->file.path, setup->apart.path) == 0;
+    setup->hook_file = same ? &setup->file : &setup->apart;
+    return code;
+}
+
+/* The entry and the hook, each into the text of its file, which may be one. */
+static enum setup_result edit_entry(struct setting_up *setup, char ret_why[SETUP_WHY_SIZE])
+{
+    return setup_edit(setup->client, &setup->wish, setup->entry, &setup->file.text, ret_why);
+}
+
+static enum setup_result edit_hook(struct setting_up *setup, const json_t *before,
+                                   char ret_why[SETUP_WHY_SIZE])
+{
+    return setup_hook_edit(setup->client, &setup->wish, before, setup->hooked,
+                           &setup->hook_file->text, ret_why);
+}
+
+static void print_file(const struct setup_file *file, const char *beside)
+{
+    printf("%s takes this%s:\n\n%.*s\n", file->path, beside, SLICE_FORMAT(text_slice(&file->text)));
+}
+
+/* What the files take, alone. */
+static int print_alone(struct setting_up *setup, const char *beside)
+{
     char why[SETUP_WHY_SIZE];
-    text_reserve(&text, 1);
-    int code = EXIT_WORKED;
-    if (setup_edit(setup->client, &setup->wish, setup->entry, &text, why) == SETUP_DONE)
-        printf("%.*s", SLICE_FORMAT(text_slice(&text)));
-    else
-        code = complain("setup", "out of memory");
-    text_free(&text);
-    return code;
+    text_clear(&setup->file.text);
+    text_clear(&setup->apart.text);
+    text_reserve(&setup->file.text, 1);
+    if (edit_entry(setup, why) != SETUP_DONE ||
+        (setup->hooked && edit_hook(setup, NULL, why) != SETUP_DONE))
+        return complain("setup", "%s", why);
+    print_file(&setup->file, beside);
+    if (setup->hooked && setup->hook_file == &setup->apart)
+        print_file(&setup->apart, beside);
+    return EXIT_WORKED;
 }
 
-static int print(const struct setting_up *setup)
+/* What is left to say, of the hook above all. */
+static void print_hints(const struct setting_up *setup)
 {
-    printf("%s takes this:\n\n", setup->file.path);
-    int code = print_entry(setup);
+    const struct setup_settings *settings = setup->settings;
+    printf("%s\n", setup->client->hint);
+    if (settings->http)
+        puts("Over HTTP no hook wakes it: it waits with its tool inbox (wait_s).");
+    else if (!setup->hook_file)
+        printf("No hook of %s's wakes it: it waits with its tool inbox (wait_s).\n",
+               setup->client->title);
+    else if (setup->hooked && !settings->as)
+        puts("Without --as the hook finds its AI only where no other one has joined from.");
+}
+
+static int print(struct setting_up *setup)
+{
+    int code = print_alone(setup, "");
     if (code == EXIT_WORKED)
-        printf("\nWith --write it is put there, beside what is there. %s\n", setup->client->hint);
+        printf("With --write it is put there, beside what is there. ");
+    if (code == EXIT_WORKED)
+        print_hints(setup);
     return code;
 }
 
-static int refuse_file(const struct setting_up *setup, const char *why)
+static int refuse_file(struct setting_up *setup, const struct setup_file *file, const char *why)
 {
-    complain("setup", "%s: %s. It is left as it is.", setup->file.path, why);
-    if (setup->entry) {
-        printf("%s takes this, beside what is there:\n\n", setup->file.path);
-        print_entry(setup);
-    }
+    complain("setup", "%s: %s. It is left as it is.", file->path, why);
+    if (setup->entry)
+        print_alone(setup, ", beside what is there");
     return EXIT_FAILED;
 }
 
-static int write_file(struct setting_up *setup)
+/* One that is as it is to be stays. */
+static int write_file(const struct setup_file *file)
 {
-    if (!setup_file_changed(&setup->file)) {
-        printf("%s has it already.\n", setup->file.path);
+    if (!setup_file_changed(file)) {
+        printf("%s has it already.\n", file->path);
         return EXIT_WORKED;
     }
-    int code = setup_file_write(&setup->file);
+    int code = setup_file_write(file);
     if (code == 0)
-        printf("%s: written. %s\n", setup->file.path, setup->client->hint);
+        printf("%s: written.\n", file->path);
     return code;
 }
 
-static int take_back(struct setting_up *setup)
+static int take_back(const struct setting_up *setup, const struct setup_file *file,
+                     const char *project)
 {
-    bool empty = setup_is_empty(setup->client, text_slice(&setup->file.text));
-    bool own_directory = strchr(setup->client->project, '/');
-    int code =
-        empty ? setup_file_remove(&setup->file, own_directory) : setup_file_write(&setup->file);
+    bool empty = setup_is_empty(setup->client, text_slice(&file->text));
+    int code = empty ? setup_file_remove(file, strchr(project, '/')) : setup_file_write(file);
     if (code == 0)
-        printf("%s: %s.\n", setup->file.path,
-               empty ? "removed, for nothing else was in it" : "khub's entry is taken back");
+        printf("%s: %s.\n", file->path,
+               empty ? "removed, for nothing else was in it" : "what was khub's is taken back");
     return code;
 }
 
-static int change_file(struct setting_up *setup)
+/* done: whether anything of khub's was there to be set or taken back. */
+static int finish_file(const struct setting_up *setup, const struct setup_file *file,
+                       const char *project, bool done)
+{
+    if (setup->entry && (file == &setup->file || setup->hooked))
+        return write_file(file);
+    if (done && file->there)
+        return take_back(setup, file, project);
+    if (file == &setup->file)
+        printf("%s has no entry '%s'.\n", file->path, setup->wish.name);
+    return EXIT_WORKED;
+}
+
+/* All is looked at before anything is written. */
+static int change_files(struct setting_up *setup)
 {
     char why[SETUP_WHY_SIZE];
+    enum setup_result hook = SETUP_ABSENT, entry;
+    bool apart = setup->hook_file == &setup->apart;
     int code = setup_file_read(&setup->file);
+    if (code == 0 && apart)
+        code = setup_file_read(&setup->apart);
     if (code != 0)
         return code;
-    switch (setup_edit(setup->client, &setup->wish, setup->entry, &setup->file.text, why)) {
-    case SETUP_REFUSED:
-        return refuse_file(setup, why);
-    case SETUP_ABSENT:
-        printf("%s has no entry '%s'.\n", setup->file.path, setup->wish.name);
-        return EXIT_WORKED;
-    case SETUP_DONE:
-        break;
-    }
-    return setup->entry ? write_file(setup) : take_back(setup);
+    json_t *before = setup_arguments(setup->client, &setup->wish, text_slice(&setup->file.text));
+    entry = edit_entry(setup, why);
+    if (entry != SETUP_REFUSED && setup->hook_file)
+        hook = edit_hook(setup, before, why);
+    json_decref(before);
+    if (entry == SETUP_REFUSED || hook == SETUP_REFUSED)
+        return refuse_file(setup, entry == SETUP_REFUSED ? &setup->file : setup->hook_file, why);
+    bool done = entry == SETUP_DONE || (hook == SETUP_DONE && !apart);
+    code = finish_file(setup, &setup->file, setup->client->project, done);
+    if (code == 0 && apart)
+        code = finish_file(setup, &setup->apart, setup->client->hook->project, hook == SETUP_DONE);
+    if (code == 0 && setup->entry)
+        print_hints(setup);
+    return code;
+}
+
+static int set_up(struct setting_up *setup)
+{
+    const struct setup_settings *settings = setup->settings;
+    if (!settings->remove)
+        setup->entry = setup_entry(setup->client, &setup->wish);
+    if (!setup->wish.arguments || (!settings->remove && !setup->entry))
+        return complain("setup", "out of memory");
+    return settings->write || settings->remove ? change_files(setup) : print(setup);
 }
 
 static int run(const void *data)
@@ -259,7 +341,7 @@ static int run(const void *data)
     char command[PATH_MAX];
     int code = check(settings);
     if (code == 0)
-        code = find_path(setup.client, settings->user, setup.file.path);
+        code = find_files(&setup);
     if (code != 0)
         return code;
     find_command(command);
@@ -267,14 +349,12 @@ static int run(const void *data)
                                      .command = command,
                                      .arguments = arguments_of(settings),
                                      .url = settings->http,
-                                     .token_name = settings->token_name};
-    if (!settings->remove)
-        setup.entry = setup_entry(setup.client, &setup.wish);
-    if (!setup.wish.arguments || (!settings->remove && !setup.entry))
-        code = complain("setup", "out of memory");
-    else
-        code = settings->write || settings->remove ? change_file(&setup) : print(&setup);
+                                     .token_name = settings->token_name,
+                                     .wait_s = settings->wait};
+    setup.hooked = setup.hook_file && !settings->http && !settings->no_hook && !settings->remove;
+    code = set_up(&setup);
     setup_file_free(&setup.file);
+    setup_file_free(&setup.apart);
     json_decref(setup.entry);
     json_decref(setup.wish.arguments);
     return code;
@@ -293,7 +373,7 @@ static const struct setting options[] = {
     {.name = "remove",
      .kind = SETTING_FLAG,
      AT(remove),
-     .help = "Takes it back: the entry, and a file or object that holds nothing else."},
+     .help = "Takes it back: entry and hook, and a file or object that holds nothing else."},
     {.name = "user",
      .kind = SETTING_FLAG,
      AT(user),
@@ -326,6 +406,20 @@ static const struct setting options[] = {
     TEXT_SETTING("token-env", token_name, "VARIABLE",
                  "With --http: the client sends the token that is in this variable. The token "
                  "itself is never written."),
+    {.name = "no-hook",
+     .kind = SETTING_FLAG,
+     AT(no_hook),
+     .help = "Without the hook that wakes the agent at the end of its turn when something waits."},
+    {.name = "wait",
+     .letter = 'w',
+     .kind = SETTING_WHOLE,
+     AT(wait),
+     .argument = "SECONDS",
+     .fallback = "0",
+     .low = 0,
+     .high = 86400,
+     .help = "So long the hook waits for something to come: of Claude Code beside the agent, which "
+             "is idle; of others within its turn, which does not end meanwhile."},
     {.name = "name",
      .kind = SETTING_TEXT,
      AT(name),
@@ -351,7 +445,8 @@ const struct command command_setup = {
     .about =
         "Prints what the client's configuration takes to start 'khub mcp', or to find a gateway "
         "over HTTP, and which file that is: of the project (the nearest directory from here upwards "
-        "that has a .khub or a .git), or with --user of the user.\n\n"
+        "that has a .khub or a .git), or with --user of the user. With it goes a hook, where the "
+        "client has them: 'khub waiting', at the end of a turn.\n\n"
         "With --write the entry is put there. Other entries, their order and the file's layout stay "
         "as they are; the file is replaced whole, or not at all. A file that has comments where "
         "they would be lost, or that is not understood, is left alone, and so is an entry of that "

@@ -325,7 +325,7 @@ int json_edit_set(struct text *text, const char *pointer, const json_t *value)
     if (container.found.begin)
         return replace_value(text, container.found, value);
     bool array = container.value.kind == JSON_KIND_ARRAY;
-    if (array && !slice_equal(step, slice_of("-")))
+    if (array != slice_equal(step, slice_of("-")))
         return -1;
     json_t *wrapped = wrap(pointer, value);
     int error = wrapped ? insert(text, &container, array ? (struct slice){0} : step, wrapped) : -1;

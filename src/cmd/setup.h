@@ -8,7 +8,18 @@
 
 #include "wire/text.h"
 
+/* What a client runs at the end of a turn: a member "hooks" of a file of JSON. */
+struct setup_hook {
+    const char *project, *user; /* its file, as the client's; it may be the same one */
+    const char *event;
+    bool grouped;           /* {"hooks": [{"type", "command", "timeout"}]}, else {"command"} */
+    bool milliseconds;      /* of its timeout */
+    const char *background; /* the member that lets it wait beside the agent; NULL: there is none */
+    const char *empty;      /* what such a file says at the least */
+};
+
 struct setup_client {
+    const struct setup_hook *hook; /* NULL: it has none that is known */
     const char *id, *title;
     const char *project; /* its file in a project */
     /* Its file of the user's: in the directory that the variable names (NULL: none does), else in
@@ -34,6 +45,7 @@ struct setup_wish {
     const char *command;          /* of khub */
     json_t *arguments;            /* array of strings */
     const char *url, *token_name; /* over HTTP: in place of both; token_name NULL: no token */
+    long wait_s;                  /* of the hook */
 };
 
 /* The entry, an object. NULL: no memory. */
@@ -47,6 +59,15 @@ enum setup_result { SETUP_DONE = 0, SETUP_ABSENT = 1, SETUP_REFUSED = -1 };
  * ABSENT: there is none). REFUSED after a sentence: the text is worth nothing then. */
 enum setup_result setup_edit(const struct setup_client *client, const struct setup_wish *wish,
                              const json_t *entry, struct text *text, char ret_why[SETUP_WHY_SIZE]);
+/* The arguments of khub mcp in khub's entry of that name, a new reference. NULL: there is none. */
+json_t *setup_arguments(const struct setup_client *client, const struct setup_wish *wish,
+                        struct slice text);
+/* Sets the hook of the wish's arguments in the text of the hook's file ("": a new one), in the
+ * place of one of the arguments `before` (NULL: there are none); or (not wanted) takes either away.
+ * As setup_edit. */
+enum setup_result setup_hook_edit(const struct setup_client *client, const struct setup_wish *wish,
+                                  const json_t *before, bool wanted, struct text *text,
+                                  char ret_why[SETUP_WHY_SIZE]);
 /* Whether nothing is left that somebody could miss. */
 bool setup_is_empty(const struct setup_client *client, struct slice text);
 

@@ -10,8 +10,30 @@
 
 const char *const setup_client_ids[] = {"claude", "codex", "cursor", "gemini", "vscode", NULL};
 
+static const struct setup_hook claude_hook = {.project = ".claude/settings.json",
+                                              .event = "Stop",
+                                              .grouped = true,
+                                              .background = "asyncRewake",
+                                              .empty = "{}\n"},
+                               codex_hook = {.project = ".codex/hooks.json",
+                                             .user = "hooks.json",
+                                             .event = "Stop",
+                                             .grouped = true,
+                                             .empty = "{}\n"},
+                               cursor_hook = {.project = ".cursor/hooks.json",
+                                              .user = "hooks.json",
+                                              .event = "stop",
+                                              .empty = "{\n  \"version\": 1\n}\n"},
+                               gemini_hook = {.project = ".gemini/settings.json",
+                                              .user = "settings.json",
+                                              .event = "AfterAgent",
+                                              .grouped = true,
+                                              .milliseconds = true,
+                                              .empty = "{}\n"};
+
 static const struct setup_client clients[] = {
     {.id = "claude",
+     .hook = &claude_hook,
      .title = "Claude Code",
      .project = ".mcp.json",
      .servers = "mcpServers",
@@ -23,6 +45,7 @@ static const struct setup_client clients[] = {
      .no_user = "Claude Code keeps its own state in the user's file, ~/.claude.json, and writes it "
                 "at any time: let it do so itself, with 'claude mcp add --scope user'"},
     {.id = "codex",
+     .hook = &codex_hook,
      .title = "Codex",
      .project = ".codex/config.toml",
      .user = "config.toml",
@@ -32,8 +55,10 @@ static const struct setup_client clients[] = {
      .toml = true,
      .url = "url",
      .token = "bearer_token_env_var",
-     .hint = "Codex reads a project's file only when it trusts the project."},
+     .hint = "Codex reads a project's files only when it trusts the project, and runs a hook once "
+             "you have trusted it, with '/hooks'."},
     {.id = "cursor",
+     .hook = &cursor_hook,
      .title = "Cursor",
      .project = ".cursor/mcp.json",
      .user = "mcp.json",
@@ -44,6 +69,7 @@ static const struct setup_client clients[] = {
      .behind = "}",
      .hint = "Cursor shows it in its settings under MCP, where it is switched on."},
     {.id = "gemini",
+     .hook = &gemini_hook,
      .title = "Gemini CLI",
      .project = ".gemini/settings.json",
      .user = "settings.json",
@@ -179,6 +205,23 @@ static int members_set(const struct setup_client *client, const struct setup_wis
     return error;
 }
 
+/* khub's or another's. A new reference; NULL: there is none, or the text is not understood. */
+static json_t *read_entry(const struct setup_client *client, const struct setup_wish *wish,
+                          struct slice text)
+{
+    const struct toml_table table = {client->servers, wish->name};
+    json_t *entry = NULL;
+    int line;
+    if (client->toml) {
+        toml_edit_read(text, &table, entry_keys, &entry, &line);
+        return entry;
+    }
+    json_t *root = json_loadb(text.at, text.len, 0, NULL);
+    entry = json_incref(json_object_get(json_object_get(root, client->servers), wish->name));
+    json_decref(root);
+    return entry;
+}
+
 static enum setup_result edit_json(const struct setup_client *client, const struct setup_wish *wish,
                                    const json_t *entry, struct text *text,
                                    char ret_why[SETUP_WHY_SIZE])
@@ -190,10 +233,7 @@ static enum setup_result edit_json(const struct setup_client *client, const stru
     if (json_edit_check(text_slice(text), &line, fault, sizeof fault) < 0)
         return refuse(ret_why, "line %d: %s: it has comments, which would be lost, or is no JSON",
                       line, fault);
-    json_t *root = json_loadb(text->at, text->len, 0, NULL);
-    json_t *there =
-        json_incref(json_object_get(json_object_get(root, client->servers), wish->name));
-    json_decref(root);
+    json_t *there = read_entry(client, wish, text_slice(text));
     bool ours = is_khubs(client, wish, there);
     bool found = there;
     json_decref(there);
@@ -239,10 +279,29 @@ enum setup_result setup_edit(const struct setup_client *client, const struct set
                         : edit_json(client, wish, entry, text, ret_why);
 }
 
+json_t *setup_arguments(const struct setup_client *client, const struct setup_wish *wish,
+                        struct slice text)
+{
+    json_t *entry = text.len ? read_entry(client, wish, text) : NULL;
+    const json_t *all = json_object_get(entry, "args");
+    json_t *arguments = is_khubs(client, wish, entry) && json_is_array(all) ? json_array() : NULL;
+    for (size_t i = 1; arguments && i < json_array_size(all); i++)
+        json_array_append(arguments, json_array_get(all, i));
+    json_decref(entry);
+    return arguments;
+}
+
 bool setup_is_empty(const struct setup_client *client, struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (!strchr(client->toml ? " \t\r\n" : "{} \t\r\n", text.at[i]))
-            return false;
-    return true;
+    size_t blanks = 0;
+    while (blanks < text.len && strchr(" \t\r\n", text.at[blanks]))
+        blanks++;
+    if (client->toml && blanks == text.len)
+        return true;
+    json_t *root = json_loadb(text.at, text.len, 0, NULL);
+    json_t *least = json_loads(client->hook ? client->hook->empty : "{}", 0, NULL);
+    bool empty = json_is_object(root) && (json_object_size(root) == 0 || json_equal(root, least));
+    json_decref(root);
+    json_decref(least);
+    return empty;
 }

@@ -23,6 +23,8 @@ PROJECT = {"claude": ".mcp.json", "codex": ".codex/config.toml", "cursor": ".cur
 USER = {"codex": ".codex/config.toml", "cursor": ".cursor/mcp.json", "gemini": ".gemini/settings.json",
         "vscode": ".config/Code/User/mcp.json"}
 SERVERS = {"claude": "mcpServers", "cursor": "mcpServers", "gemini": "mcpServers", "vscode": "servers"}
+HOOKS = {"claude": (".claude/settings.json", "Stop"), "codex": (".codex/hooks.json", "Stop"),
+         "cursor": (".cursor/hooks.json", "stop"), "gemini": (".gemini/settings.json", "AfterAgent")}
 URL = "http://127.0.0.1:6080/mcp"
 OTHERS = {
     "codex": '# mine\nmodel = "o"\n\n[mcp_servers.other]\ncommand = "x"  # [mcp_servers.khub]\n',
@@ -99,6 +101,12 @@ def entry(client, text, name="khub"):
     return {key: json.loads(value) for key, value in re.findall(r"(\w+) = (.*)", table[1])} if table else None
 
 
+def hooks(client, text):
+    """Those at the end of a turn: each a command with what stands beside it."""
+    groups = json.loads(text).get("hooks", {}).get(HOOKS[client][1], [])
+    return groups if client == "cursor" else [hook for group in groups for hook in group["hooks"]]
+
+
 # ── what is written ──
 
 
@@ -110,13 +118,17 @@ def it_prints_what_it_would_write():
             check(out.startswith(f"{ada.path(name)} takes this:\n\n"), out)
             equal(ada.files(), {}, "files that printing made")
             ada.worked(client, "--as", "ada", "--write")
-            check(f"\n\n{ada.read(name)}\n" in out, "not as printed:", out)
+            written = {name, HOOKS[client][0]} if client in HOOKS else {name}
+            equal(set(ada.files()), written, "files that were written")
+            for path, text in ada.files().items():
+                check(f"{ada.path(path)} takes this:\n\n{text}\n" in out, "not as printed:", out)
             found = entry(client, ada.read(name))
             equal((found["command"], found["args"]), (KHUB, ["mcp", "--as", "ada"]))
+            check(client in HOOKS or "No hook of VS Code's wakes it" in out, out)
             equal(found.get("type"), "stdio" if client == "vscode" else None)
             ada.worked(client, "--remove")
             equal(ada.files(), {}, "files that were left")
-            check(not os.path.exists(os.path.dirname(ada.path(name))) or client == "claude", "a directory was left")
+            equal(os.listdir(ada.folder), [".git"], "directories that were left")
 
 
 @test
@@ -127,8 +139,7 @@ def what_others_have_there_stays():
             check("written" in ada.worked(client, "--as", "ada", "--write"), "not written")
             first = ada.read(name)
             equal(entry(client, first)["args"], ["mcp", "--as", "ada"])
-            check(all(line in first.splitlines() for line in others_of(client).splitlines()
-                      if not line.endswith('"}')), first)
+            check(all(line in first for line in others_of(client).splitlines()), first)
             check("has it already" in ada.worked(client, "--as", "ada", "--write"), "written twice")
             equal(ada.read(name), first, "what a second time wrote")
             # others' members of khub's own entry, and an entry of another name
@@ -147,6 +158,70 @@ def what_others_have_there_stays():
             equal(ada.read(name), others_of(client), "what taking back left")
             check("has no entry" in ada.worked(client, "--remove"), "taken back twice")
             equal(ada.read(name), others_of(client), "what taking back nothing left")
+
+
+@test
+def a_hook_goes_with_it():
+    with project() as ada:
+        for client, (name, event) in HOOKS.items():
+            other = {"command": "other"} if client == "cursor" else {"matcher": "", "hooks": [{"type": "command", "command": "other"}]}
+            before = json.dumps({"permissions": {"allow": ["x"]}, "hooks": {"Other": [], event: [other]}}, indent=4) + "\n"
+            ada.write(name, before)
+            ada.worked(client, "--as", "o'hara", "--room", "lab", "--hub", "h:1", "--write")
+            first = ada.read(name)
+            check(first.startswith(before[:before.index("other")]), first)
+            mine = hooks(client, first)[1]
+            equal(mine["command"], f"{KHUB} waiting --hook {client} --as 'o'\\''hara' --room lab")
+            equal(mine.get("timeout"), {"claude": 30, "codex": 30, "gemini": 30000}.get(client))
+            equal(mine.get("loop_limit"), 8 if client == "cursor" else None)
+            ada.worked(client, "--as", "o'hara", "--room", "lab", "--hub", "h:1", "--write")
+            equal(ada.read(name), first, "what a second time wrote")
+            ada.worked(client, "--as", "bea", "--wait", "60", "--write")
+            mine = hooks(client, ada.read(name))
+            equal([hook["command"] for hook in mine], ["other", f"{KHUB} waiting --hook {client} --wait 60 --as bea"])
+            equal(mine[1].get("asyncRewake"), True if client == "claude" else None)
+            ada.worked(client, "--as", "cid", "--name", "cid", "--write")
+            ada.worked(client, "--name", "none", "--remove")
+            equal(len(hooks(client, ada.read(name))), 3, "hooks")
+            if client != "cursor":  # another hook in khub's own group
+                ada.write(name, ada.read(name).replace('"type": "command",\n                        "command": "' + KHUB + " waiting --hook "
+                                                       + client + " --as cid", '"type": "command", "command": "more"}, {"type": "command", "command": "'
+                                                       + KHUB + " waiting --hook " + client + " --as cid"))
+            ada.worked(client, "--as", "dan", "--name", "cid", "--write")
+            check(any("--as dan" in hook["command"] for hook in hooks(client, ada.read(name))), ada.read(name))
+            ada.worked(client, "--remove", "--name", "cid")
+            commands = [hook["command"] for hook in hooks(client, ada.read(name))]
+            equal(commands, ["other", f"{KHUB} waiting --hook {client} --wait 60 --as bea"] + ["more"] * (client != "cursor"))
+            ada.worked(client, "--as", "bea", "--no-hook", "--write")
+            check(not any("khub" in hook["command"] for hook in hooks(client, ada.read(name))), "a hook that nobody wants")
+            ada.worked(client, "--as", "bea", "--write")
+            check("no hook wakes it" in ada.worked(client, "--http", URL, "--write"), "nothing said of the hook")
+            ada.worked(client, "--write")
+            ada.worked(client, "--name", "none", "--remove")
+            check(any("khub" in hook["command"] for hook in hooks(client, ada.read(name))), "the hook of another entry is gone")
+            ada.worked(client, "--remove")
+            check(all(hook["command"] in ("other", "more") for hook in hooks(client, ada.read(name))), ada.read(name))
+            if client == "cursor":
+                equal(ada.read(name), before, "what taking back left")
+
+
+@test
+def a_hooks_file_that_is_not_understood_is_left_and_so_is_the_other():
+    with project() as ada:
+        for client, (name, event) in HOOKS.items():
+            for text in ('{\n  // mine\n  "hooks": {}\n}\n', '{"hooks": []}', f'{{"hooks": {{"{event}": {{}}}}}}'):
+                ada.write(name, text)
+                files = ada.files()
+                result = ada.refused(1, client, "--as", "ada", "--write", said=[ada.path(name), "It is left as it is."])
+                check("waiting --hook" in result.out and '"--as", "ada"' in result.out, result.out)
+                equal(ada.files(), files, "files")
+                ada.run(client, "--remove")
+                equal(ada.files(), files, "files")
+            os.unlink(ada.path(name))
+        ada.write(".claude/settings.json", '{\n  // mine\n}\n')
+        ada.worked("claude", "--http", URL, "--write")  # which has no hook
+        ada.worked("claude", "--remove")
+        equal(ada.files(), {".claude/settings.json": '{\n  // mine\n}\n'}, "files")
 
 
 @test
@@ -193,7 +268,7 @@ def the_project_is_found_from_within():
     with project() as ada:
         os.makedirs(ada.path("deep/down"))
         ada.worked("claude", "--write", cwd="deep/down")
-        equal(list(ada.files()), [".mcp.json"], "files")
+        equal(sorted(ada.files()), [".claude/settings.json", ".mcp.json"], "files")
         os.rmdir(ada.path(".git"))
         os.mkdir(ada.path("alone"))
         ada.worked("claude", "--write", cwd="alone")

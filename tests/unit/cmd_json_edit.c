@@ -130,6 +130,7 @@ static void test_what_is_no_object_is_not_gone_through(void **state)
     } cases[] = {{"{\"a\":\"{}\"}", "/a/b"},
                  {"{\"a\":[]}", "/a/b"},
                  {"{\"a\":[]}", "/a/0"},
+                 {"{\"a\":{}}", "/a/-"},
                  {"{\"a\":null}", "/a/b/c"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
