@@ -13,9 +13,10 @@ import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import (MIB, Hub, check, directory, encode, equal, kill_9, message, run,  # noqa: E402
-                     sanitized, settle, test, wait_until)
+from harness import (MIB, Hub, Skip, check, directory, encode, equal, kill_9, message,  # noqa: E402
+                     run, sanitized, settle, test, wait_until)
 from gateway import Gateway, door_of  # noqa: E402
+from program import worked  # noqa: E402
 from secure import lab  # noqa: E402
 from tokens import OTHER, give_out  # noqa: E402
 from websocket import (BINARY, BROKEN_OFF, CLOSE, CONTINUATION, KEY, NO_CODE, PING,  # noqa: E402
@@ -194,6 +195,31 @@ def over_tls_to_the_hub():
             hub.stop()
             with Hub(*papers.pair("impostor"), listen=(f"127.0.0.1:{hub.port}",)):
                 WebClient(gateway).expect_close(1011, "vouches")
+
+
+@test
+def over_tls_each_holds_no_copy_of_all_who_may_vouch():
+    with lab() as papers, Hub(*papers.pair("hub")) as hub:
+        if sanitized():
+            raise Skip("a sanitizer's memory tells nothing")
+        count, vouchers = 20, papers.path("vouchers.pem")
+        with open(vouchers, "wb") as file:
+            for number in range(40):  # as a system has them
+                folder = papers.path(f"voucher{number}")
+                worked("cert", "--host", f"host{number}.example", folder)
+                with open(f"{folder}/cert.pem", "rb") as cert:
+                    file.write(cert.read())
+            with open(papers.path("ca.pem"), "rb") as ours:
+                file.write(ours.read())
+        with Gateway("--hub", f"khubs://localhost:{hub.port}", "--ca", vouchers) as gateway:
+            gateway.hub = hub
+            clients = [web_join(gateway, "first", 1)]
+            before = rss(gateway)
+            clients += [web_join(gateway, f"ai{number}", 1) for number in range(count)]
+            each = (rss(gateway) - before) / count
+            check(each < 80 << 10, f"{each} bytes each")
+            for client in clients:
+                client.close()
 
 
 # ── how it ends ──
