@@ -322,6 +322,20 @@ KHUB_PUBLIC int khub_update_workspace(struct khub *link, const char *session_id,
 KHUB_PUBLIC int khub_request_lease(struct khub *link, const char *key, unsigned ttl_s,
                                    const char *intent);
 KHUB_PUBLIC int khub_release_lease(struct khub *link, const char *key, uint64_t fence, bool done);
+/* Level 2: adds a task to the room's list (docs/PROTOCOL.md, Tasks). body, key (an id of the
+ * caller's choice) and needs (ids of tasks that come first, NULL-terminated) may be NULL.
+ * A task that is ready is claimed by khub_request_lease of "task:ID". What becomes of tasks the hub
+ * tells by messages of the type "task". */
+KHUB_PUBLIC int khub_add_task(struct khub *link, const char *title, const char *body,
+                              const char *key, const char *const *needs);
+/* It is done, by who holds its lease under that fence. evidence: JSON text of an array of {command,
+ * exit, printed}: what was run to see that it is, and what came of it; NULL: none. */
+KHUB_PUBLIC int khub_finish_task(struct khub *link, const char *id, uint64_t fence,
+                                 const char *evidence);
+/* What came of one of these commands, counted from 0, when this AI ran it: the status with which it
+ * ended, and all that it printed (NULL where the evidence does not say what). */
+KHUB_PUBLIC int khub_report_evidence(struct khub *link, const char *id, unsigned index,
+                                     unsigned exit, const char *printed);
 KHUB_PUBLIC int khub_chat(struct khub *link, const char *text, const char *target);
 /* A new hello with other capabilities (NULL-terminated); later connections say them as well. */
 KHUB_PUBLIC int khub_update_capabilities(struct khub *link, const char *const *capabilities);

@@ -435,6 +435,35 @@ int khub_release_lease(struct khub *link, const char *key, uint64_t fence, bool 
     return PUBLISH(link, MESSAGE_LEASE_RELEASE, NULL, fields);
 }
 
+int khub_add_task(struct khub *link, const char *title, const char *body, const char *key,
+                  const char *const *needs)
+{
+    const struct field fields[] = {{"title", FIELD_STRING, .text = title},
+                                   {"body", FIELD_OPTIONAL, .text = body},
+                                   {"key", FIELD_OPTIONAL, .text = key},
+                                   {"needs", FIELD_LIST, .list = needs}};
+    return PUBLISH(link, MESSAGE_TASK, NULL, fields);
+}
+
+int khub_finish_task(struct khub *link, const char *id, uint64_t fence, const char *evidence)
+{
+    const struct field fields[] = {{"id", FIELD_STRING, .text = id},
+                                   {"status", FIELD_STRING, .text = "done"},
+                                   {"fence", FIELD_COUNT, .count = fence},
+                                   {"evidence", FIELD_JSON, .text = evidence ? evidence : "[]"}};
+    return PUBLISH(link, MESSAGE_TASK, NULL, fields);
+}
+
+int khub_report_evidence(struct khub *link, const char *id, unsigned index, unsigned exit,
+                         const char *printed)
+{
+    const struct field fields[] = {{"task", FIELD_STRING, .text = id},
+                                   {"index", FIELD_COUNT, .count = index},
+                                   {"exit", FIELD_COUNT, .count = exit},
+                                   {"printed", FIELD_OPTIONAL, .text = printed}};
+    return PUBLISH(link, MESSAGE_EVIDENCE_REPORT, NULL, fields);
+}
+
 int khub_chat(struct khub *link, const char *text, const char *target)
 {
     const struct field fields[] = {{"text", FIELD_STRING, .text = text}};

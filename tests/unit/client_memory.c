@@ -82,11 +82,17 @@ static int publish_each(struct khub *link, unsigned which)
         return khub_update_capabilities(link, capabilities);
     case 14:
         return khub_request_lease(link, "k", 60, "to build it");
+    case 15:
+        return khub_add_task(link, "t", long_text, NULL, capabilities);
+    case 16:
+        return khub_finish_task(link, "t7", 1, "[{}]");
+    case 17:
+        return khub_report_evidence(link, "t7", 0, 0, long_text);
     default:
         return khub_chat(link, long_text, NULL);
     }
 }
-#define EACH_COUNT 16
+#define EACH_COUNT 19
 
 /* Publishes all; what fails for want of memory is tried once more, and published unless memory is
  * gone for good. */

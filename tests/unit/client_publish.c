@@ -103,6 +103,31 @@ static int lease_back(struct khub *link)
 {
     return khub_release_lease(link, "k", 7, true);
 }
+static int task(struct khub *link)
+{
+    return khub_add_task(link, "the \"parser\"", "all\nof it", "parser",
+                         (const char *[]){"lexer", "t7", NULL});
+}
+static int task_alone(struct khub *link)
+{
+    return khub_add_task(link, "t", NULL, NULL, NULL);
+}
+static int task_done(struct khub *link)
+{
+    return khub_finish_task(link, "t7", 9, "[{\"command\":\"make\",\n\"exit\":0}]");
+}
+static int task_done_so(struct khub *link)
+{
+    return khub_finish_task(link, "t7", UINT64_MAX, NULL);
+}
+static int evidence(struct khub *link)
+{
+    return khub_report_evidence(link, "t7", 1, 2, "");
+}
+static int evidence_exit(struct khub *link)
+{
+    return khub_report_evidence(link, "t7", 0, 0, NULL);
+}
 static int chat(struct khub *link)
 {
     return khub_chat(link, "\"caf\xc3\xa9\"\n\t\\ \x01\x7f", "eve");
@@ -149,6 +174,18 @@ static const struct {
     {lease, "lease_request", "null",
      "{\"key\":\"feature/ra\\\"id\",\"ttl_s\":3600,\"intent\":\"to build it\"}"},
     {lease_no_intent, "lease_request", "null", "{\"key\":\"k\",\"ttl_s\":1}"},
+    {task, "task", "null",
+     "{\"title\":\"the \\\"parser\\\"\",\"body\":\"all\\nof it\",\"key\":\"parser\","
+     "\"needs\":[\"lexer\",\"t7\"]}"},
+    {task_alone, "task", "null", "{\"title\":\"t\",\"needs\":[]}"},
+    {task_done, "task", "null",
+     "{\"id\":\"t7\",\"status\":\"done\",\"fence\":9,\"evidence\":[{\"command\":\"make\", "
+     "\"exit\":0}]}"},
+    {task_done_so, "task", "null",
+     "{\"id\":\"t7\",\"status\":\"done\",\"fence\":18446744073709551615,\"evidence\":[]}"},
+    {evidence, "evidence_report", "null",
+     "{\"task\":\"t7\",\"index\":1,\"exit\":2,\"printed\":\"\"}"},
+    {evidence_exit, "evidence_report", "null", "{\"task\":\"t7\",\"index\":0,\"exit\":0}"},
     {lease_back, "lease_release", "null", "{\"key\":\"k\",\"fence\":7,\"done\":true}"},
     {chat, "chat", "\"eve\"", "{\"text\":\"\\\"caf\xc3\xa9\\\"\\n\\t\\\\ \\u0001\\u007f\"}"},
 };
@@ -298,6 +335,10 @@ static void texts_and_ids_are_checked(void **state)
     }
     assert_int_equal(khub_request_lease(link, "k", 0, NULL), KHUB_E_ARGUMENT);
     assert_int_equal(khub_request_lease(link, "k", 3601, NULL), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_add_task(link, NULL, NULL, NULL, NULL), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_finish_task(link, NULL, 1, NULL), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_finish_task(link, "t7", 1, "[1,]"), KHUB_E_ARGUMENT);
+    assert_int_equal(khub_report_evidence(link, NULL, 0, 0, NULL), KHUB_E_ARGUMENT);
     assert_int_equal(khub_chat(link, NULL, NULL), KHUB_E_ARGUMENT);
     assert_int_equal(khub_answer_feature(link, NULL, "f", "{}"), KHUB_E_ARGUMENT);
     assert_int_equal(khub_answer_feature(link, "", "f", "{}"), KHUB_E_ARGUMENT);
