@@ -44,6 +44,7 @@
 
 /* Bytes that may wait for a stream's reader; bodies of all requests under way together. */
 #define HTTP_STREAM_MAX (1u << 20)
+#define HTTP_EVENTS_MAX (64u << 10) /* of a turn that go out together */
 #define HTTP_BODIES_MAX (64u << 20)
 
 #endif

@@ -26,6 +26,7 @@ enum http_wait {
 };
 
 TAILQ_HEAD(http_connection_list, http_connection);
+TAILQ_HEAD(http_request_list, http_request);
 
 /* Under way: its head has come. */
 struct http_request {
@@ -42,6 +43,9 @@ struct http_request {
     bool handed;    /* to the handler */
     bool head_only; /* the method is HEAD */
     bool streaming;
+    bool telling;       /* is in the server's list of such */
+    struct text events; /* said in this turn of the loop: they go out together */
+    TAILQ_ENTRY(http_request) next_telling;
     bool abandoned_at_end; /* who says nothing more does not wait for the answer */
 };
 
@@ -80,6 +84,8 @@ struct http_server {
     struct http_listener *listeners[HTTP_LISTENERS_MAX];
     size_t listener_count;
     uv_timer_t timer;
+    uv_timer_t turn; /* is over */
+    struct http_request_list telling;
     struct ssl_ctx_st *tls;        /* of connections from now on; owned; NULL: there is no TLS */
     struct tls_sessions *sessions; /* NULL: there was never any */
     size_t shaking;
@@ -144,6 +150,8 @@ void http_refuse(struct http_connection *connection, unsigned status, const char
 void http_request_free(struct http_request *request);
 /* A sign of life in a stream. False: it can't be written. */
 bool http_stream_alive(struct http_request *request);
+/* The turn is over: what was said in it goes out. */
+void http_streams_tell(uv_timer_t *turn);
 
 /* ── routes ── */
 

@@ -109,6 +109,9 @@ void http_request_free(struct http_request *request)
     server->bodies -= request->body.len;
     server->counts.streams_open -= request->streaming;
     server->counts.upgrades_open -= request->tunnel != NULL;
+    if (request->telling)
+        TAILQ_REMOVE(&server->telling, request, next_telling);
+    text_free(&request->events);
     text_free(&request->body);
     text_free(&request->fields);
     free(request->params_text);
@@ -303,25 +306,60 @@ static void add_data(struct text *text, struct slice data)
     }
 }
 
+/* What was said in this turn. */
+static bool events_write(struct http_request *request)
+{
+    bool written = request->events.len == 0 || chunk_write(request, text_slice(&request->events));
+    text_free(&request->events);
+    if (request->telling)
+        TAILQ_REMOVE(&request->connection->server->telling, request, next_telling);
+    request->telling = false;
+    return written;
+}
+
+/* A call of the system for each event of each reader would cost more than all else of it. */
+static void tell_later(struct http_request *request)
+{
+    struct http_server *server = request->connection->server;
+    if (request->telling)
+        return;
+    if (TAILQ_EMPTY(&server->telling))
+        uv_timer_start(&server->turn, http_streams_tell, 0, 0);
+    TAILQ_INSERT_TAIL(&server->telling, request, next_telling);
+    request->telling = true;
+}
+
+void http_streams_tell(uv_timer_t *turn)
+{
+    const struct http_server *server = turn->data;
+    struct http_request *request;
+    while ((request = TAILQ_FIRST(&server->telling)))
+        if (!events_write(request))
+            http_connection_close(request->connection, true);
+}
+
 bool http_stream_event(struct http_request *request, struct slice event, struct slice id,
                        struct slice data)
 {
     struct http_connection *connection = request->connection;
     struct http_server *server = connection->server;
-    struct text text = {0};
+    struct text *text = &request->events;
+    size_t waiting = http_stream_waiting(request);
     if (event.at && !has_control(event))
-        text_addf(&text, "event: %.*s\n", SLICE_FORMAT(event));
+        text_addf(text, "event: %.*s\n", SLICE_FORMAT(event));
     if (id.at && !has_control(id))
-        text_addf(&text, "id: %.*s\n", SLICE_FORMAT(id));
-    add_data(&text, data);
-    text_add_literal(&text, "\n");
-    size_t waiting = http_connection_unsent(connection);
+        text_addf(text, "id: %.*s\n", SLICE_FORMAT(id));
+    add_data(text, data);
+    text_add_literal(text, "\n");
     /* What waits is bounded; a single event may be longer, for it can't become shorter. */
-    bool slow = waiting > 0 && waiting + text.len > server->options.stream_max;
+    bool slow = waiting > 0 && http_stream_waiting(request) > server->options.stream_max;
     server->counts.streams_cut += slow;
     server->counts.events += !slow;
-    bool written = !slow && !text.failed && chunk_write(request, text_slice(&text));
-    text_free(&text);
+    bool written = !slow && !text->failed;
+    if (written && text->len > HTTP_EVENTS_MAX)
+        written = events_write(request);
+    else if (written)
+        tell_later(request);
     if (!written) {
         http_connection_close(connection, false);
         return false;
@@ -341,6 +379,10 @@ void http_stream_end(struct http_request *request)
 {
     struct http_connection *connection = request->connection;
     struct text text = {0};
+    if (!events_write(request)) {
+        http_connection_close(connection, false);
+        return;
+    }
     if (head_of(request)->minor >= 1)
         text_add_literal(&text, "0\r\n\r\n");
     send_last(connection, &text, may_keep(connection));
@@ -395,7 +437,7 @@ bool http_tunnel_write(struct http_request *request, struct slice bytes)
 
 size_t http_tunnel_unsent(const struct http_request *request)
 {
-    return http_connection_unsent(request->connection);
+    return http_connection_unsent(request->connection) + request->events.len;
 }
 
 void http_tunnel_reads(struct http_request *request, bool reads)

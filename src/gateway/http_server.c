@@ -113,8 +113,10 @@ struct http_server *http_server_new(uv_loop_t *loop, const struct http_server_op
         free(server);
         return NULL;
     }
-    server->timer.data = server;
-    server->handles = 1;
+    uv_timer_init(loop, &server->turn);
+    TAILQ_INIT(&server->telling);
+    server->timer.data = server->turn.data = server;
+    server->handles = 2;
     return server;
 }
 
@@ -155,6 +157,7 @@ void http_server_close(struct http_server *server)
             http_connection_close(connection, true);
     }
     uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+    uv_close((uv_handle_t *)&server->turn, on_timer_closed);
 }
 
 /* ── listening ── */

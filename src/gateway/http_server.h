@@ -119,10 +119,10 @@ void http_reply_unauthorized(struct http_request *request, const char *sentence)
 /* The answer is a stream of events. False: it has ended already (the method was HEAD, or the client
  * is gone), gone is not called, and the request is no more. */
 bool http_stream_begin(struct http_request *request);
-/* One event. event and id may be at NULL: none; neither has control characters. data may have
- * lines. False: the reader was too slow, or is gone, and was cut; gone is not called, and the
- * request is no more. It will come back with the id of the last event that it has as
- * Last-Event-ID. */
+/* One event; those of a turn of the loop go out together, at its end. event and id may be at NULL:
+ * none; neither has control characters. data may have lines. False: the reader was too slow, or is
+ * gone, and was cut; gone is not called, and the request is no more. It will come back with the id
+ * of the last event that it has as Last-Event-ID. */
 bool http_stream_event(struct http_request *request, struct slice event, struct slice id,
                        struct slice data);
 void http_stream_end(struct http_request *request);
