@@ -311,7 +311,8 @@ static bool is_answer(bool from_hub, struct json_value type, struct json_value p
                                                 MESSAGE_MODERATION_RESULT,
                                                 MESSAGE_USAGE_RESULT,
                                                 MESSAGE_APPROVAL_RESULT,
-                                                MESSAGE_TASK_RESULT};
+                                                MESSAGE_TASK_RESULT,
+                                                MESSAGE_SENT_RESULT};
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
     for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)

@@ -615,6 +615,8 @@ static const struct {
     [MESSAGE_EVIDENCE_REPORT] = {{"evidence", STYLE_DIM}, say_evidence},
     [MESSAGE_TASK_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_TASK_RESULT] = {{"tasks", STYLE_DIM}, say_other},
+    [MESSAGE_SENT_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_SENT_RESULT] = {{"sent", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -180,6 +180,7 @@ static void request_proceed(struct request *request)
     request->hub->messages++;
     if (!request->member && type != MESSAGE_HELLO) {
         join_proceed(request);
+        reach_begin(request->member, request->entry->seq);
         hub_note(request->hub, request->from, HUB_JOINED, request->member->key,
                  request->member->specialization);
     }
@@ -197,8 +198,11 @@ static void request_proceed(struct request *request)
         holding_count(request);
     reply_proceed(request);
     chain_proceed(request);
-    if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT)
+    sent_answered(request);
+    if (request->member->acks && type != MESSAGE_HELLO && type != MESSAGE_HEARTBEAT) {
+        sent_keep(request);
         request_acknowledge(request);
+    }
 }
 
 void request_error(struct request *request, const struct refusal *refusal)

@@ -32,7 +32,13 @@
 #define RECEIPT_BLOCKS_EACH_MAX   513u
 #define RECEIPTS_WITHIN_MS        600000
 #define RECEIPTS_MAX              (1u << 22)
-#define CAPABILITIES_MAX          64u /* of one AI */
+#define SENT_EACH_MAX             256u   /* messages of one AI of which it may ask what became, */
+#define SENT_MAX                  16384u /* and of a room; */
+#define ACTS_EACH_MAX             64u    /* of one, receivers that acted on it, */
+#define ACTS_MAX                  65536u /* and of a room */
+#define SENT_LOOKS_MAX            65536u /* receivers looked at for one answer */
+#define SENT_RECEIVERS_SHOWN      8u     /* of each of several messages */
+#define CAPABILITIES_MAX          64u    /* of one AI */
 #define CAPABILITY_BYTES_MAX      128u
 #define OPPORTUNITIES_MAX         5u   /* in one training_sync, the seed's number */
 #define OWN_IDS_MAX               256u /* of an owner, whose past a token of its may observe */

@@ -203,6 +203,7 @@ void collaboration_request_proceed(struct request *request)
     session->type = slice_copy(offer.type);
     session->description = slice_copy(offer.description);
     offer_send(request, session);
+    request->session = session;
     struct text *text = update_begin(request, session, request->member->key);
     text_add_member(text, "by", request->member->key);
     text_add_member(text, "in_reply_to", request->message->message_id);

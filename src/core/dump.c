@@ -28,6 +28,8 @@ static void dump_member(void *object, void *ctx)
     text_add_string(text, member->specialization);
     text_add_literal(text, ",\"owner\":");
     text_add_string(text, member_owner(member));
+    text_add_literal(text, ",\"reach\":");
+    reach_write(&member->reach, text);
     text_addf(text, ",\"admin\":%s,\"capabilities\":", member->admin ? "true" : "false");
     member_capability_text(member, text);
     text_addf(
@@ -248,5 +250,13 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     dump_artifacts(&dump);
     text_add_literal(text, "],\"tasks\":[");
     dump_tasks(&dump);
+    text_add_literal(text, "],\"sent\":[");
+    const struct sent *sent;
+    TAILQ_FOREACH (sent, &room->sents.list, next) {
+        text_addf(text, "%s{\"seq\":%" PRIu64 ",",
+                  sent == TAILQ_FIRST(&room->sents.list) ? "" : ",", sent->seq);
+        sent_write(sent, text);
+        text_add_literal(text, "}");
+    }
     text_add_literal(text, "]}");
 }

@@ -314,6 +314,9 @@ void request_truncated(struct request *request, const struct seat *to, uint64_t 
 
 void request_caught_up(struct request *request, const struct seat *to, uint64_t seq)
 {
+    struct peer *peer = peer_find(request->hub, to->peer);
+    if (peer)
+        peer->catching_up = false;
     struct outgoing outgoing;
     struct text *text =
         hub_message_begin(request, MESSAGE_CAUGHT_UP, slice_of("hub"), to->member->key);

@@ -531,6 +531,9 @@ static void resume(struct request *request, uint64_t since)
                                  .since = since,
                                  .seq = request->entry->seq};
     struct seat seat = {request->from, request->member, member->level, member->observer};
+    struct peer *peer = peer_find(hub, request->from);
+    if (peer)
+        peer->catching_up = true;
     if (hub->edge.resume) {
         resumed.own = member_own_ids(request->room, member);
         hub->edge.resume(hub->edge.ctx, &resumed);
@@ -602,6 +605,20 @@ static enum hub_event hello_event(const struct member *member, bool stayed)
                              : HUB_JOINED;
 }
 
+/* From where on it is given all. A hub that keeps nothing has what was said since just now. */
+static void hello_reach(struct request *request, const struct hello *hello)
+{
+    struct room *room = request->room;
+    struct member *member = request->member;
+    uint64_t seq = request->entry->seq;
+    if (hello->resumes && (room->limits.keeps || hello->since + 1 >= seq))
+        reach_resume(member, hello->since);
+    else
+        reach_begin(member, seq);
+    if (hello->resumes)
+        member_read(room, member, hello->since);
+}
+
 void hello_proceed(struct request *request)
 {
     struct hello hello;
@@ -623,8 +640,8 @@ void hello_proceed(struct request *request)
     if (first)
         hub_note(request->hub, member->peer, hello_event(member, stayed), member->key,
                  member->specialization);
-    if (first && hello.resumes)
-        member_read(room, member, hello.since);
+    if (first)
+        hello_reach(request, &hello);
     sync_send(request, hello.sync_max);
     if (first && hello.resumes) {
         if (room->limits.keeps)

@@ -187,6 +187,12 @@ bool letter_is_stored(const struct room *room, uint64_t seq)
     return letter && letter_waits(room, letter);
 }
 
+enum letter_lack letter_lack(const struct room *room, uint64_t seq)
+{
+    const struct letter *letter = letter_find(room, seq);
+    return letter ? letter->lack : LETTER_LACKS_NONE;
+}
+
 void letter_lay(struct request *request, enum letter_lack lack)
 {
     struct letter *letter = letter_of(request);
@@ -474,6 +480,7 @@ static void letter_resend(struct request *request, struct letter *letter)
                                 .origin = LINE_MADE,
                                 .level = message_type_level(letter->type)};
     effect_to_names(request, &outgoing, &letter->target, 1, true, NULL);
+    sent_again(room, letter->seq, request->entry->seq);
     if (letter->awaited)
         reply_await_no_more(room, letter->key);
     if (!letter->wait_ms) {

@@ -54,6 +54,30 @@ static enum sees load_sees(struct loading *loading)
     return SEES_PUBLIC;
 }
 
+/* Of a hub that did not know: that is before its time. */
+static void load_reach(struct loading *loading, struct member *member)
+{
+    uint64_t last = loading->room->last_seq;
+    struct reach *reach = &member->reach;
+    uint64_t again = 0, *const parts[] = {&reach->first, &reach->from, &reach->given,
+                                          &reach->to,    &reach->left, &again};
+    const size_t part_count = sizeof parts / sizeof *parts;
+    reach->first = reach->left = last;
+    if (!load_has(loading, "reach"))
+        return;
+    struct json_iterator elements = {.rest = load_array(loading, loading->object, "reach").raw};
+    struct json_value element;
+    size_t count = 0;
+    while (json_next_element(&elements, &element) && count < part_count &&
+           json_u64(element, parts[count]) == 0)
+        count++;
+    reach->again = again;
+    if (count != part_count || !reach_fits(reach, last)) {
+        *reach = (struct reach){.first = last, .left = last};
+        load_damage(loading, "reach");
+    }
+}
+
 static void load_member(struct loading *loading)
 {
     struct room *room = loading->room;
@@ -64,6 +88,7 @@ static void load_member(struct loading *loading)
     }
     struct member *member = memory_new(sizeof *member);
     member->key = slice_copy(loading->row->key);
+    TAILQ_INIT(&member->sent);
     index_add(&room->members, member);
     member->peer = load_u64(loading, object, "peer");
     uint64_t stays_s = load_has(loading, "stays_s") ? load_u64(loading, object, "stays_s") : 0;
@@ -92,6 +117,7 @@ static void load_member(struct loading *loading)
         member->cursor = load_u64(loading, object, "cursor");
     if (member->cursor > room->last_seq)
         load_damage(loading, "cursor");
+    load_reach(loading, member);
     member->joined_ms = load_i64(loading, object, "joined_ms");
     member->left_ms = load_i64(loading, object, "left_ms");
     load_short(loading, object, "resume_token", member->resume_token, sizeof member->resume_token);
@@ -365,6 +391,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_APPROVAL] = load_approval,
         [ROW_ARTIFACT] = load_artifact,
         [ROW_TASK] = load_task,
+        [ROW_SENT] = load_sent,
     };
     size_t at;
     struct room *room = room_find(hub, room_name);

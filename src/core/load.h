@@ -50,6 +50,10 @@ void load_account(struct loading *loading);
 void load_commitment(struct loading *loading);
 void load_former(struct loading *loading);
 
+/* ── load_sent.c: what was said, and who acted on it ── */
+
+void load_sent(struct loading *loading);
+
 /* ── load_artifact.c ── */
 
 void load_artifact(struct loading *loading);

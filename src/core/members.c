@@ -213,6 +213,7 @@ void member_read(struct room *room, struct member *member, uint64_t seq)
     if (seq <= member->cursor || seq > room->last_seq)
         return;
     member->cursor = seq;
+    reach_read(member);
     member_changed(room, member);
 }
 
@@ -231,6 +232,7 @@ struct member *member_join(struct room *room, peer_id peer, struct slice ai_id, 
     } else {
         member = memory_new(sizeof *member);
         member->key = slice_copy(ai_id);
+        TAILQ_INIT(&member->sent);
         member->sessions =
             session_count_active(room, ai_id); /* it was forgotten, its sessions were not */
         index_add(&room->members, member);
@@ -360,12 +362,14 @@ void departed_trim(struct room *room)
             room->addressed = NULL;
         holding_leave(room, oldest);
         receipts_forget(room, oldest);
+        sents_forget(room, oldest);
         change_gone(&room->changes, &oldest->change, ROW_MEMBER, oldest->key);
         member_free(oldest);
     }
     holdings_trim(room);
 }
 
+/* Its connection is over, with the entry that is being applied. */
 static void member_unseat(struct room *room, struct member *member, int64_t now)
 {
     peer_departed(room->hub, member);
@@ -376,6 +380,7 @@ static void member_unseat(struct room *room, struct member *member, int64_t now)
         member_let_go(room, member);
     member->peer = 0;
     member->left_ms = now;
+    reach_end(member, room->last_seq);
     member->heard = room->hub->clock;
     member->order = ++room->changes.order;
     member_changed(room, member);

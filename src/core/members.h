@@ -7,7 +7,9 @@
 #include "core/effect.h"
 #include "core/holdings.h"
 #include "core/index.h"
+#include "core/reach.h"
 #include "core/receipts.h"
+#include "core/sent.h"
 #include "wire/json.h"
 #include "wire/text.h"
 #include <sys/queue.h>
@@ -42,8 +44,11 @@ struct member {
     char resume_token[33];
     struct holding *holding; /* of its owner; NULL: it owns itself */
     uint64_t order;          /* of its joining, or leaving */
-    uint64_t cursor; /* the seq up to which it said to have read; at first that of its joining */
+    uint64_t cursor;    /* the seq up to which it said to have read; at first that of its joining */
+    struct reach reach; /* what it was given, and said to have read */
     struct receipts *receipts; /* NULL: none */
+    struct sent_list sent;     /* what it said, the oldest first */
+    size_t sent_count;
     struct change change;
     TAILQ_ENTRY(member) next;      /* in room->away or room->departed while not connected */
     struct lookalikes *lookalikes; /* those whose names look like its own, while it has not gone */

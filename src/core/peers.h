@@ -22,6 +22,7 @@ struct peer {
     unsigned searches;           /* of an index, not answered yet */
     unsigned challenged;         /* takeovers of its id proposed and not yet applied */
     bool leaving;                /* it said so, and that is not applied yet */
+    bool catching_up;            /* what it missed is on its way to it */
     int64_t heard;               /* hub clock */
     uint64_t cursor;          /* up to which it said to have read; at most what its room has told */
     int64_t cursor_at;        /* hub clock at which one was last proposed */

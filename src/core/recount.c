@@ -131,6 +131,8 @@ static void recount_member(void *object, void *ctx)
     size_t active = session_count_active(verdict->room, member->key);
     if (member->cursor > verdict->room->last_seq)
         verdict_fail(verdict, "\"%.*s\" has read what is yet to come", SLICE_FORMAT(member->key));
+    if (!reach_fits(&member->reach, verdict->room->last_seq))
+        verdict_fail(verdict, "what \"%.*s\" was given is in no order", SLICE_FORMAT(member->key));
     if (active != member->sessions)
         verdict_fail(verdict, "\"%.*s\" is in %zu active sessions, counted %zu",
                      SLICE_FORMAT(member->key), active, member->sessions);
@@ -623,6 +625,8 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
         index_walk(&verdict.room->members, recount_member, &verdict);
         recount_receipts(&verdict);
         recount_letters(&verdict);
+        if (!sents_whole(verdict.room))
+            verdict_fail(&verdict, "what was said by those with acks is not found, or miscounted");
         if (!chains_whole(verdict.room))
             verdict_fail(&verdict, "replies in a row are in no order, or not found");
         if (!bans_whole(verdict.room))

@@ -70,6 +70,7 @@ static void message_retract(const struct retraction *retraction, uint64_t seq)
     told.seq = seq;
     said_note(room, seq, SAID_RETRACTED);
     letter_retract(room, seq);
+    sent_retract(room, seq);
     if (hub->edge.retract)
         hub->edge.retract(hub->edge.ctx, &told);
 }

@@ -88,6 +88,7 @@ struct room {
     struct outlines outlines; /* of messages that are under way */
 
     struct said_list messages; /* which entries are */
+    struct sents sents;        /* those that may be asked for */
 
     struct index bans;
     struct ruling read_only; /* by.len 0: whoever is there may write */

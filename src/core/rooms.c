@@ -59,6 +59,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->awaited);
     letters_init(&room->letters);
     chains_init(&room->chains);
+    sents_init(&room->sents);
     room->loop_told = hub->clock - LOOP_TOLD_MS;
     TAILQ_INIT(&room->capability_list);
     TAILQ_INIT(&room->live);
@@ -100,6 +101,7 @@ static void room_release(struct room *room)
     outlines_free(&room->outlines);
     changes_free(&room->changes);
     changes_free(&room->wordings);
+    sents_free(room);
     members_free(room);
     replies_free(room);
     letters_free(room);

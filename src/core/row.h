@@ -32,7 +32,8 @@
     X(SAID, "said")             /* key: the number of a block of seqs (said.h) */                  \
     X(APPROVAL, "approval")     /* key: its id */                                                  \
     X(ARTIFACT, "artifact")     /* key: the seq at which it was offered, 20 digits */              \
-    X(TASK, "task")             /* key: its id */
+    X(TASK, "task")             /* key: its id */                                                  \
+    X(SENT, "sent")             /* key: the seq of a message, 20 digits */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

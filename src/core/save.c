@@ -110,6 +110,8 @@ static void write_member(const void *object, struct text *text)
     add_name(text, "capabilities");
     member_capability_text(member, text);
     add_u64(text, "cursor", member->cursor);
+    add_name(text, "reach");
+    reach_write(&member->reach, text);
     add_i64(text, "joined_ms", member->joined_ms);
     add_i64(text, "left_ms", member->left_ms);
     add_text(text, "resume_token", slice_of(member->resume_token));
@@ -430,6 +432,11 @@ static void write_task(const void *object, struct text *text)
     task_write_row(object, text);
 }
 
+static void write_sent(const void *object, struct text *text)
+{
+    sent_write(object, text);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,
     [ROW_PATTERN] = write_knowledge,
@@ -453,6 +460,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_APPROVAL] = write_approval,
     [ROW_ARTIFACT] = write_artifact,
     [ROW_TASK] = write_task,
+    [ROW_SENT] = write_sent,
 };
 
 static void save_row(struct saving *saving, enum row_kind kind, struct slice key)
@@ -556,6 +564,9 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     TAILQ_FOREACH (artifact, &room->artifacts, next)
         save_object(&saving, ROW_ARTIFACT, artifact);
     save_index(&saving, ROW_TASK, &room->tasks.index);
+    const struct sent *sent;
+    TAILQ_FOREACH (sent, &room->sents.list, next)
+        save_object(&saving, ROW_SENT, sent);
     text_free(&saving.text);
 }
 

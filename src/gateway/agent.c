@@ -249,6 +249,7 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     case MESSAGE_APPROVAL_RESULT:
     case MESSAGE_USAGE_RESULT:
     case MESSAGE_TASK_RESULT:
+    case MESSAGE_SENT_RESULT:
         return KIND_NONE;
     case MESSAGE_APPROVAL: /* a person's word on what we asked, or a question to us */
         return is_of_own_approval(agent, payload) ? KIND_INBOX : KIND_NONE;

@@ -65,7 +65,9 @@
     X(TASK, "task", 2, true)                                                                       \
     X(EVIDENCE_REPORT, "evidence_report", 2, true)                                                 \
     X(TASK_QUERY, "task_query", 2, true)                                                           \
-    X(TASK_RESULT, "task_result", 2, false)
+    X(TASK_RESULT, "task_result", 2, false)                                                        \
+    X(SENT_QUERY, "sent_query", 2, true)                                                           \
+    X(SENT_RESULT, "sent_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -84,7 +86,8 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
      MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
      MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
-     MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY))
+     MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY) |                       \
+     MESSAGE_BIT(MESSAGE_SENT_QUERY))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

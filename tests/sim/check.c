@@ -183,6 +183,53 @@ static void check_roster(struct world *world, const struct room_model *room, jso
         world_fail(world, "%zu members are listed, not %zu", json_array_size(members), listed);
 }
 
+/* Can it be in that state? What is delivered is in the hands of somebody who is connected; what is
+ * stored waits for one who stays, or catches up. */
+static bool sent_state_fits(const struct member *member, json_t *receiver, json_int_t seq)
+{
+    const char *state = text_of(receiver, "state");
+    json_int_t by = json_integer_value(json_object_get(receiver, "by_seq"));
+    if (strcmp(state, "acted_on") == 0)
+        return by > seq;
+    if (strcmp(state, "delivered") == 0)
+        return !by && member->link != NOBODY;
+    if (strcmp(state, "stored") == 0)
+        return !by && (member->stays || member->link != NOBODY); /* what it missed is on its way */
+    return !by &&
+           (strcmp(state, "seen") == 0 ? member->seen
+                                       : strcmp(state, "dead") == 0 || strcmp(state, "gone") == 0);
+}
+
+static void check_sent(struct world *world, const struct room_model *room, json_t *payload)
+{
+    json_t *messages = json_object_get(payload, "messages"), *message, *receiver, *count;
+    json_int_t last = INT64_MAX;
+    size_t index, at;
+    const char *state;
+    json_array_foreach(messages, index, message)
+    {
+        json_int_t seq = json_integer_value(json_object_get(message, "seq")), sum = 0;
+        json_int_t total = json_integer_value(json_object_get(message, "total"));
+        json_t *receivers = json_object_get(message, "receivers");
+        json_object_foreach(json_object_get(message, "counts"), state, count)
+        {
+            sum += json_integer_value(count);
+        }
+        if (seq >= last || sum != total || (json_int_t)json_array_size(receivers) > total)
+            world_fail(world, "message %lld has %lld receivers, and %lld states", (long long)seq,
+                       (long long)total, (long long)sum);
+        last = seq;
+        json_array_foreach(receivers, at, receiver)
+        {
+            for (int name = 0; name < NAMES; name++)
+                if (strcmp(text_of(receiver, "ai_id"), names[name]) == 0 &&
+                    !sent_state_fits(&room->members[name], receiver, seq))
+                    world_fail(world, "message %lld can't be %s for %s", (long long)seq,
+                               text_of(receiver, "state"), names[name]);
+        }
+    }
+}
+
 /* Each that is here, once, as far as a page goes. */
 static void check_members(struct world *world, const struct room_model *room, json_t *payload)
 {
@@ -467,6 +514,9 @@ static void check_payload(struct world *world, const struct expected *expected, 
         break;
     case MESSAGE_MEMBER_RESULT:
         check_members(world, &world->rooms[expected->room], payload);
+        break;
+    case MESSAGE_SENT_RESULT:
+        check_sent(world, &world->rooms[expected->room], payload);
         break;
     case MESSAGE_DEAD_RESULT:
         check_dead_result(world, expected, payload, said);

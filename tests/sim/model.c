@@ -482,6 +482,10 @@ void model_line(struct world *world, struct said *said)
         model_open_query(world, said, MESSAGE_MEMBER_RESULT);
         return;
     }
+    if (said->type == MESSAGE_SENT_QUERY && !said->bad_line) {
+        model_open_query(world, said, MESSAGE_SENT_RESULT);
+        return;
+    }
     if (!said->bad_line) {
         link->bad_lines = 0;
         codes |= state_codes(world, said, room);

@@ -158,6 +158,7 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_MODERATION,
                                               MESSAGE_MODERATION_QUERY,
                                               MESSAGE_MEMBER_QUERY,
+                                              MESSAGE_SENT_QUERY,
                                               MESSAGE_LEASE_REQUEST,
                                               MESSAGE_LEASE_RELEASE,
                                               MESSAGE_APPROVAL_REQUEST,

@@ -196,6 +196,7 @@ static void fill(struct fixture *f)
     join(f, FAY, "fay/1", 2, "'acks':true");
     for (unsigned i = 0; i < RECEIPTS_IN_BLOCK + 2; i++)
         say(f, FAY, "chat", "{}");
+    say(f, BOB, "chat", "{'in_reply_to':'%s'}", last_message_id(f));
     join(f, GUS, "fay", 2, "'acks':true");
     say_to(f, GUS, "cey", "chat", "{'reply_by':1000}");
     say_to(f, GUS, "cey", "chat", "{'reply_by':2000}");
@@ -390,13 +391,13 @@ static void test_a_room_that_is_read_only_loads(void **state)
 }
 
 /* An entry need not be a claim or retracted, nor a member an admin or expelled. An earlier hub's
- * receipts were * not timed, nor the states of its sessions; and still earlier ones knew neither
- * acks nor * cursors, nor which entries are messages. */
+ * receipts were not timed, nor the states of its sessions, nor was it known what its members were
+ * given; and still earlier ones knew neither acks nor cursors, nor which entries are messages. */
 static bool may_miss(const char *name)
 {
     static const char *const names[] = {"claim",     "latest_ms", "changed_ms", "acks",  "cursor",
                                         "owner",     "ratio",     "revealed",   "admin", "expelled",
-                                        "retracted", "said_from", "shared_at"};
+                                        "retracted", "said_from", "shared_at",  "reach"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0)
             return true;

@@ -19,6 +19,7 @@ COUNTED = [
     ("log_query", {}, ["after", "until", "limit"]),
     ("session_query", {}, ["after", "limit"]),
     ("member_query", {}, ["limit"]),
+    ("sent_query", {}, ["limit"]),
     ("dead_query", {}, ["id", "after", "limit"]),
     ("dead_letter", {"action": "send"}, ["id"]),
     ("lease_request", {"key": "k"}, ["ttl_s"]),
@@ -32,7 +33,8 @@ COUNTED = [
 TYPES = ["hello", "heartbeat", "pattern_share", "code_share", "feature_request", "feature_response", "os_component_share",
          "performance_report", "collaboration_request", "collaboration_response", "collaboration_update",
          "workspace_update", "lease_request", "lease_release", "commitment", "dead_letter", "dead_query", "chat",
-         "knowledge_query", "log_query", "session_query", "member_query", "leave"]
+         "knowledge_query", "log_query", "session_query", "member_query", "sent_query",
+         "leave"]
 
 
 def gone(place):
