@@ -34,9 +34,10 @@ struct observer {
     size_t remembered_count, remembered_bytes;
     uint64_t complete_from, newest; /* newest: the highest seq that was heard, or told in a sync */
     struct log_question_list log_questions;
-    bool asking;  /* the first of them */
-    bool turning; /* log_next is at work, further up in the stack */
-    bool joined;  /* once */
+    bool asking;    /* the first of them */
+    bool turning;   /* log_next is at work, further up in the stack */
+    bool joined;    /* once */
+    json_t *leases; /* {key: lease} */
     TAILQ_ENTRY(observer) next;
 };
 TAILQ_HEAD(observer_list, observer);
@@ -145,11 +146,37 @@ static void tell_torn(struct observer *observer)
     }
 }
 
+/* When it ends is told by another message, or by none: it is not kept. */
+static void lease_keep(struct observer *observer, json_t *lease)
+{
+    static const char *const members[] = {"key", "holder", "fence", "intent", "ttl_s", "since"};
+    const char *key = json_string_value(json_object_get(lease, "key"));
+    json_t *kept = json_object();
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        json_object_set(kept, members[i], json_object_get(lease, members[i]));
+    if (!key || json_object_set_new(observer->leases, key, kept) < 0)
+        json_decref(kept);
+}
+
+static void lease_heard(struct observer *observer, const struct khub_message *message)
+{
+    json_error_t error;
+    json_t *lease = json_loadb(message->payload.at, message->payload.len, 0, &error);
+    const char *key = json_string_value(json_object_get(lease, "key"));
+    const char *status = json_string_value(json_object_get(lease, "status"));
+    if (key && status && strcmp(status, "granted") == 0)
+        lease_keep(observer, lease);
+    else if (key && status)
+        json_object_del(observer->leases, key);
+    json_decref(lease);
+}
+
 static void on_heard(struct agent *agent, const struct khub_message *message, void *data)
 {
     struct observer *observer = data;
     struct watcher *watcher, *behind;
-    (void)agent;
+    if (strcmp(message->type.at, "lease") == 0 && strcmp(message->sender_id.at, "hub") == 0)
+        lease_heard(observer, message);
     if (message->seq > observer->newest)
         observer->newest = message->seq;
     if (strcmp(message->type.at, "error") == 0 &&
@@ -177,6 +204,14 @@ static void on_changed(struct agent *agent, void *data)
 {
     struct observer *observer = data;
     uint64_t seq = (uint64_t)json_integer_value(json_object_get(agent_sync(agent), "seq"));
+    json_t *lease;
+    size_t i;
+    json_decref(observer->leases);
+    observer->leases = json_object();
+    json_array_foreach(json_object_get(agent_sync(agent), "leases"), i, lease)
+    {
+        lease_keep(observer, lease);
+    }
     if (!observer->joined) {
         observer->joined = true;
         observer->newest = observer->complete_from = seq;
@@ -214,6 +249,11 @@ void observer_unwatch(struct observer *observer, struct watcher *watcher)
 uint64_t observer_complete_from(const struct observer *observer)
 {
     return observer->complete_from;
+}
+
+const json_t *observer_leases(const struct observer *observer)
+{
+    return observer->leases;
 }
 
 uint64_t observer_newest(const struct observer *observer)
@@ -291,6 +331,7 @@ static void observer_end(struct observer *observer)
     TAILQ_REMOVE(&observers->list, observer, next);
     observers->count--;
     forget_all(observer);
+    json_decref(observer->leases);
     agent_close(observer->agent, false);
     callers_token_free(observer->token);
     free(observer);

@@ -55,6 +55,9 @@ void observer_watch(struct observer *observer, struct watcher *watcher);
 void observer_unwatch(struct observer *observer, struct watcher *watcher);
 /* All that was heard above this seq is remembered, while somebody watches. */
 uint64_t observer_complete_from(const struct observer *observer);
+/* The open leases of the room, {key: {key, holder, fence, intent, ttl_s, since}}, once it has
+ * joined. Borrowed. */
+const json_t *observer_leases(const struct observer *observer);
 /* The highest seq that it heard of. */
 uint64_t observer_newest(const struct observer *observer);
 /* The first that is remembered; NULL: nothing is. */

@@ -139,6 +139,7 @@ void rest_openapi(struct rest_call *call);
 void rest_knowledge_post(struct rest_call *call);
 void rest_knowledge_get(struct rest_call *call);
 void rest_lease_post(struct rest_call *call);
+void rest_leases_list(struct rest_call *call);
 void rest_member_get(struct rest_call *call);
 void rest_join(struct rest_call *call);
 void rest_leave(struct rest_call *call);

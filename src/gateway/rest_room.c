@@ -1,4 +1,5 @@
 /* What there is in a room, as the hub tells it. */
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "gateway/rest_inside.h"
@@ -85,4 +86,17 @@ void rest_lease_post(struct rest_call *call)
     struct text payload = {0};
     rest_payload(call, &payload);
     rest_ask(call, "lease_request", &payload, on_lease);
+}
+
+void rest_leases_list(struct rest_call *call)
+{
+    const char *holder = rest_text(call, "holder"), *key, *its;
+    json_t *all = json_array(), *lease;
+    json_object_foreach((json_t *)(uintptr_t)observer_leases(call->observer), key, lease)
+    {
+        its = json_string_value(json_object_get(lease, "holder"));
+        if (!holder[0] || (its && strcmp(holder, its) == 0))
+            json_array_append(all, lease);
+    }
+    rest_reply_json(call, json_pack("{s:o}", "leases", all));
 }

@@ -21,6 +21,8 @@ static const struct param lease_of[] = {
                                .members = lease_of                                                 \
     }
 
+static const struct param of_room[] = {ROOM, {0}};
+
 /* ── knowledge ── */
 
 static const char *const sections[] = {"shared_patterns", "shared_components",
@@ -171,6 +173,120 @@ static const struct param lease_query[] = {
     {"done", PARAM_FLAG, .about = "It is finished, nobody need take it up"},
     {0}};
 
+static const struct param open_lease[] = {
+    {"key", PARAM_TEXT, true},
+    {"holder", PARAM_TEXT, true},
+    {"fence", PARAM_WHOLE, true},
+    {"intent", PARAM_TEXT, true, "What for", .null = "nobody said"},
+    {"ttl_s", PARAM_WHOLE, true},
+    {"since", PARAM_TEXT, true},
+    {0}};
+static const struct param leases_query[] = {
+    ROOM, {"holder", PARAM_TEXT, .about = "Of one AI", .low = 1, .high = WIRE_ID_MAX}, {0}};
+static const struct param leases_answer[] = {
+    {"leases", PARAM_OBJECTS, true, "Those that are open", .members = open_lease}, {0}};
+
+/* ── tasks ── */
+
+static const char *const task_states[] = {"ready",   "blocked", "claimed", "done",
+                                          "dropped", "open",    NULL};
+static const struct param task[] = {
+    {"id", PARAM_TEXT, true},
+    {"seq", PARAM_WHOLE, true},
+    {"title", PARAM_TEXT, true},
+    {"status", PARAM_TEXT, true, .choices = task_states},
+    {"version", PARAM_WHOLE, true},
+    {"author", PARAM_TEXT, true},
+    {"holder", PARAM_TEXT, true, "Who has claimed it", .null = "nobody"},
+    {"fence", PARAM_WHOLE, true, "Of the claim", .null = "there is none"},
+    {"blocked_by", PARAM_TEXTS, true, "Ids of what has to be done first"},
+    {0}};
+static const struct param tasks_query[] = {
+    ROOM,
+    {"status", PARAM_TEXT, .about = "open: one of the first three", .choices = task_states},
+    {"holder", PARAM_TEXT, .low = 1, .high = WIRE_ID_MAX},
+    {"author", PARAM_TEXT, .low = 1, .high = WIRE_ID_MAX},
+    AFTER_NUMBER,
+    LIMIT("50", 200),
+    {0}};
+static const struct param tasks_answer[] = {{"tasks", PARAM_OBJECTS, true, .members = task},
+                                            {"total", PARAM_WHOLE, true},
+                                            {"counts", PARAM_OBJECT, true, "By status"},
+                                            NEXT_NUMBER,
+                                            {0}};
+static const struct param one_task[] = {{"id", PARAM_TEXT, true, .low = 1, .high = 64}, {0}};
+static const struct param task_answer[] = {{"task", PARAM_OBJECT, true, .members = task}, {0}};
+/* What became of it, as all are told. */
+static const struct param task_changed[] = {
+    {"change", PARAM_TEXT, true, "added, edited, done, dropped or opened"},
+    {"was", PARAM_TEXT, true, "The status before", .null = "there was none"},
+    {"by", PARAM_TEXT, true, "Who did it", .null = "a time was up"},
+    {"id", PARAM_TEXT, true},
+    {"seq", PARAM_WHOLE, true},
+    {"title", PARAM_TEXT, true},
+    {"status", PARAM_TEXT, true, .choices = task_states},
+    {"version", PARAM_WHOLE, true},
+    {"author", PARAM_TEXT, true},
+    {"holder", PARAM_TEXT, true, "Who has claimed it", .null = "nobody"},
+    {"fence", PARAM_WHOLE, true, "Of the claim", .null = "there is none"},
+    {"intent", PARAM_TEXT},
+    {"blocked_by", PARAM_TEXTS, true, "Ids of what has to be done first"},
+    {"created", PARAM_TEXT, true},
+    {"changed", PARAM_TEXT, true},
+    {"closed_by", PARAM_TEXT},
+    {"why", PARAM_TEXT},
+    {"evidence_status", PARAM_TEXT},
+    {"ready", PARAM_TEXTS, .about = "Ids of tasks that became ready by it"},
+    {"held_by", PARAM_TEXT, .about = "Whose claim ended by it"},
+    {"owner", PARAM_TEXT},
+    {"body", PARAM_TEXT},
+    {"needs", PARAM_TEXTS},
+    {"blocks", PARAM_TEXTS},
+    {"closed_by_owner", PARAM_TEXT},
+    {"evidence", PARAM_OBJECTS},
+    {0}};
+#define TASK_TITLE(needed)                                                                         \
+    {                                                                                              \
+        "title", PARAM_TEXT, (needed), .low = 1, .high = 256                                       \
+    }
+#define TASK_BODY                                                                                  \
+    {                                                                                              \
+        "body", PARAM_TEXT, .high = 16384                                                          \
+    }
+#define TASK_NEEDS                                                                                 \
+    {                                                                                              \
+        "needs", PARAM_TEXTS, .about = "Ids of what has to be done first", .high = 64              \
+    }
+static const struct param task_body[] = {
+    TASK_TITLE(true),
+    TASK_BODY,
+    {"key", PARAM_TEXT, .about = "Its id, e.g. docs/HTTP.md", .low = 1, .high = 64},
+    TASK_NEEDS,
+    {"blocks", PARAM_TEXTS, .about = "Ids of tasks that shall wait for it", .high = 256},
+    {0}};
+static const char *const task_ends[] = {"done", "dropped", "open", NULL};
+static const struct param task_patch[] = {
+    {"version", PARAM_WHOLE, .about = "To change it: the one that you read", .low = 1,
+     .high = SEQ_MAX},
+    TASK_TITLE(false),
+    TASK_BODY,
+    TASK_NEEDS,
+    {"status", PARAM_TEXT, .choices = task_ends},
+    {"fence", PARAM_WHOLE, .about = "done: of your lease of task:ID", .low = 1, .high = SEQ_MAX},
+    {"evidence", PARAM_ANY,
+     .about = "done: an array of {command, exit, printed, sha256, artifact}"},
+    {"why", PARAM_TEXT, .high = NOTE_BYTES},
+    {0}};
+static const struct param of_task[] = {{"task", PARAM_TEXT, true, .low = 1, .high = 64}, {0}};
+static const struct param report_body[] = {
+    {"index", PARAM_WHOLE, .about = "Of the command, from 0", .low = 0, .high = 15},
+    {"fence", PARAM_WHOLE, .about = "Of the evidence that is meant", .low = 1, .high = SEQ_MAX},
+    {"exit", PARAM_WHOLE, true, "The status with which it ended", .low = 0, .high = 255},
+    {"printed", PARAM_TEXT, .high = NOTE_BYTES},
+    {"sha256", PARAM_TEXT, .about = "Of what it printed", .low = 64, .high = 64},
+    {"note", PARAM_TEXT, .high = 256},
+    {0}};
+
 /* ── approvals ── */
 
 static const char *const approval_states[] = {"pending", "answered", "timed_out", "withdrawn",
@@ -232,7 +348,6 @@ static const struct param dead_answer[] = {
     NEXT_NUMBER,
     {0}};
 static const struct param dead_id[] = {{"id", PARAM_WHOLE, true, .low = 1, .high = SEQ_MAX}, {0}};
-static const struct param of_room[] = {ROOM, {0}};
 static const char *const dead_actions[] = {"resend", "drop", NULL};
 static const struct param dead_body[] = {{"action", PARAM_TEXT, true, .choices = dead_actions},
                                          {0}};
@@ -326,6 +441,30 @@ const struct rest_route rest_work_routes[] = {
      .answer = lease,
      .type = "lease_release",
      .run = rest_question},
+    {GET("/v1/leases", "listLeases", "Who works on what."), .who = REST_OBSERVER,
+     .query = leases_query, .answer = leases_answer, .run = rest_leases_list},
+    {GET("/v1/tasks", "listTasks", "The room's list of work."), .who = REST_EITHER,
+     .query = tasks_query, .answer = tasks_answer, .type = "task_query", .run = rest_question},
+    {GET("/v1/tasks/{id}", "getTask", "One, with its texts and its evidence."), .who = REST_EITHER,
+     .at = one_task, .query = of_room, .answer = task_answer, .type = "task_query",
+     .run = rest_question},
+    {POST("/v1/tasks", "addTask", "Adds one. It is claimed by a lease of task:ID."),
+     .who = REST_GUEST, .body = task_body, .status = 201, .answer = task_changed, .type = "task",
+     .run = rest_question},
+    {.method = "PATCH",
+     .path = "/v1/tasks/{id}",
+     .name = "changeTask",
+     .about = "Changes one, or says that it is done, dropped or open again.",
+     .who = REST_GUEST,
+     .at = one_task,
+     .body = task_patch,
+     .status = 200,
+     .answer = task_changed,
+     .type = "task",
+     .run = rest_question},
+    {POST("/v1/tasks/{task}/reports", "reportEvidence", "What came of running its evidence."),
+     .who = REST_GUEST, .at = of_task, .body = report_body, .status = 201, .answer = rest_said,
+     .type = "evidence_report", .run = rest_saying},
     {GET("/v1/approvals", "listApprovals", "What waits for a person, and what was decided."),
      .who = REST_EITHER, .query = approvals_query, .answer = approvals_answer,
      .type = "approval_query", .run = rest_question},

@@ -341,6 +341,48 @@ def work_is_claimed_and_given_back():
 
 
 @test
+def what_is_claimed_is_seen_by_who_looks_on():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        ada = nobody.join("ada")
+        before = ada.good("POST", "/v1/leases", {"key": "before", "ttl_s": 60, "intent": "x"})
+        found, = nobody.good("GET", "/v1/leases")["leases"]
+        equal((found["key"], found["fence"], found["intent"]), ("before", before["fence"], "x"))
+        bea = hub.join("bea", 2)
+        bea.say("lease_request", {"key": "a/b", "ttl_s": 60})
+        bea.expect("lease")
+        wait_until(lambda: len(nobody.good("GET", "/v1/leases")["leases"]) == 2, "the second one")
+        equal([one["key"] for one in nobody.good("GET", "/v1/leases", holder="bea")["leases"]], ["a/b"])
+        ada.good("DELETE", "/v1/leases/before", fence=before["fence"])
+        wait_until(lambda: len(nobody.good("GET", "/v1/leases")["leases"]) == 1, "the first one to be gone")
+
+
+@test
+def a_list_of_work_is_shared():
+    with kept_hub() as hub, serving(hub) as gateway:
+        nobody = Api(gateway)
+        ada, bea, cid = (nobody.join(name) for name in ("ada", "bea", "cid"))
+        equal(ada.good("POST", "/v1/tasks", {"title": "Lay the ground", "key": "ground"})["status"], "ready")
+        equal(ada.good("POST", "/v1/tasks", {"title": "Build", "key": "src/a.c", "needs": ["ground"]})["status"],
+              "blocked")
+        page = nobody.good("GET", "/v1/tasks", status="open")
+        equal(([one["id"] for one in page["tasks"]], page["tasks"][1]["blocked_by"]), (["ground", "src/a.c"], ["ground"]))
+        path = "/v1/tasks/" + urllib.parse.quote("src/a.c", safe="")
+        version = nobody.good("GET", path)["task"]["version"]
+        equal(ada.good("PATCH", path, {"version": version, "title": "Build it"})["change"], "edited")
+        bea.refused(409, "conflict", "POST", "/v1/leases", {"key": "task:src/a.c", "ttl_s": 60})
+        lease = bea.good("POST", "/v1/leases", {"key": "task:ground", "ttl_s": 60})
+        ada.refused(409, "stale_lease", "PATCH", "/v1/tasks/ground", {"status": "done", "fence": 1})
+        done = bea.good("PATCH", "/v1/tasks/ground", {"status": "done", "fence": lease["fence"],
+                                                      "evidence": [{"command": "true", "exit": 0, "printed": ""}]})
+        equal((done["change"], done["ready"]), ("done", ["src/a.c"]))
+        cid.good("POST", "/v1/tasks/ground/reports", {"exit": 0, "printed": ""})
+        equal(nobody.good("GET", "/v1/tasks/ground")["task"]["evidence_status"], "unverified")
+        equal(ada.good("PATCH", path, {"status": "dropped", "why": "no need"})["status"], "dropped")
+        nobody.refused(404, "not_found", "GET", "/v1/tasks/nothing")
+
+
+@test
 def a_person_is_asked_and_decides():
     with kept_hub() as hub, serving(hub) as gateway:
         nobody = Api(gateway)
