@@ -143,6 +143,21 @@ const struct rerun *item_put(struct item *item, const struct rerun *rerun)
     return kept;
 }
 
+bool evidence_retract(struct evidence *evidence, uint64_t seq)
+{
+    for (size_t i = 0; i < evidence->count; i++) {
+        struct item *item = &evidence->items[i];
+        for (size_t k = 0; k < item->rerun_count; k++) {
+            if (item->reruns[k].seq != seq)
+                continue;
+            slice_free(&item->reruns[k].note);
+            item->reruns[k].note = slice_copy((struct slice){"", 0});
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ── judging ── */
 
 static bool found_same_other(const struct item *item, const struct rerun *one,

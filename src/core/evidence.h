@@ -40,7 +40,8 @@ struct rerun {
     struct slice ai_id, owner, note;
     struct outcome outcome;
     bool agrees;
-    bool counts; /* it is no owner's who has a part in the task, and whose word counts */
+    bool counts;  /* it is no owner's who has a part in the task, and whose word counts */
+    uint64_t seq; /* of its message */
 };
 
 struct item {
@@ -65,6 +66,8 @@ enum evidence_status evidence_status(const struct evidence *evidence);
 struct item *evidence_add(struct evidence *evidence, const struct item *item);
 /* Is it what the item says? */
 bool outcome_agrees(const struct item *item, const struct outcome *outcome);
+/* The note that was said in the message of this seq is known no more; false: there is none. */
+bool evidence_retract(struct evidence *evidence, uint64_t seq);
 /* Can one more be kept of this owner? */
 bool item_has_room(const struct item *item, struct slice owner);
 /* Takes the place of its owner's earlier one; item_has_room. A copy. */

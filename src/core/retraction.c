@@ -96,6 +96,7 @@ static void known_retract(const struct retraction *retraction, uint64_t seq)
         entry_retract(retraction, entry);
     knowledge_blank_report(knowledge, seq);
     approvals_retract(retraction->request, seq);
+    tasks_retract(retraction->request->room, seq);
 }
 
 void retraction_proceed(struct request *request, const struct moderated *what, struct slice reason,

@@ -186,7 +186,8 @@ void evidence_report_proceed(struct request *request)
                           .note = report.note,
                           .outcome = report.outcome,
                           .agrees = outcome_agrees(item, &report.outcome),
-                          .counts = word_counts(request, task)};
+                          .counts = word_counts(request, task),
+                          .seq = request->entry->seq};
     const struct rerun *kept = item_put(item, &rerun);
     task_changed(request->room, task);
     task_tell(request, task,

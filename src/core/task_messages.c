@@ -445,6 +445,10 @@ static void edit_proceed(struct request *request, struct task_wish *wish)
         for (size_t i = 0; i < wish->needs.count; i++)
             task_wait_for(task, wish->needs.at[i]);
     }
+    if (wish->has_title)
+        task->title_seq = request->entry->seq;
+    if (wish->has_body)
+        task->body_seq = request->entry->seq;
     task->version++;
     task->changed_ms = request->entry->time_ms;
     task_changed(request->room, task);
@@ -459,6 +463,7 @@ static void closer_set(struct request *request, struct task *task, struct slice 
     text_replace(&task->closer, true, request->member->key);
     text_replace(&task->closer_owner, true, member_owner(request->member));
     text_replace(&task->why, true, why);
+    task->why_seq = request->entry->seq;
     task->changed_ms = request->entry->time_ms;
 }
 

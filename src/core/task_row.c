@@ -32,7 +32,8 @@ static void item_out(const struct item *item, struct text *text)
         text_add_member(text, "owner", rerun->owner);
         text_add_member(text, "note", rerun->note);
         outcome_out(&rerun->outcome, text);
-        text_add_literal(text, rerun->counts ? ",\"counts\":true}" : ",\"counts\":false}");
+        text_addf(text, ",\"seq\":%" PRIu64 ",\"counts\":%s}", rerun->seq,
+                  rerun->counts ? "true" : "false");
     }
     text_add_literal(text, "]}");
 }
@@ -53,6 +54,8 @@ void task_write_row(const struct task *task, struct text *text)
     text_add_member(text, "closer", task->closer);
     text_add_member(text, "closer_owner", task->closer_owner);
     text_add_member(text, "why", task->why);
+    text_addf(text, ",\"title_seq\":%" PRIu64 ",\"body_seq\":%" PRIu64 ",\"why_seq\":%" PRIu64,
+              task->title_seq, task->body_seq, task->why_seq);
     text_addf(text, ",\"fence\":%" PRIu64 ",\"order\":%" PRIu64 ",\"evidence\":[", task->fence,
               task->order);
     for (size_t i = 0; i < task->evidence.count; i++) {
@@ -78,6 +81,7 @@ static void rerun_in(struct loading *loading, struct json_value object, struct i
     struct rerun rerun = {.ai_id = load_text(loading, object, "by"),
                           .owner = load_text(loading, object, "owner"),
                           .note = load_text(loading, object, "note"),
+                          .seq = load_u64(loading, object, "seq"),
                           .counts = load_bool(loading, object, "counts")};
     outcome_in(loading, object, &rerun.outcome);
     rerun.agrees = outcome_agrees(item, &rerun.outcome);
@@ -143,6 +147,9 @@ void load_task(struct loading *loading)
     task->closer = load_text(loading, object, "closer");
     task->closer_owner = load_text(loading, object, "closer_owner");
     task->why = load_text(loading, object, "why");
+    task->title_seq = load_u64(loading, object, "title_seq");
+    task->body_seq = load_u64(loading, object, "body_seq");
+    task->why_seq = load_u64(loading, object, "why_seq");
     task->fence = load_u64(loading, object, "fence");
     task->order = load_u64(loading, object, "order");
     task->needed = slice_copy(needs.raw);

@@ -233,7 +233,7 @@ struct task *task_new(struct room *room, struct slice id, const struct task *tex
 {
     struct task *task = memory_new(sizeof *task);
     task->key = slice_copy(id);
-    task->seq = seq;
+    task->seq = task->title_seq = task->body_seq = seq;
     task->version = 1;
     task->author = slice_copy(texts->author);
     task->owner = slice_copy(texts->owner);
@@ -304,4 +304,29 @@ void task_open(struct room *room, struct task *task)
     for (size_t i = 0; i < task->blocks.count; i++)
         task->blocks.at[i]->open_needs++;
     task_changed(room, task);
+}
+
+static bool text_retract(struct slice *text, uint64_t said_at, uint64_t seq, const char *instead)
+{
+    if (said_at != seq)
+        return false;
+    slice_free(text);
+    *text = slice_copy(slice_of(instead));
+    return true;
+}
+
+void tasks_retract(struct room *room, uint64_t seq)
+{
+    struct task *task;
+    TAILQ_FOREACH (task, &room->tasks.list, next) {
+        bool texts = text_retract(&task->title, task->title_seq, seq, "retracted");
+        bool changed = text_retract(&task->body, task->body_seq, seq, "") || texts;
+        task->version += changed;
+        if (text_retract(&task->why, task->why_seq, seq, "")) {
+            evidence_free(&task->evidence);
+            changed = true;
+        }
+        if (evidence_retract(&task->evidence, seq) || changed)
+            task_changed(room, task);
+    }
 }

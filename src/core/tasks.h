@@ -47,7 +47,9 @@ struct task {
     struct slice author; /* ai_id, */
     struct slice owner;  /* and who stands behind it */
     struct slice title, body;
-    uint64_t version; /* rises with each change of its texts and of what it needs */
+    uint64_t title_seq, body_seq; /* of the messages that said them, */
+    uint64_t why_seq;             /* and that closed it or opened it again; 0: none */
+    uint64_t version;             /* rises with each change of its texts and of what it needs */
     int64_t created_ms, changed_ms;
     struct task_set needs;  /* what it waits for, as it was said; */
     struct task_set blocks; /* what waits for it, by seq */
@@ -139,6 +141,9 @@ int tasks_link(struct room *room, char *ret_why, size_t size);
 void task_write(const struct task *task, bool whole, struct text *text);
 /* ["t3","t4"] */
 void task_ids_write(const struct task_set *set, bool open_alone, struct text *text);
+
+/* What was said of tasks in the message of this seq is known no more. */
+void tasks_retract(struct room *room, uint64_t seq);
 
 /* ── telling (task_tell.c) ── */
 

@@ -428,6 +428,62 @@ static void test_ais_of_its_owner_and_admins_may_change_it_too(void **state)
     assert_string_equal(string_of(expect_task(f, ADA, "dropped", "a", "dropped"), "by"), "eve");
 }
 
+/* The seq of what was said last; nothing is unread. */
+static json_int_t told_at(struct fixture *f)
+{
+    json_int_t seq = integer_of(expect_whole(f, CEY, "task"), "seq");
+    skip_all(f);
+    return seq;
+}
+
+static void retract(struct fixture *f, json_int_t seq)
+{
+    skip_all(f);
+    say(f, EVE, "moderation", "{'action':'retract','target':{'seq':%lld},'reason':'r'}",
+        (long long)seq);
+    expect_no(f, EVE, "error");
+}
+
+static void test_what_an_admin_takes_back_is_known_no_more(void **state)
+{
+    struct fixture *f = *state;
+    fixture_let_in(f, let_in);
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    join(f, CEY, "cey", 2, "");
+    join(f, EVE, "eve", 2, "");
+    say(f, ADA, "task", "{'key':'a','title':'secret','body':'secret'}");
+    json_int_t added = told_at(f);
+    say(f, ADA, "task", "{'id':'a','version':1,'body':'other'}");
+    json_int_t edited = told_at(f);
+    retract(f, added);
+    assert_string_equal(string_of(task_of(f, "a"), "title"), "retracted");
+    assert_string_equal(string_of(task_of(f, "a"), "body"), "other");
+    assert_int_equal(integer_of(task_of(f, "a"), "version"), 3);
+    retract(f, edited);
+    assert_string_equal(string_of(task_of(f, "a"), "body"), "");
+    json_int_t fence = claimed(f, BOB, "a");
+    say(f, BOB, "task",
+        "{'id':'a','status':'done','fence':%lld,'why':'secret','evidence':[{'command':'secret',"
+        "'exit':0}]}",
+        (long long)fence);
+    json_int_t finished = told_at(f);
+    say(f, CEY, "evidence_report", "{'task':'a','exit':0,'note':'secret'}");
+    json_int_t reported = told_at(f);
+    retract(f, reported);
+    json_t *report = json_array_get(
+        json_object_get(json_array_get(json_object_get(task_of(f, "a"), "evidence"), 0), "reports"),
+        0);
+    assert_string_equal(string_of(report, "by"), "cey");
+    assert_null(json_object_get(report, "note"));
+    retract(f, finished);
+    json_t *task = task_of(f, "a");
+    assert_string_equal(string_of(task, "status"), "done");
+    assert_string_equal(string_of(task, "evidence_status"), "none");
+    assert_null(json_object_get(task, "why"));
+    assert_whole(f);
+}
+
 /* ── asking ── */
 
 static void test_who_asks_is_told_a_page_at_a_time(void **state)
@@ -792,6 +848,7 @@ int main(void)
         TASK_TEST(test_what_waited_for_it_becomes_ready),
         TASK_TEST(test_its_author_changes_it_drops_it_and_opens_it_again),
         TASK_TEST(test_ais_of_its_owner_and_admins_may_change_it_too),
+        TASK_TEST(test_what_an_admin_takes_back_is_known_no_more),
         TASK_TEST(test_who_asks_is_told_a_page_at_a_time),
         TASK_TEST(test_tasks_have_bounds),
         TASK_TEST(test_what_waits_for_what_has_bounds),
