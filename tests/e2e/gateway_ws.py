@@ -10,10 +10,11 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import (MIB, Hub, Skip, check, directory, encode, equal, kill_9, message,  # noqa: E402
+from harness import (MIB, Hub, check, directory, encode, equal, kill_9, message,  # noqa: E402
                      run, sanitized, settle, test, wait_until)
 from gateway import Gateway, door_of  # noqa: E402
 from program import worked  # noqa: E402
@@ -44,6 +45,16 @@ def rss(gateway):
 
 def ws_count(gateway, name):
     return gateway.metrics()[f"khub_gateway_ws_{name}_total"]
+
+
+def read_numbers(client, count):
+    """So many messages with numbers come, in order; others may between them."""
+    wanted = 0
+    while wanted < count:
+        found = client.receive()
+        if "number" in found["payload"]:
+            equal(found["payload"]["number"], wanted)
+            wanted += 1
 
 
 # ── an AI ──
@@ -198,13 +209,33 @@ def over_tls_to_the_hub():
 
 
 @test
+def over_tls_to_the_gateway():
+    with lab() as papers, Hub() as hub, Gateway(*papers.pair("hub"), hub=hub) as gateway:
+        ada = WebClient(gateway, context=papers.context(), Origin=f"https://127.0.0.1:{gateway.port}",
+                        ahead=frame(b"early", PING))
+        ada.wait_pong(b"early")
+        ada.hello("ada")  # no heartbeats: two threads may not use a socket of ssl's at once
+        bea = hub.join("bea")
+        for speaker, hearer in ((ada, bea), (bea, ada)):  # until nobody takes any more, and then on
+            speaking = threading.Thread(target=lambda speaker=speaker: [
+                speaker.say("feature_response", {"number": number, "text": "x" * 60000}) for number in range(300)])
+            hub.process.send_signal(signal.SIGSTOP)
+            speaking.start()
+            gateway.ask("/healthz")
+            hub.process.send_signal(signal.SIGCONT)
+            read_numbers(hearer, 300)
+            speaking.join()
+        ada.send_frames(closing(1000))
+        ada.expect_close(1000)
+        hub.wait_log("event=left ai=ada")
+
+
+@test
 def over_tls_each_holds_no_copy_of_all_who_may_vouch():
     with lab() as papers, Hub(*papers.pair("hub")) as hub:
-        if sanitized():
-            raise Skip("a sanitizer's memory tells nothing")
         count, vouchers = 20, papers.path("vouchers.pem")
         with open(vouchers, "wb") as file:
-            for number in range(40):  # as a system has them
+            for number in range(1 if sanitized() else 40):  # as a system has them
                 folder = papers.path(f"voucher{number}")
                 worked("cert", "--host", f"host{number}.example", folder)
                 with open(f"{folder}/cert.pem", "rb") as cert:
@@ -217,7 +248,7 @@ def over_tls_each_holds_no_copy_of_all_who_may_vouch():
             before = rss(gateway)
             clients += [web_join(gateway, f"ai{number}", 1) for number in range(count)]
             each = (rss(gateway) - before) / count
-            check(each < 80 << 10, f"{each} bytes each")
+            check(sanitized() or each < 80 << 10, f"{each} bytes each")
             for client in clients:
                 client.close()
 

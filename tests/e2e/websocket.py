@@ -47,8 +47,10 @@ class Refused(Exception):
 class WebClient(Client):
     """One WebSocket. Its end has a code and a reason; ended is None until then."""
 
-    def __init__(self, door, hub=None, buffer=None, ahead=b"", **fields):
+    def __init__(self, door, hub=None, buffer=None, ahead=b"", context=None, **fields):
         super().__init__(("127.0.0.1", door.port), buffer)
+        if context:  # of ssl
+            self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
         self.bytes = b""
         self.ended = None
         self.pongs = []
