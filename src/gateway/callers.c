@@ -591,9 +591,7 @@ static void admit(struct callers *callers, struct http_request *request, enum ca
 {
     const struct visit visit = {.request = request, .right = right, .handler = handler};
     struct slice token;
-    if (right == CALLER_ANYBODY)
-        let_in(callers, request, handler);
-    else if (!http_request_bearer(request, &token))
+    if (!http_request_bearer(request, &token))
         turn_away(callers, request, 401, "Authorization must be Bearer and a token");
     else
         consult(callers, &visit, token);

@@ -31,7 +31,6 @@ struct callers *callers_new(uv_loop_t *loop, const struct callers_options *optio
 void callers_close(struct callers *callers);
 
 enum caller_right {
-    CALLER_ANYBODY,  /* whoever he is: the hub will ask himself */
     CALLER_COMES,    /* the hub lets it in, be it in other rooms, or under other names */
     CALLER_OBSERVES, /* and in the gateway's room it may look on */
 };

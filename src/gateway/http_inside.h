@@ -119,7 +119,7 @@ bool http_connection_write(struct http_connection *connection, struct slice byte
 bool http_connection_send(struct http_connection *connection, struct slice bytes);
 struct endpoint http_connection_peer(const struct http_connection *connection);
 /* Bytes came, decrypted. What can't be taken now is kept, and reading pauses. */
-void http_connection_came(struct http_connection *connection, struct slice bytes);
+void http_connection_came(struct http_connection *connection, struct slice input);
 /* Nothing more will come; `broken`: without the word for it. */
 void http_connection_ended(struct http_connection *connection, bool broken);
 size_t http_connection_unsent(const struct http_connection *connection);

@@ -27,6 +27,13 @@ class Door:
         kind = http.client.HTTPSConnection if self.context else http.client.HTTPConnection
         return kind(self.address, self.port, timeout=PATIENCE, source_address=(source, 0) if source else None, **more)
 
+    def status(self, path, **fields):
+        """Of a GET, whatever comes behind it."""
+        client = self.connect()
+        with contextlib.closing(client):
+            client.request("GET", path, headers={name.replace("_", "-"): value for name, value in fields.items()})
+            return client.getresponse().status
+
     def ask(self, path, method="GET", body=None, source=None, **fields):
         """Status, body and header fields; a dict if the body is JSON."""
         client = self.connect(source)

@@ -21,6 +21,10 @@ from secure import lab  # noqa: E402
 from tokens import OTHER, give_out  # noqa: E402
 
 
+WEBSOCKET = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13",
+             "Sec_WebSocket_Key": "AAAAAAAAAAAAAAAAAAAAAA=="}
+
+
 def bearer(token):
     return {"Authorization": "Bearer " + token}
 
@@ -131,6 +135,11 @@ def where_others_reach_it_there_is_tls_and_there_are_tokens():
                 equal(post(door, BEGIN, **shown)[0], 401)
                 equal(door.ask("/metrics", **shown)[0], 401)
             Session(door, bearer(token)).call("join", name="ada")
+            # a WebSocket's hello is for the hub to judge, whose patience is for those who are known
+            equal(door.ask("/ws", **WEBSOCKET)[0], 401)
+            equal(door.ask("/ws", **WEBSOCKET, **bearer(OTHER))[0], 401)
+            equal(door.status("/ws", **WEBSOCKET, **bearer(token)), 101)
+            equal(near.status("/ws", **WEBSOCKET), 101)
             equal(door.ask("/metrics", **bearer(observer))[0], 200)
             equal(door.ask("/metrics", **bearer(elsewhere))[0], 403)
             # DNS rebinding: what it may be called
@@ -150,8 +159,7 @@ def of_other_machines_nobody_is_taken_at_a_hub_without_tokens():
                 equal(status, 403)
                 check("khub token add" in str(body) and "--insecure" in str(body), body)
             equal(door.ask("/metrics")[0], 403)
-            equal(door.ask("/ws", Upgrade="websocket", Connection="Upgrade", Sec_WebSocket_Version="13",
-                           Sec_WebSocket_Key="AAAAAAAAAAAAAAAAAAAAAA==")[0], 403)
+            equal(door.ask("/ws", **WEBSOCKET)[0], 403)
             Session(near).call("join", name="ada")
         with at_all_addresses(hub, papers, "--http-insecure", tls=False) as (_, afar, gateway):
             check("nothing is encrypted" in gateway.text, gateway.text)

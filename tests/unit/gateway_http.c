@@ -403,7 +403,7 @@ static void test_tokens_are_overwritten(void **state)
     (void)state;
     struct text stream = {.secret = true};
     text_add_literal(&stream, "GET / HTTP/1.1\r\n" HOST "Authorization: Bearer khub_secret\r\nA: ");
-    add_times(&stream, "b", 4 * HTTP_HEAD_BEGIN);
+    add_times(&stream, "b", (size_t)4 * HTTP_HEAD_BEGIN);
     size_t unfinished = stream.len;
     text_add_literal(&stream, "\r\n\r\n");
     looked_for = "khub_secret";
