@@ -219,6 +219,14 @@ static bool is_of_own_approval(const struct agent *agent, struct json_value payl
                           slice_of(agent_id(agent)));
 }
 
+/* Did we add it, or did our claim end by it? */
+static bool is_of_own_task(const struct agent *agent, struct json_value payload)
+{
+    struct slice self = slice_of(agent_id(agent));
+    return json_string_is(json_get(payload, "author"), self) ||
+           json_string_is(json_get(payload, "held_by"), self);
+}
+
 /* By the hub's last word on it. */
 static bool is_unauthorized(const struct agent *agent)
 {
@@ -288,10 +296,13 @@ static void keep_code(struct agent *agent, struct json_value payload)
     agent->code[len > 0 ? len : 0] = '\0';
 }
 
-static void receive(struct agent *agent, const struct khub_message *message)
+static void receive(struct agent *agent, const struct khub_message *message,
+                    struct json_value payload)
 {
     bool hub = strcmp(message->sender_id.at, "hub") == 0;
-    bool own = strcmp(message->type.at, "lease") == 0 || strcmp(message->type.at, "approval") == 0;
+    bool own = strcmp(message->type.at, "lease") == 0 ||
+               strcmp(message->type.at, "approval") == 0 ||
+               (strcmp(message->type.at, "task") == 0 && is_of_own_task(agent, payload));
     struct mail entry = {
         .seq = message->seq,
         .message_id = message->message_id.at,
@@ -330,7 +341,7 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
     }
     enum kind kind = kind_of(agent, message, payload);
     if (kind == KIND_INBOX || kind == KIND_INBOX_NOTICE)
-        receive(agent, message);
+        receive(agent, message, payload);
     if ((kind == KIND_NOTICE || kind == KIND_INBOX_NOTICE) && agent->callbacks.noticed)
         agent->callbacks.noticed(agent, message, agent->data);
 }

@@ -247,7 +247,10 @@ def a_list_of_tasks_is_worked_off_and_others_run_the_evidence():
         cid.refused("task", "forbidden", action="drop", id=parser, note="mine")
         equal(ada.call("task", action="drop", id=parser, note="not wanted")[0]["task"]["why"], "not wanted")
         equal(ada.call("task", action="reopen", id="lexer", note="more")[0]["task"]["status"], "ready")
-        check([message for message in gathered(ada, 4) if message["type"] == "task"], "ada hears of her tasks")
+        changes = [(message["to_you"], message["payload"]["change"]) for message in gathered(ada, 4)
+                   if message["type"] == "task"]
+        equal(sorted(changes), [(True, change) for change in ("done", "released", "reported", "reported")], "ada's tasks")
+        check(not any(message["to_you"] for message in gathered(bea, 4)), "what bea hears is for all")
 
 
 @test

@@ -36,6 +36,12 @@ class Agent:
         check(result.code in (0, 3), result.code, result.err)
         return json.loads(result.out)
 
+    def heard(self):
+        """Of tasks: whether it is for this one alone, and what changed."""
+        result = khub("recv", "--json", "--ack", "--max", "100", "--tokens", "100000", KHUB_STATE=self.state)
+        told = [(item["direct"], item["message"]) for item in json.loads(result.out)["messages"]]
+        return [(direct, message["payload"]["change"]) for direct, message in told if message["message_type"] == "task"]
+
     def refused(self, code, *words, said=()):
         refused(code, "task", *words, said=said, KHUB_STATE=self.state)
 
@@ -78,6 +84,8 @@ def a_list_is_shared_and_outlives_its_hub():
             for agent in (cid, dan):
                 told = agent.told("report", "lexer", "--index", str(index), "--run", command)
         equal(told["evidence_status"], "confirmed")
+        equal(ada.heard(), [(True, "done")] + [(True, "reported")] * 6, "what ada hears of her task")
+        equal(bea.heard(), [(False, "added")] * 2 + [(False, "reported")] * 6, "what bea hears")
         kill_9(hub)
         with start():
             out = dan.worked("show", "lexer")
@@ -109,7 +117,11 @@ def who_is_gone_holds_nothing():
         check(bea.told("claim", "work")["fence"] > first)
         ada.refused(1, "done", "work", said=["bea"])
         out = worked("recv", KHUB_STATE=ada.state).out
-        check("task from hub" in out or "lease from hub" in out, out)
+        check("lease from hub to you" in out and '"status":"expired"' in out, out)
+        bea.worked("add", "more", "--key", "more")
+        bea.worked("claim", "more")
+        equal(worked("leave", KHUB_STATE=bea.state).out, "left; 2 claims given back\n")
+        equal([task["status"] for task in ada.told("list")], ["ready", "ready"])
 
 
 @test
@@ -172,7 +184,8 @@ def a_token_may_be_without_them():
             talks.refused(1, "add", "more", said=["task", "chat"])
             talks.refused(1, "claim", "work", said=["lease_request"])
             works.worked("claim", "work")
-            works.worked("done", "work", "--run", "true", "--exit-only")
+            item, = works.told("done", "work", "--run", "echo hello", "--exit-only")["evidence"]
+            equal((item["exit"], "printed" in item, "sha256" in item), (0, False, False), "what it says of what was printed")
             talks.refused(1, "report", "work", "--exit", "0", said=["evidence_report"])
 
 
