@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What was shown as a secret is nowhere in the memory of who read it, however it came: a hub's, and
-that of khub's own commands.
+"""What was shown as a secret is nowhere in the memory of who read it, however it came: a hub's, a
+gateway's, and that of khub's own commands.
 
 usage: secrets_gone.py KHUB [PART OF A NAME]
 """
@@ -21,9 +21,11 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import (Hub, Skip, check, directory, encode, equal, message, run,  # noqa: E402
                      sanitized, test, wait_until)
+from gateway import Gateway  # noqa: E402
 from program import Running  # noqa: E402
 from secure import lab  # noqa: E402
 from tokens import give_out  # noqa: E402
+from websocket import CONTINUATION, PING, TEXT, WebClient, frame  # noqa: E402
 
 REGION_MAX = 4 << 30  # a sanitizer's shadow is larger
 
@@ -191,6 +193,36 @@ def a_command_has_its_token_for_its_next_connection_alone():
                 with open(f"/proc/{command.process.pid}/environ", "rb") as file:
                     check(token.encode() not in file.read(), "in the environment of", words)
                 command.end(signal.SIGINT)
+
+
+@test
+def nor_does_a_gateway_of_what_passes_through_a_websocket():
+    open_mask = b"\0\0\0\0"  # or nothing of it would be seen anyway
+    with directory() as data, lab() as papers, Hub("--data", data, *papers.pair("hub")) as hub:
+        own = give_out(data, "gateway")
+        os.environ["KHUB_TOKEN"] = own
+        try:
+            gateway = Gateway("--hub", f"khubs://localhost:{hub.port}", "--ca", papers.path("ca.pem"))
+        finally:
+            del os.environ["KHUB_TOKEN"]
+        with gateway:
+            gateway.wait_ready()
+            for how, size, padding, ahead in (("whole", 1 << 16, [], False), ("in fragments", 50, [], False),
+                                              ("with the request", 1 << 16, [], True), ("long", 1 << 16, LONG[:300], False)):
+                token, name = give_out(data, how.replace(" ", "-")), how.replace(" ", "_")
+                line = hello(name, token=token, padding=padding)[:-1]
+                pieces = [line[at:at + size] for at in range(0, len(line), size)]
+                frames = b"".join(frame(piece, CONTINUATION if at else TEXT, at == len(pieces) - 1, mask=open_mask)
+                                  for at, piece in enumerate(pieces))
+                client = WebClient(gateway, ahead=frames if ahead else b"")
+                if not ahead:
+                    for at in range(0, len(frames), 100 if size < 100 else 1 << 16):
+                        client.send_frames(frames[at:at + (100 if size < 100 else 1 << 16)])
+                texts = {"token": token, "resume_token": client.expect("training_sync")["payload"]["resume_token"]}
+                client.send_frames(frame(b"", PING))
+                client.wait_pong(b"")  # which comes when it is done with the answer
+                equal(places(gateway.process.pid, texts), {"token": 0, "resume_token": 0}, f"of what was shown {how}")
+                client.close()
 
 
 run()
