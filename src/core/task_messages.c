@@ -128,23 +128,22 @@ static int set_read(struct request *request, const char *path, const char *limit
     if (array.kind != JSON_KIND_ARRAY)
         return refuse(request->refusal, WIRE_BAD_PAYLOAD, "%s must be an array of tasks' ids",
                       path);
-    while (json_next_element(&elements, &element)) {
+    for (size_t count = 0; json_next_element(&elements, &element); count++) {
         struct slice id;
         int error = payload_text_of(request, element, path, REQUIRED, sizeof buffer, buffer, &id);
         if (error < 0)
             return error;
+        if (count == most)
+            return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                               &(struct overrun){limit, "task", (double)most, 0},
+                               "%s names over %zu tasks, the most there may be", path, most);
         struct task *task = request->room ? task_find(request->room, id) : NULL;
         if (!task)
             return refuse(request->refusal, WIRE_NOT_FOUND,
                           "%s names \"%.*s\", and there is no such task in this room", path,
                           SLICE_FORMAT(id));
-        if (task_set_has(ret_set, task))
-            continue;
-        if (ret_set->count == most)
-            return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
-                               &(struct overrun){limit, "task", (double)most, 0},
-                               "%s names over %zu tasks, the most there may be", path, most);
-        task_set_add(ret_set, task);
+        if (!task_set_has(ret_set, task))
+            task_set_add(ret_set, task);
     }
     return 0;
 }
