@@ -7,10 +7,12 @@
 #include "cmd/fields.h"
 #include "cmd/inbox_print.h"
 #include "cmd/json_out.h"
+#include "cmd/path_warnings.h"
 #include "cmd/turn.h"
 #include "wire/clock.h"
 
 #define TTL_DEFAULT "900"
+#define SETTLE_MS   5000
 
 struct claim_settings {
     struct membership_choice choice;
@@ -63,10 +65,35 @@ static void tell(const struct claim_settings *settings, struct json_value lease,
     text_free(&text);
 }
 
+/* ── others who work there ── */
+
+struct neighbours {
+    const char *ai_id;
+    struct text warnings;
+};
+
+static void on_other(struct visit *visit, const struct khub_message *message, void *data)
+{
+    struct neighbours *neighbours = data;
+    (void)visit;
+    path_warning_add(&neighbours->warnings, neighbours->ai_id, message);
+}
+
+/* What the hub says of them, it has said by the time that it answers the next question. */
+static void tell_neighbours(struct turn *turn, struct neighbours *neighbours, FILE *out)
+{
+    if (visit_settle(&turn->visit, SETTLE_MS) == 0)
+        fwrite(neighbours->warnings.at, 1, neighbours->warnings.len, out);
+    text_free(&neighbours->warnings);
+}
+
 static int claim(struct turn *turn, const struct claim_settings *settings)
 {
+    struct neighbours neighbours = {.ai_id = turn->member.ai_id};
     struct text payload = {0};
     write_request(settings, &payload);
+    turn->ask.other = on_other;
+    turn->ask.data = &neighbours;
     enum ask_result result = ask(&turn->visit, MESSAGE_LEASE_REQUEST, &payload);
     text_free(&payload);
     if (result != ASK_ANSWERED)
@@ -76,6 +103,8 @@ static int claim(struct turn *turn, const struct claim_settings *settings)
     if (!held)
         lease_keep(turn, settings->key, lease);
     tell(settings, lease, held);
+    if (!held)
+        tell_neighbours(turn, &neighbours, settings->json ? stderr : stdout);
     return held ? EXIT_NOT_NOW : EXIT_WORKED;
 }
 

@@ -65,6 +65,8 @@ static enum kind hub_kind(const struct membership *member, const struct khub_mes
         return approval_kind(member, message);
     case MESSAGE_TASK:
         return task_kind(member, message);
+    case MESSAGE_PATH_WARNING:
+        return KIND_DIRECT;
     case MESSAGE_ERROR:
         return json_string_is(json_get(payload_of(message), "code"),
                               slice_of(wire_error_code(WIRE_NO_REPLY)))

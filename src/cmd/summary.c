@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "cmd/fields.h"
 #include "wire/bounds.h"
 #include "wire/json.h"
 
@@ -533,6 +534,28 @@ static void say_evidence(struct line *line, struct json_value payload)
     add_member(line, ": exit ", json_get(payload, "exit"), "");
 }
 
+static void say_touch(struct line *line, struct json_value payload)
+{
+    OWNED char *paths = field_names(json_get(payload, "paths"));
+    line_add(line, slice_of(paths));
+    add_member(line, ": ", json_get(payload, "note"), "");
+}
+
+/* "ada src/a.c, where bob has src/, 2 more" */
+static void say_path_warning(struct line *line, struct json_value payload)
+{
+    struct json_value who = json_get(payload, "who"), with = json_get(payload, "with"), other;
+    struct json_iterator iterator = {.rest = with.raw};
+    const char *before = ", where ";
+    add_value(line, json_get(who, "ai_id"));
+    add_member(line, " ", json_get(who, "path"), "");
+    while (with.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &other)) {
+        add_member(line, before, json_get(other, "ai_id"), "");
+        add_member(line, " has ", json_get(other, "path"), "");
+        before = ", ";
+    }
+}
+
 /* "ban ada by ops until 2026-…: its reason" */
 static void say_moderation(struct line *line, struct json_value payload)
 {
@@ -604,6 +627,8 @@ static const struct {
     [MESSAGE_APPROVAL_REQUEST] = {{"asks", STYLE_BOLD}, say_approval_request},
     [MESSAGE_APPROVAL_ANSWER] = {{"decides", STYLE_BOLD}, say_approval_answer},
     [MESSAGE_APPROVAL] = {{"approval", STYLE_BOLD}, say_approval},
+    [MESSAGE_TOUCH] = {{"touches", STYLE_DIM}, say_touch},
+    [MESSAGE_PATH_WARNING] = {{"overlap", STYLE_YELLOW}, say_path_warning},
     [MESSAGE_APPROVAL_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_APPROVAL_RESULT] = {{"approvals", STYLE_DIM}, say_other},
     [MESSAGE_ARTIFACT_OFFER] = {{"file", STYLE_DIM}, say_artifact},

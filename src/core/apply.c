@@ -38,6 +38,7 @@ static const struct handler handlers[MESSAGE_TYPE_COUNT] = {
     [MESSAGE_DEAD_LETTER] = {dead_letter_check, dead_letter_proceed},
     [MESSAGE_CHAT] = {chat_check, NULL},
     [MESSAGE_MODERATION] = {moderation_check, moderation_proceed},
+    [MESSAGE_TOUCH] = {touch_check, touch_proceed},
     [MESSAGE_APPROVAL_REQUEST] = {approval_request_check, approval_request_proceed},
     [MESSAGE_APPROVAL_ANSWER] = {approval_answer_check, approval_answer_proceed},
     [MESSAGE_ARTIFACT_OFFER] = {artifact_offer_check, artifact_offer_proceed, true},
@@ -382,6 +383,13 @@ static void apply_approval_end(struct hub *hub, struct room *room, const struct 
     approval_overdue(&request, entry->bytes);
 }
 
+static void apply_touch_end(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    touch_expire(&request, entry->bytes);
+}
+
 void room_apply(struct room *room, const struct entry *entry)
 {
     static void (*const appliers[ENTRY_KIND_COUNT])(struct hub *, struct room *,
@@ -396,7 +404,8 @@ void room_apply(struct room *room, const struct entry *entry)
         [ENTRY_LEASE_END] = apply_lease_end,
         [ENTRY_UNSEAL] = apply_unseal,
         [ENTRY_STAY_END] = apply_stay_end,
-        [ENTRY_APPROVAL_END] = apply_approval_end};
+        [ENTRY_APPROVAL_END] = apply_approval_end,
+        [ENTRY_TOUCH_END] = apply_touch_end};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

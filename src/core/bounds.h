@@ -90,6 +90,19 @@
 /* of its holder's silence; who left takes no room for longer */
 #define LEASE_TTL_MAX_S 3600u
 
+/* ── touches ── */
+
+#define TOUCHES_MAX          4096u /* open in a room, */
+#define TOUCHES_EACH_MAX     256u  /* and of one AI */
+#define TOUCHES_SHOWN_MAX    256u  /* to an observer that joins, the last ones */
+#define TOUCH_PATHS_MAX      64u   /* in one message */
+#define TOUCH_PATH_BYTES_MAX 256u
+#define TOUCH_NOTE_BYTES_MAX 1024u
+#define TOUCH_TTL_S          3600u /* when the message does not say */
+#define TOUCH_TTL_MAX_S      86400u
+#define OVERLAPS_SHOWN_MAX   7u  /* in one path_warning, beside whoever comes */
+#define OVERLAP_LOOKS_MAX    64u /* at each of a path, and below it */
+
 /* ── approvals ── */
 
 #define APPROVALS_MAX          256u  /* that wait for a person in a room, */

@@ -236,6 +236,8 @@ void hub_dump(const struct hub *hub, struct slice name, struct text *text)
     index_walk(&room->holdings, dump_holding, &dump);
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
+    text_add_literal(text, ",\"touches\":");
+    touches_write(room, text);
     text_add_literal(text, ",\"approvals\":");
     approvals_write(&room->approvals, text);
     text_add_literal(text, ",\"read_only\":");

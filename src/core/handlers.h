@@ -109,6 +109,13 @@ int lease_check_fence(struct request *request);
 /* The end of its time; of these bytes, which leases_propose_ends wrote. */
 void lease_expire(struct request *request, struct slice bytes);
 
+/* ── touches (touches.c) ── */
+
+int touch_check(struct request *request);
+void touch_proceed(struct request *request);
+/* The end of its time; of these bytes, which touches_propose_ends wrote. */
+void touch_expire(struct request *request, struct slice bytes);
+
 /* ── approvals (approvals.c) ── */
 
 int approval_request_check(struct request *request);

@@ -481,6 +481,8 @@ static void sync_write_observer(const struct room *room, const struct member *ob
     }
     text_add_literal(text, "],\"leases\":");
     leases_write(room, (struct slice){NULL, 0}, text);
+    text_add_literal(text, ",\"touches\":");
+    touches_write(room, text);
 }
 
 /* With knowledge and ledger in at most sync_max bytes; SIZE_MAX: as the room likes. */

@@ -136,6 +136,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
         leases_propose_ends(hub->rooms[i], now);
         stays_propose_ends(hub->rooms[i], now);
         approvals_tick(hub->rooms[i], now);
+        touches_propose_ends(hub->rooms[i], now);
     }
     for (size_t i = 0; i < hub->peer_capacity; i++) {
         const struct peer *peer = &hub->peers[i];

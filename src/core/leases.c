@@ -216,6 +216,8 @@ void lease_request_proceed(struct request *request)
         lease_tell(request, lease, "granted", lease->task ? request->member : NULL, NULL);
     if (granted && lease->task)
         task_claimed(request, lease->task);
+    if (granted)
+        touches_warn_of_lease(request, lease);
 }
 
 /* ── naming a lease ── */

@@ -364,6 +364,25 @@ static void load_approval(struct loading *loading)
         load_damage(loading, "choice");
 }
 
+static void load_touch(struct loading *loading)
+{
+    struct touch *touch = touch_new(loading->room, loading->row->key);
+    if (!touch) {
+        load_damage(loading, "key");
+        return;
+    }
+    touch->note = load_text(loading, loading->object, "note");
+    touch->first = load_u64(loading, loading->object, "first");
+    touch->last = load_u64(loading, loading->object, "last");
+    touch->ttl_s = (unsigned)load_u64(loading, loading->object, "ttl_s");
+    touch->begun_ms = load_i64(loading, loading->object, "begun_ms");
+    touch->order = load_u64(loading, loading->object, "order");
+    if (!touch->ttl_s || touch->ttl_s > TOUCH_TTL_MAX_S)
+        load_damage(loading, "ttl_s");
+    if (!touch->first || touch->first > touch->last || touch->last > loading->room->last_seq)
+        load_damage(loading, "last");
+}
+
 int hub_load(struct hub *hub, struct slice room_name, const struct row *row, char *ret_why,
              size_t size)
 {
@@ -389,6 +408,7 @@ int hub_load(struct hub *hub, struct slice room_name, const struct row *row, cha
         [ROW_HOLDING] = load_holding,
         [ROW_SAID] = load_said,
         [ROW_APPROVAL] = load_approval,
+        [ROW_TOUCH] = load_touch,
         [ROW_ARTIFACT] = load_artifact,
         [ROW_TASK] = load_task,
         [ROW_SENT] = load_sent,

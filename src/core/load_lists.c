@@ -112,6 +112,11 @@ static uint64_t approval_order(const void *object)
     return ((const struct approval *)object)->order;
 }
 
+static uint64_t touch_order(const void *object)
+{
+    return ((const struct touch *)object)->order;
+}
+
 static void put_member(struct room *room, void *object)
 {
     member_restore(room, object);
@@ -168,6 +173,11 @@ static uint64_t task_order(const void *object)
     return ((const struct task *)object)->order;
 }
 
+static void put_touch(struct room *room, void *object)
+{
+    touch_restore(room, object);
+}
+
 static void lists_restore(struct room *room)
 {
     struct knowledge *knowledge = &room->knowledge;
@@ -178,6 +188,7 @@ static void lists_restore(struct room *room)
     in_order(&knowledge->ledger.commitments, 1, commitment_order, put_commitment, room);
     in_order(&room->sessions, 1, session_order, put_session, room);
     in_order(&room->leases, 1, lease_order, put_lease, room);
+    in_order(&room->touches, 1, touch_order, put_touch, room);
     in_order(&room->approvals.all, 1, approval_order, put_approval, room);
     in_order(&room->tasks.index, 1, task_seq, task_restore, room);
     in_order(&room->tasks.index, 1, task_order, task_restore_closed, room);

@@ -631,6 +631,8 @@ int hub_recount(const struct hub *hub, char *ret_why, size_t size)
             verdict_fail(&verdict, "replies in a row are in no order, or not found");
         if (!bans_whole(verdict.room))
             verdict_fail(&verdict, "a ban is half of one, or there are too many");
+        if (!touches_whole(verdict.room))
+            verdict_fail(&verdict, "a touch is half of one, in no order, or there are too many");
         if (!approvals_whole(verdict.room))
             verdict_fail(&verdict,
                          "an approval is half of one, in no order, or there are too many");

@@ -16,6 +16,7 @@
 #include "core/said.h"
 #include "core/sessions.h"
 #include "core/tasks.h"
+#include "core/touches.h"
 
 /* What apply reads of a hub's configuration; it comes in with ENTRY_START (limits.c). */
 struct room_limits {
@@ -84,6 +85,9 @@ struct room {
 
     struct approvals approvals;
     struct tasks tasks;
+
+    struct index touches;
+    struct touch_list touches_open; /* the same, as they were said last */
 
     struct outlines outlines; /* of messages that are under way */
 

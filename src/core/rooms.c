@@ -68,6 +68,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->leases_open);
     approvals_init(&room->approvals);
     tasks_init(&room->tasks);
+    TAILQ_INIT(&room->touches_open);
     knowledge_init(&room->knowledge);
     ledger_init(&room->knowledge.ledger);
     room->knowledge.changes = &room->changes;
@@ -95,6 +96,11 @@ static void lease_let_go(void *object)
     lease_free(object);
 }
 
+static void touch_let_go(void *object)
+{
+    touch_free(object);
+}
+
 /* All but its log. */
 static void room_release(struct room *room)
 {
@@ -111,6 +117,7 @@ static void room_release(struct room *room)
     index_clear(&room->leases, lease_let_go);
     approvals_free(&room->approvals);
     tasks_free(&room->tasks);
+    index_clear(&room->touches, touch_let_go);
     moderation_free(room);
     knowledge_free(&room->knowledge);
     slice_free(&room->key);
@@ -184,9 +191,10 @@ static bool room_idle(const struct room *room)
     const struct knowledge *knowledge = &room->knowledge;
     return room != room->hub->lobby && !room->under_way && !room->seat_count && !room->guests &&
            !room->away_count && !room->live_count && !room->awaited_count && !room->leases.count &&
-           !room->approvals.pending_count && !room->artifact_count && !room->tasks.open_count &&
-           !knowledge_count(knowledge) && !knowledge->ledger.accounts.count &&
-           !room->read_only.by.len && !bans_hold(room, room->hub->last_now);
+           !room->approvals.pending_count && !room->touches.count && !room->artifact_count &&
+           !room->tasks.open_count && !knowledge_count(knowledge) &&
+           !knowledge->ledger.accounts.count && !room->read_only.by.len &&
+           !bans_hold(room, room->hub->last_now);
 }
 
 /* The place of a room that may go, or room_count when there is none. */

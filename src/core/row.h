@@ -33,7 +33,8 @@
     X(APPROVAL, "approval")     /* key: its id */                                                  \
     X(ARTIFACT, "artifact")     /* key: the seq at which it was offered, 20 digits */              \
     X(TASK, "task")             /* key: its id */                                                  \
-    X(SENT, "sent")             /* key: the seq of a message, 20 digits */
+    X(SENT, "sent")             /* key: the seq of a message, 20 digits */                         \
+    X(TOUCH, "touch")           /* key: the path, a line end, the ai_id */
 
 enum row_kind {
 #define X(name, text) ROW_##name,

@@ -437,6 +437,17 @@ static void write_sent(const void *object, struct text *text)
     sent_write(object, text);
 }
 
+static void write_touch(const void *object, struct text *text)
+{
+    const struct touch *touch = object;
+    add_text(text, "note", touch->note);
+    add_u64(text, "first", touch->first);
+    add_u64(text, "last", touch->last);
+    add_u64(text, "ttl_s", touch->ttl_s);
+    add_i64(text, "begun_ms", touch->begun_ms);
+    add_u64(text, "order", touch->order);
+}
+
 static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *text) = {
     [ROW_MEMBER] = write_member,
     [ROW_PATTERN] = write_knowledge,
@@ -458,6 +469,7 @@ static void (*const writers[ROW_KIND_COUNT])(const void *object, struct text *te
     [ROW_HOLDING] = write_holding,
     [ROW_SAID] = write_said,
     [ROW_APPROVAL] = write_approval,
+    [ROW_TOUCH] = write_touch,
     [ROW_ARTIFACT] = write_artifact,
     [ROW_TASK] = write_task,
     [ROW_SENT] = write_sent,
@@ -560,6 +572,7 @@ void hub_save(const struct hub *hub, struct slice room_name, row_reader each, vo
     save_index(&saving, ROW_HOLDING, &room->holdings);
     said_each(room, save_said, &saving);
     save_index(&saving, ROW_APPROVAL, &room->approvals.all);
+    save_index(&saving, ROW_TOUCH, &room->touches);
     const struct artifact *artifact;
     TAILQ_FOREACH (artifact, &room->artifacts, next)
         save_object(&saving, ROW_ARTIFACT, artifact);

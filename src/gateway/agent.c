@@ -302,6 +302,7 @@ static void receive(struct agent *agent, const struct khub_message *message,
     bool hub = strcmp(message->sender_id.at, "hub") == 0;
     bool own = strcmp(message->type.at, "lease") == 0 ||
                strcmp(message->type.at, "approval") == 0 ||
+               strcmp(message->type.at, "path_warning") == 0 ||
                (strcmp(message->type.at, "task") == 0 && is_of_own_task(agent, payload));
     struct mail entry = {
         .seq = message->seq,

@@ -7,7 +7,7 @@
 
 /* ── work: leases ── */
 
-static const char *const work_actions[] = {"claim", "release", "mine", NULL};
+static const char *const work_actions[] = {"claim", "release", "mine", "touch", NULL};
 
 static const char *text_of(const json_t *payload, const char *name)
 {
@@ -75,6 +75,26 @@ static void on_released(const struct agent_answer *answer, void *data)
         call_refused(call, answer);
 }
 
+static void on_touched(const struct agent_answer *answer, void *data)
+{
+    struct mcp_call *call = data;
+    if (answer->good)
+        call_tell(call, json_pack("{s:s}", "status", "touched"), NULL);
+    else
+        call_refused(call, answer);
+}
+
+/* What others do there comes to the inbox. */
+static void touch(struct mcp_call *call, struct agent *agent)
+{
+    agent_say(agent, "touch",
+              json_pack("{s:O,s:I,s:O*,s:b}", "paths", json_object_get(call->arguments, "paths"),
+                        "ttl_s", argument_whole(call, "ttl_s", 3600), "note",
+                        json_object_get(call->arguments, "intent"), "done",
+                        argument_flag(call, "done")),
+              NULL, on_touched, call);
+}
+
 static void work(struct mcp_call *call, struct agent *agent)
 {
     const char *action = argument_text(call, "action"), *key = argument_text(call, "key");
@@ -99,7 +119,12 @@ static void work(struct mcp_call *call, struct agent *agent)
 static void run_work(struct mcp_call *call)
 {
     bool mine = strcmp(argument_text(call, "action"), "mine") == 0;
-    if (!mine && !argument_text(call, "key")[0])
+    bool touches = strcmp(argument_text(call, "action"), "touch") == 0;
+    if (touches && !json_array_size(json_object_get(call->arguments, "paths")))
+        call_fail(call, "work: 'paths' is missing: which files do you change?");
+    else if (touches)
+        call_join(call, touch);
+    else if (!mine && !argument_text(call, "key")[0])
         call_fail(call, "work: 'key' is missing: what is the work called?");
     else
         call_join(call, work);
@@ -109,12 +134,14 @@ const struct tool tool_work = {
     .name = "work",
     .title = "Claim or release work",
     .about = "Claims a piece of work before you begin it, so that nobody does it twice; releases "
-             "it. A claim ends when you are not heard of for ttl_s.",
+             "it. A claim ends when you are not heard of for ttl_s. touch: says which files you "
+             "change; two at one path are warned in their inboxes.",
     .params =
         (const struct param[]){
             {"action", PARAM_TEXT, true, .choices = work_actions},
             {"key", PARAM_TEXT, .about = "What all call it: a file's path, an issue's number",
              .low = 1, .high = 256},
+            {"paths", PARAM_TEXTS, .about = "Touch: files or directories", .high = 64},
             {"intent", PARAM_TEXT, .about = "Claim: what you will do", .high = 1024},
             {"ttl_s", PARAM_WHOLE, .about = "600", .low = 1, .high = 3600},
             {"done", PARAM_FLAG, .about = "Release: it is finished, nobody need take it up"},

@@ -57,6 +57,8 @@
     X(APPROVAL, "approval", 2, false)                                                              \
     X(APPROVAL_QUERY, "approval_query", 2, true)                                                   \
     X(APPROVAL_RESULT, "approval_result", 2, false)                                                \
+    X(TOUCH, "touch", 2, true)                                                                     \
+    X(PATH_WARNING, "path_warning", 2, false)                                                      \
     X(ARTIFACT_OFFER, "artifact_offer", 2, true)                                                   \
     X(ARTIFACT_CHUNK, "artifact_chunk", 2, true)                                                   \
     X(ARTIFACT, "artifact", 2, false)                                                              \

@@ -142,6 +142,7 @@ static void async_effect(void *ctx, const struct effect *effect)
     leases_follow(world, effect);
     approvals_follow(world, effect);
     tasks_follow(world, effect);
+    touches_follow(world, effect);
     for (size_t i = 0; i < effect->seat_count; i++) {
         const struct seat *seat = &effect->seats[i];
         if (seat->level >= effect->level && (!seat->member || seat->member != effect->skipped))
@@ -424,11 +425,12 @@ static void connection_settle(struct async *async, struct connection *connection
         link->room = link->name = NOBODY;
 }
 
-/* What goes to the hub alone: of a report, when the claim that it is on is sealed. */
+/* What goes to the hub alone: of a report, when the claim that it is on is sealed; of a touch, when
+ * nobody else is there. */
 static bool may_be_silent(enum message_type type)
 {
     return type == MESSAGE_HEARTBEAT || type == MESSAGE_MEASUREMENT ||
-           type == MESSAGE_PERFORMANCE_REPORT;
+           type == MESSAGE_PERFORMANCE_REPORT || type == MESSAGE_TOUCH;
 }
 
 /* Of a message: the hub took it, and it has effects; or refused it, which is one error and nothing

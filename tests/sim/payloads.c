@@ -635,6 +635,7 @@ void payload_make(struct maker *maker)
         [MESSAGE_MODERATION] = make_moderation,
         [MESSAGE_LEASE_REQUEST] = make_lease_request,
         [MESSAGE_LEASE_RELEASE] = make_lease_release,
+        [MESSAGE_TOUCH] = make_touch,
         [MESSAGE_APPROVAL_REQUEST] = make_approval_request,
         [MESSAGE_APPROVAL_ANSWER] = make_approval_answer,
         [MESSAGE_TASK] = make_task,

@@ -327,7 +327,7 @@ struct temper {
     bool limited;       /* a rate limit is set */
     bool small;         /* knowledge_max is small */
     int rooms;          /* the first so many are spoken of */
-    bool leases;        /* and approvals, tasks: where no model foretells what comes of them */
+    bool leases; /* and the like are spoken of: where no model foretells what comes of them */
 };
 
 /* As the hub has told it so far. */
@@ -412,6 +412,10 @@ bool world_failed(const struct world *world);
 /* ── leases.c ── */
 /* What an effect says of a lease must go with what was said before. */
 void leases_follow(struct world *world, const struct effect *effect);
+
+/* ── touches.c ── */
+/* A path_warning tells of paths that overlap, and are not one AI's. */
+void touches_follow(struct world *world, const struct effect *effect);
 
 /* ── approvals.c ── */
 /* The same of an approval. */

@@ -67,6 +67,9 @@ void make_lease_request(struct maker *maker);
 void make_lease_release(struct maker *maker);
 void make_lease_shown(struct maker *maker);
 
+/* touches.c */
+void make_touch(struct maker *maker);
+
 /* approvals.c */
 void make_approval_request(struct maker *maker);
 void make_approval_answer(struct maker *maker);

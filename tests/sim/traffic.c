@@ -161,6 +161,7 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_SENT_QUERY,
                                               MESSAGE_LEASE_REQUEST,
                                               MESSAGE_LEASE_RELEASE,
+                                              MESSAGE_TOUCH,
                                               MESSAGE_APPROVAL_REQUEST,
                                               MESSAGE_APPROVAL_ANSWER,
                                               MESSAGE_TASK,
@@ -168,7 +169,7 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_TASK_QUERY};
     static const enum message_type of_tasks[] = {MESSAGE_TASK, MESSAGE_TASK, MESSAGE_LEASE_REQUEST,
                                                  MESSAGE_EVIDENCE_REPORT};
-    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 7 };
+    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 8 };
     static_assert((int)COUNT <= (int)TYPE_WEIGHTS, "each type has a weight");
     unsigned count = world->temper.leases ? COUNT : COUNT - LEASE_TYPES;
     unsigned total = 0, picked, type = 0;

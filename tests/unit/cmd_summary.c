@@ -138,6 +138,11 @@ static const struct {
      "{\"approval_id\":\"a7\",\"status\":\"answered\",\"question\":\"Deploy?\",\"choice\":\"yes\","
      "\"by\":\"pia\",\"note\":\"go on\"}",
      "a7 answered: yes by pia: go on"},
+    {MESSAGE_TOUCH, "{\"paths\":[\"a/b\",\"c\"],\"note\":\"n\"}", "a/b, c: n"},
+    {MESSAGE_PATH_WARNING,
+     "{\"who\":{\"ai_id\":\"ada\",\"path\":\"src/a.c\"},\"with\":[{\"ai_id\":\"bob\",\"path\":\"src\"}],"
+     "\"more\":0}",
+     "ada src/a.c, where bob has src"},
     {MESSAGE_APPROVAL_REQUEST, "{\"question\":\"Deploy?\",\"choices\":[\"yes\",\"no\"]}",
      "Deploy?"},
     {MESSAGE_APPROVAL_ANSWER, "{\"approval_id\":\"a7\",\"choice\":\"yes\"}", "a7: yes"},

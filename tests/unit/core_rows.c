@@ -240,6 +240,10 @@ static void fill(struct fixture *f)
     request(f, "");
     say(f, BOB, "lease_request", "{'key':'gone','ttl_s':1}");
     join(f, KIM, "kim", 2, "'specialization':'person','sync':'none'");
+    say(f, ADA, "touch", "{'paths':['a/b','c'],'note':'n'}");
+    say(f, BOB, "touch", "{'paths':['a'],'ttl_s':7}");
+    say(f, ADA, "touch", "{'paths':['a/b','gone']}");
+    say(f, ADA, "touch", "{'paths':['gone'],'done':true}");
     for (unsigned i = 0; i < 3; i++)
         say(f, BOB, "approval_request",
             "{'question':'?','choices':['a','b'],'default':'b','timeout_s':%u}", 60 + i);
