@@ -16,7 +16,7 @@ struct tls_session {
     SSL *ssl;
     struct slice in; /* what was handed in, and is not read yet */
     size_t shaken;   /* bytes of the peer's, before the handshake ended */
-    bool ended, failed, finished;
+    bool ended, failed;
     char why[128];
 };
 
@@ -156,12 +156,11 @@ bool tls_session_write(struct tls_session *session, struct slice bytes)
 
 void tls_session_finish(struct tls_session *session)
 {
-    if (!session->finished && !session->failed && tls_session_is_open(session)) {
-        ERR_clear_error();
-        SSL_shutdown(session->ssl);
-        ERR_clear_error();
-    }
-    session->finished = true;
+    if (session->failed || !tls_session_is_open(session))
+        return;
+    ERR_clear_error();
+    SSL_shutdown(session->ssl);
+    ERR_clear_error();
 }
 
 bool tls_session_is_open(const struct tls_session *session)

@@ -19,6 +19,7 @@ from mcp_session import BEGIN, Session, post  # noqa: E402
 from program import Running, refused  # noqa: E402
 from secure import lab  # noqa: E402
 from tokens import OTHER, give_out  # noqa: E402
+from websocket import WebClient  # noqa: E402
 
 
 WEBSOCKET = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13",
@@ -165,6 +166,31 @@ def of_other_machines_nobody_is_taken_at_a_hub_without_tokens():
             check("nothing is encrypted" in gateway.text, gateway.text)
             Session(afar).call("join", name="bea")
             equal(afar.ask("/metrics")[0], 200)
+
+
+@test
+def the_gateways_certificate_stands_for_nobody_else():
+    """At a hub where it stands for a token."""
+    with directory() as data, lab() as papers:
+        give_out(data, "ada")
+        token = give_out(data, "bea")
+        shows = ("--ca", papers.path("ca.pem"), "--cert", papers.path("ada.pem"), "--key", papers.path("ada.key"))
+        with Hub("--data", data, *papers.pair("hub"), "--tls-client-ca", papers.path("ca.pem")) as hub:
+            at = ("--hub", f"khubs://localhost:{hub.port}")
+            with Gateway(*at, *shows) as gateway:
+                gateway.wait_ready()
+                equal(post(gateway, BEGIN)[0], 401)
+                equal(gateway.ask("/v1/members")[0], 401)
+                Session(gateway, bearer(token)).call("join", name="bea")
+                hub.wait_log("event=connected .*token=bea")
+                with contextlib.closing(WebClient(gateway)) as nobody:
+                    nobody.name = "eve"
+                    nobody.say("hello", {"protocol": 2})
+                    nobody.expect_error("unauthorized")
+            with Gateway(*at, *shows, "--share-token") as gateway:
+                gateway.wait_ready()
+                Session(gateway).call("join", name="ada")
+                hub.wait_log("event=joined ai=ada")
 
 
 @test
