@@ -222,7 +222,7 @@ static bool doors_new(struct gateway *gateway, uv_loop_t *loop,
     agent.room = options->agents_room;
     agent.specialization = NULL;
     callers_nobody(gateway->callers, &stranger);
-    gateway->mcp = mcp_door_new(loop, &agent, gateway->callers, gateway->guests);
+    gateway->mcp = mcp_door_new(loop, &agent, gateway->callers, gateway->guests, options->mcp_more);
     agent.ai_id = options->link.ai_id;
     gateway->rest = rest_door_new(loop, &agent, gateway->callers, gateway->guests);
     gateway->ws = ws_door_new(loop, &stranger, options->ping_ms);

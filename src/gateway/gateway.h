@@ -15,6 +15,7 @@
 #define KHUB_GATEWAY_GATEWAY_H
 
 #include "gateway/http_server.h"
+#include "gateway/mcp.h"
 #include "khub.h"
 
 struct gateway;
@@ -36,8 +37,9 @@ struct gateway_options {
     bool open;               /* who is of another machine is let in at a hub without tokens, too */
     bool shares_token;       /* these may do by its token what it allows, showing none */
     const char *agents_room; /* that these join; NULL: "main" */
-    uint64_t idle_ms;        /* after which one of them is forgotten; 0: half an hour */
-    uint64_t ping_ms;        /* between two looks at a WebSocket; 0: 20000 */
+    const struct mcp_more *mcp_more; /* mcp.h; NULL: nothing */
+    uint64_t idle_ms;                /* after which one of them is forgotten; 0: half an hour */
+    uint64_t ping_ms;                /* between two looks at a WebSocket; 0: 20000 */
     struct http_server_options http; /* its limits; routes and data are set */
     unsigned answer_ms;              /* for the hub to answer; 0: 5000 */
 };

@@ -51,7 +51,7 @@ void call_result(struct mcp_call *call, json_t *result)
         call_error(call, RPC_INTERNAL_ERROR, "out of memory", NULL);
         return;
     }
-    if (call->modern)
+    if (call->modern && !json_object_get(result, "resultType"))
         json_object_set_new(result, "resultType", json_string("complete"));
     call_end(call, rpc_result(call->id, result));
 }
@@ -288,9 +288,14 @@ static json_t *server_info(void)
                      KHUB_VERSION);
 }
 
-static json_t *capabilities(void)
+static json_t *capabilities(const struct mcp_call *call)
 {
-    return json_pack("{s:{},s:{s:b},s:{}}", "tools", "resources", "subscribe", true, "prompts");
+    const struct mcp_more *more = call->mcp->options.more;
+    json_t *capabilities =
+        json_pack("{s:{},s:{s:b},s:{}}", "tools", "resources", "subscribe", true, "prompts");
+    if (more && more->announce)
+        more->announce(call, capabilities);
+    return capabilities;
 }
 
 static void note_client(struct mcp *mcp, const json_t *info)
@@ -314,7 +319,7 @@ static void run_initialize(struct mcp_call *call)
     note_client(call->mcp, json_object_get(call->params, "clientInfo"));
     call->mcp->initialized = true;
     call_result(call, json_pack("{s:s,s:o,s:o,s:s}", "protocolVersion", version, "capabilities",
-                                capabilities(), "serverInfo", server_info(), "instructions",
+                                capabilities(call), "serverInfo", server_info(), "instructions",
                                 mcp_instructions));
 }
 
@@ -340,10 +345,19 @@ json_t *mcp_cached(const struct mcp_call *call, json_t *result, int ttl_ms, cons
     return result;
 }
 
+void mcp_listed(struct mcp_call *call, const char *what, json_t *list, int ttl_ms,
+                const char *scope)
+{
+    const struct mcp_more *more = call->mcp->options.more;
+    if (more && more->list)
+        more->list(what, list);
+    call_result(call, mcp_cached(call, json_pack("{s:o}", what, list), ttl_ms, scope));
+}
+
 static void run_discover(struct mcp_call *call)
 {
     json_t *result = json_pack("{s:o,s:o,s:s,s:{s:o}}", "supportedVersions", versions(),
-                               "capabilities", capabilities(), "instructions", mcp_instructions,
+                               "capabilities", capabilities(call), "instructions", mcp_instructions,
                                "_meta", MCP_META "serverInfo", server_info());
     call_result(call, mcp_cached(call, result, MCP_LIST_TTL_MS, "public"));
 }
@@ -374,6 +388,9 @@ static const struct method {
 
 static void run(struct mcp_call *call, const char *name)
 {
+    const struct mcp_more *more = call->mcp->options.more;
+    if (more && more->run && more->run(call, name))
+        return;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strcmp(methods[i].name, name) == 0 &&
             (methods[i].era & (call->modern ? ERA_LATER : ERA_EARLIER))) {
@@ -468,8 +485,11 @@ void mcp_take_message(struct mcp *mcp, struct rpc_message *message, struct mcp_o
         begin(mcp, message, outlet);
         return;
     }
+    const struct mcp_more *more = mcp->options.more;
     if (message->method)
         take_notification(mcp, message);
+    else if (more && more->answered)
+        more->answered(message->id, message->root);
     rpc_free(message);
 }
 

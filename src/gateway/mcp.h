@@ -35,12 +35,29 @@ struct mcp_keeper {
     void (*came)(struct mcp_keeper *keeper, struct agent *agent);
 };
 
+struct mcp_call;
+
+/* What a host speaks beside khub's own; khub's programs have none. It is for tests: the protocol's
+ * makers try servers by tools and prompts of theirs. All may be NULL. mcp_inside.h has what it
+ * needs. */
+struct mcp_more {
+    /* Adds to what is announced, and to a list: "tools", "resources", "resourceTemplates",
+     * "prompts". */
+    void (*announce)(const struct mcp_call *call, json_t *capabilities);
+    void (*list)(const char *what, json_t *list);
+    /* A request, before khub looks at it. True: it is the host's, who ends it, now or later. */
+    bool (*run)(struct mcp_call *call, const char *method);
+    /* A response, to what the host asked the client. */
+    void (*answered)(const json_t *id, const json_t *message);
+};
+
 struct mcp_options {
     uv_loop_t *loop;
     struct khub_options link; /* of agent_new; ai_id NULL: one is made of the client's name */
     struct mcp_keeper *keeper;
-    struct mcp_outlet *outlet; /* of what answers nothing: notifications */
-    bool nobody;               /* has no AI: what needs one is refused */
+    struct mcp_outlet *outlet;   /* of what answers nothing: notifications */
+    const struct mcp_more *more; /* NULL: nothing */
+    bool nobody;                 /* has no AI: what needs one is refused */
     /* The hub takes the AI's token no more: it may be closed. NULL: whoever calls is told. */
     void (*unauthorized)(void *host);
     void *host;

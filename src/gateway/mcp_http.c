@@ -58,6 +58,7 @@ struct mcp_door {
     struct khub_options link; /* but for what it shows */
     struct callers *callers;
     struct guests *guests;
+    const struct mcp_more *more;
     uv_timer_t timer;
     struct talk_list talks;
     struct exchange_list exchanges; /* under way */
@@ -135,6 +136,7 @@ static struct talk *talk_new(struct mcp_door *door, const struct http_request *r
         talk->mcp = mcp_new(&(struct mcp_options){.loop = door->loop,
                                                   .link = link,
                                                   .outlet = &talk->outlet,
+                                                  .more = door->more,
                                                   .unauthorized = on_unauthorized,
                                                   .host = talk});
     if (!talk->mcp || !guests_add(door->guests, &talk->guest, kind, &who, on_idle)) {
@@ -562,7 +564,8 @@ static void discard(struct mcp_outlet *outlet, const json_t *message)
 }
 
 struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
-                              struct callers *callers, struct guests *guests)
+                              struct callers *callers, struct guests *guests,
+                              const struct mcp_more *more)
 {
     static struct mcp_outlet nowhere = {.send = discard};
     struct mcp_door *door = calloc(1, sizeof *door);
@@ -573,10 +576,11 @@ struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
     door->link.token = NULL;
     door->callers = callers;
     door->guests = guests;
+    door->more = more;
     TAILQ_INIT(&door->talks);
     TAILQ_INIT(&door->exchanges);
     door->nobody = mcp_new(&(struct mcp_options){
-        .loop = loop, .link = door->link, .outlet = &nowhere, .nobody = true});
+        .loop = loop, .link = door->link, .outlet = &nowhere, .more = more, .nobody = true});
     if (!door->nobody) {
         free(door);
         return NULL;

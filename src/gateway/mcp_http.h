@@ -11,15 +11,17 @@
 
 #include "gateway/guests.h"
 #include "gateway/http_server.h"
+#include "gateway/mcp.h"
 #include "khub.h"
 
 struct mcp_door;
 
 /* link: as for agent_new; what it points to must outlive the door; ai_id NULL; what it shows to the
- * hub is its callers'. guests: where its conversations are found by their handles. Both must
- * outlive the door. NULL: out of memory. */
+ * hub is its callers'. guests: where its conversations are found by their handles. Both, and
+ * what it speaks more (mcp.h; NULL: nothing), must outlive the door. NULL: out of memory. */
 struct mcp_door *mcp_door_new(uv_loop_t *loop, const struct khub_options *link,
-                              struct callers *callers, struct guests *guests);
+                              struct callers *callers, struct guests *guests,
+                              const struct mcp_more *more);
 /* Ends all conversations; their AIs go. After the HTTP server was closed. NULL is fine. */
 void mcp_door_close(struct mcp_door *door);
 

@@ -99,6 +99,10 @@ void mcp_prompts_get(struct mcp_call *call);
 /* Adds to a result of a list or a reading how long it is good and for whom, in the later era. */
 json_t *mcp_cached(const struct mcp_call *call, json_t *result, int ttl_ms, const char *scope);
 
+/* The end of a call for a list. Takes it. */
+void mcp_listed(struct mcp_call *call, const char *what, json_t *list, int ttl_ms,
+                const char *scope);
+
 /* A tool. */
 struct tool {
     const char *name, *title, *about;

@@ -38,8 +38,7 @@ void mcp_prompts_list(struct mcp_call *call)
     json_t *list = json_array();
     for (size_t i = 0; i < PROMPT_COUNT; i++)
         json_array_append_new(list, prompt_json(&prompts[i]));
-    call_result(call,
-                mcp_cached(call, json_pack("{s:o}", "prompts", list), MCP_LIST_TTL_MS, "public"));
+    mcp_listed(call, "prompts", list, MCP_LIST_TTL_MS, "public");
 }
 
 static const struct prompt *prompt_find(const char *name)

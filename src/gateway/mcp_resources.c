@@ -151,10 +151,8 @@ static void list(struct mcp_call *call, bool templates)
                             "description", resource->about, "mimeType",
                             resource->read == read_help ? "text/markdown" : "application/json"));
     }
-    call_result(call,
-                mcp_cached(call,
-                           json_pack("{s:o}", templates ? "resourceTemplates" : "resources", list),
-                           MCP_LIST_TTL_MS, "public"));
+    mcp_listed(call, templates ? "resourceTemplates" : "resources", list, MCP_LIST_TTL_MS,
+               "public");
 }
 
 void mcp_resources_list(struct mcp_call *call)

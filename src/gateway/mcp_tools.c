@@ -41,8 +41,7 @@ void mcp_tools_list(struct mcp_call *call)
     json_t *list = json_array();
     for (size_t i = 0; i < TOOL_COUNT; i++)
         json_array_append_new(list, tool_json(tools[i]));
-    call_result(call,
-                mcp_cached(call, json_pack("{s:o}", "tools", list), MCP_LIST_TTL_MS, "public"));
+    mcp_listed(call, "tools", list, MCP_LIST_TTL_MS, "public");
 }
 
 static const struct tool *tool_find(const char *name)

@@ -41,10 +41,10 @@ export async function withHub(run) {
 }
 
 /** The same with a gateway beside it; run gets the URL of its /mcp, and the hub's address. */
-export function withGateway(run) {
+export function withGateway(run, command = (hub) => [khub, 'gateway', '--hub', hub, '--http', '127.0.0.1:0']) {
   return withHub(async (hub) => {
-    const gateway = spawn(khub, ['gateway', '--hub', hub, '--http', '127.0.0.1:0'],
-      { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [program, ...words] = command(hub);
+    const gateway = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = new Promise((resolve) => gateway.once('exit', resolve));
     try {
       const address = await new Promise((resolve, reject) => {

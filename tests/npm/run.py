@@ -2,7 +2,7 @@
 """khub with clients of others, out of npm: installs them, as package-lock.json pins them, into
 build-npm/, and runs a test of them.
 
-usage: run.py KHUB TEST.mjs
+usage: run.py KHUB TEST.mjs [PROGRAM]
 """
 import fcntl
 import hashlib
@@ -69,7 +69,7 @@ def main():
     # Modules are looked for from where the script stands.
     for name in (script, "harness.mjs"):
         shutil.copy(os.path.join(HERE, name), PLACE)
-    os.execv(node, [node, os.path.join(PLACE, script), khub])
+    os.execv(node, [node, os.path.join(PLACE, script), khub, *map(os.path.abspath, sys.argv[3:])])
 
 
 if __name__ == "__main__":
