@@ -59,15 +59,36 @@ void artifact_changed(struct room *room, struct artifact *artifact)
     change_mark(&room->changes, &artifact->change, artifact, ROW_ARTIFACT);
 }
 
+/* The last that was offered before; rows come in any order. */
+static struct artifact *behind(const struct artifact_list *list, uint64_t number, bool of_session)
+{
+    struct artifact *artifact = TAILQ_LAST(list, artifact_list);
+    while (artifact && artifact->number >= number)
+        artifact = of_session ? TAILQ_PREV(artifact, artifact_list, of_session)
+                              : TAILQ_PREV(artifact, artifact_list, next);
+    return artifact;
+}
+
 struct artifact *artifact_new(struct room *room, struct session *session, uint64_t number)
 {
+    struct artifact *before = behind(&room->artifacts, number, false),
+                    *before_of_session = behind(&session->artifacts, number, true);
+    const struct artifact *same = before ? TAILQ_NEXT(before, next) : TAILQ_FIRST(&room->artifacts);
+    if (same && same->number == number)
+        return NULL;
     struct artifact *artifact = memory_new(sizeof *artifact);
     artifact->number = number;
     snprintf(artifact->digits, sizeof artifact->digits, "%020" PRIu64, number);
     artifact->key = slice_of(artifact->digits);
     artifact->session = session;
-    TAILQ_INSERT_TAIL(&room->artifacts, artifact, next);
-    TAILQ_INSERT_TAIL(&session->artifacts, artifact, of_session);
+    if (before)
+        TAILQ_INSERT_AFTER(&room->artifacts, before, artifact, next);
+    else
+        TAILQ_INSERT_HEAD(&room->artifacts, artifact, next);
+    if (before_of_session)
+        TAILQ_INSERT_AFTER(&session->artifacts, before_of_session, artifact, of_session);
+    else
+        TAILQ_INSERT_HEAD(&session->artifacts, artifact, of_session);
     room->artifact_count++;
     artifact_changed(room, artifact);
     return artifact;

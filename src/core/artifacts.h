@@ -70,7 +70,7 @@ bool artifact_shown(const struct room *room, const struct artifact *artifact,
                     const struct member *member);
 
 /* A new one on its way, without its name and the rest: the caller adds them, its size by
- * artifact_size. */
+ * artifact_size. NULL: there is one of that number. */
 struct artifact *artifact_new(struct room *room, struct session *session, uint64_t number);
 void artifact_size(struct room *room, struct artifact *artifact, uint64_t size);
 /* Of one, and of all of a session: what they brought is let go. */

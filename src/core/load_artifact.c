@@ -47,19 +47,18 @@ void load_artifact(struct loading *loading)
     struct room *room = loading->room;
     struct json_value object = loading->object;
     struct json_value key = {.kind = JSON_KIND_NUMBER, .raw = loading->row->key};
-    const struct artifact *last = TAILQ_LAST(&room->artifacts, artifact_list);
     struct slice session_id = load_text(loading, object, "session");
     struct session *session = session_find(room, session_id);
     uint64_t number = 0;
     for (; key.raw.len > 1 && *key.raw.at == '0'; key.raw.at++, key.raw.len--)
         ;
     slice_free(&session_id);
-    if (!session || json_u64(key, &number) < 0 || !number || number > room->last_seq ||
-        (last && last->number >= number)) {
-        load_damage(loading, "session");
+    bool fine = session && json_u64(key, &number) == 0 && number && number <= room->last_seq;
+    struct artifact *artifact = fine ? artifact_new(room, session, number) : NULL;
+    if (!artifact) {
+        load_damage(loading, session ? "key" : "session");
         return;
     }
-    struct artifact *artifact = artifact_new(room, session, number);
     artifact->chunk = ARTIFACT_CHUNK_BYTES;
     artifact->name = load_text(loading, object, "name");
     artifact->by = load_text(loading, object, "by");

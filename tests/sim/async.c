@@ -143,6 +143,7 @@ static void async_effect(void *ctx, const struct effect *effect)
     approvals_follow(world, effect);
     tasks_follow(world, effect);
     touches_follow(world, effect);
+    artifacts_follow(world, effect);
     for (size_t i = 0; i < effect->seat_count; i++) {
         const struct seat *seat = &effect->seats[i];
         if (seat->level >= effect->level && (!seat->member || seat->member != effect->skipped))
@@ -234,6 +235,18 @@ static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
     world_digest(parts, count, ret_digest);
 }
 
+static void edge_hash(void *ctx, struct hub_hash *hash, struct slice bytes, bool last)
+{
+    (void)ctx;
+    artifacts_hash(hash, bytes, last);
+}
+
+static void edge_drop_chunks(void *ctx, struct slice room, const uint64_t *seqs, size_t count)
+{
+    const struct async *async = ctx;
+    artifacts_drop(async->world, room, seqs, count);
+}
+
 /* No hello has its token or resume_token any more when it is proposed. */
 static void secrets_check(struct async *async, const struct entry *entry)
 {
@@ -271,6 +284,8 @@ static struct proposed *queue_push(struct queue *queue, const struct entry *entr
     if (entry->bytes.len)
         memcpy(bytes, entry->bytes.at, entry->bytes.len);
     proposed->entry.bytes.at = bytes;
+    if (entry->blob.len)
+        proposed->entry.blob.at = memcpy(malloc(entry->blob.len), entry->blob.at, entry->blob.len);
     return proposed;
 }
 
@@ -278,6 +293,7 @@ static void proposed_free(struct proposed *proposed)
 {
     if (!proposed->borrowed)
         free((void *)(uintptr_t)proposed->entry.bytes.at);
+    free((void *)(uintptr_t)proposed->entry.blob.at);
 }
 
 /* A message of the one who speaks: it is bound by it, until it is refused. */
@@ -363,7 +379,10 @@ static int async_propose(void *state, struct entry *entry)
     async->left |= entry->kind == ENTRY_LEAVE && slice_is(entry->bytes, "left");
     if (chance_one_in(&world->faults, 12)) {
         struct proposed *newest = &queue->at[queue->count - 1];
+        struct slice blob = newest->entry.blob;
+        newest->entry.blob = (struct slice){NULL, 0};
         proposed_free(newest); /* committed at once, it needs no copy */
+        newest->entry.blob = blob;
         newest->entry.bytes = entry->bytes;
         newest->borrowed = true;
         async_commit(async, log->room, queue->count);
@@ -483,6 +502,9 @@ static void commit_one(struct async *async, int at, const struct proposed *propo
     entry.seq = last + 1 + (chance_one_in(&world->faults, 8) ? 3 : 0);
     room->seq = entry.seq;
     room->logged++;
+    if (entry.blob.len)
+        artifacts_keep(&world->artifacts[at], entry.seq, entry.blob);
+    entry.blob = (struct slice){NULL, 0};
     struct logged *logged = record_entry(&world->record, at, &entry);
     struct connection *sender = connection_find(async, entry.peer);
     bool message = entry.kind == ENTRY_MESSAGE, first = sender && sender->room == NOBODY;
@@ -597,7 +619,10 @@ void async_serve(struct async *async, const struct text before[ROOMS])
                             .resume = follow_resume,
                             .retract = async_retract,
                             .let_in = sim_let_in,
-                            .open_log = async_open_log};
+                            .open_log = async_open_log,
+                            .hash = edge_hash,
+                            .drop_chunks = edge_drop_chunks};
+    world->config.line_max = LINE_BYTES; /* so that files have several chunks */
     for (int room = 0; room < ROOMS; room++)
         world->rooms[room].exists = false;
     world->hub = hub_new(&world->config, &edge);

@@ -641,13 +641,16 @@ void payload_make(struct maker *maker)
         [MESSAGE_TASK] = make_task,
         [MESSAGE_EVIDENCE_REPORT] = make_evidence_report,
         [MESSAGE_TASK_QUERY] = make_task_query,
+        [MESSAGE_ARTIFACT_OFFER] = make_artifact_offer,
+        [MESSAGE_ARTIFACT_CHUNK] = make_artifact_chunk,
     };
     enum message_type type = maker->said->type;
     put(maker->writer, "{");
     if (type == MESSAGE_COLLABORATION_RESPONSE || type == MESSAGE_COLLABORATION_UPDATE ||
         type == MESSAGE_WORKSPACE_UPDATE)
         make_needed_session_id(maker);
-    else if (type != MESSAGE_HELLO &&
+    else if (type != MESSAGE_HELLO && type != MESSAGE_ARTIFACT_CHUNK &&
+             type != MESSAGE_ARTIFACT_OFFER &&
              below(maker, type == MESSAGE_OS_COMPONENT_SHARE ? 2 : 12) == 0)
         make_session_id(maker);
     (makers[type] ? makers[type] : make_talk)(maker);

@@ -152,6 +152,8 @@ static void verify(struct world *world, const char *when)
         world_fail(world, "hub_recount %s: %s", when, why);
     if (!world_failed(world))
         follow_check(world, when);
+    if (!world_failed(world))
+        artifacts_check(world, when);
 }
 
 /* The limits of the next life may be others: nothing that was accepted may be dropped. */

@@ -6,7 +6,7 @@
  *                 sessions.c, shares.c, ledger.c
  *     check.c     what it did cause against what it had to; the hub's state against the model's
  *     replay.c    entries and their effects, once more on a fresh hub
- *     leases.c, approvals.c, tasks.c    these, in worlds without a model
+ *     leases.c, approvals.c, tasks.c, artifacts.c    these, in worlds without a model
  *     letters.c   direct messages that were not taken, in all worlds
  *     moderation.c    what the one that is an admin does
  *     async.h     the same on logs that commit later, with crashes and restarts
@@ -23,6 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "artifacts.h"
 #include "core/hub.h"
 #include "letters.h"
 #include "tasks.h"
@@ -388,6 +389,7 @@ struct world {
     struct approvals_model approvals[ROOMS];
     struct letters_model letters[ROOMS];
     struct tasks_model tasks[ROOMS];
+    struct artifacts_model artifacts[ROOMS];
     struct day_model days[ROOMS];
     struct heard heard[ROOMS];
     uint64_t taken[TAKEN_MAX]; /* seqs that are shown no more, by the entry that is applied */

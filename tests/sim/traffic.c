@@ -120,7 +120,8 @@ static void forge(struct world *world, struct said *said)
                                                MESSAGE_CAUGHT_UP,         MESSAGE_DEAD_RESULT,
                                                MESSAGE_MODERATION_RESULT, MESSAGE_MEMBER_RESULT,
                                                MESSAGE_APPROVAL,          MESSAGE_APPROVAL_RESULT,
-                                               MESSAGE_TASK_RESULT};
+                                               MESSAGE_TASK_RESULT,       MESSAGE_ARTIFACT,
+                                               MESSAGE_ARTIFACT_RESULT};
     const struct link *link = &world->links[said->link];
     unsigned kind = chance_below(&world->chance, 3);
     said->bad_line = true;
@@ -166,10 +167,15 @@ static enum message_type draw_type(struct world *world, const struct link *link)
                                               MESSAGE_APPROVAL_ANSWER,
                                               MESSAGE_TASK,
                                               MESSAGE_EVIDENCE_REPORT,
-                                              MESSAGE_TASK_QUERY};
+                                              MESSAGE_TASK_QUERY,
+                                              MESSAGE_ARTIFACT_OFFER,
+                                              MESSAGE_ARTIFACT_CHUNK,
+                                              MESSAGE_ARTIFACT_QUERY};
+    static const enum message_type of_files[] = {MESSAGE_ARTIFACT_OFFER, MESSAGE_ARTIFACT_CHUNK,
+                                                 MESSAGE_ARTIFACT_CHUNK, MESSAGE_ARTIFACT_CHUNK};
     static const enum message_type of_tasks[] = {MESSAGE_TASK, MESSAGE_TASK, MESSAGE_LEASE_REQUEST,
                                                  MESSAGE_EVIDENCE_REPORT};
-    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 8 };
+    enum { COUNT = sizeof types / sizeof *types, LEASE_TYPES = 11 };
     static_assert((int)COUNT <= (int)TYPE_WEIGHTS, "each type has a weight");
     unsigned count = world->temper.leases ? COUNT : COUNT - LEASE_TYPES;
     unsigned total = 0, picked, type = 0;
@@ -179,6 +185,12 @@ static enum message_type draw_type(struct world *world, const struct link *link)
         return MESSAGE_MODERATION;
     if (world->temper.leases && chance_one_in(&world->chance, 3))
         return PICK(&world->chance, of_tasks);
+    if (world->temper.leases && artifacts_at_work(world, link->room, link->name) &&
+        !chance_one_in(&world->chance, 3))
+        return PICK(&world->chance, of_files);
+    if (world->temper.leases && chance_one_in(&world->chance, 8))
+        return chance_one_in(&world->chance, 2) ? MESSAGE_COLLABORATION_REQUEST
+                                                : MESSAGE_COLLABORATION_RESPONSE;
     if (chance_one_in(&world->chance, 80))
         return MESSAGE_LEAVE;
     for (unsigned i = 0; i < count; i++)

@@ -379,6 +379,7 @@ void world_forget(struct world *world, int at)
     room_model_clear(room);
     model_letters_clear(&world->letters[at]);
     model_tasks_clear(&world->tasks[at]);
+    artifacts_clear(&world->artifacts[at]);
     world->days[at] = (struct day_model){0};
     heard_clear(world, at);
     room->exists = false;
@@ -498,6 +499,7 @@ void world_free(struct world *world)
         room_model_clear(&world->rooms[room]);
         model_letters_clear(&world->letters[room]);
         model_tasks_clear(&world->tasks[room]);
+        artifacts_clear(&world->artifacts[room]);
         heard_clear(world, room);
     }
     free(world->handled.line);
