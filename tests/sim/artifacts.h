@@ -1,4 +1,4 @@
-/* Files in workspaces, as the hub has told of them so far, and the disk on which their bytes lie. */
+/* Files in workspaces, as the hub has told of them so far, and the disk with their bytes. */
 #ifndef KHUB_TESTS_SIM_ARTIFACTS_H
 #define KHUB_TESTS_SIM_ARTIFACTS_H
 

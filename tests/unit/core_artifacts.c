@@ -467,6 +467,30 @@ static void test_chunks_wait_in_the_log(void **state)
     assert_int_equal(chunks_kept(f), 3);
 }
 
+/* Another first chunk is said behind the first, and one that goes on from it: what is kept are the
+ * first's bytes, and the hash is not that of the other's. */
+static void test_a_chunk_goes_on_from_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+    char other[CHUNK];
+    memset(other, 'x', sizeof other);
+    join_all(f);
+    const char *session = active_session(f);
+    offer(f, ADA, session, "f", SIZE, 0);
+    skip_all(f);
+    fixture_hold(f);
+    send_bytes(f, ADA, session, "f", 0, other, CHUNK);
+    chunk(f, ADA, session, "f", SIZE, 0);
+    for (unsigned i = 1; i < 3; i++)
+        chunk(f, ADA, session, "f", SIZE, i);
+    fixture_commit(f);
+    assert_int_equal(integer_of(expect(f, ADA, "artifact"), "next"), 1);
+    for (unsigned i = 0; i < 3; i++)
+        assert_string_equal(string_of(expect(f, ADA, "error"), "code"), "conflict");
+    assert_int_equal(chunks_kept(f), 1);
+    expect_nothing(f, BOB);
+}
+
 /* One that could not be kept takes those behind it with it, and the next is told. */
 static void test_a_chunk_is_lost(void **state)
 {
@@ -580,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_bounds_are_named),
         ARTIFACT_TEST(test_former_ones_make_way),
         ARTIFACT_TEST(test_chunks_wait_in_the_log),
+        ARTIFACT_TEST(test_a_chunk_goes_on_from_what_is_there),
         ARTIFACT_TEST(test_a_chunk_is_lost),
         ARTIFACT_TEST(test_acks),
         ARTIFACT_TEST(test_a_replay_needs_no_bytes),
