@@ -130,8 +130,8 @@ void task_write_row(const struct task *task, struct text *text);
 void load_task(struct loading *loading);
 /* For load_lists.c: its place behind all that are there, and behind those that are closed, if it
  * is. */
-void task_restore(struct room *room, void *task);
-void task_restore_closed(struct room *room, void *task);
+void task_restore(struct room *room, void *object);
+void task_restore_closed(struct room *room, void *object);
 /* What rows say of each other: needs, and leases. 0, or -1 with a sentence. */
 int tasks_link(struct room *room, char *ret_why, size_t size);
 
