@@ -572,6 +572,44 @@ def what_a_stream_can_not_have_is_said():
 
 
 @test
+def a_hub_that_begins_anew_is_told_to_who_was_there():
+    hub = Hub()
+    with contextlib.ExitStack() as stack:
+        gateway = stack.enter_context(serving(hub))
+        api = Api(gateway)
+        ada = hub.join("ada", 2)
+        stream = stack.enter_context(Stream(gateway))
+        for number in range(9):
+            ada.say("chat", {"text": f"{number}"})
+        stream.texts(9)
+        kill_9(hub)
+        hub = stack.enter_context(Hub(listen=(f"127.0.0.1:{hub.port}",)))
+        while (event := stream.event()[0]) != "replay_truncated":
+            equal(event, "presence")  # of ada, if the hub that was killed had noticed
+        ada = hub.join("ada", 2)
+        ada.say("chat", {"text": "anew"})
+        equal(stream.texts(1), ["anew"])
+        check(int(stream.last) < 9, stream.last)
+        equal(api.good("GET", "/v1/members/ada")["member"]["status"], "connected")
+
+
+@test
+def who_goes_while_he_waits_loses_nothing():
+    with kept_hub() as hub, serving(hub) as gateway:
+        ada, bea = Api(gateway).join("ada"), hub.join("bea", 2)
+        for end in (lambda client: client.shutdown(socket.SHUT_WR), lambda client: client.close()):
+            with socket.create_connection(("127.0.0.1", gateway.port)) as client:
+                client.sendall(f"GET /v1/inbox?wait_s=300 HTTP/1.1\r\nHost: localhost\r\n"
+                               f"Khub-Handle: {ada.handle}\r\n\r\n".encode())
+                ada.good("POST", "/v1/ack", {})  # so that the first one has been read
+                before = gateway.metrics()["khub_gateway_connections{door=\"http\"}"]
+                end(client)
+                wait_until(lambda: gateway.metrics()["khub_gateway_connections{door=\"http\"}"] < before, "its end")
+        bea.say("chat", {"text": "for ada"}, "ada")
+        equal(ada.good("GET", "/v1/inbox", wait_s=300)["messages"][0]["message"]["payload"]["text"], "for ada")
+
+
+@test
 def readers_that_go_by_force_leave_nothing_behind():
     with kept_hub() as hub, serving(hub) as gateway:
         api = Api(gateway)
