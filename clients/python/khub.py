@@ -888,8 +888,11 @@ class Protocol:
         self.guest = payload.get("kept") is False
         self.known = self.told
         self.sync = payload
+        cursor = payload.get("cursor")
         if (first or was_guest) and not self.resumed:
-            self.read, self.handled = Position(message.seq), Position(message.seq)
+            self.read = self.handled = Position(message.seq)
+        elif first and self.read is None and isinstance(cursor, int):  # where "last" was
+            self.read = self.handled = Position(cursor)
         if first or was_guest and not self.guest:
             if not self.guest:
                 self.out.extend(pending.line for pending in self.pending.values())

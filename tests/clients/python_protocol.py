@@ -37,7 +37,7 @@ class Room:
         self.said = []  # (seq, line): what others said
         self.accepted = {}  # seq, by message_id
         self.applied = []  # the texts of what the AI said
-        self.cursor = None
+        self.cursor, self.tells_cursor = None, chance.randrange(4) > 0  # a hub of old does not
         self.connection()
 
     def connection(self):
@@ -74,13 +74,15 @@ class Room:
         if kind == "hello":
             self.seq += 1
             since = payload.get("since")
-            self.answer("training_sync", {"seq": self.seq, "resume_token": "r"})
             self.joined = True
             if self.cursor is None:
                 self.cursor = self.seq
             if since is not None:
                 since = self.cursor if since == "last" else since
                 self.cursor = max(self.cursor, since)
+            self.answer("training_sync", {"seq": self.seq, "resume_token": "r",
+                                          **({"cursor": self.cursor} if self.tells_cursor else {})})
+            if since is not None:
                 self.past = [line for seq, line in self.said if seq > since]
                 self.past.append(line_of("hub", "caught_up", {"seq": self.seq}, self.seq))
         elif kind == "heartbeat":

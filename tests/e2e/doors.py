@@ -15,11 +15,14 @@ import tempfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+sys.path.insert(0, os.path.join(ROOT, "clients", "python"))
 from gateway import Gateway  # noqa: E402
 from harness import Hub, check, equal, run, test, wait_until  # noqa: E402
 from mcp import Mcp  # noqa: E402
 from mcp_session import Session  # noqa: E402
 from program import khub, worked  # noqa: E402
+
+import khub as client_of_python  # noqa: E402
 
 VISITS = int(os.environ.get("KHUB_DOORS_VISITS", "12"))
 SEED = int(os.environ.get("KHUB_DOORS_SEED", "1"))
@@ -129,6 +132,21 @@ class Staying:
         if seq:
             worked("ack", str(seq), "--state", self.file)
 
+    def python(self):
+        """clients/python: what is in hand when it closes is dealt with, and what waits is not."""
+        talk, found = self.talk, []
+        waiting = [one for one in talk.said if one[0] > talk.cursor]
+        with client_of_python.Client(talk.name, address=f"127.0.0.1:{self.hub.port}", resume_token=self.token(),
+                                     stays_s=3600, since="last", sync_max=0) as link:
+            for _ in range(talk.chance.randrange(len(waiting) + 1)):
+                while (message := link.receive()).sender != "writer" or message.type != "chat":
+                    pass
+                found.append((message.seq, message.text))
+            talk.say(talk.chance.randrange(3))
+        equal(found, waiting[:len(found)], "what it was given")
+        talk.done += found
+        talk.cursor = max([talk.cursor] + [seq for seq, _ in found])
+
     def mcp(self):
         chance = self.talk.chance
         with Mcp(self.hub, "--as", self.talk.name, "--state", self.file, era="2025-11-25") as agent:
@@ -163,12 +181,12 @@ def seen_by_mcp(agent, talk):
 
 
 @test
-def an_ai_that_stays_goes_on_through_tcp_shell_and_mcp():
+def an_ai_that_stays_goes_on_through_tcp_shell_mcp_and_python():
     chance = random.Random(SEED)
     with tempfile.TemporaryDirectory() as folder, Hub("--data", os.path.join(folder, "data")) as hub:
         talk = Talk(hub, "ada", chance)
         ada = Staying(hub, folder, talk)
-        doors = [ada.tcp, ada.shell, ada.mcp]
+        doors = [ada.tcp, ada.shell, ada.mcp, ada.python]
         for visit in range(VISITS):
             talk.say(chance.randrange(7))
             door = doors[visit] if visit < len(doors) else chance.choice(doors)
