@@ -298,25 +298,14 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
  * their way; it says nothing of how far was read. */
 static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
-    static const enum message_type answers[] = {MESSAGE_TRAINING_SYNC,
-                                                MESSAGE_ACK,
-                                                MESSAGE_ERROR,
-                                                MESSAGE_HEARTBEAT,
-                                                MESSAGE_KNOWLEDGE_RESULT,
-                                                MESSAGE_CAUGHT_UP,
-                                                MESSAGE_LOG_RESULT,
-                                                MESSAGE_SESSION_RESULT,
-                                                MESSAGE_MEMBER_RESULT,
-                                                MESSAGE_DEAD_RESULT,
-                                                MESSAGE_MODERATION_RESULT,
-                                                MESSAGE_USAGE_RESULT,
-                                                MESSAGE_APPROVAL_RESULT,
-                                                MESSAGE_TASK_RESULT,
-                                                MESSAGE_SENT_RESULT};
+    static const uint64_t answers = MESSAGE_BIT(MESSAGE_TRAINING_SYNC) | MESSAGE_BIT(MESSAGE_ACK) |
+                                    MESSAGE_BIT(MESSAGE_ERROR) | MESSAGE_BIT(MESSAGE_HEARTBEAT) |
+                                    MESSAGE_BIT(MESSAGE_CAUGHT_UP) | MESSAGES_RESULTING;
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
-    for (size_t i = 0; from_hub && i < sizeof answers / sizeof answers[0]; i++)
-        if (json_string_is(type, slice_of(message_type_text(answers[i]))))
+    for (unsigned i = 0; from_hub && i < MESSAGE_TYPE_COUNT; i++)
+        if (answers >> i & 1 &&
+            json_string_is(type, slice_of(message_type_text((enum message_type)i))))
             return true;
     return false;
 }

@@ -90,6 +90,14 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY) |                       \
      MESSAGE_BIT(MESSAGE_SENT_QUERY))
+/* Their results. dead_result answers dead_letter as well. */
+#define MESSAGES_RESULTING                                                                         \
+    (MESSAGE_BIT(MESSAGE_KNOWLEDGE_RESULT) | MESSAGE_BIT(MESSAGE_DEAD_RESULT) |                    \
+     MESSAGE_BIT(MESSAGE_LOG_RESULT) | MESSAGE_BIT(MESSAGE_SESSION_RESULT) |                       \
+     MESSAGE_BIT(MESSAGE_MEMBER_RESULT) | MESSAGE_BIT(MESSAGE_MODERATION_RESULT) |                 \
+     MESSAGE_BIT(MESSAGE_USAGE_RESULT) | MESSAGE_BIT(MESSAGE_APPROVAL_RESULT) |                    \
+     MESSAGE_BIT(MESSAGE_ARTIFACT_RESULT) | MESSAGE_BIT(MESSAGE_TASK_RESULT) |                     \
+     MESSAGE_BIT(MESSAGE_SENT_RESULT))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

@@ -111,10 +111,28 @@ static void sets_of_types(void **state)
     assert_int_equal(types, MESSAGE_BIT(MESSAGE_CHAT) | MESSAGE_BIT(MESSAGE_HELLO));
 }
 
+/* By their names: X_query, and the X_result that is no place in what was read. */
+static void each_query_has_a_result(void **state)
+{
+    (void)state;
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+        const char *text = message_type_text((enum message_type)type), *end = strrchr(text, '_');
+        char result[64];
+        enum message_type found;
+        assert_int_equal(MESSAGES_RESULTING >> type & 1, end && strcmp(end, "_result") == 0);
+        assert_int_equal(MESSAGES_QUERYING >> type & 1, end && strcmp(end, "_query") == 0);
+        if (!message_type_is_query((enum message_type)type))
+            continue;
+        snprintf(result, sizeof result, "%.*s_result", (int)(end - text), text);
+        assert_int_equal(message_type_find(slice_of(result), &found), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_of_types),
+        cmocka_unit_test(each_query_has_a_result),
         cmocka_unit_test(refusals_are_cut_at_characters),
         cmocka_unit_test(ids_that_fit),
         cmocka_unit_test(the_tables),
