@@ -651,7 +651,7 @@ class Protocol:
         self.read = Position(seq)
         if self.last is not None:
             self.last.position = self.read
-        elif not self.frozen:
+        else:
             self.handled = self.read
 
     def _came_before(self, seq: int) -> bool:

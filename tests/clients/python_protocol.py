@@ -314,6 +314,11 @@ def joined(now=0.0, **options):
     return found
 
 
+def publish(found, message_id, text="x"):
+    line = found.encode("chat", {"text": text}, None, message_id)
+    found.add(khub.Pending(message_id, "chat", line, lambda pending, error: None))
+
+
 def sent(found):
     return [json.loads(line) for line in found.output().splitlines()]
 
@@ -365,6 +370,13 @@ def heartbeats_are_said_and_awaited():
     for _ in range(9):  # what it does not read can't answer
         found.tick(found.due)
     equal(found.state, State.JOINED, "state of one that does not read")
+    check(found.take() and not found.take() and found.wants_reading, "it does not read on")
+    found.tick(found.due)
+    equal(found.state, State.JOINED, "state of one that reads again")
+    found = joined(heartbeat_s=30)
+    publish(found, "m")
+    found.tick(found.due)
+    equal([line["message_type"] for line in sent(found)], ["chat"], "said: a sign of life in itself")
 
 
 @test
@@ -377,6 +389,66 @@ def a_silent_hub_is_given_half_a_minute():
     equal(found.state, State.GREETING, "state")
     found.tick(50)
     equal(found.state, State.WAITING, "state")
+
+
+def beats(found, seq, now=0.0):
+    """The hub answers the heartbeat that was said last."""
+    found.receive(line_of("hub", "heartbeat", {"seq": seq, "in_reply_to": found.beat_id}, seq), now)
+
+
+@test
+def who_closes_waits_for_the_hub_and_not_for_ever():
+    found = joined()
+    publish(found, "m")
+    found.close()
+    refused(khub.Closed, publish, found, "n")
+    found.tick(0)
+    check(found.state is State.JOINED and not found.lingering, "it is over before it is answered")
+    found.receive(line_of("hub", "ack", {"message_id": "m", "seq": 2, "delivered": True}, 2), 0)
+    found.tick(0)
+    equal((found.state, found.lingering, found.due), (State.JOINED, True, 5.0), "state, and until when")
+    found.tick(5.0)
+    equal((found.state, found.error), (State.ENDED, None), "state")
+    found = joined(inbox_max=1)
+    found.receive(line_of("eve", "chat", {}, 2), 0)
+    check(not found.wants_reading, "it reads on")
+    found.close()
+    check(found.wants_reading, "it does not read the answers")
+    found.tick(0)
+    found.lost(0, khub.Unreachable("its end"))
+    equal((found.state, found.error), (State.ENDED, None), "state")
+
+
+@test
+def what_shares_its_seq_with_what_was_not_handled_is_not_told():
+    """And the link ends all the same."""
+    found = joined(since="last")
+    found.receive(line_of("hub", "caught_up", {"seq": 1}, 1), 0)
+    for _ in range(2):
+        found.receive(line_of("eve", "chat", {}, 5), 0)
+    found.take(), found.handle()
+    found.close()
+    found.tick(0)
+    for _ in range(2):
+        equal(sent(found)[-1]["payload"], {"seq": 4}, "told")
+        beats(found, 5)
+    found.tick(0)
+    check(found.lingering, "it goes on")
+    found.lost(0, khub.Unreachable("its end"))
+    equal(found.state, State.ENDED, "state")
+
+
+@test
+def how_far_was_read_never_goes_back():
+    found = joined()
+    found.receive(line_of("eve", "chat", {"text": "of the same entry"}, 1), 0)
+    check(found.take(), "what has the seq of the sync itself")
+    found.receive(line_of("eve", "chat", {}, 5), 0)
+    found.take(), found.handle()
+    beats(found, 3)
+    equal(found.handled, khub.Position(5, 1), "handled")
+    beats(found, 5)
+    equal(found.handled, khub.Position(5), "handled")
 
 
 @test
@@ -451,13 +523,11 @@ def what_waits_to_be_answered_is_bounded():
     taken = 0
     with contextlib.suppress(khub.Full):
         while True:
-            line = found.encode("chat", {"text": "x" * 100}, None, f"m{taken}")
-            found.add(khub.Pending(f"m{taken}", "chat", line, lambda pending, error: None))
+            publish(found, f"m{taken}", "x" * 100)
             taken += 1
     check(3 <= taken <= 6, "taken:", taken)
     found.receive(line_of("hub", "ack", {"message_id": "m0", "seq": 2}, 2), 0)
-    line = found.encode("chat", {"text": "x" * 100}, None, "again")
-    found.add(khub.Pending("again", "chat", line, lambda pending, error: None))
+    publish(found, "again", "x" * 100)
 
 
 @test
