@@ -258,7 +258,13 @@ static enum kind kind_of(const struct agent *agent, const struct khub_message *m
     case MESSAGE_USAGE_RESULT:
     case MESSAGE_TASK_RESULT:
     case MESSAGE_SENT_RESULT:
+    case MESSAGE_ARTIFACT_RESULT:
         return KIND_NONE;
+    case MESSAGE_ARTIFACT: /* how far an upload is, is its sender's to know */
+        return json_string_is(json_get(payload, "status"), slice_of("kept")) &&
+                       !json_string_is(json_get(payload, "by"), slice_of(agent_id(agent)))
+                   ? KIND_INBOX
+                   : KIND_NONE;
     case MESSAGE_APPROVAL: /* a person's word on what we asked, or a question to us */
         return is_of_own_approval(agent, payload) ? KIND_INBOX : KIND_NONE;
     case MESSAGE_HELLO:

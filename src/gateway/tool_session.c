@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/mcp_inside.h"
+#include "gateway/session_files.h"
 
 /* An action: what it needs, what it says to the hub, and which question it is. */
 struct action {
@@ -125,6 +126,8 @@ static const struct action actions[] = {
     {"write", {"session_id", "key", "value"}, run_write},
     {"update", {"session_id"}, run_update},
     {"complete", {"session_id", "value"}, run_complete},
+    {"put", {"session_id", "key", "value"}, session_put},
+    {"get", {"session_id", "key"}, session_get},
 };
 #define ACTION_COUNT (sizeof actions / sizeof *actions)
 
@@ -153,8 +156,8 @@ static void run_session(struct mcp_call *call)
     call_join(call, run_action);
 }
 
-static const char *const action_names[] = {"list",  "open",   "join",     "decline", "read",
-                                           "write", "update", "complete", NULL};
+static const char *const action_names[] = {"list",   "open",     "join", "decline", "read", "write",
+                                           "update", "complete", "put",  "get",     NULL};
 static const char *const ends[] = {"failed", "cancelled", NULL};
 
 const struct tool tool_session = {
@@ -163,22 +166,23 @@ const struct tool tool_session = {
     .about =
         "Work with others in a session: list; open one (for one AI, or whoever takes it); join "
         "or decline; read it with its workspace; write a key of the workspace; update "
-        "progress, or end it by a status; complete it with a component as value.",
+        "progress, or end it by a status; complete it with a component as value; put a text there "
+        "as a file (key is its name), get one.",
     .params =
-        (const struct param[]){{"action", PARAM_TEXT, true, .choices = action_names},
-                               {"session_id", PARAM_TEXT, .low = 1, .high = 64},
-                               {"description", PARAM_TEXT, .about = "open", .low = 1, .high = 4096},
-                               {"type", PARAM_TEXT, .about = "open", .low = 1, .high = 64},
-                               {"to", PARAM_TEXT, .about = "open: one AI", .low = 1, .high = 128},
-                               {"key", PARAM_TEXT, .about = "write", .low = 1, .high = 256},
-                               {"value", PARAM_ANY, .about = "write, complete"},
-                               {"base_version", PARAM_WHOLE,
-                                .about = "write: the version that you read; 0: a new key", .low = 0,
-                                .high = 9007199254740992.},
-                               {"progress", PARAM_NUMBER, .low = 0, .high = 1},
-                               {"note", PARAM_TEXT, .high = 4096},
-                               {"status", PARAM_TEXT, .choices = ends},
-                               {0}},
+        (const struct param[]){
+            {"action", PARAM_TEXT, true, .choices = action_names},
+            {"session_id", PARAM_TEXT, .low = 1, .high = 64},
+            {"description", PARAM_TEXT, .about = "open", .low = 1, .high = 4096},
+            {"type", PARAM_TEXT, .about = "open", .low = 1, .high = 64},
+            {"to", PARAM_TEXT, .about = "open: one AI", .low = 1, .high = 128},
+            {"key", PARAM_TEXT, .about = "write, put, get", .low = 1, .high = 256},
+            {"value", PARAM_ANY, .about = "write, complete, put"},
+            {"base_version", PARAM_WHOLE, .about = "write: the version that you read; 0: a new key",
+             .low = 0, .high = 9007199254740992.},
+            {"progress", PARAM_NUMBER, .low = 0, .high = 1},
+            {"note", PARAM_TEXT, .high = 4096},
+            {"status", PARAM_TEXT, .choices = ends},
+            {0}},
     .results = (const struct param[]){{"session_id", PARAM_TEXT},
                                       {"status", PARAM_TEXT},
                                       {"session", PARAM_OBJECT},
@@ -186,6 +190,8 @@ const struct tool tool_session = {
                                       {"seq", PARAM_WHOLE},
                                       {"key", PARAM_TEXT},
                                       {"version", PARAM_WHOLE},
+                                      {"sha256", PARAM_TEXT},
+                                      {"value", PARAM_TEXT},
                                       {0}},
     .run = run_session,
 };

@@ -3,6 +3,7 @@
 
 usage: cli_mcp.py KHUB [PART OF A NAME]
 """
+import hashlib
 import json
 import os
 import sys
@@ -276,6 +277,30 @@ def a_session_goes_from_its_opening_to_its_end():
         other = ada.call("session", action="open", description="no", to="bea")[0]["session_id"]
         bea.call("session", action="decline", session_id=other, note="busy")
         equal(ada.call("session", action="read", session_id=other)[0]["session"]["status"], "declined")
+
+
+@test
+def a_text_is_handed_on_as_a_file():
+    with directory() as data, Hub("--data", data) as hub, Mcp(hub, "--as", "ada", era=MODERN) as ada, \
+            Mcp(hub, "--as", "bea", era=NEWEST) as bea:
+        bea.call("join")
+        session = ada.call("session", action="open", description="a fix", to="bea")[0]["session_id"]
+        bea.call("session", action="join", session_id=session)
+        patch = "--- a\n+++ b\n+\u00e9\n"
+        told = ada.call("session", action="put", session_id=session, key="fix.patch", value=patch)[0]
+        equal((told["version"], told["sha256"]), (1, hashlib.sha256(patch.encode()).hexdigest()))
+        (heard,) = [message for message in gathered(bea, 3) if message["type"] == "artifact"]
+        equal((heard["payload"]["name"], heard["payload"]["status"]), ("fix.patch", "kept"))
+        equal(bea.call("session", action="get", session_id=session, key="fix.patch")[0]["value"], patch)
+        bea.refused("session", "conflict", action="put", session_id=session, key="fix.patch", value="")
+        bea.call("session", action="put", session_id=session, key="fix.patch", value="", base_version=1)
+        equal(ada.call("session", action="get", session_id=session, key="fix.patch")[0]["value"], "")
+        long = "x" * 65536
+        ada.call("session", action="put", session_id=session, key="log", value=long)
+        equal(bea.call("session", action="get", session_id=session, key="log")[0]["value"], long)
+        ada.refused("session", "khub artifact put", action="put", session_id=session, key="more", value=long + "x")
+        ada.refused("session", "khub artifact put", action="put", session_id=session, key="more", value=[1])
+        ada.refused("session", "no file of that name", action="get", session_id=session, key="more")
 
 
 @test
