@@ -130,7 +130,7 @@ static int list(struct turn *turn, const struct task_settings *settings, const s
 
 static int show(struct turn *turn, const struct task_settings *settings, const struct text *given)
 {
-    struct json_value task;
+    struct json_value task = {.kind = JSON_KIND_ABSENT};
     int code = fetch(turn, settings->what, &task);
     (void)given;
     if (code != EXIT_WORKED)
@@ -249,7 +249,7 @@ static int add(struct turn *turn, const struct task_settings *settings, const st
 
 static int edit(struct turn *turn, const struct task_settings *settings, const struct text *given)
 {
-    struct json_value task;
+    struct json_value task = {.kind = JSON_KIND_ABSENT};
     struct text payload = {0};
     int code = fetch(turn, settings->what, &task);
     if (code != EXIT_WORKED)
@@ -341,7 +341,7 @@ static int check_command(const struct task_settings *settings, struct json_value
 
 static int report(struct turn *turn, const struct task_settings *settings, const struct text *given)
 {
-    struct json_value task;
+    struct json_value task = {.kind = JSON_KIND_ABSENT};
     struct text payload = {0};
     int code = fetch(turn, settings->what, &task);
     if (code != EXIT_WORKED || (code = check_command(settings, task)) != EXIT_WORKED)

@@ -36,13 +36,13 @@ struct request {
     struct member *member; /* the sender; NULL in a check before it has joined */
     const struct message *message;
     struct slice blob;         /* what comes with it, of admit alone; see struct entry */
-    bool chunk_kept;           /* and is in an artifact now */
     const struct entry *entry; /* NULL while checking, and of an answer */
     int64_t answered_ms;       /* unix time: of an answer, or of a message */
     uint64_t judged_at;        /* the room's last seq when admit checked it */
     struct refusal *refusal;   /* for check */
     uint32_t made;             /* ids made for this entry so far */
     uint32_t effects;          /* and effects */
+    bool chunk_kept;           /* the blob is in an artifact now */
     bool repeated;             /* it was accepted before: receipt says so */
     struct receipt receipt;
     bool handled;          /* a handler has seen to the relaying itself */
