@@ -31,6 +31,8 @@ static const struct column member_columns[] = {
     {.title = "SESSIONS", .right = true},
     {.title = "CONTRIBUTION", .right = true},
     {.title = "JOINED", .right = true},
+    {.title = "IDLE", .right = true},
+    {.title = "ON", .shrinks = true},
     {.title = "CAPABILITIES", .shrinks = true},
 };
 
@@ -106,10 +108,33 @@ static void add_status(struct table *table, struct json_value member, int64_t no
     table_addf(table, "%s, %s", away ? "away" : "here", ago);
 }
 
+static void add_titles(struct text *titles, struct json_value list, const char *name)
+{
+    struct json_iterator iterator = {.rest = list.raw};
+    struct json_value one;
+    while (list.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &one)) {
+        OWNED char *title = field_string(one, name);
+        text_addf(titles, "%s%s", titles->len > 0 ? ", " : "", title);
+    }
+}
+
+/* What it holds now: tasks, leases, sessions. */
+static void add_work(struct table *table, struct json_value member)
+{
+    struct json_value on = json_get(member, "on");
+    struct text titles = {0};
+    add_titles(&titles, json_get(on, "tasks"), "title");
+    add_titles(&titles, json_get(on, "leases"), "key");
+    add_titles(&titles, json_get(on, "sessions"), "type");
+    table_addf(table, "%.*s", titles.len > 0 ? (int)titles.len : 1,
+               titles.len > 0 ? titles.at : "-");
+    text_free(&titles);
+}
+
 static void add_member(struct table *table, struct json_value member, const struct common *common,
                        int64_t now)
 {
-    char ago[AGO_SIZE];
+    char ago[AGO_SIZE], idle[AGO_SIZE];
     field_ago(member, "joined", now, ago);
     table_add_member(table, member, "ai_id");
     add_status(table, member, now);
@@ -118,6 +143,9 @@ static void add_member(struct table *table, struct json_value member, const stru
     table_add_member(table, member, "sessions");
     table_addf(table, "%.0f", field_number(member, "contribution_score", 0));
     table_add(table, ago);
+    field_ago(member, "idle_since", now, idle);
+    table_add(table, idle);
+    add_work(table, member);
     add_capabilities(table, member, common);
 }
 
@@ -230,7 +258,8 @@ const struct command command_who = {
     .summary = "list the AIs at a hub and their sessions",
     .about =
         "Lists the AIs that are connected (here), or between two of their turns (away: what is for "
-        "them alone waits), how long ago each was last heard of, what it can do (without what all of "
+        "them alone waits), how long ago each was last heard of, since when it has said nothing (idle), "
+        "what it holds now (on: tasks, claims, sessions), what it can do (without what all of "
         "them can), how much it has contributed (1 for each entry shared, 1 for each use of it by "
         "another, 5 when another has tested it), and below the collaboration sessions that are pending "
         "or active. It looks on as an observer: the AIs do not notice.",

@@ -194,6 +194,8 @@ static void request_proceed(struct request *request)
     if (!request->handled && type != MESSAGE_HEARTBEAT)
         relay_message(request);
     assert(request->member); /* who was none has joined by now */
+    if (type != MESSAGE_HELLO)
+        member_spoke(request->room, request->member, request->entry->time_ms);
     room_count(request->room, request->entry->time_ms);
     if (request->member->holding)
         holding_count(request);

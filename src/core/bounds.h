@@ -41,6 +41,7 @@
 #define CAPABILITIES_MAX          64u    /* of one AI */
 #define CAPABILITY_BYTES_MAX      128u
 #define OPPORTUNITIES_MAX         5u   /* in one training_sync, the seed's number */
+#define ON_SHOWN_MAX              8u   /* leases, tasks, sessions of a member in a member_result */
 #define OWN_IDS_MAX               256u /* of an owner, whose past a token of its may observe */
 #define TOKEN_SHOWN_MAX           128u /* bytes of what a hello may show as its token */
 #define BAD_LINES_MAX             100u /* in a row; then the connection is closed */

@@ -34,11 +34,12 @@ static void dump_member(void *object, void *ctx)
     member_capability_text(member, text);
     text_addf(
         text,
-        ",\"acks\":%s,\"cursor\":%llu,\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,"
+        ",\"acks\":%s,\"cursor\":%llu,\"contribution_score\":%llu,\"sessions\":%zu,\"joined_ms\":%lld,\"left_ms\":%lld,\"spoke_ms\":%lld,"
         "\"resume_token\":\"%s\"}",
         member->acks ? "true" : "false", (unsigned long long)member->cursor,
         (unsigned long long)member_contribution(dump->room, member->key), member->sessions,
-        (long long)member->joined_ms, (long long)member->left_ms, member->resume_token);
+        (long long)member->joined_ms, (long long)member->left_ms, (long long)member->spoke_ms,
+        member->resume_token);
     dump->before = ",";
 }
 

@@ -120,6 +120,8 @@ static void load_member(struct loading *loading)
     load_reach(loading, member);
     member->joined_ms = load_i64(loading, object, "joined_ms");
     member->left_ms = load_i64(loading, object, "left_ms");
+    if (load_has(loading, "spoke_ms"))
+        member->spoke_ms = load_i64(loading, object, "spoke_ms");
     load_short(loading, object, "resume_token", member->resume_token, sizeof member->resume_token);
     member->order = load_u64(loading, object, "order");
     member->heard = room->hub->clock;

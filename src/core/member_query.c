@@ -1,4 +1,5 @@
 /* member_query: who is in a room, connected or away; and of one, also if it has left. */
+#include "core/collaboration.h"
 #include "core/effects.h"
 #include "core/handlers.h"
 #include "core/state.h"
@@ -50,6 +51,61 @@ void member_write(const struct room *room, const struct member *member, struct t
     text_add_literal(text, "}");
 }
 
+/* Those of its leases that are a task's, or those that are none. */
+static void leases_tell(const struct room *room, const struct member *member, bool tasks,
+                        struct text *text)
+{
+    const struct lease *lease;
+    char since[TIMESTAMP_SIZE];
+    size_t told = 0;
+    TAILQ_FOREACH (lease, &room->leases_open, next) {
+        const struct task *task = task_of_lease(room, lease->key);
+        if ((task != NULL) != tasks || !slice_equal(lease->holder, member->key) ||
+            told == ON_SHOWN_MAX)
+            continue;
+        text_add_literal(text, told++ ? ",{" : "{");
+        text_add_literal(text, tasks ? "\"id\":" : "\"key\":");
+        text_add_string(text, task ? task->key : lease->key);
+        text_add_member(text, tasks ? "title" : "intent", task ? task->title : lease->intent);
+        timestamp_format(lease->granted_ms, since);
+        text_addf(text, ",\"since\":\"%s\"}", since);
+    }
+}
+
+/* As far as who asks may know of them. */
+static void sessions_tell(const struct request *request, const struct member *member,
+                          struct text *text)
+{
+    const struct session *session;
+    size_t told = 0;
+    TAILQ_FOREACH (session, &request->room->live, next) {
+        if (!session_has(session, member->key) || told == ON_SHOWN_MAX ||
+            !session_shown(request->room, session, request->member))
+            continue;
+        text_add_literal(text, told++ ? ",{\"session_id\":" : "{\"session_id\":");
+        text_add_string(text, session->key);
+        text_add_member(text, "type", session->type);
+        text_addf(text, ",\"status\":\"%s\"}", session_state_text(session->state));
+    }
+}
+
+/* What it does follows from what holds now: since when it said nothing, and what it has under way.
+ * That it says so of itself counts for nothing. */
+static void work_tell(const struct request *request, const struct member *member, struct text *text)
+{
+    const struct room *room = request->room;
+    char idle[TIMESTAMP_SIZE];
+    timestamp_format(member->spoke_ms > member->joined_ms ? member->spoke_ms : member->joined_ms,
+                     idle);
+    text_addf(text, ",\"idle_since\":\"%s\",\"on\":{\"leases\":[", idle);
+    leases_tell(room, member, false, text);
+    text_add_literal(text, "],\"tasks\":[");
+    leases_tell(room, member, true, text);
+    text_add_literal(text, "],\"sessions\":[");
+    sessions_tell(request, member, text);
+    text_add_literal(text, "]}");
+}
+
 /* And what admit alone knows, which has a clock: when it was last heard of. Of who is not connected
  * this hub may never have heard: then it is the end of its connection. */
 static void member_tell(const struct request *request, const struct member *member,
@@ -61,6 +117,7 @@ static void member_tell(const struct request *request, const struct member *memb
     timestamp_format(member->peer ? request->answered_ms - silent : member->left_ms, heard);
     member_write(room, member, text);
     text->len--; /* its brace */
+    work_tell(request, member, text);
     text_addf(text, ",\"status\":\"%s\",\"heard\":\"%s\"}",
               member->peer             ? "connected"
               : member_is_away(member) ? "away"

@@ -208,6 +208,12 @@ void member_changed(struct room *room, struct member *member)
     change_mark(&room->changes, &member->change, member, ROW_MEMBER);
 }
 
+void member_spoke(struct room *room, struct member *member, int64_t time_ms)
+{
+    member->spoke_ms = time_ms;
+    member_changed(room, member);
+}
+
 void member_read(struct room *room, struct member *member, uint64_t seq)
 {
     if (seq <= member->cursor || seq > room->last_seq)

@@ -39,8 +39,9 @@ struct member {
     struct capability **capabilities;
     size_t capability_count;
     int64_t joined_ms, left_ms; /* unix time; left: its connection ended */
-    int64_t heard;              /* hub clock at which that was */
-    size_t sessions;            /* active ones it takes part in */
+    int64_t spoke_ms; /* unix time of its last message but hellos; 0: it has said nothing */
+    int64_t heard;    /* hub clock at which that was */
+    size_t sessions;  /* active ones it takes part in */
     char resume_token[33];
     struct holding *holding; /* of its owner; NULL: it owns itself */
     uint64_t order;          /* of its joining, or leaving */
@@ -93,6 +94,8 @@ bool member_oversees(const struct room *room, const struct member *observer,
 struct slice member_own_ids(const struct room *room, const struct member *observer);
 /* What is kept of it is not what it was. */
 void member_changed(struct room *room, struct member *member);
+/* A message of its own was accepted. */
+void member_spoke(struct room *room, struct member *member, int64_t time_ms);
 /* It has read that far; a cursor never goes back. */
 void member_read(struct room *room, struct member *member, uint64_t seq);
 /* For load.c: gives it its place behind all that are there. */

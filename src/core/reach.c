@@ -46,12 +46,12 @@ void reach_begin(struct member *member, uint64_t seq)
 void reach_resume(struct member *member, uint64_t since)
 {
     struct reach *reach = &member->reach;
-    if (!reach->left)
-        reach->first = since;
+    if (!reach->left) /* and its cursor begins here: what comes of before it won't tell */
+        reach->first = member->cursor;
     if (!reach->to)
         return;
     if (since <= reach->from && member->cursor > reach->from) {
-        /* what it missed comes, and its cursor won't tell when it has read that */
+        /* what it missed comes, and its cursor is beyond it until it says so anew */
         reach->to = reach->given = member->cursor < reach->to ? member->cursor : reach->to;
         reach->again = true;
     } else if (since <= reach->from) {
@@ -75,7 +75,7 @@ void reach_read(struct member *member)
 {
     struct reach *reach = &member->reach;
     uint64_t read = member->cursor < reach->given ? member->cursor : reach->given;
-    if (read > reach->from && !reach->again)
+    if (read > reach->from)
         reach->from = read;
     if (reach->from >= reach->to)
         gap_end(reach);

@@ -25,7 +25,7 @@ struct reach {
     uint64_t first;           /* of what was said up to here nothing is known */
     uint64_t from, given, to; /* the gap is behind `from`, up to `to`; both 0: there is none */
     uint64_t left;            /* at which its last connection ended; 0: none did */
-    bool again; /* what is in the gap its connection was given, though its cursor is beyond */
+    bool again; /* what is in the gap its connection was given, though its cursor was beyond */
 };
 
 /* What became of a message of that seq that was for the member as well. */

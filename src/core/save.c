@@ -114,6 +114,8 @@ static void write_member(const void *object, struct text *text)
     reach_write(&member->reach, text);
     add_i64(text, "joined_ms", member->joined_ms);
     add_i64(text, "left_ms", member->left_ms);
+    if (member->spoke_ms)
+        add_i64(text, "spoke_ms", member->spoke_ms);
     add_text(text, "resume_token", slice_of(member->resume_token));
     add_u64(text, "order", member->order);
 }

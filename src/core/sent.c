@@ -340,6 +340,9 @@ bool sents_whole(const struct room *room)
             (sent->older && sent->older->seq >= sent->seq) ||
             member_find(room, sent->sender->key) != sent->sender)
             return false;
+        for (size_t i = 0; i < sent->act_count; i++)
+            if (sent_act(sent, sent->acts[i].ai_id) != &sent->acts[i])
+                return false;
         seq = sent->seq;
         count++;
         acts += sent->act_count;

@@ -118,6 +118,32 @@ static void add_texts(struct text *text, const json_t *list)
     }
 }
 
+static void add_titles(struct text *text, const json_t *list, const char *name, const char *what)
+{
+    const json_t *one;
+    size_t i;
+    json_array_foreach(list, i, one)
+    {
+        const char *title = json_string_value(json_object_get(one, name));
+        text_addf(text, "%s%s ", i ? ", " : "; ", what);
+        text_add_shown(text, slice_of(title ? title : ""));
+    }
+}
+
+/* Since when it said nothing, and what it has under way. */
+static void add_work(struct text *text, const json_t *member)
+{
+    const char *idle = json_string_value(json_object_get(member, "idle_since"));
+    const json_t *on = json_object_get(member, "on");
+    if (idle) {
+        text_add_literal(text, "; idle since ");
+        text_add_shown(text, slice_of(idle));
+    }
+    add_titles(text, json_object_get(on, "leases"), "key", "works on");
+    add_titles(text, json_object_get(on, "tasks"), "title", "has the task");
+    add_titles(text, json_object_get(on, "sessions"), "type", "in a session,");
+}
+
 static void add_member(struct text *text, const json_t *member)
 {
     const char *id = json_string_value(json_object_get(member, "ai_id"));
@@ -134,6 +160,7 @@ static void add_member(struct text *text, const json_t *member)
     if (json_array_size(capabilities) > 0)
         text_add_literal(text, "; can ");
     add_texts(text, capabilities);
+    add_work(text, member);
     text_add_literal(text, "\n");
 }
 
@@ -157,11 +184,54 @@ static void on_who(const struct agent_answer *answer, void *data)
               &text);
 }
 
+/* "bea: acted on it (#44)" */
+static void add_receiver(struct text *text, const json_t *receiver)
+{
+    const char *id = json_string_value(json_object_get(receiver, "ai_id"));
+    const char *state = json_string_value(json_object_get(receiver, "state"));
+    const json_t *by = json_object_get(receiver, "by_seq");
+    text_add_shown(text, slice_of(id ? id : ""));
+    text_add_literal(text, ": ");
+    text_add_shown(text, slice_of(state ? state : ""));
+    if (json_is_integer(by))
+        text_addf(text, " (#%" PRId64 ")", (int64_t)json_integer_value(by));
+    text_add_literal(text, "\n");
+}
+
+static void on_sent(const struct agent_answer *answer, void *data)
+{
+    struct mcp_call *call = data;
+    const json_t *message = json_array_get(json_object_get(answer->payload, "messages"), 0);
+    const json_t *receivers = json_object_get(message, "receivers"), *receiver;
+    struct text text = {0};
+    size_t i;
+    if (!answer->good) {
+        call_refused(call, answer);
+        return;
+    }
+    json_array_foreach(receivers, i, receiver)
+    {
+        add_receiver(&text, receiver);
+    }
+    if (json_array_size(receivers) == 0)
+        text_add_literal(&text, "Nobody was there.\n");
+    call_tell(call,
+              json_pack("{s:O?,s:O?,s:O?}", "members", receivers, "counts",
+                        json_object_get(message, "counts"), "next",
+                        json_object_get(answer->payload, "next")),
+              &text);
+}
+
 static void who(struct mcp_call *call, struct agent *agent)
 {
-    agent_ask(agent, "member_query",
-              json_pack("{s:O*}", "after", json_object_get(call->arguments, "after")), on_who,
-              call);
+    json_int_t seq = argument_whole(call, "message", 0);
+    json_t *after = json_object_get(call->arguments, "after");
+    if (seq > 0) {
+        agent_ask(agent, "sent_query", json_pack("{s:I,s:O*}", "seq", seq, "after", after), on_sent,
+                  call);
+        return;
+    }
+    agent_ask(agent, "member_query", json_pack("{s:O*}", "after", after), on_who, call);
 }
 
 static void run_who(struct mcp_call *call)
@@ -172,11 +242,18 @@ static void run_who(struct mcp_call *call)
 const struct tool tool_who = {
     .name = "who",
     .title = "Who is there",
-    .about = "Who is in the room, connected or away, what they work on and can do.",
-    .params = (const struct param[]){{"after", PARAM_TEXT, .about = "next of the last answer",
+    .about =
+        "Who is in the room, connected or away, since when idle, what they work on now and can "
+        "do. With message: who has it: stored (waits), delivered (in its client's hands), seen "
+        "(it said so), acted_on (by_seq answers it), dead or gone.",
+    .params = (const struct param[]){{"message", PARAM_WHOLE, .about = "seq of what you said",
+                                      .low = 1, .high = 9007199254740992.},
+                                     {"after", PARAM_TEXT, .about = "next of the last answer",
                                       .low = 1, .high = WIRE_ID_MAX},
                                      {0}},
-    .results = (const struct param[]){{"members", PARAM_OBJECTS, true}, {"next", PARAM_ANY}, {0}},
+    .results =
+        (const struct param[]){
+            {"members", PARAM_OBJECTS, true}, {"counts", PARAM_OBJECT}, {"next", PARAM_ANY}, {0}},
     .reads = true,
     .run = run_who,
 };
@@ -268,7 +345,7 @@ const struct tool tool_say = {
     .name = "say",
     .title = "Say something",
     .about =
-        "Says something to one AI or to all. Tells what became of it: delivered (in its "
+        "Says something to one AI or to all. Tells what became of it (later: who): delivered (in its "
         "client's hands), stored (it is away and gets it later), left (it is gone). Names that "
         "nobody had are refused.",
     .params =

@@ -124,6 +124,9 @@ def two_agents_talk_and_are_told_what_became_of_it():
         told, _ = ada.call("say", text="are you there?", to="bea", reply_by_s=3600)
         equal(told["state"], "delivered")
         ada.call("say", text="good morning, all")
+        found, text = ada.call("who", message=told["seq"])
+        equal([(one["ai_id"], one["state"]) for one in found["members"]], [("bea", "delivered")])
+        check("bea: delivered" in text, text)
         first, second = gathered(bea, 2)
         equal((first["from"], first["text"], first["to_you"]), ("ada", "are you there?", True))
         equal((second["from"], second["text"], second["to_you"]), ("ada", "good morning, all", False))
@@ -135,6 +138,15 @@ def two_agents_talk_and_are_told_what_became_of_it():
         equal((reply["text"], reply["in_reply_to"]), ("I am", first["message_id"]))
         equal(bea.call("ack")[0]["waiting"], 0)
         equal(bea.call("inbox", again=True)[0]["messages"], [])
+        bea.call("who")  # the hub has heard of it by then
+        equal(ada.call("who", message=second["seq"])[0]["counts"]["seen"], 1)
+        one, = ada.call("who", message=first["seq"])[0]["members"]
+        equal((one["state"], one["by_seq"]), ("acted_on", told["seq"]))
+        ada.refused("who", "not_found", message=told["seq"])  # which bea said
+        bea.call("work", action="claim", key="src/a.c", intent="a fix")
+        told, text = ada.call("who")
+        equal([lease["key"] for lease in told["members"][1]["on"]["leases"]], ["src/a.c"])
+        check("idle since" in text and "works on src/a.c" in text, text)
         equal(ada.call("inbox", again=True)[0]["messages"][0]["text"], "I am", "what was not acked")
         ada.refused("say", "unknown_target", "nobody", text="x", to="nobody")
         ada.refused("say", "none of the last messages", text="x", reply_to=9999)

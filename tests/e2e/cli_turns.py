@@ -108,6 +108,33 @@ def two_agents_talk():
 
 
 @test
+def what_became_of_a_message_is_told_later():
+    with durable() as (folder, address, start), start():
+        ada, bea = Agent(address, folder, "ada"), Agent(address, folder, "bea")
+        equal(ada.worked("sent"), "nothing said\n")
+        first, second = ada.say("do it", "--to", "bea"), ada.say("all of you")
+
+        def states():
+            found = json.loads(ada.worked("sent", "--json"))["messages"]
+            return {one["seq"]: [receiver["state"] for receiver in one["receivers"]] for one in found}
+
+        equal(states(), {first: ["stored"], second: ["stored"]})
+        bea.worked("recv")
+        equal(states(), {first: ["stored"], second: ["stored"]}, "what was shown, which nobody but bea knows")
+        bea.worked("ack")
+        equal(states(), {first: ["seen"], second: ["seen"]})
+        reply = bea.say("done", "--re", str(first))
+        check(re.search(rf"^ *{second} .* all +seen$", ada.worked("sent"), re.M), ada.worked("sent"))
+        check(re.search(rf"^ *{first} .* bea +acted on by #{reply}$", ada.worked("sent", "-n", "2"), re.M))
+        equal(len(json.loads(ada.worked("sent", "--json", "-n", "1"))["messages"]), 1)
+        check(re.search(rf"^bea +acted on +#{reply}", ada.worked("sent", f"#{first}"), re.M))
+        one, = json.loads(ada.worked("sent", "--json", str(first)))["receivers"]
+        equal((one["ai_id"], one["state"], one["by_seq"]), ("bea", "acted_on", reply))
+        ada.refused(1, "sent", "999999", said=["no such message"])
+        ada.refused(1, "sent", "no-such-id", said=["no such message"])
+
+
+@test
 def what_becomes_of_a_message_is_said():
     with durable() as (folder, address, start), start() as hub:
         ada, cid = Agent(address, folder, "ada"), hub.join("cid", 2)

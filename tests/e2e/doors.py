@@ -101,12 +101,12 @@ class Staying:
         self.open = []
         worked("join", talk.name, "--state", self.file, "--stays", "3600", hub=hub)
 
-    def token(self):
+    def kept(self, name):
         with open(self.file, encoding="utf-8") as file:
-            return json.load(file)["resume_token"]
+            return json.load(file)[name]
 
     def tcp(self):
-        client = by_tcp(self.hub, self.talk, {"resume_token": self.token(), "stays_s": 3600})
+        client = by_tcp(self.hub, self.talk, {"resume_token": self.kept("resume_token"), "stays_s": 3600})
         how = self.talk.chance.choice([client.close, client.reset, None])
         if how:
             how()
@@ -127,6 +127,7 @@ class Staying:
             self.talk.came(self.recv("--max", str(chance.randrange(1, 4))), False)
         found = self.recv("--again", "--max", "1000")
         self.talk.came(found, True)
+        check(self.kept("acked") >= self.talk.cursor, "its file says", self.kept("acked"), "of", self.talk.cursor)
         self.talk.say(chance.randrange(3))
         seq = self.talk.deal_with(found)
         if seq:
@@ -225,6 +226,29 @@ def an_ai_that_does_not_stay_goes_on_through_tcp_and_mcp_over_http():
             talk.tell(visit, door)
             door()
         equal(talk.done, talk.said[:len(talk.done)], "what it dealt with")
+
+
+@test
+def what_was_acked_while_the_hub_was_away_it_is_told_with_the_next_turn():
+    with tempfile.TemporaryDirectory() as folder:
+        address, state = f"unix:{folder}/hub", os.path.join(folder, "ada.state")
+
+        def start():
+            return Hub("--data", os.path.join(folder, "data"), listen=("127.0.0.1:0", address))
+
+        with start() as hub:
+            worked("join", "ada", "--state", state, "--hub", address)
+            talk = Talk(hub, "ada", random.Random(1))
+            talk.say(3)
+            worked("recv", "--state", state)
+        check("the hub is not there" in worked("ack", "--state", state).out)
+        with start() as hub:
+            worked("say", "here again", "--state", state)
+            with open(state, encoding="utf-8") as file:
+                kept = json.load(file)
+            ada = hub.join("ada", 2, since="last", resume_token=kept["resume_token"])
+            check(ada.sync["cursor"] >= talk.said[-1][0], "the cursor that the hub knows:", ada.sync["cursor"])
+            ada.close()
 
 
 if __name__ == "__main__":

@@ -129,9 +129,17 @@ static void come_and_go(struct world *world, unsigned count)
 static void those_longest_gone_are_forgotten(void **state)
 {
     struct world *world = *state;
+    static const char line[] =
+        "{\"message_id\":\"n\",\"sender_id\":\"a\",\"message_type\":\"chat\","
+        "\"timestamp\":\"t\",\"payload\":{},\"target_ai\":null}";
+    char why[256] = "";
+    hello(world, (peer_id)1 << 32 | 1, "a", "\"protocol\":2,\"acks\":true", "");
+    hub_line(world->hub, (peer_id)1 << 32 | 1, slice_of(line), 1000);
+    hub_gone(world->hub, (peer_id)1 << 32 | 1, CLOSE_PEER_CLOSED, 1000);
     come_and_go(world, MEMBERS_REMEMBERED_MAX + 10);
     assert_int_equal(hub_count(world->hub).remembered, MEMBERS_REMEMBERED_MAX);
     assert_int_equal(hub_count(world->hub).members, 0);
+    assert_int_equal(hub_recount(world->hub, why, sizeof why), 0); /* nor what they said */
 }
 
 /* The hello's target is the one longest gone, and the taker's old self would be one more than

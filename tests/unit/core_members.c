@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bounds.h"
+
 static void verify_page(struct fixture *f, unsigned peer, const char *query, const char *ids,
                         const char *next)
 {
@@ -135,6 +137,65 @@ static void a_page_looks_at_so_many(void **state)
     verify_page(f, ADA, "{'after':'m4095'}", "zoe", NULL);
 }
 
+static size_t on(json_t *member, const char *list)
+{
+    return json_array_size(json_object_get(json_object_get(member, "on"), list));
+}
+
+static void what_one_does_is_what_it_holds(void **state)
+{
+    struct fixture *f = *state;
+    char joined[40], spoke[40];
+    join(f, ADA, "ada", 2, "");
+    join(f, BOB, "bob", 2, "");
+    join(f, EVE, "eye", 2, "'role':'observer'");
+    json_t *ada = one(f, BOB, "ada");
+    snprintf(joined, sizeof joined, "%s", string_of(ada, "joined"));
+    assert_string_equal(string_of(ada, "idle_since"), joined);
+    pass(f, 5000);
+    say(f, ADA, "heartbeat", "{}"); /* says nothing, nor does a question or a second hello */
+    say(f, ADA, "member_query", "{}");
+    say_hello(f, ADA, "ada", "{'protocol':2}");
+    say(f, ADA, "chat", "{'text':7}"); /* nor what is refused */
+    skip_all(f);
+    assert_string_equal(string_of(one(f, BOB, "ada"), "idle_since"), joined);
+    say(f, ADA, "chat", "{'text':'I work on it'}"); /* whatever it says of itself */
+    ada = one(f, BOB, "ada");
+    snprintf(spoke, sizeof spoke, "%s", string_of(ada, "idle_since"));
+    assert_true(strcmp(spoke, joined) > 0);
+    assert_int_equal(on(ada, "leases") + on(ada, "tasks") + on(ada, "sessions"), 0);
+    pass(f, 5000);
+    say(f, ADA, "lease_request", "{'key':'src/a.c','ttl_s':60,'intent':'a fix'}");
+    say(f, ADA, "task", "{'key':'build','title':'build it'}");
+    say(f, ADA, "lease_request", "{'key':'task:build','ttl_s':60}");
+    say(f, ADA, "collaboration_request", "{'type':'pair','description':'d','target_ai':'bob'}");
+    skip_all(f);
+    ada = one(f, EVE, "ada");
+    assert_true(strcmp(string_of(ada, "idle_since"), spoke) > 0);
+    assert_int_equal(on(ada, "leases"), 1);
+    assert_int_equal(on(ada, "tasks"), 1);
+    assert_int_equal(on(ada, "sessions"), 1);
+    json_t *work = json_object_get(ada, "on");
+    json_t *lease = json_array_get(json_object_get(work, "leases"), 0);
+    assert_string_equal(string_of(lease, "key"), "src/a.c");
+    assert_string_equal(string_of(lease, "intent"), "a fix");
+    assert_true(strlen(string_of(lease, "since")) > 20);
+    json_t *task = json_array_get(json_object_get(work, "tasks"), 0);
+    assert_string_equal(string_of(task, "id"), "build");
+    assert_string_equal(string_of(task, "title"), "build it");
+    json_t *session = json_array_get(json_object_get(work, "sessions"), 0);
+    assert_string_equal(string_of(session, "type"), "pair");
+    assert_string_equal(string_of(session, "status"), "pending");
+    join(f, CEY, "cey", 2, "");
+    assert_int_equal(on(one(f, CEY, "ada"), "sessions"), 0); /* it was not offered to it */
+    assert_int_equal(on(one(f, CEY, "ada"), "leases"), 1);
+    assert_int_equal(on(one(f, CEY, "bob"), "leases"), 0);
+    for (unsigned i = 0; i < ON_SHOWN_MAX + 1; i++)
+        say(f, ADA, "lease_request", "{'key':'%u','ttl_s':60}", i);
+    skip_all(f);
+    assert_int_equal(on(one(f, CEY, "ada"), "leases"), ON_SHOWN_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +205,7 @@ int main(void)
         TEST(of_one_it_is_told_if_it_is_away_or_has_left),
         TEST(what_can_not_be_told_is_refused),
         TEST(a_page_looks_at_so_many),
+        TEST(what_one_does_is_what_it_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

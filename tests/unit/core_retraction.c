@@ -425,11 +425,32 @@ static void test_a_report_is_blank(void **state)
     recount(f);
 }
 
+/* Nor is it told who has read it. */
+static void test_what_became_of_it_is_told_no_more(void **state)
+{
+    struct fixture *f = *state;
+    char said[64];
+    join(f, ADA, "ada", 2, "'acks':true");
+    join(f, BOB, "bob", 2, "");
+    join(f, HAL, "hal", 2, "");
+    say(f, ADA, "chat", "{'text':'hunter2'}");
+    snprintf(said, sizeof said, "%s", last_message_id(f));
+    unsigned long long seq = hub_seq(fixture_hub(f), slice_of("main"));
+    say(f, ADA, "sent_query", "{'message_id':'%s'}", said);
+    expect(f, ADA, "sent_result");
+    say(f, HAL, "moderation", "{'action':'retract','target':{'seq':%llu},'reason':'r'}", seq);
+    skip_all(f);
+    say(f, ADA, "sent_query", "{'message_id':'%s'}", said);
+    expect_error(f, ADA, "not_found");
+    recount(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         RETRACTION_TEST(test_a_tombstone_is_left_in_its_place),
         RETRACTION_TEST(test_its_id_is_nobodys_again),
+        RETRACTION_TEST(test_what_became_of_it_is_told_no_more),
         RETRACTION_TEST(test_what_is_not_there_is_not_retracted),
         RETRACTION_TEST(test_a_claim_ends_with_it),
         RETRACTION_TEST(test_who_was_refuted_stays_so),

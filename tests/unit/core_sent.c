@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/bounds.h"
+#include "wire/text.h"
 
 #define SENT_TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
@@ -143,10 +144,7 @@ static void test_who_is_away_has_it_waiting(void **state)
     leave(f, DAN);
     bob_joins(f, EVE, ",'since':1");
     assert_states(f, "bob delivered");
-    read_all(f, EVE); /* it had said so before, of what it did not have: that tells nothing */
-    assert_states(f, "bob delivered");
-    leave(f, EVE);
-    bob_joins(f, FAY, ",'since':'last'");
+    read_all(f, EVE);
     assert_states(f, "bob seen");
 }
 
@@ -234,6 +232,12 @@ static void test_what_is_for_all_has_many_receivers(void **state)
     snprintf(said, sizeof said, "%s", last_message_id(f));
     skip_all(f);
     assert_states(f, "bob stored, cey delivered, dan delivered, gus delivered, hal delivered");
+    open_peer(f, IDA); /* who joins without a hello was not there, either */
+    say_raw(f, IDA,
+            "{'message_id':'i','sender_id':'ida','message_type':'chat','timestamp':'t',"
+            "'payload':{},'target_ai':null}");
+    skip_all(f);
+    assert_states(f, "bob stored, cey delivered, dan delivered, gus delivered, hal delivered");
 }
 
 static void test_a_session_is_its_participants(void **state)
@@ -281,6 +285,30 @@ static void test_a_reply_is_to_its_target(void **state)
     say(f, BOB, "chat", "{'in_reply_to':'same'}"); /* to whoever said it last */
     skip_all(f);
     assert_string_equal(states_in(asked_one(f, CEY, "same", "")), "ada delivered, bob acted_on");
+    for (unsigned i = 0; i < SENT_EACH_MAX; i++) /* which is known no more */
+        say(f, CEY, "chat", "{}");
+    say(f, CEY, "chat", "{'in_reply_to':'same'}");
+    skip_all(f);
+    assert_states(f, "bob acted_on, cey acted_on");
+}
+
+/* Whoever it was not for has not acted on it. */
+static void test_only_receivers_act_on_it(void **state)
+{
+    struct fixture *f = *state;
+    struct text dump = {0};
+    begin(f);
+    join(f, CEY, "cey", 2, "");
+    tell(f, "bob");
+    say_to(f, CEY, "ada", "chat", "{'in_reply_to':'%s'}", said);
+    hub_dump(fixture_hub(f), slice_of("main"), &dump);
+    text_add(&dump, (struct slice){"", 1});
+    assert_non_null(strstr(dump.at, "\"names\":[\"bob\"],\"acts\":[]"));
+    text_free(&dump);
+    say_to(f, BOB, "ada", "chat", "{'in_reply_to':'%s'}", said);
+    say_to(f, BOB, "ada", "chat", "{'in_reply_to':'%s'}", said);
+    skip_all(f);
+    assert_states(f, "bob acted_on");
 }
 
 static void test_who_may_ask(void **state)
@@ -389,6 +417,7 @@ int main(void)
         SENT_TEST(test_what_is_for_all_has_many_receivers),
         SENT_TEST(test_a_session_is_its_participants),
         SENT_TEST(test_a_reply_is_to_its_target),
+        SENT_TEST(test_only_receivers_act_on_it),
         SENT_TEST(test_who_may_ask),
         SENT_TEST(test_the_last_are_known),
         SENT_TEST(test_a_letter_sent_again),
