@@ -513,7 +513,7 @@ static const struct setting operands[] = {
 
 const struct command command_task = {
     .name = "task",
-    .summary = "share a list of work: what is ready, who has it, what shows that it is done",
+    .summary = "share a list of work: what is ready, who has it, what shows it done",
     .about = "Tasks of the room, as a member that joined with 'khub join'. One that needs others "
              "is blocked until these are done, then ready; who claims it has it alone, until it "
              "is done, given back, or nothing was heard of its holder for --ttl seconds.\n\n"
