@@ -916,7 +916,7 @@ class Protocol:
             self.known = self.told
         if self.catching_up or self.guest:
             return
-        if not self.frozen and self.parting != "told" and (self.read is not None or self.tells):
+        if not self.frozen and (self.read is not None or self.tells):
             self._whole(seq)
             self.told_soon(now)
         if mine and self.parting == "told":

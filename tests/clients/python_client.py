@@ -13,7 +13,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "clients", "python"))
 import khub  # noqa: E402
-from harness import Hub, check, equal, run, test  # noqa: E402
+from harness import Hub, check, equal, run, test, wait_until  # noqa: E402
+from secure import lab  # noqa: E402
 
 
 def refused(kind, function, *words, **more):
@@ -213,18 +214,97 @@ def a_wait_that_is_cancelled_takes_nothing_back():
 @test
 def who_does_not_take_messages_stops_reading():
     """And reads on while it waits for an answer; who does not listen needs no room."""
-    with Hub() as hub, client(hub, "ada", inbox_max=300000) as ada, client(hub, "mute", listens=False) as mute:
+    with Hub() as hub, client(hub, "ada", inbox_max=300000) as ada, client(hub, "bea", inbox_max=300000) as bea, \
+            client(hub, "mute", listens=False) as mute:
         text = "x" * 10000
         chats(hub, *[text] * 100)
-        inbox = ada._link.protocol
-        while inbox.wants_reading:
-            ada.members()
-        check(inbox.inbox_bytes >= 300000 and ada._link.wire.reading_paused, "waits:", inbox.inbox_bytes)
+        for each in (ada, bea):
+            wait_until(lambda each=each: each._link.wire.reading_paused, "a pause")
+            check(each._link.protocol.inbox_bytes >= 300000, "waits:", each._link.protocol.inbox_bytes)
         equal(ada.chat("meanwhile").delivered, True, "delivered")
-        count = 0
-        while count < 100:
-            count += ada.receive().text == text
+        for each in (ada, bea):  # bea asks nothing: it reads on by what is taken
+            count = 0
+            while count < 100:
+                count += each.receive().text == text
         equal((mute.chat("I").delivered, mute._link.protocol.inbox_bytes), (True, 0), "who does not listen")
+
+
+class Stub(asyncio.Transport):
+    """A connection that is told what its ends are called."""
+
+    def __init__(self, peer, own):
+        super().__init__({"peername": peer, "sockname": own})
+        self.aborted = self.closed = False
+        self.sent = b""
+
+    def abort(self):
+        self.aborted = True
+
+    def close(self):
+        self.closed = True
+
+    def write(self, data):
+        self.sent += data
+
+
+def wired(link, peer=("127.0.0.1", 1), own=("127.0.0.1", 2)):
+    wire = khub._Wire(link)
+    wire.connection_made(Stub(peer, own))
+    return wire
+
+
+@test
+def connections_that_are_not_its_own_are_let_go():
+    async def life():
+        link = khub._Link(khub.Options("ada", address="127.0.0.1:1"))
+        link.loop, protocol = asyncio.get_running_loop(), link.protocol
+        late = wired(link)
+        check(late.transport.aborted, "one that came when none was wanted")
+        protocol.connecting(0.0)
+        first = wired(link)
+        equal(protocol.state, khub.State.GREETING, "state")
+        check(b"hello" in first.transport.sent and wired(link).transport.aborted, "a second one")
+        late.connection_lost(None)
+        late.data_received(b'{"nonsense"}\n')
+        equal((protocol.state, protocol.skipped), (khub.State.GREETING, 0), "state, and what was skipped")
+        first.connection_lost(None)
+        equal(protocol.state, khub.State.WAITING, "state")
+        protocol.connecting(0.0)
+        itself = wired(link, own=("127.0.0.1", 1))
+        equal((protocol.state, itself.transport.sent), (khub.State.WAITING, b""), "state, and what it told itself")
+
+    asyncio.run(life())
+
+
+@test
+def a_claim_whose_answer_was_lost_is_asked_again():
+    async def life():
+        link, asked = khub._Link(khub.Options("ada", address="127.0.0.1:1")), []
+        answers = [None, {"holder": "bea", "fence": 7, "ttl_s": 9}]
+
+        async def say(message_type, payload, answered_by):
+            asked.append((message_type, payload, answered_by))
+            return khub.Pending("m", message_type, b"", print, answered_by, answer=answers.pop(0))
+
+        link.say = say
+        lease = await link.claim("k", 9, None)
+        equal((len(asked), lease.holder, lease.fence, bool(lease)), (2, "bea", 7, False), "asked, and the lease")
+
+    asyncio.run(life())
+
+
+@test
+def a_certificate_that_the_hub_does_not_take_ends_the_link():
+    """It says so behind this side's end of the handshake."""
+    with lab() as papers, Hub(*papers.pair("hub"), "--tls-client-ca", papers.path("ca.pem")) as hub:
+        where = {"address": f"khubs://localhost:{hub.port}", "ca": papers.path("ca.pem")}
+        for name, taken in (("ada", True), ("stranger", False)):
+            ada = khub.Client("ada", cert=papers.path(f"{name}.pem"), key=papers.path(f"{name}.key"), **where)
+            if taken:
+                with ada:
+                    equal(ada.chat("x").delivered, True, "delivered")
+            else:
+                refused(khub.Untrusted, ada.join)
 
 
 @test

@@ -278,6 +278,9 @@ def a_hub_that_began_anew_is_believed():
     life.connect()
     life.say()
     life.settle()
+    life.say()
+    life.carry(whole=True)
+    check(life.protocol.inbox, "nothing waits of the old room")
     life.cut()
     life.room = Room(life.chance)
     life.protocol.connecting(life.now)
@@ -290,6 +293,9 @@ def a_hub_that_began_anew_is_believed():
     life.connect()
     hello = json.loads(life.protocol.output())
     check("since" not in hello["payload"], hello)
+    while life.protocol.take():
+        pass
+    equal(life.protocol.handled, None, "handled, for what came has no place in the new room")
     life.room.obey(hello)
     life.done, life.said = [], 0
     life.say()
@@ -351,6 +357,9 @@ def so_many_tries_fail_and_the_link_ends():
     found = joined(retries=0)
     found.lost(0, khub.Unreachable("gone"))
     equal((found.state, str(found.error)), (State.ENDED, "gone"), "a loss that ends it")
+    found = joined(retries=1)
+    found.lost(0, khub.Unreachable("gone"))
+    equal(found.state, State.WAITING, "state: a loss is no failed try")
 
 
 @test
@@ -420,13 +429,43 @@ def who_closes_waits_for_the_hub_and_not_for_ever():
 
 
 @test
+def what_the_hub_knows_it_is_not_told_again():
+    found = joined(since="last")
+    found.receive(line_of("hub", "caught_up", {"seq": 1}, 1), 0)
+    found.tick(found.due)
+    equal(sent(found)[0]["payload"], {"seq": 1}, "told")
+    beats(found, 1)
+    found.close()
+    found.tick(0)
+    equal((sent(found), found.lingering), ([], True), "said, and is it over")
+
+
+@test
+def an_answer_may_come_behind_its_ack_while_it_catches_up():
+    for caught_up in (False, True):
+        found, results = joined(since="last"), []
+        found.add(khub.Pending("m", "lease_request", found.encode("lease_request", {}, None, "m"),
+                               lambda pending, error: results.append((pending.answer, pending.outcome.seq, error)), "lease"))
+        found.receive(line_of("hub", "error", {"code": "no_reply", "in_reply_to": "m"}, 2), 0)
+        equal(found.take().position, khub.Position(2, 1), "position: it is no answer, but what was missed")
+        found.receive(line_of("hub", "ack", {"message_id": "m", "seq": 3, "delivered": True}, 3), 0)
+        equal(results, [], "answered")
+        if caught_up:  # it was lost with an earlier connection
+            found.receive(line_of("hub", "caught_up", {"seq": 3}, 3), 0)
+        else:
+            found.receive(line_of("hub", "lease", {"in_reply_to": "m"}, 3), 0)
+        equal(results, [(None if caught_up else {"in_reply_to": "m"}, 3, None)], "answered")
+
+
+@test
 def what_shares_its_seq_with_what_was_not_handled_is_not_told():
     """And the link ends all the same."""
     found = joined(since="last")
     found.receive(line_of("hub", "caught_up", {"seq": 1}, 1), 0)
     for _ in range(2):
         found.receive(line_of("eve", "chat", {}, 5), 0)
-    found.take(), found.handle()
+    equal([found.take().type for _ in range(2)], ["caught_up", "chat"], "taken")
+    found.handle()
     found.close()
     found.tick(0)
     for _ in range(2):
@@ -625,6 +664,8 @@ def what_can_not_be_is_refused_at_once():
     refused(ValueError, found.encode, "chat", {}, "x" * 129, "m")
     refused(ValueError, found.encode, "chat", {}, None, "a\x00b")
     refused(khub.TooLong, found.encode, "chat", {"text": "x" * (1 << 20)}, None, "m")
+    found.receive(line_of("hub", "training_sync", {"limits": {"max_line": 1000}}), 0)
+    refused(khub.TooLong, found.encode, "chat", {"text": "x" * 1000}, None, "m")
     check("secret" not in repr(khub.Options("ada", token="secret", resume_token="secret")), "a token is shown")
 
 
