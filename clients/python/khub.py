@@ -1392,6 +1392,23 @@ class _Words(Generic[O, D]):
         """Gives it back. done: nobody need take it up."""
         return self.publish("lease_release", {**lease.named(), "done": done})
 
+    def add_task(self, title: str, body: Optional[str] = None, key: Optional[str] = None, needs: Sequence[str] = (),
+                 blocks: Sequence[str] = ()) -> O:
+        """Work for anybody, once all that it `needs` is closed. Its id is `key`, or "t" and the seq
+        of the outcome. Who takes it claims "task:ID"."""
+        return self.publish("task", _present(title=title, body=body, key=key, needs=list(needs) or None,
+                                             blocks=list(blocks) or None))
+
+    def finish_task(self, lease: Lease, evidence: Sequence[Payload] = ()) -> O:
+        """It is done, by who holds it. evidence: {"command", "exit", "printed"} of what was run to
+        see that it is."""
+        return self.publish("task", {"id": lease.key[len("task:"):], "status": "done", "fence": lease.fence,
+                                     "evidence": list(evidence)})
+
+    def report_evidence(self, task: str, exit: int, printed: Optional[str] = None, index: int = 0) -> O:
+        """What came of the command of that index when this AI ran it."""
+        return self.publish("evidence_report", _present(task=task, index=index, exit=exit, printed=printed))
+
     def answer_session(self, session_id: str, accepted: bool = True, reason: Optional[str] = None) -> O:
         return self.publish("collaboration_response", _present(session_id=session_id, accepted=accepted, reason=reason))
 
@@ -1424,6 +1441,10 @@ class _Words(Generic[O, D]):
         return self.ask("knowledge_query", _present(
             text=text, id=id, section=section, contributor=contributor, specialization=specialization,
             subject=subject, order=order, since=since, limit=limit, cursor=cursor))
+
+    def task(self, id: str) -> D:
+        """One task, with its evidence and what others report of that: `task`."""
+        return self.ask("task_query", {"id": id})
 
     def session(self, session_id: str) -> D:
         """One session: `session`, with the first of its workspace."""
@@ -1565,6 +1586,11 @@ class AsyncClient(_Client, _Words[Awaitable[Outcome], Awaitable[Payload]]):
 
     async def sessions(self) -> List[Payload]:
         return await self._link.pages("session_query", {}, "sessions")
+
+    async def tasks(self, status: Optional[str] = None) -> List[Payload]:
+        """Of one status ("ready", "blocked", "claimed", "done", "dropped"; "open": the first
+        three), or all."""
+        return await self._link.pages("task_query", _present(status=status), "tasks")
 
     async def workspace(self, session_id: str) -> Dict[str, Payload]:
         """All of it: {key: {"version": …, "value": …}}."""
@@ -1727,6 +1753,11 @@ class Client(_Client, _Words[Outcome, Payload]):
 
     def sessions(self) -> List[Payload]:
         return self._call(self._link.pages("session_query", {}, "sessions"))
+
+    def tasks(self, status: Optional[str] = None) -> List[Payload]:
+        """Of one status ("ready", "blocked", "claimed", "done", "dropped"; "open": the first
+        three), or all."""
+        return self._call(self._link.pages("task_query", _present(status=status), "tasks"))
 
     def workspace(self, session_id: str) -> Dict[str, Payload]:
         """All of it: {key: {"version": …, "value": …}}."""

@@ -328,6 +328,23 @@ def what_can_be_asked_is_paged():
 
 
 @test
+def work_is_shared_out_and_shown_to_be_done():
+    with Hub() as hub, client(hub, "ada") as ada, client(hub, "bea") as bea:
+        first = f"t{ada.add_task('write it', body='all of it').seq}"
+        ada.add_task("try it", key="try-it", needs=[first])
+        equal([task["id"] for task in bea.tasks("ready")], [first], "ready")
+        equal([task["id"] for task in bea.tasks()], [first, "try-it"], "tasks")
+        equal(refused(khub.Refused, bea.claim, "task:try-it").code, "conflict", "code")
+        lease = bea.claim(f"task:{first}", intent="now")
+        check(lease and not ada.claim(f"task:{first}"), "who has it")
+        bea.finish_task(lease, [{"command": "true", "exit": 0}])
+        ada.report_evidence(first, exit=0)
+        told = ada.task(first)["task"]
+        equal((told["status"], told["closed_by"], len(told["evidence"])), ("done", "bea", 1), "task")
+        equal([task["id"] for task in bea.tasks("ready")], ["try-it"], "ready")
+
+
+@test
 def letters_that_nobody_took_are_told_and_sent_again():
     with Hub() as hub, client(hub, "ada") as ada:
         hub.join("bea", 2).close()

@@ -108,6 +108,17 @@ SCENARIOS = {
         ("bea", "hears", "collaboration_update", {"session_id": "$id", "status": "completed"}),
         ("ada", "refused", "8", "collaboration_update", {"session_id": "nonsense", "progress": 0.5}, None, "unknown_session"),
     ],
+    "a task is one AI's, and done with evidence": JOINED + [
+        ("ada", "done", "1", "task", {"title": "write it", "key": "write"}),
+        ("ada", "done", "2", "task", {"title": "try it", "key": "try", "needs": ["write"]}),
+        ("bea", "hears", "task", {"id": "write", "change": "added", "status": "ready"}),
+        ("bea", "claims", "3", "task:write", more(mine=True, fence="?fence")),
+        ("ada", "claims", "4", "task:write", more(mine=False, holder="bea", fence="$fence")),
+        ("bea", "done", "5", "task", {"id": "write", "status": "done", "fence": "$fence",
+                                      "evidence": [{"command": "true", "exit": 0}]}),
+        ("ada", "asks", "6", "task_query", {"status": "ready"}, more(payload={"tasks": [{"id": "try"}], "total": 1})),
+        ("ada", "refused", "7", "task", {"id": "write", "status": "done", "fence": "$fence"}, None, "conflict"),
+    ],
     "questions are answered, or refused": JOINED + [
         ("ada", "done", "1", "code_share", {"code": {"id": "mix", "language": "c", "source": "int mix;"}}),
         ("ada", "asks", "2", "knowledge_query", {"id": "mix"},
