@@ -290,10 +290,12 @@ def the_hub_s_last_word_is_the_reason():
 
 @test
 def a_gateway_that_stops_says_so():
-    with place() as (_, gateway):
+    with Hub() as hub, Gateway(hub=hub) as gateway:
+        gateway.hub = hub
         ada = web_join(gateway, "ada")
         gateway.process.send_signal(signal.SIGTERM)
         ada.expect_close(1001, "the gateway stops")
+        equal(gateway.process.wait(), 0)
 
 
 def cut(client):
