@@ -414,7 +414,13 @@ static void find_guest(struct rest_call *call, struct slice handle)
                     "there is no such " REST_HANDLE " (any more): POST /v1/members again");
     } else {
         rest_call_guest(call, (struct rest_guest *)guest);
-        agent_join(call->guest->agent, on_ready, call);
+        const char *room = rest_text(call, "room"), *its = agent_room(call->guest->agent);
+        if (room[0] && strcmp(room, its) != 0)
+            rest_refuse(call, 400, "bad_request",
+                        "'room' is '%s', and the AI of this " REST_HANDLE " is in '%s'",
+                        SHOWN(room), SHOWN(its));
+        else
+            agent_join(call->guest->agent, on_ready, call);
     }
 }
 

@@ -459,7 +459,10 @@ def each_is_who_its_token_says():
                 revoke(data, "eye")
                 event, _, told = stream.event()
                 equal((event, told["error"]["code"], stream.event()), ("error", "unauthorized", None))
+            turned_away = "khub_gateway_callers_refused_total"
+            before = gateway.metrics()[turned_away]
             who["eye"].refused(401, "unauthorized", "GET", "/v1/members")
+            equal(gateway.metrics()[turned_away], before + 1, "it is refused without a question to the hub")
 
 
 # ── streams ──
@@ -646,6 +649,7 @@ def what_is_not_known_is_refused_by_its_name():
                 (ada, "POST", "/v1/messages", {"payload": []}, {}, ["payload", "object"]),
                 (ada, "POST", "/v1/messages", {"payload": {}, "message_id": "x" * 37}, {}, ["message_id", "36"]),
                 (ada, "POST", "/v1/ack", {"seq": "1"}, {}, ["seq"]),
+                (ada, "GET", "/v1/knowledge", None, {"room": "other"}, ["other", "main"]),
                 (api, "GET", "/v1/inbox", None, {}, ["Khub-Handle"])]:
             error, _ = who.refused(400, "bad_request", method, path, body, **query)
             for word in words:
