@@ -21,7 +21,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import (Hub, Skip, check, directory, encode, equal, message, run,  # noqa: E402
                      sanitized, test, wait_until)
-from gateway import Gateway  # noqa: E402
+from gateway import Door, Gateway  # noqa: E402
+from mcp_session import BEGIN, Session, post  # noqa: E402
 from program import Running  # noqa: E402
 from secure import lab  # noqa: E402
 from tokens import give_out  # noqa: E402
@@ -223,6 +224,29 @@ def nor_does_a_gateway_of_what_passes_through_a_websocket():
                 client.wait_pong(b"")  # which comes when it is done with the answer
                 equal(places(gateway.process.pid, texts), {"token": 0, "resume_token": 0}, f"of what was shown {how}")
                 client.close()
+
+
+@test
+def nor_does_it_of_what_requests_show():
+    """But for the token of an AI that is there, for it to join by again."""
+    with directory() as data, lab() as papers, Hub("--data", data) as hub:
+        os.environ["KHUB_TOKEN"] = give_out(data, "gateway")
+        try:
+            gateway = Gateway(*papers.pair("hub"), hub=hub)
+        finally:
+            del os.environ["KHUB_TOKEN"]
+        with gateway:
+            gateway.wait_ready()
+            for name, context in (("ada", None), ("bea", papers.context())):
+                door = Door(gateway.port, context=context)
+                texts = {"wrong": made_up(), "good": give_out(data, name)}
+                equal(post(door, BEGIN, Authorization="Bearer " + texts["wrong"])[0], 401)
+                session = Session(door, {"Authorization": "Bearer " + texts["good"]})
+                session.call("join", name=name)
+                found = places(gateway.process.pid, texts)
+                check(found["good"] > 0 and found["wrong"] == 0, "while it is there", found)
+                equal(door.ask("/mcp", "DELETE", Mcp_Session_Id=session.name, **session.shows)[0], 204)
+                wait_until(lambda: not any(places(gateway.process.pid, texts).values()), f"nothing of {name}'s to be left")
 
 
 run()
