@@ -233,6 +233,28 @@ def a_member_without_a_bridge_asks_the_hub():
 
 
 @test
+def what_setup_installs_does_it():
+    """The bridge and the hook, each as the client's files say."""
+    with tempfile.TemporaryDirectory() as folder, Hub() as hub:
+        here, bea = Place(hub, folder), hub.join("bea", 2)
+        subprocess.run([KHUB, "setup", "claude", "--as", "ada lovelace", "--hub", f"127.0.0.1:{hub.port}", "--write"], cwd=folder,
+                       env=environment(PATH="/usr/bin:/bin"), check=True, stdout=subprocess.DEVNULL)
+        with open(os.path.join(folder, ".mcp.json"), encoding="utf-8") as file:
+            entry = json.load(file)["mcpServers"]["khub"]
+        with open(os.path.join(folder, ".claude", "settings.json"), encoding="utf-8") as file:
+            command = json.load(file)["hooks"]["Stop"][0]["hooks"][0]["command"]
+        equal((entry["command"], entry["args"][0]), (KHUB, "mcp"))
+        with Mcp(None, *entry["args"][1:], era=NEWEST, folder=folder) as ada, Mcp(hub, "--as", "cid", era=NEWEST, folder=folder) as cid:
+            equal(ada.call("join")[0]["ai_id"], "ada lovelace")
+            cid.call("join")
+            said(bea, "wake up", "ada lovelace")
+            wait_until(lambda: here.run("--as", "ada lovelace").code == 0, "it to wait")
+            hook = subprocess.run(["sh", "-c", command], cwd=folder, input=b"{}", capture_output=True, timeout=PATIENCE, check=False)
+            equal((hook.returncode, hook.stdout), (2, b""))
+            check(b'1 message for you alone waits from "bea"' in hook.stderr, hook.stderr)
+
+
+@test
 def a_hub_that_began_anew_wakes_again():
     with tempfile.TemporaryDirectory() as folder, Hub() as hub:
         here, bea = Place(hub, folder), hub.join("bea", 2)
