@@ -5,6 +5,7 @@ usage: python_client.py KHUB [PART OF A NAME]
 """
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import threading
@@ -272,6 +273,35 @@ def connections_that_are_not_its_own_are_let_go():
         protocol.connecting(0.0)
         itself = wired(link, own=("127.0.0.1", 1))
         equal((protocol.state, itself.transport.sent), (khub.State.WAITING, b""), "state, and what it told itself")
+
+    asyncio.run(life())
+
+
+def hub_says(wire, message_type, payload):
+    fields = {"message_id": "m", "sender_id": "hub", "message_type": message_type, "timestamp": "t", "payload": payload}
+    wire.data_received(json.dumps(fields).encode() + b"\n")
+
+
+@test
+def who_comes_later_does_not_get_the_room_that_others_wait_for():
+    async def life():
+        link = khub._Link(khub.Options("ada", address="127.0.0.1:1", queue_max=1000))
+        link.loop, link.task, link.gate = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Lock()
+        link.protocol.connecting(0.0)
+        wire = wired(link)
+        hub_says(wire, "training_sync", {"seq": 1})
+        said = [asyncio.ensure_future(link.say("chat", {"text": name * 400}, None, name)) for name in "abc"]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        equal(list(link.protocol.pending), ["a"], "what has room")
+        said.append(asyncio.ensure_future(link.say("chat", {"text": "d"}, None, "d")))
+        for name in "abcd":  # the first is answered before the last has begun to wait
+            hub_says(wire, "ack", {"message_id": name, "seq": 2, "delivered": True})
+            for _ in range(5):
+                await asyncio.sleep(0)
+        order = [json.loads(line)["message_id"] for line in wire.transport.sent.splitlines()[1:]]
+        equal(order, ["a", "b", "c", "d"], "said")
+        await asyncio.gather(*said)
 
     asyncio.run(life())
 
