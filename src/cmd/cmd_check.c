@@ -121,7 +121,7 @@ const struct command command_check = {
     .summary = "is what a hub kept on disk whole?",
     .about =
         "Reads the whole of a data directory: the database's own structure, the checksum of every "
-        "entry, of every row of state, and of every message that is kept for who was away. Then it makes a hub from it, as 'khub serve' would. It "
+        "entry, of every row of state, of every message that is kept for who was away, and of every part of a file. Then it makes a hub from it, as 'khub serve' would. It "
         "names each damage by its room and seq, mends nothing, and takes nothing away. A database "
         "of an earlier version is brought up to this one. The search index is derived: it is compared "
         "with that hub, and nothing is lost when it is damaged or not there.",

@@ -152,6 +152,18 @@ void artifacts_release(struct session *session)
     }
 }
 
+void hub_chunks(const struct hub *hub, struct slice room_name,
+                void (*each)(void *ctx, struct slice room, uint64_t seq), void *ctx)
+{
+    const struct room *room = room_find(hub, room_name);
+    const struct artifact *artifact;
+    if (!room)
+        return;
+    TAILQ_FOREACH (artifact, &room->artifacts, next)
+        for (size_t i = 0; i < artifact->chunk_count; i++)
+            each(ctx, room->key, artifact->chunks[i]);
+}
+
 void artifact_write(const struct artifact *artifact, struct text *text)
 {
     char time[TIMESTAMP_SIZE];

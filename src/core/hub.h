@@ -309,6 +309,10 @@ void hub_rooms(const struct hub *hub, void (*each)(void *ctx, struct slice room)
 int hub_load(struct hub *hub, struct slice room, const struct row *row, char *ret_why, size_t size);
 int hub_loaded(struct hub *hub, struct slice room, char *ret_why, size_t size);
 
+/* Calls each(ctx, room, seq) for every entry of the room whose bytes are part of a file now. */
+void hub_chunks(const struct hub *hub, struct slice room,
+                void (*each)(void *ctx, struct slice room, uint64_t seq), void *ctx);
+
 /* ── texts to be searched (search_wish.h) ── */
 
 /* From now on rooms remember which texts change; all that there are have. */

@@ -111,6 +111,30 @@ static void compare_index(struct hub *hub, const char *directory, struct search_
     search_check_end(comparing.check, ret_report);
 }
 
+/* ── what files are made of ── */
+
+struct missing_chunks {
+    struct store *store;
+    struct hub *hub;
+    const struct store_damage *damage;
+    uint64_t count;
+};
+
+static void look_for_chunk(void *ctx, struct slice room, uint64_t seq)
+{
+    struct missing_chunks *missing = ctx;
+    if (store_has_chunk(missing->store, room, seq))
+        return;
+    missing->count++;
+    missing->damage->found(missing->damage->ctx, room, "missing part of a file, of entry", seq);
+}
+
+static void look_for_chunks(void *ctx, struct slice room)
+{
+    const struct missing_chunks *missing = ctx;
+    hub_chunks(missing->hub, room, look_for_chunk, ctx);
+}
+
 /* The server has no store, so that what its hub says is not kept once more, and no loop. */
 static int make_hub(struct rebuilding *rebuilding, struct store *store,
                     struct rebuild_report *report)
@@ -127,6 +151,12 @@ static int make_hub(struct rebuilding *rebuilding, struct store *store,
         error = hub_recount(hub, rebuilding->why, STORE_WHY_SIZE);
     if (error == 0)
         report->hub = hub_count(hub);
+    if (error == 0 && rebuilding->damage && !rebuilding->salvaged) {
+        struct missing_chunks missing = {store, hub, rebuilding->damage, 0};
+        hub_rooms(hub, look_for_chunks, &missing);
+        report->kept.damaged += missing.count;
+        error = missing.count ? -1 : 0;
+    }
     if (error == 0 && rebuilding->directory)
         compare_index(hub, rebuilding->directory, &report->search);
     report->applied = rebuilding->entries;
@@ -221,7 +251,7 @@ int rebuild_check(const char *directory, const struct store_damage *damage,
     error = store_check(store, damage, &ret_report->kept, ret_why);
     if (error == 0 && ret_report->kept.damaged)
         error = -1;
-    struct rebuilding rebuilding = {.why = ret_why, .directory = directory};
+    struct rebuilding rebuilding = {.why = ret_why, .directory = directory, .damage = damage};
     if (error == 0)
         error = make_hub(&rebuilding, store, ret_report);
     store_close(store);

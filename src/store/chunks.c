@@ -77,6 +77,17 @@ void chunk_run(struct database *database, struct reading *reading)
     sqlite3_reset(read);
 }
 
+bool store_has_chunk(struct store *store, struct slice room, uint64_t seq)
+{
+    const struct store_log *log = log_find(store, room);
+    sqlite3_stmt *read = store->database.statements[STATEMENT_READ_CHUNK];
+    assert(!store->running);
+    sqlite3_bind_int64(read, 1, log ? entry_id(log->id, seq) : -1);
+    bool found = sqlite3_step(read) == SQLITE_ROW;
+    sqlite3_reset(read);
+    return found;
+}
+
 bool chunk_is_whole(sqlite3_stmt *statement)
 {
     return sqlite3_column_int(statement, 2);

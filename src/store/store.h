@@ -164,6 +164,8 @@ bool store_exists(const char *directory);
  * with a sentence when the database can't be read. */
 int store_check(struct store *store, const struct store_damage *damage,
                 struct store_counts *ret_counts, char ret_why[STORE_WHY_SIZE]);
+/* Of a store that has not begun: is there what that entry brought? */
+bool store_has_chunk(struct store *store, struct slice room, uint64_t seq);
 struct store_salvaged {
     uint64_t left_out; /* heard of by store_damage */
     bool unsure;       /* more may be missing that nobody can name */

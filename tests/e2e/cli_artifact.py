@@ -9,6 +9,7 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -185,6 +186,12 @@ def a_large_one_through_a_crash_and_in_a_backup():
         with Hub("--data", copy, listen=("127.0.0.1:0", address)):
             bea.artifact("get", sha256, "--force")
         equal(bea.read("archive"), content)
+        with contextlib.closing(sqlite3.connect(os.path.join(data, "hub.db"))) as database:
+            database.execute("DELETE FROM chunks WHERE id = (SELECT max(id) FROM chunks)")
+            database.commit()
+        result = khub("check", data)
+        equal(result.code, 1, "exit code of a check of a file that is not all there")
+        check("missing part of a file, of entry" in result.out + result.err, result.out, result.err)
 
 
 def memory_peak(hub):

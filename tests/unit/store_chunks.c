@@ -101,6 +101,26 @@ static void test_the_thread_lets_go(void **state)
     end(world);
 }
 
+/* They are not what --retain bounds: entries do not go because files are large. */
+static void test_they_push_no_entry_out(void **state)
+{
+    struct world *world = *state;
+    char *large = calloc(1, 1 << 20);
+    assert_non_null(large);
+    memset(large, 'x', (1 << 20) - 1);
+    world->retain.retain_bytes = 256 << 10;
+    begin(world, STORE_SYNC_ALWAYS);
+    bring(world, large);
+    bring(world, "small");
+    checkpoint(world, "{2}", 2);
+    end(world);
+    open_still(world);
+    assert_true(number(world, "PRAGMA page_count") * number(world, "PRAGMA page_size") > 1 << 20);
+    assert_int_equal(number(world, "SELECT sum(count) FROM entry_packs"), 2);
+    end(world);
+    free(large);
+}
+
 static void test_it_goes_with_its_room(void **state)
 {
     struct world *world = *state;
@@ -177,9 +197,8 @@ static void test_damage_is_named_and_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_it_is_kept_and_let_go),
-        STORE_TEST(test_the_thread_lets_go),
-        STORE_TEST(test_it_goes_with_its_room),
+        STORE_TEST(test_it_is_kept_and_let_go),        STORE_TEST(test_the_thread_lets_go),
+        STORE_TEST(test_they_push_no_entry_out),       STORE_TEST(test_it_goes_with_its_room),
         STORE_TEST(test_damage_is_named_and_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
