@@ -137,8 +137,9 @@ class Staying:
         """clients/python: what is in hand when it closes is dealt with, and what waits is not."""
         talk, found = self.talk, []
         waiting = [one for one in talk.said if one[0] > talk.cursor]
-        with client_of_python.Client(talk.name, address=f"127.0.0.1:{self.hub.port}", resume_token=self.token(),
-                                     stays_s=3600, since="last", sync_max=0) as link:
+        with client_of_python.Client(talk.name, address=f"127.0.0.1:{self.hub.port}",
+                                     resume_token=self.kept("resume_token"), stays_s=3600, since="last",
+                                     sync_max=0) as link:
             for _ in range(talk.chance.randrange(len(waiting) + 1)):
                 while (message := link.receive()).sender != "writer" or message.type != "chat":
                     pass
