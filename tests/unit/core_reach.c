@@ -238,12 +238,35 @@ static void one_gap_is_known(void **state)
     assert_reached(&member, "---RRR");
 }
 
+/* Whoever comes for the first time and asks for what was said before has it on its connection; but
+ * its cursor begins at its joining, and tells nothing of that. */
+static void what_was_before_its_time_is_not_known(void **state)
+{
+    (void)state;
+    struct member member = {.cursor = 30, .peer = 1};
+    reach_resume(&member, 5);
+    assert_reached(&member, "---NN");
+}
+
+/* It has some of what it missed from elsewhere, and asks for the rest. */
+static void a_gap_may_end_early(void **state)
+{
+    (void)state;
+    struct member member = member_at(10);
+    leaves(&member, 20);
+    joins(&member, 40);
+    asks(&member, 27);
+    assert_reached(&member, "-RLNN");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(never_too_much_is_said),
         cmocka_unit_test(a_turn_that_asks_for_nothing_leaves_all_as_it_was),
         cmocka_unit_test(one_gap_is_known),
+        cmocka_unit_test(what_was_before_its_time_is_not_known),
+        cmocka_unit_test(a_gap_may_end_early),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
