@@ -18,8 +18,8 @@
 #include "wire/clock.h"
 
 #define READ_BYTES  (64u << 10)
-#define TOGETHER    8u /* chunks, before the hub's answer is waited for */
-#define WANTS_AGAIN -1 /* the hub has another chunk as its next */
+#define TOGETHER    8u   /* chunks, before the hub's answer is waited for */
+#define WANTS_AGAIN (-1) /* the hub has another chunk as its next */
 
 struct sending {
     struct turn *turn;

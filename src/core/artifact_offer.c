@@ -212,13 +212,12 @@ int artifact_offer_check(struct request *request)
     const struct artifact *upload = upload_find(session, offer.name, request->message->sender_id);
     if (is_same(upload, &offer))
         return 0;
-    if (chunk_of(request->room) * ARTIFACT_CHUNKS_MAX < offer.size)
-        return refuse_over(
-            request->refusal, WIRE_QUOTA_EXCEEDED,
-            &(struct overrun){"artifact_bytes", "hub",
-                              (double)(chunk_of(request->room) * ARTIFACT_CHUNKS_MAX), 0},
-            "lines of %zu bytes carry files of at most %llu", request->room->limits.line_max,
-            (unsigned long long)(chunk_of(request->room) * ARTIFACT_CHUNKS_MAX));
+    unsigned long long most = chunk_of(request->room) * ARTIFACT_CHUNKS_MAX;
+    if (most < offer.size)
+        return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,
+                           &(struct overrun){"artifact_bytes", "hub", (double)most, 0},
+                           "lines of %zu bytes carry files of at most %llu",
+                           request->room->limits.line_max, most);
     return offer_check_room(request, upload, offer.size);
 }
 

@@ -42,7 +42,6 @@ struct request {
     struct refusal *refusal;   /* for check */
     uint32_t made;             /* ids made for this entry so far */
     uint32_t effects;          /* and effects */
-    bool chunk_kept;           /* the blob is in an artifact now */
     bool repeated;             /* it was accepted before: receipt says so */
     struct receipt receipt;
     bool handled;          /* a handler has seen to the relaying itself */
@@ -55,6 +54,7 @@ struct request {
     struct growth growth;     /* of what a room knows, if it is taken */
     bool mismatched;          /* refused, since it claims what was not committed to */
     bool unmeasured;          /* refused, since its commitment has no measurement yet */
+    bool chunk_kept;          /* what came with it is in an artifact now */
     struct text extra;        /* members of an error's payload behind the standard ones */
 };
 

@@ -1,6 +1,8 @@
 /* See base64.h. */
 #include "wire/base64.h"
 
+#include <assert.h>
+
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /* One more than a digit's value; 0: it is none. */
@@ -38,6 +40,7 @@ static bool decode_four(const uint8_t *from, unsigned padding, uint8_t *to)
 {
     uint32_t three = 0;
     bool fine = true;
+    assert(padding <= 2);
     for (unsigned i = 0; i < 4 - padding; i++) {
         fine = fine && values[from[i]];
         three |= (uint32_t)(uint8_t)(values[from[i]] - 1) << (18 - 6 * i);
