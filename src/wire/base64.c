@@ -45,8 +45,11 @@ static bool decode_four(const uint8_t *from, unsigned padding, uint8_t *to)
         fine = fine && values[from[i]];
         three |= (uint32_t)(uint8_t)(values[from[i]] - 1) << (18 - 6 * i);
     }
-    for (unsigned i = 0; i < 3 - padding; i++)
-        to[i] = (uint8_t)(three >> (16 - 8 * i));
+    to[0] = (uint8_t)(three >> 16);
+    if (padding < 2)
+        to[1] = (uint8_t)(three >> 8);
+    if (padding < 1)
+        to[2] = (uint8_t)three;
     return fine && !(padding && three & (padding == 1 ? 0xffu : 0xffffu));
 }
 
