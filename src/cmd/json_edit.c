@@ -74,7 +74,8 @@ static bool is_step(struct json_value name, size_t index, struct slice step)
     char digits[U64_SIZE];
     if (name.kind == JSON_KIND_STRING)
         return json_string_is(name, step);
-    return slice_equal((struct slice){digits, u64_format(index, digits)}, step);
+    size_t len = u64_format(index, digits);
+    return slice_equal((struct slice){digits, len}, step);
 }
 
 static struct container look(struct json_value parent, struct slice step)
@@ -328,7 +329,8 @@ int json_edit_set(struct text *text, const char *pointer, const json_t *value)
     if (array != slice_equal(step, slice_of("-")))
         return -1;
     json_t *wrapped = wrap(pointer, value);
-    int error = wrapped ? insert(text, &container, array ? (struct slice){0} : step, wrapped) : -1;
+    int error =
+        wrapped ? insert(text, &container, array ? (struct slice){NULL, 0} : step, wrapped) : -1;
     json_decref(wrapped);
     return error;
 }

@@ -301,7 +301,7 @@ static json_t *value_of(struct slice raw)
 static json_t *values_of(const struct found *found, const char *const *keys)
 {
     json_t *values = json_object();
-    for (size_t i = 0; keys[i] && i < KEYS_MAX; i++)
+    for (size_t i = 0; i < KEYS_MAX && keys[i]; i++)
         if (found->keys[i].begin)
             json_object_set_new(values, keys[i], value_of(found->values[i]));
     return values;

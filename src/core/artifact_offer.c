@@ -87,7 +87,7 @@ static struct sums sum_up(const struct request *request, const struct artifact *
     const struct artifact *artifact;
     TAILQ_FOREACH (artifact, &request->room->artifacts, next) {
         bool own = slice_equal(artifact->owner, owner), yields = artifact_yields(artifact);
-        if (artifact == instead) {
+        if (instead && artifact == instead) {
             sums.room -= artifact->size;
             continue;
         }

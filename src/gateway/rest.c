@@ -194,7 +194,7 @@ bool rest_flag(const struct rest_call *call, const char *name)
 struct slice rest_raw(const struct rest_call *call, const char *name)
 {
     struct json_value value = json_get(call->body, name);
-    return value.kind == JSON_KIND_ABSENT ? (struct slice){0} : whole_of(value);
+    return value.kind == JSON_KIND_ABSENT ? (struct slice){NULL, 0} : whole_of(value);
 }
 
 json_t *rest_pick(const struct rest_call *call, const char *const *names)
