@@ -13,7 +13,9 @@ import threading
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "wire"))
+sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 from harness import PATIENCE, Hub, check, equal, kill_9, shorten, wait_until  # noqa: E402,F401
+from gateway import Gateway  # noqa: E402
 
 QUICK = {"retry_first_ms": 5, "retry_max_ms": 40}
 
@@ -84,8 +86,8 @@ class Line:
     """A proxy between links and a hub that may come and go: what passes is split, cut or swallowed.
     """
 
-    def __init__(self, path):
-        self.path = path  # of the hub's Unix socket
+    def __init__(self, path, port=None):
+        self.path, self.port = path, port  # of the hub's Unix socket, or of a gateway beside it
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.pairs, self.lock = {}, threading.Lock()  # of sockets, and their pumps
@@ -130,9 +132,9 @@ class Line:
             while True:
                 client = self.listener.accept()[0]
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                hub = socket.socket(socket.AF_UNIX)
+                hub = socket.socket(socket.AF_INET if self.port else socket.AF_UNIX)
                 try:
-                    hub.connect(self.path)
+                    hub.connect(("127.0.0.1", self.port) if self.port else self.path)
                 except OSError:
                     client.close()
                     hub.close()
@@ -157,6 +159,7 @@ class Line:
                     end.close()
 
     def pass_on(self, source, target, pair, most):
+        opening = bool(self.port)  # Node does not tell a WebSocket that its handshake was cut
         while True:
             data = source.recv(1 << 16)
             if not data:  # the other direction goes on, until that end has heard of it
@@ -164,13 +167,14 @@ class Line:
                 return
             if source is pair[0]:
                 self.heartbeats += data.count(b'"message_type":"heartbeat"')
-            if self.silent:
+            if self.silent and not opening:
                 continue
-            data = data if most is None else data[:most]
+            data = data if most is None or opening else data[:most]
             step = self.chance.randrange(1, 9) if self.splits else len(data) or 1
             for start in range(0, len(data), step):
                 target.sendall(data[start:start + step])
-            most = None if most is None else most - len(data)
+            most = most if most is None or opening else most - len(data)
+            opening = False
             if most == 0:
                 self.drop(pair)
                 return
@@ -217,7 +221,7 @@ class Link:
         check(matches(found, wanted, self.stage.known), self.name, kind, shorten(found), "and not", shorten(wanted))
 
     def begins(self, **options):
-        options = {"ai_id": self.ai_id, "address": self.stage.line.address, "room": self.stage.room, **QUICK, **options}
+        options = {"ai_id": self.ai_id, "address": self.stage.address, "room": self.stage.room, **QUICK, **options}
         self.tell("join", **{name: value for name, value in options.items() if value is not None})
 
     def joins(self, **options):
@@ -295,15 +299,18 @@ class Peer:
 
 
 class Stage:
-    """A hub that keeps things, the line to it, a driver; and a room for each scenario."""
+    """A hub that keeps things, the line to it, a driver; and a room for each scenario. web: the
+    line goes to a gateway, which outlives the hub."""
 
-    def __init__(self, command, data):
+    def __init__(self, command, data, web):
         os.mkdir(data, 0o700)
         self.command, self.data = command, data
         self.path = os.path.join(data, "socket")
         self.hub, self.driver = None, Driver(command)
         self.start()
-        self.line = Line(self.path)
+        self.gateway = Gateway("--hub", "unix:" + self.path) if web else None
+        self.line = Line(self.path, self.gateway and self.gateway.port)
+        self.address = f"ws://{self.line.address}/ws" if web else self.line.address
         self.room, self.known, self.cast = "main", {}, {}
 
     def start(self):
@@ -354,6 +361,8 @@ class Stage:
     def close(self):
         code = self.driver.close()
         self.line.close()
+        if self.gateway:
+            equal(self.gateway.end()[0], 0, "exit code of the gateway")
         self.stop()
         equal(code, 0, "exit code of the driver")
 
@@ -363,9 +372,9 @@ class More(dict):
 
 
 @contextlib.contextmanager
-def stage(command):
+def stage(command, web=False):
     with tempfile.TemporaryDirectory(prefix="khub-test-") as folder:
-        place = Stage(command, os.path.join(folder, "data"))
+        place = Stage(command, os.path.join(folder, "data"), web)
         try:
             yield place
             place.close()
@@ -374,3 +383,5 @@ def stage(command):
                 place.driver.process.kill()
             with contextlib.suppress(Exception):
                 place.hub.kill()
+            if place.gateway:
+                place.gateway.__exit__()

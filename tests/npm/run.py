@@ -57,19 +57,31 @@ def install(own_node):
             file.write(wanted)
 
 
-def main():
-    khub, script = os.path.abspath(sys.argv[1]), sys.argv[2]
+def npm_install(own_node):
     if not shutil.which("npm"):
         skip("there is no npm; ./dev test installs it")
-    own_node = node_version("node") < NODE_WANTED
     install(own_node)
-    node = os.path.join(PLACE, "node_modules", "node", "bin", "node") if own_node else shutil.which("node")
-    if node_version(node) < NODE_WANTED:
-        skip(f"node is older than {NODE_WANTED}, and that of npm does not run here")
+
+
+def node(wanted):
+    """One that is no older than that: this system's, or that of npm. Skips where there is none."""
+    found = shutil.which("node")
+    if node_version("node") < wanted:
+        npm_install(True)
+        found = os.path.join(PLACE, "node_modules", "node", "bin", "node")
+        if node_version(found) < wanted:
+            skip(f"node is older than {wanted}, and that of npm does not run here")
+    return found
+
+
+def main():
+    khub, script = os.path.abspath(sys.argv[1]), sys.argv[2]
+    npm_install(node_version("node") < NODE_WANTED)
+    program = node(NODE_WANTED)
     # Modules are looked for from where the script stands.
     for name in (script, "harness.mjs"):
         shutil.copy(os.path.join(HERE, name), PLACE)
-    os.execv(node, [node, os.path.join(PLACE, script), khub, *map(os.path.abspath, sys.argv[3:])])
+    os.execv(program, [program, os.path.join(PLACE, script), khub, *map(os.path.abspath, sys.argv[3:])])
 
 
 if __name__ == "__main__":
