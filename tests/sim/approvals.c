@@ -128,7 +128,7 @@ void approvals_follow(struct world *world, const struct effect *effect)
     text_free(&line);
 }
 
-void approvals_forget(struct approvals_model *approvals)
+void approvals_clear(struct approvals_model *approvals)
 {
     free(approvals->list);
     *approvals = (struct approvals_model){0};

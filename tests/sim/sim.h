@@ -422,7 +422,7 @@ void touches_follow(struct world *world, const struct effect *effect);
 /* ── approvals.c ── */
 /* The same of an approval. */
 void approvals_follow(struct world *world, const struct effect *effect);
-void approvals_forget(struct approvals_model *approvals);
+void approvals_clear(struct approvals_model *approvals);
 
 /* ── world.c ── */
 /* Without a hub. */

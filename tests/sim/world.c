@@ -500,6 +500,7 @@ void world_free(struct world *world)
         model_letters_clear(&world->letters[room]);
         model_tasks_clear(&world->tasks[room]);
         artifacts_clear(&world->artifacts[room]);
+        approvals_clear(&world->approvals[room]);
         heard_clear(world, room);
     }
     free(world->handled.line);
