@@ -51,6 +51,13 @@ void approvals_free(struct approvals *approvals)
     index_clear(&approvals->all, approval_free);
 }
 
+/* In the place of what was there: of one that was loaded, an empty text. */
+static void text_put(struct slice *text, struct slice bytes)
+{
+    slice_free(text);
+    *text = slice_copy(bytes);
+}
+
 static struct approval *approval_find(const struct room *room, struct slice id)
 {
     return index_find(&room->approvals.all, id);
@@ -451,21 +458,16 @@ void approval_answer_proceed(struct request *request)
     int error = answering_read(request, &answering);
     struct approval *approval = error < 0 ? NULL : approval_find(request->room, answering.id);
     assert(approval); /* checked before */
-    approval->choice = slice_copy(answering.choice);
-    approval->by = slice_copy(request->member->key);
-    if (answering.note.len)
-        approval->note = slice_copy(answering.note);
+    text_put(&approval->choice, answering.choice);
+    text_put(&approval->by, request->member->key);
+    text_put(&approval->note, answering.note);
     approval_decide(request, approval, APPROVAL_ANSWERED);
     request->handled = true;
 }
 
 /* ── what an admin takes back ── */
 
-static void blank(struct slice *text)
-{
-    slice_free(text);
-    *text = slice_copy((struct slice){"", 0});
-}
+static const struct slice nothing = SLICE("");
 
 void approvals_retract(struct request *request, uint64_t seq)
 {
@@ -474,14 +476,14 @@ void approvals_retract(struct request *request, uint64_t seq)
     struct approval *approval;
     TAILQ_FOREACH (approval, &room->approvals.decided, next)
         if (approval->changed == seq) {
-            blank(&approval->note);
+            text_put(&approval->note, nothing);
             change_mark(&room->changes, &approval->change, approval, ROW_APPROVAL);
         }
     snprintf(id, sizeof id, "a%" PRIu64, seq);
     approval = approval_find(room, slice_of(id));
     if (!approval)
         return;
-    blank(&approval->question);
+    text_put(&approval->question, nothing);
     change_mark(&room->changes, &approval->change, approval, ROW_APPROVAL);
     if (approval->status == APPROVAL_PENDING)
         approval_decide(request, approval, APPROVAL_WITHDRAWN);
@@ -517,7 +519,7 @@ void approval_overdue(struct request *request, struct slice id)
     struct approval *approval = approval_find(request->room, id);
     if (!approval || approval->status != APPROVAL_PENDING)
         return;
-    approval->choice = slice_copy(approval->preset);
+    text_put(&approval->choice, approval->preset);
     approval_decide(request, approval, APPROVAL_TIMED_OUT);
 }
 
