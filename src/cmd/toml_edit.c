@@ -264,7 +264,8 @@ static bool note_header(struct found *found, const struct item *item)
 static int find(struct slice text, const struct toml_table *table, const char *const *keys,
                 struct found *ret_found, int *ret_line)
 {
-    struct reader reader = {.at = text.at, .end = text.at + text.len, .line = 1};
+    struct slice read = text.len ? text : slice_of(""); /* an empty one may be nowhere */
+    struct reader reader = {.at = read.at, .end = read.at + read.len, .line = 1};
     struct found found = {.own = TABLES_MAX};
     struct item item;
     bool within = false;
