@@ -82,12 +82,15 @@ struct callers {
 
 /* ── who ── */
 
+#define HASH_STACK 4096u /* bytes, of which libsodium's BLAKE2b takes a part */
+
 static struct caller who_is(const struct callers *callers, struct slice token)
 {
     struct caller who = {.shows = token.at != NULL};
     /* a token is never empty, so nobody's is another than any */
     crypto_generichash(who.bytes, sizeof who.bytes, (const unsigned char *)token.at, token.len,
                        callers->key, sizeof callers->key);
+    sodium_stackzero(HASH_STACK); /* where it had what it was given */
     return who;
 }
 
