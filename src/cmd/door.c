@@ -96,11 +96,27 @@ static const char *reach_of(const struct door *door)
                  "at a hub without tokens whoever does is in";
 }
 
+/* Where a browser finds the page: by the name that the owner gave it; an address of all interfaces
+ * is none to go to. */
+static const char *page_url(const struct door *door, char *url, size_t size)
+{
+    struct http_server *http = gateway_http(door->gateway);
+    const char *scheme = door->tls_cert && http_server_is_afar(http) ? "https" : "http";
+    char all[256];
+    http_server_addresses(http, all, sizeof all);
+    if (door->hosts.count > 0 || strncmp(all, "0.0.0.0:", 8) == 0 || strncmp(all, "[::]:", 5) == 0)
+        snprintf(url, size, "%s://%s:%u/", scheme,
+                 door->hosts.count > 0 ? door->hosts.at[0] : "localhost", http_server_port(http));
+    else
+        snprintf(url, size, "%s://%.*s/", scheme, (int)strcspn(all, ","), all);
+    return url;
+}
+
 /* 0 with a line, or an exit code with a sentence. */
 static int listen_all(struct door *door, char *ret_said, size_t size)
 {
     struct http_server *http = gateway_http(door->gateway);
-    char addresses[256];
+    char addresses[256], url[ADDRESS_HOST_MAX + 32];
     for (size_t i = 0; i < door->http.count; i++)
         if (gateway_listen(door->gateway, door->http.at[i], ret_said, size) < 0)
             return EXIT_FAILED;
@@ -111,8 +127,9 @@ static int listen_all(struct door *door, char *ret_said, size_t size)
                  http_server_addresses(http, addresses, sizeof addresses));
         return EXIT_USAGE;
     }
-    snprintf(ret_said, size, "HTTP at %s; %s",
-             http_server_addresses(http, addresses, sizeof addresses), reach_of(door));
+    snprintf(ret_said, size, "HTTP at %s; %s. The page: %s",
+             http_server_addresses(http, addresses, sizeof addresses), reach_of(door),
+             page_url(door, url, sizeof url));
     return EXIT_WORKED;
 }
 

@@ -6,6 +6,7 @@
 
 #include "gateway/bounds.h"
 #include "gateway/gateway_inside.h"
+#include "gateway/page.h"
 #include "wire/clock.h"
 #include "wire/json.h"
 
@@ -131,6 +132,8 @@ static void ws_get(struct http_request *request)
 }
 
 static const struct http_route own_routes[] = {
+    {.method = "GET", .path = "/", .handler = page_get},
+    {.method = "GET", .path = "/page/{name}", .handler = page_get},
     {.method = "GET", .path = "/healthz", .handler = healthz},
     {.method = "GET", .path = "/readyz", .handler = readyz},
     {.method = "GET", .path = "/metrics", .handler = metrics},

@@ -43,6 +43,7 @@ struct http_request {
     bool handed;    /* to the handler */
     bool head_only; /* the method is HEAD */
     bool streaming;
+    bool tagged;        /* its answer may be kept */
     bool telling;       /* is in the server's list of such */
     struct text events; /* said in this turn of the loop: they go out together */
     TAILQ_ENTRY(http_request) next_telling;

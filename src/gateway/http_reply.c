@@ -134,6 +134,16 @@ void http_reply_header(struct http_request *request, const char *name, struct sl
         text_addf(&request->fields, "%s: %.*s\r\n", name, SLICE_FORMAT(value));
 }
 
+bool http_reply_tagged(struct http_request *request, const char *etag)
+{
+    struct slice had = http_request_header(request, "if-none-match");
+    char weak[64];
+    snprintf(weak, sizeof weak, "W/%s", etag); /* something on the way may have packed the body */
+    request->tagged = true;
+    http_reply_header(request, "ETag", slice_of(etag));
+    return http_list_has(had, etag) || http_list_has(had, weak) || slice_is(had, "*");
+}
+
 static void add_date(struct text *text)
 {
     time_t now = time(NULL);
@@ -169,7 +179,8 @@ static void head_write(struct http_connection *connection, struct text *text, un
     status_write(connection, text, status);
     if (type)
         text_addf(text, "Content-Type: %s\r\n", type);
-    text_add_literal(text, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    text_addf(text, "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n",
+              connection->request && connection->request->tagged ? "no-cache" : "no-store");
     if (!keep)
         text_add_literal(text, "Connection: close\r\n");
     if (connection->request)

@@ -109,6 +109,9 @@ void http_request_on_gone(struct http_request *request, http_gone *gone, void *d
 /* A header field of the answer that is yet to be given; the value has no control characters (else
  * nothing is added). */
 void http_reply_header(struct http_request *request, const char *name, struct slice value);
+/* The answer may be kept, and is asked for again by its ETag ("\"…\"", with the quotes) before each
+ * use. True: who asks has it already, and 304 without a body is the answer. */
+bool http_reply_tagged(struct http_request *request, const char *etag);
 /* type: of the body, "application/json"; NULL: there is none. The body is copied. */
 void http_reply(struct http_request *request, unsigned status, const char *type, struct slice body);
 /* A sentence, as {"error":{"code":"not_found","message":"…"}}; the code is the status's name. */
