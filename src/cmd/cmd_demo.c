@@ -20,7 +20,7 @@
 #include "cmd/visit.h"
 #include "process/scratch.h"
 
-#define HUB_START_MS  10000
+#define START_MS      10000 /* that a hub, or a gateway, may take until it listens */
 #define MINUTES_MOST  600   /* of each of the two that make up its time */
 #define LATE_MS       60000 /* that AIs may take to end when they are asked to */
 #define LOOK_MS       200   /* between looks at the children, and between drawings of the block */
@@ -44,7 +44,7 @@ struct demo {
     struct scratch scratch; /* logs, summaries, the hub's port */
     struct scratch data;    /* the hub's */
     char address[32];
-    struct child hub, trainers[DEMO_AIS];
+    struct child hub, gateway, trainers[DEMO_AIS];
     struct demo_view view;
     struct demo_audit audit;
     struct visit visit;
@@ -72,25 +72,22 @@ static void nap(void)
     nanosleep(&(struct timespec){.tv_nsec = 20 * 1000000L}, NULL);
 }
 
-/* Waits for the port file, which the hub writes once it listens. */
-static int find_port(struct demo *demo, const char *path)
+/* Waits for the port file that a child writes once it listens. */
+static int find_port(struct demo *demo, struct child *child, const char *path, unsigned *ret_port)
 {
-    int64_t until = time_monotonic_ms() + HUB_START_MS;
+    int64_t until = time_monotonic_ms() + START_MS;
     while (time_monotonic_ms() < until && !stop_asked()) {
-        unsigned port = 0;
         FILE *file = fopen(path, "re");
-        bool found = file && fscanf(file, "%5u\n", &port) == 1 && port > 0;
+        bool found = file && fscanf(file, "%5u\n", ret_port) == 1 && *ret_port > 0;
         if (file)
             fclose(file);
-        if (found) {
-            snprintf(demo->address, sizeof(demo->address), "127.0.0.1:%u", port);
+        if (found)
             return EXIT_WORKED;
-        }
-        if (child_ended(&demo->hub))
-            return fail_child(demo, &demo->hub);
+        if (child_ended(child))
+            return fail_child(demo, child);
         nap();
     }
-    return complain("demo", "the hub did not listen within %d s.", HUB_START_MS / 1000);
+    return complain("demo", "the %s did not listen within %d s.", child->name, START_MS / 1000);
 }
 
 /* On a port of its own, or again on the one that it had. Each has a log of its own. */
@@ -111,7 +108,23 @@ static int start_hub(struct demo *demo, const char *name, const char *address)
                                      NULL};
     if (child_start(&demo->hub, name, demo->scratch.path, arguments) < 0)
         return complain("demo", "could not start the hub: %s", strerror(errno));
-    return find_port(demo, port_file);
+    unsigned port = 0;
+    int code = find_port(demo, &demo->hub, port_file, &port);
+    if (code == EXIT_WORKED)
+        snprintf(demo->address, sizeof demo->address, "127.0.0.1:%u", port);
+    return code;
+}
+
+/* The page is a process of its own: while the hub is away, it is there to say so. */
+static int start_gateway(struct demo *demo, unsigned *ret_port)
+{
+    char port_file[CHILD_PATH_MAX];
+    path_in(demo, "gateway", ".port", port_file);
+    const char *const arguments[] = {"gateway",     "--hub",       demo->address, "--http",
+                                     "127.0.0.1:0", "--port-file", port_file,     NULL};
+    if (child_start(&demo->gateway, "gateway", demo->scratch.path, arguments) < 0)
+        return complain("demo", "could not start the gateway: %s", strerror(errno));
+    return find_port(demo, &demo->gateway, port_file, ret_port);
 }
 
 static bool has_acked(const struct demo *demo)
@@ -202,6 +215,10 @@ static bool all_done(struct demo *demo, int *ret_code)
     bool done = true;
     if (child_ended(&demo->hub)) {
         *ret_code = fail_child(demo, &demo->hub);
+        return true;
+    }
+    if (child_ended(&demo->gateway)) {
+        *ret_code = fail_child(demo, &demo->gateway);
         return true;
     }
     for (size_t i = 0; i < DEMO_AIS; i++) {
@@ -358,7 +375,10 @@ static int take_stock(struct demo *demo)
 /* Everything up to the result: the hub, the AIs, the minute. */
 static int perform(struct demo *demo)
 {
+    unsigned page = 0;
     int code = start_hub(demo, "hub", "127.0.0.1:0");
+    if (code == EXIT_WORKED)
+        code = start_gateway(demo, &page);
     if (code != EXIT_WORKED)
         return code;
     demo->visit = (struct visit){.command = "demo",
@@ -377,6 +397,7 @@ static int perform(struct demo *demo)
     demo->view.ends = demo->view.begun + (int64_t)(demo->settings->minutes * 60000);
     demo_view_note(&demo->view, "a hub on %s and four AIs, for %g %s", demo->address,
                    demo->settings->minutes, demo->settings->minutes == 1 ? "minute" : "minutes");
+    demo_view_note(&demo->view, "the page to watch them on: http://127.0.0.1:%u/", page);
     code = follow(demo);
     demo_view_end(&demo->view);
     if (code != EXIT_WORKED)
@@ -405,6 +426,7 @@ static void demo_end(struct demo *demo)
         child_stop(&demo->trainers[i], STOP_GRACE_MS);
         json_decref(demo->summaries[i]);
     }
+    child_stop(&demo->gateway, STOP_GRACE_MS);
     child_stop(&demo->hub, STOP_GRACE_MS);
     scratch_remove(&demo->data);
     if (!demo->settings->keep)
@@ -467,15 +489,17 @@ static const struct setting options[] = {
 const struct command command_demo = {
     .name = "demo",
     .summary = "see a hub and four AIs at work, for a minute",
-    .about = "Starts a hub and AIs (networking, file_system, security, and later a second one of "
-             "networking) as processes of their own on this machine, on a free port of 127.0.0.1, "
-             "and shows what they say to each other. In the middle it kills the hub (SIGKILL) and "
-             "starts it again on its data directory. At the end it sums up: what each AI has "
-             "learned alone and together with the others, beside the textbook and the bound that "
-             "nobody can beat; what was shared, taken in, checked and confirmed by others; which "
-             "sessions were completed; and what of all that the hub had acked, knew and had under "
-             "way when it was killed is there afterwards. "
-             "Ctrl-C ends it at once. It leaves nothing behind.",
+    .about =
+        "Starts a hub and AIs (networking, file_system, security, and later a second one of "
+        "networking) as processes of their own on this machine, on a free port of 127.0.0.1, "
+        "and shows what they say to each other, here and on a page for browsers, whose address "
+        "it prints. In the middle it kills the hub (SIGKILL) and "
+        "starts it again on its data directory. At the end it sums up: what each AI has "
+        "learned alone and together with the others, beside the textbook and the bound that "
+        "nobody can beat; what was shared, taken in, checked and confirmed by others; which "
+        "sessions were completed; and what of all that the hub had acked, knew and had under "
+        "way when it was killed is there afterwards. "
+        "Ctrl-C ends it at once. It leaves nothing behind.",
     .example = "  khub demo\n  khub demo --minutes 0.5 --json",
     .worked = "everything happened that should, and nothing was lost",
     .failed = "something of it did not, or something was lost; it says what",

@@ -10,7 +10,7 @@
 #define GATEWAY_ADDRESS "127.0.0.1:6080"
 
 struct gateway_settings {
-    const char *hub, *token_file, *room, *agents_room;
+    const char *hub, *token_file, *room, *agents_room, *port_file;
     const char *tls_cert, *tls_key;
     struct text_list http, hosts;
     bool share_token, http_insecure, quiet;
@@ -91,6 +91,7 @@ static int run(const void *data)
                                        .tls = hub_tls(),
                                        .http = settings->http,
                                        .hosts = settings->hosts,
+                                       .port_file = settings->port_file,
                                        .tls_cert = settings->tls_cert,
                                        .tls_key = settings->tls_key,
                                        .insecure = settings->http_insecure,
@@ -174,6 +175,11 @@ static const struct setting options[] = {
      .bytes = ROOM_NAME_MAX,
      .fallback = ROOM_DEFAULT,
      .help = "The room that clients of MCP join, when they name none."},
+    {.name = "port-file",
+     .kind = SETTING_TEXT,
+     AT(port_file),
+     .argument = "FILE",
+     .help = "Writes the TCP port there once it listens; for scripts that use port 0."},
     {.name = "share-token",
      .kind = SETTING_FLAG,
      AT(share_token),

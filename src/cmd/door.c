@@ -1,10 +1,12 @@
 /* See door.h. */
 #include "cmd/door.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/file_replace.h"
 #include "cmd/terminal.h"
 #include "cmd/visit.h"
 
@@ -112,6 +114,17 @@ static const char *page_url(const struct door *door, char *url, size_t size)
     return url;
 }
 
+/* 0, or -1 with a sentence. */
+static int write_port(const struct door *door, char *ret_why, size_t size)
+{
+    char port[16];
+    snprintf(port, sizeof port, "%u\n", http_server_port(gateway_http(door->gateway)));
+    if (!door->port_file || file_replace(door->port_file, slice_of(port), 0644) == 0)
+        return 0;
+    snprintf(ret_why, size, "--port-file '%s': %s", door->port_file, strerror(errno));
+    return -1;
+}
+
 /* 0 with a line, or an exit code with a sentence. */
 static int listen_all(struct door *door, char *ret_said, size_t size)
 {
@@ -127,6 +140,8 @@ static int listen_all(struct door *door, char *ret_said, size_t size)
                  http_server_addresses(http, addresses, sizeof addresses));
         return EXIT_USAGE;
     }
+    if (write_port(door, ret_said, size) < 0)
+        return EXIT_FAILED;
     snprintf(ret_said, size, "HTTP at %s; %s. The page: %s",
              http_server_addresses(http, addresses, sizeof addresses), reach_of(door),
              page_url(door, url, sizeof url));

@@ -20,6 +20,7 @@ struct door {
     const struct khub_tls *tls;
     struct text_list http;          /* addresses to listen on */
     struct text_list hosts;         /* names that it may be called by */
+    const char *port_file;          /* gets the first port of http once it listens; NULL: none */
     const char *tls_cert, *tls_key; /* PEM files; NULL: it speaks no TLS */
     bool insecure; /* other machines may reach it without TLS, and at a hub without tokens */
     char token[TOKEN_TEXT_SIZE];                         /* "": none; wiped by door_open */

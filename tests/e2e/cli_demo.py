@@ -12,14 +12,16 @@ import shutil
 import signal
 import sys
 import tempfile
+import urllib.parse
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import PATIENCE, check, equal, run, test, wait_until  # noqa: E402
 
+from gateway import Door  # noqa: E402
 from program import Running, table  # noqa: E402
 
-PROCESSES = 4  # a hub and the three AIs that come at once
+PROCESSES = 5  # a hub, a gateway, and the three AIs that come at once
 # the fourth does not come while a test runs
 LONG = ("--minutes", "600", "--patience", "600")
 MINUTES = "0.5"
@@ -143,6 +145,18 @@ def demo_tells_what_a_hub_that_keeps_nothing_lost():
 
 
 @test
+def demo_can_be_watched_on_a_page():
+    with Demo(*LONG) as demo:
+        page = urllib.parse.urlsplit(re.search(r"the page to watch them on: (\S+)", demo.wait_for("the page to watch"))[1])
+        door = Door(page.port)
+        check("page/main.js" in door.ask("/")[1], "no page")
+        wait_until(lambda: len(door.ask("/v1/members")[1]["members"]) >= 3, "the AIs on it")
+        demo.process.send_signal(signal.SIGINT)
+        demo.end()
+        demo.leaves_nothing()
+
+
+@test
 def demo_is_interrupted():
     for number in (signal.SIGINT, signal.SIGTERM):
         with Demo(*LONG) as demo:
@@ -156,7 +170,7 @@ def demo_is_interrupted():
 
 @test
 def demo_reports_a_child_that_dies():
-    for word, name in (("file_system", "AI_Node_2"), ("serve", "hub")):
+    for word, name in (("file_system", "AI_Node_2"), ("serve", "hub"), ("gateway", "gateway")):
         with Demo(*LONG) as demo:
             demo.wait_started()
             os.kill(demo.pid_of(word), signal.SIGKILL)

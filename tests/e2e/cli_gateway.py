@@ -110,6 +110,11 @@ def where_it_may_not_listen():
         refused(1, "gateway", "--http", address, said=("host:port",))
     with Hub() as hub, Gateway(hub=hub) as gateway:
         refused(1, "gateway", "--http", f"127.0.0.1:{gateway.port}", said=("address already in use",))
+        with directory() as folder:
+            path = folder + ".port"
+            with Gateway("--port-file", path, hub=hub) as second, open(path, encoding="ascii") as file:
+                equal(file.read(), f"{second.port}\n")
+        refused(1, "gateway", "--http", "127.0.0.1:0", "--port-file", path, said=("--port-file", "No such file"))
     refused(2, "gateway", "--hub", "nonsense:", said=("--hub",))
 
 
