@@ -1,20 +1,158 @@
-// The page's beginning: a link to the hub, and whether it is there.
-import { Client } from './khub.js';
+/** The page: its head, its views and the way between them, its keys. */
+import { approvalsView } from './approvals.js';
+import { comeAs, keptName, whoIs } from './compose.js';
+import { button, fill, h, say } from './dom.js';
+import { link, on, person, watch } from './link.js';
+import { membersView } from './members.js';
+import { onMembers } from './room.js';
+import { closePanel } from './panel.js';
+import { line, span } from './shown.js';
+import { streamView } from './stream.js';
 
-const STATES = {
-  waiting: 'not connected; trying again…', connecting: 'connecting…', greeting: 'saying hello…', joined: 'connected',
-  ended: 'ended',
-};
+const $ = (id) => document.getElementById(id);
 
-const shown = document.querySelector('#connection');
+// ── views ──
 
-function show(state, error) {
-  shown.dataset.state = state;
-  shown.textContent = error ? `${STATES[state]} (${error.message})` : STATES[state];
+const views = [membersView(), streamView(), approvalsView()];
+const main = $('main'), nav = document.querySelector('nav');
+const links = new Map();
+let current = null;
+
+function build() {
+  fill(nav, h('ul', {}, views.map((view, at) => {
+    const badge = h('span', { class: 'badge' });
+    const to = h('a', { href: `#/${view.id}`, 'aria-keyshortcuts': String(at + 1) }, view.title, ' ', badge);
+    links.set(view.id, to);
+    view.onBadge?.((text) => say(badge, text));
+    if (view.badge) onMembers(() => say(badge, view.badge()));
+    view.element.hidden = true;
+    main.append(view.element);
+    return h('li', {}, to);
+  })));
 }
 
-const url = new URL('ws', document.baseURI);
-url.protocol = url.protocol.replace('http', 'ws');
-const hub = new Client(`page-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`,
-  { address: url.href, observer: true, specialization: 'page', onState: show });
-hub.run().catch((error) => show('ended', error));
+function route() {
+  const [path, query = ''] = location.hash.slice(2).split('?');
+  const view = views.find(({ id }) => id === path) ?? views[0];
+  const moved = view !== current;
+  if (moved) {
+    current?.hide();
+    if (current) current.element.hidden = true;
+    view.element.hidden = false;
+    for (const [id, to] of links) {
+      if (id === view.id) to.setAttribute('aria-current', 'page');
+      else to.removeAttribute('aria-current');
+    }
+    document.title = `${view.title} · khub`;
+  }
+  current = view;
+  view.show(new URLSearchParams(query));
+}
+
+// ── the link ──
+
+const STATES = { joining: 'joining', live: 'live', lost: 'no hub', doubtful: 'is the hub there?', ended: 'ended' };
+
+function showLink() {
+  document.body.dataset.link = link.state;
+  say($('link-text'), STATES[link.state]);
+  say($('room'), link.room === 'main' ? '' : line(link.room, 64));
+  const stale = $('stale');
+  stale.hidden = link.state === 'live' || link.state === 'joining';
+  if (!stale.hidden) showStale();
+}
+
+/** What is shown is old, and for how long: told once, and then shown by the second. */
+function showStale() {
+  const since = new Date(link.since).toLocaleTimeString('en-GB');
+  const stale = $('stale');
+  const over = link.state === 'ended';
+  if (stale.dataset.since !== `${link.state} ${link.since}`) {
+    stale.dataset.since = `${link.state} ${link.since}`;
+    fill(stale, link.state === 'doubtful' ? 'The hub has not answered. What stands here may be old.' :
+      `${over ? 'The hub has let this page go' : 'No connection to the hub'}${link.why ? ` (${line(link.why, 200)})` : ''}. ` +
+      `What stands here is as it was at ${since}`, h('span', { 'aria-live': 'off' }), over ?
+      [' ', button('Try again', () => watch())] : null);
+  }
+  const age = stale.querySelector('span');
+  if (age) age.textContent = ` (${span(Date.now() - link.since)} ago)${over ? '.' : '; trying again.'}`;
+}
+on('state', showLink);
+setInterval(() => !$('stale').hidden && showStale(), 1000);
+
+// ── colours ──
+
+const theme = $('theme');
+
+function colour(chosen) {
+  if (chosen) document.documentElement.dataset.theme = chosen;
+  else delete document.documentElement.dataset.theme;
+  theme.value = chosen;
+}
+colour(localStorage.getItem('khub.theme') ?? '');
+theme.addEventListener('change', () => {
+  localStorage.setItem('khub.theme', theme.value);
+  colour(theme.value);
+});
+
+// ── keys ──
+
+const help = $('help');
+const KEYS = [
+  ['1 to 9', 'A view, in their order'],
+  ['/', 'Search in this view'],
+  ['w', 'Write'],
+  ['↓ ↑ or j k', 'The next, the one before'],
+  ['Page ↓ ↑, Home, End', 'Further'],
+  ['Enter', 'Details of the one that is chosen'],
+  ['Esc', 'Close the details; out of a box'],
+  ['?', 'This list'],
+];
+
+function showHelp() {
+  fill(help, h('h2', { id: 'help-title' }, 'Keys'), h('dl', { class: 'facts keys' },
+    KEYS.map(([keys, what]) => [h('dt', {}, h('kbd', {}, keys)), h('dd', {}, what)])),
+  h('p', {}, button('Close', () => help.close())));
+  help.showModal();
+}
+$('help-open').addEventListener('click', showHelp);
+
+const inBox = (target) => target.matches?.('input, textarea, select, [contenteditable]');
+
+document.addEventListener('keydown', (event) => {
+  if (event.altKey || event.ctrlKey || event.metaKey || event.isComposing || help.open) return;
+  if (event.key === 'Escape') {
+    if (inBox(event.target)) event.target.blur();
+    else closePanel();
+    return;
+  }
+  if (inBox(event.target)) return;
+  const view = views[Number(event.key) - 1];
+  if (view) location.hash = `#/${view.id}`;
+  else if (event.key === '/' && current.search) current.search.focus();
+  else if (event.key === 'w') {
+    if (current.id !== 'stream') location.hash = '#/stream';
+    setTimeout(() => views.find(({ write }) => write).write(), 0);
+  } else if (event.key === '?') showHelp();
+  else return;
+  event.preventDefault();
+});
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  main.focus();
+});
+
+// ── beginning ──
+
+build();
+whoIs($('who'));
+addEventListener('hashchange', route);
+route();
+showLink();
+let came = false;
+on('joined', () => {
+  if (came) return;
+  came = true;
+  if (keptName() && person.state === 'none') comeAs(keptName());
+});
+watch({ room: new URLSearchParams(location.search).get('room') ?? 'main' });
