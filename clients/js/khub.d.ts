@@ -353,6 +353,7 @@ export class Protocol {
   readonly lingering: boolean;
   connecting(now: number): void;
   /** local: what is said stays on this machine, or is encrypted. */
+  mayShow(local: boolean): boolean;
   connected(now: number, local: boolean): void;
   lost(now: number, error: Error): void;
   receive(line: string | null, now: number): void;

@@ -408,13 +408,19 @@ export class Protocol {
     this.#move('connecting');
   }
 
-  /** local: what is said stays on this machine, or is encrypted. */
+  /**
+   * local: what is said stays on this machine, or is encrypted. False: else the token would be shown
+   * in the open, and the link has ended.
+   */
+  mayShow(local) {
+    if (!this.token || local || this.options.tokenOpen) return true;
+    this.end(new Untrusted('the token is not shown to another machine without TLS, for whoever listens on the way ' +
+      'would have it: the address wants to be khubs://HOST:PORT or wss://HOST:PORT/ws'));
+    return false;
+  }
+
   connected(now, local) {
-    if (this.token && !local && !this.options.tokenOpen) {
-      this.end(new Untrusted('the token is not shown to another machine without TLS, for whoever listens on the way ' +
-        'would have it: the address wants to be khubs://HOST:PORT'));
-      return;
-    }
+    if (!this.mayShow(local)) return;
     this.#sayHello();
     this.due = now + GREETING_MS;
     this.#move('greeting');
@@ -993,13 +999,19 @@ class SocketWire {
   }
 }
 
+/**
+ * A gateway on another machine wants a token in the handshake, of which a page chooses nothing but
+ * the protocols that it offers. (One that is none is left for the hub to refuse.)
+ */
+const bearerOf = (token) => /^khub_\w+$/.test(token) ? [`khub.bearer.${token}`] : [];
+
 /** A WebSocket, of browsers and Node: each message is a line. */
 class WebWire {
   #timer = null;
   #closed = false;
 
   constructor({ url, host, secure }, options, link) {
-    this.socket = new WebSocket(url, 'khub');
+    this.socket = new WebSocket(url, ['khub', ...bearerOf(link.protocol.token)]);
     this.link = link;
     this.socket.addEventListener('open', () => this.#closed || link.connected(this, secure || isLoopback(host)));
     this.socket.addEventListener('message', ({ data }) => {
@@ -1100,8 +1112,10 @@ class Link {
     if (protocol.state === 'waiting' && now >= protocol.due) {
       protocol.connecting(now);
       this.#paused = this.#finished = false;
+      const { url, host, secure } = this.address;
       try {
-        this.#wire = new (this.address.url ? WebWire : SocketWire)(this.address, this.options, this);
+        if (!url) this.#wire = new SocketWire(this.address, this.options, this);
+        else if (protocol.mayShow(secure || isLoopback(host))) this.#wire = new WebWire(this.address, this.options, this);
       } catch (error) { // there are no WebSockets here, or none may go there
         protocol.end(new Unreachable(error.message, { cause: error }));
       }

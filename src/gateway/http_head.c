@@ -120,6 +120,23 @@ unsigned http_head_times(const struct http_head *head, const char *name)
     return times;
 }
 
+/* The next of "a, b", without the spaces around it; false: there is none. */
+static bool list_next(struct slice *list, struct slice *ret_item)
+{
+    if (list->len == 0)
+        return false;
+    const char *comma = memchr(list->at, ',', list->len);
+    struct slice item = {list->at, comma ? (size_t)(comma - list->at) : list->len};
+    *list = (struct slice){list->at + item.len + (comma != NULL),
+                           list->len - item.len - (comma != NULL)};
+    while (item.len > 0 && (item.at[0] == ' ' || item.at[0] == '\t'))
+        item = (struct slice){item.at + 1, item.len - 1};
+    while (item.len > 0 && (item.at[item.len - 1] == ' ' || item.at[item.len - 1] == '\t'))
+        item.len--;
+    *ret_item = item;
+    return true;
+}
+
 /* RFC 6750's b64token. */
 static bool is_bearer_token(struct slice text)
 {
@@ -132,21 +149,46 @@ static bool is_bearer_token(struct slice text)
     return len > 0 && text.len <= HTTP_BEARER_MAX;
 }
 
-bool http_head_bearer(const struct http_head *head, struct slice *ret_token)
+static bool authorization_bearer(struct slice said, struct slice *ret_token)
 {
     static const char scheme[] = "Bearer ";
-    struct slice said = http_head_field(head, "authorization");
-    *ret_token = (struct slice){NULL, 0};
-    if (!said.at)
-        return true;
-    if (http_head_times(head, "authorization") != 1 || said.len < sizeof scheme ||
-        strncasecmp(said.at, scheme, sizeof scheme - 1) != 0)
+    if (said.len < sizeof scheme || strncasecmp(said.at, scheme, sizeof scheme - 1) != 0)
         return false;
     for (size_t skip = sizeof scheme - 1; skip > 0; skip = said.len > 0 && said.at[0] == ' ')
         said = (struct slice){said.at + skip, said.len - skip};
-    if (!is_bearer_token(said))
-        return false;
     *ret_token = said;
+    return true;
+}
+
+/* Among the protocols that a WebSocket offers. False: there are two. */
+static bool protocol_bearer(struct slice offered, struct slice *ret_token)
+{
+    static const char prefix[] = "khub.bearer.";
+    const size_t skip = sizeof prefix - 1;
+    struct slice item;
+    while (list_next(&offered, &item)) {
+        if (item.len < skip || memcmp(item.at, prefix, skip) != 0)
+            continue;
+        if (ret_token->at)
+            return false;
+        *ret_token = (struct slice){item.at + skip, item.len - skip};
+    }
+    return true;
+}
+
+bool http_head_bearer(const struct http_head *head, struct slice *ret_token)
+{
+    struct slice said = http_head_field(head, "authorization"), token = {NULL, 0};
+    *ret_token = token;
+    if (http_head_times(head, "authorization") > 1 ||
+        (http_same(http_head_field(head, "upgrade"), "websocket") &&
+         !protocol_bearer(http_head_field(head, "sec-websocket-protocol"), &token)))
+        return false;
+    if (!said.at && !token.at)
+        return true;
+    if ((said.at && (token.at || !authorization_bearer(said, &token))) || !is_bearer_token(token))
+        return false;
+    *ret_token = token;
     return true;
 }
 
@@ -235,18 +277,10 @@ static int check_upgrade(const struct http_head *head, const char **ret_why)
 
 bool http_list_has(struct slice list, const char *wanted)
 {
-    while (list.len > 0) {
-        const char *comma = memchr(list.at, ',', list.len);
-        struct slice item = {list.at, comma ? (size_t)(comma - list.at) : list.len};
-        list = (struct slice){list.at + item.len + (comma != NULL),
-                              list.len - item.len - (comma != NULL)};
-        while (item.len > 0 && (item.at[0] == ' ' || item.at[0] == '\t'))
-            item = (struct slice){item.at + 1, item.len - 1};
-        while (item.len > 0 && (item.at[item.len - 1] == ' ' || item.at[item.len - 1] == '\t'))
-            item.len--;
+    struct slice item;
+    while (list_next(&list, &item))
         if (http_same(item, wanted))
             return true;
-    }
     return false;
 }
 

@@ -39,8 +39,9 @@ int http_head_check(struct http_head *head, const char **ret_why);
  * several the first. */
 struct slice http_head_field(const struct http_head *head, const char *name);
 
-/* The token of "Authorization: Bearer TOKEN" (RFC 6750); at NULL: nothing is shown. False: it is
- * something else, or two of them. */
+/* The token of "Authorization: Bearer TOKEN" (RFC 6750), or, as a browser can't say that when it
+ * opens a WebSocket, of "khub.bearer.TOKEN" among the protocols that it offers; at NULL: nothing is
+ * shown. False: it is something else, or two of them. */
 bool http_head_bearer(const struct http_head *head, struct slice *ret_token);
 
 /* How often there is a field of that name. */

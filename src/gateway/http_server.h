@@ -92,7 +92,7 @@ struct slice http_request_query_text(const struct http_request *request);
 /* Of a header field, in any letter case; at NULL: there is none. */
 struct slice http_request_header(const struct http_request *request, const char *name);
 struct slice http_request_body(const struct http_request *request);
-/* The token of "Authorization: Bearer TOKEN", a secret, which is overwritten with the request. Its
+/* The token that is shown (http_head_bearer), a secret, which is overwritten with the request. Its
  * at is NULL when nothing was shown. False: what was shown is no such thing, and the request is to
  * be answered with http_reply_unauthorized. */
 bool http_request_bearer(const struct http_request *request, struct slice *ret_token);

@@ -206,6 +206,29 @@ test('$KHUB_TOKEN is kept from children, and must be whole', async () => {
   await links(['ada'], { token: '' }, async () => {});
 });
 
+test('a WebSocket offers the token as a protocol, but not in the open', async () => {
+  const { WebSocket: Real } = globalThis;
+  const token = 'khub_0mn4yx4sqvhggbajeyec3sgb61aqn7y4x4736p3xmb3yr49pbe00b4ane5';
+  const offered = [];
+  globalThis.WebSocket = class {
+    constructor(...words) {
+      offered.push(words);
+      throw new Error('no more');
+    }
+  };
+  try {
+    for (const [address, more, name] of [['wss://192.0.2.1/ws', { token }, 'Unreachable'],
+      ['ws://localhost/ws', { token: 'not a token' }, 'Unreachable'], ['ws://192.0.2.1/ws', { token }, 'Untrusted'],
+      ['ws://192.0.2.1/ws', { token: '' }, 'Unreachable'], ['ws://192.0.2.1/ws', { token, tokenOpen: true }, 'Unreachable']])
+      await rejects(new khub.Client('ada', { address, ...more }).join(), { name }, address);
+  } finally {
+    globalThis.WebSocket = Real;
+  }
+  const shown = ['khub', `khub.bearer.${token}`];
+  equal(offered, [['wss://192.0.2.1/ws', shown], ['ws://localhost/ws', ['khub']], ['ws://192.0.2.1/ws', ['khub']],
+    ['ws://192.0.2.1/ws', shown]]);
+});
+
 for (const [name, address] of [['a socket', HUB], ['a WebSocket', GATEWAY]])
   test(`who takes nothing is not drowned over ${name}`, () => links(['ada'], { address, inboxMax: 20000 }, async (ada) => {
     const bea = new khub.Client('bea', { address: HUB, room: `room ${rooms}`, listens: false });

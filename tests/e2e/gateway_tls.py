@@ -141,6 +141,20 @@ def where_others_reach_it_there_is_tls_and_there_are_tokens():
             equal(door.ask("/ws", **WEBSOCKET, **bearer(OTHER))[0], 401)
             equal(door.status("/ws", **WEBSOCKET, **bearer(token)), 101)
             equal(near.status("/ws", **WEBSOCKET), 101)
+            # a browser can't say Authorization there, but which protocols it knows
+            for offered, status in ((f"khub, khub.bearer.{token}", 101), (f"khub.bearer.{token}", 101),
+                                    (f"khub, khub.bearer.{OTHER}", 401), ("khub", 401), ("khub, khub.bearer.", 401),
+                                    (f"khub.bearer.{token}, khub.bearer.{token}", 401)):
+                client = door.connect()
+                with contextlib.closing(client):
+                    client.request("GET", "/ws", headers={name.replace("_", "-"): value for name, value in WEBSOCKET.items()}
+                                   | {"Sec-WebSocket-Protocol": offered})
+                    answer = client.getresponse()
+                    equal(answer.status, status, offered)
+                    agreed = "khub" if status == 101 and offered.startswith("khub,") else None
+                    equal(answer.headers["Sec-WebSocket-Protocol"], agreed, offered)
+                    check("bearer" not in str(answer.headers).lower().replace("www-authenticate: bearer", ""), answer.headers)
+            equal(door.ask("/metrics", Sec_WebSocket_Protocol=f"khub, khub.bearer.{observer}")[0], 401)
             equal(door.ask("/metrics", **bearer(observer))[0], 200)
             equal(door.ask("/metrics", **bearer(elsewhere))[0], 403)
             # DNS rebinding: what it may be called

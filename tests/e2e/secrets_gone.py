@@ -215,7 +215,7 @@ def nor_does_a_gateway_of_what_passes_through_a_websocket():
                 pieces = [line[at:at + size] for at in range(0, len(line), size)]
                 frames = b"".join(frame(piece, CONTINUATION if at else TEXT, at == len(pieces) - 1, mask=open_mask)
                                   for at, piece in enumerate(pieces))
-                client = WebClient(gateway, ahead=frames if ahead else b"")
+                client = WebClient(gateway, ahead=frames if ahead else b"", Sec_WebSocket_Protocol=f"khub, khub.bearer.{token}")
                 if not ahead:
                     for at in range(0, len(frames), 100 if size < 100 else 1 << 16):
                         client.send_frames(frames[at:at + (100 if size < 100 else 1 << 16)])

@@ -389,6 +389,46 @@ static void test_bearer_tokens(void **state)
     }
 }
 
+/* Of a WebSocket, whose page can't say Authorization. */
+static void test_bearer_tokens_among_protocols(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *offered, *wanted;
+    } values[] = {
+        {"khub, khub.bearer.khub_abc", "khub_abc"},
+        {"khub.bearer.khub_abc,khub", "khub_abc"},
+        {"khub.bearer.khub_abc", "khub_abc"},
+        {"khub", ""},
+        {"", ""},
+        {"khub.bearer", ""},
+        {"Khub.bearer.khub_abc", ""},
+        {"x.khub.bearer.khub_abc", ""},
+        {"khub.bearer.", "!"},
+        {"khub.bearer.a b", "!"},
+        {"khub, khub.bearer.a, khub.bearer.a", "!"},
+        {"khub.bearer., khub.bearer.a", "!"},
+    };
+    const struct http_field upgrade = {slice_of("Upgrade"), slice_of("WebSocket")};
+    const struct http_field other = {slice_of("Upgrade"), slice_of("h2c")};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct http_field field = {slice_of("Sec-WebSocket-Protocol"), slice_of(values[i].offered)};
+        shown(field, upgrade, values[i].wanted);
+        shown(field, other, "");
+    }
+    /* beside an Authorization there is none, even the same */
+    struct http_head head = {
+        .fields = {upgrade,
+                   {slice_of("Sec-WebSocket-Protocol"), slice_of("khub, khub.bearer.abc")},
+                   {slice_of("Authorization"), slice_of("Bearer abc")}},
+        .field_count = 2};
+    struct slice token;
+    assert_true(http_head_bearer(&head, &token) && slice_is(token, "abc"));
+    head.field_count = 3;
+    assert_false(http_head_bearer(&head, &token));
+    assert_null(token.at);
+}
+
 void *__real_realloc(void *block, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 void *__wrap_realloc(void *block, size_t size)
@@ -605,6 +645,7 @@ int main(void)
         cmocka_unit_test(test_at_the_limits),
         cmocka_unit_test(test_what_is_held),
         cmocka_unit_test(test_bearer_tokens),
+        cmocka_unit_test(test_bearer_tokens_among_protocols),
         cmocka_unit_test(test_tokens_are_overwritten),
         cmocka_unit_test(test_routes),
         cmocka_unit_test(test_queries),

@@ -9,6 +9,7 @@
  */
 import { Client, Refused } from './khub.js';
 import { clockHeard } from './shown.js';
+import { tokenChoose, tokenForget } from './token.js';
 
 const BEAT_MS = 5000; // three of them unanswered, and the hub is lost
 const ASLEEP_MS = 4000; // for an answer, after the machine slept
@@ -49,7 +50,7 @@ export const link = { state: 'joining', since: Date.now(), why: '', room: 'main'
 /** state: 'none', 'joining', 'there', 'lost', 'refused'. */
 export const person = { id: null, state: 'none', why: '' };
 
-let token = null;
+let token = '';
 let watcher = null, speaker = null;
 
 function move(state, why = '') {
@@ -79,12 +80,12 @@ function heard(message) {
   else if (message.seq) tell('message', message);
 }
 
-/** Begins to watch; a token, and a room, if they are known. */
+/** Begins to watch, in a room; where a token is wanted, the person is asked for one. */
 export async function watch(settings = {}) {
-  token = settings.token ?? null;
-  link.room = settings.room ?? 'main';
+  link.room = settings.room ?? link.room;
   watcher?.close({ timeoutMs: 0 }).catch(() => {});
-  const client = new Client(`page-${hexDigits(8)}`, { address, observer: true, syncMax: 0, token: token ?? '',
+  token = await tokenChoose();
+  const client = new Client(`page-${hexDigits(8)}`, { address, observer: true, syncMax: 0, token,
     room: link.room, heartbeatMs: BEAT_MS, retryMaxMs: RETRY_MAX_MS, inboxMax: INBOX_MAX,
     onState: (state, error) => {
       if (client !== watcher) return;
@@ -98,7 +99,13 @@ export async function watch(settings = {}) {
     await client.join();
     for await (const message of client) heard(message);
   } catch (error) {
-    if (client === watcher) move('ended', reason(error));
+    if (client !== watcher) return;
+    if (error instanceof Refused && error.code === 'unauthorized') {
+      tokenForget();
+      watch();
+    } else {
+      move('ended', reason(error));
+    }
   }
 }
 
@@ -144,7 +151,7 @@ export async function become(id) {
   let client;
   try {
     client = new Client(id, { address, specialization: 'person', syncMax: 0, listens: false,
-      token: token ?? '', room: link.room, heartbeatMs: BEAT_MS, retryMaxMs: RETRY_MAX_MS,
+      token, room: link.room, heartbeatMs: BEAT_MS, retryMaxMs: RETRY_MAX_MS,
       resumeToken: keptId === id ? resumeToken : '',
       onState: (state, error) => {
         if (client !== speaker) return;
