@@ -119,6 +119,28 @@ ADMITTED(mcp_delete, mcp, mcp_door_delete)
 ADMITTED(rest, rest, rest_door_take)
 ADMITTED(ws_afar, ws, ws_door_get)
 
+static void a2a_admitted(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    a2a_door_take(gateway->a2a, request, false);
+}
+
+static void a2a(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    callers_admit(gateway->callers, request, CALLER_COMES, a2a_admitted);
+}
+
+/* A client reads a card before it knows what to show. */
+static void a2a_card_get(struct http_request *request)
+{
+    const struct gateway *gateway = http_server_data(request);
+    if (a2a_door_wants_token(gateway->a2a) && !http_request_header(request, "authorization").at)
+        a2a_door_take(gateway->a2a, request, true);
+    else
+        a2a(request);
+}
+
 /* Who opens one says hello by himself. But strangers of other machines would use up the patience
  * that the hub has with the gateway's address: these show a good token before. */
 static void ws_get(struct http_request *request)
@@ -144,13 +166,15 @@ static const struct http_route own_routes[] = {
 };
 #define OWN_ROUTES (sizeof own_routes / sizeof *own_routes)
 
-/* Those, and all of REST. NULL: out of memory. */
+/* Those, and all of REST and A2A. NULL: out of memory. */
 static struct http_route *routes_new(void)
 {
-    struct http_route *routes = calloc(OWN_ROUTES + rest_route_count() + 1, sizeof *routes);
+    size_t count = OWN_ROUTES + rest_route_count();
+    struct http_route *routes = calloc(count + a2a_route_count() + 1, sizeof *routes);
     if (routes) {
         memcpy(routes, own_routes, sizeof own_routes);
         rest_fill_routes(routes + OWN_ROUTES, rest, rest_admitted);
+        a2a_fill_routes(routes + count, a2a, a2a_card_get);
     }
     return routes;
 }
@@ -229,7 +253,16 @@ static bool doors_new(struct gateway *gateway, uv_loop_t *loop,
     agent.ai_id = options->link.ai_id;
     gateway->rest = rest_door_new(loop, &agent, gateway->callers, gateway->guests);
     gateway->ws = ws_door_new(loop, &stranger, options->ping_ms);
-    return gateway->mcp && gateway->rest && gateway->ws;
+    if (!gateway->mcp || !gateway->rest || !gateway->ws)
+        return false;
+    const struct a2a_options a2a = {.loop = loop,
+                                    .callers = gateway->callers,
+                                    .observers = rest_door_observers(gateway->rest),
+                                    .room = options->agents_room,
+                                    .wants_token = options->link.token && *options->link.token &&
+                                                   !options->shares_token};
+    gateway->a2a = a2a_door_new(&a2a);
+    return gateway->a2a;
 }
 
 int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
@@ -267,6 +300,7 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
     if (error < 0) {
         http_server_close(gateway->http);
         mcp_door_close(gateway->mcp);
+        a2a_door_close(gateway->a2a);
         rest_door_close(gateway->rest);
         guests_close(gateway->guests);
         ws_door_close(gateway->ws);
@@ -309,6 +343,7 @@ void gateway_close(struct gateway *gateway)
     ws_door_close(gateway->ws); /* whose clients are told */
     http_server_close(gateway->http);
     mcp_door_close(gateway->mcp);
+    a2a_door_close(gateway->a2a);
     rest_door_close(gateway->rest);
     guests_close(gateway->guests);
     callers_close(gateway->callers);

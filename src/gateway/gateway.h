@@ -5,6 +5,7 @@
  *     GET /readyz    200 when the hub has let this gateway in and answers it; else 503, and why
  *     GET /metrics   counters, in Prometheus' text format
  *     POST, GET, DELETE /mcp   MCP (mcp_http.h)
+ *     /.well-known, /a2a   A2A (a2a.h)
  *     GET /ws        the line protocol over WebSocket (ws.h)
  *
  * The first two are open to all, /metrics to who is of this machine, or may observe; all else to

@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "gateway/a2a.h"
 #include "gateway/gateway.h"
 #include "gateway/mcp_http.h"
 #include "gateway/rest.h"
@@ -30,6 +31,7 @@ struct gateway {
     struct mcp_door *mcp;
     struct ws_door *ws;
     struct rest_door *rest;
+    struct a2a_door *a2a;
     struct http_route *routes; /* of http; owned */
     uv_timer_t timer;          /* for the hub's answer */
     uint64_t answer_ms;

@@ -44,6 +44,7 @@ struct http_request {
     bool head_only; /* the method is HEAD */
     bool streaming;
     bool tagged;        /* its answer may be kept */
+    unsigned good_s;    /* for so long unasked */
     bool telling;       /* is in the server's list of such */
     struct text events; /* said in this turn of the loop: they go out together */
     TAILQ_ENTRY(http_request) next_telling;

@@ -52,6 +52,11 @@ bool http_request_bearer(const struct http_request *request, struct slice *ret_t
     return http_head_bearer(head_of(request), ret_token);
 }
 
+bool http_request_is_secure(const struct http_request *request)
+{
+    return request->connection->tls != NULL;
+}
+
 struct endpoint http_request_peer(const struct http_request *request)
 {
     return http_connection_peer(request->connection);
@@ -134,12 +139,13 @@ void http_reply_header(struct http_request *request, const char *name, struct sl
         text_addf(&request->fields, "%s: %.*s\r\n", name, SLICE_FORMAT(value));
 }
 
-bool http_reply_tagged(struct http_request *request, const char *etag)
+bool http_reply_tagged(struct http_request *request, const char *etag, unsigned good_s)
 {
     struct slice had = http_request_header(request, "if-none-match");
     char weak[64];
     snprintf(weak, sizeof weak, "W/%s", etag); /* something on the way may have packed the body */
     request->tagged = true;
+    request->good_s = good_s;
     http_reply_header(request, "ETag", slice_of(etag));
     return http_list_has(had, etag) || http_list_has(had, weak) || slice_is(had, "*");
 }
@@ -172,6 +178,16 @@ static void status_write(struct http_connection *connection, struct text *text, 
     add_date(text);
 }
 
+/* May the answer be kept? */
+static void add_keeping(struct text *text, const struct http_request *request)
+{
+    if (request && request->tagged && request->good_s)
+        text_addf(text, "Cache-Control: private, max-age=%u\r\n", request->good_s);
+    else
+        text_addf(text, "Cache-Control: %s\r\n",
+                  request && request->tagged ? "no-cache" : "no-store");
+}
+
 /* All but what tells the body's length, and the empty line. */
 static void head_write(struct http_connection *connection, struct text *text, unsigned status,
                        const char *type, bool keep)
@@ -179,8 +195,8 @@ static void head_write(struct http_connection *connection, struct text *text, un
     status_write(connection, text, status);
     if (type)
         text_addf(text, "Content-Type: %s\r\n", type);
-    text_addf(text, "Cache-Control: %s\r\nX-Content-Type-Options: nosniff\r\n",
-              connection->request && connection->request->tagged ? "no-cache" : "no-store");
+    add_keeping(text, connection->request);
+    text_add_literal(text, "X-Content-Type-Options: nosniff\r\n");
     if (!keep)
         text_add_literal(text, "Connection: close\r\n");
     if (connection->request)

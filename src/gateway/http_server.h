@@ -96,6 +96,8 @@ struct slice http_request_body(const struct http_request *request);
  * at is NULL when nothing was shown. False: what was shown is no such thing, and the request is to
  * be answered with http_reply_unauthorized. */
 bool http_request_bearer(const struct http_request *request, struct slice *ret_token);
+/* Over TLS. */
+bool http_request_is_secure(const struct http_request *request);
 /* Where it comes from. */
 struct endpoint http_request_peer(const struct http_request *request);
 /* Of one whose answer may come much later: a client that closes its side, which may mean no more
@@ -109,9 +111,10 @@ void http_request_on_gone(struct http_request *request, http_gone *gone, void *d
 /* A header field of the answer that is yet to be given; the value has no control characters (else
  * nothing is added). */
 void http_reply_header(struct http_request *request, const char *name, struct slice value);
-/* The answer may be kept, and is asked for again by its ETag ("\"…\"", with the quotes) before each
- * use. True: who asks has it already, and 304 without a body is the answer. */
-bool http_reply_tagged(struct http_request *request, const char *etag);
+/* The answer may be kept: by who asked, for good_s seconds; after that, or (0) before each use, it
+ * is asked for again by its ETag ("\"…\"", with the quotes). True: who asks has it already, and 304
+ * without a body is the answer. */
+bool http_reply_tagged(struct http_request *request, const char *etag, unsigned good_s);
 /* type: of the body, "application/json"; NULL: there is none. The body is copied. */
 void http_reply(struct http_request *request, unsigned status, const char *type, struct slice body);
 /* A sentence, as {"error":{"code":"not_found","message":"…"}}; the code is the status's name. */

@@ -30,7 +30,7 @@ void page_get(struct http_request *request)
     }
     for (size_t i = 0; i < sizeof protections / sizeof *protections; i++)
         http_reply_header(request, protections[i][0], slice_of(protections[i][1]));
-    if (http_reply_tagged(request, file->etag))
+    if (http_reply_tagged(request, file->etag, 0))
         http_reply(request, 304, NULL, (struct slice){NULL, 0});
     else
         http_reply(request, 200, file->type, (struct slice){file->bytes, file->len});

@@ -626,6 +626,11 @@ struct rest_door *rest_door_new(uv_loop_t *loop, const struct khub_options *link
     return NULL;
 }
 
+struct observers *rest_door_observers(const struct rest_door *door)
+{
+    return door->observers;
+}
+
 void rest_door_close(struct rest_door *door)
 {
     if (!door)

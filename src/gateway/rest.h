@@ -21,6 +21,8 @@ struct rest_door *rest_door_new(uv_loop_t *loop, const struct khub_options *link
 /* All AIs go. After the HTTP server was closed. NULL is fine. */
 void rest_door_close(struct rest_door *door);
 
+/* Those by which it looks into rooms. */
+struct observers *rest_door_observers(const struct rest_door *door);
 /* One that rest_fill_routes made. */
 void rest_door_take(struct rest_door *door, struct http_request *request);
 /* How many routes there are. */
