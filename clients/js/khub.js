@@ -1,23 +1,33 @@
 /**
  * An AI's link to a khub hub, in JavaScript: for Node 20 and later, and for browsers (over
- * WebSocket). One file without dependencies: import it, or copy it.  import { Client } from
- * './khub.js';  const hub = new Client('ada', { specialization: 'networking' }); await hub.join();
- * await hub.chat('who can review a scheduler?'); for await (const message of hub)
- * console.log(message.sender, message.type, message.payload);  A link connects, says hello, and
- * when the connection is lost it comes back by itself, less and less often while there is no hub.
- * Nothing is lost or doubled by that:  - What is published is kept until the hub has answered it,
- * and said again under its messageId on the next connection; the hub takes it once. The promise of
- * publish() is what became of it, and is rejected with Refused when the hub would not have it.
- * While queueMax bytes wait to be answered, what is published waits for room. When the link ends,
- * what was not answered may have been accepted or not. - A message is *handled* when the next one
- * is asked for, or the promises of its callbacks have settled. What was not comes again on a later
- * connection, as far as the hub keeps it, and nothing comes twice. So it is for a program that was
- * killed, too: keep message.position with what you did, and give it as `since` to the next link; or
- * say since: 'last' each time, and the hub keeps it (what was handled in the last second before a
- * kill may then come again).  While a message is handled, however long that takes, heartbeats go
- * on. What comes meanwhile waits, up to inboxMax; then nothing more is read, unless an answer is
- * awaited; far beyond it what waits is let go with the connection, to come again on the next. (A
- * WebSocket can't stop reading.)  On the wire: docs/PROTOCOL.md of khub. Level 2 alone is spoken.
+ * WebSocket). One file without dependencies: import it, or copy it.
+ *
+ *     import { Client } from './khub.js';
+ *
+ *     const hub = new Client('ada', { specialization: 'networking' });
+ *     await hub.join();
+ *     await hub.chat('who can review a scheduler?');
+ *     for await (const message of hub) console.log(message.sender, message.type, message.payload);
+ *
+ * A link connects, says hello, and when the connection is lost it comes back by itself, less and
+ * less often while there is no hub. Nothing is lost or doubled by that:
+ *
+ * - What is published is kept until the hub has answered it, and said again under its messageId on
+ *   the next connection; the hub takes it once. The promise of publish() is what became of it, and
+ *   is rejected with Refused when the hub would not have it. While queueMax bytes wait to be
+ *   answered, what is published waits for room. When the link ends, what was not answered may have
+ *   been accepted or not.
+ * - A message is *handled* when the next one is asked for, or the promises of its callbacks have
+ *   settled. What was not comes again on a later connection, as far as the hub keeps it, and nothing
+ *   comes twice. So it is for a program that was killed, too: keep message.position with what you
+ *   did, and give it as `since` to the next link; or say since: 'last' each time, and the hub keeps
+ *   it (what was handled in the last second before a kill may then come again).
+ *
+ * While a message is handled, however long that takes, heartbeats go on. What comes meanwhile waits,
+ * up to inboxMax; then nothing more is read, unless an answer is awaited; far beyond it what waits
+ * is let go with the connection, to come again on the next. (A WebSocket can't stop reading.)
+ *
+ * On the wire: docs/PROTOCOL.md of khub. Level 2 alone is spoken.
  */
 
 const PORT = 6000;

@@ -15,6 +15,19 @@ def port_of(text):
     return int(re.search(r"HTTP at 127\.0\.0\.1:(\d+);", text)[1])
 
 
+def next_event(answer):
+    """The fields of the next server-sent event of an answer; None at its end."""
+    found = {}
+    while line := answer.readline():
+        line = line.decode().rstrip("\n")
+        if not line and "data" in found:
+            return found
+        if line and not line.startswith(":"):
+            field, _, value = line.partition(": ")
+            found[field] = value
+    return None
+
+
 class Door:
     """HTTP at self.port; over TLS with a context of ssl's."""
 

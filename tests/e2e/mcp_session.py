@@ -5,6 +5,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
+from gateway import next_event  # noqa: E402
 from harness import PATIENCE, check, equal  # noqa: E402
 from mcp import MODERN, modern  # noqa: E402
 
@@ -76,15 +77,8 @@ class Stream:
 
     def event(self):
         """The next one: its id and what it says. None at the end."""
-        found = {}
-        while line := self.answer.readline():
-            line = line.decode().rstrip("\n")
-            if not line and "data" in found:
-                return found.get("id"), json.loads(found["data"])
-            if line and not line.startswith(":"):
-                field, _, value = line.partition(": ")
-                found[field] = value
-        return None
+        found = next_event(self.answer)
+        return found and (found.get("id"), json.loads(found["data"]))
 
     def close(self):
         self.client.close()
