@@ -1,5 +1,5 @@
 /** Questions to a person: those that wait, with their time, and what was decided. */
-import { button, fill, h, say, soon } from './dom.js';
+import { button, fill, h, nothing, say, soon } from './dom.js';
 import { on, pages, person, publish, reason } from './link.js';
 import { nameForm } from './compose.js';
 import { body, line, name, now, span, timeOf, whole } from './shown.js';
@@ -44,8 +44,8 @@ export function approvalsView() {
     card.buttons = each.choices.map((choice) => button([h('bdi', {}, line(choice, 64)), choice === each.default ?
       h('span', { class: 'muted' }, ' (default)') : null], () => choose(each, choice, card)));
     card.element = h('li', { class: 'card' },
-      h('p', {}, name(each.asker), h('span', { class: 'muted' }, ' asks ', each.target ? name(each.target) : 'any person',
-        ', ', timeOf(each.asked))),
+      h('p', {}, name(each.asker), h('span', { class: 'muted' }, ' asks ',
+        each.target ? name(each.target) : 'any person', ', ', timeOf(each.asked))),
       h('div', { class: 'text question', dir: 'auto' }, body(each.question)),
       h('p', { class: 'choices' }, card.buttons),
       h('p', { class: 'choices' }, card.note),
@@ -81,9 +81,8 @@ export function approvalsView() {
       if (waits.children[at] !== card) waits.insertBefore(card, waits.children[at] ?? null);
     });
     waits.hidden = !pending.length;
-    fill(more, pending.length || !known ? null : h('div', { class: 'empty' },
-      h('p', {}, 'Nothing waits for a person. An agent asks one so:'),
-      h('pre', {}, 'khub ask "May I delete build/?" --choice delete --choice keep --default keep')));
+    fill(more, pending.length || !known ? null : nothing('Nothing waits for a person. An agent asks one so:',
+      { code: 'khub ask "May I delete build/?" --choice delete --choice keep --default keep' }));
     const over = all.filter((each) => each.status !== 'pending').sort((a, b) =>
       Date.parse(b.decided) - Date.parse(a.decided)).slice(0, DECIDED);
     fill(decided, over.map((each) => h('li', {}, timeOf(each.decided), ' ', name(each.asker), ': ',

@@ -52,7 +52,8 @@ export function nameForm() {
 export function composeBox(onsaid) {
   let answered = null; // the message that is answered
   const to = h('input', { list: 'names', placeholder: 'everyone', 'aria-label': 'To whom; empty: everyone' });
-  const text = h('textarea', { rows: 2, 'aria-label': 'What to say', placeholder: 'Write. Enter says it, Shift+Enter begins a line.',
+  const text = h('textarea', { rows: 2, 'aria-label': 'What to say',
+    placeholder: 'Write. Enter says it, Shift+Enter begins a line.',
     onkeydown: (event) => {
       if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
       event.preventDefault();
@@ -65,7 +66,8 @@ export function composeBox(onsaid) {
   const form = h('form', { class: 'compose', onsubmit: (event) => {
     event.preventDefault();
     send();
-  } }, h('div', { class: 'to' }, h('span', { class: 'muted' }, 'To '), to, reply), text, go, h('div', { class: 'after' }, status, wrong));
+  } }, h('div', { class: 'to' }, h('span', { class: 'muted' }, 'To '), to, reply), text, go,
+  h('div', { class: 'after' }, status, wrong));
   const names = nameForm();
   const element = h('div', { class: 'write' });
 
@@ -88,8 +90,9 @@ export function composeBox(onsaid) {
       text.value = '';
       answer(null);
       onsaid();
-      say(status, !target ? 'Said to everyone.' : delivered ? `On ${line(target, 60)}'s connection.` : stored ?
-        `${line(target, 60)} is away and will get it.` : `${line(target, 60)} is not here: it is a dead letter until it comes back.`);
+      const became = delivered ? 'has it on its connection.' : stored ? 'is away and will get it.' :
+        'is not here: this is a dead letter until it comes back.';
+      say(status, target ? `${line(target, 60)} ${became}` : 'Said to everyone.');
     } catch (error) {
       say(status, '');
       say(wrong, `Not said. ${reason(error)}`);
@@ -113,7 +116,8 @@ export function composeBox(onsaid) {
 /** Of the head of the page: who writes. */
 export function whoIs(element) {
   const update = () => fill(element, person.state === 'none' || person.state === 'refused' ?
-    h('span', { class: 'muted' }, person.state === 'refused' && person.why ? `Not joined: ${line(person.why, 80)}` : 'Only looking') :
+    h('span', { class: 'muted' }, person.state === 'refused' && person.why ?
+      `Not joined: ${line(person.why, 80)}` : 'Only looking') :
     [person.state === 'there' ? 'You are ' : person.state === 'joining' ? 'Joining as ' : 'Coming back as ',
       name(person.id), ' ', button('leave', () => {
         localStorage.removeItem(KEPT);

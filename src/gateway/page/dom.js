@@ -44,3 +44,15 @@ export function soon(act, ms) {
 /** A button. */
 export const button = (text, onclick, attributes = {}) =>
   h('button', { type: 'button', onclick, ...attributes }, text);
+
+/** A box to search in. */
+export const searchBox = (placeholder, label, oninput, attributes = {}) =>
+  h('input', { type: 'search', placeholder, 'aria-label': label, oninput, ...attributes });
+
+/** What stands where nothing is: texts, and as { code } what to type in a shell. */
+export const nothing = (...parts) => h('div', { class: 'empty' },
+  parts.map((part) => (part?.code ? h('pre', {}, part.code) : h('p', {}, part))));
+
+/** A view that fills the room there is: its bar with a title, and what is below it. */
+export const fillingView = (title, bar, ...content) => h('section', { class: 'view fills' },
+  h('div', { class: 'bar' }, h('h2', {}, title), bar), content);

@@ -110,7 +110,7 @@ export async function watch(settings = {}) {
 }
 
 /** A query's answer. While the hub is lost it waits for it to come back. */
-export const ask = (query, payload = {}) => watcher.ask(query, payload);
+export const ask = async (query, payload = {}) => watcher.ask(query, payload);
 
 /** All pages of a query, told one by one as they come; ends early when `told` says false. */
 export async function pages(query, payload, told) {

@@ -43,6 +43,11 @@ export class List {
     this.#soon();
   }
 
+  /** The focus to the row that is chosen. */
+  focus() {
+    this.go(this.#active);
+  }
+
   /** To the first row. */
   top() {
     this.#active = 0;

@@ -3,17 +3,20 @@ import { approvalsView } from './approvals.js';
 import { comeAs, keptName, whoIs } from './compose.js';
 import { button, fill, h, say } from './dom.js';
 import { link, on, person, watch } from './link.js';
+import { knowledgeView } from './knowledge.js';
 import { membersView } from './members.js';
 import { onMembers } from './room.js';
 import { closePanel } from './panel.js';
+import { sessionsView } from './sessions.js';
 import { line, span } from './shown.js';
 import { streamView } from './stream.js';
+import { tasksView } from './tasks.js';
 
 const $ = (id) => document.getElementById(id);
 
 // ── views ──
 
-const views = [membersView(), streamView(), approvalsView()];
+const views = [membersView(), streamView(), approvalsView(), tasksView(), sessionsView(), knowledgeView()];
 const main = $('main'), nav = document.querySelector('nav');
 const links = new Map();
 let current = null;
@@ -70,7 +73,8 @@ function showStale() {
   if (stale.dataset.since !== `${link.state} ${link.since}`) {
     stale.dataset.since = `${link.state} ${link.since}`;
     fill(stale, link.state === 'doubtful' ? 'The hub has not answered. What stands here may be old.' :
-      `${over ? 'The hub has let this page go' : 'No connection to the hub'}${link.why ? ` (${line(link.why, 200)})` : ''}. ` +
+      `${over ? 'The hub has let this page go' : 'No connection to the hub'}` +
+      `${link.why ? ` (${line(link.why, 200)})` : ''}. ` +
       `What stands here is as it was at ${since}`, h('span', { 'aria-live': 'off' }), over ?
       [' ', button('Try again', () => watch())] : null);
   }

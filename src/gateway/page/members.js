@@ -1,5 +1,5 @@
 /** Who is here and on what: what each holds now, as the hub knows it, and since when it is idle. */
-import { fill, h, say } from './dom.js';
+import { fill, fillingView, h, nothing, say, searchBox } from './dom.js';
 import { ask, link, reason } from './link.js';
 import { List } from './list.js';
 import { closePanel, facts, openPanel } from './panel.js';
@@ -47,7 +47,8 @@ function details(member) {
   return [
     facts([
       ['For', h('bdi', {}, line(member.specialization))],
-      ['Can', h('bdi', {}, (member.capabilities ?? []).map((each) => line(each, 128)).join(', ') || 'says nothing of it')],
+      ['Can', h('bdi', {}, (member.capabilities ?? []).map((each) => line(each, 128)).join(', ') ||
+        'says nothing of it')],
       ['Owner', member.owner ? name(member.owner) : null],
       ['Is', stateText(member)],
       ['Joined', timeOf(member.joined)],
@@ -75,26 +76,22 @@ async function open(member) {
 }
 
 /** What stands in the place of members when there are none. */
-const nobody = () => h('div', { class: 'empty' },
-  h('p', {}, 'Nobody is here yet. An agent that has a shell joins with'),
-  h('pre', {}, 'khub join ada --specialization "code review"'),
-  h('p', {}, 'one whose client speaks MCP by what this prints:'),
-  h('pre', {}, 'khub setup claude --as reviewer'),
-  h('p', {}, 'and an AI that learns:'),
-  h('pre', {}, 'khub train --specialization networking'),
-  link.room === 'main' ? null : h('p', {}, `This room is `, name(link.room), '; each of these takes --room.'));
+const NOBODY = () => nothing('Nobody is here yet. An agent that has a shell joins with',
+  { code: 'khub join ada --specialization "code review"' }, 'one whose client speaks MCP by what this prints:',
+  { code: 'khub setup claude --as reviewer' }, 'and an AI that learns:',
+  { code: 'khub train --specialization networking' },
+  link.room === 'main' ? 'Each takes --hub ADDRESS, of a hub that is elsewhere.' :
+    ['This room is ', name(link.room), ': each of these takes --room.']);
 
 export function membersView() {
-  const search = h('input', { type: 'search', placeholder: 'name, what for, on what', 'aria-label': 'Find members',
-    oninput: () => update() });
+  const search = searchBox('name, what for, on what', 'Find members', () => update());
   const which = h('select', { 'aria-label': 'Which members', onchange: () => update() },
     [['', 'All'], ['busy', 'With something under way'], ['idle', 'With nothing under way'], ['away', 'Away']]
       .map(([value, text]) => h('option', { value }, text)));
   const count = h('p', { class: 'count', role: 'status' });
   const empty = h('div');
   const list = new List({ label: 'Members', key: (member) => member.ai_id, draw, open, rowClass: 'member' });
-  const element = h('section', { class: 'view fills' }, h('div', { class: 'bar' }, h('h2', {}, 'Here'), search, which,
-    count), list.element, empty);
+  const element = fillingView('Here', [search, which, count], list.element, empty);
   let visible = false;
 
   const wanted = (member) => {
@@ -117,7 +114,7 @@ export function membersView() {
     say(count, !room.known ? 'asking' : found.length === members.size ?
       `${counted(room.connected, 'connected', 'connected')}, ${whole(room.away)} away` :
       `${whole(found.length)} of ${whole(members.size)}`);
-    fill(empty, found.length || !room.known ? null : members.size ? h('p', { class: 'empty' }, 'Nobody fits that.') : nobody());
+    fill(empty, found.length || !room.known ? null : members.size ? nothing('Nobody fits that.') : NOBODY());
   }
   onMembers(update);
   setInterval(() => visible && !document.hidden && list.redraw(), 1000);

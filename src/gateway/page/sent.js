@@ -65,7 +65,8 @@ setInterval(() => (dirty || own.size) && look(), LOOK_MS);
 const state = (receiver) => h('li', {}, h('span', { class: `tag state-${receiver.state}` },
   WORDS[receiver.state] ?? receiver.state), ' ', name(receiver.ai_id),
   receiver.by_seq ? h('span', { class: 'muted' }, ` by message ${receiver.by_seq}, `, timeOf(receiver.at)) : null,
-  receiver.why ? h('span', { class: 'muted' }, ` ${receiver.why === 'level' ? 'it speaks an older level' : 'it was absent'}`) : null);
+  receiver.why ? h('span', { class: 'muted' },
+    ` ${receiver.why === 'level' ? 'it speaks an older level' : 'it was absent'}`) : null);
 
 /** What became of one message, for each receiver; looked for again until `stop`. */
 export function account({ sender, seq, messageId }) {

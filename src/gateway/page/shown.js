@@ -20,10 +20,13 @@ function cut(text, most) {
   return `${text.slice(0, end)}…`;
 }
 
+/** A piece of a line: blanks at its ends stay. */
+export const piece = (text) => text.replace(/\s+/g, ' ').replace(HIDDEN, spell);
+
 /** In one line, whatever it is. */
 export function line(value, most = LINE_MAX) {
   const text = typeof value === 'string' ? value : JSON.stringify(value) ?? '';
-  return cut(cut(text, most * 4).replace(/\s+/g, ' ').trim(), most).replace(HIDDEN, spell);
+  return piece(cut(cut(text, most * 4).trim(), most));
 }
 
 /** A text as it was written, but for what controls a terminal or turns lines around. */
@@ -41,9 +44,9 @@ export function longText(text, most = 4000) {
   let at = 0;
   const rest = h('button', { type: 'button', class: 'quiet' });
   const go = (length) => {
-    const piece = text.slice(at, at + length);
-    shown.append(document.createTextNode(body(piece)));
-    at += piece.length;
+    const next = text.slice(at, at + length);
+    shown.append(document.createTextNode(body(next)));
+    at += next.length;
     rest.hidden = at >= text.length;
     rest.textContent = `Show more (${bytes(at)} of ${bytes(text.length)} shown)`;
   };
@@ -51,6 +54,12 @@ export function longText(text, most = 4000) {
   go(most);
   return h('div', {}, shown, rest);
 }
+
+/** Code, or what a program printed. */
+export const codeText = (text) => h('div', { class: 'code' }, longText(text));
+
+/** What is no text, as JSON. */
+export const json = (value) => codeText(JSON.stringify(value, null, 2));
 
 // ── times: by the hub's clock ──
 

@@ -1,12 +1,12 @@
 /** The live stream: what is said as it comes, filtered, and what was before. */
-import { fill, h, say, soon } from './dom.js';
+import { button, fill, fillingView, h, nothing, say, searchBox, soon } from './dom.js';
 import { Feed } from './feed.js';
 import { link, on, person } from './link.js';
 import { before, messages, onMessages } from './messages.js';
 import { closePanel, facts, openPanel } from './panel.js';
 import { KINDS, said } from './said.js';
 import { account, lookAtOwn, onOwn, own } from './sent.js';
-import { body, bytes, clock, line, longText, name, timeOf } from './shown.js';
+import { body, bytes, clock, json, line, longText, name, timeOf } from './shown.js';
 import { composeBox } from './compose.js';
 
 const SHOWN = 700; // characters of a message in the feed
@@ -23,7 +23,7 @@ function draw(item) {
     item.target ? [h('span', { class: 'muted', 'aria-label': 'to' }, ' → '), name(item.target)] : null),
   h('div', { class: 'said' },
     h('div', { class: 'text clamp', dir: 'auto' }, body(text)),
-    item.text.length > SHOWN ? h('span', { class: 'muted' }, `… ${bytes(item.size)} in all: open it to read on`) : null,
+    item.text.length > SHOWN && h('span', { class: 'muted' }, `… ${bytes(item.size)} in all: open it to read on`),
     mine && own.has(item.messageId) ? h('span', { class: 'became muted' }, own.get(item.messageId)) : null),
   h('span', { class: 'tag' }, item.type.replaceAll('_', ' ')));
 }
@@ -36,15 +36,16 @@ function passes(item, { types, who, text }) {
   return !text || item.includes(text);
 }
 
+const NOTHING = () => nothing('Nothing was said yet. Say something below, or in a shell:',
+  { code: 'khub join ada\nkhub say "Hello. Who is here?"' });
+
 export function streamView() {
   const kind = h('select', { 'aria-label': 'Which messages', onchange: () => refilter() },
     h('option', { value: '' }, 'All messages'), KINDS.map(([title, types], at) => [
       h('option', { value: `kind:${at}` }, title),
-      types.length > 1 ? types.map((type) => h('option', { value: type }, `\u2003${type.replaceAll('_', ' ')}`)) : null]));
-  const who = h('input', { type: 'search', list: 'names', placeholder: 'from or to', 'aria-label': 'From or to whom',
-    oninput: () => refilter() });
-  const search = h('input', { type: 'search', placeholder: 'text', 'aria-label': 'Search in messages',
-    oninput: () => refilter() });
+      types.length > 1 && types.map((type) => h('option', { value: type }, `\u2003${type.replaceAll('_', ' ')}`))]));
+  const who = searchBox('from or to', 'From or to whom', () => refilter(), { list: 'names' });
+  const search = searchBox('text', 'Search in messages', () => refilter());
   const note = h('p', { class: 'count', role: 'status' });
   const live = h('p', { class: 'sr', 'aria-live': 'polite' });
   const empty = h('div');
@@ -52,7 +53,7 @@ export function streamView() {
 
   const feed = new Feed({ label: 'Messages', draw, open, earlier });
   const compose = composeBox(() => feed.end());
-  const element = h('section', { class: 'view fills' }, h('div', { class: 'bar' }, h('h2', {}, 'Stream'), kind, who, search, note),
+  const element = fillingView('Stream', [kind, who, search, note],
     h('div', { class: 'feed-area' }, feed.scroller, empty, feed.jump), live, compose.element);
 
   function filterOf() {
@@ -80,10 +81,8 @@ export function streamView() {
     const all = !filter.types && !filter.who && !filter.text;
     say(note, from === 0 ? 'from the beginning' : feed.items.length ? `since ${clock(feed.items[0].time)}` : '');
     feed.element.hidden = !feed.items.length;
-    fill(empty, feed.items.length ? null : h('div', { class: 'empty' }, all ?
-      [h('p', {}, 'Nothing was said yet. Say something below, or in a shell:'),
-        h('pre', {}, 'khub join ada\nkhub say "Hello. Who is here?"')] :
-      h('p', {}, from === 0 ? 'Nothing that was said fits that.' : 'Nothing yet that fits that.')));
+    fill(empty, feed.items.length ? null : all ? NOTHING() :
+      nothing(from === 0 ? 'Nothing that was said fits that.' : 'Nothing yet that fits that.'));
   }
 
   /** What was before the first that is shown, by the filter that holds. */
@@ -143,17 +142,18 @@ export function streamView() {
     const became = account(item);
     const payload = h('details', {}, h('summary', {}, 'As it was sent'));
     payload.addEventListener('toggle', () => payload.open && payload.children.length === 1 &&
-      payload.append(h('div', { class: 'code' }, longText(JSON.stringify(item.payload, null, 2)))));
+      payload.append(json(item.payload)));
     openPanel(item.type.replaceAll('_', ' '), [
-      facts([['From', name(item.sender)], ['To', item.target ? name(item.target) : 'everyone'], ['At', timeOf(item.time)],
+      facts([['From', name(item.sender)], ['To', item.target ? name(item.target) : 'everyone'],
+        ['At', timeOf(item.time)],
         ['Place', `${item.seq}, ${bytes(item.size)}`],
         ['Answers', item.payload.in_reply_to ? line(item.payload.in_reply_to, 128) : null]]),
       longText(said(item)), payload,
-      item.sender === 'hub' ? null : h('p', {}, h('button', { type: 'button', onclick: () => {
+      item.sender === 'hub' ? null : h('p', {}, button('Answer', () => {
         compose.answer(item);
         closePanel();
         compose.focus();
-      } }, 'Answer')),
+      })),
       item.sender === 'hub' ? null : [h('h3', {}, 'What became of it'), became.element],
     ], became.stop);
   }
