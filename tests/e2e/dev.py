@@ -22,7 +22,8 @@ PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "li
             "libsodium": "libsodium-dev",
             "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
             "yajl": "libyajl-dev", "libxxhash": "libxxhash-dev", "sqlite3": "libsqlite3-dev",
-            "threads": "libc6-dev", "openssl": "libssl-dev", "http_parser": "libhttp-parser-dev"}
+            "threads": "libc6-dev", "openssl": "libssl-dev", "http_parser": "libhttp-parser-dev",
+            "chart_js": "libjs-chart.js"}
 
 # Each says in the file "calls" how it was called. Nothing is installed here; a build directory is
 # one that has build.ninja.
@@ -97,9 +98,10 @@ def wanted(setup):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
             found.update(re.findall(r"(?<![a-z_])dependency\('([^']+)'", text))
+            found.update(re.findall(r"get_option\('(chart_js)'\)", text))  # a file
             # a library without a pkg-config file; libm and libdl are the C library's
             found.update(set(re.findall(r"find_library\('([^']+)'", text)) - {"m", "dl"})
-    check({"libuv", "http_parser"} <= found, "dependencies found:", found)
+    check({"libuv", "http_parser", "chart_js"} <= found, "dependencies found:", found)
     return {PACKAGES[name] for name in found}
 
 
