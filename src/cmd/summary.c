@@ -642,6 +642,8 @@ static const struct {
     [MESSAGE_TASK_RESULT] = {{"tasks", STYLE_DIM}, say_other},
     [MESSAGE_SENT_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_SENT_RESULT] = {{"sent", STYLE_DIM}, say_other},
+    [MESSAGE_STATS_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_STATS_RESULT] = {{"stats", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

@@ -170,6 +170,8 @@ int session_query_answer(struct request *request, const struct seat *to);
 int approval_query_answer(struct request *request, const struct seat *to);
 /* The same of a usage_query (usage.c). */
 int usage_answer(struct request *request, const struct seat *to);
+/* The same of a stats_query (stats.c). */
+int stats_answer(struct request *request, const struct seat *to);
 
 /* ── workspaces (workspace.c) ── */
 

@@ -22,6 +22,8 @@ void hub_start(struct hub *hub, int64_t now)
 {
     assert(!hub->lobby && !hub->peer_count);
     hub->serving = true;
+    hub->messages_before = hub->messages;
+    hub->refused_before = hub->refused;
     for (size_t i = 0; i < hub->room_count; i++)
         room_start(hub->rooms[i], now);
     hub->lobby = room_find(hub, slice_of("main"));

@@ -19,6 +19,7 @@
 #include "core/row.h"
 #include "core/search_wish.h"
 #include "wire/filter.h"
+#include "wire/histogram.h"
 #include "wire/message.h"
 
 struct hub;
@@ -156,6 +157,19 @@ struct hub_chunk_query {
     uint64_t seq; /* of the entry that brought it */
 };
 
+/* What the edge has counted since it began, and what waits there now. */
+struct hub_figures {
+    int64_t up_ms;
+    size_t connections;
+    uint64_t accepted, closed[CLOSE_REASON_COUNT];
+    uint64_t deliveries, bytes_in, bytes_out;
+    size_t queued_bytes;      /* of lines that were not sent to all yet */
+    size_t unstored_bytes;    /* of entries that are not on disk yet */
+    struct histogram latency; /* of a message: from reading it until it was written to sockets */
+    bool keeps;               /* something is kept on disk: */
+    struct histogram commits; /* what each transaction took */
+};
+
 /* A SHA-256 on its way, in whole blocks of 64 bytes. */
 struct hub_hash {
     uint8_t
@@ -218,6 +232,8 @@ struct hub_edge {
      * answer yet. Both NULL: what entries bring is not kept. */
     void (*drop_chunks)(void *ctx, struct slice room, const uint64_t *seqs, size_t count);
     bool (*read_chunk)(void *ctx, const struct hub_chunk_query *query);
+    /* What it has counted. NULL: nothing. */
+    void (*figures)(void *ctx, struct hub_figures *ret_figures);
 };
 
 struct hub_config {
@@ -331,9 +347,13 @@ struct hub_counts {
     uint64_t refused;
     size_t rooms, peers, members, observers, away, remembered;
     size_t sessions_live, sessions_ended, leases, tasks_open, tasks_closed;
+    size_t tasks_ready, tasks_blocked, tasks_claimed, tasks_done, tasks_dropped; /* the same two */
+    size_t approvals_pending, dead_letters;
     size_t patterns, components, features, benchmarks, knowledge_bytes;
 };
 struct hub_counts hub_count(const struct hub *hub);
+/* Entries of messages applied, ever; for who asks at each turn. */
+uint64_t hub_messages(const struct hub *hub);
 /* Recounts everything from scratch. 0, or -1 with a sentence on what does not agree. For tests
  * and the simulation. */
 int hub_recount(const struct hub *hub, char *ret_why, size_t size);

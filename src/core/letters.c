@@ -187,6 +187,15 @@ bool letter_is_stored(const struct room *room, uint64_t seq)
     return letter && letter_waits(room, letter);
 }
 
+size_t letters_dead(const struct room *room)
+{
+    const struct letter *letter;
+    size_t count = 0;
+    TAILQ_FOREACH (letter, &room->letters.list, next)
+        count += letter_is_dead(room, letter);
+    return count;
+}
+
 enum letter_lack letter_lack(const struct room *room, uint64_t seq)
 {
     const struct letter *letter = letter_find(room, seq);

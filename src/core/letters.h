@@ -80,6 +80,8 @@ void letter_await(struct request *request, int64_t wait_ms);
 /* Does the letter of that seq wait for a target that is away and stays? It is not dead then: if the
  * target goes for good it becomes so, and nothing has to happen to it for that. */
 bool letter_is_stored(const struct room *room, uint64_t seq);
+/* How many are dead. */
+size_t letters_dead(const struct room *room);
 /* What the letter of that seq lacks; NONE when there is none. */
 enum letter_lack letter_lack(const struct room *room, uint64_t seq);
 /* Its time for a reply is up. */

@@ -1,39 +1,9 @@
-/* The hub counted: what it says of itself, and everything that it counts counted anew. */
+/* Everything that a hub counts counted anew. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "core/names.h"
 #include "core/recount.h"
-
-struct hub_counts hub_count(const struct hub *hub)
-{
-    struct hub_counts counts = {.messages = hub->messages,
-                                .effects = hub->effects,
-                                .refused = hub->refused,
-                                .rooms = hub->room_count,
-                                .peers = hub->peer_count};
-    for (size_t i = 0; i < hub->room_count; i++) {
-        const struct room *room = hub->rooms[i];
-        const struct index *sections = room->knowledge.sections;
-        counts.members += room->seat_count - room->observer_count;
-        counts.observers += room->observer_count;
-        counts.away += room->away_count;
-        counts.remembered += room->departed_count;
-        counts.sessions_live += room->live_count;
-        counts.sessions_ended += room->ended_count;
-        counts.leases += room->leases.count;
-        counts.tasks_open += room->tasks.open_count;
-        counts.tasks_closed += room->tasks.closed_count;
-        counts.patterns += sections[SECTION_PATTERNS].count;
-        counts.components += sections[SECTION_COMPONENTS].count;
-        counts.features += sections[SECTION_FEATURES].count;
-        counts.benchmarks += sections[SECTION_BENCHMARKS].count;
-        counts.knowledge_bytes += room->knowledge.bytes;
-    }
-    return counts;
-}
-
-/* ── recount ── */
 
 void verdict_fail(struct verdict *verdict, const char *format, ...)
 {

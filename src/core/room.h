@@ -27,6 +27,13 @@ struct room_limits {
     bool keeps;         /* who missed something gets it when it resumes */
 };
 
+/* What has to be walked to be counted: so it was at that seq, and is until the next. */
+struct tally {
+    uint64_t seq;
+    size_t tasks[TASK_STATUS_COUNT];
+    size_t dead_letters;
+};
+
 struct room {
     struct slice key; /* its name */
     struct hub *hub;
@@ -96,6 +103,8 @@ struct room {
 
     struct index bans;
     struct ruling read_only; /* by.len 0: whoever is there may write */
+
+    struct tally tally; /* no state: made from it when it is asked for */
 };
 
 /* NULL when there is none. */

@@ -25,9 +25,10 @@ struct hub {
     struct room *lobby;      /* "main": where those are who have not joined */
     int64_t last_now, clock; /* clock: ms since the hub began; never runs back */
     uint64_t messages, effects, refused;
-    bool changes_kept;      /* rooms keep a list of changed rows, */
-    bool texts_kept;        /* and of entries whose texts changed */
-    struct orphan *orphans; /* while rows are loaded */
+    uint64_t messages_before, refused_before; /* of these, in entries of earlier hubs */
+    bool changes_kept;                        /* rooms keep a list of changed rows, */
+    bool texts_kept;                          /* and of entries whose texts changed */
+    struct orphan *orphans;                   /* while rows are loaded */
     size_t orphan_count, orphan_capacity;
     struct judged judged;
     struct seat *addressees; /* of the effect that is being sent to some */

@@ -127,6 +127,12 @@ void callers_nobody(const struct callers *callers, struct khub_options *link)
     link->tls = callers->shares || !callers->link.tls ? callers->link.tls : &callers->tls;
 }
 
+bool callers_need_show_nothing(const struct callers *callers)
+{
+    const struct khub_tls *tls = callers->link.tls;
+    return callers->shares || (!callers->token && !(tls && tls->cert));
+}
+
 bool callers_link(const struct callers *callers, const struct http_request *request,
                   struct khub_options *link, char **ret_token)
 {

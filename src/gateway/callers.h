@@ -60,6 +60,8 @@ void callers_token_free(char *token);
 /* Sets how a link reaches the hub in which somebody's own words go: without the gateway's
  * certificate, unless that is shared, for it stands for its token. */
 void callers_nobody(const struct callers *callers, struct khub_options *link);
+/* Is who shows nothing let in by the hub as the gateway is? It shares its token, or has none. */
+bool callers_need_show_nothing(const struct callers *callers);
 /* The hub has refused it since: it is not admitted any more. */
 void callers_refused(struct callers *callers, const struct caller *who);
 

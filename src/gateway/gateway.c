@@ -90,15 +90,20 @@ static void readyz(struct http_request *request)
     http_request_on_gone(request, on_gone, waiter);
 }
 
-/* Open to who is of this machine: what is counted here is no secret of anybody's. */
+/* Open to who is of this machine: what is counted here is no secret of anybody's. What the hub
+ * counts is told to whom the hub tells it. */
 static void metrics(struct http_request *request)
 {
     const struct gateway *gateway = http_server_data(request);
     struct endpoint peer = http_request_peer(request);
-    if (endpoint_is_local(&peer))
-        gateway_metrics(request);
+    if (!endpoint_is_local(&peer))
+        callers_admit(gateway->callers, request, CALLER_OBSERVES, gateway_hub_metrics);
+    else if (http_request_header(request, "authorization").at)
+        callers_admit(gateway->callers, request, CALLER_COMES, gateway_hub_metrics);
+    else if (callers_need_show_nothing(gateway->callers))
+        gateway_hub_metrics(request);
     else
-        callers_admit(gateway->callers, request, CALLER_OBSERVES, gateway_metrics);
+        gateway_metrics(request);
 }
 
 /* A handler that gets requests of admitted callers alone. */

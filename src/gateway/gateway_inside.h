@@ -45,7 +45,11 @@ struct gateway {
     uint64_t joins, losses, questions, unanswered;
 };
 
-/* GET /metrics */
+/* GET /metrics: what the gateway counts; */
 void gateway_metrics(struct http_request *request);
+/* and before it what the hub counts, as far as who asks may know it. */
+void gateway_hub_metrics(struct http_request *request);
+/* Appends what the hub counts: the payload of a stats_result. Of len 0: it did not say. */
+void hub_metrics_add(struct text *text, struct slice stats);
 
 #endif

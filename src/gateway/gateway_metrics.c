@@ -1,5 +1,9 @@
-/* What Prometheus is told, in its text format. Only what this process knows for sure. */
+/* What Prometheus is told, in its text format: what this process knows for sure, and what the hub
+ * tells who asks. */
+#include <stdlib.h>
+
 #include "gateway/gateway_inside.h"
+#include "gateway/observers.h"
 
 static void metric(struct text *text, const char *name, const char *type, const char *help)
 {
@@ -97,10 +101,13 @@ static void add_callers(struct text *text, const struct callers *callers)
                "Times that the hub was asked who somebody is.", counts->questions);
 }
 
-void gateway_metrics(struct http_request *request)
+/* hub: as for hub_metrics_add; at NULL: it is not asked. */
+static void metrics_tell(struct http_request *request, struct slice hub)
 {
     struct gateway *gateway = http_server_data(request);
     struct text text = {0};
+    if (hub.at)
+        hub_metrics_add(&text, hub);
     metric(&text, "khub_gateway_info", "gauge", "Which khub this is.");
     text_add_literal(&text, "khub_gateway_info{version=\"" KHUB_VERSION "\"} 1\n");
     add_number(&text, "khub_gateway_start_time_seconds", "gauge", "When it began, in unix time.",
@@ -115,4 +122,83 @@ void gateway_metrics(struct http_request *request)
     else
         http_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", text_slice(&text));
     text_free(&text);
+}
+
+void gateway_metrics(struct http_request *request)
+{
+    metrics_tell(request, (struct slice){NULL, 0});
+}
+
+/* ── the hub's ── */
+
+#define SILENT ((struct slice){"", 0})
+
+/* One who waits for what the hub counts. */
+struct metrics_visit {
+    struct http_request *request; /* NULL: it is answered, or its client is gone */
+    struct observer *observer;    /* held */
+    uv_timer_t timer;             /* a hub that does not answer keeps nobody from the rest */
+};
+
+static void visit_answer(struct metrics_visit *visit, struct slice hub)
+{
+    struct http_request *request = visit->request;
+    visit->request = NULL;
+    if (!request)
+        return;
+    http_request_on_gone(request, NULL, NULL);
+    metrics_tell(request, hub);
+}
+
+static void on_late(uv_timer_t *timer)
+{
+    visit_answer(timer->data, SILENT);
+}
+
+static void on_visitor_gone(struct http_request *request, void *data)
+{
+    struct metrics_visit *visit = data;
+    (void)request;
+    visit->request = NULL;
+}
+
+static void on_visit_closed(uv_handle_t *timer)
+{
+    free(timer->data);
+}
+
+static void on_stats(const struct agent_answer *answer, void *data)
+{
+    struct metrics_visit *visit = data;
+    visit_answer(visit, answer->good ? answer->text : SILENT);
+    observer_release(visit->observer);
+    uv_close((uv_handle_t *)&visit->timer, on_visit_closed);
+}
+
+static void on_observing(const struct agent_answer *joined, void *data)
+{
+    struct metrics_visit *visit = data;
+    if (joined->good && visit->request)
+        agent_ask_text(observer_agent(visit->observer), "stats_query", "{}", NULL, on_stats, visit);
+    else
+        on_stats(&(struct agent_answer){.good = false}, visit);
+}
+
+void gateway_hub_metrics(struct http_request *request)
+{
+    struct gateway *gateway = http_server_data(request);
+    struct metrics_visit *visit = gateway->joined ? calloc(1, sizeof *visit) : NULL;
+    if (visit)
+        visit->observer = observer_hold(rest_door_observers(gateway->rest), NULL, request);
+    if (!visit || !visit->observer) {
+        free(visit);
+        metrics_tell(request, SILENT);
+        return;
+    }
+    visit->request = request;
+    uv_timer_init(gateway->timer.loop, &visit->timer);
+    visit->timer.data = visit;
+    uv_timer_start(&visit->timer, on_late, gateway->answer_ms, 0);
+    http_request_on_gone(request, on_visitor_gone, visit);
+    agent_join(observer_agent(visit->observer), on_observing, visit);
 }

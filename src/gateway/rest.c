@@ -579,7 +579,8 @@ void rest_openapi(struct rest_call *call)
     rest_reply(call, &text);
 }
 
-const struct rest_route *const rest_tables[] = {rest_talk_routes, rest_work_routes, NULL};
+const struct rest_route *const rest_tables[] = {rest_talk_routes, rest_work_routes,
+                                                rest_stats_routes, NULL};
 
 size_t rest_route_count(void)
 {

@@ -11,6 +11,7 @@
 #include "gateway/http_server.h"
 #include "khub.h"
 
+struct observers;
 struct rest_door;
 
 /* link: as for agent_new, ai_id what observers are called after, room preset where none is named;

@@ -34,7 +34,7 @@ struct rest_route {
 };
 /* Tables of them, each ended by method NULL; ended by NULL. */
 extern const struct rest_route *const rest_tables[];
-extern const struct rest_route rest_talk_routes[], rest_work_routes[];
+extern const struct rest_route rest_talk_routes[], rest_work_routes[], rest_stats_routes[];
 
 /* An AI that has a handle. */
 struct rest_guest {

@@ -195,6 +195,7 @@ static void feed(struct connection *connection, struct slice input)
         return;
     if (!connection->opening.over && !admission_opening(connection, input))
         return;
+    latency_read(&server->latency);
     while (connection->state == CONNECTION_OPEN && !connection->over &&
            (result = frame_next(&connection->frame, &input, &line)) != FRAME_MORE)
         take(connection, result, line, now);

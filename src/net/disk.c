@@ -251,6 +251,7 @@ int disk_open(struct server *server, char why[STORE_WHY_SIZE])
                                     .interval_ms = server->options.sync_ms,
                                     .wake = wake,
                                     .page = on_page,
+                                    .taken = latency_taken,
                                     .unwritten = losses_note,
                                     .ctx = server,
                                     .retain_ms = server->options.retain_ms,

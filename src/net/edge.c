@@ -313,6 +313,27 @@ static void edge_acted(void *ctx, peer_id peer, const struct hub_act *act)
                                     .detail = act->detail});
 }
 
+static void edge_figures(void *ctx, struct hub_figures *ret_figures)
+{
+    const struct server *server = ctx;
+    struct store *store = server->disk.store;
+    *ret_figures = (struct hub_figures){
+        .up_ms = (int64_t)(uv_now(&server->loop) - server->started_at),
+        .connections = server->connection_count,
+        .accepted = server->accepted,
+        .deliveries = server->deliveries,
+        .bytes_in = server->bytes_in,
+        .bytes_out = server->bytes_out,
+        .queued_bytes = server->streams.bytes,
+        .unstored_bytes = store ? store_backlog(store) : 0,
+        .latency = server->latency.histogram,
+        .keeps = store,
+    };
+    memcpy(ret_figures->closed, server->closed, sizeof ret_figures->closed);
+    if (store)
+        store_commits(store, &ret_figures->commits);
+}
+
 struct hub_edge edge_of(struct server *server)
 {
     return (struct hub_edge){.ctx = server,
@@ -335,5 +356,6 @@ struct hub_edge edge_of(struct server *server)
                              .open_log = edge_open_log,
                              .let_in = login_let_in,
                              .may_enter = login_may_enter,
-                             .quota_of = login_quota_of};
+                             .quota_of = login_quota_of,
+                             .figures = edge_figures};
 }

@@ -107,6 +107,7 @@ static void settle(struct server *server)
         bound_memory(server);
     } while (!TAILQ_EMPTY(&server->overfull));
     server->appended_flushed = server->appended_swept = server->streams.appended;
+    latency_settle(server);
 }
 
 void turn_relieve(struct server *server)
@@ -554,6 +555,8 @@ static int server_start(struct server *server)
     if (searching_begin(server) < 0)
         return fail("no thread for the search index", strerror(errno));
     hub_start(server->hub, time_now_ms());
+    server->latency.counted = hub_messages(server->hub);
+    server->started_at = uv_now(&server->loop);
     journal_begin(&server->journal, 0, "started");
     journal_text(&server->journal, "version", slice_of(KHUB_VERSION));
     journal_number(&server->journal, "pid", (uint64_t)getpid());

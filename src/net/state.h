@@ -15,6 +15,7 @@
 #include "net/disk.h"
 #include "net/id_table.h"
 #include "net/journal.h"
+#include "net/latency.h"
 #include "net/listener.h"
 #include "net/login.h"
 #include "net/search.h"
@@ -41,7 +42,9 @@ struct server {
     size_t surplus_count;        /* of these, those beyond connections_max */
     uint64_t serial;             /* of the newest connection */
     uint64_t accepted, deliveries, bytes_in, bytes_out, closed[CLOSE_REASON_COUNT];
-    uint64_t answers; /* answers that no entry caused; counted to make their ids unique */
+    struct latency latency;
+    uint64_t started_at; /* loop time */
+    uint64_t answers;    /* answers that no entry caused; counted to make their ids unique */
 
     struct connection_list dirty;     /* have something to write */
     struct connection_list overfull;  /* to be expelled once no call of the hub is under way */

@@ -238,7 +238,8 @@ struct item {
 struct batch {
     struct item *items;
     size_t count, capacity;
-    size_t urgent; /* items for which somebody waits */
+    size_t urgent;     /* items for which somebody waits */
+    uint64_t begun_ns; /* of the monotonic clock: when the first entry came; 0: none did */
     struct text bytes;
     STAILQ_ENTRY(batch) next;
 };
@@ -303,6 +304,7 @@ struct store {
     struct batch_list done, spare;
     struct checkpoint_list checkpoints;
     struct reading_list wishes, pages;
+    struct histogram commits;
     bool hurry; /* it does not wait for more */
     bool backing_up, closing;
     char failure[STORE_WHY_SIZE]; /* "" while all is well */

@@ -10,6 +10,7 @@
 
 #include "core/memory.h"
 #include "store/backup.h"
+#include "wire/clock.h"
 
 /* Bytes that an empty batch keeps for the next. */
 #define BATCH_KEPT_MAX (1u << 20)
@@ -123,6 +124,8 @@ static int log_propose(void *state, struct entry *entry)
     entry->seq = ++log->seq;
     bool applied = store->options.sync != STORE_SYNC_ALWAYS;
     struct batch *batch = store->filling;
+    if (!batch->begun_ns)
+        batch->begun_ns = time_monotonic_ns();
     struct item *item = batch_begin(log, batch, ITEM_ENTRY);
     struct slice place = item->entry.bytes;
     item->applied = applied;
@@ -195,11 +198,12 @@ struct log store_log(struct store *store, struct slice room, struct commit commi
 
 /* ── handing back ── */
 
-static void item_hand_back(const struct batch *batch, struct item *item)
+/* Is it a message that is on disk now? */
+static bool item_hand_back(const struct batch *batch, struct item *item)
 {
     struct store_log *log = item->log;
     if (log->dead || item->applied || item->kind != ITEM_ENTRY)
-        return;
+        return false;
     assert(item->entry.seq <= log->seq);
     item->entry.bytes.at = batch->bytes.at + (uintptr_t)item->entry.bytes.at;
     item->entry.blob = (struct slice){NULL, 0};
@@ -207,6 +211,7 @@ static void item_hand_back(const struct batch *batch, struct item *item)
         log->commit.lose(log->commit.ctx, &item->entry);
     else
         log->commit.apply(log->commit.ctx, &item->entry);
+    return item->entry.kind == ENTRY_MESSAGE && !item->lost;
 }
 
 static struct batch *done_take(struct store *store)
@@ -222,6 +227,7 @@ static struct batch *done_take(struct store *store)
 static void batch_recycle(struct store *store, struct batch *batch)
 {
     batch->count = batch->urgent = 0;
+    batch->begun_ns = 0;
     text_clear(&batch->bytes);
     if (batch->bytes.capacity > BATCH_KEPT_MAX)
         text_free(&batch->bytes);
@@ -255,8 +261,11 @@ void store_take(struct store *store)
     struct batch *batch;
     struct reading *reading;
     while ((batch = done_take(store))) {
+        size_t messages = 0;
         for (size_t i = 0; i < batch->count; i++)
-            item_hand_back(batch, &batch->items[i]);
+            messages += item_hand_back(batch, &batch->items[i]);
+        if (messages && store->options.taken)
+            store->options.taken(store->options.ctx, batch->begun_ns, messages);
         batch_recycle(store, batch);
     }
     while ((reading = page_take(store))) {
@@ -369,6 +378,13 @@ void store_look(struct store *store)
 size_t store_backlog(const struct store *store)
 {
     return atomic_load(&store->backlog);
+}
+
+void store_commits(struct store *store, struct histogram *ret_commits)
+{
+    pthread_mutex_lock(&store->mutex);
+    *ret_commits = store->commits;
+    pthread_mutex_unlock(&store->mutex);
 }
 
 const char *store_failure(struct store *store)

@@ -20,6 +20,7 @@
 #include "core/log.h"
 #include "core/row.h"
 #include "wire/filter.h"
+#include "wire/histogram.h"
 #include "wire/text.h"
 
 struct store;
@@ -99,6 +100,9 @@ struct store_options {
     bool reading; /* it is there, and is to be read as it is: see store_read_now */
     /* A page of what somebody wished to read; called within store_take. */
     void (*page)(void *ctx, const struct store_page *page);
+    /* Called within store_take: so many messages, of which the first was proposed at that time (of
+     * the monotonic clock, in ns), were handed back as committed. May be NULL. */
+    void (*taken)(void *ctx, uint64_t since_ns, size_t messages);
     /* Called within store_close for each entry that is lost, and was not handed back as that; may
      * be NULL. */
     void (*unwritten)(void *ctx, const struct store_unwritten *unwritten);
@@ -217,6 +221,8 @@ void store_push(struct store *store);
 void store_take(struct store *store);
 /* Bytes proposed that are not on disk yet. */
 size_t store_backlog(const struct store *store);
+/* What each transaction with entries took since it began. */
+void store_commits(struct store *store, struct histogram *ret_commits);
 /* NULL; or why nothing can be kept just now, a sentence good until the next call. Messages are
  * refused until it passes, which it does by itself. */
 const char *store_failure(struct store *store);

@@ -540,6 +540,8 @@ static bool write_and_hand_on(struct store *store, struct work *work, struct che
     *ret_company_until = in_ns(took / 2);
     pthread_mutex_lock(&store->mutex);
     store->company = urgent < COMPANY_MIN ? 0 : urgent;
+    if (urgent)
+        histogram_add(&store->commits, (uint64_t)took, 1);
     pthread_mutex_unlock(&store->mutex);
     hand_on_all(store, &work->group);
     pause_between(store);

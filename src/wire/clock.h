@@ -1,4 +1,4 @@
-/* The clocks, in milliseconds. Not for the core, which is told the time. */
+/* The clocks. Not for the core, which is told the time. */
 #ifndef KHUB_WIRE_CLOCK_H
 #define KHUB_WIRE_CLOCK_H
 
@@ -22,6 +22,14 @@ static inline int64_t time_now_ms(void)
 static inline int64_t time_monotonic_ms(void)
 {
     return clock_read_ms(CLOCK_MONOTONIC);
+}
+
+/* The same clock in nanoseconds. */
+static inline uint64_t time_monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 #endif

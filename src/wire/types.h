@@ -69,7 +69,9 @@
     X(TASK_QUERY, "task_query", 2, true)                                                           \
     X(TASK_RESULT, "task_result", 2, false)                                                        \
     X(SENT_QUERY, "sent_query", 2, true)                                                           \
-    X(SENT_RESULT, "sent_result", 2, false)
+    X(SENT_RESULT, "sent_result", 2, false)                                                        \
+    X(STATS_QUERY, "stats_query", 2, true)                                                         \
+    X(STATS_RESULT, "stats_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -89,7 +91,7 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
      MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY) |                       \
-     MESSAGE_BIT(MESSAGE_SENT_QUERY))
+     MESSAGE_BIT(MESSAGE_SENT_QUERY) | MESSAGE_BIT(MESSAGE_STATS_QUERY))
 /* Their results. dead_result answers dead_letter as well. */
 #define MESSAGES_RESULTING                                                                         \
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_RESULT) | MESSAGE_BIT(MESSAGE_DEAD_RESULT) |                    \
@@ -97,7 +99,7 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_MEMBER_RESULT) | MESSAGE_BIT(MESSAGE_MODERATION_RESULT) |                 \
      MESSAGE_BIT(MESSAGE_USAGE_RESULT) | MESSAGE_BIT(MESSAGE_APPROVAL_RESULT) |                    \
      MESSAGE_BIT(MESSAGE_ARTIFACT_RESULT) | MESSAGE_BIT(MESSAGE_TASK_RESULT) |                     \
-     MESSAGE_BIT(MESSAGE_SENT_RESULT))
+     MESSAGE_BIT(MESSAGE_SENT_RESULT) | MESSAGE_BIT(MESSAGE_STATS_RESULT))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

@@ -31,7 +31,9 @@ def it_says_whether_the_hub_is_there():
             equal(worked("who", hub=hub).out.startswith("Nobody is at"), True, "the gateway is nobody in main")
             hub.process.send_signal(signal.SIGSTOP)
             status, body, fields = gateway.ask("/readyz")
+            silent = gateway.metrics()
             hub.process.send_signal(signal.SIGCONT)
+            equal((silent["khub_up"], silent["khub_gateway_hub_joined"]), (0, 1))
             equal((status, body, fields["Retry-After"]),
                   (503, {"ready": False, "why": "the hub does not answer"}, "1"))
             gateway.wait_ready()
@@ -47,6 +49,34 @@ def it_says_whether_the_hub_is_there():
             numbers = gateway.metrics()
             check(numbers["khub_gateway_hub_joins_total"] >= 2 and numbers["khub_gateway_hub_unanswered_total"] >= 1, numbers)
             equal(gateway.end(signal.SIGTERM), (0, ""))
+
+
+@test
+def what_the_hub_counts_stands_beside_it():
+    for sync in ("always", "interval:50"):
+        with directory() as data, Hub("--data", data, "--sync", sync) as hub, Gateway(hub=hub) as gateway:
+            gateway.wait_ready()
+            ada, bea = hub.join("ada", 2), hub.join("bea", 2)
+            ada.say("pattern_share", {"pattern": {"id": "p"}})
+            bea.expect("pattern_share")
+            wait_until(lambda: gateway.metrics()["khub_commit_seconds_count"] > 0, "it to be on disk")
+            the_hub_is_counted(gateway.metrics())
+
+
+def the_hub_is_counted(numbers):
+    for name, number in {"khub_up": 1, "khub_members": 2, 'khub_room_members{room="main"}': 2,
+                         'khub_knowledge_entries{section="shared_patterns"}': 1,
+                         'khub_room_knowledge_entries{room="main",section="shared_patterns"}': 1,
+                         'khub_tasks{status="ready"}': 0, 'khub_connections_closed_total{reason="slow_consumer"}': 0,
+                         "khub_refused_total": 0}.items():
+        equal(numbers[name], number, name)
+    check(numbers["khub_uptime_seconds"] > 0 and numbers["khub_received_bytes_total"] > 100, numbers)
+    for name in ("khub_message_seconds", "khub_commit_seconds"):
+        bounds = [key for key in numbers if key.startswith(name + "_bucket{")]
+        equal([numbers[key] for key in bounds], sorted(numbers[key] for key in bounds))
+        equal((bounds[-1], numbers[bounds[-1]]), (name + '_bucket{le="+Inf"}', numbers[name + "_count"]))
+        check(numbers[name + "_count"] > 0 and numbers[name + "_sum"] > 0, numbers)
+    equal(numbers["khub_message_seconds_count"], numbers["khub_messages_total"])
 
 
 @test

@@ -64,23 +64,26 @@ class Door:
         """Until it says why, and the sentence has this word."""
         return wait_until(lambda: word in self.ask("/readyz")[1].get("why", ""), f"{word} as the reason")
 
-    def metrics(self):
+    def metrics(self, **shown):
         """Numbers, by the name with its labels. Every line is one that Prometheus reads."""
-        status, text, fields = self.ask("/metrics")
+        status, text, fields = self.ask("/metrics", **shown)
         equal((status, fields["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
         numbers, types = {}, {}
         for line in text.splitlines():
-            if found := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge)", line):
+            if found := re.fullmatch(r"# TYPE ([a-z_]+) (counter|gauge|histogram)", line):
                 check(found[1] not in types, "two types of", found[1])
                 types[found[1]] = found[2]
                 continue
             if re.fullmatch(r"# HELP [a-z_]+ [^\n]+\.", line):
                 continue
-            found = re.fullmatch(r'(([a-z_]+)(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?) (\d+)', line)
-            check(found and found[2] in types, "no metric:", line)
-            equal(types[found[2]] == "counter", found[2].endswith("_total"), f"the type of {found[2]}")
+            found = re.fullmatch(r'(([a-z_]+)(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?) (\d+(?:\.\d+)?(?:e-\d+)?)', line)
+            check(found, "no metric:", line)
+            part = re.fullmatch(r"([a-z_]+)_(bucket|sum|count)", found[2])
+            if not part or types.get(part[1]) != "histogram":
+                check(found[2] in types, "no type:", line)
+                equal(types[found[2]] == "counter", found[2].endswith("_total"), f"the type of {found[2]}")
             check(found[1] not in numbers, "twice:", line)
-            numbers[found[1]] = int(found[3])
+            numbers[found[1]] = float(found[3])
         check(text.endswith("\n"), "no line's end:", shorten(text[-50:]))
         return numbers
 

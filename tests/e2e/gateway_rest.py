@@ -608,6 +608,26 @@ def a_hub_that_is_away_is_said_so():
 
 
 @test
+def the_room_and_the_hub_are_told_in_numbers():
+    with kept_hub() as hub, serving(hub) as gateway:
+        api = Api(gateway)
+        ada, cey = api.join("ada"), api.join("cey", room="lab")
+        ada.good("POST", "/v1/tasks", {"title": "t"})
+        cey.say("hello")
+        told = ada.good("GET", "/v1/stats")
+        equal((told["room"]["name"], told["room"]["members"], told["room"]["tasks"]["ready"]), ("main", 1, 1))
+        told = api.good("GET", "/v1/stats", room="lab")
+        equal((told["room"]["name"], told["room"]["members"], told["room"]["tasks"]["ready"]), ("lab", 1, 0))
+        hub_told = told["hub"]
+        equal((hub_told["members"], hub_told["tasks"]["ready"]), (2, 1))
+        equal(hub_told["rooms"], 3, "with one of the gateway's own")
+        for counted in (told["hub"]["latency"], told["hub"]["commits"]):
+            equal(len(counted["counts"]), len(counted["le_s"]) + 1)
+            equal(sum(counted["counts"]), counted["count"])
+            check(counted["count"] > 0 and counted["sum_s"] > 0, counted)
+
+
+@test
 def limits_say_when_to_come_again():
     with Hub("--rate", "1") as hub, serving(hub) as gateway:
         ada = Api(gateway).join("ada")

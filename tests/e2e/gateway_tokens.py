@@ -87,6 +87,22 @@ def who_shows_no_good_token_stays_outside():
 
 
 @test
+def what_the_hub_counts_is_told_as_far_as_a_token_goes():
+    with a_hub_with_tokens() as (hub, gateway, tokens):
+        root = give_out(hub.data, "root", "--role", "admin")
+        wait_until(lambda: gateway.ask("/v1/stats", **bearer(root))[0] == 200, "the token to be known")
+        equal(gateway.ask("/v1/stats")[0], 401)
+        for token, all_of_it in ((tokens["ada"], False), (root, True)):
+            status, told, _ = gateway.ask("/v1/stats", **bearer(token))
+            equal((status, told["room"]["name"], told["hub"] is not None), (200, "main", all_of_it))
+            numbers = gateway.metrics(**bearer(token))
+            equal((numbers["khub_up"], 'khub_room_members{room="main"}' in numbers, "khub_members" in numbers),
+                  (1, True, all_of_it))
+        equal([name for name in gateway.metrics() if not name.startswith("khub_gateway_")], [])
+        equal(gateway.ask("/metrics", **bearer(OTHER))[0], 401)
+
+
+@test
 def a_session_or_handle_is_its_owners_alone():
     with a_hub_with_tokens() as (hub, gateway, tokens):
         ada, bea = bearer(tokens["ada"]), bearer(tokens["bea"])

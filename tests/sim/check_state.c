@@ -62,6 +62,10 @@ void check_counts(struct world *world)
         is.benchmarks > should.benchmarks) /* in a small room some make place */
         check_number(world, "benchmarks", is.benchmarks, should.benchmarks);
     check_number(world, "sessions_live", is.sessions_live, should.sessions_live);
+    check_number(world, "open tasks by status",
+                 is.tasks_ready + is.tasks_blocked + is.tasks_claimed, is.tasks_open);
+    check_number(world, "closed tasks by status", is.tasks_done + is.tasks_dropped,
+                 is.tasks_closed);
     check_number(world, "messages", is.messages, world->accepted);
     check_number(world, "refused", is.refused, world->refused);
     if (is.knowledge_bytes > world->config.knowledge_max * is.rooms ||
