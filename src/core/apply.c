@@ -79,11 +79,13 @@ static int target_check(struct request *request)
 }
 
 /* What was accepted once of who asked for acks is so for ever; a hello is no such message. */
-static bool repeat_check(const struct request *request, struct receipt *ret_receipt)
+static bool repeat_check(struct request *request, struct receipt *ret_receipt)
 {
     const struct member *member = request->member;
-    return member && member->acks && request->message->type != MESSAGE_HELLO &&
-           receipt_find(request->room, member, request->message->message_id, ret_receipt);
+    if (!member || !member->acks || request->message->type == MESSAGE_HELLO)
+        return false;
+    request->id_hash = id_hash(request->message->message_id);
+    return receipt_find(request->room, member, request->id_hash, ret_receipt);
 }
 
 int request_check(struct request *request)
@@ -165,8 +167,8 @@ static void request_acknowledge(struct request *request)
 {
     uint64_t seq = request->entry->seq;
     bool delivered = !request->target || request->target->peer;
-    receipt_keep(request->room, request->member, request->message->message_id, seq,
-                 request->entry->time_ms, delivered);
+    receipt_keep(request->room, request->member, request->id_hash, seq, request->entry->time_ms,
+                 delivered);
     ack_send(request, seq, delivered);
 }
 

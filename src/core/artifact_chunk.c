@@ -100,8 +100,8 @@ int chunk_cut(struct peer *peer, const struct message *message, struct text *lin
     struct json_value index = json_get(message->payload, "index");
     struct member *member = peer->room ? peer->member : NULL;
     struct receipt receipt;
-    bool said =
-        member && member->acks && receipt_find(peer->room, member, message->message_id, &receipt);
+    bool said = member && member->acks &&
+                receipt_find(peer->room, member, id_hash(message->message_id), &receipt);
     struct artifact *upload = member && !said ? upload_of(peer->room, message) : NULL;
     text_add(line, (struct slice){whole.at, (size_t)(payload.at - whole.at)});
     text_add_literal(line, "{");

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/id_hash.h"
 #include "core/memory.h"
 #include "core/room.h"
 
@@ -21,31 +22,16 @@ bool receipt_delivered(const struct receipt *receipt)
     return receipt->place & 1;
 }
 
-/* FNV-1a, mixed at the end. Who finds two ids of one hash loses a message of its own. */
-static uint64_t hash_of(struct slice message_id)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < message_id.len; i++)
-        hash = (hash ^ (unsigned char)message_id.at[i]) * UINT64_C(0x100000001b3);
-    hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
-    return hash ^ hash >> 31;
-}
-
 /* ── the table ── */
 
 #define SLOTS_FIRST   16u
 #define BLOCKS_FIRST  4u
 #define BLOCK_NUMBERS (1u << 23) /* of a table, before they begin anew */
 
-/* Nobody can choose message_ids that meet in one slot: the room's key is nobody's but the hub's. */
 static size_t slot_of(const struct room *room, const struct receipt_table *table, uint64_t hash,
                       uint8_t *ret_tag)
 {
-    uint64_t key[2];
-    memcpy(key, room->receipts_key, sizeof key);
-    hash = (hash ^ key[0]) * UINT64_C(0x9e3779b97f4a7c15);
-    hash = (hash ^ hash >> 32 ^ key[1]) * UINT64_C(0xbf58476d1ce4e5b9);
+    hash = id_hash_spread(hash, room->ids_key);
     *ret_tag = (uint8_t)(hash >> 24) | 1;
     return (size_t)(hash >> 32) & (table->capacity - 1);
 }
@@ -150,11 +136,11 @@ static const struct receipt *table_find(const struct room *room, const struct re
     return NULL;
 }
 
-bool receipt_find(const struct room *room, const struct member *member, struct slice message_id,
+bool receipt_find(const struct room *room, const struct member *member, uint64_t id_hash,
                   struct receipt *ret_receipt)
 {
     const struct receipt *receipt =
-        member->receipts ? table_find(room, member->receipts, hash_of(message_id)) : NULL;
+        member->receipts ? table_find(room, member->receipts, id_hash) : NULL;
     if (!receipt)
         return false;
     *ret_receipt = *receipt;
@@ -278,7 +264,7 @@ static void room_shorten(struct room *room)
     }
 }
 
-void receipt_keep(struct room *room, struct member *member, struct slice message_id, uint64_t seq,
+void receipt_keep(struct room *room, struct member *member, uint64_t id_hash, uint64_t seq,
                   int64_t time_ms, bool delivered)
 {
     struct receipts *receipts = receipts_get(room, member);
@@ -288,7 +274,7 @@ void receipt_keep(struct room *room, struct member *member, struct slice message
     assert(block->count < RECEIPTS_IN_BLOCK);
     block->receipts =
         memory_grow(block->receipts, &block->capacity, block->count + 1, sizeof *block->receipts);
-    block->receipts[block->count++] = (struct receipt){hash_of(message_id), seq << 1 | delivered};
+    block->receipts[block->count++] = (struct receipt){id_hash, seq << 1 | delivered};
     block->latest_ms = time_ms;
     table_add(room, receipts);
     receipts->last_seq = seq;

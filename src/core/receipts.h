@@ -54,11 +54,11 @@ struct receipts {
 };
 TAILQ_HEAD(receipts_list, receipts);
 
-/* Was a message of this id accepted of the member? Then *ret_receipt is its receipt. */
-bool receipt_find(const struct room *room, const struct member *member, struct slice message_id,
+/* Was a message of this id (id_hash.h) accepted of the member? Then *ret_receipt is its receipt. */
+bool receipt_find(const struct room *room, const struct member *member, uint64_t id_hash,
                   struct receipt *ret_receipt);
 /* The message was accepted by this entry, and there is no receipt of it. time_ms: of the entry. */
-void receipt_keep(struct room *room, struct member *member, struct slice message_id, uint64_t seq,
+void receipt_keep(struct room *room, struct member *member, uint64_t id_hash, uint64_t seq,
                   int64_t time_ms, bool delivered);
 uint64_t receipt_seq(const struct receipt *receipt);
 bool receipt_delivered(const struct receipt *receipt);

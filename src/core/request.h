@@ -42,6 +42,7 @@ struct request {
     struct refusal *refusal;   /* for check */
     uint32_t made;             /* ids made for this entry so far */
     uint32_t effects;          /* and effects */
+    uint64_t id_hash;          /* of its message_id, if its sender has acks */
     bool repeated;             /* it was accepted before: receipt says so */
     struct receipt receipt;
     bool handled;          /* a handler has seen to the relaying itself */

@@ -5,6 +5,7 @@
 #include "core/approvals.h"
 #include "core/chains.h"
 #include "core/hub.h"
+#include "core/id_hash.h"
 #include "core/knowledge.h"
 #include "core/leases.h"
 #include "core/letters.h"
@@ -68,10 +69,10 @@ struct room {
     struct seat *seats;
     size_t seat_count, seat_capacity, observer_count;
     struct receipts_list receipts, receipts_extra;
-    size_t receipt_count;     /* of all members */
-    uint8_t receipts_key[16]; /* of this hub's; nobody can make message_ids for it */
-    struct text listed;       /* active_ais of a sync, as far as the first listed_seats go */
-    size_t listed_seats;      /* 0: anew */
+    size_t receipt_count;              /* of all members */
+    uint8_t ids_key[ID_HASH_KEY_SIZE]; /* of this hub's; nobody can make message_ids for it */
+    struct text listed;  /* active_ais of a sync, as far as the first listed_seats go */
+    size_t listed_seats; /* 0: anew */
     struct index capabilities;
     struct capability_list capability_list;
     uint64_t mark;

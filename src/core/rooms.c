@@ -55,7 +55,7 @@ static struct room *room_make(struct hub *hub, struct slice name, size_t place)
     TAILQ_INIT(&room->holdings_idle);
     TAILQ_INIT(&room->receipts);
     TAILQ_INIT(&room->receipts_extra);
-    hub->edge.unique(hub->edge.ctx, room->receipts_key);
+    hub->edge.unique(hub->edge.ctx, room->ids_key);
     TAILQ_INIT(&room->awaited);
     letters_init(&room->letters);
     chains_init(&room->chains);

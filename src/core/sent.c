@@ -3,8 +3,8 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/collaboration.h"
 #include "core/memory.h"
@@ -24,40 +24,42 @@ static void sent_free(struct room *room, struct sent *sent)
     for (size_t i = 0; i < sent->name_count; i++)
         slice_free(&sent->names[i]);
     room->sents.acts -= sent->act_count;
-    slice_free(&sent->name.key);
+    slice_free(&sent->message_id);
     free(sent->acts);
     free(sent);
 }
 
-static void name_take(struct sents *sents, struct sent *sent)
+#define BUCKETS_FIRST 64u
+
+static struct sent_bucket *bucket_of(const struct room *room, uint64_t hash)
 {
-    struct sent_name *newest = index_find(&sents->names, sent->name.key);
-    if (newest && newest->sent->seq < sent->seq)
-        index_remove(&sents->names, newest);
-    if (!newest || newest->sent->seq < sent->seq)
-        index_add(&sents->names, &sent->name);
-    sent->older = newest ? newest->sent : NULL;
-    while (sent->older && sent->older->seq > sent->seq) { /* when rows are loaded, in any order */
-        sent->newer = sent->older;
-        sent->older = sent->older->older;
-    }
-    if (sent->older)
-        sent->older->newer = sent;
-    if (sent->newer)
-        sent->newer->older = sent;
+    uint64_t spread = id_hash_spread(hash, room->ids_key);
+    return &room->sents.buckets[(spread >> 32) & (room->sents.bucket_count - 1)];
 }
 
-static void name_let_go(struct sents *sents, struct sent *sent)
+/* At its place by seqs: mostly that is the first. */
+static void bucket_put(struct room *room, struct sent *sent)
 {
-    if (sent->newer) {
-        sent->newer->older = sent->older;
-    } else {
-        index_remove(&sents->names, &sent->name);
-        if (sent->older)
-            index_add(&sents->names, &sent->older->name);
-    }
-    if (sent->older)
-        sent->older->newer = sent->newer;
+    struct sent_bucket *bucket = bucket_of(room, sent->id_hash);
+    struct sent *newer = NULL, *next = LIST_FIRST(bucket);
+    for (; next && next->seq > sent->seq; next = LIST_NEXT(next, beside))
+        newer = next;
+    if (newer)
+        LIST_INSERT_AFTER(newer, sent, beside);
+    else
+        LIST_INSERT_HEAD(bucket, sent, beside);
+}
+
+/* Twice as many, for one more than fits. */
+static void buckets_grow(struct room *room)
+{
+    struct sents *sents = &room->sents;
+    struct sent *sent;
+    free(sents->buckets);
+    sents->bucket_count = sents->bucket_count ? 2 * sents->bucket_count : BUCKETS_FIRST;
+    sents->buckets = memory_new(sents->bucket_count * sizeof *sents->buckets);
+    TAILQ_FOREACH (sent, &sents->list, next)
+        bucket_put(room, sent);
 }
 
 static void sent_end(struct room *room, struct sent *sent)
@@ -65,7 +67,7 @@ static void sent_end(struct room *room, struct sent *sent)
     struct sents *sents = &room->sents;
     struct member *sender = sent->sender;
     assert(sents->count > 0 && sender->sent_count > 0);
-    name_let_go(sents, sent);
+    LIST_REMOVE(sent, beside);
     TAILQ_REMOVE(&sents->list, sent, next);
     TAILQ_REMOVE(&sender->sent, sent, own);
     sents->count--;
@@ -74,19 +76,14 @@ static void sent_end(struct room *room, struct sent *sent)
     sent_free(room, sent);
 }
 
-static void stay(void *name)
-{
-    (void)name; /* it is its message's */
-}
-
 void sents_free(struct room *room)
 {
     struct sent *sent;
-    index_clear(&room->sents.names, stay);
     while ((sent = TAILQ_FIRST(&room->sents.list))) {
         TAILQ_REMOVE(&room->sents.list, sent, next);
         sent_free(room, sent);
     }
+    free(room->sents.buckets);
 }
 
 void sents_forget(struct room *room, struct member *member)
@@ -108,18 +105,31 @@ void sents_forget(struct room *room, struct member *member)
             TAILQ_INSERT_HEAD(list, sent, field);                                                  \
     } while (0)
 
+/* Its digits, with zeros before them: a number in the order of text. */
+static void key_write(uint64_t seq, char ret_digits[SENT_KEY_SIZE])
+{
+    char *digit = ret_digits + SENT_KEY_SIZE - 1;
+    memset(ret_digits, '0', SENT_KEY_SIZE - 1);
+    *digit = '\0';
+    for (; seq; seq /= 10)
+        *--digit = (char)('0' + seq % 10);
+}
+
 /* There are fewer than may be. */
 static struct sent *sent_add(struct room *room, struct member *sender, uint64_t seq,
-                             struct slice message_id)
+                             struct slice message_id, uint64_t hash)
 {
     struct sents *sents = &room->sents;
     struct sent *sent = memory_new(sizeof *sent);
     sent->seq = sent->place = seq;
-    snprintf(sent->digits, sizeof sent->digits, "%020" PRIu64, seq);
+    key_write(seq, sent->digits);
     sent->key = (struct slice){sent->digits, SENT_KEY_SIZE - 1};
     sent->sender = sender;
-    sent->name = (struct sent_name){slice_copy(message_id), sent};
-    name_take(sents, sent);
+    sent->message_id = slice_copy(message_id);
+    sent->id_hash = hash;
+    if (sents->count == sents->bucket_count)
+        buckets_grow(room);
+    bucket_put(room, sent);
     PLACE_BY_SEQ(&sents->list, sent, next);
     PLACE_BY_SEQ(&sender->sent, sent, own);
     sents->count++;
@@ -155,7 +165,8 @@ void sent_keep(struct request *request)
         sent_end(room, TAILQ_FIRST(&sender->sent));
     else if (room->sents.count == SENT_MAX)
         sent_end(room, TAILQ_FIRST(&room->sents.list));
-    struct sent *sent = sent_add(room, sender, request->entry->seq, request->message->message_id);
+    struct sent *sent =
+        sent_add(room, sender, request->entry->seq, request->message->message_id, request->id_hash);
     sent->type = request->message->type;
     sent->said_ms = request->entry->time_ms;
     change_fresh(&sent->change);
@@ -172,7 +183,7 @@ struct sent *sent_find(const struct member *sender, struct slice message_id, uin
 {
     struct sent *sent;
     TAILQ_FOREACH_REVERSE(sent, &sender->sent, sent_list, own)
-    if (message_id.len ? slice_equal(sent->name.key, message_id) : sent->seq == seq)
+    if (message_id.len ? slice_equal(sent->message_id, message_id) : sent->seq == seq)
         return sent;
     return NULL;
 }
@@ -208,20 +219,27 @@ const struct act *sent_act(const struct sent *sent, struct slice ai_id)
 
 /* ── what becomes of them ── */
 
+static struct sent *sent_latest(const struct room *room, struct slice message_id)
+{
+    struct sent *sent = LIST_FIRST(bucket_of(room, id_hash(message_id)));
+    while (sent && !slice_equal(sent->message_id, message_id))
+        sent = LIST_NEXT(sent, beside);
+    return sent;
+}
+
 /* What the message answers: of its target's, if it has one; else of whoever said something under
  * that message_id last. */
 static struct sent *sent_named(struct request *request)
 {
     struct json_value named = payload_members(request)->in_reply_to;
-    const struct sents *sents = &request->room->sents;
     char buffer[WIRE_ID_MAX];
     long len = named.kind == JSON_KIND_STRING ? json_decode(named, buffer, sizeof buffer) : 0;
     if (len <= 0)
         return NULL;
     struct slice message_id = {buffer, (size_t)len};
-    const struct sent_name *found = index_find(&sents->names, message_id);
-    if (!found || !request->target || found->sent->sender == request->target)
-        return found ? found->sent : NULL;
+    struct sent *latest = sent_latest(request->room, message_id);
+    if (!latest || !request->target || latest->sender == request->target)
+        return latest;
     return sent_find(request->target, message_id, 0);
 }
 
@@ -265,7 +283,7 @@ void sent_write(const struct sent *sent, struct text *text)
 {
     text_add_literal(text, "\"sender\":");
     text_add_string(text, sent->sender->key);
-    text_add_member(text, "message_id", sent->name.key);
+    text_add_member(text, "message_id", sent->message_id);
     text_add_member(text, "type", slice_of(message_type_text(sent->type)));
     text_addf(text, ",\"place\":%" PRIu64 ",\"said_ms\":%" PRId64 ",\"names\":[", sent->place,
               sent->said_ms);
@@ -299,7 +317,7 @@ struct sent *sent_restore(struct room *room, struct slice key, struct member *se
     if (!key.len || !key_seq(key, &seq) || seq > room->last_seq || sent_at(room, seq) ||
         room->sents.count == SENT_MAX || sender->sent_count == SENT_EACH_MAX || !message_id.len)
         return NULL;
-    return sent_add(room, sender, seq, message_id);
+    return sent_add(room, sender, seq, message_id, id_hash(message_id));
 }
 
 bool sent_restore_name(struct sent *sent, struct slice ai_id)
@@ -327,17 +345,25 @@ bool sent_restore_act(struct room *room, struct sent *sent, struct act act)
     return true;
 }
 
+/* Is it in its bucket, and those behind it are older? */
+static bool bucket_has(const struct room *room, const struct sent *sent)
+{
+    const struct sent *next = LIST_FIRST(bucket_of(room, id_hash(sent->message_id)));
+    while (next && next != sent)
+        next = LIST_NEXT(next, beside);
+    const struct sent *older = next ? LIST_NEXT(next, beside) : NULL;
+    return next && sent->id_hash == id_hash(sent->message_id) && (!older || older->seq < sent->seq);
+}
+
 bool sents_whole(const struct room *room)
 {
     const struct sents *sents = &room->sents;
     const struct sent *sent;
-    size_t count = 0, acts = 0, own = 0, named = 0;
+    size_t count = 0, acts = 0, own = 0;
     uint64_t seq = 0;
     TAILQ_FOREACH (sent, &sents->list, next) {
-        bool found = index_find(&sents->names, sent->name.key) == &sent->name;
         if (sent->seq <= seq || sent->place < sent->seq || sent->place > room->last_seq ||
-            sent->act_count > ACTS_EACH_MAX || found != !sent->newer ||
-            (sent->older && sent->older->seq >= sent->seq) ||
+            sent->act_count > ACTS_EACH_MAX || !bucket_has(room, sent) ||
             member_find(room, sent->sender->key) != sent->sender)
             return false;
         for (size_t i = 0; i < sent->act_count; i++)
@@ -346,9 +372,8 @@ bool sents_whole(const struct room *room)
         seq = sent->seq;
         count++;
         acts += sent->act_count;
-        named += found;
         own += sent == TAILQ_FIRST(&sent->sender->sent) ? sent->sender->sent_count : 0;
     }
     return count == sents->count && own == count && acts == sents->acts &&
-           named == sents->names.count && count <= SENT_MAX && acts <= ACTS_MAX;
+           count <= sents->bucket_count && count <= SENT_MAX && acts <= ACTS_MAX;
 }

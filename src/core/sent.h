@@ -9,7 +9,6 @@
 
 #include "core/bounds.h"
 #include "core/changes.h"
-#include "core/index.h"
 #include "wire/json.h"
 #include "wire/text.h"
 #include "wire/types.h"
@@ -28,12 +27,6 @@ struct act {
     int64_t at_ms; /* unix time */
 };
 
-struct sent;
-struct sent_name {
-    struct slice key; /* message_id, owned */
-    struct sent *sent;
-};
-
 struct sent {
     struct slice key; /* of its row: the seq in */
     char digits[SENT_KEY_SIZE];
@@ -46,19 +39,23 @@ struct sent {
     size_t name_count;                    /* 0: all in the room */
     struct act *acts;                     /* in the order of their seqs */
     size_t act_count, act_capacity;
-    struct sent_name name;
-    struct sent *newer,
-        *older; /* under the same message_id, be it of others: the newest is found */
+    struct slice message_id; /* owned */
+    uint64_t id_hash;
     struct change change;
-    TAILQ_ENTRY(sent) next; /* in the room's, the oldest first, */
-    TAILQ_ENTRY(sent) own;  /* and in its sender's */
+    LIST_ENTRY(sent) beside; /* in its bucket of sents, */
+    TAILQ_ENTRY(sent) next;  /* in the room's, the oldest first, */
+    TAILQ_ENTRY(sent) own;   /* and in its sender's */
 };
 TAILQ_HEAD(sent_list, sent);
+LIST_HEAD(sent_bucket, sent);
 
+/* The latest of all under a message_id is the first of that id in its bucket. Whatever the ids are,
+ * to put one in and to take it out costs the same few steps. */
 struct sents {
     struct sent_list list;
     size_t count, acts;
-    struct index names;
+    struct sent_bucket *buckets; /* NULL: there was none yet */
+    size_t bucket_count;         /* as many as there are of them, or more */
 };
 
 void sents_init(struct sents *sents);

@@ -214,7 +214,7 @@ static void sent_tell(struct telling *telling)
     struct text *text = telling->text;
     char time[TIMESTAMP_SIZE];
     text_addf(text, "{\"seq\":%" PRIu64, sent->seq);
-    text_add_member(text, "message_id", sent->name.key);
+    text_add_member(text, "message_id", sent->message_id);
     text_add_member(text, "sender", sent->sender->key);
     text_add_member(text, "type", slice_of(message_type_text(sent->type)));
     timestamp_format(sent->said_ms, time);

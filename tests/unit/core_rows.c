@@ -274,6 +274,36 @@ static void test_what_is_saved_loads_and_saves_the_same(void **state)
     table_free(&table);
 }
 
+/* Nothing says that they come in the order in which they were said. */
+static void test_what_was_said_loads_in_any_order(void **state)
+{
+    struct fixture *f = *state;
+    char why[256];
+    fill(f);
+    struct table table = saved(fixture_hub(f)), backwards = table;
+    struct hub *hub = hub_beside(f);
+    size_t from = 0, to;
+    while (table.rows[from].kind != ROW_SENT)
+        from++;
+    for (to = from; to < table.count && table.rows[to].kind == ROW_SENT; to++)
+        assert_int_equal(strspn(table.rows[to].key, "0123456789"), 20); /* the order of text */
+    assert_true(to - from > RECEIPTS_IN_BLOCK / 2);
+    backwards.rows = calloc(table.count, sizeof *backwards.rows);
+    assert_non_null(backwards.rows);
+    memcpy(backwards.rows, table.rows, table.count * sizeof *backwards.rows);
+    for (size_t i = from; i < to; i++)
+        backwards.rows[i] = table.rows[from + to - 1 - i];
+    assert_int_equal(load(hub, &backwards, why), 0);
+    if (hub_recount(hub, why, sizeof why) < 0)
+        fail_msg("%s", why);
+    struct table again = saved(hub);
+    assert_same(&table, &again);
+    hub_free(hub);
+    free(backwards.rows);
+    table_free(&again);
+    table_free(&table);
+}
+
 static void test_changes_add_up_to_the_whole(void **state)
 {
     struct fixture *f = *state;
@@ -576,6 +606,7 @@ int main(void)
         ROWS_TEST(test_what_is_saved_loads_and_saves_the_same),
         ROWS_TEST(test_a_room_that_is_read_only_loads),
         ROWS_TEST(test_a_tombstone_with_something_left_is_damage),
+        ROWS_TEST(test_what_was_said_loads_in_any_order),
         ROWS_TEST(test_changes_add_up_to_the_whole),
         ROWS_TEST(test_damage_is_said_and_breaks_nothing),
         ROWS_TEST(test_a_missing_member_is_damage),

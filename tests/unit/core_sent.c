@@ -295,6 +295,52 @@ static void test_a_reply_is_to_its_target(void **state)
     assert_states(f, "bob acted_on, cey acted_on");
 }
 
+/* Says a chat of that id: all before its last byte is the same for all. */
+static void say_numbered(struct fixture *f, unsigned peer, const char *name, unsigned number)
+{
+    say_raw(f, peer,
+            "{'message_id':'all-begin-alike-%03u','sender_id':'%s','message_type':'chat',"
+            "'timestamp':'t','payload':{},'target_ai':null}",
+            number, name);
+    skip_all(f);
+}
+
+/* More than a first table of them has place for: two say each id, one of them the even ones first;
+ * and when the older ones are let go, none of the others is. */
+static void test_each_of_many_is_found(void **state)
+{
+    enum { COUNT = SENT_EACH_MAX };
+    struct fixture *f = *state;
+    char id[32], why[256] = "";
+    begin(f);
+    join(f, CEY, "cey", 2, "'acks':true");
+    for (unsigned i = 0; i < COUNT; i++) {
+        say_numbered(f, i % 2 ? ADA : CEY, i % 2 ? "ada" : "cey", i);
+        say_numbered(f, i % 2 ? CEY : ADA, i % 2 ? "cey" : "ada", i);
+    }
+    assert_int_equal(hub_recount(fixture_hub(f), why, sizeof why), 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(id, sizeof id, "all-begin-alike-%03u", i);
+        say(f, BOB, "chat", "{'in_reply_to':'%s'}", id); /* to whoever said it last */
+        skip_all(f);
+        assert_non_null(strstr(states_in(asked_one(f, i % 2 ? CEY : ADA, id, "")), "bob acted_on"));
+        assert_null(strstr(states_in(asked_one(f, i % 2 ? ADA : CEY, id, "")), "bob acted_on"));
+    }
+    for (unsigned i = COUNT; i < COUNT + COUNT / 2; i++)
+        say_numbered(f, CEY, "cey", i);
+    assert_int_equal(hub_recount(fixture_hub(f), why, sizeof why), 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        snprintf(id, sizeof id, "all-begin-alike-%03u", i);
+        asked_one(f, ADA, id, "");
+        say(f, CEY, "sent_query", "{'message_id':'%s'}", id);
+        if (i < COUNT / 2)
+            expect_error(f, CEY, "not_found");
+        else
+            expect(f, CEY, "sent_result");
+    }
+    assert_int_equal(hub_recount(fixture_hub(f), why, sizeof why), 0);
+}
+
 /* Whoever it was not for has not acted on it. */
 static void test_only_receivers_act_on_it(void **state)
 {
@@ -420,6 +466,7 @@ int main(void)
         SENT_TEST(test_what_is_for_all_has_many_receivers),
         SENT_TEST(test_a_session_is_its_participants),
         SENT_TEST(test_a_reply_is_to_its_target),
+        SENT_TEST(test_each_of_many_is_found),
         SENT_TEST(test_only_receivers_act_on_it),
         SENT_TEST(test_who_may_ask),
         SENT_TEST(test_the_last_are_known),
