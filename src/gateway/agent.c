@@ -15,7 +15,7 @@
 #define FLUSH_MS 3000 /* for what is queued when an agent is closed */
 #define TICK_MS  250
 
-enum question_kind { QUESTION_JOIN, QUESTION_ASK, QUESTION_SAY };
+enum question_kind { QUESTION_JOIN, QUESTION_ASK, QUESTION_SAY, QUESTION_CURSOR };
 
 struct question {
     enum question_kind kind;
@@ -111,15 +111,15 @@ static void questions_fail(struct agent *agent, const char *why)
         question_fail(agent, question, why);
 }
 
-/* Those that wait for us to join. why NULL: we have. */
-static void joinings_end(struct agent *agent, const char *why)
+/* All of a kind: those that wait for us to join, say. why NULL: we have. */
+static void kind_end(struct agent *agent, enum question_kind kind, const char *why)
 {
     struct question *question = TAILQ_FIRST(&agent->questions);
     while (question) {
         struct question *behind = TAILQ_NEXT(question, next);
-        if (question->kind == QUESTION_JOIN && why)
+        if (question->kind == kind && why)
             question_fail(agent, question, why);
-        else if (question->kind == QUESTION_JOIN)
+        else if (question->kind == kind)
             question_end(
                 agent, question,
                 &(struct agent_answer){
@@ -134,6 +134,11 @@ static void tell_changed(struct agent *agent)
 {
     if (agent->callbacks.changed)
         agent->callbacks.changed(agent, agent->data);
+}
+
+static void on_known(const struct agent_answer *answer, void *data)
+{
+    (void)answer, (void)data;
 }
 
 static void keep_sync(struct agent *agent, const struct khub_message *message)
@@ -161,8 +166,11 @@ static void keep_sync(struct agent *agent, const struct khub_message *message)
     snprintf(agent->resume_token, sizeof agent->resume_token, "%s", token);
     agent->joined = agent->joined_once = true;
     agent->why[0] = agent->code[0] = '\0';
+    if (!agent->observer &&
+        mailbox->acked > (uint64_t)json_integer_value(json_object_get(sync, "cursor")))
+        agent_tell_cursor(agent, on_known, NULL); /* a hello tells less: what it has whole */
     tell_changed(agent);
-    joinings_end(agent, NULL);
+    kind_end(agent, QUESTION_JOIN, NULL);
 }
 
 /* The question that a message of the hub's answers; NULL: none. */
@@ -194,7 +202,7 @@ static bool answered(struct agent *agent, const struct khub_message *message,
 {
     struct question *question = question_answered(agent, message, payload);
     bool error = strcmp(message->type.at, "error") == 0, ack = strcmp(message->type.at, "ack") == 0;
-    if (!question || (!error && (question->kind != QUESTION_ASK || ack)))
+    if (!question || (!error && (question->kind == QUESTION_SAY || ack)))
         return question && ack;
     json_error_t fault;
     json_t *read = question->as_text && !error
@@ -383,8 +391,11 @@ static void on_state(struct khub *link, enum khub_state state, int error, const 
             agent->code[0] = '\0';
         snprintf(agent->why, sizeof agent->why, "%s", *detail ? detail : khub_error_text(error));
     }
+    if (error != 0)
+        kind_end(agent, QUESTION_CURSOR, agent->why); /* it is told anew */
+    /* a hub that was there may be back soon; this one not */
     if (error != 0 && state == KHUB_WAITING && !agent->joined_once)
-        joinings_end(agent, agent->why); /* a hub that was there may be back soon; this one not */
+        kind_end(agent, QUESTION_JOIN, agent->why);
     if (state != KHUB_ENDED)
         return;
     agent->ended = true;
@@ -522,7 +533,7 @@ static int publish(struct agent *agent, struct question *question, const struct 
 {
     if (!said->text)
         return KHUB_E_NO_MEMORY;
-    if (said->kind == QUESTION_ASK)
+    if (said->kind != QUESTION_SAY)
         return khub_publish(agent->link, said->type, said->text, said->target,
                             question->message_id);
     if (!said->message_id)
@@ -613,16 +624,20 @@ size_t agent_ack(struct agent *agent, uint64_t seq)
 {
     uint64_t before = agent->mailbox.acked;
     size_t count = mailbox_ack(&agent->mailbox, seq);
-    if (agent->mailbox.acked != before && !agent->ended) {
-        char payload[64];
+    if (!agent->ended)
         khub_set_cursor(agent->link, agent->mailbox.acked);
-        snprintf(payload, sizeof payload, "{\"seq\":%llu}",
-                 (unsigned long long)agent->mailbox.acked);
-        khub_publish(agent->link, "heartbeat", payload, NULL, NULL); /* if not now, with a later */
-    }
     if (count > 0 || agent->mailbox.acked != before)
         tell_changed(agent);
     return count;
+}
+
+void agent_tell_cursor(struct agent *agent, agent_callback *callback, void *data)
+{
+    if (agent->joined)
+        say_json(agent, (struct said){.kind = QUESTION_CURSOR, .type = "heartbeat"},
+                 json_pack("{s:I}", "seq", (json_int_t)agent->mailbox.acked), callback, data);
+    else
+        refuse(agent, callback, data, agent->why);
 }
 
 const char *agent_id(const struct agent *agent)

@@ -72,8 +72,11 @@ void agent_say_text(struct agent *agent, const char *message_id, const char *typ
 struct mailbox *agent_mailbox(struct agent *agent);
 /* Messages of its mailbox were shown. */
 void agent_showed(struct agent *agent);
-/* Deals with messages (mailbox_ack), and tells the hub how far. */
+/* Deals with messages (mailbox_ack). The hub hears how far by agent_tell_cursor, else later. */
 size_t agent_ack(struct agent *agent, uint64_t seq);
+/* The callback is called once, when the hub knows how far; not good: it is not there, and is told
+ * when it is back. */
+void agent_tell_cursor(struct agent *agent, agent_callback *callback, void *data);
 const char *agent_id(const struct agent *agent);
 const char *agent_room(const struct agent *agent);
 const char *agent_resume_token(const struct agent *agent);

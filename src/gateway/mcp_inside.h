@@ -24,6 +24,7 @@ struct mcp_call {
     json_t *arguments; /* of a tool; of params, or NULL */
     bool modern;       /* of the later era */
     bool cancelled;    /* nobody wants the answer */
+    size_t acked;      /* messages, by an ack that the hub is told of */
     /* What then: the agent has been taken. */
     void (*joined)(struct mcp_call *call, struct agent *agent);
     /* Ends what waits; may be NULL. */

@@ -278,10 +278,21 @@ void rest_inbox_came(struct rest_guest *guest)
     }
 }
 
+/* Whether the hub knows it or will, it is so. */
+static void on_cursor_told(const struct agent_answer *answer, void *data)
+{
+    struct rest_call *call = data;
+    (void)answer;
+    if (call->request)
+        rest_reply_json(call, json_pack("{s:I,s:I}", "acked", (json_int_t)call->acked, "cursor",
+                                        (json_int_t)agent_mailbox(call->guest->agent)->acked));
+    else
+        rest_call_free(call);
+}
+
 void rest_ack(struct rest_call *call)
 {
     struct agent *agent = call->guest->agent;
-    size_t count = agent_ack(agent, (uint64_t)rest_whole(call, "seq", 0));
-    rest_reply_json(call, json_pack("{s:I,s:I}", "acked", (json_int_t)count, "cursor",
-                                    (json_int_t)agent_mailbox(agent)->acked));
+    call->acked = agent_ack(agent, (uint64_t)rest_whole(call, "seq", 0));
+    agent_tell_cursor(agent, on_cursor_told, call);
 }

@@ -59,7 +59,8 @@ struct rest_call {
     struct rest_guest *guest;  /* busy with it; NULL: nobody */
     /* What it waits for can be let go: it does so, and ends. NULL: it will be answered. */
     void (*gone)(struct rest_call *call);
-    void *data; /* of the route */
+    void *data;   /* of the route */
+    size_t acked; /* messages, by an ack that the hub is told of */
     TAILQ_ENTRY(rest_call) next, of_guest;
 };
 

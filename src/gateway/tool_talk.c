@@ -478,16 +478,28 @@ const struct tool tool_inbox = {
 
 /* ── ack ── */
 
-static void ack(struct mcp_call *call, struct agent *agent)
+static void on_cursor_told(const struct agent_answer *answer, void *data)
 {
-    size_t count = agent_ack(agent, (uint64_t)argument_whole(call, "seq", 0));
-    const struct mailbox *mailbox = agent_mailbox(agent);
+    struct mcp_call *call = data;
     struct text text = {0};
-    text_addf(&text, "%zu done with, %zu wait.", count, mailbox->count);
+    if (!call->mcp->agent) { /* it has left meanwhile */
+        call_refused(call, answer);
+        return;
+    }
+    const struct mailbox *mailbox = agent_mailbox(call->mcp->agent);
+    text_addf(&text, "%zu done with, %zu wait.", call->acked, mailbox->count);
+    if (!answer->good)
+        text_add_literal(&text, " The hub is told when it is there again.");
     call_tell(call,
-              json_pack("{s:I,s:I,s:I}", "done", (json_int_t)count, "waiting",
+              json_pack("{s:I,s:I,s:I}", "done", (json_int_t)call->acked, "waiting",
                         (json_int_t)mailbox->count, "acked", (json_int_t)mailbox->acked),
               &text);
+}
+
+static void ack(struct mcp_call *call, struct agent *agent)
+{
+    call->acked = agent_ack(agent, (uint64_t)argument_whole(call, "seq", 0));
+    agent_tell_cursor(agent, on_cursor_told, call);
 }
 
 static void run_ack(struct mcp_call *call)

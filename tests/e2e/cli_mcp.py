@@ -6,6 +6,7 @@ usage: cli_mcp.py KHUB [PART OF A NAME]
 import hashlib
 import json
 import os
+import signal
 import sys
 from tempfile import TemporaryDirectory
 
@@ -138,7 +139,6 @@ def two_agents_talk_and_are_told_what_became_of_it():
         equal((reply["text"], reply["in_reply_to"]), ("I am", first["message_id"]))
         equal(bea.call("ack")[0]["waiting"], 0)
         equal(bea.call("inbox", again=True)[0]["messages"], [])
-        bea.call("who")  # the hub has heard of it by then
         equal(ada.call("who", message=second["seq"])[0]["counts"]["seen"], 1)
         one, = ada.call("who", message=first["seq"])[0]["members"]
         equal((one["state"], one["by_seq"]), ("acted_on", told["seq"]))
@@ -385,6 +385,30 @@ def a_hub_that_was_killed_comes_back_and_nothing_is_lost():
                 chats = [message["text"] for message in gathered(ada, 2) if message["type"] == "chat"]
                 equal(chats, ["before", "after"])
                 equal(ada.call("say", text="here", to="bea")[0]["state"], "delivered")
+
+
+@test
+def a_hub_that_dies_on_an_ack_is_told_it_when_it_is_back():
+    with directory() as data:
+        hub = Hub("--data", data)
+        with Mcp(hub, "--as", "ada", era=NEWEST) as ada:
+            ada.call("join")
+            bea = hub.join("bea", 2, acks=True)
+            bea.say("chat", {"text": "one"}, "ada")
+            seq = bea.expect("ack")["payload"]["seq"]
+            gathered(ada, 1)
+            hub.process.send_signal(signal.SIGSTOP)
+            asked = ada.begin("tools/call", name="ack", arguments={})
+            kill_9(hub)
+            told = ada.answer(asked)["result"]
+            equal((told["structuredContent"]["done"], told["structuredContent"]["waiting"]), (1, 0))
+            check("told when it is there again" in told["content"][0]["text"], told)
+            with Hub("--data", data, listen=(f"127.0.0.1:{hub.port}",)) as again:
+                wait_until(lambda: again.counters()["connections"] == 1, "ada to be back")
+                ada.call("who")
+                bea = again.join("bea", 2)
+                bea.say("sent_query", {"seq": seq})
+                equal(bea.expect("sent_result")["payload"]["messages"][0]["receivers"][0]["state"], "seen")
 
 
 @test

@@ -218,7 +218,6 @@ class Visitor:
         seq = self.talk.deal_with(found)
         if seq:
             ada.good("POST", "/v1/ack", {"seq": seq})
-            ada.good("GET", "/v1/members/writer")  # the hub has heard of it by then
 
 
 class Staying(Visitor):
@@ -316,4 +315,3 @@ def seen_by_mcp(agent, talk):
     seq = talk.deal_with(found)
     if seq:
         call("ack", seq=seq)
-        call("who")  # the hub has heard of it by then
