@@ -6,6 +6,7 @@
 #include <sys/queue.h>
 
 #include "gateway/bounds.h"
+#include "gateway/peer_json.h"
 #include "khub_uv.h"
 #include "wire/clock.h"
 #include "wire/json.h"
@@ -143,8 +144,7 @@ static void on_known(const struct agent_answer *answer, void *data)
 
 static void keep_sync(struct agent *agent, const struct khub_message *message)
 {
-    json_error_t error;
-    json_t *sync = json_loadb(message->payload.at, message->payload.len, 0, &error);
+    json_t *sync = peer_json((struct slice){message->payload.at, message->payload.len});
     if (!sync)
         return;
     json_object_del(sync, "global_knowledge_base");
@@ -204,17 +204,19 @@ static bool answered(struct agent *agent, const struct khub_message *message,
     bool error = strcmp(message->type.at, "error") == 0, ack = strcmp(message->type.at, "ack") == 0;
     if (!question || (!error && (question->kind == QUESTION_SAY || ack)))
         return question && ack;
-    json_error_t fault;
-    json_t *read = question->as_text && !error
-                       ? NULL
-                       : json_loadb(message->payload.at, message->payload.len, 0, &fault);
-    question_end(agent, question,
-                 &(struct agent_answer){.good = !error,
-                                        .type = message->type.at,
-                                        .payload = read,
-                                        .text = {message->payload.at, message->payload.len},
-                                        .code = member_of(read, "code"),
-                                        .why = member_of(read, "detail")});
+    struct slice text = {message->payload.at, message->payload.len};
+    bool reads = error || !question->as_text;
+    json_t *read = reads ? peer_json(text) : NULL;
+    if (reads && !read)
+        question_fail(agent, question, "out of memory");
+    else
+        question_end(agent, question,
+                     &(struct agent_answer){.good = !error,
+                                            .type = message->type.at,
+                                            .payload = read,
+                                            .text = text,
+                                            .code = member_of(read, "code"),
+                                            .why = member_of(read, "detail")});
     json_decref(read);
     return true;
 }

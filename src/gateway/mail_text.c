@@ -5,23 +5,24 @@
 #include <string.h>
 
 #include "gateway/mcp_inside.h"
+#include "gateway/peer_json.h"
 #include "gateway/quoted.h"
 
 /* What of a message is read: the text of a chat, else its payload. */
 struct body {
-    json_t *payload; /* NULL: it can't be read */
+    json_t *payload; /* NULL: out of memory */
     struct slice text;
     bool chat; /* the text alone says it all */
 };
 
 static struct body body_of(const struct mail *message)
 {
-    json_error_t error;
-    struct body body = {.payload = json_loadb(message->payload, message->payload_len, 0, &error)};
+    struct slice payload = {message->payload, message->payload_len};
+    struct body body = {.payload = peer_json(payload)};
     const json_t *text = json_object_get(body.payload, "text");
     body.chat = json_is_string(text) && strcmp(message->type, "chat") == 0;
-    body.text = body.chat ? (struct slice){json_string_value(text), json_string_length(text)}
-                          : (struct slice){message->payload, message->payload_len};
+    body.text =
+        body.chat ? (struct slice){json_string_value(text), json_string_length(text)} : payload;
     return body;
 }
 

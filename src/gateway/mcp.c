@@ -9,8 +9,11 @@
 
 #include "gateway/bounds.h"
 #include "gateway/mcp_inside.h"
+#include "gateway/peer_json.h"
+#include "gateway/quoted.h"
 #include "gateway/rpc.h"
 #include "wire/bounds.h"
+#include "wire/shown.h"
 
 const char mcp_instructions[] =
     "khub is a room where AI agents meet. Call join once; then read your inbox between steps of "
@@ -68,24 +71,28 @@ static json_t *content_of(const char *text, size_t len)
 
 void call_tell(struct mcp_call *call, json_t *structured, struct text *shown)
 {
-    char *own = shown ? NULL : json_dumps(structured, JSON_COMPACT);
-    struct slice text = shown ? text_slice(shown) : slice_of(own ? own : "");
+    struct text own = {0};
+    if (!shown)
+        text_add_dumped(shown = &own, structured);
+    struct slice text = text_slice(shown);
     json_t *content = content_of(text.len ? text.at : "", text.len);
     call_result(call, json_pack("{s:o,s:o}", "content", content, "structuredContent", structured));
-    free(own);
-    if (shown)
-        text_free(shown);
+    text_free(shown);
 }
 
 void call_fail(struct mcp_call *call, const char *format, ...)
 {
-    char sentence[1024];
+    char sentence[1024], shown[1024]; /* what does not fit may be cut within a character */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    call_result(call, json_pack("{s:o,s:b}", "content", content_of(sentence, strlen(sentence)),
-                                "isError", true));
+    shown_format(slice_of(sentence), shown, sizeof shown);
+    if (call->tool)
+        call_result(call, json_pack("{s:o,s:b}", "content", content_of(shown, strlen(shown)),
+                                    "isError", true));
+    else
+        call_error(call, RPC_INTERNAL_ERROR, shown, NULL);
 }
 
 void call_refused(struct mcp_call *call, const struct agent_answer *answer)
@@ -121,18 +128,18 @@ static void on_joined(const struct agent_answer *answer, void *data)
 {
     struct mcp_call *call = data;
     struct mcp *mcp = call->mcp;
-    if (answer->good) {
+    if (call->cancelled) /* meanwhile: what it would be told is not shown to nobody */
+        call_fail(call, "cancelled");
+    else if (answer->good)
         call->joined(call, mcp->agent);
-        return;
-    }
-    call_fail(call, "not at the hub (%s): %s", mcp->options.link.address, answer->why);
+    else
+        call_fail(call, "not at the hub (%s): %s", mcp->options.link.address, answer->why);
 }
 
 /* One of its AI's has expired. */
 static void forget_lease(struct mcp *mcp, const struct mail *message)
 {
-    json_error_t error;
-    json_t *payload = json_loadb(message->payload, message->payload_len, 0, &error);
+    json_t *payload = peer_json((struct slice){message->payload, message->payload_len});
     const char *key = json_string_value(json_object_get(payload, "key"));
     if (key)
         json_object_del(mcp->leases, key);
@@ -254,13 +261,25 @@ static int agent_begin(struct mcp *mcp, const struct khub_options *wanted)
                      &mcp->agent);
 }
 
+/* It needs an AI, and here is none. */
+static void call_unmeant(struct mcp_call *call)
+{
+    if (call->tool)
+        call_fail(call, "whose call is it? Call join, and give the handle that it tells as "
+                        "'handle' (one that was idle for long is forgotten: join again)");
+    else
+        call_error(call, RPC_INVALID_PARAMS,
+                   "whose request is it? Call the tool join, and give the handle that it tells as "
+                   "\"khub/handle\" in \"_meta\"",
+                   NULL);
+}
+
 void call_join_as(struct mcp_call *call, const struct khub_options *options,
                   void (*joined)(struct mcp_call *call, struct agent *agent))
 {
     struct mcp *mcp = call->mcp;
     if (mcp->options.nobody) {
-        call_fail(call, "whose call is it? Call join, and give the handle that it tells as "
-                        "'handle' (one that was idle for long is forgotten: join again)");
+        call_unmeant(call);
         return;
     }
     if (!mcp->agent || agent_ended(mcp->agent)) {
@@ -449,7 +468,8 @@ static void begin(struct mcp *mcp, struct rpc_message *message, struct mcp_outle
     mcp->call_count++;
     if (call->modern)
         run_modern(call, method, meta);
-    else if (mcp->initialized || strcmp(method, "initialize") == 0 || strcmp(method, "ping") == 0)
+    else if (!mcp->options.nobody &&
+             (mcp->initialized || strcmp(method, "initialize") == 0 || strcmp(method, "ping") == 0))
         run(call, method);
     else
         call_error(call, RPC_INVALID_PARAMS,

@@ -22,6 +22,7 @@ struct mcp_call {
     json_t *id;        /* of root */
     json_t *params;    /* of root; NULL: none */
     json_t *arguments; /* of a tool; of params, or NULL */
+    bool tool;         /* it is of one: what goes wrong is a result, for a model to mend */
     bool modern;       /* of the later era */
     bool cancelled;    /* nobody wants the answer */
     size_t acked;      /* messages, by an ack that the hub is told of */
@@ -63,7 +64,7 @@ void call_result(struct mcp_call *call, json_t *result);
 void call_error(struct mcp_call *call, int code, const char *sentence, json_t *data);
 /* Of a tool: what it found, as JSON and as text to read (NULL: the JSON; taken). */
 void call_tell(struct mcp_call *call, json_t *structured, struct text *shown);
-/* Of a tool: what went wrong, for a model to mend. */
+/* What went wrong: of a tool a result, for a model to mend; else an error. */
 void call_fail(struct mcp_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The hub's refusal. */

@@ -5,6 +5,7 @@
 
 #include "gateway/bounds.h"
 #include "gateway/mcp_inside.h"
+#include "gateway/quoted.h"
 #include "gateway/rpc.h"
 
 #define SCHEME "khub://"
@@ -25,12 +26,14 @@ static const char *uri_of(const struct mcp_call *call)
 /* Takes contents. */
 static void tell(struct mcp_call *call, json_t *contents)
 {
-    char *text = json_dumps(contents, JSON_COMPACT);
+    struct text text = {0};
+    text_add_dumped(&text, contents);
     json_decref(contents);
-    json_t *result = text ? json_pack("{s:[{s:s,s:s,s:s}]}", "contents", "uri", uri_of(call),
-                                      "mimeType", "application/json", "text", text)
-                          : NULL;
-    free(text);
+    json_t *result = text.failed
+                         ? NULL
+                         : json_pack("{s:[{s:s,s:s,s:s%}]}", "contents", "uri", uri_of(call),
+                                     "mimeType", "application/json", "text", text.at, text.len);
+    text_free(&text);
     call_result(call, mcp_cached(call, result, 0, "private"));
 }
 
@@ -311,6 +314,8 @@ static void listen_joined(struct mcp_call *call, struct agent *agent)
                                  json_pack("{s:o,s:{s:o}}", "_meta", meta_of(call->id),
                                            "notifications", "resourceSubscriptions", honored)));
     call->cancel = listen_end;
+    if (mcp->finishing)
+        listen_end(call);
 }
 
 void mcp_subscriptions_listen(struct mcp_call *call)

@@ -62,6 +62,7 @@ void mcp_tools_call(struct mcp_call *call)
         call_error(call, RPC_INVALID_PARAMS, why, NULL);
         return;
     }
+    call->tool = true;
     call->arguments = json_object_get(call->params, "arguments");
     json_object_del(call->arguments, "handle"); /* it was looked at */
     if (params_check(tool->params, call->arguments, why, sizeof why) < 0)

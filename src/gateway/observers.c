@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gateway/bounds.h"
+#include "gateway/peer_json.h"
 #include "wire/bounds.h"
 #include "wire/clock.h"
 
@@ -160,8 +161,7 @@ static void lease_keep(struct observer *observer, json_t *lease)
 
 static void lease_heard(struct observer *observer, const struct khub_message *message)
 {
-    json_error_t error;
-    json_t *lease = json_loadb(message->payload.at, message->payload.len, 0, &error);
+    json_t *lease = peer_json((struct slice){message->payload.at, message->payload.len});
     const char *key = json_string_value(json_object_get(lease, "key"));
     const char *status = json_string_value(json_object_get(lease, "status"));
     if (key && status && strcmp(status, "granted") == 0)

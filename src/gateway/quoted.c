@@ -1,5 +1,7 @@
 #include "gateway/quoted.h"
 
+#include <stdlib.h>
+
 #include "wire/shown.h"
 
 void text_add_shown(struct text *text, struct slice bytes)
@@ -26,6 +28,16 @@ void text_add_quoted(struct text *text, struct slice bytes)
             text_add(text, (struct slice){shown.bytes, shown.len});
     }
     text_add_literal(text, "\n");
+}
+
+void text_add_dumped(struct text *text, const json_t *json)
+{
+    char *dumped = json_dumps(json, JSON_COMPACT);
+    if (dumped)
+        text_add_json(text, slice_of(dumped), false);
+    else
+        text->failed = true;
+    free(dumped);
 }
 
 void text_add_quoted_json(struct text *text, struct slice accepted)

@@ -3,6 +3,7 @@
 
 #include "gateway/mcp_inside.h"
 #include "gateway/session_files.h"
+#include "wire/shown.h"
 
 /* An action: what it needs, what it says to the hub, and which question it is. */
 struct action {
@@ -24,9 +25,9 @@ static void on_answer(const struct agent_answer *answer, void *data)
         const json_t *now = json_object_get(answer->payload, "value");
         char *value = now ? json_dumps(now, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
         if (value)
-            call_fail(call, "%s: %s; version %lld is %.600s", answer->code, answer->why,
+            call_fail(call, "%s: %s; version %lld is %s", answer->code, answer->why,
                       (long long)json_integer_value(json_object_get(answer->payload, "version")),
-                      value);
+                      shown_format(slice_of(value), (char[600]){0}, 600));
         else
             call_refused(call, answer);
         free(value);

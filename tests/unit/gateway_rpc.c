@@ -11,6 +11,7 @@
 
 #include "gateway/bounds.h"
 #include "gateway/params.h"
+#include "gateway/peer_json.h"
 #include "gateway/quoted.h"
 #include "gateway/rpc.h"
 
@@ -43,6 +44,32 @@ static void malformed_messages_are_refused_with_the_reason(void **state)
     assert_refused("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\",\"params\":[]}",
                    RPC_INVALID_REQUEST, "params");
     assert_refused("{\"jsonrpc\":\"2.0\",\"id\":1}", RPC_INVALID_REQUEST, "method");
+}
+
+static void assert_read(const char *text, const char *wanted)
+{
+    json_t *json = peer_json(slice_of(text));
+    char *dumped = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_string_equal(dumped, wanted);
+    free(dumped);
+    json_decref(json);
+}
+
+static void json_of_a_peer_is_read_whatever_it_holds(void **state)
+{
+    (void)state;
+    assert_read("{\"a\":[1,-2.5,\"x\\\"\\u0000\",null,{}]}",
+                "{\"a\":[1,-2.5,\"x\\\"\\u0000\",null,{}]}");
+    assert_read("9223372036854775807", "9223372036854775807");
+    assert_read("-9223372036854775808", "-9223372036854775808");
+    assert_read("9223372036854775808", "\"9223372036854775808\"");
+    assert_read("-9223372036854775809", "\"-9223372036854775809\"");
+    assert_read("[1e999,-1E999,1e-999,7,\"1e999\"]", "[\"1e999\",\"-1E999\",0.0,7,\"1e999\"]");
+    assert_read(" { \"n\" : [ ] , \"m\" : 123456789012345678901234567890 , \"t\" : true } ",
+                "{\"n\":[],\"m\":\"123456789012345678901234567890\",\"t\":true}");
+    assert_read("{\"a\\u0000b\":1,\"c\\\\u0000\":{\"\\u0000\":\"\\u0000\"}}",
+                "{\"a\xef\xbf\xbd"
+                "b\":1,\"c\\\\u0000\":{\"\xef\xbf\xbd\":\"\\u0000\"}}");
 }
 
 static void a_refusal_names_the_request_that_it_can_read(void **state)
@@ -212,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed_messages_are_refused_with_the_reason),
+        cmocka_unit_test(json_of_a_peer_is_read_whatever_it_holds),
         cmocka_unit_test(a_refusal_names_the_request_that_it_can_read),
         cmocka_unit_test(nesting_and_length_are_bounded),
         cmocka_unit_test(requests_notifications_and_responses_are_told_apart),
