@@ -48,10 +48,11 @@ new MutationObserver(recolour).observe(document.documentElement, { attributeFilt
 /**
  * Draws curves into `element`. `series` is a list of { label, points: [[x, y], …], dash, step }:
  * x grows; `dash` (1 to 3) draws a line that way; `step` holds each y until the next. x is 'time' (unix
- * time in ms) or 'count'; `unit` stands behind numbers of y. Who changes points or adds to them calls
- * update(), as often as he likes; destroy() takes all of it away. (Also the list itself may change.)
+ * time in ms) or 'count'; `unit` stands behind numbers of y, whose axis begins at 0 if `zero` says so. Who
+ * changes points or adds to them calls update(), as often as he likes; destroy() takes all of it away.
+ * (Also the list itself may change.)
  */
-export function chart(element, { series, x = 'time', unit = '', title = 'Curves', xTitle = '' }) {
+export function chart(element, { series, x = 'time', unit = '', title = 'Curves', xTitle = '', zero = false }) {
   const canvas = h('canvas', { role: 'img' });
   const rows = h('tbody');
   const table = h('details', {}, h('summary', {}, `${title}, as a table`), h('table', {}, h('thead', {},
@@ -81,7 +82,7 @@ export function chart(element, { series, x = 'time', unit = '', title = 'Curves'
       scales: {
         x: { ...axis, type: 'linear', bounds: 'data', afterBuildTicks: x === 'time' ? timeTicks : () => {}, title: { display: Boolean(xTitle),
           text: xTitle, color: ink }, ticks: { ...axis.ticks, callback: place } },
-        y: { ...axis, ticks: { ...axis.ticks, callback: number } },
+        y: { ...axis, beginAtZero: zero, ticks: { ...axis.ticks, callback: number } },
       },
       plugins: {
         legend: { labels: { color: ink, boxHeight: 0, boxWidth: 24 } },

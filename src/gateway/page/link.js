@@ -142,6 +142,9 @@ function personMove(state, why = '') {
   tell('person');
 }
 
+const whyNot = (id, error) => (error.code === 'id_in_use' ?
+  `${id} is here already, by another page or program` : reason(error));
+
 /** Joins as that person: a promise of whether the hub had it. */
 export async function become(id) {
   leave();
@@ -161,7 +164,7 @@ export async function become(id) {
         } else if (state === 'waiting') {
           personMove('lost', error ? reason(error) : '');
         } else if (state === 'ended') {
-          personMove('refused', error ? reason(error) : '');
+          personMove('refused', error ? whyNot(id, error) : '');
         }
       } });
   } catch (error) {
@@ -174,7 +177,7 @@ export async function become(id) {
     await client.join();
     return true;
   } catch (error) {
-    if (client === speaker) personMove('refused', reason(error));
+    if (client === speaker) personMove('refused', whyNot(id, error));
     return false;
   }
 }
@@ -187,6 +190,9 @@ export function leave() {
   personMove('none');
   client?.close({ leave: true, timeoutMs: 3000 }).catch(() => {});
 }
+
+/** Sends a letter of the person's, or to the person, again ('resend'), or gives it up ('drop'). */
+export const deadLetter = async (id, action) => speaker.deadLetter(id, action);
 
 /** Says something in the person's name: {messageId, seq, delivered, stored}, or throws. */
 export function publish(type, payload, target = null) {

@@ -3,6 +3,7 @@ import { approvalsView } from './approvals.js';
 import { comeAs, keptName, whoIs } from './compose.js';
 import { button, fill, h, say } from './dom.js';
 import { link, on, person, watch } from './link.js';
+import { figuresView } from './figures.js';
 import { knowledgeView } from './knowledge.js';
 import { membersView } from './members.js';
 import { onMembers } from './room.js';
@@ -16,7 +17,8 @@ const $ = (id) => document.getElementById(id);
 
 // ── views ──
 
-const views = [membersView(), streamView(), approvalsView(), tasksView(), sessionsView(), knowledgeView()];
+const views = [membersView(), streamView(), approvalsView(), tasksView(), sessionsView(), knowledgeView(),
+  figuresView()];
 const main = $('main'), nav = document.querySelector('nav');
 const links = new Map();
 let current = null;

@@ -29,8 +29,8 @@ class Said {
   }
 }
 
-/** list: ascending; floor: all above this seq is in it. */
-export const messages = { list: [], floor: 0, torn: false };
+/** list: ascending; floor: all above this seq is in it, but for what a gap in it says. */
+export const messages = { list: [], floor: 0 };
 
 const keys = new Set();
 const listeners = [];
@@ -117,6 +117,7 @@ on('joined', async () => {
   tell(null);
 });
 on('torn', () => {
-  messages.torn = true;
-  tell(null);
+  const gap = { gap: true, key: `gap ${performance.now()}`, seq: link.seq, time: new Date().toISOString(), size: 0 };
+  messages.list.push(gap);
+  tell([gap]);
 });

@@ -20,8 +20,10 @@ function cut(text, most) {
   return `${text.slice(0, end)}…`;
 }
 
+const PLAIN = /^[\x20-\x7e]*$/; // most are
+
 /** A piece of a line: blanks at its ends stay. */
-export const piece = (text) => text.replace(/\s+/g, ' ').replace(HIDDEN, spell);
+export const piece = (text) => (PLAIN.test(text) ? text : text.replace(/\s+/g, ' ').replace(HIDDEN, spell));
 
 /** In one line, whatever it is. */
 export function line(value, most = LINE_MAX) {

@@ -14,6 +14,8 @@ const TOLD_MS = 4000; // between two things that a screen reader is told
 const EARLIER_MAX = 20000;
 
 function draw(item) {
+  if (item.gap) return h('article', { class: 'gap muted' }, timeOf(item.time), ' Here something may be missing: ' +
+    'the page was not connected, and the hub does not have it any more.');
   const mine = item.sender === person.id && item.sender;
   const text = item.text.slice(0, SHOWN);
   return h('article', { class: `message${mine ? ' mine' : ''}${item.type === 'chat' ? '' : ' told'}`,
@@ -30,6 +32,7 @@ function draw(item) {
 
 /** What a filter lets through: {types, who, text}. */
 function passes(item, { types, who, text }) {
+  if (item.gap) return true;
   if (types && !types.has(item.type)) return false;
   if (who && item.sender !== who && item.target !== who && !(item.sender === 'hub' && item.text.includes(who)))
     return false;
@@ -139,6 +142,7 @@ export function streamView() {
   }
 
   function open(item) {
+    if (item.gap) return;
     const became = account(item);
     const payload = h('details', {}, h('summary', {}, 'As it was sent'));
     payload.addEventListener('toggle', () => payload.open && payload.children.length === 1 &&
