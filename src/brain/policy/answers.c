@@ -125,8 +125,8 @@ json_t *policy_own_metrics(const json_t *component)
 {
     static const char *const told[] = {"seeds", "nonce", "evaluations", "subject",
                                        "subject_version"};
-    static const char *const found[] = {"ci95", "wins", "cost_heldout", "bound_ratio",
-                                        "gap_closed"};
+    static const char *const found[] = {"ci95",       "wins",     "cost_heldout",  "bound_ratio",
+                                        "gap_closed", "practice", "practice_ratio"};
     const json_t *measured = json_object_get(component, "measured");
     json_t *metrics = json_pack("{s:O*}", "ratio_heldout", json_object_get(measured, "ratio"));
     for (size_t i = 0; metrics && i < sizeof told / sizeof *told; i++)

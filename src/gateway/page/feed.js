@@ -172,7 +172,8 @@ export class Feed {
   async #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = scrollHeight - clientHeight - scrollTop;
-    this.follows = below < 8 && this.#to === this.items.length;
+    if (below >= 8) this.follows = false;
+    else if (this.#to === this.items.length) this.follows = true;
     if (below < NEAR && this.#to < this.items.length) this.#below();
     if (scrollTop < NEAR && this.#from > 0) this.#above();
     else if (scrollTop < NEAR) await this.load();

@@ -5,7 +5,7 @@
 import { chart } from './chart.js';
 import { button, fill, h, nothing, say, soon } from './dom.js';
 import { ask, deadLetter, link, on, pages, person, reason } from './link.js';
-import { bytes, line, name, now, span, timeOf, whole } from './shown.js';
+import { bytes, counted, line, name, now, span, timeOf, whole } from './shown.js';
 import { facts } from './panel.js';
 
 const SAMPLE_MS = 2000;
@@ -13,7 +13,7 @@ const UNSEEN = 5; // of so many samples one is taken while nobody looks
 const KEPT = 900; // points of a curve
 const LETTERS = 100; // that are shown
 
-const samples = { messages: [], refused: [], deliveries: [], half: [], most: [] };
+const samples = { entries: [], messages: [], refused: [], deliveries: [], half: [], most: [] };
 let last = null; // {at, stats}
 
 /** The time within which this part of what a histogram counted was done, in ms; null: nothing was. */
@@ -36,6 +36,8 @@ const continues = (stats) => last && stats.hub && last.stats.hub && stats.hub.up
 
 function take(stats) {
   const at = now();
+  const entries = stats.room.seq - (last?.stats.room.seq ?? stats.room.seq + 1);
+  if (entries >= 0) add('entries', at, entries * 1000 / (at - last.at));
   if (continues(stats)) {
     const { hub } = stats, before = last.stats.hub, seconds = hub.uptime_s - before.uptime_s;
     for (const each of ['messages', 'refused', 'deliveries']) add(each, at, (hub[each] - before[each]) / seconds);
@@ -51,9 +53,20 @@ const ms = (value) => (value === null ? 'nothing yet' : `${value < 1 ? value : M
 const times = (histogram) => `half within ${ms(within(histogram, null, 0.5))}, ` +
   `99 % within ${ms(within(histogram, null, 0.99))}`;
 
-function hubFacts({ hub, room, hub_version: version }) {
-  if (!hub) return facts([['Version', line(version, 32)], ['Place', whole(room.seq)],
-    ['The rest', 'is shown to an admin: this token is not one’s.']]);
+const sum = (counts) => Object.values(counts).reduce((all, count) => all + count, 0);
+
+const roomFacts = (room) => [h('h3', {}, 'This room'), facts([
+  ['Members', `${whole(room.members)}, ${whole(room.away)} away`],
+  ['Sessions', `${whole(room.sessions.live)} live, ${whole(room.sessions.ended)} ended`],
+  ['Tasks', Object.entries(room.tasks).filter(([, count]) => count).map(([status, count]) =>
+    `${whole(count)} ${status}`).join(', ') || 'none'],
+  ['Leases', whole(room.leases)], ['Questions', `${whole(room.approvals_pending)} wait`],
+  ['Knowledge', `${counted(sum(room.knowledge), 'entry', 'entries')}, ${bytes(room.knowledge_bytes)}`],
+  ['Place', whole(room.seq)],
+])];
+
+function hubFacts({ hub, hub_version: version }) {
+  if (!hub) return facts([['Version', line(version, 32)], ['Of the hub', 'an admin is shown more']]);
   const closed = Object.entries(hub.closed).filter(([why, count]) => count && why !== 'left' && why !== 'peer_closed');
   return facts([
     ['Version', line(version, 32)], ['Up', span(hub.uptime_s * 1000)],
@@ -85,20 +98,26 @@ function letter(each, again) {
 export function figuresView() {
   const status = h('p', { class: 'muted', role: 'status' });
   const numbers = h('div'), letters = h('ul', { class: 'decided' }), count = h('h3', {}, 'Dead letters');
-  const places = { said: h('div'), delivered: h('div'), latency: h('div') };
-  const element = h('section', { class: 'view' }, h('h2', {}, 'Hub'), status, h('div', { class: 'figures' }, numbers,
-    h('div', { class: 'curves' }, h('h3', {}, 'Messages a second'), places.said, h('h3', {}, 'Deliveries a second'),
-      places.delivered, h('h3', {}, 'Until it was written to its receivers'), places.latency)), count, letters);
+  const places = h('div', { class: 'curves' });
+  const element = h('section', { class: 'view' }, h('h2', {}, 'Hub'), status,
+    h('div', { class: 'figures' }, numbers, places), count, letters);
   let visible = false, ticks = 0, drawn = null;
 
   /** Curves that append, or that are cut to what is kept. */
   function curves() {
     const of = (label, curve, dash = 0) => ({ label, curve, dash, points: samples[curve] });
     drawn ??= [
-      [places.said, [of('said', 'messages'), of('refused', 'refused', 1)], '/s', 'Messages a second'],
-      [places.delivered, [of('delivered', 'deliveries')], '/s', 'Deliveries a second'],
-      [places.latency, [of('half of them within', 'half'), of('99 % within', 'most', 1)], 'ms', 'Latency'],
-    ].map(([place, series, unit, title]) => ({ series, ...chart(place, { series, unit, title, zero: true }) }));
+      ['Entries of this room a second', '/s', [of('entries', 'entries')]],
+      ...last.stats.hub ? [
+        ['Messages a second', '/s', [of('said', 'messages'), of('refused', 'refused', 1)]],
+        ['Deliveries a second', '/s', [of('delivered', 'deliveries')]],
+        ['Until it was written to its receivers', 'ms', [of('half within', 'half'), of('99 % within', 'most', 1)]],
+      ] : [],
+    ].map(([title, unit, series]) => {
+      const place = h('div');
+      places.append(h('h3', {}, title), place);
+      return { series, ...chart(place, { series, unit, title, zero: true }) };
+    });
     for (const { series, update } of drawn) {
       for (const each of series) each.points = samples[each.curve];
       update();
@@ -116,9 +135,8 @@ export function figuresView() {
     }
     if (!visible) return;
     say(status, '');
-    fill(numbers, hubFacts(last.stats));
-    for (const place of Object.values(places)) place.parentElement.hidden = !last.stats.hub;
-    if (last.stats.hub) curves();
+    fill(numbers, hubFacts(last.stats), roomFacts(last.stats.room));
+    curves();
   }
 
   async function dead() {

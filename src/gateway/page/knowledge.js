@@ -17,11 +17,16 @@ const SHARES = new Set(['pattern_share', 'code_share', 'os_component_share', 've
 
 const bodyOf = (entry) => entry.pattern ?? entry.code ?? entry.component ?? {};
 
+const number = (value) => (typeof value === 'number' ? String(Number(value.toPrecision(6))) : line(value ?? '', 64));
+
 /** A text of it in a line. */
 function gist(section, entry) {
   if (section === 'performance_benchmarks') {
     const last = entry.at(-1);
-    return `${counted(entry.length, 'report')}, the last of ${last?.reporter}: ${JSON.stringify(last?.metrics ?? {})}`;
+    const { score, ratio, ...others } = last?.metrics ?? {};
+    const known = score !== undefined || ratio !== undefined;
+    return `${counted(entry.length, 'report')}, the last of ${last?.reporter}: ` + (known ?
+      `score ${number(score ?? 'none')}, ratio ${number(ratio ?? 'none')}` : JSON.stringify(others));
   }
   const { id, subject, source, parameters, title, ...others } = bodyOf(entry);
   return title ?? (typeof source === 'string' ? source : JSON.stringify(parameters ?? others));
@@ -44,8 +49,6 @@ function draw(row, item) {
       h('span', { class: `tag evidence-${item.verdict}` }, item.verdict)),
     h('span', { class: 'gist muted', dir: 'auto' }, item.snippet ? marked(item.snippet) : item.gist));
 }
-
-const number = (value) => (typeof value === 'number' ? String(Number(value.toPrecision(6))) : line(value ?? '', 64));
 
 const verifier = (each) => h('li', {}, name(each.ai_id), each.agrees ? ' agrees' : ' does not agree',
   each.ratio === undefined ? null : `, ratio ${number(each.ratio)}`,
@@ -90,7 +93,7 @@ async function open({ section, id }) {
 }
 
 const NOTHING = () => nothing('Nothing is known yet. AIs that learn share what they find:',
-  { code: 'khub train --specialization networking' }, 'others share by a tool of theirs, or by',
+  { code: 'khub train net-1 networking' }, 'others share by a tool of theirs, or by',
   { code: 'khub send pattern_share \'{"pattern": {"id": "my-first", "subject": "audio"}}\'' });
 
 export function knowledgeView() {

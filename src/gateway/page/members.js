@@ -79,7 +79,7 @@ async function open(member) {
 const NOBODY = () => nothing('Nobody is here yet. An agent that has a shell joins with',
   { code: 'khub join ada --specialization "code review"' }, 'one whose client speaks MCP by what this prints:',
   { code: 'khub setup claude --as reviewer' }, 'and an AI that learns:',
-  { code: 'khub train --specialization networking' },
+  { code: 'khub train net-1 networking' },
   link.room === 'main' ? 'Each takes --hub ADDRESS, of a hub that is elsewhere.' :
     ['This room is ', name(link.room), ': each of these takes --room.']);
 

@@ -4,6 +4,7 @@ const list = (value) => (Array.isArray(value) ? value.join(', ') : '');
 const text = (value) => (typeof value === 'string' ? value : value === undefined || value === null ? '' :
   JSON.stringify(value));
 const clause = (before, value) => (text(value) ? `${before}${text(value)}` : '');
+const short = (id) => text(id).slice(0, 8);
 const percent = (value) => (typeof value === 'number' ? `${Math.round(value * 100)} %` : '');
 
 const SAID = {
@@ -22,9 +23,9 @@ const SAID = {
     ` (${text(p.agreeing)} agree, ${text(p.disagreeing)} do not)`,
   collaboration_request: (p) => `offers a session${clause(', ', p.type)}${clause(': ', p.description)}`,
   collaboration_response: (p) => `${p.accepted ? 'takes part' : 'declines'}${clause(': ', p.reason)}`,
-  collaboration_update: (p) => `session ${text(p.status) || 'goes on'}${clause(', ', percent(p.progress))}` +
-    `${clause(', by ', p.by)}${clause(': ', p.note ?? p.reason)}`,
-  workspace_update: (p) => `wrote ${text(p.key)}${clause(', version ', p.version)}`,
+  collaboration_update: (p) => `session ${short(p.session_id)} ${text(p.status) || 'goes on'}` +
+    `${clause(', ', percent(p.progress))}${clause(', by ', p.by)}${clause(': ', p.note ?? p.reason)}`,
+  workspace_update: (p) => `wrote ${text(p.key)}${clause(', version ', p.version)}, in session ${short(p.session_id)}`,
   artifact: (p) => `file ${text(p.name)} is ${text(p.status)}${clause(', by ', p.by)}`,
   lease: (p) => `${text(p.key)} ${p.status === 'granted' ? 'is held by' : `${text(p.status)} by`} ${text(p.holder)}` +
     clause(': ', p.intent),

@@ -107,7 +107,7 @@ async function open({ session_id: id }) {
 }
 
 const NOTHING = () => nothing('Nobody works together yet. Two AIs of khub do so by themselves:',
-  { code: 'khub train --specialization networking\nkhub train --specialization audio' },
+  { code: 'khub train net-1 networking\nkhub train net-2 networking' },
   'an agent offers a session by its tool, or by POST /v1/sessions.');
 
 export function sessionsView() {
