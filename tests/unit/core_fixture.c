@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core_record.h"
+#include "tests/grown.h"
 #include "wire/text.h"
 #include "wire/types.h"
 
@@ -130,7 +131,7 @@ static void deliver(struct fixture *f, peer_id to, const struct slice parts[EFFE
     json_t *object = parse(line);
     check_shape(side, line, object);
     check_limit(line, object);
-    f->deliveries = realloc(f->deliveries, (f->count + 1) * sizeof *f->deliveries);
+    f->deliveries = grown(f->deliveries, f->count, sizeof *f->deliveries);
     assert_non_null(f->deliveries);
     f->deliveries[f->count++] =
         (struct delivery){.peer = (unsigned)(to & 0xffffffffu), .line = line, .object = object};

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "log/memory.h"
+#include "tests/grown.h"
 
 struct recorder {
     struct log inner;
@@ -38,7 +39,7 @@ static void recorder_apply(void *ctx, const struct entry *entry)
 {
     struct recorder *recorder = ctx;
     struct record *record = recorder->record;
-    record->at = realloc(record->at, (record->count + 1) * sizeof *record->at);
+    record->at = grown(record->at, record->count, sizeof *record->at);
     assert_non_null(record->at);
     struct recorded *recorded = &record->at[record->count++];
     *recorded = (struct recorded){.room = kept_copy(recorder->room), .entry = *entry};

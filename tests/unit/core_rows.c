@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core_steps.h"
+#include "tests/grown.h"
 #include "wire/text.h"
 
 #define ROWS_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -58,7 +59,7 @@ static void table_take(void *ctx, const struct row *row)
         return;
     }
     if (!kept) {
-        table->rows = realloc(table->rows, (table->count + 1) * sizeof *table->rows);
+        table->rows = grown(table->rows, table->count, sizeof *table->rows);
         assert_non_null(table->rows);
         kept = &table->rows[table->count++];
         *kept = (struct kept){row->kind, copy(row->key), NULL, row->key.len};

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/grown.h"
+
 int folder_make(void **state)
 {
     struct world *world = calloc(1, sizeof *world);
@@ -54,7 +56,7 @@ static void wake(void *ctx)
 
 static void see(struct world *world, const struct entry *entry, bool lost)
 {
-    world->seen = realloc(world->seen, (world->count + 1) * sizeof *world->seen);
+    world->seen = grown(world->seen, world->count, sizeof *world->seen);
     assert_non_null(world->seen);
     struct seen *seen = &world->seen[world->count++];
     *seen = (struct seen){.seq = entry->seq, .kind = entry->kind, .lost = lost};
