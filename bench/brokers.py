@@ -84,8 +84,7 @@ def redis_command(_build, directory, _case):
             "--client-output-buffer-limit", "pubsub 0 0 0"], port
 
 
-def nats_command(_build, directory, _case):
-    port = free_port()
+def nats_start(directory, port, more=""):
     config = write_file(directory, "nats.conf", f"""
         listen: "127.0.0.1:{port}"
         max_connections: 20000
@@ -93,8 +92,20 @@ def nats_command(_build, directory, _case):
         write_deadline: "60s"
         ping_interval: "1h"
         logfile: "{directory}/nats.log"
+        {more}
         """)
-    return ["nats-server", "-c", config], port
+    return ["nats-server", "-c", config]
+
+
+def nats_command(_build, directory, _case):
+    port = free_port()
+    return nats_start(directory, port), port
+
+
+def nats_web_command(_build, directory, _case):
+    port = free_port()
+    web = f'websocket {{ listen: "127.0.0.1:{port}", no_tls: true }}'
+    return nats_start(directory, -1, web), port
 
 
 def mosquitto_command(_build, directory, _case):
@@ -130,6 +141,8 @@ BROKERS = (
     Broker("mosquitto", "mosquitto", mosquitto_command, program="mosquitto"),
 )
 
+
+NATS_WEB = Broker("nats-web", "nats /ws", nats_web_command, program="nats-server")
 
 BROKERS_TLS = (
     Broker("khub", "khub", khub_command, cases=("fanout", "direct", "latency", "idle")),

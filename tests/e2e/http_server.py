@@ -406,6 +406,28 @@ def ten_thousand_idle_sockets():
 
 
 @test
+def a_thousand_idle_streams():
+    """Each is told again and again that all is well, and then the same."""
+    count = most_files(1000)
+    with serving("alive_ms=200") as server, contextlib.ExitStack() as stack:
+        before = server.rss()
+        feeds = [stack.enter_context(open_feed(server)) for _ in range(count)]
+        server.wait_count("feeds", count)
+        each = (server.rss() - before) / count
+        check(sanitized() or each < 12288, "an idle stream takes", each, "bytes")
+        for feed in feeds:
+            equal([feed.chunk() for _ in range(4)], [b":\n\n"] * 4)
+        server.ask("/say", method="POST", body=b"end")
+        for feed in feeds:
+            heard = b""
+            while not heard:
+                heard = feed.chunk().replace(b":\n\n", b"")
+            equal(heard, b"event: said\nid: 7\ndata: end\n\n")
+        counts = server.counts()
+        equal((counts["streams_open"], counts["streams_cut"], counts["timeouts"]), (count, 0, 0))
+
+
+@test
 def idle_ones_make_room_for_others():
     with serving("connections_max=20") as server, contextlib.ExitStack() as stack:
         idle = [stack.enter_context(server.connect()) for _ in range(20)]
