@@ -129,6 +129,7 @@ static int run(const void *data)
 
 #define AT(member) .offset = offsetof(struct gateway_settings, member)
 static const struct setting options[] = {
+    CONFIG_SETTING,
     {.name = "http",
      .kind = SETTING_LIST,
      AT(http),

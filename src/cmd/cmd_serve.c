@@ -248,6 +248,7 @@ static int run(const void *data)
 #define AT(member) .offset = offsetof(struct serve_settings, member)
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const struct setting options[] = {
+    CONFIG_SETTING,
     {.name = "listen",
      .letter = 'l',
      .kind = SETTING_LIST,

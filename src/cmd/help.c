@@ -45,14 +45,13 @@ static void print_usage(const struct command *command, FILE *out)
     fputs("\n\n", out);
 }
 
-/* Adds what the table knows beside the sentence: choices, limits, default. */
-static void print_sentence(const struct setting *setting, FILE *out)
+char *setting_sentence(const struct setting *setting)
 {
     char *sentence = NULL;
     size_t size = 0;
     FILE *text = open_memstream(&sentence, &size);
     if (!text)
-        return;
+        return NULL;
     fputs(setting->help, text);
     if (setting->choices) {
         fputs(" One of:", text);
@@ -70,8 +69,9 @@ static void print_sentence(const struct setting *setting, FILE *out)
         fprintf(text, setting->environment ? " [default: $%s, else %s]" : " [default: %s%s]",
                 setting->environment ? setting->environment : "", setting->fallback);
     if (fclose(text) == 0)
-        options_fill(out, sentence, HELP_INDENT, HELP_WIDTH);
+        return sentence;
     free(sentence);
+    return NULL;
 }
 
 static void print_setting(const struct setting *setting, bool operand, FILE *out)
@@ -88,7 +88,10 @@ static void print_setting(const struct setting *setting, bool operand, FILE *out
     fprintf(out, "  %-*s", room, term);
     if ((int)strlen(term) >= room)
         fprintf(out, "\n%*s", (int)HELP_INDENT, "");
-    print_sentence(setting, out);
+    char *sentence = setting_sentence(setting);
+    if (sentence)
+        options_fill(out, sentence, HELP_INDENT, HELP_WIDTH);
+    free(sentence);
 }
 
 static void print_settings(const char *title, const struct setting *settings, bool operands,

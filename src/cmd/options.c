@@ -6,12 +6,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/config.h"
 #include "wire/nearest.h"
 
 #define LONG_FIRST    256 /* getopt's value of the first long option: above every letter */
@@ -21,11 +23,14 @@
 static const struct setting help_setting = {
     .name = "help", .letter = 'h', .kind = SETTING_FLAG, .help = "Shows this."};
 
+const char *options_config;
+
 struct parsing {
     const struct command *command;
     unsigned char *settings;
     FILE *errors;
-    bool given[SETTINGS_MAX];
+    bool given[SETTINGS_MAX]; /* on the command line */
+    bool filed[SETTINGS_MAX]; /* in the file */
 };
 
 static enum options_result wrong(const struct parsing *parsing, const char *format, ...)
@@ -257,20 +262,23 @@ static size_t settings_count(const struct setting *settings)
     return count;
 }
 
-static enum options_result unknown_option(const struct parsing *parsing, const char *word)
+/* The option that `name` (up to a '=') was probably meant to be; NULL: none is near. */
+static const char *nearest_option(const struct command *command, const char *name)
 {
-    const char *name = word;
-    while (*name == '-')
-        name++;
     char bare[NEAREST_BYTES_MAX + 1];
     snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(name, "="), name);
     struct nearest nearest = {.word = slice_of(bare)};
-    for (size_t i = 0; i < settings_count(parsing->command->options); i++)
-        nearest_offer(&nearest, slice_of(parsing->command->options[i].name));
+    for (size_t i = 0; i < settings_count(command->options); i++)
+        nearest_offer(&nearest, slice_of(command->options[i].name));
     nearest_offer(&nearest, slice_of(help_setting.name));
-    if (strncmp(word, "--", 2) == 0 && nearest.count > 0)
-        return wrong(parsing, "unknown option '%s': did you mean '--%s'?", word,
-                     nearest.best[0].name.at);
+    return nearest.count > 0 ? nearest.best[0].name.at : NULL;
+}
+
+static enum options_result unknown_option(const struct parsing *parsing, const char *word)
+{
+    const char *meant = nearest_option(parsing->command, word + strspn(word, "-"));
+    if (strncmp(word, "--", 2) == 0 && meant)
+        return wrong(parsing, "unknown option '%s': did you mean '--%s'?", word, meant);
     return wrong(parsing, "unknown option '%s'.", word);
 }
 
@@ -359,6 +367,58 @@ static enum options_result parse_operands(struct parsing *parsing, int count, ch
     return OPTIONS_FINE;
 }
 
+static enum options_result store_line(struct parsing *parsing, const struct config_line *line,
+                                      const char *where)
+{
+    const struct setting *options = parsing->command->options;
+    size_t index = 0, count = settings_count(options);
+    while (index < count && strcmp(options[index].name, line->name) != 0)
+        index++;
+    if (index == count) {
+        const char *meant = nearest_option(parsing->command, line->name);
+        return wrong(parsing, "%s: unknown option '%s'%s%s%s", where, line->name,
+                     meant ? ": did you mean '" : "", meant ? meant : "", meant ? "'?" : ".");
+    }
+    const struct setting *setting = &options[index];
+    if (setting->place == &options_config)
+        return wrong(parsing, "%s: a file can't name another.", where);
+    char shown[PATH_MAX + 80];
+    snprintf(shown, sizeof(shown), "%s: %s", where, setting->name);
+    if (parsing->filed[index] && setting->kind != SETTING_LIST)
+        return wrong(parsing, "%s stands twice.", shown);
+    parsing->filed[index] = true;
+    if (parsing->given[index])
+        return OPTIONS_FINE;
+    bool on = true;
+    if (setting->kind == SETTING_FLAG && config_flag(line->value, &on) < 0)
+        return wrong(parsing, "%s is '%s': it must be yes or no.", shown, line->value);
+    if (setting->kind != SETTING_FLAG && !line->value)
+        return wrong(parsing, "%s wants a value: %s = %s", shown, setting->name, setting->argument);
+    return on ? store(parsing, setting, shown, line->value ? line->value : "") : OPTIONS_FINE;
+}
+
+static enum options_result store_file(struct parsing *parsing, const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return wrong(parsing, "could not read '%s': %s.", path, strerror(errno));
+    struct config_line line = {0};
+    enum options_result result = OPTIONS_FINE;
+    enum config_result next = CONFIG_END;
+    while (result == OPTIONS_FINE && (next = config_next(file, &line)) == CONFIG_LINE) {
+        char where[PATH_MAX + 16];
+        snprintf(where, sizeof(where), "%s:%u", path, line.number);
+        result = store_line(parsing, &line, where);
+    }
+    if (result == OPTIONS_FINE && next == CONFIG_UNREAD)
+        result = wrong(parsing, "could not read '%s': %s.", path, strerror(errno));
+    if (result == OPTIONS_FINE && next == CONFIG_WRONG)
+        result = wrong(parsing, "%s:%u: a line is 'name = value', of at most %u bytes.", path,
+                       line.number, CONFIG_LINE_MAX);
+    fclose(file);
+    return result;
+}
+
 /* Before anything is read, what was not going to be said. A wrong variable must not break a command
  * that sets the option itself. */
 static enum options_result store_defaults(struct parsing *parsing)
@@ -370,7 +430,7 @@ static enum options_result store_defaults(struct parsing *parsing)
         snprintf(shown, sizeof(shown), "$%s", setting->environment ? setting->environment : "");
         if (!value || !*value)
             value = setting->fallback;
-        if (parsing->given[i] || !value)
+        if (parsing->given[i] || parsing->filed[i] || !value)
             continue;
         enum options_result result = store(parsing, setting, shown, value);
         if (result != OPTIONS_FINE)
@@ -387,7 +447,10 @@ enum options_result options_parse(const struct command *command, int argc, char 
                                   void *settings, FILE *errors)
 {
     struct parsing parsing = {.command = command, .settings = settings, .errors = errors};
+    options_config = NULL;
     enum options_result result = parse_options(&parsing, argc, argv);
+    if (result == OPTIONS_FINE && options_config)
+        result = store_file(&parsing, options_config);
     if (result == OPTIONS_FINE)
         result = store_defaults(&parsing);
     if (result == OPTIONS_FINE)

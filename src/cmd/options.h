@@ -122,6 +122,17 @@ struct command {
         .name = "json", .kind = SETTING_FLAG, .offset = offsetof(type, json), .help = (sentence)   \
     }
 
+/* Of a subcommand that can be told its options in a file (config.h). */
+#define CONFIG_SETTING                                                                             \
+    {                                                                                              \
+        .name = "config", .letter = 'c', .kind = SETTING_TEXT, .place = &options_config,        \
+        .argument = "FILE",                                                                        \
+        .help =                                                                                    \
+            "Options, one a line as 'name = value', named as here without the dashes; # at its "          \
+            "beginning makes a comment. What stands on the command line comes before what stands there."    \
+    }
+extern const char *options_config; /* the file */
+
 #define COLOR_SETTING(type)                                                                        \
     {                                                                                              \
         .name = "color", .kind = SETTING_CHOICE, .offset = offsetof(type, color),                  \
@@ -141,6 +152,9 @@ void options_help(const struct command *command, FILE *out);
 /* Fills text into lines of at most `width` columns, all but the first indented by `indent`; '\n'
  * begins a new paragraph line. */
 void options_fill(FILE *out, const char *text, unsigned indent, unsigned width);
+/* What help says of a setting: its sentence, with choices, limits and default. The caller frees it;
+ * NULL: no memory. */
+char *setting_sentence(const struct setting *setting);
 /* "between 1 and 64", written into buffer, which is returned. */
 const char *setting_limits(const struct setting *setting, char *buffer, size_t size);
 /* Bytes of "65536", "64K", "8M", "1G" (a B or iB behind is fine). 0, or -1 when it is no size or

@@ -52,6 +52,7 @@ def libraries_go_where_they_are_looked_for():
         machine.run("meson", "setup", machine.build, ROOT, "-Dtests=false", "-Dbench=false", "-Doptimization=0", "-Dwerror=false")
         plan = json.loads(machine.run("meson", "introspect", "--installed", machine.build))
         check("/usr/local/bin/khub" in plan.values(), plan)
+        check("/usr/local/share/man/man1/khub-serve.1" in plan.values(), "a manual page")
         libraries = {made: place for made, place in plan.items() if ".so." in made or made.endswith(".a")}
         equal({os.path.dirname(place) for place in libraries.values()}, {"/usr/local/lib"}, "where libraries go")
         # symlinks, too, are in the plan, by paths outside of the build
@@ -73,10 +74,27 @@ def a_service_can_do_little_but_be_a_hub():
         units = {os.path.basename(place): made for made, place in plan.items() if place.startswith("/usr/lib/systemd/system/")}
         equal(set(units), {"khub.service", "khub.socket"}, "units")
         with open(units["khub.service"], encoding="utf-8") as file:
-            check("\nExecStart=/usr/bin/khub serve " in file.read(), "what the service runs")
+            check("\nExecStart=/usr/bin/khub serve --config /etc/khub.conf\n" in file.read(), "what the service runs")
         if not shutil.which("systemd-analyze"):
             raise Skip("no systemd-analyze here")
         machine.run("systemd-analyze", "security", "--offline=true", "--threshold=15", units["khub.service"])
+
+
+@test
+def options_that_an_administrator_wrote_stay():
+    with Machine() as machine:
+        script = os.path.join(ROOT, "packaging", "install_conf.sh")
+        ours = os.path.join(machine.folder, "khub.conf")
+        with open(ours, "w", encoding="utf-8") as file:
+            file.write("quiet\n")
+        machine.environment["DESTDIR"] = machine.root
+        machine.run(script, ours, "/etc")
+        with open(machine.root + "/etc/khub.conf", "r+", encoding="utf-8") as file:
+            equal(file.read(), "quiet\n", "what is installed first")
+            file.write("port = 6001\n")
+        machine.run(script, ours, "/etc")
+        with open(machine.root + "/etc/khub.conf", encoding="utf-8") as file:
+            equal(file.read(), "quiet\nport = 6001\n", "what is there after another installation")
 
 
 run()
