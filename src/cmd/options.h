@@ -125,12 +125,12 @@ struct command {
 /* Of a subcommand that can be told its options in a file (config.h). */
 #define CONFIG_SETTING                                                                             \
     {                                                                                              \
-        .name = "config", .letter = 'c', .kind = SETTING_TEXT, .place = &options_config,        \
-        .argument = "FILE",                                                                        \
-        .help =                                                                                    \
-            "Options, one a line as 'name = value', named as here without the dashes; # at its "          \
-            "beginning makes a comment. What stands on the command line comes before what stands there."    \
+        .name = "config", .letter = 'c', .kind = SETTING_TEXT, .place = &options_config,           \
+        .argument = "FILE", .help = CONFIG_HELP                                                    \
     }
+#define CONFIG_HELP                                                                                \
+    "Options, one a line as 'name = value', named as here without the dashes; # at its "           \
+    "beginning makes a comment. What stands on the command line comes before it."
 extern const char *options_config; /* the file */
 
 #define COLOR_SETTING(type)                                                                        \

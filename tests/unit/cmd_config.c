@@ -1,5 +1,5 @@
-/* Options in a file: what stands there is judged as on the command line, which comes before it; what
- * is wrong is told with its line. */
+/* Options in a file: what stands there is judged as on the command line, which comes before it;
+ * what is wrong is told with its line. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
