@@ -10,10 +10,11 @@ Saying: one AI says 300-byte chats to all (nobody else is there) by the socket, 
 First one at a time: the time from a message to the hub's word on it. Then UNDER_WAY at once (HTTP:
 on so many connections): messages a second, and user and system time of hub and gateway for each.
 
-Hearing: readers of GET /v1/stream, beside observers by the socket and by /ws; one AI says bursts of
-64, the next when every reader has all of the last. Bytes are looked at for the end of a message and
-not parsed; still the generator is Python, and a rate that it limits is a floor. The ratios are to
-the socket in the same run.
+Hearing: readers of GET /v1/stream, beside observers by the socket and by /ws, and WebSockets of a
+NATS server where one is installed (its time stands under hub: it is one process); one AI says
+bursts of 64, the next when every reader has all of the last. Bytes are looked at for the end of a
+message and not parsed; still the generator is Python, and a rate that it limits is a floor. The
+ratios are to the socket in the same run.
 """
 import argparse
 import json
@@ -22,7 +23,8 @@ import socket
 import statistics
 import time
 
-from websocket import Plain, Web, line, pair
+from brokers import NATS_WEB
+from websocket import Nats, Plain, Web, line, pair, place
 
 UNDER_WAY = 16
 BURST = 64
@@ -102,10 +104,13 @@ class SaidByLines:
             self.say()
         return done
 
+    def settle(self):
+        """Until all that are under way are answered."""
+        while self.under_way > 0:
+            self.under_way -= self.peer.socket.recv(1 << 16).count(b'"message_type":"ack"')
+
     def end(self):
-        done = 0
-        while done < self.under_way:
-            done += self.peer.socket.recv(1 << 16).count(b'"message_type":"ack"')
+        self.settle()
         self.peer.socket.close()
 
 
@@ -211,10 +216,35 @@ def observer(kind):
     return Observer
 
 
+class NatsReader:
+    title, mark = Nats.title, b"MSG b 1 "
+
+    def __init__(self, server, nobody, number):
+        peer = Nats(server, nobody)
+        peer.hello(f"o{number}", 1)
+        self.socket = peer.socket
+
+
+class SaidToNats:
+    """Messages in a row, and a question behind them."""
+
+    def __init__(self, server, nobody):
+        self.peer = Nats(server, nobody)
+        self.peer.hello("speaker", 1)
+
+    def begin(self, count):
+        for _ in range(count):
+            self.peer.socket.sendall(Nats.said(Nats.message()))
+
+    def settle(self):
+        self.peer.hello("speaker", 1)
+
+
 def hear(kind, readers, options):
-    hub, gateway = pair(options)
+    nats = kind is NatsReader
+    hub, gateway = place(Nats if nats else kind, options)
     with hub, gateway:
-        speaker = SaidByLines(Plain, hub, gateway)
+        speaker = SaidToNats(hub, gateway) if nats else SaidByLines(Plain, hub, gateway)
         selector, ends = selectors.DefaultSelector(), {}
         for number in range(readers):
             reader = kind(hub, gateway, number)
@@ -230,9 +260,7 @@ def hear(kind, readers, options):
                     left -= data.count(kind.mark)
                     tail = data.rfind(kind.mark)
                     ends[key.data] = data[max(tail + len(kind.mark) if tail >= 0 else 0, len(data) - len(kind.mark) + 1):]
-            speaker_done = 0
-            while speaker_done < BURST:
-                speaker_done += speaker.peer.socket.recv(1 << 16).count(b'"message_type":"ack"')
+            speaker.settle()
 
         burst()
         count, before, began = 0, (hub.cpu(), gateway.cpu()), time.monotonic()
@@ -264,7 +292,7 @@ def main():
     print(f"{'hearing by':12} {'readers':>7} {'events/s':>10} {'hub us':>7} {'gateway us':>10} {'CPU':>7}")
     for readers in map(int, options.readers.split(",")):
         plain = None
-        for kind in (observer(Plain), observer(Web), Stream):
+        for kind in (observer(Plain), observer(Web), Stream, *([NatsReader] if NATS_WEB.installed() else [])):
             found = hear(kind, readers, options)
             plain = plain or found
             found["ratio"] = (found["hub_us"] + found["gateway_us"]) / (plain["hub_us"] + plain["gateway_us"])

@@ -145,7 +145,7 @@ class Nats(Web):
         wanted = b"" if name == "speaker" else b"SUB b 1\r\n"
         self.socket.sendall(Web.said(wanted + b"PING\r\n"))
         data = b""
-        while not data.endswith(b"PONG\r\n"):
+        while b"PONG\r\n" not in data:
             data += self.socket.recv(1 << 16)
 
 
@@ -222,18 +222,28 @@ class Process(Measured):
         self.process.stdout.close()
 
 
-def pair(kind, options):
-    """A hub and its gateway; each with the generator on cores of their own where there are two."""
-    core = 0 if os.cpu_count() > 1 else None
-    if kind is Nats:
-        hub = NatsProcess(options, core)
-        return hub, Nobody(hub)
+def broker_core():
+    """Of those that are measured, beside the generator's own, where there are two."""
+    return 0 if os.cpu_count() > 1 else None
+
+
+def pair(options):
+    """A hub and its gateway."""
+    core = broker_core()
     khub = f"{options.build}/khub"
     confined = [] if os.geteuid() == 0 else ["--no-confine"]
     hub = Process([khub, "serve", "--memory", *confined, "--listen", "127.0.0.1:0"], core, r"listening on 127\.0\.0\.1:(\d+)")
     gateway = Process([khub, "gateway", "--hub", f"127.0.0.1:{hub.port}", "--http", "127.0.0.1:0"], core,
                       r"HTTP at 127\.0\.0\.1:(\d+)")
     return hub, gateway
+
+
+def place(kind, options):
+    """Who is spoken to by that kind, and its gateway."""
+    if kind is not Nats:
+        return pair(options)
+    server = NatsProcess(options, broker_core())
+    return server, Nobody(server)
 
 
 class Flow:
@@ -276,7 +286,7 @@ class Flow:
 
 
 def measure(kind, count, options):
-    hub, gateway = pair(kind, options)
+    hub, gateway = place(kind, options)
     with hub, gateway:
         flow = Flow(kind, hub, gateway)
         for _ in range(20):
@@ -298,7 +308,7 @@ def measure(kind, count, options):
 
 
 def measure_idle(kind, options):
-    hub, gateway = pair(kind, options)
+    hub, gateway = place(kind, options)
     with hub, gateway:
         warm = [kind(hub, gateway) for _ in range(50)]
         for number, one in enumerate(warm):
