@@ -5,6 +5,7 @@ build-npm/, and runs a test of them.
 usage: run.py KHUB TEST.mjs [PROGRAM]
 """
 import fcntl
+import glob
 import hashlib
 import os
 import shutil
@@ -78,9 +79,11 @@ def main():
     khub, script = os.path.abspath(sys.argv[1]), sys.argv[2]
     npm_install(node_version("node") < NODE_WANTED)
     program = node(NODE_WANTED)
-    # Modules are looked for from where the script stands.
-    for name in (script, "harness.mjs"):
-        shutil.copy(os.path.join(HERE, name), PLACE)
+    # Modules are looked for from where the script stands; beside it another may be read just now.
+    for path in glob.glob(os.path.join(HERE, "*.mjs")):
+        copy = os.path.join(PLACE, f"{os.path.basename(path)}.{os.getpid()}")
+        shutil.copy(path, copy)
+        os.replace(copy, copy.rsplit(".", 1)[0])
     os.execv(program, [program, os.path.join(PLACE, script), khub, *map(os.path.abspath, sys.argv[3:])])
 
 
