@@ -71,6 +71,30 @@ class Trainer:
             self.process.wait()
 
 
+@contextlib.contextmanager
+def dozing(trainers):
+    """Meanwhile these have hardly any time: awake now and then, they hear what is said and are heard
+    of. So who works beside them does not wait for what they learn, which nobody asks for."""
+    over = threading.Event()
+
+    def doze():
+        while not over.is_set():
+            for number, seconds in ((signal.SIGSTOP, 2.0), (signal.SIGCONT, 0.1)):
+                for trainer in trainers:
+                    trainer.process.send_signal(number)
+                over.wait(seconds)
+        for trainer in trainers:
+            trainer.process.send_signal(signal.SIGCONT)
+
+    thread = threading.Thread(target=doze)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 class Watcher(threading.Thread):
     """An observer that keeps all lines, until the connection ends."""
 
