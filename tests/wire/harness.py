@@ -58,10 +58,12 @@ def check(condition, *what):
 
 
 def equal(found, wanted, what="value"):
-    check(found == wanted, what, "is", shorten(found), "and not", shorten(wanted))
+    if not found == wanted:
+        raise AssertionError(f"{what} is {shorten(found)} and not {shorten(wanted)}")
 
 
 def shorten(value):
+    """For what has failed: it takes long of what is long."""
     text = repr(value)
     return text if len(text) < 600 else text[:500] + f"… ({len(text)} characters)"
 
@@ -199,9 +201,11 @@ class Client:
         """The next line is of this type, and its payload has these members."""
         found = self.receive()
         check(found is not None, "the connection ended instead of", message_type)
-        equal(found["message_type"], message_type, f"type of {shorten(found)}")
+        if found["message_type"] != message_type:
+            equal(found["message_type"], message_type, f"type of {shorten(found)}")
         for name, value in fields.items():
-            equal(found["payload"].get(name), value, f"{name} in {shorten(found)}")
+            if found["payload"].get(name) != value:
+                equal(found["payload"].get(name), value, f"{name} in {shorten(found)}")
         return found
 
     def expect_error(self, code, *words):
@@ -243,7 +247,8 @@ class Client:
         lines = []
         while True:
             found = self.receive()
-            check(found is not None, "the connection ended; before that:", shorten(lines))
+            if found is None:
+                raise AssertionError(f"the connection ended; before that: {shorten(lines)}")
             if found["sender_id"] == "hub" and found["message_type"] == ("error" if self.level == 1 else "heartbeat"):
                 if found["payload"].get("in_reply_to") == identity:
                     return lines
