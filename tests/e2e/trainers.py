@@ -73,8 +73,8 @@ class Trainer:
 
 @contextlib.contextmanager
 def dozing(trainers):
-    """Meanwhile these have hardly any time: awake now and then, they hear what is said and are heard
-    of. So who works beside them does not wait for what they learn, which nobody asks for."""
+    """Meanwhile these have hardly any time: awake now and then, they hear what is said and are
+    heard of. So who works beside them does not wait for what they learn, for which nobody asks."""
     over = threading.Event()
 
     def doze():
