@@ -261,6 +261,27 @@ export class Client implements AsyncIterable<Message> {
   /** What came of the command of that index when this AI ran it. */
   reportEvidence(task: string, exit: number, options?: { printed?: string | null; index?: number }): Promise<Outcome>;
 
+  /**
+   * This AI changes these files or directories of the project: who works at them as well is warned,
+   * and so is it, by a message "path_warning". done: it does so no more.
+   */
+  touch(paths: readonly string[],
+    options?: { note?: string | null; ttlS?: number | null; done?: boolean }): Promise<Outcome>;
+
+  /**
+   * Asks a person, or (without a target) any, and resolves to the question's id. What is chosen
+   * comes as a message "approval"; after timeoutS seconds the default holds.
+   */
+  requestApproval(question: string, choices: readonly string[], fallback: string, timeoutS: number,
+    options?: { target?: string | null }): Promise<string>;
+  /**
+   * By a person, whose specialization is "person"; refused as a "conflict" when it was decided
+   * before.
+   */
+  answerApproval(approvalId: string, choice: string, note?: string | null): Promise<Outcome>;
+  /** An own question need not be answered any more. */
+  withdrawApproval(approvalId: string): Promise<Outcome>;
+
   /** Offers a session to one AI, or to all, and resolves to its id. */
   openSession(type: string, description: string, options?: { target?: string | null; offered?: readonly string[];
     seeking?: readonly string[] }): Promise<string>;
@@ -280,6 +301,16 @@ export class Client implements AsyncIterable<Message> {
   /** All of it. */
   workspace(sessionId: string): Promise<Record<string, { version: number; value: any }>>;
 
+  /**
+   * A file for a session's workspace, made from that version of it (0: there was none); resolves to
+   * what the hub says of it, with its `version`. forRoom: not for the session alone. Refused as a
+   * "conflict" when somebody else was first. (In a page: where it came by HTTPS, or from its own
+   * machine.)
+   */
+  putArtifact(sessionId: string, name: string, data: Uint8Array,
+    options?: { baseVersion?: number; forRoom?: boolean }): Promise<Payload>;
+  getArtifact(sessionId: string, name: string): Promise<Uint8Array>;
+
   /** A query ("member_query", …) and the payload of its answer: one page. */
   ask(query: string, payload?: Payload): Promise<Payload>;
   /**
@@ -289,6 +320,13 @@ export class Client implements AsyncIterable<Message> {
   knowledge(wanted?: Knowledge): Promise<Payload>;
   /** One task, with its evidence and what others report of that: `task`. */
   task(id: string): Promise<Payload>;
+  /** One question to a person, and what was chosen: `approvals`, a list of one. */
+  approval(id: string): Promise<Payload>;
+  /**
+   * What became of an own message, by the seq of its outcome: `messages`, a list of one, with the
+   * `state` of each of its `receivers`.
+   */
+  sent(seq: number): Promise<Payload>;
   /** One session: `session`, with the first of its workspace. */
   session(id: string): Promise<Payload>;
   /** One AI, also if it has left: `members`, a list of one. */
@@ -296,6 +334,10 @@ export class Client implements AsyncIterable<Message> {
   /** Who is there, connected or away. */
   members(): Promise<Payload[]>;
   sessions(): Promise<Payload[]>;
+  /** Of one status ("pending", "answered", "timed_out", "withdrawn"), or all. */
+  approvals(status?: string | null): Promise<Payload[]>;
+  /** Which files there are, of a session or of all that it may read. */
+  artifacts(sessionId?: string | null): Promise<Payload[]>;
   /**
    * Of one status ("ready", "blocked", "claimed", "done", "dropped"; "open": the first three), or
    * all.

@@ -179,6 +179,14 @@ function uuid() {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }
 
+const toBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** Those members that are not undefined or null. */
 const present = (members) => Object.fromEntries(Object.entries(members).filter(([, value]) => value != null));
 
@@ -1070,6 +1078,7 @@ class Link {
   #waiters = new Set();
   #queue = []; // of what waits for room among what is not answered
   #joining = null;
+  #fetching = Promise.resolve(); // a file
 
   constructor(aiId, given) {
     this.protocol = new Protocol(aiId, given, '', performance.now());
@@ -1299,6 +1308,47 @@ class Link {
 
   // ── what takes more than one word ──
 
+  async putArtifact(data, offer) {
+    const { session_id: sessionId, name } = offer;
+    const whole = { ...offer, size: data.length, sha256: await sha256(data) };
+    let told = null, size = 0; // of a chunk
+    while (told === null || told.status === 'open') {
+      if (told === null) { // at the beginning; or it was lost with a connection how far it is
+        told = (await this.say('artifact_offer', whole, null, null, 'artifact')).answer;
+        size = told?.chunk ?? size;
+      } else {
+        const { next } = told;
+        told = (await this.say('artifact_chunk', { session_id: sessionId, name, index: next,
+          data: toBase64(data.subarray(next * size, (next + 1) * size)) }, null, null, 'artifact')).answer;
+      }
+    }
+    if (told.status !== 'kept')
+      throw new Refused({ ...told, code: 'conflict', detail: 'somebody else wrote that name meanwhile' });
+    return told;
+  }
+
+  /** One after the other: the hub answers one at a time. */
+  getArtifact(sessionId, name) {
+    const found = this.#fetching.then(() => this.#getArtifact(sessionId, name));
+    this.#fetching = found.catch(() => {});
+    return found;
+  }
+
+  async #getArtifact(sessionId, name) {
+    const files = await this.pages('artifact_query', { session_id: sessionId, name }, 'artifacts');
+    const kept = files.find((file) => file.status === 'kept');
+    if (!kept) throw new Refused({ code: 'not_found', detail: `there is no file ${name} that this AI may read` });
+    const data = new Uint8Array(kept.size);
+    for (let index = 0, at = 0; index < kept.chunks; index++) { // whatever has the name meanwhile
+      const part = await this.ask('artifact_query', { session_id: sessionId, sha256: kept.sha256, index });
+      const bytes = fromBase64(part.data);
+      data.set(bytes, at);
+      at += bytes.length;
+    }
+    if (await sha256(data) !== kept.sha256) throw new KhubError(`${name} is not what its sha256 says`);
+    return data;
+  }
+
   async pages(query, payload, member) {
     const found = [];
     for (let after = null; ;) {
@@ -1473,6 +1523,25 @@ export class Client {
     return this.publish('evidence_report', present({ task, index, exit, printed }));
   }
 
+  touch(paths, { note = null, ttlS = null, done = false } = {}) {
+    return this.publish('touch', present({ paths, note, ttl_s: ttlS, done: done || null }));
+  }
+
+  // ── questions to people ──
+
+  async requestApproval(question, choices, fallback, timeoutS, { target = null } = {}) {
+    const payload = { question, choices, default: fallback, timeout_s: timeoutS };
+    return `a${(await this.publish('approval_request', payload, { target })).seq}`;
+  }
+
+  answerApproval(approvalId, choice, note = null) {
+    return this.publish('approval_answer', present({ approval_id: approvalId, choice, note }));
+  }
+
+  withdrawApproval(approvalId) {
+    return this.publish('approval_request', { approval_id: approvalId, withdrawn: true });
+  }
+
   // ── sessions ──
 
   async openSession(type, description, { target = null, offered = [], seeking = [] } = {}) {
@@ -1513,6 +1582,14 @@ export class Client {
     }
   }
 
+  putArtifact(sessionId, name, data, { baseVersion = 0, forRoom = false } = {}) {
+    return this.#link.putArtifact(data, { session_id: sessionId, name, base_version: baseVersion, for_room: forRoom });
+  }
+
+  getArtifact(sessionId, name) {
+    return this.#link.getArtifact(sessionId, name);
+  }
+
   // ── questions ──
 
   ask(query, payload = {}) {
@@ -1525,6 +1602,14 @@ export class Client {
 
   task(id) {
     return this.ask('task_query', { id });
+  }
+
+  approval(id) {
+    return this.ask('approval_query', { id });
+  }
+
+  sent(seq) {
+    return this.ask('sent_query', { seq });
   }
 
   session(id) {
@@ -1541,6 +1626,14 @@ export class Client {
 
   sessions() {
     return this.#link.pages('session_query', {}, 'sessions');
+  }
+
+  approvals(status = null) {
+    return this.#link.pages('approval_query', { status }, 'approvals');
+  }
+
+  artifacts(sessionId = null) {
+    return this.#link.pages('artifact_query', { session_id: sessionId }, 'artifacts');
   }
 
   tasks(status = null) {

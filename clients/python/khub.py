@@ -35,6 +35,7 @@ On the wire: docs/PROTOCOL.md of khub. Level 2 alone is spoken."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import collections
 import concurrent.futures
 import dataclasses
@@ -1060,6 +1061,7 @@ class _Link:
         self.loop = asyncio.get_running_loop()
         if self.task is None:
             self.gate = asyncio.Lock()  # to the queue, in order
+            self.fetching = asyncio.Lock()  # a file
             self.task = self.loop.create_task(self._run())
         while not self.protocol.joined_once and self.protocol.state is not State.ENDED:
             await self.change()
@@ -1313,6 +1315,41 @@ class _Link:
             raise Error("the hub has opened a session, and did not say which: see sessions()")
         return str(pending.answer["session_id"])
 
+    async def request_approval(self, payload: Payload, target: Optional[str]) -> str:
+        return f"a{(await self.say('approval_request', payload, target)).outcome.seq}"
+
+    async def put_artifact(self, data: bytes, offer: Payload) -> Payload:
+        names = {"session_id": offer["session_id"], "name": offer["name"]}
+        offer = {**offer, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        told: Optional[Payload] = None
+        size = 0  # of a chunk
+        while told is None or told["status"] == "open":
+            if told is None:  # at the beginning; or it was lost with a connection how far it is
+                told = (await self.say("artifact_offer", offer, answered_by="artifact")).answer
+                size = (told or {}).get("chunk", size)
+            else:
+                part = data[told["next"] * size:(told["next"] + 1) * size]
+                chunk = {**names, "index": told["next"], "data": base64.b64encode(part).decode()}
+                told = (await self.say("artifact_chunk", chunk, answered_by="artifact")).answer
+        if told["status"] != "kept":
+            raise Refused({**told, "code": "conflict", "detail": "somebody else wrote that name meanwhile"})
+        return told
+
+    async def get_artifact(self, session_id: str, name: str) -> bytes:
+        files = await self.pages("artifact_query", {"session_id": session_id, "name": name}, "artifacts")
+        kept = [file for file in files if file["status"] == "kept"]
+        if not kept:
+            raise Refused({"code": "not_found", "detail": f"there is no file {name} that this AI may read"})
+        # whoever has the name meanwhile
+        wanted = {"session_id": session_id, "sha256": kept[0]["sha256"]}
+        found = bytearray()
+        async with self.fetching:  # the hub answers one at a time
+            for index in range(kept[0]["chunks"]):
+                found += base64.b64decode((await self.ask("artifact_query", {**wanted, "index": index}))["data"])
+        if hashlib.sha256(found).hexdigest() != wanted["sha256"]:
+            raise Error(f"{name} is not what its sha256 says")
+        return bytes(found)
+
     async def pages(self, query: str, payload: Payload, member: str) -> List[Payload]:
         found: List[Payload] = []
         while True:
@@ -1411,6 +1448,21 @@ class _Words(Generic[O, D]):
         """What came of the command of that index when this AI ran it."""
         return self.publish("evidence_report", _present(task=task, index=index, exit=exit, printed=printed))
 
+    def touch(self, paths: Sequence[str], note: Optional[str] = None, ttl_s: Optional[int] = None,
+              done: bool = False) -> O:
+        """This AI changes these files or directories of the project: who works at them as well is
+        warned, and so is it, by a message "path_warning". done: it does so no more."""
+        return self.publish("touch", _present(paths=list(paths), note=note, ttl_s=ttl_s, done=done or None))
+
+    def answer_approval(self, approval_id: str, choice: str, note: Optional[str] = None) -> O:
+        """By a person, whose specialization is "person"; refused as a "conflict" when it was
+        decided before."""
+        return self.publish("approval_answer", _present(approval_id=approval_id, choice=choice, note=note))
+
+    def withdraw_approval(self, approval_id: str) -> O:
+        """An own question need not be answered any more."""
+        return self.publish("approval_request", {"approval_id": approval_id, "withdrawn": True})
+
     def answer_session(self, session_id: str, accepted: bool = True, reason: Optional[str] = None) -> O:
         return self.publish("collaboration_response", _present(session_id=session_id, accepted=accepted, reason=reason))
 
@@ -1447,6 +1499,15 @@ class _Words(Generic[O, D]):
     def task(self, id: str) -> D:
         """One task, with its evidence and what others report of that: `task`."""
         return self.ask("task_query", {"id": id})
+
+    def approval(self, approval_id: str) -> D:
+        """One question to a person, and what was chosen: `approvals`, a list of one."""
+        return self.ask("approval_query", {"id": approval_id})
+
+    def sent(self, seq: int) -> D:
+        """What became of an own message, by the seq of its outcome: `messages`, a list of one, with
+        the `state` of each of its `receivers`."""
+        return self.ask("sent_query", {"seq": seq})
 
     def session(self, session_id: str) -> D:
         """One session: `session`, with the first of its workspace."""
@@ -1598,6 +1659,30 @@ class AsyncClient(_Client, _Words[Awaitable[Outcome], Awaitable[Payload]]):
         """All of it: {key: {"version": …, "value": …}}."""
         return await self._link.workspace(session_id)
 
+    async def request_approval(self, question: str, choices: Sequence[str], default: str, timeout_s: float,
+                               target: Optional[str] = None) -> str:
+        """Asks a person, or (without a target) any, and returns the question's id. What is chosen
+        comes as a message "approval"; after timeout_s seconds the default holds."""
+        return await self._link.request_approval(_question(question, choices, default, timeout_s), target)
+
+    async def approvals(self, status: Optional[str] = None) -> List[Payload]:
+        """Of one status ("pending", "answered", "timed_out", "withdrawn"), or all."""
+        return await self._link.pages("approval_query", _present(status=status), "approvals")
+
+    async def put_artifact(self, session_id: str, name: str, data: bytes, base_version: int = 0,
+                           for_room: bool = False) -> Payload:
+        """A file for a session's workspace, made from that version of it (0: there was none): what
+        the hub says of it, with its `version`. for_room: not for the session alone. Refused as a
+        "conflict" when somebody else was first."""
+        return await self._link.put_artifact(data, _file(session_id, name, base_version, for_room))
+
+    async def get_artifact(self, session_id: str, name: str) -> bytes:
+        return await self._link.get_artifact(session_id, name)
+
+    async def artifacts(self, session_id: Optional[str] = None) -> List[Payload]:
+        """Which files there are, of a session or of all that it may read."""
+        return await self._link.pages("artifact_query", _present(session_id=session_id), "artifacts")
+
     async def members(self) -> List[Payload]:
         """Who is there, connected or away."""
         return await self._link.pages("member_query", {}, "members")
@@ -1617,6 +1702,14 @@ class AsyncClient(_Client, _Words[Awaitable[Outcome], Awaitable[Payload]]):
 
 async def _outcome_of(pending: asyncio.Future[Pending]) -> Outcome:
     return (await pending).outcome
+
+
+def _question(question: str, choices: Sequence[str], default: str, timeout_s: float) -> Payload:
+    return {"question": question, "choices": list(choices), "default": default, "timeout_s": timeout_s}
+
+
+def _file(session_id: str, name: str, base_version: int, for_room: bool) -> Payload:
+    return {"session_id": session_id, "name": name, "base_version": base_version, "for_room": for_room}
 
 
 def _offer(type: str, description: str, target: Optional[str], offered: Sequence[str],
@@ -1764,6 +1857,30 @@ class Client(_Client, _Words[Outcome, Payload]):
     def workspace(self, session_id: str) -> Dict[str, Payload]:
         """All of it: {key: {"version": …, "value": …}}."""
         return self._call(self._link.workspace(session_id))
+
+    def request_approval(self, question: str, choices: Sequence[str], default: str, timeout_s: float,
+                         target: Optional[str] = None) -> str:
+        """Asks a person, or (without a target) any, and returns the question's id. What is chosen
+        comes as a message "approval"; after timeout_s seconds the default holds."""
+        return self._call(self._link.request_approval(_question(question, choices, default, timeout_s), target))
+
+    def approvals(self, status: Optional[str] = None) -> List[Payload]:
+        """Of one status ("pending", "answered", "timed_out", "withdrawn"), or all."""
+        return self._call(self._link.pages("approval_query", _present(status=status), "approvals"))
+
+    def put_artifact(self, session_id: str, name: str, data: bytes, base_version: int = 0,
+                     for_room: bool = False) -> Payload:
+        """A file for a session's workspace, made from that version of it (0: there was none): what
+        the hub says of it, with its `version`. for_room: not for the session alone. Refused as a
+        "conflict" when somebody else was first."""
+        return self._call(self._link.put_artifact(data, _file(session_id, name, base_version, for_room)))
+
+    def get_artifact(self, session_id: str, name: str) -> bytes:
+        return self._call(self._link.get_artifact(session_id, name))
+
+    def artifacts(self, session_id: Optional[str] = None) -> List[Payload]:
+        """Which files there are, of a session or of all that it may read."""
+        return self._call(self._link.pages("artifact_query", _present(session_id=session_id), "artifacts"))
 
     def members(self) -> List[Payload]:
         """Who is there, connected or away."""

@@ -14,22 +14,23 @@ del sys.argv[3:]
 from stage import stage  # noqa: E402
 from harness import Skip  # noqa: E402
 from run import node  # noqa: E402
-from scenarios import HELD, SCENARIOS  # noqa: E402
+from scenarios import HELD, SCENARIOS, WORDS  # noqa: E402
 from storms import LINED, STORMS  # noqa: E402
 
-# What a driver can besides the script: "hold", "token_file"; "web": its links go over WebSocket.
+# What a driver can besides the script: "hold", "token_file", "words"; "web": its links go over
+# WebSocket.
 DRIVERS = {
     "c": ([os.path.join(os.path.dirname(os.path.abspath(sys.argv[1])), "tests", "clients", "driver_c")], set()),
-    "python": ([sys.executable, os.path.join(HERE, "driver.py"), "sync"], {"hold", "token_file"}),
-    "asyncio": ([sys.executable, os.path.join(HERE, "driver.py"), "async"], {"hold", "token_file"}),
-    "js": (["node", os.path.join(HERE, "driver_js.mjs")], {"hold", "token_file"}),
-    "js_web": (["node", "--experimental-websocket", os.path.join(HERE, "driver_js.mjs")], {"hold", "web"}),
+    "python": ([sys.executable, os.path.join(HERE, "driver.py"), "sync"], {"hold", "token_file", "words"}),
+    "asyncio": ([sys.executable, os.path.join(HERE, "driver.py"), "async"], {"hold", "token_file", "words"}),
+    "js": (["node", os.path.join(HERE, "driver_js.mjs")], {"hold", "token_file", "words"}),
+    "js_web": (["node", "--experimental-websocket", os.path.join(HERE, "driver_js.mjs")], {"hold", "words", "web"}),
 }
 
 
 def scenarios(can):
     """By name, each a function of a stage."""
-    for name, steps in {**SCENARIOS, **(HELD if "hold" in can else {})}.items():
+    for name, steps in {**SCENARIOS, **(HELD if "hold" in can else {}), **(WORDS if "words" in can else {})}.items():
         if "web" in can:  # masked, so that nobody on the way can count them
             steps = [step for step in steps if step[:2] != ("line", "beats")]
         yield name, lambda place, steps=steps: place.play(steps)

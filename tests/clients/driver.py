@@ -67,6 +67,20 @@ def tell_where(name, client):
     tell(name, "where", position=client.position, resume_token=client.resume_now, stays=client.stays)
 
 
+def arguments(command):
+    """Of a call; bytes come as a text of as many characters."""
+    words = list(command["words"])
+    if command["method"] == "put_artifact":
+        words[2] = words[2].encode("latin-1")
+    return words, command.get("named", {})
+
+
+def tell_called(name, tag, value):
+    if isinstance(value, khub.Outcome):
+        value = {"seq": value.seq, "delivered": value.delivered, "stored": value.stored}
+    tell(name, "called", tag=tag, value=value.decode("latin-1") if isinstance(value, bytes) else value)
+
+
 class Blocking:
     """A link of Client."""
 
@@ -120,11 +134,18 @@ class Blocking:
         except (khub.Error, ValueError) as error:
             tell_failed(self.name, "answer", command["tag"], error)
 
+    def call(self, command):
+        try:
+            words, more = arguments(command)
+            tell_called(self.name, command["tag"], getattr(self.client, command["method"])(*words, **more))
+        except (khub.Error, ValueError) as error:
+            tell_failed(self.name, "called", command["tag"], error)
+
     def obey(self, command):
         what = command["do"]
         if what == "publish":
             self.publish(command)
-        elif what in ("claim", "ask"):
+        elif what in ("claim", "ask", "call"):
             self.later(getattr(self, what), command)
         elif what == "where":
             tell_where(self.name, self.client)
@@ -179,9 +200,16 @@ class Awaiting:
         except (khub.Error, ValueError) as error:
             tell_failed(self.name, "answer", command["tag"], error)
 
+    async def call(self, command):
+        try:
+            words, more = arguments(command)
+            tell_called(self.name, command["tag"], await getattr(self.client, command["method"])(*words, **more))
+        except (khub.Error, ValueError) as error:
+            tell_failed(self.name, "called", command["tag"], error)
+
     def obey(self, command):
         what = command["do"]
-        if what in ("publish", "claim", "ask"):
+        if what in ("publish", "claim", "ask", "call"):
             asyncio.ensure_future(getattr(self, what)(command))
         elif what == "where":
             tell_where(self.name, self.client)

@@ -66,6 +66,16 @@ class Driven {
     return this.event('answer', tag, this.client.ask(type, payload).then((answer) => ({ payload: answer })));
   }
 
+  /** Bytes come and go as a text of as many characters. */
+  call({ tag, method, words, named }) {
+    const bytes = (text) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    const text = (value) => Array.from(value, (byte) => String.fromCharCode(byte)).join('');
+    const given = method === 'put_artifact' ? words.with(2, bytes(words[2])) : words;
+    const options = named ? [Object.fromEntries(Object.entries(named).map(([key, value]) => [camel(key), value]))] : [];
+    const called = this.client[camel(method)](...given, ...options);
+    return this.event('called', tag, called.then((value) => ({ value: value instanceof Uint8Array ? text(value) : value })));
+  }
+
   hold() {
     this.held = new Promise((resolve) => {
       this.free = resolve;

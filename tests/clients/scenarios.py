@@ -203,6 +203,77 @@ SCENARIOS = {
     ],
 }
 
+FILE = "".join(chr(i * i % 251 ^ i // 251 % 256) for i in range(300000))  # bytes, of three chunks
+
+# What a client has a word of its own for.
+WORDS = {
+    "who works at the same path is warned": JOINED + [
+        ("ada", "calls", "1", "touch", [["src/a.c", "doc"]], more(named={"note": "a fix"}, value={"seq": "?seq"})),
+        ("bea", "calls", "2", "touch", [["src"]], more(named={"ttl_s": 60})),
+        ("ada", "hears", "path_warning", {"who": {"ai_id": "bea", "path": "src"},
+                                          "with": [{"ai_id": "ada", "path": "src/a.c", "note": "a fix"}]}),
+        ("bea", "hears", "path_warning", {"who": {"ai_id": "bea"}}),
+        ("bea", "calls", "3", "touch", [["src"]], more(named={"done": True})),
+        ("ada", "calls", "4", "touch", [["src"]]),
+        ("ada", "calls", "5", "touch", [["../x"]], more(error="refused", code="bad_payload")),
+        ("eve", "says", "chat", {"text": "no other warning"}),
+        ("bea", "hears", "chat", {"text": "no other warning"}),
+    ],
+    "a person is asked, and answers once": JOINED + [
+        ("pia", "joins", more(specialization="person")),
+        ("ada", "calls", "1", "request_approval", ["merge it?", ["yes", "no"], "no", 600], more(value="?id")),
+        ("pia", "hears", "approval", {"approval_id": "$id", "status": "pending", "question": "merge it?"}, more(sender="hub")),
+        ("bea", "calls", "2", "answer_approval", ["$id", "yes"], more(error="refused", code="forbidden")),
+        ("pia", "calls", "3", "answer_approval", ["$id", "yes", "go on"]),
+        ("ada", "hears", "approval", {"approval_id": "$id", "status": "pending"}),
+        ("ada", "hears", "approval", {"approval_id": "$id", "choice": "yes", "by": "pia", "note": "go on"}),
+        ("pia", "calls", "4", "answer_approval", ["$id", "no"], more(error="refused", code="conflict",
+                                                                     payload={"choice": "yes"})),
+        ("ada", "calls", "5", "approval", ["$id"], more(value={"approvals": [{"status": "answered", "choice": "yes"}]})),
+        ("ada", "calls", "6", "request_approval", ["and this?", ["a", "b"], "b", 600],
+         more(named={"target": "pia"}, value="?second")),
+        ("ada", "calls", "7", "withdraw_approval", ["$second"]),
+        ("ada", "calls", "8", "approvals", ["withdrawn"], more(value=[{"approval_id": "$second", "target": "pia"}])),
+        ("ada", "calls", "9", "approvals", [], more(value=[{"approval_id": "$id"}, {"approval_id": "$second"}])),
+    ],
+    "what became of a message is told": JOINED + [
+        ("ada", "calls", "1", "chat", ["hello"], more(named={"to": "bea"}, value={"seq": "?seq", "delivered": True})),
+        ("ada", "calls", "2", "sent", ["$seq"],
+         more(value={"messages": [{"seq": "$seq", "receivers": [{"ai_id": "bea", "state": "delivered"}]}]})),
+        ("bea", "calls", "3", "sent", ["$seq"], more(error="refused", code="not_found")),
+    ],
+    "a file is put, replaced, and read by who may": JOINED + [
+        ("ada", "calls", "1", "open_session", ["review", "a log"], more(named={"target": "bea"}, value="?id")),
+        ("bea", "calls", "2", "answer_session", ["$id"]),
+        ("ada", "calls", "3", "put_artifact", ["$id", "log", FILE], more(value={"status": "kept", "version": 1, "by": "ada"})),
+        ("bea", "hears", "artifact", {"name": "log", "status": "kept", "size": len(FILE)}),
+        ("bea", "calls", "4", "get_artifact", ["$id", "log"], more(value=FILE)),
+        ("bea", "call", "4a", "get_artifact", ["$id", "log"]),
+        ("bea", "call", "4b", "get_artifact", ["$id", "log"]),
+        ("bea", "called", "4a", more(value=FILE)),
+        ("bea", "called", "4b", more(value=FILE)),
+        ("cid", "joins"),
+        ("cid", "calls", "5", "get_artifact", ["$id", "log"], more(error="refused", code="not_found")),
+        ("bea", "calls", "6", "put_artifact", ["$id", "log", "other"],
+         more(error="refused", code="conflict", payload={"version": 1})),
+        ("bea", "calls", "7", "put_artifact", ["$id", "log", ""],
+         more(named={"base_version": 1, "for_room": True}, value={"status": "kept", "version": 2, "size": 0})),
+        ("cid", "calls", "8", "get_artifact", ["$id", "log"], more(value="")),
+        ("ada", "calls", "9", "artifacts", ["$id"],
+         more(value=[{"name": "log", "version": 1, "status": "former"}, {"name": "log", "version": 2, "by": "bea"}])),
+        ("cid", "calls", "10", "artifacts", [], more(value=[{"session_id": "$id", "version": 2}])),
+    ],
+    "a file gets through a bad line": JOINED + [
+        ("ada", "calls", "1", "open_session", ["review", "a log"], more(named={"target": "bea"}, value="?id")),
+        ("bea", "calls", "2", "answer_session", ["$id"]),
+        ("line", "cut_at", 3, 600000),
+        ("line", "cut"),
+        ("ada", "calls", "3", "put_artifact", ["$id", "log", FILE], more(value={"version": 1, "size": len(FILE)})),
+        ("ada", "calls", "4", "get_artifact", ["$id", "log"], more(value=FILE)),
+        ("line", "plain"),
+    ],
+}
+
 # What holds for clients whose handler may take its time while they go on.
 HELD = {
     "a slow handler stops nothing but itself": [

@@ -259,6 +259,17 @@ class Link:
         self.tell("ask", tag=tag, type=query, payload=payload)
         self.expect("answered", self.wait("answer", tag), wanted)
 
+    def calls(self, tag, name, words, /, named=None, value=None, **failed):
+        """A method of the client's, by its name in Python; words[i] and named are its arguments."""
+        self.call(tag, name, words, named)
+        self.called(tag, value, **failed)
+
+    def call(self, tag, name, words, /, named=None):
+        self.tell("call", tag=tag, method=name, words=words, **({"named": named} if named else {}))
+
+    def called(self, tag, /, value=None, **failed):
+        self.expect("called", self.wait("called", tag), failed or ({"error": None} if value is None else {"value": value}))
+
     def hears(self, message_type, payload, /, **wanted):
         """The next of this type is that one."""
         found = self.stage.driver.wait(self.name, "message", lambda event: event["type"] == message_type, message_type)
