@@ -1,104 +1,39 @@
-/* A2A: a request finds who it is of, and what of the room it needs; answers. */
-#include <stdarg.h>
+/* A2A: requests under way, and what of the room they need. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "gateway/a2a_inside.h"
-#include "gateway/http_head.h"
 #include "wire/text.h"
 
 #define PAGE_LIMIT 200 /* members that are asked for at once */
 
-/* ── answers ── */
-
-static const struct {
-    int code;
-    unsigned status;
-    const char *grpc, *reason;
-} errors[] = {
-#define X(name, code, status, grpc, reason) [A2A_##name] = {code, status, grpc, reason},
-    A2A_ERRORS(X)
-#undef X
-};
-
 static void door_free_if_over(struct a2a_door *door)
 {
-    if (door->closing && TAILQ_EMPTY(&door->calls))
-        free(door);
+    if (!door->closing || !TAILQ_EMPTY(&door->calls))
+        return;
+    json_decref(door->begins);
+    free(door);
 }
 
-static void call_free(struct a2a_call *call)
+void a2a_call_free(struct a2a_call *call)
 {
     struct a2a_door *door = call->door;
     TAILQ_REMOVE(&door->calls, call, next);
+    a2a_follow_end(call->follow);
+    a2a_spoken(call);
     if (call->observer)
         observer_release(call->observer);
+    json_decref(call->id);
+    json_decref(call->params);
     json_decref(call->members);
+    json_decref(call->said);
+    json_decref(call->list);
     free(call);
     door_free_if_over(door);
 }
 
-/* json is taken. */
-static void reply(struct a2a_call *call, unsigned status, const char *type, json_t *json)
-{
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    struct http_request *request = call->request;
-    http_request_on_gone(request, NULL, NULL);
-    if (text)
-        http_reply(request, status, type, slice_of(text));
-    else
-        http_reply_error(request, 503, "out of memory");
-    free(text);
-    json_decref(json);
-    call_free(call);
-}
-
-void a2a_reply_kept(struct a2a_call *call, const char *type, json_t *json, unsigned seconds)
-{
-    char *text = json ? json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    unsigned char hash[16];
-    char hex[2 * sizeof hash + 1], etag[sizeof hex + 2];
-    if (text) {
-        crypto_generichash(hash, sizeof hash, (const unsigned char *)text, strlen(text), NULL, 0);
-        hex_format(hash, sizeof hash, hex);
-        snprintf(etag, sizeof etag, "\"%s\"", hex);
-        http_reply_header(call->request, "Vary", slice_of("Authorization, Host"));
-        if (http_reply_tagged(call->request, etag, seconds)) {
-            free(text);
-            json_decref(json);
-            http_request_on_gone(call->request, NULL, NULL);
-            http_reply(call->request, 304, NULL, (struct slice){NULL, 0});
-            call_free(call);
-            return;
-        }
-    }
-    free(text);
-    reply(call, 200, type, json);
-}
-
-/* As google.rpc.Status is written, which is what A2A's HTTP binding wants. */
-void a2a_refuse(struct a2a_call *call, enum a2a_error error, const char *format, ...)
-{
-    char sentence[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    if (errors[error].status == 503 || errors[error].status == 429)
-        http_reply_header(call->request, "Retry-After", slice_of("1"));
-    json_t *details =
-        json_pack("[{s:s,s:s,s:s}]", "@type", "type.googleapis.com/google.rpc.ErrorInfo", "reason",
-                  errors[error].reason, "domain", "a2a-protocol.org");
-    reply(call, errors[error].status, "application/json",
-          json_pack("{s:{s:i,s:s,s:s,s:o}}", "error", "code", (int)errors[error].status, "status",
-                    errors[error].grpc, "message", sentence, "details", details));
-}
-
-/* What the hub, or the lack of one, says. */
-static void refused(struct a2a_call *call, const struct agent_answer *answer)
+enum a2a_error a2a_error_of(const struct agent_answer *answer)
 {
     static const struct {
         enum a2a_error error;
@@ -111,26 +46,19 @@ static void refused(struct a2a_call *call, const struct agent_answer *answer)
                           "slow_consumer "},
     };
     char word[64];
-    enum a2a_error error = answer->code[0] ? A2A_INVALID_PARAMS : A2A_UNAVAILABLE;
     snprintf(word, sizeof word, " %s ", answer->code);
     for (size_t i = 0; answer->code[0] && i < sizeof meant / sizeof *meant; i++)
         if (strstr(meant[i].codes, word))
-            error = meant[i].error;
-    if (strcmp(answer->code, "unauthorized") == 0) {
-        http_request_on_gone(call->request, NULL, NULL);
-        http_reply_unauthorized(call->request, answer->why);
-        call_free(call);
-    } else {
-        a2a_refuse(call, error, "%s", answer->why);
-    }
+            return meant[i].error;
+    return answer->code[0] ? A2A_INVALID_PARAMS : A2A_UNAVAILABLE;
 }
 
 bool a2a_lost(struct a2a_call *call, const struct agent_answer *answer)
 {
     if (!call->request)
-        call_free(call);
+        a2a_call_free(call);
     else if (!answer->good)
-        refused(call, answer);
+        a2a_refused(call, answer);
     else
         return false;
     return true;
@@ -142,6 +70,28 @@ const char *a2a_place(const struct a2a_call *call, char *buffer, size_t size)
     snprintf(buffer, size, "%s://%.*s", http_request_is_secure(call->request) ? "https" : "http",
              SLICE_FORMAT(host.len ? host : slice_of("localhost")));
     return buffer;
+}
+
+/* ── parameters ── */
+
+const char *a2a_text(const struct a2a_call *call, const char *name)
+{
+    const char *text = json_string_value(json_object_get(call->params, name));
+    return text ? text : "";
+}
+
+bool a2a_whole(struct a2a_call *call, const json_t *object, const char *name, json_int_t least,
+               json_int_t most, json_int_t *ret_number)
+{
+    const json_t *value = json_object_get(object, name);
+    json_int_t number = json_is_integer(value) ? json_integer_value(value) : least;
+    *ret_number = number;
+    if ((!value || json_is_null(value) || json_is_integer(value)) && number >= least &&
+        number <= most)
+        return true;
+    a2a_refuse(call, A2A_INVALID_PARAMS, "%s must be a whole number from %lld to %lld", name,
+               (long long)least, (long long)most);
+    return false;
 }
 
 /* ── the room ── */
@@ -157,7 +107,7 @@ void a2a_observe(struct a2a_call *call, void (*then)(struct a2a_call *call))
 {
     const struct a2a_options *options = &call->door->options;
     call->then = then;
-    call->observer = observer_hold(options->observers, options->room, call->request);
+    call->observer = observer_hold(options->observers, options->link.room, call->request);
     if (call->observer)
         agent_join(observer_agent(call->observer), on_observing, call);
     else
@@ -229,17 +179,21 @@ static void on_gone(struct http_request *request, void *data)
 {
     struct a2a_call *call = data;
     (void)request;
-    call->request = NULL; /* what is awaited finds it so */
+    call->request = NULL;
+    if (call->follow && call->following)
+        a2a_call_free(call);
+    /* or else what is awaited finds it so */
 }
 
 /* The tenant that a path names. False: it can be nobody's id. */
 static bool tenant_read(struct a2a_call *call)
 {
     struct slice tenant = http_request_param(call->request, 0);
-    if (tenant.len > WIRE_ID_MAX || (tenant.len && memchr(tenant.at, '\0', tenant.len)))
+    if (strncmp(call->route->path, A2A_TENANT, strlen(A2A_TENANT)) != 0)
+        return true;
+    if (tenant.len > WIRE_ID_MAX || memchr(tenant.at, '\0', tenant.len))
         return false;
-    memcpy(call->tenant, tenant.len ? tenant.at : "", tenant.len);
-    call->tenant[tenant.len] = '\0';
+    memcpy(call->tenant, tenant.at, tenant.len);
     return true;
 }
 
@@ -268,7 +222,7 @@ bool a2a_door_wants_token(const struct a2a_door *door)
     return door->options.wants_token;
 }
 
-static const struct a2a_route *const tables[] = {a2a_card_routes, NULL};
+static const struct a2a_route *const tables[] = {a2a_card_routes, a2a_binding_routes, NULL};
 
 size_t a2a_route_count(void)
 {
@@ -287,6 +241,7 @@ void a2a_fill_routes(struct http_route *routes, http_handler *handler, http_hand
                 .method = route->method,
                 .path = route->path,
                 .handler = route->for_strangers ? strangers : handler,
+                .body_max = route->body_max,
                 .data = route,
             };
 }
@@ -297,7 +252,9 @@ struct a2a_door *a2a_door_new(const struct a2a_options *options)
     if (!door)
         return NULL;
     door->options = *options;
+    door->begins = json_object();
     TAILQ_INIT(&door->calls);
+    TAILQ_INIT(&door->speakers);
     return door;
 }
 
@@ -305,6 +262,7 @@ void a2a_door_close(struct a2a_door *door)
 {
     if (!door)
         return;
+    a2a_speakers_end(door);
     door->closing = true; /* what is asked of observers has yet to be answered */
     door_free_if_over(door);
 }

@@ -13,6 +13,7 @@
 #define KHUB_GATEWAY_A2A_H
 
 #include "gateway/callers.h"
+#include "gateway/guests.h"
 #include "gateway/observers.h"
 
 struct a2a_door;
@@ -20,8 +21,9 @@ struct a2a_door;
 struct a2a_options {
     uv_loop_t *loop;
     struct callers *callers;
-    struct observers *observers; /* of all doors */
-    const char *room;            /* that it is a door to; NULL: "main" */
+    struct observers *observers; /* of all doors, */
+    struct guests *guests;       /* and so are these */
+    struct khub_options link;    /* as for agent_new, but for who joins, and what he shows */
     bool wants_token;            /* the hub asks for one, and ours stands for nobody else */
 };
 

@@ -21,6 +21,7 @@
 #include "wire/clock.h"
 #include "wire/json.h"
 #include "wire/secret.h"
+#include "wire/text.h"
 #include "wire/types.h"
 
 /* A request that waits for what the hub says. */
@@ -99,6 +100,22 @@ struct caller callers_who(const struct callers *callers, const struct http_reque
     struct slice token;
     http_request_bearer(request, &token);
     return who_is(callers, token);
+}
+
+const char *callers_name(const struct http_request *request, char buffer[CALLER_NAME_SIZE])
+{
+    static const unsigned char of_names[crypto_generichash_KEYBYTES] = "khub: the name of a caller";
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    struct slice token;
+    http_request_bearer(request, &token);
+    buffer[0] = '\0';
+    if (!token.at)
+        return buffer;
+    crypto_generichash(hash, sizeof hash, (const unsigned char *)token.at, token.len, of_names,
+                       sizeof of_names);
+    sodium_stackzero(HASH_STACK);
+    hex_format(hash, CALLER_NAME_SIZE / 2, buffer);
+    return buffer;
 }
 
 bool caller_same(const struct caller *left, const struct caller *right)

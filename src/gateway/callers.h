@@ -50,6 +50,10 @@ struct caller {
     bool shows; /* a token */
 };
 struct caller callers_who(const struct callers *callers, const struct http_request *request);
+/* Some hex digits that are the same for the same token, also by another gateway and after a
+ * restart, and tell nothing of it; "" of who shows none. Written into buffer, which is returned. */
+#define CALLER_NAME_SIZE 17u
+const char *callers_name(const struct http_request *request, char buffer[CALLER_NAME_SIZE]);
 /* In a time that tells nothing. */
 bool caller_same(const struct caller *left, const struct caller *right);
 /* Sets what a link of this caller's shows to the hub. *ret_token is what link->token points to, a

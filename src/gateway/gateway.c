@@ -140,7 +140,8 @@ static void a2a(struct http_request *request)
 static void a2a_card_get(struct http_request *request)
 {
     const struct gateway *gateway = http_server_data(request);
-    if (a2a_door_wants_token(gateway->a2a) && !http_request_header(request, "authorization").at)
+    struct slice token;
+    if (a2a_door_wants_token(gateway->a2a) && http_request_bearer(request, &token) && !token.at)
         a2a_door_take(gateway->a2a, request, true);
     else
         a2a(request);
@@ -263,7 +264,8 @@ static bool doors_new(struct gateway *gateway, uv_loop_t *loop,
     const struct a2a_options a2a = {.loop = loop,
                                     .callers = gateway->callers,
                                     .observers = rest_door_observers(gateway->rest),
-                                    .room = options->agents_room,
+                                    .guests = gateway->guests,
+                                    .link = agent,
                                     .wants_token = options->link.token && *options->link.token &&
                                                    !options->shares_token};
     gateway->a2a = a2a_door_new(&a2a);

@@ -14,7 +14,7 @@
 
 #define GUEST_HANDLE_SIZE 33u /* 128 random bits in hex, and a NUL */
 
-enum guest_kind { GUEST_MCP_SESSION, GUEST_MCP, GUEST_REST };
+enum guest_kind { GUEST_MCP_SESSION, GUEST_MCP, GUEST_REST, GUEST_A2A };
 
 /* The first member of what the handle stands for; its owner's. */
 struct guest {

@@ -284,6 +284,13 @@ bool http_list_has(struct slice list, const char *wanted)
     return false;
 }
 
+bool http_type_is(struct slice type, const char *wanted)
+{
+    size_t len = strlen(wanted);
+    return type.len >= len && http_same((struct slice){type.at, len}, wanted) &&
+           (type.len == len || type.at[len] == ';' || type.at[len] == ' ');
+}
+
 int http_head_check(struct http_head *head, const char **ret_why)
 {
     int status = check_line(head, ret_why);

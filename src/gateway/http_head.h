@@ -51,6 +51,9 @@ unsigned http_head_times(const struct http_head *head, const char *name);
 bool http_same(struct slice text, const char *other);
 /* Is it one of a list, "a, b", in any letter case? */
 bool http_list_has(struct slice list, const char *wanted);
+/* Is a Content-Type that one, whatever parameters it has? A page of a stranger can have a browser
+ * send forms, and text that says it is plain; not JSON. */
+bool http_type_is(struct slice type, const char *wanted);
 /* Nothing but "host" or "host:port" is: letters, digits, '.', '-', '_'; or an IPv6 address in
  * brackets. */
 bool http_is_host(struct slice text);

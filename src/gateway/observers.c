@@ -426,6 +426,11 @@ struct observer *observer_hold(struct observers *observers, const char *room,
     return observer;
 }
 
+void observer_hold_on(struct observer *observer)
+{
+    observer->holds++;
+}
+
 void observer_release(struct observer *observer)
 {
     assert(observer->holds > 0);

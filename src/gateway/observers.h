@@ -30,6 +30,8 @@ void observers_close(struct observers *observers);
 struct observer *observer_hold(struct observers *observers, const char *room,
                                const struct http_request *request);
 void observer_release(struct observer *observer);
+/* Once more, by who holds it. */
+void observer_hold_on(struct observer *observer);
 /* To ask by, and to wait for its joining. */
 struct agent *observer_agent(const struct observer *observer);
 

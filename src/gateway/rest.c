@@ -379,15 +379,6 @@ static int body_read(struct rest_call *call, char *why)
     return error;
 }
 
-/* A page of a stranger can have a browser send forms, and text that says it is plain; not this. */
-static bool is_json(struct slice type)
-{
-    static const char json[] = "application/json";
-    size_t len = sizeof json - 1;
-    return type.len >= len && http_same((struct slice){type.at, len}, json) &&
-           (type.len == len || type.at[len] == ';' || type.at[len] == ' ');
-}
-
 /* ── who it is ── */
 
 struct agent *rest_agent(const struct rest_call *call)
@@ -563,7 +554,8 @@ void rest_door_take(struct rest_door *door, struct http_request *request)
         .door = door, .request = request, .route = route, .arguments = arguments};
     TAILQ_INSERT_TAIL(&door->calls, call, next);
     http_request_on_gone(request, on_gone, call);
-    if (route->body && !is_json(http_request_header(request, "content-type")))
+    if (route->body &&
+        !http_type_is(http_request_header(request, "content-type"), "application/json"))
         rest_refuse(call, 415, "unsupported_media_type",
                     "the body's Content-Type must be application/json");
     else if (query_read(call, why) < 0 || path_read(call, why) < 0 || body_read(call, why) < 0)
