@@ -20,10 +20,11 @@ export function equal(found, wanted) {
   check(isDeepStrictEqual(found, wanted), found, 'and not', wanted);
 }
 
-export async function withHub(run) {
+/** keeps: what is said there, on disk. */
+export async function withHub(run, keeps = false) {
   const folder = mkdtempSync(join(tmpdir(), 'khub-npm-'));
   const port = join(folder, 'port');
-  const hub = spawn(khub, ['serve', '--quiet', '--memory', '--listen', '127.0.0.1:0', '--port-file', port,
+  const hub = spawn(khub, ['serve', '--quiet', ...(keeps ? ['--data', join(folder, 'data')] : ['--memory']), '--listen', '127.0.0.1:0', '--port-file', port,
     '--log', join(folder, 'log')], { stdio: 'ignore' });
   const ended = new Promise((resolve) => hub.once('exit', resolve));
   try {
@@ -41,7 +42,8 @@ export async function withHub(run) {
 }
 
 /** The same with a gateway beside it; run gets the URL of its /mcp, and the hub's address. */
-export function withGateway(run, command = (hub) => [khub, 'gateway', '--hub', hub, '--http', '127.0.0.1:0']) {
+export function withGateway(run, command = (hub) => [khub, 'gateway', '--hub', hub, '--http', '127.0.0.1:0'],
+  keeps = false) {
   return withHub(async (hub) => {
     const [program, ...words] = command(hub);
     const gateway = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -61,7 +63,7 @@ export function withGateway(run, command = (hub) => [khub, 'gateway', '--hub', h
       gateway.kill('SIGTERM');
       equal(await ended, 0);
     }
-  });
+  }, keeps);
 }
 
 export async function main() {
