@@ -644,6 +644,8 @@ static const struct {
     [MESSAGE_SENT_RESULT] = {{"sent", STYLE_DIM}, say_other},
     [MESSAGE_STATS_QUERY] = {{"query", STYLE_DIM}, say_other},
     [MESSAGE_STATS_RESULT] = {{"stats", STYLE_DIM}, say_other},
+    [MESSAGE_LEDGER_QUERY] = {{"query", STYLE_DIM}, say_other},
+    [MESSAGE_LEDGER_RESULT] = {{"ledger", STYLE_DIM}, say_other},
     [MESSAGE_TYPE_COUNT] = {{"unknown", STYLE_DIM}, say_other},
 };
 

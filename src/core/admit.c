@@ -196,7 +196,8 @@ static void peer_query(struct hub *hub, struct peer *peer, const struct message 
         [MESSAGE_ARTIFACT_QUERY] = artifact_query_answer,
         [MESSAGE_TASK_QUERY] = task_query_answer,
         [MESSAGE_SENT_QUERY] = sent_query_answer,
-        [MESSAGE_STATS_QUERY] = stats_answer};
+        [MESSAGE_STATS_QUERY] = stats_answer,
+        [MESSAGE_LEDGER_QUERY] = ledger_query_answer};
     struct seat seat = peer_seat(peer);
     assert(answers[message->type]); /* of each query */
     int error = seat.level == 2 ? answers[message->type](&request, &seat)

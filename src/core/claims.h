@@ -153,6 +153,8 @@ size_t commitment_cost(struct slice subject, struct slice subject_version);
  * many bytes ({} at the least). */
 void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit,
                   struct text *text);
+/* One AI's page as an object; null when it has none. */
+void account_write(const struct ledger *ledger, struct slice ai_id, struct text *text);
 /* As many as a training_sync shows. That text is kept: many join while nobody's account changes. */
 void ledger_show(struct ledger *ledger, size_t limit, struct text *text);
 

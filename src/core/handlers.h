@@ -172,6 +172,8 @@ int approval_query_answer(struct request *request, const struct seat *to);
 int usage_answer(struct request *request, const struct seat *to);
 /* The same of a stats_query (stats.c). */
 int stats_answer(struct request *request, const struct seat *to);
+/* The same of a ledger_query (ledger_query.c). */
+int ledger_query_answer(struct request *request, const struct seat *to);
 
 /* ── workspaces (workspace.c) ── */
 

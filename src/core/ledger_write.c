@@ -1,15 +1,14 @@
 /* The ledger as a newcomer is told it. */
 #include "core/knowledge.h"
 
-static void write_account(const struct account *account, struct text *text)
+static void page_write(const struct account *account, struct text *text)
 {
     static const uint64_t none[CLAIM_STATUS_COUNT];
     const uint64_t *claims = account->contributor ? account->contributor->claims : none;
     uint64_t all = 0;
     for (int status = 0; status < CLAIM_STATUS_COUNT; status++)
         all += claims[status];
-    text_add_string(text, account->key);
-    text_add_literal(text, ":{\"owner\":");
+    text_add_literal(text, "{\"owner\":");
     text_add_string(text, account->owner);
     text_addf(text,
               ",\"commitments\":%llu,\"claims\":%llu,\"confirmed\":%llu,\"refuted\":%llu,"
@@ -18,6 +17,15 @@ static void write_account(const struct account *account, struct text *text)
               (unsigned long long)claims[CLAIM_CONFIRMED],
               (unsigned long long)claims[CLAIM_REFUTED],
               (unsigned long long)claims[CLAIM_CONTESTED], (unsigned long long)account->mismatched);
+}
+
+void account_write(const struct ledger *ledger, struct slice ai_id, struct text *text)
+{
+    const struct account *account = index_find(&ledger->accounts, ai_id);
+    if (account)
+        page_write(account, text);
+    else
+        text_add_literal(text, "null");
 }
 
 void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit, struct text *text)
@@ -31,7 +39,9 @@ void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit
             break;
         if (written++)
             text_add_literal(text, ",");
-        write_account(account, text);
+        text_add_string(text, account->key);
+        text_add_literal(text, ":");
+        page_write(account, text);
         if (text->len - start < limit)
             continue;
         text->len = before;

@@ -117,10 +117,8 @@ static bool page_add_searched(struct page *page, const struct query *query,
 
 /* ── in an order ── */
 
-/* Of those that changed after `order` the one that did first; NULL: none did. Looked for from both
- * ends, for it is mostly near to one. */
-static const struct knowledge_entry *changed_after(const struct knowledge *knowledge,
-                                                   uint64_t order)
+/* Looked for from both ends, for it is mostly near to one. */
+const struct knowledge_entry *changed_after(const struct knowledge *knowledge, uint64_t order)
 {
     const struct knowledge_entry *newer = TAILQ_FIRST(&knowledge->recent);
     const struct knowledge_entry *older = TAILQ_LAST(&knowledge->recent, knowledge_list);

@@ -36,6 +36,10 @@ int query_read(struct request *request, struct query *query);
 /* What is read as the place again, in that order. */
 void query_write_cursor(enum query_order order, const struct query_place *place, struct text *text);
 
+/* Of the entries that changed after that place among the changes the one that did first; NULL: none
+ * did. */
+const struct knowledge_entry *changed_after(const struct knowledge *knowledge, uint64_t order);
+
 /* What one answer holds. */
 struct page {
     struct text parts[SECTION_COUNT];

@@ -87,6 +87,63 @@ static const struct param knowledge_body[] = {
     UNDER_LEASE,
     {0}};
 
+/* ── the ledger ── */
+
+static const char *const claim_states[] = {"claimed", "confirmed", "refuted", "contested", NULL};
+static const struct param verification[] = {
+    {"status", PARAM_TEXT, true, .choices = claim_states},
+    {"owner", PARAM_TEXT, true},
+    {"commitment_id", PARAM_TEXT, true},
+    {"nonce", PARAM_TEXT, true},
+    {"n", PARAM_WHOLE, true},
+    {"sealed", PARAM_FLAG, true, "Others measure it, and nobody is told what its author did"},
+    {"ratio", PARAM_NUMBER, .about = "What its author measured; 1: as good as the textbook's"},
+    {"verifiers", PARAM_OBJECTS, true, "What others measured"},
+    {"refuted_parents", PARAM_TEXTS, true},
+    {0}};
+static const struct param counted[] = {{"claimed", PARAM_WHOLE, true},
+                                       {"confirmed", PARAM_WHOLE, true},
+                                       {"refuted", PARAM_WHOLE, true},
+                                       {"contested", PARAM_WHOLE, true},
+                                       {0}};
+static const struct param claim[] = {
+    {"section", PARAM_TEXT, true},
+    {"id", PARAM_TEXT, true},
+    {"own_id", PARAM_TEXT, .about = "A component's"},
+    {"author", PARAM_TEXT, true},
+    {"subject", PARAM_TEXT, true},
+    {"subject_version", PARAM_TEXT, true},
+    {"timestamp", PARAM_TEXT, true, "As its author said it"},
+    {"seq", PARAM_WHOLE, true, "At which it was shared", .null = "nobody knows any more"},
+    {"revision", PARAM_WHOLE, true},
+    {"agreeing", PARAM_WHOLE, true, "Owners, without sight of the answer"},
+    {"disagreeing", PARAM_WHOLE, true},
+    {"in_sight", PARAM_WHOLE, true},
+    {"before", PARAM_OBJECT, true, "Claims of earlier revisions", .members = counted},
+    {"verification", PARAM_OBJECT, true, .members = verification},
+    {0}};
+static const struct param account[] = {
+    {"owner", PARAM_TEXT, true},       {"commitments", PARAM_WHOLE, true},
+    {"claims", PARAM_WHOLE, true},     {"confirmed", PARAM_WHOLE, true},
+    {"refuted", PARAM_WHOLE, true},    {"contested", PARAM_WHOLE, true},
+    {"mismatched", PARAM_WHOLE, true}, {0}};
+static const struct param ledger_query[] = {
+    ROOM,
+    {"subject", PARAM_TEXT, .about = "Of one subject", .low = 1, .high = 64},
+    {"author", PARAM_TEXT, .about = "Of one AI, and its account", .low = 1, .high = WIRE_ID_MAX},
+    {"status", PARAM_TEXT, .choices = claim_states},
+    {"after", PARAM_WHOLE, .about = "next of the last page, or newest: what changed since",
+     .low = 0, .high = SEQ_MAX},
+    LIMIT("50", 200),
+    {0}};
+static const struct param ledger_answer[] = {
+    {"claims", PARAM_OBJECTS, true, "Those changed longest ago first", .members = claim},
+    NEXT_NUMBER,
+    {"newest", PARAM_WHOLE, true, "Rises with every change"},
+    {"account", PARAM_OBJECT, .about = "Of the author that was asked for", .null = "none",
+     .members = account},
+    {0}};
+
 /* ── sessions ── */
 
 static const struct param session[] = {
@@ -403,6 +460,9 @@ const struct rest_route rest_work_routes[] = {
      .type = "knowledge_query", .run = rest_knowledge_get},
     {POST("/v1/knowledge", "share", "Shares a pattern, code or component."), .who = REST_GUEST,
      .body = knowledge_body, .status = 201, .answer = rest_said, .run = rest_knowledge_post},
+    {GET("/v1/ledger", "listClaims", "What AIs claim of their shares, and what others found."),
+     .who = REST_EITHER, .query = ledger_query, .answer = ledger_answer, .type = "ledger_query",
+     .run = rest_question},
     {GET("/v1/sessions", "listSessions", "Joint work, under way or ended: of an AI its own."),
      .who = REST_EITHER, .query = sessions_query, .answer = sessions_answer,
      .type = "session_query", .run = rest_question},

@@ -71,7 +71,9 @@
     X(SENT_QUERY, "sent_query", 2, true)                                                           \
     X(SENT_RESULT, "sent_result", 2, false)                                                        \
     X(STATS_QUERY, "stats_query", 2, true)                                                         \
-    X(STATS_RESULT, "stats_result", 2, false)
+    X(STATS_RESULT, "stats_result", 2, false)                                                      \
+    X(LEDGER_QUERY, "ledger_query", 2, true)                                                       \
+    X(LEDGER_RESULT, "ledger_result", 2, false)
 
 enum message_type {
 #define X(name, text, level, client) MESSAGE_##name,
@@ -91,7 +93,8 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
      MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
      MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY) |                       \
-     MESSAGE_BIT(MESSAGE_SENT_QUERY) | MESSAGE_BIT(MESSAGE_STATS_QUERY))
+     MESSAGE_BIT(MESSAGE_SENT_QUERY) | MESSAGE_BIT(MESSAGE_STATS_QUERY) |                          \
+     MESSAGE_BIT(MESSAGE_LEDGER_QUERY))
 /* Their results. dead_result answers dead_letter as well. */
 #define MESSAGES_RESULTING                                                                         \
     (MESSAGE_BIT(MESSAGE_KNOWLEDGE_RESULT) | MESSAGE_BIT(MESSAGE_DEAD_RESULT) |                    \
@@ -99,7 +102,8 @@ _Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
      MESSAGE_BIT(MESSAGE_MEMBER_RESULT) | MESSAGE_BIT(MESSAGE_MODERATION_RESULT) |                 \
      MESSAGE_BIT(MESSAGE_USAGE_RESULT) | MESSAGE_BIT(MESSAGE_APPROVAL_RESULT) |                    \
      MESSAGE_BIT(MESSAGE_ARTIFACT_RESULT) | MESSAGE_BIT(MESSAGE_TASK_RESULT) |                     \
-     MESSAGE_BIT(MESSAGE_SENT_RESULT) | MESSAGE_BIT(MESSAGE_STATS_RESULT))
+     MESSAGE_BIT(MESSAGE_SENT_RESULT) | MESSAGE_BIT(MESSAGE_STATS_RESULT) |                        \
+     MESSAGE_BIT(MESSAGE_LEDGER_RESULT))
 /* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
 #define MESSAGES_ASKING                                                                            \
     (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \

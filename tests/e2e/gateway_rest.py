@@ -18,6 +18,7 @@ import urllib.parse
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from claims import GOOD, claim, report  # noqa: E402
 from gateway import Gateway, door_of  # noqa: E402
 from harness import Hub, check, directory, equal, kill_9, run, test, wait_until  # noqa: E402
 from rest_client import Api, Stream  # noqa: E402
@@ -605,6 +606,23 @@ def a_hub_that_is_away_is_said_so():
                                    ("GET", "/v1/stream", None), ("POST", "/v1/members", {"ai_id": "ada"})]:
             _, fields = api.refused(503, "hub_unavailable", method, path, body)
             equal(fields["Retry-After"], "1")
+
+
+@test
+def claims_are_told_with_what_others_found():
+    with kept_hub() as hub, serving(hub) as gateway:
+        api = Api(gateway)
+        ada, bea, cey = (hub.join(name, 2) for name in ("ada", "bea", "cey"))
+        measured = claim(ada, "p", GOOD, 0.5)
+        one, = api.good("GET", "/v1/ledger", subject="audio")["claims"]
+        equal((one["id"], one["verification"]["sealed"], "ratio" in one["verification"]), ("p", True, False))
+        report(bea, "p", measured)
+        report(cey, "p", measured)
+        told = api.good("GET", "/v1/ledger", author="ada", status="confirmed")
+        equal((told["claims"][0]["verification"]["ratio"], told["claims"][0]["agreeing"], told["account"]["confirmed"]), (0.5, 2, 1))
+        equal(api.good("GET", "/v1/ledger", after=told["newest"])["claims"], [])
+        error, _ = api.refused(400, "bad_request", "GET", "/v1/ledger?status=won")
+        check("contested" in error["message"], error)
 
 
 @test
