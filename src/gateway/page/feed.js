@@ -18,10 +18,14 @@ export class Feed {
   #flushing = null;
   #loading = false;
 
-  /** draw(item) makes an article; earlier(): a promise of whether older ones were put in front. */
-  constructor({ label, draw, open, earlier }) {
-    Object.assign(this, { draw, open, earlier });
+  /**
+   * draw(item) makes an article; earlier() puts older ones in front, a promise; renew() sets the list
+   * anew, when some at its end were skipped and one goes there.
+   */
+  constructor({ label, draw, open, earlier, renew }) {
+    Object.assign(this, { draw, open, earlier, renew });
     this.items = [];
+    this.skipped = 0;
     this.follows = true;
     this.element = h('div', { class: 'feed', role: 'feed', 'aria-label': label, 'aria-busy': 'false',
       onkeydown: (event) => this.#key(event), onclick: (event) => this.#click(event) });
@@ -33,6 +37,7 @@ export class Feed {
   /** Another list. */
   set(items) {
     this.items = items;
+    this.skipped = 0;
     this.#clear();
     this.#show(Math.max(0, items.length - FOLLOWED), items.length);
     this.follows = true;
@@ -73,6 +78,10 @@ export class Feed {
 
   /** To the newest. */
   end() {
+    if (this.skipped) {
+      this.renew();
+      return;
+    }
     const { length } = this.items;
     this.follows = true;
     this.#show(Math.max(0, length - FOLLOWED), length);
@@ -143,7 +152,7 @@ export class Feed {
   }
 
   #count() {
-    const below = this.items.length - this.#to;
+    const below = this.items.length - this.#to + this.skipped;
     this.jump.hidden = this.follows && !below;
     say(this.jump, below ? `${counted(below, 'new message')} below` : 'To the newest');
   }
@@ -173,6 +182,7 @@ export class Feed {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const below = scrollHeight - clientHeight - scrollTop;
     if (below >= 8) this.follows = false;
+    else if (this.#to === this.items.length && this.skipped) this.renew();
     else if (this.#to === this.items.length) this.follows = true;
     if (below < NEAR && this.#to < this.items.length) this.#below();
     if (scrollTop < NEAR && this.#from > 0) this.#above();

@@ -3,7 +3,7 @@
  * page asks every few seconds, and what it draws is the difference of two answers.
  */
 import { chart } from './chart.js';
-import { button, fill, h, nothing, say, soon } from './dom.js';
+import { button, fill, h, say, soon } from './dom.js';
 import { ask, deadLetter, link, on, pages, person, reason } from './link.js';
 import { bytes, counted, line, name, now, span, timeOf, whole } from './shown.js';
 import { facts } from './panel.js';
@@ -149,7 +149,7 @@ export function figuresView() {
     });
     say(count, `Dead letters ${whole(total)}`);
     fill(letters, found.slice(-LETTERS).reverse().map((each) => letter(each, deadSoon)),
-      total ? null : nothing('None: each direct message found its receiver.'),
+      total ? null : h('li', { class: 'muted' }, 'None: each direct message found its receiver.'),
       total > LETTERS && h('li', { class: 'muted' }, `The last ${LETTERS} of them.`),
       forgotten > 0 && h('li', { class: 'muted' }, `${whole(forgotten)} earlier ones made way.`));
   }

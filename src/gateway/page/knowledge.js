@@ -29,7 +29,7 @@ function gist(section, entry) {
       `score ${number(score ?? 'none')}, ratio ${number(ratio ?? 'none')}` : JSON.stringify(others));
   }
   const { id, subject, source, parameters, title, ...others } = bodyOf(entry);
-  return title ?? (typeof source === 'string' ? source : JSON.stringify(parameters ?? others));
+  return title ?? (typeof source === 'string' ? source : JSON.stringify(parameters ?? others).replace(/^\{\}$/, ''));
 }
 
 /** What is kept of an entry: a line. */

@@ -5,6 +5,7 @@ import { button, fill, h, say } from './dom.js';
 import { link, on, person, watch } from './link.js';
 import { figuresView } from './figures.js';
 import { knowledgeView } from './knowledge.js';
+import { learningView } from './learning.js';
 import { membersView } from './members.js';
 import { onMembers } from './room.js';
 import { closePanel } from './panel.js';
@@ -18,17 +19,27 @@ const $ = (id) => document.getElementById(id);
 // ── views ──
 
 const views = [membersView(), streamView(), approvalsView(), tasksView(), sessionsView(), knowledgeView(),
-  figuresView()];
+  learningView(), figuresView()];
 const main = $('main'), nav = document.querySelector('nav');
 const links = new Map();
 let current = null;
+
+let waiting = ''; // how many questions do, for a person who looks at another tab
+
+function showTitle() {
+  document.title = `${waiting && `(${waiting}) `}${current?.title ?? ''} · khub`;
+}
 
 function build() {
   fill(nav, h('ul', {}, views.map((view, at) => {
     const badge = h('span', { class: 'badge' });
     const to = h('a', { href: `#/${view.id}`, 'aria-keyshortcuts': String(at + 1) }, view.title, ' ', badge);
     links.set(view.id, to);
-    view.onBadge?.((text) => say(badge, text));
+    view.onBadge?.((text) => {
+      say(badge, text);
+      waiting = text;
+      showTitle();
+    });
     if (view.badge) onMembers(() => say(badge, view.badge()));
     view.element.hidden = true;
     main.append(view.element);
@@ -48,9 +59,9 @@ function route() {
       if (id === view.id) to.setAttribute('aria-current', 'page');
       else to.removeAttribute('aria-current');
     }
-    document.title = `${view.title} · khub`;
   }
   current = view;
+  showTitle();
   view.show(new URLSearchParams(query));
 }
 

@@ -10,8 +10,10 @@ import { body, bytes, clock, json, line, longText, name, timeOf } from './shown.
 import { composeBox } from './compose.js';
 
 const SHOWN = 700; // characters of a message in the feed
+const FEED_MAX = 5000, FEED_SLACK = 1000; // messages that fit, while the feed follows what comes
 const TOLD_MS = 4000; // between two things that a screen reader is told
 const EARLIER_MAX = 20000;
+const LOOKED_MAX = 5000; // messages that are looked at, back in time, before the person is asked
 
 function draw(item) {
   if (item.gap) return h('article', { class: 'gap muted' }, timeOf(item.time), ' Here something may be missing: ' +
@@ -50,13 +52,18 @@ export function streamView() {
   const who = searchBox('from or to', 'From or to whom', () => refilter(), { list: 'names' });
   const search = searchBox('text', 'Search in messages', () => refilter());
   const note = h('p', { class: 'count', role: 'status' });
+  const further = button('Look further back', () => feed.load(), { hidden: true });
   const live = h('p', { class: 'sr', 'aria-live': 'polite' });
   const empty = h('div');
   let filter = {}, visible = false, older = [], floor = null;
 
-  const feed = new Feed({ label: 'Messages', draw, open, earlier });
+  const feed = new Feed({ label: 'Messages', draw, open, earlier, renew: () => {
+    older = [];
+    floor = null;
+    show();
+  } });
   const compose = composeBox(() => feed.end());
-  const element = fillingView('Stream', [kind, who, search, note],
+  const element = fillingView('Stream', [kind, who, search, further, note],
     h('div', { class: 'feed-area' }, feed.scroller, empty, feed.jump), live, compose.element);
 
   function filterOf() {
@@ -75,6 +82,7 @@ export function streamView() {
     filter = filterOf();
     older = [];
     floor = null;
+    further.hidden = true;
     show();
     if (feed.items.length < 30) feed.load();
   }, 150);
@@ -90,18 +98,22 @@ export function streamView() {
 
   /** What was before the first that is shown, by the filter that holds. */
   async function earlier() {
-    const from = floor ?? messages.floor;
-    if (from <= 0 || older.length > EARLIER_MAX || link.state !== 'live') return;
     const asked = filter;
-    const page = await before(from, asked.types ? { types: [...asked.types] } : {});
-    if (filter !== asked || from !== (floor ?? messages.floor)) return;
-    ({ floor } = page);
-    const found = page.found.filter((item) => passes(item, filter));
-    older = [...found, ...older];
-    feed.items = [...found, ...feed.items];
-    feed.grewInFront(found.length);
-    describe();
-    if (!found.length && floor > 0) await earlier();
+    further.hidden = true;
+    for (let looked = 0, found = []; !found.length && looked < LOOKED_MAX;) {
+      const from = floor ?? messages.floor;
+      if (from <= 0 || older.length > EARLIER_MAX || link.state !== 'live') return;
+      const page = await before(from, asked.types ? { types: [...asked.types] } : {});
+      if (filter !== asked || from !== (floor ?? messages.floor)) return;
+      ({ floor } = page);
+      looked += Math.max(page.found.length, 1);
+      found = page.found.filter((item) => passes(item, filter));
+      older = [...found, ...older];
+      feed.items = [...found, ...feed.items];
+      feed.grewInFront(found.length);
+      describe();
+      further.hidden = found.length > 0 || floor <= 0;
+    }
   }
 
   onMessages((came) => {
@@ -111,11 +123,12 @@ export function streamView() {
       show();
       return;
     }
-    // What the store let go while nothing older was loaded, the feed lets go as well.
+    // Who follows what comes lets the first of it go; for who reads further up it grows, but not for ever.
     const fitting = came.filter((item) => passes(item, filter));
-    feed.items.push(...fitting);
-    if (feed.follows && feed.items.length > 6000) {
-      const gone = feed.items.length - 5000;
+    if (!feed.follows && feed.items.length > EARLIER_MAX + FEED_MAX) feed.skipped += fitting.length;
+    else feed.items.push(...fitting);
+    if (feed.follows && feed.items.length > FEED_MAX + FEED_SLACK) {
+      const gone = feed.items.length - FEED_MAX;
       feed.items.splice(0, gone);
       older = [];
       floor = feed.items[0].seq;
