@@ -9,6 +9,7 @@
  *     *   the same to all
  *     ~   seconds go by, in digits
  *     #   the links are cut; "##": and the hub is away from then on, until the next "#"
+ *     -   the hub takes no token any more; "--": it does again
  * and, at HTTP,
  *     %   the client of the request that has waited longest is gone
  *     &   ... is too slow for another event */
@@ -19,7 +20,8 @@
 
 #include "mcp_lab.h"
 
-#define LINES_MAX 64u /* of an input: what takes more shows nothing new */
+#define LINES_MAX 64u   /* of an input: what takes more shows nothing new */
+#define TIME_S    4000u /* that go by in it: long enough for who is idle to be forgotten */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,16 +43,19 @@ static void say(struct slice line)
             line.at[0] == '*');
 }
 
-static void go_by(struct slice line)
+/* As long as there is time. */
+static void go_by(struct slice line, unsigned *left_s)
 {
     unsigned seconds = 0;
-    for (size_t i = 1; i < line.len && line.at[i] >= '0' && line.at[i] <= '9' && seconds < 100; i++)
+    for (size_t i = 1; i < line.len && line.at[i] >= '0' && line.at[i] <= '9' && i < 6; i++)
         seconds = 10 * seconds + (unsigned)(line.at[i] - '0');
+    seconds = seconds < *left_s ? seconds : *left_s;
+    *left_s -= seconds;
     lab_pass((int64_t)seconds * 1000);
 }
 
 /* What is no message of the client's. */
-static bool happens(struct slice line)
+static bool happens(struct slice line, unsigned *left_s)
 {
     switch (line.len ? line.at[0] : '\0') {
     case '!':
@@ -58,10 +63,13 @@ static bool happens(struct slice line)
         say(line);
         return true;
     case '~':
-        go_by(line);
+        go_by(line, left_s);
         return true;
     case '#':
         lab_cut(line.len > 1 && line.at[1] == '#');
+        return true;
+    case '-':
+        lab_refuse(line.len == 1 || line.at[1] != '-');
         return true;
     default:
         return false;
@@ -75,11 +83,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const struct door *door = data[0] == 's' ? &door_stdio : &door_http;
     line_take(&rest);
+    unsigned left_s = TIME_S;
     lab_open();
     door->open();
     for (unsigned i = 0; i < LINES_MAX && rest.len > 0; i++) {
         struct slice line = line_take(&rest);
-        if (!happens(line))
+        if (!happens(line, &left_s))
             door->take(line);
         lab_settle();
     }

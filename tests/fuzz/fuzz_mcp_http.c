@@ -268,9 +268,11 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
     request_free(request);
 }
 
+/* To a request of whatever kind: its AI's token is good no more. */
 void http_reply_unauthorized(struct http_request *request, const char *sentence)
 {
-    http_reply_error(request, 401, sentence);
+    lab_expect(*sentence && !request->streams, "who is turned away is not told why");
+    request_free(request);
 }
 
 bool http_stream_begin(struct http_request *request)
@@ -349,6 +351,7 @@ static void http_close(void)
 {
     struct http_request *request;
     struct given *one;
+    lab_refuse(false);
     lab_cut(false);
     lab_pass(400000);
     TAILQ_FOREACH (request, &requests, next) {

@@ -1,37 +1,17 @@
-/* See mcp_lab.h. What libuv, the system's clock and chance, and the transport of libkhub do
- * elsewhere is done here: the program is linked with these in their places. */
-#include "mcp_lab.h"
-
-#include <errno.h>
+/* See mcp_lab.h. What libuv and the system's clock, chance and memory do elsewhere is done here:
+ * the program is linked with these in their places. */
 #include <jansson.h>
-#include <sodium.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/types.h>
 #include <time.h>
 
-#include "client/transport.h"
-#include "core/hub.h"
 #include "khub_uv.h"
-#include "log/memory.h"
-#include "wire/bounds.h"
-#include "wire/frame.h"
-#include "wire/text.h"
+#include "mcp_lab_inside.h"
 
 #define UNIX_MS    1700000000000 /* when a lab is opened */
-#define PIPES_MAX  64            /* connections at once */
 #define TIMERS_MAX 4096
 #define TURNS_MAX  100000 /* until nothing moves */
-
-/* A connection, as the hub and its link see it. */
-struct pipe {
-    bool taken, ended, cut; /* ended: the hub says no more */
-    bool hubs;              /* the hub knows of it */
-    peer_id peer;
-    struct frame said; /* by the link */
-    struct text heard; /* by the link, from `read` on */
-    size_t read;
-};
 
 struct khub_uv {
     struct khub *link; /* NULL: stopped */
@@ -39,14 +19,9 @@ struct khub_uv {
 };
 
 static struct {
-    bool open, away;
+    bool open;
     int64_t now; /* since it was opened, in ms */
     uint64_t chances;
-    struct hub *hub;
-    struct pipe pipes[PIPES_MAX];
-    uint32_t generation;
-    struct pipe *bea; /* NULL: not here */
-    uint64_t bea_says;
     struct khub_uv *adapters;
     uv_timer_t *timers[TIMERS_MAX];
     size_t timer_count;
@@ -59,6 +34,11 @@ static uv_loop_t loop;
 uv_loop_t *lab_loop(void)
 {
     return &loop;
+}
+
+int64_t lab_now(void)
+{
+    return UNIX_MS + lab.now;
 }
 
 /* ── clock, chance and memory ── */
@@ -76,8 +56,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret_time)
     return 0;
 }
 
-/* No two are alike, and an input can name them: the first is of bytes 01, … */
-static void chance(void *bytes, size_t size)
+void lab_chance(void *bytes, size_t size)
 {
     memset(bytes, (int)(uint8_t)++lab.chances, size);
     uint64_t high = lab.chances >> 8;
@@ -87,7 +66,7 @@ static void chance(void *bytes, size_t size)
 ssize_t __wrap_getrandom(void *bytes, size_t size, unsigned flags)
 {
     (void)flags;
-    chance(bytes, size);
+    lab_chance(bytes, size);
     return (ssize_t)size;
 }
 
@@ -95,7 +74,7 @@ int uv_random(uv_loop_t *of, uv_random_t *request, void *bytes, size_t size, uns
               uv_random_cb callback)
 {
     (void)of, (void)request, (void)flags, (void)callback;
-    chance(bytes, size);
+    lab_chance(bytes, size);
     return 0;
 }
 
@@ -220,10 +199,8 @@ void khub_uv_stop(struct khub_uv *adapter)
 static bool is_ready(const struct khub *link)
 {
     int fd = khub_fd(link);
-    const struct pipe *pipe = fd >= 0 ? &lab.pipes[fd] : NULL;
     return khub_link_state(link) != KHUB_ENDED &&
-           (khub_timeout_ms(link) == 0 || khub_wants_write(link) ||
-            (pipe && (pipe->ended || pipe->cut || pipe->read < pipe->heard.len)));
+           (khub_timeout_ms(link) == 0 || khub_wants_write(link) || (fd >= 0 && lab_hub_says(fd)));
 }
 
 static bool turn_links(void)
@@ -252,6 +229,7 @@ void lab_settle(void)
     do {
         lab_expect(++turns < TURNS_MAX, "it never rests");
         moved = turn_links();
+        moved |= lab_hub_turn();
         moved |= run_timer();
         while (close_some())
             moved = true;
@@ -276,272 +254,9 @@ void lab_pass(int64_t ms)
     int64_t until = lab.now + ms;
     lab_settle();
     while (lab.now < until) {
-        int64_t due = hub_tick(lab.hub, UNIX_MS + lab.now);
+        int64_t due = lab_hub_tick();
         lab.now = next_due(lab.now + due < until ? lab.now + due : until);
         lab_settle();
-    }
-}
-
-/* ── the hub's edge ── */
-
-static struct pipe *pipe_of(peer_id peer)
-{
-    struct pipe *pipe = &lab.pipes[peer & 0xffffffffu];
-    return pipe->taken && pipe->peer == peer ? pipe : NULL;
-}
-
-static void edge_effect(void *ctx, const struct effect *effect)
-{
-    (void)ctx;
-    for (size_t i = 0; i < effect->seat_count; i++) {
-        const struct seat *seat = &effect->seats[i];
-        struct pipe *pipe = pipe_of(seat->peer);
-        char tail[EFFECT_TAIL_SIZE];
-        struct slice parts[EFFECT_PARTS];
-        if (!pipe || pipe == lab.bea || seat->level < effect->level ||
-            (seat->member && seat->member == effect->skipped))
-            continue;
-        effect_parts(effect, seat->level, tail, parts);
-        text_add(&pipe->heard, parts[0]);
-        text_add(&pipe->heard, parts[1]);
-    }
-}
-
-static void edge_joined(void *ctx, peer_id peer)
-{
-    (void)ctx, (void)peer;
-}
-
-static void edge_close(void *ctx, peer_id peer, enum close_reason reason)
-{
-    struct pipe *pipe = pipe_of(peer);
-    (void)ctx, (void)reason;
-    if (pipe) {
-        pipe->ended = true;
-        pipe->hubs = false;
-    }
-}
-
-static void edge_sha256(void *ctx, const struct slice *parts, unsigned count,
-                        uint8_t ret_digest[32])
-{
-    crypto_hash_sha256_state state;
-    (void)ctx;
-    crypto_hash_sha256_init(&state);
-    for (unsigned i = 0; i < count; i++)
-        crypto_hash_sha256_update(&state, (const uint8_t *)parts[i].at, parts[i].len);
-    crypto_hash_sha256_final(&state, ret_digest);
-}
-
-/* What comes in one piece, as files through MCP do, is hashed; the rest is no matter here. */
-static void edge_hash(void *ctx, struct hub_hash *hash, struct slice bytes, bool last)
-{
-    if (!hash->bytes && last)
-        edge_sha256(ctx, &bytes, 1, hash->state);
-    hash->bytes += bytes.len;
-}
-
-static void edge_derive(void *ctx, struct slice room, uint64_t seq, uint32_t count,
-                        uint8_t ret_bytes[16])
-{
-    uint8_t digest[32];
-    const struct slice parts[] = {
-        room, {(const char *)&seq, sizeof seq}, {(const char *)&count, sizeof count}};
-    edge_sha256(ctx, parts, 3, digest);
-    memcpy(ret_bytes, digest, 16);
-}
-
-static void edge_unique(void *ctx, uint8_t ret_bytes[16])
-{
-    (void)ctx;
-    chance(ret_bytes, 16);
-}
-
-static struct log edge_open_log(void *ctx, struct slice room, struct commit commit)
-{
-    (void)ctx, (void)room;
-    return log_memory(commit);
-}
-
-/* ── connections ── */
-
-/* NULL: there are too many, or the hub is away. */
-static struct pipe *pipe_open(void)
-{
-    for (uint32_t i = 0; i < PIPES_MAX && !lab.away; i++) {
-        struct pipe *pipe = &lab.pipes[i];
-        if (pipe->taken)
-            continue;
-        *pipe = (struct pipe){
-            .taken = true, .hubs = true, .peer = (uint64_t)++lab.generation << 32 | i};
-        frame_init(&pipe->said, WIRE_LINE_MAX);
-        hub_open(lab.hub, pipe->peer, UNIX_MS + lab.now);
-        return pipe;
-    }
-    return NULL;
-}
-
-static void pipe_leave(struct pipe *pipe, enum close_reason reason)
-{
-    if (pipe->hubs)
-        hub_gone(lab.hub, pipe->peer, reason, UNIX_MS + lab.now);
-    pipe->hubs = false;
-}
-
-static void pipe_close(struct pipe *pipe)
-{
-    pipe_leave(pipe, CLOSE_PEER_CLOSED);
-    frame_free(&pipe->said);
-    text_free(&pipe->heard);
-    *pipe = (struct pipe){0};
-}
-
-static void pipe_say(struct pipe *pipe, struct slice bytes)
-{
-    struct slice line;
-    while (pipe->hubs && frame_next(&pipe->said, &bytes, &line) == FRAME_LINE)
-        hub_line(lab.hub, pipe->peer, line, UNIX_MS + lab.now);
-}
-
-/* ── libkhub's transport ── */
-
-int transport_init(struct transport *transport, const struct address *address,
-                   const struct khub_tls *tls)
-{
-    (void)tls;
-    *transport = (struct transport){.address = *address, .fd = -1};
-    return 0;
-}
-
-void transport_free(struct transport *transport)
-{
-    transport_drop(transport);
-}
-
-enum transport_step transport_begin(struct transport *transport)
-{
-    struct pipe *pipe = pipe_open();
-    if (!pipe) {
-        transport->cause = KHUB_E_UNREACHABLE;
-        snprintf(transport->why, sizeof transport->why, "no connection to the hub: it is away");
-        return TRANSPORT_FAILED;
-    }
-    transport->fd = (int)(pipe - lab.pipes);
-    return TRANSPORT_OPEN;
-}
-
-enum transport_step transport_go_on(struct transport *transport)
-{
-    (void)transport;
-    return TRANSPORT_OPEN;
-}
-
-void transport_drop(struct transport *transport)
-{
-    if (transport->fd >= 0)
-        pipe_close(&lab.pipes[transport->fd]);
-    transport->fd = -1;
-}
-
-int transport_fd(const struct transport *transport)
-{
-    return transport->fd;
-}
-
-bool transport_wants_write(const struct transport *transport)
-{
-    (void)transport;
-    return false;
-}
-
-ssize_t transport_send(struct transport *transport, struct slice bytes)
-{
-    struct pipe *pipe = &lab.pipes[transport->fd];
-    if (pipe->cut || pipe->ended) {
-        errno = EPIPE;
-        return -1;
-    }
-    pipe_say(pipe, bytes);
-    return (ssize_t)bytes.len;
-}
-
-ssize_t transport_receive(struct transport *transport, char *buffer, size_t size)
-{
-    struct pipe *pipe = &lab.pipes[transport->fd];
-    size_t len = pipe->heard.len - pipe->read;
-    errno = pipe->cut ? ECONNRESET : EAGAIN;
-    if (pipe->cut || (len == 0 && !pipe->ended))
-        return -1;
-    len = len < size ? len : size;
-    memcpy(buffer, len ? pipe->heard.at + pipe->read : "", len);
-    pipe->read += len;
-    if (pipe->read == pipe->heard.len) {
-        text_clear(&pipe->heard);
-        pipe->read = 0;
-    }
-    return (ssize_t)len;
-}
-
-const char *transport_failure(const struct transport *transport, int error)
-{
-    (void)transport;
-    return strerror(error);
-}
-
-void transport_finish(struct transport *transport)
-{
-    struct pipe *pipe = &lab.pipes[transport->fd];
-    pipe_leave(pipe, CLOSE_PEER_CLOSED);
-    pipe->ended = true;
-}
-
-/* ── what happens ── */
-
-static void bea_says(struct slice type, const char *target, struct slice payload)
-{
-    struct text line = {0};
-    char time[TIMESTAMP_SIZE];
-    timestamp_format(UNIX_MS + lab.now, time);
-    text_addf(&line, "{\"message_id\":\"b%llu\",\"sender_id\":\"bea\",\"message_type\":",
-              (unsigned long long)++lab.bea_says);
-    text_add_string(&line, type);
-    text_addf(&line, ",\"timestamp\":\"%s\",\"target_ai\":%s,\"payload\":", time, target);
-    text_add(&line, payload);
-    text_add_literal(&line, "}\n");
-    pipe_say(lab.bea, text_slice(&line));
-    text_free(&line);
-}
-
-void lab_say(struct slice type, struct slice payload, bool to_all)
-{
-    if (lab.bea && !lab.bea->hubs) {
-        pipe_close(lab.bea);
-        lab.bea = NULL;
-    }
-    if (!lab.bea) {
-        bool away = lab.away;
-        lab.away = false;
-        lab.bea = pipe_open();
-        lab.away = away;
-        if (lab.bea)
-            bea_says(slice_of("hello"), "null",
-                     slice_of("{\"specialization\":\"talk\",\"capabilities\":[],\"version\":\"1\","
-                              "\"features_supported\":[],\"collaboration_ready\":true,"
-                              "\"protocol\":2,\"room\":\"main\",\"role\":\"member\"}"));
-    }
-    if (lab.bea)
-        bea_says(type, to_all ? "null" : "\"ada\"", payload);
-}
-
-void lab_cut(bool away)
-{
-    lab.away = away;
-    for (size_t i = 0; i < PIPES_MAX; i++) {
-        struct pipe *pipe = &lab.pipes[i];
-        if (!pipe->taken || pipe == lab.bea)
-            continue;
-        pipe_leave(pipe, CLOSE_PEER_RESET);
-        pipe->cut = true;
     }
 }
 
@@ -549,23 +264,11 @@ void lab_cut(bool away)
 
 void lab_open(void)
 {
-    struct hub_config config = hub_config_default();
-    struct hub_edge edge = {.effect = edge_effect,
-                            .joined = edge_joined,
-                            .close = edge_close,
-                            .derive = edge_derive,
-                            .identify = edge_derive,
-                            .unique = edge_unique,
-                            .sha256 = edge_sha256,
-                            .hash = edge_hash,
-                            .open_log = edge_open_log};
-    config.owner.most[LIMIT_RATE] = 0;
     memset(&lab, 0, sizeof lab);
     lab.open = true;
     json_set_alloc_funcs(malloc, free);
     json_object_seed(1);
-    lab.hub = hub_new(&config, &edge);
-    hub_start(lab.hub, UNIX_MS);
+    lab_hub_open();
 }
 
 void lab_close(void)
@@ -573,11 +276,7 @@ void lab_close(void)
     lab_settle();
     lab_expect(lab.timer_count == 0, "a timer is left");
     lab_expect(!lab.adapters, "a link is left");
-    if (lab.bea)
-        pipe_close(lab.bea);
-    for (size_t i = 0; i < PIPES_MAX; i++)
-        lab_expect(!lab.pipes[i].taken, "a connection is left");
-    hub_free(lab.hub);
+    lab_hub_close();
     lab_expect(lab.blocks == 0, "memory is left");
     lab.open = false;
 }

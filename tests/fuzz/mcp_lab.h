@@ -34,6 +34,9 @@ void lab_pass(int64_t ms);
 
 /* bea says a message, to ada (or to all). payload: JSON text; the hub judges it. */
 void lab_say(struct slice type, struct slice payload, bool to_all);
+/* The hub takes no token, not even none, but bea's, and tells those who are there; or it does
+ * again. */
+void lab_refuse(bool refuses);
 /* Every link is cut; the hub can be reached again only when it is not away. */
 void lab_cut(bool away);
 
