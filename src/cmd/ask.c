@@ -85,9 +85,8 @@ enum ask_result ask(struct visit *visit, enum message_type type, const struct te
     }
 }
 
-/* Takes a page's elements, and what to ask for next, as JSON; "" when it was the last. */
-static void take_page(struct json_value page, const char *member, struct text *array,
-                      struct text *after)
+void ask_take_page(struct json_value page, const char *member, struct text *array,
+                   struct text *after)
 {
     struct slice listed = json_get(page, member).raw; /* […] */
     struct json_value next = json_get(page, "next");
@@ -125,7 +124,7 @@ enum ask_result ask_pages_of(struct visit *visit, enum message_type type, unsign
         result = ask(visit, type, &query);
         text_free(&query);
         if (result == ASK_ANSWERED)
-            take_page(asked->answer, member, array, &after);
+            ask_take_page(asked->answer, member, array, &after);
     } while (after.len);
     text_free(&after);
     text_add_literal(array, "]");

@@ -36,6 +36,10 @@ enum ask_result ask(struct visit *visit, enum message_type type, const struct te
  * answer stays. */
 enum ask_result ask_pages(struct visit *visit, enum message_type type, unsigned limit,
                           const char *member, struct text *array);
+/* Of a page's answer: adds the elements of that member to the array's text, which begins with "[",
+ * and writes what to ask for next, as JSON, into `after`; "" when it was the last. */
+void ask_take_page(struct json_value page, const char *member, struct text *array,
+                   struct text *after);
 /* The same with further members of each query, ",\"status\":\"ready\"". */
 enum ask_result ask_pages_of(struct visit *visit, enum message_type type, unsigned limit,
                              const struct text *more, const char *member, struct text *array);

@@ -108,29 +108,6 @@ static void add_status(struct table *table, struct json_value member, int64_t no
     table_addf(table, "%s, %s", away ? "away" : "here", ago);
 }
 
-static void add_titles(struct text *titles, struct json_value list, const char *name)
-{
-    struct json_iterator iterator = {.rest = list.raw};
-    struct json_value one;
-    while (list.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &one)) {
-        OWNED char *title = field_string(one, name);
-        text_addf(titles, "%s%s", titles->len > 0 ? ", " : "", title);
-    }
-}
-
-/* What it holds now: tasks, leases, sessions. */
-static void add_work(struct table *table, struct json_value member)
-{
-    struct json_value on = json_get(member, "on");
-    struct text titles = {0};
-    add_titles(&titles, json_get(on, "tasks"), "title");
-    add_titles(&titles, json_get(on, "leases"), "key");
-    add_titles(&titles, json_get(on, "sessions"), "type");
-    table_addf(table, "%.*s", titles.len > 0 ? (int)titles.len : 1,
-               titles.len > 0 ? titles.at : "-");
-    text_free(&titles);
-}
-
 static void add_member(struct table *table, struct json_value member, const struct common *common,
                        int64_t now)
 {
@@ -145,7 +122,8 @@ static void add_member(struct table *table, struct json_value member, const stru
     table_add(table, ago);
     field_ago(member, "idle_since", now, idle);
     table_add(table, idle);
-    add_work(table, member);
+    OWNED char *work = member_work(member);
+    table_add(table, work);
     add_capabilities(table, member, common);
 }
 

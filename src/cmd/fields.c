@@ -71,6 +71,30 @@ char *field_names(struct json_value array)
     return names.at;
 }
 
+static void add_titles(struct text *titles, struct json_value list, const char *name)
+{
+    struct json_iterator iterator = {.rest = list.raw};
+    struct json_value one;
+    while (list.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &one)) {
+        OWNED char *title = field_string(one, name);
+        text_addf(titles, "%s%s", titles->len > 0 ? ", " : "", title);
+    }
+}
+
+char *member_work(struct json_value member)
+{
+    struct json_value on = json_get(member, "on");
+    struct text titles = {0};
+    add_titles(&titles, json_get(on, "tasks"), "title");
+    add_titles(&titles, json_get(on, "leases"), "key");
+    add_titles(&titles, json_get(on, "sessions"), "type");
+    if (titles.len == 0)
+        text_add_literal(&titles, "-");
+    text_add(&titles, (struct slice){"", 1}); /* its NUL */
+    or_die(titles.failed ? NULL : titles.at);
+    return titles.at;
+}
+
 /* Whether an ISO time says its offset from UTC: Z, or a sign and digits behind the time of day. */
 static bool has_zone(const char *time)
 {

@@ -183,6 +183,18 @@ static bool type_key(struct prompt *prompt, unsigned char byte)
     }
 }
 
+bool prompt_key(struct prompt *prompt, char *ret_key)
+{
+    while (prompt->taken < prompt->bytes.len) {
+        char byte = prompt->bytes.at[prompt->taken++];
+        if (in_escape(prompt, (unsigned char)byte))
+            continue;
+        *ret_key = byte;
+        return true;
+    }
+    return false;
+}
+
 static bool take_byte(struct prompt *prompt, char byte)
 {
     if (prompt->interactive)

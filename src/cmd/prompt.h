@@ -35,6 +35,8 @@ void prompt_read(struct prompt *prompt);
 /* The next whole line, without its end; false when there is none yet. Good until the next call.
  * Look at `fault` before it: a line with one is not what was typed. */
 bool prompt_next(struct prompt *prompt, struct slice *ret_line);
+/* In place of lines, the next key that is a character; false when there is none yet. */
+bool prompt_key(struct prompt *prompt, char *ret_key);
 void prompt_hide(struct prompt *prompt);
 void prompt_show(struct prompt *prompt);
 /* Gives the terminal back as it was. */

@@ -63,10 +63,11 @@ struct terminal terminal_of(int fd, const char *color)
 void terminal_measure(struct terminal *terminal)
 {
     struct winsize size;
-    terminal->width = 0;
-    if (terminal->is_terminal && ioctl(terminal->fd, TIOCGWINSZ, &size) == 0 &&
-        size.ws_col >= WIDTH_LEAST)
-        terminal->width = size.ws_col;
+    terminal->width = terminal->height = 0;
+    if (terminal->is_terminal && ioctl(terminal->fd, TIOCGWINSZ, &size) == 0) {
+        terminal->width = size.ws_col >= WIDTH_LEAST ? size.ws_col : 0;
+        terminal->height = size.ws_row;
+    }
     const char *columns = getenv("COLUMNS");
     if (terminal->width == 0 && columns) {
         long width = strtol(columns, NULL, 10);

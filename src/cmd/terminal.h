@@ -29,9 +29,10 @@ struct terminal {
     int fd;
     bool is_terminal;
     bool color;
-    bool moves;     /* obeys escape sequences */
-    bool unicode;   /* false: arrows, bars and foreign letters are spelt in ASCII */
-    unsigned width; /* columns; 0: no end */
+    bool moves;      /* obeys escape sequences */
+    bool unicode;    /* false: arrows, bars and foreign letters are spelt in ASCII */
+    unsigned width;  /* columns; 0: no end */
+    unsigned height; /* lines; 0: nobody knows */
 };
 
 extern const char *const color_choices[]; /* auto, always, never; for --color */

@@ -8,9 +8,6 @@ import contextlib
 import fcntl
 import json
 import os
-import pty
-import resource
-import select
 import signal
 import struct
 import subprocess
@@ -22,9 +19,10 @@ import time
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
-from harness import PATIENCE, Hub, Skip, check, directory, equal, full_disk, kill_9  # noqa: E402
-from harness import run, settle, shorten, test, wait_until  # noqa: E402
-from program import HOSTILE, KHUB, Running, environment, harmless, khub, worked  # noqa: E402
+from harness import PATIENCE, Hub, check, directory, equal, full_disk, kill_9  # noqa: E402
+from harness import run, settle, test, wait_until  # noqa: E402
+from program import HOSTILE, KHUB, Running, Terminal, environment  # noqa: E402
+from program import harmless, khub, worked  # noqa: E402
 
 
 # ── pipes ──
@@ -368,59 +366,6 @@ def what_waits_for_its_reader_can_be_stopped():
 
 
 # ── terminals ──
-
-
-class Terminal:
-    """A pseudo-terminal. `text` is what came out of it so far."""
-
-    def __init__(self):
-        try:
-            self.master, self.slave = pty.openpty()
-        except OSError as error:
-            raise Skip(f"no pseudo-terminal here: {error}") from error
-        self.text = ""
-        self.before = self.settings()
-
-    def settings(self):
-        return termios.tcgetattr(self.master)
-
-    def is_raw(self):
-        return not self.settings()[3] & termios.ICANON
-
-    def write(self, text):
-        os.write(self.master, text.encode())
-
-    def read_until(self, part):
-        """What comes until this does."""
-        text = ""
-        while part not in text:
-            ready, _, _ = select.select([self.master], [], [], PATIENCE)
-            check(ready, "waited in vain for", repr(part), "in", shorten(text))
-            text += os.read(self.master, 65536).decode(errors="replace")
-        self.text += text
-        return text
-
-    def read_some(self):
-        """What has come, perhaps nothing."""
-        ready, _, _ = select.select([self.master], [], [], 0.01)
-        return os.read(self.master, 65536).decode(errors="replace") if ready else ""
-
-    def start(self, *words, hub=None, leader=False, **more):
-        """khub on this terminal; leader: as the leader of a session that it belongs to."""
-        def prepare():
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            if leader:
-                os.setsid()
-                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-        return subprocess.Popen(words, stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=prepare,
-                                env=environment(hub, **{"TERM": "xterm", **more}))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.master)
-        os.close(self.slave)
 
 
 @test

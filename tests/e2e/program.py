@@ -1,14 +1,17 @@
 """The khub program as the tests of its subcommands run it: to its end, with what it printed."""
+import fcntl
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "wire"))
-from harness import PATIENCE, check, equal, shorten  # noqa: E402
+from harness import PATIENCE, check, equal, pseudo_terminal, shorten  # noqa: E402
 
 KHUB = os.path.abspath(sys.argv[1])
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202eevil\x7f\r\nsecond line"
@@ -75,6 +78,56 @@ class Running:
         for stream in (self.process.stdout, self.process.stderr, self.process.stdin):
             if stream:
                 stream.close()
+
+
+class Terminal:
+    """A pseudo-terminal. `text` is what came out of it so far."""
+
+    def __init__(self):
+        self.master, self.slave = pseudo_terminal()
+        self.text = ""
+        self.before = self.settings()
+
+    def settings(self):
+        return termios.tcgetattr(self.master)
+
+    def is_raw(self):
+        return not self.settings()[3] & termios.ICANON
+
+    def write(self, text):
+        os.write(self.master, text.encode())
+
+    def read_until(self, part):
+        """What comes until this does."""
+        text = ""
+        while part not in text:
+            ready, _, _ = select.select([self.master], [], [], PATIENCE)
+            check(ready, "waited in vain for", repr(part), "in", shorten(text))
+            text += os.read(self.master, 65536).decode(errors="replace")
+        self.text += text
+        return text
+
+    def read_some(self):
+        """What has come, perhaps nothing."""
+        ready, _, _ = select.select([self.master], [], [], 0.01)
+        return os.read(self.master, 65536).decode(errors="replace") if ready else ""
+
+    def start(self, *words, hub=None, leader=False, **more):
+        """khub on this terminal; leader: as the leader of a session that it belongs to."""
+        def prepare():
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if leader:
+                os.setsid()
+                fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        return subprocess.Popen(words, stdin=self.slave, stdout=self.slave, stderr=self.slave, preexec_fn=prepare,
+                                env=environment(hub, **{"TERM": "xterm", **more}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.master)
+        os.close(self.slave)
 
 
 def worked(*words, **more):
