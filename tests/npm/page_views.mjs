@@ -94,7 +94,7 @@ const LOOKS = {
     await appears(page, 'article', 'And more of them.');
   },
 
-  async person(page) {
+  async person(page, { ada }) {
     await comeAs(page, 'person-anna');
     await write(page, 'beaa', 'Are you there?');
     await appears(page, '.bad', /^Not said\. .*"beaa".*did you mean "bea"\?$/);
@@ -106,6 +106,15 @@ const LOOKS = {
     await appears(page, '.mine', /Hello to all\..*delivered 5/);
     await write(page, 'zoe', 'Too late.');
     await appears(page, '.mine', /Too late\..*dead 1/);
+    await go(page, 'questions');
+    await ada.chat('A word with you?', { to: 'person-anna' });
+    await until(() => page.title(), '(2) Questions · khub'); // a question, and a message
+    await page.locator('nav a').filter({ hasText: 'Stream 1' }).click();
+    await view(page, 'select').selectOption({ label: 'From or to me' });
+    await appears(page, 'article', /ada → person-anna.*A word with you\?/);
+    await until(() => view(page, 'article').filter({ hasText: 'many-' }).count(), 0);
+    await until(() => page.title(), '(1) Stream · khub');
+    await view(page, 'select').selectOption('');
     await go(page, 'questions');
     await appears(page, '.card', /mallory asks any person.*May I publish it\?.*min left; then “no” holds\./s);
     await view(page, '.card button').filter({ hasText: 'yes' }).click();

@@ -2,7 +2,7 @@
 import { button, fill, h, nothing, say, soon } from './dom.js';
 import { on, pages, person, publish, reason } from './link.js';
 import { nameForm } from './compose.js';
-import { body, line, name, now, span, timeOf, whole } from './shown.js';
+import { body, line, name, now, span, timeOf } from './shown.js';
 
 const DECIDED = 50;
 
@@ -119,6 +119,6 @@ export function approvalsView() {
   }, hide() {
     visible = false;
   }, onBadge(act) {
-    badge = (count) => act(count ? whole(count) : '');
+    badge = act;
   } };
 }

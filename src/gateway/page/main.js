@@ -10,7 +10,7 @@ import { membersView } from './members.js';
 import { onMembers } from './room.js';
 import { closePanel } from './panel.js';
 import { sessionsView } from './sessions.js';
-import { line, span } from './shown.js';
+import { line, span, whole } from './shown.js';
 import { streamView } from './stream.js';
 import { tasksView } from './tasks.js';
 
@@ -24,10 +24,11 @@ const main = $('main'), nav = document.querySelector('nav');
 const links = new Map();
 let current = null;
 
-let waiting = ''; // how many questions do, for a person who looks at another tab
+const waiting = new Map(); // view → how much waits there, for a person who looks at another tab
 
 function showTitle() {
-  document.title = `${waiting && `(${waiting}) `}${current?.title ?? ''} · khub`;
+  const count = [...waiting.values()].reduce((sum, each) => sum + each, 0);
+  document.title = `${count ? `(${whole(count)}) ` : ''}${current?.title ?? ''} · khub`;
 }
 
 function build() {
@@ -35,9 +36,9 @@ function build() {
     const badge = h('span', { class: 'badge' });
     const to = h('a', { href: `#/${view.id}`, 'aria-keyshortcuts': String(at + 1) }, view.title, ' ', badge);
     links.set(view.id, to);
-    view.onBadge?.((text) => {
-      say(badge, text);
-      waiting = text;
+    view.onBadge?.((count) => {
+      say(badge, count ? whole(count) : '');
+      waiting.set(view, count);
       showTitle();
     });
     if (view.badge) onMembers(() => say(badge, view.badge()));

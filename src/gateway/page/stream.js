@@ -32,10 +32,11 @@ function draw(item) {
   h('span', { class: 'tag' }, item.type.replaceAll('_', ' ')));
 }
 
-/** What a filter lets through: {types, who, text}. */
-function passes(item, { types, who, text }) {
+/** What a filter lets through: {types, mine, who, text}. */
+function passes(item, { types, mine, who, text }) {
   if (item.gap) return true;
   if (types && !types.has(item.type)) return false;
+  if (mine && (!person.id || (item.sender !== person.id && item.target !== person.id))) return false;
   if (who && item.sender !== who && item.target !== who && !(item.sender === 'hub' && item.text.includes(who)))
     return false;
   return !text || item.includes(text);
@@ -46,7 +47,8 @@ const NOTHING = () => nothing('Nothing was said yet. Say something below, or in 
 
 export function streamView() {
   const kind = h('select', { 'aria-label': 'Which messages', onchange: () => refilter() },
-    h('option', { value: '' }, 'All messages'), KINDS.map(([title, types], at) => [
+    h('option', { value: '' }, 'All messages'), h('option', { value: 'mine' }, 'From or to me'),
+    KINDS.map(([title, types], at) => [
       h('option', { value: `kind:${at}` }, title),
       types.length > 1 && types.map((type) => h('option', { value: type }, `\u2003${type.replaceAll('_', ' ')}`))]));
   const who = searchBox('from or to', 'From or to whom', () => refilter(), { list: 'names' });
@@ -68,9 +70,10 @@ export function streamView() {
 
   function filterOf() {
     const { value } = kind;
-    const types = value === '' ? null : new Set(value.startsWith('kind:') ? KINDS[value.slice(5)][1] : [value]);
+    const mine = value === 'mine';
+    const types = value === '' || mine ? null : new Set(value.startsWith('kind:') ? KINDS[value.slice(5)][1] : [value]);
     const text = who.value.trim();
-    return { types, who: text, text: search.value.trim().toLowerCase() };
+    return { types, mine, who: text, text: search.value.trim().toLowerCase() };
   }
 
   function show() {
@@ -89,7 +92,7 @@ export function streamView() {
 
   function describe() {
     const from = floor ?? messages.floor;
-    const all = !filter.types && !filter.who && !filter.text;
+    const all = !filter.types && !filter.mine && !filter.who && !filter.text;
     say(note, from === 0 ? 'from the beginning' : feed.items.length ? `since ${clock(feed.items[0].time)}` : '');
     feed.element.hidden = !feed.items.length;
     fill(empty, feed.items.length ? null : all ? NOTHING() :
@@ -138,8 +141,19 @@ export function streamView() {
       if (feed.element.hidden) describe();
       feed.grew();
     }
-    for (const item of fitting) if (item.target && item.target === person.id) announce(item);
+    for (const item of came) if (item.target && item.target === person.id) forMe(item);
   });
+
+  let unseen = 0, badge = () => {};
+  function forMe(item) {
+    announce(item);
+    if (!visible || document.hidden) badge(++unseen);
+  }
+  function seen() {
+    unseen = 0;
+    badge(0);
+  }
+  document.addEventListener('visibilitychange', () => visible && !document.hidden && seen());
 
   let waits = null, last = 0;
   /** To a screen reader: what is said to the person, the last of it, now and then. */
@@ -179,10 +193,11 @@ export function streamView() {
     const changed = new Set(ids);
     for (const item of feed.items) if (changed.has(item.messageId)) feed.redraw(item);
   });
-  on('person', () => visible && feed.set(feed.items));
+  on('person', () => (filter.mine ? refilter() : visible && feed.set(feed.items)));
 
   return { id: 'stream', title: 'Stream', element, search, show(params) {
     visible = true;
+    seen();
     lookAtOwn(true);
     if (params.has('who')) who.value = params.get('who');
     if (params.has('to')) {
@@ -194,5 +209,7 @@ export function streamView() {
     visible = false;
     lookAtOwn(false);
     closePanel();
-  }, write: () => compose.focus() };
+  }, write: () => compose.focus(), onBadge(act) {
+    badge = act;
+  } };
 }
