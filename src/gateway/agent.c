@@ -1,4 +1,4 @@
-#include "gateway/agent.h"
+#include "gateway/agent_line.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -38,6 +38,7 @@ struct agent {
     struct mailbox mailbox;
     struct question_list questions;
     size_t question_count;
+    struct agent_line logs, chunks;
     json_t *sync;
     char room[65], resume_token[UUID_SIZE];
     char why[512], code[32];
@@ -453,6 +454,8 @@ int agent_new(uv_loop_t *loop, const struct khub_options *options, const struct 
     agent->data = data;
     agent->observer = options->observer;
     TAILQ_INIT(&agent->questions);
+    agent_line_init(&agent->logs, agent, "log_query");
+    agent_line_init(&agent->chunks, agent, "artifact_query");
     snprintf(agent->room, sizeof agent->room, "%s", options->room ? options->room : "main");
     int error = mailbox_init(&agent->mailbox, past) < 0
                     ? KHUB_E_NO_MEMORY
@@ -610,6 +613,16 @@ void agent_say_text(struct agent *agent, const char *message_id, const char *typ
                                 .text = payload,
                                 .target = target},
                  callback, data);
+}
+
+struct agent_line *agent_logs(struct agent *agent)
+{
+    return &agent->logs;
+}
+
+struct agent_line *agent_chunks(struct agent *agent)
+{
+    return &agent->chunks;
 }
 
 struct mailbox *agent_mailbox(struct agent *agent)

@@ -14,6 +14,7 @@
 #include "khub.h"
 
 struct agent;
+struct agent_line;
 
 struct agent_callbacks {
     /* Something came for the inbox. */
@@ -68,6 +69,10 @@ void agent_ask_text(struct agent *agent, const char *type, const char *payload, 
                     agent_callback *callback, void *data);
 void agent_say_text(struct agent *agent, const char *message_id, const char *type,
                     const char *payload, const char *target, agent_callback *callback, void *data);
+
+/* Questions of which the hub takes one at a time: for a log, and for a chunk of a file. */
+struct agent_line *agent_logs(struct agent *agent);
+struct agent_line *agent_chunks(struct agent *agent);
 
 struct mailbox *agent_mailbox(struct agent *agent);
 /* Messages of its mailbox were shown. */

@@ -49,6 +49,8 @@ static void on_written(uv_write_t *request, int status)
         return;
     else if (connection->wait == HTTP_WAIT_DRAIN)
         drained(connection);
+    else if (connection->wait == HTTP_WAIT_PARTS)
+        connection->request->drained(connection->request, connection->request->data);
     else if (connection->wait == HTTP_WAIT_TUNNEL)
         connection->request->tunnel->drained(connection->request, connection->request->tunnel_data);
 }
@@ -175,6 +177,13 @@ void http_connection_overdue(struct http_connection *connection)
         wait_for(connection, HTTP_WAIT_STREAM);
         if (unsent > 0 || http_stream_alive(connection->request))
             return;
+        break;
+    case HTTP_WAIT_PARTS:
+        if (unsent == 0 || moves) { /* who makes the parts has a time of its own */
+            wait_for(connection, HTTP_WAIT_PARTS);
+            return;
+        }
+        server->counts.timeouts++;
         break;
     case HTTP_WAIT_DRAIN:
         if (moves) {
@@ -383,7 +392,8 @@ void http_connection_ended(struct http_connection *connection, bool broken)
 {
     struct http_request *request = connection->request;
     connection->ended = true;
-    bool answering = connection->wait == HTTP_WAIT_ANSWER || connection->wait == HTTP_WAIT_DRAIN;
+    bool answering = connection->wait == HTTP_WAIT_ANSWER || connection->wait == HTTP_WAIT_PARTS ||
+                     connection->wait == HTTP_WAIT_DRAIN;
     bool abandons = request && request->abandoned_at_end;
     if (broken || !answering || abandons)
         http_connection_close(connection, true);

@@ -20,6 +20,7 @@ enum http_wait {
     HTTP_WAIT_ANSWER, /* the handler; there is no limit */
     HTTP_WAIT_DRAIN,  /* the client takes the answer */
     HTTP_WAIT_STREAM, /* the next event, or sign of life */
+    HTTP_WAIT_PARTS,  /* the next part of the answer; or the client takes those that there are */
     HTTP_WAIT_TUNNEL, /* its connection is another protocol's; there is no limit */
     HTTP_WAIT_LINGER, /* the client closes its side */
     HTTP_WAITS
@@ -37,6 +38,7 @@ struct http_request {
     struct text body, fields;
     http_gone *gone;
     void *data;
+    http_drained *drained;            /* of an answer in parts, with `data` */
     const struct http_tunnel *tunnel; /* the connection is another protocol's; NULL: it is not */
     void *tunnel_data;
     bool reads;     /* of a tunnel: what comes is handed out */

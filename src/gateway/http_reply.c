@@ -271,6 +271,57 @@ void http_reply_unauthorized(struct http_request *request, const char *sentence)
     http_reply_error(request, 401, sentence);
 }
 
+/* ── answers in parts ── */
+
+bool http_parts_begin(struct http_request *request, unsigned status, const char *type,
+                      uint64_t length, http_drained *drained)
+{
+    struct http_connection *connection = request->connection;
+    bool keep = may_keep(connection);
+    struct text text = {0};
+    head_write(connection, &text, status, type, keep);
+    text_add_literal(&text, "Content-Length: ");
+    text_add_number(&text, length);
+    text_add_literal(&text, "\r\n\r\n");
+    if (request->head_only) {
+        send_last(connection, &text, keep);
+        return false;
+    }
+    bool written = !text.failed && http_connection_write(connection, text_slice(&text));
+    text_free(&text);
+    if (!written) {
+        http_connection_close(connection, false);
+        return false;
+    }
+    request->drained = drained;
+    http_wait_end(connection);
+    http_wait_begin(connection, HTTP_WAIT_PARTS);
+    return true;
+}
+
+bool http_part(struct http_request *request, struct slice bytes)
+{
+    struct http_connection *connection = request->connection;
+    if (!http_connection_write(connection, bytes)) {
+        http_connection_close(connection, false);
+        return false;
+    }
+    connection->unsent = http_connection_unsent(connection);
+    http_wait_end(connection);
+    http_wait_begin(connection, HTTP_WAIT_PARTS);
+    return true;
+}
+
+void http_parts_end(struct http_request *request)
+{
+    http_connection_answered(request->connection, may_keep(request->connection));
+}
+
+void http_parts_break(struct http_request *request)
+{
+    http_connection_close(request->connection, false);
+}
+
 /* ── streams ── */
 
 /* One chunk; in HTTP/1.0, which has none, the bytes. */

@@ -122,6 +122,19 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
 /* 401, which asks for a token, with a sentence that says no more than is known of it. */
 void http_reply_unauthorized(struct http_request *request, const char *sentence);
 
+/* The answer has a body of so many bytes, which comes in parts. `drained` is called whenever all
+ * parts so far are with the system, and not from within these calls. False: it has ended already
+ * (the method was HEAD, or the client is gone), gone is not called, and the request is no more. */
+typedef void http_drained(struct http_request *request, void *data);
+bool http_parts_begin(struct http_request *request, unsigned status, const char *type,
+                      uint64_t length, http_drained *drained);
+/* False: the client is gone; gone is not called, and the request is no more. */
+bool http_part(struct http_request *request, struct slice bytes);
+/* All parts were given, as many bytes as was said; or no more of them can be had, by which the
+ * client sees that something is missing: the connection breaks off. The request is no more. */
+void http_parts_end(struct http_request *request);
+void http_parts_break(struct http_request *request);
+
 /* The answer is a stream of events. False: it has ended already (the method was HEAD, or the client
  * is gone), gone is not called, and the request is no more. */
 bool http_stream_begin(struct http_request *request);

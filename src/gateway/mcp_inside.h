@@ -96,6 +96,11 @@ void mcp_resources_read(struct mcp_call *call);
 void mcp_resources_subscribe(struct mcp_call *call);
 void mcp_resources_unsubscribe(struct mcp_call *call);
 void mcp_subscriptions_listen(struct mcp_call *call);
+/* A file of that sha256, once the call's AI has joined (mcp_file.c). */
+#define FILE_READ_MAX (1 << 20) /* bytes */
+void mcp_file_read(struct mcp_call *call, struct agent *agent, const char *uri, const char *sha256);
+/* There is no such resource. */
+void mcp_resource_not_found(struct mcp_call *call, const char *uri);
 void mcp_prompts_list(struct mcp_call *call);
 void mcp_prompts_get(struct mcp_call *call);
 /* Adds to a result of a list or a reading how long it is good and for whom, in the later era. */

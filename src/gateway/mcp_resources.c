@@ -37,10 +37,15 @@ static void tell(struct mcp_call *call, json_t *contents)
     call_result(call, mcp_cached(call, result, 0, "private"));
 }
 
-static void not_found(struct mcp_call *call)
+void mcp_resource_not_found(struct mcp_call *call, const char *uri)
 {
     call_error(call, call->modern ? RPC_INVALID_PARAMS : MCP_NOT_FOUND, "there is no such resource",
-               json_pack("{s:s}", "uri", uri_of(call)));
+               json_pack("{s:s}", "uri", uri));
+}
+
+static void not_found(struct mcp_call *call)
+{
+    mcp_resource_not_found(call, uri_of(call));
 }
 
 static void on_answer(const struct agent_answer *answer, void *data)
@@ -115,6 +120,11 @@ static void read_knowledge(struct mcp_call *call, struct agent *agent)
     agent_ask(agent, "knowledge_query", json_pack("{s:s}", "id", id_of(call)), on_answer, call);
 }
 
+static void read_file(struct mcp_call *call, struct agent *agent)
+{
+    mcp_file_read(call, agent, uri_of(call), id_of(call));
+}
+
 static const struct resource resources[] = {
     {SCHEME "help", "help", "What khub is, and how an agent works with others there", NULL,
      read_help},
@@ -126,6 +136,8 @@ static const struct resource resources[] = {
      read_session},
     {SCHEME "knowledge/", "knowledge", "An entry of what the room knows", SCHEME "knowledge/{id}",
      read_knowledge},
+    {SCHEME "artifact/", "artifact", "A file of a session's workspace, up to 1 MiB: its bytes",
+     SCHEME "artifact/{sha256}", read_file},
 };
 #define RESOURCE_COUNT (sizeof resources / sizeof *resources)
 
@@ -148,11 +160,13 @@ static void list(struct mcp_call *call, bool templates)
         const struct resource *resource = &resources[i];
         if (!resource->template != !templates)
             continue;
-        json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:s}", templates ? "uriTemplate" : "uri",
-                            templates ? resource->template : resource->uri, "name", resource->name,
-                            "description", resource->about, "mimeType",
-                            resource->read == read_help ? "text/markdown" : "application/json"));
+        json_array_append_new(list,
+                              json_pack("{s:s,s:s,s:s,s:s}", templates ? "uriTemplate" : "uri",
+                                        templates ? resource->template : resource->uri, "name",
+                                        resource->name, "description", resource->about, "mimeType",
+                                        resource->read == read_help   ? "text/markdown"
+                                        : resource->read == read_file ? "application/octet-stream"
+                                                                      : "application/json"));
     }
     mcp_listed(call, templates ? "resourceTemplates" : "resources", list, MCP_LIST_TTL_MS,
                "public");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gateway/agent_line.h"
 #include "gateway/bounds.h"
 #include "gateway/peer_json.h"
 #include "wire/bounds.h"
@@ -13,15 +14,6 @@
 
 TAILQ_HEAD(heard_list, heard);
 TAILQ_HEAD(watcher_list, watcher);
-
-/* A log_query that waits for its turn, or (first in the list) for its answer. */
-struct log_question {
-    char *payload; /* owned */
-    agent_callback *callback;
-    void *data;
-    TAILQ_ENTRY(log_question) next;
-};
-TAILQ_HEAD(log_question_list, log_question);
 
 struct observer {
     struct observers *observers;
@@ -34,11 +26,8 @@ struct observer {
     struct heard_list remembered;
     size_t remembered_count, remembered_bytes;
     uint64_t complete_from, newest; /* newest: the highest seq that was heard, or told in a sync */
-    struct log_question_list log_questions;
-    bool asking;    /* the first of them */
-    bool turning;   /* log_next is at work, further up in the stack */
-    bool joined;    /* once */
-    json_t *leases; /* {key: lease} */
+    bool joined;                    /* once */
+    json_t *leases;                 /* {key: lease} */
     TAILQ_ENTRY(observer) next;
 };
 TAILQ_HEAD(observer_list, observer);
@@ -266,55 +255,10 @@ const struct heard *observer_first(const struct observer *observer)
     return TAILQ_FIRST(&observer->remembered);
 }
 
-/* ── what was said before ── */
-
-static void log_next(struct observer *observer);
-
-static void on_log(const struct agent_answer *answer, void *data)
-{
-    struct observer *observer = data;
-    struct log_question *question = TAILQ_FIRST(&observer->log_questions);
-    TAILQ_REMOVE(&observer->log_questions, question, next);
-    observer->asking = false;
-    observer->holds++; /* the callback may be the last to hold it */
-    question->callback(answer, question->data);
-    free(question->payload);
-    free(question);
-    if (!observer->turning)
-        log_next(observer);
-    observer_release(observer);
-}
-
-/* One that can't be asked is answered at once, and on to the next. */
-static void log_next(struct observer *observer)
-{
-    const struct log_question *question;
-    if (observer->turning)
-        return;
-    observer->turning = true;
-    while (!observer->asking && (question = TAILQ_FIRST(&observer->log_questions))) {
-        observer->asking = true;
-        agent_ask_text(observer->agent, "log_query", question->payload, NULL, on_log, observer);
-    }
-    observer->turning = false;
-}
-
 void observer_ask_log(struct observer *observer, const char *payload, agent_callback *callback,
                       void *data)
 {
-    struct log_question *question = calloc(1, sizeof *question);
-    char *copy = question ? strdup(payload) : NULL;
-    if (!copy) {
-        free(question);
-        callback(
-            &(struct agent_answer){
-                .type = "", .code = "", .why = "out of memory", .message_id = ""},
-            data);
-        return;
-    }
-    *question = (struct log_question){.payload = copy, .callback = callback, .data = data};
-    TAILQ_INSERT_TAIL(&observer->log_questions, question, next);
-    log_next(observer);
+    agent_line_ask(agent_logs(observer->agent), payload, callback, data);
 }
 
 /* ── which there are ── */
@@ -397,7 +341,6 @@ static struct observer *observer_new(struct observers *observers, const char *ro
     snprintf(observer->room, sizeof observer->room, "%s", room);
     TAILQ_INIT(&observer->watchers);
     TAILQ_INIT(&observer->remembered);
-    TAILQ_INIT(&observer->log_questions);
     if (!link_begin(observer, request)) {
         callers_token_free(observer->token);
         free(observer);

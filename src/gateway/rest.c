@@ -538,6 +538,12 @@ static void on_gone(struct http_request *request, void *data)
         call->gone(call);
 }
 
+/* NULL: it has none. */
+static const char *body_type(const struct rest_route *route)
+{
+    return route->bytes ? "application/octet-stream" : route->body ? "application/json" : NULL;
+}
+
 void rest_door_take(struct rest_door *door, struct http_request *request)
 {
     const struct rest_route *route = http_request_route(request)->data;
@@ -554,10 +560,10 @@ void rest_door_take(struct rest_door *door, struct http_request *request)
         .door = door, .request = request, .route = route, .arguments = arguments};
     TAILQ_INSERT_TAIL(&door->calls, call, next);
     http_request_on_gone(request, on_gone, call);
-    if (route->body &&
-        !http_type_is(http_request_header(request, "content-type"), "application/json"))
-        rest_refuse(call, 415, "unsupported_media_type",
-                    "the body's Content-Type must be application/json");
+    const char *type = body_type(route);
+    if (type && !http_type_is(http_request_header(request, "content-type"), type))
+        rest_refuse(call, 415, "unsupported_media_type", "the body's Content-Type must be %s",
+                    type);
     else if (query_read(call, why) < 0 || path_read(call, why) < 0 || body_read(call, why) < 0)
         rest_refuse(call, 400, "bad_request", "%s", why);
     else
@@ -572,7 +578,7 @@ void rest_openapi(struct rest_call *call)
 }
 
 const struct rest_route *const rest_tables[] = {rest_talk_routes, rest_work_routes,
-                                                rest_stats_routes, NULL};
+                                                rest_stats_routes, rest_files_routes, NULL};
 
 size_t rest_route_count(void)
 {
@@ -591,7 +597,7 @@ void rest_fill_routes(struct http_route *routes, http_handler *handler, http_han
                 .method = route->method,
                 .path = route->path,
                 .handler = route->who == REST_ANYBODY ? admitted : handler,
-                .body_max = route->body ? RPC_LINE_MAX : 0,
+                .body_max = body_type(route) ? RPC_LINE_MAX : 0,
                 .data = route,
             };
 }

@@ -29,12 +29,14 @@ struct rest_route {
     enum rest_who who;
     unsigned status;         /* when all went well */
     const char *answer_type; /* NULL: JSON */
+    bool bytes;              /* its body is bytes as they are (application/octet-stream) */
     void (*run)(struct rest_call *call);
     const char *type; /* of the message that it is at the hub, where `run` is general */
 };
 /* Tables of them, each ended by method NULL; ended by NULL. */
 extern const struct rest_route *const rest_tables[];
-extern const struct rest_route rest_talk_routes[], rest_work_routes[], rest_stats_routes[];
+extern const struct rest_route rest_talk_routes[], rest_work_routes[], rest_stats_routes[],
+    rest_files_routes[];
 
 /* An AI that has a handle. */
 struct rest_guest {
@@ -147,6 +149,8 @@ void rest_leave(struct rest_call *call);
 void rest_messages_list(struct rest_call *call);
 void rest_message_post(struct rest_call *call);
 void rest_stream(struct rest_call *call);
+void rest_file_get(struct rest_call *call);
+void rest_chunk_put(struct rest_call *call);
 void rest_inbox(struct rest_call *call);
 void rest_ack(struct rest_call *call);
 

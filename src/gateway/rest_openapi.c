@@ -67,6 +67,11 @@ static json_t *operation_of(const struct rest_route *route)
         json_object_set_new(operation, "requestBody",
                             json_pack("{s:b,s:o}", "required", true, "content",
                                       content_of("application/json", params_schema(route->body))));
+    if (route->bytes)
+        json_object_set_new(operation, "requestBody",
+                            json_pack("{s:b,s:o}", "required", true, "content",
+                                      content_of("application/octet-stream",
+                                                 json_pack("{s:s}", "type", "string"))));
     if (route->who == REST_GUEST)
         json_object_set_new(operation, "security", json_pack("[{s:[]}]", "handle"));
     if (route->who == REST_EITHER)

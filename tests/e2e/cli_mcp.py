@@ -3,6 +3,7 @@
 
 usage: cli_mcp.py KHUB [PART OF A NAME]
 """
+import base64
 import hashlib
 import json
 import os
@@ -313,6 +314,48 @@ def a_text_is_handed_on_as_a_file():
         ada.refused("session", "khub artifact put", action="put", session_id=session, key="more", value=long + "x")
         ada.refused("session", "khub artifact put", action="put", session_id=session, key="more", value=[1])
         ada.refused("session", "no file of that name", action="get", session_id=session, key="more")
+
+
+def put_file(client, session, name, content):
+    """By who takes part over the wire. Its sha256, once the hub has it."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    client.say("artifact_offer", {"session_id": session, "name": name, "size": len(content),
+                                  "sha256": sha256})
+    while client.receive()["payload"].get("status") != "open":
+        pass
+    for index, at in enumerate(range(0, len(content), 131072)):
+        data = base64.b64encode(content[at:at + 131072]).decode()
+        client.say("artifact_chunk", {"session_id": session, "name": name, "index": index,
+                                      "data": data})
+    while (line := client.receive())["message_type"] != "artifact" or line["payload"]["status"] != "kept":
+        check(line["message_type"] != "error", line)
+    return sha256
+
+
+@test
+def a_file_is_read_as_a_resource():
+    with directory() as data, Hub("--data", data) as hub, Mcp(hub, "--as", "ada", era=NEWEST) as ada:
+        ada.call("join")
+        cid = hub.join("cid", 2)
+        session = ada.call("session", action="open", description="logs", to="cid")[0]["session_id"]
+        cid.say("collaboration_response", {"session_id": session, "accepted": True})
+        while cid.receive()["payload"].get("status") != "active":
+            pass
+        text = "x" + "\u00e9" * 70000  # of which a letter lies in two chunks
+        uri = "khub://artifact/" + put_file(cid, session, "log", text.encode())
+        equal(ada.result("resources/read", uri=uri)["contents"], [{"uri": uri, "mimeType": "text/plain", "text": text}])
+        content = bytes(range(256)) * 1200
+        uri = "khub://artifact/" + put_file(cid, session, "core", content)
+        read, = ada.result("resources/read", uri=uri)["contents"]
+        equal((read["mimeType"], base64.b64decode(read["blob"]) == content), ("application/octet-stream", True))
+        largest = put_file(cid, session, "largest", b"y" * (1 << 20))
+        equal(len(ada.result("resources/read", uri="khub://artifact/" + largest)["contents"][0]["text"]), 1 << 20)
+        larger = put_file(cid, session, "larger", b"z" * ((1 << 20) + 1))
+        error = ada.error("resources/read", uri="khub://artifact/" + larger)
+        check("khub artifact get " + larger in error["message"] and "1048577" in error["message"], error)
+        for nothing in ("0" * 64, "0", "x" * 300):
+            equal(ada.error("resources/read", uri="khub://artifact/" + nothing)["code"], -32002)
+        equal(ada.result("ping"), {})
 
 
 @test

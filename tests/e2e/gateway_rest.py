@@ -4,7 +4,10 @@ document.
 
 usage: gateway_rest.py KHUB [PART OF A NAME]
 """
+import concurrent.futures
 import contextlib
+import hashlib
+import http.client
 import json
 import os
 import re
@@ -20,7 +23,8 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from claims import GOOD, claim, report  # noqa: E402
 from gateway import Gateway, door_of  # noqa: E402
-from harness import Hub, check, directory, equal, kill_9, run, test, wait_until  # noqa: E402
+from harness import PATIENCE, Hub, check, directory, equal, kill_9, run  # noqa: E402
+from harness import test, wait_until  # noqa: E402
 from rest_client import Api, Stream  # noqa: E402
 from tokens import OTHER, give_out, revoke  # noqa: E402
 
@@ -623,6 +627,128 @@ def claims_are_told_with_what_others_found():
         equal(api.good("GET", "/v1/ledger", after=told["newest"])["claims"], [])
         error, _ = api.refused(400, "bad_request", "GET", "/v1/ledger?status=won")
         check("contested" in error["message"], error)
+
+
+def put_chunk(api, place, name, index, content):
+    """Status and answer of a chunk as bytes."""
+    path = f"{place}/{urllib.parse.quote(name, safe='')}/{index}"
+    answer = api.door.ask(path, "PUT", content, Content_Type="application/octet-stream", Khub_Handle=api.handle)
+    api.document.check_answer("PUT", path, *answer)
+    return answer[:2]
+
+
+def fetch(api, sha256, method="GET", **fields):
+    """Status, header fields and bytes."""
+    client = api.door.connect()
+    with contextlib.closing(client):
+        fields = {name.replace("_", "-"): value for name, value in fields.items()}
+        client.request(method, f"/v1/artifacts/{sha256}", headers={"Khub-Handle": api.handle, **fields})
+        answer = client.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+
+def session_of_two(gateway):
+    ada, bea = Api(gateway).join("ada"), Api(gateway).join("bea")
+    session = ada.good("POST", "/v1/sessions", {"type": "t", "description": "d"})["session_id"]
+    bea.good("POST", f"/v1/sessions/{session}/response", {"accepted": True})
+    return ada, bea, session, f"/v1/sessions/{session}/artifacts"
+
+
+@test
+def files_go_in_by_chunks_and_out_whole_or_in_part():
+    content = bytes(range(256)) * 1200  # which is no text
+    sha256 = hashlib.sha256(content).hexdigest()
+    with kept_hub() as hub, serving(hub) as gateway:
+        ada, bea, session, place = session_of_two(gateway)
+        offer = {"name": "logs/build 1.txt", "size": len(content), "sha256": sha256}
+        offered = ada.good("POST", place, offer)
+        equal((offered["status"], offered["next"]), ("open", 0))
+        size = offered["chunk"]
+        parts = [content[at:at + size] for at in range(0, len(content), size)]
+        equal(put_chunk(ada, place, offer["name"], 0, parts[0])[1]["next"], 1)
+        status, answer = put_chunk(ada, place, offer["name"], 2, parts[2])
+        equal((status, answer["error"]["code"], answer["error"]["next"]), (409, "conflict", 1))
+        equal(ada.good("POST", place, offer)["next"], 1)  # it broke off, and goes on
+        for index in (1, 2):
+            status, answer = put_chunk(ada, place, offer["name"], index, parts[index])
+        equal((status, answer["status"], answer["version"], answer["by"]), (200, "kept", 1, "ada"))
+        equal(ada.good("POST", place, offer)["status"], "kept")
+        one, = bea.good("GET", "/v1/artifacts", session_id=session)["artifacts"]
+        equal((one["name"], one["sha256"], one["status"]), (offer["name"], sha256, "kept"))
+        status, fields, whole = fetch(bea, sha256)
+        equal((status, whole == content, int(fields["Content-Length"])), (200, True, len(content)))
+        equal((fields["Content-Type"], fields["X-Content-Type-Options"], fields["Content-Disposition"]),
+              ("application/octet-stream", "nosniff", "attachment; filename*=UTF-8''build%201.txt"))
+        for asked, begin, end in (("0-9", 0, 10), (f"{size - 3}-{size + 2}", size - 3, size + 3), ("-5", -5, None),
+                                  (f"{len(content) - 1}-", -1, None), (f"5-{10 * len(content)}", 5, None)):
+            status, fields, part = fetch(bea, sha256, Range=f"bytes={asked}")
+            equal((status, part == content[begin:end]), (206, True), asked)
+            first = begin % len(content)
+            equal(fields["Content-Range"], f"bytes {first}-{first + len(part) - 1}/{len(content)}")
+        for asked in ("5-2", "0-1,4-5", "x-", ""):  # is taken for no range
+            equal((fetch(bea, sha256, Range=f"bytes={asked}")[0]), 200, asked)
+        equal(fetch(bea, sha256, Range="bytes=0-1", If_Range='"another"')[0], 200)
+        equal(len(fetch(bea, sha256, Range="bytes=0-1", If_Range=f'"{sha256}"')[2]), 2)
+        status, fields, _ = fetch(bea, sha256, Range=f"bytes={len(content)}-")
+        equal((status, fields["Content-Range"]), (416, f"bytes */{len(content)}"))
+        equal(fetch(bea, sha256, If_None_Match=f'"{sha256}"')[::2], (304, b""))
+        status, fields, body = fetch(bea, sha256, "HEAD")
+        equal((status, int(fields["Content-Length"]), body), (200, len(content), b""))
+        # the hub takes one question for a chunk at a time: who reads beside others waits
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            found = list(pool.map(lambda _: fetch(bea, sha256)[2] == content, range(6)))
+        equal(found, [True] * 6)
+        cey = Api(gateway).join("cey")
+        cey.refused(404, "not_found", "GET", f"/v1/artifacts/{sha256}")
+        equal(cey.good("GET", "/v1/artifacts")["artifacts"], [])
+        bea.refused(404, "not_found", "GET", "/v1/artifacts/" + "0" * 64)
+        bea.refused(400, "bad_request", "GET", "/v1/artifacts/0")
+
+
+@test
+def a_file_waits_for_a_reader_that_does_not_read():
+    """More than sockets hold. The hub is asked for no more of it than is taken; then for all."""
+    content = bytes(range(251)) * 50000
+    sha256 = hashlib.sha256(content).hexdigest()
+    with kept_hub() as hub, serving(hub) as gateway:
+        ada, bea, _, place = session_of_two(gateway)
+        offer = {"name": "f", "size": len(content), "sha256": sha256}
+        size = ada.good("POST", place, offer)["chunk"]
+        for index, at in enumerate(range(0, len(content), size)):
+            status, answer = put_chunk(ada, place, "f", index, content[at:at + size])
+        equal((status, answer["status"]), (200, "kept"))
+        before = bea.good("GET", "/v1/stats")["hub"]["bytes_out"]
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.settimeout(PATIENCE)
+            slow.connect(("127.0.0.1", gateway.port))
+            slow.sendall(f"GET /v1/artifacts/{sha256} HTTP/1.1\r\nHost: localhost\r\n"
+                         f"Khub-Handle: {bea.handle}\r\nConnection: close\r\n\r\n".encode())
+            equal(fetch(ada, sha256)[2] == content, True)  # meanwhile another one has all of it
+            told = bea.good("GET", "/v1/stats")["hub"]["bytes_out"] - before
+            check(told < 1.9 * len(content) * 4 / 3, "the hub told", told)
+            answer = http.client.HTTPResponse(slow)
+            answer.begin()
+            equal((answer.status, answer.read() == content), (200, True))
+
+
+@test
+def a_file_that_is_not_what_was_said_is_not_kept():
+    with kept_hub() as hub, serving(hub) as gateway:
+        ada, _, _, place = session_of_two(gateway)
+        sha256 = hashlib.sha256(b"hello").hexdigest()
+        ada.good("POST", place, {"name": "f", "size": 5, "sha256": sha256, "for_room": True})
+        status, answer = put_chunk(ada, place, "f", 0, b"hallo")
+        equal((status, answer["error"]["code"], answer["error"]["reason"]), (409, "conflict", "sha256"))
+        equal(ada.good("GET", "/v1/artifacts")["artifacts"], [])
+        ada.good("POST", place, {"name": "f", "size": 5, "sha256": sha256, "for_room": True})
+        equal(ada.ask("PUT", f"{place}/f/0", {})[0], 415)
+        equal(put_chunk(ada, place, "f", 0, b"hello")[1]["status"], "kept")
+        cey = Api(gateway).join("cey")  # it is for the room
+        equal(cey.ask("GET", f"/v1/artifacts/{sha256}")[:2], (200, "hello"))
+        empty = hashlib.sha256(b"").hexdigest()
+        equal(ada.good("POST", place, {"name": "empty", "size": 0, "sha256": empty})["status"], "kept")
+        equal(fetch(ada, empty)[::2], (200, b""))
 
 
 @test

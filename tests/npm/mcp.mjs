@@ -51,7 +51,7 @@ for (const [who, make] of Object.entries(makers)) {
     const { tools } = await ada.listTools();
     check(tools.length <= 12 && tools.some((tool) => tool.name === 'inbox'), tools);
     check((await ada.listResources()).resources.some((one) => one.uri === 'khub://inbox'), 'khub://inbox');
-    equal((await ada.listResourceTemplates()).resourceTemplates.length, 2);
+    equal((await ada.listResourceTemplates()).resourceTemplates.length, 3);
     check((await ada.listPrompts()).prompts.length > 0, 'prompts');
     check((await ada.getPrompt({ name: 'join', arguments: { name: 'zoe' } })).messages[0].content.text.includes('zoe'));
     equal((await call(ada, 'join')).here, ['ada']);
