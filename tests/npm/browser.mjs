@@ -5,6 +5,7 @@ import { chromium } from 'playwright-core';
 import { check } from './harness.mjs';
 
 const PROGRAMS = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
+export const PATIENCE = 300000; // ms, for what never comes
 let browser = null;
 
 /** Starts it; where that can't be, the program ends, and says why. */
@@ -23,19 +24,21 @@ export async function begin() {
 
 /**
  * A page of its own at this address, as a person's browser has it, with his token. options: those of playwright's
- * contexts, and before(page), done before it loads.
+ * contexts, and before(page), done before it loads; what `forgives` matches is no fault.
  */
-export async function withPage({ url, tokens }, { before = async () => {}, ...options }, run) {
+export async function withPage({ url, tokens }, { before = async () => {}, forgives = null, ...options }, run) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const faults = [];
   let first;
   const faulted = new Promise((_, reject) => (first = reject));
   faulted.catch(() => {});
   const fault = (what) => {
+    if (forgives?.test(what)) return;
     faults.push(what);
     first(new Error(what));
   };
   try {
+    context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
     page.on('pageerror', (error) => fault(`thrown: ${error.stack ?? error}`));
     page.on('console', (message) => message.type() === 'error' && fault(`console: ${message.text()}`));
@@ -50,7 +53,7 @@ export async function withPage({ url, tokens }, { before = async () => {}, ...op
     await page.exposeFunction('khubViolation', (what) => fault(`policy: ${what}`));
     await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) =>
       globalThis.khubViolation(`${event.effectiveDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}:${event.lineNumber}`)));
-    await page.addInitScript((token) => sessionStorage.setItem('khub.token', token), tokens.person);
+    if (tokens.person) await page.addInitScript((token) => sessionStorage.setItem('khub.token', token), tokens.person);
     await before(page);
     await page.goto(url);
     await Promise.race([run(page), faulted]);

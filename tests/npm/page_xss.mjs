@@ -2,7 +2,7 @@
 // names as in bodies. No script runs, no element comes of it, and all is there to be read as it was written.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { begin, withPage } from './browser.mjs';
+import { begin, PATIENCE, withPage } from './browser.mjs';
 import { check, equal, main, test } from './harness.mjs';
 import { everything, withHubAndPage } from './room.mjs';
 
@@ -10,8 +10,6 @@ import { everything, withHubAndPage } from './room.mjs';
 const SHORT = '<img src=x onerror=ran()>';
 const LONG = `"'></bdi></script>${SHORT}<script>ran()</script><svg/onload=ran()><iframe srcdoc="<script>parent.ran()</script>">` +
   '<a href="javascript:ran()">{{ran()}}${ran()}<%=ran()%>\u202ejavascript:ran()//';
-
-const PATIENCE = 300000;
 
 const types = [...readFileSync(fileURLToPath(new URL('../src/wire/types.h', import.meta.url) /* as seen from build-npm */), 'utf8')
   .matchAll(/^ +X\(\w+, "(\w+)", [12], true\)/gm)].map(([, type]) => type);
