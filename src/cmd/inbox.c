@@ -5,93 +5,21 @@
 #include <string.h>
 
 #include "wire/bounds.h"
+#include "wire/concern.h"
 #include "wire/json.h"
 #include "wire/types.h"
-
-/* What a message is to a member. */
-enum kind { KIND_NOTHING, KIND_CAME, KIND_LEFT, KIND_OTHER, KIND_DIRECT };
 
 static struct json_value payload_of(const struct khub_message *message)
 {
     return json_value_of((struct slice){message->payload.at, message->payload.len});
 }
 
-/* Of a lease the hub's word matters to who held it, when it ends without having been given back. */
-static enum kind lease_kind(const struct membership *member, const struct khub_message *message)
+static enum concern concern(const struct membership *member, const struct khub_message *message)
 {
-    struct json_value payload = payload_of(message);
-    bool own = json_string_is(json_get(payload, "holder"), slice_of(member->ai_id));
-    bool lost = json_string_is(json_get(payload, "status"), slice_of("expired"));
-    return own && lost ? KIND_DIRECT : KIND_NOTHING;
-}
-
-/* What was decided of its own question, and what it alone is to answer. */
-static enum kind approval_kind(const struct membership *member, const struct khub_message *message)
-{
-    struct json_value payload = payload_of(message);
-    bool pending = json_string_is(json_get(payload, "status"), slice_of("pending"));
-    bool own =
-        json_string_is(json_get(payload, pending ? "target" : "asker"), slice_of(member->ai_id));
-    return own ? KIND_DIRECT : KIND_NOTHING;
-}
-
-/* Its own doings it knows; that somebody works on something is said by who asks for tasks. What is
- * done to its own task, or to what it works on, is for it. */
-static enum kind task_kind(const struct membership *member, const struct khub_message *message)
-{
-    struct json_value payload = payload_of(message), change = json_get(payload, "change");
-    struct slice self = slice_of(member->ai_id);
-    bool own = json_string_is(json_get(payload, "author"), self);
-    bool held = json_string_is(json_get(payload, "held_by"), self);
-    if (json_string_is(json_get(payload, "by"), self) ||
-        json_string_is(change, slice_of("claimed")) || json_string_is(change, slice_of("released")))
-        return KIND_NOTHING;
-    if (json_string_is(change, slice_of("expired")))
-        return held ? KIND_NOTHING : KIND_OTHER; /* who held it is told of its lease */
-    return own || held ? KIND_DIRECT : KIND_OTHER;
-}
-
-static enum kind hub_kind(const struct membership *member, const struct khub_message *message,
-                          enum message_type type)
-{
-    switch (type) {
-    case MESSAGE_PRESENCE:
-        return json_string_is(json_get(payload_of(message), "status"), slice_of("left"))
-                   ? KIND_LEFT
-                   : KIND_NOTHING;
-    case MESSAGE_LEASE:
-        return lease_kind(member, message);
-    case MESSAGE_APPROVAL:
-        return approval_kind(member, message);
-    case MESSAGE_TASK:
-        return task_kind(member, message);
-    case MESSAGE_PATH_WARNING:
-        return KIND_DIRECT;
-    case MESSAGE_ERROR:
-        return json_string_is(json_get(payload_of(message), "code"),
-                              slice_of(wire_error_code(WIRE_NO_REPLY)))
-                   ? KIND_DIRECT
-                   : KIND_NOTHING;
-    case MESSAGE_FEATURE_RESPONSE:
-        return KIND_DIRECT;
-    case MESSAGE_COLLABORATION_UPDATE:
-    case MESSAGE_VERIFICATION:
-    case MESSAGE_MODERATION:
-        return KIND_OTHER;
-    default:
-        return KIND_NOTHING; /* answers to one connection */
-    }
-}
-
-static enum kind kind_of(const struct membership *member, const struct khub_message *message)
-{
-    enum message_type type = MESSAGE_TYPE_COUNT;
-    message_type_find((struct slice){message->type.at, message->type.len}, &type);
-    if (strcmp(message->sender_id.at, "hub") == 0)
-        return hub_kind(member, message, type);
-    if (type == MESSAGE_HELLO)
-        return KIND_CAME;
-    return strcmp(message->target_ai.at, member->ai_id) == 0 ? KIND_DIRECT : KIND_OTHER;
+    return concern_of(
+        slice_of(member->ai_id), (struct slice){message->sender_id.at, message->sender_id.len},
+        (struct slice){message->type.at, message->type.len},
+        (struct slice){message->target_ai.at, message->target_ai.len}, payload_of(message));
 }
 
 void inbox_begin(struct inbox *inbox)
@@ -259,11 +187,11 @@ static void item_add(struct inbox *inbox, const struct khub_message *message, bo
 void inbox_take(struct inbox *inbox, const struct khub_message *message)
 {
     uint64_t seq = message->seq;
-    enum kind kind = inbox->closed || seq == 0 ? KIND_NOTHING : kind_of(inbox->member, message);
-    if (kind == KIND_NOTHING || (inbox->only ? inbox->only != seq : seq <= inbox->read))
+    enum concern is = inbox->closed || seq == 0 ? CONCERN_NONE : concern(inbox->member, message);
+    if (is == CONCERN_NONE || (inbox->only ? inbox->only != seq : seq <= inbox->read))
         return;
-    if (kind == KIND_CAME || kind == KIND_LEFT) {
-        person_note(inbox, message, kind == KIND_CAME);
+    if (is == CONCERN_CAME || is == CONCERN_LEFT) {
+        person_note(inbox, message, is == CONCERN_CAME);
         return;
     }
     bool again = !inbox->only && was_shown(inbox->member, seq);
@@ -274,7 +202,7 @@ void inbox_take(struct inbox *inbox, const struct khub_message *message)
             seqs_add(inbox, inbox->unacked, seq);
         return;
     }
-    item_add(inbox, message, kind == KIND_DIRECT, again);
+    item_add(inbox, message, is == CONCERN_OWN, again);
 }
 
 void inbox_close(struct inbox *inbox)

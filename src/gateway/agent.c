@@ -9,6 +9,7 @@
 #include "gateway/peer_json.h"
 #include "khub_uv.h"
 #include "wire/clock.h"
+#include "wire/concern.h"
 #include "wire/json.h"
 #include "wire/text.h"
 #include "wire/types.h"
@@ -222,86 +223,39 @@ static bool answered(struct agent *agent, const struct khub_message *message,
     return true;
 }
 
-/* Is it the end of a question of ours, or one that we alone are to answer? */
-static bool is_of_own_approval(const struct agent *agent, struct json_value payload)
-{
-    bool pending = json_string_is(json_get(payload, "status"), slice_of("pending"));
-    return json_string_is(json_get(payload, pending ? "target" : "asker"),
-                          slice_of(agent_id(agent)));
-}
-
-/* Did we add it, or did our claim end by it? */
-static bool is_of_own_task(const struct agent *agent, struct json_value payload)
-{
-    struct slice self = slice_of(agent_id(agent));
-    return json_string_is(json_get(payload, "author"), self) ||
-           json_string_is(json_get(payload, "held_by"), self);
-}
-
 /* By the hub's last word on it. */
 static bool is_unauthorized(const struct agent *agent)
 {
     return strcmp(agent->code, wire_error_code(WIRE_UNAUTHORIZED)) == 0;
 }
 
-enum kind { KIND_NONE, KIND_NOTICE, KIND_INBOX, KIND_INBOX_NOTICE };
-
-/* What becomes of a message that answers nothing. */
-static enum kind kind_of(const struct agent *agent, const struct khub_message *message,
-                         struct json_value payload)
+/* What becomes of a message that answers nothing. An error is of an earlier message's, or of
+ * nothing we said. */
+static enum concern concern(const struct agent *agent, const struct khub_message *message,
+                            struct json_value payload)
 {
-    enum message_type type;
-    if (message_type_find(slice_of(message->type.at), &type) < 0)
-        return KIND_INBOX; /* a newer hub's */
-    switch (type) {
-    case MESSAGE_TRAINING_SYNC:
-    case MESSAGE_HEARTBEAT:
-    case MESSAGE_ACK:
-    case MESSAGE_CAUGHT_UP:
-    case MESSAGE_CHALLENGE:
-    case MESSAGE_KNOWLEDGE_RESULT:
-    case MESSAGE_SESSION_RESULT:
-    case MESSAGE_MEMBER_RESULT:
-    case MESSAGE_LOG_RESULT:
-    case MESSAGE_DEAD_RESULT:
-    case MESSAGE_MODERATION_RESULT:
-    case MESSAGE_APPROVAL_RESULT:
-    case MESSAGE_USAGE_RESULT:
-    case MESSAGE_TASK_RESULT:
-    case MESSAGE_SENT_RESULT:
-    case MESSAGE_ARTIFACT_RESULT:
-        return KIND_NONE;
-    case MESSAGE_ARTIFACT: /* how far an upload is, is its sender's to know */
-        return json_string_is(json_get(payload, "status"), slice_of("kept")) &&
-                       !json_string_is(json_get(payload, "by"), slice_of(agent_id(agent)))
-                   ? KIND_INBOX
-                   : KIND_NONE;
-    case MESSAGE_APPROVAL: /* a person's word on what we asked, or a question to us */
-        return is_of_own_approval(agent, payload) ? KIND_INBOX : KIND_NONE;
-    case MESSAGE_HELLO:
-    case MESSAGE_PRESENCE:
-        return KIND_NOTICE;
-    case MESSAGE_ERROR: /* of an earlier message's, or of nothing we said */
-        return agent->joined && !is_unauthorized(agent) ? KIND_INBOX : KIND_NONE;
-    case MESSAGE_LEASE: /* another's is not our concern; of our own, its end is */
-        return json_string_is(json_get(payload, "holder"), slice_of(agent_id(agent))) &&
-                       json_string_is(json_get(payload, "status"), slice_of("expired"))
-                   ? KIND_INBOX
-                   : KIND_NOTICE;
-    case MESSAGE_TASK: /* what it did itself it knows; who works on what is asked for */
-        return json_string_is(json_get(payload, "by"), slice_of(agent_id(agent))) ||
-                       json_string_is(json_get(payload, "change"), slice_of("claimed"))
-                   ? KIND_NOTICE
-                   : KIND_INBOX;
-    case MESSAGE_COLLABORATION_REQUEST:
-    case MESSAGE_COLLABORATION_RESPONSE:
-    case MESSAGE_COLLABORATION_UPDATE:
-        return KIND_INBOX_NOTICE;
-    case MESSAGE_WORKSPACE_UPDATE: /* the hub's own says that it took ours, as its ack does */
-        return strcmp(message->sender_id.at, "hub") == 0 ? KIND_NOTICE : KIND_INBOX_NOTICE;
-    default:
-        return KIND_INBOX;
-    }
+    if (strcmp(message->type.at, "error") == 0)
+        return agent->joined && !is_unauthorized(agent) ? CONCERN_OWN : CONCERN_NONE;
+    return concern_of(slice_of(agent_id(agent)), slice_of(message->sender_id.at),
+                      slice_of(message->type.at), slice_of(message->target_ai.at), payload);
+}
+
+/* Is it of who is there, of what one has a right to, or of a session? */
+static bool is_notice(const struct khub_message *message)
+{
+    static const enum message_type types[] = {
+        MESSAGE_HELLO,
+        MESSAGE_PRESENCE,
+        MESSAGE_LEASE,
+        MESSAGE_COLLABORATION_REQUEST,
+        MESSAGE_COLLABORATION_RESPONSE,
+        MESSAGE_COLLABORATION_UPDATE,
+        MESSAGE_WORKSPACE_UPDATE,
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(message->type.at, message_type_text(types[i])) == 0)
+            return true;
+    return false;
 }
 
 /* What the hub says before it closes the link, or refuses it. */
@@ -313,14 +267,8 @@ static void keep_code(struct agent *agent, struct json_value payload)
     agent->code[len > 0 ? len : 0] = '\0';
 }
 
-static void receive(struct agent *agent, const struct khub_message *message,
-                    struct json_value payload)
+static void receive(struct agent *agent, const struct khub_message *message, bool directed)
 {
-    bool hub = strcmp(message->sender_id.at, "hub") == 0;
-    bool own = strcmp(message->type.at, "lease") == 0 ||
-               strcmp(message->type.at, "approval") == 0 ||
-               strcmp(message->type.at, "path_warning") == 0 ||
-               (strcmp(message->type.at, "task") == 0 && is_of_own_task(agent, payload));
     struct mail entry = {
         .seq = message->seq,
         .message_id = message->message_id.at,
@@ -330,8 +278,7 @@ static void receive(struct agent *agent, const struct khub_message *message,
         .timestamp = message->timestamp.at,
         .payload = message->payload.at,
         .payload_len = message->payload.len,
-        .directed = strcmp(message->target_ai.at, agent_id(agent)) == 0 ||
-                    (hub && (own || strcmp(message->type.at, "error") == 0)),
+        .directed = directed,
     };
     if (mailbox_add(&agent->mailbox, &entry) == 0 && agent->callbacks.received)
         agent->callbacks.received(agent, &entry, agent->data);
@@ -357,10 +304,10 @@ static void on_message(struct khub *link, const struct khub_message *message, vo
             agent->callbacks.heard(agent, message, agent->data);
         return;
     }
-    enum kind kind = kind_of(agent, message, payload);
-    if (kind == KIND_INBOX || kind == KIND_INBOX_NOTICE)
-        receive(agent, message, payload);
-    if ((kind == KIND_NOTICE || kind == KIND_INBOX_NOTICE) && agent->callbacks.noticed)
+    enum concern is = concern(agent, message, payload);
+    if (is == CONCERN_ALL || is == CONCERN_OWN)
+        receive(agent, message, is == CONCERN_OWN);
+    if (is_notice(message) && agent->callbacks.noticed)
         agent->callbacks.noticed(agent, message, agent->data);
 }
 

@@ -94,6 +94,10 @@ def files_go_from_one_to_another():
         equal(ada.artifact("put", path), f"fix.patch version 1, 300000 bytes, sha256 {sha256}\n")
         told = json.loads(ada.artifact("put", path, "--json"))  # it is there
         equal((told["status"], told["version"], told["sha256"]), ("kept", 1, sha256))
+        for agent, wanted in ((bea, [("fix.patch", "ada")]), (ada, [])):
+            found = [one["message"] for one in json.loads(agent.run("recv", "--json")[1])["messages"]]
+            equal([(one["payload"]["name"], one["payload"]["by"]) for one in found if one["message_type"] == "artifact"],
+                  wanted, f"what {agent.name} is told")
         equal(bea.artifact("get", "fix.patch"), f"fix.patch: 300000 bytes, sha256 {sha256}\n")
         equal(bea.read("fix.patch"), patch)
         equal(os.listdir(bea.folder), ["fix.patch"])
