@@ -71,14 +71,29 @@ static void add_elements(struct json_value array, struct text *text)
     text_add(text, (struct slice){array.raw.at + 1, array.raw.len - 2});
 }
 
-/* The last of them. 0, or an exit code after a sentence. */
-static int ask_many(struct turn *turn, const struct sent_settings *settings)
+/* The last of them, over all pages: elements of an array. 0, or an exit code after a sentence. */
+static int ask_many(struct turn *turn, long max, struct text *messages)
 {
-    struct text query = {0};
-    text_addf(&query, "{\"limit\":%ld}", settings->max);
-    text_add(&query, (struct slice){"", 1});
-    enum ask_result result = ask(&turn->visit, MESSAGE_SENT_QUERY, &query);
-    text_free(&query);
+    struct text before = {0};
+    enum ask_result result;
+    struct json_value next;
+    do {
+        struct text query = {0};
+        text_addf(&query, "{\"limit\":%ld", max);
+        text_add(&query, text_slice(&before));
+        text_add(&query, (struct slice)SLICE("}\0"));
+        result = ask(&turn->visit, MESSAGE_SENT_QUERY, &query);
+        text_free(&query);
+        if (result != ASK_ANSWERED)
+            break;
+        struct json_value page = json_get(turn->ask.answer, "messages");
+        max -= (long)field_count(page);
+        add_elements(page, messages);
+        next = json_get(turn->ask.answer, "next");
+        text_clear(&before);
+        text_addf(&before, ",\"before\":%.*s", SLICE_FORMAT(next.raw));
+    } while (max > 0 && next.kind == JSON_KIND_NUMBER);
+    text_free(&before);
     return result == ASK_ANSWERED  ? 0
            : result == ASK_REFUSED ? ask_complain(&turn->visit)
                                    : EXIT_FAILED;
@@ -213,37 +228,23 @@ static void print_receivers(struct json_value receivers)
     table_free(&table);
 }
 
-static int tell_many(struct turn *turn, const struct sent_settings *settings)
+/* The last messages, or the receivers of one. */
+static int tell(struct turn *turn, const struct sent_settings *settings)
 {
-    int code = ask_many(turn, settings);
-    struct json_value messages = json_get(turn->ask.answer, "messages");
-    if (code != 0)
-        return code;
-    if (!settings->json) {
-        print_messages(messages);
-        return 0;
-    }
-    fputs("{\"messages\":", stdout);
-    json_print(stdout, messages.raw, false);
-    fputs("}\n", stdout);
-    return 0;
-}
-
-static int tell_one(struct turn *turn, const struct sent_settings *settings)
-{
-    struct text receivers = {0}, array = {0};
-    int code = ask_one(turn, settings->id, &receivers);
+    struct text found = {0}, array = {0};
+    int code =
+        settings->id ? ask_one(turn, settings->id, &found) : ask_many(turn, settings->max, &found);
     text_add_literal(&array, "[");
-    text_add(&array, text_slice(&receivers));
+    text_add(&array, text_slice(&found));
     text_add_literal(&array, "]");
     if (code == 0 && settings->json) {
-        fputs("{\"receivers\":", stdout);
+        printf("{\"%s\":", settings->id ? "receivers" : "messages");
         json_print(stdout, text_slice(&array), false);
         fputs("}\n", stdout);
     } else if (code == 0) {
-        print_receivers(json_value_of(text_slice(&array)));
+        (settings->id ? print_receivers : print_messages)(json_value_of(text_slice(&array)));
     }
-    text_free(&receivers);
+    text_free(&found);
     text_free(&array);
     return code;
 }
@@ -256,7 +257,7 @@ static int run(const void *data)
     if (code == 0)
         code = turn_join(&turn);
     if (code == 0)
-        code = settings->id ? tell_one(&turn, settings) : tell_many(&turn, settings);
+        code = tell(&turn, settings);
     turn_end(&turn);
     return code;
 }

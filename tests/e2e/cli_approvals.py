@@ -84,6 +84,8 @@ def who_waits_prints_the_choice_alone():
         result = khub("ask", "Delete it?", *CHOICES, "--timeout", "1", "--wait", **place.state)
         equal((result.code, result.out), (3, "no\n"))
         check("timed out" in result.err, result.err)
+        listed = worked("approvals", "--all", "--hub", place.address).out
+        check("no, nobody answered" in listed, listed)
         asks = Running("ask", "Delete it?", *CHOICES, "--wait", **place.state)
         wait_until(lambda: place.approvals(), "the question")
         code, err = asks.end(signal.SIGTERM)
@@ -129,7 +131,10 @@ def wrong_words_say_what_is_wrong():
                 (("Deploy?",), ("two choices", "--choice", "--default")),
                 (("Deploy?", "-c", "yes", "-c", "no"), ("--default",)),
                 (("Deploy?", *CHOICES, "--timeout", "0"), ("--timeout", "0", "86400")),
-                (("Deploy?", "--withdraw", "a1"), ("--withdraw",))):
+                (("Deploy?", "-c", "yes", "--default", "yes"), ("two choices",)),
+                (("Deploy?", "--withdraw", "a1"), ("--withdraw",)),
+                (("--withdraw", "a1", "--wait"), ("--withdraw",)),
+                (("--withdraw", "a1", "-c", "yes"), ("--withdraw",))):
             refused(2, "ask", *words, said=said, **place.state)
         refused(1, "ask", "Deploy?", "-c", "yes", "-c", "no", "--default", "maybe", said=("maybe",), **place.state)
         refused(1, "ask", "Deploy?", *CHOICES, "--to", "nobody", said=("nobody",), **place.state)
@@ -137,6 +142,8 @@ def wrong_words_say_what_is_wrong():
         refused(1, "approve", "a999", "yes", "--hub", place.address, said=("a999",))
         equal(worked("approvals", "--hub", place.address).out,
               f"Nothing waits for a person at {place.address}.\n")
+        equal(worked("approvals", "--all", "--hub", place.address).out,
+              f"Nothing waits for a person at {place.address}, and nothing was decided.\n")
 
 
 @test

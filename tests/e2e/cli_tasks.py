@@ -36,6 +36,11 @@ class Agent:
         check(result.code in (0, 3), result.code, result.err)
         return json.loads(result.out)
 
+    def leases(self):
+        """What its file says that it holds."""
+        with open(self.state, encoding="utf-8") as file:
+            return json.load(file)["leases"]
+
     def heard(self):
         """Of tasks: whether it is for this one alone, and what changed."""
         result = khub("recv", "--json", "--ack", "--max", "100", "--tokens", "100000", KHUB_STATE=self.state)
@@ -64,8 +69,10 @@ def a_list_is_shared_and_outlives_its_hub():
         equal((parser["status"], parser["blocked_by"], parser["id"]), ("blocked", ["lexer"], f"t{parser['seq']}"))
         out = bea.worked("claim", "--intent", "by hand")
         check(out.startswith("lexer claimed by bea, fence ") and "\n| all\n| of it\n" in out, out)
+        equal([[task["id"] for task in ada.told("list", "--holder", name)] for name in ("bea", "cid")], [["lexer"], []])
         result = cid.task("claim", "lexer")
         equal((result.code, result.out.split(",")[0]), (3, "lexer claimed by bea"))
+        cid.refused(1, "release", "lexer", said=["you do not hold lexer"])
         equal((cid.task("claim").code, cid.task("claim").out), (3, "no task is ready\n"))
         result = cid.task("claim", parser["id"])
         equal(result.code, 3)
@@ -79,6 +86,7 @@ def a_list_is_shared_and_outlives_its_hub():
               [(0, "3 passed\n1 warning\n", hashlib.sha256(b"3 passed\n1 warning\n").hexdigest()),
                (3, None, hashlib.sha256(b"").hexdigest()), (0, None, hashlib.sha256(b"y\n" * 2500).hexdigest())])
         equal((done["ready"], done["why"], done["evidence_status"]), ([parser["id"]], "it was time", "unverified"))
+        equal(bea.leases(), {}, "what bea's file says that it holds")
         cid.refused(1, "report", "lexer", "--run", "echo something else", said=["another command"])
         for index, command in enumerate(["echo 3 passed; echo 1 warning >&2", "exit 3", "yes | head -c 5000"]):
             for agent in (cid, dan):
@@ -91,8 +99,9 @@ def a_list_is_shared_and_outlives_its_hub():
             out = dan.worked("show", "lexer")
             check("evidence 0 confirmed: exit 0" in out and "\n  cid agrees: exit 0" in out, out)
             check("\n| 3 passed\n| 1 warning\n" in out, out)
-            out = cid.worked("report", "lexer", "--exit", "1", "--printed", "not here")
+            out = cid.worked("report", "lexer", "--exit", "1", "--printed", "not here", "--note", "on arm")
             check("your report does not agree with it" in out, out)
+            check('"on arm"' in ada.worked("show", "lexer", "--json"), "what cid noted")
             check("and does not count" in ada.worked("report", "lexer", "--exit", "1", "--printed", "hm"))
             equal(len(ada.told("list", "--status", "done")), 1, "tasks that are done")
             equal([task["id"] for task in ada.told("list")], [parser["id"]])
@@ -109,7 +118,9 @@ def who_is_gone_holds_nothing():
         ada, bea = Agent(address, folder, "ada"), Agent(address, folder, "bea")
         ada.worked("add", "work", "--key", "work")
         fence = ada.told("claim", "work", "--ttl", "1")["fence"]
+        equal(list(ada.leases()), ["task:work"])
         equal(ada.worked("release", "work").split("\n")[0], "work ready: work")
+        equal(ada.leases(), {})
         ada.refused(1, "release", "work", said=["do not hold"])
         first = ada.told("claim", "work", "--ttl", "1")["fence"]
         check(first > fence, first, fence)
@@ -184,7 +195,8 @@ def a_token_may_be_without_them():
             talks.refused(1, "add", "more", said=["task", "chat"])
             talks.refused(1, "claim", "work", said=["lease_request"])
             works.worked("claim", "work")
-            item, = works.told("done", "work", "--run", "echo hello", "--exit-only")["evidence"]
+            item, = works.told("done", "work", "--run", "echo hello", "--exit-only", "--artifact", "a" * 64)["evidence"]
+            equal(item["artifact"], "a" * 64)
             equal((item["exit"], "printed" in item, "sha256" in item), (0, False, False), "what it says of what was printed")
             talks.refused(1, "report", "work", "--exit", "0", said=["evidence_report"])
 

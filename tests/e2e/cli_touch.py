@@ -5,6 +5,7 @@ usage: cli_touch.py KHUB [PART OF A NAME]
 """
 import json
 import os
+import re
 import sys
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -12,6 +13,11 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, directory, equal, run, test  # noqa: E402
 from mcp import Mcp  # noqa: E402
 from program import khub, refused, worked  # noqa: E402
+
+
+def at_once(text):
+    """As it is on a machine that is fast."""
+    return re.sub(r"\(\d+ \w+\)", "(just now)", text)
 
 
 class Agent:
@@ -23,7 +29,7 @@ class Agent:
         """Its exit code, and what it said."""
         result = khub("touch", *words, **self.state)
         equal(result.err, "", "stderr")
-        return result.code, result.out
+        return result.code, at_once(result.out)
 
     def warned(self):
         """Of whom, and where, by what waits for it."""
@@ -41,9 +47,9 @@ def two_at_one_path_are_warned():
         equal(ada.touch("src/lexer.c"), (0, ""))
         code, out = bea.touch("src/")
         equal((code, out), (3, '-- src: ada works on src/lexer.c (just now): "a \\u001b[31mtoken"\n'))
-        equal(bea.touch("src"), (0, ""), "said again")
+        equal(bea.touch("src", "--ttl", "86400"), (0, ""), "said again")
         equal(ada.warned(), [("bea", "src")])
-        out = worked("claim", "doc/a.md", "--intent", "all of it", **bea.state).out
+        out = at_once(worked("claim", "doc/a.md", "--intent", "all of it", **bea.state).out)
         check(out.endswith("-- doc/a.md: ada works on doc (just now): \"a \\u001b[31mtoken\"\n"), out)
         equal(ada.warned(), [("bea", "doc/a.md")])
         code, out = ada.touch("doc/a.md/x")

@@ -135,6 +135,28 @@ def what_became_of_a_message_is_told_later():
 
 
 @test
+def of_several_each_is_told():
+    with durable("--sync-limit", "0") as (folder, address, start), start() as hub:  # one on a page
+        ada = Agent(address, folder, "ada")
+        nobody = ada.say("is anybody here?")
+        check(re.search(rf"^ *{nobody} .* all +nobody was there$", ada.worked("sent"), re.M), ada.worked("sent"))
+        equal(ada.worked("sent", str(nobody)), "nobody was there\n")
+        bea, cid, _ = (Agent(address, folder, name) for name in ("bea", "cid", "dan"))
+        hub.join("eve").close()
+        hub.wait_log("event=left ai=eve")
+        said, missed = ada.say("who can?"), ada.run("say", "and you?", "--to", "eve", "--json")
+        missed = json.loads(missed.out)["seq"]
+        for agent in (bea, cid):
+            agent.worked("recv")
+            agent.worked("ack")
+        reply = bea.say("I can", "--re", str(said))
+        check(re.search(rf"^ *{said} .* all +1 acted on, 1 seen, 1 stored$", ada.worked("sent"), re.M), ada.worked("sent"))
+        equal([line.split()[:4] for line in ada.worked("sent", str(said)).splitlines()[1:]],
+              [["bea", "acted", "on", f"#{reply}"], ["cid", "seen"], ["dan", "stored"]])
+        check(re.search(r"^eve +dead, absent", ada.worked("sent", str(missed)), re.M), ada.worked("sent", str(missed)))
+
+
+@test
 def what_becomes_of_a_message_is_said():
     with durable() as (folder, address, start), start() as hub:
         ada, cid = Agent(address, folder, "ada"), hub.join("cid", 2)
