@@ -25,8 +25,8 @@ struct text;
     X(2000000)                                                                                     \
     X(5000000)
 
-#define X(us) +1
-enum { HISTOGRAM_BUCKETS = HISTOGRAM_BOUNDS(X) };
+#define X(us) HISTOGRAM_TO_##us,
+enum { HISTOGRAM_BOUNDS(X) HISTOGRAM_BUCKETS };
 #undef X
 
 struct histogram {
