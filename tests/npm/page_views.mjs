@@ -7,11 +7,12 @@ import { join } from 'node:path';
 import { Client } from '../clients/js/khub.js';
 import { begin, withPage } from './browser.mjs';
 import { check, equal, khub, main, test } from './harness.mjs';
-import { everything, withHubAndPage } from './room.mjs';
+import { everything, hashOf, heard, withHubAndPage } from './room.mjs';
 
 const VIEWS = ['here', 'stream', 'questions', 'tasks', 'sessions', 'knowledge', 'learning', 'hub'];
 const PATIENCE = 180000; // ms until something that does not come is a failure
-const SHARED = 450; // patterns: more than some pages of them
+const SHARED = 700; // patterns: more than some pages of them, and than a feed has in the page
+const ARTICLES = 580;
 
 /** A view's part of the page; what is not in view is not found. */
 const view = (page, selector) => page.locator(`main > section:not([hidden]) ${selector}`);
@@ -81,12 +82,19 @@ const LOOKS = {
   async feed(page, { bea }) {
     await go(page, 'stream');
     await appears(page, 'article', `many-${SHARED - 1}`);
-    await until(async () => { // it goes on, upwards
-      await view(page, '.scroller').evaluate((scroller) => { scroller.scrollTop = 0; });
-      return view(page, 'article').filter({ hasText: `many-${SHARED - 300}` }).count();
-    }, 1);
+    const scrolledTo = async (part, text) => {
+      await view(page, '.scroller').evaluate((scroller, to) => { scroller.scrollTop = to * scroller.scrollHeight; }, part);
+      check(await view(page, 'article').count() <= ARTICLES, 'articles in the page');
+      return view(page, 'article').filter({ hasText: text }).count();
+    };
+    await until(() => scrolledTo(0, `many-${SHARED - 650}`), 1); // it goes on, upwards
+    await until(async () => await scrolledTo(1, `many-${SHARED - 1}`) === 1 && view(page, '.jump').isHidden(), true);
+    await bea.chat('Who is at the end sees this.');
+    await appears(page, 'article', 'Who is at the end');
+    await until(() => scrolledTo(0, `many-${SHARED - 300}`), 1);
     await bea.chat('These are news.');
-    await appears(page, '.jump', '1 new message below'); // and nothing moves
+    await appears(page, '.jump', /new messages? below/); // and nothing moves
+    equal(await view(page, 'article').filter({ hasText: 'These are news.' }).count(), 0);
     await view(page, '.jump').click();
     await appears(page, 'article', 'These are news.');
     await until(() => view(page, '.jump').isVisible(), false);
@@ -163,21 +171,21 @@ const LOOKS = {
     await page.keyboard.press('Escape');
     await view(page, 'input').nth(0).fill('');
     await view(page, 'select').selectOption('shared_patterns');
-    await appears(page, '.count', `${SHARED + 1} known`);
+    await appears(page, '.count', `${SHARED + 2} known`);
     await rows(page, '').first().focus();
     // Pages come as one goes on, and what is out of view is not in the page.
     await until(async () => {
       await page.keyboard.press('End');
       return page.evaluate(() => document.activeElement.getAttribute('aria-posinset'));
-    }, `${SHARED + 1}`);
-    equal(await page.evaluate(() => document.activeElement.getAttribute('aria-setsize')), `${SHARED + 1}`);
+    }, `${SHARED + 2}`);
+    equal(await page.evaluate(() => document.activeElement.getAttribute('aria-setsize')), `${SHARED + 2}`);
     check(await rows(page, '').count() < 80, 'rows in the page:', await rows(page, '').count());
     await view(page, 'select').selectOption('');
   },
 
   async learning(page) {
     await go(page, 'learning');
-    await appears(page, '.subject', /networking.*Best: 0\.750 by ada.*1 claim: 1 confirmed/s);
+    await appears(page, '.subject', /networking.*Best: 0\.750 by ada.*2 claims: 1 confirmed, 1 refuted/s);
   },
 
   async hub(page) {
@@ -188,7 +196,7 @@ const LOOKS = {
     const before = await letters.count();
     await letters.filter({ hasText: 'person-anna → zoe' }).getByText('give up').click();
     await until(() => letters.count(), before - 1);
-    await view(page, 'canvas').first().waitFor();
+    await view(page, 'canvas[aria-label*=" said "]').and(page.locator('[aria-label*="/s"]')).waitFor();
   },
 
   async keys(page) {
@@ -220,8 +228,19 @@ const LOOKS = {
   },
 };
 
+/** A better claim than that of the room, which two others find to be another. */
+async function refutedClaim({ ada, bea, cid }) {
+  const subject = 'networking', parameters = { gain: 0.75 };
+  await ada.commit(subject, '1', hashOf(subject, '1', parameters));
+  const { payload: { commitment_id, nonce } } = await heard(ada, 'challenge');
+  await ada.publish('measurement', { commitment_id, ratio: 0.5 });
+  await ada.sharePattern({ id: 'ada_2', subject, subject_version: '1', commitment_id, nonce, seeds: 64, parameters });
+  for (const who of [bea, cid]) await who.report('ada_2', { nonce, n: 64, ratio: 0.875, score: 0.1 });
+}
+
 test('all views of a room in which everything was said', () => withHubAndPage(async (place) => {
   const { links } = await everything(place, (path, plain) => plain);
+  await refutedClaim(links);
   await Promise.all(Array.from({ length: SHARED }, (_, at) =>
     links.bea.sharePattern({ id: `many-${at}`, subject: 'audio' })));
   await withPage(place, {}, async (page) => {

@@ -34,7 +34,7 @@ export async function withHubAndPage(run) {
   }
 }
 
-function hashOf(subject, version, parameters) {
+export function hashOf(subject, version, parameters) {
   const lines = Object.keys(parameters).sort().map((name) => {
     const bits = Buffer.alloc(8);
     bits.writeDoubleBE(parameters[name]);
@@ -43,7 +43,7 @@ function hashOf(subject, version, parameters) {
   return createHash('sha256').update(`khub parameters 1\n${subject}\n${version}\n${lines.join('')}`).digest('hex');
 }
 
-async function heard(link, type) {
+export async function heard(link, type) {
   for (;;) {
     const message = await link.receive();
     if (message.type === type) return message;
