@@ -116,15 +116,15 @@ static void claims_write(const struct request *request, const struct ledger_quer
                          struct text *text)
 {
     const struct knowledge *knowledge = &request->room->knowledge;
-    const struct knowledge_entry *entry = changed_after(knowledge, query->after), *last = NULL;
+    const struct knowledge_entry *entry = changed_after(knowledge, query->after);
     size_t begun = text->len, searched = 0, looks = 0;
-    uint64_t told = 0;
+    uint64_t told = 0, looked_at = query->after;
     text_add_literal(text, ",\"claims\":[");
     for (; entry; entry = TAILQ_PREV(entry, knowledge_list, recent)) {
         if (looks++ == QUERY_LOOKS_MAX || searched >= QUERY_SEARCHED_MAX || told == query->limit ||
             (told && text->len - begun > query->bytes_max))
             break;
-        last = entry;
+        looked_at = entry->order;
         if (!query_wants(query, entry, &searched))
             continue;
         text_add_literal(text, told++ ? "," : "");
@@ -132,7 +132,7 @@ static void claims_write(const struct request *request, const struct ledger_quer
     }
     text_add_literal(text, "],\"next\":");
     if (entry)
-        text_add_number(text, last->order);
+        text_add_number(text, looked_at);
     else
         text_add_literal(text, "null");
 }
