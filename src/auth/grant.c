@@ -46,31 +46,32 @@ enum token_may token_may(const struct token_grant *grant, enum token_right right
     if (may == TOKEN_GRANTED)
         return grant->sees_direct ? TOKEN_YES : TOKEN_NO;
     if (may == TOKEN_NAMED)
-        return grant->types & MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER) ? TOKEN_YES : TOKEN_NO;
+        return message_types_has(grant->types, MESSAGE_APPROVAL_ANSWER) ? TOKEN_YES : TOKEN_NO;
     return may;
 }
 
-uint64_t token_bars(const struct token_grant *grant)
+struct message_types token_bars(const struct token_grant *grant)
 {
-    uint64_t published = message_types_published();
+    struct message_types published = message_types_published(), barred = {{0}};
     if (token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO)
         return published;
-    if (grant->types)
-        return published & ~grant->types;
-    return token_may(grant, TOKEN_MAY_APPROVE) == TOKEN_YES ? 0
-                                                            : MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER);
+    if (message_types_any(grant->types))
+        return message_types_without(published, grant->types);
+    if (token_may(grant, TOKEN_MAY_APPROVE) != TOKEN_YES)
+        message_types_add(&barred, MESSAGE_APPROVAL_ANSWER);
+    return barred;
 }
 
 int token_types_check(const struct token_grant *grant, char ret_why[TOKENS_WHY_SIZE])
 {
     char types[MESSAGE_TYPES_TEXT_SIZE];
-    uint64_t asking = grant->types & ~message_types_published();
-    bool moderates = grant->types & MESSAGE_BIT(MESSAGE_MODERATION);
+    struct message_types asking = message_types_without(grant->types, message_types_published());
+    bool moderates = message_types_has(grant->types, MESSAGE_MODERATION);
     message_types_write(asking, types);
-    if (grant->types && token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO)
+    if (message_types_any(grant->types) && token_may(grant, TOKEN_MAY_SPEAK) == TOKEN_NO)
         snprintf(ret_why, TOKENS_WHY_SIZE, "an %s publishes nothing in any case",
                  token_role_text(grant->role));
-    else if (asking)
+    else if (message_types_any(asking))
         snprintf(ret_why, TOKENS_WHY_SIZE,
                  "%.300s can be neither given nor taken away: whoever may come in may say it",
                  types);

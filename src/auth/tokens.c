@@ -97,14 +97,16 @@ static bool column_role(sqlite3_stmt *row, int column, enum token_role *ret_role
     return false;
 }
 
-/* "": all, and 0. False when it is no list of what may be published. */
-static bool column_types(sqlite3_stmt *row, int column, uint64_t *ret_types)
+/* "": all, and none. False when it is no list of what may be published. */
+static bool column_types(sqlite3_stmt *row, int column, struct message_types *ret_types)
 {
     const char *text = (const char *)sqlite3_column_text(row, column);
     struct slice wrong;
-    *ret_types = 0;
-    return text && (!*text || (message_types_read(slice_of(text), ret_types, &wrong) == 0 &&
-                               !(*ret_types & ~message_types_published())));
+    *ret_types = (struct message_types){{0}};
+    return text &&
+           (!*text ||
+            (message_types_read(slice_of(text), ret_types, &wrong) == 0 &&
+             !message_types_any(message_types_without(*ret_types, message_types_published()))));
 }
 
 /* Tokens as they are read, one after the other. */
@@ -589,7 +591,7 @@ static int types_set(struct tokens *tokens, int64_t token, const char *types,
     return error;
 }
 
-int tokens_allow(struct tokens *tokens, const char *name, uint64_t types, int64_t now,
+int tokens_allow(struct tokens *tokens, const char *name, struct message_types types, int64_t now,
                  char ret_why[TOKENS_WHY_SIZE])
 {
     struct token there;

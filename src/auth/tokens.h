@@ -70,7 +70,7 @@ struct token_grant {
     char ids[ID_PATTERN_MAX + 1];  /* the ids that it may take (token_permits_id) */
     char rooms[ROOM_LIST_MAX + 1]; /* "a,b": those that it may enter; "": all */
     struct quota quota;            /* of all its connections together; 0: as the hub says */
-    uint64_t types;                /* a set: of all that may be published these; 0: all */
+    struct message_types types;    /* of all that may be published these; none: all */
     bool sees_direct;              /* of an observer: it was given the right */
     int64_t expires_ms, created_ms, revoked_ms;
 };
@@ -84,8 +84,8 @@ struct token {
 
 /* NO, OWN or YES. */
 enum token_may token_may(const struct token_grant *grant, enum token_right right);
-/* The types that it may not say, a set; what else it may is token_may's. */
-uint64_t token_bars(const struct token_grant *grant);
+/* The types that it may not say; what else it may is token_may's. */
+struct message_types token_bars(const struct token_grant *grant);
 /* Can its role have these types? 0, or -1 with what stands against it, part of a sentence. */
 int token_types_check(const struct token_grant *grant, char ret_why[TOKENS_WHY_SIZE]);
 /* May it take this id? The pattern is SQLite's GLOB: `*` any characters or none, `?` one,
@@ -129,7 +129,7 @@ int tokens_rotate(struct tokens *tokens, const char *name, int64_t now,
 int tokens_limit(struct tokens *tokens, const char *name, const struct quota *quota, int64_t now,
                  char ret_why[TOKENS_WHY_SIZE]);
 /* From now on these are the types that it may publish; 0: all. */
-int tokens_allow(struct tokens *tokens, const char *name, uint64_t types, int64_t now,
+int tokens_allow(struct tokens *tokens, const char *name, struct message_types types, int64_t now,
                  char ret_why[TOKENS_WHY_SIZE]);
 /* Hands out all that were ever given out, in that order. 0, or -1 with a sentence. */
 int tokens_each(struct tokens *tokens, void (*each)(void *ctx, const struct token_grant *grant),

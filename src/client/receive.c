@@ -294,17 +294,20 @@ static int message_hand_over(struct khub *link, struct slice line, const struct 
     return 0;
 }
 
+static bool is_for_one(enum message_type type)
+{
+    return message_type_is_result(type) || type == MESSAGE_TRAINING_SYNC || type == MESSAGE_ACK ||
+           type == MESSAGE_ERROR || type == MESSAGE_HEARTBEAT || type == MESSAGE_CAUGHT_UP;
+}
+
 /* What the hub says to this connection alone comes at once, also while older messages are still on
  * their way; it says nothing of how far was read. */
 static bool is_answer(bool from_hub, struct json_value type, struct json_value payload)
 {
-    static const uint64_t answers = MESSAGE_BIT(MESSAGE_TRAINING_SYNC) | MESSAGE_BIT(MESSAGE_ACK) |
-                                    MESSAGE_BIT(MESSAGE_ERROR) | MESSAGE_BIT(MESSAGE_HEARTBEAT) |
-                                    MESSAGE_BIT(MESSAGE_CAUGHT_UP) | MESSAGES_RESULTING;
     if (from_hub && code_is(json_get(payload, "code"), WIRE_NO_REPLY))
         return false; /* that is no answer, but what its AI missed */
     for (unsigned i = 0; from_hub && i < MESSAGE_TYPE_COUNT; i++)
-        if (answers >> i & 1 &&
+        if (is_for_one((enum message_type)i) &&
             json_string_is(type, slice_of(message_type_text((enum message_type)i))))
             return true;
     return false;

@@ -79,13 +79,12 @@ static int quota_read(const struct token_settings *settings, struct quota *ret_q
 }
 
 /* An exit code. */
-static int types_read(const struct token_settings *settings, uint64_t *ret_types)
+static int types_read(const struct token_settings *settings, struct message_types *ret_types)
 {
     struct slice wrong = {NULL, 0};
-    struct token_grant grant = {.role = TOKEN_ADMIN, .types = 0};
-    uint64_t published = message_types_published();
+    struct token_grant grant = {.role = TOKEN_ADMIN};
     char why[TOKENS_WHY_SIZE];
-    *ret_types = 0;
+    *ret_types = (struct message_types){{0}};
     if (!settings->types || strcmp(settings->types, "all") == 0)
         return EXIT_WORKED;
     if (message_types_read(slice_of(settings->types), &grant.types, &wrong) == 0) {
@@ -96,7 +95,7 @@ static int types_read(const struct token_settings *settings, uint64_t *ret_types
     }
     struct nearest nearest = {.word = wrong};
     for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
-        if (published >> type & 1)
+        if (message_type_is_published((enum message_type)type))
             nearest_offer(&nearest, slice_of(message_type_text((enum message_type)type)));
     if (nearest.count > 0)
         return usage("--types has '%.*s': did you mean '%.*s'?", SLICE_FORMAT(wrong),
@@ -203,7 +202,7 @@ static int limit_token(struct tokens *tokens, const struct token_settings *setti
 
 static int allow(struct tokens *tokens, const struct token_settings *settings)
 {
-    uint64_t types;
+    struct message_types types;
     char why[TOKENS_WHY_SIZE];
     int code = types_read(settings, &types);
     if (code != EXIT_WORKED)
@@ -269,7 +268,7 @@ static int check(const struct token_settings *settings)
     bool adds = strcmp(settings->action, "add") == 0;
     bool limits = strcmp(settings->action, "limit") == 0;
     bool allows = strcmp(settings->action, "allow") == 0;
-    uint64_t types;
+    struct message_types types;
     if (settings->name && token_is_whole(slice_of(settings->name)))
         return usage("NAME is what a token is known by, and was given a token: as an argument "
                      "everybody on this machine can read it, so rotate the one that it is of.");
@@ -329,7 +328,7 @@ static void rights_print(FILE *out)
     size_t at = HELP_WIDTH;
     for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
         const char *text = message_type_text((enum message_type)type);
-        if (!(message_types_published() >> type & 1))
+        if (!message_type_is_published((enum message_type)type))
             continue;
         at += strlen(text) + 1;
         if (at >= HELP_WIDTH)

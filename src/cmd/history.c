@@ -38,16 +38,16 @@ static void add_string(struct text *query, const char *name, const char *at, siz
     text_add_string(query, (struct slice){at, len});
 }
 
-static void add_types(struct text *query, uint64_t types)
+static void add_types(struct text *query, struct message_types types)
 {
     const char *before = ",\"types\":[\"";
     for (int type = 0; type < MESSAGE_TYPE_COUNT; type++) {
-        if (!(types >> type & 1))
+        if (!message_types_has(types, (enum message_type)type))
             continue;
         text_addf(query, "%s%s\"", before, message_type_text((enum message_type)type));
         before = ",\"";
     }
-    if (types)
+    if (message_types_any(types))
         text_add_literal(query, "]");
 }
 

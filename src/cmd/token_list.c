@@ -52,11 +52,13 @@ static json_t *limits_json(const struct quota *quota)
 }
 
 /* The types that it was given; null: all that its role may say. */
-static json_t *types_json(uint64_t types)
+static json_t *types_json(struct message_types types)
 {
-    json_t *list = types ? json_array() : json_null();
-    for (unsigned type = 0; types && type < MESSAGE_TYPE_COUNT; type++)
-        if (types >> type & 1)
+    if (!message_types_any(types))
+        return json_null();
+    json_t *list = json_array();
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
+        if (message_types_has(types, (enum message_type)type))
             json_array_append_new(list, json_string(message_type_text((enum message_type)type)));
     return list;
 }
@@ -93,7 +95,7 @@ static void types_cell(struct table *table, const struct token_grant *grant)
 {
     struct text text = {0};
     for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
-        if (grant->types >> type & 1)
+        if (message_types_has(grant->types, (enum message_type)type))
             text_addf(&text, "%s%s", text.len ? ", " : "",
                       message_type_text((enum message_type)type));
     text_add(&text, (struct slice){"", 1});

@@ -13,9 +13,9 @@ static bool is_type(enum message_type type, const char *name)
     return strcmp(name, message_type_text(type)) == 0 || strcmp(name, type_look(type)->label) == 0;
 }
 
-int types_named(const char *command, const struct text_list *names, uint64_t *ret_types)
+int types_named(const char *command, const struct text_list *names, struct message_types *ret_types)
 {
-    *ret_types = 0;
+    *ret_types = (struct message_types){{0}};
     for (size_t i = 0; i < names->count; i++) {
         const char *name = names->at[i];
         struct nearest nearest = {.word = slice_of(name)};
@@ -23,7 +23,8 @@ int types_named(const char *command, const struct text_list *names, uint64_t *re
         for (int type = 0; type < MESSAGE_TYPE_COUNT; type++) {
             bool is = is_type((enum message_type)type, name);
             known = known || is;
-            *ret_types |= is ? 1ull << type : 0;
+            if (is)
+                message_types_add(ret_types, (enum message_type)type);
             nearest_offer(&nearest, slice_of(message_type_text((enum message_type)type)));
             nearest_offer(&nearest, slice_of(type_look((enum message_type)type)->label));
         }
@@ -41,7 +42,7 @@ int types_named(const char *command, const struct text_list *names, uint64_t *re
 
 int watch_filter_check(const struct watch_filter *filter)
 {
-    uint64_t types;
+    struct message_types types;
     return types_named("watch", &filter->types, &types);
 }
 

@@ -4,7 +4,7 @@
 
 #include "cmd/options.h"
 #include "khub.h"
-#include <stdint.h>
+#include "wire/types.h"
 
 /* Lists of what was asked for; an empty one asks for nothing. A message is shown when it is among
  * what each list that is not empty asks for. */
@@ -14,9 +14,10 @@ struct watch_filter {
     struct text_list sessions; /* the ids, or how they begin */
 };
 
-/* A bit for each type that one of the names means, as on the wire or as watch calls them; 0 when
- * there are no names. EXIT_WORKED, or EXIT_USAGE after a sentence on a name that means none. */
-int types_named(const char *command, const struct text_list *names, uint64_t *ret_types);
+/* The types that one of the names means, as on the wire or as watch calls them; none when there are
+ * no names. EXIT_WORKED, or EXIT_USAGE after a sentence on a name that means none. */
+int types_named(const char *command, const struct text_list *names,
+                struct message_types *ret_types);
 /* EXIT_WORKED, or EXIT_USAGE after a sentence on a type that there is not. */
 int watch_filter_check(const struct watch_filter *filter);
 bool watch_filter_passes(const struct watch_filter *filter, const struct khub_message *message);

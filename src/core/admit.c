@@ -421,7 +421,7 @@ static void peer_say_leave(struct hub *hub, struct peer *peer, const struct mess
 static int refuse_type(const struct peer *peer, enum message_type type, struct refusal *ret_refusal)
 {
     char says[MESSAGE_TYPES_TEXT_SIZE];
-    message_types_write(message_types_published() & ~peer->barred, says);
+    message_types_write(message_types_without(message_types_published(), peer->barred), says);
     if (!*says)
         return refuse(ret_refusal, WIRE_FORBIDDEN,
                       "the token of \"%.*s\" is an observer's, who may look and ask, but say no %s",
@@ -436,7 +436,7 @@ static int refuse_type(const struct peer *peer, enum message_type type, struct r
 static int admit_right(const struct peer *peer, const struct message *message,
                        struct refusal *ret_refusal)
 {
-    if (peer->barred >> message->type & 1)
+    if (message_types_has(peer->barred, message->type))
         return refuse_type(peer, message->type, ret_refusal);
     if (peer->principal && !peer_who(peer) && message->type != MESSAGE_HELLO)
         return refuse(ret_refusal, WIRE_FORBIDDEN,

@@ -78,9 +78,9 @@ static void effect_send(struct hub *hub, const struct effect *effect)
  * presence; and what an admin orders stays. */
 static bool says_something(const struct request *request, const struct outgoing *outgoing)
 {
-    const uint64_t others = MESSAGES_ASKING | MESSAGE_BIT(MESSAGE_MODERATION);
     return request->message && outgoing->origin != LINE_PASSING &&
-           !(others & MESSAGE_BIT(request->message->type));
+           message_type_is_published(request->message->type) &&
+           request->message->type != MESSAGE_MODERATION;
 }
 
 static struct effect effect_of(struct request *request, const struct outgoing *outgoing)

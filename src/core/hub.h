@@ -127,10 +127,10 @@ struct hub_login {
 /* What it is let in as. */
 struct hub_pass {
     struct slice owner; /* whose it is; len 0: its own. Copied by the hub within the call */
-    uint64_t barred;    /* types that it may not say, a set; none of MESSAGES_ASKING */
-    bool admin;         /* it may moderate (core/moderation.h) */
-    enum sees sees;     /* what it is shown if it observes */
-    struct quota quota; /* of its owner; 0: as the hub's configuration says */
+    struct message_types barred; /* that it may not say; all of them published */
+    bool admin;                  /* it may moderate (core/moderation.h) */
+    enum sees sees;              /* what it is shown if it observes */
+    struct quota quota;          /* of its owner; 0: as the hub's configuration says */
 };
 
 /* What an admin did. Good during the call. */

@@ -9,7 +9,7 @@
 #include "core/state.h"
 #include "wire/nearest.h"
 
-static int read_types(const struct request *request, uint64_t *ret_types)
+static int read_types(const struct request *request, struct message_types *ret_types)
 {
     struct json_value types = json_get(request->message->payload, "types"), element;
     struct json_iterator elements = {.rest = types.raw};
@@ -22,7 +22,8 @@ static int read_types(const struct request *request, uint64_t *ret_types)
                !json_string_is(element, slice_of(message_type_text((enum message_type)type))))
             type++;
         fine = type < MESSAGE_TYPE_COUNT;
-        *ret_types |= fine ? 1ull << type : 0;
+        if (fine)
+            message_types_add(ret_types, (enum message_type)type);
     }
     return fine ? 0
                 : refuse(request->refusal, WIRE_BAD_PAYLOAD,

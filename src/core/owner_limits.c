@@ -139,12 +139,12 @@ static int day_check(const struct request *request, struct principal *principal,
 /* Of all who are there. As above; and whoever keeps order there does so on any day. */
 static int room_day_check(const struct request *request, int64_t now)
 {
-    const uint64_t free = MESSAGES_ASKING | MESSAGE_BIT(MESSAGE_MODERATION);
+    enum message_type type = request->message->type;
     double most = request->hub->config.room.most[LIMIT_DAILY];
     const struct room *room = request->room;
     int64_t left = day_left(now);
     uint64_t said = room_said(room, now / DAY_MS);
-    if (most <= 0 || free >> request->message->type & 1 ||
+    if (most <= 0 || !message_type_is_published(type) || type == MESSAGE_MODERATION ||
         (double)(said + room->messages_under_way + 1) <= most)
         return 0;
     return refuse_over(request->refusal, WIRE_QUOTA_EXCEEDED,

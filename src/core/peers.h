@@ -13,7 +13,7 @@ struct peer {
     struct room *room;           /* NULL: not bound */
     struct slice ai_id;          /* owned; len 0: not bound */
     struct principal *principal; /* whose token let it in; NULL: none was asked for (yet) */
-    uint64_t barred;             /* and what it may not say with that token, a set of types, */
+    struct message_types barred; /* and what it may not say with that token, */
     bool admin;                  /* may it moderate, */
     enum sees sees;              /* and what it is shown when it observes */
     struct member *member;       /* NULL until it has joined */

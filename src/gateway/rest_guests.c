@@ -134,24 +134,19 @@ void rest_leave(struct rest_call *call)
 
 /* ── saying ── */
 
-/* One that others hear or that changes something: what it takes to be there is the gateway's. */
-static bool may_say(enum message_type type)
-{
-    return message_types_published() >> type & 1;
-}
-
-/* Is it a type to be said? If not, that was answered. */
+/* Is it a type that others hear or that changes something? What it takes to be there is the
+ * gateway's. If not, that was answered. */
 static bool type_check(struct rest_call *call, const char *name)
 {
     struct nearest nearest = {.word = slice_of(name)};
     enum message_type type;
     if (message_type_find(slice_of(name), &type) == 0) {
-        if (!may_say(type))
+        if (!message_type_is_published(type))
             rest_refuse(call, 400, "forbidden_type", "%s is not said by this door", name);
-        return may_say(type);
+        return message_type_is_published(type);
     }
     for (unsigned i = 0; i < MESSAGE_TYPE_COUNT; i++)
-        if (may_say((enum message_type)i))
+        if (message_type_is_published((enum message_type)i))
             nearest_offer(&nearest, slice_of(message_type_text((enum message_type)i)));
     struct slice best = nearest.count > 0 ? nearest.best[0].name : slice_of("chat");
     rest_refuse(call, 400, "unknown_type", "there is no message_type '%s': did you mean '%.*s'?",

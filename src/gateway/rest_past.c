@@ -66,7 +66,7 @@ static int filter_read(struct rest_call *call, struct message_filter *filter)
                         shown);
             return -1;
         }
-        filter->types |= MESSAGE_BIT(type);
+        message_types_add(&filter->types, type);
     }
     for (i = 0; i < sizeof texts / sizeof *texts; i++) {
         const char *text = rest_text(call, texts[i].name);

@@ -260,7 +260,7 @@ int login_let_in(void *ctx, const struct hub_login *login, struct hub_pass *ret_
 {
     struct server *server = ctx;
     struct connection *connection = server_find(server, login->peer);
-    *ret_pass = (struct hub_pass){.barred = 0};
+    *ret_pass = (struct hub_pass){.admin = false};
     if (!connection)
         return 0;
     refresh(server);

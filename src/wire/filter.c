@@ -23,7 +23,7 @@ static bool session_is(const struct message_filter *filter, struct json_value pa
 bool message_filter_passes(const struct message_filter *filter, enum message_type type,
                            struct slice sender, struct slice target, struct json_value payload)
 {
-    return (!filter->types || (filter->types >> type & 1)) &&
+    return (!message_types_any(filter->types) || message_types_has(filter->types, type)) &&
            is(filter->sender, filter->sender_len, sender) &&
            is(filter->target, filter->target_len, target) && session_is(filter, payload);
 }

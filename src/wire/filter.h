@@ -9,7 +9,7 @@ struct message_filter {
     char sender[WIRE_ID_MAX], target[WIRE_ID_MAX];
     char session[WIRE_ID_MAX];                  /* a session_id, or how it begins */
     size_t sender_len, target_len, session_len; /* 0: any */
-    uint64_t types;                             /* a set of them; 0: any */
+    struct message_types types;                 /* none: any */
 };
 
 /* A message passes when each member that asks for something gets it. `payload` is of one that was

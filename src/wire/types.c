@@ -7,9 +7,9 @@
 static const struct type_row {
     struct slice text;
     int level;
-    bool from_client;
+    enum message_kind kind;
 } type_rows[] = {
-#define X(name, text, level, client) [MESSAGE_##name] = {SLICE(text), level, client},
+#define X(name, text, level, kind) [MESSAGE_##name] = {SLICE(text), level, MESSAGE_KIND_##kind},
     MESSAGE_TYPES(X)
 #undef X
 };
@@ -40,19 +40,32 @@ int message_type_level(enum message_type type)
 
 bool message_type_from_client(enum message_type type)
 {
-    return type_row(type)->from_client;
+    enum message_kind kind = type_row(type)->kind;
+    return kind != MESSAGE_KIND_ANSWER && kind != MESSAGE_KIND_NOTICE;
 }
 
 bool message_type_is_query(enum message_type type)
 {
-    return MESSAGES_QUERYING >> type & 1;
+    return type_row(type)->kind == MESSAGE_KIND_QUESTION;
 }
 
-uint64_t message_types_published(void)
+bool message_type_is_result(enum message_type type)
 {
-#define X(name, text, level, client) | ((client) ? MESSAGE_BIT(MESSAGE_##name) : 0)
-    return (0 MESSAGE_TYPES(X)) & ~MESSAGES_ASKING;
-#undef X
+    return type_row(type)->kind == MESSAGE_KIND_ANSWER;
+}
+
+bool message_type_is_published(enum message_type type)
+{
+    return type_row(type)->kind == MESSAGE_KIND_SPEECH;
+}
+
+struct message_types message_types_published(void)
+{
+    struct message_types published = {{0}};
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
+        if (message_type_is_published((enum message_type)type))
+            message_types_add(&published, (enum message_type)type);
+    return published;
 }
 
 int message_type_find(struct slice text, enum message_type *ret_type)
@@ -66,12 +79,12 @@ int message_type_find(struct slice text, enum message_type *ret_type)
     return -1;
 }
 
-void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE])
+void message_types_write(struct message_types types, char ret_text[MESSAGE_TYPES_TEXT_SIZE])
 {
     char *at = ret_text;
     *at = '\0';
     for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
-        if (!(types >> type & 1))
+        if (!message_types_has(types, (enum message_type)type))
             continue;
         if (at > ret_text)
             *at++ = ',';
@@ -79,9 +92,9 @@ void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE])
     }
 }
 
-int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret_wrong)
+int message_types_read(struct slice text, struct message_types *ret_types, struct slice *ret_wrong)
 {
-    uint64_t types = 0;
+    struct message_types types = {{0}};
     for (;;) {
         const char *comma = text.len ? memchr(text.at, ',', text.len) : NULL;
         struct slice word = {text.at, comma ? (size_t)(comma - text.at) : text.len};
@@ -90,7 +103,7 @@ int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret
             *ret_wrong = word;
             return -1;
         }
-        types |= MESSAGE_BIT(type);
+        message_types_add(&types, type);
         if (!comma)
             break;
         text = (struct slice){comma + 1, text.len - word.len - 1};

@@ -8,106 +8,120 @@
 
 #include "wire/slice.h"
 
-/* X(NAME, text on the wire, level that receives it, may a client send it) */
+/* What a type is for, and so who says it. */
+enum message_kind {
+    MESSAGE_KIND_PRESENCE, /* an AI: what it takes to be there, and to leave */
+    MESSAGE_KIND_SPEECH,   /* an AI: others are told, or something changes ("published") */
+    MESSAGE_KIND_QUESTION, /* an AI, to the hub, which answers by itself: not acked, without a
+                            * place in the room's order, and for nobody else */
+    MESSAGE_KIND_ANSWER,   /* the hub: to a question; dead_result to a dead_letter as well */
+    MESSAGE_KIND_NOTICE,   /* the hub: all else */
+};
+
+/* X(NAME, text on the wire, level that receives it, kind) */
 #define MESSAGE_TYPES(X)                                                                           \
-    X(HELLO, "hello", 1, true)                                                                     \
-    X(PATTERN_SHARE, "pattern_share", 1, true)                                                     \
-    X(CODE_SHARE, "code_share", 1, true)                                                           \
-    X(FEATURE_REQUEST, "feature_request", 1, true)                                                 \
-    X(FEATURE_RESPONSE, "feature_response", 1, true)                                               \
-    X(COLLABORATION_REQUEST, "collaboration_request", 1, true)                                     \
-    X(OS_COMPONENT_SHARE, "os_component_share", 1, true)                                           \
-    X(PERFORMANCE_REPORT, "performance_report", 1, true)                                           \
-    X(TRAINING_SYNC, "training_sync", 1, false)                                                    \
-    X(HEARTBEAT, "heartbeat", 1, true)                                                             \
-    X(ERROR, "error", 1, false)                                                                    \
-    X(ACK, "ack", 2, false)                                                                        \
-    X(PRESENCE, "presence", 2, false)                                                              \
-    X(LEAVE, "leave", 2, true)                                                                     \
-    X(CHAT, "chat", 2, true)                                                                       \
-    X(COLLABORATION_RESPONSE, "collaboration_response", 2, true)                                   \
-    X(COLLABORATION_UPDATE, "collaboration_update", 2, true)                                       \
-    X(WORKSPACE_UPDATE, "workspace_update", 2, true)                                               \
-    X(KNOWLEDGE_QUERY, "knowledge_query", 2, true)                                                 \
-    X(KNOWLEDGE_RESULT, "knowledge_result", 2, false)                                              \
-    X(COMMITMENT, "commitment", 2, true)                                                           \
-    X(CHALLENGE, "challenge", 2, false)                                                            \
-    X(MEASUREMENT, "measurement", 2, true)                                                         \
-    X(VERIFICATION, "verification", 2, false)                                                      \
-    X(LEASE_REQUEST, "lease_request", 2, true)                                                     \
-    X(LEASE_RELEASE, "lease_release", 2, true)                                                     \
-    X(LEASE, "lease", 2, false)                                                                    \
-    X(DEAD_QUERY, "dead_query", 2, true)                                                           \
-    X(DEAD_LETTER, "dead_letter", 2, true)                                                         \
-    X(DEAD_RESULT, "dead_result", 2, false)                                                        \
-    X(CAUGHT_UP, "caught_up", 2, false)                                                            \
-    X(LOG_QUERY, "log_query", 2, true)                                                             \
-    X(LOG_RESULT, "log_result", 2, false)                                                          \
-    X(SESSION_QUERY, "session_query", 2, true)                                                     \
-    X(SESSION_RESULT, "session_result", 2, false)                                                  \
-    X(MODERATION, "moderation", 2, true)                                                           \
-    X(MEMBER_QUERY, "member_query", 2, true)                                                       \
-    X(MEMBER_RESULT, "member_result", 2, false)                                                    \
-    X(MODERATION_QUERY, "moderation_query", 2, true)                                               \
-    X(MODERATION_RESULT, "moderation_result", 2, false)                                            \
-    X(USAGE_QUERY, "usage_query", 2, true)                                                         \
-    X(USAGE_RESULT, "usage_result", 2, false)                                                      \
-    X(APPROVAL_REQUEST, "approval_request", 2, true)                                               \
-    X(APPROVAL_ANSWER, "approval_answer", 2, true)                                                 \
-    X(APPROVAL, "approval", 2, false)                                                              \
-    X(APPROVAL_QUERY, "approval_query", 2, true)                                                   \
-    X(APPROVAL_RESULT, "approval_result", 2, false)                                                \
-    X(TOUCH, "touch", 2, true)                                                                     \
-    X(PATH_WARNING, "path_warning", 2, false)                                                      \
-    X(ARTIFACT_OFFER, "artifact_offer", 2, true)                                                   \
-    X(ARTIFACT_CHUNK, "artifact_chunk", 2, true)                                                   \
-    X(ARTIFACT, "artifact", 2, false)                                                              \
-    X(ARTIFACT_QUERY, "artifact_query", 2, true)                                                   \
-    X(ARTIFACT_RESULT, "artifact_result", 2, false)                                                \
-    X(TASK, "task", 2, true)                                                                       \
-    X(EVIDENCE_REPORT, "evidence_report", 2, true)                                                 \
-    X(TASK_QUERY, "task_query", 2, true)                                                           \
-    X(TASK_RESULT, "task_result", 2, false)                                                        \
-    X(SENT_QUERY, "sent_query", 2, true)                                                           \
-    X(SENT_RESULT, "sent_result", 2, false)                                                        \
-    X(STATS_QUERY, "stats_query", 2, true)                                                         \
-    X(STATS_RESULT, "stats_result", 2, false)                                                      \
-    X(LEDGER_QUERY, "ledger_query", 2, true)                                                       \
-    X(LEDGER_RESULT, "ledger_result", 2, false)
+    X(HELLO, "hello", 1, PRESENCE)                                                                 \
+    X(PATTERN_SHARE, "pattern_share", 1, SPEECH)                                                   \
+    X(CODE_SHARE, "code_share", 1, SPEECH)                                                         \
+    X(FEATURE_REQUEST, "feature_request", 1, SPEECH)                                               \
+    X(FEATURE_RESPONSE, "feature_response", 1, SPEECH)                                             \
+    X(COLLABORATION_REQUEST, "collaboration_request", 1, SPEECH)                                   \
+    X(OS_COMPONENT_SHARE, "os_component_share", 1, SPEECH)                                         \
+    X(PERFORMANCE_REPORT, "performance_report", 1, SPEECH)                                         \
+    X(TRAINING_SYNC, "training_sync", 1, NOTICE)                                                   \
+    X(HEARTBEAT, "heartbeat", 1, PRESENCE)                                                         \
+    X(ERROR, "error", 1, NOTICE)                                                                   \
+    X(ACK, "ack", 2, NOTICE)                                                                       \
+    X(PRESENCE, "presence", 2, NOTICE)                                                             \
+    X(LEAVE, "leave", 2, PRESENCE)                                                                 \
+    X(CHAT, "chat", 2, SPEECH)                                                                     \
+    X(COLLABORATION_RESPONSE, "collaboration_response", 2, SPEECH)                                 \
+    X(COLLABORATION_UPDATE, "collaboration_update", 2, SPEECH)                                     \
+    X(WORKSPACE_UPDATE, "workspace_update", 2, SPEECH)                                             \
+    X(KNOWLEDGE_QUERY, "knowledge_query", 2, QUESTION)                                             \
+    X(KNOWLEDGE_RESULT, "knowledge_result", 2, ANSWER)                                             \
+    X(COMMITMENT, "commitment", 2, SPEECH)                                                         \
+    X(CHALLENGE, "challenge", 2, NOTICE)                                                           \
+    X(MEASUREMENT, "measurement", 2, SPEECH)                                                       \
+    X(VERIFICATION, "verification", 2, NOTICE)                                                     \
+    X(LEASE_REQUEST, "lease_request", 2, SPEECH)                                                   \
+    X(LEASE_RELEASE, "lease_release", 2, SPEECH)                                                   \
+    X(LEASE, "lease", 2, NOTICE)                                                                   \
+    X(DEAD_QUERY, "dead_query", 2, QUESTION)                                                       \
+    X(DEAD_LETTER, "dead_letter", 2, SPEECH)                                                       \
+    X(DEAD_RESULT, "dead_result", 2, ANSWER)                                                       \
+    X(CAUGHT_UP, "caught_up", 2, NOTICE)                                                           \
+    X(LOG_QUERY, "log_query", 2, QUESTION)                                                         \
+    X(LOG_RESULT, "log_result", 2, ANSWER)                                                         \
+    X(SESSION_QUERY, "session_query", 2, QUESTION)                                                 \
+    X(SESSION_RESULT, "session_result", 2, ANSWER)                                                 \
+    X(MODERATION, "moderation", 2, SPEECH)                                                         \
+    X(MEMBER_QUERY, "member_query", 2, QUESTION)                                                   \
+    X(MEMBER_RESULT, "member_result", 2, ANSWER)                                                   \
+    X(MODERATION_QUERY, "moderation_query", 2, QUESTION)                                           \
+    X(MODERATION_RESULT, "moderation_result", 2, ANSWER)                                           \
+    X(USAGE_QUERY, "usage_query", 2, QUESTION)                                                     \
+    X(USAGE_RESULT, "usage_result", 2, ANSWER)                                                     \
+    X(APPROVAL_REQUEST, "approval_request", 2, SPEECH)                                             \
+    X(APPROVAL_ANSWER, "approval_answer", 2, SPEECH)                                               \
+    X(APPROVAL, "approval", 2, NOTICE)                                                             \
+    X(APPROVAL_QUERY, "approval_query", 2, QUESTION)                                               \
+    X(APPROVAL_RESULT, "approval_result", 2, ANSWER)                                               \
+    X(TOUCH, "touch", 2, SPEECH)                                                                   \
+    X(PATH_WARNING, "path_warning", 2, NOTICE)                                                     \
+    X(ARTIFACT_OFFER, "artifact_offer", 2, SPEECH)                                                 \
+    X(ARTIFACT_CHUNK, "artifact_chunk", 2, SPEECH)                                                 \
+    X(ARTIFACT, "artifact", 2, NOTICE)                                                             \
+    X(ARTIFACT_QUERY, "artifact_query", 2, QUESTION)                                               \
+    X(ARTIFACT_RESULT, "artifact_result", 2, ANSWER)                                               \
+    X(TASK, "task", 2, SPEECH)                                                                     \
+    X(EVIDENCE_REPORT, "evidence_report", 2, SPEECH)                                               \
+    X(TASK_QUERY, "task_query", 2, QUESTION)                                                       \
+    X(TASK_RESULT, "task_result", 2, ANSWER)                                                       \
+    X(SENT_QUERY, "sent_query", 2, QUESTION)                                                       \
+    X(SENT_RESULT, "sent_result", 2, ANSWER)                                                       \
+    X(STATS_QUERY, "stats_query", 2, QUESTION)                                                     \
+    X(STATS_RESULT, "stats_result", 2, ANSWER)                                                     \
+    X(LEDGER_QUERY, "ledger_query", 2, QUESTION)                                                   \
+    X(LEDGER_RESULT, "ledger_result", 2, ANSWER)
 
 enum message_type {
-#define X(name, text, level, client) MESSAGE_##name,
+#define X(name, text, level, kind) MESSAGE_##name,
     MESSAGE_TYPES(X)
 #undef X
         MESSAGE_TYPE_COUNT
 };
 
-/* A set of types: a bit for each. */
-#define MESSAGE_BIT(type) (UINT64_C(1) << (type))
-_Static_assert(MESSAGE_TYPE_COUNT <= 64, "each type has a bit in a set");
-/* Questions that the hub answers by itself, with a result. They are not acked, have no place in the
- * room's order, and go to nobody else. */
-#define MESSAGES_QUERYING                                                                          \
-    (MESSAGE_BIT(MESSAGE_KNOWLEDGE_QUERY) | MESSAGE_BIT(MESSAGE_DEAD_QUERY) |                      \
-     MESSAGE_BIT(MESSAGE_LOG_QUERY) | MESSAGE_BIT(MESSAGE_SESSION_QUERY) |                         \
-     MESSAGE_BIT(MESSAGE_MEMBER_QUERY) | MESSAGE_BIT(MESSAGE_MODERATION_QUERY) |                   \
-     MESSAGE_BIT(MESSAGE_USAGE_QUERY) | MESSAGE_BIT(MESSAGE_APPROVAL_QUERY) |                      \
-     MESSAGE_BIT(MESSAGE_ARTIFACT_QUERY) | MESSAGE_BIT(MESSAGE_TASK_QUERY) |                       \
-     MESSAGE_BIT(MESSAGE_SENT_QUERY) | MESSAGE_BIT(MESSAGE_STATS_QUERY) |                          \
-     MESSAGE_BIT(MESSAGE_LEDGER_QUERY))
-/* Their results. dead_result answers dead_letter as well. */
-#define MESSAGES_RESULTING                                                                         \
-    (MESSAGE_BIT(MESSAGE_KNOWLEDGE_RESULT) | MESSAGE_BIT(MESSAGE_DEAD_RESULT) |                    \
-     MESSAGE_BIT(MESSAGE_LOG_RESULT) | MESSAGE_BIT(MESSAGE_SESSION_RESULT) |                       \
-     MESSAGE_BIT(MESSAGE_MEMBER_RESULT) | MESSAGE_BIT(MESSAGE_MODERATION_RESULT) |                 \
-     MESSAGE_BIT(MESSAGE_USAGE_RESULT) | MESSAGE_BIT(MESSAGE_APPROVAL_RESULT) |                    \
-     MESSAGE_BIT(MESSAGE_ARTIFACT_RESULT) | MESSAGE_BIT(MESSAGE_TASK_RESULT) |                     \
-     MESSAGE_BIT(MESSAGE_SENT_RESULT) | MESSAGE_BIT(MESSAGE_STATS_RESULT) |                        \
-     MESSAGE_BIT(MESSAGE_LEDGER_RESULT))
-/* What it takes to be there, to leave, and to look and ask: whoever may come in may say these. */
-#define MESSAGES_ASKING                                                                            \
-    (MESSAGE_BIT(MESSAGE_HELLO) | MESSAGE_BIT(MESSAGE_HEARTBEAT) | MESSAGE_BIT(MESSAGE_LEAVE) |    \
-     MESSAGES_QUERYING)
+/* A set of types: a bit for each. It is of this process: what is kept of one has their names. */
+#define MESSAGE_TYPES_MAX 128u
+struct message_types {
+    uint64_t words[MESSAGE_TYPES_MAX / 64];
+};
+_Static_assert(MESSAGE_TYPE_COUNT <= MESSAGE_TYPES_MAX, "each type has a bit in a set");
+_Static_assert(MESSAGE_TYPES_MAX == 2 * 64, "what is below looks at two words");
+
+static inline bool message_types_has(struct message_types types, enum message_type type)
+{
+    return types.words[type / 64] >> type % 64 & 1;
+}
+
+static inline void message_types_add(struct message_types *types, enum message_type type)
+{
+    types->words[type / 64] |= UINT64_C(1) << type % 64;
+}
+
+static inline bool message_types_any(struct message_types types)
+{
+    return types.words[0] | types.words[1];
+}
+
+/* Those of the first that the second has not. */
+static inline struct message_types message_types_without(struct message_types types,
+                                                         struct message_types others)
+{
+    return (struct message_types){
+        {types.words[0] & ~others.words[0], types.words[1] & ~others.words[1]}};
+}
 
 /* X(NAME, code on the wire, what it means in one sentence) */
 #define WIRE_ERRORS(X)                                                                             \
@@ -165,23 +179,25 @@ const char *message_type_text(enum message_type type);
 /* The level (1 or 2) whose AIs receive this type, and whether a client may send it. */
 int message_type_level(enum message_type type);
 bool message_type_from_client(enum message_type type);
-/* Is it one of MESSAGES_QUERYING? */
+/* Is it of that kind: a question, an answer, or published? */
 bool message_type_is_query(enum message_type type);
-/* The set of all others that a client may send: they are said to others, or change something. */
-uint64_t message_types_published(void);
+bool message_type_is_result(enum message_type type);
+bool message_type_is_published(enum message_type type);
+/* The set of all that are published. The rest of what an AI says, whoever may come in may say. */
+struct message_types message_types_published(void);
 /* 0 and *ret_type, or -1 when the text is no type. */
 int message_type_find(struct slice text, enum message_type *ret_type);
 
 /* A set as text, "chat,pattern_share", in the order of the table; "" when it is empty. */
-#define X(name, text, level, client) char name[sizeof(text)];
+#define X(name, text, level, kind) char name[sizeof(text)];
 struct message_types_text {
     MESSAGE_TYPES(X)
 };
 #undef X
 enum { MESSAGE_TYPES_TEXT_SIZE = sizeof(struct message_types_text) + 1 };
-void message_types_write(uint64_t types, char ret_text[MESSAGE_TYPES_TEXT_SIZE]);
+void message_types_write(struct message_types types, char ret_text[MESSAGE_TYPES_TEXT_SIZE]);
 /* 0; or -1 with the first word of the list that is no type, byte for byte. */
-int message_types_read(struct slice text, uint64_t *ret_types, struct slice *ret_wrong);
+int message_types_read(struct slice text, struct message_types *ret_types, struct slice *ret_wrong);
 
 /* The code on the wire, "bad_json", and its meaning in one sentence; static storage. */
 const char *wire_error_code(enum wire_error error);

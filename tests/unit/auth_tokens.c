@@ -13,9 +13,10 @@
 
 #include "auth/tokens.h"
 #include "own_folder.h"
+#include "types_of.h"
 
 #define NOW        1795334400000
-#define NOTED_SIZE 2048 /* of note */
+#define NOTED_SIZE 4096 /* of note */
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 struct place {
@@ -207,9 +208,10 @@ static void test_limits_change_and_the_rest_stays(void **state)
     assert_non_null(strstr(noted, "rooms=all rate_bytes=65536 connections=4 expires=0]\n"));
 }
 
-/* How a file of each earlier schema comes out of one of the schema before, and what is in it. */
+/* How a file of each schema comes out of one of the schema before, what is in it, and which types
+ * "ada" was given; NULL: none. */
 static const struct {
-    const char *make, *fill;
+    const char *make, *fill, *types;
 } earlier[] = {
     {"CREATE TABLE tokens (id INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
      " name TEXT NOT NULL, role TEXT NOT NULL, ids TEXT NOT NULL, rooms TEXT NOT NULL,"
@@ -238,6 +240,12 @@ static const struct {
      "INSERT INTO tokens (sha256, name, role, ids, rooms, expires, created, revoked, sees_direct)"
      " VALUES (x'01', 'ada', 'member', 'a*', 'lab', 0, 1, 0, 0), (zeroblob(32), 'bob', 'admin', '*',"
      " '', 0, 1, 0, 0); INSERT INTO limits SELECT id, 'rate', 2.5 FROM tokens WHERE name = 'ada'"},
+    {"ALTER TABLE tokens ADD COLUMN types TEXT NOT NULL DEFAULT '';",
+     "INSERT INTO tokens (sha256, name, role, ids, rooms, expires, created, revoked, types) VALUES"
+     " (x'01', 'ada', 'member', 'a*', 'lab', 0, 1, 0, 'pattern_share,chat,task'), (zeroblob(32),"
+     " 'bob', 'admin', '*', '', 0, 1, 0, ''); INSERT INTO limits SELECT id, 'rate', 2.5 FROM tokens"
+     " WHERE name = 'ada'",
+     "pattern_share,chat,task"},
 };
 
 /* Makes the file that a khub of this schema left, in the place of what is there. */
@@ -283,14 +291,15 @@ static void test_an_earlier_versions_file_is_taken_over(void **state)
         assert_true(token->grant.quota.most[LIMIT_RATE] > 2.4);
         assert_false(token->grant.quota.most[LIMIT_CONNECTIONS] > 0);
         assert_false(token->grant.sees_direct);
-        assert_int_equal(token->grant.types, 0);
-        assert_int_equal(token_bars(&token->grant), MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER));
+        const char *types = earlier[schema - 1].types;
+        assert_types(token->grant.types, types_of(types ? types : ""));
+        assert_types(token_bars(&token->grant),
+                     types ? all_but(types) : types_of("approval_answer"));
         assert_false(tokens_named(place->hub, "bob", NOW)->grant.quota.most[LIMIT_RATE] > 0);
         assert_int_equal(tokens_rotate(place->command, "ada", NOW, next, place->why), 0);
         assert_true(seen(place, next, NOW)->grant.quota.most[LIMIT_RATE] > 2.4);
-        assert_int_equal(
-            tokens_allow(place->command, "ada", MESSAGE_BIT(MESSAGE_CHAT), NOW, place->why), 0);
-        assert_int_equal(seen(place, next, NOW)->grant.types, MESSAGE_BIT(MESSAGE_CHAT));
+        assert_int_equal(tokens_allow(place->command, "ada", types_of("chat"), NOW, place->why), 0);
+        assert_types(seen(place, next, NOW)->grant.types, types_of("chat"));
     }
 }
 
@@ -347,10 +356,10 @@ static void test_what_was_done_stays_said(void **state)
                                "2 eve revoked ada []\n");
 }
 
-static void allow(struct place *place, const char *name, uint64_t types, const char *wrong)
+static void allow(struct place *place, const char *name, const char *types, const char *wrong)
 {
     place->why[0] = '\0';
-    assert_int_equal(tokens_allow(place->command, name, types, NOW + 1, place->why),
+    assert_int_equal(tokens_allow(place->command, name, types_of(types), NOW + 1, place->why),
                      wrong ? -1 : 0);
     if (wrong && !strstr(place->why, wrong))
         fail_msg("\"%s\" does not say %s", place->why, wrong);
@@ -358,42 +367,48 @@ static void allow(struct place *place, const char *name, uint64_t types, const c
 
 static void test_the_types_that_one_may_publish(void **state)
 {
-    const uint64_t chat = MESSAGE_BIT(MESSAGE_CHAT), order = MESSAGE_BIT(MESSAGE_MODERATION);
-    const uint64_t decides = MESSAGE_BIT(MESSAGE_APPROVAL_ANSWER);
-    const uint64_t all = message_types_published();
     struct place *place = *state;
     char text[TOKEN_TEXT_SIZE], next[TOKEN_TEXT_SIZE], noted[NOTED_SIZE] = "";
+    char all[MESSAGE_TYPES_TEXT_SIZE];
     struct token_grant grant = grant_of("ada"), eye = grant_of("eye"), root = grant_of("root");
-    grant.types = chat | MESSAGE_BIT(MESSAGE_PATTERN_SHARE);
+    grant.types = types_of("chat,pattern_share");
     add(place, &grant, text);
-    assert_int_equal(seen(place, text, NOW)->grant.types, grant.types);
-    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all & ~grant.types);
+    assert_types(seen(place, text, NOW)->grant.types, grant.types);
+    assert_types(token_bars(&seen(place, text, NOW)->grant), all_but("chat,pattern_share"));
     assert_int_equal(tokens_rotate(place->command, "ada", NOW, next, place->why), 0);
-    assert_int_equal(seen(place, next, NOW)->grant.types, grant.types);
-    allow(place, "ada", chat, NULL);
-    assert_int_equal(seen(place, next, NOW)->grant.types, chat);
-    allow(place, "ada", chat | order, "for admins");
-    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++)
-        if (!(all >> type & 1))
-            allow(place, "ada", chat | MESSAGE_BIT(type),
-                  message_type_text((enum message_type)type));
-    allow(place, "eve", chat, "\"eve\"");
-    assert_int_equal(seen(place, next, NOW)->grant.types, chat);
-    allow(place, "ada", 0, NULL); /* all, but what a person alone may say */
-    assert_int_equal(token_bars(&seen(place, next, NOW)->grant), decides);
-    allow(place, "ada", chat | decides, NULL);
-    assert_int_equal(token_bars(&seen(place, next, NOW)->grant), all & ~chat & ~decides);
+    assert_types(seen(place, next, NOW)->grant.types, grant.types);
+    allow(place, "ada", "chat", NULL);
+    assert_types(seen(place, next, NOW)->grant.types, types_of("chat"));
+    allow(place, "ada", "chat,moderation", "for admins");
+    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+        const char *asked = message_type_text((enum message_type)type);
+        char types[64];
+        snprintf(types, sizeof types, "chat,%s", asked);
+        if (!message_type_is_published((enum message_type)type))
+            allow(place, "ada", types, asked);
+    }
+    grant.types = message_types_without(message_types_published(), types_of("moderation"));
+    message_types_write(grant.types, all);
+    allow(place, "ada", all, NULL);
+    assert_types(seen(place, next, NOW)->grant.types, grant.types);
+    allow(place, "ada", "chat", NULL);
+    allow(place, "eve", "chat", "\"eve\"");
+    assert_types(seen(place, next, NOW)->grant.types, types_of("chat"));
+    allow(place, "ada", "", NULL); /* all, but what a person alone may say */
+    assert_types(token_bars(&seen(place, next, NOW)->grant), types_of("approval_answer"));
+    allow(place, "ada", "chat,approval_answer", NULL);
+    assert_types(token_bars(&seen(place, next, NOW)->grant), all_but("chat,approval_answer"));
     assert_int_equal(token_may(&seen(place, next, NOW)->grant, TOKEN_MAY_APPROVE), TOKEN_YES);
     eye.role = TOKEN_OBSERVER;
     add(place, &eye, text);
-    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all);
-    allow(place, "eye", chat, "observer");
-    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all);
+    assert_types(token_bars(&seen(place, text, NOW)->grant), all_but(""));
+    allow(place, "eye", "chat", "observer");
+    assert_types(token_bars(&seen(place, text, NOW)->grant), all_but(""));
     root.role = TOKEN_ADMIN;
     add(place, &root, text);
-    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), 0);
-    allow(place, "root", chat | order, NULL);
-    assert_int_equal(token_bars(&seen(place, text, NOW)->grant), all & ~chat & ~order);
+    assert_types(token_bars(&seen(place, text, NOW)->grant), types_of(""));
+    allow(place, "root", "chat,moderation", NULL);
+    assert_types(token_bars(&seen(place, text, NOW)->grant), all_but("chat,moderation"));
     assert_int_equal(tokens_acts(place->hub, note, noted, place->why), 0);
     assert_non_null(strstr(noted, "0  added ada [role=member ids=* rooms=all "
                                   "types=pattern_share,chat expires=0]\n"));

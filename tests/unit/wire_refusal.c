@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "types_of.h"
 #include "wire_sentence.h"
 
 static void refusals_are_cut_at_characters(void **state)
@@ -78,37 +79,67 @@ static void the_tables(void **state)
     assert_int_equal(type, MESSAGE_PRESENCE);
 }
 
+/* Each place of a set is one of its own, be there a type for it yet or not. */
+static void sets_have_places(void **state)
+{
+    (void)state;
+    struct message_types all = {{0}}, but_one, none = {{0}};
+    assert_false(message_types_any(none));
+    for (unsigned i = 0; i < MESSAGE_TYPES_MAX; i++) {
+        struct message_types one = {{0}};
+        message_types_add(&one, (enum message_type)i);
+        assert_true(message_types_any(one));
+        for (unsigned j = 0; j < MESSAGE_TYPES_MAX; j++)
+            assert_int_equal(message_types_has(one, (enum message_type)j), i == j);
+        assert_false(message_types_has(all, (enum message_type)i));
+        message_types_add(&all, (enum message_type)i);
+        assert_false(message_types_any(message_types_without(one, all)));
+    }
+    for (unsigned i = 0; i < MESSAGE_TYPES_MAX; i++) {
+        struct message_types one = {{0}};
+        message_types_add(&one, (enum message_type)i);
+        but_one = message_types_without(all, one);
+        for (unsigned j = 0; j < MESSAGE_TYPES_MAX; j++)
+            assert_int_equal(message_types_has(but_one, (enum message_type)j), i != j);
+    }
+}
+
 static void sets_of_types(void **state)
 {
     (void)state;
     char text[MESSAGE_TYPES_TEXT_SIZE];
-    uint64_t types = 7, published = message_types_published();
+    const struct message_types published = message_types_published(), both = types_of("chat,hello");
+    struct message_types types = both, all = {{UINT64_MAX, UINT64_MAX}};
     struct slice wrong = {NULL, 0};
     static const char *const none[] = {"",      ",",           "chat,",      ",chat", "chat,,hello",
                                        "Chat",  "CHAT",        "cha",        "chats", "chat ",
                                        " chat", "chat, hello", "chat;hello", "*",     "pattern",
                                        "all",   "ch\xD0\xB0t"};
-    message_types_write(0, text);
+    message_types_write((struct message_types){{0}}, text);
     assert_string_equal(text, "");
-    message_types_write(MESSAGE_BIT(MESSAGE_CHAT) | MESSAGE_BIT(MESSAGE_HELLO), text);
+    message_types_write(both, text);
     assert_string_equal(text, "hello,chat");
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         assert_int_equal(message_types_read(slice_of(none[i]), &types, &wrong), -1);
     assert_int_equal(message_types_read((struct slice)SLICE("chat\0,hello"), &types, &wrong), -1);
     assert_int_equal(message_types_read((struct slice)SLICE("chat,Hello,x"), &types, &wrong), -1);
     assert_true(slice_is(wrong, "Hello"));
-    assert_int_equal(types, 7);            /* untouched */
-    message_types_write(UINT64_MAX, text); /* all of them have room */
+    assert_types(types, both);      /* untouched */
+    message_types_write(all, text); /* all of them have room */
     assert_int_equal(message_types_read(slice_of(text), &types, &wrong), 0);
-    for (unsigned type = 0; type < MESSAGE_TYPE_COUNT; type++) {
+    for (unsigned type = 0; type < MESSAGE_TYPES_MAX; type++) {
         enum message_type each = (enum message_type)type;
-        bool asks = each == MESSAGE_HELLO || each == MESSAGE_HEARTBEAT || each == MESSAGE_LEAVE ||
-                    message_type_is_query(each);
-        assert_true(types >> type & 1);
-        assert_int_equal(published >> type & 1, message_type_from_client(each) && !asks);
+        bool is = type < MESSAGE_TYPE_COUNT,
+             asks = each == MESSAGE_HELLO || each == MESSAGE_HEARTBEAT || each == MESSAGE_LEAVE ||
+                    (is && message_type_is_query(each)),
+             said = is && message_type_from_client(each) && !asks;
+        assert_int_equal(message_types_has(types, each), is);
+        assert_int_equal(message_types_has(published, each), said);
+        if (is)
+            assert_int_equal(message_type_is_published(each), said);
     }
     assert_int_equal(message_types_read(slice_of("chat,hello,chat"), &types, &wrong), 0);
-    assert_int_equal(types, MESSAGE_BIT(MESSAGE_CHAT) | MESSAGE_BIT(MESSAGE_HELLO));
+    assert_types(types, both);
 }
 
 /* By their names: X_query, and the X_result that is no place in what was read. */
@@ -119,9 +150,12 @@ static void each_query_has_a_result(void **state)
         const char *text = message_type_text((enum message_type)type), *end = strrchr(text, '_');
         char result[64];
         enum message_type found;
-        assert_int_equal(MESSAGES_RESULTING >> type & 1, end && strcmp(end, "_result") == 0);
-        assert_int_equal(MESSAGES_QUERYING >> type & 1, end && strcmp(end, "_query") == 0);
-        if (!message_type_is_query((enum message_type)type))
+        bool asks = end && strcmp(end, "_query") == 0, tells = end && strcmp(end, "_result") == 0;
+        assert_int_equal(message_type_is_result((enum message_type)type), tells);
+        assert_int_equal(message_type_is_query((enum message_type)type), asks);
+        if (tells)
+            assert_false(message_type_from_client((enum message_type)type));
+        if (!asks)
             continue;
         snprintf(result, sizeof result, "%.*s_result", (int)(end - text), text);
         assert_int_equal(message_type_find(slice_of(result), &found), 0);
@@ -132,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_of_types),
+        cmocka_unit_test(sets_have_places),
         cmocka_unit_test(each_query_has_a_result),
         cmocka_unit_test(refusals_are_cut_at_characters),
         cmocka_unit_test(ids_that_fit),
