@@ -6,14 +6,16 @@
 #include "cmd/door.h"
 #include "cmd/token_choice.h"
 #include "cmd/visit.h"
+#include "gateway/webhooks.h"
+#include "wire/shown.h"
 
 #define GATEWAY_ADDRESS "127.0.0.1:6080"
 
 struct gateway_settings {
     const char *hub, *token_file, *room, *agents_room, *port_file;
     const char *tls_cert, *tls_key;
-    struct text_list http, hosts;
-    bool share_token, http_insecure, quiet;
+    struct text_list http, hosts, push_allow;
+    bool push, share_token, http_insecure, quiet;
 };
 
 struct gateway_run {
@@ -82,6 +84,24 @@ static void signals_begin(struct gateway_run *run)
     }
 }
 
+/* Can it be posted at all, and to these? */
+static bool push_check(const struct gateway_settings *settings)
+{
+    for (size_t i = 0; i < settings->push_allow.count; i++) {
+        if (!webhooks_network_good(settings->push_allow.at[i])) {
+            complain("gateway",
+                     "--push-allow is '%s', which is no address or network: 10.1.2.3, 10.0.0.0/8.",
+                     SHOWN(settings->push_allow.at[i]));
+            return false;
+        }
+    }
+    if ((settings->push || settings->push_allow.count) && !webhooks_possible()) {
+        complain("gateway", "--push wants libcurl, which is not installed (libcurl4).");
+        return false;
+    }
+    return true;
+}
+
 static int run(const void *data)
 {
     const struct gateway_settings *settings = data;
@@ -91,6 +111,8 @@ static int run(const void *data)
                                        .tls = hub_tls(),
                                        .http = settings->http,
                                        .hosts = settings->hosts,
+                                       .push_allow = settings->push_allow,
+                                       .pushes = settings->push || settings->push_allow.count,
                                        .port_file = settings->port_file,
                                        .tls_cert = settings->tls_cert,
                                        .tls_key = settings->tls_key,
@@ -105,6 +127,8 @@ static int run(const void *data)
         complain("gateway", "--tls-cert and --tls-key go together; 'khub cert DIR' makes a pair.");
         return EXIT_USAGE;
     }
+    if (!push_check(settings))
+        return EXIT_USAGE;
     run.code = hub_tls_check("gateway", settings->hub);
     if (run.code != EXIT_WORKED)
         return run.code;
@@ -142,6 +166,17 @@ static const struct setting options[] = {
      .argument = "NAME",
      .help = "A name that clients may call it by, beside localhost and the address that they "
              "connect to; a request that calls it otherwise is refused."},
+    {.name = "push",
+     .kind = SETTING_FLAG,
+     AT(push),
+     .help = "What becomes of tasks of A2A is posted to who asks for it: over https, to addresses "
+             "of the Internet alone."},
+    {.name = "push-allow",
+     .kind = SETTING_LIST,
+     AT(push_allow),
+     .argument = "NETWORK",
+     .help = "And to this address or network (10.1.2.3, 10.0.0.0/8, fd00::/8), which is none of "
+             "those; to 127.0.0.1 also without TLS. Implies --push."},
     {.name = "tls-cert",
      .kind = SETTING_TEXT,
      AT(tls_cert),

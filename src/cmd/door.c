@@ -156,6 +156,8 @@ int door_open(struct door *door, char *ret_said, size_t size)
     identity_make("gateway", identity);
     for (size_t i = 0; i < door->hosts.count; i++)
         door->names[i] = door->hosts.at[i];
+    for (size_t i = 0; i < door->push_allow.count; i++)
+        door->networks[i] = door->push_allow.at[i];
     struct gateway_options options = {.link = {.address = door->hub,
                                                .ai_id = identity,
                                                .specialization = "gateway",
@@ -167,6 +169,8 @@ int door_open(struct door *door, char *ret_said, size_t size)
                                       .open = door->insecure,
                                       .shares_token = door->share_token,
                                       .agents_room = door->agents_room,
+                                      .pushes = door->pushes,
+                                      .push_allow = door->networks,
                                       .http = {.connections_max = door->connections_max,
                                                .afar = door->tls_cert || door->insecure,
                                                .plain_afar = door->insecure,

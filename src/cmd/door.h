@@ -20,6 +20,8 @@ struct door {
     const struct khub_tls *tls;
     struct text_list http;          /* addresses to listen on */
     struct text_list hosts;         /* names that it may be called by */
+    struct text_list push_allow;    /* networks that are posted to, public or not */
+    bool pushes;                    /* notifications are posted, to public ones as well */
     const char *port_file;          /* gets the first port of http once it listens; NULL: none */
     const char *tls_cert, *tls_key; /* PEM files; NULL: it speaks no TLS */
     bool insecure; /* other machines may reach it without TLS, and at a hub without tokens */
@@ -34,7 +36,8 @@ struct door {
     struct gateway *gateway;
     uv_async_t end, reload; /* beside a hub */
     uv_thread_t thread;
-    const char *names[LIST_MAX + 1]; /* of hosts, ended by NULL */
+    const char *names[LIST_MAX + 1];    /* of hosts, ended by NULL */
+    const char *networks[LIST_MAX + 1]; /* of push_allow, the same */
     char fingerprint[TLS_FINGERPRINT_SIZE];
 };
 

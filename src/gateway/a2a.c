@@ -255,6 +255,7 @@ struct a2a_door *a2a_door_new(const struct a2a_options *options)
     door->begins = json_object();
     TAILQ_INIT(&door->calls);
     TAILQ_INIT(&door->speakers);
+    TAILQ_INIT(&door->pushes);
     return door;
 }
 
@@ -262,6 +263,7 @@ void a2a_door_close(struct a2a_door *door)
 {
     if (!door)
         return;
+    a2a_pushes_end(door);
     a2a_speakers_end(door);
     door->closing = true; /* what is asked of observers has yet to be answered */
     door_free_if_over(door);

@@ -17,6 +17,7 @@
 #include "gateway/observers.h"
 
 struct a2a_door;
+struct webhooks;
 
 struct a2a_options {
     uv_loop_t *loop;
@@ -24,6 +25,7 @@ struct a2a_options {
     struct observers *observers; /* of all doors, */
     struct guests *guests;       /* and so are these */
     struct khub_options link;    /* as for agent_new, but for who joins, and what he shows */
+    struct webhooks *webhooks;   /* by which notifications go out; NULL: none do */
     bool wants_token;            /* the hub asks for one, and ours stands for nobody else */
 };
 

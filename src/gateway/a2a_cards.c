@@ -132,11 +132,12 @@ static json_t *card_new(const struct a2a_call *call, const char *ai_id, const ch
     json_array_append_new(interfaces, interface_new(url, "HTTP+JSON", A2A_VERSION, ai_id));
     json_array_append_new(interfaces,
                           interface_new(json_incref(old_url), "JSONRPC", A2A_OLD_VERSION, NULL));
-    json_t *card = json_pack(
-        "{s:s,s:s,s:s,s:o,s:{s:b,s:b,s:b},s:O,s:o,s:o}", "name", ai_id ? ai_id : "khub",
-        "description", description, "version", KHUB_VERSION, "supportedInterfaces", interfaces,
-        "capabilities", "streaming", 1, "pushNotifications", 0, "extendedAgentCard", extended,
-        "defaultInputModes", modes, "defaultOutputModes", modes, "skills", skills);
+    json_t *card =
+        json_pack("{s:s,s:s,s:s,s:o,s:{s:b,s:b,s:b},s:O,s:o,s:o}", "name", ai_id ? ai_id : "khub",
+                  "description", description, "version", KHUB_VERSION, "supportedInterfaces",
+                  interfaces, "capabilities", "streaming", 1, "pushNotifications",
+                  call->door->options.webhooks != NULL, "extendedAgentCard", extended,
+                  "defaultInputModes", modes, "defaultOutputModes", modes, "skills", skills);
     json_object_set_new(card, "protocolVersion", json_string("0.3.0"));
     json_object_set_new(card, "url", old_url);
     json_object_set_new(card, "preferredTransport", json_string("JSONRPC"));

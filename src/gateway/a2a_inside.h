@@ -40,8 +40,10 @@ enum a2a_error {
 struct a2a_call;
 struct a2a_follow;
 struct a2a_speaker;
+struct a2a_push;
 TAILQ_HEAD(a2a_call_list, a2a_call);
 TAILQ_HEAD(a2a_speaker_list, a2a_speaker);
+TAILQ_HEAD(a2a_push_list, a2a_push);
 
 /* What a request can want. */
 struct a2a_method {
@@ -95,6 +97,8 @@ struct a2a_door {
     struct a2a_options options;
     struct a2a_call_list calls;
     struct a2a_speaker_list speakers;
+    struct a2a_push_list pushes;
+    size_t push_count;
     json_t *begins; /* {id: seq} of sessions that were looked for, so that the log's past is not */
     bool closing;
 };
@@ -170,6 +174,14 @@ void a2a_follow_go(struct a2a_follow *follow, const char *session, uint64_t seq)
 const struct a2a_task *a2a_follow_task(const struct a2a_follow *follow);
 /* NULL is fine. */
 void a2a_follow_end(struct a2a_follow *follow);
+
+/* ── push notifications (a2a_push.c) ── */
+
+/* What speaks against such a configuration; NULL: nothing. */
+const char *a2a_push_fault(const struct a2a_call *call, const json_t *wish);
+/* Of call->session. The configuration as it was taken, borrowed; NULL: there are too many. */
+json_t *a2a_push_begin(struct a2a_call *call, const json_t *wish);
+void a2a_pushes_end(struct a2a_door *door);
 
 /* ── methods (a2a_send.c, a2a_tasks.c) ── */
 

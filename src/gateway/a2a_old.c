@@ -150,12 +150,35 @@ static void message_new(json_t *message)
         json_object_set_new(message, "role", json_string("ROLE_USER"));
 }
 
+/* Of several schemes the first is taken. */
+static void authentication_new(json_t *config)
+{
+    json_t *shows = json_object_get(config, "authentication");
+    json_t *first = json_array_get(json_object_get(shows, "schemes"), 0);
+    if (json_is_object(shows) && first)
+        json_object_set(shows, "scheme", first);
+    json_object_del(shows, "schemes");
+}
+
+/* To create one its members stand in an object of their own; else "id" is the task's. */
+static void push_new(const struct a2a_method *method, json_t *params)
+{
+    json_t *config = json_object_get(params, "pushNotificationConfig");
+    if (strncmp(method->name, "Create", 6) == 0) {
+        authentication_new(config);
+        json_object_update_missing(params, config);
+        json_object_del(params, "pushNotificationConfig");
+        return;
+    }
+    rename_member(params, "id", "taskId");
+    rename_member(params, "pushNotificationConfigId", "id");
+}
+
 json_t *a2a_old_params(const struct a2a_method *method, json_t *params, const char **ret_why)
 {
     json_t *message = json_object_get(params, "message");
     json_t *wishes = json_object_get(params, "configuration");
     const json_t *blocking = json_object_get(wishes, "blocking");
-    (void)method;
     *ret_why = message && !json_is_object(message) ? "message must be an object" : NULL;
     if (*ret_why) {
         json_decref(params);
@@ -167,5 +190,8 @@ json_t *a2a_old_params(const struct a2a_method *method, json_t *params, const ch
         json_object_set_new(wishes, "returnImmediately",
                             json_boolean(blocking && !json_is_true(blocking)));
     rename_member(wishes, "pushNotificationConfig", "taskPushNotificationConfig");
+    authentication_new(json_object_get(wishes, "taskPushNotificationConfig"));
+    if (strstr(method->name, "PushNotification"))
+        push_new(method, params);
     return params;
 }

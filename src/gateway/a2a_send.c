@@ -67,8 +67,15 @@ static bool wishes_read(struct a2a_call *call)
         a2a_refuse(call, A2A_INVALID_PARAMS, "configuration must be an object");
         return false;
     }
-    if (json_is_object(json_object_get(wishes, "taskPushNotificationConfig"))) {
+    const json_t *push = json_object_get(wishes, "taskPushNotificationConfig");
+    bool pushes = push && !json_is_null(push);
+    if (pushes && !call->door->options.webhooks) {
         a2a_refuse(call, A2A_PUSH_NOT_SUPPORTED, "this agent sends no push notifications");
+        return false;
+    }
+    const char *fault = pushes ? a2a_push_fault(call, push) : NULL;
+    if (fault) {
+        a2a_refuse(call, A2A_INVALID_PARAMS, "%s", fault);
         return false;
     }
     return a2a_whole(call, wishes, "historyLength", 0, INT32_MAX, &history);
@@ -136,6 +143,9 @@ static void on_said(const struct agent_answer *answer, void *data)
     if (a2a_lost(call, answer))
         return;
     const json_t *wishes = json_object_get(call->params, "configuration");
+    const json_t *push = json_object_get(wishes, "taskPushNotificationConfig");
+    if (json_is_object(push))
+        a2a_push_begin(call, push); /* or, of too many, not */
     a2a_answer_task(call, answer->seq, !json_is_true(json_object_get(wishes, "returnImmediately")));
 }
 

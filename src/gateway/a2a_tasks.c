@@ -483,8 +483,3 @@ void a2a_extended_card(struct a2a_call *call)
     else
         a2a_refuse(call, A2A_NO_EXTENDED_CARD, "the card says all there is");
 }
-
-void a2a_push(struct a2a_call *call)
-{
-    a2a_refuse(call, A2A_PUSH_NOT_SUPPORTED, "this agent sends no push notifications");
-}

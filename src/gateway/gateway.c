@@ -7,6 +7,7 @@
 #include "gateway/bounds.h"
 #include "gateway/gateway_inside.h"
 #include "gateway/page.h"
+#include "gateway/webhooks.h"
 #include "wire/clock.h"
 #include "wire/json.h"
 
@@ -261,11 +262,14 @@ static bool doors_new(struct gateway *gateway, uv_loop_t *loop,
     gateway->ws = ws_door_new(loop, &stranger, options->ping_ms);
     if (!gateway->mcp || !gateway->rest || !gateway->ws)
         return false;
+    if (options->pushes)
+        gateway->webhooks = webhooks_new(loop, options->push_allow);
     const struct a2a_options a2a = {.loop = loop,
                                     .callers = gateway->callers,
                                     .observers = rest_door_observers(gateway->rest),
                                     .guests = gateway->guests,
                                     .link = agent,
+                                    .webhooks = gateway->webhooks,
                                     .wants_token = options->link.token && *options->link.token &&
                                                    !options->shares_token};
     gateway->a2a = a2a_door_new(&a2a);
@@ -308,6 +312,7 @@ int gateway_new(uv_loop_t *loop, const struct gateway_options *options,
         http_server_close(gateway->http);
         mcp_door_close(gateway->mcp);
         a2a_door_close(gateway->a2a);
+        webhooks_close(gateway->webhooks);
         rest_door_close(gateway->rest);
         guests_close(gateway->guests);
         ws_door_close(gateway->ws);
@@ -351,6 +356,7 @@ void gateway_close(struct gateway *gateway)
     http_server_close(gateway->http);
     mcp_door_close(gateway->mcp);
     a2a_door_close(gateway->a2a);
+    webhooks_close(gateway->webhooks);
     rest_door_close(gateway->rest);
     guests_close(gateway->guests);
     callers_close(gateway->callers);

@@ -38,6 +38,8 @@ struct gateway_options {
     bool open;               /* who is of another machine is let in at a hub without tokens, too */
     bool shares_token;       /* these may do by its token what it allows, showing none */
     const char *agents_room; /* that these join; NULL: "main" */
+    bool pushes;             /* A2A's notifications are posted, to public addresses, */
+    const char *const *push_allow;   /* and to these (webhooks.h); must outlive it; NULL: none */
     const struct mcp_more *mcp_more; /* mcp.h; NULL: nothing */
     uint64_t idle_ms;                /* after which one of them is forgotten; 0: half an hour */
     uint64_t ping_ms;                /* between two looks at a WebSocket; 0: 20000 */

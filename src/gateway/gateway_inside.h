@@ -31,6 +31,7 @@ struct gateway {
     struct mcp_door *mcp;
     struct ws_door *ws;
     struct rest_door *rest;
+    struct webhooks *webhooks; /* NULL: nothing is pushed */
     struct a2a_door *a2a;
     struct http_route *routes; /* of http; owned */
     uv_timer_t timer;          /* for the hub's answer */

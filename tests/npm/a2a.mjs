@@ -1,11 +1,12 @@
 // The SDK that A2A's makers have for JavaScript, as a client: 1.0 over both bindings, and 0.3. What an AI does in its
 // tasks is said on the hub's own wire.
 import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { ClientFactory, DefaultAgentCardResolver, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
 import { TaskNotFoundError, UnsupportedOperationError } from '@a2a-js/sdk/errors';
-import { check, equal, main, test, withGateway } from './harness.mjs';
+import { check, equal, khub, main, test, withGateway } from './harness.mjs';
 
 const State = { SUBMITTED: 1, WORKING: 2, COMPLETED: 3, CANCELED: 5, INPUT_REQUIRED: 6, REJECTED: 7 };
 const User = 1;
@@ -149,6 +150,43 @@ for (const [kind, clientOf] of Object.entries(kinds)) {
     }
     ada.socket.end();
   }, undefined, true));
+}
+
+for (const [kind, clientOf] of Object.entries(kinds)) {
+  test(`${kind}: what becomes of a task is posted`, () => withGateway(async (gateway, hub) => {
+    const heard = [];
+    const receiver = createServer((request, answer) => {
+      let body = '';
+      request.on('data', (bytes) => { body += bytes; });
+      request.on('end', () => {
+        heard.push([request.headers['x-a2a-notification-token'], JSON.parse(body)]);
+        answer.end();
+        arrived();
+      });
+    });
+    let arrived = () => {};
+    await new Promise((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const ada = await Worker.join(hub, 'ada');
+    const client = await clientOf(gateway, 'ada');
+    const stream = client.sendMessageStream(message('go'));
+    const { id: taskId } = (await stream.next()).value.payload.value;
+    await stream.return();
+    await ada.take();
+    const config = { tenant: '', taskId, id: 'mine', url: `http://127.0.0.1:${receiver.address().port}/`,
+      token: 'my-token', authentication: undefined };
+    equal((await client.createTaskPushNotificationConfig(config)).url, config.url);
+    equal((await client.getTaskPushNotificationConfig({ tenant: '', taskId, id: 'mine' })).token, 'my-token');
+    equal((await client.listTaskPushNotificationConfig({ tenant: '', taskId, pageSize: 10, pageToken: '' })).configs.length, 1);
+    ada.finish({ name: 'x' });
+    const isLast = ([, event]) => (event.status ?? event.statusUpdate?.status ?? event.task?.status)?.state.endsWith(
+      kind === '0.3' ? 'completed' : 'COMPLETED');
+    while (!heard.some(isLast)) await new Promise((resolve) => { arrived = resolve; });
+    check(heard.every(([token]) => token === 'my-token'), heard);
+    await client.deleteTaskPushNotificationConfig({ tenant: '', taskId, id: 'mine' });
+    equal((await client.listTaskPushNotificationConfig({ tenant: '', taskId, pageSize: 10, pageToken: '' })).configs, []);
+    ada.socket.end();
+    receiver.close();
+  }, (hub) => [khub, 'gateway', '--hub', hub, '--http', '127.0.0.1:0', '--push-allow', '127.0.0.1'], true));
 }
 
 test('the hub hands a task on, by its own card', () => withGateway(async (gateway, hub) => {
