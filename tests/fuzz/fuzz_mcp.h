@@ -33,7 +33,7 @@ struct asked *asked_read(struct slice text);
 void asked_free(struct asked *asked);
 /* Is this, of the client's earlier ones, what a notification of its wants to be cancelled? */
 bool asked_is_cancelled(const struct asked *asked, const struct asked *notification);
-/* Of all that have yet to be answered, has it alone this id? */
+/* Has it alone, of all that there were, this id? Else nobody can tell whose an answer is. */
 bool asked_is_alone(const struct asked_list *list, const struct asked *asked);
 /* NULL: it is none of the list's that has yet to be answered. */
 struct asked *asked_find(const struct asked_list *list, const json_t *id);

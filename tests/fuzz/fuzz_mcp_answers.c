@@ -55,10 +55,9 @@ bool asked_is_cancelled(const struct asked *asked, const struct asked *notificat
            json_equal(asked->id, json_object_get(params, "requestId"));
 }
 
-/* Whether it wants an answer, and has none yet. */
-static bool waits(const struct asked *asked)
+static bool wants_answer(const struct asked *asked)
 {
-    return asked->answer_count == 0 && asked->id && !asked->notification && !asked->answers;
+    return asked->id && !asked->notification && !asked->answers;
 }
 
 bool asked_is_alone(const struct asked_list *list, const struct asked *asked)
@@ -66,7 +65,7 @@ bool asked_is_alone(const struct asked_list *list, const struct asked *asked)
     const struct asked *other;
     size_t count = 0;
     TAILQ_FOREACH (other, list, next)
-        count += waits(other) && json_equal(other->id, asked->id);
+        count += wants_answer(other) && json_equal(other->id, asked->id);
     return count == 1;
 }
 
@@ -74,7 +73,7 @@ struct asked *asked_find(const struct asked_list *list, const json_t *id)
 {
     struct asked *asked, *silent = NULL;
     TAILQ_FOREACH (asked, list, next) {
-        if (!waits(asked) || !json_equal(asked->id, id))
+        if (!wants_answer(asked) || asked->answer_count > 0 || !json_equal(asked->id, id))
             continue;
         if (!asked->cancelled)
             return asked;
