@@ -84,7 +84,8 @@ def main():
         copy = os.path.join(PLACE, f"{os.path.basename(path)}.{os.getpid()}")
         shutil.copy(path, copy)
         os.replace(copy, copy.rsplit(".", 1)[0])
-    os.execv(program, [program, os.path.join(PLACE, script), khub, *map(os.path.abspath, sys.argv[3:])])
+    os.execv(program, [program, os.path.join(PLACE, script), khub, *(os.path.abspath(word) if os.path.exists(word) else word
+                                                                         for word in sys.argv[3:])])
 
 
 if __name__ == "__main__":
