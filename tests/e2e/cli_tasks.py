@@ -72,6 +72,7 @@ def a_list_is_shared_and_outlives_its_hub():
         equal([[task["id"] for task in ada.told("list", "--holder", name)] for name in ("bea", "cid")], [["lexer"], []])
         result = cid.task("claim", "lexer")
         equal((result.code, result.out.split(",")[0]), (3, "lexer claimed by bea"))
+        equal(cid.leases(), {})
         cid.refused(1, "release", "lexer", said=["you do not hold lexer"])
         equal((cid.task("claim").code, cid.task("claim").out), (3, "no task is ready\n"))
         result = cid.task("claim", parser["id"])

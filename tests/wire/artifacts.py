@@ -112,6 +112,11 @@ def what_is_not_what_was_offered_leaves_the_disk():
             equal((told["status"], told["reason"], told["found"]),
                   ("dropped", "sha256", hashlib.sha256(file).hexdigest()))
             equal(put(ada, session, "g", file[:CHUNK + 1])["status"], "kept")
+            ada.say("collaboration_request", {"type": "t", "description": "nobody takes it", "target_ai": "bea"})
+            while (line := bea.receive())["message_type"] != "collaboration_request":
+                pass
+            told = offer(ada, line["payload"]["session_id"], "h", b"x")
+            equal((told["code"], told["detail"]), ("conflict", "nobody has accepted the session yet"))
 
         def swept():
             """What is to go goes while a hub has nothing else to do."""
