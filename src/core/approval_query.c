@@ -1,15 +1,13 @@
 /* approval_query: what waits for a person in a room, and what was decided. */
-#include <inttypes.h>
-
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "core/order_page.h"
 #include "core/state.h"
 
 struct approval_query {
     char id_text[APPROVAL_ID_MAX], status_text[16];
     struct slice id, status; /* len 0: any */
-    uint64_t after, limit;
-    size_t bytes_max;
+    struct order_page page;
 };
 
 static int status_check(const struct request *request, struct slice status)
@@ -27,17 +25,13 @@ static int query_read(struct request *request, struct approval_query *query)
 {
     struct json_value payload = request->message->payload;
     int error;
-    query->limit = QUERY_PRESET;
-    query->bytes_max = request->room->limits.sync_limit;
     if ((error = payload_text(request, payload, "payload.id", OPTIONAL, sizeof query->id_text,
                               query->id_text, &query->id)) < 0 ||
         (error = payload_text(request, payload, "payload.status", OPTIONAL,
                               sizeof query->status_text, query->status_text, &query->status)) < 0 ||
-        (query->status.len && (error = status_check(request, query->status)) < 0) ||
-        (error = payload_u64(request, payload, "payload.after", 0, JSON_WHOLE_MAX, &query->after)) <
-            0)
+        (query->status.len && (error = status_check(request, query->status)) < 0))
         return error;
-    return payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit);
+    return order_page_read(request, &query->page);
 }
 
 /* The two lists as one, in the order of `order`: that of the questions, or of their decisions. */
@@ -52,49 +46,32 @@ static const struct approval *merge_next(const struct approval **decided,
     return approval;
 }
 
-static bool is_asked_for(const struct request *request, const struct approval_query *query,
-                         const struct approval *approval)
+static void approval_tell(const struct request *request, struct approval_query *query,
+                          const struct approval *approval)
 {
-    return (!query->id.len || slice_equal(query->id, approval->key)) &&
-           (!query->status.len ||
-            slice_is(query->status, approval_status_text(approval->status))) &&
-           approval_shown(request->room, approval, request->member);
+    struct text *text = query->page.text;
+    bool wanted =
+        !query->status.len || slice_is(query->status, approval_status_text(approval->status));
+    if (!wanted || !approval_shown(request->room, approval, request->member) ||
+        !order_page_tells(&query->page, approval->order))
+        return;
+    text_add_literal(text, "{");
+    approval_write(approval, text);
+    text_add_literal(text, "}");
 }
 
-static void many_write(const struct request *request, const struct approval_query *query,
-                       struct text *text)
+static void many_tell(const struct request *request, struct approval_query *query)
 {
     const struct approvals *approvals = &request->room->approvals;
     const struct approval *decided = TAILQ_FIRST(&approvals->decided);
     const struct approval *pending = TAILQ_FIRST(&approvals->pending), *approval;
-    uint64_t told = 0, total = 0, last = 0;
-    size_t begun = text->len;
-    bool more = false;
-    text_add_literal(text, ",\"approvals\":[");
-    while ((approval = merge_next(&decided, &pending))) {
-        if (!is_asked_for(request, query, approval))
-            continue;
-        total++;
-        if (approval->order <= query->after || more)
-            continue;
-        more = told == query->limit || (told > 0 && text->len - begun > query->bytes_max);
-        if (more)
-            continue;
-        text_add_literal(text, told++ ? ",{" : "{");
-        approval_write(approval, text);
-        text_add_literal(text, "}");
-        last = approval->order;
-    }
-    text_addf(text, "],\"total\":%" PRIu64 ",\"next\":", total);
-    if (more)
-        text_add_number(text, last);
-    else
-        text_add_literal(text, "null");
+    while ((approval = merge_next(&decided, &pending)))
+        approval_tell(request, query, approval);
 }
 
 int approval_query_answer(struct request *request, const struct seat *to)
 {
-    struct approval_query query = {.limit = 0};
+    struct approval_query query = {.page = {0}};
     struct outgoing outgoing;
     int error = query_read(request, &query);
     if (error < 0)
@@ -108,7 +85,13 @@ int approval_query_answer(struct request *request, const struct seat *to)
         hub_message_begin(request, MESSAGE_APPROVAL_RESULT, slice_of("hub"), request->member->key);
     text_add_literal(text, "{\"in_reply_to\":");
     text_add_string(text, request->message->message_id);
-    many_write(request, &query, text);
+    order_page_begin(&query.page, text, "approvals");
+    if (one)
+        approval_tell(request, &query, one);
+    else
+        many_tell(request, &query);
+    order_page_total(&query.page);
+    order_page_next(&query.page);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_APPROVAL_RESULT, &outgoing);
     effect_to_connection(request, &outgoing, to);

@@ -4,6 +4,7 @@
 
 #include "core/artifacts.h"
 #include "core/collaboration.h"
+#include "core/order_page.h"
 #include "core/state.h"
 #include "wire/base64.h"
 
@@ -12,7 +13,7 @@ struct artifact_query {
         sha256_text[COMMITMENT_DIGEST_SIZE];
     struct slice session_id, name, sha256; /* len 0: any */
     uint64_t index;                        /* of the chunk; UINT64_MAX: none, but a list */
-    uint64_t after, limit;
+    struct order_page page;
 };
 
 static int query_read(const struct request *request, struct artifact_query *query)
@@ -20,8 +21,6 @@ static int query_read(const struct request *request, struct artifact_query *quer
     struct json_value payload = request->message->payload;
     int error;
     query->index = UINT64_MAX;
-    query->after = 0;
-    query->limit = QUERY_PRESET;
     if ((error = payload_text(request, payload, "payload.session_id", OPTIONAL,
                               sizeof query->session_text, query->session_text,
                               &query->session_id)) < 0 ||
@@ -30,11 +29,9 @@ static int query_read(const struct request *request, struct artifact_query *quer
         (error = payload_text(request, payload, "payload.sha256", OPTIONAL,
                               sizeof query->sha256_text, query->sha256_text, &query->sha256)) < 0 ||
         (error = payload_u64(request, payload, "payload.index", 0, ARTIFACT_CHUNKS_MAX,
-                             &query->index)) < 0 ||
-        (error = payload_u64(request, payload, "payload.after", 0, JSON_WHOLE_MAX, &query->after)) <
-            0)
+                             &query->index)) < 0)
         return error;
-    return payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit);
+    return order_page_read(request, &query->page);
 }
 
 static bool is_asked_for(const struct request *request, const struct artifact_query *query,
@@ -61,34 +58,17 @@ static void result_end(struct request *request, const struct seat *to)
     effect_to_connection(request, &outgoing, to);
 }
 
-static void list_tell(struct request *request, const struct artifact_query *query,
-                      const struct seat *to)
+static void list_tell(struct request *request, struct artifact_query *query, const struct seat *to)
 {
     const struct artifact *artifact;
-    size_t total = 0, told = 0;
-    uint64_t last = 0;
-    bool more = false;
     struct text *text = result_begin(request, request->member->key, request->message->message_id);
-    size_t begun = text->len, bytes_max = request->room->limits.sync_limit;
-    text_add_literal(text, ",\"artifacts\":[");
-    TAILQ_FOREACH (artifact, &request->room->artifacts, next) {
-        if (!is_asked_for(request, query, artifact))
-            continue;
-        total++;
-        if (artifact->number <= query->after || more)
-            continue;
-        more = told == query->limit || (told && text->len - begun > bytes_max);
-        if (more)
-            continue;
-        text_add_literal(text, told++ ? "," : "");
-        artifact_write(artifact, text);
-        last = artifact->number;
-    }
-    text_addf(text, "],\"total\":%zu,\"next\":", total);
-    if (more)
-        text_add_number(text, last);
-    else
-        text_add_literal(text, "null");
+    order_page_begin(&query->page, text, "artifacts");
+    TAILQ_FOREACH (artifact, &request->room->artifacts, next)
+        if (is_asked_for(request, query, artifact) &&
+            order_page_tells(&query->page, artifact->number))
+            artifact_write(artifact, text);
+    order_page_total(&query->page);
+    order_page_next(&query->page);
     text_add_literal(text, "}");
     result_end(request, to);
 }

@@ -4,30 +4,26 @@
 #include "core/collaboration.h"
 #include "core/effects.h"
 #include "core/handlers.h"
+#include "core/order_page.h"
 #include "core/state.h"
 
 struct session_query {
     char id_text[WIRE_ID_MAX], key_text[WORKSPACE_KEY_BYTES_MAX];
     struct slice id;  /* len 0: many */
     struct slice key; /* of the workspace: behind this one; len 0: from the first */
-    uint64_t after, limit;
-    size_t bytes_max;
+    struct order_page page;
 };
 
 static int query_read(struct request *request, struct session_query *query)
 {
     struct json_value payload = request->message->payload;
     int error;
-    query->limit = QUERY_PRESET;
-    query->bytes_max = request->room->limits.sync_limit;
     if ((error = payload_text(request, payload, "payload.id", OPTIONAL, sizeof query->id_text,
                               query->id_text, &query->id)) < 0 ||
         (error = payload_text(request, payload, "payload.key", OPTIONAL, sizeof query->key_text,
-                              query->key_text, &query->key)) < 0 ||
-        (error = payload_u64(request, payload, "payload.after", 0, JSON_WHOLE_MAX, &query->after)) <
-            0)
+                              query->key_text, &query->key)) < 0)
         return error;
-    return payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit);
+    return order_page_read(request, &query->page);
 }
 
 /* Its members, from "session_id" on, without the last brace. */
@@ -58,36 +54,21 @@ static const struct session *merge_next(const struct session **ended, const stru
     return session;
 }
 
-static void many_write(const struct request *request, const struct session_query *query,
-                       struct text *text)
+static void many_write(const struct request *request, struct order_page *page, struct text *text)
 {
     const struct room *room = request->room;
     const struct session *ended = TAILQ_FIRST(&room->ended), *live = TAILQ_FIRST(&room->live);
     const struct session *session;
-    uint64_t told = 0, last = 0;
-    size_t total = 0, begun = text->len;
-    bool more = false;
-    text_add_literal(text, ",\"sessions\":[");
+    order_page_begin(page, text, "sessions");
     while ((session = merge_next(&ended, &live))) {
-        if (!session_shown(room, session, request->member))
+        if (!session_shown(room, session, request->member) ||
+            !order_page_tells(page, session->order))
             continue;
-        total++;
-        if (session->order <= query->after || more)
-            continue;
-        if (told == query->limit || (told > 0 && text->len - begun > query->bytes_max)) {
-            more = true;
-            continue;
-        }
-        text_add_literal(text, told++ ? "," : "");
         session_told(session, text);
         text_add_literal(text, "}");
-        last = session->order;
     }
-    text_addf(text, "],\"total\":%zu,\"next\":", total);
-    if (more)
-        text_add_number(text, last);
-    else
-        text_add_literal(text, "null");
+    order_page_total(page);
+    order_page_next(page);
 }
 
 /* ── one ── */
@@ -108,7 +89,7 @@ static void cell_tell(void *object, void *ctx)
     if (cells->query->key.len && slice_compare(cell->key, cells->query->key) <= 0)
         return;
     cells->more = cells->more || (cells->last && text->len - cells->begun + cell->value.len >
-                                                     cells->query->bytes_max);
+                                                     cells->query->page.bytes_max);
     if (cells->more)
         return;
     text_add_literal(text, cells->last ? "," : "");
@@ -136,7 +117,7 @@ static void one_write(const struct session *session, const struct session_query 
 
 int session_query_answer(struct request *request, const struct seat *to)
 {
-    struct session_query query = {.limit = 0};
+    struct session_query query = {.page = {0}};
     struct outgoing outgoing;
     int error = query_read(request, &query);
     if (error < 0)
@@ -152,7 +133,7 @@ int session_query_answer(struct request *request, const struct seat *to)
     if (session)
         one_write(session, &query, text);
     else
-        many_write(request, &query, text);
+        many_write(request, &query.page, text);
     text_add_literal(text, "}");
     hub_message_end(request, MESSAGE_SESSION_RESULT, &outgoing);
     effect_to_connection(request, &outgoing, to);

@@ -3,6 +3,7 @@
 
 #include "core/collaboration.h"
 #include "core/handlers.h"
+#include "core/order_page.h"
 #include "core/state.h"
 
 /* ── one task ── */
@@ -83,7 +84,7 @@ struct task_query {
     char id_text[TASK_ID_BYTES_MAX], holder_text[WIRE_ID_MAX], author_text[WIRE_ID_MAX];
     struct slice id, holder, author; /* len 0: any */
     unsigned statuses;               /* a bit for each that is wanted */
-    uint64_t after, limit;
+    struct order_page page;
 };
 
 static int statuses_read(const struct request *request, struct json_value value,
@@ -114,18 +115,15 @@ static int query_read(struct request *request, struct task_query *query)
 {
     struct json_value payload = request->message->payload;
     int error;
-    query->limit = QUERY_PRESET;
     if ((error = payload_text(request, payload, "payload.id", OPTIONAL, sizeof query->id_text,
                               query->id_text, &query->id)) < 0 ||
         (error = payload_text(request, payload, "payload.holder", OPTIONAL,
                               sizeof query->holder_text, query->holder_text, &query->holder)) < 0 ||
         (error = payload_text(request, payload, "payload.author", OPTIONAL,
                               sizeof query->author_text, query->author_text, &query->author)) < 0 ||
-        (error = statuses_read(request, json_get(payload, "status"), &query->statuses)) < 0 ||
-        (error = payload_u64(request, payload, "payload.after", 0, JSON_WHOLE_MAX, &query->after)) <
-            0)
+        (error = statuses_read(request, json_get(payload, "status"), &query->statuses)) < 0)
         return error;
-    return payload_u64(request, payload, "payload.limit", 1, QUERY_LIMIT, &query->limit);
+    return order_page_read(request, &query->page);
 }
 
 static bool query_wants(const struct task_query *query, const struct task *task)
@@ -135,44 +133,31 @@ static bool query_wants(const struct task_query *query, const struct task *task)
            (!query->holder.len || (task->lease && slice_equal(query->holder, task->lease->holder)));
 }
 
-static void many_write(const struct request *request, const struct task_query *query,
-                       struct text *text)
+static void many_write(const struct request *request, struct task_query *query, struct text *text)
 {
-    const struct room *room = request->room;
-    const struct task *task, *last = NULL;
-    size_t counts[TASK_STATUS_COUNT] = {0}, total = 0, begun = text->len;
-    uint64_t told = 0;
-    bool more = false;
-    text_add_literal(text, ",\"tasks\":[");
-    TAILQ_FOREACH (task, &room->tasks.list, next) {
+    const struct task *task;
+    size_t counts[TASK_STATUS_COUNT] = {0};
+    order_page_begin(&query->page, text, "tasks");
+    TAILQ_FOREACH (task, &request->room->tasks.list, next) {
         counts[task_status(task)]++;
-        if (!query_wants(query, task))
+        if (!query_wants(query, task) || !order_page_tells(&query->page, task->seq))
             continue;
-        total++;
-        if (task->seq <= query->after || more)
-            continue;
-        more = told == query->limit || (told && text->len - begun > room->limits.sync_limit);
-        if (more)
-            continue;
-        text_add_literal(text, told++ ? ",{" : "{");
+        text_add_literal(text, "{");
         task_write(task, false, text);
         text_add_literal(text, "}");
-        last = task;
     }
-    text_addf(text, "],\"total\":%zu,\"counts\":{", total);
+    order_page_total(&query->page);
+    text_add_literal(text, ",\"counts\":{");
     for (unsigned status = 0; status < TASK_STATUS_COUNT; status++)
         text_addf(text, "%s\"%s\":%zu", status ? "," : "",
                   task_status_text((enum task_status)status), counts[status]);
-    text_add_literal(text, "},\"next\":");
-    if (more)
-        text_add_number(text, last->seq);
-    else
-        text_add_literal(text, "null");
+    text_add_literal(text, "}");
+    order_page_next(&query->page);
 }
 
 int task_query_answer(struct request *request, const struct seat *to)
 {
-    struct task_query query = {.limit = 0};
+    struct task_query query = {.statuses = 0};
     struct outgoing outgoing;
     int error = query_read(request, &query);
     if (error < 0)
