@@ -62,7 +62,7 @@ TAILQ_HEAD(webhook_list, webhook);
 
 static struct {
     void *library; /* NULL: not loaded */
-#define X(name) typeof(name) *name;
+#define X(name) typeof(name) *(name);
     CURL_CALLS(X)
 #undef X
 } lib;
