@@ -703,6 +703,10 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
+            def do_GET(self):  # as a redirect would have it
+                receiver.heard.put((self.path, self.headers, None))
+                self.send_error(404)
+
             def log_message(self, *_):
                 pass
 
