@@ -688,7 +688,7 @@ class Receiver:
     """Somebody who is posted to: what comes, in order, as (path, header fields, JSON); answered by
     `statuses` as long as there are some, and then by 200."""
 
-    def __init__(self, *statuses):
+    def __init__(self, *statuses, place="127.0.0.1"):
         self.heard, self.statuses = queue.Queue(), list(statuses)
         receiver = self
 
@@ -710,7 +710,7 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer((place, 0), Handler)
         self.port = self.server.server_port
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
@@ -824,7 +824,12 @@ def notifications_are_asked_for_by_their_task():
 
 @test
 def nothing_is_posted_where_the_caller_could_not_knock_himself():
-    with a_pushing_hub("--push") as (hub, door), Receiver() as inner:
+    with Receiver() as inner:
+        nothing_is_posted_to(inner)
+
+
+def nothing_is_posted_to(inner):
+    with a_pushing_hub("--push") as (hub, door):
         worker, caller = Worker(hub, "ada"), Caller(door)
         task = caller.send("go")
         worker.take()
@@ -838,9 +843,18 @@ def nothing_is_posted_where_the_caller_could_not_knock_himself():
                      {"authentication": "x"}, {"token": "x" * 1025}):
             caller.refused(-32602, "INVALID_PARAMS", "CreateTaskPushNotificationConfig", taskId=task["id"],
                            url="https://8.8.8.8/", **more)
-        # a name is judged where it leads to
-        caller.good("CreateTaskPushNotificationConfig", taskId=task["id"], url=f"http://localhost:{inner.port}/")
-        caller.good("CreateTaskPushNotificationConfig", taskId=task["id"], url=f"https://localhost:{inner.port}/")
+    # a name is judged where it leads to
+    with a_pushing_hub("--push-allow", "127.0.0.2") as (hub, door), Receiver(place="127.0.0.2") as good:
+        worker, caller = Worker(hub, "ada"), Caller(door)
+        task = caller.send("go")
+        worker.take()
+        for url in (f"http://localhost:{inner.port}/", f"http://127.0.0.2:{good.port}/"):
+            caller.good("CreateTaskPushNotificationConfig", taskId=task["id"], url=url)
+        for step in range(5):
+            worker.progress(step / 5)
+        worker.finish()
+        good.until("COMPLETED")
+        check(inner.heard.empty(), "an inner address was posted to")
     with a_pushing_hub("--push-allow", "127.0.0.1") as (hub, door), Receiver(302) as moved, \
             Receiver() as good:
         worker, caller = Worker(hub, "ada"), Caller(door)
