@@ -71,14 +71,33 @@ char *field_names(struct json_value array)
     return names.at;
 }
 
+static void add_title(struct text *titles, const char *title, unsigned times)
+{
+    text_addf(titles, "%s%s", titles->len > 0 ? ", " : "", title);
+    if (times > 1)
+        text_addf(titles, " (%u)", times);
+}
+
+/* Of several in a row that are called the same, how many they are. */
 static void add_titles(struct text *titles, struct json_value list, const char *name)
 {
     struct json_iterator iterator = {.rest = list.raw};
     struct json_value one;
+    char *before = NULL;
+    unsigned times = 0;
     while (list.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &one)) {
-        OWNED char *title = field_string(one, name);
-        text_addf(titles, "%s%s", titles->len > 0 ? ", " : "", title);
+        char *title = field_string(one, name);
+        if (before && strcmp(before, title) != 0) {
+            add_title(titles, before, times);
+            times = 0;
+        }
+        free(before);
+        before = title;
+        times++;
     }
+    if (before)
+        add_title(titles, before, times);
+    free(before);
 }
 
 char *member_work(struct json_value member)

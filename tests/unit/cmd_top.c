@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "cmd/fields.h"
 #include "cmd/top.h"
 
 static const char stats[] =
@@ -83,6 +84,21 @@ static void numbers_have_three_digits(void **state)
     }
 }
 
+static void work_is_told_in_a_line(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"{}", "-"},
+        {"{\"on\":{\"tasks\":[],\"leases\":[],\"sessions\":[]}}", "-"},
+        {"{\"on\":{\"tasks\":[{\"title\":\"t\"}],\"leases\":[{\"key\":\"a\"},{\"key\":\"b\"}],"
+         "\"sessions\":[{\"type\":\"s\"},{\"type\":\"s\"},{\"type\":\"u\"},{\"type\":\"s\"}]}}",
+         "t, a, b, s (2), u, s"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        OWNED char *work = member_work(json_value_of(slice_of(cases[i][0])));
+        assert_string_equal(work, cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +106,7 @@ int main(void)
         cmocka_unit_test(a_histogram_with_other_bounds_is_not_one),
         cmocka_unit_test(shares_stay_within_bounds),
         cmocka_unit_test(numbers_have_three_digits),
+        cmocka_unit_test(work_is_told_in_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
