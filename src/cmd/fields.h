@@ -24,8 +24,8 @@ double field_number(struct json_value object, const char *name, double otherwise
 size_t field_count(struct json_value value);
 /* An array's elements as "a, b, c"; caller frees. */
 char *field_names(struct json_value array);
-/* What a member of the hub (of a member_result) holds now, its tasks, leases and sessions: "a, b (3)",
- * or "-". Caller frees. */
+/* What a member of the hub (of a member_result) holds now, its tasks, leases and sessions:
+ * "a, b (3)", or "-". Caller frees. */
 char *member_work(struct json_value member);
 /* How long ago an ISO time is, "12 min"; "" when there is none. "?" when nobody can tell: it has no
  * zone (an AI's local time may be hours off ours), is no time, or lies ahead. */

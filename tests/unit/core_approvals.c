@@ -69,6 +69,8 @@ static void test_a_question_reaches_all_and_its_asker_knows_which_it_is(void **s
         assert_string_equal(string_of(told, "approval_id"), id);
         assert_string_equal(string_of(told, "status"), "pending");
         assert_string_equal(string_of(told, "asker"), "ada");
+        assert_string_equal(string_of(told, "question"), "Deploy?");
+        assert_string_equal(string_of(told, "asked"), "2026-11-22T08:00:00.000+00:00");
         assert_string_equal(joined_of(told, "choices"), "yes,no");
         assert_string_equal(string_of(told, "default"), "no");
         assert_int_equal(integer_of(told, "timeout_s"), 60);
@@ -147,6 +149,15 @@ static void test_what_is_no_question_is_refused(void **state)
     verify(f);
 }
 
+static void test_a_day_is_the_longest_time(void **state)
+{
+    struct fixture *f = *state;
+    join_people(f);
+    say(f, ADA, "approval_request",
+        "{'question':'?','choices':['yes','no'],'default':'no','timeout_s':86400}");
+    assert_int_equal(integer_of(expect(f, BOB, "approval"), "timeout_s"), 86400);
+}
+
 static void test_bounds(void **state)
 {
     struct fixture *f = *state;
@@ -217,6 +228,12 @@ static void test_who_may_not_answer(void **state)
     expect_error(f, CEY, "forbidden"); /* nobody answers itself, a person neither */
     answer(f, CEY, "a99999", "yes");
     expect_error(f, CEY, "not_found");
+    say(f, CEY, "approval_answer", "{'approval_id':'%s'}", id);
+    assert_string_equal(string_of(expect_error(f, CEY, "bad_payload"), "detail"),
+                        "payload.choice must be a non-empty string, and is absent");
+    say(f, CEY, "approval_answer", "{'choice':'yes'}");
+    assert_string_equal(string_of(expect_error(f, CEY, "bad_payload"), "detail"),
+                        "payload.approval_id must be a non-empty string, and is absent");
     answer(f, CEY, id, "perhaps");
     assert_string_equal(string_of(expect_error(f, CEY, "bad_payload"), "detail"),
                         "payload.choice is \"perhaps\"; the choices are [\"yes\",\"no\"]");
@@ -417,6 +434,7 @@ int main(void)
         TEST(test_a_question_reaches_all_and_its_asker_knows_which_it_is),
         TEST(test_one_for_a_person_is_between_two),
         TEST(test_what_is_no_question_is_refused),
+        TEST(test_a_day_is_the_longest_time),
         TEST(test_bounds),
         TEST(test_a_persons_answer_decides_once),
         TEST(test_who_may_not_answer),
