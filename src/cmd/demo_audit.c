@@ -19,8 +19,11 @@ static const enum message_type relayed[] = {MESSAGE_CHAT, MESSAGE_CODE_SHARE,
 
 void audit_begin(struct demo_audit *audit)
 {
-    *audit = (struct demo_audit){
-        .sessions = json_object(), .told = json_object(), .gone_on = json_object()};
+    *audit = (struct demo_audit){.sessions = json_object(),
+                                 .told = json_object(),
+                                 .gone_on = json_object(),
+                                 .things = json_object(),
+                                 .shared = json_object()};
 }
 
 void audit_free(struct demo_audit *audit)
@@ -28,6 +31,8 @@ void audit_free(struct demo_audit *audit)
     json_decref(audit->sessions);
     json_decref(audit->told);
     json_decref(audit->gone_on);
+    json_decref(audit->things);
+    json_decref(audit->shared);
     *audit = (struct demo_audit){0};
 }
 
@@ -49,6 +54,30 @@ static void key_write(char *key, size_t size, const char *ai_id, const char *mes
     snprintf(key, size, "%s %s", ai_id, message_id);
 }
 
+/* RELAYED: none of these. */
+static size_t relayed_find(const char *type)
+{
+    size_t i = 0;
+    while (i < RELAYED && strcmp(message_type_text(relayed[i]), type) != 0)
+        i++;
+    return i;
+}
+
+/* What is shared again under its id, as a later revision, is one thing. */
+static void thing_told(struct demo_audit *audit, const struct khub_message *message,
+                       struct json_value payload, const char *key)
+{
+    size_t which = relayed_find(message->type.at);
+    if (which < FIRST_SHARED || which == RELAYED)
+        return;
+    bool pattern = relayed[which] == MESSAGE_PATTERN_SHARE;
+    OWNED char *id = field_string(json_get(payload, pattern ? "pattern" : "component"), "id");
+    char thing[LINE_MAX_BYTES];
+    snprintf(thing, sizeof thing, "%s %s %s", message->sender_id.at, message->type.at, id);
+    if (*id)
+        json_object_set_new(audit->things, key, json_string(thing));
+}
+
 void audit_told(struct demo_audit *audit, const struct khub_message *message)
 {
     char key[LINE_MAX_BYTES];
@@ -59,22 +88,14 @@ void audit_told(struct demo_audit *audit, const struct khub_message *message)
         json_object_set_new(audit->told, key, seqs);
     }
     json_array_append_new(seqs, json_integer((json_int_t)message->seq));
-    if (!audit->back_seq || message->seq <= audit->back_seq)
-        return;
     struct json_value payload =
         json_value_of((struct slice){message->payload.at, message->payload.len});
+    thing_told(audit, message, payload, key);
+    if (!audit->back_seq || message->seq <= audit->back_seq)
+        return;
     OWNED char *session = field_string(payload, "session_id");
     if (json_object_get(audit->sessions, session))
         json_object_set_new(audit->gone_on, session, json_true());
-}
-
-/* RELAYED: none of these. */
-static size_t relayed_find(const char *type)
-{
-    size_t i = 0;
-    while (i < RELAYED && strcmp(message_type_text(relayed[i]), type) != 0)
-        i++;
-    return i;
 }
 
 static void count(struct audit_count *counts, const json_t *seqs, uint64_t seq)
@@ -114,7 +135,10 @@ static bool line_take(struct demo_audit *audit, const char *ai_id, const char *l
     count(&audit->all, seqs, acked.seq);
     if (acked.seq <= audit->killed_seq)
         count(&audit->before, seqs, acked.seq);
-    audit->shares.counted += acked.which >= FIRST_SHARED;
+    if (acked.which >= FIRST_SHARED) {
+        const char *thing = json_string_value(json_object_get(audit->things, key));
+        json_object_set_new(audit->shared, thing ? thing : key, json_true());
+    }
     return true;
 }
 
@@ -148,6 +172,7 @@ int audit_acked(struct demo_audit *audit, const char *ai_id, const char *path)
 void audit_end(struct demo_audit *audit, unsigned known)
 {
     struct audit_count *shares = &audit->shares;
+    shares->counted = (unsigned)json_object_size(audit->shared);
     shares->there = known < shares->counted ? known : shares->counted; /* one may be unacked yet */
     audit->sessions_count =
         (struct audit_count){.counted = (unsigned)json_object_size(audit->sessions),

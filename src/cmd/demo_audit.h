@@ -25,9 +25,11 @@ struct demo_audit {
     json_t *sessions;     /* {session_id: true}: those that were active then */
     json_t *told;         /* {"AI message_id": [seq, …]}: what is there */
     json_t *gone_on;      /* {session_id: true}: of which something was heard afterwards */
+    json_t *things;       /* {"AI message_id": "AI type id"}: what a told share is called */
+    json_t *shared;       /* {"AI type id": true}: of what was acked; once, though shared anew */
 
     struct audit_count before, all; /* messages acked before, and in all */
-    struct audit_count shares;      /* of these, patterns and components; there: known */
+    struct audit_count shares;      /* patterns and components in these; there: known */
     struct audit_count sessions_count;
 };
 

@@ -108,6 +108,27 @@ static void what_is_all_there_is_said_to_be(void **state)
     assert_false(audit_nothing_lost(&f->audit));
 }
 
+/* After a kill an AI may share anew what it can't know to be there, or be acked again. */
+static void what_is_shared_anew_is_one_thing(void **state)
+{
+    struct fixture *f = *state;
+    all_is_there(f);
+    told(f, "ada", "m5", "os_component_share", "{\"component\":{\"id\":\"c\"}}", 42);
+    told(f, "ada", "m6", "os_component_share", "{\"component\":{\"id\":\"c\"}}", 43);
+    told(f, "ada", "m7", "pattern_share", "{\"pattern\":{\"id\":\"c\"}}", 44);
+    told(f, "bob", "m7", "pattern_share", "{\"pattern\":{\"id\":\"c\"}}", 45);
+    assert_int_equal(acked(f, "ada",
+                           "m5 42 os_component_share\nm6 43 os_component_share\n"
+                           "m6 43 os_component_share\nm7 44 pattern_share\n"),
+                     0);
+    assert_int_equal(acked(f, "bob", "m7 45 pattern_share\n"), 0);
+    audit_end(&f->audit, 5);
+    assert_count(&f->audit.shares, 5, 5, 0);
+    assert_true(audit_nothing_lost(&f->audit));
+    audit_end(&f->audit, 4);
+    assert_count(&f->audit.shares, 5, 4, 0);
+}
+
 static void an_acked_message_that_is_gone_is_lost(void **state)
 {
     struct fixture *f = *state;
@@ -180,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         AUDIT_TEST(what_is_all_there_is_said_to_be),
+        AUDIT_TEST(what_is_shared_anew_is_one_thing),
         AUDIT_TEST(an_acked_message_that_is_gone_is_lost),
         AUDIT_TEST(a_message_that_came_twice_is_seen),
         AUDIT_TEST(knowledge_that_is_less_than_was_shared_is_lost),
