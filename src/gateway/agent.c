@@ -446,7 +446,7 @@ void agent_close(struct agent *agent, bool leaves)
     agent->closing = true;
     agent->callbacks = (struct agent_callbacks){0};
     questions_fail(agent, "this AI has left the hub");
-    if (agent->ended) {
+    if (agent->ended || agent->observer) { /* who looks on has nothing that must yet be sent */
         agent_free_begin(agent);
         return;
     }
