@@ -1,7 +1,6 @@
 /* khub serve: the hub. */
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,13 +10,10 @@
 #include "cmd/other_user.h"
 #include "cmd/token_choice.h"
 #include "cmd/visit.h"
+#include "net/heap.h"
 #include "net/server.h"
 #include "store/store.h"
 #include "wire/bounds.h"
-
-/* Of glibc's memory: what counts as large, and what is free at the heap's end and kept. */
-#define LARGE_BYTES     (96 << 10) /* more than a chunk of a stream */
-#define HEAP_KEPT_BYTES (4 << 20)
 
 struct serve_settings {
     struct text_list listen, http, http_hosts;
@@ -132,15 +128,6 @@ static int choose_tls(const struct serve_settings *settings, struct tls_server_f
     return EXIT_WORKED;
 }
 
-/* What is large has pages of its own, which the system has back when it is freed. By itself glibc
- * takes all of a size from its heap once the first of that size was freed, and half-said lines,
- * grown by doubling, leave holes there: up to a third more than was ever held at once. */
-static void memory_tune(void)
-{
-    mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-    mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
-}
-
 static void take_limits(const struct serve_settings *settings, struct hub_config *config)
 {
     config->line_max = settings->max_line;
@@ -239,7 +226,7 @@ static int run(const void *data)
         if (options.log != STDOUT_FILENO)
             options.log_path = settings->log;
     }
-    memory_tune();
+    heap_tune();
     int code = server_run(&options);
     token_wipe(door.token, sizeof door.token); /* of a hub that did not come so far */
     return code;

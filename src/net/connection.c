@@ -160,6 +160,16 @@ static void count_partial(struct connection *connection, size_t bytes)
     connection->partial = bytes;
 }
 
+/* The line that is begun, as it is now; whoever is on its way out needs none. */
+static void partial_settle(struct connection *connection)
+{
+    if (connection->state == CONNECTION_DEAD)
+        return;
+    if (connection->state != CONNECTION_OPEN)
+        frame_free(&connection->frame);
+    count_partial(connection, frame_pending(&connection->frame));
+}
+
 static void out_of_memory(const struct connection *connection, int64_t now)
 {
     struct refusal refusal;
@@ -199,11 +209,7 @@ static void feed(struct connection *connection, struct slice input)
     while (connection->state == CONNECTION_OPEN && !connection->over &&
            (result = frame_next(&connection->frame, &input, &line)) != FRAME_MORE)
         take(connection, result, line, now);
-    if (connection->state == CONNECTION_DEAD)
-        return;
-    if (connection->state != CONNECTION_OPEN)
-        frame_free(&connection->frame);
-    count_partial(connection, frame_pending(&connection->frame));
+    partial_settle(connection);
     if (server->partial_bytes > PARTIAL_TOTAL_MAX && connection->partial > PARTIAL_FAIR_BYTES &&
         connection->state == CONNECTION_OPEN) {
         struct refusal refusal;
@@ -213,6 +219,7 @@ static void feed(struct connection *connection, struct slice input)
                     "this connection's has %zu",
                     server->partial_bytes, (size_t)PARTIAL_TOTAL_MAX, connection->partial);
         connection_dismiss(connection, CLOSE_OUT_OF_MEMORY, &refusal);
+        partial_settle(connection); /* at once: hundreds may go in one turn */
     }
 }
 

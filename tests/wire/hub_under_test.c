@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/heap.h"
 #include "net/server.h"
 
 /* X(name, its place in struct server_options, type) */
@@ -50,6 +51,7 @@ static int usage(const char *argument)
 int main(int argc, char **argv)
 {
     struct server_options options = server_options_default();
+    heap_tune(); /* as khub serve does */
     options.log = STDERR_FILENO;
     options.console = STDOUT_FILENO;
     for (int i = 1; i < argc; i++) {
