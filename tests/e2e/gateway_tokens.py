@@ -121,7 +121,7 @@ def a_session_or_handle_is_its_owners_alone():
         result = call(gateway, "who", {**bea}, handle=handle)
         check(result["isError"] and "Call join" in result["content"][0]["text"], result)
         check(not call(gateway, "who", {**ada}, handle=handle).get("isError"), "its owner")
-        check("event=joined ai=ada-2" in hub.log(), "it is there")
+        hub.wait_log("event=joined ai=ada-2")  # it is there
 
 
 @test
