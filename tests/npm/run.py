@@ -36,10 +36,17 @@ def lock_hash():
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def why_not(said):
+    """What npm says is wrong, without its warnings."""
+    wrong = [line for line in said.splitlines() if line.startswith("npm ERR!")]
+    return "npm can't install the clients: " + " ".join(" ".join(wrong or said.splitlines()).split())[:300]
+
+
 def install(own_node):
-    """Once for each package-lock.json; two builds' tests may want it at once."""
+    """Once for each package-lock.json; two builds' tests may want it at once. What failed is not
+    tried again by the next test: ./dev test forgets it when it begins."""
     os.makedirs(PLACE, exist_ok=True)
-    done = os.path.join(PLACE, "installed")
+    done, failed = os.path.join(PLACE, "installed"), os.path.join(PLACE, "failed")
     wanted = f"{lock_hash()} {own_node}"
     with open(os.path.join(PLACE, "lock"), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -47,13 +54,18 @@ def install(own_node):
             with open(done, encoding="ascii") as file:
                 if file.read() == wanted:
                     return
+        if os.path.exists(failed):
+            with open(failed, encoding="utf-8") as file:
+                skip(file.read())
         for name in ("package.json", "package-lock.json"):
             shutil.copy(os.path.join(HERE, name), PLACE)
         command = ["npm", "ci", "--no-audit", "--no-fund"] + ([] if own_node else ["--omit=optional"])
         found = subprocess.run(command, cwd=PLACE, capture_output=True, text=True, check=False,
                                env={**os.environ, "npm_config_cache": os.path.join(PLACE, "cache")})
         if found.returncode != 0:
-            skip("npm can't install the clients: " + " ".join(found.stderr.split())[:300])
+            with open(failed, "w", encoding="utf-8") as file:
+                file.write(why_not(found.stderr))
+            skip(why_not(found.stderr))
         with open(done, "w", encoding="ascii") as file:
             file.write(wanted)
 
