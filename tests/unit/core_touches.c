@@ -181,6 +181,21 @@ static void test_what_is_no_path_is_refused(void **state)
     verify(f);
 }
 
+static void test_so_many_paths_go_in_one_message(void **state)
+{
+    struct fixture *f = *state;
+    char paths[16 * TOUCH_PATHS_MAX];
+    size_t len = 0;
+    join_three(f);
+    for (unsigned i = 0; i < TOUCH_PATHS_MAX; i++)
+        len += (size_t)snprintf(paths + len, sizeof paths - len, "%s'p%u'", i ? "," : "", i);
+    say(f, ADA, "touch", "{'paths':[%s]}", paths);
+    expect(f, ADA, "ack");
+    say(f, ADA, "touch", "{'paths':[%s,'more']}", paths);
+    expect_error(f, ADA, "bad_payload");
+    verify(f);
+}
+
 static void test_bounds(void **state)
 {
     struct fixture *f = *state;
@@ -291,6 +306,7 @@ int main(void)
         TEST(test_one_that_is_not_said_again_ends),
         TEST(test_saying_it_again_overtakes_the_end),
         TEST(test_what_is_no_path_is_refused),
+        TEST(test_so_many_paths_go_in_one_message),
         TEST(test_bounds),
         TEST(test_random_paths_against_all_pairs),
         TEST(test_an_observer_that_joins_is_told_of_them),
