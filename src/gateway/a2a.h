@@ -7,6 +7,7 @@
  *
  *     GET  /.well-known/agent-card.json     the card of the hub
  *     GET  /.well-known/ai-catalog.json     a list of all
+ *     GET  /mcp/server-card                 what clients of MCP read before they connect
  *     GET  /a2a/{tenant}/.well-known/agent-card.json
  */
 #ifndef KHUB_GATEWAY_A2A_H

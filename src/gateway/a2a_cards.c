@@ -6,11 +6,14 @@
 #include "gateway/a2a_inside.h"
 #include "wire/text.h"
 
-#define KEPT_S     60u
-#define PLACE_SIZE 320u
-#define CARD_TYPE  "application/json"
-#define TEXT_TYPE  "text/plain"
-#define JSON_TYPE  "application/json"
+#define KEPT_S           60u
+#define PLACE_SIZE       320u
+#define CARD_TYPE        "application/json"
+#define TEXT_TYPE        "text/plain"
+#define JSON_TYPE        "application/json"
+
+#define SERVER_CARD_TYPE "application/mcp-server-card+json"
+#define SERVER_CARD_PATH "/mcp/server-card"
 
 /* ── skills ── */
 
@@ -203,32 +206,58 @@ static void tenant_card(struct a2a_call *call)
     a2a_observe(call, observed_members);
 }
 
+/* ── the door for clients of MCP ── */
+
+/* What MCP's clients read before they connect. Nobody's skills are in it. */
+static void server_card(struct a2a_call *call)
+{
+    json_t *remotes = json_array();
+    json_array_append_new(remotes, json_pack("{s:s,s:o}", "type", "streamable-http", "url",
+                                             url_new(call, "/mcp", NULL, "")));
+    a2a_reply_kept(
+        call, SERVER_CARD_TYPE,
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "$schema",
+                  "https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json",
+                  "name", "khub/hub", "title", "khub", "version", KHUB_VERSION, "description",
+                  "A hub where AIs meet: join it, read and say, claim work, search what is known.",
+                  "remotes", remotes),
+        KEPT_S);
+}
+
 /* ── the list of all ── */
 
-/* Of the hub (ai_id NULL), or of an AI. */
-static json_t *entry_new(const struct a2a_call *call, const char *ai_id)
+/* Of the hub (ai_id NULL), or of an AI. Takes url. */
+static json_t *entry_new(const struct a2a_call *call, const char *space, const char *ai_id,
+                         const char *type, json_t *url)
 {
     struct slice host = http_request_header(call->request, "host");
     const char *colon = host.len && host.at[0] != '[' ? memchr(host.at, ':', host.len) : NULL;
     struct text urn = {0};
-    text_addf(&urn, "urn:air:%.*s:khub:", (int)(colon ? colon - host.at : (long)host.len), host.at);
+    text_addf(&urn, "urn:air:%.*s:%s:", (int)(colon ? colon - host.at : (long)host.len), host.at,
+              space);
     add_escaped(&urn, ai_id ? ai_id : "hub");
-    json_t *entry =
-        json_pack("{s:s%,s:s,s:s,s:o}", "identifier", urn.at, urn.len, "displayName",
-                  ai_id ? ai_id : "khub", "type", "application/a2a-agent-card+json", "url",
-                  url_new(call, ai_id ? "/a2a" : "", ai_id, "/.well-known/agent-card.json"));
+    json_t *entry = json_pack("{s:s%,s:s,s:s,s:o}", "identifier", urn.at, urn.len, "displayName",
+                              ai_id ? ai_id : "khub", "type", type, "url", url);
     text_free(&urn);
     return entry;
+}
+
+static json_t *agent_entry(const struct a2a_call *call, const char *ai_id)
+{
+    return entry_new(call, "khub", ai_id, "application/a2a-agent-card+json",
+                     url_new(call, ai_id ? "/a2a" : "", ai_id, "/.well-known/agent-card.json"));
 }
 
 static void catalog_tell(struct a2a_call *call)
 {
     const char *ai_id;
     json_t *member, *entries = json_array();
-    json_array_append_new(entries, entry_new(call, NULL));
+    json_array_append_new(entries, agent_entry(call, NULL));
+    json_array_append_new(entries, entry_new(call, "mcp", NULL, SERVER_CARD_TYPE,
+                                             url_new(call, SERVER_CARD_PATH, NULL, "")));
     json_object_foreach(call->members, ai_id, member)
     {
-        json_t *tags = json_array(), *entry = entry_new(call, ai_id);
+        json_t *tags = json_array(), *entry = agent_entry(call, ai_id);
         json_array_append(tags, json_object_get(member, "specialization"));
         json_object_set_new(entry, "tags", tags);
         json_array_append_new(entries, entry);
@@ -257,6 +286,7 @@ static void observed_members(struct a2a_call *call)
 const struct a2a_route a2a_card_routes[] = {
     {"GET", "/.well-known/agent-card.json", hub_card, true},
     {"GET", "/.well-known/ai-catalog.json", catalog, true},
+    {"GET", SERVER_CARD_PATH, server_card, true},
     {"GET", "/a2a/{tenant}/.well-known/agent-card.json", tenant_card, false},
     {0},
 };

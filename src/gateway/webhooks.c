@@ -1,19 +1,17 @@
 #include "gateway/webhooks.h"
 
 #include <arpa/inet.h>
-#define CURL_DISABLE_TYPECHECK /* its macros would call by name */
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
+#include "gateway/http_client.h"
+
 #define TRIES       3
 #define AGAIN_MS    500 /* until the second; twice that until the third */
 #define TIMEOUT_S   15L
-#define CONNECT_S   5L
 #define WAITING_MAX 64u /* bodies of one webhook */
 
 struct posting {
@@ -25,9 +23,9 @@ TAILQ_HEAD(posting_list, posting);
 struct webhook {
     struct webhooks *webhooks;
     char *url;
-    struct curl_slist *headers;
-    CURL *easy;
-    bool under_way, plain;
+    char **headers;           /* ended by NULL */
+    struct http_fetch *fetch; /* under way; NULL: none is */
+    bool plain;
     int tried; /* of the first that waits */
     uv_timer_t timer;
     struct posting_list waiting;
@@ -36,71 +34,13 @@ struct webhook {
 };
 TAILQ_HEAD(webhook_list, webhook);
 
-/* libcurl brings some thirty libraries, which cost every process that is linked with it time and
- * memory; so it is loaded by who posts. */
-#define CURL_CALLS(X)                                                                              \
-    X(curl_global_init)                                                                            \
-    X(curl_easy_init)                                                                              \
-    X(curl_easy_cleanup)                                                                           \
-    X(curl_easy_setopt)                                                                            \
-    X(curl_easy_getinfo)                                                                           \
-    X(curl_slist_append)                                                                           \
-    X(curl_slist_free_all)                                                                         \
-    X(curl_multi_init)                                                                             \
-    X(curl_multi_cleanup)                                                                          \
-    X(curl_multi_setopt)                                                                           \
-    X(curl_multi_add_handle)                                                                       \
-    X(curl_multi_remove_handle)                                                                    \
-    X(curl_multi_info_read)                                                                        \
-    X(curl_multi_socket_action)                                                                    \
-    X(curl_multi_assign)                                                                           \
-    X(curl_url)                                                                                    \
-    X(curl_url_set)                                                                                \
-    X(curl_url_get)                                                                                \
-    X(curl_url_cleanup)                                                                            \
-    X(curl_free)
-
-static struct {
-    void *library; /* NULL: not loaded */
-#define X(name) typeof(name) *(name);
-    CURL_CALLS(X)
-#undef X
-} lib;
-
-/* False: it is not there, or too old. */
-static bool lib_load(void)
-{
-    if (lib.library)
-        return true;
-    void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-    bool whole = library;
-#define X(name)                                                                                    \
-    *(void **)(void *)&lib.name = whole ? dlsym(library, #name) : NULL;                            \
-    whole = whole && lib.name;
-    CURL_CALLS(X)
-#undef X
-    if (whole && lib.curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        lib.library = library;
-    else if (library)
-        dlclose(library);
-    return lib.library;
-}
-
 bool webhooks_possible(void)
 {
-    return lib_load();
+    return http_client_possible();
 }
 
-/* A socket of libcurl's. */
-struct watch {
-    uv_poll_t poll;
-    struct webhooks *webhooks;
-    curl_socket_t socket;
-};
-
 struct webhooks {
-    CURLM *multi;
-    uv_timer_t timer;
+    struct http_client *client;
     uv_loop_t *loop;
     const char *const *allowed;
     struct webhook_list list;
@@ -203,42 +143,24 @@ bool webhooks_permit(const struct webhooks *webhooks, const struct sockaddr *add
     return permit(webhooks, six, plain);
 }
 
-/* By libcurl's own reading, so that there is no other. */
 const char *webhooks_fault(const struct webhooks *webhooks, const char *url)
 {
-    CURLU *read = lib.curl_url();
-    char *scheme = NULL, *host = NULL, *user = NULL;
-    const char *fault = "url is no URL";
+    struct http_place place;
     unsigned char six[16], four[4];
-    if (read && lib.curl_url_set(read, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        lib.curl_url_get(read, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        lib.curl_url_get(read, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
-        bool plain = strcmp(scheme, "http") == 0;
-        size_t len = strlen(host);
-        if (*host == '[' && len > 2) {
-            memmove(host, host + 1, len);
-            host[len - 2] = '\0';
-        }
-        bool literal = inet_pton(AF_INET, host, four) == 1;
-        if (literal)
-            map_four(four, six);
-        literal = literal || inet_pton(AF_INET6, host, six) == 1;
-        if (!plain && strcmp(scheme, "https") != 0)
-            fault = "url must be https";
-        else if (lib.curl_url_get(read, CURLUPART_USER, &user, 0) == CURLUE_OK)
-            fault = "url must have no user in it: there is authentication";
-        else if (plain && literal && !is_loopback(six))
-            fault = "url must be https";
-        else if (literal && !permit(webhooks, six, plain))
-            fault = "url is of an address that is not posted to";
-        else
-            fault = NULL;
-    }
-    lib.curl_free(scheme);
-    lib.curl_free(host);
-    lib.curl_free(user);
-    lib.curl_url_cleanup(read);
-    return fault;
+    if (http_place_of(url, &place) < 0)
+        return *place.scheme && strncmp(place.scheme, "http", 4) != 0 ? "url must be https"
+                                                                      : "url is no URL";
+    bool plain = strcmp(place.scheme, "http") == 0;
+    bool literal = inet_pton(AF_INET, place.host, four) == 1;
+    if (literal)
+        map_four(four, six);
+    literal = literal || inet_pton(AF_INET6, place.host, six) == 1;
+    if (*place.user)
+        return "url must have no user in it: there is authentication";
+    if (plain && literal && !is_loopback(six))
+        return "url must be https";
+    return literal && !permit(webhooks, six, plain) ? "url is of an address that is not posted to"
+                                                    : NULL;
 }
 
 /* ── posting ── */
@@ -256,8 +178,9 @@ static void on_webhook_closed(uv_handle_t *handle)
     struct webhook *webhook = handle->data;
     while (!TAILQ_EMPTY(&webhook->waiting))
         posting_free(webhook, TAILQ_FIRST(&webhook->waiting));
-    lib.curl_easy_cleanup(webhook->easy);
-    lib.curl_slist_free_all(webhook->headers);
+    for (char **header = webhook->headers; header && *header; header++)
+        free(*header);
+    free(webhook->headers);
     free(webhook->url);
     free(webhook);
 }
@@ -265,21 +188,35 @@ static void on_webhook_closed(uv_handle_t *handle)
 static void webhook_free(struct webhook *webhook)
 {
     TAILQ_REMOVE(&webhook->webhooks->list, webhook, next);
-    if (webhook->under_way)
-        lib.curl_multi_remove_handle(webhook->webhooks->multi, webhook->easy);
-    webhook->under_way = false;
+    http_fetch_end(webhook->fetch);
+    webhook->fetch = NULL;
     uv_close((uv_handle_t *)&webhook->timer, on_webhook_closed);
 }
+
+static bool on_permit(const struct sockaddr *address, void *data)
+{
+    const struct webhook *webhook = data;
+    return webhooks_permit(webhook->webhooks, address, webhook->plain);
+}
+
+static void on_posted(const struct http_end *end, void *data);
 
 static void go_on(struct webhook *webhook)
 {
     const struct posting *first = TAILQ_FIRST(&webhook->waiting);
-    if (!first || webhook->under_way || uv_is_active((const uv_handle_t *)&webhook->timer))
+    if (!first || webhook->fetch || uv_is_active((const uv_handle_t *)&webhook->timer))
         return;
     webhook->tried++;
-    lib.curl_easy_setopt(webhook->easy, CURLOPT_POSTFIELDS, first->body);
-    webhook->under_way =
-        lib.curl_multi_add_handle(webhook->webhooks->multi, webhook->easy) == CURLM_OK;
+    webhook->fetch =
+        http_fetch_new(webhook->webhooks->client,
+                       &(struct http_wish){.method = "POST",
+                                           .url = webhook->url,
+                                           .headers = (const char *const *)webhook->headers,
+                                           .body = first->body,
+                                           .timeout_s = TIMEOUT_S,
+                                           .permit = on_permit,
+                                           .done = on_posted,
+                                           .data = webhook});
 }
 
 static void on_again(uv_timer_t *timer)
@@ -287,10 +224,11 @@ static void on_again(uv_timer_t *timer)
     go_on(timer->data);
 }
 
-static void posted(struct webhook *webhook, bool good)
+static void on_posted(const struct http_end *end, void *data)
 {
-    lib.curl_multi_remove_handle(webhook->webhooks->multi, webhook->easy);
-    webhook->under_way = false;
+    struct webhook *webhook = data;
+    bool good = end->whole && end->status >= 200 && end->status < 300;
+    webhook->fetch = NULL;
     if (good || webhook->tried >= TRIES) {
         posting_free(webhook, TAILQ_FIRST(&webhook->waiting));
         webhook->tried = 0;
@@ -300,35 +238,23 @@ static void posted(struct webhook *webhook, bool good)
     }
 }
 
-static void look(const struct webhooks *webhooks)
+/* Ended by NULL; NULL: out of memory. */
+static char **headers_copy(const char *const *headers)
 {
-    const CURLMsg *message;
-    int left;
-    while ((message = lib.curl_multi_info_read(webhooks->multi, &left))) {
-        struct webhook *webhook = NULL;
-        long status = 0;
-        if (message->msg != CURLMSG_DONE)
+    size_t count = 0;
+    while (headers[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(headers[i]);
+        if (copy[i])
             continue;
-        CURLcode code = message->data.result;
-        lib.curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)(void *)&webhook);
-        lib.curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
-        posted(webhook, code == CURLE_OK && status >= 200 && status < 300);
+        while (i > 0)
+            free(copy[--i]);
+        free(copy);
+        return NULL;
     }
-}
-
-static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    const struct webhook *webhook = data;
-    if (purpose != CURLSOCKTYPE_IPCXN ||
-        !webhooks_permit(webhook->webhooks, &address->addr, webhook->plain))
-        return CURL_SOCKET_BAD;
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *data)
-{
-    (void)bytes, (void)data;
-    return size * count; /* nobody reads it */
+    return copy;
 }
 
 struct webhook *webhook_new(struct webhooks *webhooks, const char *url, const char *const *headers)
@@ -338,29 +264,13 @@ struct webhook *webhook_new(struct webhooks *webhooks, const char *url, const ch
         return NULL;
     webhook->webhooks = webhooks;
     webhook->url = strdup(url);
+    webhook->headers = headers_copy(headers);
     webhook->plain = strncasecmp(url, "http:", 5) == 0;
     TAILQ_INIT(&webhook->waiting);
     uv_timer_init(webhooks->loop, &webhook->timer);
     webhook->timer.data = webhook;
     TAILQ_INSERT_TAIL(&webhooks->list, webhook, next);
-    for (; *headers; headers++)
-        webhook->headers = lib.curl_slist_append(webhook->headers, *headers);
-    CURL *easy = webhook->easy = lib.curl_easy_init();
-    lib.curl_easy_setopt(easy, CURLOPT_URL, url);
-    lib.curl_easy_setopt(easy, CURLOPT_HTTPHEADER, webhook->headers);
-    lib.curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    lib.curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    lib.curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    lib.curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    lib.curl_easy_setopt(easy, CURLOPT_TIMEOUT, TIMEOUT_S);
-    lib.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    lib.curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    lib.curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, webhook);
-    lib.curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    lib.curl_easy_setopt(easy, CURLOPT_PRIVATE, webhook);
-    lib.curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L); /* each is judged anew */
-    lib.curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
-    if (easy && webhook->url && (webhook->headers || !*headers))
+    if (webhook->url && webhook->headers)
         return webhook;
     webhook_free(webhook);
     return NULL;
@@ -387,97 +297,21 @@ void webhook_end(struct webhook *webhook)
         webhook_free(webhook);
 }
 
-/* ── libcurl in the loop ── */
-
-static void on_time(uv_timer_t *timer)
-{
-    struct webhooks *webhooks = timer->data;
-    int running;
-    lib.curl_multi_socket_action(webhooks->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    look(webhooks);
-}
-
-static int on_wish(CURLM *multi, long ms, void *data)
-{
-    struct webhooks *webhooks = data;
-    (void)multi;
-    if (ms < 0)
-        uv_timer_stop(&webhooks->timer);
-    else
-        uv_timer_start(&webhooks->timer, on_time, (uint64_t)ms, 0);
-    return 0;
-}
-
-static void on_ready(uv_poll_t *poll, int status, int events)
-{
-    struct watch *watch = poll->data;
-    struct webhooks *webhooks = watch->webhooks;
-    int running, flags = status < 0 ? CURL_CSELECT_ERR : 0;
-    flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
-    flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
-    lib.curl_multi_socket_action(webhooks->multi, watch->socket, flags, &running);
-    look(webhooks);
-}
-
-static void on_watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static int on_socket(CURL *easy, curl_socket_t socket, int what, void *data, void *of_socket)
-{
-    struct webhooks *webhooks = data;
-    struct watch *watch = of_socket;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (watch) {
-            lib.curl_multi_assign(webhooks->multi, socket, NULL);
-            uv_poll_stop(&watch->poll);
-            uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
-        }
-        return 0;
-    }
-    if (!watch) {
-        watch = calloc(1, sizeof *watch);
-        if (!watch || uv_poll_init_socket(webhooks->loop, &watch->poll, socket) < 0) {
-            free(watch);
-            return -1;
-        }
-        watch->poll.data = watch;
-        watch->webhooks = webhooks;
-        watch->socket = socket;
-        lib.curl_multi_assign(webhooks->multi, socket, watch);
-    }
-    int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    uv_poll_start(&watch->poll, events, on_ready);
-    return 0;
-}
+/* ── all of them ── */
 
 struct webhooks *webhooks_new(uv_loop_t *loop, const char *const *allowed)
 {
-    struct webhooks *webhooks = lib_load() ? calloc(1, sizeof *webhooks) : NULL;
-    if (!webhooks)
+    struct http_client *client = http_client_new(loop);
+    struct webhooks *webhooks = client ? calloc(1, sizeof *webhooks) : NULL;
+    if (!webhooks) {
+        http_client_close(client);
         return NULL;
+    }
+    webhooks->client = client;
     webhooks->loop = loop;
     webhooks->allowed = allowed;
     TAILQ_INIT(&webhooks->list);
-    webhooks->multi = lib.curl_multi_init();
-    if (!webhooks->multi) {
-        free(webhooks);
-        return NULL;
-    }
-    lib.curl_multi_setopt(webhooks->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    lib.curl_multi_setopt(webhooks->multi, CURLMOPT_SOCKETDATA, webhooks);
-    lib.curl_multi_setopt(webhooks->multi, CURLMOPT_TIMERFUNCTION, on_wish);
-    lib.curl_multi_setopt(webhooks->multi, CURLMOPT_TIMERDATA, webhooks);
-    uv_timer_init(loop, &webhooks->timer);
-    webhooks->timer.data = webhooks;
     return webhooks;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    free(handle->data);
 }
 
 void webhooks_close(struct webhooks *webhooks)
@@ -486,6 +320,6 @@ void webhooks_close(struct webhooks *webhooks)
         return;
     while (!TAILQ_EMPTY(&webhooks->list))
         webhook_free(TAILQ_FIRST(&webhooks->list));
-    lib.curl_multi_cleanup(webhooks->multi);
-    uv_close((uv_handle_t *)&webhooks->timer, on_closed);
+    http_client_close(webhooks->client);
+    free(webhooks);
 }

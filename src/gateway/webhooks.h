@@ -1,9 +1,7 @@
 /* POSTs to addresses that clients name. Who names one could have us knock where he can't reach
  * himself: so only public addresses are connected to, unless they were allowed, and that is judged
  * where a connection is made, of the very address that it goes to, whatever a name meant before. No
- * redirect is followed, and no proxy asked. Without TLS only this machine is spoken to.
- *
- * libcurl does the work, in the loop; names are looked up by threads of its own. */
+ * redirect is followed, and no proxy asked. Without TLS only this machine is spoken to. */
 #ifndef KHUB_GATEWAY_WEBHOOKS_H
 #define KHUB_GATEWAY_WEBHOOKS_H
 

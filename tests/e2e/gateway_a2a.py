@@ -49,6 +49,23 @@ def interfaces(card):
             for one in card["supportedInterfaces"]}
 
 
+def check_server_card(door, entry):
+    """The door for clients of MCP, as the list and its own card have it; MCP is there indeed."""
+    place = f"http://127.0.0.1:{door.port}"
+    equal((entry["identifier"], entry["displayName"]), ("urn:air:127.0.0.1:mcp:hub", "khub"))
+    status, text, fields = door.ask(entry["url"].removeprefix(place))
+    card = json.loads(text)
+    equal((status, fields["Content-Type"]), (200, entry["type"]))
+    check(all(card[name] for name in ("$schema", "version", "description")) and card["name"].count("/") == 1, card)
+    (remote,) = card["remotes"]
+    equal(remote["type"], "streamable-http")
+    status, answer, _ = door.ask(remote["url"].removeprefix(place), "POST", json.dumps(
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
+        Content_Type="application/json", Accept="application/json, text/event-stream")
+    equal((status, "serverInfo" in json.dumps(answer)), (200, True), "MCP is where the card says")
+
+
 @test
 def cards_say_who_takes_tasks():
     with Hub("--http", "127.0.0.1:0") as hub:
@@ -90,6 +107,9 @@ def cards_say_who_takes_tasks():
         status, text, fields = door.ask(CATALOG)
         catalog = json.loads(text)
         equal((status, fields["Content-Type"], catalog["specVersion"]), (200, "application/ai-catalog+json", "1.0"))
+        (server,) = (entry for entry in catalog["entries"] if entry["type"] == "application/mcp-server-card+json")
+        check_server_card(door, server)
+        catalog["entries"].remove(server)
         equal({entry["displayName"] for entry in catalog["entries"]}, {"khub", "ada", "bea", "d/e f?"})
         for entry in catalog["entries"]:
             equal((entry["type"], door.ask(entry["url"].removeprefix(place))[1]["name"]),
@@ -102,7 +122,7 @@ def a_card_is_kept_until_it_changes():
     with Hub("--http", "127.0.0.1:0") as hub:
         door = door_of(hub)
         ada = hub.join("ada", 2, capabilities=["a2a", "mixing"])
-        for path in (CARD, "/a2a/ada" + CARD, CATALOG):
+        for path in (CARD, "/a2a/ada" + CARD, CATALOG, "/mcp/server-card"):
             _, _, fields = door.ask(path)
             equal(fields.get_all("Cache-Control"), ["private, max-age=60"], path)
             status, body, again = door.ask(path, If_None_Match=fields["ETag"])
@@ -133,13 +153,13 @@ def at_a_hub_with_tokens_a_stranger_reads_what_everybody_may_know():
         equal(card["securitySchemes"]["bearer"]["httpAuthSecurityScheme"], {"scheme": "Bearer"})
         equal(card["securityRequirements"], [{"schemes": {"bearer": {"list": []}}}])
         check(card["capabilities"]["extendedAgentCard"] and card["supportsAuthenticatedExtendedCard"], card)
-        equal(len(json.loads(door.ask(CATALOG)[1])["entries"]), 1)
+        equal([entry["displayName"] for entry in json.loads(door.ask(CATALOG)[1])["entries"]], ["khub", "khub"])
         equal(door.ask("/a2a/ada" + CARD)[0], 401)
         equal(door.ask(CARD, Authorization="Bearer " + own[:-1])[0], 401, "a wrong one is not none")
 
         equal(well_formed(door.ask(CARD, **good)[1]), ["hand-on", "secret-skill"])
         equal(well_formed(door.ask("/a2a/ada" + CARD, **good)[1]), ["secret-skill"])
-        equal(len(json.loads(door.ask(CATALOG, **good)[1])["entries"]), 2)
+        equal([entry["displayName"] for entry in json.loads(door.ask(CATALOG, **good)[1])["entries"]], ["khub", "khub", "ada"])
 
 
 class Caller:
