@@ -3,7 +3,9 @@
 #include "policy/subject.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "policy/elementary.h"
@@ -128,4 +130,58 @@ uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t
             hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
     uint64_t state = hash ^ index;
     return splitmix64(&state);
+}
+
+/* ── of traces ── */
+
+/* "3+cache=412+sha256:6b86…". */
+static void version_write(const struct subject *base, const struct trace_options *options,
+                          const char *identity, char ret_version[SUBJECT_VERSION_SIZE])
+{
+    char told[32] = "";
+    if (options->cache_pages > 0)
+        snprintf(told, sizeof told, "cache=%" PRIu32 "+", options->cache_pages);
+    else if (options->cache_share > 0)
+        snprintf(told, sizeof told, "cache=%.6g%%+", 100 * options->cache_share);
+    snprintf(ret_version, SUBJECT_VERSION_SIZE, "%.16s+%ssha256:%.64s", base->version, told,
+             identity);
+}
+
+int subject_of_traces(const struct subject *base, const struct subject_traces *traces,
+                      const char *identity, struct traced_subject *ret_subject, char *ret_why,
+                      size_t size)
+{
+    if (!base->workload_read) {
+        snprintf(ret_why, size, "%s takes no trace%s%s", base->name, base->trace_lacks ? ": " : "",
+                 base->trace_lacks ? base->trace_lacks : "");
+        return -1;
+    }
+    assert(traces->count > 0 && traces->count <= SUBJECT_TRACES_MAX);
+    for (size_t i = 0; i < traces->count; i++) {
+        assert(traces->of[i]->kind == base->trace_kind);
+        if (traces->of[i]->count / 2 < base->trace_least) {
+            snprintf(ret_why, size, "%zu %s are too few for %s, which wants %zu or more",
+                     traces->of[i]->count, trace_kind_plural(base->trace_kind), base->name,
+                     2 * base->trace_least);
+            return -1;
+        }
+    }
+    *ret_subject = (struct traced_subject){.subject = *base, .traces = *traces};
+    version_write(base, &traces->options, identity, ret_subject->version);
+    ret_subject->subject.version = ret_subject->version;
+    ret_subject->subject.traces = &ret_subject->traces;
+    if (base->trace_unbounded)
+        ret_subject->subject.bound_cost = NULL;
+    return 0;
+}
+
+void *subject_workload(const struct subject *subject, const char *split, uint64_t index)
+{
+    uint64_t seed = subject_seed(subject, split, index);
+    const struct subject_traces *traces = subject->traces;
+    if (!traces)
+        return subject->workload_new(seed);
+    struct trace_part part =
+        trace_part_of(traces->of[index % traces->count], &traces->options, split);
+    return subject->workload_read(&part, seed);
 }

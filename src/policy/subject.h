@@ -12,7 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "policy/trace.h"
+
 #define SUBJECT_PARAMETERS_MAX 12
+#define SUBJECT_TRACES_MAX     16u
+#define SUBJECT_VERSION_SIZE   128u
 
 struct parameter {
     const char *name, *unit, *meaning;
@@ -52,12 +56,23 @@ struct subject {
     const char *const *baseline_names;
     /* One block, for free(). NULL when out of memory. */
     void *(*workload_new)(uint64_t seed);
+    /* The same out of a window of a part of a trace, which the seed chooses; NULL: this subject
+     * can't. The part has at least trace_least records. Baselines and bound then take these
+     * workloads too. NULL when out of memory. */
+    void *(*workload_read)(const struct trace_part *part, uint64_t seed);
+    enum trace_kind trace_kind;
+    size_t trace_least;
+    bool trace_unbounded;    /* of a workload that was read nobody knows a bound */
+    const char *trace_lacks; /* where workload_read is NULL: why, a sentence; NULL: not yet */
+    /* What its workloads are windows of (subject_of_traces); NULL: they are generated. */
+    const struct subject_traces *traces;
     /* Of parameters that are in range; ret_rules is the subject's own struct. */
     void (*rules_of)(const double *parameters, void *ret_rules);
     /* Costs: lower is better, > 0; NAN when out of memory. */
     double (*cost_of)(const void *workload, const void *rules);
     double (*baseline_cost)(const void *workload, int which);
-    double (*bound_cost)(const void *workload); /* no policy can be lower on this workload */
+    /* No policy can be lower on this workload. NULL: there is no bound. */
+    double (*bound_cost)(const void *workload);
     /* The best parameters for these workloads, where they can be computed instead of searched; NULL
      * where not. 0, or -1 when out of memory. */
     int (*solve)(const void *const *workloads, size_t count, double *ret_parameters);
@@ -82,6 +97,28 @@ const struct subject *subject_find(const char *name);
 /* The subject that an AI of this specialization searches (the first of its own); NULL when there is
  * none. */
 const struct subject *subject_for(const char *specialization);
+
+/* The traces that the workloads of a subject are windows of: workload i of a split is one of trace
+ * i modulo count. */
+struct subject_traces {
+    size_t count;
+    const struct trace *of[SUBJECT_TRACES_MAX];
+    struct trace_options options;
+};
+/* A subject whose workloads come from traces: another one than its base, of the same name and with
+ * a version of its own, in which the traces' digests and the options are. */
+struct traced_subject {
+    struct subject subject;
+    struct subject_traces traces;
+    char version[SUBJECT_VERSION_SIZE];
+};
+/* identity: what stands for all the traces, at most 64 hex digits. Keeps pointers to the traces and
+ * into *ret_subject, which must stay where it is. 0, or -1 with a sentence on why not. */
+int subject_of_traces(const struct subject *base, const struct subject_traces *traces,
+                      const char *identity, struct traced_subject *ret_subject, char *ret_why,
+                      size_t size);
+/* Workload `index` of a split; NULL when out of memory. */
+void *subject_workload(const struct subject *subject, const char *split, uint64_t index);
 
 /* From the search space [0,1]^parameter_count to units, and back. What is outside [0,1] is folded
  * back at its ends (reflection), so the result is always in range. */

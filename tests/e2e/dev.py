@@ -23,7 +23,8 @@ PACKAGES = {"libuv": "libuv1-dev", "jansson": "libjansson-dev", "libcrypto": "li
             "libelf": "libelf-dev", "cmocka": "libcmocka-dev", "nlopt": "libnlopt-dev", "libcjson": "libcjson-dev",
             "yajl": "libyajl-dev", "libxxhash": "libxxhash-dev", "sqlite3": "libsqlite3-dev",
             "threads": "libc6-dev", "openssl": "libssl-dev", "http_parser": "libhttp-parser-dev",
-            "chart_js": "libjs-chart.js", "libcurl": "libcurl4-openssl-dev"}
+            "chart_js": "libjs-chart.js", "libcurl": "libcurl4-openssl-dev",
+            "libarchive": "libarchive-dev"}
 
 # Each says in the file "calls" how it was called. Nothing is installed here; a build directory is
 # one that has build.ninja.

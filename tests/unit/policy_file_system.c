@@ -26,7 +26,7 @@ static uint32_t share_of(uint32_t frames, uint32_t of)
     return (frames * 65536 + of - 1) / of;
 }
 
-static int64_t s3fifo_misses(const struct trace *trace, const struct in_frames *frames)
+static int64_t s3fifo_misses(const struct references *trace, const struct in_frames *frames)
 {
     struct file_system_rules rules = {.small = share_of(frames->small, trace->capacity),
                                       .ghost = share_of(frames->ghost, trace->capacity),
@@ -97,7 +97,7 @@ static void independent_reference_model(void **state)
         assert_int_equal(zipf_init(&zipf, PAGES, 0.8 + 0.2 * e), 0);
         uint32_t *pages = independent_references(&zipf, 1 + (uint64_t)e, count);
         for (int c = 0; c < 2; c++) {
-            struct trace trace = {c ? 1000 : 100, PAGES, count, pages};
+            struct references trace = {c ? 1000 : 100, PAGES, count, pages};
             double che = fixed_point_misses(&zipf, trace.capacity, lru_hit_share);
             double gelenbe = fixed_point_misses(&zipf, trace.capacity, fifo_hit_share);
             double lru = (double)cache_lru_misses(&trace) / count;
@@ -120,7 +120,7 @@ static void loop_of_110_in_100_frames(void **state)
     static uint32_t pages[LOOP * PASSES];
     for (uint32_t i = 0; i < LOOP * PASSES; i++)
         pages[i] = i % LOOP;
-    struct trace trace = {FRAMES, LOOP, LOOP * PASSES, pages};
+    struct references trace = {FRAMES, LOOP, LOOP * PASSES, pages};
     assert_int_equal(cache_lru_misses(&trace), trace.count);
     assert_int_equal(cache_fifo_misses(&trace), trace.count);
     assert_int_equal(cache_clock_misses(&trace), trace.count);
@@ -137,7 +137,7 @@ static void order_of_the_literature(void **state)
     struct zipf zipf;
     assert_int_equal(zipf_init(&zipf, PAGES, 1.0), 0);
     uint32_t *pages = independent_references(&zipf, 4, count);
-    struct trace trace = {1000, PAGES, count, pages};
+    struct references trace = {1000, PAGES, count, pages};
     double static_optimum = 1; /* the 1000 likeliest pages stay for ever */
     for (uint32_t rank = 0; rank < trace.capacity; rank++)
         static_optimum -= zipf_probability(&zipf, rank);
@@ -241,7 +241,7 @@ static bool plain_hit(struct plain *cache, const struct in_frames *policy, uint3
     return small || main;
 }
 
-static int64_t plain_misses(const struct trace *trace, const struct in_frames *policy)
+static int64_t plain_misses(const struct references *trace, const struct in_frames *policy)
 {
     struct plain *cache = calloc(1, sizeof *cache);
     int64_t misses = 0;
@@ -289,7 +289,7 @@ static void s3fifo_is_as_described(void **state)
     random_seed(&random, 11);
     for (uint32_t round = 0; round < test_sample(500); round++) {
         uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
-        struct trace trace = {capacity, 200, COUNT, pages};
+        struct references trace = {capacity, 200, COUNT, pages};
         struct in_frames policy = {.small = 1 + (uint32_t)random_below(&random, capacity),
                                    .ghost = (uint32_t)random_below(&random, PLAIN_GHOSTS),
                                    .promote = 1 + (uint32_t)random_below(&random, 4),
@@ -302,7 +302,7 @@ static void s3fifo_is_as_described(void **state)
 }
 
 /* MIN again: looks ahead along the trace for each victim. */
-static int64_t plain_min_misses(const struct trace *trace)
+static int64_t plain_min_misses(const struct references *trace)
 {
     uint32_t frames[PLAIN_MAX], used = 0;
     int64_t misses = 0;
@@ -336,7 +336,7 @@ static void min_is_right_and_a_bound(void **state)
     random_seed(&random, 12);
     for (uint32_t round = 0; round < test_sample(200); round++) {
         uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
-        struct trace trace = {capacity, 150, COUNT, pages};
+        struct references trace = {capacity, 150, COUNT, pages};
         struct in_frames policy = {.small = 1 + (uint32_t)random_below(&random, capacity),
                                    .ghost = capacity,
                                    .promote = 1,
@@ -431,7 +431,7 @@ static void arc_is_as_published(void **state)
     random_seed(&random, 13);
     for (uint32_t round = 0; round < test_sample(300); round++) {
         uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
-        struct trace trace = {capacity, 200, COUNT, pages};
+        struct references trace = {capacity, 200, COUNT, pages};
         struct plain_arc arc = {.target = 0};
         int64_t misses = 0;
         mixed_references(&random, pages, COUNT, trace.page_count);
@@ -453,7 +453,7 @@ static void baselines_are_what_they_say(void **state)
     const struct subject *subject = &subject_file_system;
     for (uint64_t seed = 0; seed < 4; seed++) {
         struct file_workload *load = subject->workload_new(seed);
-        const struct trace *trace = &load->trace;
+        const struct references *trace = &load->trace;
         uint32_t c = trace->capacity;
         struct in_frames published = {.small = c * 6554 / 65536,
                                       .ghost = c * 58982 / 65536,
@@ -475,7 +475,7 @@ static void beladys_string(void **state)
 {
     (void)state;
     const uint32_t pages[] = {1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5};
-    struct trace three = {3, 6, 12, pages}, four = {4, 6, 12, pages};
+    struct references three = {3, 6, 12, pages}, four = {4, 6, 12, pages};
     assert_int_equal(cache_fifo_misses(&three), 9);
     assert_int_equal(cache_fifo_misses(&four), 10);
     assert_int_equal(cache_lru_misses(&three), 10);

@@ -8,7 +8,7 @@
 
 /* FIFO and CLOCK: a ring of frames; CLOCK passes over, once, a page that was hit since the hand
  * came by. */
-static int64_t ring_misses(const struct trace *trace, bool second_chance)
+static int64_t ring_misses(const struct references *trace, bool second_chance)
 {
     enum { ABSENT = 0, RESIDENT = 1, HIT = 2 };
     uint8_t *state = calloc(trace->page_count, 1);
@@ -42,12 +42,12 @@ static int64_t ring_misses(const struct trace *trace, bool second_chance)
     return misses;
 }
 
-int64_t cache_fifo_misses(const struct trace *trace)
+int64_t cache_fifo_misses(const struct references *trace)
 {
     return ring_misses(trace, false);
 }
 
-int64_t cache_clock_misses(const struct trace *trace)
+int64_t cache_clock_misses(const struct references *trace)
 {
     return ring_misses(trace, true);
 }
@@ -90,7 +90,7 @@ static uint32_t links_oldest(const struct links *links, uint32_t list)
     return links->nodes[links->pages + list].newer;
 }
 
-int64_t cache_lru_misses(const struct trace *trace)
+int64_t cache_lru_misses(const struct references *trace)
 {
     struct links links;
     bool *resident = calloc(trace->page_count, sizeof *resident);
@@ -176,7 +176,7 @@ static void arc_miss(struct arc *arc, uint32_t page)
     arc_move(arc, page, T1);
 }
 
-int64_t cache_arc_misses(const struct trace *trace)
+int64_t cache_arc_misses(const struct references *trace)
 {
     struct arc arc = {.capacity = trace->capacity,
                       .where = calloc(trace->page_count, sizeof *arc.where)};
@@ -224,7 +224,7 @@ static void heap_remove_top(struct wanted *heap, uint32_t count)
 }
 
 /* ret_next[i]: when the page of reference i is wanted again; `count` and more: never. */
-static void find_next_uses(const struct trace *trace, uint32_t *last_seen, uint32_t *ret_next)
+static void find_next_uses(const struct references *trace, uint32_t *last_seen, uint32_t *ret_next)
 {
     for (uint32_t page = 0; page < trace->page_count; page++)
         last_seen[page] = trace->count;
@@ -234,7 +234,7 @@ static void find_next_uses(const struct trace *trace, uint32_t *last_seen, uint3
     }
 }
 
-int64_t cache_min_misses(const struct trace *trace)
+int64_t cache_min_misses(const struct references *trace)
 {
     uint32_t *due = calloc(trace->page_count, sizeof *due); /* of a resident page: its next use */
     uint32_t *next = malloc(trace->count * sizeof *next);

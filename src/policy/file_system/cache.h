@@ -8,7 +8,7 @@
 
 #include "policy/file_system/rules.h"
 
-struct trace {
+struct references {
     uint32_t capacity;   /* frames, > 0 */
     uint32_t page_count; /* pages are numbered 0..page_count-1 */
     uint32_t count;      /* references, < 2^27 */
@@ -16,16 +16,16 @@ struct trace {
 };
 
 /* Each returns the number of misses, cold ones included, or -1 when out of memory. */
-int64_t cache_fifo_misses(const struct trace *trace);
-int64_t cache_lru_misses(const struct trace *trace);
-int64_t cache_clock_misses(const struct trace *trace);
-int64_t cache_arc_misses(const struct trace *trace);
+int64_t cache_fifo_misses(const struct references *trace);
+int64_t cache_lru_misses(const struct references *trace);
+int64_t cache_clock_misses(const struct references *trace);
+int64_t cache_arc_misses(const struct references *trace);
 /* Belady's MIN: evicts what is wanted again last. Every missed page is brought in, as by all
  * others. */
-int64_t cache_min_misses(const struct trace *trace);
+int64_t cache_min_misses(const struct references *trace);
 
 /* S3-FIFO by these rules. */
-int64_t cache_s3fifo_misses(const struct trace *trace, const struct file_system_rules *rules);
+int64_t cache_s3fifo_misses(const struct references *trace, const struct file_system_rules *rules);
 
 /* The mechanism without its decisions, which `context` and these functions take (the questions are
  * those of rules.h). Whatever they answer, the simulation ends: small frames are clamped to
@@ -40,6 +40,6 @@ struct cache_decider {
     uint32_t (*keeps)(const void *context, uint32_t in_main, uint32_t hits);
     const void *context;
 };
-int64_t cache_decided_misses(const struct trace *trace, const struct cache_decider *decider);
+int64_t cache_decided_misses(const struct references *trace, const struct cache_decider *decider);
 
 #endif

@@ -106,7 +106,7 @@ static uint32_t clamp(uint32_t x, uint32_t low, uint32_t high)
     return x < low ? low : x > high ? high : x;
 }
 
-INLINED static int64_t simulate(const struct trace *trace, const struct cache_decider *decider)
+INLINED static int64_t simulate(const struct references *trace, const struct cache_decider *decider)
 {
     uint32_t capacity = trace->capacity;
     assert(capacity > 0);
@@ -142,7 +142,7 @@ INLINED static int64_t simulate(const struct trace *trace, const struct cache_de
     return misses;
 }
 
-int64_t cache_decided_misses(const struct trace *trace, const struct cache_decider *decider)
+int64_t cache_decided_misses(const struct references *trace, const struct cache_decider *decider)
 {
     return simulate(trace, decider);
 }
@@ -173,7 +173,7 @@ static uint32_t ruled_keeps(const void *rules, uint32_t in_main, uint32_t hits)
     return file_system_keeps(rules, in_main, hits);
 }
 
-int64_t cache_s3fifo_misses(const struct trace *trace, const struct file_system_rules *rules)
+int64_t cache_s3fifo_misses(const struct references *trace, const struct file_system_rules *rules)
 {
     struct cache_decider decider = {ruled_small,  ruled_ghost, ruled_on_miss,
                                     ruled_on_hit, ruled_keeps, rules};

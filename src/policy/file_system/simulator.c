@@ -15,6 +15,10 @@
  * occur (below) is our choice, made so that LRU, CLOCK, ARC and S3-FIFO compare about as they do on
  * published traces. S3-FIFO: Yang et al., SOSP 2023; ARC: Megiddo, Modha 2003.
  *
+ * Of a trace. Windows of its references, a quarter of the half that they come from (20,000 to
+ * 200,000), each from an empty cache, of so many pages as one says, or of 1..10 % of the window's
+ * distinct blocks.
+ *
  * Known answers. Under independent references LRU follows Che's approximation, and FIFO the fixed
  * point of RANDOM (Gelenbe 1973). On a loop one page longer than the cache, LRU, FIFO and ARC
  * always miss. Belady's MIN is optimal on every trace: the bound. */
@@ -132,10 +136,92 @@ static void *workload_new(uint64_t seed)
     g.loop = random_between(&g.random, 0, 0.2) / (0.95 * 5.5 * g.capacity);
     g.pages = load->pages;
     generate(&g);
-    load->trace = (struct trace){
+    load->trace = (struct references){
         .capacity = g.capacity, .page_count = PAGES, .count = REFERENCES, .pages = load->pages};
     zipf_clear(&g.zipf);
     free(g.page_of_rank);
+    return load;
+}
+
+/* ── workloads of a trace ── */
+
+enum { WINDOW_LEAST = 20000, WINDOW_MOST = 200000, TRACE_LEAST = 100 };
+
+static int compare_blocks(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+/* The blocks of a window as pages: neighbours stay neighbours, and any gap between others becomes
+ * one of a page that nobody asks for. */
+struct numbering {
+    int64_t *blocks; /* distinct, in order */
+    uint32_t *pages; /* of each block */
+    uint32_t count;
+};
+
+static int number_blocks(struct numbering *numbering, const struct trace_part *window)
+{
+    int64_t *blocks = malloc(window->count * sizeof *blocks);
+    numbering->pages = malloc(window->count * sizeof *numbering->pages);
+    numbering->blocks = blocks;
+    if (!blocks || !numbering->pages)
+        return -1;
+    for (size_t i = 0; i < window->count; i++)
+        blocks[i] = *trace_record(window->trace, window->first + i);
+    qsort(blocks, window->count, sizeof *blocks, compare_blocks);
+    uint32_t page = 0, count = 0;
+    for (size_t i = 0; i < window->count; i++) {
+        if (count > 0 && blocks[i] == blocks[count - 1])
+            continue;
+        if (count > 0)
+            page += (uint64_t)blocks[i] - (uint64_t)blocks[count - 1] == 1 ? 1 : 2;
+        blocks[count] = blocks[i];
+        numbering->pages[count++] = page;
+    }
+    numbering->count = count;
+    return 0;
+}
+
+static uint32_t page_of(const struct numbering *numbering, int64_t block)
+{
+    const int64_t *at = bsearch(&block, numbering->blocks, numbering->count,
+                                sizeof *numbering->blocks, compare_blocks);
+    return numbering->pages[at - numbering->blocks];
+}
+
+static uint32_t capacity_of(const struct trace_options *options, uint32_t blocks, uint64_t seed)
+{
+    struct random random;
+    random_seed(&random, ~seed); /* apart from the draw of the window */
+    double share =
+        options->cache_share > 0 ? options->cache_share : random_log_between(&random, 0.01, 0.1);
+    double frames = options->cache_pages > 0 ? options->cache_pages : floor(share * blocks);
+    return frames < 1 ? 1 : frames > blocks ? blocks : (uint32_t)frames;
+}
+
+static void *workload_read(const struct trace_part *part, uint64_t seed)
+{
+    size_t length = part->count / 4;
+    length = length < WINDOW_LEAST ? WINDOW_LEAST : length > WINDOW_MOST ? WINDOW_MOST : length;
+    struct trace_part window = trace_window(part, seed, length);
+    struct file_workload *load = malloc(sizeof *load + window.count * sizeof load->pages[0]);
+    struct numbering numbering = {0};
+    if (!load || number_blocks(&numbering, &window) < 0) {
+        free(load);
+        load = NULL;
+    } else {
+        for (size_t i = 0; i < window.count; i++)
+            load->pages[i] = page_of(&numbering, *trace_record(window.trace, window.first + i));
+        load->trace =
+            (struct references){.capacity = capacity_of(window.options, numbering.count, seed),
+                                .page_count = numbering.pages[numbering.count - 1] + 1,
+                                .count = (uint32_t)window.count,
+                                .pages = load->pages};
+    }
+    free(numbering.blocks);
+    free(numbering.pages);
     return load;
 }
 
@@ -158,14 +244,19 @@ static const struct constant constants[] = {
 };
 extern const char file_system_module[];
 
-static double miss_ratio(int64_t misses)
+static const struct references *references_of(const void *workload)
 {
-    return misses < 0 ? nan("") : (double)misses / REFERENCES;
+    return &((const struct file_workload *)workload)->trace;
+}
+
+static double miss_ratio(const void *workload, int64_t misses)
+{
+    return misses < 0 ? nan("") : (double)misses / references_of(workload)->count;
 }
 
 static double cost_of(const void *workload, const void *rules)
 {
-    return miss_ratio(cache_s3fifo_misses(&((const struct file_workload *)workload)->trace, rules));
+    return miss_ratio(workload, cache_s3fifo_misses(references_of(workload), rules));
 }
 
 static const char *const functions[] = {"small_frames", "ghost_pages", "on_miss",
@@ -207,11 +298,10 @@ static double module_cost(const void *workload, const module_function *module)
 {
     struct cache_decider decider = {asked_small,  asked_ghost, asked_on_miss,
                                     asked_on_hit, asked_keeps, module};
-    return miss_ratio(
-        cache_decided_misses(&((const struct file_workload *)workload)->trace, &decider));
+    return miss_ratio(workload, cache_decided_misses(references_of(workload), &decider));
 }
 
-static int64_t textbook_s3fifo_misses(const struct trace *trace)
+static int64_t textbook_s3fifo_misses(const struct references *trace)
 {
     double textbook[PARAMETERS];
     struct file_system_rules rules;
@@ -222,18 +312,18 @@ static int64_t textbook_s3fifo_misses(const struct trace *trace)
 }
 
 static const char *const baseline_names[] = {"LRU", "CLOCK", "ARC", "S3-FIFO 10 %", "FIFO"};
-static int64_t (*const baselines[])(const struct trace *) = {
+static int64_t (*const baselines[])(const struct references *) = {
     cache_lru_misses, cache_clock_misses, cache_arc_misses, textbook_s3fifo_misses,
     cache_fifo_misses};
 
 static double baseline_cost(const void *workload, int which)
 {
-    return miss_ratio(baselines[which](&((const struct file_workload *)workload)->trace));
+    return miss_ratio(workload, baselines[which](references_of(workload)));
 }
 
 static double bound_cost(const void *workload)
 {
-    return miss_ratio(cache_min_misses(&((const struct file_workload *)workload)->trace));
+    return miss_ratio(workload, cache_min_misses(references_of(workload)));
 }
 
 const struct subject subject_file_system = {
@@ -243,5 +333,8 @@ const struct subject subject_file_system = {
     .cost = "miss ratio",
     .version = "2",
     .module = file_system_module,
+    .workload_read = workload_read,
+    .trace_kind = TRACE_REFERENCES,
+    .trace_least = TRACE_LEAST,
     SUBJECT_PARTS,
 };

@@ -7,7 +7,7 @@
 #include "policy/file_system/cache.h"
 
 struct file_workload {
-    struct trace trace; /* its pages are those below */
+    struct references trace; /* its pages are those below */
     uint32_t pages[];
 };
 

@@ -41,8 +41,7 @@ struct evaluation_set *evaluation_set_new_until(const struct subject *subject, c
     set->subject = subject;
     set->stop = stop;
     while (set->count < seeds) {
-        uint64_t seed = subject_seed(subject, split, set->count);
-        void *workload = stopped(set) ? NULL : subject->workload_new(seed);
+        void *workload = stopped(set) ? NULL : subject_workload(subject, split, set->count);
         double textbook = workload ? subject->baseline_cost(workload, 0) : nan("");
         set->instances[set->count++] = (struct instance){workload, textbook};
         if (!(textbook > 0)) {
@@ -135,6 +134,8 @@ struct score evaluation_set_baseline(const struct evaluation_set *set, int which
 
 struct score evaluation_set_bound(const struct evaluation_set *set)
 {
+    if (!set->subject->bound_cost)
+        return (struct score){nan(""), nan(""), nan(""), .seeds = set->count};
     return measure(set, (struct decider){.baseline = -1});
 }
 

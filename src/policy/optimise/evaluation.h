@@ -38,6 +38,7 @@ struct score evaluation_set_module(const struct evaluation_set *set,
                                    const module_function *functions);
 /* which: 0..baseline_count-1, as struct subject's baseline_names. */
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which);
+/* NAN also where the subject has no bound. */
 struct score evaluation_set_bound(const struct evaluation_set *set);
 /* The subject's own solution for these workloads. 0, or -1 when out of memory or it has none. */
 int evaluation_set_solve(const struct evaluation_set *set, double *ret_parameters);

@@ -265,5 +265,6 @@ const struct subject subject_performance = {
     .cost = "CPU time per contended acquire, us",
     .version = "1",
     .module = performance_module,
+    .trace_lacks = "no public one of mutexes is known",
     SUBJECT_PARTS,
 };

@@ -208,5 +208,6 @@ const struct subject subject_window_manager = {
     .cost = "Tab presses for a switch",
     .version = "1",
     .module = window_manager_module,
+    .trace_lacks = "no public one of window switching is known",
     SUBJECT_PARTS,
 };
