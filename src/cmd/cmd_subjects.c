@@ -112,8 +112,8 @@ static void print_one(const struct subject *subject, const struct terminal *term
     for (int i = 1; i < subject->baseline_count; i++)
         printf("  %-15s %s\n", i == 1 ? "best practices" : "", subject->baseline_names[i]);
     printf("  C module        ");
-    for (size_t i = 0; subject->functions[i]; i++)
-        printf("%s%s", i ? ", " : "", subject->functions[i]);
+    for (size_t i = 0; i < subject->operation_count; i++)
+        printf("%s%s", i ? ", " : "", subject->operations[i].name);
     printf("\n\n");
     print_parameters(subject, terminal);
 }
@@ -132,8 +132,8 @@ static json_t *subject_json(const struct subject *subject)
     }
     for (int i = 0; i < subject->baseline_count; i++)
         json_array_append_new(baselines, json_string(subject->baseline_names[i]));
-    for (size_t i = 0; subject->functions[i]; i++)
-        json_array_append_new(functions, json_string(subject->functions[i]));
+    for (size_t i = 0; i < subject->operation_count; i++)
+        json_array_append_new(functions, json_string(subject->operations[i].name));
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:{s:f,s:f,s:i},s:b,s:o,s:o,s:o}", "name",
                      subject->name, "title", subject->title, "specialization",
                      subject->specialization, "cost", subject->cost, "direction", "lower",

@@ -1,7 +1,8 @@
-/* A policy as a C module: the text it is rendered to, and the memory of one that was compiled. */
+/* A policy as a C module: the text it is rendered to, and how one that was compiled is asked. */
 #ifndef KHUB_POLICY_MODULE_H
 #define KHUB_POLICY_MODULE_H
 
+#include "policy/module_call.h"
 #include "policy/subject.h"
 
 /* A row of struct subject's constants: a member of `struct type`, the subject's rules. */
@@ -20,13 +21,40 @@
     .baseline_names = baseline_names, .workload_new = workload_new, .rules_of = rules_of,          \
     .cost_of = cost_of, .baseline_cost = baseline_cost, .bound_cost = bound_cost,                  \
     .constant_count = sizeof constants / sizeof *constants, .constants = constants,                \
-    .functions = functions, .module_cost = module_cost
+    .operation_count = sizeof operations / sizeof *operations, .operations = operations,           \
+    .module_cost = module_cost
 
-#define MODULE_STATE_MAX ((uint32_t)1 << 20)
+#define MODULE_STATE_MAX  ((uint32_t)1 << 20) /* bytes of one state */
+#define MODULE_STATES_MAX ((uint32_t)1 << 24) /* of all that a workload has */
 
-/* The memory of a compiled policy whose function 0 is `state_size` and whose function 1 is
- * `state_reset`: as much as it asks for, up to MODULE_STATE_MAX, zeroed, then reset by the module.
- * To be freed with free(); NULL when out of memory. */
-void *module_state_new(const module_function *functions);
+/* A compiled policy, wherever it is. */
+struct compiled_policy {
+    /* Fills in the result and, when the policy writes an array, the bytes. */
+    void (*answer)(const struct compiled_policy *module, struct module_call *call);
+    void *context; /* of answer */
+};
+
+/* One of its states, as a simulator's context. */
+struct module_state {
+    const struct compiled_policy *module;
+    uint32_t number;
+};
+
+static inline uint64_t module_ask(const struct compiled_policy *module, struct module_call *call)
+{
+    module->answer(module, call);
+    return call->result;
+}
+
+/* A new state: as much memory as the policy asks for, up to MODULE_STATE_MAX, zeroed, then reset by
+ * it. 0, or -1 when it has too many. */
+int module_state_new(const struct compiled_policy *module, struct module_state *ret_state);
+/* None of its states is used any more. */
+void module_states_drop(const struct compiled_policy *module);
+
+/* Writes the C by which a compiled module of this subject is asked: it defines
+ * `void khub_answer(struct module_call *)`, freestanding, and is linked with the module. The length
+ * of all of it, as snprintf. */
+int module_adapter(const struct subject *subject, char *buffer, size_t size);
 
 #endif

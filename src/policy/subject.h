@@ -41,8 +41,17 @@ struct constant {
     size_t first, count; /* words */
 };
 
-/* A function of a compiled policy, to be cast to what it is. */
-typedef void (*module_function)(void);
+/* A function of the ops struct by which a module is called: its row in `operations`. Parameters
+ * are the state (void *), numbers of up to 64 bits, and at most one array, which the module reads
+ * (const) or writes, of at most MODULE_BYTES. */
+struct operation {
+    const char *name;       /* "packet" */
+    const char *returns;    /* "void" */
+    const char *parameters; /* "void *state, uint32_t delay_us" */
+    const char *meaning;    /* sentences, for the module's text */
+};
+
+struct compiled_policy; /* module.h */
 
 struct subject {
     const char *name;           /* "process_manager" */
@@ -77,17 +86,20 @@ struct subject {
      * where not. 0, or -1 when out of memory. */
     int (*solve)(const void *const *workloads, size_t count, double *ret_parameters);
     /* The module a policy is rendered to: freestanding C11, integers only, no undefined symbols.
-     * rules.h, as it is compiled into cost_of, and what stands around it in module.c.in. */
+     * rules.h, as it is compiled into cost_of, and what stands around it in module.c.in. All that
+     * others see of it is `const struct khub_NAME_ops khub_NAME`: two modules are one program. */
     const char *module;
     size_t constant_count;
     const struct constant *constants;
-    /* Names of the functions that the module defines, NULL-ended; module_cost takes them in this
-     * order. */
-    const char *const *functions;
+    /* The functions of its ops struct, in this order. When it has a state, the struct begins with
+     * state_size and state_reset, which are no rows. */
+    bool stateful;
+    size_t operation_count;
+    const struct operation *operations;
     /* The cost on the same simulator when a compiled policy decides; for a rendered one it is that
-     * of its parameters, to the bit. The code may come from anybody and do anything, so call it in
-     * a sandbox; but its answers can break nothing here: what is out of range is clamped. */
-    double (*module_cost)(const void *workload, const module_function *functions);
+     * of its parameters, to the bit. NAN when out of memory. The policy may come from anybody, so
+     * its answers can break nothing here: what is out of range is clamped. */
+    double (*module_cost)(const void *workload, const struct compiled_policy *module);
 };
 
 /* All subjects, in a fixed order; *ret_count of them. */

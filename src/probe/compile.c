@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/module.h"
 #include "probe/room.h"
 #include "process/lifeline.h"
 
@@ -131,9 +132,23 @@ static bool runs_by_itself(const GElf_Sym *symbol, const char *name)
            strcmp(name, "_fini") == 0;
 }
 
-static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
-                                       struct probe_report *report)
+/* What is looked for in an object, and found. */
+struct finding {
+    char ops[64]; /* the name of its ops struct */
+    bool has_ops;
+    struct probe_report *report;
+};
+
+static bool is_ops(const GElf_Sym *symbol, const char *name, const struct finding *finding)
 {
+    return GELF_ST_TYPE(symbol->st_info) == STT_OBJECT &&
+           GELF_ST_BIND(symbol->st_info) == STB_GLOBAL && strcmp(name, finding->ops) == 0;
+}
+
+static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
+                                       struct finding *finding)
+{
+    struct probe_report *report = finding->report;
     Elf_Data *data = elf_getdata(section, NULL);
     size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
     for (size_t i = 0; data && i < count; i++) {
@@ -151,12 +166,14 @@ static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Sh
             probe_explain(report, "%.64s would run before it is asked", name);
             return PROBE_NOT_COMPILED;
         }
+        finding->has_ops |= is_ops(&symbol, name, finding);
     }
     return PROBE_RAN;
 }
 
-static enum probe_result check_sections(Elf *elf, struct probe_report *report)
+static enum probe_result check_sections(Elf *elf, struct finding *finding)
 {
+    struct probe_report *report = finding->report;
     size_t names;
     if (elf_kind(elf) != ELF_K_ELF || elf_getshdrstrndx(elf, &names) != 0)
         return PROBE_FAILED;
@@ -173,7 +190,7 @@ static enum probe_result check_sections(Elf *elf, struct probe_report *report)
         if (header.sh_flags & SHF_ALLOC && strncmp(name, ".eh_frame", 9) != 0)
             report->object_bytes += header.sh_size;
         if (header.sh_type == SHT_SYMTAB) {
-            enum probe_result result = check_symbols(elf, section, &header, report);
+            enum probe_result result = check_symbols(elf, section, &header, finding);
             if (result != PROBE_RAN)
                 return result;
         }
@@ -181,17 +198,24 @@ static enum probe_result check_sections(Elf *elf, struct probe_report *report)
     return PROBE_RAN;
 }
 
-static enum probe_result check_object(const char *path, struct probe_report *report)
+static enum probe_result check_object(const char *path, const struct subject *subject,
+                                      struct probe_report *report)
 {
+    struct finding finding = {.report = report};
+    snprintf(finding.ops, sizeof finding.ops, "khub_%s", subject->name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     Elf *elf = NULL;
     enum probe_result result = PROBE_FAILED;
     if (fd >= 0 && elf_version(EV_CURRENT) != EV_NONE)
         elf = elf_begin(fd, ELF_C_READ, NULL);
     if (elf)
-        result = check_sections(elf, report);
+        result = check_sections(elf, &finding);
     if (result == PROBE_FAILED)
         probe_explain(report, "the compiler's object can't be read");
+    else if (result == PROBE_RAN && !finding.has_ops) {
+        probe_explain(report, "it does not define %s", finding.ops);
+        result = PROBE_MISSING;
+    }
     elf_end(elf);
     if (fd >= 0)
         close(fd);
@@ -208,14 +232,53 @@ static int write_source(const char *path, const char *source)
     return failed ? -1 : 0;
 }
 
-enum probe_result compile_module(const char *directory, const char *source, const atomic_bool *stop,
+/* directory/adapter.c. 0 or -1. */
+static int write_adapter(const char *path, const struct subject *subject)
+{
+    int length = module_adapter(subject, NULL, 0);
+    char *text = malloc((size_t)length + 1);
+    if (!text)
+        return -1;
+    module_adapter(subject, text, (size_t)length + 1);
+    int failed = write_source(path, text);
+    free(text);
+    return failed;
+}
+
+/* cc, as a kernel would, from one file to another. */
+static int run_cc(const char *directory, const char *source, const char *object,
+                  const atomic_bool *stop)
+{
+    const char *const arguments[] = {
+        "cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-Os", "-fPIC",
+        "-c", source,     "-o",    object,    NULL};
+    return run_compiler(arguments, directory, stop);
+}
+
+/* 0, or -1 after a complaint. */
+static int link_adapter(const char *directory, const struct subject *subject, const char *object,
+                        const atomic_bool *stop)
+{
+    char source[PROBE_PATH_MAX], adapter[PROBE_PATH_MAX], library[PROBE_PATH_MAX];
+    snprintf(source, sizeof source, "%s/adapter.c", directory);
+    snprintf(adapter, sizeof adapter, "%s/adapter.o", directory);
+    snprintf(library, sizeof library, "%s/policy.so", directory);
+    if (write_adapter(source, subject) < 0 || run_cc(directory, source, adapter, stop) < 0)
+        return -1;
+    /* -Bsymbolic: what it calls is its own, whatever names are loaded here already. */
+    const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,-Bsymbolic",
+                                object, adapter,   "-o",        library,       NULL};
+    return run_compiler(link, directory, stop);
+}
+
+enum probe_result compile_module(const char *directory, const struct subject *subject,
+                                 const char *source, const atomic_bool *stop,
                                  struct probe_report *report)
 {
-    char source_path[PROBE_PATH_MAX], object[PROBE_PATH_MAX], library[PROBE_PATH_MAX],
-        log[PROBE_PATH_MAX], complaint[COMPLAINT_MAX];
+    char source_path[PROBE_PATH_MAX], object[PROBE_PATH_MAX], log[PROBE_PATH_MAX],
+        complaint[COMPLAINT_MAX];
     snprintf(source_path, sizeof source_path, "%s/policy.c", directory);
     snprintf(object, sizeof object, "%s/policy.o", directory);
-    snprintf(library, sizeof library, "%s/policy.so", directory);
     snprintf(log, sizeof log, "%s/log", directory);
     if (strlen(source) > PROBE_SOURCE_MAX) {
         probe_explain(report, "its source has %zu bytes; the limit is %u", strlen(source),
@@ -226,21 +289,15 @@ enum probe_result compile_module(const char *directory, const char *source, cons
         probe_explain(report, "can't write %.128s: %s", source_path, strerror(errno));
         return PROBE_FAILED;
     }
-    const char *const compile[] = {
-        "cc", "-std=c11",  "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-Os", "-fPIC",
-        "-c", source_path, "-o",    object,    NULL};
-    if (run_compiler(compile, directory, stop) < 0) {
+    if (run_cc(directory, source_path, object, stop) < 0) {
         first_complaint(log, complaint);
         probe_explain(report, "cc: %s", *complaint ? complaint : "it did not compile");
         return PROBE_NOT_COMPILED;
     }
-    enum probe_result result = check_object(object, report);
+    enum probe_result result = check_object(object, subject, report);
     if (result != PROBE_RAN)
         return result;
-    /* -Bsymbolic: what it calls is its own, whatever names are loaded here already. */
-    const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,-Bsymbolic",
-                                object, "-o",      library,     NULL};
-    if (run_compiler(link, directory, stop) < 0) {
+    if (link_adapter(directory, subject, object, stop) < 0) {
         first_complaint(log, complaint);
         probe_explain(report, "cc: %s", *complaint ? complaint : "it did not link");
         return PROBE_NOT_COMPILED;

@@ -21,13 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "policy/module.h"
 #include "probe/room.h"
 #include "process/lifeline.h"
 #include "process/scratch.h"
 
-#define RUN_SECONDS   120.0
-#define FUNCTIONS_MAX 16u
-#define LOOK_MS       20
+#define RUN_SECONDS 120.0
+#define LOOK_MS     20
 
 static const char *const texts[] = {"ran",     "no_compiler", "not_compiled", "undefined",
                                     "missing", "killed",      "timeout",      "failed"};
@@ -92,8 +92,7 @@ int probe_wait(int pid, double seconds, const atomic_bool *stop, bool *ret_late)
 
 /* What it tells: how far it came, and the score. */
 struct verdict {
-    int32_t result;  /* enum probe_result */
-    int32_t missing; /* which function */
+    int32_t result; /* enum probe_result */
     struct score score;
 };
 
@@ -103,6 +102,11 @@ _Noreturn static void tell(int fd, const struct verdict *verdict)
     _exit(written == sizeof *verdict ? 0 : 1);
 }
 
+static void answer_here(const struct compiled_policy *policy, struct module_call *call)
+{
+    (*(void (**)(struct module_call *))policy->context)(call);
+}
+
 /* The exam is made before the module is there, and only then is the rest of the powers given up. */
 _Noreturn static void child(int fd, pid_t parent, const char *directory,
                             const struct subject *subject, const char *split, size_t seeds)
@@ -110,7 +114,8 @@ _Noreturn static void child(int fd, pid_t parent, const char *directory,
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS, SIGXCPU};
     struct verdict verdict = {.result = PROBE_FAILED};
     char path[PROBE_PATH_MAX];
-    module_function functions[FUNCTIONS_MAX];
+    void (*answer)(struct module_call *) = NULL;
+    struct compiled_policy policy = {answer_here, &answer};
     lifeline_tie(parent, SIGKILL);
     for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
         signal(deadly[i], SIG_DFL); /* a sanitizer, say, would handle some of them */
@@ -119,17 +124,11 @@ _Noreturn static void child(int fd, pid_t parent, const char *directory,
     if (!exam || sandbox_enter(fd) < 0)
         tell(fd, &verdict);
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    for (size_t i = 0; module && subject->functions[i] && i < FUNCTIONS_MAX; i++) {
-        void *symbol = dlsym(module, subject->functions[i]);
-        if (!symbol) {
-            verdict = (struct verdict){.result = PROBE_MISSING, .missing = (int32_t)i};
-            tell(fd, &verdict);
-        }
-        memcpy(&functions[i], &symbol, sizeof symbol);
-    }
-    if (!module || sandbox_seal(fd) < 0)
+    void *symbol = module ? dlsym(module, "khub_answer") : NULL;
+    memcpy(&answer, &symbol, sizeof symbol);
+    if (!answer || sandbox_seal(fd) < 0)
         tell(fd, &verdict);
-    verdict.score = evaluation_set_module(exam, functions);
+    verdict.score = evaluation_set_module(exam, &policy);
     verdict.result = PROBE_RAN;
     tell(fd, &verdict);
 }
@@ -157,13 +156,8 @@ static void explain_ending(struct probe_report *report, int status, bool late)
 
 /* Whether an honest child could have told this; a module that found the pipe may have written
  * anything. */
-static bool believable(const struct verdict *verdict, const struct subject *subject, size_t seeds)
+static bool believable(const struct verdict *verdict, size_t seeds)
 {
-    int32_t functions = 0;
-    while (subject->functions[functions])
-        functions++;
-    if (verdict->result == PROBE_MISSING)
-        return verdict->missing >= 0 && verdict->missing < functions;
     return verdict->result == PROBE_RAN && verdict->score.ratio > 0 &&
            isfinite(verdict->score.ratio) && verdict->score.seeds == seeds &&
            verdict->score.wins <= seeds;
@@ -195,14 +189,12 @@ static void run_module(const struct subject *subject, const char *directory, con
         explain_ending(report, status, late);
         return;
     }
-    if (!believable(&verdict, subject, seeds)) {
+    if (!believable(&verdict, seeds)) {
         probe_explain(report, "what it told is no score");
         return;
     }
     report->result = (enum probe_result)verdict.result;
     report->score = verdict.score;
-    if (report->result == PROBE_MISSING)
-        probe_explain(report, "it does not define %s", subject->functions[verdict.missing]);
 }
 
 void probe_module(const struct subject *subject, const char *source, const char *split,
@@ -219,7 +211,7 @@ void probe_module(const struct subject *subject, const char *source, const char 
         probe_explain(ret_report, "no temporary directory: %s", strerror(errno));
         return;
     }
-    ret_report->result = compile_module(scratch.path, source, stop, ret_report);
+    ret_report->result = compile_module(scratch.path, subject, source, stop, ret_report);
     if (ret_report->result == PROBE_RAN) {
         ret_report->result = PROBE_FAILED;
         run_module(subject, scratch.path, split, seeds, stop, ret_report);

@@ -18,7 +18,7 @@
     X(NO_COMPILER, "there is no C compiler (cc) here")                                             \
     X(NOT_COMPILED, "it does not compile as freestanding C11 without warnings")                    \
     X(UNDEFINED, "it needs symbols that it does not define")                                       \
-    X(MISSING, "it lacks a function of the subject's interface")                                   \
+    X(MISSING, "it does not define the subject's ops struct")                                      \
     X(KILLED, "it did what it may not, and was killed")                                            \
     X(TIMEOUT, "it ran longer than it may")                                                        \
     X(FAILED, "it could not be run here")

@@ -11,10 +11,11 @@
 
 /* Whether there is a C compiler. */
 bool compile_possible(void);
-/* Compiles `source` in `directory` (which the caller makes and removes) to directory/policy.so.
- * PROBE_RAN when it did, then with the report's object_bytes; else what was wrong, with the
- * report's `why`. */
-enum probe_result compile_module(const char *directory, const char *source, const atomic_bool *stop,
+/* Compiles `source` in `directory` (which the caller makes and removes), with the subject's
+ * adapter, to directory/policy.so. PROBE_RAN when it did, then with the report's object_bytes; else
+ * what was wrong, with the report's `why`. */
+enum probe_result compile_module(const char *directory, const struct subject *subject,
+                                 const char *source, const atomic_bool *stop,
                                  struct probe_report *report);
 
 /* Bounds what a compiler that the calling process is about to become can take: memory, CPU time,

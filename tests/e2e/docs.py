@@ -115,7 +115,7 @@ def the_hub_holds_the_conversation_of_the_protocol():
     body = next(payload["pattern"] for _, _, kind, payload in messages if kind == "pattern_share")
     ratio = next(payload["ratio"] for _, _, kind, payload in messages if kind == "measurement")
     equal(measure(body["nonce"], body["parameters"])["ratio"], ratio, "ratio in the document")
-    equal(canonical_sha256("audio", "1", body["parameters"]), messages[0][3]["sha256"], "digest in the document")
+    equal(canonical_sha256("audio", body["subject_version"], body["parameters"]), messages[0][3]["sha256"], "digest in the document")
     with Hub() as hub:
         clients = {name: hub.join(name, 2) for name in sorted({sender for sender, *_ in messages} - {"hub"})}
         equal(len(clients), 3, "AIs")

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "policy/audio/simulator.h"
+#include "policy/module.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"
@@ -179,32 +180,14 @@ static void bound_is_the_best_plan(void **state)
 /* What a module may do: anything. */
 static struct random dice;
 
-static uint32_t dice_size(void)
+static void dice_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return 0;
-}
-
-static void dice_reset(void *memory)
-{
-    (void)memory;
-}
-
-static uint32_t dice_delay(void *memory)
-{
-    (void)memory;
+    (void)policy;
     uint64_t x = random_u64(&dice);
-    return x % 8 ? (uint32_t)(x >> 8) % 300000 : (uint32_t)(x >> 32);
+    call->result = call->which == MODULE_STATE_NEW ? 0 : x % 8 ? (x >> 8) % 300000 : x >> 32;
 }
 
-static void dice_packet(void *memory, uint32_t delay_us)
-{
-    (void)memory;
-    (void)delay_us;
-}
-
-static const module_function dice_module[] = {
-    (module_function)dice_size, (module_function)dice_reset, (module_function)dice_delay,
-    (module_function)dice_packet};
+static const struct compiled_policy dice_module = {dice_answer, NULL};
 
 static void nobody_beats_the_bound(void **state)
 {
@@ -215,7 +198,7 @@ static void nobody_beats_the_bound(void **state)
         double bound = subject->bound_cost(load);
         assert_true(bound > 0);
         for (int round = 0; round < 8; round++)
-            assert_true(bound < subject->module_cost(load, dice_module));
+            assert_true(bound < subject->module_cost(load, &dice_module));
         free(load);
     }
 }
@@ -308,29 +291,26 @@ static void margins_and_floors_by_hand(void **state)
 /* A module made of the same rules, and the baselines by their constants. */
 static struct audio_rules module_rules;
 
-static uint32_t module_size(void)
+static struct audio_state module_memory;
+
+static void module_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return sizeof(struct audio_state);
+    (void)policy;
+    switch (call->which) {
+    case 0:
+        call->result = audio_playout_delay(&module_rules, &module_memory);
+        break;
+    case 1:
+        audio_packet(&module_rules, &module_memory, (uint32_t)call->arguments[0]);
+        break;
+    default:
+        assert_int_equal(call->which, MODULE_STATE_NEW);
+        module_memory = (struct audio_state){0};
+        call->result = 0;
+    }
 }
 
-static void module_reset(void *memory)
-{
-    *(struct audio_state *)memory = (struct audio_state){0};
-}
-
-static uint32_t module_delay(void *memory)
-{
-    return audio_playout_delay(&module_rules, memory);
-}
-
-static void module_packet(void *memory, uint32_t delay_us)
-{
-    audio_packet(&module_rules, memory, delay_us);
-}
-
-static const module_function module[] = {
-    (module_function)module_size, (module_function)module_reset, (module_function)module_delay,
-    (module_function)module_packet};
+static const struct compiled_policy module = {module_answer, NULL};
 
 static void baselines_are_what_they_say(void **state)
 {
@@ -348,7 +328,7 @@ static void baselines_are_what_they_say(void **state)
             subject->rules_of(settings[which], &module_rules);
             if (which != 4)
                 module_rules.spike_threshold_us = UINT32_MAX;
-            assert_true(subject->module_cost(load, module) == subject->baseline_cost(load, which));
+            assert_true(subject->module_cost(load, &module) == subject->baseline_cost(load, which));
         }
         free(load);
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "policy/graphics/simulator.h"
+#include "policy/module.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 #include "policy_effort.h"
@@ -142,34 +143,14 @@ static uint32_t clairvoyant_lead(void *context, uint32_t damage_px)
 /* What a module may do: anything. */
 static struct random dice;
 
-static uint32_t dice_size(void)
+static void dice_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return UINT32_MAX;
-}
-
-static void dice_reset(void *memory)
-{
-    *(uint64_t *)memory = 1;
-}
-
-static uint32_t dice_lead(void *memory, uint32_t damage_px)
-{
-    (void)memory;
-    (void)damage_px;
+    (void)policy;
     uint64_t x = random_u64(&dice);
-    return x % 4 ? (uint32_t)(x >> 8) % PERIOD : (uint32_t)(x >> 32);
+    call->result = call->which == MODULE_STATE_NEW ? 0 : x % 4 ? (x >> 8) % PERIOD : x >> 32;
 }
 
-static void dice_done(void *memory, uint32_t cost_us, uint32_t missed)
-{
-    (void)memory;
-    (void)cost_us;
-    (void)missed;
-}
-
-static const module_function dice_module[] = {
-    (module_function)dice_size, (module_function)dice_reset, (module_function)dice_lead,
-    (module_function)dice_done};
+static const struct compiled_policy dice_module = {dice_answer, NULL};
 
 /* With frames that never fit among them, which the priors have only few of. */
 static void nobody_beats_the_clairvoyant(void **state)
@@ -185,7 +166,7 @@ static void nobody_beats_the_clairvoyant(void **state)
         assert_true(graphics_mean_cost(load, &policy) == bound);
         for (int round = 0; round < 8; round++)
             assert_true(bound < fixed_cost(load, (uint32_t)random_below(&dice, PERIOD)));
-        assert_true(bound < subject->module_cost(load, dice_module));
+        assert_true(bound < subject->module_cost(load, &dice_module));
         for (uint32_t i = 0; i < load->count; i++)
             never_fit += load->frames[i].cost_us > PERIOD;
         free(load);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/module.h"
 #include "policy/networking/congestion.h"
 #include "policy/networking/rules.h"
 #include "policy/networking/simulator.h"
@@ -460,68 +461,60 @@ static void rules_keep_their_range(void **state)
     }
 }
 
-/* A module is these four functions: first the rules themselves, then one that breaks every
- * promise. */
-static uint32_t rules_size(void)
+/* In a module's place: first the rules themselves, then one that breaks every promise. */
+static struct networking_state module_states[8];
+
+static void rules_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return sizeof(struct networking_state);
+    uint32_t *count = policy->context;
+    struct networking_state *state = &module_states[call->state];
+    switch (call->which) {
+    case 0:
+        call->result = networking_on_ack(&example, state, (uint32_t)call->arguments[0],
+                                         (uint32_t)call->arguments[1]);
+        break;
+    case 1:
+        call->result = networking_on_loss(&example, state);
+        break;
+    default:
+        assert_int_equal(call->which, MODULE_STATE_NEW);
+        assert_in_range(*count, 0, 7);
+        networking_reset(&module_states[*count]);
+        call->result = (*count)++;
+    }
 }
 
-static void rules_reset(void *state)
+static void liars_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    networking_reset(state);
+    (void)policy;
+    bool odd = (call->arguments[0] ^ call->arguments[1]) & 1;
+    call->result = call->which == 0 && !odd ? UINT32_MAX : 0;
 }
 
-static uint32_t rules_ack(void *state, uint32_t rtt_us, uint32_t acked)
+/* One that has no memory for a state. */
+static void full_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return networking_on_ack(&example, state, rtt_us, acked);
-}
-
-static uint32_t rules_loss(void *state)
-{
-    return networking_on_loss(&example, state);
-}
-
-static uint32_t liars_size(void)
-{
-    return UINT32_MAX;
-}
-
-static void liars_reset(void *state)
-{
-    memset(state, 7, 1 << 20);
-}
-
-static uint32_t liars_ack(void *state, uint32_t rtt_us, uint32_t acked)
-{
-    unsigned char *bytes = state;
-    assert_true(bytes[(1 << 20) - 1] == 7);
-    return (rtt_us ^ acked) & 1 ? 0 : UINT32_MAX;
-}
-
-static uint32_t liars_loss(void *state)
-{
-    (void)state;
-    return 0;
+    (void)policy;
+    call->result = UINT64_MAX;
 }
 
 static void modules_decide(void **state)
 {
     (void)state;
-    const module_function honest[] = {(module_function)rules_size, (module_function)rules_reset,
-                                      (module_function)rules_ack, (module_function)rules_loss};
-    const module_function liar[] = {(module_function)liars_size, (module_function)liars_reset,
-                                    (module_function)liars_ack, (module_function)liars_loss};
+    uint32_t count;
+    const struct compiled_policy honest = {rules_answer, &count}, liar = {liars_answer, NULL},
+                                 full = {full_answer, NULL};
     const double p[PARAMETERS] = {1, 0.25, 4, 6554.0 / 65536, 0.5, 0.5, 1, 1};
-    const char *const names[] = {"state_size", "state_reset", "cc_on_ack", "cc_on_loss"};
-    for (int i = 0; i < 4; i++)
-        assert_string_equal(subject->functions[i], names[i]);
-    assert_null(subject->functions[4]);
+    assert_int_equal(subject->operation_count, 2);
+    assert_string_equal(subject->operations[0].name, "on_ack");
+    assert_string_equal(subject->operations[1].name, "on_loss");
     for (uint64_t seed = 0; seed < 12; seed++) {
         void *load = subject->workload_new(seed);
-        assert_true(subject->module_cost(load, honest) == subject_cost(subject, load, p));
-        double cost = subject->module_cost(load, liar);
+        count = 0;
+        assert_true(subject->module_cost(load, &honest) == subject_cost(subject, load, p));
+        double cost = subject->module_cost(load, &liar);
         assert_true(cost >= 1 && cost < 1e6);
+        assert_true(isnan(subject->module_cost(load, &full)));
         free(load);
     }
 }

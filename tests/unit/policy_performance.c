@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "policy/elementary.h"
+#include "policy/module.h"
 #include "policy/optimise/evaluation.h"
 #include "policy/performance/rules.h"
 #include "policy/performance/simulator.h"
@@ -164,35 +165,30 @@ static void rules_learn(void **state)
 }
 
 /* In a module's place: spins for as long as it was told last, or what it is here. */
-static uint32_t claimed_size = 4, resets, constant_limit = UINT32_MAX;
+static uint32_t waited_last, constant_limit = UINT32_MAX;
 
-static uint32_t fake_size(void)
+static void fake_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return claimed_size;
-}
-
-static void fake_reset(void *memory)
-{
-    resets++;
-    assert_int_equal(*(uint32_t *)memory, 0);
-}
-
-static uint32_t fake_limit(void *memory, uint32_t queue)
-{
-    assert_in_range(queue, 0, 6);
-    return constant_limit != UINT32_MAX ? constant_limit : *(uint32_t *)memory;
-}
-
-static void fake_feedback(void *memory, uint32_t waited)
-{
-    *(uint32_t *)memory = waited;
+    (void)policy;
+    switch (call->which) {
+    case 0:
+        assert_in_range(call->arguments[0], 0, 6);
+        call->result = constant_limit != UINT32_MAX ? constant_limit : waited_last;
+        break;
+    case 1:
+        waited_last = (uint32_t)call->arguments[0];
+        break;
+    default:
+        assert_int_equal(call->which, MODULE_STATE_NEW);
+        waited_last = 0;
+        call->result = 0;
+    }
 }
 
 static void modules_decide(void **state)
 {
     (void)state;
-    const module_function module[] = {(module_function)fake_size, (module_function)fake_reset,
-                                      (module_function)fake_limit, (module_function)fake_feedback};
+    const struct compiled_policy module = {fake_answer, NULL};
     const struct subject *subject = performance();
     struct performance_workload *load = subject->workload_new(7);
     uint64_t as_last = 0;
@@ -203,17 +199,13 @@ static void modules_decide(void **state)
         last = wait;
     }
     double cost = (double)as_last / load->count / 1000;
-    claimed_size = 4;
     constant_limit = UINT32_MAX;
-    assert_true(subject->module_cost(load, module) == cost);
-    claimed_size = UINT32_MAX; /* asks for all there is, gets some */
-    assert_true(subject->module_cost(load, module) == cost);
-    assert_int_equal(resets, 2);
+    assert_true(subject->module_cost(load, &module) == cost);
     for (constant_limit = 0; constant_limit < 20000; constant_limit += 6500)
-        assert_true(subject->module_cost(load, module) ==
+        assert_true(subject->module_cost(load, &module) ==
                     performance_fixed_cost(load, constant_limit));
     constant_limit = UINT32_MAX - 1;
-    assert_true(subject->module_cost(load, module) == subject->baseline_cost(load, 3));
+    assert_true(subject->module_cost(load, &module) == subject->baseline_cost(load, 3));
     free(load);
 }
 

@@ -16,11 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "policy/module.h"
 #include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 
-enum { FUNCTIONS_MAX = 16, SUBJECTS_MAX = 32, ROUNDS = 4 };
+enum { SUBJECTS_MAX = 32, ROUNDS = 4 };
 
 static char directory[] = P_tmpdir "/policy_render_XXXXXX";
 static const char *compilers[2];
@@ -37,10 +38,10 @@ __attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
     return system(command);
 }
 
-static FILE *source_new(void)
+static FILE *source_new(const char *name)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s/policy.c", directory);
+    snprintf(path, sizeof path, "%s/%s.c", directory, name);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     return file;
@@ -48,31 +49,47 @@ static FILE *source_new(void)
 
 struct module {
     void *library;
-    module_function functions[FUNCTIONS_MAX];
+    void (*answer)(struct module_call *call);
+    struct compiled_policy policy;
 };
+
+static void answer_here(const struct compiled_policy *policy, struct module_call *call)
+{
+    const struct module *module = policy->context;
+    module->answer(call);
+}
+
+static void write_adapter(const struct subject *subject)
+{
+    int length = module_adapter(subject, NULL, 0);
+    assert_true(length > 0);
+    char *text = malloc((size_t)length + 1);
+    assert_int_equal(module_adapter(subject, text, (size_t)length + 1), length);
+    FILE *file = source_new("adapter");
+    assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
+    free(text);
+}
 
 /* Loads policy.c as this compiler makes it, each time under another name: what has the name of
  * something that is loaded isn't loaded again. */
-static struct module module_new(const struct subject *subject, const char *compiler)
+static void module_load(const struct subject *subject, const char *compiler,
+                        struct module *ret_module)
 {
     static int made;
     char path[128];
     snprintf(path, sizeof path, "%s/policy%d.so", directory, made++);
+    write_adapter(subject);
     assert_int_equal(shell("cd %s && %s -std=c11 -ffreestanding -nostdlib -Os -fPIC -shared "
-                           "policy.c -o %s",
+                           "-Wall -Wextra -Werror policy.c adapter.c -o %s",
                            directory, compiler, path),
                      0);
-    struct module module = {.library = dlopen(path, RTLD_NOW | RTLD_LOCAL)};
-    if (!module.library)
+    *ret_module = (struct module){.library = dlopen(path, RTLD_NOW | RTLD_LOCAL),
+                                  .policy = {answer_here, ret_module}};
+    if (!ret_module->library)
         fail_msg("%s", dlerror());
-    for (int i = 0; subject->functions[i]; i++) {
-        assert_in_range(i, 0, FUNCTIONS_MAX - 1);
-        void *function = dlsym(module.library, subject->functions[i]);
-        if (!function)
-            fail_msg("the module defines no %s", subject->functions[i]);
-        memcpy(&module.functions[i], &function, sizeof function);
-    }
-    return module;
+    void *function = dlsym(ret_module->library, "khub_answer");
+    assert_non_null(function);
+    memcpy(&ret_module->answer, &function, sizeof function);
 }
 
 /* The source of this policy is in policy.c, and is as it should be. */
@@ -90,7 +107,7 @@ static void render(const struct subject *subject, const double *parameters)
     assert_non_null(strstr(text, subject->name));
     for (int i = 0; i < subject->parameter_count; i++)
         assert_non_null(strstr(text, subject->parameters[i].name));
-    FILE *file = source_new();
+    FILE *file = source_new("policy");
     assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
     free(text);
     for (int i = 0; i < compiler_count; i++)
@@ -117,7 +134,7 @@ static void parameters_of_round(const struct subject *subject, int round, double
 
 static void assert_runs_modules(const struct subject *subject)
 {
-    if (!subject->functions || !subject->module_cost)
+    if (subject->operation_count == 0 || !subject->module_cost)
         fail_msg("%s renders no module that can be run", subject->name);
 }
 
@@ -130,8 +147,9 @@ static void decides_as_simulated(void **state)
         double p[SUBJECT_PARAMETERS_MAX];
         parameters_of_round(subject, round, p);
         render(subject, p);
-        struct module module = module_new(subject, compilers[round % compiler_count]);
-        struct score asked = evaluation_set_module(set, module.functions),
+        struct module module;
+        module_load(subject, compilers[round % compiler_count], &module);
+        struct score asked = evaluation_set_module(set, &module.policy),
                      own = evaluation_set_score(set, p);
         dlclose(module.library);
         if (asked.ratio != own.ratio || asked.cost != own.cost)
@@ -146,20 +164,33 @@ static void decides_as_simulated(void **state)
 static const char *const answers[] = {
     "~0ull", "0", "(seed = seed * 6364136223846793005u + 1442695040888963407u) >> 20"};
 
+/* It also asks for all the memory there is, and uses what it gets. */
+static void write_liar(FILE *file, const struct subject *subject, const char *answer)
+{
+    fprintf(file,
+            "unsigned long long seed;\n"
+            "static unsigned long long lie(void) { return %s; }\n"
+            "__attribute__((unused)) static void fill(unsigned char *state)\n"
+            "{ for (long i = 0; i < %u; i++) { if (state[i]) __builtin_trap(); state[i] = 1; } }\n"
+            "const struct { %s unsigned long long (*all[10])(void); } khub_%s = {\n"
+            "    %s {lie, lie, lie, lie, lie, lie, lie, lie, lie, lie} };\n",
+            answer, MODULE_STATE_MAX,
+            subject->stateful ? "unsigned size; void (*reset)(unsigned char *);" : "",
+            subject->name, subject->stateful ? "0xffffffff, fill," : "");
+}
+
 static void answers_break_nothing(void **state)
 {
     const struct subject *subject = *state;
     assert_runs_modules(subject);
     struct evaluation_set *set = evaluation_set_new(subject, "peer/render", 2);
     for (size_t k = 0; k < sizeof answers / sizeof *answers; k++) {
-        FILE *file = source_new();
-        fprintf(file, "unsigned long long seed;\n");
-        for (int i = 0; subject->functions[i]; i++)
-            fprintf(file, "unsigned long long %s(void) { return %s; }\n", subject->functions[i],
-                    answers[k]);
+        FILE *file = source_new("policy");
+        write_liar(file, subject, answers[k]);
         assert_int_equal(fclose(file), 0);
-        struct module module = module_new(subject, compilers[0]);
-        struct score score = evaluation_set_module(set, module.functions);
+        struct module module;
+        module_load(subject, compilers[0], &module);
+        struct score score = evaluation_set_module(set, &module.policy);
         dlclose(module.library);
         if (!(score.cost > 0 && score.cost < HUGE_VAL))
             fail_msg("%s, all answers %s: cost %g", subject->name, answers[k], score.cost);

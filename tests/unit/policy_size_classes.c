@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/module.h"
 #include "policy/optimise/evaluation.h"
 #include "policy/random.h"
 #include "policy/size_classes/class_programme.h"
@@ -323,26 +324,21 @@ static void least_class_that_fits(void **state)
 static uint32_t claimed_count, liar;
 static struct size_table claimed, meant;
 
-static uint32_t fake_count(void)
+static void fake_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return claimed_count;
-}
-
-static uint32_t fake_size(uint32_t which)
-{
-    return claimed.sizes[which];
-}
-
-static uint32_t fake_class_of(uint32_t size)
-{
-    return size_classes_of(&(struct size_classes_rules){SIZE_CLASSES, meant.sizes}, size) + liar;
+    const struct size_classes_rules rules = {SIZE_CLASSES, meant.sizes};
+    uint32_t asked = (uint32_t)call->arguments[0];
+    (void)policy;
+    assert_in_range(call->which, 0, 2);
+    call->result = call->which == 0   ? claimed_count
+                   : call->which == 1 ? claimed.sizes[asked]
+                                      : size_classes_of(&rules, asked) + liar;
 }
 
 static void modules_decide(void **state)
 {
     (void)state;
-    const module_function module[] = {(module_function)fake_count, (module_function)fake_size,
-                                      (module_function)fake_class_of};
+    const struct compiled_policy module = {fake_answer, NULL};
     const struct subject *subject = size_classes();
     struct size_workload *load = subject->workload_new(7);
     struct random random;
@@ -355,19 +351,19 @@ static void modules_decide(void **state)
         double cost = subject_cost(subject, load, p);
         claimed_count = SIZE_CLASSES;
         liar = 0;
-        assert_true(subject->module_cost(load, module) == cost);
+        assert_true(subject->module_cost(load, &module) == cost);
         claimed_count = UINT32_MAX; /* no more than the subject has */
         claimed.sizes[SIZE_TUNED] = UINT32_MAX;
         claimed.sizes[0]--; /* not a multiple of 16: made one */
-        assert_true(subject->module_cost(load, module) == cost);
+        assert_true(subject->module_cost(load, &module) == cost);
         liar =
             round % 2 ? 1000 : UINT32_MAX; /* no such class, or one too small: the one that fits */
-        assert_true(subject->module_cost(load, module) == cost);
+        assert_true(subject->module_cost(load, &module) == cost);
     }
     claimed_count = 0; /* one class: the largest */
     claimed.sizes[0] = 0;
     static const uint32_t largest = SLAB_OBJECT_MAX;
-    assert_true(subject->module_cost(load, module) == size_classes_waste(load, &largest, 1));
+    assert_true(subject->module_cost(load, &module) == size_classes_waste(load, &largest, 1));
     free(load);
 }
 

@@ -99,12 +99,18 @@ static void check_names(const struct subject *subject)
         assert_int_equal(occurrences(subject->module, place), 1);
         assert_true(constant->count > 0 && constant->first + constant->count <= RULES_WORDS);
     }
-    assert_int_equal(occurrences(subject->module, "@"), 2 * subject->constant_count);
-    assert_non_null(subject->functions[0]);
-    for (int i = 0; subject->functions[i]; i++) {
-        char call[64];
-        snprintf(call, sizeof call, " %s(", subject->functions[i]);
-        assert_true(occurrences(subject->module, call) >= 2); /* declared, defined */
+    assert_int_equal(occurrences(subject->module, "@ops@\n"), 1);
+    assert_int_equal(occurrences(subject->module, "@"), 2 * subject->constant_count + 2);
+    assert_true(subject->operation_count > 0);
+    for (size_t i = 0; i < subject->operation_count; i++) {
+        const struct operation *operation = &subject->operations[i];
+        char place[96];
+        snprintf(place, sizeof place, " %s(", operation->name);
+        assert_true(occurrences(subject->module, place) >= 1);
+        snprintf(place, sizeof place, "\n    .%s = %s,\n", operation->name, operation->name);
+        assert_int_equal(occurrences(subject->module, place), 1);
+        assert_true(operation->meaning[0] && operation->returns[0] && operation->parameters[0]);
+        assert_int_equal(strncmp(operation->parameters, "void *state", 11) == 0, subject->stateful);
     }
 }
 

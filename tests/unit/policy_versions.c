@@ -19,15 +19,15 @@ static const struct {
     const char *subject, *version;
     uint64_t numbers, text;
 } known[] = {
-    {"process_manager", "2", UINT64_C(0x1926680ebc7dfdad), UINT64_C(0xf90ff91a584e0f41)},
-    {"file_system", "2", UINT64_C(0x420abcb011dfa6cf), UINT64_C(0xbc85732ba968a312)},
-    {"networking", "1", UINT64_C(0xa916951754bbd429), UINT64_C(0x9bd77f39561f99c4)},
-    {"security", "1", UINT64_C(0x2123a3f509497956), UINT64_C(0xf8c99397aa11c38e)},
-    {"performance", "1", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xbb17dfc5a6c3aaee)},
-    {"graphics", "2", UINT64_C(0x285bbdfdd9d1e334), UINT64_C(0x5cb578838ed9aac4)},
-    {"audio", "1", UINT64_C(0x95e36b70992b30f8), UINT64_C(0xc316dedeb912a077)},
-    {"window_manager", "1", UINT64_C(0x11b10aa1435d08ce), UINT64_C(0xfc4725d3c4cdf932)},
-    {"size_classes", "1", UINT64_C(0x1985208fa047dfcd), UINT64_C(0x58425640940483cd)},
+    {"process_manager", "3", UINT64_C(0x1926680ebc7dfdad), UINT64_C(0xe29585553403aef1)},
+    {"file_system", "3", UINT64_C(0x420abcb011dfa6cf), UINT64_C(0x58133c4ab49cc261)},
+    {"networking", "2", UINT64_C(0xa916951754bbd429), UINT64_C(0x16ba85eb2e76a6d5)},
+    {"security", "2", UINT64_C(0x2123a3f509497956), UINT64_C(0x45704c719442a329)},
+    {"performance", "2", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xc22a76476802432e)},
+    {"graphics", "3", UINT64_C(0x285bbdfdd9d1e334), UINT64_C(0x2ff518e0990b9806)},
+    {"audio", "2", UINT64_C(0x95e36b70992b30f8), UINT64_C(0x9c8d0c19d17d8f76)},
+    {"window_manager", "2", UINT64_C(0x11b10aa1435d08ce), UINT64_C(0x929a0dbc00ba7512)},
+    {"size_classes", "2", UINT64_C(0x1985208fa047dfcd), UINT64_C(0x4e344ba159f5b566)},
 };
 
 static void add_bytes(uint64_t *hash, const void *bytes, size_t size) /* FNV-1a */

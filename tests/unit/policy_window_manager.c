@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "policy/module.h"
 #include "policy/optimise/search.h"
 #include "policy/subject_table.h"
 #include "policy/window_manager/rules.h"
@@ -363,30 +364,19 @@ static void how_much_the_list_moves(void **state)
     assert_true(by_tuned < moved[MARKOV]);
 }
 
-static uint32_t greedy_size(void)
+static void nonsense_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    return UINT32_MAX;
-}
-
-static void no_reset(void *state)
-{
-    (void)state;
-}
-
-static void nonsense_order(void *state, uint8_t *ret_windows, uint32_t count)
-{
-    (void)state;
-    memset(ret_windows, 255, count);
+    (void)policy;
+    memset(call->bytes, 255, sizeof call->bytes);
+    call->result = 0;
 }
 
 static void modules_may_answer_anything(void **state)
 {
     (void)state;
     struct window_workload *load = subject->workload_new(1);
-    const module_function functions[] = {(module_function)greedy_size, (module_function)no_reset,
-                                         (module_function)nonsense_order,
-                                         (module_function)stubborn_switched};
-    double cost = subject->module_cost(load, functions);
+    const struct compiled_policy module = {nonsense_answer, NULL};
+    double cost = subject->module_cost(load, &module);
     assert_true(cost == load->trace.window_count - 1); /* each stands at the end */
     free(load);
 }

@@ -216,19 +216,39 @@ static double bound_cost(const void *workload)
     return audio_least_impairment(&((const struct call_workload *)workload)->call);
 }
 
-static const char *const functions[] = {"state_size", "state_reset", "playout_delay_us", "packet",
-                                        NULL};
+enum { ASK_PLAYOUT_DELAY, TELL_PACKET };
+static const struct operation operations[] = {
+    [ASK_PLAYOUT_DELAY] =
+        {"playout_delay_us", "uint32_t", "void *state",
+         "How long after it was sent the talkspurt whose first packet just came shall be played, "
+         "us."},
+    [TELL_PACKET] =
+        {"packet", "void", "void *state, uint32_t delay_us",
+         "A packet came, this long after it was sent. To be told before the question above."},
+};
 
-static double module_cost(const void *workload, const module_function *module)
+static uint32_t asked_playout_delay(void *context)
 {
-    struct audio_policy policy = {.playout_delay_us = (uint32_t(*)(void *))module[2],
-                                  .packet = (void (*)(void *, uint32_t))module[3],
-                                  .context = module_state_new(module)};
-    if (!policy.context)
+    const struct module_state *state = context;
+    struct module_call call = {.which = ASK_PLAYOUT_DELAY, .state = state->number};
+    return (uint32_t)module_ask(state->module, &call);
+}
+
+static void told_packet(void *context, uint32_t delay_us)
+{
+    const struct module_state *state = context;
+    struct module_call call = {
+        .which = TELL_PACKET, .state = state->number, .arguments = {delay_us}};
+    module_ask(state->module, &call);
+}
+
+static double module_cost(const void *workload, const struct compiled_policy *module)
+{
+    struct module_state state;
+    struct audio_policy policy = {asked_playout_delay, told_packet, &state};
+    if (module_state_new(module, &state) < 0)
         return nan("");
-    double cost = audio_impairment(&((const struct call_workload *)workload)->call, &policy);
-    free(policy.context);
-    return cost;
+    return audio_impairment(&((const struct call_workload *)workload)->call, &policy);
 }
 
 const struct subject subject_audio = {
@@ -236,7 +256,8 @@ const struct subject subject_audio = {
     .specialization = "audio",
     .title = "playout delay of a call, between being late and being slow",
     .cost = "E-model impairment Id + Ie",
-    .version = "1",
+    .version = "2",
     .module = audio_module,
+    .stateful = true,
     SUBJECT_PARTS,
 };

@@ -259,42 +259,61 @@ static double cost_of(const void *workload, const void *rules)
     return miss_ratio(workload, cache_s3fifo_misses(references_of(workload), rules));
 }
 
-static const char *const functions[] = {"small_frames", "ghost_pages", "on_miss",
-                                        "on_hit",       "keeps",       NULL};
+enum { ASK_SMALL_FRAMES, ASK_GHOST_PAGES, ASK_ON_MISS, ASK_ON_HIT, ASK_KEEPS };
+static const struct operation operations[] = {
+    [ASK_SMALL_FRAMES] =
+        {"small_frames", "uint32_t", "uint32_t capacity",
+         "Frames of the small queue from which on it, not the main one, gives up its oldest page."},
+    [ASK_GHOST_PAGES] = {"ghost_pages", "uint32_t", "uint32_t capacity",
+                         "How many of the pages that left last are remembered."},
+    [ASK_ON_MISS] =
+        {"on_miss", "uint32_t", "uint32_t remembered, uint32_t run",
+         "Where a missed page goes, as enum file_system_place. remembered: it is a ghost; run: how "
+         "many consecutive pages the reader has asked for."},
+    [ASK_ON_HIT] =
+        {"on_hit", "uint32_t",
+         "uint32_t capacity, uint32_t in_main, uint32_t hits, uint32_t newcomers",
+         "A page's hits after one more. newcomers: pages that became newest of the small queue "
+         "since it came."},
+    [ASK_KEEPS] =
+        {"keeps", "uint32_t", "uint32_t in_main, uint32_t hits",
+         "Whether the oldest page of a queue stays (1): of the small one as newest of the main one "
+         "with no hits, of the main one as its newest with one hit less; or is the victim (0)."},
+};
 
 static uint32_t asked_small(const void *module, uint32_t capacity)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint32_t))ask[0])(capacity);
+    struct module_call call = {.which = ASK_SMALL_FRAMES, .arguments = {capacity}};
+    return (uint32_t)module_ask(module, &call);
 }
 
 static uint32_t asked_ghost(const void *module, uint32_t capacity)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint32_t))ask[1])(capacity);
+    struct module_call call = {.which = ASK_GHOST_PAGES, .arguments = {capacity}};
+    return (uint32_t)module_ask(module, &call);
 }
 
 static uint32_t asked_on_miss(const void *module, uint32_t remembered, uint32_t run)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint32_t, uint32_t))ask[2])(remembered, run);
+    struct module_call call = {.which = ASK_ON_MISS, .arguments = {remembered, run}};
+    return (uint32_t)module_ask(module, &call);
 }
 
 static uint32_t asked_on_hit(const void *module, uint32_t capacity, uint32_t in_main, uint32_t hits,
                              uint32_t newcomers)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint32_t, uint32_t, uint32_t, uint32_t))ask[3])(capacity, in_main, hits,
-                                                                         newcomers);
+    struct module_call call = {.which = ASK_ON_HIT,
+                               .arguments = {capacity, in_main, hits, newcomers}};
+    return (uint32_t)module_ask(module, &call);
 }
 
 static uint32_t asked_keeps(const void *module, uint32_t in_main, uint32_t hits)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint32_t, uint32_t))ask[4])(in_main, hits);
+    struct module_call call = {.which = ASK_KEEPS, .arguments = {in_main, hits}};
+    return (uint32_t)module_ask(module, &call);
 }
 
-static double module_cost(const void *workload, const module_function *module)
+static double module_cost(const void *workload, const struct compiled_policy *module)
 {
     struct cache_decider decider = {asked_small,  asked_ghost, asked_on_miss,
                                     asked_on_hit, asked_keeps, module};
@@ -331,7 +350,7 @@ const struct subject subject_file_system = {
     .specialization = "file_system",
     .title = "page-cache replacement by S3-FIFO with tuned queues",
     .cost = "miss ratio",
-    .version = "2",
+    .version = "3",
     .module = file_system_module,
     .workload_read = workload_read,
     .trace_kind = TRACE_REFERENCES,

@@ -245,19 +245,36 @@ static double bound_cost(const void *workload)
     return (double)sum / load->count / 1000;
 }
 
-static const char *const functions[] = {"state_size", "state_reset", "repaint_lead_us",
-                                        "frame_done", NULL};
+enum { ASK_REPAINT_LEAD, TELL_FRAME_DONE };
+static const struct operation operations[] = {
+    [ASK_REPAINT_LEAD] =
+        {"repaint_lead_us", "uint32_t", "void *state, uint32_t damage_px",
+         "When to start composing a frame with that many pixels to draw: us before its vblank."},
+    [TELL_FRAME_DONE] = {"frame_done", "void", "void *state, uint32_t cost_us, uint32_t missed",
+                         "That frame took this long, and was shown this many vblanks too late."},
+};
 
-static double module_cost(const void *workload, const module_function *module)
+static uint32_t asked_lead(void *context, uint32_t damage_px)
 {
-    struct graphics_policy policy = {.lead_us = (uint32_t(*)(void *, uint32_t))module[2],
-                                     .done = (void (*)(void *, uint32_t, uint32_t))module[3],
-                                     .context = module_state_new(module)};
-    if (!policy.context)
-        return nan("");
-    double cost = graphics_mean_cost(workload, &policy);
-    free(policy.context);
-    return cost;
+    const struct module_state *state = context;
+    struct module_call call = {
+        .which = ASK_REPAINT_LEAD, .state = state->number, .arguments = {damage_px}};
+    return (uint32_t)module_ask(state->module, &call);
+}
+
+static void told_done(void *context, uint32_t cost_us, uint32_t missed)
+{
+    const struct module_state *state = context;
+    struct module_call call = {
+        .which = TELL_FRAME_DONE, .state = state->number, .arguments = {cost_us, missed}};
+    module_ask(state->module, &call);
+}
+
+static double module_cost(const void *workload, const struct compiled_policy *module)
+{
+    struct module_state state;
+    struct graphics_policy policy = {asked_lead, told_done, &state};
+    return module_state_new(module, &state) < 0 ? nan("") : graphics_mean_cost(workload, &policy);
 }
 
 const struct subject subject_graphics = {
@@ -265,7 +282,8 @@ const struct subject subject_graphics = {
     .specialization = "graphics",
     .title = "start of composing before vblank, by predicted cost",
     .cost = "latency and jank, ms a frame",
-    .version = "2",
+    .version = "3",
     .module = graphics_module,
+    .stateful = true,
     SUBJECT_PARTS,
 };

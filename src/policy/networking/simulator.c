@@ -241,35 +241,53 @@ static double bound_cost(const void *workload)
     return 1;
 }
 
-static const char *const functions[] = {"state_size", "state_reset", "cc_on_ack", "cc_on_loss",
-                                        NULL};
+enum { ASK_ON_ACK, ASK_ON_LOSS };
+static const struct operation operations[] = {
+    [ASK_ON_ACK] =
+        {"on_ack", "uint32_t", "void *state, uint32_t rtt_us, uint32_t acked",
+         "The congestion window in 1/65536 packet, 1 to 65535 packets; 10 before the first call. "
+         "acked: packets that have newly arrived; rtt_us: how long the last of them and its "
+         "acknowledgement took, in microseconds."},
+    [ASK_ON_LOSS] =
+        {"on_loss", "uint32_t", "void *state",
+         "The same, to be called once for all losses among packets that were sent before the "
+         "answer."},
+};
 
-static void *module_state(const void *module)
+static void *asked_state_new(const void *module)
 {
-    return module_state_new(module);
+    struct module_state *state = malloc(sizeof *state);
+    if (state && module_state_new(module, state) < 0) {
+        free(state);
+        return NULL;
+    }
+    return state;
 }
 
-static uint32_t module_on_ack(const void *module, void *state, uint64_t now_us, uint32_t rtt_us,
-                              uint32_t acked)
+static uint32_t asked_on_ack(const void *module, void *state, uint64_t now_us, uint32_t rtt_us,
+                             uint32_t acked)
 {
-    const module_function *given = module;
+    const struct module_state *asked = state;
+    struct module_call call = {
+        .which = ASK_ON_ACK, .state = asked->number, .arguments = {rtt_us, acked}};
     (void)now_us;
-    return ((uint32_t(*)(void *, uint32_t, uint32_t))given[2])(state, rtt_us, acked);
+    return (uint32_t)module_ask(module, &call);
 }
 
-static uint32_t module_on_loss(const void *module, void *state, uint64_t now_us)
+static uint32_t asked_on_loss(const void *module, void *state, uint64_t now_us)
 {
-    const module_function *given = module;
+    const struct module_state *asked = state;
+    struct module_call call = {.which = ASK_ON_LOSS, .state = asked->number};
     (void)now_us;
-    return ((uint32_t(*)(void *))given[3])(state);
+    return (uint32_t)module_ask(module, &call);
 }
 
-static double module_cost(const void *workload, const module_function *given)
+static double module_cost(const void *workload, const struct compiled_policy *module)
 {
-    struct congestion_control control = {.state_new = module_state,
-                                         .on_ack = module_on_ack,
-                                         .on_loss = module_on_loss,
-                                         .context = given};
+    struct congestion_control control = {.state_new = asked_state_new,
+                                         .on_ack = asked_on_ack,
+                                         .on_loss = asked_on_loss,
+                                         .context = module};
     return cost_under(workload, &control);
 }
 
@@ -278,7 +296,8 @@ const struct subject subject_networking = {
     .specialization = "networking",
     .title = "window congestion control that aims at a queueing delay",
     .cost = "1 / geometric mean of the flows' power",
-    .version = "1",
+    .version = "2",
     .module = networking_module,
+    .stateful = true,
     SUBJECT_PARTS,
 };

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "policy/module.h"
+
 struct instance {
     void *workload;
     double textbook;
@@ -74,7 +76,7 @@ size_t evaluation_set_size(const struct evaluation_set *set)
 /* Who decides: one of these. */
 struct decider {
     const struct rules *rules;
-    const module_function *functions;
+    const struct compiled_policy *module;
     int baseline; /* when the others are NULL; below 0 is the bound */
 };
 
@@ -84,8 +86,10 @@ static double instance_cost(const struct evaluation_set *set, size_t i, struct d
     const void *workload = set->instances[i].workload;
     if (decider.rules)
         return subject->cost_of(workload, decider.rules);
-    if (decider.functions)
-        return subject->module_cost(workload, decider.functions);
+    if (decider.module) {
+        module_states_drop(decider.module);
+        return subject->module_cost(workload, decider.module);
+    }
     return decider.baseline < 0 ? subject->bound_cost(workload)
                                 : subject->baseline_cost(workload, decider.baseline);
 }
@@ -121,9 +125,9 @@ struct score evaluation_set_score(const struct evaluation_set *set, const double
 }
 
 struct score evaluation_set_module(const struct evaluation_set *set,
-                                   const module_function *functions)
+                                   const struct compiled_policy *module)
 {
-    return measure(set, (struct decider){.functions = functions});
+    return measure(set, (struct decider){.module = module});
 }
 
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which)

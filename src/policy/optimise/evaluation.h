@@ -33,9 +33,9 @@ struct score {
 };
 /* ratio, ci95 and cost are NAN when out of memory, stopped, or when a parameter is out of range. */
 struct score evaluation_set_score(const struct evaluation_set *set, const double *parameters);
-/* A compiled policy decides (struct subject's functions). */
+/* A compiled policy decides. NAN also when it could not be asked. */
 struct score evaluation_set_module(const struct evaluation_set *set,
-                                   const module_function *functions);
+                                   const struct compiled_policy *module);
 /* which: 0..baseline_count-1, as struct subject's baseline_names. */
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which);
 /* NAN also where the subject has no bound. */

@@ -232,30 +232,41 @@ static double bound_cost(const void *workload)
     return mean_us(load, ns);
 }
 
-static const char *const functions[] = {"state_size", "state_reset", "spin_limit_ns", "feedback",
-                                        NULL};
+enum { ASK_SPIN_LIMIT, TELL_FEEDBACK };
+static const struct operation operations[] = {
+    [ASK_SPIN_LIMIT] =
+        {"spin_limit_ns", "uint32_t", "void *state, uint32_t queue",
+         "Ask when the mutex is taken: how long to spin for it before going to sleep; 0: don't. "
+         "queue: how many wait already. A state for each mutex and CPU, since feedback is about "
+         "the latest question."},
+    [TELL_FEEDBACK] = {"feedback", "void", "void *state, uint32_t waited_ns",
+                       "Tell when the mutex is ours: how long that took, awake or asleep."},
+};
 
-static uint32_t asked_limit(const void *module, void *state, uint32_t queue)
+static uint32_t asked_limit(const void *context, void *state, uint32_t queue)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(void *, uint32_t))ask[2])(state, queue);
+    const struct module_state *asked = state;
+    struct module_call call = {
+        .which = ASK_SPIN_LIMIT, .state = asked->number, .arguments = {queue}};
+    (void)context;
+    return (uint32_t)module_ask(asked->module, &call);
 }
 
-static void told_feedback(const void *module, void *state, uint32_t waited)
+static void told_feedback(const void *context, void *state, uint32_t waited)
 {
-    const module_function *ask = module;
-    ((void (*)(void *, uint32_t))ask[3])(state, waited);
+    const struct module_state *told = state;
+    struct module_call call = {
+        .which = TELL_FEEDBACK, .state = told->number, .arguments = {waited}};
+    (void)context;
+    module_ask(told->module, &call);
 }
 
-static double module_cost(const void *workload, const module_function *module)
+static double module_cost(const void *workload, const struct compiled_policy *module)
 {
-    void *state = module_state_new(module);
-    if (!state)
+    struct module_state state;
+    if (module_state_new(module, &state) < 0)
         return nan("");
-    struct decider decider = {asked_limit, told_feedback, module, state};
-    double cost = simulate(workload, decider);
-    free(state);
-    return cost;
+    return simulate(workload, (struct decider){asked_limit, told_feedback, NULL, &state});
 }
 
 const struct subject subject_performance = {
@@ -263,8 +274,9 @@ const struct subject subject_performance = {
     .specialization = "performance",
     .title = "mutex that spins, then parks",
     .cost = "CPU time per contended acquire, us",
-    .version = "1",
+    .version = "2",
     .module = performance_module,
     .trace_lacks = "no public one of mutexes is known",
+    .stateful = true,
     SUBJECT_PARTS,
 };

@@ -189,33 +189,42 @@ static double cost_of(const void *workload, const void *rules)
                                                     ruled_boost_us, rules});
 }
 
-static const char *const functions[] = {"levels", "slice_us", "level_of", "boost_us", NULL};
+enum { ASK_LEVELS, ASK_SLICE, ASK_LEVEL_OF, ASK_BOOST };
+static const struct operation operations[] = {
+    [ASK_LEVELS] = {"levels", "uint32_t", "void",
+                    "Priority levels; 0 is served first, round robin inside a level."},
+    [ASK_SLICE] = {"slice_us", "uint32_t", "uint32_t level",
+                   "How long a job of this level may run before the next of its level does."},
+    [ASK_LEVEL_OF] =
+        {"level_of", "uint32_t", "uint64_t attained_us",
+         "The level of a job that has had this much CPU since it came or was last boosted."},
+    [ASK_BOOST] = {"boost_us", "uint64_t", "void",
+                   "So often all jobs go back to level 0, and their attained time to 0."},
+};
 
 static uint32_t asked_levels(const void *module)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(void))ask[0])();
+    return (uint32_t)module_ask(module, &(struct module_call){.which = ASK_LEVELS});
 }
 
 static uint32_t asked_slice_us(const void *module, uint32_t level)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint32_t))ask[1])(level);
+    struct module_call call = {.which = ASK_SLICE, .arguments = {level}};
+    return (uint32_t)module_ask(module, &call);
 }
 
 static uint32_t asked_level_of(const void *module, uint64_t attained_us)
 {
-    const module_function *ask = module;
-    return ((uint32_t(*)(uint64_t))ask[2])(attained_us);
+    struct module_call call = {.which = ASK_LEVEL_OF, .arguments = {attained_us}};
+    return (uint32_t)module_ask(module, &call);
 }
 
 static uint64_t asked_boost_us(const void *module)
 {
-    const module_function *ask = module;
-    return ((uint64_t(*)(void))ask[3])();
+    return module_ask(module, &(struct module_call){.which = ASK_BOOST});
 }
 
-static double module_cost(const void *workload, const module_function *module)
+static double module_cost(const void *workload, const struct compiled_policy *module)
 {
     return decided_cost(workload, &(struct decider){asked_levels, asked_slice_us, asked_level_of,
                                                     asked_boost_us, module});
@@ -249,7 +258,7 @@ const struct subject subject_process_manager = {
     .specialization = "process_manager",
     .title = "multi-level feedback queue with context-switch cost",
     .cost = "mean response time, ms",
-    .version = "2",
+    .version = "3",
     .module = process_manager_module,
     SUBJECT_PARTS,
 };

@@ -265,18 +265,29 @@ static int solve(const void *const *workloads, size_t count, double *ret_paramet
     return 0;
 }
 
-static const char *const functions[] = {"class_count", "class_size", "class_of", NULL};
+enum { ASK_CLASS_COUNT, ASK_CLASS_SIZE, ASK_CLASS_OF };
+static const struct operation operations[] = {
+    [ASK_CLASS_COUNT] = {"class_count", "uint32_t", "void",
+                         "The classes are numbered 0..class_count() - 1, the smallest first."},
+    [ASK_CLASS_SIZE] = {"class_size", "uint32_t", "uint32_t which",
+                        "The bytes of an object of this class."},
+    [ASK_CLASS_OF] =
+        {"class_of", "uint32_t", "uint32_t size",
+         "The class that serves a request of so many bytes: the least that is large enough. What "
+         "is larger than the largest class is not for slabs."},
+};
 
 /* What a compiled policy answers, made into classes that hold what is put into them. */
 struct answers {
     uint32_t count, sizes[SIZE_CLASSES];
-    uint32_t (*class_of)(uint32_t size);
+    const struct compiled_policy *module;
 };
 
 static uint32_t asked_class(const void *context, uint32_t size)
 {
     const struct answers *answers = context;
-    uint32_t class = answers->class_of(size), fits = answers->count - 1;
+    struct module_call call = {.which = ASK_CLASS_OF, .arguments = {size}};
+    uint32_t class = (uint32_t)module_ask(answers->module, &call), fits = answers->count - 1;
     if (class < answers->count && answers->sizes[class] >= size)
         return class;
     for (uint32_t i = 0; i < answers->count; i++)
@@ -285,13 +296,15 @@ static uint32_t asked_class(const void *context, uint32_t size)
     return fits;
 }
 
-static double module_cost(const void *workload, const module_function *module)
+static double module_cost(const void *workload, const struct compiled_policy *module)
 {
-    struct answers answers = {.class_of = (uint32_t(*)(uint32_t))module[2]};
-    uint32_t count = ((uint32_t(*)(void))module[0])();
+    struct answers answers = {.module = module};
+    struct module_call how_many = {.which = ASK_CLASS_COUNT};
+    uint32_t count = (uint32_t)module_ask(module, &how_many);
     answers.count = count < 1 ? 1 : count < SIZE_CLASSES ? count : SIZE_CLASSES;
     for (uint32_t i = 0; i < answers.count; i++) {
-        uint32_t size = ((uint32_t(*)(uint32_t))module[1])(i);
+        struct module_call call = {.which = ASK_CLASS_SIZE, .arguments = {i}};
+        uint32_t size = (uint32_t)module_ask(module, &call);
         size = size < 1 ? 1 : size < SLAB_OBJECT_MAX ? size : SLAB_OBJECT_MAX;
         answers.sizes[i] = (size + SIZE_QUANTUM - 1) / SIZE_QUANTUM * SIZE_QUANTUM;
     }
@@ -305,7 +318,7 @@ const struct subject subject_size_classes = {
     .specialization = "performance",
     .title = "size classes of a slab allocator",
     .cost = "waste to requested bytes",
-    .version = "1",
+    .version = "2",
     .solve = solve,
     .module = size_classes_module,
     SUBJECT_PARTS,

@@ -33,6 +33,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "policy/elementary.h"
 #include "policy/module.h"
@@ -165,40 +166,37 @@ static void *workload_new(uint64_t seed)
     return window_workload_new(seed);
 }
 
-static const char *const functions[] = {"state_size", "state_reset", "order", "switched", NULL};
-
-struct module {
-    void *state;
-    void (*order)(void *state, uint8_t *ret_windows, uint32_t count);
-    void (*switched)(void *state, uint32_t window);
+enum { ASK_ORDER, TELL_SWITCHED };
+static const struct operation operations[] = {
+    [ASK_ORDER] = {"order", "void", "void *state, uint8_t *ret_windows, uint32_t count",
+                   "Writes the windows 0..count-1: the one in use, then as Tab shall visit them."},
+    [TELL_SWITCHED] = {"switched", "void", "void *state, uint32_t window",
+                       "Tell when a window came to the front, however it was chosen."},
 };
 
-static void ask_order(void *context, uint8_t *ret_windows, uint32_t count)
+static void asked_order(void *context, uint8_t *ret_windows, uint32_t count)
 {
-    struct module *module = context;
-    module->order(module->state, ret_windows, count);
+    const struct module_state *state = context;
+    struct module_call call = {.which = ASK_ORDER, .state = state->number, .arguments = {count}};
+    module_ask(state->module, &call);
+    memcpy(ret_windows, call.bytes, count);
 }
 
-static void tell_switched(void *context, uint32_t window)
+static void told_switched(void *context, uint32_t window)
 {
-    struct module *module = context;
-    module->switched(module->state, window);
+    const struct module_state *state = context;
+    struct module_call call = {
+        .which = TELL_SWITCHED, .state = state->number, .arguments = {window}};
+    module_ask(state->module, &call);
 }
 
-static double module_cost(const void *workload, const module_function *ask)
+static double module_cost(const void *workload, const struct compiled_policy *module)
 {
     const struct window_workload *load = workload;
-    struct module module = {
-        .state = module_state_new(ask),
-        .order = (void (*)(void *, uint8_t *, uint32_t))ask[2],
-        .switched = (void (*)(void *, uint32_t))ask[3],
-    };
-    if (!module.state)
-        return nan("");
-    struct switcher switcher = {&module, ask_order, tell_switched};
-    double cost = switcher_presses(&load->trace, &switcher);
-    free(module.state);
-    return cost;
+    struct module_state state;
+    struct switcher switcher = {&state, asked_order, told_switched};
+    return module_state_new(module, &state) < 0 ? nan("")
+                                                : switcher_presses(&load->trace, &switcher);
 }
 
 const struct subject subject_window_manager = {
@@ -206,8 +204,9 @@ const struct subject subject_window_manager = {
     .specialization = "window_manager",
     .title = "order of the window switcher by recency and habit",
     .cost = "Tab presses for a switch",
-    .version = "1",
+    .version = "2",
     .module = window_manager_module,
     .trace_lacks = "no public one of window switching is known",
+    .stateful = true,
     SUBJECT_PARTS,
 };
