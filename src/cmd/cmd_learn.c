@@ -16,14 +16,17 @@
 #include "cmd/stop.h"
 #include "cmd/subject_named.h"
 #include "cmd/table.h"
+#include "cmd/traces_given.h"
 #include "cmd/visit.h"
 #include "policy/optimise/search.h"
+#include "wire/text.h"
 
 #define CURVE_STEP    1.4 /* from one held-out point of the curve to the next, as a factor */
 #define PROGRESS_TENS 10u /* lines of progress where there is no terminal */
 
 struct learn_settings {
     const char *subject, *out, *as;
+    struct trace_settings traces;
     long evaluations, train, heldout;
     bool json, force;
 };
@@ -36,6 +39,7 @@ struct learning {
     struct evaluation_set *heldout;
     struct search search;
     struct learned learned;
+    struct traces_given given;
     unsigned next_point, tens;
     bool drawn;
     char directory[512];
@@ -70,9 +74,9 @@ static void show_progress(struct learning *learning)
     if (learning->terminal.width > 1)
         learning->line.width = learning->terminal.width - 1; /* the last column would wrap it */
     line_addf(&learning->line,
-              "%s: %u of %u evaluations, held-out %.3f %s %.3f, gap closed %.0f %%, train %.3f",
+              "%s: %u of %u evaluations, held-out %.3f %s %.3f, gap closed %s, train %.3f",
               learned->subject->name, done, budget, last->heldout, plus_minus(&learning->terminal),
-              last->ci95, 100 * gap_closed(last->heldout, learned->bound.ratio),
+              last->ci95, learned_gap(learned, last->heldout, (char[LEARNED_GAP_SIZE]){0}),
               learning->search.best_ratio);
     struct slice text = line_end(&learning->line);
     fwrite(text.at, 1, text.len, stderr);
@@ -123,7 +127,25 @@ static int make_workloads(struct learning *learning)
     for (int i = 0; i < learned->subject->baseline_count; i++)
         learned->baselines[i] = evaluation_set_baseline(learning->heldout, i);
     learned->bound = evaluation_set_bound(learning->heldout);
-    return isnan(learned->bound.ratio) ? -1 : 0;
+    return learned->subject->bound_cost && isnan(learned->bound.ratio) ? -1 : 0;
+}
+
+/* What happens on the later half of each trace in one piece, as it would have on the machine. */
+static int measure_later(struct learning *learning)
+{
+    struct learned *learned = &learning->learned;
+    const struct subject *subject = learned->subject;
+    if (!subject->traces)
+        return 0;
+    struct evaluation_set *set = evaluation_set_new(subject, TRACE_LATER, subject->traces->count);
+    if (!set)
+        return -1;
+    for (int i = 0; i < subject->baseline_count; i++)
+        learned->later_baselines[i] = evaluation_set_baseline(set, i).cost;
+    learned->later = evaluation_set_score(set, learned->parameters).cost;
+    learned->later_bound = evaluation_set_bound(set).cost;
+    evaluation_set_free(set);
+    return isnan(learned->later) ? -1 : 0;
 }
 
 static void add_point(struct learning *learning, const double *parameters, double train)
@@ -240,6 +262,8 @@ static int learn(struct learning *learning)
         return -1;
     if ((learned->subject->solve ? solve(learning) : search_all(learning)) < 0)
         return -1;
+    if (measure_later(learning) < 0)
+        return -1;
     learned->evaluations = learning->search.evaluations;
     learned->ratio_train = learned->points[learned->point_count - 1].train;
     learned->seconds = 1e-3 * (double)(time_monotonic_ms() - begun);
@@ -249,30 +273,37 @@ static int learn(struct learning *learning)
 /* ── showing ── */
 
 static void add_row(struct table *table, const struct terminal *terminal,
-                    const struct learned *learned, const char *name, const struct score *score)
+                    const struct learned *learned, const char *name, const struct score *score,
+                    double later)
 {
+    char gap[LEARNED_GAP_SIZE];
     table_add(table, name);
     table_addf(table, "%.3f %s %.3f", score->ratio, plus_minus(terminal), score->ci95);
     table_addf(table, "%zu/%zu", score->wins, score->seeds);
     table_addf(table, "%.4g", score->cost);
-    table_addf(table, "%.0f %%", 100 * gap_closed(score->ratio, learned->bound.ratio));
+    table_add(table, learned_gap(learned, score->ratio, gap));
+    if (learned->subject->traces)
+        table_addf(table, "%.4g", later);
 }
 
 static void print_table(const struct learned *learned)
 {
+    const struct subject *subject = learned->subject;
     struct terminal terminal = terminal_of(STDOUT_FILENO, "auto");
     static const struct column columns[] = {
         {.title = "HELD-OUT", .wraps = true},   {.title = "RATIO", .right = true},
         {.title = "BETTER ON", .right = true},  {.title = "MEAN COST", .right = true},
-        {.title = "GAP CLOSED", .right = true},
+        {.title = "GAP CLOSED", .right = true}, {.title = "IN ONE PIECE", .right = true},
     };
     struct table table;
-    table_begin(&table, TABLE_COLUMNS(columns));
-    for (int i = 0; i < learned->subject->baseline_count; i++)
-        add_row(&table, &terminal, learned, learned->subject->baseline_names[i],
-                &learned->baselines[i]);
-    add_row(&table, &terminal, learned, "tuned", &learned->heldout);
-    add_row(&table, &terminal, learned, "bound that nobody can beat", &learned->bound);
+    table_begin(&table, columns, sizeof columns / sizeof *columns - !subject->traces);
+    for (int i = 0; i < subject->baseline_count; i++)
+        add_row(&table, &terminal, learned, subject->baseline_names[i], &learned->baselines[i],
+                learned->later_baselines[i]);
+    add_row(&table, &terminal, learned, "tuned", &learned->heldout, learned->later);
+    if (subject->bound_cost)
+        add_row(&table, &terminal, learned, "bound that nobody can beat", &learned->bound,
+                learned->later_bound);
     table_print(&table, &terminal, stdout);
     table_free(&table);
 }
@@ -283,12 +314,14 @@ static void print_people(const struct learned *learned)
     printf("\n%s: %s\n%s; ratio to %s, lower is better\n\n", subject->name, subject->title,
            subject->cost, subject->baseline_names[0]);
     print_table(learned);
-    printf("\n%u %s in %.1f s%s, on %zu training %s; measured on %zu held-out ones; all "
-           "synthetic.\n",
+    printf("\n%u %s in %.1f s%s, on %zu training %s; measured on %zu held-out ones%s.\n",
            learned->evaluations, word_of(learned->evaluations, "evaluation", "evaluations"),
            learned->seconds, learned->interrupted ? ", interrupted before the end" : "",
            learned->train_seeds, word_of(learned->train_seeds, "workload", "workloads"),
-           learned->heldout_seeds);
+           learned->heldout_seeds, subject->traces ? "" : "; all synthetic");
+    if (subject->traces)
+        printf("%s\nIN ONE PIECE: the cost on the later half as a whole.\n",
+               learned_origin(learned));
     if (learned->module_agrees)
         printf(
             "The C module: %zu bytes, no undefined symbols, and in a sandbox the same score to the "
@@ -299,11 +332,29 @@ static void print_people(const struct learned *learned)
 }
 
 static json_t *score_json(const struct learned *learned, const char *name,
-                          const struct score *score)
+                          const struct score *score, double later)
 {
-    return json_pack("{s:s,s:f,s:f,s:i,s:i,s:f,s:f}", "name", name, "ratio", score->ratio, "ci95",
-                     score->ci95, "wins", (int)score->wins, "seeds", (int)score->seeds, "cost",
-                     score->cost, "gap_closed", gap_closed(score->ratio, learned->bound.ratio));
+    json_t *json = json_pack("{s:s,s:f,s:f,s:i,s:i,s:f}", "name", name, "ratio", score->ratio,
+                             "ci95", score->ci95, "wins", (int)score->wins, "seeds",
+                             (int)score->seeds, "cost", score->cost);
+    if (learned->subject->bound_cost)
+        json_object_set_new(json, "gap_closed",
+                            json_real(gap_closed(score->ratio, learned->bound.ratio)));
+    if (learned->subject->traces)
+        json_object_set_new(json, "cost_in_one_piece", json_real(later));
+    return json;
+}
+
+/* What the workloads are windows of; NULL: they are synthetic. */
+static json_t *traces_json(const struct subject *subject)
+{
+    json_t *list = subject->traces ? json_array() : NULL;
+    for (size_t i = 0; list && i < subject->traces->count; i++) {
+        const struct trace *trace = subject->traces->of[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:I}", "sha256", trace->digest, "format",
+                                              trace->format, "records", (json_int_t)trace->count));
+    }
+    return list;
 }
 
 static int print_json(const struct learning *learning)
@@ -312,18 +363,22 @@ static int print_json(const struct learning *learning)
     const struct subject *subject = learned->subject;
     json_t *baselines = json_array(), *parameters = json_object();
     for (int i = 0; i < subject->baseline_count; i++)
-        json_array_append_new(
-            baselines, score_json(learned, subject->baseline_names[i], &learned->baselines[i]));
+        json_array_append_new(baselines,
+                              score_json(learned, subject->baseline_names[i],
+                                         &learned->baselines[i], learned->later_baselines[i]));
     for (int i = 0; i < subject->parameter_count; i++)
         json_object_set_new(parameters, subject->parameters[i].name,
                             json_real(learned->parameters[i]));
     json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:b,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o,s:o,s:{s:s,s:b,s:i},s:o}", "subject",
-        subject->name, "subject_version", subject->version, "cost", subject->cost, "synthetic", 1,
-        "interrupted", learned->interrupted, "evaluations", (int)learned->evaluations, "seconds",
-        learned->seconds, "ratio_train", learned->ratio_train, "train_seeds",
-        (int)learned->train_seeds, "heldout", score_json(learned, "tuned", &learned->heldout),
-        "baselines", baselines, "bound", score_json(learned, "bound", &learned->bound),
+        "{s:s,s:s,s:s,s:b,s:o*,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o*,s:o,s:{s:s,s:b,s:i},s:o}",
+        "subject", subject->name, "subject_version", subject->version, "cost", subject->cost,
+        "synthetic", !subject->traces, "traces", traces_json(subject), "interrupted",
+        learned->interrupted, "evaluations", (int)learned->evaluations, "seconds", learned->seconds,
+        "ratio_train", learned->ratio_train, "train_seeds", (int)learned->train_seeds, "heldout",
+        score_json(learned, "tuned", &learned->heldout, learned->later), "baselines", baselines,
+        "bound",
+        subject->bound_cost ? score_json(learned, "bound", &learned->bound, learned->later_bound)
+                            : NULL,
         "parameters", parameters, "module", "result", probe_result_text(learned->module.result),
         "agrees", learned->module_agrees, "bytes", (int)learned->module.object_bytes, "directory",
         json_of_bytes(learning->directory));
@@ -356,13 +411,32 @@ static int make_directory(struct learning *learning)
     return EXIT_WORKED;
 }
 
+/* What would do the same again; to be freed, NULL when out of memory. */
+static char *command_line(const struct learn_settings *settings)
+{
+    const struct trace_settings *traces = &settings->traces;
+    struct text text = {0};
+    text_addf(&text, "khub learn %s --evaluations %ld --train %ld --heldout %ld --as %s",
+              settings->subject, settings->evaluations, settings->train, settings->heldout,
+              settings->as);
+    for (size_t i = 0; i < traces->files.count; i++)
+        text_addf(&text, " --trace %s", traces->files.at[i]);
+    if (traces->format)
+        text_addf(&text, " --format %s", traces->format);
+    if (traces->cache)
+        text_addf(&text, " --cache %s", traces->cache);
+    text_add(&text, (struct slice){"", 1});
+    if (!text.failed)
+        return text.at;
+    text_free(&text);
+    return NULL;
+}
+
 static int report(struct learning *learning)
 {
     const struct learn_settings *settings = learning->settings;
     char *line;
-    if (asprintf(&line, "khub learn %s --evaluations %ld --train %ld --heldout %ld --as %s",
-                 settings->subject, settings->evaluations, settings->train, settings->heldout,
-                 settings->as) < 0)
+    if (!(line = command_line(settings)))
         return complain("learn", "out of memory");
     int error = learn_report_write(&learning->learned, learning->directory, line) < 0 ? errno : 0;
     int code = EXIT_WORKED;
@@ -391,9 +465,13 @@ static int run(const void *data)
         return EXIT_USAGE;
     learned->train_seeds = (size_t)settings->train;
     learned->heldout_seeds = (size_t)settings->heldout;
-    int code = make_directory(&learning);
-    if (code != EXIT_WORKED)
+    int code = traces_give("learn", &settings->traces, &learning.given, &learned->subject);
+    if (code == EXIT_WORKED)
+        code = make_directory(&learning);
+    if (code != EXIT_WORKED) {
+        traces_given_free(&learning.given);
         return code;
+    }
     stop_hear();
     line_begin(&learning.line, &learning.terminal);
     bool worked = learn(&learning) == 0;
@@ -412,6 +490,7 @@ static int run(const void *data)
     search_end(&learning.search);
     objective_free(&learning.train);
     evaluation_set_free(learning.heldout);
+    traces_given_free(&learning.given);
     return code;
 }
 
@@ -466,6 +545,7 @@ static const struct setting options[] = {
      .kind = SETTING_FLAG,
      AT(force),
      .help = "Writes into a directory that is there."},
+    TRACE_SETTINGS(struct learn_settings),
     JSON_SETTING(struct learn_settings, "No progress; the result as JSON on stdout."),
     {0},
 };
@@ -474,13 +554,15 @@ const struct command command_learn = {
     .name = "learn",
     .summary = "learn one subject here, without a hub, and write a report",
     .about =
-        "Tunes the policy of one simulated subsystem by CMA-ES on training workloads, measures it "
+        "Tunes the policy of one simulated subsystem by CMA-ES on training workloads, which are "
+        "synthetic or, with --trace, of a real machine, measures it "
         "on held-out ones beside the textbook, the best ordinary practices and the bound that "
         "nobody can beat, makes a freestanding C module of it, compiles that and runs it in a "
         "sandbox. Writes report.md with two plots (SVG) and policy.c. Ctrl-C ends the search early "
         "with what it has found by then, whose C is not tried; a second one ends all at once.",
     .example = "  khub learn audio\n  khub learn networking --evaluations 300 --out net\n"
-               "  khub learn graphics --json | jq .heldout.ratio",
+               "  khub learn graphics --json | jq .heldout.ratio\n"
+               "  khub learn file_system --trace w106.trace.xz --cache 4123",
     .worked = "learned, measured and written",
     .failed = "something could not be done; it says what",
     .options = options,

@@ -19,12 +19,20 @@ struct learned {
     double parameters[SUBJECT_PARAMETERS_MAX];
     double ratio_train;
     struct score heldout, bound, baselines[LEARN_LEVELS_MAX];
+    /* Of traces: costs on their later halves, each in one piece. */
+    double later, later_bound, later_baselines[LEARN_LEVELS_MAX];
     struct plot_point points[LEARN_POINTS_MAX];
     size_t point_count;
     char *source; /* of the C module */
     struct probe_report module;
     bool module_agrees; /* it ran, with the same score to the bit */
 };
+
+/* "38 %", or "-" where there is no bound. Returns buffer. */
+#define LEARNED_GAP_SIZE 32
+const char *learned_gap(const struct learned *learned, double ratio, char buffer[LEARNED_GAP_SIZE]);
+/* Where its workloads come from, in a sentence or two. */
+const char *learned_origin(const struct learned *learned);
 
 /* Writes report.md, convergence.svg, ratios.svg and policy.c into an existing directory. 0, or -1
  * with errno. */

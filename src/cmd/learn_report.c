@@ -9,6 +9,26 @@
 
 #define PATH_SIZE 4096u
 
+const char *learned_gap(const struct learned *learned, double ratio, char buffer[LEARNED_GAP_SIZE])
+{
+    if (learned->subject->bound_cost)
+        snprintf(buffer, LEARNED_GAP_SIZE, "%.0f %%",
+                 100 * gap_closed(ratio, learned->bound.ratio));
+    else
+        snprintf(buffer, LEARNED_GAP_SIZE, "-");
+    return buffer;
+}
+
+const char *learned_origin(const struct learned *learned)
+{
+    return learned->subject->traces
+               ? "Workloads are windows of what happened on a real machine, split by time: tuned on "
+                 "the earlier half, figures from the later half. Windows overlap: the interval "
+                 "tells how much the place in the trace matters, and nothing of other traces."
+               : "All workloads are synthetic; the numbers hold for them and say nothing of any "
+                 "other.";
+}
+
 static FILE *open_in(const char *directory, const char *name)
 {
     char path[PATH_SIZE];
@@ -44,7 +64,8 @@ static size_t levels_of(const struct learned *learned, struct plot_level *levels
     levels[0].ci95 = 0; /* it is 1 by definition */
     levels[count++] =
         (struct plot_level){"tuned", learned->heldout.ratio, learned->heldout.ci95, PLOT_TUNED};
-    levels[count++] = (struct plot_level){"bound", learned->bound.ratio, 0, PLOT_BOUND};
+    if (subject->bound_cost)
+        levels[count++] = (struct plot_level){"bound", learned->bound.ratio, 0, PLOT_BOUND};
     return count;
 }
 
@@ -59,6 +80,11 @@ static void levels_sort(struct plot_level *levels, size_t count)
         }
 }
 
+static const char *kind_of(const struct learned *learned)
+{
+    return learned->subject->traces ? "Windows of traces" : "Synthetic workloads";
+}
+
 static int write_plots(const struct learned *learned, const char *directory)
 {
     struct plot_level levels[LEARN_LEVELS_MAX + 2];
@@ -68,8 +94,8 @@ static int write_plots(const struct learned *learned, const char *directory)
     snprintf(
         note, sizeof note,
         "Ratio to the textbook, mean of %zu held-out workloads, 95 %% interval; lower is better. "
-        "Synthetic workloads.",
-        learned->heldout_seeds);
+        "%s.",
+        learned->heldout_seeds, kind_of(learned));
     FILE *file = open_in(directory, "ratios.svg");
     if (!file)
         return -1;
@@ -87,7 +113,7 @@ static int write_plots(const struct learned *learned, const char *directory)
             count--;
             break;
         }
-    snprintf(note, sizeof note, "Synthetic workloads, %zu to train on and %zu held out; %u %s.",
+    snprintf(note, sizeof note, "%s, %zu to train on and %zu held out; %u %s.", kind_of(learned),
              learned->train_seeds, learned->heldout_seeds, learned->evaluations,
              word_of(learned->evaluations, "evaluation", "evaluations"));
     plot_convergence(file, title, note, learned->points, learned->point_count, levels, count);
@@ -95,11 +121,14 @@ static int write_plots(const struct learned *learned, const char *directory)
 }
 
 static void write_row(FILE *file, const struct learned *learned, const char *name,
-                      const struct score *score)
+                      const struct score *score, double later)
 {
-    fprintf(file, "| %s | %.3f ± %.3f | %zu/%zu | %.4g | %.0f %% |\n", name, score->ratio,
-            score->ci95, score->wins, score->seeds, score->cost,
-            100 * gap_closed(score->ratio, learned->bound.ratio));
+    char gap[LEARNED_GAP_SIZE];
+    fprintf(file, "| %s | %.3f ± %.3f | %zu/%zu | %.4g | %s |", name, score->ratio, score->ci95,
+            score->wins, score->seeds, score->cost, learned_gap(learned, score->ratio, gap));
+    if (learned->subject->traces)
+        fprintf(file, " %.4g |", later);
+    fputc('\n', file);
 }
 
 static void write_results(FILE *file, const struct learned *learned)
@@ -107,12 +136,16 @@ static void write_results(FILE *file, const struct learned *learned)
     const struct subject *subject = learned->subject;
     fprintf(file,
             "| held-out, %zu workloads | ratio to the textbook (95 %%) | better on | %s | gap "
-            "closed |\n|---|---|---|---|---|\n",
-            learned->heldout_seeds, subject->cost);
+            "closed |%s\n|---|---|---|---|---|%s\n",
+            learned->heldout_seeds, subject->cost,
+            subject->traces ? " later half in one piece |" : "", subject->traces ? "---|" : "");
     for (int i = 0; i < subject->baseline_count; i++)
-        write_row(file, learned, subject->baseline_names[i], &learned->baselines[i]);
-    write_row(file, learned, "**tuned**", &learned->heldout);
-    write_row(file, learned, "bound that nobody can beat", &learned->bound);
+        write_row(file, learned, subject->baseline_names[i], &learned->baselines[i],
+                  learned->later_baselines[i]);
+    write_row(file, learned, "**tuned**", &learned->heldout, learned->later);
+    if (subject->bound_cost)
+        write_row(file, learned, "bound that nobody can beat", &learned->bound,
+                  learned->later_bound);
     fprintf(file, "\nOn its own %zu training %s the tuned policy has %.3f.\n", learned->train_seeds,
             word_of(learned->train_seeds, "workload", "workloads"), learned->ratio_train);
 }
@@ -145,6 +178,18 @@ static void write_module(FILE *file, const struct learned *learned)
         fprintf(file, "[policy.c](policy.c) was not run: %s.\n", learned->module.why);
 }
 
+static void write_traces(FILE *file, const struct subject *subject)
+{
+    const struct subject_traces *traces = subject->traces;
+    if (!traces)
+        return;
+    fputs("| trace, by its SHA-256 | read as | records |\n|---|---|---|\n", file);
+    for (size_t i = 0; i < traces->count; i++)
+        fprintf(file, "| `%s` | %s | %zu %s |\n", traces->of[i]->digest, traces->of[i]->format,
+                traces->of[i]->count, trace_kind_plural(traces->of[i]->kind));
+    fputc('\n', file);
+}
+
 int learn_report_write(const struct learned *learned, const char *directory,
                        const char *command_line)
 {
@@ -159,9 +204,8 @@ int learn_report_write(const struct learned *learned, const char *directory,
     fprintf(file, "`%s`: %u %s in %.1f s%s. ", command_line, learned->evaluations,
             word_of(learned->evaluations, "evaluation", "evaluations"), learned->seconds,
             learned->interrupted ? ", interrupted before the end" : "");
-    fputs(
-        "All workloads are synthetic; the numbers hold for them and say nothing of any other.\n\n",
-        file);
+    fprintf(file, "%s\n\n", learned_origin(learned));
+    write_traces(file, learned->subject);
     write_results(file, learned);
     fputs("\n![ratios](ratios.svg)\n\n![convergence](convergence.svg)\n", file);
     write_parameters(file, learned);

@@ -3,6 +3,8 @@
 
 usage: cli_learn.py KHUB [PART OF A NAME]
 """
+import gzip
+import hashlib
 import json
 import os
 import re
@@ -171,6 +173,78 @@ def a_directory_of_any_bytes():
                                    latin).out)
         equal(result["directory"], os.path.join(folder, "gr\ufffdn"), "the directory")
         equal(sorted(os.listdir(latin)), [b"convergence.svg", b"policy.c", b"ratios.svg", b"report.md"], "files")
+
+
+def references(count, popular=40, file=300):
+    """A cache trace: popular blocks between those of files that are read once."""
+    state, lines = 1, []
+    for i in range(count):
+        state = state * 6364136223846793005 + 1442695040888963407 & (1 << 64) - 1
+        lines.append(state >> 33 & popular - 1 if i % 3 else 1000 + i // 3 % file * 1000)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def traced(folder, path, *more):
+    return json.loads(worked("learn", "file_system", "--evaluations", "12", "--train", "2", "--heldout", "3", "--json",
+                             "--trace", path, "--force", "--out", os.path.join(folder, "it"), *more).out)
+
+
+@test
+def learn_of_a_trace():
+    """Its SHA-256 is in the version, its halves are apart, and nothing is called synthetic."""
+    with Folder() as folder:
+        plain, packed = os.path.join(folder, "plain"), os.path.join(folder, "packed.gz")
+        text = references(30000)
+        with open(plain, "wb") as file:
+            file.write(text)
+        with gzip.open(packed, "wb") as file:
+            file.write(text)
+        result = traced(folder, plain, "--cache", "32")
+        digest = hashlib.sha256(text).hexdigest()
+        check(re.fullmatch(rf"\d+\+cache=32\+sha256:{digest}", result["subject_version"]), result["subject_version"])
+        equal(result["traces"], [{"sha256": digest, "format": "text", "records": 30000}], "traces")
+        equal((result["synthetic"], result["module"]["agrees"]), (False, True), "synthetic, and the module's score")
+        equal(result["baselines"][0]["seeds"], 3, "held-out workloads")
+        lower, tuned, lru = (found["cost_in_one_piece"] for found in (result["bound"], result["heldout"], result["baselines"][0]))
+        check(0 < lower <= tuned < lru < 1, lower, tuned, lru)
+        with open(os.path.join(folder, "it", "report.md"), encoding="utf-8") as file:
+            report = file.read()
+        for part in (digest, "| text | 30000 references |", "split by time", f"--trace {plain} --cache 32`", "later half in one piece"):
+            check(part in report, repr(part), "is not in the report")
+        check("ynthetic" not in report, report)
+        for picture in ("ratios.svg", "convergence.svg"):
+            with open(os.path.join(folder, "it", picture), encoding="utf-8") as file:
+                check("Windows of traces" in file.read(), picture)
+        again = traced(folder, packed, "--cache", "32")
+        equal(again["heldout"]["cost"] > 0 and again["traces"][0]["records"], 30000, "records of the compressed one")
+        check(again["subject_version"] != result["subject_version"], "another file is another subject")
+        shown = worked("learn", "file_system", "--evaluations", "1", "--train", "1", "--heldout", "2", "--trace", plain, "--trace",
+                       packed, "--force", "--out", os.path.join(folder, "it")).out
+        check("IN ONE PIECE" in shown and "split by time" in shown and "synthetic" not in shown, shown)
+
+
+@test
+def learn_says_what_is_wrong_with_a_trace():
+    with Folder() as folder:
+        good, bad = os.path.join(folder, "good"), os.path.join(folder, "bad")
+        with open(good, "wb") as file:
+            file.write(references(600))
+        with open(bad, "wb") as file:
+            file.write(references(600) + b"\xff\x1b[31m\n")
+        of = ("learn", "file_system", "--out", os.path.join(folder, "it"))
+        refused(1, *of, "--trace", good, "--trace", bad, said=["bad:601: found '\\xff\\x1b[31m', wanted the number of a block"])
+        refused(1, *of, "--trace", folder, said=["is a directory"])
+        refused(1, *of, "--trace", good, "--format", "json", said=["'json' is no format of references", "oracleGeneral"])
+        refused(2, *of, "--trace", good, "--cache", "0", said=["--cache", "'0'"])
+        refused(2, *of, "--trace", good, "--cache", "101%", said=["--cache", "'101%'"])
+        refused(2, *of, "--cache", "10", said=["name one with --trace"])
+        refused(2, *of, "--format", "text", said=["name one with --trace"])
+        refused(1, "learn", "performance", "--trace", good, said=["no public one of mutexes"])
+        refused(2, "learn", "performance", "--trace", good, "--cache", "5", said=["--cache is of file_system"])
+        with open(good, "wb") as file:
+            file.write(references(50))
+        refused(1, *of, "--trace", good, said=["50 references are too few"])
+        equal(sorted(os.listdir(folder)), ["bad", "good"], "what is left")
 
 
 @test
