@@ -16,7 +16,7 @@ extern const struct command command_serve, command_train, command_demo, command_
     command_admin, command_join, command_recv, command_say, command_sent, command_ack,
     command_claim, command_task, command_release, command_artifact, command_leave, command_mcp,
     command_setup, command_waiting, command_gateway, command_ask, command_touch, command_approvals,
-    command_approve, command_top;
+    command_approve, command_top, command_search;
 
 /* The subcommand of that name, or of what people type for it (--version). NULL: there is none. */
 const struct command *command_find(const char *name);

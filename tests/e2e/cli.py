@@ -23,7 +23,7 @@ from harness import run, settle, shorten, test, wait_until  # noqa: E402
 from program import HOSTILE, KHUB, Running, harmless, khub, refused, row, worked  # noqa: E402
 
 SUBCOMMANDS = ["serve", "train", "demo", "who", "watch", "send", "request", "chat", "kb",
-               "subjects", "measure", "learn", "check", "backup", "join",
+               "subjects", "measure", "learn", "search", "check", "backup", "join",
                "recv", "say", "ack", "claim", "release", "leave", "help", "version"]
 CLIENTS = [["who"], ["watch"], ["send", "chat", "{}"], ["request", "storage"], ["chat"], ["kb", "list"]]
 

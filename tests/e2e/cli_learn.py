@@ -321,6 +321,44 @@ def a_compiler_that_takes_its_time_is_left():
         check(os.path.exists(os.path.join(folder, "it", "policy.c")), "nothing is written")
 
 
+PROPOSER = """import json, sys
+subject = json.loads(sys.stdin.readline())
+textbook = {p["name"]: p["textbook"] for p in subject["parameters"]}
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["type"] == "ask":
+        print(json.dumps({"candidates": [{"parameters": textbook}, {"source": subject["module"]}, {"source": "int x;"}]}), flush=True)
+"""
+
+
+@test
+def searchers_stand_in_one_table():
+    with Folder() as folder:
+        program = os.path.join(folder, "propose.py")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(PROPOSER)
+        words = ("search", "audio", "--evaluations", "20", "--heldout", "4", "--by", "random", "--by", "cmaes", "--by",
+                 f"exec:python3 {program}", "--out", os.path.join(folder, "out"))
+        found = json.loads(worked(*words, "--json").out)
+        by = {row["searcher"].split(":")[0]: row for row in found["searchers"]}
+        equal(list(by), ["random", "cmaes", "exec"], "searchers")
+        for row in by.values():
+            check(row["simulations"] >= found["budget"] == 320 and row["heldout"] > 0 and row["ended"] is None, row)
+        check(by["exec"]["refused"] > 0 and by["random"]["refused"] == 0, by)
+        for number in ("1", "2", "3"):
+            with open(os.path.join(folder, "out", number + ".jsonl"), encoding="utf-8") as file:
+                elites = [json.loads(line) for line in file]
+            equal((elites[0]["workloads"], elites[0]["ratio"]),
+                  (64, min(elite["ratio"] for elite in elites if elite["workloads"] == 64)), "the first elite")
+            with open(os.path.join(folder, "out", number + ".c"), encoding="utf-8") as file:
+                check("#include <stdint.h>" in file.read(), number, "is no module")
+        text = worked(*words).out
+        check("bound that nobody can beat" in text and "random" in text and "320 simulations" in text, text)
+        refused(2, "search", "audio", "--by", "magic", said=["'magic'", "exec:COMMAND"])
+        failed = refused(1, "search", "audio", "--evaluations", "1", "--by", "exec:exit 7", said=["exit code 7"])
+        check("exec: exit 7" in failed.out, failed)
+
+
 @test
 def the_second_interrupt_ends_learning():
     with Folder() as folder:

@@ -105,6 +105,7 @@ static struct score measure(const struct evaluation_set *set, struct decider dec
         sum += ratio;
         squares += (ratio - 1) * (ratio - 1); /* about 1, where ratios lie: less cancellation */
         costs += cost;
+        score.worst = ratio > score.worst ? ratio : score.worst;
         score.wins += cost < textbook;
     }
     score.ratio = sum / n;
@@ -112,7 +113,7 @@ static struct score measure(const struct evaluation_set *set, struct decider dec
     double spread = squares - n * (score.ratio - 1) * (score.ratio - 1);
     score.ci95 = n > 1 ? 1.96 * sqrt(fmax(spread, 0) / (n - 1) / n) : 0;
     if (isnan(score.ratio))
-        score.ci95 = nan("");
+        score.ci95 = score.worst = nan("");
     return score;
 }
 
@@ -120,7 +121,7 @@ struct score evaluation_set_score(const struct evaluation_set *set, const double
 {
     struct rules rules;
     if (subject_rules(set->subject, parameters, &rules) < 0)
-        return (struct score){nan(""), nan(""), nan(""), .seeds = set->count};
+        return (struct score){nan(""), nan(""), nan(""), nan(""), .seeds = set->count};
     return measure(set, (struct decider){.rules = &rules});
 }
 

@@ -29,9 +29,11 @@ struct score {
     double ratio;       /* mean of cost / textbook's cost; < 1 is better than the textbook */
     double ci95;        /* 1.96 standard errors of that mean; 0 on one workload */
     double cost;        /* mean cost in the subject's unit */
+    double worst;       /* the largest of the ratios: the tail */
     size_t seeds, wins; /* workloads; those on which it beat the textbook */
 };
-/* ratio, ci95 and cost are NAN when out of memory, stopped, or when a parameter is out of range. */
+/* ratio, ci95, cost and worst are NAN when out of memory, stopped, or when a parameter is out of
+ * range. */
 struct score evaluation_set_score(const struct evaluation_set *set, const double *parameters);
 /* A compiled policy decides. NAN also when it could not be asked. */
 struct score evaluation_set_module(const struct evaluation_set *set,

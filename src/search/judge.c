@@ -1,0 +1,135 @@
+#include "search/judge.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/probe.h"
+
+/* How much worse than the best on the first two workloads a source may be to be run on sixteen:
+ * two say little. */
+#define FIRST_MARGIN 1.25
+
+void judge_begin(struct judge *judge, const struct subject *subject, const char *split,
+                 const atomic_bool *stop)
+{
+    *judge =
+        (struct judge){.subject = subject, .split = split, .stop = stop, .first_ratio = HUGE_VAL};
+}
+
+void judge_end(struct judge *judge)
+{
+    for (size_t i = 0; i < STAGES; i++)
+        evaluation_set_free(judge->sets[i]);
+    trial_free(&judge->best);
+    archive_free(&judge->archive);
+}
+
+static bool stopped(const struct judge *judge)
+{
+    return judge->stop && atomic_load(judge->stop);
+}
+
+/* What the machine lacks; always -1. */
+static int give_up(const struct judge *judge, const char *what, char why[256])
+{
+    snprintf(why, 256, "%s", stopped(judge) ? "stopped" : what);
+    return -1;
+}
+
+static void note(struct trial *trial, unsigned stage, struct score score)
+{
+    trial->ratio[stage] = score.ratio;
+    trial->worst = score.worst;
+    trial->stages = stage + 1;
+}
+
+static int run_parameters(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
+{
+    struct evaluation_set **set = &judge->sets[stage];
+    if (!*set)
+        *set = evaluation_set_new_until(judge->subject, judge->split, stage_workloads[stage],
+                                        judge->stop);
+    if (!*set)
+        return give_up(judge, "out of memory", why);
+    struct score score = evaluation_set_score(*set, trial->parameters);
+    if (isnan(score.ratio))
+        return give_up(judge, "out of memory", why);
+    judge->simulations += stage_workloads[stage];
+    note(trial, stage, score);
+    return 0;
+}
+
+/* Whether the probe's answer is about the module; else it is about this machine. */
+static bool is_about_module(enum probe_result result)
+{
+    return result != PROBE_FAILED && result != PROBE_NO_COMPILER;
+}
+
+static int run_source(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
+{
+    struct probe_report report;
+    probe_module(judge->subject, trial->source, judge->split, stage_workloads[stage], judge->stop,
+                 &report);
+    if (stopped(judge) || !is_about_module(report.result))
+        return give_up(judge, report.why, why);
+    judge->simulations += stage_workloads[stage];
+    trial->bytes = report.object_bytes;
+    if (report.result == PROBE_RAN && isfinite(report.score.ratio)) {
+        note(trial, stage, report.score);
+        return 0;
+    }
+    trial->stages = 0; /* what breaks on the tenth workload is no policy */
+    snprintf(trial->why, sizeof trial->why, "%s",
+             *report.why ? report.why : "its cost is no number");
+    return 0;
+}
+
+static int run_stage(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
+{
+    return trial->source ? run_source(judge, trial, stage, why)
+                         : run_parameters(judge, trial, stage, why);
+}
+
+/* A source's way to STAGE_TRAIN. */
+static int climb(struct judge *judge, struct trial *trial, char why[256])
+{
+    if (run_stage(judge, trial, STAGE_FIRST, why) < 0)
+        return -1;
+    if (trial->stages == 0 || trial->ratio[STAGE_FIRST] > FIRST_MARGIN * judge->first_ratio)
+        return 0;
+    judge->first_ratio = fmin(judge->first_ratio, trial->ratio[STAGE_FIRST]);
+    return run_stage(judge, trial, STAGE_TRAIN, why);
+}
+
+/* The best so far on sixteen workloads is run on all; and then may turn out not to be. */
+static int keep(struct judge *judge, struct trial *trial, char why[256])
+{
+    if (trial->stages <= STAGE_TRAIN)
+        return 0;
+    if (judge->best.stages == 0 || trial->ratio[STAGE_TRAIN] < judge->best.ratio[STAGE_TRAIN]) {
+        if (run_stage(judge, trial, STAGE_LAST, why) < 0)
+            return -1;
+        struct trial copy;
+        if (judge->best.stages == 0 || trial_compare(trial, &judge->best) < 0) {
+            if (trial_copy(trial, &copy) < 0)
+                return give_up(judge, "out of memory", why);
+            trial_free(&judge->best);
+            judge->best = copy;
+        }
+    }
+    return archive_add(&judge->archive, trial) < 0 ? give_up(judge, "out of memory", why) : 0;
+}
+
+int judge_measure(struct judge *judge, struct trial *trial, char why[256])
+{
+    trial->stages = 0;
+    trial->why[0] = '\0';
+    int failed =
+        trial->source ? climb(judge, trial, why) : run_stage(judge, trial, STAGE_TRAIN, why);
+    if (failed < 0 || keep(judge, trial, why) < 0)
+        return -1;
+    judge->judged++;
+    judge->refused += trial->stages == 0;
+    return 0;
+}

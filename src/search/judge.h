@@ -1,0 +1,35 @@
+/* The judge of a search: measures what is proposed, the same for whoever proposed it, and counts
+ * what that cost.
+ *
+ * The unit of cost is a simulation: one policy on one workload. Parameters are run at STAGE_TRAIN
+ * at once; a source climbs from STAGE_FIRST, compiled and run in the sandbox (probe/). Only what is
+ * the best so far is run at STAGE_LAST, where luck on sixteen workloads shows. */
+#ifndef KHUB_SEARCH_JUDGE_H
+#define KHUB_SEARCH_JUDGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "policy/optimise/evaluation.h"
+#include "search/archive.h"
+
+struct judge {
+    const struct subject *subject;
+    const char *split;                   /* of the training workloads; the caller's */
+    const atomic_bool *stop;             /* NULL: never */
+    struct evaluation_set *sets[STAGES]; /* NULL: not made yet */
+    uint64_t simulations;                /* so far */
+    unsigned judged, refused; /* candidates; of those, the ones that were run at no stage */
+    struct archive archive;
+    struct trial best;  /* stages 0: none yet */
+    double first_ratio; /* of the best that climbed, at STAGE_FIRST; HUGE_VAL: none */
+};
+
+void judge_begin(struct judge *judge, const struct subject *subject, const char *split,
+                 const atomic_bool *stop);
+/* Measures it, and keeps it if it is good. 0; -1 when this machine failed and not the candidate
+ * (out of memory, no compiler, no sandbox), or it was stopped: `why` then says which. */
+int judge_measure(struct judge *judge, struct trial *trial, char why[256]);
+void judge_end(struct judge *judge);
+
+#endif

@@ -1,0 +1,325 @@
+/* Searchers and their judge: the archive, the cascade, and programs that answer what they like. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "search/exchange.h"
+#include "search/judge.h"
+#include "search/proposer.h"
+
+#define PATIENCE_MS 60000
+
+static const struct subject *audio(void)
+{
+    return subject_find("audio");
+}
+
+static char *module_of(const double *parameters)
+{
+    int length = subject_render(audio(), parameters, NULL, 0);
+    char *text = malloc((size_t)length + 1);
+    subject_render(audio(), parameters, text, (size_t)length + 1);
+    return text;
+}
+
+/* ── trials and the archive ── */
+
+static struct trial ran(double ratio, double worst, size_t bytes)
+{
+    return (struct trial){
+        .stages = STAGE_TRAIN + 1, .ratio = {9, ratio}, .worst = worst, .bytes = bytes};
+}
+
+static void trials_compare_on_what_both_ran(void **state)
+{
+    (void)state;
+    struct trial one = {.stages = 2, .ratio = {0.5, 0.9}}, two = {.stages = 1, .ratio = {0.6}},
+                 none = {0};
+    assert_true(trial_compare(&one, &two) < 0);
+    assert_true(trial_compare(&two, &one) > 0);
+    two = (struct trial){.stages = 2, .ratio = {0.6, 0.8}};
+    assert_true(trial_compare(&one, &two) > 0);
+    assert_true(trial_compare(&none, &two) > 0 && trial_compare(&two, &none) < 0);
+    assert_int_equal(trial_compare(&none, &none), 0);
+    assert_true(isnan(trial_ratio(&none)) && trial_ratio(&two) == 0.8);
+}
+
+static void the_archive_keeps_what_is_small_and_what_is_never_bad(void **state)
+{
+    (void)state;
+    struct archive archive = {0};
+    struct random random;
+    const struct trial *elites[8];
+    struct trial best = ran(0.5, 2.0, 1000), small = ran(0.8, 2.0, 100),
+                 safe = ran(0.9, 0.95, 1000), same_cell = ran(0.6, 2.0, 900),
+                 better = ran(0.4, 2.0, 900), early = {.stages = 1};
+    assert_int_equal(archive_add(&archive, &best), 1);
+    assert_int_equal(archive_add(&archive, &small), 1);
+    assert_int_equal(archive_add(&archive, &safe), 1);
+    assert_int_equal(archive_add(&archive, &same_cell), 0);
+    assert_int_equal(archive_add(&archive, &early), 0);
+    assert_int_equal(archive.count, 3);
+    assert_int_equal(archive_add(&archive, &better), 1);
+    assert_int_equal(archive.count, 3);
+    random_seed(&random, 1);
+    assert_int_equal(archive_sample(&archive, &random, 8, elites), 3);
+    assert_true(elites[0]->ratio[STAGE_TRAIN] == 0.4);
+    assert_true(elites[1] != elites[2] && elites[1] != elites[0] && elites[2] != elites[0]);
+    bool drawn[2] = {false};
+    for (int i = 0; i < 64; i++) {
+        assert_int_equal(archive_sample(&archive, &random, 2, elites), 2);
+        assert_true(elites[0]->ratio[STAGE_TRAIN] == 0.4);
+        drawn[elites[1]->bytes == 100] = true;
+    }
+    assert_true(drawn[0] && drawn[1]);
+    archive_free(&archive);
+    assert_int_equal(archive_sample(&archive, &random, 2, elites), 0);
+}
+
+static void cells_end_at_their_ends(void **state)
+{
+    (void)state;
+    unsigned size, tail;
+    struct trial trial = ran(1, 0, 0);
+    archive_cell(&trial, &size, &tail);
+    assert_true(size == 0 && tail == 0);
+    trial = ran(1, 1e9, SIZE_MAX);
+    archive_cell(&trial, &size, &tail);
+    assert_true(size == ARCHIVE_SIZES - 1 && tail == ARCHIVE_TAILS - 1);
+    trial = ran(1, 1.05, 65);
+    archive_cell(&trial, &size, &tail);
+    assert_true(size == 1 && tail == 8);
+}
+
+/* ── the judge ── */
+
+static void a_source_scores_what_its_parameters_score(void **state)
+{
+    (void)state;
+    struct judge judge;
+    struct trial numbers = {0}, source = {0};
+    char why[256];
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    subject_textbook(audio(), numbers.parameters);
+    source.source = module_of(numbers.parameters);
+    assert_int_equal(judge_measure(&judge, &numbers, why), 0);
+    assert_int_equal(numbers.stages, STAGES); /* the first is the best so far */
+    assert_true(numbers.worst > numbers.ratio[STAGE_LAST] && trial_ratio(&judge.best) > 0);
+    assert_int_equal(judge.simulations, 16 + 64);
+    if (judge_measure(&judge, &source, why) < 0) { /* no compiler here */
+        print_message("# not tried: %s\n", why);
+    } else {
+        assert_true(source.ratio[STAGE_TRAIN] == numbers.ratio[STAGE_TRAIN]);
+        assert_true(source.bytes > 0);
+        assert_int_equal(judge.simulations, 16 + 64 + 2 + 16);
+        assert_int_equal(judge.judged, 2);
+        assert_int_equal(judge.archive.count, 2); /* one with a size, one without */
+    }
+    trial_free(&source);
+    judge_end(&judge);
+}
+
+static void what_is_no_policy_is_refused_and_said_why(void **state)
+{
+    (void)state;
+    struct judge judge;
+    struct trial trial = {.source = strdup("int nothing;\n")};
+    char why[256];
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    if (judge_measure(&judge, &trial, why) == 0) {
+        assert_int_equal(trial.stages, 0);
+        assert_true(trial.why[0]);
+        assert_int_equal(judge.refused, 1);
+        assert_int_equal(judge.best.stages, 0);
+    } else {
+        print_message("# not tried: %s\n", why);
+    }
+    trial_free(&trial);
+    judge_end(&judge);
+}
+
+/* What is bad on the first workloads is run on no more. */
+static void the_cascade_saves_simulations(void **state)
+{
+    (void)state;
+    struct judge judge;
+    struct trial good = {0}, bad = {0};
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    char why[256];
+    judge_begin(&judge, audio(), "train/judge", NULL);
+    subject_textbook(audio(), parameters);
+    good.source = module_of(parameters);
+    parameters[audio()->parameter_count - 1] =
+        audio()->parameters[audio()->parameter_count - 1].high;
+    parameters[0] = audio()->parameters[0].high;
+    bad.source = module_of(parameters);
+    if (judge_measure(&judge, &good, why) == 0) {
+        judge.first_ratio = 1e-3; /* as if somebody were much better there */
+        uint64_t before = judge.simulations;
+        assert_int_equal(judge_measure(&judge, &bad, why), 0);
+        assert_int_equal(bad.stages, 1);
+        assert_int_equal(judge.simulations - before, 2);
+        assert_int_equal(judge.archive.count, 1);
+    } else {
+        print_message("# not tried: %s\n", why);
+    }
+    trial_free(&good);
+    trial_free(&bad);
+    judge_end(&judge);
+}
+
+/* ── searchers ── */
+
+static unsigned looks;
+
+static void look(const struct judge *judge, void *data)
+{
+    (void)data;
+    looks++;
+    assert_true(judge->judged > 0 || judge->simulations == 0);
+}
+
+static struct judge search_with(struct proposer *proposer, uint64_t budget, int *ret_result,
+                                char why[256])
+{
+    struct judge judge;
+    judge_begin(&judge, audio(), "train/search", NULL);
+    *ret_result = proposer_search(proposer, &judge, budget, look, NULL, why);
+    proposer_free(proposer);
+    return judge;
+}
+
+static void numbers_are_searched_within_the_budget(void **state)
+{
+    (void)state;
+    int (*const makers[])(const struct subject *, uint64_t, struct proposer *,
+                          char *) = {proposer_cmaes, proposer_random};
+    for (size_t i = 0; i < 2; i++) {
+        double found[2];
+        for (size_t k = 0; k < 2; k++) {
+            struct proposer proposer;
+            char why[256];
+            int result;
+            looks = 0;
+            assert_int_equal(makers[i](audio(), 7, &proposer, why), 0);
+            struct judge judge = search_with(&proposer, 800, &result, why);
+            assert_int_equal(result, 0);
+            assert_in_range(judge.simulations, 800, 800 + PROPOSALS_MAX * 80);
+            assert_true(looks > 0 && judge.refused == 0);
+            assert_true(trial_ratio(&judge.best) < 1); /* the textbook is among the first */
+            found[k] = trial_ratio(&judge.best);
+            judge_end(&judge);
+        }
+        assert_true(found[0] == found[1]); /* the same seed is the same search */
+    }
+}
+
+static struct judge search_by(const char *command, int patience_ms, int *ret_result, char why[256])
+{
+    struct proposer proposer;
+    why[0] = '\0';
+    assert_int_equal(proposer_exec(audio(), command, 1, 160, patience_ms, &proposer, why), 0);
+    return search_with(&proposer, 160, ret_result, why);
+}
+
+#define TEXTBOOK_OF_AUDIO                                                                          \
+    "{\"mean_gain\":0.01,\"deviation_gain\":0.01,\"deviations\":4,\"spike_threshold\":100,"        \
+    "\"spike_exit\":7.875,\"margin\":0,\"spike_deviations\":4,\"floor\":0}"
+
+static void a_program_is_asked_and_told(void **state)
+{
+    (void)state;
+    char why[256], file[] = "/tmp/khub-search-XXXXXX", command[512], said[1 << 16];
+    int result, fd = mkstemp(file);
+    assert_true(fd >= 0);
+    snprintf(
+        command, sizeof command,
+        "exec >&1; while read -r line; do echo \"$line\" >>%s; case $line in *'\"ask\"'*) echo "
+        "'{\"candidates\":[{\"parameters\":" TEXTBOOK_OF_AUDIO "},{\"parameters\":{}},7]}';; "
+        "esac; done",
+        file);
+    struct judge judge = search_by(command, PATIENCE_MS, &result, why);
+    assert_int_equal(result, 0);
+    assert_true(judge.judged >= 2 && judge.best.stages == STAGES);
+    judge_end(&judge);
+    ssize_t length = read(fd, said, sizeof said - 1);
+    assert_true(length > 0);
+    said[length] = '\0';
+    assert_non_null(strstr(said, "\"type\":\"subject\""));
+    assert_non_null(strstr(said, "#include <stdint.h>")); /* the module */
+    assert_non_null(strstr(said, "{\"refused\":\"parameter mean_gain of audio is missing\"}"));
+    assert_non_null(strstr(said, "{\"refused\":\"a candidate is an object with"));
+    assert_non_null(strstr(said, "\"type\":\"end\""));
+    close(fd);
+    unlink(file);
+}
+
+static void what_goes_wrong_with_a_program_is_said(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *command, *said;
+        int patience_ms;
+    } cases[] = {
+        {"exit 3", "exit code 3", PATIENCE_MS},
+        {"kill -9 $$", "signal 9", PATIENCE_MS},
+        {"read a; read b; echo nonsense; cat >/dev/null", "no JSON object", PATIENCE_MS},
+        {"read a; read b; echo 7; cat >/dev/null", "no JSON object", PATIENCE_MS},
+        {"read a; sleep 1000", "has not answered for 50 ms", 50},
+        {"head -c 9000000 /dev/zero; cat >/dev/null", "a line of more than", PATIENCE_MS},
+        {"while read a; do case $a in *ask*) echo '{\"candidates\":[]}';; esac; done",
+         "nothing that could be run 3 times", PATIENCE_MS},
+        {"while read a; do case $a in *ask*) echo '{\"candidates\":[{\"source\":7}]}';; esac; done",
+         "either parameters", PATIENCE_MS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char why[256];
+        int result;
+        struct judge judge = search_by(cases[i].command, cases[i].patience_ms, &result, why);
+        judge_end(&judge);
+        assert_int_equal(result, -1);
+        if (!strstr(why, cases[i].said))
+            fail_msg("%s: \"%s\" does not say \"%s\"", cases[i].command, why, cases[i].said);
+    }
+}
+
+static void a_program_that_is_done_ends_the_search(void **state)
+{
+    (void)state;
+    char why[256];
+    int result;
+    struct judge judge = search_by("read a; read b; echo '{\"done\":true}'; cat >/dev/null",
+                                   PATIENCE_MS, &result, why);
+    assert_int_equal(result, 0);
+    assert_int_equal(judge.simulations, 0);
+    judge_end(&judge);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing was left behind */
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trials_compare_on_what_both_ran),
+        cmocka_unit_test(the_archive_keeps_what_is_small_and_what_is_never_bad),
+        cmocka_unit_test(cells_end_at_their_ends),
+        cmocka_unit_test(a_source_scores_what_its_parameters_score),
+        cmocka_unit_test(what_is_no_policy_is_refused_and_said_why),
+        cmocka_unit_test(the_cascade_saves_simulations),
+        cmocka_unit_test(numbers_are_searched_within_the_budget),
+        cmocka_unit_test(a_program_is_asked_and_told),
+        cmocka_unit_test(what_goes_wrong_with_a_program_is_said),
+        cmocka_unit_test(a_program_that_is_done_ends_the_search),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
