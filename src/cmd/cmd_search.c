@@ -85,10 +85,13 @@ static int make_proposer(const struct running *running, const char *by,
                                (int)(running->settings->patience * 1000), ret_proposer, why);
     else if (strcmp(by, "random") == 0)
         failed = proposer_random(running->subject, seed, ret_proposer, why);
+    else if (strcmp(by, "genetic") == 0)
+        failed = proposer_genetic(running->subject, seed, ret_proposer, why);
     else if (strcmp(by, "cmaes") == 0)
         failed = proposer_cmaes(running->subject, seed, ret_proposer, why);
     else
-        return complain("search", "'%s' is no searcher; there are cmaes, random and exec:COMMAND",
+        return complain("search",
+                        "'%s' is no searcher; there are cmaes, random, genetic and exec:COMMAND",
                         by),
                EXIT_USAGE;
     return failed < 0 ? complain("search", "%s", why) : EXIT_WORKED;
@@ -103,14 +106,14 @@ static void measure_best(struct running *running, struct outcome *outcome)
     outcome->heldout = (struct score){.ratio = nan("")};
     if (best->stages == 0)
         return;
-    char *source = search_source(subject, best);
+    char *source = trial_source(subject, best);
     if (source)
         probe_module(subject, source, running->heldout_split, evaluation_set_size(running->heldout),
                      NULL, &report);
     free(source);
     outcome->bytes = report.object_bytes;
-    if (!best->source)
-        outcome->heldout = evaluation_set_score(running->heldout, best->parameters);
+    if (best->kind != TRIAL_SOURCE)
+        outcome->heldout = trial_score(best, running->heldout);
     else if (report.result == PROBE_RAN)
         outcome->heldout = report.score;
     else
@@ -322,6 +325,7 @@ static const struct setting options[] = {
      AT(by),
      .argument = "SEARCHER",
      .help = "Who searches; may stand several times. cmaes and random search for parameters; "
+             "genetic for programs, in a subject that has a frame for them; "
              "exec:COMMAND is any program, asked by JSON lines on its stdin (docs/SEARCH.md), for "
              "parameters or whole C modules. cmaes and random when nobody says."},
     {.name = "evaluations",

@@ -9,17 +9,6 @@
 #include "search/exchange.h"
 #include "wire/text.h"
 
-char *search_source(const struct subject *subject, const struct trial *trial)
-{
-    if (trial->source)
-        return strdup(trial->source);
-    int length = subject_render(subject, trial->parameters, NULL, 0);
-    char *source = length > 0 ? malloc((size_t)length + 1) : NULL;
-    if (source)
-        subject_render(subject, trial->parameters, source, (size_t)length + 1);
-    return source;
-}
-
 static int add_line(struct text *text, const struct subject *subject, const struct trial *trial)
 {
     json_t *json = exchange_trial(subject, trial);
@@ -65,7 +54,7 @@ int search_files_write(const struct subject *subject, const struct judge *judge,
 {
     if (judge->best.stages == 0)
         return 0;
-    char *source = search_source(subject, &judge->best);
+    char *source = trial_source(subject, &judge->best);
     if (!source) {
         errno = ENOMEM;
         return -1;

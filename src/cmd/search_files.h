@@ -8,8 +8,5 @@
  * as a module). 0, or -1 with errno. Writes nothing when nothing was found. */
 int search_files_write(const struct subject *subject, const struct judge *judge,
                        const char *directory, size_t number);
-/* The C of a trial: its own, or what its parameters render to. The caller's; NULL when out of
- * memory. */
-char *search_source(const struct subject *subject, const struct trial *trial);
 
 #endif

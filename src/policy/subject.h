@@ -52,6 +52,8 @@ struct operation {
 };
 
 struct compiled_policy; /* module.h */
+struct program;         /* program.h */
+struct program_frame;   /* the same */
 
 struct subject {
     const char *name;           /* "process_manager" */
@@ -100,6 +102,7 @@ struct subject {
      * of its parameters, to the bit. NAN when out of memory. The policy may come from anybody, so
      * its answers can break nothing here: what is out of range is clamped. */
     double (*module_cost)(const void *workload, const struct compiled_policy *module);
+    const struct program_frame *frame; /* for programs (program.h); NULL: it has none yet */
 };
 
 /* All subjects, in a fixed order; *ret_count of them. */
@@ -152,6 +155,10 @@ double subject_cost(const struct subject *subject, const void *workload, const d
  * short (as snprintf); -1 when a parameter is out of range. */
 int subject_render(const struct subject *subject, const double *parameters, char *buffer,
                    size_t size);
+
+/* The same of a valid program in the subject's frame, which it must have. */
+int subject_render_program(const struct subject *subject, const struct program *program,
+                           char *buffer, size_t size);
 
 /* value * one, rounded: a parameter as a policy's rules have it, in whole multiples of 1/one.
  * 0 <= value * one < 2^32. */

@@ -45,8 +45,12 @@ json_t *exchange_subject(const struct subject *subject, uint64_t seed, uint64_t 
 
 static json_t *what_it_is(const struct subject *subject, const struct trial *trial)
 {
-    if (trial->source)
-        return json_pack("{s:s}", "source", trial->source);
+    if (trial->kind != TRIAL_PARAMETERS) {
+        char *source = trial_source(subject, trial);
+        json_t *json = source ? json_pack("{s:s}", "source", source) : NULL;
+        free(source);
+        return json;
+    }
     json_t *parameters = json_object();
     for (int i = 0; i < subject->parameter_count; i++)
         json_object_set_new(parameters, subject->parameters[i].name,
@@ -108,6 +112,7 @@ static int take_source(const json_t *source, struct trial *trial, char why[256])
         snprintf(why, 256, "its source has a NUL in it");
         return 1;
     }
+    trial->kind = TRIAL_SOURCE;
     trial->source = strdup(text);
     return trial->source ? 0 : -1;
 }

@@ -6,8 +6,8 @@
 
 #include "probe/probe.h"
 
-/* How much worse than the best on the first two workloads a source may be to be run on sixteen:
- * two say little. */
+/* How much worse than the best on the first two workloads a program or source may be to be run on
+ * sixteen: two say little. */
 #define FIRST_MARGIN 1.25
 
 void judge_begin(struct judge *judge, const struct subject *subject, const char *split,
@@ -44,7 +44,7 @@ static void note(struct trial *trial, unsigned stage, struct score score)
     trial->stages = stage + 1;
 }
 
-static int run_parameters(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
+static int run_here(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
 {
     struct evaluation_set **set = &judge->sets[stage];
     if (!*set)
@@ -52,7 +52,7 @@ static int run_parameters(struct judge *judge, struct trial *trial, unsigned sta
                                         judge->stop);
     if (!*set)
         return give_up(judge, "out of memory", why);
-    struct score score = evaluation_set_score(*set, trial->parameters);
+    struct score score = trial_score(trial, *set);
     if (isnan(score.ratio))
         return give_up(judge, "out of memory", why);
     judge->simulations += stage_workloads[stage];
@@ -87,18 +87,17 @@ static int run_source(struct judge *judge, struct trial *trial, unsigned stage, 
 
 static int run_stage(struct judge *judge, struct trial *trial, unsigned stage, char why[256])
 {
-    return trial->source ? run_source(judge, trial, stage, why)
-                         : run_parameters(judge, trial, stage, why);
+    return trial->kind == TRIAL_SOURCE ? run_source(judge, trial, stage, why)
+                                       : run_here(judge, trial, stage, why);
 }
 
-/* A source's way to STAGE_TRAIN. */
+/* The way of programs and sources to STAGE_TRAIN. */
 static int climb(struct judge *judge, struct trial *trial, char why[256])
 {
     if (run_stage(judge, trial, STAGE_FIRST, why) < 0)
         return -1;
     if (trial->stages == 0 || trial->ratio[STAGE_FIRST] > FIRST_MARGIN * judge->first_ratio)
         return 0;
-    judge->first_ratio = fmin(judge->first_ratio, trial->ratio[STAGE_FIRST]);
     return run_stage(judge, trial, STAGE_TRAIN, why);
 }
 
@@ -116,6 +115,8 @@ static int keep(struct judge *judge, struct trial *trial, char why[256])
                 return give_up(judge, "out of memory", why);
             trial_free(&judge->best);
             judge->best = copy;
+            if (trial->kind != TRIAL_PARAMETERS)
+                judge->first_ratio = trial->ratio[STAGE_FIRST];
         }
     }
     return archive_add(&judge->archive, trial) < 0 ? give_up(judge, "out of memory", why) : 0;
@@ -125,8 +126,8 @@ int judge_measure(struct judge *judge, struct trial *trial, char why[256])
 {
     trial->stages = 0;
     trial->why[0] = '\0';
-    int failed =
-        trial->source ? climb(judge, trial, why) : run_stage(judge, trial, STAGE_TRAIN, why);
+    int failed = trial->kind != TRIAL_PARAMETERS ? climb(judge, trial, why)
+                                                 : run_stage(judge, trial, STAGE_TRAIN, why);
     if (failed < 0 || keep(judge, trial, why) < 0)
         return -1;
     judge->judged++;

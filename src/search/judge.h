@@ -2,8 +2,9 @@
  * what that cost.
  *
  * The unit of cost is a simulation: one policy on one workload. Parameters are run at STAGE_TRAIN
- * at once; a source climbs from STAGE_FIRST, compiled and run in the sandbox (probe/). Only what is
- * the best so far is run at STAGE_LAST, where luck on sixteen workloads shows. */
+ * at once; programs and sources climb from STAGE_FIRST. A source is compiled and runs in the
+ * sandbox (probe/). Only what is the best so far is run at STAGE_LAST, where luck on sixteen
+ * workloads shows. */
 #ifndef KHUB_SEARCH_JUDGE_H
 #define KHUB_SEARCH_JUDGE_H
 
@@ -22,7 +23,7 @@ struct judge {
     unsigned judged, refused; /* candidates; of those, the ones that were run at no stage */
     struct archive archive;
     struct trial best;  /* stages 0: none yet */
-    double first_ratio; /* of the best that climbed, at STAGE_FIRST; HUGE_VAL: none */
+    double first_ratio; /* at STAGE_FIRST, of the best that climbed; HUGE_VAL: none did */
 };
 
 void judge_begin(struct judge *judge, const struct subject *subject, const char *split,

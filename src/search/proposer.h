@@ -37,6 +37,10 @@ int proposer_random(const struct subject *subject, uint64_t seed, struct propose
 /* CMA-ES from scratch, with the textbook's setting in its first generation. */
 int proposer_cmaes(const struct subject *subject, uint64_t seed, struct proposer *ret_proposer,
                    char why[256]);
+/* Genetic programming over expression trees in the subject's frame, from what is known already;
+ * fails when the subject has no frame. */
+int proposer_genetic(const struct subject *subject, uint64_t seed, struct proposer *ret_proposer,
+                     char why[256]);
 /* Any program, by JSON lines on its stdin and stdout (docs/SEARCH.md). `command` is for the shell.
  * Its stderr is this process's. `budget`: the simulations that it will have. An answer that takes
  * longer than patience_ms is none. The program and its children end with the proposer. */

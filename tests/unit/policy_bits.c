@@ -6,6 +6,7 @@
 
 #include "policy/optimise/cmaes.h"
 #include "policy/optimise/evaluation.h"
+#include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject.h"
 
@@ -17,6 +18,11 @@ static void print_costs(const struct subject *subject, struct random *random)
             printf("%s: %s %a\n", subject->name, subject->baseline_names[which],
                    subject->baseline_cost(workload, which));
         printf("%s: bound %a\n", subject->name, subject->bound_cost(workload));
+        const char *const *known = subject->frame ? subject->frame->known : NULL;
+        for (struct program program; known && *known; known++)
+            if (program_read(subject->frame, *known, &program) == 0)
+                printf("%s: %s %a\n", subject->name, *known,
+                       subject->frame->cost_of(workload, &program));
         for (int k = 0; k < 6; k++) {
             double u[SUBJECT_PARAMETERS_MAX], p[SUBJECT_PARAMETERS_MAX];
             for (int i = 0; i < subject->parameter_count; i++)

@@ -19,10 +19,19 @@ if [ ${#variants[@]} -eq 0 ]; then
     exit 77
 fi
 
-for rules in "$root"/src/policy/*/rules.h; do
-    folder=$(dirname "$rules")
-    name=$(basename "$folder")_module
-    python3 "$root/src/policy/embed.py" "$name" "$rules" "$folder/module.c.in" "$work/$name.c"
+embed() { # NAME TEXT [RULES]
+    python3 "$root/src/policy/embed.py" "$@" "$work/$1.c"
+}
+embed module_call_text "$root/src/policy/module_call.h"
+embed program_arithmetic_text "$root/src/policy/program_arithmetic.h"
+for folder in "$root"/src/policy/*/; do
+    name=$(basename "$folder")
+    if [ -f "$folder/rules.h" ]; then
+        embed "${name}_module" "$folder/module.c.in" "$folder/rules.h"
+    fi
+    if [ -f "$folder/program.h" ]; then
+        embed "${name}_program_text" "$folder/program.c.in" "$folder/program.h"
+    fi
 done
 mapfile -t sources < <(find "$root/src/policy" "$work" -name '*.c' | sort)
 

@@ -24,6 +24,7 @@ static const struct subject *audio(void)
     return subject_find("audio");
 }
 
+/* The module at these parameters. */
 static char *module_of(const double *parameters)
 {
     int length = subject_render(audio(), parameters, NULL, 0);
@@ -111,7 +112,7 @@ static void a_source_scores_what_its_parameters_score(void **state)
     char why[256];
     judge_begin(&judge, audio(), "train/judge", NULL);
     subject_textbook(audio(), numbers.parameters);
-    source.source = module_of(numbers.parameters);
+    source = (struct trial){.kind = TRIAL_SOURCE, .source = module_of(numbers.parameters)};
     assert_int_equal(judge_measure(&judge, &numbers, why), 0);
     assert_int_equal(numbers.stages, STAGES); /* the first is the best so far */
     assert_true(numbers.worst > numbers.ratio[STAGE_LAST] && trial_ratio(&judge.best) > 0);
@@ -133,7 +134,7 @@ static void what_is_no_policy_is_refused_and_said_why(void **state)
 {
     (void)state;
     struct judge judge;
-    struct trial trial = {.source = strdup("int nothing;\n")};
+    struct trial trial = {.kind = TRIAL_SOURCE, .source = strdup("int nothing;\n")};
     char why[256];
     judge_begin(&judge, audio(), "train/judge", NULL);
     if (judge_measure(&judge, &trial, why) == 0) {
@@ -148,6 +149,46 @@ static void what_is_no_policy_is_refused_and_said_why(void **state)
     judge_end(&judge);
 }
 
+/* What the simulator interprets is what the module's C decides, to the bit. */
+static void a_program_scores_what_its_module_scores(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct subject *const *all = subjects(&count);
+    for (size_t i = 0; i < count; i++) {
+        struct proposer proposer;
+        struct trial trials[PROPOSALS_MAX];
+        struct archive none = {0};
+        char why[256] = "";
+        if (!all[i]->frame) {
+            assert_int_equal(proposer_genetic(all[i], 3, &proposer, why), -1);
+            assert_non_null(strstr(why, all[i]->name));
+            continue;
+        }
+        assert_int_equal(proposer_genetic(all[i], 3, &proposer, why), 0);
+        struct search_state search = {.archive = &none};
+        assert_int_equal(proposer.propose(&proposer, &search, PROPOSALS_MAX, trials, why),
+                         PROPOSALS_MAX);
+        struct judge judge;
+        judge_begin(&judge, all[i], "train/program", NULL);
+        for (size_t k = 0; k < PROPOSALS_MAX; k += 5) {
+            struct trial source = {.kind = TRIAL_SOURCE,
+                                   .source = trial_source(all[i], &trials[k])};
+            assert_int_equal(judge_measure(&judge, &trials[k], why), 0);
+            assert_true(trials[k].stages > 0);
+            if (judge_measure(&judge, &source, why) < 0) {
+                print_message("# not tried: %s\n", why);
+            } else {
+                assert_string_equal(source.why, "");
+                assert_true(source.ratio[STAGE_FIRST] == trials[k].ratio[STAGE_FIRST]);
+            }
+            trial_free(&source);
+        }
+        judge_end(&judge);
+        proposer_free(&proposer);
+    }
+}
+
 /* What is bad on the first workloads is run on no more. */
 static void the_cascade_saves_simulations(void **state)
 {
@@ -158,11 +199,11 @@ static void the_cascade_saves_simulations(void **state)
     char why[256];
     judge_begin(&judge, audio(), "train/judge", NULL);
     subject_textbook(audio(), parameters);
-    good.source = module_of(parameters);
+    good = (struct trial){.kind = TRIAL_SOURCE, .source = module_of(parameters)};
     parameters[audio()->parameter_count - 1] =
         audio()->parameters[audio()->parameter_count - 1].high;
     parameters[0] = audio()->parameters[0].high;
-    bad.source = module_of(parameters);
+    bad = (struct trial){.kind = TRIAL_SOURCE, .source = module_of(parameters)};
     if (judge_measure(&judge, &good, why) == 0) {
         judge.first_ratio = 1e-3; /* as if somebody were much better there */
         uint64_t before = judge.simulations;
@@ -199,7 +240,7 @@ static struct judge search_with(struct proposer *proposer, uint64_t budget, int 
     return judge;
 }
 
-static void numbers_are_searched_within_the_budget(void **state)
+static void searches_keep_to_their_budget(void **state)
 {
     (void)state;
     int (*const makers[])(const struct subject *, uint64_t, struct proposer *,
@@ -216,7 +257,7 @@ static void numbers_are_searched_within_the_budget(void **state)
             assert_int_equal(result, 0);
             assert_in_range(judge.simulations, 800, 800 + PROPOSALS_MAX * 80);
             assert_true(looks > 0 && judge.refused == 0);
-            assert_true(trial_ratio(&judge.best) < 1); /* the textbook is among the first */
+            assert_true(trial_ratio(&judge.best) < 1); /* what is known is among the first */
             found[k] = trial_ratio(&judge.best);
             judge_end(&judge);
         }
@@ -315,8 +356,9 @@ int main(void)
         cmocka_unit_test(cells_end_at_their_ends),
         cmocka_unit_test(a_source_scores_what_its_parameters_score),
         cmocka_unit_test(what_is_no_policy_is_refused_and_said_why),
+        cmocka_unit_test(a_program_scores_what_its_module_scores),
         cmocka_unit_test(the_cascade_saves_simulations),
-        cmocka_unit_test(numbers_are_searched_within_the_budget),
+        cmocka_unit_test(searches_keep_to_their_budget),
         cmocka_unit_test(a_program_is_asked_and_told),
         cmocka_unit_test(what_goes_wrong_with_a_program_is_said),
         cmocka_unit_test(a_program_that_is_done_ends_the_search),

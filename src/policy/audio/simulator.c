@@ -37,8 +37,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "policy/audio/program.h"
 #include "policy/elementary.h"
 #include "policy/module.h"
+#include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -251,6 +253,55 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
     return audio_impairment(&((const struct call_workload *)workload)->call, &policy);
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[AUDIO_FEATURES] = {
+    [AUDIO_MEAN] = {"mean", "us", "slow average of the network's delay, over 128 packets"},
+    [AUDIO_DEVIATION] = {"deviation", "us", "slow average of the distance to it"},
+    [AUDIO_FAST] = {"fast", "us", "fast average of the delay, over 8 packets"},
+    [AUDIO_FAST_DEVIATION] = {"fast_deviation", "us", "fast average of the distance to that"},
+    [AUDIO_HIGH] = {"high", "us", "about what 31 of 32 packets are below"},
+    [AUDIO_HIGHEST] = {"highest", "us", "the highest, which falls by 1/256 a packet"},
+    [AUDIO_LEAST] = {"least_delay", "us", "the least, which rises by 1/1024 a packet"},
+    [AUDIO_LAST] = {"last", "us", "the last packet's"},
+};
+
+/* Kurose and Ross; a fixed buffer; and the two that are first thought of beyond them. */
+static const char *const known[] = {"add mean scale 4096 deviation", "150000",
+                                    "most 150000 add mean scale 4096 deviation", "high", NULL};
+
+struct programmed {
+    const struct program *program;
+    struct audio_program state;
+};
+
+static uint32_t programmed_playout_delay(void *context)
+{
+    const struct programmed *programmed = context;
+    int64_t f[AUDIO_FEATURES];
+    audio_program_features(&programmed->state, f);
+    return audio_program_answer(program_run(programmed->program, f));
+}
+
+static void programmed_packet(void *context, uint32_t delay_us)
+{
+    audio_program_packet(&((struct programmed *)context)->state, delay_us);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    struct programmed programmed = {.program = program};
+    struct audio_policy policy = {programmed_playout_delay, programmed_packet, &programmed};
+    return audio_impairment(&((const struct call_workload *)workload)->call, &policy);
+}
+
+extern const char audio_program_text[];
+static const struct program_frame frame = {.feature_count = AUDIO_FEATURES,
+                                           .features = features,
+                                           .text = audio_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_audio = {
     .name = "audio",
     .specialization = "audio",
@@ -259,5 +310,6 @@ const struct subject subject_audio = {
     .version = "2",
     .module = audio_module,
     .stateful = true,
+    .frame = &frame,
     SUBJECT_PARTS,
 };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "policy/module.h"
+#include "policy/program.h"
 
 struct instance {
     void *workload;
@@ -77,6 +78,7 @@ size_t evaluation_set_size(const struct evaluation_set *set)
 struct decider {
     const struct rules *rules;
     const struct compiled_policy *module;
+    const struct program *program;
     int baseline; /* when the others are NULL; below 0 is the bound */
 };
 
@@ -90,6 +92,8 @@ static double instance_cost(const struct evaluation_set *set, size_t i, struct d
         module_states_drop(decider.module);
         return subject->module_cost(workload, decider.module);
     }
+    if (decider.program)
+        return subject->frame->cost_of(workload, decider.program);
     return decider.baseline < 0 ? subject->bound_cost(workload)
                                 : subject->baseline_cost(workload, decider.baseline);
 }
@@ -131,6 +135,12 @@ struct score evaluation_set_module(const struct evaluation_set *set,
     return measure(set, (struct decider){.module = module});
 }
 
+struct score evaluation_set_program(const struct evaluation_set *set, const struct program *program)
+{
+    assert(set->subject->frame);
+    return measure(set, (struct decider){.program = program});
+}
+
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which)
 {
     assert(which >= 0 && which < set->subject->baseline_count);
@@ -140,7 +150,7 @@ struct score evaluation_set_baseline(const struct evaluation_set *set, int which
 struct score evaluation_set_bound(const struct evaluation_set *set)
 {
     if (!set->subject->bound_cost)
-        return (struct score){nan(""), nan(""), nan(""), .seeds = set->count};
+        return (struct score){nan(""), nan(""), nan(""), nan(""), .seeds = set->count};
     return measure(set, (struct decider){.baseline = -1});
 }
 

@@ -38,6 +38,9 @@ struct score evaluation_set_score(const struct evaluation_set *set, const double
 /* A compiled policy decides. NAN also when it could not be asked. */
 struct score evaluation_set_module(const struct evaluation_set *set,
                                    const struct compiled_policy *module);
+/* A program decides, in the subject's frame. */
+struct score evaluation_set_program(const struct evaluation_set *set,
+                                    const struct program *program);
 /* which: 0..baseline_count-1, as struct subject's baseline_names. */
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which);
 /* NAN also where the subject has no bound. */

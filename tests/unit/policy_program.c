@@ -1,0 +1,139 @@
+/* Programs: trees that are trees, what they compute, and the same as C. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/program.h"
+#include "policy/subject.h"
+
+static const struct feature features[] = {{"x", "", ""}, {"y", "", ""}, {"add_on", "", ""}};
+static const struct program_frame frame = {.feature_count = 3, .features = features};
+
+static int64_t value(const char *text)
+{
+    const int64_t f[] = {7, -3, INT64_C(1) << 50};
+    struct program program;
+    char again[PROGRAM_LINE_MAX];
+    assert_int_equal(program_read(&frame, text, &program), 0);
+    assert_int_equal(program_write(&frame, &program, again, sizeof again), (int)strlen(text));
+    assert_string_equal(again, text);
+    return program_run(&program, f);
+}
+
+static void programs_compute(void **state)
+{
+    (void)state;
+    const int64_t end = INT64_C(1) << 40;
+    assert_int_equal(value("x"), 7);
+    assert_int_equal(value("-12"), -12);
+    assert_int_equal(value("add x y"), 4);
+    assert_int_equal(value("subtract x y"), 10);
+    assert_int_equal(value("least x y"), -3);
+    assert_int_equal(value("most x y"), 7);
+    assert_int_equal(value("scale 2048 x"), 14);
+    assert_int_equal(value("scale 512 y"), -1); /* towards 0 */
+    assert_int_equal(value("times 2048 x"), 14);
+    assert_int_equal(value("times y 512"), -1);
+    assert_int_equal(value("if_more x y 1 2"), 1);
+    assert_int_equal(value("if_more y x 1 2"), 2);
+    assert_int_equal(value("if_more x x 1 2"), 2);
+    assert_int_equal(value("subtract add x 1 scale 1024 least y x"), 11);
+    assert_int_equal(value("add add_on add_on"), end);
+    assert_int_equal(value("subtract subtract y add_on add_on"), -end);
+    assert_int_equal(value("scale 1048576 add_on"), end);
+    assert_int_equal(value("times add_on subtract 0 add_on"), -end);
+}
+
+static void what_is_no_tree_is_none(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"",          "add x",     "x y", "z",           "scale x",
+                                        "scale 7",   "add x y z", "7x",  "99999999999", "if_more x",
+                                        "feature 1", "number 3"};
+    struct program program = {0};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (program_read(&frame, wrong[i], &program) == 0)
+            fail_msg("'%s' was read", wrong[i]);
+    assert_false(program_valid(&program, 3));
+    program = (struct program){1, {{PROGRAM_FEATURE, 3}}};
+    assert_false(program_valid(&program, 3));
+    assert_true(program_valid(&program, 4));
+    program.nodes[0].operation = PROGRAM_OPERATION_COUNT;
+    assert_false(program_valid(&program, 4));
+    char text[8 * PROGRAM_NODES_MAX] = "";
+    for (int i = 0; i < PROGRAM_NODES_MAX / 2; i++)
+        strcat(text, "add x ");
+    strcat(text, "y");
+    assert_int_equal(program_read(&frame, text, &program), 0);
+    assert_int_equal(program.count, PROGRAM_NODES_MAX);
+    strcpy(text + strlen(text) - 1, "add x y");
+    assert_int_equal(program_read(&frame, text, &program), -1);
+}
+
+static void a_subtree_ends_where_it_ends(void **state)
+{
+    (void)state;
+    struct program program;
+    assert_int_equal(program_read(&frame, "if_more add x y 3 scale 7 x least x y", &program), 0);
+    assert_int_equal(program.count, 10);
+    assert_int_equal(program_end(&program, 0), 10);
+    assert_int_equal(program_end(&program, 1), 4);
+    assert_int_equal(program_end(&program, 2), 3);
+    assert_int_equal(program_end(&program, 5), 7);
+    assert_int_equal(program_end(&program, 7), 10);
+}
+
+static void a_program_is_rendered_as_it_is_meant(void **state)
+{
+    (void)state;
+    struct program program;
+    char text[PROGRAM_TEXT_MAX];
+    assert_int_equal(program_read(&frame, "if_more add x y -3 scale 7 x least x y", &program), 0);
+    int length = program_render(&frame, &program, text, sizeof text);
+    assert_true(length > 0 && (size_t)length == strlen(text));
+    assert_non_null(strstr(text, "return if_more(add(f[0], f[1]), INT64_C(-3), scale(7, f[0]), "
+                                 "least(f[0], f[1]));"));
+    char small[16];
+    assert_int_equal(program_render(&frame, &program, small, sizeof small), length);
+    assert_int_equal(strlen(small), 15);
+}
+
+/* What is known is written so that it can be read, in every frame. */
+static void frames_are_what_they_say(void **state)
+{
+    (void)state;
+    size_t count, frames = 0;
+    const struct subject *const *all = subjects(&count);
+    for (size_t i = 0; i < count; i++) {
+        const struct program_frame *of = all[i]->frame;
+        struct program program;
+        if (!of)
+            continue;
+        frames++;
+        assert_in_range(of->feature_count, 1, PROGRAM_FEATURES_MAX);
+        for (size_t k = 0; of->known[k]; k++)
+            if (program_read(of, of->known[k], &program) < 0)
+                fail_msg("%s: '%s' is no program", all[i]->name, of->known[k]);
+        assert_non_null(of->known[0]);
+    }
+    assert_true(frames > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(programs_compute),
+        cmocka_unit_test(what_is_no_tree_is_none),
+        cmocka_unit_test(a_subtree_ends_where_it_ends),
+        cmocka_unit_test(a_program_is_rendered_as_it_is_meant),
+        cmocka_unit_test(frames_are_what_they_say),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
