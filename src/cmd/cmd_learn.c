@@ -127,6 +127,8 @@ static int make_workloads(struct learning *learning)
     for (int i = 0; i < learned->subject->baseline_count; i++)
         learned->baselines[i] = evaluation_set_baseline(learning->heldout, i);
     learned->bound = evaluation_set_bound(learning->heldout);
+    if (learned->subject->informed_cost)
+        learned->informed = evaluation_set_informed(learning->heldout);
     return learned->subject->bound_cost && isnan(learned->bound.ratio) ? -1 : 0;
 }
 
@@ -217,6 +219,15 @@ static int solve(struct learning *learning)
     return 0;
 }
 
+/* What stands behind the cost of what was learned. */
+static void measure_figures(struct learning *learning)
+{
+    struct learned *learned = &learning->learned;
+    learned->has_figures =
+        learned->subject->figure_names &&
+        evaluation_set_figures(learning->heldout, learned->parameters, 0, learned->figures) == 0;
+}
+
 static void try_module(struct learning *learning, const char *split)
 {
     struct learned *learned = &learning->learned;
@@ -267,6 +278,7 @@ static int learn(struct learning *learning)
     learned->evaluations = learning->search.evaluations;
     learned->ratio_train = learned->points[learned->point_count - 1].train;
     learned->seconds = 1e-3 * (double)(time_monotonic_ms() - begun);
+    measure_figures(learning);
     return make_module(learning);
 }
 
@@ -300,6 +312,8 @@ static void print_table(const struct learned *learned)
     for (int i = 0; i < subject->baseline_count; i++)
         add_row(&table, &terminal, learned, subject->baseline_names[i], &learned->baselines[i],
                 learned->later_baselines[i]);
+    if (learned->informed.seeds > 0)
+        add_row(&table, &terminal, learned, subject->informed_name, &learned->informed, 0);
     add_row(&table, &terminal, learned, "tuned", &learned->heldout, learned->later);
     if (subject->bound_cost)
         add_row(&table, &terminal, learned, "bound that nobody can beat", &learned->bound,
@@ -322,6 +336,9 @@ static void print_people(const struct learned *learned)
     if (subject->traces)
         printf("%s\nIN ONE PIECE: the cost on the later half as a whole.\n",
                learned_origin(learned));
+    for (int i = 0; learned->has_figures && subject->figure_names[i]; i++)
+        printf("The tuned policy's %s: %.4g in the mean, %.4g at the most.\n",
+               subject->figure_names[i], learned->figures[i].mean, learned->figures[i].most);
     if (learned->module_agrees)
         printf(
             "The C module: %zu bytes, no undefined symbols, and in a sandbox the same score to the "
@@ -329,6 +346,16 @@ static void print_people(const struct learned *learned)
             learned->module.object_bytes);
     else
         printf("The C module was not run: %s.\n", learned->module.why);
+}
+
+static json_t *figures_json(const struct learned *learned)
+{
+    json_t *figures = json_array();
+    for (int i = 0; learned->has_figures && learned->subject->figure_names[i]; i++)
+        json_array_append_new(
+            figures, json_pack("{s:s,s:f,s:f}", "name", learned->subject->figure_names[i], "mean",
+                               learned->figures[i].mean, "most", learned->figures[i].most));
+    return figures;
 }
 
 static json_t *score_json(const struct learned *learned, const char *name,
@@ -370,7 +397,7 @@ static int print_json(const struct learning *learning)
         json_object_set_new(parameters, subject->parameters[i].name,
                             json_real(learned->parameters[i]));
     json_t *root = json_pack(
-        "{s:s,s:s,s:s,s:b,s:o*,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o*,s:o,s:{s:s,s:b,s:i},s:o}",
+        "{s:s,s:s,s:s,s:b,s:o*,s:b,s:i,s:f,s:f,s:i,s:o,s:o,s:o*,s:o,s:o,s:o,s:{s:s,s:b,s:i},s:o}",
         "subject", subject->name, "subject_version", subject->version, "cost", subject->cost,
         "synthetic", !subject->traces, "traces", traces_json(subject), "interrupted",
         learned->interrupted, "evaluations", (int)learned->evaluations, "seconds", learned->seconds,
@@ -379,9 +406,13 @@ static int print_json(const struct learning *learning)
         "bound",
         subject->bound_cost ? score_json(learned, "bound", &learned->bound, learned->later_bound)
                             : NULL,
-        "parameters", parameters, "module", "result", probe_result_text(learned->module.result),
-        "agrees", learned->module_agrees, "bytes", (int)learned->module.object_bytes, "directory",
-        json_of_bytes(learning->directory));
+        "informed",
+        learned->informed.seeds > 0
+            ? score_json(learned, subject->informed_name, &learned->informed, 0)
+            : json_null(),
+        "figures", figures_json(learned), "parameters", parameters, "module", "result",
+        probe_result_text(learned->module.result), "agrees", learned->module_agrees, "bytes",
+        (int)learned->module.object_bytes, "directory", json_of_bytes(learning->directory));
     return json_print_result("learn", root);
 }
 

@@ -21,6 +21,9 @@ struct learned {
     struct score heldout, bound, baselines[LEARN_LEVELS_MAX];
     /* Of traces: costs on their later halves, each in one piece. */
     double later, later_bound, later_baselines[LEARN_LEVELS_MAX];
+    struct score informed; /* of 0 seeds where the subject has no such thing */
+    bool has_figures;      /* of the tuned policy */
+    struct spread figures[SUBJECT_FIGURES_MAX];
     struct plot_point points[LEARN_POINTS_MAX];
     size_t point_count;
     char *source; /* of the C module */

@@ -51,7 +51,7 @@ static int close_written(FILE *file)
     return failed ? -1 : 0;
 }
 
-/* Baselines, the tuned policy, the bound. Returns how many. */
+/* Baselines, who is informed, the tuned policy, the bound. Returns how many. */
 static size_t levels_of(const struct learned *learned, struct plot_level *levels)
 {
     const struct subject *subject = learned->subject;
@@ -62,6 +62,9 @@ static size_t levels_of(const struct learned *learned, struct plot_level *levels
             (struct plot_level){subject->baseline_names[i], learned->baselines[i].ratio,
                                 learned->baselines[i].ci95, i == 0 ? PLOT_TEXTBOOK : PLOT_PRACTICE};
     levels[0].ci95 = 0; /* it is 1 by definition */
+    if (learned->informed.seeds > 0)
+        levels[count++] = (struct plot_level){subject->informed_name, learned->informed.ratio,
+                                              learned->informed.ci95, PLOT_INFORMED};
     levels[count++] =
         (struct plot_level){"tuned", learned->heldout.ratio, learned->heldout.ci95, PLOT_TUNED};
     if (subject->bound_cost)
@@ -87,7 +90,7 @@ static const char *kind_of(const struct learned *learned)
 
 static int write_plots(const struct learned *learned, const char *directory)
 {
-    struct plot_level levels[LEARN_LEVELS_MAX + 2];
+    struct plot_level levels[LEARN_LEVELS_MAX + 3];
     size_t count = levels_of(learned, levels);
     char title[160], note[200];
     snprintf(title, sizeof title, "%s: %s", learned->subject->name, learned->subject->cost);
@@ -142,12 +145,24 @@ static void write_results(FILE *file, const struct learned *learned)
     for (int i = 0; i < subject->baseline_count; i++)
         write_row(file, learned, subject->baseline_names[i], &learned->baselines[i],
                   learned->later_baselines[i]);
+    if (learned->informed.seeds > 0)
+        write_row(file, learned, subject->informed_name, &learned->informed, 0);
     write_row(file, learned, "**tuned**", &learned->heldout, learned->later);
     if (subject->bound_cost)
         write_row(file, learned, "bound that nobody can beat", &learned->bound,
                   learned->later_bound);
     fprintf(file, "\nOn its own %zu training %s the tuned policy has %.3f.\n", learned->train_seeds,
             word_of(learned->train_seeds, "workload", "workloads"), learned->ratio_train);
+}
+
+static void write_figures(FILE *file, const struct learned *learned)
+{
+    if (!learned->has_figures)
+        return;
+    fputs("\n| of the tuned policy | mean | most on one workload |\n|---|---|---|\n", file);
+    for (int i = 0; learned->subject->figure_names[i]; i++)
+        fprintf(file, "| %s | %.4g | %.4g |\n", learned->subject->figure_names[i],
+                learned->figures[i].mean, learned->figures[i].most);
 }
 
 static void write_parameters(FILE *file, const struct learned *learned)
@@ -207,6 +222,7 @@ int learn_report_write(const struct learned *learned, const char *directory,
     fprintf(file, "%s\n\n", learned_origin(learned));
     write_traces(file, learned->subject);
     write_results(file, learned);
+    write_figures(file, learned);
     fputs("\n![ratios](ratios.svg)\n\n![convergence](convergence.svg)\n", file);
     write_parameters(file, learned);
     write_module(file, learned);

@@ -19,6 +19,7 @@
 
 static const char *const colours[] = {[PLOT_TEXTBOOK] = "#8a8f98",
                                       [PLOT_PRACTICE] = "#b5762a",
+                                      [PLOT_INFORMED] = "#5d8a4a",
                                       [PLOT_TUNED] = "#1f6fb2",
                                       [PLOT_BOUND] = "#3a3f47"};
 

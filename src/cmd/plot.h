@@ -9,7 +9,7 @@
 struct plot_level {
     const char *name;
     double ratio, ci95; /* ci95 0: no whisker */
-    enum plot_role { PLOT_TEXTBOOK, PLOT_PRACTICE, PLOT_TUNED, PLOT_BOUND } role;
+    enum plot_role { PLOT_TEXTBOOK, PLOT_PRACTICE, PLOT_INFORMED, PLOT_TUNED, PLOT_BOUND } role;
 };
 
 /* Best so far after so many evaluations. */

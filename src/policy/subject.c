@@ -170,6 +170,7 @@ int subject_of_traces(const struct subject *base, const struct subject_traces *t
     version_write(base, &traces->options, identity, ret_subject->version);
     ret_subject->subject.version = ret_subject->version;
     ret_subject->subject.traces = &ret_subject->traces;
+    ret_subject->subject.informed_cost = NULL; /* of a trace nobody knows the laws */
     if (base->trace_unbounded)
         ret_subject->subject.bound_cost = NULL;
     return 0;

@@ -17,6 +17,9 @@
 #define SUBJECT_PARAMETERS_MAX 12
 #define SUBJECT_TRACES_MAX     16u
 #define SUBJECT_VERSION_SIZE   128u
+#define SUBJECT_FIGURES_MAX    4
+#define SUBJECT_BOUND          (-1) /* beside the baselines, who are 0 and more */
+#define SUBJECT_INFORMED       (-2)
 
 struct parameter {
     const char *name, *unit, *meaning;
@@ -84,6 +87,16 @@ struct subject {
     double (*baseline_cost)(const void *workload, int which);
     /* No policy can be lower on this workload. NULL: there is no bound. */
     double (*bound_cost)(const void *workload);
+    /* What somebody would do who knows more than a policy may, but not everything: neither practice
+     * nor bound. NULL where there is no such thing. */
+    const char *informed_name;
+    double (*informed_cost)(const void *workload);
+    /* Numbers behind the cost, for people: their names with units, NULL-ended, at most
+     * SUBJECT_FIGURES_MAX. NULL where the cost says all. figures_of writes those of these rules,
+     * or, when they are NULL, of baseline `which`, SUBJECT_INFORMED or SUBJECT_BOUND. 0, or -1 when
+     * out of memory. */
+    const char *const *figure_names;
+    int (*figures_of)(const void *workload, const void *rules, int which, double *ret_figures);
     /* The best parameters for these workloads, where they can be computed instead of searched; NULL
      * where not. 0, or -1 when out of memory. */
     int (*solve)(const void *const *workloads, size_t count, double *ret_parameters);

@@ -151,6 +151,33 @@ def learn_writes_a_report():
 
 
 @test
+def who_knows_more_and_what_is_behind_the_cost():
+    with Folder() as folder:
+        words = ["learn", "process_manager", "--evaluations", "10", "--train", "1", "--heldout", "4", "--out", os.path.join(folder, "it")]
+        result = json.loads(worked(*words, "--json").out)
+        informed = result["informed"]
+        equal((informed["name"], informed["seeds"]), ("Gittins index", 4), "who is informed")
+        check(result["bound"]["ratio"] < informed["ratio"], informed)
+        equal([figure["name"] for figure in result["figures"]],
+              ["mean response, ms", "slowdown of the worst 1 %", "longest wait, ms"], "figures")
+        for figure in result["figures"]:
+            check(0 < figure["mean"] <= figure["most"], figure)
+        with open(os.path.join(folder, "it", "report.md"), encoding="utf-8") as file:
+            report = file.read()
+        check(f"| Gittins index | {informed['ratio']:.3f} ± " in report, report)
+        wait = result["figures"][2]
+        row = f"| longest wait, ms | {wait['mean']:.4g} | {wait['most']:.4g} |"
+        check(row in report, repr(row), "is not in", report)
+        for name in ("convergence.svg", "ratios.svg"):
+            with open(os.path.join(folder, "it", name), encoding="utf-8") as file:
+                check(">Gittins index" in file.read(), name, "has no Gittins index")
+        out = worked(*words, "--force").out
+        check("Gittins index" in out and f"longest wait, ms: {wait['mean']:.4g} in the mean" in out, out)
+        audio = learn(folder, "audio")
+        equal((audio["informed"], audio["figures"]), (None, []), "what audio has not")
+
+
+@test
 def the_same_name_is_the_same_run():
     with Folder() as folder:
         long = 300 * "n"

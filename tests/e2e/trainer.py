@@ -517,7 +517,7 @@ def a_live_line_on_a_terminal():
         lines = [part for part in text.split("\r\x1b[K") if "evaluations " in part and "  train " in part]
         check(any("  held-out 0." in line and "  gap closed " in line and " left" in line for line in lines), lines[-5:])
         table = text[text.rindex("\r\x1b[K"):]
-        for word in ("textbook: RR 10 ms", "best practice", "own, alone", "best after meeting others", "bound"):
+        for word in ("textbook: RR 3 ms", "best practice", "own, alone", "best after meeting others", "bound"):
             check(word in table, repr(word), "is not in", table)
         # To a file there is only the table.
         with Trainer(hub, "disk", "file_system") as disk:

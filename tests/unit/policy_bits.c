@@ -23,6 +23,8 @@ static void print_costs(const struct subject *subject, struct random *random)
             if (program_read(subject->frame, *known, &program) == 0)
                 printf("%s: %s %a\n", subject->name, *known,
                        subject->frame->cost_of(workload, &program));
+        if (subject->informed_cost)
+            printf("%s: informed %a\n", subject->name, subject->informed_cost(workload));
         for (int k = 0; k < 6; k++) {
             double u[SUBJECT_PARAMETERS_MAX], p[SUBJECT_PARAMETERS_MAX];
             for (int i = 0; i < subject->parameter_count; i++)

@@ -85,8 +85,10 @@ static const struct prototype {
     struct figure tuned;                       /* 0: not compared */
 } prototypes[] = {
     {.subject = "process_manager",
-     .baselines = {{1, 0}, {0.796, 0.05}, {4.60, 1.5}, {1.03, 0.1}},
-     .bound = {0.452, 0.06}},
+     .baselines = {{1, 0}, {0.818, 0.05}, {0.960, 0.09}, {1.063, 0.05}, {10.24, 3}},
+     .bound = {0.309, 0.03},
+     .parameters = {2.82, 1.05, 0.76, 3.11, 173.9, 1.43, 8},
+     .tuned = {0.694, 0.04}},
     {.subject = "file_system",
      .baselines = {{1, 0}, {0.993, 0.03}, {0.942, 0.03}, {0.926, 0.03}, {1.044, 0.03}},
      .bound = {0.762, 0.04}},

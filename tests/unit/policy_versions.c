@@ -19,7 +19,7 @@ static const struct {
     const char *subject, *version;
     uint64_t numbers, text;
 } known[] = {
-    {"process_manager", "3", UINT64_C(0x1926680ebc7dfdad), UINT64_C(0xe29585553403aef1)},
+    {"process_manager", "4", UINT64_C(0xa8c773732a039cf1), UINT64_C(0x0071f80ec62e92fb)},
     {"file_system", "3", UINT64_C(0x420abcb011dfa6cf), UINT64_C(0x58133c4ab49cc261)},
     {"networking", "2", UINT64_C(0xa916951754bbd429), UINT64_C(0x16ba85eb2e76a6d5)},
     {"security", "2", UINT64_C(0x2123a3f509497956), UINT64_C(0x45704c719442a329)},

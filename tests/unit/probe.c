@@ -62,7 +62,7 @@ static void expect(const char *source, enum probe_result result, const char *why
 static void expect_with(const char *in_slice_us, const char *behind, enum probe_result result,
                         const char *why)
 {
-    static const char body[] = "static uint32_t slice_us(uint32_t level)\n{\n";
+    static const char body[] = "static uint32_t slice_us(uint64_t attained_us)\n{\n";
     char source[1 << 16];
     char *text = rendered(subject());
     char *at = strstr(text, body);
@@ -179,14 +179,14 @@ static void source_with_names_of_libc(void **state)
     char source[1 << 16];
     char *text = rendered(subject());
     const char *at = strstr(text, "static uint32_t slice_us(");
-    const char *body = strstr(text, "uint32_t slice_us(uint32_t level)\n{\n");
+    const char *body = strstr(text, "uint32_t slice_us(uint64_t attained_us)\n{\n");
     assert_true(at && body);
-    body += strlen("uint32_t slice_us(uint32_t level)\n{\n");
-    int length =
-        snprintf(source, sizeof source,
-                 "%.*suint32_t select(uint32_t level);\n%.*s    return select(level);\n}\n\n"
-                 "__attribute__((noinline)) uint32_t select(uint32_t level)\n{\n%s",
-                 (int)(at - text), text, (int)(body - at), at, body);
+    body += strlen("uint32_t slice_us(uint64_t attained_us)\n{\n");
+    int length = snprintf(
+        source, sizeof source,
+        "%.*suint32_t select(uint64_t attained_us);\n%.*s    return select(attained_us);\n}\n\n"
+        "__attribute__((noinline)) uint32_t select(uint64_t attained_us)\n{\n%s",
+        (int)(at - text), text, (int)(body - at), at, body);
     assert_in_range(length, 1, sizeof source - 1);
     struct probe_report report = probe(source);
     free(text);
@@ -316,7 +316,7 @@ static void source_that_never_ends(void **state)
         setrlimit(RLIMIT_CPU, &(struct rlimit){1, 1});
         char *text = rendered(subject());
         char source[1 << 16];
-        static const char begin[] = "static uint64_t boost_us(void)\n{\n";
+        static const char begin[] = "static uint32_t slice_us(uint64_t attained_us)\n{\n";
         char *at = strstr(text, begin) + strlen(begin);
         snprintf(source, sizeof source,
                  "%.*s    for (volatile int i = 0; i < 1; i += 0)\n        ;\n%s", (int)(at - text),

@@ -79,7 +79,7 @@ struct decider {
     const struct rules *rules;
     const struct compiled_policy *module;
     const struct program *program;
-    int baseline; /* when the others are NULL; below 0 is the bound */
+    int baseline; /* when the others are NULL; or SUBJECT_BOUND, SUBJECT_INFORMED */
 };
 
 static double instance_cost(const struct evaluation_set *set, size_t i, struct decider decider)
@@ -94,8 +94,10 @@ static double instance_cost(const struct evaluation_set *set, size_t i, struct d
     }
     if (decider.program)
         return subject->frame->cost_of(workload, decider.program);
-    return decider.baseline < 0 ? subject->bound_cost(workload)
-                                : subject->baseline_cost(workload, decider.baseline);
+    if (decider.baseline == SUBJECT_INFORMED)
+        return subject->informed_cost(workload);
+    return decider.baseline == SUBJECT_BOUND ? subject->bound_cost(workload)
+                                             : subject->baseline_cost(workload, decider.baseline);
 }
 
 static struct score measure(const struct evaluation_set *set, struct decider decider)
@@ -151,7 +153,36 @@ struct score evaluation_set_bound(const struct evaluation_set *set)
 {
     if (!set->subject->bound_cost)
         return (struct score){nan(""), nan(""), nan(""), nan(""), .seeds = set->count};
-    return measure(set, (struct decider){.baseline = -1});
+    return measure(set, (struct decider){.baseline = SUBJECT_BOUND});
+}
+
+struct score evaluation_set_informed(const struct evaluation_set *set)
+{
+    assert(set->subject->informed_cost);
+    return measure(set, (struct decider){.baseline = SUBJECT_INFORMED});
+}
+
+int evaluation_set_figures(const struct evaluation_set *set, const double *parameters, int which,
+                           struct spread *ret_figures)
+{
+    const struct subject *subject = set->subject;
+    struct spread figures[SUBJECT_FIGURES_MAX] = {0};
+    struct rules rules;
+    if (parameters && subject_rules(subject, parameters, &rules) < 0)
+        return -1;
+    for (size_t i = 0; i < set->count; i++) {
+        double numbers[SUBJECT_FIGURES_MAX];
+        if (subject->figures_of(set->instances[i].workload, parameters ? &rules : NULL, which,
+                                numbers) < 0)
+            return -1;
+        for (int k = 0; subject->figure_names[k]; k++) {
+            figures[k].mean += numbers[k] / (double)set->count;
+            figures[k].most = fmax(figures[k].most, numbers[k]);
+        }
+    }
+    for (int k = 0; subject->figure_names[k]; k++)
+        ret_figures[k] = figures[k];
+    return 0;
 }
 
 int evaluation_set_solve(const struct evaluation_set *set, double *ret_parameters)

@@ -45,6 +45,16 @@ struct score evaluation_set_program(const struct evaluation_set *set,
 struct score evaluation_set_baseline(const struct evaluation_set *set, int which);
 /* NAN also where the subject has no bound. */
 struct score evaluation_set_bound(const struct evaluation_set *set);
+/* Of a subject that has an informed_cost. */
+struct score evaluation_set_informed(const struct evaluation_set *set);
+/* The figures of a subject that has figure_names, over all workloads: of these parameters, or, when
+ * they are NULL, of `which` (struct subject's figures_of). 0, or -1 when out of memory or when a
+ * parameter is out of range. */
+struct spread {
+    double mean, most; /* figures are >= 0 */
+};
+int evaluation_set_figures(const struct evaluation_set *set, const double *parameters, int which,
+                           struct spread *ret_figures);
 /* The subject's own solution for these workloads. 0, or -1 when out of memory or it has none. */
 int evaluation_set_solve(const struct evaluation_set *set, double *ret_parameters);
 

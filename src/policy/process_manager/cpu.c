@@ -1,8 +1,5 @@
-/* The simulators of one CPU, event by event: an event is an arrival, the end of a slice, a level or
- * a job, or a boost.
- *
- * What makes it fast: a job that has its level to itself runs through its slices in one event. What
- * makes it exact: integers. */
+/* The simulators of one CPU, event by event: an event is an arrival, the end of a slice or a job,
+ * or a boost. What makes it exact: integers. */
 #include "policy/process_manager/cpu.h"
 
 #include <assert.h>
@@ -13,70 +10,106 @@
 #define NOBODY UINT32_MAX
 
 struct task {
-    int64_t remaining, attained, slice_left;
-    uint32_t next; /* in its queue */
-    uint32_t era;  /* boosts seen; an older era's attained and slice_left are void */
+    int64_t remaining, attained, deadline;
+    int64_t slice_left; /* 0: its next one is whole */
+    int64_t idle_since; /* it has not run since then */
 };
 
-struct queue {
-    uint32_t first, last;
+/* In a binary heap, the earliest deadline on top. */
+struct waiting {
+    int64_t deadline;
+    uint64_t turn; /* rises with each that is put in line */
+    uint32_t id;
 };
 
 struct cpu {
     const struct job *jobs;
-    const struct cpu_policy *policy;
-    uint32_t count, arrived, era;
-    int64_t now, next_boost;
-    struct queue queues[CPU_LEVELS_MAX];
+    const struct cpu_policy *policy; /* NULL: shortest remaining processing time */
+    uint32_t count, arrived, waiting, done;
+    uint32_t running, last; /* who has the CPU; who had it before */
+    int64_t now, next_boost, longest_wait;
+    uint64_t turns;
     struct task *tasks;
+    struct waiting *line;
+    double responses, *slowdowns;
 };
 
-static void push_back(struct cpu *cpu, int level, uint32_t id)
+static bool before(const struct waiting *a, const struct waiting *b)
 {
-    struct queue *queue = &cpu->queues[level];
-    cpu->tasks[id].next = NOBODY;
-    if (queue->first == NOBODY)
-        queue->first = id;
-    else
-        cpu->tasks[queue->last].next = id;
-    queue->last = id;
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->turn < b->turn;
 }
 
-static void push_front(struct cpu *cpu, int level, uint32_t id)
+static void line_push(struct cpu *cpu, struct waiting item)
 {
-    struct queue *queue = &cpu->queues[level];
-    cpu->tasks[id].next = queue->first;
-    if (queue->first == NOBODY)
-        queue->last = id;
-    queue->first = id;
+    struct waiting *line = cpu->line;
+    uint32_t at = cpu->waiting++;
+    for (; at > 0 && before(&item, &line[(at - 1) / 2]); at = (at - 1) / 2)
+        line[at] = line[(at - 1) / 2];
+    line[at] = item;
+}
+
+static struct waiting line_pop(struct cpu *cpu)
+{
+    struct waiting *line = cpu->line, first = line[0], item = line[--cpu->waiting];
+    uint32_t at = 0, count = cpu->waiting;
+    for (uint32_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && before(&line[child + 1], &line[child]))
+            child++;
+        if (!before(&line[child], &item))
+            break;
+        line[at] = line[child];
+    }
+    line[at] = item;
+    return first;
+}
+
+static int64_t deadline_of(const struct cpu *cpu, int64_t now, const struct task *task)
+{
+    return cpu->policy ? cpu->policy->deadline(cpu->policy->context, now, task->attained)
+                       : task->remaining;
+}
+
+static void put_in_line(struct cpu *cpu, uint32_t id, int64_t now)
+{
+    struct task *task = &cpu->tasks[id];
+    task->deadline = deadline_of(cpu, now, task);
+    line_push(cpu, (struct waiting){task->deadline, ++cpu->turns, id});
 }
 
 static void admit(struct cpu *cpu)
 {
     while (cpu->arrived < cpu->count && cpu->jobs[cpu->arrived].arrival <= cpu->now) {
         uint32_t id = cpu->arrived++;
-        cpu->tasks[id] = (struct task){.remaining = cpu->jobs[id].service, .era = cpu->era};
-        push_back(cpu, 0, id);
+        const struct job *job = &cpu->jobs[id];
+        cpu->tasks[id] = (struct task){.remaining = job->service, .idle_since = job->arrival};
+        put_in_line(cpu, id, job->arrival);
     }
 }
 
-/* Everybody to level 0, those of the higher levels first. */
+/* All begin anew, in the order in which they stood. */
 static void boost(struct cpu *cpu)
 {
-    struct queue *top = &cpu->queues[0];
-    for (int level = 1; level < cpu->policy->levels; level++) {
-        struct queue *queue = &cpu->queues[level];
-        if (queue->first == NOBODY)
-            continue;
-        if (top->first == NOBODY)
-            *top = *queue;
-        else {
-            cpu->tasks[top->last].next = queue->first;
-            top->last = queue->last;
-        }
-        queue->first = NOBODY;
+    struct waiting *line = cpu->line;
+    uint32_t count = cpu->waiting;
+    while (cpu->waiting > 0) { /* sorted from the end: the last one pushed is the first */
+        struct waiting first = line_pop(cpu);
+        line[cpu->waiting] = first;
     }
-    cpu->era++;
+    for (uint32_t i = 0; i < count / 2; i++) {
+        struct waiting other = line[i];
+        line[i] = line[count - 1 - i];
+        line[count - 1 - i] = other;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct task *task = &cpu->tasks[line[i].id];
+        task->attained = task->slice_left = 0;
+        put_in_line(cpu, line[i].id, cpu->now);
+    }
+    if (cpu->running != NOBODY) {
+        struct task *task = &cpu->tasks[cpu->running];
+        task->attained = task->slice_left = 0;
+        task->deadline = deadline_of(cpu, cpu->now, task);
+    }
     cpu->next_boost = (cpu->now / cpu->policy->boost + 1) * cpu->policy->boost;
 }
 
@@ -85,157 +118,140 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* How long a job that holds the CPU keeps it: until it ends, falls, or something else must be
- * looked at. */
-static int64_t stretch(const struct cpu *cpu, int level, const struct task *task, bool alone)
+/* Gives the CPU to the first of the line, unless who has it goes before. */
+static void dispatch(struct cpu *cpu)
 {
-    const struct cpu_policy *policy = cpu->policy;
-    int64_t length = least(task->remaining, cpu->next_boost - cpu->now);
-    if (level + 1 < policy->levels)
-        length = least(length, policy->level_end[level] - task->attained);
-    if (!alone)
-        length = least(length, task->slice_left);
-    if ((alone || level > 0) && cpu->arrived < cpu->count)
-        length = least(length, cpu->jobs[cpu->arrived].arrival - cpu->now);
-    return length;
+    if (cpu->waiting == 0)
+        return;
+    if (cpu->running != NOBODY) {
+        const struct task *task = &cpu->tasks[cpu->running];
+        if (task->deadline <= cpu->line[0].deadline)
+            return;
+        /* turn 0: before all with the same deadline, as it was */
+        line_push(cpu, (struct waiting){task->deadline, 0, cpu->running});
+    }
+    cpu->running = line_pop(cpu).id;
+    if (cpu->running != cpu->last && cpu->policy)
+        cpu->now += cpu->policy->switch_cost;
+    cpu->last = cpu->running;
 }
 
-/* Runs the first job of this level and puts it where it then belongs. Returns whether it is
- * done. */
-static bool run(struct cpu *cpu, int level)
+/* Until an event. */
+static void run(struct cpu *cpu)
 {
     const struct cpu_policy *policy = cpu->policy;
-    struct queue *queue = &cpu->queues[level];
-    uint32_t id = queue->first;
+    uint32_t id = cpu->running;
     struct task *task = &cpu->tasks[id];
-    queue->first = task->next;
-    if (task->era != cpu->era) {
-        task->era = cpu->era;
-        task->attained = task->slice_left = 0;
-    }
     if (task->slice_left == 0)
-        task->slice_left = policy->slice[level];
-    bool alone = queue->first == NOBODY;
-    int64_t length = stretch(cpu, level, task, alone);
-    assert(length >= 0);
+        task->slice_left = policy ? policy->slice(policy->context, task->attained) : CPU_NEVER;
+    int64_t length = least(task->remaining, task->slice_left);
+    length = least(length, cpu->next_boost - cpu->now);
+    if (cpu->arrived < cpu->count)
+        length = least(length, cpu->jobs[cpu->arrived].arrival - cpu->now);
+    assert(length > 0);
+    if (cpu->now - task->idle_since > cpu->longest_wait)
+        cpu->longest_wait = cpu->now - task->idle_since;
     cpu->now += length;
+    task->idle_since = cpu->now;
     task->remaining -= length;
     task->attained += length;
-    bool expired = !alone && length == task->slice_left;
-    if (length < task->slice_left)
-        task->slice_left -= length;
-    else /* alone: further slices were begun on the way */
-        task->slice_left =
-            policy->slice[level] - (length - task->slice_left) % policy->slice[level];
-    if (task->remaining == 0)
-        return true;
-    admit(cpu); /* who came in this time stands before it */
-    bool fallen = level + 1 < policy->levels && task->attained >= policy->level_end[level];
-    if (fallen || expired) {
+    task->slice_left -= length;
+    if (task->remaining > 0 && task->slice_left > 0) {
+        if (!policy)
+            task->deadline = task->remaining;
+        return;
+    }
+    cpu->running = NOBODY;
+    if (task->remaining > 0) {
         task->slice_left = 0;
-        push_back(cpu, level + fallen, id);
-    } else
-        push_front(cpu, level, id);
-    return false;
-}
-
-static int first_level(const struct cpu *cpu)
-{
-    int level = 0;
-    while (level < cpu->policy->levels && cpu->queues[level].first == NOBODY)
-        level++;
-    return level;
-}
-
-double cpu_mean_response(const struct job *jobs, uint32_t count, const struct cpu_policy *policy)
-{
-    assert(policy->levels >= 1 && policy->levels <= CPU_LEVELS_MAX && policy->boost > 0);
-    struct cpu cpu = {.jobs = jobs, .policy = policy, .count = count, .next_boost = policy->boost};
-    cpu.tasks = malloc(count * sizeof *cpu.tasks);
-    if (!cpu.tasks)
-        return nan("");
-    for (int level = 0; level < CPU_LEVELS_MAX; level++)
-        cpu.queues[level].first = NOBODY;
-    double sum = 0;
-    uint32_t last = NOBODY;
-    for (uint32_t done = 0; done < count;) {
-        admit(&cpu);
-        if (cpu.now >= cpu.next_boost)
-            boost(&cpu);
-        int level = first_level(&cpu);
-        if (level == policy->levels) {
-            cpu.now = jobs[cpu.arrived].arrival;
-            continue;
-        }
-        uint32_t id = cpu.queues[level].first;
-        if (id != last) {
-            last = id;
-            cpu.now += policy->switch_cost;
-            admit(&cpu);
-            if (first_level(&cpu) < level || cpu.now >= cpu.next_boost)
-                continue; /* the world changed during the switch */
-        }
-        if (run(&cpu, level)) {
-            sum += (double)(cpu.now - jobs[id].arrival);
-            done++;
-        }
+        admit(cpu); /* who came in this time stands before it */
+        put_in_line(cpu, id, cpu->now);
+        return;
     }
+    int64_t response = cpu->now - cpu->jobs[id].arrival, service = cpu->jobs[id].service;
+    double slowdown =
+        (double)response / (double)(service > CPU_SLOWDOWN_FLOOR ? service : CPU_SLOWDOWN_FLOOR);
+    cpu->slowdowns[cpu->done++] = fmax(slowdown, 1);
+    cpu->responses += (double)response;
+}
+
+/* The number that would stand at `at` were they sorted; they are partly sorted on the way (Hoare's
+ * FIND, as Wirth has it). */
+static double select_number(double *numbers, int64_t count, int64_t at)
+{
+    int64_t low = 0, high = count - 1;
+    while (low < high) {
+        double pivot = numbers[at];
+        int64_t i = low, k = high;
+        while (i <= k) {
+            while (numbers[i] < pivot)
+                i++;
+            while (pivot < numbers[k])
+                k--;
+            if (i > k)
+                break;
+            double other = numbers[i];
+            numbers[i++] = numbers[k];
+            numbers[k--] = other;
+        }
+        if (k < at)
+            low = i;
+        if (at < i)
+            high = k;
+    }
+    return numbers[at];
+}
+
+static int simulate(struct cpu *cpu, struct cpu_figures *ret_figures)
+{
+    while (cpu->done < cpu->count) {
+        admit(cpu);
+        if (cpu->now >= cpu->next_boost)
+            boost(cpu);
+        int64_t before_switch = cpu->now;
+        dispatch(cpu);
+        if (cpu->running == NOBODY)
+            cpu->now = cpu->jobs[cpu->arrived].arrival;
+        else if (cpu->now == before_switch)
+            run(cpu);
+        /* otherwise the world may have changed during the switch */
+    }
+    ret_figures->response = cpu->responses / cpu->count;
+    ret_figures->tail_slowdown =
+        select_number(cpu->slowdowns, cpu->count, cpu->count - 1 - cpu->count / 100);
+    ret_figures->longest_wait = cpu->longest_wait;
+    return 0;
+}
+
+static int run_jobs(const struct job *jobs, uint32_t count, const struct cpu_policy *policy,
+                    struct cpu_figures *ret_figures)
+{
+    struct cpu cpu = {.jobs = jobs,
+                      .policy = policy,
+                      .count = count,
+                      .running = NOBODY,
+                      .last = NOBODY,
+                      .next_boost = policy ? policy->boost : CPU_NEVER,
+                      .tasks = malloc(count * sizeof *cpu.tasks),
+                      .line = malloc(count * sizeof *cpu.line),
+                      .slowdowns = malloc(count * sizeof *cpu.slowdowns)};
+    bool room = cpu.tasks && cpu.line && cpu.slowdowns;
+    int result = room ? simulate(&cpu, ret_figures) : -1;
     free(cpu.tasks);
-    return sum / count;
+    free(cpu.line);
+    free(cpu.slowdowns);
+    return result;
 }
 
-/* A binary heap of jobs, the one with the least remaining time on top. */
-struct waiting {
-    int64_t remaining;
-    uint32_t id;
-};
-
-static void sift_up(struct waiting *heap, uint32_t at)
+int cpu_run(const struct job *jobs, uint32_t count, const struct cpu_policy *policy,
+            struct cpu_figures *ret_figures)
 {
-    struct waiting item = heap[at];
-    for (; at > 0 && item.remaining < heap[(at - 1) / 2].remaining; at = (at - 1) / 2)
-        heap[at] = heap[(at - 1) / 2];
-    heap[at] = item;
+    assert(count > 0 && policy->boost > 0 && policy->switch_cost >= 0);
+    return run_jobs(jobs, count, policy, ret_figures);
 }
 
-static void remove_top(struct waiting *heap, uint32_t count)
+int cpu_run_srpt(const struct job *jobs, uint32_t count, struct cpu_figures *ret_figures)
 {
-    struct waiting item = heap[count - 1];
-    uint32_t at = 0;
-    for (uint32_t child; (child = 2 * at + 1) < count - 1; at = child) {
-        if (child + 1 < count - 1 && heap[child + 1].remaining < heap[child].remaining)
-            child++;
-        if (item.remaining <= heap[child].remaining)
-            break;
-        heap[at] = heap[child];
-    }
-    heap[at] = item;
-}
-
-double cpu_srpt_mean_response(const struct job *jobs, uint32_t count)
-{
-    struct waiting *heap = malloc(count * sizeof *heap);
-    if (!heap)
-        return nan("");
-    int64_t now = 0;
-    uint32_t waiting = 0, arrived = 0;
-    double sum = 0;
-    while (arrived < count || waiting > 0) {
-        if (waiting == 0 && now < jobs[arrived].arrival)
-            now = jobs[arrived].arrival;
-        for (; arrived < count && jobs[arrived].arrival <= now; arrived++) {
-            heap[waiting] = (struct waiting){.remaining = jobs[arrived].service, .id = arrived};
-            sift_up(heap, waiting++);
-        }
-        int64_t until = arrived < count ? jobs[arrived].arrival : CPU_NEVER;
-        int64_t length = least(heap[0].remaining, until - now);
-        now += length;
-        heap[0].remaining -= length; /* still the least */
-        if (heap[0].remaining == 0) {
-            sum += (double)(now - jobs[heap[0].id].arrival);
-            remove_top(heap, waiting--);
-        }
-    }
-    free(heap);
-    return sum / count;
+    assert(count > 0);
+    return run_jobs(jobs, count, NULL, ret_figures);
 }
