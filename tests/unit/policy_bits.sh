@@ -33,6 +33,8 @@ for folder in "$root"/src/policy/*/; do
         embed "${name}_program_text" "$folder/program.c.in" "$folder/program.h"
     fi
 done
+python3 "$root/src/policy/embed.py" module_call_text "$root/src/policy/module_call.h" \
+    "$work/module_call_text.c"
 mapfile -t sources < <(find "$root/src/policy" "$work" -name '*.c' | sort)
 
 print_bits() { # NUMBER OF THE VARIANT
