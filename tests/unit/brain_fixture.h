@@ -11,8 +11,8 @@
 
 #include "brain/policy/parts.h"
 
-#define SUBJECT "graphics" /* of which an evaluation takes least */
-#define OTHER   "audio"
+#define SUBJECT "audio" /* of which an evaluation takes least */
+#define OTHER   "graphics"
 
 extern brain_stop go; /* never set */
 

@@ -205,7 +205,7 @@ static void test_over_fitting_loses(void **state)
     assert_true(parameters_same(inside->subject, inside->choice.parameters, theirs));
     bob->measure_standing(bob->state, &go);
     assert_true(figures_of(bob).ratio_heldout < 0.9);
-    json_t *claim = bob->answer(bob->state, "graphics", NULL, &go);
+    json_t *claim = bob->answer(bob->state, SUBJECT, NULL, &go);
     double answered[SUBJECT_PARAMETERS_MAX];
     parameters_of(claim, answered);
     assert_true(parameters_same(inside->subject, answered, theirs));

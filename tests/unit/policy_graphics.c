@@ -194,80 +194,194 @@ static void baselines_are_what_they_say(void **state)
     free(load);
 }
 
-/* Parameters by which only what is named learns. */
-static struct graphics_rules rules_of(double rate, double slope_rate, double margin, double step)
+enum { RATE, DAMAGE_WEIGHT, SURPRISE, FORGET, JANK, PARAMETERS };
+
+static struct graphics_rules rules_of(const double *p)
 {
-    const double p[] = {rate, 0.1, 0, 0, margin, step, slope_rate};
     int which;
-    assert_true(subject_valid(subject, p, 7, &which));
+    assert_true(subject_valid(subject, p, PARAMETERS, &which));
     struct graphics_rules rules;
     subject->rules_of(p, &rules);
     return rules;
 }
 
+/* One frame: when it would be begun, and what is learned from its cost. */
+static uint32_t compose(const struct graphics_rules *rules, struct graphics_state *memory,
+                        uint32_t damage, uint32_t cost)
+{
+    uint32_t lead = graphics_lead(rules, memory, damage);
+    graphics_done(rules, memory, cost);
+    return lead;
+}
+
 static void cost_of_damage_is_learned(void **state)
 {
     (void)state;
-    struct graphics_rules rules = rules_of(0.003, 0.5, 0, 0.001);
+    struct graphics_rules rules = rules_of((double[]){0.3, 4, 4, 0.01, 1});
     struct graphics_state memory = {0};
     struct random random;
     random_seed(&random, 9);
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 3000; i++) {
         uint32_t damage = (uint32_t)random_below(&random, SCREEN + 1);
-        uint32_t lead = graphics_lead(&rules, &memory, damage);
         uint32_t cost = 2000 + (uint32_t)((uint64_t)damage * 8000 / SCREEN);
-        if (i > 10000)
-            assert_near(lead, cost, 200);
-        graphics_done(&rules, &memory, cost, 0);
+        uint32_t lead = compose(&rules, &memory, damage, cost);
+        if (i > 1500) {
+            assert_near(memory.predicted, cost, 0.005 * cost);
+            assert_true(lead >= cost && lead < 1.06 * cost); /* the edge beyond */
+        }
     }
-    assert_near((double)memory.slope / 65536, 8000, 400);
+    assert_near(memory.constant / 1024.0, 2000, 20);
+    assert_near(memory.slope / 1024.0, 8000, 40);
     /* More than a screen counts as one. */
     assert_int_equal(graphics_lead(&rules, &memory, UINT32_MAX),
                      graphics_lead(&rules, &memory, SCREEN));
 }
 
-static void reserves_by_hand(void **state)
+/* An error is shared out between the constant and the slope as damage and its weight say, and what
+ * is left of it is 1 - rate. */
+static void errors_by_hand(void **state)
 {
     (void)state;
-    struct graphics_rules rules = rules_of(0.5, 0.0005, 1.5, 1);
+    struct graphics_rules rules = rules_of((double[]){0.25, 4, 0.5, 0.01, 1});
     struct graphics_state memory = {0};
-    /* Nothing known yet: at vblank. */
-    assert_int_equal(graphics_lead(&rules, &memory, 0), PERIOD);
-    graphics_done(&rules, &memory, 4000, 0);
-    assert_int_equal(graphics_lead(&rules, &memory, 0), 4000 + 1500);
-    /* A miss adds the step, 32 hits take it away, and below nothing there is none. */
-    graphics_done(&rules, &memory, 4000, 1);
-    assert_int_equal(graphics_lead(&rules, &memory, 0), 4000 + 1500 + 1000);
-    for (int hits = 1; hits <= 40; hits++) {
-        graphics_done(&rules, &memory, 4000, 0);
-        uint32_t left = hits < 32 ? 1000 - (uint32_t)hits * 1000 / 32 : 0;
-        assert_near(graphics_lead(&rules, &memory, 0), 5500 + left, 1);
-    }
-    /* Half of a change is believed at once; one of 3 s is taken for one of 250 ms. */
-    graphics_done(&rules, &memory, 8000, 0);
-    assert_near(graphics_lead(&rules, &memory, 0), 6000 + 1500, 1);
-    graphics_done(&rules, &memory, 3000000, 0);
-    assert_near((double)memory.mean / 65536, (6000 + 250000) / 2, 1);
-    assert_int_equal(graphics_lead(&rules, &memory, 0), PERIOD);
+    assert_int_equal(compose(&rules, &memory, SCREEN / 2, 6000), PERIOD); /* nothing known yet */
+    assert_near(memory.constant / 1024.0, 4000, 1);
+    assert_near(memory.slope / 1024.0, 4000, 1);
+    compose(&rules, &memory, SCREEN / 2, 7000); /* 1000 too little: 1/(1 + 4/4) of it to each 1 */
+    assert_near(memory.constant / 1024.0, 4000 + 0.25 * 1000 / 2, 1);
+    assert_near(memory.slope / 1024.0, 4000 + 0.25 * 1000 / 2 * 4 / 2, 1);
+    graphics_lead(&rules, &memory, SCREEN / 2);
+    assert_near(memory.predicted, 6250, 1);
+    graphics_done(&rules, &memory, 5250); /* and too much */
+    graphics_lead(&rules, &memory, SCREEN / 2);
+    assert_near(memory.predicted, 6000, 2);
+    graphics_done(&rules, &memory, 3000000); /* teaches as 9000 would */
+    graphics_lead(&rules, &memory, SCREEN / 2);
+    assert_near(memory.predicted, 6750, 2);
+    for (int i = 0; i < 100; i++) /* nothing costs less than nothing */
+        compose(&rules, &memory, 0, 0);
+    assert_true(memory.constant < 1024 && memory.slope > 0);
 }
 
-static void overruns_and_peaks_by_hand(void **state)
+/* Three kinds of frames, so many of each: by the model's costs one lead is best. */
+static void newsvendor_by_hand(void **state)
 {
     (void)state;
-    const double p[] = {0.003, 0.25, 2, 0.5, 0, 0.001, 0.0005};
-    struct graphics_rules rules;
-    subject->rules_of(p, &rules);
+    static const struct {
+        uint32_t predicted, counts[3], edges[3];
+        double jank;
+        uint32_t lead;
+    } table[] = {
+        /* One frame of a hundred is worth 333 us, with a jank of one period; of 34, 980. */
+        {6400, {900, 90, 10}, {64, 73, 79}, 1, 7300},
+        {6400, {900, 90, 30}, {64, 73, 79}, 1, 7900},
+        {6400, {900, 90, 10}, {64, 73, 79}, 4, 7900},
+        {6400, {990, 9, 1}, {64, 73, 79}, 0, 6400},
+        /* What fits into no period is meant for the next vblank but one, unless it is rare. */
+        {16000, {100, 900, 0}, {61, 79, 87}, 1, 19750 - PERIOD},
+        {16000, {900, 100, 0}, {64, 79, 87}, 1, 16000},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct graphics_rules rules = {.jank_us = (uint32_t)(table[i].jank * PERIOD)};
+        struct graphics_state memory = {.known = 1, .constant = table[i].predicted << 10};
+        for (uint32_t k = 0; k < 3; k++)
+            for (uint32_t bin = 0; bin + 1 < GRAPHICS_BINS; bin++)
+                if (graphics_edge(bin) == table[i].edges[k]) {
+                    memory.bins[bin] += table[i].counts[k];
+                    memory.all += table[i].counts[k];
+                }
+        assert_int_equal(graphics_lead(&rules, &memory, 0), table[i].lead);
+    }
+}
+
+/* A frame is in the bin that its cost fits into, to the microsecond, and counts less by `forget`
+ * than the one after it, also across the halvings. */
+static void frames_are_counted_and_forgotten(void **state)
+{
+    (void)state;
+    struct graphics_rules rules = rules_of((double[]){0.02, 0.5, 0.1, 0.05, 1});
+    for (uint32_t edge = 0; edge < GRAPHICS_BINS; edge++) {
+        struct graphics_state memory = {.known = 1, .predicted = 6400, .frame = GRAPHICS_FRAME};
+        uint32_t last = edge + 1 == GRAPHICS_BINS; /* has no end */
+        graphics_count(&rules, &memory, last ? GRAPHICS_COST_MAX_US : 100 * graphics_edge(edge));
+        assert_int_equal(memory.bins[edge], GRAPHICS_FRAME);
+        if (!last)
+            graphics_count(&rules, &memory, 100 * graphics_edge(edge) + 1);
+        assert_true(last || memory.bins[edge + 1] > GRAPHICS_FRAME);
+    }
     struct graphics_state memory = {0};
-    graphics_lead(&rules, &memory, 0);
-    graphics_done(&rules, &memory, 4000, 0);
-    graphics_lead(&rules, &memory, 0);
-    graphics_done(&rules, &memory, 6000, 0); /* an overrun of 2000 */
-    double mean = 4000 + 0.003 * 2000, deviation = 0.25 * 2000, peak = 2000;
-    assert_near(graphics_lead(&rules, &memory, 0), mean + 2 * deviation + 0.5 * peak, 2);
-    graphics_done(&rules, &memory, 3000, 0); /* the peak fades; what is early is no overrun */
-    mean += 0.003 * (3000 - mean);
-    peak -= peak / 16;
-    assert_near(graphics_lead(&rules, &memory, 0), mean + 2 * deviation + 0.5 * peak, 2);
+    compose(&rules, &memory, 0, 5000);
+    compose(&rules, &memory, 0, 1000000); /* the only one beyond all */
+    double seen = memory.bins[GRAPHICS_BINS - 1] - GRAPHICS_UNSEEN;
+    assert_near(seen, GRAPHICS_FRAME, 0);
+    uint32_t greatest = 0;
+    for (int i = 1; i <= 60; i++) {
+        compose(&rules, &memory, 0, 1000);
+        double share =
+            (memory.bins[GRAPHICS_BINS - 1] - GRAPHICS_UNSEEN * pow(1.05, -i)) / memory.frame;
+        assert_near(share, pow(1.05, -i - 1), 0.02);
+        greatest = memory.frame > greatest ? memory.frame : greatest;
+        uint32_t all = 0;
+        for (uint32_t bin = 0; bin < GRAPHICS_BINS; bin++)
+            all += memory.bins[bin];
+        assert_int_equal(all, memory.all);
+    }
+    assert_in_range(greatest, 1.8 * GRAPHICS_FRAME, 2 * GRAPHICS_FRAME - 1);
+}
+
+/* Where costs are independent, what it learns is as good as knowing their distribution. */
+static void as_good_as_the_newsvendor(void **state)
+{
+    (void)state;
+    const double p[PARAMETERS] = {0.02, 0.5, 4, 0.0005, 1};
+    struct rules rules;
+    assert_int_equal(subject_rules(subject, p, &rules), 0);
+    for (int m = 1; m <= 4; m *= 2) {
+        struct graphics_workload *load = frames_new(test_sample(100000));
+        struct random random;
+        random_seed(&random, (uint64_t)m);
+        for (uint32_t k = 0; k < load->count; k++)
+            load->frames[k] = (struct graphics_frame){
+                .cost_us = 1 + (uint32_t)random_exponential(&random, 1000 * m)};
+        double cost = subject->cost_of(load, &rules), known = newsvendor(m, newsvendor_lead(m));
+        print_message("# mean %d ms: cost %.3f, %+.1f %% of the optimum\n", m, cost,
+                      100 * (cost / known - 1));
+        assert_true(cost > (1 - test_tolerance(0.01)) * known);
+        assert_true(cost < (1 + test_tolerance(0.03)) * known);
+        free(load);
+    }
+}
+
+/* Whatever it is told, by whatever parameters, and even if nobody reset it. */
+static void anything_may_come(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 6);
+    for (int round = 0; round < 50; round++) {
+        double u[PARAMETERS], p[PARAMETERS];
+        for (int i = 0; i < PARAMETERS; i++)
+            u[i] = (double)random_below(&random, 3) / 2;
+        subject_units(subject, u, p);
+        struct graphics_rules rules = rules_of(p);
+        struct graphics_state memory = {0};
+        if (round % 2)
+            graphics_done(&rules, &memory, 0);
+        for (int i = 0; i < 4000; i++) {
+            static const uint32_t costs[] = {0, 1, 100, 5000, 16667, 250000, UINT32_MAX};
+            uint32_t damage = (uint32_t)(random_u64(&random) >> (random_u64(&random) % 33 + 31));
+            uint32_t cost = costs[random_below(&random, i < 2000 ? 7 : 3)];
+            assert_in_range(compose(&rules, &memory, damage, cost), 0, PERIOD);
+            assert_in_range(memory.predicted, GRAPHICS_LEAST_US, GRAPHICS_MOST_US);
+            assert_in_range(memory.constant, 0, GRAPHICS_COST_MAX_US << 10);
+            assert_in_range(memory.slope, 0, GRAPHICS_COST_MAX_US << 10);
+            assert_in_range(memory.frame, GRAPHICS_FRAME, 2 * GRAPHICS_FRAME - 1);
+        }
+        uint64_t all = 0;
+        for (uint32_t bin = 0; bin < GRAPHICS_BINS; bin++)
+            all += memory.bins[bin];
+        assert_true(all == memory.all); /* it never wrapped */
+    }
 }
 
 int main(void)
@@ -278,8 +392,11 @@ int main(void)
         cmocka_unit_test(nobody_beats_the_clairvoyant),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(cost_of_damage_is_learned),
-        cmocka_unit_test(reserves_by_hand),
-        cmocka_unit_test(overruns_and_peaks_by_hand),
+        cmocka_unit_test(errors_by_hand),
+        cmocka_unit_test(newsvendor_by_hand),
+        cmocka_unit_test(frames_are_counted_and_forgotten),
+        cmocka_unit_test(as_good_as_the_newsvendor),
+        cmocka_unit_test(anything_may_come),
     };
     return cmocka_run_group_tests_name("policy_graphics", tests, NULL, NULL);
 }

@@ -1,7 +1,11 @@
-/* When to start composing a frame: a prediction of its cost, and a reserve above that.
+/* When to start composing a frame: a newsvendor's choice above a prediction of its cost.
  *
- * Times that need fractions are in 1/65536 us, shares and rates in 1/2^20; damage counts in screens
- * of 2^21 pixels (about 1920 x 1080) and no further than one. */
+ * The prediction is a constant and so much for a whole screen of damage. What frames really cost,
+ * in relation to it, is counted in bins, and the older the less. A lead that covers a bin costs
+ * itself, and for the share of all beyond it what a late frame costs; the cheapest one is taken.
+ *
+ * Costs that need fractions are in 1/1024 us, shares in 1/2^20; damage counts in 1/1024 of a screen
+ * of 2^21 pixels (about 1920 x 1080), and no further than one. */
 #ifndef KHUB_POLICY_GRAPHICS_RULES_H
 #define KHUB_POLICY_GRAPHICS_RULES_H
 
@@ -10,78 +14,143 @@
 enum {
     GRAPHICS_PERIOD_US = 16667,    /* from one vblank to the next, 60 Hz */
     GRAPHICS_COST_MAX_US = 250000, /* what takes longer teaches nothing more */
-    GRAPHICS_HITS = 32,            /* so many take back what a miss added to the reserve */
-    GRAPHICS_HOLD = 16             /* a frame takes a 16th off the peak */
+    GRAPHICS_LEAST_US = 100,       /* predictions are within these */
+    GRAPHICS_MOST_US = 65535,
+    GRAPHICS_BINS = 16,
+    GRAPHICS_FRAME = 1 << 19, /* what a frame counts at first; later ones more, up to twice */
+    GRAPHICS_UNSEEN = 1 << 15 /* what is in each bin before there were any */
 };
 
 struct graphics_rules {
-    uint32_t rate, deviation_rate, slope_rate; /* in 1/2^20 */
-    uint32_t deviations, hold;                 /* in 1/2^20 */
-    uint32_t margin_us;
-    uint32_t step; /* in 1/65536 us */
+    uint32_t rate;          /* share of an error that the next prediction takes back, in 1/2^20 */
+    uint32_t damage_weight; /* how readily it is put down to damage, in 1/65536 */
+    uint32_t surprise;      /* a cost beyond this much more teaches no more, in 1/65536 */
+    uint32_t forget;        /* so much less a frame counts than the next, in 1/2^20 */
+    uint32_t jank_us;       /* what being late is worth, besides the period that it takes */
 };
 
 struct graphics_state {
-    int64_t mean, slope;           /* cost at usual damage; what a whole screen more costs */
-    int64_t deviation, peak;       /* mean overrun of those frames that overran; the greatest */
-    int64_t reserve;               /* learned from misses */
-    int64_t usual_damage, unusual; /* in 1/2^20 screen: mean, and this frame's distance from it */
-    uint32_t frames;
+    uint32_t known;             /* whether there was a frame: the rest below is from it on */
+    uint32_t damage, predicted; /* of the frame asked for last; in us */
+    uint32_t constant, slope;   /* what any frame costs; what a whole screen costs on top */
+    uint32_t frame, all;        /* what a frame counts now; what is in all bins */
+    uint32_t bins[GRAPHICS_BINS];
 };
 
-static inline int64_t graphics_share(int64_t value, int64_t share)
+static inline void graphics_reset(struct graphics_state *state)
 {
-    return value * share / 1048576;
+    state->known = state->damage = state->predicted = 0;
 }
 
-static inline int64_t graphics_clamp(int64_t value, int64_t low, int64_t high)
+/* Up to where a bin goes, in 1/64 of the prediction: 0.95, 1.00, 1.05 ... 1.23, then ever further,
+ * to 3.6. The last one has whatever is beyond. */
+static inline uint32_t graphics_edge(uint32_t bin)
 {
-    return value < low ? low : value > high ? high : value;
+    return 61 + 3 * bin + ((1u << bin) >> 7);
 }
 
-static inline int64_t graphics_prediction(const struct graphics_state *state)
+/* The lead that costs least, in us; below times are in 1/64 us, and costs in what all bins count of
+ * that. Who covers a bin waits for as long as that takes, and for all frames beyond it pays the
+ * period and the jank. A lead beyond the period means the next vblank but one: late for certain,
+ * and those beyond pay another period alone. */
+static inline uint32_t graphics_cheapest(const struct graphics_rules *rules,
+                                         const struct graphics_state *state)
 {
-    return state->mean + graphics_share(state->slope, state->unusual);
+    const uint32_t period = 64 * GRAPHICS_PERIOD_US, jank = 64 * rules->jank_us;
+    uint32_t beyond = state->all, best = period;
+    uint64_t least = UINT64_MAX;
+    for (uint32_t bin = 0; bin + 1 < GRAPHICS_BINS; bin++) {
+        uint32_t lead = graphics_edge(bin) * state->predicted;
+        uint64_t cost = (uint64_t)lead * state->all;
+        if (lead > 2 * period || cost >= least)
+            break;
+        beyond -= state->bins[bin];
+        if (lead <= period) {
+            cost += (uint64_t)beyond * (period + jank);
+        } else {
+            cost += (uint64_t)jank * state->all + (uint64_t)beyond * period;
+            lead -= period;
+        }
+        if (cost < least) {
+            least = cost;
+            best = lead;
+        }
+    }
+    return best / 64;
 }
 
 /* How many microseconds before vblank to start composing a frame with this many pixels to draw. */
 static inline uint32_t graphics_lead(const struct graphics_rules *rules,
                                      struct graphics_state *state, uint32_t damage_px)
 {
-    int64_t damage = graphics_clamp((int64_t)damage_px, 0, 2097152) / 2;
-    if (state->frames == 0)
-        state->usual_damage = damage;
-    int64_t shift = graphics_share(damage - state->usual_damage, rules->rate);
-    state->usual_damage += shift;
-    state->mean += graphics_share(state->slope, shift);
-    state->unusual = damage - state->usual_damage;
-    if (state->frames == 0)
-        return GRAPHICS_PERIOD_US;
-    int64_t lead = graphics_prediction(state) + state->reserve +
-                   graphics_share(state->deviation, rules->deviations) +
-                   graphics_share(state->peak, rules->hold);
-    return (uint32_t)graphics_clamp(lead / 65536 + rules->margin_us, 0, GRAPHICS_PERIOD_US);
+    state->damage = (damage_px < 2097152 ? damage_px : 2097152) >> 11;
+    uint32_t slope = (uint32_t)((uint64_t)state->slope * state->damage >> 10);
+    uint32_t predicted = (state->constant + slope) >> 10;
+    state->predicted = predicted < GRAPHICS_LEAST_US  ? GRAPHICS_LEAST_US
+                       : predicted < GRAPHICS_MOST_US ? predicted
+                                                      : GRAPHICS_MOST_US;
+    return state->known ? graphics_cheapest(rules, state) : GRAPHICS_PERIOD_US;
 }
 
-/* The frame asked for last took this long, and came this many vblanks late. */
-static inline void graphics_done(const struct graphics_rules *rules, struct graphics_state *state,
-                                 uint32_t cost_us, uint32_t missed)
+/* Counts a frame that took this long. Instead of all bins shrinking at each, each counts more than
+ * the one before. */
+static inline void graphics_count(const struct graphics_rules *rules, struct graphics_state *state,
+                                  uint32_t cost_us)
 {
-    int64_t cost = graphics_clamp((int64_t)cost_us, 0, GRAPHICS_COST_MAX_US) * 65536;
-    if (state->frames == 0)
-        state->mean = cost;
-    state->frames = 1;
-    int64_t overrun = cost - graphics_prediction(state);
-    state->mean += graphics_share(overrun, rules->rate);
-    state->slope += graphics_share(2 * graphics_share(overrun, state->unusual), rules->slope_rate);
-    state->slope = graphics_clamp(state->slope, 0, GRAPHICS_COST_MAX_US * INT64_C(65536));
-    state->peak -= state->peak / GRAPHICS_HOLD;
-    if (overrun > 0)
-        state->deviation += graphics_share(overrun - state->deviation, rules->deviation_rate);
-    if (overrun > state->peak)
-        state->peak = overrun;
-    state->reserve += missed ? (int64_t)rules->step : -(int64_t)rules->step / GRAPHICS_HITS;
-    state->reserve = graphics_clamp(state->reserve, 0, GRAPHICS_PERIOD_US * INT64_C(65536));
+    uint32_t bin = 0;
+    while (bin + 1 < GRAPHICS_BINS && 64 * cost_us > graphics_edge(bin) * state->predicted)
+        bin++;
+    state->bins[bin] += state->frame;
+    state->all += state->frame;
+    state->frame += (uint32_t)((uint64_t)state->frame * rules->forget >> 20);
+    if (state->frame < 2 * GRAPHICS_FRAME)
+        return;
+    state->frame /= 2;
+    state->all = 0;
+    for (bin = 0; bin < GRAPHICS_BINS; bin++)
+        state->all += state->bins[bin] /= 2;
+}
+
+static inline uint32_t graphics_moved(uint32_t value, uint64_t by, uint32_t up)
+{
+    const uint32_t most = GRAPHICS_COST_MAX_US << 10;
+    if (up)
+        return by < most - value ? value + (uint32_t)by : most;
+    return by < value ? value - (uint32_t)by : 0;
+}
+
+/* Normalised least mean squares: a step along 1 and the damage, as long as would take back `rate`
+ * of the error. */
+static inline void graphics_learn(const struct graphics_rules *rules, struct graphics_state *state,
+                                  uint32_t cost_us)
+{
+    uint32_t most =
+        state->predicted + (uint32_t)((uint64_t)state->predicted * rules->surprise >> 16);
+    uint32_t cost = cost_us < most ? cost_us : most, up = cost > state->predicted;
+    uint32_t error = up ? cost - state->predicted : state->predicted - cost;
+    uint32_t weight = rules->damage_weight * state->damage >> 10;
+    uint32_t step = (rules->rate << 10) / (1024 + (weight * state->damage >> 16));
+    uint64_t by = (uint64_t)error * step >> 10;
+    state->constant = graphics_moved(state->constant, by, up);
+    state->slope = graphics_moved(state->slope, by * weight >> 16, up);
+}
+
+/* The frame asked for last took this long. */
+static inline void graphics_done(const struct graphics_rules *rules, struct graphics_state *state,
+                                 uint32_t cost_us)
+{
+    uint32_t cost = cost_us < GRAPHICS_COST_MAX_US ? cost_us : GRAPHICS_COST_MAX_US;
+    if (state->known) {
+        graphics_count(rules, state, cost);
+        graphics_learn(rules, state, cost);
+        return;
+    }
+    state->known = 1;
+    state->constant = state->slope = (cost << 10) / (1024 + state->damage) << 10;
+    state->frame = GRAPHICS_FRAME;
+    state->all = 0;
+    for (uint32_t bin = 0; bin < GRAPHICS_BINS; bin++)
+        state->all += state->bins[bin] = GRAPHICS_UNSEEN;
 }
 
 #endif

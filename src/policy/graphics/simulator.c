@@ -18,11 +18,11 @@
  * often, to 0.7..1.8; the noise is lognormal AR(1); 0.15 to 1.2 % of frames take some 9 ms more (a
  * shader is compiled, a texture loaded).
  *
- * The policy. An exponential mean, with a slope for the damage that is learned by least mean
- * squares (Widrow, Hoff 1960). On top of that prediction comes a reserve: so many mean overruns, a
- * share of the last peak, a margin, and a part that grows by a step at each miss and shrinks by
- * 1/32 of a step at each hit. On its own this last part would settle at one missed frame in 33
- * (Robbins, Monro 1951).
+ * The policy. A frame's cost is predicted as a constant and so much for the damage, both learned by
+ * normalised least mean squares (Widrow, Hoff 1960; Nagumo, Noda 1967). How far beyond that frames
+ * go is counted in bins, and with this distribution the lead is a newsvendor's order: the least
+ * expected cost by the model above, with one vblank missed or, for a frame that hardly fits into
+ * any, two. What is tuned is how fast all that is learned, and what jank is taken to cost.
  *
  * What others do. Weston starts 7 ms before vblank. Mutter takes the greatest cost of recent frames
  * (originally of 16, as here; later of a second or two) plus 1 ms. KWin 5 takes the greatest in its
@@ -50,19 +50,19 @@
 
 enum { FRAMES = 3600, SCREEN_PX = 1920 * 1080, PERIOD = GRAPHICS_PERIOD_US };
 
-enum { RATE, DEVIATION_RATE, DEVIATIONS, HOLD, MARGIN, STEP, SLOPE_RATE, PARAMETERS };
+enum { RATE, DAMAGE_WEIGHT, SURPRISE, FORGET, JANK, PARAMETERS };
 
 static const struct parameter parameters[PARAMETERS] = {
-    [RATE] = {"rate", "", "share of the mean that a frame replaces", 0.003, 0.6, true, false,
-              0.125},
-    [DEVIATION_RATE] = {"deviation_rate", "", "share of the mean overrun that a frame replaces",
-                        0.0005, 0.3, true, false, 0.125},
-    [DEVIATIONS] = {"deviations", "", "mean overruns in reserve", 0, 4, false, false, 4},
-    [HOLD] = {"hold", "", "share of the last peak in reserve", 0, 1.5, false, false, 0},
-    [MARGIN] = {"margin", "ms", "constant reserve", 0, 4, false, false, 1},
-    [STEP] = {"step", "ms", "more reserve after a miss", 0.001, 2, true, false, 0.001},
-    [SLOPE_RATE] = {"slope_rate", "", "step of least mean squares for the cost of damage", 0.0005,
-                    0.5, true, false, 0.0005},
+    [RATE] = {"rate", "", "share of an error that the next prediction takes back", 0.02, 1, true,
+              false, 0.125},
+    [DAMAGE_WEIGHT] = {"damage_weight", "", "how readily an error is put down to the damage", 0.5,
+                       30, true, false, 1},
+    [SURPRISE] = {"surprise", "", "a cost beyond the predicted by so much of it teaches no more",
+                  0.1, 4, true, false, 4},
+    [FORGET] = {"forget", "", "how much less a frame counts than the next", 0.0005, 0.1, true,
+                false, 0.0625},
+    [JANK] = {"jank", "periods", "what a late frame is taken to cost, besides its period", 0, 5,
+              false, false, 1},
 };
 
 /* What the screen shows for some seconds: a cursor blinks, a page scrolls, a film runs. */
@@ -149,21 +149,18 @@ static void rules_of(const double *p, void *ret_rules)
 {
     *(struct graphics_rules *)ret_rules = (struct graphics_rules){
         .rate = fixed_point(p[RATE], 0x1p20),
-        .deviation_rate = fixed_point(p[DEVIATION_RATE], 0x1p20),
-        .slope_rate = fixed_point(p[SLOPE_RATE], 0x1p20),
-        .deviations = fixed_point(p[DEVIATIONS], 0x1p20),
-        .hold = fixed_point(p[HOLD], 0x1p20),
-        .margin_us = fixed_point(p[MARGIN], 1000),
-        .step = fixed_point(p[STEP], 65536000),
+        .damage_weight = fixed_point(p[DAMAGE_WEIGHT], 0x1p16),
+        .surprise = fixed_point(p[SURPRISE], 0x1p16),
+        .forget = fixed_point(p[FORGET], 0x1p20),
+        .jank_us = fixed_point(p[JANK], PERIOD),
     };
 }
 
 RULES_FIT(graphics_rules);
 static const struct constant constants[] = {
-    CONSTANT(graphics_rules, rate),       CONSTANT(graphics_rules, deviation_rate),
-    CONSTANT(graphics_rules, slope_rate), CONSTANT(graphics_rules, deviations),
-    CONSTANT(graphics_rules, hold),       CONSTANT(graphics_rules, margin_us),
-    CONSTANT(graphics_rules, step),
+    CONSTANT(graphics_rules, rate),     CONSTANT(graphics_rules, damage_weight),
+    CONSTANT(graphics_rules, surprise), CONSTANT(graphics_rules, forget),
+    CONSTANT(graphics_rules, jank_us),
 };
 extern const char graphics_module[];
 
@@ -180,13 +177,15 @@ static uint32_t tuned_lead(void *context, uint32_t damage_px)
 
 static void tuned_done(void *context, uint32_t cost_us, uint32_t missed)
 {
+    (void)missed;
     struct tuned *tuned = context;
-    graphics_done(&tuned->rules, &tuned->state, cost_us, missed);
+    graphics_done(&tuned->rules, &tuned->state, cost_us);
 }
 
 static double cost_of(const void *workload, const void *rules)
 {
     struct tuned tuned = {.rules = *(const struct graphics_rules *)rules};
+    graphics_reset(&tuned.state);
     struct graphics_policy policy = {tuned_lead, tuned_done, &tuned};
     return graphics_mean_cost(workload, &policy);
 }
@@ -280,9 +279,9 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
 const struct subject subject_graphics = {
     .name = "graphics",
     .specialization = "graphics",
-    .title = "start of composing before vblank, by predicted cost",
+    .title = "start of composing before vblank, by predicted cost and its errors",
     .cost = "latency and jank, ms a frame",
-    .version = "3",
+    .version = "4",
     .module = graphics_module,
     .stateful = true,
     SUBJECT_PARTS,
