@@ -17,6 +17,7 @@ def canonical_sha256(subject, version, parameters):
 
 
 AUDIO = json.loads(worked("subjects", "audio", "--json").out)
+VERSION = AUDIO["version"]
 TEXTBOOK = {parameter["name"]: parameter["textbook"] for parameter in AUDIO["parameters"]}
 FAIR = {**TEXTBOOK, "floor": 120}  # which is better,
 GOOD = {**TEXTBOOK, "floor": 150}  # and better still
@@ -26,7 +27,7 @@ def measure(nonce, parameters):
     return json.loads(worked("measure", "audio", "--nonce", nonce, "--parameters", json.dumps(parameters), "--json").out)
 
 
-def commit(client, parameters, version="1"):
+def commit(client, parameters, version=VERSION):
     """The challenge that answers it."""
     client.drain()
     client.say("commitment", {"subject": "audio", "subject_version": version,
@@ -34,7 +35,7 @@ def commit(client, parameters, version="1"):
     return next_of(client, "challenge")["payload"]
 
 
-def claim(client, identity, parameters, ratio=None, version="1"):
+def claim(client, identity, parameters, ratio=None, version=VERSION):
     """Commits, and claims what is true, or another ratio; what others need to measure it again."""
     challenge = commit(client, parameters, version)
     ratio = ratio or measure(challenge["nonce"], parameters)["ratio"]

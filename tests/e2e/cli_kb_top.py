@@ -11,7 +11,7 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, equal, run, test  # noqa: E402
-from claims import FAIR, GOOD, TEXTBOOK, claim, commit, measure, report  # noqa: E402
+from claims import FAIR, GOOD, TEXTBOOK, VERSION, claim, commit, measure, report  # noqa: E402
 from program import harmless, refused, row, worked  # noqa: E402
 
 
@@ -93,7 +93,7 @@ def kb_top_shows_nothing_that_it_can_not_find_itself():
         result = worked("kb", "top", "audio", hub=hub)
         check("No claim of audio that others have confirmed holds here." in result.out, result.out)
         for part in ("not shown: below of two: its ratio is claimed to be 0.01 and measures 0.",
-                     "not shown: 2 confirmed claims whose parameters are not those of audio, version 1, or out of"):
+                     f"not shown: 2 confirmed claims whose parameters are not those of audio, version {VERSION}, or out of"):
             check(part in result.err, repr(part), "is not in", result.err)
         equal(json.loads(worked("kb", "top", "audio", "--json", hub=hub).out), [], "rows")
         ada = hub.join("ada", 2)

@@ -374,7 +374,7 @@ static void test_review_is_of_its_parameters(void **state)
     const struct subject *subject = insides(ada)->subject;
     double parameters[SUBJECT_PARAMETERS_MAX];
     for (int i = 0; i < subject->parameter_count; i++)
-        parameters[i] = subject->parameters[i].high;
+        parameters[i] = subject->parameters[i].low; /* poor ones */
     json_object_set_new(candidate, "parameters", parameters_json(subject, parameters));
     json_t *changed = json_deep_copy(candidate);
     candidate = step(bob, candidate, 4, &progress);
