@@ -16,15 +16,29 @@
 #include "wire/nearest.h"
 
 const struct command *const commands[] = {
-    &command_demo,     &command_serve,   &command_train,     &command_learn,    &command_search,
-    &command_subjects, &command_measure, &command_who,       &command_top,      &command_leases,
-    &command_dead,     &command_log,     &command_sessions,  &command_watch,    &command_chat,
-    &command_send,     &command_request, &command_approvals, &command_approve,  &command_join,
-    &command_recv,     &command_say,     &command_sent,      &command_ack,      &command_claim,
-    &command_release,  &command_task,    &command_touch,     &command_artifact, &command_ask,
-    &command_leave,    &command_mcp,     &command_setup,     &command_waiting,  &command_gateway,
-    &command_kb,       &command_token,   &command_audit,     &command_admin,    &command_check,
-    &command_backup,   &command_cert,    &command_help,      &command_version,  NULL,
+    &command_demo,     &command_serve,
+    &command_train,    &command_learn,
+    &command_search,   &command_subjects,
+    &command_measure,  &command_who,
+    &command_top,      &command_leases,
+    &command_dead,     &command_log,
+    &command_sessions, &command_watch,
+    &command_chat,     &command_send,
+    &command_request,  &command_approvals,
+    &command_approve,  &command_join,
+    &command_recv,     &command_say,
+    &command_sent,     &command_ack,
+    &command_claim,    &command_release,
+    &command_task,     &command_touch,
+    &command_artifact, &command_ask,
+    &command_leave,    &command_mcp,
+    &command_setup,    &command_waiting,
+    &command_gateway,  &command_bridge,
+    &command_kb,       &command_token,
+    &command_audit,    &command_admin,
+    &command_check,    &command_backup,
+    &command_cert,     &command_help,
+    &command_version,  NULL,
 };
 
 /* What people try first. */

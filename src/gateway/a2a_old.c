@@ -1,4 +1,7 @@
-/* A2A 0.3: its parameters become those of 1.0, and what 1.0 answers becomes what it expects. */
+/* A2A 0.3: its parameters become those of 1.0, and what 1.0 answers becomes what it expects; for
+ * agents that speak it the other way about. */
+#include "gateway/a2a_old.h"
+
 #include <string.h>
 
 #include "gateway/a2a_inside.h"
@@ -48,7 +51,7 @@ static json_t *with_parts_old(const json_t *whole)
     return old;
 }
 
-static json_t *message_old(const json_t *message)
+json_t *a2a_old_message(const json_t *message)
 {
     json_t *old = with_parts_old(message);
     const char *role = json_string_value(json_object_get(message, "role"));
@@ -66,7 +69,7 @@ static json_t *status_old(const json_t *status, bool *ret_rests)
     a2a_state_find(json_string_value(json_object_get(status, "state")), &state);
     json_object_set_new(old, "state", json_string(a2a_state_old(state)));
     if (message)
-        json_object_set_new(old, "message", message_old(message));
+        json_object_set_new(old, "message", a2a_old_message(message));
     *ret_rests = a2a_state_rests(state);
     return old;
 }
@@ -92,7 +95,7 @@ json_t *a2a_old_task(json_t *task)
     bool rests;
     json_object_set_new(task, "kind", json_string("task"));
     json_object_set_new(task, "status", status_old(json_object_get(task, "status"), &rests));
-    list_old(task, "history", message_old);
+    list_old(task, "history", a2a_old_message);
     list_old(task, "artifacts", with_parts_old);
     return task;
 }
@@ -135,19 +138,75 @@ static json_t *part_new(const json_t *part)
                      json_object_get(part, "data"), "metadata", json_object_get(part, "metadata"));
 }
 
-static void message_new(json_t *message)
+/* Of a message, or an artifact. */
+static void parts_new(json_t *whole)
 {
     const json_t *part;
     json_t *parts = json_array();
-    const char *role = json_string_value(json_object_get(message, "role"));
     size_t i;
-    json_array_foreach(json_object_get(message, "parts"), i, part)
+    json_array_foreach(json_object_get(whole, "parts"), i, part)
     {
         json_array_append_new(parts, part_new(part));
     }
-    json_object_set_new(message, "parts", parts);
+    json_object_set_new(whole, "parts", parts);
+}
+
+static void message_new(json_t *message)
+{
+    const char *role = json_string_value(json_object_get(message, "role"));
+    parts_new(message);
     if (role && strcmp(role, "user") == 0)
         json_object_set_new(message, "role", json_string("ROLE_USER"));
+    else if (role && strcmp(role, "agent") == 0)
+        json_object_set_new(message, "role", json_string("ROLE_AGENT"));
+}
+
+/* Of a task, or a status update. */
+static void status_new(json_t *whole)
+{
+    json_t *status = json_object_get(whole, "status"),
+           *message = json_object_get(status, "message");
+    const char *text = json_string_value(json_object_get(status, "state"));
+    enum a2a_state state;
+    if (text && a2a_state_find(text, &state) == 0)
+        json_object_set_new(status, "state", json_string(a2a_state_text(state)));
+    if (json_is_object(message))
+        message_new(message);
+}
+
+static void task_new(json_t *task)
+{
+    json_t *artifact;
+    size_t i;
+    status_new(task);
+    json_array_foreach(json_object_get(task, "artifacts"), i, artifact)
+    {
+        if (json_is_object(artifact))
+            parts_new(artifact);
+    }
+}
+
+static void artifact_update_new(json_t *update)
+{
+    json_t *artifact = json_object_get(update, "artifact");
+    if (json_is_object(artifact))
+        parts_new(artifact);
+}
+
+void a2a_old_read(json_t *event)
+{
+    static const struct {
+        const char *name;
+        void (*renew)(json_t *one);
+    } kinds[] = {{"task", task_new},
+                 {"message", message_new},
+                 {"statusUpdate", status_new},
+                 {"artifactUpdate", artifact_update_new}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        json_t *one = json_object_get(event, kinds[i].name);
+        if (json_is_object(one))
+            kinds[i].renew(one);
+    }
 }
 
 /* Of several schemes the first is taken. */

@@ -21,6 +21,18 @@
 #define GUESTS_OWN_MAX           250u        /* and of these of one token */
 #define CALLS_MAX                128u        /* of one client's under way at once */
 
+/* A bridge to an agent elsewhere (bridge.h): bytes of one answer of its, or one event; questions
+ * that are put to it at once; that wait behind them; peers and sessions whose context is known;
+ * bytes of a text that is said at the hub; of what is still to be said, that is kept over a kill;
+ * hubs that a question may come through. */
+#define A2A_ANSWER_MAX     (8u << 20)
+#define BRIDGE_ASKS_MAX    8u
+#define BRIDGE_WAITING_MAX 256u
+#define BRIDGE_TALKS_MAX   512u
+#define BRIDGE_TEXT_MAX    (64u << 10)
+#define BRIDGE_KEPT_MAX    (32u << 10)
+#define BRIDGE_HOPS_MAX    8
+
 /* WebSockets: a message, of which nothing is held, so that the hub's own bound is what counts; what
  * is read of the hub at once; the beginning of a line of the hub's that is held for it to go out in
  * one frame; between two looks at a client; for the hub to take what was said last. */

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
+
+#include "wire/text.h"
 
 #define CONNECT_S 5L
 #define ALIVE_S   30L /* between two looks at a connection on which nothing comes */
@@ -59,10 +62,13 @@ bool http_client_possible(void)
     return lib.library;
 }
 
+TAILQ_HEAD(http_fetch_list, http_fetch);
+
 struct http_client {
     CURLM *multi;
     uv_timer_t timer;
     uv_loop_t *loop;
+    struct http_fetch_list came; /* those of which bytes wait */
 };
 
 /* A socket of libcurl's. */
@@ -77,6 +83,8 @@ struct http_fetch {
     CURL *easy;
     struct curl_slist *headers;
     struct http_wish wish; /* of its texts none is good any more */
+    struct text bytes;     /* that came, and were not handed on yet */
+    TAILQ_ENTRY(http_fetch) next;
     char why[CURL_ERROR_SIZE];
 };
 
@@ -121,6 +129,9 @@ int http_place_of(const char *url, struct http_place *ret_place)
 
 static void fetch_free(struct http_fetch *fetch)
 {
+    if (fetch->bytes.at)
+        TAILQ_REMOVE(&fetch->client->came, fetch, next);
+    text_free(&fetch->bytes);
     lib.curl_easy_cleanup(fetch->easy);
     lib.curl_slist_free_all(fetch->headers);
     free(fetch);
@@ -136,15 +147,11 @@ void http_fetch_end(struct http_fetch *fetch)
 
 static void fetch_done(struct http_fetch *fetch, CURLcode code)
 {
-    struct http_end end = {.whole = code == CURLE_OK, .type = "", .why = fetch->why};
+    struct http_end end = {.whole = code == CURLE_OK, .why = fetch->why};
     long sent = 0;
-    const char *type = NULL;
     lib.curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &end.status);
     lib.curl_easy_getinfo(fetch->easy, CURLINFO_REQUEST_SIZE, &sent);
-    lib.curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, (char **)(void *)&type);
     end.sent = sent > 0;
-    if (type)
-        end.type = type;
     if (!end.whole && !fetch->why[0])
         end.why = lib.curl_easy_strerror(code);
     lib.curl_multi_remove_handle(fetch->client->multi, fetch->easy);
@@ -152,10 +159,19 @@ static void fetch_done(struct http_fetch *fetch, CURLcode code)
     fetch_free(fetch);
 }
 
-static void look(const struct http_client *client)
+/* What libcurl calls must not call it; so bytes are handed on behind that. */
+static void look(struct http_client *client)
 {
     const CURLMsg *message;
+    struct http_fetch *ready;
     int left;
+    while ((ready = TAILQ_FIRST(&client->came))) {
+        struct text bytes = ready->bytes;
+        TAILQ_REMOVE(&client->came, ready, next);
+        ready->bytes = (struct text){0};
+        ready->wish.came(text_slice(&bytes), ready->wish.data); /* which may end it */
+        text_free(&bytes);
+    }
     while ((message = lib.curl_multi_info_read(client->multi, &left))) {
         struct http_fetch *fetch = NULL;
         if (message->msg != CURLMSG_DONE)
@@ -177,10 +193,14 @@ static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_socka
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 {
-    const struct http_fetch *fetch = data;
-    size_t len = size * count;
-    bool more = !fetch->wish.came || fetch->wish.came((struct slice){bytes, len}, fetch->wish.data);
-    return more ? len : 0;
+    struct http_fetch *fetch = data;
+    bool first = !fetch->bytes.at;
+    if (!fetch->wish.came)
+        return size * count;
+    text_add(&fetch->bytes, (struct slice){bytes, size * count});
+    if (first && fetch->bytes.at)
+        TAILQ_INSERT_TAIL(&fetch->client->came, fetch, next);
+    return fetch->bytes.failed ? 0 : size * count;
 }
 
 static void options_set(struct http_fetch *fetch)
@@ -240,6 +260,13 @@ struct http_fetch *http_fetch_new(struct http_client *client, const struct http_
     }
     fetch_free(fetch);
     return NULL;
+}
+
+const char *http_fetch_type(const struct http_fetch *fetch)
+{
+    const char *type = NULL;
+    lib.curl_easy_getinfo(fetch->easy, CURLINFO_CONTENT_TYPE, (char **)(void *)&type);
+    return type ? type : "";
 }
 
 /* ── libcurl in the loop ── */
@@ -314,6 +341,7 @@ struct http_client *http_client_new(uv_loop_t *loop)
     if (!client)
         return NULL;
     client->loop = loop;
+    TAILQ_INIT(&client->came);
     client->multi = lib.curl_multi_init();
     if (!client->multi) {
         free(client);

@@ -15,11 +15,10 @@ struct http_fetch;
 
 /* How a request ended. */
 struct http_end {
-    bool whole;       /* an answer came, and all of it */
-    long status;      /* 0: none came */
-    bool sent;        /* the request went out, or some of it: the other side may have it */
-    const char *type; /* of the answer, "application/json"; "": it does not say */
-    const char *why;  /* when not whole: a sentence, libcurl's */
+    bool whole;      /* an answer came, and all of it */
+    long status;     /* 0: none came */
+    bool sent;       /* the request went out, or some of it: the other side may have it */
+    const char *why; /* when not whole: a sentence, libcurl's */
 };
 
 struct http_wish {
@@ -28,11 +27,10 @@ struct http_wish {
     const char *body;           /* copied; NULL: none */
     const char *ca;             /* who vouches for a server: a file; NULL: whom the system trusts */
     long timeout_s;             /* for all of it; 0: as long as the other side lives */
-    /* May it connect there? NULL: anywhere. */
+    /* May it connect there? NULL: anywhere. Calls nothing of this. */
     bool (*permit)(const struct sockaddr *address, void *data);
-    /* Bytes of the answer's body. False: that is enough, and it ends, not whole. NULL: nobody reads
-     * them. */
-    bool (*came)(struct slice bytes, void *data);
+    /* Bytes of the answer's body. NULL: nobody reads them. */
+    void (*came)(struct slice bytes, void *data);
     void (*done)(const struct http_end *end, void *data); /* it is no more */
     void *data;
 };
@@ -46,8 +44,10 @@ void http_client_close(struct http_client *client);
 
 /* Its callbacks come later, from the loop. NULL: out of memory, and none comes. */
 struct http_fetch *http_fetch_new(struct http_client *client, const struct http_wish *wish);
-/* Before it is done; not from `permit` or `came`. No callback comes any more. NULL is fine. */
+/* Before it is done. No callback comes any more. NULL is fine. */
 void http_fetch_end(struct http_fetch *fetch);
+/* Of an answer that has begun to come, "application/json"; "": it does not say. */
+const char *http_fetch_type(const struct http_fetch *fetch);
 
 /* What of a URL says where it leads, by libcurl's own reading, so that there is no other. */
 struct http_place {

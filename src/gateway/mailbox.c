@@ -185,6 +185,20 @@ size_t mailbox_pick(struct mailbox *mailbox, const struct mail_wish *wish, struc
     return choice.count;
 }
 
+size_t mailbox_show(struct mailbox *mailbox, uint64_t seq)
+{
+    size_t count = 0;
+    struct mail *message;
+    TAILQ_FOREACH (message, &mailbox->messages, next) {
+        if (message->seq != seq || message->shown)
+            continue;
+        message->shown = true;
+        mailbox->unshown--;
+        count++;
+    }
+    return count;
+}
+
 json_t *mailbox_rest(const struct mailbox *mailbox)
 {
     json_t *types = json_object(), *senders = json_object();

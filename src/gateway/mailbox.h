@@ -54,6 +54,8 @@ struct mail_wish {
 };
 /* Marks as shown what it picks, and writes it into picked (room for wish->messages). How many. */
 size_t mailbox_pick(struct mailbox *mailbox, const struct mail_wish *wish, struct mail **picked);
+/* Marks what has that seq as shown; 0: what has none. How many messages. */
+size_t mailbox_show(struct mailbox *mailbox, uint64_t seq);
 /* Bytes of a message's payload that one answer shows, of a budget of tokens. */
 size_t mailbox_shown_bytes(const struct mail *message, size_t tokens);
 /* What is not shown yet, as {count, directed, from, types: {type: count}}; NULL: out of memory. */
