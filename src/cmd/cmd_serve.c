@@ -22,7 +22,7 @@ struct serve_settings {
     size_t max_line, sync_limit, max_knowledge, max_output;
     double rate;
     size_t rate_bytes;
-    long max_chain;
+    long max_chain, epoch;
     long max_connections, owner_connections, owner_sessions, owner_entries;
     size_t owner_knowledge, owner_daily;
     double room_rate;
@@ -148,6 +148,7 @@ static void take_limits(const struct serve_settings *settings, struct hub_config
     config->owner.most[LIMIT_KNOWLEDGE] = (double)settings->owner_knowledge;
     config->owner.most[LIMIT_DAILY] = (double)settings->owner_daily;
     config->chain_max = (uint64_t)settings->max_chain;
+    config->epoch_ms = 1000 * settings->epoch;
 }
 
 /* EXIT_WORKED, or another exit code after a sentence. */
@@ -374,6 +375,17 @@ static const struct setting options[] = {
      .low = 0,
      .high = 1ll << 40,
      .help = "Bytes of messages a second, likewise."},
+    {.name = "epoch",
+     .kind = SETTING_WHOLE,
+     AT(epoch),
+     .argument = "SECONDS",
+     .fallback = "2",
+     .low = 1,
+     .high = 3600,
+     .help =
+         "How long AIs that commit themselves to parameters wait for others to do so; then they "
+         "all learn on which workloads they are measured. In longer ones an AI has fewer "
+         "throws of the dice, and waits longer to claim anything."},
     {.name = "max-chain",
      .kind = SETTING_WHOLE,
      AT(max_chain),

@@ -413,13 +413,14 @@ int kb_top(const struct kb_settings *settings, struct json_value sync)
 
 int kb_ledger(const struct kb_settings *settings, struct json_value sync)
 {
-    static const char *const counts[] = {"commitments", "claims",    "confirmed",
+    static const char *const counts[] = {"commitments", "nonces",    "claims",    "confirmed",
                                          "refuted",     "contested", "mismatched"};
     static const struct column columns[] = {
         {.title = "AI", .shrinks = true},        {.title = "OWNER", .shrinks = true},
-        {.title = "COMMITMENTS", .right = true}, {.title = "CLAIMS", .right = true},
-        {.title = "CONFIRMED", .right = true},   {.title = "REFUTED", .right = true},
-        {.title = "CONTESTED", .right = true},   {.title = "MISMATCHED", .right = true},
+        {.title = "COMMITMENTS", .right = true}, {.title = "NONCES", .right = true},
+        {.title = "CLAIMS", .right = true},      {.title = "CONFIRMED", .right = true},
+        {.title = "REFUTED", .right = true},     {.title = "CONTESTED", .right = true},
+        {.title = "MISMATCHED", .right = true},
     };
     struct json_value ledger = json_get(sync, "ledger"), name, account;
     struct json_iterator iterator = {.rest = ledger.raw};
@@ -440,7 +441,10 @@ int kb_ledger(const struct kb_settings *settings, struct json_value sync)
         table_add(&table, ai_id);
         table_add(&table, owner);
         for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-            table_addf(&table, "%.0f", field_number(account, counts[i], 0));
+            if (json_get(account, counts[i]).kind == JSON_KIND_NUMBER)
+                table_addf(&table, "%.0f", field_number(account, counts[i], 0));
+            else
+                table_add(&table, "-"); /* of an earlier hub */
     }
     table_print(&table, &terminal, stdout);
     table_free(&table);

@@ -358,6 +358,13 @@ static void apply_unseal(struct hub *hub, struct room *room, const struct entry 
     seal_time_up(&request, entry->bytes);
 }
 
+static void apply_epoch_end(struct hub *hub, struct room *room, const struct entry *entry)
+{
+    struct request request = {.hub = hub, .room = room, .entry = entry};
+    room->last_seq = entry->seq;
+    epoch_time_up(&request, entry->bytes);
+}
+
 static void apply_expire(struct hub *hub, struct room *room, const struct entry *entry)
 {
     struct request request = {.hub = hub, .room = room, .entry = entry};
@@ -409,7 +416,8 @@ void room_apply(struct room *room, const struct entry *entry)
         [ENTRY_UNSEAL] = apply_unseal,
         [ENTRY_STAY_END] = apply_stay_end,
         [ENTRY_APPROVAL_END] = apply_approval_end,
-        [ENTRY_TOUCH_END] = apply_touch_end};
+        [ENTRY_TOUCH_END] = apply_touch_end,
+        [ENTRY_EPOCH_END] = apply_epoch_end};
     assert(entry->seq > room->last_seq && (unsigned)entry->kind < ENTRY_KIND_COUNT);
     appliers[entry->kind](room->hub, room, entry);
     if (entry->kind != ENTRY_CURSOR)

@@ -168,6 +168,7 @@
  * most half ── */
 
 #define COMMITMENTS_EACH_MAX 256u   /* kept of one AI */
+#define EPOCH_SETS_MAX       4u     /* that one owner commits itself to in one epoch (epochs.c) */
 #define COMMITMENTS_MAX      65536u /* kept in a room */
 #define ACCOUNTS_MAX         16384u /* AIs in a room's ledger; the longest unchanged goes first */
 #define ACCOUNTS_SHOWN_MAX   256u   /* of them in one training_sync, newest change first */
@@ -185,6 +186,8 @@
 #define SESSION_PENDING_MS   60000  /* pending with no taker: expired */
 #define SESSION_SILENT_MS    120000 /* active, and no participant heard of: abandoned */
 #define HEARTBEAT_TIMEOUT_MS 90000  /* level 2, silent: closed */
+#define EPOCH_MS             2000   /* of an epoch; --epoch changes it */
+#define EPOCH_LATE_MS        1000   /* after which it has ended, if the hub is not overloaded */
 #define SEAL_MS              600000 /* from a claim's first measurement until all is told */
 #define CURSOR_MS            5000   /* between two that are kept of one connection */
 #define CLOCK_STEP_MAX_MS    5000   /* a longer step of the clock counts as this much */

@@ -1,5 +1,5 @@
-/* What AIs claim of their shares: who committed to what (ledger.c), and what others measured
- * (verification.c). */
+/* What AIs claim of their shares: who committed to what (ledger.c), on which nonce (epochs.c), and
+ * what others measured (verification.c). */
 #ifndef KHUB_CORE_CLAIMS_H
 #define KHUB_CORE_CLAIMS_H
 
@@ -55,7 +55,11 @@ TAILQ_HEAD(seal_list, seal);
 /* Parameters that an AI committed itself to, by their hash, and the nonce that it got for them. */
 struct commitment {
     struct slice key; /* commitment_id, in `id` */
-    char id[UUID_SIZE], nonce[33], sha256[COMMITMENT_DIGEST_SIZE];
+    char id[UUID_SIZE], sha256[COMMITMENT_DIGEST_SIZE];
+    char nonce[33];            /* "": it waits for the end of its epoch, and then */
+    struct slice owner, asked; /* are there: who commits, and the message_id to be answered */
+    struct epoch *epoch;       /* NULL: it is in no list yet, or has its nonce */
+    uint64_t sets; /* that its owner had committed itself to when its epoch ended, with this one */
     struct account *account;
     struct slice subject, subject_version;
     double ratio; /* what its author measured; NAN: it has not said yet */
@@ -63,17 +67,30 @@ struct commitment {
     bool revealed;  /* others were told that ratio */
     uint64_t order; /* in the lists it is in */
     struct change change;
-    TAILQ_ENTRY(commitment) of_account, of_room;
+    TAILQ_ENTRY(commitment) of_account, of_room, of_epoch;
 };
 TAILQ_HEAD(commitment_list, commitment);
+
+/* All who commit themselves to sets of parameters of one subject and version, until nobody can any
+ * more; then they get one nonce. It lives as long as it has commitments. */
+struct epoch {
+    struct slice key;                   /* subject, line end, version */
+    int64_t since;                      /* hub clock */
+    bool proposed;                      /* its end was */
+    struct commitment_list commitments; /* the first first */
+    struct index entrants;              /* their owners */
+    TAILQ_ENTRY(epoch) next;
+};
+TAILQ_HEAD(epoch_list, epoch);
 
 /* An AI's page in the ledger; kept when it leaves. What became of its claims stands with the
  * contributor. */
 struct account {
-    struct slice key;   /* ai_id */
-    struct slice owner; /* when it last committed or mismatched */
-    uint64_t commitments, mismatched;
-    struct commitment_list open, claimed; /* those kept, oldest first */
+    struct slice key;                         /* ai_id */
+    struct slice owner;                       /* when it last committed or mismatched */
+    uint64_t commitments, nonces, mismatched; /* nonces: epochs in which it got one */
+    uint64_t nonce_seq;                       /* of the entry that gave it the last */
+    struct commitment_list open, claimed;     /* those kept, oldest first */
     size_t kept, kept_claimed;
     const struct contributor *contributor; /* NULL while it has no claim */
     uint64_t order;                        /* of its last change */
@@ -83,8 +100,9 @@ struct account {
 TAILQ_HEAD(account_list, account);
 
 struct ledger {
-    struct index accounts, commitments, owners, seals;
-    struct seal_list running; /* the first begun first */
+    struct index accounts, commitments, owners, seals, epochs;
+    struct seal_list running;   /* the first begun first, */
+    struct epoch_list underway; /* and of epochs */
     struct account_list recent;
     struct commitment_list open, claimed; /* oldest first */
     size_t claimed_count;
@@ -114,6 +132,7 @@ struct claim {
     LIST_ENTRY(claim) of_seal;
     double ratio;
     unsigned seeds;
+    uint64_t sets; /* of the commitment */
     enum claim_status status;
     struct verifier *verifiers; /* each owner once, in the order of their latest measurements */
     size_t verifier_count, verifier_capacity;
@@ -141,7 +160,7 @@ void ledger_free(struct ledger *ledger);
 struct account *account_restore(struct knowledge *knowledge, struct slice ai_id);
 void commitment_restore(struct knowledge *knowledge, struct account *account,
                         struct commitment *commitment);
-void commitment_insert(struct ledger *ledger, struct commitment *commitment);
+void commitment_insert(struct ledger *ledger, struct commitment *commitment, int64_t clock);
 /* The account is that owner's. */
 void account_own(struct account *account, struct slice owner);
 /* The AI's page comes first in what is shown. */
@@ -157,6 +176,18 @@ void ledger_write(const struct ledger *ledger, size_t accounts_max, size_t limit
 void account_write(const struct ledger *ledger, struct slice ai_id, struct text *text);
 /* As many as a training_sync shows. That text is kept: many join while nobody's account changes. */
 void ledger_show(struct ledger *ledger, size_t limit, struct text *text);
+
+/* ── epochs (epochs.c) ── */
+
+/* A commitment that has no nonce enters the epoch of its subject and version, which begins when
+ * there is none; clock: the hub's. */
+void epoch_enter(struct ledger *ledger, struct commitment *commitment, int64_t clock);
+/* It has left it: it is dropped, or has its nonce. */
+void epoch_leave(struct ledger *ledger, struct commitment *commitment);
+/* Sets that this owner has committed itself to in that epoch. */
+uint64_t epoch_sets(const struct ledger *ledger, struct slice subject, struct slice subject_version,
+                    struct slice owner);
+void epoch_free(void *object);
 
 /* ── owners (owners.c) ── */
 

@@ -64,9 +64,12 @@ static void dump_commitments(struct dump *dump, const struct commitment_list *li
         text_add_string(dump->text, commitment->subject);
         text_add_literal(dump->text, ",\"subject_version\":");
         text_add_string(dump->text, commitment->subject_version);
-        text_addf(dump->text, ",\"sha256\":\"%s\",\"claimed\":%s,\"revealed\":%s,\"ratio\":",
-                  commitment->sha256, commitment->claimed ? "true" : "false",
-                  commitment->revealed ? "true" : "false");
+        text_add_literal(dump->text, ",\"asked\":");
+        text_add_string(dump->text, commitment->asked);
+        text_addf(dump->text,
+                  ",\"sha256\":\"%s\",\"sets\":%llu,\"claimed\":%s,\"revealed\":%s,\"ratio\":",
+                  commitment->sha256, (unsigned long long)commitment->sets,
+                  commitment->claimed ? "true" : "false", commitment->revealed ? "true" : "false");
         if (isnan(commitment->ratio))
             text_add_literal(dump->text, "null}");
         else

@@ -28,6 +28,7 @@ enum entry_kind {
     ENTRY_STAY_END,     /* bytes: which member that was away has been so for too long (stays.h) */
     ENTRY_APPROVAL_END, /* bytes: the id of a question that no person answered in time */
     ENTRY_TOUCH_END,    /* bytes: which touch was not said again for its time (touches.h) */
+    ENTRY_EPOCH_END,    /* bytes: of which subject nobody enters the epoch any more (epochs.c) */
     ENTRY_KIND_COUNT
 };
 

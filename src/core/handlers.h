@@ -58,6 +58,13 @@ void feature_proceed(struct request *request);
 
 int commitment_check(struct request *request);
 void commitment_proceed(struct request *request);
+/* Tells its author the nonce of a commitment (epochs.c). */
+void challenge_send(struct request *request, const struct commitment *commitment,
+                    struct slice in_reply_to);
+/* Nobody enters it any more: its nonce is made, and told to those who did. */
+void epoch_end(struct request *request, struct epoch *epoch);
+/* The same of the one whose key that is; nothing when there is none. */
+void epoch_time_up(struct request *request, struct slice key);
 /* Whether the body, which stands at `path` in the message and whose members were found, is a
  * claim, and fit to be one: fills request->claiming, or request->mismatched and the refusal. */
 int claim_check(struct request *request, const char *path);

@@ -410,9 +410,9 @@ static void sync_write_level_2(const struct request *request, size_t ledger_max,
     text_add_string(text, request->room->key);
     text_addf(text,
               ",\"limits\":{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"rate\":%.17g,"
-              "\"heartbeat_timeout_s\":%.3f,\"stays_s\":%u}",
+              "\"heartbeat_timeout_s\":%.3f,\"stays_s\":%u,\"epoch_s\":%.3f}",
               limits->line_max, limits->output_max, limits->sync_limit, limits->rate,
-              (double)limits->heartbeat_ms / 1000, STAY_MAX_S);
+              (double)limits->heartbeat_ms / 1000, STAY_MAX_S, (double)limits->epoch_ms / 1000);
     if (request->member->stays_s)
         text_addf(text, ",\"stays_s\":%u", request->member->stays_s);
     text_add_literal(text, ",\"away\":");

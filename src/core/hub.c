@@ -129,12 +129,14 @@ void hub_dismiss(struct hub *hub, peer_id id, enum close_reason reason,
 
 int64_t hub_tick(struct hub *hub, int64_t now)
 {
+    int64_t wait = 1000;
     hub_set_clock(hub, now);
     principals_tick(hub);
     for (size_t i = 0; i < hub->room_count; i++) {
         sessions_propose_ends(hub->rooms[i], now);
         replies_tick(hub->rooms[i], now);
         seals_tick(hub->rooms[i], now);
+        wait = epochs_tick(hub->rooms[i], now, wait);
         leases_propose_ends(hub->rooms[i], now);
         stays_propose_ends(hub->rooms[i], now);
         approvals_tick(hub->rooms[i], now);
@@ -151,7 +153,7 @@ int64_t hub_tick(struct hub *hub, int64_t now)
                (double)silent / 1000, (double)hub->config.heartbeat_ms / 1000);
         hub_dismiss(hub, peer->id, CLOSE_HEARTBEAT_TIMEOUT, &refusal, now);
     }
-    return 1000;
+    return wait;
 }
 
 void hub_stop(struct hub *hub, int64_t now)

@@ -244,6 +244,7 @@ struct hub_config {
     struct quota owner;   /* of each owner that has none of its own */
     struct quota room;    /* of each room; of bytes of knowledge it has none here */
     int64_t pending_ms, silent_ms, heartbeat_ms; /* see bounds.h */
+    int64_t epoch_ms;   /* of an epoch; 0: each commitment has a nonce of its own, at once */
     uint64_t chain_max; /* replies in a row without a person or a pause; 0: any number */
     bool keeps;         /* the edge keeps effects, and delivers them to who resumes */
     bool receives; /* while a log can't keep anything, who only observes is a guest (peers.h) */

@@ -2,10 +2,10 @@
  * would be measured on, and whether what it claims later is that.
  *
  * A commitment is a hash of parameters; the hub answers with a nonce that nobody could know
- * before, and from which the workloads follow. The same AI gets the same nonce for the same
- * parameters, so nobody rolls the dice twice for one set of them; who rolls for a thousand sets
- * that hardly differ and claims the luckiest is seen, since commitments are counted whatever
- * becomes of them.
+ * before, and from which the workloads follow (epochs.c: it is one for all who committed at that
+ * time). The same AI gets the same nonce for the same parameters, so nobody rolls the dice twice
+ * for one set of them. Who rolls again and again for sets that hardly differ, and claims the
+ * luckiest, is seen: commitments and nonces are counted whatever becomes of them.
  *
  * A claim that contradicts its commitment is refused, and counted on its sender's account. One
  * whose commitment is not known is refused and counts for nothing: the hub may have forgotten. */
@@ -22,7 +22,7 @@
 #include "wire/shown.h"
 
 #define ACCOUNT_OVERHEAD    352u /* bytes that an account counts for beside its id, */
-#define COMMITMENT_OVERHEAD 384u /* and a commitment beside its texts */
+#define COMMITMENT_OVERHEAD 480u /* and a commitment beside its texts */
 
 void ledger_init(struct ledger *ledger)
 {
@@ -31,6 +31,7 @@ void ledger_init(struct ledger *ledger)
     TAILQ_INIT(&ledger->open);
     TAILQ_INIT(&ledger->claimed);
     TAILQ_INIT(&ledger->running);
+    TAILQ_INIT(&ledger->underway);
 }
 
 static void commitment_free(void *object)
@@ -38,6 +39,8 @@ static void commitment_free(void *object)
     struct commitment *commitment = object;
     slice_free(&commitment->subject);
     slice_free(&commitment->subject_version);
+    slice_free(&commitment->owner);
+    slice_free(&commitment->asked);
     free(commitment);
 }
 
@@ -50,6 +53,7 @@ static void account_free(void *object)
 
 void ledger_free(struct ledger *ledger)
 {
+    index_clear(&ledger->epochs, epoch_free);
     index_clear(&ledger->commitments, commitment_free);
     index_clear(&ledger->accounts, account_free);
     index_clear(&ledger->owners, keyed_free);
@@ -83,19 +87,22 @@ static struct commitment_list *list_of_room(struct ledger *ledger,
     return commitment->claimed ? &ledger->claimed : &ledger->open;
 }
 
-void commitment_insert(struct ledger *ledger, struct commitment *commitment)
+void commitment_insert(struct ledger *ledger, struct commitment *commitment, int64_t clock)
 {
     TAILQ_INSERT_TAIL(list_of_account(commitment), commitment, of_account);
     TAILQ_INSERT_TAIL(list_of_room(ledger, commitment), commitment, of_room);
     commitment->account->kept_claimed += commitment->claimed;
     ledger->claimed_count += commitment->claimed;
+    if (!commitment->nonce[0])
+        epoch_enter(ledger, commitment, clock);
 }
 
-static void commitment_enlist(struct knowledge *knowledge, struct commitment *commitment)
+static void commitment_enlist(struct request *request, struct commitment *commitment)
 {
+    struct knowledge *knowledge = &request->room->knowledge;
     commitment->order = ++knowledge->changes->order;
     change_mark(knowledge->changes, &commitment->change, commitment, ROW_COMMITMENT);
-    commitment_insert(&knowledge->ledger, commitment);
+    commitment_insert(&knowledge->ledger, commitment, request->hub->clock);
 }
 
 static void commitment_delist(struct ledger *ledger, struct commitment *commitment)
@@ -111,6 +118,8 @@ static void commitment_drop(struct knowledge *knowledge, struct commitment *comm
 {
     struct ledger *ledger = &knowledge->ledger;
     assert(commitment->account->kept > 0);
+    if (commitment->epoch)
+        epoch_leave(ledger, commitment);
     commitment_delist(ledger, commitment);
     commitment->account->kept--;
     index_remove(&ledger->commitments, commitment);
@@ -308,6 +317,22 @@ static struct growth account_growth(const struct request *request, const struct 
     return growth;
 }
 
+/* May its owner commit itself to one more set in this epoch? */
+static int epoch_check(struct request *request, const struct promise *promise)
+{
+    int64_t most_ms = request->room->limits.epoch_ms;
+    uint64_t sets = epoch_sets(&request->room->knowledge.ledger, promise->subject,
+                               promise->subject_version, request_owner(request));
+    if (!most_ms || sets < EPOCH_SETS_MAX)
+        return 0;
+    return refuse_over(
+        request->refusal, WIRE_RATE_LIMITED,
+        &(struct overrun){"commitments", "epoch", EPOCH_SETS_MAX, most_ms + EPOCH_LATE_MS},
+        "%llu sets of this subject are committed to in this epoch, the most that an "
+        "owner may: in the next one it may again",
+        (unsigned long long)sets);
+}
+
 int commitment_check(struct request *request)
 {
     struct promise promise;
@@ -318,6 +343,10 @@ int commitment_check(struct request *request)
             "hello with \"protocol\":2 first");
     int error = promise_read(request, &promise);
     if (error < 0)
+        return error;
+    const struct account *account =
+        account_find(&request->room->knowledge.ledger, request->message->sender_id);
+    if ((!account || !same_of(account, &promise)) && (error = epoch_check(request, &promise)) < 0)
         return error;
     request->growth = account_growth(request, &promise);
     return quota_check(request);
@@ -336,32 +365,23 @@ static struct commitment *commitment_new(struct request *request, struct account
     struct commitment *commitment = memory_new(sizeof *commitment);
     uint64_t seq = request->entry->seq;
     hub_uuid(request->hub, request->room->key, seq, request->made++, commitment->id);
-    hub_secret(request->hub, request->room->key, seq, request->made++, commitment->nonce);
     memcpy(commitment->sha256, promise->sha256.at, promise->sha256.len);
     commitment->subject = slice_copy(promise->subject);
     commitment->subject_version = slice_copy(promise->subject_version);
+    commitment->owner = slice_copy(request_owner(request));
     commitment->ratio = (double)NAN;
     commitment_restore(knowledge, account, commitment);
-    commitment_enlist(knowledge, commitment);
+    commitment_enlist(request, commitment);
     account->commitments++;
     return commitment;
 }
 
-static void challenge_send(struct request *request, const struct commitment *commitment)
+/* The next answer is to this message. */
+static void commitment_asks(struct request *request, struct commitment *commitment)
 {
-    struct text *text =
-        hub_message_begin(request, MESSAGE_CHALLENGE, slice_of("hub"), request->member->key);
-    text_addf(text, "{\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"subject\":", commitment->id,
-              commitment->nonce);
-    text_add_string(text, commitment->subject);
-    text_add_literal(text, ",\"subject_version\":");
-    text_add_string(text, commitment->subject_version);
-    text_addf(text, ",\"sha256\":\"%s\",\"in_reply_to\":", commitment->sha256);
-    text_add_string(text, request->message->message_id);
-    text_add_literal(text, "}");
-    struct outgoing outgoing;
-    hub_message_end(request, MESSAGE_CHALLENGE, &outgoing);
-    effect_to_member(request, &outgoing, request->member);
+    slice_free(&commitment->asked);
+    commitment->asked = slice_copy(request->message->message_id);
+    change_mark(&request->room->changes, &commitment->change, commitment, ROW_COMMITMENT);
 }
 
 void commitment_proceed(struct request *request)
@@ -374,7 +394,12 @@ void commitment_proceed(struct request *request)
     struct commitment *commitment = same_of(account, &promise);
     if (!commitment)
         commitment = commitment_new(request, account, &promise);
-    challenge_send(request, commitment);
+    if (commitment->epoch)
+        commitment_asks(request, commitment);
+    else
+        challenge_send(request, commitment, request->message->message_id);
+    if (commitment->epoch && !request->room->limits.epoch_ms)
+        epoch_end(request, commitment->epoch);
     request->handled = true;
 }
 
@@ -563,5 +588,5 @@ void claim_made(struct request *request)
         return;
     commitment_delist(&knowledge->ledger, commitment);
     commitment->claimed = true;
-    commitment_enlist(knowledge, commitment);
+    commitment_enlist(request, commitment);
 }

@@ -11,10 +11,10 @@ static void page_write(const struct account *account, struct text *text)
     text_add_literal(text, "{\"owner\":");
     text_add_string(text, account->owner);
     text_addf(text,
-              ",\"commitments\":%llu,\"claims\":%llu,\"confirmed\":%llu,\"refuted\":%llu,"
-              "\"contested\":%llu,\"mismatched\":%llu}",
-              (unsigned long long)account->commitments, (unsigned long long)all,
-              (unsigned long long)claims[CLAIM_CONFIRMED],
+              ",\"commitments\":%llu,\"nonces\":%llu,\"claims\":%llu,\"confirmed\":%llu,"
+              "\"refuted\":%llu,\"contested\":%llu,\"mismatched\":%llu}",
+              (unsigned long long)account->commitments, (unsigned long long)account->nonces,
+              (unsigned long long)all, (unsigned long long)claims[CLAIM_CONFIRMED],
               (unsigned long long)claims[CLAIM_REFUTED],
               (unsigned long long)claims[CLAIM_CONTESTED], (unsigned long long)account->mismatched);
 }

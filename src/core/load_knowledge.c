@@ -6,6 +6,14 @@
 #include "core/load.h"
 #include "core/memory.h"
 
+/* A number that an earlier version did not keep: 0, then. */
+static uint64_t load_later(struct json_value object, const char *name)
+{
+    uint64_t number = 0;
+    (void)json_u64(json_get(object, name), &number);
+    return number;
+}
+
 static void load_verifier(struct loading *loading, struct claim *claim, struct json_value object)
 {
     if (claim->verifier_count == VERIFIERS_MAX) {
@@ -60,6 +68,7 @@ static void load_claim_live(struct loading *loading, struct claim *claim, struct
     load_short(loading, object, "nonce", claim->nonce, sizeof claim->nonce);
     claim->ratio = load_double(loading, object, "ratio");
     claim->seeds = (unsigned)load_u64(loading, object, "seeds");
+    claim->sets = load_later(object, "sets");
     claim->gone[false] = load_u64(loading, object, "gone_disagreeing");
     claim->gone[true] = load_u64(loading, object, "gone_agreeing");
     while (json_next_element(&verifiers, &verifier))
@@ -115,14 +124,6 @@ static void load_shares(struct loading *loading, struct knowledge_entry *entry)
             load_damage(loading, "shared_at");
 }
 
-/* The seq of a message; 0: an earlier version did not keep that. */
-static uint64_t load_seq(struct json_value object, const char *name)
-{
-    uint64_t seq = 0;
-    (void)json_u64(json_get(object, name), &seq);
-    return seq;
-}
-
 /* Nothing is left of it but its id. */
 static void load_retracted(struct loading *loading, struct knowledge_entry *entry)
 {
@@ -170,7 +171,7 @@ void load_knowledge(struct loading *loading)
         struct reporting reporting = {.reporter = load_text(loading, report, "reporter"),
                                       .timestamp = load_text(loading, report, "timestamp"),
                                       .score = load_double(loading, report, "score"),
-                                      .seq = load_seq(report, "seq"),
+                                      .seq = load_later(report, "seq"),
                                       .seal = load_report_seal(loading, report),
                                       .metrics =
                                           load_value(loading, report, "metrics", JSON_KIND_OBJECT)};
@@ -213,6 +214,8 @@ void load_account(struct loading *loading)
     }
     account->owner = load_owner(loading, object, account->key);
     account->commitments = load_u64(loading, object, "commitments");
+    account->nonces = load_has(loading, "nonces") ? load_u64(loading, object, "nonces")
+                                                  : account->commitments; /* one for each, then */
     account->mismatched = load_u64(loading, object, "mismatched");
     account->order = load_u64(loading, object, "order");
 }
@@ -235,6 +238,11 @@ void load_commitment(struct loading *loading)
     commitment->subject_version = load_text(loading, object, "subject_version");
     load_short(loading, object, "nonce", commitment->nonce, sizeof commitment->nonce);
     load_short(loading, object, "sha256", commitment->sha256, sizeof commitment->sha256);
+    if (!commitment->nonce[0]) {
+        commitment->owner = load_owner(loading, object, account->key);
+        commitment->asked = load_text(loading, object, "asked");
+    }
+    commitment->sets = load_later(object, "sets");
     commitment->claimed = load_bool(loading, object, "claimed");
     commitment->ratio = (double)NAN;
     if (load_has(loading, "ratio"))
@@ -264,7 +272,7 @@ void load_former(struct loading *loading)
     struct former former = {
         .key = loading->row->key,
         .revision = load_u64(loading, object, "revision"),
-        .seq = load_seq(object, "shared_at"),
+        .seq = load_later(object, "shared_at"),
         .replaced_ms = load_i64(loading, object, "replaced_ms"),
         .timestamp = load_text(loading, object, "timestamp"),
         .body = slice_copy(load_value(loading, object, "body", JSON_KIND_OBJECT).raw)};

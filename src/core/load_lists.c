@@ -145,7 +145,7 @@ static void put_account(struct room *room, void *object)
 
 static void put_commitment(struct room *room, void *object)
 {
-    commitment_insert(&room->knowledge.ledger, object);
+    commitment_insert(&room->knowledge.ledger, object, room->hub->clock);
 }
 
 static void put_session(struct room *room, void *object)

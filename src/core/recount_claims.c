@@ -89,7 +89,8 @@ static void recount_commitments(struct verdict *verdict, const struct ledger *le
     TAILQ_FOREACH (commitment, list, of_room) {
         verdict->entries++;
         verdict->bytes += commitment_cost(commitment->subject, commitment->subject_version);
-        if (commitment->claimed != claimed ||
+        if (commitment->claimed != claimed || !commitment->epoch != !!commitment->nonce[0] ||
+            (claimed && commitment->epoch) ||
             index_find(&ledger->commitments, commitment->key) != commitment ||
             index_find(&ledger->accounts, commitment->account->key) != commitment->account)
             verdict_fail(verdict, "commitment %s is in the wrong place", commitment->id);
@@ -123,6 +124,48 @@ static void recount_account(struct verdict *verdict, const struct account *accou
     verdict->bytes += account_cost(account->key);
 }
 
+/* Who waits for its end, and how often each owner. */
+static void recount_epoch(void *object, void *ctx)
+{
+    struct verdict *verdict = ctx;
+    const struct ledger *ledger = &verdict->room->knowledge.ledger;
+    const struct epoch *epoch = object, *other;
+    const struct commitment *commitment;
+    size_t strange = TAILQ_EMPTY(&epoch->commitments), listed = 0;
+    TAILQ_FOREACH (commitment, &epoch->commitments, of_epoch) {
+        uint64_t sets = 0;
+        const struct commitment *same;
+        TAILQ_FOREACH (same, &epoch->commitments, of_epoch)
+            sets += slice_equal(same->owner, commitment->owner);
+        strange += commitment->epoch != epoch ||
+                   index_find(&ledger->commitments, commitment->key) != commitment ||
+                   epoch_sets(ledger, commitment->subject, commitment->subject_version,
+                              commitment->owner) != sets;
+        verdict->entries++;
+    }
+    TAILQ_FOREACH (other, &ledger->underway, next)
+        listed += other == epoch;
+    if (strange || listed != 1)
+        verdict_fail(verdict, "an epoch has %zu commitments that are not its", strange);
+}
+
+static void recount_epochs(struct verdict *verdict, const struct ledger *ledger)
+{
+    const struct epoch *epoch;
+    const struct commitment *commitment;
+    size_t before = verdict->entries, waiting = 0, listed = 0;
+    TAILQ_FOREACH (commitment, &ledger->open, of_room)
+        waiting += commitment->epoch != NULL;
+    verdict->entries = 0;
+    index_walk(&ledger->epochs, recount_epoch, verdict);
+    TAILQ_FOREACH (epoch, &ledger->underway, next)
+        listed++;
+    if (verdict->entries != waiting || listed != ledger->epochs.count)
+        verdict_fail(verdict, "%zu commitments wait in %zu epochs, counted %zu in %zu", waiting,
+                     listed, verdict->entries, ledger->epochs.count);
+    verdict->entries = before;
+}
+
 /* The kept text of what is shown. */
 static void recount_shown(struct verdict *verdict, const struct ledger *ledger)
 {
@@ -146,6 +189,7 @@ void recount_ledger(struct verdict *verdict)
     recount_shown(verdict, ledger);
     recount_commitments(verdict, ledger, &ledger->open, false);
     recount_commitments(verdict, ledger, &ledger->claimed, true);
+    recount_epochs(verdict, ledger);
     if (accounts != ledger->accounts.count || accounts > ACCOUNTS_MAX ||
         verdict->entries != ledger->commitments.count || verdict->entries > COMMITMENTS_MAX ||
         verdict->bytes != ledger->bytes)

@@ -25,6 +25,7 @@ struct room_limits {
     double rate;                                            /* messages a second; 0: none */
     int64_t heartbeat_ms;
     uint64_t chain_max; /* replies in a row; 0: any number */
+    int64_t epoch_ms;   /* 0: none, as before there were any */
     bool keeps;         /* who missed something gets it when it resumes */
 };
 
@@ -134,6 +135,8 @@ uint64_t room_said(const struct room *room, int64_t day);
 
 /* Proposes to end the seals of claims that too few have measured in time (seals.c). */
 void seals_tick(struct room *room, int64_t now);
+/* Returns in how many ms the next epoch ends, if that is less than `most`; else that. */
+int64_t epochs_tick(struct room *room, int64_t now, int64_t most);
 
 /* What apply reads of the configuration, and its JSON. */
 struct room_limits limits_of(const struct hub_config *config);

@@ -18,6 +18,7 @@ struct hub_config hub_config_default(void)
                                .stored_max = STORED_BYTES_MAX,
                                .workspaces_max = WORKSPACES_BYTES_MAX,
                                .artifacts_max = ARTIFACTS_HUB_BYTES_MAX,
+                               .epoch_ms = EPOCH_MS,
                                .chain_max = CHAIN_MAX};
 }
 
@@ -30,6 +31,7 @@ struct room_limits limits_of(const struct hub_config *config)
                                 .rate = config->owner.most[LIMIT_RATE],
                                 .heartbeat_ms = config->heartbeat_ms,
                                 .chain_max = config->chain_max,
+                                .epoch_ms = config->epoch_ms,
                                 .keeps = config->keeps};
 }
 
@@ -38,16 +40,16 @@ void limits_write(const struct room_limits *limits, struct text *text)
     text_addf(text,
               "{\"max_line\":%zu,\"max_output\":%zu,\"sync_limit\":%zu,\"max_knowledge\":%zu,"
               "\"rate\":%.17g,\"heartbeat_timeout_ms\":%" PRId64 ",\"max_chain\":%" PRIu64
-              ",\"keeps\":%s}",
+              ",\"epoch_ms\":%" PRId64 ",\"keeps\":%s}",
               limits->line_max, limits->output_max, limits->sync_limit, limits->knowledge_max,
-              limits->rate, limits->heartbeat_ms, limits->chain_max,
+              limits->rate, limits->heartbeat_ms, limits->chain_max, limits->epoch_ms,
               limits->keeps ? "true" : "false");
 }
 
 bool limits_read(struct slice bytes, struct room_limits *ret_limits)
 {
     size_t at;
-    uint64_t line, output, sync, knowledge, heartbeat, chain = 0;
+    uint64_t line, output, sync, knowledge, heartbeat, chain = 0, epoch = 0;
     double rate;
     if (json_check(bytes, 1, &at) != JSON_FINE)
         return false;
@@ -59,10 +61,12 @@ bool limits_read(struct slice bytes, struct room_limits *ret_limits)
         json_number(json_get(limits, "rate"), &rate) < 0 ||
         json_u64(json_get(limits, "heartbeat_timeout_ms"), &heartbeat) < 0)
         return false;
-    /* these came later: before, a chain had no bound, and what was written was written to a
-     * store */
-    struct json_value max_chain = json_get(limits, "max_chain");
-    if (max_chain.kind != JSON_KIND_ABSENT && json_u64(max_chain, &chain) < 0)
+    /* these came later: before, a chain had no bound, there were no epochs, and what was written
+     * was written to a store */
+    struct json_value max_chain = json_get(limits, "max_chain"),
+                      epoch_ms = json_get(limits, "epoch_ms");
+    if ((max_chain.kind != JSON_KIND_ABSENT && json_u64(max_chain, &chain) < 0) ||
+        (epoch_ms.kind != JSON_KIND_ABSENT && json_u64(epoch_ms, &epoch) < 0))
         return false;
     enum json_kind keeps = json_get(limits, "keeps").kind;
     *ret_limits = (struct room_limits){.line_max = line,
@@ -72,6 +76,7 @@ bool limits_read(struct slice bytes, struct room_limits *ret_limits)
                                        .rate = rate,
                                        .heartbeat_ms = (int64_t)heartbeat,
                                        .chain_max = chain,
+                                       .epoch_ms = (int64_t)epoch,
                                        .keeps = keeps != JSON_KIND_FALSE};
     return true;
 }

@@ -167,6 +167,7 @@ static void write_claim_live(const struct claim *claim, struct text *text)
     add_bool(text, "sealed", !claim->seal->broken);
     add_double(text, "ratio", claim->ratio);
     add_u64(text, "seeds", claim->seeds);
+    add_u64(text, "sets", claim->sets);
     add_u64(text, "gone_disagreeing", claim->gone[false]);
     add_u64(text, "gone_agreeing", claim->gone[true]);
     add_name(text, "verifiers");
@@ -269,6 +270,7 @@ static void write_account(const void *object, struct text *text)
     const struct account *account = object;
     add_text(text, "owner", account->owner);
     add_u64(text, "commitments", account->commitments);
+    add_u64(text, "nonces", account->nonces);
     add_u64(text, "mismatched", account->mismatched);
     add_u64(text, "order", account->order);
 }
@@ -280,6 +282,11 @@ static void write_commitment(const void *object, struct text *text)
     add_text(text, "subject", commitment->subject);
     add_text(text, "subject_version", commitment->subject_version);
     add_text(text, "nonce", slice_of(commitment->nonce));
+    if (commitment->epoch) {
+        add_text(text, "owner", commitment->owner);
+        add_text(text, "asked", commitment->asked);
+    }
+    add_u64(text, "sets", commitment->sets);
     add_text(text, "sha256", slice_of(commitment->sha256));
     add_double(text, "ratio", commitment->ratio);
     add_bool(text, "claimed", commitment->claimed);

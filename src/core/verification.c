@@ -295,6 +295,7 @@ static void claim_begin(struct knowledge *knowledge, struct knowledge_entry *ent
     claim->live = true;
     claim->ratio = commitment->ratio;
     claim->seeds = claiming->seeds;
+    claim->sets = commitment->sets;
     claim->status = CLAIM_CLAIMED;
     memcpy(claim->commitment_id, commitment->id, sizeof claim->commitment_id);
     memcpy(claim->nonce, commitment->nonce, sizeof claim->nonce);
@@ -515,6 +516,8 @@ void verification_write(const struct knowledge *knowledge, const struct knowledg
     text_addf(text, ",\"commitment_id\":\"%s\",\"nonce\":\"%s\",\"n\":%u,\"sealed\":%s",
               claim->commitment_id, claim->nonce, claim->seeds,
               claim->seal->broken ? "false" : "true");
+    if (claim->sets)
+        text_addf(text, ",\"sets\":%llu", (unsigned long long)claim->sets);
     if (claim->seal->broken) {
         text_add_literal(text, ",\"ratio\":");
         text_add_fraction(text, claim->ratio);

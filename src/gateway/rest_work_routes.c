@@ -96,6 +96,7 @@ static const struct param verification[] = {
     {"commitment_id", PARAM_TEXT, true},
     {"nonce", PARAM_TEXT, true},
     {"n", PARAM_WHOLE, true},
+    {"sets", PARAM_WHOLE, .about = "That its author's owner committed to on this nonce, with this"},
     {"sealed", PARAM_FLAG, true, "Others measure it, and nobody is told what its author did"},
     {"ratio", PARAM_NUMBER, .about = "What its author measured; 1: as good as the textbook's"},
     {"verifiers", PARAM_OBJECTS, true, "What others measured"},
@@ -123,10 +124,15 @@ static const struct param claim[] = {
     {"verification", PARAM_OBJECT, true, .members = verification},
     {0}};
 static const struct param account[] = {
-    {"owner", PARAM_TEXT, true},       {"commitments", PARAM_WHOLE, true},
-    {"claims", PARAM_WHOLE, true},     {"confirmed", PARAM_WHOLE, true},
-    {"refuted", PARAM_WHOLE, true},    {"contested", PARAM_WHOLE, true},
-    {"mismatched", PARAM_WHOLE, true}, {0}};
+    {"owner", PARAM_TEXT, true},
+    {"commitments", PARAM_WHOLE, true},
+    {"nonces", PARAM_WHOLE, true, "Epochs in which it committed: throws of the dice"},
+    {"claims", PARAM_WHOLE, true},
+    {"confirmed", PARAM_WHOLE, true},
+    {"refuted", PARAM_WHOLE, true},
+    {"contested", PARAM_WHOLE, true},
+    {"mismatched", PARAM_WHOLE, true},
+    {0}};
 static const struct param ledger_query[] = {
     ROOM,
     {"subject", PARAM_TEXT, .about = "Of one subject", .low = 1, .high = 64},

@@ -48,9 +48,11 @@
 #define FLUSH_MS             3000   /* for the last messages */
 #define MEASURE_MS           2000   /* at least, from one measuring of the standing to the next */
 #define PROGRESS_MS          250    /* from one telling of the progress to the next */
-#define CHALLENGE_MS         30000  /* for the hub's nonce, while it is there */
+#define CHALLENGE_MS         30000  /* for the hub's nonce, beside an epoch, while it is there */
 #define REVIEW_MS            20000  /* for a partner's review, after the last one */
 #define RETRY_MAX_MS         5000   /* from one try to reach the hub to the next */
 #define AWAY_MS              60000  /* from one word on a hub that is away to the next */
+
+#define EPOCH_MAX_MS         3600000 /* that a hub may say an epoch takes */
 
 #endif

@@ -2,6 +2,7 @@
 #include "node/node.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "brain/capabilities.h"
@@ -79,7 +80,10 @@ static void take_sync(struct node *node, const char *sender, const json_t *paylo
     (void)sender;
     const json_t *active = json_object_get(payload, "active_ais"), *entry;
     const json_t *opportunities = json_object_get(payload, "collaboration_opportunities");
+    double epoch_s =
+        json_number_value(json_object_get(json_object_get(payload, "limits"), "epoch_s"));
     size_t i;
+    node->epoch_ms = epoch_s > 0 ? (uint64_t)fmin(epoch_s * 1000, EPOCH_MAX_MS) : 0;
     for (size_t k = 0; k < node->member_count; k++)
         node->members[k].present = false;
     json_array_foreach(active, i, entry)

@@ -196,6 +196,8 @@ struct node {
     size_t seen_next;
     struct proof proofs[PROOFS_MAX];
     unsigned proof_serial;
+    uint64_t
+        epoch_ms; /* in which the hub answers no commitment, as it said; at most EPOCH_MAX_MS */
     struct last_shared last_pattern, last_component;
 };
 

@@ -13,11 +13,12 @@
  *       └──── another nonce ───┘
  *
  * The commitment is a hash of the parameters; the hub's nonce, which nobody could know before,
- * decides on which workloads they are measured. Claims with the same parameters share one
- * commitment. What is hard is the link: it may go at any point, and the hub that comes back may be
- * the same (then its nonce is too, and what was proved stands) or a fresh one (then all is proved
- * again). So each connection begins by committing to all that is pending, and nothing is published
- * before the hub has answered on it. */
+ * decides on which workloads they are measured. It comes when an epoch ends, and is that of all who
+ * committed in it; of too many in one the hub refuses some, which are for the next. Claims with the
+ * same parameters share one commitment. What is hard is the link: it may go at any point, and the
+ * hub that comes back may be the same (then its nonce is too, and what was proved stands) or a
+ * fresh one (then all is proved again). So each connection begins by committing to all that is
+ * pending, and nothing is published before the hub has answered on it. */
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -397,9 +398,10 @@ void proofs_joined(struct node *node)
 void proofs_tick(struct node *node)
 {
     bool joined = khub_link_state(node->link) == KHUB_JOINED;
+    uint64_t patience = node->epoch_ms + CHALLENGE_MS;
     for (size_t i = 0; joined && i < PROOFS_MAX; i++) {
         struct proof *proof = &node->proofs[i];
-        if (proof->state == PROOF_COMMITTED && node_now(node) - proof->sent_at >= CHALLENGE_MS)
+        if (proof->state == PROOF_COMMITTED && node_now(node) - proof->sent_at >= patience)
             proof_end(node, proof, "the hub has not answered its commitment");
         else if (proof->state != PROOF_FREE)
             proof_next(node, proof);

@@ -16,6 +16,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from harness import Hub, check, equal, run, test  # noqa: E402
 from claims import canonical_sha256, measure  # noqa: E402
+from trainers import next_of  # noqa: E402
 
 
 def read(*path):
@@ -126,6 +127,8 @@ def the_hub_holds_the_conversation_of_the_protocol():
                 heard[sender] += clients[sender].drain()  # the hub has handled it
                 continue
             for name in [receiver] if receiver in clients else clients:
+                if kind == "challenge":  # it comes when an epoch ends
+                    heard[name].append(next_of(clients[name], kind))
                 heard[name] += clients[name].drain()
                 told = [line["payload"] for line in heard[name] if line["message_type"] == kind]
                 equal(len(told), 1, f"{kind} to {name}")

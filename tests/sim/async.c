@@ -448,7 +448,7 @@ static void connection_settle(struct async *async, struct connection *connection
  * nobody else is there. */
 static bool may_be_silent(enum message_type type)
 {
-    return type == MESSAGE_HEARTBEAT || type == MESSAGE_MEASUREMENT ||
+    return type == MESSAGE_HEARTBEAT || type == MESSAGE_COMMITMENT || type == MESSAGE_MEASUREMENT ||
            type == MESSAGE_PERFORMANCE_REPORT || type == MESSAGE_TOUCH;
 }
 

@@ -275,14 +275,21 @@ static void check_away(struct world *world, const struct room_model *room, json_
                    room->away_count);
 }
 
-/* What nothing was claimed with is known to the one who committed, and to nobody else. */
+/* A nonce that nothing was claimed on is known to those who committed in its epoch, and to nobody
+ * else. */
 static void check_secrecy(struct world *world, const struct caused *caused, int at)
 {
     const struct room_model *room = &world->rooms[at];
     for (size_t i = 0; i < room->commitment_count; i++) {
         const struct commitment_model *commitment = &room->commitments[i];
-        if (!commitment->claimed && commitment->name != world->links[caused->link].name &&
-            memmem(caused->line, caused->len, commitment->nonce, 32))
+        if (!commitment->nonce[0] || !memmem(caused->line, caused->len, commitment->nonce, 32) ||
+            model_nonce_known(room, world->links[caused->link].name, commitment->nonce))
+            continue;
+        bool claimed = false;
+        for (size_t k = 0; k < room->commitment_count; k++)
+            claimed |=
+                room->commitments[k].claimed && room->commitments[k].epoch == commitment->epoch;
+        if (!claimed)
             world_fail(world, "the nonce %s is told before it is claimed with", commitment->nonce);
     }
 }
@@ -315,7 +322,8 @@ static void check_seals(struct world *world, const struct caused *caused, int at
     const char *sender = json_string_value(json_object_get(caused->object, "sender_id"));
     for (size_t i = 0; sender && strcmp(sender, "hub") == 0 && i < room->commitment_count; i++) {
         const struct commitment_model *commitment = &room->commitments[i];
-        if (!commitment->revealed && memmem(caused->line, caused->len, commitment->nonce, 32) &&
+        if (!commitment->revealed && commitment->nonce[0] &&
+            memmem(caused->line, caused->len, commitment->nonce, 32) &&
             tells_answer(caused->object, commitment->nonce))
             world_fail(world, "what is sealed under the nonce %s is told", commitment->nonce);
     }
@@ -337,23 +345,22 @@ static void check_ledger(struct world *world, const struct room_model *room, boo
         world_fail(world, "a sync shows %zu accounts, not %zu", json_object_size(ledger), shown);
 }
 
-static void check_challenge(struct world *world, const struct expected *expected, json_t *payload,
-                            const struct said *said)
+static void check_challenge(struct world *world, const struct expected *expected, json_t *payload)
 {
     const struct room_model *room = &world->rooms[expected->room];
     const struct commitment_model *commitment = NULL;
-    char sha256[65];
+    char sha256[65] = "";
     for (size_t i = 0; i < room->commitment_count; i++)
         if (strcmp(room->commitments[i].id, text_of(payload, "commitment_id")) == 0)
             commitment = &room->commitments[i];
-    ledger_digest(said->subject, said->version, said->set, sha256);
-    if (!commitment || commitment->name != said->sender || commitment->subject != said->subject ||
-        commitment->version != said->version || commitment->set != said->set ||
+    if (commitment)
+        ledger_digest(commitment->subject, commitment->version, commitment->set, sha256);
+    if (!commitment || commitment->name != expected->target || commitment->waits ||
         strcmp(commitment->nonce, text_of(payload, "nonce")) != 0 ||
-        strcmp(subjects[said->subject], text_of(payload, "subject")) != 0 ||
-        strcmp(versions[said->version], text_of(payload, "subject_version")) != 0 ||
+        strcmp(subjects[commitment->subject], text_of(payload, "subject")) != 0 ||
+        strcmp(versions[commitment->version], text_of(payload, "subject_version")) != 0 ||
         strcmp(sha256, text_of(payload, "sha256")) != 0 ||
-        strcmp(said->message_id, text_of(payload, "in_reply_to")) != 0)
+        strcmp(commitment->asked, text_of(payload, "in_reply_to")) != 0)
         world_fail(world, "a challenge that is another commitment's");
 }
 
@@ -525,7 +532,7 @@ static void check_payload(struct world *world, const struct expected *expected, 
         check_sync(world, expected, said && said->hello.cut, payload);
         break;
     case MESSAGE_CHALLENGE:
-        check_challenge(world, expected, payload, said);
+        check_challenge(world, expected, payload);
         break;
     case MESSAGE_VERIFICATION:
         check_verification(world, expected, payload);

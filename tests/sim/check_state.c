@@ -200,7 +200,7 @@ static bool claim_same(const struct room_model *room, const struct entry_model *
            json_is_true(json_object_get(is, "sealed")) == !commitment->revealed &&
            (commitment->revealed ? json_number_value(json_object_get(is, "ratio")) == claim->ratio
                                  : !json_object_get(is, "ratio")) &&
-           number_is(is, "n", claim->seeds) &&
+           number_is(is, "n", claim->seeds) && number_is(is, "sets", commitment->sets) &&
            verifiers_same(commitment->revealed ? claim : &nobody,
                           json_object_get(is, "verifiers")) &&
            refuted_same(room, entry, json_object_get(is, "refuted_parents"));
@@ -210,7 +210,7 @@ static void check_accounts(struct world *world, const struct room_model *room, j
 {
     json_t *ledger = json_object_get(dump, "ledger");
     json_t *commitments = json_object_get(dump, "commitments");
-    size_t accounts = 0, claimed = 0, claimed_is = 0, index;
+    size_t accounts = 0, claimed = 0, claimed_is = 0, waiting = 0, waiting_is = 0, index;
     json_t *row;
     for (int name = 0; name < NAMES; name++) {
         if (!model_account_shown(room, name))
@@ -219,11 +219,14 @@ static void check_accounts(struct world *world, const struct room_model *room, j
         if (!model_account_same(room, name, json_object_get(ledger, names[name])))
             world_fail(world, "the ledger says other things of %s", names[name]);
     }
-    for (size_t i = 0; i < room->commitment_count; i++)
+    for (size_t i = 0; i < room->commitment_count; i++) {
         claimed += room->commitments[i].claimed;
+        waiting += room->commitments[i].waits;
+    }
     json_array_foreach(commitments, index, row)
     {
         claimed_is += json_is_true(json_object_get(row, "claimed"));
+        waiting_is += !text_of(row, "nonce")[0];
         for (size_t i = 0; i < room->commitment_count; i++) {
             const struct commitment_model *commitment = &room->commitments[i];
             if (strcmp(commitment->id, text_of(row, "commitment_id")) == 0 &&
@@ -234,7 +237,8 @@ static void check_accounts(struct world *world, const struct room_model *room, j
     }
     check_sealed(world, room, json_object_get(dump, "sealed"));
     if (json_object_size(ledger) != accounts ||
-        json_array_size(commitments) != room->commitment_count || claimed != claimed_is)
+        json_array_size(commitments) != room->commitment_count || claimed != claimed_is ||
+        waiting != waiting_is)
         world_fail(world, "the ledger has %zu accounts, %zu commitments, %zu of them claimed",
                    json_object_size(ledger), json_array_size(commitments), claimed_is);
 }

@@ -65,6 +65,8 @@ static const struct commitment_model *pick_commitment(struct maker *maker)
         if (picked->name == maker->said->sender || tries > (below(maker, 8) ? 29 : 0))
             break;
     }
+    if (picked && !picked->nonce[0])
+        return NULL;
     return picked;
 }
 

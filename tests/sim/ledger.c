@@ -61,46 +61,123 @@ static struct commitment_model *commitment_add(struct room_model *room)
     return &room->commitments[room->commitment_count++];
 }
 
-/* The challenge that was sent in this call: a new commitment's id and nonce are read from it, and
- * must be new. */
-static void challenge_read(struct world *world, const struct said *said,
-                           struct commitment_model *commitment)
+/* The challenge for it that was sent to that link in this call, whose id and nonce are new, or
+ * what it was told before; and the nonce is that of its epoch, and of no other. */
+static void challenge_read(struct world *world, int link, struct commitment_model *commitment)
 {
+    const struct commitment_model was = *commitment;
+    char sha256[65];
+    ledger_digest(commitment->subject, commitment->version, commitment->set, sha256);
     for (size_t i = 0; i < world->caused_count; i++) {
         json_t *payload = json_object_get(world->caused[i].object, "payload");
         const char *id = json_string_value(json_object_get(payload, "commitment_id"));
         const char *nonce = json_string_value(json_object_get(payload, "nonce"));
+        const char *hash = json_string_value(json_object_get(payload, "sha256"));
         const char *type =
             json_string_value(json_object_get(world->caused[i].object, "message_type"));
-        if (world->caused[i].link != said->link || !type || strcmp(type, "challenge") != 0)
+        if (world->caused[i].link != link || !type || strcmp(type, "challenge") != 0 || !hash ||
+            strcmp(hash, sha256) != 0)
             continue;
         snprintf(commitment->id, sizeof commitment->id, "%s", id ? id : "");
         snprintf(commitment->nonce, sizeof commitment->nonce, "%s", nonce ? nonce : "");
     }
-    if (strlen(commitment->id) != 36 || strlen(commitment->nonce) != 32)
+    if (strlen(commitment->id) != 36 || strlen(commitment->nonce) != 32 ||
+        (was.id[0] && strcmp(was.id, commitment->id) != 0) ||
+        (was.nonce[0] && strcmp(was.nonce, commitment->nonce) != 0))
         world_fail(world, "a challenge with the id \"%s\" and the nonce \"%s\"", commitment->id,
                    commitment->nonce);
     for (int at = 0; at < ROOMS; at++)
         for (size_t i = 0; i < world->rooms[at].commitment_count; i++) {
             const struct commitment_model *other = &world->rooms[at].commitments[i];
-            if (other != commitment && (strcmp(other->id, commitment->id) == 0 ||
-                                        strcmp(other->nonce, commitment->nonce) == 0))
-                world_fail(world, "two commitments were given the nonce %s", other->nonce);
+            if (other == commitment || !other->nonce[0])
+                continue;
+            if (strcmp(other->id, commitment->id) == 0)
+                world_fail(world, "two commitments have the id %s", other->id);
+            if ((other->epoch == commitment->epoch) !=
+                (strcmp(other->nonce, commitment->nonce) == 0))
+                world_fail(world, "epochs %u and %u have the nonces %s and %s", other->epoch,
+                           commitment->epoch, other->nonce, commitment->nonce);
         }
+}
+
+/* Those of this AI that wait for the end of an epoch. */
+static unsigned sets_waiting(const struct room_model *room, int name, int subject, int version)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < room->commitment_count; i++) {
+        const struct commitment_model *commitment = &room->commitments[i];
+        count += commitment->waits && commitment->name == name && commitment->subject == subject &&
+                 commitment->version == version;
+    }
+    return count;
+}
+
+static void challenge_expect(struct world *world, int at, struct commitment_model *commitment)
+{
+    int link = world->rooms[at].members[commitment->name].link;
+    struct expected *expected =
+        expect_made_to(world, at, commitment->name, MESSAGE_CHALLENGE, HUB, commitment->name);
+    if (!expected)
+        return;
+    challenge_read(world, link, commitment);
+}
+
+static void epoch_end(struct world *world, int at, int subject, int version)
+{
+    struct room_model *room = &world->rooms[at];
+    struct epoch_model *epoch = &room->epochs[subject][version];
+    for (size_t i = 0; i < room->commitment_count; i++)
+        if (room->commitments[i].waits && room->commitments[i].epoch == epoch->number)
+            room->commitments[i].sets =
+                sets_waiting(room, room->commitments[i].name, subject, version);
+    for (size_t i = 0; i < room->commitment_count; i++) {
+        if (!room->commitments[i].waits || room->commitments[i].epoch != epoch->number)
+            continue;
+        room->commitments[i].waits = false;
+        challenge_expect(world, at, &room->commitments[i]);
+    }
+    epoch->number = 0;
+}
+
+void model_epochs_tick(struct world *world, int at)
+{
+    for (int subject = 0; subject < SUBJECTS; subject++)
+        for (int version = 0; version < VERSIONS; version++) {
+            const struct epoch_model *epoch = &world->rooms[at].epochs[subject][version];
+            if (epoch->number && world->clock - epoch->since >= world->config.epoch_ms)
+                epoch_end(world, at, subject, version);
+        }
+}
+
+bool model_nonce_known(const struct room_model *room, int name, const char *nonce)
+{
+    for (size_t i = 0; i < room->commitment_count; i++)
+        if (room->commitments[i].name == name && strcmp(room->commitments[i].nonce, nonce) == 0)
+            return true;
+    return false;
 }
 
 void model_commitment_apply(struct world *world, const struct said *said, int at)
 {
     struct room_model *room = &world->rooms[at];
-    if (!commitment_same(room, said)) {
-        struct commitment_model *commitment = commitment_add(room);
+    struct epoch_model *epoch = &room->epochs[said->subject][said->version];
+    struct commitment_model *commitment = commitment_same(room, said);
+    if (!commitment) {
+        if (!epoch->number)
+            *epoch = (struct epoch_model){++world->epochs, world->clock};
+        commitment = commitment_add(room);
         *commitment = (struct commitment_model){.name = said->sender,
                                                 .subject = said->subject,
                                                 .version = said->version,
-                                                .set = said->set};
-        challenge_read(world, said, commitment);
+                                                .set = said->set,
+                                                .waits = true,
+                                                .epoch = epoch->number};
     }
-    expect_made(world, said->link, MESSAGE_CHALLENGE, HUB, said->sender);
+    snprintf(commitment->asked, sizeof commitment->asked, "%s", said->message_id);
+    if (!commitment->waits)
+        challenge_expect(world, at, commitment);
+    else if (!world->config.epoch_ms)
+        epoch_end(world, at, said->subject, said->version);
 }
 
 void model_measurement_apply(const struct said *said, struct room_model *room)
@@ -133,8 +210,14 @@ uint64_t model_ledger_codes(struct world *world, const struct said *said, int at
 {
     const struct link *link = &world->links[said->link];
     const struct room_model *room = &world->rooms[at];
-    if (said->type == MESSAGE_COMMITMENT)
-        return link->name == NOBODY || link_level(world, said->link) < 2 ? FLAW(FORBIDDEN) : 0;
+    if (said->type == MESSAGE_COMMITMENT) {
+        if (link->name == NOBODY || link_level(world, said->link) < 2)
+            return FLAW(FORBIDDEN);
+        return !commitment_same(room, said) && sets_waiting(room, said->sender, said->subject,
+                                                            said->version) >= EPOCH_SETS_MAX
+                   ? FLAW(RATE_LIMITED)
+                   : 0;
+    }
     if (said->type == MESSAGE_MEASUREMENT)
         return measurement_codes(room, said);
     if (!said->claim.made)
@@ -449,6 +532,21 @@ static unsigned commitments_of(const struct room_model *room, int name)
     return count;
 }
 
+/* Epochs in which it was given one. */
+static unsigned nonces_of(const struct room_model *room, int name)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < room->commitment_count; i++) {
+        const struct commitment_model *commitment = &room->commitments[i];
+        bool first = commitment->name == name && !commitment->waits;
+        for (size_t k = 0; k < i; k++)
+            first = first && (room->commitments[k].name != name ||
+                              room->commitments[k].epoch != commitment->epoch);
+        count += first;
+    }
+    return count;
+}
+
 bool model_account_shown(const struct room_model *room, int name)
 {
     return room->mismatched[name] || commitments_of(room, name);
@@ -463,7 +561,7 @@ bool model_account_same(const struct room_model *room, int name, json_t *is)
 {
     unsigned claims = 0;
     const char *owner = json_string_value(json_object_get(is, "owner"));
-    bool same = json_object_size(is) == 7 && owner && strcmp(owner, names[name]) == 0;
+    bool same = json_object_size(is) == 8 && owner && strcmp(owner, names[name]) == 0;
     for (int state = 0; state < CLAIM_STATES; state++) {
         unsigned count = model_claim_count(room, name, (enum claim_state)state);
         same = same && (state == CLAIMED || counts(is, claim_state_names[state], count));
@@ -471,5 +569,6 @@ bool model_account_same(const struct room_model *room, int name, json_t *is)
     }
     return same && counts(is, "claims", claims) &&
            counts(is, "commitments", commitments_of(room, name)) &&
+           counts(is, "nonces", nonces_of(room, name)) &&
            counts(is, "mismatched", room->mismatched[name]);
 }

@@ -536,6 +536,7 @@ void model_tick(struct world *world)
         model_session_tick(world, room);
         model_overdue(world, room);
         model_seals_tick(world, room);
+        model_epochs_tick(world, room);
         model_stays_tick(world, room);
     }
     for (int link = 0; link < LINKS; link++)

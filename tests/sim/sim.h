@@ -111,9 +111,13 @@ extern const char *const subjects[SUBJECTS], *const versions[VERSIONS];
 
 /* Who committed to what: everything by its index in the pools. */
 struct commitment_model {
-    char id[40], nonce[40];
+    char id[40], nonce[40]; /* "": nobody was told */
+    char asked[48];         /* the message_id that is to be answered */
     int name, subject, version, set;
-    double ratio; /* what its author measured; 0: it has not said */
+    bool waits;     /* its epoch has not ended */
+    unsigned epoch; /* the number of that, from 1, in all rooms */
+    unsigned sets;  /* of its author in it, once it has ended */
+    double ratio;   /* what its author measured; 0: it has not said */
     bool claimed;
     bool revealed; /* its claims are told; else they are sealed */
     bool running;  /* the time of those that are began at `since` */
@@ -230,6 +234,10 @@ struct room_model {
     size_t session_count, session_capacity;
     struct commitment_model *commitments;
     size_t commitment_count, commitment_capacity;
+    struct epoch_model {
+        unsigned number; /* 0: none is under way */
+        int64_t since;
+    } epochs[SUBJECTS][VERSIONS];
     unsigned mismatched[NAMES];
     struct chain_model *chains; /* the oldest first */
     size_t chain_count;
@@ -401,6 +409,7 @@ struct world {
     uint64_t *secrets; /* what was derived so far: a hash set, 0: free */
     size_t secret_count, secret_capacity;
     uint64_t answers;
+    unsigned epochs; /* that have begun */
 
     char why[1024]; /* the first thing that was wrong; "" while all is well */
 };
@@ -692,6 +701,9 @@ void model_claim_report(struct world *world, const struct said *said, int room,
 void model_seal_measured(struct world *world, int room, const struct entry_model *entry);
 void model_unseal(struct world *world, int room, int commitment);
 void model_seals_tick(struct world *world, int room);
+void model_epochs_tick(struct world *world, int room);
+/* Was a commitment of that AI's given this nonce? */
+bool model_nonce_known(const struct room_model *room, int name, const char *nonce);
 /* The indices of refuted ancestors, nearest first; returns their number. */
 unsigned model_claim_refuted(const struct room_model *room, const struct entry_model *entry,
                              size_t ret_refuted[ANCESTORS_MAX]);

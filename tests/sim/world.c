@@ -449,6 +449,7 @@ void world_config_draw(struct world *world)
     if (chance_one_in(chance, 4))
         config->owner.most[LIMIT_SESSIONS] = 1 + chance_below(chance, 2);
     config->sync_limit = 1u << (6 + chance_below(chance, 9));
+    config->epoch_ms = chance_one_in(chance, 4) ? 0 : 1 + chance_below(chance, 3000);
     config->chain_max = chance_one_in(chance, 4) ? 0 : 1 + chance_below(chance, 2); /* 0: any */
     if (world->temper.small)
         config->knowledge_max = 3000 + chance_below(chance, 20000);

@@ -53,12 +53,19 @@ static void test_what_is_accepted_is_acked(void **state)
     expect_nothing(f, BOB);
 }
 
-/* The hub's own answers come first: the ack says that all is done. */
+/* The hub's own answers come first: the ack says that all is done. A challenge alone may come
+ * later, with the end of an epoch. */
 static void test_types_that_are_answered_are_acked_as_well(void **state)
 {
     struct fixture *f = *state;
     join(f, BOB, "bob", 2, "");
     join_with_acks(f, ADA, "ada");
+    say(f, ADA, "commitment", "{'subject':'s','subject_version':'v','sha256':'%s'}",
+        digest_of("x"));
+    expect_ack(f, ADA, last_message_id(f), true);
+    wait_ticking(f, EPOCH_OVER);
+    expect(f, ADA, "challenge");
+    expect_nothing(f, ADA);
     say(f, ADA, "commitment", "{'subject':'s','subject_version':'v','sha256':'%s'}",
         digest_of("x"));
     expect(f, ADA, "challenge");

@@ -30,6 +30,7 @@ static inline struct challenge commit_to(struct fixture *f, unsigned peer, const
     struct challenge challenge = {.parameters = PARAMETERS};
     say(f, peer, "commitment", "{'subject':'%s','subject_version':'%s','sha256':'%s'}", subject,
         version, sha256);
+    wait_ticking(f, EPOCH_OVER);
     json_t *payload = expect(f, peer, "challenge");
     snprintf(challenge.id, sizeof challenge.id, "%s", string_of(payload, "commitment_id"));
     snprintf(challenge.nonce, sizeof challenge.nonce, "%s", string_of(payload, "nonce"));
@@ -150,7 +151,7 @@ static inline void assert_status(struct fixture *f, const char *id, const char *
 }
 
 /* What the ledger says of an AI, "commitments claims confirmed refuted contested mismatched"; ""
- * when nothing. */
+ * when nothing. Of its nonces: nonces_of. */
 static inline const char *account_of(struct fixture *f, const char *id)
 {
     static char text[128];
@@ -163,12 +164,22 @@ static inline const char *account_of(struct fixture *f, const char *id)
     if (!account)
         return "";
     assert_string_equal(names_of(account),
-                        "claims,commitments,confirmed,contested,mismatched,owner,refuted");
+                        "claims,commitments,confirmed,contested,mismatched,nonces,owner,refuted");
     snprintf(text, sizeof text, "%d %d %d %d %d %d", (int)integer_of(account, "commitments"),
              (int)integer_of(account, "claims"), (int)integer_of(account, "confirmed"),
              (int)integer_of(account, "refuted"), (int)integer_of(account, "contested"),
              (int)integer_of(account, "mismatched"));
     return text;
+}
+
+/* Nonces that it was given, as its ledger has it. */
+static inline int nonces_of(struct fixture *f, const char *id)
+{
+    unsigned peer = PEERS_MAX - 2;
+    json_t *ledger = json_object_get(join(f, peer, "auditor", 2, ""), "ledger");
+    leave(f, peer);
+    skip_all(f);
+    return (int)integer_of(json_object_get(ledger, id), "nonces");
 }
 
 static inline double score_of(struct fixture *f, const char *id)

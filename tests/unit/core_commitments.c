@@ -7,6 +7,9 @@ static void test_a_commitment_is_answered_with_a_challenge(void **state)
     join_five(f);
     say(f, ADA, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
         digest_of(canonical));
+    for (unsigned peer = ADA; peer <= EVE; peer++)
+        expect_nothing(f, peer); /* not while others may commit on the same nonce */
+    wait_ticking(f, EPOCH_OVER);
     json_t *whole = expect_whole(f, ADA, "challenge");
     json_t *payload = json_object_get(whole, "payload");
     assert_string_equal(string_of(whole, "sender_id"), "hub");
@@ -107,6 +110,7 @@ static void test_a_commitment_has_its_form(void **state)
     assert_string_equal(account_of(f, "ada"), "");
     say(f, ADA, "commitment", "{'subject':'%.64s','subject_version':'%.64s','sha256':'%s'}", text,
         text, sha256);
+    wait_ticking(f, EPOCH_OVER);
     expect(f, ADA, "challenge");
 }
 
@@ -228,6 +232,7 @@ static void test_the_ledger_takes_its_share_of_the_knowledge(void **state)
         snprintf(text, sizeof text, "%u", made);
         say(f, ADA, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
             digest_of(text));
+        wait_ticking(f, EPOCH_OVER);
         size_t bytes = hub_count(fixture_hub(f)).knowledge_bytes;
         assert_true(bytes <= config.knowledge_max && bytes - before < 1024);
         before = bytes;

@@ -311,6 +311,7 @@ struct hub_config fixture_config(void)
 {
     struct hub_config config = hub_config_default();
     config.owner.most[LIMIT_RATE] = 0;
+    config.epoch_ms = EPOCH_OVER;
     return config;
 }
 

@@ -69,6 +69,8 @@ const char *hash_of(const char *bytes, size_t len);
 int64_t now(const struct fixture *f);
 /* Moves the clock (either way) without telling the hub. */
 void pass(struct fixture *f, int64_t ms);
+/* As long as an epoch is in fixture_config. */
+#define EPOCH_OVER 1
 /* Moves the clock second by second, with a hub_tick at each, as the edge does. */
 void wait_ticking(struct fixture *f, int64_t ms);
 

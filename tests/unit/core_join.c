@@ -87,6 +87,7 @@ static void test_a_sync_is_as_large_as_its_reader_wants(void **state)
         say(f, BOB + i, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
             digest_of(id));
     }
+    wait_ticking(f, EPOCH_OVER);
     json_t *sync = join(f, 101, "whole", 2, "");
     assert_int_equal(known_in(sync), PATTERNS);
     assert_int_equal(json_object_size(json_object_get(sync, "ledger")), 30);

@@ -208,6 +208,7 @@ static void commit(struct fixture *f)
 {
     say(f, BOB, "commitment", "{'subject':'cpu','subject_version':'v1','sha256':'%s'}",
         digest_of("parameters"));
+    wait_ticking(f, EPOCH_OVER);
     expect(f, BOB, "challenge");
 }
 

@@ -24,6 +24,7 @@
     X("--line-max", hub.line_max, size_t)                                                          \
     X("--output-max", hub.output_max, size_t)                                                      \
     X("--sync-limit", hub.sync_limit, size_t)                                                      \
+    X("--epoch-ms", hub.epoch_ms, int64_t)                                                         \
     X("--heartbeat-ms", hub.heartbeat_ms, int64_t)                                                 \
     X("--retain-entries", retain_entries, uint64_t)                                                \
     X("--retain-ms", retain_ms, int64_t)                                                           \
@@ -51,7 +52,8 @@ static int usage(const char *argument)
 int main(int argc, char **argv)
 {
     struct server_options options = server_options_default();
-    heap_tune(); /* as khub serve does */
+    heap_tune();              /* as khub serve does */
+    options.hub.epoch_ms = 1; /* nobody waits for a challenge for long */
     options.log = STDERR_FILENO;
     options.console = STDOUT_FILENO;
     for (int i = 1; i < argc; i++) {

@@ -81,7 +81,7 @@ def a_claim_is_confirmed_by_two_others():
         equal(found["status"], "confirmed", "status")
         equal(verifiers(found), {name: {"owner": name, "agrees": True, "ratio": 0.625, "ratio_own": 0.75, "profile": "peer/" + name}
                                  for name in ("gus", "bea")}, "verifiers")
-        equal(sync["ledger"], {"eve": {"owner": "eve", "commitments": 1, "claims": 1, "confirmed": 1, "refuted": 0, "contested": 0,
+        equal(sync["ledger"], {"eve": {"owner": "eve", "commitments": 1, "nonces": 1, "claims": 1, "confirmed": 1, "refuted": 0, "contested": 0,
                                        "mismatched": 0}}, "ledger")
         place.hub.wait_log(r" event=verification entry=p1 status=confirmed\b")
         place.ada.drain()
@@ -128,7 +128,7 @@ def what_contradicts_its_commitment_is_refused_and_counted():
         tuned = {**PARAMETERS, "quantum": 0.25}
         check(commit(eve, tuned)["nonce"] != challenge["nonce"], "the nonce is the same")
         equal(commit(eve)["nonce"], challenge["nonce"], "the nonce of the same set")
-        equal(newcomer(place)["ledger"]["eve"], {"owner": "eve", "commitments": 2, "claims": 0, "confirmed": 0, "refuted": 0, "contested": 0,
+        equal(newcomer(place)["ledger"]["eve"], {"owner": "eve", "commitments": 2, "nonces": 2, "claims": 0, "confirmed": 0, "refuted": 0, "contested": 0,
                                                  "mismatched": 3}, "account")
         eve.close()
         place.nothing_stored()
