@@ -226,7 +226,9 @@ static void round_robin_by_hand(void **state)
     figures = figures_of(three, 3, cpu_round_robin(&ten), 0);
     assert_near(figures.response, (35.0 + 45.0 + 20.0) / 3 * MS, 1);
     assert_true(figures.longest_wait == 15 * MS);
-    assert_near(figures.tail_slowdown, 45.0 / 20, 1e-12); /* c's 20 count as of 10 ms */
+    assert_near(figures.tail_slowdown, 45.0 / 20, 1e-12);        /* c's 20 count as of 10 ms */
+    struct job at_its_end[] = {{0, 20 * MS}, {10 * MS, 5 * MS}}; /* of the slice: no later */
+    assert_true(response(at_its_end, 2, cpu_round_robin(&ten)) == (25.0 + 5.0) / 2 * MS);
 }
 
 /* 1 % may be slower, rounded down: of 99 none, of 100 and 101 one, of 250 two. Each job alone. */
@@ -237,12 +239,14 @@ static void tail_by_hand(void **state)
     static struct job jobs[COUNT];
     static const uint32_t counts[] = {1, 99, 100, 101, 199, 200, 250};
     for (uint32_t i = 0; i < COUNT; i++)
-        jobs[i] = (struct job){i * 1000 * MS, 20 * MS};
+        jobs[i] = (struct job){1000 * MS * i, 20 * MS};
     /* The k-th pair: the second waits for all of the first, which is 20 ms. */
     for (uint32_t i = 0; i < COUNT; i += 2)
         jobs[i + 1].arrival = jobs[i].arrival;
     for (uint32_t i = 1; i < 6; i += 2) /* three that are shorter: slowdowns 3, 5 and 2.2 */
         jobs[i].service = i == 1 ? 10 * MS : i == 3 ? 5 * MS : 2 * MS;
+    const struct job quick = {0, 2 * MS}; /* sooner than slowdowns are measured */
+    assert_true(figures_of(&quick, 1, cpu_round_robin(&forever), 0).tail_slowdown == 1);
     static const double slowdowns[] = {3, 2.5, 2.2}; /* 30/10, 25/10, 22/10: at least 10 */
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
         double tail = figures_of(jobs, counts[k], cpu_round_robin(&forever), 0).tail_slowdown;
@@ -286,7 +290,7 @@ static void boost_ends_starvation(void **state)
     static struct job jobs[COUNT];
     jobs[0] = (struct job){0, 30 * MS};
     for (int i = 1; i < COUNT; i++)
-        jobs[i] = (struct job){5 * MS + (i - 1) * 10 * MS, 10 * MS};
+        jobs[i] = (struct job){5 * MS + 10 * MS * (i - 1), 10 * MS};
     struct feedback_queue queue = {
         .levels = 2, .slice = {10 * MS, 10 * MS}, .level_end = {10 * MS}, .boost = CPU_NEVER};
     struct cpu_figures never = figures_of(jobs, COUNT, cpu_feedback(&queue), 0);
@@ -577,7 +581,7 @@ static void ageing_by_hand(void **state)
     load->count = COUNT;
     load->jobs[0] = (struct job){0, 40 * MS};
     for (int i = 1; i < COUNT; i++) /* the CPU is never free */
-        load->jobs[i] = (struct job){5 * MS + (i - 1) * 10 * MS, 10 * MS};
+        load->jobs[i] = (struct job){5 * MS + 10 * MS * (i - 1), 10 * MS};
     /* slice 10, allotment 10, grace 200, 2 levels: it runs 0-10 and has then the deadline 210.
      * Those that came until then go first, and each slice of its own leaves 10 ms more of them. */
     double p[SUBJECT_PARAMETERS_MAX] = {10, 1, 10, 2, 200, 1, 2}, numbers[SUBJECT_FIGURES_MAX];

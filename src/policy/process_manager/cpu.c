@@ -27,7 +27,7 @@ struct cpu {
     const struct cpu_policy *policy; /* NULL: shortest remaining processing time */
     uint32_t count, arrived, waiting, done;
     uint32_t running, last; /* who has the CPU; who had it before */
-    int64_t now, next_boost, longest_wait;
+    int64_t now, boost, next_boost, longest_wait;
     uint64_t turns;
     struct task *tasks;
     struct waiting *line;
@@ -110,7 +110,7 @@ static void boost(struct cpu *cpu)
         task->attained = task->slice_left = 0;
         task->deadline = deadline_of(cpu, cpu->now, task);
     }
-    cpu->next_boost = (cpu->now / cpu->policy->boost + 1) * cpu->policy->boost;
+    cpu->next_boost = (cpu->now / cpu->boost + 1) * cpu->boost;
 }
 
 static int64_t least(int64_t a, int64_t b)
@@ -231,6 +231,7 @@ static int run_jobs(const struct job *jobs, uint32_t count, const struct cpu_pol
                       .count = count,
                       .running = NOBODY,
                       .last = NOBODY,
+                      .boost = policy ? policy->boost : CPU_NEVER,
                       .next_boost = policy ? policy->boost : CPU_NEVER,
                       .tasks = malloc(count * sizeof *cpu.tasks),
                       .line = malloc(count * sizeof *cpu.line),

@@ -11,8 +11,8 @@
 struct process_law {
     double short_share, median, alpha, long_from;
 };
-/* The share of jobs (struct process_law) that need more CPU than this. */
-double process_law_survival(const void *law, double ms);
+/* The share of jobs that need more CPU than this; context: a struct process_law. */
+double process_law_survival(const void *context, double ms);
 
 struct process_workload {
     struct process_law law;
