@@ -12,7 +12,7 @@
 #define TRACE_KINDS(X)                                                                             \
     X(REFERENCES, "references", 1, "the number of the block that was asked for")                   \
     X(DELAYS, "packets", 2, "when it was sent, how long it was on its way (-1: lost), in us")      \
-    X(ALLOCATIONS, "allocations", 1, "the bytes that were asked for")                              \
+    X(ALLOCATIONS, "allocations", 2, "which object, counted from 0; its bytes, or 0: it is freed") \
     X(JOBS, "jobs", 2, "when it came, how long it ran, in us")                                     \
     X(DELIVERIES, "deliveries", 1, "when 1500 bytes could be delivered, in us")                    \
     X(CALLS, "system calls", 3, "which sequence, what it is (enum trace_calls), the call")         \

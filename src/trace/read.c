@@ -5,7 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "trace/alloc.h"
 #include "trace/cache.h"
+#include "trace/flent.h"
+#include "trace/jobs.h"
+#include "trace/mahimahi.h"
 #include "wire/text.h"
 
 const struct trace_format trace_formats[] = {
@@ -13,6 +17,13 @@ const struct trace_format trace_formats[] = {
     {"text", TRACE_REFERENCES, cache_text_fits, cache_text_read},
     {"u32le", TRACE_REFERENCES, cache_u32le_fits, cache_u32le_read},
     {"u32be", TRACE_REFERENCES, cache_u32be_fits, cache_u32be_read},
+    {"flent", TRACE_DELAYS, flent_fits, flent_read},
+    {"memory_replay", TRACE_ALLOCATIONS, alloc_replay_fits, alloc_replay_read},
+    {"alloc_list", TRACE_ALLOCATIONS, alloc_list_fits, alloc_list_read},
+    {"swf", TRACE_JOBS, jobs_swf_fits, jobs_swf_read},
+    {"azure_llm", TRACE_JOBS, jobs_azure_fits, jobs_azure_read},
+    {"ftrace", TRACE_JOBS, jobs_ftrace_fits, jobs_ftrace_read},
+    {"mahimahi", TRACE_DELIVERIES, mahimahi_fits, mahimahi_read},
     {0},
 };
 

@@ -80,7 +80,7 @@ struct figure {
 };
 static const struct prototype {
     const char *subject;
-    struct figure baselines[5], bound;
+    struct figure baselines[6], bound;         /* 0: it had none */
     double parameters[SUBJECT_PARAMETERS_MAX]; /* as it tuned them */
     struct figure tuned;                       /* 0: not compared */
 } prototypes[] = {
@@ -117,7 +117,8 @@ static void check_prototype(const struct prototype *prototype)
     double practice = HUGE_VAL;
     for (int which = 0; which < subject->baseline_count; which++) {
         double ratio = evaluation_set_baseline(set, which).ratio;
-        assert_figure(subject->baseline_names[which], ratio, &prototype->baselines[which]);
+        if (prototype->baselines[which].value > 0)
+            assert_figure(subject->baseline_names[which], ratio, &prototype->baselines[which]);
         practice = which > 0 ? fmin(practice, ratio) : practice;
     }
     assert_figure("bound", evaluation_set_bound(set).ratio, &prototype->bound);

@@ -18,27 +18,41 @@
 enum { PAGES = 10000 };
 /* S3-FIFO's rules for one capacity: file_system_rules, with frames in place of shares. */
 struct in_frames {
-    uint32_t small, ghost, correlated, promote, cap, run;
+    uint32_t small, ghost, correlated, promote, cap, run, small_lag, main_lag;
 };
+enum { NEVER = 65536 }; /* a lag */
 
 static uint32_t share_of(uint32_t frames, uint32_t of)
 {
     return (frames * 65536 + of - 1) / of;
 }
 
+static uint32_t lag_of(uint32_t frames, uint32_t of)
+{
+    return frames == NEVER ? 65536 : of > 0 ? share_of(frames, of) : 0;
+}
+
 static int64_t s3fifo_misses(const struct references *trace, const struct in_frames *frames)
 {
-    struct file_system_rules rules = {.small = share_of(frames->small, trace->capacity),
-                                      .ghost = share_of(frames->ghost, trace->capacity),
-                                      .correlated = share_of(frames->correlated, frames->small),
-                                      .promote = frames->promote,
-                                      .cap = frames->cap,
-                                      .run = frames->run};
+    struct file_system_rules rules = {
+        .small = share_of(frames->small, trace->capacity),
+        .ghost = share_of(frames->ghost, trace->capacity),
+        .correlated = share_of(frames->correlated, frames->small),
+        .promote = frames->promote,
+        .cap = frames->cap,
+        .run = frames->run,
+        .small_lag = lag_of(frames->small_lag, frames->small),
+        .main_lag = lag_of(frames->main_lag, trace->capacity - frames->small)};
     return cache_s3fifo_misses(trace, &rules);
 }
 
-static const struct in_frames textbook_1000 = {
-    .small = 100, .ghost = 900, .promote = 2, .cap = 3, .run = UINT32_MAX};
+static const struct in_frames textbook_1000 = {.small = 100,
+                                               .ghost = 900,
+                                               .promote = 2,
+                                               .cap = 3,
+                                               .run = UINT32_MAX,
+                                               .small_lag = NEVER,
+                                               .main_lag = NEVER};
 
 /* Independent references by Zipf's law. The pages are rank * 7 mod PAGES, so that neighbours in
  * rank are no run. */
@@ -166,7 +180,7 @@ struct plain_page {
 };
 struct plain_queue {
     struct plain_page at[PLAIN_MAX];
-    uint32_t count;
+    uint32_t count, newcomers;
 };
 
 static struct plain_page plain_take(struct plain_queue *queue, uint32_t index)
@@ -184,6 +198,12 @@ static void plain_insert(struct plain_queue *queue, uint32_t index, struct plain
     queue->count++;
 }
 
+static void plain_add(struct plain_queue *queue, struct plain_page page)
+{
+    page.came = queue->newcomers++;
+    plain_insert(queue, queue->count, page);
+}
+
 static struct plain_page *plain_find(struct plain_queue *queue, uint32_t page)
 {
     for (uint32_t i = 0; i < queue->count; i++)
@@ -195,7 +215,6 @@ static struct plain_page *plain_find(struct plain_queue *queue, uint32_t page)
 struct plain {
     struct plain_queue small, main;
     uint32_t ghosts[PLAIN_GHOSTS], ghost_count; /* newest first; UINT32_MAX: since brought back */
-    uint32_t newcomers;
 };
 
 static void plain_evict(struct plain *cache, const struct in_frames *policy)
@@ -209,19 +228,19 @@ static void plain_evict(struct plain *cache, const struct in_frames *policy)
             return;
         }
         oldest.hits = 0;
-        plain_insert(&cache->main, cache->main.count, oldest);
+        plain_add(&cache->main, oldest);
     }
     while (cache->main.at[0].hits > 0) {
         struct plain_page oldest = plain_take(&cache->main, 0);
         oldest.hits--;
-        plain_insert(&cache->main, cache->main.count, oldest);
+        plain_add(&cache->main, oldest);
     }
     plain_take(&cache->main, 0);
 }
 
-static bool plain_remembers(struct plain *cache, uint32_t page)
+static bool plain_remembers(struct plain *cache, const struct in_frames *policy, uint32_t page)
 {
-    for (uint32_t i = 0; i < cache->ghost_count; i++)
+    for (uint32_t i = 0; i < cache->ghost_count && policy->promote < 8; i++)
         if (cache->ghosts[i] == page) {
             cache->ghosts[i] = UINT32_MAX;
             return true;
@@ -229,14 +248,27 @@ static bool plain_remembers(struct plain *cache, uint32_t page)
     return false;
 }
 
+/* Whether it became newest of its queue again. */
+static bool plain_again(struct plain_queue *queue, struct plain_page *page, uint32_t lag)
+{
+    if (lag == NEVER || queue->newcomers - page->came < lag)
+        return false;
+    plain_add(queue, plain_take(queue, (uint32_t)(page - queue->at)));
+    return true;
+}
+
 static bool plain_hit(struct plain *cache, const struct in_frames *policy, uint32_t page)
 {
     struct plain_page *small = plain_find(&cache->small, page);
     struct plain_page *main = plain_find(&cache->main, page);
     uint32_t most = policy->cap > policy->promote ? policy->cap : policy->promote;
-    if (small && cache->newcomers - small->came >= policy->correlated && small->hits < most)
-        small->hits++;
-    if (main && main->hits < policy->cap)
+    if (small) {
+        if (cache->small.newcomers - small->came >= policy->correlated && small->hits < most &&
+            small->hits < 7)
+            small->hits++;
+        plain_again(&cache->small, small, policy->small_lag);
+    }
+    if (main && !plain_again(&cache->main, main, policy->main_lag) && main->hits < policy->cap)
         main->hits++;
     return small || main;
 }
@@ -254,15 +286,13 @@ static int64_t plain_misses(const struct references *trace, const struct in_fram
         misses++;
         if (cache->small.count + cache->main.count == trace->capacity)
             plain_evict(cache, policy);
-        struct plain_page entry = {.page = page, .came = cache->newcomers};
-        if (plain_remembers(cache, page))
-            plain_insert(&cache->main, cache->main.count, entry);
+        struct plain_page entry = {.page = page, .came = cache->small.newcomers};
+        if (plain_remembers(cache, policy, page))
+            plain_add(&cache->main, entry);
         else if (run >= policy->run)
             plain_insert(&cache->small, 0, entry);
-        else {
-            plain_insert(&cache->small, cache->small.count, entry);
-            cache->newcomers++;
-        }
+        else
+            plain_add(&cache->small, entry);
     }
     free(cache);
     return misses;
@@ -292,12 +322,52 @@ static void s3fifo_is_as_described(void **state)
         struct references trace = {capacity, 200, COUNT, pages};
         struct in_frames policy = {.small = 1 + (uint32_t)random_below(&random, capacity),
                                    .ghost = (uint32_t)random_below(&random, PLAIN_GHOSTS),
-                                   .promote = 1 + (uint32_t)random_below(&random, 4),
+                                   .promote = 1 + (uint32_t)random_below(&random, 8),
                                    .cap = 1 + (uint32_t)random_below(&random, 7),
                                    .correlated = (uint32_t)random_below(&random, capacity),
-                                   .run = 2 + (uint32_t)random_below(&random, 20)};
+                                   .run = 2 + (uint32_t)random_below(&random, 20),
+                                   .small_lag = NEVER,
+                                   .main_lag = NEVER};
+        if (random_below(&random, 3) > 0)
+            policy.small_lag = (uint32_t)random_below(&random, policy.small);
+        if (random_below(&random, 3) > 0 && capacity > policy.small)
+            policy.main_lag = (uint32_t)random_below(&random, capacity - policy.small);
         mixed_references(&random, pages, COUNT, trace.page_count);
         assert_int_equal(s3fifo_misses(&trace, &policy), plain_misses(&trace, &policy));
+    }
+}
+
+/* At its ends the family is LRU, and FIFO. */
+static void lru_and_fifo_are_of_the_family(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000 };
+    static uint32_t pages[COUNT];
+    struct random random;
+    random_seed(&random, 14);
+    for (uint32_t round = 0; round < test_sample(100); round++) {
+        uint32_t capacity = 1 + (uint32_t)random_below(&random, PLAIN_MAX - 1);
+        struct references trace = {capacity, 200, COUNT, pages};
+        double parameters[SUBJECT_PARAMETERS_MAX];
+        mixed_references(&random, pages, COUNT, trace.page_count);
+        struct in_frames policy = {
+            .small = capacity, .promote = 8, .cap = 7, .run = UINT32_MAX, .main_lag = NEVER};
+        assert_int_equal(s3fifo_misses(&trace, &policy), cache_lru_misses(&trace));
+        policy.small_lag = NEVER;
+        assert_int_equal(s3fifo_misses(&trace, &policy), cache_fifo_misses(&trace));
+        /* And the parameters reach them. */
+        struct file_system_rules rules;
+        subject_textbook(&subject_file_system, parameters);
+        for (int i = 0; i < subject_file_system.parameter_count; i++) {
+            const struct parameter *p = &subject_file_system.parameters[i];
+            if (strcmp(p->name, "small_lag") == 0)
+                parameters[i] = 0;
+            else if (strcmp(p->name, "small") == 0 || strcmp(p->name, "promote") == 0)
+                parameters[i] = p->high;
+        }
+        subject_file_system.rules_of(parameters, &rules);
+        rules.run = UINT32_MAX; /* runs of 512 would be dropped behind */
+        assert_int_equal(cache_s3fifo_misses(&trace, &rules), cache_lru_misses(&trace));
     }
 }
 
@@ -341,7 +411,9 @@ static void min_is_right_and_a_bound(void **state)
                                    .ghost = capacity,
                                    .promote = 1,
                                    .cap = 3,
-                                   .run = 2 + (uint32_t)random_below(&random, 20)};
+                                   .run = 2 + (uint32_t)random_below(&random, 20),
+                                   .small_lag = (uint32_t)random_below(&random, 2) * NEVER,
+                                   .main_lag = (uint32_t)random_below(&random, 2) * NEVER};
         mixed_references(&random, pages, COUNT, trace.page_count);
         int64_t bound = cache_min_misses(&trace);
         assert_int_equal(bound, plain_min_misses(&trace));
@@ -459,10 +531,15 @@ static void baselines_are_what_they_say(void **state)
                                       .ghost = c * 58982 / 65536,
                                       .promote = 2,
                                       .cap = 3,
-                                      .run = UINT32_MAX};
-        const int64_t misses[] = {cache_lru_misses(trace), cache_clock_misses(trace),
-                                  cache_arc_misses(trace), s3fifo_misses(trace, &published),
-                                  cache_fifo_misses(trace)};
+                                      .run = UINT32_MAX,
+                                      .small_lag = NEVER,
+                                      .main_lag = NEVER};
+        struct in_frames one_hit = published;
+        one_hit.promote = 1;
+        const int64_t misses[] = {cache_lru_misses(trace),  cache_clock_misses(trace),
+                                  cache_arc_misses(trace),  s3fifo_misses(trace, &published),
+                                  cache_fifo_misses(trace), s3fifo_misses(trace, &one_hit)};
+        assert_int_equal(subject->baseline_count, sizeof misses / sizeof *misses);
         for (int which = 0; which < subject->baseline_count; which++)
             assert_true(subject->baseline_cost(load, which) ==
                         (double)misses[which] / trace->count);
@@ -492,6 +569,7 @@ int main(void)
         cmocka_unit_test(loop_of_110_in_100_frames),
         cmocka_unit_test(order_of_the_literature),
         cmocka_unit_test(s3fifo_is_as_described),
+        cmocka_unit_test(lru_and_fifo_are_of_the_family),
         cmocka_unit_test(min_is_right_and_a_bound),
         cmocka_unit_test(arc_is_as_published),
         cmocka_unit_test(baselines_are_what_they_say),

@@ -37,13 +37,6 @@ static const struct known {
     {"cache/orm-night.trace.xz", 1000000, 4135, .1813, .1610, .0799, .003},
 };
 
-static double s3fifo_of_one_hit(const struct file_workload *load)
-{
-    static const struct file_system_rules rules = {
-        .small = 6554, .ghost = 58982, .promote = 1, .cap = 3, .run = UINT32_MAX};
-    return (double)cache_s3fifo_misses(&load->trace, &rules) / load->trace.count;
-}
-
 static void known_miss_ratios(void **state)
 {
     (void)state;
@@ -60,7 +53,7 @@ static void known_miss_ratios(void **state)
         assert_true(part.count <= trace->count);
         void *load = subject->workload_read(&part, 0);
         assert_non_null(load);
-        double lru = subject->baseline_cost(load, 0), s3fifo = s3fifo_of_one_hit(load),
+        double lru = subject->baseline_cost(load, 0), s3fifo = subject->baseline_cost(load, 5),
                min = subject->bound_cost(load);
         print_message("# %s, %u pages: LRU %.4f, S3-FIFO %.4f, MIN %.4f\n", known[i].file,
                       known[i].pages, lru, s3fifo, min);
@@ -72,10 +65,109 @@ static void known_miss_ratios(void **state)
     trace_free(trace);
 }
 
+/* ── allocations ── */
+
+/* Counted by a plain reading in another language. */
+static void known_allocations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        int64_t made, gone;
+    } files[] = {{"alloc/systemui.zip", 421234, 367589},
+                 {"alloc/ffmpeg.trace", 1832, 1805},
+                 {"alloc/gcc-hello.trace", 11431, 6344},
+                 {"alloc/source-map.trace", 2087, 315}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct trace *trace = trace_of_folder(files[i].file, TRACE_ALLOCATIONS);
+        int64_t made = 0, bytes = 0;
+        for (size_t k = 0; k < trace->count; k++) {
+            made += trace_record(trace, k)[1] > 0;
+            bytes += trace_record(trace, k)[1];
+        }
+        assert_int_equal(made, files[i].made);
+        assert_int_equal((int64_t)trace->count - made, files[i].gone);
+        assert_true(i > 0 || bytes == 202033138);
+        trace_free(trace);
+    }
+}
+
+/* ── packets ── */
+
+static void known_packets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        size_t count;
+        double mean, most; /* ms */
+    } files[] = {{"audio/test-voip-1up.flent.gz", 14913, 24.953702, 25.661230},
+                 {"audio/test-voip-rrul.flent.gz", 14911, 25.088393, 26.025056}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct trace *trace = trace_of_folder(files[i].file, TRACE_DELAYS);
+        double sum = 0, most = 0;
+        for (size_t k = 0; k < trace->count; k++) {
+            double ms = (double)trace_record(trace, k)[1] / 1000;
+            sum += ms;
+            most = ms > most ? ms : most;
+        }
+        assert_int_equal(trace->count, files[i].count);
+        assert_near(sum / (double)trace->count, files[i].mean, 0.001);
+        assert_near(most, files[i].most, 0.001);
+        trace_free(trace);
+    }
+}
+
+/* ── processors and links ── */
+
+static void known_jobs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        size_t count;
+        int64_t work; /* us */
+    } files[] = {{"cpu/NASA-iPSC-1993-3.1-cln.swf.zip", 18066, 13950781000000},
+                 {"cpu/lisa-sched-trace.txt", 1082, 4021361},
+                 {"cpu/AzureLLMInferenceTrace_code.csv", 8819, 10662393500},
+                 {"cpu/AzureLLMInferenceTrace_conv.csv", 19366, 107807092500}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct trace *trace = trace_of_folder(files[i].file, TRACE_JOBS);
+        int64_t work = 0;
+        for (size_t k = 0; k < trace->count; k++)
+            work += trace_record(trace, k)[1];
+        assert_int_equal(trace->count, files[i].count);
+        assert_int_equal(work, files[i].work);
+        trace_free(trace);
+    }
+}
+
+static void known_links(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        size_t count;
+        int64_t last_ms;
+    } files[] = {{"network/ATT-LTE-driving-2016.down", 45604, 120002},
+                 {"network/TMobile-LTE-short.down", 194846, 139986},
+                 {"network/TMobile-UMTS-driving.down", 156262, 928424},
+                 {"network/Verizon-EVDO-driving.down", 46065, 1062016},
+                 {"network/Verizon-LTE-short.down", 58655, 140000}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct trace *trace = trace_of_folder(files[i].file, TRACE_DELIVERIES);
+        assert_int_equal(trace->count, files[i].count);
+        assert_int_equal(trace_record(trace, trace->count - 1)[0], files[i].last_ms * 1000);
+        trace_free(trace);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_miss_ratios),
+        cmocka_unit_test(known_miss_ratios), cmocka_unit_test(known_allocations),
+        cmocka_unit_test(known_packets),     cmocka_unit_test(known_jobs),
+        cmocka_unit_test(known_links),
     };
     if (!trace_folder()) {
         puts("1..0 # SKIP KHUB_TRACES names no folder with real traces");

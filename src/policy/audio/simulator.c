@@ -44,9 +44,11 @@
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
-enum { SLOTS = 9000, SLOT_MS = 20 }; /* 180 s */
-#define TALKSPURT (1004.0 / SLOT_MS) /* mean, in slots */
-#define PAUSE     (1587.0 / SLOT_MS)
+enum { SLOTS = 9000, SLOT_MS = 20 };          /* 180 s */
+#define TALKSPURT_MS 1004.0                   /* mean */
+#define TALKSPURT    (TALKSPURT_MS / SLOT_MS) /* in slots */
+#define PAUSE_MS     1587.0
+#define PAUSE        (PAUSE_MS / SLOT_MS)
 
 enum {
     MEAN_GAIN,
@@ -79,8 +81,26 @@ static const struct parameter parameters[PARAMETERS] = {
 /* A call and the memory it lies in. */
 struct call_workload {
     struct audio_call call; /* of the arrays below */
-    uint32_t delays_us[SLOTS], starts[SLOTS + 1];
+    uint32_t *delays_us;    /* as many as there are slots */
+    uint32_t *starts;       /* one more */
+    uint32_t memory[];
 };
+
+static struct call_workload *call_new(size_t slots)
+{
+    struct call_workload *load = malloc(sizeof *load + (2 * slots + 1) * sizeof load->memory[0]);
+    if (!load)
+        return NULL;
+    load->delays_us = load->memory;
+    load->starts = load->memory + slots;
+    return load;
+}
+
+static void call_ready(struct call_workload *load, uint32_t packets, uint32_t talkspurts)
+{
+    load->starts[talkspurts] = packets;
+    load->call = (struct audio_call){packets, talkspurts, load->delays_us, load->starts};
+}
 
 /* The network at one moment; all in ms. */
 struct network {
@@ -125,7 +145,7 @@ static double network_delay(struct network *network, struct random *random)
 
 static void *workload_new(uint64_t seed)
 {
-    struct call_workload *load = malloc(sizeof *load);
+    struct call_workload *load = call_new(SLOTS);
     if (!load)
         return NULL;
     struct random random;
@@ -145,8 +165,50 @@ static void *workload_new(uint64_t seed)
             load->delays_us[packets++] =
                 random_uniform(&random) < network.loss ? AUDIO_LOST : (uint32_t)(delay * 1000);
     }
-    load->starts[talkspurts] = packets;
-    load->call = (struct audio_call){packets, talkspurts, load->delays_us, load->starts};
+    call_ready(load, packets, talkspurts);
+    return load;
+}
+
+/* ── calls of a trace ── */
+
+enum { TRACE_LEAST = 500, CALL_MS = 180000 };
+
+/* ms from one packet to the next. */
+static double pace_of(const struct trace_part *part)
+{
+    const int64_t *first = trace_record(part->trace, part->first);
+    const int64_t *last = trace_record(part->trace, part->first + part->count - 1);
+    double pace = (double)(last[0] - first[0]) / 1000 / (double)(part->count - 1);
+    return pace > 1 ? pace : 1;
+}
+
+/* Half of the part, or 180 s where that is shorter. A trace has a packet in every slot: when the
+ * speaker pauses is drawn by the seed, as in a call that is generated. */
+static void *workload_read(const struct trace_part *part, uint64_t seed)
+{
+    double pace = pace_of(part), most = CALL_MS / pace;
+    size_t slots = part->count / 2 < (size_t)most ? part->count / 2 : (size_t)most;
+    struct trace_part window = trace_window(part, seed, slots);
+    struct call_workload *load = call_new(window.count);
+    if (!load)
+        return NULL;
+    struct random random;
+    random_seed(&random, ~seed); /* apart from the draw of the window */
+    uint32_t packets = 0, talkspurts = 0, slots_left = 0;
+    bool speaks = false;
+    for (size_t slot = 0; slot < window.count; slot++) {
+        if (slots_left-- == 0) {
+            speaks = !speaks || packets == 0; /* somebody says something */
+            slots_left =
+                (uint32_t)random_exponential(&random, (speaks ? TALKSPURT_MS : PAUSE_MS) / pace);
+            if (speaks)
+                load->starts[talkspurts++] = packets;
+        }
+        int64_t delay = trace_record(window.trace, window.first + slot)[1];
+        if (speaks)
+            load->delays_us[packets++] = delay < 0 ? AUDIO_LOST : (uint32_t)delay;
+    }
+    call_ready(load, packets, talkspurts);
     return load;
 }
 
@@ -311,5 +373,8 @@ const struct subject subject_audio = {
     .module = audio_module,
     .stateful = true,
     .frame = &frame,
+    .workload_read = workload_read,
+    .trace_kind = TRACE_DELAYS,
+    .trace_least = TRACE_LEAST,
     SUBJECT_PARTS,
 };

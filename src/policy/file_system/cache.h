@@ -29,8 +29,8 @@ int64_t cache_s3fifo_misses(const struct references *trace, const struct file_sy
 
 /* The mechanism without its decisions, which `context` and these functions take (the questions are
  * those of rules.h). Whatever they answer, the simulation ends: small frames are clamped to
- * 1..capacity and hits to 0..7, an unknown place counts as FILE_SYSTEM_BEHIND, and a page of the
- * main queue without hits is evicted. */
+ * 1..capacity, hits are the lowest three bits of what on_hit says, an unknown place counts as
+ * FILE_SYSTEM_BEHIND, and a page of the main queue without hits is evicted. */
 struct cache_decider {
     uint32_t (*small_frames)(const void *context, uint32_t capacity);
     uint32_t (*ghost_pages)(const void *context, uint32_t capacity);

@@ -1,9 +1,12 @@
-/* The decisions of S3-FIFO (Yang et al., SOSP 2023). The mechanism keeps two FIFO queues of frames,
+/* The decisions of S3-FIFO (Yang et al., SOSP 2023). The mechanism keeps two queues of frames,
  * small and main, and the numbers of the pages that left the small queue (ghosts). It asks these
  * functions, which remember nothing.
  *
- * Two additions to the published one: hits soon after a page's arrival may count for nothing
- * (correlated references), and pages of long sequential runs leave first (drop-behind). */
+ * Three additions to the published one: hits soon after a page's arrival may count for nothing
+ * (correlated references), pages of long sequential runs leave first (drop-behind), and a hit on a
+ * page that others of its queue came after may make it newest again. So the family reaches from
+ * FIFO queues, whose pages wait for their turn, to those of LRU (a small queue of all frames that
+ * promotes nobody, and lags by nothing, is LRU itself). */
 #ifndef KHUB_POLICY_FILE_SYSTEM_RULES_H
 #define KHUB_POLICY_FILE_SYSTEM_RULES_H
 
@@ -20,9 +23,13 @@ struct file_system_rules {
     uint32_t ghost;      /* pages remembered, in 1/65536 of the cache */
     uint32_t correlated; /* in 1/65536 of the small queue: so many newcomers must have come after a
                           * page before a hit on it counts */
-    uint32_t promote;    /* hits in the small queue that are worth a place in the main one, 1..7 */
+    uint32_t promote;    /* hits in the small queue that are worth a place in the main one, 1..7; 8:
+                          * nothing is, also not to be remembered */
     uint32_t cap;        /* hits remembered of a page, 1..7 */
-    uint32_t run;        /* length of a sequential run from which on its pages are dropped behind */
+    uint32_t small_lag, main_lag; /* in 1/65536 of a queue: so many must have become newest of it
+                                   * after a page before a hit makes that newest again; whole:
+                                   * none does */
+    uint32_t run; /* length of a sequential run from which on its pages are dropped behind */
 };
 
 /* So many frames, of which the small queue gives up its oldest page; else the main one does. */
@@ -43,22 +50,35 @@ static inline uint32_t file_system_ghost_pages(const struct file_system_rules *r
 static inline uint32_t file_system_on_miss(const struct file_system_rules *rules,
                                            uint32_t remembered, uint32_t run)
 {
-    return remembered          ? FILE_SYSTEM_MAIN
-           : run >= rules->run ? FILE_SYSTEM_BEHIND
-                               : FILE_SYSTEM_SMALL;
+    return remembered && rules->promote < 8 ? FILE_SYSTEM_MAIN
+           : run >= rules->run              ? FILE_SYSTEM_BEHIND
+                                            : FILE_SYSTEM_SMALL;
 }
 
-/* The page's hits after one more. newcomers: pages that became newest of the small queue since it
- * came. */
+/* Added to a page's hits: it becomes newest of its queue. */
+enum { FILE_SYSTEM_NEWEST = 8 };
+
+static inline uint32_t file_system_share(uint32_t frames, uint32_t share)
+{
+    return (uint32_t)((uint64_t)frames * share >> 16);
+}
+
+/* The page's hits after one more, up to 7; and FILE_SYSTEM_NEWEST. In the main queue a hit makes a
+ * page newest or is counted, but not both. newcomers: pages that became newest of its queue since
+ * it did. */
 static inline uint32_t file_system_on_hit(const struct file_system_rules *rules, uint32_t capacity,
                                           uint32_t in_main, uint32_t hits, uint32_t newcomers)
 {
-    uint32_t most = in_main || rules->cap > rules->promote ? rules->cap : rules->promote;
-    if (hits >= most || in_main)
-        return hits < most ? hits + 1 : hits;
     uint32_t small = file_system_small_frames(rules, capacity);
-    uint32_t settled = (uint32_t)((uint64_t)small * rules->correlated >> 16);
-    return newcomers >= settled ? hits + 1 : hits;
+    uint32_t lag = in_main ? rules->main_lag : rules->small_lag;
+    uint32_t frames = in_main ? capacity - small : small;
+    uint32_t newest = lag < 65536 && newcomers >= file_system_share(frames, lag);
+    if (in_main)
+        return newest ? hits | FILE_SYSTEM_NEWEST : hits < rules->cap ? hits + 1 : hits;
+    uint32_t most = rules->cap > rules->promote ? rules->cap : rules->promote;
+    if (hits < most && hits < 7 && newcomers >= file_system_share(small, rules->correlated))
+        hits++;
+    return newest ? hits | FILE_SYSTEM_NEWEST : hits;
 }
 
 /* Whether the oldest page of a queue stays (1): of the small one by going to the main one, of the

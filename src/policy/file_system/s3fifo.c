@@ -1,6 +1,6 @@
-/* The simulator of S3-FIFO. Both queues are rings; the ghost queue needs none: a page remembers
- * when it was given up. Decisions are asked for one by one, of S3-FIFO's own rules or of a compiled
- * policy, which may answer anything. */
+/* The simulator of S3-FIFO. Both queues are lists of pages; the ghost queue needs none: a page
+ * remembers when it was given up. Decisions are asked for one by one, of S3-FIFO's own rules or of
+ * a compiled policy, which may answer anything. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -10,50 +10,64 @@
  * in place of calls, and takes 0.8 of the time. */
 #define INLINED __attribute__((always_inline)) inline
 
-enum { HITS_MAX = 7 };
+enum { HITS_MAX = 7, STAMP_MAX = (1 << 27) - 1 };
 enum place { ABSENT = 0, SMALL, MAIN, GHOST };
 
 struct page {
+    uint32_t newer, older; /* of its queue */
     uint32_t place : 2, hits : 3;
-    uint32_t stamp : 27; /* SMALL: newcomers when it came; GHOST: pages given up when it was */
+    uint32_t
+        stamp : 27; /* of its queue: newcomers when it became newest; GHOST: pages given up when
+                          * it was */
 };
 
-struct ring {
-    uint32_t *pages;
-    uint32_t mask, oldest, count;
+/* A ring of pages; its head is an entry behind all pages. */
+struct queue {
+    uint32_t head, count, newcomers;
 };
 
 struct s3fifo_run {
     const struct cache_decider *decider;
     struct page *pages;
-    struct ring small, main;
-    uint32_t small_frames, ghost_pages, newcomers, given_up;
+    struct queue small, main;
+    uint32_t small_frames, ghost_pages, given_up;
 };
 
-static bool ring_init(struct ring *ring, uint32_t capacity)
+static void link_between(struct page *pages, uint32_t id, uint32_t older, uint32_t newer)
 {
-    uint32_t size = 1;
-    while (size < capacity)
-        size *= 2;
-    *ring = (struct ring){.pages = calloc(size, sizeof *ring->pages), .mask = size - 1};
-    return ring->pages != NULL;
+    pages[id].older = older;
+    pages[id].newer = newer;
+    pages[older].newer = id;
+    pages[newer].older = id;
 }
 
-static void ring_add_newest(struct ring *ring, uint32_t page)
+/* A ring's newest is older than its head, and its oldest newer. */
+static void add_newest(struct page *pages, struct queue *queue, uint32_t id)
 {
-    ring->pages[(ring->oldest + ring->count++) & ring->mask] = page;
+    link_between(pages, id, pages[queue->head].older, queue->head);
+    pages[id].stamp = queue->newcomers++ & STAMP_MAX;
+    queue->count++;
 }
 
-static void ring_add_oldest(struct ring *ring, uint32_t page)
+static void add_oldest(struct page *pages, struct queue *queue, uint32_t id)
 {
-    ring->count++;
-    ring->pages[--ring->oldest & ring->mask] = page;
+    link_between(pages, id, queue->head, pages[queue->head].newer);
+    pages[id].stamp = queue->newcomers & STAMP_MAX;
+    queue->count++;
 }
 
-static uint32_t ring_take_oldest(struct ring *ring)
+static void take(struct page *pages, struct queue *queue, uint32_t id)
 {
-    ring->count--;
-    return ring->pages[ring->oldest++ & ring->mask];
+    pages[pages[id].older].newer = pages[id].newer;
+    pages[pages[id].newer].older = pages[id].older;
+    queue->count--;
+}
+
+static uint32_t take_oldest(struct page *pages, struct queue *queue)
+{
+    uint32_t id = pages[queue->head].newer;
+    take(pages, queue, id);
+    return id;
 }
 
 /* Makes one frame free. */
@@ -61,26 +75,26 @@ INLINED static void evict(struct s3fifo_run *cache)
 {
     const struct cache_decider *decider = cache->decider;
     while (cache->small.count >= cache->small_frames || cache->main.count == 0) {
-        uint32_t id = ring_take_oldest(&cache->small);
+        uint32_t id = take_oldest(cache->pages, &cache->small);
         struct page *page = &cache->pages[id];
         if (!decider->keeps(decider->context, false, page->hits)) {
             page->place = GHOST;
-            page->stamp = cache->given_up++;
+            page->stamp = cache->given_up++ & STAMP_MAX;
             return;
         }
         page->place = MAIN;
         page->hits = 0;
-        ring_add_newest(&cache->main, id);
+        add_newest(cache->pages, &cache->main, id);
     }
     for (;;) {
-        uint32_t id = ring_take_oldest(&cache->main);
+        uint32_t id = take_oldest(cache->pages, &cache->main);
         struct page *page = &cache->pages[id];
         if (page->hits == 0 || !decider->keeps(decider->context, true, page->hits)) {
             page->place = ABSENT;
             return;
         }
         page->hits--;
-        ring_add_newest(&cache->main, id);
+        add_newest(cache->pages, &cache->main, id);
     }
 }
 
@@ -90,15 +104,28 @@ INLINED static void bring_in(struct s3fifo_run *cache, uint32_t id, uint32_t run
     const struct cache_decider *decider = cache->decider;
     bool remembered = page->place == GHOST && cache->given_up - page->stamp <= cache->ghost_pages;
     uint32_t place = decider->on_miss(decider->context, remembered, run);
-    *page =
-        (struct page){.place = place == FILE_SYSTEM_MAIN ? MAIN : SMALL, .stamp = cache->newcomers};
+    page->place = place == FILE_SYSTEM_MAIN ? MAIN : SMALL;
+    page->hits = 0;
     if (place == FILE_SYSTEM_MAIN)
-        ring_add_newest(&cache->main, id);
-    else if (place == FILE_SYSTEM_SMALL) {
-        ring_add_newest(&cache->small, id);
-        cache->newcomers++;
-    } else
-        ring_add_oldest(&cache->small, id);
+        add_newest(cache->pages, &cache->main, id);
+    else if (place == FILE_SYSTEM_SMALL)
+        add_newest(cache->pages, &cache->small, id);
+    else
+        add_oldest(cache->pages, &cache->small, id);
+}
+
+INLINED static void hit(struct s3fifo_run *cache, uint32_t id, uint32_t capacity)
+{
+    const struct cache_decider *decider = cache->decider;
+    struct page *page = &cache->pages[id];
+    struct queue *queue = page->place == MAIN ? &cache->main : &cache->small;
+    uint32_t answer = decider->on_hit(decider->context, capacity, page->place == MAIN, page->hits,
+                                      (queue->newcomers - page->stamp) & STAMP_MAX);
+    page->hits = answer & HITS_MAX;
+    if (answer & FILE_SYSTEM_NEWEST) {
+        take(cache->pages, queue, id);
+        add_newest(cache->pages, queue, id);
+    }
 }
 
 static uint32_t clamp(uint32_t x, uint32_t low, uint32_t high)
@@ -111,12 +138,18 @@ INLINED static int64_t simulate(const struct references *trace, const struct cac
     uint32_t capacity = trace->capacity;
     assert(capacity > 0);
     uint32_t small = decider->small_frames(decider->context, capacity);
+    uint32_t heads = trace->page_count;
     struct s3fifo_run cache = {.decider = decider,
                                .small_frames = clamp(small, 1, capacity),
                                .ghost_pages = decider->ghost_pages(decider->context, capacity),
-                               .pages = calloc(trace->page_count, sizeof *cache.pages)};
-    bool ready = ring_init(&cache.small, capacity);
-    ready = ring_init(&cache.main, capacity) && ready && cache.pages;
+                               .small.head = heads,
+                               .main.head = heads + 1,
+                               .pages = calloc((size_t)heads + 2, sizeof *cache.pages)};
+    bool ready = cache.pages;
+    if (ready) {
+        link_between(cache.pages, heads, heads, heads);
+        link_between(cache.pages, heads + 1, heads + 1, heads + 1);
+    }
     int64_t misses = ready ? 0 : -1;
     uint32_t before = UINT32_MAX - 1, run = 0;
     for (uint32_t i = 0; ready && i < trace->count; i++) {
@@ -125,9 +158,7 @@ INLINED static int64_t simulate(const struct references *trace, const struct cac
         run = id == before + 1 ? run + 1 : 1;
         before = id;
         if (page->place == SMALL || page->place == MAIN) {
-            uint32_t hits = decider->on_hit(decider->context, capacity, page->place == MAIN,
-                                            page->hits, cache.newcomers - page->stamp);
-            page->hits = clamp(hits, 0, HITS_MAX) & HITS_MAX;
+            hit(&cache, id, capacity);
             continue;
         }
         misses++;
@@ -137,8 +168,6 @@ INLINED static int64_t simulate(const struct references *trace, const struct cac
     }
     assert(cache.small.count + cache.main.count <= capacity);
     free(cache.pages);
-    free(cache.small.pages);
-    free(cache.main.pages);
     return misses;
 }
 

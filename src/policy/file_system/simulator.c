@@ -35,11 +35,11 @@
 enum { REFERENCES = 40000, POPULAR = 12000, FILES = 20000, RECENT = 32 };
 enum { PAGES = POPULAR + FILES + REFERENCES };
 
-enum { SMALL, PROMOTE, GHOST, CAP, CORRELATED, RUN, PARAMETERS };
+enum { SMALL, PROMOTE, GHOST, CAP, CORRELATED, RUN, SMALL_LAG, MAIN_LAG, PARAMETERS };
 
 static const struct parameter parameters[PARAMETERS] = {
-    [SMALL] = {"small", "of the cache", "newcomers' queue", 0.01, 0.8, true, false, 0.1},
-    [PROMOTE] = {"promote", "hits", "hits that prove a newcomer", 1, 4, false, true, 2},
+    [SMALL] = {"small", "of the cache", "newcomers' queue", 0.01, 1, true, false, 0.1},
+    [PROMOTE] = {"promote", "hits", "hits that prove a newcomer; 8: none do", 1, 8, true, true, 2},
     [GHOST] = {"ghost", "of the cache", "numbers of pages remembered after they left", 0.02, 4,
                true, false, 0.9},
     [CAP] = {"cap", "hits", "hits remembered of a page", 1, 7, false, true, 3},
@@ -47,6 +47,10 @@ static const struct parameter parameters[PARAMETERS] = {
                     0, 0.95, false, false, 0},
     [RUN] = {"run", "pages", "sequential run from which on pages are dropped behind", 2, 512, true,
              true, 512},
+    [SMALL_LAG] = {"small_lag", "of small",
+                   "newcomers' share that must follow before a hit makes a page newest again", 0, 1,
+                   false, false, 1},
+    [MAIN_LAG] = {"main_lag", "of main", "the same of the main queue", 0, 1, false, false, 1},
 };
 
 /* One workload in the making. */
@@ -203,7 +207,7 @@ static uint32_t capacity_of(const struct trace_options *options, uint32_t blocks
 
 static void *workload_read(const struct trace_part *part, uint64_t seed)
 {
-    size_t length = part->count / 4;
+    size_t length = part->count / 4 * 3;
     length = length < WINDOW_LEAST ? WINDOW_LEAST : length > WINDOW_MOST ? WINDOW_MOST : length;
     struct trace_part window = trace_window(part, seed, length);
     struct file_workload *load = malloc(sizeof *load + window.count * sizeof load->pages[0]);
@@ -233,7 +237,9 @@ static void rules_of(const double *p, void *ret_rules)
                                    .correlated = fixed_point(p[CORRELATED], 65536),
                                    .promote = fixed_point(p[PROMOTE], 1),
                                    .cap = fixed_point(p[CAP], 1),
-                                   .run = fixed_point(p[RUN], 1)};
+                                   .run = fixed_point(p[RUN], 1),
+                                   .small_lag = fixed_point(p[SMALL_LAG], 65536),
+                                   .main_lag = fixed_point(p[MAIN_LAG], 65536)};
 }
 
 RULES_FIT(file_system_rules);
@@ -241,6 +247,7 @@ static const struct constant constants[] = {
     CONSTANT(file_system_rules, small),      CONSTANT(file_system_rules, ghost),
     CONSTANT(file_system_rules, correlated), CONSTANT(file_system_rules, promote),
     CONSTANT(file_system_rules, cap),        CONSTANT(file_system_rules, run),
+    CONSTANT(file_system_rules, small_lag),  CONSTANT(file_system_rules, main_lag),
 };
 extern const char file_system_module[];
 
@@ -273,8 +280,8 @@ static const struct operation operations[] = {
     [ASK_ON_HIT] =
         {"on_hit", "uint32_t",
          "uint32_t capacity, uint32_t in_main, uint32_t hits, uint32_t newcomers",
-         "A page's hits after one more. newcomers: pages that became newest of the small queue "
-         "since it came."},
+         "A page's hits after one more, up to 7; and 8 added when it becomes newest of its queue. "
+         "newcomers: pages that became newest of its queue since it did."},
     [ASK_KEEPS] =
         {"keeps", "uint32_t", "uint32_t in_main, uint32_t hits",
          "Whether the oldest page of a queue stays (1): of the small one as newest of the main one "
@@ -320,20 +327,32 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
     return miss_ratio(workload, cache_decided_misses(references_of(workload), &decider));
 }
 
-static int64_t textbook_s3fifo_misses(const struct references *trace)
+static int64_t published_misses(const struct references *trace, uint32_t promote)
 {
     double textbook[PARAMETERS];
     struct file_system_rules rules;
     subject_textbook(&subject_file_system, textbook);
     rules_of(textbook, &rules);
+    rules.promote = promote;
     rules.run = UINT32_MAX; /* the published one drops nothing behind */
     return cache_s3fifo_misses(trace, &rules);
 }
 
-static const char *const baseline_names[] = {"LRU", "CLOCK", "ARC", "S3-FIFO 10 %", "FIFO"};
+static int64_t textbook_s3fifo_misses(const struct references *trace)
+{
+    return published_misses(trace, 2);
+}
+
+static int64_t one_hit_s3fifo_misses(const struct references *trace)
+{
+    return published_misses(trace, 1);
+}
+
+static const char *const baseline_names[] = {"LRU",          "CLOCK", "ARC",
+                                             "S3-FIFO 10 %", "FIFO",  "S3-FIFO, one hit"};
 static int64_t (*const baselines[])(const struct references *) = {
-    cache_lru_misses, cache_clock_misses, cache_arc_misses, textbook_s3fifo_misses,
-    cache_fifo_misses};
+    cache_lru_misses,       cache_clock_misses, cache_arc_misses,
+    textbook_s3fifo_misses, cache_fifo_misses,  one_hit_s3fifo_misses};
 
 static double baseline_cost(const void *workload, int which)
 {
@@ -350,7 +369,7 @@ const struct subject subject_file_system = {
     .specialization = "file_system",
     .title = "page-cache replacement by S3-FIFO with tuned queues",
     .cost = "miss ratio",
-    .version = "3",
+    .version = "4",
     .module = file_system_module,
     .workload_read = workload_read,
     .trace_kind = TRACE_REFERENCES,

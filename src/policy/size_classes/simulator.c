@@ -122,7 +122,7 @@ static void add_allocation(struct generator *g, struct size_workload *load, uint
         g->due[(uint32_t)end] = (uint16_t)object;
     }
     g->sizes[object] = (uint16_t)size;
-    load->events[now] = (struct slab_event){(uint16_t)size, (uint16_t)object};
+    load->events[now] = (struct slab_event){size, object};
 }
 
 /* What is due is freed first. Whoever is allocated is counted to the end, and taken off again when
@@ -165,6 +165,66 @@ static void *workload_new(uint64_t seed)
     g->long_time = random_log_between(&g->random, 10000, 40000);
     generate(g, load);
     free(g);
+    return load;
+}
+
+/* ── workloads of a trace ── */
+
+enum { TRACE_LEAST = 500, WINDOW_LEAST = 4000, WINDOW_MOST = 64000, WHOLE_MOST = SLAB_OBJECTS_MAX };
+
+/* Takes over what the window has of objects for slabs: those that are too large are none, and of
+ * those that were there before nothing is known. `known` has a place for each object of the window,
+ * and what it is in the workload, or SLAB_OBJECTS_MAX. */
+static void take_events(const struct trace_part *window, uint32_t *known,
+                        struct size_workload *load)
+{
+    int64_t first = -1; /* object that is allocated in the window */
+    for (size_t i = 0; i < window->count; i++) {
+        const int64_t *record = trace_record(window->trace, window->first + i);
+        int64_t object = record[0], size = record[1];
+        if (size > 0) {
+            first = first < 0 ? object : first;
+            known[object - first] = size <= SLAB_OBJECT_MAX ? load->objects++ : SLAB_OBJECTS_MAX;
+        }
+        uint32_t local = first >= 0 && object >= first ? known[object - first] : SLAB_OBJECTS_MAX;
+        if (local < SLAB_OBJECTS_MAX)
+            load->events[load->count++] = (struct slab_event){(uint32_t)size & 0x3fff, local};
+    }
+}
+
+/* What is asked for and for how long, as generate() counts it. */
+static void count_requests(struct size_workload *load, uint32_t *sizes)
+{
+    for (uint32_t now = 0; now < load->count; now++) {
+        const struct slab_event *event = &load->events[now];
+        double left = load->count - now;
+        if (event->size > 0)
+            sizes[event->object] = event->size;
+        else
+            left = -left;
+        uint32_t size = sizes[event->object];
+        load->requested += size * left;
+        load->lifetimes[(size - 1) / SIZE_QUANTUM] += left;
+    }
+}
+
+static void *workload_read(const struct trace_part *part, uint64_t seed)
+{
+    size_t length = part->count / 4;
+    length = length < WINDOW_LEAST ? WINDOW_LEAST : length > WINDOW_MOST ? WINDOW_MOST : length;
+    struct trace_part window = trace_window(part, seed, length);
+    if (window.count >= WHOLE_MOST)
+        window.count = WHOLE_MOST - 1;
+    struct size_workload *load = calloc(1, sizeof *load + window.count * sizeof load->events[0]);
+    uint32_t *numbers = calloc(window.count, sizeof *numbers);
+    if (load && numbers) {
+        take_events(&window, numbers, load);
+        count_requests(load, numbers);
+    } else {
+        free(load);
+        load = NULL;
+    }
+    free(numbers);
     return load;
 }
 
@@ -320,6 +380,9 @@ const struct subject subject_size_classes = {
     .cost = "waste to requested bytes",
     .version = "2",
     .solve = solve,
+    .workload_read = workload_read,
+    .trace_kind = TRACE_ALLOCATIONS,
+    .trace_least = TRACE_LEAST,
     .module = size_classes_module,
     SUBJECT_PARTS,
 };

@@ -8,26 +8,26 @@
 
 enum { PAGE = 4096, PAGES_MAX = 8, OBJECTS_MIN = 4, LEFT_OVER_SHARE = 16 };
 
-enum { NONE = UINT16_MAX };
+#define NONE UINT32_MAX
 
 /* Slabs with room are in a list of their class, the one to be filled first in front. */
 struct slab {
     uint16_t used, class;
-    uint16_t previous, next;
+    uint32_t previous, next;
 };
 
 struct size_class {
     uint32_t bytes;     /* of a slab */
-    uint16_t slots;     /* in a slab */
-    uint16_t with_room; /* the first one */
+    uint32_t slots;     /* in a slab */
+    uint32_t with_room; /* the first one */
 };
 
 struct allocator {
     struct size_class classes[SLAB_CLASSES_MAX];
     uint64_t reserved;
     uint32_t made;     /* slabs that there ever were at once */
-    uint16_t returned; /* first of those that are not in use now */
-    uint16_t *slab_of; /* an object */
+    uint32_t returned; /* first of those that are not in use now */
+    uint32_t *slab_of; /* an object */
     struct slab *slabs;
 };
 
@@ -39,10 +39,10 @@ uint32_t slab_bytes(uint32_t object_size)
     return PAGES_MAX * PAGE;
 }
 
-static void link_first(struct allocator *a, uint16_t index)
+static void link_first(struct allocator *a, uint32_t index)
 {
     struct slab *slab = &a->slabs[index];
-    uint16_t *first = &a->classes[slab->class].with_room;
+    uint32_t *first = &a->classes[slab->class].with_room;
     slab->previous = NONE;
     slab->next = *first;
     if (*first != NONE)
@@ -50,7 +50,7 @@ static void link_first(struct allocator *a, uint16_t index)
     *first = index;
 }
 
-static void unlink_slab(struct allocator *a, uint16_t index)
+static void unlink_slab(struct allocator *a, uint32_t index)
 {
     struct slab *slab = &a->slabs[index];
     if (slab->previous == NONE)
@@ -61,11 +61,11 @@ static void unlink_slab(struct allocator *a, uint16_t index)
         a->slabs[slab->next].previous = slab->previous;
 }
 
-static uint16_t slab_new(struct allocator *a, uint16_t class)
+static uint32_t slab_new(struct allocator *a, uint16_t class)
 {
-    uint16_t index = a->returned;
+    uint32_t index = a->returned;
     if (index == NONE)
-        index = (uint16_t)a->made++;
+        index = a->made++;
     else
         a->returned = a->slabs[index].next;
     a->slabs[index] = (struct slab){.class = class};
@@ -74,9 +74,9 @@ static uint16_t slab_new(struct allocator *a, uint16_t class)
     return index;
 }
 
-static void allocate(struct allocator *a, uint16_t object, uint16_t class)
+static void allocate(struct allocator *a, uint32_t object, uint16_t class)
 {
-    uint16_t index = a->classes[class].with_room;
+    uint32_t index = a->classes[class].with_room;
     if (index == NONE)
         index = slab_new(a, class);
     a->slab_of[object] = index;
@@ -84,9 +84,9 @@ static void allocate(struct allocator *a, uint16_t object, uint16_t class)
         unlink_slab(a, index);
 }
 
-static void release(struct allocator *a, uint16_t object)
+static void release(struct allocator *a, uint32_t object)
 {
-    uint16_t index = a->slab_of[object];
+    uint32_t index = a->slab_of[object];
     struct slab *slab = &a->slabs[index];
     const struct size_class *class = &a->classes[slab->class];
     assert(slab->used > 0);
@@ -107,11 +107,11 @@ int64_t slab_reserved(const struct slab_event *events, uint32_t count, uint32_t 
                           .slab_of = calloc(objects, sizeof *a.slab_of),
                           .slabs = calloc(objects, sizeof *a.slabs)};
     int64_t sum = -1;
-    assert(policy->count >= 1 && policy->count <= SLAB_CLASSES_MAX);
+    assert(objects <= SLAB_OBJECTS_MAX && policy->count >= 1 && policy->count <= SLAB_CLASSES_MAX);
     if (a.slab_of && a.slabs) {
         for (uint32_t i = 0; i < policy->count; i++) {
             uint32_t bytes = slab_bytes(policy->sizes[i]);
-            a.classes[i] = (struct size_class){bytes, (uint16_t)(bytes / policy->sizes[i]), NONE};
+            a.classes[i] = (struct size_class){bytes, bytes / policy->sizes[i], NONE};
         }
         sum = 0;
         for (uint32_t i = 0; i < count; i++) {

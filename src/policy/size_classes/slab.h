@@ -8,8 +8,8 @@
 enum { SLAB_OBJECT_MAX = 8192 };
 
 struct slab_event {
-    uint16_t size; /* 1..SLAB_OBJECT_MAX: this object is allocated; 0: it is freed */
-    uint16_t object;
+    uint32_t size : 14; /* 1..SLAB_OBJECT_MAX: this object is allocated; 0: it is freed */
+    uint32_t object : 18;
 };
 
 /* The classes, and the function that says which of them serves a size: one that is large enough. */
@@ -25,8 +25,9 @@ enum { SLAB_CLASSES_MAX = 32 };
  * that hold 4 objects and leave at most a sixteenth over; 8 where none does. */
 uint32_t slab_bytes(uint32_t object_size);
 
+enum { SLAB_OBJECTS_MAX = 1 << 18 };
 /* The bytes held in slabs, summed up over the times after each event; objects are numbered below
- * `objects`, each allocated once. -1 when out of memory. */
+ * `objects` (at most SLAB_OBJECTS_MAX), each allocated once. -1 when out of memory. */
 int64_t slab_reserved(const struct slab_event *events, uint32_t count, uint32_t objects,
                       const struct slab_policy *policy);
 
