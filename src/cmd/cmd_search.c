@@ -26,6 +26,9 @@
 
 struct search_settings {
     const char *subject, *as, *out;
+    const char *model_url, *model_wire, *model_key_file;
+    long tokens;
+    double price_in, price_out, spend;
     struct text_list by;
     long evaluations, heldout;
     double patience;
@@ -39,14 +42,15 @@ struct outcome {
     struct score heldout; /* ratio NAN: it has found nothing that could be measured */
     size_t bytes;         /* of its best's compiled object; 0: not compiled */
     double seconds;
-    char why[256]; /* why it ended before its budget; "": it did not */
+    struct model_spent spent; /* by a language model */
+    char why[256];            /* why it ended before its budget; "": it did not */
 };
 
 struct running {
     const struct search_settings *settings;
     const struct subject *subject;
     struct evaluation_set *heldout;
-    char *train_split, *heldout_split;
+    char *train_split, *heldout_split, *key;
     uint64_t budget;
     struct terminal terminal;
     unsigned tens; /* of the searcher that runs: how far it was when it last said so */
@@ -71,13 +75,31 @@ static void show_progress(const struct judge *judge, void *data)
             trial_ratio(&judge->best), stage_workloads[judge->best.stages - 1]);
 }
 
+static int make_llm(const struct running *running, const char *model, uint64_t seed,
+                    struct proposer *ret_proposer, char why[256])
+{
+    const struct search_settings *settings = running->settings;
+    bool anthropic = strcmp(settings->model_wire, model_wires[MODEL_ANTHROPIC]) == 0;
+    struct model_settings of = {.wire = anthropic ? MODEL_ANTHROPIC : MODEL_OPENAI,
+                                .url = settings->model_url,
+                                .name = model,
+                                .key = running->key,
+                                .tokens = (uint64_t)settings->tokens,
+                                .price_in = settings->price_in,
+                                .price_out = settings->price_out,
+                                .spend = settings->spend,
+                                .patience_s = (long)settings->patience,
+                                .stop = stop_flag()};
+    return proposer_llm(running->subject, &of, seed, ret_proposer, why);
+}
+
 /* Whoever is named by --by. 0; an exit code after a sentence. */
 static int make_proposer(const struct running *running, const char *by,
                          struct proposer *ret_proposer)
 {
     char why[256] = "", kind[64];
     const char *command = strncmp(by, "exec:", 5) == 0 ? by + 5 + strspn(by + 5, " ") : NULL;
-    snprintf(kind, sizeof kind, "search/%.40s", command ? "exec" : by);
+    snprintf(kind, sizeof kind, "search/%.*s", (int)strcspn(by, ":"), by);
     uint64_t seed = subject_seed(running->subject, kind, 0);
     int failed;
     if (command && *command)
@@ -85,13 +107,16 @@ static int make_proposer(const struct running *running, const char *by,
                                (int)(running->settings->patience * 1000), ret_proposer, why);
     else if (strcmp(by, "random") == 0)
         failed = proposer_random(running->subject, seed, ret_proposer, why);
+    else if (strncmp(by, "llm:", 4) == 0 && by[4])
+        failed = make_llm(running, by + 4, seed, ret_proposer, why);
     else if (strcmp(by, "genetic") == 0)
         failed = proposer_genetic(running->subject, seed, ret_proposer, why);
     else if (strcmp(by, "cmaes") == 0)
         failed = proposer_cmaes(running->subject, seed, ret_proposer, why);
     else
         return complain("search",
-                        "'%s' is no searcher; there are cmaes, random, genetic and exec:COMMAND",
+                        "'%s' is no searcher; there are cmaes, random, genetic, exec:COMMAND and "
+                        "llm:MODEL",
                         by),
                EXIT_USAGE;
     return failed < 0 ? complain("search", "%s", why) : EXIT_WORKED;
@@ -134,6 +159,7 @@ static int search_by(struct running *running, const char *by)
     judge_begin(&outcome->judge, running->subject, running->train_split, stop_flag());
     proposer_search(&proposer, &outcome->judge, running->budget, show_progress, running,
                     outcome->why);
+    outcome->spent = proposer.spent;
     proposer_free(&proposer);
     outcome->seconds = 1e-3 * (double)(time_monotonic_ms() - begun);
     measure_best(running, outcome);
@@ -192,12 +218,29 @@ static void print_table(const struct running *running)
     table_free(&table);
 }
 
+static void print_spent(const struct running *running)
+{
+    for (size_t i = 0; i < running->count; i++) {
+        const struct model_spent *spent = &running->outcomes[i].spent;
+        if (spent->requests == 0)
+            continue;
+        printf("\n%s: %u %s (%u made again), %llu tokens of questions and %llu of answers",
+               running->outcomes[i].name, spent->requests,
+               word_of(spent->requests, "request", "requests"), spent->repeated,
+               (unsigned long long)spent->in, (unsigned long long)spent->out);
+        if (spent->cost > 0)
+            printf(", %.4f at the prices given", spent->cost);
+        printf("\n");
+    }
+}
+
 static void print_people(const struct running *running)
 {
     const struct subject *subject = running->subject;
     printf("%s: %s\n%s; ratio to %s, lower is better\n\n", subject->name, subject->title,
            subject->cost, subject->baseline_names[0]);
     print_table(running);
+    print_spent(running);
     printf("\nEach had %llu simulations on the same training workloads (%ld evaluations on %zu); "
            "measured on %zu held-out ones; all synthetic.\n",
            (unsigned long long)running->budget, running->settings->evaluations,
@@ -209,17 +252,28 @@ static json_t *number_or_null(double number)
     return isfinite(number) ? json_real(number) : json_null();
 }
 
+static json_t *spent_json(const struct model_spent *spent)
+{
+    if (spent->requests == 0)
+        return json_null();
+    return json_pack("{s:i,s:i,s:I,s:I,s:f}", "requests", (int)spent->requests, "repeated",
+                     (int)spent->repeated, "tokens_in", (json_int_t)spent->in, "tokens_out",
+                     (json_int_t)spent->out, "cost", spent->cost);
+}
+
 static json_t *outcome_json(const struct running *running, const struct outcome *outcome)
 {
     const struct judge *judge = &outcome->judge;
+    json_t *best =
+        judge->best.stages ? exchange_trial(running->subject, &judge->best) : json_null();
     return json_pack(
-        "{s:o,s:o,s:o,s:o,s:i,s:i,s:i,s:I,s:f,s:i,s:o,s:o}", "searcher",
+        "{s:o,s:o,s:o,s:o,s:i,s:i,s:i,s:I,s:f,s:i,s:o,s:o,s:o}", "searcher",
         json_of_bytes(outcome->name), "heldout", number_or_null(outcome->heldout.ratio), "ci95",
         number_or_null(outcome->heldout.ci95), "train", number_or_null(trial_ratio(&judge->best)),
         "bytes", (int)outcome->bytes, "candidates", (int)judge->judged, "refused",
         (int)judge->refused, "simulations", (json_int_t)judge->simulations, "seconds",
-        outcome->seconds, "elites", (int)judge->archive.count, "best",
-        judge->best.stages ? exchange_trial(running->subject, &judge->best) : json_null(), "ended",
+        outcome->seconds, "elites", (int)judge->archive.count, "best", best, "spent",
+        spent_json(&outcome->spent), "ended",
         *outcome->why ? json_of_bytes(outcome->why) : json_null());
 }
 
@@ -244,6 +298,24 @@ static int print_json(const struct running *running)
 
 /* ── the command ── */
 
+/* The first line of the file. */
+static int read_key(struct running *running)
+{
+    const char *path = running->settings->model_key_file;
+    FILE *file = fopen(path, "re");
+    size_t size = 0;
+    ssize_t length = file ? getline(&running->key, &size, file) : -1;
+    int error = errno;
+    if (file)
+        fclose(file);
+    while (length > 0 && strchr(" \t\r\n", running->key[length - 1]))
+        running->key[--length] = '\0';
+    if (length > 0)
+        return 0;
+    complain("search", "no key in %s: %s", path, file ? "it is empty" : strerror(error));
+    return -1;
+}
+
 static int prepare(struct running *running)
 {
     const struct search_settings *settings = running->settings;
@@ -254,6 +326,8 @@ static int prepare(struct running *running)
         running->train_split = NULL;
     if (asprintf(&running->heldout_split, "heldout/%s", settings->as) < 0)
         running->heldout_split = NULL;
+    if (settings->model_key_file && read_key(running) < 0)
+        return EXIT_FAILED;
     running->budget = (uint64_t)settings->evaluations * stage_workloads[STAGE_TRAIN];
     if (running->train_split && running->heldout_split)
         running->heldout =
@@ -304,6 +378,9 @@ static int run(const void *data)
     for (size_t i = 0; i < running.count; i++)
         judge_end(&running.outcomes[i].judge);
     evaluation_set_free(running.heldout);
+    if (running.key)
+        explicit_bzero(running.key, strlen(running.key));
+    free(running.key);
     free(running.train_split);
     free(running.heldout_split);
     return code;
@@ -324,10 +401,11 @@ static const struct setting options[] = {
      .kind = SETTING_LIST,
      AT(by),
      .argument = "SEARCHER",
-     .help = "Who searches; may stand several times. cmaes and random search for parameters; "
-             "genetic for programs, in a subject that has a frame for them; "
-             "exec:COMMAND is any program, asked by JSON lines on its stdin (docs/SEARCH.md), for "
-             "parameters or whole C modules. cmaes and random when nobody says."},
+     .help =
+         "Who searches; may stand several times. cmaes and random search for parameters; "
+         "genetic for programs, in a subject that has a frame for them; "
+         "exec:COMMAND is any program, asked by JSON lines on its stdin (docs/SEARCH.md), for "
+         "parameters or whole C modules; llm:MODEL is a language model, asked for modules. cmaes and random when nobody says."},
     {.name = "evaluations",
      .letter = 'e',
      .kind = SETTING_WHOLE,
@@ -351,6 +429,59 @@ static const struct setting options[] = {
      .argument = "NAME",
      .fallback = "learn",
      .help = "Whose workloads, as those of 'khub learn --as'."},
+    {.name = "model-url",
+     .kind = SETTING_TEXT,
+     AT(model_url),
+     .argument = "URL",
+     .fallback = "http://127.0.0.1:8080/v1",
+     .help = "Where a language model answers, without the wire's own path; the default is "
+             "llama.cpp's. Ollama: http://127.0.0.1:11434/v1."},
+    {.name = "model-wire",
+     .kind = SETTING_CHOICE,
+     AT(model_wire),
+     .argument = "WIRE",
+     .fallback = "openai",
+     .choices = model_wires,
+     .help = "What it speaks: OpenAI's chat completions, or Anthropic's messages (URL: "
+             "https://api.anthropic.com/v1)."},
+    {.name = "model-key-file",
+     .kind = SETTING_TEXT,
+     AT(model_key_file),
+     .argument = "FILE",
+     .help = "The key to show there: the first line of FILE."},
+    {.name = "tokens",
+     .kind = SETTING_WHOLE,
+     AT(tokens),
+     .argument = "N",
+     .fallback = "200000",
+     .low = 1000,
+     .high = 1e12,
+     .help = "What all questions and answers may have together; then it ends. A server that does "
+             "not count is counted by bytes, three a token."},
+    {.name = "price-in",
+     .kind = SETTING_NUMBER,
+     AT(price_in),
+     .argument = "MONEY",
+     .fallback = "0",
+     .low = 0,
+     .high = 1e6,
+     .help = "What a million tokens of questions cost."},
+    {.name = "price-out",
+     .kind = SETTING_NUMBER,
+     AT(price_out),
+     .argument = "MONEY",
+     .fallback = "0",
+     .low = 0,
+     .high = 1e6,
+     .help = "What a million tokens of answers cost."},
+    {.name = "spend",
+     .kind = SETTING_NUMBER,
+     AT(spend),
+     .argument = "MONEY",
+     .fallback = "0",
+     .low = 0,
+     .high = 1e9,
+     .help = "What it may cost at these prices; then it ends. 0: no limit but --tokens."},
     {.name = "patience",
      .kind = SETTING_NUMBER,
      AT(patience),
@@ -358,7 +489,7 @@ static const struct setting options[] = {
      .fallback = "60",
      .low = 0,
      .high = 86400,
-     .help = "How long an exec searcher may take for an answer; 0: for ever."},
+     .help = "How long a program or a model may take for an answer; 0: for ever."},
     {.name = "out",
      .letter = 'o',
      .kind = SETTING_TEXT,
@@ -382,7 +513,8 @@ const struct command command_search = {
         "sandbox: on 2 workloads, on 16 if it is not much worse there than the best, and on 64 if "
         "it is the best on 16. Ctrl-C ends the search with what there is.",
     .example = "  khub search graphics\n"
-               "  khub search audio --by cmaes --by 'exec:python3 mine.py' --evaluations 300",
+               "  khub search audio --by cmaes --by 'exec:python3 mine.py' --evaluations 300\n"
+               "  khub search audio --by llm:qwen3 --model-url http://127.0.0.1:11434/v1",
     .worked = "all searched to the end, or were told to stop",
     .failed = "a searcher failed before its budget was spent, or something could not be done",
     .options = options,

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch/sse_reader.h"
 #include "gateway/a2a_old.h"
 #include "gateway/bounds.h"
-#include "gateway/sse_reader.h"
 #include "wire/shown.h"
 #include "wire/text.h"
 

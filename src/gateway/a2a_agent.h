@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "gateway/http_client.h"
+#include "fetch/http_client.h"
 
 #define A2A_WHY_SIZE 512u
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
-#include "gateway/http_client.h"
+#include "fetch/http_client.h"
 
 #define TRIES       3
 #define AGAIN_MS    500 /* until the second; twice that until the third */

@@ -4,6 +4,7 @@
 #define KHUB_SEARCH_PROPOSER_H
 
 #include "search/judge.h"
+#include "search/model.h"
 
 #define PROPOSALS_MAX 16u /* at once */
 
@@ -18,7 +19,8 @@ struct search_state {
 struct proposer {
     char name[64]; /* "cmaes", "exec: ./mine" */
     void *state;
-    bool done; /* it has no more */
+    bool done;                /* it has no more */
+    struct model_spent spent; /* by one that asks a model */
     /* Fills in up to `most` (1..PROPOSALS_MAX) candidates: parameters, or a source for free().
      * Returns how many; 0: none of what it proposed could be read, or it is done. -1: it failed,
      * `why` says how. */
@@ -41,6 +43,10 @@ int proposer_cmaes(const struct subject *subject, uint64_t seed, struct proposer
  * fails when the subject has no frame. */
 int proposer_genetic(const struct subject *subject, uint64_t seed, struct proposer *ret_proposer,
                      char why[256]);
+/* A language model, asked for modules and told what became of them; the settings' texts are kept.
+ * It is done when what it may have is used up. */
+int proposer_llm(const struct subject *subject, const struct model_settings *settings,
+                 uint64_t seed, struct proposer *ret_proposer, char why[256]);
 /* Any program, by JSON lines on its stdin and stdout (docs/SEARCH.md). `command` is for the shell.
  * Its stderr is this process's. `budget`: the simulations that it will have. An answer that takes
  * longer than patience_ms is none. The program and its children end with the proposer. */

@@ -49,5 +49,7 @@ int proposer_search(struct proposer *proposer, struct judge *judge, uint64_t bud
             trial_free(&trials[i]);
     }
     free(trials);
+    if (!failed)
+        why[0] = '\0'; /* what was wrong in between was got over */
     return failed && !stopped(judge) ? -1 : 0;
 }

@@ -9,8 +9,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "fetch/sse_reader.h"
 #include "gateway/a2a_agent.h"
-#include "gateway/sse_reader.h"
 
 #define HERE "https://agent.example"
 

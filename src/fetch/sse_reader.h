@@ -1,7 +1,7 @@
 /* A stream of events (text/event-stream), split anywhere, becomes events: the data of each, its
  * lines joined. What else an event may have (its type, its id) nobody here asks for. */
-#ifndef KHUB_GATEWAY_SSE_READER_H
-#define KHUB_GATEWAY_SSE_READER_H
+#ifndef KHUB_FETCH_SSE_READER_H
+#define KHUB_FETCH_SSE_READER_H
 
 #include "wire/text.h"
 

@@ -1,8 +1,8 @@
 /* HTTP to elsewhere: requests in the loop, by libcurl, which brings some thirty libraries and is
  * loaded by who asks for something alone. No redirect is followed, no proxy asked, no connection
  * used twice; names are looked up by threads of its own. */
-#ifndef KHUB_GATEWAY_HTTP_CLIENT_H
-#define KHUB_GATEWAY_HTTP_CLIENT_H
+#ifndef KHUB_FETCH_HTTP_CLIENT_H
+#define KHUB_FETCH_HTTP_CLIENT_H
 
 #include <stdbool.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "gateway/sse_reader.h"
+#include "fetch/sse_reader.h"
 
 /* A line is whole. True: it ends an event that has data. */
 static bool line_take(struct sse_reader *reader)

@@ -1,4 +1,4 @@
-#include "gateway/http_client.h"
+#include "fetch/http_client.h"
 
 #define CURL_DISABLE_TYPECHECK /* its macros would call by name */
 #include <curl/curl.h>

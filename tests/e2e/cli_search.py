@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""khub search with a language model: a scripted server speaks both wires, and fails as servers do.
+
+usage: cli_search.py KHUB [PART OF A NAME]
+"""
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from program import refused, worked
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from harness import check, equal, run, test  # noqa: E402
+
+USAGE = {"in": 1000, "out": 100}
+
+
+def events(wire, text, usage):
+    """An answer as a wire has it, without its end."""
+    pieces = [text[at:at + 700] for at in range(0, len(text), 700)]
+    if wire == "openai":
+        yield from ({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]} for piece in pieces)
+        if usage:
+            yield {"choices": [], "usage": {"prompt_tokens": usage["in"], "completion_tokens": usage["out"]}}
+        return
+    yield {"type": "message_start", "message": {"usage": {"input_tokens": usage["in"], "output_tokens": 1} if usage else {}}}
+    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+    yield {"type": "ping"}
+    yield from ({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}} for piece in pieces)
+    yield {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": usage["out"]} if usage else {}}
+
+
+class Model(BaseHTTPRequestHandler):
+    """Answers as server.script says, one entry a request; its last entry for ever."""
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.asked.append({"path": self.path, "headers": dict(self.headers), "body": body})
+        script = self.server.script
+        step = script.pop(0) if len(script) > 1 else script[0]
+        if "status" in step:
+            text = json.dumps({"error": {"type": step.get("type", "error"), "message": step["message"]}}).encode()
+            self.send_response(step["status"])
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        end = "\r\n" if step.get("crlf") else "\n"
+        for event in events(self.server.wire, step["text"](body) if callable(step["text"]) else step["text"], step.get("usage", USAGE)):
+            kind = f"event: {event['type']}{end}" if "type" in event else ": a comment" + end
+            self.wfile.write((kind + "data: " + json.dumps(event) + end * 2).encode())
+        if "error" in step:
+            self.wfile.write(f"data: {json.dumps({'type': 'error', 'error': step['error']})}{end * 2}".encode())
+        elif not step.get("cut"):
+            last = "[DONE]" if self.server.wire == "openai" else json.dumps({"type": "message_stop"})
+            self.wfile.write(f"data: {last}{end * 2}".encode())
+        self.close_connection = True
+
+
+@contextlib.contextmanager
+def model(wire, *script):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    server.daemon_threads = True
+    server.wire, server.script, server.asked = wire, list(script), []
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def words(server, *more, evaluations="8"):
+    return ("search", "audio", "--evaluations", evaluations, "--heldout", "2", "--by", "llm:tiny", "--model-url",
+            f"http://127.0.0.1:{server.server_address[1]}/v1/", "--model-wire", server.wire, *more)
+
+
+def asked(request):
+    """What the user's message says."""
+    return request["body"]["messages"][-1]["content"]
+
+
+def textbook(body):
+    """The module that the question shows, as an answer."""
+    question = body["messages"][-1]["content"]
+    begin = question.index("```c\n")
+    return "Here it is:\n" + question[begin:question.index("\n```", begin) + 4] + "\nand no more."
+
+
+def result(server, *more, **how):
+    return json.loads(worked(*words(server, *more, **how), "--json").out)["searchers"][0]
+
+
+@test
+def a_model_is_asked_for_modules_on_both_wires():
+    with tempfile.TemporaryDirectory() as folder:
+        key = os.path.join(folder, "key")
+        with open(key, "w", encoding="ascii") as file:
+            file.write("secret-key \n")
+        for wire, path, header, value in (("openai", "/v1/chat/completions", "Authorization", "Bearer secret-key"),
+                                          ("anthropic", "/v1/messages", "x-api-key", "secret-key")):
+            with model(wire, {"text": textbook, "crlf": wire == "openai"}) as server:
+                found = result(server, "--model-key-file", key, "--price-in", "3", "--price-out", "15")
+                count = len(server.asked)
+                equal((server.asked[0]["path"], server.asked[0]["headers"][header]), (path, value), "what it was asked")
+                equal((server.asked[0]["body"]["model"], server.asked[0]["body"]["stream"]), ("tiny", True), "body")
+                equal("system" in server.asked[0]["body"], wire == "anthropic", "a system of its own")
+                check("khub_audio_ops" in asked(server.asked[0]) and "The best so far" not in asked(server.asked[0]), "question")
+                check("The best so far" in asked(server.asked[-1]) and "scored" in asked(server.asked[-1]), "next question")
+            check(found["heldout"] and found["refused"] == 0 and found["best"]["source"], found)
+            equal(found["spent"], {"requests": count, "repeated": 0, "tokens_in": 1000 * count, "tokens_out": 100 * count,
+                                   "cost": found["spent"]["cost"]}, "spent")
+            check(abs(found["spent"]["cost"] - count * (1000 * 3 + 100 * 15) / 1e6) < 1e-9, found["spent"])
+
+
+@test
+def what_passes_is_asked_again():
+    overloaded = {"type": "overloaded_error", "message": "Overloaded"}
+    for wire, script in (("openai", [{"status": 429, "message": "slow down"}, {"text": "half of an ", "cut": True, "usage": None}]),
+                         ("anthropic", [{"text": "half of an ", "error": overloaded}, {"status": 529, "message": "Overloaded"}])):
+        with model(wire, *script, {"text": textbook}) as server:
+            found = result(server, evaluations="2")
+            equal(found["spent"]["repeated"], 2, "requests made again")
+            check(found["spent"]["tokens_out"] > 100 * (len(server.asked) - 2), "the half that came is not counted", found)
+            check(found["heldout"], found)
+
+
+@test
+def what_does_not_pass_ends_it_and_is_said():
+    for wire, step, said in (("openai", {"status": 401, "message": "Incorrect API key"}, ["401", "Incorrect API key"]),
+                             ("anthropic", {"status": 404, "type": "not_found_error", "message": "model: tiny"},
+                              ["404", "not_found_error: model: tiny"]),
+                             ("anthropic", {"text": "x", "error": {"type": "invalid_request_error", "message": "no"}},
+                              ["stream", "invalid_request_error: no"]),
+                             ("openai", {"text": "I can't do that."}, ["without a module 3 times"])):
+        with model(wire, step) as server:
+            refused(1, *words(server), said=["llm: tiny", *said])
+            equal(len(server.asked), 3 if "text" in step and "error" not in step else 1, "requests")
+    refused(1, "search", "audio", "--by", "llm:x", "--model-key-file", "/nowhere", said=["/nowhere"])
+
+
+@test
+def what_it_may_have_is_a_hard_stop():
+    """The server's count, and where it has none, that of the bytes."""
+    with model("openai", {"text": textbook, "usage": {"in": 3000, "out": 900}}) as server:
+        found = result(server, "--tokens", "16000", evaluations="100000")
+        check(found["spent"]["tokens_in"] + found["spent"]["tokens_out"] <= 16000 and 1 < len(server.asked) < 5, found["spent"])
+        check(all(request["body"]["max_tokens"] <= 8192 for request in server.asked), "max_tokens")
+        check(server.asked[-1]["body"]["max_tokens"] < server.asked[0]["body"]["max_tokens"], "the last may have less")
+    with model("openai", {"text": textbook, "usage": None}) as server:
+        found = result(server, "--tokens", "30000", evaluations="100000")
+        check(0 < found["spent"]["tokens_in"] + found["spent"]["tokens_out"] <= 30000, found["spent"])
+    with model("anthropic", {"text": textbook, "usage": {"in": 3000, "out": 900}}) as server:
+        found = result(server, "--price-in", "1", "--price-out", "5", "--spend", "0.05", evaluations="100000")
+        check(0 < found["spent"]["cost"] <= 0.05, found["spent"])
+
+
+@test
+def a_refused_module_is_told_with_its_reason():
+    broken = "```c\nint broken(void) { return undefined_name; }\n```"
+    with model("openai", {"text": broken}, {"text": textbook}) as server:
+        found = result(server, evaluations="2")
+        check(found["refused"] == 1 and found["heldout"], found)
+        check("was refused (" in asked(server.asked[1]) and "undefined_name" in asked(server.asked[1]), asked(server.asked[1])[-500:])
+
+
+if __name__ == "__main__":
+    run()
