@@ -106,27 +106,28 @@ static void stide_is_best_at_5_or_6(void **state)
     /* 1 - partial AUC of windows 2..12, and how far from it we may be. */
     static const double expected[] = {.725, .418, .321, .305, .316, .336,
                                       .359, .385, .415, .446, .482};
-    double costs[ORDERS] = {0}, unframed = 0;
+    enum { WINDOWS = sizeof expected / sizeof *expected };
+    double costs[WINDOWS] = {0}, unframed = 0;
     uint32_t seeds = test_sample(96);
     for (uint32_t seed = 0; seed < seeds; seed++) {
         const struct security_workload *load = shared_workload(seed);
         uint16_t scores[TEST_CALLS];
-        for (size_t k = 0; k < ORDERS; k++) {
-            security_stide(load, ORDER_LEAST + k, 20, scores);
+        for (size_t k = 0; k < WINDOWS; k++) {
+            security_stide(load, 2 + k, 20, scores);
             costs[k] += roc_missed_area(load->beliefs, scores, TEST_CALLS) / seeds;
         }
         unframed += subject->baseline_cost(load, 3) / seeds;
     }
     int best = 0;
-    for (int k = 0; k < ORDERS; k++) {
+    for (int k = 0; k < WINDOWS; k++) {
         assert_near(costs[k], expected[k], 0.07 + test_tolerance(0.02));
         if (costs[k] < costs[best])
             best = k;
     }
-    assert_in_range(ORDER_LEAST + best, 5, 6);
-    for (int k = 0; k + 1 < ORDERS; k++)
+    assert_in_range(2 + best, 5, 6);
+    for (int k = 0; k + 1 < WINDOWS; k++)
         assert_true(k < best ? costs[k] > costs[k + 1] : costs[k] < costs[k + 1]);
-    assert_true(unframed > 1.2 * costs[6 - ORDER_LEAST]);
+    assert_true(unframed > 1.2 * costs[6 - 2]);
 }
 
 enum { LETTERS = 600 };
@@ -144,35 +145,67 @@ static void grams_are_counted(void **state)
     (void)state;
     enum { TRAINING = 300, TEST = 200 };
     uint8_t calls[TRAINING + TEST];
-    uint16_t seen[TEST][ORDERS];
+    uint32_t seen[TEST][GRAMS];
     struct random random;
     random_seed(&random, 3);
     for (size_t i = 0; i < TRAINING + TEST; i++) /* much of it comes again, and again */
-        calls[i] = i >= 40 && i % 25 ? calls[i - 40] : (uint8_t)(21 + random_below(&random, 3));
+        calls[i] = i >= 40 && i % 25 ? calls[i - 40] : (uint8_t)(11 * random_below(&random, 3));
     assert_int_equal(syscalls_count(calls, TRAINING, TRAINING + TEST, seen), 0);
     for (size_t i = 0; i < TEST; i++)
-        for (size_t k = 0; k < ORDERS; k++) {
-            size_t order = ORDER_LEAST + k;
-            const uint8_t *gram = &calls[TRAINING + i + 1 - order];
-            assert_int_equal(seen[i][k], occurrences(calls, TRAINING, gram, order));
+        for (size_t n = 0; n < GRAMS; n++) {
+            const uint8_t *gram = &calls[TRAINING + i + 1 - n];
+            uint32_t expected = n > 0 ? occurrences(calls, TRAINING, gram, n) : TRAINING;
+            assert_int_equal(seen[i][n], expected);
         }
 }
 
-/* Which windows see something foreign where one stretch of training goes over into another. */
+enum { BIT = 65536 };
+
+/* How many bits the policy is surprised by a call: all that is evidence, and nothing remembered. */
+static double surprise(const struct security_rules *like, struct security_state *memory,
+                       const uint32_t *counts)
+{
+    struct security_rules rules = *like;
+    rules.allowance = rules.relief = rules.keep = 0;
+    rules.most = rules.cap = 40 * BIT;
+    security_step(&rules, memory, counts);
+    return memory->suspicion[0] / 65536.0;
+}
+
+/* A call was never seen after the `order` calls before it: it is less probable than if it had been
+ * once. */
+static bool is_foreign(uint32_t order, struct security_state *memory, const uint32_t *counts)
+{
+    const struct security_rules rules = {.order = order, .doubt = 13, .imitated = order};
+    uint32_t before = memory->before[order];
+    double bits = surprise(&rules, memory, counts);
+    return before > 0 && bits > log2(before) + 1;
+}
+
+/* Which windows see something foreign where one stretch of training goes over into another; and
+ * which orders, a call less. */
 static void check_joint(const uint8_t *calls, size_t p, size_t q, size_t n)
 {
-    enum { STRETCH = 20 };
-    uint8_t all[LETTERS + 2 * STRETCH];
-    uint16_t seen[2 * STRETCH][ORDERS];
+    enum { STRETCH = 20, JOINED = 2 * STRETCH };
+    uint8_t all[LETTERS + JOINED];
+    uint32_t seen[JOINED][GRAMS];
     memcpy(all, calls, LETTERS);
     memcpy(all + LETTERS, &calls[p - STRETCH], STRETCH);
     memcpy(all + LETTERS + STRETCH, &calls[q], STRETCH);
     assert_int_equal(syscalls_count(all, LETTERS, sizeof all, seen), 0);
-    for (size_t window = ORDER_LEAST; window <= ORDER_MOST; window++) {
-        bool alarm = false;
-        for (size_t i = window - 1; i < 2 * STRETCH; i++)
-            alarm |= seen[i][window - ORDER_LEAST] == 0;
+    for (size_t window = 2; window <= GRAM_MOST; window++) {
+        bool alarm = false, surprised = false;
+        struct security_state memory;
+        security_reset(&memory);
+        for (size_t i = 0; i < JOINED; i++) {
+            bool foreign = is_foreign((uint32_t)window - 1, &memory, seen[i]);
+            if (i + 1 < window) /* it reaches back to the end of training */
+                continue;
+            alarm |= seen[i][window] == 0;
+            surprised |= foreign;
+        }
         assert_int_equal(alarm, window >= n);
+        assert_int_equal(surprised, window >= n);
     }
 }
 
@@ -182,14 +215,14 @@ static void check_joint(const uint8_t *calls, size_t p, size_t q, size_t n)
 static void foreign_sequences_need_their_window(void **state)
 {
     (void)state;
-    static const uint64_t alphabet[ORDERS] = {24, 12, 6, 4, 3, 3, 3, 2, 2, 2, 2};
-    uint8_t calls[LETTERS], foreign[ORDER_MOST];
-    for (size_t n = ORDER_LEAST; n <= ORDER_MOST; n++) {
+    static const uint64_t alphabet[GRAMS] = {[2] = 24, 12, 6, 4, 3, 3, 3, 2, 2, 2, 2};
+    uint8_t calls[LETTERS], foreign[GRAM_MOST];
+    for (size_t n = 2; n <= GRAM_MOST; n++) {
         struct random random;
         uint32_t joints = 0;
         random_seed(&random, n);
         for (size_t i = 0; i < LETTERS; i++)
-            calls[i] = (uint8_t)random_below(&random, alphabet[n - ORDER_LEAST]);
+            calls[i] = (uint8_t)random_below(&random, alphabet[n]);
         for (size_t p = 20; p < LETTERS - 20 && joints < 12; p++)
             for (size_t q = 20; q < LETTERS - 20; q++) {
                 memcpy(foreign, &calls[p - (n - 1)], n - 1);
@@ -287,50 +320,213 @@ static void logarithms_of_integers(void **state)
     assert_near(security_log2(UINT32_MAX) / 65536.0, 32, 0.001);
 }
 
-/* A rare n-gram is one seen less than 10^scale times. */
-static void rarities(void **state)
+static void probabilities(void **state)
 {
     (void)state;
-    double p[SUBJECT_PARAMETERS_MAX];
-    struct security_rules rules;
-    subject_textbook(subject, p);
-    subject->rules_of(p, &rules);
-    assert_int_equal(security_rarity(&rules, 0), 65536);
-    assert_int_equal(security_rarity(&rules, 1), 0); /* STIDE's: foreign or not */
-    p[2] = 2;
-    subject->rules_of(p, &rules);
-    for (uint32_t seen = 0; seen < 99; seen++)
-        assert_near(security_rarity(&rules, seen) / 65536.0, 1 - log10(seen + 1) / 2, 0.001);
-    assert_in_range(security_rarity(&rules, 99), 0, 20);
-    assert_int_equal(security_rarity(&rules, 110), 0);
-    assert_int_equal(security_rarity(&rules, UINT32_MAX), 0);
+    const uint32_t one = UINT32_C(1) << 31, slack = one >> 16;
+    assert_near(security_probability(0, 3, 4, one), 0.75 * one, slack);
+    assert_near(security_probability(256, 0, 1, one), 0.5 * one, slack); /* as often as not */
+    assert_int_equal(security_probability(13, 0, 1, 0), 0);
+    for (uint32_t count = 1; count > 0; count *= 2)
+        assert_in_range(security_probability(12800, count, count, one), one - slack, one);
+    assert_in_range(security_probability(13, UINT32_MAX, UINT32_MAX, one), one - slack, one);
+    for (uint32_t before = 1; before < 1 << 25; before *= 2) /* whatever anybody says */
+        assert_in_range(security_probability(256, 1 << 25, before, one), one - slack, one);
+    for (uint32_t n = one; n >= one; n += 99991) {
+        double inverse = ldexp(1, 63) / n;
+        assert_in_range(security_inverse(n), (uint64_t)(inverse * (1 - ldexp(1, -16))),
+                        (uint64_t)inverse);
+    }
+    struct random random;
+    random_seed(&random, 5);
+    for (int i = 0; i < 100000; i++) {
+        uint32_t doubt = 13 + (uint32_t)random_below(&random, 12788);
+        uint32_t before = (uint32_t)(1 + random_below(&random, UINT64_C(1) << (i % 32)));
+        uint32_t count = (uint32_t)random_below(&random, (uint64_t)before + 1);
+        uint32_t shorter = (uint32_t)random_below(&random, (uint64_t)one + 1);
+        double observations = doubt / 256.0;
+        double expected = (count + observations * shorter / one) / (before + observations) * one;
+        assert_near(security_probability(doubt, count, before, shorter), expected,
+                    expected / (1 << 16) + 2);
+    }
+    assert_int_equal(security_surprise(one), 0);
+    assert_int_equal(security_surprise(one / 8), 3 << 16);
+    assert_int_equal(security_surprise(0), 31 << 16);
 }
 
-/* Suspicion rises to all there is and falls by half in each half-life. */
+/* What a step does, in floating point. Adds to *slack what rounding may have done to it: little,
+ * but where probabilities are near the least there is. */
+static double step_by_hand(const double *p, const uint32_t *before, const uint32_t *counts,
+                           double suspicion[2], double *slack)
+{
+    double probability = 1.0 / 256, imitation = probability, keep = exp2(-1 / p[7]);
+    for (int k = 0; k <= round(p[0]); k++) {
+        double then = k > 0 ? before[k] : counts[0];
+        if (then == 0)
+            break;
+        probability = fmax((counts[k + 1] + p[1] * probability) / (then + p[1]), ldexp(1, -31));
+        if (k <= round(p[3]))
+            imitation = probability;
+    }
+    double evidence[] = {-log2(probability) - p[2], log2(imitation / probability) + p[4]};
+    for (int k = 0; k < 2; k++)
+        suspicion[k] =
+            fmin(fmax(suspicion[k] * keep + fmax(fmin(evidence[k], p[5]), -p[6]), 0), p[8]);
+    *slack = *slack * keep + 0.002 + fmin(ldexp(1, -29) / probability, 2);
+    return fmax(suspicion[0], suspicion[1]);
+}
+
+static void steps_are_as_by_hand(void **state)
+{
+    (void)state;
+    const struct security_workload *load = shared_workload(2);
+    static const uint32_t none[GRAMS];
+    for (uint64_t seed = 0; seed < 12; seed++) {
+        struct random random;
+        double u[SUBJECT_PARAMETERS_MAX], p[SUBJECT_PARAMETERS_MAX], by_hand[2] = {0};
+        double alarm = 0, slack = 0.01;
+        struct security_rules rules;
+        struct security_state memory;
+        random_seed(&random, seed);
+        for (int i = 0; i < subject->parameter_count; i++)
+            u[i] = random_uniform(&random);
+        subject_units(subject, u, p);
+        p[1] = round(p[1] * 256) / 256;
+        subject->rules_of(p, &rules);
+        security_reset(&memory);
+        for (size_t i = 0; i < 3000; i++) {
+            const uint32_t *before = i > 0 ? load->seen[i - 1] : none;
+            double expected = step_by_hand(p, before, load->seen[i], by_hand, &slack);
+            uint32_t score = security_step(&rules, &memory, load->seen[i]);
+            assert_near(score / 256.0, expected, slack);
+            alarm = fmax(alarm, expected);
+        }
+        assert_true(alarm > 4);
+    }
+}
+
+/* Shannon's entropy rate: what the program's next call tells on average, in bits. Its states are
+ * visited as often as by one who walks for long. */
+static double entropy_rate(const struct program *program)
+{
+    double visits[2][PROGRAM_STATES] = {{1}}, rate = 0;
+    for (int step = 0; step < 4000; step++) { /* half of them wait: no walk is periodic */
+        const double *now = visits[step % 2];
+        double *next = visits[(step + 1) % 2];
+        for (int state = 0; state < PROGRAM_STATES; state++)
+            next[state] = now[state] / 2;
+        for (int state = 0; state < PROGRAM_STATES; state++)
+            for (int call = 0; call < SYSCALLS; call++)
+                next[program->next[state][call]] +=
+                    now[state] / 2 * program->probability[state][call];
+    }
+    for (int state = 0; state < PROGRAM_STATES; state++)
+        for (int call = 0; call < SYSCALLS; call++)
+            if (program->probability[state][call] > 0)
+                rate -= visits[0][state] * program->probability[state][call] *
+                        log2(program->probability[state][call]);
+    return rate;
+}
+
+/* The longer the training, the nearer is the surprise to the entropy rate, below which nobody
+ * comes. */
+static void surprise_nears_the_entropy_rate(void **state)
+{
+    (void)state;
+    enum { PROGRAMS = 6, LENGTHS = 4, MOST = 32000, TEST = 8000 };
+    static const size_t lengths[LENGTHS] = {500, 2000, 8000, MOST};
+    static const struct security_rules rules = {.order = 11, .doubt = 128, .imitated = 11};
+    double excess[LENGTHS] = {0};
+    uint8_t *calls = malloc(MOST + TEST);
+    uint32_t(*seen)[GRAMS] = malloc(TEST * sizeof *seen);
+    for (uint64_t seed = 0; seed < PROGRAMS; seed++) {
+        struct random random;
+        struct program program;
+        random_seed(&random, seed);
+        program_draw(&program, &random);
+        syscalls_normal(&program, 0, &random, calls, MOST + TEST);
+        for (int k = 0; k < LENGTHS; k++) {
+            size_t skipped = MOST - lengths[k];
+            struct security_state memory;
+            double sum = 0;
+            assert_int_equal(syscalls_count(&calls[skipped], lengths[k], lengths[k] + TEST, seen),
+                             0);
+            security_reset(&memory);
+            for (size_t i = 0; i < TEST; i++)
+                sum += surprise(&rules, &memory, seen[i]);
+            excess[k] += (sum / TEST - entropy_rate(&program)) / PROGRAMS;
+        }
+    }
+    free(calls);
+    free(seen);
+    for (int k = 1; k < LENGTHS; k++) /* fourfold training: not half of what was too much */
+        assert_true(excess[k] > 0 && excess[k] < excess[k - 1] / 2);
+    assert_near(excess[LENGTHS - 1], 0.05, 0.02);
+}
+
+/* Page's CUSUM: a walk of one bit up or down at even odds, never below 0, takes h (h + 1) steps to
+ * h on average. */
+static void cusum_runs_as_long_as_walks_do(void **state)
+{
+    (void)state;
+    enum { HEIGHT = 8, RUNS = 4000 };
+    struct security_rules rules = {.most = BIT, .relief = BIT, .keep = 65536, .cap = HEIGHT * BIT};
+    struct random random;
+    random_seed(&random, 8);
+    uint32_t steps = 0;
+    for (int run = 0; run < RUNS; run++)
+        for (uint32_t suspicion = 0; suspicion < rules.cap; steps++)
+            suspicion = security_add(&rules, suspicion,
+                                     random_uniform(&random) < 0.5 ? 100 * BIT : -100 * BIT);
+    assert_near((double)steps / RUNS, HEIGHT * (HEIGHT + 1), 3.5);
+}
+
+/* Nothing is below no suspicion, nor above the cap; half is left after a half-life. */
 static void suspicion_is_remembered(void **state)
 {
     (void)state;
-    static const uint32_t foreign[ORDERS] = {0};
-    uint32_t known[ORDERS], score = 0;
-    double p[] = {6, 2, 1, 5, 20, 0.5, 0};
-    for (int k = 0; k < ORDERS; k++)
-        known[k] = 1000000;
-    for (int slow = 0; slow < 2; slow++) {
-        struct security_rules rules;
-        struct security_state memory;
-        p[6] = slow;
-        subject->rules_of(p, &rules);
-        security_reset(&memory);
-        assert_int_equal(security_step(&rules, &memory, known), 0);
-        for (int i = 0; i < 1000; i++)
-            score = security_step(&rules, &memory, foreign);
-        assert_in_range(score, 65530, 65535);
-        for (int half = 1; half <= 4; half++) {
-            for (int i = 0; i < (slow ? 20 : 5); i++)
-                score = security_step(&rules, &memory, known);
-            assert_near(score, ldexp(65535, -half), 60);
-        }
+    double p[] = {5, 1, 3, 6, 0, 4, 2, 10, 64};
+    struct security_rules rules;
+    subject->rules_of(p, &rules);
+    assert_int_equal(security_add(&rules, 0, -5 * BIT), 0);
+    assert_int_equal(security_add(&rules, BIT, -BIT), 0); /* less is left than that */
+    assert_int_equal(security_add(&rules, 0, 3 * BIT), 3 * BIT);
+    assert_int_equal(security_add(&rules, 0, 5 * BIT), 4 * BIT); /* at most */
+    assert_near(security_add(&rules, 40 * BIT, 4 * BIT), 40 * BIT * exp2(-0.1) + 4 * BIT, 64);
+    rules.keep = 65536;
+    assert_int_equal(security_add(&rules, 50 * BIT, -5 * BIT), 48 * BIT);
+    assert_int_equal(security_add(&rules, 63 * BIT, 3 * BIT), 64 * BIT);
+    subject->rules_of(p, &rules);
+    uint32_t suspicion = 64 * BIT;
+    for (int half = 1; half <= 4; half++) {
+        for (int i = 0; i < 10; i++)
+            suspicion = security_add(&rules, suspicion, 0);
+        assert_near(suspicion / 65536.0, ldexp(64, -half), 0.01);
     }
+}
+
+/* Without training, or with a state of zeroes, each call is as surprising as one of 256. */
+static void nothing_is_known_without_training(void **state)
+{
+    (void)state;
+    static const uint32_t counts[GRAMS];
+    struct security_state memory = {{0}, {0}};
+    struct security_rules rules = {.order = 11, .doubt = 13};
+    for (int i = 0; i < 20; i++)
+        assert_near(surprise(&rules, &memory, counts), 8, 0);
+}
+
+/* Short, hardly in doubt, and one bit at most: the textbook's setting is about STIDE. */
+static void the_textbook_setting_is_about_stide(void **state)
+{
+    (void)state;
+    double p[SUBJECT_PARAMETERS_MAX], sum = 0;
+    uint32_t seeds = test_sample(40);
+    subject_textbook(subject, p);
+    for (uint32_t seed = 0; seed < seeds; seed++)
+        sum += log(subject_cost(subject, shared_workload(seed), p) /
+                   subject->baseline_cost(shared_workload(seed), 0));
+    assert_near(exp(sum / seeds), 1, test_tolerance(0.06));
 }
 
 /* STIDE's frame, counted anew for each call. */
@@ -345,7 +541,7 @@ static void frames_are_counted(void **state)
         for (size_t i = 0; i < TEST_CALLS; i++) {
             uint32_t foreign = 0;
             for (size_t back = 0; back < frames[k] && back <= i; back++)
-                foreign += load->seen[i - back][6 - ORDER_LEAST] == 0;
+                foreign += load->seen[i - back][6] == 0;
             assert_int_equal(scores[i], foreign);
         }
     }
@@ -383,8 +579,13 @@ int main(void)
         cmocka_unit_test(curves_by_hand),
         cmocka_unit_test(the_least_area_is_that_of_the_best_order),
         cmocka_unit_test(logarithms_of_integers),
-        cmocka_unit_test(rarities),
+        cmocka_unit_test(probabilities),
+        cmocka_unit_test(steps_are_as_by_hand),
+        cmocka_unit_test(surprise_nears_the_entropy_rate),
+        cmocka_unit_test(cusum_runs_as_long_as_walks_do),
         cmocka_unit_test(suspicion_is_remembered),
+        cmocka_unit_test(nothing_is_known_without_training),
+        cmocka_unit_test(the_textbook_setting_is_about_stide),
         cmocka_unit_test(frames_are_counted),
         cmocka_unit_test(nobody_sees_the_truth),
     };

@@ -22,7 +22,7 @@ static const struct {
     {"process_manager", "4", UINT64_C(0xa8c773732a039cf1), UINT64_C(0x0071f80ec62e92fb)},
     {"file_system", "4", UINT64_C(0x54cffc576b0d5ae4), UINT64_C(0xfad305c4a7ce7edb)},
     {"networking", "2", UINT64_C(0xa916951754bbd429), UINT64_C(0x16ba85eb2e76a6d5)},
-    {"security", "2", UINT64_C(0x2123a3f509497956), UINT64_C(0x45704c719442a329)},
+    {"security", "3", UINT64_C(0xcabd8fc943aed688), UINT64_C(0xba3430fcfac21cf2)},
     {"performance", "2", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xc22a76476802432e)},
     {"graphics", "4", UINT64_C(0xac32eaaf6ae8ff76), UINT64_C(0x0541fbd5a0d3dd6a)},
     {"audio", "2", UINT64_C(0x95e36b70992b30f8), UINT64_C(0x9c8d0c19d17d8f76)},

@@ -9,7 +9,7 @@ enum { TRAINING_CALLS = 12000, TEST_CALLS = 10000 };
 struct security_workload {
     uint8_t kinds[TEST_CALLS];         /* enum call_kind, as it was; no cost depends on it */
     struct belief beliefs[TEST_CALLS]; /* as can be known at that call */
-    uint16_t seen[TEST_CALLS][ORDERS]; /* how often in training, as syscalls_count tells */
+    uint32_t seen[TEST_CALLS][GRAMS];  /* how often in training, as syscalls_count tells */
 };
 
 /* STIDE's score of each test call: how many of the last `frame` windows of 2..12 calls never

@@ -1,5 +1,5 @@
 /* A random program, its attackers, and the counts of n-grams: a hash table keyed by the calls
- * themselves, 5 bits each, one order at a time. */
+ * themselves, 5 bits each, one length at a time. */
 #include "policy/security/syscalls.h"
 
 #include <assert.h>
@@ -146,21 +146,22 @@ static struct slot *slot_of(struct slot *slots, uint64_t gram)
     return &slots[i];
 }
 
-int syscalls_count(const uint8_t *calls, size_t training, size_t count,
-                   uint16_t (*ret_seen)[ORDERS])
+int syscalls_count(const uint8_t *calls, size_t training, size_t count, uint32_t (*ret_seen)[GRAMS])
 {
     assert(training < SLOTS); /* else no slot would be free */
     struct slot *slots = malloc(SLOTS * sizeof *slots);
     if (!slots)
         return -1;
-    for (size_t order = ORDER_LEAST; order <= ORDER_MOST; order++) {
-        uint64_t gram = 0, mask = (UINT64_C(1) << (order * CALL_BITS)) - 1;
+    for (size_t i = training; i < count; i++)
+        ret_seen[i - training][0] = (uint32_t)training;
+    for (size_t n = 1; n <= GRAM_MOST; n++) {
+        uint64_t gram = 0, mask = (UINT64_C(1) << (n * CALL_BITS)) - 1;
         memset(slots, 0, SLOTS * sizeof *slots);
         for (size_t i = 0; i < count; i++) {
             gram = (gram << CALL_BITS | calls[i]) & mask;
-            struct slot *slot = i + 1 < order ? NULL : slot_of(slots, gram);
+            struct slot *slot = i + 1 < n ? NULL : slot_of(slots, gram);
             if (i >= training)
-                ret_seen[i - training][order - ORDER_LEAST] = slot ? slot->count : 0;
+                ret_seen[i - training][n] = slot ? slot->count : 0;
             else if (slot)
                 *slot = (struct slot){gram, (uint16_t)(slot->count + 1)};
         }

@@ -9,8 +9,8 @@
 #include "policy/random.h"
 
 enum { SYSCALLS = 24, PROGRAM_STATES = 40 };
-/* Orders (lengths) of the n-grams that are counted. */
-enum { ORDER_LEAST = 2, ORDER_MOST = 12, ORDERS = ORDER_MOST - ORDER_LEAST + 1 };
+/* n-grams of 0..GRAM_MOST calls are counted. */
+enum { GRAM_MOST = 12, GRAMS };
 /* The calls right after an attack count for nothing: windows still reach back into it. */
 enum { AFTERMATH_CALLS = 20 };
 
@@ -50,9 +50,9 @@ uint8_t syscalls_normal(const struct program *program, uint8_t state, struct ran
 void syscalls_attacked(const struct program *program, const struct mimicry *mimicry, uint8_t state,
                        struct random *random, uint8_t *calls, uint8_t *kinds, size_t count);
 
-/* For each of the calls after the first `training` ones and each order m: how often the m-gram that
- * ends there occurs in training. 0, or -1 when out of memory. */
+/* For each of the calls after the first `training` ones and each n: how often the n-gram that ends
+ * there occurs in training (n = 0: how long that is). 0, or -1 when out of memory. */
 int syscalls_count(const uint8_t *calls, size_t training, size_t count,
-                   uint16_t (*ret_seen)[ORDERS]);
+                   uint32_t (*ret_seen)[GRAMS]);
 
 #endif
