@@ -8,6 +8,7 @@
 #include "trace/alloc.h"
 #include "trace/cache.h"
 #include "trace/flent.h"
+#include "trace/frames.h"
 #include "trace/jobs.h"
 #include "trace/mahimahi.h"
 #include "wire/text.h"
@@ -24,6 +25,7 @@ const struct trace_format trace_formats[] = {
     {"azure_llm", TRACE_JOBS, jobs_azure_fits, jobs_azure_read},
     {"ftrace", TRACE_JOBS, jobs_ftrace_fits, jobs_ftrace_read},
     {"mahimahi", TRACE_DELIVERIES, mahimahi_fits, mahimahi_read},
+    {"presentmon", TRACE_FRAMES, frames_presentmon_fits, frames_presentmon_read},
     {0},
 };
 

@@ -24,7 +24,7 @@ static const struct {
     {"networking", "2", UINT64_C(0xa916951754bbd429), UINT64_C(0x16ba85eb2e76a6d5)},
     {"security", "3", UINT64_C(0xcabd8fc943aed688), UINT64_C(0xba3430fcfac21cf2)},
     {"performance", "2", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xc22a76476802432e)},
-    {"graphics", "4", UINT64_C(0xac32eaaf6ae8ff76), UINT64_C(0x0541fbd5a0d3dd6a)},
+    {"graphics", "5", UINT64_C(0xac32eaaf6ae8ff76), UINT64_C(0x55156f7b57ace36b)},
     {"audio", "2", UINT64_C(0x95e36b70992b30f8), UINT64_C(0x9c8d0c19d17d8f76)},
     {"window_manager", "2", UINT64_C(0x11b10aa1435d08ce), UINT64_C(0x929a0dbc00ba7512)},
     {"size_classes", "2", UINT64_C(0x1985208fa047dfcd), UINT64_C(0x4e344ba159f5b566)},

@@ -162,12 +162,59 @@ static void known_links(void **state)
     }
 }
 
+/* ── frames ── */
+
+static int compare_values(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static void known_frames(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        size_t count;
+        int64_t p50, p99;     /* us */
+        double mutter, bound; /* of a start 7 ms before vblank, by a plain simulation */
+    } table[] = {
+        {"frames/OCAT-MetroExodus.csv", 2502, 10201, 12654, .31963, .25198},
+        {"frames/CapFrameX-RE2.csv", 7285, 3428, 3860, .68871, .49861},
+        {"frames/PresentMon-test_case_5.csv", 647, 16504, 17364, .64383, .47394},
+    };
+    const struct subject *subject = subject_find("graphics");
+    double textbook[SUBJECT_PARAMETERS_MAX];
+    subject_textbook(subject, textbook);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct trace *trace = trace_of_folder(table[i].file, TRACE_FRAMES);
+        struct trace_part part = {.trace = trace, .count = trace->count, .whole = true};
+        void *load = subject->workload_read(&part, 0);
+        assert_non_null(load);
+        double weston = subject->baseline_cost(load, 0);
+        double mutter = subject->baseline_cost(load, 1) / weston;
+        double ours = subject_cost(subject, load, textbook) / weston;
+        double bound = subject->bound_cost(load) / weston;
+        print_message("# %s: Mutter-like %.3f, the textbook setting %.3f, bound %.3f\n",
+                      table[i].file, mutter, ours, bound);
+        assert_near(mutter, table[i].mutter, 0.00001);
+        assert_near(bound, table[i].bound, 0.00001);
+        assert_true(ours > bound && ours < 1.02 * mutter);
+        free(load);
+        assert_int_equal(trace->count, table[i].count);
+        qsort(trace->values, trace->count, sizeof *trace->values, compare_values);
+        assert_int_equal(trace->values[trace->count / 2], table[i].p50);
+        assert_int_equal(trace->values[trace->count * 99 / 100], table[i].p99);
+        trace_free(trace);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_miss_ratios), cmocka_unit_test(known_allocations),
         cmocka_unit_test(known_packets),     cmocka_unit_test(known_jobs),
-        cmocka_unit_test(known_links),
+        cmocka_unit_test(known_links),       cmocka_unit_test(known_frames),
     };
     if (!trace_folder()) {
         puts("1..0 # SKIP KHUB_TRACES names no folder with real traces");

@@ -49,34 +49,60 @@ static inline uint32_t graphics_edge(uint32_t bin)
     return 61 + 3 * bin + ((1u << bin) >> 7);
 }
 
-/* The lead that costs least, in us; below times are in 1/64 us, and costs in what all bins count of
- * that. Who covers a bin waits for as long as that takes, and for all frames beyond it pays the
- * period and the jank. A lead beyond the period means the next vblank but one: late for certain,
- * and those beyond pay another period alone. */
-static inline uint32_t graphics_cheapest(const struct graphics_rules *rules,
-                                         const struct graphics_state *state)
+/* A choice among leads, in the order of their length. Times are in 1/64 us, costs in what all bins
+ * count of that. Who covers a bin waits for as long as that takes; the frames beyond it pay. */
+struct graphics_choice {
+    uint32_t bin, beyond; /* the next bin; what is in it and those after */
+    uint32_t best;
+    uint64_t least;
+};
+
+static inline void graphics_consider(struct graphics_choice *choice, uint64_t cost, uint32_t lead)
+{
+    if (cost < choice->least) {
+        choice->least = cost;
+        choice->best = lead;
+    }
+}
+
+/* Leads within the period: those beyond pay it, and the jank. The last of them is a start right at
+ * vblank, which covers its share of the bin that it falls into. */
+static inline void graphics_in_time(const struct graphics_rules *rules,
+                                    const struct graphics_state *state,
+                                    struct graphics_choice *choice)
+{
+    const uint32_t period = 64 * GRAPHICS_PERIOD_US, late = period + 64 * rules->jank_us;
+    for (uint32_t before = 0; choice->bin + 1 < GRAPHICS_BINS; choice->bin++) {
+        uint32_t lead = graphics_edge(choice->bin) * state->predicted;
+        uint32_t in = state->bins[choice->bin];
+        if (lead > period) {
+            uint32_t share = ((period - before) << 10) / (lead - before); /* in 1/1024 */
+            in = choice->beyond - (uint32_t)((uint64_t)in * share >> 10);
+            graphics_consider(choice, (uint64_t)period * state->all + (uint64_t)in * late, period);
+            return;
+        }
+        uint64_t cost = (uint64_t)lead * state->all;
+        if (cost >= choice->least)
+            return; /* and so for all that are longer */
+        choice->beyond -= in;
+        graphics_consider(choice, cost + (uint64_t)choice->beyond * late, lead);
+        before = lead;
+    }
+}
+
+/* Longer ones mean the vblank after: late for certain, and those beyond pay another period. */
+static inline void graphics_late(const struct graphics_rules *rules,
+                                 const struct graphics_state *state, struct graphics_choice *choice)
 {
     const uint32_t period = 64 * GRAPHICS_PERIOD_US, jank = 64 * rules->jank_us;
-    uint32_t beyond = state->all, best = period;
-    uint64_t least = UINT64_MAX;
-    for (uint32_t bin = 0; bin + 1 < GRAPHICS_BINS; bin++) {
-        uint32_t lead = graphics_edge(bin) * state->predicted;
-        uint64_t cost = (uint64_t)lead * state->all;
-        if (lead > 2 * period || cost >= least)
-            break;
-        beyond -= state->bins[bin];
-        if (lead <= period) {
-            cost += (uint64_t)beyond * (period + jank);
-        } else {
-            cost += (uint64_t)jank * state->all + (uint64_t)beyond * period;
-            lead -= period;
-        }
-        if (cost < least) {
-            least = cost;
-            best = lead;
-        }
+    for (; choice->bin + 1 < GRAPHICS_BINS; choice->bin++) {
+        uint32_t lead = graphics_edge(choice->bin) * state->predicted;
+        uint64_t cost = (uint64_t)(lead + jank) * state->all;
+        if (lead > 2 * period || cost >= choice->least)
+            return;
+        choice->beyond -= state->bins[choice->bin];
+        graphics_consider(choice, cost + (uint64_t)choice->beyond * period, lead - period);
     }
-    return best / 64;
 }
 
 /* How many microseconds before vblank to start composing a frame with this many pixels to draw. */
@@ -89,7 +115,12 @@ static inline uint32_t graphics_lead(const struct graphics_rules *rules,
     state->predicted = predicted < GRAPHICS_LEAST_US  ? GRAPHICS_LEAST_US
                        : predicted < GRAPHICS_MOST_US ? predicted
                                                       : GRAPHICS_MOST_US;
-    return state->known ? graphics_cheapest(rules, state) : GRAPHICS_PERIOD_US;
+    if (!state->known)
+        return GRAPHICS_PERIOD_US;
+    struct graphics_choice choice = {0, state->all, 64 * GRAPHICS_PERIOD_US, UINT64_MAX};
+    graphics_in_time(rules, state, &choice);
+    graphics_late(rules, state, &choice);
+    return choice.best / 64;
 }
 
 /* Counts a frame that took this long. Instead of all bins shrinking at each, each counts more than

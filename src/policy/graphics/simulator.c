@@ -24,6 +24,9 @@
  * expected cost by the model above, with one vblank missed or, for a frame that hardly fits into
  * any, two. What is tuned is how fast all that is learned, and what jank is taken to cost.
  *
+ * Of a trace. Windows of its frames, a quarter of the half that they come from (10 s to a minute at
+ * 60 Hz). A frame costs the time since the one before; nobody says what was damaged, so all was.
+ *
  * What others do. Weston starts 7 ms before vblank. Mutter takes the greatest cost of recent frames
  * (originally of 16, as here; later of a second or two) plus 1 ms. KWin 5 takes the greatest in its
  * journal of 15, but no less than a share of the period that the user chooses, plus 3 ms: a quarter
@@ -122,6 +125,26 @@ static void *workload_new(uint64_t seed)
         if (random_uniform(&random) < spikes)
             cost += random_exponential(&random, 9);
         load->frames[i] = (struct graphics_frame){1 + (uint32_t)(cost * 1000), damage};
+    }
+    return load;
+}
+
+/* ── workloads of a trace ── */
+
+enum { WINDOW_LEAST = 600, WINDOW_MOST = FRAMES, TRACE_LEAST = 100 };
+
+static void *workload_read(const struct trace_part *part, uint64_t seed)
+{
+    size_t length = part->count / 4;
+    length = length < WINDOW_LEAST ? WINDOW_LEAST : length > WINDOW_MOST ? WINDOW_MOST : length;
+    struct trace_part window = trace_window(part, seed, length);
+    struct graphics_workload *load = malloc(sizeof *load + window.count * sizeof load->frames[0]);
+    if (!load)
+        return NULL;
+    load->count = (uint32_t)window.count;
+    for (size_t i = 0; i < window.count; i++) {
+        int64_t took = *trace_record(window.trace, window.first + i);
+        load->frames[i] = (struct graphics_frame){(uint32_t)(took > 0 ? took : 1), SCREEN_PX};
     }
     return load;
 }
@@ -281,8 +304,11 @@ const struct subject subject_graphics = {
     .specialization = "graphics",
     .title = "start of composing before vblank, by predicted cost and its errors",
     .cost = "latency and jank, ms a frame",
-    .version = "4",
+    .version = "5",
     .module = graphics_module,
+    .workload_read = workload_read,
+    .trace_kind = TRACE_FRAMES,
+    .trace_least = TRACE_LEAST,
     .stateful = true,
     SUBJECT_PARTS,
 };
