@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "policy/optimise/evaluation.h"
+#include "policy/process_manager/rules.h"
 #include "policy/process_manager/simulator.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
@@ -571,6 +572,28 @@ static void known_disciplines_are_points_of_the_family(void **state)
     }
 }
 
+/* What parameters mean: a level's numbers are those of the one before, times their growth; and
+ * nothing is more than 2^32 us. */
+static void parameters_are_rules_by_hand(void **state)
+{
+    (void)state;
+    const double p[SUBJECT_PARAMETERS_MAX] = {2, 2, 3, 2, 100, 3, 4},
+                 most[SUBJECT_PARAMETERS_MAX] = {50, 4, 100, 6, 5000, 6, 8};
+    static const struct process_manager_rules right = {.levels = 4,
+                                                       .level_ends_us = {3000, 9000, 21000, 45000},
+                                                       .slices_us = {2000, 4000, 8000, 16000},
+                                                       .graces_us = {0, 100000, 300000, 900000}};
+    struct process_manager_rules rules;
+    subject_process_manager.rules_of(p, &rules);
+    assert_memory_equal(&rules, &right, sizeof right);
+    assert_int_equal(process_manager_grace_us(&rules, 8999), 100000);
+    assert_int_equal(process_manager_grace_us(&rules, 9000), 300000);
+    assert_int_equal(process_manager_slice_us(&rules, 20999), 8000);
+    assert_int_equal(process_manager_slice_us(&rules, UINT64_MAX), 16000);
+    subject_process_manager.rules_of(most, &rules);
+    assert_int_equal(rules.graces_us[7], UINT32_MAX);
+}
+
 /* Ageing, one job at a time: a long job waits for newcomers as long as its grace, and no longer. */
 static void ageing_by_hand(void **state)
 {
@@ -652,6 +675,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(srpt_is_a_bound),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(known_disciplines_are_points_of_the_family),
+        cmocka_unit_test(parameters_are_rules_by_hand),
         cmocka_unit_test(ageing_by_hand),
         cmocka_unit_test(figures_are_shown_as_they_are),
     };
