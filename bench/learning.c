@@ -23,9 +23,9 @@ static const struct prototype {
     double ratio, ci95, bound;
 } prototypes[] = {
     {"process_manager", 0.694, 0.025, 0.309}, {"file_system", 0.917, 0.012, 0.762},
-    {"networking", 0.612, 0.053, 0.545},      {"performance", 0.696, 0.013, 0.635},
-    {"size_classes", 0.356, 0.030, 0.122},    {"graphics", 0.481, 0.025, 0.355},
-    {"audio", 0.504, 0.047, 0.220},           {"window_manager", 0.721, 0.022, 0.639},
+    {"performance", 0.696, 0.013, 0.635},     {"size_classes", 0.356, 0.030, 0.122},
+    {"graphics", 0.481, 0.025, 0.355},        {"audio", 0.504, 0.047, 0.220},
+    {"window_manager", 0.721, 0.022, 0.639},
 };
 #define NEAR 0.03 /* beyond its interval: worth an explanation */
 

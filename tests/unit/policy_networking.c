@@ -1,5 +1,5 @@
-/* The bottleneck against traces worked by hand and the theory of Reno, CUBIC and Vegas; the bound
- * against senders that try to beat it; the rules one answer at a time. */
+/* The theory of Reno, CUBIC, Vegas and BBR in packets; the bound against senders that try to beat
+ * it; the rules one answer at a time. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -7,9 +7,7 @@
 #include <setjmp.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "policy/module.h"
 #include "policy/networking/congestion.h"
@@ -21,9 +19,14 @@
 #include "policy_effort.h"
 #include "policy_parameters.h"
 
-enum { PARAMETERS = 8 };
+enum { PARAMETERS = 12 };
+#define MS (LINK_SECOND / 1000)
 
-static const double never = HUGE_VAL;
+/* What a search of 1,500 evaluations found on its own 16 seeds. */
+static const double tuned[PARAMETERS] = {0.2183, 0.04054, 0.7859, 1.914, 0.4504, 0.1631,
+                                         0.8141, 0.4682,  2.008,  1.124, 3.134,  0.7436};
+
+static const uint32_t never = UINT32_MAX;
 static const struct subject *subject;
 
 static struct link_report report_of(const struct link *link)
@@ -33,145 +36,19 @@ static struct link_report report_of(const struct link *link)
     return report;
 }
 
-/* A sender of whom one wants to know what it is told; its window never changes. */
-struct witness {
-    uint32_t window; /* in 1/65536 */
-    uint32_t acks, acked, losses, least_rtt, most_rtt;
-    uint64_t first_ack, first_loss, last_loss;
-};
-
-/* The state is the witness's address: the link frees it. */
-static void *witness_state(const void *context)
+/* One flow for `seconds`, measured in the last two thirds: 100 ms long, its service in it. */
+static struct link line(const struct congestion_control *control, double packets_a_second,
+                        double products, uint32_t seconds)
 {
-    const void **state = malloc(sizeof *state);
-    *state = context;
-    return state;
-}
-
-static uint32_t witness_ack(const void *context, void *state, uint64_t now_us, uint32_t rtt_us,
-                            uint32_t acked)
-{
-    struct witness *witness = *(struct witness **)state;
-    assert_ptr_equal(witness, context);
-    if (witness->acks++ == 0) {
-        witness->first_ack = now_us;
-        witness->least_rtt = rtt_us;
-    }
-    witness->acked += acked;
-    witness->least_rtt = rtt_us < witness->least_rtt ? rtt_us : witness->least_rtt;
-    witness->most_rtt = rtt_us > witness->most_rtt ? rtt_us : witness->most_rtt;
-    return witness->window;
-}
-
-static uint32_t witness_loss(const void *context, void *state, uint64_t now_us)
-{
-    struct witness *witness = *(struct witness **)state;
-    (void)context;
-    if (witness->losses++ == 0)
-        witness->first_loss = now_us;
-    witness->last_loss = now_us;
-    return witness->window;
-}
-
-static struct congestion_control watched(struct witness *witness, double window)
-{
-    *witness = (struct witness){.window = (uint32_t)(window * 65536)};
-    return (struct congestion_control){witness_state, witness_ack, witness_loss, witness};
-}
-
-/* 10 packets in flight, 100 ms, 100 packets/s and then some: half of what the pipe holds. */
-static void fixed_window_below_the_pipe(void **state)
-{
-    (void)state;
-    struct witness witness;
-    struct congestion_control control = watched(&witness, 10);
-    struct link link = {.steps = 5000,
-                        .measured_from = 1000,
-                        .buffer = 100,
-                        .capacity_count = 1,
-                        .capacities = {{0, 0.4}},
-                        .flow_count = 1,
-                        .flows = {{&control, 0, 50, &never}}};
-    struct link_report report = report_of(&link);
-    assert_near(report.capacity, 1600, 1e-6);
-    assert_near(report.flows[0].delivered, 800, 1e-6);
-    assert_near(report.flows[0].delay, 0, 1e-9);
-    assert_near(report.flows[0].window, 10, 1e-9);
-    /* A packet takes five steps to send, and is heard of 50 steps later. */
-    assert_in_range(witness.first_ack, 54 * LINK_STEP_US, 56 * LINK_STEP_US);
-    assert_int_equal(witness.least_rtt, 100000);
-    assert_int_equal(witness.most_rtt, 100000);
-    assert_in_range(witness.acked, 988, 990); /* of 1,000, the last 10 still on their way */
-}
-
-/* 60 and 20 packets in a pipe of 40: 40 wait, 50 ms at 400 packets/s a half-length of the pipe. */
-static void fixed_windows_beyond_the_pipe(void **state)
-{
-    (void)state;
-    struct witness a, b;
-    struct congestion_control first = watched(&a, 60), second = watched(&b, 20);
-    struct link link = {.steps = 8000,
-                        .measured_from = 4000,
-                        .buffer = 100,
-                        .capacity_count = 1,
-                        .capacities = {{0, 0.8}},
-                        .flow_count = 2,
-                        .flows = {{&first, 0, 50, &never}, {&second, 100, 50, &never}}};
-    struct link_report report = report_of(&link);
-    assert_near(report.flows[0].delay, 50, 1e-3);
-    assert_near(report.flows[1].delay, 50, 1e-3);
-    assert_near(report.flows[0].delivered, 2400, 1e-2);
-    assert_near(report.flows[1].delivered, 800, 1e-2);
-    assert_int_equal(a.losses + b.losses, 0);
-    /* Both at half speed over the double way, one with three quarters: 1/power by hand. */
-    assert_near(networking_cost(&link, &report), 2 / sqrt(1.5 * 0.5), 1e-3);
-
-    /* First in, first out: a longer way changes who sends how much, not how long who waits. */
-    link.flows[1].round_trip = 75;
-    report = report_of(&link);
-    assert_near(report.flows[0].delay, report.flows[1].delay, 1e-3);
-    double queue = report.flows[0].delay, rate = 60 / (50 + queue) + 20 / (75 + queue);
-    assert_near(rate, 0.8, 1e-4);
-    assert_near(report.flows[1].delivered, 4000 * 20 / (75 + queue), 0.1);
-
-    /* Half the capacity, so twice the wait and the rest; measured over what both halves carry. */
-    link.flows[1].round_trip = 50;
-    link.capacity_count = 2;
-    link.capacities[1] = (struct link_capacity){6000, 0.4};
-    report = report_of(&link);
-    assert_near(report.capacity, 2000 * 0.8 + 2000 * 0.4, 1e-6);
-    assert_in_range(b.most_rtt, 399990, 400010);
-}
-
-/* Every lost packet is told, once for all that were sent before the answer. */
-static void losses_are_told_once(void **state)
-{
-    (void)state;
-    static const double lost_at[] = {40, 41, 42.5, 47, 200, HUGE_VAL};
-    struct witness witness;
-    struct congestion_control control = watched(&witness, 10);
-    struct link link = {.steps = 5000,
-                        .buffer = 100,
-                        .capacity_count = 1,
-                        .capacities = {{0, 0.4}},
-                        .flow_count = 1,
-                        .flows = {{&control, 0, 50, lost_at}}};
-    struct link_report report = report_of(&link);
-    assert_int_equal(witness.losses, 2);
-    /* Packet 40 is sent in step 200, packet 200 in step 1000. */
-    assert_in_range(witness.first_loss, 250 * LINK_STEP_US, 252 * LINK_STEP_US);
-    assert_in_range(witness.last_loss, 1050 * LINK_STEP_US, 1052 * LINK_STEP_US);
-    assert_near(report.flows[0].delivered, 1000 - 5, 1e-6);
-
-    /* 60 packets where only 40 and a buffer of 10 fit: an overflow in each round trip. */
-    control = watched(&witness, 60);
-    link.flows[0].loss_at = &never;
-    link.buffer = 10;
-    link.capacities[0].rate = 0.8;
-    report = report_of(&link);
-    assert_near(report.flows[0].delay, 12.5, 0.1);
-    assert_in_range(witness.losses, 70, 73); /* 62.5 steps, and 6.25 until the next is lost */
-    assert_true(report.flows[0].delivered > 0.98 * report.capacity);
+    uint64_t service = (uint64_t)((double)LINK_SECOND / packets_a_second);
+    return (struct link){
+        .end = seconds * LINK_SECOND,
+        .measured_from = seconds * LINK_SECOND / 3,
+        .buffer = (uint32_t)(packets_a_second / 10 * products),
+        .capacity_count = 1,
+        .capacities = {{0, service}},
+        .flow_count = 1,
+        .flows = {{.control = control, .propagation = 100 * MS - service, .lost = &never}}};
 }
 
 /* What Reno uses of a link with a buffer of so many bandwidth-delay products. */
@@ -186,47 +63,31 @@ static void reno_utilisation(void **state)
     (void)state;
     assert_near(reno_theory(0), 0.75, 1e-12);
     for (int k = 0; k <= 4; k++) {
-        double buffer = k / 4.0;
-        struct link link = {.steps = 300000,
-                            .measured_from = 60000,
-                            .buffer = 400 * buffer,
-                            .capacity_count = 1,
-                            .capacities = {{0, 8}},
-                            .flow_count = 1,
-                            .flows = {{&congestion_reno, 0, 50, &never}}};
+        double buffer = k > 0 ? k / 4.0 : 0.02; /* a burst of two packets has to fit */
+        struct link link = line(&congestion_reno, 1000, buffer, 240);
         struct link_report report = report_of(&link);
         double used = report.flows[0].delivered / report.capacity;
         print_message("# Reno, buffer %.2f: %.4f (%.4f)\n", buffer, used, reno_theory(buffer));
-        assert_near(used, reno_theory(buffer), 0.01);
+        assert_near(used, reno_theory(buffer), 0.015);
     }
 }
 
-enum { LOSSES = 20000 };
-static double mean_window(double every, double *loss_at)
-{
-    for (int i = 0; i < LOSSES; i++)
-        loss_at[i] = (i + 1) * every;
-    loss_at[LOSSES] = HUGE_VAL;
-    struct link link = {.steps = 300000,
-                        .measured_from = 100000,
-                        .capacity_count = 1,
-                        .capacities = {{0, 100}},
-                        .flow_count = 1,
-                        .flows = {{&congestion_reno, 0, 50, loss_at}}};
-    return report_of(&link).flows[0].window;
-}
-
-/* Mathis et al. 1997: sqrt(3 / 2p). */
+/* Mathis et al. 1997: sqrt(3 / 2p), when one in so many is lost. */
 static void windows_under_periodic_loss(void **state)
 {
     (void)state;
-    static double loss_at[LOSSES + 1];
-    static const double every[] = {5000, 5000.0 / 3, 5000.0 / 9};
+    enum { LOSSES = 4000 };
+    static uint32_t lost[LOSSES + 1];
+    static const uint32_t every[] = {5000, 1667, 556};
     for (int k = 0; k < 3; k++) {
-        double window = mean_window(every[k], loss_at);
-        double theory = sqrt(1.5 * every[k]);
-        print_message("# Reno, one loss in %.0f: window %.2f (%.2f)\n", every[k], window, theory);
-        assert_near(window, theory, 0.01 * theory);
+        for (uint32_t i = 0; i < LOSSES; i++)
+            lost[i] = (i + 1) * every[k];
+        lost[LOSSES] = UINT32_MAX;
+        struct link link = line(&congestion_reno, 20000, 1, 600);
+        link.flows[0].lost = lost;
+        double window = report_of(&link).flows[0].window, theory = sqrt(1.5 * every[k]);
+        print_message("# Reno, one loss in %u: window %.2f (%.2f)\n", every[k], window, theory);
+        assert_near(window, theory, 0.08 * theory);
     }
 }
 
@@ -236,10 +97,11 @@ static double cubic_until(void *window, uint64_t *now_us, double end)
     double size = 0, due = 0;
     do {
         uint32_t acked = due >= 1 ? (uint32_t)due : 1;
+        struct link_ack ack = {.now_us = *now_us, .rtt_us = 100000, .acked = acked};
         due -= acked;
-        size = congestion_cubic.on_ack(NULL, window, *now_us, 100000, acked) / 65536.0;
-        due += size * LINK_STEP_US / 100000;
-        *now_us += LINK_STEP_US;
+        size = congestion_cubic.on_ack(NULL, window, &ack).window / 65536.0;
+        due += size * 2000 / 100000;
+        *now_us += 2000;
     } while ((double)*now_us < end * 1e6);
     return size;
 }
@@ -250,42 +112,74 @@ static void cubic_follows_its_curve(void **state)
     (void)state;
     void *window = congestion_cubic.state_new(NULL);
     uint64_t now_us = 0;
-    assert_int_equal(congestion_cubic.on_ack(NULL, window, 0, 100000, 390), 400 << 16);
-    assert_near(congestion_cubic.on_loss(NULL, window, 0) / 65536.0, 280, 0.001);
+    struct link_ack first = {.rtt_us = 100000, .acked = 390};
+    assert_int_equal(congestion_cubic.on_ack(NULL, window, &first).window, 400 << 16);
+    assert_near(congestion_cubic.on_loss(NULL, window, 0).window / 65536.0, 280, 0.001);
     double climb = cbrt(0.3 * 400 / 0.4);
     for (int k = 1; k <= 7; k++) {
         double end = climb * k / 4, expected = 400 + 0.4 * pow(end - climb, 3);
         assert_near(cubic_until(window, &now_us, end), expected, 0.5);
     }
     /* Lost on the way up again, it aims at 0.85 of where it was. */
-    double low = congestion_cubic.on_loss(NULL, window, now_us) / 65536.0;
-    low = congestion_cubic.on_loss(NULL, window, now_us) / 65536.0;
+    double low = congestion_cubic.on_loss(NULL, window, now_us).window / 65536.0;
+    low = congestion_cubic.on_loss(NULL, window, now_us).window / 65536.0;
     climb = cbrt((0.85 / 0.7 - 1) * low / 0.4);
     double end = (double)now_us * 1e-6 + climb;
     assert_near(cubic_until(window, &now_us, end), 0.85 / 0.7 * low, 0.5);
+    /* A timeout: one packet, and slow start to 0.7. */
+    assert_int_equal(congestion_cubic.on_timeout(NULL, window, now_us).window, 1 << 16);
+    first.acked = 10;
+    assert_int_equal(congestion_cubic.on_ack(NULL, window, &first).window, 11 << 16);
     free(window);
 }
 
 static void vegas_holds_its_packets(void **state)
 {
     (void)state;
-    for (double rate = 0.4; rate < 20; rate *= 5) {
-        struct link link = {.steps = 60000,
-                            .measured_from = 30000,
-                            .buffer = 1000,
-                            .capacity_count = 1,
-                            .capacities = {{0, rate}},
-                            .flow_count = 1,
-                            .flows = {{&congestion_vegas, 0, 50, &never}}};
+    for (double rate = 200; rate < 10000; rate *= 5) {
+        struct link link = line(&congestion_vegas, rate, 10, rate < 1000 ? 60 : 200);
         struct link_report report = report_of(&link);
-        double held = report.flows[0].delay * rate;
-        print_message("# Vegas, %.1f packets a step: holds %.2f packets\n", rate, held);
+        double service = (double)link.capacities[0].service;
+        double held = report.flows[0].delay / service - 1;
+        print_message("# Vegas, %.0f packets a second: holds %.2f packets\n", rate, held);
         assert_true(held >= 1.9 && held <= 4.1);
-        assert_near(report.flows[0].delivered, report.capacity, 1e-6 * report.capacity);
+        assert_near(report.flows[0].delivered, report.capacity, 2);
+        link.measured_from = 0;
+        assert_int_equal(report_of(&link).flows[0].dropped, 0);
     }
 }
 
-/* Senders that follow no reason: windows that leap, and flows that make room for another. */
+/* With any buffer of a product and more it uses all but what its probes of the length cost, with
+ * much less than a product waiting; twice that is never in flight. */
+static void bbr_fills_the_line(void **state)
+{
+    (void)state;
+    for (double rate = 200; rate < 10000; rate *= 5) {
+        struct link link = line(&congestion_bbr, rate, 4, 60);
+        struct link_report report = report_of(&link);
+        double used = report.flows[0].delivered / report.capacity;
+        double waits = report.flows[0].delay / (100.0 * MS);
+        print_message("# BBR, %.0f packets a second: uses %.4f, %.3f products wait\n", rate, used,
+                      waits);
+        assert_true(used > 0.95 && used <= 1);
+        assert_true(waits > 0 && waits < 0.3);
+        assert_int_equal(report.flows[0].timeouts, 0);
+    }
+    /* A twentieth of the packets lost does not stop it, as it would Reno. */
+    static uint32_t lost[40001];
+    for (uint32_t i = 0; i < 40000; i++)
+        lost[i] = 20 * i + 19;
+    lost[40000] = UINT32_MAX;
+    struct link link = line(&congestion_bbr, 1000, 4, 60);
+    link.flows[0].lost = lost;
+    struct link_report bbr = report_of(&link);
+    assert_true(bbr.flows[0].delivered > 0.9 * bbr.capacity);
+    link.flows[0].control = &congestion_reno;
+    assert_true(report_of(&link).flows[0].delivered < 0.1 * bbr.capacity);
+}
+
+/* Senders that follow no reason: windows and paces that leap, and flows that make room for
+ * another. */
 static void *wild_state(const void *context)
 {
     struct random *random = malloc(sizeof *random);
@@ -293,24 +187,23 @@ static void *wild_state(const void *context)
     return random;
 }
 
-static uint32_t wild_window(struct random *random)
+static struct sending wild_answer(struct random *random)
 {
-    return (uint32_t)random_log_between(random, 1, UINT32_MAX);
+    uint32_t gap = random_below(random, 2) ? 0 : (uint32_t)random_log_between(random, 1, 1e8);
+    return (struct sending){(uint32_t)random_log_between(random, 1, UINT32_MAX), gap};
 }
 
-static uint32_t wild_ack(const void *context, void *state, uint64_t now_us, uint32_t rtt_us,
-                         uint32_t acked)
+static struct sending wild_ack(const void *context, void *state, const struct link_ack *ack)
 {
-    (void)rtt_us, (void)acked;
     /* In each second one of the flows alone, or nobody. */
     uint64_t seed = *(const uint64_t *)context;
-    return (now_us / 1000000 + seed) % 3 == 0 ? wild_window(state) : 0;
+    return (ack->now_us / 1000000 + seed) % 3 == 0 ? wild_answer(state) : (struct sending){0, 0};
 }
 
-static uint32_t wild_loss(const void *context, void *state, uint64_t now_us)
+static struct sending wild_loss(const void *context, void *state, uint64_t now_us)
 {
     (void)context, (void)now_us;
-    return wild_window(state);
+    return wild_answer(state);
 }
 
 static void check_bound(const struct link *link)
@@ -318,87 +211,117 @@ static void check_bound(const struct link *link)
     struct link_report report = report_of(link);
     double delivered = 0;
     for (uint32_t i = 0; i < link->flow_count; i++) {
-        assert_true(report.flows[i].delivered > 0 && report.flows[i].delay >= 0);
+        assert_true(report.flows[i].delay >= 0);
         delivered += report.flows[i].delivered;
     }
-    assert_true(delivered <= report.capacity * (1 + 1e-12));
+    assert_true(delivered <= report.capacity);
     assert_true(networking_cost(link, &report) >= 1);
 }
 
 static void nobody_beats_the_bound(void **state)
 {
     (void)state;
-    for (uint64_t seed = 0; seed < 64; seed++) {
+    struct random random;
+    random_seed(&random, 8);
+    uint64_t seeds_count = test_sample(64);
+    for (uint64_t seed = 0; seed < seeds_count; seed++) {
         struct networking_workload *load = subject->workload_new(seed);
         assert_true(subject->bound_cost(load) == 1);
-        for (uint32_t i = 0; i < load->link.flow_count; i++) /* else it would be none */
-            assert_true(load->link.flows[i].start <= load->link.measured_from);
-        uint64_t seeds[LINK_FLOWS_MAX];
-        struct congestion_control wild[LINK_FLOWS_MAX];
         struct link link = load->link;
+        uint64_t seeds[LINK_FLOWS_MAX];
+        struct congestion_control wild[LINK_FLOWS_MAX], ruled[LINK_FLOWS_MAX];
+        struct networking_rules rules[LINK_FLOWS_MAX];
         for (uint32_t i = 0; i < link.flow_count; i++) {
+            double p[PARAMETERS];
+            assert_true(link.flows[i].start <= link.measured_from); /* else it would be none */
             seeds[i] = 3 * seed + i;
-            wild[i] = (struct congestion_control){wild_state, wild_ack, wild_loss, &seeds[i]};
+            wild[i] =
+                (struct congestion_control){wild_state, wild_ack, wild_loss, wild_loss, &seeds[i]};
             link.flows[i].control = &wild[i];
+            draw_parameters(subject, &random, p);
+            subject->rules_of(p, &rules[i]);
+            ruled[i] = networking_control(&rules[i]);
         }
+        check_bound(&link);
+        for (uint32_t i = 0; i < link.flow_count; i++)
+            link.flows[i].control = &ruled[i];
         check_bound(&link);
         free(load);
     }
 }
 
-/* Who knows the capacity and takes its n-th part of the pipe comes as near as one likes. */
+/* Who knows the capacity and sends an n-th of it at an even pace comes as near as one likes. */
+static void *even_state(const void *context)
+{
+    (void)context;
+    return malloc(1);
+}
+
+static struct sending even_ack(const void *context, void *state, const struct link_ack *ack)
+{
+    (void)state, (void)ack;
+    return (struct sending){1000u << 16, *(const uint32_t *)context};
+}
+
 static void the_bound_is_tight(void **state)
 {
     (void)state;
-    struct witness witness[3];
-    struct congestion_control control[3];
-    struct link link = {.steps = 7500,
-                        .measured_from = 500,
-                        .buffer = 100,
-                        .capacity_count = 1,
-                        .capacities = {{0, 3}},
-                        .flow_count = 3};
+    static const uint32_t gap_ns = 3000000;
+    static const struct congestion_control even = {even_state, even_ack, NULL, NULL, &gap_ns};
+    struct link link = line(&even, 1000, 1, 30);
+    link.flow_count = 3;
     for (uint32_t i = 0; i < 3; i++) {
-        uint32_t round_trip = 30 + 10 * i;
-        control[i] = watched(&witness[i], round_trip * 0.9999);
-        link.flows[i] = (struct link_flow){&control[i], i, round_trip, &never};
+        link.flows[i] = link.flows[0];
+        link.flows[i].propagation = (100 + 20 * i) * MS;
     }
     check_bound(&link);
     struct link_report report = report_of(&link);
-    assert_true(networking_cost(&link, &report) < 1.001);
+    assert_true(networking_cost(&link, &report) < 1.02);
+}
+
+/* A flow of which nothing comes through has a cost, and it is a high one. */
+static void nothing_is_not_for_free(void **state)
+{
+    (void)state;
+    struct link link = line(NULL, 1000, 1, 3);
+    struct link_report report = {.capacity = 2000};
+    link.flow_count = 2;
+    report.flows[0].delivered = 2000;
+    report.flows[0].delay = (double)link.capacities[0].service;
+    assert_near(networking_cost(&link, &report), sqrt(1000), 1e-9);
 }
 
 /* An honest limit: a sender that makes way for a queue starves beside one that makes queues. */
 static void starves_beside_reno(void **state)
 {
     (void)state;
-    static const struct {
-        double buffer, least, most;
-    } cases[] = {{0.25, 0.05, 0.2}, {1, 0.005, 0.05}, {4, 0.001, 0.02}};
-    double p[PARAMETERS];
-    subject_textbook(subject, p);
+    static const double buffers[] = {0.25, 1, 4};
+    double textbook[PARAMETERS];
+    subject_textbook(subject, textbook);
     for (int k = 0; k < 3; k++) {
-        double reno = networking_share_beside_reno(NULL, cases[k].buffer);
-        double share = networking_share_beside_reno(p, cases[k].buffer);
-        print_message("# share beside Reno, buffer %.2f: %.4f\n", cases[k].buffer, share);
-        assert_near(reno, 0.5, 0.01);
-        assert_true(share >= cases[k].least && share <= cases[k].most);
+        double reno = networking_share_beside_reno(NULL, buffers[k]);
+        double share = networking_share_beside_reno(textbook, buffers[k]);
+        double of_tuned = networking_share_beside_reno(tuned, buffers[k]);
+        print_message("# share beside Reno, buffer %.2f: textbook %.4f, tuned %.4f, Reno %.4f\n",
+                      buffers[k], share, of_tuned, reno);
+        assert_near(reno, 0.5, 0.1);
+        assert_true(share < 0.45 && of_tuned < 0.45);
+        if (k == 2)
+            assert_true(share < 0.05 && of_tuned < 0.05);
     }
 }
 
-/* What a search of 1,500 evaluations found on its own 16 seeds, on others. */
 static void learning_pays(void **state)
 {
     (void)state;
-    static const double tuned[PARAMETERS] = {1, 0.0012, 0.2, 0.017, 0.088, 0.97, 0.78, 0.15};
-    struct evaluation_set *set = evaluation_set_new(subject, "peer", test_sample(200));
+    struct evaluation_set *set = evaluation_set_new(subject, "peer", test_sample(100));
     struct score score = evaluation_set_score(set, tuned), bound = evaluation_set_bound(set);
-    struct score vegas = evaluation_set_baseline(set, 2);
-    print_message("# tuned %.3f +- %.3f, Vegas %.3f, bound %.3f of Reno\n", score.ratio, score.ci95,
-                  vegas.ratio, bound.ratio);
-    assert_near(score.ratio, 0.63, test_tolerance(0.05));
-    assert_true(score.ratio + 0.1 < vegas.ratio);
-    assert_true(gap_closed(score.ratio, bound.ratio) > 0.7);
+    struct score vegas = evaluation_set_baseline(set, 2), bbr = evaluation_set_baseline(set, 3);
+    print_message("# tuned %.3f +- %.3f, Vegas %.3f, BBR %.3f, bound %.3f of Reno\n", score.ratio,
+                  score.ci95, vegas.ratio, bbr.ratio, bound.ratio);
+    assert_near(score.ratio, 0.671, test_tolerance(0.03));
+    assert_true(score.ratio < 0.9 * vegas.ratio && score.ratio < 0.9 * bbr.ratio);
+    assert_true(gap_closed(score.ratio, bound.ratio) > 0.75);
     evaluation_set_free(set);
 }
 
@@ -406,89 +329,239 @@ static const struct networking_rules example = {.additive = 1 << 24,
                                                 .gain = 1 << 22,
                                                 .decrease = 1 << 23,
                                                 .start_gain = 1 << 24,
-                                                .target_us = 4000,
-                                                .target_rtt = 6554,
+                                                .target_us = 14000,
                                                 .kept = 1 << 15,
-                                                .start_exit = 1 << 16};
+                                                .start_exit = 1 << 16,
+                                                .drain = 1 << 15,
+                                                .rise = 1 << 14,
+                                                .pace_ns = 500};
+static const uint32_t packet = 65536;
+
+static uint32_t window_of(uint64_t answer)
+{
+    return (uint32_t)answer;
+}
+
+/* An acknowledgement while the whole window is in use. */
+static uint64_t ack_at(const struct networking_rules *rules, struct networking_state *s,
+                       uint64_t now_us, uint32_t rtt_us, uint32_t acked)
+{
+    return networking_on_ack(rules, s, now_us, rtt_us, acked, 65535);
+}
+
+static uint32_t acked(struct networking_state *s, uint32_t rtt_us, uint32_t packets)
+{
+    return window_of(ack_at(&example, s, 1000000, rtt_us, packets));
+}
 
 /* One packet and a quarter of the window far below the target, half of it far above. */
 static void rules_by_hand(void **state)
 {
     (void)state;
-    struct networking_state s;
-    networking_reset(&s);
-    const uint32_t packet = 65536;
-    assert_int_equal(networking_on_ack(&example, &s, 100000, 4), 14 * packet);
-    assert_int_equal(networking_on_ack(&example, &s, 114000, 6), 20 * packet); /* target: 14 ms */
+    struct networking_state s = {0};
+    assert_int_equal(acked(&s, 100000, 4), 14 * packet);
+    assert_int_equal(acked(&s, 114000, 6), 20 * packet); /* the target, 14 ms */
     /* 15 ms are too many; above by 1/15, so a 30th packet less. */
-    assert_near(networking_on_ack(&example, &s, 115000, 1), 20.0 * packet - packet / 30.0, 2);
+    assert_near(acked(&s, 115000, 1), 20.0 * packet - packet / 30.0, 6);
     /* 7 ms: half below. 1/20 of a packet, and half of a quarter. */
     double before = s.window / 256.0, more = 65536.0 * 65536 / before + packet / 8.0;
-    assert_near(networking_on_ack(&example, &s, 107000, 1), before + more, 3);
-    assert_near(networking_on_loss(&example, &s), (before + more) / 2, 3);
+    assert_near(acked(&s, 107000, 1), before + more, 6);
+    assert_near(window_of(networking_on_loss(&example, &s, 1100000)), (before + more) / 2, 256);
     /* The least round trip falls: what was near the target is now above it. */
     before = s.window / 256.0;
-    assert_true(networking_on_ack(&example, &s, 90000, 1) > before);
+    assert_true(window_of(ack_at(&example, &s, 1300000, 90000, 1)) > before);
     before = s.window / 256.0;
-    assert_true(networking_on_ack(&example, &s, 107000, 1) < before);
+    assert_true(window_of(ack_at(&example, &s, 1300000, 107000, 1)) < before);
 
-    networking_reset(&s);
-    networking_on_loss(&example, &s); /* a loss ends slow start, too */
-    assert_near(networking_on_ack(&example, &s, 100000, 5), packet * (5 + 1 + 5 / 4.0), 3);
+    s = (struct networking_state){0};
+    networking_on_loss(&example, &s, 0); /* a loss ends slow start, too */
+    assert_near(acked(&s, 100000, 5), packet * (5 + 1 + 5 / 4.0), 32);
+
+    /* Below half of the window in use nothing grows, in slow start and after it. */
+    s = (struct networking_state){0};
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(window_of(networking_on_ack(&example, &s, 1, 100000, 1, 4)), 10 * packet);
+    assert_int_equal(window_of(networking_on_ack(&example, &s, 1, 100000, 1, 5)), 11 * packet);
+    s.settled = 1;
+    assert_int_equal(window_of(networking_on_ack(&example, &s, 1, 100000, 1, 5)), 11 * packet);
+    assert_true(window_of(networking_on_ack(&example, &s, 1, 100000, 1, 6)) > 11 * packet);
+    /* But too long a delay counts all the same. */
+    assert_true(window_of(networking_on_ack(&example, &s, 1, 150000, 1, 1)) < 11 * packet);
 }
 
-/* Whatever a caller says and whatever the parameters: 1 to 65,535 packets. */
+/* What was sent before the answer to a loss does not make the window grow. */
+static void recovery_does_not_grow(void **state)
+{
+    (void)state;
+    struct networking_state s = {0};
+    ack_at(&example, &s, 1000000, 100000, 90);
+    assert_int_equal(window_of(networking_on_loss(&example, &s, 1050000)), 50 * packet);
+    assert_int_equal(window_of(ack_at(&example, &s, 1149999, 100000, 1)), 50 * packet);
+    assert_true(window_of(ack_at(&example, &s, 1150000, 100000, 1)) > 50 * packet);
+
+    /* After a timeout slow start, up to half of what there was. */
+    uint32_t half = (uint32_t)(s.window >> 9);
+    assert_int_equal(window_of(networking_on_timeout(&example, &s, 2000000)), packet);
+    for (uint32_t i = 2; i <= half / packet + 1; i++)
+        assert_int_equal(window_of(ack_at(&example, &s, 2100000, 100000, 1)), i * packet);
+    assert_true(window_of(ack_at(&example, &s, 2100000, 100000, 1)) < half + 2 * packet);
+    assert_int_equal(s.settled, 1);
+}
+
+/* The standing round trip over the window, at twice that pace: 100 ms and 20 packets make 2.5 ms.
+ * A longer one is believed at once, or as fast as `rise` says; a shorter one always at once. */
+static void paces_and_minima(void **state)
+{
+    (void)state;
+    struct networking_state s = {0};
+    struct networking_rules slow = example;
+    slow.rise = 1 << 7; /* half a way in a round trip */
+    assert_int_equal(networking_on_loss(&example, &s, 0) >> 32, 0);
+    s = (struct networking_state){0};
+    ack_at(&example, &s, 1, 100000, 10); /* the window is 20 from here on */
+    assert_near((double)(ack_at(&example, &s, 1, 100000, 0) >> 32), 2.5e6, 2500);
+    assert_near((double)(ack_at(&example, &s, 1, 110000, 0) >> 32), 2.75e6, 2750);
+    assert_near((double)(ack_at(&example, &s, 1, 100000, 0) >> 32), 2.5e6, 2500);
+    ack_at(&slow, &s, 1, 110000, 0); /* 1/40 of 10 ms */
+    assert_near(s.standing / 256.0, 100250, 5);
+    ack_at(&slow, &s, 1, 60000, 0);
+    assert_near(s.standing / 256.0, 60000, 1);
+
+    /* The target has packets and jitters in it. */
+    struct networking_rules more = example;
+    more.target_us = 1000;
+    more.target_packets = 512;
+    more.target_jitters = 256;
+    s = (struct networking_state){.window = 20 * NETWORKING_PACKET, .standing = 100000 << 8};
+    assert_near(networking_target(&more, &s, networking_inverse(&s)), 1000 + 2 * 5000, 20);
+    s.jitter = 3000 << 4;
+    assert_near(networking_target(&more, &s, networking_inverse(&s)), 14000, 20);
+    /* Round trips that leap by 8 ms vary by 8 ms; those that stay do not. */
+    for (int i = 0; i < 400; i++)
+        networking_vary(&s, 100000 + 8000 * (i % 2));
+    assert_near(s.jitter / 16.0, 8000, 50);
+    for (int i = 0; i < 400; i++)
+        networking_vary(&s, 100000);
+    assert_near(s.jitter / 16.0, 0, 1);
+}
+
+/* The way becomes 30 ms longer: it finds that out after 10 s, with half of its window in use for
+ * two round trips. When it becomes shorter, at once. */
+static void the_shortest_round_trip_expires(void **state)
+{
+    (void)state;
+    struct networking_state s = {0};
+    ack_at(&example, &s, 1000000, 100000, 40);
+    uint32_t window = window_of(ack_at(&example, &s, 1100000, 130000, 0));
+    assert_int_equal(window, 50 * packet);
+    ack_at(&example, &s, 10999999, 130000, 0);
+    assert_int_equal(s.least_rtt_us, 100000);
+    assert_int_equal(window_of(ack_at(&example, &s, 11000000, 140000, 0)), 25 * packet);
+    assert_int_equal(window_of(ack_at(&example, &s, 11100000, 130000, 9)), 25 * packet);
+    assert_int_equal(window_of(ack_at(&example, &s, 11200000, 135000, 9)), 25 * packet);
+    assert_int_equal(s.least_rtt_us, 100000);
+    assert_int_equal(window_of(ack_at(&example, &s, 11280000, 135000, 0)), 50 * packet);
+    assert_int_equal(s.least_rtt_us, 130000);
+    ack_at(&example, &s, 12000000, 90000, 0);
+    assert_int_equal(s.least_rtt_us, 90000);
+    /* Seen again meanwhile: it does not have to make way. */
+    ack_at(&example, &s, 21000000, 90000, 0);
+    assert_int_equal(window_of(ack_at(&example, &s, 30000000, 95000, 0)), 50 * packet);
+    ack_at(&example, &s, 31000000, 95000, 0);
+    assert_int_equal(window_of(ack_at(&example, &s, 31000001, 89000, 0)), 50 * packet);
+    assert_int_equal(s.least_rtt_us, 89000);
+    /* Nobody makes way for more than four packets. */
+    s.window = 3 * NETWORKING_PACKET;
+    assert_int_equal(window_of(ack_at(&example, &s, 60000000, 95000, 0)), 3 * packet);
+    s.window = 6 * NETWORKING_PACKET;
+    assert_int_equal(window_of(ack_at(&example, &s, 60000000, 95000, 0)), 4 * packet);
+}
+
+/* To 16 bits, from 1 to all of 32. */
+static void reciprocals(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 16);
+    for (int i = 0; i < 200000; i++) {
+        uint32_t b = i < 70000 ? (uint32_t)i + 1 : (uint32_t)random_u64(&random) >> (i % 32);
+        b = b > 0 ? b : UINT32_MAX;
+        double exact = 0x1p32 / b;
+        assert_near(networking_reciprocal(b), exact, 1.0001 + exact * 1.3e-5);
+        uint32_t a = (uint32_t)random_below(&random, (uint64_t)b + 1);
+        assert_in_range(networking_part(a, b), 0, 4096);
+        assert_near(networking_part(a, b), 4096.0 * a / b, b < 1 << 12 ? 2 : 20);
+    }
+}
+
+/* Whatever a caller says, whatever the parameters, whatever the state, zeros among them: 1 to
+ * 65,535 packets. */
 static void rules_keep_their_range(void **state)
 {
     (void)state;
     static const uint32_t numbers[] = {0, 1, 2, 1000, 200000, 1u << 31, UINT32_MAX};
     struct random random;
     random_seed(&random, 61);
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 300; round++) {
         double p[PARAMETERS];
         struct networking_rules rules;
-        struct networking_state s;
+        struct networking_state s = {0};
+        uint64_t now = 0;
         draw_parameters(subject, &random, p);
         subject->rules_of(p, &rules);
-        networking_reset(&s);
+        if (round % 3 == 0)
+            for (size_t i = 0; i < sizeof s; i++)
+                ((unsigned char *)&s)[i] = (unsigned char)random_u64(&random);
         for (int i = 0; i < 500; i++) {
             uint32_t rtt = numbers[random_below(&random, 7)];
-            uint32_t acked = numbers[random_below(&random, 7)];
-            uint32_t window = random_below(&random, 4) ? networking_on_ack(&rules, &s, rtt, acked)
-                                                       : networking_on_loss(&rules, &s);
-            assert_in_range(window, 65536, 65535u << 16);
+            uint32_t many = numbers[random_below(&random, 7)];
+            now += numbers[random_below(&random, 7)];
+            uint64_t lot = random_below(&random, 8);
+            uint64_t answer = lot > 1    ? ack_at(&rules, &s, now, rtt, many)
+                              : lot == 1 ? networking_on_loss(&rules, &s, now)
+                                         : networking_on_timeout(&rules, &s, now);
+            assert_in_range(window_of(answer), 65536, 65535u << 16);
         }
     }
 }
 
 /* In a module's place: first the rules themselves, then one that breaks every promise. */
 static struct networking_state module_states[8];
+static struct networking_rules called;
 
 static void rules_answer(const struct compiled_policy *policy, struct module_call *call)
 {
     uint32_t *count = policy->context;
     struct networking_state *state = &module_states[call->state];
+    uint64_t now = call->arguments[0];
     switch (call->which) {
     case 0:
-        call->result = networking_on_ack(&example, state, (uint32_t)call->arguments[0],
-                                         (uint32_t)call->arguments[1]);
+        call->result =
+            networking_on_ack(&called, state, now, (uint32_t)call->arguments[1],
+                              (uint32_t)call->arguments[2], (uint32_t)call->arguments[3]);
         break;
     case 1:
-        call->result = networking_on_loss(&example, state);
+        call->result = networking_on_loss(&called, state, now);
+        break;
+    case 2:
+        call->result = networking_on_timeout(&called, state, now);
         break;
     default:
         assert_int_equal(call->which, MODULE_STATE_NEW);
         assert_in_range(*count, 0, 7);
-        networking_reset(&module_states[*count]);
+        module_states[*count] = (struct networking_state){0};
         call->result = (*count)++;
     }
 }
 
 static void liars_answer(const struct compiled_policy *policy, struct module_call *call)
 {
-    (void)policy;
-    bool odd = (call->arguments[0] ^ call->arguments[1]) & 1;
-    call->result = call->which == 0 && !odd ? UINT32_MAX : 0;
+    uint64_t *turn = policy->context;
+    call->result = *turn % 3 == 0 ? UINT64_MAX : *turn % 3 == 1 ? UINT32_MAX : 0;
+    if (call->which <= 2)
+        ++*turn;
+    else
+        call->result = 0;
 }
 
 /* One that has no memory for a state. */
@@ -502,13 +575,17 @@ static void modules_decide(void **state)
 {
     (void)state;
     uint32_t count;
-    const struct compiled_policy honest = {rules_answer, &count}, liar = {liars_answer, NULL},
+    uint64_t turn = 0;
+    const struct compiled_policy honest = {rules_answer, &count}, liar = {liars_answer, &turn},
                                  full = {full_answer, NULL};
-    const double p[PARAMETERS] = {1, 0.25, 4, 6554.0 / 65536, 0.5, 0.5, 1, 1};
-    assert_int_equal(subject->operation_count, 2);
-    assert_string_equal(subject->operations[0].name, "on_ack");
-    assert_string_equal(subject->operations[1].name, "on_loss");
-    for (uint64_t seed = 0; seed < 12; seed++) {
+    const double p[PARAMETERS] = {1, 0.25, 14, 0, 0, 0.5, 0.5, 1, 1, 2, 4, 0.5};
+    static const char *const names[] = {"on_ack", "on_loss", "on_timeout"};
+    called = example;
+    called.rise = 1 << 10;
+    assert_int_equal(subject->operation_count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_string_equal(subject->operations[i].name, names[i]);
+    for (uint64_t seed = 0; seed < 8; seed++) {
         void *load = subject->workload_new(seed);
         count = 0;
         assert_true(subject->module_cost(load, &honest) == subject_cost(subject, load, p));
@@ -529,18 +606,21 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fixed_window_below_the_pipe),
-        cmocka_unit_test(fixed_windows_beyond_the_pipe),
-        cmocka_unit_test(losses_are_told_once),
         cmocka_unit_test(reno_utilisation),
         cmocka_unit_test(windows_under_periodic_loss),
         cmocka_unit_test(cubic_follows_its_curve),
         cmocka_unit_test(vegas_holds_its_packets),
+        cmocka_unit_test(bbr_fills_the_line),
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(the_bound_is_tight),
+        cmocka_unit_test(nothing_is_not_for_free),
         cmocka_unit_test(starves_beside_reno),
         cmocka_unit_test(learning_pays),
         cmocka_unit_test(rules_by_hand),
+        cmocka_unit_test(recovery_does_not_grow),
+        cmocka_unit_test(paces_and_minima),
+        cmocka_unit_test(the_shortest_round_trip_expires),
+        cmocka_unit_test(reciprocals),
         cmocka_unit_test(rules_keep_their_range),
         cmocka_unit_test(modules_decide),
     };

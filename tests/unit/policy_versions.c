@@ -21,7 +21,7 @@ static const struct {
 } known[] = {
     {"process_manager", "4", UINT64_C(0xa8c773732a039cf1), UINT64_C(0x0071f80ec62e92fb)},
     {"file_system", "4", UINT64_C(0x54cffc576b0d5ae4), UINT64_C(0xfad305c4a7ce7edb)},
-    {"networking", "2", UINT64_C(0xa916951754bbd429), UINT64_C(0x16ba85eb2e76a6d5)},
+    {"networking", "3", UINT64_C(0xad8a2d3b6759c840), UINT64_C(0x119ceae43e2e07db)},
     {"security", "3", UINT64_C(0xcabd8fc943aed688), UINT64_C(0xba3430fcfac21cf2)},
     {"performance", "2", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xc22a76476802432e)},
     {"graphics", "5", UINT64_C(0xac32eaaf6ae8ff76), UINT64_C(0x55156f7b57ace36b)},

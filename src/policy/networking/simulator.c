@@ -3,40 +3,45 @@
  * The question. One bottleneck, one to three senders, and all a sender learns, a round trip late,
  * is how long its packets took and that some were lost. Reno fills the buffer until it overflows,
  * and everyone waits behind the queue that it needs to see. The alternative is to aim at a small
- * queueing delay (the family of Vegas, Swift, Copa). Which delay, how fast up, how fast down, and
- * how much to back off for a loss that may have been chance?
+ * queueing delay (the family of Vegas, Swift, Copa). Which delay, how fast up, how fast down, how
+ * much to back off for a loss that may have been chance, and how evenly to send?
  *
- * The model (link.c). A fluid queue, first in first out, drop-tail, in steps of 2 ms for 15 s. A
- * sender paces its window over the round trip and hears of what left the queue one base round trip
- * later. It reacts once to all losses of a round trip; there are no timeouts. A latecomer never
- * sees the empty queue and takes the least delay it has seen for the base, as in real life.
+ * The model (link.c, bottleneck.c). Packets of one size in a queue, first in, first out, drop-tail.
+ * A sender sends as acknowledgements come, or at a pace. It believes in a loss with the third
+ * acknowledgement after it and reacts once to all losses of a round trip; when nothing is heard for
+ * long enough it times out (RFC 6298), takes all for lost and begins with one packet. A latecomer
+ * never sees the empty queue and takes the least delay it has seen for the base, as in real life.
  *
  * The workload (synthetic; the ranges are our choice). Capacity 400..8,000 packets/s, in half of
  * the cases changing every 4..10 s to 0.4..1 of that. Base round trip 12..150 ms, each sender's up
  * to half longer. Buffer 0.3..4 bandwidth-delay products. In half of the cases random losses, one
- * packet in 500..33,000. The senders begin within 3 s.
+ * packet in 500..33,000; in half of them acknowledgements that come in bunches, every 0.5..10 ms,
+ * as over radio or cable. The senders begin within 3 s. 15 s in all.
  *
  * The cost is 1 / power:
  * exp(-mean over senders of [log(throughput / fair share) - log(round trip / base)]),
- * Remy's objective (SIGCOMM 2013), measured once all have begun.
+ * Remy's objective (SIGCOMM 2013), measured once all have begun. A round trip is propagation, wait
+ * and service; acknowledgements that are held back are nobody's fault and not in it. Its base is
+ * propagation and the shortest service that this link ever gives.
  *
  * The bound is 1, Kleinrock's point: pipe just full, queue empty, equal shares. No policy gets
- * below it. Throughput counts what left the link in the measured time, and the fair share is an
- * n-th of all that the link could have carried in that time, whatever its capacity did. So the n
- * throughputs sum to at most n fair shares, and their geometric mean is at most their arithmetic
- * mean, 1; random losses only take away; and no packet's round trip is shorter than its base. (If
- * each sender were measured from its own start, this would be no bound: the first could stop early,
- * to the benefit of both figures.)
+ * below it. Throughput counts packets whose service began and ended in the measured time, so n of
+ * them need n services of that time, one after the other; the fair share is an n-th of all that the
+ * link could have carried in it, whatever its capacity did. So the n throughputs sum to at most n
+ * fair shares, and their geometric mean is at most their arithmetic mean, 1; random losses only
+ * take away; and no packet waits less than nothing or is served faster than the shortest service.
+ * (If each sender were measured from its own start, this would be no bound: the first could stop
+ * early, to the benefit of both figures.) A sender of whom nothing came through counts as one with
+ * half a packet, which with thousands of packets to carry never gets a product above the bound.
  *
  * Known answers. On a link with a buffer of b <= 1 products Reno uses the share
  * ((1+b)^2 - w^2) / ((1+b)^2 + 1 - 2w), where w = (1+b)/2: 75 % without a buffer. With every n-th
  * packet lost its window is sqrt(3n/2) (Mathis et al. 1997). CUBIC's window follows the curve of
- * RFC 9438. Vegas on its own keeps 2 to 4 packets in the queue.
+ * RFC 9438. Vegas on its own keeps 2 to 4 packets in the queue. BBR on its own fills the link with
+ * no more than a product waiting.
  *
- * A limit to be aware of. Beside Reno a sender of this family starves: with the textbook setting,
- * at 2,000 packets/s and 40 ms, it gets 9.7, 1.1 and 0.3 % of the link with buffers of 0.25, 1 and
- * 4 products (two Renos: 50 %). The cost does not show that, since here all senders run the same
- * policy. */
+ * A limit to be aware of. Beside Reno a sender of this family starves (networking_share_beside_reno
+ * says how much). The cost does not show that, since here all senders run the same policy. */
 #include "policy/networking/simulator.h"
 
 #include <math.h>
@@ -49,9 +54,24 @@
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
-enum { SECOND = 1000000 / LINK_STEP_US, STEPS = 15 * SECOND };
+enum { SECONDS = 15 };
+static const double second = 1e9, millisecond = 1e6; /* in the link's nanoseconds */
 
-enum { ADDITIVE, GAIN, TARGET, TARGET_RTT, DECREASE, KEPT, START_GAIN, START_EXIT, PARAMETERS };
+enum {
+    ADDITIVE,
+    GAIN,
+    TARGET,
+    TARGET_JITTERS,
+    TARGET_PACKETS,
+    DECREASE,
+    KEPT,
+    START_GAIN,
+    START_EXIT,
+    PACE,
+    RISE,
+    DRAIN,
+    PARAMETERS
+};
 
 static const struct parameter parameters[PARAMETERS] = {
     [ADDITIVE] = {"additive", "packets/RTT", "growth below the target delay", 0.1, 8, true, false,
@@ -59,49 +79,69 @@ static const struct parameter parameters[PARAMETERS] = {
     [GAIN] = {"gain", "1/RTT", "growth of the window far below the target, as a share of it", 0.001,
               0.5, true, false, 0.001},
     [TARGET] = {"target", "ms", "queueing delay that is aimed at", 0.2, 30, true, false, 5},
-    [TARGET_RTT] = {"target_rtt", "of least RTT", "and so much more", 0, 0.5, false, false, 0},
+    [TARGET_JITTERS] = {"target_jitters", "jitters", "and so much of what round trips vary by", 0,
+                        8, false, false, 0},
+    [TARGET_PACKETS] = {"target_packets", "packets", "and the time of so many of its own", 0, 8,
+                        false, false, 0},
     [DECREASE] = {"decrease", "1/RTT", "shrinking of the window far above the target", 0.01, 1,
                   true, false, 0.8},
     [KEPT] = {"kept", "", "share of the window kept on loss", 0.3, 0.97, false, false, 0.5},
     [START_GAIN] = {"start_gain", "", "packets gained by each that arrives in slow start", 0.3, 1,
                     false, false, 1},
     [START_EXIT] = {"start_exit", "targets", "delay that ends slow start", 0.1, 3, true, false, 1},
+    [PACE] = {"pace", "windows/RTT", "how fast it sends at the most", 1, 8, true, false, 8},
+    [RISE] = {"rise", "1/RTT", "how fast a longer delay is believed", 0.25, 4, true, false, 2},
+    [DRAIN] = {"drain", "", "share of the window while the base is measured anew", 0.25, 1, false,
+               false, 0.5},
 };
 
 /* A few changes of capacity, at times and to shares of the original that nobody is told. */
 static void add_capacities(struct link *link, struct random *random, double rate)
 {
-    link->capacities[link->capacity_count++] = (struct link_capacity){0, rate};
+    link->capacities[link->capacity_count++] = (struct link_capacity){0, (uint64_t)(second / rate)};
     if (random_uniform(random) < 0.5)
         return;
     double clock = 0;
     while (link->capacity_count < LINK_CAPACITIES_MAX) {
-        clock += random_between(random, 4, 10) * SECOND;
-        if (clock >= STEPS)
+        clock += random_between(random, 4, 10);
+        if (clock >= SECONDS)
             break;
         double changed = rate * random_between(random, 0.4, 1);
-        link->capacities[link->capacity_count++] = (struct link_capacity){(uint32_t)clock, changed};
+        link->capacities[link->capacity_count++] =
+            (struct link_capacity){(uint64_t)(clock * second), (uint64_t)(second / changed)};
     }
+}
+
+static void add_losses(uint32_t *lost, struct random *random, double loss)
+{
+    double at = 0;
+    uint32_t count = 0;
+    while (loss > 0 && count < NETWORKING_LOSSES_MAX) {
+        at += 1 + random_exponential(random, 1 / loss - 1);
+        if (at >= UINT32_MAX)
+            break;
+        lost[count++] = (uint32_t)at;
+    }
+    lost[count] = UINT32_MAX;
 }
 
 static void add_flows(struct networking_workload *load, struct random *random, double round_trip)
 {
     struct link *link = &load->link;
     double loss = random_uniform(random) < 0.5 ? 0 : random_log_between(random, 3e-5, 2e-3);
+    double bunch = random_uniform(random) < 0.5 ? 0 : random_log_between(random, 0.5, 10);
     link->flow_count = 1 + (uint32_t)random_below(random, LINK_FLOWS_MAX);
     for (uint32_t i = 0; i < link->flow_count; i++) {
         struct link_flow *flow = &link->flows[i];
         double start = i > 0 ? random_between(random, 0, 3) : 0;
-        flow->start = (uint32_t)(start * SECOND);
+        flow->start = (uint64_t)(start * second);
         if (flow->start > link->measured_from)
             link->measured_from = flow->start;
-        flow->round_trip = (uint32_t)floor(round_trip * random_between(random, 1, 1.5) + 0.5);
-        double at = 0;
-        uint32_t losses = 0;
-        while (loss > 0 && losses < NETWORKING_LOSSES_MAX)
-            load->loss_at[i][losses++] = at += random_exponential(random, 1 / loss);
-        load->loss_at[i][losses] = HUGE_VAL;
-        flow->loss_at = load->loss_at[i];
+        flow->propagation = (uint64_t)(round_trip * random_between(random, 1, 1.5) * second);
+        flow->bunch = (uint64_t)(bunch * millisecond);
+        flow->bunch_seed = random_u64(random);
+        add_losses(load->lost[i], random, loss);
+        flow->lost = load->lost[i];
     }
 }
 
@@ -112,10 +152,10 @@ static void *workload_new(uint64_t seed)
         return NULL;
     struct random random;
     random_seed(&random, seed);
-    double rate = random_log_between(&random, 400, 8000) / SECOND;
-    double round_trip = random_log_between(&random, 0.012, 0.15) * SECOND;
-    load->link.steps = STEPS;
-    load->link.buffer = rate * round_trip * random_log_between(&random, 0.3, 4);
+    double rate = random_log_between(&random, 400, 8000);
+    double round_trip = random_log_between(&random, 0.012, 0.15);
+    load->link.end = SECONDS * LINK_SECOND;
+    load->link.buffer = (uint32_t)ceil(rate * round_trip * random_log_between(&random, 0.3, 4));
     add_capacities(&load->link, &random, rate);
     add_flows(load, &random, round_trip);
     return load;
@@ -123,19 +163,21 @@ static void *workload_new(uint64_t seed)
 
 double networking_cost(const struct link *link, const struct link_report *report)
 {
-    double sum = 0;
+    double sum = 0, least = (double)link_least_service(link);
     for (uint32_t i = 0; i < link->flow_count; i++) {
-        double share = report->flows[i].delivered * link->flow_count / report->capacity;
-        double stretch = 1 + report->flows[i].delay / link->flows[i].round_trip;
-        sum += elementary_log(share) - elementary_log(stretch);
+        const struct link_flow_report *flow = &report->flows[i];
+        double delivered = flow->delivered > 0 ? flow->delivered : 0.5;
+        double share = delivered * link->flow_count / report->capacity;
+        double base = (double)link->flows[i].propagation + least;
+        double longer = flow->delivered > 0 ? flow->delay - least : 0;
+        sum += elementary_log(share) - elementary_log(1 + longer / base);
     }
     return elementary_exp(-sum / link->flow_count);
 }
 
-static double cost_under(const struct networking_workload *load,
-                         const struct congestion_control *control)
+double networking_cost_under(const struct link *given, const struct congestion_control *control)
 {
-    struct link link = load->link;
+    struct link link = *given;
     struct link_report report;
     for (uint32_t i = 0; i < link.flow_count; i++)
         link.flows[i].control = control;
@@ -144,81 +186,107 @@ static double cost_under(const struct networking_workload *load,
 
 static void rules_of(const double *p, void *ret_rules)
 {
-    const double fine = 1 << 24, coarse = 1 << 16;
+    const double fine = 1 << 24, coarse = 1 << 16, eighth = 1 << 8;
     *(struct networking_rules *)ret_rules =
         (struct networking_rules){.additive = fixed_point(p[ADDITIVE], fine),
                                   .gain = fixed_point(p[GAIN], fine),
                                   .decrease = fixed_point(p[DECREASE], fine),
                                   .start_gain = fixed_point(p[START_GAIN], fine),
                                   .target_us = fixed_point(p[TARGET], 1000),
-                                  .target_rtt = fixed_point(p[TARGET_RTT], coarse),
+                                  .target_jitters = fixed_point(p[TARGET_JITTERS], eighth),
+                                  .target_packets = fixed_point(p[TARGET_PACKETS], eighth),
                                   .kept = fixed_point(p[KEPT], coarse),
-                                  .start_exit = fixed_point(p[START_EXIT], coarse)};
+                                  .start_exit = fixed_point(p[START_EXIT], coarse),
+                                  .drain = fixed_point(p[DRAIN], coarse),
+                                  .rise = fixed_point(p[RISE], eighth),
+                                  .pace_ns = fixed_point(1 / p[PACE], 1000)};
 }
 
 RULES_FIT(networking_rules);
 static const struct constant constants[] = {
-    CONSTANT(networking_rules, additive),  CONSTANT(networking_rules, gain),
-    CONSTANT(networking_rules, decrease),  CONSTANT(networking_rules, start_gain),
-    CONSTANT(networking_rules, target_us), CONSTANT(networking_rules, target_rtt),
-    CONSTANT(networking_rules, kept),      CONSTANT(networking_rules, start_exit),
+    CONSTANT(networking_rules, additive),       CONSTANT(networking_rules, gain),
+    CONSTANT(networking_rules, decrease),       CONSTANT(networking_rules, start_gain),
+    CONSTANT(networking_rules, target_us),      CONSTANT(networking_rules, target_jitters),
+    CONSTANT(networking_rules, target_packets), CONSTANT(networking_rules, kept),
+    CONSTANT(networking_rules, start_exit),     CONSTANT(networking_rules, drain),
+    CONSTANT(networking_rules, rise),           CONSTANT(networking_rules, pace_ns),
 };
 extern const char networking_module[];
 
 static void *ruled_state_new(const void *rules)
 {
-    struct networking_state *state = malloc(sizeof *state);
     (void)rules;
-    if (state)
-        networking_reset(state);
-    return state;
+    return calloc(1, sizeof(struct networking_state));
 }
 
-static uint32_t ruled_on_ack(const void *rules, void *state, uint64_t now_us, uint32_t rtt_us,
-                             uint32_t acked)
+/* The two halves of a policy's answer. */
+static struct sending halves(uint64_t answer)
 {
-    (void)now_us;
-    return networking_on_ack(rules, state, rtt_us, acked);
+    return (struct sending){.window = (uint32_t)answer, .gap_ns = (uint32_t)(answer >> 32)};
 }
 
-static uint32_t ruled_on_loss(const void *rules, void *state, uint64_t now_us)
+static struct sending ruled_on_ack(const void *rules, void *state, const struct link_ack *ack)
 {
-    (void)now_us;
-    return networking_on_loss(rules, state);
+    return halves(
+        networking_on_ack(rules, state, ack->now_us, ack->rtt_us, ack->acked, ack->in_flight));
 }
 
-static struct congestion_control ruled(const struct networking_rules *rules)
+static struct sending ruled_on_loss(const void *rules, void *state, uint64_t now_us)
+{
+    return halves(networking_on_loss(rules, state, now_us));
+}
+
+static struct sending ruled_on_timeout(const void *rules, void *state, uint64_t now_us)
+{
+    return halves(networking_on_timeout(rules, state, now_us));
+}
+
+struct congestion_control networking_control(const struct networking_rules *rules)
 {
     return (struct congestion_control){.state_new = ruled_state_new,
                                        .on_ack = ruled_on_ack,
                                        .on_loss = ruled_on_loss,
+                                       .on_timeout = ruled_on_timeout,
                                        .context = rules};
 }
 
 static double cost_of(const void *workload, const void *rules)
 {
-    struct congestion_control control = ruled(rules);
-    return cost_under(workload, &control);
+    const struct networking_workload *load = workload;
+    struct congestion_control control = networking_control(rules);
+    return networking_cost_under(&load->link, &control);
+}
+
+static const uint32_t never = UINT32_MAX;
+
+struct link networking_recorded(const struct link_opportunities *opportunities, uint32_t seconds)
+{
+    return (struct link){.end = seconds * LINK_SECOND,
+                         .measured_from = 3 * LINK_SECOND,
+                         .buffer = 250,
+                         .opportunities = opportunities,
+                         .flow_count = 1,
+                         .flows = {{.propagation = LINK_SECOND / 25, .lost = &never}}};
 }
 
 double networking_share_beside_reno(const double *p, double buffer)
 {
-    static const double never = HUGE_VAL;
     struct networking_rules rules;
     struct congestion_control control = congestion_reno;
     if (p) {
         rules_of(p, &rules);
-        control = ruled(&rules);
+        control = networking_control(&rules);
     }
     /* 2000 packets/s, 40 ms; both from the start, measured after 15 s */
     struct link link = {
-        .steps = 60 * SECOND,
-        .measured_from = 15 * SECOND,
-        .buffer = 80 * buffer,
+        .end = 60 * LINK_SECOND,
+        .measured_from = 15 * LINK_SECOND,
+        .buffer = (uint32_t)(80 * buffer),
         .capacity_count = 1,
-        .capacities = {{0, 2000.0 / SECOND}},
+        .capacities = {{0, LINK_SECOND / 2000}},
         .flow_count = 2,
-        .flows = {{&control, 0, SECOND / 25, &never}, {&congestion_reno, 0, SECOND / 25, &never}}};
+        .flows = {{.control = &control, .propagation = LINK_SECOND / 25, .lost = &never},
+                  {.control = &congestion_reno, .propagation = LINK_SECOND / 25, .lost = &never}}};
     struct link_report report;
     if (link_run(&link, &report) < 0)
         return nan("");
@@ -226,13 +294,14 @@ double networking_share_beside_reno(const double *p, double buffer)
     return own / (own + report.flows[1].delivered);
 }
 
-static const char *const baseline_names[] = {"Reno", "CUBIC", "Vegas"};
+static const char *const baseline_names[] = {"Reno", "CUBIC", "Vegas", "BBR"};
 static const struct congestion_control *const baselines[] = {&congestion_reno, &congestion_cubic,
-                                                             &congestion_vegas};
+                                                             &congestion_vegas, &congestion_bbr};
 
 static double baseline_cost(const void *workload, int which)
 {
-    return cost_under(workload, baselines[which]);
+    const struct networking_workload *load = workload;
+    return networking_cost_under(&load->link, baselines[which]);
 }
 
 static double bound_cost(const void *workload)
@@ -241,17 +310,21 @@ static double bound_cost(const void *workload)
     return 1;
 }
 
-enum { ASK_ON_ACK, ASK_ON_LOSS };
+enum { ASK_ON_ACK, ASK_ON_LOSS, ASK_ON_TIMEOUT };
 static const struct operation operations[] = {
     [ASK_ON_ACK] =
-        {"on_ack", "uint32_t", "void *state, uint32_t rtt_us, uint32_t acked",
-         "The congestion window in 1/65536 packet, 1 to 65535 packets; 10 before the first call. "
-         "acked: packets that have newly arrived; rtt_us: how long the last of them and its "
-         "acknowledgement took, in microseconds."},
-    [ASK_ON_LOSS] =
-        {"on_loss", "uint32_t", "void *state",
-         "The same, to be called once for all losses among packets that were sent before the "
-         "answer."},
+        {"on_ack", "uint64_t",
+         "void *state, uint64_t now_us, uint32_t rtt_us, uint32_t acked, uint32_t in_flight",
+         "In the low 32 bits the congestion window in 1/65536 packet, 1 to 65535 packets; 10 before "
+         "the first call. In the high 32 the least time from a packet to the next, in ns; 0: "
+         "whenever the window allows it. now_us: a clock that never goes back; rtt_us: how long "
+         "the packet and its acknowledgement took; acked: packets that have newly arrived; "
+         "in_flight: those on their way before it came, without what is taken for lost."},
+    [ASK_ON_LOSS] = {"on_loss", "uint64_t", "void *state, uint64_t now_us",
+                     "The same, to be called once for all losses among packets that were sent "
+                     "before the answer."},
+    [ASK_ON_TIMEOUT] = {"on_timeout", "uint64_t", "void *state, uint64_t now_us",
+                        "The same, when the retransmission timer ran out (RFC 6298)."},
 };
 
 static void *asked_state_new(const void *module)
@@ -264,31 +337,39 @@ static void *asked_state_new(const void *module)
     return state;
 }
 
-static uint32_t asked_on_ack(const void *module, void *state, uint64_t now_us, uint32_t rtt_us,
-                             uint32_t acked)
+static struct sending asked_on_ack(const void *module, void *state, const struct link_ack *ack)
+{
+    const struct module_state *asked = state;
+    struct module_call call = {.which = ASK_ON_ACK,
+                               .state = asked->number,
+                               .arguments = {ack->now_us, ack->rtt_us, ack->acked, ack->in_flight}};
+    return halves(module_ask(module, &call));
+}
+
+static struct sending asked_on_loss(const void *module, void *state, uint64_t now_us)
+{
+    const struct module_state *asked = state;
+    struct module_call call = {.which = ASK_ON_LOSS, .state = asked->number, .arguments = {now_us}};
+    return halves(module_ask(module, &call));
+}
+
+static struct sending asked_on_timeout(const void *module, void *state, uint64_t now_us)
 {
     const struct module_state *asked = state;
     struct module_call call = {
-        .which = ASK_ON_ACK, .state = asked->number, .arguments = {rtt_us, acked}};
-    (void)now_us;
-    return (uint32_t)module_ask(module, &call);
-}
-
-static uint32_t asked_on_loss(const void *module, void *state, uint64_t now_us)
-{
-    const struct module_state *asked = state;
-    struct module_call call = {.which = ASK_ON_LOSS, .state = asked->number};
-    (void)now_us;
-    return (uint32_t)module_ask(module, &call);
+        .which = ASK_ON_TIMEOUT, .state = asked->number, .arguments = {now_us}};
+    return halves(module_ask(module, &call));
 }
 
 static double module_cost(const void *workload, const struct compiled_policy *module)
 {
+    const struct networking_workload *load = workload;
     struct congestion_control control = {.state_new = asked_state_new,
                                          .on_ack = asked_on_ack,
                                          .on_loss = asked_on_loss,
+                                         .on_timeout = asked_on_timeout,
                                          .context = module};
-    return cost_under(workload, &control);
+    return networking_cost_under(&load->link, &control);
 }
 
 const struct subject subject_networking = {
@@ -296,7 +377,7 @@ const struct subject subject_networking = {
     .specialization = "networking",
     .title = "window congestion control that aims at a queueing delay",
     .cost = "1 / geometric mean of the flows' power",
-    .version = "2",
+    .version = "3",
     .module = networking_module,
     .stateful = true,
     SUBJECT_PARTS,
