@@ -1,40 +1,53 @@
-/* From C source to a shared object, as strict as a kernel's build, and with no way in but the
- * interface: what is undefined, or would run before it is asked (constructors, indirect
- * functions, what would steer the loader), is refused by looking at the object itself. */
+/* From C source to the program that runs it, as strict as a kernel's build, by a compiler that can
+ * do nothing else.
+ *
+ * What fails may be the source's fault or this machine's. The machine's own C, the adapter, is
+ * compiled by the same command: where that fails, too, it is the machine's. */
+#include "probe/room.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "policy/module.h"
-#include "probe/room.h"
 #include "process/lifeline.h"
 
-#define COMPILE_SECONDS 60.0 /* a policy of 10 kB takes 0.1 */
+#define COMPILE_SECONDS 600.0 /* a policy of 10 kB takes 0.1; CPU time is bounded in sandbox.c */
 #define COMPLAINT_MAX   160u
+#define DISK_BYTES      (UINT64_C(32) << 20) /* that must be free */
 
-static bool executable(const char *directory, size_t length, const char *program)
-{
-    char path[PROBE_PATH_MAX];
-    int written = snprintf(path, sizeof path, "%.*s/%s", (int)length, directory, program);
-    return written > 0 && (size_t)written < sizeof path && access(path, X_OK) == 0;
-}
+extern const char page_text[], host_text[];
+extern const char stdint_text[], stdbool_text[], stddef_text[];
 
-bool compile_possible(void)
+/* All the headers there are for a module, whatever the compiler. */
+static const struct {
+    const char *name, *text;
+} headers[] = {{"stdint.h", stdint_text}, {"stdbool.h", stdbool_text}, {"stddef.h", stddef_text}};
+
+/* Where cc is. */
+static bool compiler_find(char ret_path[PROBE_PATH_MAX])
 {
     const char *path = getenv("PATH");
     while (path && *path) {
         size_t length = strcspn(path, ":");
-        if (executable(path, length, "cc"))
+        int written = snprintf(ret_path, PROBE_PATH_MAX, "%.*s/cc", (int)length, path);
+        if (*path == '/' && written < (int)PROBE_PATH_MAX && access(ret_path, X_OK) == 0)
             return true;
         path += length + (path[length] == ':');
     }
     return false;
+}
+
+bool compile_possible(void)
+{
+    char path[PROBE_PATH_MAX];
+    return compiler_find(path);
 }
 
 /* First line of what the compiler said. */
@@ -44,7 +57,7 @@ static void first_complaint(const char *path, char ret_line[COMPLAINT_MAX])
     ret_line[0] = '\0';
     char line[1024];
     while (file && fgets(line, sizeof line, file)) {
-        const char *error = strstr(line, "error: ");
+        const char *error = strcasestr(line, "error: "); /* an assembler's is an Error */
         if (!error)
             continue;
         size_t length = strcspn(error, "\n");
@@ -57,250 +70,184 @@ static void first_complaint(const char *path, char ret_line[COMPLAINT_MAX])
         fclose(file);
 }
 
-/* This process's environment with temporary files in the directory; the caller frees the array
- * alone. `temporary` is "TMPDIR=…". */
-static char **environment_of(char *temporary)
-{
-    size_t count = 0, kept = 0;
-    while (environ[count])
-        count++;
-    char **environment = calloc(count + 2, sizeof *environment);
-    for (size_t i = 0; environment && i < count; i++)
-        if (strncmp(environ[i], "TMPDIR=", 7) != 0)
-            environment[kept++] = environ[i];
-    if (environment)
-        environment[kept] = temporary;
-    return environment;
-}
-
-/* Becomes cc, in a process group of its own: it has children, which must not outlive it. */
-_Noreturn static void become_compiler(const char *const *arguments, char *const *environment,
-                                      const char *log)
-{
-    int input = open("/dev/null", O_RDONLY);
-    int output = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (input >= 0 && output >= 0 && dup2(input, 0) == 0 && dup2(output, 1) == 1 &&
-        dup2(output, 2) == 2 && sandbox_bound_compiler() == 0)
-        /* execvpe takes char *const[], and promises not to write to it */
-        execvpe("cc", (char *const *)(uintptr_t)arguments, environment);
-    _exit(127);
-}
-
-/* Runs cc, its output and its temporary files in the directory. 0 when it worked. */
-static int run_compiler(const char *const *arguments, const char *directory,
-                        const atomic_bool *stop)
-{
-    char log[PROBE_PATH_MAX], temporary[PROBE_PATH_MAX];
-    snprintf(log, sizeof log, "%s/log", directory);
-    snprintf(temporary, sizeof temporary, "TMPDIR=%s", directory);
-    char **environment = environment_of(temporary);
-    if (!environment)
-        return -1;
-    pid_t pid = lifeline_fork_group();
-    if (pid == 0)
-        become_compiler(arguments, environment, log);
-    free(environment);
-    if (pid < 0)
-        return -1;
-    bool late;
-    return probe_wait(pid, COMPILE_SECONDS, stop, &late) == 0 ? 0 : -1;
-}
-
-/* ── what the object has ── */
-
-/* What compilers make of functions and data. Anything else, a linker might hand on to the
- * loader: constructors, or the loader's own tables with somebody's entries in them. */
-static bool is_ordinary(const char *section, const GElf_Shdr *header)
-{
-    static const char *const names[] = {
-        ".text",   ".rodata", ".data",     ".bss",          ".eh_frame", ".comment", ".note",
-        ".symtab", ".strtab", ".shstrtab", ".llvm_addrsig", ".ARM.",     ".riscv."};
-    if (header->sh_type == SHT_NULL)
-        return true;
-    if (header->sh_type == SHT_RELA || header->sh_type == SHT_REL)
-        return header->sh_info != 0; /* of which section */
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strncmp(section, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
-/* An indirect function, or one that linkers name to the loader. */
-static bool runs_by_itself(const GElf_Sym *symbol, const char *name)
-{
-    return GELF_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC || strcmp(name, "_init") == 0 ||
-           strcmp(name, "_fini") == 0;
-}
-
-/* What is looked for in an object, and found. */
-struct finding {
-    char ops[64]; /* the name of its ops struct */
-    bool has_ops;
+/* A compiler, and where and how it is run. */
+struct compiler {
+    char path[PROBE_PATH_MAX];
+    const char *directory;
+    const atomic_bool *stop;
+    struct sandbox sandbox;
     struct probe_report *report;
 };
 
-static bool is_ops(const GElf_Sym *symbol, const char *name, const struct finding *finding)
+/* Becomes cc, in a process group of its own: it has children, which must not outlive it. Its files
+ * are named from the directory, and nothing of this process's environment is told but PATH. */
+_Noreturn static void become_compiler(const struct compiler *compiler, const char *const *arguments,
+                                      char *const *environment)
 {
-    return GELF_ST_TYPE(symbol->st_info) == STT_OBJECT &&
-           GELF_ST_BIND(symbol->st_info) == STB_GLOBAL && strcmp(name, finding->ops) == 0;
+    if (chdir(compiler->directory) != 0)
+        _exit(SANDBOX_FAILED);
+    int input = open("/dev/null", O_RDONLY);
+    int output = open("log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (input < 0 || output < 0 || dup2(input, 0) != 0 || dup2(output, 1) != 1 ||
+        dup2(output, 2) != 2 || sandbox_enter_compiler(&compiler->sandbox) < 0)
+        _exit(SANDBOX_FAILED);
+    close_range(3, ~0U, 0);
+    /* execve takes char *const[], and promises not to write to it */
+    execve(compiler->path, (char *const *)(uintptr_t)arguments, environment);
+    _exit(SANDBOX_FAILED);
 }
 
-static enum probe_result check_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
-                                       struct finding *finding)
+/* 0 when it worked, 1 when it did not, -1 when this machine can't run it: `why` says so. */
+static int run_compiler(const struct compiler *compiler, const char *const *arguments)
 {
-    struct probe_report *report = finding->report;
-    Elf_Data *data = elf_getdata(section, NULL);
-    size_t count = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
-    for (size_t i = 0; data && i < count; i++) {
-        GElf_Sym symbol;
-        if (!gelf_getsym(data, (int)i, &symbol))
-            return PROBE_FAILED;
-        const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-        if (!name || (symbol.st_shndx == SHN_UNDEF && !*name))
-            continue;
-        if (symbol.st_shndx == SHN_UNDEF) {
-            probe_explain(report, "it needs %.64s, which it does not define", name);
-            return PROBE_UNDEFINED;
-        }
-        if (runs_by_itself(&symbol, name)) {
-            probe_explain(report, "%.64s would run before it is asked", name);
-            return PROBE_NOT_COMPILED;
-        }
-        finding->has_ops |= is_ops(&symbol, name, finding);
-    }
-    return PROBE_RAN;
+    char path[PROBE_PATH_MAX];
+    const char *given = getenv("PATH");
+    snprintf(path, sizeof path, "PATH=%s", given ? given : "/usr/bin:/bin");
+    char *const environment[] = {path, (char[]){"TMPDIR=."}, (char[]){"LC_ALL=C"},
+                                 (char[]){"CCACHE_DISABLE=1"}, NULL};
+    pid_t pid = lifeline_fork_group();
+    if (pid == 0)
+        become_compiler(compiler, arguments, environment);
+    bool late;
+    int status = pid < 0 ? -1 : probe_wait(pid, COMPILE_SECONDS, compiler->stop, &late);
+    if (status == 0)
+        return 0;
+    if (status > 0 && WIFEXITED(status) && WEXITSTATUS(status) != SANDBOX_FAILED &&
+        WEXITSTATUS(status) != 127)
+        return 1;
+    if (status > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+        return 1;
+    probe_explain(compiler->report, "%s",
+                  pid < 0                              ? "there is no process for a compiler"
+                  : status >= 0 && WIFSIGNALED(status) ? "the compiler was killed"
+                  : status >= 0                        ? "the compiler could not be confined"
+                                                       : "it was stopped");
+    return -1;
 }
 
-static enum probe_result check_sections(Elf *elf, struct finding *finding)
+/* directory/name. 0 or -1. */
+static int write_text(const char *directory, const char *name, const char *text)
 {
-    struct probe_report *report = finding->report;
-    size_t names;
-    if (elf_kind(elf) != ELF_K_ELF || elf_getshdrstrndx(elf, &names) != 0)
-        return PROBE_FAILED;
-    Elf_Scn *section = NULL;
-    while ((section = elf_nextscn(elf, section))) {
-        GElf_Shdr header;
-        const char *name;
-        if (!gelf_getshdr(section, &header) || !(name = elf_strptr(elf, names, header.sh_name)))
-            return PROBE_FAILED;
-        if (!is_ordinary(name, &header)) {
-            probe_explain(report, "its section %.32s is neither code nor data", name);
-            return PROBE_NOT_COMPILED;
-        }
-        if (header.sh_flags & SHF_ALLOC && strncmp(name, ".eh_frame", 9) != 0)
-            report->object_bytes += header.sh_size;
-        if (header.sh_type == SHT_SYMTAB) {
-            enum probe_result result = check_symbols(elf, section, &header, finding);
-            if (result != PROBE_RAN)
-                return result;
-        }
-    }
-    return PROBE_RAN;
-}
-
-static enum probe_result check_object(const char *path, const struct subject *subject,
-                                      struct probe_report *report)
-{
-    struct finding finding = {.report = report};
-    snprintf(finding.ops, sizeof finding.ops, "khub_%s", subject->name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    Elf *elf = NULL;
-    enum probe_result result = PROBE_FAILED;
-    if (fd >= 0 && elf_version(EV_CURRENT) != EV_NONE)
-        elf = elf_begin(fd, ELF_C_READ, NULL);
-    if (elf)
-        result = check_sections(elf, &finding);
-    if (result == PROBE_FAILED)
-        probe_explain(report, "the compiler's object can't be read");
-    else if (result == PROBE_RAN && !finding.has_ops) {
-        probe_explain(report, "it does not define %s", finding.ops);
-        result = PROBE_MISSING;
-    }
-    elf_end(elf);
-    if (fd >= 0)
-        close(fd);
-    return result;
-}
-
-static int write_source(const char *path, const char *source)
-{
+    char path[PROBE_PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *file = fopen(path, "wxe");
     if (!file)
         return -1;
-    int failed = fputs(source, file) < 0;
+    int failed = fputs(text, file) < 0;
     failed |= fclose(file) != 0;
     return failed ? -1 : 0;
 }
 
-/* directory/adapter.c. 0 or -1. */
-static int write_adapter(const char *path, const struct subject *subject)
+/* directory/adapter.c: how it is asked, and the program around that. 0 or -1. */
+static int write_adapter(const char *directory, const struct subject *subject)
 {
     int length = module_adapter(subject, NULL, 0);
-    char *text = malloc((size_t)length + 1);
+    size_t size = (size_t)length + strlen(page_text) + strlen(host_text) + 1;
+    char *text = malloc(size);
     if (!text)
         return -1;
-    module_adapter(subject, text, (size_t)length + 1);
-    int failed = write_source(path, text);
+    module_adapter(subject, text, size);
+    strcat(strcat(text, page_text), host_text);
+    int failed = write_text(directory, "adapter.c", text);
     free(text);
     return failed;
 }
 
-/* cc, as a kernel would, from one file to another. */
-static int run_cc(const char *directory, const char *source, const char *object,
-                  const atomic_bool *stop)
+static int write_sources(const struct compiler *compiler, const struct subject *subject,
+                         const char *source)
 {
-    const char *const arguments[] = {
-        "cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-Os", "-fPIC",
-        "-c", source,     "-o",    object,    NULL};
-    return run_compiler(arguments, directory, stop);
+    const char *directory = compiler->directory;
+    struct statvfs disk;
+    if (statvfs(directory, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < DISK_BYTES) {
+        probe_explain(compiler->report, "%.128s has less than %u MB free", directory,
+                      (unsigned)(DISK_BYTES >> 20));
+        return -1;
+    }
+    int failed = write_text(directory, "policy.c", source) | write_adapter(directory, subject);
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        failed |= write_text(directory, headers[i].name, headers[i].text);
+    if (!failed)
+        return 0;
+    probe_explain(compiler->report, "can't write %.128s: %s", directory, strerror(errno));
+    return -1;
 }
 
-/* 0, or -1 after a complaint. */
-static int link_adapter(const char *directory, const struct subject *subject, const char *object,
-                        const atomic_bool *stop)
+/* As a kernel is built. */
+#define AS_A_KERNEL                                                                                \
+    "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wdate-time", "-ffreestanding", "-nostdinc",       \
+        "-isystem", ".", "-Os", "-fno-pie", "-fno-common", "-fno-stack-protector",                 \
+        "-mgeneral-regs-only"
+
+/* After cc did not work: whose fault that is, and what it said. */
+static enum probe_result explain_failure(const struct compiler *compiler, const char *what)
 {
-    char source[PROBE_PATH_MAX], adapter[PROBE_PATH_MAX], library[PROBE_PATH_MAX];
-    snprintf(source, sizeof source, "%s/adapter.c", directory);
-    snprintf(adapter, sizeof adapter, "%s/adapter.o", directory);
-    snprintf(library, sizeof library, "%s/policy.so", directory);
-    if (write_adapter(source, subject) < 0 || run_cc(directory, source, adapter, stop) < 0)
-        return -1;
-    /* -Bsymbolic: what it calls is its own, whatever names are loaded here already. */
-    const char *const link[] = {"cc",   "-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,-Bsymbolic",
-                                object, adapter,   "-o",        library,       NULL};
-    return run_compiler(link, directory, stop);
+    char log[PROBE_PATH_MAX], adapter[PROBE_PATH_MAX], complaint[COMPLAINT_MAX];
+    struct stat made;
+    snprintf(log, sizeof log, "%s/log", compiler->directory);
+    snprintf(adapter, sizeof adapter, "%s/adapter.o", compiler->directory);
+    first_complaint(log, complaint);
+    bool machines = stat(adapter, &made) != 0 || made.st_size == 0 ||
+                    strstr(complaint, "No space left") || strstr(complaint, "Disk quota") ||
+                    strstr(complaint, "Killed");
+    probe_explain(compiler->report, "cc: %s", *complaint ? complaint : what);
+    return machines ? PROBE_FAILED : PROBE_NOT_COMPILED;
+}
+
+static enum probe_result compile_source(const struct compiler *compiler,
+                                        const struct subject *subject)
+{
+    static const char *const strict[] = {"cc", AS_A_KERNEL, "-c", "adapter.c", "policy.c", NULL};
+    static const char *const counted[] = {"cc",        AS_A_KERNEL, "-fsanitize-coverage=trace-pc",
+                                          "-c",        "policy.c",  "-o",
+                                          "counted.o", NULL};
+    static const char *const link[] = {"cc",
+                                       "-static",
+                                       "-no-pie",
+                                       "-nostdlib",
+                                       "-Wl,-e,khub_start",
+                                       "counted.o",
+                                       "adapter.o",
+                                       "-Wl,-z,noexecstack",
+                                       "-Wl,-z,separate-code",
+                                       "-Wl,--build-id=none",
+                                       "-o",
+                                       "policy",
+                                       NULL};
+    char object[PROBE_PATH_MAX];
+    int failed = run_compiler(compiler, strict);
+    if (failed)
+        return failed < 0 ? PROBE_FAILED : explain_failure(compiler, "it did not compile");
+    snprintf(object, sizeof object, "%s/policy.o", compiler->directory);
+    enum probe_result result = object_check(object, subject, false, compiler->report);
+    if (result != PROBE_RAN)
+        return result;
+    failed = run_compiler(compiler, counted);
+    if (failed)
+        return failed < 0 ? PROBE_FAILED : explain_failure(compiler, "it did not compile");
+    snprintf(object, sizeof object, "%s/counted.o", compiler->directory);
+    result = object_check(object, subject, true, compiler->report);
+    if (result != PROBE_RAN)
+        return result;
+    failed = run_compiler(compiler, link);
+    if (failed)
+        return failed < 0 ? PROBE_FAILED : explain_failure(compiler, "it did not link");
+    return PROBE_RAN;
 }
 
 enum probe_result compile_module(const char *directory, const struct subject *subject,
                                  const char *source, const atomic_bool *stop,
                                  struct probe_report *report)
 {
-    char source_path[PROBE_PATH_MAX], object[PROBE_PATH_MAX], log[PROBE_PATH_MAX],
-        complaint[COMPLAINT_MAX];
-    snprintf(source_path, sizeof source_path, "%s/policy.c", directory);
-    snprintf(object, sizeof object, "%s/policy.o", directory);
-    snprintf(log, sizeof log, "%s/log", directory);
-    if (strlen(source) > PROBE_SOURCE_MAX) {
-        probe_explain(report, "its source has %zu bytes; the limit is %u", strlen(source),
-                      PROBE_SOURCE_MAX);
-        return PROBE_NOT_COMPILED;
+    struct compiler compiler = {.directory = directory, .stop = stop, .report = report};
+    if (!compiler_find(compiler.path)) {
+        probe_explain(report, "%s", probe_result_meaning(PROBE_NO_COMPILER));
+        return PROBE_NO_COMPILER;
     }
-    if (write_source(source_path, source) < 0) {
-        probe_explain(report, "can't write %.128s: %s", source_path, strerror(errno));
+    if (sandbox_for_compiler(directory, compiler.path, &compiler.sandbox, report) < 0)
         return PROBE_FAILED;
-    }
-    if (run_cc(directory, source_path, object, stop) < 0) {
-        first_complaint(log, complaint);
-        probe_explain(report, "cc: %s", *complaint ? complaint : "it did not compile");
-        return PROBE_NOT_COMPILED;
-    }
-    enum probe_result result = check_object(object, subject, report);
-    if (result != PROBE_RAN)
-        return result;
-    if (link_adapter(directory, subject, object, stop) < 0) {
-        first_complaint(log, complaint);
-        probe_explain(report, "cc: %s", *complaint ? complaint : "it did not link");
-        return PROBE_NOT_COMPILED;
-    }
-    return PROBE_RAN;
+    enum probe_result result = write_sources(&compiler, subject, source) < 0
+                                   ? PROBE_FAILED
+                                   : compile_source(&compiler, subject);
+    sandbox_clear(&compiler.sandbox);
+    return result;
 }

@@ -1,9 +1,16 @@
 /* The probe: what a policy's C source is worth, found out without trusting it.
  *
- * The source is compiled as a kernel would take it (freestanding C11, -Wall -Wextra -Werror, no
- * undefined symbols), and runs through the subject's own simulator in a child process that can
- * compute and nothing else: no files, no network, no other processes (seccomp), bounded CPU time
- * and memory (rlimits). Needs a C compiler (cc) at run time, and says so when there is none. */
+ * The source is compiled as a kernel would take it (freestanding C11, integers, -Wall -Wextra
+ * -Werror, no undefined symbols, no variables of its own) by a compiler that can read no file but
+ * its own parts. It runs in a process that holds nothing else and can only answer; the subject's
+ * simulator, here, asks it. So a score is what its answers earned, whoever wrote it.
+ *
+ * Needs a C compiler (cc) at run time, and a kernel with Landlock (5.13) and seccomp: without, it
+ * says so, and runs nothing. What this machine can't is never a verdict on a module: PROBE_FAILED
+ * and PROBE_NO_COMPILER.
+ *
+ * PROBE_TIMEOUT is decided by a count of basic blocks: the same wherever the compiler is the same,
+ * however fast or busy the machine. Another compiler may count some more or fewer of them. */
 #ifndef KHUB_PROBE_PROBE_H
 #define KHUB_PROBE_PROBE_H
 
@@ -16,7 +23,7 @@
 #define PROBE_RESULTS(X)                                                                           \
     X(RAN, "it ran; score is measured")                                                            \
     X(NO_COMPILER, "there is no C compiler (cc) here")                                             \
-    X(NOT_COMPILED, "it does not compile as freestanding C11 without warnings")                    \
+    X(NOT_COMPILED, "it does not compile as a module: freestanding C11 without warnings")          \
     X(UNDEFINED, "it needs symbols that it does not define")                                       \
     X(MISSING, "it does not define the subject's ops struct")                                      \
     X(KILLED, "it did what it may not, and was killed")                                            \
@@ -41,9 +48,8 @@ struct probe_report {
     char why[256];       /* one sentence; "" when it ran */
 };
 
-/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s, the run what `seeds`
- * workloads take. `stop` may be NULL; when it becomes true, the child is killed and the result
- * is PROBE_FAILED. */
+/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s, the run 2 us for each question.
+ * `stop` may be NULL; when it becomes true, the result is PROBE_FAILED. */
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
 

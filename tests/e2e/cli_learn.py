@@ -3,6 +3,7 @@
 
 usage: cli_learn.py KHUB [PART OF A NAME]
 """
+import glob
 import gzip
 import hashlib
 import json
@@ -328,17 +329,33 @@ def who_has_learned_nothing_ends_at_once():
             equal(os.listdir(folder), [], "what is left")
 
 
+def write_compiler(folder, script):
+    """It can write in its own directory alone."""
+    path = os.path.join(folder, "cc")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\n{script}\n")
+    os.chmod(path, 0o755)
+
+
+def said_by_compiler(folder, name):
+    """The line that it wrote to its file of that name; empty: not yet."""
+    for path in glob.glob(os.path.join(folder, "khub-probe-*", name)):
+        with open(path, encoding="utf-8") as file:
+            line = file.read()
+            if line.endswith("\n"):
+                return line
+    return ""
+
+
 @test
 def a_compiler_that_takes_its_time_is_left():
     """What was learned is told and written all the same."""
     with Folder() as folder:
-        mark, programs = os.path.join(folder, "mark"), os.path.join(folder, "programs")
+        programs = os.path.join(folder, "programs")
         os.mkdir(programs)
-        with open(os.path.join(programs, "cc"), "w", encoding="ascii") as file:
-            file.write(f"#!/bin/sh\n: >'{mark}'\nexec '{shutil.which('sleep')}' 1000\n")
-        os.chmod(os.path.join(programs, "cc"), 0o755)
-        process = start_learning(folder, "--evaluations", "1", "--train", "1", "--heldout", "2", PATH=programs)
-        while not os.path.exists(mark) and process.poll() is None:
+        write_compiler(programs, f"echo >mark\nexec '{shutil.which('sleep')}' 1000")
+        process = start_learning(folder, "--evaluations", "1", "--train", "1", "--heldout", "2", PATH=programs, TMPDIR=folder)
+        while not said_by_compiler(folder, "mark") and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate()
@@ -399,28 +416,34 @@ def the_second_interrupt_ends_learning():
         check(process.returncode in (-signal.SIGINT, -signal.SIGTERM), process.returncode)
 
 
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @test
 def no_compiler_outlives_learning():
-    """A signal ends it at once while cc is at work, and cc with it; kill -9 ends both, and the next
-    one tidies up."""
+    """A signal ends it while cc and its child are at work, and them as well; kill -9 ends them all,
+    and the next one tidies up."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with Folder() as folder:
-            fifo, compiler = os.path.join(folder, "fifo"), os.path.join(folder, "cc")
-            os.mkfifo(fifo)
-            with open(compiler, "w", encoding="utf-8") as file:  # has a child, as cc does
-                file.write(f'#!/bin/sh\nexec 9>{fifo}\nsleep 1000 &\nwait\n')
-            os.chmod(compiler, 0o755)
+            write_compiler(folder, "sleep 1000 &\necho $$ $! >family\nwait")
             words = ("learn", "audio", "--evaluations", "1", "--train", "1", "--heldout", "2", "--out")
             more = {"TMPDIR": folder, "PATH": folder + ":" + os.environ["PATH"]}
             with subprocess.Popen([KHUB, *words, os.path.join(folder, "it")], env=environment(**more),
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-                with open(fifo, "rb") as alive:  # opens when cc runs
-                    process.send_signal(number)
-                    equal(alive.read(), b"", "what cc said")  # ends when cc and its children have
+                while not (family := said_by_compiler(folder, "family")) and process.poll() is None:
+                    time.sleep(0.02)
+                process.send_signal(number)
+                while any(alive(int(pid)) for pid in family.split()):
+                    time.sleep(0.02)
                 equal(process.wait(), -number if number == signal.SIGKILL else 0, "exit code")
             left = [name for name in os.listdir(folder) if name.startswith("khub-probe-")]
             equal(len(left), 1 if number == signal.SIGKILL else 0, "directories left")
-            os.unlink(compiler)
+            os.unlink(os.path.join(folder, "cc"))
             worked(*words, os.path.join(folder, "again"), **more)
             check(not [name for name in os.listdir(folder) if name.startswith("khub-probe-")], os.listdir(folder))
 
