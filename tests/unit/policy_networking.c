@@ -325,6 +325,40 @@ static void learning_pays(void **state)
     evaluation_set_free(set);
 }
 
+/* A window of a link that was recorded, 40 deliveries a second with an outage of two minutes: the
+ * same for the same seed, bounded, and as long as its deliveries take. Also where nothing makes
+ * sense: all at once, or one a week. */
+static void links_of_traces(void **state)
+{
+    (void)state;
+    enum { COUNT = 16000 };
+    static int64_t at_us[COUNT];
+    static const struct trace_options options;
+    struct trace trace = {.kind = TRACE_DELIVERIES, .count = COUNT, .values = at_us};
+    struct trace_part part = {.trace = &trace, .options = &options, .count = COUNT};
+    for (int64_t kind = 0; kind < 3; kind++) {
+        for (int64_t i = 0; i < COUNT; i++)
+            at_us[i] = kind == 0   ? 5000000 + i * 25000 + (i > 7000 ? 120000000 : 0)
+                       : kind == 1 ? 77777
+                                   : i * INT64_C(604800000000);
+        for (uint64_t seed = 0; seed < 8; seed++) {
+            struct networking_workload *load = subject->workload_read(&part, seed);
+            struct networking_workload *same = subject->workload_read(&part, seed);
+            double cost = subject->baseline_cost(load, 0), span = (double)load->link.end / 1e9;
+            assert_true(cost >= 1 && cost < 1e12 && cost == subject->baseline_cost(same, 0));
+            assert_true(subject_cost(subject, load, tuned) >= 1);
+            assert_int_equal(load->recorded.count, COUNT / 4);
+            if (kind == 0)
+                assert_true(fabs(span - 100) < 0.1 || fabs(span - 220) < 0.1);
+            else
+                assert_near(span, kind == 1 ? 0.001 : 3600, 1e-9);
+            assert_true(load->link.measured_from < load->link.end);
+            free(load);
+            free(same);
+        }
+    }
+}
+
 static const struct networking_rules example = {.additive = 1 << 24,
                                                 .gain = 1 << 22,
                                                 .decrease = 1 << 23,
@@ -616,6 +650,7 @@ int main(void)
         cmocka_unit_test(nothing_is_not_for_free),
         cmocka_unit_test(starves_beside_reno),
         cmocka_unit_test(learning_pays),
+        cmocka_unit_test(links_of_traces),
         cmocka_unit_test(rules_by_hand),
         cmocka_unit_test(recovery_does_not_grow),
         cmocka_unit_test(paces_and_minima),

@@ -16,7 +16,10 @@
  * the cases changing every 4..10 s to 0.4..1 of that. Base round trip 12..150 ms, each sender's up
  * to half longer. Buffer 0.3..4 bandwidth-delay products. In half of the cases random losses, one
  * packet in 500..33,000; in half of them acknowledgements that come in bunches, every 0.5..10 ms,
- * as over radio or cable. The senders begin within 3 s. 15 s in all.
+ * as over radio or cable. The senders begin within 3 s. 15 s in all (workload.c).
+ *
+ * Of a trace. Windows of a link's deliveries, a quarter of the half that they come from (1,000 to
+ * 20,000, and an hour at the most), with senders and a buffer drawn as above.
  *
  * The cost is 1 / power:
  * exp(-mean over senders of [log(throughput / fair share) - log(round trip / base)]),
@@ -32,7 +35,7 @@
  * take away; and no packet waits less than nothing or is served faster than the shortest service.
  * (If each sender were measured from its own start, this would be no bound: the first could stop
  * early, to the benefit of both figures.) A sender of whom nothing came through counts as one with
- * half a packet, which with thousands of packets to carry never gets a product above the bound.
+ * half a packet, or an eighth of the capacity if that is less: too little for a product above 1.
  *
  * Known answers. On a link with a buffer of b <= 1 products Reno uses the share
  * ((1+b)^2 - w^2) / ((1+b)^2 + 1 - 2w), where w = (1+b)/2: 75 % without a buffer. With every n-th
@@ -51,11 +54,7 @@
 #include "policy/module.h"
 #include "policy/networking/congestion.h"
 #include "policy/networking/rules.h"
-#include "policy/random.h"
 #include "policy/subject_table.h"
-
-enum { SECONDS = 15 };
-static const double second = 1e9, millisecond = 1e6; /* in the link's nanoseconds */
 
 enum {
     ADDITIVE,
@@ -95,70 +94,9 @@ static const struct parameter parameters[PARAMETERS] = {
                false, 0.5},
 };
 
-/* A few changes of capacity, at times and to shares of the original that nobody is told. */
-static void add_capacities(struct link *link, struct random *random, double rate)
-{
-    link->capacities[link->capacity_count++] = (struct link_capacity){0, (uint64_t)(second / rate)};
-    if (random_uniform(random) < 0.5)
-        return;
-    double clock = 0;
-    while (link->capacity_count < LINK_CAPACITIES_MAX) {
-        clock += random_between(random, 4, 10);
-        if (clock >= SECONDS)
-            break;
-        double changed = rate * random_between(random, 0.4, 1);
-        link->capacities[link->capacity_count++] =
-            (struct link_capacity){(uint64_t)(clock * second), (uint64_t)(second / changed)};
-    }
-}
-
-static void add_losses(uint32_t *lost, struct random *random, double loss)
-{
-    double at = 0;
-    uint32_t count = 0;
-    while (loss > 0 && count < NETWORKING_LOSSES_MAX) {
-        at += 1 + random_exponential(random, 1 / loss - 1);
-        if (at >= UINT32_MAX)
-            break;
-        lost[count++] = (uint32_t)at;
-    }
-    lost[count] = UINT32_MAX;
-}
-
-static void add_flows(struct networking_workload *load, struct random *random, double round_trip)
-{
-    struct link *link = &load->link;
-    double loss = random_uniform(random) < 0.5 ? 0 : random_log_between(random, 3e-5, 2e-3);
-    double bunch = random_uniform(random) < 0.5 ? 0 : random_log_between(random, 0.5, 10);
-    link->flow_count = 1 + (uint32_t)random_below(random, LINK_FLOWS_MAX);
-    for (uint32_t i = 0; i < link->flow_count; i++) {
-        struct link_flow *flow = &link->flows[i];
-        double start = i > 0 ? random_between(random, 0, 3) : 0;
-        flow->start = (uint64_t)(start * second);
-        if (flow->start > link->measured_from)
-            link->measured_from = flow->start;
-        flow->propagation = (uint64_t)(round_trip * random_between(random, 1, 1.5) * second);
-        flow->bunch = (uint64_t)(bunch * millisecond);
-        flow->bunch_seed = random_u64(random);
-        add_losses(load->lost[i], random, loss);
-        flow->lost = load->lost[i];
-    }
-}
-
 static void *workload_new(uint64_t seed)
 {
-    struct networking_workload *load = calloc(1, sizeof *load);
-    if (!load)
-        return NULL;
-    struct random random;
-    random_seed(&random, seed);
-    double rate = random_log_between(&random, 400, 8000);
-    double round_trip = random_log_between(&random, 0.012, 0.15);
-    load->link.end = SECONDS * LINK_SECOND;
-    load->link.buffer = (uint32_t)ceil(rate * round_trip * random_log_between(&random, 0.3, 4));
-    add_capacities(&load->link, &random, rate);
-    add_flows(load, &random, round_trip);
-    return load;
+    return networking_workload_new(seed);
 }
 
 double networking_cost(const struct link *link, const struct link_report *report)
@@ -166,7 +104,7 @@ double networking_cost(const struct link *link, const struct link_report *report
     double sum = 0, least = (double)link_least_service(link);
     for (uint32_t i = 0; i < link->flow_count; i++) {
         const struct link_flow_report *flow = &report->flows[i];
-        double delivered = flow->delivered > 0 ? flow->delivered : 0.5;
+        double delivered = flow->delivered > 0 ? flow->delivered : fmin(0.5, report->capacity / 8);
         double share = delivered * link->flow_count / report->capacity;
         double base = (double)link->flows[i].propagation + least;
         double longer = flow->delivered > 0 ? flow->delay - least : 0;
@@ -380,5 +318,8 @@ const struct subject subject_networking = {
     .version = "3",
     .module = networking_module,
     .stateful = true,
+    .workload_read = networking_workload_read,
+    .trace_kind = TRACE_DELIVERIES,
+    .trace_least = NETWORKING_TRACE_LEAST,
     SUBJECT_PARTS,
 };

@@ -5,15 +5,22 @@
 #include <stddef.h>
 
 #include "policy/networking/link.h"
+#include "policy/trace.h"
 
-#define NETWORKING_LOSSES_MAX 512
+#define NETWORKING_LOSSES_MAX  512
+#define NETWORKING_TRACE_LEAST 100 /* deliveries */
 
 struct networking_rules;
 
 struct networking_workload {
     struct link link; /* its flows have no control; their losses are those below */
     uint32_t lost[LINK_FLOWS_MAX][NETWORKING_LOSSES_MAX + 1];
+    struct link_opportunities recorded; /* of a trace */
+    uint32_t at_ms[];
 };
+/* As struct subject's workload_new and workload_read. */
+void *networking_workload_new(uint64_t seed);
+void *networking_workload_read(const struct trace_part *part, uint64_t seed);
 
 /* The cost of what a link reports: 1 / geometric mean of the flows' powers. */
 double networking_cost(const struct link *link, const struct link_report *report);
