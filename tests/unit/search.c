@@ -269,8 +269,12 @@ static struct judge search_by(const char *command, int patience_ms, int *ret_res
 {
     struct proposer proposer;
     why[0] = '\0';
-    assert_int_equal(proposer_exec(audio(), command, 1, 160, patience_ms, &proposer, why), 0);
-    return search_with(&proposer, 160, ret_result, why);
+    *ret_result = proposer_exec(audio(), command, 1, 160, patience_ms, &proposer, why);
+    if (*ret_result == 0)
+        return search_with(&proposer, 160, ret_result, why);
+    struct judge judge; /* it had ended before it was told anything */
+    judge_begin(&judge, audio(), "train/search", NULL);
+    return judge;
 }
 
 #define TEXTBOOK_OF_AUDIO                                                                          \

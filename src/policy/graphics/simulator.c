@@ -47,7 +47,9 @@
 #include <stdlib.h>
 
 #include "policy/elementary.h"
+#include "policy/graphics/program.h"
 #include "policy/module.h"
+#include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -299,6 +301,56 @@ static double module_cost(const void *workload, const struct compiled_policy *mo
     return module_state_new(module, &state) < 0 ? nan("") : graphics_mean_cost(workload, &policy);
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[GRAPHICS_FEATURES] = {
+    [GRAPHICS_DAMAGE] = {"damage", "1/1024 of a screen", "what is to be drawn"},
+    [GRAPHICS_PREDICTED] = {"predicted", "us", "its cost, by a line over the damage"},
+    [GRAPHICS_MEAN] = {"mean", "us", "slow average of costs, over 64 frames"},
+    [GRAPHICS_DEVIATION] = {"deviation", "us", "what predictions were off by, over 32 frames"},
+    [GRAPHICS_FAST] = {"fast", "us", "fast average of costs, over 4 frames"},
+    [GRAPHICS_HIGH] = {"high", "us", "about what 15 of 16 frames stay below, over the prediction"},
+    [GRAPHICS_HIGHEST] = {"highest", "us", "the highest cost, which falls by 1/32 a frame"},
+    [GRAPHICS_LAST] = {"last", "us", "the last frame's cost"},
+    [GRAPHICS_LATE] = {"late", "1/1024", "share of frames that came late, over 32"},
+};
+
+/* Weston's window; what Mutter does; and a prediction with a reserve. */
+static const char *const known[] = {"7000", "add highest 1000", "add predicted high",
+                                    "add predicted scale 2048 deviation", NULL};
+
+struct programmed {
+    const struct program *program;
+    struct graphics_program state;
+};
+
+static uint32_t programmed_lead(void *context, uint32_t damage_px)
+{
+    struct programmed *programmed = context;
+    int64_t f[GRAPHICS_FEATURES];
+    graphics_program_asked(&programmed->state, damage_px, f);
+    return graphics_program_answer(&programmed->state, program_run(programmed->program, f));
+}
+
+static void programmed_done(void *context, uint32_t cost_us, uint32_t missed)
+{
+    graphics_program_done(&((struct programmed *)context)->state, cost_us, missed);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    struct programmed programmed = {.program = program};
+    struct graphics_policy policy = {programmed_lead, programmed_done, &programmed};
+    return graphics_mean_cost(workload, &policy);
+}
+
+extern const char graphics_program_text[];
+static const struct program_frame frame = {.feature_count = GRAPHICS_FEATURES,
+                                           .features = features,
+                                           .text = graphics_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_graphics = {
     .name = "graphics",
     .specialization = "graphics",
@@ -306,6 +358,7 @@ const struct subject subject_graphics = {
     .cost = "latency and jank, ms a frame",
     .version = "5",
     .module = graphics_module,
+    .frame = &frame,
     .workload_read = workload_read,
     .trace_kind = TRACE_FRAMES,
     .trace_least = TRACE_LEAST,

@@ -42,7 +42,9 @@
 
 #include "policy/elementary.h"
 #include "policy/module.h"
+#include "policy/process_manager/program.h"
 #include "policy/process_manager/rules.h"
+#include "policy/program.h"
 #include "policy/random.h"
 #include "policy/subject_table.h"
 
@@ -314,6 +316,51 @@ static int figures_of(const void *workload, const void *rules, int which, double
     return 0;
 }
 
+/* ── a program decides ── */
+
+static const struct feature features[PROCESS_MANAGER_FEATURES] = {
+    [PROCESS_MANAGER_ATTAINED] = {"attained", "us", "CPU time that the job has had"},
+    [PROCESS_MANAGER_OCTAVE] = {"octave", "1/1024", "its logarithm to base 2"},
+    [PROCESS_MANAGER_ASKS_SLICE] = {"asks_slice", "", "1: for its slice; 0: for its grace"},
+};
+
+/* Round robin of 3 ms; least attained service; and with three levels, as the textbook's. */
+static const char *const known[] = {
+    "if_more asks_slice 0 3000 0", "if_more asks_slice 0 3000 times 1024000 attained",
+    "if_more asks_slice 0 10000 if_more attained 20000 if_more attained 60000 2000000 1000000 0",
+    NULL};
+
+static uint32_t programmed(const void *program, uint64_t attained_us, uint32_t asks_slice)
+{
+    int64_t f[PROCESS_MANAGER_FEATURES];
+    process_manager_program_features(attained_us, asks_slice, f);
+    return process_manager_program_answer(program_run(program, f));
+}
+
+static uint32_t programmed_grace_us(const void *program, uint64_t attained_us)
+{
+    return programmed(program, attained_us, 0);
+}
+
+static uint32_t programmed_slice_us(const void *program, uint64_t attained_us)
+{
+    return programmed(program, attained_us, 1);
+}
+
+static double program_cost(const void *workload, const struct program *program)
+{
+    struct cpu_figures figures;
+    const struct decider decider = {programmed_grace_us, programmed_slice_us, program};
+    return run_decided(workload, &decider, &figures) < 0 ? nan("") : cost_of_figures(&figures);
+}
+
+extern const char process_manager_program_text[];
+static const struct program_frame frame = {.feature_count = PROCESS_MANAGER_FEATURES,
+                                           .features = features,
+                                           .text = process_manager_program_text,
+                                           .known = known,
+                                           .cost_of = program_cost};
+
 const struct subject subject_process_manager = {
     .name = "process_manager",
     .specialization = "process_manager",
@@ -321,6 +368,7 @@ const struct subject subject_process_manager = {
     .cost = "mean response (ms)^0.7 x tail^0.3",
     .version = "4",
     .module = process_manager_module,
+    .frame = &frame,
     .informed_name = "Gittins index",
     .informed_cost = informed_cost,
     .figure_names = figure_names,
