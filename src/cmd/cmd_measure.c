@@ -8,11 +8,13 @@
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
 #include "cmd/subject_named.h"
+#include "cmd/traces_given.h"
 #include "cmd/visit.h"
 #include "policy/measure.h"
 
 struct measure_settings {
     const char *subject, *version, *nonce, *peer, *parameters;
+    struct trace_settings traces;
     long workloads;
     bool json;
 };
@@ -75,13 +77,13 @@ static void print_measured(const struct measure_settings *settings,
            100 * measured->gap_closed);
 }
 
-static int measure(const struct measure_settings *settings, json_t *object)
+static int measure(const struct measure_settings *settings, const char *version, json_t *object)
 {
     struct khub_parameter given[SUBJECT_PARAMETERS_MAX];
     struct khub_measured measured;
     char why[KHUB_WHY_SIZE];
     struct khub_question question = {.subject = settings->subject,
-                                     .subject_version = settings->version,
+                                     .subject_version = version,
                                      .nonce = settings->nonce,
                                      .peer = settings->peer,
                                      .workloads = (size_t)settings->workloads,
@@ -104,11 +106,31 @@ static int measure(const struct measure_settings *settings, json_t *object)
     return EXIT_WORKED;
 }
 
+/* With --trace it is the traces' subject that is measured. An exit code. */
+static int measure_given(const struct measure_settings *settings, const struct subject *subject,
+                         json_t *object)
+{
+    struct traces_given given;
+    const char *version = settings->version;
+    int code = traces_give("measure", &settings->traces, &given, &subject);
+    if (code == EXIT_WORKED && !subject->bound_cost)
+        code = complain("measure", "nobody knows a bound of %s on traces.", subject->name);
+    if (code == EXIT_WORKED && given.count > 0) {
+        subject_add(subject, false);
+        version = version ? version : subject->version;
+    }
+    if (code == EXIT_WORKED)
+        code = measure(settings, version, object);
+    traces_given_free(&given);
+    return code;
+}
+
 static int run(const void *data)
 {
     const struct measure_settings *settings = data;
     json_error_t error;
-    if (!subject_named("measure", settings->subject))
+    const struct subject *subject = subject_named("measure", settings->subject);
+    if (!subject)
         return EXIT_USAGE;
     if (!settings->nonce == !settings->peer) {
         complain("measure", "either --nonce or --peer says which workloads.");
@@ -128,7 +150,7 @@ static int run(const void *data)
                  object ? "it is an array." : error.text);
         return EXIT_USAGE;
     }
-    int code = measure(settings, object);
+    int code = measure_given(settings, subject, object);
     json_decref(object);
     return code;
 }
@@ -170,6 +192,7 @@ static const struct setting options[] = {
      AT(version),
      .argument = "VERSION",
      .help = "Only if that is the version built in here: another one's numbers differ."},
+    TRACE_SETTINGS(struct measure_settings),
     JSON_SETTING(struct measure_settings,
                  "As a JSON object, with numbers that read back to the same bits."),
     {0},

@@ -13,6 +13,7 @@
 #include "cmd/commands.h"
 #include "cmd/terminal.h"
 #include "cmd/token_choice.h"
+#include "cmd/traces_given.h"
 #include "cmd/train_summary.h"
 #include "cmd/visit.h"
 #include "net/sink.h"
@@ -22,8 +23,9 @@
 
 struct train_settings {
     const char *hub, *token_file, *room, *ai_id, *specialization, *summary, *out, *acks;
+    struct trace_settings traces;
     double minutes;
-    bool json;
+    bool json, private_trace;
 };
 
 /* The live line, the last one of the terminal. Empty: none is to be seen. */
@@ -132,6 +134,29 @@ static bool same_terminal(void)
            fstat(STDERR_FILENO, &err) == 0 && out.st_rdev == err.st_rdev;
 }
 
+/* What it has of traces is known to the policies before there is a brain. An exit code. */
+static int take_traces(const struct train_settings *settings, struct traces_given *given)
+{
+    const struct subject *subject = subject_for(settings->specialization);
+    if (settings->private_trace && settings->traces.files.count == 0) {
+        complain("train", "--private is of a trace; name one with --trace.");
+        return EXIT_USAGE;
+    }
+    if (!subject && settings->traces.files.count > 0) {
+        complain("train", "'%s' trains no subject that a trace could be of.",
+                 settings->specialization);
+        return EXIT_USAGE;
+    }
+    int code = subject ? traces_give("train", &settings->traces, given, &subject) : EXIT_WORKED;
+    if (code != EXIT_WORKED || given->count == 0)
+        return code;
+    if (!subject->bound_cost)
+        return complain("train", "nobody knows a bound of %s on traces, and claims name one.",
+                        subject->name);
+    subject_add(subject, settings->private_trace);
+    return EXIT_WORKED;
+}
+
 static int train(const struct train_settings *settings, struct live *live)
 {
     bool shows = live->terminal.moves && !settings->json;
@@ -171,9 +196,13 @@ static int run(const void *data)
     live.log = shared ? out : sink_open(STDERR_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     live.out = out ? sink_stream(out) : NULL;
     const struct train_settings *settings = data;
+    struct traces_given given = {0};
     int code = hub_tls_check("train", settings->hub);
     if (code == EXIT_WORKED)
+        code = take_traces(settings, &given);
+    if (code == EXIT_WORKED)
         code = live.out && live.log ? train(data, &live) : complain("train", "out of memory");
+    traces_given_free(&given);
     if (live.out)
         fclose(live.out);
     if (live.log && !shared)
@@ -187,6 +216,12 @@ static int run(const void *data)
 static const struct setting options[] = {
     HUB_SETTING(struct train_settings),
     JSON_SETTING(struct train_settings, "The summary at the end as JSON."),
+    TRACE_SETTINGS(struct train_settings),
+    {.name = "private",
+     .kind = SETTING_FLAG,
+     AT(private_trace),
+     .help = "Of --trace: it trains on synthetic workloads, and the trace stays here. What others "
+             "send is measured on it too, and only that ratio is told (ratio_own)."},
     {.name = "summary",
      .kind = SETTING_TEXT,
      AT(summary),

@@ -121,8 +121,11 @@ static void check_done(struct job *job, bool ran)
         else
             check_refused(node, work);
     } else if (ran && !node->jobs.stopping) {
-        node_say(node, "Received %s %s from %s: it proves nothing, or nothing that this AI can run",
-                 work->pattern ? "pattern" : "component", SAY(work->id), SAY(work->sender));
+        bool of_trace = strstr(payload_string(work->thing, "subject_version", 128), "sha256:");
+        node_say(node, "Received %s %s from %s: %s", work->pattern ? "pattern" : "component",
+                 SAY(work->id), SAY(work->sender),
+                 of_trace ? "it is of a trace that is not here, or proves nothing: no vote"
+                          : "it proves nothing, or nothing that this AI can run");
     }
     json_decref(work->thing);
     json_decref(work->metrics);

@@ -112,8 +112,9 @@ static const struct subject *subject_asked(const struct khub_question *question,
         snprintf(ret_why, KHUB_WHY_SIZE, "no subject is called '%.64s'", name);
         return NULL;
     }
-    if (!version || strcmp(version, subject->version) == 0)
-        return subject;
+    const struct subject *found = version ? subject_of_version(name, version) : subject;
+    if (found)
+        return found;
     snprintf(ret_why, KHUB_WHY_SIZE, "version '%.64s' of %s is not built in here, but '%s'",
              version, name, subject->version);
     return NULL;

@@ -134,6 +134,55 @@ uint64_t subject_seed(const struct subject *subject, const char *split, uint64_t
 
 /* ── of traces ── */
 
+static struct {
+    const struct subject *subject;
+    bool is_private;
+} added[SUBJECTS_ADDED_MAX];
+static size_t added_count;
+
+void subject_add(const struct subject *traced, bool is_private)
+{
+    assert(traced->traces && added_count < SUBJECTS_ADDED_MAX);
+    added[added_count].subject = traced;
+    added[added_count++].is_private = is_private;
+}
+
+int subject_added(const struct subject *subject)
+{
+    for (size_t i = 0; i < added_count; i++)
+        if (added[i].subject == subject)
+            return (int)i;
+    return -1;
+}
+
+const struct subject *subject_of_version(const char *name, const char *version)
+{
+    const struct subject *found = subject_find(name);
+    for (size_t i = 0; found && strcmp(found->version, version) != 0; i++) {
+        while (i < added_count &&
+               (added[i].is_private || strcmp(added[i].subject->name, name) != 0))
+            i++;
+        found = i < added_count ? added[i].subject : NULL;
+    }
+    return found;
+}
+
+const struct subject *subject_trained(const char *specialization)
+{
+    for (size_t i = 0; i < added_count; i++)
+        if (!added[i].is_private && strcmp(added[i].subject->specialization, specialization) == 0)
+            return added[i].subject;
+    return subject_for(specialization);
+}
+
+const struct subject *subject_seen(const struct subject *subject)
+{
+    for (size_t i = 0; i < added_count; i++)
+        if (added[i].is_private && strcmp(added[i].subject->name, subject->name) == 0)
+            return added[i].subject;
+    return subject;
+}
+
 /* "3+cache=412+sha256:6b86…". */
 static void version_write(const struct subject *base, const struct trace_options *options,
                           const char *identity, char ret_version[SUBJECT_VERSION_SIZE])

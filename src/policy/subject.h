@@ -126,6 +126,22 @@ const struct subject *subject_find(const char *name);
  * none. */
 const struct subject *subject_for(const char *specialization);
 
+/* What this process has of traces beside the table. Before there are threads; at most
+ * SUBJECTS_ADDED_MAX, which must stay where they are. One that is private is trained on and found
+ * by nobody: on its workloads an AI sees what others' parameters are worth to it. */
+#define SUBJECTS_ADDED_MAX 4u
+void subject_add(const struct subject *traced, bool is_private);
+/* Which of those that were added, from 0; -1: it is of the table. */
+int subject_added(const struct subject *subject);
+/* By name and version, added ones too; NULL when there is none. */
+const struct subject *subject_of_version(const char *name, const char *version);
+/* The subject that an AI of this specialization searches here: one that was added, else
+ * subject_for. */
+const struct subject *subject_trained(const char *specialization);
+/* On whose workloads it sees what a subject's parameters are worth to it: a private one of that
+ * name, else the subject itself. */
+const struct subject *subject_seen(const struct subject *subject);
+
 /* The traces that the workloads of a subject are windows of: workload i of a split is one of trace
  * i modulo count. */
 struct subject_traces {

@@ -252,6 +252,39 @@ def learn_of_a_trace():
 
 
 @test
+def a_trace_is_measured_by_all_who_have_it():
+    """The version names the file by its SHA-256; who has it not can't be asked."""
+    with Folder() as folder:
+        path = os.path.join(folder, "trace")
+        with open(path, "wb") as file:
+            file.write(references(4000))
+        page = json.loads(worked("subjects", "file_system", "--json").out)
+        parameters = json.dumps({each["name"]: each["textbook"] for each in page["parameters"]})
+        asked = ("measure", "file_system", "--nonce", NONCE, "--parameters", parameters, "--json")
+        found = json.loads(worked(*asked, "--trace", path, "--cache", "10%").out)
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        check(found["subject_version"].endswith(f"+cache=10%+sha256:{digest}"), found["subject_version"])
+        again = json.loads(worked(*asked, "--trace", path, "--cache", "10%", "--subject-version", found["subject_version"]).out)
+        equal(again, found, "the same trace, the same number")
+        check(found["ratio"] != json.loads(worked(*asked).out)["ratio"], "it is not the synthetic one's")
+        refused(2, *asked, "--subject-version", found["subject_version"], said=["is not built in here"])
+        refused(2, *asked, "--trace", path, "--subject-version", found["subject_version"], said=["is not built in here"])
+
+
+@test
+def training_says_what_is_wrong_with_a_trace():
+    with Folder() as folder:
+        path = os.path.join(folder, "trace")
+        with open(path, "wb") as file:
+            file.write(references(40))
+        refused(2, "train", "ada", "file_system", "1", "--private", said=["--private is of a trace"])
+        refused(2, "train", "ada", "general", "1", "--trace", path, said=["'general' trains no subject"])
+        refused(1, "train", "ada", "file_system", "1", "--trace", path, said=["40 references are too few"])
+        refused(1, "train", "ada", "window_manager", "1", "--trace", folder, said=["no public one of window switching"])
+
+
+@test
 def learn_says_what_is_wrong_with_a_trace():
     with Folder() as folder:
         good, bad = os.path.join(folder, "good"), os.path.join(folder, "bad")

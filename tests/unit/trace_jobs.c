@@ -7,6 +7,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "policy/process_manager/simulator.h"
+#include "policy/subject.h"
+#include "policy_effort.h"
 #include "trace_fixture.h"
 
 static void assert_jobs(const char *text, const char *format, const int64_t (*wanted)[2],
@@ -79,6 +82,54 @@ static void ftrace(void **state)
                 "ftrace", wanted, 3);
 }
 
+/* Lengths of milliseconds stay; those of hours shrink. The gaps keep their proportions, at a load
+ * of 0.6 to 0.9. */
+static void workloads(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    static int64_t values[COUNT][2];
+    struct trace trace = {.kind = TRACE_JOBS, .count = COUNT, .values = values[0]};
+    struct trace_options options = {0};
+    struct trace_part part = {&trace, &options, 100, 800, .whole = true};
+    for (int hours = 0; hours < 2; hours++) {
+        double work = 0;
+        for (int64_t i = 0; i < COUNT; i++) {
+            values[i][0] = i * i * 1000000;
+            values[i][1] = (1 + i % 7) * (hours ? 3600000000 : 1000);
+        }
+        struct process_workload *load = subject_find("process_manager")->workload_read(&part, 3);
+        assert_non_null(load);
+        assert_int_equal(load->count, 800);
+        for (uint32_t i = 0; i < 800; i++)
+            work += (double)load->jobs[i].service;
+        if (hours)
+            assert_near(work / 800, 20e6, 10);
+        else
+            assert_int_equal(load->jobs[1].service, 4 * 1000000 + 1); /* of record 101 */
+        double utilisation = work / (double)load->jobs[799].arrival;
+        assert_true(utilisation > 0.6 && utilisation < 0.9);
+        assert_int_equal(load->jobs[0].arrival, 0);
+        assert_near((double)load->jobs[400].arrival / (double)load->jobs[799].arrival,
+                    (500.0 * 500 - 100 * 100) / (899.0 * 899 - 100 * 100), 1e-6);
+        free(load);
+    }
+    /* All at once: no gap can be scaled. */
+    for (int64_t i = 0; i < COUNT; i++)
+        values[i][0] = 5;
+    struct subject_traces traces = {.count = 1, .of = {&trace}};
+    struct traced_subject traced;
+    char why[256];
+    assert_int_equal(
+        subject_of_traces(subject_find("process_manager"), &traces, "0", &traced, why, sizeof why),
+        0);
+    assert_null(traced.subject.informed_cost); /* by a law that a trace has not */
+    void *load = subject_workload(&traced.subject, "heldout/a", 0);
+    assert_true(traced.subject.bound_cost(load) > 0);
+    assert_true(traced.subject.bound_cost(load) <= traced.subject.baseline_cost(load, 0));
+    free(load);
+}
+
 static void mahimahi(void **state)
 {
     (void)state;
@@ -129,8 +180,8 @@ static void bad_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(swf),      cmocka_unit_test(azure),     cmocka_unit_test(ftrace),
-        cmocka_unit_test(mahimahi), cmocka_unit_test(bad_lines),
+        cmocka_unit_test(swf),       cmocka_unit_test(azure),    cmocka_unit_test(ftrace),
+        cmocka_unit_test(workloads), cmocka_unit_test(mahimahi), cmocka_unit_test(bad_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,7 +163,9 @@ static json_t *metrics_json(const struct policy_brain *brain, const struct check
 {
     const struct score *own = &checked->own;
     char profile[SPLIT_SIZE];
-    if (brain->subject)
+    if (subject_seen(checked->subject) != checked->subject)
+        snprintf(profile, sizeof profile, "private trace");
+    else if (brain->subject)
         snprintf(profile, sizeof profile, "peer/%s", brain->ai_id);
     else
         snprintf(profile, sizeof profile, "referee");

@@ -41,9 +41,9 @@ static json_t *claim_json(const struct policy_brain *brain, const char *kind,
                      "specialization", brain->specialization, "subject", subject->name,
                      "subject_version", subject->version, "parameters",
                      parameters_json(subject, finding->parameters), "cost", subject->cost,
-                     "synthetic", 1, "ratio_train", finding->ratio_train, "train_seeds",
-                     (int)TRAIN_SEEDS, "evaluations", (int)finding->evaluations, "optimiser",
-                     finding->optimiser, "parents", finding->parents);
+                     "synthetic", !subject->traces, "ratio_train", finding->ratio_train,
+                     "train_seeds", (int)TRAIN_SEEDS, "evaluations", (int)finding->evaluations,
+                     "optimiser", finding->optimiser, "parents", finding->parents);
 }
 
 /* The claim with an id and one member more; NULL when out of memory. */

@@ -10,19 +10,22 @@
 
 struct record *policy_record(struct policy_brain *brain, const struct subject *subject)
 {
-    size_t count;
+    size_t count, at = 0;
     const struct subject *const *all = subjects(&count);
-    for (size_t i = 0; i < count && i < SUBJECTS_MAX; i++)
-        if (all[i] == subject) {
-            struct record *record = &brain->records[i];
-            if (!record->subject) {
-                record->subject = subject;
-                words_copy(record->mutual.workloads[0].ai_id, brain->ai_id);
-                record->mutual.workload_count = 1;
-            }
-            return record;
-        }
-    abort(); /* subjects come from the table, never from another AI */
+    int added = subject_added(subject);
+    while (added < 0 && at < count && all[at] != subject)
+        at++;
+    if (added >= 0)
+        at = count + (size_t)added;
+    if (at >= SUBJECTS_MAX || (added < 0 && at == count))
+        abort(); /* subjects are of the table or this process's traces, never from another AI */
+    struct record *record = &brain->records[at];
+    if (!record->subject) {
+        record->subject = subject;
+        words_copy(record->mutual.workloads[0].ai_id, brain->ai_id);
+        record->mutual.workload_count = 1;
+    }
+    return record;
 }
 
 struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
@@ -37,7 +40,7 @@ struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
 int record_checking(struct policy_brain *brain, struct record *record)
 {
     if (!record->checking)
-        record->checking = peer_workloads(record->subject, brain->ai_id, CHECK_SEEDS);
+        record->checking = peer_workloads(subject_seen(record->subject), brain->ai_id, CHECK_SEEDS);
     return record->checking ? 0 : -1;
 }
 

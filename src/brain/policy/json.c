@@ -42,8 +42,7 @@ const struct subject *member_subject(const json_t *object)
 {
     const char *name = member_string(object, "subject", 64);
     const char *version = member_string(object, "subject_version", 128);
-    const struct subject *subject = name && version ? subject_find(name) : NULL;
-    return subject && strcmp(version, subject->version) == 0 ? subject : NULL;
+    return name && version ? subject_of_version(name, version) : NULL;
 }
 
 int parameters_read(const struct subject *subject, const json_t *json, double *ret_parameters,

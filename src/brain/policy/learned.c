@@ -20,8 +20,9 @@ json_t *policy_learned(void *state)
     return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:i,s:o}", "subject", subject->name,
                      "subject_version", subject->version, "title", subject->title, "cost",
                      subject->cost, "author", own ? brain->ai_id : choice->author, "id", choice->id,
-                     "synthetic", 1, "parameters", parameters_json(subject, parameters),
-                     "evaluations", (int)(brain->resumed.evaluations + brain->search.evaluations),
+                     "synthetic", !subject->traces, "parameters",
+                     parameters_json(subject, parameters), "evaluations",
+                     (int)(brain->resumed.evaluations + brain->search.evaluations),
                      "implementation", implementation_json(subject, parameters));
 }
 

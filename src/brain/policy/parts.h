@@ -165,6 +165,7 @@ struct policy_figures {
 };
 struct figures_head {
     const char *subject, *version, *cost, *textbook;
+    bool traced; /* its workloads are windows of traces */
     bool referee;
 };
 

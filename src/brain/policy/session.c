@@ -358,7 +358,8 @@ json_t *policy_conclude(void *state, const struct brain_session *session, const 
         "session_id", session->id, "specialization", subject->specialization, "capabilities",
         capabilities_json(subject->specialization), "subject", subject->name, "subject_version",
         subject->version, "parameters", parameters_json(subject, search->best), "cost",
-        subject->cost, "synthetic", 1, "ratio_session", search->best_ratio, "session_seeds",
+        subject->cost, "synthetic", !subject->traces, "ratio_session", search->best_ratio,
+        "session_seeds",
         (int)(joint->objective.count * evaluation_set_size(joint->objective.sets[0])), "ratios",
         ratios_json(joint), "workloads", names_json(joint), "evaluations",
         spent_json(brain->ai_id, search->evaluations, candidate), "optimiser", "cma-es");

@@ -177,9 +177,9 @@ void figures_show(const struct subject *subject, const struct policy_figures *fi
                    .decimals = 3},
                   {.name = "gap closed", .value = 100 * figures->gap_closed, .unit = " %"}},
         .brief_count = measured ? 4 : 3};
-    snprintf(standing.title, sizeof standing.title, "%s: %s, synthetic workloads; %u evaluations%s",
-             subject->name, subject->cost, figures->evaluations,
-             measured ? "" : "; nothing was measured on held-out workloads");
+    snprintf(standing.title, sizeof standing.title, "%s: %s, %s; %u evaluations%s", subject->name,
+             subject->cost, subject->traces ? "windows of traces" : "synthetic workloads",
+             figures->evaluations, measured ? "" : "; nothing was measured on held-out workloads");
     if (measured)
         rows_heldout(subject, figures, &standing);
     if (figures->taken > 0)
@@ -218,9 +218,9 @@ json_t *figures_json(const struct figures_head *head, const struct policy_figure
     json_t *practice = figures->practice ? json_pack("{s:s,s:f}", "name", figures->practice,
                                                      "ratio", figures->practice_ratio)
                                          : json_null();
-    json_t *subject =
-        json_pack("{s:s,s:s,s:b,s:s,s:b}", "subject", head->subject, "subject_version",
-                  head->version, "referee", head->referee, "cost", head->cost, "synthetic", 1);
+    json_t *subject = json_pack("{s:s,s:s,s:b,s:s,s:b}", "subject", head->subject,
+                                "subject_version", head->version, "referee", head->referee, "cost",
+                                head->cost, "synthetic", !head->traced);
     json_t *own = json_pack(
         "{s:i,s:i,s:f,s:f,s:i,s:i,s:o,s:i,s:f}", "evaluations", (int)figures->evaluations,
         "generations", (int)figures->generations, "ratio_train", figures->ratio_train,
@@ -246,6 +246,7 @@ json_t *policy_summary(void *state)
     return figures_json(&(struct figures_head){.subject = subject->name,
                                                .version = subject->version,
                                                .cost = subject->cost,
+                                               .traced = subject->traces,
                                                .textbook = subject->baseline_names[0]},
                         &figures);
 }

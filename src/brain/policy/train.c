@@ -258,15 +258,16 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         referee_become(brain);
         return brain;
     }
-    policy->subject = subject_for(specialization);
+    policy->subject = subject_trained(specialization);
     if (!policy->subject) { /* nothing to train; callers check the specialization */
         brain_free(brain);
         return NULL;
     }
     brain->subject = policy->subject->name;
     brain->subject_version = policy->subject->version;
-    snprintf(brain->description, sizeof brain->description, "training %s (%s; synthetic workloads)",
-             policy->subject->name, policy->subject->cost);
+    snprintf(brain->description, sizeof brain->description, "training %s (%s; %s)",
+             policy->subject->name, policy->subject->cost,
+             policy->subject->traces ? "windows of traces" : "synthetic workloads");
     policy->second = second_subject(policy->subject);
     return brain;
 }

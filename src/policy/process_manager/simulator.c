@@ -107,6 +107,49 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
+/* ── jobs of a trace ── */
+
+enum { TRACE_LEAST = 300 };
+#define TRACE_MEAN_MS 20.0
+
+/* What a job's length is multiplied by: lengths stay what they are where their mean is 1..100 ms,
+ * as of a machine's threads; batch jobs of hours shrink to a mean of 20 ms. */
+static double length_scale(const struct trace_part *window, double *ret_work_ms)
+{
+    double work = 0;
+    for (size_t i = 0; i < window->count; i++)
+        work += (double)trace_record(window->trace, window->first + i)[1] / 1000;
+    double mean = work / (double)window->count;
+    double scale = mean >= 1 && mean <= 100 ? 1 : TRACE_MEAN_MS / mean;
+    *ret_work_ms = work * scale;
+    return scale;
+}
+
+/* The gaps between jobs keep their proportions, and are scaled to the load that the seed draws: the
+ * trace may be of many processors, or of one that is mostly idle. */
+static void *workload_read(const struct trace_part *part, uint64_t seed)
+{
+    size_t length = part->count / 2 < JOBS ? part->count / 2 : JOBS;
+    struct trace_part window = trace_window(part, seed, length);
+    struct process_workload *load = malloc(sizeof *load + window.count * sizeof load->jobs[0]);
+    if (!load)
+        return NULL;
+    struct random random;
+    random_seed(&random, ~seed); /* apart from the draw of the window */
+    double utilisation = random_between(&random, 0.6, 0.9), work;
+    double scale = length_scale(&window, &work);
+    int64_t begun = trace_record(window.trace, window.first)[0];
+    double span = (double)(trace_record(window.trace, window.first + window.count - 1)[0] - begun);
+    double stretch = span > 0 ? work / utilisation / span : 0;
+    *load = (struct process_workload){.count = (uint32_t)window.count};
+    for (size_t i = 0; i < window.count; i++) {
+        const int64_t *record = trace_record(window.trace, window.first + i);
+        load->jobs[i].arrival = (int64_t)((double)(record[0] - begun) * stretch * NS_PER_MS);
+        load->jobs[i].service = 1 + (int64_t)((double)record[1] * scale / 1000 * NS_PER_MS);
+    }
+    return load;
+}
+
 /* The share of a normal distribution beyond z, by Simpson's rule from its middle on. */
 static double normal_beyond(double z)
 {
@@ -373,5 +416,8 @@ const struct subject subject_process_manager = {
     .informed_cost = informed_cost,
     .figure_names = figure_names,
     .figures_of = figures_of,
+    .workload_read = workload_read,
+    .trace_kind = TRACE_JOBS,
+    .trace_least = TRACE_LEAST,
     SUBJECT_PARTS,
 };
