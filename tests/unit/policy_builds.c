@@ -27,7 +27,7 @@ static const struct {
     {"x86_64-linux-gnu", "-mno-sse -mno-red-zone"},
     {"aarch64-linux-gnu", "-mgeneral-regs-only"},
     {"i386-linux-gnu", "-mno-sse"},
-    {"armv7-linux-gnueabi", "-mfloat-abi=soft"},
+    {"armv7-linux-gnueabi", "-mcpu=cortex-a15 -mfloat-abi=soft"},
     {"bpf", "-O2 -mcpu=v3"},
 };
 

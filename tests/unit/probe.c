@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -341,6 +343,96 @@ static void machines_that_cannot(void **state)
     expect_on(without_programs_in_memory, PROBE_FAILED, "could not be begun and confined");
 }
 
+/* ── compilers ── */
+
+/* What a probe says when cc is this script. */
+static struct probe_report probe_with(const char *folder, const char *script)
+{
+    char path[OWN_FOLDER_SIZE + 16], programs[OWN_FOLDER_SIZE + 64];
+    snprintf(path, sizeof path, "%s/cc", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fprintf(file, "#!/bin/sh\n%s\n", script) > 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    char *before = strdup(getenv("PATH"));
+    snprintf(programs, sizeof programs, "%s:/usr/bin:/bin", folder);
+    setenv("PATH", programs, 1);
+    char *text = rendered(subject());
+    struct probe_report report = probe(text);
+    free(text);
+    setenv("PATH", before, 1);
+    free(before);
+    unlink(path);
+    return report;
+}
+
+/* What a compiler that had been taken over could do: nothing, and so it says. */
+static void compilers_are_confined(void **state)
+{
+    (void)state;
+    char folder[OWN_FOLDER_SIZE], secret[OWN_FOLDER_SIZE + 16], script[2048];
+    assert_int_equal(own_folder_make(folder), 0);
+    snprintf(secret, sizeof secret, "%s/secret", folder);
+    FILE *file = fopen(secret, "w");
+    assert_true(file && fputs("secret\n", file) >= 0 && fclose(file) == 0);
+    int open_here = open(secret, O_RDONLY); /* inherited, if that can be */
+    assert_int_equal(dup2(open_here, 9), 9);
+    setenv("KHUB_TOKEN", "secret", 1);
+    int length =
+        snprintf(script, sizeof script,
+                 "cat /etc/passwd && echo error: it reads\n"
+                 "ls /etc && echo error: it lists\n"
+                 "(: >%s/new) && echo error: it writes elsewhere\n"
+                 "(: >new) || echo error: it does not write here\n"
+                 "(cat <&9) && echo error: it has descriptors\n"
+                 "kill -0 %d && echo error: it signals\n"
+                 "bash -c ': >/dev/udp/127.0.0.1/9' && echo error: it sends\n"
+                 "unshare -Ur true && echo error: it has namespaces\n"
+                 "test -n \"$KHUB_TOKEN$HOME$USER\" && echo error: it has the environment\n"
+                 "echo error: it is confined\n"
+                 "exit 1",
+                 folder, (int)getpid());
+    assert_in_range(length, 1, sizeof script - 1);
+    struct probe_report report = probe_with(folder, script);
+    unsetenv("KHUB_TOKEN");
+    close(open_here);
+    close(9);
+    unlink(secret);
+    assert_int_equal(rmdir(folder), 0);
+    assert_string_equal(report.why, "cc: error: it is confined");
+}
+
+/* It is the source's fault only when the compiler works on the machine's own C. */
+static void whose_fault_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *script;
+        enum probe_result result;
+        const char *why;
+    } compilers[] = {
+        {"echo error: the source; echo >adapter.o; exit 1", PROBE_NOT_COMPILED, "the source"},
+        {"echo error: nothing works; exit 1", PROBE_FAILED, "nothing works"},
+        {"echo error: nothing works; : >adapter.o; exit 1", PROBE_FAILED, "nothing works"},
+        {"echo error: No space left on device; echo >adapter.o; exit 1", PROBE_FAILED, "No space"},
+        {"echo error: Killed signal; echo >adapter.o; exit 1", PROBE_FAILED, "Killed"},
+        {"kill -KILL $$", PROBE_FAILED, ""},
+        {"exit 0", PROBE_FAILED, "can't be read"},
+        {"echo nonsense >policy.o", PROBE_FAILED, "can't be read"},
+    };
+    char folder[OWN_FOLDER_SIZE];
+    assert_int_equal(own_folder_make(folder), 0);
+    for (size_t i = 0; i < sizeof compilers / sizeof *compilers; i++) {
+        struct probe_report report = probe_with(folder, compilers[i].script);
+        assert_string_equal(probe_result_text(report.result),
+                            probe_result_text(compilers[i].result));
+        if (!strstr(report.why, compilers[i].why))
+            fail_msg("%s: %s", compilers[i].script, report.why);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +440,7 @@ int main(void)
         cmocka_unit_test(source_that_does_not_compile),   cmocka_unit_test(source_that_wants_more),
         cmocka_unit_test(source_with_names_of_libc),      cmocka_unit_test(leaves_nothing_behind),
         cmocka_unit_test(stopped_and_without_a_compiler), cmocka_unit_test(machines_that_cannot),
+        cmocka_unit_test(compilers_are_confined),         cmocka_unit_test(whose_fault_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
