@@ -147,7 +147,7 @@ static int write_adapter(const char *directory, const struct subject *subject)
     if (!text)
         return -1;
     module_adapter(subject, text, size);
-    strcat(strcat(text, page_text), host_text);
+    snprintf(text + length, size - (size_t)length, "%s%s", page_text, host_text);
     int failed = write_text(directory, "adapter.c", text);
     free(text);
     return failed;

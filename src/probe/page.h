@@ -13,11 +13,10 @@ enum { HOST_ANSWER_BLOCKS = 1 << 20, HOST_WORKLOAD_BLOCKS = 1 << 28 };
 
 struct page {
     _Atomic uint32_t asked; /* how many batches of calls there were */
-    _Atomic uint32_t asker_sleeps;
-    uint32_t count; /* calls of this batch */
-    _Alignas(64) _Atomic uint32_t answered;
-    _Atomic uint32_t answerer_sleeps;
+    _Atomic uint32_t answered;
+    _Atomic uint32_t asker_sleeps, answerer_sleeps;
     _Atomic uint32_t ready; /* it is confined, and waits */
+    uint32_t count;         /* calls of this batch */
     _Alignas(64) struct module_call calls[PAGE_CALLS];
 };
 
