@@ -5,6 +5,11 @@
  * the best mean over all eight is the consensus. Held-out workloads judge what each had alone, and
  * the consensus.
  *
+ * Equal compute: one AI, without a hub, that has the workloads of all eight and runs as many
+ * simulations on them as all eight did together, those for each other's finds counted. That is what
+ * meeting has to be held against where somebody could run it all himself: it takes eight times as
+ * long, and all workloads in one place.
+ *
  * Newcomer: at the hub are what four AIs found on eight workloads each, and how each did on those
  * on which the others run what they are sent (16 each, as trainers have them). An AI that has just
  * joined takes the best of these by the others' mean (never by the author's), and runs it once;
@@ -20,20 +25,22 @@
 #include "khub.h"
 #include "policy/optimise/search.h"
 
-#define AIS            8u
-#define OWN_SEEDS      2u
-#define EVALUATIONS    160u
-#define NEWCOMERS      10u
-#define NEWCOMER_SEEDS 4u
-#define NEWCOMER_ALONE 120u
-#define ELITES         4u
-#define ELITE_SEEDS    8u
-#define PEER_SEEDS     16u
-#define ELITE_SEARCH   500u
-#define HELDOUT_SEEDS  64u
-#define ID_SIZE        96u
-#define TURN_MS        2
-#define PATIENCE_TURNS 200000u
+#define AIS         8u
+#define OWN_SEEDS   2u
+#define EVALUATIONS 160u
+/* of one AI on the workloads of all, in as many simulations as all have run */
+#define EVALUATIONS_ONE (EVALUATIONS + AIS - 1)
+#define NEWCOMERS       10u
+#define NEWCOMER_SEEDS  4u
+#define NEWCOMER_ALONE  120u
+#define ELITES          4u
+#define ELITE_SEEDS     8u
+#define PEER_SEEDS      16u
+#define ELITE_SEARCH    500u
+#define HELDOUT_SEEDS   64u
+#define ID_SIZE         96u
+#define TURN_MS         2
+#define PATIENCE_TURNS  200000u
 
 struct found {
     char id[ID_SIZE];
@@ -281,9 +288,29 @@ static void meeting_free(struct meeting *meeting)
 /* ── one subject ── */
 
 struct tally {
-    double alone, met, hindsight; /* sums of held-out ratios over the repetitions */
+    double alone, met, one, hindsight; /* sums of held-out ratios over the repetitions */
     unsigned better, repetitions;
 };
+
+/* One AI with all workloads of those who meet; it searches with the luck of the first. */
+static double search_one(const struct meeting *meeting, const char *name, uint64_t luck,
+                         double *ret_best)
+{
+    const struct subject *subject = meeting->subject;
+    struct objective all = {.count = 0};
+    char split[ID_SIZE];
+    if (!subject->solve) {
+        for (; all.count < meeting->count; all.count++)
+            all.sets[all.count] = meeting->ais[all.count].own.sets[0];
+        return search_alone(subject, &all, EVALUATIONS_ONE, luck, ret_best);
+    }
+    /* solved exactly, for as many workloads: one set of them */
+    snprintf(split, sizeof split, "train/%s_one", name);
+    objective_make(&all, subject, split, AIS * OWN_SEEDS);
+    double ratio = search_alone(subject, &all, EVALUATIONS_ONE, luck, ret_best);
+    objective_free(&all);
+    return ratio;
+}
 
 static void repeat(const char *hub, const struct subject *subject,
                    const struct evaluation_set *heldout, unsigned repetition, struct tally *tally)
@@ -292,7 +319,7 @@ static void repeat(const char *hub, const struct subject *subject,
     snprintf(name, sizeof name, "%s_%u", subject->name, repetition);
     struct meeting *meeting =
         gather(hub, subject, name, AIS, OWN_SEEDS, 0, EVALUATIONS, (uint64_t)repetition * AIS);
-    double mean = 0, least = HUGE_VAL, consensus_mean = HUGE_VAL;
+    double mean = 0, least = HUGE_VAL, consensus_mean = HUGE_VAL, one[SUBJECT_PARAMETERS_MAX];
     const struct found *consensus = NULL;
     for (size_t i = 0; i < AIS; i++) {
         double ratio = evaluation_set_score(heldout, meeting->ais[i].best).ratio;
@@ -310,6 +337,8 @@ static void repeat(const char *hub, const struct subject *subject,
     if (!consensus)
         die("nothing was shared");
     double met = evaluation_set_score(heldout, consensus->parameters).ratio;
+    search_one(meeting, name, (uint64_t)repetition * AIS + 1, one);
+    tally->one += evaluation_set_score(heldout, one).ratio;
     tally->alone += mean;
     tally->met += met;
     tally->hindsight += least;
@@ -413,10 +442,10 @@ int main(int argc, char **argv)
     unsigned better = 0, all = 0;
     const struct subject *const *table = subjects(&count);
     printf("Held-out ratios to the textbook, synthetic workloads; lower is better.\n\n"
-           "%-16s | %u AIs with %u workloads each, %u evaluations | newcomer\n"
-           "%-16s | %7s %9s %9s %9s | %12s %14s\n",
-           "", AIS, OWN_SEEDS, EVALUATIONS, "", "alone", "consensus", "hindsight", "better in",
-           "elite, 1 run", "alone, 120");
+           "%-16s | %u AIs with %u workloads each, %u evaluations           | newcomer\n"
+           "%-16s | %7s %9s %9s %9s %9s | %12s %14s\n",
+           "", AIS, OWN_SEEDS, EVALUATIONS, "", "alone", "consensus", "one of 8x", "hindsight",
+           "better in", "elite, 1 run", "alone, 120");
     for (size_t i = 0; i < count; i++) {
         const struct subject *subject = table[i];
         if (only && strcmp(only, subject->name) != 0)
@@ -429,9 +458,9 @@ int main(int argc, char **argv)
         for (int k = 0; k < repetitions; k++)
             repeat(argv[1], subject, heldout, (unsigned)k, &tally);
         newcomers(argv[1], subject, heldout, &elite, &alone);
-        printf("%-16s | %7.3f %9.3f %9.3f %5u/%-3u | %12.3f %14.3f\n", subject->name,
-               tally.alone / repetitions, tally.met / repetitions, tally.hindsight / repetitions,
-               tally.better, tally.repetitions, elite, alone);
+        printf("%-16s | %7.3f %9.3f %9.3f %9.3f %5u/%-3u | %12.3f %14.3f\n", subject->name,
+               tally.alone / repetitions, tally.met / repetitions, tally.one / repetitions,
+               tally.hindsight / repetitions, tally.better, tally.repetitions, elite, alone);
         fflush(stdout);
         evaluation_set_free(heldout);
         better += tally.better;

@@ -34,7 +34,8 @@ struct khub_question {
     const char *subject;
     const char *subject_version; /* NULL: the one that is built in */
     const char *nonce;           /* of a challenge or claim: 32 lower-case hex digits */
-    const char *peer;            /* an AI's id: those on which it measures what others send */
+    const char *peer;            /* "ID/SALT" of an AI: those on which it measures what others send;
+                                    "ID" of one that has no salt */
     size_t workloads;            /* 0: 64 of a nonce, 16 of a peer */
     const struct khub_parameter *parameters; /* all that the subject has, in any order */
     size_t parameter_count;

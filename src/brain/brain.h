@@ -30,6 +30,7 @@ typedef atomic_bool brain_stop;
 #define BRAIN_CONTRIBUTORS_MAX 8u  /* AIs in one session */
 #define BRAIN_SESSIONS_MAX     16u /* a brain keeps; the one longest untouched goes first */
 #define BRAIN_WORKERS_MAX      16u
+#define SALT_DIGITS            32u /* of the salt of its own workloads */
 #define BRAIN_ROWS_MAX         8u
 #define BRAIN_BRIEF_MAX        4u
 #define BRAIN_CELLS_MAX        3u
@@ -120,6 +121,11 @@ struct brain {
     json_t *(*own_metrics)(const json_t *component);
     /* Whether it can make something for a feature request; else, in a sentence, why not. */
     bool (*can_answer)(const void *state, const char *feature, char ret_why[BRAIN_TEXT_SIZE]);
+
+    /* Before the first job: its own workloads, on which it measures what others send and reviews,
+     * follow from this secret too (SALT_DIGITS lower-case hex digits), of which others are told the
+     * SHA-256 (64) beside what it finds. Without it they follow from its name. */
+    void (*salt)(void *state, const char *salt, const char *sha256);
 
     /* These are jobs. */
 

@@ -173,8 +173,10 @@ static const struct setting options[] = {
     {.name = "peer",
      .kind = SETTING_TEXT,
      AT(peer),
-     .argument = "AI_ID",
-     .help = "On those on which that AI measures what others send (a report's ratio_own)."},
+     .argument = "AI_ID/SALT",
+     .help =
+         "On those on which that AI measures what others send (a report's ratio_own). A trainer "
+         "says its salt at the end of its run; an AI without one has AI_ID alone."},
     {.name = "parameters",
      .kind = SETTING_TEXT,
      AT(parameters),

@@ -206,6 +206,7 @@ static void node_ending(struct node *node, const char *why, unsigned grace_ms)
 
 static void node_flush(struct node *node)
 {
+    salt_reveal(node);
     sessions_leave(node);
     feature_leases_leave(node);
     jobs_stop(&node->jobs);

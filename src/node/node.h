@@ -196,8 +196,8 @@ struct node {
     size_t seen_next;
     struct proof proofs[PROOFS_MAX];
     unsigned proof_serial;
-    uint64_t
-        epoch_ms; /* in which the hub answers no commitment, as it said; at most EPOCH_MAX_MS */
+    char salt[SALT_DIGITS + 1]; /* of its own workloads, until it is told; "": none */
+    uint64_t epoch_ms;          /* for which the hub, as it said, may answer no commitment */
     struct last_shared last_pattern, last_component;
 };
 
@@ -247,6 +247,10 @@ void node_acked(struct node *node, const struct khub_outcome *outcome, const cha
 int once_publish(struct node *node, const struct once_message *message);
 /* Says again what came too fast, once the hub takes it. */
 void onces_tick(struct node *node);
+
+/* salt.c: its own workloads get one; and when it has measured on them, it is told. */
+void salt_take(struct node *node);
+void salt_reveal(struct node *node);
 void onces_free(struct node *node);
 
 /* dispatch.c */

@@ -87,8 +87,10 @@ int trainer_run(const struct trainer_options *options)
         fprintf(stderr, "[TRAINER] %s: %s\n", filled.address, khub_error_text(error));
     if (error == 0 && options->keep_path)
         node->keeping = &keeping;
-    if (error == 0)
+    if (error == 0) {
         node->acks = acks;
+        salt_take(node);
+    }
     int exit_code = error == 0                                            ? node_run(node)
                     : error == KHUB_E_ADDRESS || error == KHUB_E_ARGUMENT ? 2
                                                                           : 1;

@@ -23,11 +23,10 @@ struct evaluation_set *nonce_workloads(const struct subject *subject, const char
     return evaluation_set_new(subject, split, seeds);
 }
 
-struct evaluation_set *peer_workloads(const struct subject *subject, const char *ai_id,
-                                      size_t seeds)
+struct evaluation_set *peer_workloads(const struct subject *subject, const char *peer, size_t seeds)
 {
-    char split[PEER_ID_MAX + 8];
-    snprintf(split, sizeof split, "peer/%s", ai_id);
+    char split[PEER_NAME_MAX + 8];
+    snprintf(split, sizeof split, "peer/%s", peer);
     return evaluation_set_new(subject, split, seeds);
 }
 
@@ -130,9 +129,9 @@ static int check_workloads(const struct khub_question *question, char *ret_why)
                  NONCE_LENGTH, question->nonce);
         return KHUB_E_ARGUMENT;
     }
-    if (question->peer && (!*question->peer || strlen(question->peer) > PEER_ID_MAX)) {
-        snprintf(ret_why, KHUB_WHY_SIZE, "a peer's id has 1 to %u bytes, and not %zu", PEER_ID_MAX,
-                 strlen(question->peer));
+    if (question->peer && (!*question->peer || strlen(question->peer) > PEER_NAME_MAX)) {
+        snprintf(ret_why, KHUB_WHY_SIZE, "a peer's id with its salt has 1 to %u bytes, and not %zu",
+                 PEER_NAME_MAX, strlen(question->peer));
         return KHUB_E_ARGUMENT;
     }
     if (question->workloads > 0 &&

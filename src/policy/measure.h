@@ -11,7 +11,9 @@
 #define CLAIM_WORKLOADS 64u  /* on which a claim is measured */
 #define PEER_WORKLOADS  16u  /* an AI's own, on which it measures what others send */
 #define PEER_ID_MAX     128u /* bytes of an AI's id */
-#define CLAIM_TOLERANCE 1e-9 /* relative */
+#define PEER_SALT_MAX   32u
+#define PEER_NAME_MAX   (PEER_ID_MAX + 1 + PEER_SALT_MAX) /* with "/" and its salt */
+#define CLAIM_TOLERANCE 1e-9                              /* relative */
 
 /* 32 lower-case hex digits, as the hub gives them. NULL is none. */
 bool nonce_valid(const char *nonce);
@@ -21,8 +23,9 @@ void nonce_split(const char *nonce, char ret_split[NONCE_SPLIT_SIZE]);
 /* The workloads of a valid nonce. To be freed; NULL when out of memory. */
 struct evaluation_set *nonce_workloads(const struct subject *subject, const char *nonce,
                                        size_t seeds);
-/* Those on which that AI measures what others send; of its id at most PEER_ID_MAX bytes. */
-struct evaluation_set *peer_workloads(const struct subject *subject, const char *ai_id,
+/* Those on which that AI measures what others send, "ada/" and its salt, or "ada" of one that has
+ * none: at most PEER_NAME_MAX bytes. */
+struct evaluation_set *peer_workloads(const struct subject *subject, const char *peer,
                                       size_t seeds);
 
 /* Whether what was claimed is what was measured; NAN agrees with nothing. */

@@ -161,9 +161,20 @@ def a_claim_is_confirmed_by_two_others():
         check(0 < referee["training"]["geometric_mean"] < 1, referee["training"])
         equal((referee["claims"]["committed"], referee["patterns"]["shared"]), (0, 0), "claims of the referee")
         check(referee["patterns"]["checked"] > 0 and referee["patterns"]["refuted"] == 0, referee["patterns"])
+        watcher.trainers = ()
         for trainer in authors.values():
             check(trainer.end()["claims"]["confirmed"] > 0, "no claim confirmed by its own count")
         no_errors(cpu, disk, judge)
+        # what it did on workloads that nobody could know then, everybody can measure again now
+        claimed = found[0]["pattern"]
+        verifier = next(one for one in found[0]["verification"]["verifiers"] if one["ai_id"] in authors)
+        told = watcher.wait_for("chat", lambda line: line["sender_id"] == verifier["ai_id"] and "salt" in line["payload"])
+        salt = told["payload"]["salt"]
+        equal(verifier["profile"], f"peer/{verifier['ai_id']}/sha256:{hashlib.sha256(salt.encode()).hexdigest()}", "profile")
+        check(not any(salt in str(line) for line in watcher.lines[:watcher.lines.index(told)]), "a salt was told before the end")
+        measured = subprocess.run([sys.argv[1], "measure", claimed["subject"], "--peer", f"{verifier['ai_id']}/{salt}", "--json",
+                                   "--parameters", json.dumps(claimed["parameters"])], capture_output=True, check=True)
+        equal(json.loads(measured.stdout)["ratio"], verifier["ratio_own"], "ratio on its own workloads")
 
 
 @test

@@ -192,6 +192,37 @@ static void test_bad_parameters(void **state)
 
 /* A component with no source is none, whichever sign of one it shows; a pattern needs none, and
  * no type either. */
+/* How a candidate does on a checker's own workloads follows from a secret, of which all are told
+ * the SHA-256 alone; with the secret anybody finds the same. */
+static void test_own_workloads_are_nobodys_to_know(void **state)
+{
+    (void)state;
+    static const char salt[] = "0123456789abcdef0123456789abcdef",
+                      sha256[] = "3eb1bd439947eb762998e566ccc2e099c791118b2f40579cc4f7da2b5061b7f9";
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    struct brain *plain = brain_of("cyd", OTHER), *salted = brain_of("cyd", OTHER);
+    salted->salt(salted->state, salt, sha256);
+    json_t *open = plain->check(plain->state, pattern, &go);
+    json_t *metrics = salted->check(salted->state, pattern, &go);
+    char *told = json_dumps(metrics, JSON_COMPACT), profile[128];
+    snprintf(profile, sizeof profile, "peer/cyd/sha256:%s", sha256);
+    assert_string_equal(text(metrics, "profile"), profile);
+    assert_null(strstr(told, salt));
+    assert_true(number(metrics, "ratio") == number(open, "ratio"));
+    assert_true(number(metrics, "ratio_own") != number(open, "ratio_own"));
+    parameters_of(pattern, parameters);
+    char peer[PEER_NAME_MAX + 1];
+    snprintf(peer, sizeof peer, "cyd/%s", salt);
+    struct evaluation_set *set = peer_workloads(insides(bob)->subject, peer, CHECK_SEEDS);
+    assert_true(evaluation_set_score(set, parameters).ratio == number(metrics, "ratio_own"));
+    evaluation_set_free(set);
+    free(told);
+    json_decref(open);
+    json_decref(metrics);
+    brain_free(plain);
+    brain_free(salted);
+}
+
 static void test_component_needs_its_source(void **state)
 {
     (void)state;
@@ -367,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_lies_are_refused),
         cmocka_unit_test(test_other_parameters),
         cmocka_unit_test(test_bad_parameters),
+        cmocka_unit_test(test_own_workloads_are_nobodys_to_know),
         cmocka_unit_test(test_component_needs_its_source),
         cmocka_unit_test(test_hostile_source),
         cmocka_unit_test(test_module_that_does_otherwise),

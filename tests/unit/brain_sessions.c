@@ -282,7 +282,11 @@ static void test_partner_of_another_subject_reviews(void **state)
 {
     (void)state;
     struct brain *ada = brain_of("ada", SUBJECT), *bob = brain_of("bob", OTHER);
+    char salt[SALT_DIGITS + 1], sha256[65];
     double progress;
+    snprintf(salt, sizeof salt, "%032d", 1);
+    snprintf(sha256, sizeof sha256, "%064d", 7);
+    bob->salt(bob->state, salt, sha256);
     train_only(ada, 16);
     json_t *candidate = step(ada, NULL, 0, &progress);
     candidate = step(ada, candidate, 100, &progress);
@@ -296,9 +300,10 @@ static void test_partner_of_another_subject_reviews(void **state)
     assert_true(truth(review, "holds"));
     assert_int_equal(number(review, "n"), REVIEW_SEEDS);
     assert_true(number(review, "ci95") > 0);
-    char split[128];
-    snprintf(split, sizeof split, "review/%s/bob", session.id);
+    char split[160];
+    snprintf(split, sizeof split, "review/%s/bob/sha256:%064d", session.id, 7);
     assert_string_equal(text(review, "split"), split);
+    snprintf(split, sizeof split, "review/%s/bob/%032d", session.id, 1); /* nobody is told yet */
     double parameters[SUBJECT_PARAMETERS_MAX];
     parameters_of(candidate, parameters);
     struct evaluation_set *set = evaluation_set_new(insides(ada)->subject, split, REVIEW_SEEDS);

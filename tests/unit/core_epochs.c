@@ -251,6 +251,7 @@ static void test_those_that_are_dropped_leave_their_epochs(void **state)
     struct fixture *f = *state;
     char why[256], subject[16];
     join_five(f);
+    commit_bit(f, BOB, "cpu", 0); /* who stays in it */
     for (unsigned i = 0; i < EPOCH_SETS_MAX; i++)
         commit_bit(f, ADA, "cpu", i);
     for (unsigned i = 0; i < COMMITMENTS_EACH_MAX; i++) {
@@ -265,6 +266,7 @@ static void test_those_that_are_dropped_leave_their_epochs(void **state)
     assert_int_equal(hub_recount(fixture_hub(f), why, sizeof why), 0);
     for (unsigned i = 0; i < COMMITMENTS_EACH_MAX; i++)
         challenged(f, ADA);
+    challenged(f, BOB);
     expect_nothing(f, ADA);
     assert_int_equal(nonces_of(f, "ada"), COMMITMENTS_EACH_MAX - EPOCH_SETS_MAX + 1);
 }

@@ -2,9 +2,12 @@
  * caught. */
 #include "node_fixture.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "wire/commitment.h"
 
 static void test_things_are_checked_once(void **state)
 {
@@ -51,6 +54,32 @@ static void test_flood_of_patterns(void **state)
     work(node);
     assert_true(calls.checked <= JOBS_CHECK_MAX + 1);
     assert_int_equal(node->count.link_skipped + calls.checked, 10 * JOBS_CHECK_MAX);
+    node_unmake(node);
+}
+
+/* The brain measures on workloads of a secret, which is told once, at the end, if it did. */
+static void test_the_salt_of_own_workloads_is_told_at_the_end(void **state)
+{
+    (void)state;
+    unsigned char digest[32];
+    char sha256[COMMITMENT_DIGEST_SIZE];
+    struct node *node = node_make();
+    salt_take(node);
+    assert_int_equal(strspn(calls.salt, "0123456789abcdef"), SALT_DIGITS);
+    assert_int_equal(strlen(calls.salt), SALT_DIGITS);
+    EVP_Digest(calls.salt, SALT_DIGITS, digest, NULL, EVP_sha256(), NULL);
+    commitment_digest_format(digest, sha256);
+    assert_string_equal(calls.sha256, sha256);
+    salt_reveal(node); /* it has measured nothing on them */
+    assert_int_equal(said_of("chat"), 0);
+    say(node, "bob", "pattern_share", "{\"pattern\":{\"id\":\"p\"}}");
+    work(node);
+    assert_int_equal(said_of("performance_report"), 1);
+    salt_reveal(node);
+    assert_int_equal(said_of("chat"), 1);
+    assert_string_equal(payload_string(said_last("chat")->payload, "salt", 64), calls.salt);
+    salt_reveal(node);
+    assert_int_equal(said_of("chat"), 1);
     node_unmake(node);
 }
 
@@ -354,6 +383,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_things_are_checked_once),
         cmocka_unit_test(test_flood_of_patterns),
+        cmocka_unit_test(test_the_salt_of_own_workloads_is_told_at_the_end),
         cmocka_unit_test(test_reports_say_how_to_repeat_it),
         cmocka_unit_test(test_no_one_fills_the_queue),
         cmocka_unit_test(test_verifications_of_its_own),

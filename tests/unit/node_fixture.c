@@ -309,6 +309,13 @@ static bool fake_take_in(void *state, const char *author, const json_t *thing,
     return true;
 }
 
+static void fake_salt(void *state, const char *salt, const char *sha256)
+{
+    (void)state;
+    snprintf(calls.salt, sizeof calls.salt, "%s", salt);
+    snprintf(calls.sha256, sizeof calls.sha256, "%s", sha256);
+}
+
 static void fake_free(void *state)
 {
     (void)state;
@@ -334,6 +341,7 @@ static struct brain fake = {.name = "fake",
                             .forget = fake_forget,
                             .check = fake_check,
                             .take_in = fake_take_in,
+                            .salt = fake_salt,
                             .free = fake_free};
 
 struct brain *brain_given(void)

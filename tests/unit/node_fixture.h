@@ -18,7 +18,7 @@
 extern struct calls {
     atomic_uint answered, checked, taken, stepped, given, concluded, proved, trained, measured;
     atomic_uint evaluations; /* wanted of the last training job */
-    char feature[256];
+    char feature[256], salt[64], sha256[80];
     char order[512]; /* ids of what was checked, each with a space behind it */
 } calls;
 

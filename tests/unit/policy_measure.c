@@ -158,7 +158,7 @@ static void wrong_questions_are_named(void **state)
     const struct khub_question good = {
         .subject = SUBJECT, .nonce = NONCE, .parameters = given, .parameter_count = count};
     struct khub_question bad = good;
-    char long_id[PEER_ID_MAX + 2];
+    char long_id[PEER_NAME_MAX + 2];
     bad.subject = "adio";
     expect_wrong(bad, "'adio'");
     bad.subject = NULL;
@@ -174,7 +174,7 @@ static void wrong_questions_are_named(void **state)
     memset(long_id, 'x', sizeof long_id - 1);
     long_id[sizeof long_id - 1] = '\0';
     bad.peer = long_id;
-    expect_wrong(bad, "and not 129");
+    expect_wrong(bad, "and not 162");
     bad = good, bad.workloads = 15;
     expect_wrong(bad, "15 workloads: it must be between 16 and 256");
     bad = good, bad.parameter_count--;

@@ -166,7 +166,7 @@ static json_t *metrics_json(const struct policy_brain *brain, const struct check
     if (subject_seen(checked->subject) != checked->subject)
         snprintf(profile, sizeof profile, "private trace");
     else if (brain->subject)
-        snprintf(profile, sizeof profile, "peer/%s", brain->ai_id);
+        snprintf(profile, sizeof profile, "peer/%s", brain->peer_shown);
     else
         snprintf(profile, sizeof profile, "referee");
     json_t *metrics = json_pack(

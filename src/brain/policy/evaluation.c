@@ -40,7 +40,7 @@ struct evaluation_set *policy_evaluation_set(const struct policy_brain *brain,
 int record_checking(struct policy_brain *brain, struct record *record)
 {
     if (!record->checking)
-        record->checking = peer_workloads(subject_seen(record->subject), brain->ai_id, CHECK_SEEDS);
+        record->checking = peer_workloads(subject_seen(record->subject), brain->peer, CHECK_SEEDS);
     return record->checking ? 0 : -1;
 }
 

@@ -6,7 +6,8 @@
  *
  * A score is made of workloads, and these of a split's name. "train/<AI>" are the workloads of
  * one AI: it trains on them, and others know them by its name, so that all can compare the same
- * candidates on the same workloads. "peer/<AI>" are those on which it measures what others send,
+ * candidates on the same workloads. "peer/<AI>/<salt>" are those on which it measures what others
+ * send, which nobody else knows before it tells its salt,
  * "heldout/<AI>" those on which it shows how far it is, "test/<nonce>" those of a claim. */
 #ifndef KHUB_BRAIN_POLICY_PARTS_H
 #define KHUB_BRAIN_POLICY_PARTS_H
@@ -17,7 +18,8 @@
 #include "policy/subject.h"
 
 #define AI_ID_MAX            PEER_ID_MAX
-#define SPLIT_SIZE           (2 * AI_ID_MAX + 16)
+#define OWN_NAME_SIZE        (PEER_NAME_MAX + 48) /* the AI's id, and what its salt hashes to */
+#define SPLIT_SIZE           (2 * AI_ID_MAX + 16 + OWN_NAME_SIZE)
 #define TRAIN_SEEDS          16u
 #define CHECK_SEEDS          PEER_WORKLOADS
 #define HELDOUT_SEEDS        CLAIM_WORKLOADS
@@ -44,6 +46,8 @@
 #define TAKEN_MAX            8u   /* AIs that are named as those whose work it has built on */
 #define TRAINING_BUDGET      16u  /* evaluations of a training job */
 #define SESSION_BUDGET       240u /* evaluations that all in a session spend together */
+
+_Static_assert(SALT_DIGITS == PEER_SALT_MAX, "one name of an AI's own workloads");
 
 /* The workloads of a nonce: a pattern and its component have the same, so one place is enough. */
 struct test_set {
@@ -171,6 +175,9 @@ struct figures_head {
 
 struct policy_brain {
     char ai_id[AI_ID_MAX + 1], specialization[64];
+    /* Of whom its own workloads are: its id and its salt; and what others are told of that, its id
+     * and what the salt hashes to. Its id alone: it has none. */
+    char peer[OWN_NAME_SIZE], peer_shown[OWN_NAME_SIZE];
     const struct subject *subject; /* NULL: a referee */
     const struct subject *second;  /* of the same specialization, and solved once; NULL: none */
     uint64_t session_clock;

@@ -2,8 +2,8 @@
  * and reviews.
  *
  * It runs the candidate on the workloads that its ratio is said to be of, and on fresh ones that
- * follow from the session's and its own name; renders the component, compiles it, runs it; and
- * says in one sentence what came of it. */
+ * follow from the session's name, its own and its salt; renders the component, compiles it, runs
+ * it; and says in one sentence what came of it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,9 +52,10 @@ static json_t *review_json(const struct score *score, const char *split, double 
 static json_t *review_make(struct policy_brain *brain, const char *session_id, const json_t *json,
                            const struct candidate *candidate, brain_stop *stop)
 {
-    char split[SPLIT_SIZE], session[AI_ID_MAX + 1];
+    char split[SPLIT_SIZE], shown[SPLIT_SIZE], session[AI_ID_MAX + 1];
     words_copy(session, session_id);
-    snprintf(split, sizeof split, "review/%s/%s", session, brain->ai_id);
+    snprintf(split, sizeof split, "review/%s/%s", session, brain->peer);
+    snprintf(shown, sizeof shown, "review/%s/%s", session, brain->peer_shown);
     double measured = ratio_on_workloads(candidate);
     struct evaluation_set *set =
         atomic_load(stop) ? NULL : evaluation_set_new(candidate->subject, split, REVIEW_SEEDS);
@@ -66,7 +67,7 @@ static json_t *review_make(struct policy_brain *brain, const char *session_id, c
         policy_module(brain, candidate->subject, candidate->parameters, split, stop);
     if (atomic_load(stop) || isnan(measured))
         return NULL;
-    return review_json(&score, split, candidate_ratio(json), measured, module);
+    return review_json(&score, shown, candidate_ratio(json), measured, module);
 }
 
 /* This AI's review of just these parameters; made when there is none yet. NULL when stopped or

@@ -216,6 +216,13 @@ static const struct subject *second_subject(const struct subject *first)
     return NULL;
 }
 
+static void policy_salt(void *state, const char *salt, const char *sha256)
+{
+    struct policy_brain *brain = state;
+    snprintf(brain->peer, sizeof brain->peer, "%s/%s", brain->ai_id, salt);
+    snprintf(brain->peer_shown, sizeof brain->peer_shown, "%s/sha256:%s", brain->ai_id, sha256);
+}
+
 struct brain *brain_policy_new(const char *ai_id, const char *specialization)
 {
     struct brain *brain = calloc(1, sizeof *brain);
@@ -226,6 +233,8 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         return NULL;
     }
     words_copy(policy->ai_id, ai_id);
+    words_copy(policy->peer, policy->ai_id);
+    words_copy(policy->peer_shown, policy->ai_id);
     words_copy(policy->specialization, specialization);
     policy->search.best_ratio = HUGE_VAL;
     policy->pattern_ratio = policy->component_ratio = 1;
@@ -240,6 +249,7 @@ struct brain *brain_policy_new(const char *ai_id, const char *specialization)
         .tell = policy_tell,
         .own_metrics = policy_own_metrics,
         .can_answer = policy_can_answer,
+        .salt = policy_salt,
         .train = policy_train,
         .prove = policy_prove,
         .standing = policy_standing,
