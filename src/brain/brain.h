@@ -182,6 +182,10 @@ struct brain {
  * `general` the referee of all of them. NULL when out of memory, or when no subject is of this
  * specialization. */
 struct brain *brain_policy_new(const char *ai_id, const char *specialization);
+/* Of a policy brain that has not trained yet: a program searches in the place of CMA-ES, asked by
+ * JSON lines (docs/SEARCH.md). `command` is for the shell, and must outlive the brain. The program
+ * ends with the calling thread at the latest. 0, or -1 after a sentence. */
+int brain_policy_search_by(struct brain *brain, const char *command, char ret_why[256]);
 /* NULL is fine. No job may be running. */
 void brain_free(struct brain *brain);
 

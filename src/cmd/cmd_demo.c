@@ -35,7 +35,7 @@ const struct demo_ai demo_ais[DEMO_AIS] = {
 
 struct demo_settings {
     double minutes, patience;
-    const char *color;
+    const char *color, *by;
     bool json, keep, memory;
 };
 
@@ -186,9 +186,21 @@ static int start_trainers(struct demo *demo, int64_t now)
             continue;
         path_in(demo, ai->ai_id, ".json", summary);
         path_in(demo, ai->ai_id, ".acks", acks);
-        const char *const arguments[] = {
-            "train", "--hub",   demo->address,      "--summary", summary, "--acks",
-            acks,    ai->ai_id, ai->specialization, minutes,     NULL};
+        /* A program of the user's searches for the last of them, if there is one. */
+        const char *by = i == DEMO_AIS - 1 ? demo->settings->by : NULL;
+        const char *const arguments[] = {"train",
+                                         "--hub",
+                                         demo->address,
+                                         "--summary",
+                                         summary,
+                                         "--acks",
+                                         acks,
+                                         ai->ai_id,
+                                         ai->specialization,
+                                         minutes,
+                                         by ? "--by" : NULL,
+                                         by,
+                                         NULL};
         if (child_start(&demo->trainers[i], ai->ai_id, demo->scratch.path, arguments) < 0)
             return complain("demo", "could not start %s: %s", ai->ai_id, strerror(errno));
         demo->started[i] = true;
@@ -473,6 +485,11 @@ static const struct setting options[] = {
      .high = MINUTES_MOST,
      .help =
          "How many minutes longer at the most, on a slow machine, until everything has happened."},
+    {.name = "by",
+     .kind = SETTING_TEXT,
+     AT(by),
+     .argument = "SEARCHER",
+     .help = "Who searches for the AI that comes last, as 'khub train --by': exec:COMMAND."},
     JSON_SETTING(struct demo_settings, "No live view; the result as JSON."),
     COLOR_SETTING(struct demo_settings),
     {.name = "memory",

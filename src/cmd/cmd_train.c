@@ -22,7 +22,7 @@
 #define MINUTES_LEAST 0.05
 
 struct train_settings {
-    const char *hub, *token_file, *room, *ai_id, *specialization, *summary, *out, *acks;
+    const char *hub, *token_file, *room, *ai_id, *specialization, *summary, *out, *acks, *by;
     struct trace_settings traces;
     double minutes;
     bool json, private_trace;
@@ -173,6 +173,7 @@ static int train(const struct train_settings *settings, struct live *live)
         .ai_id = settings->ai_id,
         .specialization = settings->specialization,
         .minutes = settings->minutes,
+        .by = settings->by ? settings->by + strlen("exec:") : NULL,
         .summary_path = settings->summary,
         .keep_path = settings->out,
         .acks_path = settings->acks,
@@ -190,12 +191,14 @@ static int train(const struct train_settings *settings, struct live *live)
 
 static int run(const void *data)
 {
+    const struct train_settings *settings = data;
+    if (settings->by && (strncmp(settings->by, "exec:", 5) != 0 || !settings->by[5]))
+        return complain("train", "--by is exec:COMMAND, not '%s'", settings->by), EXIT_USAGE;
     struct live live = {.terminal = terminal_of(STDOUT_FILENO, "auto")};
     struct sink *out = sink_open(STDOUT_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     bool shared = same_terminal();
     live.log = shared ? out : sink_open(STDERR_FILENO, false, SINK_BYTES_MAX, notice_dropped);
     live.out = out ? sink_stream(out) : NULL;
-    const struct train_settings *settings = data;
     struct traces_given given = {0};
     int code = hub_tls_check("train", settings->hub);
     if (code == EXIT_WORKED)
@@ -235,6 +238,13 @@ static const struct setting options[] = {
      .argument = "FILE",
      .help = "Appends a line to FILE for each message that the hub has acked: its message_id, its "
              "place in the room (seq) and its type."},
+    {.name = "by",
+     .kind = SETTING_TEXT,
+     AT(by),
+     .argument = "SEARCHER",
+     .help =
+         "Who searches in the place of CMA-ES: exec:COMMAND, a program that proposes parameters "
+         "(docs/SEARCH.md). What it finds is measured, claimed and checked like anybody's."},
     {.name = "out",
      .letter = 'o',
      .kind = SETTING_TEXT,

@@ -63,6 +63,12 @@ int trainer_run(const struct trainer_options *options)
     struct brain *brain = brain_policy_new(options->ai_id, options->specialization);
     struct node *node = NULL;
     struct keeping keeping = {.directory = -1};
+    char why[256];
+    if (brain && options->by && brain_policy_search_by(brain, options->by, why) < 0) {
+        fprintf(stderr, "[TRAINER] %s\n", why);
+        brain_free(brain);
+        return 1;
+    }
     if (brain && options->keep_path && keep(options->keep_path, brain, &keeping) < 0) {
         brain_free(brain);
         return 1;

@@ -29,6 +29,7 @@ struct trainer_options {
     const char *room; /* NULL: main */
     const char *ai_id, *specialization;
     double minutes;
+    const char *by; /* a program that searches in the place of CMA-ES (brain.h); NULL: none */
     /* Where it writes the summary as JSON too (summary.h), at its end and each time that it has
      * measured; NULL: nowhere. */
     const char *summary_path;

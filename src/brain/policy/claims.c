@@ -82,7 +82,7 @@ struct finding finding_own(const struct policy_brain *brain)
                             .parameters = brain->search.best,
                             .ratio_train = brain->search.best_ratio,
                             .evaluations = brain->search.evaluations,
-                            .optimiser = "cma-es",
+                            .optimiser = outside_name(brain),
                             .parents = parents_json(brain)};
 }
 

@@ -16,6 +16,7 @@
 #include "policy/measure.h"
 #include "policy/optimise/search.h"
 #include "policy/subject.h"
+#include "search/proposer.h"
 
 #define AI_ID_MAX            PEER_ID_MAX
 #define OWN_NAME_SIZE        (PEER_NAME_MAX + 48) /* the AI's id, and what its salt hashes to */
@@ -185,6 +186,10 @@ struct policy_brain {
     struct resumed resumed;
     struct objective train;
     struct search search;
+    /* Who searches in the place of CMA-ES; state NULL: nobody, or no more (outside_ended). */
+    struct proposer outside;
+    struct archive outside_archive;
+    char outside_ended[256];
     unsigned pulled; /* the generation at which it last looked at what others found */
     double pattern_ratio, component_ratio; /* on train, of what was claimed last; 1: nothing yet */
     bool claimed;
@@ -236,6 +241,15 @@ void policy_take(struct policy_brain *brain, const char *author, const char *id)
 
 /* An AI whose candidate came into the search, or is used: it is named for it. */
 void policy_credit(struct policy_brain *brain, const char *author);
+
+/* outside.c */
+/* Asks it once, and runs what it proposes: at most so many. Returns how many were run. */
+unsigned outside_search(struct policy_brain *brain, unsigned evaluations, brain_stop *stop);
+/* Puts what another found among the elites that it is shown; there is one, or nothing happens. */
+void outside_show(struct policy_brain *brain, const double *parameters);
+/* Who searches: "cma-es", "exec: ./mine". The brain's. */
+const char *outside_name(const struct policy_brain *brain);
+void outside_end(struct policy_brain *brain);
 
 /* standing.c */
 void policy_figures(const struct policy_brain *brain, struct policy_figures *ret_figures);

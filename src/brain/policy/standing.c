@@ -193,6 +193,12 @@ void policy_standing(void *state, struct brain_standing *ret_standing)
     struct policy_figures figures;
     policy_figures(brain, &figures);
     figures_show(brain->subject, &figures, ret_standing);
+    if (brain->outside_ended[0]) {
+        size_t used = strlen(ret_standing->remark);
+        snprintf(ret_standing->remark + used, BRAIN_TEXT_SIZE - used,
+                 "%sits searcher has ended, and CMA-ES goes on: %s", used ? "; " : "",
+                 SHOWN(brain->outside_ended));
+    }
 }
 
 /* ── JSON ── */
@@ -243,10 +249,13 @@ json_t *policy_summary(void *state)
     const struct subject *subject = brain->subject;
     struct policy_figures figures;
     policy_figures(brain, &figures);
-    return figures_json(&(struct figures_head){.subject = subject->name,
-                                               .version = subject->version,
-                                               .cost = subject->cost,
-                                               .traced = subject->traces,
-                                               .textbook = subject->baseline_names[0]},
-                        &figures);
+    const struct figures_head head = {.subject = subject->name,
+                                      .version = subject->version,
+                                      .cost = subject->cost,
+                                      .traced = subject->traces,
+                                      .textbook = subject->baseline_names[0]};
+    json_t *ended = *brain->outside_ended ? json_string(brain->outside_ended) : json_null();
+    json_t *searcher =
+        json_pack("{s:s,s:o}", "searcher", outside_name(brain), "searcher_ended", ended);
+    return merged(figures_json(&head, &figures), searcher);
 }

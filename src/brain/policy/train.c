@@ -153,6 +153,7 @@ static unsigned policy_look(struct policy_brain *brain, brain_stop *stop)
         policy_meet(brain);
         search_offer(search, elite->parameters, ratio);
         policy_take(brain, elite->author, elite->id);
+        outside_show(brain, elite->parameters);
     }
     search->evaluations += evaluations;
     return evaluations;
@@ -165,6 +166,12 @@ static void policy_search(struct policy_brain *brain, unsigned evaluations, brai
     while (done < evaluations && !atomic_load(stop)) {
         done += policy_look(brain, stop);
         unsigned left = done < evaluations ? evaluations - done : 0;
+        if (brain->outside.state) {
+            if (left > 0 && outside_search(brain, left, stop) == 0)
+                break; /* nothing could be run, or nobody is there any more: the next job sees */
+            done = evaluations; /* a program may take its time: others' work comes in between */
+            continue;
+        }
         unsigned generation = (unsigned)(cmaes_lambda(search->cmaes) - search->next);
         done += search_run(search, &brain->train, left < generation ? left : generation, stop);
     }
@@ -193,6 +200,7 @@ static void policy_free(void *state)
     struct policy_brain *brain = state;
     objective_free(&brain->train);
     search_end(&brain->search);
+    outside_end(brain);
     evaluation_set_free(brain->heldout);
     test_set_end(&brain->test_set);
     for (size_t i = 0; i < SUBJECTS_MAX; i++) {
