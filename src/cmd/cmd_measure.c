@@ -1,19 +1,23 @@
 /* khub measure: the number that a trainer would measure and report, for everybody who has none of
  * its code. */
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/commands.h"
 #include "cmd/json_out.h"
+#include "cmd/stop.h"
 #include "cmd/subject_named.h"
 #include "cmd/traces_given.h"
 #include "cmd/visit.h"
 #include "policy/measure.h"
+#include "probe/probe.h"
 
 struct measure_settings {
-    const char *subject, *version, *nonce, *peer, *parameters;
+    const char *subject, *version, *nonce, *peer, *parameters, *module;
     struct trace_settings traces;
     long workloads;
     bool json;
@@ -77,36 +81,98 @@ static void print_measured(const struct measure_settings *settings,
            100 * measured->gap_closed);
 }
 
-static int measure(const struct measure_settings *settings, const char *version, json_t *object)
+static int tell(const struct measure_settings *settings, int result,
+                const struct khub_measured *measured, const char *why)
+{
+    if (result == KHUB_E_ARGUMENT) {
+        complain("measure", "%s.", why);
+        return EXIT_USAGE;
+    }
+    if (result < 0)
+        return complain("measure", "out of memory");
+    if (settings->json)
+        return json_print_result("measure", measured_json(settings, measured));
+    print_measured(settings, measured);
+    return EXIT_WORKED;
+}
+
+static int measure_parameters(const struct measure_settings *settings,
+                              struct khub_question *question, json_t *object)
 {
     struct khub_parameter given[SUBJECT_PARAMETERS_MAX];
     struct khub_measured measured;
     char why[KHUB_WHY_SIZE];
+    int code = read_parameters(object, given, &question->parameter_count);
+    question->parameters = given;
+    return code == EXIT_WORKED
+               ? tell(settings, khub_measure(question, &measured, why), &measured, why)
+               : code;
+}
+
+/* The text of the file; NULL after a sentence. */
+static char *read_source(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *source = file ? calloc(1, PROBE_SOURCE_MAX + 2) : NULL;
+    size_t length = source ? fread(source, 1, PROBE_SOURCE_MAX + 1, file) : 0;
+    bool failed = !source || ferror(file);
+    if (failed)
+        complain("measure", "can't read the module: %s: %s", path, strerror(errno));
+    else if (strlen(source) < length)
+        complain("measure", "the module has a NUL in it: %s", path);
+    if (file)
+        fclose(file);
+    if (!failed && strlen(source) == length)
+        return source;
+    free(source);
+    return NULL;
+}
+
+static int measure_module(const struct measure_settings *settings,
+                          const struct khub_question *question)
+{
+    const struct subject *subject;
+    struct khub_measured measured;
+    struct probe_report report;
+    char why[KHUB_WHY_SIZE];
+    int result = question_check(question, &subject, why);
+    if (result < 0)
+        return tell(settings, result, NULL, why);
+    char *source = read_source(settings->module);
+    if (!source)
+        return EXIT_FAILED;
+    struct evaluation_set *set = question_workloads(question, subject);
+    int code;
+    if (!set)
+        code = complain("measure", "out of memory");
+    else {
+        stop_catch();
+        probe_on(subject, source, set, stop_flag(), &report);
+        if (report.result != PROBE_RAN)
+            code = complain("measure", "the module has no score (%s): %s",
+                            probe_result_text(report.result), report.why);
+        else
+            code = tell(settings, score_beside(&report.score, subject, set, &measured), &measured,
+                        why);
+    }
+    evaluation_set_free(set);
+    free(source);
+    return code;
+}
+
+static int measure(const struct measure_settings *settings, const char *version, json_t *object)
+{
     struct khub_question question = {.subject = settings->subject,
                                      .subject_version = version,
                                      .nonce = settings->nonce,
                                      .peer = settings->peer,
-                                     .workloads = (size_t)settings->workloads,
-                                     .parameters = given};
-    int code = read_parameters(object, given, &question.parameter_count);
-    if (code != EXIT_WORKED)
-        return code;
-    switch (khub_measure(&question, &measured, why)) {
-    case 0:
-        break;
-    case KHUB_E_ARGUMENT:
-        complain("measure", "%s.", why);
-        return EXIT_USAGE;
-    default:
-        return complain("measure", "out of memory");
-    }
-    if (settings->json)
-        return json_print_result("measure", measured_json(settings, &measured));
-    print_measured(settings, &measured);
-    return EXIT_WORKED;
+                                     .workloads = (size_t)settings->workloads};
+    return object ? measure_parameters(settings, &question, object)
+                  : measure_module(settings, &question);
 }
 
-/* With --trace it is the traces' subject that is measured. An exit code. */
+/* object: the parameters; NULL: it is a module. With --trace it is the traces' subject that is
+ * measured. An exit code. */
 static int measure_given(const struct measure_settings *settings, const struct subject *subject,
                          json_t *object)
 {
@@ -136,13 +202,19 @@ static int run(const void *data)
         complain("measure", "either --nonce or --peer says which workloads.");
         return EXIT_USAGE;
     }
-    if (!settings->parameters) {
+    if (!settings->parameters && !settings->module) {
         complain("measure",
                  "--parameters is missing: an object {\"name\": number, …}; "
                  "'khub subjects %s' lists them.",
                  settings->subject);
         return EXIT_USAGE;
     }
+    if (settings->parameters && settings->module) {
+        complain("measure", "either --parameters or --module says what is measured.");
+        return EXIT_USAGE;
+    }
+    if (settings->module)
+        return measure_given(settings, subject, NULL);
     json_t *object = json_loads(settings->parameters, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(object)) {
         json_decref(object);
@@ -182,6 +254,12 @@ static const struct setting options[] = {
      AT(parameters),
      .argument = "JSON",
      .help = "An object {\"name\": number, …} of all that the subject has."},
+    {.name = "module",
+     .kind = SETTING_TEXT,
+     AT(module),
+     .argument = "FILE",
+     .help = "Instead of parameters: a C module, whoever wrote it. It is compiled and run so that "
+             "it can do no more than answer (needs cc, and a kernel with Landlock)."},
     {.name = "workloads",
      .kind = SETTING_WHOLE,
      AT(workloads),
@@ -204,7 +282,7 @@ const struct command command_measure = {
     .name = "measure",
     .summary = "measure parameters as a trainer would: on a claim's nonce",
     .about =
-        "Measures the parameters of a policy on the workloads that follow from a nonce, without a "
+        "Measures the parameters of a policy, or its C, on the workloads that follow from a nonce, without a "
         "hub. The ratio is the number that every trainer finds for a claim with these parameters "
         "and that nonce: what an AI of yours tells the hub in the measurement of a commitment, "
         "or in a report on another's claim, as ratio.\n\n"
@@ -214,7 +292,7 @@ const struct command command_measure = {
                "      --parameters \"$(cat parameters.json)\" --json\n"
                "  khub measure audio --peer ada --parameters \"$(cat parameters.json)\"",
     .worked = "measured",
-    .failed = "out of memory",
+    .failed = "out of memory; the module has no score",
     .options = options,
     .operands = operands,
     .settings_size = sizeof(struct measure_settings),

@@ -143,8 +143,18 @@ static int check_workloads(const struct khub_question *question, char *ret_why)
     return 0;
 }
 
-static struct evaluation_set *workloads_asked(const struct subject *subject,
-                                              const struct khub_question *question)
+int question_check(const struct khub_question *question, const struct subject **ret_subject,
+                   char ret_why[KHUB_WHY_SIZE])
+{
+    const struct subject *subject = subject_asked(question, ret_why);
+    if (!subject || check_workloads(question, ret_why) < 0)
+        return KHUB_E_ARGUMENT;
+    *ret_subject = subject;
+    return 0;
+}
+
+struct evaluation_set *question_workloads(const struct khub_question *question,
+                                          const struct subject *subject)
 {
     size_t preset = question->nonce ? CLAIM_WORKLOADS : PEER_WORKLOADS;
     size_t count = question->workloads > 0 ? question->workloads : preset;
@@ -152,37 +162,44 @@ static struct evaluation_set *workloads_asked(const struct subject *subject,
                            : peer_workloads(subject, question->peer, count);
 }
 
-int khub_measure(const struct khub_question *question, struct khub_measured *ret_measured,
-                 char ret_why[KHUB_WHY_SIZE])
+int score_beside(const struct score *score, const struct subject *subject,
+                 const struct evaluation_set *set, struct khub_measured *ret_measured)
 {
-    double parameters[SUBJECT_PARAMETERS_MAX];
     struct baselines beside;
-    const struct subject *subject = subject_asked(question, ret_why);
-    if (!subject || check_workloads(question, ret_why) < 0 ||
-        parameters_take(subject, question->parameters, question->parameter_count, parameters,
-                        ret_why, KHUB_WHY_SIZE) < 0)
-        return KHUB_E_ARGUMENT;
-    struct evaluation_set *set = workloads_asked(subject, question);
-    if (!set)
-        return KHUB_E_NO_MEMORY;
-    struct score score = evaluation_set_score(set, parameters);
     baselines_measure(subject, set, &beside);
-    evaluation_set_free(set);
-    if (isnan(score.ratio) || isnan(beside.bound_ratio) || isnan(beside.textbook_cost))
+    if (isnan(score->ratio) || isnan(beside.bound_ratio) || isnan(beside.textbook_cost))
         return KHUB_E_NO_MEMORY;
     *ret_measured =
         (struct khub_measured){.subject = subject->name,
                                .subject_version = subject->version,
-                               .workloads = score.seeds,
-                               .wins = score.wins,
-                               .ratio = score.ratio,
-                               .ci95 = score.ci95,
-                               .cost = score.cost,
+                               .workloads = score->seeds,
+                               .wins = score->wins,
+                               .ratio = score->ratio,
+                               .ci95 = score->ci95,
+                               .cost = score->cost,
                                .bound_ratio = beside.bound_ratio,
-                               .gap_closed = gap_closed(score.ratio, beside.bound_ratio),
+                               .gap_closed = gap_closed(score->ratio, beside.bound_ratio),
                                .baseline = subject->baseline_names[0],
                                .baseline_cost = beside.textbook_cost,
                                .practice = beside.practice,
                                .practice_ratio = beside.practice_ratio};
     return 0;
+}
+
+int khub_measure(const struct khub_question *question, struct khub_measured *ret_measured,
+                 char ret_why[KHUB_WHY_SIZE])
+{
+    double parameters[SUBJECT_PARAMETERS_MAX];
+    const struct subject *subject;
+    if (question_check(question, &subject, ret_why) < 0 ||
+        parameters_take(subject, question->parameters, question->parameter_count, parameters,
+                        ret_why, KHUB_WHY_SIZE) < 0)
+        return KHUB_E_ARGUMENT;
+    struct evaluation_set *set = question_workloads(question, subject);
+    if (!set)
+        return KHUB_E_NO_MEMORY;
+    struct score score = evaluation_set_score(set, parameters);
+    int result = score_beside(&score, subject, set, ret_measured);
+    evaluation_set_free(set);
+    return result;
 }

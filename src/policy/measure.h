@@ -39,6 +39,17 @@ struct baselines {
 void baselines_measure(const struct subject *subject, const struct evaluation_set *set,
                        struct baselines *ret_baselines);
 
+/* What a question is about, whoever decides on its workloads; its parameters are not looked at. 0,
+ * or KHUB_E_ARGUMENT after a sentence. */
+int question_check(const struct khub_question *question, const struct subject **ret_subject,
+                   char ret_why[KHUB_WHY_SIZE]);
+/* The workloads of a question that is in order. To be freed; NULL when out of memory. */
+struct evaluation_set *question_workloads(const struct khub_question *question,
+                                          const struct subject *subject);
+/* A score on these workloads, beside what others do there. 0 or KHUB_E_NO_MEMORY. */
+int score_beside(const struct score *score, const struct subject *subject,
+                 const struct evaluation_set *set, struct khub_measured *ret_measured);
+
 /* Parameters that anybody gave, put in the subject's order. 0, or -1 and a sentence on what is
  * wrong, which names the parameter, its value and its range. */
 int parameters_take(const struct subject *subject, const struct khub_parameter *given, size_t count,

@@ -83,29 +83,28 @@ int probe_wait(int pid, double seconds, const atomic_bool *stop, bool *ret_late)
 
 /* ── */
 
-static void run_module(const struct subject *subject, const char *directory, const char *split,
-                       size_t seeds, const atomic_bool *stop, struct probe_report *report)
+/* What its answers are worth on these workloads. */
+static void run_module(const struct subject *subject, const char *directory,
+                       struct evaluation_set *exam, const atomic_bool *stop,
+                       struct probe_report *report)
 {
-    struct evaluation_set *exam = evaluation_set_new_until(subject, split, seeds, stop);
-    struct host *host = exam ? host_begin(directory, subject, seeds, stop, report) : NULL;
-    if (!exam)
-        probe_explain(report, "%s", stop && atomic_load(stop) ? "it was stopped" : "no memory");
-    if (host) {
-        evaluation_set_heed(exam, host_broken(host));
-        struct score score = evaluation_set_module(exam, host_policy(host));
-        report->result = host_end(host, report);
-        if (report->result == PROBE_RAN && isnan(score.ratio)) {
-            report->result = PROBE_KILLED;
-            probe_explain(report, "its states are more than %u bytes", MODULE_STATES_MAX);
-        }
-        if (report->result == PROBE_RAN)
-            report->score = score;
+    struct host *host = host_begin(directory, subject, evaluation_set_size(exam), stop, report);
+    if (!host)
+        return;
+    evaluation_set_heed(exam, host_broken(host));
+    struct score score = evaluation_set_module(exam, host_policy(host));
+    evaluation_set_heed(exam, stop);
+    report->result = host_end(host, report);
+    if (report->result == PROBE_RAN && isnan(score.ratio)) {
+        report->result = PROBE_KILLED;
+        probe_explain(report, "its states are more than %u bytes", MODULE_STATES_MAX);
     }
-    evaluation_set_free(exam);
+    if (report->result == PROBE_RAN)
+        report->score = score;
 }
 
-void probe_unread(const struct subject *subject, const char *source, const char *split,
-                  size_t seeds, const atomic_bool *stop, struct probe_report *ret_report)
+void probe_unread(const struct subject *subject, const char *source, struct evaluation_set *exam,
+                  const atomic_bool *stop, struct probe_report *ret_report)
 {
     *ret_report = (struct probe_report){.result = PROBE_FAILED};
     struct scratch scratch;
@@ -116,15 +115,28 @@ void probe_unread(const struct subject *subject, const char *source, const char 
     ret_report->result = compile_module(scratch.path, subject, source, stop, ret_report);
     if (ret_report->result == PROBE_RAN) {
         ret_report->result = PROBE_FAILED;
-        run_module(subject, scratch.path, split, seeds, stop, ret_report);
+        run_module(subject, scratch.path, exam, stop, ret_report);
     }
     scratch_remove(&scratch);
+}
+
+void probe_on(const struct subject *subject, const char *source, struct evaluation_set *exam,
+              const atomic_bool *stop, struct probe_report *ret_report)
+{
+    *ret_report = (struct probe_report){.result = PROBE_NOT_COMPILED};
+    if (source_allowed(source, ret_report))
+        probe_unread(subject, source, exam, stop, ret_report);
 }
 
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report)
 {
-    *ret_report = (struct probe_report){.result = PROBE_NOT_COMPILED};
-    if (source_allowed(source, ret_report))
-        probe_unread(subject, source, split, seeds, stop, ret_report);
+    *ret_report = (struct probe_report){.result = PROBE_FAILED};
+    struct evaluation_set *exam = evaluation_set_new_until(subject, split, seeds, stop);
+    if (exam)
+        probe_on(subject, source, exam, stop, ret_report);
+    else
+        probe_explain(ret_report, "%s",
+                      stop && atomic_load(stop) ? "it was stopped" : "out of memory");
+    evaluation_set_free(exam);
 }

@@ -52,5 +52,9 @@ struct probe_report {
  * `stop` may be NULL; when it becomes true, the result is PROBE_FAILED. */
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
+/* The same on workloads that are there: nobody else scores on them meanwhile. Afterwards they heed
+ * `stop`. */
+void probe_on(const struct subject *subject, const char *source, struct evaluation_set *exam,
+              const atomic_bool *stop, struct probe_report *ret_report);
 
 #endif

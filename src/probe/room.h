@@ -16,9 +16,9 @@ struct sock_fprog;
 __attribute__((format(printf, 2, 3))) void probe_explain(struct probe_report *report,
                                                          const char *format, ...);
 
-/* probe_module without the look at the source: all else must hold whatever it says. */
-void probe_unread(const struct subject *subject, const char *source, const char *split,
-                  size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
+/* probe_on without the look at the source: all else must hold whatever it says. */
+void probe_unread(const struct subject *subject, const char *source, struct evaluation_set *exam,
+                  const atomic_bool *stop, struct probe_report *ret_report);
 
 /* Whether the text keeps to what a module may be written in; if not, the report says why. */
 bool source_allowed(const char *source, struct probe_report *report);

@@ -87,6 +87,33 @@ def anybody_measures_a_claim():
 
 
 @test
+def anybody_measures_a_module():
+    """The C that was learned has its parameters' ratio; what only looks like a module has none."""
+    with Folder() as folder:
+        out, lie = os.path.join(folder, "it"), os.path.join(folder, "lie.c")
+        learned = json.loads(worked("learn", "audio", "--evaluations", "3", "--train", "1", "--heldout", "2", "--json", "--out",
+                                    out).out)
+        given, module = json.dumps(learned["parameters"]), os.path.join(out, "policy.c")
+        of = ("measure", "audio", "--nonce", NONCE, "--workloads", "16")
+        wanted = json.loads(worked(*of, "--parameters", given, "--json").out)
+        equal(json.loads(worked(*of, "--module", module, "--json").out), wanted, "what the module is worth")
+        check(f"{wanted['ratio']:.17g}" in worked(*of, "--module", module).out, wanted)
+        with open(module, encoding="utf-8") as file:
+            source = file.read()
+        body = "static uint32_t playout_delay_us(void *state)\n{\n"
+        for text, said in ((source.replace(body, body + "    for (volatile int i = 0; i < 1; i += 0)\n        ;\n"), ["timeout", "blocks"]),
+                           (source.replace(body, body + "    __builtin_trap();\n"), ["killed", "crashed"]),
+                           ('#include "/etc/passwd"\n' + source, ["not_compiled", "#include"]), ("int x;\n", ["variables"]),
+                           ("\0", ["NUL"])):
+            with open(lie, "w", encoding="utf-8") as file:
+                file.write(text)
+            refused(1, *of, "--module", lie, said=said)
+        refused(1, *of, "--module", os.path.join(folder, "none"), said=["can't read", "none"])
+        refused(2, *of, "--module", module, "--parameters", given, said=["either --parameters or --module"])
+        refused(2, "measure", "audio", "--nonce", "1", "--module", module, said=["32"])
+
+
+@test
 def what_cannot_be_measured_is_named():
     good = textbook("audio")
     given = ["--parameters", json.dumps(good)]

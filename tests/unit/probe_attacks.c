@@ -231,6 +231,7 @@ static const struct attempt to_cheat[] = {
 };
 
 static const struct subject *subject;
+static struct evaluation_set *exam;
 static double bound, honest;
 
 static char *source_of(const struct attempt *attempt)
@@ -257,7 +258,7 @@ static size_t fails(const struct attempt *attempt)
     struct probe_report read = {0}, ran;
     char *source = source_of(attempt);
     bool allowed = source_allowed(source, &read);
-    probe_unread(subject, source, "test/probe", SEEDS, NULL, &ran);
+    probe_unread(subject, source, exam, NULL, &ran);
     free(source);
     bool right = allowed == !attempt->door && (allowed || strstr(read.why, attempt->door)) &&
                  ran.result == attempt->inside && strstr(ran.why, attempt->why) &&
@@ -321,13 +322,19 @@ static int set_up(void **state)
 {
     (void)state;
     subject = subject_find("process_manager");
-    struct evaluation_set *exam = evaluation_set_new(subject, "test/probe", SEEDS);
+    exam = evaluation_set_new(subject, "test/probe", SEEDS);
     bound = evaluation_set_bound(exam).ratio;
     double textbook[SUBJECT_PARAMETERS_MAX];
     subject_textbook(subject, textbook);
     honest = evaluation_set_score(exam, textbook).ratio;
-    evaluation_set_free(exam);
     return bound > 0.05 ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    evaluation_set_free(exam);
+    return 0;
 }
 
 int main(void)
@@ -337,5 +344,5 @@ int main(void)
         cmocka_unit_test(being_another), cmocka_unit_test(being_much),
         cmocka_unit_test(getting_out),   cmocka_unit_test(cheating),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
 }
