@@ -7,6 +7,7 @@
 
 #include "trace/alloc.h"
 #include "trace/cache.h"
+#include "trace/calls.h"
 #include "trace/flent.h"
 #include "trace/frames.h"
 #include "trace/jobs.h"
@@ -26,6 +27,7 @@ const struct trace_format trace_formats[] = {
     {"ftrace", TRACE_JOBS, jobs_ftrace_fits, jobs_ftrace_read},
     {"mahimahi", TRACE_DELIVERIES, mahimahi_fits, mahimahi_read},
     {"presentmon", TRACE_FRAMES, frames_presentmon_fits, frames_presentmon_read},
+    {"ADFA-LD", TRACE_CALLS, calls_adfa_fits, calls_adfa_read, calls_adfa_end},
     {0},
 };
 
@@ -83,6 +85,8 @@ static int read_streams(struct reading *reading, const char *name)
     if (more == 0 && reading->trace->count == 0)
         return reading_failed(reading, "there are no %s in it",
                               trace_kind_plural(reading->trace->kind));
+    if (more == 0 && format->end)
+        return format->end(reading);
     return more;
 }
 

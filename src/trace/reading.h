@@ -31,6 +31,7 @@ struct trace_format {
     bool (*fits)(struct slice beginning, bool whole);
     /* 0, or -1 when reading_wrong or another of these said what is wrong. */
     int (*read)(struct reading *reading);
+    int (*end)(struct reading *reading); /* after the last stream: is all there? NULL: it is */
 };
 /* Ended by a row without a name; of those that fit the first is taken. */
 extern const struct trace_format trace_formats[];

@@ -547,6 +547,161 @@ static void frames_are_counted(void **state)
     }
 }
 
+/* ── recorded sequences ── */
+
+enum { RECORDED = 900 };
+struct recorded {
+    struct trace trace;
+    struct trace_options options;
+    int64_t values[RECORDED][3];
+};
+
+/* Sequences of so many calls of each kind, one after the other, of few different calls. */
+static struct recorded *recorded_new(const int64_t *kinds, const size_t *lengths, size_t count)
+{
+    struct recorded *recorded = calloc(1, sizeof *recorded);
+    struct random random;
+    random_seed(&random, 11);
+    recorded->trace = (struct trace){.kind = TRACE_CALLS, .values = recorded->values[0]};
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < lengths[i]; k++) {
+            int64_t *record = recorded->values[recorded->trace.count++];
+            assert_in_range(recorded->trace.count, 1, RECORDED);
+            record[0] = (int64_t)i;
+            record[1] = kinds[i];
+            record[2] = (int64_t)(kinds[i] == TRACE_CALLS_ATTACK ? 300 : 0) +
+                        (int64_t)random_below(&random, 3);
+        }
+    return recorded;
+}
+
+enum { T = TRACE_CALLS_TRAINING, N = TRACE_CALLS_NORMAL, A = TRACE_CALLS_ATTACK };
+enum { SEQUENCES = 9 };
+static const int64_t recorded_kinds[SEQUENCES] = {T, N, A, N, T, A, N, N, A};
+static const size_t recorded_lengths[SEQUENCES] = {200, 60, 30, 20, 150, 40, 3, 270, 25};
+
+/* How often these calls came in one of the sequences of training. */
+static uint32_t recorded_occurrences(const struct recorded *recorded, size_t end, size_t n)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i + n <= recorded->trace.count; i++) {
+        const int64_t(*at)[3] = &recorded->values[i];
+        bool same = at[0][1] == T && at[0][0] == at[n - 1][0];
+        for (size_t k = 0; same && k < n; k++)
+            same = at[k][2] == recorded->values[end + 1 - n + k][2];
+        found += same;
+    }
+    return found;
+}
+
+/* A half's workload has its sequences, normal ones first, and of each call the counts of those
+ * n-grams that lie in its sequence. */
+static void check_half(const struct recorded *recorded, bool later, const size_t *sequences)
+{
+    struct trace_part part = {&recorded->trace, &recorded->options, later ? 450 : 0, 449, false};
+    struct security_workload *load = subject->workload_read(&part, 1);
+    size_t call = 0, judged = 0;
+    for (; sequences[judged] < SEQUENCES; judged++) {
+        size_t first = 0, which = sequences[judged];
+        for (size_t i = 0; i < which; i++)
+            first += recorded_lengths[i];
+        for (size_t i = 0; i < recorded_lengths[which]; i++, call++) {
+            assert_int_equal(load->places[call], i < 254 ? i + 1 : 255);
+            assert_int_equal(load->kinds[call],
+                             recorded_kinds[which] == A ? CALL_ATTACK : CALL_NORMAL);
+            assert_int_equal(load->seen[call][0], 350);
+            for (size_t n = 1; n < GRAMS; n++)
+                assert_int_equal(load->seen[call][n],
+                                 i + 1 < n ? 0 : recorded_occurrences(recorded, first + i, n));
+        }
+        assert_true(load->beliefs[judged].attack == (recorded_kinds[which] == A));
+        assert_true(load->beliefs[judged].normal == (recorded_kinds[which] == N));
+    }
+    assert_int_equal(load->count, call);
+    assert_int_equal(load->sequences, judged);
+    free(load);
+}
+
+static void recorded_sequences_are_halved(void **state)
+{
+    (void)state;
+    struct recorded *recorded = recorded_new(recorded_kinds, recorded_lengths, SEQUENCES);
+    check_half(recorded, false, (const size_t[]){1, 3, 2, SEQUENCES});
+    check_half(recorded, true, (const size_t[]){6, 7, 5, 8, SEQUENCES});
+    free(recorded);
+}
+
+/* A window has 80 normal sequences and 20 attacks of its half; in one piece it has all. */
+static void windows_of_recorded_sequences(void **state)
+{
+    (void)state;
+    enum { NORMAL = 200, ATTACKED_ONES = 60, ALL = 1 + NORMAL + ATTACKED_ONES };
+    int64_t kinds[ALL] = {T};
+    size_t lengths[ALL] = {10};
+    for (size_t i = 1; i < ALL; i++) {
+        kinds[i] = i <= NORMAL ? N : A;
+        lengths[i] = i <= NORMAL / 2 ? 1 : 2; /* the later half of the normal ones is longer */
+    }
+    struct recorded *recorded = recorded_new(kinds, lengths, ALL);
+    for (int later = 0; later < 2; later++)
+        for (int whole = 0; whole < 2; whole++) {
+            struct trace_part part = {&recorded->trace, &recorded->options, later ? 200 : 0, 200,
+                                      .whole = whole};
+            struct security_workload *load = subject->workload_read(&part, 3);
+            size_t normal = whole ? 100 : 80, attacks = whole ? 30 : 20;
+            assert_int_equal(load->sequences, normal + attacks);
+            assert_int_equal(load->count, normal * (later ? 2 : 1) + attacks * 2);
+            assert_true(load->beliefs[normal - 1].normal == 1 && load->beliefs[normal].attack == 1);
+            free(load);
+        }
+    free(recorded);
+}
+
+/* A sequence is as suspicious as its most suspicious call, and begins with none. */
+static void sequences_are_judged_as_one(void **state)
+{
+    (void)state;
+    struct recorded *recorded = recorded_new(recorded_kinds, recorded_lengths, SEQUENCES);
+    struct trace_part part = {&recorded->trace, &recorded->options, 450, 449, false};
+    struct security_workload *load = subject->workload_read(&part, 1);
+    uint16_t scores[RECORDED], most[4] = {0};
+    size_t judged = 0;
+    security_stide(load, 6, 20, scores);
+    for (size_t i = 0; i < load->count; i++) {
+        uint32_t foreign = 0;
+        judged += load->places[i] == 1;
+        for (size_t back = 0; back < 20 && back <= i; back++) {
+            foreign += load->places[i - back] >= 6 && load->seen[i - back][6] == 0;
+            if (load->places[i - back] == 1)
+                break;
+        }
+        assert_int_equal(scores[i], foreign);
+        most[judged - 1] = (uint16_t)(foreign > most[judged - 1] ? foreign : most[judged - 1]);
+    }
+    assert_int_equal(judged, 4);
+    assert_true(most[2] == 20 && most[3] == 20); /* all is foreign in an attack */
+    assert_true(subject->baseline_cost(load, 0) == roc_missed_area(load->beliefs, most, 4));
+
+    double p[SUBJECT_PARAMETERS_MAX];
+    struct security_rules rules;
+    struct security_state memory;
+    subject_textbook(subject, p);
+    subject->rules_of(p, &rules);
+    memset(most, 0, sizeof most);
+    judged = 0;
+    for (size_t i = 0; i < load->count; i++) {
+        if (load->places[i] == 1) {
+            security_reset(&memory);
+            judged++;
+        }
+        uint32_t score = security_step(&rules, &memory, load->seen[i]);
+        most[judged - 1] = (uint16_t)(score > most[judged - 1] ? score : most[judged - 1]);
+    }
+    assert_true(subject_cost(subject, load, p) == roc_missed_area(load->beliefs, most, 4));
+    free(load);
+    free(recorded);
+}
+
 /* Who knew which calls are an attack's could do anything: no cost changes with that. */
 static void nobody_sees_the_truth(void **state)
 {
@@ -588,6 +743,9 @@ int main(void)
         cmocka_unit_test(the_textbook_setting_is_about_stide),
         cmocka_unit_test(frames_are_counted),
         cmocka_unit_test(nobody_sees_the_truth),
+        cmocka_unit_test(recorded_sequences_are_halved),
+        cmocka_unit_test(windows_of_recorded_sequences),
+        cmocka_unit_test(sequences_are_judged_as_one),
     };
     return cmocka_run_group_tests_name("policy_security", tests, NULL, tear_down);
 }

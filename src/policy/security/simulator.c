@@ -86,15 +86,33 @@ static int make(struct making *making, uint64_t seed, struct security_workload *
     mimicry_learn(&making->mimicry, calls, TRAINING_CALLS, &random);
     syscalls_attacked(&making->program, &making->mimicry, state, &random, test, ret->kinds,
                       TEST_CALLS);
+    memset(ret->places, PLACE_MOST, TEST_CALLS); /* it has run for long */
     attack_filter_start(&making->filter, &making->program, &making->mimicry, state);
     for (size_t i = 0; i < TEST_CALLS; i++)
         ret->beliefs[i] = attack_filter_take(&making->filter, &test[i]);
     return syscalls_count(calls, TRAINING_CALLS, TRAINING_CALLS + TEST_CALLS, ret->seen);
 }
 
+struct security_workload *security_workload_new(size_t count, size_t sequences)
+{
+    struct security_workload *load;
+    size_t beliefs = sequences > 0 ? sequences : count;
+    char *block =
+        malloc(sizeof *load + beliefs * sizeof *load->beliefs + count * (sizeof *load->seen + 2));
+    if (!block)
+        return NULL;
+    load = (void *)block;
+    *load = (struct security_workload){.count = count, .sequences = sequences};
+    load->beliefs = (void *)(block += sizeof *load);
+    load->seen = (void *)(block += beliefs * sizeof *load->beliefs);
+    load->places = (void *)(block += count * sizeof *load->seen);
+    load->kinds = load->places + count;
+    return load;
+}
+
 static void *workload_new(uint64_t seed)
 {
-    struct security_workload *load = malloc(sizeof *load);
+    struct security_workload *load = security_workload_new(TEST_CALLS, 0);
     struct making *making = malloc(sizeof *making);
     if (!load || !making || make(making, seed, load) < 0) {
         free(load);
@@ -104,14 +122,24 @@ static void *workload_new(uint64_t seed)
     return load;
 }
 
+static bool is_foreign(const struct security_workload *load, size_t call, size_t window)
+{
+    return load->places[call] >= window && load->seen[call][window] == 0;
+}
+
 void security_stide(const struct security_workload *load, size_t window, size_t frame,
                     uint16_t *ret_scores)
 {
     uint16_t foreign = 0;
-    for (size_t i = 0; i < TEST_CALLS; i++) {
-        foreign += load->seen[i][window] == 0;
-        if (i >= frame)
-            foreign -= load->seen[i - frame][window] == 0;
+    size_t begin = 0; /* of the sequence */
+    for (size_t i = 0; i < load->count; i++) {
+        if (load->places[i] == 1) {
+            foreign = 0;
+            begin = i;
+        }
+        foreign += is_foreign(load, i, window);
+        if (i - begin >= frame)
+            foreign -= is_foreign(load, i - frame, window);
         ret_scores[i] = foreign;
     }
 }
@@ -144,8 +172,25 @@ static const struct constant constants[] = {
 };
 extern const char security_module[];
 
+/* What is missed when calls have these scores, which it may overwrite. */
+static double missed_area(const struct security_workload *load, uint16_t *scores)
+{
+    if (load->sequences == 0)
+        return roc_missed_area(load->beliefs, scores, load->count);
+    size_t sequences = 0;
+    for (size_t i = 0; i < load->count; i++) {
+        uint16_t score = scores[i];
+        if (load->places[i] == 1)
+            scores[sequences++] = score;
+        else if (score > scores[sequences - 1])
+            scores[sequences - 1] = score;
+    }
+    return roc_missed_area(load->beliefs, scores, sequences);
+}
+
 /* Who judges the calls: our rules, or a compiled module's. */
 struct decider {
+    int (*start)(const void *judge, void *state); /* a sequence; 0, or -1 when out of memory */
     uint32_t (*step)(const void *judge, void *state, const uint32_t *counts);
     const void *judge;
     void *state;
@@ -153,12 +198,27 @@ struct decider {
 
 static double simulate(const struct security_workload *load, struct decider decider)
 {
-    uint16_t scores[TEST_CALLS];
-    for (size_t i = 0; i < TEST_CALLS; i++) {
+    uint16_t *scores = malloc(load->count * sizeof *scores);
+    double cost = nan("");
+    if (!scores)
+        return cost;
+    for (size_t i = 0; i < load->count; i++) {
+        if ((i == 0 || load->places[i] == 1) && decider.start(decider.judge, decider.state) < 0)
+            goto done;
         uint32_t score = decider.step(decider.judge, decider.state, load->seen[i]);
         scores[i] = score < UINT16_MAX ? (uint16_t)score : UINT16_MAX;
     }
-    return roc_missed_area(load->beliefs, scores, TEST_CALLS);
+    cost = missed_area(load, scores);
+done:
+    free(scores);
+    return cost;
+}
+
+static int own_start(const void *rules, void *state)
+{
+    (void)rules;
+    security_reset(state);
+    return 0;
 }
 
 static uint32_t own_step(const void *rules, void *state, const uint32_t *counts)
@@ -169,8 +229,7 @@ static uint32_t own_step(const void *rules, void *state, const uint32_t *counts)
 static double cost_of(const void *workload, const void *rules)
 {
     struct security_state state;
-    security_reset(&state);
-    return simulate(workload, (struct decider){own_step, rules, &state});
+    return simulate(workload, (struct decider){own_start, own_step, rules, &state});
 }
 
 enum { ASK_STEP };
@@ -182,6 +241,12 @@ static const struct operation operations[] = {
          "in training; counts[0]: how many calls that was. A state for each process that is "
          "watched."},
 };
+
+static int asked_start(const void *judge, void *state)
+{
+    module_states_drop(judge);
+    return module_state_new(judge, state);
+}
 
 static uint32_t asked_step(const void *judge, void *state, const uint32_t *counts)
 {
@@ -195,9 +260,7 @@ static uint32_t asked_step(const void *judge, void *state, const uint32_t *count
 static double module_cost(const void *workload, const struct compiled_policy *module)
 {
     struct module_state state;
-    if (module_state_new(module, &state) < 0)
-        return nan("");
-    return simulate(workload, (struct decider){asked_step, NULL, &state});
+    return simulate(workload, (struct decider){asked_start, asked_step, module, &state});
 }
 
 /* The fifth has STIDE's best frame on these workloads, which no textbook knows. The last is this
@@ -226,17 +289,21 @@ static double baseline_cost(const void *workload, int which)
         size_t window, frame;
     } stide[] = {{6, 20}, {5, 20}, {10, 20}, {6, 1}, {5, 14}};
     const struct security_workload *load = workload;
-    uint16_t scores[TEST_CALLS];
     if ((size_t)which >= sizeof stide / sizeof *stide)
         return cost_of(workload, &markov_cusum);
+    uint16_t *scores = malloc(load->count * sizeof *scores);
+    if (!scores)
+        return nan("");
     security_stide(load, stide[which].window, stide[which].frame, scores);
-    return roc_missed_area(load->beliefs, scores, TEST_CALLS);
+    double cost = missed_area(load, scores);
+    free(scores);
+    return cost;
 }
 
 static double bound_cost(const void *workload)
 {
     const struct security_workload *load = workload;
-    return roc_least_missed_area(load->beliefs, TEST_CALLS);
+    return roc_least_missed_area(load->beliefs, load->count);
 }
 
 const struct subject subject_security = {
@@ -247,5 +314,9 @@ const struct subject subject_security = {
     .version = "3",
     .module = security_module,
     .stateful = true,
+    .workload_read = security_recorded,
+    .trace_kind = TRACE_CALLS,
+    .trace_least = 500,
+    .trace_unbounded = true,
     SUBJECT_PARTS,
 };

@@ -3,14 +3,25 @@
 #define KHUB_POLICY_SECURITY_SIMULATOR_H
 
 #include "policy/security/attack_filter.h"
+#include "policy/trace.h"
 
 enum { TRAINING_CALLS = 12000, TEST_CALLS = 10000 };
+enum { PLACE_MOST = 255 };
 
 struct security_workload {
-    uint8_t kinds[TEST_CALLS];         /* enum call_kind, as it was; no cost depends on it */
-    struct belief beliefs[TEST_CALLS]; /* as can be known at that call */
-    uint32_t seen[TEST_CALLS][GRAMS];  /* how often in training, as syscalls_count tells */
+    size_t count;            /* calls to be judged */
+    uint32_t (*seen)[GRAMS]; /* how often in training, as grams_count tells */
+    uint8_t *places;         /* in their sequence, from 1; PLACE_MOST: that or more */
+    uint8_t *kinds;          /* enum call_kind, as it was; no cost depends on it */
+    struct belief *beliefs;  /* as can be known at that call; or of each sequence */
+    size_t sequences;        /* that are judged, each by its most suspicious call; 0: calls are */
 };
+
+/* With room for all that. One block, for free(); NULL when out of memory. */
+struct security_workload *security_workload_new(size_t count, size_t sequences);
+
+/* A workload out of recorded sequences of system calls (recorded.c); NULL when out of memory. */
+void *security_recorded(const struct trace_part *part, uint64_t seed);
 
 /* STIDE's score of each test call: how many of the last `frame` windows of 2..12 calls never
  * occurred in training. */

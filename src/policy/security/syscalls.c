@@ -1,5 +1,4 @@
-/* A random program, its attackers, and the counts of n-grams: a hash table keyed by the calls
- * themselves, 5 bits each, one length at a time. */
+/* A random program and its attackers. */
 #include "policy/security/syscalls.h"
 
 #include <assert.h>
@@ -131,41 +130,21 @@ void syscalls_attacked(const struct program *program, const struct mimicry *mimi
     }
 }
 
-/* n-grams by their calls, 5 bits each, and how many of each there are; open addressing. */
-enum { SLOT_BITS = 15, SLOTS = 1 << SLOT_BITS, CALL_BITS = 5 };
-struct slot {
-    uint64_t gram;
-    uint16_t count; /* 0: the slot is free */
-};
-
-static struct slot *slot_of(struct slot *slots, uint64_t gram)
-{
-    size_t i = (size_t)(gram * UINT64_C(0x9e3779b97f4a7c15) >> (64 - SLOT_BITS));
-    while (slots[i].count > 0 && slots[i].gram != gram)
-        i = (i + 1) % SLOTS;
-    return &slots[i];
-}
-
 int syscalls_count(const uint8_t *calls, size_t training, size_t count, uint32_t (*ret_seen)[GRAMS])
 {
-    assert(training < SLOTS); /* else no slot would be free */
-    struct slot *slots = malloc(SLOTS * sizeof *slots);
-    if (!slots)
-        return -1;
-    for (size_t i = training; i < count; i++)
-        ret_seen[i - training][0] = (uint32_t)training;
-    for (size_t n = 1; n <= GRAM_MOST; n++) {
-        uint64_t gram = 0, mask = (UINT64_C(1) << (n * CALL_BITS)) - 1;
-        memset(slots, 0, SLOTS * sizeof *slots);
-        for (size_t i = 0; i < count; i++) {
-            gram = (gram << CALL_BITS | calls[i]) & mask;
-            struct slot *slot = i + 1 < n ? NULL : slot_of(slots, gram);
-            if (i >= training)
-                ret_seen[i - training][n] = slot ? slot->count : 0;
-            else if (slot)
-                *slot = (struct slot){gram, (uint16_t)(slot->count + 1)};
-        }
+    struct grams *grams = grams_new();
+    uint32_t before[GRAMS];
+    int result = grams ? 0 : -1;
+    size_t first = training > GRAM_MOST ? training - GRAM_MOST : 0;
+    for (size_t i = first; result == 0 && i < count; i++)
+        result = grams_take(grams, calls[i], i < training ? before : ret_seen[i - training]);
+    if (result == 0) {
+        grams_start(grams);
+        for (size_t i = 0; i < training; i++)
+            grams_learn(grams, calls[i]);
+        for (size_t i = training; i < count; i++)
+            grams_count(grams, ret_seen[i - training]);
     }
-    free(slots);
-    return 0;
+    grams_free(grams);
+    return result;
 }

@@ -7,10 +7,9 @@
 #include <stdint.h>
 
 #include "policy/random.h"
+#include "policy/security/grams.h"
 
 enum { SYSCALLS = 24, PROGRAM_STATES = 40 };
-/* n-grams of 0..GRAM_MOST calls are counted. */
-enum { GRAM_MOST = 12, GRAMS };
 /* The calls right after an attack count for nothing: windows still reach back into it. */
 enum { AFTERMATH_CALLS = 20 };
 
