@@ -702,6 +702,22 @@ static void sequences_are_judged_as_one(void **state)
     free(recorded);
 }
 
+/* What was suspected of one sequence is not remembered in the next: two of a call that was never
+ * seen are told apart by nobody. */
+static void suspicion_ends_with_its_sequence(void **state)
+{
+    (void)state;
+    struct security_workload *load = security_workload_new(2, 2);
+    double p[] = {1, 1, 0, 6, 0, 30, 0, 200, 200};
+    const uint16_t equal[2] = {0};
+    memset(load->seen, 0, 2 * sizeof *load->seen);
+    memset(load->places, 1, 2);
+    load->beliefs[0] = (struct belief){.normal = 1};
+    load->beliefs[1] = (struct belief){.attack = 1};
+    assert_true(subject_cost(subject, load, p) == roc_missed_area(load->beliefs, equal, 2));
+    free(load);
+}
+
 /* Who knew which calls are an attack's could do anything: no cost changes with that. */
 static void nobody_sees_the_truth(void **state)
 {
@@ -746,6 +762,7 @@ int main(void)
         cmocka_unit_test(recorded_sequences_are_halved),
         cmocka_unit_test(windows_of_recorded_sequences),
         cmocka_unit_test(sequences_are_judged_as_one),
+        cmocka_unit_test(suspicion_ends_with_its_sequence),
     };
     return cmocka_run_group_tests_name("policy_security", tests, NULL, tear_down);
 }
