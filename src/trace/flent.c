@@ -35,9 +35,13 @@ static char *read_all(struct reading *reading, size_t *ret_len)
         bool whole;
         if (reading_peek(reading, &bytes, &whole) < 0)
             break;
-        if (bytes.len == 0) {
+        if (bytes.len == 0 && text) {
             *ret_len = len;
             return text;
+        }
+        if (bytes.len == 0) {
+            reading_failed(reading, "it is empty");
+            break;
         }
         if (len + bytes.len > TEXT_MAX) {
             reading_failed(reading, "it has more than 64 MiB of JSON");

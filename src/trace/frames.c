@@ -30,7 +30,7 @@ static bool is_column(struct slice field)
 {
     /* PresentMon's versions write it with an M or an m. */
     return field.len == sizeof COLUMN - 1 && (*field.at | 32) == 'm' &&
-           memcmp(field.at + 1, COLUMN + 1, field.len - 1) == 0;
+           memcmp(field.at + 1, &COLUMN[1], field.len - 1) == 0;
 }
 
 /* Which field of this header it is, from 0; -1: none. */

@@ -61,6 +61,13 @@ static void bad_ones(void **state)
     }
 }
 
+static void an_empty_one(void **state)
+{
+    (void)state;
+    assert_null(trace_of_bytes("a", (struct slice){0}, TRACE_DELAYS, "flent"));
+    assert_non_null(strstr(trace_why, "/a: it is empty"));
+}
+
 /* Nested as deep as can be: refused, on no deep stack. */
 static void too_deep(void **state)
 {
@@ -104,6 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_in_their_order),
         cmocka_unit_test(bad_ones),
+        cmocka_unit_test(an_empty_one),
         cmocka_unit_test(too_deep),
         cmocka_unit_test(calls),
     };
