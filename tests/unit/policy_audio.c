@@ -349,6 +349,20 @@ static void fixed_buffer_beats_the_textbook(void **state)
     assert_true(sums[4] > sums[2] && sums[2] > sums[0]);
 }
 
+/* Rounded towards 0 on both sides, as a division is. */
+static void shares(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 8);
+    for (int i = 0; i < 20000; i++) {
+        int64_t value = (int64_t)random_below(&random, UINT64_C(1) << 38) - (INT64_C(1) << 37);
+        uint32_t share = (uint32_t)random_below(&random, 12 << 20);
+        value = i % 2 ? value : value >> 30;
+        assert_true(audio_share(value, share) == value * (int64_t)share / 1048576);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +375,7 @@ int main(void)
         cmocka_unit_test(margins_and_floors_by_hand),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(fixed_buffer_beats_the_textbook),
+        cmocka_unit_test(shares),
     };
     return cmocka_run_group_tests_name("policy_audio", tests, NULL, NULL);
 }

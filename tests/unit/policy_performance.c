@@ -128,6 +128,22 @@ static void glibc_by_hand(void **state)
 }
 
 /* A constant wait w is known up to w (1-g)^n after n times. */
+/* In steps it is what a division of 64 bits would be. */
+static void quotients(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 8);
+    for (int i = 0; i < 20000; i++) {
+        uint32_t value = (uint32_t)random_u64(&random) >> random_below(&random, 32);
+        uint32_t divisor = 4096 + (uint32_t)random_below(&random, (1 << 26) - 4096);
+        if (i % 4 == 0)
+            divisor = i % 8 ? 4096 : (1 << 26) - 1;
+        assert_int_equal(performance_quotient(i % 16 ? value : UINT32_MAX, divisor),
+                         ((uint64_t)(i % 16 ? value : UINT32_MAX) << 12) / divisor);
+    }
+}
+
 static void rules_learn(void **state)
 {
     (void)state;
@@ -216,6 +232,7 @@ int main(void)
         cmocka_unit_test(spinning_for_the_cost_of_parking_is_2_competitive),
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(glibc_by_hand),
+        cmocka_unit_test(quotients),
         cmocka_unit_test(rules_learn),
         cmocka_unit_test(modules_decide),
     };

@@ -23,10 +23,10 @@ static const struct {
     {"file_system", "4", UINT64_C(0x54cffc576b0d5ae4), UINT64_C(0xfad305c4a7ce7edb)},
     {"networking", "3", UINT64_C(0xad8a2d3b6759c840), UINT64_C(0x119ceae43e2e07db)},
     {"security", "3", UINT64_C(0xcabd8fc943aed688), UINT64_C(0xba3430fcfac21cf2)},
-    {"performance", "2", UINT64_C(0x4d31a8500e24796d), UINT64_C(0xc22a76476802432e)},
+    {"performance", "3", UINT64_C(0x4d31a8500e24796d), UINT64_C(0x3f3a90998e1bf6ca)},
     {"graphics", "5", UINT64_C(0xac32eaaf6ae8ff76), UINT64_C(0x55156f7b57ace36b)},
-    {"audio", "2", UINT64_C(0x95e36b70992b30f8), UINT64_C(0x9c8d0c19d17d8f76)},
-    {"window_manager", "2", UINT64_C(0x11b10aa1435d08ce), UINT64_C(0x929a0dbc00ba7512)},
+    {"audio", "3", UINT64_C(0x95e36b70992b30f8), UINT64_C(0xc1157db1c40daa19)},
+    {"window_manager", "3", UINT64_C(0x11b10aa1435d08ce), UINT64_C(0x58f7f0c02bb0fbb6)},
     {"size_classes", "2", UINT64_C(0x1985208fa047dfcd), UINT64_C(0x4e344ba159f5b566)},
 };
 

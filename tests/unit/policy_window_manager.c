@@ -169,6 +169,8 @@ static void half_lives(void **state)
     window_manager_switched(&rules, &memory, 0);           /* no switch */
     window_manager_switched(&rules, &memory, WINDOWS_MAX); /* nobody known */
     assert_near(memory.of_any.of[1], 0.25 * ONE, 4);
+    window_manager_switched(&rules, &memory, 2); /* once more after 2 and 0 */
+    assert_near(memory.of_two[2][0].of[2], (1 + pow(0.5, 0.1)) * ONE, 4);
 }
 
 /* Each window once, the one in use first, with more windows than are known and after some are
@@ -197,6 +199,36 @@ static void all_windows_are_listed(void **state)
             assert_true(list[i] < count && !seen[list[i]]);
             seen[list[i]] = true;
         }
+    }
+}
+
+/* Nobody reset it, and no rule is set: nothing is written beyond the list, and nothing divided by
+ * nothing. */
+static void zeroed_memory_is_harmless(void **state)
+{
+    (void)state;
+    const struct window_manager_rules rules = {{0}};
+    struct {
+        struct window_manager_state memory;
+        uint8_t beyond[64];
+    } held;
+    struct random random;
+    random_seed(&random, 4);
+    for (int round = 0; round < 100; round++) {
+        memset(&held, 0, sizeof held);
+        for (int i = 0; i < 20; i++) {
+            uint32_t count = 1 + (uint32_t)random_below(&random, 20);
+            uint8_t list[32];
+            memset(list, 99, sizeof list);
+            window_manager_order(&rules, &held.memory, list, count);
+            for (uint32_t k = 0; k < sizeof list; k++)
+                assert_true(k < count ? list[k] < count : list[k] == 99);
+            window_manager_switched(&rules, &held.memory, (uint32_t)random_below(&random, 20));
+            for (size_t k = 0; k < WINDOWS_MAX; k++)
+                assert_true(held.memory.recent[k] < WINDOWS_MAX);
+        }
+        for (size_t k = 0; k < sizeof held.beyond; k++)
+            assert_int_equal(held.beyond[k], 0);
     }
 }
 
@@ -283,6 +315,64 @@ static void workloads_are_as_described(void **state)
     }
 }
 
+/* Two windows, each in one task of two and in one of three, are as likely as each other; but added
+ * up in another order their probabilities differ in the last bit. */
+static void equals_share_their_places(void **state)
+{
+    (void)state;
+    struct window_workload *load = subject->workload_new(1);
+    uint32_t differed = 0;
+    load->trace.window_count = 9;
+    load->trace.count = 1;
+    load->task_count = 4;
+    load->tasks[0][0] = (struct task){2, {0, 1}, 0.6};    /* on, with window 0 in use */
+    load->tasks[0][1] = (struct task){2, {4, 6}, 0.5};    /* 4: 1/2 and then 1/3 */
+    load->tasks[0][2] = (struct task){3, {4, 5, 7}, 0.5}; /* 5: 1/3 and then 1/2 */
+    load->tasks[0][3] = (struct task){2, {5, 8}, 0.5};
+    load->task_of[0] = 0;
+    for (int noise = 1; noise < 100; noise++) {
+        double expected, p[TRACE_WINDOWS_MAX];
+        load->noise = noise / 1000.0;
+        load->task_switch = 0.2 - noise / 2000.0;
+        window_probabilities(load, 0, p);
+        assert_near(p[4], p[5], 1e-15);
+        differed += p[4] != p[5];
+        for (uint16_t chosen = 4; chosen <= 5; chosen++) {
+            load->windows[0] = chosen; /* 1 stands before them */
+            assert_true(window_bayes_presses(load, true, &expected) == 2.5);
+        }
+    }
+    assert_in_range(differed, 5, 99);
+    free(load);
+}
+
+/* Between those that are equal in truth and all others is a gap, and in it lies what is taken for
+ * equal. */
+static void equals_are_told_from_others(void **state)
+{
+    (void)state;
+    double equal = 0, apart = 1;
+    for (uint64_t seed = 0; seed < 1 + test_sample(200); seed++) {
+        struct window_workload *load = subject->workload_new(seed);
+        for (uint32_t i = 0; i < SWITCHES; i++) {
+            double p[TRACE_WINDOWS_MAX];
+            window_probabilities(load, i, p);
+            for (uint32_t v = 0; v < load->trace.window_count; v++)
+                for (uint32_t w = 0; w < v; w++) {
+                    double distance = fabs(p[v] - p[w]) / fmax(fmax(p[v], p[w]), 1e-300);
+                    if (distance < PROBABILITIES_SAME)
+                        equal = fmax(equal, distance);
+                    else
+                        apart = fmin(apart, distance);
+                }
+        }
+        free(load);
+    }
+    print_message("# equal probabilities differ by up to %.1e, others by %.1e or more\n", equal,
+                  apart);
+    assert_true(equal < PROBABILITIES_SAME / 1000 && apart > PROBABILITIES_SAME * 1000);
+}
+
 /* Probabilities are true when what they promise comes, and a told task is worth something. */
 static void bayes_order_keeps_its_promise(void **state)
 {
@@ -303,6 +393,18 @@ static void bayes_order_keeps_its_promise(void **state)
     assert_near(error[0], 0, test_tolerance(0.008)); /* four standard errors */
     assert_near(error[1], 0, test_tolerance(0.008));
     assert_in_range((int)(1000 * (presses[0] / presses[1] - 1)), 20, 70);
+}
+
+/* Between policies and the bound, where docs/SUBJECTS.md has it. */
+static void who_is_told_the_tasks(void **state)
+{
+    (void)state;
+    struct evaluation_set *set = evaluation_set_new(subject, "bench", 64);
+    struct score informed = evaluation_set_informed(set), bound = evaluation_set_bound(set);
+    print_message("# told the tasks: %.4f, and which is on: %.4f\n", informed.ratio, bound.ratio);
+    assert_near(informed.ratio, 0.663, 0.0005);
+    assert_true(informed.ratio > bound.ratio);
+    evaluation_set_free(set);
 }
 
 static const double tuned[PARAMETERS] = {0.39, 0.566, 3.25, 2.97, 141, 6.95, 6.01};
@@ -389,10 +491,14 @@ int main(void)
         cmocka_unit_test(habits_are_learnt),
         cmocka_unit_test(half_lives),
         cmocka_unit_test(all_windows_are_listed),
+        cmocka_unit_test(zeroed_memory_is_harmless),
         cmocka_unit_test(without_scores_it_is_last_use),
         cmocka_unit_test(baselines_are_what_they_say),
         cmocka_unit_test(workloads_are_as_described),
+        cmocka_unit_test(equals_share_their_places),
+        cmocka_unit_test(equals_are_told_from_others),
         cmocka_unit_test(bayes_order_keeps_its_promise),
+        cmocka_unit_test(who_is_told_the_tasks),
         cmocka_unit_test(nobody_beats_the_bound),
         cmocka_unit_test(not_even_who_knows_the_trace_beats_it),
         cmocka_unit_test(how_much_the_list_moves),

@@ -26,9 +26,16 @@ struct audio_state {
     uint32_t packets, spike;
 };
 
-static inline int64_t audio_share(int64_t value, int64_t share)
+static inline void audio_reset(struct audio_state *state)
 {
-    return value * share / 1048576;
+    state->mean = state->deviation = 0;
+    state->packets = state->spike = 0; /* the rest is set before it is asked for */
+}
+
+/* Rounded towards 0. Nothing here divides: not every machine has a signed division. */
+static inline int64_t audio_share(int64_t value, uint32_t share)
+{
+    return value < 0 ? -(-value * share >> 20) : value * share >> 20;
 }
 
 static inline int64_t audio_distance(int64_t a, int64_t b)
@@ -53,13 +60,13 @@ static inline void audio_packet(const struct audio_rules *rules, struct audio_st
     state->last = delay;
     if (state->spike) {
         state->variation =
-            state->variation / 2 + audio_distance(2 * delay, last + before_last) * 65536 / 8;
+            (state->variation >> 1) + (audio_distance(2 * delay, last + before_last) << 13);
         if (state->variation <= (int64_t)rules->spike_exit_us * 65536) {
             state->spike = 0;
             return;
         }
     } else if (audio_distance(delay, last) >
-               state->deviation / 32768 + (int64_t)rules->spike_threshold_us) {
+               (state->deviation >> 15) + (int64_t)rules->spike_threshold_us) {
         state->variation = 0;
         state->spike = 1;
     }
@@ -79,9 +86,9 @@ static inline void audio_packet(const struct audio_rules *rules, struct audio_st
 static inline uint32_t audio_playout_delay(const struct audio_rules *rules,
                                            const struct audio_state *state)
 {
-    int64_t deviations = state->spike ? rules->spike_deviations : rules->deviations;
+    uint32_t deviations = state->spike ? rules->spike_deviations : rules->deviations;
     int64_t delay =
-        (state->mean + audio_share(state->deviation, deviations)) / 65536 + rules->margin_us;
+        ((state->mean + audio_share(state->deviation, deviations)) >> 16) + rules->margin_us;
     if (delay < (int64_t)rules->floor_us)
         delay = rules->floor_us;
     return (uint32_t)(delay < 0 ? 0 : delay < AUDIO_DELAY_MAX_US ? delay : AUDIO_DELAY_MAX_US);

@@ -34,13 +34,24 @@ static inline uint32_t performance_spin_limit(const struct performance_rules *ru
     return limit < rules->cap ? (uint32_t)limit : rules->cap;
 }
 
+/* value * 4096 / divisor, in steps that do with divisions of 32 bits; divisor is below 2^26. */
+static inline uint32_t performance_quotient(uint32_t value, uint32_t divisor)
+{
+    uint32_t quotient = value / divisor, rest = value % divisor;
+    for (uint32_t step = 0; step < 2; step++) {
+        quotient = (quotient << 6) + (rest << 6) / divisor;
+        rest = (rest << 6) % divisor;
+    }
+    return quotient;
+}
+
 /* waited: from the question to having the mutex, awake or asleep. One long wait (an owner that was
  * preempted) says little about the next: it counts as `clip`. */
 static inline void performance_learn(const struct performance_rules *rules,
                                      struct performance_state *state, uint32_t waited)
 {
-    uint64_t turn = ((uint64_t)waited << 12) / (4096 + state->ahead);
-    uint32_t seen = (turn < rules->clip ? (uint32_t)turn : rules->clip) << 8;
+    uint32_t turn = performance_quotient(waited, 4096 + state->ahead);
+    uint32_t seen = (turn < rules->clip ? turn : rules->clip) << 8;
     if (seen > state->turn)
         state->turn += (uint32_t)(((uint64_t)(seen - state->turn) * rules->up) >> 16);
     else

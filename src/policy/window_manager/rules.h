@@ -3,7 +3,8 @@
  *
  * Three memories count what came next, and forget slowly: after anything, after the window in use,
  * after the last two. A window's score is recency[place in the list of recent ones], and of each
- * memory weight * count / (all its counts + prior). Fixed point: ONE is 1. */
+ * memory weight * count / (all its counts + prior). Fixed point: ONE is 1. Half-lives are at most
+ * 300 choices, so counts stay below 2^25. */
 #ifndef KHUB_POLICY_WINDOW_MANAGER_RULES_H
 #define KHUB_POLICY_WINDOW_MANAGER_RULES_H
 
@@ -52,19 +53,19 @@ static inline void window_manager_order(const struct window_manager_rules *rules
                                         uint32_t count)
 {
     const struct followers *followers[MEMORIES];
-    uint64_t factor[MEMORIES];
+    uint32_t factor[MEMORIES];
     uint32_t scores[WINDOWS_MAX], listed = 0;
     for (uint32_t k = 0; k < MEMORIES; k++) {
         followers[k] = recall(state, k);
-        factor[k] = ((uint64_t)rules->weight[k] * ONE) / (followers[k]->all + rules->prior);
+        factor[k] = (rules->weight[k] << 11) / ((followers[k]->all + rules->prior) / 32 + 1);
     }
     for (uint32_t i = 0; i < WINDOWS_MAX; i++) {
         uint32_t window = state->recent[i], at = listed;
-        if (window >= count)
+        if (window >= count || listed >= count)
             continue; /* there is no such window now */
         uint64_t score = (uint64_t)rules->recency[listed] * ONE;
         for (uint32_t k = 0; k < MEMORIES; k++)
-            score += followers[k]->of[window] * factor[k];
+            score += (uint64_t)followers[k]->of[window] * factor[k];
         scores[listed++] = 0;
         for (; at > 1 && scores[at - 1] < score >> 16; at--) {
             scores[at] = scores[at - 1];
@@ -80,7 +81,7 @@ static inline void window_manager_order(const struct window_manager_rules *rules
 static inline void window_manager_switched(const struct window_manager_rules *rules,
                                            struct window_manager_state *state, uint32_t window)
 {
-    uint32_t place = 0, in_hand = window;
+    uint32_t in_hand = window;
     if (window >= WINDOWS_MAX || window == state->recent[0])
         return;
     for (uint32_t k = 0; k < MEMORIES; k++) {
@@ -92,11 +93,13 @@ static inline void window_manager_switched(const struct window_manager_rules *ru
         }
         followers->of[window] += ONE;
     }
-    do {
+    for (uint32_t place = 0; place < WINDOWS_MAX; place++) {
         uint32_t moved = state->recent[place];
-        state->recent[place++] = in_hand;
+        state->recent[place] = in_hand;
         in_hand = moved;
-    } while (in_hand != window);
+        if (moved == window)
+            break;
+    }
 }
 
 #endif

@@ -160,43 +160,69 @@ static void look_ahead(const struct window_workload *load, uint32_t i, const dou
     }
 }
 
-/* The place of window w by these probabilities; equals share theirs. */
-static double place_of(const double *probabilities, uint32_t count, uint32_t in_use, uint32_t w)
+/* The same over all tasks, into ret_sums. */
+static void sum_up(const struct window_workload *load, double joint[TASKS_MAX][TRACE_WINDOWS_MAX],
+                   double *ret_sums)
 {
-    double place = 1;
+    for (uint32_t w = 0; w < load->trace.window_count; w++)
+        ret_sums[w] = 0;
+    for (uint32_t k = 0; k < load->task_count; k++)
+        for (uint32_t w = 0; w < load->trace.window_count; w++)
+            ret_sums[w] += joint[k][w];
+}
+
+void window_probabilities(const struct window_workload *load, uint32_t i, double *ret)
+{
+    double belief[TASKS_MAX], joint[TASKS_MAX][TRACE_WINDOWS_MAX];
+    for (uint32_t k = 0; k < load->task_count; k++)
+        belief[k] = k == load->task_of[i];
+    look_ahead(load, i, belief, joint);
+    sum_up(load, joint, ret);
+}
+
+/* Which probability is greater: -1, 0 or 1. Those that are equal in truth are sums of the same
+ * terms in another order, at most ten of them, so in doubles they lie within 1e-14 of each other;
+ * others lie further apart by orders of magnitude: their terms are products of random numbers. */
+static int compare(double a, double b)
+{
+    double same = PROBABILITIES_SAME * (a > b ? a : b);
+    return (a - b > same) - (b - a > same);
+}
+
+/* Twice the place of window w by these probabilities; equals share theirs. */
+static uint32_t twice_place_of(const double *probabilities, uint32_t count, uint32_t in_use,
+                               uint32_t w)
+{
+    uint32_t twice = 2;
     for (uint32_t other = 0; other < count; other++)
         if (other != w && other != in_use)
-            place += probabilities[other] > probabilities[w]    ? 1
-                     : probabilities[other] == probabilities[w] ? 0.5
-                                                                : 0;
-    return place;
+            twice += (uint32_t)(1 + compare(probabilities[other], probabilities[w]));
+    return twice;
 }
 
 double window_bayes_presses(const struct window_workload *load, bool knows_task,
                             double *ret_expected)
 {
-    double belief[TASKS_MAX], joint[TASKS_MAX][TRACE_WINDOWS_MAX], presses = 0, expected = 0;
-    uint32_t in_use = 0, count = load->trace.window_count;
+    double belief[TASKS_MAX], joint[TASKS_MAX][TRACE_WINDOWS_MAX], expected = 0;
+    uint32_t in_use = 0, twice_presses = 0, count = load->trace.window_count;
     for (uint32_t i = 0; i < load->trace.count; i++) {
         uint32_t chosen = load->windows[i];
-        double sums[TRACE_WINDOWS_MAX] = {0};
+        double sums[TRACE_WINDOWS_MAX];
         for (uint32_t k = 0; k < load->task_count; k++)
             if (knows_task)
                 belief[k] = k == load->task_of[i];
             else if (i % EPOCH == 0)
                 belief[k] = 1.0 / load->task_count;
         look_ahead(load, i, belief, joint);
-        for (uint32_t k = 0; k < load->task_count; k++)
-            for (uint32_t w = 0; w < count; w++)
-                sums[w] += joint[k][w];
+        sum_up(load, joint, sums);
         for (uint32_t w = 0; w < count; w++)
-            expected += w == in_use ? 0 : sums[w] * place_of(sums, count, in_use, w);
+            expected += w == in_use ? 0 : sums[w] * twice_place_of(sums, count, in_use, w) / 2;
         assert(sums[chosen] > 0);
-        presses += place_of(sums, count, in_use, chosen);
+        twice_presses += twice_place_of(sums, count, in_use, chosen);
         for (uint32_t k = 0; k < load->task_count; k++)
             belief[k] = joint[k][chosen] / sums[chosen];
         in_use = chosen;
     }
     *ret_expected = expected / load->trace.count;
-    return presses / load->trace.count;
+    return twice_presses / 2.0 / load->trace.count;
 }

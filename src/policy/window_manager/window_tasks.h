@@ -9,6 +9,7 @@
 
 enum { SWITCHES = 1200, EPOCH = 300, TASKS_MAX = 5, TASK_WINDOWS_MAX = 4 };
 enum { TRACE_WINDOWS_MAX = 14 };
+#define PROBABILITIES_SAME 1e-11 /* of the greater one: so near they are equal */
 
 /* What the user is busy with: windows used in turn. */
 struct task {
@@ -29,6 +30,10 @@ struct window_workload {
 
 /* To be freed with free(); NULL when out of memory. */
 void *window_workload_new(uint64_t seed);
+
+/* How likely each window is chosen at switch i, 0..SWITCHES - 1, when the task is known. ret:
+ * window_count numbers. */
+void window_probabilities(const struct window_workload *load, uint32_t i, double *ret);
 
 /* Mean presses when windows are listed by their true probability of being next; equal ones share
  * their places. knows_task: the current task is known; otherwise it is inferred from the switches
