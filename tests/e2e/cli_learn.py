@@ -73,10 +73,10 @@ def anybody_measures_a_claim():
     given = json.dumps(textbook("audio"))
     found = json.loads(worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--json").out)
     equal(found["ratio"], 1.0466732376663268, "ratio")
-    equal((found["subject"], found["subject_version"], found["nonce"], found["n"]), ("audio", "2", NONCE, 64), "of what")
+    equal((found["subject"], found["subject_version"], found["nonce"], found["n"]), ("audio", "3", NONCE, 64), "of what")
     check("peer" not in found and found["bound_ratio"] < 1 < found["ratio"] and 0 < found["wins"] < 64, found)
     equal(found["gap_closed"], (1 - found["ratio"]) / (1 - found["bound_ratio"]), "gap closed")
-    text = worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--subject-version", "2").out
+    text = worked("measure", "audio", "--nonce", NONCE, "--parameters", given, "--subject-version", "3").out
     for part in ("1.0466732376663268", "64 workloads of nonce " + NONCE, f"bound         {found['bound_ratio']:.4f}"):
         check(part in text, repr(part), "is not in", text)
     own = json.loads(worked("measure", "audio", "--peer", "ada", "--parameters", given, "--json").out)
@@ -124,7 +124,7 @@ def what_cannot_be_measured_is_named():
             (["audio", *nonce, "--peer", "ada", *given], ["--nonce or --peer"]), (["audio", *nonce], ["--parameters"]),
             (["audio", "--nonce", NONCE[1:], *given], ["32", NONCE[1:]]),
             (["audio", *nonce, *given, "--workloads", "8"], ["8", "16"]),
-            (["audio", *nonce, *given, "--subject-version", "7"], ["'7'", "'2'"]),
+            (["audio", *nonce, *given, "--subject-version", "7"], ["'7'", "'3'"]),
             (["audio", *nonce, "--parameters", missing], ["floor", "missing"]),
             (["audio", *nonce, "--parameters", '{"mean_gain":.25,"x":1}'], ["no JSON"]),
             (["audio", *nonce, "--parameters", "[]"], ["array"]),
@@ -201,7 +201,8 @@ def who_knows_more_and_what_is_behind_the_cost():
                 check(">Gittins index" in file.read(), name, "has no Gittins index")
         out = worked(*words, "--force").out
         check("Gittins index" in out and f"longest wait, ms: {wait['mean']:.4g} in the mean" in out, out)
-        audio = learn(folder, "audio")
+        audio = json.loads(worked("learn", "audio", "--evaluations", "10", "--train", "1", "--heldout", "4", "--json",
+                                  "--out", os.path.join(folder, "audio")).out)
         equal((audio["informed"], audio["figures"]), (None, []), "what audio has not")
 
 
