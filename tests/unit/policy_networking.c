@@ -36,6 +36,8 @@ static struct link_report report_of(const struct link *link)
     return report;
 }
 
+static const double rates[] = {200, 1000, 5000}; /* packets a second */
+
 /* One flow for `seconds`, measured in the last two thirds: 100 ms long, its service in it. */
 static struct link line(const struct congestion_control *control, double packets_a_second,
                         double products, uint32_t seconds)
@@ -121,8 +123,8 @@ static void cubic_follows_its_curve(void **state)
         assert_near(cubic_until(window, &now_us, end), expected, 0.5);
     }
     /* Lost on the way up again, it aims at 0.85 of where it was. */
+    congestion_cubic.on_loss(NULL, window, now_us);
     double low = congestion_cubic.on_loss(NULL, window, now_us).window / 65536.0;
-    low = congestion_cubic.on_loss(NULL, window, now_us).window / 65536.0;
     climb = cbrt((0.85 / 0.7 - 1) * low / 0.4);
     double end = (double)now_us * 1e-6 + climb;
     assert_near(cubic_until(window, &now_us, end), 0.85 / 0.7 * low, 0.5);
@@ -136,7 +138,8 @@ static void cubic_follows_its_curve(void **state)
 static void vegas_holds_its_packets(void **state)
 {
     (void)state;
-    for (double rate = 200; rate < 10000; rate *= 5) {
+    for (int k = 0; k < 3; k++) {
+        double rate = rates[k];
         struct link link = line(&congestion_vegas, rate, 10, rate < 1000 ? 60 : 200);
         struct link_report report = report_of(&link);
         double service = (double)link.capacities[0].service;
@@ -154,7 +157,8 @@ static void vegas_holds_its_packets(void **state)
 static void bbr_fills_the_line(void **state)
 {
     (void)state;
-    for (double rate = 200; rate < 10000; rate *= 5) {
+    for (int k = 0; k < 3; k++) {
+        double rate = rates[k];
         struct link link = line(&congestion_bbr, rate, 4, 60);
         struct link_report report = report_of(&link);
         double used = report.flows[0].delivered / report.capacity;

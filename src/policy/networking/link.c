@@ -105,7 +105,7 @@ static void answered(const struct run *run, struct sender *sender, uint64_t now,
 static int more_flights(struct sender *sender)
 {
     uint32_t size = 2 * (sender->mask + 1), count = sender->next_flight - sender->first;
-    struct flight *flights = malloc(size * sizeof *flights);
+    struct flight *flights = calloc(size, sizeof *flights);
     if (!flights)
         return -1;
     for (uint32_t i = 0; i < count; i++)
@@ -298,7 +298,7 @@ static int sender_begin(struct sender *sender, const struct link *link,
                               .timeout = LINK_TIMEOUT,
                               .watched_from = link->measured_from};
     random_seed(&sender->bunches, flow->bunch_seed);
-    sender->flights = malloc(FLIGHTS_FEW * sizeof *sender->flights);
+    sender->flights = calloc(FLIGHTS_FEW, sizeof *sender->flights);
     sender->state = flow->control->state_new(flow->control->context);
     return sender->flights && sender->state ? 0 : -1;
 }

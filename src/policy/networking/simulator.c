@@ -113,13 +113,13 @@ double networking_cost(const struct link *link, const struct link_report *report
     return elementary_exp(-sum / link->flow_count);
 }
 
-double networking_cost_under(const struct link *given, const struct congestion_control *control)
+double networking_cost_under(const struct link *link, const struct congestion_control *control)
 {
-    struct link link = *given;
+    struct link alike = *link;
     struct link_report report;
-    for (uint32_t i = 0; i < link.flow_count; i++)
-        link.flows[i].control = control;
-    return link_run(&link, &report) < 0 ? nan("") : networking_cost(&link, &report);
+    for (uint32_t i = 0; i < alike.flow_count; i++)
+        alike.flows[i].control = control;
+    return link_run(&alike, &report) < 0 ? nan("") : networking_cost(&alike, &report);
 }
 
 static void rules_of(const double *p, void *ret_rules)

@@ -5,7 +5,7 @@
 #include "policy/networking/simulator.h"
 #include "policy/random.h"
 
-enum { SECONDS = 15, WINDOW_SECONDS = 3600, WINDOW_LEAST = 1000, WINDOW_MOST = 20000 };
+enum { SECONDS = 15, WINDOW_MS = 3600000, WINDOW_LEAST = 1000, WINDOW_MOST = 20000 };
 static const double second = 1e9, millisecond = 1e6; /* in the link's nanoseconds */
 
 /* A few changes of capacity, at times and to shares of the original that nobody is told. */
@@ -88,9 +88,7 @@ static uint32_t take_deliveries(struct networking_workload *load, const struct t
     int64_t first = *trace_record(window->trace, window->first);
     int64_t last = *trace_record(window->trace, window->first + window->count - 1);
     int64_t span = (last - first) / 1000;
-    uint32_t end = span < 1                       ? 1
-                   : span < WINDOW_SECONDS * 1000 ? (uint32_t)span
-                                                  : WINDOW_SECONDS * 1000;
+    uint32_t end = span < 1 ? 1 : span < WINDOW_MS ? (uint32_t)span : WINDOW_MS;
     for (size_t i = 0; i < window->count; i++) {
         int64_t at = (*trace_record(window->trace, window->first + i) - first) / 1000;
         load->at_ms[i] = at < end ? (uint32_t)at : end;
