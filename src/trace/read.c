@@ -85,7 +85,7 @@ static int read_streams(struct reading *reading, const char *name)
     if (more == 0 && reading->trace->count == 0)
         return reading_failed(reading, "there are no %s in it",
                               trace_kind_plural(reading->trace->kind));
-    if (more == 0 && format->end)
+    if (more == 0 && format && format->end)
         return format->end(reading);
     return more;
 }

@@ -684,7 +684,7 @@ static void sequences_are_judged_as_one(void **state)
 
     double p[SUBJECT_PARAMETERS_MAX];
     struct security_rules rules;
-    struct security_state memory;
+    struct security_state memory = {.before = {0}};
     subject_textbook(subject, p);
     subject->rules_of(p, &rules);
     memset(most, 0, sizeof most);

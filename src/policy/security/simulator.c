@@ -97,15 +97,14 @@ struct security_workload *security_workload_new(size_t count, size_t sequences)
 {
     struct security_workload *load;
     size_t beliefs = sequences > 0 ? sequences : count;
-    char *block =
-        malloc(sizeof *load + beliefs * sizeof *load->beliefs + count * (sizeof *load->seen + 2));
-    if (!block)
+    load = malloc(sizeof *load + beliefs * sizeof *load->beliefs +
+                  count * (sizeof *load->seen + sizeof *load->places + sizeof *load->kinds));
+    if (!load)
         return NULL;
-    load = (void *)block;
     *load = (struct security_workload){.count = count, .sequences = sequences};
-    load->beliefs = (void *)(block += sizeof *load);
-    load->seen = (void *)(block += beliefs * sizeof *load->beliefs);
-    load->places = (void *)(block += count * sizeof *load->seen);
+    load->beliefs = (void *)(load + 1);
+    load->seen = (void *)(load->beliefs + beliefs);
+    load->places = (void *)(load->seen + count);
     load->kinds = load->places + count;
     return load;
 }
@@ -180,7 +179,7 @@ static double missed_area(const struct security_workload *load, uint16_t *scores
     size_t sequences = 0;
     for (size_t i = 0; i < load->count; i++) {
         uint16_t score = scores[i];
-        if (load->places[i] == 1)
+        if (sequences == 0 || load->places[i] == 1)
             scores[sequences++] = score;
         else if (score > scores[sequences - 1])
             scores[sequences - 1] = score;
@@ -228,7 +227,7 @@ static uint32_t own_step(const void *rules, void *state, const uint32_t *counts)
 
 static double cost_of(const void *workload, const void *rules)
 {
-    struct security_state state;
+    struct security_state state = {.before = {0}};
     return simulate(workload, (struct decider){own_start, own_step, rules, &state});
 }
 
