@@ -83,7 +83,8 @@ struct http_fetch {
     CURL *easy;
     struct curl_slist *headers;
     struct http_wish wish; /* of its texts none is good any more */
-    struct text bytes;     /* that came, and were not handed on yet */
+    struct text bytes;     /* that came, and were not handed on yet; */
+    bool waiting;          /* there are some */
     TAILQ_ENTRY(http_fetch) next;
     char why[CURL_ERROR_SIZE];
 };
@@ -129,7 +130,7 @@ int http_place_of(const char *url, struct http_place *ret_place)
 
 static void fetch_free(struct http_fetch *fetch)
 {
-    if (fetch->bytes.at)
+    if (fetch->waiting)
         TAILQ_REMOVE(&fetch->client->came, fetch, next);
     text_free(&fetch->bytes);
     lib.curl_easy_cleanup(fetch->easy);
@@ -169,6 +170,7 @@ static void look(struct http_client *client)
         struct text bytes = ready->bytes;
         TAILQ_REMOVE(&client->came, ready, next);
         ready->bytes = (struct text){0};
+        ready->waiting = false;
         ready->wish.came(text_slice(&bytes), ready->wish.data); /* which may end it */
         text_free(&bytes);
     }
@@ -194,12 +196,12 @@ static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_socka
 static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 {
     struct http_fetch *fetch = data;
-    bool first = !fetch->bytes.at;
     if (!fetch->wish.came)
         return size * count;
     text_add(&fetch->bytes, (struct slice){bytes, size * count});
-    if (first && fetch->bytes.at)
+    if (!fetch->waiting)
         TAILQ_INSERT_TAIL(&fetch->client->came, fetch, next);
+    fetch->waiting = true;
     return fetch->bytes.failed ? 0 : size * count;
 }
 

@@ -86,8 +86,8 @@ void say_accepted(struct question *question);
 void say_working(struct question *question, const json_t *message, const json_t *metadata);
 /* An artifact is whole. */
 void say_artifact(struct question *question, const json_t *artifact);
-/* It rests, in that state; message may be NULL. */
-void say_state(struct question *question, const char *state, const json_t *message);
+/* It rests, in the state of that name; message may be NULL. */
+void say_state(struct question *question, const char *text, const json_t *message);
 /* The agent answers by a Message alone. */
 void say_answer(struct question *question, const json_t *message);
 /* There will be no answer. */

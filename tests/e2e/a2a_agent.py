@@ -98,7 +98,7 @@ class Question:
 class Agent:
     """At self.url. card: members in the place of its own."""
 
-    def __init__(self, version="1.0", rest=False, streams=True, port=0, **card):
+    def __init__(self, version="1.0", rest=False, streams=True, port=0, host="127.0.0.1", **card):
         self.old, self.rest, self.streams = version == "0.3", rest, streams
         self.questions, self.tasks, self.cancelled, self.seen = queue.Queue(), {}, [], []
         self.lasting, self.refusal = False, None  # lasting: nothing of it can be cancelled
@@ -125,9 +125,9 @@ class Agent:
             def handle_error(self, *_):
                 pass  # a client that went
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((host, port), Handler)
         self.port = self.server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{host}:{self.port}"
         self.card = {**self.own_card(), **card}
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 

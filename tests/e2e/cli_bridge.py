@@ -6,6 +6,7 @@ usage: cli_bridge.py KHUB [PART OF A NAME]
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -14,7 +15,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
 from a2a_agent import Agent, message, part_old  # noqa: E402
 from gateway import door_of  # noqa: E402
-from harness import Hub, check, directory, equal, run, test, wait_until  # noqa: E402
+from harness import Hub, check, directory, equal, own_address, run, test, wait_until  # noqa: E402
 from program import HOSTILE, Running, khub  # noqa: E402
 
 KINDS = [(version, rest, streams) for version in ("1.0", "0.3") for rest in (False, True) for streams in (True, False)]
@@ -392,12 +393,14 @@ def what_was_to_be_said_is_said_once_whatever_is_killed():
             question.say(message=message("while the hub was away")).end()
             wait_until(lambda: "while the hub was away" in open(state, encoding="utf-8").read(), "it to be noted")
             bridge.kill()
+        shutil.copy(state, folder + "/noted")
         with Hub("--data", data, listen=("127.0.0.1:0", address)) as hub:
             ada = Peer(hub)
             with Bridge(None, agent.url, "--hub", address, state=state) as bridge:
                 equal(ada.answer(in_reply_to=asked)["text"], "while the hub was away")
                 wait_until(lambda: json.load(open(state, encoding="utf-8"))["bridge"]["asked"] == {}, "it to be done")
                 bridge.kill()
+            shutil.copy(folder + "/noted", state)  # as if it had been killed before it noted that
             with Bridge(None, agent.url, "--hub", address, state=state):
                 ada.ask("more?")
                 agent.next().say(message=message("no")).end()
@@ -431,6 +434,19 @@ def headers_come_from_a_file_and_go_where_the_card_may_lead():
         with open(file, "a", encoding="utf-8") as out:
             out.write("no header\n")
         refused("line 4 of --header-file", hub, agent.url, "--header-file", file)
+
+
+@test
+def headers_are_not_shown_to_another_machine_without_tls():
+    with Hub() as hub, Agent(host=own_address()) as agent, tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "headers")
+        with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "w", encoding="utf-8") as out:
+            out.write("Authorization: Bearer secret-1\n")
+        state = ("--state", os.path.join(folder, "bob"))
+        refused("is not shown without TLS", hub, agent.url, "--header-file", file, *state, code=1)
+        equal(agent.seen, [])
+        with Bridge(hub, agent.url):  # without any it is asked
+            check(agent.reads == 1, agent.seen)
 
 
 def refused(words, hub, url, *options, name=("--as", "bob"), code=2):

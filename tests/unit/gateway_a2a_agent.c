@@ -65,9 +65,10 @@ static void ways(void **state)
 
 static void origins(void **state)
 {
-    static const char *const here[] = {HERE, HERE ":443/x", "HTTPS://AGENT.example/"};
+    static const char *const here[] = {HERE, "https://agent.example:443/x",
+                                       "HTTPS://AGENT.example/"};
     static const char *const elsewhere[] = {"http://agent.example",
-                                            HERE ":444",
+                                            "https://agent.example:444",
                                             "https://agent.example.org",
                                             "https://agent.example@evil.example",
                                             "https://169.254.169.254",
