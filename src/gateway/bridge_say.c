@@ -390,7 +390,7 @@ static json_t *failure_new(const struct bridge *bridge, const json_t *note, cons
 {
     struct text text = {0};
     text_addf(&text, "%s puts this to an agent elsewhere, and there is no answer: %s",
-              bridge->options.link.ai_id, why);
+              agent_id(bridge->self), why);
     json_t *payload =
         json_pack("{s:s%,s:O,s:O*}", "text", text.at, text.len, "unanswered",
                   json_object_get(note, "reply"), "session_id", json_object_get(note, "session"));

@@ -376,6 +376,48 @@ def after_a_kill_nothing_is_lost_and_nothing_is_put_twice():
         check(agent.questions.empty(), "something was put twice")
 
 
+@test
+def what_a_task_came_to_is_said_once_though_it_is_looked_at_again():
+    with directory() as data, tempfile.TemporaryDirectory() as folder, Agent() as agent, Hub("--data", data) as hub:
+        state, ada = os.path.join(folder, "bob"), Peer(hub)
+        with Bridge(hub, agent.url, state=state) as bridge:
+            ada.ask("a task")
+            question = agent.next().task("WORKING", "begun")
+            ada.answer()
+            bridge.kill()
+        shutil.copy(state, folder + "/begun")
+        question.status("COMPLETED", "finished").end()
+        with Bridge(hub, agent.url, state=state) as bridge:
+            equal(ada.answer()["text"], "finished")
+            bridge.kill()
+        shutil.copy(folder + "/begun", state)  # as if it had been killed before it noted that
+        with Bridge(hub, agent.url, state=state):
+            ada.ask("more?")
+            agent.next().say(message=message("no")).end()
+            equal(ada.answer()["text"], "no", "and nothing before it")
+
+
+@test
+def what_is_known_of_one_agent_is_nothing_to_another():
+    with directory() as folder, Agent() as one, Agent() as other, Hub() as hub:
+        os.mkdir(folder)
+        state, ada = os.path.join(folder, "bob"), Peer(hub)
+        with Bridge(hub, one.url, state=state) as bridge:
+            ada.ask("a word")
+            one.next().say(message=message("yes", contextId="mine")).end()
+            ada.answer()
+            asked = ada.ask("a task")
+            question = one.next().task("WORKING", "begun")
+            equal((question.message["contextId"], ada.answer()["text"]), ("mine", "begun"))
+            bridge.kill()
+        with Bridge(hub, other.url, state=state):
+            check("not put a second time" in ada.answer(unanswered=asked)["text"], "its task is not this one's")
+            ada.ask("a word")
+            question = other.next()
+            check("contextId" not in question.message, question.message)
+            question.end()
+
+
 def last_name(asked, word):
     return next(f"n{number}" for number, question in enumerate(asked) if word in question.text)
 

@@ -11,6 +11,7 @@
 
 #include "fetch/sse_reader.h"
 #include "gateway/a2a_agent.h"
+#include "gateway/a2a_old.h"
 
 #define HERE "https://agent.example"
 
@@ -144,11 +145,39 @@ static void events_that_are_too_long(void **state)
     }
 }
 
+/* What 0.3 says, and 1.0. */
+static void words_of_old(void **state)
+{
+    json_t *old = json_loads(
+        "{\"task\":{\"id\":\"t\",\"status\":{\"state\":\"input-required\",\"message\":{\"role\":"
+        "\"agent\",\"parts\":[{\"kind\":\"text\",\"text\":\"a\"}]}},\"artifacts\":[{\"parts\":["
+        "{\"kind\":\"file\",\"file\":{\"bytes\":\"AA==\",\"mimeType\":\"x/y\",\"name\":\"n\"}},"
+        "{\"kind\":\"data\",\"data\":{\"b\":1}}]},7]}}",
+        0, NULL);
+    json_t *wanted = json_loads(
+        "{\"task\":{\"id\":\"t\",\"status\":{\"state\":\"TASK_STATE_INPUT_REQUIRED\",\"message\":{"
+        "\"role\":\"ROLE_AGENT\",\"parts\":[{\"text\":\"a\"}]}},\"artifacts\":[{\"parts\":["
+        "{\"raw\":\"AA==\",\"mediaType\":\"x/y\",\"filename\":\"n\"},{\"data\":{\"b\":1}}]},7]}}",
+        0, NULL);
+    json_t *nonsense = json_loads("{\"task\":{\"status\":7,\"artifacts\":{}},\"message\":[],"
+                                  "\"statusUpdate\":{\"status\":{\"state\":1,\"message\":2}}}",
+                                  0, NULL);
+    (void)state;
+    assert_non_null(wanted);
+    a2a_old_read(old);
+    assert_true(json_equal(old, wanted));
+    a2a_old_read(nonsense);
+    json_decref(old);
+    json_decref(wanted);
+    json_decref(nonsense);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ways),
         cmocka_unit_test(origins),
+        cmocka_unit_test(words_of_old),
         cmocka_unit_test(events),
         cmocka_unit_test(events_that_are_too_long),
     };
