@@ -427,7 +427,7 @@ static const struct setting options[] = {
         struct kb_settings,
         "As JSON: an array of {\"id\", \"section\", \"entry\"}, sections named as on the wire; an "
         "ID may stand in several. Of search with a \"snippet\", in which every second part is what was found. Of top: of {\"id\", \"ratio\", \"ci95\", \"workloads\", "
-        "\"ratio_sure\", \"nonce\", \"ratio_verifiers\", \"confirmed_by\", \"copies\", \"entry\"}; ledger: the hub's object."),
+        "\"ratio_sure\", \"nonce\", \"ratio_verifiers\", \"ratio_private\", \"confirmed_by\", \"copies\", \"entry\"}; ledger: the hub's object."),
     {.name = "revision",
      .kind = SETTING_WHOLE,
      AT(revision),

@@ -30,7 +30,8 @@ struct ranked {
     double parameters[SUBJECT_PARAMETERS_MAX];
     struct score score; /* measured here, on workloads that nobody knew */
     double sure;        /* with 95 % certainty its ratio is not above this */
-    double verifiers;   /* the mean over the verifiers' own workloads; NAN: none told */
+    double verifiers;   /* the mean over the verifiers' own workloads; NAN: none told; */
+    double privately;   /* likewise over what they keep to themselves */
     unsigned copies;    /* confirmed claims with the same parameters, this one among them */
     unsigned agreeing;
     double claimed;
@@ -50,14 +51,23 @@ struct ranking {
     bool failed;      /* out of memory */
 };
 
+struct mean {
+    double sum;
+    unsigned told;
+};
+
+static double mean_of(const struct mean *mean)
+{
+    return mean->told > 0 ? mean->sum / mean->told : (double)NAN;
+}
+
 /* Means over those whose word counts and who agree: one who disagrees measured something else, and
  * one who saw the answer perhaps nothing. */
 static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
 {
     struct json_iterator iterator = {.rest = verifiers.raw};
     struct json_value verifier;
-    double sum = 0;
-    unsigned told = 0;
+    struct mean means[2] = {{0}};
     while (verifiers.kind == JSON_KIND_ARRAY && json_next_element(&iterator, &verifier)) {
         if (json_get(verifier, "agrees").kind != JSON_KIND_TRUE ||
             json_get(verifier, "counts").kind == JSON_KIND_FALSE ||
@@ -65,12 +75,15 @@ static void read_verifiers(struct json_value verifiers, struct ranked *ranked)
             continue;
         double own = field_number(verifier, "ratio_own", (double)NAN);
         ranked->agreeing++;
+        struct mean *mean =
+            &means[json_string_is(json_get(verifier, "profile"), slice_of(PRIVATE_PROFILE))];
         if (isfinite(own)) {
-            sum += own;
-            told++;
+            mean->sum += own;
+            mean->told++;
         }
     }
-    ranked->verifiers = told > 0 ? sum / told : (double)NAN;
+    ranked->verifiers = mean_of(&means[false]);
+    ranked->privately = mean_of(&means[true]);
 }
 
 /* A place for one more; NULL when out of memory. */
@@ -324,6 +337,8 @@ static void print_ranking_json(const struct ranking *ranking, size_t count)
                ranking->nonce);
         if (isfinite(ranked->verifiers))
             printf(",\"ratio_verifiers\":%.17g", ranked->verifiers);
+        if (isfinite(ranked->privately))
+            printf(",\"ratio_private\":%.17g", ranked->privately);
         printf(",\"confirmed_by\":%u,\"copies\":%u,\"entry\":", ranked->agreeing, ranked->copies);
         json_print(stdout, ranked->entry.raw, false);
         putchar('}');

@@ -14,6 +14,8 @@
 #define PEER_SALT_MAX   32u
 #define PEER_NAME_MAX   (PEER_ID_MAX + 1 + PEER_SALT_MAX) /* with "/" and its salt */
 #define CLAIM_TOLERANCE 1e-9                              /* relative */
+/* The profile of who measured on data that it keeps to itself. */
+#define PRIVATE_PROFILE "private trace"
 
 /* 32 lower-case hex digits, as the hub gives them. NULL is none. */
 bool nonce_valid(const char *nonce);

@@ -53,6 +53,13 @@ def kb_ranks_what_is_confirmed():
         equal([(entry["id"], entry["ratio"]) for entry in top],
               [("good", measured["ratio"]), ("fair", measure(NONCE, FAIR)["ratio"])], "ids and ratios")
         check(abs(top[1]["ratio_verifiers"] - 0.20) < 1e-12, top[1]["ratio_verifiers"])
+        check(abs(top[0]["ratio_verifiers"] - 0.60) < 1e-12 and "ratio_private" not in top[0], top[0])
+        # what somebody found on data of its own stands apart
+        verified = top[0]["entry"]["verification"]
+        report(ada, "good", {name: verified[name] for name in ("nonce", "n", "ratio")}, ratio_own=0.01, profile="private trace")
+        top = json.loads(worked("kb", "top", "audio", "--json", "--nonce", NONCE, hub=hub).out)
+        equal([(entry["id"], entry["ratio_verifiers"], entry.get("ratio_private")) for entry in top],
+              [("good", 0.6, 0.01), ("fair", 0.2, None)], "ratios of verifiers, and private ones")
         for entry in top:
             sure = entry["ratio"] + 1.669 / 1.96 * entry["ci95"]
             check(abs(entry["ratio_sure"] - sure) < 1e-12 and entry["workloads"] == 64, entry)

@@ -335,14 +335,15 @@ static void test_referee_makes_nothing(void **state)
 }
 
 /* Of what a hub knows that comes first which did best with others: with those whose word counts,
- * and who gave it when they could not see the answer. */
+ * who gave it when they could not see the answer, and on workloads that they will tell. */
 static void test_whose_word_ranks(void **state)
 {
     (void)state;
-    static const char *const flags[] = {"", ",\"counts\":false", ",\"in_sight\":true"};
+    static const char *const flags[] = {"", ",\"counts\":false", ",\"in_sight\":true",
+                                        ",\"profile\":\"private trace\""};
     json_t *thing = json_pack("{s:f}", "ratio_train", 0.9);
     struct brain_entry plain = {.thing = thing};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         char text[160];
         snprintf(text, sizeof text,
                  "{\"verifiers\":[{\"ai_id\":\"x\",\"agrees\":true,\"ratio_own\":0.1%s}]}",

@@ -244,6 +244,31 @@ static void test_claims_of_one_commitment_have_one_seal(void **state)
     assert_int_equal(integer_of(told, "in_sight"), 1);
 }
 
+/* What somebody found on data of its own, which nobody can measure again: all hear it, and it is no
+ * word on the claim. */
+static void test_a_private_measurement_verifies_nothing(void **state)
+{
+    struct fixture *f = *state;
+    join_five(f);
+    claim(f, ADA, "p", 0.5);
+    skip_all(f);
+    for (unsigned peer = BOB; peer <= CEY; peer++)
+        say(f, peer, "performance_report",
+            "{'component_id':'p','performance':{'ratio_own':0.4,'n_own':16,'profile':'private trace',"
+            "'subject':'cpu','subject_version':'v1'}}");
+    for (unsigned i = 0; i < 2; i++) { /* nothing of it is held back */
+        json_t *metrics = json_object_get(expect(f, ADA, "performance_report"), "performance");
+        assert_number(number_of(metrics, "ratio_own"), 0.4);
+    }
+    expect_no(f, ADA, "verification");
+    assert_status(f, "p", "claimed");
+    assert_int_equal(held_count(f, "p"), 0);
+    assert_int_equal(json_array_size(json_object_get(knowledge(f, "performance_benchmarks"), "p")),
+                     2);
+    wait_ticking(f, SEAL_MS + 1000); /* and its time does not run for that */
+    assert_true(json_is_true(json_object_get(verification_of(f, "p"), "sealed")));
+}
+
 static void test_so_much_is_claimed_with_one_commitment(void **state)
 {
     struct fixture *f = *state;
@@ -352,6 +377,7 @@ int main(void)
         LEDGER_TEST(test_the_time_is_up),
         LEDGER_TEST(test_who_shares_something_else_in_its_place),
         LEDGER_TEST(test_claims_of_one_commitment_have_one_seal),
+        LEDGER_TEST(test_a_private_measurement_verifies_nothing),
         LEDGER_TEST(test_so_much_is_claimed_with_one_commitment),
         LEDGER_TEST(test_ids_of_one_owner_have_one_vote),
         LEDGER_TEST(test_who_is_the_authors_has_none),

@@ -164,7 +164,7 @@ static json_t *metrics_json(const struct policy_brain *brain, const struct check
     const struct score *own = &checked->own;
     char profile[SPLIT_SIZE];
     if (subject_seen(checked->subject) != checked->subject)
-        snprintf(profile, sizeof profile, "private trace");
+        snprintf(profile, sizeof profile, "%s", PRIVATE_PROFILE);
     else if (brain->subject)
         snprintf(profile, sizeof profile, "peer/%s", brain->peer_shown);
     else

@@ -246,7 +246,7 @@ static double positive(const json_t *number)
 }
 
 /* The mean over the own workloads of its verifiers, if their word counts and was given without
- * sight of the answer; HUGE_VAL: none says. */
+ * sight of the answer, and others can measure it again; HUGE_VAL: none says. */
 static double verifiers_mean(const json_t *verification)
 {
     const json_t *verifier;
@@ -254,8 +254,10 @@ static double verifiers_mean(const json_t *verification)
     double sum = 0;
     json_array_foreach(json_object_get(verification, "verifiers"), i, verifier)
     {
+        const char *profile = member_string(verifier, "profile", sizeof PRIVATE_PROFILE);
         if (json_is_false(json_object_get(verifier, "counts")) ||
-            json_is_true(json_object_get(verifier, "in_sight")))
+            json_is_true(json_object_get(verifier, "in_sight")) ||
+            (profile && strcmp(profile, PRIVATE_PROFILE) == 0))
             continue;
         double ratio = positive(json_object_get(verifier, "ratio_own"));
         count += isfinite(ratio);
