@@ -97,15 +97,15 @@ static int tell(const struct measure_settings *settings, int result,
 }
 
 static int measure_parameters(const struct measure_settings *settings,
-                              struct khub_question *question, json_t *object)
+                              struct khub_question question, json_t *object)
 {
     struct khub_parameter given[SUBJECT_PARAMETERS_MAX];
     struct khub_measured measured;
     char why[KHUB_WHY_SIZE];
-    int code = read_parameters(object, given, &question->parameter_count);
-    question->parameters = given;
+    int code = read_parameters(object, given, &question.parameter_count);
+    question.parameters = given;
     return code == EXIT_WORKED
-               ? tell(settings, khub_measure(question, &measured, why), &measured, why)
+               ? tell(settings, khub_measure(&question, &measured, why), &measured, why)
                : code;
 }
 
@@ -167,7 +167,7 @@ static int measure(const struct measure_settings *settings, const char *version,
                                      .nonce = settings->nonce,
                                      .peer = settings->peer,
                                      .workloads = (size_t)settings->workloads};
-    return object ? measure_parameters(settings, &question, object)
+    return object ? measure_parameters(settings, question, object)
                   : measure_module(settings, &question);
 }
 
