@@ -1,9 +1,9 @@
 /* A module in a process of its own, and the page on which it is asked; host.c.in is the other side.
  *
  * A call that wants no answer waits until one does, or the page is full, and all go over together.
- * Whoever waits sleeps: on one processor, where both are put, a question takes about 2 us that way,
- * however busy the machine is. What a module without a state was asked before, it is not asked
- * again: it has nothing to remember by, so the answer would be the same.
+ * Whoever waits sleeps, so that nobody spins where others have work: on one processor, where both
+ * are put, a question takes about 2 us of it that way. What a module without a state was asked
+ * before, it is not asked again: it has nothing to remember by, so the answer would be the same.
  *
  * The other process may write anything on the page at any time. What is read of it is one number,
  * which says that there are answers, and these, each copied once. */

@@ -48,8 +48,8 @@ struct probe_report {
     char why[256];       /* one sentence; "" when it ran */
 };
 
-/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s, the run 2 us for each question.
- * `stop` may be NULL; when it becomes true, the result is PROBE_FAILED. */
+/* Compiles and runs `source`. Blocks: compiling takes about 0.1 s of CPU time, the run about 2 us
+ * for each question. `stop` may be NULL; when it becomes true, the result is PROBE_FAILED. */
 void probe_module(const struct subject *subject, const char *source, const char *split,
                   size_t seeds, const atomic_bool *stop, struct probe_report *ret_report);
 /* The same on workloads that are there: nobody else scores on them meanwhile. Afterwards they heed
