@@ -17,7 +17,7 @@ struct zip {
     size_t length;
 };
 
-static void put(struct zip *zip, uint32_t number, int bytes)
+static void put(struct zip *zip, uint64_t number, int bytes)
 {
     for (int i = 0; i < bytes; i++)
         zip->at[zip->length++] = (char)(number >> 8 * i);
