@@ -268,8 +268,7 @@ static void newsvendor_by_hand(void **state)
 {
     (void)state;
     static const struct {
-        uint32_t predicted, counts[3], edges[3];
-        double jank;
+        uint32_t predicted, counts[3], edges[3], jank; /* in periods */
         uint32_t lead;
     } table[] = {
         /* One frame of a hundred is worth 333 us, with a jank of one period; of 34, 980. */
@@ -285,7 +284,7 @@ static void newsvendor_by_hand(void **state)
         {16500, {900, 100, 0}, {61, 67, 70}, 1, 15726},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        struct graphics_rules rules = {.jank_us = (uint32_t)(table[i].jank * PERIOD)};
+        struct graphics_rules rules = {.jank_us = table[i].jank * PERIOD};
         struct graphics_state memory = {.known = 1, .constant = table[i].predicted << 10};
         for (uint32_t k = 0; k < 3; k++)
             for (uint32_t bin = 0; bin + 1 < GRAPHICS_BINS; bin++)

@@ -14,8 +14,8 @@
 static void assert_frames(const char *text, const int64_t *wanted, size_t count)
 {
     struct trace *trace = trace_of_text(text, TRACE_FRAMES);
-    if (!trace)
-        fail_msg("%s", trace_why);
+    assert_string_equal(trace_why, "");
+    assert_non_null(trace);
     assert_string_equal(trace->format, "presentmon");
     assert_int_equal(trace->count, count);
     assert_memory_equal(trace->values, wanted, count * sizeof *wanted);
