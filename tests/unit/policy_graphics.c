@@ -280,7 +280,8 @@ static void newsvendor_by_hand(void **state)
         {16000, {100, 900, 0}, {61, 79, 87}, 1, 19750 - PERIOD},
         {16000, {900, 100, 0}, {64, 79, 87}, 1, 16000},
         /* A start at vblank covers 0.22 of what is between 16.5 and 17.3 ms. */
-        {16500, {600, 400, 0}, {64, 67, 70}, 1, PERIOD},
+        {16500, {950, 50, 0}, {64, 67, 70}, 1, PERIOD},
+        {16500, {980, 20, 0}, {64, 67, 70}, 1, 16500},
         {16500, {900, 100, 0}, {61, 67, 70}, 1, 15726},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

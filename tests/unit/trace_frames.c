@@ -56,7 +56,7 @@ static void what_is_no_frame_is_said(void **state)
                    ":3: found 'NA', wanted MsBetweenPresents as milliseconds");
     assert_refused("A,MsBetweenPresents\na\n", ":2: found ''");
     assert_refused("A,MsBetweenPresents\n\"a,1\n", ":2: found ''");
-    assert_refused("MsBetweenPresents\n-1\n", ":2: found '-1'");
+    assert_refused("MsBetweenPresents\n-0.001\n", ":2: found '-0.001'");
     assert_refused("MsBetweenPresents\n3600000.001\n", ":2: found '3600000.001'");
     assert_refused("MsBetweenPresents\n", "there are no frames in it");
     assert_null(trace_of_bytes("a", slice_of("A,B\n1,2\n"), TRACE_FRAMES, "presentmon"));
