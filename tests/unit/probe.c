@@ -25,7 +25,8 @@
 
 #include "policy/optimise/evaluation.h"
 #include "policy/subject.h"
-#include "probe/probe.h"
+#include "probe/room.h"
+#include "process/scratch.h"
 #include "tests/unit/own_folder.h"
 
 #define SEEDS 2u
@@ -239,6 +240,56 @@ static void stopped_and_without_a_compiler(void **state)
     assert_true(report.why[0]);
 }
 
+/* The number behind this label in the status of this process's one child; -1: none. */
+static long child_status(const char *label)
+{
+    char path[300], line[256];
+    long found = -1;
+    DIR *processes = opendir("/proc");
+    assert_non_null(processes);
+    for (struct dirent *entry; (entry = readdir(processes));) {
+        long parent = -1, number = -1;
+        snprintf(path, sizeof path, "/proc/%s/status", entry->d_name);
+        FILE *file = fopen(path, "r");
+        while (file && fgets(line, sizeof line, file)) {
+            sscanf(line, "PPid: %ld", &parent);
+            if (strncmp(line, label, strlen(label)) == 0)
+                number = strtol(line + strlen(label), NULL, 10);
+        }
+        if (file)
+            fclose(file);
+        found = parent == getpid() ? number : found;
+    }
+    closedir(processes);
+    return found;
+}
+
+static cpu_set_t at_first; /* the processors of this thread, when nothing was probed yet */
+
+/* It was narrowed before it became the module's program, and by that program once more; and this
+ * thread is where it was afterwards. */
+static void a_module_is_confined_twice(void **state)
+{
+    (void)state;
+    struct probe_report report;
+    struct scratch scratch;
+    cpu_set_t after;
+    assert_int_equal(scratch_make("twice", &scratch), 0);
+    char *text = rendered(subject());
+    assert_int_equal(compile_module(scratch.path, subject(), text, NULL, &report), PROBE_RAN);
+    free(text);
+    struct host *host = host_begin(scratch.path, subject(), SEEDS, NULL, &report);
+    scratch_remove(&scratch);
+    assert_non_null(host);
+    assert_int_equal(child_status("Seccomp_filters:"), 2);
+    assert_int_equal(child_status("NoNewPrivs:"), 1);
+    assert_int_equal(child_status("Threads:"), 1);
+    assert_int_equal(host_end(host, &report), PROBE_RAN);
+    assert_int_equal(child_status("Threads:"), -1);
+    assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
+    assert_true(CPU_EQUAL(&at_first, &after));
+}
+
 /* ── machines that can't: never a verdict on a module ── */
 
 /* In a process of its own, which `prepare` makes such a machine (77: that can't be had here). */
@@ -435,12 +486,20 @@ static void whose_fault_it_is(void **state)
 
 int main(void)
 {
+    if (sched_getaffinity(0, sizeof at_first, &at_first) != 0)
+        return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_with_the_same_score),       cmocka_unit_test(runs_on_a_thread),
-        cmocka_unit_test(source_that_does_not_compile),   cmocka_unit_test(source_that_wants_more),
-        cmocka_unit_test(source_with_names_of_libc),      cmocka_unit_test(leaves_nothing_behind),
-        cmocka_unit_test(stopped_and_without_a_compiler), cmocka_unit_test(machines_that_cannot),
-        cmocka_unit_test(compilers_are_confined),         cmocka_unit_test(whose_fault_it_is),
+        cmocka_unit_test(runs_with_the_same_score),
+        cmocka_unit_test(runs_on_a_thread),
+        cmocka_unit_test(source_that_does_not_compile),
+        cmocka_unit_test(source_that_wants_more),
+        cmocka_unit_test(source_with_names_of_libc),
+        cmocka_unit_test(leaves_nothing_behind),
+        cmocka_unit_test(stopped_and_without_a_compiler),
+        cmocka_unit_test(machines_that_cannot),
+        cmocka_unit_test(a_module_is_confined_twice),
+        cmocka_unit_test(compilers_are_confined),
+        cmocka_unit_test(whose_fault_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
