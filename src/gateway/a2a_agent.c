@@ -87,8 +87,9 @@ static json_t *params_new(const struct a2a_ask *ask, const json_t *subject)
         if (ask->question == A2A_GET && !face->rest)
             json_object_set_new(params, "historyLength", json_integer(0));
     } else if (face->old) {
-        params = json_pack("{s:o,s:{s:b}}", "message", a2a_old_message(one), "configuration",
-                           "blocking", 0);
+        params = json_pack("{s:o,s:{s:b}}", "message",
+                           face->rest ? a2a_old_bare_message(one) : a2a_old_message(one),
+                           "configuration", "blocking", 0);
     } else {
         params =
             json_pack("{s:O,s:{s:b}}", "message", one, "configuration", "returnImmediately", 1);

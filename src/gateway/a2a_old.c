@@ -122,20 +122,52 @@ json_t *a2a_old_event(json_t *event)
     return old;
 }
 
+/* Over HTTP+JSON 0.3 is spoken as its messages are written for gRPC. */
+static json_t *part_bare(const json_t *part)
+{
+    json_t *raw = json_object_get(part, "raw"), *url = json_object_get(part, "url");
+    json_t *data = json_object_get(part, "data");
+    if (raw || url)
+        return json_pack("{s:{s:O*,s:O*,s:O*,s:O*}}", "file", "fileWithBytes", raw, "fileWithUri",
+                         url, "mimeType", json_object_get(part, "mediaType"), "name",
+                         json_object_get(part, "filename"));
+    if (data)
+        return json_pack("{s:{s:o}}", "data", "data", data_old(data));
+    return json_pack("{s:O}", "text", json_object_get(part, "text"));
+}
+
+json_t *a2a_old_bare_message(const json_t *message)
+{
+    json_t *old = json_copy((json_t *)(uintptr_t)message), *content = json_array();
+    const json_t *part;
+    size_t i;
+    json_array_foreach(json_object_get(message, "parts"), i, part)
+    {
+        json_array_append_new(content, part_bare(part));
+    }
+    json_object_del(old, "parts");
+    json_object_set_new(old, "content", content);
+    return old;
+}
+
 /* ── in ── */
 
 static json_t *part_new(const json_t *part)
 {
     const json_t *file = json_object_get(part, "file");
-    const char *kind = json_string_value(json_object_get(part, "kind"));
-    if (kind && strcmp(kind, "file") == 0)
-        return json_pack("{s:O*,s:O*,s:O*,s:O*,s:O*}", "raw", json_object_get(file, "bytes"), "url",
-                         json_object_get(file, "uri"), "mediaType",
+    json_t *raw = json_object_get(file, "bytes"), *url = json_object_get(file, "uri");
+    json_t *data = json_object_get(part, "data"), *metadata = json_object_get(part, "metadata");
+    bool bare = !json_object_get(part, "kind"); /* as for gRPC */
+    if (json_is_object(file))
+        return json_pack("{s:O*,s:O*,s:O*,s:O*,s:O*}", "raw",
+                         bare ? json_object_get(file, "fileWithBytes") : raw, "url",
+                         bare ? json_object_get(file, "fileWithUri") : url, "mediaType",
                          json_object_get(file, "mimeType"), "filename",
-                         json_object_get(file, "name"), "metadata",
-                         json_object_get(part, "metadata"));
-    return json_pack("{s:O*,s:O*,s:O*}", "text", json_object_get(part, "text"), "data",
-                     json_object_get(part, "data"), "metadata", json_object_get(part, "metadata"));
+                         json_object_get(file, "name"), "metadata", metadata);
+    if (bare && json_is_object(data) && json_object_get(data, "data"))
+        data = json_object_get(data, "data");
+    return json_pack("{s:O*,s:O*,s:O*}", "text", json_object_get(part, "text"), "data", data,
+                     "metadata", metadata);
 }
 
 /* Of a message, or an artifact. */
@@ -144,7 +176,8 @@ static void parts_new(json_t *whole)
     const json_t *part;
     json_t *parts = json_array();
     size_t i;
-    json_array_foreach(json_object_get(whole, "parts"), i, part)
+    const json_t *old = json_object_get(whole, "parts");
+    json_array_foreach(old ? old : json_object_get(whole, "content"), i, part)
     {
         json_array_append_new(parts, part_new(part));
     }

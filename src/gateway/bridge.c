@@ -190,7 +190,7 @@ static json_int_t hops_of(const json_t *payload)
 }
 
 static json_t *message_new(struct bridge *bridge, const struct mail *mail, json_t *payload,
-                           const json_t *note)
+                           json_t *note)
 {
     char key[TALK_KEY_SIZE];
     const json_t *talk = bridge_talk(bridge, talk_key(note, key));
@@ -199,6 +199,8 @@ static json_t *message_new(struct bridge *bridge, const struct mail *mail, json_
     json_object_set_new(metadata, "khub",
                         json_pack("{s:s,s:s,s:I}", "from", mail->sender, "room",
                                   agent_room(bridge->self), "hops", hops_of(payload) + 1));
+    if (json_object_get(talk, "task"))
+        json_object_set(note, "rested", json_object_get(talk, "rested"));
     return json_pack("{s:O,s:s,s:o,s:O*,s:O*,s:o}", "messageId", json_object_get(note, "id"),
                      "role", "ROLE_USER", "parts", parts_of(mail, payload), "contextId",
                      json_object_get(talk, "context"), "taskId", json_object_get(talk, "task"),

@@ -15,6 +15,7 @@
 #define AGAIN_MAX_MS 30000 /* and never more */
 #define LOOK_MS      500   /* until a task is asked for; more and more, */
 #define LOOK_MAX_MS  10000 /* and never more */
+#define STALE_LOOKS  20    /* at a task that is as it was, until that is believed */
 #define ACCEPT_MS    20000 /* a session's offer stands for 60 s */
 
 #define UNKNOWN_WHETHER                                                                            \
@@ -123,20 +124,34 @@ static void stop_asking(struct question *question)
     question->ask = NULL;
 }
 
-static void take_status(struct question *question, const json_t *status, const json_t *metadata)
+/* It was told to go on, and is as it was: it has yet to hear that. */
+static bool is_stale(const struct question *question, const json_t *status)
+{
+    const json_t *rested = json_object_get(question->note, "rested");
+    return rested && question->looks < STALE_LOOKS && json_equal(status, rested);
+}
+
+static void take_status(struct question *question, json_t *status, const json_t *metadata)
 {
     const json_t *message = json_object_get(status, "message");
     const char *text = bridge_text(status, "state");
     enum a2a_state state;
+    if (is_stale(question, status)) {
+        say_accepted(question);
+        return;
+    }
     if (a2a_state_find(text, &state) < 0 || !a2a_state_rests(state)) {
         say_accepted(question);
         say_working(question, message, metadata);
         return;
     }
-    if (a2a_state_ends(state))
-        json_object_del(talk_of(question), "task");
-    else
-        json_object_set(talk_of(question), "task", json_object_get(question->note, "task"));
+    json_t *talk = talk_of(question);
+    json_object_set(talk, "task", json_object_get(question->note, "task"));
+    json_object_set(talk, "rested", status);
+    if (a2a_state_ends(state)) {
+        json_object_del(talk, "task");
+        json_object_del(talk, "rested");
+    }
     stop_asking(question);
     if (state != A2A_REJECTED && json_object_size(question->artifacts) > 0) {
         say_accepted(question);

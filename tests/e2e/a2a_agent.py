@@ -52,13 +52,34 @@ def old(value):
     return found
 
 
+def part_bare(part):
+    if "data" in part:
+        return {"data": {"data": part["data"]}}
+    if "raw" in part:
+        return {"file": {"fileWithBytes": part["raw"], "mimeType": part["mediaType"], "name": part["filename"]}}
+    return part
+
+
+def bare(value):
+    """What 1.0 says, as 0.3 does over HTTP+JSON: written as for gRPC."""
+    if isinstance(value, list):
+        return [bare(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {name: bare(one) for name, one in value.items() if name != "parts"}
+    if "parts" in value:
+        found["content" if "role" in value else "parts"] = [part_bare(part) for part in value["parts"]]
+    return found
+
+
 class Question:
     """A message that was put to the agent. What the test says of it goes out at once."""
 
     def __init__(self, agent, asked, streams, fields):
         self.agent, self.message, self.streams, self.fields = agent, asked, streams, fields
         self.acts = queue.Queue()
-        self.text = "\n".join(part.get("text", "") for part in asked["parts"])
+        self.parts = asked["content" if agent.old and agent.rest else "parts"]
+        self.text = "\n".join(part.get("text", "") for part in self.parts)
 
     def say(self, **event):
         """{task, message, statusUpdate or artifactUpdate}; without a stream that is the answer."""
@@ -186,9 +207,9 @@ class Agent:
             streams = method == "SendStreamingMessage"
             equal(streams, self.streams)
             asked = params["message"]
-            equal(asked["role"], "user" if self.old else "ROLE_USER")
+            equal(asked["role"], "user" if self.old and not self.rest else "ROLE_USER")
             equal(params["configuration"], {"blocking": False} if self.old else {"returnImmediately": True})
-            if self.old:
+            if self.old and not self.rest:
                 equal({part["kind"] for part in asked["parts"]} - {"text", "data", "file"}, set())
             question = Question(self, asked, streams, dict(request.headers))
             self.questions.put(question)
@@ -203,7 +224,7 @@ class Agent:
             if method == "CancelTask":
                 self.cancelled.append(name)
                 self.tasks[name] = {**self.tasks[name], "status": status("CANCELED")}
-            self.send_act(request, number, "say", {"task": self.tasks[name]}, bare=True)
+            self.send_act(request, number, "say", {"task": self.tasks[name]}, alone=True)
 
     # ── what is answered ──
 
@@ -215,18 +236,19 @@ class Agent:
         request.end_headers()
         request.wfile.write(data)
 
-    def envelope(self, number, event, bare=False):
+    def envelope(self, number, event, alone=False):
         """An event as this version and binding write it."""
         (name, value), = event.items()
-        if self.old:
+        if self.old and not self.rest:
             value = {"kind": OLD_KINDS[name], **old(value)}
-        elif not bare:
-            value = {name: value}
+        else:
+            value = bare(value) if self.old else value
+            value = value if alone else {name: value}
         return value if self.rest else {"jsonrpc": "2.0", "id": number, "result": value}
 
-    def send_act(self, request, number, act, what, bare=False):
+    def send_act(self, request, number, act, what, alone=False):
         if act == "say":
-            self.reply(request, 200, self.envelope(number, what, bare))
+            self.reply(request, 200, self.envelope(number, what, alone))
         elif act == "answer":
             self.reply(request, what[0], what[1].encode(), "text/html")
         elif act == "refuse":
