@@ -406,7 +406,8 @@ static struct probe_report probe_with(const char *folder, const char *script)
     assert_true(fprintf(file, "#!/bin/sh\n%s\n", script) > 0);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(chmod(path, 0700), 0);
-    char *before = strdup(getenv("PATH"));
+    const char *now = getenv("PATH");
+    char *before = strdup(now ? now : "");
     snprintf(programs, sizeof programs, "%s:/usr/bin:/bin", folder);
     setenv("PATH", programs, 1);
     char *text = rendered(subject());
