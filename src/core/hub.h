@@ -232,6 +232,8 @@ struct hub_edge {
      * answer yet. Both NULL: what entries bring is not kept. */
     void (*drop_chunks)(void *ctx, struct slice room, const uint64_t *seqs, size_t count);
     bool (*read_chunk)(void *ctx, const struct hub_chunk_query *query);
+    /* hub_tick is wanted within so many ms. NULL: it comes when it comes. */
+    void (*due)(void *ctx, int64_t ms);
     /* What it has counted. NULL: nothing. */
     void (*figures)(void *ctx, struct hub_figures *ret_figures);
 };

@@ -376,9 +376,12 @@ static struct commitment *commitment_new(struct request *request, struct account
     return commitment;
 }
 
-/* The next answer is to this message. */
+/* It waits for the end of its epoch; the next answer is to this message. */
 static void commitment_asks(struct request *request, struct commitment *commitment)
 {
+    const struct hub *hub = request->hub;
+    if (hub->serving && hub->edge.due)
+        hub->edge.due(hub->edge.ctx, request->room->limits.epoch_ms);
     slice_free(&commitment->asked);
     commitment->asked = slice_copy(request->message->message_id);
     change_mark(&request->room->changes, &commitment->change, commitment, ROW_COMMITMENT);

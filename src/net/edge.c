@@ -313,6 +313,11 @@ static void edge_acted(void *ctx, peer_id peer, const struct hub_act *act)
                                     .detail = act->detail});
 }
 
+static void edge_due(void *ctx, int64_t ms)
+{
+    tick_within(ctx, ms);
+}
+
 static void edge_figures(void *ctx, struct hub_figures *ret_figures)
 {
     const struct server *server = ctx;
@@ -357,5 +362,6 @@ struct hub_edge edge_of(struct server *server)
                              .let_in = login_let_in,
                              .may_enter = login_may_enter,
                              .quota_of = login_quota_of,
+                             .due = edge_due,
                              .figures = edge_figures};
 }

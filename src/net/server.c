@@ -175,6 +175,13 @@ static void on_tick(uv_timer_t *timer)
         uv_timer_start(timer, on_tick, wait < 1 ? 1 : wait > 1000 ? 1000 : (uint64_t)wait, 0);
 }
 
+void tick_within(struct server *server, int64_t ms)
+{
+    uint64_t wait = ms < 1 ? 1 : (uint64_t)ms;
+    if (uv_is_active((uv_handle_t *)&server->tick) && uv_timer_get_due_in(&server->tick) > wait)
+        uv_timer_start(&server->tick, on_tick, wait, 0);
+}
+
 /* ── signals ── */
 
 static void log_counters(struct server *server)

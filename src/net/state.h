@@ -85,6 +85,8 @@ struct server {
 void turn_relieve(struct server *server);
 /* Starts the timer of pace_review and connection_deadlines, unless it runs already. */
 void beat_start(struct server *server);
+/* The hub's next tick comes within so many ms. */
+void tick_within(struct server *server, int64_t ms);
 /* The connection that the hub knows by this id, or NULL. */
 static inline struct connection *server_find(const struct server *server, peer_id id)
 {
