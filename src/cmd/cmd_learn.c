@@ -511,7 +511,10 @@ static int run(const void *data)
         code = report(&learning);
     else
         code = complain("learn",
-                        stop_asked() ? "interrupted before anything was learned" : "out of memory");
+                        stop_asked() ? "interrupted before anything was learned"
+                        : learned->subject->traces
+                            ? "out of memory, or there is a window of the trace that costs nothing"
+                            : "out of memory");
     if (!worked && learning.made_directory)
         rmdir(learning.directory);
     if (worked && learned->module.result == PROBE_RAN && !learned->module_agrees)

@@ -183,7 +183,8 @@ const struct subject *subject_seen(const struct subject *subject)
     return subject;
 }
 
-/* "3+cache=412+sha256:6b86…". */
+/* "3+cache=412+sha256:6b86…", of the digest half: all of it would be longer than what a commitment
+ * takes. */
 static void version_write(const struct subject *base, const struct trace_options *options,
                           const char *identity, char ret_version[SUBJECT_VERSION_SIZE])
 {
@@ -192,7 +193,7 @@ static void version_write(const struct subject *base, const struct trace_options
         snprintf(told, sizeof told, "cache=%" PRIu32 "+", options->cache_pages);
     else if (options->cache_share > 0)
         snprintf(told, sizeof told, "cache=%.6g%%+", 100 * options->cache_share);
-    snprintf(ret_version, SUBJECT_VERSION_SIZE, "%.16s+%ssha256:%.64s", base->version, told,
+    snprintf(ret_version, SUBJECT_VERSION_SIZE, "%.7s+%ssha256:%.32s", base->version, told,
              identity);
 }
 

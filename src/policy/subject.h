@@ -16,7 +16,7 @@
 
 #define SUBJECT_PARAMETERS_MAX 12
 #define SUBJECT_TRACES_MAX     16u
-#define SUBJECT_VERSION_SIZE   128u
+#define SUBJECT_VERSION_SIZE   65u /* what a commitment takes of it, and a NUL */
 #define SUBJECT_FIGURES_MAX    4
 #define SUBJECT_BOUND          (-1) /* beside the baselines, who are 0 and more */
 #define SUBJECT_INFORMED       (-2)
@@ -156,8 +156,9 @@ struct traced_subject {
     struct subject_traces traces;
     char version[SUBJECT_VERSION_SIZE];
 };
-/* identity: what stands for all the traces, at most 64 hex digits. Keeps pointers to the traces and
- * into *ret_subject, which must stay where it is. 0, or -1 with a sentence on why not. */
+/* identity: what stands for all the traces, in hex digits; the first 32 go into the version. Keeps
+ * pointers to the traces and into *ret_subject, which must stay where it is. 0, or -1 with a
+ * sentence on why not. */
 int subject_of_traces(const struct subject *base, const struct subject_traces *traces,
                       const char *identity, struct traced_subject *ret_subject, char *ret_why,
                       size_t size);

@@ -257,7 +257,7 @@ def learn_of_a_trace():
             file.write(text)
         result = traced(folder, plain, "--cache", "32")
         digest = hashlib.sha256(text).hexdigest()
-        check(re.fullmatch(rf"\d+\+cache=32\+sha256:{digest}", result["subject_version"]), result["subject_version"])
+        check(re.fullmatch(rf"\d+\+cache=32\+sha256:{digest[:32]}", result["subject_version"]), result["subject_version"])
         equal(result["traces"], [{"sha256": digest, "format": "text", "records": 30000}], "traces")
         equal((result["synthetic"], result["module"]["agrees"]), (False, True), "synthetic, and the module's score")
         equal(result["baselines"][0]["seeds"], 3, "held-out workloads")
@@ -292,7 +292,7 @@ def a_trace_is_measured_by_all_who_have_it():
         found = json.loads(worked(*asked, "--trace", path, "--cache", "10%").out)
         with open(path, "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
-        check(found["subject_version"].endswith(f"+cache=10%+sha256:{digest}"), found["subject_version"])
+        check(found["subject_version"].endswith(f"+cache=10%+sha256:{digest[:32]}"), found["subject_version"])
         again = json.loads(worked(*asked, "--trace", path, "--cache", "10%", "--subject-version", found["subject_version"]).out)
         equal(again, found, "the same trace, the same number")
         check(found["ratio"] != json.loads(worked(*asked).out)["ratio"], "it is not the synthetic one's")

@@ -105,6 +105,34 @@ def two_specializations_share_check_and_review():
 
 
 @test
+def a_claim_of_a_trace_is_for_those_who_have_it():
+    """Three have the file, and confirm each other's claims; the fourth says that it has no vote."""
+    with Hub() as hub:
+        path = os.path.join(hub.folder, "trace")
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(f"{i * i % 61 if i % 3 else 1000 + i % 199}\n" for i in range(3000))
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        more = ("--trace", path, "--cache", "10%")
+        with contextlib.ExitStack() as stack:
+            having = [stack.enter_context(Trainer(hub, name, "file_system", more=more)) for name in ("ada", "bea", "cyd")]
+            dan = stack.enter_context(Trainer(hub, "dan", "graphics"))
+            watcher = Watcher(hub, *having, dan)
+            line = watcher.wait_for("verification", lambda line: line["payload"]["status"] == "confirmed"
+                                    and line["payload"]["author"] != "dan")
+            shared = watcher.wait_for("pattern_share", lambda share: thing_of(share)["id"] in (
+                line["payload"]["id"], line["payload"].get("own_id")))
+            version = thing_of(shared)["subject_version"]
+            check(version.endswith(f"+cache=10%+sha256:{digest[:32]}"), version)
+            check("dan" not in verifiers(line["payload"]), line)
+            dan.wait_log("it is of a trace that is not here, or proves nothing: no vote")
+            for trainer in having:
+                equal(trainer.end()["training"]["synthetic"], False, "its workloads")
+            equal(dan.end()["training"]["synthetic"], True, "of the one without a trace")
+            no_errors(*having, dan)
+
+
+@test
 def partners_of_one_subject_search_together():
     with Hub() as hub, Trainer(hub, "one", "process_manager") as one, Trainer(hub, "two", "process_manager") as two:
         watcher = Watcher(hub, one, two)

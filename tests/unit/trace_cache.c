@@ -10,6 +10,7 @@
 #include "policy/file_system/simulator.h"
 #include "policy/optimise/evaluation.h"
 #include "trace_fixture.h"
+#include "wire/commitment.h"
 
 /* A trace in memory: block i * step of each reference i, modulo `blocks`. */
 static struct trace *made(size_t count, int64_t step, int64_t blocks)
@@ -71,14 +72,20 @@ static void versions_and_refusals(void **state)
     struct traced_subject traced;
     char wanted[160], why[256];
     of_trace(trace, (struct trace_options){0}, &traced);
-    snprintf(wanted, sizeof wanted, "%s+sha256:%s", base->version, identity);
+    snprintf(wanted, sizeof wanted, "%s+sha256:%.32s", base->version, identity);
     assert_string_equal(traced.subject.version, wanted);
     of_trace(trace, (struct trace_options){.cache_pages = 412}, &traced);
-    snprintf(wanted, sizeof wanted, "%s+cache=412+sha256:%s", base->version, identity);
+    snprintf(wanted, sizeof wanted, "%s+cache=412+sha256:%.32s", base->version, identity);
     assert_string_equal(traced.subject.version, wanted);
     of_trace(trace, (struct trace_options){.cache_share = 0.05}, &traced);
-    snprintf(wanted, sizeof wanted, "%s+cache=5%%+sha256:%s", base->version, identity);
+    snprintf(wanted, sizeof wanted, "%s+cache=5%%+sha256:%.32s", base->version, identity);
     assert_string_equal(traced.subject.version, wanted);
+    /* The longest there is can be committed to. */
+    of_trace(trace, (struct trace_options){.cache_pages = UINT32_MAX}, &traced);
+    snprintf(wanted, sizeof wanted, "%s+cache=4294967295+sha256:%.32s", base->version, identity);
+    assert_string_equal(traced.subject.version, wanted);
+    assert_true(strlen(wanted) <= COMMITMENT_SUBJECT_MAX);
+    _Static_assert(SUBJECT_VERSION_SIZE == COMMITMENT_SUBJECT_MAX + 1, "the same bound");
     struct subject_traces traces = {.count = 1, .of = {few}};
     assert_int_equal(subject_of_traces(base, &traces, identity, &traced, why, sizeof why), -1);
     assert_string_equal(why, "20 references are too few for file_system, which wants 200 or more");
