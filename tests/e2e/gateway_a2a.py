@@ -5,25 +5,21 @@ usage: gateway_a2a.py KHUB [PART OF A NAME]
 """
 import concurrent.futures
 import contextlib
-import http.server
 import json
 import os
-import queue
 import re
 import sys
 import tempfile
-import threading
-import urllib.parse
 import uuid
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
+from a2a_client import (BOTH, CARD, Caller, Stream, Worker, a_hub, kinds,  # noqa: E402
+                        state_of, text_of)
 from gateway import Gateway, door_of  # noqa: E402
-from harness import PATIENCE, Hub, check, directory, equal, run, test, wait_until  # noqa: E402
-from program import khub  # noqa: E402
+from harness import Hub, check, directory, equal, run, test, wait_until  # noqa: E402
 from tokens import OTHER, give_out, let_in  # noqa: E402
 
-CARD = "/.well-known/agent-card.json"
 CATALOG = "/.well-known/ai-catalog.json"
 REQUIRED = ("name", "description", "supportedInterfaces", "version", "capabilities", "defaultInputModes",
             "defaultOutputModes", "skills")
@@ -162,163 +158,6 @@ def at_a_hub_with_tokens_a_stranger_reads_what_everybody_may_know():
         equal([entry["displayName"] for entry in json.loads(door.ask(CATALOG, **good)[1])["entries"]], ["khub", "khub", "ada"])
 
 
-class Caller:
-    """A client of A2A, over one of the bindings."""
-    number = 0
-
-    def __init__(self, door, tenant=None, old=False, rest=False, **fields):
-        self.door, self.tenant, self.old, self.is_rest, self.fields = door, tenant, old, rest, fields
-
-    def request(self, method, params):
-        """Method, path, body and header fields of HTTP."""
-        if self.is_rest:
-            return self.as_rest(method, dict(params))
-        Caller.number += 1
-        if self.tenant and not self.old:
-            params = {"tenant": self.tenant, **params}
-        path = "/a2a" + (f"/{self.tenant}" if self.tenant and self.old else "")
-        body = {"jsonrpc": "2.0", "id": Caller.number, "method": method, "params": params}
-        return "POST", path, body, {} if self.old else {"A2A-Version": "1.0"}
-
-    def as_rest(self, method, params):
-        path = "/a2a" + (f"/{self.tenant}" if self.tenant else "")
-        fields = {"A2A-Version": "1.0"}
-        if method in ("SendMessage", "SendStreamingMessage"):
-            return "POST", path + ("/message:send" if method == "SendMessage" else "/message:stream"), params, fields
-        task = f"/tasks/{params.pop('id')}" if "id" in params else "/tasks"
-        if method == "CancelTask":
-            return "POST", path + task + ":cancel", params, fields
-        task += ":subscribe" if method == "SubscribeToTask" else ""
-        query = "&".join(f"{name}={urllib.parse.quote(json.dumps(value) if not isinstance(value, str) else value)}"
-                         for name, value in params.items())
-        return "GET", path + task + ("?" + query if query else ""), None, fields
-
-    def open(self, method, params):
-        """A connection whose answer has begun."""
-        verb, path, body, fields = self.request(method, params)
-        client = self.door.connect()
-        client.request(verb, path, None if body is None else json.dumps(body),
-                       {"Content-Type": "application/json", **fields, **self.fields})
-        return client, client.getresponse(), (body or {}).get("id")
-
-    def ask(self, method, **params):
-        """The whole answer."""
-        client, answer, number = self.open(method, params)
-        with contextlib.closing(client):
-            body = json.loads(answer.read())
-        if not self.is_rest:
-            equal((answer.status, body["jsonrpc"], body["id"]), (200, "2.0", number))
-        return body
-
-    def good(self, method, **params):
-        body = self.ask(method, **params)
-        check("error" not in body, method, "was refused:", body)
-        return body if self.is_rest else body["result"]
-
-    def refused(self, code, reason, method, **params):
-        """The error's sentence."""
-        error = self.ask(method, **params)["error"]
-        details = error["details" if self.is_rest else "data"]
-        equal((error["code"], details[0]["reason"], details[0]["domain"]), (code, reason, "a2a-protocol.org"))
-        return error["message"]
-
-    def message(self, text, **more):
-        message = {"messageId": str(uuid.uuid4()), "role": "user" if self.old else "ROLE_USER", **more}
-        if self.old:
-            return {"kind": "message", "parts": [{"kind": "text", "text": text}], **message}
-        return {"parts": [{"text": text}], **message}
-
-    def send(self, text, wait=False, **more):
-        """The task, at once or when it rests."""
-        method = "message/send" if self.old else "SendMessage"
-        configuration = {"blocking": wait} if self.old else {"returnImmediately": not wait}
-        result = self.good(method, message=self.message(text, **more), configuration=configuration)
-        return result if self.old else result["task"]
-
-    def get(self, task, **more):
-        return self.good("tasks/get" if self.old else "GetTask", id=task["id"], **more)
-
-
-class Stream:
-    """Events of a stream, as they come; iterating ends where the stream does."""
-
-    def __init__(self, caller, method, **params):
-        self.client, self.answer, self.number = caller.open(method, params)
-        self.rpc = not caller.is_rest
-        equal((self.answer.status, self.answer.headers["Content-Type"]), (200, "text/event-stream"))
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        while line := self.answer.readline():
-            if line.startswith(b"data: "):
-                event = json.loads(line[6:])
-                if self.rpc:
-                    equal((event["jsonrpc"], event["id"]), ("2.0", self.number))
-                return event["result"] if self.rpc else event
-        self.client.close()
-        raise StopIteration
-
-
-class Worker:
-    """An AI that takes tasks."""
-
-    def __init__(self, hub, name, *skills, **payload):
-        self.name = name
-        self.link = hub.join(name, 2, capabilities=["a2a", *skills], **payload)
-
-    def until(self, message_type, **payload):
-        """The next message of that type whose payload has these."""
-        while True:
-            found = self.link.receive()
-            if found["message_type"] == message_type and payload.items() <= found["payload"].items():
-                return found
-
-    def take(self, accepted=True, reason=None):
-        """The session of the next task, and what was said in it first."""
-        offer = self.until("collaboration_request")
-        self.session, self.client = offer["payload"]["session_id"], offer["sender_id"]
-        said = self.until("chat", session_id=self.session)
-        self.link.say("collaboration_response", {"session_id": self.session, "accepted": accepted,
-                                                 **({"reason": reason} if reason else {})})
-        if accepted:  # what is said in it before is not judged by it
-            self.until("collaboration_update", session_id=self.session, status="active")
-        return offer["payload"], said["payload"]
-
-    def say(self, text, **a2a):
-        self.link.say("chat", {"text": text, "session_id": self.session, **({"a2a": a2a} if a2a else {})}, self.client)
-
-    def progress(self, progress, note=None, **more):
-        self.link.say("collaboration_update", {"session_id": self.session, "progress": progress,
-                                               **({"note": note} if note else {}), **more})
-
-    def write(self, key, value, base=0):
-        self.link.say("workspace_update", {"session_id": self.session, "key": key, "value": value, "base_version": base})
-
-    def finish(self, **component):
-        self.link.say("os_component_share", {"session_id": self.session, "collaboration_complete": True,
-                                             "component": {"name": "result", **component}})
-
-
-def text_of(message):
-    return "\n".join(part["text"] for part in message["parts"])
-
-
-def state_of(task):
-    return task["status"]["state"].removeprefix("TASK_STATE_")
-
-
-@contextlib.contextmanager
-def a_hub():
-    with directory() as data, Hub("--data", data) as hub, Gateway(hub=hub) as door:
-        door.wait_ready()
-        yield hub, door
-
-
-BOTH = ({}, {"rest": True})
-
-
 @test
 def a_task_from_its_first_message_to_its_end():
     with a_hub() as (hub, door):
@@ -360,11 +199,6 @@ def a_task_from_its_first_message_to_its_end():
                            message=caller.message("more", taskId=task["id"]))
             caller.refused(400 if binding else -32002, "TASK_NOT_CANCELABLE", "CancelTask", id=task["id"])
             caller.refused(400 if binding else -32004, "UNSUPPORTED_OPERATION", "SubscribeToTask", id=task["id"])
-
-
-def kinds(events):
-    return [state_of(event["statusUpdate"]) if "statusUpdate" in event else event["artifactUpdate"]["artifact"]["name"]
-            for event in events]
 
 
 @test
@@ -702,203 +536,6 @@ def a_token_sees_its_own_tasks():
             client, answer, _ = Caller(door, **fields).open("GetTask", {"id": task["id"]})
             equal((answer.status, answer.headers["WWW-Authenticate"]), (401, "Bearer"))
             client.close()
-
-
-class Receiver:
-    """Somebody who is posted to: what comes, in order, as (path, header fields, JSON); answered by
-    `statuses` as long as there are some, and then by 200."""
-
-    def __init__(self, *statuses, place="127.0.0.1"):
-        self.heard, self.statuses = queue.Queue(), list(statuses)
-        receiver = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = receiver.statuses.pop(0) if receiver.statuses else 200
-                receiver.heard.put((self.path, self.headers, json.loads(body)))
-                self.send_response(status)
-                if status == 302:
-                    self.send_header("Location", f"http://127.0.0.1:{receiver.port}/redirected")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def do_GET(self):  # as a redirect would have it
-                receiver.heard.put((self.path, self.headers, None))
-                self.send_error(404)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer((place, 0), Handler)
-        self.port = self.server.server_port
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-    def next(self):
-        return self.heard.get(timeout=PATIENCE)
-
-    def until(self, state):
-        """The kinds of events up to that state."""
-        found = []
-        while not found or not found[-1].endswith(state):
-            _, _, event = self.next()
-            found.append(kinds([event])[0] if "task" not in event else "task " + state_of(event["task"]))
-        return found
-
-
-@contextlib.contextmanager
-def a_pushing_hub(*options):
-    with directory() as data, Hub("--data", data) as hub, Gateway(*options, hub=hub) as door:
-        door.wait_ready()
-        yield hub, door
-
-
-@test
-def what_becomes_of_a_task_is_posted():
-    with a_pushing_hub("--push-allow", "127.0.0.0/8") as (hub, door), Receiver(500, 503) as receiver, \
-            Receiver() as other:
-        worker, caller = Worker(hub, "ada"), Caller(door)
-        check(door.ask(CARD)[1]["capabilities"]["pushNotifications"], "the card does not say so")
-        wish = {"url": f"http://127.0.0.1:{receiver.port}/hook?a=b", "token": "my-token",
-                "authentication": {"scheme": "Bearer", "credentials": "secret"}}
-        task = caller.good("SendMessage", message=caller.message("go"), configuration={
-            "returnImmediately": True, "taskPushNotificationConfig": wish})["task"]
-        path, fields, first = receiver.next()
-        equal((path, first["task"]["id"], state_of(first["task"])), ("/hook?a=b", task["id"], "SUBMITTED"))
-        equal((fields["Content-Type"], fields["X-A2A-Notification-Token"], fields["Authorization"]),
-              ("application/a2a+json", "my-token", "Bearer secret"))
-        equal([receiver.next()[2] for _ in range(2)], 2 * [first], "tried again")
-        worker.take()
-        worker.progress(0.5, "half")
-        made = caller.good("CreateTaskPushNotificationConfig", taskId=task["id"], id="mine",
-                           url=f"http://127.0.0.1:{other.port}/")
-        equal(made, {"taskId": task["id"], "id": "mine", "url": f"http://127.0.0.1:{other.port}/"})
-        check("task" in other.next()[2], "the task as it is comes first")
-        worker.write("report", "well")
-        worker.say("ready?", state="input-required")  # where a stream ends, this goes on
-        wait_until(lambda: state_of(caller.get(task)) == "INPUT_REQUIRED", "its question")
-        caller.send("yes", taskId=task["id"])
-        worker.until("chat", text="yes")
-        worker.finish()
-        equal(receiver.until("COMPLETED"),
-              ["WORKING", "WORKING", "report", "INPUT_REQUIRED", "WORKING", "result", "COMPLETED"])
-        equal(other.until("COMPLETED")[-5:], ["report", "INPUT_REQUIRED", "WORKING", "result", "COMPLETED"])
-        check(receiver.heard.empty() and other.heard.empty(), "more came than there was")
-
-
-@test
-def notifications_are_asked_for_by_their_task():
-    with a_pushing_hub("--push-allow", "127.0.0.1") as (hub, door), Receiver() as receiver:
-        worker, caller, old = Worker(hub, "ada"), Caller(door), Caller(door, old=True)
-        task, url = caller.send("go"), f"http://127.0.0.1:{receiver.port}/"
-        worker.take()
-
-        def ask(method, **params):
-            return caller.good(method + "TaskPushNotificationConfig" + ("s" if method == "List" else ""),
-                               taskId=task["id"], **params)
-        made = ask("Create", url=url)
-        equal(ask("Get", id=made["id"]), made)
-        equal(ask("List"), {"configs": [made], "nextPageToken": ""})
-        equal(ask("Create", url=url + "2", id=made["id"])["url"], url + "2", "in the place of the first")
-        equal(len(ask("List")["configs"]), 1)
-        for _ in range(2):
-            ask("Delete", id=made["id"])
-        equal(ask("List")["configs"], [])
-        caller.refused(-32001, "TASK_NOT_FOUND", "GetTaskPushNotificationConfig", taskId=task["id"], id=made["id"])
-        caller.refused(-32001, "TASK_NOT_FOUND", "CreateTaskPushNotificationConfig", taskId=str(uuid.uuid4()), url=url)
-        for _ in range(16):
-            ask("Create", url=url)
-        caller.refused(-32603, "RATE_LIMITED", "CreateTaskPushNotificationConfig", taskId=task["id"], url=url)
-        for config in ask("List")["configs"]:
-            ask("Delete", id=config["id"])
-
-        base = f"/a2a/tasks/{task['id']}/pushNotificationConfigs"
-        fields = {"A2A_Version": "1.0", "Content_Type": "application/json"}
-        made = json.loads(door.ask(base, "POST", json.dumps({"url": url}), **fields)[1])
-        equal(json.loads(door.ask(f"{base}/{made['id']}", A2A_Version="1.0")[1]), made)
-        equal(json.loads(door.ask(base, A2A_Version="1.0")[1])["configs"], [made])
-        equal(door.ask(f"{base}/{made['id']}", "DELETE", A2A_Version="1.0")[0], 200)
-
-        while not receiver.heard.empty():
-            receiver.next()
-        told = old.good("tasks/pushNotificationConfig/set", taskId=task["id"], pushNotificationConfig={
-            "id": "o", "url": url, "authentication": {"schemes": ["Basic"], "credentials": "x"}})
-        equal(told["pushNotificationConfig"]["authentication"], {"schemes": ["Basic"], "credentials": "x"})
-        equal(old.good("tasks/pushNotificationConfig/get", id=task["id"], pushNotificationConfigId="o"), told)
-        equal(old.good("tasks/pushNotificationConfig/list", id=task["id"]), [told])
-        worker.finish()
-        while (event := receiver.next()[2]).get("status", {}).get("state") != "completed":
-            pass
-        equal((event["kind"], event["id"]), ("task", task["id"]))
-        equal(old.good("tasks/pushNotificationConfig/delete", id=task["id"], pushNotificationConfigId="o"), None)
-
-
-@test
-def nothing_is_posted_where_the_caller_could_not_knock_himself():
-    with Receiver() as inner:
-        nothing_is_posted_to(inner)
-
-
-def nothing_is_posted_to(inner):
-    with a_pushing_hub("--push") as (hub, door):
-        worker, caller = Worker(hub, "ada"), Caller(door)
-        task = caller.send("go")
-        worker.take()
-        for url in ("http://127.0.0.1/", "https://127.0.0.1/", "https://[::1]/", "https://10.1.2.3/", "https://169.254.169.254/",
-                    "https://[::ffff:10.0.0.1]/", "https://[fe80::1]/", "https://0/", "https://2130706433/", "https://0x7f.1/",
-                    "http://8.8.8.8/", "ftp://8.8.8.8/", "file:///etc/passwd", "gopher://8.8.8.8/", "https://user@8.8.8.8/",
-                    "https://user:word@8.8.8.8/", "", "x", "https://", "https://" + "a" * 2050, "https://a b/",
-                    "https://8.8.8.8/\r\nX: y", 1, None):
-            caller.refused(-32602, "INVALID_PARAMS", "CreateTaskPushNotificationConfig", taskId=task["id"], url=url)
-        for more in ({"token": "a\r\nb"}, {"authentication": {"scheme": "a\n", "credentials": "b"}},
-                     {"authentication": "x"}, {"token": "x" * 1025}):
-            caller.refused(-32602, "INVALID_PARAMS", "CreateTaskPushNotificationConfig", taskId=task["id"],
-                           url="https://8.8.8.8/", **more)
-    # a name is judged where it leads to
-    with a_pushing_hub("--push-allow", "127.0.0.2") as (hub, door), Receiver(place="127.0.0.2") as good:
-        worker, caller = Worker(hub, "ada"), Caller(door)
-        task = caller.send("go")
-        worker.take()
-        for url in (f"http://localhost:{inner.port}/", f"http://127.0.0.2:{good.port}/"):
-            caller.good("CreateTaskPushNotificationConfig", taskId=task["id"], url=url)
-        for step in range(5):
-            worker.progress(step / 5)
-        worker.finish()
-        good.until("COMPLETED")
-        check(inner.heard.empty(), "an inner address was posted to")
-    with a_pushing_hub("--push-allow", "127.0.0.1") as (hub, door), Receiver(302) as moved, \
-            Receiver() as good:
-        worker, caller = Worker(hub, "ada"), Caller(door)
-        task = caller.send("go")
-        worker.take()
-        for receiver in (moved, good):
-            caller.good("CreateTaskPushNotificationConfig", taskId=task["id"], url=f"http://127.0.0.1:{receiver.port}/")
-        worker.finish()
-        good.until("COMPLETED")
-        equal([moved.next()[0] for _ in range(2)], 2 * ["/"], "no redirect was followed, and it was tried again")
-    check(inner.heard.empty(), "an inner address was posted to")
-
-
-@test
-def a_gateway_that_pushes_nothing_says_so():
-    with a_hub() as (hub, door):
-        Worker(hub, "ada")
-        caller = Caller(door)
-        check(not door.ask(CARD)[1]["capabilities"]["pushNotifications"], "the card says otherwise")
-        caller.refused(-32003, "PUSH_NOTIFICATION_NOT_SUPPORTED", "SendMessage", message=caller.message("x"),
-                       configuration={"taskPushNotificationConfig": {"url": "https://8.8.8.8/"}})
-        equal(caller.good("ListTasks")["totalSize"], 0)
-        result = khub("gateway", "--push-allow", "10.0.0.0/33", hub=hub)
-        check(result.code == 2 and "10.0.0.0/33" in result.err, result.err)
 
 
 if __name__ == "__main__":
