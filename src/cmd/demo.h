@@ -56,7 +56,7 @@ void demo_view_end(struct demo_view *view);
 void demo_view_free(struct demo_view *view);
 
 /* Whether each of DEMO_AIS summaries (NULL: there is none) tells of a gain over the baseline, on
- * held-out workloads. */
+ * held-out workloads, and one of all that somebody must have done. */
 bool demo_all_gained(json_t *const *summaries);
 /* Prints the tables (or, with json, one object) of the trainers' summaries, DEMO_AIS of them, NULL
  * where there is none, and of what became of the hub's restart; then what did not happen, or was

@@ -248,6 +248,13 @@ bool demo_all_gained(json_t *const *summaries)
         if (!gained(summaries[i]))
             return false;
     }
+    for (size_t i = 0; i < sizeof(requirements) / sizeof(requirements[0]); i++) {
+        unsigned sum = 0;
+        for (size_t k = 0; k < DEMO_AIS; k++)
+            sum += figure_of(summaries[k], &requirements[i].figure);
+        if (requirements[i].whose == SOMEBODY && sum == 0)
+            return false;
+    }
     return true;
 }
 
