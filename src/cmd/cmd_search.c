@@ -93,11 +93,11 @@ static int make_llm(const struct running *running, const char *model, uint64_t s
     return proposer_llm(running->subject, &of, seed, ret_proposer, why);
 }
 
-/* Whoever is named by --by. 0; an exit code after a sentence. */
+/* Whoever is named by --by. EXIT_USAGE after a sentence; EXIT_FAILED, and `why` says how. */
 static int make_proposer(const struct running *running, const char *by,
-                         struct proposer *ret_proposer)
+                         struct proposer *ret_proposer, char why[256])
 {
-    char why[256] = "", kind[64];
+    char kind[64];
     const char *command = strncmp(by, "exec:", 5) == 0 ? by + 5 + strspn(by + 5, " ") : NULL;
     snprintf(kind, sizeof kind, "search/%.*s", (int)strcspn(by, ":"), by);
     uint64_t seed = subject_seed(running->subject, kind, 0);
@@ -119,7 +119,7 @@ static int make_proposer(const struct running *running, const char *by,
                         "llm:MODEL",
                         by),
                EXIT_USAGE;
-    return failed < 0 ? complain("search", "%s", why) : EXIT_WORKED;
+    return failed < 0 ? EXIT_FAILED : EXIT_WORKED;
 }
 
 /* The best's score on workloads that nobody searched on, and its size. */
@@ -150,15 +150,16 @@ static int search_by(struct running *running, const char *by)
 {
     struct outcome *outcome = &running->outcomes[running->count];
     struct proposer proposer = {0};
-    int code = make_proposer(running, by, &proposer);
-    if (code != EXIT_WORKED)
+    int code = make_proposer(running, by, &proposer, outcome->why);
+    if (code == EXIT_USAGE)
         return code;
     int64_t begun = time_monotonic_ms();
-    snprintf(outcome->name, sizeof outcome->name, "%s", proposer.name);
+    snprintf(outcome->name, sizeof outcome->name, "%s", code == EXIT_WORKED ? proposer.name : by);
     running->tens = 0;
     judge_begin(&outcome->judge, running->subject, running->train_split, stop_flag());
-    proposer_search(&proposer, &outcome->judge, running->budget, show_progress, running,
-                    outcome->why);
+    if (code == EXIT_WORKED)
+        proposer_search(&proposer, &outcome->judge, running->budget, show_progress, running,
+                        outcome->why);
     outcome->spent = proposer.spent;
     proposer_free(&proposer);
     outcome->seconds = 1e-3 * (double)(time_monotonic_ms() - begun);

@@ -52,7 +52,7 @@ size_t program_end(const struct program *program, size_t at)
 
 int64_t program_run(const struct program *program, const int64_t *features)
 {
-    int64_t stack[PROGRAM_NODES_MAX + 4];
+    int64_t stack[PROGRAM_NODES_MAX + 4] = {0};
     size_t top = 0;
     for (size_t i = program->count; i-- > 0;) {
         const struct program_node *node = &program->nodes[i];
@@ -88,7 +88,7 @@ int64_t program_run(const struct program *program, const int64_t *features)
             result = if_more(a[-1], a[-2], a[-3], a[-4]);
             break;
         case PROGRAM_OPERATION_COUNT:
-            break;
+            return 0; /* not in a valid program */
         }
         top -= program_arguments[node->operation];
         stack[top++] = result;

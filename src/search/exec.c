@@ -20,7 +20,7 @@
 #include "search/exchange.h"
 #include "search/proposer.h"
 
-#define LINE_MAX_BYTES (4u << 20)
+#define LINE_MAX_BYTES ((size_t)4 << 20)
 #define GRACE_MS       2000 /* from the end of its stdin until it is killed */
 #define LOOK_MS        50
 #define SAMPLE         8u /* elites of the archive that it is shown */
@@ -173,7 +173,7 @@ static int read_more(struct exec *exec, const struct search_state *search, int64
         size_t size = exec->size ? 2 * exec->size : 16384;
         char *grown = size <= 2 * LINE_MAX_BYTES ? realloc(exec->line, size) : NULL;
         if (!grown) {
-            snprintf(why, 256, "'%.100s' said a line of more than %u bytes", exec->command,
+            snprintf(why, 256, "'%.100s' said a line of more than %zu bytes", exec->command,
                      LINE_MAX_BYTES);
             return -1;
         }

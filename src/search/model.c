@@ -13,6 +13,7 @@
 #define AGAIN_MS_MAX    30000u
 #define LOOK_MS         100u
 #define BYTES_PER_TOKEN 3u    /* where the server does not count; about 4 are usual in English */
+#define BYTES_MOST      16u   /* of one token; who sends more does not keep to what was asked */
 #define ANSWER_MOST     8192u /* tokens */
 #define ANSWER_LEAST    256u  /* less is not worth a question */
 #define ERROR_BYTES     4096u
@@ -25,6 +26,7 @@ struct model {
     struct http_client *client;
     struct http_fetch *fetch; /* NULL: none is under way */
     struct wire_answer answer;
+    uint64_t most;    /* tokens that it may have */
     struct text body; /* of the beginning of an answer: an error's, perhaps */
     struct http_end end;
     char end_why[MODEL_WHY_SIZE];
@@ -53,7 +55,14 @@ static void on_came(struct slice bytes, void *data)
     size_t room = ERROR_BYTES - model->body.len;
     text_add(&model->body, (struct slice){bytes.at, bytes.len < room ? bytes.len : room});
     wire_take(model->settings.wire, &model->answer, bytes);
-    if (model->answer.failed)
+    struct wire_answer *answer = &model->answer;
+    if (!answer->failed && answer->text.len > BYTES_MOST * model->most) {
+        answer->failed = true;
+        snprintf(answer->why, sizeof answer->why,
+                 "more came than the %llu tokens that were asked for",
+                 (unsigned long long)model->most);
+    }
+    if (answer->failed)
         give_up(model);
 }
 
@@ -212,6 +221,7 @@ enum model_end model_ask(struct model *model, const char *system, const char *qu
                                      .most = answer_most(model, bytes)};
         if (wire.most == 0)
             return MODEL_SPENT;
+        model->most = wire.most;
         char *body = wire_body(model->settings.wire, &wire);
         int failed = body ? request(model, body) : -1;
         free(body);

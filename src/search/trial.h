@@ -19,12 +19,12 @@ enum trial_kind { TRIAL_PARAMETERS, TRIAL_PROGRAM, TRIAL_SOURCE };
 
 struct trial {
     enum trial_kind kind;
+    unsigned stages; /* how many it was run at, 0..STAGES */
     union {
         double parameters[SUBJECT_PARAMETERS_MAX]; /* in units */
         struct program program;
     };
     char *source;         /* of a module, its own; of other kinds NULL */
-    unsigned stages;      /* how many it was run at, 0..STAGES */
     double ratio[STAGES]; /* mean of cost / textbook's cost; lower is better */
     double worst;         /* on one workload, of the last stage that it was run at */
     size_t bytes;         /* of its compiled object; 0: not compiled */

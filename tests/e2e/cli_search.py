@@ -59,9 +59,15 @@ class Model(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         end = "\r\n" if step.get("crlf") else "\n"
-        for event in events(self.server.wire, step["text"](body) if callable(step["text"]) else step["text"], step.get("usage", USAGE)):
+        text = step["text"](body) if callable(step["text"]) else step["text"]
+        if not step.get("heedless"):
+            text = text[:3 * (body["max_tokens"] - 1)]
+        for event in events(self.server.wire, text, step.get("usage", USAGE)):
             kind = f"event: {event['type']}{end}" if "type" in event else ": a comment" + end
-            self.wfile.write((kind + "data: " + json.dumps(event) + end * 2).encode())
+            try:
+                self.wfile.write((kind + "data: " + json.dumps(event) + end * 2).encode())
+            except OSError:
+                return  # it has heard enough
         if "error" in step:
             self.wfile.write(f"data: {json.dumps({'type': 'error', 'error': step['error']})}{end * 2}".encode())
         elif not step.get("cut"):
@@ -151,6 +157,9 @@ def what_does_not_pass_ends_it_and_is_said():
         with model(wire, step) as server:
             refused(1, *words(server), said=["llm: tiny", *said])
             equal(len(server.asked), 3 if "text" in step and "error" not in step else 1, "requests")
+    with model("openai", {"text": "on and on " * 20000, "heedless": True}) as server:
+        refused(1, *words(server, "--tokens", "9000"), said=["more came than the", "tokens that were asked for"])
+        equal(len(server.asked), 1, "requests")
     refused(1, "search", "audio", "--by", "llm:x", "--model-key-file", "/nowhere", said=["/nowhere"])
 
 

@@ -67,13 +67,14 @@ static void what_is_no_tree_is_none(void **state)
     assert_true(program_valid(&program, 4));
     program.nodes[0].operation = PROGRAM_OPERATION_COUNT;
     assert_false(program_valid(&program, 4));
-    char text[8 * PROGRAM_NODES_MAX] = "";
+    char text[8 * PROGRAM_NODES_MAX];
+    size_t length = 0;
     for (int i = 0; i < PROGRAM_NODES_MAX / 2; i++)
-        strcat(text, "add x ");
-    strcat(text, "y");
+        length += (size_t)snprintf(text + length, sizeof text - length, "add x ");
+    snprintf(text + length, sizeof text - length, "y");
     assert_int_equal(program_read(&frame, text, &program), 0);
     assert_int_equal(program.count, PROGRAM_NODES_MAX);
-    strcpy(text + strlen(text) - 1, "add x y");
+    snprintf(text + length, sizeof text - length, "add x y");
     assert_int_equal(program_read(&frame, text, &program), -1);
 }
 

@@ -42,7 +42,7 @@ static inline void audio_program_packet(struct audio_program *state, uint32_t de
     delay *= 256;
     if (state->packets == 0) {
         f[AUDIO_MEAN] = f[AUDIO_FAST] = f[AUDIO_HIGH] = f[AUDIO_HIGHEST] = f[AUDIO_LEAST] = delay;
-        f[AUDIO_DEVIATION] = f[AUDIO_FAST_DEVIATION] = 2000 * 256;
+        f[AUDIO_DEVIATION] = f[AUDIO_FAST_DEVIATION] = 512000; /* 2 ms */
         state->packets = 1;
     }
     f[AUDIO_LAST] = delay;
