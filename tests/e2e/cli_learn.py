@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from program import KHUB, environment, refused, worked
+from program import KHUB, environment, needs_landlock, refused, worked
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
@@ -89,6 +89,7 @@ def anybody_measures_a_claim():
 @test
 def anybody_measures_a_module():
     """The C that was learned has its parameters' ratio; what only looks like a module has none."""
+    needs_landlock()
     with Folder() as folder:
         out, lie = os.path.join(folder, "it"), os.path.join(folder, "lie.c")
         learned = json.loads(worked("learn", "audio", "--evaluations", "3", "--train", "1", "--heldout", "2", "--json", "--out",
@@ -158,6 +159,7 @@ def a_full_disk_is_no_success():
 
 @test
 def learn_writes_a_report():
+    needs_landlock()
     with Folder() as folder:
         result = learn(folder, "first")
         equal(result["module"]["result"], "ran", "the C module")
@@ -248,6 +250,7 @@ def traced(folder, path, *more):
 @test
 def learn_of_a_trace():
     """Its SHA-256 is in the version, its halves are apart, and nothing is called synthetic."""
+    needs_landlock()
     with Folder() as folder:
         plain, packed = os.path.join(folder, "plain"), os.path.join(folder, "packed.gz")
         text = references(30000)
@@ -411,6 +414,7 @@ def said_by_compiler(folder, name):
 @test
 def a_compiler_that_takes_its_time_is_left():
     """What was learned is told and written all the same."""
+    needs_landlock()
     with Folder() as folder:
         programs = os.path.join(folder, "programs")
         os.mkdir(programs)
@@ -438,6 +442,7 @@ for line in sys.stdin:
 
 @test
 def searchers_stand_in_one_table():
+    needs_landlock()
     with Folder() as folder:
         program = os.path.join(folder, "propose.py")
         with open(program, "w", encoding="utf-8") as file:
@@ -489,6 +494,7 @@ def alive(pid):
 def no_compiler_outlives_learning():
     """A signal ends it while cc and its child are at work, and them as well; kill -9 ends them all,
     and the next one tidies up."""
+    needs_landlock()
     for number in (signal.SIGTERM, signal.SIGKILL):
         with Folder() as folder:
             write_compiler(folder, "sleep 1000 &\necho $$ $! >family\nwait")

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from program import refused, worked
+from program import needs_landlock, refused, worked
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "wire"))
@@ -114,6 +114,7 @@ def result(server, *more, **how):
 
 @test
 def a_model_is_asked_for_modules_on_both_wires():
+    needs_landlock()
     with tempfile.TemporaryDirectory() as folder:
         key = os.path.join(folder, "key")
         with open(key, "w", encoding="ascii") as file:
@@ -136,6 +137,7 @@ def a_model_is_asked_for_modules_on_both_wires():
 
 @test
 def what_passes_is_asked_again():
+    needs_landlock()
     overloaded = {"type": "overloaded_error", "message": "Overloaded"}
     for wire, script in (("openai", [{"status": 429, "message": "slow down"}, {"text": "half of an ", "cut": True, "usage": None}]),
                          ("anthropic", [{"text": "half of an ", "error": overloaded}, {"status": 529, "message": "Overloaded"}])):
@@ -166,6 +168,7 @@ def what_does_not_pass_ends_it_and_is_said():
 @test
 def what_it_may_have_is_a_hard_stop():
     """The server's count, and where it has none, that of the bytes."""
+    needs_landlock()
     with model("openai", {"text": textbook, "usage": {"in": 3000, "out": 900}}) as server:
         found = result(server, "--tokens", "16000", evaluations="100000")
         check(found["spent"]["tokens_in"] + found["spent"]["tokens_out"] <= 16000 and 1 < len(server.asked) < 5, found["spent"])
@@ -181,6 +184,7 @@ def what_it_may_have_is_a_hard_stop():
 
 @test
 def a_refused_module_is_told_with_its_reason():
+    needs_landlock()
     broken = "```c\nint broken(void) { return undefined_name; }\n```"
     with model("openai", {"text": broken}, {"text": textbook}) as server:
         found = result(server, evaluations="2")

@@ -1,4 +1,5 @@
 #include "tests/unit/brain_fixture.h"
+#include "tests/unit/landlock_here.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -163,5 +164,5 @@ void parameters_of(const json_t *thing, double *ret_parameters)
 
 bool have_compiler(void)
 {
-    return system("cc --version >/dev/null 2>&1") == 0;
+    return landlock_here() && system("cc --version >/dev/null 2>&1") == 0;
 }

@@ -27,6 +27,7 @@
 #include "policy/subject.h"
 #include "probe/room.h"
 #include "process/scratch.h"
+#include "tests/unit/landlock_here.h"
 #include "tests/unit/own_folder.h"
 
 #define SEEDS 2u
@@ -487,6 +488,10 @@ static void whose_fault_it_is(void **state)
 
 int main(void)
 {
+    if (!landlock_here()) {
+        puts("1..0 # SKIP " NO_LANDLOCK);
+        return 0;
+    }
     if (sched_getaffinity(0, sizeof at_first, &at_first) != 0)
         return 1;
     const struct CMUnitTest tests[] = {

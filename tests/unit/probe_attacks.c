@@ -16,6 +16,7 @@
 
 #include "policy/optimise/evaluation.h"
 #include "probe/room.h"
+#include "tests/unit/landlock_here.h"
 #include "tests/unit/own_folder.h"
 
 #define SEEDS 2u
@@ -339,6 +340,10 @@ static int tear_down(void **state)
 
 int main(void)
 {
+    if (!landlock_here()) {
+        puts("1..0 # SKIP " NO_LANDLOCK);
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reading),       cmocka_unit_test(running_early),
         cmocka_unit_test(being_another), cmocka_unit_test(being_much),
