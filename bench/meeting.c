@@ -306,7 +306,7 @@ static double search_one(const struct meeting *meeting, const char *name, uint64
     }
     /* solved exactly, for as many workloads: one set of them */
     snprintf(split, sizeof split, "train/%s_one", name);
-    objective_make(&all, subject, split, AIS * OWN_SEEDS);
+    objective_make(&all, subject, split, (size_t)AIS * OWN_SEEDS);
     double ratio = search_alone(subject, &all, EVALUATIONS_ONE, luck, ret_best);
     objective_free(&all);
     return ratio;
