@@ -186,6 +186,7 @@ static bool hand_on(struct a2a_ask *ask, const json_t *event)
 {
     bool gone = false;
     ask->said = true;
+    /* cppcheck-suppress autoVariables ; it is let go of below, or is gone itself */
     ask->gone = &gone;
     ask->callbacks.said(event, ask->data);
     if (!gone)

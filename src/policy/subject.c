@@ -234,5 +234,6 @@ void *subject_workload(const struct subject *subject, const char *split, uint64_
         return subject->workload_new(seed);
     struct trace_part part =
         trace_part_of(traces->of[index % traces->count], &traces->options, split);
+    /* cppcheck-suppress returnDanglingLifetime ; a workload keeps nothing of it */
     return subject->workload_read(&part, seed);
 }

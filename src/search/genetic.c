@@ -275,7 +275,7 @@ int proposer_genetic(const struct subject *subject, uint64_t seed, struct propos
     }
     genetic->subject = subject;
     random_seed(&genetic->random, seed);
-    for (size_t i = 0; frame->known[i] && i < POPULATION; i++) {
+    for (size_t i = 0; i < POPULATION && frame->known[i]; i++) {
         int failed = program_read(frame, frame->known[i], &genetic->first[genetic->first_count++]);
         assert(!failed);
         (void)failed;

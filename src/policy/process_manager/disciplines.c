@@ -80,7 +80,7 @@ static double least_per_completion(const double *ms, const double *survival, int
 void gittins_make(double (*survival)(const void *law, double ms), const void *law, double shortest,
                   double longest, int64_t slice, struct gittins *ret_gittins)
 {
-    double ms[GITTINS_POINTS], survivors[GITTINS_POINTS];
+    double ms[GITTINS_POINTS] = {0}, survivors[GITTINS_POINTS];
     double step = elementary_power(longest / shortest, 1.0 / (GITTINS_POINTS - 2));
     for (int i = 0; i < GITTINS_POINTS; i++) {
         ms[i] = i == 0 ? 0 : i == 1 ? shortest : ms[i - 1] * step;
@@ -91,8 +91,9 @@ void gittins_make(double (*survival)(const void *law, double ms), const void *la
         double rank = least_per_completion(ms, survivors, i);
         ret_gittins->attained[i] = (int64_t)(ms[i] * NS_PER_MS);
         /* nobody gets there, or nobody ends any more: as the point before */
-        ret_gittins->rank[i] =
-            isfinite(rank) ? (int64_t)(rank * NS_PER_MS) : ret_gittins->rank[i - 1];
+        ret_gittins->rank[i] = isfinite(rank) ? (int64_t)(rank * NS_PER_MS)
+                               : i > 0        ? ret_gittins->rank[i - 1]
+                                              : 0;
     }
 }
 
