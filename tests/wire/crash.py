@@ -98,7 +98,6 @@ class Publisher(Worker):
         self.unacked = collections.OrderedDict()  # line by message_id
         self.acked = {}  # seq by number
         self.said = self.refused = 0
-        self.again = set()  # numbers under way when one was refused: these may come behind others
 
     def wants(self):
         return {"acks": True}
@@ -135,7 +134,6 @@ class Publisher(Worker):
             elif line["message_type"] == "error":
                 equal(line["payload"]["code"], "storage_unavailable", line)
                 self.refused += 1
-                self.again.update(number_of(line)[1] for line in self.unacked.values())
                 raise ConnectionResetError("come again, and say it all in order")
 
     def take_ack(self, ack):
@@ -278,7 +276,7 @@ class Life:
         self.look()
 
 
-def count_faults(wanted, heard, again):
+def count_faults(wanted, heard):
     """Lost, doubled, out of order: of what was acked, by what was heard."""
     counts = collections.Counter((who, number) for who, number, _ in heard)
     lost = sum(1 for key in wanted if key not in counts)
@@ -287,8 +285,8 @@ def count_faults(wanted, heard, again):
     order += sum(1 for one, other in zip(seqs, seqs[1:]) if other <= one)
     last = {}
     for who, number, _ in heard:
-        order += number < last.get(who, -1) and (who, number) not in again
-        last[who] = max(number, last.get(who, -1))
+        order += number < last.get(who, -1)
+        last[who] = number
     wrong = sum(1 for who, number, seq in heard if wanted.get((who, number), seq) != seq)
     return lost, doubled, order + wrong
 
@@ -297,14 +295,13 @@ def judge(life):
     """What is stored, read by somebody who begins at the first message; then all verdicts."""
     wanted = {(publisher.name, number): seq for publisher in life.publishers
               for number, seq in publisher.acked.items()}
-    again = {(publisher.name, number) for publisher in life.publishers for number in publisher.again}
     equal(len(wanted), sum(publisher.said for publisher in life.publishers), "messages acked, of those said")
     stored = Reader(life, "judge")
     stored.last = 1
     stored.run()
     if stored.fault:
         raise stored.fault
-    verdicts = {worker.name: count_faults(wanted, worker.heard, again) for worker in [*life.readers, stored]}
+    verdicts = {worker.name: count_faults(wanted, worker.heard) for worker in [*life.readers, stored]}
     known = life.hub.join("librarian", 2).sync["knowledge_totals"]["shared_patterns"]
     numbers = {(who, number % 500) for who, number in wanted if number % PATTERN_EVERY == 0}
     equal(known, len(numbers), "patterns known")
